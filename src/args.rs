@@ -1,0 +1,302 @@
+//! The command line: every command, flag and word of help. Parsed here, made valid in `config`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Puts an API on AWS Lambda behind five layers, and takes all of it away again.
+#[derive(Debug, Parser)]
+#[command(
+    name = "securelambda",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  securelambda up --local                                   the whole stack on this machine, no account needed
+  securelambda add-user you@example.com --pool MyUserPool1  a user who can sign in
+  securelambda call 'POST /lambda1' --as you@example.com --data '{\"name\":\"Ada\"}'
+  securelambda down                                         all of it gone
+
+Exit codes: 0 done, 1 other failure, 2 usage or stack file, 3 credentials or account, 4 a resource failed,
+  5 verify failed, 6 no such stack, 7 changes or drift with --detailed-exitcode, 8 stopped and resumable,
+  9 another run holds the lock, 130 stopped hard."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every command takes.
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are what a command line is made of")]
+#[command(next_help_heading = "Shared options")]
+pub struct Shared {
+    /// The stack file [default: securelambda.toml if there is one, else the built-in stack]
+    #[arg(long, global = true, value_name = "PATH", env = "SECURELAMBDA_FILE")]
+    pub file: Option<PathBuf>,
+    /// Where the state files are
+    #[arg(long, global = true, value_name = "DIR", default_value = "state", env = "SECURELAMBDA_STATE_DIR")]
+    pub state_dir: PathBuf,
+    /// The stack's name, instead of the one in the stack file
+    #[arg(long, global = true, value_name = "NAME", env = "SECURELAMBDA_STACK")]
+    pub stack: Option<String>,
+    /// The AWS profile
+    #[arg(long, global = true, value_name = "NAME", env = "SECURELAMBDA_PROFILE")]
+    pub profile: Option<String>,
+    /// The AWS region
+    #[arg(long, global = true, value_name = "REGION", env = "SECURELAMBDA_REGION")]
+    pub region: Option<String>,
+    /// Talk to this endpoint instead of AWS's own; AWS_ENDPOINT_URL does the same
+    #[arg(long, global = true, value_name = "URL", env = "SECURELAMBDA_ENDPOINT_URL")]
+    pub endpoint_url: Option<String>,
+    /// Use the emulator on this machine, and start it if need be
+    #[arg(long, global = true, env = "SECURELAMBDA_LOCAL", conflicts_with_all = ["endpoint_url", "profile"])]
+    pub local: bool,
+    /// How many resources are changed at once
+    #[arg(
+        long, global = true, value_name = "N", default_value_t = 8, env = "SECURELAMBDA_JOBS",
+        value_parser = clap::value_parser!(u16).range(1..=64)
+    )]
+    pub jobs: u16,
+    /// Do not ask
+    #[arg(short, long, global = true, env = "SECURELAMBDA_YES")]
+    pub yes: bool,
+    /// Answer in JSON: one document, or a line an event for up and down
+    #[arg(long, global = true, env = "SECURELAMBDA_JSON")]
+    pub json: bool,
+    /// Colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "SECURELAMBDA_COLOR")]
+    pub color: Color,
+    /// Tell more on standard error; twice for every call
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Tell only errors and answers
+    #[arg(short, long, global = true, conflicts_with = "verbose", env = "SECURELAMBDA_QUIET")]
+    pub quiet: bool,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build the stack, or bring it to what the stack file says
+    Up(Up),
+    /// Say what `up` would do, by reading only
+    Plan(Plan),
+    /// Remove the stack and look again that nothing is left
+    Down,
+    /// Show every resource: live, missing, drifted or pending
+    Status(Status),
+    /// Print ids, ARNs and URLs
+    Outputs(Outputs),
+    /// Add a user who can sign in
+    AddUser(AddUser),
+    /// List a pool's users
+    Users(Users),
+    /// Remove a user
+    RemoveUser(RemoveUser),
+    /// Print a user's ID token, and nothing else
+    Token(Token),
+    /// Send one request to a route, as a client would
+    Call(Call),
+    /// The emulator on this machine
+    #[command(subcommand)]
+    Local(Local),
+}
+
+impl Command {
+    /// As a person would type it, for the lock's holder.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Up(_) => "up",
+            Self::Plan(_) => "plan",
+            Self::Down => "down",
+            Self::Status(_) => "status",
+            Self::Outputs(_) => "outputs",
+            Self::AddUser(_) => "add-user",
+            Self::Users(_) => "users",
+            Self::RemoveUser(_) => "remove-user",
+            Self::Token(_) => "token",
+            Self::Call(_) => "call",
+            Self::Local(_) => "local",
+        }
+    }
+}
+
+/// `up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Exit with 7 if anything was changed
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Exit with 7 if there is anything to do
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Read the state file alone, no AWS
+    #[arg(long)]
+    pub offline: bool,
+    /// Exit with 7 if anything is missing or drifted
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `outputs`.
+#[derive(Debug, Args)]
+pub struct Outputs {
+    /// One of them, as in api.base_url or pools.MyUserPool1.client_id
+    pub path: Option<String>,
+}
+
+/// Which user, in which pool.
+#[derive(Debug, Args)]
+pub struct User {
+    /// The user's e-mail address
+    pub email: String,
+    /// The pool's name in the stack file; may be left out where there is one pool
+    #[arg(long, value_name = "POOL", env = "SECURELAMBDA_POOL")]
+    pub pool: Option<String>,
+}
+
+/// `add-user`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are what a command line is made of")]
+#[command(
+    group = clap::ArgGroup::new("password").args(["password_stdin", "generate", "invite"]),
+    after_help = "A password never goes on the command line, where others can read it:
+  securelambda add-user you@example.com --pool MyUserPool1                     asks for it
+  printf %s \"$PASSWORD\" | securelambda add-user … --password-stdin             reads one line
+  securelambda add-user you@example.com --pool MyUserPool1 --generate          makes one and prints it once"
+)]
+pub struct AddUser {
+    /// Who.
+    #[command(flatten)]
+    pub user: User,
+    /// Read the password from standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Make up a password and print it on standard output
+    #[arg(long)]
+    pub generate: bool,
+    /// Have Cognito mail a temporary password
+    #[arg(long, conflicts_with_all = ["sign_up", "code"])]
+    pub invite: bool,
+    /// The tutorial's way: sign up, then confirm with the code from the mail
+    #[arg(long)]
+    pub sign_up: bool,
+    /// The code from the mail, for a user who has signed up
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["password_stdin", "generate"])]
+    pub code: Option<String>,
+}
+
+/// `users`.
+#[derive(Debug, Args)]
+pub struct Users {
+    /// The pool's name in the stack file; all pools if left out
+    #[arg(long, value_name = "POOL", env = "SECURELAMBDA_POOL")]
+    pub pool: Option<String>,
+}
+
+/// `remove-user`.
+#[derive(Debug, Args)]
+pub struct RemoveUser {
+    /// Who.
+    #[command(flatten)]
+    pub user: User,
+}
+
+/// How a user's password is come by for signing in.
+#[derive(Debug, Args)]
+pub struct SignIn {
+    /// Read the password from standard input instead of asking
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// `token`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").args(["access", "refresh"]))]
+pub struct Token {
+    /// Who.
+    #[command(flatten)]
+    pub user: User,
+    /// How.
+    #[command(flatten)]
+    pub sign_in: SignIn,
+    /// The access token instead
+    #[arg(long)]
+    pub access: bool,
+    /// The refresh token instead
+    #[arg(long)]
+    pub refresh: bool,
+}
+
+/// `call`.
+#[derive(Debug, Args)]
+pub struct Call {
+    /// The route as in the stack file, such as 'POST /lambda1', or its path alone where that is clear
+    pub route: String,
+    /// Sign in as this user of the route's pool
+    #[arg(long = "as", value_name = "EMAIL", required_unless_present_any = ["anonymous", "token_stdin"])]
+    pub user: Option<String>,
+    /// Sign in to this pool instead of the route's
+    #[arg(long, value_name = "POOL", requires = "user")]
+    pub pool: Option<String>,
+    /// How.
+    #[command(flatten)]
+    pub sign_in: SignIn,
+    /// Send this token, read from standard input, instead of signing in
+    #[arg(long, conflicts_with_all = ["user", "anonymous", "password_stdin"])]
+    pub token_stdin: bool,
+    /// Send no token
+    #[arg(long, conflicts_with = "user")]
+    pub anonymous: bool,
+    /// The request's body; @FILE reads it from a file
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<String>,
+    /// A value for a path parameter of the route
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// Also print the status and headers, on standard error
+    #[arg(short, long)]
+    pub include: bool,
+}
+
+/// `local`.
+#[derive(Debug, Subcommand)]
+pub enum Local {
+    /// Start the emulator, installing it the first time
+    Start {
+        /// The port, instead of a free one
+        #[arg(long, value_name = "PORT")]
+        port: Option<u16>,
+    },
+    /// Stop it; what was in it is gone
+    Stop,
+    /// Say whether it runs, and where
+    Status,
+    /// Empty it
+    Reset,
+}

@@ -1,0 +1,340 @@
+//! The calls that look after [`Routes`].
+//!
+//! `PutMethod` refuses a method that exists, and patches cannot say everything a method may need; so one that differs is
+//! deleted and put anew. Callers do not notice: the stage answers from what is deployed.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_apigateway::types;
+
+use super::super::error::{OrAbsent, OrFail};
+use super::super::settle::API_AUTHORIZER_VISIBLE;
+use super::routes::TIMEOUT_MS;
+use super::{
+    ApiGateway, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs, given, route, side_by_side,
+};
+use crate::engine::{Cause, Drift, Failure, Found, Provider, Task};
+
+/// What one method takes.
+#[derive(Debug, PartialEq)]
+enum Step<'a> {
+    /// Delete what is there, if anything is; then method and integration.
+    Put { name: &'a str, method: &'a Method, replaces: bool },
+    /// Only the integration: it differs, or the method was left half made.
+    Integrate { name: &'a str, method: &'a Method },
+    /// There should be none.
+    Remove { name: &'a str, resource_id: &'a str, http_method: &'a str },
+}
+
+fn steps<'a>(want: &'a Routes, live: &'a BTreeMap<String, LiveMethod>) -> Vec<Step<'a>> {
+    let wanted = want.methods.iter().filter_map(|(name, method)| {
+        let Some(live) = Routes::live_for(method, name, live) else {
+            return Some(Step::Put { name, method, replaces: false });
+        };
+        let differences = method.differences(name, live);
+        if !differences.method.is_empty() {
+            Some(Step::Put { name, method, replaces: true })
+        } else if !differences.integration.is_empty() {
+            Some(Step::Integrate { name, method })
+        } else {
+            None
+        }
+    });
+    let extra = live.iter().filter(|(name, _)| !want.methods.contains_key(*name));
+    let extra =
+        extra.map(|(name, live)| Step::Remove { name, resource_id: &live.resource_id, http_method: &live.http_method });
+    wanted.chain(extra).collect()
+}
+
+impl ApiGateway {
+    /// Methods side by side, each method's calls one after the other.
+    async fn take(&self, api: &str, steps: Vec<Step<'_>>, task: &Task) -> Result<(), Failure> {
+        let calls = steps.into_iter().map(|step| async move {
+            match step {
+                Step::Put { name, method, replaces } => {
+                    if replaces {
+                        self.delete_method(api, name, &method.resource_id, &method.http_method, task).await?;
+                    }
+                    self.put_method(api, name, method, task).await?;
+                    self.put_integration(api, name, method, task).await
+                }
+                Step::Integrate { name, method } => self.put_integration(api, name, method, task).await,
+                Step::Remove { name, resource_id, http_method } => {
+                    self.delete_method(api, name, resource_id, http_method, task).await
+                }
+            }
+        });
+        side_by_side(calls.collect()).await.map(drop)
+    }
+
+    /// May be repeated: whatever method is in the way, perhaps an unanswered try's own, hangs under our API.
+    async fn put_method(&self, api: &str, name: &str, method: &Method, task: &Task) -> Result<(), Failure> {
+        let put = || {
+            self.write(api, task, &[&API_AUTHORIZER_VISIBLE], || async {
+                let authorization = &method.authorization;
+                let call = self.client.put_method().rest_api_id(api).resource_id(&method.resource_id);
+                let call = call.http_method(&method.http_method).authorization_type(authorization.kind());
+                let call = call.set_authorizer_id(authorization.authorizer_id().map(str::to_owned));
+                let required = method.required().into_iter().map(|name| (name, true)).collect();
+                let call = call.set_request_parameters(Some(required));
+                let call = call.set_request_models(Some(method.models().into_iter().collect()));
+                let call = call.set_request_validator_id(method.validator_id.clone()).api_key_required(false);
+                call.send().await.or_fail(&format!("put the method {name}")).map(drop)
+            })
+        };
+        match put().await {
+            Err(failure) if failure.cause == Cause::Exists => {
+                self.delete_method(api, name, &method.resource_id, &method.http_method, task).await?;
+                put().await
+            }
+            done => done,
+        }
+    }
+
+    async fn put_integration(&self, api: &str, name: &str, method: &Method, task: &Task) -> Result<(), Failure> {
+        self.write(api, task, &[], || async {
+            let call = self.client.put_integration().rest_api_id(api).resource_id(&method.resource_id);
+            let call = call.http_method(&method.http_method).r#type(types::IntegrationType::AwsProxy);
+            // Functions are invoked by POST whatever the caller used (reference, 9.3).
+            let call = call.integration_http_method("POST").uri(&method.integration_uri).timeout_in_millis(TIMEOUT_MS);
+            call.send().await.or_fail(&format!("put the integration of {name}")).map(drop)
+        })
+        .await
+    }
+
+    async fn delete_method(
+        &self,
+        api: &str,
+        name: &str,
+        resource_id: &str,
+        http_method: &str,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        let deleted = self.write(api, task, &[], || async {
+            let call = self.client.delete_method().rest_api_id(api).resource_id(resource_id).http_method(http_method);
+            call.send().await.or_fail(&format!("delete the method {name}"))
+        });
+        // Its whole path may have gone in the meantime.
+        deleted.await.or_absent().map(drop)
+    }
+
+    /// All methods of an API by name; `None` if there is no such API.
+    async fn methods(&self, api: &str) -> Result<Option<BTreeMap<String, LiveMethod>>, Failure> {
+        let Some(all) = self.resources(api, true).await? else { return Ok(None) };
+        let methods = all.into_iter().flat_map(|(path, resource)| {
+            let id = resource.id.unwrap_or_default();
+            let methods = resource.resource_methods.unwrap_or_default();
+            methods.into_iter().map(move |(http, method)| (route(&http, &path), seen(id.clone(), http, method)))
+        });
+        Ok(Some(methods.collect()))
+    }
+}
+
+fn seen(resource_id: String, http_method: String, method: types::Method) -> LiveMethod {
+    let integration = method.method_integration.map(|integration| LiveIntegration {
+        kind: integration.r#type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+        http_method: integration.http_method.unwrap_or_default(),
+        uri: integration.uri.unwrap_or_default(),
+        timeout_ms: integration.timeout_in_millis,
+    });
+    let parameters = method.request_parameters.unwrap_or_default().into_iter();
+    LiveMethod {
+        resource_id,
+        http_method,
+        authorizer_id: given(method.authorizer_id.as_deref()),
+        validator_id: given(method.request_validator_id.as_deref()),
+        authorization: method.authorization_type.unwrap_or_default(),
+        scopes: method.authorization_scopes.unwrap_or_default().into_iter().collect(),
+        api_key_required: method.api_key_required.unwrap_or_default(),
+        models: method.request_models.unwrap_or_default().into_iter().collect(),
+        required: parameters.filter(|(_, required)| *required).map(|(name, _)| name).collect(),
+        integration,
+    }
+}
+
+impl Provider<Routes> for ApiGateway {
+    async fn find(
+        &self,
+        key: &RoutesKey,
+        _: Option<&RoutesOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<Routes>>, Failure> {
+        let live = self.methods(&key.api_id).await?.filter(|methods| !methods.is_empty());
+        let RoutesKey { api_id, hash } = key.clone();
+        Ok(live.map(|live| Found { outputs: RoutesOutputs { api_id, hash }, live }))
+    }
+
+    async fn create(&self, want: &Routes, task: &Task) -> Result<RoutesOutputs, Failure> {
+        self.take(&want.api_id, steps(want, &BTreeMap::new()), task).await?;
+        Ok(RoutesOutputs { api_id: want.api_id.clone(), hash: want.hash() })
+    }
+
+    async fn converge(
+        &self,
+        want: &Routes,
+        found: &Found<Routes>,
+        _: &[Drift],
+        task: &Task,
+    ) -> Result<RoutesOutputs, Failure> {
+        self.take(&want.api_id, steps(want, &found.live), task).await?;
+        Ok(RoutesOutputs { api_id: want.api_id.clone(), hash: want.hash() })
+    }
+
+    async fn delete(&self, gone: &RoutesOutputs, task: &Task) -> Result<(), Failure> {
+        let Some(live) = self.methods(&gone.api_id).await? else { return Ok(()) };
+        let none = Routes { api_id: gone.api_id.clone(), methods: BTreeMap::new(), fingerprint: String::new() };
+        self.take(&gone.api_id, steps(&none, &live), task).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::routes::tests::{URI, live_method, method, routes};
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+    use crate::engine::Resource;
+
+    fn list(method: &str) -> String {
+        format!(
+            r#"{{"item":[{{"id":"r00t","path":"/"}},{{"id":"p0","path":"/x"}},
+               {{"id":"p1","path":"/x/{{id}}","resourceMethods":{{"POST":{method}}}}}]}}"#
+        )
+    }
+
+    fn whole() -> String {
+        format!(
+            r#"{{"httpMethod":"POST","authorizationType":"COGNITO_USER_POOLS","authorizerId":"a1","apiKeyRequired":false,
+                "requestValidatorId":"v1","requestModels":{{"application/json":"Request"}},
+                "requestParameters":{{"method.request.path.id":true,"method.request.header.X":false}},
+                "methodIntegration":{{"type":"AWS_PROXY","httpMethod":"POST","uri":"{URI}","timeoutInMillis":29000,
+                "passthroughBehavior":"WHEN_NO_MATCH"}}}}"#
+        )
+    }
+
+    fn found(live: &[(&str, LiveMethod)]) -> Found<Routes> {
+        let live = live.iter().map(|(name, live)| ((*name).to_owned(), live.clone())).collect();
+        Found { outputs: RoutesOutputs { api_id: "abc".into(), hash: routes().hash() }, live }
+    }
+
+    fn task() -> Task {
+        Task::detached("routes.main")
+    }
+
+    fn calls(http: &aws_smithy_http_client::test_util::StaticReplayClient) -> Vec<String> {
+        let short =
+            |call: String| call.replace("https://apigateway.eu-central-1.amazonaws.com/restapis/abc/resources", "");
+        asked(http).into_iter().map(|(call, _)| short(call)).collect()
+    }
+
+    #[tokio::test]
+    async fn all_are_found_in_one_call_and_unchanged() {
+        let (clients, http) = replay(vec![(200, &list(&whole()))]);
+        let found = Provider::<Routes>::find(&ApiGateway::new(&clients), &routes().key(), None, &task())
+            .await
+            .expect("no failure");
+        let found = found.expect("found");
+        assert_eq!(routes().drift(&found.live), vec![]);
+        assert_eq!(found.outputs.hash, routes().hash());
+        let calls = calls(&http);
+        assert_eq!(calls.len(), 1);
+        assert!(calls[0].contains("embed=methods") && calls[0].contains("limit=500"), "{calls:?}");
+        assert_eq!(steps(&routes(), &found.live), vec![]);
+    }
+
+    #[tokio::test]
+    async fn an_api_without_methods_has_none_and_so_has_no_api() {
+        let bare = r#"{"item":[{"id":"r00t","path":"/"}]}"#;
+        let (clients, _) = replay(vec![(200, bare), (404, r#"{"__type":"NotFoundException"}"#)]);
+        let gateway = ApiGateway::new(&clients);
+        for _ in 0..2 {
+            assert!(
+                Provider::<Routes>::find(&gateway, &routes().key(), None, &task()).await.expect("no failure").is_none()
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_method_is_put_and_then_its_integration() {
+        let (clients, http) = replay(vec![(201, "{}"), (201, "{}")]);
+        let made = Provider::<Routes>::create(&ApiGateway::new(&clients), &routes(), &task()).await;
+        assert_eq!(made.expect("made").hash, routes().hash());
+        assert_eq!(calls(&http), ["PUT /p1/methods/POST", "PUT /p1/methods/POST/integration"]);
+        let bodies: Vec<_> = asked(&http).into_iter().map(|(_, body)| body).collect();
+        for part in [
+            r#""authorizationType":"COGNITO_USER_POOLS""#,
+            r#""authorizerId":"a1""#,
+            r#""requestValidatorId":"v1""#,
+            r#""application/json":"Request""#,
+            r#""method.request.path.id":true"#,
+        ] {
+            assert!(bodies[0].contains(part), "{part} in {}", bodies[0]);
+        }
+        assert!(bodies[1].contains(r#""type":"AWS_PROXY""#) && bodies[1].contains(r#""httpMethod":"POST""#));
+    }
+
+    #[tokio::test]
+    async fn an_open_method_names_no_authorizer() {
+        let (clients, http) = replay(vec![(201, "{}"), (201, "{}")]);
+        let mut want = routes();
+        want.methods.values_mut().for_each(|method| method.authorization = super::super::Authorization::None);
+        Provider::<Routes>::create(&ApiGateway::new(&clients), &want, &task()).await.expect("made");
+        let body = &asked(&http)[0].1;
+        assert!(body.contains(r#""authorizationType":"NONE""#) && !body.contains("authorizerId"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn one_in_the_way_is_replaced() {
+        let exists = r#"{"__type":"ConflictException","message":"Method already exists for this resource"}"#;
+        let (clients, http) = replay(vec![(409, exists), (204, ""), (201, "{}"), (201, "{}")]);
+        Provider::<Routes>::create(&ApiGateway::new(&clients), &routes(), &task()).await.expect("made");
+        let put = "PUT /p1/methods/POST";
+        assert_eq!(calls(&http), [put, "DELETE /p1/methods/POST", put, "PUT /p1/methods/POST/integration"]);
+    }
+
+    #[tokio::test]
+    async fn an_authorizer_made_a_moment_ago_is_waited_for() {
+        let not_yet = r#"{"__type":"BadRequestException","message":"Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer."}"#;
+        let (clients, http) = replay(vec![(400, not_yet), (201, "{}"), (201, "{}")]);
+        Provider::<Routes>::create(&ApiGateway::new(&clients), &routes(), &task()).await.expect("made");
+        assert_eq!(calls(&http).len(), 3);
+    }
+
+    #[tokio::test]
+    async fn only_what_differs_is_touched() {
+        let half = LiveMethod { integration: None, ..live_method() };
+        let open = LiveMethod { authorization: "NONE".into(), authorizer_id: None, ..live_method() };
+        let stray = LiveMethod { resource_id: "p9".into(), http_method: "ANY".into(), ..live_method() };
+        let name = "POST /x/{id}";
+        let (put, integrate, delete) =
+            ("PUT /p1/methods/POST", "PUT /p1/methods/POST/integration", "DELETE /p1/methods/POST");
+        let table = [
+            (found(&[(name, live_method())]), vec![]),
+            (found(&[(name, half)]), vec![integrate]),
+            (found(&[(name, open)]), vec![delete, put, integrate]),
+            (found(&[(name, live_method()), ("ANY /stray", stray)]), vec!["DELETE /p9/methods/ANY"]),
+        ];
+        for (found, expected) in table {
+            let (clients, http) = replay(expected.iter().map(|_| (200, "{}")).collect());
+            Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found, &[], &task())
+                .await
+                .expect("converged");
+            assert_eq!(calls(&http), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stray_whose_path_is_gone_is_gone() {
+        let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
+        let found = found(&[("POST /x/{id}", live_method()), ("GET /y", live_method())]);
+        let done = Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found, &[], &task()).await;
+        assert_eq!(done, Ok(found.outputs));
+    }
+
+    #[test]
+    fn a_method_on_a_path_that_was_made_anew_is_put_there() {
+        let old = found(&[("POST /x/{id}", LiveMethod { resource_id: "old".into(), ..live_method() })]);
+        let (want, method) = (routes(), method());
+        let expected = Step::Put { name: "POST /x/{id}", method: &method, replaces: false };
+        assert_eq!(steps(&want, &old.live), vec![expected]);
+    }
+}

@@ -1,0 +1,228 @@
+//! API Gateway: one REST API (v1) with all that hangs under it.
+//!
+//! Odd about API Gateway: names of APIs, validators and deployments are not unique, so an API is told by its tag and a
+//! deployment by the hash in its description. Nothing that is changed on an API is live until it is deployed. Two writes
+//! to one API may meet, and then one is refused with "concurrent modification" (reference, 9.2): ours run side by side
+//! all the same, and one that was refused runs again on its own. Settings are changed by patches, so every difference
+//! that is found carries the patches that put it right.
+//!
+//! An API's paths are one resource here, and its methods another: AWS lists all of either in one call, so an API of a
+//! hundred routes is looked at as fast as one of two.
+
+mod api;
+mod authorizer;
+mod body;
+mod deployment;
+mod methods;
+mod paths;
+mod routes;
+mod stage;
+mod urls;
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_apigateway::Client;
+use aws_sdk_apigateway::types::{self, Op, PatchOperation};
+use futures_util::StreamExt;
+use tokio::sync::RwLock;
+
+use super::Clients;
+use super::error::{OrAbsent, OrFail};
+use super::settle::{API_BUSY, Wait, settled};
+use crate::engine::{Drift, Failure, Task};
+use crate::scope::Scope;
+
+pub use api::{LiveRestApi, RestApi, RestApiKey, RestApiOutputs};
+pub use authorizer::{Authorizer, AuthorizerKey, AuthorizerOutputs, LiveAuthorizer};
+pub use body::{LiveValidator, Model, ModelKey, ModelOutputs, Validator, ValidatorKey, ValidatorOutputs};
+pub use deployment::{Deployment, DeploymentKey, DeploymentOutputs};
+pub use paths::{LivePath, Paths, PathsKey, PathsOutputs};
+pub use routes::{Authorization, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs};
+pub use stage::{LiveSetting, LiveStage, Stage, StageKey, StageOutputs};
+pub use urls::{execute_api_arn, integration_uri, stage_url};
+
+/// As many as a list call returns at most; it returns 25 unless told (reference, 9.2).
+const PAGE: i32 = 500;
+
+/// Writes to one API in flight at once; the account's rate is ten a second.
+const AT_ONCE: usize = 8;
+
+/// Looks after REST APIs and all that hangs under them.
+#[derive(Debug, Clone)]
+pub struct ApiGateway {
+    client: Client,
+    /// Without the SDK's retries, for calls that create.
+    once: Client,
+    scope: Scope,
+    /// For each API: held shared by a write, alone by one that met another.
+    locks: Arc<Mutex<HashMap<String, Arc<RwLock<()>>>>>,
+}
+
+impl ApiGateway {
+    /// On these clients.
+    pub fn new(clients: &Clients) -> Self {
+        Self {
+            client: Client::new(&clients.sdk),
+            once: Client::new(&clients.once),
+            scope: clients.scope.clone(),
+            locks: Arc::default(),
+        }
+    }
+
+    /// Does one call that writes to the API with this id. It runs beside other writes to it; if AWS says that they met,
+    /// it is done again with all others of ours held back. A call is refused as a whole then, so even one that creates
+    /// may be repeated.
+    async fn write<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        api: &str,
+        task: &Task,
+        waits: &[&Wait],
+        mut call: impl FnMut() -> F,
+    ) -> Result<T, Failure> {
+        let lock = self.lock(api);
+        let first = {
+            let _beside_others = lock.read().await;
+            settled(task, waits, &mut call).await
+        };
+        match first {
+            Err(failure) if API_BUSY.heals(&failure) => {
+                task.note(API_BUSY.why);
+                let _alone = lock.write().await;
+                settled(task, &[waits, &[&API_BUSY]].concat(), call).await
+            }
+            done => done,
+        }
+    }
+
+    fn lock(&self, api: &str) -> Arc<RwLock<()>> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(api.to_owned()).or_default())
+    }
+
+    /// The ARN of something of API Gateway's own; these have no account in them.
+    fn arn(&self, path: &str) -> String {
+        format!("arn:{}:apigateway:{}::{path}", self.scope.partition, self.scope.region)
+    }
+
+    /// All paths of an API, and with `embed` their methods; `None` if there is no such API.
+    async fn resources(&self, api: &str, embed: bool) -> Result<Option<BTreeMap<String, types::Resource>>, Failure> {
+        let call = self.client.get_resources().rest_api_id(api).limit(PAGE);
+        let call = if embed { call.embed("methods") } else { call };
+        let mut pages = call.into_paginator().send();
+        let mut all = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            let Some(page) = page.or_fail(&format!("list the paths of the API {api}")).or_absent()? else {
+                return Ok(None);
+            };
+            let items = page.items.unwrap_or_default().into_iter();
+            all.extend(items.filter_map(|resource| Some((resource.path.clone()?, resource))));
+        }
+        Ok(Some(all))
+    }
+
+    fn tags(&self, id: &str) -> HashMap<String, String> {
+        self.scope.tags(id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
+
+/// Does all of them, some side by side. All are let finish even if one fails; then the first failure is returned.
+async fn side_by_side<T, F: Future<Output = Result<T, Failure>>>(calls: Vec<F>) -> Result<Vec<T>, Failure> {
+    let done: Vec<_> = futures_util::stream::iter(calls).buffered(AT_ONCE).collect().await;
+    done.into_iter().collect()
+}
+
+/// A difference, and what puts it right.
+type Mend = (Drift, Vec<PatchOperation>);
+
+fn drifts(mends: Vec<Mend>) -> Vec<Drift> {
+    mends.into_iter().map(|(drift, _)| drift).collect()
+}
+
+fn patches(mends: Vec<Mend>) -> Vec<PatchOperation> {
+    mends.into_iter().flat_map(|(_, patches)| patches).collect()
+}
+
+/// Values of patches are always strings (reference, 9.3).
+fn replace(path: impl Into<String>, value: impl std::fmt::Display) -> PatchOperation {
+    PatchOperation::builder().op(Op::Replace).path(path).value(format!("{value}")).build()
+}
+
+fn remove(path: impl Into<String>) -> PatchOperation {
+    PatchOperation::builder().op(Op::Remove).path(path).build()
+}
+
+/// How a method is named here, as in a stack file: `POST /lambda1`.
+fn route(http_method: &str, path: &str) -> String {
+    format!("{http_method} {path}")
+}
+
+/// An absent text, and one that the service gives as empty, mean the same.
+fn given(text: Option<&str>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::aws::testing::replay;
+    use crate::engine::Cause;
+
+    fn busy() -> Failure {
+        let mut failure = Failure::refused(
+            "could not: Unable to complete operation due to concurrent modification. Please try again later.",
+        );
+        failure.code = Some("ConflictException".into());
+        failure
+    }
+
+    #[tokio::test]
+    async fn a_write_that_met_another_is_done_again_alone() {
+        let gateway = ApiGateway::new(&replay(vec![]).0);
+        let (tries, task) = (AtomicUsize::new(0), Task::detached("test.write"));
+        let lock = gateway.lock("abc");
+        let done = gateway.write("abc", &task, &[], || async {
+            if tries.fetch_add(1, Ordering::SeqCst) == 0 {
+                assert!(lock.try_read().is_ok(), "the first try lets others through");
+                return Err(busy());
+            }
+            assert!(lock.try_read().is_err(), "the second one does not");
+            Ok("done")
+        });
+        assert_eq!(done.await, Ok("done"));
+        assert_eq!(tries.into_inner(), 2);
+        assert!(lock.try_write().is_ok(), "and nothing is held afterwards");
+    }
+
+    #[tokio::test]
+    async fn other_conflicts_are_not_repeated() {
+        let gateway = ApiGateway::new(&replay(vec![]).0);
+        let (tries, task) = (AtomicUsize::new(0), Task::detached("test.write"));
+        let mut exists = Failure::new(Cause::Exists, "could not: Stage already exists");
+        exists.code = Some("ConflictException".into());
+        let done = gateway.write("abc", &task, &[], || async {
+            tries.fetch_add(1, Ordering::SeqCst);
+            Err::<(), _>(exists.clone())
+        });
+        assert_eq!(done.await, Err(exists.clone()));
+        assert_eq!(tries.into_inner(), 1);
+    }
+
+    #[tokio::test]
+    async fn all_are_let_finish_before_a_failure_is_told() {
+        let finished = AtomicUsize::new(0);
+        let calls = (0..20).map(|n| {
+            let finished = &finished;
+            async move {
+                tokio::task::yield_now().await;
+                finished.fetch_add(1, Ordering::SeqCst);
+                if n % 7 == 3 { Err(Failure::refused(format!("number {n}"))) } else { Ok(n) }
+            }
+        });
+        assert_eq!(side_by_side(calls.collect()).await, Err(Failure::refused("number 3")));
+        assert_eq!(finished.into_inner(), 20);
+    }
+}

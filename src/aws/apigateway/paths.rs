@@ -1,0 +1,319 @@
+//! All paths of an API, as one resource.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_apigateway::types;
+use serde::{Deserialize, Serialize};
+
+use super::super::error::{OrAbsent, OrFail};
+use super::{ApiGateway, side_by_side};
+use crate::engine::{Cause, Drift, Failure, Found, Provider, Resource, Task};
+
+/// The paths that an API has, and no others.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// The API's id.
+    pub api_id: String,
+    /// The id of the path `/`.
+    pub root_id: String,
+    /// As in `/lambda1`, `/items/{id}` or `/files/{proxy+}`. Those on the way to them need not be given.
+    pub paths: BTreeSet<String>,
+}
+
+/// Where each path is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PathsOutputs {
+    /// The API's id.
+    pub api_id: String,
+    /// Each path's id, that of `/` and of those on the way included.
+    pub ids: BTreeMap<String, String>,
+}
+
+/// Paths are looked up in their API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PathsKey {
+    api_id: String,
+}
+
+/// A path that an API has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LivePath {
+    /// Its id.
+    pub id: String,
+    /// There are methods on it.
+    pub carries_methods: bool,
+}
+
+impl Paths {
+    /// The paths with all on the way to them, `/` included.
+    fn wanted(&self) -> BTreeSet<String> {
+        let parents = |path: &String| {
+            let cuts: Vec<usize> = path.match_indices('/').map(|(at, _)| at).filter(|&at| at > 0).collect();
+            cuts.into_iter().map(|at| path[..at].to_owned()).collect::<Vec<_>>()
+        };
+        let on_the_way = self.paths.iter().flat_map(parents);
+        on_the_way.chain(self.paths.iter().cloned()).chain(["/".to_owned()]).collect()
+    }
+}
+
+/// How far below `/` it is.
+fn depth(path: &str) -> usize {
+    if path == "/" { 0 } else { path.matches('/').count() }
+}
+
+/// `/a/b` is `b` in `/a`.
+fn split(path: &str) -> (&str, &str) {
+    match path.rsplit_once('/') {
+        Some(("", part)) => ("/", part),
+        Some((parent, part)) => (parent, part),
+        None => ("/", path),
+    }
+}
+
+impl Resource for Paths {
+    const KIND: &'static str = "apigateway.paths";
+    const GOES_WITH_PARENT: bool = true;
+    type Key = PathsKey;
+    type Outputs = PathsOutputs;
+    type Live = BTreeMap<String, LivePath>;
+
+    fn key(&self) -> PathsKey {
+        PathsKey { api_id: self.api_id.clone() }
+    }
+
+    fn drift(&self, live: &Self::Live) -> Vec<Drift> {
+        let wanted = self.wanted();
+        let missing = wanted.iter().filter(|path| !live.contains_key(*path));
+        let missing = missing.map(|path| Drift::new(format!("resource {path}"), "present", "absent"));
+        let extra = live.iter().filter(|(path, _)| !wanted.contains(*path)).map(|(path, live)| {
+            let field = format!("resource {path}");
+            if live.carries_methods {
+                Drift::weakening(field, "absent", "present, with methods")
+            } else {
+                Drift::new(field, "absent", "present")
+            }
+        });
+        missing.chain(extra).collect()
+    }
+}
+
+impl ApiGateway {
+    /// Makes those of `wanted` that `ids` does not have, parents first, siblings side by side.
+    async fn make_paths(
+        &self,
+        api: &str,
+        wanted: &BTreeSet<String>,
+        mut ids: BTreeMap<String, String>,
+        task: &Task,
+    ) -> Result<PathsOutputs, Failure> {
+        for level in levels(wanted.iter().filter(|path| !ids.contains_key(*path))).into_values() {
+            let calls = level.into_iter().map(|path| {
+                let parent = ids.get(split(path).0).cloned().unwrap_or_default();
+                async move { Ok((path.clone(), self.make_path(api, &parent, path, task).await?)) }
+            });
+            let made = side_by_side(calls.collect()).await?;
+            ids.extend(made);
+        }
+        Ok(PathsOutputs { api_id: api.to_owned(), ids })
+    }
+
+    /// A path's name is unique in its parent, so this may be repeated: one that is there is taken as it is.
+    async fn make_path(&self, api: &str, parent: &str, path: &str, task: &Task) -> Result<String, Failure> {
+        let made = self.write(api, task, &[], || async {
+            let call = self.client.create_resource().rest_api_id(api).parent_id(parent).path_part(split(path).1);
+            call.send().await.or_fail(&format!("create the path {path}"))
+        });
+        match made.await {
+            Ok(made) => Ok(made.id.unwrap_or_default()),
+            Err(failure) if failure.cause == Cause::Exists => {
+                let there = self.resources(api, false).await?.unwrap_or_default().remove(path);
+                // Not there: its name is at odds with another one's, as `{a}` beside `{b}`.
+                there.and_then(|there| there.id).ok_or(Failure { cause: Cause::Refused, ..failure })
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Removes paths by their ids, children first, siblings side by side; with their methods.
+    async fn remove_paths(&self, api: &str, gone: &BTreeMap<String, String>, task: &Task) -> Result<(), Failure> {
+        for level in levels(gone.keys()).into_values().rev() {
+            let calls = level.into_iter().map(|path| async move {
+                let deleted = self.write(api, task, &[], || async {
+                    let call = self.client.delete_resource().rest_api_id(api).set_resource_id(gone.get(path).cloned());
+                    call.send().await.or_fail(&format!("delete the path {path}"))
+                });
+                deleted.await.or_absent().map(drop)
+            });
+            side_by_side(calls.collect()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn levels<'a>(paths: impl Iterator<Item = &'a String>) -> BTreeMap<usize, Vec<&'a String>> {
+    let mut levels: BTreeMap<usize, Vec<&String>> = BTreeMap::new();
+    for path in paths {
+        levels.entry(depth(path)).or_default().push(path);
+    }
+    levels
+}
+
+fn ids(live: &BTreeMap<String, LivePath>) -> BTreeMap<String, String> {
+    live.iter().map(|(path, live)| (path.clone(), live.id.clone())).collect()
+}
+
+impl Provider<Paths> for ApiGateway {
+    async fn find(
+        &self,
+        key: &PathsKey,
+        known: Option<&PathsOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<Paths>>, Failure> {
+        let Some(all) = self.resources(&key.api_id, false).await? else { return Ok(None) };
+        // Every API has `/`. Unless we are known to have been here, that is none.
+        if known.is_none_or(|known| known.api_id != key.api_id) && all.len() < 2 {
+            return Ok(None);
+        }
+        let live: BTreeMap<_, _> = all.into_iter().map(|(path, resource)| (path, seen(resource))).collect();
+        Ok(Some(Found { outputs: PathsOutputs { api_id: key.api_id.clone(), ids: ids(&live) }, live }))
+    }
+
+    async fn create(&self, want: &Paths, task: &Task) -> Result<PathsOutputs, Failure> {
+        let root = BTreeMap::from([("/".to_owned(), want.root_id.clone())]);
+        self.make_paths(&want.api_id, &want.wanted(), root, task).await
+    }
+
+    async fn converge(
+        &self,
+        want: &Paths,
+        found: &Found<Paths>,
+        _: &[Drift],
+        task: &Task,
+    ) -> Result<PathsOutputs, Failure> {
+        let wanted = want.wanted();
+        let (keep, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            ids(&found.live).into_iter().partition(|(path, _)| wanted.contains(path));
+        // First those that must go: `{b}` cannot be made while there is `{a}` beside it. Callers notice neither, for
+        // the stage answers from what is deployed.
+        self.remove_paths(&want.api_id, &gone, task).await?;
+        self.make_paths(&want.api_id, &wanted, keep, task).await
+    }
+
+    async fn delete(&self, gone: &PathsOutputs, task: &Task) -> Result<(), Failure> {
+        let mut below = gone.ids.clone();
+        below.remove("/");
+        self.remove_paths(&gone.api_id, &below, task).await
+    }
+}
+
+fn seen(resource: types::Resource) -> LivePath {
+    let carries_methods = resource.resource_methods().is_some_and(|methods| !methods.is_empty());
+    LivePath { id: resource.id.unwrap_or_default(), carries_methods }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    const ROOT: &str = r#"{"id":"r00t","path":"/"}"#;
+    const LAMBDA1: &str =
+        r#"{"id":"p1","parentId":"r00t","pathPart":"lambda1","path":"/lambda1","resourceMethods":{"POST":{}}}"#;
+
+    fn want(paths: &[&str]) -> Paths {
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        Paths { api_id: "abc".into(), root_id: "r00t".into(), paths }
+    }
+
+    fn live(paths: &[(&str, bool)]) -> BTreeMap<String, LivePath> {
+        let path = |(path, methods): &(&str, bool)| {
+            ((*path).to_owned(), LivePath { id: format!("id{path}"), carries_methods: *methods })
+        };
+        paths.iter().map(path).collect()
+    }
+
+    fn task() -> Task {
+        Task::detached("paths.main")
+    }
+
+    #[test]
+    fn paths_on_the_way_are_wanted_too() {
+        let wanted = want(&["/items/{id}/parts", "/files/{proxy+}", "/items"]).wanted();
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        assert_eq!(wanted, ["/", "/files", "/files/{proxy+}", "/items", "/items/{id}", "/items/{id}/parts"]);
+        assert_eq!(want(&["/"]).wanted().len(), 1);
+        assert_eq!((split("/a"), split("/a/{b}"), depth("/"), depth("/a/{b}")), (("/", "a"), ("/a", "{b}"), 0, 2));
+    }
+
+    #[test]
+    fn a_path_too_many_weakens_if_it_carries_methods() {
+        let want = want(&["/lambda1"]);
+        assert_eq!(want.drift(&live(&[("/", false), ("/lambda1", true)])), vec![]);
+        assert_eq!(want.drift(&live(&[("/", false)])), vec![Drift::new("resource /lambda1", "present", "absent")]);
+        let extra = want.drift(&live(&[("/", false), ("/lambda1", true), ("/x", false), ("/y", true)]));
+        let weakens: Vec<_> = extra.iter().map(|drift| (drift.field.as_str(), drift.weakens)).collect();
+        assert_eq!(weakens, [("resource /x", false), ("resource /y", true)]);
+    }
+
+    #[tokio::test]
+    async fn they_are_found_in_one_call_and_unchanged() {
+        let (clients, http) = replay(vec![(200, &format!(r#"{{"item":[{ROOT},{LAMBDA1}]}}"#))]);
+        let want = want(&["/lambda1"]);
+        let found =
+            Provider::<Paths>::find(&ApiGateway::new(&clients), &want.key(), None, &task()).await.expect("no failure");
+        let found = found.expect("found");
+        assert_eq!(want.drift(&found.live), vec![]);
+        assert_eq!(found.outputs.ids["/lambda1"], "p1");
+        assert_eq!(asked(&http).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_bare_api_has_none_and_so_has_no_api() {
+        let bare = format!(r#"{{"item":[{ROOT}]}}"#);
+        let (clients, _) = replay(vec![(200, &bare), (200, &bare), (404, r#"{"__type":"NotFoundException"}"#)]);
+        let gateway = ApiGateway::new(&clients);
+        let key = want(&["/"]).key();
+        assert!(Provider::<Paths>::find(&gateway, &key, None, &task()).await.expect("no failure").is_none());
+        // Where the only route is at `/`, nothing more than that is ever there.
+        let known = PathsOutputs { api_id: "abc".into(), ids: BTreeMap::new() };
+        let found =
+            Provider::<Paths>::find(&gateway, &key, Some(&known), &task()).await.expect("no failure").expect("found");
+        assert_eq!(want(&["/"]).drift(&found.live), vec![]);
+        assert!(Provider::<Paths>::find(&gateway, &key, Some(&known), &task()).await.expect("no failure").is_none());
+    }
+
+    #[tokio::test]
+    async fn parents_are_made_before_children_and_one_that_exists_is_adopted() {
+        let exists = r#"{"__type":"ConflictException",
+            "message":"Another resource with the same parent already has this name: a"}"#;
+        let list = format!(r#"{{"item":[{ROOT},{{"id":"pa","parentId":"r00t","pathPart":"a","path":"/a"}}]}}"#);
+        let (clients, http) = replay(vec![(409, exists), (200, &list), (201, r#"{"id":"pb"}"#)]);
+        let made = Provider::<Paths>::create(&ApiGateway::new(&clients), &want(&["/a/{b}"]), &task()).await;
+        let ids = made.expect("made").ids;
+        assert_eq!((ids["/"].as_str(), ids["/a"].as_str(), ids["/a/{b}"].as_str()), ("r00t", "pa", "pb"));
+        assert!(asked(&http)[2].0.contains("/resources/pa"), "{:?}", asked(&http));
+    }
+
+    #[tokio::test]
+    async fn names_at_odds_are_refused() {
+        let odds = r#"{"__type":"BadRequestException","message":"A sibling ({a}) of this resource already has a variable path part -- only one unique variable path part is allowed"}"#;
+        let (clients, _) = replay(vec![(400, odds), (200, &format!(r#"{{"item":[{ROOT}]}}"#))]);
+        let made = Provider::<Paths>::create(&ApiGateway::new(&clients), &want(&["/{b}"]), &task()).await;
+        assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Refused));
+    }
+
+    #[tokio::test]
+    async fn what_must_go_goes_children_first() {
+        let (clients, http) =
+            replay(vec![(202, ""), (404, r#"{"__type":"NotFoundException"}"#), (201, r#"{"id":"new"}"#)]);
+        let live = live(&[("/", false), ("/x", false), ("/x/y", true)]);
+        let outputs = PathsOutputs { api_id: "abc".into(), ids: ids(&live) };
+        let want = want(&["/z"]);
+        let made =
+            Provider::<Paths>::converge(&ApiGateway::new(&clients), &want, &Found { outputs, live }, &[], &task())
+                .await;
+        assert_eq!(made.expect("converged").ids.into_keys().collect::<Vec<_>>(), ["/", "/z"]);
+        let calls: Vec<_> = asked(&http).into_iter().map(|(call, _)| call).collect();
+        assert!(calls[0].contains("id%2Fx%2Fy") && calls[1].ends_with("id%2Fx"), "{calls:?}");
+    }
+}

@@ -1,0 +1,402 @@
+//! All methods of an API, as one resource: who may call what, what a request must look like, and which function
+//! answers. What is wanted of them and how it differs is here; the calls are in `methods.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::engine::{Drift, Resource};
+
+/// The longest that AWS lets a function take to answer, unless a quota was raised (reference, 9.3).
+pub(super) const TIMEOUT_MS: i32 = 29_000;
+
+/// The content type whose bodies are checked against a method's model.
+pub(super) const JSON: &str = "application/json";
+
+/// The methods that an API has, and no others; each answered by a function.
+#[derive(Debug, Clone)]
+pub struct Routes {
+    /// The API's id.
+    pub api_id: String,
+    /// By name, as in `POST /lambda1`.
+    pub methods: BTreeMap<String, Method>,
+    /// Stands for all that a deployment takes along and that is not visible in the methods: the models' schemas, the
+    /// user pools behind the authorizers. A new value makes a new deployment.
+    pub fingerprint: String,
+}
+
+/// One method.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Method {
+    /// The path's id.
+    pub resource_id: String,
+    /// `POST`, or `ANY` for all.
+    pub http_method: String,
+    /// Who may call it.
+    pub authorization: Authorization,
+    /// The id of the validator that checks its requests.
+    pub validator_id: Option<String>,
+    /// The name of the model of its JSON bodies.
+    pub model: Option<String>,
+    /// The names of its path's parameters, `id` for `/items/{id}`; each is required.
+    pub path_parameters: Vec<String>,
+    /// Where its requests go: see [`super::integration_uri`].
+    pub integration_uri: String,
+}
+
+/// Who may call a method.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorization {
+    /// Who shows a token that this authorizer takes.
+    Cognito {
+        /// The authorizer's id.
+        authorizer_id: String,
+    },
+    /// Who signs with AWS credentials that allow it.
+    Iam,
+    /// Everybody.
+    None,
+}
+
+impl Authorization {
+    /// In AWS's word.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Cognito { .. } => "COGNITO_USER_POOLS",
+            Self::Iam => "AWS_IAM",
+            Self::None => "NONE",
+        }
+    }
+
+    pub(super) fn authorizer_id(&self) -> Option<&str> {
+        match self {
+            Self::Cognito { authorizer_id } => Some(authorizer_id),
+            Self::Iam | Self::None => None,
+        }
+    }
+}
+
+/// What is there to deploy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoutesOutputs {
+    /// The API's id.
+    pub api_id: String,
+    /// [`Routes::hash`] of what is wanted.
+    pub hash: String,
+}
+
+/// Methods are looked up in their API. The hash is not looked for; it is here to be handed on to the outputs, which
+/// say what is wanted even where AWS shows no difference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoutesKey {
+    pub(super) api_id: String,
+    pub(super) hash: String,
+}
+
+/// A method as AWS has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveMethod {
+    /// The path's id.
+    pub resource_id: String,
+    /// `POST`, or `ANY` for all.
+    pub http_method: String,
+    /// `COGNITO_USER_POOLS`, `AWS_IAM`, `CUSTOM` or `NONE`.
+    pub authorization: String,
+    /// The authorizer's id.
+    pub authorizer_id: Option<String>,
+    /// With any, the authorizer wants an access token with one of these instead of an ID token.
+    pub scopes: BTreeSet<String>,
+    /// Callers need an API key.
+    pub api_key_required: bool,
+    /// The validator's id.
+    pub validator_id: Option<String>,
+    /// The model's name by content type.
+    pub models: BTreeMap<String, String>,
+    /// The parameters that are required, as in `method.request.path.id`.
+    pub required: BTreeSet<String>,
+    /// Where its requests go; `None` for a method that was left half made.
+    pub integration: Option<LiveIntegration>,
+}
+
+/// A method's integration as AWS has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveIntegration {
+    /// `AWS_PROXY` for a function that sees the whole request.
+    pub kind: String,
+    /// How the function is called: `POST`, whatever the caller used.
+    pub http_method: String,
+    /// Where it goes.
+    pub uri: String,
+    /// In milliseconds.
+    pub timeout_ms: i32,
+}
+
+/// What differs in one method, and so how it is put right.
+pub(super) struct Differences {
+    /// Between the methods themselves.
+    pub method: Vec<Drift>,
+    /// Between what they lead to.
+    pub integration: Vec<Drift>,
+}
+
+impl Method {
+    /// The parameters that it requires, in AWS's words.
+    pub(super) fn required(&self) -> BTreeSet<String> {
+        self.path_parameters.iter().map(|name| format!("method.request.path.{name}")).collect()
+    }
+
+    pub(super) fn models(&self) -> BTreeMap<String, String> {
+        self.model.iter().map(|model| (JSON.to_owned(), model.clone())).collect()
+    }
+
+    /// `name` is how the fields are introduced: `POST /lambda1`.
+    pub(super) fn differences(&self, name: &str, live: &LiveMethod) -> Differences {
+        let field = |what: &str| format!("{name} {what}");
+        let mut method = Vec::new();
+        let mut compare = |what: &str, want: String, live: String, weakens: bool| {
+            if want != live {
+                method.push(Drift { weakens, ..Drift::new(field(what), want, live) });
+            }
+        };
+        let or_none = |text: Option<&str>| text.unwrap_or("none").to_owned();
+        let listed = |all: &BTreeSet<String>| or_none((!all.is_empty()).then(|| join(all.iter())).as_deref());
+        let models = |all: &BTreeMap<String, String>| {
+            let all: BTreeSet<String> = all.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
+            listed(&all)
+        };
+        compare("authorization", self.authorization.kind().to_owned(), live.authorization.clone(), true);
+        let authorizer = self.authorization.authorizer_id();
+        compare("authorizer", or_none(authorizer), or_none(live.authorizer_id.as_deref()), true);
+        compare("authorizationScopes", listed(&BTreeSet::new()), listed(&live.scopes), true);
+        compare("apiKeyRequired", false.to_string(), live.api_key_required.to_string(), false);
+        compare("validator", or_none(self.validator_id.as_deref()), or_none(live.validator_id.as_deref()), true);
+        compare("model", models(&self.models()), models(&live.models), true);
+        compare("requestParameters", listed(&self.required()), listed(&live.required), false);
+        Differences { method, integration: self.integration_differences(name, live.integration.as_ref()) }
+    }
+
+    fn integration_differences(&self, name: &str, live: Option<&LiveIntegration>) -> Vec<Drift> {
+        let field = |what: &str| format!("{name} {what}");
+        let Some(live) = live else {
+            return vec![Drift::new(field("integration"), &self.integration_uri, "none")];
+        };
+        let mut drifts = Vec::new();
+        if live.kind != "AWS_PROXY" || live.http_method != "POST" {
+            let live = format!("{} {}", live.kind, live.http_method);
+            drifts.push(Drift::weakening(field("integration"), "AWS_PROXY POST", live));
+        }
+        if live.uri != self.integration_uri {
+            drifts.push(Drift::weakening(field("integration uri"), &self.integration_uri, &live.uri));
+        }
+        if live.timeout_ms != TIMEOUT_MS {
+            drifts.push(Drift::new(field("integration timeoutInMillis"), TIMEOUT_MS, live.timeout_ms));
+        }
+        drifts
+    }
+}
+
+fn join<'a>(all: impl Iterator<Item = &'a String>) -> String {
+    all.map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+impl Routes {
+    /// Sixteen hex digits that stand for all that is deployed, ids included: the same stack hashes to the same value
+    /// on every run, and whatever needs a new deployment changes it.
+    pub fn hash(&self) -> String {
+        let methods: BTreeMap<&str, _> =
+            self.methods.iter().map(|(name, method)| (name.as_str(), canon(method))).collect();
+        let whole = json!({ "api": self.api_id, "fingerprint": self.fingerprint, "methods": methods }).to_string();
+        let digest = Sha256::digest(whole.as_bytes());
+        let first = digest.iter().take(8).fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
+        format!("{first:016x}")
+    }
+
+    /// The live method of this name, if it is on the wanted path still: a path that was made anew has another id.
+    pub(super) fn live_for<'a>(
+        method: &Method,
+        name: &str,
+        live: &'a BTreeMap<String, LiveMethod>,
+    ) -> Option<&'a LiveMethod> {
+        live.get(name).filter(|live| live.resource_id == method.resource_id)
+    }
+}
+
+fn canon(method: &Method) -> serde_json::Value {
+    json!({
+        "resource": method.resource_id,
+        "method": method.http_method,
+        "authorization": method.authorization.kind(),
+        "authorizer": method.authorization.authorizer_id(),
+        "validator": method.validator_id,
+        "model": method.model,
+        "required": method.required(),
+        "uri": method.integration_uri,
+    })
+}
+
+impl Resource for Routes {
+    const KIND: &'static str = "apigateway.routes";
+    const GOES_WITH_PARENT: bool = true;
+    type Key = RoutesKey;
+    type Outputs = RoutesOutputs;
+    type Live = BTreeMap<String, LiveMethod>;
+
+    fn key(&self) -> RoutesKey {
+        RoutesKey { api_id: self.api_id.clone(), hash: self.hash() }
+    }
+
+    fn drift(&self, live: &Self::Live) -> Vec<Drift> {
+        let wanted = self.methods.iter().flat_map(|(name, method)| match Self::live_for(method, name, live) {
+            None => vec![Drift::new(name, "present", "absent")],
+            Some(live) => {
+                let Differences { mut method, integration } = method.differences(name, live);
+                method.extend(integration);
+                method
+            }
+        });
+        let extra = live.keys().filter(|name| !self.methods.contains_key(*name));
+        wanted.chain(extra.map(|name| Drift::weakening(name, "absent", "present"))).collect()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) const URI: &str = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:f/invocations";
+
+    pub(crate) fn method() -> Method {
+        Method {
+            resource_id: "p1".into(),
+            http_method: "POST".into(),
+            authorization: Authorization::Cognito { authorizer_id: "a1".into() },
+            validator_id: Some("v1".into()),
+            model: Some("Request".into()),
+            path_parameters: vec!["id".into()],
+            integration_uri: URI.into(),
+        }
+    }
+
+    pub(crate) fn routes() -> Routes {
+        let methods = BTreeMap::from([("POST /x/{id}".to_owned(), method())]);
+        Routes { api_id: "abc".into(), methods, fingerprint: "f".into() }
+    }
+
+    pub(crate) fn live_method() -> LiveMethod {
+        LiveMethod {
+            resource_id: "p1".into(),
+            http_method: "POST".into(),
+            authorization: "COGNITO_USER_POOLS".into(),
+            authorizer_id: Some("a1".into()),
+            scopes: BTreeSet::new(),
+            api_key_required: false,
+            validator_id: Some("v1".into()),
+            models: BTreeMap::from([(JSON.into(), "Request".into())]),
+            required: BTreeSet::from(["method.request.path.id".into()]),
+            integration: Some(integration()),
+        }
+    }
+
+    fn integration() -> LiveIntegration {
+        LiveIntegration {
+            kind: "AWS_PROXY".into(),
+            http_method: "POST".into(),
+            uri: URI.into(),
+            timeout_ms: TIMEOUT_MS,
+        }
+    }
+
+    fn fields(live: LiveMethod) -> Vec<(String, bool)> {
+        let live = BTreeMap::from([("POST /x/{id}".to_owned(), live)]);
+        routes().drift(&live).into_iter().map(|drift| (drift.field, drift.weakens)).collect()
+    }
+
+    #[test]
+    fn what_protects_less_weakens() {
+        assert_eq!(fields(live_method()), []);
+        let with = |change: fn(&mut LiveMethod)| {
+            let mut live = live_method();
+            change(&mut live);
+            live
+        };
+        let table = [
+            (with(|live| live.authorization = "NONE".into()), "authorization", true),
+            (with(|live| live.authorizer_id = Some("a2".into())), "authorizer", true),
+            (with(|live| live.authorizer_id = None), "authorizer", true),
+            (with(|live| live.scopes = BTreeSet::from(["x/y".into()])), "authorizationScopes", true),
+            (with(|live| live.api_key_required = true), "apiKeyRequired", false),
+            (with(|live| live.validator_id = None), "validator", true),
+            (with(|live| live.models.clear()), "model", true),
+            (with(|live| live.models = BTreeMap::from([(JSON.into(), "Empty".into())])), "model", true),
+            (with(|live| live.required.clear()), "requestParameters", false),
+            (with(|live| live.integration = None), "integration", false),
+            (
+                with(|live| live.integration = Some(LiveIntegration { kind: "MOCK".into(), ..integration() })),
+                "integration",
+                true,
+            ),
+            (
+                with(|live| live.integration = Some(LiveIntegration { uri: "arn:g".into(), ..integration() })),
+                "integration uri",
+                true,
+            ),
+            (
+                with(|live| live.integration = Some(LiveIntegration { timeout_ms: 100, ..integration() })),
+                "integration timeoutInMillis",
+                false,
+            ),
+        ];
+        for (live, field, weakens) in table {
+            assert_eq!(fields(live), [(format!("POST /x/{{id}} {field}"), weakens)]);
+        }
+    }
+
+    #[test]
+    fn a_method_may_be_missing_one_too_many_or_on_a_path_that_is_gone() {
+        let missing = routes().drift(&BTreeMap::new());
+        assert_eq!(missing, vec![Drift::new("POST /x/{id}", "present", "absent")]);
+        let both = BTreeMap::from([
+            ("POST /x/{id}".to_owned(), LiveMethod { resource_id: "old".into(), ..live_method() }),
+            ("ANY /y".to_owned(), live_method()),
+        ]);
+        let drift: Vec<_> = routes().drift(&both).into_iter().map(|drift| (drift.field, drift.weakens)).collect();
+        assert_eq!(drift, [("POST /x/{id}".to_owned(), false), ("ANY /y".to_owned(), true)]);
+    }
+
+    #[test]
+    fn the_hash_changes_with_whatever_is_deployed_and_only_with_that() {
+        let base = routes().hash();
+        assert_eq!(base.len(), 16);
+        assert_eq!(base, routes().hash());
+        let each = |change: fn(&mut Method)| {
+            let mut routes = routes();
+            routes.methods.values_mut().for_each(change);
+            routes
+        };
+        let changed = [
+            Routes { fingerprint: "g".into(), ..routes() },
+            Routes { api_id: "def".into(), ..routes() },
+            Routes { methods: BTreeMap::new(), ..routes() },
+            each(|method| method.resource_id = "p2".into()),
+            each(|method| method.http_method = "ANY".into()),
+            each(|method| method.authorization = Authorization::None),
+            each(|method| method.authorization = Authorization::Cognito { authorizer_id: "a2".into() }),
+            each(|method| method.validator_id = None),
+            each(|method| method.model = None),
+            each(|method| method.path_parameters.clear()),
+            each(|method| method.integration_uri.push('x')),
+        ];
+        let mut hashes = BTreeSet::from([base]);
+        for routes in changed {
+            assert!(hashes.insert(routes.hash()), "one change hashes like another");
+        }
+        // The order of a path's parameters means nothing.
+        let (ab, ba) = (
+            each(|method| method.path_parameters = vec!["a".into(), "b".into()]),
+            each(|method| method.path_parameters = vec!["b".into(), "a".into()]),
+        );
+        assert_eq!(ab.hash(), ba.hash());
+    }
+}

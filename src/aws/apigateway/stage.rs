@@ -1,0 +1,349 @@
+//! The stage: what callers reach. Public from the moment it is made, so its throttle follows at once.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_apigateway::operation::get_stage::GetStageOutput;
+use aws_sdk_apigateway::types::PatchOperation;
+use serde::{Deserialize, Serialize};
+
+use super::super::error::{OrAbsent, OrFail};
+use super::{ApiGateway, Mend, drifts, patches, remove, replace};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+
+/// The setting that stands for all methods which have none of their own.
+const ALL: &str = "*/*";
+
+/// A stage that answers from one deployment, throttled as a whole.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// The API's id.
+    pub api_id: String,
+    /// Its name, the first part of every path: 1 to 128 of `A-Z a-z 0-9 _ -`.
+    pub name: String,
+    /// The deployment that it answers from.
+    pub deployment_id: String,
+    /// Requests a second, for each method.
+    pub rate_limit: f64,
+    /// Requests at once.
+    pub burst_limit: i32,
+}
+
+/// Which stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageOutputs {
+    /// The API's id.
+    pub api_id: String,
+    /// Its name.
+    pub name: String,
+    /// `arn:aws:apigateway:<region>::/restapis/<api>/stages/<name>`.
+    pub arn: String,
+    /// The deployment that it answers from.
+    pub deployment_id: String,
+}
+
+/// A stage is looked up by name in its API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageKey {
+    api_id: String,
+    name: String,
+}
+
+/// A stage's settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveStage {
+    /// The deployment that it answers from.
+    pub deployment_id: String,
+    /// Another deployment gets this percentage of the requests.
+    pub canary_percent: Option<f64>,
+    /// By path and method, as in `*/*` or `~1items/GET`.
+    pub settings: BTreeMap<String, LiveSetting>,
+}
+
+/// What holds for some of a stage's methods.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LiveSetting {
+    /// Requests a second; negative is no limit.
+    pub rate: f64,
+    /// Requests at once; negative is no limit.
+    pub burst: i32,
+    /// Bodies and tokens are written to the log.
+    pub data_trace: bool,
+}
+
+impl Stage {
+    fn mends(&self, live: &LiveStage) -> Vec<Mend> {
+        let mut mends = Vec::new();
+        if live.deployment_id != self.deployment_id {
+            let drift = Drift::weakening("deploymentId", &self.deployment_id, &live.deployment_id);
+            mends.push((drift, vec![replace("/deploymentId", &self.deployment_id)]));
+        }
+        if let Some(percent) = live.canary_percent {
+            let drift = Drift::weakening("canarySettings", "none", format!("{percent} %"));
+            mends.push((drift, vec![remove("/canarySettings")]));
+        }
+        let all = live.settings.get(ALL);
+        let [rate, burst] = self.throttle();
+        let limits = [
+            ("throttlingRateLimit", self.rate_limit, all.map(|all| all.rate), rate),
+            ("throttlingBurstLimit", self.burst_limit.into(), all.map(|all| all.burst.into()), burst),
+        ];
+        for (limit, want, live, patch) in limits {
+            let field = format!("{ALL} {limit}");
+            let drift = match live {
+                None => Drift::weakening(field, want, "the account's"),
+                Some(live) if lifts(live, want) => Drift::weakening(field, want, live),
+                Some(live) if !same(live, want) => Drift::new(field, want, live),
+                Some(_) => continue,
+            };
+            mends.push((drift, vec![patch]));
+        }
+        if all.is_some_and(|all| all.data_trace) {
+            let drift = Drift::weakening("*/* dataTraceEnabled", false, true);
+            mends.push((drift, vec![replace("/*/*/logging/dataTrace", false)]));
+        }
+        // One method's own setting stands before the stage's. Those that protect more are left alone; single values
+        // of the others cannot be removed, only the whole (reference, 9.3).
+        for (key, own) in live.settings.iter().filter(|(key, _)| *key != ALL) {
+            let lifted = lifts(own.rate, self.rate_limit) || lifts(own.burst.into(), self.burst_limit.into());
+            if lifted || own.data_trace {
+                let LiveSetting { rate, burst, data_trace } = own;
+                let live = format!("rate {rate}, burst {burst}, dataTrace {data_trace}");
+                let drift = Drift::weakening(format!("methodSettings {key}"), "none of its own", live);
+                mends.push((drift, vec![remove(pointer(key))]));
+            }
+        }
+        mends
+    }
+
+    /// What `CreateStage` cannot set (reference, 9.3).
+    fn throttle(&self) -> [PatchOperation; 2] {
+        [replace("/*/*/throttling/rateLimit", self.rate_limit), replace("/*/*/throttling/burstLimit", self.burst_limit)]
+    }
+}
+
+fn same(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-6
+}
+
+/// Whether a limit lets more through than it may.
+fn lifts(limit: f64, most: f64) -> bool {
+    limit < 0.0 || (limit > most && !same(limit, most))
+}
+
+/// A setting's key as a patch's path: the resource path is one segment of it, with its slashes escaped. AWS gives keys
+/// with the escapes, emulators without.
+fn pointer(key: &str) -> String {
+    let (path, method) = key.rsplit_once('/').unwrap_or((key, "*"));
+    let path = if path.contains("~1") { path.to_owned() } else { path.replace('~', "~0").replace('/', "~1") };
+    format!("/{path}/{method}")
+}
+
+impl Resource for Stage {
+    const KIND: &'static str = "apigateway.stage";
+    type Key = StageKey;
+    type Outputs = StageOutputs;
+    type Live = LiveStage;
+
+    fn key(&self) -> StageKey {
+        StageKey { api_id: self.api_id.clone(), name: self.name.clone() }
+    }
+
+    fn drift(&self, live: &LiveStage) -> Vec<Drift> {
+        drifts(self.mends(live))
+    }
+}
+
+impl ApiGateway {
+    fn stage_outputs(&self, api: &str, name: &str, deployment: &str) -> StageOutputs {
+        StageOutputs {
+            api_id: api.to_owned(),
+            name: name.to_owned(),
+            arn: self.arn(&format!("/restapis/{api}/stages/{name}")),
+            deployment_id: deployment.to_owned(),
+        }
+    }
+
+    /// All at once: callers never meet half of a change.
+    async fn patch_stage(&self, want: &Stage, patches: Vec<PatchOperation>, task: &Task) -> Result<(), Failure> {
+        let updated = self.write(&want.api_id, task, &[], || async {
+            let call = self.client.update_stage().rest_api_id(&want.api_id).stage_name(&want.name);
+            let call = call.set_patch_operations(Some(patches.clone()));
+            call.send().await.or_fail(&format!("update the stage {}", want.name))
+        });
+        updated.await.map(drop)
+    }
+}
+
+fn seen(stage: GetStageOutput) -> LiveStage {
+    let settings = stage.method_settings.unwrap_or_default().into_iter().map(|(key, setting)| {
+        let live = LiveSetting {
+            rate: setting.throttling_rate_limit,
+            burst: setting.throttling_burst_limit,
+            data_trace: setting.data_trace_enabled,
+        };
+        (key, live)
+    });
+    LiveStage {
+        settings: settings.collect(),
+        deployment_id: stage.deployment_id.unwrap_or_default(),
+        canary_percent: stage.canary_settings.map(|canary| canary.percent_traffic),
+    }
+}
+
+impl Provider<Stage> for ApiGateway {
+    async fn find(&self, key: &StageKey, _: Option<&StageOutputs>, _: &Task) -> Result<Option<Found<Stage>>, Failure> {
+        let call = self.client.get_stage().rest_api_id(&key.api_id).stage_name(&key.name);
+        let stage = call.send().await.or_fail(&format!("read the stage {}", key.name)).or_absent()?;
+        Ok(stage
+            .map(seen)
+            .map(|live| Found { outputs: self.stage_outputs(&key.api_id, &key.name, &live.deployment_id), live }))
+    }
+
+    async fn create(&self, want: &Stage, task: &Task) -> Result<StageOutputs, Failure> {
+        let made = self.write(&want.api_id, task, &[], || async {
+            let call = self.once.create_stage().rest_api_id(&want.api_id).stage_name(&want.name);
+            let call = call.deployment_id(&want.deployment_id).set_tags(Some(self.tags(&want.id)));
+            call.send().await.or_fail(&format!("create the stage {}", want.name))
+        });
+        made.await?;
+        self.patch_stage(want, want.throttle().into(), task).await?;
+        Ok(self.stage_outputs(&want.api_id, &want.name, &want.deployment_id))
+    }
+
+    async fn converge(
+        &self,
+        want: &Stage,
+        found: &Found<Stage>,
+        _: &[Drift],
+        task: &Task,
+    ) -> Result<StageOutputs, Failure> {
+        // The stage stays: it keeps its web ACL, its throttle and its address.
+        self.patch_stage(want, patches(want.mends(&found.live)), task).await?;
+        if found.live.deployment_id != want.deployment_id {
+            self.prune_deployments(&want.api_id, &want.deployment_id, task).await;
+        }
+        Ok(self.stage_outputs(&want.api_id, &want.name, &want.deployment_id))
+    }
+
+    async fn delete(&self, gone: &StageOutputs, task: &Task) -> Result<(), Failure> {
+        let deleted = self.write(&gone.api_id, task, &[], || async {
+            let call = self.client.delete_stage().rest_api_id(&gone.api_id).stage_name(&gone.name);
+            call.send().await.or_fail(&format!("delete the stage {}", gone.name))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+    use crate::engine::Cause;
+
+    const OURS: &str = r#"{"stageName":"development","deploymentId":"d1","methodSettings":{"*/*":{
+        "throttlingRateLimit":50.0,"throttlingBurstLimit":50,"dataTraceEnabled":false,"metricsEnabled":false}}}"#;
+
+    fn want() -> Stage {
+        Stage {
+            id: "stage.development".into(),
+            api_id: "abc".into(),
+            name: "development".into(),
+            deployment_id: "d1".into(),
+            rate_limit: 50.0,
+            burst_limit: 50,
+        }
+    }
+
+    fn setting(rate: f64, burst: i32, data_trace: bool) -> LiveSetting {
+        LiveSetting { rate, burst, data_trace }
+    }
+
+    fn live(settings: &[(&str, LiveSetting)]) -> LiveStage {
+        let settings = settings.iter().map(|(key, setting)| ((*key).to_owned(), *setting)).collect();
+        LiveStage { deployment_id: "d1".into(), canary_percent: None, settings }
+    }
+
+    fn task() -> Task {
+        Task::detached("stage.development")
+    }
+
+    #[test]
+    fn whatever_lets_more_through_weakens_and_has_its_patch() {
+        let all = (ALL, setting(50.0, 50, false));
+        assert_eq!(want().drift(&live(&[all])), vec![]);
+        let stricter = ("~1lambda1/POST", setting(50.0, 10, false));
+        assert_eq!(want().drift(&live(&[all, stricter])), vec![]);
+        let table = [
+            (LiveStage { deployment_id: "d0".into(), ..live(&[all]) }, vec!["/deploymentId"]),
+            (LiveStage { canary_percent: Some(10.0), ..live(&[all]) }, vec!["/canarySettings"]),
+            (live(&[]), vec!["/*/*/throttling/rateLimit", "/*/*/throttling/burstLimit"]),
+            (live(&[(ALL, setting(10_000.0, 50, false))]), vec!["/*/*/throttling/rateLimit"]),
+            (live(&[(ALL, setting(50.0, 5000, false))]), vec!["/*/*/throttling/burstLimit"]),
+            (live(&[(ALL, setting(-1.0, -1, false))]), vec!["/*/*/throttling/rateLimit", "/*/*/throttling/burstLimit"]),
+            (live(&[(ALL, setting(50.0, 50, true))]), vec!["/*/*/logging/dataTrace"]),
+            (live(&[all, ("~1lambda1/POST", setting(51.0, 50, false))]), vec!["/~1lambda1/POST"]),
+            (live(&[all, ("/items/{id}/GET", setting(1.0, 51, false))]), vec!["/~1items~1{id}/GET"]),
+            (live(&[all, ("items/GET", setting(-1.0, -1, false))]), vec!["/items/GET"]),
+            (live(&[all, ("~1/GET", setting(1.0, 1, true))]), vec!["/~1/GET"]),
+        ];
+        for (live, paths) in table {
+            let mends = want().mends(&live);
+            assert!(mends.iter().all(|(drift, _)| drift.weakens), "{mends:?}");
+            let patched: Vec<_> = mends.iter().flat_map(|(_, patches)| patches).filter_map(|one| one.path()).collect();
+            assert_eq!(patched, paths);
+        }
+    }
+
+    #[test]
+    fn a_limit_that_lets_less_through_is_merely_a_difference() {
+        let drift = want().drift(&live(&[(ALL, setting(10.0, 50, false))]));
+        assert_eq!(drift, vec![Drift::new("*/* throttlingRateLimit", 50, 10)]);
+    }
+
+    #[tokio::test]
+    async fn it_is_found_unchanged_in_one_call() {
+        let (clients, http) = replay(vec![(200, OURS)]);
+        let found = Provider::<Stage>::find(&ApiGateway::new(&clients), &want().key(), None, &task())
+            .await
+            .expect("no failure");
+        let found = found.expect("found");
+        assert_eq!(want().drift(&found.live), vec![]);
+        assert_eq!(found.outputs.arn, "arn:aws:apigateway:eu-central-1::/restapis/abc/stages/development");
+        assert_eq!(asked(&http).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn it_is_created_with_its_tags_and_throttled_at_once() {
+        let (clients, http) = replay(vec![(201, OURS), (200, OURS)]);
+        let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await;
+        assert_eq!(made.expect("made").deployment_id, "d1");
+        let asked = asked(&http);
+        assert!(asked[0].1.contains(r#""securelambda:stack":"demo""#), "{asked:?}");
+        assert!(asked[1].1.contains(r#""path":"/*/*/throttling/rateLimit","value":"50""#), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn one_that_exists_is_looked_at() {
+        let (clients, _) = replay(vec![(409, r#"{"__type":"ConflictException","message":"Stage already exists"}"#)]);
+        let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await;
+        assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Exists));
+    }
+
+    #[tokio::test]
+    async fn a_new_deployment_moves_the_stage_and_the_old_one_is_pruned() {
+        let deployments =
+            r#"{"item":[{"id":"d0","description":"securelambda x"},{"id":"d1","description":"securelambda y"}]}"#;
+        let stages = r#"{"item":[{"stageName":"development","deploymentId":"d1"}]}"#;
+        let (clients, http) = replay(vec![(200, OURS), (200, deployments), (200, stages), (202, "")]);
+        let gateway = ApiGateway::new(&clients);
+        let live = LiveStage { deployment_id: "d0".into(), ..live(&[(ALL, setting(50.0, 50, false))]) };
+        let found = Found { outputs: gateway.stage_outputs("abc", "development", "d0"), live };
+        let outputs = Provider::<Stage>::converge(&gateway, &want(), &found, &[], &task()).await.expect("converged");
+        assert_eq!(outputs.deployment_id, "d1");
+        let asked = asked(&http);
+        assert_eq!(asked[0].1, r#"{"patchOperations":[{"op":"replace","path":"/deploymentId","value":"d1"}]}"#);
+        assert!(asked[3].0.starts_with("DELETE") && asked[3].0.ends_with("/deployments/d0"), "{asked:?}");
+    }
+}

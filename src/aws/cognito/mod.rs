@@ -1,0 +1,60 @@
+//! Cognito: user pools, their app clients, and their users.
+//!
+//! Odd about Cognito: names are not unique, so a repeated create makes a second pool or client, and lists tell no
+//! tags. An update puts back to its default whatever it leaves out, so it is sent everything there is. What users sign
+//! in with cannot be changed once a pool is made, and a pool that is deleted takes its users along.
+
+mod client;
+mod password;
+mod pool;
+mod users;
+
+use aws_smithy_types::error::operation::BuildError;
+
+use crate::aws::Clients;
+use crate::engine::Failure;
+use crate::scope::Scope;
+
+pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
+pub use password::{PasswordPolicy, generate};
+pub use pool::{Mfa, UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
+pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
+
+/// Things in one page of a list; the most there may be.
+const PAGE: i32 = 60;
+
+/// Looks after user pools and app clients.
+#[derive(Debug, Clone)]
+pub struct Cognito {
+    client: aws_sdk_cognitoidentityprovider::Client,
+    /// Without the SDK's retries, for calls that create.
+    once: aws_sdk_cognitoidentityprovider::Client,
+    scope: Scope,
+}
+
+impl Cognito {
+    /// On these clients.
+    pub fn new(clients: &Clients) -> Self {
+        Self {
+            client: aws_sdk_cognitoidentityprovider::Client::new(&clients.sdk),
+            once: aws_sdk_cognitoidentityprovider::Client::new(&clients.once),
+            scope: clients.scope.clone(),
+        }
+    }
+}
+
+/// AWS answered without the thing that was asked for.
+fn empty(what: &str) -> Failure {
+    Failure::refused(format!("AWS's answer about {what} has nothing in it"))
+}
+
+/// There are several of ours under one name, and no telling which of them is in use.
+fn several(what: &str, name: &str, ids: &[&str]) -> Failure {
+    Failure::refused(format!("there are {} {what} {name} of this stack: {}", ids.len(), ids.join(", ")))
+        .hint("find out which one is in use, delete the others by their ids, and run the same command again")
+}
+
+/// What a builder of the SDK's returned: it fails only where a field was forgotten here.
+fn built<T>(result: Result<T, BuildError>) -> Result<T, Failure> {
+    result.map_err(|error| Failure::refused(format!("could not put the request together: {error}")))
+}

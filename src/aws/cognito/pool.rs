@@ -1,0 +1,727 @@
+//! User pools.
+
+use std::fmt;
+
+use aws_sdk_cognitoidentityprovider::types::{
+    AccountRecoverySettingType, AdminCreateUserConfigType, DeletionProtectionType, PasswordPolicyType,
+    RecoveryOptionNameType, RecoveryOptionType, SoftwareTokenMfaConfigType, UserAttributeUpdateSettingsType,
+    UserPoolMfaType, UserPoolPolicyType, UserPoolType, UsernameAttributeType, UsernameConfigurationType,
+    VerifiedAttributeType,
+};
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use super::{Cognito, PAGE, PasswordPolicy, built, empty, several};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+
+/// The fields that AWS does not change once a pool is made.
+const FIXED: [&str; 2] = ["UsernameAttributes", "UsernameConfiguration.CaseSensitive"];
+
+/// A directory of users who sign in with their e-mail address, which Cognito verifies.
+#[derive(Debug, Clone)]
+pub struct UserPool {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// 1 to 128 of letters, digits, spaces and `_+=,.@-`.
+    pub name: String,
+    /// What it asks of passwords.
+    pub password: PasswordPolicy,
+    /// Anybody may sign up; else only an administrator adds users.
+    pub self_sign_up: bool,
+    /// Whether users need a second factor, which is a TOTP app's code.
+    pub mfa: Mfa,
+    /// AWS refuses to delete it.
+    pub deletion_protection: bool,
+}
+
+/// Whether users need a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mfa {
+    /// No user has one.
+    Off,
+    /// Who has set one up needs it.
+    Optional,
+    /// Everybody needs one.
+    On,
+}
+
+/// Where a pool is looked for: its name, which others may have too, and our tag.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UserPoolKey {
+    name: String,
+}
+
+/// Which pool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UserPoolOutputs {
+    /// `<region>_<nine letters and digits>`.
+    pub id: String,
+    /// `arn:aws:cognito-idp:<region>:<account>:userpool/<id>`.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// It was protected from deletion when we last looked. Recorded so that refusing to delete it takes no call.
+    pub deletion_protection: bool,
+}
+
+/// A pool as AWS has it. The whole of it, since what an update leaves out is reset.
+#[derive(Debug, Clone)]
+pub struct UserPoolLive(UserPoolType);
+
+impl Resource for UserPool {
+    const KIND: &'static str = "cognito.user_pool";
+    const NAME_IS_UNIQUE: bool = false;
+    type Key = UserPoolKey;
+    type Outputs = UserPoolOutputs;
+    type Live = UserPoolLive;
+
+    fn key(&self) -> UserPoolKey {
+        UserPoolKey { name: self.name.clone() }
+    }
+
+    fn drift(&self, UserPoolLive(live): &UserPoolLive) -> Vec<Drift> {
+        let admin_only =
+            live.admin_create_user_config().is_some_and(AdminCreateUserConfigType::allow_admin_create_user_only);
+        let sensitive = live.username_configuration().is_none_or(UsernameConfigurationType::case_sensitive);
+        let (protected, is_protected) = (protection(self.deletion_protection), protection(is_protected(live)));
+        let (mfa, has_mfa) = (self.mfa.to_aws(), Mfa::read(live));
+        let email = || "email".to_owned();
+        let settings = live.user_attribute_update_settings();
+        let first = settings.map_or(&[][..], |settings| settings.attributes_require_verification_before_update());
+        let own = [
+            differ(FIXED[0], email(), names(live.username_attributes()), true),
+            differ(FIXED[1], false, sensitive, true),
+            differ("AutoVerifiedAttributes", email(), names(live.auto_verified_attributes()), true),
+            differ("AttributesRequireVerificationBeforeUpdate", email(), names(first), true),
+            differ("AccountRecoverySetting", "verified_email".to_owned(), recovery(live), true),
+            differ(
+                "AdminCreateUserConfig.AllowAdminCreateUserOnly",
+                !self.self_sign_up,
+                admin_only,
+                !self.self_sign_up,
+            ),
+            differ("MfaConfiguration", mfa, has_mfa.to_aws(), has_mfa < self.mfa),
+            differ("DeletionProtection", protected, is_protected, self.deletion_protection),
+        ];
+        self.password.drift(&PasswordPolicy::read(live)).chain(own.into_iter().flatten()).collect()
+    }
+}
+
+/// One setting's drift, if it has any; `weakens` says whether the live value, being another, protects less.
+fn differ<T: PartialEq + fmt::Display>(field: &str, want: T, live: T, weakens: bool) -> Option<Drift> {
+    let make = if weakens { Drift::weakening } else { Drift::new };
+    (want != live).then(|| make(field, want, live))
+}
+
+impl PasswordPolicy {
+    /// A pool's own, with AWS's defaults for what it does not say.
+    pub(super) fn read(pool: &UserPoolType) -> Self {
+        let policy = pool.policies().and_then(UserPoolPolicyType::password_policy);
+        let days = policy.map_or(0, PasswordPolicyType::temporary_password_validity_days);
+        let length = policy.and_then(PasswordPolicyType::minimum_length).unwrap_or(8);
+        Self {
+            minimum_length: u8::try_from(length).unwrap_or(u8::MAX),
+            lowercase: policy.is_some_and(PasswordPolicyType::require_lowercase),
+            uppercase: policy.is_some_and(PasswordPolicyType::require_uppercase),
+            numbers: policy.is_some_and(PasswordPolicyType::require_numbers),
+            symbols: policy.is_some_and(PasswordPolicyType::require_symbols),
+            // None acts as 7 (reference, 8.2).
+            temporary_validity_days: u16::try_from(if days == 0 { 7 } else { days }).unwrap_or(u16::MAX),
+        }
+    }
+
+    fn drift(&self, live: &Self) -> impl Iterator<Item = Drift> {
+        let shorter = live.minimum_length < self.minimum_length;
+        let (days, has_days) = (self.temporary_validity_days, live.temporary_validity_days);
+        let drift = [
+            differ("PasswordPolicy.MinimumLength", self.minimum_length, live.minimum_length, shorter),
+            differ("PasswordPolicy.RequireLowercase", self.lowercase, live.lowercase, self.lowercase),
+            differ("PasswordPolicy.RequireUppercase", self.uppercase, live.uppercase, self.uppercase),
+            differ("PasswordPolicy.RequireNumbers", self.numbers, live.numbers, self.numbers),
+            differ("PasswordPolicy.RequireSymbols", self.symbols, live.symbols, self.symbols),
+            differ("PasswordPolicy.TemporaryPasswordValidityDays", days, has_days, has_days > days),
+        ];
+        drift.into_iter().flatten()
+    }
+
+    fn to_aws(&self) -> PasswordPolicyType {
+        PasswordPolicyType::builder()
+            .minimum_length(self.minimum_length.into())
+            .require_lowercase(self.lowercase)
+            .require_uppercase(self.uppercase)
+            .require_numbers(self.numbers)
+            .require_symbols(self.symbols)
+            .temporary_password_validity_days(self.temporary_validity_days.into())
+            .build()
+    }
+}
+
+impl Mfa {
+    fn read(pool: &UserPoolType) -> Self {
+        match pool.mfa_configuration() {
+            Some(UserPoolMfaType::On) => Self::On,
+            Some(UserPoolMfaType::Optional) => Self::Optional,
+            _ => Self::Off,
+        }
+    }
+
+    fn to_aws(self) -> UserPoolMfaType {
+        match self {
+            Self::Off => UserPoolMfaType::Off,
+            Self::Optional => UserPoolMfaType::Optional,
+            Self::On => UserPoolMfaType::On,
+        }
+    }
+}
+
+fn protection(on: bool) -> DeletionProtectionType {
+    if on { DeletionProtectionType::Active } else { DeletionProtectionType::Inactive }
+}
+
+fn is_protected(pool: &UserPoolType) -> bool {
+    pool.deletion_protection() == Some(&DeletionProtectionType::Active)
+}
+
+/// A set of attributes, in one order.
+fn names<T: ToString>(attributes: &[T]) -> String {
+    let mut names: Vec<String> = attributes.iter().map(ToString::to_string).collect();
+    names.sort_unstable();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The ways to a new password, the preferred one first.
+fn recovery(pool: &UserPoolType) -> String {
+    let ways = pool.account_recovery_setting().map_or(&[][..], |setting| setting.recovery_mechanisms());
+    let mut ways: Vec<(i32, String)> = ways.iter().map(|way| (way.priority(), way.name().to_string())).collect();
+    ways.sort_unstable();
+    let names: Vec<String> = ways.into_iter().map(|(_, name)| name).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", then ") }
+}
+
+fn email_recovery() -> Result<AccountRecoverySettingType, Failure> {
+    let way = RecoveryOptionType::builder().priority(1).name(RecoveryOptionNameType::VerifiedEmail);
+    let way = built(way.build())?;
+    Ok(AccountRecoverySettingType::builder().recovery_mechanisms(way).build())
+}
+
+/// An address that a user enters stays unused until it is verified.
+fn verify_first() -> UserAttributeUpdateSettingsType {
+    let email = VerifiedAttributeType::Email;
+    UserAttributeUpdateSettingsType::builder().attributes_require_verification_before_update(email).build()
+}
+
+fn outputs(pool: &UserPoolType, name: &str) -> Result<UserPoolOutputs, Failure> {
+    match (pool.id(), pool.arn()) {
+        (Some(id), Some(arn)) => Ok(UserPoolOutputs {
+            id: id.to_owned(),
+            arn: arn.to_owned(),
+            name: pool.name().unwrap_or(name).to_owned(),
+            deletion_protection: is_protected(pool),
+        }),
+        _ => Err(empty(&format!("the user pool {name}"))),
+    }
+}
+
+impl Cognito {
+    /// A pool by its id; `None` if there is none.
+    async fn pool(&self, id: &str) -> Result<Option<UserPoolType>, Failure> {
+        let call = self.client.describe_user_pool().user_pool_id(id);
+        let answer = call.send().await.or_fail(&format!("read the user pool {id}")).or_absent()?;
+        Ok(answer.and_then(|answer| answer.user_pool))
+    }
+
+    fn owns(&self, pool: &UserPoolType) -> bool {
+        let tags = pool.user_pool_tags().into_iter().flatten();
+        self.scope.owns(tags.map(|(key, value)| (key.as_str(), value.as_str())))
+    }
+
+    /// The ids of all pools of a name, ours and others'.
+    async fn pools_named(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let mut pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
+        let mut ids = Vec::new();
+        while let Some(page) = pages.next().await {
+            let pools = page.or_fail("list the user pools")?.user_pools.unwrap_or_default();
+            ids.extend(pools.into_iter().filter(|pool| pool.name() == Some(name)).filter_map(|pool| pool.id));
+        }
+        Ok(ids)
+    }
+
+    /// Sets the second factor. AWS takes TOTP only here, and refuses a factor along with `OFF` (reference, 8.1).
+    async fn set_mfa(&self, want: &UserPool, id: &str, task: &Task) -> Result<(), Failure> {
+        let totp = (want.mfa != Mfa::Off).then(|| SoftwareTokenMfaConfigType::builder().enabled(true).build());
+        let set = settled(task, &[&COGNITO_BUSY], || async {
+            let call = self.client.set_user_pool_mfa_config().user_pool_id(id);
+            let call = call.mfa_configuration(want.mfa.to_aws()).set_software_token_mfa_configuration(totp.clone());
+            call.send().await.or_fail(&format!("set the second factor of the user pool {}", want.name))
+        });
+        set.await.map(drop)
+    }
+}
+
+impl Provider<UserPool> for Cognito {
+    async fn find(
+        &self,
+        key: &UserPoolKey,
+        known: Option<&UserPoolOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<UserPool>>, Failure> {
+        if let Some(known) = known
+            && let Some(pool) = self.pool(&known.id).await?
+        {
+            if !self.owns(&pool) {
+                return Err(Failure::foreign("the user pool", &known.arn));
+            }
+            return Ok(Some(Found { outputs: outputs(&pool, &key.name)?, live: UserPoolLive(pool) }));
+        }
+        let ids = self.pools_named(&key.name).await?;
+        let mut ours = Vec::new();
+        for pool in join_all(ids.iter().map(|id| self.pool(id))).await {
+            // Others may have pools of that name: those are none of our business.
+            ours.extend(pool?.filter(|pool| self.owns(pool)));
+        }
+        match ours.as_slice() {
+            [] => Ok(None),
+            [pool] => Ok(Some(Found { outputs: outputs(pool, &key.name)?, live: UserPoolLive(pool.clone()) })),
+            all => {
+                let ids: Vec<&str> = all.iter().filter_map(UserPoolType::id).collect();
+                Err(several("user pools", &key.name, &ids))
+            }
+        }
+    }
+
+    async fn create(&self, want: &UserPool, task: &Task) -> Result<UserPoolOutputs, Failure> {
+        let recovery = email_recovery()?;
+        let usernames = built(UsernameConfigurationType::builder().case_sensitive(false).build())?;
+        let made = settled(task, &[&COGNITO_BUSY], || async {
+            let tags = self.scope.tags(&want.id).map(|(key, value)| (key.to_owned(), value));
+            let invite = AdminCreateUserConfigType::builder().allow_admin_create_user_only(!want.self_sign_up);
+            self.once
+                .create_user_pool()
+                .pool_name(&want.name)
+                .policies(UserPoolPolicyType::builder().password_policy(want.password.to_aws()).build())
+                .username_attributes(UsernameAttributeType::Email)
+                .username_configuration(usernames.clone())
+                .auto_verified_attributes(VerifiedAttributeType::Email)
+                .user_attribute_update_settings(verify_first())
+                .account_recovery_setting(recovery.clone())
+                .admin_create_user_config(invite.build())
+                .deletion_protection(protection(want.deletion_protection))
+                .set_user_pool_tags(Some(tags.into_iter().collect()))
+                .send()
+                .await
+                .or_fail(&format!("create the user pool {}", want.name))
+        });
+        let pool = made.await?.user_pool.ok_or_else(|| empty(&format!("the user pool {}", want.name)))?;
+        let outputs = UserPoolOutputs { deletion_protection: want.deletion_protection, ..outputs(&pool, &want.name)? };
+        if want.mfa != Mfa::Off {
+            self.set_mfa(want, &outputs.id, task).await?;
+        }
+        Ok(outputs)
+    }
+
+    async fn converge(
+        &self,
+        want: &UserPool,
+        found: &Found<UserPool>,
+        drift: &[Drift],
+        task: &Task,
+    ) -> Result<UserPoolOutputs, Failure> {
+        if let Some(fixed) = drift.iter().find(|drift| FIXED.contains(&drift.field.as_str())) {
+            let message =
+                format!("AWS cannot change {} of the user pool {} from {}", fixed.field, want.name, fixed.live);
+            return Err(Failure::refused(message).hint(
+                "only a new pool can have it: `securelambda down`, then `up`; the pool's users are lost with it",
+            ));
+        }
+        let (seen, UserPoolLive(live)) = (&found.outputs, &found.live);
+        if drift.iter().any(|drift| drift.field != "MfaConfiguration") {
+            let recovery = &email_recovery()?;
+            let updated = settled(task, &[&COGNITO_BUSY], || async move {
+                let call =
+                    update(&self.client, want, live).user_pool_id(&seen.id).account_recovery_setting(recovery.clone());
+                call.send().await.or_fail(&format!("update the user pool {}", want.name))
+            });
+            updated.await?;
+        }
+        // After an update too: whether that resets the second factor is known of some calls only (reference, 8.1).
+        if want.mfa != Mfa::Off || Mfa::read(live) != Mfa::Off {
+            self.set_mfa(want, &seen.id, task).await?;
+        }
+        Ok(UserPoolOutputs { deletion_protection: want.deletion_protection, ..seen.clone() })
+    }
+
+    async fn delete(&self, gone: &UserPoolOutputs, task: &Task) -> Result<(), Failure> {
+        // AWS refuses it too; an emulator may not.
+        if gone.deletion_protection {
+            return Err(Failure::refused(format!("the user pool {} is protected from deletion", gone.name)).hint(
+                "set `deletion_protection = false` for it in the stack file and run `up`, then `down` again; \
+                 its users are lost with it",
+            ));
+        }
+        let deleted = settled(task, &[&COGNITO_BUSY], || async {
+            let call = self.client.delete_user_pool().user_pool_id(&gone.id);
+            call.send().await.or_fail(&format!("delete the user pool {}", gone.name))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
+/// An update to what is wanted that keeps everything else: what it leaves out is reset (reference, 8.3).
+fn update(
+    client: &aws_sdk_cognitoidentityprovider::Client,
+    want: &UserPool,
+    live: &UserPoolType,
+) -> aws_sdk_cognitoidentityprovider::operation::update_user_pool::builders::UpdateUserPoolFluentBuilder {
+    let policies = live.policies();
+    let mut password = want.password.to_aws();
+    password.password_history_size =
+        policies.and_then(UserPoolPolicyType::password_policy).and_then(PasswordPolicyType::password_history_size);
+    let policies = UserPoolPolicyType::builder()
+        .password_policy(password)
+        .set_sign_in_policy(policies.and_then(UserPoolPolicyType::sign_in_policy).cloned());
+    let invite = live.admin_create_user_config().and_then(AdminCreateUserConfigType::invite_message_template);
+    // The legacy validity of invitations is not kept: beside that of temporary passwords AWS takes none but 0.
+    let invite = AdminCreateUserConfigType::builder()
+        .allow_admin_create_user_only(!want.self_sign_up)
+        .set_invite_message_template(invite.cloned());
+    // AWS says back what it does not take: its own tags, and texts and senders that are not set.
+    let tags = live.user_pool_tags().into_iter().flatten().filter(|(key, _)| !key.starts_with("aws:"));
+    let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let sms = live.sms_configuration().filter(|sms| !sms.sns_caller_arn().is_empty());
+    client
+        .update_user_pool()
+        .policies(policies.build())
+        .auto_verified_attributes(VerifiedAttributeType::Email)
+        .user_attribute_update_settings(verify_first())
+        .admin_create_user_config(invite.build())
+        .deletion_protection(protection(want.deletion_protection))
+        .set_user_pool_tags(Some(tags.map(|(key, value)| (key.clone(), value.clone())).collect()))
+        .set_lambda_config(live.lambda_config().cloned())
+        .set_email_configuration(live.email_configuration().cloned())
+        .set_sms_configuration(sms.cloned())
+        .set_sms_verification_message(text(live.sms_verification_message()))
+        .set_sms_authentication_message(text(live.sms_authentication_message()))
+        .set_email_verification_message(text(live.email_verification_message()))
+        .set_email_verification_subject(text(live.email_verification_subject()))
+        .set_verification_message_template(live.verification_message_template().cloned())
+        .set_device_configuration(live.device_configuration().cloned())
+        .set_user_pool_add_ons(live.user_pool_add_ons().cloned())
+        .set_user_pool_tier(live.user_pool_tier().cloned())
+        .set_key_configuration(live.key_configuration().cloned())
+        .set_issuer_configuration(live.issuer_configuration().cloned())
+        .set_acr_configuration(live.acr_configuration().cloned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+    use crate::engine::Cause;
+
+    fn want() -> UserPool {
+        UserPool {
+            id: "pool.MyUserPool1".into(),
+            name: "demo-MyUserPool1".into(),
+            password: PasswordPolicy {
+                minimum_length: 12,
+                lowercase: true,
+                uppercase: true,
+                numbers: true,
+                symbols: false,
+                temporary_validity_days: 7,
+            },
+            self_sign_up: false,
+            mfa: Mfa::Optional,
+            deletion_protection: true,
+        }
+    }
+
+    /// What AWS answers once `want` is as wanted.
+    fn got(id: &str) -> Value {
+        json!({"UserPool": {
+            "Id": id, "Name": "demo-MyUserPool1", "Arn": format!("arn:aws:cognito-idp:::userpool/{id}"),
+            "Policies": {
+                "PasswordPolicy": {
+                    "MinimumLength": 12, "RequireLowercase": true, "RequireUppercase": true, "RequireNumbers": true,
+                    "RequireSymbols": false, "TemporaryPasswordValidityDays": 7, "PasswordHistorySize": 5},
+                "SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD"]}},
+            "DeletionProtection": "ACTIVE",
+            "LambdaConfig": {"PreSignUp": "arn:aws:lambda:::function:check"},
+            "AutoVerifiedAttributes": ["email"],
+            "UsernameAttributes": ["email"],
+            "UsernameConfiguration": {"CaseSensitive": false},
+            "SmsVerificationMessage": "",
+            "EmailConfiguration": {"EmailSendingAccount": "DEVELOPER", "SourceArn": "arn:aws:ses:::identity/example.com"},
+            "MfaConfiguration": "OPTIONAL",
+            "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": true, "UnusedAccountValidityDays": 7,
+                "InviteMessageTemplate": {"EmailSubject": "Welcome"}},
+            "AccountRecoverySetting": {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"}]},
+            "UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": ["email"]},
+            "UserPoolTier": "ESSENTIALS",
+            "UserPoolTags": {"securelambda:stack": "demo", "aws:cloudformation:stack-name": "x", "team": "blue"}}})
+    }
+
+    fn ids(id: &str) -> UserPoolOutputs {
+        UserPoolOutputs {
+            id: id.into(),
+            arn: format!("arn:aws:cognito-idp:::userpool/{id}"),
+            name: "demo-MyUserPool1".into(),
+            deletion_protection: true,
+        }
+    }
+
+    async fn find(
+        answers: Vec<(u16, &str)>,
+        known: Option<&UserPoolOutputs>,
+    ) -> (Result<Option<Found<UserPool>>, Failure>, Vec<String>) {
+        let (clients, http) = replay(answers);
+        let found =
+            Provider::<UserPool>::find(&Cognito::new(&clients), &want().key(), known, &Task::detached("x")).await;
+        (found, asked(&http).into_iter().map(|(operation, _)| operation).collect())
+    }
+
+    fn live(answer: &Value) -> UserPoolLive {
+        let answer = answer.to_string();
+        let found = async move { find(vec![(200, &answer)], Some(&ids("p1"))).await.0 };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(found).expect("an answer").expect("a pool").live
+    }
+
+    #[test]
+    fn every_field_is_compared() {
+        // What is changed, to what, and the drift: field, live value, whether it weakens.
+        let table = [
+            ("/Policies/PasswordPolicy/MinimumLength", json!(8), "PasswordPolicy.MinimumLength", "8", true),
+            ("/Policies/PasswordPolicy/MinimumLength", json!(20), "PasswordPolicy.MinimumLength", "20", false),
+            (
+                "/Policies/PasswordPolicy/RequireLowercase",
+                json!(false),
+                "PasswordPolicy.RequireLowercase",
+                "false",
+                true,
+            ),
+            (
+                "/Policies/PasswordPolicy/RequireUppercase",
+                json!(false),
+                "PasswordPolicy.RequireUppercase",
+                "false",
+                true,
+            ),
+            ("/Policies/PasswordPolicy/RequireNumbers", json!(false), "PasswordPolicy.RequireNumbers", "false", true),
+            ("/Policies/PasswordPolicy/RequireSymbols", json!(true), "PasswordPolicy.RequireSymbols", "true", false),
+            (
+                "/Policies/PasswordPolicy/TemporaryPasswordValidityDays",
+                json!(90),
+                "PasswordPolicy.TemporaryPasswordValidityDays",
+                "90",
+                true,
+            ),
+            (
+                "/Policies/PasswordPolicy/TemporaryPasswordValidityDays",
+                json!(1),
+                "PasswordPolicy.TemporaryPasswordValidityDays",
+                "1",
+                false,
+            ),
+            ("/DeletionProtection", json!("INACTIVE"), "DeletionProtection", "INACTIVE", true),
+            ("/AutoVerifiedAttributes", json!([]), "AutoVerifiedAttributes", "none", true),
+            (
+                "/AutoVerifiedAttributes",
+                json!(["phone_number", "email"]),
+                "AutoVerifiedAttributes",
+                "email, phone_number",
+                true,
+            ),
+            ("/UsernameAttributes", json!([]), "UsernameAttributes", "none", true),
+            ("/UsernameConfiguration/CaseSensitive", json!(true), "UsernameConfiguration.CaseSensitive", "true", true),
+            ("/UsernameConfiguration", json!(null), "UsernameConfiguration.CaseSensitive", "true", true),
+            ("/MfaConfiguration", json!("OFF"), "MfaConfiguration", "OFF", true),
+            ("/MfaConfiguration", json!("ON"), "MfaConfiguration", "ON", false),
+            (
+                "/AdminCreateUserConfig/AllowAdminCreateUserOnly",
+                json!(false),
+                "AdminCreateUserConfig.AllowAdminCreateUserOnly",
+                "false",
+                true,
+            ),
+            (
+                "/AccountRecoverySetting/RecoveryMechanisms",
+                json!([{"Priority": 2, "Name": "verified_email"}, {"Priority": 1, "Name": "verified_phone_number"}]),
+                "AccountRecoverySetting",
+                "verified_phone_number, then verified_email",
+                true,
+            ),
+            ("/AccountRecoverySetting", json!(null), "AccountRecoverySetting", "none", true),
+            ("/UserAttributeUpdateSettings", json!(null), "AttributesRequireVerificationBeforeUpdate", "none", true),
+        ];
+        assert_eq!(want().drift(&live(&got("p1"))), []);
+        for (at, value, field, in_words, weakens) in table {
+            let mut answer = got("p1");
+            *answer["UserPool"].pointer_mut(at).expect("a field") = value;
+            let drift = want().drift(&live(&answer));
+            let told: Vec<_> = drift.iter().map(|d| (d.field.as_str(), d.live.as_str(), d.weakens)).collect();
+            assert_eq!(told, [(field, in_words, weakens)], "{at}");
+        }
+    }
+
+    #[test]
+    fn no_days_are_seven_days() {
+        let mut answer = got("p1");
+        answer["UserPool"]["Policies"]["PasswordPolicy"]["TemporaryPasswordValidityDays"] = json!(0);
+        assert_eq!(want().drift(&live(&answer)), []);
+    }
+
+    #[tokio::test]
+    async fn an_unchanged_pool_costs_one_read() {
+        let answer = got("p1").to_string();
+        let (found, asked) = find(vec![(200, &answer)], Some(&ids("p1"))).await;
+        let found = found.expect("an answer").expect("a pool");
+        assert_eq!((want().drift(&found.live), found.outputs), (vec![], ids("p1")));
+        assert_eq!(asked, ["DescribeUserPool"]);
+    }
+
+    const ABSENT: &str = r#"{"__type": "ResourceNotFoundException", "message": "User pool p1 does not exist."}"#;
+
+    #[tokio::test]
+    async fn pools_of_strangers_with_our_name_are_passed_over() {
+        let pages = [
+            r#"{"UserPools": [{"Id": "p0", "Name": "demo-MyUserPool1"}, {"Id": "p9", "Name": "other"}], "NextToken": "n"}"#,
+            r#"{"UserPools": [{"Id": "p2", "Name": "demo-MyUserPool1"}]}"#,
+        ];
+        let theirs = got("p0").to_string().replace("\"demo\"", "\"somebody\"");
+        let ours = got("p2").to_string();
+        let answers = vec![(400, ABSENT), (200, pages[0]), (200, pages[1]), (200, &theirs), (200, &ours)];
+        let (found, asked) = find(answers, Some(&ids("p1"))).await;
+        assert_eq!(found.expect("an answer").expect("a pool").outputs, ids("p2"));
+        assert_eq!(asked.len(), 5, "the pool of another name is not read: {asked:?}");
+
+        let listed = r#"{"UserPools": [{"Id": "p0", "Name": "demo-MyUserPool1"}]}"#;
+        let (found, _) = find(vec![(200, listed), (200, &theirs)], None).await;
+        assert!(found.expect("an answer").is_none());
+        let (found, _) = find(vec![(200, listed), (400, ABSENT)], None).await;
+        assert!(found.expect("an answer").is_none(), "it went between the list and the read");
+    }
+
+    #[tokio::test]
+    async fn a_recorded_pool_without_our_tag_is_a_strangers() {
+        let theirs = got("p1").to_string().replace("\"demo\"", "\"somebody\"");
+        let (found, _) = find(vec![(200, &theirs)], Some(&ids("p1"))).await;
+        assert_eq!(found.expect_err("a stranger's").cause, Cause::Foreign);
+    }
+
+    #[tokio::test]
+    async fn two_of_ours_are_listed_and_not_chosen_from() {
+        let listed =
+            r#"{"UserPools": [{"Id": "p1", "Name": "demo-MyUserPool1"}, {"Id": "p2", "Name": "demo-MyUserPool1"}]}"#;
+        let (one, two) = (got("p1").to_string(), got("p2").to_string());
+        let (found, _) = find(vec![(200, listed), (200, &one), (200, &two)], None).await;
+        let failure = found.expect_err("two");
+        assert_eq!(failure.cause, Cause::Refused);
+        assert!(failure.message.ends_with("p1, p2"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_create_is_sent_once_with_tags_and_then_sets_the_second_factor() {
+        let mut made = got("p1");
+        made["UserPool"]["DeletionProtection"] = json!("INACTIVE");
+        let made = made.to_string();
+        let (clients, http) = replay(vec![(200, &made), (200, "{}")]);
+        let outputs = Cognito::new(&clients).create(&want(), &Task::detached("x")).await;
+        assert_eq!(outputs, Ok(ids("p1")));
+        let asked = asked(&http);
+        let sent: Value = serde_json::from_str(&asked[0].1).expect("JSON");
+        assert_eq!(sent["UserPoolTags"]["securelambda:stack"], "demo");
+        assert_eq!(sent["UsernameConfiguration"], json!({"CaseSensitive": false}));
+        assert_eq!(sent.get("MfaConfiguration"), None, "AWS would want an SMS configuration along with it");
+        assert_eq!(asked[1].0, "SetUserPoolMfaConfig");
+
+        let (clients, http) = replay(vec![(500, r#"{"__type": "InternalErrorException", "message": "oh"}"#)]);
+        let failure = Cognito::new(&clients).create(&want(), &Task::detached("x")).await.expect_err("no answer");
+        assert_eq!((failure.cause, self::asked(&http).len()), (Cause::Unknown, 1));
+    }
+
+    #[tokio::test]
+    async fn an_update_is_sent_everything() {
+        let found =
+            Found { outputs: ids("p1"), live: tokio::task::spawn_blocking(|| live(&got("p1"))).await.expect("live") };
+        let (clients, http) = replay(vec![(200, "{}"), (200, "{}")]);
+        let drift = [Drift::new("PasswordPolicy.MinimumLength", 12, 8)];
+        let outputs = Cognito::new(&clients).converge(&want(), &found, &drift, &Task::detached("x")).await;
+        assert_eq!(outputs, Ok(ids("p1")));
+        let asked = asked(&http);
+        let sent: Value = serde_json::from_str(&asked[0].1).expect("JSON");
+        let before = got("p1")["UserPool"].clone();
+        for kept in [
+            "AutoVerifiedAttributes",
+            "LambdaConfig",
+            "EmailConfiguration",
+            "UserPoolTier",
+            "Policies",
+            "DeletionProtection",
+            "AccountRecoverySetting",
+            "UserAttributeUpdateSettings",
+        ] {
+            assert_eq!(sent[kept], before[kept], "{kept}");
+        }
+        assert_eq!(sent["UserPoolTags"], json!({"securelambda:stack": "demo", "team": "blue"}));
+        assert_eq!(
+            sent["AdminCreateUserConfig"],
+            json!({"AllowAdminCreateUserOnly": true, "UnusedAccountValidityDays": 0,
+                "InviteMessageTemplate": {"EmailSubject": "Welcome"}}),
+            "any other legacy validity is refused beside the temporary password's"
+        );
+        assert_eq!(sent.get("SmsVerificationMessage"), None, "an empty text is refused");
+        assert_eq!(asked[1].0, "SetUserPoolMfaConfig");
+    }
+
+    #[tokio::test]
+    async fn the_second_factor_is_switched_off_without_naming_one() {
+        let found =
+            Found { outputs: ids("p1"), live: tokio::task::spawn_blocking(|| live(&got("p1"))).await.expect("live") };
+        let (clients, http) = replay(vec![(200, "{}")]);
+        let want = UserPool { mfa: Mfa::Off, ..want() };
+        let drift = want.drift(&found.live);
+        let result = Cognito::new(&clients).converge(&want, &found, &drift, &Task::detached("x")).await;
+        assert_eq!(result, Ok(ids("p1")));
+        assert_eq!(
+            asked(&http),
+            [("SetUserPoolMfaConfig".into(), r#"{"UserPoolId":"p1","MfaConfiguration":"OFF"}"#.into())]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_cannot_change_is_refused_before_any_call() {
+        let mut answer = got("p1");
+        answer["UserPool"]["UsernameAttributes"] = json!(["phone_number"]);
+        let live = tokio::task::spawn_blocking(move || live(&answer)).await.expect("live");
+        let found = Found { outputs: ids("p1"), live };
+        let (clients, http) = replay(vec![]);
+        let drift = want().drift(&found.live);
+        let failure = Cognito::new(&clients)
+            .converge(&want(), &found, &drift, &Task::detached("x"))
+            .await
+            .expect_err("a refusal");
+        assert_eq!((failure.cause, asked(&http).len()), (Cause::Refused, 0));
+        assert!(failure.hint.is_some_and(|hint| hint.contains("users are lost")));
+    }
+
+    #[tokio::test]
+    async fn a_protected_pool_is_not_deleted_and_a_gone_one_is_done() {
+        let (clients, http) = replay(vec![]);
+        let cognito = Cognito::new(&clients);
+        let failure =
+            Provider::<UserPool>::delete(&cognito, &ids("p1"), &Task::detached("x")).await.expect_err("protected");
+        assert_eq!((failure.cause, asked(&http).len()), (Cause::Refused, 0));
+        let gone = UserPoolOutputs { deletion_protection: false, ..ids("p1") };
+        for (status, body) in [(200, "{}"), (400, ABSENT)] {
+            let (clients, http) = replay(vec![(status, body)]);
+            let cognito = Cognito::new(&clients);
+            assert_eq!(Provider::<UserPool>::delete(&cognito, &gone, &Task::detached("x")).await, Ok(()));
+            assert_eq!(asked(&http).len(), 1);
+        }
+    }
+}

@@ -1,0 +1,518 @@
+//! A pool's users: what the commands do with them. They are nobody's resources: users come and go on their own.
+
+use std::collections::HashMap;
+
+use aws_sdk_cognitoidentityprovider::Client;
+use aws_sdk_cognitoidentityprovider::types::{
+    AttributeType, AuthFlowType, AuthenticationResultType, ChallengeNameType, DeliveryMediumType, MessageActionType,
+    UserType,
+};
+
+use super::{PAGE, PasswordPolicy, built, empty, generate};
+use crate::aws::Clients;
+use crate::aws::error::{OrFail, says};
+use crate::engine::{Cause, Failure};
+use crate::secret::Hidden;
+
+/// How a user is added.
+#[derive(Debug, Clone)]
+pub enum AddUser {
+    /// Confirmed, with this password; no mail is sent.
+    Password(Hidden),
+    /// Cognito mails a temporary password, which the user must change at the first sign-in.
+    Invite,
+}
+
+/// What came of adding a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// There is a new user, with the password.
+    Created,
+    /// There was such a user, who now has the password.
+    PasswordSet,
+    /// There is a new user, with mail.
+    Invited,
+    /// There was such a user, and the mail was sent again.
+    Reinvited,
+}
+
+/// What came of signing up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedUp {
+    /// No code is needed.
+    pub confirmed: bool,
+    /// Where the code went, as Cognito tells it: `a***@e***`.
+    pub sent_to: Option<String>,
+}
+
+/// One user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name Cognito gave, a UUID; wherever a user is named the e-mail address does as well.
+    pub username: String,
+    /// The address; empty where there is none.
+    pub email: String,
+    /// As in `CONFIRMED`, `UNCONFIRMED` or `FORCE_CHANGE_PASSWORD`.
+    pub status: String,
+    /// May sign in.
+    pub enabled: bool,
+    /// When it was made, in seconds since 1970.
+    pub created: i64,
+}
+
+/// What signing in gives.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// Says who the user is: what the API's authorizers take.
+    pub id: Hidden,
+    /// Says what the user may do.
+    pub access: Hidden,
+    /// Gives new ones of the other two.
+    pub refresh: Hidden,
+    /// Seconds that the first two live.
+    pub expires_in: i32,
+}
+
+/// Looks after the users of pools.
+#[derive(Debug, Clone)]
+pub struct Users {
+    client: Client,
+}
+
+impl Users {
+    /// On these clients. Everything here may be repeated, so the SDK's retries are on.
+    pub fn new(clients: &Clients) -> Self {
+        Self { client: Client::new(&clients.sdk) }
+    }
+
+    /// Adds a user to a pool. Twice is fine: the second time sets the password, or sends the mail again.
+    pub async fn add(&self, pool_id: &str, email: &str, how: AddUser) -> Result<Added, Failure> {
+        match how {
+            AddUser::Password(password) => self.add_with_password(pool_id, email, &password).await,
+            AddUser::Invite => self.invite(pool_id, email).await,
+        }
+    }
+
+    async fn add_with_password(&self, pool_id: &str, email: &str, password: &Hidden) -> Result<Added, Failure> {
+        let attributes = attributes(&[("email", email), ("email_verified", "true")])?;
+        // Nobody ever learns the temporary one: should the second call fail, the user cannot sign in.
+        let temporary = generate(&PasswordPolicy::STRICTEST);
+        let call = self.client.admin_create_user().user_pool_id(pool_id).username(email);
+        let call = call.set_user_attributes(Some(attributes)).temporary_password(temporary.reveal());
+        let made = call.message_action(MessageActionType::Suppress).send().await;
+        let added = match explained(made.or_fail(&format!("add the user {email}"))) {
+            Ok(_) => Added::Created,
+            Err(failure) if failure.cause == Cause::Exists => Added::PasswordSet,
+            Err(failure) => return Err(hide(failure, &temporary)),
+        };
+        let call = self.client.admin_set_user_password().user_pool_id(pool_id).username(email).permanent(true);
+        let set = call.password(password.reveal()).send().await;
+        explained(set.or_fail(&format!("set the password of {email}"))).map_err(|failure| hide(failure, password))?;
+        Ok(added)
+    }
+
+    async fn invite(&self, pool_id: &str, email: &str) -> Result<Added, Failure> {
+        let attributes = attributes(&[("email", email), ("email_verified", "true")])?;
+        let call = self.client.admin_create_user().user_pool_id(pool_id).username(email);
+        let call = call.desired_delivery_mediums(DeliveryMediumType::Email);
+        let made = call.clone().set_user_attributes(Some(attributes)).send().await;
+        match explained(made.or_fail(&format!("invite {email}"))) {
+            Ok(_) => Ok(Added::Invited),
+            Err(failure) if failure.cause == Cause::Exists => {
+                let sent = call.message_action(MessageActionType::Resend).send().await;
+                explained(sent.or_fail(&format!("invite {email} again"))).map(|_| Added::Reinvited)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Signs a user up as the user would; Cognito mails a code.
+    pub async fn sign_up(&self, client_id: &str, email: &str, password: Hidden) -> Result<SignedUp, Failure> {
+        let call = self.client.sign_up().client_id(client_id).username(email).password(password.reveal());
+        let answer = call.set_user_attributes(Some(attributes(&[("email", email)])?)).send().await;
+        let answer =
+            explained(answer.or_fail(&format!("sign {email} up"))).map_err(|failure| hide(failure, &password))?;
+        let sent_to = answer.code_delivery_details.and_then(|details| details.destination);
+        Ok(SignedUp { confirmed: answer.user_confirmed, sent_to })
+    }
+
+    /// Confirms a sign-up with the code from the mail. Twice is fine.
+    pub async fn confirm_sign_up(&self, client_id: &str, email: &str, code: &str) -> Result<(), Failure> {
+        let call = self.client.confirm_sign_up().client_id(client_id).username(email).confirmation_code(code);
+        match explained(call.send().await.or_fail(&format!("confirm {email}"))) {
+            Err(failure) if says(&failure, "NotAuthorizedException", "current status is confirmed") => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// Has the code mailed once more; where to, as Cognito tells it.
+    pub async fn resend_code(&self, client_id: &str, email: &str) -> Result<Option<String>, Failure> {
+        let call = self.client.resend_confirmation_code().client_id(client_id).username(email);
+        let answer = explained(call.send().await.or_fail(&format!("send {email} a new code")))?;
+        Ok(answer.code_delivery_details.and_then(|details| details.destination))
+    }
+
+    /// All users of a pool.
+    pub async fn list(&self, pool_id: &str) -> Result<Vec<User>, Failure> {
+        let mut pages = self.client.list_users().user_pool_id(pool_id).limit(PAGE).into_paginator().send();
+        let mut users = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = explained(page.or_fail(&format!("list the users of {pool_id}")))?;
+            users.extend(page.users.unwrap_or_default().into_iter().map(user));
+        }
+        Ok(users)
+    }
+
+    /// Removes a user; `false` if there was none.
+    pub async fn remove(&self, pool_id: &str, email: &str) -> Result<bool, Failure> {
+        let call = self.client.admin_delete_user().user_pool_id(pool_id).username(email);
+        match explained(call.send().await.or_fail(&format!("remove the user {email}"))) {
+            Ok(_) => Ok(true),
+            // Not any "not found": that of a pool is a mistake.
+            Err(failure) if failure.code.as_deref() == Some("UserNotFoundException") => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Signs in with a password, which takes no AWS credentials.
+    pub async fn sign_in(
+        &self,
+        client_id: &str,
+        pool_id: &str,
+        email: &str,
+        password: Hidden,
+    ) -> Result<Tokens, Failure> {
+        let doing = format!("sign {email} in to {pool_id}");
+        let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::UserPasswordAuth);
+        let call = call.auth_parameters("USERNAME", email).auth_parameters("PASSWORD", password.reveal());
+        let answer = explained(call.send().await.or_fail(&doing)).map_err(|failure| hide(failure, &password))?;
+        match (answer.authentication_result, answer.challenge_name) {
+            (Some(result), _) => tokens(result, None),
+            (None, Some(challenge)) => Err(challenged(&doing, &challenge)),
+            (None, None) => Err(empty(&format!("signing {email} in"))),
+        }
+    }
+
+    /// New tokens for a refresh token, which takes no AWS credentials either.
+    pub async fn refresh(&self, client_id: &str, refresh: Hidden) -> Result<Tokens, Failure> {
+        let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::RefreshTokenAuth);
+        let answer = call.auth_parameters("REFRESH_TOKEN", refresh.reveal()).send().await;
+        let answer = explained(answer.or_fail("refresh the tokens")).map_err(|failure| hide(failure, &refresh))?;
+        let result = answer.authentication_result.ok_or_else(|| empty("refreshing the tokens"))?;
+        tokens(result, Some(refresh))
+    }
+
+    /// What a pool asks of passwords now.
+    pub async fn password_rule(&self, pool_id: &str) -> Result<PasswordPolicy, Failure> {
+        let call = self.client.describe_user_pool().user_pool_id(pool_id);
+        let answer = call.send().await.or_fail(&format!("read the user pool {pool_id}"))?;
+        let pool = answer.user_pool.ok_or_else(|| empty(&format!("the user pool {pool_id}")))?;
+        Ok(PasswordPolicy::read(&pool))
+    }
+}
+
+/// Whether this may be an e-mail address: enough to catch what is none; whether it is one, only mail can tell.
+pub fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    // A user name has at most 128 characters.
+    text.chars().count() <= 128
+        && (1..=64).contains(&local.len())
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..")
+        && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+/=?^_`{|}~.-".contains(c))
+        && domain.contains('.')
+        && domain.split('.').all(label)
+}
+
+fn attributes(pairs: &[(&str, &str)]) -> Result<Vec<AttributeType>, Failure> {
+    let attributes = pairs.iter().map(|(name, value)| AttributeType::builder().name(*name).value(*value).build());
+    built(attributes.collect())
+}
+
+fn user(user: UserType) -> User {
+    let mut attributes: HashMap<String, Option<String>> =
+        user.attributes.unwrap_or_default().into_iter().map(|attribute| (attribute.name, attribute.value)).collect();
+    User {
+        username: user.username.unwrap_or_default(),
+        email: attributes.remove("email").flatten().unwrap_or_default(),
+        status: user.user_status.map(|status| status.to_string()).unwrap_or_default(),
+        enabled: user.enabled,
+        created: user.user_create_date.map_or(0, |date| date.secs()),
+    }
+}
+
+/// A refresh gives no refresh token: the one that was used stays good.
+fn tokens(result: AuthenticationResultType, used: Option<Hidden>) -> Result<Tokens, Failure> {
+    let refresh = result.refresh_token.map(Hidden::new).or(used);
+    match (result.id_token, result.access_token, refresh) {
+        (Some(id), Some(access), Some(refresh)) => {
+            Ok(Tokens { id: Hidden::new(id), access: Hidden::new(access), refresh, expires_in: result.expires_in })
+        }
+        _ => Err(empty("signing in")),
+    }
+}
+
+/// The password was right, and something more is asked for.
+fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
+    let (why, hint) = match challenge {
+        ChallengeNameType::NewPasswordRequired => (
+            "the password is a temporary one",
+            "set a lasting one: `securelambda add-user` with the same address sets the password",
+        ),
+        ChallengeNameType::SoftwareTokenMfa | ChallengeNameType::SmsMfa | ChallengeNameType::SelectMfaType => (
+            "the user has a second factor",
+            "sign in with the application instead: this program does not ask for codes of a second factor",
+        ),
+        ChallengeNameType::MfaSetup => (
+            "the pool wants a second factor and the user has none",
+            "have the user set one up in the application, or set `mfa = \"optional\"` for the pool",
+        ),
+        other => {
+            let message = format!("could not {doing}: Cognito asks for {}", other.as_str());
+            return Failure::refused(message).hint("sign in with the application instead");
+        }
+    };
+    let mut failure = Failure::refused(format!("could not {doing}: {why}")).hint(hint);
+    failure.code = Some(challenge.as_str().to_owned());
+    failure
+}
+
+/// Takes a secret out of what AWS said, should it have said it: some refusals quote what they refuse.
+fn hide(mut failure: Failure, secret: &Hidden) -> Failure {
+    if !secret.reveal().is_empty() && failure.message.contains(secret.reveal()) {
+        failure.message = failure.message.replace(secret.reveal(), "(hidden)");
+    }
+    failure
+}
+
+/// Adds what to do about what Cognito says of users.
+fn explained<T>(result: Result<T, Failure>) -> Result<T, Failure> {
+    result.map_err(|mut failure| {
+        let words = failure.message.to_lowercase();
+        let says = |fragment: &str| words.contains(fragment);
+        let hint = match failure.code.as_deref() {
+            Some("NotAuthorizedException") if says("incorrect username or password") => {
+                "check address and password; `securelambda add-user` with the same address sets a new password"
+            }
+            Some("NotAuthorizedException") if says("attempts exceeded") => {
+                "Cognito holds this user back after too many wrong passwords: wait some minutes, then try again"
+            }
+            Some("NotAuthorizedException") if says("disabled") => "an administrator has disabled this user",
+            Some("NotAuthorizedException") if says("refresh token") => "sign in again with the password",
+            Some("NotAuthorizedException") if says("not permitted") => {
+                "this pool takes no sign-ups: add the user without `--sign-up`, or set `self_sign_up = true` for it"
+            }
+            Some("UserNotConfirmedException") => {
+                "confirm the address with the code from the mail: \
+                 `securelambda add-user EMAIL --pool POOL --sign-up --code CODE`"
+            }
+            Some("PasswordResetRequiredException") => {
+                "`securelambda add-user` with the same address sets a new password"
+            }
+            Some("InvalidPasswordException") => "choose a password that meets the pool's rule, or use `--generate`",
+            Some("PasswordHistoryPolicyViolationException") => "choose a password that was not used before",
+            Some("UsernameExistsException") => {
+                "if it was never confirmed, enter the code from the mail; otherwise sign in with `securelambda token`"
+            }
+            Some("UnsupportedUserStateException") => {
+                "the user has signed in before: set a password with `securelambda add-user`, or remove the user first"
+            }
+            Some("UserNotFoundException") => "see `securelambda users` for who there is",
+            Some("CodeMismatchException") => "check the code; the newest mail counts",
+            Some("ExpiredCodeException") => "the code is too old, or was used: have a new one sent",
+            Some("LimitExceededException" | "TooManyFailedAttemptsException") => {
+                "too many tries for now: wait a quarter of an hour, then try again"
+            }
+            Some("CodeDeliveryFailureException") => {
+                "Cognito could not send the mail: check the address; without a sender of your own it sends 50 a day"
+            }
+            _ => return failure,
+        };
+        failure.hint = Some(hint.to_owned());
+        failure
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    const EXISTS: &str = r#"{"__type": "UsernameExistsException", "message": "User account already exists."}"#;
+
+    fn error(code: &str, message: &str) -> String {
+        serde_json::json!({"__type": code, "message": message}).to_string()
+    }
+
+    fn hidden(text: &str) -> Hidden {
+        Hidden::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_user_is_added_confirmed_and_no_mail_is_sent() {
+        let (clients, http) = replay(vec![(200, r#"{"User": {"Username": "u"}}"#), (200, "{}")]);
+        let added =
+            Users::new(&clients).add("p1", "ann@example.com", AddUser::Password(hidden("Correct-horse-7"))).await;
+        assert_eq!(added, Ok(Added::Created));
+        let asked = asked(&http);
+        let made: serde_json::Value = serde_json::from_str(&asked[0].1).expect("JSON");
+        assert_eq!(made["MessageAction"], "SUPPRESS");
+        assert_eq!(made["UserAttributes"][1], serde_json::json!({"Name": "email_verified", "Value": "true"}));
+        let temporary = hidden(made["TemporaryPassword"].as_str().expect("a password"));
+        assert_eq!(PasswordPolicy::STRICTEST.check(&temporary), Ok(()));
+        assert_ne!(temporary.reveal(), "Correct-horse-7");
+        let set: serde_json::Value = serde_json::from_str(&asked[1].1).expect("JSON");
+        assert_eq!((&set["Permanent"], &set["Password"]), (&true.into(), &"Correct-horse-7".into()));
+    }
+
+    #[tokio::test]
+    async fn adding_twice_is_fine() {
+        let (clients, http) = replay(vec![(400, EXISTS), (200, "{}")]);
+        let added = Users::new(&clients).add("p1", "ann@example.com", AddUser::Password(hidden("x"))).await;
+        assert_eq!((added, asked(&http).len()), (Ok(Added::PasswordSet), 2));
+        let (clients, _) = replay(vec![(200, "{}")]);
+        assert_eq!(Users::new(&clients).add("p1", "ann@example.com", AddUser::Invite).await, Ok(Added::Invited));
+        let (clients, http) = replay(vec![(400, EXISTS), (200, "{}")]);
+        assert_eq!(Users::new(&clients).add("p1", "ann@example.com", AddUser::Invite).await, Ok(Added::Reinvited));
+        assert!(asked(&http)[1].1.contains("RESEND"));
+    }
+
+    #[tokio::test]
+    async fn passwords_stay_out_of_failures() {
+        let quoting = error("InvalidParameterException", "Value 'Correct-horse-7' at 'password' failed");
+        let (clients, _) = replay(vec![(200, "{}"), (400, &quoting)]);
+        let how = AddUser::Password(hidden("Correct-horse-7"));
+        assert!(!format!("{how:?}").contains("horse"));
+        let failure = Users::new(&clients).add("p1", "ann@example.com", how).await.expect_err("a refusal");
+        assert_eq!(
+            failure.message,
+            "could not set the password of ann@example.com: Value '(hidden)' at 'password' failed"
+        );
+    }
+
+    #[tokio::test]
+    async fn confirming_twice_is_fine_and_a_wrong_code_is_not() {
+        let done = error("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED");
+        let wrong = error("CodeMismatchException", "Invalid verification code provided, please try again.");
+        let (clients, _) = replay(vec![(400, &done), (400, &wrong)]);
+        let users = Users::new(&clients);
+        assert_eq!(users.confirm_sign_up("c1", "ann@example.com", "1").await, Ok(()));
+        let failure = users.confirm_sign_up("c1", "ann@example.com", "1").await.expect_err("wrong");
+        assert_eq!(failure.hint.as_deref(), Some("check the code; the newest mail counts"));
+    }
+
+    #[tokio::test]
+    async fn users_are_listed_over_all_pages() {
+        let first = r#"{"PaginationToken": "n", "Users": [{"Username": "u1", "UserStatus": "CONFIRMED", "Enabled": true,
+            "UserCreateDate": 1700000000.5, "Attributes": [{"Name": "sub", "Value": "u1"},
+            {"Name": "email", "Value": "ann@example.com"}]}]}"#;
+        let second = r#"{"Users": [{"Username": "u2", "UserStatus": "UNCONFIRMED", "Enabled": false}]}"#;
+        let (clients, http) = replay(vec![(200, first), (200, second)]);
+        let users = Users::new(&clients).list("p1").await.expect("a list");
+        assert_eq!(asked(&http).len(), 2);
+        let ann = User {
+            username: "u1".into(),
+            email: "ann@example.com".into(),
+            status: "CONFIRMED".into(),
+            enabled: true,
+            created: 1_700_000_000,
+        };
+        assert_eq!(users[0], ann);
+        assert_eq!((users[1].email.as_str(), users[1].enabled), ("", false));
+    }
+
+    #[tokio::test]
+    async fn removing_tells_whether_there_was_one() {
+        let none = error("UserNotFoundException", "User does not exist.");
+        let no_pool = error("ResourceNotFoundException", "User pool p1 does not exist.");
+        let (clients, _) = replay(vec![(200, "{}"), (400, &none), (400, &no_pool)]);
+        let users = Users::new(&clients);
+        assert_eq!(users.remove("p1", "ann@example.com").await, Ok(true));
+        assert_eq!(users.remove("p1", "ann@example.com").await, Ok(false));
+        assert!(users.remove("p1", "ann@example.com").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn signing_in_gives_tokens_and_refreshing_keeps_the_refresh_token() {
+        let signed = r#"{"AuthenticationResult": {"IdToken": "i1", "AccessToken": "a1", "RefreshToken": "r1", "ExpiresIn": 3600}}"#;
+        let again = r#"{"AuthenticationResult": {"IdToken": "i2", "AccessToken": "a2", "ExpiresIn": 3600}}"#;
+        let (clients, http) = replay(vec![(200, signed), (200, again)]);
+        let users = Users::new(&clients);
+        let tokens = users.sign_in("c1", "p1", "ann@example.com", hidden("x")).await.expect("tokens");
+        assert_eq!((tokens.id.reveal(), tokens.refresh.reveal(), tokens.expires_in), ("i1", "r1", 3600));
+        let tokens = users.refresh("c1", tokens.refresh).await.expect("tokens");
+        assert_eq!((tokens.access.reveal(), tokens.refresh.reveal()), ("a2", "r1"));
+        let signed = |request: &aws_smithy_runtime_api::client::orchestrator::HttpRequest| {
+            request.headers().get("authorization").is_some()
+        };
+        assert!(!http.actual_requests().any(signed), "neither needs AWS credentials");
+        assert_eq!(asked(&http).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn every_way_not_to_be_let_in_has_a_way_out() {
+        let answers = [
+            (400, error("NotAuthorizedException", "Incorrect username or password."), "sets a new password"),
+            (400, error("NotAuthorizedException", "Password attempts exceeded"), "wait some minutes"),
+            (400, error("NotAuthorizedException", "User is disabled."), "disabled"),
+            (400, error("UserNotConfirmedException", "User is not confirmed."), "--code"),
+            (400, error("PasswordResetRequiredException", "Password reset required"), "sets a new password"),
+            (200, r#"{"ChallengeName": "NEW_PASSWORD_REQUIRED", "Session": "s"}"#.to_owned(), "sets the password"),
+            (200, r#"{"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": "s"}"#.to_owned(), "second factor"),
+            (200, r#"{"ChallengeName": "MFA_SETUP", "Session": "s"}"#.to_owned(), "mfa = \"optional\""),
+            (200, r#"{"ChallengeName": "CUSTOM_CHALLENGE", "Session": "s"}"#.to_owned(), "with the application"),
+        ];
+        for (status, body, way_out) in answers {
+            let (clients, _) = replay(vec![(status, &body)]);
+            let result = Users::new(&clients).sign_in("c1", "p1", "ann@example.com", hidden("x")).await;
+            let hint = result.expect_err("not let in").hint.expect("a way out");
+            assert!(hint.contains(way_out), "{body}: {hint}");
+        }
+    }
+
+    #[tokio::test]
+    async fn too_many_tries_are_not_called_a_quota() {
+        for code in ["LimitExceededException", "TooManyFailedAttemptsException"] {
+            let answer = error(code, "Attempt limit exceeded, please try after some time.");
+            // The SDK takes the first for throttling and tries again (reference, 1.1).
+            let (clients, _) = replay(vec![(400, &answer), (400, &answer), (400, &answer)]);
+            let failure = Users::new(&clients).resend_code("c1", "ann@example.com").await.expect_err("a refusal");
+            assert!(failure.hint.is_some_and(|hint| hint.contains("quarter of an hour")));
+        }
+    }
+
+    #[test]
+    fn addresses_are_told_from_what_is_none() {
+        for good in ["ann@example.com", "a.b+c@mail.example.co.uk", "o'neil@example.org", "ünal@beispiel.de"] {
+            assert!(is_email(good), "{good}");
+        }
+        for bad in [
+            "",
+            "ann",
+            "ann@",
+            "@example.com",
+            "ann@example",
+            "ann@@example.com",
+            "ann@.com",
+            "ann@example..com",
+            "a b@example.com",
+            ".ann@example.com",
+            "ann.@example.com",
+            "a..b@example.com",
+            "ann@-example.com",
+            "ann@example.com ",
+            "<ann@example.com>",
+        ] {
+            assert!(!is_email(bad), "{bad}");
+        }
+        assert!(!is_email(&format!("ann@{}.com", "x".repeat(200))));
+    }
+}

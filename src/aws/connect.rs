@@ -1,0 +1,125 @@
+//! From "whom to talk to" to a configuration whose credentials, account and region are known to be good.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+
+use super::http;
+use super::sts::{Caller, caller};
+use crate::engine::{Cause, Failure};
+
+/// Regions that AWS has today, for telling a mistyped one at once. One that is newer passes if AWS knows its host.
+const REGIONS: [&str; 38] = [
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// How to reach AWS, or something that speaks like it.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// The profile in AWS's configuration files.
+    pub profile: Option<String>,
+    /// The region, where it is not left to the environment and the profile.
+    pub region: Option<String>,
+    /// Another endpoint than AWS's own.
+    pub endpoint: Option<String>,
+    /// An access key and its secret, instead of the environment's: the local emulator's well-known ones.
+    pub fixed: Option<(String, String)>,
+}
+
+/// A configuration for every service, and who we are there.
+///
+/// # Errors
+/// [`Cause::Fatal`] for credentials and regions that cannot be used.
+pub async fn connect(access: &Access) -> Result<(SdkConfig, Caller), Failure> {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        // The longest upload is 50 MB; an answer that takes longer than this does not come.
+        .read_timeout(Duration::from_mins(1))
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http::client(access.endpoint.as_deref()))
+        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .timeout_config(timeouts);
+    if let Some(profile) = &access.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &access.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(endpoint) = &access.endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    if let Some((key, secret)) = &access.fixed {
+        loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "local emulator"));
+    }
+    let sdk = loader.load().await;
+    check_region(&sdk, access.endpoint.is_some()).await?;
+    let caller = caller(&sdk).await?;
+    Ok((sdk, caller))
+}
+
+async fn check_region(sdk: &SdkConfig, elsewhere: bool) -> Result<(), Failure> {
+    let Some(region) = sdk.region().map(|region| region.as_ref().to_owned()) else {
+        return Err(Failure::new(Cause::Fatal, "no AWS region is set")
+            .hint("give --region, or set AWS_REGION, or a region in the profile"));
+    };
+    if REGIONS.contains(&region.as_str()) {
+        return Ok(());
+    }
+    let host = format!("sts.{region}.amazonaws.com:443");
+    if !elsewhere && well_formed(&region) && tokio::net::lookup_host(&host).await.is_ok() {
+        return Ok(());
+    }
+    let failure = Failure::new(Cause::Fatal, format!("there is no AWS region called {region:?}"));
+    Err(match crate::error::nearest(&region, &REGIONS) {
+        Some(near) => failure.hint(format!("did you mean {near}?")),
+        None => failure.hint("regions look like eu-central-1 or us-east-1"),
+    })
+}
+
+fn well_formed(region: &str) -> bool {
+    let parts: Vec<&str> = region.split('-').collect();
+    parts.len() >= 3
+        && region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && parts.last().is_some_and(|number| number.parse::<u8>().is_ok())
+}

@@ -1,0 +1,178 @@
+//! Any SDK error into a [`Failure`], by code, in one place.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::engine::{Cause, Failure};
+
+/// There is no such thing. Query-protocol codes have no `Exception` suffix (reference, 1.1).
+const ABSENT: [&str; 7] = [
+    "NotFound",
+    "NotFoundException",
+    "NoSuchEntity",
+    "ResourceNotFoundException",
+    "ResourceNotFound",
+    "UserNotFoundException",
+    "WAFNonexistentItemException",
+];
+
+/// The credentials are refused as such: no other call will fare better.
+const CREDENTIALS: [&str; 9] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+];
+
+const DENIED: [&str; 5] =
+    ["AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "NotAuthorized"];
+
+/// Not carried out, because there were too many calls.
+pub(super) const THROTTLED: [&str; 6] = [
+    "Throttled",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+];
+
+/// Turns what the SDK returns into what the engine understands.
+pub(super) trait OrFail<T> {
+    /// `doing` completes "could not ...": `create the topic greetings`.
+    fn or_fail(self, doing: &str) -> Result<T, Failure>;
+}
+
+impl<T, E> OrFail<T> for Result<T, SdkError<E, HttpResponse>>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    fn or_fail(self, doing: &str) -> Result<T, Failure> {
+        self.map_err(|error| failure(doing, &error))
+    }
+}
+
+/// Tells "there is no such thing" from other failures.
+pub(super) trait OrAbsent<T> {
+    /// `None` where AWS said that there is no such thing.
+    fn or_absent(self) -> Result<Option<T>, Failure>;
+}
+
+impl<T> OrAbsent<T> for Result<T, Failure> {
+    fn or_absent(self) -> Result<Option<T>, Failure> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(failure) if is_absent(&failure) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// AWS said that there is no such thing.
+pub(super) fn is_absent(failure: &Failure) -> bool {
+    failure.code.as_deref().is_some_and(|code| ABSENT.contains(&code))
+}
+
+/// AWS answered with this code and a message that holds this fragment.
+pub(super) fn says(failure: &Failure, code: &str, fragment: &str) -> bool {
+    failure.code.as_deref() == Some(code) && failure.message.to_lowercase().contains(&fragment.to_lowercase())
+}
+
+fn failure<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let SdkError::ServiceError(answer) = error else { return unanswered(doing, error) };
+    let code = answer.err().code().unwrap_or("Unknown");
+    let words = answer.err().message().unwrap_or("no reason given").trim();
+    let status = answer.raw().status().as_u16();
+    let headers = answer.raw().headers();
+    let request_id = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"]
+        .iter()
+        .find_map(|name| headers.get(*name))
+        .or_else(|| answer.err().meta().extra("aws_request_id"));
+    let mut failure = Failure::new(cause(code, words, status), format!("could not {doing}: {words}"));
+    failure.code = Some(code.to_owned());
+    failure.request_id = request_id.map(str::to_owned);
+    failure.retry_after = headers.get("retry-after").and_then(|seconds| seconds.parse().ok());
+    failure.hint = hint(code, &failure);
+    failure
+}
+
+fn cause(code: &str, words: &str, status: u16) -> Cause {
+    let already = words.to_lowercase().contains("already exist");
+    match code {
+        _ if CREDENTIALS.contains(&code) => Cause::Fatal,
+        _ if THROTTLED.contains(&code) => Cause::Refused,
+        "EntityAlreadyExists"
+        | "ResourceExistsException"
+        | "ResourceAlreadyExistsException"
+        | "WAFDuplicateItemException"
+        | "UsernameExistsException" => Cause::Exists,
+        "ResourceConflictException" | "InvalidParameter" if already => Cause::Exists,
+        // API Gateway: "Stage already exists", "Another resource with the same parent already has this name",
+        // "Authorizer name must be unique".
+        "ConflictException" | "BadRequestException"
+            if already || words.contains("already has") || words.contains("must be unique") =>
+        {
+            Cause::Exists
+        }
+        _ if status >= 500 => Cause::Unknown,
+        _ => Cause::Refused,
+    }
+}
+
+fn hint(code: &str, failure: &Failure) -> Option<String> {
+    match code {
+        "ExpiredToken" | "ExpiredTokenException" => {
+            Some("sign in again (for example `aws sso login`), then run the same command: it goes on from here".into())
+        }
+        _ if CREDENTIALS.contains(&code) => Some("check the access key, the secret key and the machine's clock".into()),
+        _ if DENIED.contains(&code) => {
+            Some("these credentials lack that permission; `securelambda policy` prints what an operator needs".into())
+        }
+        "LimitExceededException" | "LimitExceeded" | "WAFLimitsExceededException" => {
+            Some("this is a quota of the account: remove what is not needed or ask for more in Service Quotas".into())
+        }
+        _ if failure.cause == Cause::Unknown => Some("run the same command again: it goes on from here".into()),
+        _ => None,
+    }
+}
+
+/// No answer came: nothing was sent, or it is not known whether the call was carried out.
+fn unanswered<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let words = DisplayErrorContext(error).to_string();
+    // The context ends in a debug rendering in parentheses; the chain before it is for people.
+    let words = words.split(" (").next().unwrap_or(&words).to_owned();
+    match error {
+        SdkError::ConstructionFailure(_) => Failure::new(Cause::Refused, format!("could not {doing}: {words}")),
+        SdkError::DispatchFailure(dispatch) if is_about_credentials(dispatch) => {
+            Failure::new(Cause::Fatal, format!("could not {doing}: no usable AWS credentials: {words}"))
+                .hint("set AWS_PROFILE or --profile, or sign in (for example `aws sso login`); --local needs none")
+        }
+        _ => Failure::new(Cause::Unknown, format!("could not {doing}: no answer: {words}"))
+            .hint("check the network and the endpoint, then run the same command again: it goes on from here"),
+    }
+}
+
+fn is_about_credentials(dispatch: &aws_smithy_runtime_api::client::result::DispatchFailure) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> =
+        dispatch.as_connector_error().map(|error| error as &(dyn std::error::Error + 'static));
+    while let Some(error) = source {
+        if error.is::<aws_credential_types::provider::error::CredentialsError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}

@@ -1,0 +1,69 @@
+//! Lambda: functions, and who may invoke them.
+//!
+//! Odd about Lambda: a write is refused while an earlier one settles, so each is waited for; all writes of an account
+//! share fifteen calls a second, so waiting reads with GetFunction, which has a hundred of its own; and permissions added to
+//! one function side by side get lost (reference, 6.5).
+
+mod function;
+mod permission;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Mutex as AsyncMutex;
+
+pub use function::{Code, Function, FunctionKey, FunctionLive, FunctionOutputs, State};
+pub use permission::{Permission, PermissionOutputs};
+
+use super::Clients;
+use super::error::{OrAbsent, OrFail};
+use crate::engine::Failure;
+use crate::scope::Scope;
+
+type Read = aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+
+/// Looks after functions and permissions.
+#[derive(Debug, Clone)]
+pub struct Lambda {
+    client: aws_sdk_lambda::Client,
+    /// Without the SDK's retries, for calls that create.
+    once: aws_sdk_lambda::Client,
+    scope: Scope,
+    /// One lock a function, held while its permissions are changed.
+    locks: Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>,
+}
+
+impl Lambda {
+    /// On these clients.
+    pub fn new(clients: &Clients) -> Self {
+        Self {
+            client: aws_sdk_lambda::Client::new(&clients.sdk),
+            once: aws_sdk_lambda::Client::new(&clients.once),
+            scope: clients.scope.clone(),
+            locks: Arc::default(),
+        }
+    }
+
+    fn lock_of(&self, function: &str) -> Arc<AsyncMutex<()>> {
+        // Nothing can fail while it is held, so a poisoned map is a whole one.
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(function.to_owned()).or_default())
+    }
+
+    /// All about a function in one answer: settings, tags, where its code is.
+    async fn read(&self, name: &str) -> Result<Option<Read>, Failure> {
+        let answer = self.client.get_function().function_name(name).send().await;
+        answer.or_fail(&format!("read the function {name}")).or_absent()
+    }
+
+    /// Whether the function is this stack's.
+    fn owns(&self, read: &Read) -> Result<bool, Failure> {
+        // Without the permission to read tags AWS leaves them out and says so: that does not make it a stranger's.
+        if let Some(error) = read.tags_error() {
+            let words = format!("could not read the tags of a function: {}", error.message());
+            return Err(Failure::refused(words).hint("these credentials need the permission lambda:ListTags"));
+        }
+        let tags = read.tags.iter().flatten();
+        Ok(self.scope.owns(tags.map(|(key, value)| (key.as_str(), value.as_str()))))
+    }
+}

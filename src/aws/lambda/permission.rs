@@ -1,0 +1,285 @@
+//! Who may invoke a function: statements of its resource policy.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Lambda;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, settled};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::policy::Policy;
+
+const INVOKE: &str = "lambda:InvokeFunction";
+
+/// A service may invoke a function on behalf of one thing.
+#[derive(Debug, Clone)]
+pub struct Permission {
+    /// The function's name.
+    pub function: String,
+    /// The statement's id: 1 to 100 of `a-z A-Z 0-9 - _`.
+    pub sid: String,
+    /// The service, as in `apigateway.amazonaws.com`.
+    pub principal: String,
+    /// What it may be on behalf of: an ARN, in which `*` stands for anything. It names the account too, and so there is no
+    /// condition on that: the services need not send one (reference, 6.5).
+    pub source_arn: String,
+}
+
+/// Which permission; also where it is looked up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PermissionOutputs {
+    /// The function's name.
+    pub function: String,
+    /// The statement's id.
+    pub sid: String,
+}
+
+impl Resource for Permission {
+    const KIND: &'static str = "lambda.permission";
+    const GOES_WITH_PARENT: bool = true;
+    type Key = PermissionOutputs;
+    type Outputs = PermissionOutputs;
+    /// The one statement, without what it is about: that is the function.
+    type Live = Policy;
+
+    fn key(&self) -> PermissionOutputs {
+        PermissionOutputs { function: self.function.clone(), sid: self.sid.clone() }
+    }
+
+    fn drift(&self, live: &Policy) -> Vec<Drift> {
+        let want = Policy::new([json!({
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Principal": { "Service": self.principal },
+            "Action": INVOKE,
+            "Condition": { "ArnLike": { "AWS:SourceArn": self.source_arn } },
+        })]);
+        if want.means_same(live) { Vec::new() } else { vec![Drift::weakening("Statement", want, live)] }
+    }
+}
+
+/// The statement with this id, without its resource.
+fn statement(policy: &Policy, sid: &str) -> Option<Policy> {
+    let mut statement = policy.statement(sid)?.clone();
+    if let Some(elements) = statement.as_object_mut() {
+        elements.remove("Resource");
+    }
+    Some(Policy::new([statement]))
+}
+
+impl Lambda {
+    async fn allow(&self, want: &Permission, task: &Task) -> Result<(), Failure> {
+        let doing = format!("let {} invoke the function {}", want.principal, want.function);
+        let added = settled(task, &[&FUNCTION_BUSY, &FUNCTION_VISIBLE], || async {
+            let call = self.once.add_permission().function_name(&want.function).statement_id(&want.sid);
+            let call = call.action(INVOKE).principal(&want.principal).source_arn(&want.source_arn);
+            call.send().await.or_fail(&doing)
+        });
+        added.await.map(drop)
+    }
+
+    async fn disallow(&self, key: &PermissionOutputs, task: &Task) -> Result<(), Failure> {
+        let doing = format!("remove the permission {} of the function {}", key.sid, key.function);
+        let removed = settled(task, &[&FUNCTION_BUSY], || async {
+            let call = self.client.remove_permission().function_name(&key.function).statement_id(&key.sid);
+            call.send().await.or_fail(&doing)
+        });
+        removed.await.or_absent().map(drop)
+    }
+}
+
+impl Provider<Permission> for Lambda {
+    async fn find(
+        &self,
+        key: &PermissionOutputs,
+        _: Option<&PermissionOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<Permission>>, Failure> {
+        let doing = format!("read the permissions of the function {}", key.function);
+        // It carries no tag: it is ours if the function is, and the function may be another one by now.
+        let (function, policy) =
+            tokio::join!(self.read(&key.function), self.client.get_policy().function_name(&key.function).send());
+        let Some(policy) = policy.or_fail(&doing).or_absent()?.and_then(|answer| answer.policy) else {
+            return Ok(None);
+        };
+        let Some(function) = function? else { return Ok(None) };
+        if !self.owns(&function)? {
+            return Ok(None);
+        }
+        let policy = Policy::parse(&policy)
+            .map_err(|error| Failure::refused(format!("could not {doing}: not a policy: {error}")))?;
+        Ok(statement(&policy, &key.sid).map(|live| Found { outputs: key.clone(), live }))
+    }
+
+    async fn create(&self, want: &Permission, task: &Task) -> Result<PermissionOutputs, Failure> {
+        let lock = self.lock_of(&want.function);
+        let _alone = lock.lock().await;
+        self.allow(want, task).await?;
+        Ok(want.key())
+    }
+
+    async fn converge(
+        &self,
+        want: &Permission,
+        found: &Found<Permission>,
+        drift: &[Drift],
+        task: &Task,
+    ) -> Result<PermissionOutputs, Failure> {
+        if !drift.is_empty() {
+            let lock = self.lock_of(&want.function);
+            let _alone = lock.lock().await;
+            self.disallow(&found.outputs, task).await?;
+            self.allow(want, task).await?;
+        }
+        Ok(found.outputs.clone())
+    }
+
+    async fn delete(&self, gone: &PermissionOutputs, task: &Task) -> Result<(), Failure> {
+        let lock = self.lock_of(&gone.function);
+        let _alone = lock.lock().await;
+        self.disallow(gone, task).await
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::aws::testing::{replay, requests};
+    use crate::engine::Cause;
+
+    const API: &str = "arn:aws:execute-api:eu-central-1:123456789012:a1/development/POST/lambda1";
+    const ABSENT: &str = r#"{"__type":"ResourceNotFoundException","Message":"no policy"}"#;
+
+    fn want() -> Permission {
+        Permission {
+            function: "demo-f".into(),
+            sid: "api".into(),
+            principal: "apigateway.amazonaws.com".into(),
+            source_arn: API.into(),
+        }
+    }
+
+    fn aws_statement() -> Value {
+        json!({
+            "Sid": "api", "Effect": "Allow", "Principal": { "Service": "apigateway.amazonaws.com" },
+            "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:eu-central-1:123456789012:function:demo-f",
+            "Condition": { "ArnLike": { "AWS:SourceArn": API } },
+        })
+    }
+
+    fn policy(statement: &Value) -> String {
+        let others = json!({ "Sid": "other", "Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunction" });
+        let policy = json!({ "Version": "2012-10-17", "Id": "default", "Statement": [others, statement] });
+        json!({ "Policy": policy.to_string(), "RevisionId": "1" }).to_string()
+    }
+
+    const FUNCTION: &str = r#"{"Configuration":{"FunctionName":"demo-f"},"Tags":{"securelambda:stack":"demo"}}"#;
+
+    fn task() -> Task {
+        Task::detached("permission.f")
+    }
+
+    async fn find(answers: Vec<(u16, &str)>) -> Result<Option<Found<Permission>>, Failure> {
+        let (clients, _) = replay(answers);
+        Provider::<Permission>::find(&Lambda::new(&clients), &want().key(), None, &task()).await
+    }
+
+    #[test]
+    fn any_other_meaning_weakens() {
+        let of = |statement: Value| {
+            let policy = Policy::new([statement]);
+            super::statement(&policy, "api").unwrap()
+        };
+        assert_eq!(want().drift(&of(aws_statement())), []);
+        for (pointer, other) in [
+            ("/Effect", json!("Deny")),
+            ("/Principal", json!("*")),
+            ("/Principal/Service", json!("events.amazonaws.com")),
+            ("/Action", json!("lambda:*")),
+            ("/Condition", json!({})),
+            ("/Condition/ArnLike/AWS:SourceArn", json!("arn:aws:execute-api:eu-central-1:123456789012:a1/*")),
+        ] {
+            let mut statement = aws_statement();
+            *statement.pointer_mut(pointer).unwrap() = other;
+            let drift = want().drift(&of(statement));
+            assert_eq!(drift.len(), 1, "{pointer}");
+            assert!(drift[0].weakens && drift[0].field == "Statement");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unchanged_permission_costs_two_reads() {
+        let found = find(vec![(200, FUNCTION), (200, &policy(&aws_statement()))]).await.unwrap().unwrap();
+        assert_eq!(want().drift(&found.live), []);
+        let (idle, _) = replay(vec![]);
+        Provider::<Permission>::converge(&Lambda::new(&idle), &want(), &found, &[], &task()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn it_is_absent_without_the_statement_the_policy_the_function_or_our_tag_on_it() {
+        let (other, ours) = (policy(&json!({ "Sid": "x" })), policy(&aws_statement()));
+        let theirs = FUNCTION.replace("demo\"}", "other\"}");
+        for answers in [
+            vec![(200, FUNCTION), (200, other.as_str())],
+            vec![(200, FUNCTION), (404, ABSENT)],
+            vec![(404, ABSENT), (404, ABSENT)],
+            vec![(200, &theirs), (200, &ours)],
+        ] {
+            assert!(find(answers).await.unwrap().is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_permission_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+        for (status, code, words, cause) in [
+            (409, "ResourceConflictException", "The statement id (api) provided already exists.", Cause::Exists),
+            (500, "ServiceException", "sorry", Cause::Unknown),
+            (400, "PolicyLengthExceededException", "too long", Cause::Refused),
+        ] {
+            let body = json!({ "__type": code, "Message": words }).to_string();
+            let (clients, _) = replay(vec![(status, &body)]);
+            let failure = Provider::<Permission>::create(&Lambda::new(&clients), &want(), &task()).await.unwrap_err();
+            assert_eq!(failure.cause, cause, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn create_waits_until_the_function_is_seen() {
+        let (clients, http) = replay(vec![(404, ABSENT), (201, "{}")]);
+        Provider::<Permission>::create(&Lambda::new(&clients), &want(), &task()).await.unwrap();
+        let requests = requests(&http);
+        assert!(requests[1].contains(r#""StatementId":"api""#) && requests[1].contains(API), "{requests:?}");
+        assert!(!requests[1].contains("SourceAccount"));
+    }
+
+    #[tokio::test]
+    async fn converge_replaces_the_statement() {
+        let mut wider = aws_statement();
+        wider["Condition"] = json!({});
+        let found = find(vec![(200, FUNCTION), (200, &policy(&wider))]).await.unwrap().unwrap();
+        let (clients, http) = replay(vec![(204, ""), (201, "{}")]);
+        let drift = want().drift(&found.live);
+        Provider::<Permission>::converge(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
+        let requests = requests(&http);
+        assert!(requests[0].starts_with("DELETE") && requests[1].starts_with("POST"), "{requests:?}");
+    }
+
+    #[tokio::test]
+    async fn permissions_of_one_function_are_changed_one_at_a_time() {
+        let (clients, _) = replay(vec![]);
+        let lambda = Lambda::new(&clients);
+        let held = lambda.lock_of("demo-f");
+        let _held = held.lock().await;
+        assert!(lambda.clone().lock_of("demo-f").try_lock().is_err());
+        assert!(lambda.lock_of("demo-g").try_lock().is_ok());
+    }
+
+    #[tokio::test]
+    async fn deleting_what_is_gone_is_done() {
+        let (clients, _) = replay(vec![(404, ABSENT)]);
+        Provider::<Permission>::delete(&Lambda::new(&clients), &want().key(), &task()).await.unwrap();
+    }
+}

@@ -1,0 +1,254 @@
+//! CloudWatch Logs: the groups that functions log to.
+//!
+//! Odd about Logs: a group's ARN ends in `:*` for some calls and must not for others (reference, 3.3); retention cannot be
+//! set in the call that creates; a list by prefix is the only way to read a group.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Clients;
+use super::error::{OrAbsent, OrFail};
+use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::scope::Scope;
+
+/// A log group. Made before what logs to it, so that no function needs the right to make one.
+#[derive(Debug, Clone)]
+pub struct LogGroup {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// 1 to 512 of `A-Z a-z 0-9 . - _ / #`.
+    pub name: String,
+    /// How long events are kept, in days; one of the periods that AWS allows (reference, 3.1).
+    pub retention_days: i32,
+}
+
+/// Where a log group is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogGroupOutputs {
+    /// Its name.
+    pub name: String,
+    /// `arn:aws:logs:<region>:<account>:log-group:<name>`, without `:*`.
+    pub arn: String,
+}
+
+/// A log group is looked up by its name, from which its ARN follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogGroupKey {
+    id: String,
+    name: String,
+}
+
+/// A log group's settings.
+#[derive(Debug, Clone)]
+pub struct LogGroupLive {
+    /// In days; `None`: events are kept for ever.
+    pub retention_days: Option<i32>,
+}
+
+impl Resource for LogGroup {
+    const KIND: &'static str = "logs.group";
+    type Key = LogGroupKey;
+    type Outputs = LogGroupOutputs;
+    type Live = LogGroupLive;
+
+    fn key(&self) -> LogGroupKey {
+        LogGroupKey { id: self.id.clone(), name: self.name.clone() }
+    }
+
+    fn drift(&self, live: &LogGroupLive) -> Vec<Drift> {
+        let field = "retentionInDays";
+        match live.retention_days {
+            Some(days) if days == self.retention_days => Vec::new(),
+            Some(days) => vec![Drift::new(field, self.retention_days, days)],
+            None => vec![Drift::weakening(field, self.retention_days, "never expires")],
+        }
+    }
+}
+
+/// Looks after log groups.
+#[derive(Debug, Clone)]
+pub struct Logs {
+    client: aws_sdk_cloudwatchlogs::Client,
+    /// Without the SDK's retries, for calls that create.
+    once: aws_sdk_cloudwatchlogs::Client,
+    scope: Scope,
+}
+
+impl Logs {
+    /// On these clients.
+    pub fn new(clients: &Clients) -> Self {
+        Self {
+            client: aws_sdk_cloudwatchlogs::Client::new(&clients.sdk),
+            once: aws_sdk_cloudwatchlogs::Client::new(&clients.once),
+            scope: clients.scope.clone(),
+        }
+    }
+
+    fn outputs(&self, name: &str) -> LogGroupOutputs {
+        LogGroupOutputs { name: name.to_owned(), arn: self.scope.arn("logs", &format!("log-group:{name}")) }
+    }
+
+    async fn retain(&self, want: &LogGroup, task: &Task) -> Result<(), Failure> {
+        let doing = format!("set the retention of the log group {}", want.name);
+        let set = settled(task, &[&LOGS_VISIBLE, &LOGS_BUSY], || async {
+            let call = self.client.put_retention_policy().log_group_name(&want.name);
+            call.retention_in_days(want.retention_days).send().await.or_fail(&doing)
+        });
+        set.await.map(drop)
+    }
+}
+
+impl Provider<LogGroup> for Logs {
+    async fn find(
+        &self,
+        key: &LogGroupKey,
+        _: Option<&LogGroupOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<LogGroup>>, Failure> {
+        let outputs = self.outputs(&key.name);
+        let doing = format!("read the log group {}", key.name);
+        let (groups, tags) = tokio::join!(
+            self.client.describe_log_groups().log_group_name_prefix(&key.name).send(),
+            self.client.list_tags_for_resource().resource_arn(&outputs.arn).send(),
+        );
+        // In ASCII order, so of all that begin with a name the name itself comes first: one page will do.
+        let groups = groups.or_fail(&doing)?.log_groups.unwrap_or_default();
+        let Some(group) = groups.into_iter().find(|group| group.log_group_name() == Some(&key.name)) else {
+            return Ok(None);
+        };
+        let Some(tags) = tags.or_fail(&doing).or_absent()? else { return Ok(None) };
+        let tags = tags.tags.unwrap_or_default();
+        if !self.scope.owns(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
+            return Err(Failure::foreign("the log group", &outputs.arn));
+        }
+        Ok(Some(Found { outputs, live: LogGroupLive { retention_days: group.retention_in_days } }))
+    }
+
+    async fn create(&self, want: &LogGroup, task: &Task) -> Result<LogGroupOutputs, Failure> {
+        let doing = format!("create the log group {}", want.name);
+        let tags: HashMap<String, String> =
+            self.scope.tags(&want.id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let made = settled(task, &[&LOGS_BUSY], || async {
+            let call = self.once.create_log_group().log_group_name(&want.name).set_tags(Some(tags.clone()));
+            call.send().await.or_fail(&doing)
+        });
+        made.await?;
+        self.retain(want, task).await?;
+        Ok(self.outputs(&want.name))
+    }
+
+    async fn converge(
+        &self,
+        want: &LogGroup,
+        found: &Found<LogGroup>,
+        drift: &[Drift],
+        task: &Task,
+    ) -> Result<LogGroupOutputs, Failure> {
+        if !drift.is_empty() {
+            self.retain(want, task).await?;
+        }
+        Ok(found.outputs.clone())
+    }
+
+    async fn delete(&self, gone: &LogGroupOutputs, task: &Task) -> Result<(), Failure> {
+        let doing = format!("delete the log group {}", gone.name);
+        let deleted = settled(task, &[&LOGS_BUSY], || async {
+            self.client.delete_log_group().log_group_name(&gone.name).send().await.or_fail(&doing)
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{replay, requests};
+    use crate::engine::Cause;
+
+    fn want() -> LogGroup {
+        LogGroup { id: "log_group.f".into(), name: "/aws/lambda/demo-f".into(), retention_days: 14 }
+    }
+
+    const GROUPS: &str = r#"{"logGroups":[
+        {"logGroupName":"/aws/lambda/demo-f","retentionInDays":14},
+        {"logGroupName":"/aws/lambda/demo-fun","retentionInDays":1}]}"#;
+    const OURS: &str = r#"{"tags":{"securelambda:stack":"demo","securelambda:resource":"log_group.f"}}"#;
+
+    #[test]
+    fn drift_names_the_retention_and_no_retention_weakens() {
+        let drift = |days| want().drift(&LogGroupLive { retention_days: days });
+        assert_eq!(drift(Some(14)), []);
+        assert_eq!(drift(Some(1)), [Drift::new("retentionInDays", 14, 1)]);
+        assert_eq!(drift(None), [Drift::weakening("retentionInDays", 14, "never expires")]);
+    }
+
+    #[tokio::test]
+    async fn an_unchanged_group_is_found_by_its_exact_name_and_costs_two_reads() {
+        let (clients, http) = replay(vec![(200, GROUPS), (200, OURS)]);
+        let found = Logs::new(&clients).find(&want().key(), None, &Task::detached("x")).await.unwrap().unwrap();
+        assert_eq!(want().drift(&found.live), []);
+        assert_eq!(found.outputs.arn, "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/demo-f");
+        assert_eq!(requests(&http).len(), 2);
+        let (idle, _) = replay(vec![]);
+        Logs::new(&idle).converge(&want(), &found, &[], &Task::detached("x")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_longer_name_is_another_group() {
+        let (clients, _) = replay(vec![
+            (200, r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-fun"}]}"#),
+            (400, r#"{"__type":"ResourceNotFoundException","message":"no"}"#),
+        ]);
+        assert!(Logs::new(&clients).find(&want().key(), None, &Task::detached("x")).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_group_without_our_tag_is_a_strangers() {
+        let (clients, _) = replay(vec![(200, GROUPS), (200, r#"{"tags":{"securelambda:stack":"other"}}"#)]);
+        let failure = Logs::new(&clients).find(&want().key(), None, &Task::detached("x")).await.unwrap_err();
+        assert_eq!(failure.cause, Cause::Foreign);
+    }
+
+    #[tokio::test]
+    async fn create_tags_in_that_call_and_waits_until_retention_can_be_set() {
+        let (clients, http) = replay(vec![
+            (200, "{}"),
+            (400, r#"{"__type":"ResourceNotFoundException","message":"The specified log group does not exist."}"#),
+            (200, "{}"),
+        ]);
+        Logs::new(&clients).create(&want(), &Task::detached("x")).await.unwrap();
+        let requests = requests(&http);
+        assert!(
+            requests[0].contains("CreateLogGroup") && requests[0].contains(r#""securelambda:stack":"demo""#),
+            "{requests:?}"
+        );
+        assert!(
+            requests[2].contains("PutRetentionPolicy") && requests[2].contains(r#""retentionInDays":14"#),
+            "{requests:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_group_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+        for (status, code, cause) in [
+            (400, "ResourceAlreadyExistsException", Cause::Exists),
+            (503, "ServiceUnavailableException", Cause::Unknown),
+            (400, "InvalidParameterException", Cause::Refused),
+        ] {
+            let body = format!(r#"{{"__type":"{code}","message":"words"}}"#);
+            let (clients, _) = replay(vec![(status, &body)]);
+            let failure = Logs::new(&clients).create(&want(), &Task::detached("x")).await.unwrap_err();
+            assert_eq!(failure.cause, cause, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn deleting_what_is_gone_is_done() {
+        let (clients, _) = replay(vec![(400, r#"{"__type":"ResourceNotFoundException","message":"no"}"#)]);
+        let logs = Logs::new(&clients);
+        logs.delete(&logs.outputs("/aws/lambda/demo-f"), &Task::detached("x")).await.unwrap();
+    }
+}

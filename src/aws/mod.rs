@@ -1,0 +1,86 @@
+//! WITH WHAT: the only importer of the AWS SDK. One file a service, each with the same parts in the same order: what the
+//! service is odd about; the resources; their outputs; how to look after them; tests that replay exchanges. These files
+//! know no order: what needs what is the stack's business.
+
+pub mod apigateway;
+pub mod cognito;
+pub mod connect;
+pub mod error;
+pub mod http;
+pub mod iam;
+pub mod lambda;
+pub mod logs;
+pub mod secretsmanager;
+pub mod settle;
+pub mod sns;
+pub mod sts;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod wafv2;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+
+use crate::engine::{Failure, Registry};
+use crate::scope::Scope;
+
+/// What every service's clients are made from.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// With the SDK's retries.
+    pub sdk: SdkConfig,
+    /// Without: for calls that create. An answer that was lost is looked for by the engine before it asks again.
+    pub once: SdkConfig,
+    /// Where the stack lives.
+    pub scope: Scope,
+}
+
+impl Clients {
+    /// On this configuration, for a stack that lives there.
+    pub fn new(sdk: SdkConfig, scope: Scope) -> Self {
+        let once = sdk.clone().into_builder().retry_config(RetryConfig::disabled()).build();
+        Self { sdk, once, scope }
+    }
+}
+
+/// Every kind of resource this program knows, with what looks after it.
+pub fn registry(clients: &Clients) -> Registry {
+    let sns = sns::Sns::new(clients);
+    let iam = iam::Iam::new(clients);
+    let lambda = lambda::Lambda::new(clients);
+    let cognito = cognito::Cognito::new(clients);
+    let waf = wafv2::Wafv2::new(clients);
+    let api = apigateway::ApiGateway::new(clients);
+    Registry::default()
+        .with::<sns::Topic>(sns.clone())
+        .with::<sns::Subscription>(sns)
+        .with::<secretsmanager::Secret>(secretsmanager::SecretsManager::new(clients))
+        .with::<logs::LogGroup>(logs::Logs::new(clients))
+        .with::<iam::Role>(iam.clone())
+        .with::<iam::RolePolicy>(iam)
+        .with::<lambda::Function>(lambda.clone())
+        .with::<lambda::Permission>(lambda)
+        .with::<apigateway::RestApi>(api.clone())
+        .with::<apigateway::Authorizer>(api.clone())
+        .with::<apigateway::Validator>(api.clone())
+        .with::<apigateway::Model>(api.clone())
+        .with::<apigateway::Paths>(api.clone())
+        .with::<apigateway::Routes>(api.clone())
+        .with::<apigateway::Deployment>(api.clone())
+        .with::<apigateway::Stage>(api)
+        .with::<cognito::UserPool>(cognito.clone())
+        .with::<cognito::AppClient>(cognito)
+        .with::<wafv2::IpSet>(waf.clone())
+        .with::<wafv2::WebAcl>(waf.clone())
+        .with::<wafv2::Association>(waf)
+}
+
+/// Our tags in a service's own type.
+fn tags<T, E: std::fmt::Display>(
+    scope: &Scope,
+    id: &str,
+    build: impl Fn(&str, String) -> Result<T, E>,
+) -> Result<Vec<T>, Failure> {
+    let tags = scope.tags(id).into_iter().map(|(key, value)| build(key, value));
+    tags.collect::<Result<_, E>>().map_err(|error| Failure::refused(format!("could not build a tag: {error}")))
+}

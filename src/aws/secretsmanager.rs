@@ -1,0 +1,613 @@
+//! Secrets Manager: secrets whose value is a JSON object.
+//!
+//! Odd about secrets: deleting one only schedules it, and its name stays taken for days (reference, 4.4), so making one
+//! again brings the old one back. And an operator who never needs a secret's value must not be able to read it, so the
+//! value is compared by the id of its current version, which we choose when we write it:
+//! - A value without hidden fields is first written under its own digest: that version can never hold another value.
+//! - Any other is written under half a digest, of what is not hidden, and half chance. No digest of a hidden value is ever
+//!   made. The id is recorded, so that another version of ours can be told from this one.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::error::{OrAbsent, OrFail, is_absent, says};
+use super::settle::{SECRET_BACK, SECRET_NAME, settled};
+use super::{Clients, tags};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::scope::Scope;
+use crate::secret::Hidden;
+
+/// For how many days a deleted secret can be brought back: the least that AWS allows, and free of charge.
+const RECOVERY_DAYS: i64 = 7;
+
+/// The label of the version that readers get.
+const CURRENT: &str = "AWSCURRENT";
+
+/// How much of a version's id, 64 hexadecimal digits, is a digest where the rest is chance.
+const SHAPE: usize = 32;
+
+/// A secret.
+#[derive(Debug, Clone)]
+pub struct Secret {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// 1 to 512 of `A-Z a-z 0-9 / _ + = . @ -`, not ending in `-` and six more.
+    pub name: String,
+    /// Up to 2048 characters.
+    pub description: String,
+    /// Fields that anybody may see, such as ARNs.
+    pub plain: BTreeMap<String, String>,
+    /// Fields that nobody may. A change of one's value alone is not seen as drift: there is nothing to see it by.
+    pub hidden: BTreeMap<String, Hidden>,
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecretOutputs {
+    /// `arn:aws:secretsmanager:<region>:<account>:secret:<name>-` and six characters of AWS's.
+    pub arn: String,
+    /// The version that this stack wrote last.
+    pub version_id: String,
+}
+
+/// A secret is looked up by its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecretKey {
+    id: String,
+    name: String,
+}
+
+/// A secret's settings; of its value, just which version it is.
+#[derive(Debug, Clone)]
+pub struct SecretLive {
+    /// What AWS has for a description; none is an empty one.
+    pub description: String,
+    /// The id of the version that readers get.
+    pub current: Option<String>,
+    /// The id of the version that this stack is on record to have written last.
+    pub recorded: Option<String>,
+}
+
+impl Secret {
+    /// The value: a JSON object of all fields.
+    fn document(&self) -> Hidden {
+        let plain = self.plain.iter().map(|(name, value)| (name, value.as_str()));
+        let fields: BTreeMap<_, _> =
+            plain.chain(self.hidden.iter().map(|(name, value)| (name, value.reveal()))).collect();
+        Hidden::new(json!(fields).to_string())
+    }
+
+    /// The digest of the value, where all of it may be seen.
+    fn digest(&self) -> Option<String> {
+        self.hidden.is_empty().then(|| hex(self.document().reveal()))
+    }
+
+    /// The digest of what may be seen of the value: the plain fields and the hidden ones' names.
+    fn shape(&self) -> String {
+        let mut shape = self.digest().unwrap_or_else(|| {
+            let names: Vec<&String> = self.hidden.keys().collect();
+            hex(&json!([self.plain, names]).to_string())
+        });
+        shape.truncate(SHAPE);
+        shape
+    }
+
+    /// An id for a version to be written, not used before.
+    fn fresh_version(&self) -> String {
+        format!("{}{:032x}", self.shape(), rand::random::<u128>())
+    }
+
+    /// Whether readers get what this asks for, as far as that can be told without reading it.
+    fn is_current(&self, live: &SecretLive) -> bool {
+        let Some(current) = &live.current else { return false };
+        if self.digest().as_ref() == Some(current) {
+            return true;
+        }
+        // Without a record nothing tells this value from an earlier one of ours, so it is written again.
+        live.recorded.as_ref() == Some(current) && current.starts_with(&self.shape())
+    }
+}
+
+/// SHA-256 in hexadecimal.
+fn hex(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |mut digits, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}
+
+impl Resource for Secret {
+    const KIND: &'static str = "secretsmanager.secret";
+    type Key = SecretKey;
+    type Outputs = SecretOutputs;
+    type Live = SecretLive;
+
+    fn key(&self) -> SecretKey {
+        SecretKey { id: self.id.clone(), name: self.name.clone() }
+    }
+
+    fn drift(&self, live: &SecretLive) -> Vec<Drift> {
+        let mut drift: Vec<Drift> =
+            Drift::unless_equal("Description", &self.description, &live.description).into_iter().collect();
+        if !self.is_current(live) {
+            let (want, other) = ("the stack's version", "another version");
+            // Where the version is the one on record, it is the stack file that has changed.
+            let strangers = live.recorded.is_some() && live.recorded != live.current;
+            let make = if strangers { Drift::weakening } else { Drift::new };
+            drift.push(make("value", want, other));
+        }
+        drift
+    }
+}
+
+/// Looks after secrets.
+#[derive(Debug, Clone)]
+pub struct SecretsManager {
+    client: aws_sdk_secretsmanager::Client,
+    /// Without the SDK's retries, for calls that create.
+    once: aws_sdk_secretsmanager::Client,
+    scope: Scope,
+}
+
+type Described = aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+
+/// A secret that `create` has got hold of.
+enum Made {
+    /// A new one, whose first version has this id.
+    New(SecretOutputs),
+    /// The old one, back from its recovery window.
+    Back { arn: String, live: SecretLive },
+}
+
+impl SecretsManager {
+    /// On these clients.
+    pub fn new(clients: &Clients) -> Self {
+        Self {
+            client: aws_sdk_secretsmanager::Client::new(&clients.sdk),
+            once: aws_sdk_secretsmanager::Client::new(&clients.once),
+            scope: clients.scope.clone(),
+        }
+    }
+
+    /// The date AWS gives for the deletion of a secret that is waiting for it, in Unix seconds; `None` if there is no such
+    /// secret, or it is in use.
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub async fn scheduled_deletion(&self, arn_or_name: &str) -> Result<Option<i64>, Failure> {
+        let described = self.describe(arn_or_name).await?;
+        Ok(described.and_then(|secret| secret.deleted_date).map(|date| date.secs()))
+    }
+
+    async fn describe(&self, arn_or_name: &str) -> Result<Option<Described>, Failure> {
+        let answer = self.client.describe_secret().secret_id(arn_or_name).send().await;
+        answer.or_fail(&format!("read the secret {arn_or_name}")).or_absent()
+    }
+
+    fn owns(&self, secret: &Described) -> bool {
+        self.scope.owns(secret.tags().iter().filter_map(|tag| tag.key().zip(tag.value())))
+    }
+
+    fn tags(&self, id: &str) -> Result<Vec<aws_sdk_secretsmanager::types::Tag>, Failure> {
+        tags(&self.scope, id, |key, value| {
+            Ok::<_, Failure>(aws_sdk_secretsmanager::types::Tag::builder().key(key).value(value).build())
+        })
+    }
+
+    /// After a create that was refused because the name is taken: brings back what is scheduled for deletion and ours.
+    /// Anything else keeps the refusal, which is waited for or looked into by the engine.
+    async fn bring_back(&self, want: &Secret, refusal: Failure) -> Result<Made, Failure> {
+        let Some(secret) = self.describe(&want.name).await? else { return Err(refusal) };
+        if secret.deleted_date.is_none() {
+            return Err(refusal);
+        }
+        let arn = secret.arn().unwrap_or(&want.name).to_owned();
+        if !self.owns(&secret) {
+            return Err(Failure::foreign("a secret that is scheduled for deletion", &arn));
+        }
+        let restored = self.client.restore_secret().secret_id(&arn).send().await;
+        match restored.or_fail(&format!("restore the secret {}", want.name)) {
+            Ok(_) => Ok(Made::Back { arn, live: live(&secret, None) }),
+            // Deleted without a recovery window: it is going away, and its name will be free.
+            Err(failure) if is_absent(&failure) || failure.code == refusal.code => Err(refusal),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn put_value(&self, arn: &str, want: &Secret, version: &str, task: &Task) -> Result<(), Failure> {
+        let doing = format!("write the value of the secret {}", want.name);
+        let document = want.document();
+        let put = settled(task, &[&SECRET_BACK], || async {
+            let call = self.client.put_secret_value().secret_id(arn).client_request_token(version);
+            call.secret_string(document.reveal()).send().await.or_fail(&doing)
+        });
+        put.await.map(drop)
+    }
+
+    async fn describe_as(&self, arn: &str, want: &Secret) -> Result<(), Failure> {
+        let call = self.client.update_secret().secret_id(arn).description(&want.description);
+        call.send().await.or_fail(&format!("describe the secret {}", want.name)).map(drop)
+    }
+
+    async fn tag(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
+        let doing = format!("tag the secret {}", want.name);
+        let tags = self.tags(&want.id)?;
+        let tagged = settled(task, &[&SECRET_BACK], || async {
+            self.client.tag_resource().secret_id(arn).set_tags(Some(tags.clone())).send().await.or_fail(&doing)
+        });
+        tagged.await.map(drop)
+    }
+}
+
+/// What a description of a secret says of its settings.
+fn live(secret: &Described, recorded: Option<String>) -> SecretLive {
+    let versions = secret.version_ids_to_stages.iter().flatten();
+    let current = versions.filter(|(_, stages)| stages.iter().any(|stage| stage == CURRENT)).map(|(id, _)| id.clone());
+    SecretLive { description: secret.description().unwrap_or_default().to_owned(), current: current.min(), recorded }
+}
+
+impl Provider<Secret> for SecretsManager {
+    async fn find(
+        &self,
+        key: &SecretKey,
+        known: Option<&SecretOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<Secret>>, Failure> {
+        // By name even where the ARN is known: at any time one secret at most has it.
+        let Some(secret) = self.describe(&key.name).await? else { return Ok(None) };
+        let arn = secret.arn().unwrap_or(&key.name).to_owned();
+        if !self.owns(&secret) {
+            return Err(Failure::foreign("the secret", &arn));
+        }
+        if secret.deleted_date.is_some() {
+            return Ok(None);
+        }
+        let recorded = known.filter(|known| known.arn == arn).map(|known| known.version_id.clone());
+        let live = live(&secret, recorded);
+        // A stranger's version must never be recorded as ours.
+        let version_id = live.recorded.clone().or_else(|| live.current.clone()).unwrap_or_default();
+        Ok(Some(Found { outputs: SecretOutputs { arn, version_id }, live }))
+    }
+
+    async fn create(&self, want: &Secret, task: &Task) -> Result<SecretOutputs, Failure> {
+        let doing = format!("create the secret {}", want.name);
+        let document = want.document();
+        let version_id = want.digest().unwrap_or_else(|| want.fresh_version());
+        let made = settled(task, &[&SECRET_NAME], || async {
+            let call = self.once.create_secret().name(&want.name).description(&want.description);
+            let call = call.client_request_token(&version_id).secret_string(document.reveal());
+            match call.set_tags(Some(self.tags(&want.id)?)).send().await.or_fail(&doing) {
+                Ok(made) => Ok(Made::New(SecretOutputs {
+                    arn: made.arn.unwrap_or_else(|| want.name.clone()),
+                    version_id: made.version_id.unwrap_or_default(),
+                })),
+                Err(failure) if is_name_taken(&failure) => self.bring_back(want, failure).await,
+                Err(failure) => Err(failure),
+            }
+        });
+        match made.await? {
+            Made::New(made) if made.version_id == version_id => Ok(made),
+            // MiniStack chooses the id of the first version itself.
+            Made::New(made) => {
+                self.put_value(&made.arn, want, &version_id, task).await?;
+                Ok(SecretOutputs { version_id, ..made })
+            }
+            Made::Back { arn, live } => {
+                self.tag(&arn, want, task).await?;
+                let version_id = match &live.current {
+                    Some(current) if want.digest().as_ref() == Some(current) => current.clone(),
+                    _ => {
+                        let version_id = want.fresh_version();
+                        self.put_value(&arn, want, &version_id, task).await?;
+                        version_id
+                    }
+                };
+                if live.description != want.description {
+                    self.describe_as(&arn, want).await?;
+                }
+                Ok(SecretOutputs { arn, version_id })
+            }
+        }
+    }
+
+    async fn converge(
+        &self,
+        want: &Secret,
+        found: &Found<Secret>,
+        drift: &[Drift],
+        task: &Task,
+    ) -> Result<SecretOutputs, Failure> {
+        let mut outputs = found.outputs.clone();
+        for setting in drift {
+            match setting.field.as_str() {
+                "Description" => self.describe_as(&outputs.arn, want).await?,
+                "value" => {
+                    // Never an id used before: putting a version that exists is ignored, current or not (reference, 4.1).
+                    outputs.version_id = want.fresh_version();
+                    self.put_value(&outputs.arn, want, &outputs.version_id, task).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(outputs)
+    }
+
+    async fn delete(&self, gone: &SecretOutputs, _: &Task) -> Result<(), Failure> {
+        let call = self.client.delete_secret().secret_id(&gone.arn).recovery_window_in_days(RECOVERY_DAYS);
+        match call.send().await.or_fail(&format!("delete {}", gone.arn)).or_absent() {
+            Err(failure) if is_scheduled(&failure) => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+}
+
+/// AWS says `InvalidRequestException` of a name that is held by a deletion; MiniStack says that the secret exists.
+fn is_name_taken(failure: &Failure) -> bool {
+    failure.code.as_deref() == Some("ResourceExistsException") || is_scheduled(failure)
+}
+
+fn is_scheduled(failure: &Failure) -> bool {
+    ["scheduled for deletion", "marked for deletion", "was deleted"]
+        .iter()
+        .any(|words| says(failure, "InvalidRequestException", words))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{replay, requests};
+    use crate::engine::Cause;
+
+    const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-s-AbCdEf";
+
+    fn plain() -> Secret {
+        Secret {
+            id: "secret.s".into(),
+            name: "demo-s".into(),
+            description: "what".into(),
+            plain: BTreeMap::from([("TOPIC_ARN".into(), "arn:t".into())]),
+            hidden: BTreeMap::new(),
+        }
+    }
+
+    fn hidden() -> Secret {
+        Secret { hidden: BTreeMap::from([("API_KEY".into(), Hidden::from("hunter2"))]), ..plain() }
+    }
+
+    fn described(current: &str, more: &str) -> String {
+        format!(
+            r#"{{"ARN":"{ARN}","Name":"demo-s","Description":"what",
+                "Tags":[{{"Key":"securelambda:stack","Value":"demo"}}],
+                "VersionIdsToStages":{{"{current}":["AWSCURRENT"],"old":["AWSPREVIOUS"]}}{more}}}"#
+        )
+    }
+
+    fn made(version: &str) -> String {
+        format!(r#"{{"ARN":"{ARN}","Name":"demo-s","VersionId":"{version}"}}"#)
+    }
+
+    fn refused(code: &str, words: &str) -> String {
+        format!(r#"{{"__type":"{code}","message":"{words}"}}"#)
+    }
+
+    fn task() -> Task {
+        Task::detached("secret.s")
+    }
+
+    #[test]
+    fn the_value_is_known_by_its_version_and_never_shown() {
+        let digest = plain().digest().unwrap();
+        assert_eq!(digest.len(), 64);
+        let (ours, other) = (hidden().fresh_version(), hidden().fresh_version());
+        assert_ne!(ours, other);
+        let changed = Secret { plain: BTreeMap::from([("TOPIC_ARN".into(), "arn:u".into())]), ..hidden() };
+        let rewritten = plain().fresh_version();
+        let stranger = "0e4fe5a0-41ad-4ef5-9b33-d5d4c1a8f1c6";
+        for (name, want, current, recorded, drifts, weakens) in [
+            ("plain, as made", plain(), digest.as_str(), Some(digest.as_str()), false, false),
+            ("plain, record lost", plain(), &digest, None, false, false),
+            ("plain, record stale", plain(), &digest, Some("before"), false, false),
+            ("plain, mended once", plain(), &rewritten, Some(&rewritten), false, false),
+            ("plain, mended once, record lost", plain(), &rewritten, None, true, false),
+            ("plain, a stranger's", plain(), stranger, Some(&digest), true, true),
+            ("plain, hidden before", plain(), &ours, Some(&ours), true, false),
+            ("hidden, as made", hidden(), &ours, Some(&ours), false, false),
+            ("hidden, record lost", hidden(), &ours, None, true, false),
+            ("hidden, an earlier one of ours", hidden(), &other, Some(&ours), true, true),
+            ("hidden, a stranger's", hidden(), stranger, Some(&ours), true, true),
+            ("hidden, a stranger's, record lost", hidden(), stranger, None, true, false),
+            ("a plain field changed", changed, &ours, Some(&ours), true, false),
+        ] {
+            let live = SecretLive {
+                description: "what".into(),
+                current: Some(current.into()),
+                recorded: recorded.map(str::to_owned),
+            };
+            let drift = want.drift(&live);
+            assert_eq!(
+                drift.iter().map(|drift| drift.weakens).collect::<Vec<_>>(),
+                vec![weakens; drifts.into()],
+                "{name}"
+            );
+            let shown = format!("{drift:?} {want:?} {live:?}");
+            assert!(!shown.contains("hunter2"), "{name}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_hidden_value_leaves_no_trace_in_a_versions_id() {
+        let other = Secret { hidden: BTreeMap::from([("API_KEY".into(), Hidden::from("other"))]), ..plain() };
+        assert_eq!(hidden().shape(), other.shape());
+        assert_eq!(hidden().digest(), None);
+        assert_eq!(hidden().document().reveal(), r#"{"API_KEY":"hunter2","TOPIC_ARN":"arn:t"}"#);
+    }
+
+    #[test]
+    fn drift_names_the_description() {
+        let live = SecretLive { description: String::new(), current: plain().digest(), recorded: None };
+        assert_eq!(plain().drift(&live), [Drift::new("Description", "\"what\"", "\"\"")]);
+        let live = SecretLive { description: "what".into(), current: None, recorded: None };
+        assert_eq!(plain().drift(&live), [Drift::new("value", "the stack's version", "another version")]);
+    }
+
+    #[tokio::test]
+    async fn an_unchanged_secret_costs_one_read_and_no_value() {
+        let (clients, http) = replay(vec![(200, &described(&plain().digest().unwrap(), ""))]);
+        let found = SecretsManager::new(&clients).find(&plain().key(), None, &task()).await.unwrap().unwrap();
+        assert_eq!(plain().drift(&found.live), []);
+        assert_eq!(found.outputs, SecretOutputs { arn: ARN.into(), version_id: plain().digest().unwrap() });
+        assert!(requests(&http).iter().all(|call| call.contains("DescribeSecret")));
+        let (idle, _) = replay(vec![]);
+        SecretsManager::new(&idle).converge(&plain(), &found, &[], &task()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_strangers_version_is_not_recorded_as_ours() {
+        let (clients, _) = replay(vec![(200, &described("stranger", ""))]);
+        let known = SecretOutputs { arn: ARN.into(), version_id: "ours".into() };
+        let found = SecretsManager::new(&clients).find(&hidden().key(), Some(&known), &task()).await.unwrap().unwrap();
+        assert_eq!(found.outputs, known);
+    }
+
+    #[tokio::test]
+    async fn a_secret_in_its_recovery_window_is_absent_and_a_strangers_is_foreign() {
+        let ours = described("v", r#","DeletedDate":1.7e9"#);
+        let theirs = ours.replace(r#""demo"}"#, r#""other"}"#);
+        let (clients, _) = replay(vec![(200, &ours), (200, &theirs), (200, &ours)]);
+        let secrets = SecretsManager::new(&clients);
+        assert!(secrets.find(&plain().key(), None, &task()).await.unwrap().is_none());
+        let failure = secrets.find(&plain().key(), None, &task()).await.unwrap_err();
+        assert_eq!(failure.cause, Cause::Foreign);
+        assert_eq!(secrets.scheduled_deletion("demo-s").await.unwrap(), Some(1_700_000_000));
+    }
+
+    #[tokio::test]
+    async fn create_chooses_the_version_and_tags_in_that_call() {
+        let digest = plain().digest().unwrap();
+        let (clients, http) = replay(vec![(200, &made(&digest))]);
+        let outputs = SecretsManager::new(&clients).create(&plain(), &task()).await.unwrap();
+        assert_eq!(outputs.version_id, digest);
+        let requests = requests(&http);
+        assert!(requests[0].contains(&digest) && requests[0].contains("securelambda:resource"), "{requests:?}");
+    }
+
+    #[tokio::test]
+    async fn create_writes_the_version_where_the_service_chose_another() {
+        let (clients, http) = replay(vec![(200, &made("theirs")), (200, &made("ignored"))]);
+        let outputs = SecretsManager::new(&clients).create(&hidden(), &task()).await.unwrap();
+        assert!(outputs.version_id.starts_with(&hidden().shape()));
+        assert!(requests(&http)[1].contains("PutSecretValue") && requests(&http)[1].contains(&outputs.version_id));
+    }
+
+    #[tokio::test]
+    async fn create_brings_back_what_is_ours_and_scheduled_for_deletion() {
+        let words = "You can't create this secret because a secret with this name is already scheduled for deletion.";
+        for refusal in
+            [refused("InvalidRequestException", words), refused("ResourceExistsException", "demo-s already exists.")]
+        {
+            let (clients, http) = replay(vec![
+                (400, &refusal),
+                (200, &described("before", r#","DeletedDate":1.7e9"#)),
+                (200, &made("")),
+                (200, "{}"),
+                (200, &made("ignored")),
+            ]);
+            let outputs = SecretsManager::new(&clients).create(&plain(), &task()).await.unwrap();
+            assert_eq!(outputs.arn, ARN);
+            let requests = requests(&http);
+            let order = ["CreateSecret", "DescribeSecret", "RestoreSecret", "TagResource", "PutSecretValue"];
+            assert!(requests.iter().zip(order).all(|(call, operation)| call.contains(operation)), "{requests:?}");
+            assert!(requests[4].contains(&outputs.version_id));
+        }
+    }
+
+    #[tokio::test]
+    async fn create_brings_back_an_unchanged_value_without_writing_it() {
+        let digest = plain().digest().unwrap();
+        let (clients, _) = replay(vec![
+            (400, &refused("InvalidRequestException", "scheduled for deletion")),
+            (200, &described(&digest, r#","DeletedDate":1.7e9"#)),
+            (200, &made("")),
+            (200, "{}"),
+        ]);
+        assert_eq!(SecretsManager::new(&clients).create(&plain(), &task()).await.unwrap().version_id, digest);
+    }
+
+    #[tokio::test]
+    async fn create_leaves_a_strangers_deletion_alone() {
+        let theirs = described("v", r#","DeletedDate":1.7e9"#).replace(r#""demo"}"#, r#""other"}"#);
+        let (clients, http) =
+            replay(vec![(400, &refused("InvalidRequestException", "scheduled for deletion")), (200, &theirs)]);
+        let failure = SecretsManager::new(&clients).create(&plain(), &task()).await.unwrap_err();
+        assert_eq!(failure.cause, Cause::Foreign);
+        assert_eq!(requests(&http).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_forced_deletion_is_waited_for() {
+        let digest = plain().digest().unwrap();
+        let (clients, _) = replay(vec![
+            (400, &refused("InvalidRequestException", "a secret with this name is already scheduled for deletion")),
+            (400, &refused("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")),
+            (200, &made(&digest)),
+        ]);
+        SecretsManager::new(&clients).create(&plain(), &task()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+        let (clients, _) = replay(vec![
+            (400, &refused("ResourceExistsException", "demo-s already exists.")),
+            (200, &described("v", "")),
+            (500, &refused("InternalServiceError", "sorry")),
+        ]);
+        let secrets = SecretsManager::new(&clients);
+        assert_eq!(secrets.create(&plain(), &task()).await.unwrap_err().cause, Cause::Exists);
+        let failure = secrets.create(&hidden(), &task()).await.unwrap_err();
+        assert_eq!(failure.cause, Cause::Unknown);
+        assert!(!format!("{failure:?}").contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn converge_writes_only_what_differs() {
+        let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
+        let found =
+            Found::<Secret> { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live: live.clone() };
+        let (clients, http) = replay(vec![(200, &made("ignored"))]);
+        let outputs =
+            SecretsManager::new(&clients).converge(&plain(), &found, &plain().drift(&live), &task()).await.unwrap();
+        assert!(requests(&http)[0].contains("PutSecretValue") && requests(&http)[0].contains(&outputs.version_id));
+        let mended = SecretLive {
+            current: Some(outputs.version_id.clone()),
+            recorded: Some(outputs.version_id),
+            description: String::new(),
+        };
+        let found = Found::<Secret> { outputs: found.outputs, live: mended.clone() };
+        let (clients, http) = replay(vec![(200, &made("ignored"))]);
+        SecretsManager::new(&clients).converge(&plain(), &found, &plain().drift(&mended), &task()).await.unwrap();
+        assert!(requests(&http)[0].contains("UpdateSecret") && !requests(&http)[0].contains("SecretString"));
+    }
+
+    #[tokio::test]
+    async fn deleting_keeps_a_recovery_window_and_twice_is_fine() {
+        let (clients, http) = replay(vec![
+            (200, &made("")),
+            (400, &refused("InvalidRequestException", "it was already scheduled for deletion.")),
+            (400, &refused("ResourceNotFoundException", "no")),
+            (400, &refused("InvalidRequestException", "it has replicas")),
+        ]);
+        let secrets = SecretsManager::new(&clients);
+        let gone = SecretOutputs { arn: ARN.into(), version_id: "v".into() };
+        for _ in 0..3 {
+            secrets.delete(&gone, &task()).await.unwrap();
+        }
+        assert_eq!(secrets.delete(&gone, &task()).await.unwrap_err().cause, Cause::Refused);
+        assert!(requests(&http)[0].contains(r#""RecoveryWindowInDays":7"#));
+    }
+}

@@ -1,0 +1,206 @@
+//! SNS: topics, and the subscription of a function to one.
+//!
+//! Odd about SNS: `CreateTopic` on a topic that exists succeeds only with the very same attributes and tags, so we look
+//! first and our tags are the same on every run. A topic's ARN is known before it exists. Deleting a topic deletes its
+//! subscriptions; deleting a function does not.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{OrAbsent, OrFail};
+use super::settle::{SNS_BUSY, settled};
+use super::{Clients, tags};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::scope::Scope;
+
+/// A topic.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// 1 to 256 of `A-Z a-z 0-9 _ -`.
+    pub name: String,
+}
+
+/// Where a topic is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TopicOutputs {
+    /// `arn:aws:sns:<region>:<account>:<name>`.
+    pub arn: String,
+}
+
+/// A topic is looked up by its name, from which its ARN follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TopicKey {
+    id: String,
+    name: String,
+}
+
+impl Resource for Topic {
+    const KIND: &'static str = "sns.topic";
+    type Key = TopicKey;
+    type Outputs = TopicOutputs;
+    type Live = ();
+
+    fn key(&self) -> TopicKey {
+        TopicKey { id: self.id.clone(), name: self.name.clone() }
+    }
+
+    fn drift(&self, (): &()) -> Vec<Drift> {
+        Vec::new()
+    }
+}
+
+/// A function that is called with every message of a topic.
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    /// The topic's ARN.
+    pub topic: String,
+    /// The function's ARN.
+    pub function: String,
+}
+
+/// Which subscription.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubscriptionOutputs {
+    /// The topic's ARN with an id of AWS's behind it.
+    pub arn: String,
+}
+
+/// A subscription is looked up among its topic's by what it calls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubscriptionKey {
+    topic: String,
+    function: String,
+}
+
+impl Resource for Subscription {
+    const KIND: &'static str = "sns.subscription";
+    const GOES_WITH_PARENT: bool = true;
+    type Key = SubscriptionKey;
+    type Outputs = SubscriptionOutputs;
+    type Live = ();
+
+    fn key(&self) -> SubscriptionKey {
+        SubscriptionKey { topic: self.topic.clone(), function: self.function.clone() }
+    }
+
+    fn drift(&self, (): &()) -> Vec<Drift> {
+        Vec::new()
+    }
+}
+
+/// Looks after topics and subscriptions.
+#[derive(Debug, Clone)]
+pub struct Sns {
+    client: aws_sdk_sns::Client,
+    /// Without the SDK's retries, for calls that create.
+    once: aws_sdk_sns::Client,
+    scope: Scope,
+}
+
+impl Sns {
+    /// On these clients.
+    pub fn new(clients: &Clients) -> Self {
+        Self {
+            client: aws_sdk_sns::Client::new(&clients.sdk),
+            once: aws_sdk_sns::Client::new(&clients.once),
+            scope: clients.scope.clone(),
+        }
+    }
+}
+
+impl Provider<Topic> for Sns {
+    async fn find(&self, key: &TopicKey, _: Option<&TopicOutputs>, _: &Task) -> Result<Option<Found<Topic>>, Failure> {
+        let arn = self.scope.arn("sns", &key.name);
+        let doing = format!("read the topic {}", key.name);
+        let (attributes, tags) = tokio::join!(
+            self.client.get_topic_attributes().topic_arn(&arn).send(),
+            self.client.list_tags_for_resource().resource_arn(&arn).send(),
+        );
+        let Some(_) = attributes.or_fail(&doing).or_absent()? else { return Ok(None) };
+        let Some(tags) = tags.or_fail(&doing).or_absent()? else { return Ok(None) };
+        if !self.scope.owns(tags.tags().iter().map(|tag| (tag.key(), tag.value()))) {
+            return Err(Failure::foreign("the topic", &arn));
+        }
+        Ok(Some(Found { outputs: TopicOutputs { arn }, live: () }))
+    }
+
+    async fn create(&self, want: &Topic, task: &Task) -> Result<TopicOutputs, Failure> {
+        let made = settled(task, &[&SNS_BUSY], || async {
+            let tags = tags(&self.scope, &want.id, |key, value| {
+                aws_sdk_sns::types::Tag::builder().key(key).value(value).build()
+            })?;
+            let call = self.once.create_topic().name(&want.name).set_tags(Some(tags));
+            call.send().await.or_fail(&format!("create the topic {}", want.name))
+        });
+        let arn = made.await?.topic_arn.unwrap_or_else(|| self.scope.arn("sns", &want.name));
+        Ok(TopicOutputs { arn })
+    }
+
+    async fn converge(&self, _: &Topic, found: &Found<Topic>, _: &[Drift], _: &Task) -> Result<TopicOutputs, Failure> {
+        Ok(found.outputs.clone())
+    }
+
+    async fn delete(&self, gone: &TopicOutputs, task: &Task) -> Result<(), Failure> {
+        let deleted = settled(task, &[&SNS_BUSY], || async {
+            self.client.delete_topic().topic_arn(&gone.arn).send().await.or_fail(&format!("delete {}", gone.arn))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
+impl Provider<Subscription> for Sns {
+    async fn find(
+        &self,
+        key: &SubscriptionKey,
+        _: Option<&SubscriptionOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<Subscription>>, Failure> {
+        let mut pages = self.client.list_subscriptions_by_topic().topic_arn(&key.topic).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let Some(page) = page.or_fail(&format!("list the subscriptions of {}", key.topic)).or_absent()? else {
+                return Ok(None);
+            };
+            let ours = page
+                .subscriptions()
+                .iter()
+                .find(|one| one.protocol() == Some("lambda") && one.endpoint() == Some(&key.function));
+            // A pending one has a word in the place of its ARN; it is not there yet.
+            if let Some(arn) = ours.and_then(|one| one.subscription_arn()).filter(|arn| arn.starts_with("arn:")) {
+                return Ok(Some(Found { outputs: SubscriptionOutputs { arn: arn.to_owned() }, live: () }));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn create(&self, want: &Subscription, task: &Task) -> Result<SubscriptionOutputs, Failure> {
+        // Repeating it answers with the same ARN (reference, 5.1), which is how a pending one is waited for.
+        let doing = format!("subscribe {} to {}", want.function, want.topic);
+        let made = super::settle::until(task, "the subscription is not confirmed yet", (500, 2000), 120, || async {
+            let call = self.once.subscribe().topic_arn(&want.topic).protocol("lambda").endpoint(&want.function);
+            let made = settled(task, &[&SNS_BUSY], || async {
+                call.clone().return_subscription_arn(true).send().await.or_fail(&doing)
+            });
+            Ok(made.await?.subscription_arn.filter(|arn| arn.starts_with("arn:")))
+        });
+        Ok(SubscriptionOutputs { arn: made.await? })
+    }
+
+    async fn converge(
+        &self,
+        _: &Subscription,
+        found: &Found<Subscription>,
+        _: &[Drift],
+        _: &Task,
+    ) -> Result<SubscriptionOutputs, Failure> {
+        Ok(found.outputs.clone())
+    }
+
+    async fn delete(&self, gone: &SubscriptionOutputs, task: &Task) -> Result<(), Failure> {
+        let deleted = settled(task, &[&SNS_BUSY], || async {
+            let call = self.client.unsubscribe().subscription_arn(&gone.arn);
+            call.send().await.or_fail(&format!("unsubscribe {}", gone.arn))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}

@@ -1,0 +1,81 @@
+//! STS: who is asking.
+
+use aws_config::SdkConfig;
+
+use super::error::OrFail;
+use crate::engine::Failure;
+
+/// Whose credentials these are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Twelve digits.
+    pub account: String,
+    /// As in `arn:aws:iam::123456789012:user/ada` or `arn:aws:sts::123456789012:assumed-role/operator/session`.
+    pub arn: String,
+    /// AWS's unique id of the principal.
+    pub user_id: String,
+    /// `aws`, `aws-cn` or `aws-us-gov`: the second part of the ARN.
+    pub partition: String,
+}
+
+impl Caller {
+    /// Whether this is the account's root user, which nothing should be done with.
+    pub fn is_root(&self) -> bool {
+        self.arn.ends_with(":root")
+    }
+}
+
+/// Whose credentials `sdk` has; no permission is needed to ask.
+///
+/// # Errors
+/// There are none, they have expired, or no answer came.
+pub async fn caller(sdk: &SdkConfig) -> Result<Caller, Failure> {
+    let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
+    let answer = answer.or_fail("find out whose credentials these are")?;
+    let arn = answer.arn.unwrap_or_default();
+    let partition = arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws").to_owned();
+    Ok(Caller {
+        account: answer.account.unwrap_or_default(),
+        user_id: answer.user_id.unwrap_or_default(),
+        partition,
+        arn,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::replay;
+    use crate::engine::Cause;
+
+    fn answer(arn: &str) -> String {
+        format!(
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+             <Arn>{arn}</Arn><UserId>AIDA</UserId><Account>123456789012</Account>\
+             </GetCallerIdentityResult></GetCallerIdentityResponse>"
+        )
+    }
+
+    #[tokio::test]
+    async fn the_partition_is_the_arns_and_root_is_recognised() {
+        for (arn, partition, root) in [
+            ("arn:aws:iam::123456789012:root", "aws", true),
+            ("arn:aws-cn:iam::123456789012:user/root", "aws-cn", false),
+            ("arn:aws-us-gov:sts::123456789012:assumed-role/operator/x", "aws-us-gov", false),
+        ] {
+            let (clients, _) = replay(vec![(200, &answer(arn))]);
+            let caller = caller(&clients.sdk).await.unwrap();
+            assert_eq!((caller.partition.as_str(), caller.is_root()), (partition, root), "{arn}");
+            assert_eq!(caller.account, "123456789012");
+        }
+    }
+
+    #[tokio::test]
+    async fn expired_credentials_end_the_run() {
+        let body = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>old</Message></Error>\
+                    </ErrorResponse>";
+        let (clients, _) = replay(vec![(403, body)]);
+        assert_eq!(caller(&clients.sdk).await.unwrap_err().cause, Cause::Fatal);
+    }
+}

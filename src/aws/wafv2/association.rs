@@ -1,0 +1,190 @@
+//! The association of a web ACL with an API's stage.
+
+use aws_sdk_wafv2::Client;
+use serde::{Deserialize, Serialize};
+
+use super::Wafv2;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::settle::{WAF_ASSOCIATION, WAF_IN_USE, settled};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+
+/// A web ACL in front of a stage. A stage has at most one.
+#[derive(Debug, Clone)]
+pub struct Association {
+    /// The web ACL's ARN.
+    pub web_acl_arn: String,
+    /// `arn:aws:apigateway:<region>::/restapis/<api>/stages/<stage>`: without an account.
+    pub stage_arn: String,
+}
+
+/// An association is looked up from its stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AssociationKey {
+    stage_arn: String,
+    web_acl_arn: String,
+}
+
+/// Which association: it has no id of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AssociationOutputs {
+    /// The stage's ARN.
+    pub stage_arn: String,
+    /// Our web ACL's ARN.
+    pub web_acl_arn: String,
+}
+
+/// What a stage has in front of it.
+#[derive(Debug, Clone)]
+pub struct AssociationLive {
+    /// The ARN of the web ACL, ours or another.
+    attached: String,
+}
+
+impl Resource for Association {
+    const KIND: &'static str = "wafv2.association";
+    const GOES_WITH_PARENT: bool = true;
+    type Key = AssociationKey;
+    type Outputs = AssociationOutputs;
+    type Live = AssociationLive;
+
+    fn key(&self) -> AssociationKey {
+        AssociationKey { stage_arn: self.stage_arn.clone(), web_acl_arn: self.web_acl_arn.clone() }
+    }
+
+    fn drift(&self, live: &AssociationLive) -> Vec<Drift> {
+        let same = self.web_acl_arn == live.attached;
+        (!same).then(|| Drift::weakening("WebACLArn", &self.web_acl_arn, &live.attached)).into_iter().collect()
+    }
+}
+
+impl Wafv2 {
+    /// The ARN of the web ACL in front of a stage. `None`: there is none, or no such stage.
+    async fn attached(&self, stage_arn: &str) -> Result<Option<String>, Failure> {
+        let call = self.client.get_web_acl_for_resource().resource_arn(stage_arn);
+        let answer = call.send().await.or_fail(&format!("read the web ACL of {stage_arn}")).or_absent()?;
+        Ok(answer.and_then(|answer| answer.web_acl).map(|acl| acl.arn))
+    }
+
+    /// Takes a web ACL off a stage, unless another has taken its place: that would strip somebody's protection.
+    pub(super) async fn detach(&self, stage_arn: &str, web_acl_arn: &str) -> Result<(), Failure> {
+        if self.attached(stage_arn).await?.as_deref() != Some(web_acl_arn) {
+            return Ok(());
+        }
+        let call = self.client.disassociate_web_acl().resource_arn(stage_arn);
+        call.send().await.or_fail(&format!("take the web ACL off {stage_arn}")).or_absent().map(drop)
+    }
+
+    /// Puts a web ACL in front of a stage, in the place of any other.
+    async fn attach(&self, client: &Client, want: &Association, task: &Task) -> Result<AssociationOutputs, Failure> {
+        let Association { web_acl_arn, stage_arn } = want;
+        let attached = settled(task, &[&WAF_ASSOCIATION], || async {
+            let call = client.associate_web_acl().web_acl_arn(web_acl_arn).resource_arn(stage_arn);
+            call.send().await.or_fail(&format!("put the web ACL in front of {stage_arn}"))
+        });
+        attached.await?;
+        Ok(AssociationOutputs { stage_arn: stage_arn.clone(), web_acl_arn: web_acl_arn.clone() })
+    }
+}
+
+impl Provider<Association> for Wafv2 {
+    async fn find(
+        &self,
+        key: &AssociationKey,
+        _: Option<&AssociationOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<Association>>, Failure> {
+        let AssociationKey { stage_arn, web_acl_arn } = key.clone();
+        let attached = self.attached(&stage_arn).await?;
+        let found = |attached| Found {
+            outputs: AssociationOutputs { stage_arn, web_acl_arn },
+            live: AssociationLive { attached },
+        };
+        Ok(attached.map(found))
+    }
+
+    async fn create(&self, want: &Association, task: &Task) -> Result<AssociationOutputs, Failure> {
+        self.attach(&self.once, want, task).await
+    }
+
+    async fn converge(
+        &self,
+        want: &Association,
+        _: &Found<Association>,
+        _: &[Drift],
+        task: &Task,
+    ) -> Result<AssociationOutputs, Failure> {
+        self.attach(&self.client, want, task).await
+    }
+
+    async fn delete(&self, gone: &AssociationOutputs, task: &Task) -> Result<(), Failure> {
+        settled(task, &[&WAF_IN_USE], || self.detach(&gone.stage_arn, &gone.web_acl_arn)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+    use crate::engine::Cause;
+
+    const OURS: &str = r#"{"WebACL": {"Name": "demo", "Id": "1", "ARN": "arn:ours"}}"#;
+    const THEIRS: &str = r#"{"WebACL": {"Name": "other", "Id": "2", "ARN": "arn:theirs"}}"#;
+    const ABSENT: &str = r#"{"__type": "WAFNonexistentItemException", "Message": "your resource doesn't exist"}"#;
+
+    fn want() -> Association {
+        Association { web_acl_arn: "arn:ours".into(), stage_arn: "arn:stage".into() }
+    }
+
+    fn ids() -> AssociationOutputs {
+        AssociationOutputs { web_acl_arn: "arn:ours".into(), stage_arn: "arn:stage".into() }
+    }
+
+    #[tokio::test]
+    async fn find_tells_ours_from_anothers_and_from_none() {
+        let other = Drift::weakening("WebACLArn", "arn:ours", "arn:theirs");
+        let table =
+            [(200, OURS, Some(vec![])), (200, THEIRS, Some(vec![other])), (200, "{}", None), (400, ABSENT, None)];
+        for (status, body, expected) in table {
+            let (clients, http) = replay(vec![(status, body)]);
+            let found = Provider::<Association>::find(&Wafv2::new(&clients), &want().key(), None, &Task::detached("x"))
+                .await
+                .expect("an answer");
+            assert_eq!(found.map(|found| want().drift(&found.live)), expected);
+            assert_eq!(asked(&http).len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn another_tools_web_acl_is_replaced() {
+        let (clients, http) = replay(vec![(200, "{}")]);
+        let found = Found { outputs: ids(), live: AssociationLive { attached: "arn:theirs".into() } };
+        assert_eq!(Wafv2::new(&clients).converge(&want(), &found, &[], &Task::detached("x")).await, Ok(ids()));
+        assert_eq!(asked(&http)[0].0, "AssociateWebACL");
+    }
+
+    #[tokio::test]
+    async fn a_stage_that_is_not_visible_yet_is_waited_for() {
+        let (clients, http) = replay(vec![(400, ABSENT), (200, "{}")]);
+        assert_eq!(Wafv2::new(&clients).create(&want(), &Task::detached("x")).await, Ok(ids()));
+        assert_eq!(asked(&http).len(), 2);
+        let (clients, _) = replay(vec![(500, "{}")]);
+        let failure = Wafv2::new(&clients).create(&want(), &Task::detached("x")).await.expect_err("no answer");
+        assert_eq!(failure.cause, Cause::Unknown);
+    }
+
+    #[tokio::test]
+    async fn a_delete_leaves_what_is_not_ours() {
+        let table: [(Vec<(u16, &str)>, usize); 4] = [
+            (vec![(200, OURS), (200, "{}")], 2),
+            (vec![(200, THEIRS)], 1),
+            (vec![(200, "{}")], 1),
+            (vec![(400, ABSENT)], 1),
+        ];
+        for (answers, calls) in table {
+            let (clients, http) = replay(answers);
+            let waf = Wafv2::new(&clients);
+            assert_eq!(Provider::<Association>::delete(&waf, &ids(), &Task::detached("x")).await, Ok(()));
+            assert_eq!(asked(&http).len(), calls);
+        }
+    }
+}

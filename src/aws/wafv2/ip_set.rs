@@ -1,0 +1,427 @@
+//! IP sets.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_wafv2::types::{IpAddressVersion, IpSetSummary};
+use ipnet::IpNet;
+
+use super::{Key, Outputs, PAGE, SCOPE, Wafv2, empty, locked, more};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::settle::{WAF_IN_USE, WAF_LOCK, WAF_TAGS, settled};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+
+/// The field that AWS does not change once a set is made.
+const FAMILY: &str = "IPAddressVersion";
+
+/// Differing addresses that a drift of a long set names.
+const NAMED: usize = 4;
+
+/// A list of address ranges that a web ACL's rules may refer to.
+#[derive(Debug, Clone)]
+pub struct IpSet {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// 1 to 128 of `A-Z a-z 0-9 _ -`.
+    pub name: String,
+    /// What it is for; see [`is_description`]. `None` leaves it as it is.
+    pub description: Option<String>,
+    /// At most 10,000 ranges of the one family, none of them a /0. Bits beyond the prefix do not matter.
+    pub addresses: Vec<IpNet>,
+    /// The addresses are IPv6.
+    pub v6: bool,
+}
+
+/// An IP set as AWS has it.
+#[derive(Debug, Clone)]
+pub struct IpSetLive {
+    description: Option<String>,
+    addresses: Vec<String>,
+    v6: bool,
+}
+
+impl IpSet {
+    /// The ranges in their canonical form, each once: whether AWS would mend or refuse others is not known
+    /// (reference, 7.2).
+    fn canonical(&self) -> BTreeSet<IpNet> {
+        self.addresses.iter().map(IpNet::trunc).collect()
+    }
+
+    fn cidrs(&self) -> Vec<String> {
+        self.canonical().iter().map(ToString::to_string).collect()
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        match &self.description {
+            Some(text) if !is_description(text) => {
+                Err(Failure::refused(format!("AWS does not take {text:?} as the description of {}", self.name)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether WAF takes this as a description: 3 to 256 letters, digits or `_+=:#@/-,.`, with spaces between them only
+/// (reference, 7.2).
+pub fn is_description(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || "_+=:#@/-,.".contains(c);
+    (3..=256).contains(&text.len())
+        && text.chars().all(|c| inner(c) || c == ' ')
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
+}
+
+impl Resource for IpSet {
+    const KIND: &'static str = "wafv2.ip_set";
+    type Key = Key;
+    type Outputs = Outputs;
+    type Live = IpSetLive;
+
+    fn key(&self) -> Key {
+        Key { name: self.name.clone() }
+    }
+
+    fn drift(&self, live: &IpSetLive) -> Vec<Drift> {
+        let mut drift = Vec::new();
+        if self.v6 != live.v6 {
+            drift.push(Drift::weakening(FAMILY, family(self.v6), family(live.v6)));
+        }
+        // WAF writes IPv6 in a form of its own, so texts say nothing; one that cannot be read differs.
+        let want = self.canonical();
+        let read: Option<BTreeSet<IpNet>> = live.addresses.iter().map(|text| read(text)).collect();
+        if read.as_ref() != Some(&want) {
+            let read = read.unwrap_or_default();
+            drift.push(Drift::weakening("Addresses", list(&want, &read), list(&read, &want)));
+        }
+        if let Some(want) = self.description.as_ref().filter(|want| live.description.as_ref() != Some(want)) {
+            drift.push(Drift::new("Description", want, live.description.as_deref().unwrap_or("none")));
+        }
+        drift
+    }
+}
+
+fn read(text: &str) -> Option<IpNet> {
+    text.parse().ok().map(|net: IpNet| net.trunc())
+}
+
+fn family(v6: bool) -> IpAddressVersion {
+    if v6 { IpAddressVersion::Ipv6 } else { IpAddressVersion::Ipv4 }
+}
+
+/// A set in words: the whole of it if it is short, else how many and some of those that `other` lacks.
+fn list(set: &BTreeSet<IpNet>, other: &BTreeSet<IpNet>) -> String {
+    let names = |nets: &mut dyn Iterator<Item = &IpNet>| nets.map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if set.is_empty() {
+        "none".to_owned()
+    } else if set.len() <= 2 * NAMED {
+        names(&mut set.iter())
+    } else {
+        let only = names(&mut set.difference(other).take(NAMED));
+        if only.is_empty() { format!("{} ranges", set.len()) } else { format!("{} ranges, with {only}", set.len()) }
+    }
+}
+
+impl Wafv2 {
+    /// Reads a set by its ids; `None` if there is none.
+    async fn ip_set(&self, name: &str, id: &str, arn: &str) -> Result<Option<Found<IpSet>>, Failure> {
+        let get = self.client.get_ip_set().name(name).id(id).scope(SCOPE);
+        let (answer, owned) = tokio::join!(get.send(), self.owns(arn));
+        let answer = answer.or_fail(&format!("read the IP set {name}")).or_absent()?;
+        let (Some(answer), Some(owned)) = (answer, owned?) else { return Ok(None) };
+        if !owned {
+            return Err(Failure::foreign("the IP set", arn));
+        }
+        let set = answer.ip_set.ok_or_else(|| empty(name))?;
+        let live = IpSetLive {
+            description: set.description.filter(|text| !text.is_empty()),
+            addresses: set.addresses,
+            v6: set.ip_address_version == IpAddressVersion::Ipv6,
+        };
+        let lock_token = answer.lock_token.unwrap_or_default();
+        Ok(Some(Found { outputs: Outputs { name: set.name, id: set.id, arn: set.arn, lock_token }, live }))
+    }
+
+    async fn listed_ip_set(&self, name: &str) -> Result<Option<IpSetSummary>, Failure> {
+        let mut marker = None;
+        loop {
+            let call = self.client.list_ip_sets().scope(SCOPE).limit(PAGE).set_next_marker(marker);
+            let page = call.send().await.or_fail("list the IP sets")?;
+            let ours = page.ip_sets.unwrap_or_default().into_iter().find(|set| set.name() == Some(name));
+            marker = more(page.next_marker);
+            if ours.is_some() || marker.is_none() {
+                return Ok(ours);
+            }
+        }
+    }
+
+    async fn ip_set_token(&self, set: &Outputs) -> Result<String, Failure> {
+        let call = self.client.get_ip_set().name(&set.name).id(&set.id).scope(SCOPE);
+        let answer = call.send().await.or_fail(&format!("read the IP set {}", set.name))?;
+        answer.lock_token.ok_or_else(|| empty(&set.name))
+    }
+}
+
+impl Provider<IpSet> for Wafv2 {
+    async fn find(&self, key: &Key, known: Option<&Outputs>, _: &Task) -> Result<Option<Found<IpSet>>, Failure> {
+        if let Some(known) = known
+            && let Some(found) = self.ip_set(&known.name, &known.id, &known.arn).await?
+        {
+            return Ok(Some(found));
+        }
+        match self.listed_ip_set(&key.name).await? {
+            Some(IpSetSummary { id: Some(id), arn: Some(arn), .. }) => self.ip_set(&key.name, &id, &arn).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn create(&self, want: &IpSet, task: &Task) -> Result<Outputs, Failure> {
+        want.check()?;
+        let made = settled(task, &[&WAF_TAGS], || async {
+            let call =
+                self.once.create_ip_set().name(&want.name).scope(SCOPE).set_description(want.description.clone());
+            let call = call.ip_address_version(family(want.v6)).set_addresses(Some(want.cidrs()));
+            let call = call.set_tags(Some(self.tags(&want.id)?));
+            call.send().await.or_fail(&format!("create the IP set {}", want.name))
+        });
+        let made = made.await?.summary.ok_or_else(|| empty(&want.name))?;
+        match (made.id, made.arn) {
+            (Some(id), Some(arn)) => {
+                Ok(Outputs { name: want.name.clone(), id, arn, lock_token: made.lock_token.unwrap_or_default() })
+            }
+            _ => Err(empty(&want.name)),
+        }
+    }
+
+    async fn converge(
+        &self,
+        want: &IpSet,
+        found: &Found<IpSet>,
+        drift: &[Drift],
+        task: &Task,
+    ) -> Result<Outputs, Failure> {
+        let seen = &found.outputs;
+        if drift.iter().any(|drift| drift.field == FAMILY) {
+            let message = format!("the IP set {} cannot change from one address family to the other", want.name);
+            return Err(Failure::refused(message).hint("remove it first: `securelambda down`, then `up`"));
+        }
+        want.check()?;
+        // What is left out is reset.
+        let description = want.description.as_ref().or(found.live.description.as_ref());
+        let read = || self.ip_set_token(seen);
+        let updated = locked(task, &[&WAF_LOCK, &WAF_TAGS], seen, read, |token| async move {
+            let call = self.client.update_ip_set().name(&seen.name).id(&seen.id).scope(SCOPE).lock_token(token);
+            let call = call.set_description(description.cloned()).set_addresses(Some(want.cidrs()));
+            call.send().await.or_fail(&format!("update the IP set {}", seen.name))
+        });
+        let lock_token = updated.await?.next_lock_token.unwrap_or_default();
+        Ok(Outputs { lock_token, ..seen.clone() })
+    }
+
+    async fn delete(&self, gone: &Outputs, task: &Task) -> Result<(), Failure> {
+        let read = || self.ip_set_token(gone);
+        let deleted = locked(task, &[&WAF_IN_USE, &WAF_LOCK, &WAF_TAGS], gone, read, |token| async move {
+            let call = self.client.delete_ip_set().name(&gone.name).id(&gone.id).scope(SCOPE).lock_token(token);
+            call.send().await.or_fail(&format!("delete the IP set {}", gone.name))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+    use crate::engine::Cause;
+
+    const ARN: &str = "arn:aws:wafv2:eu-central-1:123456789012:regional/ipset/demo-office/1-2";
+    const GET: &str = r#"{"LockToken": "t1", "IPSet": {"Name": "demo-office", "Id": "1-2",
+        "ARN": "arn:aws:wafv2:eu-central-1:123456789012:regional/ipset/demo-office/1-2",
+        "IPAddressVersion": "IPV4", "Addresses": ["203.0.113.0/24"]}}"#;
+    const TAGS: &str = r#"{"TagInfoForResource": {"TagList": [{"Key": "securelambda:stack", "Value": "demo"}]}}"#;
+    const NO_TAGS: &str = r#"{"TagInfoForResource": {"TagList": []}}"#;
+    const ABSENT: &str = r#"{"__type": "WAFNonexistentItemException", "Message": "no such thing"}"#;
+    const LISTED: &str = r#"{"NextMarker": "", "IPSets": [{"Name": "demo-office", "Id": "1-2", "LockToken": "t1",
+        "ARN": "arn:aws:wafv2:eu-central-1:123456789012:regional/ipset/demo-office/1-2"}]}"#;
+
+    fn want(addresses: &[&str]) -> IpSet {
+        IpSet {
+            id: "ip_set.office".into(),
+            name: "demo-office".into(),
+            description: None,
+            addresses: addresses.iter().map(|text| text.parse().expect("a range")).collect(),
+            v6: addresses.iter().any(|text| text.contains(':')),
+        }
+    }
+
+    fn live(addresses: &[&str]) -> IpSetLive {
+        IpSetLive {
+            description: Some("The office".into()),
+            addresses: addresses.iter().map(|&text| text.to_owned()).collect(),
+            v6: addresses.iter().any(|text| text.contains(':')),
+        }
+    }
+
+    fn ids() -> Outputs {
+        Outputs { name: "demo-office".into(), id: "1-2".into(), arn: ARN.into(), lock_token: "t1".into() }
+    }
+
+    fn operations(http: &aws_smithy_http_client::test_util::StaticReplayClient) -> Vec<String> {
+        asked(http).into_iter().map(|(operation, _)| operation).collect()
+    }
+
+    #[test]
+    fn addresses_are_compared_as_sets_of_networks() {
+        let same = [
+            (vec![], vec![]),
+            (vec!["203.0.113.7/24"], vec!["203.0.113.0/24"]),
+            (vec!["10.0.0.0/8", "203.0.113.0/24", "10.9.9.9/8"], vec!["203.0.113.0/24", "10.0.0.0/8"]),
+            (vec!["2001:db8::1/128"], vec!["2001:0DB8:0000:0000:0000:0000:0000:0001/128"]),
+        ];
+        for (wanted, has) in same {
+            assert_eq!(want(&wanted).drift(&live(&has)), [], "{wanted:?}");
+        }
+        let differ = [
+            (vec!["203.0.113.0/24"], vec![], "203.0.113.0/24", "none"),
+            (vec!["203.0.113.0/24"], vec!["203.0.113.0/25"], "203.0.113.0/24", "203.0.113.0/25"),
+            (vec![], vec!["10.0.0.0/8"], "none", "10.0.0.0/8"),
+            (vec!["10.0.0.0/8"], vec!["10.0.0.0/8", "what is this"], "10.0.0.0/8", "none"),
+        ];
+        for (wanted, has, in_words, has_in_words) in differ {
+            let drift = want(&wanted).drift(&live(&has));
+            assert_eq!(drift, [Drift::weakening("Addresses", in_words, has_in_words)]);
+        }
+    }
+
+    #[test]
+    fn family_and_description_are_compared() {
+        let six = IpSet { v6: true, ..want(&[]) };
+        assert_eq!(six.drift(&live(&[])), [Drift::weakening("IPAddressVersion", "IPV6", "IPV4")]);
+        let described = IpSet { description: Some("Partners".into()), ..want(&[]) };
+        assert_eq!(described.drift(&live(&[])), [Drift::new("Description", "Partners", "The office")]);
+    }
+
+    #[test]
+    fn long_sets_are_told_in_few_words() {
+        let many: Vec<String> = (0..30).map(|n| format!("10.0.{n}.0/24")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let drift = want(&many).drift(&live(&many[1..]));
+        assert_eq!(drift, [Drift::weakening("Addresses", "30 ranges, with 10.0.0.0/24", "29 ranges")]);
+    }
+
+    #[test]
+    fn descriptions_follow_wafs_rule() {
+        for good in ["abc", "Made by securelambda, for /demo.", "a b"] {
+            assert!(is_description(good), "{good}");
+        }
+        for bad in ["", "ab", " abc", "abc ", "it's", "a (b) c", "a;b", &"x".repeat(257)] {
+            assert!(!is_description(bad), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unchanged_set_costs_two_reads_side_by_side() {
+        let (clients, http) = replay(vec![(200, GET), (200, TAGS)]);
+        let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
+        let want = want(&["203.0.113.9/24"]);
+        let found =
+            Provider::<IpSet>::find(&waf, &want.key(), Some(&ids()), &task).await.expect("an answer").expect("a set");
+        assert_eq!(found.outputs, ids());
+        assert_eq!(want.drift(&found.live), []);
+        assert_eq!(operations(&http), ["GetIPSet", "ListTagsForResource"]);
+    }
+
+    #[tokio::test]
+    async fn a_set_that_is_gone_by_its_ids_is_looked_for_by_its_name() {
+        let other_page = r#"{"NextMarker": "demo-a", "IPSets": [{"Name": "demo-a", "Id": "9", "ARN": "arn:9"}]}"#;
+        let (clients, http) =
+            replay(vec![(400, ABSENT), (400, ABSENT), (200, other_page), (200, LISTED), (200, GET), (200, TAGS)]);
+        let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
+        let stale = Outputs { id: "0-0".into(), arn: "arn:old".into(), ..ids() };
+        let found = Provider::<IpSet>::find(&waf, &want(&[]).key(), Some(&stale), &task).await.expect("an answer");
+        assert_eq!(found.expect("a set").outputs, ids());
+        assert!(asked(&http)[3].1.contains(r#""NextMarker":"demo-a""#));
+    }
+
+    #[tokio::test]
+    async fn an_empty_marker_ends_the_list() {
+        let (clients, http) = replay(vec![(200, r#"{"NextMarker": "", "IPSets": []}"#)]);
+        let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
+        let found = Provider::<IpSet>::find(&waf, &want(&[]).key(), None, &task).await.expect("an answer");
+        assert!(found.is_none());
+        assert_eq!(operations(&http), ["ListIPSets"]);
+    }
+
+    #[tokio::test]
+    async fn a_set_without_our_tag_is_a_strangers() {
+        let (clients, _) = replay(vec![(200, LISTED), (200, GET), (200, NO_TAGS)]);
+        let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
+        let result = Provider::<IpSet>::find(&waf, &want(&[]).key(), None, &task).await;
+        let failure = result.expect_err("a stranger's");
+        assert_eq!(failure.cause, Cause::Foreign);
+        assert!(failure.message.contains(ARN));
+    }
+
+    #[tokio::test]
+    async fn a_create_sends_canonical_ranges_and_tags_at_once() {
+        let made = r#"{"Summary": {"Name": "demo-office", "Id": "1-2", "LockToken": "t1",
+            "ARN": "arn:aws:wafv2:eu-central-1:123456789012:regional/ipset/demo-office/1-2"}}"#;
+        let (clients, http) = replay(vec![(200, made)]);
+        let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
+        assert_eq!(waf.create(&want(&["10.1.2.3/8", "10.0.0.0/8"]), &task).await, Ok(ids()));
+        let body: serde_json::Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
+        assert_eq!(body["Addresses"], serde_json::json!(["10.0.0.0/8"]));
+        assert_eq!(body["Scope"], "REGIONAL");
+        assert_eq!(body["Tags"][0], serde_json::json!({"Key": "securelambda:stack", "Value": "demo"}));
+        assert_eq!(body.get("Description"), None);
+    }
+
+    #[tokio::test]
+    async fn creates_that_fail_have_the_right_cause() {
+        let duplicate = r#"{"__type": "WAFDuplicateItemException", "Message": "a duplicate of an existing one"}"#;
+        let broken = r#"{"__type": "WAFInternalErrorException", "Message": "try again"}"#;
+        for (status, body, cause) in [(400, duplicate, Cause::Exists), (500, broken, Cause::Unknown)] {
+            let (clients, http) = replay(vec![(status, body)]);
+            let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
+            let failure = waf.create(&want(&[]), &task).await.expect_err("a refusal");
+            assert_eq!(failure.cause, cause);
+            assert_eq!(asked(&http).len(), 1, "a create is sent once");
+        }
+        let (clients, http) = replay(vec![]);
+        let wordy = IpSet { description: Some("it's".into()), ..want(&[]) };
+        let failure = Wafv2::new(&clients).create(&wordy, &Task::detached("x")).await.expect_err("a refusal");
+        assert_eq!((failure.cause, asked(&http).len()), (Cause::Refused, 0));
+    }
+
+    #[tokio::test]
+    async fn a_stale_token_is_read_anew() {
+        let stale = r#"{"__type": "WAFOptimisticLockException", "Message": "changed by another request"}"#;
+        let fresh = GET.replace("t1", "t2");
+        let (clients, http) = replay(vec![(400, stale), (200, &fresh), (200, r#"{"NextLockToken": "t3"}"#)]);
+        let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
+        let found = Found { outputs: ids(), live: live(&[]) };
+        let outputs = waf.converge(&want(&["10.0.0.0/8"]), &found, &[], &task).await;
+        assert_eq!(outputs, Ok(Outputs { lock_token: "t3".into(), ..ids() }));
+        let asked = asked(&http);
+        assert!(asked[0].1.contains(r#""LockToken":"t1""#) && asked[2].1.contains(r#""LockToken":"t2""#));
+        assert!(asked[2].1.contains(r#""Description":"The office""#), "what is left out is reset");
+    }
+
+    #[tokio::test]
+    async fn a_family_is_never_changed() {
+        let (clients, http) = replay(vec![]);
+        let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
+        let want = want(&["2001:db8::/32"]);
+        let found = Found { outputs: ids(), live: live(&[]) };
+        let failure = waf.converge(&want, &found, &want.drift(&found.live), &task).await.expect_err("a refusal");
+        assert_eq!((failure.cause, asked(&http).len()), (Cause::Refused, 0));
+    }
+
+    #[tokio::test]
+    async fn a_delete_is_one_call_and_gone_is_done() {
+        for (status, body) in [(200, "{}"), (400, ABSENT)] {
+            let (clients, http) = replay(vec![(status, body)]);
+            let waf = Wafv2::new(&clients);
+            assert_eq!(Provider::<IpSet>::delete(&waf, &ids(), &Task::detached("x")).await, Ok(()));
+            assert_eq!(operations(&http), ["DeleteIPSet"]);
+        }
+    }
+}

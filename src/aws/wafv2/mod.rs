@@ -1,0 +1,129 @@
+//! WAFv2, REGIONAL: IP sets, web ACLs, and the association of a web ACL with an API's stage.
+//!
+//! Odd about WAF: calls want name and id, so without a record the id comes from a list, whose last page may carry an
+//! empty marker. An update replaces the whole thing; it and a delete need the lock token that the last read or write
+//! gave out. What was made a moment ago is not seen everywhere, and what was deleted is still counted, for minutes
+//! (reference, 7.1 and 7.3): hence the waits. Associating replaces whatever was associated before, without a word.
+
+mod association;
+mod ip_set;
+mod rule;
+mod web_acl;
+
+use std::future::Future;
+
+use aws_sdk_wafv2::types::Tag;
+use aws_smithy_types::error::operation::BuildError;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::Clients;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::settle::{Wait, settled};
+use crate::engine::{Failure, Task};
+use crate::scope::Scope;
+
+pub use association::{Association, AssociationKey, AssociationLive, AssociationOutputs};
+pub use ip_set::{IpSet, IpSetLive, is_description};
+pub use rule::{Rule, RuleAction, RuleKind};
+pub use web_acl::{WebAcl, WebAclLive};
+
+/// Everything here is for APIs in a region; the other scope is CloudFront's.
+const SCOPE: aws_sdk_wafv2::types::Scope = aws_sdk_wafv2::types::Scope::Regional;
+
+/// Things in one page of a list; the most there may be.
+const PAGE: i32 = 100;
+
+/// Where an IP set or a web ACL is looked for: a name is given once in an account and region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Key {
+    name: String,
+}
+
+/// Which IP set or web ACL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// Its name.
+    pub name: String,
+    /// The id AWS gave it, a UUID.
+    pub id: String,
+    /// `arn:aws:wafv2:<region>:<account>:regional/<ipset or webacl>/<name>/<id>`.
+    pub arn: String,
+    /// What the next write shows, to prove that it has seen the last one. Recorded so that a delete straight after a
+    /// look is one call; a stale one costs one more.
+    pub lock_token: String,
+}
+
+/// Looks after IP sets, web ACLs and associations.
+#[derive(Debug, Clone)]
+pub struct Wafv2 {
+    client: aws_sdk_wafv2::Client,
+    /// Without the SDK's retries, for calls that create.
+    once: aws_sdk_wafv2::Client,
+    scope: Scope,
+}
+
+impl Wafv2 {
+    /// On these clients.
+    pub fn new(clients: &Clients) -> Self {
+        Self {
+            client: aws_sdk_wafv2::Client::new(&clients.sdk),
+            once: aws_sdk_wafv2::Client::new(&clients.once),
+            scope: clients.scope.clone(),
+        }
+    }
+
+    /// Our tags on the resource with this id.
+    fn tags(&self, id: &str) -> Result<Vec<Tag>, Failure> {
+        super::tags(&self.scope, id, |key, value| Tag::builder().key(key).value(value).build())
+    }
+
+    /// Whether what has this ARN carries our tag; `None` if there is no such thing.
+    async fn owns(&self, arn: &str) -> Result<Option<bool>, Failure> {
+        let call = self.client.list_tags_for_resource().resource_arn(arn);
+        let Some(answer) = call.send().await.or_fail(&format!("read the tags of {arn}")).or_absent()? else {
+            return Ok(None);
+        };
+        let tags = answer.tag_info_for_resource.and_then(|info| info.tag_list).unwrap_or_default();
+        Ok(Some(self.scope.owns(tags.iter().map(|tag| (tag.key(), tag.value())))))
+    }
+}
+
+/// Does a write that needs a lock token: first with the one just seen, after a refusal with one freshly read.
+async fn locked<T, R, W>(
+    task: &Task,
+    waits: &[&Wait],
+    seen: &Outputs,
+    read: impl Fn() -> R,
+    write: impl Fn(String) -> W,
+) -> Result<T, Failure>
+where
+    R: Future<Output = Result<String, Failure>>,
+    W: Future<Output = Result<T, Failure>>,
+{
+    let mut tries = 0_u32;
+    let (read, write) = (&read, &write);
+    let written = settled(task, waits, || {
+        tries += 1;
+        let first = tries == 1;
+        async move {
+            let token = if first { seen.lock_token.clone() } else { read().await? };
+            write(token).await
+        }
+    });
+    written.await
+}
+
+/// The next page's marker. An empty one means what none means (reference, 7.1).
+fn more(marker: Option<String>) -> Option<String> {
+    marker.filter(|marker| !marker.is_empty())
+}
+
+/// What a builder of the SDK's returned: it fails only where a field was forgotten here.
+fn built<T>(result: Result<T, BuildError>) -> Result<T, Failure> {
+    result.map_err(|error| Failure::refused(format!("could not put the request together: {error}")))
+}
+
+/// AWS answered without the thing that was asked for.
+fn empty(what: &str) -> Failure {
+    Failure::refused(format!("AWS's answer about {what} has nothing in it"))
+}

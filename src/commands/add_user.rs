@@ -1,0 +1,133 @@
+//! `add-user`: a confirmed user who can sign in. Twice is fine.
+
+use serde_json::json;
+
+use super::session::{Secrets, Session};
+use super::{Ending, ask};
+use crate::args;
+use crate::aws::cognito::{AddUser, Added, PasswordPolicy, Users, generate, is_email};
+use crate::config::Config;
+use crate::error::Error;
+use crate::outputs::Pool;
+use crate::report::{answer, say};
+use crate::secret::Hidden;
+
+pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
+    let email = &check_email(&args.user.email)?;
+    let session = Session::open(config, Secrets::Unread).await?;
+    let (name, pool) = pool_of(&session, args.user.pool.as_deref())?;
+    let users = Users::new(&session.clients);
+    if args.invite {
+        let added = users.add(&pool.id, email, AddUser::Invite).await?;
+        done(&session, email, &name, word(added), None);
+        return Ok(Ending::Done);
+    }
+    if let Some(code) = &args.code {
+        users.confirm_sign_up(&pool.client_id, email, code).await?;
+        done(&session, email, &name, "confirmed", None);
+        return Ok(Ending::Done);
+    }
+    let rule = users.password_rule(&pool.id).await?;
+    let password = password(args, &session, &rule)?;
+    if let Err(missing) = rule.check(&password) {
+        let message = format!("the password is too weak for {name}: it needs {}", missing.join(", "));
+        return Err(Error::usage(message).hint(format!("the pool's rule: {}", rule.describe())));
+    }
+    let shown = args.generate.then_some(&password);
+    if args.sign_up {
+        users.sign_up(&pool.client_id, email, password.clone()).await?;
+        if !session.config.output.quiet {
+            say(&format!("{email} has signed up; Cognito has mailed a code"));
+        }
+        if let Some(code) = ask::code(session.config.output)? {
+            users.confirm_sign_up(&pool.client_id, email, &code).await?;
+            done(&session, email, &name, "confirmed", shown);
+        } else {
+            done(&session, email, &name, "signed_up", shown);
+            say(&format!("confirm it with `securelambda add-user {email} --pool {name} --code CODE`"));
+        }
+        return Ok(Ending::Done);
+    }
+    let added = users.add(&pool.id, email, AddUser::Password(password.clone())).await?;
+    done(&session, email, &name, word(added), shown);
+    Ok(Ending::Done)
+}
+
+/// An address that Cognito could take, before anything else is asked. In lower case: our pools tell none apart by case,
+/// though an emulator may.
+pub(super) fn check_email(email: &str) -> Result<String, Error> {
+    if is_email(email) {
+        return Ok(email.to_lowercase());
+    }
+    Err(Error::usage(format!("{email:?} is no e-mail address")).hint("users sign in with theirs: you@example.com"))
+}
+
+/// The pool that was named, or the only one.
+pub(super) fn pool_of(session: &Session, named: Option<&str>) -> Result<(String, Pool), Error> {
+    let mut outputs = session.outputs(&session.state()?);
+    let known: Vec<&str> = session.config.stack.pools.keys().map(String::as_str).collect();
+    let name = match (named, known.as_slice()) {
+        (Some(name), _) => name,
+        (None, [only]) => only,
+        (None, _) => {
+            return Err(Error::usage("there are several pools").hint(format!("give --pool: {}", known.join(", "))));
+        }
+    };
+    if !known.contains(&name) {
+        return Err(Error::unknown("pool", name, &known));
+    }
+    match outputs.pools.remove(name) {
+        Some(pool) => Ok((name.to_owned(), pool)),
+        None => Err(Error::other(format!("the pool {name} is not there yet")).hint("run `securelambda up`")),
+    }
+}
+
+fn password(args: &args::AddUser, session: &Session, rule: &PasswordPolicy) -> Result<Hidden, Error> {
+    if args.password_stdin {
+        return ask::standard_input("password");
+    }
+    if args.generate {
+        return Ok(generate(rule));
+    }
+    let output = session.config.output;
+    if output.can_ask {
+        say(&format!("The pool's rule: {}", rule.describe()));
+    }
+    let question = format!("Password for {}", args.user.email);
+    ask::password(output, &question, true, "--password-stdin, --generate or --invite")
+}
+
+fn word(added: Added) -> &'static str {
+    match added {
+        Added::Created => "created",
+        Added::PasswordSet => "password_set",
+        Added::Invited => "invited",
+        Added::Reinvited => "invited_again",
+    }
+}
+
+fn done(session: &Session, email: &str, pool: &str, result: &str, generated: Option<&Hidden>) {
+    let output = session.config.output;
+    if output.json {
+        let mut document = json!({ "schema_version": 1, "email": email, "pool": pool, "result": result });
+        if let Some(password) = generated {
+            document["password"] = json!(password.reveal());
+        }
+        answer(&super::pretty(&document));
+        return;
+    }
+    let text = match result {
+        "created" => format!("{email} can sign in to {pool}"),
+        "password_set" => format!("{email} was there already and can sign in to {pool} with this password"),
+        "invited" => format!("{email} is invited to {pool}; Cognito mails a temporary password"),
+        "invited_again" => format!("{email} was there already; Cognito mails the invitation to {pool} again"),
+        "confirmed" => format!("{email} is confirmed and can sign in to {pool}"),
+        _ => format!("{email} has signed up to {pool} and is not confirmed yet"),
+    };
+    if !output.quiet {
+        say(&text);
+    }
+    if let Some(password) = generated {
+        answer(password.reveal());
+    }
+}

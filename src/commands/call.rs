@@ -1,0 +1,115 @@
+//! `call`: one request to a route, as a client would send it.
+
+use serde_json::{Value, json};
+
+use super::session::{Secrets, Session};
+use super::token::sign_in;
+use super::{Ending, add_user, ask};
+use crate::args;
+use crate::config::Config;
+use crate::error::Error;
+use crate::outputs::Route;
+use crate::probe::{Answer, Request, send};
+use crate::report::{answer, say};
+use crate::secret::Hidden;
+
+pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
+    let email = args.user.as_deref().map(add_user::check_email).transpose()?;
+    let session = Session::open(config, Secrets::Unread).await?;
+    let outputs = session.outputs(&session.state()?);
+    let Some(route) = outputs.route(&args.route).cloned() else {
+        let known: Vec<String> =
+            outputs.api.iter().flat_map(|api| &api.routes).map(|r| format!("{} {}", r.method, r.path)).collect();
+        return Err(Error::unknown("route", &args.route, &known.iter().map(String::as_str).collect::<Vec<_>>()));
+    };
+    let url = fill(&route, &args.params)?;
+    let token = token(args, &session, &route, email.as_deref()).await?;
+    let body = args.data.as_deref().map(body).transpose()?;
+    let method = if route.method == "ANY" { if body.is_some() { "POST" } else { "GET" } } else { &route.method };
+    let answered = send(&Request { method, url: &url, token: token.as_ref(), body: body.as_deref() }).await?;
+    show(args, &session, &answered);
+    if (200..300).contains(&answered.status) {
+        return Ok(Ending::Done);
+    }
+    Err(refused(&answered))
+}
+
+async fn token(
+    args: &args::Call,
+    session: &Session,
+    route: &Route,
+    email: Option<&str>,
+) -> Result<Option<Hidden>, Error> {
+    if args.token_stdin {
+        return ask::standard_input("token").map(Some);
+    }
+    let Some(email) = email else { return Ok(None) };
+    let named = args.pool.as_deref().or(route.pool.as_deref());
+    let (_, pool) = add_user::pool_of(session, named)?;
+    Ok(Some(sign_in(session, &pool, email, &args.sign_in).await?.id))
+}
+
+fn body(data: &str) -> Result<String, Error> {
+    match data.strip_prefix('@') {
+        Some(file) => {
+            std::fs::read_to_string(file).map_err(|error| Error::usage(format!("{file} cannot be read: {error}")))
+        }
+        None => Ok(data.to_owned()),
+    }
+}
+
+/// The route's URL with its path parameters filled in.
+fn fill(route: &Route, params: &[String]) -> Result<String, Error> {
+    let mut url = route.url.clone();
+    for param in params {
+        let (name, value) =
+            param.split_once('=').ok_or_else(|| Error::usage(format!("--param is NAME=VALUE; {param:?} is not")))?;
+        let before = url.clone();
+        for place in [format!("{{{name}}}"), format!("{{{name}+}}")] {
+            url = url.replace(&place, value);
+        }
+        if url == before {
+            return Err(Error::usage(format!("the route {} has no parameter {name}", route.path)));
+        }
+    }
+    match url.split_once('{') {
+        None => Ok(url),
+        Some((_, rest)) => {
+            let name = rest.split(['}', '+']).next().unwrap_or_default();
+            Err(Error::usage(format!("the route {} needs a value for {name}", route.path))
+                .hint(format!("give --param {name}=VALUE")))
+        }
+    }
+}
+
+fn show(args: &args::Call, session: &Session, answered: &Answer) {
+    if session.config.output.json {
+        let body = serde_json::from_str(&answered.body).unwrap_or_else(|_| Value::String(answered.body.clone()));
+        answer(&super::pretty(&json!({
+            "schema_version": 1, "status": answered.status, "headers": answered.headers, "body": body,
+        })));
+        return;
+    }
+    if args.include {
+        say(&format!("HTTP {}", answered.status));
+        for (name, value) in &answered.headers {
+            say(&format!("{name}: {value}"));
+        }
+    }
+    answer(&answered.body);
+}
+
+fn refused(answered: &Answer) -> Error {
+    let error = Error::other(format!("the route answered {}", answered.status));
+    match answered.status {
+        401 => error.hint("no token passes but an ID token of the route's own pool, not yet expired"),
+        403 if answered.body.contains("Missing Authentication Token") => {
+            error.hint("a new deployment takes up to a minute to arrive; then check the path")
+        }
+        403 => error.hint("the firewall refused it"),
+        400 => error.hint("the body is not what the route's schema asks for"),
+        429 => error.hint("over the stage's rate limit: wait a moment"),
+        502..=504 | 500 => error.hint("the function failed; its log group tells more"),
+        _ => error,
+    }
+}

@@ -1,0 +1,72 @@
+//! `outputs`: ids, ARNs and URLs from the state file; one of them, by its path, for scripts.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Ending;
+use crate::args;
+use crate::config::Config;
+use crate::error::Error;
+use crate::outputs::Outputs;
+use crate::report::answer;
+use crate::scope::Scope;
+
+pub(super) fn run(args: &args::Outputs, config: &Config) -> Result<Ending, Error> {
+    let state = super::recorded(config)?;
+    let partition = match state.region.split('-').next() {
+        Some("cn") => "aws-cn",
+        _ if state.region.starts_with("us-gov") => "aws-us-gov",
+        _ => "aws",
+    };
+    let scope = Scope {
+        partition: partition.to_owned(),
+        account: state.account.clone(),
+        region: state.region.clone(),
+        stack: state.stack.clone(),
+    };
+    let known: BTreeMap<&str, &Value> = state
+        .resources
+        .iter()
+        .filter_map(|(id, record)| record.outputs.as_ref().map(|outputs| (id.as_str(), outputs)))
+        .collect();
+    let outputs = Outputs::new(&config.stack, &scope, state.endpoint.as_deref(), &known);
+    let document = serde_json::to_value(outputs).map_err(|error| Error::other(error.to_string()))?;
+    let Some(path) = &args.path else {
+        answer(&if config.output.json { super::pretty(&document) } else { flat(&document).join("\n") });
+        return Ok(Ending::Done);
+    };
+    // Names may hold dots in no case, so a path is its parts; a number picks from a list.
+    let found = path.split('.').try_fold(&document, |at, part| match part.parse::<usize>() {
+        Ok(index) if at.is_array() => at.get(index),
+        _ => at.get(part),
+    });
+    match found {
+        Some(Value::String(text)) if !config.output.json => answer(text),
+        Some(value) => answer(&super::pretty(value)),
+        None => {
+            let lines = flat(&document);
+            let paths: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
+            return Err(Error::unknown("output", path, &paths));
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// `path value` for every leaf, so that what is listed is what can be asked for.
+fn flat(document: &Value) -> Vec<String> {
+    fn walk(path: &str, value: &Value, lines: &mut Vec<String>) {
+        let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(key, value)| walk(&join(key), value, lines)),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(index, value)| walk(&join(&index.to_string()), value, lines));
+            }
+            Value::String(text) => lines.push(format!("{path} {text}")),
+            other => lines.push(format!("{path} {other}")),
+        }
+    }
+    let mut lines = Vec::new();
+    walk("", document, &mut lines);
+    lines
+}

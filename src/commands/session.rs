@@ -1,0 +1,188 @@
+//! What commands that talk to AWS share: the connection, the graph, and the state file that belongs to both.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::aws::connect::{Access, connect};
+use crate::aws::sts::Caller;
+use crate::aws::{Clients, registry};
+use crate::bundle::Bundles;
+use crate::config::{Config, variable};
+use crate::engine::{Failure, Graph, Registry, Stop, Survey, survey};
+use crate::error::{Error, Kind};
+use crate::local::Local;
+use crate::outputs::Outputs;
+use crate::report::say;
+use crate::scope::Scope;
+use crate::secret::Hidden;
+use crate::stack::{self, HiddenValues, Value};
+use crate::state::{Locked, State, Store};
+
+/// A stack, and the account it is or will be in.
+pub(super) struct Session {
+    pub config: Config,
+    pub clients: Clients,
+    pub caller: Caller,
+    pub endpoint: Option<String>,
+    pub graph: Graph,
+    pub registry: Registry,
+    pub store: Store,
+}
+
+/// Whether values from outside the stack file are wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrets {
+    /// They may be written: read the environment, make up what is to be made up.
+    Needed,
+    /// Only read: that there is a value is enough.
+    Unread,
+}
+
+impl Session {
+    /// Connects, and works out what should exist. Reads the stack's sources, the environment, and who we are.
+    pub(super) async fn open(config: Config, secrets: Secrets) -> Result<Self, Error> {
+        let bundles = Bundles::pack(&config.stack, &config.sources)?;
+        let hidden = hidden_values(&config, secrets)?;
+        let access = access(&config).await?;
+        let endpoint = access.endpoint.clone();
+        let (sdk, caller) = connect(&access).await.map_err(account_error)?;
+        let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+        let scope = Scope {
+            partition: caller.partition.clone(),
+            account: caller.account.clone(),
+            region,
+            stack: config.stack.name.clone(),
+        };
+        let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint.as_deref());
+        let graph = stack::desired(&config.stack, &scope, &bundles, &hidden);
+        let clients = Clients::new(sdk, scope);
+        let registry = registry(&clients);
+        Ok(Self { config, clients, caller, endpoint, graph, registry, store })
+    }
+
+    /// Where the stack lives.
+    pub(super) fn scope(&self) -> &Scope {
+        &self.clients.scope
+    }
+
+    /// Refuses, before anything is written, credentials that must not be used for it.
+    pub(super) fn may_write(&self) -> Result<(), Error> {
+        if self.caller.is_root() && self.endpoint.is_none() {
+            let message = format!("these are the root user's credentials of account {}", self.caller.account);
+            return Err(Error::new(Kind::Account, message)
+                .hint("use a role or a user with fewer rights; the root user's keys should not exist at all"));
+        }
+        if self.caller.is_root() && !self.config.connection.local && !self.config.output.quiet {
+            say("warning: these are root credentials; on AWS itself they would be refused");
+        }
+        let scope = self.scope();
+        let others = self.store.others()?;
+        // An emulator's stack beside AWS's is another matter.
+        let twin = others
+            .iter()
+            .find(|other| other.region == scope.region && other.endpoint.is_some() == self.endpoint.is_some());
+        if let Some(other) = twin {
+            let message = format!(
+                "the stack {} in {} is in account {}, and these credentials are of account {}",
+                scope.stack, scope.region, other.account, scope.account
+            );
+            return Err(Error::new(Kind::Account, message)
+                .hint(format!("use credentials of account {}", other.account))
+                .hint("or build another stack with --stack, or beside it with --state-dir"));
+        }
+        Ok(())
+    }
+
+    /// Locks the stack and reads its state.
+    pub(super) fn lock(&self, command: &str) -> Result<(State, Locked), Error> {
+        Ok(self.store.lock(&format!("securelambda {command}"))?)
+    }
+
+    /// The state, for commands that only read it. No state, no stack.
+    pub(super) fn state(&self) -> Result<State, Error> {
+        self.store.read()?.ok_or_else(|| self.no_stack())
+    }
+
+    fn no_stack(&self) -> Error {
+        let Scope { account, region, stack, .. } = self.scope();
+        let error = Error::new(Kind::NoStack, format!("there is no stack {stack} in account {account}, {region}"));
+        let elsewhere = self.store.others().unwrap_or_default();
+        let error = elsewhere.iter().fold(error, |error, other| {
+            error.hint(format!("there is one in account {}, {}", other.account, other.region))
+        });
+        error.hint("`securelambda up` builds it; if its state file was lost, `up` finds what is there")
+    }
+
+    /// Looks at everything.
+    pub(super) async fn survey(&self, state: &State, stop: &Stop) -> Result<Survey, Error> {
+        Ok(survey(&self.graph, &self.registry, state, stop).await?)
+    }
+
+    /// What scripts rely on: ids, ARNs and URLs of what is there.
+    pub(super) fn outputs(&self, state: &State) -> Outputs {
+        let known: BTreeMap<&str, &Json> = state
+            .resources
+            .iter()
+            .filter_map(|(id, record)| record.outputs.as_ref().map(|outputs| (id.as_str(), outputs)))
+            .collect();
+        Outputs::new(&self.config.stack, self.scope(), self.endpoint.as_deref(), &known)
+    }
+}
+
+/// How to reach AWS. With `--local`, the emulator, started if need be.
+async fn access(config: &Config) -> Result<Access, Error> {
+    let connection = &config.connection;
+    if !connection.local {
+        return Ok(Access {
+            profile: connection.profile.clone(),
+            region: connection.region.clone(),
+            endpoint: connection.endpoint.clone(),
+            fixed: None,
+        });
+    }
+    let quiet = config.output.quiet;
+    let note = move |text: &str| {
+        if !quiet {
+            say(text);
+        }
+    };
+    let (emulator, _) = Local::from_env(variable)?.start(None, &note).await?;
+    let (key, secret) = Local::credentials();
+    Ok(Access {
+        profile: None,
+        region: Some(connection.region.clone().unwrap_or_else(|| emulator.region.clone())),
+        endpoint: Some(emulator.endpoint),
+        fixed: Some((key.to_owned(), secret.to_owned())),
+    })
+}
+
+/// Whatever keeps us from knowing who we are is about the account, unless nothing answers at all.
+fn account_error(failure: Failure) -> Error {
+    let answered = failure.code.is_some() || failure.cause == crate::engine::Cause::Fatal;
+    let error = Error::from(failure);
+    if answered { Error { kind: Kind::Account, ..error } } else { error }
+}
+
+/// Values that the stack file takes from elsewhere.
+fn hidden_values(config: &Config, secrets: Secrets) -> Result<HiddenValues, Error> {
+    let mut hidden = HiddenValues::new();
+    for (secret, values) in &config.stack.secrets {
+        for (key, value) in values {
+            let value = match value {
+                Value::Topic(_) => continue,
+                _ if secrets == Secrets::Unread => Hidden::new(String::new()),
+                Value::Env(name) => {
+                    let value = variable(name).and_then(|value| value.into_string().ok());
+                    Hidden::new(value.ok_or_else(|| {
+                        Error::usage(format!("{key} of the secret {secret} comes from ${name}, which is not set"))
+                            .hint(format!("set {name} and run the command again"))
+                    })?)
+                }
+                Value::Generate(length) => crate::secret::generate(usize::from(*length)),
+            };
+            hidden.insert((secret.clone(), key.clone()), value);
+        }
+    }
+    Ok(hidden)
+}

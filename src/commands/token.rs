@@ -1,0 +1,47 @@
+//! `token`: a user's token on standard output, and nothing else.
+
+use serde_json::json;
+
+use super::add_user::{check_email, pool_of};
+use super::session::{Secrets, Session};
+use super::{Ending, ask};
+use crate::args;
+use crate::aws::cognito::{Tokens, Users};
+use crate::config::Config;
+use crate::error::Error;
+use crate::outputs::Pool;
+use crate::report::answer;
+
+pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Error> {
+    let email = check_email(&args.user.email)?;
+    let session = Session::open(config, Secrets::Unread).await?;
+    let (_, pool) = pool_of(&session, args.user.pool.as_deref())?;
+    let tokens = sign_in(&session, &pool, &email, &args.sign_in).await?;
+    if session.config.output.json {
+        answer(&super::pretty(&json!({
+            "schema_version": 1,
+            "id_token": tokens.id.reveal(),
+            "access_token": tokens.access.reveal(),
+            "refresh_token": tokens.refresh.reveal(),
+            "expires_in_s": tokens.expires_in,
+        })));
+    } else {
+        let token = match (args.access, args.refresh) {
+            (true, _) => &tokens.access,
+            (_, true) => &tokens.refresh,
+            _ => &tokens.id,
+        };
+        answer(token.reveal());
+    }
+    Ok(Ending::Done)
+}
+
+/// Signs in as a client would, with a password from standard input or a prompt.
+pub(super) async fn sign_in(session: &Session, pool: &Pool, email: &str, how: &args::SignIn) -> Result<Tokens, Error> {
+    let password = if how.password_stdin {
+        ask::standard_input("password")?
+    } else {
+        ask::password(session.config.output, &format!("Password of {email}"), false, "--password-stdin")?
+    };
+    Ok(Users::new(&session.clients).sign_in(&pool.client_id, &pool.id, email, password).await?)
+}

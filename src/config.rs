@@ -1,0 +1,181 @@
+//! Arguments and environment into a [`Config`] that cannot be invalid. The only reader of the process's environment.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use crate::args::{Color, Shared};
+use crate::bundle::Sources;
+use crate::error::{Error, Kind};
+use crate::report::{Palette, Setting, Style, choose};
+use crate::stack::{self, Mistake, Stack};
+
+/// The stack file that is taken where none is named.
+const DEFAULT_FILE: &str = "securelambda.toml";
+
+/// Everything that does not come from AWS.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What to build, its name settled.
+    pub stack: Stack,
+    /// Where its functions' sources are.
+    pub sources: Sources,
+    /// The stack file's path, if it is not the built-in stack.
+    pub file: Option<PathBuf>,
+    /// Where state files are.
+    pub state_dir: PathBuf,
+    /// Whom to talk to.
+    pub connection: Connection,
+    /// How many resources are changed at once.
+    pub jobs: usize,
+    /// Do not ask.
+    pub yes: bool,
+    /// How to show things.
+    pub output: Output,
+}
+
+/// Whom to talk to.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// `--region`.
+    pub region: Option<String>,
+    /// `--endpoint-url` or AWS_ENDPOINT_URL.
+    pub endpoint: Option<String>,
+    /// `--local`.
+    pub local: bool,
+}
+
+/// How to show things.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// Answers are JSON.
+    pub json: bool,
+    /// Only errors and answers.
+    pub quiet: bool,
+    /// How a run is reported.
+    pub style: Style,
+    /// A question can be asked: a person sits at standard input and standard error.
+    pub can_ask: bool,
+    /// Colours for standard output.
+    pub answers: Palette,
+    /// Colours for standard error.
+    pub messages: Palette,
+}
+
+/// A variable of the process's environment; empty counts as unset.
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn text(name: &str) -> Option<String> {
+    variable(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+impl Output {
+    /// From the flags, the terminal and the environment.
+    pub fn new(shared: &Shared) -> Self {
+        let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
+        let ci = variable("CI").is_some();
+        let dumb = text("TERM").is_some_and(|term| term == "dumb");
+        let unicode = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(|name| text(name))
+            .is_none_or(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
+        let palette = |terminal: bool| Palette {
+            color: match shared.color {
+                Color::Always => true,
+                Color::Never => false,
+                Color::Auto => terminal && !dumb && variable("NO_COLOR").is_none(),
+            },
+            unicode,
+        };
+        Self {
+            json: shared.json,
+            quiet: shared.quiet,
+            style: choose(Setting {
+                stderr_is_terminal: stderr,
+                ci,
+                json: shared.json,
+                quiet: shared.quiet,
+                term_dumb: dumb,
+            }),
+            can_ask: std::io::stdin().is_terminal() && stderr && !ci,
+            answers: palette(stdout),
+            messages: palette(stderr),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the stack file and settles every default.
+    pub fn new(shared: &Shared, output: Output) -> Result<Self, Error> {
+        let file = match &shared.file {
+            Some(file) => Some(file.clone()),
+            None => Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.exists()),
+        };
+        let (name, text, sources) = match &file {
+            Some(file) => {
+                let text = std::fs::read_to_string(file).map_err(|error| {
+                    Error::usage(format!("the stack file {} cannot be read: {error}", file.display()))
+                })?;
+                let folder = file.parent().map(PathBuf::from).unwrap_or_default();
+                (file.display().to_string(), text, Sources::Folder(folder))
+            }
+            None => ("the built-in stack".to_owned(), stack::BUILTIN.to_owned(), Sources::Embedded),
+        };
+        let mut stack = stack::parse(&text).map_err(|mistakes| mistaken(&name, text, mistakes))?;
+        if let Some(name) = &shared.stack {
+            stack::check_name(name).map_err(Error::usage)?;
+            stack.name.clone_from(name);
+        }
+        Ok(Self {
+            stack,
+            sources,
+            file,
+            state_dir: shared.state_dir.clone(),
+            connection: Connection::new(shared)?,
+            jobs: usize::from(shared.jobs),
+            yes: shared.yes,
+            output,
+        })
+    }
+}
+
+impl Connection {
+    fn new(shared: &Shared) -> Result<Self, Error> {
+        let endpoint = if shared.local {
+            None
+        } else {
+            shared
+                .endpoint_url
+                .clone()
+                .or_else(|| text("AWS_ENDPOINT_URL"))
+                .map(|url| url.trim_end_matches('/').to_owned())
+        };
+        if let Some(url) = &endpoint
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            return Err(Error::usage(format!("the endpoint {url:?} is no http:// or https:// URL")));
+        }
+        Ok(Self { profile: shared.profile.clone(), region: shared.region.clone(), endpoint, local: shared.local })
+    }
+}
+
+/// All mistakes of a stack file, each shown at its place.
+fn mistaken(name: &str, text: String, mistakes: Vec<Mistake>) -> Error {
+    let count = mistakes.len();
+    let source = std::sync::Arc::new(miette::NamedSource::new(name, text));
+    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode_nocolor()).with_width(100);
+    let mut details = String::new();
+    for mistake in mistakes {
+        let report = miette::Report::new(mistake).with_source_code(std::sync::Arc::clone(&source));
+        // Writing to a string cannot fail.
+        let _ = handler.render_report(&mut details, report.as_ref());
+    }
+    let what = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
+    let mut error = Error::new(Kind::Usage, format!("{name} has {what}"));
+    error.details = Some(details.into());
+    error
+}

@@ -1,0 +1,398 @@
+//! Takes a stack away: group by group in the order it is given, side by side within a group, what needs a thing before
+//! the thing. Works from what is on record, from what the graph finds, or from both; and looks again afterwards.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::Id;
+use super::erased::Registry;
+use super::event::{Event, Outcome, Summary, Verb};
+use super::graph::Graph;
+use super::resource::{Cause, Failure};
+use super::survey::{Sight, Survey};
+use super::task::{Halt, Stop};
+use super::up::{save, unwanted};
+use super::workers::{News, Workers};
+use crate::state::{Journal, Record, State, Status};
+
+/// See `up.rs`: how long calls in flight may take to return once we were asked to stop.
+const DRAIN: Duration = Duration::from_millis(6500);
+
+/// One thing to be removed.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Which.
+    pub id: Id,
+    /// Its kind.
+    pub kind: String,
+    /// How to look for it.
+    pub key: Value,
+    /// Its ids, as just seen.
+    pub outputs: Value,
+    /// It goes with this when this goes.
+    goes_with: Option<Id>,
+    parent: Option<Id>,
+    needs: Vec<Id>,
+}
+
+/// What there is to remove: everything live that the graph describes, and everything on record that it does not.
+/// `None` for the graph where there is no stack file.
+///
+/// Rows that turn out to be of nothing, or of a stranger's thing, are taken off the record; the latter are returned
+/// second, with what they are. Nothing else is written.
+///
+/// # Errors
+/// Whatever kept us from looking: what cannot be seen must not be taken for gone.
+pub async fn targets(
+    graph: &Graph,
+    survey: &Survey,
+    registry: &Registry,
+    state: &mut State,
+    stop: &Stop,
+) -> Result<(Vec<Target>, Vec<(Id, Failure)>), Failure> {
+    let mut targets = Vec::new();
+    let mut strangers = Vec::new();
+    let mut unseen: HashSet<Id> = unwanted(graph, state).into_iter().collect();
+    for (node, seen) in graph.nodes.iter().zip(&survey.seen) {
+        match (&seen.sight, &seen.wish) {
+            (Sight::Live { outputs, .. }, Some(wish)) => targets.push(Target {
+                id: node.id.clone(),
+                kind: node.kind.to_owned(),
+                key: wish.key.clone(),
+                outputs: outputs.clone(),
+                goes_with: node.goes_with_parent.then(|| node.parent.map(|p| graph.nodes[p].id.clone())).flatten(),
+                parent: node.parent.map(|parent| graph.nodes[parent].id.clone()),
+                needs: node.needs.iter().map(|&need| graph.nodes[need].id.clone()).collect(),
+            }),
+            (Sight::Failed(failure), _) if failure.cause == Cause::Foreign => {
+                state.resources.remove(node.id.as_str());
+                strangers.push((node.id.clone(), failure.clone()));
+            }
+            (Sight::Failed(failure), _) => return Err(failure.clone()),
+            (Sight::Absent, _) => {
+                state.resources.remove(node.id.as_str());
+            }
+            // What it was made from is gone, so the graph cannot say where it is; the record can.
+            _ => {
+                unseen.insert(node.id.clone());
+            }
+        }
+    }
+    let (more, more_strangers) = recorded_targets(unseen, registry, state, stop).await?;
+    targets.extend(more);
+    strangers.extend(more_strangers);
+    targets.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok((targets, strangers))
+}
+
+/// What is on record and no longer in the graph: for removal at the end of `up`.
+///
+/// # Errors
+/// As [`targets`].
+pub async fn unwanted_targets(
+    graph: &Graph,
+    registry: &Registry,
+    state: &mut State,
+    stop: &Stop,
+) -> Result<Vec<Target>, Failure> {
+    Ok(recorded_targets(unwanted(graph, state).into_iter().collect(), registry, state, stop).await?.0)
+}
+
+type Strangers = Vec<(Id, Failure)>;
+
+/// Looks for rows by what they say of themselves.
+async fn recorded_targets(
+    ids: HashSet<Id>,
+    registry: &Registry,
+    state: &mut State,
+    stop: &Stop,
+) -> Result<(Vec<Target>, Strangers), Failure> {
+    let (mut targets, mut strangers) = (Vec::new(), Vec::new());
+    let rows: Vec<(Id, Record)> =
+        ids.into_iter().filter_map(|id| state.resources.get(id.as_str()).cloned().map(|row| (id, row))).collect();
+    let keys = rows.iter().map(|(id, row)| (id.clone(), row.kind.clone(), row.key.clone(), row.outputs.clone()));
+    for ((id, row), found) in rows.iter().zip(find_all(keys.collect(), registry, stop).await) {
+        match found {
+            Ok(Some(outputs)) => {
+                let parent = row.parent.as_deref().map(Id::from);
+                let cascades = registry.of(&row.kind)?.goes_with_parent();
+                targets.push(Target {
+                    id: id.clone(),
+                    kind: row.kind.clone(),
+                    key: row.key.clone(),
+                    outputs,
+                    goes_with: parent.clone().filter(|_| cascades),
+                    parent,
+                    needs: row.needs.iter().map(|need| Id::from(need.as_str())).collect(),
+                });
+            }
+            Ok(None) => {
+                state.resources.remove(id.as_str());
+            }
+            Err(failure) if failure.cause == Cause::Foreign => {
+                state.resources.remove(id.as_str());
+                strangers.push((id.clone(), failure));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok((targets, strangers))
+}
+
+/// Looks for every target once more, all side by side; what is still there, or could not be looked for. By name, not by
+/// id: something of ours that has the name is left over, whatever its id.
+pub async fn look_again(targets: &[Target], registry: &Registry, stop: &Stop) -> Vec<(Id, Result<Value, Failure>)> {
+    let keys = targets.iter().map(|target| (target.id.clone(), target.kind.clone(), target.key.clone(), None));
+    let found = find_all(keys.collect(), registry, stop).await;
+    targets
+        .iter()
+        .zip(found)
+        .filter_map(|(target, found)| match found {
+            Ok(None) => None,
+            Ok(Some(outputs)) => Some((target.id.clone(), Ok(outputs))),
+            // A stranger has taken the name in the meantime: ours is gone.
+            Err(failure) if failure.cause == Cause::Foreign => None,
+            Err(failure) => Some((target.id.clone(), Err(failure))),
+        })
+        .collect()
+}
+
+type FindOne = (Id, String, Value, Option<Value>);
+
+async fn find_all(keys: Vec<FindOne>, registry: &Registry, stop: &Stop) -> Vec<Result<Option<Value>, Failure>> {
+    let mut workers = Workers::new(stop.clone());
+    let mut found: Vec<Result<Option<Value>, Failure>> = vec![Ok(None); keys.len()];
+    for (index, (id, kind, key, known)) in keys.into_iter().enumerate() {
+        let provider = registry.of(&kind);
+        workers.spawn(index, &id, |task| async move {
+            let sighting = provider?.find(key, known, task).await?;
+            Ok(sighting.map(|sighting| sighting.outputs))
+        });
+    }
+    while let Some(news) = workers.next().await {
+        if let News::End(index, result) = news {
+            found[index] = result;
+        }
+    }
+    found
+}
+
+/// Where a target stands in this run.
+#[derive(PartialEq)]
+enum Phase {
+    Waiting,
+    Running(Instant),
+    Gone,
+    Kept,
+}
+
+/// Removes `targets`, `jobs` at a time; `group` gives a kind's place in the cleanup order.
+///
+/// The record of each is taken out once it is gone, so that a run may be cut off anywhere and taken up again.
+#[allow(clippy::too_many_arguments, reason = "the loop is handed everything it owns, once, by one caller")]
+pub async fn down(
+    targets: &[Target],
+    group: &(dyn Fn(&str) -> usize + Sync),
+    registry: &Registry,
+    state: &mut State,
+    journal: &mut dyn Journal,
+    jobs: usize,
+    stop: &Stop,
+    tell: &mut (dyn FnMut(Event) + Send),
+) -> Summary {
+    let mut summary = Summary::default();
+    tell(Event::Began { total: targets.len() });
+    for target in targets {
+        state.resources.insert(target.id.to_string(), target.record());
+    }
+    if !targets.is_empty()
+        && let Err(error) = save(state, journal)
+    {
+        summary.save_error = Some(error);
+        return summary;
+    }
+
+    let order = Order::new(targets, group);
+    let mut phases: Vec<Phase> = targets.iter().map(|_| Phase::Waiting).collect();
+    let mut workers: Workers<Result<(), Failure>> = Workers::new(stop.clone());
+    let mut halted = false;
+    let mut deadline: Option<tokio::time::Instant> = None;
+    loop {
+        if !halted {
+            order.skip(targets, &mut phases, &mut summary, tell);
+            while workers.in_flight() < jobs.max(1)
+                && let Some(index) = order.next(&phases)
+            {
+                let target = &targets[index];
+                phases[index] = Phase::Running(Instant::now());
+                tell(Event::Started { id: target.id.clone(), verb: Verb::Delete });
+                let (provider, outputs) = (registry.of(&target.kind), target.outputs.clone());
+                workers.spawn(index, &target.id, |task| async move { provider?.delete(outputs, task).await });
+            }
+        }
+        let expired = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let first = tokio::select! {
+            news = workers.next() => news,
+            () = stop.reached(Halt::Drain), if !halted || deadline.is_none() => {
+                halted = true;
+                summary.stopped = true;
+                deadline = Some(tokio::time::Instant::now() + DRAIN);
+                if workers.in_flight() > 0 {
+                    tell(Event::Draining);
+                }
+                continue;
+            }
+            () = stop.reached(Halt::Now), if deadline.is_some() => break,
+            () = expired => break,
+        };
+        let Some(first) = first else { break };
+        let mut news = vec![first];
+        while let Some(more) = workers.try_next() {
+            news.push(more);
+        }
+        let mut changed = false;
+        for item in news {
+            let (index, result) = match item {
+                News::Note(id, why) => {
+                    tell(Event::Noted { id, why });
+                    continue;
+                }
+                News::End(index, result) => (index, result),
+            };
+            let elapsed = match phases[index] {
+                Phase::Running(since) => since.elapsed(),
+                _ => Duration::ZERO,
+            };
+            let id = targets[index].id.clone();
+            match result {
+                Ok(()) => {
+                    changed = true;
+                    phases[index] = Phase::Gone;
+                    state.resources.remove(id.as_str());
+                    tell(Event::Done { id: id.clone(), outcome: Outcome::Deleted, elapsed });
+                    summary.done.push((id, Outcome::Deleted));
+                    for child in order.went_with(index) {
+                        let id = targets[child].id.clone();
+                        phases[child] = Phase::Gone;
+                        state.resources.remove(id.as_str());
+                        tell(Event::Done { id: id.clone(), outcome: Outcome::WentWithParent, elapsed: Duration::ZERO });
+                        summary.done.push((id, Outcome::WentWithParent));
+                    }
+                }
+                Err(failure) => {
+                    phases[index] = Phase::Kept;
+                    match failure.cause {
+                        Cause::Stopped => {
+                            summary.stopped = true;
+                            continue;
+                        }
+                        Cause::Fatal => halted = true,
+                        _ => {}
+                    }
+                    tell(Event::Failed { id: id.clone(), failure: failure.clone(), elapsed });
+                    summary.failed.push((id, failure));
+                }
+            }
+        }
+        if changed && let Err(error) = save(state, journal) {
+            summary.save_error = Some(error);
+            halted = true;
+        }
+    }
+    summary
+}
+
+impl Target {
+    fn record(&self) -> Record {
+        Record {
+            kind: self.kind.clone(),
+            status: Status::Deleting,
+            key: self.key.clone(),
+            outputs: Some(self.outputs.clone()),
+            parent: self.parent.as_ref().map(ToString::to_string),
+            needs: self.needs.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// When a target's turn comes.
+struct Order {
+    groups: Vec<usize>,
+    /// For each, what was made from it and must go first.
+    dependents: Vec<Vec<usize>>,
+    /// For each, the parent whose removal takes it along.
+    carried: Vec<Option<usize>>,
+}
+
+impl Order {
+    fn new(targets: &[Target], group: &dyn Fn(&str) -> usize) -> Self {
+        let place: HashMap<&Id, usize> = targets.iter().enumerate().map(|(index, t)| (&t.id, index)).collect();
+        let mut dependents = vec![Vec::new(); targets.len()];
+        for (index, target) in targets.iter().enumerate() {
+            for need in target.needs.iter().filter_map(|need| place.get(need)) {
+                dependents[*need].push(index);
+            }
+        }
+        let carried =
+            targets.iter().map(|t| t.goes_with.as_ref().and_then(|parent| place.get(parent).copied())).collect();
+        Self { groups: targets.iter().map(|t| group(&t.kind)).collect(), dependents, carried }
+    }
+
+    /// A waiting target all of whose forerunners are through.
+    fn next(&self, phases: &[Phase]) -> Option<usize> {
+        let pending = |index: usize| matches!(phases[index], Phase::Waiting | Phase::Running(_));
+        let own_call = |index: usize| self.carried[index].is_none();
+        (0..phases.len()).find(|&index| {
+            phases[index] == Phase::Waiting
+                && own_call(index)
+                && self.dependents[index]
+                    .iter()
+                    .all(|&d| !pending(d) || !own_call(d) || self.groups[d] > self.groups[index])
+                && (0..phases.len())
+                    .all(|other| !pending(other) || !own_call(other) || self.groups[other] >= self.groups[index])
+        })
+    }
+
+    /// Marks what cannot go because something made from it could not.
+    fn skip(
+        &self,
+        targets: &[Target],
+        phases: &mut [Phase],
+        summary: &mut Summary,
+        tell: &mut (dyn FnMut(Event) + Send),
+    ) {
+        loop {
+            let stuck = (0..phases.len()).find_map(|index| {
+                let kept = |&&dependent: &&usize| {
+                    phases[dependent] == Phase::Kept && self.groups[dependent] <= self.groups[index]
+                };
+                let culprit = self.dependents[index].iter().find(kept)?;
+                (phases[index] == Phase::Waiting).then_some((index, *culprit))
+            });
+            let Some((index, culprit)) = stuck else { return };
+            phases[index] = Phase::Kept;
+            let (id, because) = (targets[index].id.clone(), targets[culprit].id.clone());
+            tell(Event::Skipped { id: id.clone(), because: because.clone() });
+            summary.skipped.push((id, because));
+        }
+    }
+
+    /// Everything that goes when this one goes, however deep.
+    fn went_with(&self, index: usize) -> Vec<usize> {
+        let mut gone = vec![index];
+        let mut next = 0;
+        while next < gone.len() {
+            let parent = gone[next];
+            gone.extend((0..self.carried.len()).filter(|&child| self.carried[child] == Some(parent)));
+            next += 1;
+        }
+        gone.split_off(1)
+    }
+}

@@ -1,0 +1,160 @@
+//! Where types are forgotten, so that the loop can hold different resources in one list. Outputs travel as JSON
+//! documents, descriptions as `Any`.
+//!
+//! This is safe because a kind names one type: [`Registry::register`] refuses a second provider for a kind, and every
+//! document and every description is read back only by the code of the kind that wrote it.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::resource::{Cause, Drift, Failure, Found, Provider, Resource};
+use super::task::Task;
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+
+/// A description, its type forgotten.
+#[derive(Clone)]
+pub(super) struct Wish {
+    pub key: Value,
+    want: Arc<dyn Any + Send + Sync>,
+    drift: fn(&dyn Any, &dyn Any) -> Vec<Drift>,
+}
+
+impl Wish {
+    pub(super) fn new<R: Resource>(want: R) -> Self {
+        Self {
+            key: write(&want.key()),
+            want: Arc::new(want),
+            drift: |want, live| {
+                let (want, live) = (want.downcast_ref::<R>(), live.downcast_ref::<R::Live>());
+                want.zip(live).map(|(want, live)| want.drift(live)).unwrap_or_default()
+            },
+        }
+    }
+
+    pub(super) fn drift(&self, sight: &Sighting) -> Vec<Drift> {
+        (self.drift)(&*self.want, &*sight.live)
+    }
+}
+
+/// A [`Found`], its type forgotten.
+#[derive(Clone)]
+pub(super) struct Sighting {
+    pub outputs: Value,
+    live: Arc<dyn Any + Send + Sync>,
+}
+
+/// A [`Provider`], its type forgotten.
+pub(super) trait AnyProvider: Send + Sync {
+    fn name_is_unique(&self) -> bool;
+    fn goes_with_parent(&self) -> bool;
+    fn find(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Sighting>>;
+    fn create(&self, wish: Wish, task: Task) -> Boxed<'_, Value>;
+    fn converge(&self, wish: Wish, sight: Sighting, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value>;
+    fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()>;
+}
+
+struct Erase<R, P>(P, std::marker::PhantomData<fn() -> R>);
+
+impl<R: Resource, P: Provider<R>> AnyProvider for Erase<R, P> {
+    fn name_is_unique(&self) -> bool {
+        R::NAME_IS_UNIQUE
+    }
+
+    fn goes_with_parent(&self) -> bool {
+        R::GOES_WITH_PARENT
+    }
+
+    fn find(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Sighting>> {
+        Box::pin(async move {
+            let key = parse::<R::Key>(R::KIND, key)?;
+            // Outputs of an older shape are as good as none: the key finds it too.
+            let known = known.and_then(|known| serde_json::from_value::<R::Outputs>(known).ok());
+            let found = self.0.find(&key, known.as_ref(), &task).await?;
+            Ok(found.map(|Found { outputs, live }| Sighting { outputs: write(&outputs), live: Arc::new(live) }))
+        })
+    }
+
+    fn create(&self, wish: Wish, task: Task) -> Boxed<'_, Value> {
+        Box::pin(async move {
+            let want = wish.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
+            Ok(write(&self.0.create(want, &task).await?))
+        })
+    }
+
+    fn converge(&self, wish: Wish, sight: Sighting, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value> {
+        Box::pin(async move {
+            let want = wish.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
+            let outputs = parse::<R::Outputs>(R::KIND, sight.outputs)?;
+            let live = sight.live.downcast_ref::<R::Live>().ok_or_else(|| mismatch(R::KIND))?;
+            let found = Found::<R> { outputs, live: live.clone() };
+            Ok(write(&self.0.converge(want, &found, &drift, &task).await?))
+        })
+    }
+
+    fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()> {
+        Box::pin(async move { self.0.delete(&parse::<R::Outputs>(R::KIND, outputs)?, &task).await })
+    }
+}
+
+/// Which provider looks after which kind.
+#[derive(Default, Clone)]
+pub struct Registry {
+    providers: HashMap<&'static str, Arc<dyn AnyProvider>>,
+}
+
+impl Registry {
+    /// Adds the provider for `R`'s kind.
+    ///
+    /// # Panics
+    /// If the kind has a provider already: two types under one kind would read each other's documents.
+    #[must_use]
+    pub fn with<R: Resource>(mut self, provider: impl Provider<R>) -> Self {
+        let erased = Arc::new(Erase(provider, std::marker::PhantomData));
+        assert!(self.providers.insert(R::KIND, erased).is_none(), "{} is registered twice", R::KIND);
+        self
+    }
+
+    /// The kinds it knows.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.providers.keys().copied()
+    }
+
+    pub(super) fn of(&self, kind: &str) -> Result<Arc<dyn AnyProvider>, Failure> {
+        self.providers
+            .get(kind)
+            .cloned()
+            .ok_or_else(|| Failure::refused(format!("this version does not know resources of the kind {kind}")))
+    }
+}
+
+/// Reads back what a resource of this kind wrote; see the module's comment for why it cannot fail.
+pub(super) fn read<T: DeserializeOwned>(kind: &str, document: Value) -> T {
+    match serde_json::from_value(document) {
+        Ok(value) => value,
+        Err(error) => panic!("outputs of a {kind} were not written by it: {error}"),
+    }
+}
+
+fn parse<T: DeserializeOwned>(kind: &str, document: Value) -> Result<T, Failure> {
+    serde_json::from_value(document)
+        .map_err(|error| Failure::refused(format!("the state file's record of this {kind} cannot be read: {error}")))
+}
+
+fn write<T: Serialize>(value: &T) -> Value {
+    match serde_json::to_value(value) {
+        Ok(document) => document,
+        Err(error) => panic!("keys and outputs are plain data: {error}"),
+    }
+}
+
+fn mismatch(kind: &str) -> Failure {
+    Failure::new(Cause::Refused, format!("a {kind} was described as something else; this is a bug"))
+}

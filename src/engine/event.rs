@@ -1,0 +1,123 @@
+//! What happened, as facts in the past tense. Reporters decide what they look like.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Id;
+use super::resource::{Drift, Failure};
+
+/// What is being done to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// Reading it.
+    Find,
+    /// Making it.
+    Create,
+    /// Putting right what differs.
+    Converge,
+    /// Removing it.
+    Delete,
+}
+
+/// What became of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    /// Made in this run.
+    Created,
+    /// It was there and ours, though the state file did not know.
+    Adopted,
+    /// These settings were put right.
+    Updated {
+        /// What had differed.
+        drift: Vec<Drift>,
+    },
+    /// As wanted already.
+    Unchanged,
+    /// Removed in this run.
+    Deleted,
+    /// Was not there to be removed.
+    Gone,
+    /// Went with what it hung under.
+    WentWithParent,
+}
+
+/// One fact.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// This many resources are to be changed.
+    Began {
+        /// How many lines a reporter can expect to see done, failed or skipped.
+        total: usize,
+    },
+    /// Work on a resource began.
+    Started {
+        /// Which.
+        id: Id,
+        /// To do what.
+        verb: Verb,
+    },
+    /// It is waiting, and this is why.
+    Noted {
+        /// Which.
+        id: Id,
+        /// What it waits for.
+        why: String,
+    },
+    /// Work on a resource ended well.
+    Done {
+        /// Which.
+        id: Id,
+        /// How.
+        outcome: Outcome,
+        /// In which time.
+        elapsed: Duration,
+    },
+    /// Work on a resource failed.
+    Failed {
+        /// Which.
+        id: Id,
+        /// Why.
+        failure: Failure,
+        /// After which time.
+        elapsed: Duration,
+    },
+    /// Not begun, because something it needs did not succeed.
+    Skipped {
+        /// Which.
+        id: Id,
+        /// The culprit.
+        because: Id,
+    },
+    /// No more is begun; calls in flight are waited for.
+    Draining,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// What became of each resource that was dealt with, in the order it was.
+    pub done: Vec<(Id, Outcome)>,
+    /// What failed, and why.
+    pub failed: Vec<(Id, Failure)>,
+    /// What was not begun, and because of what.
+    pub skipped: Vec<(Id, Id)>,
+    /// The run was asked to stop before all was done.
+    pub stopped: bool,
+    /// The state could not be saved; what was made since is in `done` but perhaps not on disk.
+    pub save_error: Option<String>,
+}
+
+impl Summary {
+    /// Everything that was asked for was done.
+    pub fn succeeded(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty() && !self.stopped && self.save_error.is_none()
+    }
+
+    /// How many resources ended with an outcome like this.
+    pub fn count(&self, like: impl Fn(&Outcome) -> bool) -> usize {
+        self.done.iter().filter(|(_, outcome)| like(outcome)).count()
+    }
+}

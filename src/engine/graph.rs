@@ -1,0 +1,191 @@
+//! What should exist, and what each thing needs. The needs are the data used: a resource's description is made by a
+//! function of its needs' outputs, so a forgotten dependency does not compile, and a cycle cannot be written, because
+//! a [`Handle`] comes only from having added the resource before.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use serde_json::Value;
+
+use super::Id;
+use super::erased::{Wish, read};
+use super::resource::Resource;
+
+/// Proof that a resource was added earlier.
+#[derive(Debug)]
+pub struct Handle<R> {
+    index: usize,
+    kind: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for Handle<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<R> Copy for Handle<R> {}
+
+/// Something whose outputs a description is made from: nothing, a handle, a tuple or a list of needs.
+pub trait Needs {
+    /// The outputs, in the same shape.
+    type Out;
+    /// Positions in the graph.
+    fn indices(&self) -> Vec<usize>;
+    /// Reads the outputs; each is a JSON document that its own resource wrote.
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out;
+}
+
+impl Needs for () {
+    type Out = ();
+    fn indices(&self) -> Vec<usize> {
+        Vec::new()
+    }
+    fn read(&self, _: &dyn Fn(usize) -> Value) {}
+}
+
+impl<R: Resource> Needs for Handle<R> {
+    type Out = R::Outputs;
+    fn indices(&self) -> Vec<usize> {
+        vec![self.index]
+    }
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> R::Outputs {
+        read::<R::Outputs>(R::KIND, outputs(self.index))
+    }
+}
+
+impl<N: Needs> Needs for Vec<N> {
+    type Out = Vec<N::Out>;
+    fn indices(&self) -> Vec<usize> {
+        self.iter().flat_map(Needs::indices).collect()
+    }
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out {
+        self.iter().map(|need| need.read(outputs)).collect()
+    }
+}
+
+impl<K: Clone + Ord, N: Needs> Needs for BTreeMap<K, N> {
+    type Out = BTreeMap<K, N::Out>;
+    fn indices(&self) -> Vec<usize> {
+        self.values().flat_map(Needs::indices).collect()
+    }
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out {
+        self.iter().map(|(key, need)| (key.clone(), need.read(outputs))).collect()
+    }
+}
+
+// Tuples: (a, b), (a, b, c), ... each read in turn.
+macro_rules! tuple_needs {
+    ($($name:ident $field:tt),+) => {
+        impl<$($name: Needs),+> Needs for ($($name,)+) {
+            type Out = ($($name::Out,)+);
+            fn indices(&self) -> Vec<usize> {
+                [$(self.$field.indices()),+].concat()
+            }
+            fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out {
+                ($(self.$field.read(outputs),)+)
+            }
+        }
+    };
+}
+tuple_needs!(A 0, B 1);
+tuple_needs!(A 0, B 1, C 2);
+tuple_needs!(A 0, B 1, C 2, D 3);
+tuple_needs!(A 0, B 1, C 2, D 3, E 4);
+
+type MakeWish = Box<dyn Fn(&dyn Fn(usize) -> Value) -> Wish + Send + Sync>;
+
+/// One resource of the graph, its type forgotten.
+pub(super) struct Node {
+    pub id: Id,
+    pub kind: &'static str,
+    /// What must be ready first, each once.
+    pub needs: Vec<usize>,
+    /// What it hangs under: where that is absent, so is this.
+    pub parent: Option<usize>,
+    pub goes_with_parent: bool,
+    pub settles_in: usize,
+    /// Makes the description from the needs' outputs.
+    pub wish: MakeWish,
+}
+
+/// Everything that should exist. A need always points backwards, so the order of `nodes` is a valid order of creation.
+#[derive(Default)]
+pub struct Graph {
+    pub(super) nodes: Vec<Node>,
+}
+
+impl Graph {
+    /// Adds a resource that stands on its own.
+    ///
+    /// # Panics
+    /// If the id is taken: the stack's description has two resources of one name, which is a bug in it.
+    pub fn add<R: Resource, N: Needs + Send + Sync + 'static>(
+        &mut self,
+        id: Id,
+        needs: N,
+        wish: impl Fn(N::Out) -> R + Send + Sync + 'static,
+    ) -> Handle<R> {
+        self.insert(id, None, needs, wish)
+    }
+
+    /// Adds a resource that hangs under `parent`, which is also a need of it, though its outputs may not be.
+    pub fn add_under<P: Resource, R: Resource, N: Needs + Send + Sync + 'static>(
+        &mut self,
+        parent: Handle<P>,
+        id: Id,
+        needs: N,
+        wish: impl Fn(N::Out) -> R + Send + Sync + 'static,
+    ) -> Handle<R> {
+        self.insert(id, Some(parent.index), needs, wish)
+    }
+
+    fn insert<R: Resource, N: Needs + Send + Sync + 'static>(
+        &mut self,
+        id: Id,
+        parent: Option<usize>,
+        needs: N,
+        wish: impl Fn(N::Out) -> R + Send + Sync + 'static,
+    ) -> Handle<R> {
+        assert!(self.nodes.iter().all(|node| node.id != id), "two resources are called {id}");
+        let mut indices = needs.indices();
+        indices.extend(parent);
+        indices.sort_unstable();
+        indices.dedup();
+        self.nodes.push(Node {
+            id,
+            kind: R::KIND,
+            needs: indices,
+            parent,
+            goes_with_parent: R::GOES_WITH_PARENT,
+            settles_in: R::SETTLES_IN,
+            wish: Box::new(move |outputs| Wish::new(wish(needs.read(outputs)))),
+        });
+        Handle { index: self.nodes.len() - 1, kind: PhantomData }
+    }
+
+    /// The ids and kinds, in an order in which they could be made.
+    pub fn ids(&self) -> impl Iterator<Item = (&Id, &'static str)> {
+        self.nodes.iter().map(|node| (&node.id, node.kind))
+    }
+
+    /// The ids of what a resource needs.
+    pub fn needs(&self, id: &Id) -> Vec<&Id> {
+        self.nodes
+            .iter()
+            .find(|node| node.id == *id)
+            .map(|node| node.needs.iter().map(|&need| &self.nodes[need].id).collect())
+            .unwrap_or_default()
+    }
+
+    /// For each node, how long the longest chain from it to the end takes, itself included, by what each settles in. What
+    /// has more to come starts first.
+    pub(super) fn weights(&self) -> Vec<usize> {
+        let mut weights: Vec<usize> = self.nodes.iter().map(|node| node.settles_in).collect();
+        for index in (0..self.nodes.len()).rev() {
+            for &need in &self.nodes[index].needs {
+                weights[need] = weights[need].max(weights[index] + self.nodes[need].settles_in);
+            }
+        }
+        weights
+    }
+}

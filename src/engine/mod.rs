@@ -1,0 +1,76 @@
+//! HOW: brings what exists to what is wanted, and removes it again. Knows resources, never AWS and never the terminal.
+//!
+//! The idea in one page. A [`Graph`] holds descriptions; an edge is data that one description takes from another
+//! resource's outputs. [`survey`](survey::survey) looks at everything there is, reading only. [`up`](up::up) then makes
+//! or mends each resource as soon as what it needs is ready, and [`down`](down::down) removes them in the order it is
+//! given. Both are one loop that owns the state, the schedule and the events; the spawned tasks only return values.
+//!
+//! Three promises hold at every instant, so that the process may be killed at any of them:
+//! 1. The intent to create, with the key to look it up by, is on disk before the call that creates.
+//! 2. A result is on disk before anything that needs it starts.
+//! 3. A create whose outcome is not known is looked up before it is tried again.
+//!
+//! Start reading in `up.rs`.
+
+mod down;
+mod erased;
+mod event;
+mod graph;
+mod resource;
+mod survey;
+mod task;
+mod up;
+mod workers;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use down::{Target, down, look_again, targets, unwanted_targets};
+pub use erased::Registry;
+pub use event::{Event, Outcome, Summary, Verb};
+pub use graph::{Graph, Handle, Needs};
+pub use resource::{Cause, Does, Drift, Failure, Found, Provider, Resource};
+pub use survey::{Sight, Survey, survey};
+pub use task::{Halt, Stop, Task};
+pub use up::{Change, Plan, up};
+
+/// A resource's name within the stack: what it is and what the stack file calls it, as in `function.ExternalLambda1`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Id(String);
+
+impl Id {
+    /// `function` and `ExternalLambda1` give `function.ExternalLambda1`.
+    pub fn new(what: &str, name: &str) -> Self {
+        Self(format!("{what}.{name}"))
+    }
+
+    /// The whole of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What it is, and what the stack file calls it.
+    pub fn parts(&self) -> (&str, &str) {
+        self.0.split_once('.').unwrap_or((&self.0, ""))
+    }
+}
+
+impl From<String> for Id {
+    fn from(id: String) -> Self {
+        Self(id)
+    }
+}
+
+impl From<&str> for Id {
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}

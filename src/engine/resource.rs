@@ -1,0 +1,160 @@
+//! What the engine asks of a resource: a plain description, and four verbs to look after it.
+
+use std::fmt;
+use std::future::Future;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::task::Task;
+
+/// One thing we want to exist. Plain data: no client, no IO, no clock.
+pub trait Resource: Clone + Send + Sync + 'static {
+    /// What it is, as `service.thing`; also how the state file names it (`iam.role`).
+    const KIND: &'static str;
+
+    /// How many ordinary calls' time it takes until others can use it. What has a longer way to go before it starts first.
+    const SETTLES_IN: usize = 1;
+
+    /// Deleting its parent deletes it too, so it needs no call of its own when both go.
+    const GOES_WITH_PARENT: bool = false;
+
+    /// A second create with the same name is refused by AWS. Where it is not (user pools, app clients, REST APIs), a
+    /// create whose answer was lost is looked for longer before it is tried again.
+    const NAME_IS_UNIQUE: bool = true;
+
+    /// Where to look for it without knowing any id AWS gave it. Recorded before it is created.
+    type Key: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
+    /// What others need of it, and what we need to find and delete it. Serialisable, and so never a secret.
+    type Outputs: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
+    /// Its settings as AWS has them now.
+    type Live: Clone + Send + Sync + 'static;
+
+    /// Where it is looked for.
+    fn key(&self) -> Self::Key;
+
+    /// The settings whose live value does not mean what this asks for. Pure; empty says all is well.
+    fn drift(&self, live: &Self::Live) -> Vec<Drift>;
+}
+
+/// How to look after one kind of resource. Every verb may be repeated at any time.
+pub trait Provider<R: Resource>: Send + Sync + 'static {
+    /// Reads it, by the ids recorded in `known` or else by `key` and our tags. Writes nothing. `None`: there is no
+    /// such thing. A thing of that name that is not ours is a [`Failure::foreign`].
+    fn find(&self, key: &R::Key, known: Option<&R::Outputs>, task: &Task) -> impl Does<Option<Found<R>>>;
+
+    /// Makes it. At most one call that must not be repeated, with our tags in that very call; what follows are calls
+    /// that `converge` would make as well.
+    fn create(&self, want: &R, task: &Task) -> impl Does<R::Outputs>;
+
+    /// Puts right what `drift` names, and nothing else.
+    fn converge(&self, want: &R, found: &Found<R>, drift: &[Drift], task: &Task) -> impl Does<R::Outputs>;
+
+    /// Removes it, from its outputs alone. Already gone is success. Returns once its name can be used again.
+    fn delete(&self, gone: &R::Outputs, task: &Task) -> impl Does<()>;
+}
+
+/// A future that the loop may spawn. Implemented for all that qualify, so providers are written as plain `async fn`.
+pub trait Does<T>: Future<Output = Result<T, Failure>> + Send {}
+impl<T, F: Future<Output = Result<T, Failure>> + Send> Does<T> for F {}
+
+/// A resource that is there, and ours.
+#[derive(Debug, Clone)]
+pub struct Found<R: Resource> {
+    /// Its ids, as they would be recorded.
+    pub outputs: R::Outputs,
+    /// Its settings.
+    pub live: R::Live,
+}
+
+/// One setting that is not as wanted. For a secret both values stay out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The setting, in AWS's terms.
+    pub field: String,
+    /// What the stack file asks for.
+    pub want: String,
+    /// What AWS has.
+    pub live: String,
+    /// The live value protects less than the wanted one.
+    pub weakens: bool,
+}
+
+impl Drift {
+    /// A difference that is merely that.
+    pub fn new(field: impl Into<String>, want: impl fmt::Display, live: impl fmt::Display) -> Self {
+        Self { field: field.into(), want: want.to_string(), live: live.to_string(), weakens: false }
+    }
+
+    /// A difference that takes protection away.
+    pub fn weakening(field: impl Into<String>, want: impl fmt::Display, live: impl fmt::Display) -> Self {
+        Self { weakens: true, ..Self::new(field, want, live) }
+    }
+
+    /// `None` where the two are equal: for building lists with `extend`.
+    pub fn unless_equal<T: PartialEq + fmt::Debug>(field: &str, want: &T, live: &T) -> Option<Self> {
+        (want != live).then(|| Self::new(field, format!("{want:?}"), format!("{live:?}")))
+    }
+}
+
+/// Why a verb did not succeed, and so what the engine does about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// AWS said no, and would again.
+    Refused,
+    /// The call may or may not have been carried out: time-out, reset, 5xx. Look before trying again.
+    Unknown,
+    /// There is one already. Look whose it is.
+    Exists,
+    /// There is one of that name and it is not ours.
+    Foreign,
+    /// No later call can succeed either: credentials expired, or refused as a whole.
+    Fatal,
+    /// We were asked to stop while waiting.
+    Stopped,
+}
+
+/// A verb that did not succeed, in words for the user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What the engine makes of it.
+    pub cause: Cause,
+    /// What failed and why, AWS's own words included; a fragment that can follow "could not ...:".
+    pub message: String,
+    /// AWS's error code, where AWS answered.
+    pub code: Option<String>,
+    /// AWS's request id, where AWS answered.
+    pub request_id: Option<String>,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// How long AWS asked us to wait before trying again, in seconds.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
+}
+
+impl Failure {
+    /// A failure with a cause and words of our own.
+    pub fn new(cause: Cause, message: impl Into<String>) -> Self {
+        Self { cause, message: message.into(), code: None, request_id: None, hint: None, retry_after: None }
+    }
+
+    /// A refusal with words of our own.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Cause::Refused, message)
+    }
+
+    /// There is one of this name, it is not ours, and this is what it is (an ARN or an id).
+    pub fn foreign(what: &str, arn: &str) -> Self {
+        Self::new(Cause::Foreign, format!("{what} exists and does not belong to this stack: {arn}"))
+            .hint("choose another --stack name, or remove that resource yourself; it was not touched")
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

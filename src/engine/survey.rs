@@ -1,0 +1,213 @@
+//! Looks at everything that should exist, reading only.
+//!
+//! A description needs its needs' outputs, so looking in order would take as many round trips as the graph is deep.
+//! Instead every resource whose needs are on record is looked at straight away, as if the record were true; when the
+//! needs turn out otherwise, what was looked at on a wrong guess is compared, or looked at, once more. A stack that is
+//! as recorded is thus seen in one step, and one of which nothing is recorded in as many as it is deep.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use super::Id;
+use super::erased::{Registry, Sighting, Wish};
+use super::graph::Graph;
+use super::resource::{Cause, Drift, Failure};
+use super::task::Stop;
+use super::workers::{News, Workers};
+use crate::state::State;
+
+/// Reads in flight at once. Services pace themselves; this only bounds memory and sockets.
+const LOOKS_AT_ONCE: usize = 64;
+
+/// What was seen of one resource.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sight {
+    /// It is not there.
+    Absent,
+    /// It is there, ours, and differs in these settings; none if it is as wanted.
+    Live {
+        /// Its ids.
+        outputs: Value,
+        /// The settings that differ.
+        drift: Vec<Drift>,
+    },
+    /// Something it is made from is not there, so it cannot be compared yet.
+    Blocked,
+    /// It could not be read, or it is a stranger's.
+    Failed(Failure),
+}
+
+/// What was seen of everything, in the graph's order.
+pub struct Survey {
+    pub(super) seen: Vec<Seen>,
+}
+
+/// One resource: what was seen, and with which description in mind.
+#[derive(Clone)]
+pub(super) struct Seen {
+    pub sight: Sight,
+    pub wish: Option<Wish>,
+    pub sighting: Option<Sighting>,
+}
+
+impl Survey {
+    /// What was seen, resource by resource.
+    pub fn sights<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (&'a Id, &'static str, &'a Sight)> {
+        graph.nodes.iter().zip(&self.seen).map(|(node, seen)| (&node.id, node.kind, &seen.sight))
+    }
+
+    /// A survey that saw nothing: everything is to be looked at when its turn comes.
+    pub fn blind(graph: &Graph) -> Self {
+        let seen = Seen { sight: Sight::Blocked, wish: None, sighting: None };
+        Self { seen: vec![seen; graph.nodes.len()] }
+    }
+
+    /// The outputs of everything live.
+    pub fn outputs<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (&'a Id, &'a Value)> {
+        self.sights(graph).filter_map(|(id, _, sight)| match sight {
+            Sight::Live { outputs, .. } => Some((id, outputs)),
+            _ => None,
+        })
+    }
+}
+
+/// One look, perhaps on a guess.
+#[derive(Clone)]
+struct Look {
+    inputs: Vec<Value>,
+    wish: Wish,
+    result: Result<Option<Sighting>, Failure>,
+}
+
+/// Looks at everything in `graph`.
+///
+/// # Errors
+/// A failure that dooms every look, such as expired credentials. A failure of one look is that resource's [`Sight`].
+pub async fn survey(graph: &Graph, registry: &Registry, state: &State, stop: &Stop) -> Result<Survey, Failure> {
+    let count = graph.nodes.len();
+    let recorded: Vec<Option<&Value>> = graph.nodes.iter().map(|node| state.outputs(node.id.as_str())).collect();
+    let mut seen: Vec<Option<Seen>> = vec![None; count];
+    let mut looks: Vec<Option<Look>> = vec![None; count];
+    let mut looking: Vec<Option<(Vec<Value>, Wish)>> = vec![None; count];
+    let mut queue: VecDeque<usize> = VecDeque::new();
+    let mut workers: Workers<Result<Option<Sighting>, Failure>> = Workers::new(stop.clone());
+
+    loop {
+        // Nodes are in topological order, so one pass settles whatever can be settled.
+        for index in 0..count {
+            if seen[index].is_some() || looking[index].is_some() {
+                continue;
+            }
+            match next_step(graph, index, &seen, &recorded, looks[index].as_ref()) {
+                Step::Settle(done) => seen[index] = Some(done),
+                Step::Look(inputs, wish) => {
+                    looking[index] = Some((inputs, wish));
+                    queue.push_back(index);
+                }
+                Step::Wait => {}
+            }
+        }
+        while workers.in_flight() < LOOKS_AT_ONCE
+            && let Some(index) = queue.pop_front()
+        {
+            let node = &graph.nodes[index];
+            let Some((_, wish)) = &looking[index] else { continue };
+            let (key, known) = (wish.key.clone(), recorded[index].cloned());
+            let provider = registry.of(node.kind)?;
+            workers.spawn(index, &node.id, |task| async move { provider.find(key, known, task).await });
+        }
+        match workers.next().await {
+            None => break,
+            Some(News::Note(..)) => {}
+            Some(News::End(index, result)) => {
+                if let Err(failure) = &result
+                    && matches!(failure.cause, Cause::Fatal | Cause::Stopped)
+                {
+                    return Err(failure.clone());
+                }
+                if let Some((inputs, wish)) = looking[index].take() {
+                    looks[index] = Some(Look { inputs, wish, result });
+                }
+            }
+        }
+    }
+    let blocked = Seen { sight: Sight::Blocked, wish: None, sighting: None };
+    Ok(Survey { seen: seen.into_iter().map(|seen| seen.unwrap_or_else(|| blocked.clone())).collect() })
+}
+
+enum Step {
+    /// Nothing can be said before more is known.
+    Wait,
+    /// Look, with these needs' outputs in mind.
+    Look(Vec<Value>, Wish),
+    /// What was seen stands.
+    Settle(Seen),
+}
+
+fn next_step(
+    graph: &Graph,
+    index: usize,
+    seen: &[Option<Seen>],
+    recorded: &[Option<&Value>],
+    look: Option<&Look>,
+) -> Step {
+    let node = &graph.nodes[index];
+    let live = |need: usize| match seen[need].as_ref().map(|seen| &seen.sight) {
+        Some(Sight::Live { outputs, .. }) => Some(outputs),
+        _ => None,
+    };
+    if node.parent.is_some_and(|parent| is(seen, parent, &Sight::Absent)) {
+        return Step::Settle(Seen { sight: Sight::Absent, wish: None, sighting: None });
+    }
+    if node.needs.iter().any(|&need| seen[need].is_some() && live(need).is_none()) {
+        // The parent may yet turn out absent, which says more.
+        if node.parent.is_some_and(|parent| seen[parent].is_none()) {
+            return Step::Wait;
+        }
+        return Step::Settle(Seen { sight: Sight::Blocked, wish: None, sighting: None });
+    }
+    let certain = node.needs.iter().all(|&need| seen[need].is_some());
+    let inputs: Option<Vec<Value>> = node.needs.iter().map(|&need| live(need).or(recorded[need]).cloned()).collect();
+    let Some(inputs) = inputs else { return Step::Wait };
+    match look {
+        None => {
+            let wish = make(graph, index, &inputs);
+            Step::Look(inputs, wish)
+        }
+        Some(look) if certain => {
+            let wish = if look.inputs == inputs { look.wish.clone() } else { make(graph, index, &inputs) };
+            if wish.key == look.wish.key {
+                Step::Settle(settle(wish, look.result.clone()))
+            } else {
+                Step::Look(inputs, wish)
+            }
+        }
+        Some(_) => Step::Wait,
+    }
+}
+
+fn is(seen: &[Option<Seen>], index: usize, sight: &Sight) -> bool {
+    seen[index].as_ref().is_some_and(|seen| seen.sight == *sight)
+}
+
+fn settle(wish: Wish, result: Result<Option<Sighting>, Failure>) -> Seen {
+    match result {
+        Ok(None) => Seen { sight: Sight::Absent, wish: Some(wish), sighting: None },
+        Ok(Some(sighting)) => {
+            let drift = wish.drift(&sighting);
+            let sight = Sight::Live { outputs: sighting.outputs.clone(), drift };
+            Seen { sight, wish: Some(wish), sighting: Some(sighting) }
+        }
+        Err(failure) => Seen { sight: Sight::Failed(failure), wish: Some(wish), sighting: None },
+    }
+}
+
+/// The description of a node whose needs have these outputs, in the order of its needs.
+pub(super) fn make(graph: &Graph, index: usize, inputs: &[Value]) -> Wish {
+    let node = &graph.nodes[index];
+    (node.wish)(&|need| {
+        let position = node.needs.iter().position(|&known| known == need);
+        position.and_then(|position| inputs.get(position)).cloned().unwrap_or(Value::Null)
+    })
+}

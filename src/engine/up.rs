@@ -1,0 +1,457 @@
+//! START HERE. The loop that brings a stack up: it alone owns the state, the schedule and the events while it runs.
+//! Tasks are handed what they need and only return values.
+//!
+//! Told to stop (Ctrl-C, a failed save, expired credentials) it stops starting and never stops finishing: dropping a
+//! create in flight would lose the id it returns. Hence no `?` in the loop.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Id;
+use super::erased::{AnyProvider, Registry, Sighting, Wish};
+use super::event::{Event, Outcome, Summary, Verb};
+use super::graph::Graph;
+use super::resource::{Cause, Drift, Failure};
+use super::survey::{Seen, Sight, Survey, make};
+use super::task::{Halt, Stop, Task};
+use super::workers::{News, Workers};
+use crate::state::{Journal, Record, State, Status};
+
+/// How long calls in flight may take to return once we were asked to stop. What has not returned by then is on record
+/// as unanswered and is looked up by the next run.
+const DRAIN: Duration = Duration::from_millis(6500);
+
+/// How often an unanswered create is made again, each time after looking.
+const CREATES: u32 = 4;
+
+/// What `up` would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// One entry a resource.
+    pub changes: Vec<(Id, &'static str, Change)>,
+    /// What is on record and no longer wanted.
+    pub removals: Vec<Id>,
+}
+
+/// What `up` would do to one resource.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "action")]
+pub enum Change {
+    /// Nothing.
+    Keep,
+    /// Nothing but write down that it is ours.
+    Adopt,
+    /// Make it.
+    Create,
+    /// Put these settings right.
+    Update {
+        /// What differs.
+        drift: Vec<Drift>,
+    },
+    /// Look again once what it is made from is there, then make or mend it.
+    Depends,
+    /// Nothing: it could not be read, or belongs to a stranger.
+    Refuse {
+        /// Why.
+        failure: Failure,
+    },
+}
+
+impl Plan {
+    /// What would be done, from what was seen and what is on record.
+    pub fn new(graph: &Graph, survey: &Survey, state: &State) -> Self {
+        let changes = survey.sights(graph).map(|(id, kind, sight)| {
+            let on_record = state.resources.get(id.as_str());
+            let change = match sight {
+                Sight::Blocked if on_record.is_some_and(|record| record.outputs.is_some()) => Change::Depends,
+                Sight::Absent | Sight::Blocked => Change::Create,
+                Sight::Failed(failure) => Change::Refuse { failure: failure.clone() },
+                Sight::Live { drift, .. } if !drift.is_empty() => Change::Update { drift: drift.clone() },
+                Sight::Live { .. } if on_record.is_none() => Change::Adopt,
+                Sight::Live { .. } => Change::Keep,
+            };
+            (id.clone(), kind, change)
+        });
+        Self { changes: changes.collect(), removals: unwanted(graph, state) }
+    }
+
+    /// Whether nothing at all would be written, to AWS or to the state file.
+    pub fn is_empty(&self) -> bool {
+        self.removals.is_empty() && self.changes.iter().all(|(_, _, change)| *change == Change::Keep)
+    }
+}
+
+/// What is on record and not in the graph.
+pub(super) fn unwanted(graph: &Graph, state: &State) -> Vec<Id> {
+    let wanted: std::collections::HashSet<&str> = graph.nodes.iter().map(|node| node.id.as_str()).collect();
+    let rows = state.resources.keys().filter(|id| !wanted.contains(id.as_str()));
+    rows.map(|id| Id::from(id.as_str())).collect()
+}
+
+/// Where a resource stands in this run.
+enum Phase {
+    Waiting,
+    Running {
+        since: Instant,
+    },
+    /// `new`: made in this run, so that nothing can hang under it yet.
+    Ready {
+        outputs: Value,
+        new: bool,
+    },
+    Failed,
+    Skipped,
+}
+
+/// How a task begins.
+enum Start {
+    Look,
+    Create,
+    Converge(Sighting, Vec<Drift>),
+}
+
+type Brought = Result<(Value, Outcome), Failure>;
+
+/// Brings everything in `graph` to what is wanted, `jobs` resources at a time.
+///
+/// Whatever happens is in the summary; the state holds, and `journal` has saved, all that was learned.
+#[allow(clippy::too_many_arguments, reason = "the loop is handed everything it owns, once, by one caller")]
+pub async fn up(
+    graph: &Graph,
+    registry: &Registry,
+    survey: Survey,
+    state: &mut State,
+    journal: &mut dyn Journal,
+    jobs: usize,
+    stop: &Stop,
+    tell: &mut (dyn FnMut(Event) + Send),
+) -> Summary {
+    let mut phases: Vec<Phase> = graph.nodes.iter().map(|_| Phase::Waiting).collect();
+    let mut seen: Vec<Option<Seen>> = survey.seen.into_iter().map(Some).collect();
+    let weights = graph.weights();
+    let mut workers: Workers<Brought> = Workers::new(stop.clone());
+    let mut summary = Summary::default();
+    let mut halted = false;
+    let mut deadline: Option<tokio::time::Instant> = None;
+    tell(Event::Began { total: graph.nodes.len() });
+
+    loop {
+        // 1. Start what is ready, the longest chain of dependents first. All intents go to disk in one write.
+        let mut starting: Vec<(usize, Wish, Start)> = Vec::new();
+        let mut dirty = false;
+        while let Some(index) = pick(graph, &phases, &weights).filter(|_| !halted) {
+            let free = jobs.max(1).saturating_sub(workers.in_flight() + starting.len());
+            let inputs = inputs(graph, index, &phases);
+            let wish = make(graph, index, &inputs);
+            let id = &graph.nodes[index].id;
+            let under_new = graph.nodes[index]
+                .parent
+                .is_some_and(|parent| matches!(phases[parent], Phase::Ready { new: true, .. }));
+            match begin(&wish, seen[index].take(), under_new) {
+                Begin::Refused(failure) => {
+                    phases[index] = Phase::Failed;
+                    tell(Event::Failed { id: id.clone(), failure: failure.clone(), elapsed: Duration::ZERO });
+                    summary.failed.push((id.clone(), failure));
+                }
+                Begin::Nothing(outputs) => {
+                    let known = state.outputs(id.as_str()).is_some();
+                    dirty |= settle(state, graph, index, &wish, &outputs);
+                    let outcome = if known { Outcome::Unchanged } else { Outcome::Adopted };
+                    phases[index] = Phase::Ready { outputs, new: false };
+                    tell(Event::Done { id: id.clone(), outcome: outcome.clone(), elapsed: Duration::ZERO });
+                    summary.done.push((id.clone(), outcome));
+                }
+                Begin::Work(start, again) if free == 0 => {
+                    let _ = start;
+                    seen[index] = again;
+                    break;
+                }
+                Begin::Work(start, _) => {
+                    dirty |= intend(state, graph, index, &wish, &start);
+                    phases[index] = Phase::Running { since: Instant::now() };
+                    starting.push((index, wish, start));
+                }
+            }
+        }
+        skip_dependents(graph, &mut phases, &mut summary, tell);
+        if dirty && let Err(error) = save(state, journal) {
+            summary.save_error = Some(error);
+            halted = true;
+            for (index, ..) in starting.drain(..) {
+                phases[index] = Phase::Waiting;
+            }
+        }
+        for (index, wish, start) in starting {
+            let node = &graph.nodes[index];
+            let verb = if matches!(start, Start::Converge(..)) { Verb::Converge } else { Verb::Create };
+            tell(Event::Started { id: node.id.clone(), verb });
+            let known = state.outputs(node.id.as_str()).cloned();
+            match registry.of(node.kind) {
+                Ok(provider) => workers
+                    .spawn(index, &node.id, |task| async move { bring(&*provider, wish, known, start, &task).await }),
+                Err(failure) => workers.spawn(index, &node.id, |_| async move { Err(failure) }),
+            }
+        }
+
+        // 2. Hear what happened. Whatever has arrived meanwhile is taken along, for one write instead of many.
+        let expired = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let first = tokio::select! {
+            news = workers.next() => news,
+            () = stop.reached(Halt::Drain), if !halted || deadline.is_none() => {
+                halted = true;
+                summary.stopped = true;
+                deadline = Some(tokio::time::Instant::now() + DRAIN);
+                if workers.in_flight() > 0 {
+                    tell(Event::Draining);
+                }
+                continue;
+            }
+            () = stop.reached(Halt::Now), if deadline.is_some() => break,
+            () = expired => break,
+        };
+        let Some(first) = first else {
+            if halted || pick(graph, &phases, &weights).is_none() {
+                break;
+            }
+            continue;
+        };
+        let mut news = vec![first];
+        while let Some(more) = workers.try_next() {
+            news.push(more);
+        }
+
+        // 3. Write down the results; only then may dependents start.
+        let mut ready = Vec::new();
+        for item in news {
+            match item {
+                News::Note(id, why) => tell(Event::Noted { id, why }),
+                News::End(index, result) => {
+                    let id = graph.nodes[index].id.clone();
+                    let elapsed = match phases[index] {
+                        Phase::Running { since } => since.elapsed(),
+                        _ => Duration::ZERO,
+                    };
+                    match result {
+                        Ok((outputs, outcome)) => {
+                            record(state, graph, index, &outputs);
+                            ready.push((index, id, outputs, outcome, elapsed));
+                        }
+                        Err(failure) => {
+                            phases[index] = Phase::Failed;
+                            match failure.cause {
+                                Cause::Stopped => {
+                                    phases[index] = Phase::Skipped;
+                                    summary.stopped = true;
+                                    continue;
+                                }
+                                Cause::Fatal => halted = true,
+                                _ => {}
+                            }
+                            tell(Event::Failed { id: id.clone(), failure: failure.clone(), elapsed });
+                            summary.failed.push((id, failure));
+                        }
+                    }
+                }
+            }
+        }
+        if !ready.is_empty() {
+            let saved = save(state, journal);
+            for (index, id, outputs, outcome, elapsed) in ready {
+                phases[index] = Phase::Ready { outputs, new: outcome == Outcome::Created };
+                tell(Event::Done { id: id.clone(), outcome: outcome.clone(), elapsed });
+                summary.done.push((id, outcome));
+            }
+            if let Err(error) = saved {
+                summary.save_error = Some(error);
+                halted = true;
+            }
+        }
+    }
+    summary
+}
+
+#[expect(clippy::large_enum_variant, reason = "lives for one step of the loop")]
+enum Begin {
+    Nothing(Value),
+    Work(Start, Option<Seen>),
+    Refused(Failure),
+}
+
+/// What to do first, given what the survey saw; if it looked with another key in mind, look again. What hangs under
+/// something new need not be looked for.
+fn begin(wish: &Wish, seen: Option<Seen>, under_new: bool) -> Begin {
+    let Some(seen) = seen else { return Begin::Work(Start::Look, None) };
+    let same_key = seen.wish.as_ref().is_some_and(|then| then.key == wish.key);
+    let again = Some(seen.clone());
+    match (seen.sight, seen.sighting) {
+        (Sight::Failed(failure), _) if failure.cause == Cause::Foreign && same_key => Begin::Refused(failure),
+        (Sight::Live { outputs, .. }, Some(sighting)) if same_key => {
+            let drift = wish.drift(&sighting);
+            if drift.is_empty() {
+                Begin::Nothing(outputs)
+            } else {
+                Begin::Work(Start::Converge(sighting, drift), again)
+            }
+        }
+        // Absent without a description in mind: its parent was not there, so neither was it.
+        (Sight::Absent, _) if same_key || seen.wish.is_none() => Begin::Work(Start::Create, again),
+        _ if under_new => Begin::Work(Start::Create, again),
+        _ => Begin::Work(Start::Look, again),
+    }
+}
+
+/// Makes or mends one resource, looking whenever it is not certain what is there.
+async fn bring(provider: &dyn AnyProvider, wish: Wish, known: Option<Value>, mut step: Start, task: &Task) -> Brought {
+    let mut created = 0;
+    loop {
+        step = match step {
+            Start::Look => match provider.find(wish.key.clone(), known.clone(), task.clone()).await? {
+                None => Start::Create,
+                Some(sighting) => {
+                    let drift = wish.drift(&sighting);
+                    if drift.is_empty() {
+                        let outcome = if created > 0 { Outcome::Created } else { Outcome::Adopted };
+                        return Ok((sighting.outputs, outcome));
+                    }
+                    Start::Converge(sighting, drift)
+                }
+            },
+            Start::Create => {
+                created += 1;
+                match provider.create(wish.clone(), task.clone()).await {
+                    Ok(outputs) => return Ok((outputs, Outcome::Created)),
+                    Err(failure) if matches!(failure.cause, Cause::Unknown | Cause::Exists) => {
+                        match look_for(provider, &wish, &failure, created, task).await? {
+                            Some(sighting) => {
+                                let drift = wish.drift(&sighting);
+                                if drift.is_empty() {
+                                    return Ok((sighting.outputs, Outcome::Created));
+                                }
+                                Start::Converge(sighting, drift)
+                            }
+                            None if created < CREATES => Start::Create,
+                            None => return Err(Failure { cause: Cause::Refused, ..failure }),
+                        }
+                    }
+                    Err(failure) => return Err(failure),
+                }
+            }
+            Start::Converge(sighting, drift) => {
+                let outputs = provider.converge(wish, sighting, drift.clone(), task.clone()).await?;
+                let outcome = if created > 0 { Outcome::Created } else { Outcome::Updated { drift } };
+                return Ok((outputs, outcome));
+            }
+        };
+    }
+}
+
+/// Looks for what an unanswered create may have made. Lists lag behind creates by some seconds, so where a second
+/// create would make a second thing we look several times before believing that there is nothing.
+async fn look_for(
+    provider: &dyn AnyProvider,
+    wish: &Wish,
+    failure: &Failure,
+    created: u32,
+    task: &Task,
+) -> Result<Option<Sighting>, Failure> {
+    task.note(format!("looking whether it was made after all: {}", failure.message));
+    let looks: &[u64] = if provider.name_is_unique() { &[250] } else { &[250, 1000, 3000] };
+    for wait in looks {
+        if !task.pause(Duration::from_millis(wait * u64::from(created))).await {
+            return Err(Failure::new(Cause::Stopped, "stopped while looking for an unanswered create"));
+        }
+        if let Some(sighting) = provider.find(wish.key.clone(), None, task.clone()).await? {
+            return Ok(Some(sighting));
+        }
+    }
+    Ok(None)
+}
+
+/// The waiting resource with all its needs ready and most hanging on it.
+fn pick(graph: &Graph, phases: &[Phase], weights: &[usize]) -> Option<usize> {
+    let ready = |index: &usize| {
+        matches!(phases[*index], Phase::Waiting)
+            && graph.nodes[*index].needs.iter().all(|&need| matches!(phases[need], Phase::Ready { .. }))
+    };
+    (0..graph.nodes.len()).filter(ready).max_by_key(|&index| (weights[index], std::cmp::Reverse(index)))
+}
+
+fn inputs(graph: &Graph, index: usize, phases: &[Phase]) -> Vec<Value> {
+    let output = |&need: &usize| match &phases[need] {
+        Phase::Ready { outputs, .. } => outputs.clone(),
+        _ => Value::Null,
+    };
+    graph.nodes[index].needs.iter().map(output).collect()
+}
+
+/// Marks what can no longer be begun, naming what failed.
+fn skip_dependents(graph: &Graph, phases: &mut [Phase], summary: &mut Summary, tell: &mut (dyn FnMut(Event) + Send)) {
+    let mut culprits: Vec<Option<Id>> = vec![None; phases.len()];
+    for index in 0..phases.len() {
+        let node = &graph.nodes[index];
+        match phases[index] {
+            Phase::Failed => culprits[index] = Some(node.id.clone()),
+            Phase::Waiting => {
+                if let Some(because) = node.needs.iter().find_map(|&need| culprits[need].clone()) {
+                    phases[index] = Phase::Skipped;
+                    culprits[index] = Some(because.clone());
+                    tell(Event::Skipped { id: node.id.clone(), because: because.clone() });
+                    summary.skipped.push((node.id.clone(), because));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn row(graph: &Graph, index: usize, wish: &Wish, status: Status, outputs: Option<Value>) -> Record {
+    let node = &graph.nodes[index];
+    Record {
+        kind: node.kind.to_owned(),
+        status,
+        key: wish.key.clone(),
+        outputs,
+        parent: node.parent.map(|parent| graph.nodes[parent].id.to_string()),
+        needs: node.needs.iter().map(|&need| graph.nodes[need].id.to_string()).collect(),
+    }
+}
+
+/// Puts the intent on record; whether that changed anything.
+fn intend(state: &mut State, graph: &Graph, index: usize, wish: &Wish, start: &Start) -> bool {
+    let id = graph.nodes[index].id.as_str();
+    let (status, outputs) = match start {
+        Start::Create => (Status::Creating, None),
+        Start::Converge(sighting, _) => (Status::Updating, Some(sighting.outputs.clone())),
+        Start::Look => match state.outputs(id) {
+            Some(outputs) => (Status::Updating, Some(outputs.clone())),
+            None => (Status::Creating, None),
+        },
+    };
+    let row = row(graph, index, wish, status, outputs);
+    state.resources.insert(id.to_owned(), row.clone()).as_ref() != Some(&row)
+}
+
+/// Puts on record what is there already; whether that was news.
+fn settle(state: &mut State, graph: &Graph, index: usize, wish: &Wish, outputs: &Value) -> bool {
+    let row = row(graph, index, wish, Status::Ready, Some(outputs.clone()));
+    state.resources.insert(graph.nodes[index].id.to_string(), row.clone()).as_ref() != Some(&row)
+}
+
+fn record(state: &mut State, graph: &Graph, index: usize, outputs: &Value) {
+    if let Some(row) = state.resources.get_mut(graph.nodes[index].id.as_str()) {
+        row.status = Status::Ready;
+        row.outputs = Some(outputs.clone());
+    }
+}
+
+pub(super) fn save(state: &mut State, journal: &mut dyn Journal) -> Result<(), String> {
+    state.serial += 1;
+    journal.save(state).map_err(|error| error.to_string())
+}

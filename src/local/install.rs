@@ -1,0 +1,199 @@
+//! The installation: one folder a version, with all that the emulator and the functions need.
+//!
+//! ```text
+//! ministack-<version>/
+//! ├── venv/             Python's virtual environment with MiniStack
+//! ├── node_modules/     the AWS SDK for JavaScript
+//! ├── tmp/              the emulator's TMPDIR: here it unpacks the functions
+//! ├── home/             its HOME, empty: nobody's ~/.aws
+//! └── installed.json    written last: what is in the folder, and that it is whole
+//! ```
+//!
+//! On AWS the Node.js runtime carries the SDK. Node looks for an ES module's imports in the `node_modules` of the
+//! folders above the importing file (`NODE_PATH` is not for ES modules), hence `tmp` beside `node_modules`.
+//!
+//! Every step is given the lock as its standard input. The lock lasts as long as anyone has it open, so if we are killed
+//! while pip runs on, the next start waits for it instead of working in the same folder at the same time.
+//!
+//! A folder without `installed.json` was interrupted and is made anew. We chose this over building elsewhere and
+//! renaming because a virtual environment holds absolute paths; a marker commits just as atomically.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::error::{LocalError, tail};
+use super::tools::{self, Python};
+use super::{Note, files};
+
+/// MiniStack's version: the one that the tests were run against.
+pub(super) const MINISTACK: &str = "1.5.33";
+/// MiniStack does without it, but then signs and verifies no tokens.
+const CRYPTOGRAPHY: &str = "cryptography>=44,<51";
+/// What the functions import.
+const NODE_PACKAGES: [(&str, &str); 2] =
+    [("@aws-sdk/client-secrets-manager", "3.1162.0"), ("@aws-sdk/client-sns", "3.1169.0")];
+
+/// Succeeds where the environment still works: its Python may have been removed or upgraded under it.
+const STILL_WORKS: &str =
+    "import sys, importlib.util as u; sys.exit(not (u.find_spec('ministack') and u.find_spec('cryptography')))";
+
+/// A folder in which everything is in place.
+#[derive(Debug)]
+pub(super) struct Installation {
+    folder: PathBuf,
+}
+
+impl Installation {
+    pub(super) fn at(cache: &Path) -> Self {
+        Self { folder: cache.join(format!("ministack-{MINISTACK}")) }
+    }
+
+    pub(super) fn python(&self) -> PathBuf {
+        self.folder.join("venv/bin/python")
+    }
+
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.folder.join("tmp")
+    }
+
+    pub(super) fn home(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.folder.join("installed.json")
+    }
+
+    /// The installation, made first where there is none that works.
+    pub(super) async fn ensure(cache: &Path, lock: &File, say: Note<'_>) -> Result<Self, LocalError> {
+        let this = Self::at(cache);
+        if !this.is_marked() || !this.still_works().await {
+            this.build(lock, say).await?;
+        }
+        Ok(this)
+    }
+
+    /// Whether it is whole and holds what this program would install.
+    fn is_marked(&self) -> bool {
+        std::fs::read(self.marker())
+            .is_ok_and(|text| serde_json::from_slice(&text).is_ok_and(|found: Value| found == recipe()))
+    }
+
+    async fn still_works(&self) -> bool {
+        run("python", Command::new(self.python()).args(["-I", "-c", STILL_WORKS]), None).await.is_ok()
+    }
+
+    async fn build(&self, lock: &File, say: Note<'_>) -> Result<(), LocalError> {
+        // Before anything is touched: what is missing is better known at once than after a download.
+        let (python, ()) = tokio::try_join!(Python::find(), tools::npm())?;
+        if self.folder.exists() {
+            say("The emulator's folder is incomplete or out of date; making it anew.");
+            files::remove_folder(&self.folder)?;
+        }
+        say(&format!(
+            "Installing MiniStack {MINISTACK} and the AWS SDK for JavaScript in {} (once).",
+            self.folder.display()
+        ));
+        for folder in [&self.folder, &self.tmp(), &self.home()] {
+            files::make_folder(folder)?;
+        }
+        tokio::try_join!(self.install_python(&python, lock), self.install_node(lock))?;
+        files::replace(&self.marker(), recipe().to_string().as_bytes())?;
+        say("Installed.");
+        Ok(())
+    }
+
+    async fn install_python(&self, python: &Python, lock: &File) -> Result<(), LocalError> {
+        let venv = self.folder.join("venv");
+        run("python -m venv", Command::new(python.command).args(["-I", "-m", "venv"]).arg(venv), Some(lock)).await?;
+        let mut pip = Command::new(self.python());
+        pip.args(["-I", "-m", "pip", "install", "--no-user", "--prefer-binary", "--no-input"])
+            .arg("--disable-pip-version-check")
+            .arg(format!("ministack=={MINISTACK}"))
+            .arg(CRYPTOGRAPHY)
+            // Settings that would put the packages elsewhere. Mirrors, proxies and certificates stay the user's.
+            .env_remove("PIP_TARGET")
+            .env_remove("PIP_PREFIX");
+        run("pip install", &mut pip, Some(lock)).await
+    }
+
+    async fn install_node(&self, lock: &File) -> Result<(), LocalError> {
+        let dependencies: Value = NODE_PACKAGES.into_iter().map(|(name, version)| (name, json!(version))).collect();
+        let package = json!({ "private": true, "dependencies": dependencies });
+        files::replace(&self.folder.join("package.json"), package.to_string().as_bytes())?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"])
+            .current_dir(&self.folder);
+        run("npm install", &mut npm, Some(lock)).await
+    }
+}
+
+/// What this program installs; a folder made by another recipe is made anew.
+fn recipe() -> Value {
+    json!({ "ministack": MINISTACK, "cryptography": CRYPTOGRAPHY, "node": NODE_PACKAGES })
+}
+
+/// Runs one step to its end, holding the lock meanwhile; if it fails, with its last words.
+async fn run(step: &'static str, command: &mut Command, lock: Option<&File>) -> Result<(), LocalError> {
+    let failed = |output: String| LocalError::Install { step, output };
+    let stdin = match lock.map(File::try_clone) {
+        Some(Ok(lock)) => lock.into(),
+        Some(Err(error)) => return Err(failed(error.to_string())),
+        None => Stdio::null(),
+    };
+    let output = command.stdin(stdin).kill_on_drop(true).output().await;
+    let output = output.map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(failed(format!("{}\n{}", tail(&String::from_utf8_lossy(&said)), output.status)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_folder_marked_by_this_recipe_is_whole() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let installation = Installation::at(cache.path());
+        files::make_folder(&installation.folder).expect("made");
+        assert!(!installation.is_marked(), "interrupted");
+        std::fs::write(installation.marker(), r#"{"ministack":"1.0.0"}"#).expect("written");
+        assert!(!installation.is_marked(), "another recipe");
+        std::fs::write(installation.marker(), recipe().to_string()).expect("written");
+        assert!(installation.is_marked());
+    }
+
+    #[tokio::test]
+    async fn a_marked_folder_whose_python_is_gone_does_not_work() {
+        let cache = tempfile::tempdir().expect("a folder");
+        assert!(!Installation::at(cache.path()).still_works().await);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_outlives_us_keeps_the_lock() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let lock = files::lock(cache.path(), &|_| ()).await.expect("free");
+        let stdin = lock.try_clone().expect("cloned");
+        let mut orphan = std::process::Command::new("sleep").arg("60").stdin(stdin).spawn().expect("started");
+        drop(lock);
+        let again = File::open(cache.path().join("lock")).expect("there");
+        assert!(again.try_lock().is_err(), "still held");
+        orphan.kill().and_then(|()| orphan.wait()).expect("ended");
+        again.try_lock().expect("free");
+    }
+
+    #[tokio::test]
+    async fn a_failed_step_shows_its_last_words() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo out; echo 'no such package' >&2; exit 3"]);
+        let error = run("pip install", &mut command, None).await.expect_err("it fails");
+        assert_eq!(error.to_string(), "pip install failed:\nout\nno such package\nexit status: 3");
+    }
+}

@@ -1,0 +1,306 @@
+//! IAM policy documents as values, and what they mean.
+//!
+//! AWS gives a document back with other spaces, a list where one value was sent or one value where a list was, and
+//! sometimes in another order. So documents are compared by meaning: [`Policy::means_same`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::{Value, json};
+
+/// The version of the policy language that every document of ours is written in.
+const VERSION: &str = "2012-10-17";
+
+/// What IAM takes a document without a version to be written in.
+const VERSION_IF_UNSAID: &str = "2008-10-17";
+
+/// A policy document: JSON with `Version` and `Statement`. Prints as compact JSON.
+#[derive(Debug, Clone)]
+pub struct Policy(Value);
+
+/// What a statement says, element by element (`Action`, `Principal.AWS`, `Condition.ArnLike.aws:sourcearn`).
+type Meaning = BTreeMap<String, BTreeSet<String>>;
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
+impl Policy {
+    /// A document of these statements.
+    pub fn new(statements: impl IntoIterator<Item = Value>) -> Self {
+        Self(json!({ "Version": VERSION, "Statement": statements.into_iter().collect::<Vec<_>>() }))
+    }
+
+    /// A role's trust policy: this service (`lambda.amazonaws.com`) may assume it, and nothing else may.
+    pub fn trust(service: &str) -> Self {
+        Self::new([json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" })])
+    }
+
+    /// Adds a statement that allows these actions on these ARNs.
+    #[must_use]
+    pub fn allow<S: AsRef<str>>(self, actions: &[&str], resources: &[S]) -> Self {
+        let resources: Vec<&str> = resources.iter().map(AsRef::as_ref).collect();
+        self.with(json!({ "Effect": "Allow", "Action": actions, "Resource": resources }))
+    }
+
+    /// Adds a statement.
+    #[must_use]
+    pub fn with(self, statement: Value) -> Self {
+        Self::new(self.statements().cloned().chain([statement]))
+    }
+
+    /// A document as Lambda gives it: JSON.
+    ///
+    /// # Errors
+    /// It is not JSON.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text).map(Self)
+    }
+
+    /// A document as IAM gives it: URL-encoded after RFC 3986 (reference, 2.1).
+    ///
+    /// # Errors
+    /// It is not JSON once decoded.
+    pub fn parse_encoded(text: &str) -> Result<Self, serde_json::Error> {
+        Self::parse(&percent_decoded(text))
+    }
+
+    /// The document itself.
+    pub fn as_value(&self) -> &Value {
+        &self.0
+    }
+
+    /// Its statements; a lone one need not be in a list.
+    pub fn statements(&self) -> impl Iterator<Item = &Value> {
+        self.0.get("Statement").into_iter().flat_map(one_or_many)
+    }
+
+    /// The statement with this id.
+    pub fn statement(&self, sid: &str) -> Option<&Value> {
+        self.statements().find(|statement| statement.get("Sid").and_then(Value::as_str) == Some(sid))
+    }
+
+    /// Whether both grant and deny the same. The order of statements and of values, one value or a list of one, the
+    /// case of actions and condition keys, and the ids of statements make no difference. Wildcards are not expanded.
+    pub fn means_same(&self, other: &Self) -> bool {
+        self.version() == other.version() && self.meanings() == other.meanings()
+    }
+
+    fn version(&self) -> &str {
+        self.0.get("Version").and_then(Value::as_str).unwrap_or(VERSION_IF_UNSAID)
+    }
+
+    fn meanings(&self) -> BTreeSet<Meaning> {
+        self.statements().map(meaning).collect()
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn meaning(statement: &Value) -> Meaning {
+    let Some(elements) = statement.as_object() else {
+        return Meaning::from([(String::new(), [statement.to_string()].into())]);
+    };
+    let mut meaning = Meaning::new();
+    let mut say = |path: String, values: &Value, normal: fn(String) -> String| {
+        let values = one_or_many(values).map(|value| normal(text(value)));
+        meaning.entry(path).or_default().extend(values);
+    };
+    for (element, values) in elements {
+        match element.as_str() {
+            "Sid" => {}
+            "Action" | "NotAction" => say(element.clone(), values, |action| action.to_lowercase()),
+            "Principal" | "NotPrincipal" => match values.as_object() {
+                Some(kinds) => kinds.iter().for_each(|(kind, who)| say(format!("{element}.{kind}"), who, principal)),
+                // "*" is short for {"AWS": "*"}.
+                None => say(format!("{element}.AWS"), values, principal),
+            },
+            "Condition" => {
+                let operators = values.as_object().into_iter().flatten();
+                let keys = operators.filter_map(|(operator, keys)| Some((operator, keys.as_object()?)));
+                for (operator, keys) in keys {
+                    for (key, wanted) in keys {
+                        say(format!("Condition.{operator}.{}", key.to_lowercase()), wanted, |value| value);
+                    }
+                }
+            }
+            _ => say(element.clone(), values, |value| value),
+        }
+    }
+    meaning
+}
+
+/// An account's root ARN and its twelve digits name the same principal.
+fn principal(who: String) -> String {
+    let account = who.strip_suffix(":root").and_then(|arn| arn.split_once(":iam::")).map(|(_, account)| account);
+    account.map(str::to_owned).unwrap_or(who)
+}
+
+fn one_or_many(value: &Value) -> std::slice::Iter<'_, Value> {
+    match value {
+        Value::Array(many) => many.iter(),
+        one => std::slice::from_ref(one).iter(),
+    }
+}
+
+/// Numbers and booleans may stand for their text, as in `{"Bool": {"aws:SecureTransport": true}}`.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Undoes `%XX`; what is no such sequence stands for itself.
+fn percent_decoded(text: &str) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let octet = match after {
+            [high, low, ..] if byte == b'%' => hex_digit(*high).zip(hex_digit(*low)),
+            _ => None,
+        };
+        if let Some((high, low)) = octet {
+            decoded.push(high << 4 | low);
+            rest = &after[2..];
+        } else {
+            decoded.push(byte);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn policy(text: &str) -> Policy {
+        Policy::parse(text).expect("JSON")
+    }
+
+    #[test]
+    fn what_makes_no_difference() {
+        let ours = Policy::default().allow(&["logs:PutLogEvents", "logs:CreateLogStream"], &["arn:aws:logs:a"]);
+        for same in [
+            r#"{"Statement": {"Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents"],
+                "Resource":"arn:aws:logs:a"}, "Version":"2012-10-17"}"#,
+            r#"{"Version":"2012-10-17","Id":"x","Statement":[{"Sid":"Logs","Effect":"Allow",
+                "Action":["LOGS:putlogevents","logs:CreateLogStream"],"Resource":["arn:aws:logs:a"]}]}"#,
+        ] {
+            assert!(ours.means_same(&policy(same)), "{same}");
+        }
+    }
+
+    #[test]
+    fn what_makes_a_difference() {
+        let ours = Policy::default().allow(&["sns:Publish"], &["arn:aws:sns:t"]);
+        for other in [
+            r#"{"Version":"2012-10-17","Statement":[]}"#,
+            // Without a version IAM takes the older language.
+            r#"{"Statement":[{"Effect":"Allow","Action":"sns:Publish","Resource":"arn:aws:sns:t"}]}"#,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"sns:Publish","Resource":"arn:aws:sns:t"}]}"#,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sns:*","Resource":"arn:aws:sns:t"}]}"#,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":"sns:Publish","Resource":"arn:aws:sns:t"}]}"#,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sns:Publish","Resource":"ARN:aws:sns:t"}]}"#,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sns:Publish","Resource":"arn:aws:sns:t",
+                "Condition":{"Bool":{"aws:SecureTransport":"true"}}}]}"#,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sns:Publish","Resource":"arn:aws:sns:t"},
+                {"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+        ] {
+            assert!(!ours.means_same(&policy(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn principals_and_conditions_have_several_spellings() {
+        let statement = |principal: Value, condition: Value| {
+            Policy::new([json!({ "Effect": "Allow", "Principal": principal, "Action": "a:b", "Condition": condition })])
+        };
+        let one = statement(json!("*"), json!({ "Bool": { "aws:SecureTransport": true } }));
+        let two = statement(json!({ "AWS": ["*"] }), json!({ "Bool": { "AWS:securetransport": ["true"] } }));
+        assert!(one.means_same(&two));
+        let root = statement(json!({ "AWS": "arn:aws:iam::123456789012:root" }), json!({}));
+        assert!(root.means_same(&statement(json!({ "AWS": "123456789012" }), json!({}))));
+        assert!(!root.means_same(&statement(json!({ "AWS": "arn:aws:iam::123456789012:user/a" }), json!({}))));
+        assert!(!root.means_same(&statement(json!({ "Service": "123456789012" }), json!({}))));
+    }
+
+    #[test]
+    fn finds_a_statement_by_its_id_even_a_lone_one() {
+        let one = policy(r#"{"Statement":{"Sid":"a","Effect":"Allow"}}"#);
+        assert!(one.statement("a").is_some());
+        assert!(one.statement("b").is_none());
+    }
+
+    #[test]
+    fn decodes_what_iam_sends() {
+        let trust = Policy::parse_encoded(
+            "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D",
+        );
+        assert!(Policy::trust("lambda.amazonaws.com").means_same(&trust.expect("JSON")));
+        assert_eq!(percent_decoded("%c3%A9+%2f%zz%4"), "é+/%zz%4");
+    }
+
+    /// The same statements, statements and values in another order, single values with or without their list.
+    fn respelt(statements: &[(Vec<String>, Vec<String>)], turn: usize, upper: bool, lone: bool) -> Policy {
+        let spell = |values: &[String]| {
+            let mut values: Vec<&String> = values.iter().collect();
+            let by = turn % values.len();
+            values.rotate_left(by);
+            match values.as_slice() {
+                [one] if lone => json!(one),
+                many => json!(many),
+            }
+        };
+        let mut statements: Vec<Value> = statements
+            .iter()
+            .map(|(actions, resources)| {
+                let actions: Vec<String> =
+                    actions.iter().map(|action| if upper { action.to_uppercase() } else { action.clone() }).collect();
+                json!({ "Sid": format!("S{turn}"), "Effect": "Allow", "Action": spell(&actions), "Resource": spell(resources) })
+            })
+            .collect();
+        let by = turn % statements.len();
+        statements.rotate_right(by);
+        match statements.as_slice() {
+            [one] if lone => policy(&json!({ "Version": VERSION, "Statement": one }).to_string()),
+            _ => Policy::new(statements),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_spelling_do_not_matter(
+            statements in prop::collection::vec(
+                (prop::collection::vec("[a-z]{1,4}:[A-Z][a-z]{1,5}", 1..4), prop::collection::vec("arn:[a-z:/*]{1,8}", 1..4)),
+                1..5,
+            ),
+            turn in 0usize..7,
+            upper: bool,
+            lone: bool,
+        ) {
+            let plain = respelt(&statements, 0, false, false);
+            let other = respelt(&statements, turn, upper, lone);
+            prop_assert!(plain.means_same(&other), "{plain} {other}");
+            prop_assert!(other.means_same(&plain));
+            let wider = other.with(json!({ "Effect": "Allow", "Action": "9:*", "Resource": "*" }));
+            prop_assert!(!plain.means_same(&wider));
+        }
+
+        #[test]
+        fn decoding_undoes_encoding(text in "\\PC{0,40}") {
+            let encoded = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+            prop_assert_eq!(percent_decoded(&encoded), text);
+        }
+    }
+}

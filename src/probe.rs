@@ -1,0 +1,73 @@
+//! Requests to the deployed API, as any client would send them: no AWS credentials, no SDK.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+
+use crate::error::Error;
+use crate::secret::Hidden;
+
+/// One request.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// As in `POST`.
+    pub method: &'a str,
+    /// The whole of it.
+    pub url: &'a str,
+    /// Sent as it is in `Authorization`, which is what a Cognito authorizer expects.
+    pub token: Option<&'a Hidden>,
+    /// JSON.
+    pub body: Option<&'a str>,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// As in 200.
+    pub status: u16,
+    /// By name in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// As text.
+    pub body: String,
+}
+
+/// Sends a request once.
+pub async fn send(request: &Request<'_>) -> Result<Answer, Error> {
+    // Whoever comes first installs it; both are the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let unsent = |error: reqwest::Error| {
+        // The URL stands in the message once already, and the chain says why.
+        let why = std::iter::successors(std::error::Error::source(&error), |error| error.source())
+            .last()
+            .map_or_else(|| error.to_string(), ToString::to_string);
+        Error::other(format!("{} did not answer: {why}", request.url))
+            .hint("check the network, and `securelambda status`")
+    };
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(35))
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("securelambda/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(unsent)?;
+    let method = reqwest::Method::from_bytes(request.method.as_bytes())
+        .map_err(|_| Error::usage(format!("{:?} is no HTTP method", request.method)))?;
+    let mut call = client.request(method, request.url);
+    if let Some(token) = request.token {
+        let mut value = reqwest::header::HeaderValue::from_str(token.reveal())
+            .map_err(|_| Error::usage("the token has characters that no token has"))?;
+        value.set_sensitive(true);
+        call = call.header(AUTHORIZATION, value);
+    }
+    if let Some(body) = request.body {
+        call = call.header(CONTENT_TYPE, "application/json").body(body.to_owned());
+    }
+    let response = call.send().await.map_err(unsent)?;
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    Ok(Answer { status, headers, body: response.text().await.map_err(unsent)? })
+}

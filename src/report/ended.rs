@@ -1,0 +1,56 @@
+//! The part of the screen that stays: a line for what has ended, details below it. Pure, as `frame` is.
+
+use console::{Alignment, measure_text_width, pad_str};
+
+use super::frame::{Frame, Size};
+use super::words::{WORD, done, duration};
+use super::{drift, failure};
+use crate::engine::{Event, Id, Outcome};
+
+/// The narrowest column that a message is broken into.
+const NARROWEST: usize = 20;
+
+impl Frame {
+    /// What of this event stays on the screen.
+    pub(super) fn ended(&self, event: &Event, size: Size) -> Vec<String> {
+        let palette = self.palette;
+        let details = |lines: Vec<String>| lines.into_iter().map(|line| format!("    {line}"));
+        let line = |mark: &str, id: &Id, word: &str, rest: &str| {
+            let mark = pad_str(mark, palette.mark_width(), Alignment::Left, None);
+            let id = pad_str(id.as_str(), self.id_column(size), Alignment::Left, None);
+            let line = format!("{mark} {id}  {word:WORD$}  {rest}");
+            if measure_text_width(&line) <= size.columns {
+                return vec![line];
+            }
+            let mut lines = vec![format!("{mark} {id}  {word}")];
+            lines.extend(details(vec![rest.trim_start().to_owned()]));
+            lines
+        };
+        match event {
+            Event::Done { id, outcome, elapsed } if *outcome != Outcome::Unchanged => {
+                let (word, remark) = done(outcome);
+                let rest = remark.map_or_else(|| format!("{:>6}", duration(*elapsed)), str::to_owned);
+                let mut lines = line(&palette.done(), id, word, &rest);
+                if let Outcome::Updated { drift } = outcome {
+                    lines.extend(details(drift::lines(drift, palette)));
+                }
+                lines
+            }
+            Event::Failed { id, failure, elapsed } => {
+                let width = size.columns.saturating_sub(5).max(NARROWEST);
+                let mut lines = line(&palette.failed(), id, "failed", &format!("after {}", duration(*elapsed)));
+                lines.extend(details(failure::lines(failure, palette, width)));
+                lines
+            }
+            Event::Skipped { id, because } => {
+                line(&palette.dim("-"), id, "skipped", &format!("because {because} failed"))
+            }
+            // What is as wanted already is counted; the rest is in the frame.
+            Event::Done { .. }
+            | Event::Began { .. }
+            | Event::Started { .. }
+            | Event::Noted { .. }
+            | Event::Draining => Vec::new(),
+        }
+    }
+}

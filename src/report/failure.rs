@@ -1,0 +1,73 @@
+//! What failed, why in AWS's words with the request id, and what to do next.
+
+use super::palette::Palette;
+use super::words::{one_line, wrap};
+use crate::engine::Failure;
+
+/// A failure in full: the message, what AWS said it was, and what to do next; a line each.
+pub fn failure_text(failure: &Failure, palette: Palette) -> String {
+    lines(failure, palette, usize::MAX).join("\n")
+}
+
+/// The same, wrapped to `width` columns.
+pub(super) fn lines(failure: &Failure, palette: Palette, width: usize) -> Vec<String> {
+    let mut lines = wrap(&one_line(&failure.message), width);
+    if let Some(aws) = aws(failure) {
+        lines.extend(wrap(&aws, width).iter().map(|line| palette.dim(line)));
+    }
+    if let Some(hint) = &failure.hint {
+        lines.extend(hanging("hint: ", &one_line(hint), width));
+    }
+    lines
+}
+
+/// `AWS: AccessDenied, request 4f0c…`, as far as AWS answered.
+fn aws(failure: &Failure) -> Option<String> {
+    let request = failure.request_id.as_ref().map(|id| format!("request {id}"));
+    let said: Vec<String> = failure.code.clone().into_iter().chain(request).collect();
+    (!said.is_empty()).then(|| one_line(&format!("AWS: {}", said.join(", "))))
+}
+
+/// A paragraph whose further lines are indented to where its text begins.
+fn hanging(label: &str, text: &str, width: usize) -> Vec<String> {
+    let indent = " ".repeat(label.len());
+    let lines = wrap(text, width.saturating_sub(label.len()).max(1));
+    lines.iter().enumerate().map(|(n, line)| format!("{}{line}", if n == 0 { label } else { &indent })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::super::fixture;
+    use super::*;
+    use crate::engine::Cause;
+
+    #[test]
+    fn in_full() {
+        assert_snapshot!(failure_text(&fixture::denied(), Palette::default()), @"
+        create role: user arn:aws:iam::123456789012:user/dev is not authorized to perform iam:CreateRole
+        AWS: AccessDenied, request 4f0c2b1e-8f9a-4a51-9d3c
+        hint: `securelambda policy` prints what is needed; ask for it, then run `up` again
+        ");
+    }
+
+    #[test]
+    fn wrapped() {
+        assert_snapshot!(lines(&fixture::denied(), Palette::default(), 40).join("\n"), @"
+        create role: user
+        arn:aws:iam::123456789012:user/dev is
+        not authorized to perform iam:CreateRole
+        AWS: AccessDenied, request
+        4f0c2b1e-8f9a-4a51-9d3c
+        hint: `securelambda policy` prints what
+              is needed; ask for it, then run
+              `up` again
+        ");
+    }
+
+    #[test]
+    fn only_what_is_known() {
+        assert_eq!(failure_text(&Failure::new(Cause::Unknown, "timed out"), Palette::default()), "timed out");
+    }
+}

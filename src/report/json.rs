@@ -1,0 +1,229 @@
+//! A run as JSON Lines, for programs. Every line is an object with these fields and those of its `type`; a field may
+//! be added at any time, one is renamed or dropped only with a new [`SCHEMA_VERSION`].
+//!
+//! | field            | of                | meaning |
+//! |------------------|-------------------|---------|
+//! | `schema_version` | every line        | 1 |
+//! | `type`           | every line        | one of those below |
+//! | `total`          | `run_began`       | how many resources are looked after |
+//! | `id`             | `resource_*`      | which resource: `function.ExternalLambda1` |
+//! | `verb`           | `resource_started` | `find`, `create`, `converge` or `delete` |
+//! | `why`            | `resource_waiting` | what it waits for |
+//! | `outcome`        | `resource_done`   | `created`, `adopted`, `updated`, `unchanged`, `deleted`, `gone`, `went_with_parent` |
+//! | `drift`          | `resource_done`, if `updated` | what had differed: a list of `field`, `want`, `live`, `weakens` |
+//! | `elapsed_ms`     | `resource_done`, `resource_failed` | in, or after, which time |
+//! | `failure`        | `resource_failed` | `cause`, `message`, and `code`, `request_id`, `hint` or null |
+//! | `because`        | `resource_skipped` | the resource that failed |
+//! |                  | `run_draining`    | no more is begun; calls in flight are waited for |
+//!
+//! The last line is the `summary`, written by the command: see [`summary_line`].
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::Reporter;
+use super::stream::Stream;
+use super::summary::Counts;
+use crate::engine::{Event, Failure, Id, Outcome, Summary, Verb};
+
+/// The version of everything this program writes as JSON.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Shows a run as an object for every event.
+#[derive(Debug)]
+pub struct Json {
+    to: Stream,
+}
+
+impl Json {
+    /// Objects into this stream.
+    pub fn new(to: Stream) -> Self {
+        Self { to }
+    }
+}
+
+impl Reporter for Json {
+    fn on(&mut self, event: &Event) {
+        self.to.line(line(&Line::from(event)));
+    }
+
+    fn finish(&mut self) {}
+}
+
+/// The last line of a run:
+///
+/// | field         | meaning |
+/// |---------------|---------|
+/// | `verb`        | the command: `up`, `down` |
+/// | `succeeded`   | everything that was asked for was done |
+/// | `stopped`     | asked to stop before all was done |
+/// | `elapsed_ms`  | how long the run took |
+/// | `counts`      | how many resources by outcome, and `failed` and `skipped` |
+/// | `failed`      | a list of `id` and the fields of `failure` above |
+/// | `skipped`     | a list of `id` and `because` |
+/// | `save_error`  | why the state could not be saved, or null |
+///
+/// and then the fields of `extra`, an object, which has names of its own, or null.
+pub fn summary_line(verb: &str, summary: &Summary, elapsed: Duration, extra: Value) -> String {
+    let extra = match extra {
+        Value::Object(fields) => fields,
+        Value::Null => Map::new(),
+        other => Map::from_iter([("extra".to_owned(), other)]),
+    };
+    line(&Last {
+        r#type: "summary",
+        verb,
+        succeeded: summary.succeeded(),
+        stopped: summary.stopped,
+        elapsed_ms: millis(elapsed),
+        counts: Counts::of(summary),
+        failed: summary.failed.iter().map(|(id, failure)| Failed { id, failure }).collect(),
+        skipped: summary.skipped.iter().map(|(id, because)| Skipped { id, because }).collect(),
+        save_error: summary.save_error.as_deref(),
+        extra,
+    })
+}
+
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    schema_version: u32,
+    #[serde(flatten)]
+    line: &'a T,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Line<'a> {
+    RunBegan {
+        total: usize,
+    },
+    ResourceStarted {
+        id: &'a Id,
+        verb: Verb,
+    },
+    ResourceWaiting {
+        id: &'a Id,
+        why: &'a str,
+    },
+    ResourceDone {
+        id: &'a Id,
+        #[serde(flatten)]
+        outcome: &'a Outcome,
+        elapsed_ms: u64,
+    },
+    ResourceFailed {
+        id: &'a Id,
+        elapsed_ms: u64,
+        failure: &'a Failure,
+    },
+    ResourceSkipped(Skipped<'a>),
+    RunDraining,
+}
+
+/// See [`summary_line`].
+#[derive(Serialize)]
+struct Last<'a> {
+    r#type: &'static str,
+    verb: &'a str,
+    succeeded: bool,
+    stopped: bool,
+    elapsed_ms: u64,
+    counts: Counts,
+    failed: Vec<Failed<'a>>,
+    skipped: Vec<Skipped<'a>>,
+    save_error: Option<&'a str>,
+    #[serde(flatten)]
+    extra: Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    id: &'a Id,
+    #[serde(flatten)]
+    failure: &'a Failure,
+}
+
+#[derive(Serialize)]
+struct Skipped<'a> {
+    id: &'a Id,
+    because: &'a Id,
+}
+
+impl<'a> From<&'a Event> for Line<'a> {
+    fn from(event: &'a Event) -> Self {
+        match event {
+            Event::Began { total } => Self::RunBegan { total: *total },
+            Event::Started { id, verb } => Self::ResourceStarted { id, verb: *verb },
+            Event::Noted { id, why } => Self::ResourceWaiting { id, why },
+            Event::Done { id, outcome, elapsed } => Self::ResourceDone { id, outcome, elapsed_ms: millis(*elapsed) },
+            Event::Failed { id, failure, elapsed } => {
+                Self::ResourceFailed { id, elapsed_ms: millis(*elapsed), failure }
+            }
+            Event::Skipped { id, because } => Self::ResourceSkipped(Skipped { id, because }),
+            Event::Draining => Self::RunDraining,
+        }
+    }
+}
+
+fn line(line: &impl Serialize) -> String {
+    // Strings, numbers and lists of them under string keys: there is nothing in it that could fail.
+    serde_json::to_string(&Versioned { schema_version: SCHEMA_VERSION, line }).unwrap_or_default()
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    use super::super::fixture;
+    use super::super::stream::Captured;
+    use super::*;
+
+    #[test]
+    fn a_whole_run() {
+        let captured = Captured::default();
+        fixture::play(&mut Json::new(captured.stream()), &fixture::run());
+        assert!(captured.text().lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+        assert_snapshot!(captured.text(), @r#"
+        {"schema_version":1,"type":"run_began","total":11}
+        {"schema_version":1,"type":"resource_started","id":"topic.greetings","verb":"create"}
+        {"schema_version":1,"type":"resource_started","id":"function.ExternalLambda1","verb":"create"}
+        {"schema_version":1,"type":"resource_done","id":"topic.greetings","outcome":"created","elapsed_ms":312}
+        {"schema_version":1,"type":"resource_started","id":"role.InternalLambda","verb":"create"}
+        {"schema_version":1,"type":"resource_waiting","id":"function.ExternalLambda1","why":"the role cannot be\nassumed by Lambda yet"}
+        {"schema_version":1,"type":"resource_waiting","id":"function.ExternalLambda1","why":"the role cannot be\nassumed by Lambda yet"}
+        {"schema_version":1,"type":"resource_failed","id":"role.InternalLambda","elapsed_ms":3100,"failure":{"cause":"refused","message":"create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole","code":"AccessDenied","request_id":"4f0c2b1e-8f9a-4a51-9d3c","hint":"`securelambda policy` prints what is needed; ask for it, then run `up` again"}}
+        {"schema_version":1,"type":"resource_skipped","id":"function.InternalLambda","because":"role.InternalLambda"}
+        {"schema_version":1,"type":"resource_done","id":"function.ExternalLambda1","outcome":"created","elapsed_ms":65040}
+        {"schema_version":1,"type":"resource_done","id":"log-group.InternalLambda","outcome":"unchanged","elapsed_ms":0}
+        {"schema_version":1,"type":"resource_done","id":"pool.MyUserPool1","outcome":"adopted","elapsed_ms":0}
+        {"schema_version":1,"type":"resource_started","id":"stage.development","verb":"converge"}
+        {"schema_version":1,"type":"resource_done","id":"stage.development","outcome":"updated","drift":[{"field":"description","want":"development","live":"","weakens":false},{"field":"rate limit","want":"50","live":"10000","weakens":true}],"elapsed_ms":1500}
+        {"schema_version":1,"type":"resource_started","id":"secret.Old","verb":"delete"}
+        {"schema_version":1,"type":"run_draining"}
+        {"schema_version":1,"type":"resource_done","id":"secret.Old","outcome":"deleted","elapsed_ms":420}
+        {"schema_version":1,"type":"resource_done","id":"method.Old","outcome":"went_with_parent","elapsed_ms":0}
+        {"schema_version":1,"type":"resource_done","id":"role.Old","outcome":"gone","elapsed_ms":200}
+        "#);
+    }
+
+    #[test]
+    fn the_summary_ends_with_what_the_command_adds() {
+        let summary = Summary {
+            done: vec![(Id::new("topic", "greetings"), Outcome::Created)],
+            failed: vec![(Id::new("role", "InternalLambda"), fixture::denied())],
+            skipped: vec![(Id::new("function", "InternalLambda"), Id::new("role", "InternalLambda"))],
+            ..Summary::default()
+        };
+        let line = summary_line("up", &summary, Duration::from_millis(14_200), json!({ "stack": "acme" }));
+        assert_snapshot!(line, @r#"{"schema_version":1,"type":"summary","verb":"up","succeeded":false,"stopped":false,"elapsed_ms":14200,"counts":{"created":1,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":1,"skipped":1},"failed":[{"id":"role.InternalLambda","cause":"refused","message":"create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole","code":"AccessDenied","request_id":"4f0c2b1e-8f9a-4a51-9d3c","hint":"`securelambda policy` prints what is needed; ask for it, then run `up` again"}],"skipped":[{"id":"function.InternalLambda","because":"role.InternalLambda"}],"save_error":null,"stack":"acme"}"#);
+        let plain = summary_line("down", &Summary::default(), Duration::ZERO, Value::Null);
+        assert_snapshot!(plain, @r#"{"schema_version":1,"type":"summary","verb":"down","succeeded":true,"stopped":false,"elapsed_ms":0,"counts":{"created":0,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":0,"skipped":0},"failed":[],"skipped":[],"save_error":null}"#);
+    }
+}

@@ -1,0 +1,218 @@
+//! What `up` would do, as text and as JSON.
+
+use console::pad_str;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::json::SCHEMA_VERSION;
+use super::palette::Palette;
+use super::words::tally;
+use super::{drift, failure, id_width};
+use crate::engine::{Change, Drift, Id, Plan};
+
+/// One resource in the plan's text.
+struct Entry<'a> {
+    mark: String,
+    id: &'a Id,
+    remark: String,
+    details: Vec<String>,
+}
+
+/// A line a resource that would be touched, values that differ below it, and the counts last. What protects less than
+/// asked for comes first, then what is made, changed, removed, and what cannot be done; each in the plan's order.
+pub fn plan_text(plan: &Plan, palette: Palette) -> String {
+    let mut groups: [Vec<Entry>; 5] = Default::default();
+    for (id, _, change) in &plan.changes {
+        let entry =
+            |mark: String, remark: &str, details: Vec<String>| Entry { mark, id, remark: remark.to_owned(), details };
+        match change {
+            Change::Keep => {}
+            Change::Create => groups[1].push(entry(palette.good("+"), "", Vec::new())),
+            Change::Adopt => groups[1].push(entry(palette.good("+"), "(exists, ours)", Vec::new())),
+            Change::Update { drift } => {
+                let group = if weakened(drift) { 0 } else { 2 };
+                groups[group].push(entry(palette.warn("~"), "", drift::lines(drift, palette)));
+            }
+            Change::Depends => {
+                groups[2].push(entry(palette.warn("~"), "(compared once what it needs is there)", Vec::new()));
+            }
+            Change::Refuse { failure } => {
+                let details = failure::lines(failure, palette, usize::MAX);
+                groups[4].push(entry(palette.failed(), "", details));
+            }
+        }
+    }
+    for id in &plan.removals {
+        groups[3].push(Entry { mark: palette.bad("-"), id, remark: String::new(), details: Vec::new() });
+    }
+
+    let entries: Vec<Entry> = groups.into_iter().flatten().collect();
+    let column = id_width(entries.iter().map(|entry| entry.id));
+    let mut lines: Vec<String> = entries.iter().flat_map(|entry| entry.lines(column)).collect();
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines.push(Tally::of(plan).text());
+    lines.join("\n")
+}
+
+impl Entry<'_> {
+    fn lines(&self, column: usize) -> Vec<String> {
+        let id = pad_str(self.id.as_str(), column, console::Alignment::Left, None);
+        let first = format!("{} {id}  {}", self.mark, self.remark);
+        let details = self.details.iter().map(|detail| format!("    {detail}"));
+        std::iter::once(first.trim_end().to_owned()).chain(details).collect()
+    }
+}
+
+/// The plan as one document: `schema_version`, `changes` (each with `id`, `kind`, `action` and, by action, `drift` or
+/// `failure`), `removals` (ids) and `counts` by action.
+pub fn plan_json(plan: &Plan) -> Value {
+    let rows: Vec<Row> = plan.changes.iter().map(|(id, kind, change)| Row { id, kind, change }).collect();
+    let tally = Tally::of(plan);
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "changes": rows,
+        "removals": plan.removals,
+        "counts": {
+            "create": tally.create, "adopt": tally.adopt, "update": tally.update, "depends": tally.depends,
+            "remove": tally.remove, "keep": tally.keep, "refuse": tally.refuse,
+        },
+    })
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a Id,
+    kind: &'a str,
+    #[serde(flatten)]
+    change: &'a Change,
+}
+
+/// How many resources would be dealt with how.
+#[derive(Default)]
+struct Tally {
+    create: usize,
+    adopt: usize,
+    update: usize,
+    depends: usize,
+    remove: usize,
+    keep: usize,
+    refuse: usize,
+}
+
+impl Tally {
+    fn of(plan: &Plan) -> Self {
+        let mut tally = Self { remove: plan.removals.len(), ..Self::default() };
+        for (_, _, change) in &plan.changes {
+            *match change {
+                Change::Keep => &mut tally.keep,
+                Change::Adopt => &mut tally.adopt,
+                Change::Create => &mut tally.create,
+                Change::Update { .. } => &mut tally.update,
+                Change::Depends => &mut tally.depends,
+                Change::Refuse { .. } => &mut tally.refuse,
+            } += 1;
+        }
+        tally
+    }
+
+    fn text(&self) -> String {
+        let Self { create, update, remove, .. } = self;
+        let rest = tally(&[
+            (self.adopt, "to adopt"),
+            (self.depends, "to compare"),
+            (self.keep, "unchanged"),
+            (self.refuse, "refused"),
+        ]);
+        let comma = if rest.is_empty() { "" } else { ", " };
+        format!("Plan: {create} to create, {update} to change, {remove} to remove{comma}{rest}.")
+    }
+}
+
+fn weakened(drift: &[Drift]) -> bool {
+    drift.iter().any(|drift| drift.weakens)
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::engine::Failure;
+
+    const UNICODE: Palette = Palette { color: false, unicode: true };
+
+    fn mixed() -> Plan {
+        let drift = vec![Drift::new("memory", 128, 256)];
+        let weaker = vec![Drift::new("description", "development", ""), Drift::weakening("rate limit", 50, 10000)];
+        let failure = Failure::foreign("topic acme-greetings", "arn:aws:sns:eu-west-1:123456789012:acme-greetings");
+        let change = |what: &str, name: &str, kind, change| (Id::new(what, name), kind, change);
+        Plan {
+            changes: vec![
+                change("role", "InternalLambda", "iam.role", Change::Keep),
+                change("topic", "greetings", "sns.topic", Change::Refuse { failure }),
+                change("function", "InternalLambda", "lambda.function", Change::Update { drift }),
+                change("log-group", "InternalLambda", "logs.group", Change::Adopt),
+                change("api", "api", "apigateway.rest-api", Change::Create),
+                change("method", "POST /lambda1", "apigateway.method", Change::Depends),
+                change("stage", "development", "apigateway.stage", Change::Update { drift: weaker }),
+            ],
+            removals: vec![Id::new("role", "Old")],
+        }
+    }
+
+    #[test]
+    fn everything_at_once() {
+        assert_snapshot!(plan_text(&mixed(), UNICODE), @"
+        ~ stage.development
+            ! rate limit: 10000 → 50
+              description: (none) → development
+        + log-group.InternalLambda  (exists, ours)
+        + api.api
+        ~ function.InternalLambda
+              memory: 256 → 128
+        ~ method.POST /lambda1      (compared once what it needs is there)
+        - role.Old
+        ✗ topic.greetings
+            topic acme-greetings exists and does not belong to this stack: arn:aws:sns:eu-west-1:123456789012:acme-greetings
+            hint: choose another --stack name, or remove that resource yourself; it was not touched
+
+        Plan: 1 to create, 2 to change, 1 to remove, 1 to adopt, 1 to compare, 1 unchanged, 1 refused.
+        ");
+        assert!(plan_text(&mixed(), Palette::default()).is_ascii());
+    }
+
+    #[test]
+    fn from_nothing_and_nothing_to_do() {
+        let of = |change: &Change| Plan {
+            changes: ["A", "B"].map(|name| (Id::new("topic", name), "sns.topic", change.clone())).to_vec(),
+            removals: Vec::new(),
+        };
+        assert_snapshot!(plan_text(&of(&Change::Create), UNICODE), @"
+        + topic.A
+        + topic.B
+
+        Plan: 2 to create, 0 to change, 0 to remove.
+        ");
+        assert_snapshot!(plan_text(&of(&Change::Keep), UNICODE), @"Plan: 0 to create, 0 to change, 0 to remove, 2 unchanged.");
+    }
+
+    #[test]
+    fn as_json() {
+        let mut plan = mixed();
+        plan.changes.drain(..2);
+        plan.changes.truncate(2);
+        let drift = json!([{ "field": "memory", "want": "128", "live": "256", "weakens": false }]);
+        let expected = json!({
+            "schema_version": 1,
+            "changes": [
+                { "id": "function.InternalLambda", "kind": "lambda.function", "action": "update", "drift": drift },
+                { "id": "log-group.InternalLambda", "kind": "logs.group", "action": "adopt" },
+            ],
+            "removals": ["role.Old"],
+            "counts": { "create": 0, "adopt": 1, "update": 1, "depends": 0, "remove": 1, "keep": 0, "refuse": 0 },
+        });
+        assert_eq!(plan_json(&plan), expected);
+    }
+}

@@ -1,0 +1,106 @@
+//! What commands say once a run has ended.
+
+use std::time::Duration;
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use super::words::{duration, tally};
+use crate::engine::{Outcome, Summary};
+
+/// How many resources ended how. What went with its parent counts as deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Counts {
+    created: usize,
+    adopted: usize,
+    updated: usize,
+    unchanged: usize,
+    deleted: usize,
+    gone: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Counts {
+    pub(super) fn of(summary: &Summary) -> Self {
+        Self {
+            created: summary.count(|outcome| matches!(outcome, Outcome::Created)),
+            adopted: summary.count(|outcome| matches!(outcome, Outcome::Adopted)),
+            updated: summary.count(|outcome| matches!(outcome, Outcome::Updated { .. })),
+            unchanged: summary.count(|outcome| matches!(outcome, Outcome::Unchanged)),
+            deleted: summary.count(|outcome| matches!(outcome, Outcome::Deleted | Outcome::WentWithParent)),
+            gone: summary.count(|outcome| matches!(outcome, Outcome::Gone)),
+            failed: summary.failed.len(),
+            skipped: summary.skipped.len(),
+        }
+    }
+}
+
+/// `12 created, 1 updated, 23 unchanged in 14.2s`; what there was none of is left out.
+pub fn counts(summary: &Summary, elapsed: Duration) -> String {
+    let counts = Counts::of(summary);
+    let some = tally(&[
+        (counts.created, "created"),
+        (counts.adopted, "adopted"),
+        (counts.updated, "updated"),
+        (counts.unchanged, "unchanged"),
+        (counts.deleted, "deleted"),
+        (counts.gone, "already gone"),
+        (counts.failed, "failed"),
+        (counts.skipped, "skipped"),
+    ]);
+    let what = if some.is_empty() { "nothing done" } else { &some };
+    let stopped = if summary.stopped { ", stopped before the end" } else { "" };
+    format!("{what} in {}{stopped}", duration(elapsed))
+}
+
+/// Columns under their headers, two spaces apart, without borders. Ends without a line break.
+pub fn table(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headers.iter().copied()).add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::engine::{Failure, Id};
+
+    fn summary(outcomes: &[(usize, Outcome)]) -> Summary {
+        let each = |(count, outcome): &(usize, Outcome)| vec![(Id::new("a", "b"), outcome.clone()); *count];
+        Summary { done: outcomes.iter().flat_map(each).collect(), ..Summary::default() }
+    }
+
+    #[test]
+    fn counts_leave_out_what_there_was_none_of() {
+        let drift = Vec::new();
+        let all_well = summary(&[(12, Outcome::Created), (1, Outcome::Updated { drift }), (23, Outcome::Unchanged)]);
+        assert_eq!(counts(&all_well, Duration::from_millis(14_200)), "12 created, 1 updated, 23 unchanged in 14.2s");
+        assert_eq!(counts(&Summary::default(), Duration::ZERO), "nothing done in 0.0s");
+    }
+
+    #[test]
+    fn counts_of_a_run_that_went_badly() {
+        let mut summary = summary(&[(3, Outcome::Deleted), (2, Outcome::WentWithParent), (1, Outcome::Gone)]);
+        summary.failed.push((Id::new("role", "X"), Failure::refused("no")));
+        summary.skipped.push((Id::new("function", "X"), Id::new("role", "X")));
+        summary.stopped = true;
+        assert_snapshot!(counts(&summary, Duration::from_secs(65)), @"5 deleted, 1 already gone, 1 failed, 1 skipped in 1m 05s, stopped before the end");
+    }
+
+    #[test]
+    fn a_table_has_clean_columns() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = [row(["POST", "/lambda1", "MyUserPool1"]), row(["GET", "/long/path", ""])];
+        assert_snapshot!(table(&["method", "path", "pool"], rows), @"
+        method  path        pool
+        POST    /lambda1    MyUserPool1
+        GET     /long/path
+        ");
+    }
+}

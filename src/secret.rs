@@ -1,0 +1,55 @@
+//! Values that must never be printed, logged or saved. Not serialisable, so that no state file and no report can hold
+//! one by accident; what does unwrap one says `reveal`, and can be found by that word.
+
+use std::fmt;
+
+use rand::RngExt;
+use secrecy::{ExposeSecret, SecretString};
+
+/// A value that is wiped from memory when dropped and that no formatting shows.
+#[derive(Clone)]
+pub struct Hidden(SecretString);
+
+impl Hidden {
+    /// Hides `text`.
+    pub fn new(text: String) -> Self {
+        Self(text.into())
+    }
+
+    /// The value itself, for the one call that must carry it.
+    pub fn reveal(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl From<&str> for Hidden {
+    fn from(value: &str) -> Self {
+        Self(value.into())
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+/// A value made up from the operating system's randomness: so many letters and digits, near six bits each.
+pub fn generate(length: usize) -> Hidden {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut random = rand::rng();
+    let value: String = (0..length).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();
+    Hidden::new(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formatting_shows_nothing_and_reveal_shows_all() {
+        let hidden = Hidden::from("hunter2");
+        assert_eq!(format!("{:?} {:#?}", hidden, Some(&hidden)), "[hidden] Some(\n    [hidden],\n)");
+        assert_eq!(hidden.clone().reveal(), "hunter2");
+    }
+}

@@ -1,0 +1,45 @@
+//! The documented cleanup order, as data. `down` follows it group by group; the README shows it, and a test compares.
+
+/// One group: removed side by side, except where one of them needs another.
+#[derive(Debug)]
+pub struct Group {
+    /// As the README calls it.
+    pub title: &'static str,
+    /// The kinds in it.
+    pub kinds: &'static [&'static str],
+}
+
+/// First to last.
+pub const GROUPS: [Group; 8] = [
+    Group { title: "Secrets Manager: the secrets", kinds: &["secretsmanager.secret"] },
+    Group {
+        title: "Cognito: users and app clients, then user pools",
+        kinds: &["cognito.app_client", "cognito.user_pool"],
+    },
+    Group {
+        title: "API Gateway: methods and resources, the stage, the API",
+        kinds: &[
+            "apigateway.routes",
+            "apigateway.paths",
+            "apigateway.deployment",
+            "apigateway.model",
+            "apigateway.request_validator",
+            "apigateway.authorizer",
+            "apigateway.stage",
+            "apigateway.rest_api",
+        ],
+    },
+    Group {
+        title: "WAF: the association, the web ACL, the IP sets",
+        kinds: &["wafv2.association", "wafv2.web_acl", "wafv2.ip_set"],
+    },
+    Group { title: "Lambda: invoke permissions and functions", kinds: &["lambda.permission", "lambda.function"] },
+    Group { title: "IAM: role policies, then roles", kinds: &["iam.role_policy", "iam.role"] },
+    Group { title: "CloudWatch Logs: the log groups", kinds: &["logs.group"] },
+    Group { title: "SNS: subscriptions and topics", kinds: &["sns.subscription", "sns.topic"] },
+];
+
+/// A kind's place in the order. A kind that no group names goes last.
+pub fn group(kind: &str) -> usize {
+    GROUPS.iter().position(|group| group.kinds.contains(&kind)).unwrap_or(GROUPS.len())
+}

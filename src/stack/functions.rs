@@ -1,0 +1,165 @@
+//! For every function: its log group, its role and policy, itself; and for those with a trigger, the permission and the
+//! subscription.
+
+use std::collections::BTreeMap;
+
+use super::messaging::{Secrets, Topics};
+use super::model::{Function as Wanted, Stack};
+use super::policies;
+use crate::aws::iam::{Role, RolePolicy};
+use crate::aws::lambda::{Code, Function, Permission};
+use crate::aws::logs::LogGroup;
+use crate::aws::sns::Subscription;
+use crate::bundle::Bundles;
+use crate::engine::{Graph, Handle, Id};
+use crate::scope::Scope;
+
+/// The name of a role's one inline policy.
+const POLICY_NAME: &str = "securelambda";
+
+/// What the API needs of a function.
+#[derive(Clone, Copy)]
+pub(super) struct Ready {
+    pub function: Handle<Function>,
+    pub policy: Handle<RolePolicy>,
+}
+
+pub(super) fn functions(
+    graph: &mut Graph,
+    stack: &Stack,
+    scope: &Scope,
+    bundles: &Bundles,
+    topics: &Topics,
+    secrets: &Secrets,
+) -> BTreeMap<String, Ready> {
+    let mut ready = BTreeMap::new();
+    for (name, wanted) in &stack.functions {
+        let physical = scope.physical(name);
+        let logs = log_group(graph, name, &physical, wanted);
+        let role = role(graph, name, &physical, scope);
+        let policy = policy(graph, name, role, logs, wanted, topics, secrets);
+        let function = function(graph, name, &physical, wanted, bundles, (role, logs), secrets);
+        if let Some(topic) = wanted.trigger.as_ref().and_then(|topic| topics.get(topic)) {
+            trigger(graph, name, function, policy, *topic);
+        }
+        ready.insert(name.clone(), Ready { function, policy });
+    }
+    ready
+}
+
+fn log_group(graph: &mut Graph, name: &str, physical: &str, wanted: &Wanted) -> Handle<LogGroup> {
+    let id = Id::new("logs", name);
+    let group = LogGroup {
+        id: id.to_string(),
+        name: format!("/aws/lambda/{physical}"),
+        retention_days: i32::try_from(wanted.log_retention_days).unwrap_or(14),
+    };
+    graph.add(id, (), move |()| group.clone())
+}
+
+fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope) -> Handle<Role> {
+    let id = Id::new("role", name);
+    let role = Role {
+        id: id.to_string(),
+        name: physical.to_owned(),
+        trust: policies::trust(),
+        description: format!("What the function {physical} of the stack {} may do", scope.stack),
+        boundary: None,
+        inline_policies: vec![POLICY_NAME.to_owned()],
+    };
+    graph.add(id, (), move |()| role.clone())
+}
+
+fn policy(
+    graph: &mut Graph,
+    name: &str,
+    role: Handle<Role>,
+    logs: Handle<LogGroup>,
+    wanted: &Wanted,
+    topics: &Topics,
+    secrets: &Secrets,
+) -> Handle<RolePolicy> {
+    let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
+    let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
+    let needs = (role, logs, secrets, topics);
+    graph.add_under(role, Id::new("policy", name), needs, |(role, logs, secrets, topics)| {
+        let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
+        let topics: Vec<String> = topics.into_iter().map(|topic| topic.arn).collect();
+        RolePolicy {
+            role: role.name,
+            name: POLICY_NAME.to_owned(),
+            document: policies::function(&logs.arn, &secrets, &topics),
+        }
+    })
+}
+
+fn function(
+    graph: &mut Graph,
+    name: &str,
+    physical: &str,
+    wanted: &Wanted,
+    bundles: &Bundles,
+    (role, logs): (Handle<Role>, Handle<LogGroup>),
+    secrets: &Secrets,
+) -> Handle<Function> {
+    let id = Id::new("function", name);
+    let mut environment = wanted.environment.clone();
+    environment.insert("SECURELAMBDA_FUNCTION".into(), name.to_owned());
+    let zip = bundles.functions.get(&wanted.source);
+    let function = Function {
+        id: id.to_string(),
+        name: physical.to_owned(),
+        description: format!("{name} of the stack's API"),
+        runtime: wanted.runtime.clone(),
+        handler: wanted.handler.clone(),
+        architecture: wanted.architecture.clone(),
+        memory_mb: i32::try_from(wanted.memory_mb).unwrap_or(128),
+        timeout_s: i32::try_from(wanted.timeout_s).unwrap_or(10),
+        role_arn: String::new(),
+        log_group: String::new(),
+        environment,
+        code: Code {
+            zip: zip.map(|zip| zip.bytes.clone()).unwrap_or_default(),
+            sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),
+        },
+    };
+    // A function is told where its secrets are, never what is in them: SECRET_ID for the only one, and
+    // SECRET_ID_<NAME> for each.
+    let told: Vec<_> = wanted.secrets.iter().filter_map(|name| Some((name.clone(), *secrets.get(name)?))).collect();
+    let names: Vec<String> = told.iter().map(|(name, _)| name.clone()).collect();
+    let handles: Vec<_> = told.into_iter().map(|(_, handle)| handle).collect();
+    graph.add(id, (role, logs, handles), move |(role, logs, secrets)| {
+        let mut function = Function { role_arn: role.arn, log_group: logs.name, ..function.clone() };
+        if let [secret] = secrets.as_slice() {
+            function.environment.insert("SECRET_ID".into(), secret.arn.clone());
+        } else {
+            for (name, secret) in names.iter().zip(secrets) {
+                let variable = format!("SECRET_ID_{}", name.to_uppercase().replace('-', "_"));
+                function.environment.insert(variable, secret.arn);
+            }
+        }
+        function
+    })
+}
+
+/// First the permission, then the subscription: the other way round looks healthy and drops messages (reference, 5.3).
+fn trigger(
+    graph: &mut Graph,
+    name: &str,
+    function: Handle<Function>,
+    policy: Handle<RolePolicy>,
+    topic: Handle<crate::aws::sns::Topic>,
+) {
+    let permission =
+        graph.add_under(function, Id::new("permission", name), (function, topic), |(function, topic)| Permission {
+            function: function.name,
+            sid: "securelambda-topic".into(),
+            principal: "sns.amazonaws.com".into(),
+            source_arn: topic.arn,
+        });
+    let needs = (function, topic, permission, policy);
+    graph.add_under(topic, Id::new("subscription", name), needs, |(function, topic, _, _)| Subscription {
+        topic: topic.arn,
+        function: function.arn,
+    });
+}

@@ -1,0 +1,49 @@
+//! User pools and their app clients.
+
+use std::collections::BTreeMap;
+
+use super::model::{self, Stack};
+use crate::aws::cognito::{AppClient, Mfa, PasswordPolicy, UserPool};
+use crate::engine::{Graph, Handle, Id};
+use crate::scope::Scope;
+
+/// How long an invited user's temporary password works.
+const TEMPORARY_DAYS: u16 = 3;
+
+pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap<String, Handle<UserPool>> {
+    let mut pools = BTreeMap::new();
+    for (name, wanted) in &stack.pools {
+        let id = Id::new("pool", name);
+        let pool = UserPool {
+            id: id.to_string(),
+            name: scope.physical(name),
+            password: password(&wanted.password),
+            self_sign_up: wanted.self_sign_up,
+            mfa: match wanted.mfa {
+                model::Mfa::Off => Mfa::Off,
+                model::Mfa::Optional => Mfa::Optional,
+                model::Mfa::On => Mfa::On,
+            },
+            deletion_protection: wanted.deletion_protection,
+        };
+        let handle = graph.add(id, (), move |()| pool.clone());
+        let client = format!("{}-client", scope.physical(name));
+        graph.add_under(handle, Id::new("client", name), handle, move |pool| AppClient {
+            pool_id: pool.id,
+            name: client.clone(),
+        });
+        pools.insert(name.clone(), handle);
+    }
+    pools
+}
+
+fn password(wanted: &model::Password) -> PasswordPolicy {
+    PasswordPolicy {
+        minimum_length: wanted.minimum_length,
+        lowercase: wanted.lowercase,
+        uppercase: wanted.uppercase,
+        numbers: wanted.numbers,
+        symbols: wanted.symbols,
+        temporary_validity_days: TEMPORARY_DAYS,
+    }
+}

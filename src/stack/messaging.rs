@@ -1,0 +1,60 @@
+//! Topics, and the secrets that lead functions to them.
+
+use std::collections::BTreeMap;
+
+use super::HiddenValues;
+use super::model::{Stack, Value};
+use crate::aws::secretsmanager::Secret;
+use crate::aws::sns::Topic;
+use crate::engine::{Graph, Handle, Id};
+use crate::scope::Scope;
+
+pub(super) type Topics = BTreeMap<String, Handle<Topic>>;
+pub(super) type Secrets = BTreeMap<String, Handle<Secret>>;
+
+pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics {
+    let add = |name: &String| {
+        let id = Id::new("topic", name);
+        let topic = Topic { id: id.to_string(), name: scope.physical(name) };
+        (name.clone(), graph.add(id, (), move |()| topic.clone()))
+    };
+    stack.topics.iter().map(add).collect()
+}
+
+pub(super) fn secrets(
+    graph: &mut Graph,
+    stack: &Stack,
+    scope: &Scope,
+    topics: &Topics,
+    hidden: &HiddenValues,
+) -> Secrets {
+    let mut handles = Secrets::new();
+    for (name, values) in &stack.secrets {
+        // The keys filled from topics need those topics; the rest is known now.
+        let from_topics: BTreeMap<String, Handle<Topic>> = values
+            .iter()
+            .filter_map(|(key, value)| match value {
+                Value::Topic(topic) => Some((key.clone(), *topics.get(topic)?)),
+                _ => None,
+            })
+            .collect();
+        let id = Id::new("secret", name);
+        let secret = Secret {
+            id: id.to_string(),
+            name: scope.physical(name),
+            description: format!("Settings of the functions of the stack {}", scope.stack),
+            plain: BTreeMap::new(),
+            hidden: hidden
+                .iter()
+                .filter(|((of, _), _)| of == name)
+                .map(|((_, key), value)| (key.clone(), value.clone()))
+                .collect(),
+        };
+        let handle = graph.add(id, from_topics, move |topics| Secret {
+            plain: topics.into_iter().map(|(key, topic)| (key, topic.arn)).collect(),
+            ..secret.clone()
+        });
+        handles.insert(name.clone(), handle);
+    }
+    handles
+}

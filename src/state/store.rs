@@ -1,0 +1,294 @@
+//! The state file: found, locked, read and replaced.
+//!
+//! The lock is a file beside the state, never the state itself, so that the state can be replaced by a rename while it
+//! is held. Replacing is: write a temporary file in the same folder, fsync it, rename it over, fsync the folder. Killed
+//! at any instant, what is there parses.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Journal, State, VERSION};
+
+/// What can be wrong with a state file or its folder.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The folder or file cannot be used.
+    #[error("the state {what} {} cannot be {verb}: {error}", path.display())]
+    Io {
+        /// `folder` or `file`.
+        what: &'static str,
+        /// `read`, `written` or `locked`.
+        verb: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It is not a state file, or not a whole one.
+    #[error("the state file {} is damaged: {why}", path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A newer program wrote it.
+    #[error("the state file {} has version {version}, this program knows up to {VERSION}", path.display())]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+    },
+    /// It is another stack's, account's or region's.
+    #[error("the state file {} is of {is}, not of {wanted}", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+        /// What it says it is of.
+        is: String,
+        /// What we expected.
+        wanted: String,
+    },
+    /// Another run is at it.
+    #[error("another run holds the lock {}: {holder}", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Whose.
+        holder: Holder,
+    },
+}
+
+impl StateError {
+    /// What to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Io { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
+                "make room on the disk and run the same command again".into()
+            }
+            Self::Io { .. } => "check the folder's owner and permissions, or choose another with --state-dir".into(),
+            Self::Damaged { path, .. } => format!(
+                "restore it from a backup, or move {} away and run `up`: it finds what is ours by name and tag",
+                path.display()
+            ),
+            Self::Newer { .. } => "use the newer securelambda that wrote it".into(),
+            Self::Foreign { .. } => "choose another --state-dir, --stack or --region, or the other account".into(),
+            Self::Locked { .. } => "wait until it ends, or stop it; a lock whose process is gone is taken over".into(),
+        }
+    }
+}
+
+/// Who holds a lock. Only told to people: what counts is the operating system's own lock on the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The user's name.
+    pub owner: String,
+    /// The process.
+    pub pid: u32,
+    /// The machine.
+    pub host: String,
+    /// Seconds since 1970.
+    pub since: u64,
+    /// What it is doing.
+    pub command: String,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ago = now().saturating_sub(self.since);
+        write!(f, "`{}`, process {} of {} on {}, since {ago} s", self.command, self.pid, self.owner, self.host)
+    }
+}
+
+/// The state file of one stack in one account and region.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+    stem: String,
+    blank: State,
+}
+
+impl Store {
+    /// `state/<stack>.<account>.<region>.json` in `folder`. Nothing is read or made yet.
+    pub fn new(folder: &Path, stack: &str, account: &str, region: &str, endpoint: Option<&str>) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            stem: format!("{stack}.{account}.{region}"),
+            blank: State::new(stack, account, region, endpoint),
+        }
+    }
+
+    /// Where the state is.
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(format!("{}.json", self.stem))
+    }
+
+    /// Every state of a stack of this name in `folder`, whatever its account and region. Damaged ones are errors.
+    pub fn of_stack(folder: &Path, stack: &str) -> Result<Vec<State>, StateError> {
+        let unreadable = |error| StateError::Io { what: "folder", verb: "read", path: folder.to_owned(), error };
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut states = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+            let parts: Vec<&str> = name.split('.').collect();
+            if let [of, account, region, "json"] = parts.as_slice()
+                && *of == stack
+                && let Some(state) = Self::new(folder, stack, account, region, None).read()?
+            {
+                states.push(state);
+            }
+        }
+        states.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
+        Ok(states)
+    }
+
+    /// The other states of a stack of this name: in other accounts or regions.
+    pub fn others(&self) -> Result<Vec<State>, StateError> {
+        let mut states = Self::of_stack(&self.folder, &self.blank.stack)?;
+        states.retain(|state| (&state.account, &state.region) != (&self.blank.account, &self.blank.region));
+        Ok(states)
+    }
+
+    /// Reads without locking, for commands that change nothing. `None`: there is no such stack on record.
+    pub fn read(&self) -> Result<Option<State>, StateError> {
+        let path = self.path();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(StateError::Damaged { path, why: "it is not text".into() });
+            }
+            Err(error) => return Err(StateError::Io { what: "file", verb: "read", path, error }),
+        };
+        let state = parse(&path, &text)?;
+        let of = |state: &State| format!("stack {} in {} {}", state.stack, state.account, state.region);
+        if of(&state) != of(&self.blank) {
+            return Err(StateError::Foreign { path, is: of(&state), wanted: of(&self.blank) });
+        }
+        Ok(Some(state))
+    }
+
+    /// Locks the stack for this process and reads its state; a blank one if there is none.
+    ///
+    /// The folder is proved writable here, before anything is made.
+    pub fn lock(&self, command: &str) -> Result<(State, Locked), StateError> {
+        let folder = |verb, error| StateError::Io { what: "folder", verb, path: self.folder.clone(), error };
+        fs::create_dir_all(&self.folder).map_err(|error| folder("written", error))?;
+        let path = self.folder.join(format!("{}.lock", self.stem));
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(|error| folder("written", error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StateError::Locked { holder: holder(&mut file), path }),
+            Err(TryLockError::Error(error)) => {
+                return Err(StateError::Io { what: "folder", verb: "locked", path: self.folder.clone(), error });
+            }
+        }
+        sign(&mut file, command).map_err(|error| folder("written", error))?;
+        // A temporary file proves that a save can succeed, while there is nothing yet to lose.
+        tempfile::NamedTempFile::new_in(&self.folder).map_err(|error| folder("written", error))?;
+        let state = self.read()?.unwrap_or_else(|| self.blank.clone());
+        Ok((state, Locked { store: self.clone(), _lock: file }))
+    }
+}
+
+/// A stack locked for this process. Letting go of it, dying included, unlocks.
+#[derive(Debug)]
+pub struct Locked {
+    store: Store,
+    _lock: File,
+}
+
+impl Locked {
+    /// Takes the state file away: the stack is no more.
+    pub fn forget(&mut self) -> Result<(), StateError> {
+        let path = self.store.path();
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StateError::Io { what: "file", verb: "written", path, error })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Journal for Locked {
+    fn save(&mut self, state: &State) -> Result<(), StateError> {
+        let path = self.store.path();
+        replace(&self.store.folder, &path, state).map_err(|error| StateError::Io {
+            what: "file",
+            verb: "written",
+            path,
+            error,
+        })
+    }
+}
+
+fn replace(folder: &Path, path: &Path, state: &State) -> io::Result<()> {
+    // Made 0600 by tempfile.
+    let mut file = tempfile::Builder::new().prefix(".state-").suffix(".tmp").tempfile_in(folder)?;
+    let mut text = serde_json::to_vec_pretty(state)?;
+    text.push(b'\n');
+    file.write_all(&text)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}
+
+fn parse(path: &Path, text: &str) -> Result<State, StateError> {
+    let damaged = |why: String| StateError::Damaged { path: path.to_owned(), why };
+    let document: serde_json::Value = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+    let version = document["version"].as_u64().ok_or_else(|| damaged("it has no version".into()))?;
+    if version > u64::from(VERSION) {
+        return Err(StateError::Newer { path: path.to_owned(), version });
+    }
+    // Version 1 is the first; migrations of older shapes go here.
+    let state: State = serde_json::from_value(document).map_err(|error| damaged(error.to_string()))?;
+    state.check().map_err(damaged)?;
+    Ok(state)
+}
+
+fn sign(file: &mut File, command: &str) -> io::Result<()> {
+    let holder = Holder {
+        owner: whoami(),
+        pid: std::process::id(),
+        host: hostname(),
+        since: now(),
+        command: command.to_owned(),
+    };
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    serde_json::to_writer(&mut *file, &holder)?;
+    file.flush()
+}
+
+fn holder(file: &mut File) -> Holder {
+    let mut text = String::new();
+    let unknown = Holder { owner: "?".into(), pid: 0, host: "?".into(), since: now(), command: "?".into() };
+    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text));
+    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or(unknown)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+fn whoami() -> String {
+    rustix::process::getuid().as_raw().to_string()
+}
+
+fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,107 @@
+//! The command line: help, usage errors, exit codes, streams. No AWS and no emulator.
+
+use crate::support::program::User;
+
+#[test]
+fn the_version_and_the_help_are_answers() {
+    let user = User::bare();
+    let version = user.run(&["--version"]).ends(0);
+    assert_eq!(version.stdout, format!("securelambda {}\n", env!("CARGO_PKG_VERSION")));
+    let help = user.run(&["--help"]).ends(0);
+    assert!(help.stdout.contains("securelambda up --local") && help.stderr.is_empty());
+}
+
+#[test]
+fn usage_errors_end_with_2_and_name_the_nearest() {
+    let user = User::bare();
+    user.run(&["pu"]).ends(2);
+    user.run(&["stats"]).ends(2).says("status");
+    user.run(&["up", "--jobs", "0"]).ends(2).says("1..=64");
+    user.run(&["up", "--stack", "No"]).ends(2).says("1 to 24 of a-z");
+    user.run(&["up", "--endpoint-url", "localhost:4566"]).ends(2).says("http://");
+    user.run(&["add-user", "nobody", "--pool", "MyUserPool1"]).ends(2).says("no e-mail address");
+    user.run(&["up", "--file", "nowhere.toml"]).ends(2).says("nowhere.toml");
+    user.run(&["call", "POST /lambda1"]).ends(2).says("--as");
+}
+
+#[test]
+fn without_credentials_nothing_is_made_and_the_way_on_is_shown() {
+    let user = User::bare().with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    user.run(&["up", "--yes"]).ends(3).says("no usable AWS credentials").says("hint:");
+    assert!(!user.folder.path().join("state").exists());
+}
+
+#[test]
+fn a_missing_or_mistyped_region_is_an_account_error() {
+    let user = User::bare().with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    user.run(&["up", "--yes"]).ends(3).says("no AWS region is set").says("--region");
+    user.run(&["up", "--yes", "--region", "eu-cental-1"]).ends(3).says("did you mean eu-central-1?");
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_named() {
+    let user = User::of("111111111111", "http://127.0.0.1:9");
+    user.run(&["status"]).ends(1).says("no answer").says("hint:");
+}
+
+#[test]
+fn local_names_the_tool_it_lacks() {
+    let empty = tempfile::TempDir::new().unwrap();
+    let user = User::bare().with("PATH", &empty.path().display().to_string());
+    user.run(&["local", "start"]).ends(1).says("Node.js 20 or later; none was found").says("hint: install");
+    user.run(&["up", "--local"]).ends(1).says("Node.js 20 or later; none was found");
+}
+
+#[test]
+fn errors_are_json_where_answers_are() {
+    let user = User::bare();
+    let ran = user.run(&["outputs", "--json"]).ends(6);
+    let error: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+    assert_eq!((error["kind"].as_str(), error["exit_code"].as_u64()), (Some("no_stack"), Some(6)));
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn all_mistakes_of_a_stack_file_are_shown_at_their_places() {
+    let user = User::bare();
+    user.write(
+        "securelambda.toml",
+        "[stack]\nname = \"My Stack\"\n\n[functions.Hello]\nsorce = \"lambdas/hello\"\nmemory_mb = 64\n\n\
+         [pools.People]\n\n[api]\n[[api.routes]]\nroute = \"POST /a b\"\nfunction = \"Helo\"\n\n\
+         [firewall]\nmode = \"alow\"\naddresses = [\"1.2.3.4\", \"0.0.0.0/0\"]\n",
+    );
+    let ran = user.run(&["plan"]).ends(2);
+    insta::assert_snapshot!(ran.stderr);
+}
+
+#[test]
+fn references_that_lead_nowhere_are_shown_too() {
+    let user = User::bare();
+    user.write(
+        "securelambda.toml",
+        "[stack]\nname = \"mine\"\n[topics.greetings]\n[functions.Hello]\nsource = \"hello\"\npublishes = [\"greeting\"]\n\
+         [pools.People]\n[api]\n[[api.routes]]\nroute = \"GET /x\"\nfunction = \"Helo\"\npool = \"Peple\"\n",
+    );
+    let ran = user.run(&["plan"]).ends(2);
+    insta::assert_snapshot!(ran.stderr);
+}
+
+#[test]
+fn state_files_that_cannot_be_used_are_told_apart() {
+    let user = User::bare();
+    let file = "state/securelambda.123456789012.eu-central-1.json";
+    let good = r#"{"version":1,"tool":"t","stack":"securelambda","account":"123456789012","region":"eu-central-1","serial":1,"resources":{}}"#;
+    let cases = [
+        (good.replace("\"version\":1", "\"version\":99"), 1, "version 99"),
+        (good[..40].to_owned(), 1, "is damaged"),
+        (String::new(), 1, "is damaged"),
+        ("[]".to_owned(), 1, "has no version"),
+        (good.replace("123456789012", "999999999999"), 3, "not of stack securelambda in 123456789012"),
+    ];
+    for (text, code, words) in cases {
+        user.write(file, &text);
+        user.run(&["outputs"]).ends(code).says(words).says("hint:");
+    }
+    user.write(file, good);
+    user.run(&["outputs"]).ends(0);
+}

@@ -1,0 +1,174 @@
+//! The whole program against the emulator, with IAM enforced, the functions run for real.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::program::{Ran, User};
+use crate::support::proxy::Proxy;
+
+const PASSWORD: &str = "Correct-Horse-7-Battery\n";
+
+/// A user in an account of their own.
+fn someone() -> User {
+    User::of(&account(), &endpoint())
+}
+
+fn up(user: &User) -> Value {
+    let summary = user.run(&["up", "--yes", "--json"]).ends(0).summary();
+    assert_eq!(summary["type"], "summary");
+    summary
+}
+
+fn call(user: &User, input: &str, args: &[&str]) -> (Ran, u64) {
+    let mut words = vec!["call", "--json"];
+    words.extend(args);
+    let ran = user.run_with(input, &words);
+    let status = ran.json()["status"].as_u64().unwrap();
+    (ran, status)
+}
+
+#[test]
+fn the_tutorial_from_nothing_to_nothing() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    let outputs = up(&user)["outputs"].clone();
+    assert_eq!(outputs["api"]["routes"].as_array().unwrap().len(), 2);
+
+    // A user of each pool; twice is fine.
+    for pool in ["MyUserPool1", "MyUserPool2"] {
+        for _ in 0..2 {
+            user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", pool, "--password-stdin"]).ends(0);
+        }
+    }
+    let token = user
+        .run_with(PASSWORD, &["token", "ada@example.com", "--pool", "MyUserPool1", "--password-stdin"])
+        .ends(0)
+        .stdout;
+    assert_eq!(token.trim_end().split('.').count(), 3, "a token and nothing else: {token:?}");
+
+    // Its own pool's token passes, and the message goes all the way.
+    let body = r#"{"name":"Ada"}"#;
+    let as_ada = ["POST /lambda1", "--as", "ada@example.com", "--password-stdin", "--data", body];
+    let (ran, status) = call(&user, PASSWORD, &as_ada);
+    assert_eq!(status, 200);
+    assert_eq!(
+        ran.json()["body"]["message"],
+        "Hello Ada. Greetings from ExternalLambda1! Message forwarded to InternalLambda."
+    );
+    let (ran, status) = call(&user, &token, &["/lambda1", "--token-stdin", "--data", body]);
+    assert_eq!(status, 200, "{}", ran.stdout);
+    assert!(log_of_internal_lambda(&user).contains("Hello Ada. Greetings from InternalLambda!"));
+
+    // Everyone else is refused, and a body that breaks the model.
+    assert_eq!(call(&user, "", &["POST /lambda1", "--anonymous", "--data", body]).1, 401);
+    assert_eq!(call(&user, &token, &["POST /lambda2", "--token-stdin", "--data", body]).1, 401);
+    for bad in ["{}", "[]", "no json", r#"{"name":1}"#, r#"{"name":"Ada","more":1}"#, r#"{"name":" "}"#] {
+        assert_eq!(call(&user, &token, &["POST /lambda1", "--token-stdin", "--data", bad]).1, 400, "{bad}");
+    }
+
+    // Users are listed and removed, twice.
+    let users = user.run(&["users", "--json"]).ends(0).json();
+    assert_eq!(users["users"].as_array().unwrap().len(), 2);
+    for result in ["removed", "absent"] {
+        let ran = user.run(&["remove-user", "ada@example.com", "--pool", "MyUserPool2", "--json"]).ends(0);
+        assert_eq!(ran.json()["result"], result);
+    }
+
+    let summary = user.run(&["down", "--yes", "--json"]).ends(0).summary();
+    assert_eq!(summary["left"], serde_json::json!([]));
+    assert!(!user.state().exists());
+    assert_eq!(left_in(&user), Vec::<String>::new());
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+#[test]
+fn a_second_up_writes_nothing_and_status_is_sound() {
+    let account = account();
+    let proxy = Proxy::new(&endpoint(), Duration::ZERO);
+    let user = User::of(&account, &proxy.endpoint);
+    up(&user);
+    let before = std::fs::read(user.state()).unwrap();
+    proxy.take();
+
+    user.run(&["up"]).ends(0).says("Nothing to do");
+    let calls = proxy.take();
+    let writes: Vec<_> = calls.iter().filter(|call| call.writes).collect();
+    assert!(!calls.is_empty() && writes.is_empty(), "{writes:?}");
+    assert_eq!(std::fs::read(user.state()).unwrap(), before, "the state file is untouched");
+
+    let status = user.run(&["status", "--json", "--detailed-exitcode"]).ends(0).json();
+    assert_eq!(status["sound"], true, "{status:#}");
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+    assert!(proxy.take().iter().all(|call| !call.writes));
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn down_finds_everything_without_the_state_file() {
+    let user = someone();
+    up(&user);
+    std::fs::remove_file(user.state()).unwrap();
+    user.run(&["status"]).ends(6);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(left_in(&user), Vec::<String>::new());
+}
+
+#[test]
+fn up_adopts_everything_without_the_state_file() {
+    let user = someone();
+    let outputs = up(&user)["outputs"].clone();
+    std::fs::remove_file(user.state()).unwrap();
+    let again = up(&user);
+    assert_eq!(again["outputs"], outputs, "nothing was made twice");
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn a_secret_in_its_recovery_window_is_restored() {
+    let user = someone();
+    let first = up(&user)["outputs"]["secrets"].clone();
+    user.run(&["down", "--yes"]).ends(0).says("can be recovered until");
+    assert_eq!(up(&user)["outputs"]["secrets"], first);
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn a_strangers_resource_is_shown_and_left_alone() {
+    let user = someone();
+    // Another tool's topic of the very name.
+    aws(&user, "sns", "create_topic", &serde_json::json!({ "Name": "securelambda-greetings" }));
+    let ran = user.run(&["up", "--yes"]).ends(4);
+    let arn = ":securelambda-greetings";
+    let ran = ran.says(arn).says("does not belong to this stack").says("skipped");
+    assert!(ran.stderr.contains("role"), "what does not need it goes on:\n{}", ran.stderr);
+    user.run(&["down", "--yes"]).ends(0).says("left alone");
+    let topics = aws(&user, "sns", "list_topics", &serde_json::json!({}));
+    assert!(topics.to_string().contains(arn), "{topics}");
+}
+
+/// What InternalLambda has logged so far, once there is something.
+fn log_of_internal_lambda(user: &User) -> String {
+    for _ in 0..50 {
+        let group = "/aws/lambda/securelambda-InternalLambda";
+        let events = aws(user, "logs", "filter_log_events", &serde_json::json!({ "logGroupName": group }));
+        let text = events.to_string();
+        if text.contains("Greetings") {
+            return text;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    String::new()
+}
+
+/// One call with another tool: botocore, from the emulator's own environment.
+fn aws(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
+    crate::support::botocore::call(user, service, operation, arguments)
+}
+
+/// Everything of the kinds we make that is in the account.
+fn left_in(user: &User) -> Vec<String> {
+    crate::support::botocore::inventory(user)
+}

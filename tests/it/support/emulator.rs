@@ -1,0 +1,66 @@
+//! One emulator for all end-to-end tests of a process: installed once into the target folder, on a port of its own, and
+//! stopped when the process ends, however it does. Tests keep apart by account: twelve digits as access key are the root
+//! user of that account.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use securelambda::local::Local;
+
+struct Running {
+    endpoint: String,
+    /// Held for its standard input: when that closes, it stops the emulator.
+    _watchdog: Child,
+}
+
+static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
+static ACCOUNTS: AtomicU64 = AtomicU64::new(1);
+
+/// The emulator's URL. Starts it if this is the first who asks.
+pub fn endpoint() -> String {
+    let mut running = RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    running.get_or_insert_with(start).endpoint.clone()
+}
+
+/// An account that no other test uses.
+pub fn account() -> String {
+    format!("{:012}", 100_000_000_000 + ACCOUNTS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The account that requests without a signature go to: signing in, and calling routes. One test at a time has it, for
+/// as long as it holds what this returns.
+pub fn default_account() -> MutexGuard<'static, ()> {
+    static TAKEN: Mutex<()> = Mutex::new(());
+    TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The Python of the emulator's environment, which has botocore.
+pub fn python() -> PathBuf {
+    endpoint();
+    let versions = std::fs::read_dir(cache()).unwrap().flatten().map(|entry| entry.path());
+    versions.map(|path| path.join("venv/bin/python")).find(|python| python.exists()).unwrap()
+}
+
+/// Where the emulator of these tests lives: one folder a process, so that two test runs at once do not meet.
+fn cache() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("emulator")
+}
+
+fn start() -> Running {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let local = Local::new(cache());
+    let (emulator, _) = runtime.block_on(local.start(None, &|_| {})).unwrap();
+    runtime.block_on(local.reset()).unwrap();
+    // A shell that waits for the end of this process, even a violent one, and then stops the emulator.
+    let watchdog = Command::new("sh")
+        .args(["-c", "cat >/dev/null; exec \"$0\" --quiet local stop", env!("CARGO_BIN_EXE_securelambda")])
+        .env("SECURELAMBDA_CACHE_DIR", cache())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    Running { endpoint: emulator.endpoint, _watchdog: watchdog }
+}

@@ -1,0 +1,7 @@
+//! What the tests share.
+
+pub mod botocore;
+pub mod emulator;
+pub mod program;
+#[allow(dead_code, reason = "the benchmark uses the rest")]
+pub mod proxy;

@@ -1,0 +1,131 @@
+//! The program as its users run it: a process, a folder of its own, an empty home, nothing of the caller's environment.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A user's folder and environment.
+pub struct User {
+    /// Where they are, and where `state/` will be.
+    pub folder: TempDir,
+    env: Vec<(String, String)>,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl User {
+    /// Someone without credentials, region or anything else.
+    pub fn bare() -> Self {
+        let folder = TempDir::new().unwrap();
+        let home = folder.path().join("home");
+        std::fs::create_dir(&home).unwrap();
+        let env = [
+            ("PATH", std::env::var("PATH").unwrap()),
+            ("HOME", home.display().to_string()),
+            ("LANG", "C.UTF-8".to_owned()),
+            // No credentials from a machine's role: no call may leave this machine.
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ];
+        Self { folder, env: env.map(|(name, value)| (name.to_owned(), value)).to_vec() }
+    }
+
+    /// The root user of an account of the emulator's, through this endpoint.
+    pub fn of(account: &str, endpoint: &str) -> Self {
+        Self::bare()
+            .with("AWS_ENDPOINT_URL", endpoint)
+            .with("AWS_ACCESS_KEY_ID", account)
+            .with("AWS_SECRET_ACCESS_KEY", "test")
+            .with("AWS_REGION", "eu-central-1")
+    }
+
+    /// With one more variable.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The command, not yet run.
+    pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_securelambda"));
+        command.args(args).current_dir(&self.folder).env_clear().envs(self.env.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs it, without a terminal.
+    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
+        Ran::from(self.command(args).output().unwrap())
+    }
+
+    /// Runs it with something on standard input.
+    pub fn run_with<S: AsRef<OsStr>>(&self, input: &str, args: &[S]) -> Ran {
+        let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
+        // A program that ends without reading its input closes the pipe, which is not this test's matter.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        Ran::from(child.wait_with_output().unwrap())
+    }
+
+    /// Where its state file is or will be.
+    pub fn state(&self) -> std::path::PathBuf {
+        let state = self.folder.path().join("state");
+        let files = std::fs::read_dir(&state).into_iter().flatten().flatten().map(|entry| entry.path());
+        files.into_iter().find(|path| path.extension() == Some(OsStr::new("json"))).unwrap_or(state.join("none"))
+    }
+
+    /// Writes a file into the folder.
+    pub fn write(&self, path: impl AsRef<Path>, text: &str) {
+        let path = self.folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    /// It ended like this, or the test shows what it said.
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Standard error holds this.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(self.stderr.contains(words), "{words:?} is not in stderr:\n{}", self.stderr);
+        self
+    }
+
+    /// Standard output is one JSON document.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in stdout:\n{}", self.stdout))
+    }
+
+    /// Standard output is JSON Lines; the last one.
+    #[track_caller]
+    pub fn summary(&self) -> Value {
+        serde_json::from_str(self.stdout.lines().last().unwrap_or_default())
+            .unwrap_or_else(|error| panic!("{error} in stdout:\n{}", self.stdout))
+    }
+}

@@ -1,0 +1,183 @@
+//! A reverse proxy between the program and the emulator that sees every call: it can delay each, and remembers which
+//! was made when.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+/// One call that went through.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// `iam CreateRole`, `lambda POST /2015-03-31/functions`.
+    pub name: String,
+    /// It may have changed something.
+    pub writes: bool,
+    pub status: u16,
+    pub began: Instant,
+    pub ended: Instant,
+}
+
+/// What a call is answered with before it reaches the emulator, or after; by its number and name.
+pub type Weather = dyn Fn(usize, &str) -> Fate + Send + Sync;
+
+/// What becomes of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is passed on.
+    Passed,
+    /// It never arrives: the connection breaks before it.
+    Lost,
+    /// It is carried out, and the answer is lost.
+    Unanswered,
+    /// It never arrives and is never answered, as when the program is killed before it.
+    HungBefore,
+    /// It is carried out and never answered, as when the program is killed after it.
+    HungAfter,
+}
+
+/// The proxy.
+pub struct Proxy {
+    /// Where the program is sent.
+    pub endpoint: String,
+    calls: Arc<Mutex<Vec<Call>>>,
+    hung: Arc<Notify>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Proxy {
+    /// In front of `upstream`, each call delayed by `delay`.
+    pub fn new(upstream: &str, delay: Duration) -> Self {
+        Self::with_weather(upstream, delay, Arc::new(|_, _| Fate::Passed))
+    }
+
+    /// In front of `upstream`, with a fate for every call.
+    pub fn with_weather(upstream: &str, delay: Duration, weather: Arc<Weather>) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let numbered = Arc::new(Mutex::new(0));
+        let hung = Arc::new(Notify::new());
+        let hangs = Arc::clone(&hung);
+        let listener = runtime.block_on(TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+        let (upstream, log) = (upstream.to_owned(), Arc::clone(&calls));
+        runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (client, upstream, log) = (client.clone(), upstream.clone(), Arc::clone(&log));
+                let (weather, numbered, hangs) = (Arc::clone(&weather), Arc::clone(&numbered), Arc::clone(&hangs));
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (client, upstream, log) = (client.clone(), upstream.clone(), Arc::clone(&log));
+                    let (weather, numbered, hung) = (Arc::clone(&weather), Arc::clone(&numbered), Arc::clone(&hangs));
+                    async move {
+                        let began = Instant::now();
+                        let (parts, body) = request.into_parts();
+                        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+                        let (name, writes) = name(&parts, &body);
+                        let number = {
+                            let mut number = numbered.lock().unwrap();
+                            *number += 1;
+                            *number
+                        };
+                        let fate = weather(number, &name);
+                        if fate == Fate::Lost {
+                            return Err(Broken);
+                        }
+                        if fate == Fate::HungBefore {
+                            hung.notify_one();
+                            std::future::pending::<()>().await;
+                        }
+                        tokio::time::sleep(delay).await;
+                        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+                        let mut onward = Request::builder().method(parts.method).uri(format!("{upstream}{path}"));
+                        if let Some(headers) = onward.headers_mut() {
+                            // The Host header too: it is part of what was signed.
+                            *headers = parts.headers;
+                        }
+                        let onward = onward.body(Full::new(body)).map_err(|_| Broken)?;
+                        let answer = client.request(onward).await.map_err(|_| Broken)?;
+                        let (parts, body) = answer.into_parts();
+                        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+                        let status = parts.status.as_u16();
+                        log.lock().unwrap().push(Call { name, writes, status, began, ended: Instant::now() });
+                        if fate == Fate::Unanswered {
+                            return Err(Broken);
+                        }
+                        if fate == Fate::HungAfter {
+                            hung.notify_one();
+                            std::future::pending::<()>().await;
+                        }
+                        let mut answer = Response::from_parts(parts, Full::<Bytes>::new(body));
+                        answer.headers_mut().remove("transfer-encoding");
+                        Ok(answer)
+                    }
+                });
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                );
+            }
+            Ok::<(), Infallible>(())
+        });
+        Self { endpoint, calls, hung, runtime }
+    }
+
+    /// Waits until a call hangs; `false` if none does within this time.
+    pub fn hangs_within(&self, time: Duration) -> bool {
+        self.runtime.block_on(async { tokio::time::timeout(time, self.hung.notified()).await.is_ok() })
+    }
+
+    /// The calls since the last time they were taken, in the order they were answered.
+    pub fn take(&self) -> Vec<Call> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+}
+
+/// The connection breaks.
+#[derive(Debug)]
+struct Broken;
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the connection broke")
+    }
+}
+impl std::error::Error for Broken {}
+
+/// What a call is, and whether it may change something.
+fn name(parts: &hyper::http::request::Parts, body: &[u8]) -> (String, bool) {
+    let reads = |operation: &str| {
+        ["Get", "List", "Describe", "Check", "Filter", "Simulate", "InitiateAuth"]
+            .iter()
+            .any(|verb| operation.starts_with(verb))
+    };
+    if let Some(target) = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
+        let operation = target.rsplit('.').next().unwrap_or(target);
+        return (target.to_owned(), !reads(operation));
+    }
+    let form = String::from_utf8_lossy(body);
+    if let Some(operation) = form.split('&').find_map(|pair| pair.strip_prefix("Action=")) {
+        return (operation.to_owned(), !reads(operation));
+    }
+    (format!("{} {}", parts.method, parts.uri.path()), parts.method != "GET")
+}
+
+/// The longest row of calls each of which began after the one before had ended: its length is how many round trips deep
+/// the work was.
+pub fn longest_row(calls: &[Call]) -> Vec<&Call> {
+    let mut by_end: Vec<&Call> = calls.iter().collect();
+    by_end.sort_by_key(|call| call.ended);
+    let mut row: Vec<&Call> = Vec::new();
+    for call in by_end {
+        if row.last().is_none_or(|last| call.began >= last.ended) {
+            row.push(call);
+        }
+    }
+    row
+}
