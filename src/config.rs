@@ -32,6 +32,8 @@ pub struct Config {
     pub yes: bool,
     /// How to show things.
     pub output: Output,
+    /// How this program was called, for commands that are shown to be typed next.
+    pub program: String,
 }
 
 /// Whom to talk to.
@@ -139,6 +141,7 @@ impl Config {
             jobs: usize::from(shared.jobs),
             yes: shared.yes,
             output,
+            program: std::env::args().next().unwrap_or_else(|| "securelambda".to_owned()),
         })
     }
 }

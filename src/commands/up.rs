@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::engine::{self, Outcome, Plan, Stop, Summary};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
-use crate::report::{self, answer, counts, id_width, plan_text, say, summary_line, table};
+use crate::report::{self, answer, counts, id_width, plan_text, say, summary_line};
 use crate::stack::cleanup;
 use crate::state::{Locked, State};
 
@@ -105,31 +105,33 @@ fn nothing_done(plan: &Plan) -> Summary {
 /// The routes as the answer, and what to type next.
 fn show(session: &Session, state: &State) {
     let outputs = session.outputs(state);
+    let config = &session.config;
+    if !config.output.quiet {
+        say("");
+    }
     answer(&routes(&outputs));
-    if session.config.output.quiet {
+    let Some(route) = outputs.api.as_ref().and_then(|api| api.routes.first()).filter(|_| !config.output.quiet) else {
         return;
+    };
+    let (program, local) = (&config.program, if config.connection.local { " --local" } else { "" });
+    let mut next = String::from("\nNext:\n");
+    if let Some(pool) = &route.pool {
+        next += &format!("  {program} add-user you@example.com --pool {pool}{local}\n");
     }
-    if let Some(route) = outputs.api.as_ref().and_then(|api| api.routes.first()) {
-        let local = if session.config.connection.local { " --local" } else { "" };
-        let mut next = String::from("\nNext:\n");
-        if let Some(pool) = &route.pool {
-            next += &format!("  securelambda add-user you@example.com --pool {pool}{local}\n");
-        }
-        let user = if route.pool.is_some() { "--as you@example.com" } else { "--anonymous" };
-        let route = format!("{} {}", route.method, route.path);
-        next += &format!("  securelambda call '{route}' {user} --data '{{\"name\":\"Ada\"}}'{local}\n");
-        next += &format!("  securelambda down{local}");
-        say(&next);
-    }
+    let user = if route.pool.is_some() { "--as you@example.com" } else { "--anonymous" };
+    let name = format!("{} {}", route.method, route.path);
+    next += &format!("  {program} call '{name}' {user} --data '{{\"name\":\"Ada\"}}'{local}\n");
+    next += &format!("  {program} down{local}");
+    say(&next);
 }
 
-/// A line a route: method and URL, what answers, who may call.
+/// Two lines a route, since URLs are long: method and URL; what answers, and who may call.
 pub(super) fn routes(outputs: &Outputs) -> String {
-    let rows = outputs.api.iter().flat_map(|api| &api.routes).map(|route| {
-        let who = route.pool.as_deref().map_or("OPEN to anyone".to_owned(), |pool| format!("users of {pool}"));
-        vec![route.method.clone(), route.url.clone(), route.function.clone(), who]
+    let routes = outputs.api.iter().flat_map(|api| &api.routes).map(|route| {
+        let who = route.pool.as_deref().map_or("OPEN to anyone".to_owned(), |pool| format!("for users of {pool}"));
+        format!("{:<7} {}\n        {}, {who}", route.method, route.url, route.function)
     });
-    table(&["METHOD", "URL", "FUNCTION", "WHO MAY CALL"], rows)
+    routes.collect::<Vec<_>>().join("\n")
 }
 
 fn say_unless(quiet: bool, text: &str) {
