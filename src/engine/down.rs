@@ -11,9 +11,9 @@ use super::erased::Registry;
 use super::event::{Event, Outcome, Summary, Verb};
 use super::graph::Graph;
 use super::resource::{Cause, Failure};
-use super::survey::{Sight, Survey};
+use super::survey::{Sight, Survey, stopped};
 use super::task::{Halt, Stop};
-use super::up::{save, unwanted};
+use super::up::{look_often, save, unwanted};
 use super::workers::{News, Workers};
 use crate::state::{Journal, Record, State, Status};
 
@@ -71,10 +71,11 @@ pub async fn targets(
                 strangers.push((node.id.clone(), failure.clone()));
             }
             (Sight::Failed(failure), _) => return Err(failure.clone()),
-            (Sight::Absent, _) => {
+            (Sight::Absent, _) if !unanswered(state, &node.id) => {
                 state.resources.remove(node.id.as_str());
             }
-            // What it was made from is gone, so the graph cannot say where it is; the record can.
+            // What it was made from is gone, so the graph cannot say where it is; the record can. Or its create was
+            // cut off and one look is not enough.
             _ => {
                 unseen.insert(node.id.clone());
             }
@@ -112,8 +113,15 @@ async fn recorded_targets(
     let (mut targets, mut strangers) = (Vec::new(), Vec::new());
     let rows: Vec<(Id, Record)> =
         ids.into_iter().filter_map(|id| state.resources.get(id.as_str()).cloned().map(|row| (id, row))).collect();
-    let keys = rows.iter().map(|(id, row)| (id.clone(), row.kind.clone(), row.key.clone(), row.outputs.clone()));
-    for ((id, row), found) in rows.iter().zip(find_all(keys.collect(), registry, stop).await) {
+    let looks = rows.iter().map(|(id, row)| Look {
+        id: id.clone(),
+        kind: row.kind.clone(),
+        key: row.key.clone(),
+        known: row.outputs.clone(),
+        often: unanswered(state, id),
+    });
+    let looks = looks.collect();
+    for ((id, row), found) in rows.iter().zip(find_all(looks, registry, stop).await) {
         match found {
             Ok(Some(outputs)) => {
                 let parent = row.parent.as_deref().map(Id::from);
@@ -144,8 +152,14 @@ async fn recorded_targets(
 /// Looks for every target once more, all side by side; what is still there, or could not be looked for. By name, not by
 /// id: something of ours that has the name is left over, whatever its id.
 pub async fn look_again(targets: &[Target], registry: &Registry, stop: &Stop) -> Vec<(Id, Result<Value, Failure>)> {
-    let keys = targets.iter().map(|target| (target.id.clone(), target.kind.clone(), target.key.clone(), None));
-    let found = find_all(keys.collect(), registry, stop).await;
+    let looks = targets.iter().map(|target| Look {
+        id: target.id.clone(),
+        kind: target.kind.clone(),
+        key: target.key.clone(),
+        known: None,
+        often: false,
+    });
+    let found = find_all(looks.collect(), registry, stop).await;
     targets
         .iter()
         .zip(found)
@@ -159,24 +173,47 @@ pub async fn look_again(targets: &[Target], registry: &Registry, stop: &Stop) ->
         .collect()
 }
 
-type FindOne = (Id, String, Value, Option<Value>);
+/// Whether a run was about to make it and did not live to hear the answer.
+fn unanswered(state: &State, id: &Id) -> bool {
+    state.resources.get(id.as_str()).is_some_and(|row| row.status == Status::Creating)
+}
 
-async fn find_all(keys: Vec<FindOne>, registry: &Registry, stop: &Stop) -> Vec<Result<Option<Value>, Failure>> {
+/// One thing to be looked for.
+struct Look {
+    id: Id,
+    kind: String,
+    key: Value,
+    known: Option<Value>,
+    /// Lists may not show it yet.
+    often: bool,
+}
+
+async fn find_all(looks: Vec<Look>, registry: &Registry, stop: &Stop) -> Vec<Result<Option<Value>, Failure>> {
     let mut workers = Workers::new(stop.clone());
-    let mut found: Vec<Result<Option<Value>, Failure>> = vec![Ok(None); keys.len()];
-    for (index, (id, kind, key, known)) in keys.into_iter().enumerate() {
+    let mut found: Vec<Result<Option<Value>, Failure>> = vec![Err(stopped()); looks.len()];
+    for (index, Look { id, kind, key, known, often }) in looks.into_iter().enumerate() {
         let provider = registry.of(&kind);
         workers.spawn(index, &id, |task| async move {
-            let sighting = provider?.find(key, known, task).await?;
+            let provider = provider?;
+            let sighting = if often {
+                look_often(&*provider, &key, 1, &task).await?
+            } else {
+                provider.find(key, known, task).await?
+            };
             Ok(sighting.map(|sighting| sighting.outputs))
         });
     }
-    while let Some(news) = workers.next().await {
-        if let News::End(index, result) = news {
-            found[index] = result;
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.reached(Halt::Drain) => return found,
+            news = workers.next() => match news {
+                Some(News::End(index, result)) => found[index] = result,
+                Some(News::Note(..)) => {}
+                None => return found,
+            }
         }
     }
-    found
 }
 
 /// Where a target stands in this run.
@@ -207,9 +244,8 @@ pub async fn down(
     for target in targets {
         state.resources.insert(target.id.to_string(), target.record());
     }
-    if !targets.is_empty()
-        && let Err(error) = save(state, journal)
-    {
+    // Even if there is nothing to remove: looking for it may have taken rows off the record.
+    if let Err(error) = save(state, journal) {
         summary.save_error = Some(error);
         return summary;
     }
@@ -220,7 +256,7 @@ pub async fn down(
     let mut halted = false;
     let mut deadline: Option<tokio::time::Instant> = None;
     loop {
-        if !halted {
+        if !halted && stop.halt() == Halt::No {
             order.skip(targets, &mut phases, &mut summary, tell);
             while workers.in_flight() < jobs.max(1)
                 && let Some(index) = order.next(&phases)
@@ -238,8 +274,9 @@ pub async fn down(
                 None => std::future::pending().await,
             }
         };
+        // In the order that `up` says why.
         let first = tokio::select! {
-            news = workers.next() => news,
+            biased;
             () = stop.reached(Halt::Drain), if !halted || deadline.is_none() => {
                 halted = true;
                 summary.stopped = true;
@@ -249,6 +286,7 @@ pub async fn down(
                 }
                 continue;
             }
+            news = workers.next() => news,
             () = stop.reached(Halt::Now), if deadline.is_some() => break,
             () = expired => break,
         };
@@ -325,7 +363,8 @@ impl Target {
 /// When a target's turn comes.
 struct Order {
     groups: Vec<usize>,
-    /// For each, what was made from it and must go first.
+    /// For each that has a call of its own, what must go first: what was made from it, or from anything that goes with
+    /// it, or has something made from it going with it.
     dependents: Vec<Vec<usize>>,
     /// For each, the parent whose removal takes it along.
     carried: Vec<Option<usize>>,
@@ -334,15 +373,27 @@ struct Order {
 impl Order {
     fn new(targets: &[Target], group: &dyn Fn(&str) -> usize) -> Self {
         let place: HashMap<&Id, usize> = targets.iter().enumerate().map(|(index, t)| (&t.id, index)).collect();
-        let mut dependents = vec![Vec::new(); targets.len()];
+        let groups: Vec<usize> = targets.iter().map(|t| group(&t.kind)).collect();
+        let carried: Vec<Option<usize>> =
+            targets.iter().map(|t| t.goes_with.as_ref().and_then(|parent| place.get(parent).copied())).collect();
+        let root = |index| std::iter::successors(Some(index), |&child: &usize| carried[child]).last().unwrap_or(index);
+
+        let mut edges: Vec<Vec<(usize, bool)>> = vec![Vec::new(); targets.len()];
         for (index, target) in targets.iter().enumerate() {
-            for need in target.needs.iter().filter_map(|need| place.get(need)) {
-                dependents[*need].push(index);
+            for &need in target.needs.iter().filter_map(|need| place.get(need)) {
+                let (first, then) = (root(index), root(need));
+                if first != then && groups[first] <= groups[then] {
+                    edges[then].push((first, first == index && then == need));
+                }
             }
         }
-        let carried =
-            targets.iter().map(|t| t.goes_with.as_ref().and_then(|parent| place.get(parent).copied())).collect();
-        Self { groups: targets.iter().map(|t| group(&t.kind)).collect(), dependents, carried }
+        // Children can close a circle: an API's method names a function, whose permission names the API. Such edges
+        // give way; those without children between them never make one.
+        let dependents = (0..targets.len()).map(|index| {
+            let counts = |&&(first, direct): &&(usize, bool)| direct || !leads(&edges, first, index);
+            edges[index].iter().filter(counts).map(|&(first, _)| first).collect()
+        });
+        Self { dependents: dependents.collect(), groups, carried }
     }
 
     /// A waiting target all of whose forerunners are through.
@@ -352,15 +403,14 @@ impl Order {
         (0..phases.len()).find(|&index| {
             phases[index] == Phase::Waiting
                 && own_call(index)
-                && self.dependents[index]
-                    .iter()
-                    .all(|&d| !pending(d) || !own_call(d) || self.groups[d] > self.groups[index])
+                && !self.dependents[index].iter().any(|&dependent| pending(dependent))
                 && (0..phases.len())
                     .all(|other| !pending(other) || !own_call(other) || self.groups[other] >= self.groups[index])
         })
     }
 
-    /// Marks what cannot go because something made from it could not.
+    /// Marks what cannot go because something made from it could not, or what it goes with could not; naming what
+    /// failed.
     fn skip(
         &self,
         targets: &[Target],
@@ -369,16 +419,15 @@ impl Order {
         tell: &mut (dyn FnMut(Event) + Send),
     ) {
         loop {
-            let stuck = (0..phases.len()).find_map(|index| {
-                let kept = |&&dependent: &&usize| {
-                    phases[dependent] == Phase::Kept && self.groups[dependent] <= self.groups[index]
-                };
-                let culprit = self.dependents[index].iter().find(kept)?;
-                (phases[index] == Phase::Waiting).then_some((index, *culprit))
+            let stuck = (0..phases.len()).filter(|&index| phases[index] == Phase::Waiting).find_map(|index| {
+                let mut firsts = self.dependents[index].iter().chain(&self.carried[index]);
+                Some((index, *firsts.find(|&&first| phases[first] == Phase::Kept)?))
             });
-            let Some((index, culprit)) = stuck else { return };
+            let Some((index, first)) = stuck else { return };
             phases[index] = Phase::Kept;
-            let (id, because) = (targets[index].id.clone(), targets[culprit].id.clone());
+            let (id, first) = (targets[index].id.clone(), &targets[first].id);
+            let because =
+                summary.skipped.iter().find(|(id, _)| id == first).map_or(first, |(_, because)| because).clone();
             tell(Event::Skipped { id: id.clone(), because: because.clone() });
             summary.skipped.push((id, because));
         }
@@ -395,4 +444,18 @@ impl Order {
         }
         gone.split_off(1)
     }
+}
+
+/// Whether there is a way along the edges.
+fn leads(edges: &[Vec<(usize, bool)>], from: usize, to: usize) -> bool {
+    let (mut reached, mut next) = (vec![from], 0);
+    while let Some(&index) = reached.get(next) {
+        for &(further, _) in &edges[index] {
+            if !reached.contains(&further) {
+                reached.push(further);
+            }
+        }
+        next += 1;
+    }
+    reached.contains(&to)
 }

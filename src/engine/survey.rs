@@ -13,7 +13,7 @@ use super::Id;
 use super::erased::{Registry, Sighting, Wish};
 use super::graph::Graph;
 use super::resource::{Cause, Drift, Failure};
-use super::task::Stop;
+use super::task::{Halt, Stop};
 use super::workers::{News, Workers};
 use crate::state::State;
 
@@ -83,7 +83,8 @@ struct Look {
 /// Looks at everything in `graph`.
 ///
 /// # Errors
-/// A failure that dooms every look, such as expired credentials. A failure of one look is that resource's [`Sight`].
+/// A failure that dooms every look, such as expired credentials, or a request to stop. A failure of one look is that
+/// resource's [`Sight`].
 pub async fn survey(graph: &Graph, registry: &Registry, state: &State, stop: &Stop) -> Result<Survey, Failure> {
     let count = graph.nodes.len();
     let recorded: Vec<Option<&Value>> = graph.nodes.iter().map(|node| state.outputs(node.id.as_str())).collect();
@@ -113,11 +114,17 @@ pub async fn survey(graph: &Graph, registry: &Registry, state: &State, stop: &St
         {
             let node = &graph.nodes[index];
             let Some((_, wish)) = &looking[index] else { continue };
-            let (key, known) = (wish.key.clone(), recorded[index].cloned());
+            let (key, known) = (wish.key.clone(), state.known(node.id.as_str(), &wish.key).cloned());
             let provider = registry.of(node.kind)?;
             workers.spawn(index, &node.id, |task| async move { provider.find(key, known, task).await });
         }
-        match workers.next().await {
+        // Nothing is lost by leaving reads unanswered.
+        let news = tokio::select! {
+            biased;
+            () = stop.reached(Halt::Drain) => return Err(stopped()),
+            news = workers.next() => news,
+        };
+        match news {
             None => break,
             Some(News::Note(..)) => {}
             Some(News::End(index, result)) => {
@@ -185,6 +192,10 @@ fn next_step(
         }
         Some(_) => Step::Wait,
     }
+}
+
+pub(super) fn stopped() -> Failure {
+    Failure::new(Cause::Stopped, "stopped while looking")
 }
 
 fn is(seen: &[Option<Seen>], index: usize, sight: &Sight) -> bool {

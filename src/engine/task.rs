@@ -76,6 +76,11 @@ impl Task {
         let _ = self.notes.send((self.id.clone(), why.into()));
     }
 
+    /// Whether we were asked to stop, so that nothing more may be begun.
+    pub fn stopping(&self) -> bool {
+        self.stop.halt() >= Halt::Drain
+    }
+
     /// Sleeps, unless asked to stop: then `false`, at once.
     pub async fn pause(&self, time: Duration) -> bool {
         tokio::select! {

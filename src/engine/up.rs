@@ -62,17 +62,22 @@ pub enum Change {
 impl Plan {
     /// What would be done, from what was seen and what is on record.
     pub fn new(graph: &Graph, survey: &Survey, state: &State) -> Self {
-        let changes = survey.sights(graph).map(|(id, kind, sight)| {
-            let on_record = state.resources.get(id.as_str());
-            let change = match sight {
+        let changes = graph.nodes.iter().zip(&survey.seen).enumerate().map(|(index, (node, seen))| {
+            let on_record = state.resources.get(node.id.as_str());
+            let settled = |wish: &Wish, outputs: &Value| {
+                on_record == Some(&row(graph, index, wish, Status::Ready, Some(outputs.clone())))
+            };
+            let change = match &seen.sight {
                 Sight::Blocked if on_record.is_some_and(|record| record.outputs.is_some()) => Change::Depends,
                 Sight::Absent | Sight::Blocked => Change::Create,
                 Sight::Failed(failure) => Change::Refuse { failure: failure.clone() },
                 Sight::Live { drift, .. } if !drift.is_empty() => Change::Update { drift: drift.clone() },
-                Sight::Live { .. } if on_record.is_none() => Change::Adopt,
-                Sight::Live { .. } => Change::Keep,
+                Sight::Live { outputs, .. } if seen.wish.as_ref().is_some_and(|wish| settled(wish, outputs)) => {
+                    Change::Keep
+                }
+                Sight::Live { .. } => Change::Adopt,
             };
-            (id.clone(), kind, change)
+            (node.id.clone(), node.kind, change)
         });
         Self { changes: changes.collect(), removals: unwanted(graph, state) }
     }
@@ -109,6 +114,8 @@ enum Phase {
 enum Start {
     Look,
     Create,
+    /// It is there; mend it if need be.
+    Have(Sighting),
     Converge(Sighting, Vec<Drift>),
 }
 
@@ -129,7 +136,6 @@ pub async fn up(
     tell: &mut (dyn FnMut(Event) + Send),
 ) -> Summary {
     let mut phases: Vec<Phase> = graph.nodes.iter().map(|_| Phase::Waiting).collect();
-    let mut seen: Vec<Option<Seen>> = survey.seen.into_iter().map(Some).collect();
     let weights = graph.weights();
     let mut workers: Workers<Brought> = Workers::new(stop.clone());
     let mut summary = Summary::default();
@@ -139,9 +145,9 @@ pub async fn up(
 
     loop {
         // 1. Start what is ready, the longest chain of dependents first. All intents go to disk in one write.
-        let mut starting: Vec<(usize, Wish, Start)> = Vec::new();
+        let mut starting: Vec<(usize, Wish, Start, bool)> = Vec::new();
         let mut dirty = false;
-        while let Some(index) = pick(graph, &phases, &weights).filter(|_| !halted) {
+        while let Some(index) = pick(graph, &phases, &weights).filter(|_| !halted && stop.halt() == Halt::No) {
             let free = jobs.max(1).saturating_sub(workers.in_flight() + starting.len());
             let inputs = inputs(graph, index, &phases);
             let wish = make(graph, index, &inputs);
@@ -149,7 +155,7 @@ pub async fn up(
             let under_new = graph.nodes[index]
                 .parent
                 .is_some_and(|parent| matches!(phases[parent], Phase::Ready { new: true, .. }));
-            match begin(&wish, seen[index].take(), under_new) {
+            match begin(&wish, &survey.seen[index], under_new) {
                 Begin::Refused(failure) => {
                     phases[index] = Phase::Failed;
                     tell(Event::Failed { id: id.clone(), failure: failure.clone(), elapsed: Duration::ZERO });
@@ -163,15 +169,12 @@ pub async fn up(
                     tell(Event::Done { id: id.clone(), outcome: outcome.clone(), elapsed: Duration::ZERO });
                     summary.done.push((id.clone(), outcome));
                 }
-                Begin::Work(start, again) if free == 0 => {
-                    let _ = start;
-                    seen[index] = again;
-                    break;
-                }
-                Begin::Work(start, _) => {
+                Begin::Work(_) if free == 0 => break,
+                Begin::Work(start) => {
+                    let unanswered = state.resources.get(id.as_str()).is_some_and(|row| row.status == Status::Creating);
                     dirty |= intend(state, graph, index, &wish, &start);
                     phases[index] = Phase::Running { since: Instant::now() };
-                    starting.push((index, wish, start));
+                    starting.push((index, wish, start, unanswered));
                 }
             }
         }
@@ -183,14 +186,15 @@ pub async fn up(
                 phases[index] = Phase::Waiting;
             }
         }
-        for (index, wish, start) in starting {
+        for (index, wish, start, unanswered) in starting {
             let node = &graph.nodes[index];
             let verb = if matches!(start, Start::Converge(..)) { Verb::Converge } else { Verb::Create };
             tell(Event::Started { id: node.id.clone(), verb });
-            let known = state.outputs(node.id.as_str()).cloned();
+            let known = state.known(node.id.as_str(), &wish.key).cloned();
             match registry.of(node.kind) {
-                Ok(provider) => workers
-                    .spawn(index, &node.id, |task| async move { bring(&*provider, wish, known, start, &task).await }),
+                Ok(provider) => workers.spawn(index, &node.id, |task| async move {
+                    bring(&*provider, wish, known, start, unanswered, &task).await
+                }),
                 Err(failure) => workers.spawn(index, &node.id, |_| async move { Err(failure) }),
             }
         }
@@ -202,8 +206,10 @@ pub async fn up(
                 None => std::future::pending().await,
             }
         };
+        // In this order: a request to stop is heard before an answer lets more start, and an answer that is there is
+        // taken before we leave.
         let first = tokio::select! {
-            news = workers.next() => news,
+            biased;
             () = stop.reached(Halt::Drain), if !halted || deadline.is_none() => {
                 halted = true;
                 summary.stopped = true;
@@ -213,6 +219,7 @@ pub async fn up(
                 }
                 continue;
             }
+            news = workers.next() => news,
             () = stop.reached(Halt::Now), if deadline.is_some() => break,
             () = expired => break,
         };
@@ -277,71 +284,79 @@ pub async fn up(
     summary
 }
 
-#[expect(clippy::large_enum_variant, reason = "lives for one step of the loop")]
 enum Begin {
     Nothing(Value),
-    Work(Start, Option<Seen>),
+    Work(Start),
     Refused(Failure),
 }
 
 /// What to do first, given what the survey saw; if it looked with another key in mind, look again. What hangs under
 /// something new need not be looked for.
-fn begin(wish: &Wish, seen: Option<Seen>, under_new: bool) -> Begin {
-    let Some(seen) = seen else { return Begin::Work(Start::Look, None) };
+fn begin(wish: &Wish, seen: &Seen, under_new: bool) -> Begin {
     let same_key = seen.wish.as_ref().is_some_and(|then| then.key == wish.key);
-    let again = Some(seen.clone());
-    match (seen.sight, seen.sighting) {
-        (Sight::Failed(failure), _) if failure.cause == Cause::Foreign && same_key => Begin::Refused(failure),
+    match (&seen.sight, &seen.sighting) {
+        (Sight::Failed(failure), _) if failure.cause == Cause::Foreign && same_key => Begin::Refused(failure.clone()),
         (Sight::Live { outputs, .. }, Some(sighting)) if same_key => {
-            let drift = wish.drift(&sighting);
+            let drift = wish.drift(sighting);
             if drift.is_empty() {
-                Begin::Nothing(outputs)
+                Begin::Nothing(outputs.clone())
             } else {
-                Begin::Work(Start::Converge(sighting, drift), again)
+                Begin::Work(Start::Converge(sighting.clone(), drift))
             }
         }
         // Absent without a description in mind: its parent was not there, so neither was it.
-        (Sight::Absent, _) if same_key || seen.wish.is_none() => Begin::Work(Start::Create, again),
-        _ if under_new => Begin::Work(Start::Create, again),
-        _ => Begin::Work(Start::Look, again),
+        (Sight::Absent, _) if same_key || seen.wish.is_none() => Begin::Work(Start::Create),
+        _ if under_new => Begin::Work(Start::Create),
+        _ => Begin::Work(Start::Look),
     }
 }
 
-/// Makes or mends one resource, looking whenever it is not certain what is there.
-async fn bring(provider: &dyn AnyProvider, wish: Wish, known: Option<Value>, mut step: Start, task: &Task) -> Brought {
+/// Makes or mends one resource, looking whenever it is not certain what is there. `unanswered`: an earlier run was
+/// about to make it, and did not live to hear the answer.
+async fn bring(
+    provider: &dyn AnyProvider,
+    wish: Wish,
+    known: Option<Value>,
+    mut step: Start,
+    unanswered: bool,
+    task: &Task,
+) -> Brought {
     let mut created = 0;
+    if unanswered && !provider.name_is_unique() && matches!(step, Start::Look | Start::Create) {
+        task.note("looking whether an earlier run made it");
+        step = look_often(provider, &wish.key, 1, task).await?.map_or(Start::Create, Start::Have);
+    }
     loop {
         step = match step {
-            Start::Look => match provider.find(wish.key.clone(), known.clone(), task.clone()).await? {
-                None => Start::Create,
-                Some(sighting) => {
-                    let drift = wish.drift(&sighting);
-                    if drift.is_empty() {
-                        let outcome = if created > 0 { Outcome::Created } else { Outcome::Adopted };
-                        return Ok((sighting.outputs, outcome));
-                    }
-                    Start::Converge(sighting, drift)
-                }
-            },
+            Start::Look => {
+                let found = provider.find(wish.key.clone(), known.clone(), task.clone()).await?;
+                found.map_or(Start::Create, Start::Have)
+            }
+            Start::Create | Start::Converge(..) if task.stopping() => {
+                return Err(Failure::new(Cause::Stopped, "stopped before it was begun"));
+            }
             Start::Create => {
                 created += 1;
                 match provider.create(wish.clone(), task.clone()).await {
                     Ok(outputs) => return Ok((outputs, Outcome::Created)),
                     Err(failure) if matches!(failure.cause, Cause::Unknown | Cause::Exists) => {
-                        match look_for(provider, &wish, &failure, created, task).await? {
-                            Some(sighting) => {
-                                let drift = wish.drift(&sighting);
-                                if drift.is_empty() {
-                                    return Ok((sighting.outputs, Outcome::Created));
-                                }
-                                Start::Converge(sighting, drift)
-                            }
+                        task.note(format!("looking whether it was made after all: {}", failure.message));
+                        match look_often(provider, &wish.key, created, task).await? {
+                            Some(sighting) => Start::Have(sighting),
                             None if created < CREATES => Start::Create,
                             None => return Err(Failure { cause: Cause::Refused, ..failure }),
                         }
                     }
                     Err(failure) => return Err(failure),
                 }
+            }
+            Start::Have(sighting) => {
+                let drift = wish.drift(&sighting);
+                if drift.is_empty() {
+                    let outcome = if created > 0 { Outcome::Created } else { Outcome::Adopted };
+                    return Ok((sighting.outputs, outcome));
+                }
+                Start::Converge(sighting, drift)
             }
             Start::Converge(sighting, drift) => {
                 let outputs = provider.converge(wish, sighting, drift.clone(), task.clone()).await?;
@@ -353,21 +368,20 @@ async fn bring(provider: &dyn AnyProvider, wish: Wish, known: Option<Value>, mut
 }
 
 /// Looks for what an unanswered create may have made. Lists lag behind creates by some seconds, so where a second
-/// create would make a second thing we look several times before believing that there is nothing.
-async fn look_for(
+/// create would make a second thing we look several times before believing that there is nothing; longer each time
+/// that it was created.
+pub(super) async fn look_often(
     provider: &dyn AnyProvider,
-    wish: &Wish,
-    failure: &Failure,
+    key: &Value,
     created: u32,
     task: &Task,
 ) -> Result<Option<Sighting>, Failure> {
-    task.note(format!("looking whether it was made after all: {}", failure.message));
     let looks: &[u64] = if provider.name_is_unique() { &[250] } else { &[250, 1000, 3000] };
     for wait in looks {
         if !task.pause(Duration::from_millis(wait * u64::from(created))).await {
             return Err(Failure::new(Cause::Stopped, "stopped while looking for an unanswered create"));
         }
-        if let Some(sighting) = provider.find(wish.key.clone(), None, task.clone()).await? {
+        if let Some(sighting) = provider.find(key.clone(), None, task.clone()).await? {
             return Ok(Some(sighting));
         }
     }
@@ -428,7 +442,7 @@ fn intend(state: &mut State, graph: &Graph, index: usize, wish: &Wish, start: &S
     let id = graph.nodes[index].id.as_str();
     let (status, outputs) = match start {
         Start::Create => (Status::Creating, None),
-        Start::Converge(sighting, _) => (Status::Updating, Some(sighting.outputs.clone())),
+        Start::Have(sighting) | Start::Converge(sighting, _) => (Status::Updating, Some(sighting.outputs.clone())),
         Start::Look => match state.outputs(id) {
             Some(outputs) => (Status::Updating, Some(outputs.clone())),
             None => (Status::Creating, None),

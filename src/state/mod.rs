@@ -95,8 +95,12 @@ impl State {
         self.resources.get(id).and_then(|record| record.outputs.as_ref())
     }
 
-    /// What the shape alone does not say: parents and ready resources are whole. A file that breaks this was edited or
-    /// damaged.
+    /// The outputs of a resource that was looked for in the same place: under another parent, recorded ids mean nothing.
+    pub fn known(&self, id: &str, key: &Value) -> Option<&Value> {
+        self.resources.get(id).filter(|record| record.key == *key).and_then(|record| record.outputs.as_ref())
+    }
+
+    /// What the shape alone does not say: what is ready has outputs. A file that breaks this was edited or damaged.
     pub(crate) fn check(&self) -> Result<(), String> {
         for (id, record) in &self.resources {
             if record.outputs.is_none() && matches!(record.status, Status::Ready | Status::Updating) {

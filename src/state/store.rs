@@ -86,7 +86,7 @@ impl StateError {
 /// Who holds a lock. Only told to people: what counts is the operating system's own lock on the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The user's name.
+    /// The user's number.
     pub owner: String,
     /// The process.
     pub pid: u32,
@@ -101,7 +101,7 @@ pub struct Holder {
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ago = now().saturating_sub(self.since);
-        write!(f, "`{}`, process {} of {} on {}, since {ago} s", self.command, self.pid, self.owner, self.host)
+        write!(f, "`{}`, process {} of user {} on {}, for {ago} s", self.command, self.pid, self.owner, self.host)
     }
 }
 
@@ -198,9 +198,26 @@ impl Store {
         }
         sign(&mut file, command).map_err(|error| folder("written", error))?;
         // A temporary file proves that a save can succeed, while there is nothing yet to lose.
-        tempfile::NamedTempFile::new_in(&self.folder).map_err(|error| folder("written", error))?;
+        self.sweep();
+        temporary(&self.folder, &self.stem).map_err(|error| folder("written", error))?;
         let state = self.read()?.unwrap_or_else(|| self.blank.clone());
+        let state = State { tool: self.blank.tool.clone(), ..state };
         Ok((state, Locked { store: self.clone(), _lock: file }))
+    }
+}
+
+impl Store {
+    /// Takes away what killed writers of this stack left; called with the lock held, so that nobody is writing.
+    fn sweep(&self) {
+        let prefix = format!(".{}-", self.stem);
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(&prefix) && name.ends_with(".tmp") {
+                // Only litter: one that stays does no harm.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 }
 
@@ -227,7 +244,7 @@ impl Locked {
 impl Journal for Locked {
     fn save(&mut self, state: &State) -> Result<(), StateError> {
         let path = self.store.path();
-        replace(&self.store.folder, &path, state).map_err(|error| StateError::Io {
+        replace(&self.store.folder, &self.store.stem, &path, state).map_err(|error| StateError::Io {
             what: "file",
             verb: "written",
             path,
@@ -236,9 +253,9 @@ impl Journal for Locked {
     }
 }
 
-fn replace(folder: &Path, path: &Path, state: &State) -> io::Result<()> {
+fn replace(folder: &Path, stem: &str, path: &Path, state: &State) -> io::Result<()> {
     // Made 0600 by tempfile.
-    let mut file = tempfile::Builder::new().prefix(".state-").suffix(".tmp").tempfile_in(folder)?;
+    let mut file = temporary(folder, stem)?;
     let mut text = serde_json::to_vec_pretty(state)?;
     text.push(b'\n');
     file.write_all(&text)?;
@@ -247,10 +264,18 @@ fn replace(folder: &Path, path: &Path, state: &State) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// A new file beside the state, that goes away unless it is renamed.
+fn temporary(folder: &Path, stem: &str) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(&format!(".{stem}-")).suffix(".tmp").tempfile_in(folder)
+}
+
 fn parse(path: &Path, text: &str) -> Result<State, StateError> {
     let damaged = |why: String| StateError::Damaged { path: path.to_owned(), why };
     let document: serde_json::Value = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
     let version = document["version"].as_u64().ok_or_else(|| damaged("it has no version".into()))?;
+    if version == 0 {
+        return Err(damaged("there is no version 0".into()));
+    }
     if version > u64::from(VERSION) {
         return Err(StateError::Newer { path: path.to_owned(), version });
     }
@@ -262,7 +287,7 @@ fn parse(path: &Path, text: &str) -> Result<State, StateError> {
 
 fn sign(file: &mut File, command: &str) -> io::Result<()> {
     let holder = Holder {
-        owner: whoami(),
+        owner: rustix::process::getuid().as_raw().to_string(),
         pid: std::process::id(),
         host: hostname(),
         since: now(),
@@ -283,10 +308,6 @@ fn holder(file: &mut File) -> Holder {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
-
-fn whoami() -> String {
-    rustix::process::getuid().as_raw().to_string()
 }
 
 fn hostname() -> String {

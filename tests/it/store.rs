@@ -1,0 +1,313 @@
+//! The state file on a real disk: replaced whole, locked, owner-only, and never misread.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use securelambda::state::{Holder, Journal, Record, State, StateError, Status, Store};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const ACCOUNT: &str = "123456789012";
+
+fn store(folder: &Path) -> Store {
+    Store::new(folder, "toy", ACCOUNT, "eu-central-1", None)
+}
+
+/// A folder in which this is the state file.
+fn holding(text: impl AsRef<[u8]>) -> (TempDir, Store) {
+    let folder = TempDir::new().unwrap();
+    let store = store(folder.path());
+    fs::write(store.path(), text).unwrap();
+    (folder, store)
+}
+
+/// A state with this many rows, and as its serial says.
+fn state(rows: u64) -> State {
+    let mut state = State::new("toy", ACCOUNT, "eu-central-1", None);
+    state.serial = rows;
+    for row in 0..rows {
+        let record = Record {
+            kind: "role".into(),
+            status: Status::Ready,
+            key: json!({ "name": row }),
+            outputs: Some(json!({ "id": row })),
+            parent: None,
+            needs: vec!["role.first".into()],
+        };
+        state.resources.insert(format!("role.r{row}"), record);
+    }
+    state
+}
+
+/// The state file of `state(2)`, changed.
+fn edited(edit: impl FnOnce(&mut Value)) -> String {
+    let mut document = serde_json::to_value(state(2)).unwrap();
+    edit(&mut document);
+    document.to_string()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// What is said of a file with this in it: the error and its hint.
+#[track_caller]
+fn said_of(text: impl AsRef<[u8]>) -> (StateError, String) {
+    let (folder, store) = holding(text.as_ref());
+    let error = store.read().unwrap_err();
+    let of_lock = store.lock("up").unwrap_err();
+    assert_eq!(of_lock.to_string(), error.to_string(), "who locks hears the same");
+    assert_eq!(fs::read(store.path()).unwrap(), text.as_ref(), "it is left as it was");
+    assert!(error.to_string().contains(folder.path().to_str().unwrap()), "{error}");
+    let said = format!("{error}; {}", error.hint());
+    (error, said)
+}
+
+#[test]
+fn gives_back_what_was_saved() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder.path().join("made/on/demand"));
+    assert_eq!(store.read().unwrap(), None);
+    assert!(!folder.path().join("made").exists(), "reading makes nothing");
+    let (blank, mut locked) = store.lock("up").unwrap();
+    assert_eq!(blank, State::new("toy", ACCOUNT, "eu-central-1", None));
+    assert_eq!(store.read().unwrap(), None, "nor does locking");
+    locked.save(&state(3)).unwrap();
+    assert_eq!(store.read().unwrap(), Some(state(3)));
+    drop(locked);
+    assert_eq!(store.lock("up").unwrap().0, state(3));
+}
+
+#[test]
+fn says_which_program_wrote_it_last() {
+    let (_folder, store) = holding(edited(|it| it["tool"] = json!("securelambda 0.0.1")));
+    let (state, _locked) = store.lock("up").unwrap();
+    assert_eq!(state.tool, concat!("securelambda ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn is_forgotten_and_may_be_so_twice() {
+    let (_folder, store) = holding(edited(|_| {}));
+    let (_, mut locked) = store.lock("down").unwrap();
+    locked.forget().unwrap();
+    assert_eq!(store.read().unwrap(), None);
+    locked.forget().unwrap();
+}
+
+#[test]
+fn no_reader_ever_sees_half_a_file() {
+    let folder = TempDir::new().unwrap();
+    let store = store(folder.path());
+    let (_, mut locked) = store.lock("up").unwrap();
+    locked.save(&state(1)).unwrap();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut seen = 0;
+            while !over.load(Ordering::Relaxed) {
+                let state = store.read().expect("whole").expect("there");
+                assert_eq!(state.resources.len() as u64, state.serial, "old or new, never something between");
+                seen += 1;
+            }
+            seen
+        });
+        for save in 0..200 {
+            locked.save(&state(save * 37 % 100)).unwrap();
+        }
+        over.store(true, Ordering::Relaxed);
+        assert!(reader.join().unwrap() > 20, "it read while it was written");
+    });
+    assert_eq!(names(folder.path()), ["toy.123456789012.eu-central-1.json", "toy.123456789012.eu-central-1.lock"]);
+}
+
+#[test]
+fn is_its_owners_alone() {
+    let folder = TempDir::new().unwrap();
+    let store = store(folder.path());
+    let (_, mut locked) = store.lock("up").unwrap();
+    for _ in 0..2 {
+        locked.save(&state(1)).unwrap();
+        for name in names(folder.path()) {
+            let mode = fs::metadata(folder.path().join(&name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
+}
+
+#[test]
+fn stays_its_owners_alone_though_somebody_opened_it() {
+    let (_folder, store) = holding(edited(|_| {}));
+    fs::set_permissions(store.path(), fs::Permissions::from_mode(0o644)).unwrap();
+    store.lock("up").unwrap().1.save(&state(1)).unwrap();
+    assert_eq!(fs::metadata(store.path()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_second_run_is_told_who_holds_the_lock() {
+    let folder = TempDir::new().unwrap();
+    let store = store(folder.path());
+    let first = store.lock("up --yes").unwrap();
+    let error = store.lock("down").unwrap_err();
+    let StateError::Locked { holder, .. } = &error else { panic!("{error}") };
+    assert_eq!((holder.command.as_str(), holder.pid), ("up --yes", std::process::id()));
+    assert!(error.to_string().contains(&format!("`up --yes`, process {} of user ", std::process::id())), "{error}");
+    assert!(error.hint().contains("wait"));
+    assert_eq!(store.read().unwrap(), None, "reading needs no lock");
+    drop(first);
+    store.lock("down").unwrap();
+}
+
+#[test]
+fn other_stacks_accounts_and_regions_have_locks_of_their_own() {
+    let folder = TempDir::new().unwrap();
+    let _first = store(folder.path()).lock("up").unwrap();
+    for (stack, account, region) in
+        [("other", ACCOUNT, "eu-central-1"), ("toy", "210987654321", "eu-central-1"), ("toy", ACCOUNT, "us-east-1")]
+    {
+        Store::new(folder.path(), stack, account, region, None).lock("up").unwrap();
+    }
+}
+
+#[test]
+fn a_dead_holders_lock_is_taken_over() {
+    let folder = TempDir::new().unwrap();
+    let store = store(folder.path());
+    drop(store.lock("up").unwrap());
+    let lock = folder.path().join("toy.123456789012.eu-central-1.lock");
+    assert!(fs::read_to_string(&lock).unwrap().contains("\"up\""), "its words stay behind");
+    let (_, _held) = store.lock("x").unwrap();
+    let holder: Holder = serde_json::from_str(&fs::read_to_string(&lock).unwrap()).expect("no longer words under it");
+    assert_eq!(holder.command, "x");
+}
+
+#[test]
+fn a_holder_who_said_nothing_still_holds() {
+    let folder = TempDir::new().unwrap();
+    let store = store(folder.path());
+    let _held = store.lock("up").unwrap();
+    fs::write(folder.path().join("toy.123456789012.eu-central-1.lock"), "{").unwrap();
+    assert!(matches!(store.lock("up"), Err(StateError::Locked { .. })));
+}
+
+#[test]
+fn a_holder_is_shown_in_words() {
+    let holder = Holder { owner: "1000".into(), pid: 7, host: "box".into(), since: u64::MAX, command: "up".into() };
+    assert_eq!(holder.to_string(), "`up`, process 7 of user 1000 on box, for 0 s", "whatever its clock says");
+}
+
+#[test]
+fn what_a_killed_writer_left_does_not_matter() {
+    let (folder, store) = holding(edited(|_| {}));
+    fs::write(folder.path().join(".state-Ab3dE9.tmp"), "{\"version\": 1, \"to").unwrap();
+    let (state, mut locked) = store.lock("up").unwrap();
+    assert_eq!(state.resources.len(), 2);
+    locked.save(&state).unwrap();
+    assert_eq!(store.read().unwrap(), Some(state));
+}
+
+#[test]
+fn a_damaged_one_is_never_taken_for_empty() {
+    let whole = edited(|_| {});
+    let damaged = [
+        String::new(),
+        "{}".into(),
+        "null".into(),
+        "[1]".into(),
+        whole[..whole.len() / 2].to_owned(),
+        format!("{whole}}}"),
+        edited(|it| it["version"] = json!("1")),
+        edited(|it| it["version"] = json!(-1)),
+        edited(|it| it["version"] = Value::Null),
+        edited(|it| it["resources"] = json!([])),
+        edited(|it| it["resources"]["role.r0"]["status"] = json!("almost")),
+        edited(|it| drop(it["resources"]["role.r0"].as_object_mut().unwrap().remove("outputs"))),
+        edited(|it| drop(it.as_object_mut().unwrap().remove("resources"))),
+    ];
+    for text in damaged {
+        let (error, said) = said_of(&text);
+        assert!(matches!(error, StateError::Damaged { .. }), "{text}: {error}");
+        assert!(said.contains("backup") && said.contains("run `up`"), "{said}");
+    }
+    assert!(matches!(said_of([0xff, 0xfe]).0, StateError::Damaged { .. }));
+}
+
+#[test]
+fn every_cut_of_it_is_damaged() {
+    let whole = edited(|_| {});
+    for end in 0..whole.len() {
+        let (_folder, store) = holding(&whole[..end]);
+        assert!(matches!(store.read(), Err(StateError::Damaged { .. })), "{}", &whole[..end]);
+    }
+}
+
+#[test]
+fn a_newer_one_is_refused_whatever_its_shape() {
+    for text in [edited(|it| it["version"] = json!(2)), r#"{"version": 99, "things": []}"#.into()] {
+        let (error, said) = said_of(text);
+        assert!(matches!(error, StateError::Newer { .. }), "{error}");
+        assert!(said.contains("up to 1") && said.contains("newer securelambda"), "{said}");
+    }
+}
+
+#[test]
+fn somebody_elses_is_refused() {
+    for (field, other) in [("stack", "other"), ("account", "210987654321"), ("region", "us-east-1")] {
+        let (error, said) = said_of(edited(|it| it[field] = json!(other)));
+        assert!(matches!(error, StateError::Foreign { .. }), "{error}");
+        assert!(said.contains(other) && said.contains("toy in 123456789012 eu-central-1"), "{said}");
+    }
+}
+
+#[test]
+fn one_that_cannot_be_read_is_not_taken_for_absent() {
+    let folder = TempDir::new().unwrap();
+    let store = store(folder.path());
+    fs::create_dir(store.path()).unwrap();
+    let error = store.read().unwrap_err();
+    assert!(matches!(error, StateError::Io { what: "file", verb: "read", .. }), "{error}");
+    assert!(error.hint().contains("--state-dir"));
+}
+
+#[test]
+fn one_without_permission_is_not_taken_for_absent() {
+    let (_folder, store) = holding(edited(|_| {}));
+    fs::set_permissions(store.path(), fs::Permissions::from_mode(0o000)).unwrap();
+    // Root may read everything.
+    if fs::read(store.path()).is_err() {
+        assert!(matches!(store.read(), Err(StateError::Io { verb: "read", .. })));
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_found_out_before_anything_is_made() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let error = store(&path).lock("up").unwrap_err();
+        assert!(matches!(error, StateError::Io { what: "folder", verb: "written", .. }), "{error}");
+        assert!(error.hint().contains("--state-dir"));
+    }
+}
+
+#[test]
+fn a_save_that_fails_leaves_the_old_one() {
+    let folder = TempDir::new().unwrap();
+    let store = store(folder.path());
+    let (_, mut locked) = store.lock("up").unwrap();
+    locked.save(&state(1)).unwrap();
+    fs::remove_file(store.path()).unwrap();
+    fs::create_dir_all(store.path().join("in the way")).unwrap();
+    let error = locked.save(&state(2)).unwrap_err();
+    assert!(matches!(error, StateError::Io { what: "file", verb: "written", .. }), "{error}");
+    assert_eq!(names(folder.path()).len(), 2, "and no temporary file");
+    fs::remove_dir_all(store.path()).unwrap();
+    locked.save(&state(3)).unwrap();
+    assert_eq!(store.read().unwrap(), Some(state(3)), "once it can, it does");
+}
