@@ -156,23 +156,28 @@ where
     let words = words.split(" (").next().unwrap_or(&words).to_owned();
     match error {
         SdkError::ConstructionFailure(_) => Failure::new(Cause::Refused, format!("could not {doing}: {words}")),
-        SdkError::DispatchFailure(dispatch) if is_about_credentials(dispatch) => {
-            Failure::new(Cause::Fatal, format!("could not {doing}: no usable AWS credentials: {words}"))
-                .hint("set AWS_PROFILE or --profile, or sign in (for example `aws sso login`); --local needs none")
-        }
-        _ => Failure::new(Cause::Unknown, format!("could not {doing}: no answer: {words}"))
-            .hint("check the network and the endpoint, then run the same command again: it goes on from here"),
+        SdkError::DispatchFailure(dispatch) => match about_credentials(dispatch) {
+            Some(why) => Failure::new(Cause::Fatal, format!("could not {doing}: no usable AWS credentials: {why}"))
+                .hint("set AWS_PROFILE or --profile, or sign in (for example `aws sso login`); --local needs none"),
+            None => no_answer(doing, &words),
+        },
+        _ => no_answer(doing, &words),
     }
 }
 
-fn is_about_credentials(dispatch: &aws_smithy_runtime_api::client::result::DispatchFailure) -> bool {
-    let mut source: Option<&(dyn std::error::Error + 'static)> =
-        dispatch.as_connector_error().map(|error| error as &(dyn std::error::Error + 'static));
-    while let Some(error) = source {
-        if error.is::<aws_credential_types::provider::error::CredentialsError>() {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+fn no_answer(doing: &str, words: &str) -> Failure {
+    Failure::new(Cause::Unknown, format!("could not {doing}: no answer: {words}"))
+        .hint("check the network and the endpoint, then run the same command again: it goes on from here")
+}
+
+/// What is wrong with the credentials, if that is why nothing was sent.
+fn about_credentials(dispatch: &aws_smithy_runtime_api::client::result::DispatchFailure) -> Option<String> {
+    let error = dispatch.as_connector_error().map(|error| error as &(dyn std::error::Error + 'static));
+    let mut chain = std::iter::successors(error, |error| error.source())
+        .skip_while(|error| !error.is::<aws_credential_types::provider::error::CredentialsError>());
+    chain.next()?;
+    let why: Vec<String> = chain.map(ToString::to_string).collect();
+    // The last place that is looked at is the machine's role; that there is none says nothing.
+    let nowhere = why.is_empty() || why.iter().any(|words| words.contains("IMDS"));
+    Some(if nowhere { "none in the environment, the profile or the machine's role".into() } else { why.join(": ") })
 }

@@ -43,6 +43,11 @@ impl Clients {
     }
 }
 
+/// A configuration that reaches nothing: for asking what there would be.
+pub fn offline() -> SdkConfig {
+    SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build()
+}
+
 /// Every kind of resource this program knows, with what looks after it.
 pub fn registry(clients: &Clients) -> Registry {
     let sns = sns::Sns::new(clients);

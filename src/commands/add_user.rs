@@ -30,7 +30,7 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
     let rule = users.password_rule(&pool.id).await?;
     let password = password(args, &session, &rule)?;
     if let Err(missing) = rule.check(&password) {
-        let message = format!("the password is too weak for {name}: it needs {}", missing.join(", "));
+        let message = format!("the password is too weak for {name}: {}", missing.join("; "));
         return Err(Error::usage(message).hint(format!("the pool's rule: {}", rule.describe())));
     }
     let shown = args.generate.then_some(&password);

@@ -6,11 +6,15 @@
     reason = "a test fails by panicking, its name is its documentation, and nobody is outside"
 )]
 
+mod architecture;
+mod bad_input;
 mod cli;
 mod crash;
 mod e2e;
 mod engine;
 mod killed;
+mod promises;
+mod secrets;
 mod store;
 mod support;
 

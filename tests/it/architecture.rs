@@ -1,0 +1,77 @@
+//! The arrows of `src/lib.rs`: who may know whom. An arrow may be followed, never reversed.
+
+use std::path::{Path, PathBuf};
+
+/// Every Rust file below a folder of `src`, or one file, with what it says outside comments and its unit tests.
+fn sources(within: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(within);
+    let mut found = Vec::new();
+    let mut waiting = vec![root];
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(&text);
+            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            found.push((path, lines.collect::<Vec<_>>().join("\n")));
+        }
+    }
+    assert!(!found.is_empty(), "nothing in src/{within}");
+    found
+}
+
+#[track_caller]
+fn never(within: &str, forbidden: &[&str], except: &[&str]) {
+    for (path, code) in sources(within) {
+        let name = path.display().to_string();
+        if except.iter().any(|one| name.ends_with(one)) {
+            continue;
+        }
+        for word in forbidden {
+            assert!(!code.contains(word), "{name} must not know `{word}`");
+        }
+    }
+}
+
+#[test]
+fn the_engine_knows_no_aws_no_terminal_and_no_stack() {
+    never("engine", &["aws_", "crate::aws", "crate::stack", "crate::report", "crate::args", "clap", "indicatif"], &[]);
+}
+
+#[test]
+fn the_state_knows_nothing_of_ours() {
+    never("state", &["crate::"], &[]);
+}
+
+#[test]
+fn only_aws_speaks_to_the_sdk() {
+    for within in ["stack", "report", "commands", "local", "verify", "bundle.rs", "config.rs", "probe.rs", "scope.rs"] {
+        never(within, &["aws_sdk", "aws_config", "aws_smithy"], &[]);
+    }
+}
+
+#[test]
+fn the_report_knows_events_and_never_aws() {
+    never("report", &["crate::aws", "crate::commands", "crate::stack"], &[]);
+}
+
+#[test]
+fn services_know_no_order_and_no_terminal() {
+    never("aws", &["crate::stack", "crate::report", "crate::commands", "crate::args", "indicatif"], &[]);
+}
+
+#[test]
+fn the_environment_is_read_in_one_place() {
+    never("", &["env::var", "env::args"], &["src/config.rs", "src/main.rs"]);
+}
+
+#[test]
+fn the_process_ends_in_one_place() {
+    never("", &["process::exit", "process::abort"], &[]);
+}
+
+#[test]
+fn indicatif_has_one_importer() {
+    never("", &["indicatif"], &["report/bars.rs"]);
+}

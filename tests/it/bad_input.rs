@@ -1,0 +1,84 @@
+//! Bad input on a stack that is there: a clear error, and nothing is made or lost.
+
+use serde_json::json;
+
+use crate::support::botocore;
+use crate::support::emulator::{account, endpoint};
+use crate::support::program::User;
+
+fn with_a_stack() -> User {
+    let user = User::of(&account(), &endpoint());
+    user.run(&["up", "--yes"]).ends(0);
+    user
+}
+
+#[test]
+fn users_pools_and_routes_that_are_not_there() {
+    let user = with_a_stack();
+    let add = |password: &str, args: &[&str]| {
+        let mut words = vec!["add-user", "ada@example.com", "--password-stdin"];
+        words.extend(args);
+        user.run_with(password, &words)
+    };
+    add("short", &["--pool", "MyUserPool1"]).ends(2).says("too weak").says("at least 12 characters").says("a symbol");
+    add("", &["--pool", "MyUserPool1"]).ends(2).says("no password on standard input");
+    add("x", &["--pool", "MyUserPool3"]).ends(2).says("known: MyUserPool1, MyUserPool2");
+    add("x", &[]).ends(2).says("give --pool: MyUserPool1, MyUserPool2");
+    user.run(&["add-user", "ada@example.com", "--pool", "MyUserPool1"]).ends(2).says("--password-stdin");
+    user.run(&["call", "POST /lambda3", "--anonymous"]).ends(2).says("known: POST /lambda1, POST /lambda2");
+    user.run(&["outputs", "api.base"]).ends(2).says("did you mean api.base_url?");
+    assert_eq!(user.run(&["users", "--json"]).ends(0).json()["users"], json!([]));
+
+    // Another run is at it.
+    let state = user.state();
+    let lock = std::fs::File::options().write(true).open(state.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    user.run(&["up", "--yes"]).ends(9).says("another run holds the lock");
+    drop(lock);
+
+    // Without a terminal nobody can be asked.
+    user.run(&["down"]).ends(2).says("--yes");
+
+    // A state file that cannot be used stops everything, and `up` on a new one finds what is there.
+    let good = std::fs::read(&state).unwrap();
+    std::fs::write(&state, &good[..good.len() / 2]).unwrap();
+    for command in ["up", "down"] {
+        user.run(&[command, "--yes"]).ends(1).says("is damaged").says("hint: restore it");
+    }
+    assert_eq!(std::fs::read(&state).unwrap(), &good[..good.len() / 2], "it is left as it was");
+    std::fs::remove_file(&state).unwrap();
+    user.run(&["up", "--yes"]).ends(0).says("adopted");
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn another_accounts_credentials_are_refused_before_anything_is_written() {
+    let user = with_a_stack();
+    let before = botocore::inventory(&user);
+    let other = account();
+    let user = user.with("AWS_ACCESS_KEY_ID", &other);
+    for command in ["up", "down"] {
+        user.run(&[command, "--yes"]).ends(3).says("is in account").says(&other);
+    }
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    user.run(&["status"]).ends(6).says("there is one in account");
+    let outputs = user.run(&["outputs", "--json"]).ends(0).json();
+    let user = user.with("AWS_ACCESS_KEY_ID", outputs["account"].as_str().unwrap());
+    assert_eq!(botocore::inventory(&user), before);
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn credentials_that_are_refused_are_an_account_error() {
+    let user = User::of("AKIAIOSFODNN7EXAMPLE", &endpoint());
+    user.run(&["up", "--yes"]).ends(3).says("could not find out whose credentials these are");
+    assert!(!user.folder.path().join("state").exists());
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_used_fails_before_anything_is_made() {
+    let user = User::of(&account(), &endpoint());
+    user.write("state", "a file where the folder should be");
+    user.run(&["up", "--yes"]).ends(1).says("the state folder");
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+}
