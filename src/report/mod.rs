@@ -5,6 +5,7 @@
 //! - `bars`, `lines` and `json` each show a run's events as they happen.
 //! - `print` is for all that is not part of a run: answers, remarks, the error a command ends with.
 //! - `summary`, `plan` and `failure` build the text and the JSON that commands print before and after a run.
+//! - `proof` shows what `verify` found: as a table, as a page, as JUnit XML.
 //! - Everything is written through a [`Stream`] and painted by a [`Palette`], so that tests can read it.
 
 mod bars;
@@ -19,6 +20,7 @@ mod lines;
 mod palette;
 mod plan;
 mod print;
+mod proof;
 mod stream;
 mod summary;
 mod words;
@@ -32,6 +34,7 @@ pub use lines::Lines;
 pub use palette::Palette;
 pub use plan::{plan_json, plan_text};
 pub use print::{answer, date, error, say, trace};
+pub use proof::{proof_html, proof_junit, proof_table};
 pub use stream::Stream;
 pub use summary::{counts, table};
 pub use words::duration;

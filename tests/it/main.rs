@@ -12,6 +12,7 @@ mod cli;
 mod crash;
 mod e2e;
 mod engine;
+mod html;
 mod killed;
 mod promises;
 mod secrets;

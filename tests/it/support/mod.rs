@@ -7,4 +7,5 @@ pub mod graphs;
 pub mod program;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod proxy;
+pub mod sample;
 pub mod world;

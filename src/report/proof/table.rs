@@ -1,0 +1,224 @@
+//! The proof in a terminal of 80 columns: what failed in full, what passed in a line a claim.
+
+use std::time::Duration;
+
+use console::{measure_text_width, pad_str, truncate_str};
+
+use super::super::palette::Palette;
+use super::super::words::{duration, one_line, wrap};
+use super::{Section, State, tally, verdict};
+use crate::verify::{Check, Verdict, Verification};
+
+const WIDTH: usize = 80;
+const INDENT: usize = 2;
+/// Claims are padded to the longest of their layer, but not beyond this: what they are about needs the room.
+const CLAIM: usize = 41;
+
+/// A heading a layer, in the order of the checklist, with what failed in full, what does not apply and why, and a line
+/// for every claim that holds with what it holds of; the counts last. Ends without a line break.
+pub fn proof_table(proof: &Verification, palette: Palette) -> String {
+    let mut lines = Vec::new();
+    for section in Section::all(proof) {
+        lines.extend(layer(&section, palette));
+        lines.push(String::new());
+    }
+    lines.extend(summary(proof, palette));
+    lines.join("\n")
+}
+
+fn layer(section: &Section, palette: Palette) -> Vec<String> {
+    let state = match section.state() {
+        State::Unchecked => palette.warn(State::Unchecked.words()),
+        _ => section.counts(),
+    };
+    let mut lines = vec![format!("{}  {state}", palette.strong(section.layer.title()))];
+    lines.extend(section.of(Verdict::Fail).flat_map(|check| failure(check, palette)));
+    lines.extend(section.of(Verdict::NotApplicable).flat_map(|check| not_applicable(check, palette)));
+    lines.extend(passes(section, palette));
+    lines
+}
+
+fn failure(check: &Check, palette: Palette) -> Vec<String> {
+    let mut lines = titled(&palette.failed(), check, palette);
+    for (label, text) in [("sent", &check.sent), ("expected", &check.expected), ("received", &check.received)] {
+        let label = format!("{label:<8}");
+        let label = if label.starts_with("received") { palette.bad(&label) } else { palette.dim(&label) };
+        lines.extend(hanging(&format!("{}{label}  ", " ".repeat(text_column(palette))), &one_line(text)));
+    }
+    lines
+}
+
+fn not_applicable(check: &Check, palette: Palette) -> Vec<String> {
+    let mut lines = titled(palette.pick("–", "-"), check, palette);
+    let why = wrap(&one_line(&check.received), WIDTH - text_column(palette));
+    lines.extend(why.iter().map(|line| format!("{}{}", " ".repeat(text_column(palette)), palette.dim(line))));
+    lines
+}
+
+/// `✗ POST /lambda1: a token of MyUserPool2 is refused`
+fn titled(mark: &str, check: &Check, palette: Palette) -> Vec<String> {
+    hanging(&marked(mark, palette), &one_line(&format!("{}: {}", check.subject, check.claim)))
+}
+
+/// A line for every claim, and as many of those it holds of as there is room for. By claim and not by subject: twenty
+/// routes that all refuse garbage are one fact, and no claim need be left out.
+fn passes(section: &Section, palette: Palette) -> Vec<String> {
+    let mut claims: Vec<(String, Vec<String>)> = Vec::new();
+    for check in section.of(Verdict::Pass) {
+        let (claim, subject) = (one_line(&check.claim), one_line(&check.subject));
+        match claims.iter_mut().find(|(known, _)| *known == claim) {
+            Some((_, subjects)) => subjects.push(subject),
+            None => claims.push((claim, vec![subject])),
+        }
+    }
+    let column = claims.iter().map(|(claim, _)| measure_text_width(claim)).max().unwrap_or(0).min(CLAIM);
+    let room = WIDTH - text_column(palette) - column - 2;
+    let lines = |(claim, subjects): &(String, Vec<String>)| {
+        let mut lines = wrap(claim, column);
+        let last = lines.pop().unwrap_or_default();
+        let last = pad_str(&last, column, console::Alignment::Left, None);
+        lines.push(format!("{last}  {}", palette.dim(&abridged(subjects, room, palette))));
+        let head = |n| if n == 0 { marked(&palette.done(), palette) } else { " ".repeat(text_column(palette)) };
+        lines.iter().enumerate().map(|(n, line)| head(n) + line).collect::<Vec<_>>()
+    };
+    claims.iter().flat_map(lines).collect()
+}
+
+/// As many as fit, then how many were left out; where not even the first one fits, its beginning.
+fn abridged(subjects: &[String], room: usize, palette: Palette) -> String {
+    let rest = |shown| match subjects.len() - shown {
+        0 => String::new(),
+        left_out => format!(", {left_out} more"),
+    };
+    let first = |shown: usize| subjects[..shown].join(", ") + &rest(shown);
+    let fits = |text: &String| measure_text_width(text) <= room;
+    (1..=subjects.len()).rev().map(first).find(fits).unwrap_or_else(|| {
+        let room = room.saturating_sub(rest(1).len());
+        truncate_str(&subjects.concat(), room, palette.ellipsis()).into_owned() + &rest(1)
+    })
+}
+
+/// `✗ FAIL: 3 failed, 83 passed, 4 not applicable in 11.2s; account 123456789012, eu-central-1`
+fn summary(proof: &Verification, palette: Palette) -> Vec<String> {
+    let (mark, paint): (_, fn(Palette, &str) -> String) =
+        if proof.holds() { (palette.done(), Palette::good) } else { (palette.failed(), Palette::bad) };
+    let counts = match tally(|verdict| proof.count(verdict)) {
+        none if none.is_empty() => "nothing was checked".to_owned(),
+        counts => counts,
+    };
+    let took = duration(Duration::from_millis(proof.elapsed_ms));
+    let place = proof.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
+    let text = format!("{counts} in {took}; account {}, {}{place}", proof.account, proof.region);
+    hanging(&format!("{mark} {}: ", paint(palette, verdict(proof))), &one_line(&text))
+}
+
+/// The column at which text after a mark begins.
+fn text_column(palette: Palette) -> usize {
+    INDENT + palette.mark_width() + 1
+}
+
+fn marked(mark: &str, palette: Palette) -> String {
+    let mark = pad_str(mark, palette.mark_width(), console::Alignment::Left, None);
+    format!("{}{mark} ", " ".repeat(INDENT))
+}
+
+/// A paragraph whose further lines are indented to where its text begins.
+fn hanging(head: &str, text: &str) -> Vec<String> {
+    let indent = measure_text_width(head);
+    let lines = wrap(text, WIDTH.saturating_sub(indent));
+    if lines.is_empty() {
+        return vec![head.trim_end().to_owned()];
+    }
+    let head = |n| if n == 0 { head.to_owned() } else { " ".repeat(indent) };
+    lines.iter().enumerate().map(|(n, line)| head(n) + line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::super::fixture;
+    use super::*;
+
+    const UNICODE: Palette = Palette { color: false, unicode: true };
+
+    #[test]
+    fn failures_in_full_and_a_line_a_claim() {
+        assert_snapshot!(proof_table(&fixture::proof(), UNICODE), @r#"
+        Authentication  1 passed
+          ✓ a user can sign in  MyUserPool1
+
+        Firewall  1 passed, 1 not applicable
+          – web ACL securelambda: a blocked address is refused
+            the firewall only counts: its mode is count
+          ✓ its rules are as written  web ACL securelambda
+
+        Authorization  1 failed, 5 passed
+          ✗ POST /lambda1: a token of MyUserPool2 is refused
+            sent      with an ID token of MyUserPool2
+            expected  401
+            received  200 {"message":"Hello Ada. Greetings from ExternalLambda1! Message
+                      forwarded to InternalLambda."}
+          ✓ no token is refused               POST /lambda1
+          ✓ garbage is refused                POST /lambda1
+          ✓ a tampered signature is refused   POST /lambda1
+          ✓ a token with alg none is refused  POST /lambda1
+          ✓ an expired token is refused       POST /lambda1
+
+        Secrets  not checked
+
+        Functions  1 failed
+          ✗ role ExternalLambda1: its policy is exactly the derived one
+            sent      ListAttachedRolePolicies, ListRolePolicies, GetRolePolicy
+            expected  no managed policy
+            received  arn:aws:iam::aws:policy/AmazonSNSFullAccess
+
+        ✗ FAIL: 2 failed, 7 passed, 1 not applicable in 11.2s; account 123456789012,
+                eu-central-1
+        "#);
+    }
+
+    #[test]
+    fn without_symbols_and_with_colours_the_words_are_the_same() {
+        let proof = fixture::proof();
+        let ascii = proof_table(&proof, Palette::default());
+        assert!(ascii.is_ascii(), "{ascii}");
+        assert!(ascii.contains("  x  POST /lambda1: a token of MyUserPool2 is refused"), "{ascii}");
+        let painted = proof_table(&proof, Palette { color: true, unicode: true });
+        assert_eq!(console::strip_ansi_codes(&painted), proof_table(&proof, UNICODE));
+    }
+
+    #[test]
+    fn it_fits_80_columns_and_answers_cannot_steer_the_terminal() {
+        let mut proof = fixture::hostile();
+        for (n, check) in proof.checks.iter_mut().enumerate() {
+            check.subject = format!("a subject with quite a long name, number {n}");
+            check.claim = "it makes a claim that is longer than the column for claims".to_owned();
+        }
+        let text = proof_table(&proof, UNICODE);
+        assert!(text.lines().all(|line| measure_text_width(line) <= WIDTH), "{text}");
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
+    }
+
+    #[test]
+    fn what_a_claim_holds_of_is_abridged() {
+        let subjects = ["POST /a", "POST /b", "POST /c"].map(str::to_owned);
+        let abridged = |room| abridged(&subjects, room, UNICODE);
+        assert_eq!(abridged(25), "POST /a, POST /b, POST /c");
+        assert_eq!(abridged(24), "POST /a, POST /b, 1 more");
+        assert_eq!(abridged(23), "POST /a, 2 more");
+        assert_eq!(abridged(13), "POST…, 2 more");
+    }
+
+    #[test]
+    fn the_last_lines() {
+        let last = |proof: &Verification| summary(proof, UNICODE).join("\n");
+        assert_snapshot!(last(&fixture::sound()), @"✓ PASS: 9 passed, 1 not applicable in 11.2s; account 123456789012, eu-central-1");
+        let nothing =
+            Verification { checks: Vec::new(), endpoint: Some("http://127.0.0.1:4566".into()), ..fixture::proof() };
+        assert_snapshot!(last(&nothing), @"
+        ✗ FAIL: nothing was checked in 11.2s; account 123456789012, eu-central-1 at
+                http://127.0.0.1:4566
+        ");
+    }
+}

@@ -1,0 +1,164 @@
+//! The page of a proof, opened in a real browser.
+//!
+//! Needs Chromium (Debian: `chromium`). Without it these tests say so and pass, except where `CI` is set: there it is
+//! part of the gate.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use securelambda::report::{proof_html, proof_junit};
+use securelambda::verify::Verification;
+use tempfile::TempDir;
+
+use crate::support::sample;
+
+/// A start on a busy machine takes seconds; one that takes a minute has hung.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A page in a folder of its own, and the browser to open it with.
+struct Opened {
+    folder: TempDir,
+    browser: PathBuf,
+}
+
+/// What the browser made of a page.
+struct Seen {
+    dom: String,
+    log: String,
+}
+
+impl Opened {
+    /// `None`, said aloud, where there is no browser and none is asked for.
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    fn new(proof: &Verification) -> Option<Self> {
+        let Some(browser) = find() else {
+            assert!(std::env::var_os("CI").is_none(), "no Chromium on this machine: install `chromium`");
+            eprintln!("skipped: no Chromium on this machine (install `chromium` to run this test)");
+            return None;
+        };
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("page.html"), proof_html(proof)).unwrap();
+        Some(Self { folder, browser })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Opens a file of the folder, without a window.
+    fn open(&self, file: &str, flags: &[&str]) -> Seen {
+        let profile = TempDir::new_in(&self.folder).unwrap();
+        let (dom, log) = (self.path("dom"), self.path("log"));
+        let mut child = Command::new(&self.browser)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+            .args(["--enable-logging=stderr", "--v=0", "--hide-scrollbars"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .args(flags)
+            .arg(format!("file://{}", self.path(file).display()))
+            .stdin(Stdio::null())
+            .stdout(File::create(&dom).unwrap())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let began = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if began.elapsed() > PATIENCE {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                panic!("the browser hung:\n{}", std::fs::read_to_string(&log).unwrap());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+        Seen { dom: read(&dom), log: read(&log) }
+    }
+}
+
+impl Seen {
+    /// Nothing failed to load, nothing was blocked, no script spoke.
+    #[track_caller]
+    fn quiet(self) -> Self {
+        let said: Vec<&str> = self.log.lines().filter(|line| line.contains("CONSOLE")).collect();
+        assert!(said.is_empty(), "the browser's console says:\n{}", said.join("\n"));
+        self
+    }
+}
+
+fn find() -> Option<PathBuf> {
+    let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
+    let named = |name: &str| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(named)
+}
+
+#[test]
+fn a_browser_shows_it_without_a_complaint_and_the_failures_first() {
+    let proof = sample::broken();
+    let Some(page) = Opened::new(&proof) else { return };
+    let seen = page.open("page.html", &["--dump-dom"]).quiet();
+    let first = |text: &str| seen.dom.find(text).unwrap_or_else(|| panic!("{text:?} is not in:\n{}", seen.dom));
+
+    assert!(first(sample::FIRST_FAILURE) < first(sample::FIRST_PASS));
+    assert!(seen.dom.trim_end().ends_with("</html>"), "cut short:\n{}", seen.dom);
+    // The hostile answer is there, as text, its escape character spelt out.
+    first("&lt;script&gt;console.error('escaped')&lt;/script&gt;");
+    first(r"\u{1b}[2J");
+    for parsed in ["<script", "<img"] {
+        assert!(!seen.dom.contains(parsed), "{parsed} became an element:\n{}", seen.dom);
+    }
+    // All of the checks, each once.
+    assert_eq!(seen.dom.matches("<th scope=\"row\">").count(), proof.checks.len());
+}
+
+#[test]
+fn a_phone_needs_no_scrolling_sideways() {
+    for proof in [sample::broken(), sample::sound()] {
+        let Some(page) = Opened::new(&proof) else { return };
+        // A window cannot be as narrow as a phone, a frame can. The page itself has no scripts, its neighbour has.
+        let measure = "<!doctype html><title>?</title><iframe src=\"page.html\" width=\"390\" height=\"844\"></iframe>\
+                       <script>onload = () => {\
+                         const inside = document.querySelector('iframe').contentDocument;\
+                         inside.querySelectorAll('details').forEach(details => details.open = true);\
+                         const widest = Math.max(...[...inside.querySelectorAll('main *')]\
+                           .map(element => element.getBoundingClientRect().right));\
+                         document.title = [inside.documentElement.clientWidth, inside.documentElement.scrollWidth, \
+                           Math.ceil(widest)].join(' ');\
+                       }</script>";
+        std::fs::write(page.path("phone.html"), measure).unwrap();
+        let seen = page.open("phone.html", &["--allow-file-access-from-files", "--window-size=800,1000", "--dump-dom"]);
+        let seen = seen.quiet();
+        let title = seen.dom.split("<title>").nth(1).and_then(|rest| rest.split('<').next()).unwrap();
+        let widths: Vec<u32> = title.split(' ').map(|width| width.parse().expect(title)).collect();
+        let [viewport, page, widest] = widths[..] else { panic!("{title}") };
+        assert!((300..=390).contains(&viewport), "{viewport}");
+        assert!(page <= viewport && widest <= viewport, "{page} and {widest} of {viewport}");
+    }
+}
+
+#[test]
+fn it_prints_and_photographs() {
+    let Some(page) = Opened::new(&sample::sound()) else { return };
+    let (shot, paper) = (page.path("shot.png"), page.path("paper.pdf"));
+    page.open("page.html", &["--window-size=1280,1600", &format!("--screenshot={}", shot.display())]).quiet();
+    assert!(std::fs::metadata(shot).unwrap().len() > 20_000, "an empty picture");
+    page.open("page.html", &["--no-pdf-header-footer", &format!("--print-to-pdf={}", paper.display())]).quiet();
+    // Every layer is folded on the screen, and would be a line each.
+    let pages = String::from_utf8_lossy(&std::fs::read(paper).unwrap()).matches("/Type /Page\n").count();
+    assert!(pages >= 4, "{pages} pages");
+}
+
+#[test]
+fn other_parsers_read_the_junit_report() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("report.xml");
+    std::fs::write(&file, proof_junit(&sample::broken())).unwrap();
+    let script = "import sys, xml.etree.ElementTree as e; r = e.parse(sys.argv[1]).getroot(); \
+                  print(len(r), *(len(list(r.iter(t))) for t in ['testcase', 'failure', 'skipped', 'system-out']))";
+    let ran = Command::new("python3").args(["-c", script]).arg(&file).output().unwrap();
+    let counts = String::from_utf8(ran.stdout).unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let all = sample::broken().checks.len();
+    assert_eq!(counts.trim(), format!("5 {all} 3 4 {}", all - 7));
+}
