@@ -14,11 +14,8 @@ use super::resource::{Cause, Failure};
 use super::survey::{Sight, Survey, stopped};
 use super::task::{Halt, Stop};
 use super::up::{look_often, save, unwanted};
-use super::workers::{News, Workers};
+use super::workers::{Heard, News, Workers};
 use crate::state::{Journal, Record, State, Status};
-
-/// See `up.rs`: how long calls in flight may take to return once we were asked to stop.
-const DRAIN: Duration = Duration::from_millis(6500);
 
 /// One thing to be removed.
 #[derive(Debug, Clone)]
@@ -254,7 +251,6 @@ pub async fn down(
     let mut phases: Vec<Phase> = targets.iter().map(|_| Phase::Waiting).collect();
     let mut workers: Workers<Result<(), Failure>> = Workers::new(stop.clone());
     let mut halted = false;
-    let mut deadline: Option<tokio::time::Instant> = None;
     loop {
         if !halted && stop.halt() == Halt::No {
             order.skip(targets, &mut phases, &mut summary, tell);
@@ -268,33 +264,18 @@ pub async fn down(
                 workers.spawn(index, &target.id, |task| async move { provider?.delete(outputs, task).await });
             }
         }
-        let expired = async {
-            match deadline {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        // In the order that `up` says why.
-        let first = tokio::select! {
-            biased;
-            () = stop.reached(Halt::Drain), if !halted || deadline.is_none() => {
+        let news = match workers.hear().await {
+            Heard::News(news) => news,
+            Heard::Drain => {
                 halted = true;
                 summary.stopped = true;
-                deadline = Some(tokio::time::Instant::now() + DRAIN);
                 if workers.in_flight() > 0 {
                     tell(Event::Draining);
                 }
                 continue;
             }
-            news = workers.next() => news,
-            () = stop.reached(Halt::Now), if deadline.is_some() => break,
-            () = expired => break,
+            Heard::Idle | Heard::Leave => break,
         };
-        let Some(first) = first else { break };
-        let mut news = vec![first];
-        while let Some(more) = workers.try_next() {
-            news.push(more);
-        }
         let mut changed = false;
         for item in news {
             let (index, result) = match item {

@@ -16,12 +16,8 @@ use super::graph::Graph;
 use super::resource::{Cause, Drift, Failure};
 use super::survey::{Seen, Sight, Survey, make};
 use super::task::{Halt, Stop, Task};
-use super::workers::{News, Workers};
+use super::workers::{Heard, News, Workers};
 use crate::state::{Journal, Record, State, Status};
-
-/// How long calls in flight may take to return once we were asked to stop. What has not returned by then is on record
-/// as unanswered and is looked up by the next run.
-const DRAIN: Duration = Duration::from_millis(6500);
 
 /// How often an unanswered create is made again, each time after looking.
 const CREATES: u32 = 4;
@@ -140,7 +136,6 @@ pub async fn up(
     let mut workers: Workers<Brought> = Workers::new(stop.clone());
     let mut summary = Summary::default();
     let mut halted = false;
-    let mut deadline: Option<tokio::time::Instant> = None;
     tell(Event::Began { total: graph.nodes.len() });
 
     loop {
@@ -199,40 +194,21 @@ pub async fn up(
             }
         }
 
-        // 2. Hear what happened. Whatever has arrived meanwhile is taken along, for one write instead of many.
-        let expired = async {
-            match deadline {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        // In this order: a request to stop is heard before an answer lets more start, and an answer that is there is
-        // taken before we leave.
-        let first = tokio::select! {
-            biased;
-            () = stop.reached(Halt::Drain), if !halted || deadline.is_none() => {
+        // 2. Hear what happened.
+        let news = match workers.hear().await {
+            Heard::News(news) => news,
+            Heard::Drain => {
                 halted = true;
                 summary.stopped = true;
-                deadline = Some(tokio::time::Instant::now() + DRAIN);
                 if workers.in_flight() > 0 {
                     tell(Event::Draining);
                 }
                 continue;
             }
-            news = workers.next() => news,
-            () = stop.reached(Halt::Now), if deadline.is_some() => break,
-            () = expired => break,
+            Heard::Idle if halted || pick(graph, &phases, &weights).is_none() => break,
+            Heard::Idle => continue,
+            Heard::Leave => break,
         };
-        let Some(first) = first else {
-            if halted || pick(graph, &phases, &weights).is_none() {
-                break;
-            }
-            continue;
-        };
-        let mut news = vec![first];
-        while let Some(more) = workers.try_next() {
-            news.push(more);
-        }
 
         // 3. Write down the results; only then may dependents start.
         let mut ready = Vec::new();

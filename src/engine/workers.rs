@@ -1,12 +1,31 @@
-//! The tasks in flight, and their news in one line.
+//! The tasks in flight, their news in one line, and the drain: told to stop, a loop stops starting and never stops
+//! finishing, for a while.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::Id;
-use super::task::{Stop, Task};
+use super::task::{Halt, Stop, Task};
+
+/// How long calls in flight may take to return once we were asked to stop. What has not returned by then is on record
+/// as unanswered and is looked up by the next run.
+const DRAIN: Duration = Duration::from_millis(6500);
+
+/// What a loop hears next.
+pub(super) enum Heard<T> {
+    /// Whatever has arrived, at least one.
+    News(Vec<News<T>>),
+    /// Nothing is in flight.
+    Idle,
+    /// We are asked to stop, said once: start nothing more, and hear on.
+    Drain,
+    /// Leave: we were asked twice, or calls in flight took too long.
+    Leave,
+}
 
 /// What a loop hears.
 pub(super) enum News<T> {
@@ -22,12 +41,14 @@ pub(super) struct Workers<T> {
     notes: mpsc::UnboundedReceiver<(Id, String)>,
     speak: mpsc::UnboundedSender<(Id, String)>,
     stop: Stop,
+    /// Until when a drain may take.
+    deadline: Option<Instant>,
 }
 
 impl<T: Send + 'static> Workers<T> {
     pub(super) fn new(stop: Stop) -> Self {
         let (speak, notes) = mpsc::unbounded_channel();
-        Self { set: JoinSet::new(), notes, speak, stop }
+        Self { set: JoinSet::new(), notes, speak, stop, deadline: None }
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -52,8 +73,37 @@ impl<T: Send + 'static> Workers<T> {
         }
     }
 
+    /// What a loop that can be stopped hears next. All that has arrived is taken along, for one write instead of many.
+    pub(super) async fn hear(&mut self) -> Heard<T> {
+        let (stop, deadline) = (self.stop.clone(), self.deadline);
+        let expired = async {
+            match deadline {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        // In this order: a request to stop is heard before an answer lets more start, and an answer that is there is
+        // taken before we leave.
+        let first = tokio::select! {
+            biased;
+            () = stop.reached(Halt::Drain), if deadline.is_none() => {
+                self.deadline = Some(Instant::now() + DRAIN);
+                return Heard::Drain;
+            }
+            news = self.next() => news,
+            () = stop.reached(Halt::Now), if deadline.is_some() => return Heard::Leave,
+            () = expired => return Heard::Leave,
+        };
+        let Some(first) = first else { return Heard::Idle };
+        let mut news = vec![first];
+        while let Some(more) = self.try_next() {
+            news.push(more);
+        }
+        Heard::News(news)
+    }
+
     /// News that has arrived already.
-    pub(super) fn try_next(&mut self) -> Option<News<T>> {
+    fn try_next(&mut self) -> Option<News<T>> {
         if let Ok((id, why)) = self.notes.try_recv() {
             return Some(News::Note(id, why));
         }
