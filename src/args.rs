@@ -1,6 +1,7 @@
 //! The command line: every command, flag and word of help. Parsed here, made valid in `config`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -64,7 +65,7 @@ pub struct Shared {
     /// Do not ask
     #[arg(short, long, global = true, env = "SECURELAMBDA_YES")]
     pub yes: bool,
-    /// Answer in JSON: one document, or a line an event for up and down
+    /// Answer in JSON: one document, or a line an event for up and down, a line an entry for logs
     #[arg(long, global = true, env = "SECURELAMBDA_JSON")]
     pub json: bool,
     /// Colour
@@ -112,6 +113,10 @@ pub enum Command {
     Token(Token),
     /// Send one request to a route, as a client would
     Call(Call),
+    /// Show what the functions logged
+    Logs(Logs),
+    /// Show what the firewall counted, let through and blocked
+    Traffic(Traffic),
     /// The emulator on this machine
     #[command(subcommand)]
     Local(Local),
@@ -131,6 +136,8 @@ impl Command {
             Self::RemoveUser(_) => "remove-user",
             Self::Token(_) => "token",
             Self::Call(_) => "call",
+            Self::Logs(_) => "logs",
+            Self::Traffic(_) => "traffic",
             Self::Local(_) => "local",
         }
     }
@@ -284,6 +291,49 @@ pub struct Call {
     pub include: bool,
 }
 
+/// `logs`.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The function's name in the stack file; all of them side by side if left out
+    pub function: Option<String>,
+    /// Go on with what is logged from now on, until Ctrl-C
+    #[arg(short, long)]
+    pub follow: bool,
+    /// How far back to begin: 30s, 10m, 2h or 1d
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = span)]
+    pub since: Duration,
+    /// Only what holds this text, upper and lower case told apart
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+}
+
+/// `traffic`.
+#[derive(Debug, Args)]
+pub struct Traffic {
+    /// How far back to begin, 3 hours at most: that is how long AWS keeps samples
+    #[arg(long, value_name = "TIME", default_value = "3h", value_parser = span)]
+    pub since: Duration,
+}
+
+/// A time as people write it: a whole number and a unit.
+fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a whole number and a unit, as in 30s, 10m, 2h or 1d".to_owned();
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let count: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    match count.checked_mul(seconds) {
+        Some(1..) if count <= 36_500 * 86_400 / seconds => Ok(Duration::from_secs(count * seconds)),
+        Some(0) => Err("0 is no time at all; write as in 30s, 10m, 2h or 1d".to_owned()),
+        _ => Err("that is longer than anything is kept".to_owned()),
+    }
+}
+
 /// `local`.
 #[derive(Debug, Subcommand)]
 pub enum Local {
@@ -299,4 +349,30 @@ pub enum Local {
     Status,
     /// Empty it
     Reset,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_a_number_and_a_unit() {
+        let table = [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86_400)];
+        for (text, seconds) in table {
+            assert_eq!(span(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in ["", "m", "10", "10 m", "-1m", "1.5h", "10min", "1w", "1m30s", "+5m "] {
+            assert!(span(text).is_err_and(|why| why.contains("30s, 10m, 2h or 1d")), "{text:?}");
+        }
+        assert!(span("0s").is_err());
+        for text in ["99999999999999999999s", "18446744073709551615d", "40000d"] {
+            assert!(span(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
 }

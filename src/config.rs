@@ -51,11 +51,14 @@ pub struct Connection {
 
 /// How to show things.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct Output {
     /// Answers are JSON.
     pub json: bool,
     /// Only errors and answers.
     pub quiet: bool,
+    /// `-v`: more than usual.
+    pub verbose: bool,
     /// How a run is reported.
     pub style: Style,
     /// A question can be asked: a person sits at standard input and standard error.
@@ -96,12 +99,14 @@ impl Output {
         Self {
             json: shared.json,
             quiet: shared.quiet,
+            verbose: shared.verbose > 0,
             style: choose(Setting {
                 stderr_is_terminal: stderr,
                 ci,
                 json: shared.json,
                 quiet: shared.quiet,
-                term_dumb: dumb,
+                // What `-v` tells goes to standard error too, and would tear a frame apart.
+                term_dumb: dumb || shared.verbose > 0,
             }),
             can_ask: std::io::stdin().is_terminal() && stderr && !ci,
             answers: palette(stdout),

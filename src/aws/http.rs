@@ -1,4 +1,4 @@
-//! The one HTTP client under all services, and the pace of what goes through it.
+//! The one HTTP client under all services, the pace of what goes through it, and the log of every call (`-vv`).
 //!
 //! API Gateway, Lambda and WAF publish rates per account for their control planes (reference, 6.2, 7.1 and 9.1) that
 //! cannot be raised. Pacing sits here, under the SDK, so that no call and no retry can get past it.
@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{
@@ -71,9 +71,44 @@ impl HttpConnector for PacedConnector {
             for rate in rates.of(&request) {
                 rate.until_ready().await;
             }
-            inner.call(request).await
+            let name = tracing::enabled!(tracing::Level::DEBUG).then(|| name(&request));
+            let began = Instant::now();
+            let answer = inner.call(request).await;
+            if let Some(name) = name {
+                let status =
+                    answer.as_ref().map_or_else(|_| "no answer".to_owned(), |answer| answer.status().to_string());
+                tracing::debug!(status, ms = began.elapsed().as_millis(), "{name}");
+            }
+            answer
         })
     }
+}
+
+/// What a call is, for the log: nothing of its body but the operation's name, and nothing of its headers, which carry
+/// signatures and tokens.
+fn name(request: &HttpRequest) -> String {
+    // JSON protocols: `AWSWAF_20190729.CreateWebACL`.
+    if let Some(target) = request.headers().get("x-amz-target") {
+        return target.to_owned();
+    }
+    let (host, path) = host_and_path(request);
+    // Query protocols begin their body with `Action=CreateRole&`; that of others is left alone.
+    let action = request.body().bytes().and_then(|body| {
+        let rest = body.strip_prefix(b"Action=")?;
+        let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        std::str::from_utf8(&rest[..end]).ok()
+    });
+    match action {
+        Some(action) => format!("{host} {action}"),
+        None => format!("{} {path}", request.method()),
+    }
+}
+
+/// A request's host, and its path without the query.
+fn host_and_path(request: &HttpRequest) -> (&str, &str) {
+    let rest = request.uri().split_once("://").map_or(request.uri(), |(_, rest)| rest);
+    let (host, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
+    (host, path.split('?').next().unwrap_or(path))
 }
 
 /// The published rates, for this process's share of the account.
@@ -127,9 +162,7 @@ impl Rates {
                 _ => Vec::new(),
             };
         }
-        let path = request.uri().split_once("://").map_or(request.uri(), |(_, rest)| rest);
-        let path = path.find('/').map_or("/", |slash| &path[slash..]);
-        let path = path.split('?').next().unwrap_or(path);
+        let (_, path) = host_and_path(request);
         if path.starts_with("/restapis") || path.starts_with("/tags/") || path == "/account" {
             return self.api_gateway(request.method(), path);
         }
@@ -152,5 +185,39 @@ impl Rates {
             _ => None,
         };
         own.into_iter().chain([&self.api_gateway]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    fn request(method: &str, uri: &str, target: Option<&'static str>, body: &'static str) -> HttpRequest {
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_method(method).expect("a method");
+        request.set_uri(uri.to_owned()).expect("a URI");
+        if let Some(target) = target {
+            request.headers_mut().insert("x-amz-target", target);
+        }
+        request
+    }
+
+    #[test]
+    fn the_log_names_operations_and_nothing_of_what_is_sent() {
+        let table = [
+            (
+                request("POST", "https://wafv2.x/", Some("AWSWAF_20190729.GetWebACL"), r#"{"Name":"n"}"#),
+                "AWSWAF_20190729.GetWebACL",
+            ),
+            (request("POST", "https://iam.x/", None, "Action=CreateRole&RoleName=secret"), "iam.x CreateRole"),
+            (request("POST", "https://iam.x", None, "Action=GetRole"), "iam.x GetRole"),
+            (request("GET", "https://api.x/restapis/a?limit=500", None, ""), "GET /restapis/a"),
+            (request("PUT", "https://api.x/functions/f", None, "Action"), "PUT /functions/f"),
+        ];
+        for (request, expected) in table {
+            assert_eq!(name(&request), expected);
+        }
     }
 }

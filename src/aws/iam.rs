@@ -126,6 +126,7 @@ pub struct RolePolicyOutputs {
 
 impl Resource for RolePolicy {
     const KIND: &'static str = "iam.role_policy";
+    const GUARDS: bool = true; // the function cannot even log
     type Key = RolePolicyOutputs;
     type Outputs = RolePolicyOutputs;
     /// Its document.

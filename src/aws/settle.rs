@@ -175,6 +175,11 @@ pub const LOGS_BUSY: Wait =
 pub const LOGS_VISIBLE: Wait =
     wait("R29", "the log group is not visible everywhere yet", &["ResourceNotFoundException"]).pace(500, 2000, 30);
 
+/// For the log.
+fn millis(pause: Duration) -> u64 {
+    u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Does `call` until it succeeds, is refused for a reason that none of `waits` names, or a wait's budget is spent.
 /// Throttling is always waited for.
 ///
@@ -187,7 +192,9 @@ pub async fn settled<T, F: Future<Output = Result<T, Failure>>>(
 ) -> Result<T, Failure> {
     let mut since: Option<(&'static str, Instant)> = None;
     let mut pause = Duration::ZERO;
+    let mut attempt = 0_u32;
     loop {
+        attempt += 1;
         let mut failure = match call().await {
             Ok(value) => return Ok(value),
             Err(failure) => failure,
@@ -209,6 +216,7 @@ pub async fn settled<T, F: Future<Output = Result<T, Failure>>>(
             return Err(failure);
         }
         task.note(wait.why);
+        tracing::info!(resource = %task.id(), attempt, pause_ms = millis(next), "waiting: {}", wait.why);
         // Up to a fifth more, so that many waiters do not ask in step.
         let jitter = 1.0 + rand::random_range(0.0..0.2);
         if !task.pause(next.mul_f64(jitter)).await {
@@ -231,7 +239,9 @@ pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
 ) -> Result<T, Failure> {
     let began = Instant::now();
     let mut pause = Duration::from_millis(first);
+    let mut attempt = 0_u32;
     loop {
+        attempt += 1;
         if let Some(value) = look().await? {
             return Ok(value);
         }
@@ -239,6 +249,7 @@ pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
             return Err(Failure::refused(format!("waited {budget} s in vain: {why}")));
         }
         task.note(why);
+        tracing::info!(resource = %task.id(), attempt, pause_ms = millis(pause), "waiting: {why}");
         if !task.pause(pause).await {
             return Err(Failure::new(Cause::Stopped, format!("stopped while waiting: {why}")));
         }

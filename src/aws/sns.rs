@@ -75,6 +75,7 @@ pub struct SubscriptionKey {
 
 impl Resource for Subscription {
     const KIND: &'static str = "sns.subscription";
+    const GUARDS: bool = true; // the trigger is cut
     const GOES_WITH_PARENT: bool = true;
     type Key = SubscriptionKey;
     type Outputs = SubscriptionOutputs;

@@ -5,11 +5,13 @@ mod ask;
 mod call;
 mod down;
 mod local;
+mod logs;
 mod outputs;
 mod plan;
 mod session;
 mod status;
 mod token;
+mod traffic;
 mod up;
 mod users;
 
@@ -45,6 +47,8 @@ pub async fn dispatch(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Er
         Command::RemoveUser(args) => unless_interrupted(&stop, users::remove(args, config)).await,
         Command::Token(args) => unless_interrupted(&stop, token::run(args, config)).await,
         Command::Call(args) => unless_interrupted(&stop, call::run(args, config)).await,
+        Command::Logs(args) => logs::run(args, config, &stop).await,
+        Command::Traffic(args) => unless_interrupted(&stop, traffic::run(args, config)).await,
         Command::Local(_) => Ok(Ending::Done),
     }
 }

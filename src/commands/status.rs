@@ -8,7 +8,7 @@ use crate::args;
 use crate::config::Config;
 use crate::engine::{Drift, Id, Sight, Stop};
 use crate::error::Error;
-use crate::report::{answer, table};
+use crate::report::{Palette, answer, one_line, table};
 use crate::state::{State, Status};
 
 pub(super) async fn run(args: &args::Status, config: Config, stop: Stop) -> Result<Ending, Error> {
@@ -18,18 +18,25 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: Stop) -> Resu
     let session = Session::open(config, Secrets::Unread).await?;
     let state = session.state()?;
     let survey = session.survey(&state, &stop).await?;
+    let graph = &session.graph;
     let mut rows: Vec<Row> = survey
-        .sights(&session.graph)
-        .map(|(id, kind, sight)| Row::new(id, kind, sight, state.resources.get(id.as_str()).map(|row| row.status)))
+        .sights(graph)
+        .map(|(id, kind, sight)| {
+            let recorded = state.resources.get(id.as_str()).map(|row| row.status);
+            Row::new(id, kind, sight, recorded, graph.guards(id))
+        })
         .collect();
     let wanted: std::collections::HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
     rows.extend(state.resources.iter().filter(|(id, _)| !wanted.contains(*id)).map(|(id, record)| Row {
         id: id.clone(),
         kind: record.kind.clone(),
         state: "unwanted",
+        weakens: false,
         drift: Vec::new(),
         why: Some("no longer in the stack file; `up` removes it".into()),
     }));
+    // What weakens comes first; the rest stays in the order in which it would be made.
+    rows.sort_by_key(|row| !row.weakens);
     let sound = rows.iter().all(|row| row.state == "live");
     let outputs = session.outputs(&state);
     if session.config.output.json {
@@ -44,7 +51,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: Stop) -> Resu
         });
         answer(&super::pretty(&document));
     } else {
-        answer(&text(&state, &rows, sound));
+        answer(&text(&state, &rows, sound, session.config.output.answers));
         if outputs.api.is_some() {
             answer(&format!("\n{}", super::up::routes(&outputs)));
         }
@@ -57,16 +64,18 @@ struct Row {
     id: String,
     kind: String,
     state: &'static str,
+    /// Less is protected than the stack file asks for.
+    weakens: bool,
+    /// What weakens comes first.
     drift: Vec<Drift>,
     why: Option<String>,
 }
 
 impl Row {
-    fn new(id: &Id, kind: &str, sight: &Sight, recorded: Option<Status>) -> Self {
-        let (state, drift, why) = match sight {
-            Sight::Live { drift, .. } if drift.is_empty() && recorded == Some(Status::Updating) => {
-                ("live", Vec::new(), None)
-            }
+    /// `guards`: the stack is less protected without it.
+    fn new(id: &Id, kind: &str, sight: &Sight, recorded: Option<Status>, guards: bool) -> Self {
+        let was_there = matches!(recorded, Some(Status::Ready | Status::Updating));
+        let (state, mut drift, why) = match sight {
             Sight::Live { drift, .. } if drift.is_empty() => ("live", Vec::new(), None),
             Sight::Live { drift, .. } => ("drifted", drift.clone(), None),
             Sight::Absent if recorded == Some(Status::Creating) => {
@@ -76,33 +85,50 @@ impl Row {
             Sight::Blocked => ("pending", Vec::new(), Some("waits for what it is made from".to_owned())),
             Sight::Failed(failure) => ("unknown", Vec::new(), Some(failure.message.clone())),
         };
-        Self { id: id.to_string(), kind: kind.to_owned(), state, drift, why }
+        drift.sort_by_key(|drift| !drift.weakens);
+        // What was never there has not gone missing: the stack file has just got it.
+        let gone = guards && was_there && *sight == Sight::Absent;
+        let weakens = gone || drift.iter().any(|drift| drift.weakens);
+        Self { id: id.to_string(), kind: kind.to_owned(), state, weakens, drift, why }
     }
 
     fn json(&self) -> Value {
-        json!({ "id": self.id, "kind": self.kind, "state": self.state, "drift": self.drift, "why": self.why })
+        json!({
+            "id": self.id, "kind": self.kind, "state": self.state, "weakens": self.weakens, "drift": self.drift,
+            "why": self.why,
+        })
+    }
+
+    /// What weakens, a line each.
+    fn warnings(&self) -> Vec<String> {
+        let id = &self.id;
+        if self.drift.is_empty() {
+            return vec![format!("! {id}: {}", self.state)];
+        }
+        let weakening = self.drift.iter().filter(|drift| drift.weakens);
+        weakening.map(|drift| one_line(&format!("! {id}: {}", words(drift)))).collect()
     }
 }
 
+/// A difference with both values, except of a secret, whose values stay out of it.
+fn words(drift: &Drift) -> String {
+    let Drift { field, live, want, .. } = drift;
+    if live == want { format!("{field} differs") } else { format!("{field} is {live}, wanted {want}") }
+}
+
 /// What weakens security comes first.
-fn text(state: &State, rows: &[Row], sound: bool) -> String {
+fn text(state: &State, rows: &[Row], sound: bool, palette: Palette) -> String {
     let mut text = format!("Stack {} in account {}, {}\n", state.stack, state.account, state.region);
-    let weak = |row: &&Row| row.drift.iter().any(|drift| drift.weakens);
-    for row in rows.iter().filter(weak) {
-        for drift in row.drift.iter().filter(|drift| drift.weakens) {
-            text += &format!("\n! {}: {} is {}, wanted {}", row.id, drift.field, drift.live, drift.want);
-        }
+    let warnings: Vec<String> = rows.iter().filter(|row| row.weakens).flat_map(Row::warnings).collect();
+    for warning in &warnings {
+        text += &format!("\n{}", palette.warn(warning));
     }
-    if rows.iter().any(|row| weak(&row)) {
-        text += "\n  The above weakens security; `securelambda up` puts it right.\n";
+    if !warnings.is_empty() {
+        text += "\n\n  The above weakens security; `securelambda up` puts it right.\n";
     }
     let lines = rows.iter().map(|row| {
-        let details: Vec<String> = row
-            .drift
-            .iter()
-            .map(|drift| format!("{}: {}, wanted {}", drift.field, drift.live, drift.want))
-            .chain(row.why.clone())
-            .collect();
+        let details = row.drift.iter().map(words).chain(row.why.clone());
+        let details: Vec<String> = details.map(|detail| one_line(&detail)).collect();
         vec![row.id.clone(), row.state.to_owned(), details.join("\n")]
     });
     text += &format!("\n{}", table(&["RESOURCE", "STATE", ""], lines));
@@ -146,4 +172,57 @@ fn offline(config: &Config) -> Result<Ending, Error> {
         table(&["RESOURCE", "RECORDED"], rows)
     ));
     Ok(Ending::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(sight: &Sight, recorded: Option<Status>, guards: bool) -> Row {
+        Row::new(&Id::new("firewall", "association"), "wafv2.association", sight, recorded, guards)
+    }
+
+    fn live(drift: Vec<Drift>) -> Sight {
+        Sight::Live { outputs: Value::Null, drift }
+    }
+
+    #[test]
+    fn what_guards_and_has_gone_missing_weakens() {
+        let table = [
+            (Some(Status::Ready), true, "missing", true),
+            (Some(Status::Updating), true, "missing", true),
+            (Some(Status::Ready), false, "missing", false),
+            // The stack file has just got it, or it was never made.
+            (None, true, "missing", false),
+            (Some(Status::Creating), true, "pending", false),
+        ];
+        for (recorded, guards, state, weakens) in table {
+            let row = row(&Sight::Absent, recorded, guards);
+            assert_eq!((row.state, row.weakens, row.json()["weakens"].as_bool()), (state, weakens, Some(weakens)));
+        }
+        assert!(!row(&live(vec![]), Some(Status::Ready), true).weakens);
+    }
+
+    #[test]
+    fn what_weakens_comes_first_with_both_values_and_on_one_line() {
+        let drift = vec![Drift::new("memory", 128, 256), Drift::weakening("PolicyNames", "no others", "x\n! forged")];
+        let rows = [row(&live(drift), Some(Status::Ready), false), row(&Sight::Absent, Some(Status::Ready), true)];
+        assert_eq!(rows[0].drift[0].field, "PolicyNames");
+        let state = State::new("demo", "123456789012", "eu-central-1", None);
+        let shown = text(&state, &rows, false, Palette::default());
+        let warnings = shown.split("RESOURCE").next().unwrap_or_default();
+        insta::assert_snapshot!(warnings, @r"
+        Stack demo in account 123456789012, eu-central-1
+
+        ! firewall.association: PolicyNames is x ! forged, wanted no others
+        ! firewall.association: missing
+
+          The above weakens security; `securelambda up` puts it right.
+        ");
+    }
+
+    #[test]
+    fn secrets_differ_without_values() {
+        assert_eq!(words(&Drift::new("value", "(hidden)", "(hidden)")), "value differs");
+    }
 }

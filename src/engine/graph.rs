@@ -104,6 +104,7 @@ pub(super) struct Node {
     pub parent: Option<usize>,
     pub goes_with_parent: bool,
     pub settles_in: usize,
+    pub guards: bool,
     /// Makes the description from the needs' outputs.
     pub wish: MakeWish,
 }
@@ -158,6 +159,7 @@ impl Graph {
             parent,
             goes_with_parent: R::GOES_WITH_PARENT,
             settles_in: R::SETTLES_IN,
+            guards: R::GUARDS,
             wish: Box::new(move |outputs| Wish::new(wish(needs.read(outputs)))),
         });
         Handle { index: self.nodes.len() - 1, kind: PhantomData }
@@ -166,6 +168,11 @@ impl Graph {
     /// The ids and kinds, in an order in which they could be made.
     pub fn ids(&self) -> impl Iterator<Item = (&Id, &'static str)> {
         self.nodes.iter().map(|node| (&node.id, node.kind))
+    }
+
+    /// Whether the stack is less protected without this resource: see [`Resource::GUARDS`].
+    pub fn guards(&self, id: &Id) -> bool {
+        self.nodes.iter().any(|node| node.id == *id && node.guards)
     }
 
     /// The ids of what a resource needs.

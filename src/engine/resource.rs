@@ -23,6 +23,10 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// create whose answer was lost is looked for longer before it is tried again.
     const NAME_IS_UNIQUE: bool = true;
 
+    /// Without it something is less protected, unseen, or cut off from what triggers it: that it has gone missing weakens
+    /// the stack, as a [`Drift::weakening`] does.
+    const GUARDS: bool = false;
+
     /// Where to look for it without knowing any id AWS gave it. Recorded before it is created.
     type Key: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
     /// What others need of it, and what we need to find and delete it. Serialisable, and so never a secret.

@@ -17,6 +17,7 @@ mod fixture;
 mod frame;
 mod json;
 mod lines;
+mod logs;
 mod palette;
 mod plan;
 mod print;
@@ -31,13 +32,14 @@ pub use bars::Bars;
 pub use failure::failure_text;
 pub use json::{Json, SCHEMA_VERSION, summary_line};
 pub use lines::Lines;
+pub use logs::{LogLine, LogStyle, log_json, log_text};
 pub use palette::Palette;
 pub use plan::{plan_json, plan_text};
-pub use print::{answer, date, error, say, trace};
+pub use print::{answer, clock, date, error, say, trace};
 pub use proof::{proof_html, proof_junit, proof_table};
 pub use stream::Stream;
 pub use summary::{counts, table};
-pub use words::duration;
+pub use words::{duration, one_line};
 
 /// Shows a run while it happens.
 pub trait Reporter: Send {

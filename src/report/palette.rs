@@ -1,6 +1,19 @@
 //! Colours and symbols. Everything is legible without colour: a symbol and a word always say the same.
 
-use console::Style;
+use console::{Color, Style};
+
+/// For telling things of one sort apart. Red is not among them: that is for what failed.
+const HUES: [(Color, bool); 9] = [
+    (Color::Cyan, false),
+    (Color::Magenta, false),
+    (Color::Blue, false),
+    (Color::Green, false),
+    (Color::Yellow, false),
+    (Color::Cyan, true),
+    (Color::Magenta, true),
+    (Color::Blue, true),
+    (Color::Green, true),
+];
 
 /// What the terminal can show. The two are found out elsewhere (`--color`, `NO_COLOR`, the locale), once for standard
 /// output and once for standard error.
@@ -42,6 +55,13 @@ impl Palette {
     /// Text that matters more.
     pub fn strong(self, text: &str) -> String {
         self.paint(&Style::new().bold(), text)
+    }
+
+    /// Text about the `nth` of several things, in a colour that its neighbours do not have.
+    pub fn nth(self, nth: usize, text: &str) -> String {
+        let (color, bright) = HUES[nth % HUES.len()];
+        let style = Style::new().fg(color);
+        self.paint(&if bright { style.bright() } else { style }, text)
     }
 
     /// `✓`

@@ -80,6 +80,13 @@ pub fn date(unix: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// Milliseconds since 1970 as a time of day, in UTC: `12:34:56.789Z`.
+pub fn clock(unix_ms: i64) -> String {
+    let of_day = unix_ms.rem_euclid(86_400_000);
+    let (hours, minutes) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}.{:03}Z", of_day / 1000 % 60, of_day % 1000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +97,14 @@ mod tests {
         let cases = [(0, "1970-01-01"), (951_782_400, "2000-02-29"), (1_795_824_000, "2026-11-28"), (-1, "1969-12-31")];
         for (unix, day) in cases {
             assert_eq!(date(unix), day);
+        }
+    }
+
+    #[test]
+    fn clocks_are_in_utc() {
+        let cases = [(0, "00:00:00.000Z"), (45_296_789, "12:34:56.789Z"), (-1, "23:59:59.999Z")];
+        for (unix_ms, time) in cases {
+            assert_eq!(clock(unix_ms), time);
         }
     }
 

@@ -36,6 +36,11 @@ impl Stream {
         }
     }
 
+    /// Whether anybody still listens, as far as the last line showed.
+    pub fn is_open(&self) -> bool {
+        self.to.is_ok()
+    }
+
     /// Ends the stream; says what kept text from being written, other than that nobody wanted it.
     pub fn close(self) -> io::Result<()> {
         match self.to {
@@ -109,6 +114,7 @@ mod tests {
     fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
         let mut left = Stream::new(Broken(ErrorKind::BrokenPipe));
         left.line("nobody reads this");
+        assert!(!left.is_open());
         left.line("nor this");
         assert!(left.close().is_ok());
 

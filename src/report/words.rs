@@ -68,9 +68,16 @@ pub(super) fn tally(named: &[(usize, &str)]) -> String {
 }
 
 /// Text from elsewhere on one line. What could move a terminal's cursor or fake a line of ours becomes a space.
-pub(super) fn one_line(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+pub fn one_line(text: &str) -> String {
+    harmless(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Text from elsewhere with its spaces and tabs as they are, and a space for everything else that a terminal would obey:
+/// control characters, and those that turn the direction of writing around.
+pub(super) fn harmless(text: &str) -> String {
+    let obeyed =
+        |c: char| c.is_control() && c != '\t' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if obeyed(c) { ' ' } else { c }).collect()
 }
 
 /// Breaks text between words into lines of at most `width` columns. A longer word (an ARN) is left whole: it is there
@@ -111,6 +118,11 @@ mod tests {
     #[test]
     fn text_from_elsewhere_stays_on_its_line() {
         assert_eq!(one_line("no\n such\trole\u{1b}[2J\r "), "no such role [2J");
+    }
+
+    #[test]
+    fn a_terminal_has_nothing_to_obey() {
+        assert_eq!(harmless("a\tb  c\u{1b}[31m\r\u{202e}d\u{9b}2J"), "a\tb  c [31m  d 2J");
     }
 
     #[test]

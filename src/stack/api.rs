@@ -189,6 +189,7 @@ fn routes(
             Routes {
                 api_id: api.id,
                 methods: wanted.iter().map(|route| (route.name(), method(route))).collect(),
+                authorizers: authorizers.into_values().map(|authorizer| (authorizer.id, authorizer.name)).collect(),
                 fingerprint: format!("{:x}", Fingerprint(fingerprint.finalize().to_vec())),
             }
         },

@@ -31,7 +31,7 @@ fn steps<'a>(want: &'a Routes, live: &'a BTreeMap<String, LiveMethod>) -> Vec<St
         let Some(live) = Routes::live_for(method, name, live) else {
             return Some(Step::Put { name, method, replaces: false });
         };
-        let differences = method.differences(name, live);
+        let differences = method.differences(name, live, &want.authorizers);
         if !differences.method.is_empty() {
             Some(Step::Put { name, method, replaces: true })
         } else if !differences.integration.is_empty() {
@@ -182,7 +182,12 @@ impl Provider<Routes> for ApiGateway {
 
     async fn delete(&self, gone: &RoutesOutputs, task: &Task) -> Result<(), Failure> {
         let Some(live) = self.methods(&gone.api_id).await? else { return Ok(()) };
-        let none = Routes { api_id: gone.api_id.clone(), methods: BTreeMap::new(), fingerprint: String::new() };
+        let none = Routes {
+            api_id: gone.api_id.clone(),
+            methods: BTreeMap::new(),
+            authorizers: BTreeMap::new(),
+            fingerprint: String::new(),
+        };
         self.take(&gone.api_id, steps(&none, &live), task).await
     }
 }

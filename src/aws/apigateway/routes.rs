@@ -21,6 +21,8 @@ pub struct Routes {
     pub api_id: String,
     /// By name, as in `POST /lambda1`.
     pub methods: BTreeMap<String, Method>,
+    /// The names of the API's authorizers by id. Only for people: a difference names them.
+    pub authorizers: BTreeMap<String, String>,
     /// Stands for all that a deployment takes along and that is not visible in the methods: the models' schemas, the
     /// user pools behind the authorizers. A new value makes a new deployment.
     pub fingerprint: String,
@@ -150,8 +152,13 @@ impl Method {
         self.model.iter().map(|model| (JSON.to_owned(), model.clone())).collect()
     }
 
-    /// `name` is how the fields are introduced: `POST /lambda1`.
-    pub(super) fn differences(&self, name: &str, live: &LiveMethod) -> Differences {
+    /// `name` is how the fields are introduced: `POST /lambda1`; `authorizers` are the API's, names by id.
+    pub(super) fn differences(
+        &self,
+        name: &str,
+        live: &LiveMethod,
+        authorizers: &BTreeMap<String, String>,
+    ) -> Differences {
         let field = |what: &str| format!("{name} {what}");
         let mut method = Vec::new();
         let mut compare = |what: &str, want: String, live: String, weakens: bool| {
@@ -166,8 +173,10 @@ impl Method {
             listed(&all)
         };
         compare("authorization", self.authorization.kind().to_owned(), live.authorization.clone(), true);
+        // One that is not ours has no name here, just its id.
+        let named = |id: Option<&str>| or_none(id.map(|id| authorizers.get(id).map_or(id, String::as_str)));
         let authorizer = self.authorization.authorizer_id();
-        compare("authorizer", or_none(authorizer), or_none(live.authorizer_id.as_deref()), true);
+        compare("authorizer", named(authorizer), named(live.authorizer_id.as_deref()), true);
         compare("authorizationScopes", listed(&BTreeSet::new()), listed(&live.scopes), true);
         compare("apiKeyRequired", false.to_string(), live.api_key_required.to_string(), false);
         compare("validator", or_none(self.validator_id.as_deref()), or_none(live.validator_id.as_deref()), true);
@@ -251,7 +260,7 @@ impl Resource for Routes {
         let wanted = self.methods.iter().flat_map(|(name, method)| match Self::live_for(method, name, live) {
             None => vec![Drift::new(name, "present", "absent")],
             Some(live) => {
-                let Differences { mut method, integration } = method.differences(name, live);
+                let Differences { mut method, integration } = method.differences(name, live, &self.authorizers);
                 method.extend(integration);
                 method
             }
@@ -281,7 +290,8 @@ pub(super) mod tests {
 
     pub(crate) fn routes() -> Routes {
         let methods = BTreeMap::from([("POST /x/{id}".to_owned(), method())]);
-        Routes { api_id: "abc".into(), methods, fingerprint: "f".into() }
+        let authorizers = BTreeMap::from([("a1".into(), "First".into()), ("a2".into(), "Second".into())]);
+        Routes { api_id: "abc".into(), methods, authorizers, fingerprint: "f".into() }
     }
 
     pub(crate) fn live_method() -> LiveMethod {
@@ -351,6 +361,19 @@ pub(super) mod tests {
         for (live, field, weakens) in table {
             assert_eq!(fields(live), [(format!("POST /x/{{id}} {field}"), weakens)]);
         }
+    }
+
+    #[test]
+    fn authorizers_are_named() {
+        let live = |id: &str| {
+            BTreeMap::from([(
+                "POST /x/{id}".to_owned(),
+                LiveMethod { authorizer_id: Some(id.to_owned()), ..live_method() },
+            )])
+        };
+        let field = "POST /x/{id} authorizer";
+        assert_eq!(routes().drift(&live("a2")), [Drift::weakening(field, "First", "Second")]);
+        assert_eq!(routes().drift(&live("a9")), [Drift::weakening(field, "First", "a9")]);
     }
 
     #[test]

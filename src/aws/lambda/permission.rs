@@ -36,6 +36,7 @@ pub struct PermissionOutputs {
 
 impl Resource for Permission {
     const KIND: &'static str = "lambda.permission";
+    const GUARDS: bool = true; // what triggers the function is cut off
     const GOES_WITH_PARENT: bool = true;
     type Key = PermissionOutputs;
     type Outputs = PermissionOutputs;

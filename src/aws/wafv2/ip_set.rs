@@ -72,6 +72,7 @@ pub fn is_description(text: &str) -> bool {
 
 impl Resource for IpSet {
     const KIND: &'static str = "wafv2.ip_set";
+    const GUARDS: bool = true;
     type Key = Key;
     type Outputs = Outputs;
     type Live = IpSetLive;

@@ -8,6 +8,7 @@
 mod association;
 mod ip_set;
 mod rule;
+mod traffic;
 mod web_acl;
 
 use std::future::Future;
@@ -25,6 +26,7 @@ use crate::scope::Scope;
 pub use association::{Association, AssociationKey, AssociationLive, AssociationOutputs};
 pub use ip_set::{IpSet, IpSetLive, is_description};
 pub use rule::{Rule, RuleAction, RuleKind};
+pub use traffic::{RuleTraffic, Sample};
 pub use web_acl::{WebAcl, WebAclLive};
 
 /// Everything here is for APIs in a region; the other scope is CloudFront's.

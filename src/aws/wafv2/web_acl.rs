@@ -29,6 +29,7 @@ pub struct WebAclLive(AwsWebAcl);
 
 impl Resource for WebAcl {
     const KIND: &'static str = "wafv2.web_acl";
+    const GUARDS: bool = true;
     const SETTLES_IN: usize = 5; // minutes until a stage can see it
     type Key = Key;
     type Outputs = Outputs;

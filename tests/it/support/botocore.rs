@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::program::User;
 
-/// Reads calls from its argument, makes them in order, prints what they return.
+/// Reads calls from its argument, makes them in order, prints what they return. `{"$base64": "..."}` stands for bytes.
 const SCRIPT: &str = r#"
-import json, os, sys, botocore.session
+import base64, json, os, sys, botocore.session
 from botocore.config import Config
 session = botocore.session.get_session()
 answers = []
-for service, operation, arguments in json.loads(sys.argv[1]):
+bytes_of = lambda value: base64.b64decode(value["$base64"]) if "$base64" in value else value
+for service, operation, arguments in json.loads(sys.argv[1], object_hook=bytes_of):
     client = session.create_client(service, region_name=os.environ["AWS_REGION"], config=Config(retries={"max_attempts": 0}))
     try:
         answer = getattr(client, operation)(**arguments)
@@ -29,7 +30,8 @@ pub fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> V
     calls(user, &[json!([service, operation, arguments])]).remove(0)
 }
 
-fn calls(user: &User, calls: &[Value]) -> Vec<Value> {
+/// Several calls, `[service, operation, arguments]` each.
+pub fn calls(user: &User, calls: &[Value]) -> Vec<Value> {
     let mut command = Command::new(super::emulator::python());
     command.args(["-c", SCRIPT, &Value::from(calls.to_vec()).to_string()]);
     command.env_clear().envs(user.command::<&str>(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));

@@ -1,7 +1,9 @@
-//! CloudWatch Logs: the groups that functions log to.
+//! CloudWatch Logs: the groups that functions log to, and what is in them.
 //!
 //! Odd about Logs: a group's ARN ends in `:*` for some calls and must not for others (reference, 3.3); retention cannot be
 //! set in the call that creates; a list by prefix is the only way to read a group.
+
+mod events;
 
 use std::collections::HashMap;
 
@@ -12,6 +14,8 @@ use super::error::{OrAbsent, OrFail};
 use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 use crate::scope::Scope;
+
+pub use events::LogEvent;
 
 /// A log group. Made before what logs to it, so that no function needs the right to make one.
 #[derive(Debug, Clone)]
@@ -49,6 +53,7 @@ pub struct LogGroupLive {
 
 impl Resource for LogGroup {
     const KIND: &'static str = "logs.group";
+    const GUARDS: bool = true; // no function may make one
     type Key = LogGroupKey;
     type Outputs = LogGroupOutputs;
     type Live = LogGroupLive;

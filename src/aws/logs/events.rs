@@ -1,0 +1,70 @@
+//! What is in a log group.
+
+use super::Logs;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::engine::Failure;
+
+/// One entry of a log group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEvent {
+    /// What tells it from every other, where the service says so: emulators may not.
+    pub id: Option<String>,
+    /// The stream it is in: one a running copy of the function.
+    pub stream: String,
+    /// When it was written, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// As it was written, without the line break at its end.
+    pub message: String,
+}
+
+impl Logs {
+    /// Everything in the group from `since_ms` on, in order of time; `None` if there is no such group.
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub async fn events(&self, group: &str, since_ms: i64) -> Result<Option<Vec<LogEvent>>, Failure> {
+        let doing = format!("read the log group {group}");
+        let call = self.client.filter_log_events().log_group_name(group).start_time(since_ms);
+        let mut pages = call.into_paginator().send();
+        let mut events = Vec::new();
+        // A page may be empty and yet not the last.
+        while let Some(page) = pages.next().await {
+            let Some(page) = page.or_fail(&doing).or_absent()? else { return Ok(None) };
+            events.extend(page.events.unwrap_or_default().into_iter().map(|event| LogEvent {
+                id: event.event_id,
+                stream: event.log_stream_name.unwrap_or_default(),
+                at_ms: event.timestamp.unwrap_or_default(),
+                message: event.message.unwrap_or_default().trim_end_matches(['\r', '\n']).to_owned(),
+            }));
+        }
+        events.sort_by_key(|event| event.at_ms);
+        Ok(Some(events))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{replay, requests};
+
+    #[tokio::test]
+    async fn all_pages_are_read_and_put_in_order() {
+        let first = r#"{"nextToken":"more","events":[
+            {"eventId":"2","logStreamName":"s","timestamp":2000,"message":"two\n","ingestionTime":9},
+            {"eventId":"1","logStreamName":"s","timestamp":1000,"message":"one"}]}"#;
+        let last = r#"{"events":[{"logStreamName":"t","timestamp":1500,"message":"between"}]}"#;
+        let (clients, http) = replay(vec![(200, first), (200, r#"{"nextToken":"again","events":[]}"#), (200, last)]);
+        let events = Logs::new(&clients).events("/aws/lambda/demo-f", 500).await.unwrap().unwrap();
+        let told: Vec<_> = events.iter().map(|event| (event.message.as_str(), event.id.as_deref())).collect();
+        assert_eq!(told, [("one", Some("1")), ("between", None), ("two", Some("2"))]);
+        let requests = requests(&http);
+        assert!(requests[0].contains(r#""startTime":500"#) && requests[1].contains(r#""nextToken":"more""#));
+    }
+
+    #[tokio::test]
+    async fn without_a_group_there_is_nothing_to_read() {
+        let (clients, _) = replay(vec![(400, r#"{"__type":"ResourceNotFoundException","message":"no"}"#)]);
+        assert_eq!(Logs::new(&clients).events("/aws/lambda/demo-f", 0).await.unwrap(), None);
+    }
+}

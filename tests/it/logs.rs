@@ -1,0 +1,171 @@
+//! What went through a stack: `logs`, `traffic`, and the log of our own calls.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::emulator::{account, endpoint};
+use crate::support::program::User;
+
+/// A user with a stack.
+fn someone() -> User {
+    let user = User::of(&account(), &endpoint());
+    user.run(&["up", "--yes"]).ends(0);
+    user
+}
+
+/// InternalLambda is called as the topic would, ExternalLambda1 with a body that it refuses.
+fn invoke(user: &User, name: &str) {
+    let message = json!({ "name": name }).to_string();
+    let event = json!({ "Records": [{ "Sns": { "MessageId": "m-1", "Message": message } }] });
+    let call = |function: &str, event: &Value| json!(["lambda", "invoke", { "FunctionName": format!("securelambda-{function}"), "Payload": event.to_string() }]);
+    let calls = [call("InternalLambda", &event), call("ExternalLambda1", &json!({ "body": "{}" }))];
+    for answer in botocore::calls(user, &calls) {
+        assert_eq!(answer["StatusCode"], 200, "{answer}");
+    }
+}
+
+/// Another tool writes a line of its own.
+fn write(user: &User, function: &str, message: &str) {
+    let group = format!("/aws/lambda/securelambda-{function}");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    let stream = json!({ "logGroupName": group, "logStreamName": format!("by-hand-{now}") });
+    let mut events = stream.clone();
+    events["logEvents"] = json!([{ "timestamp": u64::try_from(now).unwrap(), "message": message }]);
+    let calls = [json!(["logs", "create_log_stream", stream]), json!(["logs", "put_log_events", events])];
+    for answer in botocore::calls(user, &calls) {
+        assert!(answer.get("Error").is_none(), "{answer}");
+    }
+}
+
+/// What `logs` shows with these arguments, once that holds `part`: functions' output takes a moment to arrive.
+fn shown(user: &User, args: &[&str], part: &str) -> String {
+    let mut words = vec!["logs"];
+    words.extend(args);
+    for _ in 0..50 {
+        let text = user.run(&words).ends(0).stdout;
+        if text.contains(part) {
+            return text;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{part:?} never shows up in {words:?}");
+}
+
+#[test]
+fn functions_logs_are_shown_side_by_side() {
+    let user = someone();
+    let ran = user.run(&["logs"]).ends(0).says("nothing was logged in the last 10m");
+    assert_eq!(ran.stdout, "");
+
+    invoke(&user, "Ada");
+    let greeting = "INFO  Hello Ada. Greetings from InternalLambda!  messageId=m-1";
+    let refusal = "WARN  Refused: no usable name in the body";
+    shown(&user, &[], refusal);
+    let both = shown(&user, &[], greeting);
+    for line in both.lines() {
+        let (time, rest) = line.split_once(' ').unwrap();
+        assert!(time.len() == "12:34:56.789Z".len() && time.ends_with('Z'), "{line}");
+        assert!(rest.starts_with("InternalLambda  ") || rest.starts_with("ExternalLambda1 "), "{line}");
+    }
+    assert!(!both.contains("RequestId") && !both.contains('\u{1b}'), "{both}");
+
+    let one = shown(&user, &["InternalLambda"], greeting);
+    assert!(!one.contains("ExternalLambda1"), "{one}");
+    assert!(!shown(&user, &["--filter", "Refused: no"], refusal).contains("Hello"));
+    user.run(&["logs", "--filter", "nowhere"]).ends(0).says("nothing with \"nowhere\" in it");
+    assert!(shown(&user, &["-v"], "REPORT RequestId: ").contains("requestId="));
+
+    let coloured = shown(&user, &["--color", "always"], "Hello Ada");
+    let colour_of = |name: &str| coloured.split_once(name).unwrap().0.rsplit_once('\u{1b}').unwrap().1.to_owned();
+    assert_ne!(colour_of("InternalLambda "), colour_of("ExternalLambda1"), "{coloured:?}");
+
+    let lines: Vec<Value> =
+        shown(&user, &["--json"], "Hello Ada").lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let hello = lines.iter().find(|line| line["level"] == "INFO").unwrap();
+    assert_eq!((&hello["function"], &hello["schema_version"]), (&json!("InternalLambda"), &json!(1)));
+    assert_eq!(hello["fields"], json!({ "messageId": "m-1" }));
+
+    // What somebody wrote to move the cursor, or to look like a line of ours, does neither.
+    write(&user, "InternalLambda", "one\u{1b}[2J\r\nforged\u{7}");
+    let text = shown(&user, &[], "one");
+    assert!(text.contains("one [2J") && text.contains("\n    forged"), "{text:?}");
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{7}') && !text.contains('\r'), "{text:?}");
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+/// A `logs --follow` in the background, and what it prints.
+struct Following(Child, Receiver<String>);
+
+impl Following {
+    fn new(user: &User, args: &[&str]) -> Self {
+        let mut child = user.command(&[&["logs", "--follow"], args].concat()).spawn().unwrap();
+        let (tell, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Self(child, lines)
+    }
+
+    fn next(&self) -> String {
+        self.1.recv_timeout(Duration::from_secs(15)).unwrap()
+    }
+
+    /// Ctrl-C; what was printed until it ended, and how it ended.
+    fn stop(mut self) -> (Vec<String>, Option<i32>) {
+        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
+        let code = self.0.wait().unwrap().code();
+        (self.1.iter().collect(), code)
+    }
+}
+
+#[test]
+fn following_shows_every_line_once_and_ends_well_on_request() {
+    let user = someone();
+    write(&user, "InternalLambda", "before");
+    let following = Following::new(&user, &["InternalLambda"]);
+    assert!(following.next().ends_with("before"));
+    for message in ["first", "second", "second"] {
+        write(&user, "InternalLambda", message);
+        assert!(following.next().ends_with(message));
+    }
+    write(&user, "ExternalLambda1", "of another function");
+    std::thread::sleep(Duration::from_millis(2500));
+    let (more, code) = following.stop();
+    assert_eq!((more, code), (vec![], Some(0)));
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn mistakes_are_told_before_anything_is_asked() {
+    let user = User::of("111111111111", "http://127.0.0.1:9");
+    let known = "known: ExternalLambda1, ExternalLambda2, InternalLambda";
+    user.run(&["logs", "InternalLamda"]).ends(2).says("did you mean InternalLambda?").says(known);
+    user.run(&["logs", "--since", "5x"]).ends(2).says("30s, 10m, 2h or 1d");
+    user.run(&["traffic", "--since", "4h"]).ends(2).says("3 hours");
+}
+
+#[test]
+fn without_samples_traffic_says_so() {
+    let user = someone();
+    user.run(&["traffic"]).ends(1).says("this endpoint keeps no samples of requests").says("hint:");
+    user.run(&["down", "--yes"]).ends(0);
+    user.run(&["traffic"]).ends(6);
+    user.run(&["logs"]).ends(6);
+}
+
+#[test]
+fn every_call_is_told_with_vv_and_nothing_of_what_is_sent() {
+    let user = someone();
+    let said = user.run(&["status", "-vv"]).ends(0).stderr;
+    for call in ["AWSWAF_20190729.GetWebACLForResource", "GetRole ", "GET /restapis/", "GetCallerIdentity"] {
+        let line = said.lines().find(|line| format!("{line} ").contains(call)).unwrap_or_default();
+        assert!(line.contains("status=\"200\"") && line.contains("ms="), "{call}: {line:?} in:\n{said}");
+    }
+    assert!(!said.contains("AWS4-HMAC") && !said.contains("RoleName"), "{said}");
+    assert_eq!(user.run(&["status", "-v"]).ends(0).stderr, "");
+    user.run(&["down", "--yes"]).ends(0);
+}
