@@ -65,48 +65,10 @@ pub fn trace(verbose: u8) {
     let _ = log.with_ansi(false).try_init();
 }
 
-/// Seconds since 1970 as a day, in UTC: `2026-11-28`.
-pub fn date(unix: i64) -> String {
-    // Howard Hinnant's algorithm for civil dates: years begin in March, so that the leap day is the last.
-    let days = unix.div_euclid(86_400) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// Milliseconds since 1970 as a time of day, in UTC: `12:34:56.789Z`.
-pub fn clock(unix_ms: i64) -> String {
-    let of_day = unix_ms.rem_euclid(86_400_000);
-    let (hours, minutes) = (of_day / 3_600_000, of_day / 60_000 % 60);
-    format!("{hours:02}:{minutes:02}:{:02}.{:03}Z", of_day / 1000 % 60, of_day % 1000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::{AwsAnswer, Kind};
-
-    #[test]
-    fn dates_are_days_in_utc() {
-        let cases = [(0, "1970-01-01"), (951_782_400, "2000-02-29"), (1_795_824_000, "2026-11-28"), (-1, "1969-12-31")];
-        for (unix, day) in cases {
-            assert_eq!(date(unix), day);
-        }
-    }
-
-    #[test]
-    fn clocks_are_in_utc() {
-        let cases = [(0, "00:00:00.000Z"), (45_296_789, "12:34:56.789Z"), (-1, "23:59:59.999Z")];
-        for (unix_ms, time) in cases {
-            assert_eq!(clock(unix_ms), time);
-        }
-    }
 
     #[test]
     fn an_error_says_what_why_and_what_next() {

@@ -8,7 +8,6 @@ mod escape;
 mod fixture;
 mod html;
 mod junit;
-mod moment;
 mod table;
 
 pub use html::proof_html;
