@@ -34,6 +34,18 @@ impl fmt::Debug for Hidden {
     }
 }
 
+/// The proof that no output, report or state can hold one: with `Serialize` or `Display` for [`Hidden`], the trait below
+/// would have two implementations to choose from, and this would not compile.
+const _: fn() = || {
+    trait Unprintable<Which> {
+        fn holds() {}
+    }
+    impl<T> Unprintable<()> for T {}
+    impl<T: serde::Serialize> Unprintable<u8> for T {}
+    impl<T: fmt::Display> Unprintable<u16> for T {}
+    <Hidden as Unprintable<_>>::holds();
+};
+
 /// A value made up from the operating system's randomness: so many letters and digits, near six bits each.
 pub fn generate(length: usize) -> Hidden {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
