@@ -8,6 +8,8 @@ use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::{Ran, User};
 use crate::support::proxy::Proxy;
 
+/// The emulator sends no mail, and takes any six digits for the code that would be in it.
+const CODE: &str = "123456";
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
 /// A user in an account of their own.
@@ -66,6 +68,22 @@ fn the_tutorial_from_nothing_to_nothing() {
     assert_eq!(call(&user, &token, &["POST /lambda2", "--token-stdin", "--data", body]).1, 401);
     for bad in ["{}", "[]", "no json", r#"{"name":1}"#, r#"{"name":"Ada","more":1}"#, r#"{"name":" "}"#] {
         assert_eq!(call(&user, &token, &["POST /lambda1", "--token-stdin", "--data", bad]).1, 400, "{bad}");
+    }
+
+    // The tutorial's way to a user: sign up, then the code from the mail. And an invitation, twice.
+    let sue = ["add-user", "sue@example.com", "--pool", "MyUserPool2"];
+    user.run_with(PASSWORD, &[&sue[..], &["--sign-up", "--password-stdin"]].concat()).ends(0).says("--code CODE");
+    user.run_with(PASSWORD, &["token", "sue@example.com", "--pool", "MyUserPool2", "--password-stdin"]).ends(1);
+    user.run(&[&sue[..], &["--code", CODE]].concat()).ends(0).says("confirmed");
+    user.run_with(PASSWORD, &["token", "sue@example.com", "--pool", "MyUserPool2", "--password-stdin"]).ends(0);
+    for result in ["invited", "invited_again"] {
+        let ran = user.run(&["add-user", "ivy@example.com", "--pool", "MyUserPool2", "--invite", "--json"]).ends(0);
+        assert_eq!(ran.json()["result"], result);
+    }
+    let ran = user.run(&["add-user", "gil@example.com", "--pool", "MyUserPool2", "--generate"]).ends(0);
+    user.run_with(&ran.stdout, &["token", "gil@example.com", "--pool", "MyUserPool2", "--password-stdin"]).ends(0);
+    for gone in ["sue", "ivy", "gil"] {
+        user.run(&["remove-user", &format!("{gone}@example.com"), "--pool", "MyUserPool2"]).ends(0);
     }
 
     // Users are listed and removed, twice.
