@@ -1,5 +1,7 @@
 //! Killed, or left without an answer, at a sample of real calls on the emulator: the next `up` completes without making
 //! anything twice, and the next `down` leaves nothing. The engine's own tests cut at every write, with a fake cloud.
+//!
+//! `SECURELAMBDA_TEST_STRIDE=1 cargo test --test it killed` disturbs every call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,40 +11,59 @@ use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 use crate::support::proxy::{Fate, Proxy};
 
-/// Every how many calls that may write one is disturbed.
-const STRIDE: usize = 7;
-
-/// What an undisturbed `up` makes, and with how many calls.
-fn undisturbed() -> (Vec<String>, usize) {
-    let proxy = Proxy::new(&endpoint(), Duration::ZERO);
-    let user = User::of(&account(), &proxy.endpoint);
-    user.run(&["up", "--yes"]).ends(0);
-    let calls = proxy.take().len();
-    let made = inventory(&user);
-    user.run(&["down", "--yes"]).ends(0);
-    assert!(made.len() > 15, "{made:?}");
-    (made, calls)
+/// Every how many calls one is disturbed.
+fn stride(sample: usize) -> usize {
+    std::env::var("SECURELAMBDA_TEST_STRIDE").ok().and_then(|stride| stride.parse().ok()).unwrap_or(sample)
 }
 
-/// Brings a stack up with one call disturbed; then `up` and `down` as if nothing had been.
-fn survives(made: &[String], number: usize, fate: Fate) {
+/// What an undisturbed run makes and does.
+struct Undisturbed {
+    made: Vec<String>,
+    /// Calls of `up`, and the first of them that is not the survey's.
+    up: std::ops::Range<usize>,
+    down: std::ops::Range<usize>,
+}
+
+fn undisturbed() -> Undisturbed {
+    let proxy = Proxy::new(&endpoint(), Duration::ZERO);
+    let user = User::of(&account(), &proxy.endpoint);
+    let calls = || {
+        let calls = proxy.take();
+        let first = calls.iter().position(|call| call.writes).unwrap();
+        // The survey's reads may still be coming in; a few of them do no harm. Calls are numbered from 1.
+        first + 1..calls.len()
+    };
+    user.run(&["up", "--yes"]).ends(0);
+    let up = calls();
+    let made = inventory(&user);
+    proxy.take();
+    user.run(&["down", "--yes"]).ends(0);
+    assert!(made.len() > 15, "{made:?}");
+    Undisturbed { made, up, down: calls() }
+}
+
+/// Runs a command with one of its calls disturbed. Returns the user, who goes the straight way from now on.
+fn disturb(command: &str, account: &str, user: Option<User>, number: usize, fate: Fate) -> User {
     let proxy = Proxy::with_weather(
         &endpoint(),
         Duration::ZERO,
         Arc::new(move |call, _| if call == number { fate } else { Fate::Passed }),
     );
-    let account = account();
-    let disturbed = User::of(&account, &proxy.endpoint);
+    let user = user.unwrap_or_else(|| User::of(account, &endpoint())).with("AWS_ENDPOINT_URL", &proxy.endpoint);
     if matches!(fate, Fate::HungBefore | Fate::HungAfter) {
-        let mut run = disturbed.command(&["up", "--yes"]).spawn().unwrap();
-        assert!(proxy.hangs_within(Duration::from_secs(30)), "call {number} was never made");
+        let mut run = user.command(&[command, "--yes"]).spawn().unwrap();
+        assert!(proxy.hangs_within(Duration::from_secs(30)), "call {number} of {command} was never made");
         run.kill().unwrap();
         run.wait().unwrap();
     } else {
-        disturbed.run(&["up", "--yes"]);
+        user.run(&[command, "--yes"]);
     }
-    // The same user, by the straight way.
-    let user = disturbed.with("AWS_ENDPOINT_URL", &endpoint());
+    user.with("AWS_ENDPOINT_URL", &endpoint())
+}
+
+/// Brings a stack up with one call disturbed; then `up` and `down` as if nothing had been.
+fn up_survives(made: &[String], number: usize, fate: Fate) {
+    let user = disturb("up", &account(), None, number, fate);
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(inventory(&user), made, "after call {number} was {fate:?}");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
@@ -51,19 +72,35 @@ fn survives(made: &[String], number: usize, fate: Fate) {
     assert!(!user.state().exists());
 }
 
+/// Takes a stack down with one call disturbed; then `down` once more.
+fn down_survives(number: usize, fate: Fate) {
+    let account = account();
+    let user = User::of(&account, &endpoint());
+    user.run(&["up", "--yes"]).ends(0);
+    let user = disturb("down", &account, Some(user), number, fate);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new(), "after call {number} of down was {fate:?}");
+    assert!(!user.state().exists());
+}
+
 #[test]
 fn killed_at_a_sample_of_calls() {
-    let (made, calls) = undisturbed();
-    // The survey's calls only read: the first third.
-    for (turn, number) in (calls / 3..calls).step_by(STRIDE).enumerate() {
-        survives(&made, number, if turn % 2 == 0 { Fate::HungAfter } else { Fate::HungBefore });
+    let Undisturbed { made, up, down } = undisturbed();
+    for (turn, number) in up.step_by(stride(9)).enumerate() {
+        up_survives(&made, number, [Fate::HungAfter, Fate::HungBefore][turn % 2]);
+    }
+    for (turn, number) in down.step_by(stride(24)).enumerate() {
+        down_survives(number, [Fate::HungAfter, Fate::HungBefore][turn % 2]);
     }
 }
 
 #[test]
 fn without_an_answer_at_a_sample_of_calls() {
-    let (made, calls) = undisturbed();
-    for (turn, number) in (calls / 3 + 3..calls).step_by(STRIDE).enumerate() {
-        survives(&made, number, if turn % 2 == 0 { Fate::Unanswered } else { Fate::Lost });
+    let Undisturbed { made, up, down } = undisturbed();
+    for (turn, number) in up.skip(3).step_by(stride(9)).enumerate() {
+        up_survives(&made, number, [Fate::Unanswered, Fate::Lost][turn % 2]);
+    }
+    for (turn, number) in down.skip(5).step_by(stride(24)).enumerate() {
+        down_survives(number, [Fate::Unanswered, Fate::Lost][turn % 2]);
     }
 }
