@@ -65,7 +65,7 @@ pub struct Shared {
     /// Do not ask
     #[arg(short, long, global = true, env = "SECURELAMBDA_YES")]
     pub yes: bool,
-    /// Answer in JSON: one document, or a line an event for up and down, a line an entry for logs
+    /// Answer in JSON: one document, or a line an event for up, down and verify, a line an entry for logs
     #[arg(long, global = true, env = "SECURELAMBDA_JSON")]
     pub json: bool,
     /// Colour
@@ -117,6 +117,8 @@ pub enum Command {
     Logs(Logs),
     /// Show what the firewall counted, let through and blocked
     Traffic(Traffic),
+    /// Prove that every layer holds
+    Verify(Verify),
     /// The emulator on this machine
     #[command(subcommand)]
     Local(Local),
@@ -138,6 +140,7 @@ impl Command {
             Self::Call(_) => "call",
             Self::Logs(_) => "logs",
             Self::Traffic(_) => "traffic",
+            Self::Verify(_) => "verify",
             Self::Local(_) => "local",
         }
     }
@@ -331,6 +334,27 @@ fn span(text: &str) -> Result<Duration, String> {
         Some(1..) if count <= 36_500 * 86_400 / seconds => Ok(Duration::from_secs(count * seconds)),
         Some(0) => Err("0 is no time at all; write as in 30s, 10m, 2h or 1d".to_owned()),
         _ => Err("that is longer than anything is kept".to_owned()),
+    }
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Users with random addresses are added for it and removed again, also when it is stopped. Exits with 5 if
+anything does not hold.
+  securelambda verify --report proof.html --report proof.xml"
+)]
+pub struct Verify {
+    /// Write the proof to a file: a page if it ends in .html, JUnit XML if it ends in .xml; may be repeated
+    #[arg(long = "report", value_name = "FILE", value_parser = report_file)]
+    pub reports: Vec<PathBuf>,
+}
+
+fn report_file(name: &str) -> Result<PathBuf, String> {
+    let file = PathBuf::from(name);
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "xml") => Ok(file),
+        _ => Err("a report ends in .html or .xml".to_owned()),
     }
 }
 

@@ -8,8 +8,9 @@
 //! 4. [`engine`]: how it comes to exist and goes away again; knows no AWS and no terminal. Start in `engine/up.rs`
 //! 5. [`aws`]: with what: one file a service, the only users of the SDK; [`local`] starts the emulator instead of AWS
 //! 6. [`state`]: what is remembered between runs
-//! 7. [`report`]: what the user sees
-//! 8. [`commands`]: the glue, one file a command
+//! 7. [`verify`]: the proof that what exists does what was asked
+//! 8. [`report`]: what the user sees
+//! 9. [`commands`]: the glue, one file a command
 //!
 //! Beside them: [`scope`] (names, ARNs, tags), [`policy`] (IAM documents by meaning),
 //! [`secret`] (what must never be printed), [`outputs`] (what scripts rely

@@ -34,40 +34,59 @@ pub struct Answer {
 
 /// Sends a request once.
 pub async fn send(request: &Request<'_>) -> Result<Answer, Error> {
-    // Whoever comes first installs it; both are the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let unsent = |error: reqwest::Error| {
-        // The URL stands in the message once already, and the chain says why.
-        let why = std::iter::successors(std::error::Error::source(&error), |error| error.source())
-            .last()
-            .map_or_else(|| error.to_string(), ToString::to_string);
-        Error::other(format!("{} did not answer: {why}", request.url))
-            .hint("check the network, and `securelambda status`")
-    };
-    let client = reqwest::Client::builder()
-        .timeout(Duration::from_secs(35))
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("securelambda/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(unsent)?;
-    let method = reqwest::Method::from_bytes(request.method.as_bytes())
-        .map_err(|_| Error::usage(format!("{:?} is no HTTP method", request.method)))?;
-    let mut call = client.request(method, request.url);
-    if let Some(token) = request.token {
-        let mut value = reqwest::header::HeaderValue::from_str(token.reveal())
-            .map_err(|_| Error::usage("the token has characters that no token has"))?;
-        value.set_sensitive(true);
-        call = call.header(AUTHORIZATION, value);
+    Client::new()?.send(request).await
+}
+
+/// Sends many requests over connections that it keeps.
+#[derive(Debug, Clone)]
+pub struct Client(reqwest::Client);
+
+impl Client {
+    /// With no connection yet.
+    pub fn new() -> Result<Self, Error> {
+        // Whoever comes first installs it; both are the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::builder()
+            .timeout(Duration::from_secs(35))
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("securelambda/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map(Self)
+            .map_err(|error| Error::other(format!("could not make an HTTP client: {}", root(&error))))
     }
-    if let Some(body) = request.body {
-        call = call.header(CONTENT_TYPE, "application/json").body(body.to_owned());
+
+    /// Sends a request once.
+    pub async fn send(&self, request: &Request<'_>) -> Result<Answer, Error> {
+        let unsent = |error: reqwest::Error| {
+            // The URL stands in the message once already, and the chain says why.
+            Error::other(format!("{} did not answer: {}", request.url, root(&error)))
+                .hint("check the network, and `securelambda status`")
+        };
+        let method = reqwest::Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| Error::usage(format!("{:?} is no HTTP method", request.method)))?;
+        let mut call = self.0.request(method, request.url);
+        if let Some(token) = request.token {
+            let mut value = reqwest::header::HeaderValue::from_str(token.reveal())
+                .map_err(|_| Error::usage("the token has characters that no token has"))?;
+            value.set_sensitive(true);
+            call = call.header(AUTHORIZATION, value);
+        }
+        if let Some(body) = request.body {
+            call = call.header(CONTENT_TYPE, "application/json").body(body.to_owned());
+        }
+        let response = call.send().await.map_err(unsent)?;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        Ok(Answer { status, headers, body: response.text().await.map_err(unsent)? })
     }
-    let response = call.send().await.map_err(unsent)?;
-    let status = response.status().as_u16();
-    let headers = response
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    Ok(Answer { status, headers, body: response.text().await.map_err(unsent)? })
+}
+
+/// What an error began with.
+fn root(error: &reqwest::Error) -> String {
+    let chain = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    chain.last().map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -235,6 +235,32 @@ impl Iam {
     }
 }
 
+impl Iam {
+    /// Whether IAM's own simulation lets this role do this to that; nothing is done. `None`: the endpoint has no such
+    /// call.
+    pub async fn simulate(&self, role_arn: &str, action: &str, resource: &str) -> Result<Option<bool>, Failure> {
+        let call = self.client.simulate_principal_policy().policy_source_arn(role_arn);
+        let answer = call.action_names(action).resource_arns(resource).send().await;
+        match answer.or_fail(&format!("simulate {action} as {role_arn}")) {
+            Ok(answer) => {
+                let decisions: Vec<_> = answer
+                    .evaluation_results()
+                    .iter()
+                    .map(aws_sdk_iam::types::EvaluationResult::eval_decision)
+                    .collect();
+                let allowed = aws_sdk_iam::types::PolicyEvaluationDecisionType::Allowed;
+                Ok((!decisions.is_empty()).then(|| decisions.iter().any(|decision| **decision == allowed)))
+            }
+            Err(failure) if failure.code.as_deref().is_some_and(|code| UNKNOWN_CALL.contains(&code)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// How endpoints that are not AWS say that they do not know a call.
+const UNKNOWN_CALL: [&str; 4] =
+    ["InvalidAction", "UnknownOperationException", "NotImplemented", "NotImplementedException"];
+
 /// A document as IAM gives it.
 fn document(text: &str, doing: &str) -> Result<Policy, Failure> {
     Policy::parse_encoded(text).map_err(|error| Failure::refused(format!("could not {doing}: not a policy: {error}")))
@@ -628,5 +654,26 @@ mod tests {
         let (clients, http) = replay(vec![(404, &refused("NoSuchEntity")), (200, "<x/>")]);
         Provider::<RolePolicy>::create(&Iam::new(&clients), &policy(), &task()).await.unwrap();
         assert_eq!(requests(&http).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_simulation_says_yes_no_or_nothing() {
+        let answer = |decision: &str| {
+            format!(
+                "<SimulatePrincipalPolicyResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\
+                 <SimulatePrincipalPolicyResult><EvaluationResults><member><EvalActionName>sns:Publish</EvalActionName>\
+                 <EvalDecision>{decision}</EvalDecision></member></EvaluationResults><IsTruncated>false</IsTruncated>\
+                 </SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
+            )
+        };
+        let (yes, no) = (answer("allowed"), answer("implicitDeny"));
+        let unknown =
+            "<ErrorResponse><Error><Code>InvalidAction</Code><Message>unknown</Message></Error></ErrorResponse>";
+        let (clients, http) = replay(vec![(200, &yes), (200, &no), (400, unknown)]);
+        let iam = Iam::new(&clients);
+        for allowed in [Some(true), Some(false), None] {
+            assert_eq!(iam.simulate("arn:role", "sns:Publish", "arn:topic").await, Ok(allowed));
+        }
+        assert!(crate::aws::testing::asked(&http)[0].1.contains("PolicySourceArn=arn%3Arole"));
     }
 }

@@ -14,6 +14,7 @@ mod token;
 mod traffic;
 mod up;
 mod users;
+mod verify;
 
 use crate::args::{Cli, Command};
 use crate::config::{Config, Output};
@@ -49,6 +50,7 @@ pub async fn dispatch(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Er
         Command::Call(args) => unless_interrupted(&stop, call::run(args, config)).await,
         Command::Logs(args) => logs::run(args, config, &stop).await,
         Command::Traffic(args) => unless_interrupted(&stop, traffic::run(args, config)).await,
+        Command::Verify(args) => verify::run(args, config, stop).await,
         Command::Local(_) => Ok(Ending::Done),
     }
 }

@@ -1,6 +1,7 @@
 //! What commands that talk to AWS share: the connection, the graph, and the state file that belongs to both.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
@@ -28,6 +29,8 @@ pub(super) struct Session {
     pub graph: Graph,
     pub registry: Registry,
     pub store: Store,
+    /// The schemas of bodies, by the route's `body`.
+    pub schemas: BTreeMap<PathBuf, String>,
 }
 
 /// Whether values from outside the stack file are wanted.
@@ -58,7 +61,7 @@ impl Session {
         let graph = stack::desired(&config.stack, &scope, &bundles, &hidden);
         let clients = Clients::new(sdk, scope);
         let registry = registry(&clients);
-        Ok(Self { config, clients, caller, endpoint, graph, registry, store })
+        Ok(Self { config, clients, caller, endpoint, graph, registry, store, schemas: bundles.schemas })
     }
 
     /// Where the stack lives.

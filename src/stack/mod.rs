@@ -26,6 +26,11 @@ pub fn check_name(name: &str) -> Result<(), String> {
     rules::stack_name(name)
 }
 
+/// The day, as in `2028-04-30`, from which Lambda no longer patches this runtime, where it is known.
+pub fn deprecated_on(runtime: &str) -> Option<&'static str> {
+    rules::deprecated_on(runtime)
+}
+
 /// The stack that is built where there is no stack file.
 pub const BUILTIN: &str = include_str!("builtin.toml");
 

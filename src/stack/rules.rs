@@ -13,6 +13,14 @@ pub(super) const RUNTIMES: [&str; 4] = ["nodejs24.x", "nodejs22.x", "python3.14"
 /// The newest Node.js that is generally available (reference, 6.4).
 pub(super) const DEFAULT_RUNTIME: &str = "nodejs24.x";
 
+/// The day from which Lambda no longer patches these runtimes (reference, 6.4).
+const DEPRECATED_ON: [(&str, &str); 4] = [
+    ("nodejs24.x", "2028-04-30"),
+    ("nodejs22.x", "2027-04-30"),
+    ("python3.14", "2029-06-30"),
+    ("python3.13", "2029-06-30"),
+];
+
 /// AWS's managed rule groups, by our short names.
 pub(super) const MANAGED_RULES: [(&str, &str); 3] = [
     ("common", "AWSManagedRulesCommonRuleSet"),
@@ -127,6 +135,11 @@ pub(super) fn runtime(name: &str) -> Result<(), String> {
     RUNTIMES.contains(&name).then_some(()).ok_or_else(|| format!("the runtime {name:?} cannot be used"))
 }
 
+/// The day, as in `2028-04-30`, from which Lambda no longer patches a runtime.
+pub(super) fn deprecated_on(runtime: &str) -> Option<&'static str> {
+    DEPRECATED_ON.iter().find(|(name, _)| *name == runtime).map(|(_, day)| *day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,5 +171,11 @@ mod tests {
         assert!(name("secrets", "db-abcdef").is_err() && name("functions", "db-abcdef").is_ok());
         assert!(environment_name("AB").is_ok() && environment_name("A").is_err());
         assert!(environment_name("AWS_REGION").is_err() && environment_name("_A").is_err());
+    }
+
+    #[test]
+    fn every_runtime_has_its_last_day() {
+        assert!(RUNTIMES.iter().all(|runtime| deprecated_on(runtime).is_some_and(|day| day.len() == 10)));
+        assert_eq!(deprecated_on("nodejs18.x"), None);
     }
 }

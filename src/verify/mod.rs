@@ -1,6 +1,27 @@
 //! The proof that every layer holds: what was checked, what was sent, what was expected, what came back.
+//!
+//! This file has the shape of a proof; [`verify`] in `run.rs` makes one: it adds throw-away users (`guests`), runs the
+//! checks of each layer side by side (`settings` for what the survey saw, a file a layer for the rest), and removes the
+//! users. What an answer means is decided by pure functions: `judge` and those marked so beside the checks. Nothing
+//! here prints.
+
+mod authentication;
+mod authorization;
+mod claim;
+mod firewall;
+mod functions;
+mod guests;
+mod judge;
+mod prober;
+mod run;
+mod sample;
+mod secrets;
+mod settings;
+mod tokens;
 
 use serde::Serialize;
+
+pub use run::{Proof, Subject, verify};
 
 /// The five layers, in the order of the checklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

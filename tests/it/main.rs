@@ -20,6 +20,7 @@ mod promises;
 mod secrets;
 mod store;
 mod support;
+mod verify;
 
 /// A file that no module line names is silently never run.
 #[test]

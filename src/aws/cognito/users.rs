@@ -154,7 +154,17 @@ impl Users {
 
     /// All users of a pool.
     pub async fn list(&self, pool_id: &str) -> Result<Vec<User>, Failure> {
-        let mut pages = self.client.list_users().user_pool_id(pool_id).limit(PAGE).into_paginator().send();
+        self.list_where(pool_id, None).await
+    }
+
+    /// The users of a pool whose address begins like this: characters that need no escape.
+    pub async fn list_beginning(&self, pool_id: &str, prefix: &str) -> Result<Vec<User>, Failure> {
+        self.list_where(pool_id, Some(format!("email ^= \"{prefix}\""))).await
+    }
+
+    async fn list_where(&self, pool_id: &str, filter: Option<String>) -> Result<Vec<User>, Failure> {
+        let call = self.client.list_users().user_pool_id(pool_id).limit(PAGE).set_filter(filter);
+        let mut pages = call.into_paginator().send();
         let mut users = Vec::new();
         while let Some(page) = pages.next().await {
             let page = explained(page.or_fail(&format!("list the users of {pool_id}")))?;

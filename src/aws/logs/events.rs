@@ -40,13 +40,28 @@ impl Logs {
         events.sort_by_key(|event| event.at_ms);
         Ok(Some(events))
     }
+
+    /// Whether anything was logged to a group since then (in milliseconds since 1970): with `text` in it, or at all.
+    pub async fn any(&self, group: &str, text: Option<&str>, since_unix_ms: i64) -> Result<bool, Failure> {
+        // In quotes, a pattern is that text; without, its words in any order.
+        let pattern = text.map(|text| format!("\"{text}\""));
+        let call = self.client.filter_log_events().log_group_name(group).start_time(since_unix_ms);
+        let mut pages = call.set_filter_pattern(pattern).into_paginator().send();
+        // A page may be empty though a later one is not.
+        while let Some(page) = pages.next().await {
+            if !page.or_fail(&format!("search the log group {group}"))?.events().is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::aws::testing::{replay, requests};
+    use crate::aws::testing::{asked, replay, requests};
 
     #[tokio::test]
     async fn all_pages_are_read_and_put_in_order() {
@@ -66,5 +81,19 @@ mod tests {
     async fn without_a_group_there_is_nothing_to_read() {
         let (clients, _) = replay(vec![(400, r#"{"__type":"ResourceNotFoundException","message":"no"}"#)]);
         assert_eq!(Logs::new(&clients).events("/aws/lambda/demo-f", 0).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn an_empty_page_is_not_the_end() {
+        let (clients, http) = replay(vec![
+            (200, r#"{"events": [], "nextToken": "n"}"#),
+            (200, r#"{"events": [{"message": "Hello Ada."}]}"#),
+            (200, r#"{"events": []}"#),
+        ]);
+        let events = Logs::new(&clients);
+        assert_eq!(events.any("/aws/lambda/f", Some("Ada"), 1000).await, Ok(true));
+        assert_eq!(events.any("/aws/lambda/f", None, 1000).await, Ok(false));
+        let asked = asked(&http);
+        assert!(asked[0].1.contains(r#""filterPattern":"\"Ada\"""#) && !asked[2].1.contains("filterPattern"));
     }
 }

@@ -1,0 +1,165 @@
+//! `verify`: the proof that every layer holds, as a table, as JSON Lines, and as files.
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::session::{Secrets, Session};
+use super::{Ending, or_stopped};
+use crate::args;
+use crate::config::Config;
+use crate::engine::Stop;
+use crate::error::{Error, Kind};
+use crate::report::{SCHEMA_VERSION, answer, date, proof_html, proof_junit, proof_table, say};
+use crate::verify::{Proof, Subject, Verdict, Verification, verify};
+
+pub(super) async fn run(args: &args::Verify, config: Config, stop: Stop) -> Result<Ending, Error> {
+    for file in &args.reports {
+        if !folder(file).is_dir() {
+            return Err(Error::usage(format!("there is no folder for the report {}", file.display())));
+        }
+    }
+    let began = Instant::now();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let looking = async {
+        let session = Session::open(config, Secrets::Unread).await?;
+        let state = session.state()?;
+        let survey = session.survey(&state, &stop).await?;
+        Ok((session, state, survey))
+    };
+    let (session, state, survey) = or_stopped(&stop, looking).await?;
+    let output = session.config.output;
+    if !output.quiet && !output.json {
+        say(&format!("Verifying {} in account {}, {} …", state.stack, state.account, state.region));
+    }
+    let (outputs, seen) = (session.outputs(&state), survey.sights(&session.graph).collect::<Vec<_>>());
+    let subject = Subject {
+        stack: &session.config.stack,
+        schemas: &session.schemas,
+        outputs: &outputs,
+        seen: &seen,
+        clients: &session.clients,
+        endpoint: session.endpoint.as_deref(),
+        today: &date(i64::try_from(since.as_secs()).unwrap_or_default()),
+    };
+    let Proof { checks, left } = verify(&subject, &stop).await?;
+    let Some(checks) = checks else { return Err(stopped(&left)) };
+    let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let proof = Verification {
+        schema_version: SCHEMA_VERSION,
+        tool: concat!("securelambda ", env!("CARGO_PKG_VERSION")).to_owned(),
+        stack: state.stack,
+        account: state.account,
+        region: state.region,
+        endpoint: session.endpoint.clone(),
+        began_unix_ms: millis(since),
+        elapsed_ms: millis(began.elapsed()),
+        checks,
+    };
+    if output.json {
+        for line in lines(&proof, &args.reports, &left) {
+            answer(&line.to_string());
+        }
+    } else {
+        answer(&proof_table(&proof, output.answers));
+    }
+    for file in &args.reports {
+        write(file, &proof)?;
+        if !output.quiet && !output.json {
+            say(&format!("The proof is in {}", file.display()));
+        }
+    }
+    ended(&proof, &left)
+}
+
+/// A line of the type `check` for each, with the fields of [`crate::verify::Check`]; and at last the `summary`: the
+/// fields of a [`Verification`] but for its checks, and
+///
+/// | field       | meaning |
+/// |-------------|---------|
+/// | `verb`      | `verify` |
+/// | `succeeded` | nothing failed, and nothing was left behind |
+/// | `counts`    | how many checks ended as `pass`, `fail`, `not_applicable` |
+/// | `reports`   | the files that were asked for |
+/// | `left`      | throw-away users that could not be removed, and why |
+fn lines(proof: &Verification, reports: &[std::path::PathBuf], left: &[String]) -> Vec<Value> {
+    let typed = |mut line: Value, kind: &str| {
+        line["schema_version"] = json!(SCHEMA_VERSION);
+        line["type"] = json!(kind);
+        line
+    };
+    let checks = proof.checks.iter().map(|check| typed(json!(check), "check"));
+    let mut summary = typed(json!(proof), "summary");
+    if let Some(fields) = summary.as_object_mut() {
+        // They have been told.
+        fields.remove("checks");
+    }
+    summary["verb"] = json!("verify");
+    summary["succeeded"] = json!(proof.holds() && left.is_empty());
+    summary["counts"] = json!({
+        "pass": proof.count(Verdict::Pass),
+        "fail": proof.count(Verdict::Fail),
+        "not_applicable": proof.count(Verdict::NotApplicable),
+    });
+    summary["reports"] = json!(reports);
+    summary["left"] = json!(left);
+    checks.chain([summary]).collect()
+}
+
+fn ended(proof: &Verification, left: &[String]) -> Result<Ending, Error> {
+    let failed = proof.count(Verdict::Fail);
+    if failed > 0 {
+        let checks = if proof.checks.len() == 1 { "check" } else { "checks" };
+        let message = format!("{failed} of {} {checks} failed", proof.checks.len());
+        let error = Error::new(Kind::Verify, message).hint(
+            "`securelambda status` compares every setting with the stack file, `securelambda up` puts them right",
+        );
+        return Err(with_left(error, left));
+    }
+    if !proof.holds() {
+        return Err(with_left(Error::new(Kind::Verify, "nothing could be checked"), left));
+    }
+    match left {
+        [] => Ok(Ending::Done),
+        left => Err(with_left(Error::other("every check passed, but a throw-away user could not be removed"), left)),
+    }
+}
+
+fn stopped(left: &[String]) -> Error {
+    let error = Error::new(Kind::Stopped, "stopped before all was checked");
+    match left {
+        [] => error.hint("the throw-away users are removed, and nothing else was changed"),
+        left => with_left(error, left),
+    }
+}
+
+fn with_left(error: Error, left: &[String]) -> Error {
+    left.iter()
+        .fold(error, |error, user| error.hint(format!("left behind, remove it by `securelambda remove-user`: {user}")))
+}
+
+/// Whole or not at all: a reader never meets half a report.
+fn write(file: &Path, proof: &Verification) -> Result<(), Error> {
+    let text = match file.extension().and_then(|extension| extension.to_str()) {
+        Some("html") => proof_html(proof),
+        _ => proof_junit(proof),
+    };
+    let written = || -> std::io::Result<()> {
+        // The process's umask narrows this, as for any file.
+        let permissions = Permissions::from_mode(0o666);
+        let mut temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(folder(file))?;
+        temporary.write_all(text.as_bytes())?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(file)?;
+        Ok(())
+    };
+    written().map_err(|error| Error::other(format!("the report {} cannot be written: {error}", file.display())))
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

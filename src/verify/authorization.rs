@@ -1,0 +1,152 @@
+//! Every route against every kind of caller; and, with the one call that passes, the way of its message.
+
+use futures_util::FutureExt;
+use serde_json::json;
+
+use super::claim::{Claim, Finding, unix_ms};
+use super::guests::marker;
+use super::judge::{accepted, access_refused, refused};
+use super::run::{Scene, Unit, method};
+use super::tokens::Parts;
+use super::{Check, Layer, functions, sample};
+use crate::aws::cognito::Tokens;
+use crate::probe::{Answer, Request};
+use crate::secret::{self, Hidden};
+use crate::stack::{Auth, Route};
+
+/// A caller who must not pass.
+struct Caller {
+    claim: String,
+    sent: String,
+    /// The token, or what its lack says.
+    token: Result<Option<Hidden>, Finding>,
+    /// It is an access token, which some emulators take.
+    access: bool,
+}
+
+impl Caller {
+    fn new(claim: impl Into<String>, sent: impl Into<String>, token: Result<Option<Hidden>, Finding>) -> Self {
+        Self { claim: claim.into(), sent: sent.into(), token, access: false }
+    }
+}
+
+pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
+    let of = |route: &'a Route| {
+        let strangers = match &route.auth {
+            Auth::Pool(pool) => strangers(scene, pool),
+            Auth::None => Vec::new(),
+        };
+        let refused = strangers
+            .into_iter()
+            .map(move |caller| -> Unit<'a> { async move { vec![is_refused(scene, route, caller).await] }.boxed() });
+        refused.chain([async move { passes(scene, route).await }.boxed()])
+    };
+    scene.routes().flat_map(of).collect()
+}
+
+/// Everyone who must not pass where this pool's users may.
+fn strangers(scene: &Scene<'_>, pool: &str) -> Vec<Caller> {
+    let own = scene.tokens(pool);
+    let forged = |forge: fn(&Parts) -> Hidden| {
+        let parts = own.clone().map(|tokens| Parts::of(&tokens.id))?;
+        parts
+            .map(|parts| Some(forge(&parts)))
+            .ok_or_else(|| Finding::fail("what the pool gave as ID token is no token"))
+    };
+    let mut callers = vec![
+        Caller::new("no token is refused", "no Authorization header", Ok(None)),
+        Caller::new("garbage is refused", "64 random letters and digits as token", Ok(Some(secret::generate(64)))),
+        Caller::new(
+            "a tampered signature is refused",
+            format!("an ID token of {pool}, one character of its signature changed"),
+            forged(Parts::tampered),
+        ),
+        Caller::new(
+            "a token that claims to need no signature is refused",
+            format!("an ID token of {pool} with alg none and no signature"),
+            forged(Parts::unsigned),
+        ),
+        Caller::new(
+            "a token whose expiry lies in the past is refused",
+            format!("an ID token of {pool} with exp set back (its signature no longer fits)"),
+            forged(|parts| parts.expired(unix_ms() / 1000)),
+        ),
+    ];
+    let others = scene.subject.stack.pools.keys().filter(|other| *other != pool);
+    callers.extend(others.map(|other| {
+        let token = scene.tokens(other).map(|tokens| Some(tokens.id.clone()));
+        Caller::new(format!("a token of {other} is refused"), format!("an ID token of {other}"), token)
+    }));
+    callers.push(Caller {
+        access: true,
+        ..Caller::new(
+            "an access token is refused",
+            format!("an access token of {pool}"),
+            own.map(|tokens| Some(tokens.access.clone())),
+        )
+    });
+    callers
+}
+
+async fn is_refused(scene: &Scene<'_>, route: &Route, caller: Caller) -> Check {
+    let claim = Claim::new(Layer::Authorization, route.name(), caller.claim);
+    let claim = claim.sent(caller.sent).expects("401 Unauthorized");
+    claim
+        .by(async {
+            let token = match caller.token {
+                Ok(token) => token,
+                Err(finding) => return finding,
+            };
+            // A body that is right, so that only the token can be what is wrong.
+            let body = body(scene, route, &marker());
+            match ask(scene, route, token.as_ref(), body.as_deref()).await {
+                Ok(answer) if caller.access => access_refused(&answer, scene.gate, scene.at_aws()),
+                Ok(answer) => refused(&answer, scene.gate),
+                Err(finding) => finding,
+            }
+        })
+        .await
+}
+
+/// The caller for whom the route is there, and what came of the message.
+async fn passes(scene: &Scene<'_>, route: &Route) -> Vec<Check> {
+    let (claim, sent) = match &route.auth {
+        Auth::Pool(pool) => (format!("a token of {pool} passes"), format!("an ID token of {pool} and a valid body")),
+        Auth::None => ("anyone passes, as the stack file says".to_owned(), "a valid body and no token".to_owned()),
+    };
+    let claim = Claim::new(Layer::Authorization, route.name(), claim).sent(sent).expects("200 from the function");
+    let (marker, since) = (marker(), unix_ms());
+    let body = body(scene, route, &marker);
+    let asking = async {
+        let token = scene.own_tokens(route)?.map(|tokens: &Tokens| &tokens.id);
+        ask(scene, route, token, body.as_deref()).await
+    };
+    let began = std::time::Instant::now();
+    let finding = asking.await.map_or_else(|finding| finding, |answer| accepted(&answer, scene.gate));
+    let passed = claim.found(finding.clone(), began.elapsed());
+    let traceable = body.is_some_and(|body| body.contains(&marker));
+    let call = functions::Call { route, finding, marker: traceable.then_some(marker), since_unix_ms: since };
+    let mut checks = vec![passed];
+    checks.extend(functions::messages(scene, &call).await);
+    checks
+}
+
+/// A body that the route takes.
+fn body(scene: &Scene<'_>, route: &Route, marker: &str) -> Option<String> {
+    match (scene.schema(route), method(route)) {
+        (Some(schema), _) => Some(sample::satisfying(&schema, marker).to_string()),
+        (None, "POST" | "PUT" | "PATCH") => Some(json!({}).to_string()),
+        (None, _) => None,
+    }
+}
+
+/// Sends a request to a route until its answer stands.
+pub(super) async fn ask(
+    scene: &Scene<'_>,
+    route: &Route,
+    token: Option<&Hidden>,
+    body: Option<&str>,
+) -> Result<Answer, Finding> {
+    let Some(url) = scene.url(route) else { return Err(Finding::fail("the API is not there")) };
+    scene.prober.ask(&Request { method: method(route), url: &url, token, body }).await
+}

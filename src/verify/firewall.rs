@@ -1,0 +1,120 @@
+//! The firewall: what becomes of a request of this machine's. Its settings are the survey's matter.
+
+use std::net::IpAddr;
+
+use futures_util::FutureExt;
+
+use super::claim::{Claim, Finding};
+use super::judge::{Gate, is_filtered, shown};
+use super::prober::Prober;
+use super::run::{Scene, Subject, Unit, method};
+use super::{Check, Layer};
+use crate::probe::{Answer, Request};
+use crate::stack::{Firewall, Mode};
+
+/// AWS's own service that tells callers their address.
+const WHO_AM_I: &str = "https://checkip.amazonaws.com";
+
+/// Whether the firewall lets this machine through, if it does what the stack file asks.
+pub(super) async fn gate(subject: &Subject<'_>, prober: &Prober) -> Gate {
+    let Some(firewall) = subject.stack.firewall.as_ref().filter(|firewall| firewall.mode != Mode::Count) else {
+        return Gate::Open;
+    };
+    if subject.endpoint.is_some() {
+        return Gate::Unknown;
+    }
+    let request = Request { method: "GET", url: WHO_AM_I, token: None, body: None };
+    let address = prober.ask_once(&request).await.ok().and_then(|answer| answer.body.trim().parse().ok());
+    address.map_or(Gate::Unknown, |address| gate_for(firewall, address))
+}
+
+/// Pure.
+fn gate_for(firewall: &Firewall, address: IpAddr) -> Gate {
+    let listed = firewall.addresses.iter().any(|network| network.contains(&address));
+    match firewall.mode {
+        Mode::Allow if !listed => Gate::Shut,
+        Mode::Block if listed => Gate::Shut,
+        Mode::Count | Mode::Allow | Mode::Block => Gate::Open,
+    }
+}
+
+pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
+    scene.subject.stack.firewall.iter().map(|firewall| async { vec![filters(scene, firewall).await] }.boxed()).collect()
+}
+
+async fn filters(scene: &Scene<'_>, firewall: &Firewall) -> Check {
+    let (claim, expected) = match (firewall.mode, scene.gate) {
+        (Mode::Count, _) => ("it counts and refuses nobody", "any answer but 403 Forbidden"),
+        (_, Gate::Shut) => ("it refuses this machine's address", "403 Forbidden"),
+        (_, Gate::Open) => ("it lets this machine's address pass", "any answer but 403 Forbidden"),
+        (_, Gate::Unknown) => {
+            ("it refuses the addresses that it must", "403 Forbidden from an address that may not pass")
+        }
+    };
+    let claim = Claim::new(Layer::Firewall, "web ACL", claim).expects(expected);
+    let target = scene.routes().next().and_then(|route| Some((route, scene.url(route)?)));
+    let Some((route, url)) = target else { return claim.known(Finding::not_applicable("there is no route to ask")) };
+    claim
+        .sent(format!("{}, without a token", route.name()))
+        .by(async {
+            let request = Request { method: method(route), url: &url, token: None, body: None };
+            match scene.prober.ask(&request).await {
+                Ok(answer) => judged(scene.gate, &answer),
+                Err(finding) => finding,
+            }
+        })
+        .await
+}
+
+/// Pure.
+fn judged(gate: Gate, answer: &Answer) -> Finding {
+    match (gate, is_filtered(answer)) {
+        (Gate::Open, filtered) => Finding::pass_if(!filtered, shown(answer)),
+        (Gate::Shut, filtered) => Finding::pass_if(filtered, shown(answer)),
+        (Gate::Unknown, true) => Finding::pass(shown(answer)),
+        (Gate::Unknown, false) => Finding::not_applicable(format!(
+            "{}; whether this machine's address may pass is not known, and an emulator need not filter",
+            shown(answer)
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::Verdict::{Fail, NotApplicable, Pass};
+    use crate::verify::judge::tests::gateway;
+
+    #[test]
+    fn who_is_listed_passes_or_not() {
+        let firewall = |mode| Firewall {
+            mode,
+            addresses: vec!["203.0.113.0/24".parse().expect("a network")],
+            rate_per_ip: None,
+            managed_rules: vec![],
+        };
+        let (listed, other) = ("203.0.113.7".parse().expect("an address"), "198.51.100.1".parse().expect("an address"));
+        for (mode, of_listed, of_other) in [
+            (Mode::Count, Gate::Open, Gate::Open),
+            (Mode::Allow, Gate::Open, Gate::Shut),
+            (Mode::Block, Gate::Shut, Gate::Open),
+        ] {
+            assert_eq!((gate_for(&firewall(mode), listed), gate_for(&firewall(mode), other)), (of_listed, of_other));
+        }
+    }
+
+    #[test]
+    fn a_filter_that_lets_pass_or_refuses_the_wrong_ones_fails() {
+        let (filtered, passed) = (gateway(403, "Forbidden"), gateway(401, "Unauthorized"));
+        for (gate, answer, verdict) in [
+            (Gate::Open, &passed, Pass),
+            (Gate::Open, &filtered, Fail),
+            (Gate::Shut, &filtered, Pass),
+            (Gate::Shut, &passed, Fail),
+            (Gate::Unknown, &filtered, Pass),
+            (Gate::Unknown, &passed, NotApplicable),
+        ] {
+            assert_eq!(judged(gate, answer).verdict, verdict, "{gate:?}");
+        }
+    }
+}

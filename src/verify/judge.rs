@@ -1,0 +1,204 @@
+//! What an API's answer means. Pure: what came back goes in, a finding comes out.
+//!
+//! What a function answers is never quoted, for it may hold what was sent; API Gateway's own words are.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::claim::Finding;
+use crate::probe::Answer;
+
+/// Whether the firewall lets this machine's requests through, if it does what the stack file asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// It does.
+    Open,
+    /// It must not.
+    Shut,
+    /// It depends on this machine's address, which is not known.
+    Unknown,
+}
+
+/// A new deployment answers like this until it has arrived everywhere (reference, 9.4).
+const NOT_DEPLOYED: &str = "Missing Authentication Token";
+
+/// What the gateway says of a body that breaks the model.
+const BAD_BODY: &str = "Invalid request body";
+
+/// Of tokens that do not pass.
+const UNAUTHORIZED: [&str; 2] = ["Unauthorized", "The incoming token has expired"];
+
+/// API Gateway's or WAF's own words; `None` for an answer of the function's.
+fn gateway_says(answer: &Answer) -> Option<String> {
+    answer.headers.get("x-amzn-errortype")?;
+    let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    let words = body.get("message").and_then(Value::as_str).unwrap_or_default();
+    Some(words.chars().take(100).collect())
+}
+
+/// `401 Unauthorized`, or `200 from the function`.
+pub(super) fn shown(answer: &Answer) -> String {
+    match gateway_says(answer) {
+        Some(words) => format!("{} {words}", answer.status).trim_end().to_owned(),
+        None => format!("{} from the function", answer.status),
+    }
+}
+
+/// How long an answer like this may be waited out; `None` where it will not change by waiting.
+pub(super) fn passing(answer: &Answer) -> Option<Duration> {
+    match (answer.status, gateway_says(answer).as_deref()) {
+        (403, Some(NOT_DEPLOYED)) => Some(Duration::from_mins(1)),
+        (429, _) => Some(Duration::from_secs(30)),
+        // A function that has just been changed, or a permission that has not arrived.
+        (500..=599, _) => Some(Duration::from_secs(5)),
+        _ => None,
+    }
+}
+
+/// The web ACL refused it, whatever it was.
+pub(super) fn is_filtered(answer: &Answer) -> bool {
+    answer.status == 403 && gateway_says(answer).as_deref() == Some("Forbidden")
+}
+
+/// Where the firewall refuses this machine, as it may, nothing can be said about what is behind it.
+fn behind(gate: Gate, answer: &Answer) -> Option<Finding> {
+    (gate != Gate::Open && is_filtered(answer)).then(|| {
+        Finding::not_applicable("the firewall refuses this machine's address; run verify from one that passes")
+    })
+}
+
+/// A token that must not pass: refused, and for that reason.
+pub(super) fn refused(answer: &Answer, gate: Gate) -> Finding {
+    let unauthorized = match gateway_says(answer) {
+        // An answer to HEAD has no body to say it in.
+        Some(words) => answer.body.is_empty() || UNAUTHORIZED.contains(&words.as_str()),
+        None => false,
+    };
+    let right = answer.status == 401 && unauthorized;
+    behind(gate, answer).unwrap_or_else(|| Finding::pass_if(right, shown(answer)))
+}
+
+/// A token that must pass. What the function makes of the request is its own matter, as long as it gets there and
+/// does not fail.
+pub(super) fn accepted(answer: &Answer, gate: Gate) -> Finding {
+    let by_function = gateway_says(answer).is_none();
+    let reached = match answer.status {
+        200..=399 => true,
+        401 | 403 => false,
+        400..=499 => by_function,
+        _ => false,
+    };
+    behind(gate, answer).unwrap_or_else(|| Finding::pass_if(reached, shown(answer)))
+}
+
+/// A body that breaks the model: refused by the gateway, so that no function sees it.
+pub(super) fn body_refused(answer: &Answer, gate: Gate) -> Finding {
+    let right = answer.status == 400 && gateway_says(answer).as_deref() == Some(BAD_BODY);
+    behind(gate, answer).unwrap_or_else(|| Finding::pass_if(right, shown(answer)))
+}
+
+/// An access token where an ID token is asked for. AWS refuses it; there are emulators that do not.
+pub(super) fn access_refused(answer: &Answer, gate: Gate, at_aws: bool) -> Finding {
+    if !at_aws && (200..300).contains(&answer.status) {
+        return Finding::not_applicable("this endpoint takes access tokens too, which AWS does not");
+    }
+    refused(answer, gate)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::verify::Verdict::{Fail, NotApplicable, Pass};
+
+    /// An answer of API Gateway's own.
+    pub(in crate::verify) fn gateway(status: u16, message: &str) -> Answer {
+        let headers = [("x-amzn-errortype".to_owned(), "SomeException".to_owned())].into();
+        Answer { status, headers, body: serde_json::json!({ "message": message }).to_string() }
+    }
+
+    /// An answer of the function's.
+    pub(in crate::verify) fn function(status: u16) -> Answer {
+        Answer { status, headers: [].into(), body: r#"{"message":"Unauthorized"}"#.into() }
+    }
+
+    #[test]
+    fn a_refusal_counts_only_for_the_right_reason() {
+        let verdict = |answer: &Answer| refused(answer, Gate::Open).verdict;
+        assert_eq!(verdict(&gateway(401, "Unauthorized")), Pass);
+        assert_eq!(verdict(&gateway(401, "The incoming token has expired")), Pass);
+        for wrong in [
+            function(200),
+            function(401),
+            gateway(401, "no"),
+            gateway(403, "Missing Authentication Token"),
+            gateway(403, "Forbidden"),
+            gateway(500, "Internal server error"),
+        ] {
+            assert_eq!(verdict(&wrong), Fail, "{wrong:?}");
+        }
+        let head = Answer { body: String::new(), ..gateway(401, "") };
+        assert_eq!(verdict(&head), Pass);
+    }
+
+    #[test]
+    fn a_token_passes_if_the_function_is_reached() {
+        let verdict = |answer: &Answer| accepted(answer, Gate::Open).verdict;
+        for right in [function(200), function(204), function(404)] {
+            assert_eq!(verdict(&right), Pass, "{right:?}");
+        }
+        for wrong in [
+            gateway(401, "Unauthorized"),
+            function(403),
+            gateway(400, "Invalid request body"),
+            gateway(429, "Too Many Requests"),
+            function(500),
+        ] {
+            assert_eq!(verdict(&wrong), Fail, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_refused_by_the_gateway_and_nobody_else() {
+        let verdict = |answer: &Answer| body_refused(answer, Gate::Open).verdict;
+        assert_eq!(verdict(&gateway(400, "Invalid request body")), Pass);
+        for wrong in [function(400), function(200), gateway(400, "Bad request"), gateway(401, "Unauthorized")] {
+            assert_eq!(verdict(&wrong), Fail, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_access_token_is_refused_at_aws() {
+        let refused = gateway(401, "Unauthorized");
+        assert_eq!(access_refused(&refused, Gate::Open, true).verdict, Pass);
+        assert_eq!(access_refused(&function(200), Gate::Open, true).verdict, Fail);
+        assert_eq!(access_refused(&function(200), Gate::Open, false).verdict, NotApplicable);
+        assert_eq!(access_refused(&gateway(500, "no"), Gate::Open, false).verdict, Fail);
+    }
+
+    #[test]
+    fn a_shut_gate_hides_what_is_behind_it_and_an_open_one_may_not() {
+        let filtered = gateway(403, "Forbidden");
+        for judge in [refused, accepted, body_refused] {
+            assert_eq!(judge(&filtered, Gate::Open).verdict, Fail);
+            assert_eq!(judge(&filtered, Gate::Shut).verdict, NotApplicable);
+            assert_eq!(judge(&filtered, Gate::Unknown).verdict, NotApplicable);
+        }
+    }
+
+    #[test]
+    fn what_is_not_live_yet_is_waited_for_and_a_refusal_is_not() {
+        for waits in [gateway(403, "Missing Authentication Token"), gateway(429, "Too Many Requests"), function(502)] {
+            assert!(passing(&waits).is_some(), "{waits:?}");
+        }
+        for stands in [gateway(401, "Unauthorized"), gateway(403, "Forbidden"), function(200), function(403)] {
+            assert_eq!(passing(&stands), None, "{stands:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_function_says_is_not_quoted() {
+        assert_eq!(shown(&function(200)), "200 from the function");
+        assert_eq!(shown(&gateway(401, "Unauthorized")), "401 Unauthorized");
+    }
+}

@@ -1,0 +1,49 @@
+//! Requests to the stage, slow enough not to be throttled and patient with what is not live yet.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use super::claim::Finding;
+use super::judge::passing;
+use crate::error::Error;
+use crate::probe::{Answer, Client, Request};
+
+/// Between two tries of the same request.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Sends requests to one stage.
+#[derive(Debug)]
+pub(super) struct Prober {
+    client: Client,
+    pace: DefaultDirectRateLimiter,
+    began: Instant,
+}
+
+impl Prober {
+    /// For a stage with these limits, of which it takes half: others may be using it.
+    pub(super) fn new(rate_limit: u32, burst_limit: u32) -> Result<Self, Error> {
+        let half = |limit: u32| NonZeroU32::new(limit / 2).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(half(rate_limit)).allow_burst(half(burst_limit));
+        Ok(Self { client: Client::new()?, pace: RateLimiter::direct(quota), began: Instant::now() })
+    }
+
+    /// Sends a request until the answer is one that stands. What a deployment takes to arrive is granted once, to all
+    /// requests together.
+    pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Answer, Finding> {
+        loop {
+            self.pace.until_ready().await;
+            let answer = self.ask_once(request).await?;
+            match passing(&answer) {
+                Some(budget) if self.began.elapsed() < budget => tokio::time::sleep(PAUSE).await,
+                _ => return Ok(answer),
+            }
+        }
+    }
+
+    /// Sends a request once, at once.
+    pub(super) async fn ask_once(&self, request: &Request<'_>) -> Result<Answer, Finding> {
+        self.client.send(request).await.map_err(|error| Finding::fail(error.message))
+    }
+}

@@ -1,0 +1,176 @@
+//! The proof as a whole: guests in, checks side by side, guests out, whatever happens.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use serde_json::Value;
+
+use super::claim::Finding;
+use super::guests::{Guests, SignedIn};
+use super::judge::Gate;
+use super::prober::Prober;
+use super::settings::Seen;
+use super::{Check, authentication, authorization, firewall, functions, secrets, settings};
+use crate::aws::Clients;
+use crate::aws::cognito::{Tokens, Users};
+use crate::engine::{Halt, Stop};
+use crate::error::{Error, Kind};
+use crate::outputs::Outputs;
+use crate::stack::{Auth, Route, Stack};
+
+/// Checks in flight at once.
+const AT_ONCE: usize = 16;
+
+/// How long guests may take to arrive once we are asked to stop: one that is half added could not be removed.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// What is to be proved: the stack as written, and as it was surveyed.
+pub struct Subject<'a> {
+    /// As written.
+    pub stack: &'a Stack,
+    /// The schemas of bodies, by the route's `body`.
+    pub schemas: &'a BTreeMap<PathBuf, String>,
+    /// Its ids, ARNs and URLs.
+    pub outputs: &'a Outputs,
+    /// What was seen of each resource.
+    pub seen: &'a [Seen<'a>],
+    /// With which to ask AWS.
+    pub clients: &'a Clients,
+    /// Where AWS is, if it is not AWS itself.
+    pub endpoint: Option<&'a str>,
+    /// As in `2026-11-28`.
+    pub today: &'a str,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Proof {
+    /// In the order of the checklist; `None` if it was stopped before all were made.
+    pub checks: Option<Vec<Check>>,
+    /// Throw-away users that could not be removed, and why.
+    pub left: Vec<String>,
+}
+
+/// Makes the proof. Once asked to stop it begins nothing more, and removes its users.
+pub async fn verify(subject: &Subject<'_>, stop: &Stop) -> Result<Proof, Error> {
+    let guests = Guests::of(Users::new(subject.clients), &subject.outputs.pools);
+    let proof = async {
+        let checks = prove(subject, &guests, stop).await;
+        // Whatever came of it.
+        let left = guests.remove().await;
+        checks.map(|checks| Proof { checks, left })
+    };
+    tokio::select! {
+        proof = proof => proof,
+        () = stop.reached(Halt::Now) => {
+            let emails: Vec<&str> = guests.iter().map(|guest| guest.email.as_str()).collect();
+            let left = format!("these users may be left: {}", emails.join(", "));
+            Err(Error::new(Kind::Interrupted, "interrupted")
+                .hint(left)
+                .hint("a `securelambda verify` in a quarter of an hour removes them"))
+        }
+    }
+}
+
+async fn prove(subject: &Subject<'_>, guests: &Guests, stop: &Stop) -> Result<Option<Vec<Check>>, Error> {
+    let api = subject.stack.api.as_ref();
+    let prober = Prober::new(api.map_or(1, |api| api.rate_limit), api.map_or(1, |api| api.burst_limit))?;
+    let ready = async { tokio::join!(firewall::gate(subject, &prober), guests.clean_up(), guests.sign_in()) };
+    let out_of_patience = async {
+        stop.reached(Halt::Drain).await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let (gate, (), signed_in) = tokio::select! {
+        ready = ready => ready,
+        () = out_of_patience => return Ok(None),
+    };
+    let scene = Scene { subject, guests, signed_in, prober, gate };
+    tokio::select! {
+        checks = scene.checks() => Ok(Some(checks)),
+        () = stop.reached(Halt::Drain) => Ok(None),
+    }
+}
+
+/// One or more checks, on their way.
+pub(super) type Unit<'a> = BoxFuture<'a, Vec<Check>>;
+
+/// What all checks share.
+pub(super) struct Scene<'a> {
+    pub subject: &'a Subject<'a>,
+    pub guests: &'a Guests,
+    /// By pool.
+    pub signed_in: BTreeMap<String, SignedIn>,
+    pub prober: Prober,
+    pub gate: Gate,
+}
+
+impl Scene<'_> {
+    /// All checks, in the order of the checklist.
+    async fn checks(&self) -> Vec<Check> {
+        let mut checks = settings::checks(self.subject.seen);
+        let units = [
+            authentication::units(self),
+            firewall::units(self),
+            authorization::units(self),
+            secrets::units(self),
+            functions::units(self),
+        ];
+        // As they end: one that waits for a message must not hold up those behind it.
+        let numbered = units.into_iter().flatten().enumerate().map(|(at, unit)| unit.map(move |checks| (at, checks)));
+        let mut found: Vec<(usize, Vec<Check>)> = stream::iter(numbered).buffer_unordered(AT_ONCE).collect().await;
+        found.sort_by_key(|(at, _)| *at);
+        checks.extend(found.into_iter().flat_map(|(_, checks)| checks));
+        // By itself, and last: it uses up what the stage lets through.
+        checks.extend(functions::burst(self).await);
+        checks.sort_by_key(|check| check.layer);
+        checks
+    }
+
+    /// The tokens of a pool's guest, or what their lack says of a check that needs one.
+    pub(super) fn tokens(&self, pool: &str) -> Result<&Tokens, Finding> {
+        match self.signed_in.get(pool).map(|guest| &guest.tokens) {
+            Some(Ok(tokens)) => Ok(tokens),
+            Some(Err(finding)) => Err(finding.clone()),
+            None => Err(Finding::fail(format!("the pool {pool} is not there"))),
+        }
+    }
+
+    /// The pool whose tokens pass, or that there is none.
+    pub(super) fn own_tokens(&self, route: &Route) -> Result<Option<&Tokens>, Finding> {
+        match &route.auth {
+            Auth::Pool(pool) => self.tokens(pool).map(Some),
+            Auth::None => Ok(None),
+        }
+    }
+
+    /// The route's URL, with something in the place of its parameters.
+    pub(super) fn url(&self, route: &Route) -> Option<String> {
+        let known = self.subject.outputs.route(&route.name())?;
+        let part = |part: &str| if part.starts_with('{') { "securelambda-verify".to_owned() } else { part.to_owned() };
+        let parts = known.path.split('/').map(part).collect::<Vec<_>>().join("/");
+        known.url.strip_suffix(&known.path).map(|base| format!("{base}{parts}"))
+    }
+
+    /// What the route's body must satisfy.
+    pub(super) fn schema(&self, route: &Route) -> Option<Value> {
+        serde_json::from_str(self.subject.schemas.get(route.body.as_ref()?)?).ok()
+    }
+
+    /// The routes of the stack file.
+    pub(super) fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.subject.stack.api.iter().flat_map(|api| &api.routes)
+    }
+
+    /// It is AWS itself that we talk to.
+    pub(super) fn at_aws(&self) -> bool {
+        self.subject.endpoint.is_none()
+    }
+}
+
+/// The method to call a route with: `ANY` is one of many.
+pub(super) fn method(route: &Route) -> &str {
+    if route.method == "ANY" { "POST" } else { &route.method }
+}

@@ -1,0 +1,154 @@
+//! Bodies for a JSON schema: one that satisfies it, as small as may be, and one that does not. Pure.
+//!
+//! Knows what a body's schema is usually made of. Where a schema asks for more (a pattern), the sample may fail, and
+//! the check that sends it says so.
+
+use serde_json::{Map, Value, json};
+
+/// How deep references are followed.
+const DEPTH: usize = 16;
+
+/// A body that satisfies the schema, with `marker` in every string that may be anything.
+pub(super) fn satisfying(schema: &Value, marker: &str) -> Value {
+    build(schema, schema, marker, DEPTH)
+}
+
+/// A body that does not satisfy the schema, if there is one, with `marker` in it where it can be.
+pub(super) fn breaking(schema: &Value, marker: &str) -> Option<String> {
+    let is_object = kind(schema) == "object";
+    if is_object && schema.get("additionalProperties") == Some(&json!(false)) {
+        let mut body = satisfying(schema, marker);
+        body["securelambda-verify"] = json!(marker);
+        return Some(body.to_string());
+    }
+    let required = schema.get("required").and_then(Value::as_array).is_some_and(|names| !names.is_empty());
+    match kind(schema) {
+        "object" if required => Some("{}".to_owned()),
+        "object" => Some("[]".to_owned()),
+        "" => None,
+        _ => Some(json!({ "securelambda-verify": marker }).to_string()),
+    }
+}
+
+fn build(schema: &Value, root: &Value, marker: &str, depth: usize) -> Value {
+    let Some(depth) = depth.checked_sub(1) else { return Value::Null };
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        let target = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
+        return target.map_or(Value::Null, |target| build(target, root, marker, depth));
+    }
+    if let Some(value) = schema.get("const").or_else(|| schema.pointer("/enum/0")) {
+        return value.clone();
+    }
+    for choice in ["oneOf", "anyOf", "allOf"] {
+        if let Some(first) = schema.get(choice).and_then(|all| all.get(0)) {
+            return build(first, root, marker, depth);
+        }
+    }
+    match kind(schema) {
+        "string" => Value::String(string(schema, marker)),
+        "integer" | "number" => number(schema),
+        "boolean" => json!(true),
+        "array" => {
+            let count = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
+            let item = build(schema.get("items").unwrap_or(&Value::Null), root, marker, depth);
+            Value::Array((0..count.min(100)).map(|_| item.clone()).collect())
+        }
+        "null" => Value::Null,
+        _ => {
+            let mut object = Map::new();
+            for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+                let Some(name) = name.as_str() else { continue };
+                let property = schema.get("properties").and_then(|all| all.get(name)).unwrap_or(&Value::Null);
+                object.insert(name.to_owned(), build(property, root, marker, depth));
+            }
+            Value::Object(object)
+        }
+    }
+}
+
+/// Its type, or the first of them; one with properties is an object.
+fn kind(schema: &Value) -> &str {
+    match schema.get("type") {
+        Some(Value::Array(several)) => several.first().and_then(Value::as_str).unwrap_or_default(),
+        Some(kind) => kind.as_str().unwrap_or_default(),
+        None if schema.get("properties").is_some() => "object",
+        None => "",
+    }
+}
+
+fn string(schema: &Value, marker: &str) -> String {
+    let known = match schema.get("format").and_then(Value::as_str) {
+        Some("email") => Some("verify@example.com"),
+        Some("date") => Some("2026-01-01"),
+        Some("date-time") => Some("2026-01-01T00:00:00Z"),
+        Some("uri") => Some("https://example.com/"),
+        Some("uuid") => Some("00000000-0000-4000-8000-000000000000"),
+        _ => None,
+    };
+    if let Some(text) = known {
+        return text.to_owned();
+    }
+    let length = |field: &str| schema.get(field).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+    let mut text: String = marker.chars().take(length("maxLength").unwrap_or(usize::MAX)).collect();
+    let missing = length("minLength").unwrap_or(0).saturating_sub(text.chars().count());
+    text.extend(std::iter::repeat_n('-', missing));
+    text
+}
+
+fn number(schema: &Value) -> Value {
+    let bound = |field: &str| schema.get(field).and_then(Value::as_i64);
+    // Draft 4, which API Gateway reads, has the limit in `minimum` and a flag beside it.
+    let above = i64::from(schema.get("exclusiveMinimum") == Some(&json!(true)));
+    let least =
+        bound("minimum").map(|least| least + above).or_else(|| bound("exclusiveMinimum").map(|least| least + 1));
+    json!(least.unwrap_or(0).min(bound("maximum").unwrap_or(i64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MARKER: &str = "securelambda-verify-0123456789abcdef";
+
+    #[test]
+    fn the_built_in_schema_has_room_for_the_marker() {
+        let schema = serde_json::from_str(include_str!("../../lambdas/external/request.schema.json")).expect("JSON");
+        assert_eq!(satisfying(&schema, MARKER), json!({ "name": MARKER }));
+        let broken = breaking(&schema, MARKER).expect("it can be broken");
+        assert!(broken.contains("\"securelambda-verify\":"), "{broken}");
+    }
+
+    #[test]
+    fn each_kind_gets_the_least_that_will_do() {
+        let schema = json!({
+            "type": "object",
+            "required": ["a", "b", "c", "d", "e", "f", "g"],
+            "properties": {
+                "a": { "type": "string", "minLength": 40 },
+                "b": { "type": "integer", "minimum": 3, "exclusiveMinimum": true },
+                "c": { "enum": ["red", "green"] },
+                "d": { "type": "array", "minItems": 2, "items": { "$ref": "#/definitions/flag" } },
+                "e": { "type": "string", "format": "email" },
+                "f": { "oneOf": [{ "type": "number", "maximum": -1 }, { "type": "null" }] },
+                "g": { "type": ["string", "null"], "maxLength": 5 },
+                "left out": { "type": "string" },
+            },
+            "definitions": { "flag": { "type": "boolean" } },
+        });
+        let want = json!({
+            "a": format!("{MARKER}----"), "b": 4, "c": "red", "d": [true, true], "e": "verify@example.com",
+            "f": -1, "g": "secur",
+        });
+        assert_eq!(satisfying(&schema, MARKER), want);
+        assert_eq!(breaking(&schema, MARKER).as_deref(), Some("{}"));
+    }
+
+    #[test]
+    fn what_takes_anything_cannot_be_broken_and_a_loop_ends() {
+        assert_eq!(breaking(&json!({}), MARKER), None);
+        assert_eq!(breaking(&json!({ "type": "object" }), MARKER).as_deref(), Some("[]"));
+        assert!(breaking(&json!({ "type": "array" }), MARKER).is_some_and(|body| body.starts_with('{')));
+        let endless = json!({ "type": "object", "required": ["next"], "properties": { "next": { "$ref": "#" } } });
+        assert!(satisfying(&endless, MARKER).is_object());
+    }
+}

@@ -1,0 +1,146 @@
+//! What the survey saw, as checks: every resource's settings against the stack file. Pure.
+
+use super::claim::{Claim, Finding};
+use super::{Check, Layer};
+use crate::engine::{Drift, Id, Sight};
+
+/// What a resource was seen like.
+pub(super) type Seen<'a> = (&'a Id, &'static str, &'a Sight);
+
+/// What a kind's settings are about: its layer, what people call it (`{}` is its name in the stack file), what holds
+/// if nothing has drifted, and how it was read.
+type Row = (&'static str, Layer, &'static str, &'static str, &'static str);
+
+const AS_WRITTEN: &str = "its settings are as written";
+
+const KINDS: [Row; 21] = [
+    ("cognito.user_pool", Layer::Authentication, "{}", AS_WRITTEN, "DescribeUserPool"),
+    (
+        "cognito.app_client",
+        Layer::Authentication,
+        "app client of {}",
+        "its flows are as written",
+        "DescribeUserPoolClient",
+    ),
+    ("wafv2.ip_set", Layer::Firewall, "IP set {}", "its addresses are as written", "GetIPSet"),
+    ("wafv2.web_acl", Layer::Firewall, "web ACL", "its rules and actions are as written", "GetWebACL"),
+    ("wafv2.association", Layer::Firewall, "web ACL", "it is attached to the API's stage", "GetWebACLForResource"),
+    ("apigateway.rest_api", Layer::Authorization, "API", AS_WRITTEN, "GetRestApi"),
+    ("apigateway.authorizer", Layer::Authorization, "authorizer {}", "it trusts its own pool alone", "GetAuthorizers"),
+    ("apigateway.paths", Layer::Authorization, "API", "it has the paths of the stack file", "GetResources"),
+    (
+        "apigateway.routes",
+        Layer::Authorization,
+        "API",
+        "its routes are as written, and there is no other",
+        "GetResources",
+    ),
+    ("apigateway.deployment", Layer::Authorization, "API", "the stack file's routes are deployed", "GetDeployments"),
+    (
+        "apigateway.stage",
+        Layer::Authorization,
+        "stage {}",
+        "it serves that deployment, throttled as written",
+        "GetStage",
+    ),
+    ("lambda.permission", Layer::Authorization, "{}", "nothing else may call the function in its place", "GetPolicy"),
+    ("apigateway.request_validator", Layer::Secrets, "body validator", AS_WRITTEN, "GetRequestValidators"),
+    ("apigateway.model", Layer::Secrets, "model {}", "it is the schema of the stack's folder", "GetModel"),
+    ("secretsmanager.secret", Layer::Secrets, "secret {}", "it holds what the stack put there", "DescribeSecret"),
+    ("sns.topic", Layer::Functions, "topic {}", AS_WRITTEN, "GetTopicAttributes"),
+    ("sns.subscription", Layer::Functions, "{}", "it is subscribed to its topic", "ListSubscriptionsByTopic"),
+    ("logs.group", Layer::Functions, "log of {}", "its retention is as written", "DescribeLogGroups"),
+    ("iam.role", Layer::Functions, "role {}", "only Lambda may take it, and it has no further policies", "GetRole"),
+    ("iam.role_policy", Layer::Functions, "role {}", "its policy is exactly the derived one", "GetRolePolicy"),
+    ("lambda.function", Layer::Functions, "{}", "its code and settings are as written", "GetFunction"),
+];
+
+/// A check for everything that should exist.
+pub(super) fn checks(seen: &[Seen<'_>]) -> Vec<Check> {
+    seen.iter().map(|(id, kind, sight)| claim(id, kind).known(judged(sight))).collect()
+}
+
+fn claim(id: &Id, kind: &str) -> Claim {
+    let (_, name) = id.parts();
+    let row = KINDS.iter().find(|(known, ..)| *known == kind);
+    let (_, mut layer, subject, claim, read) =
+        row.copied().unwrap_or(("", Layer::Functions, "{}", AS_WRITTEN, "the calls of `status`"));
+    // A route's permission has the route's name; the other ones are for topics.
+    if kind == "lambda.permission" && !name.contains(' ') {
+        layer = Layer::Functions;
+    }
+    Claim::new(layer, subject.replace("{}", name), claim).sent(read).expects("live, as the stack file asks")
+}
+
+fn judged(sight: &Sight) -> Finding {
+    match sight {
+        Sight::Live { drift, .. } if drift.is_empty() => Finding::pass("live, as the stack file asks"),
+        Sight::Live { drift, .. } => Finding::fail(words(drift)),
+        Sight::Absent => Finding::fail("it is not there"),
+        Sight::Blocked => Finding::fail("what it is made from is not there"),
+        Sight::Failed(failure) => Finding::fail(failure.message.clone()),
+    }
+}
+
+fn words(drift: &[Drift]) -> String {
+    let (weakening, other): (Vec<&Drift>, Vec<&Drift>) = drift.iter().partition(|drift| drift.weakens);
+    let words = weakening.into_iter().chain(other).map(|drift| {
+        let Drift { field, want, live, .. } = drift;
+        format!("{field} is {live}, wanted {want}")
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
+/// What of a resource has drifted; `None` where it could not be compared.
+pub(super) fn drift<'a>(seen: &[Seen<'a>], id: &str) -> Option<&'a [Drift]> {
+    seen.iter().find(|(known, ..)| known.as_str() == id).and_then(|(.., sight)| match sight {
+        Sight::Live { drift, .. } => Some(drift.as_slice()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::engine::Failure;
+    use crate::verify::Verdict::{Fail, Pass};
+
+    fn live(drift: Vec<Drift>) -> Sight {
+        Sight::Live { outputs: Value::Null, drift }
+    }
+
+    #[test]
+    fn whatever_is_not_as_wanted_fails() {
+        let id = Id::new("stage", "development");
+        let drifted = vec![Drift::new("description", "a", "b"), Drift::weakening("rate limit", 50, 10000)];
+        for (sight, verdict, received) in [
+            (live(vec![]), Pass, "live, as the stack file asks"),
+            (live(drifted), Fail, "rate limit is 10000, wanted 50; description is b, wanted a"),
+            (Sight::Absent, Fail, "it is not there"),
+            (Sight::Blocked, Fail, "what it is made from is not there"),
+            (Sight::Failed(Failure::refused("could not read it")), Fail, "could not read it"),
+        ] {
+            let check = checks(&[(&id, "apigateway.stage", &sight)]).remove(0);
+            assert_eq!((check.verdict, check.received.as_str()), (verdict, received));
+            assert_eq!((check.layer, check.subject.as_str()), (Layer::Authorization, "stage development"));
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_row() {
+        let (clients, _) = crate::aws::testing::replay(vec![]);
+        for kind in crate::aws::registry(&clients).kinds() {
+            assert!(KINDS.iter().any(|(known, ..)| *known == kind), "{kind}");
+        }
+    }
+
+    #[test]
+    fn drift_is_known_of_what_is_there() {
+        let (id, sight) = (Id::new("role", "F"), live(vec![Drift::new("a", 1, 2)]));
+        assert_eq!(drift(&[(&id, "iam.role", &sight)], "role.F").map(<[Drift]>::len), Some(1));
+        assert_eq!(drift(&[(&id, "iam.role", &Sight::Absent)], "role.F"), None);
+        assert_eq!(drift(&[], "role.F"), None);
+    }
+}

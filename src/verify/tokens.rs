@@ -1,0 +1,177 @@
+//! Tokens taken apart, and forged as an attacker would: from a good one, without the pool's key. Pure.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use serde_json::{Value, json};
+
+use super::claim::Finding;
+use crate::secret::Hidden;
+
+/// A token's three parts, of which the first two are read. Holds a token: not to be printed.
+pub(super) struct Parts {
+    header: Value,
+    claims: Value,
+    /// What is signed.
+    signed: Hidden,
+    signature: Hidden,
+}
+
+impl Parts {
+    /// `None`: it is no token.
+    pub(super) fn of(token: &Hidden) -> Option<Self> {
+        let (signed, signature) = token.reveal().rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        Some(Self { header: read(header)?, claims: read(claims)?, signed: signed.into(), signature: signature.into() })
+    }
+
+    /// With one character in the middle of the signature changed.
+    pub(super) fn tampered(&self) -> Hidden {
+        let signature = self.signature.reveal();
+        let middle = signature.len() / 2;
+        let changed = |(at, c): (usize, char)| match (at == middle, c) {
+            (true, 'A') => 'B',
+            (true, _) => 'A',
+            (false, c) => c,
+        };
+        let signature: String = signature.chars().enumerate().map(changed).collect();
+        Hidden::new(format!("{}.{signature}", self.signed.reveal()))
+    }
+
+    /// With a header that says that nothing needs signing, and no signature.
+    pub(super) fn unsigned(&self) -> Hidden {
+        let mut header = self.header.clone();
+        header["alg"] = json!("none");
+        Hidden::new(format!("{}.{}.", write(&header), write(&self.claims)))
+    }
+
+    /// With its expiry an hour ago. The signature is the old one and no longer fits: only the pool can sign.
+    pub(super) fn expired(&self, now_unix: u64) -> Hidden {
+        let mut claims = self.claims.clone();
+        claims["exp"] = json!(now_unix.saturating_sub(3600));
+        Hidden::new(format!("{}.{}.{}", write(&self.header), write(&claims), self.signature.reveal()))
+    }
+
+    /// Whether an ID token says what a pool's ID token for this client must say.
+    pub(super) fn says(&self, issuer: &str, client_id: &str) -> Finding {
+        let word = |from: &Value, name: &str| from.get(name).and_then(Value::as_str).unwrap_or("nothing").to_owned();
+        let said = [
+            ("iss", word(&self.claims, "iss"), issuer),
+            ("aud", word(&self.claims, "aud"), client_id),
+            ("token_use", word(&self.claims, "token_use"), "id"),
+            ("alg", word(&self.header, "alg"), "RS256"),
+        ];
+        let holds = said.iter().all(|(_, is, wanted)| is == wanted);
+        let words: Vec<String> = said.iter().map(|(name, is, _)| format!("{name} {is}")).collect();
+        Finding::pass_if(holds, words.join(", "))
+    }
+
+    /// Whether one of the pool's published keys signed it.
+    pub(super) fn signed_by(&self, keys: &Value) -> Finding {
+        let id = self.header.get("kid").and_then(Value::as_str).unwrap_or_default();
+        let mut all = keys.get("keys").and_then(Value::as_array).into_iter().flatten();
+        let Some(key) = all.find(|key| key.get("kid").and_then(Value::as_str) == Some(id)) else {
+            return Finding::fail("the token names a key that the pool does not publish");
+        };
+        let part = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(key.get(name)?.as_str()?).ok();
+        let signature = BASE64_URL_SAFE_NO_PAD.decode(self.signature.reveal());
+        let (Some(n), Some(e), Ok(signature)) = (part("n"), part("e"), signature) else {
+            return Finding::fail("the key or the signature is not one of RSA");
+        };
+        let key = RsaPublicKeyComponents { n, e };
+        let fits = key.verify(&RSA_PKCS1_2048_8192_SHA256, self.signed.reveal().as_bytes(), &signature).is_ok();
+        Finding::pass_if(fits, if fits { "the signature fits" } else { "the signature does not fit" })
+    }
+}
+
+fn read(part: &str) -> Option<Value> {
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok().filter(Value::is_object)
+}
+
+fn write(part: &Value) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(part.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::Verdict::{Fail, Pass};
+
+    const ISSUER: &str = "https://cognito-idp.eu-central-1.amazonaws.com/p1";
+
+    /// The example of RFC 7515, A.2: a token, and the key that signed it.
+    const SIGNED: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNv\
+        bS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2\
+        Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_\
+        eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWyw\
+        lVmtVrBp0igcN_IoypGlUPQGe77Rw";
+    const MODULUS: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d\
+        4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS\
+        -UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91\
+        kzk2PAcDTW9gb54h4FRWyuXpoQ";
+
+    fn claims() -> Value {
+        json!({ "iss": ISSUER, "aud": "c1", "token_use": "id", "exp": 2_000_000_000 })
+    }
+
+    /// A token with a signature that no key made.
+    fn token(header: &Value, claims: &Value) -> Hidden {
+        Hidden::new(format!("{}.{}.c2lnbmF0dXJl", write(header), write(claims)))
+    }
+
+    fn good() -> Hidden {
+        token(&json!({ "alg": "RS256", "kid": "k1" }), &claims())
+    }
+
+    fn parts(token: &Hidden) -> Parts {
+        Parts::of(token).expect("a token")
+    }
+
+    fn keys(id: &str) -> Value {
+        json!({ "keys": [{ "kid": id, "n": MODULUS, "e": "AQAB" }] })
+    }
+
+    #[test]
+    fn a_good_token_says_who_made_it_for_whom() {
+        assert_eq!(parts(&good()).says(ISSUER, "c1").verdict, Pass);
+        assert_eq!(parts(&good()).says("https://elsewhere", "c1").verdict, Fail);
+        assert_eq!(parts(&good()).says(ISSUER, "c2").verdict, Fail);
+        let access = token(&json!({ "alg": "RS256" }), &json!({ "iss": ISSUER, "aud": "c1", "token_use": "access" }));
+        assert_eq!(parts(&access).says(ISSUER, "c1").verdict, Fail);
+        let other = token(&json!({ "alg": "HS256" }), &claims());
+        let finding = parts(&other).says(ISSUER, "c1");
+        assert_eq!((finding.verdict, finding.received.ends_with("alg HS256")), (Fail, true));
+    }
+
+    #[test]
+    fn a_signature_fits_its_token_and_its_key() {
+        // The example's header names no key.
+        let signed = parts(&SIGNED.into());
+        assert_eq!(signed.signed_by(&keys("")).verdict, Pass);
+        assert_eq!(signed.signed_by(&keys("k2")).verdict, Fail, "a key nobody publishes");
+        for forged in [signed.tampered(), signed.unsigned(), signed.expired(1_900_000_000)] {
+            assert_eq!(parts(&forged).signed_by(&keys("")).verdict, Fail);
+        }
+        assert_eq!(parts(&good()).signed_by(&keys("k1")).verdict, Fail);
+    }
+
+    #[test]
+    fn forgeries_differ_in_just_that() {
+        let good = good();
+        let tampered = parts(&good).tampered();
+        let changed = good.reveal().chars().zip(tampered.reveal().chars()).filter(|(a, b)| a != b).count();
+        assert_eq!((changed, tampered.reveal().len()), (1, good.reveal().len()));
+        let unsigned = parts(&good).unsigned();
+        assert!(unsigned.reveal().ends_with('.'));
+        assert_eq!((&parts(&unsigned).header["alg"], &parts(&unsigned).claims), (&json!("none"), &claims()));
+        let expired = parts(&good).expired(1_900_000_000);
+        assert_eq!(parts(&expired).claims["exp"], json!(1_899_996_400));
+    }
+
+    #[test]
+    fn what_is_no_token_is_not_taken_apart() {
+        for no in ["", "a.b", "a.b.c", "..", "eyJ9.e30.x"] {
+            assert!(Parts::of(&no.into()).is_none(), "{no}");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! `verify`: a sound stack passes and is left as it was; a broken one fails for what is broken.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::emulator::{default_account, endpoint};
+use crate::support::program::{Ran, User};
+use crate::support::proxy::Proxy;
+
+/// Signing in and calling routes is unsigned, and so only goes to this account: hold `default_account()`.
+fn someone(endpoint: &str) -> User {
+    let user = User::of("test", endpoint);
+    user.run(&["up", "--yes"]).ends(0);
+    user
+}
+
+fn users(user: &User) -> Value {
+    user.run(&["users", "--json"]).ends(0).json()["users"].clone()
+}
+
+fn checks(ran: &Ran) -> Vec<Value> {
+    let lines = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.filter(|line: &Value| line["type"] == "check").collect()
+}
+
+/// `<subject>: <claim>` of every check that failed.
+fn failed(ran: &Ran) -> BTreeSet<String> {
+    let checks = checks(ran).into_iter().filter(|check| check["verdict"] == "fail");
+    checks.map(|check| format!("{}: {}", check["subject"], check["claim"]).replace('"', "")).collect()
+}
+
+#[test]
+fn a_sound_stack_passes_and_is_left_as_it_was() {
+    let _alone = default_account();
+    let user = someone(&endpoint());
+    let began = Instant::now();
+    let ran = user.run(&["verify", "--json", "--report", "proof.html", "--report", "proof.xml"]).ends(0);
+    let took = began.elapsed();
+
+    let summary = ran.summary();
+    assert_eq!((&summary["type"], &summary["succeeded"]), (&json!("summary"), &json!(true)), "{summary}");
+    assert_eq!(summary["counts"]["fail"], 0);
+    let all = checks(&ran);
+    let counts = &summary["counts"];
+    let counted: u64 = ["pass", "fail", "not_applicable"].iter().map(|verdict| counts[verdict].as_u64().unwrap()).sum();
+    assert_eq!(counted, all.len() as u64);
+    let layers: Vec<&str> = all.iter().map(|check| check["layer"].as_str().unwrap()).collect();
+    let mut in_order = layers.clone();
+    in_order.dedup();
+    assert_eq!(in_order, ["authentication", "firewall", "authorization", "secrets", "functions"]);
+    for what in ["no token is refused", "a token of MyUserPool2 is refused", "a token of MyUserPool1 passes"] {
+        let check = all.iter().find(|check| check["subject"] == "POST /lambda1" && check["claim"] == what);
+        assert_eq!(check.unwrap()["verdict"], "pass", "{what}");
+    }
+    // A cold start included.
+    assert!(took < Duration::from_secs(15), "{took:?}");
+
+    let reports =
+        ["proof.html", "proof.xml"].map(|name| std::fs::read_to_string(user.folder.path().join(name)).unwrap());
+    for text in [&ran.stdout, &ran.stderr].into_iter().chain(&reports) {
+        // What every token begins with.
+        assert!(!text.contains("eyJ"), "{text}");
+    }
+    assert_eq!(users(&user), json!([]));
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+#[test]
+fn reports_have_a_form_and_a_place() {
+    let user = User::bare();
+    user.run(&["verify", "--report", "proof.pdf"]).ends(2).says(".html or .xml");
+    user.run(&["verify", "--report", "nowhere/proof.xml"]).ends(2).says("no folder");
+}
+
+#[test]
+fn without_a_stack_there_is_nothing_to_prove() {
+    let _alone = default_account();
+    User::of("test", &endpoint()).run(&["verify"]).ends(6);
+}
+
+#[test]
+fn stopped_half_way_it_leaves_no_user() {
+    let _alone = default_account();
+    // Slow enough to be met in the middle.
+    let proxy = Proxy::new(&endpoint(), Duration::from_millis(60));
+    let user = someone(&proxy.endpoint);
+    for seen in ["AdminCreateUser", "InitiateAuth", "FilterLogEvents"] {
+        proxy.take();
+        let child = user.command(&["verify", "--json"]).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !proxy.take().iter().any(|call| call.name.ends_with(seen)) {
+            assert!(Instant::now() < deadline, "no {seen} within 30 s");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let asked = Instant::now();
+        let ran = Ran::from(child.wait_with_output().unwrap()).ends(8).says("stopped");
+        assert!(asked.elapsed() < Duration::from_secs(7), "{:?}", asked.elapsed());
+        assert_eq!(ran.stdout, "", "no proof of a part");
+        assert_eq!(users(&user), json!([]), "after {seen}");
+    }
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+/// What another tool does behind our back, with the stack's outputs; and the checks that must fail for it.
+struct Damage {
+    name: &'static str,
+    by: fn(&User, &Value),
+    fails: &'static [&'static str],
+}
+
+fn aws(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
+    let answer = botocore::call(user, service, operation, arguments);
+    assert!(answer.get("Error").is_none(), "{operation}: {answer}");
+    answer
+}
+
+/// Patches the method of a path and deploys it.
+fn patch_methods(user: &User, outputs: &Value, patches: &[(&str, Value)]) {
+    let api = &outputs["api"]["id"];
+    let resources = aws(user, "apigateway", "get_resources", &json!({ "restApiId": api }));
+    for (path, patch) in patches {
+        let resource = resources["items"].as_array().unwrap().iter().find(|item| item["path"] == *path).unwrap();
+        let arguments = json!({
+            "restApiId": api, "resourceId": resource["id"], "httpMethod": "POST", "patchOperations": [patch],
+        });
+        aws(user, "apigateway", "update_method", &arguments);
+    }
+    aws(user, "apigateway", "create_deployment", &json!({ "restApiId": api, "stageName": "development" }));
+}
+
+fn stage_arn(outputs: &Value) -> String {
+    format!("arn:aws:apigateway:eu-central-1::/restapis/{}/stages/development", outputs["api"]["id"].as_str().unwrap())
+}
+
+fn authorizers(user: &User, outputs: &Value) -> [Value; 2] {
+    let all = aws(user, "apigateway", "get_authorizers", &json!({ "restApiId": outputs["api"]["id"] }));
+    let id =
+        |name: &str| all["items"].as_array().unwrap().iter().find(|item| item["name"] == name).unwrap()["id"].clone();
+    [id("AGAuthorizer1"), id("AGAuthorizer2")]
+}
+
+const DAMAGES: [Damage; 12] = [
+    Damage {
+        name: "a route open to anyone",
+        by: |user, outputs| {
+            let patch = json!({ "op": "replace", "path": "/authorizationType", "value": "NONE" });
+            patch_methods(user, outputs, &[("/lambda1", patch)]);
+        },
+        fails: &[
+            "API: its routes are as written, and there is no other",
+            "POST /lambda1: no token is refused",
+            "POST /lambda1: garbage is refused",
+            "POST /lambda1: a token of MyUserPool2 is refused",
+        ],
+    },
+    Damage {
+        name: "two authorizers swapped",
+        by: |user, outputs| {
+            let patch = |id: &Value| json!({ "op": "replace", "path": "/authorizerId", "value": id });
+            let [first, second] = authorizers(user, outputs);
+            patch_methods(user, outputs, &[("/lambda1", patch(&second)), ("/lambda2", patch(&first))]);
+        },
+        fails: &[
+            "API: its routes are as written, and there is no other",
+            "POST /lambda1: a token of MyUserPool2 is refused",
+            "POST /lambda1: a token of MyUserPool1 passes",
+            "POST /lambda2: a token of MyUserPool1 is refused",
+            "POST /lambda2: a token of MyUserPool2 passes",
+        ],
+    },
+    Damage {
+        name: "the throttle lifted",
+        by: |user, outputs| {
+            let limit =
+                |name: &str| json!({ "op": "replace", "path": format!("/*/*/throttling/{name}"), "value": "10000" });
+            let arguments = json!({
+                "restApiId": outputs["api"]["id"], "stageName": "development",
+                "patchOperations": [limit("rateLimit"), limit("burstLimit")],
+            });
+            aws(user, "apigateway", "update_stage", &arguments);
+        },
+        fails: &[
+            "stage development: it serves that deployment, throttled as written",
+            "stage development: a burst over the limit is refused",
+        ],
+    },
+    Damage {
+        name: "the web ACL taken off",
+        by: |user, outputs| {
+            aws(user, "wafv2", "disassociate_web_acl", &json!({ "ResourceArn": stage_arn(outputs) }));
+        },
+        fails: &["web ACL: it is attached to the API's stage"],
+    },
+    Damage {
+        name: "the secret pointing elsewhere",
+        by: |user, outputs| {
+            let secret = &outputs["secrets"]["LambdaSNSTopicARN"]["arn"];
+            let value = json!({ "TOPIC_ARN": "arn:aws:sns:eu-central-1:000000000000:elsewhere" }).to_string();
+            aws(user, "secretsmanager", "put_secret_value", &json!({ "SecretId": secret, "SecretString": value }));
+        },
+        fails: &["secret LambdaSNSTopicARN: it holds what the stack put there"],
+    },
+    Damage {
+        name: "a role widened twice",
+        by: |user, outputs| {
+            let role = "securelambda-InternalLambda";
+            let document = json!({
+                "Version": "2012-10-17",
+                "Statement": [{
+                    "Effect": "Allow", "Action": "sns:Publish", "Resource": outputs["topics"]["greetings"]["arn"],
+                }],
+            });
+            let inline = json!({ "RoleName": role, "PolicyName": "more", "PolicyDocument": document.to_string() });
+            aws(user, "iam", "put_role_policy", &inline);
+            let managed = json!({ "RoleName": role, "PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess" });
+            aws(user, "iam", "attach_role_policy", &managed);
+        },
+        fails: &[
+            "role InternalLambda: only Lambda may take it, and it has no further policies",
+            "role InternalLambda: it may not use the topic greetings",
+            "role InternalLambda: it may not use the secret LambdaSNSTopicARN",
+        ],
+    },
+    Damage {
+        name: "a credential in an environment variable",
+        by: |user, outputs| {
+            let name = &outputs["functions"]["ExternalLambda1"]["name"];
+            let config = aws(user, "lambda", "get_function_configuration", &json!({ "FunctionName": name }));
+            let mut environment = config["Environment"].clone();
+            environment["Variables"]["DB_PASSWORD"] = json!("hunter2");
+            let arguments = json!({ "FunctionName": name, "Environment": environment });
+            aws(user, "lambda", "update_function_configuration", &arguments);
+        },
+        fails: &[
+            "ExternalLambda1: there is no credential in its environment",
+            "ExternalLambda1: its code and settings are as written",
+        ],
+    },
+    Damage {
+        name: "a function's code replaced",
+        by: |user, outputs| {
+            let name = &outputs["functions"]["ExternalLambda2"]["name"];
+            // An archive with nothing in it.
+            let zip = format!("PK\u{5}\u{6}{}", "\0".repeat(18));
+            aws(user, "lambda", "update_function_code", &json!({ "FunctionName": name, "ZipFile": zip }));
+        },
+        fails: &[
+            "ExternalLambda2: its code and settings are as written",
+            "POST /lambda2: a token of MyUserPool2 passes",
+        ],
+    },
+    Damage {
+        name: "a client that tells who has an account",
+        by: |user, outputs| {
+            let pool = &outputs["pools"]["MyUserPool1"];
+            let arguments = json!({
+                "UserPoolId": pool["id"], "ClientId": pool["client_id"],
+                "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_CUSTOM_AUTH"],
+                "PreventUserExistenceErrors": "LEGACY",
+                "EnableTokenRevocation": false,
+            });
+            aws(user, "cognito-idp", "update_user_pool_client", &arguments);
+        },
+        fails: &[
+            "app client of MyUserPool1: its flows are as written",
+            "MyUserPool1: a wrong password and an unknown user are told apart by nothing",
+            "MyUserPool1: its tokens can be revoked",
+        ],
+    },
+    Damage {
+        name: "logs kept for ever",
+        by: |user, outputs| {
+            let group = &outputs["functions"]["InternalLambda"]["log_group"];
+            aws(user, "logs", "delete_retention_policy", &json!({ "logGroupName": group }));
+        },
+        fails: &["log of InternalLambda: its retention is as written"],
+    },
+    Damage {
+        name: "the body's check gone",
+        by: |user, outputs| {
+            let patch = json!({ "op": "replace", "path": "/requestValidatorId", "value": "" });
+            patch_methods(user, outputs, &[("/lambda1", patch)]);
+        },
+        fails: &[
+            "API: its routes are as written, and there is no other",
+            "POST /lambda1: a body that breaks the model reaches no function",
+        ],
+    },
+    Damage {
+        name: "the subscription removed",
+        by: |user, outputs| {
+            let topic = &outputs["topics"]["greetings"]["arn"];
+            let all = aws(user, "sns", "list_subscriptions_by_topic", &json!({ "TopicArn": topic }));
+            for subscription in all["Subscriptions"].as_array().unwrap() {
+                let arguments = json!({ "SubscriptionArn": subscription["SubscriptionArn"] });
+                aws(user, "sns", "unsubscribe", &arguments);
+            }
+        },
+        fails: &[
+            "InternalLambda: it is subscribed to its topic",
+            "InternalLambda: the message of a call to POST /lambda1 arrives",
+            "InternalLambda: the message of a call to POST /lambda2 arrives",
+        ],
+    },
+];
+
+#[test]
+fn what_is_broken_behind_its_back_is_named_and_mended() {
+    let _alone = default_account();
+    let user = someone(&endpoint());
+    let outputs = user.run(&["outputs", "--json"]).ends(0).json();
+    for Damage { name, by, fails } in DAMAGES {
+        by(&user, &outputs);
+        let ran = user.run(&["verify", "--json"]).ends(5);
+        let failed = failed(&ran);
+        for check in fails {
+            assert!(failed.contains(*check), "{name}: {check:?} is not among {failed:#?}");
+        }
+        let summary = ran.summary();
+        assert_eq!(
+            (&summary["succeeded"], &summary["counts"]["fail"]),
+            (&json!(false), &json!(failed.len())),
+            "{name}"
+        );
+        assert!(ran.stderr.contains(&format!("{} of ", failed.len())), "{name}: {}", ran.stderr);
+        assert!(!ran.stdout.contains("hunter2"), "{name}");
+        assert_eq!(users(&user), json!([]), "{name}");
+        user.run(&["up", "--yes"]).ends(0);
+        user.run(&["status", "--detailed-exitcode"]).ends(0);
+    }
+    let ran = user.run(&["verify", "--json"]).ends(0);
+    assert_eq!(failed(&ran), BTreeSet::new());
+    user.run(&["down", "--yes"]).ends(0);
+}
