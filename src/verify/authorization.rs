@@ -54,7 +54,7 @@ fn strangers(scene: &Scene<'_>, pool: &str) -> Vec<Caller> {
             .ok_or_else(|| Finding::fail("what the pool gave as ID token is no token"))
     };
     let mut callers = vec![
-        Caller::new("no token is refused", "no Authorization header", Ok(None)),
+        Caller::new("a call without a token is refused", "no Authorization header", Ok(None)),
         Caller::new("garbage is refused", "64 random letters and digits as token", Ok(Some(secret::generate(64)))),
         Caller::new(
             "a tampered signature is refused",

@@ -131,7 +131,7 @@ async fn arrives(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Finding {
             Ok(true) => return Finding::pass("the name in the function's log"),
             Ok(false) if began.elapsed() < ARRIVES_IN => tokio::time::sleep(LOOK_EVERY).await,
             Ok(false) => {
-                let ran = logs.any(&function.log_group, None, since(1000)).await;
+                let ran = logs.any(&function.log_group, None, since(0)).await;
                 return ran.map_or_else(|failure| Finding::fail(failure.message), not_arrived);
             }
             Err(failure) => return Finding::fail(failure.message),

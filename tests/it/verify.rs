@@ -52,7 +52,9 @@ fn a_sound_stack_passes_and_is_left_as_it_was() {
     let mut in_order = layers.clone();
     in_order.dedup();
     assert_eq!(in_order, ["authentication", "firewall", "authorization", "secrets", "functions"]);
-    for what in ["no token is refused", "a token of MyUserPool2 is refused", "a token of MyUserPool1 passes"] {
+    for what in
+        ["a call without a token is refused", "a token of MyUserPool2 is refused", "a token of MyUserPool1 passes"]
+    {
         let check = all.iter().find(|check| check["subject"] == "POST /lambda1" && check["claim"] == what);
         assert_eq!(check.unwrap()["verdict"], "pass", "{what}");
     }
@@ -146,7 +148,7 @@ fn authorizers(user: &User, outputs: &Value) -> [Value; 2] {
     [id("AGAuthorizer1"), id("AGAuthorizer2")]
 }
 
-const DAMAGES: [Damage; 12] = [
+const DAMAGES: [Damage; 22] = [
     Damage {
         name: "a route open to anyone",
         by: |user, outputs| {
@@ -155,8 +157,11 @@ const DAMAGES: [Damage; 12] = [
         },
         fails: &[
             "API: its routes are as written, and there is no other",
-            "POST /lambda1: no token is refused",
+            "POST /lambda1: a call without a token is refused",
             "POST /lambda1: garbage is refused",
+            "POST /lambda1: a tampered signature is refused",
+            "POST /lambda1: a token that claims to need no signature is refused",
+            "POST /lambda1: a token whose expiry lies in the past is refused",
             "POST /lambda1: a token of MyUserPool2 is refused",
         ],
     },
@@ -309,17 +314,142 @@ const DAMAGES: [Damage; 12] = [
             "InternalLambda: the message of a call to POST /lambda2 arrives",
         ],
     },
+    Damage {
+        name: "a client without the way we sign in",
+        by: |user, outputs| {
+            let pool = &outputs["pools"]["MyUserPool2"];
+            let arguments = json!({
+                "UserPoolId": pool["id"], "ClientId": pool["client_id"],
+                "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+                "PreventUserExistenceErrors": "ENABLED",
+            });
+            aws(user, "cognito-idp", "update_user_pool_client", &arguments);
+        },
+        fails: &["MyUserPool2: a user can sign in", "app client of MyUserPool2: its flows are as written"],
+    },
+    Damage {
+        name: "a path that nobody wrote",
+        by: |user, outputs| {
+            let api = &outputs["api"]["id"];
+            let all = aws(user, "apigateway", "get_resources", &json!({ "restApiId": api }));
+            let root = all["items"].as_array().unwrap().iter().find(|item| item["path"] == "/").unwrap();
+            let arguments = json!({ "restApiId": api, "parentId": root["id"], "pathPart": "debug" });
+            aws(user, "apigateway", "create_resource", &arguments);
+        },
+        fails: &["API: it has the paths of the stack file"],
+    },
+    Damage {
+        name: "a schema that takes anything",
+        by: |user, outputs| {
+            let arguments = json!({
+                "restApiId": outputs["api"]["id"], "modelName": "LambdasExternalRequestSchema",
+                "patchOperations": [{ "op": "replace", "path": "/schema", "value": "{}" }],
+            });
+            aws(user, "apigateway", "update_model", &arguments);
+        },
+        fails: &["model LambdasExternalRequestSchema: it is the schema of the stack's folder"],
+    },
+    Damage {
+        name: "an authorizer removed",
+        by: |user, outputs| {
+            let [first, _] = authorizers(user, outputs);
+            let arguments = json!({ "restApiId": outputs["api"]["id"], "authorizerId": first });
+            aws(user, "apigateway", "delete_authorizer", &arguments);
+        },
+        fails: &["authorizer AGAuthorizer1: it trusts its own pool alone"],
+    },
+    Damage {
+        name: "a deployment removed",
+        by: |user, outputs| {
+            let api = &outputs["api"]["id"];
+            let stage = aws(user, "apigateway", "get_stage", &json!({ "restApiId": api, "stageName": "development" }));
+            let arguments = json!({ "restApiId": api, "deploymentId": stage["deploymentId"] });
+            aws(user, "apigateway", "delete_deployment", &arguments);
+        },
+        fails: &["API: the stack file's routes are deployed"],
+    },
+    Damage {
+        name: "the validator switched off",
+        by: |user, outputs| {
+            let api = &outputs["api"]["id"];
+            let all = aws(user, "apigateway", "get_request_validators", &json!({ "restApiId": api }));
+            let arguments = json!({
+                "restApiId": api, "requestValidatorId": all["items"][0]["id"],
+                "patchOperations": [{ "op": "replace", "path": "/validateRequestBody", "value": "false" }],
+            });
+            aws(user, "apigateway", "update_request_validator", &arguments);
+        },
+        fails: &["body validator: its settings are as written"],
+    },
+    Damage {
+        name: "an address added",
+        by: |user, _| {
+            let set = aws(user, "wafv2", "list_ip_sets", &json!({ "Scope": "REGIONAL" }))["IPSets"][0].clone();
+            let arguments = json!({
+                "Name": set["Name"], "Scope": "REGIONAL", "Id": set["Id"], "LockToken": set["LockToken"],
+                "Addresses": ["203.0.113.7/32", "198.51.100.0/24"],
+            });
+            aws(user, "wafv2", "update_ip_set", &arguments);
+        },
+        fails: &["IP set addresses-v4: its addresses are as written"],
+    },
+    Damage {
+        name: "the firewall's rule removed",
+        by: |user, _| {
+            let acl = aws(user, "wafv2", "list_web_acls", &json!({ "Scope": "REGIONAL" }))["WebACLs"][0].clone();
+            let metrics = json!({
+                "SampledRequestsEnabled": true, "CloudWatchMetricsEnabled": true, "MetricName": "securelambda-web-acl",
+            });
+            let arguments = json!({
+                "Name": acl["Name"], "Scope": "REGIONAL", "Id": acl["Id"], "LockToken": acl["LockToken"],
+                "DefaultAction": { "Allow": {} }, "Rules": [], "VisibilityConfig": metrics,
+            });
+            aws(user, "wafv2", "update_web_acl", &arguments);
+        },
+        fails: &["web ACL: its rules and actions are as written"],
+    },
+    Damage {
+        name: "a role's own policy widened",
+        by: |user, _| {
+            let document = json!({
+                "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "logs:*", "Resource": "*" }],
+            });
+            let arguments = json!({
+                "RoleName": "securelambda-ExternalLambda2", "PolicyName": "securelambda",
+                "PolicyDocument": document.to_string(),
+            });
+            aws(user, "iam", "put_role_policy", &arguments);
+        },
+        fails: &["role ExternalLambda2: its policy is exactly the derived one"],
+    },
+    Damage {
+        name: "a runtime that is no longer supported",
+        by: |user, outputs| {
+            let name = &outputs["functions"]["ExternalLambda2"]["name"];
+            let arguments = json!({ "FunctionName": name, "Runtime": "nodejs18.x" });
+            aws(user, "lambda", "update_function_configuration", &arguments);
+        },
+        fails: &["ExternalLambda2: its runtime is supported"],
+    },
 ];
+
+/// Claims that nothing done to the emulator can break; each is seen to fail in its own file's tests.
+const UNDAMAGED: [&str; 2] = ["everything is in one account and one region", "it counts and refuses nobody"];
 
 #[test]
 fn what_is_broken_behind_its_back_is_named_and_mended() {
     let _alone = default_account();
     let user = someone(&endpoint());
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();
+    let claims = |ran: &Ran| -> BTreeSet<String> {
+        checks(ran).iter().map(|check| check["claim"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut never_failed = claims(&user.run(&["verify", "--json"]).ends(0));
     for Damage { name, by, fails } in DAMAGES {
         by(&user, &outputs);
         let ran = user.run(&["verify", "--json"]).ends(5);
         let failed = failed(&ran);
+        never_failed.retain(|claim| !failed.iter().any(|check| check.ends_with(&format!(": {claim}"))));
         for check in fails {
             assert!(failed.contains(*check), "{name}: {check:?} is not among {failed:#?}");
         }
@@ -337,5 +467,6 @@ fn what_is_broken_behind_its_back_is_named_and_mended() {
     }
     let ran = user.run(&["verify", "--json"]).ends(0);
     assert_eq!(failed(&ran), BTreeSet::new());
+    assert_eq!(never_failed, UNDAMAGED.map(str::to_owned).into(), "every other claim was seen to fail");
     user.run(&["down", "--yes"]).ends(0);
 }

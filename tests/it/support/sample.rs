@@ -139,7 +139,7 @@ fn authorization(list: &mut List) {
             list.pass(Layer::Authorization, &route, claim, &format!("{route} {sent}"), expected);
         };
         pass("it asks for AGAuthorizer", "by GetMethod", &format!("COGNITO_USER_POOLS, AGAuthorizer{n}"));
-        pass("no token is refused", "without Authorization", "401 Unauthorized");
+        pass("a call without a token is refused", "without Authorization", "401 Unauthorized");
         pass("garbage is refused", "with Authorization: garbage", "401 Unauthorized");
         pass("a tampered signature is refused", "with a token whose last byte was changed", "401 Unauthorized");
         pass("a token with alg none is refused", "with an unsigned token", "401 Unauthorized");
