@@ -136,7 +136,7 @@ fn hint(code: &str, failure: &Failure) -> Option<String> {
         }
         _ if CREDENTIALS.contains(&code) => Some("check the access key, the secret key and the machine's clock".into()),
         _ if DENIED.contains(&code) => {
-            Some("these credentials lack that permission; `securelambda policy` prints what an operator needs".into())
+            Some("these credentials lack that permission; ask the account's administrator for it".into())
         }
         "LimitExceededException" | "LimitExceeded" | "WAFLimitsExceededException" => {
             Some("this is a quota of the account: remove what is not needed or ask for more in Service Quotas".into())
