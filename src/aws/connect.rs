@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -79,6 +80,8 @@ pub async fn connect(access: &Access) -> Result<(SdkConfig, Caller), Failure> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http::client(access.endpoint.as_deref()))
         .retry_config(RetryConfig::standard().with_max_attempts(5))
+        // It takes a call that waits for its turn in `http` for one that hangs.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts);
     if let Some(profile) = &access.profile {
         loader = loader.profile_name(profile);

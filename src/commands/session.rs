@@ -71,11 +71,7 @@ impl Session {
 
     /// Refuses, before anything is written, credentials that must not be used for it.
     pub(super) fn may_write(&self) -> Result<(), Error> {
-        if self.caller.is_root() && self.endpoint.is_none() {
-            let message = format!("these are the root user's credentials of account {}", self.caller.account);
-            return Err(Error::new(Kind::Account, message)
-                .hint("use a role or a user with fewer rights; the root user's keys should not exist at all"));
-        }
+        refuse_root(&self.caller, self.endpoint.as_deref())?;
         if self.caller.is_root() && !self.config.connection.local && !self.config.output.quiet {
             say("warning: these are root credentials; on AWS itself they would be refused");
         }
@@ -133,6 +129,16 @@ impl Session {
     }
 }
 
+/// The root user of an account at AWS itself may do nothing here; an emulator's has nothing to lose.
+fn refuse_root(caller: &Caller, endpoint: Option<&str>) -> Result<(), Error> {
+    if !caller.is_root() || endpoint.is_some() {
+        return Ok(());
+    }
+    let message = format!("these are the root user's credentials of account {}", caller.account);
+    Err(Error::new(Kind::Account, message)
+        .hint("use a role or a user with fewer rights; the root user's keys should not exist at all"))
+}
+
 /// How to reach AWS. With `--local`, the emulator, started if need be.
 async fn access(config: &Config) -> Result<Access, Error> {
     let connection = &config.connection;
@@ -188,4 +194,24 @@ fn hidden_values(config: &Config, secrets: Secrets) -> Result<HiddenValues, Erro
         }
     }
     Ok(hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_refused_at_aws_and_only_there() {
+        let caller = |arn: &str| Caller {
+            account: "123456789012".into(),
+            arn: arn.into(),
+            user_id: "1".into(),
+            partition: "aws".into(),
+        };
+        let (root, user) = (caller("arn:aws:iam::123456789012:root"), caller("arn:aws:iam::123456789012:user/ann"));
+        let refused = refuse_root(&root, None).err().map(|error| (error.kind, error.message));
+        let words = "these are the root user's credentials of account 123456789012".to_owned();
+        assert_eq!(refused, Some((Kind::Account, words)));
+        assert!(refuse_root(&root, Some("http://127.0.0.1:4566")).is_ok() && refuse_root(&user, None).is_ok());
+    }
 }
