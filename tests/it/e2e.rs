@@ -190,3 +190,38 @@ fn aws(user: &User, service: &str, operation: &str, arguments: &Value) -> Value 
 fn left_in(user: &User) -> Vec<String> {
     crate::support::botocore::inventory(user)
 }
+
+#[test]
+fn what_is_no_longer_in_the_stack_file_is_removed() {
+    let user = someone();
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/lambdas");
+    std::os::unix::fs::symlink(source, user.folder.path().join("lambdas")).unwrap();
+    let whole = securelambda::stack::BUILTIN;
+    user.write("securelambda.toml", whole);
+    up(&user);
+    let both = left_in(&user);
+
+    // Without the second function, its pool and its route.
+    let mut document: toml::Table = toml::from_str(whole).unwrap();
+    document["functions"].as_table_mut().unwrap().remove("ExternalLambda2");
+    document["pools"].as_table_mut().unwrap().remove("MyUserPool2");
+    document["api"]["routes"].as_array_mut().unwrap().pop();
+    user.write("securelambda.toml", &document.to_string());
+    let plan = user.run(&["plan"]).ends(0).stdout;
+    for gone in ["function.ExternalLambda2", "role.ExternalLambda2", "logs.ExternalLambda2", "pool.MyUserPool2"] {
+        assert!(plan.contains(&format!("- {gone}")), "{gone} is not to be removed:\n{plan}");
+    }
+    let outputs = up(&user)["outputs"].clone();
+    assert_eq!(outputs["api"]["routes"].as_array().unwrap().len(), 1);
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    let one = left_in(&user);
+    assert_eq!(both.len() - one.len(), 5, "function, role, log group, pool and client:\n{one:#?}");
+    assert!(!one.iter().any(|name| name.contains("ExternalLambda2") || name.contains("MyUserPool2")), "{one:#?}");
+
+    // And back.
+    user.write("securelambda.toml", whole);
+    up(&user);
+    assert_eq!(left_in(&user), both);
+    user.run(&["down", "--yes"]).ends(0);
+    assert_eq!(left_in(&user), Vec::<String>::new());
+}
