@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Puts an API on AWS Lambda behind five layers, and takes all of it away again.
@@ -12,14 +13,21 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     max_term_width = 100,
     after_help = "Examples:
-  securelambda up --local                                   the whole stack on this machine, no account needed
-  securelambda add-user you@example.com --pool MyUserPool1  a user who can sign in
+  securelambda up --local                 the whole stack on this machine, no account needed
+  securelambda add-user you@example.com --pool MyUserPool1
   securelambda call 'POST /lambda1' --as you@example.com --data '{\"name\":\"Ada\"}'
-  securelambda down                                         all of it gone
+  securelambda verify --local             a proof that every layer holds
+  securelambda down --local               all of it gone
 
-Exit codes: 0 done, 1 other failure, 2 usage or stack file, 3 credentials or account, 4 a resource failed,
-  5 verify failed, 6 no such stack, 7 changes or drift with --detailed-exitcode, 8 stopped and resumable,
-  9 another run holds the lock, 130 stopped hard."
+Every shared option can be set in the environment too: SECURELAMBDA_REGION, SECURELAMBDA_YES, ...
+
+Exit codes:
+  0  done                                 6    there is no such stack
+  1  another failure                      7    changes or drift, with --detailed-exitcode
+  2  usage, or the stack file             8    stopped on request; the next run goes on
+  3  credentials, account or region       9    another run holds the lock
+  4  a resource failed, the rest is kept  130  stopped hard
+  5  verify failed"
 )]
 pub struct Cli {
     /// What to do.
@@ -36,46 +44,60 @@ pub struct Cli {
 #[command(next_help_heading = "Shared options")]
 pub struct Shared {
     /// The stack file [default: securelambda.toml if there is one, else the built-in stack]
-    #[arg(long, global = true, value_name = "PATH", env = "SECURELAMBDA_FILE")]
+    #[arg(long, global = true, value_name = "PATH", env = "SECURELAMBDA_FILE", hide_env = true)]
     pub file: Option<PathBuf>,
     /// Where the state files are
-    #[arg(long, global = true, value_name = "DIR", default_value = "state", env = "SECURELAMBDA_STATE_DIR")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "state",
+        env = "SECURELAMBDA_STATE_DIR",
+        hide_env = true
+    )]
     pub state_dir: PathBuf,
     /// The stack's name, instead of the one in the stack file
-    #[arg(long, global = true, value_name = "NAME", env = "SECURELAMBDA_STACK")]
+    #[arg(long, global = true, value_name = "NAME", env = "SECURELAMBDA_STACK", hide_env = true)]
     pub stack: Option<String>,
     /// The AWS profile
-    #[arg(long, global = true, value_name = "NAME", env = "SECURELAMBDA_PROFILE")]
+    #[arg(long, global = true, value_name = "NAME", env = "SECURELAMBDA_PROFILE", hide_env = true)]
     pub profile: Option<String>,
     /// The AWS region
-    #[arg(long, global = true, value_name = "REGION", env = "SECURELAMBDA_REGION")]
+    #[arg(long, global = true, value_name = "REGION", env = "SECURELAMBDA_REGION", hide_env = true)]
     pub region: Option<String>,
     /// Talk to this endpoint instead of AWS's own; AWS_ENDPOINT_URL does the same
-    #[arg(long, global = true, value_name = "URL", env = "SECURELAMBDA_ENDPOINT_URL")]
+    #[arg(long, global = true, value_name = "URL", env = "SECURELAMBDA_ENDPOINT_URL", hide_env = true)]
     pub endpoint_url: Option<String>,
     /// Use the emulator on this machine, and start it if need be
-    #[arg(long, global = true, env = "SECURELAMBDA_LOCAL", conflicts_with_all = ["endpoint_url", "profile"])]
+    #[arg(long, global = true, env = "SECURELAMBDA_LOCAL", hide_env = true, value_parser = FalseyValueParser::new(), conflicts_with_all = ["endpoint_url", "profile"])]
     pub local: bool,
     /// How many resources are changed at once
     #[arg(
-        long, global = true, value_name = "N", default_value_t = 8, env = "SECURELAMBDA_JOBS",
+        long, global = true, value_name = "N", default_value_t = 8, env = "SECURELAMBDA_JOBS", hide_env = true,
         value_parser = clap::value_parser!(u16).range(1..=64)
     )]
     pub jobs: u16,
     /// Do not ask
-    #[arg(short, long, global = true, env = "SECURELAMBDA_YES")]
+    #[arg(short, long, global = true, env = "SECURELAMBDA_YES", hide_env = true, value_parser = FalseyValueParser::new())]
     pub yes: bool,
     /// Answer in JSON: one document, or a line an event for up, down and verify, a line an entry for logs
-    #[arg(long, global = true, env = "SECURELAMBDA_JSON")]
+    #[arg(long, global = true, env = "SECURELAMBDA_JSON", hide_env = true, value_parser = FalseyValueParser::new())]
     pub json: bool,
     /// Colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "SECURELAMBDA_COLOR")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "SECURELAMBDA_COLOR",
+        hide_env = true
+    )]
     pub color: Color,
     /// Tell more on standard error; twice for every call
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Tell only errors and answers
-    #[arg(short, long, global = true, conflicts_with = "verbose", env = "SECURELAMBDA_QUIET")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", env = "SECURELAMBDA_QUIET", hide_env = true, value_parser = FalseyValueParser::new())]
     pub quiet: bool,
 }
 
@@ -186,7 +208,7 @@ pub struct User {
     /// The user's e-mail address
     pub email: String,
     /// The pool's name in the stack file; may be left out where there is one pool
-    #[arg(long, value_name = "POOL", env = "SECURELAMBDA_POOL")]
+    #[arg(long, value_name = "POOL", env = "SECURELAMBDA_POOL", hide_env = true)]
     pub pool: Option<String>,
 }
 
@@ -225,7 +247,7 @@ pub struct AddUser {
 #[derive(Debug, Args)]
 pub struct Users {
     /// The pool's name in the stack file; all pools if left out
-    #[arg(long, value_name = "POOL", env = "SECURELAMBDA_POOL")]
+    #[arg(long, value_name = "POOL", env = "SECURELAMBDA_POOL", hide_env = true)]
     pub pool: Option<String>,
 }
 

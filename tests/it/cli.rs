@@ -25,6 +25,15 @@ fn usage_errors_end_with_2_and_name_the_nearest() {
 }
 
 #[test]
+fn flags_come_from_the_environment_too() {
+    for (value, asks_for_json) in [("1", true), ("true", true), ("0", false), ("false", false), ("", false)] {
+        let ran = User::bare().with("SECURELAMBDA_JSON", value).run(&["outputs"]).ends(6);
+        assert_eq!(ran.stderr.starts_with('{'), asks_for_json, "{value:?}: {}", ran.stderr);
+    }
+    User::bare().with("SECURELAMBDA_JOBS", "many").run(&["outputs"]).ends(2).says("many");
+}
+
+#[test]
 fn without_credentials_nothing_is_made_and_the_way_on_is_shown() {
     let user = User::bare().with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     user.run(&["up", "--yes"]).ends(3).says("no usable AWS credentials").says("hint:");
