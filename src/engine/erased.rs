@@ -10,8 +10,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::resource::{Cause, Drift, Failure, Found, Provider, Resource};
@@ -55,6 +55,9 @@ pub(super) struct Sighting {
 pub(super) trait AnyProvider: Send + Sync {
     fn name_is_unique(&self) -> bool;
     fn goes_with_parent(&self) -> bool;
+    /// Whether a document on record has the shape that this kind's outputs have: another version's, or an edited one,
+    /// may not.
+    fn wrote(&self, outputs: &Value) -> bool;
     fn find(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Sighting>>;
     fn create(&self, wish: Wish, task: Task) -> Boxed<'_, Value>;
     fn converge(&self, wish: Wish, sight: Sighting, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value>;
@@ -70,6 +73,10 @@ impl<R: Resource, P: Provider<R>> AnyProvider for Erase<R, P> {
 
     fn goes_with_parent(&self) -> bool {
         R::GOES_WITH_PARENT
+    }
+
+    fn wrote(&self, outputs: &Value) -> bool {
+        R::Outputs::deserialize(outputs).is_ok()
     }
 
     fn find(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Sighting>> {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Id;
 use super::erased::{Registry, Sighting, Wish};
-use super::graph::Graph;
+use super::graph::{Graph, Node};
 use super::resource::{Cause, Drift, Failure};
 use super::task::{Halt, Stop};
 use super::workers::{News, Workers};
@@ -87,7 +87,7 @@ struct Look {
 /// resource's [`Sight`].
 pub async fn survey(graph: &Graph, registry: &Registry, state: &State, stop: &Stop) -> Result<Survey, Failure> {
     let count = graph.nodes.len();
-    let recorded: Vec<Option<&Value>> = graph.nodes.iter().map(|node| state.outputs(node.id.as_str())).collect();
+    let recorded: Vec<Option<&Value>> = graph.nodes.iter().map(|node| guess(node, registry, state)).collect();
     let mut seen: Vec<Option<Seen>> = vec![None; count];
     let mut looks: Vec<Option<Look>> = vec![None; count];
     let mut looking: Vec<Option<(Vec<Value>, Wish)>> = vec![None; count];
@@ -141,6 +141,12 @@ pub async fn survey(graph: &Graph, registry: &Registry, state: &State, stop: &St
     }
     let blocked = Seen { sight: Sight::Blocked, wish: None, sighting: None };
     Ok(Survey { seen: seen.into_iter().map(|seen| seen.unwrap_or_else(|| blocked.clone())).collect() })
+}
+
+/// What is on record of a node, if descriptions can be made from it.
+fn guess<'a>(node: &Node, registry: &Registry, state: &'a State) -> Option<&'a Value> {
+    let provider = registry.of(node.kind).ok()?;
+    state.outputs(node.id.as_str()).filter(|outputs| provider.wrote(outputs))
 }
 
 enum Step {

@@ -157,9 +157,9 @@ pub async fn up(
                     summary.failed.push((id.clone(), failure));
                 }
                 Begin::Nothing(outputs) => {
-                    let known = state.outputs(id.as_str()).is_some();
-                    dirty |= settle(state, graph, index, &wish, &outputs);
-                    let outcome = if known { Outcome::Unchanged } else { Outcome::Adopted };
+                    let news = settle(state, graph, index, &wish, &outputs);
+                    dirty |= news;
+                    let outcome = if news { Outcome::Adopted } else { Outcome::Unchanged };
                     phases[index] = Phase::Ready { outputs, new: false };
                     tell(Event::Done { id: id.clone(), outcome: outcome.clone(), elapsed: Duration::ZERO });
                     summary.done.push((id.clone(), outcome));

@@ -82,3 +82,27 @@ fn a_state_folder_that_cannot_be_used_fails_before_anything_is_made() {
     user.run(&["up", "--yes"]).ends(1).says("the state folder");
     assert_eq!(botocore::inventory(&user), Vec::<String>::new());
 }
+
+#[test]
+fn outputs_of_another_shape_are_as_good_as_none() {
+    let user = with_a_stack();
+    let path = user.state();
+    let good = std::fs::read_to_string(&path).unwrap();
+    let mut state: serde_json::Value = serde_json::from_str(&good).unwrap();
+    // As another version, or somebody's editor, might leave them.
+    for (number, record) in state["resources"].as_object_mut().unwrap().values_mut().enumerate() {
+        record["outputs"] = [json!({}), json!("text"), json!({ "arn": 7 }), json!([])][number % 4].clone();
+    }
+    std::fs::write(&path, state.to_string()).unwrap();
+    user.run(&["outputs"]).ends(0);
+    user.run(&["plan"]).ends(0);
+    user.run(&["up", "--yes"]).ends(0).says("adopted");
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    let ids = |text: &str| -> serde_json::Value {
+        serde_json::from_str::<serde_json::Value>(text).unwrap()["resources"].clone()
+    };
+    assert_eq!(ids(&std::fs::read_to_string(&path).unwrap()), ids(&good), "found again, nothing made");
+    std::fs::write(&path, state.to_string()).unwrap();
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+}
