@@ -38,7 +38,7 @@ pub(super) fn functions(
         let logs = log_group(graph, name, &physical, wanted);
         let role = role(graph, name, &physical, scope);
         let policy = policy(graph, name, role, logs, wanted, topics, secrets);
-        let function = function(graph, name, &physical, wanted, bundles, (role, logs), secrets);
+        let function = function(graph, name, scope, wanted, bundles, (role, logs));
         if let Some(topic) = wanted.trigger.as_ref().and_then(|topic| topics.get(topic)) {
             trigger(graph, name, function, policy, *topic);
         }
@@ -96,19 +96,30 @@ fn policy(
 fn function(
     graph: &mut Graph,
     name: &str,
-    physical: &str,
+    scope: &Scope,
     wanted: &Wanted,
     bundles: &Bundles,
     (role, logs): (Handle<Role>, Handle<LogGroup>),
-    secrets: &Secrets,
 ) -> Handle<Function> {
     let id = Id::new("function", name);
     let mut environment = wanted.environment.clone();
     environment.insert("SECURELAMBDA_FUNCTION".into(), name.to_owned());
+    // A function is told what its secrets are called, never what is in them: SECRET_ID for the only one, and
+    // SECRET_ID_<NAME> for each of several. By name rather than ARN, so that the function need not wait for the secret;
+    // nothing can call it before its policy, which has the ARN, is there.
+    match wanted.secrets.as_slice() {
+        [only] => {
+            environment.insert("SECRET_ID".into(), scope.physical(only));
+        }
+        several => {
+            let variable = |secret: &String| format!("SECRET_ID_{}", secret.to_uppercase().replace('-', "_"));
+            environment.extend(several.iter().map(|secret| (variable(secret), scope.physical(secret))));
+        }
+    }
     let zip = bundles.functions.get(&wanted.source);
     let function = Function {
         id: id.to_string(),
-        name: physical.to_owned(),
+        name: scope.physical(name),
         description: format!("{name} of the stack's API"),
         runtime: wanted.runtime.clone(),
         handler: wanted.handler.clone(),
@@ -123,22 +134,10 @@ fn function(
             sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),
         },
     };
-    // A function is told where its secrets are, never what is in them: SECRET_ID for the only one, and
-    // SECRET_ID_<NAME> for each.
-    let told: Vec<_> = wanted.secrets.iter().filter_map(|name| Some((name.clone(), *secrets.get(name)?))).collect();
-    let names: Vec<String> = told.iter().map(|(name, _)| name.clone()).collect();
-    let handles: Vec<_> = told.into_iter().map(|(_, handle)| handle).collect();
-    graph.add(id, (role, logs, handles), move |(role, logs, secrets)| {
-        let mut function = Function { role_arn: role.arn, log_group: logs.name, ..function.clone() };
-        if let [secret] = secrets.as_slice() {
-            function.environment.insert("SECRET_ID".into(), secret.arn.clone());
-        } else {
-            for (name, secret) in names.iter().zip(secrets) {
-                let variable = format!("SECRET_ID_{}", name.to_uppercase().replace('-', "_"));
-                function.environment.insert(variable, secret.arn);
-            }
-        }
-        function
+    graph.add(id, (role, logs), move |(role, logs)| Function {
+        role_arn: role.arn,
+        log_group: logs.name,
+        ..function.clone()
     })
 }
 
