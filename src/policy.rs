@@ -67,11 +67,6 @@ impl Policy {
         Self::parse(&percent_decoded(text))
     }
 
-    /// The document itself.
-    pub fn as_value(&self) -> &Value {
-        &self.0
-    }
-
     /// Its statements; a lone one need not be in a list.
     pub fn statements(&self) -> impl Iterator<Item = &Value> {
         self.0.get("Statement").into_iter().flat_map(one_or_many)

@@ -68,7 +68,7 @@ pub async fn targets(
                 strangers.push((node.id.clone(), failure.clone()));
             }
             (Sight::Failed(failure), _) => return Err(failure.clone()),
-            (Sight::Absent, _) if !unanswered(state, &node.id) => {
+            (Sight::Absent, _) if !state.unanswered(node.id.as_str()) => {
                 state.resources.remove(node.id.as_str());
             }
             // What it was made from is gone, so the graph cannot say where it is; the record can. Or its create was
@@ -115,7 +115,7 @@ async fn recorded_targets(
         kind: row.kind.clone(),
         key: row.key.clone(),
         known: row.outputs.clone(),
-        often: unanswered(state, id),
+        often: state.unanswered(id.as_str()),
     });
     let looks = looks.collect();
     for ((id, row), found) in rows.iter().zip(find_all(looks, registry, stop).await) {
@@ -168,11 +168,6 @@ pub async fn look_again(targets: &[Target], registry: &Registry, stop: &Stop) ->
             Err(failure) => Some((target.id.clone(), Err(failure))),
         })
         .collect()
-}
-
-/// Whether a run was about to make it and did not live to hear the answer.
-fn unanswered(state: &State, id: &Id) -> bool {
-    state.resources.get(id.as_str()).is_some_and(|row| row.status == Status::Creating)
 }
 
 /// One thing to be looked for.

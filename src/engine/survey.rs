@@ -62,14 +62,6 @@ impl Survey {
         let seen = Seen { sight: Sight::Blocked, wish: None, sighting: None };
         Self { seen: vec![seen; graph.nodes.len()] }
     }
-
-    /// The outputs of everything live.
-    pub fn outputs<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (&'a Id, &'a Value)> {
-        self.sights(graph).filter_map(|(id, _, sight)| match sight {
-            Sight::Live { outputs, .. } => Some((id, outputs)),
-            _ => None,
-        })
-    }
 }
 
 /// One look, perhaps on a guess.

@@ -166,7 +166,7 @@ pub async fn up(
                 }
                 Begin::Work(_) if free == 0 => break,
                 Begin::Work(start) => {
-                    let unanswered = state.resources.get(id.as_str()).is_some_and(|row| row.status == Status::Creating);
+                    let unanswered = state.unanswered(id.as_str());
                     dirty |= intend(state, graph, index, &wish, &start);
                     phases[index] = Phase::Running { since: Instant::now() };
                     starting.push((index, wish, start, unanswered));

@@ -100,6 +100,11 @@ impl State {
         self.resources.get(id).filter(|record| record.key == *key).and_then(|record| record.outputs.as_ref())
     }
 
+    /// Whether a run was about to make it and did not live to hear the answer.
+    pub fn unanswered(&self, id: &str) -> bool {
+        self.resources.get(id).is_some_and(|record| record.status == Status::Creating)
+    }
+
     /// What the shape alone does not say: what is ready has outputs. A file that breaks this was edited or damaged.
     pub(crate) fn check(&self) -> Result<(), String> {
         for (id, record) in &self.resources {
