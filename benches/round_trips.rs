@@ -20,7 +20,7 @@
 mod emulator;
 #[path = "../tests/it/support/program.rs"]
 mod program;
-#[path = "../tests/it/support/proxy.rs"]
+#[path = "../tests/it/support/proxy/mod.rs"]
 mod proxy;
 
 use std::process::ExitCode;

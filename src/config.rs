@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::args::{Color, Shared};
 use crate::bundle::Sources;
+use crate::engine::Tempo;
 use crate::error::{Error, Kind};
 use crate::report::{Palette, Setting, Style, choose};
 use crate::stack::{self, Mistake, Stack};
@@ -47,6 +48,8 @@ pub struct Connection {
     pub endpoint: Option<String>,
     /// `--local`.
     pub local: bool,
+    /// How long waiting lasts: SECURELAMBDA_TEMPO, for tests.
+    pub tempo: Tempo,
 }
 
 /// How to show things.
@@ -167,7 +170,19 @@ impl Connection {
         {
             return Err(Error::usage(format!("the endpoint {url:?} is no http:// or https:// URL")));
         }
-        Ok(Self { profile: shared.profile.clone(), region: shared.region.clone(), endpoint, local: shared.local })
+        let tempo = match text("SECURELAMBDA_TEMPO") {
+            None => Tempo::REAL,
+            Some(second) => second.parse().ok().and_then(Tempo::new).ok_or_else(|| {
+                Error::usage(format!("SECURELAMBDA_TEMPO is {second:?}, and must be above 0 and not above 1"))
+            })?,
+        };
+        Ok(Self {
+            profile: shared.profile.clone(),
+            region: shared.region.clone(),
+            endpoint,
+            local: shared.local,
+            tempo,
+        })
     }
 }
 

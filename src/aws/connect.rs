@@ -10,7 +10,7 @@ use aws_credential_types::Credentials;
 
 use super::http;
 use super::sts::{Caller, caller};
-use crate::engine::{Cause, Failure};
+use crate::engine::{Cause, Failure, Tempo};
 
 /// Regions that AWS has today, for telling a mistyped one at once. One that is newer passes if AWS knows its host.
 const REGIONS: [&str; 38] = [
@@ -55,7 +55,7 @@ const REGIONS: [&str; 38] = [
 ];
 
 /// How to reach AWS, or something that speaks like it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Access {
     /// The profile in AWS's configuration files.
     pub profile: Option<String>,
@@ -65,6 +65,8 @@ pub struct Access {
     pub endpoint: Option<String>,
     /// An access key and its secret, instead of the environment's: the local emulator's well-known ones.
     pub fixed: Option<(String, String)>,
+    /// How long waiting lasts.
+    pub tempo: Tempo,
 }
 
 /// A configuration for every service, and who we are there.
@@ -77,9 +79,13 @@ pub async fn connect(access: &Access) -> Result<(SdkConfig, Caller), Failure> {
         // The longest upload is 50 MB; an answer that takes longer than this does not come.
         .read_timeout(Duration::from_mins(1))
         .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(5)
+        .with_initial_backoff(access.tempo.of(Duration::from_secs(1)))
+        .with_max_backoff(access.tempo.of(Duration::from_secs(20)));
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http::client(access.endpoint.as_deref()))
-        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .http_client(http::client(access.endpoint.as_deref(), access.tempo))
+        .retry_config(retries)
         // It takes a call that waits for its turn in `http` for one that hangs.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts);

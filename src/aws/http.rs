@@ -16,15 +16,17 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-/// The client for an endpoint; one without TLS needs no certificates read.
-pub fn client(endpoint: Option<&str>) -> SharedHttpClient {
+use crate::engine::Tempo;
+
+/// The client for an endpoint, paced at a run's tempo; one without TLS needs no certificates read.
+pub fn client(endpoint: Option<&str>, tempo: Tempo) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new();
     let inner = if endpoint.is_some_and(|url| url.starts_with("http://")) {
         builder.build_http()
     } else {
         builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
     };
-    SharedHttpClient::new(Paced { inner, rates: Arc::new(Rates::default()) })
+    SharedHttpClient::new(Paced { inner, rates: Arc::new(Rates::new(tempo)) })
 }
 
 /// WAF's rates, each call for itself: one in so many milliseconds, with such a burst (reference, 7.1).
@@ -123,10 +125,11 @@ struct Rates {
     waf: HashMap<&'static str, DefaultDirectRateLimiter>,
 }
 
-impl Default for Rates {
-    fn default() -> Self {
-        let one_in = |millis| limiter(Quota::with_period(Duration::from_millis(millis)), 1);
-        let a_second = |calls: u32, burst: u32| limiter(NonZeroU32::new(calls).map(Quota::per_second), burst);
+impl Rates {
+    fn new(tempo: Tempo) -> Self {
+        let paced = |period, burst| limiter(Quota::with_period(tempo.of(period)), burst);
+        let one_in = |millis| paced(Duration::from_millis(millis), 1);
+        let a_second = |calls: u32, burst| paced(Duration::from_secs(1) / calls, burst);
         Self {
             create_rest_api: one_in(3000),
             delete_rest_api: one_in(30_000),
@@ -136,10 +139,7 @@ impl Default for Rates {
             lambda: a_second(15, 15),
             waf: WAF_RATES
                 .into_iter()
-                .map(|(operation, millis, burst)| {
-                    let quota = Quota::with_period(Duration::from_millis(millis));
-                    (operation, limiter(quota, burst))
-                })
+                .map(|(operation, millis, burst)| (operation, paced(Duration::from_millis(millis), burst)))
                 .collect(),
         }
     }

@@ -211,7 +211,7 @@ pub async fn settled<T, F: Future<Output = Result<T, Failure>>>(
         };
         since = Some((wait.row, began));
         let next = failure.retry_after.map_or(pause, Duration::from_secs).max(Duration::from_millis(1));
-        if began.elapsed() + next > wait.budget {
+        if began.elapsed() + task.tempo().of(next) > task.tempo().of(wait.budget) {
             failure.message = format!("{} (waited {} s: {})", failure.message, began.elapsed().as_secs(), wait.why);
             return Err(failure);
         }
@@ -245,7 +245,7 @@ pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
         if let Some(value) = look().await? {
             return Ok(value);
         }
-        if began.elapsed() + pause > Duration::from_secs(budget) {
+        if began.elapsed() + task.tempo().of(pause) > task.tempo().of(Duration::from_secs(budget)) {
             return Err(Failure::refused(format!("waited {budget} s in vain: {why}")));
         }
         task.note(why);

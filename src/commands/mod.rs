@@ -37,6 +37,7 @@ pub async fn dispatch(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Er
         return unless_interrupted(&stop, local::run(command, output)).await;
     }
     let config = Config::new(&cli.shared, output)?;
+    let stop = stop.at(config.connection.tempo);
     match &cli.command {
         Command::Up(args) => up::run(args, config, stop).await,
         Command::Down => down::run(config, stop).await,

@@ -148,6 +148,7 @@ async fn access(config: &Config) -> Result<Access, Error> {
             region: connection.region.clone(),
             endpoint: connection.endpoint.clone(),
             fixed: None,
+            tempo: connection.tempo,
         });
     }
     let quiet = config.output.quiet;
@@ -163,6 +164,7 @@ async fn access(config: &Config) -> Result<Access, Error> {
         region: Some(connection.region.clone().unwrap_or_else(|| emulator.region.clone())),
         endpoint: Some(emulator.endpoint),
         fixed: Some((key.to_owned(), secret.to_owned())),
+        tempo: connection.tempo,
     })
 }
 

@@ -32,7 +32,7 @@ pub use event::{Event, Outcome, Summary, Verb};
 pub use graph::{Graph, Handle, Needs};
 pub use resource::{Cause, Does, Drift, Failure, Found, Provider, Resource};
 pub use survey::{Sight, Survey, survey};
-pub use task::{Halt, Stop, Task};
+pub use task::{Halt, Stop, Task, Tempo};
 pub use up::{Change, Plan, up};
 
 /// A resource's name within the stack: what it is and what the stack file calls it, as in `function.ExternalLambda1`.

@@ -17,15 +17,37 @@ pub enum Halt {
     Now,
 }
 
-/// The receiving end of "please stop". Cheap to clone; never says stop if its sender is gone.
+/// How long a second of waiting lasts. In tests, shorter than on AWS: every pause, every budget and every pace alike.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tempo(f64);
+
+impl Tempo {
+    /// As AWS needs it.
+    pub const REAL: Self = Self(1.0);
+
+    /// A second lasts so many seconds: more than none, and no longer than a second. `None` for anything else.
+    pub fn new(second: f64) -> Option<Self> {
+        (second > 0.0 && second <= 1.0).then_some(Self(second))
+    }
+
+    /// How long this much waiting lasts.
+    pub fn of(self, time: Duration) -> Duration {
+        time.mul_f64(self.0)
+    }
+}
+
+/// The receiving end of "please stop", at a run's tempo. Cheap to clone; never says stop if its sender is gone.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<Halt>);
+pub struct Stop {
+    halt: watch::Receiver<Halt>,
+    tempo: Tempo,
+}
 
 impl Stop {
     /// A stop that is said through the sender.
     pub fn new() -> (watch::Sender<Halt>, Self) {
         let (tx, rx) = watch::channel(Halt::No);
-        (tx, Self(rx))
+        (tx, Self { halt: rx, tempo: Tempo::REAL })
     }
 
     /// A stop that never comes.
@@ -33,14 +55,20 @@ impl Stop {
         Self::new().1
     }
 
+    /// The same, for a run of another tempo.
+    #[must_use]
+    pub fn at(self, tempo: Tempo) -> Self {
+        Self { tempo, ..self }
+    }
+
     /// How far we have been asked to stop.
     pub fn halt(&self) -> Halt {
-        *self.0.borrow()
+        *self.halt.borrow()
     }
 
     /// Waits until at least `halt` is asked for.
     pub async fn reached(&self, halt: Halt) {
-        let mut rx = self.0.clone();
+        let mut rx = self.halt.clone();
         if rx.wait_for(|now| *now >= halt).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -81,10 +109,15 @@ impl Task {
         self.stop.halt() >= Halt::Drain
     }
 
-    /// Sleeps, unless asked to stop: then `false`, at once.
+    /// How long waiting lasts in this run.
+    pub fn tempo(&self) -> Tempo {
+        self.stop.tempo
+    }
+
+    /// Sleeps at the run's tempo, unless asked to stop: then `false`, at once.
     pub async fn pause(&self, time: Duration) -> bool {
         tokio::select! {
-            () = tokio::time::sleep(time) => true,
+            () = tokio::time::sleep(self.tempo().of(time)) => true,
             () = self.stop.reached(Halt::Drain) => false,
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::support::botocore::inventory;
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
-use crate::support::proxy::{Fate, Proxy};
+use crate::support::proxy::{Asked, Fate, Proxy};
 
 /// Every how many calls one is disturbed.
 fn stride(sample: usize) -> usize {
@@ -45,13 +45,11 @@ fn undisturbed() -> Undisturbed {
 
 /// Runs a command with one of its calls disturbed. Returns the user, who goes the straight way from now on.
 fn disturb(command: &str, account: &str, user: Option<User>, number: usize, fate: Fate) -> User {
-    let proxy = Proxy::with_weather(
-        &endpoint(),
-        Duration::ZERO,
-        Arc::new(move |call, _| if call == number { fate } else { Fate::Passed }),
-    );
+    let hangs = matches!(fate, Fate::HungBefore | Fate::HungAfter);
+    let weather = move |asked: &Asked| if asked.number == number { fate.clone() } else { Fate::Passed };
+    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather));
     let user = user.unwrap_or_else(|| User::of(account, &endpoint())).with("AWS_ENDPOINT_URL", &proxy.endpoint);
-    if matches!(fate, Fate::HungBefore | Fate::HungAfter) {
+    if hangs {
         let mut run = user.command(&[command, "--yes"]).spawn().unwrap();
         assert!(proxy.hangs_within(Duration::from_secs(30)), "call {number} of {command} was never made");
         run.kill().unwrap();
@@ -63,8 +61,8 @@ fn disturb(command: &str, account: &str, user: Option<User>, number: usize, fate
 }
 
 /// Brings a stack up with one call disturbed; then `up` and `down` as if nothing had been.
-fn up_survives(made: &[String], number: usize, fate: Fate) {
-    let user = disturb("up", &account(), None, number, fate);
+fn up_survives(made: &[String], number: usize, fate: &Fate) {
+    let user = disturb("up", &account(), None, number, fate.clone());
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(inventory(&user), made, "after call {number} was {fate:?}");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
@@ -74,11 +72,11 @@ fn up_survives(made: &[String], number: usize, fate: Fate) {
 }
 
 /// Takes a stack down with one call disturbed; then `down` once more.
-fn down_survives(number: usize, fate: Fate) {
+fn down_survives(number: usize, fate: &Fate) {
     let account = account();
     let user = User::of(&account, &endpoint());
     user.run(&["up", "--yes"]).ends(0);
-    let user = disturb("down", &account, Some(user), number, fate);
+    let user = disturb("down", &account, Some(user), number, fate.clone());
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new(), "after call {number} of down was {fate:?}");
     assert!(!user.state().exists());
@@ -88,10 +86,10 @@ fn down_survives(number: usize, fate: Fate) {
 fn killed_at_a_sample_of_calls() {
     let Undisturbed { made, up, down } = undisturbed();
     for (turn, number) in up.step_by(stride(9)).enumerate() {
-        up_survives(&made, number, [Fate::HungAfter, Fate::HungBefore][turn % 2]);
+        up_survives(&made, number, &[Fate::HungAfter, Fate::HungBefore][turn % 2]);
     }
     for (turn, number) in down.step_by(stride(24)).enumerate() {
-        down_survives(number, [Fate::HungAfter, Fate::HungBefore][turn % 2]);
+        down_survives(number, &[Fate::HungAfter, Fate::HungBefore][turn % 2]);
     }
 }
 
@@ -99,9 +97,9 @@ fn killed_at_a_sample_of_calls() {
 fn without_an_answer_at_a_sample_of_calls() {
     let Undisturbed { made, up, down } = undisturbed();
     for (turn, number) in up.skip(3).step_by(stride(9)).enumerate() {
-        up_survives(&made, number, [Fate::Unanswered, Fate::Lost][turn % 2]);
+        up_survives(&made, number, &[Fate::Unanswered, Fate::Lost][turn % 2]);
     }
     for (turn, number) in down.skip(5).step_by(stride(24)).enumerate() {
-        down_survives(number, [Fate::Unanswered, Fate::Lost][turn % 2]);
+        down_survives(number, &[Fate::Unanswered, Fate::Lost][turn % 2]);
     }
 }

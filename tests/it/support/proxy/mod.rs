@@ -1,5 +1,11 @@
-//! A reverse proxy between the program and the emulator that sees every call: it can delay each, and remembers which
-//! was made when.
+//! A reverse proxy between the program and the emulator that sees every call: it can delay each, refuse it in AWS's own
+//! words, lose it or its answer, and remembers which was made when.
+
+mod asked;
+mod fault;
+
+pub use asked::Asked;
+pub use fault::Fault;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -9,15 +15,15 @@ use std::time::{Duration, Instant};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-/// One call that went through.
+/// One call that was answered, or would have been had its answer not been lost.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// `iam CreateRole`, `lambda POST /2015-03-31/functions`.
+    /// `iam CreateRole`.
     pub name: String,
     /// It may have changed something.
     pub writes: bool,
@@ -26,14 +32,34 @@ pub struct Call {
     pub ended: Instant,
 }
 
-/// What a call is answered with before it reaches the emulator, or after; by its number and name.
-pub type Weather = dyn Fn(usize, &str) -> Fate + Send + Sync;
+/// What decides the fate of calls.
+pub trait Weather: Send + Sync {
+    /// Of this one, before it reaches the emulator.
+    fn before(&self, asked: &Asked) -> Fate;
+
+    /// Hears the emulator's status and body, and may answer with something else.
+    fn after(&self, _asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {
+        (status, body)
+    }
+}
+
+impl<F: Fn(&Asked) -> Fate + Send + Sync> Weather for F {
+    fn before(&self, asked: &Asked) -> Fate {
+        self(asked)
+    }
+}
 
 /// What becomes of one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// It is passed on.
     Passed,
+    /// It is passed on after some time.
+    Late(Duration),
+    /// It never arrives: AWS refuses it.
+    Refused(Fault),
+    /// It is carried out, and answered with this.
+    Belied(Fault),
     /// It never arrives: the connection breaks before it.
     Lost,
     /// It is carried out, and the answer is lost.
@@ -56,11 +82,11 @@ pub struct Proxy {
 impl Proxy {
     /// In front of `upstream`, each call delayed by `delay`.
     pub fn new(upstream: &str, delay: Duration) -> Self {
-        Self::with_weather(upstream, delay, Arc::new(|_, _| Fate::Passed))
+        Self::with_weather(upstream, delay, Arc::new(|_: &Asked| Fate::Passed))
     }
 
     /// In front of `upstream`, with a fate for every call.
-    pub fn with_weather(upstream: &str, delay: Duration, weather: Arc<Weather>) -> Self {
+    pub fn with_weather(upstream: &str, delay: Duration, weather: Arc<dyn Weather>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let calls = Arc::new(Mutex::new(Vec::new()));
         let numbered = Arc::new(Mutex::new(0));
@@ -81,15 +107,26 @@ impl Proxy {
                         let began = Instant::now();
                         let (parts, body) = request.into_parts();
                         let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
-                        let (name, writes) = name(&parts, &body);
                         let number = {
                             let mut number = numbered.lock().unwrap();
                             *number += 1;
                             *number
                         };
-                        let fate = weather(number, &name);
+                        let asked = Asked::new(number, &parts, body.clone());
+                        let fate = weather.before(&asked);
+                        let log = |status| {
+                            let (name, writes, ended) = (asked.name(), asked.writes(), Instant::now());
+                            log.lock().unwrap().push(Call { name, writes, status, began, ended });
+                        };
                         if fate == Fate::Lost {
                             return Err(Broken);
+                        }
+                        if let Fate::Refused(fault) = &fate {
+                            log(fault.status);
+                            return Ok(fault.answer(&asked.service));
+                        }
+                        if let Fate::Late(more) = fate {
+                            tokio::time::sleep(more).await;
                         }
                         if fate == Fate::HungBefore {
                             hung.notify_one();
@@ -104,10 +141,14 @@ impl Proxy {
                         }
                         let onward = onward.body(Full::new(body)).map_err(|_| Broken)?;
                         let answer = client.request(onward).await.map_err(|_| Broken)?;
-                        let (parts, body) = answer.into_parts();
+                        let (mut parts, body) = answer.into_parts();
                         let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
-                        let status = parts.status.as_u16();
-                        log.lock().unwrap().push(Call { name, writes, status, began, ended: Instant::now() });
+                        let (status, body) = weather.after(&asked, parts.status.as_u16(), body);
+                        parts.status = StatusCode::from_u16(status).unwrap();
+                        log(status);
+                        if let Fate::Belied(fault) = &fate {
+                            return Ok(fault.answer(&asked.service));
+                        }
                         if fate == Fate::Unanswered {
                             return Err(Broken);
                         }
@@ -116,7 +157,9 @@ impl Proxy {
                             std::future::pending::<()>().await;
                         }
                         let mut answer = Response::from_parts(parts, Full::<Bytes>::new(body));
-                        answer.headers_mut().remove("transfer-encoding");
+                        for stale in ["transfer-encoding", "content-length"] {
+                            answer.headers_mut().remove(stale);
+                        }
                         Ok(answer)
                     }
                 });
@@ -149,24 +192,6 @@ impl std::fmt::Display for Broken {
     }
 }
 impl std::error::Error for Broken {}
-
-/// What a call is, and whether it may change something.
-fn name(parts: &hyper::http::request::Parts, body: &[u8]) -> (String, bool) {
-    let reads = |operation: &str| {
-        ["Get", "List", "Describe", "Check", "Filter", "Simulate", "InitiateAuth"]
-            .iter()
-            .any(|verb| operation.starts_with(verb))
-    };
-    if let Some(target) = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
-        let operation = target.rsplit('.').next().unwrap_or(target);
-        return (target.to_owned(), !reads(operation));
-    }
-    let form = String::from_utf8_lossy(body);
-    if let Some(operation) = form.split('&').find_map(|pair| pair.strip_prefix("Action=")) {
-        return (operation.to_owned(), !reads(operation));
-    }
-    (format!("{} {}", parts.method, parts.uri.path()), parts.method != "GET")
-}
 
 /// The longest row of calls each of which began after the one before had ended: its length is how many round trips deep
 /// the work was.

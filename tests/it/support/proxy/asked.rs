@@ -1,0 +1,199 @@
+//! What a request asks for, in AWS's own terms: its service and operation, whatever protocol it was sent in.
+
+use hyper::body::Bytes;
+use hyper::http::HeaderMap;
+use hyper::http::request::Parts;
+
+/// One request as the program sent it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Counted from 1, in the order in which requests arrived.
+    pub number: usize,
+    /// The service's name for signing: `iam`, `lambda`, `apigateway`. Empty for a request of nobody's, as to a route.
+    pub service: String,
+    /// The operation: `CreateRole`. For a request to a route its method and path.
+    pub operation: String,
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Asked {
+    pub fn new(number: usize, parts: &Parts, body: Bytes) -> Self {
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        // Credential=AKIA…/20261121/eu-central-1/iam/aws4_request
+        let signed = header("authorization").and_then(|value| value.split("Credential=").nth(1));
+        let mut service = signed.and_then(|scope| scope.split('/').nth(3)).unwrap_or_default().to_owned();
+        let method = parts.method.to_string();
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let operation = if let Some(target) = header("x-amz-target") {
+            // Sign-in calls are not signed.
+            if service.is_empty() && target.starts_with("AWSCognitoIdentityProvider") {
+                "cognito-idp".clone_into(&mut service);
+            }
+            target.rsplit('.').next().unwrap_or(target).to_owned()
+        } else if let Some(action) = form(&body, "Action") {
+            action
+        } else {
+            let segments: Vec<&str> = parts.uri.path().trim_matches('/').split('/').collect();
+            rest(&service, &method, &segments).map_or_else(|| format!("{method} {}", parts.uri.path()), str::to_owned)
+        };
+        Self { number, service, operation, method, path, headers: parts.headers.clone(), body }
+    }
+
+    /// `iam CreateRole`.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.service, self.operation).trim_start().to_owned()
+    }
+
+    /// It may change something. Signing in does not.
+    pub fn writes(&self) -> bool {
+        let reads = ["Get", "List", "Describe", "Check", "Filter", "Simulate", "InitiateAuth"];
+        !reads.iter().any(|verb| self.operation.starts_with(verb))
+    }
+
+    /// It is one of AWS's own operations: not a call of a route, as a client makes it.
+    pub fn is_control_plane(&self) -> bool {
+        !self.service.is_empty() && !self.path.contains("/_user_request_")
+    }
+
+    /// The value of a field: of a JSON body's top level, or of a form.
+    pub fn field(&self, name: &str) -> Option<String> {
+        match serde_json::from_slice::<serde_json::Value>(&self.body) {
+            Ok(body) => match body.get(name)? {
+                serde_json::Value::String(text) => Some(text.clone()),
+                other => Some(other.to_string()),
+            },
+            Err(_) => form(&self.body, name),
+        }
+    }
+
+    /// The path's segments, without the query.
+    pub fn segments(&self) -> Vec<&str> {
+        self.path.split('?').next().unwrap_or_default().trim_matches('/').split('/').collect()
+    }
+}
+
+/// A field of a form-encoded body, unescaped.
+fn form(body: &[u8], name: &str) -> Option<String> {
+    let body = std::str::from_utf8(body).ok()?;
+    let escaped = body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    let mut bytes = escaped.bytes();
+    let mut text = Vec::new();
+    while let Some(byte) = bytes.next() {
+        text.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [bytes.next()?, bytes.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(text).ok()
+}
+
+/// The operation behind a path, for the services whose protocol does not name it.
+#[rustfmt::skip]
+#[allow(clippy::match_same_arms, reason = "one line an operation, service by service")]
+fn rest(service: &str, method: &str, path: &[&str]) -> Option<&'static str> {
+    Some(match (service, method, path) {
+        ("lambda", "POST", [_, "functions"]) => "CreateFunction",
+        ("lambda", "GET", [_, "functions"] | [_, "functions", ""]) => "ListFunctions",
+        ("lambda", "GET", [_, "functions", _]) => "GetFunction",
+        ("lambda", "DELETE", [_, "functions", _]) => "DeleteFunction",
+        ("lambda", "GET", [_, "functions", _, "configuration"]) => "GetFunctionConfiguration",
+        ("lambda", "PUT", [_, "functions", _, "configuration"]) => "UpdateFunctionConfiguration",
+        ("lambda", "PUT", [_, "functions", _, "code"]) => "UpdateFunctionCode",
+        ("lambda", "GET", [_, "functions", _, "policy"]) => "GetPolicy",
+        ("lambda", "POST", [_, "functions", _, "policy"]) => "AddPermission",
+        ("lambda", "DELETE", [_, "functions", _, "policy", _]) => "RemovePermission",
+        ("lambda", "POST", [_, "functions", _, "invocations"]) => "Invoke",
+        ("lambda", "GET", [_, "account-settings"] | [_, "account-settings", ""]) => "GetAccountSettings",
+        ("lambda", "GET", [_, "tags", _]) => "ListTags",
+        ("lambda", "POST", [_, "tags", _]) => "TagResource",
+        ("lambda", "DELETE", [_, "tags", _]) => "UntagResource",
+        ("apigateway", "POST", ["restapis"]) => "CreateRestApi",
+        ("apigateway", "GET", ["restapis"]) => "GetRestApis",
+        ("apigateway", "GET", ["restapis", _]) => "GetRestApi",
+        ("apigateway", "PATCH", ["restapis", _]) => "UpdateRestApi",
+        ("apigateway", "DELETE", ["restapis", _]) => "DeleteRestApi",
+        ("apigateway", "GET", ["restapis", _, "resources"]) => "GetResources",
+        ("apigateway", "POST", ["restapis", _, "resources", _]) => "CreateResource",
+        ("apigateway", "GET", ["restapis", _, "resources", _]) => "GetResource",
+        ("apigateway", "DELETE", ["restapis", _, "resources", _]) => "DeleteResource",
+        ("apigateway", "PUT", ["restapis", _, "resources", _, "methods", _]) => "PutMethod",
+        ("apigateway", "GET", ["restapis", _, "resources", _, "methods", _]) => "GetMethod",
+        ("apigateway", "PATCH", ["restapis", _, "resources", _, "methods", _]) => "UpdateMethod",
+        ("apigateway", "DELETE", ["restapis", _, "resources", _, "methods", _]) => "DeleteMethod",
+        ("apigateway", "PUT", ["restapis", _, "resources", _, "methods", _, "integration"]) => "PutIntegration",
+        ("apigateway", "GET", ["restapis", _, "resources", _, "methods", _, "integration"]) => "GetIntegration",
+        ("apigateway", "PATCH", ["restapis", _, "resources", _, "methods", _, "integration"]) => "UpdateIntegration",
+        ("apigateway", "DELETE", ["restapis", _, "resources", _, "methods", _, "integration"]) => "DeleteIntegration",
+        ("apigateway", "POST", ["restapis", _, "authorizers"]) => "CreateAuthorizer",
+        ("apigateway", "GET", ["restapis", _, "authorizers"]) => "GetAuthorizers",
+        ("apigateway", "GET", ["restapis", _, "authorizers", _]) => "GetAuthorizer",
+        ("apigateway", "PATCH", ["restapis", _, "authorizers", _]) => "UpdateAuthorizer",
+        ("apigateway", "DELETE", ["restapis", _, "authorizers", _]) => "DeleteAuthorizer",
+        ("apigateway", "POST", ["restapis", _, "requestvalidators"]) => "CreateRequestValidator",
+        ("apigateway", "GET", ["restapis", _, "requestvalidators"]) => "GetRequestValidators",
+        ("apigateway", "PATCH", ["restapis", _, "requestvalidators", _]) => "UpdateRequestValidator",
+        ("apigateway", "DELETE", ["restapis", _, "requestvalidators", _]) => "DeleteRequestValidator",
+        ("apigateway", "POST", ["restapis", _, "models"]) => "CreateModel",
+        ("apigateway", "GET", ["restapis", _, "models"]) => "GetModels",
+        ("apigateway", "GET", ["restapis", _, "models", _]) => "GetModel",
+        ("apigateway", "PATCH", ["restapis", _, "models", _]) => "UpdateModel",
+        ("apigateway", "DELETE", ["restapis", _, "models", _]) => "DeleteModel",
+        ("apigateway", "POST", ["restapis", _, "deployments"]) => "CreateDeployment",
+        ("apigateway", "GET", ["restapis", _, "deployments"]) => "GetDeployments",
+        ("apigateway", "GET", ["restapis", _, "deployments", _]) => "GetDeployment",
+        ("apigateway", "DELETE", ["restapis", _, "deployments", _]) => "DeleteDeployment",
+        ("apigateway", "POST", ["restapis", _, "stages"]) => "CreateStage",
+        ("apigateway", "GET", ["restapis", _, "stages"]) => "GetStages",
+        ("apigateway", "GET", ["restapis", _, "stages", _]) => "GetStage",
+        ("apigateway", "PATCH", ["restapis", _, "stages", _]) => "UpdateStage",
+        ("apigateway", "DELETE", ["restapis", _, "stages", _]) => "DeleteStage",
+        ("apigateway", "GET", ["tags", ..]) => "GetTags",
+        ("apigateway", "PUT", ["tags", ..]) => "TagResource",
+        ("apigateway", "DELETE", ["tags", ..]) => "UntagResource",
+        ("apigateway", "GET", ["account"]) => "GetAccount",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(method: &str, path: &str, headers: &[(&str, &str)], body: &'static str) -> Asked {
+        let mut request = hyper::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Asked::new(1, &request.body(()).unwrap().into_parts().0, Bytes::from(body))
+    }
+
+    fn signed(service: &str) -> String {
+        format!("AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-central-1/{service}/aws4_request, SignedHeaders=host")
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_operation_in_every_protocol() {
+        let query = asked("POST", "/", &[("authorization", &signed("iam"))], "Action=CreateRole&RoleName=a%2Fb+c");
+        assert_eq!((query.name().as_str(), query.writes()), ("iam CreateRole", true));
+        assert_eq!(query.field("RoleName").as_deref(), Some("a/b c"));
+        let target = ("x-amz-target", "AWSWAF_20190729.GetWebACL");
+        let json = asked("POST", "/", &[("authorization", &signed("wafv2")), target], r#"{"Name":"n"}"#);
+        assert_eq!((json.name().as_str(), json.writes()), ("wafv2 GetWebACL", false));
+        assert_eq!(json.field("Name").as_deref(), Some("n"));
+        let path = "/restapis/a1/resources/r/methods/POST?x=y";
+        let rest = asked("PUT", path, &[("authorization", &signed("apigateway"))], "{}");
+        assert_eq!((rest.name().as_str(), rest.is_control_plane()), ("apigateway PutMethod", true));
+        let route = asked("POST", "/restapis/a1/dev/_user_request_/lambda1", &[("authorization", "eyJ")], "{}");
+        assert!(!route.is_control_plane());
+        let target = ("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth");
+        assert_eq!(asked("POST", "/", &[target], "{}").name(), "cognito-idp InitiateAuth");
+    }
+}
