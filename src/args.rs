@@ -83,6 +83,9 @@ pub struct Shared {
     /// Answer in JSON: one document, or a line an event for up, down and verify, a line an entry for logs
     #[arg(long, global = true, env = "SECURELAMBDA_JSON", hide_env = true, value_parser = FalseyValueParser::new())]
     pub json: bool,
+    /// Say at the end of up and down what took how long, and what it waited for
+    #[arg(long, global = true, env = "SECURELAMBDA_TIMINGS", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub timings: bool,
     /// Colour
     #[arg(
         long,
@@ -141,9 +144,15 @@ pub enum Command {
     Traffic(Traffic),
     /// Prove that every layer holds
     Verify(Verify),
+    /// Draw the stack: who may call what
+    Graph(Graph),
     /// The emulator on this machine
     #[command(subcommand)]
     Local(Local),
+    /// Print what a shell needs to complete commands and flags
+    Completions(Completions),
+    /// Print the manual page, or write one for every command
+    Man(Man),
 }
 
 impl Command {
@@ -163,7 +172,10 @@ impl Command {
             Self::Logs(_) => "logs",
             Self::Traffic(_) => "traffic",
             Self::Verify(_) => "verify",
+            Self::Graph(_) => "graph",
             Self::Local(_) => "local",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 }
@@ -378,6 +390,39 @@ fn report_file(name: &str) -> Result<PathBuf, String> {
         Some("html" | "xml") => Ok(file),
         _ => Err("a report ends in .html or .xml".to_owned()),
     }
+}
+
+/// `graph`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda graph > stack.mmd            Mermaid, which GitHub and GitLab draw in a Markdown file
+  securelambda graph --svg > stack.svg      a picture for any page")]
+pub struct Graph {
+    /// As SVG instead of Mermaid
+    #[arg(long)]
+    pub svg: bool,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda completions bash > ~/.local/share/bash-completion/completions/securelambda
+  securelambda completions zsh > ~/.zfunc/_securelambda
+  securelambda completions fish > ~/.config/fish/completions/securelambda.fish")]
+pub struct Completions {
+    /// Whose
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda man | man -l -
+  securelambda man --dir ~/.local/share/man/man1")]
+pub struct Man {
+    /// Write a page for every command into this folder
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 /// `local`.

@@ -64,6 +64,8 @@ pub struct Output {
     pub verbose: bool,
     /// How a run is reported.
     pub style: Style,
+    /// Say at the end of a run what took how long.
+    pub timings: bool,
     /// A question can be asked: a person sits at standard input and standard error.
     pub can_ask: bool,
     /// Colours for standard output.
@@ -111,6 +113,7 @@ impl Output {
                 // What `-v` tells goes to standard error too, and would tear a frame apart.
                 term_dumb: dumb || shared.verbose > 0,
             }),
+            timings: shared.timings,
             can_ask: std::io::stdin().is_terminal() && stderr && !ci,
             answers: palette(stdout),
             messages: palette(stderr),

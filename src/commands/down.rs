@@ -44,7 +44,7 @@ pub(super) async fn run(config: Config, stop: Stop) -> Result<Ending, Error> {
     }
 
     let began = Instant::now();
-    let mut reporter = report::reporter(output.style, output.messages, id_width(targets.iter().map(|t| &t.id)));
+    let mut reporter = report::reporter(output, id_width(targets.iter().map(|t| &t.id)));
     let order: &(dyn Fn(&str) -> usize + Sync) = &cleanup::group;
     let jobs = session.config.jobs;
     let done = engine::down(&targets, order, &session.registry, &mut state, &mut journal, jobs, &stop, &mut |event| {

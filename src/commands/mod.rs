@@ -4,8 +4,10 @@ mod add_user;
 mod ask;
 mod call;
 mod down;
+mod graph;
 mod local;
 mod logs;
+mod manual;
 mod outputs;
 mod plan;
 mod session;
@@ -33,8 +35,11 @@ pub enum Ending {
 
 /// Does what was asked.
 pub async fn dispatch(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Error> {
-    if let Command::Local(command) = &cli.command {
-        return unless_interrupted(&stop, local::run(command, output)).await;
+    match &cli.command {
+        Command::Local(command) => return unless_interrupted(&stop, local::run(command, output)).await,
+        Command::Completions(args) => return Ok(manual::completions(args)),
+        Command::Man(args) => return manual::man(args),
+        _ => {}
     }
     let config = Config::new(&cli.shared, output)?;
     let stop = stop.at(config.connection.tempo);
@@ -52,7 +57,8 @@ pub async fn dispatch(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Er
         Command::Logs(args) => logs::run(args, config, &stop).await,
         Command::Traffic(args) => unless_interrupted(&stop, traffic::run(args, config)).await,
         Command::Verify(args) => verify::run(args, config, stop).await,
-        Command::Local(_) => Ok(Ending::Done),
+        Command::Graph(args) => Ok(graph::run(args, &config)),
+        Command::Local(_) | Command::Completions(_) | Command::Man(_) => Ok(Ending::Done),
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn run(args: &args::Up, config: Config, stop: Stop) -> Result<E
     }
 
     let began = Instant::now();
-    let mut reporter = report::reporter(output.style, output.messages, id_width(session.graph.ids().map(|(id, _)| id)));
+    let mut reporter = report::reporter(output, id_width(session.graph.ids().map(|(id, _)| id)));
     let jobs = session.config.jobs;
     let mut tell = |event: engine::Event| reporter.on(&event);
     let mut done =

@@ -5,10 +5,13 @@
 //! - `bars`, `lines` and `json` each show a run's events as they happen.
 //! - `print` is for all that is not part of a run: answers, remarks, the error a command ends with.
 //! - `summary`, `plan` and `failure` build the text and the JSON that commands print before and after a run.
+//! - `diagram` draws a stack: who may call what.
+//! - `timings` adds to a run, at its end, what took how long.
 //! - `proof` shows what `verify` found: as a table, as a page, as JUnit XML.
 //! - Everything is written through a [`Stream`] and painted by a [`Palette`], so that tests can read it.
 
 mod bars;
+mod diagram;
 mod drift;
 mod ended;
 mod failure;
@@ -18,6 +21,7 @@ mod frame;
 mod json;
 mod lines;
 mod logs;
+mod markup;
 mod moment;
 mod palette;
 mod plan;
@@ -25,11 +29,14 @@ mod print;
 mod proof;
 mod stream;
 mod summary;
+mod timings;
 mod words;
 
+use crate::config::Output;
 use crate::engine::{Event, Id};
 
 pub use bars::Bars;
+pub use diagram::{Arrow, Diagram, Node, NodeKind, mermaid, svg};
 pub use failure::failure_text;
 pub use json::{Json, SCHEMA_VERSION, summary_line};
 pub use lines::Lines;
@@ -41,6 +48,7 @@ pub use print::{answer, error, say, trace};
 pub use proof::{proof_html, proof_junit, proof_table};
 pub use stream::Stream;
 pub use summary::{counts, table};
+pub use timings::Timings;
 pub use words::{duration, one_line};
 
 /// Shows a run while it happens.
@@ -101,15 +109,17 @@ pub fn choose(setting: Setting) -> Style {
     }
 }
 
-/// What shows a run in this style, on this process's own streams. `palette` is standard error's; `id_width`, from
-/// [`id_width`], lets the columns line up from the first line on.
-pub fn reporter(style: Style, palette: Palette, id_width: usize) -> Box<dyn Reporter> {
-    match style {
+/// What shows a run as asked for, on this process's own streams; `id_width`, from [`id_width`], lets the columns line up
+/// from the first line on.
+pub fn reporter(output: Output, id_width: usize) -> Box<dyn Reporter> {
+    let palette = output.messages;
+    let reporter: Box<dyn Reporter> = match output.style {
         Style::Bars => Box::new(Bars::stderr(palette, id_width)),
         Style::Lines => Box::new(Lines::new(Stream::stderr(), palette)),
         Style::Json => Box::new(Json::new(Stream::stdout())),
         Style::Quiet => Box::new(Lines::failures_only(Stream::stderr(), palette)),
-    }
+    };
+    if output.timings { Box::new(Timings::around(reporter, output.style, palette)) } else { reporter }
 }
 
 /// The columns that the longest of these ids takes.

@@ -114,3 +114,30 @@ fn state_files_that_cannot_be_used_are_told_apart() {
     user.write(file, good);
     user.run(&["outputs"]).ends(0);
 }
+
+#[test]
+fn every_shell_gets_its_completions_and_every_command_its_page() {
+    let user = User::bare();
+    // A broken stack file is no reason to go without.
+    user.write("securelambda.toml", "[");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = user.run(&["completions", shell]).ends(0);
+        assert!(script.stdout.contains("remove-user") && script.stderr.is_empty(), "{shell}");
+    }
+    user.run(&["completions", "bsh"]).ends(2).says("bash");
+    assert!(user.run(&["man"]).ends(0).stdout.contains(".TH securelambda 1"));
+    user.run(&["man", "--dir", "pages"]).ends(0).says("man ./pages/securelambda.1");
+    for page in ["securelambda", "securelambda-up", "securelambda-local-start"] {
+        assert!(user.folder.path().join(format!("pages/{page}.1")).exists(), "{page}");
+    }
+}
+
+#[test]
+fn the_stack_is_drawn_without_asking_aws() {
+    let user = User::bare();
+    assert!(user.run(&["graph"]).ends(0).stdout.starts_with("flowchart LR\n"));
+    assert!(user.run(&["graph", "--svg"]).ends(0).stdout.starts_with("<svg xmlns="));
+    let drawn: serde_json::Value = serde_json::from_str(&user.run(&["graph", "--json"]).ends(0).stdout).unwrap();
+    assert_eq!(drawn["arrows"][0]["to"], "POST /lambda1");
+    assert_eq!(drawn["schema_version"], 1);
+}

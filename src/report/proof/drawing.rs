@@ -1,7 +1,7 @@
 //! The way of a request through the five layers, drawn as SVG: once for wide screens and paper, once for phones. The
 //! page's style sheet shows one of them and colours it.
 
-use super::escape::Text;
+use super::super::markup::Text;
 use super::{Section, State};
 use crate::verify::Verdict;
 

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use super::super::markup::Text;
 use super::super::moment::{Moment, seconds};
 use super::super::words::duration;
 use super::drawing::{class, drawings};
-use super::escape::Text;
 use super::{Section, State, tally, verdict};
 use crate::verify::{Check, Verdict, Verification};
 

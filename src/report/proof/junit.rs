@@ -3,10 +3,10 @@
 //! Written by hand: five elements, all of whose text goes through [`Text`]. Attributes hold one line each, since XML turns
 //! a line break in an attribute into a space.
 
+use super::super::markup::Text;
 use super::super::moment::{Moment, seconds};
 use super::super::words::one_line;
 use super::Section;
-use super::escape::Text;
 use crate::verify::{Check, Verdict, Verification};
 
 /// A JUnit report. What was sent, expected and received is in every case, also where it passed.

@@ -3,7 +3,6 @@
 //! All three show the same [`Section`]s, so that they cannot disagree. Nothing is coloured that is not also said.
 
 mod drawing;
-mod escape;
 #[cfg(test)]
 mod fixture;
 mod html;
