@@ -1,0 +1,34 @@
+/**
+ * Dates of birth as people are asked for them here: eight digits, as in 19880101. All in UTC, so that the answer does
+ * not depend on where a function runs.
+ */
+
+/** Nobody who calls was born before this. */
+const EARLIEST = 1900;
+
+/** The date, or the reason why there is none: `{ date }` or `{ reason }`. */
+export function dateOfBirth(text, now) {
+  if (typeof text !== "string" || text === "") return { reason: "dob is missing: give it as in ?dob=19880101" };
+  if (!/^[0-9]{8}$/.test(text)) return { reason: "dob must be eight digits, as in 19880101" };
+  const [year, month, day] = [text.slice(0, 4), text.slice(4, 6), text.slice(6)].map(Number);
+  const date = new Date(Date.UTC(year, month - 1, day));
+  // Date.UTC rolls the 31st of June over to July; and takes years under 100 for those of the 20th century.
+  if (date.getUTCFullYear() !== year || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) {
+    return { reason: "dob is no day of the calendar" };
+  }
+  if (year < EARLIEST) return { reason: `dob is before ${EARLIEST}` };
+  if (date > now) return { reason: "dob is in the future" };
+  return { date };
+}
+
+/** Whole years between a date and now. Who was born on a 29 February has a birthday on 1 March in other years. */
+export function yearsBetween(date, now) {
+  const years = now.getUTCFullYear() - date.getUTCFullYear();
+  const birthday = Date.UTC(now.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate());
+  return now.getTime() < birthday ? years - 1 : years;
+}
+
+/** The day of the week, in English: `Friday`. */
+export function weekday(date) {
+  return date.toLocaleDateString("en", { weekday: "long", timeZone: "UTC" });
+}

@@ -1,0 +1,96 @@
+"""Greets whoever has a token of the user pool.
+
+The gateway's JWT authorizer has checked the token already. It is checked again here, so that a route that lost its
+authorizer, or an invocation that did not come through the gateway, gets nothing.
+
+Answers 200, 401 or 500, and never says more than that: no reason, no part of the token, in an answer or in a log.
+"""
+
+import json
+import os
+import sys
+import time
+
+from tokens import Tokens, Unauthorized
+
+HEADERS = {
+    "content-type": "application/json; charset=utf-8",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
+
+
+def make_handler(tokens, write):
+    """The handler, given what checks tokens and where lines of log go."""
+
+    def handler(event, context):
+        log = make_log(write, context)
+        try:
+            claims = tokens.check(bearer(event))
+        except Unauthorized as refusal:
+            # What was wrong, in our own words; never what was sent.
+            log("WARN", "Refused", reason=str(refusal))
+            return answer(401, {"message": "Unauthorized"})
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns nothing of it
+            log("ERROR", "Failed", error=type(error).__name__)
+            return answer(500, {"message": "Internal server error"})
+        log("INFO", "Greeted")
+        return answer(200, {"message": "Hello, authenticated user!", "user": tokens.user(claims)})
+
+    return handler
+
+
+def bearer(event):
+    """The token in a request of payload format 2.0, whose header names are in lower case; empty where there is none."""
+    headers = event.get("headers") if isinstance(event, dict) else None
+    value = (headers or {}).get("authorization")
+    if not isinstance(value, str):
+        return ""
+    scheme, _, rest = value.strip().partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else value.strip()
+
+
+def answer(status, body):
+    """An answer of payload format 2.0."""
+    return {"statusCode": status, "headers": HEADERS, "body": json.dumps(body)}
+
+
+def make_log(write, context):
+    """Lines of JSON in the fields of Lambda's own JSON log format."""
+
+    def log(level, message, **fields):
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+        request = getattr(context, "aws_request_id", None)
+        write(json.dumps({"timestamp": stamp, "level": level, "requestId": request, "message": message, **fields}))
+
+    return log
+
+
+def write_line(line):
+    """One write a line, so that two lines cannot mix."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def from_environment(environment=os.environ):
+    """The handler as Lambda runs it."""
+    tokens = Tokens(
+        region=environment["AWS_REGION"],
+        pool=environment["COGNITO_POOL_ID"],
+        client=environment["COGNITO_CLIENT_ID"],
+        # Set by emulators for the functions they run; the issuer in the token stays AWS's.
+        endpoint=environment.get("AWS_ENDPOINT_URL"),
+    )
+    return make_handler(tokens, write_line)
+
+
+_handler = None
+
+
+def handler(event, context):
+    """What Lambda calls. Keys are kept between invocations."""
+    global _handler
+    if _handler is None:
+        _handler = from_environment()
+    return _handler(event, context)
