@@ -3,6 +3,7 @@
 //! know no order: what needs what is the stack's business.
 
 pub mod apigateway;
+pub mod apigatewayv2;
 pub mod cognito;
 pub mod connect;
 pub mod error;

@@ -160,6 +160,24 @@ pub const API_AUTHORIZER_VISIBLE: Wait =
         .words(&["invalid authorizer id"])
         .pace(500, 2000, 60);
 
+/// R28: the role's trust has not arrived yet.
+pub const IDENTITY_ROLES: Wait = wait(
+    "R28",
+    "the identity pool cannot use the role yet",
+    &["InvalidParameterException", "ConcurrentModificationException"],
+)
+.pace(2000, 2000, 60);
+
+/// R27: the pool's signing keys are reachable some seconds after it is made (reference, 8.3).
+pub const API_ISSUER: Wait = wait("R27", "the user pool's keys are not reachable yet", &["BadRequestException"])
+    .words(&["valid discovery endpoint"])
+    .pace(1000, 5000, 120);
+
+/// A log group that was made a moment ago may not be visible to the stage that logs to it (reference, 10).
+pub const API_LOG_GROUP: Wait = wait("10", "the log group is not visible everywhere yet", &["BadRequestException"])
+    .words(&["insufficient permissions to enable logging", "log group"])
+    .pace(1000, 5000, 60);
+
 /// R22: the answer carries its own hint, which is slept instead.
 pub const THROTTLE: Wait = wait("R22", "too many calls at once", &THROTTLED).pace(2000, 30_000, 300);
 

@@ -5,8 +5,10 @@
 //! in with cannot be changed once a pool is made, and a pool that is deleted takes its users along.
 
 mod client;
+mod identity_pool;
 mod password;
 mod pool;
+mod service_user;
 mod users;
 
 use aws_smithy_types::error::operation::BuildError;
@@ -16,8 +18,13 @@ use crate::engine::Failure;
 use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
+pub use identity_pool::{
+    CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs, IdentityPoolRoles,
+    IdentityPoolRolesLive, IdentityPoolRolesOutputs,
+};
 pub use password::{PasswordPolicy, generate};
 pub use pool::{Mfa, UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
+pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
 
 /// Things in one page of a list; the most there may be.

@@ -1,0 +1,299 @@
+//! The HTTP API itself. It carries the tag by which all under it is ours.
+
+use aws_sdk_apigatewayv2::operation::get_api::GetApiOutput;
+use aws_sdk_apigatewayv2::types::{self, ProtocolType};
+use serde::{Deserialize, Serialize};
+
+use super::super::error::{OrAbsent, OrFail};
+use super::super::settle::settled;
+use super::{ApiGatewayV2, PAGE};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+
+/// An HTTP API, empty.
+#[derive(Debug, Clone)]
+pub struct HttpApi {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// Its name, 1 to 128 characters; AWS lets several have the same.
+    pub name: String,
+    /// A sentence for the console.
+    pub description: String,
+}
+
+/// Which API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpApiOutputs {
+    /// Of AWS's choice; also the first part of its host name.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// An API is looked up by its name among those that carry our tag.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpApiKey {
+    name: String,
+}
+
+/// An API's settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveHttpApi {
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// `HTTP`, or `WEBSOCKET`, which is another thing altogether.
+    pub protocol: String,
+    /// Its own host name does not answer.
+    pub execute_api_disabled: bool,
+    /// Pages of these origins may call it from a browser.
+    pub cors_origins: Vec<String>,
+}
+
+impl Resource for HttpApi {
+    const KIND: &'static str = "apigatewayv2.api";
+    const NAME_IS_UNIQUE: bool = false;
+    type Key = HttpApiKey;
+    type Outputs = HttpApiOutputs;
+    type Live = LiveHttpApi;
+
+    fn key(&self) -> HttpApiKey {
+        HttpApiKey { name: self.name.clone() }
+    }
+
+    fn drift(&self, live: &LiveHttpApi) -> Vec<Drift> {
+        let mut drift = Vec::new();
+        drift.extend(Drift::unless_equal("Name", &self.name, &live.name));
+        drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
+        if live.execute_api_disabled {
+            drift.push(Drift::new("DisableExecuteApiEndpoint", false, true));
+        }
+        if !live.cors_origins.is_empty() {
+            drift.push(Drift::weakening("CorsConfiguration.AllowOrigins", "none", live.cors_origins.join(", ")));
+        }
+        drift
+    }
+}
+
+impl ApiGatewayV2 {
+    fn found_api(api: types::Api) -> Found<HttpApi> {
+        let name = api.name.unwrap_or_default();
+        let live = LiveHttpApi {
+            name: name.clone(),
+            description: api.description.unwrap_or_default(),
+            protocol: api.protocol_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            execute_api_disabled: api.disable_execute_api_endpoint.unwrap_or_default(),
+            cors_origins: api.cors_configuration.and_then(|cors| cors.allow_origins).unwrap_or_default(),
+        };
+        Found { outputs: HttpApiOutputs { id: api.api_id.unwrap_or_default(), name }, live }
+    }
+}
+
+/// The answer about one API has the shape of an entry in the list of all, and a type of its own.
+fn as_listed(api: GetApiOutput) -> types::Api {
+    types::Api::builder()
+        .set_api_id(api.api_id)
+        .set_name(api.name)
+        .set_description(api.description)
+        .set_protocol_type(api.protocol_type)
+        .set_disable_execute_api_endpoint(api.disable_execute_api_endpoint)
+        .set_cors_configuration(api.cors_configuration)
+        .set_tags(api.tags)
+        .build()
+}
+
+impl Provider<HttpApi> for ApiGatewayV2 {
+    async fn find(
+        &self,
+        key: &HttpApiKey,
+        known: Option<&HttpApiOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<HttpApi>>, Failure> {
+        let doing = format!("read the HTTP API {}", key.name);
+        if let Some(known) = known {
+            let api = self.client.get_api().api_id(&known.id).send().await.or_fail(&doing).or_absent()?;
+            if let Some(api) = api.map(as_listed) {
+                if !self.owns(api.tags()) {
+                    let scope = &self.scope;
+                    let arn = format!("arn:{}:apigateway:{}::/apis/{}", scope.partition, scope.region, known.id);
+                    return Err(Failure::foreign("the HTTP API", &arn));
+                }
+                return Ok(Some(Self::found_api(api)));
+            }
+        }
+        // Names are not unique: those of that name without our tag are nobody we know.
+        let (mut ours, mut next) = (Vec::new(), None);
+        loop {
+            let call = self.client.get_apis().max_results(PAGE).set_next_token(next);
+            let page = call.send().await.or_fail(&doing)?;
+            let items = page.items.unwrap_or_default().into_iter();
+            ours.extend(items.filter(|api| api.name() == Some(&key.name) && self.owns(api.tags())));
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                break;
+            }
+        }
+        if ours.len() > 1 {
+            let ids: Vec<&str> = ours.iter().filter_map(types::Api::api_id).collect();
+            let (count, ids) = (ours.len(), ids.join(", "));
+            let what = format!("there are {count} HTTP APIs of this stack called {}: {ids}", key.name);
+            return Err(Failure::refused(what).hint("delete all but the one in use, then run the same command again"));
+        }
+        Ok(ours.pop().map(Self::found_api))
+    }
+
+    async fn create(&self, want: &HttpApi, task: &Task) -> Result<HttpApiOutputs, Failure> {
+        let made = settled(task, &[], || async {
+            let call = self.once.create_api().name(&want.name).protocol_type(ProtocolType::Http);
+            let call = call.description(&want.description).set_tags(Some(self.tags(&want.id)));
+            call.send().await.or_fail(&format!("create the HTTP API {}", want.name))
+        });
+        Ok(HttpApiOutputs { id: made.await?.api_id.unwrap_or_default(), name: want.name.clone() })
+    }
+
+    async fn converge(
+        &self,
+        want: &HttpApi,
+        found: &Found<HttpApi>,
+        _: &[Drift],
+        task: &Task,
+    ) -> Result<HttpApiOutputs, Failure> {
+        let id = &found.outputs.id;
+        let doing = format!("update the HTTP API {}", want.name);
+        // An update merges, so what lets pages of other origins call it has a call of its own (reference, 10).
+        if !found.live.cors_origins.is_empty() {
+            let removed = self.write(id, task, &[], || async {
+                self.client.delete_cors_configuration().api_id(id).send().await.or_fail(&doing)
+            });
+            removed.await?;
+        }
+        let updated = self.write(id, task, &[], || async {
+            let call = self.client.update_api().api_id(id).name(&want.name).description(&want.description);
+            call.disable_execute_api_endpoint(false).send().await.or_fail(&doing)
+        });
+        updated.await?;
+        Ok(HttpApiOutputs { name: want.name.clone(), ..found.outputs.clone() })
+    }
+
+    async fn delete(&self, gone: &HttpApiOutputs, task: &Task) -> Result<(), Failure> {
+        let deleted = self.write(&gone.id, task, &[], || async {
+            self.client
+                .delete_api()
+                .api_id(&gone.id)
+                .send()
+                .await
+                .or_fail(&format!("delete the HTTP API {}", gone.name))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+    use crate::engine::Cause;
+
+    const OURS: &str = r#"{"apiId":"abc","name":"demo-api","description":"d","protocolType":"HTTP",
+        "tags":{"securelambda:stack":"demo","securelambda:resource":"api.http"}}"#;
+
+    fn want() -> HttpApi {
+        HttpApi { id: "api.http".into(), name: "demo-api".into(), description: "d".into() }
+    }
+
+    fn outputs() -> HttpApiOutputs {
+        HttpApiOutputs { id: "abc".into(), name: "demo-api".into() }
+    }
+
+    fn task() -> Task {
+        Task::detached("api.http")
+    }
+
+    #[test]
+    fn origins_that_were_let_in_weaken() {
+        let live = LiveHttpApi {
+            name: "demo-api".into(),
+            description: "d".into(),
+            protocol: "HTTP".into(),
+            execute_api_disabled: false,
+            cors_origins: Vec::new(),
+        };
+        assert_eq!(want().drift(&live), vec![]);
+        let open = LiveHttpApi { cors_origins: vec!["*".into()], ..live.clone() };
+        assert!(want().drift(&open)[0].weakens);
+        let shut = LiveHttpApi { execute_api_disabled: true, ..live };
+        assert_eq!(want().drift(&shut)[0].field, "DisableExecuteApiEndpoint");
+    }
+
+    #[tokio::test]
+    async fn by_its_id_it_is_found_in_one_call_and_unchanged() {
+        let (clients, http) = replay(vec![(200, OURS)]);
+        let gateway = ApiGatewayV2::new(&clients);
+        let found = Provider::<HttpApi>::find(&gateway, &want().key(), Some(&outputs()), &task()).await;
+        let found = found.expect("no failure").expect("found");
+        assert_eq!((found.outputs, want().drift(&found.live)), (outputs(), vec![]));
+        assert_eq!(asked(&http).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn without_its_id_it_is_found_by_name_and_tag_on_any_page() {
+        let stranger = OURS.replace("\"abc\"", "\"zzz\"").replace(r#""securelambda:stack":"demo","#, "");
+        let first = format!(r#"{{"items":[{stranger}],"nextToken":"more"}}"#);
+        let second = format!(r#"{{"items":[{OURS}]}}"#);
+        let gone = r#"{"__type":"NotFoundException"}"#;
+        let (clients, http) = replay(vec![(404, gone), (200, &first), (200, &second)]);
+        let known = HttpApiOutputs { id: "old".into(), ..outputs() };
+        let gateway = ApiGatewayV2::new(&clients);
+        let found = Provider::<HttpApi>::find(&gateway, &want().key(), Some(&known), &task()).await;
+        assert_eq!(found.expect("no failure").expect("found").outputs, outputs());
+        assert!(asked(&http)[2].0.contains("nextToken=more"));
+    }
+
+    #[tokio::test]
+    async fn two_of_ours_are_never_chosen_between() {
+        let list = format!(r#"{{"items":[{OURS},{}]}}"#, OURS.replace("\"abc\"", "\"def\""));
+        let (clients, _) = replay(vec![(200, &list)]);
+        let found = Provider::<HttpApi>::find(&ApiGatewayV2::new(&clients), &want().key(), None, &task()).await;
+        let failure = found.expect_err("refused");
+        assert_eq!(failure.cause, Cause::Refused);
+        assert!(failure.message.contains("abc, def"), "{}", failure.message);
+    }
+
+    #[tokio::test]
+    async fn a_recorded_one_that_lost_our_tag_is_a_strangers() {
+        let (clients, _) = replay(vec![(200, r#"{"apiId":"abc","name":"demo-api"}"#)]);
+        let gateway = ApiGatewayV2::new(&clients);
+        let found = Provider::<HttpApi>::find(&gateway, &want().key(), Some(&outputs()), &task()).await;
+        assert_eq!(found.expect_err("a stranger").cause, Cause::Foreign);
+    }
+
+    #[tokio::test]
+    async fn it_is_created_once_and_with_its_tags() {
+        let (clients, http) = replay(vec![(201, OURS)]);
+        let made = Provider::<HttpApi>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await;
+        assert_eq!(made, Ok(outputs()));
+        let body = &asked(&http)[0].1;
+        assert!(body.contains(r#""securelambda:stack":"demo""#) && body.contains(r#""protocolType":"HTTP""#), "{body}");
+        let (clients, http) = replay(vec![(503, "{}")]);
+        let made = Provider::<HttpApi>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await;
+        assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Unknown));
+        assert_eq!(asked(&http).len(), 1, "an unanswered create is not repeated");
+    }
+
+    #[tokio::test]
+    async fn origins_are_taken_away_by_a_call_of_their_own() {
+        let (clients, http) = replay(vec![(204, ""), (200, OURS)]);
+        let live = LiveHttpApi {
+            name: "demo-api".into(),
+            description: "d".into(),
+            protocol: "HTTP".into(),
+            execute_api_disabled: false,
+            cors_origins: vec!["*".into()],
+        };
+        let found = Found { outputs: outputs(), live };
+        let gateway = ApiGatewayV2::new(&clients);
+        let done = Provider::<HttpApi>::converge(&gateway, &want(), &found, &[], &task()).await;
+        assert_eq!(done, Ok(outputs()));
+        assert!(asked(&http)[0].0.starts_with("DELETE") && asked(&http)[0].0.contains("/cors"));
+    }
+}

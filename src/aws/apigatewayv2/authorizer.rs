@@ -1,0 +1,249 @@
+//! Who may pass an HTTP API: tokens of one user pool, made for one of its app clients.
+
+use aws_sdk_apigatewayv2::types::{self, AuthorizerType, JwtConfiguration};
+use serde::{Deserialize, Serialize};
+
+use super::super::error::{OrAbsent, OrFail};
+use super::super::settle::API_ISSUER;
+use super::{ApiGatewayV2, PAGE};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+
+const TYPE: &str = "JWT";
+const SOURCE: &str = "$request.header.Authorization";
+
+/// An authorizer that checks the signature, issuer, audience and times of a token.
+#[derive(Debug, Clone)]
+pub struct JwtAuthorizer {
+    /// The API's id.
+    pub api_id: String,
+    /// Its name.
+    pub name: String,
+    /// `https://cognito-idp.<region>.amazonaws.com/<pool>`, with no slash at its end.
+    pub issuer: String,
+    /// The app client whose tokens it takes.
+    pub audience: String,
+}
+
+/// Which authorizer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JwtAuthorizerOutputs {
+    /// The API's id.
+    pub api_id: String,
+    /// An id of AWS's choice.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// An authorizer is looked up by name in its API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JwtAuthorizerKey {
+    api_id: String,
+    name: String,
+}
+
+/// An authorizer's settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveJwtAuthorizer {
+    /// `JWT` or `REQUEST`.
+    pub kind: String,
+    /// Where in a request it looks for the token.
+    pub identity_source: Vec<String>,
+    /// Whose tokens it takes.
+    pub issuer: String,
+    /// For whom they must have been made.
+    pub audience: Vec<String>,
+}
+
+impl JwtAuthorizer {
+    fn configuration(&self) -> JwtConfiguration {
+        JwtConfiguration::builder().issuer(&self.issuer).audience(&self.audience).build()
+    }
+
+    fn outputs(&self, id: Option<String>) -> JwtAuthorizerOutputs {
+        JwtAuthorizerOutputs { api_id: self.api_id.clone(), id: id.unwrap_or_default(), name: self.name.clone() }
+    }
+}
+
+impl Resource for JwtAuthorizer {
+    const KIND: &'static str = "apigatewayv2.authorizer";
+    const GUARDS: bool = true;
+    const GOES_WITH_PARENT: bool = true;
+    // Nothing that could be lost hangs on a second one of a name, but nothing refuses it either.
+    const NAME_IS_UNIQUE: bool = false;
+    type Key = JwtAuthorizerKey;
+    type Outputs = JwtAuthorizerOutputs;
+    type Live = LiveJwtAuthorizer;
+
+    fn key(&self) -> JwtAuthorizerKey {
+        JwtAuthorizerKey { api_id: self.api_id.clone(), name: self.name.clone() }
+    }
+
+    fn drift(&self, live: &LiveJwtAuthorizer) -> Vec<Drift> {
+        let mut drift = Vec::new();
+        if live.kind != TYPE {
+            drift.push(Drift::weakening("AuthorizerType", TYPE, &live.kind));
+        }
+        if live.identity_source != [SOURCE] {
+            drift.push(Drift::new("IdentitySource", SOURCE, live.identity_source.join(", ")));
+        }
+        if live.issuer != self.issuer {
+            drift.push(Drift::weakening("JwtConfiguration.Issuer", &self.issuer, &live.issuer));
+        }
+        if live.audience != [self.audience.as_str()] {
+            drift.push(Drift::weakening("JwtConfiguration.Audience", &self.audience, live.audience.join(", ")));
+        }
+        drift
+    }
+}
+
+impl Provider<JwtAuthorizer> for ApiGatewayV2 {
+    async fn find(
+        &self,
+        key: &JwtAuthorizerKey,
+        known: Option<&JwtAuthorizerOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<JwtAuthorizer>>, Failure> {
+        // An API has ten at most unless the quota was raised, so the list is one call and answers for id and name.
+        let (mut all, mut next): (Vec<types::Authorizer>, _) = (Vec::new(), None);
+        loop {
+            let call = self.client.get_authorizers().api_id(&key.api_id).max_results(PAGE).set_next_token(next);
+            let page = call.send().await.or_fail(&format!("list the authorizers of the API {}", key.api_id));
+            let Some(page) = page.or_absent()? else { return Ok(None) };
+            all.extend(page.items.unwrap_or_default());
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                break;
+            }
+        }
+        let by_id = known.and_then(|known| all.iter().position(|one| one.authorizer_id() == Some(&known.id)));
+        let Some(index) = by_id.or_else(|| all.iter().position(|one| one.name() == Some(&key.name))) else {
+            return Ok(None);
+        };
+        let one = all.swap_remove(index);
+        let jwt = one.jwt_configuration;
+        let live = LiveJwtAuthorizer {
+            kind: one.authorizer_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            identity_source: one.identity_source.unwrap_or_default(),
+            issuer: jwt.as_ref().and_then(|jwt| jwt.issuer.clone()).unwrap_or_default(),
+            audience: jwt.and_then(|jwt| jwt.audience).unwrap_or_default(),
+        };
+        let id = one.authorizer_id.unwrap_or_default();
+        let outputs = JwtAuthorizerOutputs { api_id: key.api_id.clone(), id, name: key.name.clone() };
+        Ok(Some(Found { outputs, live }))
+    }
+
+    async fn create(&self, want: &JwtAuthorizer, task: &Task) -> Result<JwtAuthorizerOutputs, Failure> {
+        let made = self.write(&want.api_id, task, &[&API_ISSUER], || async {
+            let call = self.once.create_authorizer().api_id(&want.api_id).name(&want.name);
+            let call = call.authorizer_type(AuthorizerType::Jwt).identity_source(SOURCE);
+            let call = call.jwt_configuration(want.configuration());
+            call.send().await.or_fail(&format!("create the authorizer {}", want.name))
+        });
+        Ok(want.outputs(made.await?.authorizer_id))
+    }
+
+    async fn converge(
+        &self,
+        want: &JwtAuthorizer,
+        found: &Found<JwtAuthorizer>,
+        _: &[Drift],
+        task: &Task,
+    ) -> Result<JwtAuthorizerOutputs, Failure> {
+        let id = &found.outputs.id;
+        let updated = self.write(&want.api_id, task, &[&API_ISSUER], || async {
+            let call = self.client.update_authorizer().api_id(&want.api_id).authorizer_id(id).name(&want.name);
+            let call = call.authorizer_type(AuthorizerType::Jwt).identity_source(SOURCE);
+            let call = call.jwt_configuration(want.configuration());
+            call.send().await.or_fail(&format!("update the authorizer {}", want.name))
+        });
+        updated.await?;
+        Ok(found.outputs.clone())
+    }
+
+    async fn delete(&self, gone: &JwtAuthorizerOutputs, task: &Task) -> Result<(), Failure> {
+        let deleted = self.write(&gone.api_id, task, &[], || async {
+            let call = self.client.delete_authorizer().api_id(&gone.api_id).authorizer_id(&gone.id);
+            call.send().await.or_fail(&format!("delete the authorizer {}", gone.name))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    const ISSUER: &str = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_A";
+
+    fn want() -> JwtAuthorizer {
+        JwtAuthorizer { api_id: "abc".into(), name: "Users".into(), issuer: ISSUER.into(), audience: "c1".into() }
+    }
+
+    fn live() -> LiveJwtAuthorizer {
+        LiveJwtAuthorizer {
+            kind: TYPE.into(),
+            identity_source: vec![SOURCE.into()],
+            issuer: ISSUER.into(),
+            audience: vec!["c1".into()],
+        }
+    }
+
+    fn task() -> Task {
+        Task::detached("authorizer.Users")
+    }
+
+    fn list() -> String {
+        format!(
+            r#"{{"items":[{{"authorizerId":"x0","name":"Other"}},{{"authorizerId":"x1","name":"Users","authorizerType":"JWT",
+            "identitySource":["{SOURCE}"],"jwtConfiguration":{{"issuer":"{ISSUER}","audience":["c1"]}}}}]}}"#
+        )
+    }
+
+    #[test]
+    fn another_issuer_or_audience_weakens() {
+        assert_eq!(want().drift(&live()), vec![]);
+        let table = [
+            (LiveJwtAuthorizer { kind: "REQUEST".into(), ..live() }, "AuthorizerType", true),
+            (
+                LiveJwtAuthorizer { identity_source: vec!["$request.querystring.t".into()], ..live() },
+                "IdentitySource",
+                false,
+            ),
+            (LiveJwtAuthorizer { issuer: format!("{ISSUER}/"), ..live() }, "JwtConfiguration.Issuer", true),
+            (
+                LiveJwtAuthorizer { audience: vec!["c1".into(), "c2".into()], ..live() },
+                "JwtConfiguration.Audience",
+                true,
+            ),
+            (LiveJwtAuthorizer { audience: vec![], ..live() }, "JwtConfiguration.Audience", true),
+        ];
+        for (live, field, weakens) in table {
+            let drift = want().drift(&live);
+            assert_eq!((drift.len(), drift[0].field.as_str(), drift[0].weakens), (1, field, weakens));
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_found_by_id_or_name_in_one_call_and_unchanged() {
+        for known in [None, Some("x1"), Some("gone")] {
+            let (clients, http) = replay(vec![(200, &list())]);
+            let known = known.map(|id| want().outputs(Some(id.to_owned())));
+            let gateway = ApiGatewayV2::new(&clients);
+            let found = Provider::<JwtAuthorizer>::find(&gateway, &want().key(), known.as_ref(), &task()).await;
+            let found = found.expect("no failure").expect("found");
+            assert_eq!((found.outputs, want().drift(&found.live)), (want().outputs(Some("x1".into())), vec![]));
+            assert_eq!(asked(&http).len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_created_with_the_one_issuer_and_audience() {
+        let (clients, http) = replay(vec![(201, r#"{"authorizerId":"x1"}"#)]);
+        let made = Provider::<JwtAuthorizer>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await;
+        assert_eq!(made, Ok(want().outputs(Some("x1".into()))));
+        let body = &asked(&http)[0].1;
+        assert!(body.contains(&format!(r#""issuer":"{ISSUER}""#)) && body.contains(r#""audience":["c1"]"#), "{body}");
+    }
+}

@@ -1,0 +1,446 @@
+//! The routes of an HTTP API and the integrations behind them, as one resource: AWS lists all of either in one call.
+//!
+//! The stage deploys every change at once, so a route is made with its authorizer in the very call, and a changed one is
+//! changed in place: it is never open, and never away.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_apigatewayv2::types::{self, AuthorizationType, IntegrationType};
+use serde::{Deserialize, Serialize};
+use tokio::try_join;
+
+use super::super::error::{OrAbsent, OrFail};
+use super::{ApiGatewayV2, PAGE};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+
+/// What the function gets: a request in the newer, smaller format.
+const PAYLOAD: &str = "2.0";
+
+/// The longest that an HTTP API waits for a function is 30 s; a function's own limit comes first.
+const TIMEOUT_MS: i32 = 30_000;
+
+/// All routes of an API.
+#[derive(Debug, Clone)]
+pub struct HttpRoutes {
+    /// The API's id.
+    pub api_id: String,
+    /// By their keys, as in `GET /hello`.
+    pub routes: BTreeMap<String, HttpRoute>,
+    /// The names of the API's authorizers, by id: for people.
+    pub authorizers: BTreeMap<String, String>,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpRoute {
+    /// Who may call.
+    pub authorization: HttpAuthorization,
+    /// The ARN of the function that answers.
+    pub function_arn: String,
+}
+
+/// Who may call a route.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HttpAuthorization {
+    /// Who holds a token that this authorizer takes.
+    Jwt {
+        /// The authorizer's id.
+        authorizer_id: String,
+    },
+    /// Who signs as someone that IAM allows to.
+    Iam,
+    /// Anyone.
+    None,
+}
+
+/// All routes of this API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpRoutesOutputs {
+    /// The API's id.
+    pub api_id: String,
+}
+
+/// Routes are looked up in their API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpRoutesKey {
+    api_id: String,
+}
+
+/// Routes and integrations as they are.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveHttpRoutes {
+    /// Routes by their keys.
+    pub routes: BTreeMap<String, LiveHttpRoute>,
+    /// Integrations by their ids: the function's ARN, where it is a plain proxy to one in our format.
+    pub integrations: BTreeMap<String, Option<String>>,
+}
+
+/// A route as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveHttpRoute {
+    /// An id of AWS's choice.
+    pub id: String,
+    /// `NONE`, `JWT`, `AWS_IAM` or `CUSTOM`.
+    pub authorization_type: String,
+    /// With `JWT` and `CUSTOM`.
+    pub authorizer_id: Option<String>,
+    /// The integration's id.
+    pub integration_id: String,
+}
+
+impl HttpAuthorization {
+    fn kind(&self) -> AuthorizationType {
+        match self {
+            Self::Jwt { .. } => AuthorizationType::Jwt,
+            Self::Iam => AuthorizationType::AwsIam,
+            Self::None => AuthorizationType::None,
+        }
+    }
+
+    fn authorizer(&self) -> Option<&str> {
+        match self {
+            Self::Jwt { authorizer_id } => Some(authorizer_id),
+            Self::Iam | Self::None => None,
+        }
+    }
+}
+
+impl HttpRoutes {
+    /// For people: an authorizer's name rather than its id.
+    fn who(&self, kind: &str, authorizer: Option<&str>) -> String {
+        match authorizer {
+            Some(id) => format!("{kind} {}", self.authorizers.get(id).map_or(id, String::as_str)),
+            None => kind.to_owned(),
+        }
+    }
+
+    /// Each route's own differences.
+    fn route_drift(&self, key: &str, want: &HttpRoute, live: &LiveHttpRoutes) -> Vec<Drift> {
+        let Some(route) = live.routes.get(key) else { return vec![Drift::new(key, "a route", "none")] };
+        let mut drift = Vec::new();
+        let (kind, authorizer) = (want.authorization.kind(), want.authorization.authorizer());
+        if kind.as_str() != route.authorization_type || authorizer != route.authorizer_id.as_deref() {
+            let wanted = self.who(kind.as_str(), authorizer);
+            let is = self.who(&route.authorization_type, route.authorizer_id.as_deref());
+            // What was meant to be open is not weaker for being closed.
+            let weakens = want.authorization != HttpAuthorization::None;
+            drift.push(Drift { weakens, ..Drift::new(format!("{key} authorizer"), wanted, is) });
+        }
+        match live.integrations.get(&route.integration_id) {
+            Some(Some(arn)) if *arn == want.function_arn => {}
+            Some(Some(arn)) => drift.push(Drift::weakening(format!("{key} function"), &want.function_arn, arn)),
+            _ => drift.push(Drift::weakening(format!("{key} function"), &want.function_arn, "something else")),
+        }
+        drift
+    }
+}
+
+impl Resource for HttpRoutes {
+    const KIND: &'static str = "apigatewayv2.routes";
+    const GOES_WITH_PARENT: bool = true;
+    type Key = HttpRoutesKey;
+    type Outputs = HttpRoutesOutputs;
+    type Live = LiveHttpRoutes;
+
+    fn key(&self) -> HttpRoutesKey {
+        HttpRoutesKey { api_id: self.api_id.clone() }
+    }
+
+    fn drift(&self, live: &LiveHttpRoutes) -> Vec<Drift> {
+        let mut drift: Vec<Drift> =
+            self.routes.iter().flat_map(|(key, want)| self.route_drift(key, want, live)).collect();
+        for (key, route) in live.routes.iter().filter(|(key, _)| !self.routes.contains_key(*key)) {
+            let is = self.who(&route.authorization_type, route.authorizer_id.as_deref());
+            drift.push(Drift::weakening(key, "no route", is));
+        }
+        let used = |id: &String| live.routes.values().any(|route| route.integration_id == *id);
+        let idle = live.integrations.keys().filter(|id| !used(id)).count();
+        // Only once the routes are right: before that one of them may be what a new route will use.
+        if drift.is_empty() && idle > 0 {
+            drift.push(Drift::new("integrations that no route uses", "none", idle));
+        }
+        drift
+    }
+}
+
+impl ApiGatewayV2 {
+    async fn routes(&self, api: &str) -> Result<Vec<types::Route>, Failure> {
+        let (mut all, mut next) = (Vec::new(), None);
+        loop {
+            let call = self.client.get_routes().api_id(api).max_results(PAGE).set_next_token(next);
+            let page = call.send().await.or_fail(&format!("list the routes of the API {api}"))?;
+            all.extend(page.items.unwrap_or_default());
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn integrations(&self, api: &str) -> Result<Vec<types::Integration>, Failure> {
+        let (mut all, mut next) = (Vec::new(), None);
+        loop {
+            let call = self.client.get_integrations().api_id(api).max_results(PAGE).set_next_token(next);
+            let page = call.send().await.or_fail(&format!("list the integrations of the API {api}"))?;
+            all.extend(page.items.unwrap_or_default());
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn live_routes(&self, api: &str) -> Result<Option<LiveHttpRoutes>, Failure> {
+        let both = async { try_join!(self.routes(api), self.integrations(api)) };
+        let Some((routes, integrations)) = both.await.or_absent()? else { return Ok(None) };
+        let integration = |one: types::Integration| {
+            let proxy = one.integration_type == Some(IntegrationType::AwsProxy)
+                && one.payload_format_version.as_deref() == Some(PAYLOAD);
+            (one.integration_id.unwrap_or_default(), one.integration_uri.filter(|_| proxy))
+        };
+        let route = |one: types::Route| {
+            let live = LiveHttpRoute {
+                id: one.route_id.unwrap_or_default(),
+                authorization_type: one.authorization_type.map_or("NONE".into(), |kind| kind.as_str().to_owned()),
+                authorizer_id: one.authorizer_id.filter(|id| !id.is_empty()),
+                integration_id: one.target.unwrap_or_default().trim_start_matches("integrations/").to_owned(),
+            };
+            (one.route_key.unwrap_or_default(), live)
+        };
+        Ok(Some(LiveHttpRoutes {
+            routes: routes.into_iter().map(route).collect(),
+            integrations: integrations.into_iter().map(integration).collect(),
+        }))
+    }
+
+    /// Makes integrations for functions that have none, then routes; changes routes in place; and only then takes away
+    /// what is no longer wanted.
+    async fn bring_routes(&self, want: &HttpRoutes, live: &LiveHttpRoutes, task: &Task) -> Result<(), Failure> {
+        let api = &want.api_id;
+        let mut by_function: BTreeMap<String, String> =
+            live.integrations.iter().filter_map(|(id, arn)| Some((arn.clone()?, id.clone()))).collect();
+        for route in want.routes.values() {
+            if !by_function.contains_key(&route.function_arn) {
+                let id = self.integrate(api, &route.function_arn, task).await?;
+                by_function.insert(route.function_arn.clone(), id);
+            }
+        }
+        for (key, route) in &want.routes {
+            let target = by_function.get(&route.function_arn).map(|id| format!("integrations/{id}"));
+            match live.routes.get(key) {
+                None => self.make_route(api, key, route, target, task).await?,
+                Some(_) if want.route_drift(key, route, live).is_empty() => {}
+                Some(is) => self.change_route(api, key, &is.id, route, target, task).await?,
+            }
+        }
+        for (key, gone) in live.routes.iter().filter(|(key, _)| !want.routes.contains_key(*key)) {
+            let deleted = self.write(api, task, &[], || async {
+                let call = self.client.delete_route().api_id(api).route_id(&gone.id);
+                call.send().await.or_fail(&format!("delete the route {key}"))
+            });
+            deleted.await.or_absent()?;
+        }
+        let wanted: Vec<&String> = want.routes.values().map(|route| &route.function_arn).collect();
+        for (id, arn) in &live.integrations {
+            let used = arn.as_ref().is_some_and(|arn| wanted.contains(&arn) && by_function.get(arn) == Some(id));
+            if !used {
+                let deleted = self.write(api, task, &[], || async {
+                    let call = self.client.delete_integration().api_id(api).integration_id(id);
+                    call.send().await.or_fail(&format!("delete the integration {id}"))
+                });
+                deleted.await.or_absent()?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn integrate(&self, api: &str, function_arn: &str, task: &Task) -> Result<String, Failure> {
+        let made = self.write(api, task, &[], || async {
+            let call = self.once.create_integration().api_id(api).integration_type(IntegrationType::AwsProxy);
+            let call = call.integration_uri(function_arn).payload_format_version(PAYLOAD);
+            let call = call.timeout_in_millis(TIMEOUT_MS);
+            call.send().await.or_fail(&format!("create the integration of {function_arn}"))
+        });
+        Ok(made.await?.integration_id.unwrap_or_default())
+    }
+
+    async fn make_route(
+        &self,
+        api: &str,
+        key: &str,
+        route: &HttpRoute,
+        target: Option<String>,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        let made = self.write(api, task, &[], || async {
+            let call = self.once.create_route().api_id(api).route_key(key).set_target(target.clone());
+            let call = call.authorization_type(route.authorization.kind());
+            let call = call.set_authorizer_id(route.authorization.authorizer().map(str::to_owned));
+            call.send().await.or_fail(&format!("create the route {key}"))
+        });
+        made.await.map(drop)
+    }
+
+    async fn change_route(
+        &self,
+        api: &str,
+        key: &str,
+        id: &str,
+        route: &HttpRoute,
+        target: Option<String>,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        let changed = self.write(api, task, &[], || async {
+            let call = self.client.update_route().api_id(api).route_id(id).set_target(target.clone());
+            let call = call.authorization_type(route.authorization.kind());
+            let call = call.set_authorizer_id(route.authorization.authorizer().map(str::to_owned));
+            call.send().await.or_fail(&format!("update the route {key}"))
+        });
+        changed.await.map(drop)
+    }
+}
+
+impl Provider<HttpRoutes> for ApiGatewayV2 {
+    async fn find(
+        &self,
+        key: &HttpRoutesKey,
+        _: Option<&HttpRoutesOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<HttpRoutes>>, Failure> {
+        let Some(live) = self.live_routes(&key.api_id).await? else { return Ok(None) };
+        // An API that has none has not been begun.
+        if live.routes.is_empty() && live.integrations.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Found { outputs: HttpRoutesOutputs { api_id: key.api_id.clone() }, live }))
+    }
+
+    async fn create(&self, want: &HttpRoutes, task: &Task) -> Result<HttpRoutesOutputs, Failure> {
+        self.bring_routes(want, &LiveHttpRoutes::default(), task).await?;
+        Ok(HttpRoutesOutputs { api_id: want.api_id.clone() })
+    }
+
+    async fn converge(
+        &self,
+        want: &HttpRoutes,
+        found: &Found<HttpRoutes>,
+        _: &[Drift],
+        task: &Task,
+    ) -> Result<HttpRoutesOutputs, Failure> {
+        self.bring_routes(want, &found.live, task).await?;
+        Ok(found.outputs.clone())
+    }
+
+    async fn delete(&self, gone: &HttpRoutesOutputs, task: &Task) -> Result<(), Failure> {
+        let Some(live) = self.live_routes(&gone.api_id).await? else { return Ok(()) };
+        let none = HttpRoutes { api_id: gone.api_id.clone(), routes: BTreeMap::new(), authorizers: BTreeMap::new() };
+        self.bring_routes(&none, &live, task).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    const HELLO: &str = "arn:aws:lambda:eu-central-1:123456789012:function:demo-Hello";
+
+    fn want() -> HttpRoutes {
+        let authorization = HttpAuthorization::Jwt { authorizer_id: "a1".into() };
+        HttpRoutes {
+            api_id: "abc".into(),
+            routes: [("GET /hello".to_owned(), HttpRoute { authorization, function_arn: HELLO.into() })].into(),
+            authorizers: [("a1".to_owned(), "Users".to_owned())].into(),
+        }
+    }
+
+    fn live() -> LiveHttpRoutes {
+        let route = LiveHttpRoute {
+            id: "r1".into(),
+            authorization_type: "JWT".into(),
+            authorizer_id: Some("a1".into()),
+            integration_id: "i1".into(),
+        };
+        LiveHttpRoutes {
+            routes: [("GET /hello".to_owned(), route)].into(),
+            integrations: [("i1".to_owned(), Some(HELLO.to_owned()))].into(),
+        }
+    }
+
+    fn with(change: impl Fn(&mut LiveHttpRoutes)) -> LiveHttpRoutes {
+        let mut live = live();
+        change(&mut live);
+        live
+    }
+
+    fn task() -> Task {
+        Task::detached("api.routes")
+    }
+
+    #[test]
+    fn an_open_route_or_another_function_weakens() {
+        assert_eq!(want().drift(&live()), vec![]);
+        let open = |live: &mut LiveHttpRoutes| {
+            let route = live.routes.get_mut("GET /hello").expect("there");
+            (route.authorization_type, route.authorizer_id) = ("NONE".into(), None);
+        };
+        let drift = want().drift(&with(open));
+        assert!(drift[0].weakens);
+        assert_eq!((drift[0].want.as_str(), drift[0].live.as_str()), ("JWT Users", "NONE"));
+        let other = |live: &mut LiveHttpRoutes| drop(live.integrations.insert("i1".into(), None));
+        assert!(want().drift(&with(other))[0].weakens);
+        let more = |live: &mut LiveHttpRoutes| {
+            let extra = live.routes["GET /hello"].clone();
+            live.routes.insert("ANY /{all+}".into(), extra);
+        };
+        assert_eq!(want().drift(&with(more))[0].field, "ANY /{all+}");
+        let idle = |live: &mut LiveHttpRoutes| drop(live.integrations.insert("i2".into(), Some(HELLO.into())));
+        let drift = want().drift(&with(idle));
+        assert_eq!((drift.len(), drift[0].weakens), (1, false));
+    }
+
+    #[tokio::test]
+    async fn they_are_found_in_two_calls_and_unchanged() {
+        let routes = r#"{"items":[{"routeId":"r1","routeKey":"GET /hello","authorizationType":"JWT","authorizerId":"a1",
+            "target":"integrations/i1"}]}"#;
+        let integrations = format!(
+            r#"{{"items":[{{"integrationId":"i1","integrationType":"AWS_PROXY","integrationUri":"{HELLO}",
+            "payloadFormatVersion":"2.0"}}]}}"#
+        );
+        let (clients, http) = replay(vec![(200, routes), (200, &integrations)]);
+        let gateway = ApiGatewayV2::new(&clients);
+        let found = Provider::<HttpRoutes>::find(&gateway, &want().key(), None, &task()).await;
+        assert_eq!(want().drift(&found.expect("no failure").expect("found").live), vec![]);
+        assert_eq!(asked(&http).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_route_is_made_with_its_authorizer_in_the_very_call() {
+        let (clients, http) = replay(vec![(201, r#"{"integrationId":"i1"}"#), (201, r#"{"routeId":"r1"}"#)]);
+        Provider::<HttpRoutes>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await.expect("made");
+        let body = &asked(&http)[1].1;
+        assert!(body.contains(r#""authorizerId":"a1""#) && body.contains(r#""authorizationType":"JWT""#), "{body}");
+        assert!(body.contains(r#""target":"integrations/i1""#), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_changed_route_stays_and_a_removed_one_goes_last() {
+        let was = with(|live| {
+            let mut extra = live.routes["GET /hello"].clone();
+            extra.id = "r2".into();
+            extra.integration_id = "i2".into();
+            live.routes.insert("GET /old".into(), extra);
+            live.integrations.insert("i2".into(), Some(format!("{HELLO}-old")));
+            let route = live.routes.get_mut("GET /hello").expect("there");
+            (route.authorization_type, route.authorizer_id) = ("NONE".into(), None);
+        });
+        let (clients, http) = replay(vec![(200, "{}"), (204, ""), (204, "")]);
+        let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live: was };
+        let gateway = ApiGatewayV2::new(&clients);
+        Provider::<HttpRoutes>::converge(&gateway, &want(), &found, &[], &task()).await.expect("brought");
+        let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
+        assert!(calls[0].starts_with("PATCH") && calls[0].contains("/routes/r1"), "{calls:?}");
+        assert!(calls[1].starts_with("DELETE") && calls[1].contains("/routes/r2"), "{calls:?}");
+        assert!(calls[2].starts_with("DELETE") && calls[2].contains("/integrations/i2"), "{calls:?}");
+    }
+}

@@ -1,0 +1,291 @@
+//! The stage of an HTTP API: what callers reach. It deploys changes by itself, is throttled as a whole, and logs every
+//! request without saying who made it.
+
+use aws_sdk_apigatewayv2::types::{AccessLogSettings, LoggingLevel, RouteSettings};
+use serde::{Deserialize, Serialize};
+
+use super::super::error::{OrAbsent, OrFail};
+use super::super::settle::API_LOG_GROUP;
+use super::ApiGatewayV2;
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+
+/// One line a request, with nothing in it of who called or what was sent. It must hold the request's id (reference,
+/// 9.3).
+const FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTime","route":"$context.routeKey","status":"$context.status","error":"$context.error.message","authorizer":"$context.authorizer.error","latencyMs":"$context.responseLatency"}"#;
+
+/// A stage that deploys by itself.
+#[derive(Debug, Clone)]
+pub struct HttpStage {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// The API's id.
+    pub api_id: String,
+    /// Its name; `$default` answers at the root of the API's host.
+    pub name: String,
+    /// Requests a second, all routes together.
+    pub rate_limit: f64,
+    /// Requests at once.
+    pub burst_limit: i32,
+    /// The log group's ARN, without `:*` at its end.
+    pub log_group_arn: String,
+}
+
+/// Which stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpStageOutputs {
+    /// The API's id.
+    pub api_id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A stage is looked up by name in its API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpStageKey {
+    api_id: String,
+    name: String,
+}
+
+/// A stage's settings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveHttpStage {
+    /// It deploys changes by itself.
+    pub auto_deploy: bool,
+    /// Requests a second; none is the account's.
+    pub rate: Option<f64>,
+    /// Requests at once; none is the account's.
+    pub burst: Option<i32>,
+    /// Bodies and tokens are written to the log.
+    pub data_trace: bool,
+    /// Where requests are logged.
+    pub log_destination: String,
+    /// What of them.
+    pub log_format: String,
+    /// Routes with settings of their own, and what these are.
+    pub routes: Vec<(String, Option<f64>, Option<i32>)>,
+}
+
+impl HttpStage {
+    fn settings(&self) -> RouteSettings {
+        RouteSettings::builder()
+            .throttling_rate_limit(self.rate_limit)
+            .throttling_burst_limit(self.burst_limit)
+            .detailed_metrics_enabled(false)
+            .data_trace_enabled(false)
+            .logging_level(LoggingLevel::Off)
+            .build()
+    }
+
+    fn access_log(&self) -> AccessLogSettings {
+        AccessLogSettings::builder().destination_arn(&self.log_group_arn).format(FORMAT).build()
+    }
+
+    fn outputs(&self) -> HttpStageOutputs {
+        HttpStageOutputs { api_id: self.api_id.clone(), name: self.name.clone() }
+    }
+
+    /// Whether a route's own setting lets more through than the stage's. A rate of 0 stands for "not set".
+    fn lifts(&self, (_, rate, burst): &(String, Option<f64>, Option<i32>)) -> bool {
+        rate.is_some_and(|rate| rate > self.rate_limit) || burst.is_some_and(|burst| burst > self.burst_limit)
+    }
+}
+
+impl Resource for HttpStage {
+    const KIND: &'static str = "apigatewayv2.stage";
+    const GUARDS: bool = true;
+    const GOES_WITH_PARENT: bool = true;
+    type Key = HttpStageKey;
+    type Outputs = HttpStageOutputs;
+    type Live = LiveHttpStage;
+
+    fn key(&self) -> HttpStageKey {
+        HttpStageKey { api_id: self.api_id.clone(), name: self.name.clone() }
+    }
+
+    fn drift(&self, live: &LiveHttpStage) -> Vec<Drift> {
+        let mut drift = Vec::new();
+        let limit = |field: &str, want: f64, live: Option<f64>| match live {
+            None => Some(Drift::weakening(field, want, "the account's")),
+            Some(live) if live > want => Some(Drift::weakening(field, want, live)),
+            Some(live) if (live - want).abs() > 1e-6 => Some(Drift::new(field, want, live)),
+            Some(_) => None,
+        };
+        drift.extend(limit("ThrottlingRateLimit", self.rate_limit, live.rate));
+        drift.extend(limit("ThrottlingBurstLimit", self.burst_limit.into(), live.burst.map(f64::from)));
+        if !live.auto_deploy {
+            drift.push(Drift::weakening("AutoDeploy", true, false));
+        }
+        if live.data_trace {
+            drift.push(Drift::weakening("DataTraceEnabled", false, true));
+        }
+        // AWS may give the ARN back with or without `:*`.
+        if live.log_destination.trim_end_matches(":*") != self.log_group_arn {
+            let live = if live.log_destination.is_empty() { "none" } else { &live.log_destination };
+            drift.push(Drift::weakening("AccessLogSettings.DestinationArn", &self.log_group_arn, live));
+        }
+        if live.log_format != FORMAT {
+            drift.push(Drift::new("AccessLogSettings.Format", FORMAT, &live.log_format));
+        }
+        for route in live.routes.iter().filter(|route| self.lifts(route)) {
+            drift.push(Drift::weakening(format!("RouteSettings {}", route.0), "none of its own", "a higher limit"));
+        }
+        drift
+    }
+}
+
+impl Provider<HttpStage> for ApiGatewayV2 {
+    async fn find(
+        &self,
+        key: &HttpStageKey,
+        _: Option<&HttpStageOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<HttpStage>>, Failure> {
+        let call = self.client.get_stage().api_id(&key.api_id).stage_name(&key.name).send().await;
+        let Some(stage) = call.or_fail(&format!("read the stage {}", key.name)).or_absent()? else { return Ok(None) };
+        let (defaults, log) = (stage.default_route_settings, stage.access_log_settings);
+        let routes = stage.route_settings.unwrap_or_default().into_iter();
+        let live = LiveHttpStage {
+            auto_deploy: stage.auto_deploy.unwrap_or_default(),
+            rate: defaults.as_ref().and_then(RouteSettings::throttling_rate_limit),
+            burst: defaults.as_ref().and_then(RouteSettings::throttling_burst_limit),
+            data_trace: defaults.as_ref().and_then(RouteSettings::data_trace_enabled).unwrap_or_default(),
+            log_destination: log.as_ref().and_then(|log| log.destination_arn.clone()).unwrap_or_default(),
+            log_format: log.and_then(|log| log.format).unwrap_or_default(),
+            routes: routes.map(|(route, own)| (route, own.throttling_rate_limit, own.throttling_burst_limit)).collect(),
+        };
+        let outputs = HttpStageOutputs { api_id: key.api_id.clone(), name: key.name.clone() };
+        Ok(Some(Found { outputs, live }))
+    }
+
+    async fn create(&self, want: &HttpStage, task: &Task) -> Result<HttpStageOutputs, Failure> {
+        let made = self.write(&want.api_id, task, &[&API_LOG_GROUP], || async {
+            let call = self.once.create_stage().api_id(&want.api_id).stage_name(&want.name).auto_deploy(true);
+            let call = call.default_route_settings(want.settings()).access_log_settings(want.access_log());
+            let call = call.set_tags(Some(self.tags(&want.id)));
+            call.send().await.or_fail(&format!("create the stage {}", want.name))
+        });
+        made.await?;
+        Ok(want.outputs())
+    }
+
+    async fn converge(
+        &self,
+        want: &HttpStage,
+        found: &Found<HttpStage>,
+        _: &[Drift],
+        task: &Task,
+    ) -> Result<HttpStageOutputs, Failure> {
+        let doing = format!("update the stage {}", want.name);
+        let updated = self.write(&want.api_id, task, &[&API_LOG_GROUP], || async {
+            let call = self.client.update_stage().api_id(&want.api_id).stage_name(&want.name).auto_deploy(true);
+            let call = call.default_route_settings(want.settings()).access_log_settings(want.access_log());
+            call.send().await.or_fail(&doing)
+        });
+        updated.await?;
+        // An update merges: a route's own setting has a call of its own to end it (reference, 10).
+        for (route, ..) in found.live.routes.iter().filter(|route| want.lifts(route)) {
+            let removed = self.write(&want.api_id, task, &[], || async {
+                let call = self.client.delete_route_settings().api_id(&want.api_id).stage_name(&want.name);
+                call.route_key(route).send().await.or_fail(&doing)
+            });
+            removed.await.or_absent()?;
+        }
+        Ok(want.outputs())
+    }
+
+    async fn delete(&self, gone: &HttpStageOutputs, task: &Task) -> Result<(), Failure> {
+        let deleted = self.write(&gone.api_id, task, &[], || async {
+            let call = self.client.delete_stage().api_id(&gone.api_id).stage_name(&gone.name);
+            call.send().await.or_fail(&format!("delete the stage {}", gone.name))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    const GROUP: &str = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/vendedlogs/apis/demo-api";
+
+    fn want() -> HttpStage {
+        HttpStage {
+            id: "stage.$default".into(),
+            api_id: "abc".into(),
+            name: "$default".into(),
+            rate_limit: 50.0,
+            burst_limit: 50,
+            log_group_arn: GROUP.into(),
+        }
+    }
+
+    fn live() -> LiveHttpStage {
+        LiveHttpStage {
+            auto_deploy: true,
+            rate: Some(50.0),
+            burst: Some(50),
+            data_trace: false,
+            log_destination: GROUP.into(),
+            log_format: FORMAT.into(),
+            routes: vec![("GET /calm".into(), Some(5.0), Some(5))],
+        }
+    }
+
+    fn task() -> Task {
+        Task::detached("stage.$default")
+    }
+
+    #[test]
+    fn the_log_is_one_line_with_the_request_and_without_the_caller() {
+        assert!(FORMAT.contains("$context.requestId") && !FORMAT.contains('\n'));
+        assert!(!FORMAT.contains("claims") && !FORMAT.contains("sourceIp"));
+        assert!(serde_json::from_str::<serde_json::Value>(FORMAT).is_ok());
+    }
+
+    #[test]
+    fn a_lifted_limit_and_a_lost_log_weaken() {
+        assert_eq!(want().drift(&live()), vec![]);
+        assert_eq!(want().drift(&LiveHttpStage { log_destination: format!("{GROUP}:*"), ..live() }), vec![]);
+        let table = [
+            (LiveHttpStage { rate: None, ..live() }, "ThrottlingRateLimit", true),
+            (LiveHttpStage { rate: Some(10_000.0), ..live() }, "ThrottlingRateLimit", true),
+            (LiveHttpStage { rate: Some(1.0), ..live() }, "ThrottlingRateLimit", false),
+            (LiveHttpStage { burst: Some(5000), ..live() }, "ThrottlingBurstLimit", true),
+            (LiveHttpStage { auto_deploy: false, ..live() }, "AutoDeploy", true),
+            (LiveHttpStage { data_trace: true, ..live() }, "DataTraceEnabled", true),
+            (LiveHttpStage { log_destination: String::new(), ..live() }, "AccessLogSettings.DestinationArn", true),
+            (LiveHttpStage { log_format: "x".into(), ..live() }, "AccessLogSettings.Format", false),
+            (
+                LiveHttpStage { routes: vec![("GET /x".into(), Some(900.0), None)], ..live() },
+                "RouteSettings GET /x",
+                true,
+            ),
+        ];
+        for (live, field, weakens) in table {
+            let drift = want().drift(&live);
+            assert_eq!((drift.len(), drift[0].field.as_str(), drift[0].weakens), (1, field, weakens), "{live:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_created_throttled_and_logged_in_one_call() {
+        let (clients, http) = replay(vec![(201, "{}")]);
+        let made = Provider::<HttpStage>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await;
+        assert_eq!(made, Ok(want().outputs()));
+        let body = &asked(&http)[0].1;
+        for part in [r#""autoDeploy":true"#, r#""throttlingRateLimit":50"#, GROUP, "$context.requestId"] {
+            assert!(body.contains(part), "{part}: {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_one_route_was_allowed_more_is_taken_back() {
+        let (clients, http) = replay(vec![(200, "{}"), (204, "")]);
+        let live = LiveHttpStage { routes: vec![("GET /x".into(), Some(900.0), None)], ..live() };
+        let found = Found { outputs: want().outputs(), live };
+        let done = Provider::<HttpStage>::converge(&ApiGatewayV2::new(&clients), &want(), &found, &[], &task()).await;
+        assert_eq!(done, Ok(want().outputs()));
+        assert!(asked(&http)[1].0.starts_with("DELETE"), "{:?}", asked(&http));
+    }
+}

@@ -1,0 +1,463 @@
+//! Identity pools: temporary credentials of a role for who has signed in to a user pool.
+//!
+//! Odd about them: names are not unique; an update is a full replacement; and which role is given out is a setting of its
+//! own, that is refused for a while after the role was made (reference, 11).
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_cognitoidentity::Client;
+use aws_sdk_cognitoidentity::types::CognitoIdentityProvider;
+use serde::{Deserialize, Serialize};
+
+use super::several;
+use crate::aws::Clients;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::settle::{IDENTITY_ROLES, settled};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::scope::Scope;
+
+/// Things in one page of a list; the most there may be.
+const PAGE: i32 = 60;
+
+/// Looks after identity pools.
+#[derive(Debug, Clone)]
+pub struct CognitoIdentity {
+    client: Client,
+    /// Without the SDK's retries, for calls that create.
+    once: Client,
+    scope: Scope,
+}
+
+impl CognitoIdentity {
+    /// On these clients.
+    pub fn new(clients: &Clients) -> Self {
+        Self { client: Client::new(&clients.sdk), once: Client::new(&clients.once), scope: clients.scope.clone() }
+    }
+
+    fn arn(&self, id: &str) -> String {
+        self.scope.arn("cognito-identity", &format!("identitypool/{id}"))
+    }
+
+    fn owns(&self, tags: Option<&HashMap<String, String>>) -> bool {
+        self.scope.owns(tags.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())))
+    }
+}
+
+/// An identity pool for the users of one app client of one user pool. No guests, no classic flow; and a token that was
+/// revoked no longer helps.
+#[derive(Debug, Clone)]
+pub struct IdentityPool {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// 1 to 128 of `A-Z a-z 0-9 _ + = , . @ -` and blanks; AWS lets several have the same.
+    pub name: String,
+    /// `cognito-idp.<region>.amazonaws.com/<pool>`.
+    pub provider: String,
+    /// The app client whose tokens it takes.
+    pub client_id: String,
+}
+
+/// Which identity pool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IdentityPoolOutputs {
+    /// `<region>:<GUID>`.
+    pub id: String,
+}
+
+/// An identity pool is looked up by its name among those that carry our tag.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IdentityPoolKey {
+    name: String,
+}
+
+/// An identity pool's settings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct IdentityPoolLive {
+    /// Its name.
+    pub name: String,
+    /// Guests get credentials too.
+    pub guests: bool,
+    /// A caller may choose the role, and the session's policy is not narrowed.
+    pub classic_flow: bool,
+    /// Whose tokens it takes: provider, app client, and whether it asks the user pool if the token was revoked.
+    pub providers: Vec<(String, String, bool)>,
+    /// Other ways to be taken for someone: social logins, OIDC, SAML, developers' own.
+    pub others: usize,
+}
+
+impl Resource for IdentityPool {
+    const KIND: &'static str = "cognito.identity_pool";
+    const NAME_IS_UNIQUE: bool = false;
+    type Key = IdentityPoolKey;
+    type Outputs = IdentityPoolOutputs;
+    type Live = IdentityPoolLive;
+
+    fn key(&self) -> IdentityPoolKey {
+        IdentityPoolKey { name: self.name.clone() }
+    }
+
+    fn drift(&self, live: &IdentityPoolLive) -> Vec<Drift> {
+        let mut drift: Vec<Drift> =
+            Drift::unless_equal("IdentityPoolName", &self.name, &live.name).into_iter().collect();
+        if live.guests {
+            drift.push(Drift::weakening("AllowUnauthenticatedIdentities", false, true));
+        }
+        if live.classic_flow {
+            drift.push(Drift::weakening("AllowClassicFlow", false, true));
+        }
+        let wanted = (self.provider.clone(), self.client_id.clone(), true);
+        if live.providers != [wanted] {
+            let shown = |(provider, client, checked): &(String, String, bool)| {
+                format!("{provider} {client}{}", if *checked { "" } else { " without ServerSideTokenCheck" })
+            };
+            let is = live.providers.iter().map(shown).collect::<Vec<_>>().join(", ");
+            let want = format!("{} {}", self.provider, self.client_id);
+            drift.push(Drift::weakening("CognitoIdentityProviders", want, if is.is_empty() { "none" } else { &is }));
+        }
+        if live.others > 0 {
+            drift.push(Drift::weakening("other identity providers", "none", live.others));
+        }
+        drift
+    }
+}
+
+impl IdentityPool {
+    fn providers(&self) -> Vec<CognitoIdentityProvider> {
+        let provider = CognitoIdentityProvider::builder().provider_name(&self.provider).client_id(&self.client_id);
+        vec![provider.server_side_token_check(true).build()]
+    }
+}
+
+impl Provider<IdentityPool> for CognitoIdentity {
+    async fn find(
+        &self,
+        key: &IdentityPoolKey,
+        known: Option<&IdentityPoolOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<IdentityPool>>, Failure> {
+        let doing = format!("read the identity pool {}", key.name);
+        if let Some(known) = known
+            && let Some((found, ours)) = self.describe(&known.id, &doing).await?
+        {
+            return if ours {
+                Ok(Some(found))
+            } else {
+                Err(Failure::foreign("the identity pool", &self.arn(&known.id)))
+            };
+        }
+        // Names are not unique, and the list tells no tags: each of that name is looked at.
+        let (mut ids, mut next) = (Vec::new(), None);
+        loop {
+            let call = self.client.list_identity_pools().max_results(PAGE).set_next_token(next);
+            let page = call.send().await.or_fail(&doing)?;
+            let named = page.identity_pools.unwrap_or_default().into_iter();
+            let named = named.filter(|pool| pool.identity_pool_name() == Some(&key.name));
+            ids.extend(named.filter_map(|pool| pool.identity_pool_id));
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                break;
+            }
+        }
+        let mut ours = Vec::new();
+        for id in ids {
+            ours.extend(self.describe(&id, &doing).await?.filter(|(_, ours)| *ours).map(|(found, _)| found));
+        }
+        if ours.len() > 1 {
+            let ids: Vec<&str> = ours.iter().map(|found| found.outputs.id.as_str()).collect();
+            return Err(several("identity pools", &key.name, &ids));
+        }
+        Ok(ours.pop())
+    }
+
+    async fn create(&self, want: &IdentityPool, task: &Task) -> Result<IdentityPoolOutputs, Failure> {
+        let tags: HashMap<String, String> =
+            self.scope.tags(&want.id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let made = settled(task, &[], || async {
+            let call = self.once.create_identity_pool().identity_pool_name(&want.name);
+            let call = call.allow_unauthenticated_identities(false).allow_classic_flow(false);
+            let call = call.set_cognito_identity_providers(Some(want.providers()));
+            let call = call.set_identity_pool_tags(Some(tags.clone()));
+            call.send().await.or_fail(&format!("create the identity pool {}", want.name))
+        });
+        Ok(IdentityPoolOutputs { id: made.await?.identity_pool_id })
+    }
+
+    async fn converge(
+        &self,
+        want: &IdentityPool,
+        found: &Found<IdentityPool>,
+        _: &[Drift],
+        task: &Task,
+    ) -> Result<IdentityPoolOutputs, Failure> {
+        // A full replacement: what is left out goes back to its default, which is what is wanted of other providers.
+        let updated = settled(task, &[&IDENTITY_ROLES], || async {
+            let call = self.client.update_identity_pool().identity_pool_id(&found.outputs.id);
+            let call = call.identity_pool_name(&want.name).allow_unauthenticated_identities(false);
+            let call = call.allow_classic_flow(false).set_cognito_identity_providers(Some(want.providers()));
+            call.send().await.or_fail(&format!("update the identity pool {}", want.name))
+        });
+        updated.await?;
+        Ok(found.outputs.clone())
+    }
+
+    async fn delete(&self, gone: &IdentityPoolOutputs, task: &Task) -> Result<(), Failure> {
+        let deleted = settled(task, &[&IDENTITY_ROLES], || async {
+            let call = self.client.delete_identity_pool().identity_pool_id(&gone.id);
+            call.send().await.or_fail(&format!("delete the identity pool {}", gone.id))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
+impl CognitoIdentity {
+    /// The pool with this id, and whether it is ours.
+    async fn describe(&self, id: &str, doing: &str) -> Result<Option<(Found<IdentityPool>, bool)>, Failure> {
+        let described = self.client.describe_identity_pool().identity_pool_id(id).send().await;
+        let Some(pool) = described.or_fail(doing).or_absent()? else { return Ok(None) };
+        let ours = self.owns(pool.identity_pool_tags());
+        let providers = pool.cognito_identity_providers.unwrap_or_default().into_iter().map(|one| {
+            let checked = one.server_side_token_check.unwrap_or_default();
+            (one.provider_name.unwrap_or_default(), one.client_id.unwrap_or_default(), checked)
+        });
+        let live = IdentityPoolLive {
+            name: pool.identity_pool_name,
+            guests: pool.allow_unauthenticated_identities,
+            classic_flow: pool.allow_classic_flow.unwrap_or_default(),
+            providers: providers.collect(),
+            others: pool.supported_login_providers.map_or(0, |all| all.len())
+                + pool.open_id_connect_provider_arns.map_or(0, |all| all.len())
+                + pool.saml_provider_arns.map_or(0, |all| all.len())
+                + usize::from(pool.developer_provider_name.is_some_and(|name| !name.is_empty())),
+        };
+        Ok(Some((Found { outputs: IdentityPoolOutputs { id: pool.identity_pool_id }, live }, ours)))
+    }
+}
+
+/// Which role an identity pool gives out to who has signed in.
+#[derive(Debug, Clone)]
+pub struct IdentityPoolRoles {
+    /// The identity pool's id.
+    pub pool_id: String,
+    /// The role's ARN.
+    pub role_arn: String,
+}
+
+/// Which pool's roles; also where they are looked up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IdentityPoolRolesOutputs {
+    /// The identity pool's id.
+    pub pool_id: String,
+}
+
+/// The roles as they are.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct IdentityPoolRolesLive {
+    /// By who gets it: `authenticated` or `unauthenticated`.
+    pub roles: BTreeMap<String, String>,
+    /// Rules by which tokens choose other roles.
+    pub mappings: usize,
+}
+
+impl Resource for IdentityPoolRoles {
+    const KIND: &'static str = "cognito.identity_pool_roles";
+    const GOES_WITH_PARENT: bool = true;
+    type Key = IdentityPoolRolesOutputs;
+    type Outputs = IdentityPoolRolesOutputs;
+    type Live = IdentityPoolRolesLive;
+
+    fn key(&self) -> IdentityPoolRolesOutputs {
+        IdentityPoolRolesOutputs { pool_id: self.pool_id.clone() }
+    }
+
+    fn drift(&self, live: &IdentityPoolRolesLive) -> Vec<Drift> {
+        let mut drift = Vec::new();
+        match live.roles.get("authenticated") {
+            Some(role) if *role == self.role_arn => {}
+            Some(role) => drift.push(Drift::weakening("Roles.authenticated", &self.role_arn, role)),
+            None => drift.push(Drift::new("Roles.authenticated", &self.role_arn, "none")),
+        }
+        if let Some(role) = live.roles.get("unauthenticated") {
+            drift.push(Drift::weakening("Roles.unauthenticated", "none", role));
+        }
+        if live.mappings > 0 {
+            drift.push(Drift::weakening("RoleMappings", "none", live.mappings));
+        }
+        drift
+    }
+}
+
+impl CognitoIdentity {
+    async fn set_roles(&self, want: &IdentityPoolRoles, task: &Task) -> Result<IdentityPoolRolesOutputs, Failure> {
+        // A full replacement, so it may be repeated.
+        let set = settled(task, &[&IDENTITY_ROLES], || async {
+            let call = self.client.set_identity_pool_roles().identity_pool_id(&want.pool_id);
+            let call = call.roles("authenticated", &want.role_arn);
+            call.send().await.or_fail(&format!("set the roles of the identity pool {}", want.pool_id))
+        });
+        set.await?;
+        Ok(want.key())
+    }
+}
+
+impl Provider<IdentityPoolRoles> for CognitoIdentity {
+    async fn find(
+        &self,
+        key: &IdentityPoolRolesOutputs,
+        _: Option<&IdentityPoolRolesOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<IdentityPoolRoles>>, Failure> {
+        let call = self.client.get_identity_pool_roles().identity_pool_id(&key.pool_id).send().await;
+        let read = call.or_fail(&format!("read the roles of the identity pool {}", key.pool_id)).or_absent()?;
+        let Some(read) = read else { return Ok(None) };
+        let live = IdentityPoolRolesLive {
+            roles: read.roles.unwrap_or_default().into_iter().collect(),
+            mappings: read.role_mappings.map_or(0, |all| all.len()),
+        };
+        // A pool that gives out nothing has none.
+        Ok((live != IdentityPoolRolesLive::default()).then(|| Found { outputs: key.clone(), live }))
+    }
+
+    async fn create(&self, want: &IdentityPoolRoles, task: &Task) -> Result<IdentityPoolRolesOutputs, Failure> {
+        self.set_roles(want, task).await
+    }
+
+    async fn converge(
+        &self,
+        want: &IdentityPoolRoles,
+        _: &Found<IdentityPoolRoles>,
+        _: &[Drift],
+        task: &Task,
+    ) -> Result<IdentityPoolRolesOutputs, Failure> {
+        self.set_roles(want, task).await
+    }
+
+    async fn delete(&self, gone: &IdentityPoolRolesOutputs, task: &Task) -> Result<(), Failure> {
+        // There is no call to delete them: none are set.
+        let set = settled(task, &[&IDENTITY_ROLES], || async {
+            let call = self.client.set_identity_pool_roles().identity_pool_id(&gone.pool_id);
+            let call = call.set_roles(Some(HashMap::new()));
+            call.send().await.or_fail(&format!("take the roles off the identity pool {}", gone.pool_id))
+        });
+        set.await.or_absent().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+    use crate::engine::Cause;
+
+    const PROVIDER: &str = "cognito-idp.eu-central-1.amazonaws.com/eu-central-1_A";
+
+    fn want() -> IdentityPool {
+        IdentityPool {
+            id: "identity_pool.Services".into(),
+            name: "demo-Services".into(),
+            provider: PROVIDER.into(),
+            client_id: "c1".into(),
+        }
+    }
+
+    fn live() -> IdentityPoolLive {
+        IdentityPoolLive {
+            name: "demo-Services".into(),
+            providers: vec![(PROVIDER.into(), "c1".into(), true)],
+            ..IdentityPoolLive::default()
+        }
+    }
+
+    fn described(id: &str, stack: &str) -> String {
+        format!(
+            r#"{{"IdentityPoolId":"{id}","IdentityPoolName":"demo-Services","AllowUnauthenticatedIdentities":false,
+            "CognitoIdentityProviders":[{{"ProviderName":"{PROVIDER}","ClientId":"c1","ServerSideTokenCheck":true}}],
+            "IdentityPoolTags":{{"securelambda:stack":"{stack}"}}}}"#
+        )
+    }
+
+    fn task() -> Task {
+        Task::detached("identity_pool.Services")
+    }
+
+    #[test]
+    fn guests_and_other_ways_in_weaken() {
+        assert_eq!(want().drift(&live()), vec![]);
+        let provider = |provider: &str, client: &str, checked| vec![(provider.into(), client.into(), checked)];
+        let table = [
+            IdentityPoolLive { guests: true, ..live() },
+            IdentityPoolLive { classic_flow: true, ..live() },
+            IdentityPoolLive { providers: provider(PROVIDER, "c1", false), ..live() },
+            IdentityPoolLive { providers: provider(PROVIDER, "c2", true), ..live() },
+            IdentityPoolLive { providers: provider("accounts.google.com", "c1", true), ..live() },
+            IdentityPoolLive { providers: vec![], ..live() },
+            IdentityPoolLive { others: 1, ..live() },
+        ];
+        for live in table {
+            let drift = want().drift(&live);
+            assert_eq!((drift.len(), drift[0].weakens), (1, true), "{live:?}");
+        }
+        let roles = IdentityPoolRoles { pool_id: "p".into(), role_arn: "arn:r".into() };
+        let is = |entries: &[(&str, &str)], mappings| IdentityPoolRolesLive {
+            roles: entries.iter().map(|(who, role)| ((*who).to_owned(), (*role).to_owned())).collect(),
+            mappings,
+        };
+        assert_eq!(roles.drift(&is(&[("authenticated", "arn:r")], 0)), vec![]);
+        let table = [
+            is(&[("authenticated", "arn:other")], 0),
+            is(&[("authenticated", "arn:r"), ("unauthenticated", "arn:r")], 0),
+            is(&[("authenticated", "arn:r")], 1),
+        ];
+        assert!(table.iter().all(|live| roles.drift(live)[0].weakens));
+    }
+
+    #[tokio::test]
+    async fn by_its_id_it_is_found_in_one_call_and_unchanged() {
+        let (clients, http) = replay(vec![(200, &described("r:1", "demo"))]);
+        let known = IdentityPoolOutputs { id: "r:1".into() };
+        let pools = CognitoIdentity::new(&clients);
+        let found = Provider::<IdentityPool>::find(&pools, &want().key(), Some(&known), &task()).await;
+        let found = found.expect("no failure").expect("found");
+        assert_eq!((found.outputs, want().drift(&found.live)), (known, vec![]));
+        assert_eq!(asked(&http).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn without_its_id_it_is_found_by_name_and_tag_on_any_page() {
+        let first =
+            r#"{"IdentityPools":[{"IdentityPoolId":"r:0","IdentityPoolName":"demo-Services"}],"NextToken":"n"}"#;
+        let second = r#"{"IdentityPools":[{"IdentityPoolId":"r:1","IdentityPoolName":"demo-Services"},
+            {"IdentityPoolId":"r:2","IdentityPoolName":"other"}]}"#;
+        let answers = vec![(200, first), (200, second)];
+        let (theirs, ours) = (described("r:0", "other"), described("r:1", "demo"));
+        let (clients, http) = replay([answers, vec![(200, theirs.as_str()), (200, ours.as_str())]].concat());
+        let found = Provider::<IdentityPool>::find(&CognitoIdentity::new(&clients), &want().key(), None, &task()).await;
+        assert_eq!(found.expect("no failure").expect("found").outputs.id, "r:1");
+        assert_eq!(asked(&http).len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_recorded_one_that_lost_our_tag_is_a_strangers() {
+        let (clients, _) = replay(vec![(200, &described("r:1", "other"))]);
+        let known = IdentityPoolOutputs { id: "r:1".into() };
+        let pools = CognitoIdentity::new(&clients);
+        let found = Provider::<IdentityPool>::find(&pools, &want().key(), Some(&known), &task()).await;
+        assert_eq!(found.expect_err("a stranger").cause, Cause::Foreign);
+    }
+
+    #[tokio::test]
+    async fn it_is_created_shut_and_only_once() {
+        let (clients, http) = replay(vec![(200, &described("r:1", "demo"))]);
+        let made = Provider::<IdentityPool>::create(&CognitoIdentity::new(&clients), &want(), &task()).await;
+        assert_eq!(made.map(|outputs| outputs.id), Ok("r:1".into()));
+        let body = &asked(&http)[0].1;
+        for part in
+            [r#""AllowUnauthenticatedIdentities":false"#, r#""AllowClassicFlow":false"#, "ServerSideTokenCheck\":true"]
+        {
+            assert!(body.contains(part), "{part}: {body}");
+        }
+        let (clients, http) = replay(vec![(500, "{}")]);
+        let made = Provider::<IdentityPool>::create(&CognitoIdentity::new(&clients), &want(), &task()).await;
+        assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Unknown));
+        assert_eq!(asked(&http).len(), 1, "an unanswered create is not repeated");
+    }
+}
