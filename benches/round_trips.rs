@@ -45,13 +45,16 @@ fn main() -> ExitCode {
         ("up, again", &["up", "--quiet"], 4),
         ("plan", &["plan", "--quiet"], 4),
         ("status", &["status", "--quiet"], 4),
-        ("down", &["down", "--yes", "--quiet"], 16),
+        // The documented order takes 15. Beside that: two looks at AWS's own lists before, how many users go (2), and
+        // that the API is gone from AWS's eyes.
+        ("down", &["down", "--yes", "--quiet"], 20),
     ];
     for (name, args, limit) in steps {
         let began = Instant::now();
         user.run(args).ends(0);
         let seconds = began.elapsed().as_secs_f64();
-        let calls = proxy.take();
+        // Not those of nobody's service: at AWS nobody asks whether this is the emulator.
+        let calls: Vec<_> = proxy.take().into_iter().filter(|call| !call.sent.service.is_empty()).collect();
         let writes = calls.iter().filter(|call| call.writes).count();
         let row = longest_row(&calls);
         let depth = row.len();

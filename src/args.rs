@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, PossibleValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::operator::Work;
+use crate::stack::blueprints;
 
 /// Puts an API on AWS Lambda behind five layers, and takes all of it away again.
 #[derive(Debug, Parser)]
@@ -46,6 +49,12 @@ pub struct Shared {
     /// The stack file [default: securelambda.toml if there is one, else the built-in stack]
     #[arg(long, global = true, value_name = "PATH", env = "SECURELAMBDA_FILE", hide_env = true)]
     pub file: Option<PathBuf>,
+    /// One of the stacks that this binary carries, instead of a stack file
+    #[arg(
+        long, global = true, value_name = "NAME", env = "SECURELAMBDA_BLUEPRINT", hide_env = true,
+        conflicts_with = "file", value_parser = blueprint_names()
+    )]
+    pub blueprint: Option<String>,
     /// Where the state files are
     #[arg(
         long,
@@ -59,6 +68,9 @@ pub struct Shared {
     /// The stack's name, instead of the one in the stack file
     #[arg(long, global = true, value_name = "NAME", env = "SECURELAMBDA_STACK", hide_env = true)]
     pub stack: Option<String>,
+    /// Bound what the stack's roles may do by this managed policy, instead of the stack file's
+    #[arg(long, global = true, value_name = "ARN", env = "SECURELAMBDA_PERMISSIONS_BOUNDARY", hide_env = true)]
+    pub permissions_boundary: Option<String>,
     /// The AWS profile
     #[arg(long, global = true, value_name = "NAME", env = "SECURELAMBDA_PROFILE", hide_env = true)]
     pub profile: Option<String>,
@@ -118,12 +130,16 @@ pub enum Color {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a commented stack file and its functions, to begin with
+    Init(Init),
     /// Build the stack, or bring it to what the stack file says
     Up(Up),
     /// Say what `up` would do, by reading only
     Plan(Plan),
     /// Remove the stack and look again that nothing is left
-    Down,
+    Down(Down),
+    /// List what carries a stack's tag, and remove it; needs neither state nor stack file
+    Sweep(Sweep),
     /// Show every resource: live, missing, drifted or pending
     Status(Status),
     /// Print ids, ARNs and URLs
@@ -144,6 +160,10 @@ pub enum Command {
     Traffic(Traffic),
     /// Prove that every layer holds
     Verify(Verify),
+    /// Look for what would go wrong, before anything is made
+    Doctor,
+    /// Print the least IAM policy that an operator of this stack needs
+    Policy(Policy),
     /// Draw the stack: who may call what
     Graph(Graph),
     /// The emulator on this machine
@@ -153,15 +173,19 @@ pub enum Command {
     Completions(Completions),
     /// Print the manual page, or write one for every command
     Man(Man),
+    /// Print the stack file's JSON schema, for editors
+    Schema,
 }
 
 impl Command {
     /// As a person would type it, for the lock's holder.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Init(_) => "init",
             Self::Up(_) => "up",
             Self::Plan(_) => "plan",
-            Self::Down => "down",
+            Self::Down(_) => "down",
+            Self::Sweep(_) => "sweep",
             Self::Status(_) => "status",
             Self::Outputs(_) => "outputs",
             Self::AddUser(_) => "add-user",
@@ -173,19 +197,67 @@ impl Command {
             Self::Traffic(_) => "traffic",
             Self::Verify(_) => "verify",
             Self::Graph(_) => "graph",
+            Self::Doctor => "doctor",
+            Self::Policy(_) => "policy",
             Self::Local(_) => "local",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
+            Self::Schema => "schema",
         }
     }
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Writes securelambda.toml, in which every key is explained, securelambda.schema.json, with which editors check
+it while you type, and lambdas/. Files that are there already are never overwritten.
+  securelambda init my-api && cd my-api && securelambda up --local"
+)]
+pub struct Init {
+    /// The folder; made if need be
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+}
+
+fn blueprint_names() -> Vec<PossibleValue> {
+    blueprints::ALL.iter().map(|blueprint| PossibleValue::new(blueprint.name).help(blueprint.about)).collect()
 }
 
 /// `up`.
 #[derive(Debug, Args)]
 pub struct Up {
+    /// Write a secret's values anew: variables and prompts are read again, made-up values are made up again; may be repeated
+    #[arg(long, value_name = "SECRET")]
+    pub rotate: Vec<String>,
     /// Exit with 7 if anything was changed
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Remove this pool, which is no longer in the stack file, though it has users; may be repeated
+    #[arg(long = "remove-pool", value_name = "NAME")]
+    pub remove_pools: Vec<String>,
+    /// Add this address or network to the firewall's addresses, in the stack file too; may be repeated
+    #[arg(long = "allow-ip", value_name = "CIDR")]
+    pub allow_ips: Vec<String>,
+}
+
+/// `down`.
+#[derive(Debug, Args)]
+pub struct Down {
+    /// Remove secrets for good: those that wait in their recovery window too; their values are lost
+    #[arg(long)]
+    pub purge: bool,
+}
+
+/// `sweep`.
+#[derive(Debug, Args)]
+#[command(after_help = "Without --stack it lists what there is, by stack, and removes nothing:
+  securelambda sweep                      everything in the account and region that carries a stack's tag
+  securelambda sweep --stack NAME         shows what there is of one stack, asks, and removes it")]
+pub struct Sweep {
+    /// Remove secrets for good: those that wait in their recovery window too; their values are lost
+    #[arg(long)]
+    pub purge: bool,
 }
 
 /// `plan`.
@@ -423,6 +495,28 @@ pub struct Man {
     /// Write a page for every command into this folder
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+}
+
+/// `policy`.
+#[derive(Debug, Args)]
+#[command(after_help = "Prints JSON and nothing else. With --account and --region no credentials are needed:
+  securelambda policy --account 123456789012 --region eu-central-1 > operator.json
+  aws iam create-policy --policy-name securelambda-operator --policy-document file://operator.json
+
+An operator who may make roles can give them any right, and so have it, unless a permissions boundary is demanded:
+  securelambda policy --permissions-boundary arn:aws:iam::123456789012:policy/functions")]
+pub struct Policy {
+    /// Only what this command needs; may be repeated. token, call, outputs and local need nothing
+    #[arg(long = "for", value_name = "COMMAND")]
+    pub works: Vec<Work>,
+    /// The account, instead of that of the credentials
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub account: Option<String>,
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let fits = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
+    fits.then(|| text.to_owned()).ok_or_else(|| "an account is 12 digits, as in 123456789012".to_owned())
 }
 
 /// `local`.

@@ -7,22 +7,27 @@ use std::path::PathBuf;
 use crate::args::{Color, Shared};
 use crate::bundle::Sources;
 use crate::engine::Tempo;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Spot};
 use crate::report::{Palette, Setting, Style, choose};
-use crate::stack::{self, Mistake, Stack};
+use crate::stack::blueprints::{self, Blueprint};
+use crate::stack::{self, Flaw, Mistake, Places, Stack};
 
 /// The stack file that is taken where none is named.
-const DEFAULT_FILE: &str = "securelambda.toml";
+pub const DEFAULT_FILE: &str = "securelambda.toml";
 
 /// Everything that does not come from AWS.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// What to build, its name settled.
     pub stack: Stack,
+    /// The file it was read from, for mistakes that are found later.
+    pub document: Document,
     /// Where its functions' sources are.
     pub sources: Sources,
     /// The stack file's path, if it is not the built-in stack.
     pub file: Option<PathBuf>,
+    /// The blueprint that was asked for by name.
+    pub blueprint: Option<&'static str>,
     /// Where state files are.
     pub state_dir: PathBuf,
     /// Whom to talk to.
@@ -83,6 +88,11 @@ fn text(name: &str) -> Option<String> {
     variable(name).map(|value| value.to_string_lossy().into_owned())
 }
 
+/// The region of the environment, where AWS's own tools look for it too.
+pub fn region() -> Option<String> {
+    text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION"))
+}
+
 impl Output {
     /// From the flags, the terminal and the environment.
     pub fn new(shared: &Shared) -> Self {
@@ -124,29 +134,40 @@ impl Output {
 impl Config {
     /// Reads the stack file and settles every default.
     pub fn new(shared: &Shared, output: Output) -> Result<Self, Error> {
+        // The command line takes no other name.
+        let blueprint = shared.blueprint.as_deref().and_then(Blueprint::of);
         let file = match &shared.file {
             Some(file) => Some(file.clone()),
+            None if blueprint.is_some() => None,
             None => Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.exists()),
         };
-        let (name, text, sources) = match &file {
-            Some(file) => {
-                let text = std::fs::read_to_string(file).map_err(|error| {
-                    Error::usage(format!("the stack file {} cannot be read: {error}", file.display()))
-                })?;
-                let folder = file.parent().map(PathBuf::from).unwrap_or_default();
-                (file.display().to_string(), text, Sources::Folder(folder))
-            }
-            None => ("the built-in stack".to_owned(), stack::BUILTIN.to_owned(), Sources::Embedded),
+        let (name, text, sources) = if let Some(file) = &file {
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| Error::usage(format!("the stack file {} cannot be read: {error}", file.display())))?;
+            let folder = file.parent().map(PathBuf::from).unwrap_or_default();
+            (file.display().to_string(), text, Sources::Folder(folder))
+        } else {
+            let name = blueprint.map_or("the built-in stack".to_owned(), |one| format!("the blueprint {}", one.name));
+            (name, blueprint.unwrap_or(blueprints::DEFAULT).text.to_owned(), Sources::Embedded)
         };
-        let mut stack = stack::parse(&text).map_err(|mistakes| mistaken(&name, text, mistakes))?;
+        let mut document = Document { name, text, places: Places::default() };
+        let (mut stack, places) =
+            stack::read(&document.text).map_err(|mistakes| document.mistaken(mistakes, output))?;
+        document.places = places;
         if let Some(name) = &shared.stack {
             stack::check_name(name).map_err(Error::usage)?;
             stack.name.clone_from(name);
         }
+        if let Some(boundary) = &shared.permissions_boundary {
+            stack::check_boundary(boundary).map_err(Error::usage)?;
+            stack.permissions_boundary = Some(boundary.clone());
+        }
         Ok(Self {
             stack,
+            document,
             sources,
             file,
+            blueprint: blueprint.map(|blueprint| blueprint.name),
             state_dir: shared.state_dir.clone(),
             connection: Connection::new(shared)?,
             jobs: usize::from(shared.jobs),
@@ -158,7 +179,8 @@ impl Config {
 }
 
 impl Connection {
-    fn new(shared: &Shared) -> Result<Self, Error> {
+    /// From the flags and the environment.
+    pub fn new(shared: &Shared) -> Result<Self, Error> {
         let endpoint = if shared.local {
             None
         } else {
@@ -189,19 +211,65 @@ impl Connection {
     }
 }
 
-/// All mistakes of a stack file, each shown at its place.
-fn mistaken(name: &str, text: String, mistakes: Vec<Mistake>) -> Error {
-    let count = mistakes.len();
-    let source = std::sync::Arc::new(miette::NamedSource::new(name, text));
-    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode_nocolor()).with_width(100);
-    let mut details = String::new();
+/// A stack file as it was written.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// What it is called in messages.
+    pub name: String,
+    /// All of it.
+    pub text: String,
+    /// Where everything stands in it.
+    pub places: Places,
+}
+
+impl Document {
+    /// Mistakes of which only the place is known, as an error that shows them all.
+    pub fn flawed(&self, flaws: Vec<Flaw>, output: Output) -> Error {
+        let mut mistakes: Vec<Mistake> = flaws.into_iter().map(|flaw| self.places.locate(flaw)).collect();
+        mistakes.sort_by_key(|mistake| mistake.span.offset());
+        self.mistaken(mistakes, output)
+    }
+
+    /// All mistakes, each shown at its place, as one error.
+    pub fn mistaken(&self, mistakes: Vec<Mistake>, output: Output) -> Error {
+        let count = mistakes.len();
+        let what = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
+        let mut error = Error::new(Kind::Usage, format!("{} has {what}", self.name));
+        error.mistakes = mistakes.iter().map(|mistake| self.spot(mistake)).collect();
+        error.details = Some(shown(&self.name, &self.text, mistakes, output.messages).into());
+        error
+    }
+
+    fn spot(&self, mistake: &Mistake) -> Spot {
+        let (from, length) = (mistake.span.offset(), mistake.span.len());
+        let before = self.text.get(..from).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Spot {
+            message: mistake.message.clone(),
+            help: mistake.help.clone(),
+            file: self.name.clone(),
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+            length: self.text.get(from..from + length).map_or(0, |text| text.chars().count()),
+        }
+    }
+}
+
+/// Mistakes as people read them: each with the lines it is in, marked.
+pub fn shown(name: &str, text: &str, mistakes: Vec<Mistake>, palette: Palette) -> String {
+    let theme = match (palette.unicode, palette.color) {
+        (true, true) => miette::GraphicalTheme::unicode(),
+        (true, false) => miette::GraphicalTheme::unicode_nocolor(),
+        (false, true) => miette::GraphicalTheme::ascii(),
+        (false, false) => miette::GraphicalTheme::none(),
+    };
+    let source = std::sync::Arc::new(miette::NamedSource::new(name, stack::conceal(text, &mistakes)));
+    let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
+    let mut shown = String::new();
     for mistake in mistakes {
         let report = miette::Report::new(mistake).with_source_code(std::sync::Arc::clone(&source));
         // Writing to a string cannot fail.
-        let _ = handler.render_report(&mut details, report.as_ref());
+        let _ = handler.render_report(&mut shown, report.as_ref());
     }
-    let what = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
-    let mut error = Error::new(Kind::Usage, format!("{name} has {what}"));
-    error.details = Some(details.into());
-    error
+    shown
 }

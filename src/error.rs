@@ -51,8 +51,29 @@ pub struct Error {
     pub aws: Option<Box<AwsAnswer>>,
     /// What to do next.
     pub hints: Vec<String>,
-    /// Mistakes in the stack file, with their spans, already rendered.
+    /// Mistakes in the stack file, with their spans, already rendered; or the last words of a tool that failed.
     pub details: Option<Box<str>>,
+    /// The same mistakes, for programs.
+    pub mistakes: Box<[Spot]>,
+    /// With `--json`: a `summary` line has told of it.
+    pub summed_up: bool,
+}
+
+/// A mistake in the stack file, for programs. Lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Spot {
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+    /// The stack file.
+    pub file: String,
+    /// Where it begins.
+    pub line: usize,
+    /// Where it begins within the line.
+    pub column: usize,
+    /// For how many characters it goes on.
+    pub length: usize,
 }
 
 /// What identifies an answer of AWS's, for its support.
@@ -73,7 +94,8 @@ impl fmt::Display for Error {
 impl Error {
     /// An error of a kind, in words.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), aws: None, hints: Vec::new(), details: None }
+        let mistakes = Box::default();
+        Self { kind, message: message.into(), aws: None, hints: Vec::new(), details: None, mistakes, summed_up: false }
     }
 
     /// A mistake on the command line.
@@ -91,6 +113,12 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// A `summary` line has told of it.
+    #[must_use]
+    pub fn summed_up(self) -> Self {
+        Self { summed_up: true, ..self }
     }
 
     /// A name that is not among the known ones: lists them, the nearest first suggested.
@@ -129,6 +157,8 @@ impl From<Failure> for Error {
             aws: failure.code.map(|code| Box::new(AwsAnswer { code, request_id: failure.request_id })),
             hints: failure.hint.into_iter().collect(),
             details: None,
+            mistakes: Box::default(),
+            summed_up: false,
         }
     }
 }

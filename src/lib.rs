@@ -13,23 +13,27 @@
 //! 9. [`commands`]: the glue, one file a command
 //!
 //! Beside them: [`scope`] (names, ARNs, tags), [`policy`] (IAM documents by meaning),
+//! [`operator`] (what whoever runs this must be allowed), [`doctor`] (what would go wrong),
 //! [`secret`] (what must never be printed), [`outputs`] (what scripts rely
-//! on), [`probe`] (requests as a client sends them), [`error`] (exit codes and words).
+//! on), [`probe`] (requests as a client sends them), [`error`] (exit codes and words), `signals` (Ctrl-C and its kin).
 
 pub mod args;
 pub mod aws;
 pub mod bundle;
 pub mod commands;
 pub mod config;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod local;
+pub mod operator;
 pub mod outputs;
 pub mod policy;
 pub mod probe;
 pub mod report;
 pub mod scope;
 pub mod secret;
+mod signals;
 pub mod stack;
 pub mod state;
 pub mod verify;
@@ -44,6 +48,7 @@ use crate::commands::Ending;
 use crate::config::Output;
 use crate::engine::{Halt, Stop};
 use crate::error::{Error, Kind};
+use crate::signals::Signals;
 
 /// The whole program: parses, does, prints an error once, and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -57,13 +62,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let output = Output::new(&cli.shared);
     report::trace(cli.shared.verbose);
+    let (asked, stop) = Stop::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let ended = match runtime {
         Ok(runtime) => {
             let ended = runtime.block_on(async {
-                let (asked, stop) = Stop::new();
-                tokio::spawn(listen(asked));
-                commands::dispatch(cli, output, stop).await
+                tokio::spawn(Signals::take().listen(asked));
+                tokio::select! {
+                    ended = on_its_own(cli, output, stop.clone()) => ended,
+                    asked = signals::out_of_patience(&stop) => Err(stuck(asked)),
+                }
             });
             // A prompt may still be waiting on a thread of its own.
             runtime.shutdown_background();
@@ -75,26 +83,50 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Changes) => Kind::Changes.code().into(),
         Err(error) => {
-            report::error(&error, output);
-            error.kind.code().into()
+            let code = error.kind.code().into();
+            print(error, output, &stop);
+            code
         }
     }
 }
 
-/// Turns Ctrl-C and SIGTERM into a request to stop; the second one into a request to leave.
-async fn listen(asked: tokio::sync::watch::Sender<Halt>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    for halt in [Halt::Drain, Halt::Now] {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        let _ = asked.send(halt);
+/// The stack of the thread that a command runs on, in bytes.
+const STACK: usize = 8 << 20;
+
+/// Runs the command on a thread of its own, which can be left behind wherever it is stuck.
+async fn on_its_own(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Error> {
+    let (end, ended) = tokio::sync::oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    let work = move || end.send(runtime.block_on(commands::dispatch(cli, output, stop)));
+    // As much as the main thread has: what a command waits for is kept on its stack.
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(work);
+    let thread = thread.map_err(|error| Error::other(format!("could not start: {error}")))?;
+    match ended.await {
+        Ok(ended) => ended,
+        // It ended without a word: a panic, which goes on here.
+        Err(_) => match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(_) => Err(Error::other("the command ended without an answer")),
+        },
     }
-    // Nobody left to listen: a third one must not be lost.
-    std::future::pending::<()>().await;
+}
+
+/// Prints the error. Asked to stop, we do not wait for somebody who reads it.
+fn print(error: Error, output: Output, stop: &Stop) {
+    if stop.halt() == Halt::No {
+        return report::error(&error, output);
+    }
+    let (printed, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        report::error(&error, output);
+        printed.send(())
+    });
+    let _ = wait.recv_timeout(std::time::Duration::from_millis(200));
+}
+
+/// How a command ends that was asked to stop and did not.
+fn stuck(asked: Halt) -> Error {
+    let kind = if asked == Halt::Now { Kind::Interrupted } else { Kind::Stopped };
+    Error::new(kind, "stopped, though something held it up: a pipe that nobody reads, or a disk that does not answer")
+        .hint("what was begun is on record; run the same command again, or `securelambda down`")
 }

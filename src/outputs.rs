@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::aws::apigateway::stage_url;
+use crate::aws::apigatewayv2::http_stage_url;
 use crate::scope::Scope;
-use crate::stack::{Auth, Stack};
+use crate::stack::{self, ApiKind, Auth, Stack};
 
 /// Everything a client or a script needs to know of a stack.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,8 +24,14 @@ pub struct Outputs {
     /// The API, once it is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Api>,
+    /// Further APIs by name, those that are there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub apis: BTreeMap<String, Api>,
     /// User pools by name.
     pub pools: BTreeMap<String, Pool>,
+    /// Identity pools by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub identity_pools: BTreeMap<String, IdentityPool>,
     /// Functions by name.
     pub functions: BTreeMap<String, Function>,
     /// Topics by name.
@@ -60,9 +67,12 @@ pub struct Route {
     pub url: String,
     /// What answers.
     pub function: String,
-    /// Whose ID tokens pass; absent for a route that the stack file says is open.
+    /// Whose ID tokens pass, and with an HTTP API whose access tokens; absent for a route that is open or takes signatures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
+    /// Only requests signed by whom IAM allows to pass.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub iam: bool,
 }
 
 /// A user pool and its app client.
@@ -74,6 +84,15 @@ pub struct Pool {
     pub arn: String,
     /// What clients sign in with.
     pub client_id: String,
+}
+
+/// An identity pool and the role that its users get.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IdentityPool {
+    /// As in `eu-central-1:` and a GUID.
+    pub id: String,
+    /// What its users may do.
+    pub role_arn: String,
 }
 
 /// A function.
@@ -110,10 +129,20 @@ impl Outputs {
     pub fn new(stack: &Stack, scope: &Scope, endpoint: Option<&str>, known: &BTreeMap<&str, &Json>) -> Self {
         let text = |id: String, field: &str| known.get(id.as_str())?.get(field)?.as_str().map(str::to_owned);
         let arn = |what: &str, name: &String| Some((name.clone(), Arn { arn: text(format!("{what}.{name}"), "arn")? }));
-        let api = stack.api.as_ref().and_then(|api| {
-            let id = text("api.rest".into(), "id")?;
-            text(format!("stage.{}", api.stage), "name")?;
-            let base_url = stage_url(endpoint, scope, &id, &api.stage);
+        let api = |(name, api): (Option<&str>, &stack::Api)| {
+            let (own, stage) = match api.kind {
+                ApiKind::Rest => {
+                    let ids = stack::ApiIds(name);
+                    (ids.part("rest"), ids.of("stage", &api.stage))
+                }
+                ApiKind::Http => stack::http_api_ids(name, &api.stage),
+            };
+            let id = text(own.to_string(), "id")?;
+            text(stage.to_string(), "name")?;
+            let base_url = match api.kind {
+                ApiKind::Rest => stage_url(endpoint, scope, &id, &api.stage),
+                ApiKind::Http => http_stage_url(endpoint, scope, &id, &api.stage),
+            };
             let routes = api.routes.iter().map(|route| Route {
                 method: route.method.clone(),
                 path: route.path.clone(),
@@ -121,11 +150,16 @@ impl Outputs {
                 function: route.function.clone(),
                 pool: match &route.auth {
                     Auth::Pool(pool) => Some(pool.clone()),
-                    Auth::None => None,
+                    Auth::Iam | Auth::None => None,
                 },
+                iam: route.auth == Auth::Iam,
             });
             Some(Api { id, stage: api.stage.clone(), routes: routes.collect(), base_url })
-        });
+        };
+        let identity_pool = |name: &String| {
+            let id = text(format!("identity-pool.{name}"), "id")?;
+            Some((name.clone(), IdentityPool { id, role_arn: text(format!("caller.{name}"), "arn")? }))
+        };
         let pool = |name: &String| {
             let pool = Pool {
                 id: text(format!("pool.{name}"), "id")?,
@@ -154,22 +188,46 @@ impl Outputs {
             stack: scope.stack.clone(),
             account: scope.account.clone(),
             region: scope.region.clone(),
-            api,
+            api: stack.api.as_ref().and_then(|one| api((None, one))),
+            apis: stack.apis.iter().filter_map(|(name, one)| Some((name.clone(), api((Some(name), one))?))).collect(),
+            identity_pools: stack.identity_pools.keys().filter_map(identity_pool).collect(),
             pools: stack.pools.keys().filter_map(pool).collect(),
             functions: stack.functions.keys().filter_map(function).collect(),
             topics: stack.topics.iter().filter_map(|name| arn("topic", name)).collect(),
-            secrets: stack.secrets.keys().filter_map(|name| arn("secret", name)).collect(),
+            secrets: stack
+                .secrets
+                .keys()
+                .chain(stack.service_users.keys())
+                .filter_map(|name| arn("secret", name))
+                .collect(),
             firewall: firewall(),
         }
     }
 
-    /// The route of that name (`POST /lambda1`), or of that path where only one has it.
-    pub fn route(&self, wanted: &str) -> Option<&Route> {
-        let routes = || self.api.iter().flat_map(|api| &api.routes);
-        let by_name = routes().find(|route| format!("{} {}", route.method, route.path) == wanted);
-        by_name.or_else(|| {
-            let mut on_path = routes().filter(|route| route.path == wanted);
+    /// All APIs, the one without a name first.
+    pub fn all_apis(&self) -> impl Iterator<Item = (Option<&str>, &Api)> {
+        let further = self.apis.iter().map(|(name, api)| (Some(name.as_str()), api));
+        self.api.iter().map(|api| (None, api)).chain(further)
+    }
+
+    /// The routes of all APIs.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.all_apis().flat_map(|(_, api)| &api.routes)
+    }
+
+    /// The route of that name (`POST /lambda1`), or of that path where only one has it, and its API. With the API's name
+    /// before it (`Age GET /age`) just that API is asked.
+    pub fn route_of(&self, wanted: &str) -> Option<(&Api, &Route)> {
+        let routes = || self.all_apis().flat_map(|(name, api)| api.routes.iter().map(move |route| (name, api, route)));
+        let plain = |route: &Route| format!("{} {}", route.method, route.path);
+        let by_name = routes().find(|(name, _, route)| {
+            let plain = plain(route);
+            plain == wanted || name.is_some_and(|name| format!("{name} {plain}") == wanted)
+        });
+        let found = by_name.or_else(|| {
+            let mut on_path = routes().filter(|(_, _, route)| route.path == wanted);
             on_path.next().filter(|_| on_path.next().is_none())
-        })
+        });
+        found.map(|(_, api, route)| (api, route))
     }
 }

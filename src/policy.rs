@@ -9,7 +9,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 /// The version of the policy language that every document of ours is written in.
-const VERSION: &str = "2012-10-17";
+pub const VERSION: &str = "2012-10-17";
 
 /// What IAM takes a document without a version to be written in.
 const VERSION_IF_UNSAID: &str = "2008-10-17";

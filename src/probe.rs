@@ -57,6 +57,11 @@ impl Client {
 
     /// Sends a request once.
     pub async fn send(&self, request: &Request<'_>) -> Result<Answer, Error> {
+        self.send_signed(request, &[]).await
+    }
+
+    /// Sends a request once, with these headers beside its own.
+    pub async fn send_signed(&self, request: &Request<'_>, headers: &[(String, Hidden)]) -> Result<Answer, Error> {
         let unsent = |error: reqwest::Error| {
             // The URL stands in the message once already, and the chain says why.
             Error::other(format!("{} did not answer: {}", request.url, root(&error)))
@@ -70,6 +75,12 @@ impl Client {
                 .map_err(|_| Error::usage("the token has characters that no token has"))?;
             value.set_sensitive(true);
             call = call.header(AUTHORIZATION, value);
+        }
+        for (name, value) in headers {
+            let mut value = reqwest::header::HeaderValue::from_str(value.reveal())
+                .map_err(|_| Error::other(format!("the header {name} has characters that no header has")))?;
+            value.set_sensitive(true);
+            call = call.header(name, value);
         }
         if let Some(body) = request.body {
             call = call.header(CONTENT_TYPE, "application/json").body(body.to_owned());
@@ -89,4 +100,18 @@ impl Client {
 fn root(error: &reqwest::Error) -> String {
     let chain = std::iter::successors(std::error::Error::source(error), |error| error.source());
     chain.last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+/// The method to call a route by: for `ANY`, one that no other route on its path has for itself.
+pub fn method_of<'a>(
+    (method, path): (&'a str, &str),
+    routes: impl Iterator<Item = (&'a str, &'a str)>,
+    with_body: bool,
+) -> &'a str {
+    if method != "ANY" {
+        return method;
+    }
+    let taken: Vec<&str> = routes.filter(|(_, of)| *of == path).map(|(method, _)| method).collect();
+    let methods =
+        if with_body { ["POST", "PUT", "PATCH", "DELETE", "GET"] } else { ["GET", "DELETE", "POST", "PUT", "PATCH"] };
+    methods.into_iter().find(|method| !taken.contains(method)).unwrap_or("HEAD")
 }

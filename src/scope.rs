@@ -53,3 +53,90 @@ impl Scope {
         tags.into_iter().any(|(key, value)| key == STACK_TAG && value == self.stack)
     }
 }
+
+/// Whose things are looked for where no graph and no record says what there should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// This stack's.
+    Stack(String),
+    /// Every stack's of the account and region.
+    Any,
+}
+
+impl Whose {
+    /// How the names begin; empty where nothing is known of them.
+    pub fn prefix(&self) -> String {
+        match self {
+            Self::Stack(stack) => format!("{stack}-"),
+            Self::Any => String::new(),
+        }
+    }
+
+    /// The path that the roles lie under, perhaps among others.
+    pub fn role_path(&self) -> String {
+        match self {
+            Self::Stack(stack) => format!("/securelambda/{stack}/"),
+            Self::Any => "/securelambda/".to_owned(),
+        }
+    }
+
+    /// Whether a thing of this name may be one. Just a reason to read its tags: those of the stack `a-b` begin like those
+    /// of `a`.
+    pub fn may_own(&self, name: &str) -> bool {
+        match self {
+            Self::Stack(_) => name.starts_with(&self.prefix()),
+            Self::Any => name.split_once('-').is_some_and(|(stack, rest)| {
+                let charset = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+                stack.starts_with(|c: char| c.is_ascii_lowercase()) && stack.chars().all(charset) && !rest.is_empty()
+            }),
+        }
+    }
+}
+
+/// What a thing's tags say of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The stack.
+    pub stack: String,
+    /// Which of its resources; whoever made the thing may have left it out.
+    pub resource: Option<String>,
+}
+
+impl Owner {
+    /// `None`: it does not carry our tag.
+    pub fn read<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Self> {
+        let (mut stack, mut resource) = (None, None);
+        for (key, value) in tags {
+            match key {
+                STACK_TAG => stack = Some(value.to_owned()),
+                RESOURCE_TAG => resource = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        stack.map(|stack| Self { stack, resource })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_only_a_reason_to_look() {
+        let a = Whose::Stack("a".into());
+        assert!(a.may_own("a-f") && a.may_own("a-b-f"), "the stack a-b is told apart by its tag");
+        assert!(!a.may_own("ab-f") && !a.may_own("a") && !a.may_own("A-f"));
+        assert!(Whose::Any.may_own("demo-f") && Whose::Any.may_own("a-b-f"));
+        for no in ["Demo-f", "1a-f", "demo", "demo-", "-f", "my_demo-f"] {
+            assert!(!Whose::Any.may_own(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn tags_say_whose_a_thing_is() {
+        let tags = [("team", "blue"), (STACK_TAG, "a-b"), (RESOURCE_TAG, "topic.t")];
+        let owner = Owner::read(tags);
+        assert_eq!(owner, Some(Owner { stack: "a-b".into(), resource: Some("topic.t".into()) }));
+        assert_eq!(Owner::read([("team", "blue"), (RESOURCE_TAG, "topic.t")]), None);
+    }
+}

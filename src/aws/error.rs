@@ -136,7 +136,8 @@ fn hint(code: &str, failure: &Failure) -> Option<String> {
         }
         _ if CREDENTIALS.contains(&code) => Some("check the access key, the secret key and the machine's clock".into()),
         _ if DENIED.contains(&code) => {
-            Some("these credentials lack that permission; ask the account's administrator for it".into())
+            let what = denied_action(&failure.message).unwrap_or_else(|| "that permission".to_owned());
+            Some(format!("these credentials lack {what}; `securelambda policy` prints what is needed"))
         }
         "LimitExceededException" | "LimitExceeded" | "WAFLimitsExceededException" => {
             Some("this is a quota of the account: remove what is not needed or ask for more in Service Quotas".into())
@@ -144,6 +145,15 @@ fn hint(code: &str, failure: &Failure) -> Option<String> {
         _ if failure.cause == Cause::Unknown => Some("run the same command again: it goes on from here".into()),
         _ => None,
     }
+}
+
+/// The action that AWS says is not allowed: `sns:CreateTopic`. Services write it in cases of their own.
+fn denied_action(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("not authorized to perform: ")?;
+    let (service, name) = rest.split_whitespace().next()?.split_once(':')?;
+    let name = name.trim_end_matches(['.', ',']);
+    let is_word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    (is_word(service) && is_word(name)).then(|| format!("{}:{name}", service.to_lowercase()))
 }
 
 /// No answer came: nothing was sent, or it is not known whether the call was carried out.
@@ -180,4 +190,29 @@ fn about_credentials(dispatch: &aws_smithy_runtime_api::client::result::Dispatch
     // The last place that is looked at is the machine's role; that there is none says nothing.
     let nowhere = why.is_empty() || why.iter().any(|words| words.contains("IMDS"));
     Some(if nowhere { "none in the environment, the profile or the machine's role".into() } else { why.join(": ") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_names_the_action_and_where_to_find_what_is_needed() {
+        let message = "could not create it: User: arn:aws:iam::123456789012:user/dev is not authorized to perform: ";
+        for (words, action) in [
+            (
+                "SNS:CreateTopic on resource: arn:x because no policy allows the SNS:CreateTopic action",
+                "lack sns:CreateTopic;",
+            ),
+            ("cognito-idp:CreateUserPool", "lack cognito-idp:CreateUserPool;"),
+            ("apigateway:POST on resource: arn:aws:apigateway:eu-central-1::/restapis", "lack apigateway:POST;"),
+            ("something else", "lack that permission;"),
+        ] {
+            let failure = Failure::refused(format!("{message}{words}"));
+            for code in DENIED {
+                let hint = hint(code, &failure).unwrap_or_default();
+                assert!(hint.contains(action) && hint.contains("`securelambda policy`"), "{hint}");
+            }
+        }
+    }
 }

@@ -3,11 +3,14 @@
 //! Odd about IAM: a role's name is unique in the account whatever its path; its documents come back URL-encoded; a role
 //! that has policies cannot be deleted; and what was just written is not seen everywhere for some seconds (reference, 2.1).
 
+mod inventory;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail};
+use super::retries::client;
 use super::settle::{IAM_BUSY, ROLE_IN_USE, ROLE_VISIBLE, settled};
 use super::{Clients, tags};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -25,7 +28,7 @@ pub struct Role {
     pub trust: Policy,
     /// Up to 1000 characters of Latin-1.
     pub description: String,
-    /// The ARN of the managed policy that bounds what it may do.
+    /// The ARN of the managed policy that bounds what it may do. `None`: whichever it has, or none.
     pub boundary: Option<String>,
     /// The names of the inline policies it may have. Any other is taken away.
     pub inline_policies: Vec<String>,
@@ -94,10 +97,9 @@ impl Resource for Role {
             let attached: Vec<&str> = live.attached.iter().map(String::as_str).collect();
             drift.push(Drift::weakening("AttachedPolicies", "none", attached.join(", ")));
         }
-        if self.boundary != live.boundary {
-            let name = |boundary: &Option<String>| boundary.clone().unwrap_or_else(|| "none".into());
-            let make = if self.boundary.is_some() { Drift::weakening } else { Drift::new };
-            drift.push(make("PermissionsBoundary", name(&self.boundary), name(&live.boundary)));
+        // One that somebody else has set only takes rights away, and to remove it would be to help oneself to them.
+        if let Some(wanted) = self.boundary.as_ref().filter(|_| self.boundary != live.boundary) {
+            drift.push(Drift::weakening("PermissionsBoundary", wanted, live.boundary.as_deref().unwrap_or("none")));
         }
         drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
         drift
@@ -157,7 +159,7 @@ impl Iam {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
-            client: aws_sdk_iam::Client::new(&clients.sdk),
+            client: client!(aws_sdk_iam, &clients.sdk),
             once: aws_sdk_iam::Client::new(&clients.once),
             scope: clients.scope.clone(),
         }
@@ -212,13 +214,8 @@ impl Iam {
     }
 
     async fn bound(&self, want: &Role, task: &Task) -> Result<(), Failure> {
+        let Some(boundary) = &want.boundary else { return Ok(()) };
         let doing = format!("set the permissions boundary of the role {}", want.name);
-        let Some(boundary) = &want.boundary else {
-            let removed = settled(task, &[&IAM_BUSY], || async {
-                self.client.delete_role_permissions_boundary().role_name(&want.name).send().await.or_fail(&doing)
-            });
-            return removed.await.or_absent().map(drop);
-        };
         let set = settled(task, &[&IAM_BUSY], || async {
             let call = self.client.put_role_permissions_boundary().role_name(&want.name);
             call.permissions_boundary(boundary).send().await.or_fail(&doing)
@@ -522,10 +519,13 @@ mod tests {
             ),
             (bounded.clone(), live(), Some(Drift::weakening("PermissionsBoundary", "arn:b", "none"))),
             (
-                want(),
+                bounded.clone(),
                 RoleLive { boundary: Some("arn:c".into()), ..live() },
-                Some(Drift::new("PermissionsBoundary", "none", "arn:c")),
+                Some(Drift::weakening("PermissionsBoundary", "arn:b", "arn:c")),
             ),
+            (bounded.clone(), RoleLive { boundary: Some("arn:b".into()), ..live() }, None),
+            // Not ours to lift.
+            (want(), RoleLive { boundary: Some("arn:c".into()), ..live() }, None),
             (
                 want(),
                 RoleLive { description: String::new(), ..live() },
@@ -615,20 +615,17 @@ mod tests {
 
     #[tokio::test]
     async fn converge_takes_away_what_should_not_be_there() {
-        let live = RoleLive {
-            inline: ["access".into(), "more".into()].into(),
-            attached: ["arn:a".into()].into(),
-            boundary: Some("arn:b".into()),
-            ..live()
-        };
+        let live =
+            RoleLive { inline: ["access".into(), "more".into()].into(), attached: ["arn:a".into()].into(), ..live() };
+        let want = Role { boundary: Some("arn:b".into()), ..want() };
         let outputs = RoleOutputs { name: "demo-f".into(), arn: "arn:r".into(), unique_id: "AROA1".into() };
         let found = Found::<Role> { outputs, live: live.clone() };
         let (clients, http) = replay(vec![(200, "<x/>"); 3]);
-        Provider::<Role>::converge(&Iam::new(&clients), &want(), &found, &want().drift(&live), &task()).await.unwrap();
+        Provider::<Role>::converge(&Iam::new(&clients), &want, &found, &want.drift(&live), &task()).await.unwrap();
         let requests = requests(&http);
         assert!(requests[0].contains("DeleteRolePolicy") && requests[0].contains("PolicyName=more"), "{requests:?}");
         assert!(requests[1].contains("DetachRolePolicy") && requests[1].contains("arn%3Aa"), "{requests:?}");
-        assert!(requests[2].contains("DeleteRolePermissionsBoundary"), "{requests:?}");
+        assert!(requests[2].contains("PutRolePermissionsBoundary") && requests[2].contains("arn%3Ab"), "{requests:?}");
     }
 
     #[tokio::test]

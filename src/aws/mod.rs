@@ -2,6 +2,7 @@
 //! service is odd about; the resources; their outputs; how to look after them; tests that replay exchanges. These files
 //! know no order: what needs what is the stack's business.
 
+pub mod account;
 pub mod apigateway;
 pub mod apigatewayv2;
 pub mod cognito;
@@ -11,19 +12,28 @@ pub mod http;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+mod retries;
+pub mod rights;
 pub mod secretsmanager;
 pub mod settle;
+pub mod sigv4;
 pub mod sns;
 pub mod sts;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod wafv2;
+#[cfg(test)]
+mod waits;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
+use futures_util::StreamExt;
 
-use crate::engine::{Failure, Registry};
+use crate::engine::{Failure, Inventories, Listed, Registry};
 use crate::scope::Scope;
+
+/// Things of one kind that are looked at closer at once, while taking stock.
+const CLOSER_AT_ONCE: usize = 16;
 
 /// What every service's clients are made from.
 #[derive(Debug, Clone)]
@@ -49,18 +59,26 @@ pub fn offline() -> SdkConfig {
     SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build()
 }
 
-/// Every kind of resource this program knows, with what looks after it.
+/// Every kind of resource this program knows, with what looks after it. Secrets can be recovered for some days after a
+/// delete.
 pub fn registry(clients: &Clients) -> Registry {
+    registry_that_parts(clients, secretsmanager::Parting::Recoverable)
+}
+
+/// The same, with a say in how secrets are deleted.
+pub fn registry_that_parts(clients: &Clients, parting: secretsmanager::Parting) -> Registry {
     let sns = sns::Sns::new(clients);
     let iam = iam::Iam::new(clients);
     let lambda = lambda::Lambda::new(clients);
     let cognito = cognito::Cognito::new(clients);
     let waf = wafv2::Wafv2::new(clients);
     let api = apigateway::ApiGateway::new(clients);
+    let http_api = apigatewayv2::ApiGatewayV2::new(clients);
+    let identity = cognito::CognitoIdentity::new(clients);
     Registry::default()
         .with::<sns::Topic>(sns.clone())
         .with::<sns::Subscription>(sns)
-        .with::<secretsmanager::Secret>(secretsmanager::SecretsManager::new(clients))
+        .with::<secretsmanager::Secret>(secretsmanager::SecretsManager::new(clients).parting(parting))
         .with::<logs::LogGroup>(logs::Logs::new(clients))
         .with::<iam::Role>(iam.clone())
         .with::<iam::RolePolicy>(iam)
@@ -73,12 +91,44 @@ pub fn registry(clients: &Clients) -> Registry {
         .with::<apigateway::Paths>(api.clone())
         .with::<apigateway::Routes>(api.clone())
         .with::<apigateway::Deployment>(api.clone())
-        .with::<apigateway::Stage>(api)
+        .with::<apigateway::Stage>(api.clone())
+        .with::<apigateway::Release>(api)
         .with::<cognito::UserPool>(cognito.clone())
+        .with::<apigatewayv2::HttpApi>(http_api.clone())
+        .with::<apigatewayv2::JwtAuthorizer>(http_api.clone())
+        .with::<apigatewayv2::HttpRoutes>(http_api.clone())
+        .with::<apigatewayv2::HttpStage>(http_api)
         .with::<cognito::AppClient>(cognito)
+        .with::<cognito::ServiceUser>(cognito::ServiceUsers::new(clients))
+        .with::<cognito::IdentityPool>(identity.clone())
+        .with::<cognito::IdentityPoolRoles>(identity)
         .with::<wafv2::IpSet>(waf.clone())
         .with::<wafv2::WebAcl>(waf.clone())
         .with::<wafv2::Association>(waf)
+}
+
+/// Every kind of thing that stands on its own, with how to list all there are of it. What hangs under such a thing is
+/// listed with it.
+pub fn inventories(clients: &Clients) -> Inventories {
+    let waf = wafv2::Wafv2::new(clients);
+    Inventories::default()
+        .with::<sns::Topic>(sns::Sns::new(clients))
+        .with::<secretsmanager::Secret>(secretsmanager::SecretsManager::new(clients))
+        .with::<logs::LogGroup>(logs::Logs::new(clients))
+        .with::<iam::Role>(iam::Iam::new(clients))
+        .with::<lambda::Function>(lambda::Lambda::new(clients))
+        .with::<apigateway::RestApi>(apigateway::ApiGateway::new(clients))
+        .with::<apigatewayv2::HttpApi>(apigatewayv2::ApiGatewayV2::new(clients))
+        .with::<cognito::IdentityPool>(cognito::CognitoIdentity::new(clients))
+        .with::<cognito::UserPool>(cognito::Cognito::new(clients))
+        .with::<wafv2::IpSet>(waf.clone())
+        .with::<wafv2::WebAcl>(waf)
+}
+
+/// Looks closer at what a list names, some side by side: one read or more each. All are let finish even if one fails.
+async fn closer<F: Future<Output = Result<Vec<Listed>, Failure>>>(looks: Vec<F>) -> Result<Vec<Listed>, Failure> {
+    let seen: Vec<_> = futures_util::stream::iter(looks).buffered(CLOSER_AT_ONCE).collect().await;
+    Ok(seen.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 /// Our tags in a service's own type.

@@ -7,6 +7,8 @@
 //! - Any other is written under half a digest, of what is not hidden, and half chance. No digest of a hidden value is ever
 //!   made. The id is recorded, so that another version of ours can be told from this one.
 
+mod inventory;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -15,6 +17,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::error::{OrAbsent, OrFail, is_absent, says};
+use super::retries::client;
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -41,8 +44,13 @@ pub struct Secret {
     pub description: String,
     /// Fields that anybody may see, such as ARNs.
     pub plain: BTreeMap<String, String>,
-    /// Fields that nobody may. A change of one's value alone is not seen as drift: there is nothing to see it by.
+    /// Fields that nobody may. A change of one's value alone is not seen as drift: there is nothing to see it by. An
+    /// empty one has not been read, and is never written.
     pub hidden: BTreeMap<String, Hidden>,
+    /// Write the value anew although nothing is seen to have changed.
+    pub rotate: bool,
+    /// Another resource writes the value: it is made without one, and whatever it has is right.
+    pub filled_by_another: bool,
 }
 
 /// Where a secret is.
@@ -81,6 +89,18 @@ impl Secret {
         Hidden::new(json!(fields).to_string())
     }
 
+    /// That its values are at hand. The plan read those of the secrets that it meant to write; between the plan and the
+    /// call a secret may have changed or gone.
+    fn is_read(&self) -> Result<(), Failure> {
+        match self.hidden.iter().find(|(_, value)| value.reveal().is_empty()) {
+            None => Ok(()),
+            Some((key, _)) => {
+                let message = format!("the secret {} changed meanwhile, and its {key} was not read", self.name);
+                Err(Failure::refused(message).hint("run it again"))
+            }
+        }
+    }
+
     /// The digest of the value, where all of it may be seen.
     fn digest(&self) -> Option<String> {
         self.hidden.is_empty().then(|| hex(self.document().reveal()))
@@ -107,8 +127,13 @@ impl Secret {
         if self.digest().as_ref() == Some(current) {
             return true;
         }
-        // Without a record nothing tells this value from an earlier one of ours, so it is written again.
-        live.recorded.as_ref() == Some(current) && current.starts_with(&self.shape())
+        // Only we write versions of this shape. Without a record nothing tells this one from an earlier one of ours. Where
+        // that is all the same it is written again; else it is kept, since values made up or typed in would be lost.
+        let as_recorded = match &live.recorded {
+            Some(recorded) => recorded == current,
+            None => !self.hidden.is_empty(),
+        };
+        as_recorded && current.starts_with(&self.shape())
     }
 }
 
@@ -134,7 +159,12 @@ impl Resource for Secret {
     fn drift(&self, live: &SecretLive) -> Vec<Drift> {
         let mut drift: Vec<Drift> =
             Drift::unless_equal("Description", &self.description, &live.description).into_iter().collect();
-        if !self.is_current(live) {
+        if self.filled_by_another {
+            return drift;
+        }
+        if self.rotate {
+            drift.push(Drift::new("value", "a new version", "the version of before"));
+        } else if !self.is_current(live) {
             let (want, other) = ("the stack's version", "another version");
             // Where the version is the one on record, it is the stack file that has changed.
             let strangers = live.recorded.is_some() && live.recorded != live.current;
@@ -152,6 +182,17 @@ pub struct SecretsManager {
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_secretsmanager::Client,
     scope: Scope,
+    parting: Parting,
+}
+
+/// How a secret is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Parting {
+    /// It can be brought back for some days.
+    #[default]
+    Recoverable,
+    /// Its value is lost for good, at once; that of one which waits in its recovery window too.
+    ForGood,
 }
 
 type Described = aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
@@ -168,9 +209,40 @@ impl SecretsManager {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
-            client: aws_sdk_secretsmanager::Client::new(&clients.sdk),
+            client: client!(aws_sdk_secretsmanager, &clients.sdk),
             once: aws_sdk_secretsmanager::Client::new(&clients.once),
             scope: clients.scope.clone(),
+            parting: Parting::default(),
+        }
+    }
+
+    /// Deletes secrets in this way.
+    #[must_use]
+    pub fn parting(self, parting: Parting) -> Self {
+        Self { parting, ..self }
+    }
+
+    /// Deletes a secret without a recovery window, one that is in its own included. Until that has come to its end, which
+    /// takes seconds, its name is taken; a later create waits for that.
+    async fn purge(&self, arn: &str, task: &Task) -> Result<(), Failure> {
+        let doing = format!("delete {arn} for good");
+        let purge = || async {
+            let call = self.client.delete_secret().secret_id(arn).force_delete_without_recovery(true);
+            call.send().await.or_fail(&doing)
+        };
+        match purge().await.or_absent() {
+            // Not known of AWS to refuse it in the window (reference, 4.2); if it does, it takes it once it is back.
+            Err(failure) if is_scheduled(&failure) => {
+                let restored = self.client.restore_secret().secret_id(arn).send().await;
+                match restored.or_fail(&doing).or_absent() {
+                    Ok(Some(_)) => settled(task, &[&SECRET_BACK], purge).await.or_absent().map(drop),
+                    Ok(None) => Ok(()),
+                    // A forced delete is on its way already.
+                    Err(failure) if is_scheduled(&failure) => Ok(()),
+                    Err(failure) => Err(failure),
+                }
+            }
+            answer => answer.map(drop),
         }
     }
 
@@ -220,6 +292,7 @@ impl SecretsManager {
     }
 
     async fn put_value(&self, arn: &str, want: &Secret, version: &str, task: &Task) -> Result<(), Failure> {
+        want.is_read()?;
         let doing = format!("write the value of the secret {}", want.name);
         let document = want.document();
         let put = settled(task, &[&SECRET_BACK], || async {
@@ -229,9 +302,13 @@ impl SecretsManager {
         put.await.map(drop)
     }
 
-    async fn describe_as(&self, arn: &str, want: &Secret) -> Result<(), Failure> {
-        let call = self.client.update_secret().secret_id(arn).description(&want.description);
-        call.send().await.or_fail(&format!("describe the secret {}", want.name)).map(drop)
+    async fn describe_as(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
+        let doing = format!("describe the secret {}", want.name);
+        let described = settled(task, &[&SECRET_BACK], || async {
+            let call = self.client.update_secret().secret_id(arn).description(&want.description);
+            call.send().await.or_fail(&doing)
+        });
+        described.await.map(drop)
     }
 
     async fn tag(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
@@ -275,12 +352,18 @@ impl Provider<Secret> for SecretsManager {
     }
 
     async fn create(&self, want: &Secret, task: &Task) -> Result<SecretOutputs, Failure> {
+        want.is_read()?;
         let doing = format!("create the secret {}", want.name);
         let document = want.document();
-        let version_id = want.digest().unwrap_or_else(|| want.fresh_version());
+        let version_id =
+            if want.filled_by_another { String::new() } else { want.digest().unwrap_or_else(|| want.fresh_version()) };
         let made = settled(task, &[&SECRET_NAME], || async {
             let call = self.once.create_secret().name(&want.name).description(&want.description);
-            let call = call.client_request_token(&version_id).secret_string(document.reveal());
+            let call = if want.filled_by_another {
+                call
+            } else {
+                call.client_request_token(&version_id).secret_string(document.reveal())
+            };
             match call.set_tags(Some(self.tags(&want.id)?)).send().await.or_fail(&doing) {
                 Ok(made) => Ok(Made::New(SecretOutputs {
                     arn: made.arn.unwrap_or_else(|| want.name.clone()),
@@ -291,6 +374,7 @@ impl Provider<Secret> for SecretsManager {
             }
         });
         match made.await? {
+            Made::New(made) if want.filled_by_another => Ok(SecretOutputs { version_id, ..made }),
             Made::New(made) if made.version_id == version_id => Ok(made),
             // MiniStack chooses the id of the first version itself.
             Made::New(made) => {
@@ -300,6 +384,7 @@ impl Provider<Secret> for SecretsManager {
             Made::Back { arn, live } => {
                 self.tag(&arn, want, task).await?;
                 let version_id = match &live.current {
+                    _ if want.filled_by_another => version_id,
                     Some(current) if want.digest().as_ref() == Some(current) => current.clone(),
                     _ => {
                         let version_id = want.fresh_version();
@@ -308,7 +393,7 @@ impl Provider<Secret> for SecretsManager {
                     }
                 };
                 if live.description != want.description {
-                    self.describe_as(&arn, want).await?;
+                    self.describe_as(&arn, want, task).await?;
                 }
                 Ok(SecretOutputs { arn, version_id })
             }
@@ -325,7 +410,7 @@ impl Provider<Secret> for SecretsManager {
         let mut outputs = found.outputs.clone();
         for setting in drift {
             match setting.field.as_str() {
-                "Description" => self.describe_as(&outputs.arn, want).await?,
+                "Description" => self.describe_as(&outputs.arn, want, task).await?,
                 "value" => {
                     // Never an id used before: putting a version that exists is ignored, current or not (reference, 4.1).
                     outputs.version_id = want.fresh_version();
@@ -337,7 +422,10 @@ impl Provider<Secret> for SecretsManager {
         Ok(outputs)
     }
 
-    async fn delete(&self, gone: &SecretOutputs, _: &Task) -> Result<(), Failure> {
+    async fn delete(&self, gone: &SecretOutputs, task: &Task) -> Result<(), Failure> {
+        if self.parting == Parting::ForGood {
+            return self.purge(&gone.arn, task).await;
+        }
         let call = self.client.delete_secret().secret_id(&gone.arn).recovery_window_in_days(RECOVERY_DAYS);
         match call.send().await.or_fail(&format!("delete {}", gone.arn)).or_absent() {
             Err(failure) if is_scheduled(&failure) => Ok(()),
@@ -373,6 +461,8 @@ mod tests {
             description: "what".into(),
             plain: BTreeMap::from([("TOPIC_ARN".into(), "arn:t".into())]),
             hidden: BTreeMap::new(),
+            rotate: false,
+            filled_by_another: false,
         }
     }
 
@@ -407,6 +497,7 @@ mod tests {
         let (ours, other) = (hidden().fresh_version(), hidden().fresh_version());
         assert_ne!(ours, other);
         let changed = Secret { plain: BTreeMap::from([("TOPIC_ARN".into(), "arn:u".into())]), ..hidden() };
+        let rotated = Secret { rotate: true, ..hidden() };
         let rewritten = plain().fresh_version();
         let stranger = "0e4fe5a0-41ad-4ef5-9b33-d5d4c1a8f1c6";
         for (name, want, current, recorded, drifts, weakens) in [
@@ -418,10 +509,11 @@ mod tests {
             ("plain, a stranger's", plain(), stranger, Some(&digest), true, true),
             ("plain, hidden before", plain(), &ours, Some(&ours), true, false),
             ("hidden, as made", hidden(), &ours, Some(&ours), false, false),
-            ("hidden, record lost", hidden(), &ours, None, true, false),
+            ("hidden, record lost", hidden(), &ours, None, false, false),
             ("hidden, an earlier one of ours", hidden(), &other, Some(&ours), true, true),
             ("hidden, a stranger's", hidden(), stranger, Some(&ours), true, true),
             ("hidden, a stranger's, record lost", hidden(), stranger, None, true, false),
+            ("hidden, to be written anew", rotated, &ours, Some(&ours), true, false),
             ("a plain field changed", changed, &ours, Some(&ours), true, false),
         ] {
             let live = SecretLive {
@@ -438,6 +530,43 @@ mod tests {
             let shown = format!("{drift:?} {want:?} {live:?}");
             assert!(!shown.contains("hunter2"), "{name}: {shown}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_value_that_was_not_read_is_never_written() {
+        let unread = Secret { hidden: BTreeMap::from([("API_KEY".into(), Hidden::from(""))]), ..plain() };
+        let (clients, asked) = replay(vec![]);
+        let secrets = SecretsManager::new(&clients);
+        let refused = secrets.create(&unread, &task()).await.unwrap_err();
+        assert_eq!(refused.message, "the secret demo-s changed meanwhile, and its API_KEY was not read");
+        let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
+        let found = Found { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live };
+        let drift = unread.drift(&found.live);
+        assert!(secrets.converge(&unread, &found, &drift, &task()).await.is_err());
+        assert_eq!(requests(&asked).len(), 0);
+    }
+
+    #[tokio::test]
+    async fn one_that_another_fills_is_made_without_a_value_and_never_gets_one() {
+        let want = Secret { plain: BTreeMap::new(), filled_by_another: true, ..plain() };
+        let (clients, http) = replay(vec![(200, &made(""))]);
+        SecretsManager::new(&clients).create(&want, &task()).await.unwrap();
+        let request = &requests(&http)[0];
+        assert!(request.contains("CreateSecret") && !request.contains("SecretString"), "{request}");
+        for current in [None, Some("a user's".to_owned())] {
+            let live = SecretLive { description: "what".into(), current, recorded: Some(String::new()) };
+            assert_eq!(want.drift(&live), []);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_another_fills_comes_back_with_what_it_had() {
+        let want = Secret { plain: BTreeMap::new(), filled_by_another: true, ..plain() };
+        let taken = refused("InvalidRequestException", "scheduled for deletion");
+        let back = described("before", r#","DeletedDate":1.7e9"#);
+        let (clients, http) = replay(vec![(400, &taken), (200, &back), (200, &made("")), (200, "{}")]);
+        SecretsManager::new(&clients).create(&want, &task()).await.unwrap();
+        assert!(requests(&http).iter().all(|call| !call.contains("PutSecretValue")));
     }
 
     #[test]
@@ -539,6 +668,18 @@ mod tests {
         assert_eq!(SecretsManager::new(&clients).create(&plain(), &task()).await.unwrap().version_id, digest);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_restored_secret_is_waited_for_by_every_call() {
+        let (digest, not_back) = (plain().digest().unwrap(), "because it was marked for deletion.");
+        let other = described(&digest, r#","DeletedDate":1.7e9"#).replace(r#""what""#, r#""another""#);
+        let refusal = refused("InvalidRequestException", not_back);
+        let taken = refused("InvalidRequestException", "scheduled for deletion");
+        let answers = [(400, &*taken), (200, &*other), (200, &made("")), (400, &*refusal), (200, "{}")];
+        let (clients, http) = replay([&answers[..], &[(400, &*refusal), (200, &*made(""))]].concat());
+        SecretsManager::new(&clients).create(&plain(), &task()).await.unwrap();
+        assert!(requests(&http)[6].contains("UpdateSecret"), "{:?}", requests(&http));
+    }
+
     #[tokio::test]
     async fn create_leaves_a_strangers_deletion_alone() {
         let theirs = described("v", r#","DeletedDate":1.7e9"#).replace(r#""demo"}"#, r#""other"}"#);
@@ -609,5 +750,30 @@ mod tests {
         }
         assert_eq!(secrets.delete(&gone, &task()).await.unwrap_err().cause, Cause::Refused);
         assert!(requests(&http)[0].contains(r#""RecoveryWindowInDays":7"#));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_purged_is_gone_at_once() {
+        let (clients, http) = replay(vec![
+            (200, &made("")),
+            (400, &refused("ResourceNotFoundException", "no")),
+            (400, &refused("InvalidRequestException", "it was already scheduled for deletion.")),
+            (200, &made("")),
+            (200, &made("")),
+            (400, &refused("InvalidRequestException", "it was already scheduled for deletion.")),
+            (400, &refused("InvalidRequestException", "it was deleted")),
+            (400, &refused("InvalidRequestException", "it has replicas")),
+        ]);
+        let secrets = SecretsManager::new(&clients).parting(Parting::ForGood);
+        let gone = SecretOutputs { arn: ARN.into(), version_id: "v".into() };
+        for _ in 0..4 {
+            secrets.delete(&gone, &task()).await.unwrap();
+        }
+        assert_eq!(secrets.delete(&gone, &task()).await.unwrap_err().cause, Cause::Refused);
+        let requests = requests(&http);
+        assert!(requests[0].contains(r#""ForceDeleteWithoutRecovery":true"#), "{requests:?}");
+        assert!(!requests[0].contains("RecoveryWindowInDays"), "{requests:?}");
+        let order = ["DeleteSecret", "RestoreSecret", "DeleteSecret"];
+        assert!(requests[2..5].iter().zip(order).all(|(call, operation)| call.contains(operation)), "{requests:?}");
     }
 }

@@ -4,9 +4,12 @@
 //! first and our tags are the same on every run. A topic's ARN is known before it exists. Deleting a topic deletes its
 //! subscriptions; deleting a function does not.
 
+mod inventory;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail};
+use super::retries::client;
 use super::settle::{SNS_BUSY, settled};
 use super::{Clients, tags};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -103,7 +106,7 @@ impl Sns {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
-            client: aws_sdk_sns::Client::new(&clients.sdk),
+            client: client!(aws_sdk_sns, &clients.sdk),
             once: aws_sdk_sns::Client::new(&clients.once),
             scope: clients.scope.clone(),
         }

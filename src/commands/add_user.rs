@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::session::{Secrets, Session};
+use super::session::{Session, Sources};
 use super::{Ending, ask};
 use crate::args;
 use crate::aws::cognito::{AddUser, Added, PasswordPolicy, Users, generate, is_email};
@@ -14,7 +14,7 @@ use crate::secret::Hidden;
 
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
     let email = &check_email(&args.user.email)?;
-    let session = Session::open(config, Secrets::Unread).await?;
+    let session = Session::open(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.user.pool.as_deref())?;
     let users = Users::new(&session.clients);
     if args.invite {
@@ -28,7 +28,7 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
         return Ok(Ending::Done);
     }
     let rule = users.password_rule(&pool.id).await?;
-    let password = password(args, &session, &rule)?;
+    let password = password(args, &session, &rule).await?;
     if let Err(missing) = rule.check(&password) {
         let message = format!("the password is too weak for {name}: {}", missing.join("; "));
         return Err(Error::usage(message).hint(format!("the pool's rule: {}", rule.describe())));
@@ -39,7 +39,7 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
         if !session.config.output.quiet {
             say(&format!("{email} has signed up; Cognito has mailed a code"));
         }
-        if let Some(code) = ask::code(session.config.output)? {
+        if let Some(code) = ask::code(session.config.output).await? {
             users.confirm_sign_up(&pool.client_id, email, &code).await?;
             done(&session, email, &name, "confirmed", shown);
         } else {
@@ -82,9 +82,9 @@ pub(super) fn pool_of(session: &Session, named: Option<&str>) -> Result<(String,
     }
 }
 
-fn password(args: &args::AddUser, session: &Session, rule: &PasswordPolicy) -> Result<Hidden, Error> {
+async fn password(args: &args::AddUser, session: &Session, rule: &PasswordPolicy) -> Result<Hidden, Error> {
     if args.password_stdin {
-        return ask::standard_input("password");
+        return ask::standard_input("password").await;
     }
     if args.generate {
         return Ok(generate(rule));
@@ -94,7 +94,7 @@ fn password(args: &args::AddUser, session: &Session, rule: &PasswordPolicy) -> R
         say(&format!("The pool's rule: {}", rule.describe()));
     }
     let question = format!("Password for {}", args.user.email);
-    ask::password(output, &question, true, "--password-stdin, --generate or --invite")
+    ask::password(output, &question, true, "--password-stdin, --generate or --invite").await
 }
 
 fn word(added: Added) -> &'static str {

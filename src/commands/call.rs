@@ -2,30 +2,38 @@
 
 use serde_json::{Value, json};
 
-use super::session::{Secrets, Session};
+use super::session::{Session, Sources};
 use super::token::sign_in;
 use super::{Ending, add_user, ask};
 use crate::args;
 use crate::config::Config;
 use crate::error::Error;
 use crate::outputs::Route;
-use crate::probe::{Answer, Request, send};
+use crate::probe::{Answer, Request, method_of, send};
 use crate::report::{answer, say};
 use crate::secret::Hidden;
 
 pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
     let email = args.user.as_deref().map(add_user::check_email).transpose()?;
-    let session = Session::open(config, Secrets::Unread).await?;
+    let session = Session::open(config, Sources::Untouched).await?;
     let outputs = session.outputs(&session.state()?);
-    let Some(route) = outputs.route(&args.route).cloned() else {
-        let known: Vec<String> =
-            outputs.api.iter().flat_map(|api| &api.routes).map(|r| format!("{} {}", r.method, r.path)).collect();
-        return Err(Error::unknown("route", &args.route, &known.iter().map(String::as_str).collect::<Vec<_>>()));
+    let (name, query) = args.route.split_once('?').unwrap_or((&args.route, ""));
+    let Some((api, route)) = outputs.route_of(name) else {
+        let known: Vec<String> = outputs.routes().map(|r| format!("{} {}", r.method, r.path)).collect();
+        return Err(Error::unknown("route", name, &known.iter().map(String::as_str).collect::<Vec<_>>()));
     };
-    let url = fill(&route, &args.params)?;
-    let token = token(args, &session, &route, email.as_deref()).await?;
+    if route.iam {
+        return Err(Error::usage(format!("the route {name} takes signed requests only, and this command signs none"))
+            .hint("`securelambda verify` signs requests to it, with credentials that pass and with others"));
+    }
+    let mut url = fill(route, &args.params)?;
+    if !query.is_empty() {
+        url += &format!("?{query}");
+    }
+    let token = token(args, &session, route, email.as_deref()).await?;
     let body = args.data.as_deref().map(body).transpose()?;
-    let method = if route.method == "ANY" { if body.is_some() { "POST" } else { "GET" } } else { &route.method };
+    let routes = api.routes.iter().map(|route| (route.method.as_str(), route.path.as_str()));
+    let method = method_of((&route.method, &route.path), routes, body.is_some());
     let answered = send(&Request { method, url: &url, token: token.as_ref(), body: body.as_deref() }).await?;
     show(args, &session, &answered);
     if (200..300).contains(&answered.status) {
@@ -41,7 +49,7 @@ async fn token(
     email: Option<&str>,
 ) -> Result<Option<Hidden>, Error> {
     if args.token_stdin {
-        return ask::standard_input("token").map(Some);
+        return ask::standard_input("token").await.map(Some);
     }
     let Some(email) = email else { return Ok(None) };
     let named = args.pool.as_deref().or(route.pool.as_deref());

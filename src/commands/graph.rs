@@ -35,6 +35,7 @@ fn diagram(stack: &Stack) -> Diagram {
     for route in stack.api.iter().flat_map(|api| &api.routes) {
         let (caller, label) = match &route.auth {
             Auth::Pool(pool) => (format!("users of {pool}"), "ID token"),
+            Auth::Iam => ("whom IAM allows to".to_owned(), "signature"),
             Auth::None => ("anyone".to_owned(), "no token"),
         };
         let name = route.name();

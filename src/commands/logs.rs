@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::Ending;
-use super::session::{Secrets, Session};
+use super::session::{Session, Sources};
 use crate::args;
 use crate::aws::logs::{LogEvent, Logs};
 use crate::config::Config;
@@ -37,7 +37,7 @@ async fn show(args: &args::Logs, config: Config) -> Result<Ending, Error> {
     if let Some(function) = args.function.as_ref().filter(|function| !names.contains(function)) {
         return Err(Error::unknown("function", function, &names.iter().map(String::as_str).collect::<Vec<_>>()));
     }
-    let session = Session::open(config, Secrets::Unread).await?;
+    let session = Session::open(config, Sources::Untouched).await?;
     let mut sources = sources(args, &session, &names)?;
     let logs = Logs::new(&session.clients);
     let output = session.config.output;

@@ -1,27 +1,39 @@
 //! One file a command: glue between what was asked, the engine and what is shown.
 
 mod add_user;
+mod allow_ip;
 mod ask;
 mod call;
+mod doctor;
 mod down;
 mod graph;
+mod halted;
+mod init;
 mod local;
 mod logs;
 mod manual;
 mod outputs;
 mod plan;
+mod policy;
+mod pools;
+mod removal;
+mod schema;
 mod session;
 mod status;
+mod sweep;
 mod token;
 mod traffic;
 mod up;
 mod users;
+mod values;
 mod verify;
 
 use crate::args::{Cli, Command};
 use crate::config::{Config, Output};
 use crate::engine::{Cause, Halt, Stop, Summary};
 use crate::error::{Error, Kind};
+use crate::report;
+use crate::stack::{ApiKind, Stack};
 use crate::state::{State, Store};
 
 /// How a command ends if it does not end in an error.
@@ -39,13 +51,30 @@ pub async fn dispatch(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Er
         Command::Local(command) => return unless_interrupted(&stop, local::run(command, output)).await,
         Command::Completions(args) => return Ok(manual::completions(args)),
         Command::Man(args) => return manual::man(args),
+        Command::Init(args) => return init::run(args, cli.shared.blueprint.as_deref(), output),
+        Command::Schema => return Ok(schema::run()),
+        Command::Sweep(args) => return sweep::run(args, &cli.shared, output, stop).await,
         _ => {}
     }
+    let tells_events = matches!(&cli.command, Command::Up(_) | Command::Down(_) | Command::Verify(_));
+    let ended = asked(&cli, output, stop).await;
+    // Whatever kept such a command from its work, its last line is a summary.
+    if let Err(error) = &ended
+        && output.json
+        && tells_events
+        && !error.summed_up
+    {
+        report::answer(&report::failed_line(cli.command.name(), error));
+    }
+    ended
+}
+
+async fn asked(cli: &Cli, output: Output, stop: Stop) -> Result<Ending, Error> {
     let config = Config::new(&cli.shared, output)?;
     let stop = stop.at(config.connection.tempo);
     match &cli.command {
         Command::Up(args) => up::run(args, config, stop).await,
-        Command::Down => down::run(config, stop).await,
+        Command::Down(args) => down::run(args, config, stop).await,
         Command::Plan(args) => unless_interrupted(&stop, plan::run(args, config, stop.clone())).await,
         Command::Status(args) => unless_interrupted(&stop, status::run(args, config, stop.clone())).await,
         Command::Outputs(args) => outputs::run(args, &config),
@@ -57,36 +86,50 @@ pub async fn dispatch(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Er
         Command::Logs(args) => logs::run(args, config, &stop).await,
         Command::Traffic(args) => unless_interrupted(&stop, traffic::run(args, config)).await,
         Command::Verify(args) => verify::run(args, config, stop).await,
+        Command::Doctor => unless_interrupted(&stop, doctor::run(config, stop.clone())).await,
+        Command::Policy(args) => unless_interrupted(&stop, policy::run(args, &config)).await,
         Command::Graph(args) => Ok(graph::run(args, &config)),
-        Command::Local(_) | Command::Completions(_) | Command::Man(_) => Ok(Ending::Done),
+        Command::Init(_)
+        | Command::Local(_)
+        | Command::Sweep(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Schema => Ok(Ending::Done),
     }
 }
 
 /// For commands that hold nothing a Ctrl-C could lose: they end at once.
 async fn unless_interrupted(stop: &Stop, work: impl Future<Output = Result<Ending, Error>>) -> Result<Ending, Error> {
+    let interrupted = || Err(Error::new(Kind::Interrupted, "interrupted"));
     tokio::select! {
-        ended = work => ended,
-        () = stop.reached(Halt::Drain) => Err(Error::new(Kind::Interrupted, "interrupted")),
+        ended = work => match ended {
+            Err(_) if stop.halt() != Halt::No => interrupted(),
+            ended => ended,
+        },
+        () = stop.reached(Halt::Drain) => interrupted(),
     }
 }
 
 /// For the part of `up` and `down` before anything is written.
 async fn or_stopped<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let stopped = || {
+        let error = Error::new(Kind::Stopped, "stopped before anything was changed");
+        Err(error.hint("run the same command again when it suits you"))
+    };
     tokio::select! {
-        ended = work => ended,
-        () = stop.reached(Halt::Drain) => Err(Error::new(Kind::Stopped, "stopped before anything was changed")),
+        ended = work => match ended {
+            // The work heard of it first, or a Ctrl-C has ended a process it waited for.
+            Err(_) if stop.halt() != Halt::No => stopped(),
+            ended => ended,
+        },
+        () = stop.reached(Halt::Drain) => stopped(),
     }
 }
 
 /// Whether a run did all it was asked, as an error where it did not.
 fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
-    if let Some(why) = &done.save_error {
-        return Err(Error::other(why.clone())
-            .hint(format!("nothing more was begun; `securelambda {verb}` finds what was made and goes on")));
-    }
-    if done.stopped {
-        return Err(Error::new(Kind::Stopped, "stopped; what was made is on record")
-            .hint(format!("`securelambda {verb}` goes on from here, `securelambda down` removes it")));
+    if done.save_error.is_some() || done.stopped {
+        return Err(halted::error(done, verb));
     }
     if done.failed.iter().any(|(_, failure)| failure.cause == Cause::Fatal) {
         return Err(Error::new(Kind::Account, "the credentials are no longer accepted; what was made is on record")
@@ -117,6 +160,15 @@ fn recorded(config: &Config) -> Result<State, Error> {
                 .hint(format!("they are in {}; choose with --region, --local or --state-dir", places.join(", "))))
         }
     }
+}
+
+/// What is said of a stack with an HTTP API, in front of which AWS puts no firewall.
+fn no_firewall(stack: &Stack) -> Option<&'static str> {
+    let http = stack.all_apis().any(|(_, api)| api.kind == ApiKind::Http);
+    http.then_some(
+        "No firewall can stand before an HTTP API: AWS attaches web ACLs to REST APIs alone. Its authorizer and its \
+         throttle protect it.",
+    )
 }
 
 /// JSON for people and programs alike.

@@ -1,31 +1,74 @@
 //! `plan`: says what `up` would do, by reading only.
 
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use super::Ending;
-use super::session::{Secrets, Session};
+use serde_json::{Value, json};
+
+use super::session::{Session, Sources};
+use super::{Ending, pools};
 use crate::args;
-use crate::config::Config;
-use crate::engine::{Plan, Stop};
-use crate::error::Error;
-use crate::report::{answer, plan_json, plan_text};
+use crate::config::{Config, Output};
+use crate::engine::{Change, Id, Plan, Stop};
+use crate::error::{Error, Kind};
+use crate::policy::Policy;
+use crate::report::{answer, grants_text, plan_json, plan_text};
+use crate::stack::policies;
 use crate::state::State;
 
 pub(super) async fn run(args: &args::Plan, config: Config, stop: Stop) -> Result<Ending, Error> {
-    let session = Session::open(config, Secrets::Unread).await?;
+    let session = Session::open(config, Sources::Packed).await?;
     let scope = session.scope();
     let state = session.store.read()?;
     let state = state.unwrap_or_else(|| State::new(&scope.stack, &scope.account, &scope.region, None));
     let survey = session.survey(&state, &stop).await?;
     let plan = Plan::new(&session.graph, &survey, &state);
+    let kept = pools::kept(&session, &state, &plan, &[]).await?;
+    let known = |secret: &str| Some(state.outputs(&format!("secret.{secret}"))?["arn"].as_str()?.to_owned());
+    let mut grants = policies::planned(&session.config.stack, scope, &known);
     if session.config.output.json {
         let mut document = plan_json(&plan);
+        document["kept"] = json!(kept);
+        let document_of = |policy: &Policy| serde_json::from_str::<Value>(&policy.to_string()).unwrap_or_default();
+        let policies: BTreeMap<_, _> =
+            grants.into_iter().map(|(function, policy)| (function, document_of(&policy))).collect();
+        document["policies"] = json!(policies);
+        document["notes"] = json!(super::no_firewall(&session.config.stack).into_iter().collect::<Vec<_>>());
         document["stack"] = json!(scope.stack);
         document["account"] = json!(scope.account);
         document["region"] = json!(scope.region);
         answer(&super::pretty(&document));
     } else {
-        answer(&plan_text(&plan, session.config.output.answers));
+        let Output { verbose, answers, .. } = session.config.output;
+        answer(&plan_text(&plan, answers));
+        if let Some(note) = super::no_firewall(&session.config.stack) {
+            answer(&format!("\n{note}"));
+        }
+        // Those that are as they should be are no news.
+        grants.retain(|(function, _)| verbose || changes(&plan, &Id::new("policy", function)));
+        if !grants.is_empty() {
+            answer(&format!("\n{}", grants_text(&grants, verbose)));
+        }
+        for kept in &kept {
+            answer(&format!("\n{} {}\n  {}", answers.warn("up is refused:"), kept.why, kept.hint));
+        }
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Ending::Changes } else { Ending::Done })
+}
+
+fn changes(plan: &Plan, id: &Id) -> bool {
+    plan.changes.iter().any(|(known, _, change)| known == id && *change != Change::Keep)
+}
+
+/// What AWS cannot change in place, as the error that ends `up` before anything is changed.
+pub(super) fn unchangeable(plan: &Plan) -> Option<Error> {
+    let fixed =
+        plan.changes.iter().filter(|(id, ..)| plan.fixed.contains(id)).filter_map(|(_, _, change)| match change {
+            Change::Refuse { failure } => Some(failure),
+            _ => None,
+        });
+    let fixed: Vec<_> = fixed.collect();
+    let whys: Vec<&str> = fixed.iter().map(|failure| failure.message.as_str()).collect();
+    let error = Error::new(Kind::Resource, format!("{}; nothing was changed", whys.join(", and ")));
+    let hints = fixed.iter().filter_map(|failure| failure.hint.as_ref());
+    (!fixed.is_empty()).then(|| hints.fold(error, Error::hint))
 }

@@ -1,24 +1,24 @@
 //! What commands that talk to AWS share: the connection, the graph, and the state file that belongs to both.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
 use crate::aws::connect::{Access, connect};
 use crate::aws::sts::Caller;
 use crate::aws::{Clients, registry};
-use crate::bundle::Bundles;
-use crate::config::{Config, variable};
+use crate::bundle::{Bundles, Code, Machine, Unpacked, Workshop};
+use crate::config::{Config, Connection, variable};
 use crate::engine::{Failure, Graph, Registry, Stop, Survey, survey};
 use crate::error::{Error, Kind};
 use crate::local::Local;
 use crate::outputs::Outputs;
 use crate::report::say;
 use crate::scope::Scope;
-use crate::secret::Hidden;
-use crate::stack::{self, HiddenValues, Value};
+use crate::stack::{self, HiddenValues};
 use crate::state::{Locked, State, Store};
+
+use super::values;
 
 /// A stack, and the account it is or will be in.
 pub(super) struct Session {
@@ -29,39 +29,53 @@ pub(super) struct Session {
     pub graph: Graph,
     pub registry: Registry,
     pub store: Store,
-    /// The schemas of bodies, by the route's `body`.
-    pub schemas: BTreeMap<PathBuf, String>,
+    /// The functions' code, and the schemas of bodies.
+    pub bundles: Bundles,
 }
 
-/// Whether values from outside the stack file are wanted.
+/// Whether a command looks at the functions' code.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Secrets {
-    /// They may be written: read the environment, make up what is to be made up.
-    Needed,
-    /// Only read: that there is a value is enough.
-    Unread,
+pub(super) enum Sources {
+    /// It is packed, with what it depends on, and compared or uploaded.
+    Packed,
+    /// It is of no matter, and need not even be there.
+    Untouched,
 }
 
 impl Session {
-    /// Connects, and works out what should exist. Reads the stack's sources, the environment, and who we are.
-    pub(super) async fn open(config: Config, secrets: Secrets) -> Result<Self, Error> {
-        let bundles = Bundles::pack(&config.stack, &config.sources)?;
-        let hidden = hidden_values(&config, secrets)?;
-        let access = access(&config).await?;
-        let endpoint = access.endpoint.clone();
-        let (sdk, caller) = connect(&access).await.map_err(account_error)?;
-        let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-        let scope = Scope {
-            partition: caller.partition.clone(),
-            account: caller.account.clone(),
-            region,
-            stack: config.stack.name.clone(),
+    /// Connects, and works out what should exist. Reads the stack's sources, and who we are; no value of a secret.
+    pub(super) async fn open(config: Config, sources: Sources) -> Result<Self, Error> {
+        Self::with(config, sources, BTreeSet::new()).await
+    }
+
+    /// The same, for a run that may write these secrets anew.
+    pub(super) async fn with(config: Config, sources: Sources, rotate: BTreeSet<String>) -> Result<Self, Error> {
+        // Every mistake first, before an emulator is started or anything is installed.
+        let code = match sources {
+            Sources::Packed => Some(
+                Code::find(&config.stack, &config.sources)
+                    .map_err(|flaws| config.document.flawed(flaws, config.output))?,
+            ),
+            Sources::Untouched => None,
         };
+        let access = access(&config.connection, config.output.quiet).await?;
+        let endpoint = access.endpoint.clone();
+        let bundles = match code {
+            Some(code) => pack(&config, code, endpoint.as_deref()).await?,
+            None => Bundles::default(),
+        };
+        let (clients, caller) = connected(&config, &access).await?;
+        let scope = &clients.scope;
+        let hidden = values::unread(&config, rotate);
         let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint.as_deref());
-        let graph = stack::desired(&config.stack, &scope, &bundles, &hidden);
-        let clients = Clients::new(sdk, scope);
+        let graph = stack::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &hidden);
         let registry = registry(&clients);
-        Ok(Self { config, clients, caller, endpoint, graph, registry, store, schemas: bundles.schemas })
+        Ok(Self { config, clients, caller, endpoint, graph, registry, store, bundles })
+    }
+
+    /// From now on with these values of secrets.
+    pub(super) fn fill(&mut self, hidden: &HiddenValues) {
+        self.graph = stack::desired(&self.config.stack, self.scope(), self.endpoint.as_deref(), &self.bundles, hidden);
     }
 
     /// Where the stack lives.
@@ -129,8 +143,27 @@ impl Session {
     }
 }
 
+/// Connects: the clients, whose credentials they have, and where AWS is if it is not AWS itself.
+pub(super) async fn who_am_i(config: &Config) -> Result<(Clients, Caller, Option<String>), Error> {
+    let access = access(&config.connection, config.output.quiet).await?;
+    let (clients, caller) = connected(config, &access).await?;
+    Ok((clients, caller, access.endpoint))
+}
+
+async fn connected(config: &Config, access: &Access) -> Result<(Clients, Caller), Error> {
+    let (sdk, caller) = connect(access).await.map_err(account_error)?;
+    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+    let scope = Scope {
+        partition: caller.partition.clone(),
+        account: caller.account.clone(),
+        region,
+        stack: config.stack.name.clone(),
+    };
+    Ok((Clients::new(sdk, scope), caller))
+}
+
 /// The root user of an account at AWS itself may do nothing here; an emulator's has nothing to lose.
-fn refuse_root(caller: &Caller, endpoint: Option<&str>) -> Result<(), Error> {
+pub(super) fn refuse_root(caller: &Caller, endpoint: Option<&str>) -> Result<(), Error> {
     if !caller.is_root() || endpoint.is_some() {
         return Ok(());
     }
@@ -140,8 +173,7 @@ fn refuse_root(caller: &Caller, endpoint: Option<&str>) -> Result<(), Error> {
 }
 
 /// How to reach AWS. With `--local`, the emulator, started if need be.
-async fn access(config: &Config) -> Result<Access, Error> {
-    let connection = &config.connection;
+pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Access, Error> {
     if !connection.local {
         return Ok(Access {
             profile: connection.profile.clone(),
@@ -151,7 +183,6 @@ async fn access(config: &Config) -> Result<Access, Error> {
             tempo: connection.tempo,
         });
     }
-    let quiet = config.output.quiet;
     let note = move |text: &str| {
         if !quiet {
             say(text);
@@ -169,33 +200,44 @@ async fn access(config: &Config) -> Result<Access, Error> {
 }
 
 /// Whatever keeps us from knowing who we are is about the account, unless nothing answers at all.
-fn account_error(failure: Failure) -> Error {
+pub(super) fn account_error(failure: Failure) -> Error {
     let answered = failure.code.is_some() || failure.cause == crate::engine::Cause::Fatal;
     let error = Error::from(failure);
     if answered { Error { kind: Kind::Account, ..error } } else { error }
 }
 
-/// Values that the stack file takes from elsewhere.
-fn hidden_values(config: &Config, secrets: Secrets) -> Result<HiddenValues, Error> {
-    let mut hidden = HiddenValues::new();
-    for (secret, values) in &config.stack.secrets {
-        for (key, value) in values {
-            let value = match value {
-                Value::Topic(_) => continue,
-                _ if secrets == Secrets::Unread => Hidden::new(String::new()),
-                Value::Env(name) => {
-                    let value = variable(name).and_then(|value| value.into_string().ok());
-                    Hidden::new(value.ok_or_else(|| {
-                        Error::usage(format!("{key} of the secret {secret} comes from ${name}, which is not set"))
-                            .hint(format!("set {name} and run the command again"))
-                    })?)
-                }
-                Value::Generate(length) => crate::secret::generate(usize::from(*length)),
-            };
-            hidden.insert((secret.clone(), key.clone()), value);
+/// The functions' code, packed for what will run it.
+async fn pack(config: &Config, code: Code<'_>, endpoint: Option<&str>) -> Result<Bundles, Error> {
+    let quiet = config.output.quiet;
+    let note = move |text: &str| {
+        if !quiet {
+            say(text);
         }
+    };
+    // Without a home there is no folder for it, which matters only where something has to be installed.
+    let local = Local::from_env(variable).ok();
+    let python = || local.as_ref().and_then(Local::python);
+    let here = config.connection.local || emulated_here(endpoint).await;
+    let machine = if here { Machine::This { python: python() } } else { Machine::Lambda };
+    let cache = local.as_ref().map(|local| local.cache().join("packages"));
+    code.pack(&Workshop { cache, machine, note: &note }).await.map_err(|unpacked| match unpacked {
+        Unpacked::Flaws(flaws) => config.document.flawed(flaws, config.output),
+        Unpacked::Failed(error) => error,
+    })
+}
+
+/// Whether what answers here is the emulator that runs functions as processes of this machine.
+async fn emulated_here(endpoint: Option<&str>) -> bool {
+    let here = |url: &str| {
+        let rest = url.strip_prefix("http://")?;
+        let address = rest.split('/').next().unwrap_or(rest);
+        let (host, port) = address.rsplit_once(':')?;
+        ["127.0.0.1", "localhost"].contains(&host).then(|| port.parse::<u16>().ok()).flatten()
+    };
+    match endpoint.and_then(here) {
+        Some(port) => Local::answers(port).await,
+        None => false,
     }
-    Ok(hidden)
 }
 
 #[cfg(test)]

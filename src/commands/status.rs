@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Ending;
-use super::session::{Secrets, Session};
+use super::session::{Session, Sources};
 use crate::args;
 use crate::config::Config;
-use crate::engine::{Drift, Id, Sight, Stop};
+use crate::engine::{Drift, Failure, Id, Sight, Stop};
 use crate::error::Error;
 use crate::report::{Palette, answer, one_line, table};
 use crate::state::{State, Status};
@@ -15,7 +15,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: Stop) -> Resu
     if args.offline {
         return offline(&config);
     }
-    let session = Session::open(config, Secrets::Unread).await?;
+    let session = Session::open(config, Sources::Packed).await?;
     let state = session.state()?;
     let survey = session.survey(&state, &stop).await?;
     let graph = &session.graph;
@@ -47,13 +47,17 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: Stop) -> Resu
             "region": state.region,
             "sound": sound,
             "resources": rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "routes": outputs.api.map(|api| api.routes).unwrap_or_default(),
+            "notes": super::no_firewall(&session.config.stack).into_iter().collect::<Vec<_>>(),
+            "routes": outputs.routes().collect::<Vec<_>>(),
         });
         answer(&super::pretty(&document));
     } else {
         answer(&text(&state, &rows, sound, session.config.output.answers));
-        if outputs.api.is_some() {
+        if outputs.routes().next().is_some() {
             answer(&format!("\n{}", super::up::routes(&outputs)));
+        }
+        if let Some(note) = super::no_firewall(&session.config.stack) {
+            answer(&format!("\n{note}"));
         }
     }
     Ok(if args.detailed_exitcode && !sound { Ending::Changes } else { Ending::Done })
@@ -83,7 +87,7 @@ impl Row {
             }
             Sight::Absent => ("missing", Vec::new(), None),
             Sight::Blocked => ("pending", Vec::new(), Some("waits for what it is made from".to_owned())),
-            Sight::Failed(failure) => ("unknown", Vec::new(), Some(failure.message.clone())),
+            Sight::Failed(failure) => ("unknown", Vec::new(), Some(words_of(failure))),
         };
         drift.sort_by_key(|drift| !drift.weakens);
         // What was never there has not gone missing: the stack file has just got it.
@@ -108,6 +112,12 @@ impl Row {
         let weakening = self.drift.iter().filter(|drift| drift.weakens);
         weakening.map(|drift| one_line(&format!("! {id}: {}", words(drift)))).collect()
     }
+}
+
+/// Why something could not be seen, and what to do about it.
+fn words_of(failure: &Failure) -> String {
+    let hint = failure.hint.as_ref().map(|hint| format!("\nhint: {hint}"));
+    failure.message.clone() + &hint.unwrap_or_default()
 }
 
 /// A difference with both values, except of a secret, whose values stay out of it.

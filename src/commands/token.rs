@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::add_user::{check_email, pool_of};
-use super::session::{Secrets, Session};
+use super::session::{Session, Sources};
 use super::{Ending, ask};
 use crate::args;
 use crate::aws::cognito::{Tokens, Users};
@@ -14,7 +14,7 @@ use crate::report::answer;
 
 pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Error> {
     let email = check_email(&args.user.email)?;
-    let session = Session::open(config, Secrets::Unread).await?;
+    let session = Session::open(config, Sources::Untouched).await?;
     let (_, pool) = pool_of(&session, args.user.pool.as_deref())?;
     let tokens = sign_in(&session, &pool, &email, &args.sign_in).await?;
     if session.config.output.json {
@@ -39,9 +39,9 @@ pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Er
 /// Signs in as a client would, with a password from standard input or a prompt.
 pub(super) async fn sign_in(session: &Session, pool: &Pool, email: &str, how: &args::SignIn) -> Result<Tokens, Error> {
     let password = if how.password_stdin {
-        ask::standard_input("password")?
+        ask::standard_input("password").await?
     } else {
-        ask::password(session.config.output, &format!("Password of {email}"), false, "--password-stdin")?
+        ask::password(session.config.output, &format!("Password of {email}"), false, "--password-stdin").await?
     };
     Ok(Users::new(&session.clients).sign_in(&pool.client_id, &pool.id, email, password).await?)
 }

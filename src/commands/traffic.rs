@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Ending;
-use super::session::{Secrets, Session};
+use super::session::{Session, Sources};
 use crate::args;
 use crate::aws::wafv2::{RuleTraffic, Sample, Wafv2};
 use crate::config::Config;
@@ -29,7 +29,7 @@ pub(super) async fn run(args: &args::Traffic, config: Config) -> Result<Ending, 
     if config.stack.firewall.is_none() {
         return Err(Error::other("this stack has no firewall").hint("a [firewall] in the stack file gives it one"));
     }
-    let session = Session::open(config, Secrets::Unread).await?;
+    let session = Session::open(config, Sources::Untouched).await?;
     let Some(firewall) = session.outputs(&session.state()?).firewall else {
         return Err(Error::other("the firewall is not there yet").hint("run `securelambda up`"));
     };

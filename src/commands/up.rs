@@ -4,26 +4,51 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::Ending;
 use super::ask::confirm;
-use super::session::{Secrets, Session};
+use super::session::{Session, Sources};
+use super::{Ending, values};
 use crate::args;
+use crate::aws::account::Account;
 use crate::config::Config;
-use crate::engine::{self, Outcome, Plan, Stop, Summary};
+use crate::engine::{self, Cause, Halt, Id, Outcome, Plan, Stop, Summary};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
 use crate::report::{self, answer, counts, id_width, plan_text, say, summary_line};
 use crate::stack::cleanup;
 use crate::state::{Locked, State};
 
-pub(super) async fn run(args: &args::Up, config: Config, stop: Stop) -> Result<Ending, Error> {
-    let session = super::or_stopped(&stop, Session::open(config, Secrets::Needed)).await?;
+/// The id of what moves the stage to a new deployment.
+const RELEASE: &str = "api.release";
+
+/// How long AWS may take until all of it answers from a new deployment (reference, 9.6).
+const DRAIN: Duration = Duration::from_mins(1);
+
+pub(super) async fn run(args: &args::Up, mut config: Config, stop: Stop) -> Result<Ending, Error> {
+    let rotate = values::to_rotate(&config, &args.rotate)?;
+    let edit = super::allow_ip::prepare(&mut config, &args.allow_ips)?;
+    let mut session = super::or_stopped(&stop, Session::with(config, Sources::Packed, rotate.clone())).await?;
     session.may_write()?;
+    super::pools::check(&session, &args.remove_pools)?;
     let (mut state, mut journal) = session.lock("up")?;
-    let survey = super::or_stopped(&stop, session.survey(&state, &stop)).await?;
+    let account = Account::new(&session.clients);
+    let looking = async { Ok(tokio::join!(session.survey(&state, &stop), account.credentials_expire())) };
+    let (survey, expires) = super::or_stopped(&stop, looking).await?;
+    let survey = survey?;
+    for check in super::doctor::at_hand(&session, expires) {
+        let hint = check.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        say_unless(session.config.output.quiet, &format!("warning: {}: {}{hint}", check.subject, check.finding));
+    }
     let plan = Plan::new(&session.graph, &survey, &state);
     let output = session.config.output;
+    let kept = super::or_stopped(&stop, super::pools::kept(&session, &state, &plan, &args.remove_pools)).await?;
+    if let Some(error) = super::plan::unchangeable(&plan).or_else(|| super::pools::refusal(&kept)) {
+        if !output.json && !output.quiet {
+            say(&plan_text(&plan, output.messages));
+        }
+        return Err(error);
+    }
     if plan.is_empty() {
+        write(edit.as_ref(), output.quiet)?;
         if output.json {
             let extra = json!({ "outputs": session.outputs(&state) });
             answer(&summary_line("up", &nothing_done(&plan), Duration::ZERO, extra));
@@ -36,9 +61,15 @@ pub(super) async fn run(args: &args::Up, config: Config, stop: Stop) -> Result<E
     if !output.json && !output.quiet {
         say(&plan_text(&plan, output.messages));
     }
+    let wanted = values::wanted(&session.config, &plan, &state, &rotate)?;
     if !session.config.yes && !session.config.connection.local {
-        confirm(output, &format!("Build this in account {}, {}?", session.scope().account, session.scope().region))?;
+        let question = format!("Build this in account {}, {}?", session.scope().account, session.scope().region);
+        super::or_stopped(&stop, confirm(output, &question)).await?;
     }
+
+    write(edit.as_ref(), output.quiet)?;
+    let hidden = super::or_stopped(&stop, wanted.ask(&session.config)).await?;
+    session.fill(&hidden);
 
     let began = Instant::now();
     let mut reporter = report::reporter(output, id_width(session.graph.ids().map(|(id, _)| id)));
@@ -46,12 +77,28 @@ pub(super) async fn run(args: &args::Up, config: Config, stop: Stop) -> Result<E
     let mut tell = |event: engine::Event| reporter.on(&event);
     let mut done =
         engine::up(&session.graph, &session.registry, survey, &mut state, &mut journal, jobs, &stop, &mut tell).await;
+    if done.succeeded() && drains(&done, &plan.removals, session.endpoint.is_some()) {
+        let why = "a part of AWS's servers may answer from the old deployment for a minute; what that needs goes then";
+        tell(engine::Event::Noted { id: Id::from(RELEASE), why: why.into() });
+        tokio::select! {
+            () = tokio::time::sleep(DRAIN) => {}
+            () = stop.reached(Halt::Drain) => done.stopped = true,
+        }
+    }
     if done.succeeded() && !plan.removals.is_empty() {
-        let removed = remove_unwanted(&session, &mut state, &mut journal, &stop, &mut tell).await?;
-        merge(&mut done, removed);
+        let removed = remove_unwanted(&session, &mut state, &mut journal, &stop, &mut tell).await;
+        done.merge(removed);
     }
     reporter.finish();
     finish(&session, &state, &done, began.elapsed(), args.detailed_exitcode)
+}
+
+/// Whether what is to be removed may still be called: functions, and permissions to call them, that the deployment led to
+/// from which the stage has just moved on. An emulator moves at once.
+fn drains(done: &Summary, removals: &[Id], emulated: bool) -> bool {
+    let moved = |(id, outcome): &(Id, Outcome)| id.as_str() == RELEASE && matches!(outcome, Outcome::Updated { .. });
+    let called = |id: &Id| ["function", "permission"].contains(&id.parts().0);
+    !emulated && done.done.iter().any(moved) && removals.iter().any(called)
 }
 
 /// Removes what is on record and no longer in the stack file, now that nothing needs it any more.
@@ -61,18 +108,28 @@ async fn remove_unwanted(
     journal: &mut Locked,
     stop: &Stop,
     tell: &mut (dyn FnMut(engine::Event) + Send),
-) -> Result<Summary, Error> {
-    let targets = engine::unwanted_targets(&session.graph, &session.registry, state, stop).await?;
+) -> Summary {
+    let looked = tokio::select! {
+        looked = engine::unwanted_targets(&session.graph, &session.registry, state, stop) => looked,
+        () = stop.reached(Halt::Drain) => return Summary { stopped: true, ..Summary::default() },
+    };
+    let targets = match looked {
+        Ok(targets) => targets,
+        Err(failure) if failure.cause == Cause::Stopped => return Summary { stopped: true, ..Summary::default() },
+        Err(failure) => {
+            // It has no resource of its own: it kept us from looking at all of them.
+            let id = Id::from("what is no longer wanted");
+            tell(engine::Event::Failed { id: id.clone(), failure: failure.clone(), elapsed: Duration::ZERO });
+            return Summary { failed: vec![(id, failure)], ..Summary::default() };
+        }
+    };
     let order: &(dyn Fn(&str) -> usize + Sync) = &cleanup::group;
-    Ok(engine::down(&targets, order, &session.registry, state, journal, session.config.jobs, stop, tell).await)
+    engine::down(&targets, order, &session.registry, state, journal, session.config.jobs, stop, tell).await
 }
 
-fn merge(into: &mut Summary, from: Summary) {
-    into.done.extend(from.done);
-    into.failed.extend(from.failed);
-    into.skipped.extend(from.skipped);
-    into.stopped |= from.stopped;
-    into.save_error = into.save_error.take().or(from.save_error);
+/// From here on the stack file asks for the address too.
+fn write(edit: Option<&super::allow_ip::Edit>, quiet: bool) -> Result<(), Error> {
+    edit.map_or(Ok(()), |edit| edit.write(quiet))
 }
 
 fn finish(
@@ -89,7 +146,7 @@ fn finish(
     } else {
         say_unless(output.quiet, &counts(done, elapsed));
     }
-    super::outcome_of(done, "up")?;
+    super::outcome_of(done, "up").map_err(Error::summed_up)?;
     if !output.json {
         show(session, state);
     }
@@ -110,25 +167,39 @@ fn show(session: &Session, state: &State) {
         say("");
     }
     answer(&routes(&outputs));
-    let Some(route) = outputs.api.as_ref().and_then(|api| api.routes.first()).filter(|_| !config.output.quiet) else {
+    if let Some(note) = super::no_firewall(&config.stack) {
+        say_unless(config.output.quiet, &format!("\n{note}"));
+    }
+    let Some(route) = outputs.routes().find(|route| !route.iam).filter(|_| !config.output.quiet) else {
         return;
     };
+    let blueprint = config.blueprint.map(|name| format!(" --blueprint {name}")).unwrap_or_default();
     let (program, local) = (&config.program, if config.connection.local { " --local" } else { "" });
+    let local = blueprint + local;
     let mut next = String::from("\nNext:\n");
     if let Some(pool) = &route.pool {
         next += &format!("  {program} add-user you@example.com --pool {pool}{local}\n");
     }
     let user = if route.pool.is_some() { "--as you@example.com" } else { "--anonymous" };
     let name = format!("{} {}", route.method, route.path);
-    next += &format!("  {program} call '{name}' {user} --data '{{\"name\":\"Ada\"}}'{local}\n");
+    let parameters = route.path.split('{').skip(1).filter_map(|rest| rest.split(['+', '}']).next());
+    let mut more = parameters.fold(String::new(), |more, name| more + " --param " + name + "=1");
+    if !["GET", "HEAD", "DELETE", "OPTIONS"].contains(&route.method.as_str()) {
+        more += " --data '{\"name\":\"Ada\"}'";
+    }
+    next += &format!("  {program} call '{name}' {user}{more}{local}\n");
     next += &format!("  {program} down{local}");
     say(&next);
 }
 
 /// Two lines a route, since URLs are long: method and URL; what answers, and who may call.
 pub(super) fn routes(outputs: &Outputs) -> String {
-    let routes = outputs.api.iter().flat_map(|api| &api.routes).map(|route| {
-        let who = route.pool.as_deref().map_or("OPEN to anyone".to_owned(), |pool| format!("for users of {pool}"));
+    let routes = outputs.routes().map(|route| {
+        let who = match &route.pool {
+            Some(pool) => format!("for users of {pool}"),
+            None if route.iam => "for requests signed by whom IAM allows to".to_owned(),
+            None => "OPEN to anyone".to_owned(),
+        };
         format!("{:<7} {}\n        {}, {who}", route.method, route.url, route.function)
     });
     routes.collect::<Vec<_>>().join("\n")
@@ -148,4 +219,19 @@ pub(super) fn failed(verb: &str, done: &Summary) -> Error {
     };
     Error::new(Kind::Resource, format!("{what}; all else is kept in the state file"))
         .hint(format!("when the cause is removed, `securelambda {verb}` goes on from here"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_called_until_now_is_removed_after_a_while() {
+        let done = |outcome| Summary { done: vec![(Id::from(RELEASE), outcome)], ..Summary::default() };
+        let moved = done(Outcome::Updated { drift: Vec::new() });
+        let (function, pool) = ([Id::new("function", "Old")], [Id::new("pool", "Old")]);
+        assert!(drains(&moved, &function, false) && drains(&moved, &[Id::new("permission", "GET / Old")], false));
+        assert!(!drains(&moved, &pool, false) && !drains(&moved, &[], false) && !drains(&moved, &function, true));
+        assert!(!drains(&done(Outcome::Unchanged), &function, false));
+    }
 }

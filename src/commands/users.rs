@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Ending;
 use super::add_user::{check_email, pool_of};
-use super::session::{Secrets, Session};
+use super::session::{Session, Sources};
 use crate::args;
 use crate::aws::cognito::Users;
 use crate::config::Config;
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::report::{answer, date, say, table};
 
 pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, Error> {
-    let session = Session::open(config, Secrets::Unread).await?;
+    let session = Session::open(config, Sources::Untouched).await?;
     let pools = match &args.pool {
         Some(pool) => vec![pool_of(&session, Some(pool))?],
         None => session.outputs(&session.state()?).pools.into_iter().collect(),
@@ -40,7 +40,7 @@ pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, E
 
 pub(super) async fn remove(args: &args::RemoveUser, config: Config) -> Result<Ending, Error> {
     let email = &check_email(&args.user.email)?;
-    let session = Session::open(config, Secrets::Unread).await?;
+    let session = Session::open(config, Sources::Untouched).await?;
     let (name, pool) = pool_of(&session, args.user.pool.as_deref())?;
     let was_there = Users::new(&session.clients).remove(&pool.id, email).await?;
     if session.config.output.json {

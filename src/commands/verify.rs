@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::session::{Secrets, Session};
+use super::session::{Session, Sources};
 use super::{Ending, or_stopped};
 use crate::args;
 use crate::config::Config;
@@ -26,7 +26,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: Stop) -> Resu
     let began = Instant::now();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let looking = async {
-        let session = Session::open(config, Secrets::Unread).await?;
+        let session = Session::open(config, Sources::Packed).await?;
         let state = session.state()?;
         let survey = session.survey(&state, &stop).await?;
         Ok((session, state, survey))
@@ -39,7 +39,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: Stop) -> Resu
     let (outputs, seen) = (session.outputs(&state), survey.sights(&session.graph).collect::<Vec<_>>());
     let subject = Subject {
         stack: &session.config.stack,
-        schemas: &session.schemas,
+        schemas: &session.bundles.schemas,
         outputs: &outputs,
         seen: &seen,
         clients: &session.clients,
@@ -68,12 +68,12 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: Stop) -> Resu
         answer(&proof_table(&proof, output.answers));
     }
     for file in &args.reports {
-        write(file, &proof)?;
+        write(file, &proof).map_err(Error::summed_up)?;
         if !output.quiet && !output.json {
             say(&format!("The proof is in {}", file.display()));
         }
     }
-    ended(&proof, &left)
+    ended(&proof, &left).map_err(Error::summed_up)
 }
 
 /// A line of the type `check` for each, with the fields of [`crate::verify::Check`]; and at last the `summary`: the

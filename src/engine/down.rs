@@ -11,9 +11,11 @@ use super::erased::Registry;
 use super::event::{Event, Outcome, Summary, Verb};
 use super::graph::Graph;
 use super::resource::{Cause, Failure};
+use super::save::save;
+use super::stock::Listed;
 use super::survey::{Sight, Survey, stopped};
 use super::task::{Halt, Stop};
-use super::up::{look_often, save, unwanted};
+use super::up::{look_often, unwanted};
 use super::workers::{Heard, News, Workers};
 use crate::state::{Journal, Record, State, Status};
 
@@ -95,7 +97,56 @@ pub async fn unwanted_targets(
     state: &mut State,
     stop: &Stop,
 ) -> Result<Vec<Target>, Failure> {
-    Ok(recorded_targets(unwanted(graph, state).into_iter().collect(), registry, state, stop).await?.0)
+    let mut gone: HashSet<Id> = unwanted(graph, state).into_iter().collect();
+    // One that goes by another id now is wanted still, and only its old row goes.
+    let same = |state: &State, old: &Id| {
+        let row = state.resources.get(old.as_str());
+        let wanted = graph.nodes.iter().filter_map(|node| state.resources.get(node.id.as_str()));
+        row.is_some_and(|row| wanted.into_iter().any(|other| other.kind == row.kind && other.key == row.key))
+    };
+    gone.retain(|id| {
+        let renamed = same(state, id);
+        if renamed {
+            state.resources.remove(id.as_str());
+        }
+        !renamed
+    });
+    Ok(recorded_targets(gone, registry, state, stop).await?.0)
+}
+
+/// Adds what lists show to what is to be removed, where it is not among that already. Returns what was added.
+pub fn add_listed<'a>(targets: &mut Vec<Target>, listed: impl IntoIterator<Item = &'a Listed>) -> Vec<Target> {
+    let first = targets.len();
+    let mut resting: Vec<(usize, &str)> = Vec::new();
+    // What hangs under a thing is listed after it, and names it by its ARN.
+    let mut known: HashMap<&str, Id> = HashMap::new();
+    for one in listed {
+        if let Some(target) = targets.iter().find(|target| one.is(&target.kind, &target.outputs)) {
+            known.insert(&one.arn, target.id.clone());
+            continue;
+        }
+        // Names are not unique everywhere: there may be a second pool that says it is the same resource of the stack.
+        let taken = targets.iter().any(|target| target.id == one.id);
+        let id = if taken { Id::from(format!("{} ({})", one.id, one.arn)) } else { one.id.clone() };
+        known.insert(&one.arn, id.clone());
+        let parent = one.under.as_deref().and_then(|arn| known.get(arn)).cloned();
+        resting.extend(one.rests_on.map(|kind| (targets.len(), kind)));
+        targets.push(Target {
+            id,
+            kind: one.kind.to_owned(),
+            key: one.key.clone(),
+            outputs: one.outputs.clone(),
+            goes_with: parent.clone().filter(|_| one.goes_with_parent),
+            needs: parent.iter().cloned().collect(),
+            parent,
+        });
+    }
+    for (index, kind) in resting {
+        let of_kind: Vec<Id> =
+            targets.iter().filter(|other| other.kind == kind).map(|other| other.id.clone()).collect();
+        targets[index].needs.extend(of_kind);
+    }
+    targets[first..].to_vec()
 }
 
 type Strangers = Vec<(Id, Failure)>;
@@ -237,8 +288,7 @@ pub async fn down(
         state.resources.insert(target.id.to_string(), target.record());
     }
     // Even if there is nothing to remove: looking for it may have taken rows off the record.
-    if let Err(error) = save(state, journal) {
-        summary.save_error = Some(error);
+    if !save(state, journal, Vec::new(), &mut summary) {
         return summary;
     }
 
@@ -269,7 +319,13 @@ pub async fn down(
                 }
                 continue;
             }
-            Heard::Idle | Heard::Leave => break,
+            Heard::Idle => break,
+            Heard::Leave => {
+                let running =
+                    |(target, phase): (&Target, &Phase)| matches!(phase, Phase::Running(_)).then(|| target.id.clone());
+                summary.unanswered = targets.iter().zip(&phases).filter_map(running).collect();
+                break;
+            }
         };
         let mut changed = false;
         for item in news {
@@ -315,15 +371,26 @@ pub async fn down(
                 }
             }
         }
-        if changed && let Err(error) = save(state, journal) {
-            summary.save_error = Some(error);
+        if changed && !save(state, journal, Vec::new(), &mut summary) {
             halted = true;
         }
     }
+    summary.abandoned = summary.stopped && stop.halt() == Halt::Now;
     summary
 }
 
 impl Target {
+    /// Whether this is the thing that a list shows.
+    pub fn is(&self, listed: &Listed) -> bool {
+        listed.is(&self.kind, &self.outputs)
+    }
+
+    /// What it goes before.
+    #[cfg(test)]
+    pub(super) fn needs(&self) -> &[Id] {
+        &self.needs
+    }
+
     fn record(&self) -> Record {
         Record {
             kind: self.kind.clone(),

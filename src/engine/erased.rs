@@ -25,6 +25,7 @@ pub(super) struct Wish {
     pub key: Value,
     want: Arc<dyn Any + Send + Sync>,
     drift: fn(&dyn Any, &dyn Any) -> Vec<Drift>,
+    fixed: fn(&dyn Any, &[Drift]) -> Option<Failure>,
 }
 
 impl Wish {
@@ -36,11 +37,16 @@ impl Wish {
                 let (want, live) = (want.downcast_ref::<R>(), live.downcast_ref::<R::Live>());
                 want.zip(live).map(|(want, live)| want.drift(live)).unwrap_or_default()
             },
+            fixed: |want, drift| want.downcast_ref::<R>().and_then(|want| want.fixed(drift)),
         }
     }
 
     pub(super) fn drift(&self, sight: &Sighting) -> Vec<Drift> {
         (self.drift)(&*self.want, &*sight.live)
+    }
+
+    pub(super) fn fixed(&self, drift: &[Drift]) -> Option<Failure> {
+        (self.fixed)(&*self.want, drift)
     }
 }
 
@@ -155,7 +161,7 @@ fn parse<T: DeserializeOwned>(kind: &str, document: Value) -> Result<T, Failure>
         .map_err(|error| Failure::refused(format!("the state file's record of this {kind} cannot be read: {error}")))
 }
 
-fn write<T: Serialize>(value: &T) -> Value {
+pub(super) fn write<T: Serialize>(value: &T) -> Value {
     match serde_json::to_value(value) {
         Ok(document) => document,
         Err(error) => panic!("keys and outputs are plain data: {error}"),

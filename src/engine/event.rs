@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Id;
 use super::resource::{Drift, Failure};
@@ -106,14 +107,40 @@ pub struct Summary {
     pub skipped: Vec<(Id, Id)>,
     /// The run was asked to stop before all was done.
     pub stopped: bool,
-    /// The state could not be saved; what was made since is in `done` but perhaps not on disk.
-    pub save_error: Option<String>,
+    /// It was asked twice, and left at once.
+    pub abandoned: bool,
+    /// Calls that were in flight when it left: on record as begun, and looked for by the next run.
+    pub unanswered: Vec<Id>,
+    /// The state could not be saved as it should, so that nothing more was begun.
+    pub save_error: Option<NotSaved>,
+}
+
+/// Why the state could not be saved, and what it lacks for it.
+#[derive(Debug, Clone)]
+pub struct NotSaved {
+    /// Why.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+    /// What was made and is not on disk, with its ids. Empty where a later save went well.
+    pub made: Vec<(Id, Value)>,
 }
 
 impl Summary {
     /// Everything that was asked for was done.
     pub fn succeeded(&self) -> bool {
         self.failed.is_empty() && self.skipped.is_empty() && !self.stopped && self.save_error.is_none()
+    }
+
+    /// Takes in how the second half of a run ended.
+    pub fn merge(&mut self, other: Self) {
+        self.done.extend(other.done);
+        self.failed.extend(other.failed);
+        self.skipped.extend(other.skipped);
+        self.stopped |= other.stopped;
+        self.abandoned |= other.abandoned;
+        self.unanswered.extend(other.unanswered);
+        self.save_error = self.save_error.take().or(other.save_error);
     }
 
     /// How many resources ended with an outcome like this.

@@ -31,6 +31,10 @@ pub trait Needs {
     type Out;
     /// Positions in the graph.
     fn indices(&self) -> Vec<usize>;
+    /// Those of them that are needed to make it, but not to look at it.
+    fn late(&self) -> Vec<usize> {
+        Vec::new()
+    }
     /// Reads the outputs; each is a JSON document that its own resource wrote.
     fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out;
 }
@@ -53,10 +57,39 @@ impl<R: Resource> Needs for Handle<R> {
     }
 }
 
+/// A need that is there when the resource is made or changed, and need not be when it is only looked at: what is live can
+/// then be compared although this part of it is still to come.
+#[derive(Debug)]
+pub struct Late<R>(pub Handle<R>);
+
+impl<R> Clone for Late<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<R> Copy for Late<R> {}
+
+impl<R: Resource> Needs for Late<R> {
+    type Out = Option<R::Outputs>;
+    fn indices(&self) -> Vec<usize> {
+        self.0.indices()
+    }
+    fn late(&self) -> Vec<usize> {
+        self.0.indices()
+    }
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out {
+        let known = !outputs(self.0.index).is_null();
+        known.then(|| self.0.read(outputs))
+    }
+}
+
 impl<N: Needs> Needs for Vec<N> {
     type Out = Vec<N::Out>;
     fn indices(&self) -> Vec<usize> {
         self.iter().flat_map(Needs::indices).collect()
+    }
+    fn late(&self) -> Vec<usize> {
+        self.iter().flat_map(Needs::late).collect()
     }
     fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out {
         self.iter().map(|need| need.read(outputs)).collect()
@@ -67,6 +100,9 @@ impl<K: Clone + Ord, N: Needs> Needs for BTreeMap<K, N> {
     type Out = BTreeMap<K, N::Out>;
     fn indices(&self) -> Vec<usize> {
         self.values().flat_map(Needs::indices).collect()
+    }
+    fn late(&self) -> Vec<usize> {
+        self.values().flat_map(Needs::late).collect()
     }
     fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out {
         self.iter().map(|(key, need)| (key.clone(), need.read(outputs))).collect()
@@ -80,6 +116,9 @@ macro_rules! tuple_needs {
             type Out = ($($name::Out,)+);
             fn indices(&self) -> Vec<usize> {
                 [$(self.$field.indices()),+].concat()
+            }
+            fn late(&self) -> Vec<usize> {
+                [$(self.$field.late()),+].concat()
             }
             fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out {
                 ($(self.$field.read(outputs),)+)
@@ -100,6 +139,10 @@ pub(super) struct Node {
     pub kind: &'static str,
     /// What must be ready first, each once.
     pub needs: Vec<usize>,
+    /// Those of its needs that it can be looked at without.
+    pub late: Vec<usize>,
+    /// What must be ready too before it is changed; nothing of theirs goes into it.
+    pub after: Vec<usize>,
     /// What it hangs under: where that is absent, so is this.
     pub parent: Option<usize>,
     pub goes_with_parent: bool,
@@ -156,6 +199,8 @@ impl Graph {
             id,
             kind: R::KIND,
             needs: indices,
+            late: needs.late(),
+            after: Vec::new(),
             parent,
             goes_with_parent: R::GOES_WITH_PARENT,
             settles_in: R::SETTLES_IN,
@@ -163,6 +208,16 @@ impl Graph {
             wish: Box::new(move |outputs| Wish::new(wish(needs.read(outputs)))),
         });
         Handle { index: self.nodes.len() - 1, kind: PhantomData }
+    }
+
+    /// What is there already is changed only once `first` is ready, though nothing of it goes into `then`. Where `then` is
+    /// still to be made it does not wait: nobody can be using it.
+    ///
+    /// # Panics
+    /// If `first` was added later than `then`: such waits could run in a circle.
+    pub fn change_after<T: Resource, F: Resource>(&mut self, then: Handle<T>, first: Handle<F>) {
+        assert!(first.index < then.index, "what is waited for is added first");
+        self.nodes[then.index].after.push(first.index);
     }
 
     /// The ids and kinds, in an order in which they could be made.

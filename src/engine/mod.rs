@@ -17,6 +17,8 @@ mod erased;
 mod event;
 mod graph;
 mod resource;
+mod save;
+mod stock;
 mod survey;
 mod task;
 mod up;
@@ -26,11 +28,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use down::{Target, down, look_again, targets, unwanted_targets};
+pub use down::{Target, add_listed, down, look_again, targets, unwanted_targets};
 pub use erased::Registry;
-pub use event::{Event, Outcome, Summary, Verb};
-pub use graph::{Graph, Handle, Needs};
+pub use event::{Event, NotSaved, Outcome, Summary, Verb};
+pub use graph::{Graph, Handle, Late, Needs};
 pub use resource::{Cause, Does, Drift, Failure, Found, Provider, Resource};
+pub use stock::{Inventories, Inventory, Left, Listed, Stock, take_stock};
 pub use survey::{Sight, Survey, survey};
 pub use task::{Halt, Stop, Task, Tempo};
 pub use up::{Change, Plan, up};

@@ -39,6 +39,12 @@ pub trait Resource: Clone + Send + Sync + 'static {
 
     /// The settings whose live value does not mean what this asks for. Pure; empty says all is well.
     fn drift(&self, live: &Self::Live) -> Vec<Drift>;
+
+    /// Why these differences cannot be put right in place, and what can be done instead; `None` where they can. Asked
+    /// before anything is changed.
+    fn fixed(&self, _drift: &[Drift]) -> Option<Failure> {
+        None
+    }
 }
 
 /// How to look after one kind of resource. Every verb may be repeated at any time.

@@ -165,7 +165,9 @@ fn next_step(
     if node.parent.is_some_and(|parent| is(seen, parent, &Sight::Absent)) {
         return Step::Settle(Seen { sight: Sight::Absent, wish: None, sighting: None });
     }
-    if node.needs.iter().any(|&need| seen[need].is_some() && live(need).is_none()) {
+    let late = |need: &usize| node.late.contains(need) && node.parent != Some(*need);
+    let kept_from = |need: &&usize| !late(need) && seen[**need].is_some() && live(**need).is_none();
+    if node.needs.iter().any(|need| kept_from(&need)) {
         // The parent may yet turn out absent, which says more.
         if node.parent.is_some_and(|parent| seen[parent].is_none()) {
             return Step::Wait;
@@ -173,7 +175,11 @@ fn next_step(
         return Step::Settle(Seen { sight: Sight::Blocked, wish: None, sighting: None });
     }
     let certain = node.needs.iter().all(|&need| seen[need].is_some());
-    let inputs: Option<Vec<Value>> = node.needs.iter().map(|&need| live(need).or(recorded[need]).cloned()).collect();
+    let input = |&need: &usize| match live(need).or(recorded[need].filter(|_| seen[need].is_none() || !late(&need))) {
+        None if late(&need) => Some(Value::Null),
+        known => known.cloned(),
+    };
+    let inputs: Option<Vec<Value>> = node.needs.iter().map(input).collect();
     let Some(inputs) = inputs else { return Step::Wait };
     match look {
         None => {

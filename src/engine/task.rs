@@ -61,6 +61,11 @@ impl Stop {
         Self { tempo, ..self }
     }
 
+    /// How long waiting lasts in this run.
+    pub fn tempo(&self) -> Tempo {
+        self.tempo
+    }
+
     /// How far we have been asked to stop.
     pub fn halt(&self) -> Halt {
         *self.halt.borrow()
@@ -91,6 +96,18 @@ impl Task {
     /// A task that no loop listens to: for calls outside a run, and tests.
     pub fn detached(id: impl Into<String>) -> Self {
         Self::new(Id::from(id.into()), Stop::never(), mpsc::unbounded_channel().0)
+    }
+
+    /// The same, and what it says: each note with the resource it is about.
+    pub fn overheard(id: impl Into<String>) -> (Self, mpsc::UnboundedReceiver<(Id, String)>) {
+        let (notes, heard) = mpsc::unbounded_channel();
+        (Self::new(Id::from(id.into()), Stop::never(), notes), heard)
+    }
+
+    /// The same, in a run of another tempo.
+    #[must_use]
+    pub fn at(self, tempo: Tempo) -> Self {
+        Self { stop: self.stop.at(tempo), ..self }
     }
 
     /// The resource this is about.

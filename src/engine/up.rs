@@ -12,8 +12,9 @@ use serde_json::Value;
 use super::Id;
 use super::erased::{AnyProvider, Registry, Sighting, Wish};
 use super::event::{Event, Outcome, Summary, Verb};
-use super::graph::Graph;
+use super::graph::{Graph, Node};
 use super::resource::{Cause, Drift, Failure};
+use super::save::{save, save_at_last};
 use super::survey::{Seen, Sight, Survey, make};
 use super::task::{Halt, Stop, Task};
 use super::workers::{Heard, News, Workers};
@@ -29,6 +30,10 @@ pub struct Plan {
     pub changes: Vec<(Id, &'static str, Change)>,
     /// What is on record and no longer wanted.
     pub removals: Vec<Id>,
+    /// Of what is to be made, what was there before and without which less is protected.
+    pub lost_guards: Vec<Id>,
+    /// Of what is refused, what AWS cannot change in place: nothing may be changed before that is settled.
+    pub fixed: Vec<Id>,
 }
 
 /// What `up` would do to one resource.
@@ -58,16 +63,29 @@ pub enum Change {
 impl Plan {
     /// What would be done, from what was seen and what is on record.
     pub fn new(graph: &Graph, survey: &Survey, state: &State) -> Self {
+        let (mut lost_guards, mut fixed) = (Vec::new(), Vec::new());
         let changes = graph.nodes.iter().zip(&survey.seen).enumerate().map(|(index, (node, seen))| {
             let on_record = state.resources.get(node.id.as_str());
             let settled = |wish: &Wish, outputs: &Value| {
                 on_record == Some(&row(graph, index, wish, Status::Ready, Some(outputs.clone())))
             };
+            let was_there = on_record.is_some_and(|record| matches!(record.status, Status::Ready | Status::Updating));
+            if seen.sight == Sight::Absent && node.guards && was_there {
+                lost_guards.push(node.id.clone());
+            }
             let change = match &seen.sight {
                 Sight::Blocked if on_record.is_some_and(|record| record.outputs.is_some()) => Change::Depends,
                 Sight::Absent | Sight::Blocked => Change::Create,
                 Sight::Failed(failure) => Change::Refuse { failure: failure.clone() },
-                Sight::Live { drift, .. } if !drift.is_empty() => Change::Update { drift: drift.clone() },
+                Sight::Live { drift, .. } if !drift.is_empty() => {
+                    match seen.wish.as_ref().and_then(|wish| wish.fixed(drift)) {
+                        Some(failure) => {
+                            fixed.push(node.id.clone());
+                            Change::Refuse { failure }
+                        }
+                        None => Change::Update { drift: drift.clone() },
+                    }
+                }
                 Sight::Live { outputs, .. } if seen.wish.as_ref().is_some_and(|wish| settled(wish, outputs)) => {
                     Change::Keep
                 }
@@ -75,7 +93,8 @@ impl Plan {
             };
             (node.id.clone(), node.kind, change)
         });
-        Self { changes: changes.collect(), removals: unwanted(graph, state) }
+        let changes = changes.collect();
+        Self { changes, removals: unwanted(graph, state), lost_guards, fixed }
     }
 
     /// Whether nothing at all would be written, to AWS or to the state file.
@@ -133,6 +152,7 @@ pub async fn up(
 ) -> Summary {
     let mut phases: Vec<Phase> = graph.nodes.iter().map(|_| Phase::Waiting).collect();
     let weights = graph.weights();
+    let waits = waits(graph, &survey);
     let mut workers: Workers<Brought> = Workers::new(stop.clone());
     let mut summary = Summary::default();
     let mut halted = false;
@@ -142,7 +162,7 @@ pub async fn up(
         // 1. Start what is ready, the longest chain of dependents first. All intents go to disk in one write.
         let mut starting: Vec<(usize, Wish, Start, bool)> = Vec::new();
         let mut dirty = false;
-        while let Some(index) = pick(graph, &phases, &weights).filter(|_| !halted && stop.halt() == Halt::No) {
+        while let Some(index) = pick(&waits, &phases, &weights).filter(|_| !halted && stop.halt() == Halt::No) {
             let free = jobs.max(1).saturating_sub(workers.in_flight() + starting.len());
             let inputs = inputs(graph, index, &phases);
             let wish = make(graph, index, &inputs);
@@ -173,9 +193,8 @@ pub async fn up(
                 }
             }
         }
-        skip_dependents(graph, &mut phases, &mut summary, tell);
-        if dirty && let Err(error) = save(state, journal) {
-            summary.save_error = Some(error);
+        skip_dependents(graph, &waits, &mut phases, &mut summary, tell);
+        if dirty && !save(state, journal, Vec::new(), &mut summary) {
             halted = true;
             for (index, ..) in starting.drain(..) {
                 phases[index] = Phase::Waiting;
@@ -205,9 +224,14 @@ pub async fn up(
                 }
                 continue;
             }
-            Heard::Idle if halted || pick(graph, &phases, &weights).is_none() => break,
+            Heard::Idle if halted || pick(&waits, &phases, &weights).is_none() => break,
             Heard::Idle => continue,
-            Heard::Leave => break,
+            Heard::Leave => {
+                let running =
+                    |(node, phase): (&Node, &Phase)| matches!(phase, Phase::Running { .. }).then(|| node.id.clone());
+                summary.unanswered = graph.nodes.iter().zip(&phases).filter_map(running).collect();
+                break;
+            }
         };
 
         // 3. Write down the results; only then may dependents start.
@@ -245,18 +269,17 @@ pub async fn up(
             }
         }
         if !ready.is_empty() {
-            let saved = save(state, journal);
+            let made = ready.iter().map(|(_, id, outputs, ..)| (id.clone(), outputs.clone())).collect();
+            halted |= !save(state, journal, made, &mut summary);
             for (index, id, outputs, outcome, elapsed) in ready {
                 phases[index] = Phase::Ready { outputs, new: outcome == Outcome::Created };
                 tell(Event::Done { id: id.clone(), outcome: outcome.clone(), elapsed });
                 summary.done.push((id, outcome));
             }
-            if let Err(error) = saved {
-                summary.save_error = Some(error);
-                halted = true;
-            }
         }
     }
+    save_at_last(state, journal, &mut summary);
+    summary.abandoned = summary.stopped && stop.halt() == Halt::Now;
     summary
 }
 
@@ -276,6 +299,8 @@ fn begin(wish: &Wish, seen: &Seen, under_new: bool) -> Begin {
             let drift = wish.drift(sighting);
             if drift.is_empty() {
                 Begin::Nothing(outputs.clone())
+            } else if let Some(failure) = wish.fixed(&drift) {
+                Begin::Refused(failure)
             } else {
                 Begin::Work(Start::Converge(sighting.clone(), drift))
             }
@@ -316,7 +341,11 @@ async fn bring(
                 match provider.create(wish.clone(), task.clone()).await {
                     Ok(outputs) => return Ok((outputs, Outcome::Created)),
                     Err(failure) if matches!(failure.cause, Cause::Unknown | Cause::Exists) => {
-                        task.note(format!("looking whether it was made after all: {}", failure.message));
+                        tracing::info!(resource = %task.id(), "{}", failure.message);
+                        task.note(match failure.cause {
+                            Cause::Exists => "there is one already: looking whose it is",
+                            _ => "no answer came: looking whether it was made after all",
+                        });
                         match look_often(provider, &wish.key, created, task).await? {
                             Some(sighting) => Start::Have(sighting),
                             None if created < CREATES => Start::Create,
@@ -335,6 +364,9 @@ async fn bring(
                 Start::Converge(sighting, drift)
             }
             Start::Converge(sighting, drift) => {
+                if let Some(failure) = wish.fixed(&drift) {
+                    return Err(failure);
+                }
                 let outputs = provider.converge(wish, sighting, drift.clone(), task.clone()).await?;
                 let outcome = if created > 0 { Outcome::Created } else { Outcome::Updated { drift } };
                 return Ok((outputs, outcome));
@@ -344,7 +376,7 @@ async fn bring(
 }
 
 /// Looks for what an unanswered create may have made. Lists lag behind creates by some seconds, so where a second
-/// create would make a second thing we look several times before believing that there is nothing; longer each time
+/// create would make a second thing we look for eleven seconds before believing that there is nothing; longer each time
 /// that it was created.
 pub(super) async fn look_often(
     provider: &dyn AnyProvider,
@@ -352,7 +384,7 @@ pub(super) async fn look_often(
     created: u32,
     task: &Task,
 ) -> Result<Option<Sighting>, Failure> {
-    let looks: &[u64] = if provider.name_is_unique() { &[250] } else { &[250, 1000, 3000] };
+    let looks: &[u64] = if provider.name_is_unique() { &[250] } else { &[250, 1000, 3000, 7000] };
     for wait in looks {
         if !task.pause(Duration::from_millis(wait * u64::from(created))).await {
             return Err(Failure::new(Cause::Stopped, "stopped while looking for an unanswered create"));
@@ -364,13 +396,22 @@ pub(super) async fn look_often(
     Ok(None)
 }
 
-/// The waiting resource with all its needs ready and most hanging on it.
-fn pick(graph: &Graph, phases: &[Phase], weights: &[usize]) -> Option<usize> {
+/// What each resource waits for: its needs, and if it is there already what it is changed after.
+fn waits(graph: &Graph, survey: &Survey) -> Vec<Vec<usize>> {
+    let waits = graph.nodes.iter().zip(&survey.seen).map(|(node, seen)| {
+        let live = matches!(seen.sight, Sight::Live { .. });
+        node.needs.iter().chain(node.after.iter().filter(|_| live)).copied().collect()
+    });
+    waits.collect()
+}
+
+/// The waiting resource with all that it waits for ready and most hanging on it.
+fn pick(waits: &[Vec<usize>], phases: &[Phase], weights: &[usize]) -> Option<usize> {
     let ready = |index: &usize| {
         matches!(phases[*index], Phase::Waiting)
-            && graph.nodes[*index].needs.iter().all(|&need| matches!(phases[need], Phase::Ready { .. }))
+            && waits[*index].iter().all(|&first| matches!(phases[first], Phase::Ready { .. }))
     };
-    (0..graph.nodes.len()).filter(ready).max_by_key(|&index| (weights[index], std::cmp::Reverse(index)))
+    (0..waits.len()).filter(ready).max_by_key(|&index| (weights[index], std::cmp::Reverse(index)))
 }
 
 fn inputs(graph: &Graph, index: usize, phases: &[Phase]) -> Vec<Value> {
@@ -382,14 +423,20 @@ fn inputs(graph: &Graph, index: usize, phases: &[Phase]) -> Vec<Value> {
 }
 
 /// Marks what can no longer be begun, naming what failed.
-fn skip_dependents(graph: &Graph, phases: &mut [Phase], summary: &mut Summary, tell: &mut (dyn FnMut(Event) + Send)) {
+fn skip_dependents(
+    graph: &Graph,
+    waits: &[Vec<usize>],
+    phases: &mut [Phase],
+    summary: &mut Summary,
+    tell: &mut (dyn FnMut(Event) + Send),
+) {
     let mut culprits: Vec<Option<Id>> = vec![None; phases.len()];
     for index in 0..phases.len() {
         let node = &graph.nodes[index];
         match phases[index] {
             Phase::Failed => culprits[index] = Some(node.id.clone()),
             Phase::Waiting => {
-                if let Some(because) = node.needs.iter().find_map(|&need| culprits[need].clone()) {
+                if let Some(because) = waits[index].iter().find_map(|&need| culprits[need].clone()) {
                     phases[index] = Phase::Skipped;
                     culprits[index] = Some(because.clone());
                     tell(Event::Skipped { id: node.id.clone(), because: because.clone() });
@@ -439,9 +486,4 @@ fn record(state: &mut State, graph: &Graph, index: usize, outputs: &Value) {
         row.status = Status::Ready;
         row.outputs = Some(outputs.clone());
     }
-}
-
-pub(super) fn save(state: &mut State, journal: &mut dyn Journal) -> Result<(), String> {
-    state.serial += 1;
-    journal.save(state).map_err(|error| error.to_string())
 }

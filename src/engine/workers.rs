@@ -13,7 +13,7 @@ use super::task::{Halt, Stop, Task};
 
 /// How long calls in flight may take to return once we were asked to stop. What has not returned by then is on record
 /// as unanswered and is looked up by the next run.
-const DRAIN: Duration = Duration::from_millis(6500);
+const DRAIN: Duration = Duration::from_secs(6);
 
 /// What a loop hears next.
 pub(super) enum Heard<T> {

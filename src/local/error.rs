@@ -168,7 +168,7 @@ impl fmt::Display for Found<'_> {
 }
 
 /// The last lines of what a program printed: where the reason is.
-pub(super) fn tail(text: &str) -> String {
+pub(crate) fn tail(text: &str) -> String {
     const LINES: usize = 15;
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")

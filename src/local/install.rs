@@ -34,8 +34,12 @@ pub(super) const MINISTACK: &str = "1.5.33";
 /// MiniStack does without it, but then signs and verifies no tokens.
 const CRYPTOGRAPHY: &str = "cryptography>=44,<51";
 /// What the functions import.
-const NODE_PACKAGES: [(&str, &str); 2] =
-    [("@aws-sdk/client-secrets-manager", "3.1162.0"), ("@aws-sdk/client-sns", "3.1169.0")];
+const NODE_PACKAGES: [(&str, &str); 4] = [
+    ("@aws-sdk/client-cognito-identity", "3.1162.0"),
+    ("@aws-sdk/client-cognito-identity-provider", "3.1162.0"),
+    ("@aws-sdk/client-secrets-manager", "3.1162.0"),
+    ("@aws-sdk/client-sns", "3.1169.0"),
+];
 
 /// Succeeds where the environment still works: its Python may have been removed or upgraded under it.
 const STILL_WORKS: &str =

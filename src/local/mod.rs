@@ -25,6 +25,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use self::error::LocalError;
+pub(crate) use self::error::tail;
 pub use self::record::Emulator;
 
 use self::install::Installation;
@@ -77,6 +78,16 @@ impl Local {
     /// Not a secret: it listens on this machine's loopback only. IAM users made in the emulator get keys of their own.
     pub fn credentials() -> (&'static str, &'static str) {
         ("test", "test")
+    }
+
+    /// The emulator's Python, which runs the functions that are written in it; `None` before the first start.
+    pub fn python(&self) -> Option<PathBuf> {
+        Some(Installation::at(&self.cache).python()).filter(|python| python.exists())
+    }
+
+    /// Whether it is this kind of emulator that answers on a port of this machine, whoever started it.
+    pub async fn answers(port: u16) -> bool {
+        control::health(port).await.is_ok()
     }
 
     /// The folder that holds all of it.
@@ -148,6 +159,16 @@ impl Local {
             Status::Stopped => Err(LocalError::NotRunning),
         }
     }
+}
+
+/// The tools that the emulator needs, and whether this machine has each: what it is called, or why it will not do.
+pub async fn tools() -> [(&'static str, Result<String, LocalError>); 3] {
+    let (python, node, npm) = tokio::join!(tools::Python::find(), tools::Node::find(), tools::npm());
+    [
+        ("Python", python.map(|python| python.command.to_owned())),
+        ("Node.js", node.map(|node| node.folder.display().to_string())),
+        ("npm", npm.map(|()| "npm".to_owned())),
+    ]
 }
 
 #[cfg(test)]

@@ -63,7 +63,9 @@ impl Reporter for Json {
 /// | `counts`      | how many resources by outcome, and `failed` and `skipped` |
 /// | `failed`      | a list of `id` and the fields of `failure` above |
 /// | `skipped`     | a list of `id` and `because` |
+/// | `unanswered`  | the resources whose calls were in flight when it was left; the next run looks for them |
 /// | `save_error`  | why the state could not be saved, or null |
+/// | `unsaved`     | what was made and is not in the state file: a list of `id` and `outputs` |
 ///
 /// and then the fields of `extra`, an object, which has names of its own, or null.
 pub fn summary_line(verb: &str, summary: &Summary, elapsed: Duration, extra: Value) -> String {
@@ -81,7 +83,14 @@ pub fn summary_line(verb: &str, summary: &Summary, elapsed: Duration, extra: Val
         counts: Counts::of(summary),
         failed: summary.failed.iter().map(|(id, failure)| Failed { id, failure }).collect(),
         skipped: summary.skipped.iter().map(|(id, because)| Skipped { id, because }).collect(),
-        save_error: summary.save_error.as_deref(),
+        unanswered: &summary.unanswered,
+        save_error: summary.save_error.as_ref().map(|not_saved| not_saved.message.as_str()),
+        unsaved: summary
+            .save_error
+            .iter()
+            .flat_map(|not_saved| &not_saved.made)
+            .map(|(id, outputs)| Made { id, outputs })
+            .collect(),
         extra,
     })
 }
@@ -133,7 +142,9 @@ struct Last<'a> {
     counts: Counts,
     failed: Vec<Failed<'a>>,
     skipped: Vec<Skipped<'a>>,
+    unanswered: &'a [Id],
     save_error: Option<&'a str>,
+    unsaved: Vec<Made<'a>>,
     #[serde(flatten)]
     extra: Map<String, Value>,
 }
@@ -149,6 +160,12 @@ struct Failed<'a> {
 struct Skipped<'a> {
     id: &'a Id,
     because: &'a Id,
+}
+
+#[derive(Serialize)]
+struct Made<'a> {
+    id: &'a Id,
+    outputs: &'a Value,
 }
 
 impl<'a> From<&'a Event> for Line<'a> {
@@ -222,8 +239,8 @@ mod tests {
             ..Summary::default()
         };
         let line = summary_line("up", &summary, Duration::from_millis(14_200), json!({ "stack": "acme" }));
-        assert_snapshot!(line, @r#"{"schema_version":1,"type":"summary","verb":"up","succeeded":false,"stopped":false,"elapsed_ms":14200,"counts":{"created":1,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":1,"skipped":1},"failed":[{"id":"role.InternalLambda","cause":"refused","message":"create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole","code":"AccessDenied","request_id":"4f0c2b1e-8f9a-4a51-9d3c","hint":"`securelambda policy` prints what is needed; ask for it, then run `up` again"}],"skipped":[{"id":"function.InternalLambda","because":"role.InternalLambda"}],"save_error":null,"stack":"acme"}"#);
+        assert_snapshot!(line, @r#"{"schema_version":1,"type":"summary","verb":"up","succeeded":false,"stopped":false,"elapsed_ms":14200,"counts":{"created":1,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":1,"skipped":1},"failed":[{"id":"role.InternalLambda","cause":"refused","message":"create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole","code":"AccessDenied","request_id":"4f0c2b1e-8f9a-4a51-9d3c","hint":"`securelambda policy` prints what is needed; ask for it, then run `up` again"}],"skipped":[{"id":"function.InternalLambda","because":"role.InternalLambda"}],"unanswered":[],"save_error":null,"unsaved":[],"stack":"acme"}"#);
         let plain = summary_line("down", &Summary::default(), Duration::ZERO, Value::Null);
-        assert_snapshot!(plain, @r#"{"schema_version":1,"type":"summary","verb":"down","succeeded":true,"stopped":false,"elapsed_ms":0,"counts":{"created":0,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":0,"skipped":0},"failed":[],"skipped":[],"save_error":null}"#);
+        assert_snapshot!(plain, @r#"{"schema_version":1,"type":"summary","verb":"down","succeeded":true,"stopped":false,"elapsed_ms":0,"counts":{"created":0,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":0,"skipped":0},"failed":[],"skipped":[],"unanswered":[],"save_error":null,"unsaved":[]}"#);
     }
 }

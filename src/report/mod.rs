@@ -4,13 +4,14 @@
 //! - [`choose`] picks a [`Style`], purely, from where the output goes; [`reporter`] makes what shows it.
 //! - `bars`, `lines` and `json` each show a run's events as they happen.
 //! - `print` is for all that is not part of a run: answers, remarks, the error a command ends with.
-//! - `summary`, `plan` and `failure` build the text and the JSON that commands print before and after a run.
+//! - `summary`, `plan`, `grants` and `failure` build the text and the JSON that commands print before and after a run.
 //! - `diagram` draws a stack: who may call what.
 //! - `timings` adds to a run, at its end, what took how long.
 //! - `proof` shows what `verify` found: as a table, as a page, as JUnit XML.
 //! - Everything is written through a [`Stream`] and painted by a [`Palette`], so that tests can read it.
 
 mod bars;
+mod checkup;
 mod diagram;
 mod drift;
 mod ended;
@@ -18,7 +19,9 @@ mod failure;
 #[cfg(test)]
 mod fixture;
 mod frame;
+mod grants;
 mod json;
+mod leftovers;
 mod lines;
 mod logs;
 mod markup;
@@ -36,15 +39,18 @@ use crate::config::Output;
 use crate::engine::{Event, Id};
 
 pub use bars::Bars;
+pub use checkup::checkup_text;
 pub use diagram::{Arrow, Diagram, Node, NodeKind, mermaid, svg};
 pub use failure::failure_text;
+pub use grants::grants_text;
 pub use json::{Json, SCHEMA_VERSION, summary_line};
+pub use leftovers::{left_text, others_text, recoverable_text, swept_text};
 pub use lines::Lines;
 pub use logs::{LogLine, LogStyle, log_json, log_text};
 pub use moment::{clock, date};
 pub use palette::Palette;
 pub use plan::{plan_json, plan_text};
-pub use print::{answer, error, say, trace};
+pub use print::{answer, error, failed_line, say, trace};
 pub use proof::{proof_html, proof_junit, proof_table};
 pub use stream::Stream;
 pub use summary::{counts, table};

@@ -27,6 +27,10 @@ pub fn plan_text(plan: &Plan, palette: Palette) -> String {
             |mark: String, remark: &str, details: Vec<String>| Entry { mark, id, remark: remark.to_owned(), details };
         match change {
             Change::Keep => {}
+            Change::Create if plan.lost_guards.contains(id) => {
+                let lost = palette.warn("! it was there, and without it less is protected");
+                groups[0].push(entry(palette.good("+"), "", vec![lost]));
+            }
             Change::Create => groups[1].push(entry(palette.good("+"), "", Vec::new())),
             Change::Adopt => groups[1].push(entry(palette.good("+"), "(exists, ours)", Vec::new())),
             Change::Update { drift } => {
@@ -66,7 +70,7 @@ impl Entry<'_> {
 }
 
 /// The plan as one document: `schema_version`, `changes` (each with `id`, `kind`, `action` and, by action, `drift` or
-/// `failure`), `removals` (ids) and `counts` by action.
+/// `failure`), `removals` and `lost_guards` (ids) and `counts` by action.
 pub fn plan_json(plan: &Plan) -> Value {
     let rows: Vec<Row> = plan.changes.iter().map(|(id, kind, change)| Row { id, kind, change }).collect();
     let tally = Tally::of(plan);
@@ -74,6 +78,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "schema_version": SCHEMA_VERSION,
         "changes": rows,
         "removals": plan.removals,
+        "lost_guards": plan.lost_guards,
         "counts": {
             "create": tally.create, "adopt": tally.adopt, "update": tally.update, "depends": tally.depends,
             "remove": tally.remove, "keep": tally.keep, "refuse": tally.refuse,
@@ -155,16 +160,21 @@ mod tests {
                 change("function", "InternalLambda", "lambda.function", Change::Update { drift }),
                 change("log-group", "InternalLambda", "logs.group", Change::Adopt),
                 change("api", "api", "apigateway.rest-api", Change::Create),
+                change("firewall", "association", "wafv2.association", Change::Create),
                 change("method", "POST /lambda1", "apigateway.method", Change::Depends),
                 change("stage", "development", "apigateway.stage", Change::Update { drift: weaker }),
             ],
             removals: vec![Id::new("role", "Old")],
+            lost_guards: vec![Id::new("firewall", "association")],
+            fixed: Vec::new(),
         }
     }
 
     #[test]
     fn everything_at_once() {
         assert_snapshot!(plan_text(&mixed(), UNICODE), @"
+        + firewall.association
+            ! it was there, and without it less is protected
         ~ stage.development
             ! rate limit: 10000 → 50
               description: (none) → development
@@ -178,7 +188,7 @@ mod tests {
             topic acme-greetings exists and does not belong to this stack: arn:aws:sns:eu-west-1:123456789012:acme-greetings
             hint: choose another --stack name, or remove that resource yourself; it was not touched
 
-        Plan: 1 to create, 2 to change, 1 to remove, 1 to adopt, 1 to compare, 1 unchanged, 1 refused.
+        Plan: 2 to create, 2 to change, 1 to remove, 1 to adopt, 1 to compare, 1 unchanged, 1 refused.
         ");
         assert!(plan_text(&mixed(), Palette::default()).is_ascii());
     }
@@ -188,6 +198,8 @@ mod tests {
         let of = |change: &Change| Plan {
             changes: ["A", "B"].map(|name| (Id::new("topic", name), "sns.topic", change.clone())).to_vec(),
             removals: Vec::new(),
+            lost_guards: Vec::new(),
+            fixed: Vec::new(),
         };
         assert_snapshot!(plan_text(&of(&Change::Create), UNICODE), @"
         + topic.A
@@ -211,6 +223,7 @@ mod tests {
                 { "id": "log-group.InternalLambda", "kind": "logs.group", "action": "adopt" },
             ],
             "removals": ["role.Old"],
+            "lost_guards": ["firewall.association"],
             "counts": { "create": 0, "adopt": 1, "update": 1, "depends": 0, "remove": 1, "keep": 0, "refuse": 0 },
         });
         assert_eq!(plan_json(&plan), expected);

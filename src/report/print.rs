@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Palette, Stream};
 use crate::config::Output;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 /// An answer, on standard output. A reader that has gone away is no error: `securelambda outputs | head -1`.
 pub fn answer(text: &str) {
@@ -22,18 +22,43 @@ pub fn say(text: &str) {
 /// as a document on standard error.
 pub fn error(error: &Error, output: Output) {
     if output.json {
-        let document = json!({
-            "schema_version": super::SCHEMA_VERSION,
-            "type": "error",
-            "kind": error.kind,
-            "exit_code": error.kind.code(),
-            "message": error.message,
-            "aws": error.aws,
-            "hints": error.hints,
-        });
+        let mut document = json!({ "schema_version": super::SCHEMA_VERSION, "type": "error" });
+        extend(&mut document, error_json(error));
         say(&document.to_string());
     } else {
         say(&error_text(error, output.messages));
+    }
+}
+
+/// The `summary` of a command that tells events and was kept from its work: the fields that every summary has, and the
+/// error as it stands on standard error.
+pub fn failed_line(verb: &str, error: &Error) -> String {
+    let document = json!({
+        "schema_version": super::SCHEMA_VERSION,
+        "type": "summary",
+        "verb": verb,
+        "succeeded": false,
+        "stopped": matches!(error.kind, Kind::Stopped | Kind::Interrupted),
+        "error": error_json(error),
+    });
+    document.to_string()
+}
+
+fn error_json(error: &Error) -> Value {
+    json!({
+        "kind": error.kind,
+        "exit_code": error.kind.code(),
+        "message": error.message,
+        "aws": error.aws,
+        "hints": error.hints,
+        "details": error.details,
+        "mistakes": error.mistakes,
+    })
+}
+
+fn extend(document: &mut Value, with: Value) {
+    if let (Some(document), Value::Object(with)) = (document.as_object_mut(), with) {
+        document.extend(with);
     }
 }
 
@@ -61,6 +86,8 @@ pub fn trace(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A log that nobody reads any more (`up -v 2>&1 | head`) must not break the run off: telling of it would panic.
+    let log = log.log_internal_errors(false);
     // A second one in the same process, as in tests, changes nothing.
     let _ = log.with_ansi(false).try_init();
 }
@@ -68,7 +95,7 @@ pub fn trace(verbose: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{AwsAnswer, Kind};
+    use crate::error::AwsAnswer;
 
     #[test]
     fn an_error_says_what_why_and_what_next() {

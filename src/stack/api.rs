@@ -1,92 +1,171 @@
-//! The REST API, its stage, and who may call through it. The permissions to invoke come last of all: until then no route
-//! reaches a function, so none is ever reachable before its throttle and its firewall are on (reference, 1.4).
+//! The REST API, its stage, and who may call through it. In a first build the permissions to invoke come last of all:
+//! until then no route reaches a function, so none is ever reachable before its throttle and its firewall are on
+//! (reference, 1.4). When a stage is there already, what comes last is its move to the new deployment: by then everything
+//! that this one leads to may be called, and what the old one leads to is removed only afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::functions::Ready;
-use super::model::{Api, Auth, Route, Stack};
+use super::model::{Api, ApiKind, Auth, Route, Stack};
 use crate::aws::apigateway::{
-    Authorization, Authorizer, Deployment, Method, Model, Paths, RestApi, Routes, Stage, Validator, execute_api_arn,
-    integration_uri,
+    Authorization, Authorizer, Deployment, Method, Model, Paths, Release, RestApi, Routes, Stage, Validator,
+    execute_api_arn, integration_uri,
 };
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
 use crate::aws::wafv2::{Association, WebAcl};
 use crate::bundle::Bundles;
-use crate::engine::{Graph, Handle, Id};
+use crate::engine::{Graph, Handle, Id, Late};
 use crate::scope::Scope;
 
-#[allow(clippy::too_many_arguments, reason = "the API is where everything meets")]
+/// The ids of an API's parts: those of the one without a name as they always were, those of any other with its name in
+/// front, so that no two meet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ids<'a>(pub(crate) Option<&'a str>);
+
+impl Ids<'_> {
+    /// `api.paths`, or `api.Age.paths`.
+    pub(crate) fn part(self, part: &str) -> Id {
+        self.of("api", part)
+    }
+
+    /// `stage.development`, or `stage.Age.development`.
+    pub(crate) fn of(self, what: &str, name: &str) -> Id {
+        match self.0 {
+            None => Id::new(what, name),
+            Some(api) => Id::new(what, &format!("{api}.{name}")),
+        }
+    }
+
+    /// `firewall.association`, or `firewall.association.Age`.
+    fn association(self) -> Id {
+        Id::new("firewall", &self.0.map_or("association".to_owned(), |api| format!("association.{api}")))
+    }
+
+    /// `permission.GET /age AgeFn`, or `permission.Age GET /age AgeFn`.
+    fn permission(self, route: &Route) -> Id {
+        let name = format!("{} {}", route.name(), route.function);
+        Id::new("permission", &self.0.map_or(name.clone(), |api| format!("{api} {name}")))
+    }
+}
+
+/// Every REST API by itself, without anything in it.
+pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap<Option<String>, Handle<RestApi>> {
+    let mut roots = BTreeMap::new();
+    for (name, _) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
+        let id = Ids(name).part("rest");
+        let rest = RestApi {
+            id: id.to_string(),
+            name: scope.physical(name.unwrap_or("api")),
+            description: match name {
+                None => format!("The API of the stack {}", scope.stack),
+                Some(name) => format!("The API {name} of the stack {}", scope.stack),
+            },
+        };
+        roots.insert(name.map(str::to_owned), graph.add(id, (), move |()| rest.clone()));
+    }
+    roots
+}
+
+/// What every API is made from.
+pub(super) struct Parts<'a> {
+    pub stack: &'a Stack,
+    pub scope: &'a Scope,
+    pub bundles: &'a Bundles,
+    pub functions: &'a BTreeMap<String, Ready>,
+    pub pools: &'a BTreeMap<String, Handle<UserPool>>,
+    pub firewall: Option<Handle<WebAcl>>,
+}
+
 pub(super) fn api(
     graph: &mut Graph,
-    wanted: &Api,
-    stack: &Stack,
-    scope: &Scope,
-    bundles: &Bundles,
-    functions: &BTreeMap<String, Ready>,
-    pools: &BTreeMap<String, Handle<UserPool>>,
-    firewall: Option<Handle<WebAcl>>,
+    (name, wanted): (Option<&str>, &Api),
+    api: Handle<RestApi>,
+    &Parts { stack, scope, bundles, functions, pools, firewall }: &Parts<'_>,
 ) {
-    let id = Id::new("api", "rest");
-    let rest = RestApi {
-        id: id.to_string(),
-        name: scope.physical("api"),
-        description: format!("The API of the stack {}", scope.stack),
-    };
-    let api = graph.add(id, (), move |()| rest.clone());
-
-    let authorizers = authorizers(graph, api, wanted, stack, pools);
-    let paths = paths(graph, api, wanted);
-    let validator = graph.add_under(api, Id::new("api", "validator"), api, |api| Validator {
+    let ids = Ids(name);
+    let authorizers = authorizers(graph, api, ids, wanted, stack, pools);
+    let paths = paths(graph, api, ids, wanted);
+    let validator = graph.add_under(api, ids.part("validator"), api, |api| Validator {
         api_id: api.id,
         name: "body-and-parameters".into(),
     });
-    let models = models(graph, api, wanted, bundles);
-    let routes = routes(graph, api, wanted, scope, bundles, (paths, validator), &authorizers, &models, pools);
-    let deployment = graph.add_under(api, Id::new("api", "deployment"), (api, routes), |(api, routes)| Deployment {
+    let models = models(graph, api, ids, wanted, bundles);
+    let routes = routes(graph, api, ids, wanted, scope, bundles, (paths, validator), &authorizers, &models, pools);
+    let deployment = graph.add_under(api, ids.part("deployment"), (api, routes), |(api, routes)| Deployment {
         api_id: api.id,
         hash: routes.hash,
     });
-    let stage = stage(graph, api, deployment, wanted);
+    // Where methods are live at once, a route must not lead to a function that is not there yet.
+    for ready in functions.values() {
+        graph.change_after(routes, ready.function);
+    }
+    let stage = stage(graph, api, ids, deployment, wanted);
 
     let association = firewall.map(|web_acl| {
         let needs = (stage, web_acl);
-        graph.add_under(stage, Id::new("firewall", "association"), needs, |(stage, web_acl)| Association {
+        graph.add_under(stage, ids.association(), needs, |(stage, web_acl)| Association {
             web_acl_arn: web_acl.arn,
             stage_arn: stage.arn,
         })
     });
-    for route in &wanted.routes {
-        if let Some(ready) = functions.get(&route.function) {
-            invoke_permission(graph, route, *ready, stage, association, scope);
-        }
-    }
+    let permissions: Vec<Handle<Permission>> = wanted
+        .routes
+        .iter()
+        .filter_map(|route| {
+            let ready = functions.get(&route.function)?;
+            Some(invoke_permission(graph, ids, route, *ready, stage, association, scope))
+        })
+        .collect();
+    release(graph, ids, stage, deployment, association, permissions);
+}
+
+/// The stage moves to a new deployment once all that the deployment leads to may be called, and the firewall is on.
+fn release(
+    graph: &mut Graph,
+    ids: Ids<'_>,
+    stage: Handle<Stage>,
+    deployment: Handle<Deployment>,
+    association: Option<Handle<Association>>,
+    permissions: Vec<Handle<Permission>>,
+) {
+    // Where it points can be seen without these.
+    let association: Vec<_> = association.into_iter().map(Late).collect();
+    let permissions: Vec<_> = permissions.into_iter().map(Late).collect();
+    let needs = (stage, deployment, association, permissions);
+    graph.add_under(stage, ids.part("release"), needs, |(stage, deployment, _, _)| Release {
+        api_id: stage.api_id,
+        stage: stage.name,
+        deployment_id: deployment.id,
+    });
+}
+
+/// The pools that some route names.
+pub(super) fn pools_of<'a>(wanted: &'a Api) -> BTreeSet<&'a String> {
+    let pool = |route: &'a Route| match &route.auth {
+        Auth::Pool(pool) => Some(pool),
+        Auth::Iam | Auth::None => None,
+    };
+    wanted.routes.iter().filter_map(pool).collect()
 }
 
 /// One authorizer a pool that some route names.
 fn authorizers(
     graph: &mut Graph,
     api: Handle<RestApi>,
+    ids: Ids<'_>,
     wanted: &Api,
     stack: &Stack,
     pools: &BTreeMap<String, Handle<UserPool>>,
 ) -> BTreeMap<String, Handle<Authorizer>> {
-    let used: BTreeSet<&String> = wanted
-        .routes
-        .iter()
-        .filter_map(|route| match &route.auth {
-            Auth::Pool(pool) => Some(pool),
-            Auth::None => None,
-        })
-        .collect();
     let mut authorizers = BTreeMap::new();
-    for name in used {
+    for name in pools_of(wanted) {
         let (Some(pool), Some(handle)) = (stack.pools.get(name), pools.get(name)) else { continue };
         let authorizer = pool.authorizer.clone();
-        let id = Id::new("authorizer", &authorizer);
+        let id = ids.of("authorizer", &authorizer);
         let added = graph.add_under(api, id, (api, *handle), move |(api, pool)| Authorizer {
             api_id: api.id,
             name: authorizer.clone(),
@@ -97,9 +176,9 @@ fn authorizers(
     authorizers
 }
 
-fn paths(graph: &mut Graph, api: Handle<RestApi>, wanted: &Api) -> Handle<Paths> {
+fn paths(graph: &mut Graph, api: Handle<RestApi>, ids: Ids<'_>, wanted: &Api) -> Handle<Paths> {
     let paths: BTreeSet<String> = wanted.routes.iter().map(|route| route.path.clone()).collect();
-    graph.add_under(api, Id::new("api", "paths"), api, move |api| Paths {
+    graph.add_under(api, ids.part("paths"), api, move |api| Paths {
         api_id: api.id,
         root_id: api.root_resource_id,
         paths: paths.clone(),
@@ -110,18 +189,17 @@ fn paths(graph: &mut Graph, api: Handle<RestApi>, wanted: &Api) -> Handle<Paths>
 fn models(
     graph: &mut Graph,
     api: Handle<RestApi>,
+    ids: Ids<'_>,
     wanted: &Api,
     bundles: &Bundles,
 ) -> BTreeMap<PathBuf, Handle<Model>> {
     let mut models = BTreeMap::new();
     let files: BTreeSet<&PathBuf> = wanted.routes.iter().filter_map(|route| route.body.as_ref()).collect();
     for file in files {
-        let text = file.with_extension("").to_string_lossy().into_owned();
-        let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-        let name: String = words.map(capitalised).collect();
+        let name = model_name(file);
         let schema = bundles.schemas.get(file).cloned().unwrap_or_default();
         let model_name = name.clone();
-        let handle = graph.add_under(api, Id::new("model", &name), api, move |api| Model {
+        let handle = graph.add_under(api, ids.of("model", &name), api, move |api| Model {
             api_id: api.id,
             name: model_name.clone(),
             schema: schema.clone(),
@@ -129,6 +207,13 @@ fn models(
         models.insert(file.clone(), handle);
     }
     models
+}
+
+/// `lambdas/external/request.schema.json` is `LambdasExternalRequestSchema`.
+pub(super) fn model_name(file: &Path) -> String {
+    let text = file.with_extension("").to_string_lossy().into_owned();
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(capitalised).collect()
 }
 
 fn capitalised(word: &str) -> String {
@@ -140,6 +225,7 @@ fn capitalised(word: &str) -> String {
 fn routes(
     graph: &mut Graph,
     api: Handle<RestApi>,
+    ids: Ids<'_>,
     wanted: &Api,
     scope: &Scope,
     bundles: &Bundles,
@@ -156,44 +242,40 @@ fn routes(
         .map(|(name, pool)| (name.clone(), *pool))
         .collect();
     let needs = ((api, paths, validator), authorizers.clone(), models.clone(), pools);
-    graph.add_under(
-        api,
-        Id::new("api", "routes"),
-        needs,
-        move |((api, paths, validator), authorizers, models, pools)| {
-            // Schemas and pools are part of what is deployed, though methods only name models and authorizers.
-            let mut fingerprint = Sha256::new();
-            let schemas = schemas.iter().map(|(file, schema)| (file.to_string_lossy(), schema.as_str()));
-            let pools = pools.iter().map(|(name, pool)| (name.into(), pool.arn.as_str()));
-            for (name, part) in schemas.chain(pools) {
-                fingerprint.update(format!("{name}\0{part}\0"));
-            }
-            let method = |route: &Route| Method {
-                resource_id: paths.ids.get(&route.path).cloned().unwrap_or_default(),
-                http_method: route.method.clone(),
-                authorization: match &route.auth {
-                    Auth::Pool(pool) => Authorization::Cognito {
-                        authorizer_id: authorizers.get(pool).map(|found| found.id.clone()).unwrap_or_default(),
-                    },
-                    Auth::None => Authorization::None,
+    graph.add_under(api, ids.part("routes"), needs, move |((api, paths, validator), authorizers, models, pools)| {
+        // Schemas and pools are part of what is deployed, though methods only name models and authorizers.
+        let mut fingerprint = Sha256::new();
+        let schemas = schemas.iter().map(|(file, schema)| (file.to_string_lossy(), schema.as_str()));
+        let pools = pools.iter().map(|(name, pool)| (name.into(), pool.arn.as_str()));
+        for (name, part) in schemas.chain(pools) {
+            fingerprint.update(format!("{name}\0{part}\0"));
+        }
+        let method = |route: &Route| Method {
+            resource_id: paths.ids.get(&route.path).cloned().unwrap_or_default(),
+            http_method: route.method.clone(),
+            authorization: match &route.auth {
+                Auth::Pool(pool) => Authorization::Cognito {
+                    authorizer_id: authorizers.get(pool).map(|found| found.id.clone()).unwrap_or_default(),
                 },
-                validator_id: Some(validator.id.clone()),
-                model: route.body.as_ref().and_then(|body| models.get(body)).map(|model| model.name.clone()),
-                path_parameters: parameters(&route.path),
-                // The function's ARN follows from its name, so that the API need not wait for the function.
-                integration_uri: integration_uri(
-                    &scope,
-                    &scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
-                ),
-            };
-            Routes {
-                api_id: api.id,
-                methods: wanted.iter().map(|route| (route.name(), method(route))).collect(),
-                authorizers: authorizers.into_values().map(|authorizer| (authorizer.id, authorizer.name)).collect(),
-                fingerprint: format!("{:x}", Fingerprint(fingerprint.finalize().to_vec())),
-            }
-        },
-    )
+                Auth::Iam => Authorization::Iam,
+                Auth::None => Authorization::None,
+            },
+            validator_id: Some(validator.id.clone()),
+            model: route.body.as_ref().and_then(|body| models.get(body)).map(|model| model.name.clone()),
+            path_parameters: parameters(&route.path),
+            // The function's ARN follows from its name, so that the API need not wait for the function.
+            integration_uri: integration_uri(
+                &scope,
+                &scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
+            ),
+        };
+        Routes {
+            api_id: api.id,
+            methods: wanted.iter().map(|route| (route.name(), method(route))).collect(),
+            authorizers: authorizers.into_values().map(|authorizer| (authorizer.id, authorizer.name)).collect(),
+            fingerprint: format!("{:x}", Fingerprint(fingerprint.finalize().to_vec())),
+        }
+    })
 }
 
 /// Bytes as hexadecimal digits.
@@ -211,32 +293,46 @@ fn parameters(path: &str) -> Vec<String> {
     braced.map(|name| name.trim_end_matches('+').to_owned()).collect()
 }
 
-fn stage(graph: &mut Graph, api: Handle<RestApi>, deployment: Handle<Deployment>, wanted: &Api) -> Handle<Stage> {
-    let id = Id::new("stage", &wanted.stage);
+fn stage(
+    graph: &mut Graph,
+    api: Handle<RestApi>,
+    ids: Ids<'_>,
+    deployment: Handle<Deployment>,
+    wanted: &Api,
+) -> Handle<Stage> {
+    let id = ids.of("stage", &wanted.stage);
     let (name, tag) = (wanted.stage.clone(), id.to_string());
     let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
-    graph.add_under(api, id, (api, deployment), move |(api, deployment)| Stage {
+    graph.add_under(api, id, (api, Late(deployment)), move |(api, deployment)| Stage {
         id: tag.clone(),
         api_id: api.id,
         name: name.clone(),
-        deployment_id: deployment.id,
+        deployment_id: deployment.map(|deployment| deployment.id),
         rate_limit,
         burst_limit,
     })
 }
 
+/// The id of the statement that lets an API call a function for what is called like this.
+pub(super) fn permission_sid(name: &str) -> String {
+    let digest = format!("{:x}", Fingerprint(Sha256::digest(name).to_vec()));
+    format!("securelambda-api-{}", &digest[..16])
+}
+
 fn invoke_permission(
     graph: &mut Graph,
+    ids: Ids<'_>,
     route: &Route,
     ready: Ready,
     stage: Handle<Stage>,
     association: Option<Handle<Association>>,
     scope: &Scope,
-) {
-    let id = Id::new("permission", &route.name());
+) -> Handle<Permission> {
+    // A route that moves to another function gets another permission; the first goes after the move.
+    let id = ids.permission(route);
     let association: Vec<_> = association.into_iter().collect();
-    let digest = format!("{:x}", Fingerprint(Sha256::digest(route.name()).to_vec()));
-    let sid = format!("securelambda-api-{}", &digest[..16]);
+    // The function of two APIs may have a route of the same name in each.
+    let sid = permission_sid(&ids.0.map_or(route.name(), |api| format!("{api} {}", route.name())));
     let (route, scope) = (route.clone(), scope.clone());
     let needs = (ready.function, ready.policy, stage, association);
     graph.add_under(ready.function, id, needs, move |(function, _, stage, _)| Permission {
@@ -244,5 +340,5 @@ fn invoke_permission(
         sid: sid.clone(),
         principal: "apigateway.amazonaws.com".into(),
         source_arn: execute_api_arn(&scope, &stage.api_id, &stage.name, &route.method, &route.path),
-    });
+    })
 }

@@ -1,24 +1,59 @@
 //! What a stack file says about things that stand elsewhere in it: references must lead somewhere, names must not meet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::file::Reader;
-use super::model::{Auth, Stack, Value};
-use crate::error::nearest;
+use super::api::model_name;
+use super::identity_pools::role_name;
+use super::mistake::{Flaw, Places};
+use super::model::{Api, ApiKind, Auth, Mode, Route, Stack, Value, Variable};
+use super::reader::suggest;
+use super::{rules, sizes};
 
-/// Checks a stack whose parts are each well formed.
-pub(super) fn references(stack: &Stack, reader: &mut Reader) {
-    let topics: Vec<&str> = stack.topics.iter().map(String::as_str).collect();
-    let secrets: Vec<&str> = stack.secrets.keys().map(String::as_str).collect();
-    let functions: Vec<&str> = stack.functions.keys().map(String::as_str).collect();
-    let pools: Vec<&str> = stack.pools.keys().map(String::as_str).collect();
+/// Checks a stack as a whole. Its parts may have mistakes of their own, which are not told again.
+pub(super) fn flaws(stack: &Stack, places: &Places) -> Vec<Flaw> {
+    let mut flaws = references(stack, places);
+    flaws.extend(of_http_apis(stack));
+    flaws.extend(twins(stack));
+    for (name, api) in stack.all_apis() {
+        flaws.extend(sibling_parameters(api).into_iter().map(|flaw| flaw.within(name)));
+    }
+    flaws.extend(pointless(stack));
+    flaws.extend(unbuildable(stack));
+    flaws.extend(sizes::flaws(stack));
+    flaws
+}
+
+/// What a further API cannot be called: what the first one's parts are called.
+const TAKEN: [&str; 8] = ["rest", "http", "paths", "validator", "routes", "deployment", "release", "api"];
+
+/// What the kind of an API does not have.
+fn unbuildable(stack: &Stack) -> Vec<Flaw> {
+    let mut flaws = Vec::new();
+    for name in stack.apis.keys().filter(|name| TAKEN.contains(&name.as_str())) {
+        let message = format!("an API cannot be called {name}: a part of the first one is");
+        flaws.push(Flaw::new(format!("apis.{name}"), message).help("give it another name"));
+    }
+    for (name, api) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http) {
+        for (index, _) in api.routes.iter().enumerate().filter(|(_, route)| route.body.is_some()) {
+            let message = "an HTTP API checks no bodies, so this schema would not be looked at";
+            let help = "take `kind = \"rest\"` for the API, or leave `body` out and check it in the function";
+            flaws.push(Flaw::new(format!("routes.{index}.body"), message).help(help).within(name));
+        }
+    }
+    flaws
+}
+
+/// Names that lead nowhere. Names of things that have mistakes of their own are known too.
+fn references(stack: &Stack, places: &Places) -> Vec<Flaw> {
+    let [topics, mut secrets, functions, pools, identity_pools, service_users, apis] =
+        ["topics", "secrets", "functions", "pools", "identity_pools", "service_users", "apis"]
+            .map(|name| places.names(name));
+    // A service user's name and password stand in a secret of its name.
+    secrets.extend(service_users);
+    let mut flaws = Vec::new();
     let mut lead = |place: String, what: &str, name: &str, known: &[&str]| {
-        if !known.contains(&name) {
-            let help = nearest(name, known).map_or_else(
-                || format!("known: {}", if known.is_empty() { "none".into() } else { known.join(", ") }),
-                |near| format!("did you mean `{near}`?"),
-            );
-            reader.mistake_at(&place, format!("there is no {what} called {name}"), Some(help));
+        if !name.is_empty() && !known.contains(&name) {
+            flaws.push(Flaw::new(place, format!("there is no {what} called {name}")).help(suggest(name, known)));
         }
     };
     for (secret, values) in &stack.secrets {
@@ -38,54 +73,147 @@ pub(super) fn references(stack: &Stack, reader: &mut Reader) {
         for topic in &function.publishes {
             lead(format!("functions.{name}.publishes.{topic}"), "topic", topic, &topics);
         }
-    }
-    for (index, route) in stack.api.iter().flat_map(|api| api.routes.iter().enumerate()) {
-        lead(format!("routes.{index}.function"), "function", &route.function, &functions);
-        if let Auth::Pool(pool) = &route.auth {
-            lead(format!("routes.{index}.pool"), "pool", pool, &pools);
+        for (variable, value) in &function.environment {
+            let place = format!("functions.{name}.environment.{variable}");
+            match value {
+                Variable::Text(_) => {}
+                Variable::PoolId(pool) | Variable::ClientId(pool) => lead(place, "pool", pool, &pools),
+                Variable::IdentityPoolId(pool) => lead(place, "identity pool", pool, &identity_pools),
+                Variable::Url(api) => lead(place, "api", api, &apis),
+            }
         }
     }
-    twins(stack, reader);
+    for (place, route) in stack.all_routes() {
+        lead(format!("{place}.function"), "function", &route.function, &functions);
+        if let Auth::Pool(pool) = &route.auth {
+            lead(format!("{place}.pool"), "pool", pool, &pools);
+        }
+    }
+    for (name, user) in &stack.service_users {
+        lead(format!("service_users.{name}.pool"), "pool", &user.pool, &pools);
+    }
+    for (name, identity) in &stack.identity_pools {
+        lead(format!("identity_pools.{name}.pool"), "pool", &identity.pool, &pools);
+        for (index, invoke) in identity.invokes.iter().enumerate() {
+            let routes: Vec<String> = routes_of(stack, invoke.api.as_deref());
+            let known: Vec<&str> = routes.iter().map(String::as_str).collect();
+            let place = format!("identity_pools.{name}.invokes.{index}");
+            match &invoke.api {
+                Some(api) if !apis.contains(&api.as_str()) => lead(place, "api", api, &apis),
+                _ => lead(place, "route", &invoke.route, &known),
+            }
+        }
+    }
+    flaws
 }
 
-/// Two things that AWS would take for one.
-fn twins(stack: &Stack, reader: &mut Reader) {
-    for (name, values) in &stack.secrets {
-        if values.is_empty() {
-            reader.mistake_at(&format!("secrets.{name}"), format!("the secret {name} has no value"), None);
+/// The names of an API's routes.
+fn routes_of(stack: &Stack, wanted: Option<&str>) -> Vec<String> {
+    let of_api = stack.all_apis().filter(|(name, _)| *name == wanted);
+    of_api.flat_map(|(_, api)| api.routes.iter().map(Route::name)).collect()
+}
+
+/// What leads to an HTTP API and can only lead to a REST one.
+fn of_http_apis(stack: &Stack) -> Vec<Flaw> {
+    let http = |wanted: Option<&str>| stack.all_apis().any(|(name, api)| name == wanted && api.kind == ApiKind::Http);
+    let mut flaws = Vec::new();
+    for (name, function) in &stack.functions {
+        for (variable, value) in &function.environment {
+            if let Variable::Url(api) = value
+                && http(Some(api))
+            {
+                let message = format!("{api} is an HTTP API, and a variable can hold the URL of a REST API alone");
+                flaws.push(Flaw::new(format!("functions.{name}.environment.{variable}"), message));
+            }
         }
     }
+    for (name, identity) in &stack.identity_pools {
+        for (index, invoke) in identity.invokes.iter().enumerate() {
+            if http(invoke.api.as_deref()) {
+                let message =
+                    format!("{} is a route of an HTTP API; credentials open those of REST APIs", invoke.route);
+                flaws.push(Flaw::new(format!("identity_pools.{name}.invokes.{index}"), message));
+            }
+        }
+    }
+    flaws
+}
+
+/// Two things that AWS, or a function's environment, would take for one. Told at the later one.
+fn twins(stack: &Stack) -> Vec<Flaw> {
+    let mut flaws = Vec::new();
     // Role names are unique regardless of case (reference, 2.1).
     let mut roles: BTreeMap<String, &str> = BTreeMap::new();
-    for name in stack.functions.keys() {
+    for (name, function) in &stack.functions {
         if let Some(twin) = roles.insert(name.to_lowercase(), name) {
             let message = format!("the functions {twin} and {name} would share a role: IAM ignores case");
-            reader.mistake_at(&format!("functions.{name}"), message, None);
+            flaws.push(Flaw::new(format!("functions.{name}"), message));
+        }
+        let mut variables: BTreeMap<String, &str> = BTreeMap::new();
+        for secret in &function.secrets {
+            let variable = rules::secret_variable(secret);
+            if let Some(twin) = variables.insert(variable.clone(), secret) {
+                let message = format!("{name} would find both {twin} and {secret} in the variable {variable}");
+                flaws.push(Flaw::new(format!("functions.{name}.secrets.{secret}"), message));
+            }
         }
     }
-    let mut authorizers = BTreeSet::new();
+    for name in stack.identity_pools.keys() {
+        if let Some(twin) = roles.get(&role_name(name).to_lowercase()) {
+            let message = format!("the function {twin} and the users of {name} would share a role");
+            flaws.push(Flaw::new(format!("identity_pools.{name}"), message).help("give one of them another name"));
+        }
+    }
+    if stack.api.is_some() && stack.apis.contains_key("api") {
+        let message = "the API api and the one that has no name would share a name in AWS";
+        flaws.push(Flaw::new("apis.api", message).help("give it another name"));
+    }
+    let mut authorizers = BTreeMap::new();
     for (name, pool) in &stack.pools {
-        if !authorizers.insert(&pool.authorizer) {
-            let message = format!("two pools have the authorizer {}", pool.authorizer);
-            reader.mistake_at(&format!("pools.{name}"), message, None);
+        if let Some(twin) = authorizers.insert(&pool.authorizer, name) {
+            let message = format!("the pools {twin} and {name} both have the authorizer {}", pool.authorizer);
+            flaws.push(Flaw::new(format!("pools.{name}.authorizer"), message));
         }
     }
-    let mut routes = BTreeSet::new();
-    for (index, route) in stack.api.iter().flat_map(|api| api.routes.iter().enumerate()) {
-        if !routes.insert(route.name()) {
-            reader.mistake_at(&format!("routes.{index}"), format!("the route {} is there twice", route.name()), None);
+    for (name, api) in stack.all_apis() {
+        flaws.extend(twin_routes(api).into_iter().map(|flaw| flaw.within(name)));
+    }
+    for name in stack.service_users.keys().filter(|name| stack.secrets.contains_key(*name)) {
+        let message = format!("the secret {name} and the service user {name} would be one secret");
+        flaws.push(Flaw::new(format!("service_users.{name}"), message).help("give one of them another name"));
+    }
+    flaws
+}
+
+/// Two routes, or two body schemas, that an API would take for one.
+fn twin_routes(api: &Api) -> Vec<Flaw> {
+    let mut flaws = Vec::new();
+    let (mut routes, mut models) = (Vec::new(), BTreeMap::new());
+    for (index, route) in api.routes.iter().enumerate() {
+        if routes.contains(&route.name()) {
+            let message = format!("the route {} is there twice", route.name());
+            flaws.push(Flaw::new(format!("routes.{index}.route"), message));
         }
+        routes.push(route.name());
+        let Some(body) = route.body.as_ref().filter(|body| !body.as_os_str().is_empty()) else { continue };
+        let model = model_name(body);
+        let message = match models.insert(model.clone(), body) {
+            _ if model.is_empty() => {
+                "a body schema's name has a letter or a digit, to name API Gateway's model after".into()
+            }
+            Some(twin) if twin != body => {
+                format!("{} and {} would share the model {model}", twin.display(), body.display())
+            }
+            _ => continue,
+        };
+        flaws.push(Flaw::new(format!("routes.{index}.body"), message).help("give the file another name"));
     }
-    if let Some(api) = &stack.api {
-        sibling_parameters(api, reader);
-    }
-    if stack.firewall.is_some() && stack.api.is_none() {
-        reader.mistake_at("firewall", "a firewall protects an api, and this stack has none".into(), None);
-    }
+    flaws
 }
 
 /// API Gateway allows one path parameter per parent: `/items/{id}` and `/items/{name}` cannot both be.
-fn sibling_parameters(api: &super::model::Api, reader: &mut Reader) {
+fn sibling_parameters(api: &Api) -> Vec<Flaw> {
+    let mut flaws = Vec::new();
     let mut parameters: BTreeMap<String, String> = BTreeMap::new();
     for (index, route) in api.routes.iter().enumerate() {
         let mut parent = String::new();
@@ -94,10 +222,34 @@ fn sibling_parameters(api: &super::model::Api, reader: &mut Reader) {
                 let first = parameters.entry(parent.clone()).or_insert_with(|| part.to_owned());
                 if first != part {
                     let message = format!("{parent}/{first} and {parent}/{part} cannot both be in one API");
-                    reader.mistake_at(&format!("routes.{index}"), message, None);
+                    let help = format!("API Gateway has one parameter below {parent}/: call it {first} in both");
+                    flaws.push(Flaw::new(format!("routes.{index}.route"), message).help(help));
                 }
             }
             parent = format!("{parent}/{part}");
         }
     }
+    flaws
+}
+
+/// What would be made and be of no use, or shut everyone out.
+fn pointless(stack: &Stack) -> Vec<Flaw> {
+    let mut flaws = Vec::new();
+    if let Some(firewall) = &stack.firewall {
+        let mut kinds = stack.all_apis().map(|(_, api)| api.kind).peekable();
+        if kinds.peek().is_none() {
+            flaws.push(Flaw::new("firewall", "a firewall protects an api, and this stack has none"));
+        } else if kinds.all(|kind| kind == ApiKind::Http) {
+            let message = "AWS cannot attach a web ACL to an HTTP API, so this firewall would protect nothing";
+            let help = "take `kind = \"rest\"` for the API, or leave the firewall out: an HTTP API is protected by its \
+                        authorizer and its throttle alone";
+            flaws.push(Flaw::new("firewall", message).help(help));
+        }
+        if firewall.mode == Mode::Allow && firewall.addresses.is_empty() {
+            let flaw =
+                Flaw::new("firewall.addresses", "in the mode \"allow\" only the addresses pass, and there are none");
+            flaws.push(flaw.help("add the addresses that may call, or set mode = \"count\""));
+        }
+    }
+    flaws
 }

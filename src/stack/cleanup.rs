@@ -13,20 +13,31 @@ pub struct Group {
 pub const GROUPS: [Group; 8] = [
     Group { title: "Secrets Manager: the secrets", kinds: &["secretsmanager.secret"] },
     Group {
-        title: "Cognito: users and app clients, then user pools",
-        kinds: &["cognito.app_client", "cognito.user_pool"],
+        title: "Cognito: identity pools, users and app clients, then user pools",
+        kinds: &[
+            "cognito.identity_pool_roles",
+            "cognito.identity_pool",
+            "cognito.service_user",
+            "cognito.app_client",
+            "cognito.user_pool",
+        ],
     },
     Group {
         title: "API Gateway: methods and resources, the stage, the API",
         kinds: &[
             "apigateway.routes",
             "apigateway.paths",
+            "apigateway.release",
             "apigateway.deployment",
             "apigateway.model",
             "apigateway.request_validator",
             "apigateway.authorizer",
             "apigateway.stage",
             "apigateway.rest_api",
+            "apigatewayv2.routes",
+            "apigatewayv2.authorizer",
+            "apigatewayv2.stage",
+            "apigatewayv2.api",
         ],
     },
     Group {

@@ -1,7 +1,7 @@
 //! The firewall: an IP set a family, and the web ACL over them.
 
+use super::managed;
 use super::model::{Firewall, Mode, Stack};
-use super::rules::MANAGED_RULES;
 use crate::aws::wafv2::{IpSet, Rule, RuleAction, RuleKind, WebAcl};
 use crate::engine::{Graph, Handle, Id};
 use crate::scope::Scope;
@@ -67,12 +67,12 @@ fn rules(wanted: &Firewall, prefix: &str, families: &[bool], sets: &[String]) ->
     if let Some(limit) = wanted.rate_per_ip {
         rules.push(rule("rate-per-ip", 10, RuleKind::RatePerIp { limit: i64::from(limit) }));
     }
-    for (priority, short) in (20..).zip(&wanted.managed_rules) {
-        if let Some((_, group)) = MANAGED_RULES.iter().find(|(name, _)| name == short) {
-            // A managed group in Block on the first day breaks clients (reference, 7.3): it counts while the list does.
-            let count_only = wanted.mode == Mode::Count;
-            let kind = RuleKind::Managed { vendor: "AWS".into(), group: (*group).to_owned(), count_only };
-            rules.push(rule(short, priority, kind));
+    for wanted in &wanted.managed_rules {
+        // Whatever order they are written in: who sends is asked before what is sent.
+        if let Some((position, group)) = managed::group(&wanted.name) {
+            let priority = 20 + i32::try_from(position).unwrap_or_default();
+            let kind = RuleKind::Managed { vendor: "AWS".into(), group: group.to_owned(), count_only: !wanted.block };
+            rules.push(rule(&wanted.name, priority, kind));
         }
     }
     rules.sort_by_key(|rule| rule.priority);

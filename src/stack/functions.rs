@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::messaging::{Secrets, Topics};
-use super::model::{Function as Wanted, Stack};
+use super::model::{Function as Wanted, Stack, Variable};
 use super::policies;
+use super::references::{References, Variables};
+use super::rules;
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::lambda::{Code, Function, Permission};
 use crate::aws::logs::LogGroup;
@@ -24,6 +26,7 @@ pub(super) struct Ready {
     pub policy: Handle<RolePolicy>,
 }
 
+#[allow(clippy::too_many_arguments, reason = "a function is given all of these")]
 pub(super) fn functions(
     graph: &mut Graph,
     stack: &Stack,
@@ -31,14 +34,18 @@ pub(super) fn functions(
     bundles: &Bundles,
     topics: &Topics,
     secrets: &Secrets,
+    references: &References,
 ) -> BTreeMap<String, Ready> {
     let mut ready = BTreeMap::new();
     for (name, wanted) in &stack.functions {
         let physical = scope.physical(name);
         let logs = log_group(graph, name, &physical, wanted);
-        let role = role(graph, name, &physical, scope);
+        let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
         let policy = policy(graph, name, role, logs, wanted, topics, secrets);
-        let function = function(graph, name, scope, wanted, bundles, (role, logs));
+        let function = function(graph, name, scope, wanted, bundles, (role, logs), references.of(&wanted.environment));
+        references.first(graph, &wanted.environment, function);
+        // New code may need what the new policy allows.
+        graph.change_after(function, policy);
         if let Some(topic) = wanted.trigger.as_ref().and_then(|topic| topics.get(topic)) {
             trigger(graph, name, function, policy, *topic);
         }
@@ -57,14 +64,14 @@ fn log_group(graph: &mut Graph, name: &str, physical: &str, wanted: &Wanted) -> 
     graph.add(id, (), move |()| group.clone())
 }
 
-fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope) -> Handle<Role> {
+fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: Option<&String>) -> Handle<Role> {
     let id = Id::new("role", name);
     let role = Role {
         id: id.to_string(),
         name: physical.to_owned(),
         trust: policies::trust(),
         description: format!("What the function {physical} of the stack {} may do", scope.stack),
-        boundary: None,
+        boundary: boundary.cloned(),
         inline_policies: vec![POLICY_NAME.to_owned()],
     };
     graph.add(id, (), move |()| role.clone())
@@ -100,9 +107,17 @@ fn function(
     wanted: &Wanted,
     bundles: &Bundles,
     (role, logs): (Handle<Role>, Handle<LogGroup>),
+    variables: Variables,
 ) -> Handle<Function> {
     let id = Id::new("function", name);
-    let mut environment = wanted.environment.clone();
+    let mut environment: BTreeMap<String, String> = wanted
+        .environment
+        .iter()
+        .filter_map(|(name, value)| match value {
+            Variable::Text(text) => Some((name.clone(), text.clone())),
+            _ => None,
+        })
+        .collect();
     environment.insert("SECURELAMBDA_FUNCTION".into(), name.to_owned());
     // A function is told what its secrets are called, never what is in them: SECRET_ID for the only one, and
     // SECRET_ID_<NAME> for each of several. By name rather than ARN, so that the function need not wait for the secret;
@@ -112,11 +127,11 @@ fn function(
             environment.insert("SECRET_ID".into(), scope.physical(only));
         }
         several => {
-            let variable = |secret: &String| format!("SECRET_ID_{}", secret.to_uppercase().replace('-', "_"));
-            environment.extend(several.iter().map(|secret| (variable(secret), scope.physical(secret))));
+            let each = several.iter().map(|secret| (rules::secret_variable(secret), scope.physical(secret)));
+            environment.extend(each);
         }
     }
-    let zip = bundles.functions.get(&wanted.source);
+    let zip = bundles.functions.get(name);
     let function = Function {
         id: id.to_string(),
         name: scope.physical(name),
@@ -134,10 +149,11 @@ fn function(
             sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),
         },
     };
-    graph.add(id, (role, logs), move |(role, logs)| Function {
-        role_arn: role.arn,
-        log_group: logs.name,
-        ..function.clone()
+    let Variables { used, urls } = variables;
+    graph.add(id, (role, logs, used), move |(role, logs, used)| {
+        let mut function = Function { role_arn: role.arn, log_group: logs.name, ..function.clone() };
+        function.environment.extend(Variables::read(&urls, used));
+        function
     })
 }
 

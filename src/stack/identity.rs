@@ -10,8 +10,15 @@ use crate::scope::Scope;
 /// How long an invited user's temporary password works.
 const TEMPORARY_DAYS: u16 = 3;
 
-pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap<String, Handle<UserPool>> {
-    let mut pools = BTreeMap::new();
+/// The pools and their app clients, by the pool's name.
+#[derive(Debug, Default)]
+pub(super) struct Pools {
+    pub pools: BTreeMap<String, Handle<UserPool>>,
+    pub clients: BTreeMap<String, Handle<AppClient>>,
+}
+
+pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Pools {
+    let mut pools = Pools::default();
     for (name, wanted) in &stack.pools {
         let id = Id::new("pool", name);
         let pool = UserPool {
@@ -28,11 +35,12 @@ pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap
         };
         let handle = graph.add(id, (), move |()| pool.clone());
         let client = format!("{}-client", scope.physical(name));
-        graph.add_under(handle, Id::new("client", name), handle, move |pool| AppClient {
+        let client = graph.add_under(handle, Id::new("client", name), handle, move |pool| AppClient {
             pool_id: pool.id,
             name: client.clone(),
         });
-        pools.insert(name.clone(), handle);
+        pools.clients.insert(name.clone(), client);
+        pools.pools.insert(name.clone(), handle);
     }
     pools
 }

@@ -44,7 +44,10 @@ pub(super) fn secrets(
             name: scope.physical(name),
             description: format!("Settings of the functions of the stack {}", scope.stack),
             plain: BTreeMap::new(),
+            rotate: hidden.rotate.contains(name),
+            filled_by_another: false,
             hidden: hidden
+                .values
                 .iter()
                 .filter(|((of, _), _)| of == name)
                 .map(|((_, key), value)| (key.clone(), value.clone()))

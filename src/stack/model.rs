@@ -10,6 +10,8 @@ use ipnet::IpNet;
 pub struct Stack {
     /// 1 to 24 of a-z, 0-9 and -, beginning with a letter.
     pub name: String,
+    /// The ARN of a managed policy that bounds what every role of the stack may do, whatever its own policies say.
+    pub permissions_boundary: Option<String>,
     /// Topics; one has no settings but its name.
     pub topics: BTreeSet<String>,
     /// Secrets by name: for each key of their JSON value, where it comes from.
@@ -18,10 +20,32 @@ pub struct Stack {
     pub functions: BTreeMap<String, Function>,
     /// User pools by name.
     pub pools: BTreeMap<String, Pool>,
+    /// Programs that sign in to a pool, by name; a secret of the same name has the name and password.
+    pub service_users: BTreeMap<String, ServiceUser>,
+    /// Identity pools by name.
+    pub identity_pools: BTreeMap<String, IdentityPool>,
     /// The API, if there is one.
     pub api: Option<Api>,
+    /// Further APIs, by name.
+    pub apis: BTreeMap<String, Api>,
     /// The firewall in front of the API, if there is one.
     pub firewall: Option<Firewall>,
+}
+
+impl Stack {
+    /// All APIs, the one without a name first.
+    pub fn all_apis(&self) -> impl Iterator<Item = (Option<&str>, &Api)> {
+        let further = self.apis.iter().map(|(name, api)| (Some(name.as_str()), api));
+        self.api.iter().map(|api| (None, api)).chain(further)
+    }
+
+    /// All routes of all APIs, each with its place in the file, as in `routes.0` or `apis.Age.routes.0`.
+    pub fn all_routes(&self) -> impl Iterator<Item = (String, &Route)> {
+        self.all_apis().flat_map(|(name, api)| {
+            let within = name.map(|name| format!("apis.{name}.")).unwrap_or_default();
+            api.routes.iter().enumerate().map(move |(index, route)| (format!("{within}routes.{index}"), route))
+        })
+    }
 }
 
 /// Where a secret's value comes from. Never the value.
@@ -31,6 +55,8 @@ pub enum Value {
     Topic(String),
     /// This variable of the environment `up` runs in.
     Env(String),
+    /// The person at the terminal, asked by `up` when it is to be written.
+    Prompt,
     /// Made up by `up`: this many characters.
     Generate(u16),
 }
@@ -59,7 +85,47 @@ pub struct Function {
     /// One of the values CloudWatch Logs allows.
     pub log_retention_days: u32,
     /// Environment variables that are not secret.
-    pub environment: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, Variable>,
+}
+
+/// What an environment variable holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    /// This text.
+    Text(String),
+    /// The id of this user pool.
+    PoolId(String),
+    /// The id of this user pool's app client.
+    ClientId(String),
+    /// The id of this identity pool.
+    IdentityPoolId(String),
+    /// What the URLs of this API's routes begin with.
+    Url(String),
+}
+
+/// A program that signs in to a user pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceUser {
+    /// The pool.
+    pub pool: String,
+}
+
+/// Temporary credentials for a pool's users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityPool {
+    /// The user pool.
+    pub pool: String,
+    /// The routes that the credentials open, and nothing else.
+    pub invokes: Vec<Invoke>,
+}
+
+/// A route of an API, as in `Age GET /age`; without a name it is the API that has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoke {
+    /// The API's name.
+    pub api: Option<String>,
+    /// As in `GET /age`.
+    pub route: String,
 }
 
 /// A user pool and its one app client.
@@ -104,9 +170,20 @@ pub enum Mfa {
     On,
 }
 
-/// The REST API.
+/// Which of API Gateway's APIs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiKind {
+    /// A REST API: checks bodies, and a firewall can stand before it.
+    Rest,
+    /// An HTTP API: smaller, cheaper, and no firewall can stand before it.
+    Http,
+}
+
+/// An API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Api {
+    /// Which kind.
+    pub kind: ApiKind,
     /// The stage's name, which is the first part of every route's path.
     pub stage: String,
     /// Requests a second, the whole stage.
@@ -144,6 +221,8 @@ impl Route {
 pub enum Auth {
     /// Who holds an ID token of this pool.
     Pool(String),
+    /// Who signs as someone that IAM allows to.
+    Iam,
     /// Anyone. Never by default.
     None,
 }
@@ -157,8 +236,17 @@ pub struct Firewall {
     pub addresses: Vec<IpNet>,
     /// Requests of one address in five minutes, over which it is blocked.
     pub rate_per_ip: Option<u32>,
-    /// AWS's own rule groups, by short name.
-    pub managed_rules: Vec<String>,
+    /// AWS's own rule groups.
+    pub managed_rules: Vec<ManagedRule>,
+}
+
+/// One of AWS's own rule groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedRule {
+    /// Our short name for it.
+    pub name: String,
+    /// What its rules say is done; else it is only counted.
+    pub block: bool,
 }
 
 /// What the firewall's addresses are for.

@@ -3,7 +3,9 @@
 
 use serde_json::json;
 
+use super::model::Stack;
 use crate::policy::Policy;
+use crate::scope::Scope;
 
 /// Who may take a function's role: the Lambda service, and nobody else.
 pub fn trust() -> Policy {
@@ -35,4 +37,48 @@ pub fn function(log_group: &str, secrets: &[String], topics: &[String]) -> Polic
         }));
     }
     Policy::new(statements)
+}
+
+/// Every function's policy before anything is there: ARNs follow from names, except a secret's, which ends in six
+/// characters of AWS's choice. `known` has those that AWS has chosen, by the secret's name.
+pub fn planned(stack: &Stack, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Policy)> {
+    let secret = |name: &String| {
+        known(name).unwrap_or_else(|| scope.arn("secretsmanager", &format!("secret:{}-??????", scope.physical(name))))
+    };
+    let plan = stack.functions.iter().map(|(name, wanted)| {
+        let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
+        let secrets: Vec<String> = wanted.secrets.iter().map(secret).collect();
+        let topics: Vec<String> =
+            wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
+        (name.clone(), function(&logs, &secrets, &topics))
+    });
+    plan.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_will_be_is_known_before_it_is_there() {
+        let scope = Scope {
+            partition: "aws".into(),
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+            stack: "demo".into(),
+        };
+        let Ok(stack) = crate::stack::parse(crate::stack::BUILTIN) else { unreachable!("the built-in stack is sound") };
+        let of = |known: &dyn Fn(&str) -> Option<String>| {
+            let plan = planned(&stack, &scope, known);
+            plan.into_iter().find(|(name, _)| name == "ExternalLambda1").map(|(_, policy)| policy.to_string())
+        };
+        let arn = |what: &str| format!("arn:aws:{what}");
+        let logs = arn("logs:eu-west-1:123456789012:log-group:/aws/lambda/demo-ExternalLambda1");
+        let topics = [arn("sns:eu-west-1:123456789012:demo-greetings")];
+        let secret =
+            |tail: &str| [arn(&format!("secretsmanager:eu-west-1:123456789012:secret:demo-LambdaSNSTopicARN-{tail}"))];
+        assert_eq!(of(&|_| None), Some(function(&logs, &secret("??????"), &topics).to_string()));
+        let known = secret("a1B2c3");
+        assert_eq!(of(&|_| Some(known[0].clone())), Some(function(&logs, &known, &topics).to_string()));
+    }
 }

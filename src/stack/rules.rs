@@ -3,6 +3,9 @@
 
 use ipnet::IpNet;
 
+use super::model::ApiKind;
+use crate::error::nearest;
+
 /// What CloudWatch Logs allows (reference, 3.1).
 pub(super) const RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
@@ -21,13 +24,6 @@ const DEPRECATED_ON: [(&str, &str); 4] = [
     ("python3.13", "2029-06-30"),
 ];
 
-/// AWS's managed rule groups, by our short names.
-pub(super) const MANAGED_RULES: [(&str, &str); 3] = [
-    ("common", "AWSManagedRulesCommonRuleSet"),
-    ("known-bad-inputs", "AWSManagedRulesKnownBadInputsRuleSet"),
-    ("ip-reputation", "AWSManagedRulesAmazonIpReputationList"),
-];
-
 /// Lambda's name limit of 64 is the smallest; the stack's name and a hyphen take up to 25 of it.
 const LONGEST_NAME: usize = 39;
 
@@ -40,18 +36,42 @@ pub(super) fn stack_name(name: &str) -> Result<(), String> {
         .ok_or_else(|| format!("a stack's name is 1 to 24 of a-z, 0-9 and -, beginning with a letter; {name:?} is not"))
 }
 
+/// The ARN of a managed policy: an account's own, or one of AWS's.
+pub(super) fn policy_arn(arn: &str) -> Result<(), String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let fits = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, policy]
+        if partition.starts_with("aws")
+            && (*account == "aws" || (account.len() == 12 && account.chars().all(|c| c.is_ascii_digit())))
+            && policy.strip_prefix("policy/").is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
+            && policy.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_/-".contains(c)));
+    fits.then_some(()).ok_or_else(|| {
+        format!("a permissions boundary is the ARN of a managed policy, as in arn:aws:iam::123456789012:policy/bounds; {arn:?} is not")
+    })
+}
+
 /// A name of something in the stack file.
 pub(super) fn name(section: &str, name: &str) -> Result<(), String> {
     let charset = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(charset) {
         return Err(format!("a name in {section} is 1 to {LONGEST_NAME} of A-Z, a-z, 0-9, _ and -; {name:?} is not"));
     }
-    // A hyphen and six characters at the end look like the suffix AWS gives every secret (reference, 4.3).
-    let tail = name.len().checked_sub(7).and_then(|at| name.get(at..));
-    if section == "secrets" && tail.is_some_and(|tail| tail.starts_with('-')) {
-        return Err(format!("a secret's name must not end with a hyphen and six characters; {name:?} does"));
+    // A hyphen and six characters at the end look like the suffix AWS gives every secret (reference, 4.3). The stack's
+    // name and a hyphen stand in front.
+    let tail = name.rsplit('-').next().unwrap_or(name);
+    if section == "secrets" && tail.len() == 6 {
+        return Err(format!(
+            "a secret's name must not end with a hyphen and six characters, as the stack's name and {name} would"
+        ));
     }
     Ok(())
+}
+
+/// The stage where none is given: an HTTP API's answers at the root of its host.
+pub(super) fn default_stage(kind: ApiKind) -> &'static str {
+    match kind {
+        ApiKind::Rest => "development",
+        ApiKind::Http => "$default",
+    }
 }
 
 /// An API's stage.
@@ -62,19 +82,41 @@ pub(super) fn stage_name(name: &str) -> Result<(), String> {
         .ok_or_else(|| format!("a stage's name is 1 to 128 of A-Z, a-z, 0-9, _ and -; {name:?} is not"))
 }
 
+/// What is wrong with a route, and what would be right.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BadRoute {
+    pub message: String,
+    pub help: String,
+}
+
+const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
+
 /// `POST /items/{id}` into its method and path.
-pub(super) fn route(route: &str) -> Result<(String, String), String> {
-    const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
+pub(super) fn route(route: &str) -> Result<(String, String), BadRoute> {
+    let wrong = |message: String| BadRoute { message, help: "write it as \"POST /items/{id}\"".to_owned() };
     let (method, path) =
-        route.split_once(' ').ok_or_else(|| format!("a route is a method and a path; {route:?} is not"))?;
+        route.split_once(' ').ok_or_else(|| wrong(format!("a route is a method and a path; {route:?} is not")))?;
     if !METHODS.contains(&method) {
-        return Err(format!("a method is one of {}; {method:?} is not", METHODS.join(", ")));
+        let message = format!("a method is one of {}; {method:?} is not", METHODS.join(", "));
+        return Err(match nearest(method, &METHODS) {
+            Some(near) => BadRoute { message, help: format!("did you mean {near}?") },
+            None => wrong(message),
+        });
     }
+    path_parts(path).map_err(wrong)?;
+    Ok((method.to_owned(), path.to_owned()))
+}
+
+/// Whether API Gateway takes a path (reference, 9.3).
+fn path_parts(path: &str) -> Result<(), String> {
     let Some(rest) = path.strip_prefix('/') else {
         return Err(format!("a path begins with a slash; {path:?} does not"));
     };
     if rest.is_empty() {
-        return Ok((method.to_owned(), "/".to_owned()));
+        return Ok(());
+    }
+    if rest.ends_with('/') {
+        return Err(format!("a path does not end with a slash; {path:?} does"));
     }
     let parts: Vec<&str> = rest.split('/').collect();
     let mut names = Vec::new();
@@ -86,7 +128,7 @@ pub(super) fn route(route: &str) -> Result<(String, String), String> {
             }
             continue;
         };
-        let name = parameter.trim_end_matches('+');
+        let name = parameter.strip_suffix('+').unwrap_or(parameter);
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
             return Err(format!("a path parameter is {{name}} or {{name+}}; {part:?} is neither"));
         }
@@ -98,7 +140,7 @@ pub(super) fn route(route: &str) -> Result<(String, String), String> {
         }
         names.push(name);
     }
-    Ok((method.to_owned(), path.to_owned()))
+    Ok(())
 }
 
 /// An address or network as WAF takes it: CIDR, not /0, host bits cleared (reference, 7.2).
@@ -123,16 +165,75 @@ pub(super) fn environment_name(name: &str) -> Result<(), String> {
     if !fits {
         return Err(format!("a variable's name is a letter and one or more of A-Z, a-z, 0-9 and _; {name:?} is not"));
     }
-    let ours = ["SECRET_ID", "SECURELAMBDA_FUNCTION"];
-    if name.starts_with("AWS_") || name.starts_with("LAMBDA_") || ours.contains(&name) {
-        return Err(format!("the variable {name} is reserved"));
+    if RESERVED.contains(&name) {
+        return Err(format!("Lambda sets the variable {name} itself"));
+    }
+    if name == "SECURELAMBDA_FUNCTION" || name == "SECRET_ID" || name.starts_with("SECRET_ID_") {
+        return Err(format!("securelambda sets the variable {name} itself"));
     }
     Ok(())
 }
 
+/// What Lambda sets and refuses to be given (reference, 6.3).
+const RESERVED: [&str; 16] = [
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
+];
+
+/// The variable in which a function of several secrets finds this one's name.
+pub(super) fn secret_variable(secret: &str) -> String {
+    format!("SECRET_ID_{}", secret.to_uppercase().replace('-', "_"))
+}
+
+/// A variable of the environment that `up` runs in.
+pub(super) fn variable_name(name: &str) -> Result<(), String> {
+    let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    // It is not quoted: it may be the value itself, written in the wrong place.
+    let why = "a variable's name is of A-Z, a-z, 0-9 and _, and begins with no digit";
+    fits.then_some(()).ok_or_else(|| why.to_owned())
+}
+
+/// What Lambda calls (reference, 6.3).
+pub(super) fn handler(handler: &str) -> Result<(), String> {
+    let fits = (1..=128).contains(&handler.len()) && !handler.contains(char::is_whitespace);
+    let named = handler.rsplit_once('.').is_some_and(|(file, function)| !file.is_empty() && !function.is_empty());
+    (fits && named).then_some(()).ok_or_else(|| {
+        format!("a handler is 1 to 128 characters without spaces, as in index.handler; {handler:?} is not")
+    })
+}
+
+/// Runtimes that once could be created and no longer can (reference, 6.4).
+pub(super) fn is_retired(name: &str) -> bool {
+    let version = |text: &str| text.trim_end_matches(".x").parse::<u32>().ok();
+    let node = name.strip_prefix("nodejs").and_then(version).is_some_and(|major| major <= 20);
+    let python = name.strip_prefix("python3.").and_then(version).is_some_and(|minor| minor <= 9);
+    node || python || name == "python2.7"
+}
+
 /// A runtime that Lambda accepts today.
 pub(super) fn runtime(name: &str) -> Result<(), String> {
-    RUNTIMES.contains(&name).then_some(()).ok_or_else(|| format!("the runtime {name:?} cannot be used"))
+    if RUNTIMES.contains(&name) {
+        return Ok(());
+    }
+    if is_retired(name) {
+        return Err(format!("Lambda no longer makes functions with the runtime {name}"));
+    }
+    Err(format!("there is no runtime called {name:?} here"))
 }
 
 /// The day, as in `2028-04-30`, from which Lambda no longer patches a runtime.
@@ -149,8 +250,37 @@ mod tests {
         assert_eq!(route("POST /lambda1"), Ok(("POST".into(), "/lambda1".into())));
         assert_eq!(route("GET /"), Ok(("GET".into(), "/".into())));
         assert_eq!(route("ANY /a/{id}/{rest+}"), Ok(("ANY".into(), "/a/{id}/{rest+}".into())));
-        for bad in ["POST", "post /a", "GET a", "GET /a//b", "GET /{a+}/b", "GET /{}", "GET /{a}/{a}", "GET /a b"] {
+        for bad in [
+            "POST",
+            "post /a",
+            "GET a",
+            "GET /a//b",
+            "GET /{a+}/b",
+            "GET /{}",
+            "GET /{a}/{a}",
+            "GET /a b",
+            "GET /a/",
+            "GET /{a++}",
+        ] {
             assert!(route(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_boundary_is_the_arn_of_a_managed_policy() {
+        for good in ["arn:aws:iam::123456789012:policy/a/b-c", "arn:aws-cn:iam::aws:policy/PowerUserAccess"] {
+            assert_eq!(policy_arn(good), Ok(()), "{good}");
+        }
+        let role = "arn:aws:iam::123456789012:role/a";
+        for bad in [
+            "",
+            "bounds",
+            role,
+            "arn:aws:iam::12345:policy/a",
+            "arn:aws:iam::aws:policy/",
+            "arn:aws:iam::aws:policy/a b",
+        ] {
+            assert!(policy_arn(bad).is_err_and(|why| why.contains("ARN of a managed policy")), "{bad}");
         }
     }
 
@@ -169,6 +299,10 @@ mod tests {
         assert!(stack_name(&"a".repeat(24)).is_ok() && stack_name(&"a".repeat(25)).is_err());
         assert!(name("functions", &"f".repeat(39)).is_ok() && name("functions", &"f".repeat(40)).is_err());
         assert!(name("secrets", "db-abcdef").is_err() && name("functions", "db-abcdef").is_ok());
+        assert!(
+            name("secrets", "abcdef").is_err() && name("secrets", "abcdefg").is_ok(),
+            "the stack's name comes first"
+        );
         assert!(environment_name("AB").is_ok() && environment_name("A").is_err());
         assert!(environment_name("AWS_REGION").is_err() && environment_name("_A").is_err());
     }

@@ -1,6 +1,7 @@
 //! What we remember: for every resource its kind, how far it got, and its ids. Never a secret, never what was wanted
 //! of it. Knows nothing of engines, AWS or terminals; `store` keeps it on disk.
 
+mod reserve;
 mod store;
 
 use std::collections::BTreeMap;
@@ -70,8 +71,9 @@ pub enum Status {
 }
 
 /// Where the state is kept. The engine saves through this and knows no files.
-pub trait Journal {
-    /// Returns once `state` would survive the machine's losing power.
+pub trait Journal: Send {
+    /// Returns once `state` would survive the machine's losing power. An error that [is saved](StateError::is_saved)
+    /// says that this one would, and that nothing more may be begun.
     fn save(&mut self, state: &State) -> Result<(), StateError>;
 }
 

@@ -11,7 +11,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::reserve::{Reserve, no_room};
 use super::{Journal, State, VERSION};
+
+/// What helps against a full disk.
+const MAKE_ROOM: &str = "make room on the disk, or in your quota, and run the same command again";
 
 /// What can be wrong with a state file or its folder.
 #[derive(Debug, thiserror::Error)]
@@ -19,14 +23,20 @@ pub enum StateError {
     /// The folder or file cannot be used.
     #[error("the state {what} {} cannot be {verb}: {error}", path.display())]
     Io {
-        /// `folder` or `file`.
+        /// `folder`, `file` or `lock`.
         what: &'static str,
-        /// `read`, `written` or `locked`.
+        /// `read`, `written`, `opened` or `locked`.
         verb: &'static str,
         /// Which.
         path: PathBuf,
         /// Why.
         error: io::Error,
+    },
+    /// It was saved, with the room that is kept for a full disk; there is no more for another.
+    #[error("the disk under {} is full; what was made is saved in the room kept for this", path.display())]
+    LastRoom {
+        /// The state file.
+        path: PathBuf,
     },
     /// It is not a state file, or not a whole one.
     #[error("the state file {} is damaged: {why}", path.display())]
@@ -65,11 +75,31 @@ pub enum StateError {
 }
 
 impl StateError {
+    /// Whether the state is on disk all the same.
+    pub fn is_saved(&self) -> bool {
+        matches!(self, Self::LastRoom { .. })
+    }
+
     /// What to do next.
     pub fn hint(&self) -> String {
+        use io::ErrorKind as Why;
         match self {
-            Self::Io { error, .. } if error.kind() == io::ErrorKind::StorageFull => {
-                "make room on the disk and run the same command again".into()
+            Self::LastRoom { .. } => MAKE_ROOM.into(),
+            Self::Io { error, .. } if no_room(error) => MAKE_ROOM.into(),
+            Self::Io { error, .. } if error.kind() == Why::FileTooLarge => {
+                "allow larger files (`ulimit -f`) and run the same command again".into()
+            }
+            Self::Io { error, .. } if error.kind() == Why::ReadOnlyFilesystem => {
+                "nothing can be written there; choose another folder with --state-dir".into()
+            }
+            Self::Io { what: "folder", error, .. }
+                if matches!(error.kind(), Why::NotADirectory | Why::AlreadyExists) =>
+            {
+                "there is a file in its place: move it away, or choose another folder with --state-dir".into()
+            }
+            Self::Io { what: "lock", .. } => {
+                "another user's run may have made it: run as that user, or choose another folder with --state-dir"
+                    .into()
             }
             Self::Io { .. } => "check the folder's owner and permissions, or choose another with --state-dir".into(),
             Self::Damaged { path, .. } => format!(
@@ -78,7 +108,13 @@ impl StateError {
             ),
             Self::Newer { .. } => "use the newer securelambda that wrote it".into(),
             Self::Foreign { .. } => "choose another --state-dir, --stack or --region, or the other account".into(),
-            Self::Locked { .. } => "wait until it ends, or stop it; a lock whose process is gone is taken over".into(),
+            Self::Locked { holder, .. } => {
+                let stop = match holder.pid {
+                    pid if pid > 0 && holder.host == hostname() => format!("stop it with `kill {pid}`"),
+                    _ => "stop it".into(),
+                };
+                format!("wait until it ends, or {stop}; a lock whose process is gone is taken over")
+            }
         }
     }
 }
@@ -100,8 +136,13 @@ pub struct Holder {
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ago = now().saturating_sub(self.since);
-        write!(f, "`{}`, process {} of user {} on {}, for {ago} s", self.command, self.pid, self.owner, self.host)
+        let Self { owner, pid, host, since, command } = self;
+        let ago = match now().saturating_sub(*since) {
+            seconds @ 0..120 => format!("{seconds} s"),
+            seconds @ 120..7200 => format!("{} min", seconds / 60),
+            seconds => format!("{} h", seconds / 3600),
+        };
+        write!(f, "`{command}`, process {pid} of user {owner} on {host}, for {ago}")
     }
 }
 
@@ -188,7 +229,12 @@ impl Store {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(|error| folder("written", error))?;
+        let mut file = options.open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied if path.exists() => {
+                StateError::Io { what: "lock", verb: "opened", path: path.clone(), error }
+            }
+            _ => folder("written", error),
+        })?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StateError::Locked { holder: holder(&mut file), path }),
@@ -197,12 +243,14 @@ impl Store {
             }
         }
         sign(&mut file, command).map_err(|error| folder("written", error))?;
-        // A temporary file proves that a save can succeed, while there is nothing yet to lose.
+        // A temporary file and some room prove that a save can succeed, while there is nothing yet to lose.
         self.sweep();
         temporary(&self.folder, &self.stem).map_err(|error| folder("written", error))?;
+        let size = fs::metadata(self.path()).map_or(0, |file| file.len());
+        let reserve = Reserve::take(&self.folder, size).map_err(|error| folder("written", error))?;
         let state = self.read()?.unwrap_or_else(|| self.blank.clone());
         let state = State { tool: self.blank.tool.clone(), ..state };
-        Ok((state, Locked { store: self.clone(), _lock: file }))
+        Ok((state, Locked { store: self.clone(), _lock: file, reserve }))
     }
 }
 
@@ -226,6 +274,7 @@ impl Store {
 pub struct Locked {
     store: Store,
     _lock: File,
+    reserve: Reserve,
 }
 
 impl Locked {
@@ -244,12 +293,12 @@ impl Locked {
 impl Journal for Locked {
     fn save(&mut self, state: &State) -> Result<(), StateError> {
         let path = self.store.path();
-        replace(&self.store.folder, &self.store.stem, &path, state).map_err(|error| StateError::Io {
-            what: "file",
-            verb: "written",
-            path,
-            error,
-        })
+        let Store { folder, stem, .. } = &self.store;
+        match self.reserve.spend_on(|| replace(folder, stem, &path, state)) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(StateError::LastRoom { path }),
+            Err(error) => Err(StateError::Io { what: "file", verb: "written", path, error }),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::run::{Scene, Unit};
 use super::settings;
 use super::tokens::Parts;
 use super::{Check, Layer};
+use crate::aws::cognito::issuer;
 use crate::aws::cognito::{Tokens, Users};
 use crate::engine::{Drift, Failure};
 use crate::probe::Request;
@@ -112,12 +113,6 @@ async fn token(scene: &Scene<'_>, guest: &Guest) -> Vec<Check> {
         }
         Err(finding) => vec![says.known(finding.clone()), signed.known(finding), revocation],
     }
-}
-
-/// Who a pool's tokens say made them. The same on an emulator, which plays AWS.
-fn issuer(scope: &crate::scope::Scope, pool_id: &str) -> String {
-    let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://cognito-idp.{}.{suffix}/{pool_id}", scope.region)
 }
 
 /// The keys that a pool publishes.

@@ -5,21 +5,21 @@ use serde_json::json;
 
 use super::claim::{Claim, Finding, unix_ms};
 use super::guests::marker;
-use super::judge::{accepted, access_refused, refused};
-use super::run::{Scene, Unit, method};
+use super::judge::{accepted, access_refused, refused, refused_by_http};
+use super::run::{Scene, Unit};
 use super::tokens::Parts;
 use super::{Check, Layer, functions, sample};
 use crate::aws::cognito::Tokens;
 use crate::probe::{Answer, Request};
 use crate::secret::{self, Hidden};
-use crate::stack::{Auth, Route};
+use crate::stack::{ApiKind, Auth, Route};
 
 /// A caller who must not pass.
-struct Caller {
-    claim: String,
-    sent: String,
+pub(super) struct Caller {
+    pub claim: String,
+    pub sent: String,
     /// The token, or what its lack says.
-    token: Result<Option<Hidden>, Finding>,
+    pub token: Result<Option<Hidden>, Finding>,
     /// It is an access token, which some emulators take.
     access: bool,
 }
@@ -33,19 +33,26 @@ impl Caller {
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
     let of = |route: &'a Route| {
         let strangers = match &route.auth {
-            Auth::Pool(pool) => strangers(scene, pool),
-            Auth::None => Vec::new(),
+            Auth::Pool(pool) => {
+                let mut callers = strangers(scene, pool);
+                // An HTTP API takes a client's access tokens as well as its ID tokens.
+                callers.extend((scene.kind(route) == ApiKind::Rest).then(|| access(scene, pool)));
+                callers
+            }
+            Auth::Iam | Auth::None => Vec::new(),
         };
         let refused = strangers
             .into_iter()
             .map(move |caller| -> Unit<'a> { async move { vec![is_refused(scene, route, caller).await] }.boxed() });
-        refused.chain([async move { passes(scene, route).await }.boxed()])
+        // Whether signed requests pass is looked at beside those that must not.
+        let by_token = (route.auth != Auth::Iam).then(|| async move { passes(scene, route).await }.boxed());
+        refused.chain(by_token)
     };
     scene.routes().flat_map(of).collect()
 }
 
 /// Everyone who must not pass where this pool's users may.
-fn strangers(scene: &Scene<'_>, pool: &str) -> Vec<Caller> {
+pub(super) fn strangers(scene: &Scene<'_>, pool: &str) -> Vec<Caller> {
     let own = scene.tokens(pool);
     let forged = |forge: fn(&Parts) -> Hidden| {
         let parts = own.clone().map(|tokens| Parts::of(&tokens.id))?;
@@ -77,15 +84,13 @@ fn strangers(scene: &Scene<'_>, pool: &str) -> Vec<Caller> {
         let token = scene.tokens(other).map(|tokens| Some(tokens.id.clone()));
         Caller::new(format!("a token of {other} is refused"), format!("an ID token of {other}"), token)
     }));
-    callers.push(Caller {
-        access: true,
-        ..Caller::new(
-            "an access token is refused",
-            format!("an access token of {pool}"),
-            own.map(|tokens| Some(tokens.access.clone())),
-        )
-    });
     callers
+}
+
+/// A user of the pool's with the other kind of token.
+fn access(scene: &Scene<'_>, pool: &str) -> Caller {
+    let token = scene.tokens(pool).map(|tokens| Some(tokens.access.clone()));
+    Caller { access: true, ..Caller::new("an access token is refused", format!("an access token of {pool}"), token) }
 }
 
 async fn is_refused(scene: &Scene<'_>, route: &Route, caller: Caller) -> Check {
@@ -101,6 +106,9 @@ async fn is_refused(scene: &Scene<'_>, route: &Route, caller: Caller) -> Check {
             let body = body(scene, route, &marker());
             match ask(scene, route, token.as_ref(), body.as_deref()).await {
                 Ok(answer) if caller.access => access_refused(&answer, scene.gate, scene.at_aws()),
+                Ok(answer) if scene.kind(route) == ApiKind::Http => {
+                    refused_by_http(&answer, scene.gate, scene.at_aws())
+                }
                 Ok(answer) => refused(&answer, scene.gate),
                 Err(finding) => finding,
             }
@@ -112,6 +120,7 @@ async fn is_refused(scene: &Scene<'_>, route: &Route, caller: Caller) -> Check {
 async fn passes(scene: &Scene<'_>, route: &Route) -> Vec<Check> {
     let (claim, sent) = match &route.auth {
         Auth::Pool(pool) => (format!("a token of {pool} passes"), format!("an ID token of {pool} and a valid body")),
+        Auth::Iam => ("a request signed by whom IAM allows to passes".to_owned(), "a signed request".to_owned()),
         Auth::None => ("anyone passes, as the stack file says".to_owned(), "a valid body and no token".to_owned()),
     };
     let claim = Claim::new(Layer::Authorization, route.name(), claim).sent(sent).expects("200 from the function");
@@ -133,7 +142,7 @@ async fn passes(scene: &Scene<'_>, route: &Route) -> Vec<Check> {
 
 /// A body that the route takes.
 fn body(scene: &Scene<'_>, route: &Route, marker: &str) -> Option<String> {
-    match (scene.schema(route), method(route)) {
+    match (scene.schema(route), scene.method(route)) {
         (Some(schema), _) => Some(sample::satisfying(&schema, marker).to_string()),
         (None, "POST" | "PUT" | "PATCH") => Some(json!({}).to_string()),
         (None, _) => None,
@@ -148,5 +157,5 @@ pub(super) async fn ask(
     body: Option<&str>,
 ) -> Result<Answer, Finding> {
     let Some(url) = scene.url(route) else { return Err(Finding::fail("the API is not there")) };
-    scene.prober.ask(&Request { method: method(route), url: &url, token, body }).await
+    scene.prober.ask(&Request { method: scene.method(route), url: &url, token, body }).await
 }

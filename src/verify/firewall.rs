@@ -7,10 +7,10 @@ use futures_util::FutureExt;
 use super::claim::{Claim, Finding};
 use super::judge::{Gate, is_filtered, shown};
 use super::prober::Prober;
-use super::run::{Scene, Subject, Unit, method};
+use super::run::{Scene, Subject, Unit};
 use super::{Check, Layer};
 use crate::probe::{Answer, Request};
-use crate::stack::{Firewall, Mode};
+use crate::stack::{ApiKind, Firewall, Mode};
 
 /// AWS's own service that tells callers their address.
 const WHO_AM_I: &str = "https://checkip.amazonaws.com";
@@ -39,7 +39,18 @@ fn gate_for(firewall: &Firewall, address: IpAddr) -> Gate {
 }
 
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
-    scene.subject.stack.firewall.iter().map(|firewall| async { vec![filters(scene, firewall).await] }.boxed()).collect()
+    let firewall =
+        scene.subject.stack.firewall.iter().map(|firewall| async { vec![filters(scene, firewall).await] }.boxed());
+    let http = scene.subject.stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http);
+    let http = http.map(|(name, _)| async move { vec![impossible(name)] }.boxed());
+    firewall.chain(http).collect()
+}
+
+/// Said rather than left out: who looks for the layer finds why it is not there.
+fn impossible(api: Option<&str>) -> Check {
+    let subject = api.map_or("HTTP API".to_owned(), |name| format!("HTTP API {name}"));
+    let why = "AWS attaches no web ACL to an HTTP API: its authorizer and its throttle protect it";
+    Claim::new(Layer::Firewall, subject, "a firewall stands before it").known(Finding::not_applicable(why))
 }
 
 async fn filters(scene: &Scene<'_>, firewall: &Firewall) -> Check {
@@ -57,7 +68,7 @@ async fn filters(scene: &Scene<'_>, firewall: &Firewall) -> Check {
     claim
         .sent(format!("{}, without a token", route.name()))
         .by(async {
-            let request = Request { method: method(route), url: &url, token: None, body: None };
+            let request = Request { method: scene.method(route), url: &url, token: None, body: None };
             match scene.prober.ask(&request).await {
                 Ok(answer) => judged(scene.gate, &answer),
                 Err(finding) => finding,

@@ -8,7 +8,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use super::claim::{Claim, Finding};
 use super::guests::marker;
 use super::judge::body_refused;
-use super::run::{Scene, Unit, method};
+use super::run::{Scene, Unit};
 use super::{Check, Layer, Verdict, sample, settings};
 use crate::aws::logs::Logs;
 use crate::engine::Drift;
@@ -65,9 +65,10 @@ fn one_place(scene: &Scene<'_>) -> Check {
 fn in_one_place(outputs: &Outputs) -> Finding {
     let pools = outputs.pools.values().map(|pool| &pool.arn);
     let functions = outputs.functions.values().flat_map(|function| [&function.arn, &function.role_arn]);
+    let callers = outputs.identity_pools.values().map(|pool| &pool.role_arn);
     let others = outputs.topics.values().chain(outputs.secrets.values()).map(|at| &at.arn);
     let firewall = outputs.firewall.iter().flat_map(|firewall| [&firewall.web_acl_arn, &firewall.ip_set_arn]);
-    let arns: Vec<&String> = pools.chain(functions).chain(others).chain(firewall).collect();
+    let arns: Vec<&String> = pools.chain(functions).chain(callers).chain(others).chain(firewall).collect();
     let elsewhere = |arn: &&&String| {
         let mut parts = arn.split(':').skip(3);
         let (region, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -182,7 +183,7 @@ pub(super) async fn burst(scene: &Scene<'_>) -> Option<Check> {
         Ok(tokens) => tokens.map(|tokens| &tokens.id),
         Err(finding) => return Some(claim.known(finding)),
     };
-    let request = Request { method: method(route), url: &url, token, body: Some(&body) };
+    let request = Request { method: scene.method(route), url: &url, token, body: Some(&body) };
     // The first one tells whether the others would reach the function.
     let first = scene.prober.ask(&request).await.map(|answer| body_refused(&answer, scene.gate));
     match first {
@@ -258,6 +259,8 @@ mod tests {
             account: "123456789012".into(),
             region: "eu-central-1".into(),
             api: None,
+            apis: [].into(),
+            identity_pools: [].into(),
             pools: [].into(),
             functions: [].into(),
             topics: [("t".to_owned(), Arn { arn: arn.into() })].into(),
@@ -283,7 +286,13 @@ mod tests {
 
     #[test]
     fn a_burst_must_be_refused() {
-        let api = Api { stage: "s".into(), rate_limit: 50, burst_limit: 50, routes: vec![] };
+        let api = Api {
+            kind: crate::stack::ApiKind::Rest,
+            stage: "s".into(),
+            rate_limit: 50,
+            burst_limit: 50,
+            routes: vec![],
+        };
         let burst = |answered, throttled, seconds| Burst { answered, throttled, took: Duration::from_secs(seconds) };
         let lifted = [Drift::weakening("rate limit", 50, 10000)];
         let verdict = |burst, drift, at_aws| throttles(burst, &api, drift, at_aws).verdict;

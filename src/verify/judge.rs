@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::claim::Finding;
+use crate::aws::lambda::Invoked;
 use crate::probe::Answer;
 
 /// Whether the firewall lets this machine's requests through, if it does what the stack file asks.
@@ -23,6 +24,9 @@ pub(super) enum Gate {
 /// A new deployment answers like this until it has arrived everywhere (reference, 9.4).
 const NOT_DEPLOYED: &str = "Missing Authentication Token";
 
+/// What an HTTP API answers until its stage has arrived.
+const NOT_ROUTED: &str = r#"{"message":"Not Found"}"#;
+
 /// What the gateway says of a body that breaks the model.
 const BAD_BODY: &str = "Invalid request body";
 
@@ -31,7 +35,15 @@ const UNAUTHORIZED: [&str; 2] = ["Unauthorized", "The incoming token has expired
 
 /// API Gateway's or WAF's own words; `None` for an answer of the function's.
 fn gateway_says(answer: &Answer) -> Option<String> {
-    answer.headers.get("x-amzn-errortype")?;
+    let rest = answer.headers.contains_key("x-amzn-errortype");
+    // An HTTP API names no type of error. Its authorizer asks for a token; and of a route that has not arrived it says so,
+    // as a function could too, but for the id that the gateway gave the request.
+    let asks = answer.status == 401 && answer.headers.contains_key("www-authenticate");
+    let by_http = answer.headers.contains_key("apigw-requestid");
+    let lost = answer.status == 404 && by_http && answer.body == NOT_ROUTED;
+    if !(rest || asks || lost) {
+        return None;
+    }
     let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
     let words = body.get("message").and_then(Value::as_str).unwrap_or_default();
     Some(words.chars().take(100).collect())
@@ -48,7 +60,7 @@ pub(super) fn shown(answer: &Answer) -> String {
 /// How long an answer like this may be waited out; `None` where it will not change by waiting.
 pub(super) fn passing(answer: &Answer) -> Option<Duration> {
     match (answer.status, gateway_says(answer).as_deref()) {
-        (403, Some(NOT_DEPLOYED)) => Some(Duration::from_mins(1)),
+        (403, Some(NOT_DEPLOYED)) | (404, Some("Not Found")) => Some(Duration::from_mins(1)),
         (429, _) => Some(Duration::from_secs(30)),
         // A function that has just been changed, or a permission that has not arrived.
         (500..=599, _) => Some(Duration::from_secs(5)),
@@ -79,6 +91,24 @@ pub(super) fn refused(answer: &Answer, gate: Gate) -> Finding {
     behind(gate, answer).unwrap_or_else(|| Finding::pass_if(right, shown(answer)))
 }
 
+/// The same of an HTTP API, whose function may refuse tokens too and must not be taken for the gateway. There are
+/// emulators whose gateway says no more than that.
+pub(super) fn refused_by_http(answer: &Answer, gate: Gate, at_aws: bool) -> Finding {
+    if !at_aws && answer.status == 401 && gateway_says(answer).is_none() {
+        return Finding::pass("401 Unauthorized");
+    }
+    refused(answer, gate)
+}
+
+/// A function that was called by hand with a token that must not pass.
+pub(super) fn refused_by_function(invoked: Invoked) -> Finding {
+    match invoked {
+        Invoked::Status(status) => Finding::pass_if(status == 401, format!("{status} from the function")),
+        Invoked::Something => Finding::fail("something that is no answer to a request"),
+        Invoked::Broken => Finding::fail("the function failed, so that nothing is known of it"),
+    }
+}
+
 /// A token that must pass. What the function makes of the request is its own matter, as long as it gets there and
 /// does not fail.
 pub(super) fn accepted(answer: &Answer, gate: Gate) -> Finding {
@@ -95,6 +125,12 @@ pub(super) fn accepted(answer: &Answer, gate: Gate) -> Finding {
 /// A body that breaks the model: refused by the gateway, so that no function sees it.
 pub(super) fn body_refused(answer: &Answer, gate: Gate) -> Finding {
     let right = answer.status == 400 && gateway_says(answer).as_deref() == Some(BAD_BODY);
+    behind(gate, answer).unwrap_or_else(|| Finding::pass_if(right, shown(answer)))
+}
+
+/// A request that is not signed as it must be: refused by the gateway, in whichever of its words.
+pub(super) fn signature_refused(answer: &Answer, gate: Gate) -> Finding {
+    let right = answer.status == 403 && gateway_says(answer).is_some();
     behind(gate, answer).unwrap_or_else(|| Finding::pass_if(right, shown(answer)))
 }
 

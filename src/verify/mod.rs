@@ -12,11 +12,13 @@ mod firewall;
 mod functions;
 mod guests;
 mod judge;
+mod past_gateway;
 mod prober;
 mod run;
 mod sample;
 mod secrets;
 mod settings;
+mod signed;
 mod tokens;
 
 use serde::Serialize;

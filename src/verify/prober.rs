@@ -9,6 +9,7 @@ use super::claim::Finding;
 use super::judge::passing;
 use crate::error::Error;
 use crate::probe::{Answer, Client, Request};
+use crate::secret::Hidden;
 
 /// Between two tries of the same request.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -36,6 +37,24 @@ impl Prober {
             self.pace.until_ready().await;
             let answer = self.ask_once(request).await?;
             match passing(&answer) {
+                Some(budget) if self.began.elapsed() < budget => tokio::time::sleep(PAUSE).await,
+                _ => return Ok(answer),
+            }
+        }
+    }
+
+    /// Sends a request with these headers until the answer is one that stands. That nothing is deployed there is one: a
+    /// route that takes signatures says the same to who has none.
+    pub(super) async fn ask_signed(
+        &self,
+        request: &Request<'_>,
+        headers: &[(String, Hidden)],
+    ) -> Result<Answer, Finding> {
+        loop {
+            self.pace.until_ready().await;
+            let answer = self.client.send_signed(request, headers).await;
+            let answer = answer.map_err(|error| Finding::fail(error.message))?;
+            match passing(&answer).filter(|_| answer.status != 403) {
                 Some(budget) if self.began.elapsed() < budget => tokio::time::sleep(PAUSE).await,
                 _ => return Ok(answer),
             }

@@ -13,19 +13,23 @@ use super::guests::{Guests, SignedIn};
 use super::judge::Gate;
 use super::prober::Prober;
 use super::settings::Seen;
-use super::{Check, authentication, authorization, firewall, functions, secrets, settings};
+use super::{Check, authentication, authorization, firewall, functions, past_gateway, secrets, settings, signed};
 use crate::aws::Clients;
 use crate::aws::cognito::{Tokens, Users};
 use crate::engine::{Halt, Stop};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
-use crate::stack::{Auth, Route, Stack};
+use crate::probe::method_of;
+use crate::stack::{Api, ApiKind, Auth, Route, Stack};
 
 /// Checks in flight at once.
 const AT_ONCE: usize = 16;
 
 /// How long guests may take to arrive once we are asked to stop: one that is half added could not be removed.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// By when the guests are gone once we are asked to stop, or are named: the program ends within seven seconds.
+const LAST: Duration = Duration::from_millis(5500);
 
 /// What is to be proved: the stack as written, and as it was surveyed.
 pub struct Subject<'a> {
@@ -63,21 +67,31 @@ pub async fn verify(subject: &Subject<'_>, stop: &Stop) -> Result<Proof, Error> 
         let left = guests.remove().await;
         checks.map(|checks| Proof { checks, left })
     };
+    let overdue = async {
+        stop.reached(Halt::Drain).await;
+        tokio::time::sleep(LAST).await;
+    };
     tokio::select! {
         proof = proof => proof,
-        () = stop.reached(Halt::Now) => {
-            let emails: Vec<&str> = guests.iter().map(|guest| guest.email.as_str()).collect();
-            let left = format!("these users may be left: {}", emails.join(", "));
-            Err(Error::new(Kind::Interrupted, "interrupted")
-                .hint(left)
-                .hint("a `securelambda verify` in a quarter of an hour removes them"))
+        () = stop.reached(Halt::Now) => Err(may_be_left(Error::new(Kind::Interrupted, "interrupted"), &guests)),
+        () = overdue => {
+            let error = Error::new(Kind::Stopped, "stopped before all was checked, and nothing answers any more");
+            Err(may_be_left(error, &guests))
         }
     }
 }
 
+fn may_be_left(error: Error, guests: &Guests) -> Error {
+    let emails: Vec<&str> = guests.iter().map(|guest| guest.email.as_str()).collect();
+    error
+        .hint(format!("these users may be left: {}", emails.join(", ")))
+        .hint("a `securelambda verify` in a quarter of an hour removes them")
+}
+
 async fn prove(subject: &Subject<'_>, guests: &Guests, stop: &Stop) -> Result<Option<Vec<Check>>, Error> {
-    let api = subject.stack.api.as_ref();
-    let prober = Prober::new(api.map_or(1, |api| api.rate_limit), api.map_or(1, |api| api.burst_limit))?;
+    // One pace for all, which is that of the narrowest.
+    let least = |limit: fn(&Api) -> u32| subject.stack.all_apis().map(|(_, api)| limit(api)).min().unwrap_or(1);
+    let prober = Prober::new(least(|api| api.rate_limit), least(|api| api.burst_limit))?;
     let ready = async { tokio::join!(firewall::gate(subject, &prober), guests.clean_up(), guests.sign_in()) };
     let out_of_patience = async {
         stop.reached(Halt::Drain).await;
@@ -115,6 +129,8 @@ impl Scene<'_> {
             authentication::units(self),
             firewall::units(self),
             authorization::units(self),
+            signed::units(self),
+            past_gateway::units(self),
             secrets::units(self),
             functions::units(self),
         ];
@@ -142,13 +158,16 @@ impl Scene<'_> {
     pub(super) fn own_tokens(&self, route: &Route) -> Result<Option<&Tokens>, Finding> {
         match &route.auth {
             Auth::Pool(pool) => self.tokens(pool).map(Some),
+            Auth::Iam => Err(Finding::not_applicable("requests to it are signed, not sent with a token")),
             Auth::None => Ok(None),
         }
     }
 
     /// The route's URL, with something in the place of its parameters.
     pub(super) fn url(&self, route: &Route) -> Option<String> {
-        let known = self.subject.outputs.route(&route.name())?;
+        let (name, _) = self.api_of(route)?;
+        let (_, api) = self.subject.outputs.all_apis().find(|(known, _)| *known == name)?;
+        let known = api.routes.iter().find(|known| known.method == route.method && known.path == route.path)?;
         let part = |part: &str| if part.starts_with('{') { "securelambda-verify".to_owned() } else { part.to_owned() };
         let parts = known.path.split('/').map(part).collect::<Vec<_>>().join("/");
         known.url.strip_suffix(&known.path).map(|base| format!("{base}{parts}"))
@@ -159,18 +178,30 @@ impl Scene<'_> {
         serde_json::from_str(self.subject.schemas.get(route.body.as_ref()?)?).ok()
     }
 
+    /// The method to call a route with: `ANY` is one of many.
+    pub(super) fn method<'r>(&'r self, route: &'r Route) -> &'r str {
+        let routes = self.api_of(route).into_iter().flat_map(|(_, api)| &api.routes);
+        let routes = routes.map(|route| (route.method.as_str(), route.path.as_str()));
+        method_of((&route.method, &route.path), routes, true)
+    }
+
     /// The routes of the stack file.
     pub(super) fn routes(&self) -> impl Iterator<Item = &Route> {
-        self.subject.stack.api.iter().flat_map(|api| &api.routes)
+        self.subject.stack.all_routes().map(|(_, route)| route)
+    }
+
+    /// The API that has this very route of the stack file: two may have one of the same name.
+    pub(super) fn api_of(&self, route: &Route) -> Option<(Option<&str>, &Api)> {
+        self.subject.stack.all_apis().find(|(_, api)| api.routes.iter().any(|known| std::ptr::eq(known, route)))
+    }
+
+    /// Which of API Gateway's APIs a route is of.
+    pub(super) fn kind(&self, route: &Route) -> ApiKind {
+        self.api_of(route).map_or(ApiKind::Rest, |(_, api)| api.kind)
     }
 
     /// It is AWS itself that we talk to.
     pub(super) fn at_aws(&self) -> bool {
         self.subject.endpoint.is_none()
     }
-}
-
-/// The method to call a route with: `ANY` is one of many.
-pub(super) fn method(route: &Route) -> &str {
-    if route.method == "ANY" { "POST" } else { &route.method }
 }

@@ -13,7 +13,7 @@ use super::run::{Scene, Unit};
 use super::{Check, Layer, sample, settings};
 use crate::aws::iam::Iam;
 use crate::engine::{Drift, Failure};
-use crate::stack::Route;
+use crate::stack::{Route, Variable};
 
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
     let functions = scene.subject.stack.functions.keys();
@@ -110,15 +110,23 @@ fn environments(scene: &Scene<'_>) -> Vec<Check> {
 }
 
 /// Pure: from the variables that are wanted, and from what has drifted. Never says a value.
-fn environment(wanted: &BTreeMap<String, String>, drift: Option<&[Drift]>) -> Finding {
+fn environment(wanted: &BTreeMap<String, Variable>, drift: Option<&[Drift]>) -> Finding {
     let Some(drift) = drift else { return Finding::fail("the function could not be read") };
     let suspects: Vec<&str> =
-        wanted.iter().filter(|(name, value)| is_credential(name, value)).map(|(name, _)| name.as_str()).collect();
+        wanted.iter().filter(|(name, value)| is_credential(name, text(value))).map(|(name, _)| name.as_str()).collect();
     let others: Vec<&str> = drift.iter().filter_map(|drift| drift.field.strip_prefix("Environment.")).collect();
     match (suspects.is_empty(), others.is_empty()) {
         (true, true) => Finding::pass("the variables of the stack file alone"),
         (false, _) => Finding::fail(format!("looks like a credential: {}", suspects.join(", "))),
         (_, false) => Finding::fail(format!("not as in the stack file: {}", others.join(", "))),
+    }
+}
+
+/// What of a variable stands in the stack file; ids and URLs are no credentials.
+fn text(value: &Variable) -> &str {
+    match value {
+        Variable::Text(text) => text,
+        _ => "",
     }
 }
 
@@ -201,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_environment_holds_what_is_written_and_no_credential() {
-        let variables = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let variables = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), Variable::Text(value.to_owned()))]);
         assert_eq!(environment(&variables("LOG_LEVEL", "info"), Some(&[])).verdict, Pass);
         let finding = environment(&variables("DB_PASSWORD", "hunter2"), Some(&[]));
         assert_eq!((finding.verdict, finding.received.contains("hunter2")), (Fail, false));

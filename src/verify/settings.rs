@@ -13,7 +13,7 @@ type Row = (&'static str, Layer, &'static str, &'static str, &'static str);
 
 const AS_WRITTEN: &str = "its settings are as written";
 
-const KINDS: [Row; 21] = [
+const KINDS: &[Row] = &[
     ("cognito.user_pool", Layer::Authentication, "{}", AS_WRITTEN, "DescribeUserPool"),
     (
         "cognito.app_client",
@@ -21,6 +21,27 @@ const KINDS: [Row; 21] = [
         "app client of {}",
         "its flows are as written",
         "DescribeUserPoolClient",
+    ),
+    (
+        "cognito.service_user",
+        Layer::Authentication,
+        "service user {}",
+        "its password is the one in its secret",
+        "AdminGetUser, DescribeSecret",
+    ),
+    (
+        "cognito.identity_pool",
+        Layer::Authentication,
+        "identity pool {}",
+        "it knows its own pool's users alone, and no guests",
+        "DescribeIdentityPool",
+    ),
+    (
+        "cognito.identity_pool_roles",
+        Layer::Authentication,
+        "identity pool {}",
+        "it gives out its own role alone",
+        "GetIdentityPoolRoles",
     ),
     ("wafv2.ip_set", Layer::Firewall, "IP set {}", "its addresses are as written", "GetIPSet"),
     ("wafv2.web_acl", Layer::Firewall, "web ACL", "its rules and actions are as written", "GetWebACL"),
@@ -36,13 +57,24 @@ const KINDS: [Row; 21] = [
         "GetResources",
     ),
     ("apigateway.deployment", Layer::Authorization, "API", "the stack file's routes are deployed", "GetDeployments"),
+    ("apigateway.stage", Layer::Authorization, "stage {}", "it is throttled as written", "GetStage"),
+    ("apigateway.release", Layer::Authorization, "API", "the stage serves that deployment", "GetStage"),
+    ("apigatewayv2.api", Layer::Authorization, "HTTP API", AS_WRITTEN, "GetApi"),
     (
-        "apigateway.stage",
+        "apigatewayv2.authorizer",
         Layer::Authorization,
-        "stage {}",
-        "it serves that deployment, throttled as written",
-        "GetStage",
+        "authorizer {}",
+        "it trusts its own pool and client alone",
+        "GetAuthorizers",
     ),
+    (
+        "apigatewayv2.routes",
+        Layer::Authorization,
+        "HTTP API",
+        "its routes are as written, and there is no other",
+        "GetRoutes, GetIntegrations",
+    ),
+    ("apigatewayv2.stage", Layer::Authorization, "stage {}", "it is throttled and logged as written", "GetStage"),
     ("lambda.permission", Layer::Authorization, "{}", "nothing else may call the function in its place", "GetPolicy"),
     ("apigateway.request_validator", Layer::Secrets, "body validator", AS_WRITTEN, "GetRequestValidators"),
     ("apigateway.model", Layer::Secrets, "model {}", "it is the schema of the stack's folder", "GetModel"),
@@ -65,10 +97,16 @@ fn claim(id: &Id, kind: &str) -> Claim {
     let row = KINDS.iter().find(|(known, ..)| *known == kind);
     let (_, mut layer, subject, claim, read) =
         row.copied().unwrap_or(("", Layer::Functions, "{}", AS_WRITTEN, "the calls of `status`"));
-    // A route's permission has the route's name; the other ones are for topics.
+    // A route's permission has the route's name in it; the other ones are for topics.
     if kind == "lambda.permission" && !name.contains(' ') {
         layer = Layer::Functions;
     }
+    // The one role that is not a function's.
+    let (subject, claim) = match id.parts() {
+        ("caller", _) => ("role of the users of {}", "only they may take it, and it has no further policies"),
+        ("caller-policy", _) => ("role of the users of {}", claim),
+        _ => (subject, claim),
+    };
     Claim::new(layer, subject.replace("{}", name), claim).sent(read).expects("live, as the stack file asks")
 }
 

@@ -46,7 +46,7 @@ fn the_state_knows_nothing_of_ours() {
 
 #[test]
 fn only_aws_speaks_to_the_sdk() {
-    for within in ["stack", "report", "commands", "local", "verify", "bundle.rs", "config.rs", "probe.rs", "scope.rs"] {
+    for within in ["stack", "report", "commands", "local", "verify", "bundle", "config.rs", "probe.rs", "scope.rs"] {
         never(within, &["aws_sdk", "aws_config", "aws_smithy"], &[]);
     }
 }

@@ -126,7 +126,7 @@ const ROUTE_OPENED: Damage = Damage {
     calls: |stack| deployed(stack, &[("/lambda1", &[("/authorizationType", "NONE")])]),
     shows: &[
         ("api.routes", &["POST /lambda1 authorization is NONE, wanted COGNITO_USER_POOLS"]),
-        ("stage.development", &["deploymentId is ", ", wanted "]),
+        ("api.release", &["deploymentId is ", ", wanted "]),
     ],
 };
 
@@ -139,7 +139,7 @@ const AUTHORIZERS_SWAPPED: Damage = Damage {
     shows: &[
         ("api.routes", &["POST /lambda1 authorizer is AGAuthorizer2, wanted AGAuthorizer1"]),
         ("api.routes", &["POST /lambda2 authorizer is AGAuthorizer1, wanted AGAuthorizer2"]),
-        ("stage.development", &["deploymentId"]),
+        ("api.release", &["deploymentId"]),
     ],
 };
 

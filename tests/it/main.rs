@@ -6,21 +6,38 @@
     reason = "a test fails by panicking, its name is its documentation, and nobody is outside"
 )]
 
+mod api_to_api;
 mod architecture;
 mod bad_input;
+mod change;
 mod cli;
 mod crash;
+mod disk_full;
+mod doctor;
 mod drift;
 mod e2e;
 mod engine;
+mod exit_codes;
 mod html;
+mod http_jwt;
+mod init;
 mod killed;
+mod locks;
 mod logs;
+mod mistakes;
+mod models;
+mod operator;
+mod ordering;
+mod own_stack;
+mod pacing;
 mod promises;
 mod secrets;
+mod signals;
 mod store;
 mod support;
+mod sweep;
 mod verify;
+mod weather;
 
 /// A file that no module line names is silently never run.
 #[test]

@@ -1,10 +1,12 @@
 //! The REST API itself. It carries the tag by which all under it is ours.
 
+use aws_sdk_apigateway::Config;
 use aws_sdk_apigateway::operation::get_rest_api::GetRestApiOutput;
 use aws_sdk_apigateway::types::{self, ApiStatus, EndpointConfiguration, EndpointType};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
+use super::super::retries::NotAfter;
 use super::super::settle::{API_DELETE_RATE, API_UPDATING, settled, until};
 use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -34,7 +36,7 @@ pub struct RestApiOutputs {
 /// An API is looked up by its name among those that carry our tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestApiKey {
-    name: String,
+    pub(super) name: String,
 }
 
 /// An API's settings.
@@ -225,10 +227,20 @@ impl Provider<RestApi> for ApiGateway {
 
     async fn delete(&self, gone: &RestApiOutputs, task: &Task) -> Result<(), Failure> {
         let deleted = self.write(&gone.id, task, &[&API_DELETE_RATE], || async {
-            let call = self.client.delete_rest_api().rest_api_id(&gone.id);
+            let call = self.client.delete_rest_api().rest_api_id(&gone.id).customize();
+            let call = call.config_override(Config::builder().retry_classifier(NotAfter::THROTTLE));
             call.send().await.or_fail(&format!("delete the REST API {}", gone.name))
         });
-        deleted.await.or_absent().map(drop)
+        if deleted.await.or_absent()?.is_none() {
+            return Ok(());
+        }
+        // Until then the list of all shows it too, and whoever looks again would take it for left over.
+        until(task, "the API is not gone yet", (500, 2000), 60, || async {
+            let api = self.client.get_rest_api().rest_api_id(&gone.id).send().await;
+            let api = api.or_fail(&format!("read the REST API {}", gone.name)).or_absent()?;
+            Ok(api.is_none().then_some(()))
+        })
+        .await
     }
 }
 
@@ -350,6 +362,14 @@ mod tests {
         let made = Provider::<RestApi>::create(&ApiGateway::new(&clients), &want(), &task()).await;
         assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Unknown));
         assert_eq!(asked(&http).len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_gone_only_when_it_cannot_be_read_any_more() {
+        let gone = r#"{"__type":"NotFoundException"}"#;
+        let (clients, http) = replay(vec![(202, ""), (200, OURS), (404, gone)]);
+        let deleted = Provider::<RestApi>::delete(&ApiGateway::new(&clients), &outputs(), &task()).await;
+        assert_eq!((deleted, asked(&http).len()), (Ok(()), 3));
     }
 
     #[tokio::test]

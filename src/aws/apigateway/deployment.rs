@@ -72,9 +72,9 @@ impl ApiGateway {
         Ok(Some(all))
     }
 
-    /// Removes our deployments that no stage answers from any more. What fails stays until the next one is made: it is
-    /// in nobody's way.
-    pub(super) async fn prune_deployments(&self, api: &str, keep: &str, task: &Task) {
+    /// Removes our deployments that no stage answers from any more, except these. What fails stays until the next one is
+    /// made: it is in nobody's way.
+    pub(super) async fn prune_deployments(&self, api: &str, keep: &[&str], task: &Task) {
         let stages = async { self.client.get_stages().rest_api_id(api).send().await };
         let (Ok(Some(all)), Ok(stages)) = tokio::join!(self.deployments(api), stages) else { return };
         let used: HashSet<&str> = stages
@@ -84,7 +84,7 @@ impl ApiGateway {
                 [stage.deployment_id(), stage.canary_settings().and_then(|canary| canary.deployment_id())]
             })
             .flatten()
-            .chain([keep])
+            .chain(keep.iter().copied())
             .collect();
         let ours = all.iter().filter(|one| one.description().is_some_and(|words| words.starts_with(OURS)));
         for id in ours.filter_map(types::Deployment::id).filter(|id| !used.contains(id)) {
@@ -201,7 +201,7 @@ mod tests {
     async fn only_ours_that_no_stage_answers_from_are_pruned() {
         let stages = r#"{"item":[{"stageName":"other","deploymentId":"d2"}]}"#;
         let (clients, http) = replay(vec![(200, LIST), (200, stages), (202, "")]);
-        ApiGateway::new(&clients).prune_deployments("abc", "d3", &task()).await;
+        ApiGateway::new(&clients).prune_deployments("abc", &["d3"], &task()).await;
         let calls: Vec<_> =
             asked(&http).into_iter().map(|(call, _)| call).filter(|call| !call.starts_with("GET")).collect();
         assert_eq!(calls.len(), 1);

@@ -1,17 +1,21 @@
 //! The calls that look after [`Routes`].
 //!
-//! `PutMethod` refuses a method that exists, and patches cannot say everything a method may need; so one that differs is
-//! deleted and put anew. Callers do not notice: the stage answers from what is deployed.
+//! A method that differs is patched where a patch can say it, for two reasons: `PutMethod` refuses one that exists, and
+//! one call leaves no moment without it. At AWS callers would not notice that moment, since the stage answers from what is
+//! deployed; where methods are live at once, as in an emulator, they would. For the same reason what is wanted is put
+//! right first, and what is not wanted goes after.
 
 use std::collections::BTreeMap;
 
-use aws_sdk_apigateway::types;
+use aws_sdk_apigateway::operation::update_method::UpdateMethodOutput;
+use aws_sdk_apigateway::types::{self, Op, PatchOperation};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_AUTHORIZER_VISIBLE;
 use super::routes::TIMEOUT_MS;
 use super::{
-    ApiGateway, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs, given, route, side_by_side,
+    ApiGateway, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs, given, remove, replace, route,
+    side_by_side,
 };
 use crate::engine::{Cause, Drift, Failure, Found, Provider, Task};
 
@@ -20,10 +24,67 @@ use crate::engine::{Cause, Drift, Failure, Found, Provider, Task};
 enum Step<'a> {
     /// Delete what is there, if anything is; then method and integration.
     Put { name: &'a str, method: &'a Method, replaces: bool },
+    /// The method in place, then if need be its integration.
+    Patch { name: &'a str, method: &'a Method, patches: Vec<PatchOperation>, integrate: Option<Integrate> },
     /// Only the integration: it differs, or the method was left half made.
-    Integrate { name: &'a str, method: &'a Method },
+    Integrate { name: &'a str, method: &'a Method, how: Integrate },
     /// There should be none.
     Remove { name: &'a str, resource_id: &'a str, http_method: &'a str },
+}
+
+/// How an integration is put right.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Integrate {
+    /// It leads to another function, and nothing else.
+    Repoint,
+    /// As a whole; this replaces what is there.
+    Put,
+}
+
+impl Integrate {
+    fn of(method: &Method, live: &LiveMethod) -> Option<Self> {
+        let live = live.integration.as_ref();
+        if method.integration_differences("", live).is_empty() {
+            return None;
+        }
+        let repointed = live.map(|live| LiveIntegration { uri: method.integration_uri.clone(), ..live.clone() });
+        let only_uri = repointed.is_some_and(|live| method.integration_differences("", Some(&live)).is_empty());
+        Some(if only_uri { Self::Repoint } else { Self::Put })
+    }
+}
+
+/// What brings a method to what is wanted, if patches can say it. They are texts, and an emulator may keep the text where
+/// AWS makes a yes or no of it; what is of that kind differs only if somebody changed it behind our back, and is left to a
+/// new method.
+fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
+    let validator = want.validator_id.as_ref()?;
+    if live.api_key_required || want.required() != live.required {
+        return None;
+    }
+    let mut patches = Vec::new();
+    let (kind, authorizer) = (want.authorization.kind(), want.authorization.authorizer_id());
+    if kind != live.authorization || authorizer.is_some_and(|id| live.authorizer_id.as_deref() != Some(id)) {
+        // Both in one call: there is no moment at which one is the old and the other the new.
+        patches.push(replace("/authorizationType", kind));
+        patches.extend(authorizer.map(|id| replace("/authorizerId", id)));
+    }
+    let scope = |scope| PatchOperation::builder().op(Op::Remove).path("/authorizationScopes").value(scope).build();
+    patches.extend(live.scopes.iter().map(scope));
+    if live.validator_id.as_ref() != Some(validator) {
+        patches.push(replace("/requestValidatorId", validator));
+    }
+    let (models, path) =
+        (want.models(), |kind: &str| format!("/requestModels/{}", kind.replace('~', "~0").replace('/', "~1")));
+    for (kind, model) in &models {
+        let op = match live.models.get(kind) {
+            Some(live) if live == model => continue,
+            Some(_) => Op::Replace,
+            None => Op::Add,
+        };
+        patches.push(PatchOperation::builder().op(op).path(path(kind)).value(model).build());
+    }
+    patches.extend(live.models.keys().filter(|kind| !models.contains_key(*kind)).map(|kind| remove(path(kind))));
+    Some(patches)
 }
 
 fn steps<'a>(want: &'a Routes, live: &'a BTreeMap<String, LiveMethod>) -> Vec<Step<'a>> {
@@ -31,14 +92,14 @@ fn steps<'a>(want: &'a Routes, live: &'a BTreeMap<String, LiveMethod>) -> Vec<St
         let Some(live) = Routes::live_for(method, name, live) else {
             return Some(Step::Put { name, method, replaces: false });
         };
-        let differences = method.differences(name, live, &want.authorizers);
-        if !differences.method.is_empty() {
-            Some(Step::Put { name, method, replaces: true })
-        } else if !differences.integration.is_empty() {
-            Some(Step::Integrate { name, method })
-        } else {
-            None
+        let integrate = Integrate::of(method, live);
+        if method.differences(name, live, &want.authorizers).method.is_empty() {
+            return integrate.map(|how| Step::Integrate { name, method, how });
         }
+        Some(match patches(method, live) {
+            Some(patches) => Step::Patch { name, method, patches, integrate },
+            None => Step::Put { name, method, replaces: true },
+        })
     });
     let extra = live.iter().filter(|(name, _)| !want.methods.contains_key(*name));
     let extra =
@@ -47,8 +108,16 @@ fn steps<'a>(want: &'a Routes, live: &'a BTreeMap<String, LiveMethod>) -> Vec<St
 }
 
 impl ApiGateway {
-    /// Methods side by side, each method's calls one after the other.
+    /// What is wanted first, then what is not; in each of the two methods side by side, each method's calls one after the
+    /// other.
     async fn take(&self, api: &str, steps: Vec<Step<'_>>, task: &Task) -> Result<(), Failure> {
+        let (removals, wanted): (Vec<_>, Vec<_>) =
+            steps.into_iter().partition(|step| matches!(step, Step::Remove { .. }));
+        self.take_all(api, wanted, task).await?;
+        self.take_all(api, removals, task).await
+    }
+
+    async fn take_all(&self, api: &str, steps: Vec<Step<'_>>, task: &Task) -> Result<(), Failure> {
         let calls = steps.into_iter().map(|step| async move {
             match step {
                 Step::Put { name, method, replaces } => {
@@ -58,7 +127,14 @@ impl ApiGateway {
                     self.put_method(api, name, method, task).await?;
                     self.put_integration(api, name, method, task).await
                 }
-                Step::Integrate { name, method } => self.put_integration(api, name, method, task).await,
+                Step::Patch { name, method, patches, integrate } => {
+                    if self.patch_method(api, name, method, &patches, task).await? {
+                        return self.integrate(api, name, method, integrate, task).await;
+                    }
+                    self.put_method(api, name, method, task).await?;
+                    self.put_integration(api, name, method, task).await
+                }
+                Step::Integrate { name, method, how } => self.integrate(api, name, method, Some(how), task).await,
                 Step::Remove { name, resource_id, http_method } => {
                     self.delete_method(api, name, resource_id, http_method, task).await
                 }
@@ -88,6 +164,47 @@ impl ApiGateway {
                 put().await
             }
             done => done,
+        }
+    }
+
+    /// Whether the method is as wanted now: an emulator may not know all of these patches, and does something else then.
+    async fn patch_method(
+        &self,
+        api: &str,
+        name: &str,
+        method: &Method,
+        patches: &[PatchOperation],
+        task: &Task,
+    ) -> Result<bool, Failure> {
+        let updated = self.write(api, task, &[&API_AUTHORIZER_VISIBLE], || async {
+            let call = self.client.update_method().rest_api_id(api).resource_id(&method.resource_id);
+            let call = call.http_method(&method.http_method).set_patch_operations(Some(patches.to_vec()));
+            call.send().await.or_fail(&format!("update the method {name}"))
+        });
+        let live = answered(method, updated.await?);
+        Ok(method.differences(name, &live, &BTreeMap::new()).method.is_empty())
+    }
+
+    async fn integrate(
+        &self,
+        api: &str,
+        name: &str,
+        method: &Method,
+        how: Option<Integrate>,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        match how {
+            None => Ok(()),
+            Some(Integrate::Put) => self.put_integration(api, name, method, task).await,
+            Some(Integrate::Repoint) => {
+                let repointed = self.write(api, task, &[], || async {
+                    let call = self.client.update_integration().rest_api_id(api).resource_id(&method.resource_id);
+                    let call = call.http_method(&method.http_method);
+                    let call = call.patch_operations(replace("/uri", &method.integration_uri));
+                    call.send().await.or_fail(&format!("update the integration of {name}"))
+                });
+                repointed.await.map(drop)
+            }
         }
     }
 
@@ -128,6 +245,19 @@ impl ApiGateway {
         });
         Ok(Some(methods.collect()))
     }
+}
+
+/// What a patch's answer says of a method.
+fn answered(method: &Method, answer: UpdateMethodOutput) -> LiveMethod {
+    let live = types::Method::builder()
+        .set_authorization_type(answer.authorization_type)
+        .set_authorizer_id(answer.authorizer_id)
+        .set_authorization_scopes(answer.authorization_scopes)
+        .set_api_key_required(answer.api_key_required)
+        .set_request_validator_id(answer.request_validator_id)
+        .set_request_models(answer.request_models)
+        .set_request_parameters(answer.request_parameters);
+    seen(method.resource_id.clone(), method.http_method.clone(), live.build())
 }
 
 fn seen(resource_id: String, http_method: String, method: types::Method) -> LiveMethod {
@@ -194,6 +324,8 @@ impl Provider<Routes> for ApiGateway {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::routes::tests::{URI, live_method, method, routes};
     use super::*;
     use crate::aws::testing::{asked, replay};
@@ -304,19 +436,42 @@ mod tests {
         assert_eq!(calls(&http).len(), 3);
     }
 
+    /// What AWS answers to a patch: the whole method.
+    fn patched(live: &LiveMethod) -> String {
+        serde_json::json!({
+            "httpMethod": "POST", "authorizationType": live.authorization, "authorizerId": live.authorizer_id,
+            "apiKeyRequired": false, "requestValidatorId": live.validator_id, "requestModels": live.models,
+            "requestParameters": { "method.request.path.id": true },
+        })
+        .to_string()
+    }
+
+    const NAME: &str = "POST /x/{id}";
+    const PUT: &str = "PUT /p1/methods/POST";
+    const INTEGRATE: &str = "PUT /p1/methods/POST/integration";
+    const PATCH: &str = "PATCH /p1/methods/POST";
+    const REPOINT: &str = "PATCH /p1/methods/POST/integration";
+    const DELETE: &str = "DELETE /p1/methods/POST";
+
     #[tokio::test]
     async fn only_what_differs_is_touched() {
         let half = LiveMethod { integration: None, ..live_method() };
-        let open = LiveMethod { authorization: "NONE".into(), authorizer_id: None, ..live_method() };
+        let keyed = LiveMethod { api_key_required: true, ..live_method() };
+        let bare = LiveMethod { required: BTreeSet::new(), ..live_method() };
         let stray = LiveMethod { resource_id: "p9".into(), http_method: "ANY".into(), ..live_method() };
-        let name = "POST /x/{id}";
-        let (put, integrate, delete) =
-            ("PUT /p1/methods/POST", "PUT /p1/methods/POST/integration", "DELETE /p1/methods/POST");
+        let to = |change: fn(&mut LiveIntegration)| {
+            let mut live = live_method();
+            live.integration.iter_mut().for_each(change);
+            live
+        };
         let table = [
-            (found(&[(name, live_method())]), vec![]),
-            (found(&[(name, half)]), vec![integrate]),
-            (found(&[(name, open)]), vec![delete, put, integrate]),
-            (found(&[(name, live_method()), ("ANY /stray", stray)]), vec!["DELETE /p9/methods/ANY"]),
+            (found(&[(NAME, live_method())]), vec![]),
+            (found(&[(NAME, half)]), vec![INTEGRATE]),
+            (found(&[(NAME, to(|live| live.uri = "arn:g".into()))]), vec![REPOINT]),
+            (found(&[(NAME, to(|live| live.timeout_ms = 50))]), vec![INTEGRATE]),
+            (found(&[(NAME, keyed)]), vec![DELETE, PUT, INTEGRATE]),
+            (found(&[(NAME, bare)]), vec![DELETE, PUT, INTEGRATE]),
+            (found(&[(NAME, live_method()), ("ANY /stray", stray)]), vec!["DELETE /p9/methods/ANY"]),
         ];
         for (found, expected) in table {
             let (clients, http) = replay(expected.iter().map(|_| (200, "{}")).collect());
@@ -325,6 +480,114 @@ mod tests {
                 .expect("converged");
             assert_eq!(calls(&http), expected);
         }
+    }
+
+    #[tokio::test]
+    async fn a_method_that_differs_is_patched_in_one_call() {
+        let with = |change: fn(&mut LiveMethod)| {
+            let mut live = live_method();
+            change(&mut live);
+            live
+        };
+        let kind = r#"{"op":"replace","path":"/authorizationType","value":"COGNITO_USER_POOLS"}"#;
+        let authorizer = r#"{"op":"replace","path":"/authorizerId","value":"a1"}"#;
+        let secured = format!("{kind},{authorizer}");
+        let table = [
+            (with(|live| live.authorizer_id = Some("a2".into())), secured.clone()),
+            (
+                with(|live| {
+                    live.authorization = "NONE".into();
+                    live.authorizer_id = None;
+                }),
+                secured,
+            ),
+            (
+                with(|live| live.scopes = BTreeSet::from(["x/y".into()])),
+                r#"{"op":"remove","path":"/authorizationScopes","value":"x/y"}"#.into(),
+            ),
+            (
+                with(|live| live.validator_id = None),
+                r#"{"op":"replace","path":"/requestValidatorId","value":"v1"}"#.into(),
+            ),
+            (
+                with(|live| live.models.clear()),
+                r#"{"op":"add","path":"/requestModels/application~1json","value":"Request"}"#.into(),
+            ),
+            (
+                with(|live| live.models = BTreeMap::from([("application/json".into(), "Old".into())])),
+                r#"{"op":"replace","path":"/requestModels/application~1json","value":"Request"}"#.into(),
+            ),
+            (
+                with(|live| drop(live.models.insert("text/~x".into(), "Empty".into()))),
+                r#"{"op":"remove","path":"/requestModels/text~1~0x"}"#.into(),
+            ),
+        ];
+        for (live, expected) in table {
+            let answer = patched(&live_method());
+            let (clients, http) = replay(vec![(200, &answer)]);
+            Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &[], &task())
+                .await
+                .expect("converged");
+            let (bodies, calls): (Vec<_>, _) = (asked(&http).into_iter().map(|(_, body)| body).collect(), calls(&http));
+            assert_eq!(
+                (calls, bodies),
+                (vec![PATCH.to_owned()], vec![format!(r#"{{"patchOperations":[{expected}]}}"#)])
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_route_to_another_pool_and_function_is_guarded_before_it_leads_there() {
+        let mut live = LiveMethod { authorizer_id: Some("a2".into()), ..live_method() };
+        live.integration.iter_mut().for_each(|live| live.uri = "arn:g".into());
+        let answer = patched(&live_method());
+        let (clients, http) = replay(vec![(200, &answer), (200, "{}")]);
+        Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &[], &task())
+            .await
+            .expect("converged");
+        assert_eq!(calls(&http), [PATCH, REPOINT]);
+        let expected = format!(r#"{{"patchOperations":[{{"op":"replace","path":"/uri","value":"{URI}"}}]}}"#);
+        assert_eq!(asked(&http)[1].1, expected);
+    }
+
+    #[tokio::test]
+    async fn a_patch_that_does_something_else_gives_way_to_a_new_method() {
+        let old = LiveMethod { models: BTreeMap::from([("application/json".into(), "Old".into())]), ..live_method() };
+        let mut literal = old.clone();
+        literal.models.insert("application~1json".into(), "Request".into());
+        let answer = patched(&literal);
+        let (clients, http) = replay(vec![(200, &answer), (201, "{}"), (201, "{}")]);
+        Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, old)]), &[], &task())
+            .await
+            .expect("converged");
+        assert_eq!(calls(&http), [PATCH, PUT, INTEGRATE]);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_wanted_goes_after_what_is() {
+        let stray = LiveMethod { resource_id: "p9".into(), ..live_method() };
+        let (clients, http) = replay(vec![(201, "{}"), (201, "{}"), (204, "")]);
+        let found = found(&[("POST /a-stray", stray)]);
+        Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found, &[], &task())
+            .await
+            .expect("converged");
+        assert_eq!(calls(&http), [PUT, INTEGRATE, "DELETE /p9/methods/POST"]);
+    }
+
+    #[tokio::test]
+    async fn an_opened_method_is_patched_and_what_names_nobody_is_idle() {
+        let mut want = routes();
+        want.methods.values_mut().for_each(|method| method.authorization = super::super::Authorization::None);
+        // AWS may go on naming the authorizer of a method that asks nobody.
+        let opened = LiveMethod { authorization: "NONE".into(), ..live_method() };
+        let answer = patched(&opened);
+        let (clients, http) = replay(vec![(200, &answer)]);
+        Provider::<Routes>::converge(&ApiGateway::new(&clients), &want, &found(&[(NAME, live_method())]), &[], &task())
+            .await
+            .expect("converged");
+        let body = &asked(&http)[0].1;
+        assert_eq!(body, r#"{"patchOperations":[{"op":"replace","path":"/authorizationType","value":"NONE"}]}"#);
+        assert_eq!(want.drift(&found(&[(NAME, opened)]).live), []);
     }
 
     #[tokio::test]

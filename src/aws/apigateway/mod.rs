@@ -13,8 +13,10 @@ mod api;
 mod authorizer;
 mod body;
 mod deployment;
+mod inventory;
 mod methods;
 mod paths;
+mod release;
 mod routes;
 mod stage;
 mod urls;
@@ -30,6 +32,7 @@ use tokio::sync::RwLock;
 
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
+use super::retries::client;
 use super::settle::{API_BUSY, Wait, settled};
 use crate::engine::{Drift, Failure, Task};
 use crate::scope::Scope;
@@ -39,6 +42,7 @@ pub use authorizer::{Authorizer, AuthorizerKey, AuthorizerOutputs, LiveAuthorize
 pub use body::{LiveValidator, Model, ModelKey, ModelOutputs, Validator, ValidatorKey, ValidatorOutputs};
 pub use deployment::{Deployment, DeploymentKey, DeploymentOutputs};
 pub use paths::{LivePath, Paths, PathsKey, PathsOutputs};
+pub use release::{Release, ReleaseOutputs};
 pub use routes::{Authorization, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs};
 pub use stage::{LiveSetting, LiveStage, Stage, StageKey, StageOutputs};
 pub use urls::{execute_api_arn, integration_uri, stage_url};
@@ -64,7 +68,7 @@ impl ApiGateway {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
-            client: Client::new(&clients.sdk),
+            client: client!(aws_sdk_apigateway, &clients.sdk),
             once: Client::new(&clients.once),
             scope: clients.scope.clone(),
             locks: Arc::default(),

@@ -176,7 +176,11 @@ impl Method {
         // One that is not ours has no name here, just its id.
         let named = |id: Option<&str>| or_none(id.map(|id| authorizers.get(id).map_or(id, String::as_str)));
         let authorizer = self.authorization.authorizer_id();
-        compare("authorizer", named(authorizer), named(live.authorizer_id.as_deref()), true);
+        // One that is named by a method which asks nobody means nothing.
+        let idle = authorizer.is_none() && self.authorization.kind() == live.authorization;
+        if !idle {
+            compare("authorizer", named(authorizer), named(live.authorizer_id.as_deref()), true);
+        }
         compare("authorizationScopes", listed(&BTreeSet::new()), listed(&live.scopes), true);
         compare("apiKeyRequired", false.to_string(), live.api_key_required.to_string(), false);
         compare("validator", or_none(self.validator_id.as_deref()), or_none(live.validator_id.as_deref()), true);
@@ -185,7 +189,7 @@ impl Method {
         Differences { method, integration: self.integration_differences(name, live.integration.as_ref()) }
     }
 
-    fn integration_differences(&self, name: &str, live: Option<&LiveIntegration>) -> Vec<Drift> {
+    pub(super) fn integration_differences(&self, name: &str, live: Option<&LiveIntegration>) -> Vec<Drift> {
         let field = |what: &str| format!("{name} {what}");
         let Some(live) = live else {
             return vec![Drift::new(field("integration"), &self.integration_uri, "none")];

@@ -1,4 +1,5 @@
-//! The stage: what callers reach. Public from the moment it is made, so its throttle follows at once.
+//! The stage: what callers reach. Public from the moment it is made, so its throttle follows at once. To which
+//! deployment it points is a [`Release`](super::Release)'s business, except that it cannot be made without one.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 /// The setting that stands for all methods which have none of their own.
 const ALL: &str = "*/*";
 
-/// A stage that answers from one deployment, throttled as a whole.
+/// A stage, throttled as a whole.
 #[derive(Debug, Clone)]
 pub struct Stage {
     /// Its id in the stack, for its tags.
@@ -22,8 +23,8 @@ pub struct Stage {
     pub api_id: String,
     /// Its name, the first part of every path: 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub name: String,
-    /// The deployment that it answers from.
-    pub deployment_id: String,
+    /// The deployment that it answers from at first; `None` while there is none yet.
+    pub deployment_id: Option<String>,
     /// Requests a second, for each method.
     pub rate_limit: f64,
     /// Requests at once.
@@ -39,22 +40,18 @@ pub struct StageOutputs {
     pub name: String,
     /// `arn:aws:apigateway:<region>::/restapis/<api>/stages/<name>`.
     pub arn: String,
-    /// The deployment that it answers from.
-    pub deployment_id: String,
 }
 
 /// A stage is looked up by name in its API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageKey {
-    api_id: String,
-    name: String,
+    pub(super) api_id: String,
+    pub(super) name: String,
 }
 
 /// A stage's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveStage {
-    /// The deployment that it answers from.
-    pub deployment_id: String,
     /// Another deployment gets this percentage of the requests.
     pub canary_percent: Option<f64>,
     /// By path and method, as in `*/*` or `~1items/GET`.
@@ -75,10 +72,6 @@ pub struct LiveSetting {
 impl Stage {
     fn mends(&self, live: &LiveStage) -> Vec<Mend> {
         let mut mends = Vec::new();
-        if live.deployment_id != self.deployment_id {
-            let drift = Drift::weakening("deploymentId", &self.deployment_id, &live.deployment_id);
-            mends.push((drift, vec![replace("/deploymentId", &self.deployment_id)]));
-        }
         if let Some(percent) = live.canary_percent {
             let drift = Drift::weakening("canarySettings", "none", format!("{percent} %"));
             mends.push((drift, vec![remove("/canarySettings")]));
@@ -156,12 +149,11 @@ impl Resource for Stage {
 }
 
 impl ApiGateway {
-    fn stage_outputs(&self, api: &str, name: &str, deployment: &str) -> StageOutputs {
+    pub(super) fn stage_outputs(&self, api: &str, name: &str) -> StageOutputs {
         StageOutputs {
             api_id: api.to_owned(),
             name: name.to_owned(),
             arn: self.arn(&format!("/restapis/{api}/stages/{name}")),
-            deployment_id: deployment.to_owned(),
         }
     }
 
@@ -187,7 +179,6 @@ fn seen(stage: GetStageOutput) -> LiveStage {
     });
     LiveStage {
         settings: settings.collect(),
-        deployment_id: stage.deployment_id.unwrap_or_default(),
         canary_percent: stage.canary_settings.map(|canary| canary.percent_traffic),
     }
 }
@@ -196,20 +187,24 @@ impl Provider<Stage> for ApiGateway {
     async fn find(&self, key: &StageKey, _: Option<&StageOutputs>, _: &Task) -> Result<Option<Found<Stage>>, Failure> {
         let call = self.client.get_stage().rest_api_id(&key.api_id).stage_name(&key.name);
         let stage = call.send().await.or_fail(&format!("read the stage {}", key.name)).or_absent()?;
-        Ok(stage
-            .map(seen)
-            .map(|live| Found { outputs: self.stage_outputs(&key.api_id, &key.name, &live.deployment_id), live }))
+        Ok(stage.map(|stage| Found { outputs: self.stage_outputs(&key.api_id, &key.name), live: seen(stage) }))
     }
 
     async fn create(&self, want: &Stage, task: &Task) -> Result<StageOutputs, Failure> {
+        let Some(deployment) = &want.deployment_id else {
+            return Err(Failure::refused(format!("could not create the stage {}: nothing is deployed", want.name)));
+        };
         let made = self.write(&want.api_id, task, &[], || async {
             let call = self.once.create_stage().rest_api_id(&want.api_id).stage_name(&want.name);
-            let call = call.deployment_id(&want.deployment_id).set_tags(Some(self.tags(&want.id)));
+            let call = call.deployment_id(deployment).set_tags(Some(self.tags(&want.id)));
             call.send().await.or_fail(&format!("create the stage {}", want.name))
         });
         made.await?;
-        self.patch_stage(want, want.throttle().into(), task).await?;
-        Ok(self.stage_outputs(&want.api_id, &want.name, &want.deployment_id))
+        // A `down` that was cut off may have left deployments of a stage before this one.
+        let keep = [deployment.as_str()];
+        let prune = self.prune_deployments(&want.api_id, &keep, task);
+        tokio::join!(self.patch_stage(want, want.throttle().into(), task), prune).0?;
+        Ok(self.stage_outputs(&want.api_id, &want.name))
     }
 
     async fn converge(
@@ -221,10 +216,7 @@ impl Provider<Stage> for ApiGateway {
     ) -> Result<StageOutputs, Failure> {
         // The stage stays: it keeps its web ACL, its throttle and its address.
         self.patch_stage(want, patches(want.mends(&found.live)), task).await?;
-        if found.live.deployment_id != want.deployment_id {
-            self.prune_deployments(&want.api_id, &want.deployment_id, task).await;
-        }
-        Ok(self.stage_outputs(&want.api_id, &want.name, &want.deployment_id))
+        Ok(self.stage_outputs(&want.api_id, &want.name))
     }
 
     async fn delete(&self, gone: &StageOutputs, task: &Task) -> Result<(), Failure> {
@@ -250,7 +242,7 @@ mod tests {
             id: "stage.development".into(),
             api_id: "abc".into(),
             name: "development".into(),
-            deployment_id: "d1".into(),
+            deployment_id: Some("d1".into()),
             rate_limit: 50.0,
             burst_limit: 50,
         }
@@ -262,7 +254,7 @@ mod tests {
 
     fn live(settings: &[(&str, LiveSetting)]) -> LiveStage {
         let settings = settings.iter().map(|(key, setting)| ((*key).to_owned(), *setting)).collect();
-        LiveStage { deployment_id: "d1".into(), canary_percent: None, settings }
+        LiveStage { canary_percent: None, settings }
     }
 
     fn task() -> Task {
@@ -276,7 +268,6 @@ mod tests {
         let stricter = ("~1lambda1/POST", setting(50.0, 10, false));
         assert_eq!(want().drift(&live(&[all, stricter])), vec![]);
         let table = [
-            (LiveStage { deployment_id: "d0".into(), ..live(&[all]) }, vec!["/deploymentId"]),
             (LiveStage { canary_percent: Some(10.0), ..live(&[all]) }, vec!["/canarySettings"]),
             (live(&[]), vec!["/*/*/throttling/rateLimit", "/*/*/throttling/burstLimit"]),
             (live(&[(ALL, setting(10_000.0, 50, false))]), vec!["/*/*/throttling/rateLimit"]),
@@ -318,10 +309,21 @@ mod tests {
     async fn it_is_created_with_its_tags_and_throttled_at_once() {
         let (clients, http) = replay(vec![(201, OURS), (200, OURS)]);
         let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await;
-        assert_eq!(made.expect("made").deployment_id, "d1");
+        assert_eq!(made.expect("made").name, "development");
         let asked = asked(&http);
         assert!(asked[0].1.contains(r#""securelambda:stack":"demo""#), "{asked:?}");
         assert!(asked[1].1.contains(r#""path":"/*/*/throttling/rateLimit","value":"50""#), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn deployments_that_a_stage_before_it_answered_from_are_pruned() {
+        let deployments =
+            r#"{"item":[{"id":"d0","description":"securelambda x"},{"id":"d1","description":"securelambda y"}]}"#;
+        let stages = r#"{"item":[{"stageName":"development","deploymentId":"d1"}]}"#;
+        let (clients, http) = replay(vec![(201, OURS), (200, OURS), (200, deployments), (200, stages), (202, "")]);
+        Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await.expect("made");
+        let asked = asked(&http);
+        assert!(asked[4].0.starts_with("DELETE") && asked[4].0.ends_with("/deployments/d0"), "{asked:?}");
     }
 
     #[tokio::test]
@@ -332,18 +334,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_deployment_moves_the_stage_and_the_old_one_is_pruned() {
-        let deployments =
-            r#"{"item":[{"id":"d0","description":"securelambda x"},{"id":"d1","description":"securelambda y"}]}"#;
-        let stages = r#"{"item":[{"stageName":"development","deploymentId":"d1"}]}"#;
-        let (clients, http) = replay(vec![(200, OURS), (200, deployments), (200, stages), (202, "")]);
+    async fn it_stays_where_it_points_and_one_patch_changes_its_throttle() {
+        let (clients, http) = replay(vec![(200, OURS)]);
         let gateway = ApiGateway::new(&clients);
-        let live = LiveStage { deployment_id: "d0".into(), ..live(&[(ALL, setting(50.0, 50, false))]) };
-        let found = Found { outputs: gateway.stage_outputs("abc", "development", "d0"), live };
-        let outputs = Provider::<Stage>::converge(&gateway, &want(), &found, &[], &task()).await.expect("converged");
-        assert_eq!(outputs.deployment_id, "d1");
-        let asked = asked(&http);
-        assert_eq!(asked[0].1, r#"{"patchOperations":[{"op":"replace","path":"/deploymentId","value":"d1"}]}"#);
-        assert!(asked[3].0.starts_with("DELETE") && asked[3].0.ends_with("/deployments/d0"), "{asked:?}");
+        let live = live(&[(ALL, setting(10.0, 50, false))]);
+        let found = Found { outputs: gateway.stage_outputs("abc", "development"), live };
+        let elsewhere = Stage { deployment_id: None, ..want() };
+        Provider::<Stage>::converge(&gateway, &elsewhere, &found, &[], &task()).await.expect("converged");
+        let patch = r#"{"patchOperations":[{"op":"replace","path":"/*/*/throttling/rateLimit","value":"50"}]}"#;
+        assert_eq!(asked(&http).iter().map(|(_, body)| body.as_str()).collect::<Vec<_>>(), [patch]);
+    }
+
+    #[tokio::test]
+    async fn without_a_deployment_none_is_made() {
+        let (clients, http) = replay(vec![]);
+        let want = Stage { deployment_id: None, ..want() };
+        let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want, &task()).await;
+        assert_eq!((made.map_err(|failure| failure.cause), asked(&http).len()), (Err(Cause::Refused), 0));
     }
 }

@@ -32,7 +32,7 @@ pub struct HttpApiOutputs {
 /// An API is looked up by its name among those that carry our tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpApiKey {
-    name: String,
+    pub(super) name: String,
 }
 
 /// An API's settings.

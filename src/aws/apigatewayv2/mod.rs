@@ -7,8 +7,10 @@
 
 mod api;
 mod authorizer;
+mod inventory;
 mod routes;
 mod stage;
+mod urls;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -17,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_apigatewayv2::Client;
 
 use super::Clients;
+use super::retries::client;
 use super::settle::{API_BUSY, Wait, settled};
 use crate::engine::{Failure, Task};
 use crate::scope::Scope;
@@ -27,6 +30,7 @@ pub use routes::{
     HttpAuthorization, HttpRoute, HttpRoutes, HttpRoutesKey, HttpRoutesOutputs, LiveHttpRoute, LiveHttpRoutes,
 };
 pub use stage::{HttpStage, HttpStageKey, HttpStageOutputs, LiveHttpStage};
+pub use urls::http_stage_url;
 
 /// As many as a list call returns at most.
 const PAGE: &str = "500";
@@ -46,8 +50,8 @@ impl ApiGatewayV2 {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
-            client: Client::new(&clients.sdk),
-            once: Client::new(&clients.once),
+            client: client!(aws_sdk_apigatewayv2, &clients.sdk),
+            once: client!(aws_sdk_apigatewayv2, &clients.once),
             scope: clients.scope.clone(),
             locks: Arc::default(),
         }

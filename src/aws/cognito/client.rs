@@ -45,8 +45,8 @@ pub struct AppClient {
 /// A client is looked up among its pool's by its name. It cannot carry tags: it is ours because the pool is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppClientKey {
-    pool_id: String,
-    name: String,
+    pub(super) pool_id: String,
+    pub(super) name: String,
 }
 
 /// Which client.

@@ -10,11 +10,12 @@ use aws_sdk_cognitoidentity::types::CognitoIdentityProvider;
 use serde::{Deserialize, Serialize};
 
 use super::several;
-use crate::aws::Clients;
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::retries::client;
 use crate::aws::settle::{IDENTITY_ROLES, settled};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
-use crate::scope::Scope;
+use crate::aws::{Clients, closer};
+use crate::engine::{Drift, Failure, Found, Inventory, Listed, Provider, Resource, Task};
+use crate::scope::{Owner, Scope, Whose};
 
 /// Things in one page of a list; the most there may be.
 const PAGE: i32 = 60;
@@ -31,7 +32,11 @@ pub struct CognitoIdentity {
 impl CognitoIdentity {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
-        Self { client: Client::new(&clients.sdk), once: Client::new(&clients.once), scope: clients.scope.clone() }
+        Self {
+            client: client!(aws_sdk_cognitoidentity, &clients.sdk),
+            once: client!(aws_sdk_cognitoidentity, &clients.once),
+            scope: clients.scope.clone(),
+        }
     }
 
     fn arn(&self, id: &str) -> String {
@@ -146,20 +151,8 @@ impl Provider<IdentityPool> for CognitoIdentity {
             };
         }
         // Names are not unique, and the list tells no tags: each of that name is looked at.
-        let (mut ids, mut next) = (Vec::new(), None);
-        loop {
-            let call = self.client.list_identity_pools().max_results(PAGE).set_next_token(next);
-            let page = call.send().await.or_fail(&doing)?;
-            let named = page.identity_pools.unwrap_or_default().into_iter();
-            let named = named.filter(|pool| pool.identity_pool_name() == Some(&key.name));
-            ids.extend(named.filter_map(|pool| pool.identity_pool_id));
-            next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_none() {
-                break;
-            }
-        }
         let mut ours = Vec::new();
-        for id in ids {
+        for id in self.ids(|name| name == key.name).await? {
             ours.extend(self.describe(&id, &doing).await?.filter(|(_, ours)| *ours).map(|(found, _)| found));
         }
         if ours.len() > 1 {
@@ -210,6 +203,35 @@ impl Provider<IdentityPool> for CognitoIdentity {
 }
 
 impl CognitoIdentity {
+    /// The ids of all pools whose name is like this.
+    async fn ids(&self, like: impl Fn(&str) -> bool) -> Result<Vec<String>, Failure> {
+        let (mut ids, mut next) = (Vec::new(), None);
+        loop {
+            let call = self.client.list_identity_pools().max_results(PAGE).set_next_token(next);
+            let page = call.send().await.or_fail("list the identity pools")?;
+            let named = page.identity_pools.unwrap_or_default().into_iter();
+            let named = named.filter(|pool| pool.identity_pool_name().is_some_and(&like));
+            ids.extend(named.filter_map(|pool| pool.identity_pool_id));
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(ids);
+            }
+        }
+    }
+
+    async fn listed_pool(&self, id: String) -> Result<Vec<Listed>, Failure> {
+        let described = self.client.describe_identity_pool().identity_pool_id(&id).send().await;
+        let described = described.or_fail(&format!("read the identity pool {id}")).or_absent()?;
+        // The list lags.
+        let Some(pool) = described else { return Ok(Vec::new()) };
+        let tags = pool.identity_pool_tags.iter().flatten();
+        let owner = Owner::read(tags.map(|(key, value)| (key.as_str(), value.as_str())));
+        let (name, outputs) = (pool.identity_pool_name, IdentityPoolOutputs { id: id.clone() });
+        let key = |_| IdentityPoolKey { name: name.clone() };
+        let remove = format!("aws cognito-identity delete-identity-pool --identity-pool-id {id}");
+        Ok(vec![Listed::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs, remove)])
+    }
+
     /// The pool with this id, and whether it is ours.
     async fn describe(&self, id: &str, doing: &str) -> Result<Option<(Found<IdentityPool>, bool)>, Failure> {
         let described = self.client.describe_identity_pool().identity_pool_id(id).send().await;
@@ -230,6 +252,13 @@ impl CognitoIdentity {
                 + usize::from(pool.developer_provider_name.is_some_and(|name| !name.is_empty())),
         };
         Ok(Some((Found { outputs: IdentityPoolOutputs { id: pool.identity_pool_id }, live }, ours)))
+    }
+}
+
+impl Inventory<IdentityPool> for CognitoIdentity {
+    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+        let ids = self.ids(|name| whose.may_own(name)).await?;
+        closer(ids.into_iter().map(|id| self.listed_pool(id)).collect()).await
     }
 }
 

@@ -5,7 +5,11 @@
 //! in with cannot be changed once a pool is made, and a pool that is deleted takes its users along.
 
 mod client;
+mod domain;
+mod identities;
 mod identity_pool;
+mod inventory;
+mod occupancy;
 mod password;
 mod pool;
 mod service_user;
@@ -14,18 +18,27 @@ mod users;
 use aws_smithy_types::error::operation::BuildError;
 
 use crate::aws::Clients;
+use crate::aws::retries::client;
 use crate::engine::Failure;
 use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
+pub use identities::Identities;
 pub use identity_pool::{
     CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs, IdentityPoolRoles,
     IdentityPoolRolesLive, IdentityPoolRolesOutputs,
 };
+pub use occupancy::Occupancy;
 pub use password::{PasswordPolicy, generate};
 pub use pool::{Mfa, UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
 pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
+
+/// Who a pool's tokens say made them. The same on an emulator, which plays AWS.
+pub fn issuer(scope: &crate::scope::Scope, pool_id: &str) -> String {
+    let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    format!("https://cognito-idp.{}.{suffix}/{pool_id}", scope.region)
+}
 
 /// Things in one page of a list; the most there may be.
 const PAGE: i32 = 60;
@@ -43,7 +56,7 @@ impl Cognito {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
-            client: aws_sdk_cognitoidentityprovider::Client::new(&clients.sdk),
+            client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk),
             once: aws_sdk_cognitoidentityprovider::Client::new(&clients.once),
             scope: clients.scope.clone(),
         }

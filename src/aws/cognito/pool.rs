@@ -50,7 +50,7 @@ pub enum Mfa {
 /// Where a pool is looked for: its name, which others may have too, and our tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserPoolKey {
-    name: String,
+    pub(super) name: String,
 }
 
 /// Which pool.
@@ -106,6 +106,16 @@ impl Resource for UserPool {
             differ("DeletionProtection", protected, is_protected, self.deletion_protection),
         ];
         self.password.drift(&PasswordPolicy::read(live)).chain(own.into_iter().flatten()).collect()
+    }
+
+    fn fixed(&self, drift: &[Drift]) -> Option<Failure> {
+        let fixed = drift.iter().find(|drift| FIXED.contains(&drift.field.as_str()))?;
+        let Drift { field, live, want, .. } = fixed;
+        let message = format!("AWS cannot change {field} of the user pool {} from {live} to {want}", self.name);
+        Some(Failure::refused(message).hint(
+            "only a new pool can have it: give the pool another name in the stack file, and `securelambda up \
+             --remove-pool NAME` removes the old one; its users are lost with it",
+        ))
     }
 }
 
@@ -180,7 +190,7 @@ fn protection(on: bool) -> DeletionProtectionType {
     if on { DeletionProtectionType::Active } else { DeletionProtectionType::Inactive }
 }
 
-fn is_protected(pool: &UserPoolType) -> bool {
+pub(super) fn is_protected(pool: &UserPoolType) -> bool {
     pool.deletion_protection() == Some(&DeletionProtectionType::Active)
 }
 
@@ -212,7 +222,7 @@ fn verify_first() -> UserAttributeUpdateSettingsType {
     UserAttributeUpdateSettingsType::builder().attributes_require_verification_before_update(email).build()
 }
 
-fn outputs(pool: &UserPoolType, name: &str) -> Result<UserPoolOutputs, Failure> {
+pub(super) fn outputs(pool: &UserPoolType, name: &str) -> Result<UserPoolOutputs, Failure> {
     match (pool.id(), pool.arn()) {
         (Some(id), Some(arn)) => Ok(UserPoolOutputs {
             id: id.to_owned(),
@@ -226,7 +236,7 @@ fn outputs(pool: &UserPoolType, name: &str) -> Result<UserPoolOutputs, Failure> 
 
 impl Cognito {
     /// A pool by its id; `None` if there is none.
-    async fn pool(&self, id: &str) -> Result<Option<UserPoolType>, Failure> {
+    pub(super) async fn pool(&self, id: &str) -> Result<Option<UserPoolType>, Failure> {
         let call = self.client.describe_user_pool().user_pool_id(id);
         let answer = call.send().await.or_fail(&format!("read the user pool {id}")).or_absent()?;
         Ok(answer.and_then(|answer| answer.user_pool))
@@ -328,12 +338,8 @@ impl Provider<UserPool> for Cognito {
         drift: &[Drift],
         task: &Task,
     ) -> Result<UserPoolOutputs, Failure> {
-        if let Some(fixed) = drift.iter().find(|drift| FIXED.contains(&drift.field.as_str())) {
-            let message =
-                format!("AWS cannot change {} of the user pool {} from {}", fixed.field, want.name, fixed.live);
-            return Err(Failure::refused(message).hint(
-                "only a new pool can have it: `securelambda down`, then `up`; the pool's users are lost with it",
-            ));
+        if let Some(failure) = want.fixed(drift) {
+            return Err(failure);
         }
         let (seen, UserPoolLive(live)) = (&found.outputs, &found.live);
         if drift.iter().any(|drift| drift.field != "MfaConfiguration") {
@@ -364,7 +370,10 @@ impl Provider<UserPool> for Cognito {
             let call = self.client.delete_user_pool().user_pool_id(&gone.id);
             call.send().await.or_fail(&format!("delete the user pool {}", gone.name))
         });
-        deleted.await.or_absent().map(drop)
+        match deleted.await.or_absent() {
+            Err(refusal) => Err(self.explained(gone, refusal).await),
+            deleted => deleted.map(drop),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{PasswordPolicy, built, generate};
 use crate::aws::Clients;
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::retries::client;
 use crate::aws::settle::{COGNITO_BUSY, SECRET_BACK, settled};
 use crate::engine::{Cause, Drift, Failure, Found, Provider, Resource, Task};
 use crate::secret::Hidden;
@@ -98,8 +99,8 @@ impl ServiceUsers {
     /// On these clients. Everything here may be repeated, so the SDK's retries are on.
     pub fn new(clients: &Clients) -> Self {
         Self {
-            users: aws_sdk_cognitoidentityprovider::Client::new(&clients.sdk),
-            secrets: aws_sdk_secretsmanager::Client::new(&clients.sdk),
+            users: client!(aws_sdk_cognitoidentityprovider, &clients.sdk),
+            secrets: client!(aws_sdk_secretsmanager, &clients.sdk),
         }
     }
 

@@ -11,6 +11,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 use super::{PAGE, PasswordPolicy, built, empty, generate};
 use crate::aws::Clients;
 use crate::aws::error::{OrFail, says};
+use crate::aws::retries::client;
 use crate::engine::{Cause, Failure};
 use crate::secret::Hidden;
 
@@ -82,7 +83,7 @@ pub struct Users {
 impl Users {
     /// On these clients. Everything here may be repeated, so the SDK's retries are on.
     pub fn new(clients: &Clients) -> Self {
-        Self { client: Client::new(&clients.sdk) }
+        Self { client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk) }
     }
 
     /// Adds a user to a pool. Twice is fine: the second time sets the password, or sends the mail again.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, LogFormat, LoggingConfig,
-    Runtime, State as AwsState,
+    PackageType, Runtime, State as AwsState,
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -53,6 +53,9 @@ pub struct Function {
     pub code: Code,
 }
 
+/// The field that AWS does not change once a function is made.
+const PACKAGE: &str = "PackageType";
+
 /// A function's code. Cheap to clone.
 #[derive(Clone)]
 pub struct Code {
@@ -87,8 +90,8 @@ pub struct FunctionOutputs {
 /// A function is looked up by its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionKey {
-    id: String,
-    name: String,
+    pub(super) id: String,
+    pub(super) name: String,
 }
 
 /// A function's settings.
@@ -114,6 +117,8 @@ pub struct FunctionLive {
     pub log_format: String,
     /// Hidden, because somebody may have put a credential there.
     pub environment: BTreeMap<String, Hidden>,
+    /// `Zip` or `Image`.
+    pub package: String,
     /// SHA-256 in base64.
     pub code_sha256: String,
     /// The ARNs of its layers: code that is not ours.
@@ -184,6 +189,7 @@ impl FunctionLive {
                 .flatten()
                 .map(|(name, value)| (name.clone(), Hidden::from(value.as_str())))
                 .collect(),
+            package: config.package_type().unwrap_or(&PackageType::Zip).as_str().to_owned(),
             code_sha256: owned(config.code_sha256()),
             layers: config.layers().iter().map(|layer| owned(layer.arn())).collect(),
             state: state_of!(config),
@@ -230,6 +236,9 @@ impl Resource for Function {
 
     fn drift(&self, live: &FunctionLive) -> Vec<Drift> {
         let mut drift = Vec::new();
+        if live.package != PackageType::Zip.as_str() {
+            drift.push(Drift::weakening(PACKAGE, PackageType::Zip.as_str(), &live.package));
+        }
         match &live.state {
             State::Ready => {}
             State::Settling | State::Going => drift.push(Drift::new("State", "Active", "Pending")),
@@ -258,6 +267,16 @@ impl Resource for Function {
         drift.extend(Drift::unless_equal("MemorySize", &self.memory_mb, &live.memory_mb));
         drift.extend(Drift::unless_equal("Timeout", &self.timeout_s, &live.timeout_s));
         drift
+    }
+
+    fn fixed(&self, drift: &[Drift]) -> Option<Failure> {
+        let fixed = drift.iter().find(|drift| drift.field == PACKAGE)?;
+        let Drift { live, want, .. } = fixed;
+        let message = format!("AWS cannot change {PACKAGE} of the function {} from {live} to {want}", self.name);
+        Some(Failure::refused(message).hint(
+            "only a new function can have it: give it another name in the stack file, or remove it with another tool; \
+             `up` makes it anew",
+        ))
     }
 }
 

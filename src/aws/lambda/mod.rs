@@ -5,6 +5,8 @@
 //! one function side by side get lost (reference, 6.5).
 
 mod function;
+mod inventory;
+mod invoke;
 mod permission;
 
 use std::collections::HashMap;
@@ -13,10 +15,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Mutex as AsyncMutex;
 
 pub use function::{Code, Function, FunctionKey, FunctionLive, FunctionOutputs, State};
+pub use invoke::Invoked;
 pub use permission::{Permission, PermissionOutputs};
 
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
+use super::retries::client;
 use crate::engine::Failure;
 use crate::scope::Scope;
 
@@ -37,7 +41,7 @@ impl Lambda {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
-            client: aws_sdk_lambda::Client::new(&clients.sdk),
+            client: client!(aws_sdk_lambda, &clients.sdk),
             once: aws_sdk_lambda::Client::new(&clients.once),
             scope: clients.scope.clone(),
             locks: Arc::default(),

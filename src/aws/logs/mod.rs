@@ -4,6 +4,7 @@
 //! set in the call that creates; a list by prefix is the only way to read a group.
 
 mod events;
+mod inventory;
 
 use std::collections::HashMap;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
+use super::retries::client;
 use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 use crate::scope::Scope;
@@ -85,7 +87,7 @@ impl Logs {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
-            client: aws_sdk_cloudwatchlogs::Client::new(&clients.sdk),
+            client: client!(aws_sdk_cloudwatchlogs, &clients.sdk),
             once: aws_sdk_cloudwatchlogs::Client::new(&clients.once),
             scope: clients.scope.clone(),
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Wafv2;
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::settle::{WAF_ASSOCIATION, WAF_IN_USE, settled};
+use crate::aws::settle::{WAF_ASSOCIATION, WAF_IN_USE, WAF_TROUBLE, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
 /// A web ACL in front of a stage. A stage has at most one.
@@ -20,8 +20,8 @@ pub struct Association {
 /// An association is looked up from its stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AssociationKey {
-    stage_arn: String,
-    web_acl_arn: String,
+    pub(super) stage_arn: String,
+    pub(super) web_acl_arn: String,
 }
 
 /// Which association: it has no id of its own.
@@ -78,7 +78,7 @@ impl Wafv2 {
     /// Puts a web ACL in front of a stage, in the place of any other.
     async fn attach(&self, client: &Client, want: &Association, task: &Task) -> Result<AssociationOutputs, Failure> {
         let Association { web_acl_arn, stage_arn } = want;
-        let attached = settled(task, &[&WAF_ASSOCIATION], || async {
+        let attached = settled(task, &[&WAF_ASSOCIATION, &WAF_TROUBLE], || async {
             let call = client.associate_web_acl().web_acl_arn(web_acl_arn).resource_arn(stage_arn);
             call.send().await.or_fail(&format!("put the web ACL in front of {stage_arn}"))
         });
@@ -118,7 +118,7 @@ impl Provider<Association> for Wafv2 {
     }
 
     async fn delete(&self, gone: &AssociationOutputs, task: &Task) -> Result<(), Failure> {
-        settled(task, &[&WAF_IN_USE], || self.detach(&gone.stage_arn, &gone.web_acl_arn)).await
+        settled(task, &[&WAF_IN_USE, &WAF_TROUBLE], || self.detach(&gone.stage_arn, &gone.web_acl_arn)).await
     }
 }
 

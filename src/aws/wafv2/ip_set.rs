@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{Key, Outputs, PAGE, SCOPE, Wafv2, empty, locked, more};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::settle::{WAF_IN_USE, WAF_LOCK, WAF_TAGS, settled};
+use crate::aws::settle::{WAF_IN_USE, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
 /// The field that AWS does not change once a set is made.
@@ -98,6 +98,13 @@ impl Resource for IpSet {
         }
         drift
     }
+
+    fn fixed(&self, drift: &[Drift]) -> Option<Failure> {
+        let fixed = drift.iter().find(|drift| drift.field == FAMILY)?;
+        let Drift { live, want, .. } = fixed;
+        let message = format!("AWS cannot change the IP set {} from {live} to {want}", self.name);
+        Some(Failure::refused(message).hint("only a new one can have it: `securelambda down`, then `up`"))
+    }
 }
 
 fn read(text: &str) -> Option<IpNet> {
@@ -176,7 +183,7 @@ impl Provider<IpSet> for Wafv2 {
 
     async fn create(&self, want: &IpSet, task: &Task) -> Result<Outputs, Failure> {
         want.check()?;
-        let made = settled(task, &[&WAF_TAGS], || async {
+        let made = settled(task, &[&WAF_TROUBLE], || async {
             let call =
                 self.once.create_ip_set().name(&want.name).scope(SCOPE).set_description(want.description.clone());
             let call = call.ip_address_version(family(want.v6)).set_addresses(Some(want.cidrs()));
@@ -200,15 +207,14 @@ impl Provider<IpSet> for Wafv2 {
         task: &Task,
     ) -> Result<Outputs, Failure> {
         let seen = &found.outputs;
-        if drift.iter().any(|drift| drift.field == FAMILY) {
-            let message = format!("the IP set {} cannot change from one address family to the other", want.name);
-            return Err(Failure::refused(message).hint("remove it first: `securelambda down`, then `up`"));
+        if let Some(failure) = want.fixed(drift) {
+            return Err(failure);
         }
         want.check()?;
         // What is left out is reset.
         let description = want.description.as_ref().or(found.live.description.as_ref());
         let read = || self.ip_set_token(seen);
-        let updated = locked(task, &[&WAF_LOCK, &WAF_TAGS], seen, read, |token| async move {
+        let updated = locked(task, &[&WAF_LOCK, &WAF_TROUBLE], seen, read, |token| async move {
             let call = self.client.update_ip_set().name(&seen.name).id(&seen.id).scope(SCOPE).lock_token(token);
             let call = call.set_description(description.cloned()).set_addresses(Some(want.cidrs()));
             call.send().await.or_fail(&format!("update the IP set {}", seen.name))
@@ -219,7 +225,7 @@ impl Provider<IpSet> for Wafv2 {
 
     async fn delete(&self, gone: &Outputs, task: &Task) -> Result<(), Failure> {
         let read = || self.ip_set_token(gone);
-        let deleted = locked(task, &[&WAF_IN_USE, &WAF_LOCK, &WAF_TAGS], gone, read, |token| async move {
+        let deleted = locked(task, &[&WAF_IN_USE, &WAF_LOCK, &WAF_TROUBLE], gone, read, |token| async move {
             let call = self.client.delete_ip_set().name(&gone.name).id(&gone.id).scope(SCOPE).lock_token(token);
             call.send().await.or_fail(&format!("delete the IP set {}", gone.name))
         });

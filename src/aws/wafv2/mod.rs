@@ -6,6 +6,7 @@
 //! (reference, 7.1 and 7.3): hence the waits. Associating replaces whatever was associated before, without a word.
 
 mod association;
+mod inventory;
 mod ip_set;
 mod rule;
 mod traffic;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::Clients;
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::retries::client;
 use crate::aws::settle::{Wait, settled};
 use crate::engine::{Failure, Task};
 use crate::scope::Scope;
@@ -68,7 +70,7 @@ impl Wafv2 {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
-            client: aws_sdk_wafv2::Client::new(&clients.sdk),
+            client: client!(aws_sdk_wafv2, &clients.sdk),
             once: aws_sdk_wafv2::Client::new(&clients.once),
             scope: clients.scope.clone(),
         }

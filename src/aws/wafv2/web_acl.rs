@@ -1,11 +1,11 @@
 //! Web ACLs.
 
-use aws_sdk_wafv2::types::{AllowAction, BlockAction, DefaultAction, ResourceType, WebAcl as AwsWebAcl, WebAclSummary};
+use aws_sdk_wafv2::types::{AllowAction, BlockAction, DefaultAction, WebAcl as AwsWebAcl, WebAclSummary};
 
 use super::rule::{rules_drift, visibility, visibility_drift};
 use super::{Key, Outputs, PAGE, Rule, SCOPE, Wafv2, empty, locked, more};
 use crate::aws::error::{OrAbsent, OrFail, is_absent};
-use crate::aws::settle::{WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TAGS, settled};
+use crate::aws::settle::{WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
 /// What decides over every request to what it is associated with.
@@ -99,11 +99,7 @@ impl Wafv2 {
 
     /// Takes a web ACL that is to go off every stage that still has it: the web ACL is ours, so nobody's own is lost.
     async fn release(&self, acl: &Outputs, task: &Task) -> Result<(), Failure> {
-        // Without a type it lists load balancers only.
-        let call = self.client.list_resources_for_web_acl().web_acl_arn(&acl.arn);
-        let listed = call.resource_type(ResourceType::ApiGateway).send().await;
-        let listed = listed.or_fail(&format!("list what the web ACL {} is associated with", acl.name)).or_absent()?;
-        for stage in listed.and_then(|listed| listed.resource_arns).unwrap_or_default() {
+        for stage in self.stages(&acl.arn).await? {
             task.note(format!("taking it off {stage}"));
             self.detach(&stage, &acl.arn).await?;
         }
@@ -127,7 +123,7 @@ impl Provider<WebAcl> for Wafv2 {
     async fn create(&self, want: &WebAcl, task: &Task) -> Result<Outputs, Failure> {
         let rules = want.rules.iter().map(Rule::to_aws).collect::<Result<Vec<_>, _>>()?;
         let visible = visibility(&want.metric)?;
-        let made = settled(task, &[&WAF_IP_SET, &WAF_TAGS], || async {
+        let made = settled(task, &[&WAF_IP_SET, &WAF_TROUBLE], || async {
             let call = self.once.create_web_acl().name(&want.name).scope(SCOPE).default_action(want.default_action());
             let call = call.set_rules(Some(rules.clone())).visibility_config(visible.clone());
             let call = call.set_tags(Some(self.tags(&want.id)?));
@@ -157,7 +153,7 @@ impl Provider<WebAcl> for Wafv2 {
             let token = self.web_acl_token(seen).await;
             token.map_err(|failure| if is_absent(&failure) { Failure::refused(failure.message) } else { failure })
         };
-        let updated = locked(task, &[&WAF_LOCK, &WAF_IP_SET, &WAF_TAGS], seen, read, |token| async move {
+        let updated = locked(task, &[&WAF_LOCK, &WAF_IP_SET, &WAF_TROUBLE], seen, read, |token| async move {
             let call = self.client.update_web_acl().name(&seen.name).id(&seen.id).scope(SCOPE).lock_token(token);
             let call = call.default_action(want.default_action()).set_rules(Some(rules.clone()));
             let call = call.visibility_config(visible.clone());
@@ -181,7 +177,7 @@ impl Provider<WebAcl> for Wafv2 {
 
     async fn delete(&self, gone: &Outputs, task: &Task) -> Result<(), Failure> {
         let read = || self.web_acl_token(gone);
-        let deleted = locked(task, &[&WAF_IN_USE, &WAF_LOCK, &WAF_TAGS], gone, read, |token| async move {
+        let deleted = locked(task, &[&WAF_IN_USE, &WAF_LOCK, &WAF_TROUBLE], gone, read, |token| async move {
             let call = self.client.delete_web_acl().name(&gone.name).id(&gone.id).scope(SCOPE).lock_token(token);
             let deleted = call.send().await.or_fail(&format!("delete the web ACL {}", gone.name));
             let in_use = |failure: &Failure| failure.code.as_deref() == Some("WAFAssociatedItemException");

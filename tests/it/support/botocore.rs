@@ -1,6 +1,7 @@
 //! Another tool's view of an account: botocore, which comes with the emulator. So that what our own program says of an
 //! account is not taken on trust.
 
+use std::ffi::OsStr;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -35,6 +36,10 @@ pub fn calls(user: &User, calls: &[Value]) -> Vec<Value> {
     let mut command = Command::new(super::emulator::python());
     command.args(["-c", SCRIPT, &Value::from(calls.to_vec()).to_string()]);
     command.env_clear().envs(user.command::<&str>(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let endpoint = command.get_envs().find(|(name, _)| *name == "AWS_ENDPOINT_URL").and_then(|(_, value)| value);
+    if let Some(endpoint) = endpoint.and_then(OsStr::to_str).map(super::emulator::straight) {
+        command.env("AWS_ENDPOINT_URL", endpoint);
+    }
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -54,6 +59,7 @@ pub fn inventory(user: &User) -> Vec<String> {
         ("wafv2", "list_web_acls", json!({ "Scope": "REGIONAL" }), "WebACLs", "Name"),
         ("cognito-idp", "list_user_pools", json!({ "MaxResults": 60 }), "UserPools", "Name"),
         ("apigateway", "get_rest_apis", json!({ "limit": 500 }), "items", "name"),
+        ("apigatewayv2", "get_apis", json!({ "MaxResults": "500" }), "Items", "Name"),
     ];
     let asked: Vec<Value> =
         lists.iter().map(|(service, operation, arguments, ..)| json!([service, operation, arguments])).collect();

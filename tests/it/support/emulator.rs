@@ -5,9 +5,12 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use securelambda::local::Local;
+
+use super::proxy::Proxy;
 
 struct Running {
     endpoint: String,
@@ -18,8 +21,27 @@ struct Running {
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
 static ACCOUNTS: AtomicU64 = AtomicU64::new(1);
 
-/// The emulator's URL. Starts it if this is the first who asks.
+/// Where tests send their requests: a proxy in front of the emulator that has every request checked.
 pub fn endpoint() -> String {
+    proxy().endpoint.clone()
+}
+
+/// An endpoint without that proxy: for those who stand in its place, and for another tool.
+pub fn straight(endpoint: &str) -> String {
+    match PROXY.get() {
+        Some(proxy) if proxy.endpoint == endpoint => direct(),
+        _ => endpoint.to_owned(),
+    }
+}
+
+static PROXY: OnceLock<Proxy> = OnceLock::new();
+
+fn proxy() -> &'static Proxy {
+    PROXY.get_or_init(|| Proxy::new(&direct(), Duration::ZERO))
+}
+
+/// The emulator's URL. Starts it if this is the first who asks.
+fn direct() -> String {
     let mut running = RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     running.get_or_insert_with(start).endpoint.clone()
 }
@@ -38,7 +60,7 @@ pub fn default_account() -> MutexGuard<'static, ()> {
 
 /// The Python of the emulator's environment, which has botocore.
 pub fn python() -> PathBuf {
-    endpoint();
+    direct();
     let versions = std::fs::read_dir(cache()).unwrap().flatten().map(|entry| entry.path());
     versions.map(|path| path.join("venv/bin/python")).find(|python| python.exists()).unwrap()
 }

@@ -3,16 +3,25 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use super::proxy::models;
+
+static USERS: AtomicU64 = AtomicU64::new(1);
 
 /// A user's folder and environment.
 pub struct User {
     /// Where they are, and where `state/` will be.
     pub folder: TempDir,
     env: Vec<(String, String)>,
+    /// By this their requests are told from others'.
+    app: String,
 }
 
 /// What a command printed, and how it ended.
@@ -29,14 +38,16 @@ impl User {
         let folder = TempDir::new().unwrap();
         let home = folder.path().join("home");
         std::fs::create_dir(&home).unwrap();
+        let app = format!("it-{}", USERS.fetch_add(1, Ordering::Relaxed));
         let env = [
+            ("AWS_SDK_UA_APP_ID", app.clone()),
             ("PATH", std::env::var("PATH").unwrap()),
             ("HOME", home.display().to_string()),
             ("LANG", "C.UTF-8".to_owned()),
             // No credentials from a machine's role: no call may leave this machine.
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ];
-        Self { folder, env: env.map(|(name, value)| (name.to_owned(), value)).to_vec() }
+        Self { folder, env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(), app }
     }
 
     /// The root user of an account of the emulator's, through this endpoint.
@@ -55,6 +66,13 @@ impl User {
         self
     }
 
+    /// The same person from another machine, with credentials and nothing else, through this endpoint.
+    pub fn beyond(&self, endpoint: &str) -> Self {
+        let kept = self.env.iter().filter(|(name, _)| name.starts_with("AWS_") && name != "AWS_ENDPOINT_URL");
+        let other = Self::bare().with("AWS_ENDPOINT_URL", endpoint);
+        kept.fold(other, |other, (name, value)| other.with(name, value))
+    }
+
     /// The command, not yet run.
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_securelambda"));
@@ -63,9 +81,17 @@ impl User {
         command
     }
 
-    /// Runs it, without a terminal.
+    /// Starts it, without a terminal.
+    pub fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Started {
+        Started(self.command(args).spawn().unwrap())
+    }
+
+    /// Runs it, without a terminal. Fails if a request of its breaks AWS's service models.
+    #[track_caller]
     pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
-        Ran::from(self.command(args).output().unwrap())
+        let ran = Ran::from(self.command(args).output().unwrap());
+        models::assert_valid(&self.app);
+        ran
     }
 
     /// Runs it with something on standard input.
@@ -88,6 +114,40 @@ impl User {
         let path = self.folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+    }
+}
+
+/// Commands that were not waited for here are checked in the end.
+impl Drop for User {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            models::assert_valid(&self.app);
+        }
+    }
+}
+
+/// A program that runs.
+pub struct Started(pub Child);
+
+impl Started {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// Waits for its end, and says how long that took.
+    #[track_caller]
+    pub fn ends_within(mut self, limit: Duration) -> (Ran, Duration) {
+        let begun = Instant::now();
+        while self.0.try_wait().unwrap().is_none() {
+            if begun.elapsed() > limit {
+                self.0.kill().unwrap();
+                panic!("it has not ended within {limit:?}: {:?}", Ran::from(self.0.wait_with_output().unwrap()));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let took = begun.elapsed();
+        (Ran::from(self.0.wait_with_output().unwrap()), took)
     }
 }
 

@@ -40,6 +40,8 @@ struct Sectors {
     saves: usize,
     cut_after: Option<usize>,
     fail: Option<usize>,
+    full_from: Option<usize>,
+    last_room: Option<usize>,
     power: Power,
 }
 
@@ -47,7 +49,15 @@ impl Disk {
     fn new() -> Self {
         let state = State::new("toy", "123456789012", "eu-central-1", None);
         let power = Power(Arc::new(watch::Sender::new(false)));
-        Self(Arc::new(Mutex::new(Sectors { state, saves: 0, cut_after: None, fail: None, power })))
+        Self(Arc::new(Mutex::new(Sectors {
+            state,
+            saves: 0,
+            cut_after: None,
+            fail: None,
+            full_from: None,
+            last_room: None,
+            power,
+        })))
     }
 
     /// The power goes as soon as the `nth` save from now is on disk.
@@ -60,10 +70,20 @@ impl Disk {
         self.sectors().fail = Some(nth);
     }
 
+    /// It is full from the `nth` save from now on: none goes well.
+    pub fn fill(&self, nth: usize) {
+        self.sectors().full_from = Some(nth);
+    }
+
+    /// The `nth` save from now takes the room that is kept for the end; those after it find some by chance.
+    pub fn take_last_room(&self, nth: usize) {
+        self.sectors().last_room = Some(nth);
+    }
+
     /// Behaves from now on.
     pub fn calm(&self) {
         let mut sectors = self.sectors();
-        (sectors.cut_after, sectors.fail) = (None, None);
+        (sectors.cut_after, sectors.fail, sectors.full_from, sectors.last_room) = (None, None, None, None);
     }
 
     /// The saves since the last time this was asked.
@@ -96,7 +116,8 @@ impl Journal for Disk {
         if sectors.power.is_cut() {
             return Ok(());
         }
-        if countdown(&mut sectors.fail) {
+        sectors.full_from = sectors.full_from.map(|left| left.saturating_sub(1));
+        if countdown(&mut sectors.fail) || sectors.full_from == Some(0) {
             let (path, error) = (PathBuf::from("toy.json"), io::Error::from(io::ErrorKind::StorageFull));
             return Err(StateError::Io { what: "file", verb: "written", path, error });
         }
@@ -105,6 +126,9 @@ impl Journal for Disk {
         sectors.saves += 1;
         if countdown(&mut sectors.cut_after) {
             sectors.power.cut();
+        }
+        if countdown(&mut sectors.last_room) {
+            return Err(StateError::LastRoom { path: PathBuf::from("toy.json") });
         }
         Ok(())
     }

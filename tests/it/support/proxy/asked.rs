@@ -28,6 +28,10 @@ impl Asked {
         let mut service = signed.and_then(|scope| scope.split('/').nth(3)).unwrap_or_default().to_owned();
         let method = parts.method.to_string();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        // Both of API Gateway's APIs are signed for under one name.
+        if service == "apigateway" && path.starts_with("/v2/") {
+            "apigatewayv2".clone_into(&mut service);
+        }
         let operation = if let Some(target) = header("x-amz-target") {
             // Sign-in calls are not signed.
             if service.is_empty() && target.starts_with("AWSCognitoIdentityProvider") {
@@ -48,10 +52,11 @@ impl Asked {
         format!("{} {}", self.service, self.operation).trim_start().to_owned()
     }
 
-    /// It may change something. Signing in does not.
+    /// It may change something. Signing in does not, nor does asking whether the emulator is there.
     pub fn writes(&self) -> bool {
         let reads = ["Get", "List", "Describe", "Check", "Filter", "Simulate", "InitiateAuth"];
-        !reads.iter().any(|verb| self.operation.starts_with(verb))
+        let asks = self.service.is_empty() && self.method == "GET";
+        !asks && !reads.iter().any(|verb| self.operation.starts_with(verb))
     }
 
     /// It is one of AWS's own operations: not a call of a route, as a client makes it.
@@ -159,6 +164,28 @@ fn rest(service: &str, method: &str, path: &[&str]) -> Option<&'static str> {
         ("apigateway", "PUT", ["tags", ..]) => "TagResource",
         ("apigateway", "DELETE", ["tags", ..]) => "UntagResource",
         ("apigateway", "GET", ["account"]) => "GetAccount",
+        ("apigatewayv2", "POST", ["v2", "apis"]) => "CreateApi",
+        ("apigatewayv2", "GET", ["v2", "apis"]) => "GetApis",
+        ("apigatewayv2", "GET", ["v2", "apis", _]) => "GetApi",
+        ("apigatewayv2", "PATCH", ["v2", "apis", _]) => "UpdateApi",
+        ("apigatewayv2", "DELETE", ["v2", "apis", _]) => "DeleteApi",
+        ("apigatewayv2", "DELETE", ["v2", "apis", _, "cors"]) => "DeleteCorsConfiguration",
+        ("apigatewayv2", "POST", ["v2", "apis", _, "authorizers"]) => "CreateAuthorizer",
+        ("apigatewayv2", "GET", ["v2", "apis", _, "authorizers"]) => "GetAuthorizers",
+        ("apigatewayv2", "PATCH", ["v2", "apis", _, "authorizers", _]) => "UpdateAuthorizer",
+        ("apigatewayv2", "DELETE", ["v2", "apis", _, "authorizers", _]) => "DeleteAuthorizer",
+        ("apigatewayv2", "POST", ["v2", "apis", _, "integrations"]) => "CreateIntegration",
+        ("apigatewayv2", "GET", ["v2", "apis", _, "integrations"]) => "GetIntegrations",
+        ("apigatewayv2", "DELETE", ["v2", "apis", _, "integrations", _]) => "DeleteIntegration",
+        ("apigatewayv2", "POST", ["v2", "apis", _, "routes"]) => "CreateRoute",
+        ("apigatewayv2", "GET", ["v2", "apis", _, "routes"]) => "GetRoutes",
+        ("apigatewayv2", "PATCH", ["v2", "apis", _, "routes", _]) => "UpdateRoute",
+        ("apigatewayv2", "DELETE", ["v2", "apis", _, "routes", _]) => "DeleteRoute",
+        ("apigatewayv2", "POST", ["v2", "apis", _, "stages"]) => "CreateStage",
+        ("apigatewayv2", "GET", ["v2", "apis", _, "stages", _]) => "GetStage",
+        ("apigatewayv2", "PATCH", ["v2", "apis", _, "stages", _]) => "UpdateStage",
+        ("apigatewayv2", "DELETE", ["v2", "apis", _, "stages", _]) => "DeleteStage",
+        ("apigatewayv2", "DELETE", ["v2", "apis", _, "stages", _, "routesettings", _]) => "DeleteRouteSettings",
         _ => return None,
     })
 }

@@ -3,6 +3,7 @@
 
 mod asked;
 mod fault;
+pub mod models;
 
 pub use asked::Asked;
 pub use fault::Fault;
@@ -30,6 +31,8 @@ pub struct Call {
     pub status: u16,
     pub began: Instant,
     pub ended: Instant,
+    /// What it was asked for with.
+    pub sent: Asked,
 }
 
 /// What decides the fate of calls.
@@ -58,12 +61,16 @@ pub enum Fate {
     Late(Duration),
     /// It never arrives: AWS refuses it.
     Refused(Fault),
+    /// It never arrives, and is answered with this status and body.
+    Answered(u16, Bytes),
     /// It is carried out, and answered with this.
     Belied(Fault),
     /// It never arrives: the connection breaks before it.
     Lost,
     /// It is carried out, and the answer is lost.
     Unanswered,
+    /// It is carried out, and answered after this time.
+    Slow(Duration),
     /// It never arrives and is never answered, as when the program is killed before it.
     HungBefore,
     /// It is carried out and never answered, as when the program is killed after it.
@@ -95,7 +102,7 @@ impl Proxy {
         let listener = runtime.block_on(TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
-        let (upstream, log) = (upstream.to_owned(), Arc::clone(&calls));
+        let (upstream, log) = (super::emulator::straight(upstream), Arc::clone(&calls));
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (client, upstream, log) = (client.clone(), upstream.clone(), Arc::clone(&log));
@@ -113,10 +120,11 @@ impl Proxy {
                             *number
                         };
                         let asked = Asked::new(number, &parts, body.clone());
+                        models::hear(&asked);
                         let fate = weather.before(&asked);
                         let log = |status| {
                             let (name, writes, ended) = (asked.name(), asked.writes(), Instant::now());
-                            log.lock().unwrap().push(Call { name, writes, status, began, ended });
+                            log.lock().unwrap().push(Call { name, writes, status, began, ended, sent: asked.clone() });
                         };
                         if fate == Fate::Lost {
                             return Err(Broken);
@@ -124,6 +132,11 @@ impl Proxy {
                         if let Fate::Refused(fault) = &fate {
                             log(fault.status);
                             return Ok(fault.answer(&asked.service));
+                        }
+                        if let Fate::Answered(status, body) = &fate {
+                            log(*status);
+                            let answer = Response::builder().status(*status).header("content-type", "application/json");
+                            return answer.body(Full::new(body.clone())).map_err(|_| Broken);
                         }
                         if let Fate::Late(more) = fate {
                             tokio::time::sleep(more).await;
@@ -156,6 +169,10 @@ impl Proxy {
                             hung.notify_one();
                             std::future::pending::<()>().await;
                         }
+                        if let Fate::Slow(time) = fate {
+                            hung.notify_one();
+                            tokio::time::sleep(time).await;
+                        }
                         let mut answer = Response::from_parts(parts, Full::<Bytes>::new(body));
                         for stale in ["transfer-encoding", "content-length"] {
                             answer.headers_mut().remove(stale);
@@ -172,7 +189,7 @@ impl Proxy {
         Self { endpoint, calls, hung, runtime }
     }
 
-    /// Waits until a call hangs; `false` if none does within this time.
+    /// Waits until a call hangs or is late; `false` if none does within this time.
     pub fn hangs_within(&self, time: Duration) -> bool {
         self.runtime.block_on(async { tokio::time::timeout(time, self.hung.notified()).await.is_ok() })
     }

@@ -1,0 +1,107 @@
+//! A stack of 100 routes, 20 functions and 10 pools: `cargo bench --bench at_size`.
+//!
+//! Prints how long a plan of it takes us (reading the file, packing, the graph, the comparison: all but the network),
+//! and how long it takes to build under AWS's published rates, enforced in front of the emulator with seconds a fifth
+//! as long, beside the least that these rates allow. Exits with 1 if a promise is broken; that of the plan is about a
+//! program built for release.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
+#![allow(dead_code, reason = "shares the tests' support, and needs a part of it")]
+
+#[path = "../tests/it/support/emulator.rs"]
+mod emulator;
+#[path = "../tests/it/support/program.rs"]
+mod program;
+#[path = "../tests/it/support/proxy/mod.rs"]
+mod proxy;
+#[path = "../tests/it/support/size.rs"]
+mod size;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use program::User;
+use proxy::{Asked, Fate, Proxy};
+use securelambda::bundle::{Code, Machine, Sources, Workshop};
+use securelambda::engine::{Plan, Survey};
+use securelambda::scope::Scope;
+use securelambda::stack;
+use securelambda::state::State;
+use size::{PublishedRates, Size, least, throttled, under_way};
+
+const SIZE: Size = Size { routes: 100, functions: 20, pools: 10 };
+const TEMPO: f64 = 0.2;
+const AT_MOST: Duration = Duration::from_millis(50);
+
+/// Parses, packs, builds the graph and compares, with a cloud of which nothing is known.
+fn pure(user: &User) -> Duration {
+    let text = SIZE.stack_file();
+    let scope = Scope {
+        partition: "aws".into(),
+        account: "123456789012".into(),
+        region: "eu-central-1".into(),
+        stack: "size".into(),
+    };
+    let state = State::new(&scope.stack, &scope.account, &scope.region, None);
+    let began = Instant::now();
+    let stack = stack::parse(&text).unwrap();
+    let sources = Sources::Folder(user.folder.path().to_owned());
+    let workshop = Workshop { cache: None, machine: Machine::Lambda, note: &|_| {} };
+    // Nothing has to be installed, so this waits for nothing.
+    let bundles = Code::find(&stack, &sources).unwrap().pack(&workshop).now_or_never().unwrap().unwrap();
+    let graph = stack::desired(&stack, &scope, None, &bundles, &stack::HiddenValues::default());
+    let plan = Plan::new(&graph, &Survey::blind(&graph), &state);
+    assert!(plan.changes.len() > 200, "{}", plan.changes.len());
+    began.elapsed()
+}
+
+fn main() -> ExitCode {
+    // `cargo test` runs benches too, with a flag that asks for a quick check; this one is a measurement.
+    if std::env::args().any(|arg| arg == "--test") {
+        return ExitCode::SUCCESS;
+    }
+    println!("{SIZE:?}");
+    let rates = Proxy::with_weather(&emulator::endpoint(), Duration::ZERO, Arc::new(PublishedRates::new(TEMPO)));
+    let user = User::of(&emulator::account(), &rates.endpoint).with("SECURELAMBDA_TEMPO", &TEMPO.to_string());
+    SIZE.write(&user);
+
+    let mut times: Vec<Duration> = (0..21).map(|_| pure(&user)).collect();
+    times.sort();
+    let pure = times[times.len() / 2];
+    println!("plan, our own work: median {:.1} ms of {} (at most {} ms)", ms(pure), times.len(), AT_MOST.as_millis());
+
+    let began = Instant::now();
+    user.run(&["up", "--yes", "--quiet"]).ends(0);
+    let (took, calls) = (began.elapsed(), rates.take());
+    let (least, throttled) = (least(&calls, TEMPO), throttled(&calls));
+    println!(
+        "up: {:.1} s for {} calls, {throttled} of them refused; the rates alone ask for {:.1} s (at a tempo of {TEMPO})",
+        took.as_secs_f64(),
+        calls.len(),
+        least.as_secs_f64()
+    );
+
+    let free = Proxy::with_weather(&emulator::endpoint(), Duration::ZERO, Arc::new(|_: &Asked| Fate::Passed));
+    let user = user.with("AWS_ENDPOINT_URL", &free.endpoint).with("SECURELAMBDA_TEMPO", "0.0001");
+    let began = Instant::now();
+    user.run(&["plan", "--quiet"]).ends(0);
+    let (whole, calls) = (began.elapsed(), free.take());
+    println!(
+        "plan, the whole program: {:.0} ms, of which {:.0} ms with none of its {} calls under way",
+        ms(whole),
+        ms(whole.saturating_sub(under_way(&calls))),
+        calls.len()
+    );
+    user.run(&["down", "--yes", "--quiet"]).ends(0);
+
+    let fast = cfg!(debug_assertions) || pure < AT_MOST;
+    // What settles, and the emulator's own time, are not in the rates.
+    let kept = fast && throttled == 0 && took < least.mul_f64(1.5) + Duration::from_secs(3);
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

@@ -1,0 +1,258 @@
+//! What can be asked of an account as a whole: how full it is, and what the caller may do in it.
+//!
+//! Odd about it: only IAM and Lambda tell their quotas, so the others' are AWS's defaults; and a simulation is asked for
+//! the role behind a session, never for the session.
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType, SummaryKeyType};
+
+use super::Clients;
+use super::error::OrFail;
+use crate::engine::Failure;
+
+/// Web ACLs in a region, by default (reference, 7.2); as many IP sets.
+const WEB_ACLS: i64 = 100;
+/// User pools in a region, by default.
+const USER_POOLS: i64 = 1000;
+/// Regional REST APIs in a region (reference, 9.1).
+const REST_APIS: i64 = 600;
+
+/// How many of a kind there are and may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// `web ACLs`
+    pub what: &'static str,
+    /// As in `wafv2.web_acl`.
+    pub kind: &'static str,
+    /// How many there are.
+    pub used: i64,
+    /// How many there may be.
+    pub limit: i64,
+}
+
+/// What Lambda says of the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LambdaLimits {
+    /// Bytes of code that are stored.
+    pub code_used: i64,
+    /// Bytes of code that may be.
+    pub code_limit: i64,
+    /// Functions that may run at once.
+    pub concurrency: i64,
+}
+
+/// A question to IAM's simulation.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// What is to be done.
+    pub actions: Vec<String>,
+    /// To what.
+    pub resource: String,
+    /// In what circumstances: key and value.
+    pub context: Vec<(String, String)>,
+}
+
+/// Until when the credentials are good, in seconds since 1970; `None` if they do not expire, or cannot be had.
+pub async fn expires(sdk: &SdkConfig) -> Option<i64> {
+    let credentials = sdk.credentials_provider()?.provide_credentials().await.ok()?;
+    let since = credentials.expiry()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()
+}
+
+/// Asks about an account.
+#[derive(Debug, Clone)]
+pub struct Account {
+    sdk: SdkConfig,
+}
+
+impl Account {
+    /// On these clients.
+    pub fn new(clients: &Clients) -> Self {
+        Self { sdk: clients.sdk.clone() }
+    }
+
+    /// Until when the credentials are good.
+    pub async fn credentials_expire(&self) -> Option<i64> {
+        expires(&self.sdk).await
+    }
+
+    /// How many there are of what there may not be any number of; what could not be counted as a failure.
+    pub async fn usage(&self) -> Vec<Result<Usage, Failure>> {
+        let (acls, sets, pools, apis, roles) =
+            tokio::join!(self.web_acls(), self.ip_sets(), self.user_pools(), self.rest_apis(), self.roles());
+        let counted =
+            |what, kind, used: Result<i64, Failure>, limit| used.map(|used| Usage { what, kind, used, limit });
+        vec![
+            counted("web ACLs", "wafv2.web_acl", acls, WEB_ACLS),
+            counted("IP sets", "wafv2.ip_set", sets, WEB_ACLS),
+            counted("user pools", "cognito.user_pool", pools, USER_POOLS),
+            counted("REST APIs", "apigateway.rest_api", apis, REST_APIS),
+            roles.map(|(used, limit)| Usage { what: "roles", kind: "iam.role", used, limit }),
+        ]
+    }
+
+    async fn web_acls(&self) -> Result<i64, Failure> {
+        let client = aws_sdk_wafv2::Client::new(&self.sdk);
+        let (mut count, mut marker) = (0, None);
+        loop {
+            let call = client.list_web_acls().scope(aws_sdk_wafv2::types::Scope::Regional).limit(100);
+            let page = call.set_next_marker(marker).send().await.or_fail("count the web ACLs")?;
+            count += number(page.web_acls().len());
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+
+    async fn ip_sets(&self) -> Result<i64, Failure> {
+        let client = aws_sdk_wafv2::Client::new(&self.sdk);
+        let (mut count, mut marker) = (0, None);
+        loop {
+            let call = client.list_ip_sets().scope(aws_sdk_wafv2::types::Scope::Regional).limit(100);
+            let page = call.set_next_marker(marker).send().await.or_fail("count the IP sets")?;
+            count += number(page.ip_sets().len());
+            marker = page.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+
+    async fn user_pools(&self) -> Result<i64, Failure> {
+        let client = aws_sdk_cognitoidentityprovider::Client::new(&self.sdk);
+        let mut pages = client.list_user_pools().max_results(60).into_paginator().send();
+        let mut count = 0;
+        while let Some(page) = pages.next().await {
+            count += number(page.or_fail("count the user pools")?.user_pools().len());
+        }
+        Ok(count)
+    }
+
+    async fn rest_apis(&self) -> Result<i64, Failure> {
+        let client = aws_sdk_apigateway::Client::new(&self.sdk);
+        let mut pages = client.get_rest_apis().limit(500).into_paginator().send();
+        let mut count = 0;
+        while let Some(page) = pages.next().await {
+            count += number(page.or_fail("count the REST APIs")?.items().len());
+        }
+        Ok(count)
+    }
+
+    /// How many there are and may be.
+    async fn roles(&self) -> Result<(i64, i64), Failure> {
+        let client = aws_sdk_iam::Client::new(&self.sdk);
+        let summary = client.get_account_summary().send().await.or_fail("count the roles")?.summary_map;
+        let of = |key| summary.as_ref().and_then(|summary| summary.get(&key)).map(|&value| i64::from(value));
+        let (used, limit) = (of(SummaryKeyType::from("Roles")), of(SummaryKeyType::from("RolesQuota")));
+        used.zip(limit).ok_or_else(|| Failure::refused("could not count the roles: the account's summary says nothing"))
+    }
+
+    /// How much code there is and may be, and how many functions may run at once. `None`: the endpoint does not say.
+    pub async fn lambda(&self) -> Result<Option<LambdaLimits>, Failure> {
+        let answer = aws_sdk_lambda::Client::new(&self.sdk).get_account_settings().send().await;
+        let answer = answer.or_fail("read Lambda's limits")?;
+        let limits = answer.account_limit().zip(answer.account_usage());
+        Ok(limits.map(|(limit, usage)| LambdaLimits {
+            code_used: usage.total_code_size(),
+            code_limit: limit.total_code_size(),
+            concurrency: i64::from(limit.concurrent_executions()),
+        }))
+    }
+
+    /// Those of the actions that IAM's simulation does not allow this principal.
+    ///
+    /// # Errors
+    /// It may not be asked, or there is no such call.
+    pub async fn denied(&self, principal: &str, question: &Question) -> Result<Vec<String>, Failure> {
+        let client = aws_sdk_iam::Client::new(&self.sdk);
+        let context = question.context.iter().map(|(key, value)| {
+            let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
+            entry.context_key_type(ContextKeyTypeEnum::String).build()
+        });
+        let call = client.simulate_principal_policy().policy_source_arn(principal).resource_arns(&question.resource);
+        let call = call.set_action_names(Some(question.actions.clone())).set_context_entries(Some(context.collect()));
+        let mut results = call.into_paginator().items().send();
+        let mut denied = Vec::new();
+        while let Some(result) = results.next().await {
+            let result = result.or_fail("simulate what these credentials may do")?;
+            if *result.eval_decision() != PolicyEvaluationDecisionType::Allowed {
+                denied.push(result.eval_action_name().to_owned());
+            }
+        }
+        Ok(denied)
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Whom a simulation is asked for: a user, or the role behind a session. `None` for root, and where the ARN does not tell:
+/// a session's ARN leaves its role's path out, so the role is guessed to have none.
+pub fn simulated(arn: &str) -> Option<String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [_, partition, service, _, account, resource] = parts.as_slice() else { return None };
+    match (*service, *resource) {
+        ("iam", resource) if resource.starts_with("user/") => Some(arn.to_owned()),
+        ("sts", resource) => {
+            let role = resource.strip_prefix("assumed-role/")?.split('/').next()?;
+            Some(format!("arn:{partition}:iam::{account}:role/{role}"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    #[test]
+    fn a_session_is_asked_about_by_its_role() {
+        let user = "arn:aws:iam::123456789012:user/a/ada";
+        assert_eq!(simulated(user).as_deref(), Some(user));
+        let session = "arn:aws-cn:sts::123456789012:assumed-role/operator/me@example.com";
+        assert_eq!(simulated(session).as_deref(), Some("arn:aws-cn:iam::123456789012:role/operator"));
+        assert_eq!(simulated("arn:aws:iam::123456789012:root"), None);
+        assert_eq!(simulated("nonsense"), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_allowed_is_named() {
+        let one = |action: &str, decision: &str| {
+            format!("<member><EvalActionName>{action}</EvalActionName><EvalDecision>{decision}</EvalDecision></member>")
+        };
+        let answer = format!(
+            "<SimulatePrincipalPolicyResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\
+             <SimulatePrincipalPolicyResult><EvaluationResults>{}{}{}</EvaluationResults><IsTruncated>false</IsTruncated>\
+             </SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>",
+            one("sns:A", "allowed"),
+            one("sns:B", "implicitDeny"),
+            one("sns:C", "explicitDeny")
+        );
+        let (clients, http) = replay(vec![(200, &answer)]);
+        let question = Question {
+            actions: vec!["sns:A".into(), "sns:B".into(), "sns:C".into()],
+            resource: "arn:x".into(),
+            context: vec![("aws:RequestTag/securelambda:stack".into(), "demo".into())],
+        };
+        assert_eq!(Account::new(&clients).denied("arn:me", &question).await, Ok(vec!["sns:B".into(), "sns:C".into()]));
+        let body = &asked(&http)[0].1;
+        assert!(
+            body.contains("ActionNames.member.3=sns%3AC") && body.contains("ContextKeyValues.member.1=demo"),
+            "{body}"
+        );
+    }
+
+    #[tokio::test]
+    async fn lists_are_counted_to_their_end() {
+        let (clients, _) = replay(vec![
+            (200, r#"{"WebACLs": [{"Name": "a"}, {"Name": "b"}], "NextMarker": "b"}"#),
+            (200, r#"{"WebACLs": [{"Name": "c"}], "NextMarker": ""}"#),
+        ]);
+        assert_eq!(Account::new(&clients).web_acls().await, Ok(3));
+    }
+}

@@ -1,0 +1,82 @@
+//! All REST APIs, with their stages. All else that hangs under an API goes with it.
+
+use aws_sdk_apigateway::types;
+
+use super::{ApiGateway, PAGE, RestApi, RestApiKey, RestApiOutputs, Stage, StageKey};
+use crate::aws::closer;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::engine::{Failure, Id, Inventory, Listed};
+use crate::scope::{Owner, Whose};
+
+impl ApiGateway {
+    async fn listed_api(&self, api: types::RestApi, owner: Option<Owner>) -> Result<Vec<Listed>, Failure> {
+        let (id, name) = (api.id.unwrap_or_default(), api.name.unwrap_or_default());
+        let doing = format!("list the stages of the REST API {name}");
+        let stages = self.client.get_stages().rest_api_id(&id).send().await.or_fail(&doing).or_absent()?;
+        // The list lags; its stages say that it is gone.
+        let Some(stages) = stages else { return Ok(Vec::new()) };
+        // Newer answers carry the root's id; nothing that removes an API needs it.
+        let root_resource_id = api.root_resource_id.unwrap_or_default();
+        let outputs = RestApiOutputs { id: id.clone(), root_resource_id, name: name.clone() };
+        let place = self.arn(&format!("/restapis/{id}"));
+        let remove = format!("aws apigateway delete-rest-api --rest-api-id {id}");
+        let key = |_| RestApiKey { name: name.clone() };
+        let listed = Listed::new::<RestApi>((&name, &place), owner, key, &outputs, remove);
+        let under = stages.item.unwrap_or_default().into_iter().map(|stage| {
+            let name = stage.stage_name.unwrap_or_default();
+            let outputs = self.stage_outputs(&id, &name);
+            let key = StageKey { api_id: id.clone(), name: name.clone() };
+            let remove = format!("aws apigateway delete-stage --rest-api-id {id} --stage-name {name}");
+            Listed::under::<Stage>(&listed, Id::new("stage", &name), (&name, &outputs.arn), &key, &outputs, remove)
+        });
+        let under: Vec<Listed> = under.collect();
+        Ok([vec![listed], under].concat())
+    }
+}
+
+impl Inventory<RestApi> for ApiGateway {
+    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+        let mut pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
+        let mut looks = Vec::new();
+        while let Some(page) = pages.next().await {
+            for api in page.or_fail("list the REST APIs")?.items.unwrap_or_default() {
+                let tags = api.tags().into_iter().flatten();
+                let owner = Owner::read(tags.map(|(key, value)| (key.as_str(), value.as_str())));
+                // Tags come with the list, and a name may have been changed since.
+                let tagged = owner.as_ref().is_some_and(|owner| match whose {
+                    Whose::Stack(stack) => owner.stack == *stack,
+                    Whose::Any => true,
+                });
+                if tagged || api.name().is_some_and(|name| whose.may_own(name)) {
+                    looks.push(self.listed_api(api, owner));
+                }
+            }
+        }
+        closer(looks).await
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    #[tokio::test]
+    async fn apis_are_listed_to_the_end_whatever_they_are_called_now() {
+        let first = r#"{"position":"p2","item":[
+            {"id":"a1","name":"renamed","tags":{"securelambda:stack":"demo","securelambda:resource":"api.rest"}},
+            {"id":"x1","name":"theirs","tags":{"securelambda:stack":"other"}}]}"#;
+        let second = r#"{"item":[{"id":"a2","name":"demo-api"},
+            {"id":"a3","name":"demo-api","tags":{"securelambda:stack":"demo"}}]}"#;
+        let stages = r#"{"item":[{"stageName":"development","deploymentId":"d1"}]}"#;
+        let absent = r#"{"__type":"NotFoundException","message":"no such API"}"#;
+        let (clients, http) =
+            replay(vec![(200, first), (200, second), (200, stages), (200, r#"{"item":[]}"#), (404, absent)]);
+        let listed = ApiGateway::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
+        let expected = [("api.rest", Some("demo")), ("stage.development", Some("demo")), ("rest_api.demo-api", None)];
+        assert_eq!(seen, expected);
+        assert!(asked(&http)[1].0.contains("position=p2"), "{:?}", asked(&http));
+    }
+}

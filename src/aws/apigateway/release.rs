@@ -1,0 +1,176 @@
+//! What a stage answers from. The stage itself comes early, for its throttle and its web ACL hang on it; to which
+//! deployment it points comes last, when all that the new one leads to is there.
+//!
+//! A deployment is a snapshot, so until this one call callers see the old API, and after it the new one. The stage stays:
+//! it keeps its address, its throttle and its web ACL.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::error::{OrAbsent, OrFail};
+use super::{ApiGateway, replace};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+
+/// A stage answers from this deployment.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// The API's id.
+    pub api_id: String,
+    /// The stage's name.
+    pub stage: String,
+    /// The deployment's id.
+    pub deployment_id: String,
+}
+
+/// Of which stage; also where it is looked up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReleaseOutputs {
+    /// The API's id.
+    pub api_id: String,
+    /// The stage's name.
+    pub stage: String,
+}
+
+impl Resource for Release {
+    const KIND: &'static str = "apigateway.release";
+    const GOES_WITH_PARENT: bool = true;
+    type Key = ReleaseOutputs;
+    type Outputs = ReleaseOutputs;
+    /// The id of the deployment that the stage answers from.
+    type Live = String;
+
+    fn key(&self) -> ReleaseOutputs {
+        ReleaseOutputs { api_id: self.api_id.clone(), stage: self.stage.clone() }
+    }
+
+    fn drift(&self, live: &String) -> Vec<Drift> {
+        let same = *live == self.deployment_id;
+        (!same).then(|| Drift::weakening("deploymentId", &self.deployment_id, live)).into_iter().collect()
+    }
+}
+
+impl ApiGateway {
+    /// The id of the deployment that a stage answers from; `None` if there is no such stage.
+    async fn released(&self, key: &ReleaseOutputs) -> Result<Option<String>, Failure> {
+        let call = self.client.get_stage().rest_api_id(&key.api_id).stage_name(&key.stage);
+        let stage = call.send().await.or_fail(&format!("read the stage {}", key.stage)).or_absent()?;
+        Ok(stage.map(|stage| stage.deployment_id.unwrap_or_default()))
+    }
+
+    async fn release(&self, want: &Release, before: &str, task: &Task) -> Result<(), Failure> {
+        let patch = replace("/deploymentId", &want.deployment_id);
+        let moved = self.write(&want.api_id, task, &[], || async {
+            let call = self.client.update_stage().rest_api_id(&want.api_id).stage_name(&want.stage);
+            let call = call.patch_operations(patch.clone());
+            call.send()
+                .await
+                .or_fail(&format!("move the stage {} to the deployment {}", want.stage, want.deployment_id))
+        });
+        moved.await?;
+        // For some seconds a part of AWS's own servers still answers from the one before (reference, 9.6): it goes when
+        // the next one is released.
+        self.prune_deployments(&want.api_id, &[&want.deployment_id, before], task).await;
+        Ok(())
+    }
+}
+
+impl Provider<Release> for ApiGateway {
+    async fn find(
+        &self,
+        key: &ReleaseOutputs,
+        _: Option<&ReleaseOutputs>,
+        _: &Task,
+    ) -> Result<Option<Found<Release>>, Failure> {
+        let live = self.released(key).await?;
+        Ok(live.map(|live| Found { outputs: key.clone(), live }))
+    }
+
+    async fn create(&self, want: &Release, task: &Task) -> Result<ReleaseOutputs, Failure> {
+        // The stage was made a moment ago, and with this very deployment unless somebody else was faster.
+        let before = self.released(&want.key()).await?.unwrap_or_default();
+        if before != want.deployment_id {
+            self.release(want, &before, task).await?;
+        }
+        Ok(want.key())
+    }
+
+    async fn converge(
+        &self,
+        want: &Release,
+        found: &Found<Release>,
+        drift: &[Drift],
+        task: &Task,
+    ) -> Result<ReleaseOutputs, Failure> {
+        if !drift.is_empty() {
+            self.release(want, &found.live, task).await?;
+        }
+        Ok(found.outputs.clone())
+    }
+
+    /// A stage always answers from something: it goes with the stage.
+    async fn delete(&self, _: &ReleaseOutputs, _: &Task) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    const STAGE: &str = r#"{"stageName":"development","deploymentId":"d1"}"#;
+
+    fn want(deployment: &str) -> Release {
+        Release { api_id: "abc".into(), stage: "development".into(), deployment_id: deployment.into() }
+    }
+
+    fn task() -> Task {
+        Task::detached("api.release")
+    }
+
+    #[tokio::test]
+    async fn an_unchanged_one_costs_one_read_and_no_write() {
+        let (clients, http) = replay(vec![(200, STAGE)]);
+        let gateway = ApiGateway::new(&clients);
+        let found = Provider::<Release>::find(&gateway, &want("d1").key(), None, &task()).await.expect("no failure");
+        let found = found.expect("found");
+        assert_eq!(want("d1").drift(&found.live), []);
+        let (idle, _) = replay(vec![]);
+        Provider::<Release>::converge(&ApiGateway::new(&idle), &want("d1"), &found, &[], &task()).await.expect("done");
+        assert_eq!(asked(&http).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn without_its_stage_there_is_none() {
+        let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
+        let found = Provider::<Release>::find(&ApiGateway::new(&clients), &want("d1").key(), None, &task()).await;
+        assert!(found.expect("no failure").is_none());
+    }
+
+    #[tokio::test]
+    async fn the_stage_is_moved_in_one_patch_and_the_last_but_one_deployment_is_pruned() {
+        let deployments = r#"{"item":[{"id":"d0","description":"securelambda x"},
+            {"id":"d1","description":"securelambda y"},{"id":"d2","description":"securelambda z"}]}"#;
+        let stages = r#"{"item":[{"stageName":"development","deploymentId":"d2"}]}"#;
+        let (clients, http) = replay(vec![(200, STAGE), (200, deployments), (200, stages), (202, "")]);
+        let found = Found { outputs: want("d2").key(), live: "d1".to_owned() };
+        let drift = want("d2").drift(&found.live);
+        assert_eq!(drift, [Drift::weakening("deploymentId", "d2", "d1")]);
+        Provider::<Release>::converge(&ApiGateway::new(&clients), &want("d2"), &found, &drift, &task())
+            .await
+            .expect("moved");
+        let asked = asked(&http);
+        assert_eq!(asked[0].1, r#"{"patchOperations":[{"op":"replace","path":"/deploymentId","value":"d2"}]}"#);
+        assert!(asked[3].0.starts_with("DELETE") && asked[3].0.ends_with("/deployments/d0"), "{asked:?}");
+        assert_eq!(asked.len(), 4, "the one before is kept: {asked:?}");
+    }
+
+    #[tokio::test]
+    async fn a_new_stage_is_moved_only_if_it_answers_from_another() {
+        for (deployment, calls) in [("d1", 1), ("d2", 4)] {
+            let none = r#"{"item":[]}"#;
+            let (clients, http) = replay(vec![(200, STAGE), (200, STAGE), (200, none), (200, none)]);
+            Provider::<Release>::create(&ApiGateway::new(&clients), &want(deployment), &task()).await.expect("made");
+            assert_eq!(asked(&http).len(), calls);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! All HTTP APIs. All that hangs under an API goes with it.
+
+use super::{ApiGatewayV2, HttpApi, HttpApiKey, HttpApiOutputs, PAGE};
+use crate::aws::error::OrFail;
+use crate::engine::{Failure, Inventory, Listed};
+use crate::scope::{Owner, Whose};
+
+impl Inventory<HttpApi> for ApiGatewayV2 {
+    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+        let (mut all, mut next) = (Vec::new(), None);
+        loop {
+            let call = self.client.get_apis().max_results(PAGE).set_next_token(next);
+            let page = call.send().await.or_fail("list the HTTP APIs")?;
+            for api in page.items.unwrap_or_default() {
+                let tags = api.tags.iter().flatten();
+                let owner = Owner::read(tags.map(|(key, value)| (key.as_str(), value.as_str())));
+                let (id, name) = (api.api_id.unwrap_or_default(), api.name.unwrap_or_default());
+                // Tags come with the list, and a name may have been changed since.
+                let tagged = owner.as_ref().is_some_and(|owner| match whose {
+                    Whose::Stack(stack) => owner.stack == *stack,
+                    Whose::Any => true,
+                });
+                if tagged || whose.may_own(&name) {
+                    let place = format!("arn:{}:apigateway:{}::/apis/{id}", self.scope.partition, self.scope.region);
+                    let outputs = HttpApiOutputs { id: id.clone(), name: name.clone() };
+                    let key = |_| HttpApiKey { name: name.clone() };
+                    let remove = format!("aws apigatewayv2 delete-api --api-id {id}");
+                    all.push(Listed::new::<HttpApi>((&name, &place), owner, key, &outputs, remove));
+                }
+            }
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    #[tokio::test]
+    async fn apis_are_listed_to_the_end_whatever_they_are_called_now() {
+        let first = r#"{"nextToken":"p2","items":[
+            {"apiId":"a1","name":"renamed","tags":{"securelambda:stack":"demo","securelambda:resource":"api.http"}},
+            {"apiId":"x1","name":"theirs","tags":{"securelambda:stack":"other"}}]}"#;
+        let second = r#"{"items":[{"apiId":"a2","name":"demo-api"}]}"#;
+        let (clients, http) = replay(vec![(200, first), (200, second)]);
+        let listed = ApiGatewayV2::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
+        assert_eq!(seen, [("api.http", Some("demo")), ("api.demo-api", None)]);
+        assert!(asked(&http)[1].0.contains("nextToken=p2"), "{:?}", asked(&http));
+    }
+}

@@ -1,0 +1,38 @@
+//! Addresses of an HTTP API. Pure.
+
+use crate::scope::Scope;
+
+/// The stage that answers at the root of the API's host.
+const DEFAULT: &str = "$default";
+
+/// Where a stage answers, without a slash at the end; a route's URL is this with its path behind it.
+///
+/// `endpoint` is the override in use, if any: an emulator answers under its own address.
+pub fn http_stage_url(endpoint: Option<&str>, scope: &Scope, api_id: &str, stage: &str) -> String {
+    if let Some(endpoint) = endpoint {
+        return format!("{}/_aws/execute-api/{api_id}/{stage}", endpoint.trim_end_matches('/'));
+    }
+    let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let host = format!("https://{api_id}.execute-api.{}.{suffix}", scope.region);
+    if stage == DEFAULT { host } else { format!("{host}/{stage}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_stage_is_at_the_root() {
+        let scope = Scope {
+            partition: "aws".into(),
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            stack: "demo".into(),
+        };
+        let at = |endpoint, stage| http_stage_url(endpoint, &scope, "abc", stage);
+        assert_eq!(at(None, "$default"), "https://abc.execute-api.eu-central-1.amazonaws.com");
+        assert_eq!(at(None, "live"), "https://abc.execute-api.eu-central-1.amazonaws.com/live");
+        let local = at(Some("http://127.0.0.1:4566/"), "$default");
+        assert_eq!(local, "http://127.0.0.1:4566/_aws/execute-api/abc/$default");
+    }
+}

@@ -1,0 +1,73 @@
+//! What an identity pool gives to who asks. Anyone may ask: these calls are not signed, and take no right.
+
+use aws_sdk_cognitoidentity::Client;
+
+use crate::aws::Clients;
+use crate::aws::error::OrFail;
+use crate::aws::retries::client;
+use crate::aws::sigv4::Keys;
+use crate::engine::Failure;
+use crate::secret::Hidden;
+
+/// Asks identity pools for credentials.
+#[derive(Debug, Clone)]
+pub struct Identities {
+    client: Client,
+    region: String,
+}
+
+impl Identities {
+    /// On these clients.
+    pub fn new(clients: &Clients) -> Self {
+        Self { client: client!(aws_sdk_cognitoidentity, &clients.sdk), region: clients.scope.region.clone() }
+    }
+
+    /// The credentials that a user of this user pool gets for an ID token.
+    pub async fn credentials(&self, pool_id: &str, user_pool_id: &str, token: &Hidden) -> Result<Keys, Failure> {
+        let provider = format!("cognito-idp.{}.amazonaws.com/{user_pool_id}", self.region);
+        let call = self.client.get_id().identity_pool_id(pool_id).logins(&provider, token.reveal());
+        let identity = call.send().await.or_fail("get an identity for a token")?.identity_id;
+        let call = self.client.get_credentials_for_identity().set_identity_id(identity);
+        let call = call.logins(&provider, token.reveal());
+        let given = call.send().await.or_fail("get credentials for an identity")?.credentials;
+        let keys = given.and_then(|given| {
+            let secret = Hidden::new(given.secret_key?);
+            Some(Keys { id: given.access_key_id?, secret, session: given.session_token.map(Hidden::new) })
+        });
+        keys.ok_or_else(|| super::empty("credentials"))
+    }
+
+    /// The identity that a guest gets, who has signed in nowhere.
+    pub async fn guest(&self, pool_id: &str) -> Result<String, Failure> {
+        let call = self.client.get_id().identity_pool_id(pool_id).send().await;
+        Ok(call.or_fail("get an identity without a token")?.identity_id.unwrap_or_default())
+    }
+
+    /// That a guest's identity gets credentials.
+    pub async fn guest_credentials(&self, identity: &str) -> Result<(), Failure> {
+        let call = self.client.get_credentials_for_identity().identity_id(identity).send().await;
+        call.or_fail("get credentials without a token").map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    #[tokio::test]
+    async fn a_token_is_traded_for_keys() {
+        let keys = r#"{"IdentityId":"i","Credentials":{"AccessKeyId":"ASIA","SecretKey":"s","SessionToken":"t"}}"#;
+        let (clients, http) = replay(vec![(200, r#"{"IdentityId":"i"}"#), (200, keys)]);
+        let given = Identities::new(&clients).credentials("pool", "eu_A", &Hidden::from("token")).await;
+        assert_eq!(given.expect("given").id, "ASIA");
+        let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
+        assert_eq!(calls, ["GetId", "GetCredentialsForIdentity"]);
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_keys_is_a_failure() {
+        let (clients, _) = replay(vec![(200, r#"{"IdentityId":"i"}"#), (200, r#"{"IdentityId":"i"}"#)]);
+        assert!(Identities::new(&clients).credentials("pool", "eu_A", &Hidden::from("token")).await.is_err());
+    }
+}

@@ -1,0 +1,89 @@
+//! All user pools, with their app clients. The list tells no tags (reference, 8.1).
+
+use super::pool::outputs;
+use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
+use crate::aws::closer;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::engine::{Failure, Id, Inventory, Listed};
+use crate::scope::{Owner, Whose};
+
+impl Cognito {
+    async fn listed_pool(&self, id: String) -> Result<Vec<Listed>, Failure> {
+        let (pool, clients) = tokio::join!(self.pool(&id), self.clients(&id));
+        let Some(pool) = pool? else { return Ok(Vec::new()) };
+        let tags = pool.user_pool_tags().into_iter().flatten();
+        let owner = Owner::read(tags.map(|(key, value)| (key.as_str(), value.as_str())));
+        let outputs = outputs(&pool, &id)?;
+        let remove = format!("aws cognito-idp delete-user-pool --user-pool-id {id}");
+        let key = |_| UserPoolKey { name: outputs.name.clone() };
+        let listed = Listed::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs, remove);
+        let under = clients?.into_iter().map(|(client_id, name)| {
+            let key = AppClientKey { pool_id: id.clone(), name: name.clone() };
+            let of = Id::new("client", listed.id.parts().1);
+            let remove = format!("aws cognito-idp delete-user-pool-client --user-pool-id {id} --client-id {client_id}");
+            let place = format!("{}/client/{client_id}", outputs.arn);
+            let outputs = AppClientOutputs { pool_id: id.clone(), client_id, name: name.clone() };
+            Listed::under::<AppClient>(&listed, of, (&name, &place), &key, &outputs, remove)
+        });
+        let under: Vec<Listed> = under.collect();
+        Ok([vec![listed], under].concat())
+    }
+
+    /// The ids and names of a pool's clients.
+    async fn clients(&self, pool: &str) -> Result<Vec<(String, String)>, Failure> {
+        let call = self.client.list_user_pool_clients().user_pool_id(pool).max_results(PAGE);
+        let mut pages = call.into_paginator().send();
+        let mut all = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.or_fail(&format!("list the app clients of {pool}")).or_absent()?;
+            let clients = page.and_then(|page| page.user_pool_clients).unwrap_or_default();
+            all.extend(clients.into_iter().filter_map(|client| client.client_id.zip(client.client_name)));
+        }
+        Ok(all)
+    }
+}
+
+impl Inventory<UserPool> for Cognito {
+    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+        let mut pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
+        let mut looks = Vec::new();
+        while let Some(page) = pages.next().await {
+            for pool in page.or_fail("list the user pools")?.user_pools.unwrap_or_default() {
+                if let Some(id) = pool.id.filter(|_| pool.name.is_some_and(|name| whose.may_own(&name))) {
+                    looks.push(self.listed_pool(id));
+                }
+            }
+        }
+        closer(looks).await
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    fn described(id: &str, stack: &str) -> String {
+        format!(
+            r#"{{"UserPool":{{"Id":"{id}","Arn":"arn:{id}","Name":"demo-p",
+                "UserPoolTags":{{"securelambda:stack":"{stack}","securelambda:resource":"pool.p"}}}}}}"#
+        )
+    }
+
+    #[tokio::test]
+    async fn two_pools_of_one_name_are_both_listed_with_their_clients() {
+        let first = r#"{"UserPools":[{"Id":"r_1","Name":"demo-p"},{"Id":"r_9","Name":"x"}],"NextToken":"p2"}"#;
+        let second = r#"{"UserPools":[{"Id":"r_2","Name":"demo-p"},{"Id":"r_3","Name":"demo-p"}]}"#;
+        let clients = r#"{"UserPoolClients":[{"ClientId":"c1","ClientName":"demo-p"}]}"#;
+        let none = r#"{"UserPoolClients":[]}"#;
+        let gone = r#"{"__type":"ResourceNotFoundException","message":"no"}"#;
+        let (one, two) = (described("r_1", "demo"), described("r_2", "demo"));
+        let reads = [(200, &*one), (200, clients), (200, &*two), (200, none), (400, gone), (400, gone)];
+        let (clients, http) = replay([vec![(200, first), (200, second)], reads.to_vec()].concat());
+        let listed = Cognito::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.arn.as_str())).collect();
+        assert_eq!(seen, [("pool.p", "arn:r_1"), ("client.p", "arn:r_1/client/c1"), ("pool.p", "arn:r_2")]);
+        assert!(asked(&http)[1].1.contains("p2"));
+    }
+}

@@ -1,0 +1,91 @@
+//! Who would be lost with a pool. Counted from the list of users: the number that a pool gives of itself is an estimate,
+//! and lags behind.
+
+use aws_sdk_cognitoidentityprovider::types::UserType;
+
+use super::{Cognito, PAGE};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::engine::Failure;
+
+/// Pages that are counted at most: 600 users are as good a reason to think again as 60,000.
+const PAGES: usize = 10;
+
+/// What stands against removing a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occupancy {
+    /// AWS refuses to delete it.
+    pub protected: bool,
+    /// Its users, or as many as were counted.
+    pub users: usize,
+    /// There are more of them.
+    pub more: bool,
+}
+
+impl Cognito {
+    /// What stands against removing the pool with this id; `None` if there is no such pool.
+    pub async fn occupancy(&self, pool_id: &str) -> Result<Option<Occupancy>, Failure> {
+        let call = self.client.describe_user_pool().user_pool_id(pool_id);
+        let pool = call.send().await.or_fail(&format!("read the user pool {pool_id}")).or_absent()?;
+        let Some(pool) = pool.and_then(|answer| answer.user_pool) else { return Ok(None) };
+        let mut seen = Occupancy { protected: super::pool::is_protected(&pool), users: 0, more: false };
+        let mut next = None;
+        for _ in 0..PAGES {
+            let call = self.client.list_users().user_pool_id(pool_id).limit(PAGE).set_pagination_token(next);
+            let page = call.send().await.or_fail(&format!("count the users of {pool_id}"))?;
+            // Programs that the stack has made do not count: their passwords are made up anew at any time.
+            seen.users +=
+                page.users.unwrap_or_default().iter().filter(|user| !is_program(user, &self.scope.stack)).count();
+            next = page.pagination_token;
+            if next.is_none() {
+                break;
+            }
+        }
+        seen.more = next.is_some();
+        Ok(Some(seen))
+    }
+}
+
+/// A service user of this stack's, by its address.
+fn is_program(user: &UserType, stack: &str) -> bool {
+    let ours = |address: &str| address.ends_with(&format!("@{stack}.invalid"));
+    let addresses = user.attributes().iter().filter(|attribute| attribute.name() == "email");
+    user.username().is_some_and(ours) || addresses.filter_map(|attribute| attribute.value()).any(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    const POOL: &str =
+        r#"{"UserPool":{"Id":"p1","Name":"demo-A","DeletionProtection":"ACTIVE","EstimatedNumberOfUsers":0}}"#;
+    const TWO: &str = r#"{"Users":[{"Username":"a"},{"Username":"b"}],"PaginationToken":"t"}"#;
+    const ONE: &str = r#"{"Users":[{"Username":"c"}]}"#;
+
+    async fn look(answers: Vec<(u16, &str)>) -> (Result<Option<Occupancy>, Failure>, usize) {
+        let (clients, http) = replay(answers);
+        let seen = Cognito::new(&clients).occupancy("p1").await;
+        (seen, asked(&http).len())
+    }
+
+    #[tokio::test]
+    async fn users_are_counted_page_by_page_and_the_estimate_is_not_believed() {
+        let expected = Occupancy { protected: true, users: 3, more: false };
+        assert_eq!(look(vec![(200, POOL), (200, TWO), (200, ONE)]).await, (Ok(Some(expected)), 3));
+    }
+
+    #[tokio::test]
+    async fn counting_ends_somewhere() {
+        let answers = std::iter::once((200, POOL)).chain(std::iter::repeat_n((200, TWO), 20));
+        let expected = Occupancy { protected: true, users: 20, more: true };
+        assert_eq!(look(answers.collect()).await, (Ok(Some(expected)), 11));
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_is_gone_has_none_and_one_that_cannot_be_read_is_not_empty() {
+        let gone = r#"{"__type":"ResourceNotFoundException","message":"no such pool"}"#;
+        assert_eq!(look(vec![(400, gone)]).await, (Ok(None), 1));
+        let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
+        assert!(look(vec![(200, POOL), (400, denied)]).await.0.is_err());
+    }
+}

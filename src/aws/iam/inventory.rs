@@ -1,0 +1,98 @@
+//! All roles under our path, with their inline policies. The list tells no tags (reference, 2.1).
+
+use std::collections::BTreeSet;
+
+use super::{Iam, Role, RoleKey, RolePolicy, RolePolicyOutputs, outputs};
+use crate::aws::closer;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::engine::{Failure, Id, Inventory, Listed};
+use crate::scope::{Owner, Whose};
+
+/// Roles in one page of a list; the most there may be.
+const PAGE: i32 = 1000;
+
+impl Iam {
+    async fn listed_role(&self, name: String) -> Result<Vec<Listed>, Failure> {
+        let doing = format!("read the role {name}");
+        let (role, policies) = tokio::join!(self.client.get_role().role_name(&name).send(), self.inline(&name));
+        let Some(role) = role.or_fail(&doing).or_absent()?.and_then(|answer| answer.role) else {
+            return Ok(Vec::new());
+        };
+        // Ours has the tag and lies under that very stack's path.
+        let owner = Owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())));
+        let owner = owner.filter(|owner| Whose::Stack(owner.stack.clone()).role_path() == role.path());
+        let key = |id| RoleKey { id, name: name.clone() };
+        let remove = format!("aws iam delete-role --role-name {name}");
+        let listed = Listed::new::<Role>((&name, role.arn()), owner, key, &outputs(&role), remove);
+        let policies: BTreeSet<String> = policies.or_absent()?.unwrap_or_default();
+        let under = policies.into_iter().map(|policy| {
+            let outputs = RolePolicyOutputs { role: name.clone(), name: policy };
+            let id = Id::new("policy", listed.id.parts().1);
+            let (what, place) = (format!("{} of {name}", outputs.name), format!("{}/{}", role.arn(), outputs.name));
+            let remove = format!("aws iam delete-role-policy --role-name {name} --policy-name {}", outputs.name);
+            Listed::under::<RolePolicy>(&listed, id, (&what, &place), &outputs, &outputs, remove)
+        });
+        let under: Vec<Listed> = under.collect();
+        Ok([vec![listed], under].concat())
+    }
+}
+
+impl Inventory<Role> for Iam {
+    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+        let call = self.client.list_roles().path_prefix(whose.role_path()).max_items(PAGE);
+        let mut roles = call.into_paginator().items().send();
+        let mut looks = Vec::new();
+        while let Some(role) = roles.next().await {
+            looks.push(self.listed_role(role.or_fail("list the roles")?.role_name));
+        }
+        closer(looks).await
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{replay, requests};
+
+    fn answer(operation: &str, inside: &str) -> String {
+        format!("<{operation}Response><{operation}Result>{inside}</{operation}Result></{operation}Response>")
+    }
+
+    fn role(name: &str, stack: &str) -> String {
+        format!(
+            "<Path>/securelambda/demo/</Path><RoleName>{name}</RoleName><RoleId>AROA{name}</RoleId>\
+             <Arn>arn:aws:iam::123456789012:role/securelambda/demo/{name}</Arn><CreateDate>2026-11-21T00:00:00Z</CreateDate>\
+             <Tags><member><Key>securelambda:stack</Key><Value>{stack}</Value></member></Tags>"
+        )
+    }
+
+    fn list(names: &[&str], more: &str) -> String {
+        let members: Vec<String> = names.iter().map(|name| format!("<member>{}</member>", role(name, ""))).collect();
+        answer("ListRoles", &format!("<Roles>{}</Roles>{more}", members.concat()))
+    }
+
+    #[tokio::test]
+    async fn roles_are_listed_by_path_to_the_end_with_their_policies() {
+        let first = list(&["demo-f"], "<IsTruncated>true</IsTruncated><Marker>m2</Marker>");
+        let second = list(&["demo-g", "demo-gone"], "<IsTruncated>false</IsTruncated>");
+        let get = |name, stack| answer("GetRole", &format!("<Role>{}</Role>", role(name, stack)));
+        let policies = |names: &str| answer("ListRolePolicies", &format!("<PolicyNames>{names}</PolicyNames>"));
+        let (f, g) = (get("demo-f", "demo"), get("demo-g", "other"));
+        let (one, none) = (policies("<member>access</member>"), policies(""));
+        let absent = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
+        let reads = [(200, &*f), (200, &*one), (200, &*g), (200, &*none), (404, absent), (404, absent)];
+        let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
+        let listed = Iam::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.name.as_str(), one.stack.as_deref())).collect();
+        let expected = [
+            ("iam.role", "demo-f", Some("demo")),
+            ("iam.role_policy", "access of demo-f", Some("demo")),
+            ("iam.role", "demo-g", None),
+        ];
+        assert_eq!(seen, expected, "a tag alone, under another stack's path, proves nothing");
+        let requests = requests(&http);
+        assert!(requests[0].contains("PathPrefix=%2Fsecurelambda%2Fdemo%2F"), "{requests:?}");
+        assert!(requests[1].contains("Marker=m2"), "{requests:?}");
+    }
+}

@@ -1,0 +1,56 @@
+//! Calling a function by hand, past whatever stands before it.
+
+use aws_sdk_lambda::primitives::Blob;
+use serde_json::Value;
+
+use super::Lambda;
+use crate::aws::error::OrFail;
+use crate::engine::Failure;
+use crate::secret::Hidden;
+
+/// What a function answered, as far as it may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invoked {
+    /// With this status.
+    Status(u16),
+    /// With something that is no answer to a request of HTTP.
+    Something,
+    /// It failed.
+    Broken,
+}
+
+impl Lambda {
+    /// Calls a function with this event and waits for its answer. The event may hold a token.
+    pub async fn invoke(&self, function: &str, event: &Hidden) -> Result<Invoked, Failure> {
+        let payload = Blob::new(event.reveal().as_bytes());
+        let answer = self.client.invoke().function_name(function).payload(payload).send().await;
+        let answer = answer.or_fail(&format!("call the function {function}"))?;
+        if answer.function_error.is_some() {
+            return Ok(Invoked::Broken);
+        }
+        let body: Value =
+            answer.payload.and_then(|body| serde_json::from_slice(body.as_ref()).ok()).unwrap_or_default();
+        let status = body["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
+        Ok(status.map_or(Invoked::Something, Invoked::Status))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    #[tokio::test]
+    async fn its_status_is_told_and_nothing_else() {
+        for (body, expected) in [
+            (r#"{"statusCode":401,"body":"{}"}"#, Invoked::Status(401)),
+            (r#""hello""#, Invoked::Something),
+            ("", Invoked::Something),
+        ] {
+            let (clients, http) = replay(vec![(200, body)]);
+            let invoked = Lambda::new(&clients).invoke("demo-F", &Hidden::new("{}".to_owned())).await;
+            assert_eq!(invoked, Ok(expected), "{body}");
+            assert!(asked(&http)[0].0.contains("/functions/demo-F/invocations"));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the SDK must not repeat by itself.
+//!
+//! Quotas are not throttling: the SDK takes `LimitExceededException` for "too many calls" and asks again and again
+//! (reference, 1.1), where AWS means "too many things" and would say so each time.
+
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use serde_json::Value;
+
+/// Forbids the SDK to repeat a call that was refused with this code; has no opinion on any other.
+#[derive(Debug)]
+pub(super) struct NotAfter(&'static str);
+
+impl NotAfter {
+    /// There are too many of them.
+    pub(super) const QUOTA: Self = Self("LimitExceededException");
+    /// Too many calls, where the wait is so long that the user must be told: [`super::settle`] does.
+    pub(super) const THROTTLE: Self = Self("TooManyRequestsException");
+}
+
+impl ClassifyRetry for NotAfter {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(answer) = context.response() else { return RetryAction::NoActionIndicated };
+        // REST services name the code in a header, the others in the body; either may have more around it.
+        let header = answer.headers().get("x-amzn-errortype").map(str::to_owned);
+        let code = header.or_else(|| {
+            let body: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
+            Some(body.get("__type")?.as_str()?.to_owned())
+        });
+        let code = code.as_deref().map(|code| code.rsplit('#').next().unwrap_or(code));
+        match code.map(|code| code.split(':').next().unwrap_or(code)) {
+            Some(code) if code == self.0 => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "not after a refusal of ours"
+    }
+}
+
+/// A client of one of the SDK's crates that does not ask again where a quota refused.
+macro_rules! client {
+    ($sdk:ident, $config:expr) => {
+        $sdk::Client::from_conf(
+            $sdk::config::Builder::from($config).retry_classifier($crate::aws::retries::NotAfter::QUOTA).build(),
+        )
+    };
+}
+pub(super) use client;
+
+#[cfg(test)]
+mod tests {
+    use aws_config::retry::RetryConfig;
+
+    use crate::aws::testing::{asked, replay};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quota_is_asked_once_and_throttling_again() {
+        for (body, calls) in [
+            (r#"{"__type":"LimitExceededException","message":"Too many."}"#, 1),
+            (r#"{"__type":"com.amazonaws.wafv2#LimitExceededException","message":"Too many."}"#, 1),
+            (r#"{"__type":"TooManyRequestsException","message":"Too fast."}"#, 3),
+            (r#"{"message":"no code at all"}"#, 1),
+        ] {
+            let (clients, http) = replay(vec![(400, body); 3]);
+            let sdk = clients.sdk.into_builder().retry_config(RetryConfig::standard()).build();
+            let pools = client!(aws_sdk_cognitoidentityprovider, &sdk);
+            pools.list_user_pools().max_results(1).send().await.expect_err("refused");
+            assert_eq!(asked(&http).len(), calls, "{body}");
+        }
+    }
+}

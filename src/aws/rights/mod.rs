@@ -1,0 +1,195 @@
+//! What an operator must be allowed for everything that the files beside this folder call: one table a service. IAM has
+//! names of its own for the permissions, and they are not always those of the calls.
+//!
+//! Odd about them: API Gateway knows methods instead of operations, and ARNs without an account; tags set in a create
+//! take a permission of their own; some calls are allowed on everything or not at all; and a call that is allowed by a
+//! thing's tag is refused, rather than answered with "not found", once that thing is gone (reference, 12.1). So what
+//! only reads is never bound to a tag.
+
+mod account;
+mod apigateway;
+mod apigatewayv2;
+mod cognito;
+mod iam;
+mod lambda;
+mod logs;
+mod secretsmanager;
+mod sns;
+mod wafv2;
+
+/// Some rights on the same things, under the same condition.
+#[derive(Debug)]
+pub struct Grant {
+    /// The id of the statement it goes into. Those of one id have one condition: a managed policy is too short for a
+    /// statement a service, and no right reaches another service's things.
+    pub sid: &'static str,
+    /// ARNs, in which `{arn:sns}` stands for `arn:<partition>:sns:<region>:<account>` and `{partition}`, `{region}`,
+    /// `{account}` and `{stack}` for themselves.
+    pub on: &'static [&'static str],
+    /// All must hold.
+    pub when: &'static [When],
+    /// What is allowed, and for what it is needed.
+    pub rights: &'static [Right],
+}
+
+/// Some permissions, and who needs them.
+#[derive(Debug)]
+pub struct Right {
+    /// For any of these.
+    pub needs: &'static [Need],
+    /// As IAM calls them.
+    pub actions: &'static [&'static str],
+}
+
+/// What something is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// To look for a resource of this kind, and at it.
+    Find(&'static str),
+    /// To make one.
+    Create(&'static str),
+    /// To put one right.
+    Converge(&'static str),
+    /// To remove one.
+    Delete(&'static str),
+    /// To look for what no record names, kind by kind.
+    Survivors,
+    /// To add a user to a pool, and set a password.
+    AddUser,
+    /// To list a pool's users.
+    ListUsers,
+    /// To remove a user.
+    RemoveUser,
+    /// To read what functions logged.
+    ReadLogs,
+    /// To read what the firewall saw.
+    ReadTraffic,
+    /// To ask what a role may do.
+    Simulate,
+    /// To call a function past the gateway, where this kind of gateway is.
+    Invoke(&'static str),
+    /// To ask how full the account is, and what the caller may do.
+    Doctor,
+}
+
+/// A condition on a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// What is made is given our tag in that very call.
+    TagGiven,
+    /// What is touched carries our tag.
+    TagCarried,
+    /// The key has one of these values.
+    Is(&'static str, &'static [&'static str]),
+    /// The key, an ARN, fits this pattern.
+    IsLike(&'static str, &'static str),
+    /// The role is bounded by the permissions boundary, where one is demanded.
+    Bounded,
+}
+
+/// Every grant, service by service.
+pub fn grants() -> impl Iterator<Item = &'static Grant> {
+    [
+        account::GRANTS,
+        sns::GRANTS,
+        secretsmanager::GRANTS,
+        logs::GRANTS,
+        iam::GRANTS,
+        lambda::GRANTS,
+        wafv2::GRANTS,
+        cognito::GRANTS,
+        apigateway::GRANTS,
+        apigatewayv2::GRANTS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    fn needed() -> Vec<Need> {
+        grants().flat_map(|grant| grant.rights).flat_map(|right| right.needs).copied().collect()
+    }
+
+    /// Whoever adds a kind has to say here what its provider must be allowed.
+    #[test]
+    fn every_kind_says_what_it_takes() {
+        let (clients, _) = crate::aws::testing::replay(vec![]);
+        let (needed, registry) = (needed(), crate::aws::registry(&clients));
+        for kind in registry.kinds() {
+            for (verb, need) in
+                [("find", Need::Find(kind)), ("create", Need::Create(kind)), ("delete", Need::Delete(kind))]
+            {
+                assert!(needed.contains(&need), "no table in aws/rights says what it takes to {verb} a {kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_no_right_for_a_kind_that_is_not_there() {
+        let (clients, _) = crate::aws::testing::replay(vec![]);
+        let registry = crate::aws::registry(&clients);
+        let kinds: Vec<&str> = registry.kinds().collect();
+        for need in needed() {
+            if let Need::Find(kind) | Need::Create(kind) | Need::Converge(kind) | Need::Delete(kind) = need {
+                assert!(kinds.contains(&kind), "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn grants_of_one_statement_have_one_condition() {
+        let mut seen: BTreeMap<&str, &Grant> = BTreeMap::new();
+        for grant in grants() {
+            assert!(grant.sid.chars().all(|c| c.is_ascii_alphanumeric()), "{}", grant.sid);
+            let first = seen.entry(grant.sid).or_insert(grant);
+            assert_eq!(first.when, grant.when, "{}", grant.sid);
+        }
+    }
+
+    /// The statement that holds a right has the resources of others too. They must be such as the right does not reach:
+    /// another service's, or covered by its own.
+    #[test]
+    fn no_right_reaches_more_for_being_put_together() {
+        for grant in grants() {
+            let services: BTreeSet<&str> = grant
+                .rights
+                .iter()
+                .flat_map(|right| right.actions)
+                .filter_map(|action| action.split(':').next())
+                .collect();
+            let actions =
+                |grant: &Grant| grant.rights.iter().flat_map(|right| right.actions).copied().collect::<BTreeSet<_>>();
+            // Those that allow the very same reach no more together than each by itself.
+            let others = grants().filter(|other| other.sid == grant.sid && actions(other) != actions(grant));
+            for other in others {
+                for pattern in other.on.iter().filter(|pattern| !grant.on.contains(pattern)) {
+                    assert_ne!(*pattern, "*", "{} would be allowed on everything", grant.sid);
+                    let service = pattern.trim_start_matches("{arn:").trim_start_matches("arn:{partition}:");
+                    let service = service.split([':', '}']).next().unwrap_or_default();
+                    let verbs = grant.rights.iter().flat_map(|right| right.actions).any(|action| is_verb(action));
+                    let covered = grant.on.iter().any(|own| pattern.starts_with(own.trim_end_matches('*')));
+                    let reaches = services.contains(service) && !(service != "apigateway" || covered || !verbs);
+                    assert!(!reaches, "{services:?} of {} reach {pattern} too", grant.sid);
+                }
+            }
+        }
+    }
+
+    /// API Gateway's rights are the same for whatever is there.
+    fn is_verb(action: &str) -> bool {
+        action.strip_prefix("apigateway:").is_some_and(|verb| verb.chars().all(|c| c.is_ascii_uppercase()))
+    }
+
+    #[test]
+    fn nothing_is_allowed_by_a_wildcard_for_actions() {
+        for action in grants().flat_map(|grant| grant.rights).flat_map(|right| right.actions) {
+            let (service, name) = action.split_once(':').expect("a service and a name");
+            assert!(!name.contains('*') && !service.contains('*'), "{action}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Signatures for requests to an API's routes, as AWS's own clients make them (Signature Version 4).
+
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+
+use crate::secret::Hidden;
+
+/// What API Gateway's routes are signed for.
+const SERVICE: &str = "execute-api";
+
+/// Temporary credentials.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// Which; not secret.
+    pub id: String,
+    /// The key that signs.
+    pub secret: Hidden,
+    /// The session's token, if they are of a session.
+    pub session: Option<Hidden>,
+}
+
+impl Keys {
+    /// The same, with another key in the place of the one that signs.
+    #[must_use]
+    pub fn forged(&self) -> Self {
+        Self { secret: crate::secret::generate(40), ..self.clone() }
+    }
+
+    /// Keys that nobody was ever given.
+    pub fn unknown() -> Self {
+        let id: String = crate::secret::generate(16).reveal().to_uppercase();
+        Self { id: format!("AKIA{id}"), secret: crate::secret::generate(40), session: None }
+    }
+
+    /// The headers that sign a request without a body; why it cannot be signed, without a value in the words.
+    pub fn headers(&self, method: &str, url: &str, region: &str) -> Result<Vec<(String, Hidden)>, String> {
+        let session = self.session.as_ref().map(|session| session.reveal().to_owned());
+        let identity = Credentials::new(&self.id, self.secret.reveal(), session, None, "identity pool").into();
+        let params = SigningParams::builder().identity(&identity).region(region).name(SERVICE);
+        let params = params.time(SystemTime::now()).settings(SigningSettings::default()).build();
+        let params = params.map_err(|_| "the signature lacks a part".to_owned())?.into();
+        let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(b""));
+        let signed = request.and_then(|request| sign(request, &params));
+        let (instructions, _) = signed.map_err(|_| format!("{method} {url} cannot be signed"))?.into_parts();
+        Ok(instructions.headers().map(|(name, value)| (name.to_owned(), Hidden::new(value.to_owned()))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_of_one_service_in_one_region_and_never_shown() {
+        let keys = Keys { id: "AKIDEXAMPLE".into(), secret: "sentinel".into(), session: Some("session".into()) };
+        let headers = keys.headers("GET", "https://abc.example.com/dev/age?dob=1", "eu-central-1").expect("signed");
+        let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.reveal());
+        let authorization = value("authorization").expect("there");
+        assert!(authorization.contains("/eu-central-1/execute-api/aws4_request"), "{authorization}");
+        assert_eq!(value("x-amz-security-token"), Some("session"));
+        let shown = format!("{keys:?} {headers:?}");
+        assert!(!shown.contains("sentinel") && !shown.contains("Signature="), "{shown}");
+    }
+
+    #[test]
+    fn forged_keys_have_the_name_and_not_the_secret() {
+        let keys = Keys::unknown();
+        assert_eq!((keys.id.len(), &keys.forged().id), (20, &keys.id));
+        assert_ne!(keys.forged().secret.reveal(), keys.secret.reveal());
+        assert!(keys.headers("GET", "no address", "eu-central-1").is_err());
+    }
+}

@@ -1,0 +1,154 @@
+//! All topics and subscriptions.
+
+use aws_sdk_sns::types::Subscription as AwsSubscription;
+
+use super::{Sns, Subscription, SubscriptionKey, SubscriptionOutputs, Topic, TopicKey, TopicOutputs};
+use crate::aws::closer;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::engine::{Failure, Id, Inventory, Listed};
+use crate::scope::{Owner, Whose};
+
+/// An ARN's last part.
+fn last(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+impl Sns {
+    async fn topics(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+        let mut topics = self.client.list_topics().into_paginator().items().send();
+        let mut looks = Vec::new();
+        while let Some(topic) = topics.next().await {
+            let arn = topic.or_fail("list the topics")?.topic_arn.unwrap_or_default();
+            if whose.may_own(last(&arn)) {
+                looks.push(self.listed_topic(arn));
+            }
+        }
+        closer(looks).await
+    }
+
+    async fn listed_topic(&self, arn: String) -> Result<Vec<Listed>, Failure> {
+        let tags = self.client.list_tags_for_resource().resource_arn(&arn).send().await;
+        let Some(tags) = tags.or_fail(&format!("read the tags of {arn}")).or_absent()? else { return Ok(Vec::new()) };
+        let owner = Owner::read(tags.tags().iter().map(|tag| (tag.key(), tag.value())));
+        let name = last(&arn);
+        let key = |id| TopicKey { id, name: name.to_owned() };
+        let remove = format!("aws sns delete-topic --topic-arn {arn}");
+        Ok(vec![Listed::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() }, remove)])
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<AwsSubscription>, Failure> {
+        let mut pages = self.client.list_subscriptions().into_paginator().items().send();
+        let mut all = Vec::new();
+        while let Some(one) = pages.next().await {
+            all.push(one.or_fail("list the subscriptions")?);
+        }
+        // One that is not confirmed, or deleted already, has a word in the place of its ARN.
+        all.retain(|one| one.subscription_arn().is_some_and(|arn| arn.starts_with("arn:")));
+        Ok(all)
+    }
+}
+
+impl Inventory<Topic> for Sns {
+    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+        let (topics, subscriptions) = tokio::join!(self.topics(whose), self.subscriptions());
+        let (mut listed, subscriptions) = (topics?, subscriptions?);
+        let topics = listed.clone();
+        for one in subscriptions {
+            let (arn, topic) = (one.subscription_arn().unwrap_or_default(), one.topic_arn().unwrap_or_default());
+            let function = one.endpoint().unwrap_or_default();
+            let name = format!("{} to {}", last(topic), last(function));
+            let key = SubscriptionKey { topic: topic.to_owned(), function: function.to_owned() };
+            let outputs = SubscriptionOutputs { arn: arn.to_owned() };
+            let remove = format!("aws sns unsubscribe --subscription-arn {arn}");
+            if let Some(parent) = topics.iter().find(|parent| parent.arn == topic) {
+                let prefix =
+                    parent.stack.as_ref().map(|stack| Whose::Stack(stack.clone()).prefix()).unwrap_or_default();
+                let id = Id::new("subscription", last(function).strip_prefix(&prefix).unwrap_or(last(function)));
+                listed.push(Listed::under::<Subscription>(parent, id, (&name, arn), &key, &outputs, remove));
+            } else if matches!(whose, Whose::Stack(_)) && (whose.may_own(last(topic)) || whose.may_own(last(function)))
+            {
+                // It carries no tag, and what could prove it ours is gone or a stranger's.
+                listed.push(Listed::new::<Subscription>((&name, arn), None, |_| key, &outputs, remove));
+            }
+        }
+        Ok(listed)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{replay, requests};
+
+    const ARN: &str = "arn:aws:sns:eu-central-1:123456789012:";
+
+    fn answer(operation: &str, inside: &str) -> String {
+        format!("<{operation}Response><{operation}Result>{inside}</{operation}Result></{operation}Response>")
+    }
+
+    fn topics(names: &[&str], next: &str) -> String {
+        let members: Vec<String> =
+            names.iter().map(|name| format!("<member><TopicArn>{ARN}{name}</TopicArn></member>")).collect();
+        answer("ListTopics", &format!("<Topics>{}</Topics>{next}", members.concat()))
+    }
+
+    fn tags(stack: &str) -> String {
+        let of = |key: &str, value: &str| format!("<member><Key>{key}</Key><Value>{value}</Value></member>");
+        let tags = of("securelambda:stack", stack) + &of("securelambda:resource", "topic.t");
+        answer("ListTagsForResource", &format!("<Tags>{tags}</Tags>"))
+    }
+
+    fn subscription(topic: &str, function: &str, arn: &str) -> String {
+        format!(
+            "<member><SubscriptionArn>{arn}</SubscriptionArn><TopicArn>{ARN}{topic}</TopicArn><Protocol>lambda</Protocol>\
+             <Endpoint>arn:aws:lambda:eu-central-1:123456789012:function:{function}</Endpoint></member>"
+        )
+    }
+
+    fn subscriptions(members: &str) -> String {
+        answer("ListSubscriptions", &format!("<Subscriptions>{members}</Subscriptions>"))
+    }
+
+    #[tokio::test]
+    async fn topics_are_listed_to_the_end_and_told_by_their_tags() {
+        let (first, second) = (topics(&["other-t", "demo-t"], "<NextToken>p2</NextToken>"), topics(&["demo-b-t"], ""));
+        let none = subscriptions("");
+        // Both lists are read side by side: topics, subscriptions, topics' second page, tags.
+        let answers = vec![(200, &*first), (200, &*none), (200, &*second)];
+        let (ours, theirs) = (tags("demo"), tags("demo-b"));
+        let (clients, http) = replay([answers, vec![(200, &*ours), (200, &*theirs)]].concat());
+        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
+        assert_eq!(seen, [("demo-t", "demo"), ("demo-b-t", "demo-b")]);
+        assert_eq!(listed[0].id.as_str(), "topic.t");
+        let requests = requests(&http);
+        assert_eq!(requests.len(), 5, "{requests:?}");
+        assert!(requests[2].contains("NextToken=p2"));
+    }
+
+    #[tokio::test]
+    async fn a_subscription_is_ours_if_its_topic_is() {
+        let (list, ours) = (topics(&["demo-t"], ""), tags("demo"));
+        let of = |n: &str| format!("{ARN}x:{n}");
+        let members = [
+            subscription("demo-t", "demo-f", &of("1")),
+            subscription("demo-t", "demo-g", "PendingConfirmation"),
+            subscription("demo-gone", "demo-f", &of("2")),
+            subscription("theirs", "demo-f", &of("3")),
+            subscription("theirs", "theirs", &of("4")),
+        ];
+        let members = subscriptions(&members.concat());
+        let (clients, _) = replay(vec![(200, &list), (200, &members), (200, &ours)]);
+        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
+        let expected = [
+            ("topic.t", Some("demo")),
+            ("subscription.f", Some("demo")),
+            ("subscription.demo-gone to demo-f", None),
+            ("subscription.theirs to demo-f", None),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(listed[1].remove, format!("aws sns unsubscribe --subscription-arn {}", of("1")));
+    }
+}

@@ -1,0 +1,145 @@
+//! All IP sets and web ACLs, with what the latter stand in front of. Lists tell no tags (reference, 7.1).
+
+use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
+
+use super::{Association, AssociationKey, AssociationOutputs, IpSet, Key, Outputs, PAGE, SCOPE, Wafv2, WebAcl, more};
+use crate::aws::closer;
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::engine::{Failure, Id, Inventory, Listed, Resource};
+use crate::scope::{Owner, Whose};
+
+/// What both lists tell of a thing, where they tell all of it.
+fn outputs(name: Option<String>, id: Option<String>, arn: Option<String>, token: Option<String>) -> Option<Outputs> {
+    Some(Outputs { name: name?, id: id?, arn: arn?, lock_token: token.unwrap_or_default() })
+}
+
+impl Wafv2 {
+    /// Whose it is; `None` if it is gone.
+    async fn owner(&self, arn: &str) -> Result<Option<Option<Owner>>, Failure> {
+        let call = self.client.list_tags_for_resource().resource_arn(arn);
+        let answer = call.send().await.or_fail(&format!("read the tags of {arn}")).or_absent()?;
+        let tags = answer.map(|answer| answer.tag_info_for_resource.and_then(|info| info.tag_list).unwrap_or_default());
+        Ok(tags.map(|tags| Owner::read(tags.iter().map(|tag| (tag.key(), tag.value())))))
+    }
+
+    fn listed<R: Resource<Key = Key, Outputs = Outputs>>(owner: Option<Owner>, seen: &Outputs, what: &str) -> Listed {
+        let key = |_| Key { name: seen.name.clone() };
+        let Outputs { name, id, lock_token, .. } = seen;
+        let remove =
+            format!("aws wafv2 delete-{what} --scope REGIONAL --name {name} --id {id} --lock-token {lock_token}");
+        Listed::new::<R>((name, &seen.arn), owner, key, seen, remove)
+    }
+
+    async fn listed_set(&self, seen: Outputs) -> Result<Vec<Listed>, Failure> {
+        let owner = self.owner(&seen.arn).await?;
+        Ok(owner.map(|owner| Self::listed::<IpSet>(owner, &seen, "ip-set")).into_iter().collect())
+    }
+
+    async fn listed_acl(&self, seen: Outputs) -> Result<Vec<Listed>, Failure> {
+        let (owner, stages) = tokio::join!(self.owner(&seen.arn), self.stages(&seen.arn));
+        let Some(owner) = owner? else { return Ok(Vec::new()) };
+        let acl = Self::listed::<WebAcl>(owner, &seen, "web-acl").resting_on::<IpSet>();
+        let under = stages?.into_iter().map(|stage_arn| {
+            let web_acl_arn = seen.arn.clone();
+            let key = AssociationKey { stage_arn: stage_arn.clone(), web_acl_arn: web_acl_arn.clone() };
+            let outputs = AssociationOutputs { stage_arn: stage_arn.clone(), web_acl_arn };
+            let name = format!("{} on {stage_arn}", seen.name);
+            let remove = format!("aws wafv2 disassociate-web-acl --resource-arn {stage_arn}");
+            let id = Id::new("firewall", "association");
+            Listed::under::<Association>(&acl, id, (&name, &stage_arn), &key, &outputs, remove).on_its_own()
+        });
+        let under: Vec<Listed> = under.collect();
+        Ok([vec![acl], under].concat())
+    }
+
+    /// The ARNs of the stages that a web ACL stands in front of.
+    pub(super) async fn stages(&self, acl_arn: &str) -> Result<Vec<String>, Failure> {
+        // Without a type it lists load balancers only.
+        let call = self.client.list_resources_for_web_acl().web_acl_arn(acl_arn);
+        let answer = call.resource_type(ResourceType::ApiGateway).send().await;
+        let answer = answer.or_fail(&format!("list what {acl_arn} is associated with")).or_absent()?;
+        Ok(answer.and_then(|answer| answer.resource_arns).unwrap_or_default())
+    }
+}
+
+impl Inventory<IpSet> for Wafv2 {
+    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+        let (mut marker, mut looks) = (None, Vec::new());
+        loop {
+            let call = self.client.list_ip_sets().scope(SCOPE).limit(PAGE).set_next_marker(marker);
+            let page = call.send().await.or_fail("list the IP sets")?;
+            for IpSetSummary { name, id, arn, lock_token, .. } in page.ip_sets.unwrap_or_default() {
+                let seen = outputs(name, id, arn, lock_token).filter(|seen| whose.may_own(&seen.name));
+                looks.extend(seen.map(|seen| self.listed_set(seen)));
+            }
+            marker = more(page.next_marker);
+            if marker.is_none() {
+                return closer(looks).await;
+            }
+        }
+    }
+}
+
+impl Inventory<WebAcl> for Wafv2 {
+    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+        let (mut marker, mut looks) = (None, Vec::new());
+        loop {
+            let call = self.client.list_web_acls().scope(SCOPE).limit(PAGE).set_next_marker(marker);
+            let page = call.send().await.or_fail("list the web ACLs")?;
+            for WebAclSummary { name, id, arn, lock_token, .. } in page.web_acls.unwrap_or_default() {
+                let seen = outputs(name, id, arn, lock_token).filter(|seen| whose.may_own(&seen.name));
+                looks.extend(seen.map(|seen| self.listed_acl(seen)));
+            }
+            marker = more(page.next_marker);
+            if marker.is_none() {
+                return closer(looks).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    const STAGE: &str = "arn:aws:apigateway:eu-central-1::/restapis/abc/stages/development";
+    const TAGS: &str = r#"{"TagInfoForResource":{"TagList":[{"Key":"securelambda:stack","Value":"demo"},
+        {"Key":"securelambda:resource","Value":"firewall.x"}]}}"#;
+    const NO_TAGS: &str = r#"{"TagInfoForResource":{"TagList":[]}}"#;
+    const ABSENT: &str = r#"{"__type":"WAFNonexistentItemException","Message":"no such thing"}"#;
+
+    fn page(list: &str, names: &[&str], marker: &str) -> String {
+        let of = |name: &&str| format!(r#"{{"Name":"{name}","Id":"1","ARN":"arn:{name}","LockToken":"t"}}"#);
+        let items: Vec<String> = names.iter().map(of).collect();
+        format!(r#"{{"NextMarker":"{marker}","{list}":[{}]}}"#, items.join(","))
+    }
+
+    #[tokio::test]
+    async fn ip_sets_are_listed_until_an_empty_marker() {
+        let (first, second) = (page("IPSets", &["x", "demo-a"], "m2"), page("IPSets", &["demo-b", "demo-c"], ""));
+        let (clients, http) = replay(vec![(200, &first), (200, &second), (200, TAGS), (200, NO_TAGS), (400, ABSENT)]);
+        let whose = Whose::Stack("demo".into());
+        let listed = Inventory::<IpSet>::list(&Wafv2::new(&clients), &whose).await.unwrap();
+        let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
+        assert_eq!(seen, [("firewall.x", Some("demo")), ("ip_set.demo-b", None)]);
+        let asked = asked(&http);
+        assert_eq!(asked.len(), 5, "{asked:?}");
+        assert!(asked[1].1.contains(r#""NextMarker":"m2""#), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn web_acls_are_listed_with_the_stages_they_stand_in_front_of() {
+        let (first, second) = (page("WebACLs", &["demo-acl"], "m2"), page("WebACLs", &["demo-gone"], ""));
+        let stages = format!(r#"{{"ResourceArns":["{STAGE}"]}}"#);
+        let reads = [(200, TAGS), (200, &*stages), (400, ABSENT), (400, ABSENT)];
+        let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
+        let whose = Whose::Stack("demo".into());
+        let listed = Inventory::<WebAcl>::list(&Wafv2::new(&clients), &whose).await.unwrap();
+        let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.arn.as_str())).collect();
+        assert_eq!(seen, [("wafv2.web_acl", "arn:demo-acl"), ("wafv2.association", STAGE)]);
+        assert!(listed.iter().all(|one| one.stack.as_deref() == Some("demo")));
+        assert!(asked(&http)[3].1.contains("API_GATEWAY"), "{:?}", asked(&http));
+    }
+}

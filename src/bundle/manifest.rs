@@ -1,0 +1,215 @@
+//! What a function's folder says it depends on: `package.json` for Node.js, `requirements.txt` for Python.
+
+use std::io;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::archive::hex;
+use super::files::Files;
+
+/// What installs the dependencies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tool {
+    /// As the lock file says, to the byte.
+    NpmCi,
+    /// The newest that `package.json` allows.
+    NpmInstall,
+    /// As `requirements.txt` says.
+    Pip,
+}
+
+/// Dependencies to be installed.
+#[derive(Debug, Clone)]
+pub(super) struct Manifest {
+    pub tool: Tool,
+    /// What the tool must find: the manifests, and the whole folder where they lead into it.
+    pub inputs: Files,
+}
+
+const PACKAGE: &str = "package.json";
+const LOCKS: [&str; 2] = ["package-lock.json", "npm-shrinkwrap.json"];
+const REQUIREMENTS: &str = "requirements.txt";
+
+impl Tool {
+    /// The file that says what is asked for.
+    pub(super) fn manifest(self) -> &'static str {
+        match self {
+            Self::NpmCi | Self::NpmInstall => PACKAGE,
+            Self::Pip => REQUIREMENTS,
+        }
+    }
+}
+
+impl Manifest {
+    /// What a function of this runtime depends on, if anything. `all` is its folder with what is not shipped.
+    ///
+    /// # Errors
+    /// The manifest cannot be read, or leads outside of the folder.
+    pub(super) fn of(runtime: &str, all: &Files) -> Result<Option<Self>, String> {
+        if runtime.starts_with("nodejs") {
+            return npm(all);
+        }
+        if runtime.starts_with("python") {
+            return pip(all);
+        }
+        Ok(None)
+    }
+
+    /// A digest of all that the installation depends on, but for the platform.
+    pub(super) fn digest(&self, platform: &str) -> io::Result<String> {
+        let mut digest = Sha256::new();
+        digest.update(format!("1\0{:?}\0{platform}\0", self.tool));
+        for (path, file) in &self.inputs {
+            let contents = file.read()?;
+            digest.update(format!("{path}\0{}\0", contents.len()));
+            digest.update(contents);
+        }
+        Ok(hex(&digest.finalize()))
+    }
+}
+
+fn npm(all: &Files) -> Result<Option<Manifest>, String> {
+    let Some(file) = all.get(PACKAGE) else { return Ok(None) };
+    let text = file.text().map_err(|why| format!("its {PACKAGE} cannot be read: {why}"))?;
+    let package: Value = serde_json::from_str(&text).map_err(|why| format!("its {PACKAGE} is not JSON: {why}"))?;
+    let asked: Vec<(&String, &Value)> = ["dependencies", "optionalDependencies"]
+        .iter()
+        .filter_map(|key| package.get(key)?.as_object())
+        .flatten()
+        .collect();
+    if asked.is_empty() {
+        return Ok(None);
+    }
+    let mut leads_within = package.get("workspaces").is_some();
+    for (name, version) in asked {
+        let Some(path) = version.as_str().and_then(local) else { continue };
+        if leaves(path) {
+            return Err(format!("its {PACKAGE} takes {name} from {path}, which is outside of the folder"));
+        }
+        leads_within = true;
+    }
+    let tool = if LOCKS.iter().any(|lock| all.contains_key(*lock)) { Tool::NpmCi } else { Tool::NpmInstall };
+    let manifests = |path: &str| [PACKAGE, ".npmrc"].contains(&path) || LOCKS.contains(&path);
+    Ok(Some(Manifest { tool, inputs: inputs(all, leads_within, &manifests) }))
+}
+
+fn pip(all: &Files) -> Result<Option<Manifest>, String> {
+    let Some(file) = all.get(REQUIREMENTS) else { return Ok(None) };
+    let text = file.text().map_err(|why| format!("its {REQUIREMENTS} cannot be read: {why}"))?;
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    if let Some(line) = lines.iter().find(|line| line.split([' ', '=', ':']).any(leaves)) {
+        return Err(format!("its {REQUIREMENTS} says {line:?}, which leads outside of the folder"));
+    }
+    // Options, paths and URLs of files may name anything in the folder.
+    let leads_within =
+        lines.iter().any(|line| line.starts_with(['-', '.', '/']) || line.contains("file:") || line.contains(".whl"));
+    Ok(Some(Manifest { tool: Tool::Pip, inputs: inputs(all, leads_within, &|path| path == REQUIREMENTS) }))
+}
+
+fn inputs(all: &Files, whole: bool, manifests: &dyn Fn(&str) -> bool) -> Files {
+    let wanted = all.iter().filter(|(path, _)| whole || manifests(path));
+    wanted.map(|(path, file)| (path.clone(), file.clone())).collect()
+}
+
+/// The path in a version that is one.
+fn local(version: &str) -> Option<&str> {
+    let path = ["file:", "link:"].iter().find_map(|scheme| version.strip_prefix(scheme));
+    path.or_else(|| version.starts_with(['.', '/', '~']).then_some(version).filter(|version| version.contains('/')))
+}
+
+/// Whether a path leads out of the folder it is in.
+fn leaves(path: &str) -> bool {
+    let mut depth = 0_i32;
+    path.starts_with('~') && path.contains('/')
+        || path.starts_with("../")
+        || path.starts_with('/') && !path.starts_with("//")
+        || path.contains("/../")
+            && path.split('/').any(|part| {
+                depth += match part {
+                    ".." => -1,
+                    "." | "" => 0,
+                    _ => 1,
+                };
+                depth < 0
+            })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::files::gather;
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Files) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+            fs::write(path, text).expect("written");
+        }
+        let files = gather(folder.path(), &|_| true).expect("read");
+        (folder, files)
+    }
+
+    fn found(runtime: &str, files: &[(&str, &str)]) -> Result<Option<(Tool, Vec<String>)>, String> {
+        let (_folder, all) = folder(files);
+        let manifest = Manifest::of(runtime, &all)?;
+        Ok(manifest.map(|manifest| (manifest.tool, manifest.inputs.into_keys().collect())))
+    }
+
+    #[test]
+    fn only_manifests_that_ask_for_something_count() {
+        let node = |text: &str| found("nodejs24.x", &[("package.json", text), ("index.mjs", "")]);
+        assert_eq!(node("{}"), Ok(None));
+        assert_eq!(node(r#"{"devDependencies":{"a":"1"},"dependencies":{}}"#), Ok(None));
+        let asked = node(r#"{"dependencies":{"a":"^1.0.0"}}"#);
+        assert_eq!(asked, Ok(Some((Tool::NpmInstall, vec!["package.json".to_owned()]))));
+        assert!(node("{").is_err_and(|why| why.contains("is not JSON")));
+        let python = |text: &str| found("python3.13", &[("requirements.txt", text), ("package.json", "{")]);
+        assert_eq!(python("# nothing\n\n"), Ok(None));
+        assert_eq!(python("PyJWT[crypto]==2.10.1\n"), Ok(Some((Tool::Pip, vec!["requirements.txt".to_owned()]))));
+    }
+
+    #[test]
+    fn a_lock_is_kept_to() {
+        let files = [("package.json", r#"{"dependencies":{"a":"1"}}"#), ("package-lock.json", "{}"), ("index.mjs", "")];
+        let names = vec!["package-lock.json".to_owned(), "package.json".to_owned()];
+        assert_eq!(found("nodejs24.x", &files), Ok(Some((Tool::NpmCi, names))));
+    }
+
+    #[test]
+    fn what_leads_into_the_folder_needs_all_of_it_and_what_leads_out_is_refused() {
+        let node = |path: &str| {
+            let text = format!(r#"{{"dependencies":{{"a":"{path}"}}}}"#);
+            found("nodejs24.x", &[("package.json", &text), ("vendor/a/index.js", "1")])
+        };
+        assert_eq!(node("file:vendor/a").map(|found| found.map(|(_, inputs)| inputs.len())), Ok(Some(2)));
+        assert_eq!(node("~1.2.0").map(|found| found.map(|(_, inputs)| inputs.len())), Ok(Some(1)));
+        for out in ["file:../a", "file:./b/../../a", "/srv/a", "~/a"] {
+            assert!(node(out).is_err_and(|why| why.contains("outside")), "{out}");
+        }
+        let pip = |line: &str| found("python3.13", &[("requirements.txt", line), ("w/a-1-py3-none-any.whl", "1")]);
+        assert_eq!(pip("./w/a-1-py3-none-any.whl").map(|found| found.map(|(_, inputs)| inputs.len())), Ok(Some(2)));
+        assert_eq!(pip("a @ https://example.com/a.zip").map(|found| found.is_some()), Ok(true));
+        for out in ["../a", "-r ../more.txt", "--find-links=/srv/wheels"] {
+            assert!(pip(out).is_err_and(|why| why.contains("outside")), "{out}");
+        }
+    }
+
+    #[test]
+    fn equal_inputs_give_equal_digests() {
+        let digest = |text: &str, platform: &str| {
+            let (_folder, all) = folder(&[("requirements.txt", text)]);
+            Manifest::of("python3.13", &all).expect("read").expect("asked").digest(platform).expect("digested")
+        };
+        assert_eq!(digest("a==1", "arm64"), digest("a==1", "arm64"));
+        assert_ne!(digest("a==1", "arm64"), digest("a==1", "x86_64"));
+        assert_ne!(digest("a==1", "arm64"), digest("a==2", "arm64"));
+    }
+}

@@ -1,0 +1,269 @@
+//! What a stack ships: functions' sources with what they depend on, packed into zips that are equal to the byte when the
+//! sources are, so that their hash says whether they changed; and body schemas. From the stack file's folder, or from
+//! this binary.
+//!
+//! - `files`: which files, and that they can be read
+//! - `manifest`: what they depend on, by `package.json` or `requirements.txt`
+//! - `install`: getting that, once, into the cache
+//! - `archive`: the zip, and Lambda's limits
+
+mod archive;
+mod files;
+mod install;
+mod manifest;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use include_dir::{Dir, include_dir};
+
+pub use self::install::{Machine, Workshop};
+
+use self::archive::Unpackable;
+use self::files::{Files, Unreadable};
+use self::manifest::Manifest;
+use crate::error::Error;
+use crate::stack::{Flaw, Function, Stack, check_body_schema};
+
+/// The functions of the stacks that this binary carries.
+static LAMBDAS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/lambdas");
+
+/// One function's code, packed.
+#[derive(Clone, PartialEq)]
+pub struct Zip {
+    /// The archive.
+    pub bytes: Arc<Vec<u8>>,
+    /// Its SHA-256 in base64, as AWS's `CodeSha256`.
+    pub sha256: String,
+}
+
+impl std::fmt::Debug for Zip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Zip({} bytes, {})", self.bytes.len(), self.sha256)
+    }
+}
+
+/// Everything a stack ships.
+#[derive(Debug, Clone, Default)]
+pub struct Bundles {
+    /// By the function's name. Functions of one source share their bytes.
+    pub functions: BTreeMap<String, Zip>,
+    /// By the route's `body`: the schema's text.
+    pub schemas: BTreeMap<PathBuf, String>,
+}
+
+/// Where sources are.
+#[derive(Debug, Clone)]
+pub enum Sources {
+    /// In this binary.
+    Embedded,
+    /// Beside a stack file.
+    Folder(PathBuf),
+}
+
+/// Why a stack's code could not be packed.
+#[derive(Debug)]
+pub enum Unpacked {
+    /// What the stack file names is not as it must be; everything at once.
+    Flaws(Vec<Flaw>),
+    /// What functions depend on could not be installed.
+    Failed(Error),
+}
+
+/// What a stack file names, found and looked through, not yet packed.
+#[derive(Debug)]
+pub struct Code<'a> {
+    stack: &'a Stack,
+    sources: BTreeMap<&'a String, Source>,
+    schemas: BTreeMap<PathBuf, String>,
+}
+
+/// A function's folder as it was found.
+#[derive(Debug)]
+struct Source {
+    /// What is shipped of it.
+    own: Files,
+    manifest: Option<Manifest>,
+}
+
+impl<'a> Code<'a> {
+    /// Looks at all that `stack` names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn find(stack: &'a Stack, sources: &Sources) -> Result<Self, Vec<Flaw>> {
+        let mut flaws = Vec::new();
+        let schemas = schemas(stack, sources, &mut flaws);
+        let mut found = BTreeMap::new();
+        for (name, function) in &stack.functions {
+            match sources.function(function) {
+                Ok(source) => drop(found.insert(name, source)),
+                Err(why) => flaws.push(Flaw::new(place(name), why)),
+            }
+        }
+        if flaws.is_empty() { Ok(Self { stack, sources: found, schemas }) } else { Err(flaws) }
+    }
+
+    /// Packs it, with what it depends on.
+    pub async fn pack(self, workshop: &Workshop<'_>) -> Result<Bundles, Unpacked> {
+        let mut flaws = Vec::new();
+        let mut functions: BTreeMap<String, Zip> = BTreeMap::new();
+        // Functions of one source, for one machine, have one zip.
+        let mut packed: BTreeMap<(&PathBuf, &String, &String, &String), Zip> = BTreeMap::new();
+        for (name, source) in self.sources {
+            let function = &self.stack.functions[name];
+            let Function { source: folder, runtime, architecture, handler, .. } = function;
+            let zip = if let Some(zip) = packed.get(&(folder, runtime, architecture, handler)) {
+                zip.clone()
+            } else {
+                let installed = match &source.manifest {
+                    Some(manifest) => Some(workshop.install(name, function, manifest).await.map_err(Unpacked::Failed)?),
+                    None => None,
+                };
+                let (installed, kept) = installed.map(|found| (found.files, found.folder)).unzip();
+                let mut files: Files = installed.unwrap_or_default();
+                files.extend(source.own);
+                flaws.extend(without_handler(name, function, &files));
+                let zip = kept.map_or_else(|| archive::zip(&files), |folder| archive::zip_once(&files, &folder));
+                match zip {
+                    Ok(zip) => zip,
+                    Err(why) => {
+                        flaws.push(unpackable(name, &why));
+                        continue;
+                    }
+                }
+            };
+            packed.insert((folder, runtime, architecture, handler), zip.clone());
+            functions.insert(name.clone(), zip);
+        }
+        if flaws.is_empty() { Ok(Bundles { functions, schemas: self.schemas }) } else { Err(Unpacked::Flaws(flaws)) }
+    }
+}
+
+fn place(name: &str) -> String {
+    format!("functions.{name}.source")
+}
+
+fn unpackable(name: &str, why: &Unpackable) -> Flaw {
+    let flaw = Flaw::new(place(name), format!("the code of {name}: {why}"));
+    match why {
+        Unpackable::TooLarge { largest, .. } => flaw.help(format!("the largest in it: {largest}")),
+        _ => flaw,
+    }
+}
+
+/// A handler whose file is not shipped would be found out by the first call.
+fn without_handler(name: &str, function: &Function, files: &Files) -> Option<Flaw> {
+    let handler = &function.handler;
+    let candidates: Vec<String> = if function.runtime.starts_with("python") {
+        let module = handler.rsplit_once('.')?.0.replace('.', "/");
+        [".py", "/__init__.py", ".so"].map(|end| format!("{module}{end}")).to_vec()
+    } else {
+        let (folder, file) = handler.rsplit_once('/').map_or(("", handler.as_str()), |(folder, file)| (folder, file));
+        let stem = file.split('.').next().unwrap_or(file);
+        let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        [".mjs", ".js", ".cjs"].map(|end| format!("{folder}{stem}{end}")).to_vec()
+    };
+    let shown = |path: &String| path.trim_start_matches("./").to_owned();
+    if candidates.iter().any(|path| files.contains_key(&shown(path))) {
+        return None;
+    }
+    let message =
+        format!("{} has no {}, which the handler {handler} is in", function.source.display(), shown(&candidates[0]));
+    Some(Flaw::new(place(name), message).help("name another `handler`, as in file.function, or another `source`"))
+}
+
+fn schemas(stack: &Stack, sources: &Sources, flaws: &mut Vec<Flaw>) -> BTreeMap<PathBuf, String> {
+    let mut schemas = BTreeMap::new();
+    for (place, route) in stack.all_routes() {
+        let Some(body) = &route.body else { continue };
+        if schemas.contains_key(body) {
+            continue;
+        }
+        let place = format!("{place}.body");
+        match sources.text(body) {
+            Err(why) => flaws.push(Flaw::new(place, format!("{} {}", body.display(), files::in_words(&why)))),
+            Ok(text) => {
+                let wrong = check_body_schema(&text);
+                flaws.extend(wrong.into_iter().map(|(message, help)| Flaw {
+                    place: place.clone(),
+                    message: format!("{}: {message}", body.display()),
+                    help,
+                }));
+                schemas.insert(body.clone(), text);
+            }
+        }
+    }
+    schemas
+}
+
+impl Sources {
+    /// Everything in a function's folder that may be needed, or in words why not.
+    fn function(&self, function: &Function) -> Result<Source, String> {
+        let folder = &function.source;
+        let all = self.files(folder).map_err(|why| why.to_string())?;
+        let mut own = all.clone();
+        // What somebody has installed there has development's dependencies in it, for this machine.
+        let installed = all.contains_key("package.json");
+        own.retain(|path, _| {
+            path.split('/')
+                .scan(String::new(), |at, part| {
+                    *at = if at.is_empty() { part.to_owned() } else { format!("{at}/{part}") };
+                    Some(files::shipped(at))
+                })
+                .all(|shipped| shipped)
+                && !(installed && path.starts_with("node_modules/"))
+        });
+        if own.is_empty() {
+            return Err(format!("the source {} has nothing in it", folder.display()));
+        }
+        let manifest = Manifest::of(&function.runtime, &all).map_err(|why| format!("{}: {why}", folder.display()))?;
+        Ok(Source { own, manifest })
+    }
+
+    /// The files under a folder, among them those that only an installation needs.
+    fn files(&self, folder: &Path) -> Result<Files, Unreadable> {
+        let wanted = |path: &str| files::shipped(path) || path == ".npmrc";
+        match self {
+            Self::Embedded => {
+                let within = folder.strip_prefix("lambdas").unwrap_or(folder);
+                let mut files = Files::new();
+                if let Some(dir) = LAMBDAS.get_dir(within) {
+                    files::embedded(dir, within, &wanted, &mut files);
+                }
+                Ok(files)
+            }
+            Self::Folder(root) => files::gather(&root.join(folder), &wanted),
+        }
+    }
+
+    fn text(&self, file: &Path) -> std::io::Result<String> {
+        let text = match self {
+            Self::Embedded => {
+                let within = file.strip_prefix("lambdas").unwrap_or(file);
+                LAMBDAS.get_file(within).and_then(|file| file.contents_utf8()).map(str::to_owned)
+            }
+            Self::Folder(root) => Some(fs::read_to_string(root.join(file))?),
+        };
+        text.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
+    }
+}
+
+/// Every file below these folders of this binary, tests too, by its path as a stack file would name it.
+pub fn embedded(folders: &[PathBuf]) -> BTreeMap<PathBuf, &'static [u8]> {
+    fn add(dir: &Dir<'static>, found: &mut BTreeMap<PathBuf, &'static [u8]>) {
+        found.extend(dir.files().map(|file| (Path::new("lambdas").join(file.path()), file.contents())));
+        for dir in dir.dirs() {
+            add(dir, found);
+        }
+    }
+    let mut found = BTreeMap::new();
+    for folder in folders {
+        if let Some(dir) = LAMBDAS.get_dir(folder.strip_prefix("lambdas").unwrap_or(folder)) {
+            add(dir, &mut found);
+        }
+    }
+    found
+}

@@ -1,0 +1,229 @@
+//! `doctor`: what would go wrong, before anything is made. Without credentials it says so, and goes on with this machine.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+
+use super::Ending;
+use super::session::{Session, Sources};
+use crate::aws::account::{Account, simulated};
+use crate::aws::secretsmanager::SecretsManager;
+use crate::config::Config;
+use crate::doctor::{self, Area, Check, Health, Rights};
+use crate::engine::{Failure, Sight, Stop, Survey};
+use crate::error::{Error, Kind};
+use crate::local::tools;
+use crate::operator::{Wanted, questions};
+use crate::report::{answer, checkup_text, clock, date};
+use crate::stack::Stack;
+use crate::state::State;
+
+/// Simulations in flight at once: IAM is slow to anger and slow to forget.
+const AT_ONCE: usize = 4;
+
+/// The permission that whoever simulates has used: a simulation that denies it cannot be trusted.
+const CONTROL: &str = "iam:SimulatePrincipalPolicy";
+
+/// Half a year, in seconds.
+const SOON: i64 = 182 * 86_400;
+
+pub(super) async fn run(config: Config, stop: Stop) -> Result<Ending, Error> {
+    let output = config.output;
+    let (local, stack, folder) = (config.connection.local, config.stack.clone(), config.state_dir.clone());
+    let mut checks = Vec::new();
+    let mut kind = Kind::Other;
+    match Session::open(config, Sources::Packed).await {
+        Ok(session) => checks.extend(in_the_account(&session, &stop).await?),
+        Err(error) if error.kind == Kind::Usage => return Err(error),
+        Err(error) => {
+            kind = error.kind;
+            let check = Check::new(Area::Credentials, "credentials", Health::Bad, error.message);
+            checks.push(Check { hint: error.hints.into_iter().next(), ..check });
+        }
+    }
+    checks.extend(runtimes(&stack));
+    checks.push(state_folder(&folder));
+    checks.extend(machine(local).await);
+    checks.sort_by_key(|check| check.area as u8);
+    let bad = checks.iter().filter(|check| check.health == Health::Bad).count();
+    if output.json {
+        let document = json!({ "schema_version": 1, "sound": bad == 0, "checks": checks });
+        answer(&super::pretty(&document));
+    } else {
+        answer(&checkup_text(&checks, output.answers));
+    }
+    if checks.iter().any(|check| check.health == Health::Bad && check.area == Area::Credentials) {
+        kind = Kind::Account;
+    }
+    if bad == 0 {
+        return Ok(Ending::Done);
+    }
+    let things = if bad == 1 { "1 thing is".to_owned() } else { format!("{bad} things are") };
+    Err(Error::new(kind, format!("{things} in the way; see above")))
+}
+
+/// What needs no call beyond those that every run makes: said by `up` too, where it is not good.
+pub(super) fn at_hand(session: &Session, expires: Option<i64>) -> Vec<Check> {
+    let mut checks = vec![doctor::expiry(expires, now(), moment)];
+    checks.extend(runtimes(&session.config.stack));
+    checks.retain(|check| check.health != Health::Good);
+    checks
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// `2026-11-28 12:34:56.000Z`
+fn moment(unix: i64) -> String {
+    format!("{} {}", date(unix), clock(unix.saturating_mul(1000)))
+}
+
+fn runtimes(stack: &Stack) -> Vec<Check> {
+    let now = now();
+    doctor::runtimes(stack, &date(now), &date(now.saturating_add(SOON)))
+}
+
+async fn in_the_account(session: &Session, stop: &Stop) -> Result<Vec<Check>, Error> {
+    let scope = session.scope();
+    let state = session.store.read()?;
+    let state = state.unwrap_or_else(|| State::new(&scope.stack, &scope.account, &scope.region, None));
+    let account = Account::new(&session.clients);
+    let (survey, expires, usage, lambda, rights) = tokio::join!(
+        session.survey(&state, stop),
+        account.credentials_expire(),
+        account.usage(),
+        account.lambda(),
+        rights(session, &account, &state),
+    );
+    let survey = survey?;
+    let caller = &session.caller;
+    let at_aws = session.endpoint.is_none();
+    let mut checks = vec![
+        doctor::principal(&caller.arn, caller.is_root(), at_aws),
+        Check::new(Area::Credentials, "where", Health::Good, place(session)),
+        doctor::expiry(expires, now(), moment),
+    ];
+    let new = |kind: &str| {
+        let missing = |sight: &Sight| matches!(sight, Sight::Absent | Sight::Blocked);
+        let count = survey.sights(&session.graph).filter(|(_, known, sight)| *known == kind && missing(sight)).count();
+        i64::try_from(count).unwrap_or(i64::MAX)
+    };
+    for usage in usage {
+        checks.push(match usage {
+            Ok(usage) => doctor::quota(usage.what, usage.used, usage.limit, new(usage.kind)),
+            Err(failure) => untold("quota", &failure),
+        });
+    }
+    match lambda {
+        Ok(Some(limits)) => {
+            checks.push(doctor::stored_code(limits.code_used, limits.code_limit));
+            let burst = session.config.stack.api.as_ref().map_or(0, |api| i64::from(api.burst_limit));
+            checks.push(doctor::concurrency(limits.concurrency, burst));
+        }
+        Ok(None) => {}
+        Err(failure) => checks.push(untold("Lambda's limits", &failure)),
+    }
+    checks.push(doctor::rights(&rights));
+    checks.extend(names(session, &survey).await);
+    Ok(checks)
+}
+
+fn place(session: &Session) -> String {
+    let scope = session.scope();
+    let endpoint = session.endpoint.as_ref().map(|endpoint| format!(", at {endpoint}")).unwrap_or_default();
+    format!("account {}, {}{endpoint}", scope.account, scope.region)
+}
+
+/// What may not be asked is no obstacle by itself: the calls that matter are asked about elsewhere.
+fn untold(subject: &str, failure: &Failure) -> Check {
+    let check = Check::new(Area::Account, subject, Health::NotApplicable, failure.message.clone());
+    Check { hint: failure.hint.clone(), ..check }
+}
+
+/// Names that strangers have, things that may not be read, secrets that wait to be deleted.
+async fn names(session: &Session, survey: &Survey) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let secrets = SecretsManager::new(&session.clients);
+    for (id, kind, sight) in survey.sights(&session.graph) {
+        match sight {
+            Sight::Failed(failure) => checks.push(doctor::unseen(id.as_str(), failure)),
+            Sight::Absent | Sight::Blocked if kind == "secretsmanager.secret" => {
+                let name = id.parts().1;
+                if let Ok(Some(day)) = secrets.scheduled_deletion(&session.scope().physical(name)).await {
+                    checks.push(doctor::in_window(name, &date(day)));
+                }
+            }
+            _ => {}
+        }
+    }
+    if checks.iter().all(|check| check.health != Health::Bad) {
+        checks.push(Check::new(Area::Stack, "names", Health::Good, "none is a stranger's"));
+    }
+    checks
+}
+
+/// Whether the caller has the rights of the least policy, as IAM's simulation has it.
+async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
+    let caller = &session.caller;
+    if caller.is_root() {
+        return Rights::Untold("the root user may do everything".to_owned());
+    }
+    let Some(principal) = simulated(&caller.arn) else {
+        return Rights::Untold(format!("IAM cannot simulate what {} may do", caller.arn));
+    };
+    let recorded = state.resources.values().map(|record| record.kind.clone());
+    let kinds: BTreeSet<String> = session.graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
+    let boundary = session.config.stack.permissions_boundary.as_deref();
+    let wanted = Wanted { scope: session.scope(), works: &[], kinds: &kinds, boundary };
+    let mut questions = questions(&wanted);
+    if session.endpoint.is_some() {
+        // Emulators leave the circumstances out of a simulation, and paths.
+        questions.retain(|question| question.context.is_empty() && !question.resource.contains(":role/"));
+    }
+    let asked = questions.iter().flat_map(|question| &question.actions).collect::<BTreeSet<_>>().len();
+    let answers: Vec<Result<Vec<String>, Failure>> =
+        stream::iter(&questions).map(|question| account.denied(&principal, question)).buffered(AT_ONCE).collect().await;
+    let mut missing = BTreeSet::new();
+    for answer in answers {
+        match answer {
+            Ok(denied) => missing.extend(denied),
+            Err(failure) => return Rights::Untold(failure.message),
+        }
+    }
+    if missing.contains(CONTROL) {
+        return Rights::Untold("IAM's simulation denies here what was just done".to_owned());
+    }
+    Rights::Judged { asked, missing: missing.into_iter().collect() }
+}
+
+/// Whether state files can be written, tried where the folder is or will be.
+fn state_folder(folder: &Path) -> Check {
+    let there = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    let check = |health, finding| Check::new(Area::Machine, "state folder", health, finding);
+    match tempfile::tempfile_in(there) {
+        Ok(_) => check(Health::Good, format!("{} can be written", folder.display())),
+        Err(error) => check(Health::Bad, format!("{} cannot be written: {error}", folder.display()))
+            .hint("choose another with --state-dir, or make it yours"),
+    }
+}
+
+/// The tools of `--local`: in the way only of who uses it.
+async fn machine(local: bool) -> Vec<Check> {
+    let lacking = if local { Health::Bad } else { Health::Warning };
+    let judge = |(name, found): (&str, Result<String, crate::local::LocalError>)| {
+        let subject = format!("{name} for --local");
+        match found {
+            Ok(what) => Check::new(Area::Machine, subject, Health::Good, what),
+            Err(error) => {
+                let hint = error.hint();
+                Check { hint, ..Check::new(Area::Machine, subject, lacking, error.to_string()) }
+            }
+        }
+    };
+    tools().await.into_iter().map(judge).collect()
+}

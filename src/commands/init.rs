@@ -1,0 +1,109 @@
+//! `init`: a commented stack file and the functions that it names, written from what this binary carries.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::Ending;
+use crate::args;
+use crate::bundle;
+use crate::config::{DEFAULT_FILE, Output};
+use crate::error::Error;
+use crate::report::{SCHEMA_VERSION, answer, say};
+use crate::stack::blueprints::{self, Blueprint};
+use crate::stack::json_schema;
+
+/// The schema's file, as the stack file names it in its first line.
+const SCHEMA_FILE: &str = "securelambda.schema.json";
+
+pub(super) fn run(args: &args::Init, blueprint: Option<&str>, output: Output) -> Result<Ending, Error> {
+    // The command line takes no other name.
+    let blueprint = blueprint.and_then(Blueprint::of).unwrap_or(blueprints::DEFAULT);
+    let files = files(blueprint);
+    let folder = if args.folder == Path::new(".") { Path::new("") } else { &args.folder };
+    let in_the_way = in_the_way(folder, &files);
+    if !in_the_way.is_empty() {
+        let (these, what) = if in_the_way.len() == 1 { ("it", "is already") } else { ("them", "are already") };
+        let shown: Vec<String> = in_the_way.iter().map(|path| format!("  {}", path.display())).collect();
+        let mut error = Error::usage(format!("nothing was written, since there {what}"))
+            .hint(format!("name another folder, as in `securelambda init my-api`, or move {these} away"));
+        error.details = Some(shown.join("\n").into());
+        return Err(error);
+    }
+    write(folder, &files)?;
+    let written: Vec<String> = files.keys().map(|path| folder.join(path).display().to_string()).collect();
+    if output.json {
+        let folder = args.folder.display().to_string();
+        let document = json!({ "schema_version": SCHEMA_VERSION, "blueprint": blueprint.name, "folder": folder, "files": written });
+        answer(&super::pretty(&document));
+    } else {
+        answer(&written.join("\n"));
+        if !output.quiet {
+            say(&next(&args.folder, &output));
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// What is written, by its path within the folder.
+fn files(blueprint: &Blueprint) -> BTreeMap<PathBuf, Vec<u8>> {
+    let lambdas = bundle::embedded(&blueprint.folders());
+    let mut files: BTreeMap<PathBuf, Vec<u8>> = lambdas.into_iter().map(|(path, text)| (path, text.to_vec())).collect();
+    files.insert(DEFAULT_FILE.into(), blueprint.text.as_bytes().to_vec());
+    files.insert(SCHEMA_FILE.into(), format!("{}\n", super::pretty(&json_schema())).into_bytes());
+    files
+}
+
+/// What is there and would be overwritten, or stands where a folder has to be.
+fn in_the_way(folder: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for path in files.keys().map(|path| folder.join(path)) {
+        // A link that leads nowhere is in the way too.
+        let there = |path: &Path| path.symlink_metadata().is_ok();
+        let blocking = path.ancestors().skip(1).find(|around| there(around) && !around.is_dir());
+        let taken = blocking.map(Path::to_owned).or_else(|| there(&path).then_some(path));
+        found.extend(taken);
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Writes all of it, or takes back what was written.
+fn write(folder: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) -> Result<(), Error> {
+    let mut written: Vec<PathBuf> = Vec::new();
+    for (path, contents) in files {
+        let path = folder.join(path);
+        let new = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::File::create_new(&path));
+        let done = new.and_then(|mut file| {
+            written.push(path.clone());
+            file.write_all(contents)
+        });
+        if let Err(why) = done {
+            for path in &written {
+                let _ = fs::remove_file(path);
+            }
+            let error = Error::other(format!("{} cannot be written: {why}", path.display()));
+            return Err(match why.kind() {
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => error.hint("name a folder of yours"),
+                _ => error.hint("nothing was written"),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn next(folder: &Path, output: &Output) -> String {
+    let mut next = String::from("\nNext:\n");
+    if folder != Path::new(".") {
+        next += &format!("  cd {}\n", folder.display());
+    }
+    let note = |text: &str| output.messages.dim(text);
+    next += &format!("  securelambda up --local     {}\n", note("build it on this machine; no account needed"));
+    next += &format!("  {DEFAULT_FILE}           {}\n", note("every key is explained there: change it, then"));
+    next += &format!("  securelambda plan --local   {}", note("say what `up` would do"));
+    next
+}

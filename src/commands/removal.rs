@@ -1,0 +1,486 @@
+//! What `down` and `sweep` share: the removal of targets, and the look at what is left, by AWS's own lists and by name.
+//! What a list shows and nobody knew of is removed too: it carries the stack's tag.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::Ending;
+use crate::config::Output;
+use crate::engine::{
+    self, Cause, Failure, Inventories, Left, Listed, Outcome, Registry, Stock, Stop, Summary, Target, add_listed,
+    look_again, take_stock,
+};
+use crate::error::{Error, Kind};
+use crate::report::{self, answer, id_width, left_text, others_text, recoverable_text, say, summary_line};
+use crate::scope::{Scope, Whose};
+use crate::stack::cleanup;
+use crate::state::{Journal, State};
+
+/// The kind of secrets: what is deleted of it may be brought back for some days.
+const SECRET: &str = "secretsmanager.secret";
+
+/// How often what lists show and nobody knew of is removed. It shows up at the first look, or lags behind.
+const PASSES: usize = 3;
+
+/// For how long something that was deleted may still be listed, in seconds, before it counts as left.
+const LINGERS: u64 = 60;
+
+/// Everything that a removal goes by.
+pub(super) struct Removal<'a> {
+    /// `down` or `sweep`.
+    pub verb: &'static str,
+    /// The command that goes on.
+    pub again: String,
+    pub scope: &'a Scope,
+    pub registry: &'a Registry,
+    pub inventories: &'a Inventories,
+    pub output: Output,
+    pub jobs: usize,
+    /// Secrets are removed for good.
+    pub purge: bool,
+    pub stop: &'a Stop,
+    /// What was told of as a stranger's already.
+    pub strangers: &'a [(engine::Id, Failure)],
+}
+
+/// How it went, and what there is now.
+#[derive(Default)]
+pub(super) struct Removed {
+    pub done: Summary,
+    pub elapsed: Duration,
+    /// Ours, and still there.
+    pub left: Vec<Left>,
+    /// The kinds that could not be listed.
+    pub unseen: Vec<(&'static str, Failure)>,
+    /// Deleted secrets that can be brought back.
+    pub recoverable: Vec<Listed>,
+    /// Strangers' things with names like ours.
+    pub others: Vec<Listed>,
+}
+
+impl Removal<'_> {
+    /// What there is, by the lists.
+    pub(super) async fn stock(&self) -> Result<Stock, Failure> {
+        take_stock(self.inventories, &Whose::Stack(self.scope.stack.clone()), self.stop).await
+    }
+
+    /// What of it is to be removed: all that is this stack's, except secrets that are deleted and not to be purged.
+    pub(super) fn ours<'a>(&'a self, stock: &'a Stock) -> impl Iterator<Item = &'a Listed> {
+        stock.of(&self.scope.stack).filter(|one| self.purge || one.until.is_none())
+    }
+
+    /// Removes `targets`, and looks again until nothing more is to be done about what is left.
+    pub(super) async fn remove(
+        &self,
+        targets: Vec<Target>,
+        state: &mut State,
+        journal: &mut (dyn Journal + Send),
+    ) -> Result<Removed, Error> {
+        let began = Instant::now();
+        let mut removed = Removed::default();
+        let (mut dealt, mut next, mut passes) = (Vec::new(), targets, 0);
+        let mut patience = Patience::new();
+        loop {
+            if !next.is_empty() {
+                removed.done.merge(self.pass(&next, state, journal).await);
+                dealt.append(&mut next);
+                passes += 1;
+            }
+            if cut_short(&removed.done) {
+                break;
+            }
+            let (again, stock) = tokio::join!(look_again(&dealt, self.registry, self.stop), self.stock());
+            let stock = match stock {
+                Err(failure) if failure.cause == Cause::Stopped => {
+                    removed.done.stopped = true;
+                    break;
+                }
+                stock => stock?,
+            };
+            if passes < PASSES {
+                next = add_listed(&mut dealt.clone(), self.ours(&stock));
+                if !next.is_empty() {
+                    self.say(&format!("Found by its tag: {}", names(&next)));
+                    continue;
+                }
+            }
+            let left = self.left(&dealt, &again, &stock, &removed.done);
+            // What was deleted may be listed for a while.
+            let lingers = |one: &&Left| one.seen && removed.done.done.iter().any(|(id, _)| *id == one.id);
+            if let Some(one) = left.iter().find(lingers) {
+                if patience.first() {
+                    self.say(&format!("{} is still listed; looking again for up to {LINGERS} s", one.id));
+                }
+                if patience.pause(self.stop).await {
+                    continue;
+                }
+            }
+            removed.left = left;
+            self.look_around(&mut removed, &stock, &dealt);
+            break;
+        }
+        removed.elapsed = began.elapsed();
+        Ok(removed)
+    }
+
+    /// For where there is nothing to remove: what else there is.
+    pub(super) fn nothing(&self, stock: &Stock) -> Removed {
+        let mut removed = Removed::default();
+        self.look_around(&mut removed, stock, &[]);
+        removed
+    }
+
+    fn look_around(&self, removed: &mut Removed, stock: &Stock, dealt: &[Target]) {
+        let told = |one: &Listed| self.strangers.iter().any(|(_, failure)| failure.message.contains(&one.arn));
+        // A topic takes its subscriptions along, which are listed for a while and carry no tag.
+        let went = |one: &Listed| {
+            let arns = dealt.iter().filter_map(|target| target.outputs["arn"].as_str());
+            arns.into_iter().any(|arn| one.arn.strip_prefix(arn).is_some_and(|rest| rest.starts_with(':')))
+        };
+        let ours = &self.scope.stack;
+        removed.others = stock.others(ours).filter(|one| !told(one) && !went(one)).cloned().collect();
+        removed.recoverable = stock.of(ours).filter(|one| !self.purge && one.until.is_some()).cloned().collect();
+        removed.unseen.clone_from(&stock.unseen);
+    }
+
+    async fn pass(&self, targets: &[Target], state: &mut State, journal: &mut (dyn Journal + Send)) -> Summary {
+        let width = id_width(targets.iter().map(|target| &target.id));
+        let mut reporter = report::reporter(self.output, width);
+        let order: &(dyn Fn(&str) -> usize + Sync) = &cleanup::group;
+        let done = engine::down(targets, order, self.registry, state, journal, self.jobs, self.stop, &mut |event| {
+            reporter.on(&event);
+        })
+        .await;
+        reporter.finish();
+        done
+    }
+
+    /// What is left of what was dealt with: by the lists, and by name.
+    fn left(&self, dealt: &[Target], again: &Again, stock: &Stock, done: &Summary) -> Vec<Left> {
+        let mut left: Vec<Left> = Vec::new();
+        for one in self.ours(stock) {
+            let id = dealt.iter().find(|target| target.is(one)).map_or(&one.id, |target| &target.id);
+            left.push(Left {
+                id: id.clone(),
+                kind: one.kind.to_owned(),
+                arn: Some(one.arn.clone()),
+                remove: Some(one.remove.clone()),
+                seen: true,
+                error: reason(done, id),
+            });
+        }
+        for (id, found) in again {
+            if left.iter().any(|known| known.id == *id) {
+                continue;
+            }
+            let kind = dealt.iter().find(|target| target.id == *id).map(|target| target.kind.clone());
+            let place = |outputs: &serde_json::Value| {
+                let fields = ["arn", "id", "api_id"].iter().find_map(|field| outputs[*field].as_str());
+                fields.map(str::to_owned)
+            };
+            left.push(Left {
+                id: id.clone(),
+                kind: kind.unwrap_or_default(),
+                arn: found.as_ref().ok().and_then(place),
+                remove: None,
+                seen: found.is_ok(),
+                error: found.as_ref().err().cloned().or_else(|| reason(done, id)),
+            });
+        }
+        left
+    }
+
+    fn say(&self, text: &str) {
+        if !self.output.json && !self.output.quiet {
+            say(text);
+        }
+    }
+
+    /// What goes with what is to be removed, before it is: in which order, and what cannot be undone.
+    pub(super) fn announce(&self, targets: &[Target]) {
+        self.say(&listing(targets));
+        if let Some(warning) = self.warning(targets) {
+            self.say(&warning);
+        }
+    }
+
+    /// That secrets are lost for good.
+    pub(super) fn warning(&self, targets: &[Target]) -> Option<String> {
+        let secrets: Vec<&str> =
+            targets.iter().filter(|target| target.kind == SECRET).map(|target| target.id.parts().1).collect();
+        (self.purge && !secrets.is_empty())
+            .then(|| format!("With --purge the values of these secrets are lost for good: {}", secrets.join(", ")))
+    }
+
+    /// Tells how it went. `on_record` is how many resources the state file still has.
+    pub(super) fn tell(&self, removed: &Removed, on_record: usize) {
+        let Removed { done, elapsed, left, unseen, recoverable, others } = removed;
+        if self.output.json {
+            let unseen: Vec<_> =
+                unseen.iter().map(|(kind, failure)| json!({ "kind": kind, "error": failure })).collect();
+            let windows: Vec<_> = recoverable
+                .iter()
+                .map(|one| json!({ "secret": one.id.parts().1, "arn": one.arn, "until_unix": one.until }))
+                .collect();
+            let extra = json!({
+                "left": left, "not_looked_for": unseen, "recoverable": windows, "not_ours": others,
+                "on_record": on_record,
+            });
+            answer(&summary_line(self.verb, done, *elapsed, extra));
+            return;
+        }
+        if self.output.quiet {
+            return;
+        }
+        let gone = done.count(|outcome| matches!(outcome, Outcome::Deleted | Outcome::WentWithParent | Outcome::Gone));
+        let nothing = done.done.is_empty() && done.failed.is_empty() && left.is_empty();
+        if !done.stopped && !nothing {
+            let count = left.iter().filter(|one| one.seen).count().max(on_record);
+            say(&format!("{gone} removed, {count} left."));
+        }
+        for text in [
+            left_text(left, unseen, &self.scope.region),
+            others_text(others, &self.scope.stack),
+            recoverable_text(recoverable),
+        ] {
+            if !text.is_empty() {
+                say(&text);
+            }
+        }
+    }
+
+    /// Exit code 0 if nothing is left, 4 if something is or may be.
+    pub(super) fn ending(&self, removed: &Removed) -> Result<Ending, Error> {
+        super::outcome_of(&removed.done, &self.again).map_err(Error::summed_up)?;
+        let seen = removed.left.iter().filter(|one| one.seen).count();
+        let blind = removed.left.len() - seen + removed.unseen.len();
+        let what = match (seen, blind) {
+            (0, 0) => return Ok(Ending::Done),
+            (0, _) => "it could not be looked everywhere, so something may be left".to_owned(),
+            (seen, 0) => format!("{seen} still there"),
+            (seen, _) => format!("{seen} still there, and it could not be looked everywhere"),
+        };
+        let stack = &self.scope.stack;
+        Err(Error::new(Kind::Resource, what)
+            .hint(format!("what it is stands above; `securelambda sweep --stack {stack}` tries again"))
+            .summed_up())
+    }
+}
+
+type Again = Vec<(engine::Id, Result<serde_json::Value, Failure>)>;
+
+/// Why something was not removed.
+fn reason(done: &Summary, id: &engine::Id) -> Option<Failure> {
+    let failed = done.failed.iter().find(|(failed, _)| failed == id).map(|(_, failure)| failure.clone());
+    let skipped = || done.skipped.iter().find(|(skipped, _)| skipped == id);
+    failed.or_else(|| {
+        let (_, because) = skipped()?;
+        Some(Failure::refused(format!("not begun, because {because} could not be removed")))
+    })
+}
+
+/// Whether a run ended before its end, so that it is not the time to look what is left.
+fn cut_short(done: &Summary) -> bool {
+    done.stopped || done.save_error.is_some() || done.failed.iter().any(|(_, failure)| failure.cause == Cause::Fatal)
+}
+
+fn names(targets: &[Target]) -> String {
+    targets.iter().map(|target| target.id.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// What goes, in the documented order.
+fn listing(targets: &[Target]) -> String {
+    let mut text = String::from("This goes, in this order:\n");
+    for (index, group) in cleanup::GROUPS.iter().enumerate() {
+        let ids: Vec<&str> =
+            targets.iter().filter(|target| cleanup::group(&target.kind) == index).map(|t| t.id.as_str()).collect();
+        if !ids.is_empty() {
+            text += &format!("  {}. {}\n     {}\n", index + 1, group.title, ids.join(", "));
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+/// How long to look again for what was deleted and is still listed.
+struct Patience {
+    began: Option<Instant>,
+    next: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { began: None, next: Duration::from_secs(1) }
+    }
+
+    fn first(&self) -> bool {
+        self.began.is_none()
+    }
+
+    /// Waits before the next look; `false` if there is none to be.
+    async fn pause(&mut self, stop: &Stop) -> bool {
+        let began = *self.began.get_or_insert_with(Instant::now);
+        let tempo = stop.tempo();
+        if began.elapsed() + tempo.of(self.next) > tempo.of(Duration::from_secs(LINGERS)) {
+            return false;
+        }
+        let pause = self.next;
+        self.next = (pause * 3 / 2).min(Duration::from_secs(5));
+        tokio::select! {
+            () = tokio::time::sleep(tempo.of(pause)) => {}
+            // The next look says that we were asked to stop.
+            () = stop.reached(engine::Halt::Drain) => {}
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::engine::{Drift, Found, Inventory, Provider, Resource, Task};
+    use crate::report::{Palette, Style};
+    use crate::scope::Owner;
+    use crate::state::StateError;
+
+    #[derive(Clone)]
+    struct Thing;
+
+    impl Resource for Thing {
+        const KIND: &'static str = "logs.group";
+        type Key = String;
+        type Outputs = Value;
+        type Live = ();
+        fn key(&self) -> String {
+            String::new()
+        }
+        fn drift(&self, (): &()) -> Vec<Drift> {
+            Vec::new()
+        }
+    }
+
+    type Value = std::collections::BTreeMap<String, String>;
+
+    /// A service whose lists lag, and show some things late.
+    #[derive(Clone, Default)]
+    struct Service {
+        looks: Arc<AtomicUsize>,
+        /// Name, and between which looks it is listed.
+        listed: Vec<(&'static str, std::ops::Range<usize>)>,
+        deleted: Arc<Mutex<Vec<String>>>,
+        refuses: bool,
+    }
+
+    impl Inventory<Thing> for Service {
+        async fn list(&self, _: &Whose) -> Result<Vec<Listed>, Failure> {
+            let look = self.looks.fetch_add(1, Ordering::SeqCst);
+            let shown = self.listed.iter().filter(|(_, when)| when.contains(&look));
+            let thing = |(name, _): &(&str, _)| {
+                let owner = Owner { stack: "demo".into(), resource: Some(format!("logs.{name}")) };
+                let outputs = Value::from([("arn".to_owned(), format!("arn:{name}"))]);
+                Listed::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs, "aws rm")
+            };
+            Ok(shown.map(thing).collect())
+        }
+    }
+
+    impl Provider<Thing> for Service {
+        async fn find(&self, _: &String, _: Option<&Value>, _: &Task) -> Result<Option<Found<Thing>>, Failure> {
+            Ok(None)
+        }
+        async fn create(&self, _: &Thing, _: &Task) -> Result<Value, Failure> {
+            Err(Failure::refused("never"))
+        }
+        async fn converge(&self, _: &Thing, _: &Found<Thing>, _: &[Drift], _: &Task) -> Result<Value, Failure> {
+            Err(Failure::refused("never"))
+        }
+        async fn delete(&self, gone: &Value, _: &Task) -> Result<(), Failure> {
+            if self.refuses {
+                return Err(Failure::refused("no"));
+            }
+            self.deleted.lock().expect("no panic holds it").push(gone["arn"].clone());
+            Ok(())
+        }
+    }
+
+    struct Nowhere;
+
+    impl Journal for Nowhere {
+        fn save(&mut self, _: &State) -> Result<(), StateError> {
+            Ok(())
+        }
+    }
+
+    async fn run(service: &Service) -> (Removed, Duration) {
+        let palette = Palette { color: false, unicode: false };
+        let removal = Removal {
+            verb: "down",
+            again: "down".into(),
+            scope: &Scope {
+                partition: "aws".into(),
+                account: "123456789012".into(),
+                region: "eu-central-1".into(),
+                stack: "demo".into(),
+            },
+            registry: &Registry::default().with::<Thing>(service.clone()),
+            inventories: &Inventories::default().with::<Thing>(service.clone()),
+            output: Output {
+                json: false,
+                quiet: true,
+                verbose: false,
+                timings: false,
+                style: Style::Quiet,
+                can_ask: false,
+                answers: palette,
+                messages: palette,
+            },
+            jobs: 1,
+            purge: false,
+            stop: &Stop::never(),
+            strangers: &[],
+        };
+        let mut targets = Vec::new();
+        add_listed(&mut targets, removal.ours(&removal.stock().await.expect("a list")));
+        let began = Instant::now();
+        let mut state = State::new("demo", "123456789012", "eu-central-1", None);
+        let removed = removal.remove(targets, &mut state, &mut Nowhere).await.expect("a removal");
+        (removed, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_list_still_shows_for_a_while_is_no_survivor() {
+        let service = Service { listed: vec![("f", 0..4)], ..Service::default() };
+        let (removed, elapsed) = run(&service).await;
+        assert_eq!(removed.left, []);
+        assert_eq!(removed.done.done.len(), 1);
+        assert!(elapsed > Duration::from_secs(2), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_list_shows_for_ever_is_one_in_the_end() {
+        let service = Service { listed: vec![("f", 0..999)], ..Service::default() };
+        let (removed, elapsed) = run(&service).await;
+        assert_eq!(removed.left.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["logs.f"]);
+        assert!(elapsed <= Duration::from_secs(LINGERS), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_shows_up_late_is_removed_too() {
+        let service = Service { listed: vec![("f", 0..1), ("g", 1..2)], ..Service::default() };
+        let (removed, _) = run(&service).await;
+        assert_eq!(removed.left, []);
+        assert_eq!(*service.deleted.lock().expect("no panic holds it"), ["arn:f", "arn:g"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_removed_is_left_without_waiting() {
+        let service = Service { listed: vec![("f", 0..999)], refuses: true, ..Service::default() };
+        let (removed, elapsed) = run(&service).await;
+        assert_eq!(removed.left[0].error.as_ref().map(|failure| failure.message.as_str()), Some("no"));
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    }
+}

@@ -1,0 +1,10 @@
+//! `schema`: the stack file's JSON schema, for editors.
+
+use super::Ending;
+use crate::report::answer;
+use crate::stack::json_schema;
+
+pub(super) fn run() -> Ending {
+    answer(&super::pretty(&json_schema()));
+    Ending::Done
+}

@@ -1,0 +1,142 @@
+//! `sweep`: what carries a stack's tag, found by AWS's own lists alone. Needs no stack file, and no state file; where
+//! there is one, its lock is held and it is taken away with the stack.
+
+use serde_json::json;
+
+use super::ask::confirm;
+use super::removal::Removal;
+use super::session::{access, account_error, refuse_root};
+use super::{Ending, or_stopped};
+use crate::args::{self, Shared};
+use crate::aws::connect::connect;
+use crate::aws::secretsmanager::Parting;
+use crate::aws::{Clients, inventories, registry_that_parts};
+use crate::config::{Connection, Output};
+use crate::engine::{Stock, Stop, add_listed, take_stock};
+use crate::error::{Error, Kind};
+use crate::report::{SCHEMA_VERSION, answer, say, swept_text};
+use crate::scope::{Scope, Whose};
+use crate::stack::{check_name, cleanup::group};
+use crate::state::Store;
+
+pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, stop: Stop) -> Result<Ending, Error> {
+    if let Some(stack) = &shared.stack {
+        check_name(stack).map_err(Error::usage)?;
+    } else if args.purge {
+        return Err(Error::usage("--purge removes, and without --stack nothing is removed")
+            .hint("name the stack: `securelambda sweep --stack NAME --purge`"));
+    }
+    let connection = Connection::new(shared)?;
+    let stop = stop.at(connection.tempo);
+    let access = or_stopped(&stop, access(&connection, output.quiet)).await?;
+    let (sdk, caller) = or_stopped(&stop, async { connect(&access).await.map_err(account_error) }).await?;
+    let scope = Scope {
+        partition: caller.partition.clone(),
+        account: caller.account.clone(),
+        region: sdk.region().map(ToString::to_string).unwrap_or_default(),
+        stack: shared.stack.clone().unwrap_or_default(),
+    };
+    let clients = Clients::new(sdk, scope);
+    let scope = &clients.scope;
+    let store =
+        |stack: &str| Store::new(&shared.state_dir, stack, &scope.account, &scope.region, access.endpoint.as_deref());
+    let inventories = inventories(&clients);
+    if shared.stack.is_none() {
+        let mut stock = take_stock(&inventories, &Whose::Any, &stop).await?;
+        stock.listed.sort_by(|a, b| (group(a.kind), &a.id).cmp(&(group(b.kind), &b.id)));
+        return list(&stock, scope, &store, output);
+    }
+
+    refuse_root(&caller, access.endpoint.as_deref())?;
+    let (mut state, mut journal) = store(&scope.stack).lock("securelambda sweep")?;
+    let parting = if args.purge { Parting::ForGood } else { Parting::Recoverable };
+    let removal = Removal {
+        verb: "sweep",
+        again: format!("sweep --stack {}", scope.stack),
+        scope,
+        registry: &registry_that_parts(&clients, parting),
+        inventories: &inventories,
+        output,
+        jobs: usize::from(shared.jobs),
+        purge: args.purge,
+        stop: &stop,
+        strangers: &[],
+    };
+    let stock = removal.stock().await?;
+    let mut targets = Vec::new();
+    add_listed(&mut targets, removal.ours(&stock));
+    targets.sort_by(|a, b| a.id.cmp(&b.id));
+    if targets.is_empty() {
+        let removed = removal.nothing(&stock);
+        removal.tell(&removed, state.resources.len());
+        removal.ending(&removed)?;
+        if removed.recoverable.is_empty() {
+            let Scope { stack, account, region, .. } = scope;
+            return Err(Error::new(
+                Kind::NoStack,
+                format!("nothing of the stack {stack} is in account {account}, {region}"),
+            )
+            .hint("`securelambda sweep` lists the stacks that there are"));
+        }
+        return Ok(Ending::Done);
+    }
+    removal.announce(&targets);
+    if !shared.yes && !connection.local {
+        let question = format!("Remove all this from account {}, {}?", scope.account, scope.region);
+        or_stopped(&stop, confirm(output, &question)).await?;
+    }
+    let removed = removal.remove(targets, &mut state, &mut journal).await?;
+    let clean = removed.done.succeeded() && removed.left.is_empty() && removed.unseen.is_empty();
+    if clean {
+        // Rows of what hung under others and went with them.
+        state.resources.clear();
+        journal.forget()?;
+    }
+    removal.tell(&removed, state.resources.len());
+    removal.ending(&removed)
+}
+
+/// Lists what there is, by stack.
+fn list(stock: &Stock, scope: &Scope, store: &dyn Fn(&str) -> Store, output: Output) -> Result<Ending, Error> {
+    let mut stacks: Vec<&str> = stock.listed.iter().filter_map(|one| one.stack.as_deref()).collect();
+    stacks.sort_unstable();
+    stacks.dedup();
+    let stacks: Vec<(&str, Option<String>)> = stacks
+        .into_iter()
+        .map(|stack| {
+            let path = store(stack).path();
+            (stack, path.exists().then(|| path.display().to_string()))
+        })
+        .collect();
+    if output.json {
+        let stacks: Vec<_> = stacks
+            .iter()
+            .map(|(stack, state)| {
+                let resources: Vec<_> = stock.of(stack).collect();
+                json!({ "stack": stack, "state_file": state, "resources": resources })
+            })
+            .collect();
+        let unseen: Vec<_> =
+            stock.unseen.iter().map(|(kind, failure)| json!({ "kind": kind, "error": failure })).collect();
+        answer(&super::pretty(&json!({
+            "schema_version": SCHEMA_VERSION,
+            "account": scope.account,
+            "region": scope.region,
+            "stacks": stacks,
+            "not_looked_for": unseen,
+        })));
+    } else if stacks.is_empty() {
+        answer(&format!("Nothing in account {}, {} carries the tag of a stack.", scope.account, scope.region));
+    } else {
+        answer(&swept_text(stock, &stacks));
+        if !output.quiet {
+            say("`securelambda sweep --stack NAME` removes what there is of one.");
+        }
+    }
+    if stock.unseen.is_empty() {
+        return Ok(Ending::Done);
+    }
+    let kinds: Vec<String> = stock.unseen.iter().map(|(kind, failure)| format!("{kind}: {failure}")).collect();
+    let error = Error::new(Kind::Resource, "it could not be looked everywhere, so there may be more");
+    Err(kinds.into_iter().fold(error, Error::hint))
+}

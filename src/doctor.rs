@@ -1,0 +1,280 @@
+//! What would go wrong, found before anything is made: judgements on what was read of the credentials, the account, the
+//! stack and this machine. Pure; the clock is a value.
+
+use serde::Serialize;
+
+use crate::engine::{Cause, Failure};
+use crate::stack::{Stack, deprecated_on};
+
+/// How many seconds credentials should be good for: longer than any run takes.
+const LONG_ENOUGH: i64 = 15 * 60;
+
+/// How it stands with something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// It works, and something should be known of it.
+    Warning,
+    /// It will not work.
+    Bad,
+    /// It cannot be told here.
+    NotApplicable,
+}
+
+/// What something is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    /// Whose credentials there are, where.
+    Credentials,
+    /// How full the account is, and what may be done in it.
+    Account,
+    /// The stack as written.
+    Stack,
+    /// This machine.
+    Machine,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What it is about.
+    pub area: Area,
+    /// What was looked at, in a word or two.
+    pub subject: String,
+    /// How it stands with it.
+    pub health: Health,
+    /// What was found.
+    pub finding: String,
+    /// What to do, where it is not good.
+    pub hint: Option<String>,
+}
+
+impl Check {
+    /// A finding. `hint` is for what is not good.
+    pub fn new(area: Area, subject: impl Into<String>, health: Health, finding: impl Into<String>) -> Self {
+        Self { area, subject: subject.into(), health, finding: finding.into(), hint: None }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Something could not be read.
+    pub fn failed(area: Area, subject: impl Into<String>, failure: &Failure) -> Self {
+        let check = Self::new(area, subject, Health::Bad, failure.message.clone());
+        Self { hint: failure.hint.clone(), ..check }
+    }
+}
+
+/// Root is refused at AWS itself; an emulator's has nothing to lose.
+pub fn principal(arn: &str, is_root: bool, at_aws: bool) -> Check {
+    let check = |health| Check::new(Area::Credentials, "who", health, arn);
+    match (is_root, at_aws) {
+        (false, _) => check(Health::Good),
+        (true, true) => check(Health::Bad)
+            .hint("use a role or a user with fewer rights: root credentials are refused, and should not exist at all"),
+        (true, false) => check(Health::Warning).hint("root credentials; on AWS itself they would be refused"),
+    }
+}
+
+/// Until when, in seconds since 1970, the credentials are good.
+pub fn expiry(expires: Option<i64>, now: i64, moment: impl Fn(i64) -> String) -> Check {
+    let check = |health, finding: String| Check::new(Area::Credentials, "expiry", health, finding);
+    match expires {
+        None => check(Health::Good, "they do not expire".to_owned()),
+        Some(at) if at <= now => check(Health::Bad, format!("they expired on {}", moment(at))).hint("sign in again"),
+        Some(at) if at - now < LONG_ENOUGH => check(Health::Warning, format!("in {} min", (at - now) / 60))
+            .hint("sign in again first; a run that is cut off goes on from there, though"),
+        Some(at) => check(Health::Good, format!("not before {}", moment(at))),
+    }
+}
+
+/// The runtimes of the stack's functions, by how long Lambda patches them. Days are compared as text, which their form
+/// (`2026-11-28`) allows; `soon` is half a year from `today`.
+pub fn runtimes(stack: &Stack, today: &str, soon: &str) -> Vec<Check> {
+    let names: std::collections::BTreeSet<&str> =
+        stack.functions.values().map(|function| function.runtime.as_str()).collect();
+    let judge = |name: &str| {
+        let check = |health, finding: String| Check::new(Area::Stack, format!("runtime {name}"), health, finding);
+        match deprecated_on(name) {
+            None => check(Health::Bad, "not among the supported ones".to_owned())
+                .hint("choose another `runtime` in the stack file"),
+            Some(day) if day <= today => {
+                check(Health::Bad, format!("no longer patched since {day}")).hint("choose a newer `runtime`")
+            }
+            Some(day) if day <= soon => {
+                check(Health::Warning, format!("patched until {day}")).hint("plan for a newer `runtime`")
+            }
+            Some(day) => check(Health::Good, format!("patched until {day}")),
+        }
+    };
+    names.into_iter().map(judge).collect()
+}
+
+/// How many of something there are, may be, and would be added.
+pub fn quota(what: &str, used: i64, limit: i64, new: i64) -> Check {
+    let check = |health, finding: String| Check::new(Area::Account, what, health, finding);
+    let to_come = if new == 0 { String::new() } else { format!(", {new} to come") };
+    let numbers = format!("{used} of {limit} used{to_come}");
+    if used + new > limit {
+        check(Health::Bad, numbers).hint("remove what is not needed, or ask for more in Service Quotas")
+    } else if new > 0 && (used + new) * 10 > limit * 9 {
+        check(Health::Warning, numbers).hint("nearly full: more is to be had in Service Quotas")
+    } else {
+        check(Health::Good, numbers)
+    }
+}
+
+/// How much code Lambda stores, in bytes. What a function brings is little beside what there may be.
+pub fn stored_code(used: i64, limit: i64) -> Check {
+    let megabytes = |bytes: i64| bytes / 1_048_576;
+    let numbers = format!("{} of {} MB used", megabytes(used), megabytes(limit));
+    let check = |health| Check::new(Area::Account, "stored code", health, numbers.clone());
+    if used >= limit / 10 * 9 {
+        check(Health::Warning).hint("nearly full: delete old functions and versions, or ask for more in Service Quotas")
+    } else {
+        check(Health::Good)
+    }
+}
+
+/// How many functions may run at once in the whole account; new accounts begin with 10.
+pub fn concurrency(limit: i64, burst: i64) -> Check {
+    let check = |health| Check::new(Area::Account, "functions at once", health, format!("{limit} in the account"));
+    if limit < burst {
+        check(Health::Warning).hint(format!(
+            "the stage lets {burst} through at once, and what is over {limit} fails; ask for more in Service Quotas"
+        ))
+    } else {
+        check(Health::Good)
+    }
+}
+
+/// What the survey could not look at: names that strangers have, and whatever may not be read.
+pub fn unseen(id: &str, failure: &Failure) -> Check {
+    let check = Check::failed(Area::Stack, id, failure);
+    match failure.cause {
+        Cause::Foreign if check.hint.is_none() => check.hint("choose another name with --stack, or remove it"),
+        _ => check,
+    }
+}
+
+/// A secret that waits to be deleted holds its name.
+pub fn in_window(name: &str, day: &str) -> Check {
+    Check::new(Area::Stack, format!("secret {name}"), Health::Warning, format!("to be deleted on {day}"))
+        .hint("`securelambda up` brings it back instead of making a new one")
+}
+
+/// What IAM's simulation said of the rights that are needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rights {
+    /// So many were asked about, and these are lacking.
+    Judged {
+        /// How many were asked about.
+        asked: usize,
+        /// Those that are lacking, sorted.
+        missing: Vec<String>,
+    },
+    /// It cannot be had, or not be trusted: why.
+    Untold(String),
+}
+
+/// What may be done.
+pub fn rights(rights: &Rights) -> Check {
+    let check = |health, finding: String| Check::new(Area::Account, "permissions", health, finding);
+    match rights {
+        Rights::Untold(why) => {
+            check(Health::NotApplicable, why.clone()).hint("`securelambda policy` prints what is needed")
+        }
+        Rights::Judged { asked, missing } if missing.is_empty() => {
+            check(Health::Good, format!("all of {asked} allowed, by IAM's simulation"))
+        }
+        Rights::Judged { asked, missing } => {
+            check(Health::Bad, format!("{} of {asked} missing: {}", missing.len(), missing.join(", ")))
+                .hint("`securelambda policy` prints what is needed")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Health::{Bad, Good, Warning};
+
+    fn health(checks: &[Check]) -> Vec<Health> {
+        checks.iter().map(|check| check.health).collect()
+    }
+
+    #[test]
+    fn root_is_bad_at_aws_alone() {
+        let table = [(true, true, Bad), (true, false, Warning), (false, true, Good), (false, false, Good)];
+        for (root, at_aws, expected) in table {
+            let check = principal("arn:aws:iam::123456789012:root", root, at_aws);
+            assert_eq!((check.health, check.hint.is_some()), (expected, expected != Good));
+        }
+    }
+
+    #[test]
+    fn credentials_should_outlast_a_run() {
+        let now = 1_000_000;
+        for (expires, expected) in [
+            (None, Good),
+            (Some(now), Bad),
+            (Some(now + 60), Warning),
+            (Some(now + 899), Warning),
+            (Some(now + 900), Good),
+        ] {
+            assert_eq!(expiry(expires, now, |at| at.to_string()).health, expected, "{expires:?}");
+        }
+    }
+
+    #[test]
+    fn runtimes_near_their_end() {
+        let stack = crate::stack::parse(crate::stack::BUILTIN).expect("it is sound");
+        // nodejs24.x, until 2028-04-30
+        for (today, soon, expected) in [
+            ("2026-11-28", "2027-05-27", Good),
+            ("2027-12-01", "2028-05-29", Warning),
+            ("2028-04-30", "2028-10-27", Bad),
+        ] {
+            assert_eq!(health(&runtimes(&stack, today, soon)), [expected], "{today}");
+        }
+    }
+
+    #[test]
+    fn quotas_by_what_is_to_come() {
+        for (used, new, expected) in [
+            (0, 1, Good),
+            (99, 0, Good),
+            (100, 0, Good),
+            (99, 1, Warning),
+            (90, 1, Warning),
+            (89, 1, Good),
+            (100, 1, Bad),
+        ] {
+            assert_eq!(quota("web ACLs", used, 100, new).health, expected, "{used} + {new}");
+        }
+        assert_eq!([stored_code(89, 100).health, stored_code(90, 100).health], [Good, Warning]);
+        assert_eq!([concurrency(10, 50).health, concurrency(1000, 50).health], [Warning, Good]);
+    }
+
+    #[test]
+    fn what_is_not_good_says_what_to_do() {
+        let missing = Rights::Judged { asked: 3, missing: vec!["sns:CreateTopic".into()] };
+        let checks = [
+            unseen("topic.t", &Failure::foreign("the topic", "arn:x")),
+            in_window("s", "2026-12-01"),
+            rights(&missing),
+            rights(&Rights::Untold("no".into())),
+        ];
+        assert_eq!(health(&checks), [Bad, Warning, Bad, Health::NotApplicable]);
+        assert!(checks.iter().all(|check| check.hint.is_some()), "{checks:#?}");
+        assert!(checks[2].finding.contains("sns:CreateTopic"));
+        assert_eq!(rights(&Rights::Judged { asked: 3, missing: vec![] }).health, Good);
+    }
+}

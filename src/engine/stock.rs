@@ -1,0 +1,308 @@
+//! Takes stock: what there is, by AWS's own lists, independently of the graph and of the record. What neither of those
+//! knows any more is found this way, by what its tags say.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Id;
+use super::erased::write;
+use super::resource::{Cause, Does, Failure, Resource};
+use super::survey::stopped;
+use super::task::{Halt, Stop};
+use crate::scope::{Owner, Whose};
+
+/// How to list all things of one kind that there are, and what hangs under them.
+pub trait Inventory<R: Resource>: Send + Sync + 'static {
+    /// Reads the list to its end. Of a thing whose name (or path) fits, its tags are read too, and everything under it
+    /// that does not go with it is listed after it. What is not there any more is left out.
+    fn list(&self, whose: &Whose) -> impl Does<Vec<Listed>>;
+}
+
+/// A thing that a list shows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Listed {
+    /// Its id in the stack, as its tag has it, or made from its kind and name.
+    pub id: Id,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its name in AWS.
+    pub name: String,
+    /// Its ARN, or what else tells it from all others.
+    pub arn: String,
+    /// The stack that its tag names, or the tag of what it hangs under. `None`: a stranger's.
+    pub stack: Option<String>,
+    /// It is deleted already and can be brought back until then, in seconds since 1970.
+    #[serde(rename = "recoverable_until_unix", skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
+    /// How to remove it with AWS's own tool.
+    pub remove: String,
+    #[serde(skip)]
+    pub(super) key: Value,
+    #[serde(skip)]
+    pub(super) outputs: Value,
+    /// The `arn` of what it hangs under.
+    #[serde(skip)]
+    pub(super) under: Option<String>,
+    #[serde(skip)]
+    pub(super) goes_with_parent: bool,
+    /// The kind of all that must stay until it is gone.
+    #[serde(skip)]
+    pub(super) rests_on: Option<&'static str>,
+}
+
+impl Listed {
+    /// A thing that carries tags of its own.
+    pub fn new<R: Resource>(
+        (name, arn): (&str, &str),
+        owner: Option<Owner>,
+        key: impl FnOnce(String) -> R::Key,
+        outputs: &R::Outputs,
+        remove: impl Into<String>,
+    ) -> Self {
+        let what = R::KIND.rsplit('.').next().unwrap_or(R::KIND);
+        let (stack, resource) = owner.map_or((None, None), |owner| (Some(owner.stack), owner.resource));
+        let id = resource.map_or_else(|| Id::new(what, name), Id::from);
+        let mut listed = Self::bare::<R>(id.clone(), (name, arn), &key(id.to_string()), outputs, remove.into());
+        listed.stack = stack;
+        listed
+    }
+
+    /// A thing without tags, that is whose what it hangs under is.
+    pub fn under<R: Resource>(
+        parent: &Self,
+        id: Id,
+        (name, arn): (&str, &str),
+        key: &R::Key,
+        outputs: &R::Outputs,
+        remove: impl Into<String>,
+    ) -> Self {
+        let mut listed = Self::bare::<R>(id, (name, arn), key, outputs, remove.into());
+        listed.stack.clone_from(&parent.stack);
+        listed.under = Some(parent.arn.clone());
+        listed.goes_with_parent = R::GOES_WITH_PARENT;
+        listed
+    }
+
+    fn bare<R: Resource>(
+        id: Id,
+        (name, arn): (&str, &str),
+        key: &R::Key,
+        outputs: &R::Outputs,
+        remove: String,
+    ) -> Self {
+        let (name, arn) = (name.to_owned(), arn.to_owned());
+        let (key, outputs) = (write(key), write(outputs));
+        Self {
+            id,
+            kind: R::KIND,
+            name,
+            arn,
+            stack: None,
+            until: None,
+            remove,
+            key,
+            outputs,
+            under: None,
+            goes_with_parent: false,
+            rests_on: None,
+        }
+    }
+
+    /// It is deleted already, and can be brought back until then.
+    #[must_use]
+    pub fn recoverable(mut self, until: Option<i64>) -> Self {
+        self.until = until;
+        self
+    }
+
+    /// It is taken away by a call of its own, whatever else goes.
+    #[must_use]
+    pub fn on_its_own(mut self) -> Self {
+        self.goes_with_parent = false;
+        self
+    }
+
+    /// Things of that kind may be in use by it, so it goes before all of them. A list does not tell which.
+    #[must_use]
+    pub fn resting_on<R: Resource>(mut self) -> Self {
+        self.rests_on = Some(R::KIND);
+        self
+    }
+
+    /// Whether these outputs, of a thing of this kind, are of the same thing.
+    pub(super) fn is(&self, kind: &str, outputs: &Value) -> bool {
+        self.kind == kind && IDENTIFYING.iter().all(|field| self.outputs.get(field) == outputs.get(field))
+    }
+}
+
+/// The fields of outputs by which a thing is told from others of its kind. All others may change while it stays the same.
+const IDENTIFYING: [&str; 8] = ["arn", "id", "api_id", "client_id", "role", "name", "stage_arn", "web_acl_arn"];
+
+type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Vec<Listed>, Failure>> + Send + 'a>>;
+
+/// An [`Inventory`], its type forgotten.
+trait AnyInventory: Send + Sync {
+    fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a>;
+}
+
+struct Erase<R, I>(I, std::marker::PhantomData<fn() -> R>);
+
+impl<R: Resource, I: Inventory<R>> AnyInventory for Erase<R, I> {
+    fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a> {
+        Box::pin(self.0.list(whose))
+    }
+}
+
+/// How to list every kind of thing that stands on its own.
+#[derive(Default, Clone)]
+pub struct Inventories {
+    lists: Vec<(&'static str, Arc<dyn AnyInventory>)>,
+}
+
+impl Inventories {
+    /// Adds the list of `R`'s kind.
+    #[must_use]
+    pub fn with<R: Resource>(mut self, inventory: impl Inventory<R>) -> Self {
+        self.lists.push((R::KIND, Arc::new(Erase(inventory, std::marker::PhantomData))));
+        self
+    }
+}
+
+/// What there is.
+#[derive(Debug, Clone, Default)]
+pub struct Stock {
+    /// Everything whose name or path fits, whosever it is; what hangs under a thing comes after it.
+    pub listed: Vec<Listed>,
+    /// The kinds that could not be listed, and why: of those nothing can be said.
+    pub unseen: Vec<(&'static str, Failure)>,
+}
+
+impl Stock {
+    /// What is this stack's.
+    pub fn of<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a Listed> {
+        self.listed.iter().filter(move |one| one.stack.as_deref() == Some(stack))
+    }
+
+    /// What has a name like this stack's and is not this stack's.
+    pub fn others<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a Listed> {
+        self.listed.iter().filter(move |one| one.stack.as_deref() != Some(stack))
+    }
+}
+
+/// Lists everything, side by side.
+///
+/// # Errors
+/// A failure that dooms every list, such as expired credentials, or a request to stop.
+pub async fn take_stock(inventories: &Inventories, whose: &Whose, stop: &Stop) -> Result<Stock, Failure> {
+    let lists = join_all(inventories.lists.iter().map(|(_, inventory)| inventory.list(whose)));
+    let lists = tokio::select! {
+        biased;
+        () = stop.reached(Halt::Drain) => return Err(stopped()),
+        lists = lists => lists,
+    };
+    let mut stock = Stock::default();
+    for ((kind, _), list) in inventories.lists.iter().zip(lists) {
+        match list {
+            Ok(listed) => stock.listed.extend(listed),
+            Err(failure) if failure.cause == Cause::Fatal => return Err(failure),
+            Err(failure) => stock.unseen.push((kind, failure)),
+        }
+    }
+    Ok(stock)
+}
+
+/// Something of ours that should be gone.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Left {
+    /// Its id in the stack.
+    pub id: Id,
+    /// Its kind.
+    pub kind: String,
+    /// Its ARN, or what else tells it from all others, where that is known.
+    pub arn: Option<String>,
+    /// How to remove it with AWS's own tool, where a list shows it.
+    pub remove: Option<String>,
+    /// Whether it was seen; else it could not be looked for.
+    pub seen: bool,
+    /// Why it could not be removed, or not be looked for.
+    pub error: Option<Failure>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{Drift, add_listed};
+
+    #[derive(Clone)]
+    struct Pool;
+
+    #[derive(Clone)]
+    struct Client;
+
+    macro_rules! resource {
+        ($name:ident, $kind:literal, $goes:literal) => {
+            impl Resource for $name {
+                const KIND: &'static str = $kind;
+                const GOES_WITH_PARENT: bool = $goes;
+                type Key = ();
+                type Outputs = Value;
+                type Live = ();
+                fn key(&self) {}
+                fn drift(&self, (): &()) -> Vec<Drift> {
+                    Vec::new()
+                }
+            }
+        };
+    }
+    resource!(Pool, "cognito.user_pool", false);
+    resource!(Client, "cognito.app_client", true);
+
+    fn pool(arn: &str, noise: &str) -> Listed {
+        let owner = Owner { stack: "demo".into(), resource: Some("pool.p".into()) };
+        let outputs = json!({ "arn": arn, "name": "demo-p", "deletion_protection": noise });
+        Listed::new::<Pool>(("demo-p", arn), Some(owner), |_| (), &outputs, "")
+    }
+
+    fn client(pool: &Listed) -> Listed {
+        let (id, arn) = (Id::new("client", "p"), format!("{}/c", pool.arn));
+        Listed::under::<Client>(pool, id, ("c", &arn), &(), &json!({ "client_id": arn }), "")
+    }
+
+    #[test]
+    fn what_is_known_is_not_added_again_and_a_second_one_gets_an_id_of_its_own() {
+        let (one, two) = (pool("arn:1", "on"), pool("arn:2", "on"));
+        let mut targets = Vec::new();
+        let added = add_listed(&mut targets, [&one, &client(&one)]);
+        assert_eq!(added.len(), 2);
+        // Settings may have changed since; it is the same pool.
+        let again = pool("arn:1", "off");
+        let added = add_listed(&mut targets, [&again, &client(&again), &two, &client(&two)]);
+        let ids: Vec<&str> = added.iter().map(|target| target.id.as_str()).collect();
+        assert_eq!(ids, ["pool.p (arn:2)", "client.p (arn:2/c)"]);
+        assert_eq!(targets.len(), 4);
+    }
+
+    #[test]
+    fn what_rests_on_a_kind_goes_before_all_of_it() {
+        let (one, other) = (pool("arn:1", "on").resting_on::<Client>(), pool("arn:2", "on"));
+        let mut targets = Vec::new();
+        add_listed(&mut targets, [&one, &other, &client(&other)]);
+        assert_eq!(targets[0].needs(), ["client.p".into()]);
+        assert_eq!(targets[1].needs(), []);
+    }
+
+    #[test]
+    fn what_hangs_under_a_thing_is_whose_that_is() {
+        let listed = client(&pool("arn:1", "on"));
+        assert_eq!(listed.stack.as_deref(), Some("demo"));
+        let stranger = Listed::new::<Pool>(("demo-x", "arn:x"), None, |_| (), &json!({}), "");
+        assert_eq!((stranger.id.as_str(), client(&stranger).stack), ("user_pool.demo-x", None));
+    }
+}

@@ -1,0 +1,383 @@
+//! The least IAM policy of whoever runs this program: picked from what the AWS files say they need, for the commands that
+//! are to work and for the kinds of resources that the stack is made of. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::ValueEnum;
+use serde::{Serialize, Serializer};
+
+use crate::aws::account::Question;
+use crate::aws::rights::{Grant, Need, When, grants};
+use crate::policy::VERSION;
+use crate::scope::{STACK_TAG, Scope};
+
+/// What a managed policy may hold, white space not counted.
+pub const LONGEST_POLICY: usize = 6144;
+
+/// A command that needs rights. `token`, `call`, `outputs` and `local` need none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[expect(missing_docs, reason = "each is the command of that name")]
+pub enum Work {
+    Up,
+    Plan,
+    Down,
+    Status,
+    Verify,
+    AddUser,
+    Users,
+    RemoveUser,
+    Logs,
+    Traffic,
+    Sweep,
+    Doctor,
+}
+
+impl Work {
+    /// Whether this command has that need.
+    fn has(self, need: Need) -> bool {
+        let looks = matches!(need, Need::Find(_));
+        match self {
+            Self::Plan | Self::Status => looks,
+            Self::Up => looks || matches!(need, Need::Create(_) | Need::Converge(_) | Need::Delete(_)),
+            Self::Down | Self::Sweep => looks || matches!(need, Need::Delete(_) | Need::Survivors),
+            Self::Verify => {
+                use Need::{AddUser, Invoke, ListUsers, ReadLogs, RemoveUser, Simulate};
+                looks || matches!(need, AddUser | Invoke(_) | ListUsers | RemoveUser | ReadLogs | Simulate)
+            }
+            Self::AddUser => need == Need::AddUser,
+            Self::Users => need == Need::ListUsers,
+            Self::RemoveUser => need == Need::RemoveUser,
+            Self::Logs => need == Need::ReadLogs,
+            Self::Traffic => need == Need::ReadTraffic,
+            Self::Doctor => looks || need == Need::Doctor,
+        }
+    }
+}
+
+/// What a policy is to be for.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// Where the stack lives.
+    pub scope: &'a Scope,
+    /// The commands; none are all of them.
+    pub works: &'a [Work],
+    /// The kinds of resources that there are or will be.
+    pub kinds: &'a BTreeSet<String>,
+    /// Without this boundary no role may be made or given rights.
+    pub boundary: Option<&'a str>,
+}
+
+impl Wanted<'_> {
+    fn needs(&self, need: Need) -> bool {
+        let works = if self.works.is_empty() { Work::value_variants() } else { self.works };
+        let there = match need {
+            Need::Find(kind) | Need::Create(kind) | Need::Converge(kind) | Need::Delete(kind) | Need::Invoke(kind) => {
+                self.kinds.contains(kind)
+            }
+            _ => true,
+        };
+        there && works.iter().any(|work| work.has(need))
+    }
+
+    /// The actions of a grant that are needed, in order; none if the grant is not.
+    fn actions(&self, grant: &Grant) -> BTreeSet<&'static str> {
+        let needed = grant.rights.iter().filter(|right| right.needs.iter().any(|need| self.needs(*need)));
+        needed.flat_map(|right| right.actions).copied().collect()
+    }
+
+    fn filled_in(&self, pattern: &str) -> String {
+        let Scope { partition, account, region, stack } = self.scope;
+        let text = match pattern.strip_prefix("{arn:").and_then(|rest| rest.split_once('}')) {
+            Some((service, rest)) => format!("arn:{partition}:{service}:{region}:{account}{rest}"),
+            None => pattern.to_owned(),
+        };
+        [("{partition}", partition), ("{region}", region), ("{account}", account), ("{stack}", stack)]
+            .iter()
+            .fold(text, |text, (name, value)| text.replace(name, value))
+    }
+
+    /// What a statement's condition is made of; empty if it has none.
+    fn condition(&self, when: &[When]) -> Condition {
+        let mut condition = Condition::new();
+        let mut add = |operator, key: &str, values: &[&str]| {
+            let values = values.iter().map(|&value| value.to_owned()).collect();
+            condition.entry(operator).or_default().insert(key.to_owned(), Values(values));
+        };
+        let stack = self.scope.stack.as_str();
+        for one in when {
+            match *one {
+                When::TagGiven => add("StringEquals", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
+                When::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
+                When::Is(key, values) => add("StringEquals", key, values),
+                When::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
+                When::Bounded => {
+                    if let Some(boundary) = self.boundary {
+                        add("StringEquals", "iam:PermissionsBoundary", &[boundary]);
+                    }
+                }
+            }
+        }
+        condition
+    }
+}
+
+/// A condition: operators, the keys they look at, and the values these may have.
+pub type Condition = BTreeMap<&'static str, BTreeMap<String, Values>>;
+
+/// The values of a key; a lone one is written without its list.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct Values(#[serde(serialize_with = "one_or_many")] pub BTreeSet<String>);
+
+/// One statement.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Statement {
+    /// Its id.
+    pub sid: &'static str,
+    /// `Allow`.
+    pub effect: &'static str,
+    /// What is allowed.
+    #[serde(serialize_with = "one_or_many")]
+    pub action: BTreeSet<&'static str>,
+    /// On what.
+    #[serde(serialize_with = "one_or_many")]
+    pub resource: BTreeSet<String>,
+    /// All of it must hold.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub condition: Condition,
+}
+
+/// A whole policy, which serialises as IAM takes it, in the order in which people read it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Document {
+    /// Of the policy language.
+    pub version: &'static str,
+    /// What is allowed.
+    pub statement: Vec<Statement>,
+}
+
+impl Document {
+    /// As IAM counts.
+    pub fn length(&self) -> usize {
+        serde_json::to_string(self).map_or(usize::MAX, |text| text.len())
+    }
+}
+
+/// The least policy, with every thing's own name, as long as that fits; else with what begins like them.
+pub fn policy(wanted: &Wanted<'_>) -> Document {
+    let exact = document(wanted, str::to_owned);
+    if exact.length() <= LONGEST_POLICY { exact } else { document(wanted, widened) }
+}
+
+fn document(wanted: &Wanted<'_>, name: impl Fn(&str) -> String) -> Document {
+    let mut statements: Vec<Statement> = Vec::new();
+    for grant in grants() {
+        let action = wanted.actions(grant);
+        if action.is_empty() {
+            continue;
+        }
+        let resource = grant.on.iter().map(|pattern| wanted.filled_in(&name(pattern)));
+        match statements.iter_mut().find(|statement| statement.sid == grant.sid) {
+            Some(statement) => {
+                statement.action.extend(action);
+                statement.resource.extend(resource);
+            }
+            None => statements.push(Statement {
+                sid: grant.sid,
+                effect: "Allow",
+                action,
+                resource: resource.collect(),
+                condition: wanted.condition(grant.when),
+            }),
+        }
+    }
+    Document { version: VERSION, statement: statements }
+}
+
+/// What IAM can be asked for each right: one example of what it is needed on, in the circumstances it is needed in.
+pub fn questions(wanted: &Wanted<'_>) -> Vec<Question> {
+    let question = |grant: &Grant| {
+        let actions: Vec<String> = wanted.actions(grant).into_iter().map(str::to_owned).collect();
+        let example = |text: &str| if text == "*" { text.to_owned() } else { text.replace('*', "example") };
+        let resource = grant.on.first().map(|pattern| example(&wanted.filled_in(pattern)))?;
+        let keys = wanted.condition(grant.when).into_values().flatten();
+        let context = keys.filter_map(|(key, values)| Some((key, example(values.0.first()?)))).collect();
+        (!actions.is_empty()).then_some(Question { actions, resource, context })
+    };
+    grants().filter_map(question).collect()
+}
+
+/// One pattern instead of many: for what has the stack's name behind a colon, and behind a slash. The actions beside it
+/// still say of which services.
+fn widened(pattern: &str) -> String {
+    let generic = |end: &str| {
+        let named = pattern.starts_with("{arn:") && pattern.ends_with(end);
+        // A topic's ARN has its name where others have their type.
+        named.then(|| format!("{{arn:*}}:*{}", end.trim_start_matches([':', '/'])))
+    };
+    // Both kinds of pools, which take turns in the same statements.
+    let pool = pattern.starts_with("{arn:cognito-") && pattern.ends_with("pool/*");
+    let pool = pool.then(|| "{arn:cognito-*}:*pool/*".to_owned());
+    generic("/{stack}-*").or_else(|| generic(":{stack}-*")).or(pool).unwrap_or_else(|| pattern.to_owned())
+}
+
+/// IAM takes a lone value without its list, which is shorter.
+fn one_or_many<T: Serialize + Ord, S: Serializer>(values: &BTreeSet<T>, to: S) -> Result<S::Ok, S::Error> {
+    match (values.len(), values.first()) {
+        (1, Some(one)) => one.serialize(to),
+        _ => values.serialize(to),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(stack: &str) -> Scope {
+        Scope {
+            partition: "aws".into(),
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            stack: stack.into(),
+        }
+    }
+
+    fn every_kind() -> BTreeSet<String> {
+        let (clients, _) = crate::aws::testing::replay(vec![]);
+        crate::aws::registry(&clients).kinds().map(str::to_owned).collect()
+    }
+
+    fn least(works: &[Work], boundary: Option<&str>) -> Document {
+        policy(&Wanted { scope: &scope("demo"), works, kinds: &every_kind(), boundary })
+    }
+
+    fn sids(document: &Document) -> Vec<&str> {
+        document.statement.iter().map(|statement| statement.sid).collect()
+    }
+
+    fn actions(document: &Document) -> BTreeSet<&str> {
+        document.statement.iter().flat_map(|statement| statement.action.iter().copied()).collect()
+    }
+
+    fn pretty(document: &Document) -> String {
+        serde_json::to_string_pretty(document).expect("JSON")
+    }
+
+    #[test]
+    fn the_whole_policy() {
+        insta::assert_snapshot!(pretty(&least(&[], Some("arn:aws:iam::123456789012:policy/functions"))));
+    }
+
+    #[test]
+    fn what_a_command_needs_and_no_more() {
+        insta::assert_snapshot!("what_reading_needs", pretty(&least(&[Work::Status], None)));
+        insta::assert_snapshot!("what_adding_a_user_needs", pretty(&least(&[Work::AddUser], None)));
+    }
+
+    #[test]
+    fn only_some_commands_write() {
+        let reads = |action: &&str| {
+            let name = action.split(':').nth(1).unwrap_or_default();
+            ["Get", "GET", "AdminGet", "List", "Describe", "Filter", "Simulate"]
+                .iter()
+                .any(|verb| name.starts_with(verb))
+        };
+        for work in Work::value_variants() {
+            let document = least(&[*work], None);
+            let writes = actions(&document).iter().any(|action| !reads(action));
+            let should =
+                [Work::Up, Work::Down, Work::Sweep, Work::Verify, Work::AddUser, Work::RemoveUser].contains(work);
+            assert_eq!(writes, should, "{work:?}");
+        }
+    }
+
+    #[test]
+    fn the_parts_are_in_the_whole() {
+        let whole = least(&[], None);
+        let parts = Work::value_variants().iter().map(|work| least(&[*work], None));
+        let parts: Vec<Document> = parts.collect();
+        let together: BTreeSet<&str> = parts.iter().flat_map(|part| actions(part)).collect();
+        assert_eq!(together, actions(&whole));
+    }
+
+    #[test]
+    fn kinds_that_are_not_there_need_nothing() {
+        let kinds = every_kind().into_iter().filter(|kind| !kind.starts_with("wafv2.")).collect();
+        let wanted = Wanted { scope: &scope("demo"), works: &[Work::Up], kinds: &kinds, boundary: None };
+        assert!(actions(&policy(&wanted)).iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")));
+    }
+
+    /// The kinds that a blueprint is made of.
+    fn kinds_of(blueprint: &crate::stack::blueprints::Blueprint) -> BTreeSet<String> {
+        let stack = crate::stack::parse(blueprint.text).expect("a sound file");
+        let (bundles, hidden) = Default::default();
+        let graph = crate::stack::desired(&stack, &scope("demo"), None, &bundles, &hidden);
+        graph.ids().map(|(_, kind)| kind.to_owned()).collect()
+    }
+
+    /// The longest name, region and partition there are, and a boundary that is as long as they come. A stack of every
+    /// kind there is may need two policies, as the command then says.
+    #[test]
+    fn it_always_fits_a_managed_policy() {
+        let mut scope = scope("abcdefghijklmnopqrstuvwx");
+        scope.partition = "aws-us-gov".into();
+        scope.region = "ap-northeast-1".into();
+        let boundary = format!("arn:aws-us-gov:iam::123456789012:policy/{}", "b".repeat(128));
+        for blueprint in crate::stack::blueprints::ALL {
+            let kinds = kinds_of(blueprint);
+            let wanted = Wanted { scope: &scope, works: &[], kinds: &kinds, boundary: Some(&boundary) };
+            let length = policy(&wanted).length();
+            assert!(length <= LONGEST_POLICY, "{}: {length}", blueprint.name);
+            let wanted = Wanted { scope: &self::scope("demo"), works: &[], kinds: &kinds, boundary: None };
+            let length = policy(&wanted).length();
+            assert!(length <= LONGEST_POLICY, "{}: {length}", blueprint.name);
+        }
+        let kinds = kinds_of(crate::stack::blueprints::DEFAULT);
+        let wanted = Wanted { scope: &scope, works: &[], kinds: &kinds, boundary: Some(&boundary) };
+        assert!(document(&wanted, str::to_owned).length() > LONGEST_POLICY, "the names themselves fit: widen nothing");
+        let usual = policy(&Wanted { scope: &self::scope("demo"), works: &[], kinds: &kinds, boundary: None });
+        assert!(!pretty(&usual).contains(":aws:*:"), "an ordinary name needs no wildcard for services");
+    }
+
+    /// MiniStack cannot evaluate these; AWS can.
+    #[test]
+    fn conditions_are_where_they_matter() {
+        let document = least(&[], Some("arn:aws:iam::123456789012:policy/b"));
+        let statement = |action: &str| {
+            let mut all = document.statement.iter().filter(|statement| statement.action.contains(action));
+            let one = all.next().expect("a statement with it");
+            assert!(all.next().is_none(), "{action} is in two statements");
+            serde_json::to_value(&one.condition).expect("JSON")
+        };
+        for (action, operator, key, value) in [
+            ("cognito-idp:DeleteUserPool", "StringEquals", "aws:ResourceTag/securelambda:stack", "demo"),
+            ("cognito-idp:ListUsers", "StringEquals", "aws:ResourceTag/securelambda:stack", "demo"),
+            ("apigateway:SetWebACL", "StringEquals", "aws:ResourceTag/securelambda:stack", "demo"),
+            ("cognito-idp:CreateUserPool", "StringEquals", "aws:RequestTag/securelambda:stack", "demo"),
+            ("lambda:CreateFunction", "StringEquals", "aws:RequestTag/securelambda:stack", "demo"),
+            ("sns:Subscribe", "StringEquals", "sns:Protocol", "lambda"),
+            ("sns:Subscribe", "StringLike", "sns:Endpoint", "arn:aws:lambda:eu-central-1:123456789012:function:demo-*"),
+            ("iam:CreateRole", "StringEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
+            ("iam:PutRolePolicy", "StringEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
+        ] {
+            assert_eq!(statement(action)[operator][key], value, "{action}");
+        }
+        // One statement for each service, since each is there for another kind.
+        let passed = document.statement.iter().filter(|statement| statement.action.contains("iam:PassRole"));
+        let passed = passed.map(|one| serde_json::to_value(&one.condition).expect("JSON"));
+        let mut services: Vec<_> =
+            passed.map(|condition| condition["StringEquals"]["iam:PassedToService"].to_string()).collect();
+        services.sort();
+        assert_eq!(services, [r#""cognito-identity.amazonaws.com""#, r#""lambda.amazonaws.com""#]);
+        assert!(!actions(&document).contains("iam:DeleteRolePermissionsBoundary"), "it could be lifted again");
+    }
+
+    #[test]
+    fn without_a_boundary_none_is_demanded() {
+        let document = least(&[], None);
+        assert!(!pretty(&document).contains("Boundary\":"), "{}", pretty(&document));
+        assert_eq!(sids(&document), sids(&least(&[], Some("arn:aws:iam::123456789012:policy/b"))));
+    }
+}

@@ -1,0 +1,66 @@
+//! What `doctor` found: a line for each thing, and below it what to do where it is not good.
+
+use super::Palette;
+use super::words::one_line;
+use crate::doctor::{Check, Health};
+
+/// All of it, and how many are not good.
+pub fn checkup_text(checks: &[Check], palette: Palette) -> String {
+    let width = checks.iter().map(|check| console::measure_text_width(&check.subject)).max().unwrap_or(0);
+    let mut text = String::new();
+    let mut area = None;
+    for check in checks {
+        if area.replace(check.area).is_some_and(|before| before != check.area) {
+            text.push('\n');
+        }
+        let subject = console::pad_str(&check.subject, width, console::Alignment::Left, None).into_owned();
+        text += &format!("{} {subject}  {}\n", mark(check.health, palette), one_line(&check.finding));
+        if let Some(hint) = &check.hint {
+            text += &format!("  {:width$}  {}\n", "", palette.dim(&format!("hint: {}", one_line(hint))));
+        }
+    }
+    let count = |health| checks.iter().filter(|check| check.health == health).count();
+    let counts = [
+        (count(Health::Good), "good"),
+        (count(Health::Warning), "to know of"),
+        (count(Health::Bad), "in the way"),
+        (count(Health::NotApplicable), "not applicable"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    text + "\n" + &counts.collect::<Vec<_>>().join(", ") + "."
+}
+
+fn mark(health: Health, palette: Palette) -> String {
+    let (fancy, plain) = match health {
+        Health::Good => ("✓", "ok"),
+        Health::Warning => ("!", "! "),
+        Health::Bad => ("✗", "x "),
+        Health::NotApplicable => ("–", "- "),
+    };
+    let mark = if palette.unicode { fancy } else { plain };
+    match health {
+        Health::Good => palette.good(mark),
+        Health::Warning => palette.warn(mark),
+        Health::Bad => palette.bad(mark),
+        Health::NotApplicable => palette.dim(mark),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Area;
+
+    #[test]
+    fn each_with_its_mark_and_a_hint_where_it_is_not_good() {
+        let checks = [
+            Check::new(Area::Credentials, "who", Health::Good, "arn:aws:iam::123456789012:user/ada"),
+            Check::new(Area::Credentials, "expiry", Health::Warning, "in 5 min").hint("sign in again first"),
+            Check::new(Area::Account, "user pools", Health::Bad, "1000 of 1000 used, 2 to come").hint("ask for more"),
+            Check::new(Area::Account, "permissions", Health::NotApplicable, "not to be had\nhere").hint("x"),
+        ];
+        insta::assert_snapshot!(checkup_text(&checks, Palette { unicode: true, ..Palette::default() }));
+        let plain = checkup_text(&checks, Palette::default());
+        assert!(plain.is_ascii() && plain.contains("x  user pools"), "{plain}");
+    }
+}

@@ -1,0 +1,220 @@
+//! Programs that sign in to a pool, and the temporary credentials that a pool's users get: of a role that may call some
+//! routes, and do nothing else.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::identity::Pools;
+use super::messaging::Secrets;
+use super::model::{Invoke, Stack};
+use crate::aws::apigateway::{RestApi, execute_api_arn};
+use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser};
+use crate::aws::iam::{Role, RolePolicy};
+use crate::aws::secretsmanager::Secret;
+use crate::engine::{Graph, Handle, Id};
+use crate::policy::Policy;
+use crate::scope::Scope;
+
+/// The name of the role's one inline policy.
+const POLICY_NAME: &str = "securelambda";
+
+/// What a function needs of an identity pool.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caller {
+    pub pool: Handle<IdentityPool>,
+    pub policy: Handle<RolePolicy>,
+    pub roles: Handle<IdentityPoolRoles>,
+}
+
+/// What a service user signs in as: an address in a domain that cannot exist (RFC 2606).
+pub fn service_username(name: &str, stack: &str) -> String {
+    format!("{name}@{stack}.invalid").to_lowercase()
+}
+
+/// The role of an identity pool's users, as the stack file would call it.
+pub(super) fn role_name(identity_pool: &str) -> String {
+    format!("{identity_pool}-caller")
+}
+
+/// The users, and the secrets with their names and passwords.
+pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, pools: &Pools) -> Secrets {
+    let mut secrets = Secrets::new();
+    for (name, wanted) in &stack.service_users {
+        let Some(pool) = pools.pools.get(&wanted.pool) else { continue };
+        let id = Id::new("secret", name);
+        let secret = Secret {
+            id: id.to_string(),
+            name: scope.physical(name),
+            description: format!("Name and password of the service user {name} of the stack {}", scope.stack),
+            plain: BTreeMap::new(),
+            hidden: BTreeMap::new(),
+            rotate: false,
+            filled_by_another: true,
+        };
+        let secret = graph.add(id, (), move |()| secret.clone());
+        let username = service_username(name, &scope.stack);
+        graph.add_under(*pool, Id::new("user", name), (*pool, secret), move |(pool, secret)| ServiceUser {
+            pool_id: pool.id,
+            username: username.clone(),
+            secret_arn: secret.arn,
+        });
+        secrets.insert(name.clone(), secret);
+    }
+    secrets
+}
+
+/// Every identity pool with its role.
+pub(super) fn identity_pools(
+    graph: &mut Graph,
+    stack: &Stack,
+    scope: &Scope,
+    pools: &Pools,
+    apis: &BTreeMap<Option<String>, Handle<RestApi>>,
+) -> BTreeMap<String, Caller> {
+    let mut callers = BTreeMap::new();
+    for (name, wanted) in &stack.identity_pools {
+        let (Some(users), Some(client)) = (pools.pools.get(&wanted.pool), pools.clients.get(&wanted.pool)) else {
+            continue;
+        };
+        let id = Id::new("identity-pool", name);
+        let (tag, physical, region) = (id.to_string(), scope.physical(name), scope.region.clone());
+        let pool = graph.add(id, (*users, *client), move |(users, client)| IdentityPool {
+            id: tag.clone(),
+            name: physical.clone(),
+            provider: format!("cognito-idp.{region}.amazonaws.com/{}", users.id),
+            client_id: client.client_id,
+        });
+        let role = role(graph, name, pool, scope, stack.permissions_boundary.as_ref());
+        let policy = policy(graph, name, role, &wanted.invokes, stack, scope, apis);
+        let id = Id::new("identity-pool-roles", name);
+        let roles = graph.add_under(pool, id, (pool, role), |(pool, role)| IdentityPoolRoles {
+            pool_id: pool.id,
+            role_arn: role.arn,
+        });
+        callers.insert(name.clone(), Caller { pool, policy, roles });
+    }
+    callers
+}
+
+fn role(
+    graph: &mut Graph,
+    name: &str,
+    pool: Handle<IdentityPool>,
+    scope: &Scope,
+    boundary: Option<&String>,
+) -> Handle<Role> {
+    let id = Id::new("caller", name);
+    let role = Role {
+        id: id.to_string(),
+        name: scope.physical(&role_name(name)),
+        trust: Policy::default(),
+        description: format!("What the users of the identity pool {name} of the stack {} may do", scope.stack),
+        boundary: boundary.cloned(),
+        inline_policies: vec![POLICY_NAME.to_owned()],
+    };
+    graph.add(id, pool, move |pool| Role { trust: trust(&pool.id), ..role.clone() })
+}
+
+/// Who may take the role: who has signed in to this one identity pool. Without the condition, any identity pool of any
+/// account would do.
+fn trust(identity_pool: &str) -> Policy {
+    Policy::new([json!({
+        "Effect": "Allow",
+        "Principal": { "Federated": "cognito-identity.amazonaws.com" },
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": { "cognito-identity.amazonaws.com:aud": identity_pool },
+            "ForAnyValue:StringLike": { "cognito-identity.amazonaws.com:amr": "authenticated" },
+        },
+    })])
+}
+
+fn policy(
+    graph: &mut Graph,
+    name: &str,
+    role: Handle<Role>,
+    invokes: &[Invoke],
+    stack: &Stack,
+    scope: &Scope,
+    apis: &BTreeMap<Option<String>, Handle<RestApi>>,
+) -> Handle<RolePolicy> {
+    let found = invokes.iter().filter_map(|invoke| {
+        let (_, api) = stack.all_apis().find(|(name, _)| *name == invoke.api.as_deref())?;
+        let route = api.routes.iter().find(|route| route.name() == invoke.route)?;
+        Some((*apis.get(&invoke.api)?, (api.stage.clone(), route.method.clone(), route.path.clone())))
+    });
+    let (apis, routes): (Vec<Handle<RestApi>>, Vec<_>) = found.unzip();
+    let scope = scope.clone();
+    graph.add_under(role, Id::new("caller-policy", name), (role, apis), move |(role, apis)| {
+        let arn = |(api, (stage, method, path)): (_, &(String, String, String))| {
+            let api: crate::aws::apigateway::RestApiOutputs = api;
+            execute_api_arn(&scope, &api.id, stage, method, path)
+        };
+        let arns: Vec<String> = apis.into_iter().zip(&routes).map(arn).collect();
+        RolePolicy { role: role.name, name: POLICY_NAME.to_owned(), document: invoke_only(&arns) }
+    })
+}
+
+/// Exactly these methods of these APIs.
+fn invoke_only(arns: &[String]) -> Policy {
+    Policy::new([json!({
+        "Sid": "CallOwnRoutes",
+        "Effect": "Allow",
+        "Action": "execute-api:Invoke",
+        "Resource": arns,
+    })])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::{HiddenValues, blueprints, desired, parse};
+
+    #[test]
+    fn every_api_has_its_own_ids_and_the_one_without_a_name_the_old_ones() {
+        let blueprint = blueprints::Blueprint::of("api-to-api").expect("there");
+        let stack = parse(blueprint.text).expect("a sound file");
+        let scope = Scope {
+            partition: "aws".into(),
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            stack: "demo".into(),
+        };
+        let graph = desired(&stack, &scope, None, &crate::bundle::Bundles::default(), &HiddenValues::default());
+        let ids: Vec<String> = graph.ids().map(|(id, _)| id.to_string()).collect();
+        for id in [
+            "api.rest",
+            "api.Age.rest",
+            "api.paths",
+            "api.Age.paths",
+            "stage.development",
+            "stage.Age.development",
+            "firewall.association",
+            "firewall.association.Age",
+            "permission.GET /day Day",
+            "permission.Age GET /age Age",
+            "secret.DayUser",
+            "user.DayUser",
+            "identity-pool.CallersPool",
+            "identity-pool-roles.CallersPool",
+            "caller.CallersPool",
+            "caller-policy.CallersPool",
+        ] {
+            assert!(ids.iter().any(|known| known == id), "{id} is not in {ids:?}");
+        }
+    }
+
+    #[test]
+    fn only_who_has_signed_in_to_that_very_pool_takes_the_role() {
+        let trust = trust("eu-central-1:a").to_string();
+        assert!(trust.contains(r#""cognito-identity.amazonaws.com:aud":"eu-central-1:a""#), "{trust}");
+        assert!(trust.contains(r#""cognito-identity.amazonaws.com:amr":"authenticated""#), "{trust}");
+        assert_eq!(invoke_only(&["arn:a".into()]).statements().count(), 1);
+    }
+
+    #[test]
+    fn a_service_user_has_an_address_that_nobody_can_have() {
+        assert_eq!(service_username("DayUser", "demo"), "dayuser@demo.invalid");
+    }
+}

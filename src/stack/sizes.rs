@@ -1,0 +1,194 @@
+//! What AWS limits by size or number, added up over a whole stack (reference, 2.2, 4.2, 6.2, 6.3, 7.2 and 9.1). Where a
+//! part is known only at AWS, such as an account or an API's id, the longest that it can be is taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::mistake::Flaw;
+use super::model::{Api, ApiKind, Auth, Function, Stack, Value, Variable};
+use super::{policies, rules};
+use crate::aws::apigateway::execute_api_arn;
+use crate::scope::Scope;
+
+/// A function's variables, names and values together, in bytes.
+const MAX_ENVIRONMENT: usize = 4096;
+/// A role's inline policies, without white space, in characters.
+const MAX_POLICY: usize = 10_240;
+/// What may call a function, in bytes.
+const MAX_PERMISSIONS: usize = 20_480;
+/// A secret's value, in bytes.
+pub const MAX_SECRET: usize = 65_536;
+/// Path parts of an API, the root among them.
+const MAX_RESOURCES: usize = 300;
+/// Routes of an HTTP API.
+const MAX_ROUTES: usize = 300;
+/// Authorizers of an API.
+const MAX_AUTHORIZERS: usize = 10;
+/// Networks of an IP set.
+const MAX_ADDRESSES: usize = 10_000;
+
+/// Everything that is too much.
+pub(super) fn flaws(stack: &Stack) -> Vec<Flaw> {
+    let scope = longest(&stack.name);
+    let mut flaws = Vec::new();
+    for (name, function) in &stack.functions {
+        flaws.extend(environment(name, function, &scope));
+        flaws.extend(policy(name, function, &scope));
+    }
+    for (name, values) in &stack.secrets {
+        flaws.extend(secret(name, values));
+    }
+    for (name, api) in stack.all_apis() {
+        let paths = match api.kind {
+            ApiKind::Rest => resources(api),
+            ApiKind::Http => routes(api),
+        };
+        let of_api = paths.into_iter().chain(authorizers(api)).chain(permissions(api, &scope));
+        flaws.extend(of_api.map(|flaw| flaw.within(name)));
+    }
+    if let Some(firewall) = &stack.firewall {
+        for v6 in [false, true] {
+            let count = firewall.addresses.iter().filter(|network| network.addr().is_ipv6() == v6).count();
+            if count > MAX_ADDRESSES {
+                let family = if v6 { "IPv6" } else { "IPv4" };
+                let message = format!("{count} {family} addresses are more than WAF's list can hold, {MAX_ADDRESSES}");
+                flaws.push(Flaw::new("firewall.addresses", message).help("join neighbours into larger networks"));
+            }
+        }
+    }
+    flaws
+}
+
+/// The longest that a stack's partition, account and region can be.
+fn longest(stack: &str) -> Scope {
+    Scope {
+        partition: "aws-us-gov".into(),
+        account: "123456789012".into(),
+        region: "ap-southeast-1".into(),
+        stack: stack.to_owned(),
+    }
+}
+
+/// The bytes that a variable's value takes at most.
+fn length(value: &Variable) -> usize {
+    match value {
+        Variable::Text(text) => text.len(),
+        Variable::PoolId(_) | Variable::ClientId(_) | Variable::IdentityPoolId(_) => 64,
+        // `https://<id>.execute-api.<region>.amazonaws.com/<stage>`
+        Variable::Url(_) => 192,
+    }
+}
+
+fn environment(name: &str, function: &Function, scope: &Scope) -> Option<Flaw> {
+    let mut size: usize = "SECURELAMBDA_FUNCTION".len() + name.len();
+    size += function.environment.iter().map(|(name, value)| name.len() + length(value)).sum::<usize>();
+    size += function
+        .secrets
+        .iter()
+        .map(|secret| rules::secret_variable(secret).len() + scope.physical(secret).len())
+        .sum::<usize>();
+    (size > MAX_ENVIRONMENT).then(|| {
+        let message = format!("the variables of {name} are {size} bytes; Lambda takes {MAX_ENVIRONMENT}");
+        Flaw::new(format!("functions.{name}.environment"), message).help("put what is long into a file of its source")
+    })
+}
+
+fn policy(name: &str, function: &Function, scope: &Scope) -> Option<Flaw> {
+    let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
+    let secret = |secret: &String| scope.arn("secretsmanager", &format!("secret:{}-??????", scope.physical(secret)));
+    let topic = |topic: &String| scope.arn("sns", &scope.physical(topic));
+    let secrets: Vec<String> = function.secrets.iter().map(secret).collect();
+    let topics: Vec<String> = function.publishes.iter().map(topic).collect();
+    let size = policies::function(&logs, &secrets, &topics).to_string().len();
+    (size > MAX_POLICY).then(|| {
+        let message = format!("the role of {name} would need a policy of {size} characters; IAM takes {MAX_POLICY}");
+        Flaw::new(format!("functions.{name}"), message)
+            .help("give it fewer secrets and topics, or make two functions of it")
+    })
+}
+
+/// What can be told before the values are known: names, and those made up.
+fn secret(name: &str, values: &BTreeMap<String, Value>) -> Option<Flaw> {
+    let length = |value: &Value| match value {
+        Value::Generate(length) => usize::from(*length),
+        Value::Topic(_) | Value::Env(_) | Value::Prompt => 0,
+    };
+    let filled: BTreeMap<&String, String> =
+        values.iter().map(|(key, value)| (key, "x".repeat(length(value)))).collect();
+    let size = json!(filled).to_string().len();
+    (size > MAX_SECRET).then(|| {
+        let message = format!("the secret {name} would be {size} bytes; Secrets Manager takes {MAX_SECRET}");
+        Flaw::new(format!("secrets.{name}"), message).help("make two secrets of it")
+    })
+}
+
+fn resources(api: &Api) -> Option<Flaw> {
+    let mut parts: BTreeSet<&str> = BTreeSet::from(["/"]);
+    let mut over = None;
+    for (index, route) in api.routes.iter().enumerate() {
+        let ends = route.path.match_indices('/').map(|(at, _)| at).skip(1).chain([route.path.len()]);
+        parts.extend(ends.map(|end| &route.path[..end]));
+        if parts.len() > MAX_RESOURCES && over.is_none() {
+            over = Some(index);
+        }
+    }
+    over.map(|index| {
+        let message = format!("the paths have {} parts in all; API Gateway takes {MAX_RESOURCES} an API", parts.len());
+        Flaw::new(format!("routes.{index}.route"), message)
+            .help("take a greedy path, as in ANY /files/{proxy+}, or two stacks")
+    })
+}
+
+fn routes(api: &Api) -> Option<Flaw> {
+    (api.routes.len() > MAX_ROUTES).then(|| {
+        let message = format!("there are {} routes; an HTTP API takes {MAX_ROUTES}", api.routes.len());
+        Flaw::new(format!("routes.{MAX_ROUTES}.route"), message)
+            .help("take a greedy path, as in ANY /files/{proxy+}, or two stacks")
+    })
+}
+
+fn authorizers(api: &Api) -> Option<Flaw> {
+    let mut pools = BTreeSet::new();
+    let mut over = None;
+    for (index, route) in api.routes.iter().enumerate() {
+        if let Auth::Pool(pool) = &route.auth
+            && pools.insert(pool)
+            && pools.len() > MAX_AUTHORIZERS
+            && over.is_none()
+        {
+            over = Some(index);
+        }
+    }
+    over.map(|index| {
+        let message =
+            format!("the routes are for {} pools; an API has {MAX_AUTHORIZERS} authorizers at most", pools.len());
+        Flaw::new(format!("routes.{index}.pool"), message).help("make a stack of its own for the rest")
+    })
+}
+
+/// Every route is a statement in its function's resource policy.
+fn permissions(api: &Api, scope: &Scope) -> Vec<Flaw> {
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut flaws = Vec::new();
+    for (index, route) in api.routes.iter().enumerate() {
+        let function = scope.arn("lambda", &format!("function:{}", scope.physical(&route.function)));
+        let statement = json!({
+            "Sid": "securelambda-api-0123456789abcdef",
+            "Effect": "Allow",
+            "Principal": { "Service": "apigateway.amazonaws.com" },
+            "Action": "lambda:InvokeFunction",
+            "Resource": function,
+            "Condition": { "ArnLike": { "AWS:SourceArn": execute_api_arn(scope, "0123456789", &api.stage, &route.method, &route.path) } },
+        });
+        let size = sizes.entry(&route.function).or_insert(100);
+        let fitted = *size <= MAX_PERMISSIONS;
+        *size += statement.to_string().len() + 1;
+        if fitted && *size > MAX_PERMISSIONS {
+            let message = format!("{} has more routes than fit into its resource policy of 20 KB", route.function);
+            let help = "take a greedy path, as in ANY /files/{proxy+}, or two functions";
+            flaws.push(Flaw::new(format!("routes.{index}.function"), message).help(help));
+        }
+    }
+    flaws
+}

@@ -1,0 +1,95 @@
+//! The second check: functions that check tokens themselves, called with one that no gateway has looked at.
+
+use futures_util::FutureExt;
+use serde_json::json;
+
+use super::Layer;
+use super::authorization::{Caller, strangers};
+use super::claim::{Claim, Finding};
+use super::judge::refused_by_function;
+use super::run::{Scene, Unit};
+use crate::aws::lambda::Lambda;
+use crate::secret::Hidden;
+use crate::stack::{ApiKind, Auth, Route, Variable};
+
+/// For every route of an HTTP API that is for a pool's users.
+pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
+    let http = scene.subject.stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http);
+    let routes = http.flat_map(|(_, api)| &api.routes);
+    let of_pools = routes.filter_map(|route| match &route.auth {
+        Auth::Pool(pool) => Some((route, pool)),
+        Auth::Iam | Auth::None => None,
+    });
+    of_pools.flat_map(|(route, pool)| of(scene, route, pool)).collect()
+}
+
+fn of<'a>(scene: &'a Scene<'a>, route: &'a Route, pool: &str) -> Vec<Unit<'a>> {
+    if !checks_itself(scene, route, pool) {
+        let claim = Claim::new(Layer::Authorization, &route.function, "it checks tokens itself");
+        let why = "its variables name no pool and client, so that the gateway alone checks them";
+        return vec![async move { vec![claim.known(Finding::not_applicable(why))] }.boxed()];
+    }
+    let callers = strangers(scene, pool).into_iter();
+    callers.map(|caller| -> Unit<'a> { async move { vec![refuses(scene, route, caller).await] }.boxed() }).collect()
+}
+
+/// Whether the function is told by which pool and client to check.
+fn checks_itself(scene: &Scene<'_>, route: &Route, pool: &str) -> bool {
+    let Some(function) = scene.subject.stack.functions.get(&route.function) else { return false };
+    let told = |value: Variable| function.environment.values().any(|held| *held == value);
+    told(Variable::PoolId(pool.to_owned())) && told(Variable::ClientId(pool.to_owned()))
+}
+
+async fn refuses(scene: &Scene<'_>, route: &Route, caller: Caller) -> super::Check {
+    let claim = Claim::new(Layer::Authorization, &route.function, format!("past the gateway, {}", caller.claim));
+    let claim = claim.sent(format!("Invoke with {}", caller.sent)).expects("401 from the function");
+    claim
+        .by(async {
+            let token = match caller.token {
+                Ok(token) => token,
+                Err(finding) => return finding,
+            };
+            let Some(live) = scene.subject.outputs.functions.get(&route.function) else {
+                return Finding::fail("the function is not there");
+            };
+            let event = event(scene.method(route), &route.path, token.as_ref());
+            match Lambda::new(scene.subject.clients).invoke(&live.name, &event).await {
+                Ok(invoked) => refused_by_function(invoked),
+                Err(failure) => Finding::fail(failure.message),
+            }
+        })
+        .await
+}
+
+/// Pure: a request as the gateway would hand it on, in payload format 2.0. Holds the token.
+fn event(method: &str, path: &str, token: Option<&Hidden>) -> Hidden {
+    let headers = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {}", token.reveal()) }));
+    let event = json!({
+        "version": "2.0",
+        "routeKey": format!("{method} {path}"),
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "" },
+            "routeKey": format!("{method} {path}"),
+            "stage": "$default",
+        },
+        "isBase64Encoded": false,
+    });
+    Hidden::new(event.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_what_the_gateway_would_hand_on() {
+        let read = |event: Hidden| serde_json::from_str::<serde_json::Value>(event.reveal()).expect("JSON");
+        let with = read(event("GET", "/hello", Some(&Hidden::new("a.b.c".to_owned()))));
+        assert_eq!(with["headers"]["authorization"], "Bearer a.b.c");
+        assert_eq!((&with["version"], &with["routeKey"]), (&json!("2.0"), &json!("GET /hello")));
+        assert_eq!(read(event("GET", "/hello", None))["headers"], json!({}));
+    }
+}

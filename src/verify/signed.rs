@@ -1,0 +1,217 @@
+//! Routes that take signatures: requests without one, with a wrong one, of who may not call; and identity pools, which
+//! give out the credentials that may.
+
+use futures_util::FutureExt;
+
+use super::claim::{Claim, Finding};
+use super::judge::{accepted, signature_refused};
+use super::run::{Scene, Unit};
+use super::{Check, Layer};
+use crate::aws::cognito::Identities;
+use crate::aws::sigv4::Keys;
+use crate::engine::Failure;
+use crate::probe::Request;
+use crate::stack::{Auth, IdentityPool, Route};
+
+const REFUSED: &str = "403, from the gateway itself";
+
+pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
+    let routes = scene.routes().filter(|route| route.auth == Auth::Iam);
+    let strangers = routes.map(|route| -> Unit<'a> { async move { strangers(scene, route).await }.boxed() });
+    let pools = scene.subject.stack.identity_pools.iter();
+    let pools = pools.map(|(name, pool)| -> Unit<'a> { async move { callers(scene, name, pool).await }.boxed() });
+    strangers.chain(pools).collect()
+}
+
+/// Who has no credentials of this account.
+async fn strangers(scene: &Scene<'_>, route: &Route) -> Vec<Check> {
+    let unsigned = claim(scene, route, "a request without a signature is refused").sent("no Authorization header");
+    let unknown = claim(scene, route, "a signature with keys that do not exist is refused")
+        .sent("a signature with an access key and a secret key made up at random");
+    let keys = Keys::unknown();
+    let (unsigned, unknown) = futures_util::future::join(
+        unsigned.expects(REFUSED).by(refused(scene, route, None, &route.method, "")),
+        unknown.expects(REFUSED).by(refused(scene, route, Some(&keys), &route.method, "")),
+    )
+    .await;
+    vec![unsigned, unknown]
+}
+
+/// Who has the credentials that an identity pool gives out, and who asks it for some without having signed in.
+async fn callers(scene: &Scene<'_>, name: &str, pool: &IdentityPool) -> Vec<Check> {
+    let identities = Identities::new(scene.subject.clients);
+    let known = scene.subject.outputs.identity_pools.get(name);
+    let subject = format!("identity pool {name}");
+    let guest = Claim::new(Layer::Authentication, &subject, "it has no identity for guests")
+        .sent("GetId without a token")
+        .expects("NotAuthorizedException");
+    let signs_in = Claim::new(Layer::Authentication, &subject, "its users get credentials")
+        .sent(format!("GetId and GetCredentialsForIdentity with an ID token of {}", pool.pool))
+        .expects("temporary credentials");
+    let Some(known) = known else {
+        let absent = || Finding::fail("the identity pool is not there");
+        return vec![guest.known(absent()), signs_in.known(absent())];
+    };
+    let guest = guest.by(guest_gets(&identities, &known.id, scene.at_aws())).await;
+    let began = std::time::Instant::now();
+    let keys = keys(scene, &identities, &known.id, pool).await;
+    let finding = keys.as_ref().map_or_else(Clone::clone, |_| Finding::pass("credentials of a session, and no others"));
+    let mut checks = vec![guest, signs_in.found(finding, began.elapsed())];
+    for route in scene.routes().filter(|route| route.auth == Auth::Iam) {
+        checks.extend(of_route(scene, name, pool, route, &keys).await);
+    }
+    checks
+}
+
+async fn keys(
+    scene: &Scene<'_>,
+    identities: &Identities,
+    identity_pool: &str,
+    pool: &IdentityPool,
+) -> Result<Keys, Finding> {
+    let token = &scene.tokens(&pool.pool)?.id;
+    let users = scene.subject.outputs.pools.get(&pool.pool);
+    let users = users.ok_or_else(|| Finding::fail("the user pool is not there"))?;
+    let given = identities.credentials(identity_pool, &users.id, token).await;
+    given.map_err(|failure| Finding::fail(failure.message))
+}
+
+/// There are emulators that give guests an identity, and still no credentials for it.
+async fn guest_gets(identities: &Identities, identity_pool: &str, at_aws: bool) -> Finding {
+    let identity = match identities.guest(identity_pool).await {
+        Ok(identity) if !at_aws => identity,
+        other => return guest_refused(other.map(drop)),
+    };
+    match identities.guest_credentials(&identity).await {
+        Ok(()) => Finding::not_applicable("this endpoint gives guests an identity and credentials, which AWS does not"),
+        refused => guest_refused(refused),
+    }
+}
+
+/// Pure.
+fn guest_refused(answer: Result<(), Failure>) -> Finding {
+    match answer {
+        Ok(()) => Finding::fail("an identity"),
+        Err(failure) => {
+            let code = failure.code.clone().unwrap_or_else(|| failure.message.clone());
+            Finding::pass_if(failure.code.as_deref() == Some("NotAuthorizedException"), code)
+        }
+    }
+}
+
+/// What these credentials open of a route that takes signatures, and what they do not.
+async fn of_route(
+    scene: &Scene<'_>,
+    name: &str,
+    pool: &IdentityPool,
+    route: &Route,
+    keys: &Result<Keys, Finding>,
+) -> Vec<Check> {
+    let whose = format!("the role of {name}'s users");
+    let may = |method: &str| may(scene, pool, route, method);
+    if !may(&route.method) {
+        let claim = claim(scene, route, &format!("a signature of {whose} is refused"));
+        let claim = claim.sent(format!("a request signed as {whose}")).expects(REFUSED);
+        return vec![claim.by(refused_to(scene, route, keys, scene.method(route), "")).await];
+    }
+    let passes = claim(scene, route, &format!("a signature of {whose} passes"))
+        .sent(format!("a request signed as {whose}"))
+        .expects("an answer of the function");
+    let passes = passes.by(async {
+        let asked =
+            async { ask(scene, route, Some(keys.as_ref().map_err(Clone::clone)?), scene.method(route), "").await };
+        asked.await.map_or_else(|finding| finding, |answer| accepted(&answer, scene.gate))
+    });
+    let forged = claim(scene, route, "a wrong signature is refused")
+        .sent(format!("a request signed as {whose}, with another secret key"))
+        .expects(REFUSED);
+    let wrong = keys.as_ref().map(Keys::forged).map_err(Clone::clone);
+    let forged = forged.by(refused_to(scene, route, &wrong, scene.method(route), ""));
+    let others: Vec<&str> =
+        ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().filter(|method| !may(method)).collect();
+    let methods = claim(scene, route, &format!("{whose} may use no other method"))
+        .sent(format!("{} on {}, signed as {whose}", others.join(", "), route.path))
+        .expects(REFUSED);
+    let methods = methods.by(async {
+        let mut last = Finding::not_applicable("every method is allowed");
+        for method in &others {
+            last = refused_to(scene, route, keys, method, "").await;
+            if last.verdict == super::Verdict::Fail {
+                return Finding::fail(format!("{method}: {}", last.received));
+            }
+        }
+        last
+    });
+    let path = claim(scene, route, &format!("{whose} may use no other path"))
+        .sent(format!("{} {}/securelambda-verify, signed as {whose}", scene.method(route), route.path))
+        .expects(REFUSED);
+    let path = path.by(refused_to(scene, route, keys, scene.method(route), "/securelambda-verify"));
+    let (passes, forged, methods, path) = tokio::join!(passes, forged, methods, path);
+    vec![passes, forged, methods, path]
+}
+
+/// Whether the identity pool's users may call the path of a route with this method.
+fn may(scene: &Scene<'_>, pool: &IdentityPool, route: &Route, method: &str) -> bool {
+    let Some((api, _)) = scene.api_of(route) else { return false };
+    let names = [format!("{method} {}", route.path), format!("ANY {}", route.path)];
+    pool.invokes.iter().any(|invoke| invoke.api.as_deref() == api && names.contains(&invoke.route))
+}
+
+fn claim(scene: &Scene<'_>, route: &Route, holds: &str) -> Claim {
+    let api = scene.api_of(route).and_then(|(name, _)| name);
+    let subject = api.map_or(route.name(), |api| format!("{api} {}", route.name()));
+    Claim::new(Layer::Authorization, subject, holds)
+}
+
+async fn refused_to(
+    scene: &Scene<'_>,
+    route: &Route,
+    keys: &Result<Keys, Finding>,
+    method: &str,
+    below: &str,
+) -> Finding {
+    match keys {
+        Ok(keys) => refused(scene, route, Some(keys), method, below).await,
+        Err(finding) => finding.clone(),
+    }
+}
+
+async fn refused(scene: &Scene<'_>, route: &Route, keys: Option<&Keys>, method: &str, below: &str) -> Finding {
+    let method = if method == "ANY" { scene.method(route) } else { method };
+    let asked = ask(scene, route, keys, method, below).await;
+    asked.map_or_else(|finding| finding, |answer| signature_refused(&answer, scene.gate))
+}
+
+/// Sends a request to what is below a route, signed with these keys if there are any.
+async fn ask(
+    scene: &Scene<'_>,
+    route: &Route,
+    keys: Option<&Keys>,
+    method: &str,
+    below: &str,
+) -> Result<crate::probe::Answer, Finding> {
+    let Some(url) = scene.url(route) else { return Err(Finding::fail("the API is not there")) };
+    let url = format!("{url}{below}");
+    let region = &scene.subject.clients.scope.region;
+    let headers = keys.map(|keys| keys.headers(method, &url, region)).transpose().map_err(Finding::fail)?;
+    let request = Request { method, url: &url, token: None, body: None };
+    scene.prober.ask_signed(&request, &headers.unwrap_or_default()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::Verdict::{Fail, Pass};
+
+    #[test]
+    fn a_guest_must_be_refused_and_for_that_reason() {
+        let refused = |code: &str| {
+            let mut failure = Failure::refused("no");
+            failure.code = Some(code.to_owned());
+            guest_refused(Err(failure)).verdict
+        };
+        assert_eq!(refused("NotAuthorizedException"), Pass);
+        assert_eq!(refused("ResourceNotFoundException"), Fail);
+        assert_eq!(guest_refused(Ok(())).verdict, Fail);
+    }
+}

@@ -1,0 +1,572 @@
+//! A stack that is changed while clients call it all the time: none gets through without its token, none with it fails,
+//! and the firewall and the throttle are never off.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use securelambda::probe::{Client, Request};
+use securelambda::secret::Hidden;
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::program::User;
+use crate::support::proxy::{Call, Proxy};
+
+const PASSWORD: &str = "Correct-Horse-7-Battery\n";
+const BODY: &str = r#"{"name":"Ada"}"#;
+const POOLS: [&str; 2] = ["MyUserPool1", "MyUserPool2"];
+
+/// Someone with a stack file and sources of their own, the built-in ones to begin with.
+fn someone(account: &str, endpoint: &str) -> User {
+    let user = User::of(account, endpoint);
+    let lambdas = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("lambdas");
+    for folder in ["external", "internal"] {
+        for entry in std::fs::read_dir(lambdas.join(folder)).unwrap().map(Result::unwrap) {
+            if entry.path().is_file() {
+                let text = std::fs::read_to_string(entry.path()).unwrap();
+                user.write(format!("lambdas/{folder}/{}", entry.file_name().to_str().unwrap()), &text);
+            }
+        }
+    }
+    // Beside the sources and not among them, so that another schema is not other code.
+    let schema = std::fs::read_to_string(lambdas.join("external/request.schema.json")).unwrap();
+    user.write("greeting.schema.json", &schema);
+    let body = "\"lambdas/external/request.schema.json\"";
+    user.write("securelambda.toml", &securelambda::stack::BUILTIN.replace(body, "\"greeting.schema.json\""));
+    user
+}
+
+/// The stack file, with something done to it.
+fn edit(user: &User, change: impl FnOnce(&mut toml::Table)) {
+    let file = user.folder.path().join("securelambda.toml");
+    let mut document: toml::Table = toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    change(&mut document);
+    user.write("securelambda.toml", &document.to_string());
+}
+
+fn routes(document: &mut toml::Table) -> &mut Vec<toml::Value> {
+    document["api"]["routes"].as_array_mut().unwrap()
+}
+
+fn put(table: &mut toml::Value, key: &str, value: impl Into<toml::Value>) {
+    table.as_table_mut().unwrap().insert(key.into(), value.into());
+}
+
+fn up(user: &User) -> Value {
+    user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone()
+}
+
+/// What one call to `POST /lambda1` brought.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    /// The pool whose token was shown, if any.
+    shown: Option<&'static str>,
+    status: u16,
+    /// Which function says hello.
+    by: String,
+}
+
+impl Seen {
+    fn greets(shown: &'static str, function: &str) -> Self {
+        Self { shown: Some(shown), status: 200, by: function.to_owned() }
+    }
+
+    fn refused(shown: Option<&'static str>) -> Self {
+        Self { shown, status: 401, by: String::new() }
+    }
+}
+
+/// Clients that call one route without a pause, each with a token of its own or with none.
+struct Callers {
+    stop: Arc<AtomicBool>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Callers {
+    fn start(url: &str, tokens: &[(&'static str, String)]) -> Self {
+        let (stop, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let shown = tokens.iter().map(|(pool, token)| (Some(*pool), Some(token.clone()))).chain([(None, None)]);
+        let threads = shown.map(|(pool, token)| {
+            let (stop, seen, url) = (Arc::clone(&stop), Arc::clone(&seen), url.to_owned());
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let token = token.map(|token| Hidden::from(token.as_str()));
+                let client = runtime.block_on(async { Client::new().unwrap() });
+                while !stop.load(Ordering::Relaxed) {
+                    let request = Request { method: "POST", url: &url, token: token.as_ref(), body: Some(BODY) };
+                    let answer = runtime.block_on(client.send(&request)).unwrap();
+                    let by = if answer.status == 200 { greeter(&answer.body) } else { String::new() };
+                    seen.lock().unwrap().push(Seen { shown: pool, status: answer.status, by });
+                    // The emulator starts a process a function that is called side by side; leave it some air.
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            })
+        });
+        let threads = threads.collect();
+        Self { stop, seen, threads }
+    }
+
+    /// Waits until every caller has had this many more answers, so that something was seen before, while and after.
+    fn settle(&self, answers: usize) {
+        let callers = [Some(POOLS[0]), Some(POOLS[1]), None];
+        let count = || {
+            let seen = self.seen.lock().unwrap();
+            callers.map(|caller| seen.iter().filter(|seen| seen.shown == caller).count())
+        };
+        let before = count();
+        for _ in 0..2000 {
+            if count().iter().zip(before).all(|(now, before)| *now >= before + answers) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the callers get no answers");
+    }
+
+    /// What was seen since the last time, each kind of answer once, with how often.
+    fn take(&self) -> Vec<(Seen, usize)> {
+        let mut seen = std::mem::take(&mut *self.seen.lock().unwrap());
+        seen.sort();
+        let mut counted: Vec<(Seen, usize)> = Vec::new();
+        for one in seen {
+            match counted.last_mut() {
+                Some((last, count)) if *last == one => *count += 1,
+                _ => counted.push((one, 1)),
+            }
+        }
+        counted
+    }
+
+    fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+}
+
+/// `Hello Ada. Greetings from ExternalLambda1! …`
+fn greeter(body: &str) -> String {
+    let (_, rest) = body.split_once("Greetings from ").unwrap_or(("", body));
+    rest.split(['!', '"']).next().unwrap_or_default().to_owned()
+}
+
+/// One change to the stack.
+struct Change {
+    name: &'static str,
+    make: fn(&User),
+    /// What callers of `POST /lambda1` may see that they did not see before; from then on nothing else.
+    after: fn() -> Vec<Seen>,
+    /// Calls that may be cut off: the emulator ends those that are in a function whose code is replaced, where AWS lets
+    /// them finish.
+    cut: usize,
+}
+
+fn tutorial() -> Vec<Seen> {
+    vec![Seen::greets(POOLS[0], "ExternalLambda1"), Seen::refused(Some(POOLS[1])), Seen::refused(None)]
+}
+
+fn other_function() -> Vec<Seen> {
+    vec![Seen::greets(POOLS[0], "ExternalLambda2"), Seen::refused(Some(POOLS[1])), Seen::refused(None)]
+}
+
+fn new_function() -> Vec<Seen> {
+    vec![Seen::greets(POOLS[0], "ExternalLambda3"), Seen::refused(Some(POOLS[1])), Seen::refused(None)]
+}
+
+fn other_pool() -> Vec<Seen> {
+    vec![Seen::greets(POOLS[1], "ExternalLambda3"), Seen::refused(Some(POOLS[0])), Seen::refused(None)]
+}
+
+/// One after the other; each begins where the one before ended.
+const CHANGES: [Change; 11] = [
+    Change {
+        name: "the route's function is swapped",
+        make: |user| edit(user, |file| put(&mut routes(file)[0], "function", "ExternalLambda2")),
+        after: other_function,
+        cut: 0,
+    },
+    Change {
+        name: "the route moves to a function that is new, and the first one goes",
+        make: |user| {
+            edit(user, |file| {
+                let functions = file["functions"].as_table_mut().unwrap();
+                let gone = functions.remove("ExternalLambda1").unwrap();
+                functions.insert("ExternalLambda3".into(), gone);
+                routes(file)[0].as_table_mut().unwrap().insert("function".into(), "ExternalLambda3".into());
+            });
+        },
+        after: new_function,
+        cut: 0,
+    },
+    Change {
+        name: "the body's schema is changed",
+        make: |user| {
+            let schema = std::fs::read_to_string(user.folder.path().join("greeting.schema.json")).unwrap();
+            user.write("greeting.schema.json", &schema.replace("100", "50"));
+        },
+        after: new_function,
+        cut: 0,
+    },
+    Change {
+        name: "a route is added",
+        make: |user| {
+            edit(user, |file| {
+                let mut route = routes(file)[0].clone();
+                route.as_table_mut().unwrap().insert("route".into(), "GET /lambda1/{id}".into());
+                route.as_table_mut().unwrap().remove("body");
+                routes(file).push(route);
+            });
+        },
+        after: new_function,
+        cut: 0,
+    },
+    Change {
+        name: "a route is removed",
+        make: |user| edit(user, |file| drop(routes(file).pop())),
+        after: new_function,
+        cut: 0,
+    },
+    Change {
+        name: "the route's pool is swapped",
+        make: |user| edit(user, |file| put(&mut routes(file)[0], "pool", POOLS[1])),
+        after: other_pool,
+        cut: 0,
+    },
+    Change {
+        name: "the code is changed",
+        make: |user| {
+            let code = std::fs::read_to_string(user.folder.path().join("lambdas/external/index.mjs")).unwrap();
+            user.write("lambdas/external/index.mjs", &format!("{code}// changed\n"));
+        },
+        after: other_pool,
+        cut: 1,
+    },
+    Change {
+        name: "the rate is changed",
+        make: |user| edit(user, |file| put(&mut file["api"], "rate_limit", 4999)),
+        after: other_pool,
+        cut: 0,
+    },
+    Change {
+        name: "the firewall's mode is changed",
+        make: |user| edit(user, |file| put(&mut file["firewall"], "mode", "block")),
+        after: other_pool,
+        cut: 0,
+    },
+    Change {
+        name: "everything at once",
+        make: |user| {
+            edit(user, |file| {
+                let functions = file["functions"].as_table_mut().unwrap();
+                let back = functions.remove("ExternalLambda3").unwrap();
+                functions.insert("ExternalLambda1".into(), back);
+                let route = routes(file)[0].as_table_mut().unwrap();
+                route.insert("function".into(), "ExternalLambda1".into());
+                file["firewall"].as_table_mut().unwrap().insert("mode".into(), "count".into());
+            });
+        },
+        after: || vec![Seen::greets(POOLS[1], "ExternalLambda1"), Seen::refused(Some(POOLS[0])), Seen::refused(None)],
+        cut: 0,
+    },
+    Change {
+        name: "the pool is swapped back",
+        make: |user| edit(user, |file| put(&mut routes(file)[0], "pool", POOLS[0])),
+        after: tutorial,
+        cut: 0,
+    },
+];
+
+#[test]
+fn clients_that_call_all_the_time_see_the_old_or_the_new_and_nothing_between() {
+    let _alone = default_account();
+    let proxy = Proxy::new(&endpoint(), Duration::ZERO);
+    let user = someone("test", &proxy.endpoint);
+    // The callers are many and quick: it is not the throttle that is tried here.
+    edit(&user, |file| {
+        let api = file["api"].as_table_mut().unwrap();
+        api.insert("rate_limit".into(), 5000.into());
+        api.insert("burst_limit".into(), 5000.into());
+    });
+    let outputs = up(&user);
+    let tokens = POOLS.map(|pool| {
+        user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", pool, "--password-stdin"]).ends(0);
+        let ran = user.run_with(PASSWORD, &["token", "ada@example.com", "--pool", pool, "--password-stdin"]).ends(0);
+        (pool, ran.stdout.trim_end().to_owned())
+    });
+    let url = outputs["api"]["routes"][0]["url"].as_str().unwrap().replace(&proxy.endpoint, &endpoint());
+    let callers = Callers::start(&url, &tokens);
+    let guard = Guard::new(&user, &outputs);
+
+    let mut before = tutorial();
+    callers.settle(5);
+    for Change { name, make, after, cut } in CHANGES {
+        callers.take();
+        make(&user);
+        proxy.take();
+        let ran = user.run(&["up", "--yes", "--json", "--detailed-exitcode"]);
+        assert_eq!(ran.code, 7, "{name}: {}{}", ran.stdout, ran.stderr);
+        let calls = proxy.take();
+        callers.settle(2);
+        let after = after();
+        for (seen, count) in callers.take() {
+            let cut = seen.status == 502 && count <= cut;
+            assert!(cut || before.contains(&seen) || after.contains(&seen), "{name}: {count} times {seen:?}");
+        }
+        callers.settle(5);
+        let now: Vec<Seen> = callers.take().into_iter().map(|(seen, _)| seen).collect();
+        assert!(
+            now.iter().all(|seen| after.contains(seen)) && after.iter().all(|seen| now.contains(seen)),
+            "{name}: {now:?}"
+        );
+        never_off(name, &calls);
+        user.run(&["up", "--detailed-exitcode"]).ends(0).says("Nothing to do");
+        before = after;
+    }
+    assert!(guard.end() > 10, "the guard looked hardly ever");
+    callers.end();
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+/// No call takes the firewall off or makes the stage anew, and there is at most one new deployment.
+fn never_off(name: &str, calls: &[Call]) {
+    let called = |what: &dyn Fn(&str) -> bool| calls.iter().filter(|call| what(&call.name)).count();
+    assert_eq!(called(&|call| call.ends_with("DisassociateWebACL") || call.ends_with("AssociateWebACL")), 0, "{name}");
+    assert_eq!(called(&|call| call.starts_with("DELETE") && call.ends_with("/stages/development")), 0, "{name}");
+    assert_eq!(called(&|call| call.starts_with("POST") && call.ends_with("/stages")), 0, "{name}");
+    assert!(called(&|call| call.starts_with("POST") && call.ends_with("/deployments")) <= 1, "{name}");
+    // The stage moves last, but for what is removed then.
+    let moved =
+        calls.iter().rposition(|call| call.name.starts_with("PATCH") && call.name.ends_with("/stages/development"));
+    let allowed = calls.iter().rposition(|call| call.name.starts_with("POST") && call.name.ends_with("/policy"));
+    assert!(moved.zip(allowed).is_none_or(|(moved, allowed)| allowed < moved), "{name}: moved before it may invoke");
+    let gone = calls.iter().position(|call| call.name.starts_with("DELETE") && call.name.contains("/functions/"));
+    assert!(moved.zip(gone).is_none_or(|(moved, gone)| moved < gone), "{name}: removed before the stage moved");
+}
+
+/// Looks at the stage all the time with another tool.
+struct Guard {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<usize>,
+}
+
+impl Guard {
+    fn new(user: &User, outputs: &Value) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (api, acl) = (outputs["api"]["id"].clone(), outputs["firewall"]["web_acl_arn"].clone());
+        let arn = format!("arn:aws:apigateway:eu-central-1::/restapis/{}/stages/development", api.as_str().unwrap());
+        let eyes = User::of("test", &endpoint());
+        assert!(user.state().exists());
+        let told = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let looks: Vec<Value> = (0..5)
+                .flat_map(|_| {
+                    [
+                        json!(["wafv2", "get_web_acl_for_resource", { "ResourceArn": arn }]),
+                        json!(["apigateway", "get_stage", { "restApiId": api, "stageName": "development" }]),
+                    ]
+                })
+                .collect();
+            let mut looked = 0;
+            while !told.load(Ordering::Relaxed) {
+                for pair in botocore::calls(&eyes, &looks).chunks(2) {
+                    assert_eq!(pair[0]["WebACL"]["ARN"], acl, "the firewall is off: {}", pair[0]);
+                    let all = &pair[1]["methodSettings"]["*/*"];
+                    assert!(
+                        all["throttlingRateLimit"].as_f64().is_some_and(|rate| rate > 0.0 && rate <= 5000.0),
+                        "{all}"
+                    );
+                    assert_eq!(all["throttlingBurstLimit"], 5000, "the throttle is off: {}", pair[1]);
+                    looked += 1;
+                }
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            looked
+        });
+        Self { stop, thread }
+    }
+
+    fn end(self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+#[test]
+fn a_route_that_moves_leaves_no_permission_behind() {
+    let user = someone(&account(), &endpoint());
+    up(&user);
+    edit(&user, |file| {
+        routes(file)[0].as_table_mut().unwrap().insert("function".into(), "ExternalLambda2".into());
+    });
+    let plan = user.run(&["plan"]).ends(0).stdout;
+    for line in
+        ["+ permission.POST /lambda1 ExternalLambda2", "- permission.POST /lambda1 ExternalLambda1", "~ api.release"]
+    {
+        assert!(plan.contains(line), "{line} is not in the plan:\n{plan}");
+    }
+    assert!(plan.contains("integration uri: ") && plan.contains("Lambda1/invoc"), "{plan}");
+    up(&user);
+    let statements = |function: &str| {
+        let function = json!({ "FunctionName": format!("securelambda-{function}") });
+        let policy = botocore::call(&user, "lambda", "get_policy", &function);
+        let policy: Value = serde_json::from_str(policy["Policy"].as_str().unwrap_or("{}")).unwrap();
+        policy["Statement"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!((statements("ExternalLambda1"), statements("ExternalLambda2")), (0, 2));
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0);
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn a_pool_with_users_goes_only_if_it_is_named() {
+    let user = someone(&account(), &endpoint());
+    up(&user);
+    user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", POOLS[1], "--password-stdin"]).ends(0);
+    user.run(&["up", "--yes", "--remove-pool", POOLS[1]]).ends(2).says("is in the stack file");
+    edit(&user, |file| {
+        file["pools"].as_table_mut().unwrap().remove(POOLS[1]);
+        routes(file).pop();
+    });
+    let before = std::fs::read(user.state()).unwrap();
+    let plan = user.run(&["plan", "--detailed-exitcode"]).ends(7).stdout;
+    assert!(plan.contains("- pool.MyUserPool2") && plan.contains("--remove-pool MyUserPool2"), "{plan}");
+    let kept = user.run(&["plan", "--json"]).ends(0).json()["kept"].clone();
+    assert_eq!(kept[0]["id"], "pool.MyUserPool2");
+    user.run(&["up", "--yes", "--remove-pool", "Other"]).ends(4);
+    user.run(&["up", "--yes"]).ends(4).says("has 1 user").says("nothing was changed").says("--remove-pool MyUserPool2");
+    assert_eq!(std::fs::read(user.state()).unwrap(), before, "nothing was changed");
+
+    for _ in 0..2 {
+        user.run(&["up", "--yes", "--remove-pool", POOLS[1]]).ends(0);
+    }
+    assert!(!botocore::inventory(&user).iter().any(|name| name.contains(POOLS[1])));
+    // One without users may go.
+    edit(&user, |file| {
+        file["pools"].as_table_mut().unwrap().remove(POOLS[0]);
+        let route = routes(file)[0].as_table_mut().unwrap();
+        route.remove("pool");
+        route.insert("auth".into(), "none".into());
+    });
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn a_protected_pool_stays_until_its_protection_is_off() {
+    let user = someone(&account(), &endpoint());
+    let protect = |on: bool| {
+        edit(&user, |file| put(&mut file["pools"][POOLS[0]], "deletion_protection", on));
+    };
+    protect(true);
+    up(&user);
+    user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", POOLS[1], "--password-stdin"]).ends(0);
+    let before = botocore::inventory(&user);
+    user.run(&["down", "--yes"]).ends(4).says("deletion_protection = false").says("nothing was removed");
+    assert_eq!(botocore::inventory(&user), before);
+    protect(false);
+    up(&user);
+    user.run(&["down", "--yes"]).ends(0).says("MyUserPool2 has 1 user: lost with it").says("0 left");
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+}
+
+/// The web ACL of a stack, as another tool sees it: its default, and for each rule its name, priority and what it does.
+fn web_acl(user: &User) -> (String, Vec<String>) {
+    let regional = json!({ "Scope": "REGIONAL" });
+    let listed = botocore::call(user, "wafv2", "list_web_acls", &regional)["WebACLs"][0].clone();
+    let get = json!({ "Scope": "REGIONAL", "Name": listed["Name"], "Id": listed["Id"] });
+    let acl = botocore::call(user, "wafv2", "get_web_acl", &get)["WebACL"].clone();
+    let word = |action: &Value| action.as_object().and_then(|action| action.keys().next().cloned()).unwrap_or_default();
+    let rule = |rule: &Value| {
+        let does = word(&rule["Action"]) + &word(&rule["OverrideAction"]);
+        format!("{} {} {does}", rule["Priority"], rule["Name"].as_str().unwrap())
+    };
+    (word(&acl["DefaultAction"]), acl["Rules"].as_array().unwrap().iter().map(rule).collect())
+}
+
+#[test]
+fn the_firewall_changes_its_mode_in_place_and_each_group_its_own() {
+    let user = someone(&account(), &endpoint());
+    let firewall = |entries: &str| {
+        let entries: toml::Table = toml::from_str(entries).unwrap();
+        edit(&user, |file| drop(file.insert("firewall".into(), entries.into())));
+    };
+    firewall(
+        "mode = 'allow'\naddresses = ['203.0.113.7/32', '2001:db8::/48']\nrate_per_ip = 500\nmanaged_rules = ['common', 'sqli', 'ip-reputation']",
+    );
+    up(&user);
+    let rules = ["10 rate-per-ip Block", "20 ip-reputation Count", "22 common Count", "24 sqli Count"];
+    let lists = ["100 addresses-v4 Allow", "101 addresses-v6 Allow"];
+    assert_eq!(
+        web_acl(&user),
+        ("Block".into(), [&rules[..], &lists].concat().iter().map(ToString::to_string).collect())
+    );
+
+    firewall("mode = 'block'\naddresses = ['203.0.113.7/32']\nmanaged_rules = ['common:block', 'ip-reputation']");
+    let plan = user.run(&["plan", "--detailed-exitcode"]).ends(7).stdout;
+    for line in
+        ["DefaultAction: Block → Allow", "Rules.common.Action: Count → as the group says", "- firewall.addresses-v6"]
+    {
+        assert!(plan.contains(line), "{line} is not in the plan:\n{plan}");
+    }
+    up(&user);
+    let rules = ["0 addresses-v4 Block", "20 ip-reputation Count", "22 common None"];
+    assert_eq!(web_acl(&user), ("Allow".into(), rules.map(str::to_owned).to_vec()));
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+
+    // An address that would be blocked is not "allowed"; nor is one of a stack without a file.
+    user.run(&["up", "--yes", "--allow-ip", "198.51.100.4/32"]).ends(2).says("blocked and not let through");
+    user.run(&["up", "--yes", "--allow-ip", "me", "--file", "securelambda.toml"]).ends(2);
+    firewall("mode = 'allow'\naddresses = ['203.0.113.7/32']");
+    user.run(&["up", "--yes", "--allow-ip", "me"]).ends(2).says("checkip.amazonaws.com");
+    user.run(&["up", "--yes", "--allow-ip", "198.51.100.4/32"])
+        .ends(0)
+        .says("securelambda.toml now has 198.51.100.4/32");
+    // It stays: in the file, on the firewall, and through the next plain run.
+    for args in [&["up", "--yes", "--allow-ip", "198.51.100.4/32"][..], &["up", "--yes"]] {
+        user.run(args).ends(0).says("Nothing to do");
+    }
+    let sets = botocore::call(&user, "wafv2", "list_ip_sets", &json!({ "Scope": "REGIONAL" }))["IPSets"].clone();
+    let get = json!({ "Scope": "REGIONAL", "Name": sets[0]["Name"], "Id": sets[0]["Id"] });
+    let set = botocore::call(&user, "wafv2", "get_ip_set", &get)["IPSet"]["Addresses"].to_string();
+    assert!(
+        sets.as_array().unwrap().len() == 1 && set.contains("198.51.100.4/32") && set.contains("203.0.113.7/32"),
+        "{set}"
+    );
+    user.run(&["down", "--yes"]).ends(0);
+    let bare = User::of(&account(), &endpoint());
+    bare.run(&["up", "--yes", "--allow-ip", "198.51.100.4/32"]).ends(2).says("securelambda init");
+}
+
+#[test]
+fn what_cannot_change_in_place_is_refused_before_anything_is_changed() {
+    let user = someone(&account(), &endpoint());
+    up(&user);
+    // A pool of ours in which upper and lower case differ: made anew by another tool, under our name and tag.
+    let outputs = user.run(&["outputs", "--json"]).ends(0).json();
+    let pool = outputs["pools"][POOLS[1]]["id"].clone();
+    let made = json!({
+        "PoolName": format!("securelambda-{}", POOLS[1]), "UsernameAttributes": ["email"],
+        "UsernameConfiguration": { "CaseSensitive": true },
+        "UserPoolTags": { "securelambda:stack": "securelambda", "securelambda:resource": "pool.MyUserPool2" },
+    });
+    let calls = [
+        json!(["cognito-idp", "delete_user_pool", { "UserPoolId": pool }]),
+        json!(["cognito-idp", "create_user_pool", made]),
+    ];
+    for answer in botocore::calls(&user, &calls) {
+        assert!(answer.get("Error").is_none(), "{answer}");
+    }
+    edit(&user, |file| put(&mut file["api"], "rate_limit", 7));
+    let plan = user.run(&["plan", "--detailed-exitcode"]).ends(7).stdout;
+    let why = "AWS cannot change UsernameConfiguration.CaseSensitive";
+    assert!(plan.contains(why) && plan.contains("50 → 7"), "{plan}");
+    let before = botocore::inventory(&user);
+    user.run(&["up", "--yes"]).ends(4).says(why).says("nothing was changed").says("--remove-pool");
+    let status = user.run(&["status"]).ends(0).stdout;
+    assert!(status.contains("throttlingRateLimit is 50, wanted 7"), "{status}");
+    assert_eq!(botocore::inventory(&user), before);
+    user.run(&["down", "--yes"]).ends(0);
+}

@@ -1,0 +1,289 @@
+//! No room for the state: found out before anything is made; and where it runs out half-way, nothing that was made is
+//! lost.
+
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use securelambda::state::Status;
+
+use crate::support::botocore::inventory;
+use crate::support::emulator::{account, endpoint};
+use crate::support::graphs::stack;
+use crate::support::program::{Ran, Started, User};
+use crate::support::proxy::{Asked, Fate, Proxy};
+use crate::support::world::World;
+
+mod engine {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn full_from_any_save_on_it_says_what_is_not_on_disk() {
+        let stack = stack();
+        for nth in 1.. {
+            let world = World::new();
+            world.disk.fill(nth);
+            let run = world.up(&stack).await;
+            let Some(not_saved) = run.summary.save_error else {
+                assert!(nth > 6, "there were hardly any saves");
+                break;
+            };
+            let on_disk = world.disk.state().resources;
+            let mut known: Vec<String> = on_disk
+                .into_iter()
+                .filter(|(_, row)| row.status == Status::Ready)
+                .map(|(id, _)| id)
+                .chain(not_saved.made.iter().map(|(id, _)| id.to_string()))
+                .collect();
+            known.sort();
+            assert_eq!(known, world.cloud.ours(), "from save {nth} on: on disk, or told");
+            assert!(not_saved.made.iter().all(|(_, outputs)| outputs.is_object()), "with its ids");
+            world.keeps_promises();
+            world.calm();
+            world.up(&stack).await.succeeded();
+            world.holds(&stack);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_room_that_is_kept_takes_in_all_that_was_begun() {
+        let stack = stack();
+        for nth in 1.. {
+            let world = World::new();
+            world.disk.take_last_room(nth);
+            let run = world.up(&stack).await;
+            let Some(not_saved) = run.summary.save_error else {
+                assert!(nth > 6, "there were hardly any saves");
+                break;
+            };
+            assert!(not_saved.message.contains("is full") && not_saved.made.is_empty(), "{not_saved:?}");
+            let state = world.disk.state();
+            let ready = state.resources.iter().filter(|(_, row)| row.status == Status::Ready);
+            assert_eq!(ready.map(|(id, _)| id.clone()).collect::<Vec<_>>(), world.cloud.ours());
+            world.calm();
+            world.up(&stack).await.succeeded();
+            world.holds(&stack);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_removal_ends_too_and_can_be_taken_up_again() {
+        let stack = stack();
+        for nth in 1..4 {
+            for fill in [true, false] {
+                let world = World::with(&stack).await;
+                if fill {
+                    world.disk.fill(nth);
+                } else {
+                    world.disk.take_last_room(nth);
+                }
+                assert!(world.down(&stack).await.summary.save_error.is_some());
+                world.calm();
+                world.down(&stack).await.succeeded();
+                world.is_empty();
+            }
+        }
+    }
+}
+
+/// A proxy that answers the first `CreateUserPool` late.
+fn late() -> Proxy {
+    let met = AtomicBool::new(false);
+    let weather = move |asked: &Asked| {
+        let first = asked.name().contains("CreateUserPool") && !met.swap(true, Ordering::Relaxed);
+        if first { Fate::Slow(Duration::from_millis(1500)) } else { Fate::Passed }
+    };
+    Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather))
+}
+
+/// From whatever is on record, `up` completes, and `down` leaves nothing.
+#[track_caller]
+fn goes_on(user: &User) {
+    user.run(&["up", "--yes"]).ends(0);
+    let pools = inventory(user).iter().filter(|name| name.starts_with("list_user_pools ")).count();
+    assert_eq!(pools, 2, "none is made twice");
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(user), Vec::<String>::new());
+}
+
+/// A script as this user, with the program as `$0`.
+fn script(user: &User, text: &str) -> Command {
+    let program = user.command::<&str>(&[]);
+    let mut command = Command::new("sh");
+    command.args(["-c", text]).arg(program.get_program()).current_dir(&user.folder).env_clear();
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn without_room_nothing_is_begun() {
+    let user = User::of(&account(), &endpoint());
+    let run = |verb: &str| {
+        Ran::from(script(&user, &format!("ulimit -f 200; exec \"$0\" {verb} --yes")).output().unwrap())
+            .ends(1)
+            .says("the state folder state cannot be written: File too large")
+            .says("hint: allow larger files (`ulimit -f`)")
+    };
+    run("up");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+    user.run(&["up", "--yes"]).ends(0);
+    let before = inventory(&user);
+    run("down");
+    assert_eq!(inventory(&user), before);
+    goes_on(&user);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_written_down_is_told() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let user = User::of(&account(), &endpoint());
+    for json in [false, true] {
+        let proxy = late();
+        let args = if json { &["up", "--yes", "--json"][..] } else { &["up", "--yes"] };
+        let run = Started(user.command(args).env("AWS_ENDPOINT_URL", &proxy.endpoint).spawn().unwrap());
+        assert!(proxy.hangs_within(Duration::from_secs(30)));
+        // From now on no file may grow beyond a byte: no save goes well, whatever room is made.
+        let limit = Rlimit { current: Some(1), maximum: Some(1) };
+        prlimit(Some(Pid::from_child(&run.0)), Resource::Fsize, limit).unwrap();
+        let (ran, _) = run.ends_within(Duration::from_secs(20));
+        let ran = ran.ends(1);
+        let pool = r#""id":"eu-central-1_"#;
+        if json {
+            let summary = ran.summary();
+            assert!(summary["save_error"].as_str().unwrap().contains("File too large"), "{summary}");
+            assert!(summary["unsaved"].to_string().contains(pool), "{summary}");
+        } else {
+            let ran =
+                ran.says("cannot be written: File too large").says("These were made and could not be written down");
+            ran.says(pool).says("`securelambda up` and `securelambda down` find them by name and tag");
+        }
+        goes_on(&user);
+    }
+}
+
+/// Runs a script in which `./state` is a disk of its own of this size; `None` where this machine does not let us.
+fn on_a_disk_of(size: &str, user: &User, text: &str) -> Option<Started> {
+    std::fs::create_dir_all(user.folder.path().join("state")).unwrap();
+    let mount = format!("mount -t tmpfs -o size={size} none state");
+    let able = Command::new("unshare").args(["-rm", "sh", "-c", &mount]).current_dir(&user.folder).output();
+    if !able.is_ok_and(|output| output.status.success()) {
+        // Past the test harness, which hides what a test that passes prints.
+        let why = "SKIPPED: this machine gives no file system of one's own (unshare -rm); the tests beside this ran";
+        std::io::stderr().write_all(format!("{why}\n").as_bytes()).unwrap();
+        return None;
+    }
+    let inner = script(user, &format!("{mount} && {text}"));
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "sh"]).args(inner.get_args()).current_dir(&user.folder).env_clear();
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    Some(Started(started))
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[test]
+fn a_small_disk_is_too_small_before_anything_is_made() {
+    let user = User::of(&account(), &endpoint());
+    let Some(run) = on_a_disk_of("256k", &user, "exec \"$0\" up --yes") else { return };
+    run.ends_within(MINUTE)
+        .0
+        .ends(1)
+        .says("the state folder state cannot be written: No space left on device")
+        .says("hint: make room on the disk");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+    let run = on_a_disk_of("1M", &user, "mount -o remount,ro state && exec \"$0\" up --yes").unwrap();
+    run.ends_within(MINUTE).0.ends(1).says("Read-only file system").says("hint: nothing can be written there");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn a_disk_that_fills_up_half_way_keeps_what_was_made() {
+    let proxy = late();
+    let user = User::of(&account(), &endpoint());
+    // The disk fills up while a pool is being made, and what is on record is copied out at the end.
+    let fill = "AWS_ENDPOINT_URL=$SLOW \"$0\" up --yes & \
+                until [ -e go ]; do sleep 0.05; done; cat /dev/zero >state/filler 2>/dev/null; df state >&2; \
+                wait $!; code=$?; cp state/*.json kept; rm state/filler; \
+                AWS_ENDPOINT_URL=$SLOW \"$0\" up --yes && \"$0\" down --yes && exit $code";
+    let user = user.with("SLOW", &proxy.endpoint);
+    let Some(run) = on_a_disk_of("4M", &user, fill) else { return };
+    assert!(proxy.hangs_within(MINUTE));
+    std::fs::write(user.folder.path().join("go"), "").unwrap();
+    let (ran, _) = run.ends_within(MINUTE);
+    let ran = ran.ends(1).says("is full; what was made is saved in the room kept for this");
+    ran.says("nothing more was begun; `securelambda up` goes on from here").says("0 left");
+    let kept = std::fs::read_to_string(user.folder.path().join("kept")).unwrap();
+    assert!(kept.contains(r#""id": "eu-central-1_"#), "the pool that was in flight is on record: {kept}");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+/// A user without any rights.
+const NOBODY: u32 = 65534;
+
+/// The program run by somebody who may not do everything: as root, by nobody.
+fn without_power(user: &User) -> Command {
+    let program = user.command(&["up", "--yes"]);
+    if !rustix::process::geteuid().is_root() {
+        return program;
+    }
+    let copy = user.folder.path().join("securelambda");
+    if !copy.exists() {
+        std::fs::copy(program.get_program(), &copy).unwrap();
+    }
+    chown(user.folder.path(), Some(NOBODY), None).unwrap();
+    chown(user.folder.path().join("home"), Some(NOBODY), None).unwrap();
+    let mut command = Command::new(copy);
+    command.args(program.get_args()).current_dir(&user.folder).env_clear();
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null()).uid(NOBODY).gid(NOBODY);
+    command
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_folder_or_a_file_without_permission_is_named_before_anything_is_made() {
+    let account = account();
+    let user = User::of(&account, &endpoint());
+    let state = user.folder.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    let lock = state.join(format!("securelambda.{account}.eu-central-1.lock"));
+    let file = lock.with_extension("json");
+    let run = || Ran::from(without_power(&user).output().unwrap()).ends(1);
+    set_mode(&state, 0o555);
+    run().says("the state folder state cannot be written: Permission denied").says("hint: check the folder's owner");
+    set_mode(&state, 0o777);
+    std::fs::write(&lock, "").unwrap();
+    set_mode(&lock, 0o000);
+    run().says("the state lock").says(".lock cannot be opened: Permission denied").says("hint: another user's run");
+    set_mode(&lock, 0o666);
+    std::fs::write(&file, "{}").unwrap();
+    set_mode(&file, 0o000);
+    run().says("the state file").says(".json cannot be read: Permission denied");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    run().says("the state file").says(".json cannot be read: Is a directory");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_no_folder_or_takes_no_files_is_named_before_anything_is_made() {
+    let user = User::of(&account(), &endpoint());
+    user.write("file", "");
+    let places = [PathBuf::from("file"), PathBuf::from("file/below"), PathBuf::from("/proc/self")];
+    for (place, hint) in places.iter().zip(["a file in its place", "a file in its place", "--state-dir"]) {
+        let ran = user.run(&["up", "--yes", "--state-dir", place.to_str().unwrap()]).ends(1);
+        ran.says(&format!("the state folder {} cannot be", place.display())).says(hint);
+    }
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}

@@ -1,0 +1,98 @@
+//! `doctor` on the emulator: what it sees, what it says, how it ends.
+
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::emulator::{account, endpoint};
+use crate::support::iam::{Operator, as_ministack_reads_it};
+use crate::support::program::User;
+
+const REGION: &str = "eu-central-1";
+
+fn check<'a>(document: &'a Value, subject: &str) -> &'a Value {
+    let checks = document["checks"].as_array().unwrap();
+    checks.iter().find(|check| check["subject"] == subject).unwrap_or_else(|| panic!("no {subject} in {document:#}"))
+}
+
+#[test]
+fn a_sound_account_is_sound() {
+    let user = User::of(&account(), &endpoint());
+    let ran = user.run(&["doctor", "--json"]).ends(0);
+    let document = ran.json();
+    assert_eq!((&document["schema_version"], &document["sound"]), (&json!(1), &json!(true)));
+    // Root, on an emulator.
+    assert_eq!(check(&document, "who")["health"], "warning");
+    assert_eq!(check(&document, "permissions")["health"], "not_applicable");
+    assert_eq!(check(&document, "user pools")["finding"], "0 of 1000 used, 2 to come");
+    assert_eq!(check(&document, "names")["health"], "good");
+    for check in document["checks"].as_array().unwrap() {
+        assert_eq!(check["hint"].is_null(), check["health"] == "good", "{check}");
+    }
+    assert!(!user.folder.path().join("state").exists(), "it leaves nothing");
+    let text = user.run(&["doctor"]).ends(0).stdout;
+    assert!(text.contains("Node.js for --local") && text.contains("good"), "{text}");
+}
+
+#[test]
+fn a_strangers_name_and_a_secret_in_its_window_are_seen() {
+    let user = User::of(&account(), &endpoint());
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0);
+    botocore::call(&user, "sns", "create_topic", &json!({ "Name": "securelambda-greetings" }));
+    let ran = user.run(&["doctor", "--json"]).ends(1);
+    let document = ran.json();
+    let topic = check(&document, "topic.greetings");
+    assert_eq!(topic["health"], "bad");
+    assert!(topic["finding"].as_str().unwrap().contains("does not belong to this stack"), "{topic}");
+    let secret = check(&document, "secret LambdaSNSTopicARN");
+    assert_eq!(secret["health"], "warning");
+    assert!(secret["finding"].as_str().unwrap().starts_with("to be deleted on 20"), "{secret}");
+    ran.says("1 thing is in the way");
+}
+
+#[test]
+fn a_permission_that_is_missing_is_named() {
+    let mut operator = Operator::hired(&account(), &endpoint());
+    let account = operator.account().to_owned();
+    let least = operator.user.run(&["policy", "--account", &account, "--region", REGION]).ends(0).json();
+    operator.may(&as_ministack_reads_it(&least));
+    let document = operator.user.run(&["doctor", "--json"]).ends(0).json();
+    assert_eq!(check(&document, "permissions")["health"], "good", "{document:#}");
+    assert_eq!(check(&document, "who")["health"], "good");
+    let mut less = least;
+    for statement in less["Statement"].as_array_mut().unwrap() {
+        if let Some(actions) = statement["Action"].as_array_mut() {
+            actions.retain(|action| action != "sns:DeleteTopic");
+        }
+    }
+    operator.may(&as_ministack_reads_it(&less));
+    let ran = operator.user.run(&["doctor", "--json"]).ends(1);
+    let finding = check(&ran.json(), "permissions")["finding"].as_str().unwrap().to_owned();
+    assert!(finding.ends_with("missing: sns:DeleteTopic"), "{finding}");
+    // One who may not even ask.
+    operator.may(&json!({ "Version": "2012-10-17", "Statement": [
+        { "Sid": "Nothing", "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*" }
+    ] }));
+    let document = operator.user.run(&["doctor", "--json"]).ends(1).json();
+    assert_eq!(check(&document, "permissions")["health"], "not_applicable");
+    assert!(check(&document, "topic.greetings")["hint"].as_str().unwrap().contains("lack sns:"), "{document:#}");
+}
+
+#[test]
+fn without_credentials_it_goes_on_with_this_machine() {
+    let user = User::bare().with("AWS_REGION", REGION);
+    let ran = user.run(&["doctor", "--json"]).ends(3);
+    let document = ran.json();
+    assert_eq!(check(&document, "credentials")["health"], "bad");
+    assert!(check(&document, "credentials")["hint"].as_str().unwrap().contains("aws sso login"));
+    assert_eq!(check(&document, "npm for --local")["health"], "good");
+    assert_eq!(check(&document, "state folder")["health"], "good");
+    // Nor a place for the state.
+    user.write("file", "");
+    let document = user.run(&["doctor", "--json", "--state-dir", "/proc/nowhere"]).ends(3).json();
+    assert_eq!(check(&document, "state folder")["health"], "bad");
+    // Nor tools: in the way of --local alone.
+    let poor = User::bare().with("AWS_REGION", REGION).with("PATH", "/nowhere");
+    let document = poor.run(&["doctor", "--json"]).ends(3).json();
+    assert_eq!(check(&document, "Python for --local")["health"], "warning");
+}

@@ -1,0 +1,157 @@
+//! Every documented exit code, provoked; what goes with it: an answer on standard output or none, what failed and what
+//! to do on standard error, and the same as JSON.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::CommandFactory;
+use rustix::process::Signal;
+use securelambda::args::Cli;
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::emulator::{account, endpoint};
+use crate::support::program::{Ran, User};
+use crate::support::proxy::{Asked, Fate, Proxy};
+
+/// A way to an exit code, with these flags added to the command.
+type Way = fn(&[&str]) -> Ran;
+
+fn newcomer() -> User {
+    User::of(&account(), &endpoint())
+}
+
+fn with_a_stack() -> User {
+    let user = newcomer();
+    user.run(&["up", "--yes"]).ends(0);
+    user
+}
+
+fn run(user: &User, args: &[&str], flags: &[&str]) -> Ran {
+    user.run(&[args, flags].concat())
+}
+
+/// An `up` that is sent signals while a call is held up.
+fn up_and(signals: &[Signal], flags: &[&str]) -> Ran {
+    let weather = |asked: &Asked| {
+        if asked.name().contains("CreateUserPool") { Fate::HungAfter } else { Fate::Passed }
+    };
+    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather));
+    let user = User::of(&account(), &proxy.endpoint);
+    let run = user.start(&[&["up", "--yes"], flags].concat());
+    if !proxy.hangs_within(Duration::from_secs(30)) {
+        run.signal(Signal::KILL);
+        panic!("no call was held up: {:?}", run.ends_within(Duration::from_secs(7)).0);
+    }
+    for signal in signals {
+        run.signal(*signal);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    run.ends_within(Duration::from_secs(7)).0
+}
+
+/// A table: code, the words that say what failed, the ways to it.
+fn table() -> Vec<(i32, &'static str, Way)> {
+    vec![
+        (0, "", |flags| run(&newcomer(), &["down", "--yes"], flags)),
+        (1, "no answer", |flags| run(&User::of("111111111111", "http://127.0.0.1:9"), &["down", "--yes"], flags)),
+        (2, "there is nobody to ask", |flags| run(&newcomer(), &["up"], flags)),
+        (2, "there is nobody to ask", |flags| run(&with_a_stack(), &["down"], flags)),
+        (2, "has 3 mistakes", |flags| {
+            let user = User::bare();
+            user.write("securelambda.toml", "[stack]\nname = \"No\"\n[firewall]\nmode = \"alow\"\n");
+            run(&user, &["up", "--yes"], flags)
+        }),
+        (3, "no usable AWS credentials", |flags| {
+            run(&User::bare().with("AWS_REGION", "eu-central-1"), &["up", "--yes"], flags)
+        }),
+        (4, "1 resource failed; all else is kept", |flags| {
+            let user = newcomer();
+            // A stranger has the name.
+            let taken = json!({ "RoleName": "securelambda-InternalLambda", "Path": "/securelambda/securelambda/",
+                "AssumeRolePolicyDocument": "{\"Version\":\"2012-10-17\",\"Statement\":[]}" });
+            assert!(botocore::call(&user, "iam", "create_role", &taken).get("Error").is_none());
+            run(&user, &["up", "--yes"], flags)
+        }),
+        (5, "failed", |flags| {
+            let user = with_a_stack();
+            let outputs = user.run(&["outputs", "--json"]).ends(0).json();
+            let stage = json!({ "restApiId": outputs["api"]["id"], "stageName": "development", "patchOperations":
+                [{ "op": "replace", "path": "/*/*/throttling/rateLimit", "value": "9999" }] });
+            assert!(botocore::call(&user, "apigateway", "update_stage", &stage).get("Error").is_none());
+            run(&user, &["verify"], flags)
+        }),
+        (6, "there is no stack securelambda", |flags| run(&newcomer(), &["verify"], flags)),
+        (7, "", |flags| run(&newcomer(), &["up", "--yes", "--detailed-exitcode"], flags)),
+        (8, "stopped; what was made is on record", |flags| up_and(&[Signal::TERM], flags)),
+        (9, "another run holds the lock", |flags| {
+            let user = with_a_stack();
+            let lock = std::fs::File::options().write(true).open(user.state().with_extension("lock")).unwrap();
+            lock.lock().unwrap();
+            run(&user, &["up", "--yes"], flags)
+        }),
+        (130, "left at once", |flags| up_and(&[Signal::INT, Signal::INT], flags)),
+    ]
+}
+
+#[test]
+fn each_is_provoked_and_says_what_next() {
+    for (code, words, way) in table() {
+        let ran = way(&[]).ends(code).says(words);
+        if words.is_empty() {
+            assert!(!ran.stderr.contains("error:"), "{code}: {}", ran.stderr);
+            continue;
+        }
+        let error = ran.stderr.split_once("error: ").unwrap_or_default().1.to_owned();
+        assert!(error.contains(words), "{code}: {}", ran.stderr);
+        // The mistakes of a stack file are hints enough.
+        assert!(error.contains("hint: ") || words.contains("mistakes"), "{code}: it says what next: {}", ran.stderr);
+        assert!(!ran.stdout.contains("error:") && !ran.stdout.contains("hint:"), "{code}: {}", ran.stdout);
+        assert!(!ran.stderr.contains("panicked"), "{code}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn each_is_told_in_json_with_a_summary_at_the_end() {
+    for (code, words, way) in table() {
+        let ran = way(&["--json"]).ends(code);
+        let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(lines.iter().all(|line| line["schema_version"] == 1), "{code}: {}", ran.stdout);
+        let summaries = lines.iter().filter(|line| line["type"] == "summary").count();
+        let last = lines.last().unwrap();
+        assert_eq!((summaries, &last["type"]), (1, &json!("summary")), "{code}: {}", ran.stdout);
+        assert_eq!(last["succeeded"], words.is_empty(), "{code}: {last}");
+        if code == 8 || code == 130 {
+            assert_eq!(last["stopped"], true, "{code}: {last}");
+        }
+        if !words.is_empty() {
+            let error: Value = serde_json::from_str(ran.stderr.lines().last().unwrap()).unwrap();
+            assert_eq!((&error["exit_code"], &error["schema_version"]), (&json!(code), &json!(1)), "{error}");
+            assert!(error["message"].as_str().unwrap().contains(words), "{code}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_and_the_help_list_the_same_ones_and_all_are_provoked() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let section = readme.split("### Exit codes").nth(1).unwrap().split("\n## ").next().unwrap();
+    let row = |line: &str| {
+        let mut cells = line.trim_matches('|').split('|').map(str::trim);
+        Some((cells.next()?.parse::<i32>().ok()?, cells.next()?.to_owned()))
+    };
+    let documented: BTreeMap<i32, String> = section.lines().filter_map(row).collect();
+
+    let help = Cli::command().render_long_help().to_string();
+    let section = help.split("Exit codes:").nth(1).unwrap();
+    let numbers = section.split_whitespace().filter_map(|word| word.parse::<i32>().ok());
+    // With 7, `--detailed-exitcode`; no other number stands in the words.
+    let mut in_help: Vec<i32> = numbers.collect();
+    in_help.sort_unstable();
+
+    let mut provoked: Vec<i32> = table().iter().map(|(code, ..)| *code).collect();
+    provoked.dedup();
+    let documented: Vec<i32> = documented.into_keys().collect();
+    assert_eq!((&in_help, &provoked), (&documented, &documented));
+}

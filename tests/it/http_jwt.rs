@@ -1,0 +1,124 @@
+//! The blueprint http-jwt on the emulator: an HTTP API whose tokens are checked twice.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::iam::{Operator, as_ministack_reads_it};
+use crate::support::program::User;
+use crate::support::proxy::Proxy;
+
+const PASSWORD: &str = "Correct7\n";
+const BLUEPRINT: [&str; 2] = ["--blueprint", "http-jwt"];
+
+/// The command with the blueprint.
+fn with<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    [words, &BLUEPRINT].concat()
+}
+
+/// A call with this token, and what came of it.
+fn call(user: &User, token: &str) -> (u64, Value) {
+    let answer = user.run_with(token, &with(&["call", "GET /hello", "--json", "--token-stdin"])).json();
+    (answer["status"].as_u64().unwrap(), answer["body"].clone())
+}
+
+#[test]
+fn from_nothing_to_nothing() {
+    // Who sends no credentials reaches the default account.
+    let _alone = default_account();
+    let proxy = Proxy::new(&endpoint(), Duration::ZERO);
+    let user = User::of("test", &proxy.endpoint);
+    let planned = user.run(&with(&["plan"])).ends(0);
+    assert!(planned.stdout.contains("No firewall can stand before an HTTP API"), "{}", planned.stdout);
+    user.run(&with(&["up", "--yes"])).ends(0).says("No firewall can stand before an HTTP API");
+    let outputs = user.run(&with(&["outputs", "--json"])).ends(0).json();
+    assert_eq!(outputs["api"]["stage"], "$default");
+
+    user.run_with(PASSWORD, &with(&["add-user", "ada@example.com", "--pool", "Users", "--password-stdin"])).ends(0);
+    let signed_in = botocore::call(
+        &user,
+        "cognito-idp",
+        "initiate_auth",
+        &json!({
+            "AuthFlow": "USER_PASSWORD_AUTH",
+            "ClientId": outputs["pools"]["Users"]["client_id"],
+            "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": PASSWORD.trim_end() },
+        }),
+    );
+    for kind in ["IdToken", "AccessToken"] {
+        let token = signed_in["AuthenticationResult"][kind].as_str().unwrap();
+        let (status, body) = call(&user, token);
+        assert_eq!(status, 200, "{kind}: {body}");
+        assert_eq!(body["message"], "Hello, authenticated user!");
+        assert!(body["user"].as_str().is_some_and(|name| !name.is_empty()), "{body}");
+        assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
+        // The tenth last character is within the signature, and all of its bits count.
+        let mut tampered = token.to_owned();
+        let at = tampered.len() - 10;
+        let other = if tampered.as_bytes()[at] == b'A' { "B" } else { "A" };
+        tampered.replace_range(at..=at, other);
+        assert_eq!(call(&user, &tampered).0, 401, "{kind}");
+    }
+    assert_eq!(call(&user, "garbage").0, 401);
+    let anonymous = user.run(&with(&["call", "GET /hello", "--json", "--anonymous"])).json();
+    assert_eq!((&anonymous["status"], &anonymous["body"]), (&json!(401), &json!({ "message": "Unauthorized" })));
+
+    let proof = user.run(&with(&["verify", "--json"])).ends(0);
+    let past = proof.stdout.lines().filter(|line| line.contains("past the gateway")).count();
+    assert!(past >= 5, "{}", proof.stdout);
+    assert!(proof.stdout.contains("AWS attaches no web ACL to an HTTP API"), "{}", proof.stdout);
+
+    proxy.take();
+    user.run(&with(&["up"])).ends(0).says("Nothing to do");
+    let calls = proxy.take();
+    // Whether the emulator is one is asked of itself, by no operation of AWS's.
+    let asked = calls.iter().filter(|call| call.writes && !call.sent.service.is_empty());
+    let writes: Vec<_> = asked.map(|call| &call.name).collect();
+    assert!(!calls.is_empty() && writes.is_empty(), "{writes:?}");
+    let status = user.run(&with(&["status", "--detailed-exitcode"])).ends(0);
+    assert!(status.stdout.contains("No firewall can stand before an HTTP API"), "{}", status.stdout);
+
+    let summary = user.run(&with(&["down", "--yes", "--json"])).ends(0).summary();
+    assert_eq!(summary["left"], json!([]));
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_without_its_state_makes_no_second_api() {
+    let user = User::of(&account(), &endpoint());
+    let outputs = user.run(&with(&["up", "--yes", "--json"])).ends(0).summary()["outputs"].clone();
+    std::fs::remove_file(user.state()).unwrap();
+    let again = user.run(&with(&["up", "--yes", "--json"])).ends(0).summary()["outputs"].clone();
+    assert_eq!(again, outputs);
+    std::fs::remove_file(user.state()).unwrap();
+    user.run(&with(&["down", "--yes"])).ends(0).says("0 left");
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn what_an_http_api_has_not_is_a_mistake() {
+    let whole = securelambda::stack::blueprints::Blueprint::of("http-jwt").unwrap().text;
+    let user = User::bare();
+    user.write("securelambda.toml", &format!("{whole}\n[firewall]\n"));
+    user.run(&["graph"]).ends(2).says("AWS cannot attach a web ACL to an HTTP API");
+    user.write("securelambda.toml", &format!("{whole}\nbody = \"request.schema.json\"\n"));
+    user.run(&["graph"]).ends(2).says("an HTTP API checks no bodies");
+    user.run(&["graph", "--file", "securelambda.toml", "--blueprint", "http-jwt"]).ends(2);
+    // The blueprint, whatever file is there.
+    user.run(&with(&["graph"])).ends(0);
+}
+
+#[test]
+fn the_least_policy_is_enough() {
+    let mut operator = Operator::hired(&account(), &endpoint());
+    let words = ["policy", "--account", operator.account(), "--region", "eu-central-1"];
+    let least = operator.user.run(&with(&words)).ends(0).json();
+    operator.may(&as_ministack_reads_it(&least));
+    let user = &operator.user;
+    user.run(&with(&["plan"])).ends(0);
+    user.run(&with(&["up", "--yes"])).ends(0);
+    user.run(&with(&["status", "--detailed-exitcode"])).ends(0);
+    user.run(&with(&["down", "--yes"])).ends(0).says("0 left");
+}

@@ -1,0 +1,177 @@
+//! `init` and `schema`: what they write is the built-in stack, and editors are told what the parser knows.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use regex::Regex;
+use securelambda::bundle::{Bundles, Code, Machine, Sources, Workshop};
+use securelambda::scope::Scope;
+use securelambda::stack::{self, HiddenValues};
+use serde_json::{Value, json};
+
+use crate::support::program::User;
+
+/// Every description of a stack's graph, as far as it can be made without AWS.
+fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMap<String, String>) {
+    let stack = stack::parse(text).unwrap();
+    let workshop = Workshop { cache: None, machine: Machine::Lambda, note: &|_| {} };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let bundles: Bundles = runtime.block_on(Code::find(&stack, sources).unwrap().pack(&workshop)).unwrap();
+    let scope = Scope {
+        partition: "aws".into(),
+        account: "123456789012".into(),
+        region: "eu-central-1".into(),
+        stack: stack.name.clone(),
+    };
+    let graph = stack::desired(&stack, &scope, None, &bundles, &HiddenValues::default());
+    let ids = graph.ids().map(|(id, kind)| (id.to_string(), kind)).collect();
+    (ids, bundles.functions.into_iter().map(|(name, zip)| (name, zip.sha256)).collect())
+}
+
+#[test]
+fn what_init_writes_is_the_built_in_stack() {
+    let user = User::bare();
+    let ran = user.run(&["init", "my-api"]).ends(0).says("cd my-api").says("up --local");
+    assert!(ran.stdout.lines().any(|line| line == "my-api/securelambda.toml"), "{}", ran.stdout);
+    let folder = user.folder.path().join("my-api");
+    let text = std::fs::read_to_string(folder.join("securelambda.toml")).unwrap();
+    assert_eq!(stack::parse(&text).unwrap(), stack::parse(stack::BUILTIN).unwrap());
+    assert_eq!(graph(&text, &Sources::Folder(folder)), graph(stack::BUILTIN, &Sources::Embedded));
+}
+
+#[test]
+fn init_overwrites_nothing_and_names_all_that_is_in_the_way() {
+    let user = User::bare();
+    user.write("securelambda.toml", "mine");
+    user.write("lambdas/internal/index.mjs", "mine too");
+    user.write("lambdas/more.mjs", "no matter");
+    let listed = |user: &User| -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut waiting = vec![user.folder.path().to_owned()];
+        while let Some(folder) = waiting.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { waiting.push(path) } else { found.push(path) }
+            }
+        }
+        found
+    };
+    let before = listed(&user);
+    let ran = user.run(&["init"]).ends(2).says("nothing was written");
+    assert!(ran.stderr.contains("  lambdas/internal/index.mjs\n  securelambda.toml\n"), "{}", ran.stderr);
+    assert_eq!(listed(&user), before);
+    user.run(&["init", "securelambda.toml"]).ends(2).says("nothing was written").says("  securelambda.toml\n");
+    user.run(&["init", "new", "--blueprint", "tutorail"]).ends(2).says("'tutorial'");
+    let ran = user.run(&["init", "new/deep", "--json"]).ends(0);
+    assert_eq!(ran.json()["blueprint"], "tutorial");
+    user.run(&["init", "new/deep"]).ends(2).says("new/deep/securelambda.schema.json");
+}
+
+/// The keywords that the schema uses, and no other: an unknown one fails.
+fn valid(schema: &Value, value: &Value) -> bool {
+    schema.as_object().unwrap().iter().all(|(keyword, rule)| match keyword.as_str() {
+        "$schema" | "title" | "description" | "default" => true,
+        "properties" | "patternProperties" | "additionalProperties" => schema.is_object(),
+        "type" => match rule.as_str().unwrap() {
+            "object" => value.is_object(),
+            "array" => value.is_array(),
+            "string" => value.is_string(),
+            "integer" => value.is_u64() || value.is_i64(),
+            "boolean" => value.is_boolean(),
+            other => panic!("{other}"),
+        },
+        "enum" => rule.as_array().unwrap().contains(value),
+        "pattern" => value.as_str().is_none_or(|text| Regex::new(rule.as_str().unwrap()).unwrap().is_match(text)),
+        "minimum" => value.as_i64().is_none_or(|number| number >= rule.as_i64().unwrap()),
+        "maximum" => value.as_i64().is_none_or(|number| number <= rule.as_i64().unwrap()),
+        "items" => value.as_array().is_none_or(|items| items.iter().all(|item| valid(rule, item))),
+        "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= rule.as_u64().unwrap()),
+        "uniqueItems" => {
+            value.as_array().is_none_or(|items| items.iter().enumerate().all(|(at, item)| !items[..at].contains(item)))
+        }
+        "minProperties" => value.as_object().is_none_or(|keys| keys.len() as u64 >= rule.as_u64().unwrap()),
+        "maxProperties" => value.as_object().is_none_or(|keys| keys.len() as u64 <= rule.as_u64().unwrap()),
+        "required" => value
+            .as_object()
+            .is_none_or(|keys| rule.as_array().unwrap().iter().all(|key| keys.contains_key(key.as_str().unwrap()))),
+        "anyOf" => rule.as_array().unwrap().iter().any(|rule| valid(rule, value)),
+        "oneOf" => rule.as_array().unwrap().iter().filter(|rule| valid(rule, value)).count() == 1,
+        other => panic!("{other} is not checked"),
+    }) && value
+        .as_object()
+        .is_none_or(|keys| keys.iter().all(|(key, value)| of_key(schema, key).is_none_or(|rule| valid(&rule, value))))
+}
+
+/// What an object's schema says of one of its keys; `None` if anything goes.
+fn of_key(schema: &Value, key: &str) -> Option<Value> {
+    let none = json!({ "enum": [] });
+    if let Some(rule) = schema["properties"].get(key) {
+        return Some(rule.clone());
+    }
+    if let Some(patterns) = schema["patternProperties"].as_object()
+        && let Some((_, rule)) = patterns.iter().find(|(pattern, _)| Regex::new(pattern).unwrap().is_match(key))
+    {
+        return Some(rule.clone());
+    }
+    match &schema["additionalProperties"] {
+        Value::Bool(false) => Some(none),
+        Value::Object(_) => Some(schema["additionalProperties"].clone()),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_schema_takes_what_the_parser_takes_and_refuses_mistakes_of_shape() {
+    let user = User::bare();
+    let schema = user.run(&["schema"]).ends(0).json();
+    let takes =
+        |text: &str| valid(&schema, &serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap());
+    let whole = stack::BUILTIN;
+    assert!(takes(whole));
+    assert!(takes(
+        "[stack]\nname = \"a\"\n[secrets.Partner]\nA = { prompt = true }\nB = { env = \"B\" }\nC = { generate = 16 }"
+    ));
+
+    let source = "source    = \"lambdas/external\"";
+    for (from, to) in [
+        ("[pools.MyUserPool1]", "[pool.MyUserPool1]"),
+        ("[topics.greetings]", "[topics.greetings]\nfifo = true"),
+        ("name = \"securelambda\"", "name = \"Secure Lambda\""),
+        ("name = \"securelambda\"", ""),
+        (source, "sorce = \"a\""),
+        ("[functions.InternalLambda]", "[functions.\"a b\"]"),
+        ("trigger = { topic = \"greetings\" }", "trigger = \"greetings\""),
+        ("trigger = { topic = \"greetings\" }", "runtime = \"nodejs18.x\""),
+        ("trigger = { topic = \"greetings\" }", "memory_mb = 64"),
+        ("trigger = { topic = \"greetings\" }", "memory_mb = \"128\""),
+        ("trigger = { topic = \"greetings\" }", "log_retention_days = 15"),
+        ("trigger = { topic = \"greetings\" }", "secrets = [1]"),
+        ("trigger = { topic = \"greetings\" }", "environment = { A = \"x\" }"),
+        ("TOPIC_ARN = { topic = \"greetings\" }", "TOPIC_ARN = \"arn\""),
+        ("TOPIC_ARN = { topic = \"greetings\" }", "TOPIC_ARN = {}"),
+        ("TOPIC_ARN = { topic = \"greetings\" }", "TOPIC_ARN = { env = \"A\", generate = 16 }"),
+        ("TOPIC_ARN = { topic = \"greetings\" }", "TOPIC_ARN = { generate = 8 }"),
+        ("TOPIC_ARN = { topic = \"greetings\" }", "TOPIC_ARN = { prompt = false }"),
+        ("pool     = \"MyUserPool1\"", ""),
+        ("pool     = \"MyUserPool1\"", "pool = \"MyUserPool1\"\nauth = \"none\""),
+        ("pool     = \"MyUserPool1\"", "auth = \"open\""),
+        ("POST /lambda1", "post /lambda1"),
+        ("rate_limit  = 50", "rate_limit = 0"),
+        ("mode      = \"count\"", "mode = \"alow\""),
+        ("mode      = \"count\"", "managed_rules = [\"comon\"]"),
+        ("authorizer = \"AGAuthorizer1\"", "mfa = \"required\""),
+        ("authorizer = \"AGAuthorizer1\"", "password = { minimum_length = 5 }"),
+        ("authorizer = \"AGAuthorizer1\"", "self_sign_up = \"yes\""),
+    ] {
+        assert!(whole.contains(from), "{from}");
+        // In what the file says, not in its comments.
+        let at = whole
+            .match_indices(from)
+            .map(|(at, _)| at)
+            .find(|at| !whole[whole[..*at].rfind('\n').map_or(0, |at| at + 1)..*at].contains('#'));
+        let at = at.unwrap();
+        let broken = format!("{}{to}{}", &whole[..at], &whole[at + from.len()..]);
+        assert!(stack::parse(&broken).is_err(), "the parser takes {to:?}");
+        assert!(!takes(&broken), "the schema takes {to:?}");
+    }
+}

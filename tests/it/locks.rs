@@ -1,0 +1,70 @@
+//! Two runs at one stack: the second is told who holds it, a dead one holds nothing.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use securelambda::state::Holder;
+
+use crate::support::botocore::inventory;
+use crate::support::emulator::{account, endpoint};
+use crate::support::program::{Started, User};
+use crate::support::proxy::{Asked, Fate, Proxy};
+
+/// An `up` that is held up half-way.
+fn half_way() -> (User, Started, Proxy) {
+    let weather = |asked: &Asked| {
+        if asked.name().contains("CreateUserPool") { Fate::HungAfter } else { Fate::Passed }
+    };
+    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather));
+    let user = User::of(&account(), &endpoint());
+    let run = user.command(&["up", "--yes", "--jobs", "1"]).env("AWS_ENDPOINT_URL", &proxy.endpoint).spawn().unwrap();
+    assert!(proxy.hangs_within(Duration::from_secs(30)));
+    (user, Started(run), proxy)
+}
+
+#[test]
+fn a_second_run_is_told_who_holds_the_stack_and_a_dead_one_holds_nothing() {
+    let (user, mut first, _proxy) = half_way();
+    let lock = user.state().with_extension("lock");
+    let holder: Holder = serde_json::from_str(&std::fs::read_to_string(&lock).unwrap()).unwrap();
+    let (host, owner) = (rustix::system::uname(), rustix::process::getuid().as_raw().to_string());
+    assert_eq!((holder.pid, &holder.owner), (first.0.id(), &owner));
+    assert_eq!((holder.host.as_str(), holder.command.as_str()), (host.nodename().to_str().unwrap(), "securelambda up"));
+    assert_eq!(std::fs::metadata(&lock).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let before = std::fs::read(user.state()).unwrap();
+    for command in ["up", "down"] {
+        let ran = user.run(&[command, "--yes"]).ends(9).says("another run holds the lock").says("for ");
+        let who = format!("`securelambda up`, process {} of user {owner} on {}", holder.pid, holder.host);
+        ran.says(&who).says(&format!("hint: wait until it ends, or stop it with `kill {}`", holder.pid));
+        let ran = user.run(&[command, "--yes", "--json"]).ends(9);
+        let error: serde_json::Value = serde_json::from_str(ran.stderr.lines().last().unwrap()).unwrap();
+        assert_eq!((error["kind"].as_str(), error["exit_code"].as_u64()), (Some("locked"), Some(9)));
+    }
+    assert_eq!(std::fs::read(user.state()).unwrap(), before, "what the first has written is as it was");
+    // Who only reads need not wait.
+    user.run(&["status"]).ends(0);
+    user.run(&["plan"]).ends(0);
+
+    // Its words stay behind when it dies, its lock does not.
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
+    assert!(std::fs::read_to_string(&lock).unwrap().contains(&holder.pid.to_string()));
+    user.run(&["up", "--yes"]).ends(0);
+    let words = std::fs::read_to_string(&lock).unwrap();
+    assert!(!words.contains(&format!("\"pid\":{},", holder.pid)), "{words}");
+    std::fs::write(&lock, "words of no meaning").unwrap();
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn another_stack_need_not_wait() {
+    let (user, first, _proxy) = half_way();
+    user.run(&["up", "--yes", "--stack", "other"]).ends(0);
+    user.run(&["down", "--yes", "--stack", "other"]).ends(0);
+    first.signal(rustix::process::Signal::KILL);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}

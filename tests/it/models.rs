@@ -1,0 +1,373 @@
+//! The check of every request against AWS's own service models: that it can fail, what it cannot see, and that it has
+//! seen every operation the program can call.
+//!
+//! The check itself sits in every proxy (support/proxy/models.rs), and a test's `User` fails with what it finds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use base64::Engine;
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::emulator::{account, endpoint};
+use crate::support::program::User;
+use crate::support::proxy::models::{ask, broken_by, seen_file};
+use crate::support::proxy::{Asked, Fate, Fault, Proxy};
+
+/// Operations of the program's that the suite does not make, each with the reason.
+const UNSEEN: [(&str, &str); 19] = [
+    ("apigateway DeleteRequestValidator", "every API has one, and it goes with its API"),
+    ("apigateway UpdateRequestValidator", "another tool has changed it; replayed exchanges test the call"),
+    ("apigatewayv2 DeleteAuthorizer", "it goes with its API"),
+    ("apigatewayv2 DeleteCorsConfiguration", "another tool has changed it; replayed exchanges test the call"),
+    ("apigatewayv2 DeleteIntegration", "it goes with its API"),
+    ("apigatewayv2 DeleteRoute", "it goes with its API"),
+    ("apigatewayv2 DeleteRouteSettings", "another tool has changed it; replayed exchanges test the call"),
+    ("apigatewayv2 DeleteStage", "it goes with its API"),
+    ("apigatewayv2 UpdateApi", "another tool has changed it; replayed exchanges test the call"),
+    ("apigatewayv2 UpdateAuthorizer", "another tool has changed it; replayed exchanges test the call"),
+    ("apigatewayv2 UpdateRoute", "another tool has changed it; replayed exchanges test the call"),
+    ("apigatewayv2 UpdateStage", "another tool has changed it; replayed exchanges test the call"),
+    ("cognito-identity GetCredentialsForIdentity", "not signed, so nobody is told whose it is"),
+    ("cognito-identity GetId", "not signed, so nobody is told whose it is"),
+    ("cognito-identity UpdateIdentityPool", "another tool has changed it; replayed exchanges test the call"),
+    ("cognito-idp AdminEnableUser", "another tool has changed it; replayed exchanges test the call"),
+    ("cognito-idp DeleteUserPoolClient", "a client goes with its pool"),
+    ("cognito-idp ResendConfirmationCode", "no command asks for it yet"),
+    ("iam PutRolePermissionsBoundary", "another tool has changed it; replayed exchanges test the call"),
+];
+
+fn request(service: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
+    let signed = format!("AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-central-1/{service}/aws4_request");
+    let mut all = BTreeMap::from([("authorization", signed.as_str())]);
+    all.extend(headers.iter().copied());
+    let body = base64::engine::general_purpose::STANDARD.encode(body);
+    json!({ "method": method, "path": path, "headers": all, "body": body })
+}
+
+fn query(service: &str, body: &str) -> Value {
+    request(service, "POST", "/", &[("content-type", "application/x-www-form-urlencoded")], body)
+}
+
+fn target(service: &str, operation: &str, body: &Value) -> Value {
+    let (prefix, version) = match service {
+        "wafv2" => ("AWSWAF_20190729", "1.1"),
+        "logs" => ("Logs_20140328", "1.1"),
+        "secretsmanager" => ("secretsmanager", "1.1"),
+        _ => ("AWSCognitoIdentityProviderService", "1.1"),
+    };
+    let (target, kind) = (format!("{prefix}.{operation}"), format!("application/x-amz-json-{version}"));
+    request(service, "POST", "/", &[("x-amz-target", &target), ("content-type", &kind)], &body.to_string())
+}
+
+fn rest(service: &str, method: &str, path: &str, body: &Value) -> Value {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    request(service, method, path, &[("content-type", "application/json")], &body)
+}
+
+const ROLE: &str = "Action=CreateRole&Version=2010-05-08&AssumeRolePolicyDocument=%7B%7D";
+
+fn ip_set(change: &Value) -> Value {
+    let mut body = json!({ "Name": "office", "Scope": "REGIONAL", "IPAddressVersion": "IPV4", "Addresses": [] });
+    for (name, value) in change.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    target("wafv2", "CreateIPSet", &body)
+}
+
+fn function(change: &Value) -> Value {
+    let role = "arn:aws:iam::123456789012:role/securelambda/demo/f";
+    let mut body = json!({ "FunctionName": "f", "Role": role, "Code": { "ZipFile": "UEsDBA==" }, "Timeout": 10 });
+    for (name, value) in change.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    rest("lambda", "POST", "/2015-03-31/functions", &body)
+}
+
+/// What is wrong with it; nothing, if it is as it should be.
+fn table() -> Vec<(Value, &'static str)> {
+    let none = json!({});
+    let put = "/restapis/a1/resources/r1/methods/POST";
+    vec![
+        // The query protocol.
+        (query("iam", &format!("{ROLE}&RoleName=demo-f&Tags.member.1.Key=a&Tags.member.1.Value=%C3%A9")), ""),
+        (query("iam", &format!("{ROLE}&RoleName=a%20b")), "RoleName: 'a b' does not match"),
+        (query("iam", &format!("{ROLE}&RoleName={}", "r".repeat(65))), "RoleName: 65 characters, at most 64"),
+        (query("iam", ROLE), "RoleName: required"),
+        (query("iam", &format!("{ROLE}&RoleName=r&Nonsense=1")), "Nonsense: unknown member"),
+        (query("iam", &format!("{ROLE}&RoleName=r&Tags.member.1.Key=a")), "Tags[0].Value: required"),
+        (query("iam", &format!("{ROLE}&RoleName=r&Tags.1.Key=a")), "Tags.1.Key: unknown member"),
+        (query("iam", &format!("{ROLE}&RoleName=r&MaxSessionDuration=60")), "MaxSessionDuration: 60, at least 3600"),
+        (query("iam", &format!("{ROLE}&RoleName=r&MaxSessionDuration=x")), "MaxSessionDuration: 'x', wants a whole"),
+        (query("iam", "Action=CreateRoles&Version=2010-05-08"), "there is no operation 'CreateRoles'"),
+        (query("iam", "Action=GetRole&Version=2010-03-31&RoleName=r"), "Version: wants 2010-05-08"),
+        (query("sns", "Action=Subscribe&Version=2010-03-31&TopicArn=t&Protocol=lambda"), ""),
+        (query("sns", "Action=Subscribe&Version=2010-03-31&TopicArn=t"), "Protocol: required"),
+        (
+            query("sns", "Action=Subscribe&Version=2010-03-31&TopicArn=t&Protocol=x&ReturnSubscriptionArn=yes"),
+            "ReturnSubscriptionArn: 'yes', wants a boolean",
+        ),
+        // JSON.
+        (ip_set(&none), ""),
+        (ip_set(&json!({ "Name": "my office" })), "Name: 'my office' does not match"),
+        (ip_set(&json!({ "Scope": "LOCAL" })), "Scope: 'LOCAL' is none of"),
+        (ip_set(&json!({ "Addresses": ["1.2.3.4/32", 5] })), "Addresses[1]: int, wants a string"),
+        (ip_set(&json!({ "Addresses": "1.2.3.4/32" })), "Addresses: str, wants a list"),
+        (ip_set(&json!({ "Tags": [] })), "Tags: 0 items, at least 1"),
+        (ip_set(&json!({ "Tags": [{ "Key": "a", "Value": "b;c" }] })), "Tags[0].Value: 'b;c' does not match"),
+        (ip_set(&json!({ "Description": null })), "Description: null"),
+        (ip_set(&json!({ "Adresses": [] })), "Adresses: unknown member"),
+        (target("wafv2", "CreateIPset", &none), "there is no operation 'AWSWAF_20190729.CreateIPset'"),
+        (target("logs", "PutRetentionPolicy", &json!({ "logGroupName": "/a", "retentionInDays": 14 })), ""),
+        (
+            target("logs", "PutRetentionPolicy", &json!({ "logGroupName": "/a", "retentionInDays": "14" })),
+            "retentionInDays: '14', wants a whole number",
+        ),
+        (
+            target("secretsmanager", "CreateSecret", &json!({ "Name": "n", "ClientRequestToken": "short" })),
+            "ClientRequestToken: 5 characters, at least 32",
+        ),
+        (target("cognito-idp", "ListUserPools", &json!({ "MaxResults": 61 })), "MaxResults: 61, at most 60"),
+        (
+            // A secret value is not repeated.
+            target("cognito-idp", "SignUp", &json!({ "ClientId": "c", "Username": "u", "Password": "a b" })),
+            "Password:  does not match",
+        ),
+        // REST-JSON: the body, the path and the query.
+        (function(&none), ""),
+        (function(&json!({ "Timeout": 0 })), "Timeout: 0, at least 1"),
+        (function(&json!({ "Timeout": "10" })), "Timeout: '10', wants a whole number"),
+        (function(&json!({ "Runtime": "nodejs99.x" })), "Runtime: 'nodejs99.x' is none of"),
+        (function(&json!({ "Role": "demo-f" })), "Role: 'demo-f' does not match"),
+        (function(&json!({ "Environment": { "Variables": { "A": "b" } } })), "Environment.Variables.key(A):  does"),
+        (function(&json!({ "Code": { "ZipFile": "not base64" } })), "Code.ZipFile: str, wants bytes"),
+        (function(&json!({ "TimeOut": 10 })), "TimeOut: unknown member of the body"),
+        (rest("lambda", "GET", "/2015-03-31/functions/a%20b", &Value::Null), "FunctionName: 'a b' does not match"),
+        (rest("lambda", "GET", "/2015-03-31/functions?MaxItems=0", &Value::Null), "MaxItems: 0, at least 1"),
+        (rest("lambda", "GET", "/2015-03-31/function/f", &Value::Null), "no operation has GET /2015-03-31/function/f"),
+        (rest("apigateway", "PUT", put, &json!({ "authorizationType": "NONE" })), ""),
+        (rest("apigateway", "PUT", put, &none), "authorizationType: required"),
+        (
+            rest(
+                "apigateway",
+                "PUT",
+                put,
+                &json!({ "authorizationType": "NONE", "requestParameters": { "a": "true" } }),
+            ),
+            "requestParameters.a: 'true', wants a boolean",
+        ),
+        (rest("apigateway", "GET", "/restapis/a1/resources?limit=500&embed=methods", &Value::Null), ""),
+        (rest("apigateway", "GET", "/restapis/a1/resources?limits=500", &Value::Null), "limits: unknown in the query"),
+        (
+            rest("apigateway", "PATCH", "/restapis/a1", &json!({ "patchOperations": [{ "op": "put" }] })),
+            "patchOperations[0].op: 'put' is none of",
+        ),
+        (request("apigateway", "POST", "/restapis", &[("content-type", "application/json")], "{"), "is not JSON"),
+    ]
+}
+
+#[test]
+fn what_breaks_a_model_is_refused_in_every_protocol() {
+    let table = table();
+    let requests: Vec<Value> = table.iter().map(|(request, _)| request.clone()).collect();
+    let answers = ask(&requests);
+    assert_eq!(answers.len(), table.len());
+    for ((request, expected), answer) in table.iter().zip(answers) {
+        let broken: Vec<&str> =
+            answer["broken"].as_array().unwrap().iter().map(|rule| rule.as_str().unwrap()).collect();
+        match *expected {
+            "" => assert!(broken.is_empty(), "{broken:?} in {request}"),
+            rule => assert!(broken.len() == 1 && broken[0].contains(rule), "{rule:?} is not {broken:?} in {request}"),
+        }
+    }
+}
+
+/// Through the very proxy that all tests use.
+#[test]
+fn a_bad_request_on_its_way_is_caught() {
+    let (endpoint, user) = (endpoint(), "it-models");
+    let address = endpoint.strip_prefix("http://").unwrap();
+    let send = |role: &str| {
+        let body = format!("Action=GetRole&Version=2010-05-08&RoleName={role}");
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\
+             user-agent: aws-sdk-rust app/{user}\r\nauthorization: AWS4-HMAC-SHA256 \
+             Credential=AKIA/20261121/eu-central-1/iam/aws4_request\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+        broken_by(user)
+    };
+    let found = send("a%20b");
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].operation, "iam GetRole");
+    assert!(found[0].broken[0].starts_with("RoleName: 'a b' does not match"), "{found:?}");
+    assert_eq!(send("a-b"), []);
+    assert_eq!(send("a%20b"), found, "what was bad once is bad again");
+}
+
+const WHOLE: &str = r#"
+[stack]
+name = "rest"
+[topics.greetings]
+[functions.Internal]
+source = "lambdas/internal"
+trigger = { topic = "greetings" }
+[functions.External]
+source = "lambdas/external"
+publishes = ["greetings"]
+[secrets.Where]
+TOPIC_ARN = { topic = "greetings" }
+[pools.People]
+mfa = "optional"
+[api]
+stage = "development"
+[[api.routes]]
+route = "POST /a"
+function = "External"
+pool = "People"
+body = "request.schema.json"
+[[api.routes]]
+route = "GET /b"
+function = "External"
+pool = "People"
+[firewall]
+mode = "count"
+addresses = ["203.0.113.7/32"]
+"#;
+
+/// Calls that only somebody's other tool, a smaller stack file or a refusal brings about.
+#[test]
+fn what_a_tutorial_does_not_ask_for_is_valid_too() {
+    let in_use = Fault::new(400, "WAFAssociatedItemException", "AWS WAF couldn't perform the operation");
+    let refused = AtomicBool::new(false);
+    let weather = move |asked: &Asked| {
+        let first = asked.operation == "DeleteWebACL" && !refused.swap(true, Ordering::SeqCst);
+        if first { Fate::Refused(in_use.clone()) } else { Fate::Passed }
+    };
+    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather));
+    let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TEMPO", "0.01");
+    for folder in ["internal", "external"] {
+        user.write(format!("lambdas/{folder}/index.mjs"), "export const handler = async () => ({});");
+    }
+    user.write("request.schema.json", r#"{ "type": "object" }"#);
+    user.write("securelambda.toml", WHOLE);
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    let (api, pool) = (&outputs["api"]["id"], &outputs["pools"]["People"]["id"]);
+    let authorizers = botocore::call(&user, "apigateway", "get_authorizers", &json!({ "restApiId": api }));
+    let authorizer = &authorizers["items"][0]["id"];
+    let secret = &outputs["secrets"]["Where"]["arn"];
+    let role = "rest-External";
+    let trust = json!({ "Version": "2012-10-17", "Statement": [] }).to_string();
+    let boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    let source = [json!({ "op": "replace", "path": "/identitySource", "value": "method.request.header.Token" })];
+    let description = [json!({ "op": "replace", "path": "/description", "value": "another" })];
+    let policies = json!({ "PasswordPolicy": { "MinimumLength": 6 } });
+    let damage = [
+        json!(["apigateway", "update_authorizer",
+            { "restApiId": api, "authorizerId": authorizer, "patchOperations": source }]),
+        json!(["apigateway", "update_rest_api", { "restApiId": api, "patchOperations": description }]),
+        json!(["cognito-idp", "update_user_pool", { "UserPoolId": pool, "Policies": policies }]),
+        json!(["iam", "update_assume_role_policy", { "RoleName": role, "PolicyDocument": trust }]),
+        json!(["iam", "update_role", { "RoleName": role, "Description": "another" }]),
+        json!(["iam", "put_role_permissions_boundary", { "RoleName": role, "PermissionsBoundary": boundary }]),
+        json!(["secretsmanager", "update_secret", { "SecretId": secret, "Description": "another" }]),
+    ];
+    for (call, answer) in damage.iter().zip(botocore::calls(&user, &damage)) {
+        assert!(answer.get("Error").is_none(), "{call}: {answer}");
+    }
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+
+    let (left, _) = WHOLE.split_once("[firewall]").unwrap();
+    let left = left.replace("trigger = { topic = \"greetings\" }", "").replace("body = \"request.schema.json\"", "");
+    user.write("securelambda.toml", &left.replace("GET /b", "PUT /b"));
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+/// All operations that the program's sources name: `sns CreateTopic`.
+fn operations() -> BTreeSet<String> {
+    let aws = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws");
+    let mut sources = BTreeMap::<String, String>::new();
+    let mut read = |service: &Path, file: &Path| {
+        let text = std::fs::read_to_string(file).unwrap();
+        let shipped = text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned();
+        *sources.entry(service.file_stem().unwrap().to_str().unwrap().to_owned()).or_default() += &shipped;
+    };
+    for entry in std::fs::read_dir(&aws).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            for file in std::fs::read_dir(&path).unwrap() {
+                read(&path, &file.unwrap().path());
+            }
+        } else if !path.ends_with("mod.rs") {
+            read(&path, &path);
+        }
+    }
+    let mut known = BTreeMap::<String, Vec<String>>::new();
+    let mut called = BTreeSet::new();
+    for (file, text) in sources {
+        let words = |text: &str| {
+            let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+            text[..end].to_owned()
+        };
+        let crates: BTreeSet<String> = text.split("aws_sdk_").skip(1).map(words).collect();
+        let methods: BTreeSet<String> = text
+            .split('.')
+            .filter(|rest| rest.strip_prefix(&words(rest)).is_some_and(|rest| rest.starts_with("()")))
+            .map(|rest| words(rest).replace('_', ""))
+            .collect();
+        let before = called.len();
+        for name in &crates {
+            let service = match name.as_str() {
+                "cloudwatchlogs" => "logs",
+                "cognitoidentityprovider" => "cognito-idp",
+                "cognitoidentity" => "cognito-identity",
+                "resourcegroupstagging" => "resourcegroupstaggingapi",
+                "servicequotas" => "service-quotas",
+                same => same,
+            };
+            let names = known.entry(service.to_owned()).or_insert_with(|| {
+                let answer = ask(&[json!({ "ask": "operations", "services": [service] })]).remove(0);
+                serde_json::from_value(answer[service].clone()).unwrap()
+            });
+            let these = names.iter().filter(|name| methods.contains(&name.to_lowercase()));
+            called.extend(these.map(|name| format!("{service} {name}")));
+        }
+        assert!(crates.is_empty() || file == "error" || called.len() > before, "{file} calls nothing");
+    }
+    called
+}
+
+/// Patterns that Python cannot read are not checked. None of them may slip in unnoticed.
+#[test]
+fn what_cannot_be_checked_is_known() {
+    let operations = operations();
+    assert!(operations.len() > 60, "{operations:?}");
+    for known in ["iam CreateRole", "lambda GetFunction", "wafv2 GetSampledRequests", "cognito-idp InitiateAuth"] {
+        assert!(operations.contains(known), "{known} is not among {operations:?}");
+    }
+    let answers = ask(&[json!({ "ask": "uncheckable", "operations": operations })]);
+    assert_eq!(answers, [json!([])]);
+}
+
+/// Run after the whole suite, which leaves behind what it has seen: `cargo test --test it -- --ignored`.
+#[test]
+#[ignore = "looks at what the last run of the suite has left behind"]
+fn every_operation_of_the_program_was_seen() {
+    let seen = std::fs::read_to_string(seen_file()).expect("run the whole suite first");
+    let seen: BTreeSet<&str> = seen.lines().collect();
+    let unseen: Vec<String> = operations().into_iter().filter(|name| !seen.contains(name.as_str())).collect();
+    let listed: Vec<&str> = UNSEEN.iter().map(|(name, _)| *name).collect();
+    assert_eq!(unseen, listed, "{} of the program's operations were seen", seen.len());
+}

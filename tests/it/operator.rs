@@ -1,0 +1,384 @@
+//! The least policy: enough for everything, with nothing in it that could be left out.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::emulator::{account, default_account, endpoint, python};
+use crate::support::iam::{Need, Operator, Place, allows, as_ministack_reads_it, needs};
+use crate::support::program::User;
+use crate::support::proxy::{Call, Proxy};
+
+const PASSWORD: &str = "Correct-Horse-7-Battery\n";
+const REGION: &str = "eu-central-1";
+
+/// The larger stack: every kind of thing that a stack file can ask for, the firewall's both families, a second factor.
+const LARGER: &str = r#"
+[stack]
+name = "larger"
+[topics.orders]
+[topics.news]
+[secrets.Where]
+ORDERS = { topic = "orders" }
+KEY = { generate = 32 }
+[secrets.Other]
+KEY = { generate = 16 }
+[functions.Orders]
+source = "lambdas/external"
+secrets = ["Where"]
+publishes = ["orders"]
+[functions.News]
+source = "lambdas/external"
+secrets = ["Where"]
+publishes = ["news"]
+[functions.Listener]
+source = "lambdas/internal"
+trigger = { topic = "orders" }
+[functions.Reader]
+source = "lambdas/internal"
+trigger = { topic = "news" }
+[pools.Customers]
+mfa = "optional"
+[pools.Staff]
+[api]
+stage = "live"
+[[api.routes]]
+route = "POST /orders/{id}"
+function = "Orders"
+pool = "Customers"
+body = "lambdas/external/request.schema.json"
+[[api.routes]]
+route = "POST /news"
+function = "News"
+pool = "Staff"
+[firewall]
+mode = "block"
+addresses = ["203.0.113.7/32", "2001:db8::/48"]
+rate_per_ip = 500
+managed_rules = ["common"]
+"#;
+
+/// What `policy` prints, asked as people would before there are credentials.
+fn policy(user: &User, account: &str, args: &[&str]) -> Value {
+    let account = if account == "test" { "000000000000" } else { account };
+    user.run(&[&["policy", "--account", account, "--region", REGION], args].concat()).ends(0).json()
+}
+
+fn with_sources(user: &User) {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/lambdas");
+    std::os::unix::fs::symlink(source, user.folder.path().join("lambdas")).unwrap();
+}
+
+fn without(policy: &Value, sid: &str) -> Value {
+    let mut left = policy.clone();
+    left["Statement"].as_array_mut().unwrap().retain(|statement| statement["Sid"] != sid);
+    left
+}
+
+fn sids(policy: &Value) -> Vec<String> {
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    statements.map(|statement| statement["Sid"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_operator_with_the_least_policy_does_everything() {
+    let _alone = default_account();
+    let mut operator = Operator::hired("test", &endpoint());
+    let least = policy(&operator.user, "test", &[]);
+    operator.may(&as_ministack_reads_it(&least));
+    let user = &operator.user;
+    let pool = ["--pool", "MyUserPool1", "--password-stdin"];
+    user.run(&["plan"]).ends(0);
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run_with(PASSWORD, &[&["add-user", "ada@example.com"], &pool[..]].concat()).ends(0);
+    user.run(&["add-user", "ivy@example.com", "--pool", "MyUserPool2", "--invite"]).ends(0);
+    user.run_with(PASSWORD, &[&["add-user", "sue@example.com", "--sign-up"], &pool[..]].concat()).ends(0);
+    user.run(&["users"]).ends(0);
+    user.run_with(PASSWORD, &[&["token", "ada@example.com"], &pool[..]].concat()).ends(0);
+    let data = ["--as", "ada@example.com", "--password-stdin", "--data", r#"{"name":"Ada"}"#];
+    user.run_with(PASSWORD, &[&["call", "POST /lambda1"], &data[..]].concat()).ends(0);
+    user.run(&["verify"]).ends(0);
+    user.run(&["logs"]).ends(0);
+    // The emulator has no such call, which it says only to those who may make it.
+    user.run(&["traffic"]).ends(1).says("keeps no samples");
+    user.run(&["doctor"]).ends(0);
+    user.run(&["remove-user", "ada@example.com", "--pool", "MyUserPool1"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+#[test]
+fn a_command_does_with_what_is_for_it_alone() {
+    let mut operator = Operator::hired(&account(), &endpoint());
+    let account = operator.account().to_owned();
+    let pool = ["--pool", "MyUserPool1"];
+    let add = ["add-user", "ivy@example.com", "--invite"];
+    for (work, args) in [
+        ("plan", vec!["plan"]),
+        ("up", vec!["up", "--yes"]),
+        ("status", vec!["status", "--detailed-exitcode"]),
+        ("add-user", [&add[..], &pool].concat()),
+        ("users", vec!["users"]),
+        ("remove-user", [&["remove-user", "ivy@example.com"], &pool[..]].concat()),
+        ("logs", vec!["logs"]),
+        ("down", vec!["down", "--yes"]),
+    ] {
+        operator.may(&as_ministack_reads_it(&policy(&operator.user, &account, &["--for", work])));
+        operator.user.run(&args).ends(0);
+    }
+    // It asks about everything, and tells of nothing but what is missing for the rest.
+    operator.may(&as_ministack_reads_it(&policy(&operator.user, &account, &["--for", "doctor"])));
+    let document = operator.user.run(&["doctor", "--json"]).ends(1).json();
+    let bad = document["checks"].as_array().unwrap().iter().filter(|check| check["health"] == "bad");
+    assert_eq!(bad.map(|check| &check["subject"]).collect::<Vec<_>>(), ["permissions"], "{document:#}");
+}
+
+/// An operator of the larger stack, in an account of their own.
+fn of_the_larger_stack() -> (Operator, Value) {
+    let operator = Operator::hired(&account(), &endpoint());
+    with_sources(&operator.user);
+    operator.user.write("securelambda.toml", LARGER);
+    let least = policy(&operator.user, operator.account(), &[]);
+    (operator, least)
+}
+
+#[track_caller]
+fn fails_without(operator: &mut Operator, least: &Value, sid: &str, args: &[&str], action: &str) {
+    assert!(sids(least).iter().any(|known| known == sid), "there is no statement {sid}");
+    operator.may(&as_ministack_reads_it(&without(least, sid)));
+    let ran = operator.user.run(args);
+    assert_ne!(ran.code, 0, "without {sid} {args:?} succeeds:\n{}{}", ran.stdout, ran.stderr);
+    ran.says(action).says("`securelambda policy` prints what is needed");
+}
+
+/// The statements without which `up` fails, and at what.
+const FOR_UP: [(&str, &str); 8] = [
+    ("OnAnything", "logs:DescribeLogGroups"),
+    ("ReadOnly", "iam:GetRole"),
+    ("MakeOwn", "sns:CreateTopic"),
+    ("MakeUserPools", "cognito-idp:CreateUserPool"),
+    ("OwnByTag", "cognito-idp:CreateUserPoolClient"),
+    ("MakeRoles", "iam:CreateRole"),
+    ("SubscribeFunctions", "sns:Subscribe"),
+    ("LetServicesInvoke", "lambda:AddPermission"),
+];
+
+/// Those that MiniStack checks. It knows no PassRole, no role of API Gateway's own, and no tag of an API, so that
+/// validators need no statement of their own; `the_policy_fits_the_calls` proves these.
+#[test]
+fn with_any_statement_taken_away_something_fails() {
+    std::thread::scope(|threads| {
+        for (sid, action) in FOR_UP {
+            threads.spawn(move || {
+                let (mut operator, least) = of_the_larger_stack();
+                fails_without(&mut operator, &least, sid, &["up", "--yes"], action);
+            });
+        }
+        threads.spawn(|| {
+            let (mut operator, least) = of_the_larger_stack();
+            operator.may(&as_ministack_reads_it(&least));
+            operator.user.run(&["up", "--yes"]).ends(0);
+            fails_without(&mut operator, &least, "OwnByName", &["logs"], "logs:FilterLogEvents");
+        });
+    });
+    let (_, least) = of_the_larger_stack();
+    let tested = FOR_UP.map(|(sid, _)| sid).into_iter().chain(["OwnByName"]);
+    let elsewhere = ["FirstApi", "PassRolesToLambda", "RequestValidators"];
+    let all: BTreeSet<String> = tested.chain(elsewhere).map(str::to_owned).collect();
+    assert_eq!(sids(&least).into_iter().collect::<BTreeSet<_>>(), all, "each statement is to be tested");
+}
+
+/// The calls of a whole life of a stack.
+fn life(account: &str, proxy: &Proxy, file: Option<&str>, flags: &[&str]) -> Vec<Call> {
+    let user = User::of(account, &proxy.endpoint);
+    with_sources(&user);
+    if let Some(text) = file {
+        user.write("securelambda.toml", text);
+    }
+    let run = |args: &[&str]| user.run(&[args, flags].concat()).ends(0);
+    let pool = if file.is_some() { "Staff" } else { "MyUserPool1" };
+    run(&["plan"]);
+    run(&["up", "--yes"]);
+    run(&["add-user", "ivy@example.com", "--pool", pool, "--generate"]);
+    run(&["users"]);
+    if account == "test" {
+        run(&["verify"]);
+    }
+    run(&["logs"]);
+    run(&["doctor"]);
+    user.run(&[&["traffic"], flags].concat()).ends(1);
+    run(&["remove-user", "ivy@example.com", "--pool", pool]);
+    if let Some(text) = file {
+        // Everything that can be changed in place, changed by another tool and in the file.
+        let text = text
+            .replace("trigger = { topic = \"news\" }", "memory_mb = 256")
+            .replace("203.0.113.7/32", "203.0.113.8/32")
+            .replace("rate_per_ip = 500", "rate_per_ip = 600")
+            .replace("POST /news", "PUT /news")
+            .replace("[pools.Staff]", "[pools.Staff]\nself_sign_up = false")
+            .replace("stage = \"live\"", "stage = \"live\"\nrate_limit = 70");
+        user.write("securelambda.toml", &text);
+        run(&["up", "--yes"]);
+    }
+    run(&["down", "--yes"]);
+    // Its secret comes back.
+    run(&["up", "--yes"]);
+    run(&["down", "--yes"]);
+    proxy.take()
+}
+
+const TAG: &str = "aws:ResourceTag/securelambda:stack";
+
+/// Every call that the program makes, in AWS's own terms, is allowed by its policy, and by no policy that lacks a
+/// statement; and nearly every right is used.
+#[test]
+fn the_policy_fits_the_calls() {
+    let proxy = Proxy::new(&endpoint(), Duration::ZERO);
+    let mut used = BTreeSet::new();
+    let boundary = "arn:aws:iam::aws:policy/PowerUserAccess";
+    let bounded = ["--permissions-boundary", boundary];
+    let _alone = default_account();
+    let other = account();
+    for (account, file, flags) in
+        [("test", None, &[][..]), (other.as_str(), Some(LARGER), &[][..]), (other.as_str(), Some(LARGER), &bounded[..])]
+    {
+        let planner = User::bare();
+        if let Some(text) = file {
+            planner.write("securelambda.toml", text);
+        }
+        let least = policy(&planner, account, flags);
+        let calls = life(account, &proxy, file, flags);
+        let place = Place {
+            account: if account == "test" { "000000000000" } else { account },
+            region: REGION,
+            stack: if file.is_some() { "larger" } else { "securelambda" },
+            boundary: flags.last().copied(),
+        };
+        let needed: Vec<_> = calls.iter().flat_map(|call| needs(call, &place)).collect();
+        assert!(needed.len() > 300, "{}", needed.len());
+        for need in &needed {
+            assert!(allows(&least, need), "not allowed: {need:#?}\n{least:#}");
+        }
+        for sid in sids(&least) {
+            let less = without(&least, &sid);
+            let missed = needed.iter().filter(|need| !allows(&less, need)).count();
+            assert!(missed > 0 || file.is_none(), "{sid} could be left out");
+        }
+        // Another stack's things.
+        let by_tag = |need: &&Need| need.context.contains_key(TAG) && !is_read(&need.action);
+        let mut others: Vec<Need> = needed.iter().filter(by_tag).cloned().collect();
+        assert!(!others.is_empty());
+        for need in &mut others {
+            need.context.insert(TAG.to_owned(), "other".to_owned());
+            assert!(!allows(&least, need), "of another stack: {need:#?}");
+        }
+        // A role without the boundary that is demanded.
+        let free = Place { boundary: None, ..place };
+        let roles =
+            calls.iter().filter(|call| !flags.is_empty() && ["CreateRole", "PutRolePolicy"].contains(&&*call.name));
+        for need in roles.map(|call| needs(call, &free).remove(0)) {
+            assert!(!allows(&least, &need), "without the boundary: {need:#?}");
+        }
+        used.extend(needed.into_iter().map(|need| need.action));
+    }
+    let whole = policy(&User::bare(), "test", &[]);
+    let granted = whole["Statement"].as_array().unwrap().iter().flat_map(|statement| match &statement["Action"] {
+        Value::Array(many) => many.clone(),
+        one => vec![one.clone()],
+    });
+    let unused: BTreeSet<String> =
+        granted.map(|action| action.as_str().unwrap().to_owned()).filter(|action| !used.contains(action)).collect();
+    // Why each is granted all the same: see below.
+    let rare = UNUSED.iter().map(|(action, _)| (*action).to_owned()).collect();
+    assert_eq!(unused, rare);
+}
+
+/// Of these the operator may read what is not the stack's own.
+fn is_read(action: &str) -> bool {
+    ["GET", "Get", "List", "Describe"].iter().any(|verb| action.split(':').nth(1).unwrap().starts_with(verb))
+        && action != "cognito-idp:ListUsers"
+}
+
+/// Rights for what does not happen in the lives above.
+const UNUSED: [(&str, &str); 11] = [
+    ("cognito-identity:DescribeIdentityPool", "an identity pool whose name begins like the stack's"),
+    ("cognito-idp:DeleteUserPoolClient", "a client goes with its pool; alone only after an unfinished run"),
+    ("cognito-idp:UpdateUserPoolClient", "another tool has changed a client"),
+    ("iam:DetachRolePolicy", "another tool has attached a policy"),
+    ("iam:ListRoleTags", "down and sweep look for what no record names"),
+    ("iam:PutRolePermissionsBoundary", "a boundary that comes later, or that another tool has changed"),
+    ("iam:UpdateAssumeRolePolicy", "another tool has changed who may take a role"),
+    ("iam:UpdateRole", "another tool has changed a description"),
+    ("lambda:UpdateFunctionCode", "changed code"),
+    ("secretsmanager:UpdateSecret", "another tool has changed a description"),
+    ("wafv2:DisassociateWebACL", "a firewall that is taken out of the stack file"),
+];
+
+/// AWS's own names: an action that does not exist allows nothing, and nobody would tell.
+#[test]
+fn every_action_has_a_name_of_awss() {
+    let script = r#"
+import json, sys, botocore.session
+loader = botocore.session.get_session()
+names = {s: loader.get_service_model(s).operation_names for s in ["cognito-identity", "cognito-idp", "iam", "lambda", "logs", "secretsmanager", "sns", "wafv2"]}
+print(json.dumps(names))
+"#;
+    let output = std::process::Command::new(python()).args(["-c", script]).output().unwrap();
+    let known: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // Permissions that are no operations; API Gateway's are methods.
+    let others = [
+        // Permissions without a call: what CloudWatch asks of who has requests logged, and Lambda's for Invoke.
+        "lambda:InvokeFunction",
+        "logs:CreateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:UpdateLogDelivery",
+        "iam:PassRole",
+        "apigateway:SetWebACL",
+    ];
+    let verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+    for grant in securelambda::aws::rights::grants() {
+        for action in grant.rights.iter().flat_map(|right| right.actions) {
+            let (service, name) = action.split_once(':').unwrap();
+            let operations = known[service].as_array();
+            let is_operation = operations.is_some_and(|names| names.contains(&json!(name)));
+            let is_verb = service == "apigateway" && verbs.contains(&name);
+            assert!(is_operation || is_verb || others.contains(action), "{action}");
+        }
+    }
+}
+
+#[test]
+fn policy_speaks_plainly_of_what_it_lacks() {
+    let user = User::bare();
+    user.run(&["policy", "--account", "1234", "--region", REGION]).ends(2).says("12 digits");
+    user.run(&["policy", "--account", "123456789012"]).ends(2).says("--region");
+    user.run(&["policy", "--region", REGION]).ends(3).says("credentials");
+    user.run(&["policy", "--for", "token", "--account", "123456789012", "--region", REGION])
+        .ends(2)
+        .says("possible values");
+    let ran = user.run(&["policy", "--account", "123456789012", "--region", REGION, "--permissions-boundary", "x"]);
+    ran.ends(2).says("ARN of a managed policy");
+    let china = user.run(&["policy", "--account", "123456789012", "--region", "cn-north-1"]).ends(0);
+    assert!(china.stdout.contains("arn:aws-cn:iam::123456789012:role/securelambda/securelambda/*"), "{}", china.stdout);
+    assert_eq!(china.stderr, "");
+}
+
+/// Asked with credentials, it is for the account that they are of.
+#[test]
+fn the_account_is_that_of_the_credentials() {
+    let account = account();
+    let user = User::of(&account, &endpoint());
+    let asked = user.run(&["policy"]).ends(0).json();
+    assert_eq!(asked, policy(&user, &account, &[]));
+    let answer = botocore::call(
+        &user,
+        "iam",
+        "create_policy",
+        &json!({ "PolicyName": "least", "PolicyDocument": asked.to_string() }),
+    );
+    assert!(answer.get("Error").is_none(), "{answer}");
+}

@@ -1,0 +1,108 @@
+//! What a change waits for that a first build does not, what can be looked at without all its needs, and what goes by
+//! another id.
+
+use securelambda::engine::{self, Change, Graph, Handle, Id, Late, Plan, Stop};
+
+use super::support::fake::{Fault, Pool, Role, Thing, function, pool, registry, role};
+use super::support::graphs::add;
+use super::support::world::World;
+
+/// A pool that is changed only after a role.
+fn changed_after(mfa: &'static str, with_role: bool) -> Graph {
+    let mut graph = Graph::default();
+    let first = with_role.then(|| add(&mut graph, role, "first", (), |role, ()| role));
+    let then = add(&mut graph, pool, "then", (), move |pool, ()| pool.with("mfa", mfa));
+    if let Some(first) = first {
+        graph.change_after(then, first);
+    }
+    graph
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_there_is_changed_after_what_it_waits_for() {
+    let world = World::with(&changed_after("off", false)).await;
+    world.up(&changed_after("on", true)).await.succeeded();
+    assert_eq!(world.cloud.writes(), ["create role.first", "converge pool.then"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn and_not_at_all_if_that_fails() {
+    let world = World::with(&changed_after("off", false)).await;
+    world.cloud.on("create role.first", 1, Fault::refuse());
+    let run = world.up(&changed_after("on", true)).await;
+    assert_eq!(
+        (run.failed(), run.skipped()),
+        (vec!["role.first".into()], vec!["pool.then because of role.first".into()])
+    );
+    assert!(!world.cloud.writes().contains(&"converge pool.then".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_new_does_not_wait() {
+    let world = World::new();
+    world.cloud.on("create role.first", 1, Fault::refuse());
+    let run = world.up(&changed_after("on", true)).await;
+    assert_eq!((run.failed(), run.skipped()), (vec!["role.first".into()], vec![]));
+    assert!(world.cloud.writes().contains(&"create pool.then".to_owned()));
+}
+
+#[test]
+#[should_panic(expected = "what is waited for is added first")]
+fn waits_cannot_run_in_a_circle() {
+    let mut graph = Graph::default();
+    let early: Handle<Thing<Role>> = add(&mut graph, role, "early", (), |role, ()| role);
+    let late: Handle<Thing<Pool>> = add(&mut graph, pool, "late", (), |pool, ()| pool);
+    graph.change_after(early, late);
+}
+
+/// A pool for whose making a function is needed.
+fn needing(name: &'static str, mfa: &'static str) -> Graph {
+    let mut graph = Graph::default();
+    let first = add(&mut graph, function, name, (), |it, ()| it);
+    add(&mut graph, pool, "stage", Late(first), move |pool, first| {
+        // Made from it, and not told by it afterwards.
+        assert!(first.is_none_or(|first| first.name == name));
+        pool.with("mfa", mfa)
+    });
+    graph
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_live_is_compared_though_a_late_need_is_still_to_come() {
+    let world = World::with(&needing("one", "off")).await;
+    let graph = needing("two", "on");
+    let plan = Plan::new(&graph, &world.survey(&graph).await.unwrap(), &world.disk.state());
+    let change = |id: Id| plan.changes.iter().find(|(known, ..)| *known == id).map(|(.., change)| change.clone());
+    assert_eq!(change(Id::new("function", "two")), Some(Change::Create));
+    let Some(Change::Update { drift }) = change(Id::new("pool", "stage")) else { panic!("{plan:?}") };
+    assert_eq!((drift[0].want.as_str(), drift[0].live.as_str()), ("Some(\"on\")", "Some(\"off\")"));
+    world.up(&graph).await.succeeded();
+    assert_eq!(world.cloud.writes(), ["create function.two", "converge pool.stage"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_need_is_there_when_it_is_made() {
+    let world = World::new();
+    let mut graph = Graph::default();
+    let first = add(&mut graph, function, "first", (), |it, ()| it);
+    add(&mut graph, pool, "stage", Late(first), |pool, first| first.iter().fold(pool, Thing::using));
+    world.up(&graph).await.succeeded();
+    assert_eq!(world.cloud.writes(), ["create function.first", "create pool.stage"]);
+    world.holds(&graph);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_by_another_id_is_not_removed() {
+    let named = |id: &str| {
+        let mut graph = Graph::default();
+        graph.add(Id::new("role", id), (), |()| role("one"));
+        graph
+    };
+    let world = World::with(&named("old")).await;
+    let graph = named("new");
+    world.up(&graph).await.succeeded();
+    let mut state = world.disk.state();
+    assert_eq!(state.resources.len(), 2);
+    let gone = engine::unwanted_targets(&graph, &registry(&world.cloud), &mut state, &Stop::never()).await.unwrap();
+    assert!(gone.is_empty() && state.resources.keys().eq(["role.new"]), "{gone:?}");
+}

@@ -1,0 +1,281 @@
+//! A new user's own stack, from `init` to nothing: functions with dependencies of npm's and pip's, two routes on one path
+//! with a parameter, a secret from the environment and one that is made up; changed, and changed again. The dependencies
+//! stand beside the functions, so that no registry is needed; npm and pip are the machine's.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use crate::support::botocore;
+use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::program::User;
+
+const PASSWORD: &str = "Correct-Horse-7-Battery\n";
+const KEY: &str = "sentinel-partner-key-9";
+
+const STACK: &str = r#"[stack]
+name = "mine"
+
+[secrets.Partner]
+KEY = { env = "PARTNER_KEY" }
+MADE = { generate = 24 }
+
+[functions.Items]
+source = "items"
+secrets = ["Partner"]
+environment = { GREETING = "Hi" }
+
+[functions.Reports]
+source = "reports"
+runtime = "python3.13"
+
+[pools.People]
+
+[api]
+
+[[api.routes]]
+route = "GET /items/{id}"
+function = "Items"
+pool = "People"
+
+[[api.routes]]
+route = "ANY /items/{id}"
+function = "Reports"
+auth = "none"
+
+[[api.routes]]
+route = "GET /files/{proxy+}"
+function = "Reports"
+auth = "none"
+"#;
+
+const ITEMS: &str = r#"import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import greet from "@own/greet";
+const client = new SecretsManagerClient({});
+export const handler = async (event) => {
+  const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: process.env.SECRET_ID }));
+  const { KEY, MADE } = JSON.parse(SecretString);
+  const body = { greeting: greet(process.env.GREETING, event.pathParameters.id), key: KEY.length, made: MADE.length };
+  return { statusCode: 200, body: JSON.stringify(body) };
+};
+"#;
+
+const REPORTS: &str = r#"import json
+import own_words
+
+def handler(event, context):
+    said = {"method": event["httpMethod"], "said": own_words.say(event["pathParameters"])}
+    return {"statusCode": 200, "body": json.dumps(said)}
+"#;
+
+/// A wheel: a zip with a package and what pip wants to know of it.
+fn wheel(user: &User, code: &str) {
+    let path = user.folder.path().join("reports/wheels");
+    std::fs::create_dir_all(&path).unwrap();
+    let file = std::fs::File::create(path.join("own_words-1.0-py3-none-any.whl")).unwrap();
+    let mut wheel = zip::ZipWriter::new(file);
+    for (name, text) in [
+        ("own_words/__init__.py", code),
+        ("own_words-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: own-words\nVersion: 1.0\n"),
+        (
+            "own_words-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        ),
+        ("own_words-1.0.dist-info/RECORD", ""),
+    ] {
+        wheel.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        wheel.write_all(text.as_bytes()).unwrap();
+    }
+    wheel.finish().unwrap();
+}
+
+/// Someone with the files of the stack above.
+fn someone(account: &str) -> User {
+    let user = User::of(account, &endpoint()).with("PARTNER_KEY", KEY);
+    user.write("securelambda.toml", STACK);
+    user.write("items/index.mjs", ITEMS);
+    user.write(
+        "items/package.json",
+        r#"{"name":"items","version":"1.0.0","type":"module","dependencies":{"@own/greet":"file:vendor/greet"}}"#,
+    );
+    user.write(
+        "items/package-lock.json",
+        r#"{"name":"items","version":"1.0.0","lockfileVersion":3,"requires":true,"packages":{
+            "":{"name":"items","version":"1.0.0","dependencies":{"@own/greet":"file:vendor/greet"}},
+            "node_modules/@own/greet":{"resolved":"vendor/greet","link":true},
+            "vendor/greet":{"name":"@own/greet","version":"1.0.0"}}}"#,
+    );
+    user.write("items/vendor/greet/package.json", r#"{"name":"@own/greet","version":"1.0.0","main":"index.cjs"}"#);
+    user.write("items/vendor/greet/index.cjs", "module.exports = (word, who) => `${word} ${who}`;");
+    user.write("reports/index.py", REPORTS);
+    user.write("reports/requirements.txt", "--no-index\n--find-links wheels\nown-words==1.0\n");
+    wheel(&user, "def say(what):\n    return sorted(what.items())\n");
+    user
+}
+
+fn up(user: &User) -> Value {
+    user.run(&["up", "--yes", "--json"]).ends(0).summary()
+}
+
+fn call(user: &User, args: &[&str]) -> Value {
+    user.run_with(PASSWORD, &[&["call"], args, &["--json"]].concat()).ends(0).json()["body"].clone()
+}
+
+/// What of this kind the account has, as another tool sees it.
+fn secret(user: &User) -> Value {
+    let answer =
+        botocore::call(user, "secretsmanager", "get_secret_value", &serde_json::json!({ "SecretId": "mine-Partner" }));
+    serde_json::from_str(answer["SecretString"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn from_files_to_nothing() {
+    let _alone = default_account();
+    let user = someone("test");
+    up(&user);
+    user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", "People", "--password-stdin"]).ends(0);
+    let get = ["GET /items/{id}", "--param", "id=7", "--as", "ada@example.com", "--password-stdin"];
+    let body = call(&user, &get);
+    assert_eq!(body, serde_json::json!({ "greeting": "Hi 7", "key": KEY.len(), "made": 24 }));
+    // The other method on the path goes to the other function, and a greedy path takes all that follows.
+    let body = call(&user, &["ANY /items/{id}", "--param", "id=7", "--anonymous"]);
+    assert_eq!(body, serde_json::json!({ "method": "DELETE", "said": [["id", "7"]] }));
+    let body = call(&user, &["GET /files/{proxy+}", "--param", "proxy=a/b", "--anonymous"]);
+    assert_eq!(body["said"], serde_json::json!([["proxy", "a/b"]]));
+    user.run_with(PASSWORD, &["call", "GET /items/{id}", "--param", "id=7", "--anonymous"]).ends(1).says("401");
+
+    // Code, a dependency and a route are changed.
+    let made = secret(&user)["MADE"].clone();
+    user.write("items/vendor/greet/index.cjs", "module.exports = (word, who) => `${word}, ${who}!`;");
+    wheel(&user, "def say(what):\n    return len(what)\n");
+    user.write("securelambda.toml", &STACK.replace("ANY /items/{id}", "PUT /items/{id}").replace("\"Hi\"", "\"Ho\""));
+    let plan = user.run(&["plan"]).ends(0).stdout;
+    for line in [
+        "~ function.Items",
+        "~ function.Reports",
+        "~ api.routes",
+        "+ permission.PUT /items/{id}",
+        "- permission.ANY /items/{id}",
+    ] {
+        assert!(plan.contains(line), "{line} is not in:\n{plan}");
+    }
+    up(&user);
+    assert_eq!(call(&user, &get)["greeting"], "Ho, 7!");
+    let body = call(&user, &["PUT /items/{id}", "--param", "id=7", "--anonymous"]);
+    assert_eq!(body, serde_json::json!({ "method": "PUT", "said": 1 }));
+
+    // A route is removed, with the function behind it.
+    let start = STACK.find("[functions.Reports]").unwrap();
+    let end = STACK.find("[pools.People]").unwrap();
+    let route = STACK.find("[[api.routes]]\nroute = \"ANY").unwrap();
+    user.write("securelambda.toml", &format!("{}{}{}", &STACK[..start], &STACK[end..route], ""));
+    up(&user);
+    assert_eq!(call(&user, &get)["greeting"], "Hi, 7!");
+    user.run(&["call", "GET /files/{proxy+}", "--anonymous"]).ends(2).says("known: GET /items/{id}");
+    assert_eq!(secret(&user)["MADE"], made, "what was made up stays");
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_made_up_is_never_lost_by_a_mere_up() {
+    let user = someone(&account());
+    up(&user);
+    let first = secret(&user);
+    assert_eq!(first["KEY"], KEY);
+
+    // Nothing is asked for again: not on a second run, not when the state file is lost, not for another value of the
+    // variable, which nobody can see.
+    let user = user.with("PARTNER_KEY", "");
+    up(&user);
+    std::fs::remove_dir_all(user.folder.path().join("state")).unwrap();
+    up(&user);
+    assert_eq!(secret(&user), first);
+
+    // Another key would need all of it to be written.
+    let more = STACK.replace("MADE = {", "MORE = { env = \"MORE\" }\nMADE = {");
+    user.write("securelambda.toml", &more);
+    let user = user.with("PARTNER_KEY", KEY).with("MORE", "more");
+    user.run(&["up", "--yes"]).ends(2).says("would be lost: MADE").says("--rotate Partner");
+    assert_eq!(secret(&user), first);
+    user.run(&["up", "--yes", "--rotate", "Partnr"]).ends(2).says("did you mean Partner?");
+    user.run(&["up", "--yes", "--rotate", "Partner"]).ends(0);
+    let second = secret(&user);
+    assert_eq!((second["KEY"].as_str(), second["MORE"].as_str()), (Some(KEY), Some("more")));
+    assert_ne!(second["MADE"], first["MADE"]);
+
+    // A changed variable is taken when that is asked for.
+    let user = user.with("PARTNER_KEY", "another");
+    user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
+    user.run(&["up", "--yes", "--rotate", "Partner"]).ends(0);
+    assert_eq!(secret(&user)["KEY"], "another");
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn a_value_that_cannot_be_had_fails_before_anything_is_made() {
+    let user = someone(&account()).with("PARTNER_KEY", "");
+    user.run(&["up", "--yes"]).ends(2).says("$PARTNER_KEY, which is not set").says("hint: set PARTNER_KEY");
+    user.write("securelambda.toml", &STACK.replace("{ env = \"PARTNER_KEY\" }", "{ prompt = true }"));
+    user.run(&["up", "--yes"]).ends(2).says("nobody to ask").says("{ env = \"KEY\" }");
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+    user.write("securelambda.toml", STACK);
+    let user = user.with("PARTNER_KEY", &"x".repeat(70_000));
+    user.run(&["up", "--yes"]).ends(2).says("Secrets Manager takes 65536");
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+}
+
+#[test]
+fn equal_sources_are_equal_packages_wherever_they_are() {
+    // Two users, each with a cache of their own.
+    let hashes: Vec<Value> = [account(), account()]
+        .map(|account| {
+            let user = someone(&account);
+            up(&user);
+            let hash = |name: &str| {
+                let name = serde_json::json!({ "FunctionName": name });
+                botocore::call(&user, "lambda", "get_function_configuration", &name)["CodeSha256"].clone()
+            };
+            let hashes = serde_json::json!([hash("mine-Items"), hash("mine-Reports")]);
+            // A second run installs nothing.
+            let ran = user.run(&["up", "--yes"]).ends(0);
+            assert!(!ran.stderr.contains("Installing"), "{}", ran.stderr);
+            // And nothing is left in the user's own folders.
+            assert!(!user.folder.path().join("items/node_modules").exists());
+            user.run(&["down", "--yes"]).ends(0);
+            hashes
+        })
+        .into();
+    assert_eq!(hashes[0], hashes[1]);
+}
+
+#[test]
+fn a_tool_that_is_missing_or_fails_says_what_was_run_and_what_to_do() {
+    let account = account();
+    let nothing = tempfile::TempDir::new().unwrap();
+    let without = someone(&account).with("PATH", &nothing.path().display().to_string());
+    without.run(&["plan"]).ends(1).says("npm is needed to pack Items").says("nodejs.org");
+    let only_python = STACK.replace("source = \"items\"\nsecrets", "source = \"plain\"\nsecrets");
+    without.write("plain/index.mjs", "export const handler = async () => {};");
+    without.write("securelambda.toml", &only_python);
+    without.run(&["plan"]).ends(1).says("pip is needed to pack Reports").says("python3-pip");
+
+    let user = someone(&account);
+    user.write(
+        "items/package.json",
+        r#"{"name":"items","version":"1.0.0","dependencies":{"@own/other":"file:vendor/other"}}"#,
+    );
+    user.run(&["plan"])
+        .ends(1)
+        .says("`npm ci` failed for Items, with what items/package.json asks for")
+        .says("npm error");
+    user.write("securelambda.toml", &only_python);
+    user.write("plain/index.mjs", "export const handler = async () => {};");
+    user.write("reports/requirements.txt", "--no-index\n--find-links wheels\nown-words==2.0\n");
+    user.run(&["plan"]).ends(1).says("`pip install` failed for Reports").says("own-words==2.0").says("only wheels");
+    let kept = user.folder.path().join("home/.cache/securelambda/packages");
+    assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "nothing half-made is kept");
+}

@@ -1,0 +1,440 @@
+//! IAM as AWS has it, as far as our policies go: what a call needs, and whether a policy allows it. And operators: users
+//! of an account who have nothing but a policy.
+//!
+//! MiniStack enforces IAM too, but knows no path of a role, no resource of Cognito's and WAF's calls, no tag of pools
+//! and APIs, no PassRole and no condition keys of services. [`as_ministack_reads_it`] takes those out, and
+//! [`needs`] with [`allows`] proves them instead.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::botocore;
+use super::program::User;
+use super::proxy::Call;
+
+/// What IAM is asked: may this be done to that, in these circumstances?
+#[derive(Debug, Clone)]
+pub struct Need {
+    pub action: String,
+    pub resource: String,
+    pub context: BTreeMap<String, String>,
+}
+
+/// Whether a policy allows it. Conditions are those that our policies have.
+pub fn allows(policy: &Value, need: &Need) -> bool {
+    let statements = policy["Statement"].as_array().unwrap();
+    statements.iter().any(|statement| {
+        let any = |element: &str, value: &str| many(&statement[element]).any(|pattern| fits(pattern, value));
+        assert_eq!(statement["Effect"], "Allow");
+        any("Action", &need.action) && any("Resource", &need.resource) && holds(&statement["Condition"], need)
+    })
+}
+
+fn holds(condition: &Value, need: &Need) -> bool {
+    let operators = condition.as_object().into_iter().flatten();
+    operators.into_iter().all(|(operator, keys)| {
+        keys.as_object().unwrap().iter().all(|(key, wanted)| {
+            let Some(value) = need.context.get(key) else { return false };
+            match operator.as_str() {
+                "StringEquals" => many(wanted).any(|wanted| wanted == value),
+                "StringLike" => many(wanted).any(|wanted| fits(wanted, value)),
+                other => panic!("no such operator here: {other}"),
+            }
+        })
+    })
+}
+
+fn many(values: &Value) -> impl Iterator<Item = &str> {
+    let all = values.as_array().map_or(std::slice::from_ref(values), Vec::as_slice);
+    all.iter().map(|value| value.as_str().unwrap())
+}
+
+/// `*` stands for anything.
+fn fits(pattern: &str, value: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = value.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// Whose calls they are.
+pub struct Place<'a> {
+    pub account: &'a str,
+    pub region: &'a str,
+    pub stack: &'a str,
+    /// The boundary that its roles have.
+    pub boundary: Option<&'a str>,
+}
+
+impl Place<'_> {
+    fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+    }
+
+    fn stage_or_api(&self, path: &str) -> String {
+        format!("arn:aws:apigateway:{}::{path}", self.region)
+    }
+}
+
+const OURS: &str = "aws:ResourceTag/securelambda:stack";
+
+fn need(action: &str, resource: String, context: &[(&str, String)]) -> Need {
+    let context = context.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    Need { action: action.to_owned(), resource, context }
+}
+
+/// What AWS asks IAM when this call comes in: by the service authorization reference, in AWS's names. Nothing for calls
+/// that take no signature, and for who-am-I.
+pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
+    let service = &call.sent.service;
+    if service.is_empty() || !call.sent.headers.contains_key("authorization") {
+        return Vec::new();
+    }
+    let body = body(call);
+    let operation = call.sent.operation.clone();
+    let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+    let action = format!("{service}:{operation}");
+    let given = |tags: &Value| tags.as_object().map(request_tags).unwrap_or_default();
+    let tagged = |mut need: Need, tags: BTreeMap<String, String>| {
+        need.context.extend(tags);
+        need
+    };
+    match service.as_str() {
+        "sts" => Vec::new(),
+        "sns" => {
+            let resource = match operation.as_str() {
+                "CreateTopic" => place.arn("sns", &text("Name")),
+                "ListTagsForResource" | "TagResource" => text("ResourceArn"),
+                "Unsubscribe" | "ListTopics" | "ListSubscriptions" => "*".to_owned(),
+                _ => text("TopicArn"),
+            };
+            let context = [("sns:Protocol", text("Protocol")), ("sns:Endpoint", text("Endpoint"))];
+            let tags = query_tags(&body);
+            let mut needs = vec![tagged(need(&action, resource.clone(), &context), tags.clone())];
+            if operation == "CreateTopic" {
+                needs.push(tagged(need("sns:TagResource", resource, &[]), tags));
+            }
+            needs
+        }
+        "iam" => {
+            let resource = match operation.as_str() {
+                "GetAccountSummary" | "ListRoles" => "*".to_owned(),
+                "SimulatePrincipalPolicy" => text("PolicySourceArn"),
+                // Of a role that is not there no path is known.
+                _ if call.status == 404 => format!("arn:aws:iam::{}:role/{}", place.account, text("RoleName")),
+                _ => format!("arn:aws:iam::{}:role/securelambda/{}/{}", place.account, place.stack, text("RoleName")),
+            };
+            let boundary: Vec<_> =
+                place.boundary.map(|arn| ("iam:PermissionsBoundary", arn.to_owned())).into_iter().collect();
+            let tags = query_tags(&body);
+            let mut needs = vec![tagged(need(&action, resource.clone(), &boundary), tags.clone())];
+            if operation == "CreateRole" {
+                assert_eq!(text("Path"), format!("/securelambda/{}/", place.stack));
+                needs.push(tagged(need("iam:TagRole", resource, &[]), tags));
+            }
+            needs
+        }
+        "secretsmanager" => {
+            let name = [text("SecretId"), text("Name")].concat();
+            let resource = match operation.as_str() {
+                "ListSecrets" => "*".to_owned(),
+                _ if name.starts_with("arn:") => name,
+                _ => place.arn("secretsmanager", &format!("secret:{name}-AbCdEf")),
+            };
+            let tags = list_tags(&body["Tags"], "Key", "Value");
+            let mut needs = vec![tagged(need(&action, resource.clone(), &[]), tags.clone())];
+            if operation == "CreateSecret" {
+                needs.push(tagged(need("secretsmanager:TagResource", resource, &[]), tags));
+            }
+            needs
+        }
+        "logs" => {
+            let resource = match operation.as_str() {
+                "DescribeLogGroups" => "*".to_owned(),
+                "ListTagsForResource" => text("resourceArn"),
+                _ => place.arn("logs", &format!("log-group:{}:*", text("logGroupName"))),
+            };
+            let tags = given(&body["tags"]);
+            let mut needs = vec![tagged(need(&action, resource.clone(), &[]), tags.clone())];
+            if operation == "CreateLogGroup" {
+                needs.push(tagged(need("logs:TagResource", resource, &[]), tags));
+            }
+            needs
+        }
+        "lambda" => lambda(call, &body, place),
+        "wafv2" => {
+            let arn = |kind: &str| place.arn("wafv2", &format!("regional/{kind}/{}/0b1c", text("Name")));
+            let tags = list_tags(&body["TagInfoList"], "", "");
+            assert!(tags.is_empty());
+            let tags = list_tags(&body["Tags"], "Key", "Value");
+            let one = |resource: String| tagged(need(&action, resource, &[]), tags.clone());
+            let stage =
+                |resource: &str| need("apigateway:SetWebACL", resource.to_owned(), &[(OURS, place.stack.to_owned())]);
+            match operation.as_str() {
+                "ListIPSets" | "ListWebACLs" => vec![one("*".to_owned())],
+                "ListTagsForResource" => vec![one(text("ResourceARN"))],
+                "GetIPSet" | "UpdateIPSet" | "DeleteIPSet" => vec![one(arn("ipset"))],
+                "CreateIPSet" => {
+                    vec![one(arn("ipset")), tagged(need("wafv2:TagResource", arn("ipset"), &[]), tags.clone())]
+                }
+                "CreateWebACL" | "UpdateWebACL" => {
+                    let mut needs = vec![one(arn("webacl"))];
+                    let rules = body["Rules"].to_string();
+                    let sets = rules.split('"').filter(|part| part.contains(":regional/ipset/"));
+                    needs.extend(sets.map(|set| one(set.to_owned())));
+                    if rules.contains("ManagedRuleGroupStatement") {
+                        needs.push(one(place.arn("wafv2", "regional/managedruleset/AWSManagedRulesCommonRuleSet/1")));
+                    }
+                    if operation == "CreateWebACL" {
+                        needs.push(tagged(need("wafv2:TagResource", arn("webacl"), &[]), tags.clone()));
+                    }
+                    needs
+                }
+                "AssociateWebACL" => {
+                    vec![one(text("WebACLArn")), one(text("ResourceArn")), stage(&text("ResourceArn"))]
+                }
+                "DisassociateWebACL" => vec![one(text("ResourceArn")), stage(&text("ResourceArn"))],
+                "GetWebACLForResource" => {
+                    let acl = place.arn("wafv2", &format!("regional/webacl/{}-web-acl/0b1c", place.stack));
+                    vec![one(text("ResourceArn")), need("wafv2:GetWebACL", acl, &[])]
+                }
+                "ListResourcesForWebACL" => vec![one(text("WebACLArn"))],
+                "GetSampledRequests" => vec![one(text("WebAclArn"))],
+                _ => vec![one(arn("webacl"))],
+            }
+        }
+        "cognito-idp" => {
+            if operation == "CreateUserPool" {
+                let tags = given(&body["UserPoolTags"]);
+                let one = |action: &str| tagged(need(action, "*".to_owned(), &[]), tags.clone());
+                return vec![one("cognito-idp:CreateUserPool"), one("cognito-idp:TagResource")];
+            }
+            if operation == "ListUserPools" {
+                return vec![need(&action, "*".to_owned(), &[])];
+            }
+            let pool = place.arn("cognito-idp", &format!("userpool/{}", text("UserPoolId")));
+            // What is not there carries no tag.
+            let tag = (call.status < 400).then(|| (OURS, place.stack.to_owned()));
+            vec![need(&action, pool, tag.as_slice())]
+        }
+        "cognito-identity" => match operation.as_str() {
+            "ListIdentityPools" | "SetIdentityPoolRoles" => vec![need(&action, "*".to_owned(), &[])],
+            "CreateIdentityPool" => {
+                let tags = given(&body["IdentityPoolTags"]);
+                let one = |action: &str| tagged(need(action, "*".to_owned(), &[]), tags.clone());
+                vec![one("cognito-identity:CreateIdentityPool"), one("cognito-identity:TagResource")]
+            }
+            _ => {
+                let pool = place.arn("cognito-identity", &format!("identitypool/{}", text("IdentityPoolId")));
+                let tag = (call.status < 400).then(|| (OURS, place.stack.to_owned()));
+                vec![need(&action, pool, tag.as_slice())]
+            }
+        },
+        "apigateway" | "apigatewayv2" => {
+            let path = call.sent.path.split('?').next().unwrap_or_default();
+            let path = path.strip_prefix("/v2").unwrap_or(path);
+            let verb = format!("apigateway:{}", call.sent.method);
+            let tags = given(&body["tags"]);
+            let mut needs = Vec::new();
+            if path.matches('/').count() > 1 {
+                let inherits = !path.contains("/requestvalidators") && call.status != 404;
+                let tag = inherits.then(|| (OURS, place.stack.to_owned()));
+                needs.push(need(&verb, place.stage_or_api(path), tag.as_slice()));
+            } else {
+                needs.push(tagged(need(&verb, place.stage_or_api(path), &[]), tags.clone()));
+                if verb == "apigateway:POST" {
+                    let role = "role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway";
+                    let role = format!("arn:aws:iam::{}:{role}", place.account);
+                    needs.push(need("iam:CreateServiceLinkedRole", role, &[]));
+                }
+            }
+            if !tags.is_empty() && service == "apigateway" {
+                let path = format!("/tags/arn%3Aaws%3Aapigateway%3A{}%3A%3A%2Frestapis%2Fabc", place.region);
+                needs.push(tagged(need("apigateway:PUT", place.stage_or_api(&path), &[]), tags));
+            }
+            needs
+        }
+        other => panic!("what does a call to {other} need?"),
+    }
+}
+
+fn lambda(call: &Call, body: &Value, place: &Place<'_>) -> Vec<Need> {
+    let path = call.sent.path.split('?').next().unwrap_or_default();
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let name = parts.get(2).copied().unwrap_or_else(|| body["FunctionName"].as_str().unwrap_or_default());
+    let name = name.replace("%3A", ":");
+    let arn = if name.starts_with("arn:") { name } else { place.arn("lambda", &format!("function:{name}")) };
+    let principal = [("lambda:Principal", body["Principal"].as_str().unwrap_or_default().to_owned())];
+    let one = |action: &str| vec![need(action, arn.clone(), &principal)];
+    let pass = || {
+        let role = body["Role"].as_str().map(str::to_owned);
+        role.map(|role| need("iam:PassRole", role, &[("iam:PassedToService", "lambda.amazonaws.com".to_owned())]))
+    };
+    match (call.sent.method.as_str(), parts.get(1).copied(), parts.get(3).copied()) {
+        ("GET", Some("account-settings"), _) => vec![need("lambda:GetAccountSettings", "*".to_owned(), &[])],
+        ("GET", Some("functions"), None) if parts.len() == 2 => {
+            vec![need("lambda:ListFunctions", "*".to_owned(), &[])]
+        }
+        ("GET", Some("functions"), None) => [one("lambda:GetFunction"), one("lambda:ListTags")].concat(),
+        ("GET", _, Some("policy")) => one("lambda:GetPolicy"),
+        ("POST", _, Some("policy")) => one("lambda:AddPermission"),
+        ("DELETE", _, Some("policy")) => one("lambda:RemovePermission"),
+        ("PUT", _, Some("code")) => one("lambda:UpdateFunctionCode"),
+        ("PUT", _, Some("configuration")) => {
+            one("lambda:UpdateFunctionConfiguration").into_iter().chain(pass()).collect()
+        }
+        ("DELETE", _, None) => one("lambda:DeleteFunction"),
+        ("POST", _, None) => {
+            let tags = body["Tags"].as_object().map(request_tags).unwrap_or_default();
+            let mut needs = [one("lambda:CreateFunction"), one("lambda:TagResource")].concat();
+            for need in &mut needs {
+                need.context.extend(tags.clone());
+            }
+            needs.into_iter().chain(pass()).collect()
+        }
+        _ => panic!("what does {} need?", call.name),
+    }
+}
+
+/// A JSON body, or a form as an object.
+fn body(call: &Call) -> Value {
+    serde_json::from_slice(&call.sent.body).unwrap_or_else(|_| {
+        let form = String::from_utf8_lossy(&call.sent.body).into_owned();
+        let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(key, value)| (decoded(key), json!(decoded(value)))).collect::<serde_json::Map<_, _>>().into()
+    })
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+fn request_tags(tags: &serde_json::Map<String, Value>) -> BTreeMap<String, String> {
+    tags.iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), value.as_str().unwrap().to_owned())).collect()
+}
+
+fn list_tags(tags: &Value, key: &str, value: &str) -> BTreeMap<String, String> {
+    let tags = tags.as_array().into_iter().flatten();
+    tags.map(|tag| (format!("aws:RequestTag/{}", tag[key].as_str().unwrap()), tag[value].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+fn query_tags(form: &Value) -> BTreeMap<String, String> {
+    let form = form.as_object().into_iter().flatten();
+    let keys = form.clone().filter(|(name, _)| name.starts_with("Tags.member.") && name.ends_with(".Key"));
+    let value = |name: &str| {
+        let name = name.replace(".Key", ".Value");
+        form.clone().find(|(known, _)| **known == name).and_then(|(_, value)| value.as_str()).unwrap().to_owned()
+    };
+    keys.map(|(name, key)| (format!("aws:RequestTag/{}", key.as_str().unwrap()), value(name))).collect()
+}
+
+/// The statements, with what MiniStack cannot evaluate taken out: see the top of this file.
+pub fn as_ministack_reads_it(policy: &Value) -> Value {
+    let mut statements = Vec::new();
+    for statement in policy["Statement"].as_array().unwrap() {
+        // What these two are about it does not see either.
+        let blind = ["lambda:CreateFunction", "sns:ListTagsForResource"];
+        let part_of = |action: &str| (action.split(':').next().unwrap().to_owned(), blind.contains(&action));
+        let parts: std::collections::BTreeSet<_> = many(&statement["Action"]).map(part_of).collect();
+        for (number, of) in parts.iter().enumerate() {
+            let service = of.0.as_str();
+            let actions: Vec<&str> = many(&statement["Action"]).filter(|action| part_of(action) == *of).collect();
+            let mut part = statement.clone();
+            part["Sid"] = json!(format!("{}{number}", statement["Sid"].as_str().unwrap()));
+            part["Action"] = json!(actions);
+            part["Resource"] = match service {
+                // It sees neither what they are about nor a path.
+                "cognito-idp" | "wafv2" => json!("*"),
+                _ if of.1 => json!("*"),
+                "iam" => {
+                    let pathless = |arn: &str| arn.replace("role/securelambda/", "role/").replace("/*", "-*");
+                    json!(many(&statement["Resource"]).map(pathless).collect::<Vec<_>>())
+                }
+                _ => statement["Resource"].clone(),
+            };
+            // Of these it knows the tags neither of a request nor of a thing.
+            let tagless = ["apigateway", "cognito-idp"].contains(&service);
+            if let Some(operators) = part.get_mut("Condition").and_then(Value::as_object_mut) {
+                for keys in operators.values_mut() {
+                    keys.as_object_mut().unwrap().retain(|key, _| key.starts_with("aws:") && !tagless);
+                }
+                operators.retain(|_, keys| !keys.as_object().unwrap().is_empty());
+            }
+            statements.push(part);
+        }
+    }
+    json!({ "Version": policy["Version"], "Statement": statements })
+}
+
+/// A user of an account who has one policy and nothing else.
+pub struct Operator {
+    root: User,
+    name: String,
+    /// How the program runs as them, with a folder of its own.
+    pub user: User,
+    policies: usize,
+    account: String,
+}
+
+impl Operator {
+    /// A new one in this account, through this endpoint.
+    pub fn hired(account: &str, endpoint: &str) -> Self {
+        static HIRED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let name = format!("operator{}", HIRED.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let root = User::of(account, &super::emulator::endpoint());
+        let answers = botocore::calls(
+            &root,
+            &[
+                json!(["iam", "create_user", { "UserName": name }]),
+                json!(["iam", "create_access_key", { "UserName": name }]),
+            ],
+        );
+        let key = &answers[1]["AccessKey"];
+        let (id, secret) = (key["AccessKeyId"].as_str().unwrap(), key["SecretAccessKey"].as_str().unwrap());
+        let user = User::of(account, endpoint).with("AWS_ACCESS_KEY_ID", id).with("AWS_SECRET_ACCESS_KEY", secret);
+        let account = if account == "test" { "000000000000" } else { account };
+        Self { root, name, user, policies: 0, account: account.to_owned() }
+    }
+
+    /// Whose account it is.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// From now on they may do this and nothing else.
+    pub fn may(&mut self, policy: &Value) {
+        let arn = |number: usize| format!("arn:aws:iam::{}:policy/{}-{number}", self.account, self.name);
+        let mut calls = Vec::new();
+        if self.policies > 0 {
+            calls
+                .push(json!(["iam", "detach_user_policy", { "UserName": self.name, "PolicyArn": arn(self.policies) }]));
+        }
+        let next = self.policies + 1;
+        let name = format!("{}-{next}", self.name);
+        calls.push(json!(["iam", "create_policy", { "PolicyName": name, "PolicyDocument": policy.to_string() }]));
+        calls.push(json!(["iam", "attach_user_policy", { "UserName": self.name, "PolicyArn": arn(next) }]));
+        for answer in botocore::calls(&self.root, &calls) {
+            assert!(answer.get("Error").is_none(), "{answer}");
+        }
+        self.policies = next;
+    }
+}

@@ -1,0 +1,504 @@
+"""Checks requests as they went over the wire against the models of AWS's services that botocore ships.
+
+Reads one JSON object a line: {"method", "path", "headers": {name: value}, "body": base64}; answers one a line:
+{"operation": "iam CreateRole", "broken": ["RoleName: ...", ...]}. {"ask": "uncheckable", "operations": ["iam
+CreateRole", ...]} is answered with the patterns among those operations' members that Python cannot read.
+
+A request is parsed back into parameters by its service's protocol (query, json, rest-json), knowing nothing of how it
+was written. Patterns must match a whole value, as Java's `matches` does. What the models do not say is not checked:
+rules across members, formats inside a string, what depends on the account.
+"""
+
+import base64, binascii, datetime, json, re, sys, unicodedata, urllib.parse, warnings
+import botocore.session
+
+SESSION = botocore.session.get_session()
+MODELS, PATTERNS, CATEGORIES = {}, {}, {}
+# Calls that are not signed tell their service by this.
+TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp"}
+
+
+class Unreadable(Exception):
+    """The request cannot be taken for an operation's."""
+
+
+def model(service):
+    if service not in MODELS:
+        MODELS[service] = SESSION.get_service_model(service)
+    return MODELS[service]
+
+
+# Patterns: Java's regular expressions in Python's words.
+
+
+def category(name):
+    """The characters of a Unicode category, such as L or Nd, as the inside of a class."""
+    if not re.fullmatch(r"[LMNPSZC][a-z]?", name):
+        raise re.error(f"\\p{{{name}}} is not a category")
+    if not CATEGORIES:
+        ranges = {}
+        for code in range(0x110000):
+            kind = unicodedata.category(chr(code))
+            for key in (kind, kind[0]):
+                runs = ranges.setdefault(key, [])
+                if runs and runs[-1][1] == code - 1:
+                    runs[-1][1] = code
+                else:
+                    runs.append([code, code])
+        for key, runs in ranges.items():
+            CATEGORIES[key] = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in runs)
+    return CATEGORIES[name]
+
+
+def translated(pattern):
+    if "&&" in pattern:
+        raise re.error("an intersection of classes")
+    # Characters beyond the first plane, which Java's authors may write as two halves.
+    pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
+    out, inside, at = [], False, 0
+    while at < len(pattern):
+        if pattern.startswith("\\p{", at):
+            end = pattern.index("}", at)
+            inner = category(pattern[at + 3 : end])
+            out.append(inner if inside else f"[{inner}]")
+            at = end + 1
+        elif pattern[at] == "\\":
+            out.append(pattern[at : at + 2])
+            at += 2
+        else:
+            if pattern[at] == "[" and inside:
+                out.append("\\[")
+            else:
+                inside = (inside or pattern[at] == "[") and pattern[at] != "]"
+                out.append(pattern[at])
+            at += 1
+    return "".join(out)
+
+
+def compiled(pattern):
+    """The pattern, or None if Python cannot read it."""
+    if pattern not in PATTERNS:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                PATTERNS[pattern] = re.compile(translated(pattern), re.ASCII)
+        except (re.error, ValueError, Warning):
+            PATTERNS[pattern] = None
+    return PATTERNS[pattern]
+
+
+# The constraints, whatever the protocol.
+
+
+class Check:
+    def __init__(self):
+        self.broken = []
+
+    def breaks(self, where, rule):
+        self.broken.append(f"{where}: {rule}")
+
+    def bounds(self, where, shape, size, unit):
+        least, most = shape.metadata.get("min"), shape.metadata.get("max")
+        if least is not None and size < least:
+            self.breaks(where, f"{size}{unit}, at least {least}")
+        if most is not None and size > most:
+            self.breaks(where, f"{size}{unit}, at most {most}")
+
+    def value(self, shape, value, where):
+        """A parsed value: str, int, float, bool, bytes, list, dict; of a structure, its members."""
+        kind = shape.type_name
+        if kind == "structure":
+            if shape.metadata.get("document") or getattr(shape, "is_document_type", False):
+                return
+            if not isinstance(value, dict):
+                return self.breaks(where, f"{type(value).__name__}, wants a structure")
+            for name in shape.required_members:
+                if value.get(name) is None:
+                    self.breaks(f"{where}.{name}".lstrip("."), "required")
+            given = [name for name, member in value.items() if member is not None]
+            if getattr(shape, "is_tagged_union", False) and len(given) != 1:
+                self.breaks(where, f"a union with {len(given)} members, wants one")
+            for name in given:
+                if name not in shape.members:
+                    self.breaks(f"{where}.{name}".lstrip("."), "unknown member")
+                else:
+                    self.value(shape.members[name], value[name], f"{where}.{name}".lstrip("."))
+        elif kind == "list":
+            if not isinstance(value, list):
+                return self.breaks(where, f"{type(value).__name__}, wants a list")
+            self.bounds(where, shape, len(value), " items")
+            for number, item in enumerate(value):
+                self.value(shape.member, item, f"{where}[{number}]")
+        elif kind == "map":
+            if not isinstance(value, dict):
+                return self.breaks(where, f"{type(value).__name__}, wants a map")
+            self.bounds(where, shape, len(value), " entries")
+            for key, item in value.items():
+                self.value(shape.key, key, f"{where}.key({key})")
+                self.value(shape.value, item, f"{where}.{key}")
+        elif kind in ("string", "character"):
+            if not isinstance(value, str):
+                return self.breaks(where, f"{type(value).__name__}, wants a string")
+            shown = "" if shape.metadata.get("sensitive") else f" {value[:80]!r}"
+            self.bounds(where, shape, len(value), " characters")
+            if shape.enum and value not in shape.enum:
+                self.breaks(where, f"{shown.strip()} is none of {', '.join(shape.enum[:8])}")
+            pattern = shape.metadata.get("pattern")
+            expression = compiled(pattern) if pattern else None
+            if expression and not expression.fullmatch(value):
+                self.breaks(where, f"{shown.strip()} does not match {pattern}")
+        elif kind == "blob":
+            if not isinstance(value, bytes):
+                return self.breaks(where, f"{type(value).__name__}, wants bytes")
+            self.bounds(where, shape, len(value), " bytes")
+        elif kind == "boolean":
+            if not isinstance(value, bool):
+                self.breaks(where, f"{value!r}, wants a boolean")
+        elif kind in ("integer", "long"):
+            if isinstance(value, bool) or not isinstance(value, int):
+                return self.breaks(where, f"{value!r}, wants a whole number")
+            self.bounds(where, shape, value, "")
+        elif kind in ("float", "double"):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                return self.breaks(where, f"{value!r}, wants a number")
+            self.bounds(where, shape, value, "")
+        elif kind == "timestamp":
+            if not isinstance(value, datetime.datetime):
+                self.breaks(where, f"{value!r}, wants a time")
+        else:
+            raise Unreadable(f"{where} is a {kind}, which is not known here")
+
+
+# JSON bodies: of the json protocol, and of rest-json's.
+
+
+def wire_name(name, member):
+    return member.serialization.get("name", name)
+
+
+def from_json(shape, value):
+    """A JSON value as the shape's. What does not fit is left as it is, for the check to refuse."""
+    kind = shape.type_name
+    if kind == "structure" and isinstance(value, dict) and not getattr(shape, "is_document_type", False):
+        by_wire = {wire_name(name, member): name for name, member in shape.members.items()}
+        return {
+            by_wire.get(key, key): from_json(shape.members[by_wire[key]], item) if key in by_wire else item
+            for key, item in value.items()
+        }
+    if kind == "list" and isinstance(value, list):
+        return [from_json(shape.member, item) for item in value]
+    if kind == "map" and isinstance(value, dict):
+        return {key: from_json(shape.value, item) for key, item in value.items()}
+    if kind == "blob" and isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except binascii.Error:
+            return value
+    if kind == "timestamp":
+        written = shape.serialization.get("timestampFormat", "unixTimestamp")
+        return time(value, written)
+    return value
+
+
+def time(value, written):
+    try:
+        if written == "unixTimestamp" and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return datetime.datetime.fromtimestamp(value, datetime.timezone.utc)
+        if written == "iso8601" and isinstance(value, str):
+            return datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except (ValueError, OverflowError):
+        pass
+    return value
+
+
+def json_body(body, what="the body"):
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise Unreadable(f"{what} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise Unreadable(f"{what} is not a JSON object")
+    return value
+
+
+def unknown_nulls(value, where=""):
+    """Members that are null: AWS takes them for absent, our SDK never sends them."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from unknown_nulls(item, f"{where}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from unknown_nulls(item, f"{where}[{number}]")
+    elif value is None:
+        yield where
+
+
+def parse_json(service, request):
+    target = request["headers"].get("x-amz-target", "")
+    prefix, _, name = target.partition(".")
+    if prefix != service.metadata["targetPrefix"] or name not in service.operation_names:
+        raise Unreadable(f"there is no operation {target!r}")
+    operation = service.operation_model(name)
+    wanted = f"application/x-amz-json-{service.metadata['jsonVersion']}"
+    extra = []
+    if request["headers"].get("content-type") != wanted:
+        extra.append(f"content-type: {request['headers'].get('content-type')!r}, wants {wanted}")
+    body = json_body(request["body"])
+    extra += [f"{where}: null" for where in unknown_nulls(body)]
+    return operation, from_json(operation.input_shape, body) if operation.input_shape else body, extra
+
+
+# The query protocol.
+
+
+def scalar(shape, text):
+    kind = shape.type_name
+    if kind in ("integer", "long"):
+        return int(text) if re.fullmatch(r"-?\d+", text) else text
+    if kind in ("float", "double"):
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    if kind == "timestamp":
+        return time(text, shape.serialization.get("timestampFormat", "iso8601"))
+    if kind == "blob":
+        try:
+            return base64.b64decode(text, validate=True)
+        except binascii.Error:
+            return text
+    return text
+
+
+def from_form(shape, form, prefix, used):
+    """What the form's fields under a prefix say of a shape; None if nothing."""
+    under = any(key == prefix or key.startswith(prefix + ".") for key in form) if prefix else True
+    if not under:
+        return None
+    if shape.type_name == "structure":
+        members = {}
+        for name, member in shape.members.items():
+            wire = wire_name(name, member)
+            # A flattened list is named by its member.
+            if member.type_name == "list" and member.serialization.get("flattened"):
+                wire = member.member.serialization.get("name", wire)
+            value = from_form(member, form, f"{prefix}.{wire}".lstrip("."), used)
+            if value is not None:
+                members[name] = value
+        return members
+    if shape.type_name in ("list", "map") and form.get(prefix) == "":
+        used.add(prefix)
+        return [] if shape.type_name == "list" else {}
+    if shape.type_name == "list":
+        flat = shape.serialization.get("flattened")
+        base = prefix if flat else f"{prefix}.{shape.member.serialization.get('name', 'member')}"
+        items = []
+        while (item := from_form(shape.member, form, f"{base}.{len(items) + 1}", used)) is not None:
+            items.append(item)
+        return items
+    if shape.type_name == "map":
+        base = prefix if shape.serialization.get("flattened") else f"{prefix}.entry"
+        key_name = shape.key.serialization.get("name", "key")
+        value_name = shape.value.serialization.get("name", "value")
+        entries, number = {}, 1
+        while (key := from_form(shape.key, form, f"{base}.{number}.{key_name}", used)) is not None:
+            entries[key] = from_form(shape.value, form, f"{base}.{number}.{value_name}", used)
+            number += 1
+        return entries
+    if prefix not in form:
+        return None
+    used.add(prefix)
+    return scalar(shape, form[prefix])
+
+
+def parse_query(service, request):
+    try:
+        pairs = urllib.parse.parse_qsl(request["body"].decode(), keep_blank_values=True, strict_parsing=True)
+    except ValueError as error:
+        raise Unreadable(f"the body is not a form: {error}") from None
+    form, extra = dict(pairs), []
+    if len(form) != len(pairs):
+        extra.append("the form: a field twice")
+    name = form.pop("Action", "")
+    if name not in service.operation_names:
+        raise Unreadable(f"there is no operation {name!r}")
+    if form.pop("Version", "") != service.metadata["apiVersion"]:
+        extra.append(f"Version: wants {service.metadata['apiVersion']}")
+    operation, used = service.operation_model(name), set()
+    shape = operation.input_shape
+    params = from_form(shape, form, "", used) if shape else {}
+    extra += [f"{field}: unknown member" for field in form if field not in used]
+    return operation, params, extra
+
+
+# rest-json: the path, the query, the headers and the body.
+
+
+def placed(service, request):
+    """The operation whose method and path these are, and the labels in the path."""
+    path, _, query = request["path"].partition("?")
+    segments = path.strip("/").split("/")
+    best = None
+    for name in service.operation_names:
+        operation = service.operation_model(name)
+        template, _, fixed = operation.http["requestUri"].partition("?")
+        wanted = template.strip("/").split("/")
+        if operation.http["method"] != request["method"]:
+            continue
+        greedy = wanted[-1].endswith("+}")
+        if len(segments) < len(wanted) if greedy else len(segments) != len(wanted):
+            continue
+        if greedy:
+            held = segments[: len(wanted) - 1] + ["/".join(segments[len(wanted) - 1 :])]
+        else:
+            held = segments
+        given = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        fixed = dict(urllib.parse.parse_qsl(fixed, keep_blank_values=True))
+        if any(given.get(key) != value for key, value in fixed.items()):
+            continue
+        labels, literal, fits = {}, 0, True
+        for want, got in zip(wanted, held):
+            if want.startswith("{"):
+                labels[want.strip("{}+")] = urllib.parse.unquote(got)
+            else:
+                literal += 1
+                fits = fits and want == got
+        rank = (literal, len(fixed))
+        if fits and (best is None or rank > best[0]):
+            best = (rank, operation, labels, fixed)
+    if best is None:
+        raise Unreadable(f"no operation has {request['method']} {path}")
+    return best[1:]
+
+
+def parse_rest(service, request):
+    operation, labels, fixed = placed(service, request)
+    shape, extra, params = operation.input_shape, [], {}
+    query = urllib.parse.parse_qsl(request["path"].partition("?")[2], keep_blank_values=True)
+    query = [(key, value) for key, value in query if key not in fixed]
+    members = shape.members if shape else {}
+    taken, in_body = set(), {}
+    for name, member in members.items():
+        place, wire = member.serialization.get("location"), wire_name(name, member)
+        if place == "uri":
+            if wire in labels:
+                params[name] = scalar(member, labels[wire])
+                if labels[wire] == "":
+                    extra.append(f"{name}: empty in the path")
+        elif place == "querystring":
+            values = [value for key, value in query if key == wire]
+            taken.add(wire)
+            if member.type_name == "list":
+                params.update({name: [scalar(member.member, value) for value in values]} if values else {})
+            elif member.type_name == "map":
+                params[name] = {key: value for key, value in query if key not in taken}
+                taken.update(params[name])
+            elif len(values) > 1:
+                extra.append(f"{name}: twice in the query")
+            elif values:
+                params[name] = scalar(member, values[0])
+        elif place == "header":
+            if wire.lower() in request["headers"]:
+                params[name] = scalar(member, request["headers"][wire.lower()])
+        elif place == "headers":
+            held = {key: value for key, value in request["headers"].items() if key.startswith(wire.lower())}
+            params.update({name: held} if held else {})
+        elif place is None:
+            in_body[name] = member
+    extra += [f"{key}: unknown in the query" for key, _ in query if key not in taken]
+    body = request["body"]
+    payload = shape.serialization.get("payload") if shape else None
+    if payload:
+        held = members[payload]
+        if body:
+            params[payload] = body if held.type_name == "blob" else from_json(held, json_body(body))
+    elif body:
+        value = json_body(body)
+        extra += [f"{where}: null" for where in unknown_nulls(value)]
+        by_wire = {wire_name(name, member): name for name, member in in_body.items()}
+        for key, item in value.items():
+            if key in by_wire:
+                params[by_wire[key]] = from_json(in_body[by_wire[key]], item)
+            else:
+                extra.append(f"{key}: unknown member of the body")
+        if request["headers"].get("content-type") != "application/json":
+            extra.append(f"content-type: {request['headers'].get('content-type')!r}, wants application/json")
+    return operation, params, extra
+
+
+PARSERS = {"json": parse_json, "query": parse_query, "rest-json": parse_rest}
+
+
+def service_of(headers):
+    signed = re.search(r"Credential=[^/]*/\d{8}/[^/]*/([^/]*)/aws4_request", headers.get("authorization", ""))
+    if signed:
+        return signed.group(1)
+    return TARGETS.get(headers.get("x-amz-target", "").partition(".")[0])
+
+
+def check(request):
+    request["body"] = base64.b64decode(request["body"])
+    name = service_of(request["headers"])
+    # Both of API Gateway's APIs are signed for under one name.
+    if name == "apigateway" and request["path"].startswith("/v2/"):
+        name = "apigatewayv2"
+    if name is None:
+        return {"operation": "", "broken": ["neither signed nor a sign-in call"]}
+    try:
+        service = model(name)
+        parse = PARSERS.get(service.metadata["protocol"])
+        if parse is None:
+            raise Unreadable(f"{service.metadata['protocol']} is not read here")
+        operation, params, extra = parse(service, request)
+    except Unreadable as error:
+        return {"operation": name, "broken": [str(error)]}
+    except botocore.exceptions.UnknownServiceError:
+        return {"operation": name, "broken": ["no such service"]}
+    found = Check()
+    found.broken += extra
+    if operation.input_shape:
+        found.value(operation.input_shape, params, "")
+    return {"operation": f"{name} {operation.name}", "broken": found.broken}
+
+
+def uncheckable(operations):
+    patterns, seen = set(), set()
+
+    def walk(shape):
+        if shape.name in seen:
+            return
+        seen.add(shape.name)
+        pattern = shape.metadata.get("pattern")
+        if pattern and compiled(pattern) is None:
+            patterns.add(f"{shape.name}: {pattern}")
+        for member in [*getattr(shape, "members", {}).values()]:
+            walk(member)
+        for name in ("member", "key", "value"):
+            if shape.type_name in ("list", "map") and hasattr(shape, name):
+                walk(getattr(shape, name))
+
+    for operation in operations:
+        service, _, name = operation.partition(" ")
+        seen.clear()
+        shape = model(service).operation_model(name).input_shape
+        if shape:
+            walk(shape)
+    return sorted(patterns)
+
+
+def main():
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request.get("ask") == "uncheckable":
+            answer = uncheckable(request["operations"])
+        elif request.get("ask") == "operations":
+            answer = {service: model(service).operation_names for service in request["services"]}
+        else:
+            answer = check(request)
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+//! Cognito: what an update leaves out goes back to its default, and a domain holds its pool.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{Answer, Clock, Harm, Manner, Verdict, refuse};
+use crate::support::proxy::Asked;
+
+pub fn all(_: Clock, harm: &Harm) -> Vec<Box<dyn Manner>> {
+    let resets = |update, describe, shape, key, kept| {
+        Box::new(Resets { update, describe, shape, key, kept, known: HashMap::new(), harm: harm.clone() })
+    };
+    vec![
+        resets("UpdateUserPool", "DescribeUserPool", "UserPool", "UserPoolId", &POOL),
+        resets("UpdateUserPoolClient", "DescribeUserPoolClient", "UserPoolClient", "ClientId", &CLIENT),
+        Box::new(Domain::default()),
+        Box::new(Protected::default()),
+    ]
+}
+
+/// What UpdateUserPool takes and DescribeUserPool tells, in the same words.
+const POOL: [&str; 17] = [
+    "Policies",
+    "DeletionProtection",
+    "LambdaConfig",
+    "AutoVerifiedAttributes",
+    "SmsVerificationMessage",
+    "EmailVerificationMessage",
+    "EmailVerificationSubject",
+    "VerificationMessageTemplate",
+    "SmsAuthenticationMessage",
+    "UserAttributeUpdateSettings",
+    "DeviceConfiguration",
+    "EmailConfiguration",
+    "UserPoolTags",
+    "AdminCreateUserConfig",
+    "UserPoolAddOns",
+    "AccountRecoverySetting",
+    "UserPoolTier",
+];
+
+/// The same of an app client. Not what belongs to hosted sign-in, which the stack has none of.
+const CLIENT: [&str; 11] = [
+    "RefreshTokenValidity",
+    "AccessTokenValidity",
+    "IdTokenValidity",
+    "TokenValidityUnits",
+    "ReadAttributes",
+    "WriteAttributes",
+    "ExplicitAuthFlows",
+    "SupportedIdentityProviders",
+    "PreventUserExistenceErrors",
+    "EnableTokenRevocation",
+    "AuthSessionValidity",
+];
+
+/// An update that leaves out what was set resets it.
+struct Resets {
+    update: &'static str,
+    describe: &'static str,
+    shape: &'static str,
+    key: &'static str,
+    kept: &'static [&'static str],
+    /// The last description of each.
+    known: HashMap<String, Value>,
+    harm: Harm,
+}
+
+/// It is not what AWS would make of it anyway.
+fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => fields.values().any(is_set),
+        Value::Bool(true) => true,
+    }
+}
+
+impl Manner for Resets {
+    fn name(&self) -> &'static str {
+        match self.update {
+            "UpdateUserPool" => "Cognito: UpdateUserPool resets what it is not told",
+            _ => "Cognito: UpdateUserPoolClient resets what it is not told",
+        }
+    }
+
+    fn before(&mut self, asked: &Asked) -> Verdict {
+        if asked.service != "cognito-idp" || asked.operation != self.update {
+            return Verdict::Silent;
+        }
+        let id = asked.field(self.key).unwrap();
+        let known = self.known.get(&id).expect("nobody can update what they have not read");
+        for field in self.kept.iter().filter(|field| is_set(&known[**field]) && asked.field(field).is_none()) {
+            self.harm.done(format!("{} reset {field} of {id} from {}", self.update, known[*field]));
+        }
+        Verdict::Kept
+    }
+
+    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
+        if asked.service == "cognito-idp" && asked.operation == self.describe && answer.is_success() {
+            self.known.insert(asked.field(self.key).unwrap(), answer.json()[self.shape].clone());
+        }
+        false
+    }
+}
+
+/// A pool that has a domain cannot be deleted.
+#[derive(Default)]
+pub struct Domain(HashMap<String, String>);
+
+impl Manner for Domain {
+    fn name(&self) -> &'static str {
+        "Cognito: a pool that has a domain is not deleted"
+    }
+
+    fn before(&mut self, asked: &Asked) -> Verdict {
+        if asked.name() != "cognito-idp DeleteUserPool" {
+            return Verdict::Silent;
+        }
+        if !self.0.contains_key(&asked.field("UserPoolId").unwrap()) {
+            return Verdict::Kept;
+        }
+        refuse(
+            400,
+            "InvalidParameterException",
+            "User pool cannot be deleted. It has a domain configured that should be deleted first.",
+        )
+    }
+
+    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
+        if asked.service != "cognito-idp" || !answer.is_success() {
+            return false;
+        }
+        match (asked.operation.as_str(), asked.field("UserPoolId")) {
+            ("CreateUserPoolDomain", Some(pool)) => _ = self.0.insert(pool, asked.field("Domain").unwrap()),
+            ("DeleteUserPoolDomain", Some(pool)) => _ = self.0.remove(&pool),
+            // As AWS tells it.
+            ("DescribeUserPool", Some(pool)) if self.0.contains_key(&pool) => {
+                let mut body = answer.json();
+                body["UserPool"]["Domain"] = self.0[&pool].clone().into();
+                answer.set(&body);
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
+/// A pool that is protected cannot be deleted either.
+#[derive(Default)]
+struct Protected(HashMap<String, bool>);
+
+impl Manner for Protected {
+    fn name(&self) -> &'static str {
+        "Cognito: a pool that is protected is not deleted"
+    }
+
+    fn before(&mut self, asked: &Asked) -> Verdict {
+        if asked.name() != "cognito-idp DeleteUserPool" {
+            return Verdict::Silent;
+        }
+        if !self.0.get(&asked.field("UserPoolId").unwrap()).is_some_and(|protected| *protected) {
+            return Verdict::Kept;
+        }
+        refuse(
+            400,
+            "InvalidParameterException",
+            "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be \
+             inactivated first.",
+        )
+    }
+
+    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
+        if asked.service != "cognito-idp" || !answer.is_success() {
+            return false;
+        }
+        let active = asked.field("DeletionProtection").as_deref() == Some("ACTIVE");
+        match asked.operation.as_str() {
+            "CreateUserPool" => {
+                let pool = answer.json()["UserPool"]["Id"].as_str().unwrap_or_default().to_owned();
+                self.0.insert(pool, active);
+            }
+            "UpdateUserPool" => _ = self.0.insert(asked.field("UserPoolId").unwrap(), active),
+            _ => {}
+        }
+        false
+    }
+}

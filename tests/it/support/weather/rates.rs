@@ -1,0 +1,113 @@
+//! The published rates of an account's control planes, which cannot be raised (reference, 6.2, 7.1 and 9.1).
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::{Clock, Manner, Verdict};
+use crate::support::proxy::{Asked, Fate, Fault};
+
+pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
+    vec![
+        Box::new(Rates::new("API Gateway: its rates", "apigateway", clock, api_gateway)),
+        Box::new(Rates::new("Lambda: its rates", "lambda", clock, lambda)),
+        Box::new(Rates::new("WAF: its rates", "wafv2", clock, waf)),
+    ]
+}
+
+/// So many calls in so many seconds.
+type Rate = (&'static str, f64, f64);
+
+fn api_gateway(operation: &str) -> Rate {
+    match operation {
+        "CreateRestApi" => ("CreateRestApi", 1.0, 3.0),
+        "DeleteRestApi" => ("DeleteRestApi", 1.0, 30.0),
+        "CreateDeployment" => ("CreateDeployment", 1.0, 5.0),
+        "CreateResource" => ("CreateResource", 5.0, 1.0),
+        "DeleteResource" => ("DeleteResource", 5.0, 1.0),
+        "GetResources" => ("GetResources", 5.0, 2.0),
+        // Ten a second; forty at once.
+        _ => ("all others", 40.0, 4.0),
+    }
+}
+
+fn lambda(operation: &str) -> Rate {
+    match operation {
+        "GetFunction" => ("GetFunction", 100.0, 1.0),
+        "GetPolicy" => ("GetPolicy", 15.0, 1.0),
+        _ => ("all others", 15.0, 1.0),
+    }
+}
+
+fn waf(operation: &str) -> Rate {
+    match operation {
+        "AssociateWebACL" => ("AssociateWebACL", 1.0, 2.0),
+        "DisassociateWebACL" => ("DisassociateWebACL", 1.0, 2.0),
+        "GetWebACLForResource" => ("GetWebACLForResource", 1.0, 1.0),
+        "ListResourcesForWebACL" => ("ListResourcesForWebACL", 1.0, 1.0),
+        "CreateWebACL" => ("CreateWebACL", 1.0, 1.0),
+        "UpdateWebACL" => ("UpdateWebACL", 1.0, 1.0),
+        "DeleteWebACL" => ("DeleteWebACL", 1.0, 1.0),
+        "CreateIPSet" => ("CreateIPSet", 1.0, 1.0),
+        "UpdateIPSet" => ("UpdateIPSet", 1.0, 1.0),
+        "DeleteIPSet" => ("DeleteIPSet", 1.0, 1.0),
+        "GetWebACL" => ("GetWebACL", 5.0, 1.0),
+        "GetIPSet" => ("GetIPSet", 5.0, 1.0),
+        "ListWebACLs" => ("ListWebACLs", 5.0, 1.0),
+        "ListIPSets" => ("ListIPSets", 5.0, 1.0),
+        _ => ("all others", 10.0, 1.0),
+    }
+}
+
+/// How much of a call may be missing when it arrives: the road makes up for it, and it is owed.
+const EARLY: f64 = 0.3;
+
+/// The token buckets of one service.
+struct Rates {
+    name: &'static str,
+    service: &'static str,
+    clock: Clock,
+    rate: fn(&str) -> Rate,
+    buckets: HashMap<&'static str, (f64, Instant)>,
+}
+
+impl Rates {
+    fn new(name: &'static str, service: &'static str, clock: Clock, rate: fn(&str) -> Rate) -> Self {
+        Self { name, service, clock, rate, buckets: HashMap::new() }
+    }
+
+    /// In the service's own words, `wait` before there is a token.
+    fn refusal(&self, wait: Duration) -> Fault {
+        match self.service {
+            "apigateway" => Fault {
+                retry_after: Some(self.clock.seconds(wait)),
+                ..Fault::new(429, "TooManyRequestsException", "Too Many Requests")
+            },
+            "lambda" => Fault::new(429, "TooManyRequestsException", "Rate exceeded"),
+            _ => Fault::new(400, "ThrottlingException", "Rate exceeded"),
+        }
+    }
+}
+
+impl Manner for Rates {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn before(&mut self, asked: &Asked) -> Verdict {
+        if asked.service != self.service {
+            return Verdict::Silent;
+        }
+        let (bucket, calls, seconds) = (self.rate)(&asked.operation);
+        let (period, now) = (self.clock.of(seconds).div_f64(calls), Instant::now());
+        // Somebody else in the account has just made one of those that are rare.
+        let (tokens, since) = self.buckets.entry(bucket).or_insert((if calls > 1.0 { calls } else { 0.0 }, now));
+        let refill = now.duration_since(*since).div_duration_f64(period);
+        (*tokens, *since) = ((*tokens + refill).min(calls), now);
+        if *tokens >= 1.0 - EARLY {
+            *tokens -= 1.0;
+            return Verdict::Kept;
+        }
+        let wait = period.mul_f64(1.0 - *tokens);
+        Verdict::Says(Fate::Refused(self.refusal(wait)))
+    }
+}

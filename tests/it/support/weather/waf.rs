@@ -1,0 +1,244 @@
+//! WAF: the least consistent service of all. What is new is not seen, what is old still counts.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Answer, Clock, Manner, Spell, Verdict, last, refuse};
+use crate::support::proxy::Asked;
+
+pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
+    vec![
+        Box::new(IpSetUnseen { spell: Spell::new(clock, 10.0), asked: 0 }),
+        Box::new(StageUnseen(Spell::new(clock, 20.0))),
+        Box::new(WebAclUnseen(Spell::new(clock, 60.0))),
+        Box::new(WebAclInUse { on: HashMap::new(), draining: Spell::new(clock, 40.0) }),
+        Box::new(IpSetInUse { of: HashMap::new(), arns: HashMap::new(), draining: Spell::new(clock, 30.0) }),
+    ]
+}
+
+const UNAVAILABLE: &str = "AWS WAF couldn\u{2019}t retrieve the resource that you requested. Retry your request.";
+const NONEXISTENT: &str = "AWS WAF couldn\u{2019}t perform the operation because your resource doesn\u{2019}t exist.";
+const ASSOCIATED: &str = "AWS WAF couldn\u{2019}t perform the operation because your resource is being used by another \
+                          resource or it\u{2019}s associated with another resource.";
+
+/// What an answer to a create says it made: id and ARN.
+fn made(asked: &Asked, answer: &Answer, operation: &str) -> Option<(String, String)> {
+    if asked.service != "wafv2" || asked.operation != operation || !answer.is_success() {
+        return None;
+    }
+    let summary = answer.json()["Summary"].clone();
+    Some((summary["Id"].as_str()?.to_owned(), summary["ARN"].as_str()?.to_owned()))
+}
+
+/// A web ACL cannot refer to a new IP set. Which of the two codes says so varies.
+struct IpSetUnseen {
+    spell: Spell,
+    asked: usize,
+}
+
+impl Manner for IpSetUnseen {
+    fn name(&self) -> &'static str {
+        "WAF: a new IP set is not seen by CreateWebACL and UpdateWebACL"
+    }
+
+    fn before(&mut self, asked: &Asked) -> Verdict {
+        if !["wafv2 CreateWebACL", "wafv2 UpdateWebACL"].contains(&asked.name().as_str()) {
+            return Verdict::Silent;
+        }
+        let rules = asked.field("Rules").unwrap_or_default();
+        let sets: Vec<&str> = rules.split('"').filter(|text| text.contains(":regional/ipset/")).collect();
+        if !self.spell.holds_any(sets) {
+            return Verdict::Silent;
+        }
+        self.asked += 1;
+        if self.asked.is_multiple_of(2) {
+            refuse(400, "WAFUnavailableEntityException", UNAVAILABLE)
+        } else {
+            refuse(400, "WAFNonexistentItemException", NONEXISTENT)
+        }
+    }
+
+    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
+        if let Some((_, arn)) = made(asked, answer, "CreateIPSet") {
+            self.spell.begin(arn);
+        }
+        false
+    }
+}
+
+/// The stage's ARN without its region.
+fn stage(api: &str, stage: &str) -> String {
+    format!("/restapis/{api}/stages/{stage}")
+}
+
+/// The stage that a call to WAF names.
+fn named_stage(asked: &Asked) -> Option<String> {
+    let arn = asked.field("ResourceArn").filter(|_| asked.service == "wafv2")?;
+    arn.find("/restapis/").map(|at| arn[at..].to_owned())
+}
+
+/// A new stage does not exist for WAF.
+struct StageUnseen(Spell);
+
+impl Manner for StageUnseen {
+    fn name(&self) -> &'static str {
+        "WAF: a new stage is not seen by AssociateWebACL"
+    }
+
+    fn before(&mut self, asked: &Asked) -> Verdict {
+        match named_stage(asked) {
+            Some(stage) if asked.operation == "AssociateWebACL" && self.0.holds(&stage) => {
+                refuse(400, "WAFNonexistentItemException", NONEXISTENT)
+            }
+            _ => Verdict::Silent,
+        }
+    }
+
+    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
+        if asked.name() == "apigateway CreateStage" && answer.is_success() {
+            self.0.begin(stage(asked.segments()[1], &asked.field("stageName").unwrap()));
+        }
+        false
+    }
+}
+
+/// A new web ACL is not available yet.
+struct WebAclUnseen(Spell);
+
+impl Manner for WebAclUnseen {
+    fn name(&self) -> &'static str {
+        "WAF: a new web ACL is not seen by AssociateWebACL"
+    }
+
+    fn before(&mut self, asked: &Asked) -> Verdict {
+        match asked.field("WebACLArn") {
+            Some(arn) if asked.name() == "wafv2 AssociateWebACL" && self.0.holds(&arn) => {
+                refuse(400, "WAFUnavailableEntityException", UNAVAILABLE)
+            }
+            _ => Verdict::Silent,
+        }
+    }
+
+    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
+        if let Some((_, arn)) = made(asked, answer, "CreateWebACL") {
+            self.0.begin(arn);
+        }
+        false
+    }
+}
+
+/// A web ACL cannot be deleted while it is in front of a stage, and for a while after.
+struct WebAclInUse {
+    /// The web ACL's id by the stage it is in front of.
+    on: HashMap<String, String>,
+    draining: Spell,
+}
+
+impl WebAclInUse {
+    fn release(&mut self, gone: impl Fn(&str) -> bool) {
+        let draining = &mut self.draining;
+        self.on.retain(|stage, acl| {
+            let gone = gone(stage);
+            if gone {
+                draining.begin(acl.as_str());
+            }
+            !gone
+        });
+    }
+}
+
+impl Manner for WebAclInUse {
+    fn name(&self) -> &'static str {
+        "WAF: a web ACL that was in front of a stage is in use"
+    }
+
+    fn before(&mut self, asked: &Asked) -> Verdict {
+        match asked.field("Id") {
+            Some(id)
+                if asked.name() == "wafv2 DeleteWebACL"
+                    && (self.on.values().any(|acl| *acl == id) || self.draining.holds(&id)) =>
+            {
+                refuse(400, "WAFAssociatedItemException", ASSOCIATED)
+            }
+            _ => Verdict::Silent,
+        }
+    }
+
+    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
+        if !answer.is_success() {
+            return false;
+        }
+        match asked.name().as_str() {
+            "wafv2 AssociateWebACL" => {
+                let (stage, arn) = (named_stage(asked).unwrap(), asked.field("WebACLArn").unwrap());
+                self.release(|one| one == stage);
+                self.draining.end(last(&arn));
+                self.on.insert(stage, last(&arn).to_owned());
+            }
+            "wafv2 DisassociateWebACL" => {
+                let stage = named_stage(asked).unwrap();
+                self.release(|one| one == stage);
+            }
+            "apigateway DeleteStage" => {
+                let gone = stage(asked.segments()[1], asked.segments()[3]);
+                self.release(|one| one == gone);
+            }
+            "apigateway DeleteRestApi" => {
+                let gone = stage(asked.segments()[1], "");
+                self.release(|one| one.starts_with(&gone));
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
+/// An IP set cannot be deleted while a web ACL refers to it, and for a while after.
+struct IpSetInUse {
+    /// The ARNs that a web ACL's rules refer to, by its id.
+    of: HashMap<String, HashSet<String>>,
+    /// IP sets' by their ids.
+    arns: HashMap<String, String>,
+    draining: Spell,
+}
+
+impl Manner for IpSetInUse {
+    fn name(&self) -> &'static str {
+        "WAF: an IP set that a web ACL referred to is in use"
+    }
+
+    fn before(&mut self, asked: &Asked) -> Verdict {
+        let Some(id) = asked.field("Id").filter(|_| asked.name() == "wafv2 DeleteIPSet") else {
+            return Verdict::Silent;
+        };
+        let Some(arn) = self.arns.get(&id) else { return Verdict::Silent };
+        if self.of.values().any(|sets| sets.contains(arn)) || self.draining.holds(arn) {
+            refuse(400, "WAFAssociatedItemException", ASSOCIATED)
+        } else {
+            Verdict::Silent
+        }
+    }
+
+    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
+        if asked.service != "wafv2" || !answer.is_success() {
+            return false;
+        }
+        if let Some((id, arn)) = made(asked, answer, "CreateIPSet") {
+            self.arns.insert(id, arn);
+        }
+        let acl = match asked.operation.as_str() {
+            "CreateWebACL" => made(asked, answer, "CreateWebACL").map(|(id, _)| id),
+            "UpdateWebACL" | "DeleteWebACL" => asked.field("Id"),
+            _ => None,
+        };
+        if let Some(acl) = acl {
+            let rules = asked.field("Rules").unwrap_or_default();
+            let now: HashSet<String> =
+                rules.split('"').filter(|text| text.contains(":regional/ipset/")).map(str::to_owned).collect();
+            for set in self.of.remove(&acl).unwrap_or_default().difference(&now) {
+                self.draining.begin(set.as_str());
+            }
+            self.of.insert(acl, now);
+        }
+        false
+    }
+}

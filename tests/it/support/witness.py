@@ -1,0 +1,265 @@
+"""Describes accounts of an emulator, one request a line on standard input, one answer a line on standard output.
+
+A request is {"do": "describe" | "purge" | "people", "account": "..."}. `describe` answers with everything of the kinds that a
+stack is made of, and their settings, whoever made them: what is random or a time is taken out, and an id is replaced
+by what it is the id of, so that two accounts can be compared as text. `purge` ends the recovery windows of secrets.
+`people` makes what belongs to others, with names like ours.
+"""
+
+import json
+import re
+import sys
+
+import botocore.session
+from botocore.config import Config
+
+ENDPOINT, REGION = sys.argv[1], sys.argv[2]
+# Says nothing about what was asked for: times, random ids that nothing refers to, and counters.
+NOISE = {
+    "ResponseMetadata", "CreateDate", "CreatedDate", "CreationDate", "createdDate", "creationTime", "lastUpdatedDate",
+    "LastModified", "LastModifiedDate", "LastChangedDate", "LastAccessedDate", "LastUpdateDate", "RevisionId", "RoleId",
+    "RoleLastUsed", "LockToken", "VersionId", "storedBytes", "EstimatedNumberOfUsers", "Location", "LastUpdateStatusReason",
+    "nextToken", "NextToken", "NextMarker", "IsTruncated", "Marker",
+}
+EMPTY = ("NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "WAFNonexistentItemException")
+
+session = botocore.session.get_session()
+clients = {}
+
+
+class Account:
+    """One account, and what its ids stand for."""
+
+    def __init__(self, account):
+        self.account = account
+        self.stands_for = {account: "<account>", ENDPOINT: "<endpoint>"}
+
+    def call(self, service, operation, **arguments):
+        key = (self.account, service)
+        if key not in clients:
+            clients[key] = session.create_client(
+                service, region_name=REGION, endpoint_url=ENDPOINT, aws_access_key_id=self.account,
+                aws_secret_access_key="test", config=Config(retries={"max_attempts": 0}, parameter_validation=False))
+        return getattr(clients[key], operation)(**arguments)
+
+    def maybe(self, service, operation, **arguments):
+        """`None` where there is none."""
+        try:
+            return self.call(service, operation, **arguments)
+        except Exception as error:
+            code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+            if code in EMPTY:
+                return None
+            raise
+
+    def named(self, real, *name):
+        """From now on this id is shown as its owner's name."""
+        self.stands_for[real] = "<" + " ".join(name) + ">"
+        return real
+
+    def describe(self):
+        found = {}
+        for part in (self.topics, self.secrets, self.log_groups, self.roles, self.functions, self.firewall, self.pools,
+                     self.apis, self.others):
+            for name, settings in part():
+                # Two of one name are two entries.
+                while name in found:
+                    name += " (another)"
+                found[name] = settings
+        text = json.dumps(found, default=str)
+        known = sorted(self.stands_for, key=len, reverse=True)
+        text = re.sub("|".join(map(re.escape, known)), lambda match: self.stands_for[match.group()], text)
+        # Only now: the order of a list must not depend on the ids in it.
+        return clean(json.loads(text))
+
+    def topics(self):
+        for topic in self.call("sns", "list_topics")["Topics"]:
+            arn = topic["TopicArn"]
+            attributes = self.call("sns", "get_topic_attributes", TopicArn=arn)["Attributes"]
+            yield "topic " + arn, {"attributes": attributes, "tags": tags(self.call("sns", "list_tags_for_resource", ResourceArn=arn)["Tags"])}
+        for one in self.call("sns", "list_subscriptions")["Subscriptions"]:
+            self.named(one["SubscriptionArn"], "subscription", one["Endpoint"].rsplit(":")[-1])
+            yield "subscription " + one["Endpoint"] + " to " + one["TopicArn"], one
+
+    def secrets(self):
+        for secret in self.call("secretsmanager", "list_secrets")["SecretList"]:
+            if "DeletedDate" in secret:
+                continue
+            self.named(secret["ARN"][-7:], "suffix")
+            about = self.call("secretsmanager", "describe_secret", SecretId=secret["ARN"])
+            # Earlier versions are history: they tell how often it was written.
+            about["VersionIdsToStages"] = sorted(stage for stages in about.get("VersionIdsToStages", {}).values()
+                                                 for stage in stages if stage != "AWSPREVIOUS")
+            value = self.call("secretsmanager", "get_secret_value", SecretId=secret["ARN"])
+            about["Tags"] = tags(about.get("Tags", []))
+            # MiniStack keeps the date of a window that was ended.
+            about.pop("DeletedDate", None)
+            yield "secret " + secret["Name"], {"about": about, "value": value["SecretString"]}
+
+    def log_groups(self):
+        for group in self.call("logs", "describe_log_groups")["logGroups"]:
+            arn = group["arn"].removesuffix(":*")
+            yield "log group " + group["logGroupName"], {
+                "about": group, "tags": self.call("logs", "list_tags_for_resource", resourceArn=arn)["tags"]}
+
+    def roles(self):
+        for role in self.call("iam", "list_roles")["Roles"]:
+            name = {"RoleName": role["RoleName"]}
+            inline = {policy: self.call("iam", "get_role_policy", PolicyName=policy, **name)["PolicyDocument"]
+                      for policy in self.call("iam", "list_role_policies", **name)["PolicyNames"]}
+            yield "role " + role["Path"] + role["RoleName"], {
+                "about": self.call("iam", "get_role", **name)["Role"], "inline": inline,
+                "attached": self.call("iam", "list_attached_role_policies", **name)["AttachedPolicies"]}
+        for user in self.call("iam", "list_users")["Users"]:
+            yield "user " + user["Path"] + user["UserName"], user
+        for policy in self.call("iam", "list_policies", Scope="Local")["Policies"]:
+            yield "policy " + policy["Arn"], policy
+
+    def functions(self):
+        for function in self.call("lambda", "list_functions")["Functions"]:
+            name = {"FunctionName": function["FunctionName"]}
+            policy = self.maybe("lambda", "get_policy", **name)
+            yield "function " + function["FunctionName"], {
+                "about": self.call("lambda", "get_function", **name),
+                "policy": policy and json.loads(policy["Policy"])}
+        for mapping in self.call("lambda", "list_event_source_mappings")["EventSourceMappings"]:
+            yield "event source " + mapping["UUID"], mapping
+
+    def firewall(self):
+        scope = {"Scope": "REGIONAL"}
+        for kind, lists, items, get, item in (
+                ("IP set", "list_ip_sets", "IPSets", "get_ip_set", "IPSet"),
+                ("web ACL", "list_web_acls", "WebACLs", "get_web_acl", "WebACL")):
+            for one in self.call("wafv2", lists, **scope)[items]:
+                self.named(one["Id"], kind, one["Name"])
+                about = self.call("wafv2", get, Name=one["Name"], Id=one["Id"], **scope)[item]
+                yield kind + " " + one["Name"], {
+                    "about": about, "tags": tags(self.call("wafv2", "list_tags_for_resource", ResourceARN=one["ARN"])["TagInfoForResource"]["TagList"])}
+
+    def pools(self):
+        for pool in self.call("cognito-idp", "list_user_pools", MaxResults=60)["UserPools"]:
+            key = {"UserPoolId": pool["Id"]}
+            about = self.call("cognito-idp", "describe_user_pool", **key)["UserPool"]
+            pool["Name"] += whose(about.get("UserPoolTags", {}))
+            self.named(pool["Id"], "pool", pool["Name"])
+            yield "pool " + pool["Name"], about
+            for client in self.call("cognito-idp", "list_user_pool_clients", MaxResults=60, **key)["UserPoolClients"]:
+                self.named(client["ClientId"], "client", pool["Name"], client["ClientName"])
+                about = self.call("cognito-idp", "describe_user_pool_client", ClientId=client["ClientId"], **key)
+                yield "client " + pool["Name"] + " " + client["ClientName"], about["UserPoolClient"]
+            for user in self.call("cognito-idp", "list_users", **key)["Users"]:
+                yield "pool user " + pool["Name"] + " " + user["Username"], user
+
+    def apis(self):
+        for api in self.call("apigateway", "get_rest_apis", limit=500).get("items", []):
+            key = {"restApiId": api["id"]}
+            called = "api " + api["name"] + whose(api.get("tags", {}))
+            self.named(api["id"], called)
+            yield called, self.call("apigateway", "get_rest_api", **key)
+            listed = lambda operation: self.call("apigateway", operation, **key).get("items", [])
+            for one in listed("get_authorizers"):
+                self.named(one["id"], "authorizer", one["name"])
+                yield called + " authorizer " + one["name"], one
+            for one in listed("get_request_validators"):
+                self.named(one["id"], "validator", one["name"])
+                yield called + " validator " + one["name"], one
+            for one in listed("get_models"):
+                self.named(one["id"], "model", one["name"])
+                yield called + " model " + one["name"], one
+            for one in listed("get_resources"):
+                self.named(one["id"], "path", one["path"])
+                one["resourceMethods"] = {
+                    method: self.call("apigateway", "get_method", resourceId=one["id"], httpMethod=method, **key)
+                    for method in one.get("resourceMethods", {})}
+                yield called + " path " + one["path"], one
+            for one in listed("get_deployments"):
+                # Its description ends in the hash of what it deploys, pools' ids included.
+                self.named(one["description"].rsplit(" ")[-1], "hash")
+                self.named(one["id"], "deployment")
+                yield called + " deployment", one
+            for one in self.call("apigateway", "get_stages", **key).get("item", []):
+                arn = "arn:aws:apigateway:" + REGION + "::/restapis/" + api["id"] + "/stages/" + one["stageName"]
+                acl = self.maybe("wafv2", "get_web_acl_for_resource", ResourceArn=arn)
+                yield called + " stage " + one["stageName"], {
+                    "about": one, "firewall": acl and acl.get("WebACL", {}).get("ARN")}
+        for api in self.call("apigatewayv2", "get_apis", MaxResults="500").get("Items", []):
+            key = {"ApiId": api["ApiId"]}
+            called = "http api " + api["Name"] + whose(api.get("Tags", {}))
+            self.named(api["ApiId"], called)
+            yield called, api
+            listed = lambda operation: self.call("apigatewayv2", operation, **key).get("Items", [])
+            for one in listed("get_authorizers"):
+                self.named(one["AuthorizerId"], "authorizer", one["Name"])
+                yield called + " authorizer " + one["Name"], one
+            for one in listed("get_integrations"):
+                self.named(one["IntegrationId"], "integration", one["IntegrationUri"].rsplit(":")[-1])
+                yield called + " integration " + one["IntegrationUri"].rsplit(":")[-1], one
+            for one in listed("get_routes"):
+                self.named(one["RouteId"], "route", one["RouteKey"])
+                yield called + " route " + one["RouteKey"], one
+            for one in listed("get_stages"):
+                # Of its own making, one a change.
+                one.pop("DeploymentId", None)
+                one.pop("LastUpdatedDate", None)
+                one.pop("LastDeploymentStatusMessage", None)
+                yield called + " stage " + one["StageName"], one
+        for kind in ("usage_plans", "api_keys", "domain_names"):
+            for one in self.call("apigateway", "get_" + kind).get("items", []):
+                yield kind + " " + one.get("name", one.get("domainName", "?")), one
+
+    def others(self):
+        """Whatever else carries one of our tags, of whichever service."""
+        answer = self.call("resourcegroupstaggingapi", "get_resources", TagFilters=[{"Key": "securelambda:stack"}])
+        for one in sorted(answer["ResourceTagMappingList"], key=lambda one: one["ResourceARN"]):
+            # A secret in its recovery window keeps its tags.
+            if ":secretsmanager:" not in one["ResourceARN"]:
+                yield "tagged " + one["ResourceARN"], tags(one["Tags"])
+
+    def purge(self):
+        listed = self.call("secretsmanager", "list_secrets", IncludePlannedDeletion=True)["SecretList"]
+        for secret in listed:
+            self.call("secretsmanager", "delete_secret", SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
+        return [secret["Name"] for secret in listed]
+
+    def people(self):
+        """Strangers, and another stack: where names are not unique the very names of ours, else names that begin so."""
+        other = {"securelambda:stack": "securelambda-2"}
+        for marks in ({}, other):
+            self.call("cognito-idp", "create_user_pool", PoolName="securelambda-MyUserPool1", UserPoolTags=marks)
+            self.call("apigateway", "create_rest_api", name="securelambda-api", tags=marks)
+        listed = [{"Key": key, "Value": value} for key, value in other.items()]
+        trust = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+        self.call("iam", "create_role", RoleName="securelambda-2-InternalLambda", Path="/securelambda/securelambda-2/",
+                  AssumeRolePolicyDocument=json.dumps(trust), Tags=listed)
+        self.call("sns", "create_topic", Name="securelambda-2-greetings", Tags=listed)
+        self.call("logs", "create_log_group", logGroupName="/aws/lambda/securelambda-InternalLambda-2", tags=other)
+        self.call("wafv2", "create_ip_set", Name="securelambda-addresses-v4-2", Scope="REGIONAL",
+                  IPAddressVersion="IPV4", Addresses=[], Tags=listed)
+
+
+def whose(marks):
+    """Nothing for ours."""
+    stack = marks.get("securelambda:stack", "nobody")
+    return "" if stack == "securelambda" else " of " + stack
+
+
+def tags(listed):
+    return {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in listed}
+
+
+def clean(value):
+    if isinstance(value, dict):
+        return {key: clean(inner) for key, inner in value.items() if key not in NOISE}
+    if isinstance(value, list):
+        return sorted((clean(inner) for inner in value), key=lambda inner: json.dumps(inner, sort_keys=True, default=str))
+    return value
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    try:
+        answer = {"ok": getattr(Account(request["account"]), request["do"])()}
+    except Exception as error:
+        answer = {"error": repr(error)}
+    print(json.dumps(answer), flush=True)

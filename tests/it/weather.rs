@@ -1,0 +1,285 @@
+//! AWS's manners, played to the program by [`crate::support::weather`] at a tempo that keeps the ratios of AWS's own
+//! times: whatever AWS does, the user sees no error, and nothing is made twice or left.
+//!
+//! `cargo test --test it weather -- --nocapture` prints which manner was met how often.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use securelambda::aws::settle;
+use serde_json::json;
+
+use crate::support::botocore::{call, calls, inventory};
+use crate::support::emulator::{account, endpoint};
+use crate::support::program::{Ran, User};
+use crate::support::proxy::{Fate, Fault, Proxy};
+use crate::support::weather::{BadLuck, Domain, Manners};
+
+/// How long AWS's second lasts here.
+const TEMPO: f64 = 0.04;
+
+/// The built-in stack, and a function behind several routes of both pools.
+const STACK: &str = r#"
+[stack]
+name = "weather"
+[topics.greetings]
+[secrets.LambdaSNSTopicARN]
+TOPIC_ARN = { topic = "greetings" }
+[functions.InternalLambda]
+source  = "lambdas/internal"
+trigger = { topic = "greetings" }
+[functions.ExternalLambda1]
+source    = "lambdas/external"
+secrets   = ["LambdaSNSTopicARN"]
+publishes = ["greetings"]
+[functions.ExternalLambda2]
+source    = "lambdas/external"
+secrets   = ["LambdaSNSTopicARN"]
+publishes = ["greetings"]
+[pools.MyUserPool1]
+[pools.MyUserPool2]
+[api]
+stage = "development"
+[[api.routes]]
+route    = "POST /lambda1"
+function = "ExternalLambda1"
+pool     = "MyUserPool1"
+body     = "lambdas/external/request.schema.json"
+[[api.routes]]
+route    = "POST /lambda2"
+function = "ExternalLambda2"
+pool     = "MyUserPool2"
+body     = "lambdas/external/request.schema.json"
+[[api.routes]]
+route    = "PUT /people/{id}"
+function = "ExternalLambda2"
+pool     = "MyUserPool1"
+[[api.routes]]
+route    = "POST /people/{id}/friends"
+function = "ExternalLambda2"
+pool     = "MyUserPool2"
+[firewall]
+mode      = "count"
+addresses = ["203.0.113.7/32", "2001:db8::/48"]
+"#;
+
+/// Someone with a stack file and code.
+fn user(endpoint: &str, stack: &str) -> User {
+    let user = User::of(&account(), endpoint).with("SECURELAMBDA_TEMPO", &TEMPO.to_string());
+    user.write("securelambda.toml", stack);
+    let code = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("lambdas");
+    let copied = std::process::Command::new("cp").arg("-r").arg(code).arg(user.folder.path()).status().unwrap();
+    assert!(copied.success());
+    user
+}
+
+/// A run that went well, without a word of trouble.
+#[track_caller]
+fn smooth(ran: Ran) -> Ran {
+    let ran = ran.ends(0);
+    for trouble in ["error", "failed", "refused"] {
+        // Anybody who is not on AWS is told about the root user; and with `-v` the log is for those who look for trouble.
+        let is_word =
+            |line: &&str| line.contains(trouble) && !line.contains("root credentials") && !line.contains(" INFO ");
+        let said = ran.stderr.lines().find(is_word);
+        assert_eq!(said, None, "in:\n{}", ran.stderr);
+    }
+    ran
+}
+
+/// The user said why they waited.
+#[track_caller]
+fn said<'a>(ran: &Ran, reasons: impl IntoIterator<Item = &'a str>) {
+    for reason in reasons {
+        assert!(ran.stderr.contains(reason), "nothing was said of {reason:?} in:\n{}", ran.stderr);
+    }
+}
+
+/// The report.
+#[allow(clippy::print_stdout, reason = "whoever asks for the test's output wants to see it")]
+fn show(manners: &Manners) {
+    println!("{}", manners.table());
+}
+
+/// A proxy that plays these manners, and someone who is sent through it.
+fn under(manners: &Arc<Manners>, stack: &str) -> (Proxy, User) {
+    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::clone(manners) as _);
+    let user = user(&proxy.endpoint, stack);
+    (proxy, user)
+}
+
+/// The manners that a stack meets only when it is changed, or when somebody else is at it.
+const OF_CHANGES: [&str; 5] = [
+    "Lambda: an update of a function is in progress",
+    "Cognito: UpdateUserPool resets what it is not told",
+    "Cognito: UpdateUserPoolClient resets what it is not told",
+    "Secrets: the name is held by a forced delete in progress",
+    "API Gateway: an authorizer that a method refers to is not deleted",
+];
+
+#[test]
+fn up_up_down_up_down_under_all_manners() {
+    let undisturbed = user(&endpoint(), STACK);
+    undisturbed.run(&["up", "--yes"]).ends(0);
+    let made = inventory(&undisturbed);
+    undisturbed.run(&["down", "--yes"]).ends(0);
+    assert!(made.len() > 15, "{made:?}");
+
+    let manners = Manners::all(TEMPO);
+    let (proxy, user) = under(&manners, STACK);
+    let there = || inventory(&user.beyond(&endpoint()));
+
+    let ran = smooth(user.run(&["up", "--yes", "-v"]));
+    let waits = [
+        &settle::ROLE,
+        &settle::FUNCTION_BUSY,
+        &settle::WAF_ASSOCIATION,
+        &settle::WAF_IP_SET,
+        &settle::WAF_TROUBLE,
+        &settle::ROLE_VISIBLE,
+        &settle::IAM_BUSY,
+        &settle::SNS_BUSY,
+        &settle::API_BUSY,
+        &settle::API_AUTHORIZER_VISIBLE,
+        &settle::THROTTLE,
+        &settle::LOGS_VISIBLE,
+        &settle::LOGS_BUSY,
+    ];
+    said(&ran, waits.map(|wait| wait.why));
+    said(&ran, ["the function is not active yet", "the subscription is not confirmed yet"]);
+    said(&ran, ["no answer came: looking whether it was made after all"]);
+    assert_eq!(there(), made);
+
+    proxy.take();
+    smooth(user.run(&["up", "--yes"]));
+    let writes: Vec<String> = proxy.take().into_iter().filter(|call| call.writes).map(|call| call.name).collect();
+    assert_eq!(writes, Vec::<String>::new(), "there was nothing to do");
+
+    let ran = smooth(user.run(&["down", "--yes", "-v"])).says("0 left");
+    let waits = [
+        &settle::API_DELETE_RATE,
+        &settle::WAF_IN_USE,
+        &settle::WAF_LOCK,
+        &settle::ROLE_IN_USE,
+        &settle::IAM_BUSY,
+        &settle::COGNITO_BUSY,
+        &settle::SNS_BUSY,
+        &settle::LOGS_BUSY,
+    ];
+    said(&ran, waits.map(|wait| wait.why));
+    said(&ran, ["the function is not gone yet", "the API is not gone yet"]);
+    assert_eq!(there(), Vec::<String>::new());
+
+    let ran = smooth(user.run(&["up", "--yes", "-v"]));
+    said(&ran, [settle::SECRET_BACK.why, settle::API_UPDATING.why]);
+    assert_eq!(there(), made);
+    smooth(user.run(&["down", "--yes"])).says("0 left");
+    assert_eq!(there(), Vec::<String>::new());
+
+    show(&manners);
+    assert_eq!(manners.harm(), Vec::<String>::new());
+    assert_eq!(manners.unmet(), OF_CHANGES);
+}
+
+#[test]
+fn changes_under_all_manners() {
+    let manners = Manners::all(TEMPO);
+    let (_proxy, user) = under(&manners, STACK);
+    smooth(user.run(&["up", "--yes"]));
+
+    // Somebody sets what the stack file says nothing of, and something that it does.
+    let pool = user.run(&["outputs", "pools.MyUserPool1.id"]).ends(0).stdout.trim().to_owned();
+    let client = user.run(&["outputs", "pools.MyUserPool1.client_id"]).ends(0).stdout.trim().to_owned();
+    let subject = "Your code is {####}";
+    let weaker = json!({ "PasswordPolicy": { "MinimumLength": 6 } });
+    let theirs = calls(
+        &user.beyond(&endpoint()),
+        &[
+            json!(["cognito-idp", "describe_user_pool", { "UserPoolId": pool }]),
+            json!(["cognito-idp", "update_user_pool",
+                { "UserPoolId": pool, "Policies": weaker, "EmailVerificationSubject": subject,
+                  "AutoVerifiedAttributes": ["email"] }]),
+            json!(["cognito-idp", "update_user_pool_client",
+                { "UserPoolId": pool, "ClientId": client, "ExplicitAuthFlows": ["ALLOW_CUSTOM_AUTH"],
+                  "AuthSessionValidity": 7 }]),
+        ],
+    );
+    assert!(theirs.iter().all(|answer| answer.get("Error").is_none()), "{theirs:?}");
+
+    // A pool goes with its authorizer, which a method refers to; a function changes in code and settings.
+    let changed = STACK
+        .replace("[pools.MyUserPool2]\n", "")
+        .replace("\"MyUserPool2\"", "\"MyUserPool1\"")
+        .replace("\"lambdas/internal\"", "\"lambdas/internal\"\nmemory_mb = 256")
+        .replace("203.0.113.7/32", "198.51.100.7/32");
+    user.write("securelambda.toml", &changed);
+    user.write("lambdas/internal/handler.mjs", "export const handler = async () => ({});\n");
+    let ran = smooth(user.run(&["up", "--yes", "-v"]));
+    said(
+        &ran,
+        [settle::WAF_LOCK.why, settle::COGNITO_BUSY.why, settle::API_BUSY.why, "the function is not active yet"],
+    );
+    let kept = call(&user.beyond(&endpoint()), "cognito-idp", "describe_user_pool", &json!({ "UserPoolId": pool }));
+    assert_eq!(kept["UserPool"]["EmailVerificationSubject"], subject);
+    smooth(user.run(&["status", "--detailed-exitcode"]));
+    smooth(user.run(&["down", "--yes"])).says("0 left");
+
+    // Somebody has no patience with the recovery window.
+    let secret = json!({ "SecretId": "weather-LambdaSNSTopicARN", "ForceDeleteWithoutRecovery": true });
+    let forced = call(&user, "secretsmanager", "delete_secret", &secret);
+    assert!(forced.get("Error").is_none(), "{forced}");
+    let ran = smooth(user.run(&["up", "--yes", "-v"]));
+    said(&ran, [settle::SECRET_NAME.why]);
+    smooth(user.run(&["down", "--yes"])).says("0 left");
+    assert_eq!(inventory(&user.beyond(&endpoint())), Vec::<String>::new());
+
+    show(&manners);
+    assert_eq!(manners.harm(), Vec::<String>::new());
+    let met = manners.unmet();
+    assert!(!OF_CHANGES.iter().any(|manner| met.contains(manner)), "{met:?}");
+}
+
+#[test]
+fn a_quota_is_asked_once() {
+    let refused = |status, code, message| Fate::Refused(Fault::new(status, code, message));
+    let many = "Maximum number of them reached.";
+    for quotas in [
+        vec![
+            ("iam CreateRole", refused(409, "LimitExceeded", many), 3),
+            ("wafv2 CreateWebACL", refused(400, "WAFLimitsExceededException", many), 1),
+            ("cognito-idp CreateUserPool", refused(400, "LimitExceededException", many), 2),
+            ("apigateway CreateRestApi", refused(429, "LimitExceededException", many), 1),
+            ("logs PutRetentionPolicy", refused(400, "LimitExceededException", many), 3),
+        ],
+        // These go through clients that repeat what is throttled.
+        vec![("apigateway CreateResource", refused(429, "LimitExceededException", many), 3)],
+    ] {
+        let counts: Vec<_> = quotas.iter().map(|(call, _, count)| (*call, *count)).collect();
+        let quotas = quotas.into_iter().map(|(call, fate, _)| (call, fate));
+        let manners = Manners::only(vec![Box::new(BadLuck::always("quotas", quotas))]);
+        let (proxy, user) = under(&manners, STACK);
+        let ran = user.run(&["up", "--yes"]).ends(4).says(many).says("this is a quota of the account");
+        let calls = proxy.take();
+        for (name, count) in counts {
+            let asked = calls.iter().filter(|call| call.name == name).count();
+            assert_eq!(asked, count, "{name} in:\n{}", ran.stderr);
+        }
+        user.beyond(&endpoint()).run(&["down", "--yes"]).ends(0).says("0 left");
+    }
+}
+
+#[test]
+fn a_domain_that_somebody_gave_a_pool_holds_it() {
+    let manners = Manners::only(vec![Box::new(Domain::default())]);
+    let (_proxy, user) = under(&manners, STACK);
+    user.run(&["up", "--yes"]).ends(0);
+    let pool = user.run(&["outputs", "pools.MyUserPool1.id"]).ends(0).stdout.trim().to_owned();
+    let domain = json!({ "Domain": format!("weather-{}", std::process::id()), "UserPoolId": pool });
+    assert!(call(&user, "cognito-idp", "create_user_pool_domain", &domain).get("Error").is_none());
+    let ran = user.run(&["down", "--yes"]).ends(4).says("It has a domain configured").says("theirs to remove");
+    let way = format!("--user-pool-id {pool} --domain {}`", domain["Domain"].as_str().unwrap());
+    assert!(ran.stderr.contains(&way), "{way} is not in:\n{}", ran.stderr);
+    assert!(call(&user, "cognito-idp", "delete_user_pool_domain", &domain).get("Error").is_none());
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(&user.beyond(&endpoint())), Vec::<String>::new());
+}
