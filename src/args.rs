@@ -1,10 +1,11 @@
 //! The command line: every command, flag and word of help. Parsed here, made valid in `config`.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{FalseyValueParser, PossibleValue};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{BoolishValueParser, PossibleValue};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::operator::Work;
 use crate::stack::blueprints;
@@ -22,7 +23,7 @@ use crate::stack::blueprints;
   securelambda verify --local             a proof that every layer holds
   securelambda down --local               all of it gone
 
-Every shared option can be set in the environment too: SECURELAMBDA_REGION, SECURELAMBDA_YES, ...
+Every option can be set in the environment too: SECURELAMBDA_REGION, SECURELAMBDA_YES, ...
 
 Exit codes:
   0  done                                 6    there is no such stack
@@ -41,78 +42,107 @@ pub struct Cli {
     pub shared: Shared,
 }
 
+impl Cli {
+    /// Reads the command line, and for what it leaves out the environment, in which `variable` looks things up.
+    ///
+    /// # Errors
+    /// Where it makes no sense; and where help or the version is asked for, which clap counts as errors too.
+    pub fn read(line: impl IntoIterator<Item = OsString>, variable: Lookup) -> Result<Self, clap::Error> {
+        let mut command = with_environment(Self::command(), variable);
+        let mut matches = command.try_get_matches_from_mut(line)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// What looks up an environment variable; one that is empty is not there.
+type Lookup = fn(&str) -> Option<OsString>;
+
+/// This command, whose options are looked for in the environment as well: `--state-dir` as SECURELAMBDA_STATE_DIR.
+fn with_environment(command: clap::Command, variable: Lookup) -> clap::Command {
+    command
+        .mut_args(|arg| from_environment(arg, variable))
+        .mut_subcommands(|command| with_environment(command, variable))
+}
+
+fn from_environment(arg: clap::Arg, variable: Lookup) -> clap::Arg {
+    let Some(name) = variable_of(&arg) else { return arg };
+    let Some(value) = variable(&name) else { return arg };
+    let is_switch = matches!(arg.get_action(), ArgAction::SetTrue | ArgAction::Count);
+    match arg.get_action() {
+        // What is switched off is not there: it must not conflict with anything either.
+        _ if is_switch && is_no(&value) => arg,
+        ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()).env(name).hide_env(true),
+        _ => arg.env(name).hide_env(true),
+    }
+}
+
+/// The environment variable that stands for an option; none for what is told by its place alone.
+fn variable_of(arg: &clap::Arg) -> Option<String> {
+    arg.get_long().map(|long| format!("SECURELAMBDA_{}", long.replace('-', "_").to_uppercase()))
+}
+
+fn is_no(value: &OsStr) -> bool {
+    ["0", "n", "no", "f", "false", "off"].iter().any(|no| value.eq_ignore_ascii_case(no))
+}
+
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are what a command line is made of")]
 #[command(next_help_heading = "Shared options")]
 pub struct Shared {
     /// The stack file [default: securelambda.toml if there is one, else the built-in stack]
-    #[arg(long, global = true, value_name = "PATH", env = "SECURELAMBDA_FILE", hide_env = true)]
+    #[arg(long, global = true, value_name = "PATH")]
     pub file: Option<PathBuf>,
     /// One of the stacks that this binary carries, instead of a stack file
     #[arg(
-        long, global = true, value_name = "NAME", env = "SECURELAMBDA_BLUEPRINT", hide_env = true,
+        long, global = true, value_name = "NAME",
         conflicts_with = "file", value_parser = blueprint_names()
     )]
     pub blueprint: Option<String>,
     /// Where the state files are
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        default_value = "state",
-        env = "SECURELAMBDA_STATE_DIR",
-        hide_env = true
-    )]
+    #[arg(long, global = true, value_name = "DIR", default_value = "state")]
     pub state_dir: PathBuf,
     /// The stack's name, instead of the one in the stack file
-    #[arg(long, global = true, value_name = "NAME", env = "SECURELAMBDA_STACK", hide_env = true)]
+    #[arg(long, global = true, value_name = "NAME")]
     pub stack: Option<String>,
     /// Bound what the stack's roles may do by this managed policy, instead of the stack file's
-    #[arg(long, global = true, value_name = "ARN", env = "SECURELAMBDA_PERMISSIONS_BOUNDARY", hide_env = true)]
+    #[arg(long, global = true, value_name = "ARN")]
     pub permissions_boundary: Option<String>,
     /// The AWS profile
-    #[arg(long, global = true, value_name = "NAME", env = "SECURELAMBDA_PROFILE", hide_env = true)]
+    #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// The AWS region
-    #[arg(long, global = true, value_name = "REGION", env = "SECURELAMBDA_REGION", hide_env = true)]
+    #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
     /// Talk to this endpoint instead of AWS's own; AWS_ENDPOINT_URL does the same
-    #[arg(long, global = true, value_name = "URL", env = "SECURELAMBDA_ENDPOINT_URL", hide_env = true)]
+    #[arg(long, global = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
     /// Use the emulator on this machine, and start it if need be
-    #[arg(long, global = true, env = "SECURELAMBDA_LOCAL", hide_env = true, value_parser = FalseyValueParser::new(), conflicts_with_all = ["endpoint_url", "profile"])]
+    #[arg(long, global = true, conflicts_with_all = ["endpoint_url", "profile"])]
     pub local: bool,
     /// How many resources are changed at once
     #[arg(
-        long, global = true, value_name = "N", default_value_t = 8, env = "SECURELAMBDA_JOBS", hide_env = true,
+        long, global = true, value_name = "N", default_value_t = 8,
         value_parser = clap::value_parser!(u16).range(1..=64)
     )]
     pub jobs: u16,
     /// Do not ask
-    #[arg(short, long, global = true, env = "SECURELAMBDA_YES", hide_env = true, value_parser = FalseyValueParser::new())]
+    #[arg(short, long, global = true)]
     pub yes: bool,
     /// Answer in JSON: one document, or a line an event for up, down and verify, a line an entry for logs
-    #[arg(long, global = true, env = "SECURELAMBDA_JSON", hide_env = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, global = true)]
     pub json: bool,
     /// Say at the end of up and down what took how long, and what it waited for
-    #[arg(long, global = true, env = "SECURELAMBDA_TIMINGS", hide_env = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, global = true)]
     pub timings: bool,
     /// Colour
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        env = "SECURELAMBDA_COLOR",
-        hide_env = true
-    )]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
     /// Tell more on standard error; twice for every call
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Tell only errors and answers
-    #[arg(short, long, global = true, conflicts_with = "verbose", env = "SECURELAMBDA_QUIET", hide_env = true, value_parser = FalseyValueParser::new())]
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 }
 
@@ -228,16 +258,16 @@ fn blueprint_names() -> Vec<PossibleValue> {
 #[derive(Debug, Args)]
 pub struct Up {
     /// Write a secret's values anew: variables and prompts are read again, made-up values are made up again; may be repeated
-    #[arg(long, value_name = "SECRET")]
+    #[arg(long, value_name = "SECRET", value_delimiter = ',')]
     pub rotate: Vec<String>,
     /// Exit with 7 if anything was changed
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// Remove this pool, which is no longer in the stack file, though it has users; may be repeated
-    #[arg(long = "remove-pool", value_name = "NAME")]
+    #[arg(long = "remove-pool", value_name = "NAME", value_delimiter = ',')]
     pub remove_pools: Vec<String>,
     /// Add this address or network to the firewall's addresses, in the stack file too; may be repeated
-    #[arg(long = "allow-ip", value_name = "CIDR")]
+    #[arg(long = "allow-ip", value_name = "CIDR", value_delimiter = ',')]
     pub allow_ips: Vec<String>,
 }
 
@@ -292,7 +322,7 @@ pub struct User {
     /// The user's e-mail address
     pub email: String,
     /// The pool's name in the stack file; may be left out where there is one pool
-    #[arg(long, value_name = "POOL", env = "SECURELAMBDA_POOL", hide_env = true)]
+    #[arg(long, value_name = "POOL")]
     pub pool: Option<String>,
 }
 
@@ -331,7 +361,7 @@ pub struct AddUser {
 #[derive(Debug, Args)]
 pub struct Users {
     /// The pool's name in the stack file; all pools if left out
-    #[arg(long, value_name = "POOL", env = "SECURELAMBDA_POOL", hide_env = true)]
+    #[arg(long, value_name = "POOL")]
     pub pool: Option<String>,
 }
 
@@ -378,7 +408,7 @@ pub struct Call {
     #[arg(long = "as", value_name = "EMAIL", required_unless_present_any = ["anonymous", "token_stdin"])]
     pub user: Option<String>,
     /// Sign in to this pool instead of the route's
-    #[arg(long, value_name = "POOL", requires = "user")]
+    #[arg(long, value_name = "POOL")]
     pub pool: Option<String>,
     /// How.
     #[command(flatten)]
@@ -507,7 +537,7 @@ An operator who may make roles can give them any right, and so have it, unless a
   securelambda policy --permissions-boundary arn:aws:iam::123456789012:policy/functions")]
 pub struct Policy {
     /// Only what this command needs; may be repeated. token, call, outputs and local need nothing
-    #[arg(long = "for", value_name = "COMMAND")]
+    #[arg(long = "for", value_name = "COMMAND", value_delimiter = ',')]
     pub works: Vec<Work>,
     /// The account, instead of that of the credentials
     #[arg(long, value_name = "ID", value_parser = account)]

@@ -41,8 +41,6 @@ pub mod verify;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::Cli;
 use crate::commands::Ending;
 use crate::config::Output;
@@ -52,7 +50,7 @@ use crate::signals::Signals;
 
 /// The whole program: parses, does, prints an error once, and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::read(args, config::variable) {
         Ok(cli) => cli,
         Err(asked_for_help) => {
             // Help and version are answers, the rest are usage errors; clap knows which stream each goes to.
@@ -79,7 +77,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(error) => Err(Error::other(format!("could not start: {error}"))),
     };
-    match ended {
+    match ended.and_then(answered) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Changes) => Kind::Changes.code().into(),
         Err(error) => {
@@ -87,6 +85,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             print(error, output, &stop);
             code
         }
+    }
+}
+
+/// An answer that did not arrive is none, whatever was done for it.
+fn answered(ending: Ending) -> Result<Ending, Error> {
+    match report::lost() {
+        Some(why) => Err(Error::other(format!("the answer could not be written to standard output: {why}"))),
+        None => Ok(ending),
     }
 }
 

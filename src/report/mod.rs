@@ -52,7 +52,7 @@ pub use palette::Palette;
 pub use plan::{plan_json, plan_text};
 pub use print::{answer, error, failed_line, say, trace};
 pub use proof::{proof_html, proof_junit, proof_table};
-pub use stream::Stream;
+pub use stream::{Stream, lost};
 pub use summary::{counts, table};
 pub use timings::Timings;
 pub use words::{duration, one_line};

@@ -2,24 +2,36 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
+use std::sync::OnceLock;
+
+/// What kept an answer from being written, other than that nobody wanted it; of this process, as standard output is.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// What kept an answer from standard output, if anything did: a full disk, say. A reader that left did not want more.
+pub fn lost() -> Option<&'static io::Error> {
+    LOST.get()
+}
 
 /// A stream of lines: standard output, standard error, or what a test reads back.
 ///
-/// A run is never broken off because nobody listens. After the first error nothing more is written; unless the reader
-/// simply left (`securelambda outputs | head -1`) the error is kept for [`Stream::close`].
+/// A run is never broken off because nobody listens. After the first error nothing more is written; on standard output,
+/// unless the reader simply left (`securelambda outputs | head -1`), the error is kept for [`lost`].
 pub struct Stream {
-    to: Result<Box<dyn Write + Send>, Option<io::Error>>,
+    /// `None` after the first error.
+    to: Option<Box<dyn Write + Send>>,
+    /// Where an error is kept that somebody must be told of.
+    lost: Option<&'static OnceLock<io::Error>>,
 }
 
 impl Stream {
     /// A stream into anything.
     pub fn new(to: impl Write + Send + 'static) -> Self {
-        Self { to: Ok(Box::new(to)) }
+        Self { to: Some(Box::new(to)), lost: None }
     }
 
     /// Standard output.
     pub fn stdout() -> Self {
-        Self::new(io::stdout())
+        Self { lost: Some(&LOST), ..Self::new(io::stdout()) }
     }
 
     /// Standard error.
@@ -29,30 +41,25 @@ impl Stream {
 
     /// Writes a line, or several, and lets them out at once.
     pub fn line(&mut self, text: impl fmt::Display) {
-        let Ok(to) = &mut self.to else { return };
+        let Some(to) = &mut self.to else { return };
         // One write a line, so that lines of two processes on one terminal do not mix.
-        if let Err(error) = to.write_all(format!("{text}\n").as_bytes()).and_then(|()| to.flush()) {
-            self.to = Err((error.kind() != ErrorKind::BrokenPipe).then_some(error));
+        let Err(error) = to.write_all(format!("{text}\n").as_bytes()).and_then(|()| to.flush()) else { return };
+        self.to = None;
+        if let Some(lost) = self.lost.filter(|_| error.kind() != ErrorKind::BrokenPipe) {
+            // The first is told.
+            let _ = lost.set(error);
         }
     }
 
     /// Whether anybody still listens, as far as the last line showed.
     pub fn is_open(&self) -> bool {
-        self.to.is_ok()
-    }
-
-    /// Ends the stream; says what kept text from being written, other than that nobody wanted it.
-    pub fn close(self) -> io::Result<()> {
-        match self.to {
-            Err(Some(error)) => Err(error),
-            _ => Ok(()),
-        }
+        self.to.is_some()
     }
 }
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("open", &self.to.is_ok()).finish()
+        f.debug_struct("Stream").field("open", &self.to.is_some()).finish()
     }
 }
 
@@ -107,19 +114,22 @@ mod tests {
         stream.line("one");
         stream.line(2);
         assert_eq!(captured.text(), "one\n2\n");
-        assert!(stream.close().is_ok());
+        assert!(stream.is_open());
     }
 
     #[test]
     fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
-        let mut left = Stream::new(Broken(ErrorKind::BrokenPipe));
+        static LOST_HERE: OnceLock<io::Error> = OnceLock::new();
+        let answers = |kind| Stream { lost: Some(&LOST_HERE), ..Stream::new(Broken(kind)) };
+
+        let mut left = answers(ErrorKind::BrokenPipe);
         left.line("nobody reads this");
         assert!(!left.is_open());
         left.line("nor this");
-        assert!(left.close().is_ok());
+        assert!(LOST_HERE.get().is_none());
 
-        let mut full = Stream::new(Broken(ErrorKind::StorageFull));
+        let mut full = answers(ErrorKind::StorageFull);
         full.line("lost");
-        assert!(full.close().is_err_and(|error| error.kind() == ErrorKind::StorageFull));
+        assert!(LOST_HERE.get().is_some_and(|error| error.kind() == ErrorKind::StorageFull));
     }
 }

@@ -1,5 +1,11 @@
 //! The command line: help, usage errors, exit codes, streams. No AWS and no emulator.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use clap::CommandFactory;
+use securelambda::args::Cli;
+
 use crate::support::program::User;
 
 #[test]
@@ -31,6 +37,63 @@ fn flags_come_from_the_environment_too() {
         assert_eq!(ran.stderr.starts_with('{'), asks_for_json, "{value:?}: {}", ran.stderr);
     }
     User::bare().with("SECURELAMBDA_JOBS", "many").run(&["outputs"]).ends(2).says("many");
+    User::bare().with("SECURELAMBDA_JSON", "perhaps").run(&["outputs"]).ends(2).says("perhaps");
+    // What is switched off there conflicts with nothing.
+    let off = User::bare().with("SECURELAMBDA_LOCAL", "0").with("SECURELAMBDA_FILE", "");
+    off.run(&["outputs", "--endpoint-url", "http://127.0.0.1:9", "--blueprint", "tutorial"]).ends(6);
+    // The command line comes first.
+    User::bare().with("SECURELAMBDA_STACK", "one").run(&["outputs", "--stack", "two"]).ends(6).says("two");
+}
+
+#[test]
+fn every_flag_of_every_command_comes_from_the_environment() {
+    // What is not UTF-8 is refused wherever it is read, but where it may be a path.
+    let nonsense = OsStr::from_bytes(b"\xff");
+    let paths = ["file", "state-dir", "dir"];
+    let mut tried = 0;
+    let mut commands = vec![(Vec::new(), Cli::command())];
+    while let Some((words, command)) = commands.pop() {
+        for sub in command.get_subcommands() {
+            commands.push(([&words[..], &[sub.get_name().to_owned()]].concat(), sub.clone()));
+        }
+        // What all commands share is seen with one of them.
+        let line = if words.is_empty() { vec!["outputs".to_owned()] } else { words };
+        for flag in command.get_arguments().filter_map(|arg| arg.get_long()).filter(|flag| !paths.contains(flag)) {
+            let variable = format!("SECURELAMBDA_{}", flag.replace('-', "_").to_uppercase());
+            let ran = User::bare().command(&line).env(&variable, nonsense).output().unwrap();
+            assert_eq!(ran.status.code(), Some(2), "{line:?}, {variable}: {ran:?}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 40, "{tried}");
+}
+
+#[test]
+fn a_list_comes_from_the_environment_with_commas() {
+    let policy = |user: User| {
+        let args = ["policy", "--account", "123456789012", "--region", "eu-central-1"];
+        user.run(&args).ends(0).stdout
+    };
+    let user = User::bare().with("SECURELAMBDA_FOR", "add-user,status");
+    let args =
+        ["policy", "--account", "123456789012", "--region", "eu-central-1", "--for", "status", "--for", "add-user"];
+    assert_eq!(policy(user), User::bare().run(&args).ends(0).stdout);
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error() {
+    for args in [&["graph"][..], &["graph", "--json"], &["completions", "bash"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ran = User::bare().command(args).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.code() == Some(1) && said.contains("could not be written"), "{args:?}: {ran:?}");
+    }
+    // A reader that has seen enough is none.
+    let user = User::bare();
+    let (nobody, to_nobody) = std::io::pipe().unwrap();
+    drop(nobody);
+    let ran = user.command(&["graph"]).stdout(to_nobody).output().unwrap();
+    assert!(ran.status.success() && ran.stderr.is_empty(), "{ran:?}");
 }
 
 #[test]

@@ -4,12 +4,14 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::signal::unix::SignalKind;
 
 use super::proxy::models;
 
@@ -32,9 +34,24 @@ pub struct Ran {
     pub stderr: String,
 }
 
+/// What a script starts with `&` ignores SIGINT, and so would every program that these tests start. A signal that is
+/// caught is not ignored any more in what is started from then on.
+fn heeds_interrupts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+        if u64::from_str_radix(ignored.trim(), 16).unwrap() & (1 << (Signal::INT.as_raw() - 1)) != 0 {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { drop(tokio::signal::unix::signal(SignalKind::interrupt()).unwrap()) });
+        }
+    });
+}
+
 impl User {
     /// Someone without credentials, region or anything else.
     pub fn bare() -> Self {
+        heeds_interrupts();
         let folder = TempDir::new().unwrap();
         let home = folder.path().join("home");
         std::fs::create_dir(&home).unwrap();
