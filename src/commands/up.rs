@@ -31,9 +31,11 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: Stop) -> Resu
     super::pools::check(&session, &args.remove_pools)?;
     let (mut state, mut journal) = session.lock("up")?;
     let account = Account::new(&session.clients);
-    let looking = async { Ok(tokio::join!(session.survey(&state, &stop), account.credentials_expire())) };
+    let looking = async {
+        let (survey, expires) = tokio::join!(session.survey(&state, &stop), account.credentials_expire());
+        Ok((survey?, expires))
+    };
     let (survey, expires) = super::or_stopped(&stop, looking).await?;
-    let survey = survey?;
     for check in super::doctor::at_hand(&session, expires) {
         let hint = check.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         say_unless(session.config.output.quiet, &format!("warning: {}: {}{hint}", check.subject, check.finding));
