@@ -23,9 +23,9 @@ fn day(user: &User, query: &str) -> (i64, Value) {
 /// The password, as another tool reads it.
 fn password(user: &User) -> String {
     let answer =
-        botocore::call(user, "secretsmanager", "get_secret_value", &json!({ "SecretId": "securelambda-DayUser" }));
+        botocore::call(user, "secretsmanager", "get_secret_value", &json!({ "SecretId": "api-to-api-DayUser" }));
     let secret: Value = serde_json::from_str(answer["SecretString"].as_str().unwrap()).unwrap();
-    assert_eq!(secret["username"], "dayuser@securelambda.invalid");
+    assert_eq!(secret["username"], "dayuser@api-to-api.invalid");
     secret["password"].as_str().unwrap().to_owned()
 }
 

@@ -32,11 +32,13 @@ impl fmt::Display for Address {
 }
 
 /// Fields of bodies that say what a call is about, the most telling first.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 16] = [
     "RoleName",
     "FunctionName",
     "PoolName",
     "ClientName",
+    "IdentityPoolName",
+    "Username",
     "Name",
     "name",
     "logGroupName",

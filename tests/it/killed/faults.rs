@@ -34,7 +34,7 @@ fn throttling(service: &str) -> Fault {
         "apigateway" | "apigatewayv2" => {
             Fault { retry_after: Some(1), ..Fault::new(429, "TooManyRequestsException", "Too Many Requests") }
         }
-        "cognito-idp" => Fault::new(400, "TooManyRequestsException", "Too many requests"),
+        "cognito-idp" | "cognito-identity" => Fault::new(400, "TooManyRequestsException", "Too many requests"),
         _ => Fault::new(400, "ThrottlingException", "Rate exceeded"),
     }
 }
@@ -46,7 +46,7 @@ fn trouble(service: &str) -> Fault {
         "sns" => Fault::new(500, "InternalError", "The service had a fault"),
         "lambda" => Fault::new(500, "ServiceException", "The service had a fault"),
         "apigateway" | "apigatewayv2" => Fault::new(503, "ServiceUnavailableException", "The service is unavailable"),
-        "cognito-idp" => Fault::new(500, "InternalErrorException", "Something went wrong"),
+        "cognito-idp" | "cognito-identity" => Fault::new(500, "InternalErrorException", "Something went wrong"),
         "logs" => Fault::new(500, "ServiceUnavailableException", "The service cannot complete the request"),
         "secretsmanager" => Fault::new(500, "InternalServiceError", "An error occurred on the server side"),
         "wafv2" => Fault::new(500, "WAFInternalErrorException", "AWS WAF could not perform the operation"),
@@ -62,7 +62,9 @@ fn conflict(asked: &Asked) -> Fault {
         "apigateway" | "apigatewayv2" => {
             Fault::new(409, "ConflictException", "A concurrent change is under way. Please try again later")
         }
-        "cognito-idp" => Fault::new(400, "ConcurrentModificationException", "The pool is being changed"),
+        "cognito-idp" | "cognito-identity" => {
+            Fault::new(400, "ConcurrentModificationException", "The pool is being changed")
+        }
         "logs" => Fault::new(400, "OperationAbortedException", "A conflicting operation is in progress"),
         "sns" => Fault::new(400, "ConcurrentAccess", "Another request is changing the tags"),
         "wafv2" => match asked.operation.as_str() {

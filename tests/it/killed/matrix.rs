@@ -138,11 +138,12 @@ pub fn undisturbed(lane: &mut Lane) -> Undisturbed {
     Undisturbed { built: built.unwrap(), calls, folded }
 }
 
-/// The cases of these runs, every `stride`th of those whose call is called like this.
-pub fn cases(undisturbed: &Undisturbed, stride: usize, only: &str) -> Vec<Case> {
+/// The cases of these runs, every `stride`th of those whose call is wanted.
+pub fn cases(undisturbed: &Undisturbed, stride: usize, wanted: impl Fn(&Address) -> bool) -> Vec<Case> {
+    let wanted = &wanted;
     let of = |(from, cut, then): (From, Cut, Verb)| {
         let calls = undisturbed.calls.get(&from).into_iter().flatten();
-        let calls = calls.filter(|call| call.to_string().contains(only));
+        let calls = calls.filter(move |call| wanted(call));
         // Killed before it or after it, a call that only reads leaves the account and the record alike.
         let calls = calls.filter(move |call| cut != Cut::KilledAfter || !call.reads());
         calls.map(move |call| Case { from, call: call.clone(), cut, then, missed: 0 })

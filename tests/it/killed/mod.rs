@@ -6,7 +6,7 @@
 //! `cargo test --test it killed:: -- --ignored --nocapture --test-threads 1`
 //!
 //! - `SECURELAMBDA_TEST_SEEDS=17..18` (with `storms`): these seeds alone; a seed's mishaps are always the same
-//! - `SECURELAMBDA_TEST_CALL='iam CreateRole'` (with `the_whole_matrix`): the cases of these calls alone
+//! - `SECURELAMBDA_TEST_CALL='iam CreateRole'` (with `the_whole`): the cases of these calls alone
 //! - `SECURELAMBDA_TEST_STRIDE=20`: every 20th case
 //! - `SECURELAMBDA_TEST_LANES=2`: so many accounts side by side
 
@@ -19,18 +19,58 @@ mod matrix;
 mod sky;
 mod storm;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use self::address::Address;
 use self::lane::Lane;
+use self::matrix::Undisturbed;
 use crate::support::emulator::{endpoint, python};
 
 /// Lanes at once. Each waits half of the time for its functions to settle, so there are more of them than cores.
 const LANES: usize = 4;
 
-const TUTORIAL: &str = "tutorial";
+/// A stack that the program carries.
+#[derive(Clone, Copy, PartialEq)]
+enum Blueprint {
+    Tutorial,
+    HttpJwt,
+    ApiToApi,
+}
 
-fn lanes(count: usize, blueprint: &'static str) -> Vec<Lane> {
-    (0..count).map(|_| Lane::new(&endpoint(), &python(), blueprint)).collect()
+impl Blueprint {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tutorial => "tutorial",
+            Self::HttpJwt => "http-jwt",
+            Self::ApiToApi => "api-to-api",
+        }
+    }
+
+    /// Fewer things than it makes.
+    fn things(self) -> usize {
+        match self {
+            Self::Tutorial => 40,
+            Self::HttpJwt => 15,
+            Self::ApiToApi => 35,
+        }
+    }
+
+    fn lanes(self, count: usize) -> Vec<Lane> {
+        (0..count).map(|_| Lane::new(&endpoint(), &python(), self.name())).collect()
+    }
+
+    /// Its runs that nothing disturbs, watched once a process.
+    fn undisturbed(self) -> &'static Undisturbed {
+        static KEPT: [OnceLock<Undisturbed>; 3] = [const { OnceLock::new() }; 3];
+        KEPT[self as usize].get_or_init(|| {
+            let undisturbed = matrix::undisturbed(&mut self.lanes(1)[0]);
+            let names: Vec<&String> = undisturbed.built.account.keys().collect();
+            assert!(names.len() > self.things(), "{names:#?}");
+            undisturbed
+        })
+    }
 }
 
 fn number(name: &str, otherwise: usize) -> usize {
@@ -43,68 +83,89 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn matrix_of(blueprint: &'static str, stride: usize, only: &str, count: usize, name: &str) {
-    let _alone = alone();
-    let evidence = matrix::evidence(name);
-    let undisturbed = matrix::undisturbed(&mut lanes(1, blueprint)[0]);
-    let things = if blueprint == TUTORIAL { 40 } else { 15 };
-    assert!(undisturbed.built.account.len() > things, "{:#?}", undisturbed.built.account.keys());
-    let cases = matrix::cases(&undisturbed, stride, only);
-    assert!(!cases.is_empty(), "no call is called {only:?}");
-    let report = matrix::go_through(&undisturbed, cases, lanes(count, blueprint), &evidence);
-    eprintln!("{}", matrix::table(&undisturbed, &report));
+/// Goes through every `stride`th case whose call is wanted.
+fn matrix_of(blueprint: Blueprint, stride: usize, count: usize, folder: &str, wanted: impl Fn(&Address) -> bool) {
+    let evidence = matrix::evidence(folder);
+    let undisturbed = blueprint.undisturbed();
+    let cases = matrix::cases(undisturbed, stride, wanted);
+    assert!(!cases.is_empty(), "no call of {} is wanted", blueprint.name());
+    let report = matrix::go_through(undisturbed, cases, blueprint.lanes(count), &evidence);
+    eprintln!("\n{}{}", blueprint.name(), matrix::table(undisturbed, &report));
     assert!(report.failures().is_empty(), "{} failures, listed above", report.failures().len());
 }
 
-fn storms_of(seeds: std::ops::Range<u64>, count: usize, name: &str) {
-    let _alone = alone();
-    let evidence = matrix::evidence(name);
-    let undisturbed = matrix::undisturbed(&mut lanes(1, TUTORIAL)[0]);
-    let storms = storm::weather(&undisturbed.built, seeds, lanes(count, TUTORIAL), &evidence);
-    eprintln!("{}", storm::table(&storms));
+fn storms_of(blueprint: Blueprint, seeds: Range<u64>, count: usize, folder: &str) {
+    let evidence = matrix::evidence(folder);
+    let built = &blueprint.undisturbed().built;
+    let storms = storm::weather(built, seeds, blueprint.lanes(count), &evidence);
+    eprintln!("\n{}{}", blueprint.name(), storm::table(&storms));
     assert!(storms.failures.is_empty(), "{} failures, listed above", storms.failures.len());
 }
 
-fn seeds(otherwise: std::ops::Range<u64>) -> std::ops::Range<u64> {
+fn seeds(otherwise: Range<u64>) -> Range<u64> {
     let Ok(asked) = std::env::var("SECURELAMBDA_TEST_SEEDS") else { return otherwise };
     let (first, end) = asked.split_once("..").unwrap();
     first.parse().unwrap()..end.parse().unwrap()
 }
 
-#[test]
-fn a_sample_of_the_matrix() {
-    matrix_of(TUTORIAL, 40, "", 2, "killed-sample");
+/// The calls that the tutorial never makes: those of the kinds of resources that only another blueprint has.
+fn of_its_own() -> impl Fn(&Address) -> bool {
+    let tutorial = Blueprint::Tutorial.undisturbed();
+    let known: HashSet<&str> = tutorial.calls.values().flatten().map(|call| call.name.as_str()).collect();
+    move |call| !known.contains(call.name.as_str())
 }
 
 #[test]
-fn a_sample_of_the_matrix_of_http_jwt() {
-    // An HTTP API's name is not unique: nothing but its tag tells whether there is one already.
-    matrix_of("http-jwt", 6, "apigatewayv2 Create", 2, "killed-http-jwt");
+fn a_sample_of_the_matrix() {
+    let _alone = alone();
+    matrix_of(Blueprint::Tutorial, 40, 2, "killed-sample", |_| true);
+}
+
+#[test]
+fn a_sample_of_the_other_matrices() {
+    let _alone = alone();
+    // Their names are not unique: nothing but its tag tells whether there is one already.
+    let create = |call: &Address| call.name.starts_with("apigatewayv2 Create");
+    matrix_of(Blueprint::HttpJwt, 6, 2, "killed-http-jwt-sample", create);
+    let create = |call: &Address| call.name == "cognito-identity CreateIdentityPool";
+    matrix_of(Blueprint::ApiToApi, 3, 2, "killed-api-to-api-sample", create);
 }
 
 #[test]
 fn a_few_storms() {
-    storms_of(1000..1006, 2, "storms-sample");
+    let _alone = alone();
+    storms_of(Blueprint::Tutorial, 1000..1006, 2, "storms-sample");
 }
 
 #[test]
-#[ignore = "takes ten minutes"]
+#[ignore = "takes twenty minutes"]
 fn the_whole_matrix() {
+    let _alone = alone();
     let only = std::env::var("SECURELAMBDA_TEST_CALL").unwrap_or_default();
     let (stride, lanes) = (number("SECURELAMBDA_TEST_STRIDE", 1), number("SECURELAMBDA_TEST_LANES", LANES));
-    matrix_of(TUTORIAL, stride, &only, lanes, "killed");
+    matrix_of(Blueprint::Tutorial, stride, lanes, "killed", |call| call.to_string().contains(&only));
 }
 
+/// What they share with the tutorial is cut there, unless every call is asked for.
 #[test]
-#[ignore = "takes ten minutes"]
-fn the_whole_matrix_of_http_jwt() {
-    let only = std::env::var("SECURELAMBDA_TEST_CALL").unwrap_or_default();
+#[ignore = "takes five minutes"]
+fn the_whole_of_the_other_matrices() {
+    let _alone = alone();
+    let only = std::env::var("SECURELAMBDA_TEST_CALL");
     let (stride, lanes) = (number("SECURELAMBDA_TEST_STRIDE", 1), number("SECURELAMBDA_TEST_LANES", LANES));
-    matrix_of("http-jwt", stride, &only, lanes, "killed-http-jwt");
+    let own = of_its_own();
+    let wanted = |call: &Address| only.as_ref().map_or_else(|_| own(call), |only| call.to_string().contains(only));
+    for (blueprint, folder) in [(Blueprint::HttpJwt, "killed-http-jwt"), (Blueprint::ApiToApi, "killed-api-to-api")] {
+        matrix_of(blueprint, stride, lanes, folder, wanted);
+    }
 }
 
 #[test]
 #[ignore = "takes five minutes"]
 fn storms() {
-    storms_of(seeds(1..201), number("SECURELAMBDA_TEST_LANES", LANES), "storms");
+    let _alone = alone();
+    let lanes = number("SECURELAMBDA_TEST_LANES", LANES);
+    storms_of(Blueprint::Tutorial, seeds(1..201), lanes, "storms");
+    storms_of(Blueprint::HttpJwt, seeds(1..31), lanes, "storms-http-jwt");
+    storms_of(Blueprint::ApiToApi, seeds(1..31), lanes, "storms-api-to-api");
 }

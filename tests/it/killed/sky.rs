@@ -157,7 +157,7 @@ impl Weather for Sky {
 }
 
 /// Calls that make what AWS gives an id: the kind of resource, and where in the answer the id is.
-const GIVES: [(&str, &str, &str); 10] = [
+const GIVES: [(&str, &str, &str); 11] = [
     ("CreateUserPool", "cognito.user_pool", "/UserPool/Id"),
     ("CreateUserPoolClient", "cognito.app_client", "/UserPoolClient/ClientId"),
     ("CreateRestApi", "apigateway.rest_api", "/id"),
@@ -168,18 +168,20 @@ const GIVES: [(&str, &str, &str); 10] = [
     ("CreateDeployment", "apigateway.deployment", "/id"),
     ("CreateIPSet", "wafv2.ip_set", "/Summary/Id"),
     ("CreateWebACL", "wafv2.web_acl", "/Summary/Id"),
+    ("CreateIdentityPool", "cognito.identity_pool", "/IdentityPoolId"),
 ];
 
 /// Lists that lag behind: where names are not unique, so that a create that was not seen would be made again.
-const LISTS: [(&str, &str, &str); 4] = [
+const LISTS: [(&str, &str, &str); 5] = [
     ("ListUserPools", "UserPools", "Id"),
     ("ListUserPoolClients", "UserPoolClients", "ClientId"),
     ("GetRestApis", "item", "id"),
     ("GetApis", "items", "apiId"),
+    ("ListIdentityPools", "IdentityPools", "IdentityPoolId"),
 ];
 
 /// Calls that begin the making of a resource, by the kind in the state file.
-const MAKES: [(&str, &str, &str); 25] = [
+const MAKES: [(&str, &str, &str); 28] = [
     ("sns", "CreateTopic", "sns.topic"),
     ("sns", "Subscribe", "sns.subscription"),
     ("secretsmanager", "CreateSecret", "secretsmanager.secret"),
@@ -205,13 +207,18 @@ const MAKES: [(&str, &str, &str); 25] = [
     ("apigatewayv2", "CreateAuthorizer", "apigatewayv2.authorizer"),
     ("apigatewayv2", "CreateIntegration", "apigatewayv2.routes"),
     ("apigatewayv2", "CreateStage", "apigatewayv2.stage"),
+    ("cognito-idp", "AdminCreateUser", "cognito.service_user"),
+    ("cognito-identity", "CreateIdentityPool", "cognito.identity_pool"),
+    ("cognito-identity", "SetIdentityPoolRoles", "cognito.identity_pool_roles"),
 ];
 
 /// Calls that remove a resource, by the kind in the state file.
-const REMOVES: [(&str, &str); 9] = [
+const REMOVES: [(&str, &str); 11] = [
     ("DeleteSecret", "secretsmanager.secret"),
     ("DeleteUserPool", "cognito.user_pool"),
+    ("DeleteIdentityPool", "cognito.identity_pool"),
     ("DeleteRestApi", "apigateway.rest_api"),
+    ("DeleteApi", "apigatewayv2.api"),
     ("DeleteWebACL", "wafv2.web_acl"),
     ("DeleteIPSet", "wafv2.ip_set"),
     ("DeleteFunction", "lambda.function"),

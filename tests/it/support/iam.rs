@@ -106,7 +106,8 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
         need
     };
     match service.as_str() {
-        "sts" => Vec::new(),
+        // Routes are called with credentials that are not the operator's.
+        "sts" | "execute-api" => Vec::new(),
         "sns" => {
             let resource = match operation.as_str() {
                 "CreateTopic" => place.arn("sns", &text("Name")),
@@ -224,7 +225,13 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
             vec![need(&action, pool, tag.as_slice())]
         }
         "cognito-identity" => match operation.as_str() {
-            "ListIdentityPools" | "SetIdentityPoolRoles" => vec![need(&action, "*".to_owned(), &[])],
+            "ListIdentityPools" => vec![need(&action, "*".to_owned(), &[])],
+            "SetIdentityPoolRoles" => {
+                let to = [("iam:PassedToService", "cognito-identity.amazonaws.com".to_owned())];
+                let roles = body["Roles"].as_object().into_iter().flatten();
+                let passed = roles.map(|(_, role)| need("iam:PassRole", role.as_str().unwrap().to_owned(), &to));
+                [need(&action, "*".to_owned(), &[])].into_iter().chain(passed).collect()
+            }
             "CreateIdentityPool" => {
                 let tags = given(&body["IdentityPoolTags"]);
                 let one = |action: &str| tagged(need(action, "*".to_owned(), &[]), tags.clone());
@@ -258,6 +265,12 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
                 let path = format!("/tags/arn%3Aaws%3Aapigateway%3A{}%3A%3A%2Frestapis%2Fabc", place.region);
                 needs.push(tagged(need("apigateway:PUT", place.stage_or_api(&path), &[]), tags));
             }
+            // CloudWatch asks whoever has requests logged whether they may.
+            if body.get("accessLogSettings").is_some() {
+                let rights = ["Create", "Get", "Update", "Delete"].map(|verb| format!("logs:{verb}LogDelivery"));
+                needs.extend(rights.iter().map(|right| need(right, "*".to_owned(), &[])));
+                needs.push(need("logs:ListLogDeliveries", "*".to_owned(), &[]));
+            }
             needs
         }
         other => panic!("what does a call to {other} need?"),
@@ -284,6 +297,7 @@ fn lambda(call: &Call, body: &Value, place: &Place<'_>) -> Vec<Need> {
         ("GET", Some("functions"), None) => [one("lambda:GetFunction"), one("lambda:ListTags")].concat(),
         ("GET", _, Some("policy")) => one("lambda:GetPolicy"),
         ("POST", _, Some("policy")) => one("lambda:AddPermission"),
+        ("POST", _, Some("invocations")) => one("lambda:InvokeFunction"),
         ("DELETE", _, Some("policy")) => one("lambda:RemovePermission"),
         ("PUT", _, Some("code")) => one("lambda:UpdateFunctionCode"),
         ("PUT", _, Some("configuration")) => {
@@ -363,7 +377,7 @@ pub fn as_ministack_reads_it(policy: &Value) -> Value {
             part["Action"] = json!(actions);
             part["Resource"] = match service {
                 // It sees neither what they are about nor a path.
-                "cognito-idp" | "wafv2" => json!("*"),
+                "cognito-idp" | "cognito-identity" | "wafv2" => json!("*"),
                 _ if of.1 => json!("*"),
                 "iam" => {
                     let pathless = |arn: &str| arn.replace("role/securelambda/", "role/").replace("/*", "-*");
@@ -372,7 +386,7 @@ pub fn as_ministack_reads_it(policy: &Value) -> Value {
                 _ => statement["Resource"].clone(),
             };
             // Of these it knows the tags neither of a request nor of a thing.
-            let tagless = ["apigateway", "cognito-idp"].contains(&service);
+            let tagless = ["apigateway", "cognito-idp", "cognito-identity"].contains(&service);
             if let Some(operators) = part.get_mut("Condition").and_then(Value::as_object_mut) {
                 for keys in operators.values_mut() {
                     keys.as_object_mut().unwrap().retain(|key, _| key.starts_with("aws:") && !tagless);

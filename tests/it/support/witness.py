@@ -18,7 +18,8 @@ ENDPOINT, REGION = sys.argv[1], sys.argv[2]
 NOISE = {
     "ResponseMetadata", "CreateDate", "CreatedDate", "CreationDate", "createdDate", "creationTime", "lastUpdatedDate",
     "LastModified", "LastModifiedDate", "LastChangedDate", "LastAccessedDate", "LastUpdateDate", "RevisionId", "RoleId",
-    "RoleLastUsed", "LockToken", "VersionId", "storedBytes", "EstimatedNumberOfUsers", "Location", "LastUpdateStatusReason",
+    "RoleLastUsed", "LockToken", "VersionId", "storedBytes", "EstimatedNumberOfUsers", "UserCreateDate",
+    "UserLastModifiedDate", "Location", "LastUpdateStatusReason",
     "nextToken", "NextToken", "NextMarker", "IsTruncated", "Marker",
 }
 EMPTY = ("NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "WAFNonexistentItemException")
@@ -32,7 +33,7 @@ class Account:
 
     def __init__(self, account):
         self.account = account
-        self.stands_for = {account: "<account>", ENDPOINT: "<endpoint>"}
+        self.stands_for = {account: "<account>"}
 
     def call(self, service, operation, **arguments):
         key = (self.account, service)
@@ -60,7 +61,7 @@ class Account:
     def describe(self):
         found = {}
         for part in (self.topics, self.secrets, self.log_groups, self.roles, self.functions, self.firewall, self.pools,
-                     self.apis, self.others):
+                     self.identity_pools, self.apis, self.others):
             for name, settings in part():
                 # Two of one name are two entries.
                 while name in found:
@@ -69,6 +70,8 @@ class Account:
         text = json.dumps(found, default=str)
         known = sorted(self.stands_for, key=len, reverse=True)
         text = re.sub("|".join(map(re.escape, known)), lambda match: self.stands_for[match.group()], text)
+        # The emulator's own, or that of a proxy before it.
+        text = re.sub(r"http://127\.0\.0\.1:\d+", "<endpoint>", text)
         # Only now: the order of a list must not depend on the ids in it.
         return clean(json.loads(text))
 
@@ -94,7 +97,26 @@ class Account:
             about["Tags"] = tags(about.get("Tags", []))
             # MiniStack keeps the date of a window that was ended.
             about.pop("DeletedDate", None)
-            yield "secret " + secret["Name"], {"about": about, "value": value["SecretString"]}
+            yield "secret " + secret["Name"], {"about": about, "value": self.signs_in(value["SecretString"])}
+
+    def signs_in(self, text):
+        """A made-up password, as what it is good for."""
+        value = json.loads(text)
+        if "password" not in value:
+            return text
+        value["password"] = "opens nothing"
+        flow = {"AuthFlow": "ADMIN_USER_PASSWORD_AUTH",
+                "AuthParameters": {"USERNAME": value["username"], "PASSWORD": json.loads(text)["password"]}}
+        for pool in self.call("cognito-idp", "list_user_pools", MaxResults=60)["UserPools"]:
+            key = {"UserPoolId": pool["Id"]}
+            for client in self.call("cognito-idp", "list_user_pool_clients", MaxResults=60, **key)["UserPoolClients"]:
+                try:
+                    self.call("cognito-idp", "admin_initiate_auth", ClientId=client["ClientId"], **key, **flow)
+                    value["password"] = "opens " + pool["Name"]
+                except Exception as error:
+                    if not hasattr(error, "response"):
+                        raise
+        return value
 
     def log_groups(self):
         for group in self.call("logs", "describe_log_groups")["logGroups"]:
@@ -148,7 +170,19 @@ class Account:
                 about = self.call("cognito-idp", "describe_user_pool_client", ClientId=client["ClientId"], **key)
                 yield "client " + pool["Name"] + " " + client["ClientName"], about["UserPoolClient"]
             for user in self.call("cognito-idp", "list_users", **key)["Users"]:
+                for attribute in user["Attributes"]:
+                    # The version of a secret, which is random, and what Cognito calls the user.
+                    if attribute["Name"] in ("nickname", "sub"):
+                        self.named(attribute["Value"], attribute["Name"])
                 yield "pool user " + pool["Name"] + " " + user["Username"], user
+
+    def identity_pools(self):
+        for pool in self.call("cognito-identity", "list_identity_pools", MaxResults=60)["IdentityPools"]:
+            key = {"IdentityPoolId": pool["IdentityPoolId"]}
+            about = self.call("cognito-identity", "describe_identity_pool", **key)
+            called = "identity pool " + pool["IdentityPoolName"] + whose(about.get("IdentityPoolTags", {}))
+            self.named(pool["IdentityPoolId"], called)
+            yield called, {"about": about, "roles": self.call("cognito-identity", "get_identity_pool_roles", **key)}
 
     def apis(self):
         for api in self.call("apigateway", "get_rest_apis", limit=500).get("items", []):
@@ -226,6 +260,9 @@ class Account:
         other = {"securelambda:stack": "securelambda-2"}
         for marks in ({}, other):
             self.call("cognito-idp", "create_user_pool", PoolName="securelambda-MyUserPool1", UserPoolTags=marks)
+            self.call("cognito-identity", "create_identity_pool", IdentityPoolName="api-to-api-CallersPool",
+                      AllowUnauthenticatedIdentities=False, IdentityPoolTags=marks)
+            self.call("apigatewayv2", "create_api", Name="http-jwt-api", ProtocolType="HTTP", Tags=marks)
             self.call("apigateway", "create_rest_api", name="securelambda-api", tags=marks)
         listed = [{"Key": key, "Value": value} for key, value in other.items()]
         trust = {"Version": "2012-10-17", "Statement": [
