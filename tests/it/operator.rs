@@ -331,11 +331,13 @@ fn the_policy_fits_the_calls() {
         }
         // A role without the boundary that is demanded.
         let free = Place { boundary: None, ..place };
-        let roles: Vec<&Call> =
-            calls.iter().filter(|call| ["CreateRole", "PutRolePolicy"].contains(&&*call.sent.operation)).collect();
-        assert!(!roles.is_empty());
-        for need in roles.into_iter().filter(|_| place.boundary.is_some()).map(|call| needs(call, &free).remove(0)) {
-            assert!(!allows(&least, &need), "without the boundary: {need:#?}");
+        for operation in ["CreateRole", "PutRolePolicy"] {
+            let of_roles = calls.iter().filter(|call| place.boundary.is_some() && call.sent.operation == operation);
+            let roles: Vec<Need> = of_roles.map(|call| needs(call, &free).remove(0)).collect();
+            assert!(place.boundary.is_none() || !roles.is_empty(), "{operation} was never called");
+            for need in roles {
+                assert!(!allows(&least, &need), "without the boundary: {need:#?}");
+            }
         }
         used.extend(needed.into_iter().map(|need| need.action));
     }
