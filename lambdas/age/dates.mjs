@@ -27,8 +27,3 @@ export function yearsBetween(date, now) {
   const birthday = Date.UTC(now.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate());
   return now.getTime() < birthday ? years - 1 : years;
 }
-
-/** The day of the week, in English: `Friday`. */
-export function weekday(date) {
-  return date.toLocaleDateString("en", { weekday: "long", timeZone: "UTC" });
-}

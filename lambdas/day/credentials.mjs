@@ -41,8 +41,8 @@ export function makeCredentials({ readSecret, signIn, identify, exchange, now = 
     async get(signal) {
       const before = kept;
       const current = await before?.catch(() => undefined);
-      // Another request may have renewed them while this one waited.
-      if (kept !== before) return kept;
+      // Another request may have renewed them while this one waited; or failed to, and then nothing is kept.
+      if (kept && kept !== before) return kept;
       if (!(current && current.expires - MARGIN_MS > now())) {
         const obtained = obtain(signal);
         obtained.catch(() => {

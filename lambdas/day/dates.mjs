@@ -21,13 +21,6 @@ export function dateOfBirth(text, now) {
   return { date };
 }
 
-/** Whole years between a date and now. Who was born on a 29 February has a birthday on 1 March in other years. */
-export function yearsBetween(date, now) {
-  const years = now.getUTCFullYear() - date.getUTCFullYear();
-  const birthday = Date.UTC(now.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate());
-  return now.getTime() < birthday ? years - 1 : years;
-}
-
 /** The day of the week, in English: `Friday`. */
 export function weekday(date) {
   return date.toLocaleDateString("en", { weekday: "long", timeZone: "UTC" });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { makeHandler } from "../handler.mjs";
 
@@ -89,6 +90,20 @@ test("a failed sign-in is not kept", async () => {
   });
   assert.equal((await ask("19880101")).statusCode, 500);
   assert.equal((await ask("19880101")).statusCode, 200);
+});
+
+test("who waits on a sign-in that fails signs in anew", async () => {
+  const { seen, ask } = harness({
+    signIn: async () => {
+      if (seen.signIns > 1) return "token";
+      await setTimeout(50);
+      throw failure("TooManyRequestsException");
+    },
+  });
+  const first = ask("19880101");
+  await setTimeout(10);
+  const second = ask("19880101");
+  assert.deepEqual([(await first).statusCode, (await second).statusCode, seen.signIns], [500, 200, 2]);
 });
 
 test("bad dates get a reason, and nothing is called", async () => {
