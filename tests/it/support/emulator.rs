@@ -2,6 +2,7 @@
 //! stopped when the process ends, however it does. Tests keep apart by account: twelve digits as access key are the root
 //! user of that account.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,22 +66,33 @@ pub fn python() -> PathBuf {
     versions.map(|path| path.join("venv/bin/python")).find(|python| python.exists()).unwrap()
 }
 
-/// Where the emulator of these tests lives: one folder a process, so that two test runs at once do not meet.
+/// Where the emulator of these tests lives: one folder for all test runs and benchmarks of this target folder, for it
+/// takes long to install. One of them has it at a time: see `lock`.
 fn cache() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("emulator")
 }
 
+/// Waits until no other test run has the emulator. It is locked for as long as any copy of this handle is open.
+fn lock() -> File {
+    std::fs::create_dir_all(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let lock = File::options().create(true).append(true).open(cache().with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    lock
+}
+
 fn start() -> Running {
+    let lock = lock();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let local = Local::new(cache());
     let (emulator, _) = runtime.block_on(local.start(None, &|_| {})).unwrap();
     runtime.block_on(local.reset()).unwrap();
-    // A shell that waits for the end of this process, even a violent one, and then stops the emulator.
+    // A shell that waits for the end of this process, even a violent one, and then stops the emulator. By its output it
+    // holds the lock until that is done: this process keeps no copy.
     let watchdog = Command::new("sh")
         .args(["-c", "cat >/dev/null; exec \"$0\" --quiet local stop", env!("CARGO_BIN_EXE_securelambda")])
         .env("SECURELAMBDA_CACHE_DIR", cache())
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(lock)
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
