@@ -126,11 +126,11 @@ async fn arrives(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Finding {
     let logs = Logs::new(scene.subject.clients);
     // Clocks differ, which the name makes up for; anything else may be of another call.
     let since = |slack| i64::try_from(call.since_unix_ms).unwrap_or(i64::MAX).saturating_sub(slack);
-    let began = Instant::now();
+    let (began, patience) = (Instant::now(), scene.tempo.of(ARRIVES_IN));
     loop {
         match logs.any(&function.log_group, Some(marker), since(60_000)).await {
             Ok(true) => return Finding::pass("the name in the function's log"),
-            Ok(false) if began.elapsed() < ARRIVES_IN => tokio::time::sleep(LOOK_EVERY).await,
+            Ok(false) if began.elapsed() < patience => tokio::time::sleep(LOOK_EVERY).await,
             Ok(false) => {
                 let ran = logs.any(&function.log_group, None, since(0)).await;
                 return ran.map_or_else(|failure| Finding::fail(failure.message), not_arrived);

@@ -7,6 +7,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::claim::Finding;
 use super::judge::passing;
+use crate::engine::Tempo;
 use crate::error::Error;
 use crate::probe::{Answer, Client, Request};
 use crate::secret::Hidden;
@@ -20,14 +21,15 @@ pub(super) struct Prober {
     client: Client,
     pace: DefaultDirectRateLimiter,
     began: Instant,
+    tempo: Tempo,
 }
 
 impl Prober {
     /// For a stage with these limits, of which it takes half: others may be using it.
-    pub(super) fn new(rate_limit: u32, burst_limit: u32) -> Result<Self, Error> {
+    pub(super) fn new(rate_limit: u32, burst_limit: u32, tempo: Tempo) -> Result<Self, Error> {
         let half = |limit: u32| NonZeroU32::new(limit / 2).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(half(rate_limit)).allow_burst(half(burst_limit));
-        Ok(Self { client: Client::new()?, pace: RateLimiter::direct(quota), began: Instant::now() })
+        Ok(Self { client: Client::new()?, pace: RateLimiter::direct(quota), began: Instant::now(), tempo })
     }
 
     /// Sends a request until the answer is one that stands. What a deployment takes to arrive is granted once, to all
@@ -37,7 +39,7 @@ impl Prober {
             self.pace.until_ready().await;
             let answer = self.ask_once(request).await?;
             match passing(&answer) {
-                Some(budget) if self.began.elapsed() < budget => tokio::time::sleep(PAUSE).await,
+                Some(budget) if self.began.elapsed() < self.tempo.of(budget) => tokio::time::sleep(PAUSE).await,
                 _ => return Ok(answer),
             }
         }
@@ -55,7 +57,7 @@ impl Prober {
             let answer = self.client.send_signed(request, headers).await;
             let answer = answer.map_err(|error| Finding::fail(error.message))?;
             match passing(&answer).filter(|_| answer.status != 403) {
-                Some(budget) if self.began.elapsed() < budget => tokio::time::sleep(PAUSE).await,
+                Some(budget) if self.began.elapsed() < self.tempo.of(budget) => tokio::time::sleep(PAUSE).await,
                 _ => return Ok(answer),
             }
         }

@@ -16,7 +16,7 @@ use super::settings::Seen;
 use super::{Check, authentication, authorization, firewall, functions, past_gateway, secrets, settings, signed};
 use crate::aws::Clients;
 use crate::aws::cognito::{Tokens, Users};
-use crate::engine::{Halt, Stop};
+use crate::engine::{Halt, Stop, Tempo};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
 use crate::probe::method_of;
@@ -91,7 +91,7 @@ fn may_be_left(error: Error, guests: &Guests) -> Error {
 async fn prove(subject: &Subject<'_>, guests: &Guests, stop: &Stop) -> Result<Option<Vec<Check>>, Error> {
     // One pace for all, which is that of the narrowest.
     let least = |limit: fn(&Api) -> u32| subject.stack.all_apis().map(|(_, api)| limit(api)).min().unwrap_or(1);
-    let prober = Prober::new(least(|api| api.rate_limit), least(|api| api.burst_limit))?;
+    let prober = Prober::new(least(|api| api.rate_limit), least(|api| api.burst_limit), stop.tempo())?;
     let ready = async { tokio::join!(firewall::gate(subject, &prober), guests.clean_up(), guests.sign_in()) };
     let out_of_patience = async {
         stop.reached(Halt::Drain).await;
@@ -101,7 +101,7 @@ async fn prove(subject: &Subject<'_>, guests: &Guests, stop: &Stop) -> Result<Op
         ready = ready => ready,
         () = out_of_patience => return Ok(None),
     };
-    let scene = Scene { subject, guests, signed_in, prober, gate };
+    let scene = Scene { subject, guests, signed_in, prober, gate, tempo: stop.tempo() };
     tokio::select! {
         checks = scene.checks() => Ok(Some(checks)),
         () = stop.reached(Halt::Drain) => Ok(None),
@@ -119,6 +119,8 @@ pub(super) struct Scene<'a> {
     pub signed_in: BTreeMap<String, SignedIn>,
     pub prober: Prober,
     pub gate: Gate,
+    /// How long waiting lasts.
+    pub tempo: Tempo,
 }
 
 impl Scene<'_> {

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::botocore;
-use crate::support::emulator::{default_account, endpoint};
+use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::{Ran, User};
 use crate::support::proxy::Proxy;
 
@@ -82,8 +82,7 @@ fn reports_have_a_form_and_a_place() {
 
 #[test]
 fn without_a_stack_there_is_nothing_to_prove() {
-    let _alone = default_account();
-    User::of("test", &endpoint()).run(&["verify"]).ends(6);
+    User::of(&account(), &endpoint()).run(&["verify"]).ends(6);
 }
 
 #[test]
@@ -440,7 +439,8 @@ const UNDAMAGED: [&str; 2] = ["everything is in one account and one region", "it
 #[test]
 fn what_is_broken_behind_its_back_is_named_and_mended() {
     let _alone = default_account();
-    let user = someone(&endpoint());
+    // What does not arrive is waited for once a damage.
+    let user = someone(&endpoint()).with("SECURELAMBDA_TEMPO", "0.2");
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();
     let claims = |ran: &Ran| -> BTreeSet<String> {
         checks(ran).iter().map(|check| check["claim"].as_str().unwrap().to_owned()).collect()
