@@ -1,30 +1,68 @@
 //! Another tool's view of an account: botocore, which comes with the emulator. So that what our own program says of an
 //! account is not taken on trust.
 
-use std::ffi::OsStr;
-use std::process::Command;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
 use super::program::User;
 
-/// Reads calls from its argument, makes them in order, prints what they return. `{"$base64": "..."}` stands for bytes.
+/// Reads a line of `{"env", "calls"}`, makes these calls in order, answers with a line of what they return; and so on.
+/// `{"$base64": "..."}` stands for bytes. Clients are kept, those that were needed last: there are many accounts.
 const SCRIPT: &str = r#"
-import base64, json, os, sys, botocore.session
+import base64, functools, json, sys, botocore.session
 from botocore.config import Config
 session = botocore.session.get_session()
-answers = []
 bytes_of = lambda value: base64.b64decode(value["$base64"]) if "$base64" in value else value
-for service, operation, arguments in json.loads(sys.argv[1], object_hook=bytes_of):
-    client = session.create_client(service, region_name=os.environ["AWS_REGION"], config=Config(retries={"max_attempts": 0}))
-    try:
-        answer = getattr(client, operation)(**arguments)
-        answer.pop("ResponseMetadata", None)
-    except Exception as error:
-        answer = {"Error": str(error)}
-    answers.append(answer)
-print(json.dumps(answers, default=str))
+
+@functools.lru_cache(maxsize=64)
+def client(service, region, endpoint, key, secret, token):
+    return session.create_client(
+        service, region_name=region, endpoint_url=endpoint, aws_access_key_id=key, aws_secret_access_key=secret,
+        aws_session_token=token, config=Config(retries={"max_attempts": 0}))
+
+for line in sys.stdin:
+    asked, answers = json.loads(line, object_hook=bytes_of), []
+    who = [asked["env"].get("AWS_" + name) for name in
+           ("REGION", "ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
+    for service, operation, arguments in asked["calls"]:
+        try:
+            answer = getattr(client(service, *who), operation)(**arguments)
+            answer.pop("ResponseMetadata", None)
+        except Exception as error:
+            answer = {"Error": str(error)}
+        answers.append(answer)
+    print(json.dumps(answers, default=str), flush=True)
 "#;
+
+/// One process for all questions, since starting one takes longer than they do. It ends with this one.
+struct Process {
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start() -> Self {
+        let mut command = Command::new(super::emulator::python());
+        // Nobody's configuration, and no credentials from a machine's role.
+        command.args(["-I", "-c", SCRIPT]).env_clear();
+        command.env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        Self { questions: process.stdin.take().unwrap(), answers }
+    }
+
+    /// `None` if it has ended; what it said of that is on standard error.
+    fn ask(&mut self, question: &Value) -> Option<Vec<Value>> {
+        writeln!(self.questions, "{question}").ok()?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line).ok()?;
+        serde_json::from_str(&line).ok()
+    }
+}
 
 /// One call as this user; what it returned, or `{"Error": ...}`.
 pub fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
@@ -33,16 +71,18 @@ pub fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> V
 
 /// Several calls, `[service, operation, arguments]` each.
 pub fn calls(user: &User, calls: &[Value]) -> Vec<Value> {
-    let mut command = Command::new(super::emulator::python());
-    command.args(["-c", SCRIPT, &Value::from(calls.to_vec()).to_string()]);
-    command.env_clear().envs(user.command::<&str>(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let endpoint = command.get_envs().find(|(name, _)| *name == "AWS_ENDPOINT_URL").and_then(|(_, value)| value);
-    if let Some(endpoint) = endpoint.and_then(OsStr::to_str).map(super::emulator::straight) {
-        command.env("AWS_ENDPOINT_URL", endpoint);
+    static PROCESS: Mutex<Option<Process>> = Mutex::new(None);
+    let command = user.command::<&str>(&[]);
+    let env = command.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
+    let mut env: BTreeMap<&str, String> = env.map(|(name, value)| (name, value.to_owned())).collect();
+    let endpoint = super::emulator::straight(&env["AWS_ENDPOINT_URL"]);
+    env.insert("AWS_ENDPOINT_URL", endpoint);
+    let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+    let answers = process.get_or_insert_with(Process::start).ask(&json!({ "env": env, "calls": calls }));
+    if answers.is_none() {
+        *process = None;
     }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    answers.unwrap_or_else(|| panic!("botocore has ended: what it said is above"))
 }
 
 /// The names of everything in the account, of the kinds that a stack is made of. Secrets in their recovery window do
