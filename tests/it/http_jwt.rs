@@ -47,12 +47,18 @@ fn from_nothing_to_nothing() {
             "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": PASSWORD.trim_end() },
         }),
     );
+    // Cognito gives the name, a random one where people sign in with their address.
+    let pool = json!({ "UserPoolId": outputs["pools"]["Users"]["id"] });
+    let listed = botocore::call(&user, "cognito-idp", "list_users", &pool)["Users"].clone();
+    let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|user| &user["Username"]).collect();
+    let [name] = names[..] else { panic!("{listed}") };
+    assert!(name.as_str().is_some_and(|name| !name.is_empty()), "{listed}");
     for kind in ["IdToken", "AccessToken"] {
         let token = signed_in["AuthenticationResult"][kind].as_str().unwrap();
         let (status, body) = call(&user, token);
         assert_eq!(status, 200, "{kind}: {body}");
         assert_eq!(body["message"], "Hello, authenticated user!");
-        assert!(body["user"].as_str().is_some_and(|name| !name.is_empty()), "{body}");
+        assert_eq!(&body["user"], name, "{kind}");
         assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
         // The tenth last character is within the signature, and all of its bits count.
         let mut tampered = token.to_owned();
