@@ -6,15 +6,9 @@ use crate::support::botocore;
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
-fn with_a_stack() -> User {
-    let user = User::of(&account(), &endpoint());
-    user.run(&["up", "--yes"]).ends(0);
-    user
-}
-
 #[test]
 fn users_pools_and_routes_that_are_not_there() {
-    let user = with_a_stack();
+    let user = User::with_a_stack();
     let add = |password: &str, args: &[&str]| {
         let mut words = vec!["add-user", "ada@example.com", "--password-stdin"];
         words.extend(args);
@@ -53,7 +47,7 @@ fn users_pools_and_routes_that_are_not_there() {
 
 #[test]
 fn another_accounts_credentials_are_refused_before_anything_is_written() {
-    let user = with_a_stack();
+    let user = User::with_a_stack();
     let before = botocore::inventory(&user);
     let other = account();
     let user = user.with("AWS_ACCESS_KEY_ID", &other);
@@ -77,7 +71,7 @@ fn credentials_that_are_refused_are_an_account_error() {
 
 #[test]
 fn a_state_folder_that_cannot_be_used_fails_before_anything_is_made() {
-    let user = User::of(&account(), &endpoint());
+    let user = User::newcomer();
     user.write("state", "a file where the folder should be");
     user.run(&["up", "--yes"]).ends(1).says("the state folder");
     assert_eq!(botocore::inventory(&user), Vec::<String>::new());
@@ -85,7 +79,7 @@ fn a_state_folder_that_cannot_be_used_fails_before_anything_is_made() {
 
 #[test]
 fn outputs_of_another_shape_are_as_good_as_none() {
-    let user = with_a_stack();
+    let user = User::with_a_stack();
     let path = user.state();
     let good = std::fs::read_to_string(&path).unwrap();
     let mut state: serde_json::Value = serde_json::from_str(&good).unwrap();

@@ -6,17 +6,16 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use securelambda::state::Status;
 
 use crate::support::botocore::inventory;
 use crate::support::emulator::{account, endpoint};
+use crate::support::goes_on;
 use crate::support::graphs::stack;
 use crate::support::program::{Ran, Started, User};
-use crate::support::proxy::{Asked, Fate, Proxy};
+use crate::support::proxy::{Fate, Proxy};
 use crate::support::world::World;
 
 mod engine {
@@ -93,22 +92,7 @@ mod engine {
 
 /// A proxy that answers the first `CreateUserPool` late.
 fn late() -> Proxy {
-    let met = AtomicBool::new(false);
-    let weather = move |asked: &Asked| {
-        let first = asked.name().contains("CreateUserPool") && !met.swap(true, Ordering::Relaxed);
-        if first { Fate::Slow(Duration::from_millis(1500)) } else { Fate::Passed }
-    };
-    Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather))
-}
-
-/// From whatever is on record, `up` completes, and `down` leaves nothing.
-#[track_caller]
-fn goes_on(user: &User) {
-    user.run(&["up", "--yes"]).ends(0);
-    let pools = inventory(user).iter().filter(|name| name.starts_with("list_user_pools ")).count();
-    assert_eq!(pools, 2, "none is made twice");
-    user.run(&["down", "--yes"]).ends(0).says("0 left");
-    assert_eq!(inventory(user), Vec::<String>::new());
+    Proxy::where_first("CreateUserPool", Fate::Slow(Duration::from_millis(1500)))
 }
 
 /// A script as this user, with the program as `$0`.
@@ -123,7 +107,7 @@ fn script(user: &User, text: &str) -> Command {
 
 #[test]
 fn without_room_nothing_is_begun() {
-    let user = User::of(&account(), &endpoint());
+    let user = User::newcomer();
     let run = |verb: &str| {
         Ran::from(script(&user, &format!("ulimit -f 200; exec \"$0\" {verb} --yes")).output().unwrap())
             .ends(1)
@@ -143,7 +127,7 @@ fn without_room_nothing_is_begun() {
 #[cfg(target_os = "linux")]
 fn what_cannot_be_written_down_is_told() {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
-    let user = User::of(&account(), &endpoint());
+    let user = User::newcomer();
     for json in [false, true] {
         let proxy = late();
         let args = if json { &["up", "--yes", "--json"][..] } else { &["up", "--yes"] };
@@ -191,7 +175,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_small_disk_is_too_small_before_anything_is_made() {
-    let user = User::of(&account(), &endpoint());
+    let user = User::newcomer();
     let Some(run) = on_a_disk_of("256k", &user, "exec \"$0\" up --yes") else { return };
     run.ends_within(MINUTE)
         .0
@@ -207,7 +191,7 @@ fn a_small_disk_is_too_small_before_anything_is_made() {
 #[test]
 fn a_disk_that_fills_up_half_way_keeps_what_was_made() {
     let proxy = late();
-    let user = User::of(&account(), &endpoint());
+    let user = User::newcomer();
     // The disk fills up while a pool is being made, and what is on record is copied out at the end.
     let fill = "AWS_ENDPOINT_URL=$SLOW \"$0\" up --yes & \
                 until [ -e go ]; do sleep 0.05; done; cat /dev/zero >state/filler 2>/dev/null; df state >&2; \
@@ -278,7 +262,7 @@ fn a_folder_or_a_file_without_permission_is_named_before_anything_is_made() {
 
 #[test]
 fn what_is_no_folder_or_takes_no_files_is_named_before_anything_is_made() {
-    let user = User::of(&account(), &endpoint());
+    let user = User::newcomer();
     user.write("file", "");
     let places = [PathBuf::from("file"), PathBuf::from("file/below"), PathBuf::from("/proc/self")];
     for (place, hint) in places.iter().zip(["a file in its place", "a file in its place", "--state-dir"]) {

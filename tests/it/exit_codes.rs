@@ -2,7 +2,6 @@
 //! to do on standard error, and the same as JSON.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::CommandFactory;
@@ -11,22 +10,12 @@ use securelambda::args::Cli;
 use serde_json::{Value, json};
 
 use crate::support::botocore;
-use crate::support::emulator::{account, endpoint};
+use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::{Ran, User};
-use crate::support::proxy::{Asked, Fate, Proxy};
+use crate::support::proxy::{Fate, Proxy};
 
 /// A way to an exit code, with these flags added to the command.
 type Way = fn(&[&str]) -> Ran;
-
-fn newcomer() -> User {
-    User::of(&account(), &endpoint())
-}
-
-fn with_a_stack() -> User {
-    let user = newcomer();
-    user.run(&["up", "--yes"]).ends(0);
-    user
-}
 
 fn run(user: &User, args: &[&str], flags: &[&str]) -> Ran {
     user.run(&[args, flags].concat())
@@ -34,10 +23,7 @@ fn run(user: &User, args: &[&str], flags: &[&str]) -> Ran {
 
 /// An `up` that is sent signals while a call is held up.
 fn up_and(signals: &[Signal], flags: &[&str]) -> Ran {
-    let weather = |asked: &Asked| {
-        if asked.name().contains("CreateUserPool") { Fate::HungAfter } else { Fate::Passed }
-    };
-    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather));
+    let proxy = Proxy::where_first("CreateUserPool", Fate::HungAfter);
     let user = User::of(&account(), &proxy.endpoint);
     let run = user.start(&[&["up", "--yes"], flags].concat());
     if !proxy.hangs_within(Duration::from_secs(30)) {
@@ -54,10 +40,10 @@ fn up_and(signals: &[Signal], flags: &[&str]) -> Ran {
 /// A table: code, the words that say what failed, the ways to it.
 fn table() -> Vec<(i32, &'static str, Way)> {
     vec![
-        (0, "", |flags| run(&newcomer(), &["down", "--yes"], flags)),
+        (0, "", |flags| run(&User::newcomer(), &["down", "--yes"], flags)),
         (1, "no answer", |flags| run(&User::of("111111111111", "http://127.0.0.1:9"), &["down", "--yes"], flags)),
-        (2, "there is nobody to ask", |flags| run(&newcomer(), &["up"], flags)),
-        (2, "there is nobody to ask", |flags| run(&with_a_stack(), &["down"], flags)),
+        (2, "there is nobody to ask", |flags| run(&User::newcomer(), &["up"], flags)),
+        (2, "there is nobody to ask", |flags| run(&User::with_a_stack(), &["down"], flags)),
         (2, "has 3 mistakes", |flags| {
             let user = User::bare();
             user.write("securelambda.toml", "[stack]\nname = \"No\"\n[firewall]\nmode = \"alow\"\n");
@@ -67,7 +53,7 @@ fn table() -> Vec<(i32, &'static str, Way)> {
             run(&User::bare().with("AWS_REGION", "eu-central-1"), &["up", "--yes"], flags)
         }),
         (4, "1 resource failed; all else is kept", |flags| {
-            let user = newcomer();
+            let user = User::newcomer();
             // A stranger has the name.
             let taken = json!({ "RoleName": "securelambda-InternalLambda", "Path": "/securelambda/securelambda/",
                 "AssumeRolePolicyDocument": "{\"Version\":\"2012-10-17\",\"Statement\":[]}" });
@@ -75,18 +61,24 @@ fn table() -> Vec<(i32, &'static str, Way)> {
             run(&user, &["up", "--yes"], flags)
         }),
         (5, "failed", |flags| {
-            let user = with_a_stack();
+            // Signing in is unsigned, and only goes to this account.
+            let _alone = default_account();
+            let user = User::of("test", &endpoint());
+            user.run(&["up", "--yes"]).ends(0);
             let outputs = user.run(&["outputs", "--json"]).ends(0).json();
+            user.run(&["verify"]).ends(0);
             let stage = json!({ "restApiId": outputs["api"]["id"], "stageName": "development", "patchOperations":
                 [{ "op": "replace", "path": "/*/*/throttling/rateLimit", "value": "9999" }] });
             assert!(botocore::call(&user, "apigateway", "update_stage", &stage).get("Error").is_none());
-            run(&user, &["verify"], flags)
+            let ran = run(&user, &["verify"], flags);
+            user.run(&["down", "--yes"]).ends(0);
+            ran
         }),
-        (6, "there is no stack securelambda", |flags| run(&newcomer(), &["verify"], flags)),
-        (7, "", |flags| run(&newcomer(), &["up", "--yes", "--detailed-exitcode"], flags)),
+        (6, "there is no stack securelambda", |flags| run(&User::newcomer(), &["verify"], flags)),
+        (7, "", |flags| run(&User::newcomer(), &["up", "--yes", "--detailed-exitcode"], flags)),
         (8, "stopped; what was made is on record", |flags| up_and(&[Signal::TERM], flags)),
         (9, "another run holds the lock", |flags| {
-            let user = with_a_stack();
+            let user = User::with_a_stack();
             let lock = std::fs::File::options().write(true).open(user.state().with_extension("lock")).unwrap();
             lock.lock().unwrap();
             run(&user, &["up", "--yes"], flags)

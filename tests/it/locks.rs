@@ -1,26 +1,22 @@
 //! Two runs at one stack: the second is told who holds it, a dead one holds nothing.
 
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use securelambda::state::Holder;
 
 use crate::support::botocore::inventory;
-use crate::support::emulator::{account, endpoint};
 use crate::support::program::{Started, User};
-use crate::support::proxy::{Asked, Fate, Proxy};
+use crate::support::proxy::{Fate, Proxy};
 
 /// An `up` that is held up half-way.
 fn half_way() -> (User, Started, Proxy) {
-    let weather = |asked: &Asked| {
-        if asked.name().contains("CreateUserPool") { Fate::HungAfter } else { Fate::Passed }
-    };
-    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather));
-    let user = User::of(&account(), &endpoint());
+    let proxy = Proxy::where_first("CreateUserPool", Fate::HungAfter);
+    let user = User::newcomer();
     let run = user.command(&["up", "--yes", "--jobs", "1"]).env("AWS_ENDPOINT_URL", &proxy.endpoint).spawn().unwrap();
+    let run = Started(run);
     assert!(proxy.hangs_within(Duration::from_secs(30)));
-    (user, Started(run), proxy)
+    (user, run, proxy)
 }
 
 #[test]
@@ -61,10 +57,11 @@ fn a_second_run_is_told_who_holds_the_stack_and_a_dead_one_holds_nothing() {
 
 #[test]
 fn another_stack_need_not_wait() {
-    let (user, first, _proxy) = half_way();
+    let (user, mut first, _proxy) = half_way();
     user.run(&["up", "--yes", "--stack", "other"]).ends(0);
     user.run(&["down", "--yes", "--stack", "other"]).ends(0);
-    first.signal(rustix::process::Signal::KILL);
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
 }

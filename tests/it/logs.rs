@@ -1,22 +1,14 @@
 //! What went through a stack: `logs`, `traffic`, and the log of our own calls.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::botocore;
-use crate::support::emulator::{account, endpoint};
-use crate::support::program::User;
-
-/// A user with a stack.
-fn someone() -> User {
-    let user = User::of(&account(), &endpoint());
-    user.run(&["up", "--yes"]).ends(0);
-    user
-}
+use crate::support::program::{Started, User};
 
 /// InternalLambda is called as the topic would, ExternalLambda1 with a body that it refuses.
 fn invoke(user: &User, name: &str) {
@@ -58,7 +50,7 @@ fn shown(user: &User, args: &[&str], part: &str) -> String {
 
 #[test]
 fn functions_logs_are_shown_side_by_side() {
-    let user = someone();
+    let user = User::with_a_stack();
     let ran = user.run(&["logs"]).ends(0).says("nothing was logged in the last 10m");
     assert_eq!(ran.stdout, "");
 
@@ -99,15 +91,15 @@ fn functions_logs_are_shown_side_by_side() {
 }
 
 /// A `logs --follow` in the background, and what it prints.
-struct Following(Child, Receiver<String>);
+struct Following(Started, Receiver<String>);
 
 impl Following {
     fn new(user: &User, args: &[&str]) -> Self {
-        let mut child = user.command(&[&["logs", "--follow"], args].concat()).spawn().unwrap();
+        let mut run = user.start(&[&["logs", "--follow"], args].concat());
         let (tell, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let stdout = BufReader::new(run.0.stdout.take().unwrap());
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        Self(child, lines)
+        Self(run, lines)
     }
 
     fn next(&self) -> String {
@@ -115,16 +107,17 @@ impl Following {
     }
 
     /// Ctrl-C; what was printed until it ended, and how it ended.
-    fn stop(mut self) -> (Vec<String>, Option<i32>) {
-        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
-        let code = self.0.wait().unwrap().code();
-        (self.1.iter().collect(), code)
+    fn stop(self) -> (Vec<String>, i32) {
+        let Self(run, lines) = self;
+        run.signal(Signal::INT);
+        let (ran, _) = run.ends_within(Duration::from_secs(7));
+        (lines.iter().collect(), ran.code)
     }
 }
 
 #[test]
 fn following_shows_every_line_once_and_ends_well_on_request() {
-    let user = someone();
+    let user = User::with_a_stack();
     write(&user, "InternalLambda", "before");
     let following = Following::new(&user, &["InternalLambda"]);
     assert!(following.next().ends_with("before"));
@@ -135,7 +128,7 @@ fn following_shows_every_line_once_and_ends_well_on_request() {
     write(&user, "ExternalLambda1", "of another function");
     std::thread::sleep(Duration::from_millis(2500));
     let (more, code) = following.stop();
-    assert_eq!((more, code), (vec![], Some(0)));
+    assert_eq!((more, code), (vec![], 0));
     user.run(&["down", "--yes"]).ends(0);
 }
 
@@ -150,7 +143,7 @@ fn mistakes_are_told_before_anything_is_asked() {
 
 #[test]
 fn without_samples_traffic_says_so() {
-    let user = someone();
+    let user = User::with_a_stack();
     user.run(&["traffic"]).ends(1).says("this endpoint keeps no samples of requests").says("hint:");
     user.run(&["down", "--yes"]).ends(0);
     user.run(&["traffic"]).ends(6);
@@ -159,7 +152,7 @@ fn without_samples_traffic_says_so() {
 
 #[test]
 fn every_call_is_told_with_vv_and_nothing_of_what_is_sent() {
-    let user = someone();
+    let user = User::with_a_stack();
     let said = user.run(&["status", "-vv"]).ends(0).stderr;
     for call in ["AWSWAF_20190729.GetWebACLForResource", "GetRole ", "GET /restapis/", "GetCallerIdentity"] {
         let line = said.lines().find(|line| format!("{line} ").contains(call)).unwrap_or_default();

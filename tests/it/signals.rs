@@ -4,8 +4,6 @@
 use std::fs::File;
 use std::io::Write;
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,9 +11,9 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use securelambda::state::{Holder, Record, State};
 
 use crate::support::botocore::inventory;
-use crate::support::emulator::{account, endpoint};
+use crate::support::emulator::endpoint;
 use crate::support::program::{Ran, User};
-use crate::support::proxy::{Asked, Fate, Proxy};
+use crate::support::proxy::{Fate, Proxy};
 use crate::support::pty::Pty;
 
 /// What is promised.
@@ -26,26 +24,6 @@ const AT_ONCE: Duration = Duration::from_secs(4);
 const LATE: Fate = Fate::Slow(Duration::from_millis(1500));
 /// Longer than two signals that count as one are apart.
 const A_MOMENT: Duration = Duration::from_millis(200);
-
-/// A proxy in which the first call with this in its name meets this fate.
-fn meets(call: &'static str, fate: Fate) -> Proxy {
-    let met = AtomicBool::new(false);
-    let weather = move |asked: &Asked| {
-        let first = asked.name().contains(call) && !met.swap(true, Ordering::Relaxed);
-        if first { fate.clone() } else { Fate::Passed }
-    };
-    Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather))
-}
-
-fn newcomer() -> User {
-    User::of(&account(), &endpoint())
-}
-
-fn with_a_stack() -> User {
-    let user = newcomer();
-    user.run(&["up", "--yes"]).ends(0);
-    user
-}
 
 fn by_way_of(user: User, proxy: &Proxy) -> User {
     user.with("AWS_ENDPOINT_URL", &proxy.endpoint)
@@ -83,24 +61,17 @@ fn stopped(user: &User, proxy: &Proxy, args: &[&str], signals: &[Signal]) -> (Ra
     run.ends_within(SEVEN)
 }
 
-/// From whatever a stopped run left, `up` completes, and `down` leaves nothing.
+/// As `support::goes_on`, by the straight way.
 #[track_caller]
 fn goes_on(user: User) {
-    let user = user.with("AWS_ENDPOINT_URL", &endpoint());
-    user.run(&["up", "--yes"]).ends(0);
-    let pools = inventory(&user).iter().filter(|name| name.starts_with("list_user_pools ")).count();
-    assert_eq!(pools, 2, "none is made twice");
-    user.run(&["status", "--detailed-exitcode"]).ends(0);
-    user.run(&["down", "--yes"]).ends(0).says("0 left");
-    assert_eq!(inventory(&user), Vec::<String>::new());
-    assert!(!user.state().exists());
+    crate::support::goes_on(&user.with("AWS_ENDPOINT_URL", &endpoint()));
 }
 
 #[test]
 fn up_lets_calls_in_flight_return_and_keeps_their_results() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let proxy = meets("CreateUserPool", LATE);
-        let user = by_way_of(newcomer(), &proxy);
+        let proxy = Proxy::where_first("CreateUserPool", LATE);
+        let user = by_way_of(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &[signal]);
         let ran = ran.ends(8).says("stopping").says("error: stopped; what was made is on record");
         ran.says("`securelambda up` goes on from here, `securelambda down` removes it");
@@ -114,8 +85,8 @@ fn up_lets_calls_in_flight_return_and_keeps_their_results() {
 #[test]
 fn down_lets_calls_in_flight_return_and_forgets_what_is_gone() {
     for signal in [Signal::INT, Signal::HUP] {
-        let user = with_a_stack();
-        let proxy = meets("DeleteUserPool", LATE);
+        let user = User::with_a_stack();
+        let proxy = Proxy::where_first("DeleteUserPool", LATE);
         let user = by_way_of(user, &proxy);
         let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[signal]);
         ran.ends(8).says("stopped; what is still there is on record").says("`securelambda down` goes on from here");
@@ -130,15 +101,15 @@ fn down_lets_calls_in_flight_return_and_forgets_what_is_gone() {
 #[test]
 fn a_call_that_is_never_answered_is_left_to_the_next_run() {
     // The pool is made, and its id lost: its name does not keep a second one from being made.
-    let proxy = meets("CreateUserPool", Fate::HungAfter);
-    let user = by_way_of(newcomer(), &proxy);
+    let proxy = Proxy::where_first("CreateUserPool", Fate::HungAfter);
+    let user = by_way_of(User::newcomer(), &proxy);
     let (ran, took) = stopped(&user, &proxy, &["up", "--yes", "--jobs", "1"], &[Signal::TERM]);
     ran.ends(8).says("1 call had not been answered (pool.MyUserPool").says("the next run looks what came of it");
     assert!(took > Duration::from_secs(5), "it was given time: {took:?}");
     goes_on(user);
 
-    let user = with_a_stack();
-    let proxy = meets("DeleteUserPool", Fate::HungAfter);
+    let user = User::with_a_stack();
+    let proxy = Proxy::where_first("DeleteUserPool", Fate::HungAfter);
     let user = by_way_of(user, &proxy);
     stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT]).0.ends(8).says("1 call had not been answered");
     goes_on(user);
@@ -147,15 +118,15 @@ fn a_call_that_is_never_answered_is_left_to_the_next_run() {
 #[test]
 fn asked_twice_it_leaves_at_once() {
     for signals in [[Signal::INT, Signal::INT], [Signal::TERM, Signal::INT]] {
-        let proxy = meets("CreateUserPool", Fate::HungAfter);
-        let user = by_way_of(newcomer(), &proxy);
+        let proxy = Proxy::where_first("CreateUserPool", Fate::HungAfter);
+        let user = by_way_of(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &signals);
         ran.ends(130).says("left at once; what was made is on record").says("goes on from here");
         assert!(took < AT_ONCE, "{took:?}");
         goes_on(user);
     }
-    let user = with_a_stack();
-    let proxy = meets("DeleteUserPool", Fate::HungBefore);
+    let user = User::with_a_stack();
+    let proxy = Proxy::where_first("DeleteUserPool", Fate::HungBefore);
     let user = by_way_of(user, &proxy);
     let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT, Signal::TERM]);
     ran.ends(130).says("left at once; what is still there is on record");
@@ -165,8 +136,8 @@ fn asked_twice_it_leaves_at_once() {
 
 #[test]
 fn one_request_that_arrives_twice_is_one() {
-    let proxy = meets("CreateUserPool", LATE);
-    let user = by_way_of(newcomer(), &proxy);
+    let proxy = Proxy::where_first("CreateUserPool", LATE);
+    let user = by_way_of(User::newcomer(), &proxy);
     let run = user.start(&["up", "--yes"]);
     assert!(proxy.hangs_within(Duration::from_secs(30)));
     // As `timeout` does, and as a shell and the system do when a terminal is closed.
@@ -183,8 +154,8 @@ fn one_request_that_arrives_twice_is_one() {
 fn before_anything_is_written_it_stops_at_once() {
     for (args, code) in [(["up", "--yes"], 8), (["down", "--yes"], 8), (["plan", "--json"], 130)] {
         for call in ["GetCallerIdentity", "ListUserPools"] {
-            let proxy = meets(call, Fate::HungBefore);
-            let user = by_way_of(newcomer(), &proxy);
+            let proxy = Proxy::where_first(call, Fate::HungBefore);
+            let user = by_way_of(User::newcomer(), &proxy);
             let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
             let ran = ran.ends(code);
             if code == 8 {
@@ -199,8 +170,8 @@ fn before_anything_is_written_it_stops_at_once() {
 #[test]
 fn a_signal_that_is_to_be_ignored_is() {
     // As `nohup` does it.
-    let proxy = meets("CreateUserPool", LATE);
-    let user = by_way_of(newcomer(), &proxy);
+    let proxy = Proxy::where_first("CreateUserPool", LATE);
+    let user = by_way_of(User::newcomer(), &proxy);
     let program = user.command::<&str>(&[]).get_program().to_owned();
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "trap '' HUP; exec \"$0\" up --yes"]).arg(program).current_dir(&user.folder).env_clear();
@@ -214,12 +185,12 @@ fn a_signal_that_is_to_be_ignored_is() {
 
 #[test]
 fn verify_removes_its_guests_or_names_them() {
-    let user = with_a_stack();
-    let late = meets("InitiateAuth", LATE);
+    let user = User::with_a_stack();
+    let late = Proxy::where_first("InitiateAuth", LATE);
     let user = by_way_of(user, &late);
     stopped(&user, &late, &["verify"], &[Signal::INT]).0.ends(8).says("the throw-away users are removed");
     // Nothing answers any more.
-    let hung = meets("AdminDeleteUser", Fate::HungBefore);
+    let hung = Proxy::where_first("AdminDeleteUser", Fate::HungBefore);
     let user = by_way_of(user, &hung);
     let run = user.start(&["verify"]);
     assert!(hung.hangs_within(Duration::from_mins(1)));
@@ -231,7 +202,7 @@ fn verify_removes_its_guests_or_names_them() {
 
 #[test]
 fn a_reader_that_leaves_ends_nothing() {
-    let user = with_a_stack();
+    let user = User::with_a_stack();
     let shell = |user: &User, script: &str| {
         let mut command = std::process::Command::new("sh");
         command.args(["-c", script]).arg(user.command::<&str>(&[]).get_program());
@@ -254,8 +225,8 @@ fn a_reader_that_leaves_ends_nothing() {
 
 #[test]
 fn a_reader_that_never_reads_does_not_hold_us() {
-    let user = newcomer();
-    let proxy = meets("CreateUserPool", LATE);
+    let user = User::newcomer();
+    let proxy = Proxy::where_first("CreateUserPool", LATE);
     let user = by_way_of(user, &proxy);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut filler = writer.try_clone().unwrap();
@@ -335,8 +306,8 @@ mod in_a_terminal {
 
     #[test]
     fn ctrl_c_drains_and_leaves_the_screen_clean() {
-        let proxy = meets("CreateUserPool", LATE);
-        let user = by_way_of(newcomer(), &proxy);
+        let proxy = Proxy::where_first("CreateUserPool", LATE);
+        let user = by_way_of(User::newcomer(), &proxy);
         let mut terminal = Pty::start(&user, &["up", "--yes"]);
         assert!(proxy.hangs_within(Duration::from_secs(30)));
         terminal.shows("pool.MyUserPool1");
@@ -351,8 +322,8 @@ mod in_a_terminal {
 
     #[test]
     fn ctrl_c_twice_leaves_at_once_and_the_screen_clean() {
-        let user = with_a_stack();
-        let proxy = meets("DeleteUserPool", Fate::HungAfter);
+        let user = User::with_a_stack();
+        let proxy = Proxy::where_first("DeleteUserPool", Fate::HungAfter);
         let user = by_way_of(user, &proxy);
         let mut terminal = Pty::start(&user, &["down", "--yes"]);
         assert!(proxy.hangs_within(Duration::from_secs(30)));
@@ -369,8 +340,8 @@ mod in_a_terminal {
 
     #[test]
     fn a_closed_window_drains_too() {
-        let proxy = meets("CreateUserPool", LATE);
-        let user = by_way_of(newcomer(), &proxy);
+        let proxy = Proxy::where_first("CreateUserPool", LATE);
+        let user = by_way_of(User::newcomer(), &proxy);
         let terminal = Pty::start(&user, &["up", "--yes"]);
         assert!(proxy.hangs_within(Duration::from_secs(30)));
         terminal.close();
@@ -388,7 +359,7 @@ mod in_a_terminal {
 
     #[test]
     fn a_question_can_be_answered_and_broken_off() {
-        let user = newcomer();
+        let user = User::newcomer();
         for (keys, words) in [("n", "nothing was done"), ("\x03", "")] {
             let mut terminal = Pty::start(&user, &["up"]);
             terminal.shows("Build this in account");

@@ -3,12 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::botocore::{self, inventory};
-use crate::support::emulator::{account, endpoint};
+use crate::support::emulator::endpoint;
 use crate::support::program::{Ran, User};
-
-fn someone() -> User {
-    User::of(&account(), &endpoint())
-}
 
 fn up(user: &User, stack: &str) -> Value {
     user.run(&["up", "--yes", "--json", "--stack", stack]).ends(0).summary()
@@ -18,18 +14,6 @@ fn aws(user: &User, service: &str, operation: &str, arguments: &Value) -> Value 
     let answer = botocore::call(user, service, operation, arguments);
     assert!(answer.get("Error").is_none(), "{operation}: {answer}");
     answer
-}
-
-/// The same user in an empty folder: no state file, no stack file.
-fn elsewhere(user: &User) -> User {
-    let mut other = User::bare();
-    for (name, value) in user.command::<&str>(&[]).get_envs() {
-        let (name, value) = (name.to_str().unwrap(), value.unwrap().to_str().unwrap());
-        if name != "HOME" {
-            other = other.with(name, value);
-        }
-    }
-    other
 }
 
 /// Hides ids, dates, times and accounts from a snapshot.
@@ -50,10 +34,10 @@ fn snapshot(name: &str, ran: &Ran) {
 
 #[test]
 fn sweep_lists_and_removes_with_no_state_and_no_stack_file() {
-    let user = someone();
+    let user = User::newcomer();
     up(&user, "demo");
     let before = inventory(&user);
-    let elsewhere = elsewhere(&user);
+    let elsewhere = user.beyond(&endpoint());
     let here = user.run(&["sweep"]).ends(0);
     assert!(here.stdout.contains("state file state/demo."), "{}", here.stdout);
     let listed = elsewhere.run(&["sweep"]).ends(0);
@@ -104,7 +88,7 @@ fn ends_sorted(text: &str) -> String {
 
 #[test]
 fn down_after_the_state_was_lost_half_way() {
-    let user = someone();
+    let user = User::newcomer();
     up(&user, "demo");
     // Half of a `down`: what the graph would go by is gone, what hung on it is not.
     std::fs::remove_file(user.state()).unwrap();
@@ -126,7 +110,7 @@ fn policy(user: &User) -> String {
 
 #[test]
 fn down_removes_what_the_shrunken_stack_file_no_longer_names() {
-    let user = someone();
+    let user = User::newcomer();
     up(&user, "demo");
     std::fs::remove_file(user.state()).unwrap();
     user.write("securelambda.toml", "[stack]\nname = \"demo\"\n\n[topics.greetings]\n");
@@ -137,7 +121,7 @@ fn down_removes_what_the_shrunken_stack_file_no_longer_names() {
 
 #[test]
 fn half_made_and_doubled_things_are_swept() {
-    let user = someone();
+    let user = User::newcomer();
     let tags = json!({ "securelambda:stack": "demo", "securelambda:resource": "pool.MyUserPool1" });
     let listed = json!([
         { "Key": "securelambda:stack", "Value": "demo" }, { "Key": "securelambda:resource", "Value": "role.f" }
@@ -187,10 +171,10 @@ fn kind(resource: &Value) -> &str {
 
 #[test]
 fn strangers_and_another_stack_are_left_alone() {
-    let user = someone();
+    let user = User::newcomer();
     up(&user, "a-b");
     let other = inventory(&user);
-    let neighbour = elsewhere(&user);
+    let neighbour = user.beyond(&endpoint());
     up(&neighbour, "a");
     // With our prefix, and without our tag; or with the tag under no path of ours.
     aws(&user, "sns", "create_topic", &json!({ "Name": "a-stranger" }));
@@ -237,14 +221,14 @@ fn without(user: &User, denied: &str) -> User {
     let policy = json!({ "UserName": "ann", "PolicyName": "p", "PolicyDocument": document.to_string() });
     aws(user, "iam", "put_user_policy", &policy);
     let key = aws(user, "iam", "create_access_key", &json!({ "UserName": "ann" }))["AccessKey"].clone();
-    elsewhere(user)
+    user.beyond(&endpoint())
         .with("AWS_ACCESS_KEY_ID", key["AccessKeyId"].as_str().unwrap())
         .with("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"].as_str().unwrap())
 }
 
 #[test]
 fn a_survivor_is_listed_with_how_to_remove_it() {
-    let user = someone();
+    let user = User::newcomer();
     up(&user, "demo");
     let ann = without(&user, "logs:DeleteLogGroup");
     let swept = ann.run(&["sweep", "--stack", "demo", "--yes"]).ends(4).says("3 left");
@@ -267,7 +251,7 @@ fn a_survivor_is_listed_with_how_to_remove_it() {
 
 #[test]
 fn what_cannot_be_listed_is_not_taken_for_gone() {
-    let user = someone();
+    let user = User::newcomer();
     up(&user, "demo");
     let ann = without(&user, "wafv2:ListIPSets");
     let ran = ann.run(&["sweep", "--stack", "demo", "--yes"]).ends(4);
@@ -280,7 +264,7 @@ fn what_cannot_be_listed_is_not_taken_for_gone() {
 
 #[test]
 fn a_purged_secret_is_made_anew() {
-    let user = someone();
+    let user = User::newcomer();
     let arn = |summary: &Value| summary["outputs"]["secrets"]["LambdaSNSTopicARN"]["arn"].clone();
     let first = arn(&up(&user, "demo"));
     let down = ["down", "--stack", "demo", "--yes", "--purge"];
@@ -301,7 +285,7 @@ fn a_purged_secret_is_made_anew() {
 
 #[test]
 fn a_stack_that_another_run_holds_is_not_swept() {
-    let user = someone();
+    let user = User::newcomer();
     up(&user, "demo");
     let store = securelambda::state::Store::new(
         &user.folder.path().join("state"),

@@ -1,5 +1,8 @@
 //! What the tests share.
 
+use self::botocore::inventory;
+use self::program::User;
+
 pub mod botocore;
 pub mod emulator;
 pub mod fake;
@@ -16,3 +19,15 @@ pub mod size;
 pub mod weather;
 pub mod witness;
 pub mod world;
+
+/// From whatever is on record, `up` completes, and `down` leaves nothing.
+#[track_caller]
+pub fn goes_on(user: &User) {
+    user.run(&["up", "--yes"]).ends(0);
+    let pools = inventory(user).iter().filter(|name| name.starts_with("list_user_pools ")).count();
+    assert_eq!(pools, 2, "none is made twice");
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(inventory(user), Vec::<String>::new());
+    assert!(!user.state().exists());
+}

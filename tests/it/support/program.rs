@@ -1,7 +1,7 @@
 //! The program as its users run it: a process, a folder of its own, an empty home, nothing of the caller's environment.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::signal::unix::SignalKind;
 
+use super::emulator::{account, endpoint};
 use super::proxy::models;
 
 static USERS: AtomicU64 = AtomicU64::new(1);
@@ -74,6 +75,19 @@ impl User {
             .with("AWS_ACCESS_KEY_ID", account)
             .with("AWS_SECRET_ACCESS_KEY", "test")
             .with("AWS_REGION", "eu-central-1")
+    }
+
+    /// The root user of an account that no other test uses.
+    pub fn newcomer() -> Self {
+        Self::of(&account(), &endpoint())
+    }
+
+    /// The same, with a stack.
+    #[track_caller]
+    pub fn with_a_stack() -> Self {
+        let user = Self::newcomer();
+        user.run(&["up", "--yes"]).ends(0);
+        user
     }
 
     /// With one more variable.
@@ -143,7 +157,7 @@ impl Drop for User {
     }
 }
 
-/// A program that runs.
+/// A program that runs. One that nobody waits for does not outlive its test.
 pub struct Started(pub Child);
 
 impl Started {
@@ -159,12 +173,29 @@ impl Started {
         while self.0.try_wait().unwrap().is_none() {
             if begun.elapsed() > limit {
                 self.0.kill().unwrap();
-                panic!("it has not ended within {limit:?}: {:?}", Ran::from(self.0.wait_with_output().unwrap()));
+                panic!("it has not ended within {limit:?}: {:?}", self.ran());
             }
             std::thread::sleep(Duration::from_millis(10));
         }
         let took = begun.elapsed();
-        (Ran::from(self.0.wait_with_output().unwrap()), took)
+        (self.ran(), took)
+    }
+
+    /// How it ended, and what it said that nobody else has read.
+    fn ran(&mut self) -> Ran {
+        let status = self.0.wait().unwrap();
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        self.0.stdout.take().map(|mut pipe| pipe.read_to_end(&mut stdout).unwrap());
+        self.0.stderr.take().map(|mut pipe| pipe.read_to_end(&mut stderr).unwrap());
+        Ran::from(Output { status, stdout, stderr })
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // If it has ended already, neither is needed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -10,6 +10,7 @@ pub use fault::Fault;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -187,6 +188,16 @@ impl Proxy {
             Ok::<(), Infallible>(())
         });
         Self { endpoint, calls, hung, runtime }
+    }
+
+    /// In front of the emulator, where the first call with this in its name meets this fate.
+    pub fn where_first(call: &'static str, fate: Fate) -> Self {
+        let met = AtomicBool::new(false);
+        let weather = move |asked: &Asked| {
+            let first = asked.name().contains(call) && !met.swap(true, Ordering::Relaxed);
+            if first { fate.clone() } else { Fate::Passed }
+        };
+        Self::with_weather(&super::emulator::endpoint(), Duration::ZERO, Arc::new(weather))
     }
 
     /// Waits until a call hangs or is late; `false` if none does within this time.
