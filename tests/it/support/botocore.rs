@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -40,7 +40,8 @@ for line in sys.stdin:
 
 /// One process for all questions, since starting one takes longer than they do. It ends with this one.
 struct Process {
-    questions: ChildStdin,
+    child: Child,
+    questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
@@ -50,17 +51,24 @@ impl Process {
         // Nobody's configuration, and no credentials from a machine's role.
         command.args(["-I", "-c", SCRIPT]).env_clear();
         command.env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let answers = BufReader::new(process.stdout.take().unwrap());
-        Self { questions: process.stdin.take().unwrap(), answers }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (questions, answers) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, questions, answers }
     }
 
     /// `None` if it has ended; what it said of that is on standard error.
     fn ask(&mut self, question: &Value) -> Option<Vec<Value>> {
-        writeln!(self.questions, "{question}").ok()?;
+        writeln!(self.questions.as_mut()?, "{question}").ok()?;
         let mut line = String::new();
         self.answers.read_line(&mut line).ok()?;
         serde_json::from_str(&line).ok()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.questions.take());
+        let _ = self.child.wait();
     }
 }
 
