@@ -152,7 +152,7 @@ pub async fn up(
 ) -> Summary {
     let mut phases: Vec<Phase> = graph.nodes.iter().map(|_| Phase::Waiting).collect();
     let weights = graph.weights();
-    let waits = waits(graph, &survey);
+    let waits = waits(graph, &survey, state);
     let mut workers: Workers<Brought> = Workers::new(stop.clone());
     let mut summary = Summary::default();
     let mut halted = false;
@@ -396,11 +396,16 @@ pub(super) async fn look_often(
     Ok(None)
 }
 
-/// What each resource waits for: its needs, and if it is there already what it is changed after.
-fn waits(graph: &Graph, survey: &Survey) -> Vec<Vec<usize>> {
+/// What each resource waits for: its needs, and if it is there already what it is changed after. What could not be
+/// looked at for want of something else is there if it is on record.
+fn waits(graph: &Graph, survey: &Survey, state: &State) -> Vec<Vec<usize>> {
     let waits = graph.nodes.iter().zip(&survey.seen).map(|(node, seen)| {
-        let live = matches!(seen.sight, Sight::Live { .. });
-        node.needs.iter().chain(node.after.iter().filter(|_| live)).copied().collect()
+        let there = match seen.sight {
+            Sight::Live { .. } => true,
+            Sight::Blocked => state.outputs(node.id.as_str()).is_some(),
+            Sight::Absent | Sight::Failed(_) => false,
+        };
+        node.needs.iter().chain(node.after.iter().filter(|_| there)).copied().collect()
     });
     waits.collect()
 }

@@ -46,6 +46,39 @@ async fn what_is_new_does_not_wait() {
     assert!(world.cloud.writes().contains(&"create pool.then".to_owned()));
 }
 
+/// The same, and it now says the id of something that is not there yet: until that is made it cannot be looked at.
+fn changed_after_and_mentioning() -> Graph {
+    let mut graph = Graph::default();
+    let first = add(&mut graph, role, "first", (), |role, ()| role);
+    let extra = add(&mut graph, function, "extra", (), |it, ()| it);
+    let then = add(&mut graph, pool, "then", extra, |pool, extra| pool.with("mfa", "on").mentioning(&extra));
+    graph.change_after(then, first);
+    graph
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_there_waits_though_a_need_is_still_to_come() {
+    let world = World::with(&changed_after("off", false)).await;
+    world.cloud.on("create role.first", 1, Fault::refuse());
+    let run = world.up(&changed_after_and_mentioning()).await;
+    assert_eq!(
+        (run.failed(), run.skipped()),
+        (vec!["role.first".into()], vec!["pool.then because of role.first".into()])
+    );
+    assert!(!world.cloud.writes().contains(&"converge pool.then".to_owned()));
+    world.up(&changed_after_and_mentioning()).await.succeeded();
+    assert_eq!(world.cloud.writes().last().map(String::as_str), Some("converge pool.then"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_new_does_not_wait_for_more_than_its_needs() {
+    let world = World::new();
+    world.cloud.on("create role.first", 1, Fault::refuse());
+    let run = world.up(&changed_after_and_mentioning()).await;
+    assert_eq!((run.failed(), run.skipped()), (vec!["role.first".into()], vec![]));
+    assert!(world.cloud.writes().contains(&"create pool.then".to_owned()));
+}
+
 #[test]
 #[should_panic(expected = "what is waited for is added first")]
 fn waits_cannot_run_in_a_circle() {
