@@ -3,7 +3,7 @@
 //! The stage deploys every change at once, so a route is made with its authorizer in the very call, and a changed one is
 //! changed in place: it is never open, and never away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_apigatewayv2::types::{self, AuthorizationType, IntegrationType};
 use serde::{Deserialize, Serialize};
@@ -217,8 +217,15 @@ impl ApiGatewayV2 {
     /// what is no longer wanted.
     async fn bring_routes(&self, want: &HttpRoutes, live: &LiveHttpRoutes, task: &Task) -> Result<(), Failure> {
         let api = &want.api_id;
+        // Routes that stay as they are, on the integrations they are on; what else is wanted joins them there.
+        let at_rest = want.routes.iter().filter_map(|(key, route)| {
+            let is = live.routes.get(key).filter(|_| want.route_drift(key, route, live).is_empty())?;
+            Some((key, (&route.function_arn, &is.integration_id)))
+        });
+        let at_rest: BTreeMap<&String, (&String, &String)> = at_rest.collect();
+        let known = live.integrations.iter().filter_map(|(id, arn)| Some((arn.as_ref()?, id)));
         let mut by_function: BTreeMap<String, String> =
-            live.integrations.iter().filter_map(|(id, arn)| Some((arn.clone()?, id.clone()))).collect();
+            known.chain(at_rest.values().copied()).map(|(arn, id)| (arn.clone(), id.clone())).collect();
         for route in want.routes.values() {
             if !by_function.contains_key(&route.function_arn) {
                 let id = self.integrate(api, &route.function_arn, task).await?;
@@ -229,7 +236,7 @@ impl ApiGatewayV2 {
             let target = by_function.get(&route.function_arn).map(|id| format!("integrations/{id}"));
             match live.routes.get(key) {
                 None => self.make_route(api, key, route, target, task).await?,
-                Some(_) if want.route_drift(key, route, live).is_empty() => {}
+                Some(_) if at_rest.contains_key(key) => {}
                 Some(is) => self.change_route(api, key, &is.id, route, target, task).await?,
             }
         }
@@ -240,16 +247,16 @@ impl ApiGatewayV2 {
             });
             deleted.await.or_absent()?;
         }
-        let wanted: Vec<&String> = want.routes.values().map(|route| &route.function_arn).collect();
-        for (id, arn) in &live.integrations {
-            let used = arn.as_ref().is_some_and(|arn| wanted.contains(&arn) && by_function.get(arn) == Some(id));
-            if !used {
-                let deleted = self.write(api, task, &[], || async {
-                    let call = self.client.delete_integration().api_id(api).integration_id(id);
-                    call.send().await.or_fail(&format!("delete the integration {id}"))
-                });
-                deleted.await.or_absent()?;
-            }
+        let used = want.routes.iter().filter_map(|(key, route)| {
+            at_rest.get(key).map(|(_, id)| *id).or_else(|| by_function.get(&route.function_arn))
+        });
+        let used: BTreeSet<&String> = used.collect();
+        for id in live.integrations.keys().filter(|id| !used.contains(id)) {
+            let deleted = self.write(api, task, &[], || async {
+                let call = self.client.delete_integration().api_id(api).integration_id(id);
+                call.send().await.or_fail(&format!("delete the integration {id}"))
+            });
+            deleted.await.or_absent()?;
         }
         Ok(())
     }
@@ -341,6 +348,7 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::Clients;
     use crate::aws::testing::{asked, replay};
 
     const HELLO: &str = "arn:aws:lambda:eu-central-1:123456789012:function:demo-Hello";
@@ -442,5 +450,60 @@ mod tests {
         assert!(calls[0].starts_with("PATCH") && calls[0].contains("/routes/r1"), "{calls:?}");
         assert!(calls[1].starts_with("DELETE") && calls[1].contains("/routes/r2"), "{calls:?}");
         assert!(calls[2].starts_with("DELETE") && calls[2].contains("/integrations/i2"), "{calls:?}");
+    }
+
+    #[tokio::test]
+    async fn the_integration_that_a_route_uses_stays_whichever_is_idle() {
+        let gateway = |http: Clients| ApiGatewayV2::new(&http);
+        for (used, idle) in [("i1", "i2"), ("i2", "i1")] {
+            let live = with(|live| {
+                live.routes.get_mut("GET /hello").expect("there").integration_id = used.into();
+                live.integrations = [used, idle].map(|id| (id.to_owned(), Some(HELLO.to_owned()))).into();
+            });
+            assert_eq!(want().drift(&live).len(), 1);
+            let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
+            let (clients, http) = replay(vec![(204, "")]);
+            Provider::<HttpRoutes>::converge(&gateway(clients), &want(), &found, &[], &task()).await.expect("brought");
+            let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
+            assert_eq!(calls.len(), 1, "{calls:?}");
+            assert!(calls[0].starts_with("DELETE") && calls[0].contains(&format!("/integrations/{idle}")), "{calls:?}");
+            // A route that is to come uses the same one.
+            let more = HttpRoutes {
+                routes: ["GET /hello", "GET /new"]
+                    .map(|key| (key.to_owned(), want().routes["GET /hello"].clone()))
+                    .into(),
+                ..want()
+            };
+            let (clients, http) = replay(vec![(201, r#"{"routeId":"r2"}"#), (204, "")]);
+            Provider::<HttpRoutes>::converge(&gateway(clients), &more, &found, &[], &task()).await.expect("brought");
+            let asked = asked(&http);
+            assert!(asked[0].1.contains(&format!(r#""target":"integrations/{used}""#)), "{asked:?}");
+            assert!(
+                asked[1].0.starts_with("DELETE") && asked[1].0.contains(&format!("/integrations/{idle}")),
+                "{asked:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn both_stay_where_routes_use_both() {
+        let live = with(|live| {
+            let other =
+                LiveHttpRoute { id: "r2".into(), integration_id: "i2".into(), ..live.routes["GET /hello"].clone() };
+            live.routes.insert("GET /other".into(), other);
+            live.integrations.extend(["i2", "i3"].map(|id| (id.to_owned(), Some(HELLO.to_owned()))));
+        });
+        let both = HttpRoutes {
+            routes: ["GET /hello", "GET /other"]
+                .map(|key| (key.to_owned(), want().routes["GET /hello"].clone()))
+                .into(),
+            ..want()
+        };
+        let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
+        let (clients, http) = replay(vec![(204, "")]);
+        let gateway = ApiGatewayV2::new(&clients);
+        Provider::<HttpRoutes>::converge(&gateway, &both, &found, &[], &task()).await.expect("brought");
+        let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
+        assert!(calls.len() == 1 && calls[0].contains("/integrations/i3"), "{calls:?}");
     }
 }
