@@ -239,7 +239,7 @@ impl Rates {
             return if version.ends_with(SNS) { self.named(SNS, action) } else { Vec::new() };
         }
         let (_, path) = host_and_path(request);
-        if path.starts_with("/restapis") || path.starts_with("/tags/") || path == "/account" {
+        if ["/restapis", "/v2/apis", "/tags/"].iter().any(|begin| path.starts_with(begin)) || path == "/account" {
             return self.api_gateway(request.method(), path);
         }
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
@@ -331,6 +331,8 @@ mod tests {
             (rest("POST", "/restapis"), Some(1)),
             (rest("GET", "/restapis/a/resources?limit=500"), Some(5)),
             (rest("PUT", "/restapis/a/resources/r/methods/GET"), Some(40)),
+            (rest("POST", "/v2/apis"), Some(40)),
+            (rest("GET", "/v2/apis/a/routes?maxResults=500"), Some(40)),
         ];
         for (request, burst) in table {
             // Each kind starts afresh.

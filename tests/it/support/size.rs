@@ -71,7 +71,7 @@ impl PublishedRates {
             ("apigateway", "CreateDeployment") => vec![("CreateDeployment", 1.0, 5.0, 1.0), api],
             ("apigateway", "CreateResource" | "DeleteResource") => vec![("paths", 5.0, 1.0, 5.0), api],
             ("apigateway", "GetResources") => vec![("GetResources", 5.0, 2.0, 5.0), api],
-            ("apigateway", _) => vec![api],
+            ("apigateway" | "apigatewayv2", _) => vec![api],
             ("lambda", "GetFunction") => vec![("GetFunction", 100.0, 1.0, 100.0)],
             ("lambda", "GetPolicy") => vec![("GetPolicy", 15.0, 1.0, 15.0)],
             ("lambda", _) => vec![("Lambda", 15.0, 1.0, 15.0)],

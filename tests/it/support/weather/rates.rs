@@ -94,7 +94,9 @@ impl Manner for Rates {
     }
 
     fn before(&mut self, asked: &Asked) -> Verdict {
-        if asked.service != self.service {
+        // Both of API Gateway's APIs count towards one rate.
+        let service = if asked.service == "apigatewayv2" { "apigateway" } else { &asked.service };
+        if service != self.service {
             return Verdict::Silent;
         }
         let (bucket, calls, seconds) = (self.rate)(&asked.operation);
