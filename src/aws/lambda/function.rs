@@ -136,7 +136,7 @@ pub enum State {
     Settling,
     /// Not any more.
     Going,
-    /// What was requests last could not be done, for this reason.
+    /// What was asked for last could not be done, for this reason.
     Failed(String),
 }
 
@@ -402,7 +402,7 @@ impl Provider<Function> for Lambda {
         drift: &[Drift],
         task: &Task,
     ) -> Result<FunctionOutputs, Failure> {
-        // What has failed is requests for again as a whole.
+        // What has failed is asked for again as a whole.
         let all = matches!(found.live.state, State::Failed(_));
         let needs = |remedy: Remedy| all || drift.iter().any(|setting| Remedy::of(setting) == remedy);
         let (configure, upload) = (needs(Remedy::Configuration), needs(Remedy::Code));
