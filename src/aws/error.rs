@@ -6,6 +6,7 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::engine::{Cause, Failure};
+use crate::secret::Hidden;
 
 /// There is no such thing. Query-protocol codes have no `Exception` suffix (reference, 1.1).
 const ABSENT: [&str; 7] = [
@@ -83,6 +84,22 @@ pub(super) fn is_absent(failure: &Failure) -> bool {
 /// AWS answered with this code and a message that holds this fragment.
 pub(super) fn says(failure: &Failure, code: &str, fragment: &str) -> bool {
     failure.code.as_deref() == Some(code) && failure.message.to_lowercase().contains(&fragment.to_lowercase())
+}
+
+/// Takes a secret out of what AWS said, should it have said it: some refusals quote what they refuse, perhaps with the
+/// JSON that it was sent in.
+pub(super) fn hide(mut failure: Failure, secret: &Hidden) -> Failure {
+    let secret = secret.reveal();
+    if secret.is_empty() {
+        return failure;
+    }
+    let quoted = serde_json::Value::from(secret).to_string();
+    for form in [&quoted[1..quoted.len() - 1], secret] {
+        if failure.message.contains(form) {
+            failure.message = failure.message.replace(form, "(hidden)");
+        }
+    }
+    failure
 }
 
 fn failure<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> Failure

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::error::{OrAbsent, OrFail, is_absent, says};
+use super::error::{OrAbsent, OrFail, hide, is_absent, says};
 use super::retries::client;
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
@@ -99,6 +99,11 @@ impl Secret {
                 Err(Failure::refused(message).hint("run it again"))
             }
         }
+    }
+
+    /// Takes the hidden fields out of what AWS said.
+    fn hide(&self, failure: Failure) -> Failure {
+        self.hidden.values().fold(failure, hide)
     }
 
     /// The digest of the value, where all of it may be seen.
@@ -294,12 +299,29 @@ impl SecretsManager {
     async fn put_value(&self, arn: &str, want: &Secret, version: &str, task: &Task) -> Result<(), Failure> {
         want.is_read()?;
         let doing = format!("write the value of the secret {}", want.name);
-        let document = want.document();
+        self.put(arn, version, &want.document(), &doing, task).await.map_err(|failure| want.hide(failure))
+    }
+
+    /// Writes a value as the version that readers get. Should AWS quote it, so does the failure: who knows what must not
+    /// be told takes it out.
+    pub(super) async fn put(
+        &self,
+        arn: &str,
+        version: &str,
+        document: &Hidden,
+        doing: &str,
+        task: &Task,
+    ) -> Result<(), Failure> {
         let put = settled(task, &[&SECRET_BACK], || async {
             let call = self.client.put_secret_value().secret_id(arn).client_request_token(version);
-            call.secret_string(document.reveal()).send().await.or_fail(&doing)
+            call.secret_string(document.reveal()).send().await.or_fail(doing)
         });
         put.await.map(drop)
+    }
+
+    /// The version of a secret that readers get.
+    pub(super) async fn current(&self, arn: &str) -> Result<Option<String>, Failure> {
+        Ok(self.describe(arn).await?.and_then(|secret| live(&secret, None).current))
     }
 
     async fn describe_as(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
@@ -373,7 +395,7 @@ impl Provider<Secret> for SecretsManager {
                 Err(failure) => Err(failure),
             }
         });
-        match made.await? {
+        match made.await.map_err(|failure| want.hide(failure))? {
             Made::New(made) if want.filled_by_another => Ok(SecretOutputs { version_id, ..made }),
             Made::New(made) if made.version_id == version_id => Ok(made),
             // MiniStack chooses the id of the first version itself.

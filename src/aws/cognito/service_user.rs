@@ -5,23 +5,20 @@
 //! has it, and that id is written last: where the two differ, as after a run that was cut off in between, a new password
 //! is made.
 
-use aws_sdk_cognitoidentityprovider::types::{AttributeType, MessageActionType};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{PasswordPolicy, built, generate};
+use super::users::attributes;
+use super::{PasswordPolicy, Users, generate};
 use crate::aws::Clients;
-use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::retries::client;
-use crate::aws::settle::{COGNITO_BUSY, SECRET_BACK, settled};
-use crate::engine::{Cause, Drift, Failure, Found, Provider, Resource, Task};
+use crate::aws::error::{OrAbsent, OrFail, hide};
+use crate::aws::secretsmanager::SecretsManager;
+use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 use crate::secret::Hidden;
 
 /// The attribute that carries the secret's version: a standard one, so that no pool needs a schema of its own for it.
 const VERSION: &str = "nickname";
-
-/// The label of the version that readers get.
-const CURRENT: &str = "AWSCURRENT";
 
 /// A user that is a program.
 #[derive(Debug, Clone)]
@@ -91,52 +88,33 @@ impl Resource for ServiceUser {
 /// Looks after service users.
 #[derive(Debug, Clone)]
 pub struct ServiceUsers {
-    users: aws_sdk_cognitoidentityprovider::Client,
-    secrets: aws_sdk_secretsmanager::Client,
+    users: Users,
+    secrets: SecretsManager,
 }
 
 impl ServiceUsers {
     /// On these clients. Everything here may be repeated, so the SDK's retries are on.
     pub fn new(clients: &Clients) -> Self {
-        Self {
-            users: client!(aws_sdk_cognitoidentityprovider, &clients.sdk),
-            secrets: client!(aws_sdk_secretsmanager, &clients.sdk),
-        }
+        Self { users: Users::new(clients), secrets: SecretsManager::new(clients) }
     }
 
-    /// Gives the user a new password, and the secret too.
+    /// Gives the user a new password, and the secret too. The secret first: cut off at any point after it, mark and
+    /// version differ.
     async fn renew(&self, want: &ServiceUser, task: &Task) -> Result<(), Failure> {
         let ServiceUser { pool_id, username, secret_arn } = want;
         let password = generate(&PasswordPolicy::STRICTEST);
         let version = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
         let document = Hidden::new(json!({ "username": username, "password": password.reveal() }).to_string());
-        let set = settled(task, &[&COGNITO_BUSY], || async {
-            let call = self.users.admin_set_user_password().user_pool_id(pool_id).username(username);
-            let call = call.password(password.reveal()).permanent(true);
-            call.send().await.or_fail(&format!("set the password of {username}"))
-        });
-        set.await?;
-        let put = settled(task, &[&SECRET_BACK], || async {
-            let call = self.secrets.put_secret_value().secret_id(secret_arn).client_request_token(&version);
-            call.secret_string(document.reveal()).send().await.or_fail("write the user's password into its secret")
-        });
-        put.await?;
-        let attribute = built(AttributeType::builder().name(VERSION).value(&version).build())?;
+        let put =
+            self.secrets.put(secret_arn, &version, &document, "write the user's password into its secret", task).await;
+        put.map_err(|failure| hide(failure, &password))?;
+        settled(task, &[&COGNITO_BUSY], || self.users.set_password(pool_id, username, &password)).await?;
+        let mark = attributes(&[(VERSION, &version)])?;
         let marked = settled(task, &[&COGNITO_BUSY], || async {
-            let call = self.users.admin_update_user_attributes().user_pool_id(pool_id).username(username);
-            call.user_attributes(attribute.clone()).send().await.or_fail(&format!("mark the user {username}"))
+            let call = self.users.client.admin_update_user_attributes().user_pool_id(pool_id).username(username);
+            call.set_user_attributes(Some(mark.clone())).send().await.or_fail(&format!("mark the user {username}"))
         });
         marked.await.map(drop)
-    }
-
-    /// The version of the secret that readers get.
-    async fn current(&self, secret_arn: &str) -> Result<Option<String>, Failure> {
-        let described = self.secrets.describe_secret().secret_id(secret_arn).send().await;
-        let Some(secret) = described.or_fail(&format!("read the secret {secret_arn}")).or_absent()? else {
-            return Ok(None);
-        };
-        let versions = secret.version_ids_to_stages.unwrap_or_default();
-        Ok(versions.into_iter().find(|(_, stages)| stages.iter().any(|stage| stage == CURRENT)).map(|(id, _)| id))
     }
 }
 
@@ -148,10 +126,10 @@ impl Provider<ServiceUser> for ServiceUsers {
         _: &Task,
     ) -> Result<Option<Found<ServiceUser>>, Failure> {
         let user = async {
-            let call = self.users.admin_get_user().user_pool_id(&key.pool_id).username(&key.username);
+            let call = self.users.client.admin_get_user().user_pool_id(&key.pool_id).username(&key.username);
             call.send().await.or_fail(&format!("read the user {}", key.username)).or_absent()
         };
-        let (user, current) = tokio::try_join!(user, self.current(&key.secret_arn))?;
+        let (user, current) = tokio::try_join!(user, self.secrets.current(&key.secret_arn))?;
         let Some(user) = user else { return Ok(None) };
         let version = user.user_attributes().iter().find(|attribute| attribute.name() == VERSION);
         let live = ServiceUserLive {
@@ -164,19 +142,8 @@ impl Provider<ServiceUser> for ServiceUsers {
     }
 
     async fn create(&self, want: &ServiceUser, task: &Task) -> Result<ServiceUserOutputs, Failure> {
-        let attribute = |name: &str, value: &str| built(AttributeType::builder().name(name).value(value).build());
-        let attributes = vec![attribute("email", &want.username)?, attribute("email_verified", "true")?];
-        // Nobody ever learns this one: the one that counts is set next.
-        let temporary = generate(&PasswordPolicy::STRICTEST);
-        let call = self.users.admin_create_user().user_pool_id(&want.pool_id).username(&want.username);
-        let call = call.set_user_attributes(Some(attributes)).temporary_password(temporary.reveal());
-        let made = call.message_action(MessageActionType::Suppress).send().await;
-        match made.or_fail(&format!("add the user {}", want.username)) {
-            Ok(_) => {}
-            // The pool is ours and so is all in it; an earlier run may have come this far.
-            Err(failure) if failure.cause == Cause::Exists => {}
-            Err(failure) => return Err(failure),
-        }
+        // The pool is ours and so is all in it; an earlier run may have come this far.
+        self.users.ensure(&want.pool_id, &want.username).await?;
         self.renew(want, task).await?;
         Ok(want.key())
     }
@@ -189,7 +156,7 @@ impl Provider<ServiceUser> for ServiceUsers {
         task: &Task,
     ) -> Result<ServiceUserOutputs, Failure> {
         if !found.live.enabled {
-            let call = self.users.admin_enable_user().user_pool_id(&want.pool_id).username(&want.username);
+            let call = self.users.client.admin_enable_user().user_pool_id(&want.pool_id).username(&want.username);
             call.send().await.or_fail(&format!("enable the user {}", want.username))?;
         }
         self.renew(want, task).await?;
@@ -197,15 +164,21 @@ impl Provider<ServiceUser> for ServiceUsers {
     }
 
     async fn delete(&self, gone: &ServiceUserOutputs, _: &Task) -> Result<(), Failure> {
-        let call = self.users.admin_delete_user().user_pool_id(&gone.pool_id).username(&gone.username);
+        let call = self.users.client.admin_delete_user().user_pool_id(&gone.pool_id).username(&gone.username);
         call.send().await.or_fail(&format!("remove the user {}", gone.username)).or_absent().map(drop)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_smithy_http_client::test_util::infallible_client_fn;
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
     use crate::aws::testing::{asked, replay};
+    use crate::engine::Cause;
 
     fn want() -> ServiceUser {
         ServiceUser {
@@ -245,14 +218,68 @@ mod tests {
         let (clients, http) = replay(vec![(200, r#"{"User":{}}"#), (200, "{}"), (200, "{}"), (200, "{}")]);
         ServiceUsers::new(&clients).create(&want(), &task()).await.expect("made");
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
-        let order = ["AdminCreateUser", "AdminSetUserPassword", "PutSecretValue", "AdminUpdateUserAttributes"];
+        let order = ["AdminCreateUser", "PutSecretValue", "AdminSetUserPassword", "AdminUpdateUserAttributes"];
         assert_eq!(calls, order);
         let body = |index: usize| serde_json::from_str::<serde_json::Value>(&asked(&http)[index].1).expect("JSON");
         let secret: serde_json::Value =
-            serde_json::from_str(body(2)["SecretString"].as_str().expect("text")).expect("JSON");
-        assert_eq!(secret["password"], body(1)["Password"]);
-        assert_eq!(body(3)["UserAttributes"][0]["Value"], body(2)["ClientRequestToken"]);
-        assert_ne!(body(0)["TemporaryPassword"], body(1)["Password"]);
+            serde_json::from_str(body(1)["SecretString"].as_str().expect("text")).expect("JSON");
+        assert_eq!(secret["password"], body(2)["Password"]);
+        assert_eq!(body(3)["UserAttributes"][0]["Value"], body(1)["ClientRequestToken"]);
+        assert_ne!(body(0)["TemporaryPassword"], body(2)["Password"]);
+    }
+
+    /// Mark and version are the same before, so whichever write comes first must make them differ.
+    #[tokio::test]
+    async fn cut_off_at_any_write_the_next_look_sees_that_the_password_may_be_another() {
+        let found = || Found { outputs: want().key(), live: ServiceUserLive { enabled: false, ..live() } };
+        for written in 1..=2 {
+            let mut answers = vec![(200, "{}"); 1 + written];
+            answers.push((500, "{}"));
+            let (clients, http) = replay(answers);
+            let done = ServiceUsers::new(&clients).converge(&want(), &found(), &[], &task()).await;
+            assert_eq!(done.map_err(|failure| failure.cause), Err(Cause::Unknown));
+            let (call, put) = asked(&http).swap_remove(1);
+            assert_eq!(call, "PutSecretValue", "{written}");
+            let put: serde_json::Value = serde_json::from_str(&put).expect("JSON");
+            let current = put["ClientRequestToken"].as_str().map(str::to_owned);
+            let drift = want().drift(&ServiceUserLive { current, ..live() });
+            assert_eq!(drift.iter().map(|one| one.field.as_str()).collect::<Vec<_>>(), ["password"], "{written}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_password_stays_out_of_failures() {
+        // AWS may quote what it refuses: a part of the request, here all of it.
+        for refused in ["PutSecretValue", "AdminSetUserPassword"] {
+            let said = Arc::new(Mutex::new(String::new()));
+            let heard = Arc::clone(&said);
+            let http = infallible_client_fn(move |request: hyper::Request<SdkBody>| {
+                let body: serde_json::Value =
+                    serde_json::from_slice(request.body().bytes().unwrap_or_default()).expect("JSON");
+                let target = request.headers()["x-amz-target"].to_str().expect("text").to_owned();
+                let document = body["SecretString"].as_str().map(|text| serde_json::from_str(text).expect("JSON"));
+                let document: serde_json::Value = document.unwrap_or_default();
+                let password = document["password"].as_str().or(body["Password"].as_str()).unwrap_or_default();
+                let (status, answer) = if target.ends_with(refused) {
+                    *heard.lock().expect("nobody panics") = password.to_owned();
+                    let message = format!("the value {password:?} does not do, nor does {}", body["SecretString"]);
+                    (400, json!({ "__type": "InvalidParameterException", "message": message }))
+                } else {
+                    (200, json!({}))
+                };
+                hyper::Response::builder().status(status).body(SdkBody::from(answer.to_string())).expect("an answer")
+            });
+            let (clients, _) = replay(vec![]);
+            let sdk = clients.sdk.into_builder().http_client(http).build();
+            let clients = Clients::new(sdk, clients.scope);
+            let failure = ServiceUsers::new(&clients).create(&want(), &task()).await.expect_err(refused);
+            let password = said.lock().expect("nobody panics").clone();
+            assert!(password.len() > 9 && failure.message.contains("does not do"), "{}", failure.message);
+            let escaped = password.escape_default().to_string();
+            for form in [password.as_str(), escaped.as_str()] {
+                assert!(!failure.message.contains(form), "{refused}: {form}: {}", failure.message);
+            }
+        }
     }
 
     #[tokio::test]

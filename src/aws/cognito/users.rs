@@ -10,7 +10,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 
 use super::{PAGE, PasswordPolicy, built, empty, generate};
 use crate::aws::Clients;
-use crate::aws::error::{OrFail, says};
+use crate::aws::error::{OrFail, hide, says};
 use crate::aws::retries::client;
 use crate::engine::{Cause, Failure};
 use crate::secret::Hidden;
@@ -77,7 +77,7 @@ pub struct Tokens {
 /// Looks after the users of pools.
 #[derive(Debug, Clone)]
 pub struct Users {
-    client: Client,
+    pub(super) client: Client,
 }
 
 impl Users {
@@ -95,21 +95,31 @@ impl Users {
     }
 
     async fn add_with_password(&self, pool_id: &str, email: &str, password: &Hidden) -> Result<Added, Failure> {
+        let added = if explained(self.ensure(pool_id, email).await)? { Added::Created } else { Added::PasswordSet };
+        explained(self.set_password(pool_id, email, password).await)?;
+        Ok(added)
+    }
+
+    /// Makes a user who cannot sign in yet; `false` if there is one of that name.
+    pub(super) async fn ensure(&self, pool_id: &str, email: &str) -> Result<bool, Failure> {
         let attributes = attributes(&[("email", email), ("email_verified", "true")])?;
-        // Nobody ever learns the temporary one: should the second call fail, the user cannot sign in.
+        // Nobody ever learns the temporary password: should it not get another, the user cannot sign in.
         let temporary = generate(&PasswordPolicy::STRICTEST);
         let call = self.client.admin_create_user().user_pool_id(pool_id).username(email);
         let call = call.set_user_attributes(Some(attributes)).temporary_password(temporary.reveal());
         let made = call.message_action(MessageActionType::Suppress).send().await;
-        let added = match explained(made.or_fail(&format!("add the user {email}"))) {
-            Ok(_) => Added::Created,
-            Err(failure) if failure.cause == Cause::Exists => Added::PasswordSet,
-            Err(failure) => return Err(hide(failure, &temporary)),
-        };
+        match made.or_fail(&format!("add the user {email}")) {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.cause == Cause::Exists => Ok(false),
+            Err(failure) => Err(hide(failure, &temporary)),
+        }
+    }
+
+    /// Gives a user a lasting password.
+    pub(super) async fn set_password(&self, pool_id: &str, email: &str, password: &Hidden) -> Result<(), Failure> {
         let call = self.client.admin_set_user_password().user_pool_id(pool_id).username(email).permanent(true);
-        let set = call.password(password.reveal()).send().await;
-        explained(set.or_fail(&format!("set the password of {email}"))).map_err(|failure| hide(failure, password))?;
-        Ok(added)
+        let set = call.password(password.reveal()).send().await.or_fail(&format!("set the password of {email}"));
+        set.map(drop).map_err(|failure| hide(failure, password))
     }
 
     async fn invite(&self, pool_id: &str, email: &str) -> Result<Added, Failure> {
@@ -243,7 +253,7 @@ pub fn is_email(text: &str) -> bool {
         && domain.split('.').all(label)
 }
 
-fn attributes(pairs: &[(&str, &str)]) -> Result<Vec<AttributeType>, Failure> {
+pub(super) fn attributes(pairs: &[(&str, &str)]) -> Result<Vec<AttributeType>, Failure> {
     let attributes = pairs.iter().map(|(name, value)| AttributeType::builder().name(*name).value(*value).build());
     built(attributes.collect())
 }
@@ -293,14 +303,6 @@ fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
     };
     let mut failure = Failure::refused(format!("could not {doing}: {why}")).hint(hint);
     failure.code = Some(challenge.as_str().to_owned());
-    failure
-}
-
-/// Takes a secret out of what AWS said, should it have said it: some refusals quote what they refuse.
-fn hide(mut failure: Failure, secret: &Hidden) -> Failure {
-    if !secret.reveal().is_empty() && failure.message.contains(secret.reveal()) {
-        failure.message = failure.message.replace(secret.reveal(), "(hidden)");
-    }
     failure
 }
 
