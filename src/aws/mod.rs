@@ -25,6 +25,8 @@ pub mod wafv2;
 #[cfg(test)]
 mod waits;
 
+use std::collections::HashMap;
+
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use futures_util::StreamExt;
@@ -129,6 +131,16 @@ pub fn inventories(clients: &Clients) -> Inventories {
 async fn closer<F: Future<Output = Result<Vec<Listed>, Failure>>>(looks: Vec<F>) -> Result<Vec<Listed>, Failure> {
     let seen: Vec<_> = futures_util::stream::iter(looks).buffered(CLOSER_AT_ONCE).collect().await;
     Ok(seen.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// Our tags, for services that take them as a map.
+fn tag_map(scope: &Scope, id: &str) -> HashMap<String, String> {
+    scope.tags(id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Tags as services give them in a map, if they give any.
+fn pairs(tags: Option<&HashMap<String, String>>) -> impl Iterator<Item = (&str, &str)> {
+    tags.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
 }
 
 /// Our tags in a service's own type.

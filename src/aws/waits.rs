@@ -440,6 +440,18 @@ fn cases() -> Vec<Case> {
             },
         },
         Case {
+            wait: "IDENTITY_BUSY",
+            at: "DeleteIdentityPool",
+            refusal: (400, "ConcurrentModificationException", "Concurrent modification of the identity pool"),
+            verb: |clients, task| {
+                let gone = cognito::IdentityPoolOutputs { id: "r:1".into() };
+                async move {
+                    let pools = cognito::CognitoIdentity::new(&clients);
+                    Provider::<cognito::IdentityPool>::delete(&pools, &gone, &task).await
+                }.boxed_local()
+            },
+        },
+        Case {
             wait: "API_ISSUER",
             at: "POST /v2/apis/abc/authorizers",
             refusal: (400, "BadRequestException",

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::several;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::retries::client;
-use crate::aws::settle::{IDENTITY_ROLES, settled};
-use crate::aws::{Clients, closer};
+use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
+use crate::aws::{Clients, closer, pairs, tag_map};
 use crate::engine::{Drift, Failure, Found, Inventory, Listed, Provider, Resource, Task};
 use crate::scope::{Owner, Scope, Whose};
 
@@ -44,7 +44,7 @@ impl CognitoIdentity {
     }
 
     fn owns(&self, tags: Option<&HashMap<String, String>>) -> bool {
-        self.scope.owns(tags.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())))
+        self.scope.owns(pairs(tags))
     }
 }
 
@@ -88,6 +88,8 @@ pub struct IdentityPoolLive {
     pub providers: Vec<(String, String, bool)>,
     /// Other ways to be taken for someone: social logins, OIDC, SAML, developers' own.
     pub others: usize,
+    /// Its tags; others than ours are kept.
+    pub tags: HashMap<String, String>,
 }
 
 impl Resource for IdentityPool {
@@ -163,8 +165,7 @@ impl Provider<IdentityPool> for CognitoIdentity {
     }
 
     async fn create(&self, want: &IdentityPool, task: &Task) -> Result<IdentityPoolOutputs, Failure> {
-        let tags: HashMap<String, String> =
-            self.scope.tags(&want.id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let tags = tag_map(&self.scope, &want.id);
         let made = settled(task, &[], || async {
             let call = self.once.create_identity_pool().identity_pool_name(&want.name);
             let call = call.allow_unauthenticated_identities(false).allow_classic_flow(false);
@@ -183,10 +184,14 @@ impl Provider<IdentityPool> for CognitoIdentity {
         task: &Task,
     ) -> Result<IdentityPoolOutputs, Failure> {
         // A full replacement: what is left out goes back to its default, which is what is wanted of other providers.
-        let updated = settled(task, &[&IDENTITY_ROLES], || async {
+        let kept = found.live.tags.iter().filter(|(key, _)| !key.starts_with("aws:"));
+        let mut tags: HashMap<String, String> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+        tags.extend(tag_map(&self.scope, &want.id));
+        let updated = settled(task, &[&IDENTITY_BUSY], || async {
             let call = self.client.update_identity_pool().identity_pool_id(&found.outputs.id);
             let call = call.identity_pool_name(&want.name).allow_unauthenticated_identities(false);
             let call = call.allow_classic_flow(false).set_cognito_identity_providers(Some(want.providers()));
+            let call = call.set_identity_pool_tags(Some(tags.clone()));
             call.send().await.or_fail(&format!("update the identity pool {}", want.name))
         });
         updated.await?;
@@ -194,7 +199,7 @@ impl Provider<IdentityPool> for CognitoIdentity {
     }
 
     async fn delete(&self, gone: &IdentityPoolOutputs, task: &Task) -> Result<(), Failure> {
-        let deleted = settled(task, &[&IDENTITY_ROLES], || async {
+        let deleted = settled(task, &[&IDENTITY_BUSY], || async {
             let call = self.client.delete_identity_pool().identity_pool_id(&gone.id);
             call.send().await.or_fail(&format!("delete the identity pool {}", gone.id))
         });
@@ -250,6 +255,7 @@ impl CognitoIdentity {
                 + pool.open_id_connect_provider_arns.map_or(0, |all| all.len())
                 + pool.saml_provider_arns.map_or(0, |all| all.len())
                 + usize::from(pool.developer_provider_name.is_some_and(|name| !name.is_empty())),
+            tags: pool.identity_pool_tags.unwrap_or_default(),
         };
         Ok(Some((Found { outputs: IdentityPoolOutputs { id: pool.identity_pool_id }, live }, ours)))
     }
@@ -362,7 +368,7 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
 
     async fn delete(&self, gone: &IdentityPoolRolesOutputs, task: &Task) -> Result<(), Failure> {
         // There is no call to delete them: none are set.
-        let set = settled(task, &[&IDENTITY_ROLES], || async {
+        let set = settled(task, &[&IDENTITY_BUSY], || async {
             let call = self.client.set_identity_pool_roles().identity_pool_id(&gone.pool_id);
             let call = call.set_roles(Some(HashMap::new()));
             call.send().await.or_fail(&format!("take the roles off the identity pool {}", gone.pool_id))
@@ -471,6 +477,39 @@ mod tests {
         let pools = CognitoIdentity::new(&clients);
         let found = Provider::<IdentityPool>::find(&pools, &want().key(), Some(&known), &task()).await;
         assert_eq!(found.expect_err("a stranger").cause, Cause::Foreign);
+    }
+
+    #[tokio::test]
+    async fn an_update_sends_all_that_it_would_reset() {
+        let was = described("r:1", "demo").replace(r#""IdentityPoolTags":{"#, r#""IdentityPoolTags":{"team":"blue","#);
+        let (clients, http) = replay(vec![(200, &was), (200, &was)]);
+        let pools = CognitoIdentity::new(&clients);
+        let known = IdentityPoolOutputs { id: "r:1".into() };
+        let found = Provider::<IdentityPool>::find(&pools, &want().key(), Some(&known), &task()).await;
+        let found = found.expect("no failure").expect("found");
+        Provider::<IdentityPool>::converge(&pools, &want(), &found, &[], &task()).await.expect("updated");
+        let body: serde_json::Value = serde_json::from_str(&asked(&http)[1].1).expect("JSON");
+        let resource = "identity_pool.Services";
+        let tags = serde_json::json!({
+            "team": "blue", "securelambda:stack": "demo", "securelambda:resource": resource
+        });
+        assert_eq!(body["IdentityPoolTags"], tags);
+        assert_eq!(body["AllowUnauthenticatedIdentities"], false);
+    }
+
+    #[tokio::test]
+    async fn a_mistake_in_an_update_is_not_waited_for() {
+        let wrong = r#"{"__type":"InvalidParameterException","message":"1 validation error"}"#;
+        let (clients, http) = replay(vec![(400, wrong)]);
+        let found = Found { outputs: IdentityPoolOutputs { id: "r:1".into() }, live: live() };
+        let pools = CognitoIdentity::new(&clients);
+        let done = Provider::<IdentityPool>::converge(&pools, &want(), &found, &[], &task()).await;
+        assert_eq!(done.map_err(|failure| failure.cause), Err(Cause::Refused));
+        let roles = IdentityPoolRolesOutputs { pool_id: "r:1".into() };
+        let (more, again) = replay(vec![(400, wrong)]);
+        let gone = Provider::<IdentityPoolRoles>::delete(&CognitoIdentity::new(&more), &roles, &task()).await;
+        assert_eq!(gone.map_err(|failure| failure.cause), Err(Cause::Refused));
+        assert_eq!((asked(&http).len(), asked(&again).len()), (1, 1));
     }
 
     #[tokio::test]
