@@ -80,6 +80,14 @@ impl Whose {
         }
     }
 
+    /// Whether what its tags say of a thing makes it one.
+    pub fn owns(&self, owner: &Owner) -> bool {
+        match self {
+            Self::Stack(stack) => owner.stack == *stack,
+            Self::Any => true,
+        }
+    }
+
     /// Whether a thing of this name may be one. Just a reason to read its tags: those of the stack `a-b` begin like those
     /// of `a`.
     pub fn may_own(&self, name: &str) -> bool {
@@ -137,6 +145,8 @@ mod tests {
         let tags = [("team", "blue"), (STACK_TAG, "a-b"), (RESOURCE_TAG, "topic.t")];
         let owner = Owner::read(tags);
         assert_eq!(owner, Some(Owner { stack: "a-b".into(), resource: Some("topic.t".into()) }));
+        let owns = |whose: Whose| owner.as_ref().is_some_and(|owner| whose.owns(owner));
+        assert!(owns(Whose::Any) && owns(Whose::Stack("a-b".into())) && !owns(Whose::Stack("a".into())));
         assert_eq!(Owner::read([("team", "blue"), (RESOURCE_TAG, "topic.t")]), None);
     }
 }

@@ -5,10 +5,11 @@
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType, SummaryKeyType};
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, SummaryKeyType};
 
-use super::Clients;
 use super::error::OrFail;
+use super::iam::decisions;
+use super::{Clients, to_the_end};
 use crate::engine::Failure;
 
 /// Web ACLs in a region, by default (reference, 7.2); as many IP sets.
@@ -94,30 +95,22 @@ impl Account {
 
     async fn web_acls(&self) -> Result<i64, Failure> {
         let client = aws_sdk_wafv2::Client::new(&self.sdk);
-        let (mut count, mut marker) = (0, None);
-        loop {
-            let call = client.list_web_acls().scope(aws_sdk_wafv2::types::Scope::Regional).limit(100);
-            let page = call.set_next_marker(marker).send().await.or_fail("count the web ACLs")?;
-            count += number(page.web_acls().len());
-            marker = page.next_marker.filter(|marker| !marker.is_empty());
-            if marker.is_none() {
-                return Ok(count);
-            }
-        }
+        let call = client.list_web_acls().scope(aws_sdk_wafv2::types::Scope::Regional).limit(100);
+        let all = to_the_end(|marker| {
+            let call = call.clone().set_next_marker(marker).send();
+            async { call.await.or_fail("count the web ACLs").map(|page| (page.web_acls, page.next_marker)) }
+        });
+        all.await.map(|all| number(all.len()))
     }
 
     async fn ip_sets(&self) -> Result<i64, Failure> {
         let client = aws_sdk_wafv2::Client::new(&self.sdk);
-        let (mut count, mut marker) = (0, None);
-        loop {
-            let call = client.list_ip_sets().scope(aws_sdk_wafv2::types::Scope::Regional).limit(100);
-            let page = call.set_next_marker(marker).send().await.or_fail("count the IP sets")?;
-            count += number(page.ip_sets().len());
-            marker = page.next_marker.filter(|marker| !marker.is_empty());
-            if marker.is_none() {
-                return Ok(count);
-            }
-        }
+        let call = client.list_ip_sets().scope(aws_sdk_wafv2::types::Scope::Regional).limit(100);
+        let all = to_the_end(|marker| {
+            let call = call.clone().set_next_marker(marker).send();
+            async { call.await.or_fail("count the IP sets").map(|page| (page.ip_sets, page.next_marker)) }
+        });
+        all.await.map(|all| number(all.len()))
     }
 
     async fn user_pools(&self) -> Result<i64, Failure> {
@@ -173,15 +166,8 @@ impl Account {
         });
         let call = client.simulate_principal_policy().policy_source_arn(principal).resource_arns(&question.resource);
         let call = call.set_action_names(Some(question.actions.clone())).set_context_entries(Some(context.collect()));
-        let mut results = call.into_paginator().items().send();
-        let mut denied = Vec::new();
-        while let Some(result) = results.next().await {
-            let result = result.or_fail("simulate what these credentials may do")?;
-            if *result.eval_decision() != PolicyEvaluationDecisionType::Allowed {
-                denied.push(result.eval_action_name().to_owned());
-            }
-        }
-        Ok(denied)
+        let decided = decisions(call, "simulate what these credentials may do").await?;
+        Ok(decided.into_iter().filter(|(_, allowed)| !allowed).map(|(action, _)| action).collect())
     }
 }
 

@@ -4,6 +4,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::operation::BuildError;
 
 use crate::engine::{Cause, Failure};
 use crate::secret::Hidden;
@@ -31,6 +32,10 @@ const CREDENTIALS: [&str; 9] = [
     "MissingAuthenticationToken",
     "MissingAuthenticationTokenException",
 ];
+
+/// How endpoints that are not AWS say that they do not know a call.
+const UNKNOWN_CALL: [&str; 5] =
+    ["InvalidAction", "UnknownOperationException", "UnknownOperation", "NotImplemented", "NotImplementedException"];
 
 const DENIED: [&str; 5] =
     ["AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "NotAuthorized"];
@@ -84,6 +89,27 @@ pub(super) fn is_absent(failure: &Failure) -> bool {
 /// AWS answered with this code and a message that holds this fragment.
 pub(super) fn says(failure: &Failure, code: &str, fragment: &str) -> bool {
     failure.code.as_deref() == Some(code) && failure.message.to_lowercase().contains(&fragment.to_lowercase())
+}
+
+/// AWS answered without the thing that was asked for.
+pub(super) fn empty(what: &str) -> Failure {
+    Failure::refused(format!("AWS's answer about {what} has nothing in it"))
+}
+
+/// There are several of ours under one name, and no telling which of them is in use.
+pub(super) fn several(what: &str, name: &str, ids: &[&str]) -> Failure {
+    Failure::refused(format!("there are {} {what} {name} of this stack: {}", ids.len(), ids.join(", ")))
+        .hint("find out which one is in use, delete the others by their ids, and run the same command again")
+}
+
+/// What a builder of the SDK's returned: it fails only where a field was forgotten here.
+pub(super) fn built<T>(result: Result<T, BuildError>) -> Result<T, Failure> {
+    result.map_err(|error| Failure::refused(format!("could not put the request together: {error}")))
+}
+
+/// The endpoint does not know the call: it is not AWS.
+pub(super) fn is_unknown_call(failure: &Failure) -> bool {
+    failure.code.as_deref().is_some_and(|code| UNKNOWN_CALL.contains(&code))
 }
 
 /// Takes a secret out of what AWS said, should it have said it: some refusals quote what they refuse, perhaps with the

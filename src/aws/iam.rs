@@ -7,9 +7,11 @@ mod inventory;
 
 use std::collections::BTreeSet;
 
+use aws_sdk_iam::operation::simulate_principal_policy::builders::SimulatePrincipalPolicyFluentBuilder;
+use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use serde::{Deserialize, Serialize};
 
-use super::error::{OrAbsent, OrFail};
+use super::error::{OrAbsent, OrFail, is_unknown_call};
 use super::retries::client;
 use super::settle::{IAM_BUSY, ROLE_IN_USE, ROLE_VISIBLE, settled};
 use super::{Clients, tags};
@@ -237,26 +239,29 @@ impl Iam {
     /// call.
     pub async fn simulate(&self, role_arn: &str, action: &str, resource: &str) -> Result<Option<bool>, Failure> {
         let call = self.client.simulate_principal_policy().policy_source_arn(role_arn);
-        let answer = call.action_names(action).resource_arns(resource).send().await;
-        match answer.or_fail(&format!("simulate {action} as {role_arn}")) {
-            Ok(answer) => {
-                let decisions: Vec<_> = answer
-                    .evaluation_results()
-                    .iter()
-                    .map(aws_sdk_iam::types::EvaluationResult::eval_decision)
-                    .collect();
-                let allowed = aws_sdk_iam::types::PolicyEvaluationDecisionType::Allowed;
-                Ok((!decisions.is_empty()).then(|| decisions.iter().any(|decision| **decision == allowed)))
-            }
-            Err(failure) if failure.code.as_deref().is_some_and(|code| UNKNOWN_CALL.contains(&code)) => Ok(None),
+        let call = call.action_names(action).resource_arns(resource);
+        match decisions(call, &format!("simulate {action} as {role_arn}")).await {
+            Ok(decided) => Ok((!decided.is_empty()).then(|| decided.iter().any(|(_, allowed)| *allowed))),
+            Err(failure) if is_unknown_call(&failure) => Ok(None),
             Err(failure) => Err(failure),
         }
     }
 }
 
-/// How endpoints that are not AWS say that they do not know a call.
-const UNKNOWN_CALL: [&str; 4] =
-    ["InvalidAction", "UnknownOperationException", "NotImplemented", "NotImplementedException"];
+/// What IAM's simulation says: each action, and whether it is allowed.
+pub(super) async fn decisions(
+    call: SimulatePrincipalPolicyFluentBuilder,
+    doing: &str,
+) -> Result<Vec<(String, bool)>, Failure> {
+    let mut results = call.into_paginator().items().send();
+    let mut decided = Vec::new();
+    while let Some(result) = results.next().await {
+        let result = result.or_fail(doing)?;
+        let allowed = *result.eval_decision() == PolicyEvaluationDecisionType::Allowed;
+        decided.push((result.eval_action_name().to_owned(), allowed));
+    }
+    Ok(decided)
+}
 
 /// A document as IAM gives it.
 fn document(text: &str, doing: &str) -> Result<Policy, Failure> {

@@ -127,10 +127,34 @@ pub fn inventories(clients: &Clients) -> Inventories {
         .with::<wafv2::WebAcl>(waf)
 }
 
-/// Looks closer at what a list names, some side by side: one read or more each. All are let finish even if one fails.
+/// Looks closer at what a list names, some side by side: one read or more each.
 async fn closer<F: Future<Output = Result<Vec<Listed>, Failure>>>(looks: Vec<F>) -> Result<Vec<Listed>, Failure> {
-    let seen: Vec<_> = futures_util::stream::iter(looks).buffered(CLOSER_AT_ONCE).collect().await;
-    Ok(seen.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+    Ok(side_by_side(CLOSER_AT_ONCE, looks).await?.concat())
+}
+
+/// Does all of them, so many side by side. All are let finish even if one fails; then the first failure is returned.
+async fn side_by_side<T, F: Future<Output = Result<T, Failure>>>(
+    at_once: usize,
+    calls: Vec<F>,
+) -> Result<Vec<T>, Failure> {
+    let done: Vec<_> = futures_util::stream::iter(calls).buffered(at_once).collect().await;
+    done.into_iter().collect()
+}
+
+/// All entries of a list that the SDK has no paginator for. `page` gives those of one page, and what to ask the next one
+/// with; an empty text means what none means (reference, 7.1).
+async fn to_the_end<T, F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>>(
+    page: impl Fn(Option<String>) -> F,
+) -> Result<Vec<T>, Failure> {
+    let (mut all, mut next) = (Vec::new(), None);
+    loop {
+        let (entries, more) = page(next).await?;
+        all.extend(entries.unwrap_or_default());
+        next = more.filter(|more| !more.is_empty());
+        if next.is_none() {
+            return Ok(all);
+        }
+    }
 }
 
 /// Our tags, for services that take them as a map.
@@ -151,4 +175,46 @@ fn tags<T, E: std::fmt::Display>(
 ) -> Result<Vec<T>, Failure> {
     let tags = scope.tags(id).into_iter().map(|(key, value)| build(key, value));
     tags.collect::<Result<_, E>>().map_err(|error| Failure::refused(format!("could not build a tag: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_are_let_finish_before_a_failure_is_told() {
+        let finished = AtomicUsize::new(0);
+        let calls = (0..20).map(|n| {
+            let finished = &finished;
+            async move {
+                tokio::task::yield_now().await;
+                finished.fetch_add(1, Ordering::SeqCst);
+                if n % 7 == 3 { Err(Failure::refused(format!("number {n}"))) } else { Ok(n) }
+            }
+        });
+        assert_eq!(side_by_side(8, calls.collect()).await, Err(Failure::refused("number 3")));
+        assert_eq!(finished.into_inner(), 20);
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_until_there_is_no_more_or_an_empty_text_says_so() {
+        for last in [None, Some(String::new())] {
+            let asked = Mutex::new(Vec::new());
+            let all = to_the_end(|next: Option<String>| {
+                let mut asked = asked.lock().expect("nobody panics");
+                asked.push(next);
+                let page = match asked.len() {
+                    1 => (Some(vec![1, 2]), Some("a".to_owned())),
+                    2 => (None, Some("b".to_owned())),
+                    _ => (Some(vec![3]), last.clone()),
+                };
+                async { Ok(page) }
+            });
+            assert_eq!(all.await, Ok(vec![1, 2, 3]));
+            assert_eq!(asked.into_inner().expect("nobody panics"), [None, Some("a".into()), Some("b".into())]);
+        }
+    }
 }

@@ -5,9 +5,10 @@ use aws_sdk_apigateway::operation::get_rest_api::GetRestApiOutput;
 use aws_sdk_apigateway::types::{self, ApiStatus, EndpointConfiguration, EndpointType};
 use serde::{Deserialize, Serialize};
 
-use super::super::error::{OrAbsent, OrFail};
+use super::super::error::{OrAbsent, OrFail, several};
 use super::super::retries::NotAfter;
 use super::super::settle::{API_DELETE_RATE, API_UPDATING, settled, until};
+use super::super::{pairs, tag_map};
 use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
@@ -95,8 +96,7 @@ impl Resource for RestApi {
 
 impl ApiGateway {
     fn owns(&self, api: &types::RestApi) -> bool {
-        let tags = api.tags().into_iter().flatten();
-        self.scope.owns(tags.map(|(key, value)| (key.as_str(), value.as_str())))
+        self.scope.owns(pairs(api.tags()))
     }
 
     async fn found_api(&self, api: types::RestApi) -> Result<Found<RestApi>, Failure> {
@@ -182,9 +182,7 @@ impl Provider<RestApi> for ApiGateway {
         }
         if ours.len() > 1 {
             let ids: Vec<&str> = ours.iter().filter_map(types::RestApi::id).collect();
-            let (count, ids) = (ours.len(), ids.join(", "));
-            let what = format!("there are {count} REST APIs of this stack called {}: {ids}", key.name);
-            return Err(Failure::refused(what).hint("delete all but the one in use, then run the same command again"));
+            return Err(several("REST APIs", &key.name, &ids));
         }
         match ours.pop() {
             Some(api) => self.found_api(api).await.map(Some),
@@ -199,7 +197,10 @@ impl Provider<RestApi> for ApiGateway {
             let endpoint = EndpointConfiguration::builder().types(EndpointType::Regional).build();
             let call = self.once.create_rest_api().name(&want.name).description(&want.description);
             let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(false);
-            call.set_tags(Some(self.tags(&want.id))).send().await.or_fail(&format!("create the REST API {}", want.name))
+            call.set_tags(Some(tag_map(&self.scope, &want.id)))
+                .send()
+                .await
+                .or_fail(&format!("create the REST API {}", want.name))
         });
         let made = made.await?;
         let id = made.id.unwrap_or_default();

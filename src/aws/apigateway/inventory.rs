@@ -3,8 +3,8 @@
 use aws_sdk_apigateway::types;
 
 use super::{ApiGateway, PAGE, RestApi, RestApiKey, RestApiOutputs, Stage, StageKey};
-use crate::aws::closer;
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::{closer, pairs};
 use crate::engine::{Failure, Id, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
@@ -40,14 +40,11 @@ impl Inventory<RestApi> for ApiGateway {
         let mut looks = Vec::new();
         while let Some(page) = pages.next().await {
             for api in page.or_fail("list the REST APIs")?.items.unwrap_or_default() {
-                let tags = api.tags().into_iter().flatten();
-                let owner = Owner::read(tags.map(|(key, value)| (key.as_str(), value.as_str())));
+                let owner = Owner::read(pairs(api.tags()));
                 // Tags come with the list, and a name may have been changed since.
-                let tagged = owner.as_ref().is_some_and(|owner| match whose {
-                    Whose::Stack(stack) => owner.stack == *stack,
-                    Whose::Any => true,
-                });
-                if tagged || api.name().is_some_and(|name| whose.may_own(name)) {
+                if owner.as_ref().is_some_and(|owner| whose.owns(owner))
+                    || api.name().is_some_and(|name| whose.may_own(name))
+                {
                     looks.push(self.listed_api(api, owner));
                 }
             }

@@ -12,10 +12,11 @@ use aws_sdk_apigateway::types::{self, Op, PatchOperation};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_AUTHORIZER_VISIBLE;
+use super::super::side_by_side;
 use super::routes::TIMEOUT_MS;
 use super::{
-    ApiGateway, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs, given, remove, replace, route,
-    side_by_side,
+    AT_ONCE, ApiGateway, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs, given, remove, replace,
+    route,
 };
 use crate::engine::{Cause, Drift, Failure, Found, Provider, Task};
 
@@ -140,7 +141,7 @@ impl ApiGateway {
                 }
             }
         });
-        side_by_side(calls.collect()).await.map(drop)
+        side_by_side(AT_ONCE, calls.collect()).await.map(drop)
     }
 
     /// May be repeated: whatever method is in the way, perhaps an unanswered try's own, hangs under our API.

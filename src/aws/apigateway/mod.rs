@@ -27,7 +27,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::types::{self, Op, PatchOperation};
-use futures_util::StreamExt;
 use tokio::sync::RwLock;
 
 use super::Clients;
@@ -125,16 +124,6 @@ impl ApiGateway {
         }
         Ok(Some(all))
     }
-
-    fn tags(&self, id: &str) -> HashMap<String, String> {
-        self.scope.tags(id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-    }
-}
-
-/// Does all of them, some side by side. All are let finish even if one fails; then the first failure is returned.
-async fn side_by_side<T, F: Future<Output = Result<T, Failure>>>(calls: Vec<F>) -> Result<Vec<T>, Failure> {
-    let done: Vec<_> = futures_util::stream::iter(calls).buffered(AT_ONCE).collect().await;
-    done.into_iter().collect()
 }
 
 /// A difference, and what puts it right.
@@ -213,20 +202,5 @@ mod tests {
         });
         assert_eq!(done.await, Err(exists.clone()));
         assert_eq!(tries.into_inner(), 1);
-    }
-
-    #[tokio::test]
-    async fn all_are_let_finish_before_a_failure_is_told() {
-        let finished = AtomicUsize::new(0);
-        let calls = (0..20).map(|n| {
-            let finished = &finished;
-            async move {
-                tokio::task::yield_now().await;
-                finished.fetch_add(1, Ordering::SeqCst);
-                if n % 7 == 3 { Err(Failure::refused(format!("number {n}"))) } else { Ok(n) }
-            }
-        });
-        assert_eq!(side_by_side(calls.collect()).await, Err(Failure::refused("number 3")));
-        assert_eq!(finished.into_inner(), 20);
     }
 }

@@ -6,7 +6,8 @@ use aws_sdk_apigateway::types;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGateway, side_by_side};
+use super::super::side_by_side;
+use super::{AT_ONCE, ApiGateway};
 use crate::engine::{Cause, Drift, Failure, Found, Provider, Resource, Task};
 
 /// The paths that an API has, and no others.
@@ -111,7 +112,7 @@ impl ApiGateway {
                 let parent = ids.get(split(path).0).cloned().unwrap_or_default();
                 async move { Ok((path.clone(), self.make_path(api, &parent, path, task).await?)) }
             });
-            let made = side_by_side(calls.collect()).await?;
+            let made = side_by_side(AT_ONCE, calls.collect()).await?;
             ids.extend(made);
         }
         Ok(PathsOutputs { api_id: api.to_owned(), ids })
@@ -144,7 +145,7 @@ impl ApiGateway {
                 });
                 deleted.await.or_absent().map(drop)
             });
-            side_by_side(calls.collect()).await?;
+            side_by_side(AT_ONCE, calls.collect()).await?;
         }
         Ok(())
     }

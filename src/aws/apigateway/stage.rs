@@ -8,6 +8,7 @@ use aws_sdk_apigateway::types::PatchOperation;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
+use super::super::tag_map;
 use super::{ApiGateway, Mend, drifts, patches, remove, replace};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
@@ -196,7 +197,7 @@ impl Provider<Stage> for ApiGateway {
         };
         let made = self.write(&want.api_id, task, &[], || async {
             let call = self.once.create_stage().rest_api_id(&want.api_id).stage_name(&want.name);
-            let call = call.deployment_id(deployment).set_tags(Some(self.tags(&want.id)));
+            let call = call.deployment_id(deployment).set_tags(Some(tag_map(&self.scope, &want.id)));
             call.send().await.or_fail(&format!("create the stage {}", want.name))
         });
         made.await?;

@@ -4,8 +4,9 @@ use aws_sdk_apigatewayv2::operation::get_api::GetApiOutput;
 use aws_sdk_apigatewayv2::types::{self, ProtocolType};
 use serde::{Deserialize, Serialize};
 
-use super::super::error::{OrAbsent, OrFail};
+use super::super::error::{OrAbsent, OrFail, several};
 use super::super::settle::settled;
+use super::super::{tag_map, to_the_end};
 use super::{ApiGatewayV2, PAGE};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
@@ -42,8 +43,6 @@ pub struct LiveHttpApi {
     pub name: String,
     /// Its description.
     pub description: String,
-    /// `HTTP`, or `WEBSOCKET`, which is another thing altogether.
-    pub protocol: String,
     /// Its own host name does not answer.
     pub execute_api_disabled: bool,
     /// Pages of these origins may call it from a browser.
@@ -76,12 +75,20 @@ impl Resource for HttpApi {
 }
 
 impl ApiGatewayV2 {
+    /// All HTTP APIs, whosever they are.
+    pub(super) async fn apis(&self, doing: &str) -> Result<Vec<types::Api>, Failure> {
+        let list = |next| async move {
+            let page = self.client.get_apis().max_results(PAGE).set_next_token(next).send().await.or_fail(doing)?;
+            Ok((page.items, page.next_token))
+        };
+        to_the_end(list).await
+    }
+
     fn found_api(api: types::Api) -> Found<HttpApi> {
         let name = api.name.unwrap_or_default();
         let live = LiveHttpApi {
             name: name.clone(),
             description: api.description.unwrap_or_default(),
-            protocol: api.protocol_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
             execute_api_disabled: api.disable_execute_api_endpoint.unwrap_or_default(),
             cors_origins: api.cors_configuration.and_then(|cors| cors.allow_origins).unwrap_or_default(),
         };
@@ -95,7 +102,6 @@ fn as_listed(api: GetApiOutput) -> types::Api {
         .set_api_id(api.api_id)
         .set_name(api.name)
         .set_description(api.description)
-        .set_protocol_type(api.protocol_type)
         .set_disable_execute_api_endpoint(api.disable_execute_api_endpoint)
         .set_cors_configuration(api.cors_configuration)
         .set_tags(api.tags)
@@ -122,22 +128,11 @@ impl Provider<HttpApi> for ApiGatewayV2 {
             }
         }
         // Names are not unique: those of that name without our tag are nobody we know.
-        let (mut ours, mut next) = (Vec::new(), None);
-        loop {
-            let call = self.client.get_apis().max_results(PAGE).set_next_token(next);
-            let page = call.send().await.or_fail(&doing)?;
-            let items = page.items.unwrap_or_default().into_iter();
-            ours.extend(items.filter(|api| api.name() == Some(&key.name) && self.owns(api.tags())));
-            next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_none() {
-                break;
-            }
-        }
+        let mut ours = self.apis(&doing).await?;
+        ours.retain(|api| api.name() == Some(&key.name) && self.owns(api.tags()));
         if ours.len() > 1 {
             let ids: Vec<&str> = ours.iter().filter_map(types::Api::api_id).collect();
-            let (count, ids) = (ours.len(), ids.join(", "));
-            let what = format!("there are {count} HTTP APIs of this stack called {}: {ids}", key.name);
-            return Err(Failure::refused(what).hint("delete all but the one in use, then run the same command again"));
+            return Err(several("HTTP APIs", &key.name, &ids));
         }
         Ok(ours.pop().map(Self::found_api))
     }
@@ -145,7 +140,7 @@ impl Provider<HttpApi> for ApiGatewayV2 {
     async fn create(&self, want: &HttpApi, task: &Task) -> Result<HttpApiOutputs, Failure> {
         let made = settled(task, &[], || async {
             let call = self.once.create_api().name(&want.name).protocol_type(ProtocolType::Http);
-            let call = call.description(&want.description).set_tags(Some(self.tags(&want.id)));
+            let call = call.description(&want.description).set_tags(Some(tag_map(&self.scope, &want.id)));
             call.send().await.or_fail(&format!("create the HTTP API {}", want.name))
         });
         Ok(HttpApiOutputs { id: made.await?.api_id.unwrap_or_default(), name: want.name.clone() })
@@ -214,7 +209,6 @@ mod tests {
         let live = LiveHttpApi {
             name: "demo-api".into(),
             description: "d".into(),
-            protocol: "HTTP".into(),
             execute_api_disabled: false,
             cors_origins: Vec::new(),
         };
@@ -286,7 +280,6 @@ mod tests {
         let live = LiveHttpApi {
             name: "demo-api".into(),
             description: "d".into(),
-            protocol: "HTTP".into(),
             execute_api_disabled: false,
             cors_origins: vec!["*".into()],
         };

@@ -1,10 +1,11 @@
 //! Who may pass an HTTP API: tokens of one user pool, made for one of its app clients.
 
-use aws_sdk_apigatewayv2::types::{self, AuthorizerType, JwtConfiguration};
+use aws_sdk_apigatewayv2::types::{AuthorizerType, JwtConfiguration};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_ISSUER;
+use super::super::to_the_end;
 use super::{ApiGatewayV2, PAGE};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
@@ -105,17 +106,12 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
         _: &Task,
     ) -> Result<Option<Found<JwtAuthorizer>>, Failure> {
         // An API has ten at most unless the quota was raised, so the list is one call and answers for id and name.
-        let (mut all, mut next): (Vec<types::Authorizer>, _) = (Vec::new(), None);
-        loop {
+        let list = |next| async move {
             let call = self.client.get_authorizers().api_id(&key.api_id).max_results(PAGE).set_next_token(next);
-            let page = call.send().await.or_fail(&format!("list the authorizers of the API {}", key.api_id));
-            let Some(page) = page.or_absent()? else { return Ok(None) };
-            all.extend(page.items.unwrap_or_default());
-            next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_none() {
-                break;
-            }
-        }
+            let page = call.send().await.or_fail(&format!("list the authorizers of the API {}", key.api_id))?;
+            Ok((page.items, page.next_token))
+        };
+        let Some(mut all) = to_the_end(list).await.or_absent()? else { return Ok(None) };
         let by_id = known.and_then(|known| all.iter().position(|one| one.authorizer_id() == Some(&known.id)));
         let Some(index) = by_id.or_else(|| all.iter().position(|one| one.name() == Some(&key.name))) else {
             return Ok(None);

@@ -1,38 +1,26 @@
 //! All HTTP APIs. All that hangs under an API goes with it.
 
-use super::{ApiGatewayV2, HttpApi, HttpApiKey, HttpApiOutputs, PAGE};
-use crate::aws::error::OrFail;
+use super::{ApiGatewayV2, HttpApi, HttpApiKey, HttpApiOutputs};
+use crate::aws::pairs;
 use crate::engine::{Failure, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
 impl Inventory<HttpApi> for ApiGatewayV2 {
     async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let (mut all, mut next) = (Vec::new(), None);
-        loop {
-            let call = self.client.get_apis().max_results(PAGE).set_next_token(next);
-            let page = call.send().await.or_fail("list the HTTP APIs")?;
-            for api in page.items.unwrap_or_default() {
-                let tags = api.tags.iter().flatten();
-                let owner = Owner::read(tags.map(|(key, value)| (key.as_str(), value.as_str())));
-                let (id, name) = (api.api_id.unwrap_or_default(), api.name.unwrap_or_default());
-                // Tags come with the list, and a name may have been changed since.
-                let tagged = owner.as_ref().is_some_and(|owner| match whose {
-                    Whose::Stack(stack) => owner.stack == *stack,
-                    Whose::Any => true,
-                });
-                if tagged || whose.may_own(&name) {
-                    let place = format!("arn:{}:apigateway:{}::/apis/{id}", self.scope.partition, self.scope.region);
-                    let outputs = HttpApiOutputs { id: id.clone(), name: name.clone() };
-                    let key = |_| HttpApiKey { name: name.clone() };
-                    let remove = format!("aws apigatewayv2 delete-api --api-id {id}");
-                    all.push(Listed::new::<HttpApi>((&name, &place), owner, key, &outputs, remove));
-                }
+        let listed = self.apis("list the HTTP APIs").await?.into_iter().filter_map(|api| {
+            let owner = Owner::read(pairs(api.tags()));
+            let (id, name) = (api.api_id.unwrap_or_default(), api.name.unwrap_or_default());
+            // Tags come with the list, and a name may have been changed since.
+            if !owner.as_ref().is_some_and(|owner| whose.owns(owner)) && !whose.may_own(&name) {
+                return None;
             }
-            next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_none() {
-                return Ok(all);
-            }
-        }
+            let place = format!("arn:{}:apigateway:{}::/apis/{id}", self.scope.partition, self.scope.region);
+            let outputs = HttpApiOutputs { id: id.clone(), name: name.clone() };
+            let key = |_| HttpApiKey { name: name.clone() };
+            let remove = format!("aws apigatewayv2 delete-api --api-id {id}");
+            Some(Listed::new::<HttpApi>((&name, &place), owner, key, &outputs, remove))
+        });
+        Ok(listed.collect())
     }
 }
 

@@ -18,9 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_apigatewayv2::Client;
 
-use super::Clients;
 use super::retries::client;
 use super::settle::{API_BUSY, Wait, settled};
+use super::{Clients, pairs};
 use crate::engine::{Failure, Task};
 use crate::scope::Scope;
 
@@ -73,11 +73,7 @@ impl ApiGatewayV2 {
         settled(task, &[waits, &[&API_BUSY]].concat(), call).await
     }
 
-    fn tags(&self, id: &str) -> HashMap<String, String> {
-        self.scope.tags(id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-    }
-
     fn owns(&self, tags: Option<&HashMap<String, String>>) -> bool {
-        self.scope.owns(tags.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())))
+        self.scope.owns(pairs(tags))
     }
 }

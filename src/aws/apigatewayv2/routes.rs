@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::try_join;
 
 use super::super::error::{OrAbsent, OrFail};
+use super::super::to_the_end;
 use super::{ApiGatewayV2, PAGE};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
@@ -165,29 +166,21 @@ impl Resource for HttpRoutes {
 
 impl ApiGatewayV2 {
     async fn routes(&self, api: &str) -> Result<Vec<types::Route>, Failure> {
-        let (mut all, mut next) = (Vec::new(), None);
-        loop {
+        let list = |next| async move {
             let call = self.client.get_routes().api_id(api).max_results(PAGE).set_next_token(next);
             let page = call.send().await.or_fail(&format!("list the routes of the API {api}"))?;
-            all.extend(page.items.unwrap_or_default());
-            next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_none() {
-                return Ok(all);
-            }
-        }
+            Ok((page.items, page.next_token))
+        };
+        to_the_end(list).await
     }
 
     async fn integrations(&self, api: &str) -> Result<Vec<types::Integration>, Failure> {
-        let (mut all, mut next) = (Vec::new(), None);
-        loop {
+        let list = |next| async move {
             let call = self.client.get_integrations().api_id(api).max_results(PAGE).set_next_token(next);
             let page = call.send().await.or_fail(&format!("list the integrations of the API {api}"))?;
-            all.extend(page.items.unwrap_or_default());
-            next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_none() {
-                return Ok(all);
-            }
-        }
+            Ok((page.items, page.next_token))
+        };
+        to_the_end(list).await
     }
 
     async fn live_routes(&self, api: &str) -> Result<Option<LiveHttpRoutes>, Failure> {

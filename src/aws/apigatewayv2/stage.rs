@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_LOG_GROUP;
+use super::super::tag_map;
 use super::ApiGatewayV2;
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
@@ -161,7 +162,7 @@ impl Provider<HttpStage> for ApiGatewayV2 {
         let made = self.write(&want.api_id, task, &[&API_LOG_GROUP], || async {
             let call = self.once.create_stage().api_id(&want.api_id).stage_name(&want.name).auto_deploy(true);
             let call = call.default_route_settings(want.settings()).access_log_settings(want.access_log());
-            let call = call.set_tags(Some(self.tags(&want.id)));
+            let call = call.set_tags(Some(tag_map(&self.scope, &want.id)));
             call.send().await.or_fail(&format!("create the stage {}", want.name))
         });
         made.await?;

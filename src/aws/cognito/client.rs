@@ -8,8 +8,8 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Cognito, PAGE, empty, several};
-use crate::aws::error::{OrAbsent, OrFail};
+use super::{Cognito, PAGE};
+use crate::aws::error::{OrAbsent, OrFail, empty, several};
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 

@@ -3,7 +3,7 @@
 use aws_sdk_cognitoidentity::Client;
 
 use crate::aws::Clients;
-use crate::aws::error::OrFail;
+use crate::aws::error::{OrFail, empty};
 use crate::aws::retries::client;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
@@ -34,7 +34,7 @@ impl Identities {
             let secret = Hidden::new(given.secret_key?);
             Some(Keys { id: given.access_key_id?, secret, session: given.session_token.map(Hidden::new) })
         });
-        keys.ok_or_else(|| super::empty("credentials"))
+        keys.ok_or_else(|| empty("credentials"))
     }
 
     /// The identity that a guest gets, who has signed in nowhere.

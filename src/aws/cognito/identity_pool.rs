@@ -9,8 +9,7 @@ use aws_sdk_cognitoidentity::Client;
 use aws_sdk_cognitoidentity::types::CognitoIdentityProvider;
 use serde::{Deserialize, Serialize};
 
-use super::several;
-use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::error::{OrAbsent, OrFail, several};
 use crate::aws::retries::client;
 use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
 use crate::aws::{Clients, closer, pairs, tag_map};
@@ -43,8 +42,8 @@ impl CognitoIdentity {
         self.scope.arn("cognito-identity", &format!("identitypool/{id}"))
     }
 
-    fn owns(&self, tags: Option<&HashMap<String, String>>) -> bool {
-        self.scope.owns(pairs(tags))
+    fn owns(&self, found: &Found<IdentityPool>) -> bool {
+        self.scope.owns(pairs(Some(&found.live.tags)))
     }
 }
 
@@ -144,18 +143,17 @@ impl Provider<IdentityPool> for CognitoIdentity {
     ) -> Result<Option<Found<IdentityPool>>, Failure> {
         let doing = format!("read the identity pool {}", key.name);
         if let Some(known) = known
-            && let Some((found, ours)) = self.describe(&known.id, &doing).await?
+            && let Some(found) = self.describe(&known.id, &doing).await?
         {
-            return if ours {
-                Ok(Some(found))
-            } else {
-                Err(Failure::foreign("the identity pool", &self.arn(&known.id)))
-            };
+            if !self.owns(&found) {
+                return Err(Failure::foreign("the identity pool", &self.arn(&known.id)));
+            }
+            return Ok(Some(found));
         }
         // Names are not unique, and the list tells no tags: each of that name is looked at.
         let mut ours = Vec::new();
         for id in self.ids(|name| name == key.name).await? {
-            ours.extend(self.describe(&id, &doing).await?.filter(|(_, ours)| *ours).map(|(found, _)| found));
+            ours.extend(self.describe(&id, &doing).await?.filter(|found| self.owns(found)));
         }
         if ours.len() > 1 {
             let ids: Vec<&str> = ours.iter().map(|found| found.outputs.id.as_str()).collect();
@@ -210,38 +208,31 @@ impl Provider<IdentityPool> for CognitoIdentity {
 impl CognitoIdentity {
     /// The ids of all pools whose name is like this.
     async fn ids(&self, like: impl Fn(&str) -> bool) -> Result<Vec<String>, Failure> {
-        let (mut ids, mut next) = (Vec::new(), None);
-        loop {
-            let call = self.client.list_identity_pools().max_results(PAGE).set_next_token(next);
-            let page = call.send().await.or_fail("list the identity pools")?;
-            let named = page.identity_pools.unwrap_or_default().into_iter();
-            let named = named.filter(|pool| pool.identity_pool_name().is_some_and(&like));
-            ids.extend(named.filter_map(|pool| pool.identity_pool_id));
-            next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_none() {
-                return Ok(ids);
-            }
+        let mut pools = self.client.list_identity_pools().max_results(PAGE).into_paginator().items().send();
+        let mut ids = Vec::new();
+        while let Some(pool) = pools.next().await {
+            let pool = pool.or_fail("list the identity pools")?;
+            ids.extend(pool.identity_pool_id.filter(|_| pool.identity_pool_name.is_some_and(|name| like(&name))));
         }
+        Ok(ids)
     }
 
     async fn listed_pool(&self, id: String) -> Result<Vec<Listed>, Failure> {
-        let described = self.client.describe_identity_pool().identity_pool_id(&id).send().await;
-        let described = described.or_fail(&format!("read the identity pool {id}")).or_absent()?;
         // The list lags.
-        let Some(pool) = described else { return Ok(Vec::new()) };
-        let tags = pool.identity_pool_tags.iter().flatten();
-        let owner = Owner::read(tags.map(|(key, value)| (key.as_str(), value.as_str())));
-        let (name, outputs) = (pool.identity_pool_name, IdentityPoolOutputs { id: id.clone() });
+        let Some(found) = self.describe(&id, &format!("read the identity pool {id}")).await? else {
+            return Ok(Vec::new());
+        };
+        let owner = Owner::read(pairs(Some(&found.live.tags)));
+        let (name, outputs) = (found.live.name, found.outputs);
         let key = |_| IdentityPoolKey { name: name.clone() };
         let remove = format!("aws cognito-identity delete-identity-pool --identity-pool-id {id}");
         Ok(vec![Listed::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs, remove)])
     }
 
-    /// The pool with this id, and whether it is ours.
-    async fn describe(&self, id: &str, doing: &str) -> Result<Option<(Found<IdentityPool>, bool)>, Failure> {
+    /// The pool with this id, whosever it is.
+    async fn describe(&self, id: &str, doing: &str) -> Result<Option<Found<IdentityPool>>, Failure> {
         let described = self.client.describe_identity_pool().identity_pool_id(id).send().await;
         let Some(pool) = described.or_fail(doing).or_absent()? else { return Ok(None) };
-        let ours = self.owns(pool.identity_pool_tags());
         let providers = pool.cognito_identity_providers.unwrap_or_default().into_iter().map(|one| {
             let checked = one.server_side_token_check.unwrap_or_default();
             (one.provider_name.unwrap_or_default(), one.client_id.unwrap_or_default(), checked)
@@ -257,7 +248,7 @@ impl CognitoIdentity {
                 + usize::from(pool.developer_provider_name.is_some_and(|name| !name.is_empty())),
             tags: pool.identity_pool_tags.unwrap_or_default(),
         };
-        Ok(Some((Found { outputs: IdentityPoolOutputs { id: pool.identity_pool_id }, live }, ours)))
+        Ok(Some(Found { outputs: IdentityPoolOutputs { id: pool.identity_pool_id }, live }))
     }
 }
 

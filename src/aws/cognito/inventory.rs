@@ -2,8 +2,8 @@
 
 use super::pool::outputs;
 use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
-use crate::aws::closer;
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::{closer, pairs};
 use crate::engine::{Failure, Id, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
@@ -11,8 +11,7 @@ impl Cognito {
     async fn listed_pool(&self, id: String) -> Result<Vec<Listed>, Failure> {
         let (pool, clients) = tokio::join!(self.pool(&id), self.clients(&id));
         let Some(pool) = pool? else { return Ok(Vec::new()) };
-        let tags = pool.user_pool_tags().into_iter().flatten();
-        let owner = Owner::read(tags.map(|(key, value)| (key.as_str(), value.as_str())));
+        let owner = Owner::read(pairs(pool.user_pool_tags()));
         let outputs = outputs(&pool, &id)?;
         let remove = format!("aws cognito-idp delete-user-pool --user-pool-id {id}");
         let key = |_| UserPoolKey { name: outputs.name.clone() };

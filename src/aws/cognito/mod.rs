@@ -15,11 +15,8 @@ mod pool;
 mod service_user;
 mod users;
 
-use aws_smithy_types::error::operation::BuildError;
-
 use crate::aws::Clients;
 use crate::aws::retries::client;
-use crate::engine::Failure;
 use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
@@ -61,20 +58,4 @@ impl Cognito {
             scope: clients.scope.clone(),
         }
     }
-}
-
-/// AWS answered without the thing that was asked for.
-fn empty(what: &str) -> Failure {
-    Failure::refused(format!("AWS's answer about {what} has nothing in it"))
-}
-
-/// There are several of ours under one name, and no telling which of them is in use.
-fn several(what: &str, name: &str, ids: &[&str]) -> Failure {
-    Failure::refused(format!("there are {} {what} {name} of this stack: {}", ids.len(), ids.join(", ")))
-        .hint("find out which one is in use, delete the others by their ids, and run the same command again")
-}
-
-/// What a builder of the SDK's returned: it fails only where a field was forgotten here.
-fn built<T>(result: Result<T, BuildError>) -> Result<T, Failure> {
-    result.map_err(|error| Failure::refused(format!("could not put the request together: {error}")))
 }

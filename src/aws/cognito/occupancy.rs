@@ -4,7 +4,7 @@
 use aws_sdk_cognitoidentityprovider::types::UserType;
 
 use super::{Cognito, PAGE};
-use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::error::OrFail;
 use crate::engine::Failure;
 
 /// Pages that are counted at most: 600 users are as good a reason to think again as 60,000.
@@ -24,9 +24,7 @@ pub struct Occupancy {
 impl Cognito {
     /// What stands against removing the pool with this id; `None` if there is no such pool.
     pub async fn occupancy(&self, pool_id: &str) -> Result<Option<Occupancy>, Failure> {
-        let call = self.client.describe_user_pool().user_pool_id(pool_id);
-        let pool = call.send().await.or_fail(&format!("read the user pool {pool_id}")).or_absent()?;
-        let Some(pool) = pool.and_then(|answer| answer.user_pool) else { return Ok(None) };
+        let Some(pool) = self.pool(pool_id).await? else { return Ok(None) };
         let mut seen = Occupancy { protected: super::pool::is_protected(&pool), users: 0, more: false };
         let mut next = None;
         for _ in 0..PAGES {

@@ -11,9 +11,10 @@ use aws_sdk_cognitoidentityprovider::types::{
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use super::{Cognito, PAGE, PasswordPolicy, built, empty, several};
-use crate::aws::error::{OrAbsent, OrFail};
+use super::{Cognito, PAGE, PasswordPolicy};
+use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
 use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::aws::{pairs, tag_map};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
 /// The fields that AWS does not change once a pool is made.
@@ -243,8 +244,7 @@ impl Cognito {
     }
 
     fn owns(&self, pool: &UserPoolType) -> bool {
-        let tags = pool.user_pool_tags().into_iter().flatten();
-        self.scope.owns(tags.map(|(key, value)| (key.as_str(), value.as_str())))
+        self.scope.owns(pairs(pool.user_pool_tags()))
     }
 
     /// The ids of all pools of a name, ours and others'.
@@ -305,7 +305,6 @@ impl Provider<UserPool> for Cognito {
         let recovery = email_recovery()?;
         let usernames = built(UsernameConfigurationType::builder().case_sensitive(false).build())?;
         let made = settled(task, &[&COGNITO_BUSY], || async {
-            let tags = self.scope.tags(&want.id).map(|(key, value)| (key.to_owned(), value));
             let invite = AdminCreateUserConfigType::builder().allow_admin_create_user_only(!want.self_sign_up);
             self.once
                 .create_user_pool()
@@ -318,7 +317,7 @@ impl Provider<UserPool> for Cognito {
                 .account_recovery_setting(recovery.clone())
                 .admin_create_user_config(invite.build())
                 .deletion_protection(protection(want.deletion_protection))
-                .set_user_pool_tags(Some(tags.into_iter().collect()))
+                .set_user_pool_tags(Some(tag_map(&self.scope, &want.id)))
                 .send()
                 .await
                 .or_fail(&format!("create the user pool {}", want.name))
@@ -338,9 +337,6 @@ impl Provider<UserPool> for Cognito {
         drift: &[Drift],
         task: &Task,
     ) -> Result<UserPoolOutputs, Failure> {
-        if let Some(failure) = want.fixed(drift) {
-            return Err(failure);
-        }
         let (seen, UserPoolLive(live)) = (&found.outputs, &found.live);
         if drift.iter().any(|drift| drift.field != "MfaConfiguration") {
             let recovery = &email_recovery()?;
@@ -703,18 +699,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_change_is_refused_before_any_call() {
+    async fn what_cannot_change_is_refused() {
         let mut answer = got("p1");
         answer["UserPool"]["UsernameAttributes"] = json!(["phone_number"]);
         let live = tokio::task::spawn_blocking(move || live(&answer)).await.expect("live");
-        let found = Found { outputs: ids("p1"), live };
-        let (clients, http) = replay(vec![]);
-        let drift = want().drift(&found.live);
-        let failure = Cognito::new(&clients)
-            .converge(&want(), &found, &drift, &Task::detached("x"))
-            .await
-            .expect_err("a refusal");
-        assert_eq!((failure.cause, asked(&http).len()), (Cause::Refused, 0));
+        let failure = want().fixed(&want().drift(&live)).expect("a refusal");
+        assert_eq!(failure.cause, Cause::Refused);
         assert!(failure.hint.is_some_and(|hint| hint.contains("users are lost")));
     }
 

@@ -8,9 +8,9 @@ use aws_sdk_cognitoidentityprovider::types::{
     UserType,
 };
 
-use super::{PAGE, PasswordPolicy, built, empty, generate};
+use super::{PAGE, PasswordPolicy, generate};
 use crate::aws::Clients;
-use crate::aws::error::{OrFail, hide, says};
+use crate::aws::error::{OrFail, built, empty, hide, says};
 use crate::aws::retries::client;
 use crate::engine::{Cause, Failure};
 use crate::secret::Hidden;

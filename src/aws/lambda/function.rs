@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::Lambda;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, settled, until};
+use crate::aws::tag_map;
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 use crate::secret::Hidden;
 
@@ -378,8 +379,7 @@ impl Provider<Function> for Lambda {
 
     async fn create(&self, want: &Function, task: &Task) -> Result<FunctionOutputs, Failure> {
         let doing = format!("create the function {}", want.name);
-        let tags: HashMap<String, String> =
-            self.scope.tags(&want.id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let tags = tag_map(&self.scope, &want.id);
         let made = settled(task, &[&ROLE, &FUNCTION_BUSY], || async {
             let code = FunctionCode::builder().zip_file(Blob::new(want.code.zip.as_slice())).build();
             let call = self.once.create_function().function_name(&want.name).code(code).publish(false);

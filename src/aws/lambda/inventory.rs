@@ -1,8 +1,8 @@
 //! All functions. What is told of one in a list lacks its tags (reference, 6.1).
 
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
-use crate::aws::closer;
 use crate::aws::error::OrFail;
+use crate::aws::{closer, pairs};
 use crate::engine::{Failure, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
@@ -11,7 +11,7 @@ impl Lambda {
         let Some(read) = self.read(&name).await? else { return Ok(Vec::new()) };
         // Says so if tags could not be read, which does not make it a stranger's.
         self.owns(&read)?;
-        let owner = Owner::read(read.tags.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())));
+        let owner = Owner::read(pairs(read.tags()));
         let key = |id| FunctionKey { id, name: name.clone() };
         let outputs = FunctionOutputs { name: name.clone(), arn: arn.clone() };
         let remove = format!("aws lambda delete-function --function-name {name}");

@@ -18,9 +18,9 @@ pub use function::{Code, Function, FunctionKey, FunctionLive, FunctionOutputs, S
 pub use invoke::Invoked;
 pub use permission::{Permission, PermissionOutputs};
 
-use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::client;
+use super::{Clients, pairs};
 use crate::engine::Failure;
 use crate::scope::Scope;
 
@@ -67,7 +67,6 @@ impl Lambda {
             let words = format!("could not read the tags of a function: {}", error.message());
             return Err(Failure::refused(words).hint("these credentials need the permission lambda:ListTags"));
         }
-        let tags = read.tags.iter().flatten();
-        Ok(self.scope.owns(tags.map(|(key, value)| (key.as_str(), value.as_str()))))
+        Ok(self.scope.owns(pairs(read.tags())))
     }
 }

@@ -3,8 +3,8 @@
 use futures_util::future::try_join_all;
 
 use super::{LogGroup, LogGroupKey, Logs};
-use crate::aws::closer;
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::{closer, pairs};
 use crate::engine::{Failure, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
@@ -16,8 +16,8 @@ impl Logs {
         let outputs = self.outputs(&name);
         let tags = self.client.list_tags_for_resource().resource_arn(&outputs.arn).send().await;
         let tags = tags.or_fail(&format!("read the tags of the log group {name}")).or_absent()?;
-        let Some(tags) = tags.map(|answer| answer.tags.unwrap_or_default()) else { return Ok(Vec::new()) };
-        let owner = Owner::read(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let Some(tags) = tags else { return Ok(Vec::new()) };
+        let owner = Owner::read(pairs(tags.tags()));
         let key = |id| LogGroupKey { id, name: name.clone() };
         let remove = format!("aws logs delete-log-group --log-group-name {name}");
         Ok(vec![Listed::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs, remove)])

@@ -6,14 +6,12 @@
 mod events;
 mod inventory;
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
-use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::client;
 use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
+use super::{Clients, pairs, tag_map};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 use crate::scope::Scope;
 
@@ -126,8 +124,7 @@ impl Provider<LogGroup> for Logs {
             return Ok(None);
         };
         let Some(tags) = tags.or_fail(&doing).or_absent()? else { return Ok(None) };
-        let tags = tags.tags.unwrap_or_default();
-        if !self.scope.owns(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
+        if !self.scope.owns(pairs(tags.tags())) {
             return Err(Failure::foreign("the log group", &outputs.arn));
         }
         Ok(Some(Found { outputs, live: LogGroupLive { retention_days: group.retention_in_days } }))
@@ -135,8 +132,7 @@ impl Provider<LogGroup> for Logs {
 
     async fn create(&self, want: &LogGroup, task: &Task) -> Result<LogGroupOutputs, Failure> {
         let doing = format!("create the log group {}", want.name);
-        let tags: HashMap<String, String> =
-            self.scope.tags(&want.id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let tags = tag_map(&self.scope, &want.id);
         let made = settled(task, &[&LOGS_BUSY], || async {
             let call = self.once.create_log_group().log_group_name(&want.name).set_tags(Some(tags.clone()));
             call.send().await.or_fail(&doing)

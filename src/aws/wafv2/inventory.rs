@@ -2,7 +2,7 @@
 
 use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 
-use super::{Association, AssociationKey, AssociationOutputs, IpSet, Key, Outputs, PAGE, SCOPE, Wafv2, WebAcl, more};
+use super::{Association, AssociationKey, AssociationOutputs, IpSet, Key, Outputs, Wafv2, WebAcl};
 use crate::aws::closer;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::engine::{Failure, Id, Inventory, Listed, Resource};
@@ -64,37 +64,21 @@ impl Wafv2 {
 
 impl Inventory<IpSet> for Wafv2 {
     async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let (mut marker, mut looks) = (None, Vec::new());
-        loop {
-            let call = self.client.list_ip_sets().scope(SCOPE).limit(PAGE).set_next_marker(marker);
-            let page = call.send().await.or_fail("list the IP sets")?;
-            for IpSetSummary { name, id, arn, lock_token, .. } in page.ip_sets.unwrap_or_default() {
-                let seen = outputs(name, id, arn, lock_token).filter(|seen| whose.may_own(&seen.name));
-                looks.extend(seen.map(|seen| self.listed_set(seen)));
-            }
-            marker = more(page.next_marker);
-            if marker.is_none() {
-                return closer(looks).await;
-            }
-        }
+        let sets = self.ip_sets().await?.into_iter().filter_map(|set| {
+            let IpSetSummary { name, id, arn, lock_token, .. } = set;
+            outputs(name, id, arn, lock_token).filter(|seen| whose.may_own(&seen.name))
+        });
+        closer(sets.map(|seen| self.listed_set(seen)).collect()).await
     }
 }
 
 impl Inventory<WebAcl> for Wafv2 {
     async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let (mut marker, mut looks) = (None, Vec::new());
-        loop {
-            let call = self.client.list_web_acls().scope(SCOPE).limit(PAGE).set_next_marker(marker);
-            let page = call.send().await.or_fail("list the web ACLs")?;
-            for WebAclSummary { name, id, arn, lock_token, .. } in page.web_acls.unwrap_or_default() {
-                let seen = outputs(name, id, arn, lock_token).filter(|seen| whose.may_own(&seen.name));
-                looks.extend(seen.map(|seen| self.listed_acl(seen)));
-            }
-            marker = more(page.next_marker);
-            if marker.is_none() {
-                return closer(looks).await;
-            }
-        }
+        let acls = self.web_acls().await?.into_iter().filter_map(|acl| {
+            let WebAclSummary { name, id, arn, lock_token, .. } = acl;
+            outputs(name, id, arn, lock_token).filter(|seen| whose.may_own(&seen.name))
+        });
+        closer(acls.map(|seen| self.listed_acl(seen)).collect()).await
     }
 }
 

@@ -15,7 +15,6 @@ mod web_acl;
 use std::future::Future;
 
 use aws_sdk_wafv2::types::Tag;
-use aws_smithy_types::error::operation::BuildError;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::Clients;
@@ -115,19 +114,4 @@ where
         }
     });
     written.await
-}
-
-/// The next page's marker. An empty one means what none means (reference, 7.1).
-fn more(marker: Option<String>) -> Option<String> {
-    marker.filter(|marker| !marker.is_empty())
-}
-
-/// What a builder of the SDK's returned: it fails only where a field was forgotten here.
-fn built<T>(result: Result<T, BuildError>) -> Result<T, Failure> {
-    result.map_err(|error| Failure::refused(format!("could not put the request together: {error}")))
-}
-
-/// AWS answered without the thing that was asked for.
-fn empty(what: &str) -> Failure {
-    Failure::refused(format!("AWS's answer about {what} has nothing in it"))
 }

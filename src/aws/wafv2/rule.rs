@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_sdk_wafv2::types;
 
-use super::built;
+use crate::aws::error::built;
 use crate::engine::{Drift, Failure};
 
 /// The window of a rate rule, in seconds: AWS's default.

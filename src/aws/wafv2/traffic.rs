@@ -7,8 +7,8 @@ use aws_sdk_wafv2::types::{SampledHttpRequest, TimeWindow, VisibilityConfig};
 use aws_smithy_types::DateTime;
 use futures_util::future::try_join_all;
 
-use super::{SCOPE, Wafv2, built, empty};
-use crate::aws::error::OrFail;
+use super::{SCOPE, Wafv2};
+use crate::aws::error::{OrFail, built, empty, is_unknown_call};
 use crate::engine::Failure;
 
 /// As many samples as AWS gives at once.
@@ -16,10 +16,6 @@ const MOST: i64 = 500;
 
 /// What the rule that is left when none has decided is called here.
 const DEFAULT: &str = "default action";
-
-/// How services say that they do not know a call.
-const NO_SUCH_CALL: [&str; 5] =
-    ["InvalidAction", "UnknownOperationException", "UnknownOperation", "NotImplemented", "NotImplementedException"];
 
 /// What met one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +103,7 @@ impl Wafv2 {
 }
 
 fn explained(failure: Failure) -> Failure {
-    if !failure.code.as_deref().is_some_and(|code| NO_SUCH_CALL.contains(&code)) {
+    if !is_unknown_call(&failure) {
         return failure;
     }
     Failure::refused("this endpoint keeps no samples of requests")

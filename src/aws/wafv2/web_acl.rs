@@ -3,9 +3,10 @@
 use aws_sdk_wafv2::types::{AllowAction, BlockAction, DefaultAction, WebAcl as AwsWebAcl, WebAclSummary};
 
 use super::rule::{rules_drift, visibility, visibility_drift};
-use super::{Key, Outputs, PAGE, Rule, SCOPE, Wafv2, empty, locked, more};
-use crate::aws::error::{OrAbsent, OrFail, is_absent};
+use super::{Key, Outputs, PAGE, Rule, SCOPE, Wafv2, locked};
+use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
 use crate::aws::settle::{WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE, settled};
+use crate::aws::to_the_end;
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
 /// What decides over every request to what it is associated with.
@@ -78,17 +79,14 @@ impl Wafv2 {
         Ok(Some(Found { outputs, live: WebAclLive(acl) }))
     }
 
-    async fn listed_web_acl(&self, name: &str) -> Result<Option<WebAclSummary>, Failure> {
-        let mut marker = None;
-        loop {
+    /// All web ACLs, whosever they are.
+    pub(super) async fn web_acls(&self) -> Result<Vec<WebAclSummary>, Failure> {
+        let list = |marker| async move {
             let call = self.client.list_web_acls().scope(SCOPE).limit(PAGE).set_next_marker(marker);
             let page = call.send().await.or_fail("list the web ACLs")?;
-            let ours = page.web_acls.unwrap_or_default().into_iter().find(|acl| acl.name() == Some(name));
-            marker = more(page.next_marker);
-            if ours.is_some() || marker.is_none() {
-                return Ok(ours);
-            }
-        }
+            Ok((page.web_acls, page.next_marker))
+        };
+        to_the_end(list).await
     }
 
     async fn web_acl_token(&self, acl: &Outputs) -> Result<String, Failure> {
@@ -114,7 +112,7 @@ impl Provider<WebAcl> for Wafv2 {
         {
             return Ok(Some(found));
         }
-        match self.listed_web_acl(&key.name).await? {
+        match self.web_acls().await?.into_iter().find(|acl| acl.name() == Some(&key.name)) {
             Some(WebAclSummary { id: Some(id), arn: Some(arn), .. }) => self.web_acl(&key.name, &id, &arn).await,
             _ => Ok(None),
         }
