@@ -130,15 +130,9 @@ impl Outputs {
         let text = |id: String, field: &str| known.get(id.as_str())?.get(field)?.as_str().map(str::to_owned);
         let arn = |what: &str, name: &String| Some((name.clone(), Arn { arn: text(format!("{what}.{name}"), "arn")? }));
         let api = |(name, api): (Option<&str>, &stack::Api)| {
-            let (own, stage) = match api.kind {
-                ApiKind::Rest => {
-                    let ids = stack::ApiIds(name);
-                    (ids.part("rest"), ids.of("stage", &api.stage))
-                }
-                ApiKind::Http => stack::http_api_ids(name, &api.stage),
-            };
-            let id = text(own.to_string(), "id")?;
-            text(stage.to_string(), "name")?;
+            let ids = stack::ApiIds(name);
+            let id = text(ids.root(api.kind).to_string(), "id")?;
+            text(ids.of("stage", &api.stage).to_string(), "name")?;
             let base_url = match api.kind {
                 ApiKind::Rest => stage_url(endpoint, scope, &id, &api.stage),
                 ApiKind::Http => http_stage_url(endpoint, scope, &id, &api.stage),

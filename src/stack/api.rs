@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::functions::Ready;
+use super::ids::Ids;
 use super::model::{Api, ApiKind, Auth, Route, Stack};
 use crate::aws::apigateway::{
     Authorization, Authorizer, Deployment, Method, Model, Paths, Release, RestApi, Routes, Stage, Validator,
@@ -18,53 +19,16 @@ use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
 use crate::aws::wafv2::{Association, WebAcl};
 use crate::bundle::Bundles;
-use crate::engine::{Graph, Handle, Id, Late};
+use crate::engine::{Graph, Handle, Late, Needs};
 use crate::scope::Scope;
-
-/// The ids of an API's parts: those of the one without a name as they always were, those of any other with its name in
-/// front, so that no two meet.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ids<'a>(pub(crate) Option<&'a str>);
-
-impl Ids<'_> {
-    /// `api.paths`, or `api.Age.paths`.
-    pub(crate) fn part(self, part: &str) -> Id {
-        self.of("api", part)
-    }
-
-    /// `stage.development`, or `stage.Age.development`.
-    pub(crate) fn of(self, what: &str, name: &str) -> Id {
-        match self.0 {
-            None => Id::new(what, name),
-            Some(api) => Id::new(what, &format!("{api}.{name}")),
-        }
-    }
-
-    /// `firewall.association`, or `firewall.association.Age`.
-    fn association(self) -> Id {
-        Id::new("firewall", &self.0.map_or("association".to_owned(), |api| format!("association.{api}")))
-    }
-
-    /// `permission.GET /age AgeFn`, or `permission.Age GET /age AgeFn`.
-    fn permission(self, route: &Route) -> Id {
-        let name = format!("{} {}", route.name(), route.function);
-        Id::new("permission", &self.0.map_or(name.clone(), |api| format!("{api} {name}")))
-    }
-}
 
 /// Every REST API by itself, without anything in it.
 pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap<Option<String>, Handle<RestApi>> {
     let mut roots = BTreeMap::new();
     for (name, _) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
-        let id = Ids(name).part("rest");
-        let rest = RestApi {
-            id: id.to_string(),
-            name: scope.physical(name.unwrap_or("api")),
-            description: match name {
-                None => format!("The API of the stack {}", scope.stack),
-                Some(name) => format!("The API {name} of the stack {}", scope.stack),
-            },
-        };
+        let ids = Ids(name);
+        let id = ids.root(ApiKind::Rest);
+        let rest = RestApi { id: id.to_string(), name: ids.physical(scope), description: ids.description(scope) };
         roots.insert(name.map(str::to_owned), graph.add(id, (), move |()| rest.clone()));
     }
     roots
@@ -112,14 +76,12 @@ pub(super) fn api(
             stage_arn: stage.arn,
         })
     });
-    let permissions: Vec<Handle<Permission>> = wanted
-        .routes
-        .iter()
-        .filter_map(|route| {
-            let ready = functions.get(&route.function)?;
-            Some(invoke_permission(graph, ids, route, *ready, stage, association, scope))
-        })
-        .collect();
+    let guarded = (stage, Vec::from_iter(association));
+    let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(&route.function)?)));
+    let permissions = called.map(|(route, ready)| {
+        invoke_permission(graph, ids, route, ready, guarded.clone(), |(stage, _)| (stage.api_id, stage.name), scope)
+    });
+    let permissions = permissions.collect();
     release(graph, ids, stage, deployment, association, permissions);
 }
 
@@ -314,31 +276,35 @@ fn stage(
 }
 
 /// The id of the statement that lets an API call a function for what is called like this.
-pub(super) fn permission_sid(name: &str) -> String {
+fn permission_sid(name: &str) -> String {
     let digest = format!("{:x}", Fingerprint(Sha256::digest(name).to_vec()));
     format!("securelambda-api-{}", &digest[..16])
 }
 
-fn invoke_permission(
+/// Lets an API call a route's function. It needs the stage, and whatever else has to be there first; `at` reads from what
+/// these are the API's id and the stage's name.
+pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
     graph: &mut Graph,
     ids: Ids<'_>,
     route: &Route,
     ready: Ready,
-    stage: Handle<Stage>,
-    association: Option<Handle<Association>>,
+    stage: N,
+    at: fn(N::Out) -> (String, String),
     scope: &Scope,
 ) -> Handle<Permission> {
     // A route that moves to another function gets another permission; the first goes after the move.
     let id = ids.permission(route);
-    let association: Vec<_> = association.into_iter().collect();
     // The function of two APIs may have a route of the same name in each.
-    let sid = permission_sid(&ids.0.map_or(route.name(), |api| format!("{api} {}", route.name())));
+    let sid = permission_sid(&ids.within(&route.name()));
     let (route, scope) = (route.clone(), scope.clone());
-    let needs = (ready.function, ready.policy, stage, association);
-    graph.add_under(ready.function, id, needs, move |(function, _, stage, _)| Permission {
-        function: function.name,
-        sid: sid.clone(),
-        principal: "apigateway.amazonaws.com".into(),
-        source_arn: execute_api_arn(&scope, &stage.api_id, &stage.name, &route.method, &route.path),
+    let needs = (ready.function, ready.policy, stage);
+    graph.add_under(ready.function, id, needs, move |(function, _, stage)| {
+        let (api_id, stage) = at(stage);
+        Permission {
+            function: function.name,
+            sid: sid.clone(),
+            principal: "apigateway.amazonaws.com".into(),
+            source_arn: execute_api_arn(&scope, &api_id, &stage, &route.method, &route.path),
+        }
     })
 }

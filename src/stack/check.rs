@@ -23,16 +23,9 @@ pub(super) fn flaws(stack: &Stack, places: &Places) -> Vec<Flaw> {
     flaws
 }
 
-/// What a further API cannot be called: what the first one's parts are called.
-const TAKEN: [&str; 8] = ["rest", "http", "paths", "validator", "routes", "deployment", "release", "api"];
-
 /// What the kind of an API does not have.
 fn unbuildable(stack: &Stack) -> Vec<Flaw> {
     let mut flaws = Vec::new();
-    for name in stack.apis.keys().filter(|name| TAKEN.contains(&name.as_str())) {
-        let message = format!("an API cannot be called {name}: a part of the first one is");
-        flaws.push(Flaw::new(format!("apis.{name}"), message).help("give it another name"));
-    }
     for (name, api) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http) {
         for (index, _) in api.routes.iter().enumerate().filter(|(_, route)| route.body.is_some()) {
             let message = "an HTTP API checks no bodies, so this schema would not be looked at";

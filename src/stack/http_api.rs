@@ -7,48 +7,17 @@
 
 use std::collections::BTreeMap;
 
-use super::api::{permission_sid, pools_of};
+use super::api::{invoke_permission, pools_of};
 use super::functions::Ready;
 use super::identity::Pools;
-use super::model::{Api, Auth, Route, Stack};
-use crate::aws::apigateway::execute_api_arn;
+use super::ids::Ids;
+use super::model::{Api, ApiKind, Auth, Route, Stack};
 use crate::aws::apigatewayv2::{HttpApi, HttpAuthorization, HttpRoute, HttpRoutes, HttpStage, JwtAuthorizer};
 use crate::aws::cognito::issuer;
 use crate::aws::lambda::Permission;
 use crate::aws::logs::LogGroup;
-use crate::engine::{Graph, Handle, Id};
+use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
-
-/// What an API and what hangs under it are called. The API without a name has the shorter ones.
-struct Names<'a>(Option<&'a str>);
-
-impl Names<'_> {
-    /// The API's own id, and that of anything there is one of.
-    fn one(&self, what: &str) -> Id {
-        Id::new(what, self.0.unwrap_or("http"))
-    }
-
-    /// The id of one of several.
-    fn each(&self, what: &str, name: &str) -> Id {
-        Id::new(what, &self.within(name))
-    }
-
-    /// A name that no other API's has.
-    fn within(&self, name: &str) -> String {
-        self.0.map_or_else(|| name.to_owned(), |api| format!("{api} {name}"))
-    }
-
-    /// The API's name in AWS.
-    fn physical(&self, scope: &Scope) -> String {
-        self.0.map_or_else(|| scope.physical("api"), |api| scope.physical(&format!("{api}-api")))
-    }
-}
-
-/// The ids of an HTTP API and of its stage.
-pub fn ids(name: Option<&str>, stage: &str) -> (Id, Id) {
-    let names = Names(name);
-    (names.one("api"), names.each("stage", stage))
-}
 
 pub(super) fn api(
     graph: &mut Graph,
@@ -58,21 +27,19 @@ pub(super) fn api(
     functions: &BTreeMap<String, Ready>,
     pools: &Pools,
 ) {
-    let names = Names(name);
-    let id = names.one("api");
-    let http = HttpApi {
-        id: id.to_string(),
-        name: names.physical(scope),
-        description: format!("The API of the stack {}", scope.stack),
-    };
+    let ids = Ids(name);
+    let id = ids.root(ApiKind::Http);
+    let http = HttpApi { id: id.to_string(), name: ids.physical(scope), description: ids.description(scope) };
     let api = graph.add(id, (), move |()| http.clone());
-    let authorizers = authorizers(graph, api, &names, wanted, stack, scope, pools);
-    let logs = access_log(graph, &names, scope, functions, wanted, stack);
-    let stage = stage(graph, api, logs, &names, wanted);
+    let authorizers = authorizers(graph, api, ids, wanted, stack, scope, pools);
+    let logs = access_log(graph, ids, scope, functions, wanted, stack);
+    let stage = stage(graph, api, logs, ids, wanted);
     let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(&route.function)?)));
-    let permissions: Vec<Handle<Permission>> =
-        called.map(|(route, ready)| invoke_permission(graph, &names, route, ready, stage, scope)).collect();
-    let routes = routes(graph, api, &names, wanted, scope, &authorizers);
+    let permissions = called.map(|(route, ready)| {
+        invoke_permission(graph, ids, route, ready, stage, |stage| (stage.api_id, stage.name), scope)
+    });
+    let permissions: Vec<Handle<Permission>> = permissions.collect();
+    let routes = routes(graph, api, ids, wanted, scope, &authorizers);
     for permission in permissions {
         graph.change_after(routes, permission);
     }
@@ -82,7 +49,7 @@ pub(super) fn api(
 fn authorizers(
     graph: &mut Graph,
     api: Handle<HttpApi>,
-    names: &Names<'_>,
+    ids: Ids<'_>,
     wanted: &Api,
     stack: &Stack,
     scope: &Scope,
@@ -96,7 +63,7 @@ fn authorizers(
             continue;
         };
         let (authorizer, scope) = (pool.authorizer.clone(), scope.clone());
-        let id = names.each("authorizer", &authorizer);
+        let id = ids.of("authorizer", &authorizer);
         let added = graph.add_under(api, id, (api, *handle, *client), move |(api, pool, client)| JwtAuthorizer {
             api_id: api.id,
             name: authorizer.clone(),
@@ -111,7 +78,7 @@ fn authorizers(
 /// Where the stage logs every request; kept for as long as the longest log of the functions that it calls.
 fn access_log(
     graph: &mut Graph,
-    names: &Names<'_>,
+    ids: Ids<'_>,
     scope: &Scope,
     functions: &BTreeMap<String, Ready>,
     wanted: &Api,
@@ -119,10 +86,10 @@ fn access_log(
 ) -> Handle<LogGroup> {
     let called = wanted.routes.iter().map(|route| &route.function).filter(|name| functions.contains_key(*name));
     let days = called.filter_map(|name| stack.functions.get(name)).map(|function| function.log_retention_days).max();
-    let id = names.one("access-log");
+    let id = ids.part("access-log");
     let group = LogGroup {
         id: id.to_string(),
-        name: format!("/aws/vendedlogs/apis/{}", names.physical(scope)),
+        name: format!("/aws/vendedlogs/apis/{}", ids.physical(scope)),
         retention_days: i32::try_from(days.unwrap_or(14)).unwrap_or(14),
     };
     graph.add(id, (), move |()| group.clone())
@@ -132,10 +99,10 @@ fn stage(
     graph: &mut Graph,
     api: Handle<HttpApi>,
     logs: Handle<LogGroup>,
-    names: &Names<'_>,
+    ids: Ids<'_>,
     wanted: &Api,
 ) -> Handle<HttpStage> {
-    let id = names.each("stage", &wanted.stage);
+    let id = ids.of("stage", &wanted.stage);
     let (name, tag) = (wanted.stage.clone(), id.to_string());
     let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
     graph.add_under(api, id, (api, logs), move |(api, logs)| HttpStage {
@@ -151,13 +118,14 @@ fn stage(
 fn routes(
     graph: &mut Graph,
     api: Handle<HttpApi>,
-    names: &Names<'_>,
+    ids: Ids<'_>,
     wanted: &Api,
     scope: &Scope,
     authorizers: &BTreeMap<String, Handle<JwtAuthorizer>>,
 ) -> Handle<HttpRoutes> {
     let (wanted, scope) = (wanted.routes.clone(), scope.clone());
-    graph.add_under(api, names.one("routes"), (api, authorizers.clone()), move |(api, authorizers)| {
+    // Not `routes`: an API that changes its kind has those of the other kind on record.
+    graph.add_under(api, ids.part("http-routes"), (api, authorizers.clone()), move |(api, authorizers)| {
         let made = |route: &Route| HttpRoute {
             authorization: match &route.auth {
                 Auth::Pool(pool) => HttpAuthorization::Jwt {
@@ -174,26 +142,5 @@ fn routes(
             authorizers: authorizers.values().map(|one| (one.id.clone(), one.name.clone())).collect(),
             api_id: api.id,
         }
-    })
-}
-
-fn invoke_permission(
-    graph: &mut Graph,
-    names: &Names<'_>,
-    route: &Route,
-    ready: Ready,
-    stage: Handle<HttpStage>,
-    scope: &Scope,
-) -> Handle<Permission> {
-    // A route that moves to another function gets another permission; the first goes after the move.
-    let id = names.each("permission", &format!("{} {}", route.name(), route.function));
-    let sid = permission_sid(&names.within(&route.name()));
-    let (route, scope) = (route.clone(), scope.clone());
-    let needs = (ready.function, ready.policy, stage);
-    graph.add_under(ready.function, id, needs, move |(function, _, stage)| Permission {
-        function: function.name,
-        sid: sid.clone(),
-        principal: "apigateway.amazonaws.com".into(),
-        source_arn: execute_api_arn(&scope, &stage.api_id, &stage.name, &route.method, &route.path),
     })
 }

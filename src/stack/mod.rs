@@ -13,6 +13,7 @@ mod functions;
 mod http_api;
 mod identity;
 mod identity_pools;
+mod ids;
 mod keys;
 mod managed;
 mod messaging;
@@ -34,11 +35,10 @@ use crate::scope::Scope;
 use crate::secret::Hidden;
 
 pub use allow_ip::{Unwritable, allow};
-pub(crate) use api::Ids as ApiIds;
 pub use body_schema::check_body_schema;
 pub use file::{parse, read};
-pub use http_api::ids as http_api_ids;
 pub use identity_pools::service_username;
+pub(crate) use ids::Ids as ApiIds;
 pub use mistake::{Flaw, Mistake, Places, conceal};
 pub use model::{
     Api, ApiKind, Auth, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Pool, Route,

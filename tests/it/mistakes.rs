@@ -230,6 +230,11 @@ fn the_api() {
         ("more parts than an API has", "", &deep(300)),
         ("no such body", "pool = \"People\"", "pool = \"People\"\nbody = \"boddy.json\""),
         ("an empty body", "pool = \"People\"", "pool = \"People\"\nbody = \"\""),
+        (
+            "an API named as the one without a name is in AWS",
+            "",
+            "[apis.api]\n[[apis.api.routes]]\nroute = \"GET /hello\"\nfunction = \"Hello\"\npool = \"People\"\n",
+        ),
     ]);
     insta::assert_snapshot!(told);
 }
