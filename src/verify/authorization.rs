@@ -7,12 +7,13 @@ use super::claim::{Claim, Finding, unix_ms};
 use super::guests::marker;
 use super::judge::{accepted, access_refused, refused, refused_by_http};
 use super::run::{Scene, Unit};
+use super::target::Target;
 use super::tokens::Parts;
 use super::{Check, Layer, functions, sample};
 use crate::aws::cognito::Tokens;
 use crate::probe::{Answer, Request};
 use crate::secret::{self, Hidden};
-use crate::stack::{ApiKind, Auth, Route};
+use crate::stack::Auth;
 
 /// A caller who must not pass.
 pub(super) struct Caller {
@@ -31,21 +32,21 @@ impl Caller {
 }
 
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
-    let of = |route: &'a Route| {
-        let strangers = match &route.auth {
+    let of = |target: Target<'a>| {
+        let strangers = match &target.route.auth {
             Auth::Pool(pool) => {
                 let mut callers = strangers(scene, pool);
                 // An HTTP API takes a client's access tokens as well as its ID tokens.
-                callers.extend((scene.kind(route) == ApiKind::Rest).then(|| access(scene, pool)));
+                callers.extend((!target.by_http()).then(|| access(scene, pool)));
                 callers
             }
             Auth::Iam | Auth::None => Vec::new(),
         };
         let refused = strangers
             .into_iter()
-            .map(move |caller| -> Unit<'a> { async move { vec![is_refused(scene, route, caller).await] }.boxed() });
+            .map(move |caller| -> Unit<'a> { async move { vec![is_refused(scene, target, caller).await] }.boxed() });
         // Whether signed requests pass is looked at beside those that must not.
-        let by_token = (route.auth != Auth::Iam).then(|| async move { passes(scene, route).await }.boxed());
+        let by_token = (target.route.auth != Auth::Iam).then(|| async move { passes(scene, target).await }.boxed());
         refused.chain(by_token)
     };
     scene.routes().flat_map(of).collect()
@@ -93,8 +94,8 @@ fn access(scene: &Scene<'_>, pool: &str) -> Caller {
     Caller { access: true, ..Caller::new("an access token is refused", format!("an access token of {pool}"), token) }
 }
 
-async fn is_refused(scene: &Scene<'_>, route: &Route, caller: Caller) -> Check {
-    let claim = Claim::new(Layer::Authorization, route.name(), caller.claim);
+async fn is_refused(scene: &Scene<'_>, target: Target<'_>, caller: Caller) -> Check {
+    let claim = Claim::new(Layer::Authorization, target.subject(), caller.claim);
     let claim = claim.sent(caller.sent).expects("401 Unauthorized");
     claim
         .by(async {
@@ -103,13 +104,12 @@ async fn is_refused(scene: &Scene<'_>, route: &Route, caller: Caller) -> Check {
                 Err(finding) => return finding,
             };
             // A body that is right, so that only the token can be what is wrong.
-            let body = body(scene, route, &marker());
-            match ask(scene, route, token.as_ref(), body.as_deref()).await {
-                Ok(answer) if caller.access => access_refused(&answer, scene.gate, scene.at_aws()),
-                Ok(answer) if scene.kind(route) == ApiKind::Http => {
-                    refused_by_http(&answer, scene.gate, scene.at_aws())
-                }
-                Ok(answer) => refused(&answer, scene.gate),
+            let body = body(scene, target, &marker());
+            let gate = scene.gate(target);
+            match ask(scene, target, token.as_ref(), body.as_deref()).await {
+                Ok(answer) if caller.access => access_refused(&answer, gate, scene.at_aws()),
+                Ok(answer) if target.by_http() => refused_by_http(&answer, gate, scene.at_aws()),
+                Ok(answer) => refused(&answer, gate),
                 Err(finding) => finding,
             }
         })
@@ -117,32 +117,32 @@ async fn is_refused(scene: &Scene<'_>, route: &Route, caller: Caller) -> Check {
 }
 
 /// The caller for whom the route is there, and what came of the message.
-async fn passes(scene: &Scene<'_>, route: &Route) -> Vec<Check> {
-    let (claim, sent) = match &route.auth {
+async fn passes(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
+    let (claim, sent) = match &target.route.auth {
         Auth::Pool(pool) => (format!("a token of {pool} passes"), format!("an ID token of {pool} and a valid body")),
         Auth::Iam => ("a request signed by whom IAM allows to passes".to_owned(), "a signed request".to_owned()),
         Auth::None => ("anyone passes, as the stack file says".to_owned(), "a valid body and no token".to_owned()),
     };
-    let claim = Claim::new(Layer::Authorization, route.name(), claim).sent(sent).expects("200 from the function");
+    let claim = Claim::new(Layer::Authorization, target.subject(), claim).sent(sent).expects("200 from the function");
     let (marker, since) = (marker(), unix_ms());
-    let body = body(scene, route, &marker);
+    let body = body(scene, target, &marker);
     let asking = async {
-        let token = scene.own_tokens(route)?.map(|tokens: &Tokens| &tokens.id);
-        ask(scene, route, token, body.as_deref()).await
+        let token = scene.own_tokens(target.route)?.map(|tokens: &Tokens| &tokens.id);
+        ask(scene, target, token, body.as_deref()).await
     };
     let began = std::time::Instant::now();
-    let finding = asking.await.map_or_else(|finding| finding, |answer| accepted(&answer, scene.gate));
+    let finding = asking.await.map_or_else(|finding| finding, |answer| accepted(&answer, scene.gate(target)));
     let passed = claim.found(finding.clone(), began.elapsed());
     let traceable = body.is_some_and(|body| body.contains(&marker));
-    let call = functions::Call { route, finding, marker: traceable.then_some(marker), since_unix_ms: since };
+    let call = functions::Call { target, finding, marker: traceable.then_some(marker), since_unix_ms: since };
     let mut checks = vec![passed];
     checks.extend(functions::messages(scene, &call).await);
     checks
 }
 
 /// A body that the route takes.
-fn body(scene: &Scene<'_>, route: &Route, marker: &str) -> Option<String> {
-    match (scene.schema(route), scene.method(route)) {
+fn body(scene: &Scene<'_>, target: Target<'_>, marker: &str) -> Option<String> {
+    match (scene.schema(target.route), target.method()) {
         (Some(schema), _) => Some(sample::satisfying(&schema, marker).to_string()),
         (None, "POST" | "PUT" | "PATCH") => Some(json!({}).to_string()),
         (None, _) => None,
@@ -152,10 +152,10 @@ fn body(scene: &Scene<'_>, route: &Route, marker: &str) -> Option<String> {
 /// Sends a request to a route until its answer stands.
 pub(super) async fn ask(
     scene: &Scene<'_>,
-    route: &Route,
+    target: Target<'_>,
     token: Option<&Hidden>,
     body: Option<&str>,
 ) -> Result<Answer, Finding> {
-    let Some(url) = scene.url(route) else { return Err(Finding::fail("the API is not there")) };
-    scene.prober.ask(&Request { method: scene.method(route), url: &url, token, body }).await
+    let Some(url) = scene.url(target) else { return Err(Finding::fail("the API is not there")) };
+    scene.prober.ask(&Request { method: target.method(), url: &url, token, body }).await
 }

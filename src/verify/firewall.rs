@@ -63,12 +63,13 @@ async fn filters(scene: &Scene<'_>, firewall: &Firewall) -> Check {
         }
     };
     let claim = Claim::new(Layer::Firewall, "web ACL", claim).expects(expected);
-    let target = scene.routes().next().and_then(|route| Some((route, scene.url(route)?)));
-    let Some((route, url)) = target else { return claim.known(Finding::not_applicable("there is no route to ask")) };
+    // None stands before an HTTP API.
+    let found = scene.routes().find(|target| !target.by_http()).and_then(|target| Some((target, scene.url(target)?)));
+    let Some((target, url)) = found else { return claim.known(Finding::not_applicable("there is no route to ask")) };
     claim
-        .sent(format!("{}, without a token", route.name()))
+        .sent(format!("{}, without a token", target.subject()))
         .by(async {
-            let request = Request { method: scene.method(route), url: &url, token: None, body: None };
+            let request = Request { method: target.method(), url: &url, token: None, body: None };
             match scene.prober.ask(&request).await {
                 Ok(answer) => judged(scene.gate, &answer),
                 Err(finding) => finding,

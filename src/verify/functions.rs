@@ -9,12 +9,13 @@ use super::claim::{Claim, Finding};
 use super::guests::marker;
 use super::judge::body_refused;
 use super::run::{Scene, Unit};
+use super::target::Target;
 use super::{Check, Layer, Verdict, sample, settings};
 use crate::aws::logs::Logs;
 use crate::engine::Drift;
 use crate::outputs::Outputs;
 use crate::probe::Request;
-use crate::stack::{Api, Route, deprecated_on};
+use crate::stack::{Api, ApiIds, deprecated_on};
 
 /// How long a message may take from a call to the log of the function behind the topic; how often it is looked for.
 const ARRIVES_IN: Duration = Duration::from_secs(20);
@@ -85,7 +86,7 @@ fn in_one_place(outputs: &Outputs) -> Finding {
 
 /// A call that was made with a token that passes.
 pub(super) struct Call<'a> {
-    pub route: &'a Route,
+    pub target: Target<'a>,
     /// What came of it.
     pub finding: Finding,
     /// What can be looked for in a log, if the body had room for it.
@@ -97,14 +98,14 @@ pub(super) struct Call<'a> {
 /// That the message of a call gets to every function behind the topics that the called one publishes to.
 pub(super) async fn messages(scene: &Scene<'_>, call: &Call<'_>) -> Vec<Check> {
     let functions = &scene.subject.stack.functions;
-    let topics = functions.get(&call.route.function).map(|function| &function.publishes);
+    let topics = functions.get(&call.target.route.function).map(|function| &function.publishes);
     let behind = functions.iter().filter(|(_, function)| {
         let trigger = function.trigger.as_ref();
         trigger.is_some_and(|trigger| topics.is_some_and(|topics| topics.contains(trigger)))
     });
     let checks = behind.map(|(name, _)| async move {
         let claim =
-            Claim::new(Layer::Functions, name, format!("the message of a call to {} arrives", call.route.name()));
+            Claim::new(Layer::Functions, name, format!("the message of a call to {} arrives", call.target.subject()));
         let claim = claim.sent("a call with a random name; FilterLogEvents").expects("the name in the function's log");
         claim.by(arrives(scene, call, name)).await
     });
@@ -158,45 +159,44 @@ struct Burst {
     took: Duration,
 }
 
-/// That a burst over the stage's limit is refused. Its requests have a body that breaks the model, so that they reach
-/// no function.
-pub(super) async fn burst(scene: &Scene<'_>) -> Option<Check> {
-    let api = scene.subject.stack.api.as_ref()?;
+/// That a burst over the limit of an API's stage is refused. Its requests have a body that breaks the model, so that they
+/// reach no function.
+pub(super) async fn burst(scene: &Scene<'_>, (name, api): (Option<&str>, &Api)) -> Check {
     let (rate, at_once) = (api.rate_limit, api.burst_limit);
-    let claim = Claim::new(Layer::Functions, format!("stage {}", api.stage), "a burst over the limit is refused");
+    let stage = ApiIds(name).of("stage", &api.stage);
+    let claim = Claim::new(Layer::Functions, format!("stage {}", stage.parts().1), "a burst over the limit is refused");
     let claim = claim.expects("429 Too Many Requests");
     if rate > POLITE_RATE {
         let why = format!("the limit of {rate} requests a second is too high to be reached politely");
-        return Some(claim.known(Finding::not_applicable(why)));
+        return claim.known(Finding::not_applicable(why));
     }
     let most = rate.saturating_add(at_once).saturating_mul(3).min(BURST_AT_MOST);
-    let target = scene.routes().find_map(|route| {
-        let body = sample::breaking(&scene.schema(route)?, &marker())?;
-        Some((route, scene.url(route)?, body))
+    let found = Target::all((name, api)).find_map(|target| {
+        let body = sample::breaking(&scene.schema(target.route)?, &marker())?;
+        Some((target, scene.url(target)?, body))
     });
-    let Some((route, url, body)) = target else {
+    let Some((target, url, body)) = found else {
         let why = "no route checks its body at the gateway, so that a burst would reach the functions";
-        return Some(claim.known(Finding::not_applicable(why)));
+        return claim.known(Finding::not_applicable(why));
     };
-    let claim = claim.sent(format!("up to {most} times {} with a body that breaks the model", route.name()));
-    let token = match scene.own_tokens(route) {
+    let claim = claim.sent(format!("up to {most} times {} with a body that breaks the model", target.subject()));
+    let token = match scene.own_tokens(target.route) {
         Ok(tokens) => tokens.map(|tokens| &tokens.id),
-        Err(finding) => return Some(claim.known(finding)),
+        Err(finding) => return claim.known(finding),
     };
-    let request = Request { method: scene.method(route), url: &url, token, body: Some(&body) };
+    let request = Request { method: target.method(), url: &url, token, body: Some(&body) };
     // The first one tells whether the others would reach the function.
-    let first = scene.prober.ask(&request).await.map(|answer| body_refused(&answer, scene.gate));
+    let first = scene.prober.ask(&request).await.map(|answer| body_refused(&answer, scene.gate(target)));
     match first {
         Ok(Finding { verdict: Verdict::Pass, .. }) => {}
         Ok(Finding { received, .. }) => {
             let why = format!("such a body got {received}, so that a burst of them might reach the function");
-            return Some(claim.known(Finding::not_applicable(why)));
+            return claim.known(Finding::not_applicable(why));
         }
-        Err(finding) => return Some(claim.known(finding)),
+        Err(finding) => return claim.known(finding),
     }
-    let throttle = settings::drift(scene.subject.seen, &format!("stage.{}", api.stage));
-    let check = claim.by(async { throttles(send(scene, &request, most).await, api, throttle, scene.at_aws()) });
-    Some(check.await)
+    let throttle = settings::drift(scene.subject.seen, stage.as_str());
+    claim.by(async { throttles(send(scene, &request, most).await, api, throttle, scene.at_aws()) }).await
 }
 
 async fn send(scene: &Scene<'_>, request: &Request<'_>, most: u32) -> Burst {

@@ -19,6 +19,7 @@ mod sample;
 mod secrets;
 mod settings;
 mod signed;
+mod target;
 mod tokens;
 
 use serde::Serialize;

@@ -8,29 +8,29 @@ use super::authorization::{Caller, strangers};
 use super::claim::{Claim, Finding};
 use super::judge::refused_by_function;
 use super::run::{Scene, Unit};
+use super::target::Target;
 use crate::aws::lambda::Lambda;
 use crate::secret::Hidden;
-use crate::stack::{ApiKind, Auth, Route, Variable};
+use crate::stack::{Auth, Route, Variable};
 
 /// For every route of an HTTP API that is for a pool's users.
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
-    let http = scene.subject.stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http);
-    let routes = http.flat_map(|(_, api)| &api.routes);
-    let of_pools = routes.filter_map(|route| match &route.auth {
-        Auth::Pool(pool) => Some((route, pool)),
+    let http = scene.routes().filter(|target| target.by_http());
+    let of_pools = http.filter_map(|target| match &target.route.auth {
+        Auth::Pool(pool) => Some((target, pool)),
         Auth::Iam | Auth::None => None,
     });
-    of_pools.flat_map(|(route, pool)| of(scene, route, pool)).collect()
+    of_pools.flat_map(|(target, pool)| of(scene, target, pool)).collect()
 }
 
-fn of<'a>(scene: &'a Scene<'a>, route: &'a Route, pool: &str) -> Vec<Unit<'a>> {
-    if !checks_itself(scene, route, pool) {
-        let claim = Claim::new(Layer::Authorization, &route.function, "it checks tokens itself");
+fn of<'a>(scene: &'a Scene<'a>, target: Target<'a>, pool: &str) -> Vec<Unit<'a>> {
+    if !checks_itself(scene, target.route, pool) {
+        let claim = Claim::new(Layer::Authorization, &target.route.function, "it checks tokens itself");
         let why = "its variables name no pool and client, so that the gateway alone checks them";
         return vec![async move { vec![claim.known(Finding::not_applicable(why))] }.boxed()];
     }
     let callers = strangers(scene, pool).into_iter();
-    callers.map(|caller| -> Unit<'a> { async move { vec![refuses(scene, route, caller).await] }.boxed() }).collect()
+    callers.map(|caller| -> Unit<'a> { async move { vec![refuses(scene, target, caller).await] }.boxed() }).collect()
 }
 
 /// Whether the function is told by which pool and client to check.
@@ -40,7 +40,8 @@ fn checks_itself(scene: &Scene<'_>, route: &Route, pool: &str) -> bool {
     told(Variable::PoolId(pool.to_owned())) && told(Variable::ClientId(pool.to_owned()))
 }
 
-async fn refuses(scene: &Scene<'_>, route: &Route, caller: Caller) -> super::Check {
+async fn refuses(scene: &Scene<'_>, target: Target<'_>, caller: Caller) -> super::Check {
+    let route = target.route;
     let claim = Claim::new(Layer::Authorization, &route.function, format!("past the gateway, {}", caller.claim));
     let claim = claim.sent(format!("Invoke with {}", caller.sent)).expects("401 from the function");
     claim
@@ -52,7 +53,7 @@ async fn refuses(scene: &Scene<'_>, route: &Route, caller: Caller) -> super::Che
             let Some(live) = scene.subject.outputs.functions.get(&route.function) else {
                 return Finding::fail("the function is not there");
             };
-            let event = event(scene.method(route), &route.path, token.as_ref());
+            let event = event(target.method(), &route.path, token.as_ref());
             match Lambda::new(scene.subject.clients).invoke(&live.name, &event).await {
                 Ok(invoked) => refused_by_function(invoked),
                 Err(failure) => Finding::fail(failure.message),

@@ -35,14 +35,7 @@ impl Prober {
     /// Sends a request until the answer is one that stands. What a deployment takes to arrive is granted once, to all
     /// requests together.
     pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Answer, Finding> {
-        loop {
-            self.pace.until_ready().await;
-            let answer = self.ask_once(request).await?;
-            match passing(&answer) {
-                Some(budget) if self.began.elapsed() < self.tempo.of(budget) => tokio::time::sleep(PAUSE).await,
-                _ => return Ok(answer),
-            }
-        }
+        self.until_it_stands(request, &[], |_| false).await
     }
 
     /// Sends a request with these headers until the answer is one that stands. That nothing is deployed there is one: a
@@ -52,11 +45,20 @@ impl Prober {
         request: &Request<'_>,
         headers: &[(String, Hidden)],
     ) -> Result<Answer, Finding> {
+        self.until_it_stands(request, headers, |answer| answer.status == 403).await
+    }
+
+    async fn until_it_stands(
+        &self,
+        request: &Request<'_>,
+        headers: &[(String, Hidden)],
+        at_once: fn(&Answer) -> bool,
+    ) -> Result<Answer, Finding> {
         loop {
             self.pace.until_ready().await;
             let answer = self.client.send_signed(request, headers).await;
             let answer = answer.map_err(|error| Finding::fail(error.message))?;
-            match passing(&answer).filter(|_| answer.status != 403) {
+            match passing(&answer).filter(|_| !at_once(&answer)) {
                 Some(budget) if self.began.elapsed() < self.tempo.of(budget) => tokio::time::sleep(PAUSE).await,
                 _ => return Ok(answer),
             }

@@ -13,14 +13,14 @@ use super::guests::{Guests, SignedIn};
 use super::judge::Gate;
 use super::prober::Prober;
 use super::settings::Seen;
+use super::target::Target;
 use super::{Check, authentication, authorization, firewall, functions, past_gateway, secrets, settings, signed};
 use crate::aws::Clients;
 use crate::aws::cognito::{Tokens, Users};
 use crate::engine::{Halt, Stop, Tempo};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
-use crate::probe::method_of;
-use crate::stack::{Api, ApiKind, Auth, Route, Stack};
+use crate::stack::{Api, Auth, Route, Stack};
 
 /// Checks in flight at once.
 const AT_ONCE: usize = 16;
@@ -141,8 +141,10 @@ impl Scene<'_> {
         let mut found: Vec<(usize, Vec<Check>)> = stream::iter(numbered).buffer_unordered(AT_ONCE).collect().await;
         found.sort_by_key(|(at, _)| *at);
         checks.extend(found.into_iter().flat_map(|(_, checks)| checks));
-        // By itself, and last: it uses up what the stage lets through.
-        checks.extend(functions::burst(self).await);
+        // By themselves, and last: each uses up what a stage lets through.
+        for api in self.subject.stack.all_apis() {
+            checks.push(functions::burst(self, api).await);
+        }
         checks.sort_by_key(|check| check.layer);
         checks
     }
@@ -166,8 +168,7 @@ impl Scene<'_> {
     }
 
     /// The route's URL, with something in the place of its parameters.
-    pub(super) fn url(&self, route: &Route) -> Option<String> {
-        let (name, _) = self.api_of(route)?;
+    pub(super) fn url(&self, Target { name, route, .. }: Target<'_>) -> Option<String> {
         let (_, api) = self.subject.outputs.all_apis().find(|(known, _)| *known == name)?;
         let known = api.routes.iter().find(|known| known.method == route.method && known.path == route.path)?;
         let part = |part: &str| if part.starts_with('{') { "securelambda-verify".to_owned() } else { part.to_owned() };
@@ -180,26 +181,14 @@ impl Scene<'_> {
         serde_json::from_str(self.subject.schemas.get(route.body.as_ref()?)?).ok()
     }
 
-    /// The method to call a route with: `ANY` is one of many.
-    pub(super) fn method<'r>(&'r self, route: &'r Route) -> &'r str {
-        let routes = self.api_of(route).into_iter().flat_map(|(_, api)| &api.routes);
-        let routes = routes.map(|route| (route.method.as_str(), route.path.as_str()));
-        method_of((&route.method, &route.path), routes, true)
-    }
-
     /// The routes of the stack file.
-    pub(super) fn routes(&self) -> impl Iterator<Item = &Route> {
-        self.subject.stack.all_routes().map(|(_, route)| route)
+    pub(super) fn routes(&self) -> impl Iterator<Item = Target<'_>> {
+        self.subject.stack.all_apis().flat_map(Target::all)
     }
 
-    /// The API that has this very route of the stack file: two may have one of the same name.
-    pub(super) fn api_of(&self, route: &Route) -> Option<(Option<&str>, &Api)> {
-        self.subject.stack.all_apis().find(|(_, api)| api.routes.iter().any(|known| std::ptr::eq(known, route)))
-    }
-
-    /// Which of API Gateway's APIs a route is of.
-    pub(super) fn kind(&self, route: &Route) -> ApiKind {
-        self.api_of(route).map_or(ApiKind::Rest, |(_, api)| api.kind)
+    /// Whether the firewall lets this machine through to a route: none stands before an HTTP API.
+    pub(super) fn gate(&self, target: Target<'_>) -> Gate {
+        if target.by_http() { Gate::Open } else { self.gate }
     }
 
     /// It is AWS itself that we talk to.

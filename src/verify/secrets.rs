@@ -10,17 +10,18 @@ use super::claim::{Claim, Finding};
 use super::guests::marker;
 use super::judge::body_refused;
 use super::run::{Scene, Unit};
+use super::target::Target;
 use super::{Check, Layer, sample, settings};
 use crate::aws::iam::Iam;
 use crate::engine::{Drift, Failure};
-use crate::stack::{Route, Variable};
+use crate::stack::Variable;
 
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
     let functions = scene.subject.stack.functions.keys();
     let roles = functions.map(|name| -> Unit<'a> { async move { reach(scene, name).await }.boxed() });
     let environments = async { environments(scene) }.boxed();
-    let bodies = scene.routes().filter(|route| route.body.is_some());
-    let bodies = bodies.map(|route| -> Unit<'a> { async move { vec![broken_body(scene, route).await] }.boxed() });
+    let bodies = scene.routes().filter(|target| target.route.body.is_some());
+    let bodies = bodies.map(|target| -> Unit<'a> { async move { vec![broken_body(scene, target).await] }.boxed() });
     roles.chain([environments]).chain(bodies).collect()
 }
 
@@ -145,19 +146,19 @@ fn is_credential(name: &str, value: &str) -> bool {
         || value.starts_with("eyJ")
 }
 
-async fn broken_body(scene: &Scene<'_>, route: &Route) -> Check {
-    let claim = Claim::new(Layer::Secrets, route.name(), "a body that breaks the model reaches no function");
+async fn broken_body(scene: &Scene<'_>, target: Target<'_>) -> Check {
+    let claim = Claim::new(Layer::Secrets, target.subject(), "a body that breaks the model reaches no function");
     let claim = claim.sent("a token that passes, and a body that is not what the schema asks for");
     let claim = claim.expects("400 Invalid request body, from the gateway itself");
     claim
         .by(async {
-            let body = scene.schema(route).and_then(|schema| sample::breaking(&schema, &marker()));
+            let body = scene.schema(target.route).and_then(|schema| sample::breaking(&schema, &marker()));
             let Some(body) = body else { return Finding::not_applicable("the schema takes anything") };
-            let asked = match scene.own_tokens(route) {
-                Ok(tokens) => ask(scene, route, tokens.map(|tokens| &tokens.id), Some(&body)).await,
+            let asked = match scene.own_tokens(target.route) {
+                Ok(tokens) => ask(scene, target, tokens.map(|tokens| &tokens.id), Some(&body)).await,
                 Err(finding) => Err(finding),
             };
-            asked.map_or_else(|finding| finding, |answer| body_refused(&answer, scene.gate))
+            asked.map_or_else(|finding| finding, |answer| body_refused(&answer, scene.gate(target)))
         })
         .await
 }

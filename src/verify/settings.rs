@@ -101,13 +101,21 @@ fn claim(id: &Id, kind: &str) -> Claim {
     if kind == "lambda.permission" && !name.contains(' ') {
         layer = Layer::Functions;
     }
-    // The one role that is not a function's.
+    // The one role that is not a function's, and the one log.
     let (subject, claim) = match id.parts() {
         ("caller", _) => ("role of the users of {}", "only they may take it, and it has no further policies"),
         ("caller-policy", _) => ("role of the users of {}", claim),
+        ("api", _) if kind == "logs.group" => ("access log", claim),
         _ => (subject, claim),
     };
-    Claim::new(layer, subject.replace("{}", name), claim).sent(read).expects("live, as the stack file asks")
+    // What there is one of for each API says for which, where that has a name.
+    let of_api = match id.parts() {
+        ("api", part) => part.split_once('.').map(|(api, _)| format!("{subject} {api}")),
+        ("firewall", part) => part.strip_prefix("association.").map(|api| format!("{subject} before {api}")),
+        _ => None,
+    };
+    let subject = of_api.unwrap_or_else(|| subject.replace("{}", name));
+    Claim::new(layer, subject, claim).sent(read).expects("live, as the stack file asks")
 }
 
 fn judged(sight: &Sight) -> Finding {
@@ -163,6 +171,23 @@ mod tests {
             let check = checks(&[(&id, "apigateway.stage", &sight)]).remove(0);
             assert_eq!((check.verdict, check.received.as_str()), (verdict, received));
             assert_eq!((check.layer, check.subject.as_str()), (Layer::Authorization, "stage development"));
+        }
+    }
+
+    #[test]
+    fn every_row_says_of_which_api() {
+        for (kind, what, name, subject) in [
+            ("apigateway.rest_api", "api", "rest", "API"),
+            ("apigateway.rest_api", "api", "Age.rest", "API Age"),
+            ("apigatewayv2.routes", "api", "Age.http-routes", "HTTP API Age"),
+            ("apigateway.stage", "stage", "Age.live", "stage Age.live"),
+            ("wafv2.association", "firewall", "association", "web ACL"),
+            ("wafv2.association", "firewall", "association.Age", "web ACL before Age"),
+            ("logs.group", "api", "Age.access-log", "access log Age"),
+            ("logs.group", "logs", "Age", "log of Age"),
+        ] {
+            let check = checks(&[(&Id::new(what, name), kind, &Sight::Absent)]).remove(0);
+            assert_eq!(check.subject, subject);
         }
     }
 

@@ -6,32 +6,33 @@ use futures_util::FutureExt;
 use super::claim::{Claim, Finding};
 use super::judge::{accepted, signature_refused};
 use super::run::{Scene, Unit};
+use super::target::Target;
 use super::{Check, Layer};
 use crate::aws::cognito::Identities;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
 use crate::probe::Request;
-use crate::stack::{Auth, IdentityPool, Route};
+use crate::stack::{Auth, IdentityPool};
 
 const REFUSED: &str = "403, from the gateway itself";
 
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
-    let routes = scene.routes().filter(|route| route.auth == Auth::Iam);
-    let strangers = routes.map(|route| -> Unit<'a> { async move { strangers(scene, route).await }.boxed() });
+    let routes = scene.routes().filter(|target| target.route.auth == Auth::Iam);
+    let strangers = routes.map(|target| -> Unit<'a> { async move { strangers(scene, target).await }.boxed() });
     let pools = scene.subject.stack.identity_pools.iter();
     let pools = pools.map(|(name, pool)| -> Unit<'a> { async move { callers(scene, name, pool).await }.boxed() });
     strangers.chain(pools).collect()
 }
 
 /// Who has no credentials of this account.
-async fn strangers(scene: &Scene<'_>, route: &Route) -> Vec<Check> {
-    let unsigned = claim(scene, route, "a request without a signature is refused").sent("no Authorization header");
-    let unknown = claim(scene, route, "a signature with keys that do not exist is refused")
+async fn strangers(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
+    let unsigned = claim(target, "a request without a signature is refused").sent("no Authorization header");
+    let unknown = claim(target, "a signature with keys that do not exist is refused")
         .sent("a signature with an access key and a secret key made up at random");
     let keys = Keys::unknown();
     let (unsigned, unknown) = futures_util::future::join(
-        unsigned.expects(REFUSED).by(refused(scene, route, None, &route.method, "")),
-        unknown.expects(REFUSED).by(refused(scene, route, Some(&keys), &route.method, "")),
+        unsigned.expects(REFUSED).by(refused(scene, target, None, &target.route.method, "")),
+        unknown.expects(REFUSED).by(refused(scene, target, Some(&keys), &target.route.method, "")),
     )
     .await;
     vec![unsigned, unknown]
@@ -57,8 +58,8 @@ async fn callers(scene: &Scene<'_>, name: &str, pool: &IdentityPool) -> Vec<Chec
     let keys = keys(scene, &identities, &known.id, pool).await;
     let finding = keys.as_ref().map_or_else(Clone::clone, |_| Finding::pass("credentials of a session, and no others"));
     let mut checks = vec![guest, signs_in.found(finding, began.elapsed())];
-    for route in scene.routes().filter(|route| route.auth == Auth::Iam) {
-        checks.extend(of_route(scene, name, pool, route, &keys).await);
+    for target in scene.routes().filter(|target| target.route.auth == Auth::Iam) {
+        checks.extend(of_route(scene, name, pool, target, &keys).await);
     }
     checks
 }
@@ -104,93 +105,89 @@ async fn of_route(
     scene: &Scene<'_>,
     name: &str,
     pool: &IdentityPool,
-    route: &Route,
+    target: Target<'_>,
     keys: &Result<Keys, Finding>,
 ) -> Vec<Check> {
     let whose = format!("the role of {name}'s users");
-    let may = |method: &str| may(scene, pool, route, method);
-    if !may(&route.method) {
-        let claim = claim(scene, route, &format!("a signature of {whose} is refused"));
+    let may = |method: &str| may(pool, target, method);
+    if !may(&target.route.method) {
+        let claim = claim(target, &format!("a signature of {whose} is refused"));
         let claim = claim.sent(format!("a request signed as {whose}")).expects(REFUSED);
-        return vec![claim.by(refused_to(scene, route, keys, scene.method(route), "")).await];
+        return vec![claim.by(refused_to(scene, target, keys, target.method(), "")).await];
     }
-    let passes = claim(scene, route, &format!("a signature of {whose} passes"))
+    let passes = claim(target, &format!("a signature of {whose} passes"))
         .sent(format!("a request signed as {whose}"))
         .expects("an answer of the function");
     let passes = passes.by(async {
-        let asked =
-            async { ask(scene, route, Some(keys.as_ref().map_err(Clone::clone)?), scene.method(route), "").await };
-        asked.await.map_or_else(|finding| finding, |answer| accepted(&answer, scene.gate))
+        let asked = async { ask(scene, target, Some(keys.as_ref().map_err(Clone::clone)?), target.method(), "").await };
+        asked.await.map_or_else(|finding| finding, |answer| accepted(&answer, scene.gate(target)))
     });
-    let forged = claim(scene, route, "a wrong signature is refused")
+    let forged = claim(target, "a wrong signature is refused")
         .sent(format!("a request signed as {whose}, with another secret key"))
         .expects(REFUSED);
     let wrong = keys.as_ref().map(Keys::forged).map_err(Clone::clone);
-    let forged = forged.by(refused_to(scene, route, &wrong, scene.method(route), ""));
+    let forged = forged.by(refused_to(scene, target, &wrong, target.method(), ""));
     let others: Vec<&str> =
         ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().filter(|method| !may(method)).collect();
-    let methods = claim(scene, route, &format!("{whose} may use no other method"))
-        .sent(format!("{} on {}, signed as {whose}", others.join(", "), route.path))
+    let methods = claim(target, &format!("{whose} may use no other method"))
+        .sent(format!("{} on {}, signed as {whose}", others.join(", "), target.route.path))
         .expects(REFUSED);
     let methods = methods.by(async {
         let mut last = Finding::not_applicable("every method is allowed");
         for method in &others {
-            last = refused_to(scene, route, keys, method, "").await;
+            last = refused_to(scene, target, keys, method, "").await;
             if last.verdict == super::Verdict::Fail {
                 return Finding::fail(format!("{method}: {}", last.received));
             }
         }
         last
     });
-    let path = claim(scene, route, &format!("{whose} may use no other path"))
-        .sent(format!("{} {}/securelambda-verify, signed as {whose}", scene.method(route), route.path))
+    let path = claim(target, &format!("{whose} may use no other path"))
+        .sent(format!("{} {}/securelambda-verify, signed as {whose}", target.method(), target.route.path))
         .expects(REFUSED);
-    let path = path.by(refused_to(scene, route, keys, scene.method(route), "/securelambda-verify"));
+    let path = path.by(refused_to(scene, target, keys, target.method(), "/securelambda-verify"));
     let (passes, forged, methods, path) = tokio::join!(passes, forged, methods, path);
     vec![passes, forged, methods, path]
 }
 
 /// Whether the identity pool's users may call the path of a route with this method.
-fn may(scene: &Scene<'_>, pool: &IdentityPool, route: &Route, method: &str) -> bool {
-    let Some((api, _)) = scene.api_of(route) else { return false };
-    let names = [format!("{method} {}", route.path), format!("ANY {}", route.path)];
-    pool.invokes.iter().any(|invoke| invoke.api.as_deref() == api && names.contains(&invoke.route))
+fn may(pool: &IdentityPool, target: Target<'_>, method: &str) -> bool {
+    let names = [format!("{method} {}", target.route.path), format!("ANY {}", target.route.path)];
+    pool.invokes.iter().any(|invoke| invoke.api.as_deref() == target.name && names.contains(&invoke.route))
 }
 
-fn claim(scene: &Scene<'_>, route: &Route, holds: &str) -> Claim {
-    let api = scene.api_of(route).and_then(|(name, _)| name);
-    let subject = api.map_or(route.name(), |api| format!("{api} {}", route.name()));
-    Claim::new(Layer::Authorization, subject, holds)
+fn claim(target: Target<'_>, holds: &str) -> Claim {
+    Claim::new(Layer::Authorization, target.subject(), holds)
 }
 
 async fn refused_to(
     scene: &Scene<'_>,
-    route: &Route,
+    target: Target<'_>,
     keys: &Result<Keys, Finding>,
     method: &str,
     below: &str,
 ) -> Finding {
     match keys {
-        Ok(keys) => refused(scene, route, Some(keys), method, below).await,
+        Ok(keys) => refused(scene, target, Some(keys), method, below).await,
         Err(finding) => finding.clone(),
     }
 }
 
-async fn refused(scene: &Scene<'_>, route: &Route, keys: Option<&Keys>, method: &str, below: &str) -> Finding {
-    let method = if method == "ANY" { scene.method(route) } else { method };
-    let asked = ask(scene, route, keys, method, below).await;
-    asked.map_or_else(|finding| finding, |answer| signature_refused(&answer, scene.gate))
+async fn refused(scene: &Scene<'_>, target: Target<'_>, keys: Option<&Keys>, method: &str, below: &str) -> Finding {
+    let method = if method == "ANY" { target.method() } else { method };
+    let asked = ask(scene, target, keys, method, below).await;
+    asked.map_or_else(|finding| finding, |answer| signature_refused(&answer, scene.gate(target)))
 }
 
 /// Sends a request to what is below a route, signed with these keys if there are any.
 async fn ask(
     scene: &Scene<'_>,
-    route: &Route,
+    target: Target<'_>,
     keys: Option<&Keys>,
     method: &str,
     below: &str,
 ) -> Result<crate::probe::Answer, Finding> {
-    let Some(url) = scene.url(route) else { return Err(Finding::fail("the API is not there")) };
+    let Some(url) = scene.url(target) else { return Err(Finding::fail("the API is not there")) };
     let url = format!("{url}{below}");
     let region = &scene.subject.clients.scope.region;
     let headers = keys.map(|keys| keys.headers(method, &url, region)).transpose().map_err(Finding::fail)?;

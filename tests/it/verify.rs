@@ -73,6 +73,76 @@ fn a_sound_stack_passes_and_is_left_as_it_was() {
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }
 
+/// No API without a name, and three that have one: two with a route of the same name.
+const SEVERAL: &str = r#"[stack]
+name = "several"
+[functions.F]
+source = "f"
+[pools.People]
+[apis.A]
+[[apis.A.routes]]
+route = "POST /x"
+function = "F"
+pool = "People"
+body = "f/body.schema.json"
+[apis.B]
+stage = "live"
+[[apis.B.routes]]
+route = "POST /x"
+function = "F"
+pool = "People"
+body = "f/body.schema.json"
+[apis.C]
+kind = "http"
+[[apis.C.routes]]
+route = "POST /x"
+function = "F"
+pool = "People"
+[firewall]
+"#;
+
+#[test]
+fn every_api_is_proved_by_itself() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    user.write("securelambda.toml", SEVERAL);
+    user.write("f/index.mjs", "export const handler = async () => ({ statusCode: 200, body: \"{}\" });\n");
+    user.write(
+        "f/body.schema.json",
+        r#"{"type":"object","required":["name"],"properties":{"name":{"type":"string"}}}"#,
+    );
+    user.run(&["up", "--yes"]).ends(0);
+    let ran = user.run(&["verify", "--json"]);
+    assert_eq!(failed(&ran), BTreeSet::new());
+    let all = checks(&ran.ends(0));
+
+    let mut rows = BTreeSet::new();
+    for check in &all {
+        let row = format!("{}: {}", check["subject"], check["claim"]).replace('"', "");
+        assert!(rows.insert(row.clone()), "two rows say {row}");
+    }
+    for row in [
+        "A POST /x: a token of People passes",
+        "B POST /x: a token of People passes",
+        "C POST /x: a token of People passes",
+        "B POST /x: a body that breaks the model reaches no function",
+        "stage A.development: a burst over the limit is refused",
+        "stage B.live: a burst over the limit is refused",
+        "stage C.$default: a burst over the limit is refused",
+    ] {
+        assert!(rows.contains(row), "no {row}: {rows:#?}");
+    }
+    // Each stage is asked by its own route.
+    for (stage, sent) in [("A.development", "times A POST /x"), ("B.live", "times B POST /x")] {
+        let check = all.iter().find(|check| {
+            check["claim"] == "a burst over the limit is refused" && check["subject"] == format!("stage {stage}")
+        });
+        let check = check.unwrap();
+        assert!(check["sent"].as_str().unwrap().contains(sent), "{check}");
+    }
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
 #[test]
 fn reports_have_a_form_and_a_place() {
     let user = User::bare();
