@@ -148,7 +148,7 @@ pub fn concurrency(limit: i64, burst: i64) -> Check {
     let check = |health| Check::new(Area::Account, "functions at once", health, format!("{limit} in the account"));
     if limit < burst {
         check(Health::Warning).hint(format!(
-            "the stage lets {burst} through at once, and what is over {limit} fails; ask for more in Service Quotas"
+            "the stages together let {burst} through at once, and what is over {limit} fails; ask for more in Service Quotas"
         ))
     } else {
         check(Health::Good)

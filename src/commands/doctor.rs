@@ -122,7 +122,8 @@ async fn in_the_account(session: &Session, stop: &Stop) -> Result<Vec<Check>, Er
     match lambda {
         Ok(Some(limits)) => {
             checks.push(doctor::stored_code(limits.code_used, limits.code_limit));
-            let burst = session.config.stack.api.as_ref().map_or(0, |api| i64::from(api.burst_limit));
+            // They share what the account has.
+            let burst = session.config.stack.all_apis().map(|(_, api)| i64::from(api.burst_limit)).sum();
             checks.push(doctor::concurrency(limits.concurrency, burst));
         }
         Ok(None) => {}
