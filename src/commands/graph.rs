@@ -1,24 +1,28 @@
 //! `graph`: draws the stack, who may call what. Asks AWS nothing.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::Ending;
 use crate::args;
 use crate::config::Config;
-use crate::report::{Arrow, Diagram, NodeKind, SCHEMA_VERSION, answer, mermaid, svg};
-use crate::stack::{Api, Auth, Firewall, Mode, Stack};
+use crate::report::{Arrow, Diagram, Frame, NodeKind, SCHEMA_VERSION, answer, mermaid, svg};
+use crate::stack::{Api, ApiIds, ApiKind, Auth, Firewall, Function, Invoke, Mode, Route, Stack, Variable};
 
 pub(super) fn run(args: &args::Graph, config: &Config) -> Ending {
     let diagram = diagram(&config.stack);
     if config.output.json {
-        let arrow = |arrow: &Arrow| {
-            let name = |index: usize| &diagram.boxes[index].name;
-            json!({ "from": name(arrow.from), "to": name(arrow.to), "label": arrow.label })
+        let name = |index: usize| &diagram.boxes[index].name;
+        let stage = |frame: &Frame| {
+            let routes: Vec<&String> = frame.routes.iter().map(|route| name(*route)).collect();
+            json!({ "text": frame.text, "routes": routes })
         };
+        let arrow = |arrow: &Arrow| json!({ "from": name(arrow.from), "to": name(arrow.to), "label": arrow.label });
         let document = json!({
             "schema_version": SCHEMA_VERSION,
             "stack": diagram.title,
-            "stage": diagram.frame,
+            "stages": diagram.frames.iter().map(stage).collect::<Vec<_>>(),
             "arrows": diagram.arrows.iter().map(arrow).collect::<Vec<_>>(),
         });
         answer(&super::pretty(&document));
@@ -30,19 +34,26 @@ pub(super) fn run(args: &args::Graph, config: &Config) -> Ending {
 
 /// The drawing of a stack.
 fn diagram(stack: &Stack) -> Diagram {
-    let frame = stack.api.as_ref().map(|api| frame(api, stack.firewall.as_ref()));
-    let mut diagram = Diagram { title: stack.name.clone(), frame, boxes: Vec::new(), arrows: Vec::new() };
-    for route in stack.api.iter().flat_map(|api| &api.routes) {
-        let (caller, label) = match &route.auth {
-            Auth::Pool(pool) => (format!("users of {pool}"), "ID token"),
-            Auth::Iam => ("whom IAM allows to".to_owned(), "signature"),
-            Auth::None => ("anyone".to_owned(), "no token"),
-        };
-        let name = route.name();
-        diagram.arrow((NodeKind::Caller, &caller), (NodeKind::Route, &name), label);
-        diagram.arrow((NodeKind::Route, &name), (NodeKind::Function, &route.function), "calls");
+    let mut diagram = Diagram { title: stack.name.clone(), frames: Vec::new(), boxes: Vec::new(), arrows: Vec::new() };
+    for (name, api) in stack.all_apis() {
+        let mut routes = Vec::new();
+        for route in &api.routes {
+            let drawn = ApiIds(name).within(&route.name());
+            for (caller, label) in callers(stack, (name, api), route) {
+                diagram.arrow((NodeKind::Caller, &caller), (NodeKind::Route, &drawn), label);
+            }
+            diagram.arrow((NodeKind::Route, &drawn), (NodeKind::Function, &route.function), "calls");
+            routes.push(diagram.place(NodeKind::Route, &drawn));
+        }
+        diagram.frames.push(Frame { text: frame((name, api), stack.firewall.as_ref()), routes });
     }
     for (name, function) in &stack.functions {
+        for api in urls(function) {
+            for route in stack.apis.get(api).iter().flat_map(|api| &api.routes) {
+                let route = ApiIds(Some(api)).within(&route.name());
+                diagram.arrow((NodeKind::Function, name), (NodeKind::Route, &route), "calls");
+            }
+        }
         for secret in &function.secrets {
             diagram.arrow((NodeKind::Function, name), (NodeKind::Secret, secret), "reads");
         }
@@ -61,15 +72,46 @@ fn diagram(stack: &Stack) -> Diagram {
     for topic in &stack.topics {
         diagram.place(NodeKind::Topic, topic);
     }
-    for secret in stack.secrets.keys() {
+    for secret in stack.secrets.keys().chain(stack.service_users.keys()) {
         diagram.place(NodeKind::Secret, secret);
     }
     diagram
 }
 
-fn frame(api: &Api, firewall: Option<&Firewall>) -> String {
-    let mut text = format!("stage {}, {} requests/s", api.stage, api.rate_limit);
+/// Who may call a route, and what they send for it.
+fn callers(stack: &Stack, (name, api): (Option<&str>, &Api), route: &Route) -> Vec<(String, &'static str)> {
+    match &route.auth {
+        Auth::Pool(pool) => {
+            let label = if api.kind == ApiKind::Http { "ID or access token" } else { "ID token" };
+            vec![(format!("users of {pool}"), label)]
+        }
+        Auth::None => vec![("anyone".to_owned(), "no token")],
+        Auth::Iam => {
+            let opens = |invoke: &Invoke| invoke.api.as_deref() == name && invoke.route == route.name();
+            let pools = stack.identity_pools.iter().filter(|(_, pool)| pool.invokes.iter().any(opens));
+            let users = pools.map(|(by, pool)| (format!("users of {} via {by}", pool.pool), "signature"));
+            let users: Vec<_> = users.collect();
+            if users.is_empty() { vec![("whom IAM allows to".to_owned(), "signature")] } else { users }
+        }
+    }
+}
+
+/// The APIs whose URLs a function is given, each once.
+fn urls(function: &Function) -> BTreeSet<&str> {
+    fn url(value: &Variable) -> Option<&str> {
+        match value {
+            Variable::Url(api) => Some(api),
+            _ => None,
+        }
+    }
+    function.environment.values().filter_map(url).collect()
+}
+
+fn frame((name, api): (Option<&str>, &Api), firewall: Option<&Firewall>) -> String {
+    let name = name.map(|name| format!("API {name}, ")).unwrap_or_default();
+    let mut text = format!("{name}stage {}, {} requests/s", api.stage, api.rate_limit);
     match firewall {
+        _ if api.kind == ApiKind::Http => text += ", an HTTP API has no firewall",
         None => text += ", no firewall",
         Some(firewall) => {
             let addresses = match firewall.addresses.len() {
@@ -90,7 +132,7 @@ fn frame(api: &Api, firewall: Option<&Firewall>) -> String {
 mod tests {
     use super::*;
     use crate::report::Node;
-    use crate::stack::{BUILTIN, parse};
+    use crate::stack::{BUILTIN, blueprints, parse};
 
     #[test]
     fn everything_in_the_file_is_drawn_and_every_arrow_is_a_permission() {
@@ -120,7 +162,7 @@ mod tests {
         let drawn = diagram(&parse(text).expect("sound"));
         assert_eq!(drawn.boxes[0], Node { kind: NodeKind::Caller, name: "anyone".into() });
         assert_eq!(drawn.boxes.last().map(|node| node.name.as_str()), Some("Idle"));
-        assert!(drawn.frame.is_some_and(|frame| frame.ends_with("no firewall")));
+        assert!(drawn.frames[0].text.ends_with("no firewall"));
     }
 
     #[test]
@@ -128,5 +170,28 @@ mod tests {
         let drawn = diagram(&parse(BUILTIN).expect("sound"));
         insta::assert_snapshot!("mermaid", mermaid(&drawn));
         insta::assert_snapshot!("svg", svg(&drawn));
+    }
+
+    #[test]
+    fn every_blueprint_is_drawn_whole() {
+        // The first of them is the built-in stack.
+        for blueprint in &blueprints::ALL[1..] {
+            let stack = parse(blueprint.text).expect("sound");
+            let drawn = diagram(&stack);
+            let framed: usize = drawn.frames.iter().map(|frame| frame.routes.len()).sum();
+            assert_eq!(framed, stack.all_routes().count(), "{}", blueprint.name);
+            insta::assert_snapshot!(format!("mermaid-{}", blueprint.name), mermaid(&drawn));
+            insta::assert_snapshot!(format!("svg-{}", blueprint.name), svg(&drawn));
+        }
+    }
+
+    #[test]
+    fn who_signs_is_said_as_far_as_the_file_does() {
+        let route = "[[apis.A.routes]]\nroute = \"GET /x\"\nfunction = \"F\"\nauth = \"iam\"\n";
+        let text = format!("[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.P]\n[apis.A]\n{route}");
+        let first = |text: &str| diagram(&parse(text).expect("sound")).boxes[0].name.clone();
+        assert_eq!(first(&text), "whom IAM allows to");
+        let pool = "[identity_pools.I]\npool = \"P\"\ninvokes = [\"A GET /x\"]\n";
+        assert_eq!(first(&format!("{text}{pool}")), "users of P via I");
     }
 }

@@ -40,7 +40,7 @@ use crate::engine::{Event, Id};
 
 pub use bars::Bars;
 pub use checkup::checkup_text;
-pub use diagram::{Arrow, Diagram, Node, NodeKind, mermaid, svg};
+pub use diagram::{Arrow, Diagram, Frame, Node, NodeKind, mermaid, svg};
 pub use failure::failure_text;
 pub use grants::grants_text;
 pub use json::{Json, SCHEMA_VERSION, summary_line};

@@ -12,7 +12,7 @@ pub(super) enum Item {
     Lane(usize),
 }
 
-/// The columns from left to right, each from top to bottom.
+/// The columns from left to right, each from top to bottom. The routes of one frame stand together.
 pub(super) struct Layout {
     pub columns: Vec<Vec<Item>>,
     /// For each box, its column.
@@ -75,10 +75,28 @@ impl Layout {
             (_, 0) => (2 * position + 1) * 2520,
             (sum, count) => sum * 2520 / count,
         };
-        let mut ranked: Vec<(usize, Item)> =
-            self.columns[column].iter().enumerate().map(|(position, item)| (rank(position), *item)).collect();
-        ranked.sort_by_key(|(rank, _)| *rank);
-        self.columns[column] = ranked.into_iter().map(|(_, item)| item).collect();
+        let items = &self.columns[column];
+        // A frame stands where the mean of its boxes does. Of two in one place, the first is above.
+        let frames: Vec<Option<usize>> = items.iter().map(|item| diagram.frame_of(*item)).collect();
+        let place = |position: usize| match frames[position] {
+            None => (rank(position), None),
+            frame => {
+                let all = (0..items.len()).filter(|other| frames[*other] == frame);
+                (all.clone().map(rank).sum::<usize>() / all.count().max(1), frame)
+            }
+        };
+        let mut ranked: Vec<_> =
+            items.iter().enumerate().map(|(position, item)| (place(position), rank(position), *item)).collect();
+        ranked.sort_by_key(|(place, rank, _)| (*place, *rank));
+        self.columns[column] = ranked.into_iter().map(|(.., item)| item).collect();
+    }
+}
+
+impl Diagram {
+    /// The frame that an item stands in.
+    pub(super) fn frame_of(&self, item: Item) -> Option<usize> {
+        let Item::Box(index) = item else { return None };
+        self.frames.iter().position(|frame| frame.routes.contains(&index))
     }
 }
 

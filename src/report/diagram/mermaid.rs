@@ -16,14 +16,12 @@ pub fn mermaid(diagram: &Diagram) -> String {
         };
         format!("{indent}n{index}{open}\"{}\"{close}\n", escaped(&node.name))
     };
-    let of = |route: bool| {
-        let kinds = diagram.boxes.iter().enumerate();
-        kinds.filter(move |(_, node)| (node.kind == NodeKind::Route) == route).map(|(index, _)| index)
-    };
-    of(false).for_each(|index| text += &line(index, "  "));
-    if let Some(frame) = &diagram.frame {
-        text += &format!("  subgraph stage[\"{}\"]\n", escaped(frame));
-        of(true).for_each(|index| text += &line(index, "    "));
+    let framed = |index: usize| diagram.frames.iter().any(|frame| frame.routes.contains(&index));
+    (0..diagram.boxes.len()).filter(|index| !framed(*index)).for_each(|index| text += &line(index, "  "));
+    for (number, frame) in (1..).zip(&diagram.frames) {
+        let number = if number == 1 { String::new() } else { number.to_string() };
+        text += &format!("  subgraph stage{number}[\"{}\"]\n", escaped(&frame.text));
+        frame.routes.iter().for_each(|index| text += &line(*index, "    "));
         text += "  end\n";
     }
     for arrow in &diagram.arrows {

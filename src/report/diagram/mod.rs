@@ -12,12 +12,21 @@ pub use svg::svg;
 pub struct Diagram {
     /// The stack's name.
     pub title: String,
-    /// What stands around the routes: the stage, its throttle and its firewall.
-    pub frame: Option<String>,
+    /// What stands around the routes: one for each API.
+    pub frames: Vec<Frame>,
     /// In the stack file's order, callers first.
     pub boxes: Vec<Node>,
     /// In the order of their beginnings.
     pub arrows: Vec<Arrow>,
+}
+
+/// What stands around the routes of one API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Its stage, its throttle and its firewall, with commas between.
+    pub text: String,
+    /// Its routes, by their positions in [`Diagram::boxes`].
+    pub routes: Vec<usize>,
 }
 
 /// One box.

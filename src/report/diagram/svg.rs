@@ -2,7 +2,7 @@
 
 use super::super::markup::Text;
 use super::layout::{Item, Layout};
-use super::{Diagram, NodeKind};
+use super::{Diagram, Frame, NodeKind};
 
 /// The height of a box, and the space below it.
 const BOX: (usize, usize) = (40, 16);
@@ -48,15 +48,13 @@ struct Place {
 /// The drawing as an SVG document.
 pub fn svg(diagram: &Diagram) -> String {
     let layout = Layout::new(diagram);
-    let title: Vec<&str> = diagram.frame.as_deref().map(|frame| frame.split(", ").collect()).unwrap_or_default();
-    let head = MARGIN + if title.is_empty() { 0 } else { FRAME.0 + FRAME.1 * title.len() };
-    let (places, columns) = places(diagram, &layout, &title, head);
+    let (places, columns) = places(diagram, &layout);
     let at = |column: usize, item: Item| {
         let row = layout.columns[column].iter().position(|other| *other == item).unwrap_or_default();
         places[column][row]
     };
     let width = columns.last().map_or(0, |(x, w)| x + w) + MARGIN;
-    let lowest = places.iter().flatten().map(|place| place.y + place.h).max().unwrap_or(head);
+    let lowest = places.iter().flatten().map(|place| place.y + place.h).max().unwrap_or(MARGIN);
     let (key, right) = key(diagram, lowest + FRAME.0 + KEY.1);
     let (width, height) = (width.max(right + MARGIN), lowest + FRAME.0 + KEY.1 + MARGIN);
 
@@ -66,7 +64,7 @@ pub fn svg(diagram: &Diagram) -> String {
          <style>{STYLE}</style>\n<rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>\n",
         Text(&in_words(diagram))
     );
-    svg += &frame(diagram, &layout, &places, &columns, &title);
+    svg += &frames(diagram, &layout, &places);
     for (index, arrow) in diagram.arrows.iter().enumerate() {
         let way: Vec<Place> = layout.way(diagram, index).into_iter().map(|(column, item)| at(column, item)).collect();
         svg += &format!("<path{} d=\"{}\"/>{}\n", class(arrow.label), line(&way), head_at(way.last()));
@@ -81,63 +79,85 @@ pub fn svg(diagram: &Diagram) -> String {
     svg + &key + "</svg>"
 }
 
+/// The lines of a frame's title.
+fn lines(frame: &Frame) -> Vec<&str> {
+    frame.text.split(", ").collect()
+}
+
+/// What a frame takes above its boxes, and below them.
+fn above(frame: &Frame) -> usize {
+    FRAME.0 + FRAME.1 * lines(frame).len()
+}
+
 /// Where every item of every column is, and every column's left edge and width.
-fn places(diagram: &Diagram, layout: &Layout, title: &[&str], head: usize) -> (Vec<Vec<Place>>, Vec<(usize, usize)>) {
-    let height = |item: &Item| if matches!(item, Item::Box(_)) { BOX.0 + BOX.1 } else { LANE };
-    let heights: Vec<usize> = layout.columns.iter().map(|items| items.iter().map(height).sum()).collect();
-    let tallest = heights.iter().max().copied().unwrap_or_default();
-    let widest_title = title.iter().map(|line| line.chars().count() * CHARACTER.1).max().unwrap_or_default();
-    let (mut places, mut columns) = (Vec::new(), Vec::new());
+fn places(diagram: &Diagram, layout: &Layout) -> (Vec<Vec<Place>>, Vec<(usize, usize)>) {
+    let columns = layout.columns.iter().map(|items| heights(diagram, items));
+    let columns: Vec<(Vec<Place>, usize)> = columns.collect();
+    let tallest = columns.iter().map(|(_, height)| *height).max().unwrap_or_default();
+    // Where a column begins with a frame, that takes its room above it.
+    let first = |items: &Vec<Item>| items.first().and_then(|item| diagram.frame_of(*item));
+    let heads = layout.columns.iter().zip(&columns).map(|(items, (_, height))| {
+        first(items).map_or(0, |frame| above(&diagram.frames[frame])).saturating_sub((tallest - height) / 2)
+    });
+    let head = MARGIN + heads.max().unwrap_or_default();
+    let (mut places, mut edges) = (Vec::new(), Vec::new());
     let mut x = MARGIN;
-    for (items, height) in layout.columns.iter().zip(heights) {
+    for (items, (column, height)) in layout.columns.iter().zip(columns) {
         let name = |item: &Item| match item {
             Item::Box(index) => diagram.boxes[*index].name.chars().count() * CHARACTER.0 + 32,
             Item::Lane(_) => 0,
         };
-        let boxes = items.iter().map(name).max().unwrap_or_default();
-        let w = if has_routes(diagram, items) { boxes.max(widest_title) } else { boxes };
-        let mut y = head + (tallest - height) / 2;
-        let mut column = Vec::new();
-        for item in items {
-            let (h, step) = if matches!(item, Item::Box(_)) { (BOX.0, BOX.0 + BOX.1) } else { (LANE, LANE) };
-            column.push(Place { x, y, w, h });
-            y += step;
-        }
-        places.push(column);
-        columns.push((x, w));
+        let frames = items.iter().filter_map(|item| diagram.frame_of(*item));
+        let titles = frames.flat_map(|frame| lines(&diagram.frames[frame]));
+        let titles = titles.map(|line| line.chars().count() * CHARACTER.1);
+        let w = items.iter().map(name).chain(titles).max().unwrap_or_default();
+        let top = head + (tallest - height) / 2;
+        places.push(column.into_iter().map(|place| Place { x, y: top + place.y, w, ..place }).collect());
+        edges.push((x, w));
         x += w + BETWEEN;
     }
-    (places, columns)
+    (places, edges)
 }
 
-fn has_routes(diagram: &Diagram, items: &[Item]) -> bool {
-    items.iter().any(|item| matches!(item, Item::Box(index) if diagram.boxes[*index].kind == NodeKind::Route))
+/// The items of a column one below the other, and how high that is. What a frame takes above the first of them and below
+/// the last is not in it.
+fn heights(diagram: &Diagram, items: &[Item]) -> (Vec<Place>, usize) {
+    let (mut column, mut y) = (Vec::new(), 0);
+    let mut last = None;
+    for (row, item) in items.iter().enumerate() {
+        let frame = diagram.frame_of(*item);
+        if row > 0 && frame != last {
+            y += if last.is_some() { FRAME.0 } else { 0 };
+            y += frame.map_or(0, |frame| above(&diagram.frames[frame]));
+        }
+        last = frame;
+        let (h, step) = if matches!(item, Item::Box(_)) { (BOX.0, BOX.0 + BOX.1) } else { (LANE, LANE) };
+        column.push(Place { x: 0, y, w: 0, h });
+        y += step;
+    }
+    (column, y)
 }
 
-/// The frame around the routes, and what it says.
-fn frame(
-    diagram: &Diagram,
-    layout: &Layout,
-    places: &[Vec<Place>],
-    columns: &[(usize, usize)],
-    title: &[&str],
-) -> String {
-    let Some(column) = layout.columns.iter().position(|items| has_routes(diagram, items)) else {
-        return String::new();
-    };
-    let (x, w) = columns[column];
-    let boxes = || places[column].iter().filter(|place| place.h == BOX.0);
-    let top = boxes().map(|place| place.y).min().unwrap_or_default() - FRAME.0;
-    let bottom = boxes().map(|place| place.y + place.h).max().unwrap_or_default() + FRAME.0;
-    let mut text = format!(
-        "<rect class=\"frame\" x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{}\" rx=\"12\"/>\n",
-        x - FRAME.0,
-        w + 2 * FRAME.0,
-        bottom - top
-    );
-    for (line, words) in title.iter().rev().enumerate() {
-        let y = top - 7 - line * FRAME.1;
-        text += &format!("<text class=\"title\" x=\"{}\" y=\"{y}\">{}</text>\n", x + w / 2, Text(words));
+/// The frames around the routes, and what they say: one for each column that has some of an API's.
+fn frames(diagram: &Diagram, layout: &Layout, places: &[Vec<Place>]) -> String {
+    let mut text = String::new();
+    for (number, frame) in diagram.frames.iter().enumerate() {
+        for (items, places) in layout.columns.iter().zip(places) {
+            let inside = items.iter().zip(places).filter(|(item, _)| diagram.frame_of(**item) == Some(number));
+            let inside: Vec<&Place> = inside.map(|(_, place)| place).collect();
+            let (Some(first), Some(last)) = (inside.first(), inside.last()) else { continue };
+            let (x, w, top, bottom) = (first.x, first.w, first.y - FRAME.0, last.y + last.h + FRAME.0);
+            text += &format!(
+                "<rect class=\"frame\" x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{}\" rx=\"12\"/>\n",
+                x - FRAME.0,
+                w + 2 * FRAME.0,
+                bottom - top
+            );
+            for (line, words) in lines(frame).iter().rev().enumerate() {
+                let y = top - 7 - line * FRAME.1;
+                text += &format!("<text class=\"title\" x=\"{}\" y=\"{y}\">{}</text>\n", x + w / 2, Text(words));
+            }
+        }
     }
     text
 }
@@ -229,7 +249,7 @@ mod tests {
     type End = (NodeKind, &'static str);
 
     fn drawn(arrows: &[(End, End)]) -> Diagram {
-        let mut diagram = Diagram { title: "s".into(), frame: None, boxes: Vec::new(), arrows: Vec::new() };
+        let mut diagram = Diagram { title: "s".into(), frames: Vec::new(), boxes: Vec::new(), arrows: Vec::new() };
         for (from, to) in arrows {
             diagram.arrow(*from, *to, "calls");
         }
@@ -251,12 +271,49 @@ mod tests {
         let layout = Layout::new(&diagram);
         assert_eq!(layout.columns.len(), 5);
         assert_eq!(layout.columns.iter().flatten().filter(|item| matches!(item, Item::Lane(_))).count(), 2);
-        let (places, _) = places(&diagram, &layout, &[], 0);
+        let (places, _) = places(&diagram, &layout);
         for column in places {
             for pair in column.windows(2) {
                 assert!(pair[0].y + pair[0].h <= pair[1].y);
             }
         }
+    }
+
+    #[test]
+    fn the_frames_of_a_column_do_not_touch() {
+        use NodeKind::{Caller, Function, Route};
+        // Arrows that would mix the two APIs' routes, and one that passes their column.
+        let mut diagram = drawn(&[
+            ((Caller, "u"), (Route, "A GET /1")),
+            ((Caller, "v"), (Route, "B GET /1")),
+            ((Caller, "u"), (Route, "B GET /2")),
+            ((Caller, "v"), (Route, "A GET /2")),
+            ((Route, "A GET /1"), (Function, "F")),
+            ((Caller, "u"), (Function, "F")),
+        ]);
+        for api in ["A", "B"] {
+            let routes = (0..diagram.boxes.len()).filter(|index| diagram.boxes[*index].name.starts_with(api));
+            let routes = routes.collect();
+            diagram.frames.push(Frame { text: format!("API {api}, 50 requests/s"), routes });
+        }
+        let layout = Layout::new(&diagram);
+        let (places, _) = places(&diagram, &layout);
+        let frames: Vec<Option<usize>> = layout.columns[1].iter().map(|item| diagram.frame_of(*item)).collect();
+        let mut apart = frames.clone();
+        apart.dedup();
+        assert_eq!((frames.len(), apart.len()), (5, 3), "{frames:?}");
+        for (row, pair) in places[1].windows(2).enumerate() {
+            let gap = pair[1].y - pair[0].y - pair[0].h;
+            let (last, next) = (frames[row], frames[row + 1]);
+            let needed = if last == next {
+                0
+            } else {
+                last.map_or(0, |_| FRAME.0) + next.map_or(0, |_| above(&diagram.frames[0]))
+            };
+            assert!(gap >= needed, "{gap} for {needed} after row {row} of {frames:?}");
+        }
+        assert!(places[1][0].y >= MARGIN + frames[0].map_or(0, |_| above(&diagram.frames[0])));
+        assert_eq!(svg(&diagram).matches("class=\"frame\"").count(), 2);
     }
 
     #[test]
