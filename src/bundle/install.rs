@@ -171,8 +171,8 @@ impl Workshop<'_> {
         };
         let candidates = emulators.into_iter().chain(["python3", "python"].map(PathBuf::from));
         for command in candidates {
-            if let Some(platform) = ask(&command).await {
-                return Ok(Python { command, platform });
+            if let Some(python) = ask(&command).await {
+                return Ok(python);
             }
         }
         Err(Tool::Pip.missing(name, "neither `python3 -m pip` nor `python -m pip` can be run"))
@@ -181,17 +181,23 @@ impl Workshop<'_> {
 
 /// A Python that has pip.
 struct Python {
+    /// Itself, and not what stands for it in a version manager's folder of shims: pyenv's rewrites that folder after each
+    /// pip, and fails where another one is at it.
     command: PathBuf,
     /// Its version and what it runs on, as wheels know it.
     platform: String,
 }
 
-async fn ask(python: &Path) -> Option<String> {
-    const ASK: &str = "import pip, sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())";
+async fn ask(python: &Path) -> Option<Python> {
+    const ASK: &str = "import pip, sys, sysconfig
+print(sys.executable)
+print(sys.implementation.cache_tag, sysconfig.get_platform())";
     let mut command = Command::new(python);
     command.args(["-I", "-c", ASK]).stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.ok().filter(|output| output.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let said = String::from_utf8_lossy(&output.stdout);
+    let (itself, platform) = said.trim().split_once('\n')?;
+    Some(Python { command: itself.trim().into(), platform: platform.trim().to_owned() })
 }
 
 /// Where pip puts packages, within the folder it works in.

@@ -59,7 +59,7 @@ impl Stream {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("open", &self.to.is_some()).finish()
+        f.debug_struct("Stream").field("open", &self.to.is_some()).finish_non_exhaustive()
     }
 }
 
