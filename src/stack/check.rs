@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::api::model_name;
-use super::identity_pools::role_name;
+use super::identity_pools::{role_name, service_username};
 use super::mistake::{Flaw, Places};
 use super::model::{Api, ApiKind, Auth, Mode, Route, Stack, Value, Variable};
 use super::reader::suggest;
@@ -151,10 +151,25 @@ fn twins(stack: &Stack) -> Vec<Flaw> {
             }
         }
     }
+    // The roles of identity pools, among themselves and beside those of functions.
+    let mut callers: BTreeMap<String, &str> = BTreeMap::new();
     for name in stack.identity_pools.keys() {
-        if let Some(twin) = roles.get(&role_name(name).to_lowercase()) {
-            let message = format!("the function {twin} and the users of {name} would share a role");
-            flaws.push(Flaw::new(format!("identity_pools.{name}"), message).help("give one of them another name"));
+        let role = role_name(name).to_lowercase();
+        let message = if let Some(twin) = roles.get(&role) {
+            format!("the function {twin} and the users of {name} would share a role")
+        } else if let Some(twin) = callers.insert(role, name) {
+            format!("the users of {twin} and of {name} would share a role: IAM ignores case")
+        } else {
+            continue;
+        };
+        flaws.push(Flaw::new(format!("identity_pools.{name}"), message).help("give one of them another name"));
+    }
+    let mut users: BTreeMap<(&str, String), &str> = BTreeMap::new();
+    for (name, user) in &stack.service_users {
+        if let Some(twin) = users.insert((&user.pool, service_username(name, &stack.name)), name) {
+            let message = format!("the service users {twin} and {name} would be one user of {}", user.pool);
+            let help = "give one of them another name: a username is in small letters";
+            flaws.push(Flaw::new(format!("service_users.{name}"), message).help(help));
         }
     }
     if stack.api.is_some() && stack.apis.contains_key("api") {

@@ -54,8 +54,8 @@ pub(super) enum Holds {
     Table(&'static Section),
     /// A list of tables.
     Tables(&'static Section),
-    /// Names of the user's choice, each with a table.
-    Named(&'static Section),
+    /// Names of the user's choice, of this form, each with a table.
+    Named(&'static str, &'static Section),
     /// Names of the user's choice, each with names of the user's choice, each with where a value comes from.
     Secrets(&'static Section),
 }
@@ -98,6 +98,9 @@ impl Section {
 /// Names in the stack file: letters, digits, `_` and `-`, and no more than leaves room for the stack's name in front.
 pub(super) const NAME: &str = "^[A-Za-z0-9_-]{1,39}$";
 
+/// Names of identity pools, which leave room for `-caller` behind them too.
+pub(super) const IDENTITY_POOL_NAME: &str = "^[A-Za-z0-9_-]{1,32}$";
+
 /// Variables of a function's environment.
 pub(super) const VARIABLE: &str = "^[A-Za-z][A-Za-z0-9_]+$";
 
@@ -105,14 +108,14 @@ pub(super) const ROOT: Section = Section {
     what: "a stack file",
     keys: &[
         key("stack", Holds::Table(&STACK), "The stack itself."),
-        key("topics", Holds::Named(&TOPIC), "SNS topics, by name. A topic has no settings."),
+        key("topics", Holds::Named(NAME, &TOPIC), "SNS topics, by name. A topic has no settings."),
         key("secrets", Holds::Secrets(&VALUE), "Secrets Manager's secrets, by name: a JSON object each."),
-        key("functions", Holds::Named(&FUNCTION), "Lambda functions, by name. Each gets a role of its own."),
-        key("pools", Holds::Named(&POOL), "Cognito user pools, by name."),
-        key("service_users", Holds::Named(&SERVICE_USER), "Programs that sign in to a pool, by name."),
-        key("identity_pools", Holds::Named(&IDENTITY_POOL), "Cognito identity pools, by name."),
+        key("functions", Holds::Named(NAME, &FUNCTION), "Lambda functions, by name. Each gets a role of its own."),
+        key("pools", Holds::Named(NAME, &POOL), "Cognito user pools, by name."),
+        key("service_users", Holds::Named(NAME, &SERVICE_USER), "Programs that sign in to a pool, by name."),
+        key("identity_pools", Holds::Named(IDENTITY_POOL_NAME, &IDENTITY_POOL), "Cognito identity pools, by name."),
         key("api", Holds::Table(&API), "The API."),
-        key("apis", Holds::Named(&API), "Further APIs, by name."),
+        key("apis", Holds::Named(NAME, &API), "Further APIs, by name."),
         key("firewall", Holds::Table(&FIREWALL), "The web ACL on the stages of REST APIs."),
     ],
 };
@@ -299,7 +302,7 @@ mod tests {
         while let Some(section) = found.get(next).copied() {
             next += 1;
             for key in section.keys {
-                if let Holds::Table(inner) | Holds::Tables(inner) | Holds::Named(inner) | Holds::Secrets(inner) =
+                if let Holds::Table(inner) | Holds::Tables(inner) | Holds::Named(_, inner) | Holds::Secrets(inner) =
                     key.holds
                 {
                     found.push(inner);
@@ -312,7 +315,7 @@ mod tests {
     #[test]
     fn every_key_is_in_the_commented_file() {
         for section in sections() {
-            for key in section.keys.iter().filter(|key| !matches!(key.holds, Holds::Table(_) | Holds::Named(_))) {
+            for key in section.keys.iter().filter(|key| !matches!(key.holds, Holds::Table(_) | Holds::Named(..))) {
                 let written = |line: &str| {
                     let line = line.trim_start_matches(['#', ' ']);
                     line.starts_with(key.name)
@@ -322,6 +325,16 @@ mod tests {
                 };
                 assert!(super::super::BUILTIN.lines().any(written), "{} of {} is not in it", key.name, section.what);
             }
+        }
+    }
+
+    #[test]
+    fn names_are_as_long_as_the_parser_takes_them() {
+        for key in ROOT.keys {
+            let Holds::Named(form, _) = key.holds else { continue };
+            let longest = (1..99).rev().find(|length| rules::name(key.name, &"n".repeat(*length)).is_ok());
+            let longest = longest.expect("some length is taken");
+            assert!(form.ends_with(&format!("{{1,{longest}}}$")), "{}: {form}, {longest}", key.name);
         }
     }
 

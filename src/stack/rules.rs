@@ -3,6 +3,7 @@
 
 use ipnet::IpNet;
 
+use super::identity_pools::role_name;
 use super::model::ApiKind;
 use crate::error::nearest;
 
@@ -52,15 +53,23 @@ pub(super) fn policy_arn(arn: &str) -> Result<(), String> {
 /// A name of something in the stack file.
 pub(super) fn name(section: &str, name: &str) -> Result<(), String> {
     let charset = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(charset) {
-        return Err(format!("a name in {section} is 1 to {LONGEST_NAME} of A-Z, a-z, 0-9, _ and -; {name:?} is not"));
+    // An identity pool's role has a longer name than the pool itself.
+    let longest = LONGEST_NAME - if section == "identity_pools" { role_name("").len() } else { 0 };
+    if name.is_empty() || name.len() > longest || !name.chars().all(charset) {
+        return Err(format!("a name in {section} is 1 to {longest} of A-Z, a-z, 0-9, _ and -; {name:?} is not"));
     }
     // A hyphen and six characters at the end look like the suffix AWS gives every secret (reference, 4.3). The stack's
     // name and a hyphen stand in front.
     let tail = name.rsplit('-').next().unwrap_or(name);
-    if section == "secrets" && tail.len() == 6 {
+    let whose = match section {
+        "secrets" => "a secret's name",
+        // Its name and password stand in a secret of its name.
+        "service_users" => "a service user's name is a secret's too, and",
+        _ => return Ok(()),
+    };
+    if tail.len() == 6 {
         return Err(format!(
-            "a secret's name must not end with a hyphen and six characters, as the stack's name and {name} would"
+            "{whose} must not end with a hyphen and six characters, as the stack's name and {name} would"
         ));
     }
     Ok(())
@@ -298,7 +307,9 @@ mod tests {
         assert!(stack_name("a-1").is_ok() && stack_name("1a").is_err() && stack_name("A").is_err());
         assert!(stack_name(&"a".repeat(24)).is_ok() && stack_name(&"a".repeat(25)).is_err());
         assert!(name("functions", &"f".repeat(39)).is_ok() && name("functions", &"f".repeat(40)).is_err());
+        assert!(name("identity_pools", &"i".repeat(32)).is_ok() && name("identity_pools", &"i".repeat(33)).is_err());
         assert!(name("secrets", "db-abcdef").is_err() && name("functions", "db-abcdef").is_ok());
+        assert!(name("service_users", "db-abcdef").is_err() && name("service_users", "abcdefg").is_ok());
         assert!(
             name("secrets", "abcdef").is_err() && name("secrets", "abcdefg").is_ok(),
             "the stack's name comes first"

@@ -47,7 +47,7 @@ fn property(key: &Key) -> Value {
         Holds::Auth(from) => json!({ "anyOf": [{ "enum": ["none", "iam"] }, table(from)] }),
         Holds::Table(section) => table(section),
         Holds::Tables(section) => json!({ "type": "array", "items": table(section), "minItems": 1 }),
-        Holds::Named(section) => named(&table(section), NAME),
+        Holds::Named(form, section) => named(&table(section), form),
         Holds::Secrets(value) => {
             named(&json!({ "type": "object", "additionalProperties": table(value), "minProperties": 1 }), NAME)
         }

@@ -118,6 +118,12 @@ fn names_and_references() {
         ("a name's length", "[topics.news]", "[topics.n234567890123456789012345678901234567890]"),
         ("a secret's ending", "[secrets.Partner]", "[secrets.my-APIKEY]"),
         ("a secret's ending with the stack's name", "[secrets.Partner]", "[secrets.APIKEY]"),
+        ("a service user's ending", "[pools.People]", "[service_users.day-ROBOTS]\npool = \"People\"\n[pools.People]"),
+        (
+            "an identity pool's length",
+            "[pools.People]",
+            "[identity_pools.n23456789012345678901234567890123]\npool = \"People\"\ninvokes = [\"GET /hello\"]\n[pools.People]",
+        ),
         ("no such function", "function = \"Hello\"", "function = \"Helo\""),
         ("no such pool", "pool = \"People\"", "pool = \"Peple\""),
         ("no such topic to publish to", "source = \"hello\"", "source = \"hello\"\npublishes = [\"new\"]"),
@@ -125,6 +131,16 @@ fn names_and_references() {
         ("no such secret", "source = \"hello\"", "source = \"hello\"\nsecrets = [\"Partners\"]"),
         ("no such topic for a value", "{ env = \"PARTNER_KEY\" }", "{ topic = \"newz\" }"),
         ("roles that IAM takes for one", "[pools.People]", "[functions.HELLO]\nsource = \"hello\"\n[pools.People]"),
+        (
+            "roles of identity pools that IAM takes for one",
+            "[pools.People]",
+            "[identity_pools.Callers]\npool = \"People\"\ninvokes = [\"GET /hello\"]\n[identity_pools.callers]\npool = \"People\"\ninvokes = [\"GET /hello\"]\n[pools.People]",
+        ),
+        (
+            "service users that a pool takes for one",
+            "[pools.People]",
+            "[service_users.DayUser]\npool = \"People\"\n[service_users.dayuser]\npool = \"People\"\n[pools.People]",
+        ),
         (
             "authorizers of one name",
             "[pools.People]",
