@@ -17,8 +17,8 @@ use crate::report::{self, answer, counts, id_width, plan_text, say, summary_line
 use crate::stack::cleanup;
 use crate::state::{Locked, State};
 
-/// The id of what moves the stage to a new deployment.
-const RELEASE: &str = "api.release";
+/// The kind of what moves an API's stage to a new deployment.
+const RELEASE: &str = "apigateway.release";
 
 /// How long AWS may take until all of it answers from a new deployment (reference, 9.6).
 const DRAIN: Duration = Duration::from_mins(1);
@@ -79,9 +79,11 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: Stop) -> Resu
     let mut tell = |event: engine::Event| reporter.on(&event);
     let mut done =
         engine::up(&session.graph, &session.registry, survey, &mut state, &mut journal, jobs, &stop, &mut tell).await;
-    if done.succeeded() && drains(&done, &plan.removals, session.endpoint.is_some()) {
+    let moved = session.graph.ids().filter(|(_, kind)| *kind == RELEASE).map(|(id, _)| id);
+    let moved = drains(&done, moved, &plan.removals, session.endpoint.is_some());
+    if let Some(moved) = moved.filter(|_| done.succeeded()) {
         let why = "a part of AWS's servers may answer from the old deployment for a minute; what that needs goes then";
-        tell(engine::Event::Noted { id: Id::from(RELEASE), why: why.into() });
+        tell(engine::Event::Noted { id: moved.clone(), why: why.into() });
         tokio::select! {
             () = tokio::time::sleep(DRAIN) => {}
             () = stop.reached(Halt::Drain) => done.stopped = true,
@@ -95,12 +97,21 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: Stop) -> Resu
     finish(&session, &state, &done, began.elapsed(), args.detailed_exitcode)
 }
 
-/// Whether what is to be removed may still be called: functions, and permissions to call them, that the deployment led to
-/// from which the stage has just moved on. An emulator moves at once.
-fn drains(done: &Summary, removals: &[Id], emulated: bool) -> bool {
-    let moved = |(id, outcome): &(Id, Outcome)| id.as_str() == RELEASE && matches!(outcome, Outcome::Updated { .. });
+/// The first of these releases that has moved its stage, if what is to be removed may still be called: functions, and
+/// permissions to call them, that the deployment led to from which the stage has just moved on. An emulator moves at once.
+fn drains<'a>(
+    done: &Summary,
+    mut releases: impl Iterator<Item = &'a Id>,
+    removals: &[Id],
+    emulated: bool,
+) -> Option<&'a Id> {
     let called = |id: &Id| ["function", "permission"].contains(&id.parts().0);
-    !emulated && done.done.iter().any(moved) && removals.iter().any(called)
+    if emulated || !removals.iter().any(called) {
+        return None;
+    }
+    releases.find(|release| {
+        done.done.iter().any(|(id, outcome)| id == *release && matches!(outcome, Outcome::Updated { .. }))
+    })
 }
 
 /// Removes what is on record and no longer in the stack file, now that nothing needs it any more.
@@ -229,11 +240,37 @@ mod tests {
 
     #[test]
     fn what_was_called_until_now_is_removed_after_a_while() {
-        let done = |outcome| Summary { done: vec![(Id::from(RELEASE), outcome)], ..Summary::default() };
-        let moved = done(Outcome::Updated { drift: Vec::new() });
+        let releases = [Id::new("api", "release"), Id::new("api", "Age.release")];
+        let done = |of: &Id, outcome| Summary { done: vec![(of.clone(), outcome)], ..Summary::default() };
         let (function, pool) = ([Id::new("function", "Old")], [Id::new("pool", "Old")]);
-        assert!(drains(&moved, &function, false) && drains(&moved, &[Id::new("permission", "GET / Old")], false));
-        assert!(!drains(&moved, &pool, false) && !drains(&moved, &[], false) && !drains(&moved, &function, true));
-        assert!(!drains(&done(Outcome::Unchanged), &function, false));
+        for release in &releases {
+            let moved = done(release, Outcome::Updated { drift: Vec::new() });
+            let drains = |removals: &[Id], emulated| drains(&moved, releases.iter(), removals, emulated);
+            assert_eq!(drains(&function, false), Some(release));
+            assert_eq!(drains(&[Id::new("permission", "GET / Old")], false), Some(release));
+            assert!(
+                drains(&pool, false).is_none() && drains(&[], false).is_none() && drains(&function, true).is_none()
+            );
+            let same = done(release, Outcome::Unchanged);
+            assert!(super::drains(&same, releases.iter(), &function, false).is_none());
+        }
+        let other = done(&Id::new("api", "routes"), Outcome::Updated { drift: Vec::new() });
+        assert!(drains(&other, releases.iter(), &function, false).is_none());
+    }
+
+    #[test]
+    fn the_release_of_every_rest_api_is_found_by_its_kind() {
+        let blueprint = crate::stack::blueprints::Blueprint::of("api-to-api").expect("there");
+        let stack = crate::stack::parse(blueprint.text).expect("a sound file");
+        let scope = crate::scope::Scope {
+            partition: "aws".into(),
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            stack: "demo".into(),
+        };
+        let (bundles, hidden) = (crate::bundle::Bundles::default(), crate::stack::HiddenValues::default());
+        let graph = crate::stack::desired(&stack, &scope, None, &bundles, &hidden);
+        let releases: Vec<&str> = graph.ids().filter(|(_, kind)| *kind == RELEASE).map(|(id, _)| id.as_str()).collect();
+        assert_eq!(releases, ["api.release", "api.Age.release"]);
     }
 }
