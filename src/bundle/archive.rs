@@ -57,7 +57,7 @@ pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
         digest.update(format!("{path}\0{}\0{}\0", file.executable, own.len()).as_bytes());
         digest.update(&own);
     }
-    let name = hex(digest.finish().as_ref());
+    let name = half(digest.finish().as_ref());
     let kept = shelf.join(format!("{name}.zip"));
     if let Ok(bytes) = std::fs::read(&kept) {
         return Ok(sealed(bytes));
@@ -72,8 +72,15 @@ pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
 }
 
 /// The first half of a digest, for a file's name.
-pub(super) fn hex(digest: &[u8]) -> String {
-    digest.iter().take(16).fold(String::new(), |mut digits, byte| {
+pub(super) fn half(digest: &[u8]) -> String {
+    let mut digits = hex(digest);
+    digits.truncate(32);
+    digits
+}
+
+/// A digest as hexadecimal digits.
+pub(crate) fn hex(digest: &[u8]) -> String {
+    digest.iter().fold(String::new(), |mut digits, byte| {
         // Writing to a string cannot fail.
         let _ = write!(digits, "{byte:02x}");
         digits

@@ -5,7 +5,7 @@ use std::io;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::archive::hex;
+use super::archive::half;
 use super::files::Files;
 
 /// What installs the dependencies.
@@ -65,7 +65,7 @@ impl Manifest {
             digest.update(format!("{path}\0{}\0", contents.len()));
             digest.update(contents);
         }
-        Ok(hex(&digest.finalize()))
+        Ok(half(&digest.finalize()))
     }
 }
 

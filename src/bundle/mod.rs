@@ -21,6 +21,8 @@ use include_dir::{Dir, include_dir};
 
 pub use self::install::{Machine, Workshop};
 
+pub(crate) use self::archive::hex;
+
 use self::archive::Unpackable;
 use self::files::{Files, Unreadable};
 use self::manifest::Manifest;

@@ -18,7 +18,7 @@ use crate::aws::apigateway::{
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
 use crate::aws::wafv2::{Association, WebAcl};
-use crate::bundle::Bundles;
+use crate::bundle::{Bundles, hex};
 use crate::engine::{Graph, Handle, Late, Needs};
 use crate::scope::Scope;
 
@@ -147,6 +147,11 @@ fn paths(graph: &mut Graph, api: Handle<RestApi>, ids: Ids<'_>, wanted: &Api) ->
     })
 }
 
+/// The schemas that some route's bodies must satisfy.
+fn bodies(wanted: &Api) -> BTreeSet<&PathBuf> {
+    wanted.routes.iter().filter_map(|route| route.body.as_ref()).collect()
+}
+
 /// One model a schema, named after its file in letters and digits, which is all API Gateway allows.
 fn models(
     graph: &mut Graph,
@@ -156,8 +161,7 @@ fn models(
     bundles: &Bundles,
 ) -> BTreeMap<PathBuf, Handle<Model>> {
     let mut models = BTreeMap::new();
-    let files: BTreeSet<&PathBuf> = wanted.routes.iter().filter_map(|route| route.body.as_ref()).collect();
-    for file in files {
+    for file in bodies(wanted) {
         let name = model_name(file);
         let schema = bundles.schemas.get(file).cloned().unwrap_or_default();
         let model_name = name.clone();
@@ -196,7 +200,7 @@ fn routes(
     models: &BTreeMap<PathBuf, Handle<Model>>,
     pools: &BTreeMap<String, Handle<UserPool>>,
 ) -> Handle<Routes> {
-    let schemas = bundles.schemas.clone();
+    let schemas = schemas_of(wanted, &bundles.schemas);
     let (wanted, scope) = (wanted.routes.clone(), scope.clone());
     let pools: BTreeMap<String, Handle<UserPool>> = pools
         .iter()
@@ -206,12 +210,8 @@ fn routes(
     let needs = ((api, paths, validator), authorizers.clone(), models.clone(), pools);
     graph.add_under(api, ids.part("routes"), needs, move |((api, paths, validator), authorizers, models, pools)| {
         // Schemas and pools are part of what is deployed, though methods only name models and authorizers.
-        let mut fingerprint = Sha256::new();
-        let schemas = schemas.iter().map(|(file, schema)| (file.to_string_lossy(), schema.as_str()));
-        let pools = pools.iter().map(|(name, pool)| (name.into(), pool.arn.as_str()));
-        for (name, part) in schemas.chain(pools) {
-            fingerprint.update(format!("{name}\0{part}\0"));
-        }
+        let pools = pools.iter().map(|(name, pool)| (name.as_str(), pool.arn.as_str()));
+        let fingerprint = fingerprint(&schemas, pools);
         let method = |route: &Route| Method {
             resource_id: paths.ids.get(&route.path).cloned().unwrap_or_default(),
             http_method: route.method.clone(),
@@ -235,18 +235,26 @@ fn routes(
             api_id: api.id,
             methods: wanted.iter().map(|route| (route.name(), method(route))).collect(),
             authorizers: authorizers.into_values().map(|authorizer| (authorizer.id, authorizer.name)).collect(),
-            fingerprint: format!("{:x}", Fingerprint(fingerprint.finalize().to_vec())),
+            fingerprint,
         }
     })
 }
 
-/// Bytes as hexadecimal digits.
-struct Fingerprint(Vec<u8>);
+/// This API's own schemas: another's are no reason to deploy this one.
+fn schemas_of(wanted: &Api, all: &BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, String> {
+    bodies(wanted).into_iter().filter_map(|file| Some((file.clone(), all.get(file)?.clone()))).collect()
+}
 
-impl std::fmt::LowerHex for Fingerprint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+/// Stands for schemas by their files, and for pools' ARNs by the pools' names.
+fn fingerprint<'a>(schemas: &BTreeMap<PathBuf, String>, pools: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut digest = Sha256::new();
+    for (file, schema) in schemas {
+        digest.update(format!("{}\0{schema}\0", file.to_string_lossy()));
     }
+    for (name, arn) in pools {
+        digest.update(format!("{name}\0{arn}\0"));
+    }
+    hex(&digest.finalize())
 }
 
 /// `/items/{id}/{rest+}` has `id` and `rest`.
@@ -276,9 +284,8 @@ fn stage(
 }
 
 /// The id of the statement that lets an API call a function for what is called like this.
-fn permission_sid(name: &str) -> String {
-    let digest = format!("{:x}", Fingerprint(Sha256::digest(name).to_vec()));
-    format!("securelambda-api-{}", &digest[..16])
+pub(super) fn permission_sid(name: &str) -> String {
+    format!("securelambda-api-{}", &hex(&Sha256::digest(name))[..16])
 }
 
 /// Lets an API call a route's function. It needs the stage, and whatever else has to be there first; `at` reads from what
@@ -307,4 +314,56 @@ pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
             source_arn: execute_api_arn(&scope, &api_id, &stage, &route.method, &route.path),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::parse;
+
+    fn schemas(a: &str, b: &str) -> BTreeMap<PathBuf, String> {
+        [("a.schema.json", a), ("b.schema.json", b)].map(|(file, text)| (file.into(), text.to_owned())).into()
+    }
+
+    /// The fingerprint of every API.
+    fn fingerprints(stack: &Stack, schemas: &BTreeMap<PathBuf, String>) -> Vec<String> {
+        let of = |api: &Api| fingerprint(&schemas_of(api, schemas), [("People", "arn:people")].into_iter());
+        stack.all_apis().map(|(_, api)| of(api)).collect()
+    }
+
+    const ONE: &str = r#"
+        [stack]
+        name = "demo"
+        [functions.F]
+        source = "f"
+        [pools.People]
+        [[api.routes]]
+        route = "POST /a"
+        function = "F"
+        pool = "People"
+        body = "a.schema.json"
+    "#;
+
+    #[test]
+    fn a_changed_schema_deploys_the_api_that_checks_by_it_alone() {
+        let other = r#"
+            [[apis.Other.routes]]
+            route = "POST /b"
+            function = "F"
+            pool = "People"
+            body = "b.schema.json"
+        "#;
+        let stack = parse(&format!("{ONE}{other}")).expect("a sound file");
+        let before = fingerprints(&stack, &schemas("{}", "{}"));
+        let after = fingerprints(&stack, &schemas("{}", r#"{"type":"object"}"#));
+        assert_eq!(before[0], after[0]);
+        assert_ne!(before[1], after[1]);
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_same_in_every_build_of_this_program() {
+        let stack = parse(ONE).expect("a sound file");
+        let own = schemas("{}", "not a part of it");
+        assert_eq!(fingerprints(&stack, &own), ["761c8824e604095fd88af53694bc9dad4c17dfe78ce06451562dc43702a0303d"]);
+    }
 }
