@@ -32,6 +32,11 @@ impl Scope {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 
+    /// How the names of AWS's hosts end here.
+    pub fn dns_suffix(&self) -> &'static str {
+        if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+    }
+
     /// The path that this stack's roles live under, and that only they do.
     pub fn role_path(&self) -> String {
         format!("/securelambda/{}/", self.stack)

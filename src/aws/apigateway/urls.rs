@@ -9,8 +9,7 @@ pub fn stage_url(endpoint: Option<&str>, scope: &Scope, api_id: &str, stage: &st
     if let Some(endpoint) = endpoint {
         return format!("{}/restapis/{api_id}/{stage}/_user_request_", endpoint.trim_end_matches('/'));
     }
-    let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://{api_id}.execute-api.{}.{suffix}/{stage}", scope.region)
+    format!("https://{api_id}.execute-api.{}.{}/{stage}", scope.region, scope.dns_suffix())
 }
 
 /// What a function's permission names as the source of a call: one API, stage, method and path. `ANY` and path

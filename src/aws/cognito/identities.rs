@@ -7,24 +7,25 @@ use crate::aws::error::{OrFail, empty};
 use crate::aws::retries::client;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
+use crate::scope::Scope;
 use crate::secret::Hidden;
 
 /// Asks identity pools for credentials.
 #[derive(Debug, Clone)]
 pub struct Identities {
     client: Client,
-    region: String,
+    scope: Scope,
 }
 
 impl Identities {
     /// On these clients.
     pub fn new(clients: &Clients) -> Self {
-        Self { client: client!(aws_sdk_cognitoidentity, &clients.sdk), region: clients.scope.region.clone() }
+        Self { client: client!(aws_sdk_cognitoidentity, &clients.sdk), scope: clients.scope.clone() }
     }
 
     /// The credentials that a user of this user pool gets for an ID token.
     pub async fn credentials(&self, pool_id: &str, user_pool_id: &str, token: &Hidden) -> Result<Keys, Failure> {
-        let provider = format!("cognito-idp.{}.amazonaws.com/{user_pool_id}", self.region);
+        let provider = super::provider(&self.scope, user_pool_id);
         let call = self.client.get_id().identity_pool_id(pool_id).logins(&provider, token.reveal());
         let identity = call.send().await.or_fail("get an identity for a token")?.identity_id;
         let call = self.client.get_credentials_for_identity().set_identity_id(identity);

@@ -32,9 +32,13 @@ pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, Service
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
 
 /// Who a pool's tokens say made them. The same on an emulator, which plays AWS.
-pub fn issuer(scope: &crate::scope::Scope, pool_id: &str) -> String {
-    let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://cognito-idp.{}.{suffix}/{pool_id}", scope.region)
+pub fn issuer(scope: &Scope, pool_id: &str) -> String {
+    format!("https://{}", provider(scope, pool_id))
+}
+
+/// What an identity pool calls a user pool whose tokens it takes.
+pub fn provider(scope: &Scope, pool_id: &str) -> String {
+    format!("cognito-idp.{}.{}/{pool_id}", scope.region, scope.dns_suffix())
 }
 
 /// Things in one page of a list; the most there may be.
@@ -56,6 +60,28 @@ impl Cognito {
             client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk),
             once: aws_sdk_cognitoidentityprovider::Client::new(&clients.once),
             scope: clients.scope.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_is_called_alike_by_who_makes_tokens_and_who_takes_them() {
+        for (partition, region, host) in [
+            ("aws", "eu-central-1", "cognito-idp.eu-central-1.amazonaws.com"),
+            ("aws-cn", "cn-north-1", "cognito-idp.cn-north-1.amazonaws.com.cn"),
+        ] {
+            let scope = Scope {
+                partition: partition.into(),
+                account: "123456789012".into(),
+                region: region.into(),
+                stack: "demo".into(),
+            };
+            assert_eq!(provider(&scope, "p"), format!("{host}/p"));
+            assert_eq!(issuer(&scope, "p"), format!("https://{host}/p"));
         }
     }
 }
