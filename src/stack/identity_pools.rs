@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::identity::Pools;
 use super::messaging::Secrets;
-use super::model::{Invoke, Stack};
+use super::model::{Api, Invoke, Route, Stack};
 use crate::aws::apigateway::{RestApi, execute_api_arn};
-use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser};
+use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, provider};
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::secretsmanager::Secret;
 use crate::engine::{Graph, Handle, Id};
@@ -78,11 +78,11 @@ pub(super) fn identity_pools(
             continue;
         };
         let id = Id::new("identity-pool", name);
-        let (tag, physical, region) = (id.to_string(), scope.physical(name), scope.region.clone());
+        let (tag, physical, home) = (id.to_string(), scope.physical(name), scope.clone());
         let pool = graph.add(id, (*users, *client), move |(users, client)| IdentityPool {
             id: tag.clone(),
             name: physical.clone(),
-            provider: format!("cognito-idp.{region}.amazonaws.com/{}", users.id),
+            provider: provider(&home, &users.id),
             client_id: client.client_id,
         });
         let role = role(graph, name, pool, scope, stack.permissions_boundary.as_ref());
@@ -139,9 +139,7 @@ fn policy(
     scope: &Scope,
     apis: &BTreeMap<Option<String>, Handle<RestApi>>,
 ) -> Handle<RolePolicy> {
-    let found = invokes.iter().filter_map(|invoke| {
-        let (_, api) = stack.all_apis().find(|(name, _)| *name == invoke.api.as_deref())?;
-        let route = api.routes.iter().find(|route| route.name() == invoke.route)?;
+    let found = opened(invokes, stack).filter_map(|(invoke, api, route)| {
         Some((*apis.get(&invoke.api)?, (api.stage.clone(), route.method.clone(), route.path.clone())))
     });
     let (apis, routes): (Vec<Handle<RestApi>>, Vec<_>) = found.unzip();
@@ -156,8 +154,20 @@ fn policy(
     })
 }
 
+/// The routes that credentials open, each with its API. What leads nowhere is told elsewhere.
+pub(super) fn opened<'a>(
+    invokes: &'a [Invoke],
+    stack: &'a Stack,
+) -> impl Iterator<Item = (&'a Invoke, &'a Api, &'a Route)> {
+    invokes.iter().filter_map(|invoke| {
+        let (_, api) = stack.all_apis().find(|(name, _)| *name == invoke.api.as_deref())?;
+        let route = api.routes.iter().find(|route| route.name() == invoke.route)?;
+        Some((invoke, api, route))
+    })
+}
+
 /// Exactly these methods of these APIs.
-fn invoke_only(arns: &[String]) -> Policy {
+pub(super) fn invoke_only(arns: &[String]) -> Policy {
     Policy::new([json!({
         "Sid": "CallOwnRoutes",
         "Effect": "Allow",

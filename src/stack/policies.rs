@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::model::Stack;
+use super::model::{Function, Stack};
 use crate::policy::Policy;
 use crate::scope::Scope;
 
@@ -42,17 +42,24 @@ pub fn function(log_group: &str, secrets: &[String], topics: &[String]) -> Polic
 /// Every function's policy before anything is there: ARNs follow from names, except a secret's, which ends in six
 /// characters of AWS's choice. `known` has those that AWS has chosen, by the secret's name.
 pub fn planned(stack: &Stack, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Policy)> {
+    let plan = stack.functions.iter().map(|(name, wanted)| (name.clone(), planned_for(name, wanted, scope, known)));
+    plan.collect()
+}
+
+/// The same for one function.
+pub(super) fn planned_for(
+    name: &str,
+    wanted: &Function,
+    scope: &Scope,
+    known: &dyn Fn(&str) -> Option<String>,
+) -> Policy {
     let secret = |name: &String| {
         known(name).unwrap_or_else(|| scope.arn("secretsmanager", &format!("secret:{}-??????", scope.physical(name))))
     };
-    let plan = stack.functions.iter().map(|(name, wanted)| {
-        let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
-        let secrets: Vec<String> = wanted.secrets.iter().map(secret).collect();
-        let topics: Vec<String> =
-            wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
-        (name.clone(), function(&logs, &secrets, &topics))
-    });
-    plan.collect()
+    let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
+    let secrets: Vec<String> = wanted.secrets.iter().map(secret).collect();
+    let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
+    function(&logs, &secrets, &topics)
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use super::identity_pools::{invoke_only, opened};
 use super::mistake::Flaw;
-use super::model::{Api, ApiKind, Auth, Function, Stack, Value, Variable};
+use super::model::{Api, ApiKind, Auth, Function, IdentityPool, Route, Stack, Value, Variable};
 use super::{policies, rules};
 use crate::aws::apigateway::execute_api_arn;
 use crate::scope::Scope;
@@ -44,8 +45,11 @@ pub(super) fn flaws(stack: &Stack) -> Vec<Flaw> {
             ApiKind::Rest => resources(api),
             ApiKind::Http => routes(api),
         };
-        let of_api = paths.into_iter().chain(authorizers(api)).chain(permissions(api, &scope));
-        flaws.extend(of_api.map(|flaw| flaw.within(name)));
+        flaws.extend(paths.into_iter().chain(authorizers(api)).map(|flaw| flaw.within(name)));
+    }
+    flaws.extend(permissions(stack, &scope));
+    for (name, wanted) in &stack.identity_pools {
+        flaws.extend(caller(name, wanted, stack, &scope));
     }
     if let Some(firewall) = &stack.firewall {
         for v6 in [false, true] {
@@ -95,17 +99,29 @@ fn environment(name: &str, function: &Function, scope: &Scope) -> Option<Flaw> {
 }
 
 fn policy(name: &str, function: &Function, scope: &Scope) -> Option<Flaw> {
-    let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
-    let secret = |secret: &String| scope.arn("secretsmanager", &format!("secret:{}-??????", scope.physical(secret)));
-    let topic = |topic: &String| scope.arn("sns", &scope.physical(topic));
-    let secrets: Vec<String> = function.secrets.iter().map(secret).collect();
-    let topics: Vec<String> = function.publishes.iter().map(topic).collect();
-    let size = policies::function(&logs, &secrets, &topics).to_string().len();
+    let size = policies::planned_for(name, function, scope, &|_| None).to_string().len();
     (size > MAX_POLICY).then(|| {
         let message = format!("the role of {name} would need a policy of {size} characters; IAM takes {MAX_POLICY}");
         Flaw::new(format!("functions.{name}"), message)
             .help("give it fewer secrets and topics, or make two functions of it")
     })
+}
+
+fn caller(name: &str, wanted: &IdentityPool, stack: &Stack, scope: &Scope) -> Option<Flaw> {
+    let arns: Vec<String> =
+        opened(&wanted.invokes, stack).map(|(_, api, route)| invoke_arn(api, route, scope)).collect();
+    let size = invoke_only(&arns).to_string().len();
+    (size > MAX_POLICY).then(|| {
+        let message =
+            format!("the role of the users of {name} would need a policy of {size} characters; IAM takes {MAX_POLICY}");
+        Flaw::new(format!("identity_pools.{name}"), message)
+            .help("open fewer routes, or greedy ones, as in ANY /files/{proxy+}")
+    })
+}
+
+/// A route as a policy names it.
+fn invoke_arn(api: &Api, route: &Route, scope: &Scope) -> String {
+    execute_api_arn(scope, "0123456789", &api.stage, &route.method, &route.path)
 }
 
 /// What can be told before the values are known: names, and those made up.
@@ -167,11 +183,13 @@ fn authorizers(api: &Api) -> Option<Flaw> {
     })
 }
 
-/// Every route is a statement in its function's resource policy.
-fn permissions(api: &Api, scope: &Scope) -> Vec<Flaw> {
+/// Every route of every API is a statement in its function's resource policy.
+fn permissions(stack: &Stack, scope: &Scope) -> Vec<Flaw> {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     let mut flaws = Vec::new();
-    for (index, route) in api.routes.iter().enumerate() {
+    let apis = stack.all_apis();
+    let routes = apis.flat_map(|(name, api)| api.routes.iter().enumerate().map(move |route| (name, api, route)));
+    for (name, api, (index, route)) in routes {
         let function = scope.arn("lambda", &format!("function:{}", scope.physical(&route.function)));
         let statement = json!({
             "Sid": "securelambda-api-0123456789abcdef",
@@ -179,7 +197,7 @@ fn permissions(api: &Api, scope: &Scope) -> Vec<Flaw> {
             "Principal": { "Service": "apigateway.amazonaws.com" },
             "Action": "lambda:InvokeFunction",
             "Resource": function,
-            "Condition": { "ArnLike": { "AWS:SourceArn": execute_api_arn(scope, "0123456789", &api.stage, &route.method, &route.path) } },
+            "Condition": { "ArnLike": { "AWS:SourceArn": invoke_arn(api, route, scope) } },
         });
         let size = sizes.entry(&route.function).or_insert(100);
         let fitted = *size <= MAX_PERMISSIONS;
@@ -187,7 +205,7 @@ fn permissions(api: &Api, scope: &Scope) -> Vec<Flaw> {
         if fitted && *size > MAX_PERMISSIONS {
             let message = format!("{} has more routes than fit into its resource policy of 20 KB", route.function);
             let help = "take a greedy path, as in ANY /files/{proxy+}, or two functions";
-            flaws.push(Flaw::new(format!("routes.{index}.function"), message).help(help));
+            flaws.push(Flaw::new(format!("routes.{index}.function"), message).help(help).within(name));
         }
     }
     flaws

@@ -216,6 +216,13 @@ fn the_api() {
     let deep = |count| repeat(count, "[[api.routes]]\nroute = \"GET /r@\"\nfunction = \"Hello\"\npool = \"People\"\n");
     let pools = "[pools.P@]\n[[api.routes]]\nroute = \"GET /p@\"\nfunction = \"Hello\"\npool = \"P@\"\n";
     let pools = repeat(11, pools);
+    let two = deep(30) + &deep(30).replace("[[api.", "[[apis.More.");
+    let long = |n| format!("GET /{}{n}", "x".repeat(350));
+    let open: String = (0..25)
+        .map(|n| format!("[[api.routes]]\nroute = \"{}\"\nfunction = \"Hello\"\nauth = \"iam\"\n", long(n)))
+        .collect();
+    let names: Vec<String> = (0..25).map(long).collect();
+    let opened = format!("{open}[identity_pools.Callers]\npool = \"People\"\ninvokes = {names:?}\n");
     let told = group(&[
         ("a method in small letters", "GET /hello", "get /hello"),
         ("a method that nobody knows", "GET /hello", "FETCH /hello"),
@@ -242,6 +249,8 @@ fn the_api() {
         ("a rate", "[api]", "[api]\nrate_limit = 0"),
         ("a burst", "[api]", "[api]\nburst_limit = 5001"),
         ("more routes than a policy holds", "", &deep(60)),
+        ("more routes of two APIs than a policy holds", "", &two),
+        ("more routes than a policy of callers holds", "", &opened),
         ("more pools than an API has authorizers", "", &pools),
         ("more parts than an API has", "", &deep(300)),
         ("no such body", "pool = \"People\"", "pool = \"People\"\nbody = \"boddy.json\""),
