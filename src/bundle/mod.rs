@@ -201,6 +201,9 @@ fn schemas(stack: &Stack, sources: &Sources, flaws: &mut Vec<Flaw>) -> BTreeMap<
     schemas
 }
 
+/// Only an installation needs it.
+const NPMRC: &str = ".npmrc";
+
 impl Sources {
     /// Everything in a function's folder that may be needed, or in words why not.
     fn function(&self, function: &Function) -> Result<Source, String> {
@@ -209,15 +212,8 @@ impl Sources {
         let mut own = all.clone();
         // What somebody has installed there has development's dependencies in it, for this machine.
         let installed = all.contains_key("package.json");
-        own.retain(|path, _| {
-            path.split('/')
-                .scan(String::new(), |at, part| {
-                    *at = if at.is_empty() { part.to_owned() } else { format!("{at}/{part}") };
-                    Some(files::shipped(at))
-                })
-                .all(|shipped| shipped)
-                && !(installed && path.starts_with("node_modules/"))
-        });
+        // All else that is not shipped was never taken.
+        own.retain(|path, _| !(path.starts_with(NPMRC) || installed && path.starts_with("node_modules/")));
         if own.is_empty() {
             return Err(format!("the source {} has nothing in it", folder.display()));
         }
@@ -227,7 +223,7 @@ impl Sources {
 
     /// The files under a folder, among them those that only an installation needs.
     fn files(&self, folder: &Path) -> Result<Files, Unreadable> {
-        let wanted = |path: &str| files::shipped(path) || path == ".npmrc";
+        let wanted = |path: &str| files::shipped(path) || path == NPMRC;
         match self {
             Self::Embedded => {
                 let within = folder.strip_prefix("lambdas").unwrap_or(folder);
