@@ -129,7 +129,7 @@ pub struct Shared {
     /// Do not ask
     #[arg(short, long, global = true)]
     pub yes: bool,
-    /// Answer in JSON: one document, or a line an event for up, down and verify, a line an entry for logs
+    /// Answer in JSON: one document, or a line an event for up, down, sweep --stack and verify, a line an entry for logs
     #[arg(long, global = true)]
     pub json: bool,
     /// Say at the end of up and down what took how long, and what it waited for
@@ -205,36 +205,6 @@ pub enum Command {
     Man(Man),
     /// Print the stack file's JSON schema, for editors
     Schema,
-}
-
-impl Command {
-    /// As a person would type it, for the lock's holder.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Init(_) => "init",
-            Self::Up(_) => "up",
-            Self::Plan(_) => "plan",
-            Self::Down(_) => "down",
-            Self::Sweep(_) => "sweep",
-            Self::Status(_) => "status",
-            Self::Outputs(_) => "outputs",
-            Self::AddUser(_) => "add-user",
-            Self::Users(_) => "users",
-            Self::RemoveUser(_) => "remove-user",
-            Self::Token(_) => "token",
-            Self::Call(_) => "call",
-            Self::Logs(_) => "logs",
-            Self::Traffic(_) => "traffic",
-            Self::Verify(_) => "verify",
-            Self::Graph(_) => "graph",
-            Self::Doctor => "doctor",
-            Self::Policy(_) => "policy",
-            Self::Local(_) => "local",
-            Self::Completions(_) => "completions",
-            Self::Man(_) => "man",
-            Self::Schema => "schema",
-        }
-    }
 }
 
 /// `init`.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value as Json;
 
 use crate::aws::apigateway::stage_url;
 use crate::aws::apigatewayv2::http_stage_url;
+use crate::report::SCHEMA_VERSION;
 use crate::scope::Scope;
 use crate::stack::{self, ApiKind, Auth, Stack};
+use crate::state::State;
 
 /// Everything a client or a script needs to know of a stack.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -125,9 +126,9 @@ pub struct Firewall {
 }
 
 impl Outputs {
-    /// From what each resource put on record, by id. What is not there yet is left out.
-    pub fn new(stack: &Stack, scope: &Scope, endpoint: Option<&str>, known: &BTreeMap<&str, &Json>) -> Self {
-        let text = |id: String, field: &str| known.get(id.as_str())?.get(field)?.as_str().map(str::to_owned);
+    /// From what each resource put on record. What is not there yet is left out.
+    pub fn new(stack: &Stack, scope: &Scope, endpoint: Option<&str>, recorded: &State) -> Self {
+        let text = |id: String, field: &str| recorded.outputs(&id)?.get(field)?.as_str().map(str::to_owned);
         let arn = |what: &str, name: &String| Some((name.clone(), Arn { arn: text(format!("{what}.{name}"), "arn")? }));
         let api = |(name, api): (Option<&str>, &stack::Api)| {
             let ids = stack::ApiIds(name);
@@ -178,7 +179,7 @@ impl Outputs {
             })
         };
         Self {
-            schema_version: 1,
+            schema_version: SCHEMA_VERSION,
             stack: scope.stack.clone(),
             account: scope.account.clone(),
             region: scope.region.clone(),

@@ -59,6 +59,15 @@ impl Scope {
     }
 }
 
+/// The partition that a region is in, where AWS cannot be asked.
+pub fn partition_of(region: &str) -> &'static str {
+    match region {
+        china if china.starts_with("cn-") => "aws-cn",
+        gov if gov.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
 /// Whose things are looked for where no graph and no record says what there should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whose {
@@ -143,6 +152,12 @@ mod tests {
         for no in ["Demo-f", "1a-f", "demo", "demo-", "-f", "my_demo-f"] {
             assert!(!Whose::Any.may_own(no), "{no}");
         }
+    }
+
+    #[test]
+    fn a_region_tells_its_partition() {
+        let of = ["eu-central-1", "us-east-1", "cn-north-1", "us-gov-west-1"].map(partition_of);
+        assert_eq!(of, ["aws", "aws", "aws-cn", "aws-us-gov"]);
     }
 
     #[test]

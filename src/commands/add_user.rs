@@ -8,8 +8,8 @@ use crate::args;
 use crate::aws::cognito::{AddUser, Added, PasswordPolicy, Users, generate, is_email};
 use crate::config::Config;
 use crate::error::Error;
-use crate::outputs::Pool;
-use crate::report::{answer, say};
+use crate::outputs::{Outputs, Pool};
+use crate::report::{SCHEMA_VERSION, answer, say};
 use crate::secret::Hidden;
 
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
@@ -62,9 +62,13 @@ pub(super) fn check_email(email: &str) -> Result<String, Error> {
     Err(Error::usage(format!("{email:?} is no e-mail address")).hint("users sign in with theirs: you@example.com"))
 }
 
-/// The pool that was named, or the only one.
+/// The pool that was named, or the only one, of what is on record.
 pub(super) fn pool_of(session: &Session, named: Option<&str>) -> Result<(String, Pool), Error> {
-    let mut outputs = session.outputs(&session.state()?);
+    pool_in(&session.outputs(&session.state()?), session, named)
+}
+
+/// The same of these outputs.
+pub(super) fn pool_in(outputs: &Outputs, session: &Session, named: Option<&str>) -> Result<(String, Pool), Error> {
     let known: Vec<&str> = session.config.stack.pools.keys().map(String::as_str).collect();
     let name = match (named, known.as_slice()) {
         (Some(name), _) => name,
@@ -76,8 +80,8 @@ pub(super) fn pool_of(session: &Session, named: Option<&str>) -> Result<(String,
     if !known.contains(&name) {
         return Err(Error::unknown("pool", name, &known));
     }
-    match outputs.pools.remove(name) {
-        Some(pool) => Ok((name.to_owned(), pool)),
+    match outputs.pools.get(name) {
+        Some(pool) => Ok((name.to_owned(), pool.clone())),
         None => Err(Error::other(format!("the pool {name} is not there yet")).hint("run `securelambda up`")),
     }
 }
@@ -109,7 +113,7 @@ fn word(added: Added) -> &'static str {
 fn done(session: &Session, email: &str, pool: &str, result: &str, generated: Option<&Hidden>) {
     let output = session.config.output;
     if output.json {
-        let mut document = json!({ "schema_version": 1, "email": email, "pool": pool, "result": result });
+        let mut document = json!({ "schema_version": SCHEMA_VERSION, "email": email, "pool": pool, "result": result });
         if let Some(password) = generated {
             document["password"] = json!(password.reveal());
         }

@@ -28,9 +28,8 @@ pub(super) fn prepare(config: &mut Config, asked: &[String]) -> Result<Option<Ed
         return Err(Error::usage("--allow-ip adds to the stack file, and the built-in stack has none")
             .hint("`securelambda init` writes it out"));
     };
-    let unread = |error| Error::usage(format!("the stack file {} cannot be read: {error}", file.display()));
-    let text = std::fs::read_to_string(&file).map_err(unread)?;
-    let (text, new) = stack::allow(&text, &config.stack, asked).map_err(|why| refused(&why, &file, asked))?;
+    let (text, new) =
+        stack::allow(&config.document.text, &config.stack, asked).map_err(|why| refused(&why, &file, asked))?;
     let Some(text) = text else { return Ok(None) };
     if let Some(firewall) = &mut config.stack.firewall {
         firewall.addresses.splice(0..0, new.iter().copied());

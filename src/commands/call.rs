@@ -8,9 +8,9 @@ use super::{Ending, add_user, ask};
 use crate::args;
 use crate::config::Config;
 use crate::error::Error;
-use crate::outputs::Route;
+use crate::outputs::{Outputs, Route};
 use crate::probe::{Answer, Request, method_of, send};
-use crate::report::{answer, say};
+use crate::report::{SCHEMA_VERSION, answer, say};
 use crate::secret::Hidden;
 
 pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
@@ -30,7 +30,7 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     if !query.is_empty() {
         url += &format!("?{query}");
     }
-    let token = token(args, &session, route, email.as_deref()).await?;
+    let token = token(args, &session, &outputs, route, email.as_deref()).await?;
     let body = args.data.as_deref().map(body).transpose()?;
     let routes = api.routes.iter().map(|route| (route.method.as_str(), route.path.as_str()));
     let method = method_of((&route.method, &route.path), routes, body.is_some());
@@ -45,6 +45,7 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
 async fn token(
     args: &args::Call,
     session: &Session,
+    outputs: &Outputs,
     route: &Route,
     email: Option<&str>,
 ) -> Result<Option<Hidden>, Error> {
@@ -53,7 +54,7 @@ async fn token(
     }
     let Some(email) = email else { return Ok(None) };
     let named = args.pool.as_deref().or(route.pool.as_deref());
-    let (_, pool) = add_user::pool_of(session, named)?;
+    let (_, pool) = add_user::pool_in(outputs, session, named)?;
     Ok(Some(sign_in(session, &pool, email, &args.sign_in).await?.id))
 }
 
@@ -94,7 +95,7 @@ fn show(args: &args::Call, session: &Session, answered: &Answer) {
     if session.config.output.json {
         let body = serde_json::from_str(&answered.body).unwrap_or_else(|_| Value::String(answered.body.clone()));
         answer(&super::pretty(&json!({
-            "schema_version": 1, "status": answered.status, "headers": answered.headers, "body": body,
+            "schema_version": SCHEMA_VERSION, "status": answered.status, "headers": answered.headers, "body": body,
         })));
         return;
     }

@@ -17,7 +17,7 @@ use crate::engine::{Failure, Sight, Stop, Survey};
 use crate::error::{Error, Kind};
 use crate::local::tools;
 use crate::operator::{Wanted, questions};
-use crate::report::{answer, checkup_text, clock, date};
+use crate::report::{SCHEMA_VERSION, answer, checkup_text, clock, date};
 use crate::stack::Stack;
 use crate::state::State;
 
@@ -50,7 +50,7 @@ pub(super) async fn run(config: Config, stop: Stop) -> Result<Ending, Error> {
     checks.sort_by_key(|check| check.area as u8);
     let bad = checks.iter().filter(|check| check.health == Health::Bad).count();
     if output.json {
-        let document = json!({ "schema_version": 1, "sound": bad == 0, "checks": checks });
+        let document = json!({ "schema_version": SCHEMA_VERSION, "sound": bad == 0, "checks": checks });
         answer(&super::pretty(&document));
     } else {
         answer(&checkup_text(&checks, output.answers));

@@ -19,12 +19,17 @@ pub(super) fn error(done: &Summary, verb: &str) -> Error {
 
 fn stopped(done: &Summary, verb: &str) -> Error {
     let (kind, how) = if done.abandoned { (Kind::Interrupted, "left at once") } else { (Kind::Stopped, "stopped") };
-    if verb == "down" {
-        return Error::new(kind, format!("{how}; what is still there is on record"))
-            .hint("`securelambda down` goes on from here, `securelambda up` builds it again");
+    let other = if verb == "up" { "`securelambda down` removes it" } else { "`securelambda up` builds it again" };
+    Error::new(kind, format!("{how}; {}", kept(verb))).hint(format!("`securelambda {verb}` goes on from here, {other}"))
+}
+
+/// What there is after a run that ended early, and how it is found again. `sweep` may have no record to find it by.
+pub(super) fn kept(verb: &str) -> &'static str {
+    match verb {
+        "up" => "what was made is on record",
+        "down" => "what is still there is on record",
+        _ => "what is still there carries the stack's tag",
     }
-    Error::new(kind, format!("{how}; what was made is on record"))
-        .hint(format!("`securelambda {verb}` goes on from here, `securelambda down` removes it"))
 }
 
 fn not_saved_error(not_saved: &NotSaved, verb: &str) -> Error {
@@ -71,6 +76,10 @@ mod tests {
         insta::assert_snapshot!(said(&done, "down"), @r#"
         8 stopped; what is still there is on record
         `securelambda down` goes on from here, `securelambda up` builds it again
+        "#);
+        insta::assert_snapshot!(said(&done, "sweep --stack mine"), @r#"
+        8 stopped; what is still there carries the stack's tag
+        `securelambda sweep --stack mine` goes on from here, `securelambda up` builds it again
         "#);
         done.abandoned = true;
         done.unanswered = vec![pool(), Id::new("role", "Hello")];

@@ -7,15 +7,11 @@ use crate::args::Local as Command;
 use crate::config::{Output, variable};
 use crate::error::Error;
 use crate::local::{Emulator, Local, LocalError, Status};
-use crate::report::{answer, say};
+use crate::report::{SCHEMA_VERSION, answer, say};
 
 pub(super) async fn run(command: &Command, output: Output) -> Result<Ending, Error> {
     let local = Local::from_env(variable)?;
-    let note = move |text: &str| {
-        if !output.quiet {
-            say(text);
-        }
-    };
+    let note = super::note_unless(output.quiet);
     match command {
         Command::Start { port } => {
             let (emulator, was_running) = local.start(*port, &note).await?;
@@ -66,7 +62,7 @@ pub(super) async fn run(command: &Command, output: Output) -> Result<Ending, Err
 
 fn tell(output: Output, status: &str, emulator: Option<&Emulator>) {
     if output.json {
-        answer(&super::pretty(&json!({ "schema_version": 1, "status": status, "emulator": emulator })));
+        answer(&super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "status": status, "emulator": emulator })));
     } else if let Some(emulator) = emulator {
         answer(&emulator.endpoint);
         if !output.quiet {

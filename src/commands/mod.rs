@@ -53,18 +53,28 @@ pub async fn dispatch(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Er
         Command::Man(args) => return manual::man(args),
         Command::Init(args) => return init::run(args, cli.shared.blueprint.as_deref(), output),
         Command::Schema => return Ok(schema::run()),
-        Command::Sweep(args) => return sweep::run(args, &cli.shared, output, stop).await,
         _ => {}
     }
-    let tells_events = matches!(&cli.command, Command::Up(_) | Command::Down(_) | Command::Verify(_));
-    let ended = asked(&cli, output, stop).await;
+    let tells_events = match &cli.command {
+        Command::Up(_) => Some("up"),
+        Command::Down(_) => Some("down"),
+        Command::Verify(_) => Some("verify"),
+        // Without a stack it is a list.
+        Command::Sweep(_) if cli.shared.stack.is_some() => Some("sweep"),
+        _ => None,
+    };
+    let ended = match &cli.command {
+        // It needs no stack file.
+        Command::Sweep(args) => sweep::run(args, &cli.shared, output, stop).await,
+        _ => asked(&cli, output, stop).await,
+    };
     // Whatever kept such a command from its work, its last line is a summary.
     if let Err(error) = &ended
+        && let Some(verb) = tells_events
         && output.json
-        && tells_events
         && !error.summed_up
     {
-        report::answer(&report::failed_line(cli.command.name(), error));
+        report::answer(&report::failed_line(verb, error));
     }
     ended
 }
@@ -132,7 +142,8 @@ fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
         return Err(halted::error(done, verb));
     }
     if done.failed.iter().any(|(_, failure)| failure.cause == Cause::Fatal) {
-        return Err(Error::new(Kind::Account, "the credentials are no longer accepted; what was made is on record")
+        let message = format!("the credentials are no longer accepted; {}", halted::kept(verb));
+        return Err(Error::new(Kind::Account, message)
             .hint(format!("sign in again, then `securelambda {verb}` goes on from here")));
     }
     if !done.failed.is_empty() || !done.skipped.is_empty() {
@@ -169,6 +180,15 @@ fn no_firewall(stack: &Stack) -> Option<&'static str> {
         "No firewall can stand before an HTTP API: AWS attaches web ACLs to REST APIs alone. Its authorizer and its \
          throttle protect it.",
     )
+}
+
+/// Tells on standard error what goes on meanwhile.
+fn note_unless(quiet: bool) -> impl Fn(&str) + Copy {
+    move |text: &str| {
+        if !quiet {
+            report::say(text);
+        }
+    }
 }
 
 /// JSON for people and programs alike.

@@ -1,7 +1,5 @@
 //! `outputs`: ids, ARNs and URLs from the state file; one of them, by its path, for scripts.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::Ending;
@@ -10,27 +8,17 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::outputs::Outputs;
 use crate::report::answer;
-use crate::scope::Scope;
+use crate::scope::{Scope, partition_of};
 
 pub(super) fn run(args: &args::Outputs, config: &Config) -> Result<Ending, Error> {
     let state = super::recorded(config)?;
-    let partition = match state.region.split('-').next() {
-        Some("cn") => "aws-cn",
-        _ if state.region.starts_with("us-gov") => "aws-us-gov",
-        _ => "aws",
-    };
     let scope = Scope {
-        partition: partition.to_owned(),
+        partition: partition_of(&state.region).to_owned(),
         account: state.account.clone(),
         region: state.region.clone(),
         stack: state.stack.clone(),
     };
-    let known: BTreeMap<&str, &Value> = state
-        .resources
-        .iter()
-        .filter_map(|(id, record)| record.outputs.as_ref().map(|outputs| (id.as_str(), outputs)))
-        .collect();
-    let outputs = Outputs::new(&config.stack, &scope, state.endpoint.as_deref(), &known);
+    let outputs = Outputs::new(&config.stack, &scope, state.endpoint.as_deref(), &state);
     let document = serde_json::to_value(outputs).map_err(|error| Error::other(error.to_string()))?;
     let Some(path) = &args.path else {
         answer(&if config.output.json { super::pretty(&document) } else { flat(&document).join("\n") });

@@ -10,7 +10,7 @@ use crate::config::{self, Config};
 use crate::error::Error;
 use crate::operator::{Document, LONGEST_POLICY, Wanted, Work, policy};
 use crate::report::answer;
-use crate::scope::Scope;
+use crate::scope::{Scope, partition_of};
 use crate::stack;
 use crate::state::Store;
 
@@ -49,10 +49,6 @@ pub(super) fn least(config: &Config, scope: &Scope, endpoint: Option<&str>, work
 fn offline(account: &str, config: &Config) -> Result<Scope, Error> {
     let region = config.connection.region.clone().or_else(config::region);
     let region = region.ok_or_else(|| Error::usage("--account needs a region beside it").hint("give --region too"))?;
-    let partition = match region.as_str() {
-        china if china.starts_with("cn-") => "aws-cn",
-        gov if gov.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    };
-    Ok(Scope { partition: partition.to_owned(), account: account.to_owned(), region, stack: config.stack.name.clone() })
+    let partition = partition_of(&region).to_owned();
+    Ok(Scope { partition, account: account.to_owned(), region, stack: config.stack.name.clone() })
 }

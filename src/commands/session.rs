@@ -1,8 +1,6 @@
 //! What commands that talk to AWS share: the connection, the graph, and the state file that belongs to both.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::Value as Json;
+use std::collections::BTreeSet;
 
 use crate::aws::connect::{Access, connect};
 use crate::aws::sts::Caller;
@@ -18,7 +16,7 @@ use crate::scope::Scope;
 use crate::stack::{self, HiddenValues};
 use crate::state::{Locked, State, Store};
 
-use super::values;
+use super::{note_unless, values};
 
 /// A stack, and the account it is or will be in.
 pub(super) struct Session {
@@ -64,7 +62,7 @@ impl Session {
             Some(code) => pack(&config, code, endpoint.as_deref()).await?,
             None => Bundles::default(),
         };
-        let (clients, caller) = connected(&config, &access).await?;
+        let (clients, caller) = connected(&config.stack.name, &access).await?;
         let scope = &clients.scope;
         let hidden = values::unread(&config, rotate);
         let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint.as_deref());
@@ -134,31 +132,23 @@ impl Session {
 
     /// What scripts rely on: ids, ARNs and URLs of what is there.
     pub(super) fn outputs(&self, state: &State) -> Outputs {
-        let known: BTreeMap<&str, &Json> = state
-            .resources
-            .iter()
-            .filter_map(|(id, record)| record.outputs.as_ref().map(|outputs| (id.as_str(), outputs)))
-            .collect();
-        Outputs::new(&self.config.stack, self.scope(), self.endpoint.as_deref(), &known)
+        Outputs::new(&self.config.stack, self.scope(), self.endpoint.as_deref(), state)
     }
 }
 
 /// Connects: the clients, whose credentials they have, and where AWS is if it is not AWS itself.
 pub(super) async fn who_am_i(config: &Config) -> Result<(Clients, Caller, Option<String>), Error> {
     let access = access(&config.connection, config.output.quiet).await?;
-    let (clients, caller) = connected(config, &access).await?;
+    let (clients, caller) = connected(&config.stack.name, &access).await?;
     Ok((clients, caller, access.endpoint))
 }
 
-async fn connected(config: &Config, access: &Access) -> Result<(Clients, Caller), Error> {
+/// The clients for a stack of this name, and whose credentials they have.
+pub(super) async fn connected(stack: &str, access: &Access) -> Result<(Clients, Caller), Error> {
     let (sdk, caller) = connect(access).await.map_err(account_error)?;
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-    let scope = Scope {
-        partition: caller.partition.clone(),
-        account: caller.account.clone(),
-        region,
-        stack: config.stack.name.clone(),
-    };
+    let scope =
+        Scope { partition: caller.partition.clone(), account: caller.account.clone(), region, stack: stack.to_owned() };
     Ok((Clients::new(sdk, scope), caller))
 }
 
@@ -183,12 +173,7 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
             tempo: connection.tempo,
         });
     }
-    let note = move |text: &str| {
-        if !quiet {
-            say(text);
-        }
-    };
-    let (emulator, _) = Local::from_env(variable)?.start(None, &note).await?;
+    let (emulator, _) = Local::from_env(variable)?.start(None, &note_unless(quiet)).await?;
     let (key, secret) = Local::credentials();
     Ok(Access {
         profile: None,
@@ -200,7 +185,7 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
 }
 
 /// Whatever keeps us from knowing who we are is about the account, unless nothing answers at all.
-pub(super) fn account_error(failure: Failure) -> Error {
+fn account_error(failure: Failure) -> Error {
     let answered = failure.code.is_some() || failure.cause == crate::engine::Cause::Fatal;
     let error = Error::from(failure);
     if answered { Error { kind: Kind::Account, ..error } } else { error }
@@ -208,12 +193,7 @@ pub(super) fn account_error(failure: Failure) -> Error {
 
 /// The functions' code, packed for what will run it.
 async fn pack(config: &Config, code: Code<'_>, endpoint: Option<&str>) -> Result<Bundles, Error> {
-    let quiet = config.output.quiet;
-    let note = move |text: &str| {
-        if !quiet {
-            say(text);
-        }
-    };
+    let note = note_unless(config.output.quiet);
     // Without a home there is no folder for it, which matters only where something has to be installed.
     let local = Local::from_env(variable).ok();
     let python = || local.as_ref().and_then(Local::python);

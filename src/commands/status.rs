@@ -8,7 +8,7 @@ use crate::args;
 use crate::config::Config;
 use crate::engine::{Drift, Failure, Id, Sight, Stop};
 use crate::error::Error;
-use crate::report::{Palette, answer, one_line, table};
+use crate::report::{Palette, SCHEMA_VERSION, answer, one_line, table};
 use crate::state::{State, Status};
 
 pub(super) async fn run(args: &args::Status, config: Config, stop: Stop) -> Result<Ending, Error> {
@@ -41,7 +41,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: Stop) -> Resu
     let outputs = session.outputs(&state);
     if session.config.output.json {
         let document = json!({
-            "schema_version": 1,
+            "schema_version": SCHEMA_VERSION,
             "stack": state.stack,
             "account": state.account,
             "region": state.region,
@@ -168,7 +168,7 @@ fn offline(config: &Config) -> Result<Ending, Error> {
             .map(|(id, record)| json!({ "id": id, "kind": record.kind, "recorded": word(record.status) }))
             .collect();
         answer(&super::pretty(&json!({
-            "schema_version": 1, "stack": state.stack, "account": state.account, "region": state.region,
+            "schema_version": SCHEMA_VERSION, "stack": state.stack, "account": state.account, "region": state.region,
             "offline": true, "resources": resources,
         })));
         return Ok(Ending::Done);

@@ -5,12 +5,11 @@ use serde_json::json;
 
 use super::ask::confirm;
 use super::removal::Removal;
-use super::session::{access, account_error, refuse_root};
+use super::session::{access, connected, refuse_root};
 use super::{Ending, or_stopped};
 use crate::args::{self, Shared};
-use crate::aws::connect::connect;
 use crate::aws::secretsmanager::Parting;
-use crate::aws::{Clients, inventories, registry_that_parts};
+use crate::aws::{inventories, registry_that_parts};
 use crate::config::{Connection, Output};
 use crate::engine::{Stock, Stop, add_listed, take_stock};
 use crate::error::{Error, Kind};
@@ -29,14 +28,8 @@ pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, sto
     let connection = Connection::new(shared)?;
     let stop = stop.at(connection.tempo);
     let access = or_stopped(&stop, access(&connection, output.quiet)).await?;
-    let (sdk, caller) = or_stopped(&stop, async { connect(&access).await.map_err(account_error) }).await?;
-    let scope = Scope {
-        partition: caller.partition.clone(),
-        account: caller.account.clone(),
-        region: sdk.region().map(ToString::to_string).unwrap_or_default(),
-        stack: shared.stack.clone().unwrap_or_default(),
-    };
-    let clients = Clients::new(sdk, scope);
+    let named = shared.stack.as_deref().unwrap_or_default();
+    let (clients, caller) = or_stopped(&stop, connected(named, &access)).await?;
     let scope = &clients.scope;
     let store =
         |stack: &str| Store::new(&shared.state_dir, stack, &scope.account, &scope.region, access.endpoint.as_deref());
@@ -76,7 +69,8 @@ pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, sto
                 Kind::NoStack,
                 format!("nothing of the stack {stack} is in account {account}, {region}"),
             )
-            .hint("`securelambda sweep` lists the stacks that there are"));
+            .hint("`securelambda sweep` lists the stacks that there are")
+            .summed_up());
         }
         return Ok(Ending::Done);
     }

@@ -10,7 +10,7 @@ use crate::aws::cognito::{Tokens, Users};
 use crate::config::Config;
 use crate::error::Error;
 use crate::outputs::Pool;
-use crate::report::answer;
+use crate::report::{SCHEMA_VERSION, answer};
 
 pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Error> {
     let email = check_email(&args.user.email)?;
@@ -19,7 +19,7 @@ pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Er
     let tokens = sign_in(&session, &pool, &email, &args.sign_in).await?;
     if session.config.output.json {
         answer(&super::pretty(&json!({
-            "schema_version": 1,
+            "schema_version": SCHEMA_VERSION,
             "id_token": tokens.id.reveal(),
             "access_token": tokens.access.reveal(),
             "refresh_token": tokens.refresh.reveal(),

@@ -11,7 +11,7 @@ use crate::args;
 use crate::aws::wafv2::{RuleTraffic, Sample, Wafv2};
 use crate::config::Config;
 use crate::error::Error;
-use crate::report::{answer, clock, date, one_line, table};
+use crate::report::{SCHEMA_VERSION, answer, clock, date, one_line, table};
 
 /// How long AWS keeps samples.
 const KEPT: Duration = Duration::from_hours(3);
@@ -155,7 +155,7 @@ fn document(web_acl_arn: &str, rules: &[RuleTraffic]) -> Value {
         })
     });
     json!({
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "web_acl_arn": web_acl_arn,
         "rules": summaries.collect::<Vec<_>>(),
         "samples": samples.collect::<Vec<_>>(),

@@ -9,7 +9,7 @@ use crate::args;
 use crate::aws::cognito::Users;
 use crate::config::Config;
 use crate::error::Error;
-use crate::report::{answer, date, say, table};
+use crate::report::{SCHEMA_VERSION, answer, date, say, table};
 
 pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, Error> {
     let session = Session::open(config, Sources::Untouched).await?;
@@ -29,7 +29,7 @@ pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, E
         }
     }
     if session.config.output.json {
-        answer(&super::pretty(&json!({ "schema_version": 1, "users": documents })));
+        answer(&super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "users": documents })));
     } else if rows.is_empty() {
         say("no users yet: `securelambda add-user EMAIL --pool POOL` adds one");
     } else {
@@ -45,7 +45,9 @@ pub(super) async fn remove(args: &args::RemoveUser, config: Config) -> Result<En
     let was_there = Users::new(&session.clients).remove(&pool.id, email).await?;
     if session.config.output.json {
         let result = if was_there { "removed" } else { "absent" };
-        answer(&super::pretty(&json!({ "schema_version": 1, "email": email, "pool": name, "result": result })));
+        answer(&super::pretty(
+            &json!({ "schema_version": SCHEMA_VERSION, "email": email, "pool": name, "result": result }),
+        ));
     } else if !session.config.output.quiet {
         let what = if was_there { "is removed from" } else { "was not in" };
         say(&format!("{email} {what} {name}"));

@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(100);
 const HERTZ: u8 = 20;
 
 /// Shows a run on a terminal.
-pub struct Bars {
+pub(super) struct Bars {
     frame: Arc<Mutex<Frame>>,
     size: Box<dyn Fn() -> Size + Send>,
     bar: ProgressBar,
@@ -33,7 +33,7 @@ pub struct Bars {
 
 impl Bars {
     /// On this process's standard error, which is a terminal.
-    pub fn stderr(palette: Palette, id_width: usize) -> Self {
+    pub(super) fn stderr(palette: Palette, id_width: usize) -> Self {
         let bars = Self::on_term(&Term::buffered_stderr(), palette, id_width);
         bars.bar.enable_steady_tick(TICK);
         bars

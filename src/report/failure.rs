@@ -4,12 +4,7 @@ use super::palette::Palette;
 use super::words::{one_line, wrap};
 use crate::engine::Failure;
 
-/// A failure in full: the message, what AWS said it was, and what to do next; a line each.
-pub fn failure_text(failure: &Failure, palette: Palette) -> String {
-    lines(failure, palette, usize::MAX).join("\n")
-}
-
-/// The same, wrapped to `width` columns.
+/// A failure in full, wrapped to `width` columns: the message, what AWS said it was, and what to do next.
 pub(super) fn lines(failure: &Failure, palette: Palette, width: usize) -> Vec<String> {
     let mut lines = wrap(&one_line(&failure.message), width);
     if let Some(aws) = aws(failure) {
@@ -43,9 +38,14 @@ mod tests {
     use super::*;
     use crate::engine::Cause;
 
+    /// A line each.
+    fn text(failure: &Failure) -> String {
+        lines(failure, Palette::default(), usize::MAX).join("\n")
+    }
+
     #[test]
     fn in_full() {
-        assert_snapshot!(failure_text(&fixture::denied(), Palette::default()), @"
+        assert_snapshot!(text(&fixture::denied()), @"
         create role: user arn:aws:iam::123456789012:user/dev is not authorized to perform iam:CreateRole
         AWS: AccessDenied, request 4f0c2b1e-8f9a-4a51-9d3c
         hint: `securelambda policy` prints what is needed; ask for it, then run `up` again
@@ -68,6 +68,6 @@ mod tests {
 
     #[test]
     fn only_what_is_known() {
-        assert_eq!(failure_text(&Failure::new(Cause::Unknown, "timed out"), Palette::default()), "timed out");
+        assert_eq!(text(&Failure::new(Cause::Unknown, "timed out")), "timed out");
     }
 }

@@ -33,13 +33,13 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// Shows a run as an object for every event.
 #[derive(Debug)]
-pub struct Json {
+pub(super) struct Json {
     to: Stream,
 }
 
 impl Json {
     /// Objects into this stream.
-    pub fn new(to: Stream) -> Self {
+    pub(super) fn new(to: Stream) -> Self {
         Self { to }
     }
 }

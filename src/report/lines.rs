@@ -11,7 +11,7 @@ use crate::engine::{Event, Id, Outcome};
 
 /// Shows a run as a line for everything worth one.
 #[derive(Debug)]
-pub struct Lines {
+pub(super) struct Lines {
     to: Stream,
     palette: Palette,
     failures_only: bool,
@@ -21,13 +21,13 @@ pub struct Lines {
 
 impl Lines {
     /// Everything worth a line. Of the palette only the symbols are used.
-    pub fn new(to: Stream, palette: Palette) -> Self {
+    pub(super) fn new(to: Stream, palette: Palette) -> Self {
         let palette = palette.plain();
         Self { to, palette, failures_only: false, in_flight: HashSet::new(), said: HashSet::new() }
     }
 
     /// Failures and nothing else.
-    pub fn failures_only(to: Stream, palette: Palette) -> Self {
+    pub(super) fn failures_only(to: Stream, palette: Palette) -> Self {
         Self { failures_only: true, ..Self::new(to, palette) }
     }
 

@@ -38,14 +38,16 @@ mod words;
 use crate::config::Output;
 use crate::engine::{Event, Id};
 
-pub use bars::Bars;
+use bars::Bars;
+use json::Json;
+use lines::Lines;
+use timings::Timings;
+
 pub use checkup::checkup_text;
 pub use diagram::{Arrow, Diagram, Frame, Node, NodeKind, mermaid, svg};
-pub use failure::failure_text;
 pub use grants::grants_text;
-pub use json::{Json, SCHEMA_VERSION, summary_line};
+pub use json::{SCHEMA_VERSION, summary_line};
 pub use leftovers::{left_text, others_text, recoverable_text, swept_text};
-pub use lines::Lines;
 pub use logs::{LogLine, LogStyle, log_json, log_text};
 pub use moment::{clock, date};
 pub use palette::Palette;
@@ -54,7 +56,6 @@ pub use print::{answer, error, failed_line, say, trace};
 pub use proof::{proof_html, proof_junit, proof_table};
 pub use stream::{Stream, lost};
 pub use summary::{counts, table};
-pub use timings::Timings;
 pub use words::{duration, one_line};
 
 /// Shows a run while it happens.

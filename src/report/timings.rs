@@ -14,7 +14,7 @@ use crate::engine::{Event, Id};
 const BAR: u32 = 30;
 
 /// Another reporter, and at the end what took how long.
-pub struct Timings {
+pub(super) struct Timings {
     inner: Box<dyn Reporter>,
     style: Style,
     palette: Palette,
@@ -33,7 +33,7 @@ struct Row {
 
 impl Timings {
     /// Around a reporter of this style.
-    pub fn around(inner: Box<dyn Reporter>, style: Style, palette: Palette) -> Self {
+    pub(super) fn around(inner: Box<dyn Reporter>, style: Style, palette: Palette) -> Self {
         Self { inner, style, palette, began: Instant::now(), rows: Vec::new() }
     }
 

@@ -134,6 +134,31 @@ fn errors_are_json_where_answers_are() {
 }
 
 #[test]
+fn every_answer_in_json_says_its_version() {
+    let user = User::bare();
+    for args in [&["graph"][..], &["graph", "--blueprint", "api-to-api"], &["local", "status"], &["init", "new"]] {
+        let ran = user.run(&[args, &["--json"]].concat()).ends(0);
+        assert_eq!(ran.json()["schema_version"], 1, "{args:?}: {}", ran.stdout);
+    }
+    // These are documents of others' forms, or what a shell or a pager reads.
+    let policy = ["policy", "--account", "123456789012", "--region", "eu-central-1", "--json"];
+    assert_eq!(user.run(&policy).ends(0).json()["Version"], "2012-10-17");
+    assert!(user.run(&["schema", "--json"]).ends(0).json()["$schema"].is_string());
+    for args in [["completions", "bash", "--json"].as_slice(), &["man", "--json"]] {
+        assert!(!user.run(args).ends(0).stdout.starts_with('{'), "{args:?}");
+    }
+    // Commands that tell events end with a summary, whatever keeps them from their work.
+    for verb in ["up", "down", "verify", "sweep"] {
+        let ran = user.run(&[verb, "--stack", "demo", "--yes", "--json"]).ends(3);
+        let summary = ran.json();
+        assert_eq!((&summary["schema_version"], &summary["verb"]), (&1.into(), &verb.into()), "{}", ran.stdout);
+        assert_eq!((&summary["type"], &summary["succeeded"]), (&"summary".into(), &false.into()), "{}", ran.stdout);
+    }
+    let list = user.run(&["sweep", "--json"]).ends(3);
+    assert_eq!(list.stdout, "", "a list is one document or none");
+}
+
+#[test]
 fn all_mistakes_of_a_stack_file_are_shown_at_their_places() {
     let user = User::bare();
     user.write(

@@ -59,6 +59,7 @@ fn the_tutorial_from_nothing_to_nothing() {
         ran.json()["body"]["message"],
         "Hello Ada. Greetings from ExternalLambda1! Message forwarded to InternalLambda."
     );
+    every_answer_says_its_version(&user, &token);
     let (ran, status) = call(&user, &token, &["/lambda1", "--token-stdin", "--data", body]);
     assert_eq!(status, 200, "{}", ran.stdout);
     assert!(log_of_internal_lambda(&user).contains("Hello Ada. Greetings from InternalLambda!"));
@@ -99,6 +100,33 @@ fn the_tutorial_from_nothing_to_nothing() {
     assert!(!user.state().exists());
     assert_eq!(left_in(&user), Vec::<String>::new());
     user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+/// Every command with `--json` that changes nothing of a stack that is there; `traffic` finds none at an emulator.
+fn every_answer_says_its_version(user: &User, token: &str) {
+    for args in [
+        &["plan"][..],
+        &["status"],
+        &["status", "--offline"],
+        &["outputs"],
+        &["users"],
+        &["doctor"],
+        &["graph"],
+        &["sweep"],
+        &["logs"],
+        &["up"],
+        &["token", "ada@example.com", "--pool", "MyUserPool1", "--password-stdin"],
+        &["add-user", "ada@example.com", "--pool", "MyUserPool1", "--password-stdin"],
+        &["remove-user", "nobody@example.com", "--pool", "MyUserPool1"],
+        &["call", "POST /lambda1", "--token-stdin", "--data", r#"{"name":"Ada"}"#],
+    ] {
+        let input = if args[0] == "call" { token } else { PASSWORD };
+        let ran = user.run_with(input, &[args, &["--json"]].concat()).ends(0);
+        let values: Vec<Value> =
+            serde_json::Deserializer::from_str(&ran.stdout).into_iter().collect::<Result<_, _>>().unwrap();
+        assert!(!values.is_empty(), "{args:?} says nothing");
+        assert!(values.iter().all(|value| value["schema_version"] == 1), "{args:?}: {}", ran.stdout);
+    }
 }
 
 #[test]

@@ -48,8 +48,11 @@ fn sweep_lists_and_removes_with_no_state_and_no_stack_file() {
     elsewhere.run(&["sweep", "--stack", "demo"]).ends(2).says("--yes");
     assert_eq!(inventory(&user), before);
     elsewhere.run(&["sweep", "--stack", "dem", "--yes"]).ends(6).says("nothing of the stack dem");
+    let none = elsewhere.run(&["sweep", "--stack", "dem", "--yes", "--json"]).ends(6).json();
+    assert_eq!((&none["type"], &none["verb"]), (&"summary".into(), &"sweep".into()), "one line: {none}");
 
     let document = elsewhere.run(&["sweep", "--json"]).ends(0).json();
+    assert_eq!(document["schema_version"], 1);
     assert_eq!(document["stacks"][0]["stack"], "demo");
     assert_eq!(document["stacks"][0]["state_file"], Value::Null);
     let swept = elsewhere.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("0 left");
