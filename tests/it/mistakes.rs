@@ -217,12 +217,10 @@ fn the_api() {
     let pools = "[pools.P@]\n[[api.routes]]\nroute = \"GET /p@\"\nfunction = \"Hello\"\npool = \"P@\"\n";
     let pools = repeat(11, pools);
     let two = deep(30) + &deep(30).replace("[[api.", "[[apis.More.");
-    let long = |n| format!("GET /{}{n}", "x".repeat(350));
-    let open: String = (0..25)
-        .map(|n| format!("[[api.routes]]\nroute = \"{}\"\nfunction = \"Hello\"\nauth = \"iam\"\n", long(n)))
-        .collect();
-    let names: Vec<String> = (0..25).map(long).collect();
-    let opened = format!("{open}[identity_pools.Callers]\npool = \"People\"\ninvokes = {names:?}\n");
+    let far = format!("GET /{}", "x".repeat(350));
+    let open = repeat(25, &format!("[[api.routes]]\nroute = \"{far}@\"\nfunction = \"Hello\"\nauth = \"iam\"\n"));
+    let names = repeat(25, &format!("\"{far}@\", "));
+    let opened = format!("{open}[identity_pools.Callers]\npool = \"People\"\ninvokes = [{names}]\n");
     let told = group(&[
         ("a method in small letters", "GET /hello", "get /hello"),
         ("a method that nobody knows", "GET /hello", "FETCH /hello"),
