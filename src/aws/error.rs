@@ -86,6 +86,11 @@ pub(super) fn is_absent(failure: &Failure) -> bool {
     failure.code.as_deref().is_some_and(|code| ABSENT.contains(&code))
 }
 
+/// AWS refused for want of a right.
+pub(super) fn is_denied(failure: &Failure) -> bool {
+    failure.code.as_deref().is_some_and(|code| DENIED.contains(&code))
+}
+
 /// AWS answered with this code and a message that holds this fragment.
 pub(super) fn says(failure: &Failure, code: &str, fragment: &str) -> bool {
     failure.code.as_deref() == Some(code) && failure.message.to_lowercase().contains(&fragment.to_lowercase())

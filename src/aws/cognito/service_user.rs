@@ -11,7 +11,7 @@ use serde_json::json;
 use super::users::attributes;
 use super::{PasswordPolicy, Users, generate};
 use crate::aws::Clients;
-use crate::aws::error::{OrAbsent, OrFail, hide};
+use crate::aws::error::{OrAbsent, OrFail, hide, is_denied};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -127,7 +127,12 @@ impl Provider<ServiceUser> for ServiceUsers {
     ) -> Result<Option<Found<ServiceUser>>, Failure> {
         let user = async {
             let call = self.users.client.admin_get_user().user_pool_id(&key.pool_id).username(&key.username);
-            call.send().await.or_fail(&format!("read the user {}", key.username)).or_absent()
+            let user = call.send().await.or_fail(&format!("read the user {}", key.username)).or_absent();
+            match user {
+                // An operator may read the users of pools that carry the stack's tag: one that is gone carries none.
+                Err(failure) if is_denied(&failure) && !self.users.pool_is_there(&key.pool_id).await? => Ok(None),
+                user => user,
+            }
         };
         let (user, current) = tokio::try_join!(user, self.secrets.current(&key.secret_arn))?;
         let Some(user) = user else { return Ok(None) };
@@ -288,6 +293,17 @@ mod tests {
         let (clients, http) = replay(vec![(400, exists), (200, "{}"), (200, "{}"), (200, "{}")]);
         ServiceUsers::new(&clients).create(&want(), &task()).await.expect("made");
         assert_eq!(asked(&http).len(), 4);
+    }
+
+    #[tokio::test]
+    async fn denied_it_is_absent_only_where_its_pool_is_gone() {
+        let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
+        let gone = r#"{"__type":"ResourceNotFoundException","message":"User pool does not exist"}"#;
+        for (pool, is_absent) in [((400, gone), true), ((200, r#"{"UserPool":{"Id":"p"}}"#), false)] {
+            let (clients, _) = replay(vec![(400, denied), pool, (200, "{}")]);
+            let found = ServiceUsers::new(&clients).find(&want().key(), None, &task()).await;
+            assert_eq!(found.is_ok_and(|found| found.is_none()), is_absent);
+        }
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 
 use super::{PAGE, PasswordPolicy, generate};
 use crate::aws::Clients;
-use crate::aws::error::{OrFail, built, empty, hide, says};
+use crate::aws::error::{OrAbsent, OrFail, built, empty, hide, says};
 use crate::aws::retries::client;
 use crate::engine::{Cause, Failure};
 use crate::secret::Hidden;
@@ -221,6 +221,13 @@ impl Users {
         let answer = explained(answer.or_fail("refresh the tokens")).map_err(|failure| hide(failure, &refresh))?;
         let result = answer.authentication_result.ok_or_else(|| empty("refreshing the tokens"))?;
         tokens(result, Some(refresh))
+    }
+
+    /// Whether there is such a pool, whosever it is.
+    pub(super) async fn pool_is_there(&self, pool_id: &str) -> Result<bool, Failure> {
+        let call = self.client.describe_user_pool().user_pool_id(pool_id);
+        let answer = call.send().await.or_fail(&format!("read the user pool {pool_id}")).or_absent()?;
+        Ok(answer.is_some())
     }
 
     /// What a pool asks of passwords now.

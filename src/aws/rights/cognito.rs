@@ -25,7 +25,8 @@ pub(super) const GRANTS: &[Grant] = &[
                 needs: &[Need::Find(CLIENT)],
                 actions: &["cognito-idp:DescribeUserPoolClient", "cognito-idp:ListUserPoolClients"],
             },
-            Right { needs: &[Need::Find(USER)], actions: &["cognito-idp:AdminGetUser"] },
+            // For a user that the next grant does not show: whether its pool is gone.
+            Right { needs: &[Need::Find(USER)], actions: &["cognito-idp:DescribeUserPool"] },
         ],
     },
     Grant {
@@ -33,6 +34,7 @@ pub(super) const GRANTS: &[Grant] = &[
         on: POOLS,
         when: &[When::TagCarried],
         rights: &[
+            Right { needs: &[Need::Find(USER)], actions: &["cognito-idp:AdminGetUser"] },
             Right { needs: &[Need::Create(POOL)], actions: &["cognito-idp:SetUserPoolMfaConfig"] },
             Right {
                 needs: &[Need::Converge(POOL)],
