@@ -220,8 +220,9 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
                 return vec![need(&action, "*".to_owned(), &[])];
             }
             let pool = place.arn("cognito-idp", &format!("userpool/{}", text("UserPoolId")));
-            // What is not there carries no tag.
-            let tag = (call.status < 400).then(|| (OURS, place.stack.to_owned()));
+            // What is not there carries no tag. Of a user it is the user that may be missing: that the pool may be is
+            // tested where the program asks.
+            let tag = (call.status < 400 || operation == "AdminGetUser").then(|| (OURS, place.stack.to_owned()));
             vec![need(&action, pool, tag.as_slice())]
         }
         "cognito-identity" => match operation.as_str() {
@@ -269,7 +270,8 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
             if body.get("accessLogSettings").is_some() {
                 let rights = ["Create", "Get", "Update", "Delete"].map(|verb| format!("logs:{verb}LogDelivery"));
                 needs.extend(rights.iter().map(|right| need(right, "*".to_owned(), &[])));
-                needs.push(need("logs:ListLogDeliveries", "*".to_owned(), &[]));
+                let others = ["ListLogDeliveries", "DescribeResourcePolicies", "PutResourcePolicy"];
+                needs.extend(others.map(|right| need(&format!("logs:{right}"), "*".to_owned(), &[])));
             }
             needs
         }
