@@ -372,7 +372,8 @@ pub struct Token {
 /// `call`.
 #[derive(Debug, Args)]
 pub struct Call {
-    /// The route as in the stack file, such as 'POST /lambda1', or its path alone where that is clear
+    /// The route as in the stack file, such as 'POST /lambda1', or as a client calls it: 'GET /orders/7'; its path alone
+    /// where that is clear
     pub route: String,
     /// Sign in as this user of the route's pool
     #[arg(long = "as", value_name = "EMAIL", required_unless_present_any = ["anonymous", "token_stdin"])]

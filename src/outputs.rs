@@ -225,4 +225,71 @@ impl Outputs {
         });
         found.map(|(_, api, route)| (api, route))
     }
+
+    /// The route that answers a client's `GET /orders/7`, and what its parameters are then: `id=7`. Of those that fit, the
+    /// one with the fewest parameters, as API Gateway chooses.
+    pub fn route_for(&self, asked: &str) -> Option<(&Api, &Route, Vec<String>)> {
+        let at = asked.find('/')?;
+        let (before, path) = (asked[..at].trim_end(), &asked[at..]);
+        let routes = self.all_apis().flat_map(|(name, api)| api.routes.iter().map(move |route| (name, api, route)));
+        let named = routes.filter(|(name, _, route)| {
+            let whole = name.map(|name| format!("{name} {}", route.method));
+            before.is_empty() || before == route.method || whole.is_some_and(|whole| before == whole)
+        });
+        let mut fitting: Vec<_> =
+            named.filter_map(|(_, api, route)| Some((api, route, values(&route.path, path)?))).collect();
+        let rank = |(_, route, values): &(&Api, &Route, Vec<String>)| (route.path.contains("+}"), values.len());
+        fitting.sort_by_key(rank);
+        let several = fitting.len() > 1 && rank(&fitting[0]) == rank(&fitting[1]);
+        fitting.into_iter().next().filter(|_| !several)
+    }
+}
+
+/// What the parameters of a route are on this path, as in `id=7`; `None` if it is another's.
+fn values(route: &str, path: &str) -> Option<Vec<String>> {
+    let mut rest = path.split('/');
+    let mut values = Vec::new();
+    for part in route.split('/') {
+        let here = rest.next()?;
+        let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
+            if part != here {
+                return None;
+            }
+            continue;
+        };
+        let value = match name.strip_suffix('+') {
+            Some(_) => [here].into_iter().chain(rest.by_ref()).collect::<Vec<_>>().join("/"),
+            None => here.to_owned(),
+        };
+        if value.is_empty() {
+            return None;
+        }
+        values.push(format!("{}={value}", name.trim_end_matches('+')));
+    }
+    rest.next().is_none().then_some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_path_gives_the_parameters() {
+        let table: [(&str, &str, Option<&[&str]>); 10] = [
+            ("/orders/{id}", "/orders/7", Some(&["id=7"])),
+            ("/orders/{id}/lines/{line}", "/orders/7/lines/2", Some(&["id=7", "line=2"])),
+            ("/files/{proxy+}", "/files/a/b.txt", Some(&["proxy=a/b.txt"])),
+            ("/orders", "/orders", Some(&[])),
+            ("/", "/", Some(&[])),
+            ("/orders/{id}", "/orders", None),
+            ("/orders/{id}", "/orders/", None),
+            ("/orders/{id}", "/orders/7/lines", None),
+            ("/orders/{id}", "/order/7", None),
+            ("/files/{proxy+}", "/files/", None),
+        ];
+        for (route, path, expected) in table {
+            let expected = expected.map(|values| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>());
+            assert_eq!(values(route, path), expected, "{path} on {route}");
+        }
+    }
 }

@@ -67,6 +67,8 @@ pub struct Access {
     pub fixed: Option<(String, String)>,
     /// How long waiting lasts.
     pub tempo: Tempo,
+    /// Calls are held to AWS's published rates. The emulator on this machine has none.
+    pub paced: bool,
 }
 
 /// A configuration for every service, and who we are there.
@@ -84,7 +86,7 @@ pub async fn connect(access: &Access) -> Result<(SdkConfig, Caller), Failure> {
         .with_initial_backoff(access.tempo.of(Duration::from_secs(1)))
         .with_max_backoff(access.tempo.of(Duration::from_secs(20)));
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http::client(access.endpoint.as_deref(), access.tempo))
+        .http_client(http::client(access.endpoint.as_deref(), access.paced.then_some(access.tempo)))
         .retry_config(retries)
         // It takes a call that waits for its turn in `http` for one that hangs.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

@@ -18,15 +18,15 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::engine::Tempo;
 
-/// The client for an endpoint, paced at a run's tempo; one without TLS needs no certificates read.
-pub fn client(endpoint: Option<&str>, tempo: Tempo) -> SharedHttpClient {
+/// The client for an endpoint, paced at a run's tempo, or not at all; one without TLS needs no certificates read.
+pub fn client(endpoint: Option<&str>, pace: Option<Tempo>) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new();
     let inner = if endpoint.is_some_and(|url| url.starts_with("http://")) {
         builder.build_http()
     } else {
         builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
     };
-    SharedHttpClient::new(Paced { inner, rates: Arc::new(Rates::new(tempo)) })
+    SharedHttpClient::new(Paced { inner, rates: pace.map(|tempo| Arc::new(Rates::new(tempo))) })
 }
 
 /// A published rate: so many calls in so many seconds, with such a burst.
@@ -111,27 +111,27 @@ const MARGIN: f64 = 1.05;
 #[derive(Debug)]
 struct Paced {
     inner: SharedHttpClient,
-    rates: Arc<Rates>,
+    rates: Option<Arc<Rates>>,
 }
 
 impl HttpClient for Paced {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(PacedConnector { inner, rates: Arc::clone(&self.rates) })
+        SharedHttpConnector::new(PacedConnector { inner, rates: self.rates.clone() })
     }
 }
 
 #[derive(Debug)]
 struct PacedConnector {
     inner: SharedHttpConnector,
-    rates: Arc<Rates>,
+    rates: Option<Arc<Rates>>,
 }
 
 impl HttpConnector for PacedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (inner, rates) = (self.inner.clone(), Arc::clone(&self.rates));
+        let (inner, rates) = (self.inner.clone(), self.rates.clone());
         HttpConnectorFuture::new(async move {
-            for rate in rates.of(&request) {
+            for rate in rates.iter().flat_map(|rates| rates.of(&request)) {
                 rate.until_ready().await;
             }
             let name = tracing::enabled!(tracing::Level::DEBUG).then(|| name(&request));

@@ -12,13 +12,15 @@ use crate::outputs::{Outputs, Route};
 use crate::probe::{Answer, Request, method_of, send};
 use crate::report::{SCHEMA_VERSION, answer, say};
 use crate::secret::Hidden;
+use crate::stack;
 
 pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
     let email = args.user.as_deref().map(add_user::check_email).transpose()?;
     let session = Session::open(config, Sources::Untouched).await?;
     let outputs = session.outputs(&session.state()?);
     let (name, query) = args.route.split_once('?').unwrap_or((&args.route, ""));
-    let Some((api, route)) = outputs.route_of(name) else {
+    let by_name = outputs.route_of(name).map(|(api, route)| (api, route, Vec::new()));
+    let Some((api, route, values)) = by_name.or_else(|| outputs.route_for(name)) else {
         let known: Vec<String> = outputs.routes().map(|r| format!("{} {}", r.method, r.path)).collect();
         return Err(Error::unknown("route", name, &known.iter().map(String::as_str).collect::<Vec<_>>()));
     };
@@ -26,7 +28,7 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
         return Err(Error::usage(format!("the route {name} takes signed requests only, and this command signs none"))
             .hint("`securelambda verify` signs requests to it, with credentials that pass and with others"));
     }
-    let mut url = fill(route, &args.params)?;
+    let mut url = fill(route, &[values, args.params.clone()].concat())?;
     if !query.is_empty() {
         url += &format!("?{query}");
     }
@@ -39,7 +41,9 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     if (200..300).contains(&answered.status) {
         return Ok(Ending::Done);
     }
-    Err(refused(&answered))
+    let is_it = |of: &stack::Route| of.method == route.method && of.path == route.path;
+    let checked = session.config.stack.all_routes().any(|(_, of)| is_it(of) && of.body.is_some());
+    Err(refused(&answered, checked))
 }
 
 async fn token(
@@ -108,7 +112,7 @@ fn show(args: &args::Call, session: &Session, answered: &Answer) {
     answer(&answered.body);
 }
 
-fn refused(answered: &Answer) -> Error {
+fn refused(answered: &Answer, checks_bodies: bool) -> Error {
     let error = Error::other(format!("the route answered {}", answered.status));
     match answered.status {
         401 => error.hint("no token passes but an ID token of the route's own pool, not yet expired"),
@@ -116,7 +120,7 @@ fn refused(answered: &Answer) -> Error {
             error.hint("a new deployment takes up to a minute to arrive; then check the path")
         }
         403 => error.hint("the firewall refused it"),
-        400 => error.hint("the body is not what the route's schema asks for"),
+        400 if checks_bodies => error.hint("the body is not what the route's schema asks for"),
         429 => error.hint("over the stage's rate limit: wait a moment"),
         502..=504 | 500 => error.hint("the function failed; its log group tells more"),
         _ => error,

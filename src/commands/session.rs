@@ -171,6 +171,7 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
             endpoint: connection.endpoint.clone(),
             fixed: None,
             tempo: connection.tempo,
+            paced: true,
         });
     }
     let (emulator, _) = Local::from_env(variable)?.start(None, &note_unless(quiet)).await?;
@@ -181,6 +182,7 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
         endpoint: Some(emulator.endpoint),
         fixed: Some((key.to_owned(), secret.to_owned())),
         tempo: connection.tempo,
+        paced: false,
     })
 }
 

@@ -142,6 +142,11 @@ fn from_files_to_nothing() {
     assert_eq!(body, serde_json::json!({ "method": "DELETE", "said": [["id", "7"]] }));
     let body = call(&user, &["GET /files/{proxy+}", "--param", "proxy=a/b", "--anonymous"]);
     assert_eq!(body["said"], serde_json::json!([["proxy", "a/b"]]));
+    // As a client writes it; of two methods that fit, the one that is named.
+    assert_eq!(call(&user, &["/files/a/b", "--anonymous"]), body);
+    let body = call(&user, &["GET /items/7", "--as", "ada@example.com", "--password-stdin"]);
+    assert_eq!(body["greeting"], "Hi 7");
+    user.run(&["call", "/items/7", "--anonymous"]).ends(2).says("there is no route called /items/7");
     user.run_with(PASSWORD, &["call", "GET /items/{id}", "--param", "id=7", "--anonymous"]).ends(1).says("401");
 
     // Code, a dependency and a route are changed.
