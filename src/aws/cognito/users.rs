@@ -156,13 +156,6 @@ impl Users {
         }
     }
 
-    /// Has the code mailed once more; where to, as Cognito tells it.
-    pub async fn resend_code(&self, client_id: &str, email: &str) -> Result<Option<String>, Failure> {
-        let call = self.client.resend_confirmation_code().client_id(client_id).username(email);
-        let answer = explained(call.send().await.or_fail(&format!("send {email} a new code")))?;
-        Ok(answer.code_delivery_details.and_then(|details| details.destination))
-    }
-
     /// All users of a pool.
     pub async fn list(&self, pool_id: &str) -> Result<Vec<User>, Failure> {
         self.list_where(pool_id, None).await
@@ -504,7 +497,8 @@ mod tests {
             let answer = error(code, "Attempt limit exceeded, please try after some time.");
             // The SDK takes the first for throttling and tries again (reference, 1.1).
             let (clients, _) = replay(vec![(400, &answer), (400, &answer), (400, &answer)]);
-            let failure = Users::new(&clients).resend_code("c1", "ann@example.com").await.expect_err("a refusal");
+            let failure =
+                Users::new(&clients).confirm_sign_up("c1", "ann@example.com", "123456").await.expect_err("a refusal");
             assert!(failure.hint.is_some_and(|hint| hint.contains("quarter of an hour")));
         }
     }

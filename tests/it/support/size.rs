@@ -45,7 +45,7 @@ impl Size {
     }
 }
 
-/// How far a call may come early for the road's sake. What it takes is owed.
+/// How far a call may come early for the road's sake, unless said otherwise. What it takes is owed.
 const ROAD: Duration = Duration::from_millis(100);
 
 /// Its name, calls, seconds, burst.
@@ -54,12 +54,18 @@ pub type Rate = (&'static str, f64, f64, f64);
 /// AWS's rates, with seconds as long as a run's tempo has them. Who is faster is told 429.
 pub struct PublishedRates {
     tempo: f64,
+    road: Duration,
     buckets: Mutex<BTreeMap<&'static str, (f64, Instant)>>,
 }
 
 impl PublishedRates {
     pub fn new(tempo: f64) -> Self {
-        Self { tempo, buckets: Mutex::default() }
+        Self { tempo, road: ROAD, buckets: Mutex::default() }
+    }
+
+    /// On a machine with other work to do, which may hold up the proxy for so long.
+    pub fn beside_others(self, road: Duration) -> Self {
+        Self { road, ..self }
     }
 
     /// The rates that a call counts towards (reference, 3.1, 6.2, 7.1, 8.1 and 9.1).
@@ -96,7 +102,7 @@ impl PublishedRates {
         let (tokens, since) = buckets.entry(name).or_insert((burst, now));
         *tokens = (*tokens + now.duration_since(*since).as_secs_f64() * a_second).min(burst);
         *since = now;
-        let room = *tokens >= 1.0 - ROAD.as_secs_f64() * a_second;
+        let room = *tokens >= 1.0 - self.road.as_secs_f64() * a_second;
         *tokens -= if room { 1.0 } else { 0.0 };
         room
     }
