@@ -106,7 +106,6 @@ fn an_operator_with_the_least_policy_does_everything() {
     user.run(&["traffic"]).ends(1).says("keeps no samples");
     user.run(&["doctor"]).ends(0);
     user.run(&["remove-user", "ada@example.com", "--pool", "MyUserPool1"]).ends(0);
-    user.run(&["sweep"]).ends(0);
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     user.run(&["up", "--yes"]).ends(0);
     user.run(&["sweep", "--stack", "securelambda", "--yes"]).ends(0);
@@ -134,7 +133,6 @@ fn an_operator_of_another_blueprint_does_everything_too() {
         user.run(&["logs"]).ends(0);
         user.run(&["doctor"]).ends(0);
         user.run(&["remove-user", "ada@example.com", "--pool", pool]).ends(0);
-        user.run(&["sweep"]).ends(0);
         user.run(&["down", "--yes"]).ends(0).says("0 left");
         user.run(&["up", "--yes"]).ends(0);
         user.run(&["sweep", "--stack", blueprint, "--yes"]).ends(0);
@@ -306,7 +304,6 @@ impl Life<'_> {
             run(&["up", "--yes"]);
             run(&["up", "--yes", "--rotate", "Other"]);
         }
-        run(&["sweep"]);
         run(&["down", "--yes"]);
         // Its secret comes back.
         run(&["up", "--yes"]);
