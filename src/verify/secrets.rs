@@ -1,6 +1,7 @@
-//! What functions learn, and what they may not: other functions' secrets and topics, credentials, bodies that nobody
-//! asked for.
+//! What functions learn, and what they may not: other functions' secrets and topics, routes that are not theirs to call,
+//! credentials, bodies that nobody asked for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
@@ -12,9 +13,10 @@ use super::judge::body_refused;
 use super::run::{Scene, Unit};
 use super::target::Target;
 use super::{Check, Layer, sample, settings};
+use crate::aws::apigateway::execute_api_arn;
 use crate::aws::iam::Iam;
 use crate::engine::{Drift, Failure};
-use crate::stack::Variable;
+use crate::stack::{Auth, Route, Variable};
 
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
     let functions = scene.subject.stack.functions.keys();
@@ -30,10 +32,11 @@ struct Reach<'a> {
     action: &'static str,
     /// `secret LambdaSNSTopicARN`
     what: String,
-    arn: &'a str,
+    arn: Cow<'a, str>,
 }
 
-/// That a function's role cannot reach the secrets and topics that are not its own.
+/// That a function's role cannot reach the secrets and topics that are not its own, nor the routes that take signatures:
+/// those are for the users of an identity pool.
 async fn reach(scene: &Scene<'_>, name: &str) -> Vec<Check> {
     let (stack, outputs) = (scene.subject.stack, scene.subject.outputs);
     let (Some(function), Some(live)) = (stack.functions.get(name), outputs.functions.get(name)) else {
@@ -43,22 +46,32 @@ async fn reach(scene: &Scene<'_>, name: &str) -> Vec<Check> {
     let secrets = secrets.map(|(secret, at)| Reach {
         action: "secretsmanager:GetSecretValue",
         what: format!("secret {secret}"),
-        arn: &at.arn,
+        arn: Cow::from(&at.arn),
     });
     let topics = outputs.topics.iter().filter(|(topic, _)| !function.publishes.contains(*topic));
-    let topics =
-        topics.map(|(topic, at)| Reach { action: "sns:Publish", what: format!("topic {topic}"), arn: &at.arn });
+    let topics = topics.map(|(topic, at)| Reach {
+        action: "sns:Publish",
+        what: format!("topic {topic}"),
+        arn: (&at.arn).into(),
+    });
+    let signed = scene.routes().filter(|target| target.route.auth == Auth::Iam);
+    let routes = signed.filter_map(|target| {
+        let (_, api) = outputs.all_apis().find(|(name, _)| *name == target.name)?;
+        let Route { method, path, .. } = target.route;
+        let arn = execute_api_arn(&scene.subject.clients.scope, &api.id, &api.stage, method, path);
+        Some(Reach { action: "execute-api:Invoke", what: format!("route {}", target.subject()), arn: arn.into() })
+    });
     let iam = Iam::new(scene.subject.clients);
     // Some endpoints answer no to everything: what the role may do for certain tells.
     let log = format!("{}:*", scene.subject.clients.scope.arn("logs", &format!("log-group:{}", live.log_group)));
     let control = iam.simulate(&live.role_arn, "logs:PutLogEvents", &log).await;
     let policies = || policies(scene, name);
     let mut checks = Vec::new();
-    for reach in secrets.chain(topics) {
+    for reach in secrets.chain(topics).chain(routes) {
         let claim = Claim::new(Layer::Secrets, format!("role {name}"), format!("it may not use the {}", reach.what));
         let check = if matches!(control, Ok(Some(true))) {
             let claim = claim.sent(format!("SimulatePrincipalPolicy {}", reach.action)).expects("denied");
-            claim.by(async { simulated(iam.simulate(&live.role_arn, reach.action, reach.arn).await) }).await
+            claim.by(async { simulated(iam.simulate(&live.role_arn, reach.action, &reach.arn).await) }).await
         } else {
             let sent = "the role's live policies, compared with the derived one, which does not allow it \
                         (IAM's simulation is not to be had here)";

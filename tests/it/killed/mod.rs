@@ -28,8 +28,8 @@ use self::lane::Lane;
 use self::matrix::Undisturbed;
 use crate::support::emulator::{endpoint, python};
 
-/// Lanes at once. Each waits half of the time for its functions to settle, so there are more of them than cores.
-const LANES: usize = 4;
+/// Lanes at once. Each waits most of the time, for its functions to settle and for the emulator: so many keep two cores busy.
+const LANES: usize = 8;
 
 /// A stack that the program carries.
 #[derive(Clone, Copy, PartialEq)]
