@@ -3,6 +3,7 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_runtime_api::client::http::HttpClient;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 
@@ -17,18 +18,18 @@ pub(crate) fn replay(answers: Vec<(u16, &str)>) -> (Clients, StaticReplayClient)
         ReplayEvent::new(HttpRequest::new(SdkBody::empty()), HttpResponse::new(status, SdkBody::from(body)))
     });
     let http = StaticReplayClient::new(events.collect());
+    (clients(http.clone(), RetryConfig::disabled()), http)
+}
+
+/// Clients of the stack `demo` that send everything through this.
+pub(crate) fn clients(http: impl HttpClient + 'static, retries: RetryConfig) -> Clients {
+    let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "tests");
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "AKIDEXAMPLE",
-            "secret",
-            None,
-            None,
-            "tests",
-        )))
-        .retry_config(RetryConfig::disabled())
-        .http_client(http.clone())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(retries)
+        .http_client(http)
         .build();
     let scope = Scope {
         partition: "aws".into(),
@@ -36,7 +37,7 @@ pub(crate) fn replay(answers: Vec<(u16, &str)>) -> (Clients, StaticReplayClient)
         region: "eu-central-1".into(),
         stack: "demo".into(),
     };
-    (Clients::new(sdk, scope), http)
+    Clients::new(sdk, scope)
 }
 
 /// What was asked: a JSON service's operation (`CreateIPSet`) or else method and path, and the body.

@@ -6,8 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_types::body::SdkBody;
 use futures_util::FutureExt;
@@ -17,10 +15,9 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::settle::{self, THROTTLE, WAITS, Wait, settled};
-use super::{Clients, apigateway, apigatewayv2, cognito, iam, lambda, logs, secretsmanager, sns, wafv2};
+use super::{Clients, apigateway, apigatewayv2, cognito, iam, lambda, logs, secretsmanager, sns, testing, wafv2};
 use crate::engine::{Cause, Failure, Provider, Task, Tempo};
 use crate::policy::Policy;
-use crate::scope::Scope;
 
 /// What a refusal says: status, code, message.
 type Refusal = (u16, &'static str, &'static str);
@@ -136,21 +133,7 @@ fn clients(
         }
         answer.body(SdkBody::from(body)).expect("an answer")
     });
-    let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "tests");
-    let sdk = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(retries)
-        .http_client(http)
-        .build();
-    let scope = Scope {
-        partition: "aws".into(),
-        account: "123456789012".into(),
-        region: "eu-central-1".into(),
-        stack: "demo".into(),
-    };
-    (Clients::new(sdk, scope), calls)
+    (testing::clients(http, retries), calls)
 }
 
 /// The web ACL's ids and an IP set's are of one shape.
