@@ -1,11 +1,12 @@
 //! Any SDK error into a [`Failure`], by code, in one place.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 
+use super::http::NotSent;
 use crate::engine::{Cause, Failure};
 use crate::secret::Hidden;
 
@@ -214,6 +215,9 @@ where
     let words = words.split(" (").next().unwrap_or(&words).to_owned();
     match error {
         SdkError::ConstructionFailure(_) => Failure::new(Cause::Refused, format!("could not {doing}: {words}")),
+        SdkError::DispatchFailure(dispatch) if not_sent(dispatch) => {
+            Failure::new(Cause::Stopped, format!("could not {doing}: stopped before its turn came"))
+        }
         SdkError::DispatchFailure(dispatch) => match about_credentials(dispatch) {
             Some(why) => Failure::new(Cause::Fatal, format!("could not {doing}: no usable AWS credentials: {why}"))
                 .hint("set AWS_PROFILE or --profile, or sign in (for example `aws sso login`); --local needs none"),
@@ -228,11 +232,21 @@ fn no_answer(doing: &str, words: &str) -> Failure {
         .hint("check the network and the endpoint, then run the same command again: it goes on from here")
 }
 
-/// What is wrong with the credentials, if that is why nothing was sent.
-fn about_credentials(dispatch: &aws_smithy_runtime_api::client::result::DispatchFailure) -> Option<String> {
+/// Why nothing was sent, from the outside to the root of it.
+fn causes(dispatch: &DispatchFailure) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     let error = dispatch.as_connector_error().map(|error| error as &(dyn std::error::Error + 'static));
-    let mut chain = std::iter::successors(error, |error| error.source())
-        .skip_while(|error| !error.is::<aws_credential_types::provider::error::CredentialsError>());
+    std::iter::successors(error, |error| error.source())
+}
+
+/// It waited for its turn when the run was asked to stop.
+fn not_sent(dispatch: &DispatchFailure) -> bool {
+    causes(dispatch).any(<dyn std::error::Error>::is::<NotSent>)
+}
+
+/// What is wrong with the credentials, if that is why nothing was sent.
+fn about_credentials(dispatch: &DispatchFailure) -> Option<String> {
+    let mut chain =
+        causes(dispatch).skip_while(|error| !error.is::<aws_credential_types::provider::error::CredentialsError>());
     chain.next()?;
     let why: Vec<String> = chain.map(ToString::to_string).collect();
     // The last place that is looked at is the machine's role; that there is none says nothing.

@@ -1,7 +1,8 @@
 //! The one HTTP client under all services, the pace of what goes through it, and the log of every call (`-vv`).
 //!
 //! AWS's services publish rates per account for their control planes (reference, 6.2, 7.1, 9.1 and others) that cannot
-//! be raised. Pacing sits here, under the SDK, so that no call and no retry can get past it.
+//! be raised. Pacing sits here, under the SDK, so that no call and no retry can get past it. A call that waits for its
+//! turn says so, and is given up when the run is asked to stop: it was never sent.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -13,10 +14,12 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use crate::engine::Tempo;
+use crate::engine::{Task, Tempo};
 
 /// The client for an endpoint, paced at a run's tempo, or not at all; one without TLS needs no certificates read.
 pub fn client(endpoint: Option<&str>, pace: Option<Tempo>) -> SharedHttpClient {
@@ -132,7 +135,7 @@ impl HttpConnector for PacedConnector {
         let (inner, rates) = (self.inner.clone(), self.rates.clone());
         HttpConnectorFuture::new(async move {
             for rate in rates.iter().flat_map(|rates| rates.of(&request)) {
-                rate.until_ready().await;
+                turn(rate).await?;
             }
             let name = tracing::enabled!(tracing::Level::DEBUG).then(|| name(&request));
             let began = Instant::now();
@@ -145,6 +148,29 @@ impl HttpConnector for PacedConnector {
             answer
         })
     }
+}
+
+/// Why a call was not sent: its turn had not come when the run was asked to stop.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped before its turn came")]
+pub(super) struct NotSent;
+
+/// Said where a call waits so long that somebody may wonder.
+const HELD: &str = "held to AWS's published rate of calls";
+const LONG: Duration = Duration::from_secs(1);
+
+/// Waits until a call may be sent. Nobody can stop it outside a run.
+async fn turn(rate: &DefaultDirectRateLimiter) -> Result<(), ConnectorError> {
+    let Err(not_yet) = rate.check() else { return Ok(()) };
+    let Some(task) = Task::current() else {
+        rate.until_ready().await;
+        return Ok(());
+    };
+    if not_yet.wait_time_from(DefaultClock::default().now()) >= task.tempo().of(LONG) {
+        task.note(HELD);
+    }
+    // No kind: the SDK does not try again what has one of its own.
+    task.unless_stopped(rate.until_ready()).await.ok_or_else(|| ConnectorError::other(Box::new(NotSent), None))
 }
 
 /// What a call is, for the log: nothing of its body but the operation's name, and nothing of its headers, which carry
@@ -276,9 +302,16 @@ impl Rates {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_config::retry::RetryConfig;
+    use aws_smithy_http_client::test_util::infallible_client_fn;
     use aws_smithy_types::body::SdkBody;
 
     use super::*;
+    use crate::aws::error::OrFail;
+    use crate::aws::testing;
+    use crate::engine::{Cause, Halt, Stop};
 
     fn request(method: &str, uri: &str, target: Option<&'static str>, body: &'static str) -> HttpRequest {
         let mut request = HttpRequest::new(SdkBody::from(body));
@@ -341,5 +374,42 @@ mod tests {
             let least = limiters.iter().map(|limiter| (0..200).filter(|_| limiter.check().is_ok()).count()).min();
             assert_eq!(least, burst, "{} {}", request.method(), request.uri());
         }
+    }
+
+    /// One REST API can be deleted in 30 s.
+    #[tokio::test]
+    async fn a_call_that_waits_for_its_turn_says_so_and_is_given_up_when_the_run_is_stopped() {
+        let tempo = Tempo::new(0.02).expect("a tempo");
+        let sent = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&sent);
+        let inner = infallible_client_fn(move |_: hyper::Request<SdkBody>| {
+            count.fetch_add(1, Ordering::SeqCst);
+            hyper::Response::builder().status(202).body("").expect("an answer")
+        });
+        let paced = Paced { inner: SharedHttpClient::new(inner), rates: Some(Arc::new(Rates::new(tempo))) };
+        // With retries: what was not sent is not tried again.
+        let clients = testing::clients(paced, RetryConfig::standard());
+        let api = aws_sdk_apigateway::Client::new(&clients.sdk);
+        let delete = async || api.delete_rest_api().rest_api_id("abc").send().await.or_fail("delete it");
+        let (task, mut heard) = Task::overheard("api.a");
+        let (asked, stop) = Stop::new();
+        let task = task.stopped_by(stop.at(tempo));
+
+        let began = Instant::now();
+        task.clone().within(delete()).await.expect("the first goes at once");
+        assert!(heard.try_recv().is_err(), "and has nothing to say");
+        task.clone().within(delete()).await.expect("the second in its turn");
+        assert!(began.elapsed() > Duration::from_millis(500), "{:?}", began.elapsed());
+        assert_eq!(heard.try_recv().expect("a note").1, HELD);
+
+        let stopping = async {
+            heard.recv().await.expect("it waits");
+            asked.send_replace(Halt::Drain);
+        };
+        let (third, ()) = tokio::join!(task.within(delete()), stopping);
+        let failure = third.expect_err("not sent");
+        assert_eq!(failure.cause, Cause::Stopped);
+        assert_eq!(failure.message, "could not delete it: stopped before its turn came");
+        assert_eq!(sent.load(Ordering::SeqCst), 2);
     }
 }

@@ -80,6 +80,11 @@ impl Stop {
     }
 }
 
+tokio::task_local! {
+    /// On whose behalf the running future works.
+    static CURRENT: Task;
+}
+
 /// One verb's line to the loop.
 #[derive(Debug, Clone)]
 pub struct Task {
@@ -110,6 +115,23 @@ impl Task {
         Self { stop: self.stop.at(tempo), ..self }
     }
 
+    /// The same, in a run that is stopped by this.
+    #[cfg(test)]
+    pub(crate) fn stopped_by(self, stop: Stop) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// The task on whose behalf the caller works, if it works within a run: for what lies so deep under a verb that
+    /// nobody hands it one.
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Self::clone).ok()
+    }
+
+    /// Does `work`, in which [`Task::current`] is this one.
+    pub(crate) async fn within<F: Future>(self, work: F) -> F::Output {
+        CURRENT.scope(self, work).await
+    }
+
     /// The resource this is about.
     pub fn id(&self) -> &Id {
         &self.id
@@ -133,9 +155,14 @@ impl Task {
 
     /// Sleeps at the run's tempo, unless asked to stop: then `false`, at once.
     pub async fn pause(&self, time: Duration) -> bool {
+        self.unless_stopped(tokio::time::sleep(self.tempo().of(time))).await.is_some()
+    }
+
+    /// Waits for what may be given up at any moment, unless asked to stop: then `None`, at once.
+    pub async fn unless_stopped<F: Future>(&self, waiting: F) -> Option<F::Output> {
         tokio::select! {
-            () = tokio::time::sleep(self.tempo().of(time)) => true,
-            () = self.stop.reached(Halt::Drain) => false,
+            done = waiting => Some(done),
+            () = self.stop.reached(Halt::Drain) => None,
         }
     }
 }

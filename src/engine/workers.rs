@@ -60,8 +60,9 @@ impl<T: Send + 'static> Workers<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let work = work(Task::new(id.clone(), self.stop.clone(), self.speak.clone()));
-        self.set.spawn(async move { (index, work.await) });
+        let task = Task::new(id.clone(), self.stop.clone(), self.speak.clone());
+        let work = work(task.clone());
+        self.set.spawn(task.within(async move { (index, work.await) }));
     }
 
     /// The next news; `None` when nothing is in flight.

@@ -115,6 +115,23 @@ fn a_call_that_is_never_answered_is_left_to_the_next_run() {
     goes_on(user);
 }
 
+/// Two REST APIs are to be deleted, one in 30 s.
+#[test]
+fn a_call_whose_turn_has_not_come_is_given_up() {
+    let args = ["down", "--yes", "--blueprint", "api-to-api"];
+    let user = User::newcomer().with("SECURELAMBDA_TEMPO", "0.02");
+    user.run(&["up", "--yes", "--blueprint", "api-to-api"]).ends(0);
+    let proxy = Proxy::where_first("DeleteRestApi", LATE);
+    let user = by_way_of(user, &proxy).with("SECURELAMBDA_TEMPO", "1");
+    let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
+    let ran = ran.ends(8).says("held to AWS's published rate of calls").says("goes on from here");
+    assert!(took > Duration::from_secs(1) && took < AT_ONCE, "only what was on its way was waited for: {took:?}");
+    assert!(!ran.stderr.contains("had not been answered"), "{}", ran.stderr);
+    let user = user.with("SECURELAMBDA_TEMPO", "0.02");
+    user.run(&args).ends(0).says("0 left");
+    assert_eq!(inventory(&user), Vec::<String>::new());
+}
+
 #[test]
 fn asked_twice_it_leaves_at_once() {
     for signals in [[Signal::INT, Signal::INT], [Signal::TERM, Signal::INT]] {
