@@ -25,7 +25,7 @@ pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
 
 fn of<'a>(scene: &'a Scene<'a>, target: Target<'a>, pool: &str) -> Vec<Unit<'a>> {
     if !checks_itself(scene, target.route, pool) {
-        let claim = Claim::new(Layer::Authorization, &target.route.function, "it checks tokens itself");
+        let claim = Claim::new(Layer::Authorization, target.subject(), "its function checks tokens itself");
         let why = "its variables name no pool and client, so that the gateway alone checks them";
         return vec![async move { vec![claim.known(Finding::not_applicable(why))] }.boxed()];
     }
@@ -42,8 +42,8 @@ fn checks_itself(scene: &Scene<'_>, route: &Route, pool: &str) -> bool {
 
 async fn refuses(scene: &Scene<'_>, target: Target<'_>, caller: Caller) -> super::Check {
     let route = target.route;
-    let claim = Claim::new(Layer::Authorization, &route.function, format!("past the gateway, {}", caller.claim));
-    let claim = claim.sent(format!("Invoke with {}", caller.sent)).expects("401 from the function");
+    let claim = Claim::new(Layer::Authorization, target.subject(), format!("past the gateway, {}", caller.claim));
+    let claim = claim.sent(format!("Invoke {} with {}", route.function, caller.sent)).expects("401 from the function");
     claim
         .by(async {
             let token = match caller.token {
