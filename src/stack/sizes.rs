@@ -183,25 +183,35 @@ fn authorizers(api: &Api) -> Option<Flaw> {
     })
 }
 
-/// Every route of every API is a statement in its function's resource policy.
+/// What may call a function: the topic that triggers it, and every route of every API that leads to it.
 fn permissions(stack: &Stack, scope: &Scope) -> Vec<Flaw> {
-    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    let statement = |function: &str, principal: &str, source: &str| {
+        let statement = json!({
+            "Sid": "securelambda-api-0123456789abcdef",
+            "Effect": "Allow",
+            "Principal": { "Service": principal },
+            "Action": "lambda:InvokeFunction",
+            "Resource": scope.arn("lambda", &format!("function:{}", scope.physical(function))),
+            "Condition": { "ArnLike": { "AWS:SourceArn": source } },
+        });
+        statement.to_string().len() + 1
+    };
+    let mut sizes: BTreeMap<&str, usize> = stack
+        .functions
+        .iter()
+        .map(|(name, function)| {
+            let topic = function.trigger.as_ref().map(|topic| scope.arn("sns", &scope.physical(topic)));
+            (name.as_str(), 100 + topic.map_or(0, |topic| statement(name, "sns.amazonaws.com", &topic)))
+        })
+        .collect();
     let mut flaws = Vec::new();
     let apis = stack.all_apis();
     let routes = apis.flat_map(|(name, api)| api.routes.iter().enumerate().map(move |route| (name, api, route)));
     for (name, api, (index, route)) in routes {
-        let function = scope.arn("lambda", &format!("function:{}", scope.physical(&route.function)));
-        let statement = json!({
-            "Sid": "securelambda-api-0123456789abcdef",
-            "Effect": "Allow",
-            "Principal": { "Service": "apigateway.amazonaws.com" },
-            "Action": "lambda:InvokeFunction",
-            "Resource": function,
-            "Condition": { "ArnLike": { "AWS:SourceArn": invoke_arn(api, route, scope) } },
-        });
-        let size = sizes.entry(&route.function).or_insert(100);
+        // One that is not there is another mistake's matter.
+        let Some(size) = sizes.get_mut(route.function.as_str()) else { continue };
         let fitted = *size <= MAX_PERMISSIONS;
-        *size += statement.to_string().len() + 1;
+        *size += statement(&route.function, "apigateway.amazonaws.com", &invoke_arn(api, route, scope));
         if fitted && *size > MAX_PERMISSIONS {
             let message = format!("{} has more routes than fit into its resource policy of 20 KB", route.function);
             let help = "take a greedy path, as in ANY /files/{proxy+}, or two functions";
@@ -209,4 +219,25 @@ fn permissions(stack: &Stack, scope: &Scope) -> Vec<Flaw> {
         }
     }
     flaws
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stack::parse;
+
+    #[test]
+    fn a_topic_that_triggers_a_function_takes_the_place_of_a_route() {
+        let fits = |routes: usize, trigger: &str| {
+            let route = |n| format!("[[api.routes]]\nroute = \"GET /{n:03}\"\nfunction = \"F\"\nauth = \"none\"\n");
+            let routes = (0..routes).map(route).collect::<Vec<_>>().concat();
+            let text = format!(
+                "[stack]\nname = \"demo\"\n[topics.news]\n[functions.F]\nsource = \"f\"\n{trigger}\n[api]\n{routes}"
+            );
+            parse(&text).is_ok()
+        };
+        let most = (1..100).take_while(|routes| fits(*routes, "")).last().expect("one fits");
+        assert!((40..70).contains(&most), "{most}");
+        assert!(!fits(most, "trigger = { topic = \"news\" }"));
+        assert!(fits(most - 1, "trigger = { topic = \"news\" }"));
+    }
 }
