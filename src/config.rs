@@ -49,7 +49,7 @@ pub struct Connection {
     pub profile: Option<String>,
     /// `--region`.
     pub region: Option<String>,
-    /// `--endpoint-url` or AWS_ENDPOINT_URL.
+    /// `--endpoint-url` or AWS_ENDPOINT_URL. A profile may have one too, which is read later.
     pub endpoint: Option<String>,
     /// `--local`.
     pub local: bool,
@@ -190,10 +190,8 @@ impl Connection {
                 .or_else(|| text("AWS_ENDPOINT_URL"))
                 .map(|url| url.trim_end_matches('/').to_owned())
         };
-        if let Some(url) = &endpoint
-            && !(url.starts_with("http://") || url.starts_with("https://"))
-        {
-            return Err(Error::usage(format!("the endpoint {url:?} is no http:// or https:// URL")));
+        if let Some(url) = &endpoint {
+            check_endpoint(url)?;
         }
         let tempo = match text("SECURELAMBDA_TEMPO") {
             None => Tempo::REAL,
@@ -209,6 +207,14 @@ impl Connection {
             tempo,
         })
     }
+}
+
+/// Refuses an endpoint that is no URL.
+pub fn check_endpoint(url: &str) -> Result<(), Error> {
+    if url.starts_with("http://") || url.starts_with("https://") {
+        return Ok(());
+    }
+    Err(Error::usage(format!("the endpoint {url:?} is no http:// or https:// URL")))
 }
 
 /// A stack file as it was written.

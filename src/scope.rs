@@ -34,7 +34,7 @@ impl Scope {
 
     /// How the names of AWS's hosts end here.
     pub fn dns_suffix(&self) -> &'static str {
-        if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+        dns_suffix(&self.partition)
     }
 
     /// The path that this stack's roles live under, and that only they do.
@@ -66,6 +66,11 @@ pub fn partition_of(region: &str) -> &'static str {
         gov if gov.starts_with("us-gov-") => "aws-us-gov",
         _ => "aws",
     }
+}
+
+/// How the names of AWS's hosts end in a partition.
+pub fn dns_suffix(partition: &str) -> &'static str {
+    if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
 }
 
 /// Whose things are looked for where no graph and no record says what there should be.

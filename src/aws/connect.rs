@@ -7,10 +7,12 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use super::http;
 use super::sts::{Caller, caller};
 use crate::engine::{Cause, Failure, Tempo};
+use crate::scope::{dns_suffix, partition_of};
 
 /// Regions that AWS has today, for telling a mistyped one at once. One that is newer passes if AWS knows its host.
 const REGIONS: [&str; 38] = [
@@ -103,10 +105,41 @@ pub async fn connect(access: &Access) -> Result<(SdkConfig, Caller), Failure> {
     if let Some((key, secret)) = &access.fixed {
         loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "local emulator"));
     }
-    let sdk = loader.load().await;
+    let sdk = without_empty(loader.load().await);
     check_region(&sdk, access.endpoint.is_some()).await?;
     let caller = caller(&sdk).await?;
     Ok((sdk, caller))
+}
+
+/// The endpoint that AWS's own tools would take from the environment or a profile; `None`: AWS's.
+pub async fn configured_endpoint(profile: Option<&str>) -> Option<String> {
+    // Files alone are read: with a region and without credentials there is nothing to ask anybody for.
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http::client(Some("http://"), None))
+        .region(Region::from_static("us-east-1"))
+        .no_credentials();
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    without_empty(loader.load().await).endpoint_url().map(str::to_owned)
+}
+
+/// The same, where settings that are there and empty are not there: the SDK takes an empty endpoint for one.
+fn without_empty(sdk: SdkConfig) -> SdkConfig {
+    let endpoint = sdk.endpoint_url().filter(|url| !url.is_empty()).map(str::to_owned);
+    let mut builder = sdk.clone().into_builder();
+    builder.set_endpoint_url(endpoint);
+    builder.service_config(NotEmpty(sdk)).build()
+}
+
+/// A configuration's settings of single services, but for those that are empty.
+#[derive(Debug)]
+struct NotEmpty(SdkConfig);
+
+impl LoadServiceConfig for NotEmpty {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        self.0.service_config()?.load_config(key).filter(|value| !value.is_empty())
+    }
 }
 
 async fn check_region(sdk: &SdkConfig, elsewhere: bool) -> Result<(), Failure> {
@@ -117,8 +150,7 @@ async fn check_region(sdk: &SdkConfig, elsewhere: bool) -> Result<(), Failure> {
     if REGIONS.contains(&region.as_str()) {
         return Ok(());
     }
-    let host = format!("sts.{region}.amazonaws.com:443");
-    if !elsewhere && well_formed(&region) && tokio::net::lookup_host(&host).await.is_ok() {
+    if !elsewhere && well_formed(&region) && tokio::net::lookup_host((host(&region), 443)).await.is_ok() {
         return Ok(());
     }
     let failure = Failure::new(Cause::Fatal, format!("there is no AWS region called {region:?}"));
@@ -128,9 +160,53 @@ async fn check_region(sdk: &SdkConfig, elsewhere: bool) -> Result<(), Failure> {
     })
 }
 
+/// A host that every region has.
+fn host(region: &str) -> String {
+    format!("sts.{region}.{}", dns_suffix(partition_of(region)))
+}
+
 fn well_formed(region: &str) -> bool {
     let parts: Vec<&str> = region.split('-').collect();
     parts.len() >= 3
         && region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && parts.last().is_some_and(|number| number.parse::<u8>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing;
+
+    /// Everything is set, to nothing.
+    #[derive(Debug)]
+    struct Empty;
+
+    impl LoadServiceConfig for Empty {
+        fn load_config(&self, _: ServiceConfigKey<'_>) -> Option<String> {
+            Some(String::new())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_set_to_nothing_is_not_set() {
+        let (clients, http) = testing::replay(vec![(500, "")]);
+        let sdk = clients.once.into_builder().endpoint_url("").service_config(Empty).build();
+        // The answer is of no matter: where it was looked for is.
+        let _ = caller(&without_empty(sdk)).await;
+        let asked: Vec<_> = http.actual_requests().map(|request| request.uri().to_owned()).collect();
+        assert_eq!(asked, ["https://sts.eu-central-1.amazonaws.com/"]);
+    }
+
+    #[test]
+    fn a_new_region_is_looked_for_where_its_hosts_would_be() {
+        for (region, expected) in [
+            ("eu-central-9", "sts.eu-central-9.amazonaws.com"),
+            ("cn-south-1", "sts.cn-south-1.amazonaws.com.cn"),
+            ("us-gov-north-1", "sts.us-gov-north-1.amazonaws.com"),
+        ] {
+            assert!(well_formed(region));
+            assert_eq!(host(region), expected);
+        }
+        assert!(!well_formed("eu-central") && !well_formed("eu.central-1") && !well_formed("a-b-c"));
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::connect::{Access, connect};
+use crate::aws::connect::{Access, configured_endpoint, connect};
 use crate::aws::sts::Caller;
 use crate::aws::{Clients, registry};
 use crate::bundle::{Bundles, Code, Machine, Unpacked, Workshop};
-use crate::config::{Config, Connection, variable};
+use crate::config::{Config, Connection, check_endpoint, variable};
 use crate::engine::{Failure, Graph, Registry, Stop, Survey, survey};
 use crate::error::{Error, Kind};
 use crate::local::Local;
@@ -165,10 +165,18 @@ pub(super) fn refuse_root(caller: &Caller, endpoint: Option<&str>) -> Result<(),
 /// How to reach AWS. With `--local`, the emulator, started if need be.
 pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Access, Error> {
     if !connection.local {
+        let endpoint = match &connection.endpoint {
+            Some(endpoint) => Some(endpoint.clone()),
+            None => configured_endpoint(connection.profile.as_deref()).await,
+        };
+        let endpoint = endpoint.map(|url| url.trim_end_matches('/').to_owned());
+        if let Some(url) = &endpoint {
+            check_endpoint(url)?;
+        }
         return Ok(Access {
             profile: connection.profile.clone(),
             region: connection.region.clone(),
-            endpoint: connection.endpoint.clone(),
+            endpoint,
             fixed: None,
             tempo: connection.tempo,
             paced: true,

@@ -111,6 +111,16 @@ fn a_missing_or_mistyped_region_is_an_account_error() {
 }
 
 #[test]
+fn an_endpoint_may_stand_in_a_profile() {
+    let user = User::bare().with("AWS_ACCESS_KEY_ID", "111111111111").with("AWS_SECRET_ACCESS_KEY", "test");
+    let profile = |url: &str| format!("[profile here]\nregion = eu-central-1\nendpoint_url = {url}\n");
+    user.write("home/.aws/config", &profile("http://127.0.0.1:9/"));
+    user.run(&["status", "--profile", "here"]).ends(1).says("no answer");
+    user.write("home/.aws/config", &profile("127.0.0.1:9"));
+    user.run(&["status", "--profile", "here"]).ends(2).says("is no http:// or https:// URL");
+}
+
+#[test]
 fn an_endpoint_that_does_not_answer_is_named() {
     let user = User::of("111111111111", "http://127.0.0.1:9");
     user.run(&["status"]).ends(1).says("no answer").says("hint:");
