@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::sky::{Heard, Plan, Sky};
-use crate::support::emulator::account;
+use crate::support::emulator::{account, straight};
 use crate::support::program::User;
 use crate::support::proxy::{Fate, Proxy};
 use crate::support::witness::{Account, Witness, difference};
@@ -79,7 +79,7 @@ impl Lane {
     pub fn new(endpoint: &str, python: &Path, blueprint: &'static str) -> Self {
         let sky = Arc::new(Sky::new());
         let proxy = Proxy::with_weather(endpoint, Duration::ZERO, Arc::clone(&sky) as Arc<_>);
-        let witness = Witness::new(python, endpoint, "eu-central-1");
+        let witness = Witness::new(python, &straight(endpoint), "eu-central-1");
         let (account, user, others) = (String::new(), User::bare(), Account::new());
         let mut lane = Self { account, sky, user, blueprint, proxy, witness, others, runs: 0 };
         lane.move_on();
