@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use clap::CommandFactory;
 use securelambda::args::Cli;
 
+use crate::support::emulator::endpoint;
 use crate::support::program::User;
 
 #[test]
@@ -113,11 +114,9 @@ fn a_missing_or_mistyped_region_is_an_account_error() {
 #[test]
 fn an_endpoint_may_stand_in_a_profile() {
     let user = User::bare().with("AWS_ACCESS_KEY_ID", "111111111111").with("AWS_SECRET_ACCESS_KEY", "test");
-    let profile = |url: &str| format!("[profile here]\nregion = eu-central-1\nendpoint_url = {url}\n");
-    user.write("home/.aws/config", &profile("http://127.0.0.1:9/"));
-    user.run(&["status", "--profile", "here"]).ends(1).says("no answer");
-    user.write("home/.aws/config", &profile("127.0.0.1:9"));
-    user.run(&["status", "--profile", "here"]).ends(2).says("is no http:// or https:// URL");
+    let profile = format!("[profile here]\nregion = eu-central-1\nendpoint_url = {}/\n", endpoint());
+    user.write("home/.aws/config", &profile);
+    user.run(&["status", "--profile", "here"]).ends(6).says("there is no stack securelambda in account 111111111111");
 }
 
 #[test]

@@ -35,16 +35,19 @@ pub struct Ran {
     pub stderr: String,
 }
 
-/// What a script starts with `&` ignores SIGINT, and so would every program that these tests start. A signal that is
-/// caught is not ignored any more in what is started from then on.
-fn heeds_interrupts() {
+/// What a script starts with `&` ignores SIGINT, and what `nohup` starts SIGHUP, and so would every program that these
+/// tests start. A signal that is caught is not ignored any more in what is started from then on.
+fn heeds_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
-        if u64::from_str_radix(ignored.trim(), 16).unwrap() & (1 << (Signal::INT.as_raw() - 1)) != 0 {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { drop(tokio::signal::unix::signal(SignalKind::interrupt()).unwrap()) });
+        let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
+        for (number, kind) in [(Signal::INT, SignalKind::interrupt()), (Signal::HUP, SignalKind::hangup())] {
+            if ignored & (1 << (number.as_raw() - 1)) != 0 {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async { drop(tokio::signal::unix::signal(kind).unwrap()) });
+            }
         }
     });
 }
@@ -52,7 +55,7 @@ fn heeds_interrupts() {
 impl User {
     /// Someone without credentials, region or anything else.
     pub fn bare() -> Self {
-        heeds_interrupts();
+        heeds_signals();
         let folder = TempDir::new().unwrap();
         let home = folder.path().join("home");
         std::fs::create_dir(&home).unwrap();
