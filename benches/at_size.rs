@@ -8,6 +8,10 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
 #![allow(dead_code, reason = "shares the tests' support, and needs a part of it")]
 
+#[path = "../tests/it/support/aws_rules/mod.rs"]
+mod aws_rules;
+#[path = "../tests/it/support/botocore.rs"]
+mod botocore;
 #[path = "../tests/it/support/emulator.rs"]
 mod emulator;
 #[path = "../tests/it/support/program.rs"]

@@ -8,6 +8,7 @@
 
 mod api_to_api;
 mod architecture;
+mod aws_rules;
 mod bad_input;
 mod change;
 mod cli;

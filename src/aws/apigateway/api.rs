@@ -159,13 +159,7 @@ impl ApiGateway {
     }
 
     /// Patches the API, and waits until it can be changed and deployed again.
-    async fn patch_api(
-        &self,
-        id: &str,
-        name: &str,
-        patches: Vec<PatchOperation>,
-        task: &Task,
-    ) -> Result<(), Failure> {
+    async fn patch_api(&self, id: &str, name: &str, patches: Vec<PatchOperation>, task: &Task) -> Result<(), Failure> {
         let updated = self.write(id, task, &[&API_UPDATING], || async {
             let call = self.client.update_rest_api().rest_api_id(id).set_patch_operations(Some(patches.clone()));
             call.send().await.or_fail(&format!("update the REST API {name}"))
@@ -370,7 +364,8 @@ mod tests {
         };
         for weak in [with(None, None), with(Some("TLS_1_0"), None), with(Some("TLS_1_0"), Some("STRICT"))] {
             let mends = want().mends(&weak);
-            let paths: Vec<_> = mends.iter().flat_map(|(_, patches)| patches).filter_map(|patch| patch.path()).collect();
+            let paths: Vec<_> =
+                mends.iter().flat_map(|(_, patches)| patches).filter_map(|patch| patch.path()).collect();
             assert_eq!(paths, ["/securityPolicy", "/endpointAccessMode"], "{weak:?}");
             assert!(mends[0].0.weakens);
         }

@@ -3,6 +3,8 @@
 use self::botocore::inventory;
 use self::program::User;
 
+#[allow(dead_code, reason = "the benchmark uses the rest")]
+pub mod aws_rules;
 pub mod botocore;
 pub mod emulator;
 pub mod fake;
