@@ -10,7 +10,7 @@ use super::http::NotSent;
 use crate::engine::{Cause, Failure};
 use crate::secret::Hidden;
 
-/// There is no such thing. Query-protocol codes have no `Exception` suffix (reference, 1.1).
+/// There is no such thing. Query-protocol codes have no `Exception` suffix (docs/aws.md, Codes of each protocol).
 const ABSENT: [&str; 7] = [
     "NotFound",
     "NotFoundException",

@@ -1,7 +1,8 @@
 //! IAM: the roles that functions run as, and what those may do.
 //!
 //! Odd about IAM: a role's name is unique in the account whatever its path; its documents come back URL-encoded; a role
-//! that has policies cannot be deleted; and what was just written is not seen everywhere for some seconds (reference, 2.1).
+//! that has policies cannot be deleted; and what was just written is not seen everywhere for some seconds (docs/aws.md,
+//! Roles).
 
 mod inventory;
 

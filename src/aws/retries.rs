@@ -1,7 +1,7 @@
 //! What the SDK must not repeat by itself.
 //!
 //! Quotas are not throttling: the SDK takes `LimitExceededException` for "too many calls" and asks again and again
-//! (reference, 1.1), where AWS means "too many things" and would say so each time.
+//! (docs/aws.md, Throttling and quotas), where AWS means "too many things" and would say so each time.
 
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};

@@ -1,8 +1,8 @@
 //! Secrets Manager: secrets whose value is a JSON object.
 //!
-//! Odd about secrets: deleting one only schedules it, and its name stays taken for days (reference, 4.4), so making one
-//! again brings the old one back. And an operator who never needs a secret's value must not be able to read it, so the
-//! value is compared by the id of its current version, which we choose when we write it:
+//! Odd about secrets: deleting one only schedules it, and its name stays taken for days (docs/aws.md, Deletion and
+//! recovery), so making one again brings the old one back. And an operator who never needs a secret's value must not be
+//! able to read it, so the value is compared by the id of its current version, which we choose when we write it:
 //! - A value without hidden fields is first written under its own digest: that version can never hold another value.
 //! - Any other is written under half a digest, of what is not hidden, and half chance. No digest of a hidden value is ever
 //!   made. The id is recorded, so that another version of ours can be told from this one.
@@ -236,7 +236,8 @@ impl SecretsManager {
             call.send().await.or_fail(&doing)
         };
         match purge().await.or_absent() {
-            // Not known of AWS to refuse it in the window (reference, 4.2); if it does, it takes it once it is back.
+            // Not known of AWS to refuse it in the window (docs/aws.md, Deletion and recovery); if it does, it takes it
+            // once it is back.
             Err(failure) if is_scheduled(&failure) => {
                 let restored = self.client.restore_secret().secret_id(arn).send().await;
                 match restored.or_fail(&doing).or_absent() {
@@ -434,7 +435,8 @@ impl Provider<Secret> for SecretsManager {
             match setting.field.as_str() {
                 "Description" => self.describe_as(&outputs.arn, want, task).await?,
                 "value" => {
-                    // Never an id used before: putting a version that exists is ignored, current or not (reference, 4.1).
+                    // Never an id used before: putting a version that exists is ignored, current or not (docs/aws.md,
+                    // Values and versions).
                     outputs.version_id = want.fresh_version();
                     self.put_value(&outputs.arn, want, &outputs.version_id, task).await?;
                 }

@@ -1,4 +1,4 @@
-//! The only waiting loop, and the table of what it waits for (reference, section 13).
+//! The only waiting loop, and the table of what it waits for.
 //!
 //! AWS is eventually consistent: a call may be refused for a while because an earlier one has not arrived everywhere.
 //! Each class of such refusals is a [`Wait`]: which code, which words, how densely to ask, and for how long in all. A
@@ -88,7 +88,7 @@ pub const FUNCTION_BUSY: Wait = wait("R3", "the function is still settling", &["
 pub const FUNCTION_VISIBLE: Wait =
     wait("R5", "the function is not visible everywhere yet", &["ResourceNotFoundException"]).pace(500, 2000, 60);
 
-/// R7: the least consistent step of all; five minutes were not always enough (reference, 7.1).
+/// R7: the least consistent step of all; five minutes were not always enough (docs/aws.md, Associations).
 pub const WAF_ASSOCIATION: Wait = wait(
     "R7",
     "the firewall cannot see the stage or the web ACL yet",
@@ -135,11 +135,11 @@ pub const SECRET_BACK: Wait = wait("R12", "the secret is not back yet", &["Inval
 /// R15: what hung on the role is not gone everywhere.
 pub const ROLE_IN_USE: Wait = wait("R15", "the role still counts as in use", &["DeleteConflict"]);
 
-/// After CreateRole, calls on the role may not see it (reference, 2.1).
+/// After CreateRole, calls on the role may not see it (docs/aws.md, Roles).
 pub const ROLE_VISIBLE: Wait =
     wait("IAM", "the role is not visible everywhere yet", &["NoSuchEntity"]).pace(500, 2000, 60);
 
-/// IAM's own conflicts (reference, 2.1).
+/// IAM's own conflicts (docs/aws.md, Roles).
 pub const IAM_BUSY: Wait = wait("IAM", "IAM is changing it already", &["ConcurrentModification", "ServiceFailure"]);
 
 /// R17.
@@ -160,7 +160,7 @@ pub const API_UPDATING: Wait = wait("R24", "the API is still being updated", &["
     .words(&["apistatus is", "update in progress", "update already in progress"])
     .pace(5000, 5000, 300);
 
-/// An authorizer that was made a moment ago may not be visible to methods (reference, 9.2).
+/// An authorizer that was made a moment ago may not be visible to methods (docs/aws.md, Authorizers).
 pub const API_AUTHORIZER_VISIBLE: Wait =
     wait("9.2", "the authorizer is not visible everywhere yet", &["BadRequestException"])
         .words(&["invalid authorizer id"])
@@ -178,12 +178,13 @@ pub const IDENTITY_ROLES: Wait = wait(
 pub const IDENTITY_BUSY: Wait =
     wait("R28", "the identity pool is being changed", &["ConcurrentModificationException"]).pace(2000, 2000, 60);
 
-/// R27: the pool's signing keys are reachable some seconds after it is made (reference, 8.3).
+/// R27: the pool's signing keys are reachable some seconds after it is made (docs/aws.md, JWT authorizers).
 pub const API_ISSUER: Wait = wait("R27", "the user pool's keys are not reachable yet", &["BadRequestException"])
     .words(&["valid discovery endpoint"])
     .pace(1000, 5000, 120);
 
-/// A log group that was made a moment ago may not be visible to the stage that logs to it (reference, 10).
+/// A log group that was made a moment ago may not be visible to the stage that logs to it (docs/aws.md, Access logs of
+/// HTTP APIs).
 pub const API_LOG_GROUP: Wait = wait("10", "the log group is not visible everywhere yet", &["BadRequestException"])
     .words(&["insufficient permissions to enable logging", "log group"])
     .pace(1000, 5000, 60);
@@ -199,7 +200,7 @@ pub const API_DELETE_RATE: Wait =
 pub const LOGS_BUSY: Wait =
     wait("R29", "the log group is being changed", &["OperationAbortedException"]).pace(1000, 3000, 30);
 
-/// After CreateLogGroup, calls on the group may not see it (reference, 3.1).
+/// After CreateLogGroup, calls on the group may not see it (docs/aws.md, Log groups).
 pub const LOGS_VISIBLE: Wait =
     wait("R29", "the log group is not visible everywhere yet", &["ResourceNotFoundException"]).pace(500, 2000, 30);
 

@@ -21,7 +21,7 @@ pub(super) enum Gate {
     Unknown,
 }
 
-/// A new deployment answers like this until it has arrived everywhere (reference, 9.4).
+/// A new deployment answers like this until it has arrived everywhere (docs/aws.md, Answers of the gateway).
 const NOT_DEPLOYED: &str = "Missing Authentication Token";
 
 /// What an HTTP API answers until its stage has arrived.

@@ -192,8 +192,8 @@ impl Provider<RestApi> for ApiGateway {
 
     async fn create(&self, want: &RestApi, task: &Task) -> Result<RestApiOutputs, Failure> {
         let made = settled(task, &[], || async {
-            // The security policy is left at AWS's default: the newer ones keep an API "updating" for minutes, and
-            // not every region is known to have them (reference, 9.2 and 18.5).
+            // The security policy is left at AWS's default: the newer ones keep an API "updating" for minutes, and not
+            // every region is known to have them (docs/aws.md, Creating and finding REST APIs).
             let endpoint = EndpointConfiguration::builder().types(EndpointType::Regional).build();
             let call = self.once.create_rest_api().name(&want.name).description(&want.description);
             let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(false);

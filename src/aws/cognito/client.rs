@@ -21,7 +21,7 @@ const FLOWS: [Flow; 4] = [
     Flow::AllowRefreshTokenAuth,
 ];
 
-/// How long access and ID tokens live: what revocation cannot shorten (reference, 8.3).
+/// How long access and ID tokens live: what revocation cannot shorten (docs/aws.md, App clients).
 const TOKEN_MINUTES: i32 = 60;
 
 /// How long refresh tokens live.

@@ -495,7 +495,7 @@ mod tests {
     async fn too_many_tries_are_not_called_a_quota() {
         for code in ["LimitExceededException", "TooManyFailedAttemptsException"] {
             let answer = error(code, "Attempt limit exceeded, please try after some time.");
-            // The SDK takes the first for throttling and tries again (reference, 1.1).
+            // The SDK takes the first for throttling and tries again (docs/aws.md, Throttling and quotas).
             let (clients, _) = replay(vec![(400, &answer), (400, &answer), (400, &answer)]);
             let failure =
                 Users::new(&clients).confirm_sign_up("c1", "ann@example.com", "123456").await.expect_err("a refusal");

@@ -214,7 +214,7 @@ impl Function {
 
     fn variables(&self) -> Environment {
         let variables: HashMap<String, String> = self.environment.clone().into_iter().collect();
-        // An empty map, where none at all would keep what is there (reference, 6.1).
+        // An empty map, where none at all would keep what is there (docs/aws.md, Functions).
         Environment::builder().set_variables(Some(variables)).build()
     }
 

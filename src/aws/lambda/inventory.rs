@@ -1,4 +1,4 @@
-//! All functions. What is told of one in a list lacks its tags (reference, 6.1).
+//! All functions. What is told of one in a list lacks its tags (docs/aws.md, Functions).
 
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
 use crate::aws::error::OrFail;

@@ -42,7 +42,7 @@ pub struct IpSetLive {
 
 impl IpSet {
     /// The ranges in their canonical form, each once: whether AWS would mend or refuse others is not known
-    /// (reference, 7.2).
+    /// (docs/aws.md, IP sets).
     fn canonical(&self) -> BTreeSet<IpNet> {
         self.addresses.iter().map(IpNet::trunc).collect()
     }
@@ -62,7 +62,7 @@ impl IpSet {
 }
 
 /// Whether WAF takes this as a description: 3 to 256 letters, digits or `_+=:#@/-,.`, with spaces between them only
-/// (reference, 7.2).
+/// (docs/aws.md, IP sets).
 pub fn is_description(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || "_+=:#@/-,.".contains(c);
     (3..=256).contains(&text.len())

@@ -68,7 +68,7 @@ impl PublishedRates {
         Self { road, ..self }
     }
 
-    /// The rates that a call counts towards (reference, 3.1, 6.2, 7.1, 8.1 and 9.1).
+    /// The rates that a call counts towards (docs/aws.md, Published rates).
     fn of(asked: &Asked) -> Vec<Rate> {
         let api = ("API Gateway", 10.0, 1.0, 40.0);
         match (asked.service.as_str(), asked.operation.as_str()) {

@@ -1,6 +1,6 @@
 //! AWS's manners, which emulators lack: what is new is not seen everywhere at once, what is old still counts, writes
-//! that meet are refused, and there are rates. Each manner is learned from the calls that pass, and plays what AWS would
-//! have answered, in its own words (reference, sections 2 to 9 and 13).
+//! that meet are refused, and there are rates. Each manner is learned from the calls that pass, and plays what AWS
+//! would have answered, in its own words.
 
 mod apigateway;
 mod bad_luck;

@@ -1,4 +1,4 @@
-//! The published rates of an account's control planes, which cannot be raised (reference, 6.2, 7.1 and 9.1).
+//! The published rates of an account's control planes, which cannot be raised (docs/aws.md, Published rates).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
