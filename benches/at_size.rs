@@ -10,6 +10,9 @@
 
 #[path = "../tests/it/support/emulator.rs"]
 mod emulator;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/it/support/facts.rs"]
+mod facts;
 #[path = "../tests/it/support/program.rs"]
 mod program;
 #[path = "../tests/it/support/proxy/mod.rs"]

@@ -409,7 +409,7 @@ mod tests {
         let (third, ()) = tokio::join!(task.within(delete()), stopping);
         let failure = third.expect_err("not sent");
         assert_eq!(failure.cause, Cause::Stopped);
-        assert_eq!(failure.message, "could not delete it: stopped before its turn came");
+        assert_eq!(failure.to_string(), "could not delete it: stopped before its turn came");
         assert_eq!(sent.load(Ordering::SeqCst), 2);
     }
 }

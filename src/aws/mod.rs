@@ -12,6 +12,7 @@ pub mod http;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod refusals;
 mod retries;
 pub mod rights;
 pub mod secretsmanager;

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::error::{OrAbsent, OrFail, hide, is_absent, says};
+use super::error::{OrAbsent, OrFail, hide, is_absent};
+use super::refusals::{NOT_RESTORED, SECRET_EXISTS, SECRET_SCHEDULED};
 use super::retries::client;
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
@@ -238,13 +239,13 @@ impl SecretsManager {
         match purge().await.or_absent() {
             // Not known of AWS to refuse it in the window (docs/aws.md, Deletion and recovery); if it does, it takes it
             // once it is back.
-            Err(failure) if is_scheduled(&failure) => {
+            Err(failure) if SECRET_SCHEDULED.is(&failure) => {
                 let restored = self.client.restore_secret().secret_id(arn).send().await;
                 match restored.or_fail(&doing).or_absent() {
                     Ok(Some(_)) => settled(task, &[&SECRET_BACK], purge).await.or_absent().map(drop),
                     Ok(None) => Ok(()),
                     // A forced delete is on its way already.
-                    Err(failure) if is_scheduled(&failure) => Ok(()),
+                    Err(failure) if SECRET_SCHEDULED.is(&failure) => Ok(()),
                     Err(failure) => Err(failure),
                 }
             }
@@ -292,7 +293,7 @@ impl SecretsManager {
         match restored.or_fail(&format!("restore the secret {}", want.name)) {
             Ok(_) => Ok(Made::Back { arn, live: live(&secret, None) }),
             // Deleted without a recovery window: it is going away, and its name will be free.
-            Err(failure) if is_absent(&failure) || failure.code == refusal.code => Err(refusal),
+            Err(failure) if is_absent(&failure) || NOT_RESTORED.is(&failure) => Err(refusal),
             Err(failure) => Err(failure),
         }
     }
@@ -452,7 +453,7 @@ impl Provider<Secret> for SecretsManager {
         }
         let call = self.client.delete_secret().secret_id(&gone.arn).recovery_window_in_days(RECOVERY_DAYS);
         match call.send().await.or_fail(&format!("delete {}", gone.arn)).or_absent() {
-            Err(failure) if is_scheduled(&failure) => Ok(()),
+            Err(failure) if SECRET_SCHEDULED.is(&failure) => Ok(()),
             answer => answer.map(drop),
         }
     }
@@ -460,13 +461,7 @@ impl Provider<Secret> for SecretsManager {
 
 /// AWS says `InvalidRequestException` of a name that is held by a deletion; MiniStack says that the secret exists.
 fn is_name_taken(failure: &Failure) -> bool {
-    failure.code.as_deref() == Some("ResourceExistsException") || is_scheduled(failure)
-}
-
-fn is_scheduled(failure: &Failure) -> bool {
-    ["scheduled for deletion", "marked for deletion", "was deleted"]
-        .iter()
-        .any(|words| says(failure, "InvalidRequestException", words))
+    SECRET_EXISTS.is(failure) || SECRET_SCHEDULED.is(failure)
 }
 
 #[cfg(test)]
@@ -562,7 +557,7 @@ mod tests {
         let (clients, asked) = replay(vec![]);
         let secrets = SecretsManager::new(&clients);
         let refused = secrets.create(&unread, &task()).await.unwrap_err();
-        assert_eq!(refused.message, "the secret demo-s changed meanwhile, and its API_KEY was not read");
+        assert_eq!(refused.to_string(), "the secret demo-s changed meanwhile, and its API_KEY was not read");
         let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
         let found = Found { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live };
         let drift = unread.drift(&found.live);

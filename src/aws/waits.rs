@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::settle::{self, THROTTLE, WAITS, Wait, settled};
 use super::{Clients, apigateway, apigatewayv2, cognito, iam, lambda, logs, secretsmanager, sns, testing, wafv2};
-use crate::engine::{Cause, Failure, Provider, Task, Tempo};
+use crate::engine::{Cause, Failure, Provider, ServiceError, Task, Tempo};
 use crate::policy::Policy;
 
 /// What a refusal says: status, code, message.
@@ -534,8 +534,7 @@ fn every_wait_has_a_case() {
 #[test]
 fn a_case_is_about_its_own_wait() {
     for case in cases() {
-        let mut failure = Failure::refused(format!("could not: {}", case.refusal.2));
-        failure.code = Some(case.refusal.1.to_owned());
+        let failure = Failure::refused("could not").answered(ServiceError::new(case.refusal.1, case.refusal.2));
         assert!(row(case.wait).heals(&failure), "{}", case.wait);
     }
 }
@@ -580,9 +579,9 @@ async fn refused_for_ever_each_ends_with_the_last_refusal_and_the_reason() {
         let done = (case.verb)(clients, Task::detached("test.wait")).await;
         let elapsed = began.elapsed();
         let failure = done.expect_err(case.wait);
-        assert_eq!(failure.code.as_deref(), Some(case.refusal.1), "{}", case.wait);
+        assert_eq!(failure.code().map(|code| code.to_string()).as_deref(), Some(case.refusal.1), "{}", case.wait);
         for words in [case.refusal.2, wait.why, "waited "] {
-            assert!(failure.message.contains(words), "{}: {words:?} is not in {}", case.wait, failure.message);
+            assert!(failure.to_string().contains(words), "{}: {words:?} is not in {failure}", case.wait);
         }
         // Never longer than its budget and one pause's jitter, and as long as another pause would still have fitted.
         let pause = wait.cap.max(wait.first).mul_f64(1.2);
@@ -602,9 +601,7 @@ async fn refusals_of_two_classes_by_turns_end_too() {
     let task = Task::detached("test.turns");
     let ended = settled(&task, &[&settle::WAF_LOCK], || async {
         let code = ["WAFOptimisticLockException", "ThrottlingException"][turn.fetch_add(1, Ordering::SeqCst) % 2];
-        let mut failure = Failure::refused("could not");
-        failure.code = Some(code.to_owned());
-        Err::<(), _>(failure)
+        Err::<(), _>(Failure::refused("could not").answered(ServiceError::new(code, "no")))
     });
     let ended = tokio::time::timeout(THROTTLE.budget + settle::WAF_LOCK.budget, ended).await.expect("an end");
     assert_eq!(ended.expect_err("a refusal").cause, Cause::Refused);
@@ -628,7 +625,7 @@ async fn a_hint_is_honoured_at_the_runs_tempo() {
     // Longer than what is left of the budget: the refusal stands at once.
     let (clients, calls) = clients(INTEGRATE, refusal, 1, Some(301), RetryConfig::disabled());
     let failure = create_routes(clients, Task::detached("test.hint").at(tempo)).await.expect_err("no time");
-    assert!(failure.message.contains(THROTTLE.why), "{}", failure.message);
+    assert!(failure.to_string().contains(THROTTLE.why), "{failure}");
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
@@ -641,9 +638,8 @@ async fn pauses_are_spread() {
         let _ = settled(&task, &[&settle::ROLE_VISIBLE], || async {
             let mut pauses = pauses.lock().expect("nobody panics");
             pauses.push(Instant::now());
-            let mut failure = Failure::refused("could not");
-            failure.code = (pauses.len() < 6).then(|| "NoSuchEntity".to_owned());
-            Err::<(), _>(failure)
+            let code = if pauses.len() < 6 { "NoSuchEntity" } else { "Other" };
+            Err::<(), _>(Failure::refused("could not").answered(ServiceError::new(code, "no")))
         })
         .await;
         let pauses = pauses.into_inner().expect("nobody panics");
@@ -682,7 +678,7 @@ async fn what_must_not_be_retried_is_asked_once() {
             let status = if code == "LimitExceededException" && at == INTEGRATE { 429 } else { 400 };
             let (clients, calls) = clients(at, (status, code, "no"), usize::MAX, None, retries);
             let failure = verb(clients, Task::detached("test.once")).await.expect_err(code);
-            assert_eq!(failure.code.as_deref(), Some(code), "at {at}");
+            assert_eq!(failure.code().map(|code| code.to_string()).as_deref(), Some(code), "at {at}");
             assert_eq!(calls.load(Ordering::SeqCst), 1, "{code} at {at}");
         }
     }

@@ -133,7 +133,7 @@ impl Removal<'_> {
     }
 
     fn look_around(&self, removed: &mut Removed, stock: &Stock, dealt: &[Target]) {
-        let told = |one: &Listed| self.strangers.iter().any(|(_, failure)| failure.message.contains(&one.arn));
+        let told = |one: &Listed| self.strangers.iter().any(|(_, failure)| failure.resource.as_ref() == Some(&one.arn));
         // A topic takes its subscriptions along, which are listed for a while and carry no tag.
         let went = |one: &Listed| {
             let arns = dealt.iter().filter_map(|target| target.outputs["arn"].as_str());
@@ -480,7 +480,7 @@ mod tests {
     async fn what_could_not_be_removed_is_left_without_waiting() {
         let service = Service { listed: vec![("f", 0..999)], refuses: true, ..Service::default() };
         let (removed, elapsed) = run(&service).await;
-        assert_eq!(removed.left[0].error.as_ref().map(|failure| failure.message.as_str()), Some("no"));
+        assert_eq!(removed.left[0].error.as_ref().map(ToString::to_string).as_deref(), Some("no"));
         assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
     }
 }

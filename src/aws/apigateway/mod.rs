@@ -162,14 +162,11 @@ mod tests {
 
     use super::*;
     use crate::aws::testing::replay;
-    use crate::engine::Cause;
+    use crate::engine::{Cause, ServiceError};
 
     fn busy() -> Failure {
-        let mut failure = Failure::refused(
-            "could not: Unable to complete operation due to concurrent modification. Please try again later.",
-        );
-        failure.code = Some("ConflictException".into());
-        failure
+        let message = "Unable to complete operation due to concurrent modification. Please try again later.";
+        Failure::refused("could not").answered(ServiceError::new("ConflictException", message))
     }
 
     #[tokio::test]
@@ -194,8 +191,8 @@ mod tests {
     async fn other_conflicts_are_not_repeated() {
         let gateway = ApiGateway::new(&replay(vec![]).0);
         let (tries, task) = (AtomicUsize::new(0), Task::detached("test.write"));
-        let mut exists = Failure::new(Cause::Exists, "could not: Stage already exists");
-        exists.code = Some("ConflictException".into());
+        let answer = ServiceError::new("ConflictException", "Stage already exists");
+        let exists = Failure::new(Cause::Exists, "could not").answered(answer);
         let done = gateway.write("abc", &task, &[], || async {
             tries.fetch_add(1, Ordering::SeqCst);
             Err::<(), _>(exists.clone())

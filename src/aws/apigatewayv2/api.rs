@@ -251,7 +251,7 @@ mod tests {
         let found = Provider::<HttpApi>::find(&ApiGatewayV2::new(&clients), &want().key(), None, &task()).await;
         let failure = found.expect_err("refused");
         assert_eq!(failure.cause, Cause::Refused);
-        assert!(failure.message.contains("abc, def"), "{}", failure.message);
+        assert!(failure.to_string().contains("abc, def"), "{failure}");
     }
 
     #[tokio::test]

@@ -367,7 +367,7 @@ mod tests {
 
         let twice = listed.replace("\"x\"", "\"demo-client\"");
         let failure = find(vec![(200, &twice)], None).await.0.expect_err("two");
-        assert!(failure.message.ends_with("c0, c1"), "{failure}");
+        assert!(failure.to_string().ends_with("c0, c1"), "{failure}");
 
         let (found, _) = find(vec![(400, ABSENT), (400, ABSENT)], Some(&ids())).await;
         assert!(found.expect("an answer").is_none(), "the pool is gone, and so is the client");

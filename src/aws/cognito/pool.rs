@@ -629,7 +629,7 @@ mod tests {
         let (found, _) = find(vec![(200, listed), (200, &one), (200, &two)], None).await;
         let failure = found.expect_err("two");
         assert_eq!(failure.cause, Cause::Refused);
-        assert!(failure.message.ends_with("p1, p2"), "{failure}");
+        assert!(failure.to_string().ends_with("p1, p2"), "{failure}");
     }
 
     #[tokio::test]

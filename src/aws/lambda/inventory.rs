@@ -70,6 +70,6 @@ mod tests {
             r#"{"Configuration":{"FunctionName":"demo-f"},"TagsError":{"ErrorCode":"AccessDenied","Message":"no"}}"#;
         let (clients, _) = replay(vec![(200, &list), (200, read)]);
         let failure = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap_err();
-        assert!(failure.message.contains("could not read the tags"), "{failure}");
+        assert!(failure.to_string().contains("could not read the tags"), "{failure}");
     }
 }

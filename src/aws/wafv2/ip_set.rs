@@ -353,7 +353,7 @@ mod tests {
         let result = Provider::<IpSet>::find(&waf, &want(&[]).key(), None, &task).await;
         let failure = result.expect_err("a stranger's");
         assert_eq!(failure.cause, Cause::Foreign);
-        assert!(failure.message.contains(ARN));
+        assert!(failure.to_string().contains(ARN));
     }
 
     #[tokio::test]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::facts::played;
 use super::program::User;
-use super::proxy::{Asked, Call, Fate, Fault, Weather};
+use super::proxy::{Asked, Call, Fate, Weather};
 
 /// How much of everything. AWS lets an API have 300 paths and 10 authorizers.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +115,7 @@ impl Weather for PublishedRates {
         if Self::of(asked).into_iter().all(|rate| self.has_room(rate, now)) {
             return Fate::Passed;
         }
-        Fate::Refused(Fault::new(429, "TooManyRequestsException", "Too Many Requests"))
+        Fate::Refused(played("api-throttled", &[]))
     }
 }
 

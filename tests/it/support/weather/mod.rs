@@ -25,7 +25,8 @@ use std::time::{Duration, Instant};
 use hyper::body::Bytes;
 use serde_json::Value;
 
-use super::proxy::{Asked, Fate, Fault, Weather};
+use super::facts::played_to;
+use super::proxy::{Asked, Fate, Weather};
 
 /// One way AWS has.
 pub trait Manner: Send {
@@ -56,9 +57,10 @@ pub enum Verdict {
     Says(Fate),
 }
 
-/// A refusal.
-pub fn refuse(status: u16, code: &str, message: &str) -> Verdict {
-    Verdict::Says(Fate::Refused(Fault::new(status, code, message)))
+/// A refusal of this call, by its id in `tests/it/facts`, with these names filled in.
+#[track_caller]
+pub fn refuse(asked: &Asked, id: &str, names: &[(&str, &str)]) -> Verdict {
+    Verdict::Says(Fate::Refused(played_to(asked, id, names)))
 }
 
 /// The emulator's answer.
