@@ -164,6 +164,12 @@ pub const NO_GUESTS: Refusal = Refusal::new(
     &["NotAuthorizedException"],
 );
 
+/// Constants, each with its name.
+macro_rules! named {
+    ($($name:ident),+ $(,)?) => { [$((stringify!($name), &$name)),+] };
+}
+pub(super) use named;
+
 /// Every refusal that the program tells from others, by name.
 pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     let mut all = HERE.to_vec();
@@ -171,50 +177,14 @@ pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     all
 }
 
-const HERE: [(&str, &Refusal); 42] = [
-    ("NO_ENTITY", &NO_ENTITY),
-    ("NO_TOPIC", &NO_TOPIC),
-    ("NO_API", &NO_API),
-    ("NO_RESOURCE", &NO_RESOURCE),
-    ("NO_USER", &NO_USER),
-    ("NO_WAF_ITEM", &NO_WAF_ITEM),
-    ("NAME_TAKEN", &NAME_TAKEN),
-    ("ALREADY_EXISTS", &ALREADY_EXISTS),
-    ("PATH_TAKEN", &PATH_TAKEN),
-    ("AUTHORIZER_TAKEN", &AUTHORIZER_TAKEN),
-    ("DENIED_ACTION", &DENIED_ACTION),
-    ("TOO_MANY_THINGS", &TOO_MANY_THINGS),
-    ("TOO_MANY_CALLS", &TOO_MANY_CALLS),
-    ("ASSOCIATED", &ASSOCIATED),
-    ("SECRET_EXISTS", &SECRET_EXISTS),
-    ("SECRET_SCHEDULED", &SECRET_SCHEDULED),
-    ("NOT_RESTORED", &NOT_RESTORED),
-    ("HAS_DOMAIN", &HAS_DOMAIN),
-    ("CONFIRMED", &CONFIRMED),
-    ("WRONG_PASSWORD", &WRONG_PASSWORD),
-    ("HELD_BACK", &HELD_BACK),
-    ("DISABLED", &DISABLED),
-    ("BAD_REFRESH_TOKEN", &BAD_REFRESH_TOKEN),
-    ("NO_SIGN_UP", &NO_SIGN_UP),
-    ("NOT_CONFIRMED", &NOT_CONFIRMED),
-    ("PASSWORD_RESET", &PASSWORD_RESET),
-    ("WEAK_PASSWORD", &WEAK_PASSWORD),
-    ("USED_PASSWORD", &USED_PASSWORD),
-    ("USER_EXISTS", &USER_EXISTS),
-    ("PAST_INVITATION", &PAST_INVITATION),
-    ("WRONG_CODE", &WRONG_CODE),
-    ("OLD_CODE", &OLD_CODE),
-    ("TOO_MANY_TRIES", &TOO_MANY_TRIES),
-    ("NOT_DELIVERED", &NOT_DELIVERED),
-    ("SECOND_FACTOR", &SECOND_FACTOR),
-    ("NO_GUESTS", &NO_GUESTS),
-    ("CREDENTIALS", &CREDENTIALS),
-    ("DENIED", &DENIED),
-    ("EXPIRED", &EXPIRED),
-    ("QUOTA", &QUOTA),
-    ("THROTTLED", &THROTTLED),
-    ("UNKNOWN_CALL", &UNKNOWN_CALL),
-];
+const HERE: [(&str, &Refusal); 42] = named! {
+    NO_ENTITY, NO_TOPIC, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
+    AUTHORIZER_TAKEN, DENIED_ACTION, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
+    SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,
+    BAD_REFRESH_TOKEN, NO_SIGN_UP, NOT_CONFIRMED, PASSWORD_RESET, WEAK_PASSWORD, USED_PASSWORD, USER_EXISTS,
+    PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NO_GUESTS, CREDENTIALS,
+    DENIED, EXPIRED, QUOTA, THROTTLED, UNKNOWN_CALL
+};
 
 #[cfg(test)]
 mod tests {

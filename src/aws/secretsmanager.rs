@@ -237,8 +237,8 @@ impl SecretsManager {
             call.send().await.or_fail(&doing)
         };
         match purge().await.or_absent() {
-            // Not known of AWS to refuse it in the window (docs/aws.md, Deletion and recovery); if it does, it takes it
-            // once it is back.
+            // AWS takes it in the window (docs/aws.md, Deletion and recovery); what does not takes it of a secret that
+            // is back.
             Err(failure) if SECRET_SCHEDULED.is(&failure) => {
                 let restored = self.client.restore_secret().secret_id(arn).send().await;
                 match restored.or_fail(&doing).or_absent() {

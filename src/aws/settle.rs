@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::error::THROTTLED;
+use super::refusals::named;
 use crate::engine::{Cause, Failure, Refusal, Task};
 
 /// One class of refusals that time heals.
@@ -298,34 +299,12 @@ pub const LOGS_VISIBLE: Wait = wait(
 .pace(500, 2000, 30);
 
 /// The whole table.
-pub const WAITS: [(&str, &Wait); 26] = [
-    ("ROLE", &ROLE),
-    ("FUNCTION_BUSY", &FUNCTION_BUSY),
-    ("FUNCTION_VISIBLE", &FUNCTION_VISIBLE),
-    ("WAF_ASSOCIATION", &WAF_ASSOCIATION),
-    ("WAF_IN_USE", &WAF_IN_USE),
-    ("WAF_LOCK", &WAF_LOCK),
-    ("WAF_IP_SET", &WAF_IP_SET),
-    ("WAF_TROUBLE", &WAF_TROUBLE),
-    ("SECRET_NAME", &SECRET_NAME),
-    ("SECRET_BACK", &SECRET_BACK),
-    ("ROLE_IN_USE", &ROLE_IN_USE),
-    ("ROLE_VISIBLE", &ROLE_VISIBLE),
-    ("IAM_BUSY", &IAM_BUSY),
-    ("SNS_BUSY", &SNS_BUSY),
-    ("COGNITO_BUSY", &COGNITO_BUSY),
-    ("API_BUSY", &API_BUSY),
-    ("API_UPDATING", &API_UPDATING),
-    ("API_AUTHORIZER_VISIBLE", &API_AUTHORIZER_VISIBLE),
-    ("IDENTITY_ROLES", &IDENTITY_ROLES),
-    ("IDENTITY_BUSY", &IDENTITY_BUSY),
-    ("API_ISSUER", &API_ISSUER),
-    ("API_LOG_GROUP", &API_LOG_GROUP),
-    ("THROTTLE", &THROTTLE),
-    ("API_DELETE_RATE", &API_DELETE_RATE),
-    ("LOGS_BUSY", &LOGS_BUSY),
-    ("LOGS_VISIBLE", &LOGS_VISIBLE),
-];
+pub const WAITS: [(&str, &Wait); 26] = named! {
+    ROLE, FUNCTION_BUSY, FUNCTION_VISIBLE, WAF_ASSOCIATION, WAF_IN_USE, WAF_LOCK, WAF_IP_SET, WAF_TROUBLE,
+    SECRET_NAME, SECRET_BACK, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, COGNITO_BUSY, API_BUSY,
+    API_UPDATING, API_AUTHORIZER_VISIBLE, IDENTITY_ROLES, IDENTITY_BUSY, API_ISSUER, API_LOG_GROUP, THROTTLE,
+    API_DELETE_RATE, LOGS_BUSY, LOGS_VISIBLE
+};
 
 /// For the log.
 fn millis(pause: Duration) -> u64 {

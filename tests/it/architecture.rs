@@ -8,12 +8,13 @@ fn sources(within: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(within);
     let mut found = Vec::new();
     let mut waiting = vec![root];
+    let tests = regex::Regex::new(r"#\[cfg\(test\)\]\n(#\[.*\n)*(pub\(.*\) )?mod tests").unwrap();
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(&text);
+            let code = tests.split(&text).next().unwrap_or(&text);
             let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
             found.push((path, lines.collect::<Vec<_>>().join("\n")));
         }
