@@ -14,6 +14,9 @@ mod aws_rules;
 mod botocore;
 #[path = "../tests/it/support/emulator.rs"]
 mod emulator;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/it/support/facts.rs"]
+mod facts;
 #[path = "../tests/it/support/program.rs"]
 mod program;
 #[path = "../tests/it/support/proxy/mod.rs"]

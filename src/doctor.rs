@@ -67,7 +67,7 @@ impl Check {
 
     /// Something could not be read.
     pub fn failed(area: Area, subject: impl Into<String>, failure: &Failure) -> Self {
-        let check = Self::new(area, subject, Health::Bad, failure.message.clone());
+        let check = Self::new(area, subject, Health::Bad, failure.to_string());
         Self { hint: failure.hint.clone(), ..check }
     }
 }

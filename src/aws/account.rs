@@ -12,11 +12,11 @@ use super::iam::decisions;
 use super::{Clients, to_the_end};
 use crate::engine::Failure;
 
-/// Web ACLs in a region, by default (reference, 7.2); as many IP sets.
+/// Web ACLs in a region, by default (docs/aws.md, Web ACLs); as many IP sets.
 const WEB_ACLS: i64 = 100;
 /// User pools in a region, by default.
 const USER_POOLS: i64 = 1000;
-/// Regional REST APIs in a region (reference, 9.1).
+/// Regional REST APIs in a region (docs/aws.md, Limits of API Gateway).
 const REST_APIS: i64 = 600;
 
 /// How many of a kind there are and may be.

@@ -1,7 +1,7 @@
 //! The one HTTP client under all services, the pace of what goes through it, and the log of every call (`-vv`).
 //!
-//! AWS's services publish rates per account for their control planes (reference, 6.2, 7.1, 9.1 and others) that cannot
-//! be raised. Pacing sits here, under the SDK, so that no call and no retry can get past it. A call that waits for its
+//! AWS's services publish rates per account for their control planes (docs/aws.md, Published rates) that cannot be
+//! raised. Pacing sits here, under the SDK, so that no call and no retry can get past it. A call that waits for its
 //! turn says so, and is given up when the run is asked to stop: it was never sent.
 
 use std::collections::HashMap;
@@ -59,9 +59,9 @@ const LOGS: &str = "Logs_";
 const SECRETS: &str = "secretsmanager";
 const SNS: &str = "2010-03-31";
 
-/// The rates of the services whose requests name their operation (reference, 3.1, 4.2, 5.1, 7.1 and 8.1). Where several
-/// operations stand together the sum is meant, which is more careful than AWS says. That Cognito also counts the changes
-/// of each pool, five a second, is never felt: a pool has one client.
+/// The rates of the services whose requests name their operation (docs/aws.md, Published rates). Where several
+/// operations stand together the sum is meant, which is more careful than AWS says. That Cognito also counts the
+/// changes of each pool, five a second, is never felt: a pool has one client.
 const RATES: [Rate; 27] = [
     rate(WAF, &["AssociateWebACL"], 1, 2, 1),
     rate(WAF, &["DisassociateWebACL"], 1, 2, 1),
@@ -409,7 +409,7 @@ mod tests {
         let (third, ()) = tokio::join!(task.within(delete()), stopping);
         let failure = third.expect_err("not sent");
         assert_eq!(failure.cause, Cause::Stopped);
-        assert_eq!(failure.message, "could not delete it: stopped before its turn came");
+        assert_eq!(failure.to_string(), "could not delete it: stopped before its turn came");
         assert_eq!(sent.load(Ordering::SeqCst), 2);
     }
 }

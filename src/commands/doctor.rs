@@ -142,7 +142,7 @@ fn place(session: &Session) -> String {
 
 /// What may not be asked is no obstacle by itself: the calls that matter are asked about elsewhere.
 fn untold(subject: &str, failure: &Failure) -> Check {
-    let check = Check::new(Area::Account, subject, Health::NotApplicable, failure.message.clone());
+    let check = Check::new(Area::Account, subject, Health::NotApplicable, failure.to_string());
     Check { hint: failure.hint.clone(), ..check }
 }
 
@@ -193,7 +193,7 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     for answer in answers {
         match answer {
             Ok(denied) => missing.extend(denied),
-            Err(failure) => return Rights::Untold(failure.message),
+            Err(failure) => return Rights::Untold(failure.to_string()),
         }
     }
     if missing.contains(CONTROL) {

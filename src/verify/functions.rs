@@ -134,9 +134,9 @@ async fn arrives(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Finding {
             Ok(false) if began.elapsed() < patience => tokio::time::sleep(LOOK_EVERY).await,
             Ok(false) => {
                 let ran = logs.any(&function.log_group, None, since(0)).await;
-                return ran.map_or_else(|failure| Finding::fail(failure.message), not_arrived);
+                return ran.map_or_else(|failure| Finding::fail(failure.to_string()), not_arrived);
             }
-            Err(failure) => return Finding::fail(failure.message),
+            Err(failure) => return Finding::fail(failure.to_string()),
         }
     }
 }

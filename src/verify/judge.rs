@@ -21,11 +21,17 @@ pub(super) enum Gate {
     Unknown,
 }
 
-/// A new deployment answers like this until it has arrived everywhere (reference, 9.4).
+/// All words of the gateway's that something is concluded from.
+pub const GATEWAY_WORDS: [&str; 6] = [NOT_DEPLOYED, NO_ROUTE, BAD_BODY, FILTERED, UNAUTHORIZED[0], UNAUTHORIZED[1]];
+
+/// A new deployment answers like this until it has arrived everywhere (docs/aws.md, Answers of the gateway).
 const NOT_DEPLOYED: &str = "Missing Authentication Token";
 
 /// What an HTTP API answers until its stage has arrived.
-const NOT_ROUTED: &str = r#"{"message":"Not Found"}"#;
+const NO_ROUTE: &str = "Not Found";
+
+/// What the web ACL answers to what it refuses.
+const FILTERED: &str = "Forbidden";
 
 /// What the gateway says of a body that breaks the model.
 const BAD_BODY: &str = "Invalid request body";
@@ -40,7 +46,7 @@ fn gateway_says(answer: &Answer) -> Option<String> {
     // as a function could too, but for the id that the gateway gave the request.
     let asks = answer.status == 401 && answer.headers.contains_key("www-authenticate");
     let by_http = answer.headers.contains_key("apigw-requestid");
-    let lost = answer.status == 404 && by_http && answer.body == NOT_ROUTED;
+    let lost = answer.status == 404 && by_http && answer.body == format!(r#"{{"message":"{NO_ROUTE}"}}"#);
     if !(rest || asks || lost) {
         return None;
     }
@@ -60,7 +66,7 @@ pub(super) fn shown(answer: &Answer) -> String {
 /// How long an answer like this may be waited out; `None` where it will not change by waiting.
 pub(super) fn passing(answer: &Answer) -> Option<Duration> {
     match (answer.status, gateway_says(answer).as_deref()) {
-        (403, Some(NOT_DEPLOYED)) | (404, Some("Not Found")) => Some(Duration::from_mins(1)),
+        (403, Some(NOT_DEPLOYED)) | (404, Some(NO_ROUTE)) => Some(Duration::from_mins(1)),
         (429, _) => Some(Duration::from_secs(30)),
         // A function that has just been changed, or a permission that has not arrived.
         (500..=599, _) => Some(Duration::from_secs(5)),
@@ -70,7 +76,7 @@ pub(super) fn passing(answer: &Answer) -> Option<Duration> {
 
 /// The web ACL refused it, whatever it was.
 pub(super) fn is_filtered(answer: &Answer) -> bool {
-    answer.status == 403 && gateway_says(answer).as_deref() == Some("Forbidden")
+    answer.status == 403 && gateway_says(answer).as_deref() == Some(FILTERED)
 }
 
 /// Where the firewall refuses this machine, as it may, nothing can be said about what is behind it.

@@ -24,6 +24,7 @@ mod tokens;
 
 use serde::Serialize;
 
+pub use judge::GATEWAY_WORDS;
 pub use run::{Proof, Subject, verify};
 
 /// The five layers, in the order of the checklist.

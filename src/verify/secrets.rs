@@ -88,7 +88,7 @@ fn simulated(allowed: Result<Option<bool>, Failure>) -> Finding {
         Ok(Some(true)) => Finding::fail("allowed"),
         Ok(Some(false)) => Finding::pass("denied"),
         Ok(None) => Finding::fail("the simulation gave no answer"),
-        Err(failure) => Finding::fail(failure.message),
+        Err(failure) => Finding::fail(failure.to_string()),
     }
 }
 

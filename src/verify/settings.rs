@@ -124,7 +124,7 @@ fn judged(sight: &Sight) -> Finding {
         Sight::Live { drift, .. } => Finding::fail(words(drift)),
         Sight::Absent => Finding::fail("it is not there"),
         Sight::Blocked => Finding::fail("what it is made from is not there"),
-        Sight::Failed(failure) => Finding::fail(failure.message.clone()),
+        Sight::Failed(failure) => Finding::fail(failure.to_string()),
     }
 }
 

@@ -9,6 +9,7 @@ use super::run::{Scene, Unit};
 use super::target::Target;
 use super::{Check, Layer};
 use crate::aws::cognito::Identities;
+use crate::aws::refusals::NO_GUESTS;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
 use crate::probe::Request;
@@ -74,7 +75,7 @@ async fn keys(
     let users = scene.subject.outputs.pools.get(&pool.pool);
     let users = users.ok_or_else(|| Finding::fail("the user pool is not there"))?;
     let given = identities.credentials(identity_pool, &users.id, token).await;
-    given.map_err(|failure| Finding::fail(failure.message))
+    given.map_err(|failure| Finding::fail(failure.to_string()))
 }
 
 /// There are emulators that give guests an identity, and still no credentials for it.
@@ -94,8 +95,8 @@ fn guest_refused(answer: Result<(), Failure>) -> Finding {
     match answer {
         Ok(()) => Finding::fail("an identity"),
         Err(failure) => {
-            let code = failure.code.clone().unwrap_or_else(|| failure.message.clone());
-            Finding::pass_if(failure.code.as_deref() == Some("NotAuthorizedException"), code)
+            let code = failure.code().map_or_else(|| failure.to_string(), |code| code.to_string());
+            Finding::pass_if(NO_GUESTS.is(&failure), code)
         }
     }
 }
@@ -198,15 +199,13 @@ async fn ask(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ServiceError;
     use crate::verify::Verdict::{Fail, Pass};
 
     #[test]
     fn a_guest_must_be_refused_and_for_that_reason() {
-        let refused = |code: &str| {
-            let mut failure = Failure::refused("no");
-            failure.code = Some(code.to_owned());
-            guest_refused(Err(failure)).verdict
-        };
+        let refused =
+            |code: &str| guest_refused(Err(Failure::refused("no").answered(ServiceError::new(code, "no")))).verdict;
         assert_eq!(refused("NotAuthorizedException"), Pass);
         assert_eq!(refused("ResourceNotFoundException"), Fail);
         assert_eq!(guest_refused(Ok(())).verdict, Fail);

@@ -19,6 +19,7 @@ mod drift;
 mod e2e;
 mod engine;
 mod exit_codes;
+mod facts;
 mod html;
 mod http_jwt;
 mod init;

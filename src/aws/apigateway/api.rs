@@ -417,7 +417,7 @@ mod tests {
             .await
             .expect_err("refused");
         assert_eq!(failure.cause, Cause::Refused);
-        assert!(failure.message.contains("abc, def"), "{}", failure.message);
+        assert!(failure.to_string().contains("abc, def"), "{failure}");
     }
 
     #[tokio::test]
@@ -427,7 +427,7 @@ mod tests {
             Provider::<RestApi>::find(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
         let failure = found.expect_err("a stranger");
         assert_eq!(failure.cause, Cause::Foreign);
-        assert!(failure.message.contains("arn:aws:apigateway:eu-central-1::/restapis/abc"), "{}", failure.message);
+        assert!(failure.to_string().contains("arn:aws:apigateway:eu-central-1::/restapis/abc"), "{failure}");
     }
 
     #[tokio::test]

@@ -213,7 +213,7 @@ impl ApiGateway {
         self.write(api, task, &[], || async {
             let call = self.client.put_integration().rest_api_id(api).resource_id(&method.resource_id);
             let call = call.http_method(&method.http_method).r#type(types::IntegrationType::AwsProxy);
-            // Functions are invoked by POST whatever the caller used (reference, 9.3).
+            // Functions are invoked by POST whatever the caller used (docs/aws.md, Paths, methods and integrations).
             let call = call.integration_http_method("POST").uri(&method.integration_uri).timeout_in_millis(TIMEOUT_MS);
             call.send().await.or_fail(&format!("put the integration of {name}")).map(drop)
         })

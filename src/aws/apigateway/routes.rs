@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::{Drift, Resource};
 
-/// The longest that AWS lets a function take to answer, unless a quota was raised (reference, 9.3).
+/// The longest that AWS lets a function take to answer, unless a quota was raised (docs/aws.md, Paths, methods and
+/// integrations).
 pub(super) const TIMEOUT_MS: i32 = 29_000;
 
 /// The keys of a method's models: JSON, and every content type that has no key of its own. Without the second a request

@@ -97,8 +97,8 @@ impl Stage {
             let drift = Drift::weakening("*/* dataTraceEnabled", false, true);
             mends.push((drift, vec![replace("/*/*/logging/dataTrace", false)]));
         }
-        // One method's own setting stands before the stage's. Those that protect more are left alone; single values
-        // of the others cannot be removed, only the whole (reference, 9.3).
+        // One method's own setting stands before the stage's. Those that protect more are left alone; single values of
+        // the others cannot be removed, only the whole (docs/aws.md, Stages).
         for (key, own) in live.settings.iter().filter(|(key, _)| *key != ALL) {
             let lifted = lifts(own.rate, self.rate_limit) || lifts(own.burst.into(), self.burst_limit.into());
             if lifted || own.data_trace {
@@ -111,7 +111,7 @@ impl Stage {
         mends
     }
 
-    /// What `CreateStage` cannot set (reference, 9.3).
+    /// What `CreateStage` cannot set (docs/aws.md, Stages).
     fn throttle(&self) -> [PatchOperation; 2] {
         [replace("/*/*/throttling/rateLimit", self.rate_limit), replace("/*/*/throttling/burstLimit", self.burst_limit)]
     }

@@ -10,8 +10,8 @@ use super::super::tag_map;
 use super::ApiGatewayV2;
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
-/// One line a request, with nothing in it of who called or what was sent. It must hold the request's id (reference,
-/// 9.3).
+/// One line a request, with nothing in it of who called or what was sent. It must hold the request's id (docs/aws.md,
+/// Access logs of HTTP APIs).
 const FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTime","route":"$context.routeKey","status":"$context.status","error":"$context.error.message","authorizer":"$context.authorizer.error","latencyMs":"$context.responseLatency"}"#;
 
 /// A stage that deploys by itself.
@@ -177,7 +177,7 @@ impl Provider<HttpStage> for ApiGatewayV2 {
             call.send().await.or_fail(&doing)
         });
         updated.await?;
-        // An update merges: a route's own setting has a call of its own to end it (reference, 10).
+        // An update merges: a route's own setting has a call of its own to end it (docs/aws.md, Updates of HTTP APIs).
         for (route, ..) in found.live.routes.iter().filter(|route| want.lifts(route)) {
             let removed = self.write(&want.api_id, task, &[], || async {
                 let call = self.client.delete_route_settings().api_id(&want.api_id).stage_name(&want.name);

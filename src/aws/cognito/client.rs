@@ -21,7 +21,7 @@ const FLOWS: [Flow; 4] = [
     Flow::AllowRefreshTokenAuth,
 ];
 
-/// How long access and ID tokens live: what revocation cannot shorten (reference, 8.3).
+/// How long access and ID tokens live: what revocation cannot shorten (docs/aws.md, App clients).
 const TOKEN_MINUTES: i32 = 60;
 
 /// How long refresh tokens live.
@@ -367,7 +367,7 @@ mod tests {
 
         let twice = listed.replace("\"x\"", "\"demo-client\"");
         let failure = find(vec![(200, &twice)], None).await.0.expect_err("two");
-        assert!(failure.message.ends_with("c0, c1"), "{failure}");
+        assert!(failure.to_string().ends_with("c0, c1"), "{failure}");
 
         let (found, _) = find(vec![(400, ABSENT), (400, ABSENT)], Some(&ids())).await;
         assert!(found.expect("an answer").is_none(), "the pool is gone, and so is the client");

@@ -1,7 +1,7 @@
 //! Identity pools: temporary credentials of a role for who has signed in to a user pool.
 //!
-//! Odd about them: names are not unique; an update is a full replacement; and which role is given out is a setting of its
-//! own, that is refused for a while after the role was made (reference, 11).
+//! Odd about them: names are not unique; an update is a full replacement; and which role is given out is a setting of
+//! its own, that is refused for a while after the role was made (docs/aws.md, Identity pools).
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! All user pools, with their app clients. The list tells no tags (reference, 8.1).
+//! All user pools, with their app clients. The list tells no tags (docs/aws.md, User pools).
 
 use super::pool::outputs;
 use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};

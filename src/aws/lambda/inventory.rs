@@ -1,4 +1,4 @@
-//! All functions. What is told of one in a list lacks its tags (reference, 6.1).
+//! All functions. What is told of one in a list lacks its tags (docs/aws.md, Functions).
 
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
 use crate::aws::error::OrFail;
@@ -70,6 +70,6 @@ mod tests {
             r#"{"Configuration":{"FunctionName":"demo-f"},"TagsError":{"ErrorCode":"AccessDenied","Message":"no"}}"#;
         let (clients, _) = replay(vec![(200, &list), (200, read)]);
         let failure = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap_err();
-        assert!(failure.message.contains("could not read the tags"), "{failure}");
+        assert!(failure.to_string().contains("could not read the tags"), "{failure}");
     }
 }

@@ -1,5 +1,5 @@
 //! HTTP APIs by our tag, as REST APIs. Rights are HTTP methods here too. A stage that logs its requests has CloudWatch
-//! deliver them, which takes rights on everything: these name no log group (reference, 10).
+//! deliver them, which takes rights on everything: these name no log group (docs/aws.md, Access logs of HTTP APIs).
 
 use super::{Grant, Need, Right, When};
 

@@ -3,8 +3,8 @@
 //!
 //! Odd about them: API Gateway knows methods instead of operations, and ARNs without an account; tags set in a create
 //! take a permission of their own; some calls are allowed on everything or not at all; and a call that is allowed by a
-//! thing's tag is refused, rather than answered with "not found", once that thing is gone (reference, 12.1). So what
-//! only reads is never bound to a tag.
+//! thing's tag is refused, rather than answered with "not found", once that thing is gone (docs/aws.md, Permissions).
+//! So what only reads is never bound to a tag.
 
 mod account;
 mod apigateway;

@@ -1,5 +1,5 @@
 //! IP sets and web ACLs by name. A web ACL that points at sets and managed groups needs the right on those too, and one
-//! that goes in front of a stage needs API Gateway's leave (reference, 12.1).
+//! that goes in front of a stage needs API Gateway's leave (docs/aws.md, Permissions).
 
 use super::{Grant, Need, Right, When};
 

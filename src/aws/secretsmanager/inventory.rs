@@ -9,7 +9,7 @@ use crate::engine::{Failure, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
 impl SecretsManager {
-    /// The list lags behind by up to five minutes (reference, 4.1), so each secret is asked itself.
+    /// The list lags behind by up to five minutes (docs/aws.md, Names of secrets), so each secret is asked itself.
     async fn listed_secret(&self, arn: String) -> Result<Vec<Listed>, Failure> {
         let Some(secret) = self.describe(&arn).await? else { return Ok(Vec::new()) };
         let owner = Owner::read(secret.tags().iter().filter_map(|tag| tag.key().zip(tag.value())));

@@ -1,4 +1,4 @@
-//! All IP sets and web ACLs, with what the latter stand in front of. Lists tell no tags (reference, 7.1).
+//! All IP sets and web ACLs, with what the latter stand in front of. Lists tell no tags (docs/aws.md, Web ACLs).
 
 use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 

@@ -7,6 +7,8 @@ use self::program::User;
 pub mod aws_rules;
 pub mod botocore;
 pub mod emulator;
+#[allow(dead_code, reason = "the benchmark uses the rest")]
+pub mod facts;
 pub mod fake;
 pub mod graphs;
 pub mod iam;
