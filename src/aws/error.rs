@@ -87,6 +87,11 @@ pub(super) fn is_absent(failure: &Failure) -> bool {
     failure.code.as_deref().is_some_and(|code| ABSENT.contains(&code))
 }
 
+/// AWS refused because there were too many calls.
+pub fn is_throttled(failure: &Failure) -> bool {
+    failure.code.as_deref().is_some_and(|code| THROTTLED.contains(&code))
+}
+
 /// AWS refused for want of a right.
 pub(super) fn is_denied(failure: &Failure) -> bool {
     failure.code.as_deref().is_some_and(|code| DENIED.contains(&code))
