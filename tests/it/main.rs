@@ -36,6 +36,7 @@ mod signals;
 mod store;
 mod support;
 mod sweep;
+mod throttle;
 mod verify;
 mod weather;
 
