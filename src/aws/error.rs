@@ -93,6 +93,11 @@ pub(super) fn is_absent(failure: &Failure) -> bool {
     ABSENT.iter().any(|refusal| refusal.is(failure))
 }
 
+/// AWS refused because there were too many calls.
+pub fn is_throttled(failure: &Failure) -> bool {
+    THROTTLED.is(failure)
+}
+
 /// AWS answered without the thing that was asked for.
 pub(super) fn empty(what: &str) -> Failure {
     Failure::refused(format!("AWS's answer about {what} has nothing in it"))

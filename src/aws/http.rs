@@ -62,7 +62,7 @@ const SNS: &str = "2010-03-31";
 /// The rates of the services whose requests name their operation (docs/aws.md, Published rates). Where several
 /// operations stand together the sum is meant, which is more careful than AWS says. That Cognito also counts the
 /// changes of each pool, five a second, is never felt: a pool has one client.
-const RATES: [Rate; 27] = [
+const RATES: [Rate; 29] = [
     rate(WAF, &["AssociateWebACL"], 1, 2, 1),
     rate(WAF, &["DisassociateWebACL"], 1, 2, 1),
     rate(WAF, &["GetWebACLForResource"], 1, 1, 1),
@@ -87,7 +87,10 @@ const RATES: [Rate; 27] = [
     rate(LOGS, &["CreateLogGroup"], 10, 1, 10),
     rate(LOGS, &["DeleteLogGroup"], 10, 1, 10),
     rate(LOGS, &["DescribeLogGroups"], 10, 1, 10),
-    rate(LOGS, &["PutRetentionPolicy"], 10, 1, 10),
+    rate(LOGS, &["PutRetentionPolicy"], 5, 1, 5),
+    // 10 and 25 in some regions; the least is taken.
+    rate(LOGS, &["FilterLogEvents"], 5, 1, 5),
+    rate(LOGS, &["ListTagsForResource"], 5, 1, 5),
     rate(SECRETS, &["PutSecretValue", "UpdateSecret", "CreateSecret", "DeleteSecret"], 50, 1, 50),
     rate(SNS, &["TagResource", "UntagResource", "ListTagsForResource"], 10, 1, 10),
     rate(SNS, &["CreateTopic"], 30, 1, 30),
@@ -351,7 +354,9 @@ mod tests {
             (target("AWSWAF_20190729.GetSampledRequests"), Some(5)),
             (target("AWSCognitoIdentityProviderService.CreateUserPoolClient"), Some(15)),
             (target("AWSCognitoIdentityProviderService.InitiateAuth"), None),
-            (target("Logs_20140328.PutRetentionPolicy"), Some(10)),
+            (target("Logs_20140328.PutRetentionPolicy"), Some(5)),
+            (target("Logs_20140328.FilterLogEvents"), Some(5)),
+            (target("Logs_20140328.ListTagsForResource"), Some(5)),
             (target("secretsmanager.CreateSecret"), Some(50)),
             (target("secretsmanager.DescribeSecret"), None),
             (query("Action=ListTagsForResource&Version=2010-03-31&ResourceArn=a"), Some(10)),

@@ -98,7 +98,7 @@ async fn token(scene: &Scene<'_>, guest: &Guest) -> Vec<Check> {
         Parts::of(&tokens.id).ok_or_else(|| Finding::fail("what the pool gave as ID token is no token"))
     });
     let client = settings::drift(scene.subject.seen, &format!("client.{}", guest.name));
-    let revocation = claim(guest, "its tokens can be revoked")
+    let revocation = claim(guest, "its refresh tokens can be revoked")
         .sent("DescribeUserPoolClient")
         .expects("EnableTokenRevocation true")
         .known(revocable(client));

@@ -5,6 +5,7 @@
 //! users. What an answer means is decided by pure functions: `judge` and those marked so beside the checks. Nothing
 //! here prints.
 
+mod arrival;
 mod authentication;
 mod authorization;
 mod claim;
@@ -20,11 +21,11 @@ mod secrets;
 mod settings;
 mod signed;
 mod target;
+mod throttle;
 mod tokens;
 
 use serde::Serialize;
 
-pub use judge::GATEWAY_WORDS;
 pub use run::{Proof, Subject, verify};
 
 /// The five layers, in the order of the checklist.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use securelambda::aws::refusals;
 use securelambda::aws::settle::WAITS;
 use securelambda::engine::Refusal;
-use securelambda::verify::GATEWAY_WORDS;
+use securelambda::meaning::GATEWAY_WORDS;
 use serde_json::{Value, json};
 
 use crate::support::facts::{Fact, Known, tables};

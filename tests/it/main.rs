@@ -38,6 +38,7 @@ mod signals;
 mod store;
 mod support;
 mod sweep;
+mod throttle;
 mod verify;
 mod weather;
 

@@ -15,7 +15,7 @@ use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 /// The setting that stands for all methods which have none of their own.
 const ALL: &str = "*/*";
 
-/// A stage, throttled as a whole.
+/// A stage. Its limits hold for each method by itself: see "API Gateway, REST APIs" in docs/aws.md.
 #[derive(Debug, Clone)]
 pub struct Stage {
     /// Its id in the stack, for its tags.
@@ -28,7 +28,7 @@ pub struct Stage {
     pub deployment_id: Option<String>,
     /// Requests a second, for each method.
     pub rate_limit: f64,
-    /// Requests at once.
+    /// Requests at once, for each method.
     pub burst_limit: i32,
 }
 
@@ -84,7 +84,7 @@ impl Stage {
             ("throttlingBurstLimit", self.burst_limit.into(), all.map(|all| all.burst.into()), burst),
         ];
         for (limit, want, live, patch) in limits {
-            let field = format!("{ALL} {limit}");
+            let field = format!("{limit} of each route");
             let drift = match live {
                 None => Drift::weakening(field, want, "the account's"),
                 Some(live) if lifts(live, want) => Drift::weakening(field, want, live),
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn a_limit_that_lets_less_through_is_merely_a_difference() {
         let drift = want().drift(&live(&[(ALL, setting(10.0, 50, false))]));
-        assert_eq!(drift, vec![Drift::new("*/* throttlingRateLimit", 50, 10)]);
+        assert_eq!(drift, vec![Drift::new("throttlingRateLimit of each route", 50, 10)]);
     }
 
     #[tokio::test]

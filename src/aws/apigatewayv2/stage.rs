@@ -1,5 +1,5 @@
-//! The stage of an HTTP API: what callers reach. It deploys changes by itself, is throttled as a whole, and logs every
-//! request without saying who made it.
+//! The stage of an HTTP API: what callers reach. It deploys changes by itself, throttles each route, and logs every request
+//! without saying who made it.
 
 use aws_sdk_apigatewayv2::types::{AccessLogSettings, RouteSettings};
 use serde::{Deserialize, Serialize};
@@ -23,9 +23,9 @@ pub struct HttpStage {
     pub api_id: String,
     /// Its name; `$default` answers at the root of the API's host.
     pub name: String,
-    /// Requests a second, all routes together.
+    /// Requests a second, for each route.
     pub rate_limit: f64,
-    /// Requests at once.
+    /// Requests at once, for each route.
     pub burst_limit: i32,
     /// The log group's ARN, without `:*` at its end.
     pub log_group_arn: String,
@@ -109,8 +109,8 @@ impl Resource for HttpStage {
             Some(live) if (live - want).abs() > 1e-6 => Some(Drift::new(field, want, live)),
             Some(_) => None,
         };
-        drift.extend(limit("ThrottlingRateLimit", self.rate_limit, live.rate));
-        drift.extend(limit("ThrottlingBurstLimit", self.burst_limit.into(), live.burst.map(f64::from)));
+        drift.extend(limit("ThrottlingRateLimit of each route", self.rate_limit, live.rate));
+        drift.extend(limit("ThrottlingBurstLimit of each route", self.burst_limit.into(), live.burst.map(f64::from)));
         if !live.auto_deploy {
             drift.push(Drift::weakening("AutoDeploy", true, false));
         }
@@ -242,10 +242,10 @@ mod tests {
         assert_eq!(want().drift(&live()), vec![]);
         assert_eq!(want().drift(&LiveHttpStage { log_destination: format!("{GROUP}:*"), ..live() }), vec![]);
         let table = [
-            (LiveHttpStage { rate: None, ..live() }, "ThrottlingRateLimit", true),
-            (LiveHttpStage { rate: Some(10_000.0), ..live() }, "ThrottlingRateLimit", true),
-            (LiveHttpStage { rate: Some(1.0), ..live() }, "ThrottlingRateLimit", false),
-            (LiveHttpStage { burst: Some(5000), ..live() }, "ThrottlingBurstLimit", true),
+            (LiveHttpStage { rate: None, ..live() }, "ThrottlingRateLimit of each route", true),
+            (LiveHttpStage { rate: Some(10_000.0), ..live() }, "ThrottlingRateLimit of each route", true),
+            (LiveHttpStage { rate: Some(1.0), ..live() }, "ThrottlingRateLimit of each route", false),
+            (LiveHttpStage { burst: Some(5000), ..live() }, "ThrottlingBurstLimit of each route", true),
             (LiveHttpStage { auto_deploy: false, ..live() }, "AutoDeploy", true),
             (LiveHttpStage { log_destination: String::new(), ..live() }, "AccessLogSettings.DestinationArn", true),
             (LiveHttpStage { log_format: "x".into(), ..live() }, "AccessLogSettings.Format", false),

@@ -35,6 +35,13 @@ pub(super) const GRANTS: &[Grant] = &[
             actions: &["apigateway:GET"],
         }],
     },
+    // What the account lets through, for all APIs in the region.
+    Grant {
+        sid: "ReadOnly",
+        on: &["arn:{partition}:apigateway:{region}::/account"],
+        when: &[],
+        rights: &[Right { needs: &[Need::Doctor], actions: &["apigateway:GET"] }],
+    },
     Grant {
         sid: "OwnByTag",
         on: &["arn:{partition}:apigateway:{region}::/restapis/*"],

@@ -90,7 +90,9 @@ impl PublishedRates {
             ("cognito-idp", "CreateUserPool") => vec![("CreateUserPool", 15.0, 1.0, 15.0)],
             ("cognito-idp", "CreateUserPoolClient") => vec![("CreateUserPoolClient", 15.0, 1.0, 15.0)],
             ("logs", "CreateLogGroup") => vec![("CreateLogGroup", 10.0, 1.0, 10.0)],
-            ("logs", "PutRetentionPolicy") => vec![("PutRetentionPolicy", 10.0, 1.0, 10.0)],
+            ("logs", "PutRetentionPolicy") => vec![("PutRetentionPolicy", 5.0, 1.0, 5.0)],
+            ("logs", "FilterLogEvents") => vec![("FilterLogEvents", 5.0, 1.0, 5.0)],
+            ("logs", "ListTagsForResource") => vec![("ListTagsForResource", 5.0, 1.0, 5.0)],
             ("logs", "DescribeLogGroups") => vec![("DescribeLogGroups", 10.0, 1.0, 10.0)],
             _ => Vec::new(),
         }
