@@ -91,9 +91,16 @@ impl Wanted<'_> {
             Some((service, rest)) => format!("arn:{partition}:{service}:{region}:{account}{rest}"),
             None => pattern.to_owned(),
         };
-        [("{partition}", partition), ("{region}", region), ("{account}", account), ("{stack}", stack)]
-            .iter()
-            .fold(text, |text, (name, value)| text.replace(name, value))
+        let identity_pools = self.scope.identity_pools_principal();
+        [
+            ("{partition}", partition),
+            ("{region}", region),
+            ("{account}", account),
+            ("{stack}", stack),
+            ("{identity-pools}", &identity_pools),
+        ]
+        .iter()
+        .fold(text, |text, (name, value)| text.replace(name, value))
     }
 
     /// What a statement's condition is made of; empty if it has none.
@@ -108,7 +115,10 @@ impl Wanted<'_> {
             match *one {
                 When::TagGiven => add("StringEquals", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
                 When::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
-                When::Is(key, values) => add("StringEquals", key, values),
+                When::Is(key, values) => {
+                    let values: Vec<String> = values.iter().map(|value| self.filled_in(value)).collect();
+                    add("StringEquals", key, &values.iter().map(String::as_str).collect::<Vec<_>>());
+                }
                 When::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
                 When::Bounded => {
                     if let Some(boundary) = self.boundary {

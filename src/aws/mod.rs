@@ -12,6 +12,7 @@ pub mod http;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+mod region;
 mod retries;
 pub mod rights;
 pub mod secretsmanager;
@@ -32,6 +33,7 @@ use aws_config::retry::RetryConfig;
 use futures_util::StreamExt;
 
 use crate::engine::{Failure, Inventories, Listed, Registry};
+use crate::regions::Service;
 use crate::scope::Scope;
 
 /// Things of one kind that are looked at closer at once, while taking stock.
@@ -110,7 +112,7 @@ pub fn registry_that_parts(clients: &Clients, parting: secretsmanager::Parting) 
 }
 
 /// Every kind of thing that stands on its own, with how to list all there are of it. What hangs under such a thing is
-/// listed with it.
+/// listed with it. What the region has no service for cannot be there, and is left out.
 pub fn inventories(clients: &Clients) -> Inventories {
     let waf = wafv2::Wafv2::new(clients);
     Inventories::default()
@@ -125,6 +127,7 @@ pub fn inventories(clients: &Clients) -> Inventories {
         .with::<cognito::UserPool>(cognito::Cognito::new(clients))
         .with::<wafv2::IpSet>(waf.clone())
         .with::<wafv2::WebAcl>(waf)
+        .only(|kind| Service::of_kind(kind).is_none_or(|service| region::has(&clients.sdk, service)))
 }
 
 /// Looks closer at what a list names, some side by side: one read or more each.
