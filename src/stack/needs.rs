@@ -43,10 +43,7 @@ mod tests {
             assert!(check("cn-north-1", &needs).is_err() && check("us-gov-west-1", &needs).is_ok());
         }
         let callers = needs(&parse(blueprints::Blueprint::of("api-to-api").unwrap().text).unwrap()).assumed_by_pools;
-        assert!(
-            callers.iter().all(|role| role.starts_with("securelambda-") && role.ends_with("-caller")),
-            "{callers:?}"
-        );
+        assert!(callers.iter().all(|role| role == "api-to-api-CallersPool-caller"), "{callers:?}");
         assert_eq!(callers.len(), 1);
     }
 
