@@ -92,6 +92,11 @@ pub fn host(service: &str, region: &str) -> String {
     format!("{service}.{region}.{}", Partition::of(region).dns_suffix)
 }
 
+/// Whether API Gateway has security policies that begin with `SecurityPolicy_` in a region: not in GovCloud.
+pub fn has_enhanced_tls(region: &str) -> bool {
+    Partition::of(region).name != "aws-us-gov"
+}
+
 /// Who identity pools are where a role trusts them: the principal, the service that the role is passed to, and how the
 /// condition keys of their tokens begin.
 pub fn identity_pools_principal(region: &str) -> String {

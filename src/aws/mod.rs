@@ -187,6 +187,20 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_a_region_has_no_service_for_is_not_looked_for() {
+        let in_region = |region: &'static str| {
+            let clients = testing::replay(vec![]).0;
+            let sdk = clients.sdk.into_builder().region(aws_config::Region::from_static(region)).build();
+            let kinds: Vec<_> = inventories(&Clients::new(sdk, clients.scope)).kinds().collect();
+            (kinds.contains(&"cognito.user_pool"), kinds.contains(&"cognito.identity_pool"), kinds.len())
+        };
+        let (pools, identities, all) = in_region("eu-central-1");
+        assert!(pools && identities);
+        assert_eq!(in_region("cn-north-1"), (false, true, all - 1));
+        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 2));
+    }
+
     #[tokio::test]
     async fn all_are_let_finish_before_a_failure_is_told() {
         let finished = AtomicUsize::new(0);

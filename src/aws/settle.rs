@@ -158,7 +158,7 @@ pub const API_BUSY: Wait = wait("R21", "the API is being changed", &["ConflictEx
 /// R24.
 pub const API_UPDATING: Wait = wait("R24", "the API is still being updated", &["BadRequestException"])
     .words(&["apistatus is", "update in progress", "update already in progress"])
-    .pace(5000, 5000, 300);
+    .pace(5000, 5000, 1500);
 
 /// An authorizer that was made a moment ago may not be visible to methods (reference, 9.2).
 pub const API_AUTHORIZER_VISIBLE: Wait =
