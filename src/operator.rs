@@ -91,16 +91,9 @@ impl Wanted<'_> {
             Some((service, rest)) => format!("arn:{partition}:{service}:{region}:{account}{rest}"),
             None => pattern.to_owned(),
         };
-        let identity_pools = self.scope.identity_pools_principal();
-        [
-            ("{partition}", partition),
-            ("{region}", region),
-            ("{account}", account),
-            ("{stack}", stack),
-            ("{identity-pools}", &identity_pools),
-        ]
-        .iter()
-        .fold(text, |text, (name, value)| text.replace(name, value))
+        [("{partition}", partition), ("{region}", region), ("{account}", account), ("{stack}", stack)]
+            .iter()
+            .fold(text, |text, (name, value)| text.replace(name, value))
     }
 
     /// What a statement's condition is made of; empty if it has none.
@@ -116,7 +109,11 @@ impl Wanted<'_> {
                 When::TagGiven => add("StringEquals", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
                 When::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
                 When::Is(key, values) => {
-                    let values: Vec<String> = values.iter().map(|value| self.filled_in(value)).collect();
+                    let filled_in = |value: &&str| match *value {
+                        "{identity-pools}" => self.scope.identity_pools_passed_to(),
+                        value => vec![value.to_owned()],
+                    };
+                    let values: Vec<String> = values.iter().flat_map(filled_in).collect();
                     add("StringEquals", key, &values.iter().map(String::as_str).collect::<Vec<_>>());
                 }
                 When::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),

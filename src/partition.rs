@@ -97,14 +97,23 @@ pub fn has_enhanced_tls(region: &str) -> bool {
     Partition::of(region).name != "aws-us-gov"
 }
 
-/// Who identity pools are where a role trusts them: the principal, the service that the role is passed to, and how the
-/// condition keys of their tokens begin.
+/// Who identity pools are where a role trusts them: the principal, and how the condition keys of their tokens begin.
 pub fn identity_pools_principal(region: &str) -> String {
     match region {
         "us-gov-west-1" => "cognito-identity-us-gov.amazonaws.com".to_owned(),
         gov if Partition::of(gov).name == "aws-us-gov" => host("cognito-identity", gov),
         _ => "cognito-identity.amazonaws.com".to_owned(),
     }
+}
+
+/// What IAM may call identity pools when a role is passed to them. In us-gov-east-1 that is not documented, so it is any of
+/// the names that they have.
+pub fn identity_pools_passed_to(region: &str) -> Vec<String> {
+    let mut names = vec![identity_pools_principal(region)];
+    if region == "us-gov-east-1" {
+        names.extend(["us-gov-west-1", "us-east-1"].map(identity_pools_principal));
+    }
+    names
 }
 
 #[cfg(test)]
@@ -139,6 +148,8 @@ mod tests {
             ("us-gov-east-1", "cognito-identity.us-gov-east-1.amazonaws.com"),
         ] {
             assert_eq!(identity_pools_principal(region), principal);
+            let passed = identity_pools_passed_to(region);
+            assert_eq!((passed[0].as_str(), passed.len() == 1), (principal, region != "us-gov-east-1"));
         }
     }
 }

@@ -50,6 +50,11 @@ impl Scope {
         partition::identity_pools_principal(&self.region)
     }
 
+    /// What IAM may call identity pools here when a role is passed to them.
+    pub fn identity_pools_passed_to(&self) -> Vec<String> {
+        partition::identity_pools_passed_to(&self.region)
+    }
+
     /// The path that this stack's roles live under, and that only they do.
     pub fn role_path(&self) -> String {
         format!("/securelambda/{}/", self.stack)

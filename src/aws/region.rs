@@ -51,11 +51,11 @@ pub(super) fn has(sdk: &SdkConfig, service: Service) -> bool {
 
 /// Who is asking. A region that the account has not enabled is told from credentials that are not valid.
 pub(super) async fn caller(sdk: &SdkConfig) -> Result<Caller, Failure> {
+    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let refused = match sts::caller(sdk).await {
         Err(failure) if failure.code.as_deref().is_some_and(|code| UNKNOWN_KEY.contains(&code)) => failure,
-        answer => return answer,
+        answer => return answer.map_err(|failure| of_a_role(failure, &region)),
     };
-    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let partition = Partition::of(&region);
     if partition.name != "aws" {
         let title = partition.title;
@@ -72,6 +72,18 @@ pub(super) async fn caller(sdk: &SdkConfig) -> Result<Caller, Failure> {
         Ok(caller) => Err(not_enabled(&region, &caller, is_temporary(sdk).await, refused)),
         Err(_) => Err(refused),
     }
+}
+
+/// A profile's role is assumed by a call to the region's STS, so that its refusal is only quoted in why there are no
+/// credentials. Whether the keys are good elsewhere cannot be asked then.
+fn of_a_role(failure: Failure, region: &str) -> Failure {
+    let quoted = failure.code.is_none() && UNKNOWN_KEY.iter().any(|code| failure.message.contains(code));
+    if !quoted || !regions::is_opt_in(region) {
+        return failure;
+    }
+    failure.hint(format!(
+        "check the keys, and whether the account has enabled {region}: a region that is not enabled refuses valid keys too"
+    ))
 }
 
 /// The keys are good, and only this region refuses them.
@@ -160,6 +172,15 @@ mod tests {
         assert_eq!((answer.unwrap_err().code.as_deref(), asked.len()), (Some("ExpiredToken"), 1));
         let (answer, asked) = ask("ap-east-1", vec![(200, ME)]).await;
         assert_eq!((answer.unwrap().account.as_str(), asked.len()), ("123456789012", 1));
+    }
+
+    #[test]
+    fn a_role_that_cannot_be_assumed_may_be_for_want_of_the_region() {
+        let quoted = Failure::new(Cause::Fatal, "no usable AWS credentials: service error: (InvalidClientTokenId)");
+        let hint = |failure: &Failure, region: &str| of_a_role(failure.clone(), region).hint;
+        assert!(hint(&quoted, "ap-east-1").unwrap().contains("has enabled ap-east-1"));
+        assert_eq!(hint(&quoted, "eu-central-1"), None);
+        assert_eq!(hint(&Failure::new(Cause::Fatal, "no usable AWS credentials: none"), "ap-east-1"), None);
     }
 
     fn in_region(region: &'static str) -> SdkConfig {

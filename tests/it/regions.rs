@@ -146,7 +146,11 @@ fn roles_trust_the_identity_pools_of_their_region() {
             ["policy", "--account", "123456789012", "--blueprint", "api-to-api", "--region", region, "--for", "up"];
         User::bare().run(&args).ends(0).stdout
     };
-    assert!(policy("us-gov-west-1").contains("\"cognito-identity-us-gov.amazonaws.com\""));
+    let west = policy("us-gov-west-1");
+    assert!(
+        west.contains("\"cognito-identity-us-gov.amazonaws.com\"")
+            && !west.contains("\"cognito-identity.amazonaws.com\"")
+    );
     assert!(policy("us-gov-east-1").contains("\"cognito-identity.us-gov-east-1.amazonaws.com\""));
     assert!(policy("eu-central-1").contains("\"cognito-identity.amazonaws.com\""));
 }
