@@ -108,7 +108,14 @@ impl Wanted<'_> {
             match *one {
                 When::TagGiven => add("StringEquals", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
                 When::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
-                When::Is(key, values) => add("StringEquals", key, values),
+                When::Is(key, values) => {
+                    let filled_in = |value: &&str| match *value {
+                        "{identity-pools}" => self.scope.identity_pools_passed_to(),
+                        value => vec![value.to_owned()],
+                    };
+                    let values: Vec<String> = values.iter().flat_map(filled_in).collect();
+                    add("StringEquals", key, &values.iter().map(String::as_str).collect::<Vec<_>>());
+                }
                 When::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
                 When::Bounded => {
                     if let Some(boundary) = self.boundary {

@@ -10,8 +10,9 @@ use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, SummaryKeyType};
 
 use super::error::OrFail;
 use super::iam::decisions;
-use super::{Clients, to_the_end};
+use super::{Clients, region, to_the_end};
 use crate::engine::Failure;
+use crate::regions::Service;
 
 /// Web ACLs in a region, by default (docs/aws.md, Web ACLs); as many IP sets.
 const WEB_ACLS: i64 = 100;
@@ -107,19 +108,21 @@ impl Account {
         provider.provide_credentials().await.map_or(Expiry::Unknown, |credentials| Expiry::of(&credentials))
     }
 
-    /// How many there are of what there may not be any number of; what could not be counted as a failure.
+    /// How many there are of what there may not be any number of; what could not be counted as a failure. Without what
+    /// the region has no service for.
     pub async fn usage(&self) -> Vec<Result<Usage, Failure>> {
         let (acls, sets, pools, apis, roles) =
             tokio::join!(self.web_acls(), self.ip_sets(), self.user_pools(), self.rest_apis(), self.roles());
         let counted =
             |what, kind, used: Result<i64, Failure>, limit| used.map(|used| Usage { what, kind, used, limit, told: false });
-        vec![
+        let pools = pools.map(|pools| counted("user pools", "cognito.user_pool", pools, USER_POOLS));
+        let others = [
             counted("web ACLs", "wafv2.web_acl", acls, WEB_ACLS),
             counted("IP sets", "wafv2.ip_set", sets, WEB_ACLS),
-            counted("user pools", "cognito.user_pool", pools, USER_POOLS),
             counted("REST APIs", "apigateway.rest_api", apis, REST_APIS),
             roles.map(|(used, limit)| Usage { what: "roles", kind: "iam.role", used, limit, told: true }),
-        ]
+        ];
+        others.into_iter().chain(pools).collect()
     }
 
     async fn web_acls(&self) -> Result<i64, Failure> {
@@ -142,7 +145,11 @@ impl Account {
         all.await.map(|all| number(all.len()))
     }
 
-    async fn user_pools(&self) -> Result<i64, Failure> {
+    async fn user_pools(&self) -> Option<Result<i64, Failure>> {
+        if region::has(&self.sdk, Service::UserPools) { Some(self.count_user_pools().await) } else { None }
+    }
+
+    async fn count_user_pools(&self) -> Result<i64, Failure> {
         let client = aws_sdk_cognitoidentityprovider::Client::new(&self.sdk);
         let mut pages = client.list_user_pools().max_results(60).into_paginator().send();
         let mut count = 0;

@@ -9,52 +9,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use super::http;
-use super::sts::{Caller, caller};
-use crate::engine::{Cause, Failure, Tempo};
-use crate::scope::{dns_suffix, partition_of};
-
-/// Regions that AWS has today, for telling a mistyped one at once. One that is newer passes if AWS knows its host.
-const REGIONS: [&str; 38] = [
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "cn-north-1",
-    "cn-northwest-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-gov-east-1",
-    "us-gov-west-1",
-    "us-west-1",
-    "us-west-2",
-];
+use super::sts::Caller;
+use super::{http, region};
+use crate::engine::{Failure, Tempo};
+use crate::regions::Needs;
 
 /// How to reach AWS, or something that speaks like it.
 #[derive(Debug, Clone)]
@@ -73,11 +31,11 @@ pub struct Access {
     pub paced: bool,
 }
 
-/// A configuration for every service, and who we are there.
+/// A configuration for every service, and who we are there; in a region where a stack with these needs can be built.
 ///
 /// # Errors
 /// [`Cause::Fatal`] for credentials and regions that cannot be used.
-pub async fn connect(access: &Access) -> Result<(SdkConfig, Caller), Failure> {
+pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, Caller), Failure> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         // The longest upload is 50 MB; an answer that takes longer than this does not come.
@@ -106,8 +64,8 @@ pub async fn connect(access: &Access) -> Result<(SdkConfig, Caller), Failure> {
         loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "local emulator"));
     }
     let sdk = without_empty(loader.load().await);
-    check_region(&sdk, access.endpoint.is_some()).await?;
-    let caller = caller(&sdk).await?;
+    region::check(&sdk, access.endpoint.is_some(), needs).await?;
+    let caller = region::caller(&sdk).await?;
     Ok((sdk, caller))
 }
 
@@ -142,39 +100,10 @@ impl LoadServiceConfig for NotEmpty {
     }
 }
 
-async fn check_region(sdk: &SdkConfig, elsewhere: bool) -> Result<(), Failure> {
-    let Some(region) = sdk.region().map(|region| region.as_ref().to_owned()) else {
-        return Err(Failure::new(Cause::Fatal, "no AWS region is set")
-            .hint("give --region, or set AWS_REGION, or a region in the profile"));
-    };
-    if REGIONS.contains(&region.as_str()) {
-        return Ok(());
-    }
-    if !elsewhere && well_formed(&region) && tokio::net::lookup_host((host(&region), 443)).await.is_ok() {
-        return Ok(());
-    }
-    let failure = Failure::new(Cause::Fatal, format!("there is no AWS region called {region:?}"));
-    Err(match crate::error::nearest(&region, &REGIONS) {
-        Some(near) => failure.hint(format!("did you mean {near}?")),
-        None => failure.hint("regions look like eu-central-1 or us-east-1"),
-    })
-}
-
-/// A host that every region has.
-fn host(region: &str) -> String {
-    format!("sts.{region}.{}", dns_suffix(partition_of(region)))
-}
-
-fn well_formed(region: &str) -> bool {
-    let parts: Vec<&str> = region.split('-').collect();
-    parts.len() >= 3
-        && region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-        && parts.last().is_some_and(|number| number.parse::<u8>().is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::sts::caller;
     use crate::aws::testing;
 
     /// Everything is set, to nothing.
@@ -195,18 +124,5 @@ mod tests {
         let _ = caller(&without_empty(sdk)).await;
         let asked: Vec<_> = http.actual_requests().map(|request| request.uri().to_owned()).collect();
         assert_eq!(asked, ["https://sts.eu-central-1.amazonaws.com/"]);
-    }
-
-    #[test]
-    fn a_new_region_is_looked_for_where_its_hosts_would_be() {
-        for (region, expected) in [
-            ("eu-central-9", "sts.eu-central-9.amazonaws.com"),
-            ("cn-south-1", "sts.cn-south-1.amazonaws.com.cn"),
-            ("us-gov-north-1", "sts.us-gov-north-1.amazonaws.com"),
-        ] {
-            assert!(well_formed(region));
-            assert_eq!(host(region), expected);
-        }
-        assert!(!well_formed("eu-central") && !well_formed("eu.central-1") && !well_formed("a-b-c"));
     }
 }

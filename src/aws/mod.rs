@@ -13,6 +13,7 @@ pub mod iam;
 pub mod lambda;
 pub mod logs;
 pub mod refusals;
+mod region;
 mod retries;
 pub mod rights;
 pub mod secretsmanager;
@@ -33,6 +34,7 @@ use aws_config::retry::RetryConfig;
 use futures_util::StreamExt;
 
 use crate::engine::{Failure, Inventories, Listed, Registry};
+use crate::regions::Service;
 use crate::scope::Scope;
 
 /// Things of one kind that are looked at closer at once, while taking stock.
@@ -111,7 +113,7 @@ pub fn registry_that_parts(clients: &Clients, parting: secretsmanager::Parting) 
 }
 
 /// Every kind of thing that stands on its own, with how to list all there are of it. What hangs under such a thing is
-/// listed with it.
+/// listed with it. What the region has no service for cannot be there, and is left out.
 pub fn inventories(clients: &Clients) -> Inventories {
     let waf = wafv2::Wafv2::new(clients);
     Inventories::default()
@@ -126,6 +128,7 @@ pub fn inventories(clients: &Clients) -> Inventories {
         .with::<cognito::UserPool>(cognito::Cognito::new(clients))
         .with::<wafv2::IpSet>(waf.clone())
         .with::<wafv2::WebAcl>(waf)
+        .only(|kind| Service::of_kind(kind).is_none_or(|service| region::has(&clients.sdk, service)))
 }
 
 /// Looks closer at what a list names, some side by side: one read or more each.
@@ -184,6 +187,20 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    #[test]
+    fn what_a_region_has_no_service_for_is_not_looked_for() {
+        let in_region = |region: &'static str| {
+            let clients = testing::replay(vec![]).0;
+            let sdk = clients.sdk.into_builder().region(aws_config::Region::from_static(region)).build();
+            let kinds: Vec<_> = inventories(&Clients::new(sdk, clients.scope)).kinds().collect();
+            (kinds.contains(&"cognito.user_pool"), kinds.contains(&"cognito.identity_pool"), kinds.len())
+        };
+        let (pools, identities, all) = in_region("eu-central-1");
+        assert!(pools && identities);
+        assert_eq!(in_region("cn-north-1"), (false, true, all - 1));
+        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 2));
+    }
 
     #[tokio::test]
     async fn all_are_let_finish_before_a_failure_is_told() {

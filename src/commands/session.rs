@@ -11,6 +11,7 @@ use crate::engine::{Failure, Graph, Registry, Stop, Survey, survey};
 use crate::error::{Error, Kind};
 use crate::local::Local;
 use crate::outputs::Outputs;
+use crate::regions::Needs;
 use crate::report::say;
 use crate::scope::Scope;
 use crate::stack::{self, HiddenValues};
@@ -62,7 +63,7 @@ impl Session {
             Some(code) => pack(&config, code, endpoint.as_deref()).await?,
             None => Bundles::default(),
         };
-        let (clients, caller) = connected(&config.stack.name, &access).await?;
+        let (clients, caller) = connected(&config.stack.name, &access, &stack::needs(&config.stack)).await?;
         let scope = &clients.scope;
         let hidden = values::unread(&config, rotate);
         let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint.as_deref());
@@ -139,13 +140,13 @@ impl Session {
 /// Connects: the clients, whose credentials they have, and where AWS is if it is not AWS itself.
 pub(super) async fn who_am_i(config: &Config) -> Result<(Clients, Caller, Option<String>), Error> {
     let access = access(&config.connection, config.output.quiet).await?;
-    let (clients, caller) = connected(&config.stack.name, &access).await?;
+    let (clients, caller) = connected(&config.stack.name, &access, &stack::needs(&config.stack)).await?;
     Ok((clients, caller, access.endpoint))
 }
 
-/// The clients for a stack of this name, and whose credentials they have.
-pub(super) async fn connected(stack: &str, access: &Access) -> Result<(Clients, Caller), Error> {
-    let (sdk, caller) = connect(access).await.map_err(account_error)?;
+/// The clients for a stack of this name with these needs, and whose credentials they have.
+pub(super) async fn connected(stack: &str, access: &Access, needs: &Needs) -> Result<(Clients, Caller), Error> {
+    let (sdk, caller) = connect(access, needs).await.map_err(account_error)?;
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let scope =
         Scope { partition: caller.partition.clone(), account: caller.account.clone(), region, stack: stack.to_owned() };

@@ -13,6 +13,7 @@ use crate::aws::{inventories, registry_that_parts};
 use crate::config::{Connection, Output};
 use crate::engine::{Stock, Stop, add_listed, take_stock};
 use crate::error::{Error, Kind};
+use crate::regions::Needs;
 use crate::report::{SCHEMA_VERSION, answer, say, swept_text};
 use crate::scope::{Scope, Whose};
 use crate::stack::{check_name, cleanup::group};
@@ -29,7 +30,8 @@ pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, sto
     let stop = stop.at(connection.tempo);
     let access = or_stopped(&stop, access(&connection, output.quiet)).await?;
     let named = shared.stack.as_deref().unwrap_or_default();
-    let (clients, caller) = or_stopped(&stop, connected(named, &access)).await?;
+    // Without a stack file nothing is built, so the region need not have anything.
+    let (clients, caller) = or_stopped(&stop, connected(named, &access, &Needs::default())).await?;
     let scope = &clients.scope;
     let store =
         |stack: &str| Store::new(&shared.state_dir, stack, &scope.account, &scope.region, access.endpoint.as_deref());

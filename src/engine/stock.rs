@@ -172,6 +172,18 @@ impl Inventories {
         self.lists.push((R::KIND, Arc::new(Erase(inventory, std::marker::PhantomData))));
         self
     }
+
+    /// Leaves out the lists of kinds that do not pass.
+    #[must_use]
+    pub fn only(mut self, passes: impl Fn(&str) -> bool) -> Self {
+        self.lists.retain(|(kind, _)| passes(kind));
+        self
+    }
+
+    /// The kinds that are listed.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.lists.iter().map(|(kind, _)| *kind)
+    }
 }
 
 /// What there is.

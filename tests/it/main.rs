@@ -33,6 +33,7 @@ mod ordering;
 mod own_stack;
 mod pacing;
 mod promises;
+mod regions;
 mod secrets;
 mod signals;
 mod store;

@@ -38,7 +38,7 @@ pub fn issuer(scope: &Scope, pool_id: &str) -> String {
 
 /// What an identity pool calls a user pool whose tokens it takes.
 pub fn provider(scope: &Scope, pool_id: &str) -> String {
-    format!("cognito-idp.{}.{}/{pool_id}", scope.region, scope.dns_suffix())
+    format!("{}/{pool_id}", scope.host("cognito-idp"))
 }
 
 /// Things in one page of a list; the most there may be.

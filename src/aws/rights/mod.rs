@@ -79,7 +79,7 @@ pub enum When {
     TagGiven,
     /// What is touched carries our tag.
     TagCarried,
-    /// The key has one of these values.
+    /// The key has one of these values; `{identity-pools}` stands for what IAM calls identity pools in the region.
     Is(&'static str, &'static [&'static str]),
     /// The key, an ARN, fits this pattern.
     IsLike(&'static str, &'static str),
