@@ -23,6 +23,10 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// create whose answer was lost is looked for longer before it is tried again.
     const NAME_IS_UNIQUE: bool = true;
 
+    /// AWS gives its id, or that of what it hangs under, once and never again. So what is on record under that id is
+    /// this stack's or gone, even where it cannot be read. A name can be taken by somebody else in the meantime.
+    const ID_IS_GIVEN_ONCE: bool = false;
+
     /// Without it something is less protected, unseen, or cut off from what triggers it: that it has gone missing weakens
     /// the stack, as a [`Drift::weakening`] does.
     const GUARDS: bool = false;
@@ -59,6 +63,12 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
 
     /// Puts right what `drift` names, and nothing else.
     fn converge(&self, want: &R, found: &Found<R>, drift: &[Drift], task: &Task) -> impl Does<R::Outputs>;
+
+    /// For what is on record and could not be read by [`find`](Self::find): whether deleting it touches nobody else's.
+    /// That it is gone counts as yes. Writes nothing.
+    fn vouch(&self, _recorded: &R::Outputs, _task: &Task) -> impl Does<bool> {
+        std::future::ready(Ok(R::ID_IS_GIVEN_ONCE))
+    }
 
     /// Removes it, from its outputs alone. Already gone is success. Returns once its name can be used again.
     fn delete(&self, gone: &R::Outputs, task: &Task) -> impl Does<()>;
@@ -137,6 +147,8 @@ pub struct Failure {
     pub code: Option<String>,
     /// AWS's request id, where AWS answered.
     pub request_id: Option<String>,
+    /// The call that failed, as service and operation: `iam GetRole`.
+    pub call: Option<String>,
     /// What to do next.
     pub hint: Option<String>,
     /// How long AWS asked us to wait before trying again, in seconds.
@@ -147,7 +159,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with a cause and words of our own.
     pub fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self { cause, message: message.into(), code: None, request_id: None, hint: None, retry_after: None }
+        Self { cause, message: message.into(), code: None, request_id: None, call: None, hint: None, retry_after: None }
     }
 
     /// A refusal with words of our own.
@@ -159,6 +171,11 @@ impl Failure {
     pub fn foreign(what: &str, arn: &str) -> Self {
         Self::new(Cause::Foreign, format!("{what} exists and does not belong to this stack: {arn}"))
             .hint("choose another --stack name, or remove that resource yourself; it was not touched")
+    }
+
+    /// No later call can succeed, or none is to be made.
+    pub fn ends_all(&self) -> bool {
+        matches!(self.cause, Cause::Fatal | Cause::Stopped)
     }
 
     /// Adds what to do next.

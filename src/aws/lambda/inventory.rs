@@ -2,36 +2,40 @@
 
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
 use crate::aws::error::OrFail;
-use crate::aws::{closer, pairs};
-use crate::engine::{Failure, Inventory, Listed};
+use crate::aws::{as_far_as_it_goes, closer, pairs};
+use crate::engine::{Failure, Inventory, Listed, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl Lambda {
-    async fn listed_function(&self, name: String, arn: String) -> Result<Vec<Listed>, Failure> {
-        let Some(read) = self.read(&name).await? else { return Ok(Vec::new()) };
-        // Says so if tags could not be read, which does not make it a stranger's.
-        self.owns(&read)?;
-        let owner = Owner::read(pairs(read.tags()));
+    async fn listed_function(&self, name: String, arn: String) -> Result<Listing, Failure> {
+        let tags = match self.read(&name).await {
+            Ok(Some(read)) => {
+                // Says so if tags could not be read, which does not make it a stranger's.
+                self.owns(&read)?;
+                Some(read.tags.unwrap_or_default())
+            }
+            Ok(None) => None,
+            // Another call tells the tags too.
+            Err(failure) => self.tags(&arn).await.map_err(|_| failure)?,
+        };
+        let Some(tags) = tags else { return Ok(Listing::default()) };
+        let owner = Owner::read(pairs(Some(&tags)));
         let key = |id| FunctionKey { id, name: name.clone() };
         let outputs = FunctionOutputs { name: name.clone(), arn: arn.clone() };
         let remove = format!("aws lambda delete-function --function-name {name}");
-        Ok(vec![Listed::new::<Function>((&name, &arn), owner, key, &outputs, remove)])
+        Ok(vec![Listed::new::<Function>((&name, &arn), owner, key, &outputs, remove)].into())
     }
 }
 
 impl Inventory<Function> for Lambda {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let mut functions = self.client.list_functions().into_paginator().items().send();
-        let mut looks = Vec::new();
-        while let Some(function) = functions.next().await {
-            let function = function.or_fail("list the functions")?;
-            if let (Some(name), Some(arn)) = (function.function_name, function.function_arn)
-                && whose.may_own(&name)
-            {
-                looks.push(self.listed_function(name, arn));
-            }
-        }
-        closer(looks).await
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        let functions = self.client.list_functions().into_paginator().items().send();
+        let (functions, cut) = as_far_as_it_goes!(functions, "list the functions");
+        let named = functions.into_iter().filter_map(|one| one.function_name.zip(one.function_arn));
+        let ours = named.filter(|(name, _)| whose.may_own(name));
+        let looks = ours.map(|(name, arn)| (name.clone(), self.listed_function(name, arn)));
+        let listing = closer::<Function, _>(looks.collect()).await;
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<Function>(None, failure))))
     }
 }
 
