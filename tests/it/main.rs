@@ -26,6 +26,7 @@ mod locks;
 mod logs;
 mod mistakes;
 mod models;
+mod moto;
 mod operator;
 mod ordering;
 mod own_stack;
@@ -36,6 +37,7 @@ mod signals;
 mod store;
 mod support;
 mod sweep;
+mod unreadable;
 mod verify;
 mod weather;
 

@@ -72,7 +72,7 @@ mod tests {
         let absent = r#"{"__type":"NotFoundException","message":"no such API"}"#;
         let (clients, http) =
             replay(vec![(200, first), (200, second), (200, stages), (200, r#"{"item":[]}"#), (404, absent)]);
-        let listed = ApiGateway::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = ApiGateway::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         let expected = [("api.rest", Some("demo")), ("stage.development", Some("demo")), ("rest_api.demo-api", None)];
         assert_eq!(seen, expected);

@@ -39,7 +39,7 @@ mod tests {
             {"apiId":"x1","name":"theirs","tags":{"securelambda:stack":"other"}}]}"#;
         let second = r#"{"items":[{"apiId":"a2","name":"demo-api"}]}"#;
         let (clients, http) = replay(vec![(200, first), (200, second)]);
-        let listed = ApiGatewayV2::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = ApiGatewayV2::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("api.http", Some("demo")), ("api.demo-api", None)]);
         assert!(asked(&http)[1].0.contains("nextToken=p2"), "{:?}", asked(&http));

@@ -82,7 +82,7 @@ mod tests {
         let (one, two) = (described("r_1", "demo"), described("r_2", "demo"));
         let reads = [(200, &*one), (200, clients), (200, &*two), (200, none), (400, gone), (400, gone)];
         let (clients, http) = replay([vec![(200, first), (200, second)], reads.to_vec()].concat());
-        let listed = Cognito::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Cognito::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.arn.as_str())).collect();
         assert_eq!(seen, [("pool.p", "arn:r_1"), ("client.p", "arn:r_1/client/c1"), ("pool.p", "arn:r_2")]);
         assert!(asked(&http)[1].1.contains("p2"));

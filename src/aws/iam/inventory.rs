@@ -84,7 +84,7 @@ mod tests {
         let absent = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
         let reads = [(200, &*f), (200, &*one), (200, &*g), (200, &*none), (404, absent), (404, absent)];
         let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
-        let listed = Iam::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Iam::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.name.as_str(), one.stack.as_deref())).collect();
         let expected = [
             ("iam.role", "demo-f", Some("demo")),

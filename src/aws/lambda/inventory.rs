@@ -61,7 +61,7 @@ mod tests {
         let gone = r#"{"Type":"User","Message":"Function not found"}"#;
         let absent = format!(r#"{{"__type":"ResourceNotFoundException",{}"#, &gone[1..]);
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, &f), (200, &g), (404, &absent)]);
-        let listed = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
         assert_eq!(seen, [("demo-f", "demo"), ("demo-g", "demo-b")]);
         assert!(requests(&http)[1].contains("Marker=m2"));

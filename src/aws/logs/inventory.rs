@@ -64,7 +64,7 @@ mod tests {
             (200, r#"{"tags":{}}"#),
             (400, gone),
         ]);
-        let listed = Logs::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Logs::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("logs.f", Some("demo")), ("group./aws/lambda/demo-g", None)]);
         let requests = requests(&http);

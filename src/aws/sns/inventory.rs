@@ -117,7 +117,7 @@ mod tests {
         let answers = vec![(200, &*first), (200, &*none), (200, &*second)];
         let (ours, theirs) = (tags("demo"), tags("demo-b"));
         let (clients, http) = replay([answers, vec![(200, &*ours), (200, &*theirs)]].concat());
-        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
         assert_eq!(seen, [("demo-t", "demo"), ("demo-b-t", "demo-b")]);
         assert_eq!(listed[0].id.as_str(), "topic.t");
@@ -139,7 +139,7 @@ mod tests {
         ];
         let members = subscriptions(&members.concat());
         let (clients, _) = replay(vec![(200, &list), (200, &members), (200, &ours)]);
-        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         let expected = [
             ("topic.t", Some("demo")),

@@ -115,7 +115,7 @@ mod tests {
         let (first, second) = (page("IPSets", &["x", "demo-a"], "m2"), page("IPSets", &["demo-b", "demo-c"], ""));
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, TAGS), (200, NO_TAGS), (400, ABSENT)]);
         let whose = Whose::Stack("demo".into());
-        let listed = Inventory::<IpSet>::list(&Wafv2::new(&clients), &whose).await.unwrap();
+        let listed = Inventory::<IpSet>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("firewall.x", Some("demo")), ("ip_set.demo-b", None)]);
         let asked = asked(&http);
@@ -130,7 +130,7 @@ mod tests {
         let reads = [(200, TAGS), (200, &*stages), (400, ABSENT), (400, ABSENT)];
         let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
         let whose = Whose::Stack("demo".into());
-        let listed = Inventory::<WebAcl>::list(&Wafv2::new(&clients), &whose).await.unwrap();
+        let listed = Inventory::<WebAcl>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.arn.as_str())).collect();
         assert_eq!(seen, [("wafv2.web_acl", "arn:demo-acl"), ("wafv2.association", STAGE)]);
         assert!(listed.iter().all(|one| one.stack.as_deref() == Some("demo")));

@@ -8,6 +8,7 @@ pub mod emulator;
 pub mod fake;
 pub mod graphs;
 pub mod iam;
+pub mod moto;
 pub mod program;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod proxy;
