@@ -148,6 +148,7 @@ pub struct Failure {
     /// AWS's request id, where AWS answered.
     pub request_id: Option<String>,
     /// The call that failed, as service and operation: `iam GetRole`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
     /// What to do next.
     pub hint: Option<String>,

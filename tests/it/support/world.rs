@@ -215,7 +215,16 @@ impl World {
     pub fn new() -> Self {
         let disk = Disk::new();
         let (halt, stop) = Stop::new();
-        Self { cloud: Cloud::new(&disk), disk, jobs: 8, group: |_| 0, holds: |_, _| true, halt_when: |_| false, halt, stop }
+        Self {
+            cloud: Cloud::new(&disk),
+            disk,
+            jobs: 8,
+            group: |_| 0,
+            holds: |_, _| true,
+            halt_when: |_| false,
+            halt,
+            stop,
+        }
     }
 
     /// One in which all of `graph` is there and on record, and nothing is counted yet.
