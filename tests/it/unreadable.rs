@@ -211,7 +211,8 @@ impl Bench {
         }
         // The recovery windows of secrets are no part of this.
         let rest = self.remove(verb);
-        if rest.code != 0 {
+        // To `sweep`, a stack of which nothing is there is none.
+        if rest.code != 0 && !(verb == Verb::Sweep && rest.code == 6 && remains.is_empty()) {
             wrong.push(format!("then the rest ended with {}:\n{}", rest.code, rest.stderr));
         }
         if let Err(why) = self.is_as_before("the rest") {
