@@ -68,7 +68,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     fn or_fail(self, doing: &str) -> Result<T, Failure> {
-        self.map_err(|error| failure(doing, &error))
+        self.map_err(|error| Failure { call: Some(operation::<E>()), ..failure(doing, &error) })
     }
 }
 
@@ -159,7 +159,9 @@ fn operation<E>() -> String {
         "cognitoidentityprovider" => "cognito-idp",
         service => service,
     };
-    format!("{service} {}", error.strip_suffix("Error").unwrap_or(error))
+    // The SDK writes acronyms as words.
+    let operation = error.strip_suffix("Error").unwrap_or(error).replace("Acl", "ACL").replace("IpSet", "IPSet");
+    format!("{service} {operation}")
 }
 
 fn cause(answer: &ServiceError, status: u16) -> Cause {
@@ -254,6 +256,20 @@ fn about_credentials(dispatch: &DispatchFailure) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::testing::replay;
+
+    #[tokio::test]
+    async fn a_failure_names_the_call_that_failed() {
+        let denied = r#"{"__type":"AccessDeniedException","message":"no"}"#;
+        let (clients, _) = replay(vec![(400, denied); 3]);
+        let pools = aws_sdk_cognitoidentityprovider::Client::new(&clients.once);
+        let waf = aws_sdk_wafv2::Client::new(&clients.once);
+        let pools = pools.list_users().user_pool_id("p").send().await.or_fail("count").expect_err("refused");
+        let sets = waf.list_ip_sets().send().await.or_fail("list").expect_err("refused");
+        let acl = waf.get_web_acl_for_resource().resource_arn("a").send().await.or_fail("read").expect_err("refused");
+        let calls = [pools.call, sets.call, acl.call].map(Option::unwrap_or_default);
+        assert_eq!(calls, ["cognito-idp ListUsers", "wafv2 ListIPSets", "wafv2 GetWebACLForResource"]);
+    }
 
     #[test]
     fn a_denial_names_the_action_and_where_to_find_what_is_needed() {

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod apigateway;
 pub mod apigatewayv2;
+pub mod by_hand;
 pub mod cognito;
 pub mod connect;
 pub mod error;
@@ -33,7 +34,7 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use futures_util::StreamExt;
 
-use crate::engine::{Failure, Inventories, Listed, Registry};
+use crate::engine::{Failure, Inventories, Listing, Registry, Resource, Unread};
 use crate::regions::Service;
 use crate::scope::Scope;
 
@@ -131,10 +132,34 @@ pub fn inventories(clients: &Clients) -> Inventories {
         .only(|kind| Service::of_kind(kind).is_none_or(|service| region::has(&clients.sdk, service)))
 }
 
-/// Looks closer at what a list names, some side by side: one read or more each.
-async fn closer<F: Future<Output = Result<Vec<Listed>, Failure>>>(looks: Vec<F>) -> Result<Vec<Listed>, Failure> {
-    Ok(side_by_side(CLOSER_AT_ONCE, looks).await?.concat())
+/// Looks closer at what a list names, some side by side: one read or more each. What cannot be read is told by its name.
+async fn closer<R: Resource, F: Future<Output = Result<Listing, Failure>>>(looks: Vec<(String, F)>) -> Listing {
+    let (names, looks): (Vec<String>, Vec<F>) = looks.into_iter().unzip();
+    let seen: Vec<_> = futures_util::stream::iter(looks).buffered(CLOSER_AT_ONCE).collect().await;
+    let mut listing = Listing::default();
+    for (name, seen) in names.into_iter().zip(seen) {
+        listing.extend(seen.unwrap_or_else(|failure| Listing::default().and_unread([Unread::new::<R>(name, failure)])));
+    }
+    listing
 }
+
+/// What a paginator shows, to its end or to the first page that cannot be read.
+macro_rules! as_far_as_it_goes {
+    ($pages:expr, $doing:expr) => {{
+        let (mut pages, mut read, mut cut) = ($pages, Vec::new(), None);
+        while let Some(page) = pages.next().await {
+            match page.or_fail($doing) {
+                Ok(page) => read.push(page),
+                Err(failure) => {
+                    cut = Some(failure);
+                    break;
+                }
+            }
+        }
+        (read, cut)
+    }};
+}
+use as_far_as_it_goes;
 
 /// Does all of them, so many side by side. All are let finish even if one fails; then the first failure is returned.
 async fn side_by_side<T, F: Future<Output = Result<T, Failure>>>(
@@ -150,13 +175,28 @@ async fn side_by_side<T, F: Future<Output = Result<T, Failure>>>(
 async fn to_the_end<T, F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>>(
     page: impl Fn(Option<String>) -> F,
 ) -> Result<Vec<T>, Failure> {
+    whole(as_far_as_pages_go(page).await)
+}
+
+/// A list that is of no use unless it was read to its end.
+fn whole<T>((all, cut): (Vec<T>, Option<Failure>)) -> Result<Vec<T>, Failure> {
+    cut.map_or(Ok(all), Err)
+}
+
+/// The same, and of a list that cannot be read to its end what comes before that.
+async fn as_far_as_pages_go<T, F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>>(
+    page: impl Fn(Option<String>) -> F,
+) -> (Vec<T>, Option<Failure>) {
     let (mut all, mut next) = (Vec::new(), None);
     loop {
-        let (entries, more) = page(next).await?;
+        let (entries, more) = match page(next).await {
+            Ok(page) => page,
+            Err(failure) => return (all, Some(failure)),
+        };
         all.extend(entries.unwrap_or_default());
         next = more.filter(|more| !more.is_empty());
         if next.is_none() {
-            return Ok(all);
+            return (all, None);
         }
     }
 }

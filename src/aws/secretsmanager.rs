@@ -154,6 +154,7 @@ fn hex(text: &str) -> String {
 
 impl Resource for Secret {
     const KIND: &'static str = "secretsmanager.secret";
+    const ID_IS_GIVEN_ONCE: bool = true;
     type Key = SecretKey;
     type Outputs = SecretOutputs;
     type Live = SecretLive;

@@ -28,6 +28,7 @@ mod locks;
 mod logs;
 mod mistakes;
 mod models;
+mod moto;
 mod operator;
 mod ordering;
 mod own_stack;
@@ -40,6 +41,7 @@ mod store;
 mod support;
 mod sweep;
 mod throttle;
+mod unreadable;
 mod verify;
 mod weather;
 

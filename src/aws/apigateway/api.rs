@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail, several};
 use super::super::retries::NotAfter;
-use super::super::settle::{API_DELETE_RATE, API_UPDATING, settled, until};
+use super::super::settle::{API_DELETE_RATE, API_UPDATING, confirmed, settled, until};
 use super::super::{pairs, tag_map};
 use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -125,6 +125,7 @@ impl RestApi {
 
 impl Resource for RestApi {
     const KIND: &'static str = "apigateway.rest_api";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const NAME_IS_UNIQUE: bool = false;
     type Key = RestApiKey;
     type Outputs = RestApiOutputs;
@@ -298,12 +299,12 @@ impl Provider<RestApi> for ApiGateway {
             return Ok(());
         }
         // Until then the list of all shows it too, and whoever looks again would take it for left over.
-        until(task, "the API is not gone yet", (500, 2000), 60, || async {
+        let seen_gone = until(task, "the API is not gone yet", (500, 2000), 60, || async {
             let api = self.client.get_rest_api().rest_api_id(&gone.id).send().await;
             let api = api.or_fail(&format!("read the REST API {}", gone.name)).or_absent()?;
             Ok(api.is_none().then_some(()))
-        })
-        .await
+        });
+        confirmed(seen_gone.await)
     }
 }
 

@@ -136,6 +136,7 @@ fn pointer(key: &str) -> String {
 
 impl Resource for Stage {
     const KIND: &'static str = "apigateway.stage";
+    const ID_IS_GIVEN_ONCE: bool = true;
     type Key = StageKey;
     type Outputs = StageOutputs;
     type Live = LiveStage;

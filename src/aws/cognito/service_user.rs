@@ -57,6 +57,7 @@ pub struct ServiceUserLive {
 
 impl Resource for ServiceUser {
     const KIND: &'static str = "cognito.service_user";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = ServiceUserOutputs;
     type Outputs = ServiceUserOutputs;

@@ -60,6 +60,18 @@ impl Lambda {
         answer.or_fail(&format!("read the function {name}")).or_absent()
     }
 
+    /// The tags of a function, by the call that reads nothing else of it; `None` if there is no such function.
+    async fn tags(&self, arn: &str) -> Result<Option<HashMap<String, String>>, Failure> {
+        let answer = self.client.list_tags().resource(arn).send().await;
+        let answer = answer.or_fail(&format!("read the tags of {arn}")).or_absent()?;
+        Ok(answer.map(|answer| answer.tags.unwrap_or_default()))
+    }
+
+    /// Whether a function that cannot be read is this stack's, or gone.
+    async fn vouched(&self, arn: &str) -> Result<bool, Failure> {
+        Ok(self.tags(arn).await?.is_none_or(|tags| self.scope.owns(pairs(Some(&tags)))))
+    }
+
     /// Whether the function is this stack's.
     fn owns(&self, read: &Read) -> Result<bool, Failure> {
         // Without the permission to read tags AWS leaves them out and says so: that does not make it a stranger's.

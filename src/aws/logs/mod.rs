@@ -155,6 +155,12 @@ impl Provider<LogGroup> for Logs {
         Ok(found.outputs.clone())
     }
 
+    async fn vouch(&self, recorded: &LogGroupOutputs, _: &Task) -> Result<bool, Failure> {
+        let tags = self.client.list_tags_for_resource().resource_arn(&recorded.arn).send().await;
+        let tags = tags.or_fail(&format!("read the tags of the log group {}", recorded.name)).or_absent()?;
+        Ok(tags.is_none_or(|tags| self.scope.owns(pairs(tags.tags()))))
+    }
+
     async fn delete(&self, gone: &LogGroupOutputs, task: &Task) -> Result<(), Failure> {
         let doing = format!("delete the log group {}", gone.name);
         let deleted = settled(task, &[&LOGS_BUSY], || async {

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod fake;
 pub mod graphs;
 pub mod iam;
+pub mod moto;
 pub mod program;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod proxy;
