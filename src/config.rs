@@ -8,6 +8,7 @@ use crate::args::{Color, Shared};
 use crate::bundle::Sources;
 use crate::engine::Tempo;
 use crate::error::{Error, Kind, Spot};
+use crate::proxies::Proxies;
 use crate::report::{Palette, Setting, Style, choose};
 use crate::stack::blueprints::{self, Blueprint};
 use crate::stack::{self, Flaw, Mistake, Places, Stack};
@@ -55,6 +56,8 @@ pub struct Connection {
     pub local: bool,
     /// How long waiting lasts: SECURELAMBDA_TEMPO, for tests.
     pub tempo: Tempo,
+    /// What requests go through: HTTPS_PROXY and its kin.
+    pub proxies: Proxies,
 }
 
 /// How to show things.
@@ -205,6 +208,7 @@ impl Connection {
             endpoint,
             local: shared.local,
             tempo,
+            proxies: Proxies::new(text),
         })
     }
 }

@@ -15,7 +15,8 @@
 //! Beside them: [`scope`] (names, ARNs, tags), [`policy`] (IAM documents by meaning),
 //! [`operator`] (what whoever runs this must be allowed), [`doctor`] (what would go wrong),
 //! [`secret`] (what must never be printed), [`outputs`] (what scripts rely
-//! on), [`probe`] (requests as a client sends them), [`error`] (exit codes and words), `signals` (Ctrl-C and its kin).
+//! on), [`probe`] (requests as a client sends them), [`proxies`] (what requests go through), [`error`] (exit codes and
+//! words), `signals` (Ctrl-C and its kin).
 
 pub mod args;
 pub mod aws;
@@ -30,6 +31,7 @@ pub mod operator;
 pub mod outputs;
 pub mod policy;
 pub mod probe;
+pub mod proxies;
 pub mod report;
 pub mod scope;
 pub mod secret;
