@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use crate::args::{Color, Shared};
+use crate::aws;
 use crate::bundle::Sources;
 use crate::engine::Tempo;
 use crate::error::{Error, Kind, Spot};
@@ -58,6 +59,8 @@ pub struct Connection {
     pub tempo: Tempo,
     /// What requests go through: HTTPS_PROXY and its kin.
     pub proxies: Proxies,
+    /// Where AWS's configuration files are, and which profile is chosen: AWS_PROFILE and its kin.
+    pub sources: aws::profiles::Sources,
 }
 
 /// How to show things.
@@ -209,6 +212,7 @@ impl Connection {
             local: shared.local,
             tempo,
             proxies: Proxies::new(text),
+            sources: aws::profiles::Sources::new(text),
         })
     }
 }

@@ -15,8 +15,8 @@
 //! Beside them: [`scope`] (names, ARNs, tags), [`policy`] (IAM documents by meaning),
 //! [`operator`] (what whoever runs this must be allowed), [`doctor`] (what would go wrong),
 //! [`secret`] (what must never be printed), [`outputs`] (what scripts rely
-//! on), [`probe`] (requests as a client sends them), [`proxies`] (what requests go through), [`error`] (exit codes and
-//! words), `signals` (Ctrl-C and its kin).
+//! on), [`probe`] (requests as a client sends them), [`proxies`] (what requests go through), [`reach`] (why
+//! no answer came), [`error`] (exit codes and words), `signals` (Ctrl-C and its kin).
 
 pub mod args;
 pub mod aws;
@@ -32,6 +32,7 @@ pub mod outputs;
 pub mod policy;
 pub mod probe;
 pub mod proxies;
+pub mod reach;
 pub mod report;
 pub mod scope;
 pub mod secret;

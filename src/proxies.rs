@@ -47,7 +47,8 @@ impl fmt::Display for Proxy {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} is not the URL of a proxy, such as http://proxy.example:3128: {why}")]
 pub struct Malformed {
-    variable: &'static str,
+    /// Its name.
+    pub variable: &'static str,
     why: String,
 }
 

@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
+use super::clock::Clock;
+use super::credentials::{AT_MOST, Note, Watched};
 use super::http;
+use super::profiles::Origin;
 use super::sts::{Caller, caller};
 use crate::engine::{Cause, Failure, Tempo};
+use crate::proxies::Proxies;
 use crate::scope::{dns_suffix, partition_of};
 
 /// Regions that AWS has today, for telling a mistyped one at once. One that is newer passes if AWS knows its host.
@@ -71,6 +77,12 @@ pub struct Access {
     pub tempo: Tempo,
     /// Calls are held to AWS's published rates. The emulator on this machine has none.
     pub paced: bool,
+    /// What calls go through.
+    pub proxies: Proxies,
+    /// Where the credentials come from.
+    pub origin: Origin,
+    /// Tells the user what takes long.
+    pub note: Note,
 }
 
 /// A configuration for every service, and who we are there.
@@ -78,6 +90,23 @@ pub struct Access {
 /// # Errors
 /// [`Cause::Fatal`] for credentials and regions that cannot be used.
 pub async fn connect(access: &Access) -> Result<(SdkConfig, Caller), Failure> {
+    let clock = Clock::default();
+    let sdk = load(access, clock.clone()).await;
+    check_region(&sdk, access).await?;
+    match caller(&sdk).await {
+        Ok(caller) => Ok((sdk, caller)),
+        // What fetches credentials signs calls of its own, with a clock that has been corrected since. The SDK's part in
+        // it has a correction of its own by now, and would correct twice: so it begins anew.
+        Err(_) if clock.ahead() != 0 => {
+            let sdk = load(access, clock).await;
+            let caller = caller(&sdk).await?;
+            Ok((sdk, caller))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn load(access: &Access, clock: Clock) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         // The longest upload is 50 MB; an answer that takes longer than this does not come.
@@ -87,8 +116,13 @@ pub async fn connect(access: &Access) -> Result<(SdkConfig, Caller), Failure> {
         .with_max_attempts(5)
         .with_initial_backoff(access.tempo.of(Duration::from_secs(1)))
         .with_max_backoff(access.tempo.of(Duration::from_secs(20)));
+    let pace = access.paced.then_some(access.tempo);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http::client(access.endpoint.as_deref(), access.paced.then_some(access.tempo)))
+        .http_client(http::client(access.endpoint.as_deref(), &access.proxies, pace, clock.clone()))
+        .time_source(clock)
+        .disable_clock_skew_correction(true)
+        // The limit is that of `credentials`.
+        .identity_cache(IdentityCache::lazy().load_timeout(AT_MOST * 2).build())
         .retry_config(retries)
         // It takes a call that waits for its turn in `http` for one that hangs.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -106,16 +140,17 @@ pub async fn connect(access: &Access) -> Result<(SdkConfig, Caller), Failure> {
         loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "local emulator"));
     }
     let sdk = without_empty(loader.load().await);
-    check_region(&sdk, access.endpoint.is_some()).await?;
-    let caller = caller(&sdk).await?;
-    Ok((sdk, caller))
+    let Some(inner) = sdk.credentials_provider() else { return sdk };
+    let (origin, note, tempo) = (access.origin.clone(), access.note.clone(), access.tempo);
+    let watched = SharedCredentialsProvider::new(Watched { inner, origin, note, tempo });
+    sdk.into_builder().credentials_provider(watched).build()
 }
 
 /// The endpoint that AWS's own tools would take from the environment or a profile; `None`: AWS's.
 pub async fn configured_endpoint(profile: Option<&str>) -> Option<String> {
     // Files alone are read: with a region and without credentials there is nothing to ask anybody for.
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http::client(Some("http://"), None))
+        .http_client(http::client(Some("http://"), &Proxies::default(), None, Clock::default()))
         .region(Region::from_static("us-east-1"))
         .no_credentials();
     if let Some(profile) = profile {
@@ -142,7 +177,7 @@ impl LoadServiceConfig for NotEmpty {
     }
 }
 
-async fn check_region(sdk: &SdkConfig, elsewhere: bool) -> Result<(), Failure> {
+async fn check_region(sdk: &SdkConfig, access: &Access) -> Result<(), Failure> {
     let Some(region) = sdk.region().map(|region| region.as_ref().to_owned()) else {
         return Err(Failure::new(Cause::Fatal, "no AWS region is set")
             .hint("give --region, or set AWS_REGION, or a region in the profile"));
@@ -150,8 +185,13 @@ async fn check_region(sdk: &SdkConfig, elsewhere: bool) -> Result<(), Failure> {
     if REGIONS.contains(&region.as_str()) {
         return Ok(());
     }
-    if !elsewhere && well_formed(&region) && tokio::net::lookup_host((host(&region), 443)).await.is_ok() {
-        return Ok(());
+    if access.endpoint.is_none() && well_formed(&region) {
+        let host = host(&region);
+        // Behind a proxy, names of hosts are often known to the proxy alone.
+        let proxied = access.proxies.of(&format!("https://{host}")).is_ok_and(|proxy| proxy.is_some());
+        if proxied || tokio::net::lookup_host((host, 443)).await.is_ok() {
+            return Ok(());
+        }
     }
     let failure = Failure::new(Cause::Fatal, format!("there is no AWS region called {region:?}"));
     Err(match crate::error::nearest(&region, &REGIONS) {

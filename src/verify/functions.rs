@@ -92,7 +92,7 @@ pub(super) struct Call<'a> {
     /// What can be looked for in a log, if the body had room for it.
     pub marker: Option<String>,
     /// When it was made.
-    pub since_unix_ms: u64,
+    pub since_unix_ms: i64,
 }
 
 /// That the message of a call gets to every function behind the topics that the called one publishes to.
@@ -126,7 +126,7 @@ async fn arrives(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Finding {
     };
     let logs = Logs::new(scene.subject.clients);
     // Clocks differ, which the name makes up for; anything else may be of another call.
-    let since = |slack| i64::try_from(call.since_unix_ms).unwrap_or(i64::MAX).saturating_sub(slack);
+    let since = |slack| call.since_unix_ms.saturating_sub(slack);
     let (began, patience) = (Instant::now(), scene.tempo.of(ARRIVES_IN));
     loop {
         match logs.any(&function.log_group, Some(marker), since(60_000)).await {

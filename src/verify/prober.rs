@@ -10,6 +10,7 @@ use super::judge::passing;
 use crate::engine::Tempo;
 use crate::error::Error;
 use crate::probe::{Answer, Client, Request};
+use crate::proxies::Proxies;
 use crate::secret::Hidden;
 
 /// Between two tries of the same request.
@@ -26,10 +27,10 @@ pub(super) struct Prober {
 
 impl Prober {
     /// For a stage with these limits, of which it takes half: others may be using it.
-    pub(super) fn new(rate_limit: u32, burst_limit: u32, tempo: Tempo) -> Result<Self, Error> {
+    pub(super) fn new(rate_limit: u32, burst_limit: u32, tempo: Tempo, proxies: &Proxies) -> Result<Self, Error> {
         let half = |limit: u32| NonZeroU32::new(limit / 2).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(half(rate_limit)).allow_burst(half(burst_limit));
-        Ok(Self { client: Client::new()?, pace: RateLimiter::direct(quota), began: Instant::now(), tempo })
+        Ok(Self { client: Client::of_proof(proxies)?, pace: RateLimiter::direct(quota), began: Instant::now(), tempo })
     }
 
     /// Sends a request until the answer is one that stands. What a deployment takes to arrive is granted once, to all

@@ -190,7 +190,10 @@ async fn ask(
     let Some(url) = scene.url(target) else { return Err(Finding::fail("the API is not there")) };
     let url = format!("{url}{below}");
     let region = &scene.subject.clients.scope.region;
-    let headers = keys.map(|keys| keys.headers(method, &url, region)).transpose().map_err(Finding::fail)?;
+    let headers = keys
+        .map(|keys| keys.headers(method, &url, region, scene.subject.clients.now()))
+        .transpose()
+        .map_err(Finding::fail)?;
     let request = Request { method, url: &url, token: None, body: None };
     scene.prober.ask_signed(&request, &headers.unwrap_or_default()).await
 }

@@ -4,6 +4,7 @@ use self::botocore::inventory;
 use self::program::User;
 
 pub mod botocore;
+pub mod clock;
 pub mod emulator;
 pub mod fake;
 pub mod graphs;
@@ -15,6 +16,7 @@ pub mod pty;
 pub mod sample;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod size;
+pub mod tunnel;
 #[allow(dead_code, reason = "the benchmark needs none of it")]
 pub mod weather;
 pub mod witness;

@@ -45,6 +45,11 @@ pub trait Weather: Send + Sync {
     fn after(&self, _asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {
         (status, body)
     }
+
+    /// What time it is there, for the `Date` of answers, if not this machine's.
+    fn date(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<F: Fn(&Asked) -> Fate + Send + Sync> Weather for F {
@@ -108,10 +113,12 @@ impl Proxy {
             while let Ok((stream, _)) = listener.accept().await {
                 let (client, upstream, log) = (client.clone(), upstream.clone(), Arc::clone(&log));
                 let (weather, numbered, hangs) = (Arc::clone(&weather), Arc::clone(&numbered), Arc::clone(&hangs));
+                let clock = Arc::clone(&weather);
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (client, upstream, log) = (client.clone(), upstream.clone(), Arc::clone(&log));
                     let (weather, numbered, hung) = (Arc::clone(&weather), Arc::clone(&numbered), Arc::clone(&hangs));
-                    async move {
+                    let date = clock.date();
+                    let answering = async move {
                         let began = Instant::now();
                         let (parts, body) = request.into_parts();
                         let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
@@ -179,6 +186,13 @@ impl Proxy {
                             answer.headers_mut().remove(stale);
                         }
                         Ok(answer)
+                    };
+                    async move {
+                        let mut answer = answering.await?;
+                        if let Some(date) = date {
+                            answer.headers_mut().insert("date", date.parse().map_err(|_| Broken)?);
+                        }
+                        Ok::<_, Broken>(answer)
                     }
                 });
                 tokio::spawn(
