@@ -11,9 +11,9 @@ use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentials
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::error::host_in;
 use super::profiles::Origin;
 use crate::engine::{Task, Tempo};
-use crate::reach::Unreached;
 
 /// Who waits longer is told what for.
 const LONG: Duration = Duration::from_secs(3);
@@ -116,7 +116,7 @@ fn unusable(why: Unusable) -> CredentialsError {
 fn explain(origin: &Origin, error: &CredentialsError) -> Option<Unusable> {
     let chain: Vec<&(dyn Error + 'static)> =
         std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source()).collect();
-    if chain.iter().any(|error| error.is::<Unreached>()) {
+    if host_in(chain.iter().copied()).is_some() {
         return None;
     }
     let said: Vec<String> = chain.iter().map(ToString::to_string).collect();

@@ -240,7 +240,16 @@ where
 
 /// The host that did not answer, if one was asked: also by what fetches the credentials.
 fn unreached(dispatch: &DispatchFailure) -> Option<&Unreached> {
-    causes(dispatch).find_map(|error| error.downcast_ref())
+    host_in(causes(dispatch))
+}
+
+/// The host that did not answer, by a chain of errors. That there is no metadata service says that this machine is none of
+/// AWS's, and nothing of the network.
+pub(super) fn host_in<'a>(
+    mut chain: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>,
+) -> Option<&'a Unreached> {
+    let found = chain.find(|error| error.is::<Unreached>() || error.to_string().contains("IMDS"));
+    found.and_then(|error| error.downcast_ref())
 }
 
 fn unanswered_by(doing: &str, unreached: &Unreached) -> Failure {

@@ -11,7 +11,7 @@ const SENTINEL: &str = "sent1nel";
 
 /// Someone with these configuration files and a profile, and nothing else.
 fn user(config: &str, credentials: &str) -> User {
-    let user = User::bare().with("AWS_ENDPOINT_URL", &endpoint()).with("SECURELAMBDA_TEMPO", "0.02");
+    let user = User::bare().with("AWS_ENDPOINT_URL", &endpoint());
     user.write("home/.aws/config", config);
     user.write("home/.aws/credentials", credentials);
     user
@@ -123,6 +123,17 @@ fn what_is_wrong_with_variables_and_files_is_named() {
     user("broken", "").run(&["graph"]).ends(0);
 }
 
+/// That this machine is none of AWS's is nothing about the network.
+#[test]
+fn where_there_are_none_anywhere_it_is_the_credentials_that_are_missing() {
+    let user = User::bare().with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", &endpoint());
+    let user = user.with("AWS_EC2_METADATA_DISABLED", "false");
+    let user = user.with("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9");
+    user.run(&["status"])
+        .ends(3)
+        .says("no usable AWS credentials: none in the environment, the profile or the machine's role");
+}
+
 #[test]
 fn a_sound_profile_is_used() {
     let account = account();
@@ -140,13 +151,13 @@ fn a_sound_profile_is_used() {
 fn a_credential_process_that_hangs_is_told_of_given_up_and_can_be_interrupted() {
     let config = "[profile slow]\nregion = eu-central-1\ncredential_process = sleep 30\n";
     let began = Instant::now();
-    let ran = status(&user(config, ""), "slow").ends(3);
+    let ran = status(&user(config, "").with("SECURELAMBDA_TEMPO", "0.05"), "slow").ends(3);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let ran = ran.says("waiting for the credential_process of the profile slow");
     let ran = ran.says("the credential_process of the profile slow did not answer within 60 s");
     assert_eq!(ran.stderr.matches("waiting for").count(), 1, "{}", ran.stderr);
     for (command, code) in [("status", 130), ("up", 8)] {
-        let started = user(config, "").with("SECURELAMBDA_TEMPO", "1").start(&[command, "--profile", "slow"]);
+        let started = user(config, "").start(&[command, "--profile", "slow"]);
         std::thread::sleep(Duration::from_millis(500));
         started.signal(Signal::INT);
         let (ran, took) = started.ends_within(Duration::from_secs(5));

@@ -108,7 +108,7 @@ fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
         ),
         (with_user("http://127.0.0.1:9"), "the proxy http://127.0.0.1:9 (HTTPS_PROXY) cannot be reached: ", "NO_PROXY"),
         (
-            with_user("socks5://127.0.0.1:9").replace("socks5://", &format!("socks5://user:{SENTINEL}@")),
+            format!("socks5://user:{SENTINEL}@127.0.0.1:9"),
             "HTTPS_PROXY is not the URL of a proxy",
             "set HTTPS_PROXY to the URL of a proxy, or unset it",
         ),
@@ -116,7 +116,7 @@ fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
         for flags in [&["status"][..], &["status", "-vv"], &["doctor"]] {
             let ran = nowhere().with("HTTPS_PROXY", &value).run(flags);
             let said = format!("{}{}", ran.stdout, ran.stderr);
-            assert_eq!(ran.code, 1, "{said}");
+            assert_eq!(ran.code, if flags[0] == "status" { 1 } else { 3 }, "{said}");
             // `doctor` breaks lines where a column ends.
             let one_line = said.split_whitespace().collect::<Vec<_>>().join(" ");
             let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -43,7 +43,8 @@ impl Tunnel {
         params.distinguished_name.push(DnType::CommonName, "an authority of these tests");
         let authority = Authority::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let folder = TempDir::new().unwrap();
-        let der = base64::engine::general_purpose::STANDARD.encode(authority.as_ref().der());
+        let certificate: &Certificate = authority.as_ref();
+        let der = base64::engine::general_purpose::STANDARD.encode(certificate.der());
         let pem = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
         std::fs::write(folder.path().join("authority.pem"), pem).unwrap();
 
@@ -102,8 +103,9 @@ async fn serve(
     }
     stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.ok()?;
     let host = target.rsplit_once(':')?.0;
+    let issuer: &Issuer<'static, KeyPair> = &authority;
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![host.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let certificate = CertificateParams::new(vec![host.to_owned()]).unwrap().signed_by(&key, issuer).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::http::HeaderMap;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -45,6 +46,9 @@ pub trait Weather: Send + Sync {
     fn after(&self, _asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {
         (status, body)
     }
+
+    /// May change the headers that a request is passed on with.
+    fn onward(&self, _asked: &Asked, _headers: &mut HeaderMap) {}
 
     /// What time it is there, for the `Date` of answers, if not this machine's.
     fn date(&self) -> Option<String> {
@@ -117,7 +121,7 @@ impl Proxy {
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (client, upstream, log) = (client.clone(), upstream.clone(), Arc::clone(&log));
                     let (weather, numbered, hung) = (Arc::clone(&weather), Arc::clone(&numbered), Arc::clone(&hangs));
-                    let date = clock.date();
+                    let clock = Arc::clone(&clock);
                     let answering = async move {
                         let began = Instant::now();
                         let (parts, body) = request.into_parts();
@@ -159,6 +163,7 @@ impl Proxy {
                         if let Some(headers) = onward.headers_mut() {
                             // The Host header too: it is part of what was signed.
                             *headers = parts.headers;
+                            weather.onward(&asked, headers);
                         }
                         let onward = onward.body(Full::new(body)).map_err(|_| Broken)?;
                         let answer = client.request(onward).await.map_err(|_| Broken)?;
@@ -189,7 +194,7 @@ impl Proxy {
                     };
                     async move {
                         let mut answer = answering.await?;
-                        if let Some(date) = date {
+                        if let Some(date) = clock.date() {
                             answer.headers_mut().insert("date", date.parse().map_err(|_| Broken)?);
                         }
                         Ok::<_, Broken>(answer)
