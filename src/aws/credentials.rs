@@ -84,7 +84,7 @@ impl Watched {
             given = &mut asking => given,
             () = tokio::time::sleep(self.tempo.of(LONG)) => {
                 self.note.tell(&format!("waiting for {}", self.origin.waited_for()));
-                match tokio::time::timeout(self.tempo.of(AT_MOST - LONG), asking).await {
+                match tokio::time::timeout(self.tempo.of(AT_MOST.saturating_sub(LONG)), asking).await {
                     Ok(given) => given,
                     Err(_) => return Err(unusable(self.late())),
                 }

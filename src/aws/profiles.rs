@@ -78,6 +78,7 @@ pub async fn origin(named: Option<&str>, sources: &Sources) -> Result<Origin, Fa
         readable(path)?;
     }
     let chosen = named.map(str::to_owned).or_else(|| sources.profile.clone());
+    #[expect(clippy::default_trait_access, reason = "its type is of a crate that is not among the dependencies")]
     let files = &Default::default();
     let read = aws_config::profile::load(&Fs::real(), &Env::real(), files, chosen.clone().map(Into::into)).await;
     let profiles = read.map_err(|error| broken(&error))?;
@@ -95,8 +96,8 @@ pub async fn origin(named: Option<&str>, sources: &Sources) -> Result<Origin, Fa
         (true, true) => return Ok(Origin::Environment),
         (false, false) => {}
         (has_key, _) => {
-            let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-            let (set, unset) = if has_key { (names[0], names[1]) } else { (names[1], names[0]) };
+            let both = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+            let (set, unset) = if has_key { (both[0], both[1]) } else { (both[1], both[0]) };
             return Err(fault(format!("{set} is set and {unset} is not")).hint("set both, or neither"));
         }
     }
@@ -266,20 +267,7 @@ fn sso(profiles: &ProfileSet, profile: &Profile) -> Result<Origin, Failure> {
     }
     let session = match profile.get("sso_session") {
         None => None,
-        Some(session) => match profiles.sso_session(session) {
-            Some(known) => Some(known),
-            None => {
-                let known: Vec<&str> = profiles.sso_sessions().collect();
-                let hint = nearest(session, &known).map_or_else(
-                    || format!("add [sso-session {session}], or run `aws configure sso --profile {name}`"),
-                    |near| format!("did you mean {near}?"),
-                );
-                return Err(fault(format!(
-                    "the profile {name} has sso_session = {session}, and there is no [sso-session {session}]"
-                ))
-                .hint(hint));
-            }
-        },
+        Some(session) => Some(profiles.sso_session(session).ok_or_else(|| no_session(profiles, name, session))?),
     };
     for key in ["sso_region", "sso_start_url"] {
         let value = match session {
@@ -291,4 +279,15 @@ fn sso(profiles: &ProfileSet, profile: &Profile) -> Result<Origin, Failure> {
         }
     }
     Ok(Origin::Sso(name.to_owned()))
+}
+
+/// The section that a profile names as its `sso_session` is not there.
+fn no_session(profiles: &ProfileSet, profile: &str, session: &str) -> Failure {
+    let known: Vec<&str> = profiles.sso_sessions().collect();
+    let hint = nearest(session, &known).map_or_else(
+        || format!("add [sso-session {session}], or run `aws configure sso --profile {profile}`"),
+        |near| format!("did you mean {near}?"),
+    );
+    fault(format!("the profile {profile} has sso_session = {session}, and there is no [sso-session {session}]"))
+        .hint(hint)
 }

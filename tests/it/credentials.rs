@@ -155,9 +155,10 @@ fn a_credential_process_that_hangs_is_told_of_given_up_and_can_be_interrupted() 
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let ran = ran.says("waiting for the credential_process of the profile slow");
     let ran = ran.says("the credential_process of the profile slow did not answer within 60 s");
-    assert_eq!(ran.stderr.matches("waiting for").count(), 1, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("waiting for the credential_process").count(), 1, "{}", ran.stderr);
     for (command, code) in [("status", 130), ("up", 8)] {
-        let started = user(config, "").start(&[command, "--profile", "slow"]);
+        let user = user(config, "");
+        let started = user.start(&[command, "--profile", "slow"]);
         std::thread::sleep(Duration::from_millis(500));
         started.signal(Signal::INT);
         let (ran, took) = started.ends_within(Duration::from_secs(5));

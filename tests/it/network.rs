@@ -13,16 +13,19 @@ use crate::support::tunnel::{Manner, Tunnel};
 
 const SENTINEL: &str = "sent1nel";
 
+const NOWHERE: &str = "https://aws.securelambda.invalid";
+
 /// Someone in an account of the emulator's, which stands behind the proxy in the place of AWS.
-fn behind(tunnel: &Tunnel, variable: &str) -> User {
+fn behind(tunnel: &Tunnel, variable: &str, blueprint: &str) -> User {
     let mut operator = Operator::hired(&account(), &endpoint());
     operator.may(&json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "*" }
     ] }));
     let authority = tunnel.authority().display().to_string();
-    operator
-        .user
-        .with("AWS_ENDPOINT_URL", "")
+    // What the functions need is installed before there is a proxy: the registry of packages is not behind this one.
+    let user = operator.user.with("AWS_ENDPOINT_URL", NOWHERE).with("SECURELAMBDA_TEMPO", "0.001");
+    user.run(&["plan", "--blueprint", blueprint]).ends(1).says("no answer from");
+    user.with("AWS_ENDPOINT_URL", "")
         .with(variable, &tunnel.url)
         .with("SSL_CERT_FILE", &authority)
         .with("SECURELAMBDA_TEMPO", "0.05")
@@ -30,7 +33,7 @@ fn behind(tunnel: &Tunnel, variable: &str) -> User {
 
 /// Someone whose AWS is a host that exists nowhere.
 fn nowhere() -> User {
-    User::of("111111111111", "https://aws.securelambda.invalid").with("SECURELAMBDA_TEMPO", "0.001")
+    User::of("111111111111", NOWHERE).with("SECURELAMBDA_TEMPO", "0.001")
 }
 
 #[test]
@@ -40,7 +43,7 @@ fn every_service_is_called_through_the_proxy() {
         [("tutorial", "HTTPS_PROXY"), ("http-jwt", "https_proxy"), ("api-to-api", "HTTPS_PROXY")]
     {
         let tunnel = Tunnel::new(Manner::Leads(endpoint().trim_start_matches("http://").to_owned()));
-        let user = behind(&tunnel, variable);
+        let user = behind(&tunnel, variable, blueprint);
         for command in [&["up", "--yes"][..], &["status"], &["down", "--yes"]] {
             user.run(&[command, &["--blueprint", blueprint]].concat()).ends(0);
             let asked = tunnel.take();
@@ -136,7 +139,7 @@ fn a_proxy_gets_the_user_name_and_the_password_of_its_url() {
     let manner = Manner::Asks("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
     let tunnel = Tunnel::new(manner);
     let url = tunnel.url.replace("http://", "http://user:p%40ss@");
-    behind(&tunnel, "HTTPS_PROXY").with("HTTPS_PROXY", &url).run(&["sweep"]).ends(0);
+    behind(&tunnel, "HTTPS_PROXY", "tutorial").with("HTTPS_PROXY", &url).run(&["sweep"]).ends(0);
     assert!(tunnel.take().contains(&"sts.eu-central-1.amazonaws.com:443".to_owned()));
 }
 
