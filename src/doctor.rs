@@ -99,6 +99,17 @@ pub fn expiry(expires: Expiry, now: i64, moment: impl Fn(i64) -> String) -> Chec
     }
 }
 
+/// How far this machine's clock is from AWS's, which signatures are made with: AWS's is so many seconds ahead.
+pub fn clock(ahead: i64) -> Check {
+    let check = |health, finding: String| Check::new(Area::Machine, "clock", health, finding);
+    let way = if ahead > 0 { "behind" } else { "ahead of" };
+    match (ahead.abs() + 30) / 60 {
+        0 => check(Health::Good, "agrees with AWS's".to_owned()),
+        minutes => check(Health::Warning, format!("{minutes} min {way} AWS's; calls are corrected for it"))
+            .hint("set this machine's clock: other tools are refused for it"),
+    }
+}
+
 /// The runtimes of the stack's functions, by how long Lambda patches them. Days are compared as text, which their form
 /// (`2026-11-28`) allows; `soon` is half a year from `today`.
 pub fn runtimes(stack: &Stack, today: &str, soon: &str) -> Vec<Check> {
@@ -132,7 +143,8 @@ pub fn quota(usage: &Usage, new: i64) -> Check {
     if used + new > limit && told {
         check(Health::Bad, numbers).hint("remove what is not needed, or ask for more in Service Quotas")
     } else if used + new > limit {
-        check(Health::Warning, numbers).hint("more than AWS allows by default: look in Service Quotas for the account's own")
+        check(Health::Warning, numbers)
+            .hint("more than AWS allows by default: look in Service Quotas for the account's own")
     } else if new > 0 && (used + new) * 10 > limit * 9 {
         check(Health::Warning, numbers).hint("nearly full: more is to be had in Service Quotas")
     } else {
@@ -192,7 +204,11 @@ pub fn throttle(account: AccountThrottle, lets: Throughput) -> Check {
 
 /// `the 3 routes together let 150`
 fn lets_through(routes: u64, limit: u64) -> String {
-    if routes == 1 { format!("the one route lets {limit}") } else { format!("the {routes} routes together let {limit}") }
+    if routes == 1 {
+        format!("the one route lets {limit}")
+    } else {
+        format!("the {routes} routes together let {limit}")
+    }
 }
 
 /// What the survey could not look at: names that strangers have, and whatever may not be read.
@@ -271,6 +287,19 @@ mod tests {
             (Expiry::At(now + 900), Good),
         ] {
             assert_eq!(expiry(expires, now, |at| at.to_string()).health, expected, "{expires:?}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_told_with_its_way() {
+        let table = [
+            (0, Good, "agrees with AWS's"),
+            (1201, Warning, "20 min behind AWS's; calls are corrected for it"),
+            (-1199, Warning, "20 min ahead of AWS's; calls are corrected for it"),
+        ];
+        for (ahead, health, finding) in table {
+            let check = clock(ahead);
+            assert_eq!((check.health, check.finding.as_str()), (health, finding));
         }
     }
 

@@ -10,6 +10,7 @@ use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, SummaryKeyType};
 
 use super::error::OrFail;
 use super::iam::decisions;
+use super::retries::client;
 use super::{Clients, region, to_the_end};
 use crate::engine::Failure;
 use crate::regions::Service;
@@ -113,8 +114,9 @@ impl Account {
     pub async fn usage(&self) -> Vec<Result<Usage, Failure>> {
         let (acls, sets, pools, apis, roles) =
             tokio::join!(self.web_acls(), self.ip_sets(), self.user_pools(), self.rest_apis(), self.roles());
-        let counted =
-            |what, kind, used: Result<i64, Failure>, limit| used.map(|used| Usage { what, kind, used, limit, told: false });
+        let counted = |what, kind, used: Result<i64, Failure>, limit| {
+            used.map(|used| Usage { what, kind, used, limit, told: false })
+        };
         let pools = pools.map(|pools| counted("user pools", "cognito.user_pool", pools, USER_POOLS));
         let others = [
             counted("web ACLs", "wafv2.web_acl", acls, WEB_ACLS),
@@ -126,7 +128,7 @@ impl Account {
     }
 
     async fn web_acls(&self) -> Result<i64, Failure> {
-        let client = aws_sdk_wafv2::Client::new(&self.sdk);
+        let client = client!(aws_sdk_wafv2, &self.sdk);
         let call = client.list_web_acls().scope(aws_sdk_wafv2::types::Scope::Regional).limit(100);
         let all = to_the_end(|marker| {
             let call = call.clone().set_next_marker(marker).send();
@@ -136,7 +138,7 @@ impl Account {
     }
 
     async fn ip_sets(&self) -> Result<i64, Failure> {
-        let client = aws_sdk_wafv2::Client::new(&self.sdk);
+        let client = client!(aws_sdk_wafv2, &self.sdk);
         let call = client.list_ip_sets().scope(aws_sdk_wafv2::types::Scope::Regional).limit(100);
         let all = to_the_end(|marker| {
             let call = call.clone().set_next_marker(marker).send();
@@ -150,7 +152,7 @@ impl Account {
     }
 
     async fn count_user_pools(&self) -> Result<i64, Failure> {
-        let client = aws_sdk_cognitoidentityprovider::Client::new(&self.sdk);
+        let client = client!(aws_sdk_cognitoidentityprovider, &self.sdk);
         let mut pages = client.list_user_pools().max_results(60).into_paginator().send();
         let mut count = 0;
         while let Some(page) = pages.next().await {
@@ -160,7 +162,7 @@ impl Account {
     }
 
     async fn rest_apis(&self) -> Result<i64, Failure> {
-        let client = aws_sdk_apigateway::Client::new(&self.sdk);
+        let client = client!(aws_sdk_apigateway, &self.sdk);
         let mut pages = client.get_rest_apis().limit(500).into_paginator().send();
         let mut count = 0;
         while let Some(page) = pages.next().await {
@@ -171,7 +173,7 @@ impl Account {
 
     /// How many there are and may be.
     async fn roles(&self) -> Result<(i64, i64), Failure> {
-        let client = aws_sdk_iam::Client::new(&self.sdk);
+        let client = client!(aws_sdk_iam, &self.sdk);
         let summary = client.get_account_summary().send().await.or_fail("count the roles")?.summary_map;
         let of = |key| summary.as_ref().and_then(|summary| summary.get(&key)).map(|&value| i64::from(value));
         let (used, limit) = (of(SummaryKeyType::from("Roles")), of(SummaryKeyType::from("RolesQuota")));
@@ -180,7 +182,7 @@ impl Account {
 
     /// How much code there is and may be, and how many functions may run at once. `None`: the endpoint does not say.
     pub async fn lambda(&self) -> Result<Option<LambdaLimits>, Failure> {
-        let answer = aws_sdk_lambda::Client::new(&self.sdk).get_account_settings().send().await;
+        let answer = client!(aws_sdk_lambda, &self.sdk).get_account_settings().send().await;
         let answer = answer.or_fail("read Lambda's limits")?;
         let limits = answer.account_limit().zip(answer.account_usage());
         Ok(limits.map(|(limit, usage)| LambdaLimits {
@@ -204,7 +206,7 @@ impl Account {
     /// # Errors
     /// It may not be asked, or there is no such call.
     pub async fn denied(&self, principal: &str, question: &Question) -> Result<Vec<String>, Failure> {
-        let client = aws_sdk_iam::Client::new(&self.sdk);
+        let client = client!(aws_sdk_iam, &self.sdk);
         let context = question.context.iter().map(|(key, value)| {
             let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
             entry.context_key_type(ContextKeyTypeEnum::String).build()

@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
+use super::clock::Clock;
+use super::credentials::{AT_MOST, Note, Watched};
+use super::profiles::Origin;
 use super::sts::Caller;
 use super::{http, region};
 use crate::engine::{Failure, Tempo};
+use crate::proxies::Proxies;
 use crate::regions::Needs;
 
 /// How to reach AWS, or something that speaks like it.
@@ -29,6 +35,12 @@ pub struct Access {
     pub tempo: Tempo,
     /// Calls are held to AWS's published rates. The emulator on this machine has none.
     pub paced: bool,
+    /// What calls go through.
+    pub proxies: Proxies,
+    /// Where the credentials come from.
+    pub origin: Origin,
+    /// Tells the user what takes long.
+    pub note: Note,
 }
 
 /// A configuration for every service, and who we are there; in a region where a stack with these needs can be built.
@@ -36,6 +48,23 @@ pub struct Access {
 /// # Errors
 /// [`Cause::Fatal`] for credentials and regions that cannot be used.
 pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, Caller), Failure> {
+    let clock = Clock::default();
+    let sdk = load(access, clock.clone()).await;
+    region::check(&sdk, access, needs).await?;
+    match region::caller(&sdk).await {
+        Ok(caller) => Ok((sdk, caller)),
+        // What fetches credentials signs calls of its own, with a clock that has been corrected since. The SDK's part in
+        // it has a correction of its own by now, and would correct twice: so it begins anew.
+        Err(_) if clock.ahead() != 0 => {
+            let sdk = load(access, clock).await;
+            let caller = region::caller(&sdk).await?;
+            Ok((sdk, caller))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn load(access: &Access, clock: Clock) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         // The longest upload is 50 MB; an answer that takes longer than this does not come.
@@ -45,8 +74,13 @@ pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, Calle
         .with_max_attempts(5)
         .with_initial_backoff(access.tempo.of(Duration::from_secs(1)))
         .with_max_backoff(access.tempo.of(Duration::from_secs(20)));
+    let pace = access.paced.then_some(access.tempo);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http::client(access.endpoint.as_deref(), access.paced.then_some(access.tempo)))
+        .http_client(http::client(access.endpoint.as_deref(), &access.proxies, pace, clock.clone()))
+        .time_source(clock)
+        .disable_clock_skew_correction(true)
+        // The limit is that of `credentials`.
+        .identity_cache(IdentityCache::lazy().load_timeout(AT_MOST * 2).build())
         .retry_config(retries)
         // It takes a call that waits for its turn in `http` for one that hangs.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -64,16 +98,17 @@ pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, Calle
         loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "local emulator"));
     }
     let sdk = without_empty(loader.load().await);
-    region::check(&sdk, access.endpoint.is_some(), needs).await?;
-    let caller = region::caller(&sdk).await?;
-    Ok((sdk, caller))
+    let Some(inner) = sdk.credentials_provider() else { return sdk };
+    let (origin, note, tempo) = (access.origin.clone(), access.note.clone(), access.tempo);
+    let watched = SharedCredentialsProvider::new(Watched { inner, origin, note, tempo });
+    sdk.into_builder().credentials_provider(watched).build()
 }
 
 /// The endpoint that AWS's own tools would take from the environment or a profile; `None`: AWS's.
 pub async fn configured_endpoint(profile: Option<&str>) -> Option<String> {
     // Files alone are read: with a region and without credentials there is nothing to ask anybody for.
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http::client(Some("http://"), None))
+        .http_client(http::client(Some("http://"), &Proxies::default(), None, Clock::default()))
         .region(Region::from_static("us-east-1"))
         .no_credentials();
     if let Some(profile) = profile {

@@ -13,7 +13,7 @@ use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail, UNKNOWN_CALL};
-use super::retries::client;
+use super::retries::{client, once};
 use super::settle::{IAM_BUSY, ROLE_IN_USE, ROLE_VISIBLE, settled};
 use super::{Clients, tags};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -163,7 +163,7 @@ impl Iam {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_iam, &clients.sdk),
-            once: aws_sdk_iam::Client::new(&clients.once),
+            once: once!(aws_sdk_iam, &clients.once),
             scope: clients.scope.clone(),
         }
     }

@@ -6,17 +6,21 @@ pub mod account;
 pub mod apigateway;
 pub mod apigatewayv2;
 pub mod by_hand;
+pub mod clock;
 pub mod cognito;
 pub mod connect;
+pub mod credentials;
 pub mod error;
 pub mod http;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod profiles;
 pub mod refusals;
 mod region;
 mod retries;
 pub mod rights;
+mod road;
 pub mod secretsmanager;
 pub mod settle;
 pub mod sigv4;
@@ -29,6 +33,7 @@ pub mod wafv2;
 mod waits;
 
 use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -46,7 +51,8 @@ const CLOSER_AT_ONCE: usize = 16;
 pub struct Clients {
     /// With the SDK's retries.
     pub sdk: SdkConfig,
-    /// Without: for calls that create. An answer that was lost is looked for by the engine before it asks again.
+    /// Without: for calls that create. An answer that was lost is looked for by the engine before it asks again. To be
+    /// made into a client by `retries::once!`.
     pub once: SdkConfig,
     /// Where the stack lives.
     pub scope: Scope,
@@ -57,6 +63,28 @@ impl Clients {
     pub fn new(sdk: SdkConfig, scope: Scope) -> Self {
         let once = sdk.clone().into_builder().retry_config(RetryConfig::disabled()).build();
         Self { sdk, once, scope }
+    }
+
+    /// What time it is at AWS, as far as its answers have told.
+    pub fn now(&self) -> SystemTime {
+        self.sdk.time_source().map_or_else(SystemTime::now, |clock| clock.now())
+    }
+
+    /// The same, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        let since = self.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// By how many seconds AWS's clock is ahead of this machine's; 0 unless it is off by minutes.
+    pub fn ahead(&self) -> i64 {
+        let (theirs, ours) = (self.now(), SystemTime::now());
+        let seconds = |time: Duration| i64::try_from(time.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
+        let ahead = match theirs.duration_since(ours) {
+            Ok(ahead) => seconds(ahead),
+            Err(behind) => -seconds(behind.duration()),
+        };
+        if ahead.abs() < 2 { 0 } else { ahead }
     }
 }
 

@@ -169,10 +169,8 @@ pub const NO_GUESTS: Refusal = Refusal::new(
 pub const UNKNOWN_KEY: Refusal = Refusal::new(EVERYWHERE, &["InvalidClientTokenId", "UnrecognizedClientException"]);
 
 /// The identity pool's role is new, and its trust policy has not arrived everywhere.
-pub const NOT_TRUSTED: Refusal = Refusal::new(
-    &["cognito-identity GetCredentialsForIdentity"],
-    &["InvalidIdentityPoolConfigurationException"],
-);
+pub const NOT_TRUSTED: Refusal =
+    Refusal::new(&["cognito-identity GetCredentialsForIdentity"], &["InvalidIdentityPoolConfigurationException"]);
 
 /// Constants, each with its name.
 macro_rules! named {

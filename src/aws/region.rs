@@ -4,16 +4,18 @@
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
 
+use super::connect::Access;
 use super::refusals::UNKNOWN_KEY;
 use super::sts::{self, Caller};
-use crate::config::variable;
 use crate::engine::{Cause, Failure};
 use crate::partition::{Partition, host};
+use crate::proxies::Proxies;
 use crate::regions::{self, Needs, Service};
 
 /// Refuses a region that does not exist, and one of which it is known that the stack cannot be built there. Nothing is
-/// asked of AWS. An endpoint that is not AWS's own (`elsewhere`) plays any region, with every service.
-pub(super) async fn check(sdk: &SdkConfig, elsewhere: bool, needs: &Needs) -> Result<(), Failure> {
+/// asked of AWS. An endpoint that is not AWS's own plays any region, with every service.
+pub(super) async fn check(sdk: &SdkConfig, access: &Access, needs: &Needs) -> Result<(), Failure> {
+    let elsewhere = access.endpoint.is_some();
     let Some(region) = sdk.region().map(Region::as_ref) else {
         return Err(Failure::new(Cause::Fatal, "no AWS region is set")
             .hint("give --region, or set AWS_REGION, or a region in the profile"));
@@ -22,7 +24,9 @@ pub(super) async fn check(sdk: &SdkConfig, elsewhere: bool, needs: &Needs) -> Re
         regions::check(region, needs).map_err(|unfit| Failure::new(Cause::Fatal, unfit.message).hint(unfit.hint))?;
     }
     let known = regions::known();
-    if known.contains(&region) || (regions::is_well_formed(region) && (elsewhere || exists(region).await)) {
+    if known.contains(&region)
+        || (regions::is_well_formed(region) && (elsewhere || exists(region, &access.proxies).await))
+    {
         return Ok(());
     }
     let failure = Failure::new(Cause::Fatal, format!("there is no AWS region called {region:?}"));
@@ -34,9 +38,10 @@ pub(super) async fn check(sdk: &SdkConfig, elsewhere: bool, needs: &Needs) -> Re
 
 /// Whether a region that is newer than this program exists: every region has a host for STS. Behind a proxy names may
 /// not be known to this machine, and then the first call tells.
-async fn exists(region: &str) -> bool {
-    let proxied = ["HTTPS_PROXY", "https_proxy"].into_iter().any(|name| variable(name).is_some());
-    proxied || tokio::net::lookup_host((host("sts", region), 443)).await.is_ok()
+async fn exists(region: &str, proxies: &Proxies) -> bool {
+    let host = host("sts", region);
+    let proxied = proxies.of(&format!("https://{host}")).is_ok_and(|proxy| proxy.is_some());
+    proxied || tokio::net::lookup_host((host, 443)).await.is_ok()
 }
 
 /// Whether a service may be asked: not where it is known that the region lacks it. An endpoint that is not AWS's own has
@@ -150,7 +155,10 @@ mod tests {
         let refused = refusal("InvalidClientTokenId");
         let (answer, asked) = ask("ap-east-1", vec![(403, &refused), (403, &refused)]).await;
         let failure = answer.unwrap_err();
-        assert!(failure.to_string().contains("security token") && !failure.to_string().contains("enabled"), "{failure}");
+        assert!(
+            failure.to_string().contains("security token") && !failure.to_string().contains("enabled"),
+            "{failure}"
+        );
         assert_eq!(asked.len(), 2);
     }
 
@@ -166,7 +174,10 @@ mod tests {
         }
         let expired = refusal("ExpiredToken");
         let (answer, asked) = ask("ap-east-1", vec![(403, &expired)]).await;
-        assert_eq!((answer.unwrap_err().code().map(|code| code.to_string()).as_deref(), asked.len()), (Some("ExpiredToken"), 1));
+        assert_eq!(
+            (answer.unwrap_err().code().map(|code| code.to_string()).as_deref(), asked.len()),
+            (Some("ExpiredToken"), 1)
+        );
         let (answer, asked) = ask("ap-east-1", vec![(200, ME)]).await;
         assert_eq!((answer.unwrap().account.as_str(), asked.len()), ("123456789012", 1));
     }
@@ -184,15 +195,31 @@ mod tests {
         crate::aws::testing::replay(vec![]).0.sdk.into_builder().region(Region::from_static(region)).build()
     }
 
+    const EMULATOR: Option<&str> = Some("http://127.0.0.1:4577");
+
+    fn at(endpoint: Option<&str>) -> Access {
+        Access {
+            profile: None,
+            region: None,
+            endpoint: endpoint.map(str::to_owned),
+            fixed: None,
+            tempo: crate::engine::Tempo::REAL,
+            paced: false,
+            proxies: Proxies::new(|_| None),
+            origin: crate::aws::profiles::Origin::Environment,
+            note: crate::aws::credentials::Note::new(|_| {}),
+        }
+    }
+
     #[tokio::test]
     async fn a_region_that_lacks_a_service_is_refused_at_aws_and_played_by_an_emulator() {
         let tutorial = Needs { services: [Service::Lambda, Service::UserPools].into(), ..Needs::default() };
-        let failure = check(&in_region("cn-north-1"), false, &tutorial).await.unwrap_err();
+        let failure = check(&in_region("cn-north-1"), &at(None), &tutorial).await.unwrap_err();
         assert!(failure.context.contains("cn-north-1 has no Cognito user pools (cognito-idp)"), "{failure}");
         for region in ["cn-north-1", "eusc-de-east-1", "eu-central-9"] {
-            assert_eq!(check(&in_region(region), true, &tutorial).await, Ok(()), "{region}");
+            assert_eq!(check(&in_region(region), &at(EMULATOR), &tutorial).await, Ok(()), "{region}");
         }
-        let failure = check(&in_region("eu-cental-1"), true, &tutorial).await.unwrap_err();
+        let failure = check(&in_region("eu-cental-1"), &at(EMULATOR), &tutorial).await.unwrap_err();
         assert_eq!(failure.hint.as_deref(), Some("did you mean eu-central-1?"));
     }
 

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{OrAbsent, OrFail, hide, is_absent};
 use super::refusals::{NOT_RESTORED, SECRET_EXISTS, SECRET_SCHEDULED};
-use super::retries::client;
+use super::retries::{client, once};
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -217,7 +217,7 @@ impl SecretsManager {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_secretsmanager, &clients.sdk),
-            once: aws_sdk_secretsmanager::Client::new(&clients.once),
+            once: once!(aws_sdk_secretsmanager, &clients.once),
             scope: clients.scope.clone(),
             parting: Parting::default(),
         }

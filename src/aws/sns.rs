@@ -9,7 +9,7 @@ mod inventory;
 use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail};
-use super::retries::client;
+use super::retries::{client, once};
 use super::settle::{SNS_BUSY, settled};
 use super::{Clients, tags};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -108,7 +108,7 @@ impl Sns {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_sns, &clients.sdk),
-            once: aws_sdk_sns::Client::new(&clients.once),
+            once: once!(aws_sdk_sns, &clients.once),
             scope: clients.scope.clone(),
         }
     }

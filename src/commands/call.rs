@@ -37,7 +37,8 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     let body = args.data.as_deref().map(body).transpose()?;
     let routes = api.routes.iter().map(|route| (route.method.as_str(), route.path.as_str()));
     let method = method_of((&route.method, &route.path), routes, body.is_some());
-    let answered = send(&Request { method, url: &url, token: token.as_ref(), body: body.as_deref() }).await?;
+    let request = Request { method, url: &url, token: token.as_ref(), body: body.as_deref() };
+    let answered = send(&request, &session.config.connection.proxies).await?;
     show(args, &session, &answered);
     if (200..300).contains(&answered.status) {
         return Ok(Ending::Done);
@@ -51,13 +52,7 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
 }
 
 /// What the stack file says of a route, for telling what its answer means.
-fn asked<'a>(
-    session: &Session,
-    outputs: &Outputs,
-    api: &outputs::Api,
-    route: &'a Route,
-    token: bool,
-) -> Asked<'a> {
+fn asked<'a>(session: &Session, outputs: &Outputs, api: &outputs::Api, route: &'a Route, token: bool) -> Asked<'a> {
     let stack = &session.config.stack;
     let name = outputs.all_apis().find(|(_, known)| known.id == api.id).and_then(|(name, _)| name);
     let written = stack.all_apis().find(|(known, _)| *known == name).map(|(_, written)| written);

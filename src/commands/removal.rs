@@ -622,7 +622,8 @@ mod tests {
         let service = Service { listed: vec![("orders", 0..9), ("orders-2", 0..9)], ..Service::default() };
         let listed = service.list(&Whose::Stack("demo".into())).await.expect("a list");
         let told = Failure::foreign("the log group", "arn:orders-2");
-        let hidden: Vec<&str> = listed.listed.iter().filter(|one| is_of(&told, one)).map(|one| one.arn.as_str()).collect();
+        let hidden: Vec<&str> =
+            listed.listed.iter().filter(|one| is_of(&told, one)).map(|one| one.arn.as_str()).collect();
         assert_eq!(hidden, ["arn:orders-2"]);
     }
 }

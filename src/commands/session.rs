@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::aws::connect::{Access, configured_endpoint, connect};
+use crate::aws::credentials::Note;
+use crate::aws::profiles::{Origin, origin};
 use crate::aws::sts::Caller;
 use crate::aws::{Clients, registry};
 use crate::bundle::{Bundles, Code, Machine, Unpacked, Workshop};
@@ -165,7 +167,9 @@ pub(super) fn refuse_root(caller: &Caller, endpoint: Option<&str>) -> Result<(),
 
 /// How to reach AWS. With `--local`, the emulator, started if need be.
 pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Access, Error> {
+    let note = Note::new(note_unless(quiet));
     if !connection.local {
+        let origin = origin(connection.profile.as_deref(), &connection.sources).await.map_err(account_error)?;
         let endpoint = match &connection.endpoint {
             Some(endpoint) => Some(endpoint.clone()),
             None => configured_endpoint(connection.profile.as_deref()).await,
@@ -181,6 +185,9 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
             fixed: None,
             tempo: connection.tempo,
             paced: true,
+            proxies: connection.proxies.clone(),
+            origin,
+            note,
         });
     }
     let (emulator, _) = Local::from_env(variable)?.start(None, &note_unless(quiet)).await?;
@@ -192,6 +199,9 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
         fixed: Some((key.to_owned(), secret.to_owned())),
         tempo: connection.tempo,
         paced: false,
+        proxies: connection.proxies.clone(),
+        origin: Origin::Environment,
+        note,
     })
 }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::Id;
 use super::erased::Registry;
-use super::graph::Graph;
 use super::failure::{Cause, Failure};
+use super::graph::Graph;
 use super::stock::Listed;
 use super::survey::{Sight, Survey, stopped};
 use super::task::{Halt, Stop, Task};

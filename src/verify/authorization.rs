@@ -124,14 +124,15 @@ async fn passes(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
         Auth::None => ("anyone passes, as the stack file says".to_owned(), "a valid body and no token".to_owned()),
     };
     let claim = Claim::new(Layer::Authorization, target.subject(), claim).sent(sent).expects("200 from the function");
-    let (marker, since) = (marker(), unix_ms());
+    let (marker, since) = (marker(), scene.subject.clients.now_ms());
     let body = body(scene, target, &marker);
     let asking = async {
         let token = scene.own_tokens(target.route)?.map(|tokens: &Tokens| &tokens.id);
         ask(scene, target, token, body.as_deref()).await
     };
     let began = std::time::Instant::now();
-    let finding = asking.await.map_or_else(|finding| finding, |answer| accepted_by(&answer, scene.gate(target), target));
+    let finding =
+        asking.await.map_or_else(|finding| finding, |answer| accepted_by(&answer, scene.gate(target), target));
     let passed = claim.found(finding.clone(), began.elapsed());
     let traceable = body.is_some_and(|body| body.contains(&marker));
     let call = arrival::Call { target, finding, marker: traceable.then_some(marker), since_unix_ms: since };

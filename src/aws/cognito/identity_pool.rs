@@ -10,7 +10,7 @@ use aws_sdk_cognitoidentity::types::CognitoIdentityProvider;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::error::{OrAbsent, OrFail, several};
-use crate::aws::retries::client;
+use crate::aws::retries::{client, once};
 use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
 use crate::aws::{Clients, as_far_as_it_goes, closer, pairs, tag_map, whole};
 use crate::engine::{Drift, Failure, Found, Inventory, Listed, Listing, Provider, Resource, Task, Unread};
@@ -33,7 +33,7 @@ impl CognitoIdentity {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cognitoidentity, &clients.sdk),
-            once: client!(aws_sdk_cognitoidentity, &clients.once),
+            once: once!(aws_sdk_cognitoidentity, &clients.once),
             scope: clients.scope.clone(),
         }
     }

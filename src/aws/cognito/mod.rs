@@ -16,7 +16,7 @@ mod service_user;
 mod users;
 
 use crate::aws::Clients;
-use crate::aws::retries::client;
+use crate::aws::retries::{client, once};
 use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
@@ -58,7 +58,7 @@ impl Cognito {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk),
-            once: aws_sdk_cognitoidentityprovider::Client::new(&clients.once),
+            once: once!(aws_sdk_cognitoidentityprovider, &clients.once),
             scope: clients.scope.clone(),
         }
     }

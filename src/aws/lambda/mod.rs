@@ -19,7 +19,7 @@ pub use invoke::Invoked;
 pub use permission::{Permission, PermissionOutputs};
 
 use super::error::{OrAbsent, OrFail};
-use super::retries::client;
+use super::retries::{client, once};
 use super::{Clients, pairs};
 use crate::engine::Failure;
 use crate::scope::Scope;
@@ -42,7 +42,7 @@ impl Lambda {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_lambda, &clients.sdk),
-            once: aws_sdk_lambda::Client::new(&clients.once),
+            once: once!(aws_sdk_lambda, &clients.once),
             scope: clients.scope.clone(),
             locks: Arc::default(),
         }

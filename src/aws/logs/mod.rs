@@ -9,7 +9,7 @@ mod inventory;
 use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail};
-use super::retries::client;
+use super::retries::{client, once};
 use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
 use super::{Clients, pairs, tag_map};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -86,7 +86,7 @@ impl Logs {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cloudwatchlogs, &clients.sdk),
-            once: aws_sdk_cloudwatchlogs::Client::new(&clients.once),
+            once: once!(aws_sdk_cloudwatchlogs, &clients.once),
             scope: clients.scope.clone(),
         }
     }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::Clients;
 use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
-use crate::aws::retries::client;
+use crate::aws::retries::{client, once};
 use crate::aws::settle::{Wait, settled};
 use crate::engine::{Failure, Task};
 use crate::scope::Scope;
@@ -70,7 +70,7 @@ impl Wafv2 {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_wafv2, &clients.sdk),
-            once: aws_sdk_wafv2::Client::new(&clients.once),
+            once: once!(aws_sdk_wafv2, &clients.once),
             scope: clients.scope.clone(),
         }
     }

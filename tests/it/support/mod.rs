@@ -6,6 +6,7 @@ use self::program::User;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod aws_rules;
 pub mod botocore;
+pub mod clock;
 pub mod emulator;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod facts;
@@ -20,6 +21,7 @@ pub mod pty;
 pub mod sample;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod size;
+pub mod tunnel;
 #[allow(dead_code, reason = "the benchmark needs none of it")]
 pub mod weather;
 pub mod witness;
