@@ -132,7 +132,8 @@ pub fn quota(usage: &Usage, new: i64) -> Check {
     if used + new > limit && told {
         check(Health::Bad, numbers).hint("remove what is not needed, or ask for more in Service Quotas")
     } else if used + new > limit {
-        check(Health::Warning, numbers).hint("more than AWS allows by default: look in Service Quotas for the account's own")
+        check(Health::Warning, numbers)
+            .hint("more than AWS allows by default: look in Service Quotas for the account's own")
     } else if new > 0 && (used + new) * 10 > limit * 9 {
         check(Health::Warning, numbers).hint("nearly full: more is to be had in Service Quotas")
     } else {
@@ -192,7 +193,11 @@ pub fn throttle(account: AccountThrottle, lets: Throughput) -> Check {
 
 /// `the 3 routes together let 150`
 fn lets_through(routes: u64, limit: u64) -> String {
-    if routes == 1 { format!("the one route lets {limit}") } else { format!("the {routes} routes together let {limit}") }
+    if routes == 1 {
+        format!("the one route lets {limit}")
+    } else {
+        format!("the {routes} routes together let {limit}")
+    }
 }
 
 /// What the survey could not look at: names that strangers have, and whatever may not be read.

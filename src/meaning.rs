@@ -75,9 +75,9 @@ pub fn advice(answer: &Answer, asked: &Asked<'_>) -> Option<String> {
     match (answer.status, by) {
         (401, Some(by)) => Some(no_token(answer, &by, asked)),
         (403, Some(by)) => Some(forbidden(&by, asked)),
-        (404, Some(_)) if asked.http => {
-            Some("API Gateway knows no such route: a new one takes up to a minute to arrive; then check the path".into())
-        }
+        (404, Some(_)) if asked.http => Some(
+            "API Gateway knows no such route: a new one takes up to a minute to arrive; then check the path".into(),
+        ),
         (400, Some(_)) if asked.checks_body => {
             Some("API Gateway refused the body: it is not what the route's schema asks for".into())
         }
@@ -195,7 +195,10 @@ mod tests {
         let pair = |kind: &str, message: &str| Some((kind.to_owned(), message.to_owned()));
         assert_eq!(by(rest(403, "ForbiddenException", "Forbidden")), pair("ForbiddenException", "Forbidden"));
         assert_eq!(by(rest(403, "ForbiddenException:http://x/", "Forbidden")), pair("ForbiddenException", "Forbidden"));
-        assert_eq!(by(answer(401, &[("www-authenticate", "Bearer")], r#"{"message":"Unauthorized"}"#)), pair("", "Unauthorized"));
+        assert_eq!(
+            by(answer(401, &[("www-authenticate", "Bearer")], r#"{"message":"Unauthorized"}"#)),
+            pair("", "Unauthorized")
+        );
         for (status, message) in [
             (403, "Forbidden"),
             (404, "Not Found"),
@@ -240,13 +243,25 @@ mod tests {
             (own(403), Asked { at_aws: false, ..REST }, "does not tell who refused it"),
             (http(404, "Not Found"), HTTP, "knows no such route"),
             (rest(400, "BadRequestException", "Invalid request body"), Asked { checks_body: true, ..REST }, "schema"),
-            (rest(429, "TooManyRequestsException", "Too Many Requests"), REST, "50 requests a second, or over the account's"),
+            (
+                rest(429, "TooManyRequestsException", "Too Many Requests"),
+                REST,
+                "50 requests a second, or over the account's",
+            ),
             (rest(429, "LimitExceededException", "Limit Exceeded"), REST, "quota is used up"),
             (http(429, "Too Many Requests"), HTTP, "50 requests a second"),
             (own(429), REST, "the function Hello gave this answer"),
-            (rest(502, "InternalServerErrorException", "Internal server error"), REST, "its answer has the wrong shape"),
+            (
+                rest(502, "InternalServerErrorException", "Internal server error"),
+                REST,
+                "its answer has the wrong shape",
+            ),
             (rest(504, "InternalServerErrorException", "Endpoint request timed out"), REST, "took longer"),
-            (rest(500, "InternalServerErrorException", "Internal server error"), REST, "could not call the function Hello"),
+            (
+                rest(500, "InternalServerErrorException", "Internal server error"),
+                REST,
+                "could not call the function Hello",
+            ),
             (http(500, "Internal Server Error"), HTTP, "crashed or timed out"),
             (http(503, "Service Unavailable"), HTTP, "took longer"),
             (own(500), REST, "gave this answer itself; `securelambda logs Hello`"),

@@ -111,8 +111,9 @@ impl Account {
     pub async fn usage(&self) -> Vec<Result<Usage, Failure>> {
         let (acls, sets, pools, apis, roles) =
             tokio::join!(self.web_acls(), self.ip_sets(), self.user_pools(), self.rest_apis(), self.roles());
-        let counted =
-            |what, kind, used: Result<i64, Failure>, limit| used.map(|used| Usage { what, kind, used, limit, told: false });
+        let counted = |what, kind, used: Result<i64, Failure>, limit| {
+            used.map(|used| Usage { what, kind, used, limit, told: false })
+        };
         vec![
             counted("web ACLs", "wafv2.web_acl", acls, WEB_ACLS),
             counted("IP sets", "wafv2.ip_set", sets, WEB_ACLS),

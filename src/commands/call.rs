@@ -51,13 +51,7 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
 }
 
 /// What the stack file says of a route, for telling what its answer means.
-fn asked<'a>(
-    session: &Session,
-    outputs: &Outputs,
-    api: &outputs::Api,
-    route: &'a Route,
-    token: bool,
-) -> Asked<'a> {
+fn asked<'a>(session: &Session, outputs: &Outputs, api: &outputs::Api, route: &'a Route, token: bool) -> Asked<'a> {
     let stack = &session.config.stack;
     let name = outputs.all_apis().find(|(_, known)| known.id == api.id).and_then(|(name, _)| name);
     let written = stack.all_apis().find(|(known, _)| *known == name).map(|(_, written)| written);

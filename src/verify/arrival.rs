@@ -181,7 +181,8 @@ mod tests {
         let last = *looks.last().expect("a look");
         assert!((ARRIVES_IN..ARRIVES_IN + LONGEST_PAUSE * 2).contains(&last), "{last:?}");
         // Ten checks side by side stay below what AWS allows, which is five a second.
-        let within = |at: &Duration| looks.iter().filter(|look| (*at..*at + Duration::from_secs(10)).contains(*look)).count();
+        let within =
+            |at: &Duration| looks.iter().filter(|look| (*at..*at + Duration::from_secs(10)).contains(*look)).count();
         let busiest = looks.iter().skip(5).map(within).max().expect("looks");
         assert!(busiest <= 5, "{looks:?}");
         assert!(looks.len() <= 30, "{}", looks.len());

@@ -131,7 +131,8 @@ async fn passes(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
         ask(scene, target, token, body.as_deref()).await
     };
     let began = std::time::Instant::now();
-    let finding = asking.await.map_or_else(|finding| finding, |answer| accepted_by(&answer, scene.gate(target), target));
+    let finding =
+        asking.await.map_or_else(|finding| finding, |answer| accepted_by(&answer, scene.gate(target), target));
     let passed = claim.found(finding.clone(), began.elapsed());
     let traceable = body.is_some_and(|body| body.contains(&marker));
     let call = arrival::Call { target, finding, marker: traceable.then_some(marker), since_unix_ms: since };

@@ -46,8 +46,7 @@ fn guarded(firewall: &Firewall) -> Gate {
 }
 
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
-    let firewall =
-        scene.subject.stack.firewall.iter().map(|_| async { vec![filters(scene).await] }.boxed());
+    let firewall = scene.subject.stack.firewall.iter().map(|_| async { vec![filters(scene).await] }.boxed());
     let http = scene.subject.stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http);
     let http = http.map(|(name, _)| async move { vec![impossible(name)] }.boxed());
     firewall.chain(http).collect()

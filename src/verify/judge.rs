@@ -90,9 +90,7 @@ fn behind(gate: Gate, answer: &Answer) -> Option<Finding> {
             "one of the firewall's rules that block refuses this machine's requests (`securelambda traffic` shows which); \
              run verify from a machine that passes"
         }
-        Gate::Shut | Gate::Unknown => {
-            "the firewall refuses this machine's address; run verify from one that passes"
-        }
+        Gate::Shut | Gate::Unknown => "the firewall refuses this machine's address; run verify from one that passes",
     };
     is_filtered(answer).then(|| Finding::not_applicable(why))
 }
@@ -267,9 +265,7 @@ pub(super) mod tests {
         let waited = |answer: &Answer, at_aws, gate| passing(answer, Place { at_aws, gate });
         let filtered = gateway(403, "Forbidden");
         assert_eq!(waited(&filtered, true, Gate::Open), Some(SETTLES_IN), "an address that was let in just now");
-        for (at_aws, gate) in
-            [(false, Gate::Open), (true, Gate::Guarded), (true, Gate::Shut), (true, Gate::Unknown)]
-        {
+        for (at_aws, gate) in [(false, Gate::Open), (true, Gate::Guarded), (true, Gate::Shut), (true, Gate::Unknown)] {
             assert_eq!(waited(&filtered, at_aws, gate), None, "{at_aws} {gate:?}");
         }
         // A role's policy that has not arrived makes the function fail.

@@ -95,7 +95,12 @@ fn may_be_left(error: Error, guests: &Guests) -> Error {
 async fn prove(subject: &Subject<'_>, guests: &Guests, stop: &Stop) -> Result<Option<Vec<Check>>, Error> {
     // One pace for all routes together, which is that of the narrowest.
     let least = |limit: fn(&Api) -> u32| subject.stack.all_apis().map(|(_, api)| limit(api)).min().unwrap_or(1);
-    let prober = Prober::new(least(|api| api.rate_limit), least(|api| api.burst_limit), stop.tempo(), subject.endpoint.is_none())?;
+    let prober = Prober::new(
+        least(|api| api.rate_limit),
+        least(|api| api.burst_limit),
+        stop.tempo(),
+        subject.endpoint.is_none(),
+    )?;
     let ready = async { tokio::join!(firewall::gate(subject, &prober), guests.clean_up(), guests.sign_in()) };
     let out_of_patience = async {
         stop.reached(Halt::Drain).await;

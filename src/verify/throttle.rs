@@ -155,7 +155,9 @@ async fn bursts_until_throttled(
             break;
         }
         let seconds = pause.as_secs();
-        (scene.subject.tell)(&format!("No request of a burst was throttled yet; another burst follows in {seconds} s …"));
+        (scene.subject.tell)(&format!(
+            "No request of a burst was throttled yet; another burst follows in {seconds} s …"
+        ));
         tokio::time::sleep(scene.tempo.of(pause)).await;
         made.push(send(scene, request, most).await);
     }
@@ -166,9 +168,8 @@ async fn bursts_until_throttled(
 async fn send(scene: &Scene<'_>, request: &Request<'_>, most: u32) -> Burst {
     let began = Instant::now();
     let throttled = AtomicBool::new(false);
-    let ask = |_| async {
-        if throttled.load(Ordering::Relaxed) { None } else { scene.prober.ask_once(request).await.ok() }
-    };
+    let ask =
+        |_| async { if throttled.load(Ordering::Relaxed) { None } else { scene.prober.ask_once(request).await.ok() } };
     let mut answers = stream::iter(0..most).map(ask).buffer_unordered(BURST_AT_ONCE);
     let mut burst = Burst::default();
     while let Some(answer) = answers.next().await {
@@ -327,7 +328,11 @@ mod tests {
         };
         assert!(matches!(limits(Some(&http.drift(&lifted))), Limits::Other(_)));
         let quiet = apigatewayv2::LiveHttpStage { rate: Some(50.0), burst: Some(50), ..Default::default() };
-        assert_eq!(limits(Some(&http.drift(&quiet))), Limits::AsWritten, "its log and its deployments are another matter");
+        assert_eq!(
+            limits(Some(&http.drift(&quiet))),
+            Limits::AsWritten,
+            "its log and its deployments are another matter"
+        );
         assert_eq!(limits(None), Limits::Unread);
     }
 }

@@ -113,7 +113,11 @@ fn a_sound_stack_passes_where_aws_takes_its_time_and_throttles_nobody() {
     let aws = Aws::new();
     let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::clone(&aws) as Arc<dyn Weather>);
     let user = User::of("test", &proxy.endpoint).with("SECURELAMBDA_TEMPO", &TEMPO.to_string());
+    let limits = "Each route lets through 50 requests/s and 50 at once. Together the 2 routes let through 100";
+    assert!(user.run(&["plan"]).ends(0).stdout.contains(limits));
     user.run(&["up", "--yes"]).ends(0);
+    assert!(user.run(&["status"]).ends(0).stdout.contains(limits));
+    assert!(!user.run(&["plan"]).ends(0).stdout.contains(limits), "they do not change");
     proxy.take();
 
     set(&aws.never_throttles, true);
@@ -121,7 +125,9 @@ fn a_sound_stack_passes_where_aws_takes_its_time_and_throttles_nobody() {
     let ran = user.run(&["verify"]).ends(0).says("Waiting up to 90 s for the message of POST /lambda1");
     let ran = ran.says("another burst follows in 5 s").says("another burst follows in 15 s");
     let text = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    for arrived in ["✓ the message of a call to POST /lambda1 arrives", "✓ the message of a call to POST /lambda2 arrives"] {
+    for arrived in
+        ["✓ the message of a call to POST /lambda1 arrives", "✓ the message of a call to POST /lambda2 arrives"]
+    {
         let short = arrived.trim_start_matches("✓ ");
         assert!(text.contains(arrived) || text.contains(&format!("+ {short}")), "no {arrived}: {text}");
     }
@@ -175,9 +181,8 @@ fn doctor_holds_the_sum_of_all_routes_against_what_the_account_lets_through() {
     };
     let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(small));
     let user = User::of(&account(), &proxy.endpoint);
-    let route = |number: usize| {
-        format!("[[api.routes]]\nroute = \"GET /r{number}\"\nfunction = \"F\"\nauth = \"none\"\n")
-    };
+    let route =
+        |number: usize| format!("[[api.routes]]\nroute = \"GET /r{number}\"\nfunction = \"F\"\nauth = \"none\"\n");
     let stack = |routes: usize| {
         let head = "[stack]\nname = \"many\"\n[functions.F]\nsource = \"f\"\n[api]\n";
         head.to_owned() + &(0..routes).map(route).collect::<String>()

@@ -135,7 +135,8 @@ fn every_api_is_proved_by_itself() {
     // Each stage is asked by its own route.
     for (stage, sent) in [("A.development", "times A POST /x"), ("B.live", "times B POST /x")] {
         let check = all.iter().find(|check| {
-            check["claim"] == "a burst over a route's limit is throttled" && check["subject"] == format!("stage {stage}")
+            check["claim"] == "a burst over a route's limit is throttled"
+                && check["subject"] == format!("stage {stage}")
         });
         let check = check.unwrap();
         assert!(check["sent"].as_str().unwrap().contains(sent), "{check}");
