@@ -120,7 +120,7 @@ impl Wanted<'_> {
                 When::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
                 When::Bounded => {
                     if let Some(boundary) = self.boundary {
-                        add("StringEquals", "iam:PermissionsBoundary", &[boundary]);
+                        add("ArnEquals", "iam:PermissionsBoundary", &[boundary]);
                     }
                 }
             }
@@ -222,7 +222,8 @@ pub fn questions(wanted: &Wanted<'_>) -> Vec<Question> {
         let resource = grant.on.first().map(|pattern| example(&wanted.filled_in(pattern)))?;
         let keys = wanted.condition(grant.when).into_values().flatten();
         let context = keys.filter_map(|(key, values)| Some((key, example(values.0.first()?)))).collect();
-        (!actions.is_empty()).then_some(Question { actions, resource, context })
+        let only_then = grant.when.iter().any(|when| !matches!(when, When::NotAnothers | When::NoOthersTagGiven));
+        (!actions.is_empty()).then_some(Question { actions, resource, context, only_then })
     };
     // IAM's simulation knows neither what has no id yet nor an action that AWS's list lacks.
     grants().filter(|grant| !["TagWhatIsMade", "TagHttpStages"].contains(&grant.sid)).filter_map(question).collect()
@@ -410,8 +411,8 @@ mod tests {
             ("lambda:CreateFunction", "StringEquals", "aws:RequestTag/securelambda:stack", "demo"),
             ("sns:Subscribe", "StringEquals", "sns:Protocol", "lambda"),
             ("sns:Subscribe", "StringLike", "sns:Endpoint", "arn:aws:lambda:eu-central-1:123456789012:function:demo-*"),
-            ("iam:CreateRole", "StringEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
-            ("iam:PutRolePolicy", "StringEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
+            ("iam:CreateRole", "ArnEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
+            ("iam:PutRolePolicy", "ArnEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
         ] {
             assert_eq!(statement(action)[operator][key], value, "{action}");
         }

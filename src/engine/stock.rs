@@ -39,6 +39,10 @@ pub struct Listed {
     /// It is deleted already and can be brought back until then, in seconds since 1970.
     #[serde(rename = "recoverable_until_unix", skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
+    /// Its tags may not be read, so that `stack` says nothing. The rights of a stack's operator end at the tag of another
+    /// stack: it is another's, or these credentials lack that right.
+    #[serde(rename = "tags_denied", skip_serializing_if = "std::ops::Not::not")]
+    pub denied: bool,
     /// How to remove it with AWS's own tool.
     pub remove: String,
     #[serde(skip)]
@@ -104,6 +108,7 @@ impl Listed {
             arn,
             stack: None,
             until: None,
+            denied: false,
             remove,
             key,
             outputs,
@@ -111,6 +116,13 @@ impl Listed {
             goes_with_parent: false,
             rests_on: None,
         }
+    }
+
+    /// Its tags may not be read.
+    #[must_use]
+    pub fn denied(mut self) -> Self {
+        self.denied = true;
+        self
     }
 
     /// It is deleted already, and can be brought back until then.

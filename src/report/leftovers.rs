@@ -35,9 +35,10 @@ pub fn left_text(left: &[Left], unseen: &[(&'static str, Failure)], region: &str
 pub fn others_text(others: &[Listed], stack: &str) -> String {
     let mut lines = Vec::new();
     let mut stacks: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut untagged, mut more) = (0, 0);
+    let (mut untagged, mut more, mut denied) = (0, 0, 0);
     for one in others {
         match one.stack.as_deref() {
+            None if one.denied => denied += 1,
             Some(other) => *stacks.entry(other).or_default() += 1,
             None if untagged < NAMED => {
                 untagged += 1;
@@ -49,6 +50,12 @@ pub fn others_text(others: &[Listed], stack: &str) -> String {
     }
     if more > 0 {
         lines.push(format!("Not ours, left alone: {more} more without the tag of a stack"));
+    }
+    if denied > 0 {
+        lines.push(format!(
+            "Left alone: {denied} whose names begin with {stack}- too and whose tags these credentials may not read: \
+             the policy of an operator allows it for no other stack's"
+        ));
     }
     for (other, count) in stacks {
         let (other, beginning) = (one_line(other), format!("{stack}-"));
@@ -151,12 +158,14 @@ mod tests {
         let names: Vec<String> = (0..11).map(|n| format!("a-{n}")).collect();
         let mut others: Vec<Listed> = names.iter().map(|name| listed(name, None)).collect();
         others.extend(["a-b-x", "a-b-y"].map(|name| listed(name, Some("a-b"))));
+        others.push(listed("a-c-x", None).denied());
         let text = others_text(&others, "a");
-        assert_eq!(text.lines().count(), NAMED + 2);
+        assert_eq!(text.lines().count(), NAMED + 3);
         let end: Vec<&str> = text.lines().skip(NAMED - 1).collect();
         assert_snapshot!(end.join("\n"), @r"
         Not ours, left alone: a-7 (secretsmanager.secret), without the tag of a stack: arn:a-7
         Not ours, left alone: 3 more without the tag of a stack
+        Left alone: 1 whose names begin with a- too and whose tags these credentials may not read: the policy of an operator allows it for no other stack's
         Left alone: 2 of the stack a-b, whose names begin with a- too
         ");
     }

@@ -30,6 +30,7 @@ mod operator;
 mod ordering;
 mod own_stack;
 mod pacing;
+mod policies;
 mod promises;
 mod secrets;
 mod signals;

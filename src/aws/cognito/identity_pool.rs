@@ -9,7 +9,7 @@ use aws_sdk_cognitoidentity::Client;
 use aws_sdk_cognitoidentity::types::CognitoIdentityProvider;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::error::{OrAbsent, OrFail, several};
+use crate::aws::error::{OrAbsent, OrFail, is_denied, several};
 use crate::aws::retries::client;
 use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
 use crate::aws::{Clients, closer, pairs, tag_map};
@@ -218,15 +218,19 @@ impl CognitoIdentity {
     }
 
     async fn listed_pool(&self, id: String) -> Result<Vec<Listed>, Failure> {
-        // The list lags.
-        let Some(found) = self.describe(&id, &format!("read the identity pool {id}")).await? else {
-            return Ok(Vec::new());
+        let listed = |owner, name: &str| {
+            let (key, outputs) =
+                (|_| IdentityPoolKey { name: name.to_owned() }, IdentityPoolOutputs { id: id.clone() });
+            let remove = format!("aws cognito-identity delete-identity-pool --identity-pool-id {id}");
+            Listed::new::<IdentityPool>((name, &self.arn(&id)), owner, key, &outputs, remove)
         };
-        let owner = Owner::read(pairs(Some(&found.live.tags)));
-        let (name, outputs) = (found.live.name, found.outputs);
-        let key = |_| IdentityPoolKey { name: name.clone() };
-        let remove = format!("aws cognito-identity delete-identity-pool --identity-pool-id {id}");
-        Ok(vec![Listed::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs, remove)])
+        // The list lags.
+        let found = match self.describe(&id, &format!("read the identity pool {id}")).await {
+            Err(failure) if is_denied(&failure) => return Ok(vec![listed(None, &id).denied()]),
+            found => found?,
+        };
+        let Some(found) = found else { return Ok(Vec::new()) };
+        Ok(vec![listed(Owner::read(pairs(Some(&found.live.tags))), &found.live.name)])
     }
 
     /// The pool with this id, whosever it is.

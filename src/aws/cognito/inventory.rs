@@ -1,21 +1,31 @@
 //! All user pools, with their app clients. The list tells no tags (reference, 8.1).
 
 use super::pool::outputs;
-use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
-use crate::aws::error::{OrAbsent, OrFail};
+use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey, UserPoolOutputs};
+use crate::aws::error::{OrAbsent, OrFail, is_denied};
 use crate::aws::{closer, pairs};
 use crate::engine::{Failure, Id, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
 impl Cognito {
-    async fn listed_pool(&self, id: String) -> Result<Vec<Listed>, Failure> {
+    async fn listed_pool(&self, id: String, name: String) -> Result<Vec<Listed>, Failure> {
+        let listed = |owner, outputs: &UserPoolOutputs| {
+            let remove = format!("aws cognito-idp delete-user-pool --user-pool-id {id}");
+            let key = |_| UserPoolKey { name: outputs.name.clone() };
+            Listed::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, outputs, remove)
+        };
         let (pool, clients) = tokio::join!(self.pool(&id), self.clients(&id));
-        let Some(pool) = pool? else { return Ok(Vec::new()) };
-        let owner = Owner::read(pairs(pool.user_pool_tags()));
+        let pool = match pool {
+            Err(failure) if is_denied(&failure) => {
+                let arn = self.scope.arn("cognito-idp", &format!("userpool/{id}"));
+                let outputs = UserPoolOutputs { id: id.clone(), arn, name, deletion_protection: false };
+                return Ok(vec![listed(None, &outputs).denied()]);
+            }
+            pool => pool?,
+        };
+        let Some(pool) = pool else { return Ok(Vec::new()) };
         let outputs = outputs(&pool, &id)?;
-        let remove = format!("aws cognito-idp delete-user-pool --user-pool-id {id}");
-        let key = |_| UserPoolKey { name: outputs.name.clone() };
-        let listed = Listed::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs, remove);
+        let listed = listed(Owner::read(pairs(pool.user_pool_tags())), &outputs);
         let under = clients?.into_iter().map(|(client_id, name)| {
             let key = AppClientKey { pool_id: id.clone(), name: name.clone() };
             let of = Id::new("client", listed.id.parts().1);
@@ -48,8 +58,8 @@ impl Inventory<UserPool> for Cognito {
         let mut looks = Vec::new();
         while let Some(page) = pages.next().await {
             for pool in page.or_fail("list the user pools")?.user_pools.unwrap_or_default() {
-                if let Some(id) = pool.id.filter(|_| pool.name.is_some_and(|name| whose.may_own(&name))) {
-                    looks.push(self.listed_pool(id));
+                if let Some((id, name)) = pool.id.zip(pool.name).filter(|(_, name)| whose.may_own(name)) {
+                    looks.push(self.listed_pool(id, name));
                 }
             }
         }

@@ -1,21 +1,27 @@
 //! All functions. What is told of one in a list lacks its tags (reference, 6.1).
 
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
-use crate::aws::error::OrFail;
+use crate::aws::error::{OrFail, is_denied};
 use crate::aws::{closer, pairs};
 use crate::engine::{Failure, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
 impl Lambda {
     async fn listed_function(&self, name: String, arn: String) -> Result<Vec<Listed>, Failure> {
-        let Some(read) = self.read(&name).await? else { return Ok(Vec::new()) };
+        let listed = |owner| {
+            let key = |id| FunctionKey { id, name: name.clone() };
+            let outputs = FunctionOutputs { name: name.clone(), arn: arn.clone() };
+            let remove = format!("aws lambda delete-function --function-name {name}");
+            Listed::new::<Function>((&name, &arn), owner, key, &outputs, remove)
+        };
+        let read = match self.read(&name).await {
+            Err(failure) if is_denied(&failure) => return Ok(vec![listed(None).denied()]),
+            read => read?,
+        };
+        let Some(read) = read else { return Ok(Vec::new()) };
         // Says so if tags could not be read, which does not make it a stranger's.
         self.owns(&read)?;
-        let owner = Owner::read(pairs(read.tags()));
-        let key = |id| FunctionKey { id, name: name.clone() };
-        let outputs = FunctionOutputs { name: name.clone(), arn: arn.clone() };
-        let remove = format!("aws lambda delete-function --function-name {name}");
-        Ok(vec![Listed::new::<Function>((&name, &arn), owner, key, &outputs, remove)])
+        Ok(vec![listed(Owner::read(pairs(read.tags())))])
     }
 }
 

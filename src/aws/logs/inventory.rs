@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 
 use super::{LogGroup, LogGroupKey, Logs};
-use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::error::{OrAbsent, OrFail, is_denied};
 use crate::aws::{closer, pairs};
 use crate::engine::{Failure, Inventory, Listed};
 use crate::scope::{Owner, Whose};
@@ -15,12 +15,16 @@ impl Logs {
     async fn listed_group(&self, name: String) -> Result<Vec<Listed>, Failure> {
         let outputs = self.outputs(&name);
         let tags = self.client.list_tags_for_resource().resource_arn(&outputs.arn).send().await;
-        let tags = tags.or_fail(&format!("read the tags of the log group {name}")).or_absent()?;
-        let Some(tags) = tags else { return Ok(Vec::new()) };
-        let owner = Owner::read(pairs(tags.tags()));
-        let key = |id| LogGroupKey { id, name: name.clone() };
-        let remove = format!("aws logs delete-log-group --log-group-name {name}");
-        Ok(vec![Listed::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs, remove)])
+        let listed = |owner| {
+            let key = |id| LogGroupKey { id, name: name.clone() };
+            let remove = format!("aws logs delete-log-group --log-group-name {name}");
+            Listed::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs, remove)
+        };
+        let tags = match tags.or_fail(&format!("read the tags of the log group {name}")) {
+            Err(failure) if is_denied(&failure) => return Ok(vec![listed(None).denied()]),
+            tags => tags.or_absent()?,
+        };
+        Ok(tags.map(|tags| listed(Owner::read(pairs(tags.tags())))).into_iter().collect())
     }
 }
 

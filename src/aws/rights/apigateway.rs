@@ -108,7 +108,9 @@ pub(super) const GRANTS: &[Grant] = &[
     },
     Grant {
         sid: "TagWhatIsMade",
-        on: &["arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F${*}"],
+        on: &[
+            "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F${*}",
+        ],
         when: &[When::NoOthersTagGiven],
         rights: &[Right { needs: &[Need::Create(API)], actions: &["apigateway:PUT"] }],
     },
@@ -116,7 +118,9 @@ pub(super) const GRANTS: &[Grant] = &[
     // created without tags.
     Grant {
         sid: "TagWhatIsMade",
-        on: &["arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F*%2Fstages%2F${*}"],
+        on: &[
+            "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F*%2Fstages%2F${*}",
+        ],
         when: &[When::NoOthersTagGiven],
         rights: &[Right { needs: &[Need::Create(STAGE)], actions: &["apigateway:PUT"] }],
     },

@@ -69,7 +69,9 @@ pub(super) const GRANTS: &[Grant] = &[
     },
     Grant {
         sid: "TagWhatIsMade",
-        on: &["arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Fv2%2Fapis%2F${*}"],
+        on: &[
+            "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Fv2%2Fapis%2F${*}",
+        ],
         when: &[When::NoOthersTagGiven],
         rights: &[Right { needs: &[Need::Create(API)], actions: &["apigateway:POST"] }],
     },

@@ -23,10 +23,7 @@ pub(super) const GRANTS: &[Grant] = &[
                 actions: &["cognito-idp:DescribeUserPool"],
             },
             // For a client or a user that the next grant does not show: whether its pool is gone.
-            Right {
-                needs: &[Need::Find(CLIENT), Need::Find(USER)],
-                actions: &["cognito-idp:DescribeUserPool"],
-            },
+            Right { needs: &[Need::Find(CLIENT), Need::Find(USER)], actions: &["cognito-idp:DescribeUserPool"] },
             Right { needs: &[Need::Find(CLIENT)], actions: &["cognito-idp:ListUserPoolClients"] },
         ],
     },

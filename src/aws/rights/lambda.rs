@@ -59,10 +59,7 @@ pub(super) const GRANTS: &[Grant] = &[
     Grant {
         sid: "LetServicesInvoke",
         on: FUNCTIONS,
-        when: &[
-            When::Is("lambda:Principal", &["apigateway.amazonaws.com", "sns.amazonaws.com"]),
-            When::NotAnothers,
-        ],
+        when: &[When::Is("lambda:Principal", &["apigateway.amazonaws.com", "sns.amazonaws.com"]), When::NotAnothers],
         rights: &[Right {
             needs: &[Need::Create(PERMISSION), Need::Converge(PERMISSION)],
             actions: &["lambda:AddPermission"],

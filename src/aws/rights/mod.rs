@@ -175,10 +175,18 @@ mod tests {
             assert!(grant.on == other.on || !other.on.contains(&"*"), "{} would be allowed on everything", grant.sid);
             // What has IAM's own asterisk in it names nothing that there is.
             let at_gateway = |pattern: &&&str| pattern.contains(":apigateway:") && !pattern.contains("${*}");
-            for (verb, pattern) in verbs(grant).into_iter().flat_map(|v| other.on.iter().filter(at_gateway).map(move |p| (v, p))) {
-                let covers = |own: &&str| *own == *pattern || own.ends_with('*') && pattern.starts_with(own.trim_end_matches('*'));
+            for (verb, pattern) in
+                verbs(grant).into_iter().flat_map(|v| other.on.iter().filter(at_gateway).map(move |p| (v, p)))
+            {
+                let covers = |own: &&str| {
+                    *own == *pattern || own.ends_with('*') && pattern.starts_with(own.trim_end_matches('*'))
+                };
                 let mut same = grants().filter(|one| one.sid == grant.sid && verbs(one).contains(verb));
-                assert!(same.any(|one| one.on.iter().any(|own| covers(own))), "{verb} of {} reaches {pattern} too", grant.sid);
+                assert!(
+                    same.any(|one| one.on.iter().any(|own| covers(own))),
+                    "{verb} of {} reaches {pattern} too",
+                    grant.sid
+                );
             }
         }
     }

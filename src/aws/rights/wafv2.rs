@@ -94,10 +94,7 @@ pub(super) const GRANTS: &[Grant] = &[
                 needs: &[Need::Create(ASSOCIATION), Need::Converge(ASSOCIATION)],
                 actions: &["wafv2:GetPermissionPolicy", "wafv2:PutPermissionPolicy"],
             },
-            Right {
-                needs: &[Need::Delete(ASSOCIATION), Need::Delete(ACL)],
-                actions: &["wafv2:PutPermissionPolicy"],
-            },
+            Right { needs: &[Need::Delete(ASSOCIATION), Need::Delete(ACL)], actions: &["wafv2:PutPermissionPolicy"] },
         ],
     },
     Grant {

@@ -4,21 +4,26 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 
 use super::{Secret, SecretKey, SecretOutputs, SecretsManager, live};
 use crate::aws::closer;
-use crate::aws::error::OrFail;
+use crate::aws::error::{OrFail, is_denied};
 use crate::engine::{Failure, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
 impl SecretsManager {
     /// The list lags behind by up to five minutes (reference, 4.1), so each secret is asked itself.
-    async fn listed_secret(&self, arn: String) -> Result<Vec<Listed>, Failure> {
-        let Some(secret) = self.describe(&arn).await? else { return Ok(Vec::new()) };
+    async fn listed_secret(&self, arn: String, name: String) -> Result<Vec<Listed>, Failure> {
+        let listed = |owner, version_id| {
+            let key = |id| SecretKey { id, name: name.clone() };
+            let outputs = SecretOutputs { arn: arn.clone(), version_id };
+            let remove = format!("aws secretsmanager delete-secret --recovery-window-in-days 7 --secret-id {arn}");
+            Listed::new::<Secret>((&name, &arn), owner, key, &outputs, remove)
+        };
+        let secret = match self.describe(&arn).await {
+            Err(failure) if is_denied(&failure) => return Ok(vec![listed(None, String::new()).denied()]),
+            secret => secret?,
+        };
+        let Some(secret) = secret else { return Ok(Vec::new()) };
         let owner = Owner::read(secret.tags().iter().filter_map(|tag| tag.key().zip(tag.value())));
-        let name = secret.name().unwrap_or(&arn);
-        let key = |id| SecretKey { id, name: name.to_owned() };
-        let version_id = live(&secret, None).current.unwrap_or_default();
-        let outputs = SecretOutputs { arn: arn.clone(), version_id };
-        let remove = format!("aws secretsmanager delete-secret --recovery-window-in-days 7 --secret-id {arn}");
-        let listed = Listed::new::<Secret>((name, &arn), owner, key, &outputs, remove);
+        let listed = listed(owner, live(&secret, None).current.unwrap_or_default());
         Ok(vec![listed.recoverable(secret.deleted_date.map(|date| date.secs()))])
     }
 }
@@ -33,8 +38,8 @@ impl Inventory<Secret> for SecretsManager {
         let mut looks = Vec::new();
         while let Some(page) = pages.next().await {
             for secret in page.or_fail("list the secrets")?.secret_list.unwrap_or_default() {
-                if let Some(arn) = secret.arn.filter(|_| secret.name.is_some_and(|name| whose.may_own(&name))) {
-                    looks.push(self.listed_secret(arn));
+                if let Some((arn, name)) = secret.arn.zip(secret.name).filter(|(_, name)| whose.may_own(name)) {
+                    looks.push(self.listed_secret(arn, name));
                 }
             }
         }

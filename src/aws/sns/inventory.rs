@@ -4,7 +4,7 @@ use aws_sdk_sns::types::Subscription as AwsSubscription;
 
 use super::{Sns, Subscription, SubscriptionKey, SubscriptionOutputs, Topic, TopicKey, TopicOutputs};
 use crate::aws::closer;
-use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::error::{OrAbsent, OrFail, is_denied};
 use crate::engine::{Failure, Id, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
@@ -28,12 +28,18 @@ impl Sns {
 
     async fn listed_topic(&self, arn: String) -> Result<Vec<Listed>, Failure> {
         let tags = self.client.list_tags_for_resource().resource_arn(&arn).send().await;
-        let Some(tags) = tags.or_fail(&format!("read the tags of {arn}")).or_absent()? else { return Ok(Vec::new()) };
-        let owner = Owner::read(tags.tags().iter().map(|tag| (tag.key(), tag.value())));
         let name = last(&arn);
-        let key = |id| TopicKey { id, name: name.to_owned() };
-        let remove = format!("aws sns delete-topic --topic-arn {arn}");
-        Ok(vec![Listed::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() }, remove)])
+        let listed = |owner| {
+            let key = |id| TopicKey { id, name: name.to_owned() };
+            let remove = format!("aws sns delete-topic --topic-arn {arn}");
+            Listed::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() }, remove)
+        };
+        let tags = match tags.or_fail(&format!("read the tags of {arn}")) {
+            Err(failure) if is_denied(&failure) => return Ok(vec![listed(None).denied()]),
+            tags => tags.or_absent()?,
+        };
+        let owner = tags.map(|tags| Owner::read(tags.tags().iter().map(|tag| (tag.key(), tag.value()))));
+        Ok(owner.map(listed).into_iter().collect())
     }
 
     async fn subscriptions(&self) -> Result<Vec<AwsSubscription>, Failure> {

@@ -4,7 +4,7 @@ use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 
 use super::{Association, AssociationKey, AssociationOutputs, IpSet, Key, Outputs, Wafv2, WebAcl};
 use crate::aws::closer;
-use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::error::{OrAbsent, OrFail, is_denied};
 use crate::engine::{Failure, Id, Inventory, Listed, Resource};
 use crate::scope::{Owner, Whose};
 
@@ -31,13 +31,24 @@ impl Wafv2 {
     }
 
     async fn listed_set(&self, seen: Outputs) -> Result<Vec<Listed>, Failure> {
-        let owner = self.owner(&seen.arn).await?;
+        let owner = match self.owner(&seen.arn).await {
+            Err(failure) if is_denied(&failure) => {
+                return Ok(vec![Self::listed::<IpSet>(None, &seen, "ip-set").denied()]);
+            }
+            owner => owner?,
+        };
         Ok(owner.map(|owner| Self::listed::<IpSet>(owner, &seen, "ip-set")).into_iter().collect())
     }
 
     async fn listed_acl(&self, seen: Outputs) -> Result<Vec<Listed>, Failure> {
         let (owner, stages) = tokio::join!(self.owner(&seen.arn), self.stages(&seen.arn));
-        let Some(owner) = owner? else { return Ok(Vec::new()) };
+        let owner = match owner {
+            Err(failure) if is_denied(&failure) => {
+                return Ok(vec![Self::listed::<WebAcl>(None, &seen, "web-acl").denied()]);
+            }
+            owner => owner?,
+        };
+        let Some(owner) = owner else { return Ok(Vec::new()) };
         let acl = Self::listed::<WebAcl>(owner, &seen, "web-acl").resting_on::<IpSet>();
         let under = stages?.into_iter().map(|stage_arn| {
             let web_acl_arn = seen.arn.clone();
