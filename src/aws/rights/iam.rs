@@ -44,8 +44,13 @@ pub(super) const GRANTS: &[Grant] = &[
                 actions: &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
             },
             Right { needs: &[Need::Delete(POLICY)], actions: &["iam:DeleteRolePolicy"] },
-            Right { needs: &[Need::Simulate], actions: &["iam:SimulatePrincipalPolicy"] },
         ],
+    },
+    Grant {
+        sid: "AskWhatIsAllowed",
+        on: ROLES,
+        when: &[When::NotAnothers],
+        rights: &[Right { needs: &[Need::Simulate], actions: &["iam:SimulatePrincipalPolicy"] }],
     },
     Grant {
         sid: "MakeOwn",

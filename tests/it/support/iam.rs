@@ -428,8 +428,8 @@ fn query_tags(form: &Value) -> BTreeMap<String, String> {
 pub fn as_ministack_reads_it(policies: &[Value]) -> Value {
     let mut statements = Vec::new();
     for statement in policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()) {
-        // What these two are about it does not see either.
-        let blind = ["lambda:CreateFunction", "sns:ListTagsForResource"];
+        // What these are about it does not see either.
+        let blind = ["iam:SimulatePrincipalPolicy", "lambda:CreateFunction", "sns:ListTagsForResource"];
         let part_of = |action: &str| (action.split(':').next().unwrap().to_owned(), blind.contains(&action));
         let parts: std::collections::BTreeSet<_> = many(&statement["Action"]).map(part_of).collect();
         for (number, of) in parts.iter().enumerate() {
@@ -443,7 +443,10 @@ pub fn as_ministack_reads_it(policies: &[Value]) -> Value {
                 "cognito-idp" | "cognito-identity" | "wafv2" => json!("*"),
                 _ if of.1 => json!("*"),
                 "iam" => {
-                    let pathless = |arn: &str| arn.replace("role/securelambda/", "role/").replace("/*", "-*");
+                    let pathless = |arn: &str| match arn.split_once("role/securelambda/") {
+                        Some((start, end)) => format!("{start}role/{}", end.replace("/*", "-*")),
+                        None => arn.to_owned(),
+                    };
                     json!(many(&statement["Resource"]).map(pathless).collect::<Vec<_>>())
                 }
                 _ => statement["Resource"].clone(),

@@ -4,16 +4,32 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
 const { runSimulation, runUnsafeSimulation } = await import(pathToFileURL(process.argv[2]));
+const { iamResourceTypeDetails, iamResourceTypesForService } = await import(pathToFileURL(process.argv[3]));
 
 // These AWS's list lacks, or has in a form that no request has: they are judged without it.
 const unlisted = (need) => need.action === 'apigateway:TagResource' || need.resource.includes('*');
-// A path of API Gateway's may be of two types, which does not matter: both take the same keys.
-const harmless = ['multiple.resource.types'];
+
+// The list has the things of API Gateway, some with two ARNs in one text, and does not say of all which methods are for
+// them. So a method is for whatever the list has; a path may be two things, which take the same keys.
+const paths = [];
+for (const type of await iamResourceTypesForService('apigateway')) {
+  const { arn, conditionKeys } = await iamResourceTypeDetails('apigateway', type);
+  for (const form of arn.split(', ')) {
+    const literals = form.split(/\$\{\w+\}/).map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    paths.push({ form: new RegExp(`^${literals.join('[^/:]+')}$`), keys: conditionKeys ?? [] });
+  }
+}
+const listed = ({ action, resource, context }) => {
+  const types = paths.filter(({ form }) => form.test(resource));
+  if (!/^apigateway:([A-Z]+|SetWebACL)$/.test(action) || types.length === 0) return false;
+  const tagged = types.every(({ keys }) => keys.some((key) => key.startsWith('aws:ResourceTag/')));
+  return tagged || !Object.keys(context).some((key) => key.startsWith('aws:ResourceTag/'));
+};
 
 const judge = async (identityPolicies, need) => {
   const simulation = {
     request: {
-      principal: 'arn:aws:iam::123456789012:user/operator',
+      principal: `arn:${need.partition}:iam::${need.account}:user/operator`,
       action: need.action,
       resource: { resource: need.resource, accountId: need.account },
       contextVariables: need.context,
@@ -22,14 +38,13 @@ const judge = async (identityPolicies, need) => {
     serviceControlPolicies: [],
     resourceControlPolicies: [],
   };
-  const principal = simulation.request.principal.replace('123456789012', need.account).replace('arn:aws:', `arn:${need.partition}:`);
-  simulation.request.principal = principal;
   if (need.resource !== '*' && unlisted(need)) {
     return runUnsafeSimulation(simulation, {}) === 'Allowed';
   }
   const answer = await runSimulation(simulation, {});
   if (answer.resultType !== 'error') return answer.overallResult === 'Allowed';
-  if (harmless.includes(answer.errors.message)) return runUnsafeSimulation(simulation, {}) === 'Allowed';
+  const known = ['multiple.resource.types', 'no.resource.types'].includes(answer.errors.message) && listed(need);
+  if (known) return runUnsafeSimulation(simulation, {}) === 'Allowed';
   return `${need.action} on ${need.resource}: ${JSON.stringify(answer.errors)}`;
 };
 

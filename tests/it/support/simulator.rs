@@ -1,6 +1,7 @@
 //! Other people's tools that judge IAM policies: installed once into the target folder, each at one version, with all
 //! that it needs at one version too.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -70,11 +71,14 @@ pub fn allowed(policies: &[Value], needs: &[Need]) -> Vec<bool> {
                 "partition": partition, "account": account })
     });
     let line = json!({ "policies": policies, "needs": needs.collect::<Vec<_>>() }).to_string();
-    let package = folder.join("node_modules/@cloud-copilot/iam-simulate/dist/esm/index.js");
+    let package = |name: &str| folder.join(format!("node_modules/@cloud-copilot/{name}/dist/esm/index.js"));
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/simulate.mjs");
-    let answer = said(Command::new("node").arg(script).arg(package), line + "\n");
+    let answer =
+        said(Command::new("node").arg(script).args([package("iam-simulate"), package("iam-data")]), line + "\n");
     let answers: Vec<Value> = serde_json::from_str(&answer).unwrap();
-    answers.iter().map(|answer| answer.as_bool().unwrap_or_else(|| panic!("it makes no sense: {answer}"))).collect()
+    let nonsense: BTreeSet<&str> = answers.iter().filter_map(Value::as_str).collect();
+    assert!(nonsense.is_empty(), "AWS knows no such requests: {nonsense:#?}");
+    answers.iter().map(|answer| answer.as_bool().unwrap()).collect()
 }
 
 /// What the linter says of the documents: of which, the finding's name, and its words.
