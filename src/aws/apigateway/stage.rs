@@ -195,7 +195,7 @@ impl Provider<Stage> for ApiGateway {
         let Some(deployment) = &want.deployment_id else {
             return Err(Failure::refused(format!("could not create the stage {}: nothing is deployed", want.name)));
         };
-        let make = async |tags: Option<HashMap<String, String>>| {
+        let create = async |tags: Option<HashMap<String, String>>| {
             let made = self.write(&want.api_id, task, &[], || async {
                 let call = self.once.create_stage().rest_api_id(&want.api_id).stage_name(&want.name);
                 let call = call.deployment_id(deployment).set_tags(tags.clone());
@@ -203,9 +203,9 @@ impl Provider<Stage> for ApiGateway {
             });
             made.await
         };
-        match make(Some(tag_map(&self.scope, &want.id))).await {
+        match create(Some(tag_map(&self.scope, &want.id))).await {
             // No policy allows to tag just any stage. What was denied was not done, and a stage is under its API's tags too.
-            Err(failure) if is_denied(&failure) && failure.message.contains("/tags/") => make(None).await?,
+            Err(failure) if is_denied(&failure) && failure.message.contains("/tags/") => create(None).await?,
             made => made?,
         };
         // A `down` that was cut off may have left deployments of a stage before this one.

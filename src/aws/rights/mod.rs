@@ -183,7 +183,7 @@ mod tests {
                 };
                 let mut same = grants().filter(|one| one.sid == grant.sid && verbs(one).contains(verb));
                 assert!(
-                    same.any(|one| one.on.iter().any(|own| covers(own))),
+                    same.any(|one| one.on.iter().any(covers)),
                     "{verb} of {} reaches {pattern} too",
                     grant.sid
                 );
