@@ -8,8 +8,15 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
 #![allow(dead_code, reason = "shares the tests' support, and needs a part of it")]
 
+#[path = "../tests/it/support/aws_rules/mod.rs"]
+mod aws_rules;
+#[path = "../tests/it/support/botocore.rs"]
+mod botocore;
 #[path = "../tests/it/support/emulator.rs"]
 mod emulator;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/it/support/facts.rs"]
+mod facts;
 #[path = "../tests/it/support/program.rs"]
 mod program;
 #[path = "../tests/it/support/proxy/mod.rs"]

@@ -16,6 +16,10 @@
 )]
 #![allow(dead_code, reason = "shares the tests' support, and needs a part of it")]
 
+#[path = "../tests/it/support/aws_rules/mod.rs"]
+mod aws_rules;
+#[path = "../tests/it/support/botocore.rs"]
+mod botocore;
 #[path = "../tests/it/support/emulator.rs"]
 mod emulator;
 #[path = "../tests/it/support/program.rs"]

@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 
+use crate::aws::account::{AccountThrottle, Expiry, Usage};
 use crate::engine::{Cause, Failure};
-use crate::stack::{Stack, deprecated_on};
+use crate::stack::{Stack, Throughput, deprecated_on};
 
 /// How many seconds credentials should be good for: longer than any run takes.
 const LONG_ENOUGH: i64 = 15 * 60;
@@ -67,7 +68,7 @@ impl Check {
 
     /// Something could not be read.
     pub fn failed(area: Area, subject: impl Into<String>, failure: &Failure) -> Self {
-        let check = Self::new(area, subject, Health::Bad, failure.message.clone());
+        let check = Self::new(area, subject, Health::Bad, failure.to_string());
         Self { hint: failure.hint.clone(), ..check }
     }
 }
@@ -83,15 +84,18 @@ pub fn principal(arn: &str, is_root: bool, at_aws: bool) -> Check {
     }
 }
 
-/// Until when, in seconds since 1970, the credentials are good.
-pub fn expiry(expires: Option<i64>, now: i64, moment: impl Fn(i64) -> String) -> Check {
+/// Until when the credentials are good.
+pub fn expiry(expires: Expiry, now: i64, moment: impl Fn(i64) -> String) -> Check {
     let check = |health, finding: String| Check::new(Area::Credentials, "expiry", health, finding);
     match expires {
-        None => check(Health::Good, "they do not expire".to_owned()),
-        Some(at) if at <= now => check(Health::Bad, format!("they expired on {}", moment(at))).hint("sign in again"),
-        Some(at) if at - now < LONG_ENOUGH => check(Health::Warning, format!("in {} min", (at - now) / 60))
+        Expiry::Never => check(Health::Good, "they do not expire".to_owned()),
+        Expiry::Unknown => check(Health::Good, "they are temporary, and do not say until when".to_owned()),
+        Expiry::At(at) if at <= now => {
+            check(Health::Bad, format!("they expired on {}", moment(at))).hint("sign in again")
+        }
+        Expiry::At(at) if at - now < LONG_ENOUGH => check(Health::Warning, format!("in {} min", (at - now) / 60))
             .hint("sign in again first; a run that is cut off goes on from there, though"),
-        Some(at) => check(Health::Good, format!("not before {}", moment(at))),
+        Expiry::At(at) => check(Health::Good, format!("not before {}", moment(at))),
     }
 }
 
@@ -117,13 +121,19 @@ pub fn runtimes(stack: &Stack, today: &str, soon: &str) -> Vec<Check> {
     names.into_iter().map(judge).collect()
 }
 
-/// How many of something there are, may be, and would be added.
-pub fn quota(what: &str, used: i64, limit: i64, new: i64) -> Check {
+/// How many of something there are, may be, and would be added. A limit that the account did not tell is AWS's default,
+/// and one above it is not known to be in the way.
+pub fn quota(usage: &Usage, new: i64) -> Check {
+    let Usage { what, used, limit, told, .. } = *usage;
     let check = |health, finding: String| Check::new(Area::Account, what, health, finding);
     let to_come = if new == 0 { String::new() } else { format!(", {new} to come") };
-    let numbers = format!("{used} of {limit} used{to_come}");
-    if used + new > limit {
+    let whose = if told { "" } else { " by AWS's default" };
+    let numbers = format!("{used} of {limit}{whose} used{to_come}");
+    if used + new > limit && told {
         check(Health::Bad, numbers).hint("remove what is not needed, or ask for more in Service Quotas")
+    } else if used + new > limit {
+        check(Health::Warning, numbers)
+            .hint("more than AWS allows by default: look in Service Quotas for the account's own")
     } else if new > 0 && (used + new) * 10 > limit * 9 {
         check(Health::Warning, numbers).hint("nearly full: more is to be had in Service Quotas")
     } else {
@@ -143,15 +153,50 @@ pub fn stored_code(used: i64, limit: i64) -> Check {
     }
 }
 
-/// How many functions may run at once in the whole account; new accounts begin with 10.
-pub fn concurrency(limit: i64, burst: i64) -> Check {
-    let check = |health| Check::new(Area::Account, "functions at once", health, format!("{limit} in the account"));
-    if limit < burst {
+/// How many functions may run at once in the account and region, but for those that are reserved for single functions;
+/// new accounts begin with 10. A stage's limits hold for each route, and so the stack lets through their sum.
+pub fn concurrency(limit: i64, lets: Throughput) -> Check {
+    let numbers = format!("{limit} for all functions in the region together");
+    let check = |health| Check::new(Area::Account, "functions at once", health, numbers.clone());
+    if u64::try_from(limit).is_ok_and(|limit| lets.burst <= limit) {
+        return check(Health::Good);
+    }
+    let Throughput { routes, burst, .. } = lets;
+    check(Health::Warning).hint(format!(
+        "{} through at once, and requests beyond {limit} running functions fail: lower `burst_limit`, or ask for more in \
+         Service Quotas",
+        lets_through(routes, burst)
+    ))
+}
+
+/// What API Gateway lets through for all APIs of the account in the region: what of it the stack may use up.
+pub fn throttle(account: AccountThrottle, lets: Throughput) -> Check {
+    let Throughput { routes, rate, burst } = lets;
+    let numbers = format!("{} requests/s, burst {} for all APIs in the region together", account.rate, account.burst);
+    let check = |health| Check::new(Area::Account, "API Gateway's throttle", health, numbers.clone());
+    let number = |limit: u64| u32::try_from(limit).map_or(f64::INFINITY, f64::from);
+    let beyond = "API Gateway then throttles this stack and every other API in the region";
+    if number(rate) > account.rate {
         check(Health::Warning).hint(format!(
-            "the stages together let {burst} through at once, and what is over {limit} fails; ask for more in Service Quotas"
+            "{} through in a second: {beyond}; lower `rate_limit`, or ask for more in Service Quotas",
+            lets_through(routes, rate)
         ))
-    } else {
+    } else if i64::try_from(burst).is_ok_and(|burst| burst <= account.burst) {
         check(Health::Good)
+    } else {
+        check(Health::Warning).hint(format!(
+            "{} through at once: {beyond}; lower `burst_limit` (AWS sets the account's burst, and raises it only with the rate)",
+            lets_through(routes, burst)
+        ))
+    }
+}
+
+/// `the 3 routes together let 150`
+fn lets_through(routes: u64, limit: u64) -> String {
+    if routes == 1 {
+        format!("the one route lets {limit}")
+    } else {
+        format!("the {routes} routes together let {limit}")
     }
 }
 
@@ -223,11 +268,12 @@ mod tests {
     fn credentials_should_outlast_a_run() {
         let now = 1_000_000;
         for (expires, expected) in [
-            (None, Good),
-            (Some(now), Bad),
-            (Some(now + 60), Warning),
-            (Some(now + 899), Warning),
-            (Some(now + 900), Good),
+            (Expiry::Never, Good),
+            (Expiry::Unknown, Good),
+            (Expiry::At(now), Bad),
+            (Expiry::At(now + 60), Warning),
+            (Expiry::At(now + 899), Warning),
+            (Expiry::At(now + 900), Good),
         ] {
             assert_eq!(expiry(expires, now, |at| at.to_string()).health, expected, "{expires:?}");
         }
@@ -248,19 +294,50 @@ mod tests {
 
     #[test]
     fn quotas_by_what_is_to_come() {
-        for (used, new, expected) in [
-            (0, 1, Good),
-            (99, 0, Good),
-            (100, 0, Good),
-            (99, 1, Warning),
-            (90, 1, Warning),
-            (89, 1, Good),
-            (100, 1, Bad),
+        let usage = |used, told| Usage { what: "web ACLs", kind: "wafv2.web_acl", used, limit: 100, told };
+        for (used, new, told, expected) in [
+            (0, 1, true, Good),
+            (99, 0, true, Good),
+            (100, 0, true, Good),
+            (99, 1, true, Warning),
+            (90, 1, true, Warning),
+            (89, 1, true, Good),
+            (100, 1, true, Bad),
+            // The account's own limit may have been raised.
+            (100, 1, false, Warning),
+            (250, 1, false, Warning),
+            (89, 1, false, Good),
         ] {
-            assert_eq!(quota("web ACLs", used, 100, new).health, expected, "{used} + {new}");
+            assert_eq!(quota(&usage(used, told), new).health, expected, "{used} + {new}, told: {told}");
         }
         assert_eq!([stored_code(89, 100).health, stored_code(90, 100).health], [Good, Warning]);
-        assert_eq!([concurrency(10, 50).health, concurrency(1000, 50).health], [Warning, Good]);
+    }
+
+    #[test]
+    fn what_the_routes_let_through_together_is_held_against_the_account() {
+        let lets = |routes, limit| Throughput { routes, rate: routes * limit, burst: routes * limit };
+        for (limit, routes, expected) in [(1000, 2, Good), (1000, 20, Good), (1000, 21, Warning), (10, 1, Warning)] {
+            let check = concurrency(limit, lets(routes, 50));
+            assert_eq!(check.health, expected, "{limit}, {routes} routes");
+        }
+        let hint = concurrency(100, lets(3, 50)).hint.expect("a hint");
+        assert!(hint.starts_with("the 3 routes together let 150 through at once"), "{hint}");
+
+        let default = AccountThrottle { rate: 10_000.0, burst: 5000 };
+        let young = AccountThrottle { rate: 2500.0, burst: 1250 };
+        for (account, routes, expected, words) in [
+            (default, 2, Good, ""),
+            (default, 100, Good, ""),
+            // 5,050 at once, though 5,050 a second are allowed.
+            (default, 101, Warning, "let 5050 through at once"),
+            (default, 201, Warning, "let 10050 through in a second"),
+            (young, 25, Good, ""),
+            (young, 26, Warning, "let 1300 through at once"),
+        ] {
+            let check = throttle(account, lets(routes, 50));
+            assert_eq!(check.health, expected, "{account:?}, {routes} routes");
+            assert!(check.hint.unwrap_or_default().contains(words), "{words}");
+        }
     }
 
     #[test]

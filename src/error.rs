@@ -153,8 +153,11 @@ impl From<Failure> for Error {
         };
         Self {
             kind,
-            message: failure.message,
-            aws: failure.code.map(|code| Box::new(AwsAnswer { code, request_id: failure.request_id })),
+            message: failure.to_string(),
+            aws: failure.code().map(|code| {
+                let request_id = failure.request_id().map(str::to_owned);
+                Box::new(AwsAnswer { code: code.to_string(), request_id })
+            }),
             hints: failure.hint.into_iter().collect(),
             details: None,
             mistakes: Box::default(),

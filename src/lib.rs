@@ -15,7 +15,7 @@
 //! Beside them: [`scope`] (names, ARNs, tags), [`policy`] (IAM documents by meaning),
 //! [`operator`] (what whoever runs this must be allowed), [`doctor`] (what would go wrong),
 //! [`secret`] (what must never be printed), [`outputs`] (what scripts rely
-//! on), [`probe`] (requests as a client sends them), [`error`] (exit codes and words), `signals` (Ctrl-C and its kin).
+//! on), [`probe`] (requests as a client sends them), [`meaning`] (what an answer to one means), [`error`] (exit codes and words), `signals` (Ctrl-C and its kin).
 
 pub mod args;
 pub mod aws;
@@ -26,6 +26,7 @@ pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod local;
+pub mod meaning;
 pub mod operator;
 pub mod outputs;
 pub mod policy;

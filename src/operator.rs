@@ -229,7 +229,7 @@ pub fn questions(wanted: &Wanted<'_>) -> Vec<Question> {
     grants().filter(|grant| !["TagWhatIsMade", "TagHttpStages"].contains(&grant.sid)).filter_map(question).collect()
 }
 
-/// How IAM calls the service that identity pools are, where a role is passed to it: docs/aws.md, "Permissions".
+/// How IAM calls the service that identity pools are, where a role is passed to it (docs/aws.md, Permissions).
 fn identity_pools(region: &str) -> &'static str {
     match region {
         "us-gov-west-1" => "cognito-identity-us-gov.amazonaws.com",

@@ -59,7 +59,7 @@ impl Policy {
         serde_json::from_str(text).map(Self)
     }
 
-    /// A document as IAM gives it: URL-encoded after RFC 3986 (reference, 2.1).
+    /// A document as IAM gives it: URL-encoded after RFC 3986 (docs/aws.md, Policy documents).
     ///
     /// # Errors
     /// It is not JSON once decoded.

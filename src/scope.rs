@@ -50,13 +50,19 @@ impl Scope {
     /// The tags of the resource with this id (`function.ExternalLambda1`). The same on every run: SNS refuses a create
     /// whose tags differ from those of the topic that is there.
     pub fn tags(&self, id: &str) -> [(&'static str, String); 2] {
-        [(STACK_TAG, self.stack.clone()), (RESOURCE_TAG, id.to_owned())]
+        [(STACK_TAG, self.stack.clone()), (RESOURCE_TAG, tag_value(id))]
     }
 
     /// Whether tags read from AWS say that a thing is this stack's.
     pub fn owns<'a>(&self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> bool {
         tags.into_iter().any(|(key, value)| key == STACK_TAG && value == self.stack)
     }
+}
+
+/// An id as a tag's value: without the characters that some service refuses in tags, so that `stage.$default` becomes
+/// `stage.default`. API Gateway takes the fewest: ASCII letters, digits, spaces and `.:+=@_/-` (docs/aws.md, Tags).
+pub(crate) fn tag_value(id: &str) -> String {
+    id.chars().filter(|c| c.is_ascii_alphanumeric() || " .:+=@_/-".contains(*c)).collect()
 }
 
 /// The partition that a region is in, where AWS cannot be asked.
@@ -157,6 +163,16 @@ mod tests {
         for no in ["Demo-f", "1a-f", "demo", "demo-", "-f", "my_demo-f"] {
             assert!(!Whose::Any.may_own(no), "{no}");
         }
+    }
+
+    #[test]
+    fn a_tag_has_no_character_that_a_service_refuses() {
+        let scope = Scope { partition: "aws".into(), account: "1".into(), region: "r".into(), stack: "demo".into() };
+        let value = |id: &str| scope.tags(id)[1].1.clone();
+        assert_eq!(value("stage.$default"), "stage.default");
+        assert_eq!(value("permission.GET /a/{id+} F"), "permission.GET /a/id+ F");
+        assert_eq!(value("topic.greetings_1-a"), "topic.greetings_1-a");
+        assert_eq!(value("pool.Größe*"), "pool.Gre");
     }
 
     #[test]

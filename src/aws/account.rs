@@ -4,6 +4,7 @@
 //! the role behind a session, never for the session.
 
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, SummaryKeyType};
 
@@ -12,11 +13,11 @@ use super::iam::decisions;
 use super::{Clients, to_the_end};
 use crate::engine::Failure;
 
-/// Web ACLs in a region, by default (reference, 7.2); as many IP sets.
+/// Web ACLs in a region, by default (docs/aws.md, Web ACLs); as many IP sets.
 const WEB_ACLS: i64 = 100;
 /// User pools in a region, by default.
 const USER_POOLS: i64 = 1000;
-/// Regional REST APIs in a region (reference, 9.1).
+/// Regional REST APIs in a region (docs/aws.md, Limits of API Gateway).
 const REST_APIS: i64 = 600;
 
 /// How many of a kind there are and may be.
@@ -30,6 +31,8 @@ pub struct Usage {
     pub used: i64,
     /// How many there may be.
     pub limit: i64,
+    /// The account told the limit; else it is AWS's default, and the account's own may be higher.
+    pub told: bool,
 }
 
 /// What Lambda says of the account.
@@ -39,8 +42,17 @@ pub struct LambdaLimits {
     pub code_used: i64,
     /// Bytes of code that may be.
     pub code_limit: i64,
-    /// Functions that may run at once.
+    /// Functions that may run at once and are not reserved for single ones: all functions of a stack share these.
     pub concurrency: i64,
+}
+
+/// What API Gateway lets through for all APIs of an account in a region.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AccountThrottle {
+    /// Requests a second.
+    pub rate: f64,
+    /// Requests at once.
+    pub burst: i64,
 }
 
 /// A question to IAM's simulation.
@@ -56,11 +68,27 @@ pub struct Question {
     pub only_then: bool,
 }
 
-/// Until when the credentials are good, in seconds since 1970; `None` if they do not expire, or cannot be had.
-pub async fn expires(sdk: &SdkConfig) -> Option<i64> {
-    let credentials = sdk.credentials_provider()?.provide_credentials().await.ok()?;
-    let since = credentials.expiry()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_secs()).ok()
+/// Until when credentials are good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// They are long-lived keys.
+    Never,
+    /// It cannot be told: temporary ones in environment variables do not say.
+    Unknown,
+    /// Until then, in seconds since 1970.
+    At(i64),
+}
+
+impl Expiry {
+    /// Of these credentials.
+    fn of(credentials: &Credentials) -> Self {
+        let since = credentials.expiry().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        match since.and_then(|since| i64::try_from(since.as_secs()).ok()) {
+            Some(at) => Self::At(at),
+            None if credentials.session_token().is_some() => Self::Unknown,
+            None => Self::Never,
+        }
+    }
 }
 
 /// Asks about an account.
@@ -76,22 +104,24 @@ impl Account {
     }
 
     /// Until when the credentials are good.
-    pub async fn credentials_expire(&self) -> Option<i64> {
-        expires(&self.sdk).await
+    pub async fn credentials_expire(&self) -> Expiry {
+        let Some(provider) = self.sdk.credentials_provider() else { return Expiry::Unknown };
+        provider.provide_credentials().await.map_or(Expiry::Unknown, |credentials| Expiry::of(&credentials))
     }
 
     /// How many there are of what there may not be any number of; what could not be counted as a failure.
     pub async fn usage(&self) -> Vec<Result<Usage, Failure>> {
         let (acls, sets, pools, apis, roles) =
             tokio::join!(self.web_acls(), self.ip_sets(), self.user_pools(), self.rest_apis(), self.roles());
-        let counted =
-            |what, kind, used: Result<i64, Failure>, limit| used.map(|used| Usage { what, kind, used, limit });
+        let counted = |what, kind, used: Result<i64, Failure>, limit| {
+            used.map(|used| Usage { what, kind, used, limit, told: false })
+        };
         vec![
             counted("web ACLs", "wafv2.web_acl", acls, WEB_ACLS),
             counted("IP sets", "wafv2.ip_set", sets, WEB_ACLS),
             counted("user pools", "cognito.user_pool", pools, USER_POOLS),
             counted("REST APIs", "apigateway.rest_api", apis, REST_APIS),
-            roles.map(|(used, limit)| Usage { what: "roles", kind: "iam.role", used, limit }),
+            roles.map(|(used, limit)| Usage { what: "roles", kind: "iam.role", used, limit, told: true }),
         ]
     }
 
@@ -152,8 +182,17 @@ impl Account {
         Ok(limits.map(|(limit, usage)| LambdaLimits {
             code_used: usage.total_code_size(),
             code_limit: limit.total_code_size(),
-            concurrency: i64::from(limit.concurrent_executions()),
+            concurrency: i64::from(limit.unreserved_concurrent_executions().unwrap_or(limit.concurrent_executions())),
         }))
+    }
+
+    /// What API Gateway lets through for the whole account. `None`: the endpoint does not say.
+    pub async fn throttle(&self) -> Result<Option<AccountThrottle>, Failure> {
+        let answer = aws_sdk_apigateway::Client::new(&self.sdk).get_account().send().await;
+        let answer = answer.or_fail("read API Gateway's limits")?;
+        // What is left out reads as nothing.
+        let told = answer.throttle_settings().filter(|limits| limits.rate_limit() > 0.0 && limits.burst_limit() > 0);
+        Ok(told.map(|limits| AccountThrottle { rate: limits.rate_limit(), burst: i64::from(limits.burst_limit()) }))
     }
 
     /// Those of the actions that IAM's simulation does not allow this principal.
@@ -234,6 +273,42 @@ mod tests {
             body.contains("ActionNames.member.3=sns%3AC") && body.contains("ContextKeyValues.member.1=demo"),
             "{body}"
         );
+    }
+
+    #[test]
+    fn temporary_credentials_do_not_always_say_until_when() {
+        let credentials = |token: Option<&str>, expires: Option<u64>| {
+            let at = expires.map(|at| std::time::UNIX_EPOCH + std::time::Duration::from_secs(at));
+            Expiry::of(&Credentials::new("id", "secret", token.map(str::to_owned), at, "test"))
+        };
+        assert_eq!(credentials(None, None), Expiry::Never);
+        assert_eq!(credentials(Some("token"), None), Expiry::Unknown, "of environment variables");
+        assert_eq!(credentials(Some("token"), Some(1000)), Expiry::At(1000));
+    }
+
+    #[tokio::test]
+    async fn what_the_account_lets_through_is_read_and_not_made_up() {
+        for (answer, expected) in [
+            (
+                r#"{"throttleSettings":{"rateLimit":2500.0,"burstLimit":1250}}"#,
+                Some(AccountThrottle { rate: 2500.0, burst: 1250 }),
+            ),
+            (r#"{"throttleSettings":{}}"#, None),
+            ("{}", None),
+        ] {
+            let (clients, http) = replay(vec![(200, answer)]);
+            assert_eq!(Account::new(&clients).throttle().await, Ok(expected), "{answer}");
+            assert!(asked(&http)[0].0.ends_with("/account"), "{:?}", asked(&http));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_reserved_for_other_functions_is_not_ours() {
+        let limits = r#"{"AccountLimit":{"TotalCodeSize":9,"ConcurrentExecutions":1000,"UnreservedConcurrentExecutions":100},
+            "AccountUsage":{"TotalCodeSize":1}}"#;
+        let (clients, _) = replay(vec![(200, limits)]);
+        let limits = Account::new(&clients).lambda().await.unwrap().unwrap();
+        assert_eq!(limits, LambdaLimits { code_used: 1, code_limit: 9, concurrency: 100 });
     }
 
     #[tokio::test]

@@ -7,49 +7,55 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 
 use super::http::NotSent;
-use crate::engine::{Cause, Failure};
+use super::refusals::{ABSENT, DENIED_ACTION, EVERYWHERE, EXISTS};
+use crate::engine::{Cause, Failure, Refusal, ServiceError};
 use crate::secret::Hidden;
 
-/// There is no such thing. Query-protocol codes have no `Exception` suffix (reference, 1.1).
-const ABSENT: [&str; 7] = [
-    "NotFound",
-    "NotFoundException",
-    "NoSuchEntity",
-    "ResourceNotFoundException",
-    "ResourceNotFound",
-    "UserNotFoundException",
-    "WAFNonexistentItemException",
-];
-
 /// The credentials are refused as such: no other call will fare better.
-const CREDENTIALS: [&str; 9] = [
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "UnrecognizedClientException",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-    "IncompleteSignature",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-];
+pub const CREDENTIALS: Refusal = Refusal::new(
+    EVERYWHERE,
+    &[
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+    ],
+);
+
+/// Of those, the ones that were good once.
+pub const EXPIRED: Refusal = Refusal::new(EVERYWHERE, &["ExpiredToken", "ExpiredTokenException"]);
 
 /// How endpoints that are not AWS say that they do not know a call.
-const UNKNOWN_CALL: [&str; 5] =
-    ["InvalidAction", "UnknownOperationException", "UnknownOperation", "NotImplemented", "NotImplementedException"];
+pub const UNKNOWN_CALL: Refusal = Refusal::new(
+    EVERYWHERE,
+    &["InvalidAction", "UnknownOperationException", "UnknownOperation", "NotImplemented", "NotImplementedException"],
+);
 
-const DENIED: [&str; 5] =
-    ["AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "NotAuthorized"];
+/// The caller lacks a right.
+pub const DENIED: Refusal =
+    Refusal::new(EVERYWHERE, &["AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"]);
+
+/// Too many things of a kind.
+pub const QUOTA: Refusal =
+    Refusal::new(EVERYWHERE, &["LimitExceededException", "LimitExceeded", "WAFLimitsExceededException"]);
 
 /// Not carried out, because there were too many calls.
-pub(super) const THROTTLED: [&str; 6] = [
-    "Throttled",
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-];
+pub const THROTTLED: Refusal = Refusal::new(
+    EVERYWHERE,
+    &[
+        "Throttled",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+    ],
+);
 
 /// Turns what the SDK returns into what the engine understands.
 pub(super) trait OrFail<T> {
@@ -84,17 +90,12 @@ impl<T> OrAbsent<T> for Result<T, Failure> {
 
 /// AWS said that there is no such thing.
 pub(super) fn is_absent(failure: &Failure) -> bool {
-    failure.code.as_deref().is_some_and(|code| ABSENT.contains(&code))
+    ABSENT.iter().any(|refusal| refusal.is(failure))
 }
 
-/// AWS refused for want of a right.
-pub(super) fn is_denied(failure: &Failure) -> bool {
-    failure.code.as_deref().is_some_and(|code| DENIED.contains(&code))
-}
-
-/// AWS answered with this code and a message that holds this fragment.
-pub(super) fn says(failure: &Failure, code: &str, fragment: &str) -> bool {
-    failure.code.as_deref() == Some(code) && failure.message.to_lowercase().contains(&fragment.to_lowercase())
+/// AWS refused because there were too many calls.
+pub fn is_throttled(failure: &Failure) -> bool {
+    THROTTLED.is(failure)
 }
 
 /// AWS answered without the thing that was asked for.
@@ -113,11 +114,6 @@ pub(super) fn built<T>(result: Result<T, BuildError>) -> Result<T, Failure> {
     result.map_err(|error| Failure::refused(format!("could not put the request together: {error}")))
 }
 
-/// The endpoint does not know the call: it is not AWS.
-pub(super) fn is_unknown_call(failure: &Failure) -> bool {
-    failure.code.as_deref().is_some_and(|code| UNKNOWN_CALL.contains(&code))
-}
-
 /// Takes a secret out of what AWS said, should it have said it: some refusals quote what they refuse, perhaps with the
 /// JSON that it was sent in.
 pub(super) fn hide(mut failure: Failure, secret: &Hidden) -> Failure {
@@ -127,9 +123,7 @@ pub(super) fn hide(mut failure: Failure, secret: &Hidden) -> Failure {
     }
     let quoted = serde_json::Value::from(secret).to_string();
     for form in [&quoted[1..quoted.len() - 1], secret] {
-        if failure.message.contains(form) {
-            failure.message = failure.message.replace(form, "(hidden)");
-        }
+        failure.hide(form);
     }
     failure
 }
@@ -147,58 +141,61 @@ where
         .iter()
         .find_map(|name| headers.get(*name))
         .or_else(|| answer.err().meta().extra("aws_request_id"));
-    let mut failure = Failure::new(cause(code, words, status), format!("could not {doing}: {words}"));
-    failure.code = Some(code.to_owned());
-    failure.request_id = request_id.map(str::to_owned);
-    failure.retry_after = headers.get("retry-after").and_then(|seconds| seconds.parse().ok());
-    failure.hint = hint(code, &failure);
+    let retry_after = headers.get("retry-after").and_then(|seconds| seconds.parse().ok());
+    let answer = ServiceError::new(code, words).on(operation::<E>()).details(status, request_id, retry_after);
+    let mut failure = Failure::new(cause(&answer, status), format!("could not {doing}")).answered(answer);
+    failure.hint = hint(&failure);
     failure
 }
 
-fn cause(code: &str, words: &str, status: u16) -> Cause {
-    let already = words.to_lowercase().contains("already exist");
-    match code {
-        _ if CREDENTIALS.contains(&code) => Cause::Fatal,
-        _ if THROTTLED.contains(&code) => Cause::Refused,
-        "EntityAlreadyExists"
-        | "ResourceExistsException"
-        | "ResourceAlreadyExistsException"
-        | "WAFDuplicateItemException"
-        | "UsernameExistsException" => Cause::Exists,
-        "ResourceConflictException" | "InvalidParameter" if already => Cause::Exists,
-        // API Gateway: "Stage already exists", "Another resource with the same parent already has this name",
-        // "Authorizer name must be unique".
-        "ConflictException" | "BadRequestException"
-            if already || words.contains("already has") || words.contains("must be unique") =>
-        {
-            Cause::Exists
-        }
-        _ if status >= 500 => Cause::Unknown,
-        _ => Cause::Refused,
+/// The operation that answers with this type of error, as `sns CreateTopic`; empty if the type's name does not say it.
+fn operation<E>() -> String {
+    // aws_sdk_sns::operation::create_topic::CreateTopicError
+    let parts: Vec<&str> = std::any::type_name::<E>().split("::").collect();
+    let [sdk, "operation", _, error] = parts.as_slice() else { return String::new() };
+    let service = match sdk.strip_prefix("aws_sdk_").unwrap_or(sdk) {
+        "cloudwatchlogs" => "logs",
+        "cognitoidentity" => "cognito-identity",
+        "cognitoidentityprovider" => "cognito-idp",
+        service => service,
+    };
+    format!("{service} {}", error.strip_suffix("Error").unwrap_or(error))
+}
+
+fn cause(answer: &ServiceError, status: u16) -> Cause {
+    if CREDENTIALS.matches(answer) {
+        Cause::Fatal
+    } else if THROTTLED.matches(answer) {
+        Cause::Refused
+    } else if EXISTS.iter().any(|refusal| refusal.matches(answer)) {
+        Cause::Exists
+    } else if status >= 500 {
+        Cause::Unknown
+    } else {
+        Cause::Refused
     }
 }
 
-fn hint(code: &str, failure: &Failure) -> Option<String> {
-    match code {
-        "ExpiredToken" | "ExpiredTokenException" => {
-            Some("sign in again (for example `aws sso login`), then run the same command: it goes on from here".into())
-        }
-        _ if CREDENTIALS.contains(&code) => Some("check the access key, the secret key and the machine's clock".into()),
-        _ if DENIED.contains(&code) => {
-            let what = denied_action(&failure.message).unwrap_or_else(|| "that permission".to_owned());
-            Some(format!("these credentials lack {what}; `securelambda policy` prints what is needed"))
-        }
-        "LimitExceededException" | "LimitExceeded" | "WAFLimitsExceededException" => {
-            Some("this is a quota of the account: remove what is not needed or ask for more in Service Quotas".into())
-        }
-        _ if failure.cause == Cause::Unknown => Some("run the same command again: it goes on from here".into()),
-        _ => None,
+fn hint(failure: &Failure) -> Option<String> {
+    if EXPIRED.is(failure) {
+        Some("sign in again (for example `aws sso login`), then run the same command: it goes on from here".into())
+    } else if CREDENTIALS.is(failure) {
+        Some("check the access key, the secret key and the machine's clock".into())
+    } else if DENIED.is(failure) {
+        let what = denied_action(failure).unwrap_or_else(|| "that permission".to_owned());
+        Some(format!("these credentials lack {what}; `securelambda policy` prints what is needed"))
+    } else if QUOTA.is(failure) {
+        Some("this is a quota of the account: remove what is not needed or ask for more in Service Quotas".into())
+    } else if failure.cause == Cause::Unknown {
+        Some("run the same command again: it goes on from here".into())
+    } else {
+        None
     }
 }
 
 /// The action that AWS says is not allowed: `sns:CreateTopic`. Services write it in cases of their own.
-fn denied_action(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("not authorized to perform: ")?;
+fn denied_action(failure: &Failure) -> Option<String> {
+    let rest = failure.service.as_ref()?.after(&DENIED_ACTION)?;
     let (service, name) = rest.split_whitespace().next()?.split_once(':')?;
     let name = name.trim_end_matches(['.', ',']);
     let is_word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -260,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_denial_names_the_action_and_where_to_find_what_is_needed() {
-        let message = "could not create it: User: arn:aws:iam::123456789012:user/dev is not authorized to perform: ";
+        let message = "User: arn:aws:iam::123456789012:user/dev is not authorized to perform: ";
         for (words, action) in [
             (
                 "SNS:CreateTopic on resource: arn:x because no policy allows the SNS:CreateTopic action",
@@ -270,11 +267,36 @@ mod tests {
             ("apigateway:POST on resource: arn:aws:apigateway:eu-central-1::/restapis", "lack apigateway:POST;"),
             ("something else", "lack that permission;"),
         ] {
-            let failure = Failure::refused(format!("{message}{words}"));
-            for code in DENIED {
-                let hint = hint(code, &failure).unwrap_or_default();
+            for code in DENIED.codes {
+                let answer = ServiceError::new(*code, format!("{message}{words}"));
+                let hint = hint(&Failure::refused("could not create it").answered(answer)).unwrap_or_default();
                 assert!(hint.contains(action) && hint.contains("`securelambda policy`"), "{hint}");
             }
         }
+    }
+
+    #[test]
+    fn an_error_knows_its_operation() {
+        use aws_sdk_cognitoidentityprovider::operation::admin_create_user::AdminCreateUserError;
+        use aws_sdk_wafv2::operation::create_ip_set::CreateIPSetError;
+        assert_eq!(operation::<AdminCreateUserError>(), "cognito-idp AdminCreateUser");
+        assert_eq!(operation::<CreateIPSetError>(), "wafv2 CreateIPSet");
+        assert_eq!(operation::<std::io::Error>(), "");
+    }
+
+    /// Names of things are ours; nothing is decided on them.
+    #[test]
+    fn a_thing_named_like_a_refusal_changes_nothing() {
+        let failed = |name: &str| {
+            let answer = ServiceError::new("ConflictException", "No.");
+            Failure::refused(format!("could not create the route /{name}")).answered(answer)
+        };
+        for (refusal, all) in super::super::refusals::all() {
+            for words in all.words {
+                assert!(!all.is(&failed(words)), "{refusal}: {words}");
+            }
+        }
+        let named = failed("concurrent-jobs");
+        assert!(!super::super::settle::API_BUSY.heals(&named) && !is_absent(&named));
     }
 }

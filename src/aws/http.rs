@@ -1,7 +1,7 @@
 //! The one HTTP client under all services, the pace of what goes through it, and the log of every call (`-vv`).
 //!
-//! AWS's services publish rates per account for their control planes (reference, 6.2, 7.1, 9.1 and others) that cannot
-//! be raised. Pacing sits here, under the SDK, so that no call and no retry can get past it. A call that waits for its
+//! AWS's services publish rates per account for their control planes (docs/aws.md, Published rates) that cannot be
+//! raised. Pacing sits here, under the SDK, so that no call and no retry can get past it. A call that waits for its
 //! turn says so, and is given up when the run is asked to stop: it was never sent.
 
 use std::collections::HashMap;
@@ -59,10 +59,10 @@ const LOGS: &str = "Logs_";
 const SECRETS: &str = "secretsmanager";
 const SNS: &str = "2010-03-31";
 
-/// The rates of the services whose requests name their operation (reference, 3.1, 4.2, 5.1, 7.1 and 8.1). Where several
-/// operations stand together the sum is meant, which is more careful than AWS says. That Cognito also counts the changes
-/// of each pool, five a second, is never felt: a pool has one client.
-const RATES: [Rate; 27] = [
+/// The rates of the services whose requests name their operation (docs/aws.md, Published rates). Where several
+/// operations stand together the sum is meant, which is more careful than AWS says. That Cognito also counts the
+/// changes of each pool, five a second, is never felt: a pool has one client.
+const RATES: [Rate; 29] = [
     rate(WAF, &["AssociateWebACL"], 1, 2, 1),
     rate(WAF, &["DisassociateWebACL"], 1, 2, 1),
     rate(WAF, &["GetWebACLForResource"], 1, 1, 1),
@@ -87,7 +87,10 @@ const RATES: [Rate; 27] = [
     rate(LOGS, &["CreateLogGroup"], 10, 1, 10),
     rate(LOGS, &["DeleteLogGroup"], 10, 1, 10),
     rate(LOGS, &["DescribeLogGroups"], 10, 1, 10),
-    rate(LOGS, &["PutRetentionPolicy"], 10, 1, 10),
+    rate(LOGS, &["PutRetentionPolicy"], 5, 1, 5),
+    // 10 and 25 in some regions; the least is taken.
+    rate(LOGS, &["FilterLogEvents"], 5, 1, 5),
+    rate(LOGS, &["ListTagsForResource"], 5, 1, 5),
     rate(SECRETS, &["PutSecretValue", "UpdateSecret", "CreateSecret", "DeleteSecret"], 50, 1, 50),
     rate(SNS, &["TagResource", "UntagResource", "ListTagsForResource"], 10, 1, 10),
     rate(SNS, &["CreateTopic"], 30, 1, 30),
@@ -351,7 +354,9 @@ mod tests {
             (target("AWSWAF_20190729.GetSampledRequests"), Some(5)),
             (target("AWSCognitoIdentityProviderService.CreateUserPoolClient"), Some(15)),
             (target("AWSCognitoIdentityProviderService.InitiateAuth"), None),
-            (target("Logs_20140328.PutRetentionPolicy"), Some(10)),
+            (target("Logs_20140328.PutRetentionPolicy"), Some(5)),
+            (target("Logs_20140328.FilterLogEvents"), Some(5)),
+            (target("Logs_20140328.ListTagsForResource"), Some(5)),
             (target("secretsmanager.CreateSecret"), Some(50)),
             (target("secretsmanager.DescribeSecret"), None),
             (query("Action=ListTagsForResource&Version=2010-03-31&ResourceArn=a"), Some(10)),
@@ -409,7 +414,7 @@ mod tests {
         let (third, ()) = tokio::join!(task.within(delete()), stopping);
         let failure = third.expect_err("not sent");
         assert_eq!(failure.cause, Cause::Stopped);
-        assert_eq!(failure.message, "could not delete it: stopped before its turn came");
+        assert_eq!(failure.to_string(), "could not delete it: stopped before its turn came");
         assert_eq!(sent.load(Ordering::SeqCst), 2);
     }
 }

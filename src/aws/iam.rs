@@ -1,7 +1,8 @@
 //! IAM: the roles that functions run as, and what those may do.
 //!
 //! Odd about IAM: a role's name is unique in the account whatever its path; its documents come back URL-encoded; a role
-//! that has policies cannot be deleted; and what was just written is not seen everywhere for some seconds (reference, 2.1).
+//! that has policies cannot be deleted; and what was just written is not seen everywhere for some seconds (docs/aws.md,
+//! Roles).
 
 mod inventory;
 
@@ -11,7 +12,7 @@ use aws_sdk_iam::operation::simulate_principal_policy::builders::SimulatePrincip
 use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use serde::{Deserialize, Serialize};
 
-use super::error::{OrAbsent, OrFail, is_unknown_call};
+use super::error::{OrAbsent, OrFail, UNKNOWN_CALL};
 use super::retries::client;
 use super::settle::{IAM_BUSY, ROLE_IN_USE, ROLE_VISIBLE, settled};
 use super::{Clients, tags};
@@ -242,7 +243,7 @@ impl Iam {
         let call = call.action_names(action).resource_arns(resource);
         match decisions(call, &format!("simulate {action} as {role_arn}")).await {
             Ok(decided) => Ok((!decided.is_empty()).then(|| decided.iter().any(|(_, allowed)| *allowed))),
-            Err(failure) if is_unknown_call(&failure) => Ok(None),
+            Err(failure) if UNKNOWN_CALL.is(&failure) => Ok(None),
             Err(failure) => Err(failure),
         }
     }
@@ -344,7 +345,7 @@ impl Provider<Role> for Iam {
         let delete = || async { self.client.delete_role().role_name(&gone.name).send().await.or_fail(&doing) };
         let deleted = settled(task, &[&ROLE_IN_USE, &IAM_BUSY], || async {
             match delete().await {
-                Err(failure) if failure.code.as_deref() == Some("DeleteConflict") => {
+                Err(failure) if ROLE_IN_USE.heals(&failure) => {
                     // Something hangs on it: what was put there since, or what is not gone everywhere yet.
                     let (inline, attached) = tokio::join!(self.inline(&gone.name), self.attached(&gone.name));
                     for name in inline? {

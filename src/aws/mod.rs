@@ -12,6 +12,7 @@ pub mod http;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod refusals;
 mod retries;
 pub mod rights;
 pub mod secretsmanager;
@@ -141,8 +142,8 @@ async fn side_by_side<T, F: Future<Output = Result<T, Failure>>>(
     done.into_iter().collect()
 }
 
-/// All entries of a list that the SDK has no paginator for. `page` gives those of one page, and what to ask the next one
-/// with; an empty text means what none means (reference, 7.1).
+/// All entries of a list that the SDK has no paginator for. `page` gives those of one page, and what to ask the next
+/// one with; an empty text means what none means (docs/aws.md, Web ACLs).
 async fn to_the_end<T, F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>>(
     page: impl Fn(Option<String>) -> F,
 ) -> Result<Vec<T>, Failure> {

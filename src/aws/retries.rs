@@ -1,21 +1,24 @@
 //! What the SDK must not repeat by itself.
 //!
 //! Quotas are not throttling: the SDK takes `LimitExceededException` for "too many calls" and asks again and again
-//! (reference, 1.1), where AWS means "too many things" and would say so each time.
+//! (docs/aws.md, Throttling and quotas), where AWS means "too many things" and would say so each time.
 
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use serde_json::Value;
 
+use super::refusals::{TOO_MANY_CALLS, TOO_MANY_THINGS};
+use crate::engine::Refusal;
+
 /// Forbids the SDK to repeat a call that was refused with this code; has no opinion on any other.
 #[derive(Debug)]
-pub(super) struct NotAfter(&'static str);
+pub(super) struct NotAfter(&'static Refusal);
 
 impl NotAfter {
     /// There are too many of them.
-    pub(super) const QUOTA: Self = Self("LimitExceededException");
+    pub(super) const QUOTA: Self = Self(&TOO_MANY_THINGS);
     /// Too many calls, where the wait is so long that the user must be told: [`super::settle`] does.
-    pub(super) const THROTTLE: Self = Self("TooManyRequestsException");
+    pub(super) const THROTTLE: Self = Self(&TOO_MANY_CALLS);
 }
 
 impl ClassifyRetry for NotAfter {
@@ -29,7 +32,7 @@ impl ClassifyRetry for NotAfter {
         });
         let code = code.as_deref().map(|code| code.rsplit('#').next().unwrap_or(code));
         match code.map(|code| code.split(':').next().unwrap_or(code)) {
-            Some(code) if code == self.0 => RetryAction::RetryForbidden,
+            Some(code) if self.0.has(code, "") => RetryAction::RetryForbidden,
             _ => RetryAction::NoActionIndicated,
         }
     }

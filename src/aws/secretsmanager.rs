@@ -1,8 +1,8 @@
 //! Secrets Manager: secrets whose value is a JSON object.
 //!
-//! Odd about secrets: deleting one only schedules it, and its name stays taken for days (reference, 4.4), so making one
-//! again brings the old one back. And an operator who never needs a secret's value must not be able to read it, so the
-//! value is compared by the id of its current version, which we choose when we write it:
+//! Odd about secrets: deleting one only schedules it, and its name stays taken for days (docs/aws.md, Deletion and
+//! recovery), so making one again brings the old one back. And an operator who never needs a secret's value must not be
+//! able to read it, so the value is compared by the id of its current version, which we choose when we write it:
 //! - A value without hidden fields is first written under its own digest: that version can never hold another value.
 //! - Any other is written under half a digest, of what is not hidden, and half chance. No digest of a hidden value is ever
 //!   made. The id is recorded, so that another version of ours can be told from this one.
@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::error::{OrAbsent, OrFail, hide, is_absent, says};
+use super::error::{OrAbsent, OrFail, hide, is_absent};
+use super::refusals::{NOT_RESTORED, SECRET_EXISTS, SECRET_SCHEDULED};
 use super::retries::client;
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
@@ -236,14 +237,15 @@ impl SecretsManager {
             call.send().await.or_fail(&doing)
         };
         match purge().await.or_absent() {
-            // Not known of AWS to refuse it in the window (reference, 4.2); if it does, it takes it once it is back.
-            Err(failure) if is_scheduled(&failure) => {
+            // AWS takes it in the window (docs/aws.md, Deletion and recovery); what does not takes it of a secret that
+            // is back.
+            Err(failure) if SECRET_SCHEDULED.is(&failure) => {
                 let restored = self.client.restore_secret().secret_id(arn).send().await;
                 match restored.or_fail(&doing).or_absent() {
                     Ok(Some(_)) => settled(task, &[&SECRET_BACK], purge).await.or_absent().map(drop),
                     Ok(None) => Ok(()),
                     // A forced delete is on its way already.
-                    Err(failure) if is_scheduled(&failure) => Ok(()),
+                    Err(failure) if SECRET_SCHEDULED.is(&failure) => Ok(()),
                     Err(failure) => Err(failure),
                 }
             }
@@ -291,7 +293,7 @@ impl SecretsManager {
         match restored.or_fail(&format!("restore the secret {}", want.name)) {
             Ok(_) => Ok(Made::Back { arn, live: live(&secret, None) }),
             // Deleted without a recovery window: it is going away, and its name will be free.
-            Err(failure) if is_absent(&failure) || failure.code == refusal.code => Err(refusal),
+            Err(failure) if is_absent(&failure) || NOT_RESTORED.is(&failure) => Err(refusal),
             Err(failure) => Err(failure),
         }
     }
@@ -434,7 +436,8 @@ impl Provider<Secret> for SecretsManager {
             match setting.field.as_str() {
                 "Description" => self.describe_as(&outputs.arn, want, task).await?,
                 "value" => {
-                    // Never an id used before: putting a version that exists is ignored, current or not (reference, 4.1).
+                    // Never an id used before: putting a version that exists is ignored, current or not (docs/aws.md,
+                    // Values and versions).
                     outputs.version_id = want.fresh_version();
                     self.put_value(&outputs.arn, want, &outputs.version_id, task).await?;
                 }
@@ -450,7 +453,7 @@ impl Provider<Secret> for SecretsManager {
         }
         let call = self.client.delete_secret().secret_id(&gone.arn).recovery_window_in_days(RECOVERY_DAYS);
         match call.send().await.or_fail(&format!("delete {}", gone.arn)).or_absent() {
-            Err(failure) if is_scheduled(&failure) => Ok(()),
+            Err(failure) if SECRET_SCHEDULED.is(&failure) => Ok(()),
             answer => answer.map(drop),
         }
     }
@@ -458,13 +461,7 @@ impl Provider<Secret> for SecretsManager {
 
 /// AWS says `InvalidRequestException` of a name that is held by a deletion; MiniStack says that the secret exists.
 fn is_name_taken(failure: &Failure) -> bool {
-    failure.code.as_deref() == Some("ResourceExistsException") || is_scheduled(failure)
-}
-
-fn is_scheduled(failure: &Failure) -> bool {
-    ["scheduled for deletion", "marked for deletion", "was deleted"]
-        .iter()
-        .any(|words| says(failure, "InvalidRequestException", words))
+    SECRET_EXISTS.is(failure) || SECRET_SCHEDULED.is(failure)
 }
 
 #[cfg(test)]
@@ -560,7 +557,7 @@ mod tests {
         let (clients, asked) = replay(vec![]);
         let secrets = SecretsManager::new(&clients);
         let refused = secrets.create(&unread, &task()).await.unwrap_err();
-        assert_eq!(refused.message, "the secret demo-s changed meanwhile, and its API_KEY was not read");
+        assert_eq!(refused.to_string(), "the secret demo-s changed meanwhile, and its API_KEY was not read");
         let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
         let found = Found { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live };
         let drift = unread.drift(&found.live);

@@ -178,7 +178,8 @@ impl Provider<Subscription> for Sns {
     }
 
     async fn create(&self, want: &Subscription, task: &Task) -> Result<SubscriptionOutputs, Failure> {
-        // Repeating it answers with the same ARN (reference, 5.1), which is how a pending one is waited for.
+        // Repeating it answers with the same ARN (docs/aws.md, Subscriptions), which is how a pending one is waited
+        // for.
         let doing = format!("subscribe {} to {}", want.function, want.topic);
         let made = super::settle::until(task, "the subscription is not confirmed yet", (500, 2000), 120, || async {
             let call = self.once.subscribe().topic_arn(&want.topic).protocol("lambda").endpoint(&want.function);

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::settle::{self, THROTTLE, WAITS, Wait, settled};
 use super::{Clients, apigateway, apigatewayv2, cognito, iam, lambda, logs, secretsmanager, sns, testing, wafv2};
-use crate::engine::{Cause, Failure, Provider, Task, Tempo};
+use crate::engine::{Cause, Failure, Provider, ServiceError, Task, Tempo};
 use crate::policy::Policy;
 
 /// What a refusal says: status, code, message.
@@ -283,7 +283,8 @@ fn cases() -> Vec<Case> {
         Case {
             wait: "WAF_ASSOCIATION",
             at: "AssociateWebACL",
-            refusal: (400, "WAFUnavailableEntityException", "AWS WAF couldn't retrieve the resource"),
+            refusal: (400, "WAFUnavailableEntityException",
+                "AWS WAF couldn\u{2019}t retrieve the resource that you requested. Retry your request."),
             verb: |clients, task| {
                 let want = wafv2::Association { web_acl_arn: "arn:acl".into(), stage_arn: "arn:stage".into() };
                 async move { wafv2::Wafv2::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
@@ -292,19 +293,25 @@ fn cases() -> Vec<Case> {
         Case {
             wait: "WAF_IN_USE",
             at: "DeleteIPSet",
-            refusal: (400, "WAFAssociatedItemException", "AWS WAF couldn't perform the operation"),
+            refusal: (400, "WAFAssociatedItemException",
+                "AWS WAF couldn\u{2019}t perform the operation because your resource is being used by another resource \
+                 or it\u{2019}s associated with another resource."),
             verb: delete_ip_set,
         },
         Case {
             wait: "WAF_LOCK",
             at: "DeleteIPSet",
-            refusal: (400, "WAFOptimisticLockException", "Somebody changed it"),
+            refusal: (400, "WAFOptimisticLockException",
+                "AWS WAF couldn\u{2019}t save your changes because you tried to update or delete a resource that has \
+                 changed since you last retrieved it. Get the resource again, make any changes you need to make to \
+                 the new copy, and retry your operation."),
             verb: delete_ip_set,
         },
         Case {
             wait: "WAF_IP_SET",
             at: "CreateWebACL",
-            refusal: (400, "WAFUnavailableEntityException", "AWS WAF couldn't retrieve the resource"),
+            refusal: (400, "WAFUnavailableEntityException",
+                "AWS WAF couldn\u{2019}t retrieve the resource that you requested. Retry your request."),
             verb: |clients, task| {
                 let want = wafv2::WebAcl {
                     id: "web_acl.w".into(),
@@ -319,7 +326,9 @@ fn cases() -> Vec<Case> {
         Case {
             wait: "WAF_TROUBLE",
             at: "CreateIPSet",
-            refusal: (500, "WAFInternalErrorException", "Your request is valid, but AWS WAF couldn't perform it"),
+            refusal: (500, "WAFInternalErrorException",
+                "Your request is valid, but AWS WAF couldn\u{2019}t perform the operation because of a system problem. \
+                 Retry your request."),
             verb: |clients, task| {
                 async move { wafv2::Wafv2::new(&clients).create(&ip_set(), &task).await.map(drop) }.boxed_local()
             },
@@ -334,7 +343,7 @@ fn cases() -> Vec<Case> {
         Case {
             wait: "SECRET_BACK",
             at: "TagResource",
-            refusal: (400, "InvalidRequestException", "because it was marked for deletion."),
+            refusal: (400, "InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion."),
             verb: |clients, task| create_secret("demo-s", clients, task),
         },
         Case {
@@ -356,7 +365,9 @@ fn cases() -> Vec<Case> {
         Case {
             wait: "IAM_BUSY",
             at: "CreateRole",
-            refusal: (409, "ConcurrentModification", "The request was submitted too often"),
+            refusal: (409, "ConcurrentModification",
+                "The request was rejected because multiple requests to change this object were submitted \
+                 simultaneously. Wait a few minutes and submit your request again."),
             verb: |clients, task| {
                 async move { iam::Iam::new(&clients).create(&role(), &task).await.map(drop) }.boxed_local()
             },
@@ -364,7 +375,9 @@ fn cases() -> Vec<Case> {
         Case {
             wait: "SNS_BUSY",
             at: "CreateTopic",
-            refusal: (400, "StaleTag", "A tag has been added to a resource with the same ARN as a deleted resource."),
+            refusal: (400, "StaleTag",
+                "A tag has been added to a resource with the same ARN as a deleted resource. Wait a short while and \
+                 then retry the operation."),
             verb: |clients, task| {
                 let want = sns::Topic { id: "topic.t".into(), name: "demo-t".into() };
                 async move { sns::Sns::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
@@ -373,7 +386,8 @@ fn cases() -> Vec<Case> {
         Case {
             wait: "COGNITO_BUSY",
             at: "DeleteUserPool",
-            refusal: (400, "ConcurrentModificationException", "Concurrent modification of the user pool"),
+            refusal: (400, "ConcurrentModificationException",
+                "This exception is thrown if two or more modifications are happening concurrently."),
             verb: |clients, task| {
                 let gone = cognito::UserPoolOutputs {
                     id: "p1".into(),
@@ -397,7 +411,7 @@ fn cases() -> Vec<Case> {
             wait: "API_UPDATING",
             at: "POST /restapis/abc/deployments",
             refusal: (400, "BadRequestException",
-                "You cannot deploy a RestApi while the apiStatus is UPDATING or FAILED"),
+                "You cannot deploy a RestApi while the apiStatus is UPDATING or FAILED."),
             verb: |clients, task| {
                 let want = apigateway::Deployment { api_id: "abc".into(), hash: "h".into() };
                 async move {
@@ -408,7 +422,9 @@ fn cases() -> Vec<Case> {
         Case {
             wait: "API_AUTHORIZER_VISIBLE",
             at: PUT,
-            refusal: (400, "BadRequestException", "Invalid authorizer ID specified."),
+            refusal: (400, "BadRequestException",
+                "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS \
+                 requires a valid authorizer."),
             verb: create_routes,
         },
         Case {
@@ -425,7 +441,8 @@ fn cases() -> Vec<Case> {
         Case {
             wait: "IDENTITY_BUSY",
             at: "DeleteIdentityPool",
-            refusal: (400, "ConcurrentModificationException", "Concurrent modification of the identity pool"),
+            refusal: (400, "ConcurrentModificationException",
+                "Thrown if there are parallel requests to modify a resource."),
             verb: |clients, task| {
                 let gone = cognito::IdentityPoolOutputs { id: "r:1".into() };
                 async move {
@@ -534,9 +551,33 @@ fn every_wait_has_a_case() {
 #[test]
 fn a_case_is_about_its_own_wait() {
     for case in cases() {
-        let mut failure = Failure::refused(format!("could not: {}", case.refusal.2));
-        failure.code = Some(case.refusal.1.to_owned());
+        let failure = Failure::refused("could not").answered(ServiceError::new(case.refusal.1, case.refusal.2));
         assert!(row(case.wait).heals(&failure), "{}", case.wait);
+    }
+}
+
+/// The cases say what AWS says: see `tests/it/facts`.
+#[test]
+fn a_case_speaks_in_known_words() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/facts");
+    let tables = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let tables = tables.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let facts: Vec<toml::Value> = tables
+        .flat_map(|path| {
+            let table: toml::Value =
+                toml::from_str(&std::fs::read_to_string(path).expect("a file")).expect("a table of facts");
+            table["fact"].as_array().expect("facts").clone()
+        })
+        .collect();
+    for Case { wait, refusal: (status, code, message), .. } in cases() {
+        let says = |fact: &toml::Value| {
+            let words = fact.get("message").and_then(toml::Value::as_str).unwrap_or("{unknown}");
+            // What varies stands in braces.
+            let parts: Vec<&str> = words.split(['{', '}']).step_by(2).collect();
+            let begins = message.starts_with(parts[0]) && message.ends_with(parts[parts.len() - 1]);
+            fact["code"].as_str() == Some(code) && fact["status"].as_integer() == Some(status.into()) && begins
+        };
+        assert!(facts.iter().any(says), "{wait}: tests/it/facts knows no {status} {code}: {message}");
     }
 }
 
@@ -580,9 +621,9 @@ async fn refused_for_ever_each_ends_with_the_last_refusal_and_the_reason() {
         let done = (case.verb)(clients, Task::detached("test.wait")).await;
         let elapsed = began.elapsed();
         let failure = done.expect_err(case.wait);
-        assert_eq!(failure.code.as_deref(), Some(case.refusal.1), "{}", case.wait);
+        assert_eq!(failure.code().map(|code| code.to_string()).as_deref(), Some(case.refusal.1), "{}", case.wait);
         for words in [case.refusal.2, wait.why, "waited "] {
-            assert!(failure.message.contains(words), "{}: {words:?} is not in {}", case.wait, failure.message);
+            assert!(failure.to_string().contains(words), "{}: {words:?} is not in {failure}", case.wait);
         }
         // Never longer than its budget and one pause's jitter, and as long as another pause would still have fitted.
         let pause = wait.cap.max(wait.first).mul_f64(1.2);
@@ -602,9 +643,7 @@ async fn refusals_of_two_classes_by_turns_end_too() {
     let task = Task::detached("test.turns");
     let ended = settled(&task, &[&settle::WAF_LOCK], || async {
         let code = ["WAFOptimisticLockException", "ThrottlingException"][turn.fetch_add(1, Ordering::SeqCst) % 2];
-        let mut failure = Failure::refused("could not");
-        failure.code = Some(code.to_owned());
-        Err::<(), _>(failure)
+        Err::<(), _>(Failure::refused("could not").answered(ServiceError::new(code, "no")))
     });
     let ended = tokio::time::timeout(THROTTLE.budget + settle::WAF_LOCK.budget, ended).await.expect("an end");
     assert_eq!(ended.expect_err("a refusal").cause, Cause::Refused);
@@ -628,7 +667,7 @@ async fn a_hint_is_honoured_at_the_runs_tempo() {
     // Longer than what is left of the budget: the refusal stands at once.
     let (clients, calls) = clients(INTEGRATE, refusal, 1, Some(301), RetryConfig::disabled());
     let failure = create_routes(clients, Task::detached("test.hint").at(tempo)).await.expect_err("no time");
-    assert!(failure.message.contains(THROTTLE.why), "{}", failure.message);
+    assert!(failure.to_string().contains(THROTTLE.why), "{failure}");
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
@@ -641,9 +680,8 @@ async fn pauses_are_spread() {
         let _ = settled(&task, &[&settle::ROLE_VISIBLE], || async {
             let mut pauses = pauses.lock().expect("nobody panics");
             pauses.push(Instant::now());
-            let mut failure = Failure::refused("could not");
-            failure.code = (pauses.len() < 6).then(|| "NoSuchEntity".to_owned());
-            Err::<(), _>(failure)
+            let code = if pauses.len() < 6 { "NoSuchEntity" } else { "Other" };
+            Err::<(), _>(Failure::refused("could not").answered(ServiceError::new(code, "no")))
         })
         .await;
         let pauses = pauses.into_inner().expect("nobody panics");
@@ -682,7 +720,7 @@ async fn what_must_not_be_retried_is_asked_once() {
             let status = if code == "LimitExceededException" && at == INTEGRATE { 429 } else { 400 };
             let (clients, calls) = clients(at, (status, code, "no"), usize::MAX, None, retries);
             let failure = verb(clients, Task::detached("test.once")).await.expect_err(code);
-            assert_eq!(failure.code.as_deref(), Some(code), "at {at}");
+            assert_eq!(failure.code().map(|code| code.to_string()).as_deref(), Some(code), "at {at}");
             assert_eq!(calls.load(Ordering::SeqCst), 1, "{code} at {at}");
         }
     }

@@ -15,7 +15,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::Zip;
 use super::files::Files;
 
-/// The most that a direct upload may hold, zipped and unzipped (reference, 6.2).
+/// The most that a direct upload may hold, zipped and unzipped (docs/aws.md, Packages).
 const MAX_ZIP: u64 = 50 * MEGABYTE;
 const MAX_UNZIPPED: u64 = 250 * MEGABYTE;
 const MEGABYTE: u64 = 1024 * 1024;
@@ -92,7 +92,8 @@ fn sealed(bytes: Vec<u8>) -> Zip {
     Zip { bytes: Arc::new(bytes), sha256 }
 }
 
-/// Packs files in order of name, all of one age, readable by all: Lambda's user must be able to (reference, 6.3).
+/// Packs files in order of name, all of one age, readable by all: Lambda's user must be able to (docs/aws.md,
+/// Packages).
 pub(super) fn zip(files: &Files) -> Result<Zip, Unpackable> {
     // Before anything is read: a folder that was never meant to be shipped may be larger than memory.
     let unzipped: u64 = files.values().map(|file| file.size).sum();

@@ -8,11 +8,12 @@ use super::{Ending, add_user, ask};
 use crate::args;
 use crate::config::Config;
 use crate::error::Error;
-use crate::outputs::{Outputs, Route};
+use crate::meaning::{Asked, advice};
+use crate::outputs::{self, Outputs, Route};
 use crate::probe::{Answer, Request, method_of, send};
 use crate::report::{SCHEMA_VERSION, answer, say};
 use crate::secret::Hidden;
-use crate::stack;
+use crate::stack::{self, ApiKind};
 
 pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
     let email = args.user.as_deref().map(add_user::check_email).transpose()?;
@@ -41,9 +42,32 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     if (200..300).contains(&answered.status) {
         return Ok(Ending::Done);
     }
-    let is_it = |of: &stack::Route| of.method == route.method && of.path == route.path;
-    let checked = session.config.stack.all_routes().any(|(_, of)| is_it(of) && of.body.is_some());
-    Err(refused(&answered, checked))
+    let asked = asked(&session, &outputs, api, route, token.is_some());
+    let error = Error::other(format!("the route answered {}", answered.status));
+    Err(match advice(&answered, &asked) {
+        Some(advice) => error.hint(advice),
+        None => error,
+    })
+}
+
+/// What the stack file says of a route, for telling what its answer means.
+fn asked<'a>(session: &Session, outputs: &Outputs, api: &outputs::Api, route: &'a Route, token: bool) -> Asked<'a> {
+    let stack = &session.config.stack;
+    let name = outputs.all_apis().find(|(_, known)| known.id == api.id).and_then(|(name, _)| name);
+    let written = stack.all_apis().find(|(known, _)| *known == name).map(|(_, written)| written);
+    let is_it = |of: &&stack::Route| of.method == route.method && of.path == route.path;
+    let as_written = written.and_then(|api| api.routes.iter().find(is_it));
+    let http = written.is_some_and(|api| api.kind == ApiKind::Http);
+    Asked {
+        at_aws: session.endpoint.is_none(),
+        http,
+        pool: route.pool.as_deref(),
+        token,
+        checks_body: as_written.is_some_and(|route| route.body.is_some()),
+        firewall: stack.firewall.is_some() && !http,
+        rate_limit: written.map_or(0, |api| api.rate_limit),
+        function: &route.function,
+    }
 }
 
 async fn token(
@@ -110,19 +134,4 @@ fn show(args: &args::Call, session: &Session, answered: &Answer) {
         }
     }
     answer(&answered.body);
-}
-
-fn refused(answered: &Answer, checks_bodies: bool) -> Error {
-    let error = Error::other(format!("the route answered {}", answered.status));
-    match answered.status {
-        401 => error.hint("no token passes but an ID token of the route's own pool, not yet expired"),
-        403 if answered.body.contains("Missing Authentication Token") => {
-            error.hint("a new deployment takes up to a minute to arrive; then check the path")
-        }
-        403 => error.hint("the firewall refused it"),
-        400 if checks_bodies => error.hint("the body is not what the route's schema asks for"),
-        429 => error.hint("over the stage's rate limit: wait a moment"),
-        502..=504 | 500 => error.hint("the function failed; its log group tells more"),
-        _ => error,
-    }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Ending;
 use super::session::{Session, Sources};
-use crate::aws::account::{Account, simulated};
+use crate::aws::account::{Account, Expiry, simulated};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::config::Config;
 use crate::doctor::{self, Area, Check, Health, Rights};
@@ -66,7 +66,7 @@ pub(super) async fn run(config: Config, stop: Stop) -> Result<Ending, Error> {
 }
 
 /// What needs no call beyond those that every run makes: said by `up` too, where it is not good.
-pub(super) fn at_hand(session: &Session, expires: Option<i64>) -> Vec<Check> {
+pub(super) fn at_hand(session: &Session, expires: Expiry) -> Vec<Check> {
     let mut checks = vec![doctor::expiry(expires, now(), moment)];
     checks.extend(runtimes(&session.config.stack));
     checks.retain(|check| check.health != Health::Good);
@@ -93,11 +93,14 @@ async fn in_the_account(session: &Session, stop: &Stop) -> Result<Vec<Check>, Er
     let state = session.store.read()?;
     let state = state.unwrap_or_else(|| State::new(&scope.stack, &scope.account, &scope.region, None));
     let account = Account::new(&session.clients);
-    let (survey, expires, usage, lambda, rights) = tokio::join!(
+    let lets = session.config.stack.throughput();
+    let throttle = async { if lets.routes == 0 { Ok(None) } else { account.throttle().await } };
+    let (survey, expires, usage, lambda, throttle, rights) = tokio::join!(
         session.survey(&state, stop),
         account.credentials_expire(),
         account.usage(),
         account.lambda(),
+        throttle,
         rights(session, &account, &state),
     );
     let survey = survey?;
@@ -115,19 +118,22 @@ async fn in_the_account(session: &Session, stop: &Stop) -> Result<Vec<Check>, Er
     };
     for usage in usage {
         checks.push(match usage {
-            Ok(usage) => doctor::quota(usage.what, usage.used, usage.limit, new(usage.kind)),
+            Ok(usage) => doctor::quota(&usage, new(usage.kind)),
             Err(failure) => untold("quota", &failure),
         });
     }
     match lambda {
         Ok(Some(limits)) => {
             checks.push(doctor::stored_code(limits.code_used, limits.code_limit));
-            // They share what the account has.
-            let burst = session.config.stack.all_apis().map(|(_, api)| i64::from(api.burst_limit)).sum();
-            checks.push(doctor::concurrency(limits.concurrency, burst));
+            checks.push(doctor::concurrency(limits.concurrency, lets));
         }
         Ok(None) => {}
         Err(failure) => checks.push(untold("Lambda's limits", &failure)),
+    }
+    match throttle {
+        Ok(Some(account)) => checks.push(doctor::throttle(account, lets)),
+        Ok(None) => {}
+        Err(failure) => checks.push(untold("API Gateway's throttle", &failure)),
     }
     checks.push(doctor::rights(&rights));
     checks.extend(names(session, &survey).await);
@@ -142,7 +148,7 @@ fn place(session: &Session) -> String {
 
 /// What may not be asked is no obstacle by itself: the calls that matter are asked about elsewhere.
 fn untold(subject: &str, failure: &Failure) -> Check {
-    let check = Check::new(Area::Account, subject, Health::NotApplicable, failure.message.clone());
+    let check = Check::new(Area::Account, subject, Health::NotApplicable, failure.to_string());
     Check { hint: failure.hint.clone(), ..check }
 }
 
@@ -193,7 +199,7 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     for answer in answers {
         match answer {
             Ok(denied) => missing.extend(denied),
-            Err(failure) => return Rights::Untold(failure.message),
+            Err(failure) => return Rights::Untold(failure.to_string()),
         }
     }
     if missing.contains(CONTROL) {

@@ -109,7 +109,7 @@ fn urls(function: &Function) -> BTreeSet<&str> {
 
 fn frame((name, api): (Option<&str>, &Api), firewall: Option<&Firewall>) -> String {
     let name = name.map(|name| format!("API {name}, ")).unwrap_or_default();
-    let mut text = format!("{name}stage {}, {} requests/s", api.stage, api.rate_limit);
+    let mut text = format!("{name}stage {}, {} requests/s per route", api.stage, api.rate_limit);
     match firewall {
         _ if api.kind == ApiKind::Http => text += ", an HTTP API has no firewall",
         None => text += ", no firewall",

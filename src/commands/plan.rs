@@ -67,7 +67,7 @@ pub(super) fn unchangeable(plan: &Plan) -> Option<Error> {
             _ => None,
         });
     let fixed: Vec<_> = fixed.collect();
-    let whys: Vec<&str> = fixed.iter().map(|failure| failure.message.as_str()).collect();
+    let whys: Vec<String> = fixed.iter().map(ToString::to_string).collect();
     let error = Error::new(Kind::Resource, format!("{}; nothing was changed", whys.join(", and ")));
     let hints = fixed.iter().filter_map(|failure| failure.hint.as_ref());
     (!fixed.is_empty()).then(|| hints.fold(error, Error::hint))

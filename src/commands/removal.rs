@@ -133,7 +133,7 @@ impl Removal<'_> {
     }
 
     fn look_around(&self, removed: &mut Removed, stock: &Stock, dealt: &[Target]) {
-        let told = |one: &Listed| self.strangers.iter().any(|(_, failure)| failure.message.contains(&one.arn));
+        let told = |one: &Listed| self.strangers.iter().any(|(_, failure)| is_of(failure, one));
         // A topic takes its subscriptions along, which are listed for a while and carry no tag.
         let went = |one: &Listed| {
             let arns = dealt.iter().filter_map(|target| target.outputs["arn"].as_str());
@@ -336,6 +336,11 @@ impl Patience {
     }
 }
 
+/// Whether this is the stranger's resource that a failure is about.
+fn is_of(failure: &Failure, one: &Listed) -> bool {
+    failure.resource.as_ref() == Some(&one.arn)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -480,7 +485,16 @@ mod tests {
     async fn what_could_not_be_removed_is_left_without_waiting() {
         let service = Service { listed: vec![("f", 0..999)], refuses: true, ..Service::default() };
         let (removed, elapsed) = run(&service).await;
-        assert_eq!(removed.left[0].error.as_ref().map(|failure| failure.message.as_str()), Some("no"));
+        assert_eq!(removed.left[0].error.as_ref().map(ToString::to_string).as_deref(), Some("no"));
         assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    }
+
+    #[tokio::test]
+    async fn a_stranger_that_was_told_of_hides_none_whose_name_begins_alike() {
+        let service = Service { listed: vec![("orders", 0..9), ("orders-2", 0..9)], ..Service::default() };
+        let listed = service.list(&Whose::Stack("demo".into())).await.expect("a list");
+        let told = Failure::foreign("the log group", "arn:orders-2");
+        let hidden: Vec<&str> = listed.iter().filter(|one| is_of(&told, one)).map(|one| one.arn.as_str()).collect();
+        assert_eq!(hidden, ["arn:orders-2"]);
     }
 }

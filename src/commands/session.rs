@@ -196,7 +196,7 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
 
 /// Whatever keeps us from knowing who we are is about the account, unless nothing answers at all.
 fn account_error(failure: Failure) -> Error {
-    let answered = failure.code.is_some() || failure.cause == crate::engine::Cause::Fatal;
+    let answered = failure.service.is_some() || failure.cause == crate::engine::Cause::Fatal;
     let error = Error::from(failure);
     if answered { Error { kind: Kind::Account, ..error } } else { error }
 }

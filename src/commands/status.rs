@@ -117,7 +117,7 @@ impl Row {
 /// Why something could not be seen, and what to do about it.
 fn words_of(failure: &Failure) -> String {
     let hint = failure.hint.as_ref().map(|hint| format!("\nhint: {hint}"));
-    failure.message.clone() + &hint.unwrap_or_default()
+    failure.to_string() + &hint.unwrap_or_default()
 }
 
 /// A difference with both values, except of a secret, whose values stay out of it.

@@ -20,7 +20,7 @@ use crate::state::{Locked, State};
 /// The kind of what moves an API's stage to a new deployment.
 const RELEASE: &str = "apigateway.release";
 
-/// How long AWS may take until all of it answers from a new deployment (reference, 9.6).
+/// How long AWS may take until all of it answers from a new deployment (docs/aws.md, Deployments).
 const DRAIN: Duration = Duration::from_mins(1);
 
 pub(super) async fn run(args: &args::Up, mut config: Config, stop: Stop) -> Result<Ending, Error> {

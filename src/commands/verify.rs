@@ -36,6 +36,11 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: Stop) -> Resu
     if !output.quiet && !output.json {
         say(&format!("Verifying {} in account {}, {} …", state.stack, state.account, state.region));
     }
+    let tell = |what: &str| {
+        if !output.quiet && !output.json {
+            say(what);
+        }
+    };
     let (outputs, seen) = (session.outputs(&state), survey.sights(&session.graph).collect::<Vec<_>>());
     let subject = Subject {
         stack: &session.config.stack,
@@ -45,6 +50,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: Stop) -> Resu
         clients: &session.clients,
         endpoint: session.endpoint.as_deref(),
         today: &date(i64::try_from(since.as_secs()).unwrap_or_default()),
+        tell: &tell,
     };
     let Proof { checks, left } = verify(&subject, &stop).await?;
     let Some(checks) = checks else { return Err(stopped(&left)) };

@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::resource::{Cause, Drift, Failure, Found, Provider, Resource};
+use super::failure::{Cause, Failure};
+use super::resource::{Drift, Found, Provider, Resource};
 use super::task::Task;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;

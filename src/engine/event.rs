@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Id;
-use super::resource::{Drift, Failure};
+use super::failure::Failure;
+use super::resource::Drift;
 
 /// What is being done to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

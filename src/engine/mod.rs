@@ -15,6 +15,7 @@
 mod down;
 mod erased;
 mod event;
+mod failure;
 mod graph;
 mod resource;
 mod save;
@@ -31,8 +32,9 @@ use serde::{Deserialize, Serialize};
 pub use down::{Target, add_listed, down, look_again, targets, unwanted_targets};
 pub use erased::Registry;
 pub use event::{Event, NotSaved, Outcome, Summary, Verb};
+pub use failure::{Cause, Failure, Refusal, ServiceError, Shown};
 pub use graph::{Graph, Handle, Late, Needs};
-pub use resource::{Cause, Does, Drift, Failure, Found, Provider, Resource};
+pub use resource::{Does, Drift, Found, Provider, Resource};
 pub use stock::{Inventories, Inventory, Left, Listed, Stock, take_stock};
 pub use survey::{Sight, Survey, survey};
 pub use task::{Halt, Stop, Task, Tempo};

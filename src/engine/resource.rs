@@ -6,6 +6,7 @@ use std::future::Future;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::failure::Failure;
 use super::task::Task;
 
 /// One thing we want to exist. Plain data: no client, no IO, no clock.
@@ -104,67 +105,5 @@ impl Drift {
     /// `None` where the two are equal: for building lists with `extend`.
     pub fn unless_equal<T: PartialEq + fmt::Debug>(field: &str, want: &T, live: &T) -> Option<Self> {
         (want != live).then(|| Self::new(field, format!("{want:?}"), format!("{live:?}")))
-    }
-}
-
-/// Why a verb did not succeed, and so what the engine does about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// AWS said no, and would again.
-    Refused,
-    /// The call may or may not have been carried out: time-out, reset, 5xx. Look before trying again.
-    Unknown,
-    /// There is one already. Look whose it is.
-    Exists,
-    /// There is one of that name and it is not ours.
-    Foreign,
-    /// No later call can succeed either: credentials expired, or refused as a whole.
-    Fatal,
-    /// We were asked to stop while waiting.
-    Stopped,
-}
-
-/// A verb that did not succeed, in words for the user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// What the engine makes of it.
-    pub cause: Cause,
-    /// What failed and why, AWS's own words included; a fragment that can follow "could not ...:".
-    pub message: String,
-    /// AWS's error code, where AWS answered.
-    pub code: Option<String>,
-    /// AWS's request id, where AWS answered.
-    pub request_id: Option<String>,
-    /// What to do next.
-    pub hint: Option<String>,
-    /// How long AWS asked us to wait before trying again, in seconds.
-    #[serde(skip)]
-    pub retry_after: Option<u64>,
-}
-
-impl Failure {
-    /// A failure with a cause and words of our own.
-    pub fn new(cause: Cause, message: impl Into<String>) -> Self {
-        Self { cause, message: message.into(), code: None, request_id: None, hint: None, retry_after: None }
-    }
-
-    /// A refusal with words of our own.
-    pub fn refused(message: impl Into<String>) -> Self {
-        Self::new(Cause::Refused, message)
-    }
-
-    /// There is one of this name, it is not ours, and this is what it is (an ARN or an id).
-    pub fn foreign(what: &str, arn: &str) -> Self {
-        Self::new(Cause::Foreign, format!("{what} exists and does not belong to this stack: {arn}"))
-            .hint("choose another --stack name, or remove that resource yourself; it was not touched")
-    }
-
-    /// Adds what to do next.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
     }
 }

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::Id;
 use super::erased::write;
-use super::resource::{Cause, Does, Failure, Resource};
+use super::failure::{Cause, Failure};
+use super::resource::{Does, Resource};
 use super::survey::stopped;
 use super::task::{Halt, Stop};
 use crate::scope::{Owner, Whose};

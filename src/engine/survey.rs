@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::Id;
 use super::erased::{Registry, Sighting, Wish};
+use super::failure::{Cause, Failure};
 use super::graph::{Graph, Node};
-use super::resource::{Cause, Drift, Failure};
+use super::resource::Drift;
 use super::task::{Halt, Stop};
 use super::workers::{News, Workers};
 use crate::state::State;

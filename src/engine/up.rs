@@ -12,8 +12,9 @@ use serde_json::Value;
 use super::Id;
 use super::erased::{AnyProvider, Registry, Sighting, Wish};
 use super::event::{Event, Outcome, Summary, Verb};
+use super::failure::{Cause, Failure};
 use super::graph::{Graph, Node};
-use super::resource::{Cause, Drift, Failure};
+use super::resource::Drift;
 use super::save::{save, save_at_last};
 use super::survey::{Seen, Sight, Survey, make};
 use super::task::{Halt, Stop, Task};
@@ -341,7 +342,7 @@ async fn bring(
                 match provider.create(wish.clone(), task.clone()).await {
                     Ok(outputs) => return Ok((outputs, Outcome::Created)),
                     Err(failure) if matches!(failure.cause, Cause::Unknown | Cause::Exists) => {
-                        tracing::info!(resource = %task.id(), "{}", failure.message);
+                        tracing::info!(resource = %task.id(), "{failure}");
                         task.note(match failure.cause {
                             Cause::Exists => "there is one already: looking whose it is",
                             _ => "no answer came: looking whether it was made after all",

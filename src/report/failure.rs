@@ -6,7 +6,7 @@ use crate::engine::Failure;
 
 /// A failure in full, wrapped to `width` columns: the message, what AWS said it was, and what to do next.
 pub(super) fn lines(failure: &Failure, palette: Palette, width: usize) -> Vec<String> {
-    let mut lines = wrap(&one_line(&failure.message), width);
+    let mut lines = wrap(&one_line(&failure.to_string()), width);
     if let Some(aws) = aws(failure) {
         lines.extend(wrap(&aws, width).iter().map(|line| palette.dim(line)));
     }
@@ -18,8 +18,8 @@ pub(super) fn lines(failure: &Failure, palette: Palette, width: usize) -> Vec<St
 
 /// `AWS: AccessDenied, request 4f0c…`, as far as AWS answered.
 fn aws(failure: &Failure) -> Option<String> {
-    let request = failure.request_id.as_ref().map(|id| format!("request {id}"));
-    let said: Vec<String> = failure.code.clone().into_iter().chain(request).collect();
+    let request = failure.request_id().map(|id| format!("request {id}"));
+    let said: Vec<String> = failure.code().map(|code| code.to_string()).into_iter().chain(request).collect();
     (!said.is_empty()).then(|| one_line(&format!("AWS: {}", said.join(", "))))
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Palette, Reporter};
-use crate::engine::{Drift, Event, Failure, Outcome, Verb};
+use crate::engine::{Drift, Event, Failure, Outcome, ServiceError, Verb};
 
 /// A terminal without colour.
 pub(super) const UNICODE: Palette = Palette { color: false, unicode: true };
@@ -40,14 +40,11 @@ pub(super) fn run() -> Vec<Event> {
 
 /// A failure with all that AWS tells.
 pub(super) fn denied() -> Failure {
-    Failure {
-        code: Some("AccessDenied".into()),
-        request_id: Some("4f0c2b1e-8f9a-4a51-9d3c".into()),
-        ..Failure::refused(
-            "create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole",
-        )
+    let message = "user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole";
+    let answer = ServiceError::new("AccessDenied", message).details(403, Some("4f0c2b1e-8f9a-4a51-9d3c"), None);
+    Failure::refused("create role")
+        .answered(answer)
         .hint("`securelambda policy` prints what is needed; ask for it, then run `up` again")
-    }
 }
 
 /// Has the reporter show all of it.

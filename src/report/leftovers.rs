@@ -20,12 +20,12 @@ pub fn left_text(left: &[Left], unseen: &[(&'static str, Failure)], region: &str
         } else {
             lines.push(format!("  could not be looked for: {} ({}){place}", one.id, one.kind));
         }
-        lines.extend(one.error.as_ref().map(|failure| format!("    {}", one_line(&failure.message))));
+        lines.extend(one.error.as_ref().map(|failure| format!("    {}", one_line(&failure.to_string()))));
         lines.extend(one.remove.as_ref().map(|command| format!("    {} --region {region}", harmless(command))));
     }
     for (kind, failure) in unseen {
         lines.push(format!("  could not be looked for: every {kind}"));
-        lines.push(format!("    {}", one_line(&failure.message)));
+        lines.push(format!("    {}", one_line(&failure.to_string())));
         lines.extend(failure.hint.as_ref().map(|hint| format!("    {hint}")));
     }
     lines.join("\n")

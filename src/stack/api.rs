@@ -1,7 +1,8 @@
 //! The REST API, its stage, and who may call through it. In a first build the permissions to invoke come last of all:
 //! until then no route reaches a function, so none is ever reachable before its throttle and its firewall are on
-//! (reference, 1.4). When a stage is there already, what comes last is its move to the new deployment: by then everything
-//! that this one leads to may be called, and what the old one leads to is removed only afterwards.
+//! (docs/aws.md, Order of creating and deleting). When a stage is there already, what comes last is its move to the new
+//! deployment: by then everything that this one leads to may be called, and what the old one leads to is removed only
+//! afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

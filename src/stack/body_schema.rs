@@ -1,5 +1,5 @@
-//! What API Gateway takes for a body's schema: JSON Schema's draft 4, up to 400 KB (reference, 9.3). What later drafts
-//! brought is refused by AWS, or worse, ignored.
+//! What API Gateway takes for a body's schema: JSON Schema's draft 4, up to 400 KB (docs/aws.md, Request bodies). What
+//! later drafts brought is refused by AWS, or worse, ignored.
 
 use serde_json::{Map, Value};
 

@@ -135,7 +135,7 @@ fn of_http_apis(stack: &Stack) -> Vec<Flaw> {
 /// Two things that AWS, or a function's environment, would take for one. Told at the later one.
 fn twins(stack: &Stack) -> Vec<Flaw> {
     let mut flaws = Vec::new();
-    // Role names are unique regardless of case (reference, 2.1).
+    // Role names are unique regardless of case (docs/aws.md, Roles).
     let mut roles: BTreeMap<String, &str> = BTreeMap::new();
     for (name, function) in &stack.functions {
         if let Some(twin) = roles.insert(name.to_lowercase(), name) {

@@ -45,7 +45,7 @@ fn ip_set(graph: &mut Graph, wanted: &Firewall, scope: &Scope, v6: bool) -> Hand
 }
 
 /// The order matters: what passes a terminating Allow is looked at no further, so in `allow` mode the list comes last;
-/// in the others it comes first (reference, 7.3).
+/// in the others it comes first (docs/aws.md, Associations).
 fn rules(wanted: &Firewall, prefix: &str, families: &[bool], sets: &[String]) -> Vec<Rule> {
     let action = match wanted.mode {
         Mode::Count => RuleAction::Count,
@@ -79,7 +79,7 @@ fn rules(wanted: &Firewall, prefix: &str, families: &[bool], sets: &[String]) ->
     rules
 }
 
-/// Metric names are letters, digits, - and _ (reference, 7.2), which ours are.
+/// Metric names are letters, digits, - and _ (docs/aws.md, Web ACLs), which ours are.
 fn metric(name: &str) -> String {
     name.to_owned()
 }

@@ -157,7 +157,8 @@ fn function(
     })
 }
 
-/// First the permission, then the subscription: the other way round looks healthy and drops messages (reference, 5.3).
+/// First the permission, then the subscription: the other way round looks healthy and drops messages (docs/aws.md,
+/// Subscriptions).
 fn trigger(
     graph: &mut Graph,
     name: &str,

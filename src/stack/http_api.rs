@@ -1,9 +1,10 @@
 //! An HTTP API, its stage, and who may call through it.
 //!
-//! Its stage deploys every change by itself, so there is no last step that puts all of it in force at once. Instead a route
-//! is made with its authorizer in one call, the stage with its throttle and its log in another, and until there is a stage
-//! nothing answers at all. Permissions to invoke wait for the stage: no function is ever reachable before its throttle is
-//! on (reference, 10). Where routes are there already, they change only once what they lead to is there and may be called.
+//! Its stage deploys every change by itself, so there is no last step that puts all of it in force at once. Instead a
+//! route is made with its authorizer in one call, the stage with its throttle and its log in another, and until there
+//! is a stage nothing answers at all. Permissions to invoke wait for the stage: no function is ever reachable before
+//! its throttle is on (docs/aws.md, Stages of HTTP APIs). Where routes are there already, they change only once what
+//! they lead to is there and may be called.
 
 use std::collections::BTreeMap;
 

@@ -247,8 +247,18 @@ pub(super) const API: Section = Section {
             Holds::Form("^[A-Za-z0-9_-]{1,128}$"),
             "The first part of every route's URL: development. An HTTP API has none unless it is given.",
         ),
-        key("rate_limit", Holds::Number(1, 10_000), "Requests a second, the whole stage.").or("50"),
-        key("burst_limit", Holds::Number(1, 5_000), "Requests at once, the whole stage.").or("50"),
+        key(
+            "rate_limit",
+            Holds::Number(1, 10_000),
+            "Requests a second that each route lets through. The routes together let through the sum.",
+        )
+        .or("50"),
+        key(
+            "burst_limit",
+            Holds::Number(1, 5_000),
+            "Requests at once that each route lets through. The routes together let through the sum.",
+        )
+        .or("50"),
         key("routes", Holds::Tables(&ROUTE), "What can be called.").required(),
     ],
 };

@@ -1,10 +1,11 @@
 //! AWS's managed rule groups: `"common"` counts what the group would block, `"common:block"` blocks it. A group that
-//! blocks from its first day breaks clients (reference, 7.3), so to block takes a word of its own, group by group.
+//! blocks from its first day breaks clients (docs/aws.md, Managed rules), so to block takes a word of its own, group by
+//! group.
 
 use super::model::ManagedRule;
 use crate::error::nearest;
 
-/// Our short names, in the order in which they are asked: who sends before what is sent (reference, 7.3).
+/// Our short names, in the order in which they are asked: who sends before what is sent (docs/aws.md, Managed rules).
 pub(super) const GROUPS: [(&str, &str); 5] = [
     ("ip-reputation", "AWSManagedRulesAmazonIpReputationList"),
     ("anonymous-ip", "AWSManagedRulesAnonymousIpList"),

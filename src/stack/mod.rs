@@ -42,7 +42,7 @@ pub(crate) use ids::Ids as ApiIds;
 pub use mistake::{Flaw, Mistake, Places, conceal};
 pub use model::{
     Api, ApiKind, Auth, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Pool, Route,
-    ServiceUser, Stack, Value, Variable,
+    ServiceUser, Stack, Throughput, Value, Variable,
 };
 pub use schema::json_schema;
 pub use sizes::MAX_SECRET;

@@ -46,6 +46,29 @@ impl Stack {
             api.routes.iter().enumerate().map(move |(index, route)| (format!("{within}routes.{index}"), route))
         })
     }
+
+    /// What the routes of all APIs let through together: a stage's limits hold for each route by itself.
+    pub fn throughput(&self) -> Throughput {
+        self.all_apis().fold(Throughput::default(), |sum, (_, api)| {
+            let routes = u64::try_from(api.routes.len()).unwrap_or(u64::MAX);
+            Throughput {
+                routes: sum.routes + routes,
+                rate: sum.rate + u64::from(api.rate_limit) * routes,
+                burst: sum.burst + u64::from(api.burst_limit) * routes,
+            }
+        })
+    }
+}
+
+/// What several routes let through together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Throughput {
+    /// How many routes.
+    pub routes: u64,
+    /// Requests a second.
+    pub rate: u64,
+    /// Requests at once.
+    pub burst: u64,
 }
 
 /// Where a secret's value comes from. Never the value.
@@ -186,9 +209,9 @@ pub struct Api {
     pub kind: ApiKind,
     /// The stage's name, which is the first part of every route's path.
     pub stage: String,
-    /// Requests a second, the whole stage.
+    /// Requests a second that each route lets through.
     pub rate_limit: u32,
-    /// Requests at once, the whole stage.
+    /// Requests at once that each route lets through.
     pub burst_limit: u32,
     /// In the file's order.
     pub routes: Vec<Route>,
@@ -258,4 +281,27 @@ pub enum Mode {
     Allow,
     /// They are blocked.
     Block,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn routes_add_up_and_each_counts_with_its_own_stages_limits() {
+        let route = |api: &str, path: &str| {
+            format!("[[{api}.routes]]\nroute = \"GET {path}\"\nfunction = \"F\"\nauth = \"none\"\n")
+        };
+        let file = [
+            "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n",
+            "[api]\nrate_limit = 30\nburst_limit = 7\n",
+            &route("api", "/a"),
+            &route("api", "/b"),
+            &route("api", "/c"),
+            "[apis.Other]\nkind = \"http\"\n",
+            &route("apis.Other", "/a"),
+        ];
+        let throughput = crate::stack::parse(&file.concat()).expect("it is sound").throughput();
+        assert_eq!(throughput, super::Throughput { routes: 4, rate: 3 * 30 + 50, burst: 3 * 7 + 50 });
+        let none = crate::stack::parse("[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n");
+        assert_eq!(none.expect("it is sound").throughput(), super::Throughput::default());
+    }
 }

@@ -1,5 +1,5 @@
-//! AWS's own rules for names, paths, addresses and sizes, checked before the first call (reference, sections 14 and 6.4).
-//! Physical names carry the stack's name in front, so limits here leave room for it.
+//! AWS's own rules for names, paths, addresses and sizes, checked before the first call. Physical names carry the
+//! stack's name in front, so limits here leave room for it.
 
 use ipnet::IpNet;
 
@@ -7,17 +7,17 @@ use super::identity_pools::role_name;
 use super::model::ApiKind;
 use crate::error::nearest;
 
-/// What CloudWatch Logs allows (reference, 3.1).
+/// What CloudWatch Logs allows (docs/aws.md, Log groups).
 pub(super) const RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-/// Runtimes that can be created today and are supported (reference, 6.4).
+/// Runtimes that can be created today and are supported (docs/aws.md, Runtimes).
 pub(super) const RUNTIMES: [&str; 4] = ["nodejs24.x", "nodejs22.x", "python3.14", "python3.13"];
 
-/// The newest Node.js that is generally available (reference, 6.4).
+/// The newest Node.js that is generally available (docs/aws.md, Runtimes).
 pub(super) const DEFAULT_RUNTIME: &str = "nodejs24.x";
 
-/// The day from which Lambda no longer patches these runtimes (reference, 6.4).
+/// The day from which Lambda no longer patches these runtimes (docs/aws.md, Runtimes).
 const DEPRECATED_ON: [(&str, &str); 4] = [
     ("nodejs24.x", "2028-04-30"),
     ("nodejs22.x", "2027-04-30"),
@@ -58,8 +58,8 @@ pub(super) fn name(section: &str, name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > longest || !name.chars().all(charset) {
         return Err(format!("a name in {section} is 1 to {longest} of A-Z, a-z, 0-9, _ and -; {name:?} is not"));
     }
-    // A hyphen and six characters at the end look like the suffix AWS gives every secret (reference, 4.3). The stack's
-    // name and a hyphen stand in front.
+    // A hyphen and six characters at the end look like the suffix AWS gives every secret (docs/aws.md, Names of
+    // secrets). The stack's name and a hyphen stand in front.
     let tail = name.rsplit('-').next().unwrap_or(name);
     let whose = match section {
         "secrets" => "a secret's name",
@@ -116,7 +116,7 @@ pub(super) fn route(route: &str) -> Result<(String, String), BadRoute> {
     Ok((method.to_owned(), path.to_owned()))
 }
 
-/// Whether API Gateway takes a path (reference, 9.3).
+/// Whether API Gateway takes a path (docs/aws.md, Paths, methods and integrations).
 fn path_parts(path: &str) -> Result<(), String> {
     let Some(rest) = path.strip_prefix('/') else {
         return Err(format!("a path begins with a slash; {path:?} does not"));
@@ -152,7 +152,7 @@ fn path_parts(path: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// An address or network as WAF takes it: CIDR, not /0, host bits cleared (reference, 7.2).
+/// An address or network as WAF takes it: CIDR, not /0, host bits cleared (docs/aws.md, IP sets).
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let network: IpNet = text.parse().map_err(|_| match text.parse::<std::net::IpAddr>() {
         Ok(address) => {
@@ -166,7 +166,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     Ok(network.trunc())
 }
 
-/// An environment variable of a function (reference, 6.3).
+/// An environment variable of a function (docs/aws.md, Environment variables).
 pub(super) fn environment_name(name: &str) -> Result<(), String> {
     let fits = name.len() >= 2
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -183,7 +183,7 @@ pub(super) fn environment_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What Lambda sets and refuses to be given (reference, 6.3).
+/// What Lambda sets and refuses to be given (docs/aws.md, Environment variables).
 const RESERVED: [&str; 16] = [
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
@@ -217,7 +217,7 @@ pub(super) fn variable_name(name: &str) -> Result<(), String> {
     fits.then_some(()).ok_or_else(|| why.to_owned())
 }
 
-/// What Lambda calls (reference, 6.3).
+/// What Lambda calls (docs/aws.md, Functions).
 pub(super) fn handler(handler: &str) -> Result<(), String> {
     let fits = (1..=128).contains(&handler.len()) && !handler.contains(char::is_whitespace);
     let named = handler.rsplit_once('.').is_some_and(|(file, function)| !file.is_empty() && !function.is_empty());
@@ -226,7 +226,7 @@ pub(super) fn handler(handler: &str) -> Result<(), String> {
     })
 }
 
-/// Runtimes that once could be created and no longer can (reference, 6.4).
+/// Runtimes that once could be created and no longer can (docs/aws.md, Runtimes).
 pub(super) fn is_retired(name: &str) -> bool {
     let version = |text: &str| text.trim_end_matches(".x").parse::<u32>().ok();
     let node = name.strip_prefix("nodejs").and_then(version).is_some_and(|major| major <= 20);

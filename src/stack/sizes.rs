@@ -1,5 +1,6 @@
-//! What AWS limits by size or number, added up over a whole stack (reference, 2.2, 4.2, 6.2, 6.3, 7.2 and 9.1). Where a
-//! part is known only at AWS, such as an account or an API's id, the longest that it can be is taken.
+//! What AWS limits by size or number, added up over a whole stack (docs/aws.md, Policy documents; Values and versions;
+//! Functions; Limits of API Gateway). Where a part is known only at AWS, such as an account or an API's id, the longest
+//! that it can be is taken.
 
 use std::collections::{BTreeMap, BTreeSet};
 

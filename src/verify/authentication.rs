@@ -69,8 +69,10 @@ async fn tells_nothing(scene: &Scene<'_>, guest: &Guest) -> Check {
 
 /// What a refusal lets its reader know: code and words, without the address that was asked for.
 fn refusal(failure: &Failure, email: &str) -> String {
-    let words = failure.message.rsplit_once(": ").map_or(failure.message.as_str(), |(_, words)| words);
-    format!("{} {}", failure.code.as_deref().unwrap_or("no answer:"), words.replace(email, "the address"))
+    match &failure.service {
+        Some(answer) => format!("{} {}", answer.code(), answer.message()).replace(email, "the address"),
+        None => format!("no answer: {}", failure.to_string().replace(email, "the address")),
+    }
 }
 
 /// Pure.
@@ -96,7 +98,7 @@ async fn token(scene: &Scene<'_>, guest: &Guest) -> Vec<Check> {
         Parts::of(&tokens.id).ok_or_else(|| Finding::fail("what the pool gave as ID token is no token"))
     });
     let client = settings::drift(scene.subject.seen, &format!("client.{}", guest.name));
-    let revocation = claim(guest, "its tokens can be revoked")
+    let revocation = claim(guest, "its refresh tokens can be revoked")
         .sent("DescribeUserPoolClient")
         .expects("EnableTokenRevocation true")
         .known(revocable(client));
@@ -143,6 +145,7 @@ fn revocable(drift: Option<&[Drift]>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ServiceError;
     use crate::verify::Verdict::{Fail, Pass};
 
     fn tokens() -> Tokens {
@@ -162,9 +165,8 @@ mod tests {
     #[test]
     fn a_refusal_is_compared_without_the_address() {
         let refusal = |email: &str, code: &str| {
-            let mut failure = Failure::refused(format!("could not sign {email} in to p: no user {email}"));
-            failure.code = Some(code.into());
-            refusal(&failure, email)
+            let answer = ServiceError::new(code, format!("no user {email}"));
+            refusal(&Failure::refused(format!("could not sign {email} in to p")).answered(answer), email)
         };
         assert_eq!(refusal("a@b.c", "NotAuthorizedException"), refusal("x@y.z", "NotAuthorizedException"));
         assert_ne!(refusal("a@b.c", "NotAuthorizedException"), refusal("x@y.z", "UserNotFoundException"));

@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::claim::{Claim, Finding, unix_ms};
 use super::guests::marker;
-use super::judge::{accepted, access_refused, refused, refused_by_http};
+use super::judge::{accepted_by, access_refused, refused, refused_by_http};
 use super::run::{Scene, Unit};
 use super::target::Target;
 use super::tokens::Parts;
-use super::{Check, Layer, functions, sample};
+use super::{Check, Layer, arrival, sample};
 use crate::aws::cognito::Tokens;
 use crate::probe::{Answer, Request};
 use crate::secret::{self, Hidden};
@@ -75,8 +75,8 @@ pub(super) fn strangers(scene: &Scene<'_>, pool: &str) -> Vec<Caller> {
             forged(Parts::unsigned),
         ),
         Caller::new(
-            "a token whose expiry lies in the past is refused",
-            format!("an ID token of {pool} with exp set back (its signature no longer fits)"),
+            "a token with another expiry is refused",
+            format!("an ID token of {pool} with exp set back, so that its signature no longer fits"),
             forged(|parts| parts.expired(unix_ms() / 1000)),
         ),
     ];
@@ -131,12 +131,13 @@ async fn passes(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
         ask(scene, target, token, body.as_deref()).await
     };
     let began = std::time::Instant::now();
-    let finding = asking.await.map_or_else(|finding| finding, |answer| accepted(&answer, scene.gate(target)));
+    let finding =
+        asking.await.map_or_else(|finding| finding, |answer| accepted_by(&answer, scene.gate(target), target));
     let passed = claim.found(finding.clone(), began.elapsed());
     let traceable = body.is_some_and(|body| body.contains(&marker));
-    let call = functions::Call { target, finding, marker: traceable.then_some(marker), since_unix_ms: since };
+    let call = arrival::Call { target, finding, marker: traceable.then_some(marker), since_unix_ms: since };
     let mut checks = vec![passed];
-    checks.extend(functions::messages(scene, &call).await);
+    checks.extend(arrival::messages(scene, &call).await);
     checks
 }
 

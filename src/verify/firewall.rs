@@ -8,7 +8,7 @@ use super::claim::{Claim, Finding};
 use super::judge::{Gate, is_filtered, shown};
 use super::prober::Prober;
 use super::run::{Scene, Subject, Unit};
-use super::{Check, Layer};
+use super::{Check, Layer, Verdict};
 use crate::probe::{Answer, Request};
 use crate::stack::{ApiKind, Firewall, Mode};
 
@@ -17,9 +17,10 @@ const WHO_AM_I: &str = "https://checkip.amazonaws.com";
 
 /// Whether the firewall lets this machine through, if it does what the stack file asks.
 pub(super) async fn gate(subject: &Subject<'_>, prober: &Prober) -> Gate {
-    let Some(firewall) = subject.stack.firewall.as_ref().filter(|firewall| firewall.mode != Mode::Count) else {
-        return Gate::Open;
-    };
+    let Some(firewall) = subject.stack.firewall.as_ref() else { return Gate::Open };
+    if firewall.mode == Mode::Count {
+        return guarded(firewall);
+    }
     if subject.endpoint.is_some() {
         return Gate::Unknown;
     }
@@ -34,13 +35,18 @@ fn gate_for(firewall: &Firewall, address: IpAddr) -> Gate {
     match firewall.mode {
         Mode::Allow if !listed => Gate::Shut,
         Mode::Block if listed => Gate::Shut,
-        Mode::Count | Mode::Allow | Mode::Block => Gate::Open,
+        Mode::Count | Mode::Allow | Mode::Block => guarded(firewall),
     }
 }
 
+/// Pure: for an address that the list lets pass.
+fn guarded(firewall: &Firewall) -> Gate {
+    let blocks = firewall.rate_per_ip.is_some() || firewall.managed_rules.iter().any(|rule| rule.block);
+    if blocks { Gate::Guarded } else { Gate::Open }
+}
+
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
-    let firewall =
-        scene.subject.stack.firewall.iter().map(|firewall| async { vec![filters(scene, firewall).await] }.boxed());
+    let firewall = scene.subject.stack.firewall.iter().map(|_| async { vec![filters(scene).await] }.boxed());
     let http = scene.subject.stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http);
     let http = http.map(|(name, _)| async move { vec![impossible(name)] }.boxed());
     firewall.chain(http).collect()
@@ -53,14 +59,11 @@ fn impossible(api: Option<&str>) -> Check {
     Claim::new(Layer::Firewall, subject, "a firewall stands before it").known(Finding::not_applicable(why))
 }
 
-async fn filters(scene: &Scene<'_>, firewall: &Firewall) -> Check {
-    let (claim, expected) = match (firewall.mode, scene.gate) {
-        (Mode::Count, _) => ("it counts and refuses nobody", "any answer but 403 Forbidden"),
-        (_, Gate::Shut) => ("it refuses this machine's address", "403 Forbidden"),
-        (_, Gate::Open) => ("it lets this machine's address pass", "any answer but 403 Forbidden"),
-        (_, Gate::Unknown) => {
-            ("it refuses the addresses that it must", "403 Forbidden from an address that may not pass")
-        }
+async fn filters(scene: &Scene<'_>) -> Check {
+    let (claim, expected) = match scene.gate {
+        Gate::Shut => ("it refuses this machine's address", "403 Forbidden"),
+        Gate::Open | Gate::Guarded => ("it lets this machine's request pass", "any answer but 403 Forbidden"),
+        Gate::Unknown => ("it refuses the addresses that it must", "403 Forbidden from an address that may not pass"),
     };
     let claim = Claim::new(Layer::Firewall, "web ACL", claim).expects(expected);
     // None stands before an HTTP API.
@@ -70,7 +73,9 @@ async fn filters(scene: &Scene<'_>, firewall: &Firewall) -> Check {
         .sent(format!("{}, without a token", target.subject()))
         .by(async {
             let request = Request { method: target.method(), url: &url, token: None, body: None };
-            match scene.prober.ask(&request).await {
+            // A change of the firewall takes a while to hold everywhere.
+            let settled = |answer: &Answer| judged(scene.gate, answer).verdict != Verdict::Fail;
+            match scene.prober.ask_until(&request, settled).await {
                 Ok(answer) => judged(scene.gate, &answer),
                 Err(finding) => finding,
             }
@@ -82,7 +87,16 @@ async fn filters(scene: &Scene<'_>, firewall: &Firewall) -> Check {
 fn judged(gate: Gate, answer: &Answer) -> Finding {
     match (gate, is_filtered(answer)) {
         (Gate::Open, filtered) => Finding::pass_if(!filtered, shown(answer)),
-        (Gate::Shut, filtered) => Finding::pass_if(filtered, shown(answer)),
+        (Gate::Guarded, false) => Finding::pass(shown(answer)),
+        (Gate::Guarded, true) => Finding::not_applicable(format!(
+            "{}: one of the firewall's rules that block refused it; `securelambda traffic` shows which",
+            shown(answer)
+        )),
+        (Gate::Shut, true) => Finding::pass(shown(answer)),
+        (Gate::Shut, false) => Finding::fail(format!(
+            "{}; a change of the firewall may take minutes to hold everywhere, so run verify again if there was one just now",
+            shown(answer)
+        )),
         (Gate::Unknown, true) => Finding::pass(shown(answer)),
         (Gate::Unknown, false) => Finding::not_applicable(format!(
             "{}; whether this machine's address may pass is not known, and an emulator need not filter",
@@ -105,6 +119,13 @@ mod tests {
             rate_per_ip: None,
             managed_rules: vec![],
         };
+        let blocking = Firewall { rate_per_ip: Some(500), ..firewall(Mode::Count) };
+        assert_eq!([guarded(&firewall(Mode::Count)), guarded(&blocking)], [Gate::Open, Gate::Guarded]);
+        let group = |block| crate::stack::ManagedRule { name: "common".into(), block };
+        for (block, expected) in [(false, Gate::Open), (true, Gate::Guarded)] {
+            let firewall = Firewall { managed_rules: vec![group(block)], ..firewall(Mode::Count) };
+            assert_eq!(guarded(&firewall), expected, "a group that blocks: {block}");
+        }
         let (listed, other) = ("203.0.113.7".parse().expect("an address"), "198.51.100.1".parse().expect("an address"));
         for (mode, of_listed, of_other) in [
             (Mode::Count, Gate::Open, Gate::Open),
@@ -121,6 +142,8 @@ mod tests {
         for (gate, answer, verdict) in [
             (Gate::Open, &passed, Pass),
             (Gate::Open, &filtered, Fail),
+            (Gate::Guarded, &passed, Pass),
+            (Gate::Guarded, &filtered, NotApplicable),
             (Gate::Shut, &filtered, Pass),
             (Gate::Shut, &passed, Fail),
             (Gate::Unknown, &filtered, Pass),

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 
 use super::claim::{Finding, unix_ms};
 use crate::aws::cognito::{AddUser, Tokens, Users, generate};
+use crate::aws::refusals::{NO_RESOURCE, SECOND_FACTOR};
 use crate::engine::Failure;
 use crate::outputs::Pool;
 use crate::secret::Hidden;
@@ -107,7 +108,7 @@ impl Guests {
         let removed = join_all(self.all.iter().map(|guest| async move {
             let removed = self.users.remove(&guest.pool.id, &guest.email).await;
             // Where there is no pool, nobody is left in it.
-            let failure = removed.err().filter(|failure| failure.code.as_deref() != Some("ResourceNotFoundException"));
+            let failure = removed.err().filter(|failure| !NO_RESOURCE.is(failure));
             failure.map(|failure| format!("{} in {}: {failure}", guest.email, guest.name))
         }));
         removed.await.into_iter().flatten().collect()
@@ -121,19 +122,19 @@ fn is_forgotten(email: &str, age_s: i64) -> bool {
 
 /// What a failed sign-in says of the checks that need its tokens.
 fn without(failure: &Failure) -> Finding {
-    const SECOND_FACTOR: [&str; 4] = ["MFA_SETUP", "SOFTWARE_TOKEN_MFA", "SMS_MFA", "SELECT_MFA_TYPE"];
-    match failure.code.as_deref() {
-        Some(code) if SECOND_FACTOR.contains(&code) => Finding::not_applicable(
+    if SECOND_FACTOR.is(failure) {
+        return Finding::not_applicable(
             "the password was taken; the pool then asks for a second factor, which verify has not",
-        ),
-        _ => Finding::fail(failure.message.clone()),
+        );
     }
+    Finding::fail(failure.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::aws::cognito::is_email;
+    use crate::engine::ServiceError;
     use crate::verify::Verdict::{Fail, NotApplicable};
 
     #[test]
@@ -152,9 +153,8 @@ mod tests {
 
     #[test]
     fn a_second_factor_is_no_failure() {
-        let mut failure = Failure::refused("could not sign in: the user has no second factor");
+        let failure = Failure::refused("could not sign in: the user has no second factor");
         assert_eq!(without(&failure).verdict, Fail);
-        failure.code = Some("MFA_SETUP".into());
-        assert_eq!(without(&failure).verdict, NotApplicable);
+        assert_eq!(without(&failure.answered(ServiceError::new("MFA_SETUP", ""))).verdict, NotApplicable);
     }
 }

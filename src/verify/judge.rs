@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::Verdict;
 use super::claim::Finding;
+use super::target::Target;
 use crate::aws::lambda::Invoked;
+use crate::meaning::{BAD_BODY, FORBIDDEN, NO_SUCH_ROUTE, NOT_FOUND, OfGateway, UNAUTHORIZED, failed};
 use crate::probe::Answer;
 
 /// Whether the firewall lets this machine's requests through, if it does what the stack file asks.
@@ -15,38 +16,22 @@ use crate::probe::Answer;
 pub(super) enum Gate {
     /// It does.
     Open,
+    /// Its list of addresses does; a rule that blocks by other things may not.
+    Guarded,
     /// It must not.
     Shut,
     /// It depends on this machine's address, which is not known.
     Unknown,
 }
 
-/// A new deployment answers like this until it has arrived everywhere (reference, 9.4).
-const NOT_DEPLOYED: &str = "Missing Authentication Token";
-
-/// What an HTTP API answers until its stage has arrived.
-const NOT_ROUTED: &str = r#"{"message":"Not Found"}"#;
-
-/// What the gateway says of a body that breaks the model.
-const BAD_BODY: &str = "Invalid request body";
-
-/// Of tokens that do not pass.
-const UNAUTHORIZED: [&str; 2] = ["Unauthorized", "The incoming token has expired"];
-
 /// API Gateway's or WAF's own words; `None` for an answer of the function's.
 fn gateway_says(answer: &Answer) -> Option<String> {
-    let rest = answer.headers.contains_key("x-amzn-errortype");
-    // An HTTP API names no type of error. Its authorizer asks for a token; and of a route that has not arrived it says so,
-    // as a function could too, but for the id that the gateway gave the request.
-    let asks = answer.status == 401 && answer.headers.contains_key("www-authenticate");
-    let by_http = answer.headers.contains_key("apigw-requestid");
-    let lost = answer.status == 404 && by_http && answer.body == NOT_ROUTED;
-    if !(rest || asks || lost) {
-        return None;
-    }
-    let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-    let words = body.get("message").and_then(Value::as_str).unwrap_or_default();
-    Some(words.chars().take(100).collect())
+    OfGateway::read(answer).map(|by| by.message)
+}
+
+/// API Gateway or WAF gave it, not the function.
+pub(super) fn is_of_gateway(answer: &Answer) -> bool {
+    OfGateway::read(answer).is_some()
 }
 
 /// `401 Unauthorized`, or `200 from the function`.
@@ -57,12 +42,30 @@ pub(super) fn shown(answer: &Answer) -> String {
     }
 }
 
+/// Where requests go, as far as it decides how long an answer is waited out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// AWS itself: what was changed a moment ago may not hold everywhere yet. At an emulator it does.
+    pub at_aws: bool,
+    /// Whether the firewall lets this machine through.
+    pub gate: Gate,
+}
+
+/// How long a change of a role, of a permission or of the firewall is given to arrive: seconds as a rule, and AWS
+/// promises no time. See "IAM" and "WAF" in docs/aws.md.
+pub(super) const SETTLES_IN: Duration = Duration::from_mins(1);
+
 /// How long an answer like this may be waited out; `None` where it will not change by waiting.
-pub(super) fn passing(answer: &Answer) -> Option<Duration> {
+pub(super) fn passing(answer: &Answer, place: Place) -> Option<Duration> {
     match (answer.status, gateway_says(answer).as_deref()) {
-        (403, Some(NOT_DEPLOYED)) | (404, Some("Not Found")) => Some(Duration::from_mins(1)),
+        // A new deployment answers like this until it has arrived everywhere, and an HTTP API until its stage has
+        // (docs/aws.md, Answers of the gateway).
+        (403, Some(NO_SUCH_ROUTE)) | (404, Some(NOT_FOUND)) => Some(Duration::from_mins(1)),
+        // An address that was let in a moment ago.
+        (403, Some(FORBIDDEN)) if place.at_aws && place.gate == Gate::Open => Some(SETTLES_IN),
         (429, _) => Some(Duration::from_secs(30)),
-        // A function that has just been changed, or a permission that has not arrived.
+        // A function that has just been changed; and at AWS a permission or a right of its role that has not arrived.
+        (500..=599, _) if place.at_aws => Some(Duration::from_secs(30)),
         (500..=599, _) => Some(Duration::from_secs(5)),
         _ => None,
     }
@@ -70,14 +73,20 @@ pub(super) fn passing(answer: &Answer) -> Option<Duration> {
 
 /// The web ACL refused it, whatever it was.
 pub(super) fn is_filtered(answer: &Answer) -> bool {
-    answer.status == 403 && gateway_says(answer).as_deref() == Some("Forbidden")
+    answer.status == 403 && gateway_says(answer).as_deref() == Some(FORBIDDEN)
 }
 
 /// Where the firewall refuses this machine, as it may, nothing can be said about what is behind it.
 fn behind(gate: Gate, answer: &Answer) -> Option<Finding> {
-    (gate != Gate::Open && is_filtered(answer)).then(|| {
-        Finding::not_applicable("the firewall refuses this machine's address; run verify from one that passes")
-    })
+    let why = match gate {
+        Gate::Open => return None,
+        Gate::Guarded => {
+            "one of the firewall's rules that block refuses this machine's requests (`securelambda traffic` shows which); \
+             run verify from a machine that passes"
+        }
+        Gate::Shut | Gate::Unknown => "the firewall refuses this machine's address; run verify from one that passes",
+    };
+    is_filtered(answer).then(|| Finding::not_applicable(why))
 }
 
 /// A token that must not pass: refused, and for that reason.
@@ -120,6 +129,16 @@ pub(super) fn accepted(answer: &Answer, gate: Gate) -> Finding {
         _ => false,
     };
     behind(gate, answer).unwrap_or_else(|| Finding::pass_if(reached, shown(answer)))
+}
+
+/// The same, and of a function that failed what that most likely means.
+pub(super) fn accepted_by(answer: &Answer, gate: Gate, target: Target<'_>) -> Finding {
+    let finding = accepted(answer, gate);
+    if finding.verdict != Verdict::Fail || !(500..600).contains(&answer.status) {
+        return finding;
+    }
+    let why = failed(answer, target.by_http(), &target.route.function);
+    Finding::fail(format!("{}: {why}", finding.received))
 }
 
 /// A body that breaks the model: refused by the gateway, so that no function sees it.
@@ -217,19 +236,34 @@ pub(super) mod tests {
         let filtered = gateway(403, "Forbidden");
         for judge in [refused, accepted, body_refused] {
             assert_eq!(judge(&filtered, Gate::Open).verdict, Fail);
-            assert_eq!(judge(&filtered, Gate::Shut).verdict, NotApplicable);
-            assert_eq!(judge(&filtered, Gate::Unknown).verdict, NotApplicable);
+            for gate in [Gate::Guarded, Gate::Shut, Gate::Unknown] {
+                assert_eq!(judge(&filtered, gate).verdict, NotApplicable);
+            }
         }
     }
 
     #[test]
     fn what_is_not_live_yet_is_waited_for_and_a_refusal_is_not() {
+        let emulator = Place { at_aws: false, gate: Gate::Unknown };
+        let aws = Place { at_aws: true, gate: Gate::Open };
         for waits in [gateway(403, "Missing Authentication Token"), gateway(429, "Too Many Requests"), function(502)] {
-            assert!(passing(&waits).is_some(), "{waits:?}");
+            assert!(passing(&waits, emulator).is_some() && passing(&waits, aws).is_some(), "{waits:?}");
         }
-        for stands in [gateway(401, "Unauthorized"), gateway(403, "Forbidden"), function(200), function(403)] {
-            assert_eq!(passing(&stands), None, "{stands:?}");
+        for stands in [gateway(401, "Unauthorized"), function(200), function(403)] {
+            assert_eq!((passing(&stands, emulator), passing(&stands, aws)), (None, None), "{stands:?}");
         }
+    }
+
+    #[test]
+    fn what_aws_takes_a_while_to_spread_is_waited_for_at_aws_alone() {
+        let waited = |answer: &Answer, at_aws, gate| passing(answer, Place { at_aws, gate });
+        let filtered = gateway(403, "Forbidden");
+        assert_eq!(waited(&filtered, true, Gate::Open), Some(SETTLES_IN), "an address that was let in just now");
+        for (at_aws, gate) in [(false, Gate::Open), (true, Gate::Guarded), (true, Gate::Shut), (true, Gate::Unknown)] {
+            assert_eq!(waited(&filtered, at_aws, gate), None, "{at_aws} {gate:?}");
+        }
+        // A role's policy that has not arrived makes the function fail.
+        assert!(waited(&function(500), true, Gate::Open) > waited(&function(500), false, Gate::Open));
     }
 
     #[test]

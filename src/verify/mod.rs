@@ -5,6 +5,7 @@
 //! users. What an answer means is decided by pure functions: `judge` and those marked so beside the checks. Nothing
 //! here prints.
 
+mod arrival;
 mod authentication;
 mod authorization;
 mod claim;
@@ -20,6 +21,7 @@ mod secrets;
 mod settings;
 mod signed;
 mod target;
+mod throttle;
 mod tokens;
 
 use serde::Serialize;

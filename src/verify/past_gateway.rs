@@ -56,7 +56,7 @@ async fn refuses(scene: &Scene<'_>, target: Target<'_>, caller: Caller) -> super
             let event = event(target.method(), &route.path, token.as_ref());
             match Lambda::new(scene.subject.clients).invoke(&live.name, &event).await {
                 Ok(invoked) => refused_by_function(invoked),
-                Err(failure) => Finding::fail(failure.message),
+                Err(failure) => Finding::fail(failure.to_string()),
             }
         })
         .await

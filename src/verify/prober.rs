@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::claim::Finding;
-use super::judge::passing;
+use super::judge::{Gate, Place, SETTLES_IN, is_of_gateway, passing};
 use crate::engine::Tempo;
 use crate::error::Error;
 use crate::probe::{Answer, Client, Request};
@@ -22,47 +22,76 @@ pub(super) struct Prober {
     pace: DefaultDirectRateLimiter,
     began: Instant,
     tempo: Tempo,
+    place: Place,
 }
 
 impl Prober {
-    /// For a stage with these limits, of which it takes half: others may be using it.
-    pub(super) fn new(rate_limit: u32, burst_limit: u32, tempo: Tempo) -> Result<Self, Error> {
+    /// For routes with these limits, of which it takes half for all of them together: others may be using them.
+    pub(super) fn new(rate_limit: u32, burst_limit: u32, tempo: Tempo, at_aws: bool) -> Result<Self, Error> {
         let half = |limit: u32| NonZeroU32::new(limit / 2).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(half(rate_limit)).allow_burst(half(burst_limit));
-        Ok(Self { client: Client::new()?, pace: RateLimiter::direct(quota), began: Instant::now(), tempo })
+        let place = Place { at_aws, gate: Gate::Unknown };
+        Ok(Self { client: Client::new()?, pace: RateLimiter::direct(quota), began: Instant::now(), tempo, place })
+    }
+
+    /// The same, where it is known whether the firewall lets this machine through.
+    pub(super) fn behind(self, gate: Gate) -> Self {
+        Self { place: Place { gate, ..self.place }, ..self }
     }
 
     /// Sends a request until the answer is one that stands. What a deployment takes to arrive is granted once, to all
     /// requests together.
     pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Answer, Finding> {
-        self.until_it_stands(request, &[], |_| false).await
+        self.until(request, &[], |answer| passing(answer, self.place)).await
     }
 
     /// Sends a request with these headers until the answer is one that stands. That nothing is deployed there is one: a
-    /// route that takes signatures says the same to who has none.
+    /// route that takes signatures says the same to who has none. Where the request should pass, a 403 does not stand at
+    /// AWS: the rights of a new role take a while to arrive.
     pub(super) async fn ask_signed(
         &self,
         request: &Request<'_>,
         headers: &[(String, Hidden)],
+        should_pass: bool,
     ) -> Result<Answer, Finding> {
-        self.until_it_stands(request, headers, |answer| answer.status == 403).await
+        let wait = |answer: &Answer| match answer.status {
+            403 => (should_pass && self.place.at_aws && is_of_gateway(answer)).then_some(SETTLES_IN),
+            _ => passing(answer, self.place),
+        };
+        self.until(request, headers, wait).await
     }
 
-    async fn until_it_stands(
+    /// Sends a request until `settled` says that the answer stands, for as long as AWS may take to spread a change.
+    pub(super) async fn ask_until(
+        &self,
+        request: &Request<'_>,
+        settled: impl Fn(&Answer) -> bool,
+    ) -> Result<Answer, Finding> {
+        let unsettled = |answer: &Answer| (self.place.at_aws && !settled(answer)).then_some(SETTLES_IN);
+        self.until(request, &[], |answer| unsettled(answer).max(passing(answer, self.place))).await
+    }
+
+    /// Sends a request until `wait` says of the answer that it stands, or for how long it is waited out.
+    async fn until(
         &self,
         request: &Request<'_>,
         headers: &[(String, Hidden)],
-        at_once: fn(&Answer) -> bool,
+        wait: impl Fn(&Answer) -> Option<Duration>,
     ) -> Result<Answer, Finding> {
         loop {
             self.pace.until_ready().await;
             let answer = self.client.send_signed(request, headers).await;
             let answer = answer.map_err(|error| Finding::fail(error.message))?;
-            match passing(&answer).filter(|_| !at_once(&answer)) {
+            match wait(&answer) {
                 Some(budget) if self.began.elapsed() < self.tempo.of(budget) => tokio::time::sleep(PAUSE).await,
                 _ => return Ok(answer),
             }
         }
+    }
+
+    /// What was changed just before this began may not hold everywhere yet.
+    pub(super) fn settling(&self) -> bool {
+        self.place.at_aws && self.began.elapsed() < self.tempo.of(SETTLES_IN)
     }
 
     /// Sends a request once, at once.

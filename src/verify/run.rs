@@ -14,7 +14,9 @@ use super::judge::Gate;
 use super::prober::Prober;
 use super::settings::Seen;
 use super::target::Target;
-use super::{Check, authentication, authorization, firewall, functions, past_gateway, secrets, settings, signed};
+use super::{
+    Check, authentication, authorization, firewall, functions, past_gateway, secrets, settings, signed, throttle,
+};
 use crate::aws::Clients;
 use crate::aws::cognito::{Tokens, Users};
 use crate::engine::{Halt, Stop, Tempo};
@@ -47,6 +49,8 @@ pub struct Subject<'a> {
     pub endpoint: Option<&'a str>,
     /// As in `2026-11-28`.
     pub today: &'a str,
+    /// Tells the user why it takes longer.
+    pub tell: &'a (dyn Fn(&str) + Sync),
 }
 
 /// What came of it.
@@ -89,9 +93,14 @@ fn may_be_left(error: Error, guests: &Guests) -> Error {
 }
 
 async fn prove(subject: &Subject<'_>, guests: &Guests, stop: &Stop) -> Result<Option<Vec<Check>>, Error> {
-    // One pace for all, which is that of the narrowest.
+    // One pace for all routes together, which is that of the narrowest.
     let least = |limit: fn(&Api) -> u32| subject.stack.all_apis().map(|(_, api)| limit(api)).min().unwrap_or(1);
-    let prober = Prober::new(least(|api| api.rate_limit), least(|api| api.burst_limit), stop.tempo())?;
+    let prober = Prober::new(
+        least(|api| api.rate_limit),
+        least(|api| api.burst_limit),
+        stop.tempo(),
+        subject.endpoint.is_none(),
+    )?;
     let ready = async { tokio::join!(firewall::gate(subject, &prober), guests.clean_up(), guests.sign_in()) };
     let out_of_patience = async {
         stop.reached(Halt::Drain).await;
@@ -101,6 +110,7 @@ async fn prove(subject: &Subject<'_>, guests: &Guests, stop: &Stop) -> Result<Op
         ready = ready => ready,
         () = out_of_patience => return Ok(None),
     };
+    let prober = prober.behind(gate);
     let scene = Scene { subject, guests, signed_in, prober, gate, tempo: stop.tempo() };
     tokio::select! {
         checks = scene.checks() => Ok(Some(checks)),
@@ -143,7 +153,7 @@ impl Scene<'_> {
         checks.extend(found.into_iter().flat_map(|(_, checks)| checks));
         // By themselves, and last: each uses up what a stage lets through.
         for api in self.subject.stack.all_apis() {
-            checks.push(functions::burst(self, api).await);
+            checks.push(throttle::burst(self, api).await);
         }
         checks.sort_by_key(|check| check.layer);
         checks

@@ -68,7 +68,8 @@ async fn reach(scene: &Scene<'_>, name: &str) -> Vec<Check> {
     let policies = || policies(scene, name);
     let mut checks = Vec::new();
     for reach in secrets.chain(topics).chain(routes) {
-        let claim = Claim::new(Layer::Secrets, format!("role {name}"), format!("it may not use the {}", reach.what));
+        let claim =
+            Claim::new(Layer::Secrets, format!("role {name}"), format!("its policies do not allow the {}", reach.what));
         let check = if matches!(control, Ok(Some(true))) {
             let claim = claim.sent(format!("SimulatePrincipalPolicy {}", reach.action)).expects("denied");
             claim.by(async { simulated(iam.simulate(&live.role_arn, reach.action, &reach.arn).await) }).await
@@ -88,7 +89,7 @@ fn simulated(allowed: Result<Option<bool>, Failure>) -> Finding {
         Ok(Some(true)) => Finding::fail("allowed"),
         Ok(Some(false)) => Finding::pass("denied"),
         Ok(None) => Finding::fail("the simulation gave no answer"),
-        Err(failure) => Finding::fail(failure.message),
+        Err(failure) => Finding::fail(failure.to_string()),
     }
 }
 

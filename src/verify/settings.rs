@@ -57,7 +57,7 @@ const KINDS: &[Row] = &[
         "GetResources",
     ),
     ("apigateway.deployment", Layer::Authorization, "API", "the stack file's routes are deployed", "GetDeployments"),
-    ("apigateway.stage", Layer::Authorization, "stage {}", "it is throttled as written", "GetStage"),
+    ("apigateway.stage", Layer::Authorization, "stage {}", "each route is throttled as written", "GetStage"),
     ("apigateway.release", Layer::Authorization, "API", "the stage serves that deployment", "GetStage"),
     ("apigatewayv2.api", Layer::Authorization, "HTTP API", AS_WRITTEN, "GetApi"),
     (
@@ -74,7 +74,13 @@ const KINDS: &[Row] = &[
         "its routes are as written, and there is no other",
         "GetRoutes, GetIntegrations",
     ),
-    ("apigatewayv2.stage", Layer::Authorization, "stage {}", "it is throttled and logged as written", "GetStage"),
+    (
+        "apigatewayv2.stage",
+        Layer::Authorization,
+        "stage {}",
+        "each route is throttled and logged as written",
+        "GetStage",
+    ),
     ("lambda.permission", Layer::Authorization, "{}", "nothing else may call the function in its place", "GetPolicy"),
     ("apigateway.request_validator", Layer::Secrets, "body validator", AS_WRITTEN, "GetRequestValidators"),
     ("apigateway.model", Layer::Secrets, "model {}", "it is the schema of the stack's folder", "GetModel"),
@@ -124,7 +130,7 @@ fn judged(sight: &Sight) -> Finding {
         Sight::Live { drift, .. } => Finding::fail(words(drift)),
         Sight::Absent => Finding::fail("it is not there"),
         Sight::Blocked => Finding::fail("what it is made from is not there"),
-        Sight::Failed(failure) => Finding::fail(failure.message.clone()),
+        Sight::Failed(failure) => Finding::fail(failure.to_string()),
     }
 }
 

@@ -1,17 +1,22 @@
 //! Routes that take signatures: requests without one, with a wrong one, of who may not call; and identity pools, which
 //! give out the credentials that may.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 
 use super::claim::{Claim, Finding};
-use super::judge::{accepted, signature_refused};
+use super::judge::{accepted_by, signature_refused};
 use super::run::{Scene, Unit};
 use super::target::Target;
 use super::{Check, Layer};
 use crate::aws::cognito::Identities;
+use crate::aws::refusals::NO_GUESTS;
+use crate::aws::refusals::NOT_TRUSTED;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
 use crate::probe::Request;
+use crate::secret::Hidden;
 use crate::stack::{Auth, IdentityPool};
 
 const REFUSED: &str = "403, from the gateway itself";
@@ -73,8 +78,16 @@ async fn keys(
     let token = &scene.tokens(&pool.pool)?.id;
     let users = scene.subject.outputs.pools.get(&pool.pool);
     let users = users.ok_or_else(|| Finding::fail("the user pool is not there"))?;
-    let given = identities.credentials(identity_pool, &users.id, token).await;
-    given.map_err(|failure| Finding::fail(failure.message))
+    loop {
+        match identities.credentials(identity_pool, &users.id, token).await {
+            Ok(keys) => return Ok(keys),
+            // The role is new, and its trust has not arrived everywhere.
+            Err(failure) if NOT_TRUSTED.is(&failure) && scene.prober.settling() => {
+                tokio::time::sleep(scene.tempo.of(Duration::from_secs(2))).await;
+            }
+            Err(failure) => return Err(Finding::fail(failure.to_string())),
+        }
+    }
 }
 
 /// There are emulators that give guests an identity, and still no credentials for it.
@@ -94,8 +107,8 @@ fn guest_refused(answer: Result<(), Failure>) -> Finding {
     match answer {
         Ok(()) => Finding::fail("an identity"),
         Err(failure) => {
-            let code = failure.code.clone().unwrap_or_else(|| failure.message.clone());
-            Finding::pass_if(failure.code.as_deref() == Some("NotAuthorizedException"), code)
+            let code = failure.code().map_or_else(|| failure.to_string(), |code| code.to_string());
+            Finding::pass_if(NO_GUESTS.is(&failure), code)
         }
     }
 }
@@ -119,8 +132,13 @@ async fn of_route(
         .sent(format!("a request signed as {whose}"))
         .expects("an answer of the function");
     let passes = passes.by(async {
-        let asked = async { ask(scene, target, Some(keys.as_ref().map_err(Clone::clone)?), target.method(), "").await };
-        asked.await.map_or_else(|finding| finding, |answer| accepted(&answer, scene.gate(target)))
+        let asked = async {
+            let keys = Some(keys.as_ref().map_err(Clone::clone)?);
+            let (url, headers) = signed(scene, target, keys, target.method(), "")?;
+            let request = Request { method: target.method(), url: &url, token: None, body: None };
+            scene.prober.ask_signed(&request, &headers, true).await
+        };
+        asked.await.map_or_else(|finding| finding, |answer| accepted_by(&answer, scene.gate(target), target))
     });
     let forged = claim(target, "a wrong signature is refused")
         .sent(format!("a request signed as {whose}, with another secret key"))
@@ -179,7 +197,7 @@ async fn refused(scene: &Scene<'_>, target: Target<'_>, keys: Option<&Keys>, met
     asked.map_or_else(|finding| finding, |answer| signature_refused(&answer, scene.gate(target)))
 }
 
-/// Sends a request to what is below a route, signed with these keys if there are any.
+/// Sends a request that must not pass to what is below a route, signed with these keys if there are any.
 async fn ask(
     scene: &Scene<'_>,
     target: Target<'_>,
@@ -187,26 +205,36 @@ async fn ask(
     method: &str,
     below: &str,
 ) -> Result<crate::probe::Answer, Finding> {
+    let (url, headers) = signed(scene, target, keys, method, below)?;
+    let request = Request { method, url: &url, token: None, body: None };
+    scene.prober.ask_signed(&request, &headers, false).await
+}
+
+/// The URL of what is below a route, and the headers that sign a request to it.
+fn signed(
+    scene: &Scene<'_>,
+    target: Target<'_>,
+    keys: Option<&Keys>,
+    method: &str,
+    below: &str,
+) -> Result<(String, Vec<(String, Hidden)>), Finding> {
     let Some(url) = scene.url(target) else { return Err(Finding::fail("the API is not there")) };
     let url = format!("{url}{below}");
     let region = &scene.subject.clients.scope.region;
     let headers = keys.map(|keys| keys.headers(method, &url, region)).transpose().map_err(Finding::fail)?;
-    let request = Request { method, url: &url, token: None, body: None };
-    scene.prober.ask_signed(&request, &headers.unwrap_or_default()).await
+    Ok((url, headers.unwrap_or_default()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ServiceError;
     use crate::verify::Verdict::{Fail, Pass};
 
     #[test]
     fn a_guest_must_be_refused_and_for_that_reason() {
-        let refused = |code: &str| {
-            let mut failure = Failure::refused("no");
-            failure.code = Some(code.to_owned());
-            guest_refused(Err(failure)).verdict
-        };
+        let refused =
+            |code: &str| guest_refused(Err(Failure::refused("no").answered(ServiceError::new(code, "no")))).verdict;
         assert_eq!(refused("NotAuthorizedException"), Pass);
         assert_eq!(refused("ResourceNotFoundException"), Fail);
         assert_eq!(guest_refused(Ok(())).verdict, Fail);

@@ -87,7 +87,7 @@ fn one_api_calls_another_and_nobody_else_can() {
         "a wrong signature is refused",
         "may use no other method",
         // Whatever a function signs with its own role.
-        "it may not use the route Age GET /age",
+        "its policies do not allow the route Age GET /age",
     ] {
         let passed = verified.stdout.lines().any(|line| line.contains(claim) && line.contains(r#""verdict":"pass""#));
         assert!(passed, "{claim}: {}", verified.stdout);

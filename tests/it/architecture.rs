@@ -1,5 +1,6 @@
 //! The arrows of `src/lib.rs`: who may know whom. An arrow may be followed, never reversed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Every Rust file below a folder of `src`, or one file, with what it says outside comments and its unit tests.
@@ -7,12 +8,13 @@ fn sources(within: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(within);
     let mut found = Vec::new();
     let mut waiting = vec![root];
+    let tests = regex::Regex::new(r"#\[cfg\(test\)\]\n(#\[.*\n)*(pub\(.*\) )?mod tests").unwrap();
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(&text);
+            let code = tests.split(&text).next().unwrap_or(&text);
             let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
             found.push((path, lines.collect::<Vec<_>>().join("\n")));
         }
@@ -59,6 +61,36 @@ fn the_report_knows_events_and_never_aws() {
 #[test]
 fn services_know_no_order_and_no_terminal() {
     never("aws", &["crate::stack", "crate::report", "crate::commands", "crate::args", "indicatif"], &[]);
+}
+
+/// The tables of what the program makes of a service's refusals.
+const TABLES: [&str; 3] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs"];
+
+/// The text literals of some code.
+fn literals(code: &str) -> Vec<String> {
+    let literal = regex::Regex::new(r#""((?:[^"\\\n]|\\.)*)""#).unwrap();
+    literal.captures_iter(code).map(|found| found[1].to_owned()).collect()
+}
+
+/// What a service said can be shown, but not be compared: `Shown` has no such means. Nor does an error code stand
+/// anywhere but in the tables, whose sources are checked in `facts.rs`.
+#[test]
+fn what_a_service_says_is_judged_by_the_tables_alone() {
+    never("", &["Refusal::new(", "Refusal {"], &[&TABLES[..], &["engine/failure.rs"]].concat());
+    let codes: BTreeSet<&str> =
+        securelambda::aws::refusals::all().iter().flat_map(|(_, refusal)| refusal.codes.iter().copied()).collect();
+    for (path, code) in sources("") {
+        let name = path.display().to_string();
+        if TABLES.iter().any(|table| name.ends_with(table)) {
+            continue;
+        }
+        for literal in literals(&code) {
+            let is_code =
+                codes.contains(literal.as_str()) || (literal.ends_with("Exception") && !literal.contains(' '));
+            assert!(!is_code, "{name}: the code {literal:?} belongs into a table");
+        }
+    }
+    assert_eq!(literals(r#"says(&failure, "A\"B", "c")"#), [r#"A\"B"#, "c"]);
 }
 
 #[test]

@@ -596,7 +596,7 @@ fn what_cannot_change_in_place_is_refused_before_anything_is_changed() {
     let before = botocore::inventory(&user);
     user.run(&["up", "--yes"]).ends(4).says(why).says("nothing was changed").says("--remove-pool");
     let status = user.run(&["status"]).ends(0).stdout;
-    assert!(status.contains("throttlingRateLimit is 50, wanted 7"), "{status}");
+    assert!(status.contains("throttlingRateLimit of each route is 50, wanted 7"), "{status}");
     assert_eq!(botocore::inventory(&user), before);
     user.run(&["down", "--yes"]).ends(0);
 }

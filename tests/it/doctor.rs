@@ -23,8 +23,9 @@ fn a_sound_account_is_sound() {
     // Root, on an emulator.
     assert_eq!(check(&document, "who")["health"], "warning");
     assert_eq!(check(&document, "permissions")["health"], "not_applicable");
-    assert_eq!(check(&document, "user pools")["finding"], "0 of 1000 used, 2 to come");
+    assert_eq!(check(&document, "user pools")["finding"], "0 of 1000 by AWS's default used, 2 to come");
     assert_eq!(check(&document, "names")["health"], "good");
+    assert_eq!(check(&document, "API Gateway's throttle")["health"], "good");
     for check in document["checks"].as_array().unwrap() {
         assert_eq!(check["hint"].is_null(), check["health"] == "good", "{check}");
     }

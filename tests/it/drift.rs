@@ -203,7 +203,7 @@ const THROTTLE_LIFTED: Damage = Damage {
         });
         vec![json!(["apigateway", "update_stage", stage])]
     },
-    shows: &[("stage.development", &["throttlingRateLimit is 10000, wanted 50"])],
+    shows: &[("stage.development", &["throttlingRateLimit of each route is 10000, wanted 50"])],
 };
 
 const SECRET_LEADS_ELSEWHERE: Damage = Damage {

@@ -803,7 +803,7 @@ mod graph {
         state.serial += 1;
         world.disk.clone().save(&state).unwrap();
         let failure = world.try_down(&Graph::default()).await.unwrap().unwrap_err();
-        assert!(failure.message.contains("of tomorrow"), "{failure}");
+        assert!(failure.context.contains("of tomorrow"), "{failure}");
         assert_eq!(world.cloud.writes(), NONE);
     }
 }

@@ -8,6 +8,7 @@
 
 mod api_to_api;
 mod architecture;
+mod aws_rules;
 mod bad_input;
 mod change;
 mod cli;
@@ -18,6 +19,7 @@ mod drift;
 mod e2e;
 mod engine;
 mod exit_codes;
+mod facts;
 mod html;
 mod http_jwt;
 mod init;
@@ -37,6 +39,7 @@ mod signals;
 mod store;
 mod support;
 mod sweep;
+mod throttle;
 mod verify;
 mod weather;
 

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, endpoint};
+use crate::support::facts::played;
 use crate::support::program::User;
 use crate::support::proxy::models::{ask, broken_by, seen_file};
-use crate::support::proxy::{Asked, Fate, Fault, Proxy};
+use crate::support::proxy::{Asked, Fate, Proxy};
 
 /// Operations of the program's that the suite does not make, each with the reason.
 const UNSEEN: [(&str, &str); 17] = [
@@ -245,7 +246,7 @@ addresses = ["203.0.113.7/32"]
 /// Calls that only somebody's other tool, a smaller stack file or a refusal brings about.
 #[test]
 fn what_a_tutorial_does_not_ask_for_is_valid_too() {
-    let in_use = Fault::new(400, "WAFAssociatedItemException", "AWS WAF couldn't perform the operation");
+    let in_use = played("waf-associated", &[]);
     let refused = AtomicBool::new(false);
     let weather = move |asked: &Asked| {
         let first = asked.operation == "DeleteWebACL" && !refused.swap(true, Ordering::SeqCst);

@@ -11,8 +11,9 @@ use serde_json::json;
 
 use crate::support::botocore::{call, calls, inventory};
 use crate::support::emulator::{account, endpoint};
+use crate::support::facts::played;
 use crate::support::program::{Ran, User};
-use crate::support::proxy::{Fate, Fault, Proxy};
+use crate::support::proxy::{Fate, Proxy};
 use crate::support::weather::{BadLuck, Domain, Manners};
 
 /// How long AWS's second lasts here.
@@ -241,24 +242,23 @@ fn changes_under_all_manners() {
 
 #[test]
 fn a_quota_is_asked_once() {
-    let refused = |status, code, message| Fate::Refused(Fault::new(status, code, message));
-    let many = "Maximum number of them reached.";
+    let refused = |id| Fate::Refused(played(id, &[]));
     for quotas in [
         vec![
-            ("iam CreateRole", refused(409, "LimitExceeded", many), 3),
-            ("wafv2 CreateWebACL", refused(400, "WAFLimitsExceededException", many), 1),
-            ("cognito-idp CreateUserPool", refused(400, "LimitExceededException", many), 2),
-            ("apigateway CreateRestApi", refused(429, "LimitExceededException", many), 1),
-            ("logs PutRetentionPolicy", refused(400, "LimitExceededException", many), 3),
+            ("iam CreateRole", refused("iam-quota"), 3),
+            ("wafv2 CreateWebACL", refused("waf-quota"), 1),
+            ("cognito-idp CreateUserPool", refused("cognito-quota"), 2),
+            ("apigateway CreateRestApi", refused("api-quota"), 1),
+            ("logs PutRetentionPolicy", refused("logs-quota"), 3),
         ],
         // These go through clients that repeat what is throttled.
-        vec![("apigateway CreateResource", refused(429, "LimitExceededException", many), 3)],
+        vec![("apigateway CreateResource", refused("api-quota"), 3)],
     ] {
         let counts: Vec<_> = quotas.iter().map(|(call, _, count)| (*call, *count)).collect();
         let quotas = quotas.into_iter().map(|(call, fate, _)| (call, fate));
         let manners = Manners::only(vec![Box::new(BadLuck::always("quotas", quotas))]);
         let (proxy, user) = under(&manners, STACK);
-        let ran = user.run(&["up", "--yes"]).ends(4).says(many).says("this is a quota of the account");
+        let ran = user.run(&["up", "--yes"]).ends(4).says("this is a quota of the account");
         let calls = proxy.take();
         for (name, count) in counts {
             let asked = calls.iter().filter(|call| call.name == name).count();

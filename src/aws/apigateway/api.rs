@@ -2,7 +2,9 @@
 
 use aws_sdk_apigateway::Config;
 use aws_sdk_apigateway::operation::get_rest_api::GetRestApiOutput;
-use aws_sdk_apigateway::types::{self, ApiStatus, EndpointConfiguration, EndpointType};
+use aws_sdk_apigateway::types::{
+    self, ApiStatus, EndpointAccessMode, EndpointConfiguration, EndpointType, PatchOperation, SecurityPolicy,
+};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail, several};
@@ -11,6 +13,16 @@ use super::super::settle::{API_DELETE_RATE, API_UPDATING, settled, until};
 use super::super::{pairs, tag_map};
 use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+
+/// TLS 1.2 or later, with the ciphers that AWS recommends. An API without a policy takes TLS 1.0.
+pub(super) const POLICY: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1312202106;
+
+/// The host that a request names in TLS must be the API's own. A policy that begins with `SecurityPolicy_` needs an access
+/// mode beside it (docs/aws.md, TLS of REST APIs).
+const ACCESS_MODE: EndpointAccessMode = EndpointAccessMode::Strict;
+
+/// How long AWS may take to put another policy in force, in seconds: "about 15 minutes".
+const POLICY_CHANGE_S: u64 = 1500;
 
 /// A regional REST API, empty.
 #[derive(Debug, Clone)]
@@ -51,6 +63,10 @@ pub struct LiveRestApi {
     pub endpoint_types: Vec<String>,
     /// Its own host name does not answer.
     pub execute_api_disabled: bool,
+    /// Which TLS its own host name takes; none is TLS 1.0.
+    pub security_policy: Option<String>,
+    /// `STRICT` or `BASIC`.
+    pub access_mode: Option<String>,
 }
 
 impl RestApi {
@@ -60,6 +76,7 @@ impl RestApi {
         let endpoint = live.endpoint_types != ["REGIONAL"];
         let kind = live.endpoint_types.first().map_or("EDGE", String::as_str);
         let disabled = live.execute_api_disabled;
+        let tls = tls_mend(live.security_policy.as_deref(), live.access_mode.as_deref());
         [
             name.map(|drift| (drift, vec![replace("/name", &self.name)])),
             description.map(|drift| (drift, vec![replace("/description", &self.description)])),
@@ -71,10 +88,27 @@ impl RestApi {
                 let drift = Drift::new("disableExecuteApiEndpoint", false, true);
                 (drift, vec![replace("/disableExecuteApiEndpoint", false)])
             }),
+            tls,
         ]
         .into_iter()
         .flatten()
         .collect()
+    }
+}
+
+/// Every policy but `TLS_1_0` demands TLS 1.2 at least, so that another one is left as somebody chose it.
+fn tls_mend(policy: Option<&str>, mode: Option<&str>) -> Option<Mend> {
+    let mode_patch = || replace("/endpointAccessMode", ACCESS_MODE.as_str());
+    match policy {
+        None | Some("" | "TLS_1_0") => {
+            let drift = Drift::weakening("securityPolicy", POLICY.as_str(), "TLS_1_0");
+            Some((drift, vec![replace("/securityPolicy", POLICY.as_str()), mode_patch()]))
+        }
+        Some(policy) if policy.starts_with("SecurityPolicy_") && mode != Some(ACCESS_MODE.as_str()) => {
+            let drift = Drift::weakening("endpointAccessMode", ACCESS_MODE.as_str(), mode.unwrap_or("none"));
+            Some((drift, vec![mode_patch()]))
+        }
+        Some(_) => None,
     }
 }
 
@@ -109,6 +143,8 @@ impl ApiGateway {
             description: api.description.unwrap_or_default(),
             endpoint_types: types.iter().map(|kind| kind.as_str().to_owned()).collect(),
             execute_api_disabled: api.disable_execute_api_endpoint,
+            security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
+            access_mode: api.endpoint_access_mode.map(|mode| mode.as_str().to_owned()),
         };
         Ok(Found { outputs: RestApiOutputs { id, root_resource_id, name }, live })
     }
@@ -122,12 +158,21 @@ impl ApiGateway {
         root.ok_or_else(|| Failure::refused(format!("the API {id} has no path /")))
     }
 
+    /// Patches the API, and waits until it can be changed and deployed again.
+    async fn patch_api(&self, id: &str, name: &str, patches: Vec<PatchOperation>, task: &Task) -> Result<(), Failure> {
+        let updated = self.write(id, task, &[&API_UPDATING], || async {
+            let call = self.client.update_rest_api().rest_api_id(id).set_patch_operations(Some(patches.clone()));
+            call.send().await.or_fail(&format!("update the REST API {name}"))
+        });
+        self.available(id, updated.await?.api_status(), task).await
+    }
+
     /// Waits until the API can be changed and deployed, if an answer said that it cannot yet.
     async fn available(&self, id: &str, status: Option<&ApiStatus>, task: &Task) -> Result<(), Failure> {
         if matches!(status, None | Some(ApiStatus::Available)) {
             return Ok(());
         }
-        until(task, "the API is still being updated", (1000, 5000), 300, || async {
+        until(task, "the API is still being updated", (1000, 5000), POLICY_CHANGE_S, || async {
             let api = self.client.get_rest_api().rest_api_id(id).send().await;
             let api = api.or_fail(&format!("read the REST API {id}"))?;
             match api.api_status() {
@@ -153,6 +198,8 @@ fn as_listed(api: GetRestApiOutput) -> types::RestApi {
         .set_endpoint_configuration(api.endpoint_configuration)
         .set_root_resource_id(api.root_resource_id)
         .disable_execute_api_endpoint(api.disable_execute_api_endpoint)
+        .set_security_policy(api.security_policy)
+        .set_endpoint_access_mode(api.endpoint_access_mode)
         .build()
 }
 
@@ -192,10 +239,10 @@ impl Provider<RestApi> for ApiGateway {
 
     async fn create(&self, want: &RestApi, task: &Task) -> Result<RestApiOutputs, Failure> {
         let made = settled(task, &[], || async {
-            // The security policy is left at AWS's default: the newer ones keep an API "updating" for minutes, and
-            // not every region is known to have them (reference, 9.2 and 18.5).
             let endpoint = EndpointConfiguration::builder().types(EndpointType::Regional).build();
             let call = self.once.create_rest_api().name(&want.name).description(&want.description);
+            // Here it is in force at once; a later change takes AWS about 15 minutes.
+            let call = call.security_policy(POLICY).endpoint_access_mode(ACCESS_MODE);
             let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(false);
             call.set_tags(Some(tag_map(&self.scope, &want.id)))
                 .send()
@@ -205,6 +252,14 @@ impl Provider<RestApi> for ApiGateway {
         let made = made.await?;
         let id = made.id.unwrap_or_default();
         self.available(&id, made.api_status.as_ref(), task).await?;
+        // An endpoint that is not AWS may have dropped the policy.
+        let dropped = tls_mend(
+            made.security_policy.as_ref().map(SecurityPolicy::as_str),
+            made.endpoint_access_mode.as_ref().map(EndpointAccessMode::as_str),
+        );
+        if let Some((_, patches)) = dropped {
+            self.patch_api(&id, &want.name, patches, task).await?;
+        }
         let root_resource_id = self.root(&id, made.root_resource_id).await?;
         Ok(RestApiOutputs { id, root_resource_id, name: want.name.clone() })
     }
@@ -217,12 +272,7 @@ impl Provider<RestApi> for ApiGateway {
         task: &Task,
     ) -> Result<RestApiOutputs, Failure> {
         let id = &found.outputs.id;
-        let patches = patches(want.mends(&found.live));
-        let updated = self.write(id, task, &[&API_UPDATING], || async {
-            let call = self.client.update_rest_api().rest_api_id(id).set_patch_operations(Some(patches.clone()));
-            call.send().await.or_fail(&format!("update the REST API {}", want.name))
-        });
-        self.available(id, updated.await?.api_status(), task).await?;
+        self.patch_api(id, &want.name, patches(want.mends(&found.live)), task).await?;
         Ok(RestApiOutputs { name: want.name.clone(), ..found.outputs.clone() })
     }
 
@@ -253,6 +303,7 @@ mod tests {
 
     const OURS: &str = r#"{"id":"abc","name":"demo-api","description":"d","rootResourceId":"r00t",
         "endpointConfiguration":{"types":["REGIONAL"]},"apiStatus":"AVAILABLE","disableExecuteApiEndpoint":false,
+        "securityPolicy":"SecurityPolicy_TLS13_1_2_2021_06","endpointAccessMode":"STRICT",
         "tags":{"securelambda:stack":"demo","securelambda:resource":"api.main"}}"#;
 
     fn want() -> RestApi {
@@ -269,6 +320,8 @@ mod tests {
             description: "d".into(),
             endpoint_types: vec!["REGIONAL".into()],
             execute_api_disabled: false,
+            security_policy: Some("SecurityPolicy_TLS13_1_2_2021_06".into()),
+            access_mode: Some("STRICT".into()),
         }
     }
 
@@ -302,6 +355,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_api_that_takes_tls_1_0_is_weaker_and_a_stricter_policy_is_not() {
+        let with = |policy: Option<&str>, mode: Option<&str>| LiveRestApi {
+            security_policy: policy.map(str::to_owned),
+            access_mode: mode.map(str::to_owned),
+            ..live()
+        };
+        for weak in [with(None, None), with(Some("TLS_1_0"), None), with(Some("TLS_1_0"), Some("STRICT"))] {
+            let mends = want().mends(&weak);
+            let paths: Vec<_> =
+                mends.iter().flat_map(|(_, patches)| patches).filter_map(|patch| patch.path()).collect();
+            assert_eq!(paths, ["/securityPolicy", "/endpointAccessMode"], "{weak:?}");
+            assert!(mends[0].0.weakens);
+        }
+        let basic = want().mends(&with(Some("SecurityPolicy_TLS13_1_3_2025_09"), Some("BASIC")));
+        assert_eq!((basic[0].0.field.as_str(), basic[0].1.len()), ("endpointAccessMode", 1));
+        let strict = with(Some("SecurityPolicy_TLS13_1_3_2025_09"), Some("STRICT"));
+        assert_eq!(want().drift(&strict), vec![]);
+        assert_eq!(want().drift(&with(Some("TLS_1_2"), None)), vec![]);
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_drops_the_policy_is_told_again() {
+        let dropped = r#"{"id":"abc","name":"demo-api","rootResourceId":"r00t"}"#;
+        let (clients, http) = replay(vec![(201, dropped), (200, OURS)]);
+        let made = Provider::<RestApi>::create(&ApiGateway::new(&clients), &want(), &task()).await;
+        assert_eq!(made, Ok(outputs()));
+        let patch = &asked(&http)[1];
+        assert!(patch.0.starts_with("PATCH") && patch.1.contains("/securityPolicy"), "{patch:?}");
+    }
+
     #[tokio::test]
     async fn by_its_id_it_is_found_in_one_call_and_unchanged() {
         let (clients, http) = replay(vec![(200, OURS)]);
@@ -333,7 +417,7 @@ mod tests {
             .await
             .expect_err("refused");
         assert_eq!(failure.cause, Cause::Refused);
-        assert!(failure.message.contains("abc, def"), "{}", failure.message);
+        assert!(failure.to_string().contains("abc, def"), "{failure}");
     }
 
     #[tokio::test]
@@ -343,7 +427,7 @@ mod tests {
             Provider::<RestApi>::find(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
         let failure = found.expect_err("a stranger");
         assert_eq!(failure.cause, Cause::Foreign);
-        assert!(failure.message.contains("arn:aws:apigateway:eu-central-1::/restapis/abc"), "{}", failure.message);
+        assert!(failure.to_string().contains("arn:aws:apigateway:eu-central-1::/restapis/abc"), "{failure}");
     }
 
     #[tokio::test]
@@ -355,6 +439,8 @@ mod tests {
         let body = &asked(&http)[0].1;
         assert!(body.contains(r#""securelambda:stack":"demo""#), "{body}");
         assert!(body.contains(r#""types":["REGIONAL"]"#), "{body}");
+        assert!(body.contains(r#""securityPolicy":"SecurityPolicy_TLS13_1_2_2021_06""#), "{body}");
+        assert!(body.contains(r#""endpointAccessMode":"STRICT""#), "{body}");
     }
 
     #[tokio::test]

@@ -213,7 +213,7 @@ impl ApiGateway {
         self.write(api, task, &[], || async {
             let call = self.client.put_integration().rest_api_id(api).resource_id(&method.resource_id);
             let call = call.http_method(&method.http_method).r#type(types::IntegrationType::AwsProxy);
-            // Functions are invoked by POST whatever the caller used (reference, 9.3).
+            // Functions are invoked by POST whatever the caller used (docs/aws.md, Paths, methods and integrations).
             let call = call.integration_http_method("POST").uri(&method.integration_uri).timeout_in_millis(TIMEOUT_MS);
             call.send().await.or_fail(&format!("put the integration of {name}")).map(drop)
         })
@@ -342,7 +342,7 @@ mod tests {
     fn whole() -> String {
         format!(
             r#"{{"httpMethod":"POST","authorizationType":"COGNITO_USER_POOLS","authorizerId":"a1","apiKeyRequired":false,
-                "requestValidatorId":"v1","requestModels":{{"application/json":"Request"}},
+                "requestValidatorId":"v1","requestModels":{{"application/json":"Request","$default":"Request"}},
                 "requestParameters":{{"method.request.path.id":true,"method.request.header.X":false}},
                 "methodIntegration":{{"type":"AWS_PROXY","httpMethod":"POST","uri":"{URI}","timeoutInMillis":29000,
                 "passthroughBehavior":"WHEN_NO_MATCH"}}}}"#
@@ -403,6 +403,7 @@ mod tests {
             r#""authorizerId":"a1""#,
             r#""requestValidatorId":"v1""#,
             r#""application/json":"Request""#,
+            r#""$default":"Request""#,
             r#""method.request.path.id":true"#,
         ] {
             assert!(bodies[0].contains(part), "{part} in {}", bodies[0]);
@@ -512,11 +513,19 @@ mod tests {
             ),
             (
                 with(|live| live.models.clear()),
-                r#"{"op":"add","path":"/requestModels/application~1json","value":"Request"}"#.into(),
+                [
+                    r#"{"op":"add","path":"/requestModels/$default","value":"Request"}"#,
+                    r#"{"op":"add","path":"/requestModels/application~1json","value":"Request"}"#,
+                ]
+                .join(","),
             ),
             (
-                with(|live| live.models = BTreeMap::from([("application/json".into(), "Old".into())])),
+                with(|live| drop(live.models.insert("application/json".into(), "Old".into()))),
                 r#"{"op":"replace","path":"/requestModels/application~1json","value":"Request"}"#.into(),
+            ),
+            (
+                with(|live| drop(live.models.remove("$default"))),
+                r#"{"op":"add","path":"/requestModels/$default","value":"Request"}"#.into(),
             ),
             (
                 with(|live| drop(live.models.insert("text/~x".into(), "Empty".into()))),

@@ -1,10 +1,10 @@
 //! API Gateway: one REST API (v1) with all that hangs under it.
 //!
 //! Odd about API Gateway: names of APIs, validators and deployments are not unique, so an API is told by its tag and a
-//! deployment by the hash in its description. Nothing that is changed on an API is live until it is deployed. Two writes
-//! to one API may meet, and then one is refused with "concurrent modification" (reference, 9.2): ours run side by side
-//! all the same, and one that was refused runs again on its own. Settings are changed by patches, so every difference
-//! that is found carries the patches that put it right.
+//! deployment by the hash in its description. Nothing that is changed on an API is live until it is deployed. Two
+//! writes to one API may meet, and then one is refused with "concurrent modification" (docs/aws.md, Concurrent writes):
+//! ours run side by side all the same, and one that was refused runs again on its own. Settings are changed by patches,
+//! so every difference that is found carries the patches that put it right.
 //!
 //! An API's paths are one resource here, and its methods another: AWS lists all of either in one call, so an API of a
 //! hundred routes is looked at as fast as one of two.
@@ -46,7 +46,7 @@ pub use routes::{Authorization, LiveIntegration, LiveMethod, Method, Routes, Rou
 pub use stage::{LiveSetting, LiveStage, Stage, StageKey, StageOutputs};
 pub use urls::{execute_api_arn, integration_uri, stage_url};
 
-/// As many as a list call returns at most; it returns 25 unless told (reference, 9.2).
+/// As many as a list call returns at most; it returns 25 unless told (docs/aws.md, Creating and finding REST APIs).
 const PAGE: i32 = 500;
 
 /// Writes to one API in flight at once; the account's rate is ten a second.
@@ -137,7 +137,7 @@ fn patches(mends: Vec<Mend>) -> Vec<PatchOperation> {
     mends.into_iter().flat_map(|(_, patches)| patches).collect()
 }
 
-/// Values of patches are always strings (reference, 9.3).
+/// Values of patches are always strings (docs/aws.md, Stages).
 fn replace(path: impl Into<String>, value: impl std::fmt::Display) -> PatchOperation {
     PatchOperation::builder().op(Op::Replace).path(path).value(format!("{value}")).build()
 }
@@ -162,14 +162,11 @@ mod tests {
 
     use super::*;
     use crate::aws::testing::replay;
-    use crate::engine::Cause;
+    use crate::engine::{Cause, ServiceError};
 
     fn busy() -> Failure {
-        let mut failure = Failure::refused(
-            "could not: Unable to complete operation due to concurrent modification. Please try again later.",
-        );
-        failure.code = Some("ConflictException".into());
-        failure
+        let message = "Unable to complete operation due to concurrent modification. Please try again later.";
+        Failure::refused("could not").answered(ServiceError::new("ConflictException", message))
     }
 
     #[tokio::test]
@@ -194,8 +191,8 @@ mod tests {
     async fn other_conflicts_are_not_repeated() {
         let gateway = ApiGateway::new(&replay(vec![]).0);
         let (tries, task) = (AtomicUsize::new(0), Task::detached("test.write"));
-        let mut exists = Failure::new(Cause::Exists, "could not: Stage already exists");
-        exists.code = Some("ConflictException".into());
+        let answer = ServiceError::new("ConflictException", "Stage already exists");
+        let exists = Failure::new(Cause::Exists, "could not").answered(answer);
         let done = gateway.write("abc", &task, &[], || async {
             tries.fetch_add(1, Ordering::SeqCst);
             Err::<(), _>(exists.clone())

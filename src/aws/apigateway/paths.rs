@@ -128,7 +128,7 @@ impl ApiGateway {
             Ok(made) => Ok(made.id.unwrap_or_default()),
             Err(failure) if failure.cause == Cause::Exists => {
                 let there = self.resources(api, false).await?.unwrap_or_default().remove(path);
-                // Not there: its name is at odds with another one's, as `{a}` beside `{b}`.
+                // Not there: it went again, or its list lags.
                 there.and_then(|there| there.id).ok_or(Failure { cause: Cause::Refused, ..failure })
             }
             Err(failure) => Err(failure),
@@ -297,10 +297,21 @@ mod tests {
 
     #[tokio::test]
     async fn names_at_odds_are_refused() {
-        let odds = r#"{"__type":"BadRequestException","message":"A sibling ({a}) of this resource already has a variable path part -- only one unique variable path part is allowed"}"#;
-        let (clients, _) = replay(vec![(400, odds), (200, &format!(r#"{{"item":[{ROOT}]}}"#))]);
+        let odds = r#"{"__type":"BadRequestException","message":"A sibling ({a}) of this resource already has a variable path part -- only one is allowed"}"#;
+        let (clients, http) = replay(vec![(400, odds), (200, &format!(r#"{{"item":[{ROOT}]}}"#))]);
         let made = Provider::<Paths>::create(&ApiGateway::new(&clients), &want(&["/{b}"]), &task()).await;
         assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Refused));
+        assert_eq!(asked(&http).len(), 1, "it is not taken for one that is there already");
+    }
+
+    /// What a thing is called is no part of what AWS says of it.
+    #[tokio::test(start_paused = true)]
+    async fn a_path_named_like_a_conflict_is_refused_at_once() {
+        let refused = r#"{"__type":"ConflictException","message":"No."}"#;
+        let (clients, http) = replay(vec![(409, refused); 5]);
+        let made = Provider::<Paths>::create(&ApiGateway::new(&clients), &want(&["/concurrent-jobs"]), &task()).await;
+        let failure = made.expect_err("refused");
+        assert_eq!((failure.cause, asked(&http).len()), (Cause::Refused, 1), "{failure}");
     }
 
     #[tokio::test]

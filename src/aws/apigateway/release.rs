@@ -66,8 +66,8 @@ impl ApiGateway {
                 .or_fail(&format!("move the stage {} to the deployment {}", want.stage, want.deployment_id))
         });
         moved.await?;
-        // For some seconds a part of AWS's own servers still answers from the one before (reference, 9.6): it goes when
-        // the next one is released.
+        // For some seconds a part of AWS's own servers still answers from the one before (docs/aws.md, Deployments): it
+        // goes when the next one is released.
         self.prune_deployments(&want.api_id, &[&want.deployment_id, before], task).await;
         Ok(())
     }

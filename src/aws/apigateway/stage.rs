@@ -7,7 +7,8 @@ use aws_sdk_apigateway::operation::get_stage::GetStageOutput;
 use aws_sdk_apigateway::types::PatchOperation;
 use serde::{Deserialize, Serialize};
 
-use super::super::error::{OrAbsent, OrFail, is_denied};
+use super::super::error::{OrAbsent, OrFail};
+use super::super::refusals::MAY_NOT_TAG;
 use super::super::tag_map;
 use super::{ApiGateway, Mend, drifts, patches, remove, replace};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -15,7 +16,7 @@ use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 /// The setting that stands for all methods which have none of their own.
 const ALL: &str = "*/*";
 
-/// A stage, throttled as a whole.
+/// A stage. Its limits hold for each method by itself: see "API Gateway, REST APIs" in docs/aws.md.
 #[derive(Debug, Clone)]
 pub struct Stage {
     /// Its id in the stack, for its tags.
@@ -28,7 +29,7 @@ pub struct Stage {
     pub deployment_id: Option<String>,
     /// Requests a second, for each method.
     pub rate_limit: f64,
-    /// Requests at once.
+    /// Requests at once, for each method.
     pub burst_limit: i32,
 }
 
@@ -84,7 +85,7 @@ impl Stage {
             ("throttlingBurstLimit", self.burst_limit.into(), all.map(|all| all.burst.into()), burst),
         ];
         for (limit, want, live, patch) in limits {
-            let field = format!("{ALL} {limit}");
+            let field = format!("{limit} of each route");
             let drift = match live {
                 None => Drift::weakening(field, want, "the account's"),
                 Some(live) if lifts(live, want) => Drift::weakening(field, want, live),
@@ -97,8 +98,8 @@ impl Stage {
             let drift = Drift::weakening("*/* dataTraceEnabled", false, true);
             mends.push((drift, vec![replace("/*/*/logging/dataTrace", false)]));
         }
-        // One method's own setting stands before the stage's. Those that protect more are left alone; single values
-        // of the others cannot be removed, only the whole (reference, 9.3).
+        // One method's own setting stands before the stage's. Those that protect more are left alone; single values of
+        // the others cannot be removed, only the whole (docs/aws.md, Stages).
         for (key, own) in live.settings.iter().filter(|(key, _)| *key != ALL) {
             let lifted = lifts(own.rate, self.rate_limit) || lifts(own.burst.into(), self.burst_limit.into());
             if lifted || own.data_trace {
@@ -111,7 +112,7 @@ impl Stage {
         mends
     }
 
-    /// What `CreateStage` cannot set (reference, 9.3).
+    /// What `CreateStage` cannot set (docs/aws.md, Stages).
     fn throttle(&self) -> [PatchOperation; 2] {
         [replace("/*/*/throttling/rateLimit", self.rate_limit), replace("/*/*/throttling/burstLimit", self.burst_limit)]
     }
@@ -205,7 +206,7 @@ impl Provider<Stage> for ApiGateway {
         };
         match create(Some(tag_map(&self.scope, &want.id))).await {
             // No policy allows to tag just any stage. What was denied was not done, and a stage is under its API's tags too.
-            Err(failure) if is_denied(&failure) && failure.message.contains("/tags/") => create(None).await?,
+            Err(failure) if MAY_NOT_TAG.is(&failure) => create(None).await?,
             made => made?,
         };
         // A `down` that was cut off may have left deployments of a stage before this one.
@@ -298,7 +299,7 @@ mod tests {
     #[test]
     fn a_limit_that_lets_less_through_is_merely_a_difference() {
         let drift = want().drift(&live(&[(ALL, setting(10.0, 50, false))]));
-        assert_eq!(drift, vec![Drift::new("*/* throttlingRateLimit", 50, 10)]);
+        assert_eq!(drift, vec![Drift::new("throttlingRateLimit of each route", 50, 10)]);
     }
 
     #[tokio::test]

@@ -155,7 +155,8 @@ impl Provider<HttpApi> for ApiGatewayV2 {
     ) -> Result<HttpApiOutputs, Failure> {
         let id = &found.outputs.id;
         let doing = format!("update the HTTP API {}", want.name);
-        // An update merges, so what lets pages of other origins call it has a call of its own (reference, 10).
+        // An update merges, so what lets pages of other origins call it has a call of its own (docs/aws.md, Updates of
+        // HTTP APIs).
         if !found.live.cors_origins.is_empty() {
             let removed = self.write(id, task, &[], || async {
                 self.client.delete_cors_configuration().api_id(id).send().await.or_fail(&doing)
@@ -250,7 +251,7 @@ mod tests {
         let found = Provider::<HttpApi>::find(&ApiGatewayV2::new(&clients), &want().key(), None, &task()).await;
         let failure = found.expect_err("refused");
         assert_eq!(failure.cause, Cause::Refused);
-        assert!(failure.message.contains("abc, def"), "{}", failure.message);
+        assert!(failure.to_string().contains("abc, def"), "{failure}");
     }
 
     #[tokio::test]

@@ -1,9 +1,9 @@
 //! API Gateway v2: one HTTP API with all that hangs under it.
 //!
-//! Odd about v2: names of APIs are not unique, so one is told by its tag. Its stage deploys every change by itself, so a
-//! route is open or closed from the call that makes it: authorizers come first and the permission to invoke comes last.
-//! Two writes to one API may meet, and then one is refused with a conflict (reference, 10): ours go one after the other.
-//! Updates merge: what is left out stays as it was. A web ACL cannot be attached.
+//! Odd about v2: names of APIs are not unique, so one is told by its tag. Its stage deploys every change by itself, so
+//! a route is open or closed from the call that makes it: authorizers come first and the permission to invoke comes
+//! last. Two writes to one API may meet, and then one is refused with a conflict (docs/aws.md, Concurrent writes): ours
+//! go one after the other. Updates merge: what is left out stays as it was. A web ACL cannot be attached.
 
 mod api;
 mod authorizer;

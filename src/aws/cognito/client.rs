@@ -9,7 +9,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 use serde::{Deserialize, Serialize};
 
 use super::{Cognito, PAGE};
-use crate::aws::error::{OrAbsent, OrFail, empty, is_denied, several};
+use crate::aws::error::{DENIED, OrAbsent, OrFail, empty, several};
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
@@ -21,7 +21,7 @@ const FLOWS: [Flow; 4] = [
     Flow::AllowRefreshTokenAuth,
 ];
 
-/// How long access and ID tokens live: what revocation cannot shorten (reference, 8.3).
+/// How long access and ID tokens live: what revocation cannot shorten (docs/aws.md, App clients).
 const TOKEN_MINUTES: i32 = 60;
 
 /// How long refresh tokens live.
@@ -155,7 +155,7 @@ impl Cognito {
         let call = self.client.describe_user_pool_client().user_pool_id(pool).client_id(client);
         let answer = match call.send().await.or_fail(&format!("read the app client {client}")).or_absent() {
             // An operator may read the clients of pools that carry the stack's tag: one that is gone carries none.
-            Err(failure) if is_denied(&failure) => match self.pool(pool).await? {
+            Err(failure) if DENIED.is(&failure) => match self.pool(pool).await? {
                 None => None,
                 Some(_) => return Err(failure),
             },
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(asked, ["DescribeUserPoolClient", "DescribeUserPool", "ListUserPoolClients"]);
         let pool = r#"{"UserPool": {"Id": "p1"}}"#;
         let (found, _) = find(vec![(400, denied), (200, pool)], Some(&ids())).await;
-        assert!(found.expect_err("it may not be read").message.contains("not authorized"));
+        assert!(found.expect_err("it may not be read").to_string().contains("not authorized"));
     }
 
     #[tokio::test]
@@ -385,7 +385,7 @@ mod tests {
 
         let twice = listed.replace("\"x\"", "\"demo-client\"");
         let failure = find(vec![(200, &twice)], None).await.0.expect_err("two");
-        assert!(failure.message.ends_with("c0, c1"), "{failure}");
+        assert!(failure.to_string().ends_with("c0, c1"), "{failure}");
 
         let (found, _) = find(vec![(400, ABSENT), (400, ABSENT)], Some(&ids())).await;
         assert!(found.expect("an answer").is_none(), "the pool is gone, and so is the client");

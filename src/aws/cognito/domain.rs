@@ -1,7 +1,7 @@
 //! A domain that somebody gave to a pool of ours.
 
 use super::{Cognito, UserPoolOutputs};
-use crate::aws::error::says;
+use crate::aws::refusals::HAS_DOMAIN;
 use crate::engine::Failure;
 
 impl Cognito {
@@ -10,7 +10,7 @@ impl Cognito {
     /// The pool is ours, its domain is not: this program makes none, so somebody may sign in through it, and once it is
     /// deleted anybody in the region may take its name. So it is not removed along with the pool.
     pub(super) async fn explained(&self, pool: &UserPoolOutputs, refusal: Failure) -> Failure {
-        if !says(&refusal, "InvalidParameterException", "domain") {
+        if !HAS_DOMAIN.is(&refusal) {
             return refusal;
         }
         let live = self.pool(&pool.id).await.ok().flatten();
@@ -57,7 +57,7 @@ mod tests {
         let deleted = Provider::<UserPool>::delete(&Cognito::new(&clients), &pool, &Task::detached("pool.users")).await;
         let failure = deleted.expect_err("refused");
         assert_eq!(failure.cause, Cause::Refused);
-        assert!(failure.message.contains("It has a domain configured"), "{}", failure.message);
+        assert!(failure.to_string().contains("It has a domain configured"), "{failure}");
         let hint = failure.hint.expect("a hint");
         for words in ["--user-pool-id p1 --domain login`", "--domain login.example.com`", "`securelambda down`"] {
             assert!(hint.contains(words), "{hint}");

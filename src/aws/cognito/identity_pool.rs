@@ -1,7 +1,7 @@
 //! Identity pools: temporary credentials of a role for who has signed in to a user pool.
 //!
-//! Odd about them: names are not unique; an update is a full replacement; and which role is given out is a setting of its
-//! own, that is refused for a while after the role was made (reference, 11).
+//! Odd about them: names are not unique; an update is a full replacement; and which role is given out is a setting of
+//! its own, that is refused for a while after the role was made (docs/aws.md, Identity pools).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +9,7 @@ use aws_sdk_cognitoidentity::Client;
 use aws_sdk_cognitoidentity::types::CognitoIdentityProvider;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::error::{OrAbsent, OrFail, is_denied, several};
+use crate::aws::error::{DENIED, OrAbsent, OrFail, several};
 use crate::aws::retries::client;
 use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
 use crate::aws::{Clients, closer, pairs, tag_map};
@@ -226,7 +226,7 @@ impl CognitoIdentity {
         };
         // The list lags.
         let found = match self.describe(&id, &format!("read the identity pool {id}")).await {
-            Err(failure) if is_denied(&failure) => return Ok(vec![listed(None, &id).denied()]),
+            Err(failure) if DENIED.is(&failure) => return Ok(vec![listed(None, &id).denied()]),
             found => found?,
         };
         let Some(found) = found else { return Ok(Vec::new()) };

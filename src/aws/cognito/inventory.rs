@@ -1,8 +1,8 @@
-//! All user pools, with their app clients. The list tells no tags (reference, 8.1).
+//! All user pools, with their app clients. The list tells no tags (docs/aws.md, User pools).
 
 use super::pool::outputs;
 use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey, UserPoolOutputs};
-use crate::aws::error::{OrAbsent, OrFail, is_denied};
+use crate::aws::error::{DENIED, OrAbsent, OrFail};
 use crate::aws::{closer, pairs};
 use crate::engine::{Failure, Id, Inventory, Listed};
 use crate::scope::{Owner, Whose};
@@ -16,7 +16,7 @@ impl Cognito {
         };
         let (pool, clients) = tokio::join!(self.pool(&id), self.clients(&id));
         let pool = match pool {
-            Err(failure) if is_denied(&failure) => {
+            Err(failure) if DENIED.is(&failure) => {
                 let arn = self.scope.arn("cognito-idp", &format!("userpool/{id}"));
                 let outputs = UserPoolOutputs { id: id.clone(), arn, name, deletion_protection: false };
                 return Ok(vec![listed(None, &outputs).denied()]);

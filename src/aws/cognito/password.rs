@@ -10,7 +10,8 @@ const LONGEST: usize = 256;
 /// The shortest password that is made here.
 const GENERATED: usize = 24;
 
-/// What counts as a symbol; a space does too, unless it is the first or the last character (reference, 14).
+/// What counts as a symbol; a space does too, unless it is the first or the last character (docs/aws.md, Users and
+/// passwords).
 const SYMBOLS: &str = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+-";
 
 /// What passwords are made of: one of each of these at least, and none that is taken for another or for a quote.

@@ -138,7 +138,7 @@ impl PasswordPolicy {
             uppercase: policy.is_some_and(PasswordPolicyType::require_uppercase),
             numbers: policy.is_some_and(PasswordPolicyType::require_numbers),
             symbols: policy.is_some_and(PasswordPolicyType::require_symbols),
-            // None acts as 7 (reference, 8.2).
+            // None acts as 7 (docs/aws.md, Users and passwords).
             temporary_validity_days: u16::try_from(if days == 0 { 7 } else { days }).unwrap_or(u16::MAX),
         }
     }
@@ -258,7 +258,8 @@ impl Cognito {
         Ok(ids)
     }
 
-    /// Sets the second factor. AWS takes TOTP only here, and refuses a factor along with `OFF` (reference, 8.1).
+    /// Sets the second factor. AWS takes TOTP only here, and refuses a factor along with `OFF` (docs/aws.md, Updates of
+    /// pools and clients).
     async fn set_mfa(&self, want: &UserPool, id: &str, task: &Task) -> Result<(), Failure> {
         let totp = (want.mfa != Mfa::Off).then(|| SoftwareTokenMfaConfigType::builder().enabled(true).build());
         let set = settled(task, &[&COGNITO_BUSY], || async {
@@ -347,7 +348,8 @@ impl Provider<UserPool> for Cognito {
             });
             updated.await?;
         }
-        // After an update too: whether that resets the second factor is known of some calls only (reference, 8.1).
+        // After an update too: whether that resets the second factor is known of some calls only (docs/aws.md, Updates
+        // of pools and clients).
         if want.mfa != Mfa::Off || Mfa::read(live) != Mfa::Off {
             self.set_mfa(want, &seen.id, task).await?;
         }
@@ -373,7 +375,8 @@ impl Provider<UserPool> for Cognito {
     }
 }
 
-/// An update to what is wanted that keeps everything else: what it leaves out is reset (reference, 8.3).
+/// An update to what is wanted that keeps everything else: what it leaves out is reset (docs/aws.md, Updates of pools
+/// and clients).
 fn update(
     client: &aws_sdk_cognitoidentityprovider::Client,
     want: &UserPool,
@@ -626,7 +629,7 @@ mod tests {
         let (found, _) = find(vec![(200, listed), (200, &one), (200, &two)], None).await;
         let failure = found.expect_err("two");
         assert_eq!(failure.cause, Cause::Refused);
-        assert!(failure.message.ends_with("p1, p2"), "{failure}");
+        assert!(failure.to_string().ends_with("p1, p2"), "{failure}");
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::users::attributes;
 use super::{PasswordPolicy, Users, generate};
 use crate::aws::Clients;
-use crate::aws::error::{OrAbsent, OrFail, hide, is_denied};
+use crate::aws::error::{DENIED, OrAbsent, OrFail, hide};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -130,7 +130,7 @@ impl Provider<ServiceUser> for ServiceUsers {
             let user = call.send().await.or_fail(&format!("read the user {}", key.username)).or_absent();
             match user {
                 // An operator may read the users of pools that carry the stack's tag: one that is gone carries none.
-                Err(failure) if is_denied(&failure) && !self.users.pool_is_there(&key.pool_id).await? => Ok(None),
+                Err(failure) if DENIED.is(&failure) && !self.users.pool_is_there(&key.pool_id).await? => Ok(None),
                 user => user,
             }
         };
@@ -279,10 +279,10 @@ mod tests {
             let clients = Clients::new(sdk, clients.scope);
             let failure = ServiceUsers::new(&clients).create(&want(), &task()).await.expect_err(refused);
             let password = said.lock().expect("nobody panics").clone();
-            assert!(password.len() > 9 && failure.message.contains("does not do"), "{}", failure.message);
+            assert!(password.len() > 9 && failure.to_string().contains("does not do"), "{failure}");
             let escaped = password.escape_default().to_string();
             for form in [password.as_str(), escaped.as_str()] {
-                assert!(!failure.message.contains(form), "{refused}: {form}: {}", failure.message);
+                assert!(!failure.to_string().contains(form), "{refused}: {form}: {failure}");
             }
         }
     }

@@ -10,9 +10,14 @@ use aws_sdk_cognitoidentityprovider::types::{
 
 use super::{PAGE, PasswordPolicy, generate};
 use crate::aws::Clients;
-use crate::aws::error::{OrAbsent, OrFail, built, empty, hide, says};
+use crate::aws::error::{OrAbsent, OrFail, built, empty, hide};
+use crate::aws::refusals::{
+    BAD_REFRESH_TOKEN, CONFIRMED, DISABLED, HELD_BACK, NO_SIGN_UP, NO_USER, NOT_CONFIRMED, NOT_DELIVERED, OLD_CODE,
+    PASSWORD_RESET, PAST_INVITATION, TOO_MANY_TRIES, USED_PASSWORD, USER_EXISTS, WEAK_PASSWORD, WRONG_CODE,
+    WRONG_PASSWORD,
+};
 use crate::aws::retries::client;
-use crate::engine::{Cause, Failure};
+use crate::engine::{Cause, Failure, Refusal, ServiceError};
 use crate::secret::Hidden;
 
 /// How a user is added.
@@ -151,7 +156,7 @@ impl Users {
     pub async fn confirm_sign_up(&self, client_id: &str, email: &str, code: &str) -> Result<(), Failure> {
         let call = self.client.confirm_sign_up().client_id(client_id).username(email).confirmation_code(code);
         match explained(call.send().await.or_fail(&format!("confirm {email}"))) {
-            Err(failure) if says(&failure, "NotAuthorizedException", "current status is confirmed") => Ok(()),
+            Err(failure) if CONFIRMED.is(&failure) => Ok(()),
             result => result.map(drop),
         }
     }
@@ -183,7 +188,7 @@ impl Users {
         match explained(call.send().await.or_fail(&format!("remove the user {email}"))) {
             Ok(_) => Ok(true),
             // Not any "not found": that of a pool is a mistake.
-            Err(failure) if failure.code.as_deref() == Some("UserNotFoundException") => Ok(false),
+            Err(failure) if NO_USER.is(&failure) => Ok(false),
             Err(failure) => Err(failure),
         }
     }
@@ -301,56 +306,48 @@ fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
             return Failure::refused(message).hint("sign in with the application instead");
         }
     };
-    let mut failure = Failure::refused(format!("could not {doing}: {why}")).hint(hint);
-    failure.code = Some(challenge.as_str().to_owned());
-    failure
+    let answer = ServiceError::new(challenge.as_str(), "").on("cognito-idp InitiateAuth");
+    Failure::refused(format!("could not {doing}: {why}")).answered(answer).hint(hint)
 }
+
+/// What to do about what Cognito says of users.
+const ADVICE: [(&Refusal, &str); 16] = [
+    (&WRONG_PASSWORD, "check address and password; `securelambda add-user` with the same address sets a new password"),
+    (&HELD_BACK, "Cognito holds this user back after too many wrong passwords: wait some minutes, then try again"),
+    (&DISABLED, "an administrator has disabled this user"),
+    (&BAD_REFRESH_TOKEN, "sign in again with the password"),
+    (&NO_SIGN_UP, "this pool takes no sign-ups: add the user without `--sign-up`, or set `self_sign_up = true` for it"),
+    (
+        &NOT_CONFIRMED,
+        "confirm the address with the code from the mail: \
+         `securelambda add-user EMAIL --pool POOL --sign-up --code CODE`",
+    ),
+    (&PASSWORD_RESET, "`securelambda add-user` with the same address sets a new password"),
+    (&WEAK_PASSWORD, "choose a password that meets the pool's rule, or use `--generate`"),
+    (&USED_PASSWORD, "choose a password that was not used before"),
+    (
+        &USER_EXISTS,
+        "if it was never confirmed, enter the code from the mail; otherwise sign in with `securelambda token`",
+    ),
+    (
+        &PAST_INVITATION,
+        "the user has signed in before: set a password with `securelambda add-user`, or remove the user first",
+    ),
+    (&NO_USER, "see `securelambda users` for who there is"),
+    (&WRONG_CODE, "check the code; the newest mail counts"),
+    (&OLD_CODE, "the code is too old, or was used: have a new one sent"),
+    (&TOO_MANY_TRIES, "too many tries for now: wait a quarter of an hour, then try again"),
+    (
+        &NOT_DELIVERED,
+        "Cognito could not send the mail: check the address; without a sender of your own it sends 50 a day",
+    ),
+];
 
 /// Adds what to do about what Cognito says of users.
 fn explained<T>(result: Result<T, Failure>) -> Result<T, Failure> {
-    result.map_err(|mut failure| {
-        let words = failure.message.to_lowercase();
-        let says = |fragment: &str| words.contains(fragment);
-        let hint = match failure.code.as_deref() {
-            Some("NotAuthorizedException") if says("incorrect username or password") => {
-                "check address and password; `securelambda add-user` with the same address sets a new password"
-            }
-            Some("NotAuthorizedException") if says("attempts exceeded") => {
-                "Cognito holds this user back after too many wrong passwords: wait some minutes, then try again"
-            }
-            Some("NotAuthorizedException") if says("disabled") => "an administrator has disabled this user",
-            Some("NotAuthorizedException") if says("refresh token") => "sign in again with the password",
-            Some("NotAuthorizedException") if says("not permitted") => {
-                "this pool takes no sign-ups: add the user without `--sign-up`, or set `self_sign_up = true` for it"
-            }
-            Some("UserNotConfirmedException") => {
-                "confirm the address with the code from the mail: \
-                 `securelambda add-user EMAIL --pool POOL --sign-up --code CODE`"
-            }
-            Some("PasswordResetRequiredException") => {
-                "`securelambda add-user` with the same address sets a new password"
-            }
-            Some("InvalidPasswordException") => "choose a password that meets the pool's rule, or use `--generate`",
-            Some("PasswordHistoryPolicyViolationException") => "choose a password that was not used before",
-            Some("UsernameExistsException") => {
-                "if it was never confirmed, enter the code from the mail; otherwise sign in with `securelambda token`"
-            }
-            Some("UnsupportedUserStateException") => {
-                "the user has signed in before: set a password with `securelambda add-user`, or remove the user first"
-            }
-            Some("UserNotFoundException") => "see `securelambda users` for who there is",
-            Some("CodeMismatchException") => "check the code; the newest mail counts",
-            Some("ExpiredCodeException") => "the code is too old, or was used: have a new one sent",
-            Some("LimitExceededException" | "TooManyFailedAttemptsException") => {
-                "too many tries for now: wait a quarter of an hour, then try again"
-            }
-            Some("CodeDeliveryFailureException") => {
-                "Cognito could not send the mail: check the address; without a sender of your own it sends 50 a day"
-            }
-            _ => return failure,
-        };
-        failure.hint = Some(hint.to_owned());
-        failure
+    result.map_err(|failure| match ADVICE.iter().find(|(refusal, _)| refusal.is(&failure)) {
+        Some((_, advice)) => failure.hint(*advice),
+        None => failure,
     })
 }
 
@@ -406,7 +403,7 @@ mod tests {
         assert!(!format!("{how:?}").contains("horse"));
         let failure = Users::new(&clients).add("p1", "ann@example.com", how).await.expect_err("a refusal");
         assert_eq!(
-            failure.message,
+            failure.to_string(),
             "could not set the password of ann@example.com: Value '(hidden)' at 'password' failed"
         );
     }
@@ -495,7 +492,7 @@ mod tests {
     async fn too_many_tries_are_not_called_a_quota() {
         for code in ["LimitExceededException", "TooManyFailedAttemptsException"] {
             let answer = error(code, "Attempt limit exceeded, please try after some time.");
-            // The SDK takes the first for throttling and tries again (reference, 1.1).
+            // The SDK takes the first for throttling and tries again (docs/aws.md, Throttling and quotas).
             let (clients, _) = replay(vec![(400, &answer), (400, &answer), (400, &answer)]);
             let failure =
                 Users::new(&clients).confirm_sign_up("c1", "ann@example.com", "123456").await.expect_err("a refusal");

@@ -1,4 +1,4 @@
-//! All roles under our path, with their inline policies. The list tells no tags (reference, 2.1).
+//! All roles under our path, with their inline policies. The list tells no tags (docs/aws.md, Roles).
 
 use std::collections::BTreeSet;
 

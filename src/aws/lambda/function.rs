@@ -214,7 +214,7 @@ impl Function {
 
     fn variables(&self) -> Environment {
         let variables: HashMap<String, String> = self.environment.clone().into_iter().collect();
-        // An empty map, where none at all would keep what is there (reference, 6.1).
+        // An empty map, where none at all would keep what is there (docs/aws.md, Functions).
         Environment::builder().set_variables(Some(variables)).build()
     }
 
@@ -602,7 +602,7 @@ mod tests {
         let (clients, _) = replay(vec![(201, &said("Pending", "InProgress")), (200, &read("Failed", "Failed"))]);
         let failure = Provider::<Function>::create(&Lambda::new(&clients), &want(), &task()).await.unwrap_err();
         assert_eq!(
-            (failure.cause, failure.message.as_str()),
+            (failure.cause, failure.to_string().as_str()),
             (Cause::Refused, "the function demo-f failed: the reason")
         );
     }

@@ -1,7 +1,7 @@
-//! All functions. What is told of one in a list lacks its tags (reference, 6.1).
+//! All functions. What is told of one in a list lacks its tags (docs/aws.md, Functions).
 
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
-use crate::aws::error::{OrFail, is_denied};
+use crate::aws::error::{DENIED, OrFail};
 use crate::aws::{closer, pairs};
 use crate::engine::{Failure, Inventory, Listed};
 use crate::scope::{Owner, Whose};
@@ -15,7 +15,7 @@ impl Lambda {
             Listed::new::<Function>((&name, &arn), owner, key, &outputs, remove)
         };
         let read = match self.read(&name).await {
-            Err(failure) if is_denied(&failure) => return Ok(vec![listed(None).denied()]),
+            Err(failure) if DENIED.is(&failure) => return Ok(vec![listed(None).denied()]),
             read => read?,
         };
         let Some(read) = read else { return Ok(Vec::new()) };
@@ -76,6 +76,6 @@ mod tests {
             r#"{"Configuration":{"FunctionName":"demo-f"},"TagsError":{"ErrorCode":"AccessDenied","Message":"no"}}"#;
         let (clients, _) = replay(vec![(200, &list), (200, read)]);
         let failure = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap_err();
-        assert!(failure.message.contains("could not read the tags"), "{failure}");
+        assert!(failure.to_string().contains("could not read the tags"), "{failure}");
     }
 }

@@ -1,8 +1,8 @@
 //! Lambda: functions, and who may invoke them.
 //!
 //! Odd about Lambda: a write is refused while an earlier one settles, so each is waited for; all writes of an account
-//! share fifteen calls a second, so waiting reads with GetFunction, which has a hundred of its own; and permissions added to
-//! one function side by side get lost (reference, 6.5).
+//! share fifteen calls a second, so waiting reads with GetFunction, which has a hundred of its own; and permissions
+//! added to one function side by side get lost (docs/aws.md, Invoke permissions).
 
 mod function;
 mod inventory;

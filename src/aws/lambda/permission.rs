@@ -20,8 +20,8 @@ pub struct Permission {
     pub sid: String,
     /// The service, as in `apigateway.amazonaws.com`.
     pub principal: String,
-    /// What it may be on behalf of: an ARN, in which `*` stands for anything. It names the account too, and so there is no
-    /// condition on that: the services need not send one (reference, 6.5).
+    /// What it may be on behalf of: an ARN, in which `*` stands for anything. It names the account too, and so there is
+    /// no condition on that: the services need not send one (docs/aws.md, Invoke permissions).
     pub source_arn: String,
 }
 

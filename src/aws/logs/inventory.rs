@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 
 use super::{LogGroup, LogGroupKey, Logs};
-use crate::aws::error::{OrAbsent, OrFail, is_denied};
+use crate::aws::error::{DENIED, OrAbsent, OrFail};
 use crate::aws::{closer, pairs};
 use crate::engine::{Failure, Inventory, Listed};
 use crate::scope::{Owner, Whose};
@@ -21,7 +21,7 @@ impl Logs {
             Listed::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs, remove)
         };
         let tags = match tags.or_fail(&format!("read the tags of the log group {name}")) {
-            Err(failure) if is_denied(&failure) => return Ok(vec![listed(None).denied()]),
+            Err(failure) if DENIED.is(&failure) => return Ok(vec![listed(None).denied()]),
             tags => tags.or_absent()?,
         };
         Ok(tags.map(|tags| listed(Owner::read(pairs(tags.tags())))).into_iter().collect())

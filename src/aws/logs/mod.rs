@@ -1,7 +1,7 @@
 //! CloudWatch Logs: the groups that functions log to, and what is in them.
 //!
-//! Odd about Logs: a group's ARN ends in `:*` for some calls and must not for others (reference, 3.3); retention cannot be
-//! set in the call that creates; a list by prefix is the only way to read a group.
+//! Odd about Logs: a group's ARN ends in `:*` for some calls and must not for others (docs/aws.md, Log groups);
+//! retention cannot be set in the call that creates; a list by prefix is the only way to read a group.
 
 mod events;
 mod inventory;
@@ -24,7 +24,7 @@ pub struct LogGroup {
     pub id: String,
     /// 1 to 512 of `A-Z a-z 0-9 . - _ / #`.
     pub name: String,
-    /// How long events are kept, in days; one of the periods that AWS allows (reference, 3.1).
+    /// How long events are kept, in days; one of the periods that AWS allows (docs/aws.md, Log groups).
     pub retention_days: i32,
 }
 

@@ -38,6 +38,13 @@ pub(super) const GRANTS: &[Grant] = &[
             actions: &["apigateway:GET"],
         }],
     },
+    // What the account lets through, for all APIs in the region.
+    Grant {
+        sid: "FindOwn",
+        on: &["arn:{partition}:apigateway:{region}::/account"],
+        when: &[When::NotAnothers],
+        rights: &[Right { needs: &[Need::Doctor], actions: &["apigateway:GET"] }],
+    },
     Grant {
         sid: "OwnByTag",
         on: &["arn:{partition}:apigateway:{region}::/restapis/*"],

@@ -3,8 +3,7 @@
 //!
 //! Odd about them: API Gateway knows methods instead of operations, and ARNs without an account; tags set in a create
 //! take a permission of their own; some calls are allowed on everything or not at all. And the names of the stack
-//! `orders-prod` begin like those of `orders`, so that no right may hang on a name alone: docs/aws.md, "Permissions", has
-//! what is known of each.
+//! `orders-prod` begin like those of `orders`, so that no right may hang on a name alone (docs/aws.md, Permissions).
 //!
 //! A right that demands our tag is refused, rather than answered with "not found", once the thing is gone. So what reads
 //! or removes is bound by [`When::NotAnothers`], which lets through what carries no tag.
@@ -182,11 +181,7 @@ mod tests {
                     *own == *pattern || own.ends_with('*') && pattern.starts_with(own.trim_end_matches('*'))
                 };
                 let mut same = grants().filter(|one| one.sid == grant.sid && verbs(one).contains(verb));
-                assert!(
-                    same.any(|one| one.on.iter().any(covers)),
-                    "{verb} of {} reaches {pattern} too",
-                    grant.sid
-                );
+                assert!(same.any(|one| one.on.iter().any(covers)), "{verb} of {} reaches {pattern} too", grant.sid);
             }
         }
     }

@@ -4,12 +4,12 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 
 use super::{Secret, SecretKey, SecretOutputs, SecretsManager, live};
 use crate::aws::closer;
-use crate::aws::error::{OrFail, is_denied};
+use crate::aws::error::{DENIED, OrFail};
 use crate::engine::{Failure, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
 impl SecretsManager {
-    /// The list lags behind by up to five minutes (reference, 4.1), so each secret is asked itself.
+    /// The list lags behind by up to five minutes (docs/aws.md, Names of secrets), so each secret is asked itself.
     async fn listed_secret(&self, arn: String, name: String) -> Result<Vec<Listed>, Failure> {
         let listed = |owner, version_id| {
             let key = |id| SecretKey { id, name: name.clone() };
@@ -18,7 +18,7 @@ impl SecretsManager {
             Listed::new::<Secret>((&name, &arn), owner, key, &outputs, remove)
         };
         let secret = match self.describe(&arn).await {
-            Err(failure) if is_denied(&failure) => return Ok(vec![listed(None, String::new()).denied()]),
+            Err(failure) if DENIED.is(&failure) => return Ok(vec![listed(None, String::new()).denied()]),
             secret => secret?,
         };
         let Some(secret) = secret else { return Ok(Vec::new()) };

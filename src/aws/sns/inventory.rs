@@ -4,7 +4,7 @@ use aws_sdk_sns::types::Subscription as AwsSubscription;
 
 use super::{Sns, Subscription, SubscriptionKey, SubscriptionOutputs, Topic, TopicKey, TopicOutputs};
 use crate::aws::closer;
-use crate::aws::error::{OrAbsent, OrFail, is_denied};
+use crate::aws::error::{DENIED, OrAbsent, OrFail};
 use crate::engine::{Failure, Id, Inventory, Listed};
 use crate::scope::{Owner, Whose};
 
@@ -35,7 +35,7 @@ impl Sns {
             Listed::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() }, remove)
         };
         let tags = match tags.or_fail(&format!("read the tags of {arn}")) {
-            Err(failure) if is_denied(&failure) => return Ok(vec![listed(None).denied()]),
+            Err(failure) if DENIED.is(&failure) => return Ok(vec![listed(None).denied()]),
             tags => tags.or_absent()?,
         };
         let owner = tags.map(|tags| Owner::read(tags.tags().iter().map(|tag| (tag.key(), tag.value()))));

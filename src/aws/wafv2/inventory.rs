@@ -1,10 +1,10 @@
-//! All IP sets and web ACLs, with what the latter stand in front of. Lists tell no tags (reference, 7.1).
+//! All IP sets and web ACLs, with what the latter stand in front of. Lists tell no tags (docs/aws.md, Web ACLs).
 
 use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 
 use super::{Association, AssociationKey, AssociationOutputs, IpSet, Key, Outputs, Wafv2, WebAcl};
 use crate::aws::closer;
-use crate::aws::error::{OrAbsent, OrFail, is_denied};
+use crate::aws::error::{DENIED, OrAbsent, OrFail};
 use crate::engine::{Failure, Id, Inventory, Listed, Resource};
 use crate::scope::{Owner, Whose};
 
@@ -32,7 +32,7 @@ impl Wafv2 {
 
     async fn listed_set(&self, seen: Outputs) -> Result<Vec<Listed>, Failure> {
         let owner = match self.owner(&seen.arn).await {
-            Err(failure) if is_denied(&failure) => {
+            Err(failure) if DENIED.is(&failure) => {
                 return Ok(vec![Self::listed::<IpSet>(None, &seen, "ip-set").denied()]);
             }
             owner => owner?,
@@ -43,7 +43,7 @@ impl Wafv2 {
     async fn listed_acl(&self, seen: Outputs) -> Result<Vec<Listed>, Failure> {
         let (owner, stages) = tokio::join!(self.owner(&seen.arn), self.stages(&seen.arn));
         let owner = match owner {
-            Err(failure) if is_denied(&failure) => {
+            Err(failure) if DENIED.is(&failure) => {
                 return Ok(vec![Self::listed::<WebAcl>(None, &seen, "web-acl").denied()]);
             }
             owner => owner?,

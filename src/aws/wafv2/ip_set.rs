@@ -42,7 +42,7 @@ pub struct IpSetLive {
 
 impl IpSet {
     /// The ranges in their canonical form, each once: whether AWS would mend or refuse others is not known
-    /// (reference, 7.2).
+    /// (docs/aws.md, IP sets).
     fn canonical(&self) -> BTreeSet<IpNet> {
         self.addresses.iter().map(IpNet::trunc).collect()
     }
@@ -62,7 +62,7 @@ impl IpSet {
 }
 
 /// Whether WAF takes this as a description: 3 to 256 letters, digits or `_+=:#@/-,.`, with spaces between them only
-/// (reference, 7.2).
+/// (docs/aws.md, IP sets).
 pub fn is_description(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || "_+=:#@/-,.".contains(c);
     (3..=256).contains(&text.len())
@@ -353,7 +353,7 @@ mod tests {
         let result = Provider::<IpSet>::find(&waf, &want(&[]).key(), None, &task).await;
         let failure = result.expect_err("a stranger's");
         assert_eq!(failure.cause, Cause::Foreign);
-        assert!(failure.message.contains(ARN));
+        assert!(failure.to_string().contains(ARN));
     }
 
     #[tokio::test]

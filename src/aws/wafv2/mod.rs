@@ -3,7 +3,7 @@
 //! Odd about WAF: calls want name and id, so without a record the id comes from a list, whose last page may carry an
 //! empty marker. An update replaces the whole thing; it and a delete need the lock token that the last read or write
 //! gave out. What was made a moment ago is not seen everywhere, and what was deleted is still counted, for minutes
-//! (reference, 7.1 and 7.3): hence the waits. Associating replaces whatever was associated before, without a word.
+//! (docs/aws.md, Associations): hence the waits. Associating replaces whatever was associated before, without a word.
 
 mod association;
 mod inventory;

@@ -66,7 +66,7 @@ impl Rule {
         let rule = types::Rule::builder().name(&self.name).priority(self.priority);
         let rule = rule.visibility_config(visibility(&self.metric)?);
         let statement = types::Statement::builder();
-        // A group takes an override action and no action, every other rule the reverse (reference, 7.2).
+        // A group takes an override action and no action, every other rule the reverse (docs/aws.md, Web ACLs).
         let rule = match &self.kind {
             RuleKind::IpSet { arn, action } => {
                 let addresses = built(types::IpSetReferenceStatement::builder().arn(arn).build())?;

@@ -8,7 +8,7 @@ use aws_smithy_types::DateTime;
 use futures_util::future::try_join_all;
 
 use super::{SCOPE, Wafv2};
-use crate::aws::error::{OrFail, built, empty, is_unknown_call};
+use crate::aws::error::{OrFail, UNKNOWN_CALL, built, empty};
 use crate::engine::Failure;
 
 /// As many samples as AWS gives at once.
@@ -103,7 +103,7 @@ impl Wafv2 {
 }
 
 fn explained(failure: Failure) -> Failure {
-    if !is_unknown_call(&failure) {
+    if !UNKNOWN_CALL.is(&failure) {
         return failure;
     }
     Failure::refused("this endpoint keeps no samples of requests")
@@ -189,7 +189,7 @@ mod tests {
             let answer = format!(r#"{{"__type":"{code}","message":"no"}}"#);
             let (clients, _) = replay(vec![(200, &web_acl()), (400, &answer), (400, &answer)]);
             let failure = Wafv2::new(&clients).traffic(ARN, Duration::from_hours(1)).await.expect_err("refused");
-            assert_eq!((failure.message.as_str(), failure.hint.is_some()), (words, hinted));
+            assert_eq!((failure.to_string().as_str(), failure.hint.is_some()), (words, hinted));
         }
     }
 }

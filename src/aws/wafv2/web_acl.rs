@@ -5,6 +5,7 @@ use aws_sdk_wafv2::types::{AllowAction, BlockAction, DefaultAction, WebAcl as Aw
 use super::rule::{rules_drift, visibility, visibility_drift};
 use super::{Key, Outputs, PAGE, Rule, SCOPE, Wafv2, locked};
 use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
+use crate::aws::refusals::ASSOCIATED;
 use crate::aws::settle::{WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::aws::to_the_end;
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -149,7 +150,7 @@ impl Provider<WebAcl> for Wafv2 {
         // An IP set that is not visible yet is waited for; a web ACL that has gone is not.
         let read = || async {
             let token = self.web_acl_token(seen).await;
-            token.map_err(|failure| if is_absent(&failure) { Failure::refused(failure.message) } else { failure })
+            token.map_err(|failure| if is_absent(&failure) { Failure::refused(failure.to_string()) } else { failure })
         };
         let updated = locked(task, &[&WAF_LOCK, &WAF_IP_SET, &WAF_TROUBLE], seen, read, |token| async move {
             let call = self.client.update_web_acl().name(&seen.name).id(&seen.id).scope(SCOPE).lock_token(token);
@@ -178,8 +179,7 @@ impl Provider<WebAcl> for Wafv2 {
         let deleted = locked(task, &[&WAF_IN_USE, &WAF_LOCK, &WAF_TROUBLE], gone, read, |token| async move {
             let call = self.client.delete_web_acl().name(&gone.name).id(&gone.id).scope(SCOPE).lock_token(token);
             let deleted = call.send().await.or_fail(&format!("delete the web ACL {}", gone.name));
-            let in_use = |failure: &Failure| failure.code.as_deref() == Some("WAFAssociatedItemException");
-            if deleted.as_ref().is_err_and(in_use) {
+            if deleted.as_ref().is_err_and(|failure| ASSOCIATED.is(failure)) {
                 self.release(gone, task).await?;
             }
             deleted

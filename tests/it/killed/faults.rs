@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::facts::{played, played_to};
 use crate::support::proxy::{Asked, Fate, Fault};
 
 /// How many of a thousand calls meet with a mishap.
@@ -28,52 +29,49 @@ pub fn fate(asked: &Asked, random: u64) -> Fate {
 /// Too many calls.
 fn throttling(service: &str) -> Fault {
     match service {
-        "iam" | "sts" => Fault::new(400, "Throttling", "Rate exceeded"),
-        "sns" => Fault::new(429, "Throttled", "Rate exceeded"),
-        "lambda" => Fault::new(429, "TooManyRequestsException", "Rate exceeded"),
-        "apigateway" | "apigatewayv2" => {
-            Fault { retry_after: Some(1), ..Fault::new(429, "TooManyRequestsException", "Too Many Requests") }
-        }
-        "cognito-idp" | "cognito-identity" => Fault::new(400, "TooManyRequestsException", "Too many requests"),
-        _ => Fault::new(400, "ThrottlingException", "Rate exceeded"),
+        "iam" | "sts" => played("iam-throttled", &[]),
+        "sns" => played("sns-throttled", &[]),
+        "lambda" => played("lambda-throttled", &[]),
+        "apigateway" | "apigatewayv2" => Fault { retry_after: Some(1), ..played("api-throttled", &[]) },
+        "cognito-idp" | "cognito-identity" => played("cognito-throttled", &[]),
+        "logs" => played("logs-throttled", &[]),
+        "secretsmanager" => played("secrets-throttled", &[]),
+        _ => played("waf-throttled", &[]),
     }
 }
 
 /// The service's own trouble.
 fn trouble(service: &str) -> Fault {
     match service {
-        "iam" | "sts" => Fault::new(503, "ServiceUnavailable", "The service is unavailable"),
-        "sns" => Fault::new(500, "InternalError", "The service had a fault"),
-        "lambda" => Fault::new(500, "ServiceException", "The service had a fault"),
-        "apigateway" | "apigatewayv2" => Fault::new(503, "ServiceUnavailableException", "The service is unavailable"),
-        "cognito-idp" | "cognito-identity" => Fault::new(500, "InternalErrorException", "Something went wrong"),
-        "logs" => Fault::new(500, "ServiceUnavailableException", "The service cannot complete the request"),
-        "secretsmanager" => Fault::new(500, "InternalServiceError", "An error occurred on the server side"),
-        "wafv2" => Fault::new(500, "WAFInternalErrorException", "AWS WAF could not perform the operation"),
-        _ => Fault::new(500, "InternalFailure", "The service had a fault"),
+        "iam" | "sts" => played("iam-unavailable", &[]),
+        "sns" => played("sns-unavailable", &[]),
+        "lambda" => played("lambda-unavailable", &[]),
+        "apigateway" | "apigatewayv2" => played("api-unavailable", &[]),
+        "cognito-idp" | "cognito-identity" => played("cognito-unavailable", &[]),
+        "logs" => played("logs-unavailable", &[]),
+        "secretsmanager" => played("secrets-unavailable", &[]),
+        _ => played("waf-unavailable", &[]),
     }
 }
 
 /// Something else is being changed at this moment.
 fn conflict(asked: &Asked) -> Fault {
-    match asked.service.as_str() {
-        "iam" => Fault::new(409, "ConcurrentModification", "Another request is changing this; wait a moment"),
-        "lambda" => Fault::new(409, "ResourceConflictException", "An update is in progress for this function"),
-        "apigateway" | "apigatewayv2" => {
-            Fault::new(409, "ConflictException", "A concurrent change is under way. Please try again later")
+    let id = match (asked.service.as_str(), asked.operation.as_str()) {
+        ("iam", _) => "iam-concurrent",
+        ("lambda", "AddPermission" | "RemovePermission") => "permission-concurrent",
+        ("lambda", "CreateFunction") => "function-deleting",
+        ("lambda", operation) if operation.starts_with("UpdateFunction") || operation == "DeleteFunction" => {
+            return played_to(asked, "function-updating", &[("arn", "arn:aws:lambda:eu-central-1:1:function:f")]);
         }
-        "cognito-idp" | "cognito-identity" => {
-            Fault::new(400, "ConcurrentModificationException", "The pool is being changed")
-        }
-        "logs" => Fault::new(400, "OperationAbortedException", "A conflicting operation is in progress"),
-        "sns" => Fault::new(400, "ConcurrentAccess", "Another request is changing the tags"),
-        "wafv2" => match asked.operation.as_str() {
-            "AssociateWebACL" => Fault::new(400, "WAFUnavailableEntityException", "It cannot be seen yet; try again"),
-            operation if operation.starts_with("Create") => {
-                Fault::new(400, "WAFTagOperationException", "AWS WAF could not tag it; try again")
-            }
-            _ => Fault::new(400, "WAFOptimisticLockException", "It was changed since it was read"),
-        },
-        service => throttling(service),
-    }
+        ("apigateway" | "apigatewayv2", _) => "api-concurrent",
+        ("cognito-idp", _) => "pool-concurrent",
+        ("cognito-identity", _) => "identity-pool-concurrent",
+        ("logs", _) => "log-group-busy",
+        ("sns", _) => "topic-concurrent",
+        ("wafv2", "AssociateWebACL") => "waf-unavailable-entity",
+        ("wafv2", operation) if operation.starts_with("Create") => "waf-tagging",
+        ("wafv2", operation) if operation.starts_with("Update") || operation.starts_with("Delete") => "waf-lock",
+        (service, _) => return throttling(service),
+    };
+    played_to(asked, id, &[])
 }

@@ -32,6 +32,8 @@ for line in sys.stdin:
         try:
             answer = getattr(client(service, *who), operation)(**arguments)
             answer.pop("ResponseMetadata", None)
+            if service == "lambda" and "Payload" in answer:
+                answer["Payload"] = answer["Payload"].read().decode()
         except Exception as error:
             answer = {"Error": str(error)}
         answers.append(answer)
@@ -79,12 +81,28 @@ pub fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> V
 
 /// Several calls, `[service, operation, arguments]` each.
 pub fn calls(user: &User, calls: &[Value]) -> Vec<Value> {
-    static PROCESS: Mutex<Option<Process>> = Mutex::new(None);
     let command = user.command::<&str>(&[]);
     let env = command.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
     let mut env: BTreeMap<&str, String> = env.map(|(name, value)| (name, value.to_owned())).collect();
     let endpoint = super::emulator::straight(&env["AWS_ENDPOINT_URL"]);
     env.insert("AWS_ENDPOINT_URL", endpoint);
+    in_environment(&env, calls)
+}
+
+/// The same as the root user of an account, straight to the emulator.
+pub fn calls_in(account: &str, calls: &[Value]) -> Vec<Value> {
+    let endpoint = super::emulator::straight(&super::emulator::endpoint());
+    let env = [
+        ("AWS_REGION", "eu-central-1".to_owned()),
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ACCESS_KEY_ID", account.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+    ];
+    in_environment(&env.into(), calls)
+}
+
+fn in_environment(env: &BTreeMap<&str, String>, calls: &[Value]) -> Vec<Value> {
+    static PROCESS: Mutex<Option<Process>> = Mutex::new(None);
     let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
     let answers = process.get_or_insert_with(Process::start).ask(&json!({ "env": env, "calls": calls }));
     if answers.is_none() {

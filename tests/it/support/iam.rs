@@ -313,7 +313,7 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Need> {
                     needs.push(need("iam:CreateServiceLinkedRole", role, &[]));
                 }
             }
-            // What has no id yet is asked about with an asterisk in its place: docs/aws.md, "Permissions".
+            // What has no id yet is asked about with an asterisk in its place (docs/aws.md, Permissions).
             let kind = (path.split('/').nth(1).unwrap_or_default(), path.ends_with("/stages"));
             let nameless = |what: &str| {
                 place.stage_or_api(&format!("/tags/arn%3Aaws%3Aapigateway%3A{}%3A%3A%2F{what}%2F*", place.region))

@@ -3,8 +3,12 @@
 use self::botocore::inventory;
 use self::program::User;
 
+#[allow(dead_code, reason = "the benchmark uses the rest")]
+pub mod aws_rules;
 pub mod botocore;
 pub mod emulator;
+#[allow(dead_code, reason = "the benchmark uses the rest")]
+pub mod facts;
 pub mod fake;
 pub mod graphs;
 pub mod iam;

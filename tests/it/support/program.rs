@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::signal::unix::SignalKind;
 
+use super::aws_rules;
 use super::emulator::{account, endpoint};
 use super::proxy::models;
 
@@ -120,11 +121,12 @@ impl User {
         Started(self.command(args).spawn().unwrap())
     }
 
-    /// Runs it, without a terminal. Fails if a request of its breaks AWS's service models.
+    /// Runs it, without a terminal. Fails if a request of its breaks AWS's service models, or is one that AWS refuses.
     #[track_caller]
     pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
         let ran = Ran::from(self.command(args).output().unwrap());
         models::assert_valid(&self.app);
+        aws_rules::assert_none_met(&self.app);
         ran
     }
 
@@ -156,6 +158,7 @@ impl Drop for User {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             models::assert_valid(&self.app);
+            aws_rules::assert_none_met(&self.app);
         }
     }
 }

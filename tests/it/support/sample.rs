@@ -111,7 +111,7 @@ fn authentication(list: &mut List) {
             "DescribeUserPoolClient",
             "PreventUserExistenceErrors: ENABLED",
         );
-        pass(&client, "its tokens can be revoked", "DescribeUserPoolClient", "EnableTokenRevocation: true");
+        pass(&client, "its refresh tokens can be revoked", "DescribeUserPoolClient", "EnableTokenRevocation: true");
         pass(&client, "it has no secret", "DescribeUserPoolClient", "no ClientSecret");
     }
 }
@@ -224,8 +224,8 @@ fn functions(list: &mut List) {
     }
     pass("POST /lambda1", "the message of a call shows up in InternalLambda's log", "FilterLogEvents", "Hello x7f3.");
     pass("POST /lambda2", "the message of a call shows up in InternalLambda's log", "FilterLogEvents", "Hello x9a1.");
-    pass("stage development", "its limits are as written", "GetStage", "50 a second, burst 50");
-    pass("stage development", "a burst over the limit is throttled", "150 requests at once", "429 for some");
+    pass("stage development", "each route is throttled as written", "GetStage", "50 a second, burst 50");
+    pass("stage development", "a burst over a route's limit is throttled", "150 requests at once", "429 for some");
     let why = "X-Ray is off in the stack file";
     list.not_applicable(Layer::Functions, "stage development", "calls can be traced", why);
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::facts::played;
 use super::program::User;
-use super::proxy::{Asked, Call, Fate, Fault, Weather};
+use super::proxy::{Asked, Call, Fate, Weather};
 
 /// How much of everything. AWS lets an API have 300 paths and 10 authorizers.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +69,7 @@ impl PublishedRates {
         Self { road, ..self }
     }
 
-    /// The rates that a call counts towards (reference, 3.1, 6.2, 7.1, 8.1 and 9.1).
+    /// The rates that a call counts towards (docs/aws.md, Published rates).
     fn of(asked: &Asked) -> Vec<Rate> {
         let api = ("API Gateway", 10.0, 1.0, 40.0);
         match (asked.service.as_str(), asked.operation.as_str()) {
@@ -89,7 +90,9 @@ impl PublishedRates {
             ("cognito-idp", "CreateUserPool") => vec![("CreateUserPool", 15.0, 1.0, 15.0)],
             ("cognito-idp", "CreateUserPoolClient") => vec![("CreateUserPoolClient", 15.0, 1.0, 15.0)],
             ("logs", "CreateLogGroup") => vec![("CreateLogGroup", 10.0, 1.0, 10.0)],
-            ("logs", "PutRetentionPolicy") => vec![("PutRetentionPolicy", 10.0, 1.0, 10.0)],
+            ("logs", "PutRetentionPolicy") => vec![("PutRetentionPolicy", 5.0, 1.0, 5.0)],
+            ("logs", "FilterLogEvents") => vec![("FilterLogEvents", 5.0, 1.0, 5.0)],
+            ("logs", "ListTagsForResource") => vec![("ListTagsForResource", 5.0, 1.0, 5.0)],
             ("logs", "DescribeLogGroups") => vec![("DescribeLogGroups", 10.0, 1.0, 10.0)],
             _ => Vec::new(),
         }
@@ -114,7 +117,7 @@ impl Weather for PublishedRates {
         if Self::of(asked).into_iter().all(|rate| self.has_room(rate, now)) {
             return Fate::Passed;
         }
-        Fate::Refused(Fault::new(429, "TooManyRequestsException", "Too Many Requests"))
+        Fate::Refused(played("api-throttled", &[]))
     }
 }
 

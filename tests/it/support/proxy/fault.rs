@@ -23,14 +23,15 @@ impl Fault {
     pub fn answer(&self, service: &str) -> Response<Full<Bytes>> {
         let (content_type, body) = match service {
             "iam" | "sns" | "sts" => ("text/xml", self.xml()),
-            "lambda" | "apigateway" | "apigatewayv2" => ("application/json", self.rest_json(service)),
+            // To a request of nobody's, as to a route, API Gateway answers by itself.
+            "lambda" | "apigateway" | "apigatewayv2" | "" => ("application/json", self.rest_json(service)),
             _ => ("application/x-amz-json-1.1", self.json()),
         };
         let mut answer = Response::builder()
             .status(self.status)
             .header("content-type", content_type)
             .header("x-amzn-requestid", "00000000-0000-4000-8000-00000000fa17");
-        if matches!(service, "lambda" | "apigateway" | "apigatewayv2") {
+        if matches!(service, "lambda" | "apigateway" | "apigatewayv2" | "") {
             answer = answer.header("x-amzn-errortype", &self.code);
         }
         if let Some(seconds) = self.retry_after {

@@ -16,11 +16,14 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::http::HeaderMap;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+
+use super::aws_rules::{note, refusal, routes, tls};
 
 /// One call that was answered, or would have been had its answer not been lost.
 #[derive(Debug, Clone)]
@@ -122,7 +125,7 @@ impl Proxy {
                         };
                         let asked = Asked::new(number, &parts, body.clone());
                         models::hear(&asked);
-                        let fate = weather.before(&asked);
+                        let fate = aws_rules(&asked).map_or_else(|| weather.before(&asked), Fate::Refused);
                         let log = |status| {
                             let (name, writes, ended) = (asked.name(), asked.writes(), Instant::now());
                             log.lock().unwrap().push(Call { name, writes, status, began, ended, sent: asked.clone() });
@@ -157,8 +160,11 @@ impl Proxy {
                         let answer = client.request(onward).await.map_err(|_| Broken)?;
                         let (mut parts, body) = answer.into_parts();
                         let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+                        let body = tls::after(&asked, parts.status.as_u16(), body);
                         let (status, body) = weather.after(&asked, parts.status.as_u16(), body);
                         parts.status = StatusCode::from_u16(status).unwrap();
+                        let (played, body) = on_the_way(&asked, status, &parts.headers, body).await;
+                        parts.status = played.unwrap_or(parts.status);
                         log(status);
                         if let Fate::Belied(fault) = &fate {
                             return Ok(fault.answer(&asked.service));
@@ -208,6 +214,23 @@ impl Proxy {
     /// The calls since the last time they were taken, in the order they were answered.
     pub fn take(&self) -> Vec<Call> {
         std::mem::take(&mut self.calls.lock().unwrap())
+    }
+}
+
+/// How AWS refuses a request that the emulator takes.
+fn aws_rules(asked: &Asked) -> Option<Fault> {
+    let Some((rule, fault)) = refusal(asked) else { return tls::before(asked) };
+    note(asked, rule);
+    Some(fault)
+}
+
+/// What AWS answers to a call of a route, where the emulator answers something else.
+async fn on_the_way(asked: &Asked, status: u16, headers: &HeaderMap, body: Bytes) -> (Option<StatusCode>, Bytes) {
+    let (asked, headers) = (asked.clone(), headers.clone());
+    let played = tokio::task::spawn_blocking(move || routes::after(&asked, status, &headers)).await;
+    match played.ok().flatten() {
+        Some((status, body)) => (Some(status), body),
+        None => (None, body),
     }
 }
 

@@ -488,11 +488,22 @@ def uncheckable(operations):
     return sorted(patterns)
 
 
+def errors(service):
+    """The error codes of each operation, with the HTTP status where the model has one."""
+    return {
+        name: {shape.error_code: shape.metadata.get("error", {}).get("httpStatusCode") for shape in operation.error_shapes}
+        for name in service.operation_names
+        for operation in [service.operation_model(name)]
+    }
+
+
 def main():
     for line in sys.stdin:
         request = json.loads(line)
         if request.get("ask") == "uncheckable":
             answer = uncheckable(request["operations"])
+        elif request.get("ask") == "errors":
+            answer = {service: errors(model(service)) for service in request["services"]}
         elif request.get("ask") == "operations":
             answer = {service: model(service).operation_names for service in request["services"]}
         else:

@@ -51,8 +51,7 @@ impl Manner for Meeting {
         if in_flight.is_empty() {
             return Verdict::Kept;
         }
-        let message = "Unable to complete operation due to concurrent modification. Please try again later.";
-        refuse(409, "ConflictException", message)
+        refuse(asked, "api-concurrent", &[])
     }
 
     fn passed(&mut self, asked: &Asked) {
@@ -79,11 +78,9 @@ impl Manner for Updating {
 
     fn before(&mut self, asked: &Asked) -> Verdict {
         match written(asked) {
-            Some(api) if asked.operation == "CreateDeployment" && self.0.holds(api) => refuse(
-                400,
-                "BadRequestException",
-                "You cannot deploy a RestApi while the apiStatus is UPDATING or FAILED.",
-            ),
+            Some(api) if asked.operation == "CreateDeployment" && self.0.holds(api) => {
+                refuse(asked, "api-updating", &[])
+            }
             _ => Verdict::Silent,
         }
     }
@@ -117,12 +114,9 @@ impl Manner for AuthorizerUnseen {
 
     fn before(&mut self, asked: &Asked) -> Verdict {
         match asked.field("authorizerId") {
-            Some(id) if asked.name() == "apigateway PutMethod" && self.0.holds(&id) => refuse(
-                400,
-                "BadRequestException",
-                "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS \
-                 requires a valid authorizer.",
-            ),
+            Some(id) if asked.name() == "apigateway PutMethod" && self.0.holds(&id) => {
+                refuse(asked, "authorizer-unseen", &[])
+            }
             _ => Verdict::Silent,
         }
     }
@@ -158,16 +152,15 @@ impl Manner for NoUpsert {
 
     fn before(&mut self, asked: &Asked) -> Verdict {
         if let Some(key) = Self::path(asked) {
-            let message = format!("Another resource with the same parent already has this name: {}", key.2);
             return if self.paths.contains_key(&key) {
-                refuse(409, "ConflictException", &message)
+                refuse(asked, "path-exists", &[("name", &key.2)])
             } else {
                 Verdict::Kept
             };
         }
         match method(asked) {
             Some(method) if asked.operation == "PutMethod" && self.methods.contains(&method) => {
-                refuse(409, "ConflictException", "Method already exists for this resource")
+                refuse(asked, "method-exists", &[])
             }
             Some(_) if asked.operation == "PutMethod" => Verdict::Kept,
             _ => Verdict::Silent,
@@ -212,11 +205,9 @@ impl Manner for AuthorizerInUse {
         let id = asked.segments()[3];
         match self.0.iter().find(|(_, authorizer)| *authorizer == id) {
             None => Verdict::Kept,
-            Some(((_, path, method), _)) => refuse(
-                409,
-                "ConflictException",
-                &format!("Cannot delete authorizer '{id}', is referenced in method: {method} of resource: {path}"),
-            ),
+            Some(((_, path, method), _)) => {
+                refuse(asked, "authorizer-in-use", &[("id", id), ("method", &format!("{path}/{method}"))])
+            }
         }
     }
 
@@ -253,9 +244,9 @@ impl Manner for Undeployable {
         };
         let mut methods = self.0.iter().filter(|((of, ..), _)| of == api).map(|(_, leads)| *leads).peekable();
         if methods.peek().is_none() {
-            refuse(400, "BadRequestException", "The REST API doesn't contain any methods")
+            refuse(asked, "no-methods", &[])
         } else if methods.any(|leads| !leads) {
-            refuse(400, "BadRequestException", "No integration defined for method")
+            refuse(asked, "no-integration", &[])
         } else {
             Verdict::Kept
         }

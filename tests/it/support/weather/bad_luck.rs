@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{Manner, Verdict};
-use crate::support::proxy::{Asked, Fate, Fault};
+use crate::support::facts::played;
+use crate::support::proxy::{Asked, Fate};
 
 /// Every so often such a call fares ill; the first time too.
 const NOW_AND_THEN: usize = 7;
@@ -29,45 +30,33 @@ impl BadLuck {
 
     /// Collisions with other tools' calls, and throttling where no rate is published.
     pub fn collisions() -> Self {
-        let iam = "The request was rejected because multiple requests to change this object were submitted \
-                   simultaneously. Wait a few minutes and submit your request again.";
-        let lambda = "The request could not be completed because of a concurrent update operation. Please try again.";
-        let lock = "AWS WAF couldn\u{2019}t save your changes because you tried to update or delete a resource that has \
-                    changed since you last retrieved it. Get the resource again, make any changes you need to make to \
-                    the new copy, and retry your operation.";
-        let tagging = "An error occurred during the tagging operation. Retry your request.";
-        let pool =
-            "This operation could not be completed because another modification of the user pool is in progress.";
-        let logs = "Multiple concurrent requests to update the same resource were in conflict.";
-        let refused = |status, code, message| Fate::Refused(Fault::new(status, code, message));
-        let locked = || refused(400, "WAFOptimisticLockException", lock);
-        let changed = || refused(400, "ConcurrentModificationException", pool);
+        let refused = |id| Fate::Refused(played(id, &[]));
         Self::new(
             "all services: concurrent modification, a stale lock token, throttling",
             [
-                ("iam CreateRole", refused(400, "Throttling", "Rate exceeded")),
-                ("iam PutRolePolicy", refused(409, "ConcurrentModification", iam)),
-                ("iam DeleteRole", refused(409, "ConcurrentModification", iam)),
-                ("lambda AddPermission", refused(409, "ResourceConflictException", lambda)),
-                ("lambda RemovePermission", refused(409, "ResourceConflictException", lambda)),
+                ("iam CreateRole", refused("iam-throttled")),
+                ("iam PutRolePolicy", refused("iam-concurrent")),
+                ("iam DeleteRole", refused("iam-concurrent")),
+                ("lambda AddPermission", refused("permission-concurrent")),
+                ("lambda RemovePermission", refused("permission-concurrent")),
                 // Carried out all the same.
-                ("wafv2 CreateIPSet", Fate::Belied(Fault::new(400, "WAFTagOperationException", tagging))),
-                ("wafv2 UpdateIPSet", locked()),
-                ("wafv2 DeleteIPSet", locked()),
-                ("wafv2 UpdateWebACL", locked()),
-                ("wafv2 DeleteWebACL", locked()),
-                ("sns CreateTopic", refused(400, "ConcurrentAccess", "Rate exceeded")),
-                ("sns Subscribe", refused(429, "Throttled", "Rate exceeded")),
-                ("sns DeleteTopic", refused(400, "ConcurrentAccess", "Rate exceeded")),
-                ("cognito-idp CreateUserPool", refused(400, "TooManyRequestsException", "Rate exceeded")),
-                ("cognito-idp UpdateUserPool", changed()),
-                ("cognito-idp CreateUserPoolClient", refused(400, "TooManyRequestsException", "Rate exceeded")),
-                ("cognito-idp UpdateUserPoolClient", changed()),
-                ("cognito-idp DeleteUserPool", changed()),
-                ("secretsmanager CreateSecret", refused(400, "ThrottlingException", "Rate exceeded")),
-                ("logs CreateLogGroup", refused(400, "ThrottlingException", "Rate exceeded")),
-                ("logs PutRetentionPolicy", refused(400, "OperationAbortedException", logs)),
-                ("logs DeleteLogGroup", refused(400, "OperationAbortedException", logs)),
+                ("wafv2 CreateIPSet", Fate::Belied(played("waf-tagging", &[]))),
+                ("wafv2 UpdateIPSet", refused("waf-lock")),
+                ("wafv2 DeleteIPSet", refused("waf-lock")),
+                ("wafv2 UpdateWebACL", refused("waf-lock")),
+                ("wafv2 DeleteWebACL", refused("waf-lock")),
+                ("sns CreateTopic", refused("topic-concurrent")),
+                ("sns Subscribe", refused("sns-throttled")),
+                ("sns DeleteTopic", refused("topic-concurrent")),
+                ("cognito-idp CreateUserPool", refused("cognito-throttled")),
+                ("cognito-idp UpdateUserPool", refused("pool-concurrent")),
+                ("cognito-idp CreateUserPoolClient", refused("cognito-throttled")),
+                ("cognito-idp UpdateUserPoolClient", refused("pool-concurrent")),
+                ("cognito-idp DeleteUserPool", refused("pool-concurrent")),
+                ("secretsmanager CreateSecret", refused("secrets-throttled")),
+                ("logs CreateLogGroup", refused("logs-throttled")),
+                ("logs PutRetentionPolicy", refused("log-group-busy")),
+                ("logs DeleteLogGroup", refused("log-group-busy")),
             ],
         )
     }

@@ -123,11 +123,7 @@ impl Manner for Domain {
         if !self.0.contains_key(&asked.field("UserPoolId").unwrap()) {
             return Verdict::Kept;
         }
-        refuse(
-            400,
-            "InvalidParameterException",
-            "User pool cannot be deleted. It has a domain configured that should be deleted first.",
-        )
+        refuse(asked, "pool-has-domain", &[])
     }
 
     fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
@@ -166,12 +162,7 @@ impl Manner for Protected {
         if !self.0.get(&asked.field("UserPoolId").unwrap()).is_some_and(|protected| *protected) {
             return Verdict::Kept;
         }
-        refuse(
-            400,
-            "InvalidParameterException",
-            "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be \
-             inactivated first.",
-        )
+        refuse(asked, "pool-protected", &[])
     }
 
     fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {

@@ -22,7 +22,7 @@ impl Manner for Unseen {
     fn before(&mut self, asked: &Asked) -> Verdict {
         match (asked.name().as_str(), asked.field("RoleName")) {
             ("iam GetRole" | "iam PutRolePolicy", Some(role)) if self.0.holds(&role) => {
-                refuse(404, "NoSuchEntity", &format!("The role with name {role} cannot be found."))
+                refuse(asked, "role-unseen", &[("name", &role)])
             }
             _ => Verdict::Silent,
         }
@@ -51,11 +51,9 @@ impl Manner for Unassumable {
     fn before(&mut self, asked: &Asked) -> Verdict {
         let creates = ["lambda CreateFunction", "lambda UpdateFunctionConfiguration"].contains(&asked.name().as_str());
         match asked.field("Role") {
-            Some(arn) if creates && (self.soon.holds(last(&arn)) | self.late.holds(last(&arn))) => refuse(
-                400,
-                "InvalidParameterValueException",
-                "The role defined for the function cannot be assumed by Lambda.",
-            ),
+            Some(arn) if creates && (self.soon.holds(last(&arn)) | self.late.holds(last(&arn))) => {
+                refuse(asked, "role-unassumable", &[])
+            }
             _ => Verdict::Silent,
         }
     }
@@ -80,9 +78,7 @@ impl Manner for InUse {
 
     fn before(&mut self, asked: &Asked) -> Verdict {
         match (asked.name().as_str(), asked.field("RoleName")) {
-            ("iam DeleteRole", Some(role)) if self.0.holds(&role) => {
-                refuse(409, "DeleteConflict", "Cannot delete entity, must delete policies first.")
-            }
+            ("iam DeleteRole", Some(role)) if self.0.holds(&role) => refuse(asked, "role-in-use", &[]),
             _ => Verdict::Silent,
         }
     }

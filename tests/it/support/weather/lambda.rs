@@ -51,12 +51,7 @@ impl Manner for Pending {
 
     fn before(&mut self, asked: &Asked) -> Verdict {
         match function(asked) {
-            Some(name) if is_busy_with(asked) && self.0.holds(&name) => refuse(
-                409,
-                "ResourceConflictException",
-                "The operation cannot be performed at this time. The function is currently in the following state: \
-                 Pending",
-            ),
+            Some(name) if is_busy_with(asked) && self.0.holds(&name) => refuse(asked, "function-pending", &[]),
             _ => Verdict::Silent,
         }
     }
@@ -70,7 +65,10 @@ impl Manner for Pending {
         if !asks || !self.0.holds(&name) {
             return false;
         }
-        say(answer, &json!({ "State": "Pending", "StateReasonCode": "Creating", "StateReason": "Being created." }));
+        say(
+            answer,
+            &json!({ "State": "Pending", "StateReasonCode": "Creating", "StateReason": "The function is being created." }),
+        );
         true
     }
 }
@@ -85,14 +83,10 @@ impl Manner for Updating {
 
     fn before(&mut self, asked: &Asked) -> Verdict {
         match function(asked) {
-            Some(name) if is_busy_with(asked) && asked.operation != "Invoke" && self.0.holds(&name) => refuse(
-                409,
-                "ResourceConflictException",
-                &format!(
-                    "The operation cannot be performed at this time. An update is in progress for resource: \
-                     arn:aws:lambda:eu-central-1:123456789012:function:{name}"
-                ),
-            ),
+            Some(name) if is_busy_with(asked) && asked.operation != "Invoke" && self.0.holds(&name) => {
+                let arn = format!("arn:aws:lambda:eu-central-1:123456789012:function:{name}");
+                refuse(asked, "function-updating", &[("arn", &arn)])
+            }
             _ => Verdict::Silent,
         }
     }
@@ -131,12 +125,7 @@ impl Manner for Deleting {
                 body["Configuration"]["State"] = json!("Deleting");
                 Verdict::Says(Fate::Answered(200, Bytes::from(body.to_string())))
             }
-            "CreateFunction" if self.spell.holds(&name) => refuse(
-                409,
-                "ResourceConflictException",
-                "The operation cannot be performed at this time. The function is currently in the following state: \
-                 Deleting",
-            ),
+            "CreateFunction" if self.spell.holds(&name) => refuse(asked, "function-deleting", &[]),
             _ => Verdict::Silent,
         }
     }

@@ -22,7 +22,7 @@ impl Manner for Unseen {
     fn before(&mut self, asked: &Asked) -> Verdict {
         match group(asked) {
             Some(name) if asked.operation == "PutRetentionPolicy" && self.0.holds(&name) => {
-                refuse(400, "ResourceNotFoundException", "The specified log group does not exist.")
+                refuse(asked, "log-group-unseen", &[])
             }
             _ => Verdict::Silent,
         }
@@ -46,11 +46,9 @@ impl Manner for Going {
 
     fn before(&mut self, asked: &Asked) -> Verdict {
         match group(asked) {
-            Some(name) if asked.operation == "CreateLogGroup" && self.0.holds(&name) => refuse(
-                400,
-                "OperationAbortedException",
-                "A conflicting operation is currently in progress against this resource. Please try again.",
-            ),
+            Some(name) if asked.operation == "CreateLogGroup" && self.0.holds(&name) => {
+                refuse(asked, "log-group-busy", &[])
+            }
             _ => Verdict::Silent,
         }
     }

@@ -1,6 +1,6 @@
 //! AWS's manners, which emulators lack: what is new is not seen everywhere at once, what is old still counts, writes
-//! that meet are refused, and there are rates. Each manner is learned from the calls that pass, and plays what AWS would
-//! have answered, in its own words (reference, sections 2 to 9 and 13).
+//! that meet are refused, and there are rates. Each manner is learned from the calls that pass, and plays what AWS
+//! would have answered, in its own words.
 
 mod apigateway;
 mod bad_luck;
@@ -25,7 +25,8 @@ use std::time::{Duration, Instant};
 use hyper::body::Bytes;
 use serde_json::Value;
 
-use super::proxy::{Asked, Fate, Fault, Weather};
+use super::facts::played_to;
+use super::proxy::{Asked, Fate, Weather};
 
 /// One way AWS has.
 pub trait Manner: Send {
@@ -56,9 +57,10 @@ pub enum Verdict {
     Says(Fate),
 }
 
-/// A refusal.
-pub fn refuse(status: u16, code: &str, message: &str) -> Verdict {
-    Verdict::Says(Fate::Refused(Fault::new(status, code, message)))
+/// A refusal of this call, by its id in `tests/it/facts`, with these names filled in.
+#[track_caller]
+pub fn refuse(asked: &Asked, id: &str, names: &[(&str, &str)]) -> Verdict {
+    Verdict::Says(Fate::Refused(played_to(asked, id, names)))
 }
 
 /// The emulator's answer.

@@ -1,9 +1,10 @@
-//! The published rates of an account's control planes, which cannot be raised (reference, 6.2, 7.1 and 9.1).
+//! The published rates of an account's control planes, which cannot be raised (docs/aws.md, Published rates).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::{Clock, Manner, Verdict};
+use crate::support::facts::played;
 use crate::support::proxy::{Asked, Fate, Fault};
 
 pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
@@ -78,12 +79,9 @@ impl Rates {
     /// In the service's own words, `wait` before there is a token.
     fn refusal(&self, wait: Duration) -> Fault {
         match self.service {
-            "apigateway" => Fault {
-                retry_after: Some(self.clock.seconds(wait)),
-                ..Fault::new(429, "TooManyRequestsException", "Too Many Requests")
-            },
-            "lambda" => Fault::new(429, "TooManyRequestsException", "Rate exceeded"),
-            _ => Fault::new(400, "ThrottlingException", "Rate exceeded"),
+            "apigateway" => Fault { retry_after: Some(self.clock.seconds(wait)), ..played("api-throttled", &[]) },
+            "lambda" => played("lambda-throttled", &[]),
+            _ => played("waf-throttled", &[]),
         }
     }
 }

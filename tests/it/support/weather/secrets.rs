@@ -24,9 +24,6 @@ fn is_forced(asked: &Asked) -> bool {
     asked.field("ForceDeleteWithoutRecovery").as_deref() == Some("true")
 }
 
-const SCHEDULED: &str =
-    "You can't create this secret because a secret with this name is already scheduled for deletion.";
-
 /// The name is held by the recovery window.
 struct Scheduled(HashSet<String>);
 
@@ -38,7 +35,7 @@ impl Manner for Scheduled {
     fn before(&mut self, asked: &Asked) -> Verdict {
         match name(asked) {
             Some(name) if asked.operation == "CreateSecret" && self.0.contains(&name) => {
-                refuse(400, "InvalidRequestException", SCHEDULED)
+                refuse(asked, "secret-scheduled", &[])
             }
             _ => Verdict::Silent,
         }
@@ -71,11 +68,7 @@ impl Manner for Restored {
                 if ["TagResource", "PutSecretValue", "UpdateSecret"].contains(&asked.operation.as_str())
                     && self.0.holds(&name) =>
             {
-                refuse(
-                    400,
-                    "InvalidRequestException",
-                    "You can't perform this operation on the secret because it was marked for deletion.",
-                )
+                refuse(asked, "secret-marked", &[])
             }
             _ => Verdict::Silent,
         }
@@ -100,7 +93,7 @@ impl Manner for Forced {
     fn before(&mut self, asked: &Asked) -> Verdict {
         match name(asked) {
             Some(name) if asked.operation == "CreateSecret" && self.0.holds(&name) => {
-                refuse(400, "InvalidRequestException", SCHEDULED)
+                refuse(asked, "secret-scheduled", &[])
             }
             _ => Verdict::Silent,
         }

@@ -24,12 +24,9 @@ impl Manner for StaleTag {
 
     fn before(&mut self, asked: &Asked) -> Verdict {
         match asked.field("Name") {
-            Some(name) if asked.name() == "sns CreateTopic" && self.0.holds(&name) => refuse(
-                400,
-                "StaleTag",
-                "A tag has been added to a resource with the same ARN as a deleted resource. Wait a short while and \
-                 then retry the operation.",
-            ),
+            Some(name) if asked.name() == "sns CreateTopic" && self.0.holds(&name) => {
+                refuse(asked, "topic-stale-tag", &[])
+            }
             _ => Verdict::Silent,
         }
     }

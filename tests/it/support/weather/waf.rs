@@ -15,11 +15,6 @@ pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
     ]
 }
 
-const UNAVAILABLE: &str = "AWS WAF couldn\u{2019}t retrieve the resource that you requested. Retry your request.";
-const NONEXISTENT: &str = "AWS WAF couldn\u{2019}t perform the operation because your resource doesn\u{2019}t exist.";
-const ASSOCIATED: &str = "AWS WAF couldn\u{2019}t perform the operation because your resource is being used by another \
-                          resource or it\u{2019}s associated with another resource.";
-
 /// What an answer to a create says it made: id and ARN.
 fn made(asked: &Asked, answer: &Answer, operation: &str) -> Option<(String, String)> {
     if asked.service != "wafv2" || asked.operation != operation || !answer.is_success() {
@@ -51,9 +46,9 @@ impl Manner for IpSetUnseen {
         }
         self.asked += 1;
         if self.asked.is_multiple_of(2) {
-            refuse(400, "WAFUnavailableEntityException", UNAVAILABLE)
+            refuse(asked, "waf-unavailable-entity", &[])
         } else {
-            refuse(400, "WAFNonexistentItemException", NONEXISTENT)
+            refuse(asked, "waf-nonexistent", &[])
         }
     }
 
@@ -87,7 +82,7 @@ impl Manner for StageUnseen {
     fn before(&mut self, asked: &Asked) -> Verdict {
         match named_stage(asked) {
             Some(stage) if asked.operation == "AssociateWebACL" && self.0.holds(&stage) => {
-                refuse(400, "WAFNonexistentItemException", NONEXISTENT)
+                refuse(asked, "waf-nonexistent", &[])
             }
             _ => Verdict::Silent,
         }
@@ -112,7 +107,7 @@ impl Manner for WebAclUnseen {
     fn before(&mut self, asked: &Asked) -> Verdict {
         match asked.field("WebACLArn") {
             Some(arn) if asked.name() == "wafv2 AssociateWebACL" && self.0.holds(&arn) => {
-                refuse(400, "WAFUnavailableEntityException", UNAVAILABLE)
+                refuse(asked, "waf-unavailable-entity", &[])
             }
             _ => Verdict::Silent,
         }
@@ -157,7 +152,7 @@ impl Manner for WebAclInUse {
                 if asked.name() == "wafv2 DeleteWebACL"
                     && (self.on.values().any(|acl| *acl == id) || self.draining.holds(&id)) =>
             {
-                refuse(400, "WAFAssociatedItemException", ASSOCIATED)
+                refuse(asked, "waf-associated", &[])
             }
             _ => Verdict::Silent,
         }
@@ -212,7 +207,7 @@ impl Manner for IpSetInUse {
         };
         let Some(arn) = self.arns.get(&id) else { return Verdict::Silent };
         if self.of.values().any(|sets| sets.contains(arn)) || self.draining.holds(arn) {
-            refuse(400, "WAFAssociatedItemException", ASSOCIATED)
+            refuse(asked, "waf-associated", &[])
         } else {
             Verdict::Silent
         }

@@ -1,0 +1,217 @@
+//! What the program makes of AWS's refusals: every error code and every fragment of a message that a decision is made
+//! on, here, in [`settle`](super::settle) and in [`error`](super::error), and nowhere else.
+//!
+//! The tests check each against botocore's service models and `tests/it/facts`, where its source is named. Where a
+//! message is compared, that is because AWS uses one code for several things.
+
+use super::error::{CREDENTIALS, DENIED, EXPIRED, QUOTA, THROTTLED, UNKNOWN_CALL};
+use super::settle::WAITS;
+use crate::engine::Refusal;
+
+/// Every service that the program calls.
+pub(super) const EVERYWHERE: &[&str] = &[
+    "apigateway",
+    "apigatewayv2",
+    "cognito-identity",
+    "cognito-idp",
+    "iam",
+    "lambda",
+    "logs",
+    "secretsmanager",
+    "sns",
+    "sts",
+    "wafv2",
+];
+
+/// IAM has no such role or policy.
+pub const NO_ENTITY: Refusal = Refusal::new(&["iam"], &["NoSuchEntity"]);
+/// SNS has no such topic or subscription; of tags it says so in a code of their own.
+pub const NO_TOPIC: Refusal = Refusal::new(&["sns"], &["NotFound", "ResourceNotFound"]);
+/// API Gateway has no such API, or nothing of that name in it.
+pub const NO_API: Refusal = Refusal::new(&["apigateway", "apigatewayv2"], &["NotFoundException"]);
+/// There is no such function, log group, pool, client or secret.
+pub const NO_RESOURCE: Refusal = Refusal::new(
+    &["cognito-identity", "cognito-idp", "lambda", "logs", "secretsmanager"],
+    &["ResourceNotFoundException"],
+);
+/// The pool has no such user.
+pub const NO_USER: Refusal = Refusal::new(&["cognito-idp"], &["UserNotFoundException"]);
+/// WAF has no such IP set or web ACL, or cannot see what it is to stand in front of.
+pub const NO_WAF_ITEM: Refusal = Refusal::new(&["wafv2"], &["WAFNonexistentItemException"]);
+
+/// Each way to say that there is no such thing.
+pub(super) const ABSENT: [&Refusal; 6] = [&NO_ENTITY, &NO_TOPIC, &NO_API, &NO_RESOURCE, &NO_USER, &NO_WAF_ITEM];
+
+/// There is one of that name, and the code says so.
+pub const NAME_TAKEN: Refusal = Refusal::new(
+    &[
+        "iam CreateRole",
+        "secretsmanager CreateSecret",
+        "logs CreateLogGroup",
+        "wafv2 CreateIPSet",
+        "wafv2 CreateWebACL",
+        "cognito-idp AdminCreateUser",
+        "cognito-idp SignUp",
+    ],
+    &[
+        "EntityAlreadyExists",
+        "ResourceExistsException",
+        "ResourceAlreadyExistsException",
+        "WAFDuplicateItemException",
+        "UsernameExistsException",
+    ],
+);
+/// There is one of that name, and the message says so.
+pub const ALREADY_EXISTS: Refusal = Refusal::new(
+    &[
+        "lambda CreateFunction",
+        "lambda AddPermission",
+        "sns CreateTopic",
+        "sns Subscribe",
+        "apigateway PutMethod",
+        "apigateway CreateModel",
+        "apigateway CreateStage",
+        "apigateway CreateAuthorizer",
+        "apigatewayv2 CreateRoute",
+        "apigatewayv2 CreateStage",
+    ],
+    &["ResourceConflictException", "InvalidParameter", "ConflictException"],
+)
+.words(&["already exist"]);
+/// The path has a part of that name. That two parts are at odds is said in similar words, and is something else.
+pub const PATH_TAKEN: Refusal =
+    Refusal::new(&["apigateway CreateResource"], &["ConflictException"]).words(&["already has this name"]);
+/// The API has an authorizer of that name.
+pub const AUTHORIZER_TAKEN: Refusal = Refusal::new(
+    &["apigateway CreateAuthorizer", "apigatewayv2 CreateAuthorizer"],
+    &["BadRequestException", "ConflictException"],
+)
+.words(&["must be unique"]);
+
+/// Each way to say that there is one already.
+pub(super) const EXISTS: [&Refusal; 4] = [&NAME_TAKEN, &ALREADY_EXISTS, &PATH_TAKEN, &AUTHORIZER_TAKEN];
+
+/// Which action is missing stands in the message after these words.
+pub const DENIED_ACTION: Refusal = Refusal { words: &["not authorized to perform: "], ..DENIED };
+
+/// The right is missing to tag the stage that is to be made.
+pub const MAY_NOT_TAG: Refusal =
+    Refusal::new(&["apigateway CreateStage"], &["AccessDeniedException"]).words(&["::/tags/"]);
+
+/// Too many things: the SDK would take it for too many calls.
+pub const TOO_MANY_THINGS: Refusal = Refusal::new(EVERYWHERE, &["LimitExceededException"]);
+/// Too many calls, of a service that gives a long wait for an answer.
+pub const TOO_MANY_CALLS: Refusal = Refusal::new(&["apigateway", "lambda"], &["TooManyRequestsException"]);
+
+/// Something stands behind the web ACL still.
+pub const ASSOCIATED: Refusal = Refusal::new(&["wafv2 DeleteWebACL"], &["WAFAssociatedItemException"]);
+
+/// The secret's name is taken by one that is in use. Some emulators say it of one that is being deleted.
+pub const SECRET_EXISTS: Refusal = Refusal::new(&["secretsmanager CreateSecret"], &["ResourceExistsException"]);
+/// The secret, or one of its name, is in its recovery window, or is being deleted for good.
+pub const SECRET_SCHEDULED: Refusal = Refusal::new(
+    &["secretsmanager CreateSecret", "secretsmanager DeleteSecret", "secretsmanager RestoreSecret"],
+    &["InvalidRequestException"],
+)
+.words(&["scheduled for deletion", "marked for deletion", "was deleted"]);
+/// The secret cannot be restored: it is being deleted for good.
+pub const NOT_RESTORED: Refusal = Refusal::new(&["secretsmanager RestoreSecret"], &["InvalidRequestException"]);
+
+/// The pool has a domain.
+pub const HAS_DOMAIN: Refusal =
+    Refusal::new(&["cognito-idp DeleteUserPool"], &["InvalidParameterException"]).words(&["has a domain configured"]);
+/// The user was confirmed before.
+pub const CONFIRMED: Refusal =
+    Refusal::new(&["cognito-idp ConfirmSignUp"], &["NotAuthorizedException"]).words(&["current status is confirmed"]);
+/// A wrong password, or no such user: which of them is not said.
+pub const WRONG_PASSWORD: Refusal =
+    Refusal::new(&["cognito-idp InitiateAuth"], &["NotAuthorizedException"]).words(&["incorrect username or password"]);
+/// Too many wrong passwords.
+pub const HELD_BACK: Refusal =
+    Refusal::new(&["cognito-idp InitiateAuth"], &["NotAuthorizedException"]).words(&["attempts exceeded"]);
+/// An administrator has disabled the user.
+pub const DISABLED: Refusal =
+    Refusal::new(&["cognito-idp InitiateAuth"], &["NotAuthorizedException"]).words(&["user is disabled"]);
+/// The refresh token has expired, or was revoked.
+pub const BAD_REFRESH_TOKEN: Refusal =
+    Refusal::new(&["cognito-idp InitiateAuth"], &["NotAuthorizedException"]).words(&["refresh token"]);
+/// The pool takes users from its administrators only.
+pub const NO_SIGN_UP: Refusal =
+    Refusal::new(&["cognito-idp SignUp"], &["NotAuthorizedException"]).words(&["not permitted"]);
+/// The user has not entered the code from the mail.
+pub const NOT_CONFIRMED: Refusal = Refusal::new(&["cognito-idp"], &["UserNotConfirmedException"]);
+/// An administrator has reset the password.
+pub const PASSWORD_RESET: Refusal = Refusal::new(&["cognito-idp"], &["PasswordResetRequiredException"]);
+/// The password does not meet the pool's rule.
+pub const WEAK_PASSWORD: Refusal = Refusal::new(&["cognito-idp"], &["InvalidPasswordException"]);
+/// The password was used before.
+pub const USED_PASSWORD: Refusal = Refusal::new(&["cognito-idp"], &["PasswordHistoryPolicyViolationException"]);
+/// The pool has a user of that address.
+pub const USER_EXISTS: Refusal = Refusal::new(&["cognito-idp"], &["UsernameExistsException"]);
+/// The user is past the invitation.
+pub const PAST_INVITATION: Refusal = Refusal::new(&["cognito-idp"], &["UnsupportedUserStateException"]);
+/// A wrong code.
+pub const WRONG_CODE: Refusal = Refusal::new(&["cognito-idp"], &["CodeMismatchException"]);
+/// An old code.
+pub const OLD_CODE: Refusal = Refusal::new(&["cognito-idp"], &["ExpiredCodeException"]);
+/// Too many tries of a user.
+pub const TOO_MANY_TRIES: Refusal =
+    Refusal::new(&["cognito-idp"], &["LimitExceededException", "TooManyFailedAttemptsException"]);
+/// The mail could not be sent.
+pub const NOT_DELIVERED: Refusal = Refusal::new(&["cognito-idp"], &["CodeDeliveryFailureException"]);
+/// No refusal: the password was right, and Cognito asks for a second factor.
+pub const SECOND_FACTOR: Refusal =
+    Refusal::new(&["cognito-idp InitiateAuth"], &["MFA_SETUP", "SOFTWARE_TOKEN_MFA", "SMS_MFA", "SELECT_MFA_TYPE"]);
+/// The identity pool gives guests nothing.
+pub const NO_GUESTS: Refusal = Refusal::new(
+    &["cognito-identity GetId", "cognito-identity GetCredentialsForIdentity"],
+    &["NotAuthorizedException"],
+);
+
+/// The identity pool's role is new, and its trust policy has not arrived everywhere.
+pub const NOT_TRUSTED: Refusal =
+    Refusal::new(&["cognito-identity GetCredentialsForIdentity"], &["InvalidIdentityPoolConfigurationException"]);
+
+/// Constants, each with its name.
+macro_rules! named {
+    ($($name:ident),+ $(,)?) => { [$((stringify!($name), &$name)),+] };
+}
+pub(super) use named;
+
+/// Every refusal that the program tells from others, by name.
+pub fn all() -> Vec<(&'static str, &'static Refusal)> {
+    let mut all = HERE.to_vec();
+    all.extend(WAITS.iter().map(|(name, wait)| (*name, &wait.refusal)));
+    all
+}
+
+const HERE: [(&str, &Refusal); 44] = named! {
+    NO_ENTITY, NO_TOPIC, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
+    AUTHORIZER_TAKEN, DENIED_ACTION, MAY_NOT_TAG, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
+    SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,
+    BAD_REFRESH_TOKEN, NO_SIGN_UP, NOT_CONFIRMED, PASSWORD_RESET, WEAK_PASSWORD, USED_PASSWORD, USER_EXISTS,
+    PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NO_GUESTS, NOT_TRUSTED,
+    CREDENTIALS,
+    DENIED, EXPIRED, QUOTA, THROTTLED, UNKNOWN_CALL
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_table_leaves_one_out() {
+        let of = |source: &'static str| {
+            source.lines().filter_map(|line| {
+                let line = line.trim_start_matches("pub(super) ").trim_start_matches("pub ");
+                Some(line.strip_prefix("const ")?.split_once(": Refusal =")?.0)
+            })
+        };
+        let declared: BTreeSet<&str> = of(include_str!("refusals.rs")).chain(of(include_str!("error.rs"))).collect();
+        let listed: BTreeSet<&str> = HERE.iter().map(|(name, _)| *name).collect();
+        assert_eq!(declared, listed);
+        assert_eq!(listed.len(), HERE.len());
+    }
+}

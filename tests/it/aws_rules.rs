@@ -1,0 +1,340 @@
+//! What AWS refuses or does otherwise than the emulator (`support/aws_rules`): every row of the table is met by a request
+//! here, and by none that is nearly the same and sound.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+
+use crate::support::aws_rules::{PLAYED, refusal, routes, rules};
+use crate::support::botocore::{call, calls_in};
+use crate::support::emulator::{default_account, endpoint};
+use crate::support::program::User;
+use crate::support::proxy::{Asked, Fate, Proxy};
+
+/// A request as the program would send it.
+fn request(service: &str, method: &str, path: &str, target: &str, body: &str) -> Asked {
+    let credential = format!("AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-central-1/{service}/aws4_request");
+    let request = Request::builder().method(method).uri(path).header("authorization", credential);
+    let request = if target.is_empty() { request } else { request.header("x-amz-target", target) };
+    Asked::new(1, &request.body(()).unwrap().into_parts().0, Bytes::from(body.to_owned()))
+}
+
+fn rest(service: &str, method: &str, path: &str, body: &Value) -> Asked {
+    request(service, method, path, "", &body.to_string())
+}
+
+fn target(service: &str, operation: &str, body: &Value) -> Asked {
+    request(service, "POST", "/", &format!("X.{operation}"), &body.to_string())
+}
+
+fn query(service: &str, operation: &str, fields: &[(&str, &str)]) -> Asked {
+    let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let fields: String = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value))).collect();
+    request(service, "POST", "/", "", &format!("Action={operation}&Version=2010-05-08{fields}"))
+}
+
+fn policy(resource: &Value, padding: usize) -> String {
+    json!({ "Statement": [{ "Sid": "x".repeat(padding), "Effect": "Allow", "Action": "a:B", "Resource": resource }] })
+        .to_string()
+}
+
+/// For every rule a request that meets it, and one that does not.
+fn table() -> Vec<(&'static str, Asked, Asked)> {
+    let stage = |settings: Value| rest("apigateway", "POST", "/v2/apis/a/stages", &settings);
+    let integration = |timeout: u32| {
+        let path = "/restapis/a/resources/r/methods/GET/integration";
+        rest("apigateway", "PUT", path, &json!({ "timeoutInMillis": timeout }))
+    };
+    let put_policy = |document: String| query("iam", "PutRolePolicy", &[("PolicyDocument", &document)]);
+    let managed = |document: String| query("iam", "CreatePolicy", &[("PolicyDocument", &document)]);
+    let trust =
+        |padding: usize| query("iam", "CreateRole", &[("AssumeRolePolicyDocument", &policy(&json!("*"), padding))]);
+    let api_tag = |key: &str, value: &str| rest("apigateway", "POST", "/restapis", &json!({ "tags": { key: value } }));
+    let topic_tag = |key: &str| {
+        query("sns", "CreateTopic", &[("Name", "t"), ("Tags.member.1.Key", key), ("Tags.member.1.Value", "v")])
+    };
+    let pool_tag = |value: &str| target("cognito-idp", "CreateUserPool", &json!({ "UserPoolTags": { "k": value } }));
+    let ip_set = |tags: Value| target("wafv2", "CreateIPSet", &json!({ "Tags": tags, "Addresses": ["1.2.3.4/32"] }));
+    let function = |name: &str, variable: &str, value: &str| {
+        let body = json!({ "FunctionName": name, "Environment": { "Variables": { variable: value } } });
+        rest("lambda", "POST", "/2015-03-31/functions", &body)
+    };
+    let model = |name: &str| rest("apigateway", "POST", "/restapis/a/models", &json!({ "name": name }));
+    let rest_stage = |name: &str| rest("apigateway", "POST", "/restapis/a/stages", &json!({ "stageName": name }));
+    let path = |part: &str| rest("apigateway", "POST", "/restapis/a/resources/r", &json!({ "pathPart": part }));
+    let secret = |name: &str| target("secretsmanager", "CreateSecret", &json!({ "Name": name }));
+    let topic = |name: &str| query("sns", "CreateTopic", &[("Name", name)]);
+    let retention = |days: u32| target("logs", "PutRetentionPolicy", &json!({ "retentionInDays": days }));
+    let addresses = |address: &str| target("wafv2", "UpdateIPSet", &json!({ "Addresses": [address] }));
+    let priorities =
+        |second: u32| target("wafv2", "CreateWebACL", &json!({ "Rules": [{ "Priority": 0 }, { "Priority": second }] }));
+    let flows = |second: &str| {
+        let flows = json!({ "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", second] });
+        target("cognito-idp", "CreateUserPoolClient", &flows)
+    };
+    let tls = |mode: Value| {
+        let policy = json!({ "securityPolicy": "SecurityPolicy_TLS13_1_2_2021_06", "endpointAccessMode": mode });
+        rest("apigateway", "POST", "/restapis", &policy)
+    };
+    vec![
+        (
+            "API Gateway: execution logs of an HTTP API",
+            stage(json!({ "defaultRouteSettings": { "dataTraceEnabled": false } })),
+            stage(json!({ "defaultRouteSettings": { "throttlingBurstLimit": 5 } })),
+        ),
+        (
+            "API Gateway: execution logs of an HTTP API",
+            rest(
+                "apigateway",
+                "PATCH",
+                "/v2/apis/a/stages/s",
+                &json!({ "routeSettings": { "GET /": { "loggingLevel": "OFF" } } }),
+            ),
+            rest(
+                "apigateway",
+                "PATCH",
+                "/restapis/a/stages/s",
+                &json!({ "defaultRouteSettings": { "loggingLevel": "OFF" } }),
+            ),
+        ),
+        ("API Gateway: a timeout out of range", integration(29_001), integration(29_000)),
+        (
+            "IAM: a wildcard in the service of an ARN",
+            put_policy(policy(&json!(["arn:aws:sns:r:1:t", "arn:aws:cognito-*:r:1:pool/*"]), 0)),
+            put_policy(policy(&json!(["*", "arn:aws:sns:*:*:t-*"]), 0)),
+        ),
+        (
+            "IAM: a managed policy that is too long",
+            managed(policy(&json!("*"), 6100)),
+            managed(policy(&json!("*"), 6000)),
+        ),
+        (
+            "IAM: an inline policy that is too long",
+            put_policy(policy(&json!("*"), 10_200)),
+            put_policy(policy(&json!("*"), 10_000)),
+        ),
+        ("IAM: a trust policy that is too long", trust(2000), trust(1900)),
+        (
+            "API Gateway: a character that tags do not take",
+            api_tag("k", "stage.$default"),
+            api_tag("k:k", "stage.default /=+-@_"),
+        ),
+        (
+            "API Gateway: a character that tags do not take",
+            rest("apigateway", "PUT", "/tags/arn", &json!({ "tags": { "a*": "b" } })),
+            rest("apigateway", "PUT", "/tags/arn", &json!({ "tags": { "a": "b" } })),
+        ),
+        ("a tag key of AWS's own", topic_tag("AWS:team"), topic_tag("team")),
+        ("a tag that is too long", pool_tag(&"v".repeat(257)), pool_tag(&"v".repeat(256))),
+        ("a list of tags without any", ip_set(json!([])), ip_set(json!([{ "Key": "k", "Value": "v" }]))),
+        (
+            "Lambda: a reserved variable",
+            function("f", "AWS_LAMBDA_LOG_GROUP_NAME", "x"),
+            function("f", "AWS_LAMBDA_X", "x"),
+        ),
+        (
+            "Lambda: variables of more than 4 KB",
+            function("f", "A", &"x".repeat(4090)),
+            function("f", "A", &"x".repeat(4000)),
+        ),
+        (
+            "Lambda: a function's name that is too long",
+            function(&"f".repeat(65), "A", ""),
+            function(&"f".repeat(64), "A", ""),
+        ),
+        ("API Gateway: a model's name with other characters", model("my-model"), model("MyModel1")),
+        ("API Gateway: a stage's name with other characters", rest_stage("a.b"), rest_stage("a_b-1")),
+        ("API Gateway: a path part with other characters", path("a b"), path("{proxy+}")),
+        ("API Gateway: a path part with other characters", path("a{b}"), path("v1.0")),
+        ("Secrets Manager: a name with other characters", secret("a b"), secret("a/b_+=.@-!")),
+        ("SNS: a topic's name with other characters, or too long", topic("a.b"), topic("a-b_1.fifo")),
+        ("SNS: a topic's name with other characters, or too long", topic(&"t".repeat(257)), topic(&"t".repeat(256))),
+        ("CloudWatch Logs: days that are none of the allowed", retention(15), retention(14)),
+        ("WAF: an address set of everything", addresses("::/0"), addresses("10.0.0.0/8")),
+        ("WAF: two rules of one priority", priorities(0), priorities(1)),
+        ("Cognito: flows of two generations in one client", flows("ADMIN_NO_SRP_AUTH"), flows("ALLOW_USER_AUTH")),
+        ("API Gateway: an enhanced security policy without an access mode", tls(Value::Null), tls(json!("STRICT"))),
+        (
+            "API Gateway: an enhanced security policy without an access mode",
+            rest(
+                "apigateway",
+                "PATCH",
+                "/restapis/none",
+                &json!({ "patchOperations": [
+                { "op": "replace", "path": "/securityPolicy", "value": "SecurityPolicy_TLS13_1_3_2025_09" }] }),
+            ),
+            rest(
+                "apigateway",
+                "PATCH",
+                "/restapis/none",
+                &json!({ "patchOperations": [
+                { "op": "replace", "path": "/securityPolicy", "value": "TLS_1_2" }] }),
+            ),
+        ),
+    ]
+}
+
+#[test]
+fn every_rule_refuses_a_request_and_spares_a_sound_one() {
+    for (rule, bad, sound) in table() {
+        let (met, fault) = refusal(&bad).unwrap_or_else(|| panic!("not refused: {rule}"));
+        assert_eq!(met.name, rule);
+        assert!(!fault.code.is_empty() && fault.status >= 400 && !met.source.is_empty(), "{rule}");
+        let wrongly = refusal(&sound).map(|(rule, _)| rule.name);
+        assert_eq!(wrongly, None, "refused beside {rule}");
+    }
+}
+
+#[test]
+fn every_row_of_the_table_has_a_request_that_meets_it() {
+    let tested: BTreeSet<&str> = table().into_iter().map(|(rule, ..)| rule).collect();
+    let rows: BTreeSet<&str> = rules().map(|rule| rule.name).collect();
+    assert_eq!(tested, rows);
+    // One test each, below.
+    let played: [(&str, fn()); 3] = [
+        (PLAYED[0], a_body_whose_type_has_no_model_reaches_the_function),
+        (PLAYED[1], an_answer_in_a_wrong_shape_is_a_502),
+        (PLAYED[2], a_changed_security_policy_keeps_the_api_updating),
+    ];
+    assert_eq!(played.map(|(name, _)| name), PLAYED);
+}
+
+/// Through the proxy a refusal arrives as AWS's, and the emulator never hears of the request.
+#[test]
+fn a_refused_request_does_not_reach_the_emulator() {
+    let user = User::newcomer();
+    let asked = json!({ "Name": "a topic" });
+    let script = "import sys, botocore.session; c = botocore.session.get_session().create_client('sns', \
+                  region_name='eu-central-1', endpoint_url=sys.argv[1], aws_access_key_id=sys.argv[2], \
+                  aws_secret_access_key='test')\ntry: c.create_topic(Name='a topic')\n\
+                  except Exception as error: print(error.response['Error']['Code'], error)";
+    let account = user.command::<&str>(&[]);
+    let account = account.get_envs().find(|(name, _)| *name == "AWS_ACCESS_KEY_ID").unwrap().1.unwrap().to_owned();
+    let mut python = std::process::Command::new(crate::support::emulator::python());
+    let said = python.args(["-I", "-c", script, &endpoint()]).arg(account).output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.starts_with("InvalidParameter ") && said.contains("Topic Name"), "{said}");
+    let straight = call(&user, "sns", "create_topic", &asked);
+    assert!(straight["TopicArn"].is_string(), "the emulator itself takes it: {straight}");
+}
+
+const SHAPES: &str = r#"export const handler = async (event) => ({
+  "/sound": { statusCode: 200, body: "fine" },
+  "/object": { statusCode: 200, body: { a: 1 } },
+  "/bare": { hello: "there" },
+  "/text": "hello",
+})[event.path];"#;
+
+fn stack_of_shapes(user: &User) {
+    user.write("fn/index.mjs", SHAPES);
+    user.write(
+        "body.json",
+        r#"{"type":"object","required":["name"],"additionalProperties":false,"properties":{"name":{"type":"string"}}}"#,
+    );
+    let routes = ["sound", "object", "bare", "text"].map(|path| {
+        let body = if path == "sound" { "body = \"body.json\"\n" } else { "" };
+        format!("[[api.routes]]\nroute = \"POST /{path}\"\nfunction = \"F\"\nauth = \"none\"\n{body}")
+    });
+    let head = "[stack]\nname = \"shapes\"\n[functions.F]\nsource = \"fn\"\n[api]\n";
+    user.write("securelambda.toml", &format!("{head}{}", routes.concat()));
+}
+
+/// Status and body of a request to a route, through the proxy.
+fn post(url: &str, content_type: &str, body: &str) -> (u16, String) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.post(url).header("content-type", content_type).body(body.to_owned()).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    })
+}
+
+fn base_url(user: &User) -> String {
+    user.run(&["outputs", "api.base_url"]).ends(0).stdout.trim().to_owned()
+}
+
+#[test]
+fn an_answer_in_a_wrong_shape_is_a_502() {
+    for (answer, sound) in [
+        (json!({ "statusCode": 200 }), true),
+        (json!({ "statusCode": "200", "headers": { "a": 1 }, "body": null }), true),
+        (json!({ "statusCode": 200, "body": 5 }), false),
+        (json!({ "statusCode": "fine" }), false),
+        (json!({ "statusCode": 200, "headers": { "a": {} } }), false),
+        (json!({}), false),
+        (json!(null), false),
+        (json!([]), false),
+    ] {
+        assert_eq!(routes::is_well_formed(&answer), sound, "{answer}");
+    }
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    stack_of_shapes(&user);
+    user.run(&["up", "--yes"]).ends(0);
+    let url = base_url(&user);
+    assert_eq!(post(&format!("{url}/sound"), "application/json", r#"{"name":"a"}"#), (200, "fine".into()));
+    for path in ["object", "bare", "text"] {
+        let (status, body) = post(&format!("{url}/{path}"), "application/json", "{}");
+        assert_eq!((status, body.as_str()), (502, r#"{"message": "Internal server error"}"#), "{path}");
+    }
+    user.run(&["down", "--yes", "--purge"]).ends(0);
+}
+
+#[test]
+fn a_body_whose_type_has_no_model_reaches_the_function() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    stack_of_shapes(&user);
+    user.run(&["up", "--yes"]).ends(0);
+    let url = format!("{}/sound", base_url(&user));
+    let bad = r#"{"nobody":1}"#;
+    for content_type in ["application/json", "text/plain", "application/xml; charset=utf-8"] {
+        assert_eq!(post(&url, content_type, bad).0, 400, "{content_type}");
+    }
+    // As it was once written: with a model for JSON alone.
+    let api = user.run(&["outputs", "api.id"]).ends(0).stdout.trim().to_owned();
+    let asked = json!(["apigateway", "get_resources", { "restApiId": api, "embed": ["methods"] }]);
+    let resources = calls_in("000000000000", &[asked]).remove(0);
+    let sound =
+        resources["items"].as_array().unwrap().iter().find(|one| one["path"] == "/sound").unwrap()["id"].clone();
+    let patch = json!([{ "op": "remove", "path": "/requestModels/$default" }]);
+    let removed = json!({ "restApiId": api, "resourceId": sound, "httpMethod": "POST", "patchOperations": patch });
+    let answer = calls_in("000000000000", &[json!(["apigateway", "update_method", removed])]).remove(0);
+    assert!(answer["requestModels"].get("$default").is_none(), "{answer}");
+    assert_eq!(post(&url, "application/json", bad).0, 400);
+    assert_eq!(post(&url, "text/plain", bad), (200, "fine".into()), "AWS does not check this one");
+    // Which is a weakness, and is mended.
+    user.run(&["status", "--detailed-exitcode"]).ends(7);
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(post(&url, "text/plain", bad).0, 400);
+    user.run(&["down", "--yes", "--purge"]).ends(0);
+}
+
+#[test]
+fn a_changed_security_policy_keeps_the_api_updating() {
+    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, std::sync::Arc::new(|_: &Asked| Fate::Passed));
+    let user = User::of(&crate::support::emulator::account(), &proxy.endpoint).with("SECURELAMBDA_TEMPO", "0.01");
+    user.run(&["up", "--yes"]).ends(0);
+    let made: Vec<String> = proxy.take().into_iter().map(|call| call.name).collect();
+    assert!(!made.contains(&"apigateway UpdateRestApi".to_owned()), "the policy is set at creation: {made:?}");
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    // Somebody takes it back, by a request of theirs that passes the proxy too.
+    let api = user.run(&["outputs", "api.id"]).ends(0).stdout.trim().to_owned();
+    let patch = json!({ "patchOperations": [{ "op": "replace", "path": "/securityPolicy", "value": "TLS_1_0" }] });
+    let weaker = rest("apigateway", "PATCH", &format!("/restapis/{api}"), &patch);
+    crate::support::aws_rules::tls::after(&weaker, 200, Bytes::from(json!({ "id": api }).to_string()));
+    let status = user.run(&["status", "--detailed-exitcode"]).ends(7);
+    assert!(status.stdout.contains("securityPolicy"), "{}", status.stdout);
+    user.run(&["up", "--yes"]).ends(0);
+    let calls = proxy.take();
+    let at = |name: &str| calls.iter().rposition(|call| call.name == name).unwrap_or_else(|| panic!("no {name}"));
+    let changed = at("apigateway UpdateRestApi");
+    let waited = calls[changed..].iter().filter(|call| call.name == "apigateway GetRestApi").count();
+    assert!(waited >= 3, "it waits until the API is available again: {waited}");
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0);
+}

@@ -1,0 +1,129 @@
+//! What API Gateway does with a request on its way to a function and with the function's answer, where the emulator does
+//! otherwise. Both need a look at the API or at the function's own answer, so they ask the emulator, and only where it
+//! makes a difference: a body of another content type, and an answer that has nothing in it of the function's own.
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::super::botocore;
+use super::super::proxy::Asked;
+
+/// Requests to routes carry no signature, so that they reach this account alone.
+const ACCOUNT: &str = "000000000000";
+
+/// A request to a route of a REST API, in parts: the API, and the path below the stage.
+fn route(asked: &Asked) -> Option<(String, String)> {
+    let path = asked.path.split('?').next()?;
+    let (api, rest) = path.strip_prefix("/restapis/")?.split_once('/')?;
+    let (_, below) = rest.split_once("/_user_request_")?;
+    Some((api.to_owned(), below.to_owned()))
+}
+
+/// What AWS would have answered instead, if that is something else.
+pub fn after(asked: &Asked, status: u16, headers: &HeaderMap) -> Option<(StatusCode, Bytes)> {
+    let (api, path) = route(asked)?;
+    let unchecked = status == 400 && !asked.body.is_empty() && !is_json(asked);
+    let ambiguous = status == 200 && says_nothing_of_its_own(headers);
+    if !unchecked && !ambiguous {
+        return None;
+    }
+    let method = method(&api, &path, &asked.method)?;
+    if unchecked {
+        let content_type = content_type(asked);
+        let models = &method["requestModels"];
+        let checked = models.get(&content_type).or_else(|| models.get("$default")).is_some();
+        return (!checked).then(|| answer_of(asked, &path, &method));
+    }
+    let answer = answer_of(asked, &path, &method);
+    (answer.0 == StatusCode::BAD_GATEWAY).then_some(answer)
+}
+
+fn content_type(asked: &Asked) -> String {
+    let header = asked.headers.get("content-type").and_then(|value| value.to_str().ok());
+    header.unwrap_or("application/json").split(';').next().unwrap_or_default().trim().to_lowercase()
+}
+
+fn is_json(asked: &Asked) -> bool {
+    content_type(asked) == "application/json"
+}
+
+/// Nothing but what the emulator puts into every answer.
+fn says_nothing_of_its_own(headers: &HeaderMap) -> bool {
+    const EVERY: [&str; 7] = [
+        "content-type",
+        "content-length",
+        "date",
+        "x-amzn-requestid",
+        "x-amz-request-id",
+        "connection",
+        "transfer-encoding",
+    ];
+    let default = headers.get("content-type").is_some_and(|kind| kind == "application/json");
+    default && headers.keys().all(|name| EVERY.contains(&name.as_str()))
+}
+
+/// The method behind a path, as the emulator has it now.
+fn method(api: &str, path: &str, verb: &str) -> Option<Value> {
+    let asked = json!(["apigateway", "get_resources", { "restApiId": api, "limit": 500, "embed": ["methods"] }]);
+    let answer = botocore::calls_in(ACCOUNT, &[asked]).remove(0);
+    let resources = answer["items"].as_array()?.iter().filter(|resource| {
+        resource["path"].as_str().is_some_and(|template| fits(template, path))
+            && resource["resourceMethods"].is_object()
+    });
+    let methods = resources.filter_map(|resource| {
+        let methods = &resource["resourceMethods"];
+        methods.get(verb).or_else(|| methods.get("ANY")).cloned()
+    });
+    methods.into_iter().next()
+}
+
+/// `/people/{id}` and `/{proxy+}` stand for paths.
+fn fits(template: &str, path: &str) -> bool {
+    let mut path = path.trim_matches('/').split('/');
+    for part in template.trim_matches('/').split('/') {
+        if part.starts_with('{') && part.ends_with("+}") {
+            return path.next().is_some();
+        }
+        match path.next() {
+            Some(given) if part == given || (part.starts_with('{') && !given.is_empty()) => {}
+            _ => return false,
+        }
+    }
+    path.next().is_none()
+}
+
+/// The function's answer to a request, as API Gateway passes it on.
+fn answer_of(asked: &Asked, path: &str, method: &Value) -> (StatusCode, Bytes) {
+    let uri = method["methodIntegration"]["uri"].as_str().unwrap_or_default();
+    let function = uri.split("/functions/").nth(1).unwrap_or_default().trim_end_matches("/invocations");
+    let event = json!({
+        "resource": path, "path": path, "httpMethod": asked.method, "headers": {}, "requestContext": {},
+        "queryStringParameters": null, "pathParameters": null, "isBase64Encoded": false,
+        "body": String::from_utf8_lossy(&asked.body),
+    });
+    let invoked = json!(["lambda", "invoke", { "FunctionName": function, "Payload": event.to_string() }]);
+    let answer = botocore::calls_in(ACCOUNT, &[invoked]).remove(0);
+    let payload: Value =
+        answer["Payload"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    if answer.get("FunctionError").is_some() || !is_well_formed(&payload) {
+        return (StatusCode::BAD_GATEWAY, Bytes::from_static(br#"{"message": "Internal server error"}"#));
+    }
+    let status =
+        payload["statusCode"].as_u64().and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
+    let body = payload["body"].as_str().unwrap_or_default().to_owned();
+    (status.unwrap_or(StatusCode::OK), Bytes::from(body))
+}
+
+/// The shape that a proxy integration asks for.
+pub fn is_well_formed(answer: &Value) -> bool {
+    let Some(answer) = answer.as_object() else { return false };
+    let numeric = |value: &Value| value.is_u64() || value.as_str().is_some_and(|text| text.parse::<u16>().is_ok());
+    let plain = |value: &Value| value.is_string() || value.is_number() || value.is_boolean();
+    let headers = answer
+        .get("headers")
+        .is_none_or(|all| all.is_null() || all.as_object().is_some_and(|all| all.values().all(plain)));
+    let body = answer.get("body").is_none_or(|body| body.is_null() || body.is_string());
+    answer.get("statusCode").is_some_and(numeric) && headers && body
+}

@@ -1,0 +1,37 @@
+//! Stages and integrations.
+
+use super::super::proxy::Asked;
+use super::{Rule, json};
+
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "API Gateway: execution logs of an HTTP API",
+        status: 400,
+        code: "BadRequestException",
+        message: "Execution logs are not supported on protocolType HTTP",
+        source: "terraform-provider-aws issues 12893, 13801, 14010; pull request 12904",
+        refuses: execution_logs,
+    },
+    Rule {
+        name: "API Gateway: a timeout out of range",
+        status: 400,
+        code: "BadRequestException",
+        message: "Timeout should be between 50 ms and 29000 ms",
+        source: "API Gateway quotas page; recorded by LocalStack, apigateway test_apigateway_api",
+        refuses: |asked| {
+            let timeout = json(asked)["timeoutInMillis"].as_i64();
+            asked.name() == "apigateway PutIntegration" && timeout.is_some_and(|ms| !(50..=29_000).contains(&ms))
+        },
+    },
+];
+
+/// Either member, whatever its value.
+fn execution_logs(asked: &Asked) -> bool {
+    if !["apigatewayv2 CreateStage", "apigatewayv2 UpdateStage"].contains(&asked.name().as_str()) {
+        return false;
+    }
+    let body = json(asked);
+    let own = body["routeSettings"].as_object().into_iter().flat_map(|routes| routes.values());
+    let mut all = own.chain([&body["defaultRouteSettings"]]);
+    all.any(|settings| ["dataTraceEnabled", "loggingLevel"].iter().any(|member| settings.get(member).is_some()))
+}

@@ -1,0 +1,122 @@
+//! The TLS of REST APIs, which the emulator forgets at creation and changes at once.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+
+use super::super::proxy::{Asked, Fault};
+use super::Rule;
+
+pub const RULES: &[Rule] = &[Rule {
+    name: "API Gateway: an enhanced security policy without an access mode",
+    status: 400,
+    code: "BadRequestException",
+    message: "Endpoint access mode is required for the specified security policy",
+    source: "aws-sam-cli issue 9007; API Gateway, Security policies for REST APIs",
+    refuses: |asked| {
+        let (body, patched) = (super::json(asked), patches(asked));
+        let enhanced = |value: Option<&str>| value.is_some_and(|policy| policy.starts_with("SecurityPolicy_"));
+        match asked.name().as_str() {
+            "apigateway CreateRestApi" => {
+                enhanced(body["securityPolicy"].as_str()) && body["endpointAccessMode"].as_str().is_none()
+            }
+            "apigateway UpdateRestApi" => {
+                let known = apis().get(asked.segments()[1]).is_some_and(|api| api.mode.is_some());
+                enhanced(patched.get("/securityPolicy").map(String::as_str))
+                    && !known
+                    && !patched.contains_key("/endpointAccessMode")
+            }
+            _ => false,
+        }
+    },
+}];
+
+/// How often an API says that it is being updated after a change of its policy, instead of for 15 minutes.
+const UPDATES: u32 = 3;
+
+#[derive(Default)]
+struct Api {
+    policy: Option<String>,
+    mode: Option<String>,
+    updating: u32,
+}
+
+/// By id, which is unique in an emulator.
+fn apis() -> MutexGuard<'static, HashMap<String, Api>> {
+    static APIS: LazyLock<Mutex<HashMap<String, Api>>> = LazyLock::new(Mutex::default);
+    APIS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a request replaces, by path.
+fn patches(asked: &Asked) -> HashMap<String, String> {
+    let body = super::json(asked);
+    let operations = body["patchOperations"].as_array().into_iter().flatten();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    operations.map(|patch| (text(&patch["path"]), text(&patch["value"]))).collect()
+}
+
+/// An API whose policy is being changed cannot be deployed.
+pub fn before(asked: &Asked) -> Option<Fault> {
+    let api = asked.segments().get(1).copied().filter(|_| asked.name() == "apigateway CreateDeployment")?;
+    let updating = apis().get(api).is_some_and(|api| api.updating > 0);
+    let message = "You cannot deploy a RestApi while the apiStatus is UPDATING or FAILED.";
+    updating.then(|| Fault::new(400, "BadRequestException", message))
+}
+
+/// Learns policies from what passes, and has answers show them.
+pub fn after(asked: &Asked, status: u16, body: Bytes) -> Bytes {
+    if asked.service != "apigateway" || status >= 300 {
+        return body;
+    }
+    let Ok(mut answer) = serde_json::from_slice::<Value>(&body) else { return body };
+    let id = answer["id"].as_str().unwrap_or_default().to_owned();
+    match asked.operation.as_str() {
+        "CreateRestApi" => {
+            let sent = super::json(asked);
+            let text = |field: &str| sent[field].as_str().map(str::to_owned);
+            let api = Api { policy: text("securityPolicy"), mode: text("endpointAccessMode"), updating: 0 };
+            show(&mut answer, &api);
+            apis().insert(id, api);
+        }
+        "UpdateRestApi" => {
+            let (mut all, patched) = (apis(), patches(asked));
+            let api = all.entry(id).or_default();
+            for (path, field) in [("/securityPolicy", &mut api.policy), ("/endpointAccessMode", &mut api.mode)] {
+                if let Some(value) = patched.get(path).filter(|value| field.as_ref() != Some(value)) {
+                    *field = Some(value.clone());
+                    api.updating = UPDATES;
+                }
+            }
+            show(&mut answer, api);
+        }
+        "GetRestApi" => {
+            if let Some(api) = apis().get_mut(&id) {
+                api.updating = api.updating.saturating_sub(1);
+                show(&mut answer, api);
+            }
+        }
+        "GetRestApis" => {
+            for item in answer["item"].as_array_mut().into_iter().flatten() {
+                if let Some(api) = item["id"].as_str().and_then(|id| apis().get(id).map(described)) {
+                    item.as_object_mut().unwrap().extend(api);
+                }
+            }
+        }
+        _ => return body,
+    }
+    Bytes::from(answer.to_string())
+}
+
+fn described(api: &Api) -> serde_json::Map<String, Value> {
+    let fields = [("securityPolicy", &api.policy), ("endpointAccessMode", &api.mode)];
+    fields.into_iter().filter_map(|(field, value)| Some((field.to_owned(), json!(value.as_ref()?)))).collect()
+}
+
+fn show(answer: &mut Value, api: &Api) {
+    answer.as_object_mut().unwrap().extend(described(api));
+    if api.updating > 0 {
+        answer["apiStatus"] = json!("UPDATING");
+    }
+}

@@ -1,0 +1,55 @@
+//! Functions' environments.
+
+use serde_json::{Map, Value};
+
+use super::super::proxy::Asked;
+use super::{Rule, json};
+
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "Lambda: a reserved variable",
+        status: 400,
+        code: "InvalidParameterValueException",
+        message: "Lambda was unable to configure your environment variables because the environment variables you have \
+                  provided contains reserved keys that are currently not supported for modification.",
+        source: "terraform-provider-aws issue 429; Lambda, Working with Lambda environment variables",
+        refuses: |asked| variables(asked).keys().any(|name| RESERVED.contains(&name.as_str())),
+    },
+    Rule {
+        name: "Lambda: variables of more than 4 KB",
+        status: 400,
+        code: "InvalidParameterValueException",
+        message: "Lambda was unable to configure your environment variables because the environment variables you have \
+                  provided exceeded the 4KB limit.",
+        source: "Lambda quotas; recorded by LocalStack, lambda test_lambda_api",
+        refuses: |asked| Value::Object(variables(asked)).to_string().len() > 4096,
+    },
+];
+
+/// From the list of defined runtime variables on Lambda's page, those marked as reserved.
+const RESERVED: [&str; 18] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+fn variables(asked: &Asked) -> Map<String, Value> {
+    let sets = ["lambda CreateFunction", "lambda UpdateFunctionConfiguration"].contains(&asked.name().as_str());
+    let body = if sets { json(asked) } else { Value::Null };
+    body["Environment"]["Variables"].as_object().cloned().unwrap_or_default()
+}

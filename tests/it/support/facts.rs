@@ -1,0 +1,100 @@
+//! What AWS answers, from the tables in `tests/it/facts`: see the README there.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use super::proxy::{Asked, Fault};
+
+/// One answer of AWS's to some operations.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    pub id: Option<String>,
+    pub on: Vec<String>,
+    pub code: String,
+    pub status: u16,
+    #[serde(default)]
+    pub message: String,
+    pub known: Known,
+    pub source: String,
+    pub is: Vec<String>,
+}
+
+/// What the gateway answers to the caller of a route.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    pub status: u16,
+    pub words: String,
+    pub known: Known,
+    pub source: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Known {
+    Recorded,
+    Documented,
+    Observed,
+    Assumed,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tables {
+    #[serde(default)]
+    pub fact: Vec<Fact>,
+    #[serde(default)]
+    pub answer: Vec<Answer>,
+}
+
+/// All tables together.
+pub fn tables() -> &'static Tables {
+    static TABLES: OnceLock<Tables> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        let mut all = Tables::default();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/facts");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let one: Tables = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                all.fact.extend(one.fact);
+                all.answer.extend(one.answer);
+            }
+        }
+        all
+    })
+}
+
+impl Fact {
+    /// Whether an operation, as `sns CreateTopic`, answers with it.
+    pub fn covers(&self, operation: &str) -> bool {
+        self.on.iter().any(|on| {
+            let of_service = operation.split_once(' ').is_some_and(|(service, _)| service == on);
+            of_service || on.eq_ignore_ascii_case(operation)
+        })
+    }
+}
+
+/// The refusal of this id, with these names filled in. The only way for the tests' proxy to say something for AWS.
+#[track_caller]
+pub fn played(id: &str, names: &[(&str, &str)]) -> Fault {
+    let fact = tables().fact.iter().find(|fact| fact.id.as_deref() == Some(id));
+    let fact = fact.unwrap_or_else(|| panic!("tests/it/facts has no {id}"));
+    let fill = |text: String, (name, value): &(&str, &str)| text.replace(&format!("{{{name}}}"), value);
+    let message = names.iter().fold(fact.message.clone(), fill);
+    assert!(!message.contains('{'), "{id} wants names: {message}");
+    Fault::new(fact.status, &fact.code, &message)
+}
+
+/// The same, for a call that is at hand: AWS must be known to answer it so.
+#[track_caller]
+pub fn played_to(asked: &Asked, id: &str, names: &[(&str, &str)]) -> Fault {
+    let fact = tables().fact.iter().find(|fact| fact.id.as_deref() == Some(id));
+    let covers = fact.is_some_and(|fact| fact.covers(&asked.name()));
+    assert!(covers, "tests/it/facts does not know {id} of {}", asked.name());
+    played(id, names)
+}
