@@ -5,9 +5,11 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use crate::args::{Color, Shared};
+use crate::aws;
 use crate::bundle::Sources;
 use crate::engine::Tempo;
 use crate::error::{Error, Kind, Spot};
+use crate::proxies::Proxies;
 use crate::report::{Palette, Setting, Style, choose};
 use crate::stack::blueprints::{self, Blueprint};
 use crate::stack::{self, Flaw, Mistake, Places, Stack};
@@ -55,6 +57,10 @@ pub struct Connection {
     pub local: bool,
     /// How long waiting lasts: SECURELAMBDA_TEMPO, for tests.
     pub tempo: Tempo,
+    /// What requests go through: HTTPS_PROXY and its kin.
+    pub proxies: Proxies,
+    /// Where AWS's configuration files are, and which profile is chosen: AWS_PROFILE and its kin.
+    pub sources: aws::profiles::Sources,
 }
 
 /// How to show things.
@@ -205,6 +211,8 @@ impl Connection {
             endpoint,
             local: shared.local,
             tempo,
+            proxies: Proxies::new(text),
+            sources: aws::profiles::Sources::new(text),
         })
     }
 }

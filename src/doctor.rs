@@ -99,6 +99,17 @@ pub fn expiry(expires: Expiry, now: i64, moment: impl Fn(i64) -> String) -> Chec
     }
 }
 
+/// How far this machine's clock is from AWS's, which signatures are made with: AWS's is so many seconds ahead.
+pub fn clock(ahead: i64) -> Check {
+    let check = |health, finding: String| Check::new(Area::Machine, "clock", health, finding);
+    let way = if ahead > 0 { "behind" } else { "ahead of" };
+    match (ahead.abs() + 30) / 60 {
+        0 => check(Health::Good, "agrees with AWS's".to_owned()),
+        minutes => check(Health::Warning, format!("{minutes} min {way} AWS's; calls are corrected for it"))
+            .hint("set this machine's clock: other tools are refused for it"),
+    }
+}
+
 /// The runtimes of the stack's functions, by how long Lambda patches them. Days are compared as text, which their form
 /// (`2026-11-28`) allows; `soon` is half a year from `today`.
 pub fn runtimes(stack: &Stack, today: &str, soon: &str) -> Vec<Check> {
@@ -276,6 +287,19 @@ mod tests {
             (Expiry::At(now + 900), Good),
         ] {
             assert_eq!(expiry(expires, now, |at| at.to_string()).health, expected, "{expires:?}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_told_with_its_way() {
+        let table = [
+            (0, Good, "agrees with AWS's"),
+            (1201, Warning, "20 min behind AWS's; calls are corrected for it"),
+            (-1199, Warning, "20 min ahead of AWS's; calls are corrected for it"),
+        ];
+        for (ahead, health, finding) in table {
+            let check = clock(ahead);
+            assert_eq!((check.health, check.finding.as_str()), (health, finding));
         }
     }
 

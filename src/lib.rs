@@ -12,10 +12,11 @@
 //! 8. [`report`]: what the user sees
 //! 9. [`commands`]: the glue, one file a command
 //!
-//! Beside them: [`scope`] (names, ARNs, tags), [`policy`] (IAM documents by meaning),
+//! Beside them: [`scope`] (names, ARNs, tags), [`partition`] and [`regions`] (what differs between AWS's regions), [`policy`] (IAM documents by meaning),
 //! [`operator`] (what whoever runs this must be allowed), [`doctor`] (what would go wrong),
 //! [`secret`] (what must never be printed), [`outputs`] (what scripts rely
-//! on), [`probe`] (requests as a client sends them), [`meaning`] (what an answer to one means), [`error`] (exit codes and words), `signals` (Ctrl-C and its kin).
+//! on), [`probe`] (requests as a client sends them), [`meaning`] (what an answer to one means), [`proxies`] (what requests
+//! go through), [`reach`] (why no answer came), [`error`] (exit codes and words), `signals` (Ctrl-C and its kin).
 
 pub mod args;
 pub mod aws;
@@ -29,8 +30,12 @@ pub mod local;
 pub mod meaning;
 pub mod operator;
 pub mod outputs;
+pub mod partition;
 pub mod policy;
 pub mod probe;
+pub mod proxies;
+pub mod reach;
+pub mod regions;
 pub mod report;
 pub mod scope;
 pub mod secret;

@@ -113,10 +113,14 @@ impl Wanted<'_> {
                 When::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
                 When::NotAnothers => add("StringEqualsIfExists", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
                 When::NoOthersTagGiven => add("StringEqualsIfExists", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
-                When::PassedToIdentityPools => {
-                    add("StringEquals", "iam:PassedToService", &[identity_pools(&self.scope.region)]);
+                When::Is(key, values) => {
+                    let filled_in = |value: &&str| match *value {
+                        "{identity-pools}" => self.scope.identity_pools_passed_to(),
+                        value => vec![value.to_owned()],
+                    };
+                    let values: Vec<String> = values.iter().flat_map(filled_in).collect();
+                    add("StringEquals", key, &values.iter().map(String::as_str).collect::<Vec<_>>());
                 }
-                When::Is(key, values) => add("StringEquals", key, values),
                 When::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
                 When::Bounded => {
                     if let Some(boundary) = self.boundary {
@@ -227,15 +231,6 @@ pub fn questions(wanted: &Wanted<'_>) -> Vec<Question> {
     };
     // IAM's simulation knows neither what has no id yet nor an action that AWS's list lacks.
     grants().filter(|grant| !["TagWhatIsMade", "TagHttpStages"].contains(&grant.sid)).filter_map(question).collect()
-}
-
-/// How IAM calls the service that identity pools are, where a role is passed to it (docs/aws.md, Permissions).
-fn identity_pools(region: &str) -> &'static str {
-    match region {
-        "us-gov-west-1" => "cognito-identity-us-gov.amazonaws.com",
-        "us-gov-east-1" => "cognito-identity.us-gov-east-1.amazonaws.com",
-        _ => "cognito-identity.amazonaws.com",
-    }
 }
 
 /// IAM takes a lone value without its list, which is shorter.
@@ -366,21 +361,6 @@ mod tests {
                 let parts: Vec<&str> = resource.splitn(6, ':').collect();
                 assert!(parts.len() == 6 && !parts[..5].concat().contains('*'), "{resource}");
             }
-        }
-    }
-
-    #[test]
-    fn identity_pools_have_a_name_of_their_own_in_each_part_of_govcloud() {
-        for (region, name) in [
-            ("eu-central-1", "cognito-identity.amazonaws.com"),
-            ("us-gov-west-1", "cognito-identity-us-gov.amazonaws.com"),
-            ("us-gov-east-1", "cognito-identity.us-gov-east-1.amazonaws.com"),
-        ] {
-            let scope = Scope { region: region.into(), ..scope("demo") };
-            let wanted = Wanted { scope: &scope, works: &[Work::Up], kinds: &every_kind(), boundary: None };
-            let passed = statements(&wanted).into_iter().find(|one| one.sid == "PassRolesToIdentityPools");
-            let condition = serde_json::to_value(passed.expect("a statement").condition).expect("JSON");
-            assert_eq!(condition["StringEquals"]["iam:PassedToService"], name);
         }
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 
 use crate::error::Error;
+use crate::proxies::{Proxies, Proxy};
+use crate::reach::{NoWay, Unreached};
 use crate::secret::Hidden;
 
 /// One request.
@@ -33,26 +35,53 @@ pub struct Answer {
 }
 
 /// Sends a request once.
-pub async fn send(request: &Request<'_>) -> Result<Answer, Error> {
-    Client::new()?.send(request).await
+pub async fn send(request: &Request<'_>, proxies: &Proxies) -> Result<Answer, Error> {
+    Client::new(proxies)?.send(request).await
 }
 
 /// Sends many requests over connections that it keeps.
 #[derive(Debug, Clone)]
-pub struct Client(reqwest::Client);
+pub struct Client {
+    direct: reqwest::Client,
+    /// By what the proxy is shown as.
+    through: Vec<(String, reqwest::Client)>,
+    proxies: Proxies,
+    proves: bool,
+}
 
 impl Client {
     /// With no connection yet.
-    pub fn new() -> Result<Self, Error> {
-        // Whoever comes first installs it; both are the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        reqwest::Client::builder()
-            .timeout(Duration::from_secs(35))
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("securelambda/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map(Self)
-            .map_err(|error| Error::other(format!("could not make an HTTP client: {}", root(&error))))
+    pub fn new(proxies: &Proxies) -> Result<Self, Error> {
+        let through = |proxy: &Proxy| {
+            let carrier = reqwest::Proxy::all(proxy.url().reveal());
+            let carrier = carrier.map_err(|_| Error::other(format!("{proxy} is none that can be gone through")))?;
+            Ok((proxy.to_string(), client(Some(carrier))?))
+        };
+        Ok(Self {
+            direct: client(None)?,
+            through: proxies.all().map(through).collect::<Result<_, Error>>()?,
+            proxies: proxies.clone(),
+            proves: false,
+        })
+    }
+
+    /// One whose answers prove something: it sends nothing where a proxy could answer in the API's place.
+    pub fn of_proof(proxies: &Proxies) -> Result<Self, Error> {
+        Ok(Self { proves: true, ..Self::new(proxies)? })
+    }
+
+    /// What a request to this URL goes through.
+    fn way(&self, url: &str) -> Result<(Option<String>, &reqwest::Client), Error> {
+        let unreached = |why| not_reached(&Unreached::new(url, None, why));
+        let proxy = self.proxies.of(url).map_err(|malformed| unreached(NoWay::Malformed(malformed)))?;
+        let Some(shown) = proxy.map(ToString::to_string) else { return Ok((None, &self.direct)) };
+        if self.proves && url.starts_with("http://") {
+            let why = format!("{shown} could answer in its place, for the connection is not encrypted");
+            return Err(unreached(NoWay::Failed(why)).hint("add the host to NO_PROXY"));
+        }
+        let known = self.through.iter().find(|(known, _)| *known == shown);
+        let client = known.map_or(&self.direct, |(_, client)| client);
+        Ok((Some(shown), client))
     }
 
     /// Sends a request once.
@@ -62,14 +91,14 @@ impl Client {
 
     /// Sends a request once, with these headers beside its own.
     pub async fn send_signed(&self, request: &Request<'_>, headers: &[(String, Hidden)]) -> Result<Answer, Error> {
+        let (proxy, client) = self.way(request.url)?;
         let unsent = |error: reqwest::Error| {
-            // The URL stands in the message once already, and the chain says why.
-            Error::other(format!("{} did not answer: {}", request.url, root(&error)))
-                .hint("check the network, and `securelambda status`")
+            let why = NoWay::of(&error, proxy.is_some());
+            not_reached(&Unreached::new(request.url, proxy.clone(), why)).hint("or see `securelambda status`")
         };
         let method = reqwest::Method::from_bytes(request.method.as_bytes())
             .map_err(|_| Error::usage(format!("{:?} is no HTTP method", request.method)))?;
-        let mut call = self.0.request(method, request.url);
+        let mut call = client.request(method, request.url);
         if let Some(token) = request.token {
             let mut value = reqwest::header::HeaderValue::from_str(token.reveal())
                 .map_err(|_| Error::usage("the token has characters that no token has"))?;
@@ -87,6 +116,10 @@ impl Client {
         }
         let response = call.send().await.map_err(unsent)?;
         let status = response.status().as_u16();
+        if proxy.is_some() && request.url.starts_with("http://") && matches!(status, 407 | 502..=504) {
+            let why = if status == 407 { NoWay::Unauthorized } else { NoWay::Refused };
+            return Err(not_reached(&Unreached::new(request.url, proxy, why)));
+        }
         let headers = response
             .headers()
             .iter()
@@ -96,11 +129,30 @@ impl Client {
     }
 }
 
-/// What an error began with.
-fn root(error: &reqwest::Error) -> String {
-    let chain = std::iter::successors(std::error::Error::source(error), |error| error.source());
-    chain.last().map_or_else(|| error.to_string(), ToString::to_string)
+/// Goes through this proxy, or straight ahead: which of both is decided here, and not by what it reads itself.
+fn client(proxy: Option<reqwest::Proxy>) -> Result<reqwest::Client, Error> {
+    // Whoever comes first installs it; both are the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(35))
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("securelambda/", env!("CARGO_PKG_VERSION")));
+    let builder = match proxy {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
+    };
+    builder.build().map_err(|error| {
+        let chain = std::iter::successors(std::error::Error::source(&error), |error| error.source());
+        let root = chain.last().map_or_else(|| error.to_string(), ToString::to_string);
+        Error::other(format!("could not make an HTTP client: {root}"))
+    })
 }
+
+fn not_reached(unreached: &Unreached) -> Error {
+    Error::other(unreached.to_string()).hint(unreached.hint())
+}
+
 /// The method to call a route by: for `ANY`, one that no other route on its path has for itself.
 pub fn method_of<'a>(
     (method, path): (&'a str, &str),

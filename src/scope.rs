@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::partition::{self, Partition};
+
 /// The tag that says which stack a thing belongs to. Nothing without it, or not under something with it, is ours.
 pub const STACK_TAG: &str = "securelambda:stack";
 
@@ -32,9 +34,25 @@ impl Scope {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 
-    /// How the names of AWS's hosts end here.
-    pub fn dns_suffix(&self) -> &'static str {
-        dns_suffix(&self.partition)
+    /// The host of one of AWS's services here. From the region alone, as the functions do: emulators have hosts of their
+    /// own for every region, and one partition.
+    pub fn host(&self, service: &str) -> String {
+        partition::host(service, &self.region)
+    }
+
+    /// Whether REST APIs can have security policies that begin with `SecurityPolicy_` here.
+    pub fn has_enhanced_tls(&self) -> bool {
+        partition::has_enhanced_tls(&self.region)
+    }
+
+    /// Who identity pools are here, for roles that trust them.
+    pub fn identity_pools_principal(&self) -> String {
+        partition::identity_pools_principal(&self.region)
+    }
+
+    /// What IAM may call identity pools here when a role is passed to them.
+    pub fn identity_pools_passed_to(&self) -> Vec<String> {
+        partition::identity_pools_passed_to(&self.region)
     }
 
     /// The path that this stack's roles live under, and that only they do.
@@ -67,16 +85,7 @@ pub(crate) fn tag_value(id: &str) -> String {
 
 /// The partition that a region is in, where AWS cannot be asked.
 pub fn partition_of(region: &str) -> &'static str {
-    match region {
-        china if china.starts_with("cn-") => "aws-cn",
-        gov if gov.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
-}
-
-/// How the names of AWS's hosts end in a partition.
-pub fn dns_suffix(partition: &str) -> &'static str {
-    if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+    Partition::of(region).name
 }
 
 /// Whose things are looked for where no graph and no record says what there should be.
@@ -173,12 +182,6 @@ mod tests {
         assert_eq!(value("permission.GET /a/{id+} F"), "permission.GET /a/id+ F");
         assert_eq!(value("topic.greetings_1-a"), "topic.greetings_1-a");
         assert_eq!(value("pool.Größe*"), "pool.Gre");
-    }
-
-    #[test]
-    fn a_region_tells_its_partition() {
-        let of = ["eu-central-1", "us-east-1", "cn-north-1", "us-gov-west-1"].map(partition_of);
-        assert_eq!(of, ["aws", "aws", "aws-cn", "aws-us-gov"]);
     }
 
     #[test]

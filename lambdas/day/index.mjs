@@ -13,6 +13,7 @@ import { AwsClient } from "aws4fetch";
 
 import { makeHandler } from "./handler.mjs";
 import { writeLine } from "./log.mjs";
+import { userPoolProvider } from "./provider.mjs";
 
 const { env } = process;
 const settings = { maxAttempts: 2, requestHandler: { connectionTimeout: 1000 } };
@@ -20,8 +21,7 @@ const secretsManager = new SecretsManagerClient(settings);
 const userPool = new CognitoIdentityProviderClient(settings);
 const identityPool = new CognitoIdentityClient(settings);
 
-/** The name by which the identity pool knows the user pool. */
-const provider = `cognito-idp.${env.AWS_REGION}.amazonaws.com/${env.USER_POOL_ID}`;
+const provider = userPoolProvider(env.AWS_REGION, env.USER_POOL_ID);
 
 export const handler = makeHandler({
   write: writeLine,

@@ -10,12 +10,18 @@ class Unauthorized(Exception):
     """The token opens nothing here. The text says why, without quoting it."""
 
 
+def issuer(region, pool):
+    """Who the tokens of a pool say made them. Hosts in China have another ending than those of all other regions."""
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://cognito-idp.{region}.{suffix}/{pool}"
+
+
 class Tokens:
     """Tokens of one pool, made for one of its clients."""
 
     def __init__(self, region, pool, client, endpoint=None, keys=None):
         self.client = client
-        self.issuer = f"https://cognito-idp.{region}.amazonaws.com/{pool}"
+        self.issuer = issuer(region, pool)
         base = f"{endpoint.rstrip('/')}/{pool}" if endpoint else self.issuer
         # The pool's public keys: fetched when a token first names one, kept for a day, and fetched again for a key that
         # is not among them, as after a rotation.

@@ -10,8 +10,10 @@ use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, SummaryKeyType};
 
 use super::error::OrFail;
 use super::iam::decisions;
-use super::{Clients, to_the_end};
+use super::retries::client;
+use super::{Clients, region, to_the_end};
 use crate::engine::Failure;
+use crate::regions::Service;
 
 /// Web ACLs in a region, by default (docs/aws.md, Web ACLs); as many IP sets.
 const WEB_ACLS: i64 = 100;
@@ -109,24 +111,26 @@ impl Account {
         provider.provide_credentials().await.map_or(Expiry::Unknown, |credentials| Expiry::of(&credentials))
     }
 
-    /// How many there are of what there may not be any number of; what could not be counted as a failure.
+    /// How many there are of what there may not be any number of; what could not be counted as a failure. Without what
+    /// the region has no service for.
     pub async fn usage(&self) -> Vec<Result<Usage, Failure>> {
         let (acls, sets, pools, apis, roles) =
             tokio::join!(self.web_acls(), self.ip_sets(), self.user_pools(), self.rest_apis(), self.roles());
         let counted = |what, kind, used: Result<i64, Failure>, limit| {
             used.map(|used| Usage { what, kind, used, limit, told: false })
         };
-        vec![
+        let pools = pools.map(|pools| counted("user pools", "cognito.user_pool", pools, USER_POOLS));
+        let others = [
             counted("web ACLs", "wafv2.web_acl", acls, WEB_ACLS),
             counted("IP sets", "wafv2.ip_set", sets, WEB_ACLS),
-            counted("user pools", "cognito.user_pool", pools, USER_POOLS),
             counted("REST APIs", "apigateway.rest_api", apis, REST_APIS),
             roles.map(|(used, limit)| Usage { what: "roles", kind: "iam.role", used, limit, told: true }),
-        ]
+        ];
+        others.into_iter().chain(pools).collect()
     }
 
     async fn web_acls(&self) -> Result<i64, Failure> {
-        let client = aws_sdk_wafv2::Client::new(&self.sdk);
+        let client = client!(aws_sdk_wafv2, &self.sdk);
         let call = client.list_web_acls().scope(aws_sdk_wafv2::types::Scope::Regional).limit(100);
         let all = to_the_end(|marker| {
             let call = call.clone().set_next_marker(marker).send();
@@ -136,7 +140,7 @@ impl Account {
     }
 
     async fn ip_sets(&self) -> Result<i64, Failure> {
-        let client = aws_sdk_wafv2::Client::new(&self.sdk);
+        let client = client!(aws_sdk_wafv2, &self.sdk);
         let call = client.list_ip_sets().scope(aws_sdk_wafv2::types::Scope::Regional).limit(100);
         let all = to_the_end(|marker| {
             let call = call.clone().set_next_marker(marker).send();
@@ -145,8 +149,12 @@ impl Account {
         all.await.map(|all| number(all.len()))
     }
 
-    async fn user_pools(&self) -> Result<i64, Failure> {
-        let client = aws_sdk_cognitoidentityprovider::Client::new(&self.sdk);
+    async fn user_pools(&self) -> Option<Result<i64, Failure>> {
+        if region::has(&self.sdk, Service::UserPools) { Some(self.count_user_pools().await) } else { None }
+    }
+
+    async fn count_user_pools(&self) -> Result<i64, Failure> {
+        let client = client!(aws_sdk_cognitoidentityprovider, &self.sdk);
         let mut pages = client.list_user_pools().max_results(60).into_paginator().send();
         let mut count = 0;
         while let Some(page) = pages.next().await {
@@ -156,7 +164,7 @@ impl Account {
     }
 
     async fn rest_apis(&self) -> Result<i64, Failure> {
-        let client = aws_sdk_apigateway::Client::new(&self.sdk);
+        let client = client!(aws_sdk_apigateway, &self.sdk);
         let mut pages = client.get_rest_apis().limit(500).into_paginator().send();
         let mut count = 0;
         while let Some(page) = pages.next().await {
@@ -167,7 +175,7 @@ impl Account {
 
     /// How many there are and may be.
     async fn roles(&self) -> Result<(i64, i64), Failure> {
-        let client = aws_sdk_iam::Client::new(&self.sdk);
+        let client = client!(aws_sdk_iam, &self.sdk);
         let summary = client.get_account_summary().send().await.or_fail("count the roles")?.summary_map;
         let of = |key| summary.as_ref().and_then(|summary| summary.get(&key)).map(|&value| i64::from(value));
         let (used, limit) = (of(SummaryKeyType::from("Roles")), of(SummaryKeyType::from("RolesQuota")));
@@ -176,7 +184,7 @@ impl Account {
 
     /// How much code there is and may be, and how many functions may run at once. `None`: the endpoint does not say.
     pub async fn lambda(&self) -> Result<Option<LambdaLimits>, Failure> {
-        let answer = aws_sdk_lambda::Client::new(&self.sdk).get_account_settings().send().await;
+        let answer = client!(aws_sdk_lambda, &self.sdk).get_account_settings().send().await;
         let answer = answer.or_fail("read Lambda's limits")?;
         let limits = answer.account_limit().zip(answer.account_usage());
         Ok(limits.map(|(limit, usage)| LambdaLimits {
@@ -200,7 +208,7 @@ impl Account {
     /// # Errors
     /// It may not be asked, or there is no such call.
     pub async fn denied(&self, principal: &str, question: &Question) -> Result<Vec<String>, Failure> {
-        let client = aws_sdk_iam::Client::new(&self.sdk);
+        let client = client!(aws_sdk_iam, &self.sdk);
         let context = question.context.iter().map(|(key, value)| {
             let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
             entry.context_key_type(ContextKeyTypeEnum::String).build()

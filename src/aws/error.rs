@@ -6,9 +6,11 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 
+use super::credentials::Unusable;
 use super::http::NotSent;
 use super::refusals::{ABSENT, DENIED_ACTION, EVERYWHERE, EXISTS};
 use crate::engine::{Cause, Failure, Refusal, ServiceError};
+use crate::reach::Unreached;
 use crate::secret::Hidden;
 
 /// The credentials are refused as such: no other call will fare better.
@@ -24,6 +26,10 @@ pub const CREDENTIALS: Refusal = Refusal::new(
         "IncompleteSignature",
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
+        "RequestTimeTooSkewed",
+        "RequestExpired",
+        "RequestInTheFuture",
+        "AuthFailure",
     ],
 );
 
@@ -68,7 +74,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     fn or_fail(self, doing: &str) -> Result<T, Failure> {
-        self.map_err(|error| failure(doing, &error))
+        self.map_err(|error| Failure { call: Some(operation::<E>()), ..failure(doing, &error) })
     }
 }
 
@@ -159,7 +165,9 @@ fn operation<E>() -> String {
         "cognitoidentityprovider" => "cognito-idp",
         service => service,
     };
-    format!("{service} {}", error.strip_suffix("Error").unwrap_or(error))
+    // The SDK writes acronyms as words.
+    let operation = error.strip_suffix("Error").unwrap_or(error).replace("Acl", "ACL").replace("IpSet", "IPSet");
+    format!("{service} {operation}")
 }
 
 fn cause(answer: &ServiceError, status: u16) -> Cause {
@@ -180,7 +188,8 @@ fn hint(failure: &Failure) -> Option<String> {
     if EXPIRED.is(failure) {
         Some("sign in again (for example `aws sso login`), then run the same command: it goes on from here".into())
     } else if CREDENTIALS.is(failure) {
-        Some("check the access key, the secret key and the machine's clock".into())
+        // Signatures are made with AWS's time, so it is hardly the clock.
+        Some("check the access key and the secret key".into())
     } else if DENIED.is(failure) {
         let what = denied_action(failure).unwrap_or_else(|| "that permission".to_owned());
         Some(format!("these credentials lack {what}; `securelambda policy` prints what is needed"))
@@ -215,13 +224,38 @@ where
         SdkError::DispatchFailure(dispatch) if not_sent(dispatch) => {
             Failure::new(Cause::Stopped, format!("could not {doing}: stopped before its turn came"))
         }
+        SdkError::DispatchFailure(dispatch) if let Some(unreached) = unreached(dispatch) => {
+            unanswered_by(doing, unreached)
+        }
         SdkError::DispatchFailure(dispatch) => match about_credentials(dispatch) {
-            Some(why) => Failure::new(Cause::Fatal, format!("could not {doing}: no usable AWS credentials: {why}"))
-                .hint("set AWS_PROFILE or --profile, or sign in (for example `aws sso login`); --local needs none"),
+            Some((why, hint)) => {
+                Failure::new(Cause::Fatal, format!("could not {doing}: no usable AWS credentials: {why}")).hint(hint)
+            }
             None => no_answer(doing, &words),
         },
         _ => no_answer(doing, &words),
     }
+}
+
+/// The host that did not answer, if one was asked: also by what fetches the credentials.
+fn unreached(dispatch: &DispatchFailure) -> Option<&Unreached> {
+    host_in(causes(dispatch))
+}
+
+/// The host that did not answer, by a chain of errors. That there is no metadata service says that this machine is none of
+/// AWS's, and nothing of the network.
+pub(super) fn host_in<'a>(
+    mut chain: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>,
+) -> Option<&'a Unreached> {
+    let found = chain.find(|error| error.is::<Unreached>() || error.to_string().contains("IMDS"));
+    found.and_then(|error| error.downcast_ref())
+}
+
+fn unanswered_by(doing: &str, unreached: &Unreached) -> Failure {
+    // What the proxy did not let through was not carried out.
+    let cause = if unreached.why.lasts() { Cause::Refused } else { Cause::Unknown };
+    let again = "then run the same command again: it goes on from here";
+    Failure::new(cause, format!("could not {doing}: {unreached}")).hint(format!("{}, {again}", unreached.hint()))
 }
 
 fn no_answer(doing: &str, words: &str) -> Failure {
@@ -240,20 +274,41 @@ fn not_sent(dispatch: &DispatchFailure) -> bool {
     causes(dispatch).any(<dyn std::error::Error>::is::<NotSent>)
 }
 
-/// What is wrong with the credentials, if that is why nothing was sent.
-fn about_credentials(dispatch: &DispatchFailure) -> Option<String> {
-    let mut chain =
-        causes(dispatch).skip_while(|error| !error.is::<aws_credential_types::provider::error::CredentialsError>());
-    chain.next()?;
-    let why: Vec<String> = chain.map(ToString::to_string).collect();
+/// What is wrong with the credentials, if that is why nothing was sent, and what to do about it.
+fn about_credentials(dispatch: &DispatchFailure) -> Option<(String, String)> {
+    let chain: Vec<_> = causes(dispatch)
+        .skip_while(|error| !error.is::<aws_credential_types::provider::error::CredentialsError>())
+        .collect();
+    let (_, chain) = chain.split_first()?;
+    if let Some(Unusable { why, hint }) = chain.iter().find_map(|error| error.downcast_ref()) {
+        return Some((why.clone(), hint.clone()));
+    }
+    let why: Vec<String> = chain.iter().map(ToString::to_string).collect();
     // The last place that is looked at is the machine's role; that there is none says nothing.
     let nowhere = why.is_empty() || why.iter().any(|words| words.contains("IMDS"));
-    Some(if nowhere { "none in the environment, the profile or the machine's role".into() } else { why.join(": ") })
+    let why =
+        if nowhere { "none in the environment, the profile or the machine's role".into() } else { why.join(": ") };
+    let hint = "set AWS_PROFILE or --profile, or sign in (for example `aws sso login`); --local needs none";
+    Some((why, hint.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::testing::replay;
+
+    #[tokio::test]
+    async fn a_failure_names_the_call_that_failed() {
+        let denied = r#"{"__type":"AccessDeniedException","message":"no"}"#;
+        let (clients, _) = replay(vec![(400, denied); 3]);
+        let pools = aws_sdk_cognitoidentityprovider::Client::new(&clients.once);
+        let waf = aws_sdk_wafv2::Client::new(&clients.once);
+        let pools = pools.list_users().user_pool_id("p").send().await.or_fail("count").expect_err("refused");
+        let sets = waf.list_ip_sets().send().await.or_fail("list").expect_err("refused");
+        let acl = waf.get_web_acl_for_resource().resource_arn("a").send().await.or_fail("read").expect_err("refused");
+        let calls = [pools.call, sets.call, acl.call].map(Option::unwrap_or_default);
+        assert_eq!(calls, ["cognito-idp ListUsers", "wafv2 ListIPSets", "wafv2 GetWebACLForResource"]);
+    }
 
     #[test]
     fn a_denial_names_the_action_and_where_to_find_what_is_needed() {

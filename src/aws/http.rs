@@ -7,29 +7,26 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use governor::clock::{Clock, DefaultClock};
+use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+use super::clock::{Clock, signing_time};
+use super::road;
 use crate::engine::{Task, Tempo};
+use crate::proxies::Proxies;
 
-/// The client for an endpoint, paced at a run's tempo, or not at all; one without TLS needs no certificates read.
-pub fn client(endpoint: Option<&str>, pace: Option<Tempo>) -> SharedHttpClient {
-    let builder = aws_smithy_http_client::Builder::new();
-    let inner = if endpoint.is_some_and(|url| url.starts_with("http://")) {
-        builder.build_http()
-    } else {
-        builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
-    };
-    SharedHttpClient::new(Paced { inner, rates: pace.map(|tempo| Arc::new(Rates::new(tempo))) })
+/// The client for an endpoint, paced at a run's tempo, or not at all. Its answers set the clock.
+pub fn client(endpoint: Option<&str>, proxies: &Proxies, pace: Option<Tempo>, clock: Clock) -> SharedHttpClient {
+    let inner = road::client(endpoint, proxies);
+    SharedHttpClient::new(Paced { inner, rates: pace.map(|tempo| Arc::new(Rates::new(tempo))), clock })
 }
 
 /// A published rate: so many calls in so many seconds, with such a burst.
@@ -118,12 +115,13 @@ const MARGIN: f64 = 1.05;
 struct Paced {
     inner: SharedHttpClient,
     rates: Option<Arc<Rates>>,
+    clock: Clock,
 }
 
 impl HttpClient for Paced {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(PacedConnector { inner, rates: self.rates.clone() })
+        SharedHttpConnector::new(PacedConnector { inner, rates: self.rates.clone(), clock: self.clock.clone() })
     }
 }
 
@@ -131,18 +129,23 @@ impl HttpClient for Paced {
 struct PacedConnector {
     inner: SharedHttpConnector,
     rates: Option<Arc<Rates>>,
+    clock: Clock,
 }
 
 impl HttpConnector for PacedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (inner, rates) = (self.inner.clone(), self.rates.clone());
+        let (inner, rates, clock) = (self.inner.clone(), self.rates.clone(), self.clock.clone());
         HttpConnectorFuture::new(async move {
             for rate in rates.iter().flat_map(|rates| rates.of(&request)) {
                 turn(rate).await?;
             }
             let name = tracing::enabled!(tracing::Level::DEBUG).then(|| name(&request));
-            let began = Instant::now();
-            let answer = inner.call(request).await;
+            let signed = request.headers().get("x-amz-date").and_then(signing_time);
+            let (began, sent) = (Instant::now(), SystemTime::now());
+            let mut answer = inner.call(request).await;
+            if let Ok(answer) = &mut answer {
+                clock.hear(sent, signed, answer);
+            }
             if let Some(name) = name {
                 let status =
                     answer.as_ref().map_or_else(|_| "no answer".to_owned(), |answer| answer.status().to_string());
@@ -391,7 +394,11 @@ mod tests {
             count.fetch_add(1, Ordering::SeqCst);
             hyper::Response::builder().status(202).body("").expect("an answer")
         });
-        let paced = Paced { inner: SharedHttpClient::new(inner), rates: Some(Arc::new(Rates::new(tempo))) };
+        let paced = Paced {
+            inner: SharedHttpClient::new(inner),
+            rates: Some(Arc::new(Rates::new(tempo))),
+            clock: Clock::default(),
+        };
         // With retries: what was not sent is not tried again.
         let clients = testing::clients(paced, RetryConfig::standard());
         let api = aws_sdk_apigateway::Client::new(&clients.sdk);

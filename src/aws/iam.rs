@@ -13,7 +13,7 @@ use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail, UNKNOWN_CALL};
-use super::retries::client;
+use super::retries::{client, once};
 use super::settle::{IAM_BUSY, ROLE_IN_USE, ROLE_VISIBLE, settled};
 use super::{Clients, tags};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -163,7 +163,7 @@ impl Iam {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_iam, &clients.sdk),
-            once: aws_sdk_iam::Client::new(&clients.once),
+            once: once!(aws_sdk_iam, &clients.once),
             scope: clients.scope.clone(),
         }
     }
@@ -340,6 +340,19 @@ impl Provider<Role> for Iam {
         Ok(found.outputs.clone())
     }
 
+    async fn vouch(&self, recorded: &RoleOutputs, _: &Task) -> Result<bool, Failure> {
+        // A role that was made again under the name is another one, and has another unique id.
+        let call = self.client.list_roles().path_prefix(self.scope.role_path());
+        let mut roles = call.into_paginator().items().send();
+        while let Some(role) = roles.next().await {
+            let role = role.or_fail("list the roles")?;
+            if role.role_name() == recorded.name {
+                return Ok(role.role_id() == recorded.unique_id);
+            }
+        }
+        Ok(false)
+    }
+
     async fn delete(&self, gone: &RoleOutputs, task: &Task) -> Result<(), Failure> {
         let doing = format!("delete the role {}", gone.name);
         let delete = || async { self.client.delete_role().role_name(&gone.name).send().await.or_fail(&doing) };
@@ -348,13 +361,14 @@ impl Provider<Role> for Iam {
                 Err(failure) if ROLE_IN_USE.heals(&failure) => {
                     // Something hangs on it: what was put there since, or what is not gone everywhere yet.
                     let (inline, attached) = tokio::join!(self.inline(&gone.name), self.attached(&gone.name));
-                    for name in inline? {
-                        self.remove_inline(&gone.name, &name, task).await?;
+                    for name in inline.iter().flatten() {
+                        self.remove_inline(&gone.name, name, task).await?;
                     }
-                    for arn in attached? {
-                        self.detach(&gone.name, &arn, task).await?;
+                    for arn in attached.iter().flatten() {
+                        self.detach(&gone.name, arn, task).await?;
                     }
-                    delete().await
+                    // A list that cannot be read matters only if it was in the way.
+                    delete().await.map_err(|conflict| inline.err().or(attached.err()).unwrap_or(conflict))
                 }
                 answer => answer,
             }

@@ -5,16 +5,22 @@
 pub mod account;
 pub mod apigateway;
 pub mod apigatewayv2;
+pub mod by_hand;
+pub mod clock;
 pub mod cognito;
 pub mod connect;
+pub mod credentials;
 pub mod error;
 pub mod http;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod profiles;
 pub mod refusals;
+mod region;
 mod retries;
 pub mod rights;
+mod road;
 pub mod secretsmanager;
 pub mod settle;
 pub mod sigv4;
@@ -27,12 +33,14 @@ pub mod wafv2;
 mod waits;
 
 use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use futures_util::StreamExt;
 
-use crate::engine::{Failure, Inventories, Listed, Registry};
+use crate::engine::{Failure, Inventories, Listing, Registry, Resource, Unread};
+use crate::regions::Service;
 use crate::scope::Scope;
 
 /// Things of one kind that are looked at closer at once, while taking stock.
@@ -43,7 +51,8 @@ const CLOSER_AT_ONCE: usize = 16;
 pub struct Clients {
     /// With the SDK's retries.
     pub sdk: SdkConfig,
-    /// Without: for calls that create. An answer that was lost is looked for by the engine before it asks again.
+    /// Without: for calls that create. An answer that was lost is looked for by the engine before it asks again. To be
+    /// made into a client by `retries::once!`.
     pub once: SdkConfig,
     /// Where the stack lives.
     pub scope: Scope,
@@ -54,6 +63,28 @@ impl Clients {
     pub fn new(sdk: SdkConfig, scope: Scope) -> Self {
         let once = sdk.clone().into_builder().retry_config(RetryConfig::disabled()).build();
         Self { sdk, once, scope }
+    }
+
+    /// What time it is at AWS, as far as its answers have told.
+    pub fn now(&self) -> SystemTime {
+        self.sdk.time_source().map_or_else(SystemTime::now, |clock| clock.now())
+    }
+
+    /// The same, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        let since = self.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// By how many seconds AWS's clock is ahead of this machine's; 0 unless it is off by minutes.
+    pub fn ahead(&self) -> i64 {
+        let (theirs, ours) = (self.now(), SystemTime::now());
+        let seconds = |time: Duration| i64::try_from(time.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
+        let ahead = match theirs.duration_since(ours) {
+            Ok(ahead) => seconds(ahead),
+            Err(behind) => -seconds(behind.duration()),
+        };
+        if ahead.abs() < 2 { 0 } else { ahead }
     }
 }
 
@@ -111,7 +142,7 @@ pub fn registry_that_parts(clients: &Clients, parting: secretsmanager::Parting) 
 }
 
 /// Every kind of thing that stands on its own, with how to list all there are of it. What hangs under such a thing is
-/// listed with it.
+/// listed with it. What the region has no service for cannot be there, and is left out.
 pub fn inventories(clients: &Clients) -> Inventories {
     let waf = wafv2::Wafv2::new(clients);
     Inventories::default()
@@ -126,12 +157,40 @@ pub fn inventories(clients: &Clients) -> Inventories {
         .with::<cognito::UserPool>(cognito::Cognito::new(clients))
         .with::<wafv2::IpSet>(waf.clone())
         .with::<wafv2::WebAcl>(waf)
+        .only(|kind| Service::of_kind(kind).is_none_or(|service| region::has(&clients.sdk, service)))
 }
 
-/// Looks closer at what a list names, some side by side: one read or more each.
-async fn closer<F: Future<Output = Result<Vec<Listed>, Failure>>>(looks: Vec<F>) -> Result<Vec<Listed>, Failure> {
-    Ok(side_by_side(CLOSER_AT_ONCE, looks).await?.concat())
+/// Looks closer at what a list names, some side by side: one read or more each. What cannot be read is told by its name.
+async fn closer<R: Resource, F: Future<Output = Result<Listing, Failure>>>(looks: Vec<(String, F)>) -> Listing {
+    let (names, looks): (Vec<String>, Vec<F>) = looks.into_iter().unzip();
+    let seen: Vec<_> = futures_util::stream::iter(looks).buffered(CLOSER_AT_ONCE).collect().await;
+    let mut listing = Listing::default();
+    for (name, seen) in names.into_iter().zip(seen) {
+        listing.extend(seen.unwrap_or_else(|failure| {
+            let denied = error::DENIED.is(&failure);
+            Listing::default().and_unread([Unread { denied, ..Unread::new::<R>(name, failure) }])
+        }));
+    }
+    listing
 }
+
+/// What a paginator shows, to its end or to the first page that cannot be read.
+macro_rules! as_far_as_it_goes {
+    ($pages:expr, $doing:expr) => {{
+        let (mut pages, mut read, mut cut) = ($pages, Vec::new(), None);
+        while let Some(page) = pages.next().await {
+            match page.or_fail($doing) {
+                Ok(page) => read.push(page),
+                Err(failure) => {
+                    cut = Some(failure);
+                    break;
+                }
+            }
+        }
+        (read, cut)
+    }};
+}
+use as_far_as_it_goes;
 
 /// Does all of them, so many side by side. All are let finish even if one fails; then the first failure is returned.
 async fn side_by_side<T, F: Future<Output = Result<T, Failure>>>(
@@ -147,13 +206,28 @@ async fn side_by_side<T, F: Future<Output = Result<T, Failure>>>(
 async fn to_the_end<T, F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>>(
     page: impl Fn(Option<String>) -> F,
 ) -> Result<Vec<T>, Failure> {
+    whole(as_far_as_pages_go(page).await)
+}
+
+/// A list that is of no use unless it was read to its end.
+fn whole<T>((all, cut): (Vec<T>, Option<Failure>)) -> Result<Vec<T>, Failure> {
+    cut.map_or(Ok(all), Err)
+}
+
+/// The same, and of a list that cannot be read to its end what comes before that.
+async fn as_far_as_pages_go<T, F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>>(
+    page: impl Fn(Option<String>) -> F,
+) -> (Vec<T>, Option<Failure>) {
     let (mut all, mut next) = (Vec::new(), None);
     loop {
-        let (entries, more) = page(next).await?;
+        let (entries, more) = match page(next).await {
+            Ok(page) => page,
+            Err(failure) => return (all, Some(failure)),
+        };
         all.extend(entries.unwrap_or_default());
         next = more.filter(|more| !more.is_empty());
         if next.is_none() {
-            return Ok(all);
+            return (all, None);
         }
     }
 }
@@ -185,6 +259,20 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_a_region_has_no_service_for_is_not_looked_for() {
+        let in_region = |region: &'static str| {
+            let clients = testing::replay(vec![]).0;
+            let sdk = clients.sdk.into_builder().region(aws_config::Region::from_static(region)).build();
+            let kinds: Vec<_> = inventories(&Clients::new(sdk, clients.scope)).kinds().collect();
+            (kinds.contains(&"cognito.user_pool"), kinds.contains(&"cognito.identity_pool"), kinds.len())
+        };
+        let (pools, identities, all) = in_region("eu-central-1");
+        assert!(pools && identities);
+        assert_eq!(in_region("cn-north-1"), (false, true, all - 1));
+        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 2));
+    }
+
     #[tokio::test]
     async fn all_are_let_finish_before_a_failure_is_told() {
         let finished = AtomicUsize::new(0);
@@ -206,68 +294,80 @@ mod tests {
         use aws_smithy_http_client::test_util::infallible_client_fn;
         use aws_smithy_types::body::SdkBody;
 
-        let http = infallible_client_fn(|request: hyper::Request<SdkBody>| {
-            let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
-            let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-            let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
-            let operation = target.and_then(|target| target.rsplit('.').next()).or(action).unwrap_or_default();
-            let xml = |operation: &str, inner: &str| {
-                format!("<{operation}Response><{operation}Result>{inner}</{operation}Result></{operation}Response>")
-            };
-            let answer = match (operation, request.uri().path()) {
-                ("ListUserPools", _) => r#"{"UserPools":[{"Id":"r_1","Name":"demo-prod-p"}]}"#.to_owned(),
-                ("ListIdentityPools", _) => {
-                    r#"{"IdentityPools":[{"IdentityPoolId":"r:1","IdentityPoolName":"demo-prod-c"}]}"#.to_owned()
-                }
-                ("ListSecrets", _) => r#"{"SecretList":[{"ARN":"arn:s","Name":"demo-prod-s"}]}"#.to_owned(),
-                ("DescribeLogGroups", _) => r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-prod-f"}]}"#.to_owned(),
-                ("ListIPSets", _) => {
-                    r#"{"IPSets":[{"Name":"demo-prod-i","Id":"1","ARN":"arn:i","LockToken":"t"}]}"#.to_owned()
-                }
-                ("ListWebACLs", _) => {
-                    r#"{"WebACLs":[{"Name":"demo-prod-w","Id":"1","ARN":"arn:w","LockToken":"t"}]}"#.to_owned()
-                }
-                (_, path) if path.trim_end_matches('/').ends_with("/functions") => {
-                    r#"{"Functions":[{"FunctionName":"demo-prod-f","FunctionArn":"arn:f"}]}"#.to_owned()
-                }
-                ("ListTopics", _) => {
-                    xml(operation, "<Topics><member><TopicArn>arn:aws:sns:r:1:demo-prod-t</TopicArn></member></Topics>")
-                }
-                ("ListSubscriptions", _) => xml(operation, "<Subscriptions/>"),
-                ("ListRoles", _) => xml(operation, "<Roles/><IsTruncated>false</IsTruncated>"),
-                (_, "/restapis" | "/v2/apis") => "{}".to_owned(),
-                _ if action.is_some() => {
-                    let denied = "<Code>AuthorizationError</Code><Message>not authorized</Message>";
-                    let answer = SdkBody::from(format!("<ErrorResponse><Error>{denied}</Error></ErrorResponse>"));
-                    return hyper::Response::builder().status(403).body(answer).expect("an answer");
-                }
-                _ => {
-                    let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
-                    return hyper::Response::builder().status(403).body(SdkBody::from(denied)).expect("an answer");
-                }
-            };
-            hyper::Response::builder().status(200).body(SdkBody::from(answer)).expect("an answer")
-        });
-        let (clients, _) = testing::replay(vec![]);
-        let clients = Clients::new(clients.sdk.into_builder().http_client(http).build(), clients.scope);
-        let whose = crate::scope::Whose::Stack("demo".into());
-        let (inventories, stop) = (inventories(&clients), crate::engine::Stop::never());
-        let stock = crate::engine::take_stock(&inventories, &whose, &stop).await.expect("listed");
-        assert_eq!(stock.unseen, vec![]);
-        let mut kinds: Vec<&str> = stock.listed.iter().map(|one| one.kind).collect();
-        kinds.sort_unstable();
-        let all = [
-            "cognito.identity_pool",
-            "cognito.user_pool",
-            "lambda.function",
-            "logs.group",
-            "secretsmanager.secret",
-            "sns.topic",
-            "wafv2.ip_set",
-            "wafv2.web_acl",
-        ];
-        assert_eq!(kinds, all);
-        assert!(stock.listed.iter().all(|one| one.denied && one.stack.is_none()), "{:#?}", stock.listed);
+        for seen in [true, false] {
+            let http = infallible_client_fn(move |request: hyper::Request<SdkBody>| {
+                let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+                let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+                let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
+                let operation = target.and_then(|target| target.rsplit('.').next()).or(action).unwrap_or_default();
+                let xml = |operation: &str, inner: &str| {
+                    format!("<{operation}Response><{operation}Result>{inner}</{operation}Result></{operation}Response>")
+                };
+                let answer = match (operation, request.uri().path()) {
+                    ("ListUserPools", _) => r#"{"UserPools":[{"Id":"r_1","Name":"demo-prod-p"}]}"#.to_owned(),
+                    ("ListIdentityPools", _) => {
+                        r#"{"IdentityPools":[{"IdentityPoolId":"r:1","IdentityPoolName":"demo-prod-c"}]}"#.to_owned()
+                    }
+                    ("ListSecrets", _) => r#"{"SecretList":[{"ARN":"arn:aws:secretsmanager:r:1:secret:demo-prod-s-AbCdEf","Name":"demo-prod-s"}]}"#.to_owned(),
+                    ("DescribeLogGroups", _) => {
+                        r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-prod-f"}]}"#.to_owned()
+                    }
+                    ("ListIPSets", _) => {
+                        r#"{"IPSets":[{"Name":"demo-prod-i","Id":"1","ARN":"arn:i","LockToken":"t"}]}"#.to_owned()
+                    }
+                    ("ListWebACLs", _) => {
+                        r#"{"WebACLs":[{"Name":"demo-prod-w","Id":"1","ARN":"arn:w","LockToken":"t"}]}"#.to_owned()
+                    }
+                    (_, path) if path.trim_end_matches('/').ends_with("/functions") => {
+                        r#"{"Functions":[{"FunctionName":"demo-prod-f","FunctionArn":"arn:f"}]}"#.to_owned()
+                    }
+                    ("ListTopics", _) => xml(
+                        operation,
+                        "<Topics><member><TopicArn>arn:aws:sns:r:1:demo-prod-t</TopicArn></member></Topics>",
+                    ),
+                    ("ListSubscriptions", _) => xml(operation, "<Subscriptions/>"),
+                    ("ListRoles", _) => xml(operation, "<Roles/><IsTruncated>false</IsTruncated>"),
+                    (_, "/v2/apis") if seen => {
+                        r#"{"items":[{"apiId":"a","name":"demo-prod-x","tags":{"securelambda:stack":"demo-prod"}}]}"#
+                            .to_owned()
+                    }
+                    (_, "/restapis" | "/v2/apis") => "{}".to_owned(),
+                    _ if action.is_some() => {
+                        let denied = "<Code>AuthorizationError</Code><Message>not authorized</Message>";
+                        let answer = SdkBody::from(format!("<ErrorResponse><Error>{denied}</Error></ErrorResponse>"));
+                        return hyper::Response::builder().status(403).body(answer).expect("an answer");
+                    }
+                    _ => {
+                        let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
+                        return hyper::Response::builder().status(403).body(SdkBody::from(denied)).expect("an answer");
+                    }
+                };
+                hyper::Response::builder().status(200).body(SdkBody::from(answer)).expect("an answer")
+            });
+            let (clients, _) = testing::replay(vec![]);
+            let clients = Clients::new(clients.sdk.into_builder().http_client(http).build(), clients.scope);
+            let whose = crate::scope::Whose::Stack("demo".into());
+            let (inventories, stop) = (inventories(&clients), crate::engine::Stop::never());
+            let stock = crate::engine::take_stock(&inventories, &whose, &stop).await.expect("listed");
+            // That there is such a stack is told by the list of its APIs. If it is not, nothing is known.
+            let mut kinds: Vec<&str> =
+                stock.listed.iter().filter(|one| one.kind != "apigatewayv2.api").map(|one| one.kind).collect();
+            let mut unread: Vec<&str> = stock.unread.iter().map(|one| one.kind).collect();
+            kinds.sort_unstable();
+            unread.sort_unstable();
+            let all = [
+                "cognito.identity_pool",
+                "cognito.user_pool",
+                "lambda.function",
+                "logs.group",
+                "secretsmanager.secret",
+                "sns.topic",
+                "wafv2.ip_set",
+                "wafv2.web_acl",
+            ];
+            assert_eq!(if seen { (&kinds[..], &unread[..]) } else { (&unread[..], &kinds[..]) }, (&all[..], &[][..]));
+            assert!(stock.listed.iter().all(|one| one.stack.as_deref() == Some("demo-prod")), "{:#?}", stock.listed);
+        }
     }
 
     #[tokio::test]

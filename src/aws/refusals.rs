@@ -168,6 +168,10 @@ pub const NO_GUESTS: Refusal = Refusal::new(
     &["NotAuthorizedException"],
 );
 
+/// AWS does not know the access key. Of a region that the account has not enabled it says this too, even if the key is a
+/// good one (docs/aws.md, Regions that an account has to enable).
+pub const UNKNOWN_KEY: Refusal = Refusal::new(EVERYWHERE, &["InvalidClientTokenId", "UnrecognizedClientException"]);
+
 /// The identity pool's role is new, and its trust policy has not arrived everywhere.
 pub const NOT_TRUSTED: Refusal =
     Refusal::new(&["cognito-identity GetCredentialsForIdentity"], &["InvalidIdentityPoolConfigurationException"]);
@@ -185,12 +189,12 @@ pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     all
 }
 
-const HERE: [(&str, &Refusal); 44] = named! {
+const HERE: [(&str, &Refusal); 45] = named! {
     NO_ENTITY, NO_TOPIC, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
     AUTHORIZER_TAKEN, DENIED_ACTION, MAY_NOT_TAG, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
     SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,
     BAD_REFRESH_TOKEN, NO_SIGN_UP, NOT_CONFIRMED, PASSWORD_RESET, WEAK_PASSWORD, USED_PASSWORD, USER_EXISTS,
-    PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NO_GUESTS, NOT_TRUSTED,
+    PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NO_GUESTS, NOT_TRUSTED, UNKNOWN_KEY,
     CREDENTIALS,
     DENIED, EXPIRED, QUOTA, THROTTLED, UNKNOWN_CALL
 };

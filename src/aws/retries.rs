@@ -1,12 +1,16 @@
-//! What the SDK must not repeat by itself.
+//! What the SDK must not repeat by itself, and what it may though it creates.
 //!
 //! Quotas are not throttling: the SDK takes `LimitExceededException` for "too many calls" and asks again and again
 //! (docs/aws.md, Throttling and quotas), where AWS means "too many things" and would say so each time.
 
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use serde_json::Value;
 
+use super::clock::Skewed;
 use super::refusals::{TOO_MANY_CALLS, TOO_MANY_THINGS};
 use crate::engine::Refusal;
 
@@ -42,15 +46,69 @@ impl ClassifyRetry for NotAfter {
     }
 }
 
+/// Lets the SDK repeat a call that was signed at a wrong time: it was refused before anything was carried out, and the
+/// clock is right by now. Has no opinion on any other.
+#[derive(Debug)]
+pub(super) struct AfterSkew;
+
+/// The same, and forbids to repeat any other: for calls that create.
+#[derive(Debug)]
+pub(super) struct OnlyAfterSkew;
+
+fn was_skewed(context: &InterceptorContext) -> bool {
+    context.response().is_some_and(|answer| answer.extension::<Skewed>().is_some())
+}
+
+impl ClassifyRetry for AfterSkew {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        if was_skewed(context) { RetryAction::server_error() } else { RetryAction::NoActionIndicated }
+    }
+
+    fn name(&self) -> &'static str {
+        "after a signature of a wrong time"
+    }
+}
+
+impl ClassifyRetry for OnlyAfterSkew {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        if was_skewed(context) { RetryAction::server_error() } else { RetryAction::RetryForbidden }
+    }
+
+    fn name(&self) -> &'static str {
+        "only after a signature of a wrong time"
+    }
+}
+
 /// A client of one of the SDK's crates that does not ask again where a quota refused.
 macro_rules! client {
     ($sdk:ident, $config:expr) => {
         $sdk::Client::from_conf(
-            $sdk::config::Builder::from($config).retry_classifier($crate::aws::retries::NotAfter::QUOTA).build(),
+            $sdk::config::Builder::from($config)
+                .retry_classifier($crate::aws::retries::NotAfter::QUOTA)
+                .retry_classifier($crate::aws::retries::AfterSkew)
+                .build(),
         )
     };
 }
 pub(super) use client;
+
+/// A client for calls that create: it asks a second time where the first was signed at a wrong time, and never else.
+macro_rules! once {
+    ($sdk:ident, $config:expr) => {
+        $sdk::Client::from_conf(
+            $sdk::config::Builder::from($config)
+                .retry_config($crate::aws::retries::twice())
+                .retry_classifier($crate::aws::retries::OnlyAfterSkew)
+                .build(),
+        )
+    };
+}
+pub(super) use once;
+
+/// At most two tries, the second soon.
+pub(super) fn twice() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50))
+}
 
 #[cfg(test)]
 mod tests {

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{OrAbsent, OrFail, hide, is_absent};
 use super::refusals::{NOT_RESTORED, SECRET_EXISTS, SECRET_SCHEDULED};
-use super::retries::client;
+use super::retries::{client, once};
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -39,7 +39,7 @@ const SHAPE: usize = 32;
 pub struct Secret {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// 1 to 512 of `A-Z a-z 0-9 / _ + = . @ -`, not ending in `-` and six more.
+    /// 1 to 512 of `A-Z a-z 0-9 / _ + = . @ -`.
     pub name: String,
     /// Up to 2048 characters.
     pub description: String,
@@ -154,6 +154,7 @@ fn hex(text: &str) -> String {
 
 impl Resource for Secret {
     const KIND: &'static str = "secretsmanager.secret";
+    const ID_IS_GIVEN_ONCE: bool = true;
     type Key = SecretKey;
     type Outputs = SecretOutputs;
     type Live = SecretLive;
@@ -216,7 +217,7 @@ impl SecretsManager {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_secretsmanager, &clients.sdk),
-            once: aws_sdk_secretsmanager::Client::new(&clients.once),
+            once: once!(aws_sdk_secretsmanager, &clients.once),
             scope: clients.scope.clone(),
             parting: Parting::default(),
         }
@@ -265,7 +266,8 @@ impl SecretsManager {
 
     async fn describe(&self, arn_or_name: &str) -> Result<Option<Described>, Failure> {
         let answer = self.client.describe_secret().secret_id(arn_or_name).send().await;
-        answer.or_fail(&format!("read the secret {arn_or_name}")).or_absent()
+        let secret = answer.or_fail(&format!("read the secret {arn_or_name}")).or_absent()?;
+        Ok(secret.filter(|secret| is_asked_for(arn_or_name, secret)))
     }
 
     fn owns(&self, secret: &Described) -> bool {
@@ -343,6 +345,13 @@ impl SecretsManager {
         });
         tagged.await.map(drop)
     }
+}
+
+/// Whether this is the secret of that very name or ARN. Secrets are looked up by parts of ARNs too, and a name that ends in
+/// a hyphen and six characters looks like an ARN's end (docs/aws.md, Names that end like ARNs).
+fn is_asked_for(arn_or_name: &str, secret: &Described) -> bool {
+    let said = if arn_or_name.starts_with("arn:") { secret.arn() } else { secret.name() };
+    said == Some(arn_or_name)
 }
 
 /// What a description of a secret says of its settings.
@@ -752,6 +761,20 @@ mod tests {
         let (clients, http) = replay(vec![(200, &made("ignored"))]);
         SecretsManager::new(&clients).converge(&plain(), &found, &plain().drift(&mended), &task()).await.unwrap();
         assert!(requests(&http)[0].contains("UpdateSecret") && !requests(&http)[0].contains("SecretString"));
+    }
+
+    #[tokio::test]
+    async fn a_look_alike_is_never_taken_for_the_secret_that_was_asked_for() {
+        let longer = described("v", "").replace("\"Name\":\"demo-s\"", "\"Name\":\"demo-s-Stripe\"");
+        let longer = longer.replace("demo-s-AbCdEf", "demo-s-Stripe-AbCdEf");
+        let key = plain().key();
+        let (clients, _) = replay(vec![(200, &longer), (200, &longer), (200, &described("v", ""))]);
+        let secrets = SecretsManager::new(&clients);
+        assert!(secrets.find(&key, None, &task()).await.unwrap().is_none(), "another name");
+        // The ARN without its end would be the secret's whole ARN, were its name shorter.
+        let partial = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-s-Stripe";
+        assert_eq!(secrets.current(partial).await.unwrap(), None, "another ARN");
+        assert!(secrets.find(&key, None, &task()).await.unwrap().is_some());
     }
 
     #[tokio::test]

@@ -384,3 +384,14 @@ pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
         pause = pause.mul_f64(1.5).min(Duration::from_millis(cap));
     }
 }
+
+/// For the look that follows a delete which AWS has carried out: that it cannot be made does not undo the delete.
+pub(super) fn confirmed(seen_gone: Result<(), Failure>) -> Result<(), Failure> {
+    match seen_gone {
+        Err(failure) if failure.call.is_some() && !failure.ends_all() => {
+            tracing::info!("deleted, and not seen to be gone: {failure}");
+            Ok(())
+        }
+        seen => seen,
+    }
+}

@@ -35,12 +35,19 @@ impl Keys {
         Self { id: format!("AKIA{id}"), secret: crate::secret::generate(40), session: None }
     }
 
-    /// The headers that sign a request without a body; why it cannot be signed, without a value in the words.
-    pub fn headers(&self, method: &str, url: &str, region: &str) -> Result<Vec<(String, Hidden)>, String> {
+    /// The headers that sign a request without a body at this time, which is AWS's; why it cannot be signed, without a
+    /// value in the words.
+    pub fn headers(
+        &self,
+        method: &str,
+        url: &str,
+        region: &str,
+        now: SystemTime,
+    ) -> Result<Vec<(String, Hidden)>, String> {
         let session = self.session.as_ref().map(|session| session.reveal().to_owned());
         let identity = Credentials::new(&self.id, self.secret.reveal(), session, None, "identity pool").into();
         let params = SigningParams::builder().identity(&identity).region(region).name(SERVICE);
-        let params = params.time(SystemTime::now()).settings(SigningSettings::default()).build();
+        let params = params.time(now).settings(SigningSettings::default()).build();
         let params = params.map_err(|_| "the signature lacks a part".to_owned())?.into();
         let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(b""));
         let signed = request.and_then(|request| sign(request, &params));
@@ -55,12 +62,15 @@ mod tests {
 
     #[test]
     fn a_signature_is_of_one_service_in_one_region_and_never_shown() {
+        let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_795_892_707);
         let keys = Keys { id: "AKIDEXAMPLE".into(), secret: "sentinel".into(), session: Some("session".into()) };
-        let headers = keys.headers("GET", "https://abc.example.com/dev/age?dob=1", "eu-central-1").expect("signed");
+        let headers =
+            keys.headers("GET", "https://abc.example.com/dev/age?dob=1", "eu-central-1", now).expect("signed");
         let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.reveal());
         let authorization = value("authorization").expect("there");
         assert!(authorization.contains("/eu-central-1/execute-api/aws4_request"), "{authorization}");
         assert_eq!(value("x-amz-security-token"), Some("session"));
+        assert_eq!(value("x-amz-date"), Some("20261128T190507Z"));
         let shown = format!("{keys:?} {headers:?}");
         assert!(!shown.contains("sentinel") && !shown.contains("Signature="), "{shown}");
     }
@@ -70,6 +80,6 @@ mod tests {
         let keys = Keys::unknown();
         assert_eq!((keys.id.len(), &keys.forged().id), (20, &keys.id));
         assert_ne!(keys.forged().secret.reveal(), keys.secret.reveal());
-        assert!(keys.headers("GET", "no address", "eu-central-1").is_err());
+        assert!(keys.headers("GET", "no address", "eu-central-1", SystemTime::now()).is_err());
     }
 }

@@ -9,7 +9,7 @@ mod inventory;
 use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail};
-use super::retries::client;
+use super::retries::{client, once};
 use super::settle::{SNS_BUSY, settled};
 use super::{Clients, tags};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -78,6 +78,7 @@ pub struct SubscriptionKey {
 
 impl Resource for Subscription {
     const KIND: &'static str = "sns.subscription";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true; // the trigger is cut
     const GOES_WITH_PARENT: bool = true;
     type Key = SubscriptionKey;
@@ -107,7 +108,7 @@ impl Sns {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_sns, &clients.sdk),
-            once: aws_sdk_sns::Client::new(&clients.once),
+            once: once!(aws_sdk_sns, &clients.once),
             scope: clients.scope.clone(),
         }
     }
@@ -143,6 +144,12 @@ impl Provider<Topic> for Sns {
 
     async fn converge(&self, _: &Topic, found: &Found<Topic>, _: &[Drift], _: &Task) -> Result<TopicOutputs, Failure> {
         Ok(found.outputs.clone())
+    }
+
+    async fn vouch(&self, recorded: &TopicOutputs, _: &Task) -> Result<bool, Failure> {
+        let tags = self.client.list_tags_for_resource().resource_arn(&recorded.arn).send().await;
+        let tags = tags.or_fail(&format!("read the tags of {}", recorded.arn)).or_absent()?;
+        Ok(tags.is_none_or(|tags| self.scope.owns(tags.tags().iter().map(|tag| (tag.key(), tag.value())))))
     }
 
     async fn delete(&self, gone: &TopicOutputs, task: &Task) -> Result<(), Failure> {

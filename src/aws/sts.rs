@@ -3,6 +3,7 @@
 use aws_config::SdkConfig;
 
 use super::error::OrFail;
+use super::retries::client;
 use crate::engine::Failure;
 
 /// Whose credentials these are.
@@ -30,7 +31,7 @@ impl Caller {
 /// # Errors
 /// There are none, they have expired, or no answer came.
 pub async fn caller(sdk: &SdkConfig) -> Result<Caller, Failure> {
-    let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
+    let answer = client!(aws_sdk_sts, sdk).get_caller_identity().send().await;
     let answer = answer.or_fail("find out whose credentials these are")?;
     let arn = answer.arn.unwrap_or_default();
     let partition = arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws").to_owned();

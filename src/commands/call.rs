@@ -37,7 +37,8 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     let body = args.data.as_deref().map(body).transpose()?;
     let routes = api.routes.iter().map(|route| (route.method.as_str(), route.path.as_str()));
     let method = method_of((&route.method, &route.path), routes, body.is_some());
-    let answered = send(&Request { method, url: &url, token: token.as_ref(), body: body.as_deref() }).await?;
+    let request = Request { method, url: &url, token: token.as_ref(), body: body.as_deref() };
+    let answered = send(&request, &session.config.connection.proxies).await?;
     show(args, &session, &answered);
     if (200..300).contains(&answered.status) {
         return Ok(Ending::Done);

@@ -17,6 +17,7 @@ use crate::engine::{Failure, Sight, Stop, Survey};
 use crate::error::{Error, Kind};
 use crate::local::tools;
 use crate::operator::{Wanted, questions};
+use crate::proxies::Proxy;
 use crate::report::{SCHEMA_VERSION, answer, checkup_text, clock, date};
 use crate::stack::Stack;
 use crate::state::State;
@@ -67,7 +68,8 @@ pub(super) async fn run(config: Config, stop: Stop) -> Result<Ending, Error> {
 
 /// What needs no call beyond those that every run makes: said by `up` too, where it is not good.
 pub(super) fn at_hand(session: &Session, expires: Expiry) -> Vec<Check> {
-    let mut checks = vec![doctor::expiry(expires, now(), moment)];
+    let clients = &session.clients;
+    let mut checks = vec![doctor::expiry(expires, clients.now_ms() / 1000, moment), doctor::clock(clients.ahead())];
     checks.extend(runtimes(&session.config.stack));
     checks.retain(|check| check.health != Health::Good);
     checks
@@ -109,8 +111,10 @@ async fn in_the_account(session: &Session, stop: &Stop) -> Result<Vec<Check>, Er
     let mut checks = vec![
         doctor::principal(&caller.arn, caller.is_root(), at_aws),
         Check::new(Area::Credentials, "where", Health::Good, place(session)),
-        doctor::expiry(expires, now(), moment),
+        doctor::expiry(expires, session.clients.now_ms() / 1000, moment),
+        doctor::clock(session.clients.ahead()),
     ];
+    checks.extend(proxies(session));
     let new = |kind: &str| {
         let missing = |sight: &Sight| matches!(sight, Sight::Absent | Sight::Blocked);
         let count = survey.sights(&session.graph).filter(|(_, known, sight)| *known == kind && missing(sight)).count();
@@ -138,6 +142,14 @@ async fn in_the_account(session: &Session, stop: &Stop) -> Result<Vec<Check>, Er
     checks.push(doctor::rights(&rights));
     checks.extend(names(session, &survey).await);
     Ok(checks)
+}
+
+/// What calls and requests go through, where they go through anything.
+fn proxies(session: &Session) -> Vec<Check> {
+    let check = |proxy: &Proxy| Check::new(Area::Machine, "proxy", Health::Good, format!("calls go through {proxy}"));
+    let host = crate::partition::host("sts", &session.scope().region);
+    let url = session.endpoint.clone().unwrap_or_else(|| format!("https://{host}"));
+    session.config.connection.proxies.of(&url).ok().flatten().map(check).into_iter().collect()
 }
 
 fn place(session: &Session) -> String {

@@ -9,7 +9,7 @@ use crate::args;
 use crate::aws::secretsmanager::Parting;
 use crate::aws::{inventories, registry_that_parts};
 use crate::config::Config;
-use crate::engine::{self, Stop, add_listed};
+use crate::engine::{self, Looked, Stop, add_listed};
 use crate::error::Error;
 use crate::report::say;
 
@@ -42,26 +42,30 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: Stop) -> Result
     };
     let (survey, stock, pools) = or_stopped(&stop, looks).await?;
     let looking = async { Ok(engine::targets(&session.graph, &survey, &registry, &mut state, &stop).await?) };
-    let (mut targets, strangers) = or_stopped(&stop, looking).await?;
+    let Looked { mut targets, strangers, unseen } = or_stopped(&stop, looking).await?;
     add_listed(&mut targets, removal.ours(&stock));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
+    let unseen = removal.unknown(unseen, &targets, &stock, &state);
     let removal = Removal { strangers: &strangers, ..removal };
     for (id, failure) in strangers.iter().filter(|_| !output.quiet) {
         say(&format!("left alone: {id}: {failure}"));
     }
     if targets.is_empty() {
-        let removed = removal.nothing(&stock);
-        if removed.unseen.is_empty() {
+        let removed = removal.nothing(&stock, &unseen);
+        if removed.is_clean() {
             journal.forget()?;
         }
-        if !output.json && !output.quiet {
+        if removed.is_clean() && !output.json && !output.quiet {
             say(&format!("Nothing to remove: there is nothing of the stack {}. 0 left.", session.scope().stack));
         }
-        removal.tell(&removed, 0);
+        removal.tell(&removed, state.resources.len());
         return removal.ending(&removed);
     }
     let farewell = or_stopped(&stop, super::pools::farewell(&session, &targets, &pools)).await?;
     removal.announce(&targets);
+    for one in unseen.iter().filter(|_| !output.json && !output.quiet) {
+        say(&format!("cannot be read, and so is not removed: {}: {}", one.target.id, one.failure));
+    }
     for line in farewell.iter().filter(|_| !output.json && !output.quiet) {
         say(line);
     }
@@ -71,8 +75,8 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: Stop) -> Result
         or_stopped(&stop, confirm(output, &question)).await?;
     }
 
-    let removed = removal.remove(targets, &mut state, &mut journal).await?;
-    if removed.done.succeeded() && removed.left.is_empty() && removed.unseen.is_empty() && state.resources.is_empty() {
+    let removed = removal.remove(targets, unseen, &mut state, &mut journal).await?;
+    if removed.is_clean() && state.resources.is_empty() {
         journal.forget()?;
     }
     removal.tell(&removed, state.resources.len());

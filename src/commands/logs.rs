@@ -1,7 +1,7 @@
 //! `logs`: what the functions logged, all of them side by side, and what they log from now on.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -45,7 +45,7 @@ async fn show(args: &args::Logs, config: Config) -> Result<Ending, Error> {
     let mut to = Stream::stdout();
     let mut lines = 0_usize;
     for look in 0_u64.. {
-        let now_ms = now_ms();
+        let now_ms = session.clients.now_ms();
         let style = LogStyle { palette: output.answers, name_width, verbose: output.verbose, now_ms };
         let missing = read(&logs, &mut sources, session.config.jobs).await?;
         if look == 0 && !output.quiet {
@@ -99,7 +99,7 @@ struct Source {
 
 fn sources(args: &args::Logs, session: &Session, names: &[String]) -> Result<Vec<Source>, Error> {
     let mut outputs = session.outputs(&session.state()?);
-    let since_ms = now_ms() - i64::try_from(args.since.as_millis()).unwrap_or(i64::MAX);
+    let since_ms = session.clients.now_ms() - i64::try_from(args.since.as_millis()).unwrap_or(i64::MAX);
     let mut sources = Vec::new();
     for (place, name) in names.iter().enumerate() {
         if args.function.as_ref().is_some_and(|function| function != name) {
@@ -160,10 +160,6 @@ impl Tail {
         }
         new
     }
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| now.as_millis().try_into().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

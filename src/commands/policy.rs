@@ -11,8 +11,9 @@ use super::session::who_am_i;
 use crate::args;
 use crate::bundle::Bundles;
 use crate::config::{self, Config};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::operator::{Document, LONGEST_POLICY, MOST_POLICIES, Wanted, Work, policies};
+use crate::regions::{Needs, check};
 use crate::report::{SCHEMA_VERSION, answer, say};
 use crate::scope::{Scope, partition_of};
 use crate::stack;
@@ -87,6 +88,8 @@ fn least(config: &Config, scope: &Scope, endpoint: Option<&str>, works: &[Work])
 fn offline(account: &str, config: &Config) -> Result<Scope, Error> {
     let region = config.connection.region.clone().or_else(config::region);
     let region = region.ok_or_else(|| Error::usage("--account needs a region beside it").hint("give --region too"))?;
+    // A policy says nothing of what the region has; but its ARNs must be right.
+    check(&region, &Needs::default()).map_err(|unfit| Error::new(Kind::Account, unfit.message).hint(unfit.hint))?;
     let partition = partition_of(&region).to_owned();
     Ok(Scope { partition, account: account.to_owned(), region, stack: config.stack.name.clone() })
 }

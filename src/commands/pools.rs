@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::session::Session;
 use crate::aws::cognito::{Cognito, Occupancy};
-use crate::engine::{Id, Plan, Target};
+use crate::engine::{Failure, Id, Plan, Target};
 use crate::error::{Error, Kind};
+use crate::report::one_line;
 use crate::state::State;
 
 /// The kind of a user pool.
@@ -30,7 +31,9 @@ pub(super) struct Kept {
 pub(super) async fn kept(session: &Session, state: &State, plan: &Plan, named: &[String]) -> Result<Vec<Kept>, Error> {
     let gone = plan.removals.iter().filter(|id| state.resources.get(id.as_str()).is_some_and(|row| row.kind == POOL));
     let ids = gone.filter_map(|id| Some((id, state.outputs(id.as_str())?["id"].as_str()?)));
-    Ok(look(session, ids).await?.into_iter().filter_map(|(id, seen)| keeps(id, seen, named)).collect())
+    let looked = look(session, ids).await?.into_iter().map(|(id, seen)| Ok((id, seen?)));
+    let looked: Vec<(&Id, Occupancy)> = looked.collect::<Result<_, Failure>>()?;
+    Ok(looked.into_iter().filter_map(|(id, seen)| keeps(id, seen, named)).collect())
 }
 
 /// Names that `--remove-pool` does not take: a pool of the stack file would be made again.
@@ -42,29 +45,45 @@ pub(super) fn check(session: &Session, named: &[String]) -> Result<(), Error> {
     }
 }
 
-/// What `down` says of the pools it removes, a line each; nothing of those without users.
+/// What `down` says of the pools it removes, a line each; nothing of those without users. That users cannot be counted is
+/// said, and does not keep a pool: without `--yes` the question is still to come.
 ///
 /// # Errors
-/// A pool is protected: it is said before anything is removed, for without the pool the rest is no use to anybody.
+/// A pool is protected: it is said before anything is removed, for without the pool the rest is no use to anybody. Or the
+/// credentials are dead.
 pub(super) async fn farewell(session: &Session, targets: &[Target], seen: &Seen) -> Result<Vec<String>, Error> {
-    let pools = targets.iter().filter(|target| target.kind == POOL);
-    let pools = pools.filter_map(|target| Some((&target.id, target.outputs["id"].as_str()?)));
-    let (known, unknown): (Vec<_>, Vec<_>) = pools.partition(|(_, pool)| seen.contains_key(*pool));
-    let mut pools = look(session, unknown.into_iter()).await?;
-    pools.extend(known.into_iter().filter_map(|(id, pool)| Some((id, *seen.get(pool)?))));
-    let protected: Vec<&str> = pools.iter().filter(|(_, seen)| seen.protected).map(|(id, _)| id.parts().1).collect();
+    let pools: Vec<&Target> = targets.iter().filter(|target| target.kind == POOL).collect();
+    let ids = pools.iter().filter_map(|target| Some((&target.id, target.outputs["id"].as_str()?)));
+    let (known, unknown): (Vec<_>, Vec<_>) = ids.partition(|(_, pool)| seen.contains_key(*pool));
+    let mut looked = look(session, unknown.into_iter()).await?;
+    looked.extend(known.into_iter().filter_map(|(id, pool)| Some((id, seen.get(pool)?.clone()))));
+    let of = |target: &Target| looked.iter().find(|(id, _)| **id == target.id).map(|(_, looked)| looked);
+    let is_protected = |target: &&&Target| match of(target) {
+        Some(Ok(seen)) => seen.protected,
+        // As it was when it could be read last.
+        _ => target.outputs["deletion_protection"] == true,
+    };
+    let protected: Vec<&str> = pools.iter().filter(is_protected).map(|target| target.id.parts().1).collect();
     if !protected.is_empty() {
         let names = protected.join(", ");
         return Err(Error::new(Kind::Resource, format!("protected from deletion: {names}; nothing was removed")).hint(
             "set `deletion_protection = false` for it in the stack file, run `securelambda up`, then `down` again",
         ));
     }
-    let lost = pools.iter().filter(|(_, seen)| seen.users > 0);
-    Ok(lost.map(|(id, seen)| format!("{} has {}: lost with it.", id.parts().1, users(*seen))).collect())
+    let said = looked.iter().filter_map(|(id, looked)| match looked {
+        Ok(seen) if seen.users == 0 => None,
+        Ok(seen) => Some(format!("{} has {}: lost with it.", id.parts().1, users(*seen))),
+        Err(failure) => Some(format!(
+            "The users of {} could not be counted ({}). If it has any, they are lost with it.",
+            id.parts().1,
+            one_line(&failure.to_string())
+        )),
+    });
+    Ok(said.collect())
 }
 
-/// What stands against removing pools, by their ids.
-pub(super) type Seen = BTreeMap<String, Occupancy>;
+/// What stands against removing pools, by their ids; or why that could not be read.
+pub(super) type Seen = BTreeMap<String, Result<Occupancy, Failure>>;
 
 /// Looks at the pools on record, so that [`farewell`] need not: beside other looks it takes no time of its own.
 pub(super) async fn recorded(session: &Session, state: &State) -> Result<Seen, Error> {
@@ -76,15 +95,22 @@ pub(super) async fn recorded(session: &Session, state: &State) -> Result<Seen, E
     Ok(seen.into_iter().filter_map(|(id, seen)| Some((pool(id)?, seen))).collect())
 }
 
+/// Looks at pools side by side; those that are gone are left out.
+///
+/// # Errors
+/// The credentials are dead.
 async fn look<'a>(
     session: &Session,
     pools: impl Iterator<Item = (&'a Id, &'a str)>,
-) -> Result<Vec<(&'a Id, Occupancy)>, Error> {
+) -> Result<Vec<(&'a Id, Result<Occupancy, Failure>)>, Error> {
     let cognito = &Cognito::new(&session.clients);
     let looks = pools.map(|(id, pool)| async move { (id, cognito.occupancy(pool).await) });
     let mut seen = Vec::new();
     for (id, occupancy) in join_all(looks).await {
-        seen.extend(occupancy?.map(|occupancy| (id, occupancy)));
+        match occupancy.transpose() {
+            Some(Err(failure)) if failure.ends_all() => return Err(failure.into()),
+            looked => seen.extend(looked.map(|looked| (id, looked))),
+        }
     }
     Ok(seen)
 }

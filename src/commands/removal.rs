@@ -7,16 +7,23 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::Ending;
+use crate::aws::by_hand;
 use crate::config::Output;
 use crate::engine::{
-    self, Cause, Failure, Inventories, Left, Listed, Outcome, Registry, Stock, Stop, Summary, Target, add_listed,
-    look_again, take_stock,
+    self, Cause, Cleanup, Failure, Inventories, Left, Listed, Outcome, Registry, Stock, Stop, Summary, Target, Unread,
+    Unseen, add_listed, look_again, retry, take_stock,
 };
 use crate::error::{Error, Kind};
-use crate::report::{self, answer, id_width, left_text, others_text, recoverable_text, say, summary_line};
+use crate::report::{self, LOG_POLICY, answer, id_width, left_text, others_text, recoverable_text, say, summary_line};
 use crate::scope::{Scope, Whose};
 use crate::stack::cleanup;
 use crate::state::{Journal, State};
+
+/// The order in which a stack is taken away.
+const ORDER: Cleanup = Cleanup { group: cleanup::group, holds: cleanup::holds };
+
+/// The kind whose access logs AWS delivers.
+const HTTP_API: &str = "apigatewayv2.api";
 
 /// The kind of secrets: what is deleted of it may be brought back for some days.
 const SECRET: &str = "secretsmanager.secret";
@@ -50,14 +57,23 @@ pub(super) struct Removal<'a> {
 pub(super) struct Removed {
     pub done: Summary,
     pub elapsed: Duration,
-    /// Ours, and still there.
+    /// Ours, and still there, or perhaps.
     pub left: Vec<Left>,
-    /// The kinds that could not be listed.
-    pub unseen: Vec<(&'static str, Failure)>,
+    /// What could not be listed.
+    pub unread: Vec<Unread>,
     /// Deleted secrets that can be brought back.
     pub recoverable: Vec<Listed>,
     /// Strangers' things with names like ours.
     pub others: Vec<Listed>,
+    /// What AWS made for the whole account on behalf of something that was removed, in words.
+    pub shared: Option<&'static str>,
+}
+
+impl Removed {
+    /// All is gone, and was seen to be.
+    pub(super) fn is_clean(&self) -> bool {
+        self.done.succeeded() && self.left.is_empty() && self.unread.is_empty()
+    }
 }
 
 impl Removal<'_> {
@@ -71,10 +87,24 @@ impl Removal<'_> {
         stock.of(&self.scope.stack).filter(|one| self.purge || one.until.is_none())
     }
 
-    /// Removes `targets`, and looks again until nothing more is to be done about what is left.
+    /// Of what could not be read, what nothing else tells of. What a list shows as ours is among the targets, and what
+    /// hangs under a target goes with it. What is not on record either can be there only if it could not be listed.
+    pub(super) fn unknown(&self, unseen: Vec<Unseen>, targets: &[Target], stock: &Stock, state: &State) -> Vec<Unseen> {
+        let goes = |id: &engine::Id| targets.iter().any(|target| target.id == *id);
+        let kept = |Unseen { target, .. }: &Unseen| {
+            let on_record = state.resources.contains_key(target.id.as_str());
+            !goes(&target.id)
+                && !target.parent().is_some_and(goes)
+                && (on_record || self.lists(&target.kind) && stock.may_lack(&target.kind))
+        };
+        unseen.into_iter().filter(kept).collect()
+    }
+
+    /// Removes `targets`, and looks again until nothing more is to be done about what is left, or was `unseen`.
     pub(super) async fn remove(
         &self,
         targets: Vec<Target>,
+        mut unseen: Vec<Unseen>,
         state: &mut State,
         journal: &mut (dyn Journal + Send),
     ) -> Result<Removed, Error> {
@@ -103,10 +133,22 @@ impl Removal<'_> {
                 next = add_listed(&mut dealt.clone(), self.ours(&stock));
                 if !next.is_empty() {
                     self.say(&format!("Found by its tag: {}", names(&next)));
+                }
+                // It may have been a passing trouble.
+                let (seen, still) = match retry(unseen, self.registry, state, self.stop).await {
+                    Err(failure) if failure.cause == Cause::Stopped => {
+                        removed.done.stopped = true;
+                        break;
+                    }
+                    looked => looked?,
+                };
+                unseen = still;
+                next.extend(seen.into_iter().filter(|one| !names_one(&next, one)).collect::<Vec<_>>());
+                if !next.is_empty() {
                     continue;
                 }
             }
-            let left = self.left(&dealt, &again, &stock, &removed.done);
+            let left = self.left(&dealt, &again, &stock, &removed.done, &unseen);
             // What was deleted may be listed for a while.
             let lingers = |one: &&Left| one.seen && removed.done.done.iter().any(|(id, _)| *id == one.id);
             if let Some(one) = left.iter().find(lingers) {
@@ -121,13 +163,19 @@ impl Removal<'_> {
             self.look_around(&mut removed, &stock, &dealt);
             break;
         }
+        let logged = |target: &Target| target.kind == HTTP_API;
+        removed.shared = dealt.iter().any(logged).then_some(LOG_POLICY);
+        if !cut_short(&removed.done) && forget_children(state, &removed.done) {
+            // Nothing is removed by this: it writes down what is left on record.
+            removed.done.merge(engine::down(&[], ORDER, self.registry, state, journal, 1, self.stop, &mut drop).await);
+        }
         removed.elapsed = began.elapsed();
         Ok(removed)
     }
 
     /// For where there is nothing to remove: what else there is.
-    pub(super) fn nothing(&self, stock: &Stock) -> Removed {
-        let mut removed = Removed::default();
+    pub(super) fn nothing(&self, stock: &Stock, unseen: &[Unseen]) -> Removed {
+        let mut removed = Removed { left: unseen.iter().map(may_be_left).collect(), ..Removed::default() };
         self.look_around(&mut removed, stock, &[]);
         removed
     }
@@ -142,14 +190,13 @@ impl Removal<'_> {
         let ours = &self.scope.stack;
         removed.others = stock.others(ours).filter(|one| !told(one) && !went(one)).cloned().collect();
         removed.recoverable = stock.of(ours).filter(|one| !self.purge && one.until.is_some()).cloned().collect();
-        removed.unseen.clone_from(&stock.unseen);
+        removed.unread.clone_from(&stock.unread);
     }
 
     async fn pass(&self, targets: &[Target], state: &mut State, journal: &mut (dyn Journal + Send)) -> Summary {
         let width = id_width(targets.iter().map(|target| &target.id));
         let mut reporter = report::reporter(self.output, width);
-        let order: &(dyn Fn(&str) -> usize + Sync) = &cleanup::group;
-        let done = engine::down(targets, order, self.registry, state, journal, self.jobs, self.stop, &mut |event| {
+        let done = engine::down(targets, ORDER, self.registry, state, journal, self.jobs, self.stop, &mut |event| {
             reporter.on(&event);
         })
         .await;
@@ -158,7 +205,7 @@ impl Removal<'_> {
     }
 
     /// What is left of what was dealt with: by the lists, and by name.
-    fn left(&self, dealt: &[Target], again: &Again, stock: &Stock, done: &Summary) -> Vec<Left> {
+    fn left(&self, dealt: &[Target], again: &Again, stock: &Stock, done: &Summary, unseen: &[Unseen]) -> Vec<Left> {
         let mut left: Vec<Left> = Vec::new();
         for one in self.ours(stock) {
             let id = dealt.iter().find(|target| target.is(one)).map_or(&one.id, |target| &target.id);
@@ -175,21 +222,38 @@ impl Removal<'_> {
             if left.iter().any(|known| known.id == *id) {
                 continue;
             }
-            let kind = dealt.iter().find(|target| target.id == *id).map(|target| target.kind.clone());
-            let place = |outputs: &serde_json::Value| {
-                let fields = ["arn", "id", "api_id"].iter().find_map(|field| outputs[*field].as_str());
-                fields.map(str::to_owned)
+            let Some(target) = dealt.iter().find(|target| target.id == *id) else { continue };
+            let outcome = done.done.iter().find(|(done, _)| done == id).map(|(_, outcome)| outcome);
+            let error = match (found, outcome) {
+                // What it hung under is gone, and tells of itself.
+                (Err(_), Some(Outcome::WentWithParent)) => continue,
+                // A list that was read to its end does not show it any more.
+                (Err(_), Some(_)) if self.lists(&target.kind) && !stock.may_lack(&target.kind) => continue,
+                (Err(failure), Some(_)) => {
+                    let context = format!("deleted, but it could not be checked that it is gone: {}", failure.context);
+                    Some(Failure { context, ..failure.clone() })
+                }
+                (Err(failure), None) => reason(done, id).or_else(|| Some(failure.clone())),
+                (Ok(_), _) => reason(done, id),
             };
+            let outputs = found.as_ref().unwrap_or(&target.outputs);
             left.push(Left {
                 id: id.clone(),
-                kind: kind.unwrap_or_default(),
-                arn: found.as_ref().ok().and_then(place),
-                remove: None,
+                kind: target.kind.clone(),
+                arn: place(outputs),
+                remove: by_hand::removal(&target.kind, outputs),
                 seen: found.is_ok(),
-                error: found.as_ref().err().cloned().or_else(|| reason(done, id)),
+                error,
             });
         }
+        let told: Vec<engine::Id> = left.iter().map(|one| one.id.clone()).collect();
+        left.extend(unseen.iter().filter(|one| !told.contains(&one.target.id)).map(may_be_left));
         left
+    }
+
+    /// Whether there is a list of a kind.
+    fn lists(&self, kind: &str) -> bool {
+        self.inventories.kinds().any(|listed| listed == kind)
     }
 
     fn say(&self, text: &str) {
@@ -216,17 +280,15 @@ impl Removal<'_> {
 
     /// Tells how it went. `on_record` is how many resources the state file still has.
     pub(super) fn tell(&self, removed: &Removed, on_record: usize) {
-        let Removed { done, elapsed, left, unseen, recoverable, others } = removed;
+        let Removed { done, elapsed, left, unread, recoverable, others, shared } = removed;
         if self.output.json {
-            let unseen: Vec<_> =
-                unseen.iter().map(|(kind, failure)| json!({ "kind": kind, "error": failure })).collect();
             let windows: Vec<_> = recoverable
                 .iter()
                 .map(|one| json!({ "secret": one.id.parts().1, "arn": one.arn, "until_unix": one.until }))
                 .collect();
             let extra = json!({
-                "left": left, "not_looked_for": unseen, "recoverable": windows, "not_ours": others,
-                "on_record": on_record,
+                "left": left, "not_looked_for": unread, "recoverable": windows, "not_ours": others,
+                "on_record": on_record, "shared": shared,
             });
             answer(&summary_line(self.verb, done, *elapsed, extra));
             return;
@@ -237,13 +299,18 @@ impl Removal<'_> {
         let gone = done.count(|outcome| matches!(outcome, Outcome::Deleted | Outcome::WentWithParent | Outcome::Gone));
         let nothing = done.done.is_empty() && done.failed.is_empty() && left.is_empty();
         if !done.stopped && !nothing {
-            let count = left.iter().filter(|one| one.seen).count().max(on_record);
-            say(&format!("{gone} removed, {count} left."));
+            let seen = left.iter().filter(|one| one.seen).count();
+            let perhaps = left.len() - seen;
+            // A row is of what is there, or of what could not be read.
+            let count = seen.max(on_record.saturating_sub(perhaps));
+            let perhaps = if perhaps == 0 { String::new() } else { format!(", {perhaps} may be left") };
+            say(&format!("{gone} removed, {count} left{perhaps}."));
         }
         for text in [
-            left_text(left, unseen, &self.scope.region),
+            left_text(left, unread, &self.scope.region),
             others_text(others, &self.scope.stack),
             recoverable_text(recoverable),
+            shared.unwrap_or_default().to_owned(),
         ] {
             if !text.is_empty() {
                 say(&text);
@@ -253,20 +320,81 @@ impl Removal<'_> {
 
     /// Exit code 0 if nothing is left, 4 if something is or may be.
     pub(super) fn ending(&self, removed: &Removed) -> Result<Ending, Error> {
-        super::outcome_of(&removed.done, &self.again).map_err(Error::summed_up)?;
-        let seen = removed.left.iter().filter(|one| one.seen).count();
-        let blind = removed.left.len() - seen + removed.unseen.len();
-        let what = match (seen, blind) {
-            (0, 0) => return Ok(Ending::Done),
-            (0, _) => "it could not be looked everywhere, so something may be left".to_owned(),
-            (seen, 0) => format!("{seen} still there"),
-            (seen, _) => format!("{seen} still there, and it could not be looked everywhere"),
+        let Removed { done, left, unread, .. } = removed;
+        if removed.is_clean() {
+            return Ok(Ending::Done);
+        }
+        if cut_short(done) {
+            super::outcome_of(done, &self.again).map_err(Error::summed_up)?;
+        }
+        let seen = left.iter().filter(|one| one.seen).count();
+        let told = left.iter().map(|one| &one.id);
+        // It failed, and is not there all the same.
+        let failed = done.failed.iter().filter(|(id, _)| !told.clone().any(|told| told == id)).count();
+        let count = |count: usize, one: &str, more: &str| match count {
+            0 => None,
+            1 => Some(format!("1 resource {one}")),
+            count => Some(format!("{count} resources {more}")),
         };
-        let stack = &self.scope.stack;
-        Err(Error::new(Kind::Resource, what)
-            .hint(format!("what it is stands above; `securelambda sweep --stack {stack}` tries again"))
-            .summed_up())
+        let what = [
+            count(seen, "is still there", "are still there"),
+            count(left.len() - seen, "may still be there", "may still be there"),
+            count(failed, "could not be removed as it should", "could not be removed as they should"),
+            (!unread.is_empty()).then(|| "some services could not be listed, so resources may remain".to_owned()),
+        ];
+        let what: Vec<String> = what.into_iter().flatten().collect();
+        let (again, stack) = (&self.again, &self.scope.stack);
+        let sweep = format!("sweep --stack {stack}");
+        let error = Error::new(Kind::Resource, what.join("; "))
+            .hint("each is listed above, with the reason")
+            .hint(format!("when the cause is removed, `securelambda {again}` goes on from here"));
+        let error = if *again == sweep {
+            error
+        } else {
+            error.hint(format!("`securelambda {sweep}` finds what carries the stack's tag, and needs no record of it"))
+        };
+        Err(error.summed_up())
     }
+}
+
+/// What tells a thing from others of its kind, for people.
+fn place(outputs: &serde_json::Value) -> Option<String> {
+    let fields = ["arn", "id", "name", "api_id"].iter().find_map(|field| outputs[*field].as_str());
+    fields.map(str::to_owned)
+}
+
+/// Something that could not be read, and so was not touched.
+fn may_be_left(Unseen { target, failure }: &Unseen) -> Left {
+    Left {
+        id: target.id.clone(),
+        kind: target.kind.clone(),
+        arn: place(&target.outputs),
+        remove: by_hand::removal(&target.kind, &target.outputs),
+        seen: false,
+        error: Some(failure.clone()),
+    }
+}
+
+/// Whether one of these has the same id.
+fn names_one(targets: &[Target], one: &Target) -> bool {
+    targets.iter().any(|target| target.id == one.id)
+}
+
+/// Takes rows off the record of what hung under something that was removed, and could not be read itself. Whether there
+/// were any.
+fn forget_children(state: &mut State, done: &Summary) -> bool {
+    let before = state.resources.len();
+    let mut gone: Vec<String> = done.done.iter().map(|(id, _)| id.to_string()).collect();
+    while let Some(parent) = gone.pop() {
+        state.resources.retain(|id, row| {
+            let went = row.parent.as_ref() == Some(&parent);
+            if went {
+                gone.push(id.clone());
+            }
+            !went
+        });
+    }
+    state.resources.len() < before
 }
 
 type Again = Vec<(engine::Id, Result<serde_json::Value, Failure>)>;
@@ -347,7 +475,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::engine::{Drift, Found, Inventory, Provider, Resource, Task};
+    use crate::engine::{Drift, Found, Inventory, Listing, Provider, Resource, Task};
     use crate::report::{Palette, Style};
     use crate::scope::Owner;
     use crate::state::StateError;
@@ -381,7 +509,7 @@ mod tests {
     }
 
     impl Inventory<Thing> for Service {
-        async fn list(&self, _: &Whose) -> Result<Vec<Listed>, Failure> {
+        async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
             let look = self.looks.fetch_add(1, Ordering::SeqCst);
             let shown = self.listed.iter().filter(|(_, when)| when.contains(&look));
             let thing = |(name, _): &(&str, _)| {
@@ -389,7 +517,7 @@ mod tests {
                 let outputs = Value::from([("arn".to_owned(), format!("arn:{name}"))]);
                 Listed::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs, "aws rm")
             };
-            Ok(shown.map(thing).collect())
+            Ok(shown.map(thing).collect::<Vec<_>>().into())
         }
     }
 
@@ -452,7 +580,7 @@ mod tests {
         add_listed(&mut targets, removal.ours(&removal.stock().await.expect("a list")));
         let began = Instant::now();
         let mut state = State::new("demo", "123456789012", "eu-central-1", None);
-        let removed = removal.remove(targets, &mut state, &mut Nowhere).await.expect("a removal");
+        let removed = removal.remove(targets, Vec::new(), &mut state, &mut Nowhere).await.expect("a removal");
         (removed, began.elapsed())
     }
 
@@ -494,7 +622,8 @@ mod tests {
         let service = Service { listed: vec![("orders", 0..9), ("orders-2", 0..9)], ..Service::default() };
         let listed = service.list(&Whose::Stack("demo".into())).await.expect("a list");
         let told = Failure::foreign("the log group", "arn:orders-2");
-        let hidden: Vec<&str> = listed.iter().filter(|one| is_of(&told, one)).map(|one| one.arn.as_str()).collect();
+        let hidden: Vec<&str> =
+            listed.listed.iter().filter(|one| is_of(&told, one)).map(|one| one.arn.as_str()).collect();
         assert_eq!(hidden, ["arn:orders-2"]);
     }
 }

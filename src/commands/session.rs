@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::aws::connect::{Access, configured_endpoint, connect};
+use crate::aws::credentials::Note;
+use crate::aws::profiles::{Origin, origin};
 use crate::aws::sts::Caller;
 use crate::aws::{Clients, registry};
 use crate::bundle::{Bundles, Code, Machine, Unpacked, Workshop};
@@ -11,6 +13,7 @@ use crate::engine::{Failure, Graph, Registry, Stop, Survey, survey};
 use crate::error::{Error, Kind};
 use crate::local::Local;
 use crate::outputs::Outputs;
+use crate::regions::Needs;
 use crate::report::say;
 use crate::scope::Scope;
 use crate::stack::{self, HiddenValues};
@@ -62,7 +65,7 @@ impl Session {
             Some(code) => pack(&config, code, endpoint.as_deref()).await?,
             None => Bundles::default(),
         };
-        let (clients, caller) = connected(&config.stack.name, &access).await?;
+        let (clients, caller) = connected(&config.stack.name, &access, &stack::needs(&config.stack)).await?;
         let scope = &clients.scope;
         let hidden = values::unread(&config, rotate);
         let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint.as_deref());
@@ -139,13 +142,13 @@ impl Session {
 /// Connects: the clients, whose credentials they have, and where AWS is if it is not AWS itself.
 pub(super) async fn who_am_i(config: &Config) -> Result<(Clients, Caller, Option<String>), Error> {
     let access = access(&config.connection, config.output.quiet).await?;
-    let (clients, caller) = connected(&config.stack.name, &access).await?;
+    let (clients, caller) = connected(&config.stack.name, &access, &stack::needs(&config.stack)).await?;
     Ok((clients, caller, access.endpoint))
 }
 
-/// The clients for a stack of this name, and whose credentials they have.
-pub(super) async fn connected(stack: &str, access: &Access) -> Result<(Clients, Caller), Error> {
-    let (sdk, caller) = connect(access).await.map_err(account_error)?;
+/// The clients for a stack of this name with these needs, and whose credentials they have.
+pub(super) async fn connected(stack: &str, access: &Access, needs: &Needs) -> Result<(Clients, Caller), Error> {
+    let (sdk, caller) = connect(access, needs).await.map_err(account_error)?;
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let scope =
         Scope { partition: caller.partition.clone(), account: caller.account.clone(), region, stack: stack.to_owned() };
@@ -164,7 +167,9 @@ pub(super) fn refuse_root(caller: &Caller, endpoint: Option<&str>) -> Result<(),
 
 /// How to reach AWS. With `--local`, the emulator, started if need be.
 pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Access, Error> {
+    let note = Note::new(note_unless(quiet));
     if !connection.local {
+        let origin = origin(connection.profile.as_deref(), &connection.sources).await.map_err(account_error)?;
         let endpoint = match &connection.endpoint {
             Some(endpoint) => Some(endpoint.clone()),
             None => configured_endpoint(connection.profile.as_deref()).await,
@@ -180,6 +185,9 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
             fixed: None,
             tempo: connection.tempo,
             paced: true,
+            proxies: connection.proxies.clone(),
+            origin,
+            note,
         });
     }
     let (emulator, _) = Local::from_env(variable)?.start(None, &note_unless(quiet)).await?;
@@ -191,6 +199,9 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
         fixed: Some((key.to_owned(), secret.to_owned())),
         tempo: connection.tempo,
         paced: false,
+        proxies: connection.proxies.clone(),
+        origin: Origin::Environment,
+        note,
     })
 }
 

@@ -13,7 +13,8 @@ use crate::aws::{inventories, registry_that_parts};
 use crate::config::{Connection, Output};
 use crate::engine::{Stock, Stop, add_listed, take_stock};
 use crate::error::{Error, Kind};
-use crate::report::{SCHEMA_VERSION, answer, say, swept_text};
+use crate::regions::Needs;
+use crate::report::{SCHEMA_VERSION, answer, say, swept_text, unread_lines};
 use crate::scope::{Scope, Whose};
 use crate::stack::{check_name, cleanup::group};
 use crate::state::Store;
@@ -29,7 +30,8 @@ pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, sto
     let stop = stop.at(connection.tempo);
     let access = or_stopped(&stop, access(&connection, output.quiet)).await?;
     let named = shared.stack.as_deref().unwrap_or_default();
-    let (clients, caller) = or_stopped(&stop, connected(named, &access)).await?;
+    // Without a stack file nothing is built, so the region need not have anything.
+    let (clients, caller) = or_stopped(&stop, connected(named, &access, &Needs::default())).await?;
     let scope = &clients.scope;
     let store =
         |stack: &str| Store::new(&shared.state_dir, stack, &scope.account, &scope.region, access.endpoint.as_deref());
@@ -60,7 +62,7 @@ pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, sto
     add_listed(&mut targets, removal.ours(&stock));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
     if targets.is_empty() {
-        let removed = removal.nothing(&stock);
+        let removed = removal.nothing(&stock, &[]);
         removal.tell(&removed, state.resources.len());
         removal.ending(&removed)?;
         if removed.recoverable.is_empty() {
@@ -79,9 +81,8 @@ pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, sto
         let question = format!("Remove all this from account {}, {}?", scope.account, scope.region);
         or_stopped(&stop, confirm(output, &question)).await?;
     }
-    let removed = removal.remove(targets, &mut state, &mut journal).await?;
-    let clean = removed.done.succeeded() && removed.left.is_empty() && removed.unseen.is_empty();
-    if clean {
+    let removed = removal.remove(targets, Vec::new(), &mut state, &mut journal).await?;
+    if removed.is_clean() {
         // Rows of what hung under others and went with them.
         state.resources.clear();
         journal.forget()?;
@@ -110,14 +111,12 @@ fn list(stock: &Stock, scope: &Scope, store: &dyn Fn(&str) -> Store, output: Out
                 json!({ "stack": stack, "state_file": state, "resources": resources })
             })
             .collect();
-        let unseen: Vec<_> =
-            stock.unseen.iter().map(|(kind, failure)| json!({ "kind": kind, "error": failure })).collect();
         answer(&super::pretty(&json!({
             "schema_version": SCHEMA_VERSION,
             "account": scope.account,
             "region": scope.region,
             "stacks": stacks,
-            "not_looked_for": unseen,
+            "not_looked_for": stock.unread,
         })));
     } else if stacks.is_empty() {
         answer(&format!("Nothing in account {}, {} carries the tag of a stack.", scope.account, scope.region));
@@ -127,10 +126,13 @@ fn list(stock: &Stock, scope: &Scope, store: &dyn Fn(&str) -> Store, output: Out
             say("`securelambda sweep --stack NAME` removes what there is of one.");
         }
     }
-    if stock.unseen.is_empty() {
+    if stock.unread.is_empty() {
         return Ok(Ending::Done);
     }
-    let kinds: Vec<String> = stock.unseen.iter().map(|(kind, failure)| format!("{kind}: {failure}")).collect();
-    let error = Error::new(Kind::Resource, "it could not be looked everywhere, so there may be more");
-    Err(kinds.into_iter().fold(error, Error::hint))
+    for line in stock.unread.iter().flat_map(unread_lines).filter(|_| !output.json && !output.quiet) {
+        say(&line);
+    }
+    Err(Error::new(Kind::Resource, "some services could not be read, so there may be more stacks and resources").hint(
+        "`securelambda policy` prints the rights that one stack needs; the list of all stacks needs them for all",
+    ))
 }

@@ -136,7 +136,8 @@ async fn remove_unwanted(
             return Summary { failed: vec![(id, failure)], ..Summary::default() };
         }
     };
-    let order: &(dyn Fn(&str) -> usize + Sync) = &cleanup::group;
+    // The rest of the stack stays, and may still use what something that is not gone was made from.
+    let order = engine::Cleanup { group: cleanup::group, holds: |_, _| true };
     engine::down(&targets, order, &session.registry, state, journal, session.config.jobs, stop, tell).await
 }
 

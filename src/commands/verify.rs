@@ -49,6 +49,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: Stop) -> Resu
         seen: &seen,
         clients: &session.clients,
         endpoint: session.endpoint.as_deref(),
+        proxies: &session.config.connection.proxies,
         today: &date(i64::try_from(since.as_secs()).unwrap_or_default()),
         tell: &tell,
     };

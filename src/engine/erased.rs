@@ -68,6 +68,7 @@ pub(super) trait AnyProvider: Send + Sync {
     fn find(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Sighting>>;
     fn create(&self, wish: Wish, task: Task) -> Boxed<'_, Value>;
     fn converge(&self, wish: Wish, sight: Sighting, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value>;
+    fn vouch(&self, outputs: Value, task: Task) -> Boxed<'_, bool>;
     fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()>;
 }
 
@@ -111,6 +112,10 @@ impl<R: Resource, P: Provider<R>> AnyProvider for Erase<R, P> {
             let found = Found::<R> { outputs, live: live.clone() };
             Ok(write(&self.0.converge(want, &found, &drift, &task).await?))
         })
+    }
+
+    fn vouch(&self, outputs: Value, task: Task) -> Boxed<'_, bool> {
+        Box::pin(async move { self.0.vouch(&parse::<R::Outputs>(R::KIND, outputs)?, &task).await })
     }
 
     fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()> {

@@ -33,6 +33,8 @@ pub struct Failure {
     pub cause: Cause,
     /// What was not done, and why as far as we know, in our own words: `could not create the topic greetings`.
     pub context: String,
+    /// The call that failed, as `iam GetRole`; none where no call was made.
+    pub call: Option<String>,
     /// What the service answered, where one did.
     pub service: Option<Box<ServiceError>>,
     /// How long it was waited, and for what: `waited 120 s: the role cannot be assumed yet`.
@@ -46,7 +48,7 @@ pub struct Failure {
 impl Failure {
     /// A failure with a cause and words of our own.
     pub fn new(cause: Cause, context: impl Into<String>) -> Self {
-        Self { cause, context: context.into(), service: None, waited: None, resource: None, hint: None }
+        Self { cause, context: context.into(), call: None, service: None, waited: None, resource: None, hint: None }
     }
 
     /// A refusal with words of our own.
@@ -73,6 +75,11 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// No later call can succeed, or none is to be made.
+    pub fn ends_all(&self) -> bool {
+        matches!(self.cause, Cause::Fatal | Cause::Stopped)
     }
 
     /// The service's error code, where a service answered.
@@ -121,6 +128,8 @@ struct Told {
     message: String,
     code: Option<String>,
     request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<String>,
     hint: Option<String>,
 }
 
@@ -131,6 +140,7 @@ impl From<Failure> for Told {
             message: failure.to_string(),
             code: failure.code().map(|code| code.to_string()),
             request_id: failure.request_id().map(str::to_owned),
+            call: failure.call,
             hint: failure.hint,
         }
     }
@@ -253,6 +263,12 @@ impl Refusal {
         self.codes.contains(&code)
             && (self.words.is_empty() || self.words.iter().any(holds))
             && !self.unless.iter().any(holds)
+    }
+
+    /// Whether one of its codes stands in a text: of a refusal that an SDK reports in a text alone, as where credentials
+    /// could not be had.
+    pub fn is_quoted_in(&self, text: &str) -> bool {
+        self.codes.iter().any(|code| text.contains(code))
     }
 
     /// Whether it is known of an operation; what is not known is not doubted.

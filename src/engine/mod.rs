@@ -17,10 +17,12 @@ mod erased;
 mod event;
 mod failure;
 mod graph;
+mod order;
 mod resource;
 mod save;
 mod stock;
 mod survey;
+mod targets;
 mod task;
 mod up;
 mod workers;
@@ -29,14 +31,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use down::{Target, add_listed, down, look_again, targets, unwanted_targets};
+pub use down::down;
 pub use erased::Registry;
 pub use event::{Event, NotSaved, Outcome, Summary, Verb};
 pub use failure::{Cause, Failure, Refusal, ServiceError, Shown};
 pub use graph::{Graph, Handle, Late, Needs};
+pub use order::Cleanup;
 pub use resource::{Does, Drift, Found, Provider, Resource};
-pub use stock::{Inventories, Inventory, Left, Listed, Stock, take_stock};
+pub use stock::{Inventories, Inventory, Left, Listed, Listing, Stock, Unread, take_stock};
 pub use survey::{Sight, Survey, survey};
+pub use targets::{Looked, Target, Unseen, add_listed, look_again, retry, targets, unwanted_targets};
 pub use task::{Halt, Stop, Task, Tempo};
 pub use up::{Change, Plan, up};
 

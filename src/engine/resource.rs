@@ -24,6 +24,10 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// create whose answer was lost is looked for longer before it is tried again.
     const NAME_IS_UNIQUE: bool = true;
 
+    /// AWS gives its id, or that of what it hangs under, once and never again. So what is on record under that id is
+    /// this stack's or gone, even where it cannot be read. A name can be taken by somebody else in the meantime.
+    const ID_IS_GIVEN_ONCE: bool = false;
+
     /// Without it something is less protected, unseen, or cut off from what triggers it: that it has gone missing weakens
     /// the stack, as a [`Drift::weakening`] does.
     const GUARDS: bool = false;
@@ -60,6 +64,12 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
 
     /// Puts right what `drift` names, and nothing else.
     fn converge(&self, want: &R, found: &Found<R>, drift: &[Drift], task: &Task) -> impl Does<R::Outputs>;
+
+    /// For what is on record and could not be read by [`find`](Self::find): whether deleting it touches nobody else's.
+    /// That it is gone counts as yes. Writes nothing.
+    fn vouch(&self, _recorded: &R::Outputs, _task: &Task) -> impl Does<bool> {
+        std::future::ready(Ok(R::ID_IS_GIVEN_ONCE))
+    }
 
     /// Removes it, from its outputs alone. Already gone is success. Returns once its name can be used again.
     fn delete(&self, gone: &R::Outputs, task: &Task) -> impl Does<()>;

@@ -1,6 +1,7 @@
 //! Takes stock: what there is, by AWS's own lists, independently of the graph and of the record. What neither of those
 //! knows any more is found this way, by what its tags say.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,8 +21,84 @@ use crate::scope::{Owner, Whose};
 /// How to list all things of one kind that there are, and what hangs under them.
 pub trait Inventory<R: Resource>: Send + Sync + 'static {
     /// Reads the list to its end. Of a thing whose name (or path) fits, its tags are read too, and everything under it
-    /// that does not go with it is listed after it. What is not there any more is left out.
-    fn list(&self, whose: &Whose) -> impl Does<Vec<Listed>>;
+    /// that does not go with it is listed after it. What is not there any more is left out. What could be read is
+    /// listed, whatever else could not.
+    fn list(&self, whose: &Whose) -> impl Does<Listing>;
+}
+
+/// What a list shows, and what could not be read of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Listing {
+    /// In the list's order.
+    pub listed: Vec<Listed>,
+    /// Of these nothing can be said.
+    pub unread: Vec<Unread>,
+}
+
+/// What could not be read: one thing, what hangs under it, or all things of a kind.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Unread {
+    /// The kind.
+    pub kind: &'static str,
+    /// Which thing, or whose children. `None`: every one, or all that come after those that were read.
+    pub name: Option<String>,
+    /// Why.
+    pub error: Failure,
+    /// These credentials may not read it.
+    #[serde(skip)]
+    pub denied: bool,
+}
+
+impl Unread {
+    /// Something of the kind `R`.
+    pub fn new<R: Resource>(name: impl Into<Option<String>>, error: Failure) -> Self {
+        Self { kind: R::KIND, name: name.into(), error, denied: false }
+    }
+
+    /// What it is, if it is a thing of one of these stacks that may not be read: an operator's rights end at the tag of
+    /// another stack.
+    fn of_another(&self, stacks: &BTreeSet<String>) -> Option<Listed> {
+        let name = self.name.as_deref().filter(|_| self.denied)?;
+        let begins =
+            |stack: &&String| name.rsplit(['/', ':']).next().is_some_and(|name| name.starts_with(&format!("{stack}-")));
+        let stack = stacks.iter().find(begins)?;
+        Some(Listed {
+            id: Id::new(self.kind, name),
+            kind: self.kind,
+            name: name.to_owned(),
+            arn: name.to_owned(),
+            stack: Some(stack.clone()),
+            until: None,
+            remove: String::new(),
+            key: Value::Null,
+            outputs: Value::Null,
+            under: None,
+            goes_with_parent: false,
+            goes_with: None,
+            rests_on: None,
+        })
+    }
+}
+
+impl Listing {
+    /// Takes in another.
+    pub fn extend(&mut self, other: Self) {
+        self.listed.extend(other.listed);
+        self.unread.extend(other.unread);
+    }
+
+    /// And this could not be read, if anything could not.
+    #[must_use]
+    pub fn and_unread(mut self, unread: impl IntoIterator<Item = Unread>) -> Self {
+        self.unread.extend(unread);
+        self
+    }
+}
+
+impl From<Vec<Listed>> for Listing {
+    fn from(listed: Vec<Listed>) -> Self {
+        Self { listed, unread: Vec::new() }
+    }
 }
 
 /// A thing that a list shows.
@@ -40,10 +117,6 @@ pub struct Listed {
     /// It is deleted already and can be brought back until then, in seconds since 1970.
     #[serde(rename = "recoverable_until_unix", skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
-    /// Its tags may not be read, so that `stack` says nothing. The rights of a stack's operator end at the tag of another
-    /// stack: it is another's, or these credentials lack that right.
-    #[serde(rename = "tags_denied", skip_serializing_if = "std::ops::Not::not")]
-    pub denied: bool,
     /// How to remove it with AWS's own tool.
     pub remove: String,
     #[serde(skip)]
@@ -55,6 +128,9 @@ pub struct Listed {
     pub(super) under: Option<String>,
     #[serde(skip)]
     pub(super) goes_with_parent: bool,
+    /// The `arn` of what takes it along, where that is not what it hangs under.
+    #[serde(skip)]
+    pub(super) goes_with: Option<String>,
     /// The kind of all that must stay until it is gone.
     #[serde(skip)]
     pub(super) rests_on: Option<&'static str>,
@@ -109,21 +185,14 @@ impl Listed {
             arn,
             stack: None,
             until: None,
-            denied: false,
             remove,
             key,
             outputs,
             under: None,
             goes_with_parent: false,
+            goes_with: None,
             rests_on: None,
         }
-    }
-
-    /// Its tags may not be read.
-    #[must_use]
-    pub fn denied(mut self) -> Self {
-        self.denied = true;
-        self
     }
 
     /// It is deleted already, and can be brought back until then.
@@ -133,10 +202,11 @@ impl Listed {
         self
     }
 
-    /// It is taken away by a call of its own, whatever else goes.
+    /// It goes with what has this ARN, and not with what it hangs under. If that stays it is taken away by itself.
     #[must_use]
-    pub fn on_its_own(mut self) -> Self {
+    pub fn going_with(mut self, arn: &str) -> Self {
         self.goes_with_parent = false;
+        self.goes_with = Some(arn.to_owned());
         self
     }
 
@@ -156,7 +226,7 @@ impl Listed {
 /// The fields of outputs by which a thing is told from others of its kind. All others may change while it stays the same.
 const IDENTIFYING: [&str; 8] = ["arn", "id", "api_id", "client_id", "role", "name", "stage_arn", "web_acl_arn"];
 
-type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Vec<Listed>, Failure>> + Send + 'a>>;
+type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Listing, Failure>> + Send + 'a>>;
 
 /// An [`Inventory`], its type forgotten.
 trait AnyInventory: Send + Sync {
@@ -184,6 +254,18 @@ impl Inventories {
         self.lists.push((R::KIND, Arc::new(Erase(inventory, std::marker::PhantomData))));
         self
     }
+
+    /// Leaves out the lists of kinds that do not pass.
+    #[must_use]
+    pub fn only(mut self, passes: impl Fn(&str) -> bool) -> Self {
+        self.lists.retain(|(kind, _)| passes(kind));
+        self
+    }
+
+    /// The kinds it lists.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.lists.iter().map(|(kind, _)| *kind)
+    }
 }
 
 /// What there is.
@@ -191,14 +273,34 @@ impl Inventories {
 pub struct Stock {
     /// Everything whose name or path fits, whosever it is; what hangs under a thing comes after it.
     pub listed: Vec<Listed>,
-    /// The kinds that could not be listed, and why: of those nothing can be said.
-    pub unseen: Vec<(&'static str, Failure)>,
+    /// What could not be read, and why.
+    pub unread: Vec<Unread>,
 }
 
 impl Stock {
+    /// What may not be read and begins like the things of another stack that was seen is that stack's.
+    fn told_apart(mut self, whose: &Whose) -> Self {
+        let Whose::Stack(ours) = whose else { return self };
+        let stacks: BTreeSet<String> = self.others(ours).filter_map(|one| one.stack.clone()).collect();
+        let (mut unread, mut listed) = (Vec::new(), Vec::new());
+        for one in self.unread {
+            match one.of_another(&stacks) {
+                Some(other) => listed.push(other),
+                None => unread.push(one),
+            }
+        }
+        self.listed.extend(listed);
+        Self { unread, ..self }
+    }
+
     /// What is this stack's.
     pub fn of<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a Listed> {
         self.listed.iter().filter(move |one| one.stack.as_deref() == Some(stack))
+    }
+
+    /// Whether something of a kind may be there that is not listed.
+    pub fn may_lack(&self, kind: &str) -> bool {
+        self.unread.iter().any(|unread| unread.kind == kind)
     }
 
     /// What has a name like this stack's and is not this stack's.
@@ -221,12 +323,17 @@ pub async fn take_stock(inventories: &Inventories, whose: &Whose, stop: &Stop) -
     let mut stock = Stock::default();
     for ((kind, _), list) in inventories.lists.iter().zip(lists) {
         match list {
-            Ok(listed) => stock.listed.extend(listed),
-            Err(failure) if failure.cause == Cause::Fatal => return Err(failure),
-            Err(failure) => stock.unseen.push((kind, failure)),
+            Ok(Listing { listed, unread }) => {
+                stock.listed.extend(listed);
+                stock.unread.extend(unread);
+            }
+            Err(error) => stock.unread.push(Unread { kind, name: None, error, denied: false }),
         }
     }
-    Ok(stock)
+    match stock.unread.iter().find(|unread| unread.error.cause == Cause::Fatal) {
+        Some(dead) => Err(dead.error.clone()),
+        None => Ok(stock.told_apart(whose)),
+    }
 }
 
 /// Something of ours that should be gone.
@@ -240,9 +347,9 @@ pub struct Left {
     pub arn: Option<String>,
     /// How to remove it with AWS's own tool, where a list shows it.
     pub remove: Option<String>,
-    /// Whether it was seen; else it could not be looked for.
+    /// Whether it was seen; else it could not be read, and may or may not be there.
     pub seen: bool,
-    /// Why it could not be removed, or not be looked for.
+    /// Why it could not be removed, or not be read.
     pub error: Option<Failure>,
 }
 

@@ -12,7 +12,7 @@
 //! | `outcome`        | `resource_done`   | `created`, `adopted`, `updated`, `unchanged`, `deleted`, `gone`, `went_with_parent` |
 //! | `drift`          | `resource_done`, if `updated` | what had differed: a list of `field`, `want`, `live`, `weakens` |
 //! | `elapsed_ms`     | `resource_done`, `resource_failed` | in, or after, which time |
-//! | `failure`        | `resource_failed` | `cause`, `message`, and `code`, `request_id`, `hint` or null |
+//! | `failure`        | `resource_failed` | `cause`, `message`, and `code`, `request_id`, `hint` or null; `call` where one failed: `iam GetRole` |
 //! | `because`        | `resource_skipped` | the resource that failed |
 //! |                  | `run_draining`    | no more is begun; calls in flight are waited for |
 //!

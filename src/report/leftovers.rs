@@ -5,40 +5,60 @@ use std::collections::BTreeMap;
 use super::moment::date;
 use super::summary::table;
 use super::words::{harmless, one_line};
-use crate::engine::{Failure, Left, Listed, Stock};
+use crate::engine::{Failure, Left, Listed, Stock, Unread};
 
 /// Strangers' things that are named one by one; of more, just how many.
 const NAMED: usize = 8;
 
-/// What is left, each with what it is, where it is, why it is there and how to remove it. Empty if there is nothing.
-pub fn left_text(left: &[Left], unseen: &[(&'static str, Failure)], region: &str) -> String {
+/// What is left or may be, each with what it is, where it is, why it is there and how to remove it. Empty if there is
+/// nothing.
+pub fn left_text(left: &[Left], unread: &[Unread], region: &str) -> String {
     let mut lines = Vec::new();
     for one in left {
         let place = one.arn.as_deref().map(|arn| format!(" {}", harmless(arn))).unwrap_or_default();
         if one.seen {
             lines.push(format!("  left: {} ({}){place}", one.id, one.kind));
         } else {
-            lines.push(format!("  could not be looked for: {} ({}){place}", one.id, one.kind));
+            lines.push(format!("  may be left: {} ({}){place}", one.id, one.kind));
         }
-        lines.extend(one.error.as_ref().map(|failure| format!("    {}", one_line(&failure.to_string()))));
+        lines.extend(one.error.as_ref().map(why));
         lines.extend(one.remove.as_ref().map(|command| format!("    {} --region {region}", harmless(command))));
     }
-    for (kind, failure) in unseen {
-        lines.push(format!("  could not be looked for: every {kind}"));
-        lines.push(format!("    {}", one_line(&failure.to_string())));
-        lines.extend(failure.hint.as_ref().map(|hint| format!("    {hint}")));
-    }
+    lines.extend(unread.iter().flat_map(unread_lines));
     lines.join("\n")
 }
+
+/// What could not be read while listing, why, and what can be done about it.
+pub fn unread_lines(unread: &Unread) -> Vec<String> {
+    let Unread { kind, name, error, .. } = unread;
+    let what = match name {
+        Some(name) => format!("  could not be read: {kind} {}", harmless(name)),
+        None => format!("  could not be listed: {kind}"),
+    };
+    let hint = error.hint.as_ref().map(|hint| format!("    {hint}"));
+    [what, why(error)].into_iter().chain(hint).collect()
+}
+
+/// Why, with the call that failed.
+fn why(failure: &Failure) -> String {
+    let words = one_line(&failure.to_string());
+    match &failure.call {
+        Some(call) => format!("    {words} (call: {call})"),
+        None => format!("    {words}"),
+    }
+}
+
+/// What AWS keeps for the whole account once an HTTP API has logged its requests.
+pub const LOG_POLICY: &str = "For the access logs of HTTP APIs AWS keeps a resource policy of CloudWatch Logs in the account \
+                              (its name begins with AWSLogDeliveryWrite). Other stacks and services may use it, so it is left.";
 
 /// What has a name like this stack's and is not this stack's. Empty if there is nothing.
 pub fn others_text(others: &[Listed], stack: &str) -> String {
     let mut lines = Vec::new();
     let mut stacks: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut untagged, mut more, mut denied) = (0, 0, 0);
+    let (mut untagged, mut more) = (0, 0);
     for one in others {
         match one.stack.as_deref() {
-            None if one.denied => denied += 1,
             Some(other) => *stacks.entry(other).or_default() += 1,
             None if untagged < NAMED => {
                 untagged += 1;
@@ -50,12 +70,6 @@ pub fn others_text(others: &[Listed], stack: &str) -> String {
     }
     if more > 0 {
         lines.push(format!("Not ours, left alone: {more} more without the tag of a stack"));
-    }
-    if denied > 0 {
-        lines.push(format!(
-            "Left alone: {denied} whose names begin with {stack}- too and whose tags these credentials may not read: \
-             the policy of an operator allows it for no other stack's"
-        ));
     }
     for (other, count) in stacks {
         let (other, beginning) = (one_line(other), format!("{stack}-"));
@@ -135,20 +149,35 @@ mod tests {
             seen,
             error,
         };
-        let no = || Some(Failure::refused("could not delete f: no\n\u{1b}[2J"));
+        let denied = Failure {
+            call: Some("logs DeleteLogGroup".into()),
+            ..Failure::refused("could not delete f: no\n\u{1b}[2J")
+        };
+        let no = || Some(denied.clone());
         let left = [one("logs.f", true, no()), one("logs.g", true, None), one("logs.h", false, no())];
-        let unseen = [("sns.topic", Failure::refused("could not list the topics: no").hint("ask for sns:ListTopics"))];
-        assert_snapshot!(left_text(&left, &unseen, "eu-central-1"), @r"
+        let unread = |name: Option<&str>, error| Unread {
+            kind: "sns.topic",
+            name: name.map(str::to_owned),
+            error,
+            denied: false,
+        };
+        let unread = [
+            unread(None, Failure::refused("could not list the topics: no").hint("ask for sns:ListTopics")),
+            unread(Some("demo-t"), Failure::refused("could not read the tags of demo-t: no")),
+        ];
+        assert_snapshot!(left_text(&left, &unread, "eu-central-1"), @r"
           left: logs.f (logs.group) arn:logs.f
-            could not delete f: no [2J
+            could not delete f: no [2J (call: logs DeleteLogGroup)
             aws logs delete-log-group --log-group-name f --region eu-central-1
           left: logs.g (logs.group) arn:logs.g
             aws logs delete-log-group --log-group-name f --region eu-central-1
-          could not be looked for: logs.h (logs.group)
-            could not delete f: no [2J
-          could not be looked for: every sns.topic
+          may be left: logs.h (logs.group)
+            could not delete f: no [2J (call: logs DeleteLogGroup)
+          could not be listed: sns.topic
             could not list the topics: no
             ask for sns:ListTopics
+          could not be read: sns.topic demo-t
+            could not read the tags of demo-t: no
         ");
         assert_eq!(left_text(&[], &[], "eu-central-1"), "");
     }
@@ -158,14 +187,12 @@ mod tests {
         let names: Vec<String> = (0..11).map(|n| format!("a-{n}")).collect();
         let mut others: Vec<Listed> = names.iter().map(|name| listed(name, None)).collect();
         others.extend(["a-b-x", "a-b-y"].map(|name| listed(name, Some("a-b"))));
-        others.push(listed("a-c-x", None).denied());
         let text = others_text(&others, "a");
-        assert_eq!(text.lines().count(), NAMED + 3);
+        assert_eq!(text.lines().count(), NAMED + 2);
         let end: Vec<&str> = text.lines().skip(NAMED - 1).collect();
         assert_snapshot!(end.join("\n"), @r"
         Not ours, left alone: a-7 (secretsmanager.secret), without the tag of a stack: arn:a-7
         Not ours, left alone: 3 more without the tag of a stack
-        Left alone: 1 whose names begin with a- too and whose tags these credentials may not read: the policy of an operator allows it for no other stack's
         Left alone: 2 of the stack a-b, whose names begin with a- too
         ");
     }

@@ -47,7 +47,7 @@ pub use checkup::checkup_text;
 pub use diagram::{Arrow, Diagram, Frame, Node, NodeKind, mermaid, svg};
 pub use grants::grants_text;
 pub use json::{SCHEMA_VERSION, summary_line};
-pub use leftovers::{left_text, others_text, recoverable_text, swept_text};
+pub use leftovers::{LOG_POLICY, left_text, others_text, recoverable_text, swept_text, unread_lines};
 pub use logs::{LogLine, LogStyle, log_json, log_text};
 pub use moment::{clock, date};
 pub use palette::Palette;

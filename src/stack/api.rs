@@ -29,7 +29,12 @@ pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap
     for (name, _) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
         let ids = Ids(name);
         let id = ids.root(ApiKind::Rest);
-        let rest = RestApi { id: id.to_string(), name: ids.physical(scope), description: ids.description(scope) };
+        let rest = RestApi {
+            id: id.to_string(),
+            name: ids.physical(scope),
+            description: ids.description(scope),
+            enhanced_tls: scope.has_enhanced_tls(),
+        };
         roots.insert(name.map(str::to_owned), graph.add(id, (), move |()| rest.clone()));
     }
     roots

@@ -113,19 +113,21 @@ fn role(
         boundary: boundary.cloned(),
         inline_policies: vec![POLICY_NAME.to_owned()],
     };
-    graph.add(id, pool, move |pool| Role { trust: trust(&pool.id), ..role.clone() })
+    let principal = scope.identity_pools_principal();
+    graph.add(id, pool, move |pool| Role { trust: trust(&principal, &pool.id), ..role.clone() })
 }
 
 /// Who may take the role: who has signed in to this one identity pool. Without the condition, any identity pool of any
-/// account would do.
-fn trust(identity_pool: &str) -> Policy {
+/// account would do. The keys are named like the principal (docs/aws.md, What differs between partitions).
+fn trust(principal: &str, identity_pool: &str) -> Policy {
+    let (audience, methods) = (format!("{principal}:aud"), format!("{principal}:amr"));
     Policy::new([json!({
         "Effect": "Allow",
-        "Principal": { "Federated": "cognito-identity.amazonaws.com" },
+        "Principal": { "Federated": principal },
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": {
-            "StringEquals": { "cognito-identity.amazonaws.com:aud": identity_pool },
-            "ForAnyValue:StringLike": { "cognito-identity.amazonaws.com:amr": "authenticated" },
+            "StringEquals": { audience: identity_pool },
+            "ForAnyValue:StringLike": { methods: "authenticated" },
         },
     })])
 }
@@ -217,7 +219,8 @@ mod tests {
 
     #[test]
     fn only_who_has_signed_in_to_that_very_pool_takes_the_role() {
-        let trust = trust("eu-central-1:a").to_string();
+        let trust = trust("cognito-identity.amazonaws.com", "eu-central-1:a").to_string();
+        assert!(trust.contains(r#""Federated":"cognito-identity.amazonaws.com""#), "{trust}");
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:aud":"eu-central-1:a""#), "{trust}");
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:amr":"authenticated""#), "{trust}");
         assert_eq!(invoke_only(&["arn:a".into()]).statements().count(), 1);

@@ -19,6 +19,7 @@ mod managed;
 mod messaging;
 mod mistake;
 mod model;
+mod needs;
 pub mod policies;
 mod reader;
 mod references;
@@ -44,6 +45,7 @@ pub use model::{
     Api, ApiKind, Auth, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Pool, Route,
     ServiceUser, Stack, Throughput, Value, Variable,
 };
+pub use needs::needs;
 pub use schema::json_schema;
 pub use sizes::MAX_SECRET;
 

@@ -58,20 +58,6 @@ pub(super) fn name(section: &str, name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > longest || !name.chars().all(charset) {
         return Err(format!("a name in {section} is 1 to {longest} of A-Z, a-z, 0-9, _ and -; {name:?} is not"));
     }
-    // A hyphen and six characters at the end look like the suffix AWS gives every secret (docs/aws.md, Names of
-    // secrets). The stack's name and a hyphen stand in front.
-    let tail = name.rsplit('-').next().unwrap_or(name);
-    let whose = match section {
-        "secrets" => "a secret's name",
-        // Its name and password stand in a secret of its name.
-        "service_users" => "a service user's name is a secret's too, and",
-        _ => return Ok(()),
-    };
-    if tail.len() == 6 {
-        return Err(format!(
-            "{whose} must not end with a hyphen and six characters, as the stack's name and {name} would"
-        ));
-    }
     Ok(())
 }
 
@@ -183,8 +169,9 @@ pub(super) fn environment_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What Lambda sets and refuses to be given (docs/aws.md, Environment variables).
-const RESERVED: [&str; 16] = [
+/// What Lambda sets and refuses to be given (docs/aws.md, Reserved environment variables). Those that begin with an underscore are no names for
+/// variables anyway. Beginning like them reserves nothing: AWS_LAMBDA_EXEC_WRAPPER is there to be set.
+const RESERVED: [&str; 21] = [
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "AWS_ACCESS_KEY",
@@ -199,6 +186,11 @@ const RESERVED: [&str; 16] = [
     "AWS_LAMBDA_FUNCTION_VERSION",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
     "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_MAX_CONCURRENCY",
+    "AWS_LAMBDA_METADATA_API",
+    "AWS_LAMBDA_METADATA_TOKEN",
     "LAMBDA_TASK_ROOT",
     "LAMBDA_RUNTIME_DIR",
 ];
@@ -308,14 +300,62 @@ mod tests {
         assert!(stack_name(&"a".repeat(24)).is_ok() && stack_name(&"a".repeat(25)).is_err());
         assert!(name("functions", &"f".repeat(39)).is_ok() && name("functions", &"f".repeat(40)).is_err());
         assert!(name("identity_pools", &"i".repeat(32)).is_ok() && name("identity_pools", &"i".repeat(33)).is_err());
-        assert!(name("secrets", "db-abcdef").is_err() && name("functions", "db-abcdef").is_ok());
-        assert!(name("service_users", "db-abcdef").is_err() && name("service_users", "abcdefg").is_ok());
-        assert!(
-            name("secrets", "abcdef").is_err() && name("secrets", "abcdefg").is_ok(),
-            "the stack's name comes first"
-        );
+        // Six characters behind a hyphen look like what AWS puts behind a secret's name in its ARN. They are told apart.
+        for six in ["Stripe", "OpenAI", "GitHub", "ApiKey", "db-abcdef"] {
+            assert!(name("secrets", six).is_ok() && name("service_users", six).is_ok(), "{six}");
+        }
         assert!(environment_name("AB").is_ok() && environment_name("A").is_err());
         assert!(environment_name("AWS_REGION").is_err() && environment_name("_A").is_err());
+    }
+
+    /// Lambda's page of defined runtime environment variables, and what other tools know to be refused.
+    #[test]
+    fn what_lambda_reserves_is_refused_and_what_only_begins_like_it_is_not() {
+        for reserved in [
+            "_HANDLER",
+            "_X_AMZN_TRACE_ID",
+            "AWS_DEFAULT_REGION",
+            "AWS_REGION",
+            "AWS_EXECUTION_ENV",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            "AWS_LAMBDA_LOG_STREAM_NAME",
+            "AWS_ACCESS_KEY",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_LAMBDA_RUNTIME_API",
+            "LAMBDA_TASK_ROOT",
+            "LAMBDA_RUNTIME_DIR",
+            "AWS_LAMBDA_MAX_CONCURRENCY",
+            "AWS_LAMBDA_METADATA_API",
+            "AWS_LAMBDA_METADATA_TOKEN",
+            // The program's own.
+            "SECURELAMBDA_FUNCTION",
+            "SECRET_ID",
+            "SECRET_ID_STRIPE",
+        ] {
+            assert!(environment_name(reserved).is_err(), "{reserved}");
+        }
+        for free in [
+            "TZ",
+            "PATH",
+            "LANG",
+            "NODE_PATH",
+            "NODE_OPTIONS",
+            "PYTHONPATH",
+            "LD_LIBRARY_PATH",
+            "AWS_LAMBDA_EXEC_WRAPPER",
+            "AWS_XRAY_CONTEXT_MISSING",
+            "AWS_NODEJS_CONNECTION_REUSE_ENABLED",
+            "AWS_MAX_ATTEMPTS",
+            "SECRET_IDS",
+        ] {
+            assert_eq!(environment_name(free), Ok(()), "{free}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) struct Call<'a> {
     /// What can be looked for in a log, if the body had room for it.
     pub marker: Option<String>,
     /// When it was made.
-    pub since_unix_ms: u64,
+    pub since_unix_ms: i64,
 }
 
 /// A check for every function that the call's message should reach.
@@ -69,7 +69,7 @@ async fn arrives(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Finding {
     };
     let logs = Logs::new(scene.subject.clients);
     // Clocks differ, which the name makes up for; anything else may be of another call.
-    let since = |slack| i64::try_from(call.since_unix_ms).unwrap_or(i64::MAX).saturating_sub(slack);
+    let since = |slack| call.since_unix_ms.saturating_sub(slack);
     let waits = || {
         let seconds = ARRIVES_IN.as_secs();
         let route = call.target.subject();

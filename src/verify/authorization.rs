@@ -124,7 +124,7 @@ async fn passes(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
         Auth::None => ("anyone passes, as the stack file says".to_owned(), "a valid body and no token".to_owned()),
     };
     let claim = Claim::new(Layer::Authorization, target.subject(), claim).sent(sent).expects("200 from the function");
-    let (marker, since) = (marker(), unix_ms());
+    let (marker, since) = (marker(), scene.subject.clients.now_ms());
     let body = body(scene, target, &marker);
     let asking = async {
         let token = scene.own_tokens(target.route)?.map(|tokens: &Tokens| &tokens.id);

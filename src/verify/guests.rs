@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::claim::{Finding, unix_ms};
+use super::claim::Finding;
 use crate::aws::cognito::{AddUser, Tokens, Users, generate};
 use crate::aws::refusals::{NO_RESOURCE, SECOND_FACTOR};
 use crate::engine::Failure;
@@ -65,11 +65,11 @@ impl Guests {
     }
 
     /// Removes what an earlier proof that was killed has left, as far as it can: no check depends on it.
-    pub(super) async fn clean_up(&self) {
-        let before = i64::try_from(unix_ms() / 1000).unwrap_or(i64::MAX);
+    /// `now` is AWS's time, in seconds since 1970.
+    pub(super) async fn clean_up(&self, now: i64) {
         join_all(self.all.iter().map(|guest| async move {
             let users = self.users.list_beginning(&guest.pool.id, PREFIX).await.unwrap_or_default();
-            for user in users.into_iter().filter(|user| is_forgotten(&user.email, before - user.created)) {
+            for user in users.into_iter().filter(|user| is_forgotten(&user.email, now - user.created)) {
                 if let Err(failure) = self.users.remove(&guest.pool.id, &user.email).await {
                     tracing::info!("{} is left from an earlier run: {failure}", user.email);
                 }

@@ -52,7 +52,7 @@ pub(super) struct Place {
 }
 
 /// How long a change of a role, of a permission or of the firewall is given to arrive: seconds as a rule, and AWS
-/// promises no time. See "IAM" and "WAF" in docs/aws.md.
+/// promises no time. See docs/aws.md, Associations.
 pub(super) const SETTLES_IN: Duration = Duration::from_mins(1);
 
 /// How long an answer like this may be waited out; `None` where it will not change by waiting.

@@ -10,6 +10,7 @@ use super::judge::{Gate, Place, SETTLES_IN, is_of_gateway, passing};
 use crate::engine::Tempo;
 use crate::error::Error;
 use crate::probe::{Answer, Client, Request};
+use crate::proxies::Proxies;
 use crate::secret::Hidden;
 
 /// Between two tries of the same request.
@@ -27,11 +28,18 @@ pub(super) struct Prober {
 
 impl Prober {
     /// For routes with these limits, of which it takes half for all of them together: others may be using them.
-    pub(super) fn new(rate_limit: u32, burst_limit: u32, tempo: Tempo, at_aws: bool) -> Result<Self, Error> {
+    pub(super) fn new(
+        rate_limit: u32,
+        burst_limit: u32,
+        tempo: Tempo,
+        at_aws: bool,
+        proxies: &Proxies,
+    ) -> Result<Self, Error> {
         let half = |limit: u32| NonZeroU32::new(limit / 2).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(half(rate_limit)).allow_burst(half(burst_limit));
         let place = Place { at_aws, gate: Gate::Unknown };
-        Ok(Self { client: Client::new()?, pace: RateLimiter::direct(quota), began: Instant::now(), tempo, place })
+        let client = Client::of_proof(proxies)?;
+        Ok(Self { client, pace: RateLimiter::direct(quota), began: Instant::now(), tempo, place })
     }
 
     /// The same, where it is known whether the firewall lets this machine through.

@@ -22,6 +22,7 @@ use crate::aws::cognito::{Tokens, Users};
 use crate::engine::{Halt, Stop, Tempo};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
+use crate::proxies::Proxies;
 use crate::stack::{Api, Auth, Route, Stack};
 
 /// Checks in flight at once.
@@ -47,6 +48,8 @@ pub struct Subject<'a> {
     pub clients: &'a Clients,
     /// Where AWS is, if it is not AWS itself.
     pub endpoint: Option<&'a str>,
+    /// What requests go through.
+    pub proxies: &'a Proxies,
     /// As in `2026-11-28`.
     pub today: &'a str,
     /// Tells the user why it takes longer.
@@ -95,13 +98,15 @@ fn may_be_left(error: Error, guests: &Guests) -> Error {
 async fn prove(subject: &Subject<'_>, guests: &Guests, stop: &Stop) -> Result<Option<Vec<Check>>, Error> {
     // One pace for all routes together, which is that of the narrowest.
     let least = |limit: fn(&Api) -> u32| subject.stack.all_apis().map(|(_, api)| limit(api)).min().unwrap_or(1);
-    let prober = Prober::new(
-        least(|api| api.rate_limit),
-        least(|api| api.burst_limit),
-        stop.tempo(),
-        subject.endpoint.is_none(),
-    )?;
-    let ready = async { tokio::join!(firewall::gate(subject, &prober), guests.clean_up(), guests.sign_in()) };
+    let (rate, burst) = (least(|api| api.rate_limit), least(|api| api.burst_limit));
+    let prober = Prober::new(rate, burst, stop.tempo(), subject.endpoint.is_none(), subject.proxies)?;
+    let ready = async {
+        tokio::join!(
+            firewall::gate(subject, &prober),
+            guests.clean_up(subject.clients.now_ms() / 1000),
+            guests.sign_in()
+        )
+    };
     let out_of_patience = async {
         stop.reached(Halt::Drain).await;
         tokio::time::sleep(GRACE).await;

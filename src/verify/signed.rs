@@ -221,7 +221,10 @@ fn signed(
     let Some(url) = scene.url(target) else { return Err(Finding::fail("the API is not there")) };
     let url = format!("{url}{below}");
     let region = &scene.subject.clients.scope.region;
-    let headers = keys.map(|keys| keys.headers(method, &url, region)).transpose().map_err(Finding::fail)?;
+    let headers = keys
+        .map(|keys| keys.headers(method, &url, region, scene.subject.clients.now()))
+        .transpose()
+        .map_err(Finding::fail)?;
     Ok((url, headers.unwrap_or_default()))
 }
 

@@ -1,8 +1,8 @@
 //! The throttle: that API Gateway refuses a burst over what one route lets through.
 //!
 //! AWS applies limits for each method, on a best-effort basis, as targets and not as ceilings; and one that was set a
-//! moment ago may take seconds to hold. So a 429 proves the throttle, and its absence alone proves nothing: see "API
-//! Gateway, REST APIs" in docs/aws.md.
+//! moment ago may take seconds to hold. So a 429 proves the throttle, and its absence alone proves nothing: see
+//! docs/aws.md, API Gateway, REST APIs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -107,3 +107,21 @@ fn the_process_ends_in_one_place() {
 fn indicatif_has_one_importer() {
     never("", &["indicatif"], &["report/bars.rs"]);
 }
+
+/// Clients of the SDK are made by the macros of `retries`: else one for creates could repeat them, and one of all others
+/// would not be corrected for a wrong clock.
+#[test]
+fn the_sdks_clients_are_made_in_one_way() {
+    for (path, code) in sources("aws") {
+        let name = path.display().to_string();
+        if name.ends_with("retries.rs") {
+            continue;
+        }
+        for wrong in ["Client::from_conf(", "::Client::new(&", "(&clients.once)"] {
+            assert!(!code.contains(wrong), "{name} must make its client by a macro, not by `{wrong}`");
+        }
+        for line in code.lines().filter(|line| line.contains("client!(")) {
+            assert!(!line.contains(".once"), "{name}: `once!` makes clients for creates: {line}");
+        }
+    }
+}

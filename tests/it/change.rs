@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use securelambda::probe::{Client, Request};
+use securelambda::proxies::Proxies;
 use securelambda::secret::Hidden;
 use serde_json::{Value, json};
 
@@ -95,7 +96,7 @@ impl Callers {
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 let token = token.map(|token| Hidden::from(token.as_str()));
-                let client = runtime.block_on(async { Client::new().unwrap() });
+                let client = runtime.block_on(async { Client::new(&Proxies::default()).unwrap() });
                 while !stop.load(Ordering::Relaxed) {
                     let request = Request { method: "POST", url: &url, token: token.as_ref(), body: Some(BODY) };
                     let answer = runtime.block_on(client.send(&request)).unwrap();

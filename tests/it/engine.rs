@@ -529,14 +529,63 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn does_not_take_what_cannot_be_seen_for_gone() {
+    async fn leaves_what_cannot_be_read_and_removes_all_else() {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
             let world = World::with(&stack).await;
             world.cloud.on("find role.auth", 1, Fault::refuse());
+            let run = world.down(graph).await.succeeded();
+            let unseen: Vec<&str> = run.unseen.iter().map(|(id, _)| id.as_str()).collect();
+            assert_eq!((unseen, world.cloud.ours()), (vec!["role.auth"], vec!["role.auth".to_owned()]));
+            assert!(run.unseen[0].1.context.contains("as told"), "{:?}", run.unseen);
+            assert!(world.disk.state().resources.contains_key("role.auth"), "the next run knows of it");
+            world.down(&Graph::default()).await.succeeded();
+            world.is_empty();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn removes_unread_what_its_recorded_id_proves_to_be_ours() {
+        let stack = stack();
+        for graph in [&stack, &Graph::default()] {
+            let world = World::with(&stack).await;
+            world.cloud.on("find pool.users", 1, Fault::fail(Cause::Unknown));
+            world.down(graph).await.succeeded();
+            world.is_empty();
+        }
+        // Without a record there is no id.
+        let world = World::with(&stack).await;
+        world.disk.wipe();
+        world.cloud.on("find pool.users", 1, Fault::refuse());
+        let run = world.down(&stack).await;
+        assert_eq!(run.unseen.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["pool.users"]);
+        assert!(world.cloud.ours().contains(&"pool.users".to_owned()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_no_further_with_dead_credentials() {
+        let stack = stack();
+        for graph in [&stack, &Graph::default()] {
+            let world = World::with(&stack).await;
+            world.cloud.on("find role.auth", 1, Fault::fail(Cause::Fatal));
             assert!(world.try_down(graph).await.unwrap().is_err());
             assert_eq!(world.cloud.writes(), NONE);
             world.holds(&stack);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_held_up_only_by_what_holds() {
+        // The function was made from the role, as on AWS, where the role can go all the same.
+        let mut graph = Graph::default();
+        let exec = add(&mut graph, role, "exec", (), |it, ()| it);
+        add(&mut graph, function, "greet", exec, |it, exec| it.mentioning(&exec));
+        for (holds, left) in [(true, vec!["function.greet", "role.exec"]), (false, vec!["function.greet"])] {
+            let mut world = World::with(&graph).await;
+            world.holds = if holds { |_, _| true } else { |_, _| false };
+            world.cloud.on("delete function.greet", 1, Fault::refuse());
+            let run = world.down(&Graph::default()).await;
+            assert_eq!((run.failed(), world.cloud.ours()), (vec!["function.greet".into()], sorted(left)));
         }
     }
 
@@ -802,8 +851,10 @@ mod graph {
         state.resources.get_mut("role.r01").unwrap().kind = "of tomorrow".into();
         state.serial += 1;
         world.disk.clone().save(&state).unwrap();
-        let failure = world.try_down(&Graph::default()).await.unwrap().unwrap_err();
-        assert!(failure.context.contains("of tomorrow"), "{failure}");
-        assert_eq!(world.cloud.writes(), NONE);
+        let run = world.down(&Graph::default()).await;
+        assert_eq!(run.unseen.len(), 1);
+        assert!(run.unseen[0].1.context.contains("of tomorrow"), "{:?}", run.unseen);
+        assert_eq!(world.cloud.ours(), ["role.r01"], "what this version knows is removed");
+        assert!(world.disk.state().resources.contains_key("role.r01"));
     }
 }

@@ -116,9 +116,6 @@ fn names_and_references() {
         ("a stack's name is too long", "name = \"mine\"", "name = \"a234567890123456789012345\""),
         ("a name's characters", "[pools.People]", "[pools.\"The People\"]"),
         ("a name's length", "[topics.news]", "[topics.n234567890123456789012345678901234567890]"),
-        ("a secret's ending", "[secrets.Partner]", "[secrets.my-APIKEY]"),
-        ("a secret's ending with the stack's name", "[secrets.Partner]", "[secrets.APIKEY]"),
-        ("a service user's ending", "[pools.People]", "[service_users.day-ROBOTS]\npool = \"People\"\n[pools.People]"),
         (
             "an identity pool's length",
             "[pools.People]",
@@ -202,6 +199,11 @@ fn functions() {
         ("too long a time", "source = \"hello\"", "source = \"hello\"\ntimeout_s = 901"),
         ("a time that CloudWatch does not know", "source = \"hello\"", "source = \"hello\"\nlog_retention_days = 15"),
         ("a variable of Lambda's", "source = \"hello\"", "source = \"hello\"\nenvironment = { AWS_REGION = \"x\" }"),
+        (
+            "the name of Lambda's log group",
+            "source = \"hello\"",
+            "source = \"hello\"\nenvironment = { AWS_LAMBDA_LOG_GROUP_NAME = \"x\" }",
+        ),
         ("a variable of ours", "source = \"hello\"", "source = \"hello\"\nenvironment = { SECRET_ID = \"x\" }"),
         ("a variable of one letter", "source = \"hello\"", "source = \"hello\"\nenvironment = { A = \"x\" }"),
         ("too many bytes of variables", "source = \"hello\"", &long),

@@ -1,7 +1,10 @@
-//! No secret in state, logs, errors, arguments or reports: a sentinel is looked for in all of them.
+//! No secret in state, logs, errors, arguments or reports: a sentinel is looked for in all of them. And each secret is
+//! found by its own name, whatever others are called.
+
+use serde_json::{Value, json};
 
 use crate::support::botocore;
-use crate::support::emulator::{default_account, endpoint};
+use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::{Ran, User};
 
 const PASSWORD: &str = "Sentinel-Password-7";
@@ -55,4 +58,91 @@ fn a_sentinel_appears_nowhere() {
         }
     }
     user.run(&["down", "--yes"]).ends(0);
+}
+
+/// Names that end like the ARNs of secrets, behind the stack's name and a hyphen; and one that is another's with six more
+/// letters.
+const NAMES: [&str; 6] = ["Stripe", "OpenAI", "GitHub", "ApiKey", "Key", "Key-Stripe"];
+
+/// A stack with secrets of these names and a function that answers how long what it reads in them is.
+fn with_secrets(user: &User) {
+    let mut stack = "[stack]\nname = \"mine\"\n[functions.Reads]\nsource = \"reads\"\ntimeout_s = 30\n".to_owned();
+    stack += &format!("secrets = {NAMES:?}\n");
+    stack += "[[api.routes]]\nroute = \"GET /lengths\"\nfunction = \"Reads\"\nauth = \"none\"\n";
+    for (index, name) in NAMES.iter().enumerate() {
+        stack += &format!("[secrets.{name}]\nVALUE = {{ generate = {} }}\n", 20 + index);
+    }
+    user.write("securelambda.toml", &stack);
+    let function = r#"
+import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+const client = new SecretsManagerClient({});
+export const handler = async () => {
+  const lengths = {};
+  for (const [variable, SecretId] of Object.entries(process.env).filter(([name]) => name.startsWith("SECRET_ID_"))) {
+    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId }));
+    lengths[variable] = JSON.parse(SecretString).VALUE.length;
+  }
+  return { statusCode: 200, body: JSON.stringify(lengths) };
+};
+"#;
+    user.write("reads/index.mjs", function);
+}
+
+fn arn(user: &User, name: &str) -> String {
+    let answer = botocore::call(user, "secretsmanager", "describe_secret", &json!({ "SecretId": name }));
+    assert_eq!(answer["Name"], name, "{answer}");
+    answer["ARN"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn secrets_may_be_called_stripe_and_each_is_read_by_its_own_name() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    with_secrets(&user);
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    let answer = user.run(&["call", "GET /lengths", "--anonymous", "--json"]).ends(0).json();
+    let expected: Value = NAMES
+        .iter()
+        .enumerate()
+        .map(|(index, name)| (variable(name), json!(20 + index)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    assert_eq!(answer["body"], expected, "{answer}");
+    user.run(&["verify"]).ends(0);
+    user.run(&["up", "--yes", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert_eq!(botocore::inventory(&user), Vec::<String>::new());
+}
+
+fn variable(secret: &str) -> String {
+    format!("SECRET_ID_{}", secret.to_uppercase().replace('-', "_"))
+}
+
+/// A stranger's secret whose name is the end of one of our ARNs: without its own six characters, its ARN is ours.
+#[test]
+fn a_strangers_look_alike_is_neither_taken_nor_touched() {
+    let user = User::of(&account(), &endpoint());
+    with_secrets(&user);
+    user.run(&["up", "--yes"]).ends(0);
+    let ours = arn(&user, "mine-Stripe");
+    let end = ours.rsplit(':').next().unwrap();
+    assert!(end.starts_with("mine-Stripe-") && end.len() == "mine-Stripe-".len() + 6, "{ours}");
+    let theirs = json!({ "Name": end, "SecretString": "theirs" });
+    assert!(botocore::call(&user, "secretsmanager", "create_secret", &theirs).get("Error").is_none());
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+
+    // Ours goes behind the program's back; what now answers to its ARN is the stranger's.
+    let gone = json!({ "SecretId": "mine-Stripe", "ForceDeleteWithoutRecovery": true });
+    assert!(botocore::call(&user, "secretsmanager", "delete_secret", &gone).get("Error").is_none());
+    let plan = user.run(&["plan"]).ends(0).stdout;
+    assert!(plan.contains("Stripe"), "{plan}");
+    user.run(&["up", "--yes"]).ends(0);
+    assert_ne!(arn(&user, "mine-Stripe"), ours);
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    // Gone once more, so that `down` has a record and nothing else.
+    assert!(botocore::call(&user, "secretsmanager", "delete_secret", &gone).get("Error").is_none());
+    user.run(&["down", "--yes", "--purge"]).ends(0);
+    let left = json!({ "SecretId": end });
+    assert_eq!(botocore::call(&user, "secretsmanager", "get_secret_value", &left)["SecretString"], "theirs");
 }

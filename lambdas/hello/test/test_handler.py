@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import handler as function  # noqa: E402 - it is beside its tests' folder
-from tokens import Tokens, Unauthorized  # noqa: E402
+from tokens import Tokens, Unauthorized, issuer  # noqa: E402
 
 REGION, POOL, CLIENT = "eu-central-1", "eu-central-1_aBcDeFgHi", "1h57kf5cpq17m0eml12EXAMPLE"
 ISSUER = f"https://cognito-idp.{REGION}.amazonaws.com/{POOL}"
@@ -199,6 +199,17 @@ def hmac_with(public, payload):
     head, body = part({"alg": "HS256", "kid": "ours"}), part(payload)
     mac = hmac.new(public, f"{head}.{body}".encode(), hashlib.sha256).digest()
     return head, body, base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+class Issuers(unittest.TestCase):
+    def test_a_pool_is_the_issuer_by_the_host_that_its_region_has(self):
+        for region, host in [
+            ("eu-central-1", "cognito-idp.eu-central-1.amazonaws.com"),
+            ("us-gov-west-1", "cognito-idp.us-gov-west-1.amazonaws.com"),
+            ("cn-north-1", "cognito-idp.cn-north-1.amazonaws.com.cn"),
+        ]:
+            self.assertEqual(issuer(region, "pool"), f"https://{host}/pool")
+            self.assertEqual(Tokens(region, "pool", CLIENT).issuer, f"https://{host}/pool")
 
 
 if __name__ == "__main__":

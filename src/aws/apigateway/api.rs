@@ -9,13 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail, several};
 use super::super::retries::NotAfter;
-use super::super::settle::{API_DELETE_RATE, API_UPDATING, settled, until};
+use super::super::settle::{API_DELETE_RATE, API_UPDATING, confirmed, settled, until};
 use super::super::{pairs, tag_map};
 use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
 /// TLS 1.2 or later, with the ciphers that AWS recommends. An API without a policy takes TLS 1.0.
 pub(super) const POLICY: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1312202106;
+
+/// TLS 1.2 or later where AWS has no policies that begin with `SecurityPolicy_`. It takes no access mode.
+const LEGACY_POLICY: SecurityPolicy = SecurityPolicy::Tls12;
 
 /// The host that a request names in TLS must be the API's own. A policy that begins with `SecurityPolicy_` needs an access
 /// mode beside it (docs/aws.md, TLS of REST APIs).
@@ -33,6 +36,8 @@ pub struct RestApi {
     pub name: String,
     /// A sentence for the console.
     pub description: String,
+    /// The region has policies that begin with `SecurityPolicy_` (docs/aws.md, What differs between partitions).
+    pub enhanced_tls: bool,
 }
 
 /// Which API.
@@ -76,7 +81,7 @@ impl RestApi {
         let endpoint = live.endpoint_types != ["REGIONAL"];
         let kind = live.endpoint_types.first().map_or("EDGE", String::as_str);
         let disabled = live.execute_api_disabled;
-        let tls = tls_mend(live.security_policy.as_deref(), live.access_mode.as_deref());
+        let tls = self.tls_mend(live.security_policy.as_deref(), live.access_mode.as_deref());
         [
             name.map(|drift| (drift, vec![replace("/name", &self.name)])),
             description.map(|drift| (drift, vec![replace("/description", &self.description)])),
@@ -94,26 +99,33 @@ impl RestApi {
         .flatten()
         .collect()
     }
-}
 
-/// Every policy but `TLS_1_0` demands TLS 1.2 at least, so that another one is left as somebody chose it.
-fn tls_mend(policy: Option<&str>, mode: Option<&str>) -> Option<Mend> {
-    let mode_patch = || replace("/endpointAccessMode", ACCESS_MODE.as_str());
-    match policy {
-        None | Some("" | "TLS_1_0") => {
-            let drift = Drift::weakening("securityPolicy", POLICY.as_str(), "TLS_1_0");
-            Some((drift, vec![replace("/securityPolicy", POLICY.as_str()), mode_patch()]))
+    /// The policy that it is created with.
+    fn policy(&self) -> SecurityPolicy {
+        if self.enhanced_tls { POLICY } else { LEGACY_POLICY }
+    }
+
+    /// Every policy but `TLS_1_0` demands TLS 1.2 at least, so that another one is left as somebody chose it.
+    fn tls_mend(&self, policy: Option<&str>, mode: Option<&str>) -> Option<Mend> {
+        let mode_patch = || replace("/endpointAccessMode", ACCESS_MODE.as_str());
+        match policy {
+            None | Some("" | "TLS_1_0") => {
+                let drift = Drift::weakening("securityPolicy", self.policy().as_str(), "TLS_1_0");
+                let patch = replace("/securityPolicy", self.policy().as_str());
+                Some((drift, [patch].into_iter().chain(self.enhanced_tls.then(mode_patch)).collect()))
+            }
+            Some(policy) if policy.starts_with("SecurityPolicy_") && mode != Some(ACCESS_MODE.as_str()) => {
+                let drift = Drift::weakening("endpointAccessMode", ACCESS_MODE.as_str(), mode.unwrap_or("none"));
+                Some((drift, vec![mode_patch()]))
+            }
+            Some(_) => None,
         }
-        Some(policy) if policy.starts_with("SecurityPolicy_") && mode != Some(ACCESS_MODE.as_str()) => {
-            let drift = Drift::weakening("endpointAccessMode", ACCESS_MODE.as_str(), mode.unwrap_or("none"));
-            Some((drift, vec![mode_patch()]))
-        }
-        Some(_) => None,
     }
 }
 
 impl Resource for RestApi {
     const KIND: &'static str = "apigateway.rest_api";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const NAME_IS_UNIQUE: bool = false;
     type Key = RestApiKey;
     type Outputs = RestApiOutputs;
@@ -242,7 +254,8 @@ impl Provider<RestApi> for ApiGateway {
             let endpoint = EndpointConfiguration::builder().types(EndpointType::Regional).build();
             let call = self.once.create_rest_api().name(&want.name).description(&want.description);
             // Here it is in force at once; a later change takes AWS about 15 minutes.
-            let call = call.security_policy(POLICY).endpoint_access_mode(ACCESS_MODE);
+            let call = call.security_policy(want.policy());
+            let call = call.set_endpoint_access_mode(want.enhanced_tls.then_some(ACCESS_MODE));
             let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(false);
             call.set_tags(Some(tag_map(&self.scope, &want.id)))
                 .send()
@@ -253,7 +266,7 @@ impl Provider<RestApi> for ApiGateway {
         let id = made.id.unwrap_or_default();
         self.available(&id, made.api_status.as_ref(), task).await?;
         // An endpoint that is not AWS may have dropped the policy.
-        let dropped = tls_mend(
+        let dropped = want.tls_mend(
             made.security_policy.as_ref().map(SecurityPolicy::as_str),
             made.endpoint_access_mode.as_ref().map(EndpointAccessMode::as_str),
         );
@@ -286,12 +299,12 @@ impl Provider<RestApi> for ApiGateway {
             return Ok(());
         }
         // Until then the list of all shows it too, and whoever looks again would take it for left over.
-        until(task, "the API is not gone yet", (500, 2000), 60, || async {
+        let seen_gone = until(task, "the API is not gone yet", (500, 2000), 60, || async {
             let api = self.client.get_rest_api().rest_api_id(&gone.id).send().await;
             let api = api.or_fail(&format!("read the REST API {}", gone.name)).or_absent()?;
             Ok(api.is_none().then_some(()))
-        })
-        .await
+        });
+        confirmed(seen_gone.await)
     }
 }
 
@@ -307,7 +320,7 @@ mod tests {
         "tags":{"securelambda:stack":"demo","securelambda:resource":"api.main"}}"#;
 
     fn want() -> RestApi {
-        RestApi { id: "api.main".into(), name: "demo-api".into(), description: "d".into() }
+        RestApi { id: "api.main".into(), name: "demo-api".into(), description: "d".into(), enhanced_tls: true }
     }
 
     fn outputs() -> RestApiOutputs {
@@ -374,6 +387,23 @@ mod tests {
         let strict = with(Some("SecurityPolicy_TLS13_1_3_2025_09"), Some("STRICT"));
         assert_eq!(want().drift(&strict), vec![]);
         assert_eq!(want().drift(&with(Some("TLS_1_2"), None)), vec![]);
+    }
+
+    /// Where AWS has no policies of the newer kind, it would refuse one, and an access mode with it.
+    #[tokio::test]
+    async fn where_there_are_only_legacy_policies_one_of_those_demands_tls_1_2() {
+        let want = RestApi { enhanced_tls: false, ..want() };
+        let weak = want.mends(&LiveRestApi { security_policy: Some("TLS_1_0".into()), access_mode: None, ..live() });
+        let patches: Vec<_> = weak[0].1.iter().map(|patch| (patch.path(), patch.value())).collect();
+        assert_eq!(patches, [(Some("/securityPolicy"), Some("TLS_1_2"))]);
+        let sound = OURS
+            .replace("SecurityPolicy_TLS13_1_2_2021_06", "TLS_1_2")
+            .replace(r#""endpointAccessMode":"STRICT","#, "");
+        let (clients, http) = replay(vec![(201, &sound)]);
+        let made = Provider::<RestApi>::create(&ApiGateway::new(&clients), &want, &task()).await;
+        assert_eq!(made, Ok(outputs()));
+        let body = &asked(&http)[0].1;
+        assert!(body.contains(r#""securityPolicy":"TLS_1_2""#) && !body.contains("endpointAccessMode"), "{body}");
     }
 
     #[tokio::test]

@@ -89,6 +89,7 @@ fn pools(op: Op, arn: &str) -> PatchOperation {
 
 impl Resource for Authorizer {
     const KIND: &'static str = "apigateway.authorizer";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = AuthorizerKey;

@@ -52,6 +52,7 @@ impl Validator {
 
 impl Resource for Validator {
     const KIND: &'static str = "apigateway.request_validator";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     const GOES_WITH_PARENT: bool = true;
     const NAME_IS_UNIQUE: bool = false;
@@ -178,6 +179,7 @@ impl Model {
 
 impl Resource for Model {
     const KIND: &'static str = "apigateway.model";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = ModelKey;

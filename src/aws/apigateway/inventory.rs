@@ -4,17 +4,22 @@ use aws_sdk_apigateway::types;
 
 use super::{ApiGateway, PAGE, RestApi, RestApiKey, RestApiOutputs, Stage, StageKey};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::{closer, pairs};
-use crate::engine::{Failure, Id, Inventory, Listed};
+use crate::aws::{as_far_as_it_goes, closer, pairs};
+use crate::engine::{Failure, Id, Inventory, Listed, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl ApiGateway {
-    async fn listed_api(&self, api: types::RestApi, owner: Option<Owner>) -> Result<Vec<Listed>, Failure> {
+    async fn listed_api(&self, api: types::RestApi, owner: Option<Owner>) -> Result<Listing, Failure> {
         let (id, name) = (api.id.unwrap_or_default(), api.name.unwrap_or_default());
         let doing = format!("list the stages of the REST API {name}");
-        let stages = self.client.get_stages().rest_api_id(&id).send().await.or_fail(&doing).or_absent()?;
-        // The list lags; its stages say that it is gone.
-        let Some(stages) = stages else { return Ok(Vec::new()) };
+        let stages = self.client.get_stages().rest_api_id(&id).send().await.or_fail(&doing).or_absent();
+        // They go with the API, known or not.
+        let (stages, unread) = match stages {
+            Ok(Some(stages)) => (stages.item.unwrap_or_default(), None),
+            // The list lags; its stages say that it is gone.
+            Ok(None) => return Ok(Listing::default()),
+            Err(failure) => (Vec::new(), Some(Unread::new::<Stage>(format!("of the REST API {name}"), failure))),
+        };
         // Newer answers carry the root's id; nothing that removes an API needs it.
         let root_resource_id = api.root_resource_id.unwrap_or_default();
         let outputs = RestApiOutputs { id: id.clone(), root_resource_id, name: name.clone() };
@@ -22,7 +27,7 @@ impl ApiGateway {
         let remove = format!("aws apigateway delete-rest-api --rest-api-id {id}");
         let key = |_| RestApiKey { name: name.clone() };
         let listed = Listed::new::<RestApi>((&name, &place), owner, key, &outputs, remove);
-        let under = stages.item.unwrap_or_default().into_iter().map(|stage| {
+        let under = stages.into_iter().map(|stage| {
             let name = stage.stage_name.unwrap_or_default();
             let outputs = self.stage_outputs(&id, &name);
             let key = StageKey { api_id: id.clone(), name: name.clone() };
@@ -30,26 +35,23 @@ impl ApiGateway {
             Listed::under::<Stage>(&listed, Id::new("stage", &name), (&name, &outputs.arn), &key, &outputs, remove)
         });
         let under: Vec<Listed> = under.collect();
-        Ok([vec![listed], under].concat())
+        Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
     }
 }
 
 impl Inventory<RestApi> for ApiGateway {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let mut pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
-        let mut looks = Vec::new();
-        while let Some(page) = pages.next().await {
-            for api in page.or_fail("list the REST APIs")?.items.unwrap_or_default() {
-                let owner = Owner::read(pairs(api.tags()));
-                // Tags come with the list, and a name may have been changed since.
-                if owner.as_ref().is_some_and(|owner| whose.owns(owner))
-                    || api.name().is_some_and(|name| whose.may_own(name))
-                {
-                    looks.push(self.listed_api(api, owner));
-                }
-            }
-        }
-        closer(looks).await
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        let pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
+        let (pages, cut) = as_far_as_it_goes!(pages, "list the REST APIs");
+        let looks = pages.into_iter().flat_map(|page| page.items.unwrap_or_default()).filter_map(|api| {
+            let owner = Owner::read(pairs(api.tags()));
+            // Tags come with the list, and a name may have been changed since.
+            let ours = owner.as_ref().is_some_and(|owner| whose.owns(owner));
+            let ours = ours || api.name().is_some_and(|name| whose.may_own(name));
+            ours.then(|| (api.name().unwrap_or_default().to_owned(), self.listed_api(api, owner)))
+        });
+        let listing = closer::<RestApi, _>(looks.collect()).await;
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<RestApi>(None, failure))))
     }
 }
 
@@ -70,7 +72,7 @@ mod tests {
         let absent = r#"{"__type":"NotFoundException","message":"no such API"}"#;
         let (clients, http) =
             replay(vec![(200, first), (200, second), (200, stages), (200, r#"{"item":[]}"#), (404, absent)]);
-        let listed = ApiGateway::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = ApiGateway::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         let expected = [("api.rest", Some("demo")), ("stage.development", Some("demo")), ("rest_api.demo-api", None)];
         assert_eq!(seen, expected);

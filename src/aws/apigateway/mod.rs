@@ -31,7 +31,7 @@ use tokio::sync::RwLock;
 
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
-use super::retries::client;
+use super::retries::{client, once};
 use super::settle::{API_BUSY, Wait, settled};
 use crate::engine::{Drift, Failure, Task};
 use crate::scope::Scope;
@@ -68,7 +68,7 @@ impl ApiGateway {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_apigateway, &clients.sdk),
-            once: Client::new(&clients.once),
+            once: once!(aws_sdk_apigateway, &clients.once),
             scope: clients.scope.clone(),
             locks: Arc::default(),
         }

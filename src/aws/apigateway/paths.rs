@@ -73,6 +73,7 @@ fn split(path: &str) -> (&str, &str) {
 
 impl Resource for Paths {
     const KIND: &'static str = "apigateway.paths";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = PathsKey;
     type Outputs = PathsOutputs;

@@ -32,6 +32,7 @@ pub struct ReleaseOutputs {
 
 impl Resource for Release {
     const KIND: &'static str = "apigateway.release";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = ReleaseOutputs;
     type Outputs = ReleaseOutputs;

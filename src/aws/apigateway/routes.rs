@@ -260,6 +260,7 @@ impl Routes {
 
 impl Resource for Routes {
     const KIND: &'static str = "apigateway.routes";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = RoutesKey;
     type Outputs = RoutesOutputs;

@@ -16,7 +16,7 @@ use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 /// The setting that stands for all methods which have none of their own.
 const ALL: &str = "*/*";
 
-/// A stage. Its limits hold for each method by itself: see "API Gateway, REST APIs" in docs/aws.md.
+/// A stage. Its limits hold for each method by itself: see docs/aws.md, API Gateway, REST APIs.
 #[derive(Debug, Clone)]
 pub struct Stage {
     /// Its id in the stack, for its tags.
@@ -137,6 +137,7 @@ fn pointer(key: &str) -> String {
 
 impl Resource for Stage {
     const KIND: &'static str = "apigateway.stage";
+    const ID_IS_GIVEN_ONCE: bool = true;
     type Key = StageKey;
     type Outputs = StageOutputs;
     type Live = LiveStage;

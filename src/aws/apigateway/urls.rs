@@ -9,7 +9,7 @@ pub fn stage_url(endpoint: Option<&str>, scope: &Scope, api_id: &str, stage: &st
     if let Some(endpoint) = endpoint {
         return format!("{}/restapis/{api_id}/{stage}/_user_request_", endpoint.trim_end_matches('/'));
     }
-    format!("https://{api_id}.execute-api.{}.{}/{stage}", scope.region, scope.dns_suffix())
+    format!("https://{api_id}.{}/{stage}", scope.host("execute-api"))
 }
 
 /// What a function's permission names as the source of a call: one API, stage, method and path. `ANY` and path

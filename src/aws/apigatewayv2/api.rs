@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail, several};
 use super::super::settle::settled;
-use super::super::{tag_map, to_the_end};
+use super::super::{as_far_as_pages_go, tag_map, whole};
 use super::{ApiGatewayV2, PAGE};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
@@ -51,6 +51,7 @@ pub struct LiveHttpApi {
 
 impl Resource for HttpApi {
     const KIND: &'static str = "apigatewayv2.api";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const NAME_IS_UNIQUE: bool = false;
     type Key = HttpApiKey;
     type Outputs = HttpApiOutputs;
@@ -75,13 +76,13 @@ impl Resource for HttpApi {
 }
 
 impl ApiGatewayV2 {
-    /// All HTTP APIs, whosever they are.
-    pub(super) async fn apis(&self, doing: &str) -> Result<Vec<types::Api>, Failure> {
+    /// All HTTP APIs, whosever they are, and why the list ends before its end.
+    pub(super) async fn apis(&self, doing: &str) -> (Vec<types::Api>, Option<Failure>) {
         let list = |next| async move {
             let page = self.client.get_apis().max_results(PAGE).set_next_token(next).send().await.or_fail(doing)?;
             Ok((page.items, page.next_token))
         };
-        to_the_end(list).await
+        as_far_as_pages_go(list).await
     }
 
     fn found_api(api: types::Api) -> Found<HttpApi> {
@@ -128,7 +129,7 @@ impl Provider<HttpApi> for ApiGatewayV2 {
             }
         }
         // Names are not unique: those of that name without our tag are nobody we know.
-        let mut ours = self.apis(&doing).await?;
+        let mut ours = whole(self.apis(&doing).await)?;
         ours.retain(|api| api.name() == Some(&key.name) && self.owns(api.tags()));
         if ours.len() > 1 {
             let ids: Vec<&str> = ours.iter().filter_map(types::Api::api_id).collect();

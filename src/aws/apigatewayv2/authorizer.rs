@@ -68,6 +68,7 @@ impl JwtAuthorizer {
 
 impl Resource for JwtAuthorizer {
     const KIND: &'static str = "apigatewayv2.authorizer";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     const GOES_WITH_PARENT: bool = true;
     // Nothing that could be lost hangs on a second one of a name, but nothing refuses it either.

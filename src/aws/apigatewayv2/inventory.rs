@@ -2,12 +2,13 @@
 
 use super::{ApiGatewayV2, HttpApi, HttpApiKey, HttpApiOutputs};
 use crate::aws::pairs;
-use crate::engine::{Failure, Inventory, Listed};
+use crate::engine::{Failure, Inventory, Listed, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl Inventory<HttpApi> for ApiGatewayV2 {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let listed = self.apis("list the HTTP APIs").await?.into_iter().filter_map(|api| {
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        let (apis, cut) = self.apis("list the HTTP APIs").await;
+        let listed = apis.into_iter().filter_map(|api| {
             let owner = Owner::read(pairs(api.tags()));
             let (id, name) = (api.api_id.unwrap_or_default(), api.name.unwrap_or_default());
             // Tags come with the list, and a name may have been changed since.
@@ -20,7 +21,8 @@ impl Inventory<HttpApi> for ApiGatewayV2 {
             let remove = format!("aws apigatewayv2 delete-api --api-id {id}");
             Some(Listed::new::<HttpApi>((&name, &place), owner, key, &outputs, remove))
         });
-        Ok(listed.collect())
+        let listing = Listing::from(listed.collect::<Vec<_>>());
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<HttpApi>(None, failure))))
     }
 }
 
@@ -37,7 +39,7 @@ mod tests {
             {"apiId":"x1","name":"theirs","tags":{"securelambda:stack":"other"}}]}"#;
         let second = r#"{"items":[{"apiId":"a2","name":"demo-api"}]}"#;
         let (clients, http) = replay(vec![(200, first), (200, second)]);
-        let listed = ApiGatewayV2::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = ApiGatewayV2::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("api.http", Some("demo")), ("api.demo-api", None)]);
         assert!(asked(&http)[1].0.contains("nextToken=p2"), "{:?}", asked(&http));

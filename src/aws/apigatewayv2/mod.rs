@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_apigatewayv2::Client;
 
-use super::retries::client;
+use super::retries::{client, once};
 use super::settle::{API_BUSY, Wait, settled};
 use super::{Clients, pairs};
 use crate::engine::{Failure, Task};
@@ -51,7 +51,7 @@ impl ApiGatewayV2 {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_apigatewayv2, &clients.sdk),
-            once: client!(aws_sdk_apigatewayv2, &clients.once),
+            once: once!(aws_sdk_apigatewayv2, &clients.once),
             scope: clients.scope.clone(),
             locks: Arc::default(),
         }

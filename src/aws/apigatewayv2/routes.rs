@@ -138,6 +138,7 @@ impl HttpRoutes {
 
 impl Resource for HttpRoutes {
     const KIND: &'static str = "apigatewayv2.routes";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = HttpRoutesKey;
     type Outputs = HttpRoutesOutputs;

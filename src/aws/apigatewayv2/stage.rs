@@ -91,6 +91,7 @@ impl HttpStage {
 
 impl Resource for HttpStage {
     const KIND: &'static str = "apigatewayv2.stage";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = HttpStageKey;

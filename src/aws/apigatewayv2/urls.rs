@@ -12,7 +12,7 @@ pub fn http_stage_url(endpoint: Option<&str>, scope: &Scope, api_id: &str, stage
     if let Some(endpoint) = endpoint {
         return format!("{}/_aws/execute-api/{api_id}/{stage}", endpoint.trim_end_matches('/'));
     }
-    let host = format!("https://{api_id}.execute-api.{}.{}", scope.region, scope.dns_suffix());
+    let host = format!("https://{api_id}.{}", scope.host("execute-api"));
     if stage == DEFAULT { host } else { format!("{host}/{stage}") }
 }
 

@@ -9,11 +9,11 @@ use aws_sdk_cognitoidentity::Client;
 use aws_sdk_cognitoidentity::types::CognitoIdentityProvider;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::error::{DENIED, OrAbsent, OrFail, several};
-use crate::aws::retries::client;
+use crate::aws::error::{OrAbsent, OrFail, several};
+use crate::aws::retries::{client, once};
 use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
-use crate::aws::{Clients, closer, pairs, tag_map};
-use crate::engine::{Drift, Failure, Found, Inventory, Listed, Provider, Resource, Task};
+use crate::aws::{Clients, as_far_as_it_goes, closer, pairs, tag_map, whole};
+use crate::engine::{Drift, Failure, Found, Inventory, Listed, Listing, Provider, Resource, Task, Unread};
 use crate::scope::{Owner, Scope, Whose};
 
 /// Things in one page of a list; the most there may be.
@@ -33,7 +33,7 @@ impl CognitoIdentity {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cognitoidentity, &clients.sdk),
-            once: client!(aws_sdk_cognitoidentity, &clients.once),
+            once: once!(aws_sdk_cognitoidentity, &clients.once),
             scope: clients.scope.clone(),
         }
     }
@@ -93,6 +93,7 @@ pub struct IdentityPoolLive {
 
 impl Resource for IdentityPool {
     const KIND: &'static str = "cognito.identity_pool";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const NAME_IS_UNIQUE: bool = false;
     type Key = IdentityPoolKey;
     type Outputs = IdentityPoolOutputs;
@@ -152,7 +153,7 @@ impl Provider<IdentityPool> for CognitoIdentity {
         }
         // Names are not unique, and the list tells no tags: each of that name is looked at.
         let mut ours = Vec::new();
-        for id in self.ids(|name| name == key.name).await? {
+        for (id, _) in whole(self.named(|name| name == key.name).await)? {
             ours.extend(self.describe(&id, &doing).await?.filter(|found| self.owns(found)));
         }
         if ours.len() > 1 {
@@ -206,31 +207,24 @@ impl Provider<IdentityPool> for CognitoIdentity {
 }
 
 impl CognitoIdentity {
-    /// The ids of all pools whose name is like this.
-    async fn ids(&self, like: impl Fn(&str) -> bool) -> Result<Vec<String>, Failure> {
-        let mut pools = self.client.list_identity_pools().max_results(PAGE).into_paginator().items().send();
-        let mut ids = Vec::new();
-        while let Some(pool) = pools.next().await {
-            let pool = pool.or_fail("list the identity pools")?;
-            ids.extend(pool.identity_pool_id.filter(|_| pool.identity_pool_name.is_some_and(|name| like(&name))));
-        }
-        Ok(ids)
+    /// The ids and names of all pools whose name is like this, and why the list ends before its end.
+    async fn named(&self, like: impl Fn(&str) -> bool) -> (Vec<(String, String)>, Option<Failure>) {
+        let pools = self.client.list_identity_pools().max_results(PAGE).into_paginator().items().send();
+        let (pools, cut) = as_far_as_it_goes!(pools, "list the identity pools");
+        let named = pools.into_iter().filter_map(|pool| pool.identity_pool_id.zip(pool.identity_pool_name));
+        (named.filter(|(_, name)| like(name)).collect(), cut)
     }
 
-    async fn listed_pool(&self, id: String) -> Result<Vec<Listed>, Failure> {
-        let listed = |owner, name: &str| {
-            let (key, outputs) =
-                (|_| IdentityPoolKey { name: name.to_owned() }, IdentityPoolOutputs { id: id.clone() });
-            let remove = format!("aws cognito-identity delete-identity-pool --identity-pool-id {id}");
-            Listed::new::<IdentityPool>((name, &self.arn(&id)), owner, key, &outputs, remove)
-        };
+    async fn listed_pool(&self, id: String) -> Result<Listing, Failure> {
         // The list lags.
-        let found = match self.describe(&id, &format!("read the identity pool {id}")).await {
-            Err(failure) if DENIED.is(&failure) => return Ok(vec![listed(None, &id).denied()]),
-            found => found?,
+        let Some(found) = self.describe(&id, &format!("read the identity pool {id}")).await? else {
+            return Ok(Listing::default());
         };
-        let Some(found) = found else { return Ok(Vec::new()) };
-        Ok(vec![listed(Owner::read(pairs(Some(&found.live.tags))), &found.live.name)])
+        let owner = Owner::read(pairs(Some(&found.live.tags)));
+        let (name, outputs) = (found.live.name, found.outputs);
+        let key = |_| IdentityPoolKey { name: name.clone() };
+        let remove = format!("aws cognito-identity delete-identity-pool --identity-pool-id {id}");
+        Ok(vec![Listed::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs, remove)].into())
     }
 
     /// The pool with this id, whosever it is.
@@ -257,9 +251,11 @@ impl CognitoIdentity {
 }
 
 impl Inventory<IdentityPool> for CognitoIdentity {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let ids = self.ids(|name| whose.may_own(name)).await?;
-        closer(ids.into_iter().map(|id| self.listed_pool(id)).collect()).await
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        let (pools, cut) = self.named(|name| whose.may_own(name)).await;
+        let looks = pools.into_iter().map(|(id, name)| (format!("{name} ({id})"), self.listed_pool(id)));
+        let listing = closer::<IdentityPool, _>(looks.collect()).await;
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<IdentityPool>(None, failure))))
     }
 }
 
@@ -290,6 +286,7 @@ pub struct IdentityPoolRolesLive {
 
 impl Resource for IdentityPoolRoles {
     const KIND: &'static str = "cognito.identity_pool_roles";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = IdentityPoolRolesOutputs;
     type Outputs = IdentityPoolRolesOutputs;

@@ -1,32 +1,27 @@
 //! All user pools, with their app clients. The list tells no tags (docs/aws.md, User pools).
 
 use super::pool::outputs;
-use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey, UserPoolOutputs};
-use crate::aws::error::{DENIED, OrAbsent, OrFail};
-use crate::aws::{closer, pairs};
-use crate::engine::{Failure, Id, Inventory, Listed};
+use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::{as_far_as_it_goes, closer, pairs};
+use crate::engine::{Failure, Id, Inventory, Listed, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl Cognito {
-    async fn listed_pool(&self, id: String, name: String) -> Result<Vec<Listed>, Failure> {
-        let listed = |owner, outputs: &UserPoolOutputs| {
-            let remove = format!("aws cognito-idp delete-user-pool --user-pool-id {id}");
-            let key = |_| UserPoolKey { name: outputs.name.clone() };
-            Listed::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, outputs, remove)
-        };
+    async fn listed_pool(&self, id: String) -> Result<Listing, Failure> {
         let (pool, clients) = tokio::join!(self.pool(&id), self.clients(&id));
-        let pool = match pool {
-            Err(failure) if DENIED.is(&failure) => {
-                let arn = self.scope.arn("cognito-idp", &format!("userpool/{id}"));
-                let outputs = UserPoolOutputs { id: id.clone(), arn, name, deletion_protection: false };
-                return Ok(vec![listed(None, &outputs).denied()]);
-            }
-            pool => pool?,
-        };
-        let Some(pool) = pool else { return Ok(Vec::new()) };
+        let Some(pool) = pool? else { return Ok(Listing::default()) };
+        let owner = Owner::read(pairs(pool.user_pool_tags()));
         let outputs = outputs(&pool, &id)?;
-        let listed = listed(Owner::read(pairs(pool.user_pool_tags())), &outputs);
-        let under = clients?.into_iter().map(|(client_id, name)| {
+        let remove = format!("aws cognito-idp delete-user-pool --user-pool-id {id}");
+        let key = |_| UserPoolKey { name: outputs.name.clone() };
+        let listed = Listed::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs, remove);
+        // They go with the pool, known or not.
+        let (clients, unread) = match clients {
+            Ok(clients) => (clients, None),
+            Err(failure) => (Vec::new(), Some(Unread::new::<AppClient>(format!("of {}", outputs.name), failure))),
+        };
+        let under = clients.into_iter().map(|(client_id, name)| {
             let key = AppClientKey { pool_id: id.clone(), name: name.clone() };
             let of = Id::new("client", listed.id.parts().1);
             let remove = format!("aws cognito-idp delete-user-pool-client --user-pool-id {id} --client-id {client_id}");
@@ -35,7 +30,7 @@ impl Cognito {
             Listed::under::<AppClient>(&listed, of, (&name, &place), &key, &outputs, remove)
         });
         let under: Vec<Listed> = under.collect();
-        Ok([vec![listed], under].concat())
+        Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
     }
 
     /// The ids and names of a pool's clients.
@@ -53,17 +48,14 @@ impl Cognito {
 }
 
 impl Inventory<UserPool> for Cognito {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let mut pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
-        let mut looks = Vec::new();
-        while let Some(page) = pages.next().await {
-            for pool in page.or_fail("list the user pools")?.user_pools.unwrap_or_default() {
-                if let Some((id, name)) = pool.id.zip(pool.name).filter(|(_, name)| whose.may_own(name)) {
-                    looks.push(self.listed_pool(id, name));
-                }
-            }
-        }
-        closer(looks).await
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        let pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
+        let (pages, cut) = as_far_as_it_goes!(pages, "list the user pools");
+        let pools = pages.into_iter().flat_map(|page| page.user_pools.unwrap_or_default());
+        let pools = pools.filter_map(|pool| pool.id.zip(pool.name)).filter(|(_, name)| whose.may_own(name));
+        let looks = pools.map(|(id, name)| (format!("{name} ({id})"), self.listed_pool(id)));
+        let listing = closer::<UserPool, _>(looks.collect()).await;
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<UserPool>(None, failure))))
     }
 }
 
@@ -90,7 +82,7 @@ mod tests {
         let (one, two) = (described("r_1", "demo"), described("r_2", "demo"));
         let reads = [(200, &*one), (200, clients), (200, &*two), (200, none), (400, gone), (400, gone)];
         let (clients, http) = replay([vec![(200, first), (200, second)], reads.to_vec()].concat());
-        let listed = Cognito::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Cognito::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.arn.as_str())).collect();
         assert_eq!(seen, [("pool.p", "arn:r_1"), ("client.p", "arn:r_1/client/c1"), ("pool.p", "arn:r_2")]);
         assert!(asked(&http)[1].1.contains("p2"));

@@ -16,7 +16,7 @@ mod service_user;
 mod users;
 
 use crate::aws::Clients;
-use crate::aws::retries::client;
+use crate::aws::retries::{client, once};
 use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
@@ -38,7 +38,7 @@ pub fn issuer(scope: &Scope, pool_id: &str) -> String {
 
 /// What an identity pool calls a user pool whose tokens it takes.
 pub fn provider(scope: &Scope, pool_id: &str) -> String {
-    format!("cognito-idp.{}.{}/{pool_id}", scope.region, scope.dns_suffix())
+    format!("{}/{pool_id}", scope.host("cognito-idp"))
 }
 
 /// Things in one page of a list; the most there may be.
@@ -58,7 +58,7 @@ impl Cognito {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk),
-            once: aws_sdk_cognitoidentityprovider::Client::new(&clients.once),
+            once: once!(aws_sdk_cognitoidentityprovider, &clients.once),
             scope: clients.scope.clone(),
         }
     }

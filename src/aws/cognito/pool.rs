@@ -73,6 +73,7 @@ pub struct UserPoolLive(UserPoolType);
 
 impl Resource for UserPool {
     const KIND: &'static str = "cognito.user_pool";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const NAME_IS_UNIQUE: bool = false;
     type Key = UserPoolKey;
     type Outputs = UserPoolOutputs;

@@ -57,6 +57,7 @@ pub struct ServiceUserLive {
 
 impl Resource for ServiceUser {
     const KIND: &'static str = "cognito.service_user";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = ServiceUserOutputs;
     type Outputs = ServiceUserOutputs;
@@ -309,8 +310,9 @@ mod tests {
     #[tokio::test]
     async fn it_is_found_in_two_calls_and_unchanged() {
         let user = r#"{"Username":"u","Enabled":true,"UserStatus":"CONFIRMED","UserAttributes":[{"Name":"nickname","Value":"v1"}]}"#;
-        let secret = r#"{"VersionIdsToStages":{"v0":["AWSPREVIOUS"],"v1":["AWSCURRENT"]}}"#;
-        let (clients, http) = replay(vec![(200, user), (200, secret)]);
+        let arn = want().secret_arn;
+        let secret = format!(r#"{{"ARN":"{arn}","VersionIdsToStages":{{"v0":["AWSPREVIOUS"],"v1":["AWSCURRENT"]}}}}"#);
+        let (clients, http) = replay(vec![(200, user), (200, &secret)]);
         let found = ServiceUsers::new(&clients).find(&want().key(), None, &task()).await;
         assert_eq!(want().drift(&found.expect("no failure").expect("found").live), vec![]);
         assert_eq!(asked(&http).len(), 2);

@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use super::{Iam, Role, RoleKey, RolePolicy, RolePolicyOutputs, outputs};
-use crate::aws::closer;
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::engine::{Failure, Id, Inventory, Listed};
+use crate::aws::{as_far_as_it_goes, closer};
+use crate::engine::{Failure, Id, Inventory, Listed, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 /// Roles in one page of a list; the most there may be.
 const PAGE: i32 = 1000;
 
 impl Iam {
-    async fn listed_role(&self, name: String) -> Result<Vec<Listed>, Failure> {
+    async fn listed_role(&self, name: String) -> Result<Listing, Failure> {
         let doing = format!("read the role {name}");
         let (role, policies) = tokio::join!(self.client.get_role().role_name(&name).send(), self.inline(&name));
         let Some(role) = role.or_fail(&doing).or_absent()?.and_then(|answer| answer.role) else {
-            return Ok(Vec::new());
+            return Ok(Listing::default());
         };
         // Ours has the tag and lies under that very stack's path.
         let owner = Owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())));
@@ -24,7 +24,10 @@ impl Iam {
         let key = |id| RoleKey { id, name: name.clone() };
         let remove = format!("aws iam delete-role --role-name {name}");
         let listed = Listed::new::<Role>((&name, role.arn()), owner, key, &outputs(&role), remove);
-        let policies: BTreeSet<String> = policies.or_absent()?.unwrap_or_default();
+        let (policies, unread): (BTreeSet<String>, _) = match policies.or_absent() {
+            Ok(policies) => (policies.unwrap_or_default(), None),
+            Err(failure) => (BTreeSet::new(), Some(Unread::new::<RolePolicy>(format!("of {name}"), failure))),
+        };
         let under = policies.into_iter().map(|policy| {
             let outputs = RolePolicyOutputs { role: name.clone(), name: policy };
             let id = Id::new("policy", listed.id.parts().1);
@@ -33,19 +36,17 @@ impl Iam {
             Listed::under::<RolePolicy>(&listed, id, (&what, &place), &outputs, &outputs, remove)
         });
         let under: Vec<Listed> = under.collect();
-        Ok([vec![listed], under].concat())
+        Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
     }
 }
 
 impl Inventory<Role> for Iam {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let call = self.client.list_roles().path_prefix(whose.role_path()).max_items(PAGE);
-        let mut roles = call.into_paginator().items().send();
-        let mut looks = Vec::new();
-        while let Some(role) = roles.next().await {
-            looks.push(self.listed_role(role.or_fail("list the roles")?.role_name));
-        }
-        closer(looks).await
+        let (roles, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the roles");
+        let looks = roles.into_iter().map(|role| (role.role_name.clone(), self.listed_role(role.role_name)));
+        let listing = closer::<Role, _>(looks.collect()).await;
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<Role>(None, failure))))
     }
 }
 
@@ -83,7 +84,7 @@ mod tests {
         let absent = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
         let reads = [(200, &*f), (200, &*one), (200, &*g), (200, &*none), (404, absent), (404, absent)];
         let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
-        let listed = Iam::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Iam::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.name.as_str(), one.stack.as_deref())).collect();
         let expected = [
             ("iam.role", "demo-f", Some("demo")),

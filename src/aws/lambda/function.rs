@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::Lambda;
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, settled, until};
+use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
 use crate::aws::tag_map;
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 use crate::secret::Hidden;
@@ -418,6 +418,10 @@ impl Provider<Function> for Lambda {
         Ok(found.outputs.clone())
     }
 
+    async fn vouch(&self, recorded: &FunctionOutputs, _: &Task) -> Result<bool, Failure> {
+        self.vouched(&recorded.arn).await
+    }
+
     async fn delete(&self, gone: &FunctionOutputs, task: &Task) -> Result<(), Failure> {
         let doing = format!("delete the function {}", gone.name);
         let deleted = settled(task, &[&FUNCTION_BUSY], || async {
@@ -426,10 +430,10 @@ impl Provider<Function> for Lambda {
         if deleted.await.or_absent()?.is_none() {
             return Ok(());
         }
-        let gone = until(task, "the function is not gone yet", PACE, BUDGET, || async {
+        let seen_gone = until(task, "the function is not gone yet", PACE, BUDGET, || async {
             Ok(self.read(&gone.name).await?.is_none().then_some(()))
         });
-        gone.await
+        confirmed(seen_gone.await)
     }
 }
 

@@ -1,43 +1,41 @@
 //! All functions. What is told of one in a list lacks its tags (docs/aws.md, Functions).
 
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
-use crate::aws::error::{DENIED, OrFail};
-use crate::aws::{closer, pairs};
-use crate::engine::{Failure, Inventory, Listed};
+use crate::aws::error::OrFail;
+use crate::aws::{as_far_as_it_goes, closer, pairs};
+use crate::engine::{Failure, Inventory, Listed, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl Lambda {
-    async fn listed_function(&self, name: String, arn: String) -> Result<Vec<Listed>, Failure> {
-        let listed = |owner| {
-            let key = |id| FunctionKey { id, name: name.clone() };
-            let outputs = FunctionOutputs { name: name.clone(), arn: arn.clone() };
-            let remove = format!("aws lambda delete-function --function-name {name}");
-            Listed::new::<Function>((&name, &arn), owner, key, &outputs, remove)
+    async fn listed_function(&self, name: String, arn: String) -> Result<Listing, Failure> {
+        let tags = match self.read(&name).await {
+            Ok(Some(read)) => {
+                // Says so if tags could not be read, which does not make it a stranger's.
+                self.owns(&read)?;
+                Some(read.tags.unwrap_or_default())
+            }
+            Ok(None) => None,
+            // Another call tells the tags too.
+            Err(failure) => self.tags(&arn).await.map_err(|_| failure)?,
         };
-        let read = match self.read(&name).await {
-            Err(failure) if DENIED.is(&failure) => return Ok(vec![listed(None).denied()]),
-            read => read?,
-        };
-        let Some(read) = read else { return Ok(Vec::new()) };
-        // Says so if tags could not be read, which does not make it a stranger's.
-        self.owns(&read)?;
-        Ok(vec![listed(Owner::read(pairs(read.tags())))])
+        let Some(tags) = tags else { return Ok(Listing::default()) };
+        let owner = Owner::read(pairs(Some(&tags)));
+        let key = |id| FunctionKey { id, name: name.clone() };
+        let outputs = FunctionOutputs { name: name.clone(), arn: arn.clone() };
+        let remove = format!("aws lambda delete-function --function-name {name}");
+        Ok(vec![Listed::new::<Function>((&name, &arn), owner, key, &outputs, remove)].into())
     }
 }
 
 impl Inventory<Function> for Lambda {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let mut functions = self.client.list_functions().into_paginator().items().send();
-        let mut looks = Vec::new();
-        while let Some(function) = functions.next().await {
-            let function = function.or_fail("list the functions")?;
-            if let (Some(name), Some(arn)) = (function.function_name, function.function_arn)
-                && whose.may_own(&name)
-            {
-                looks.push(self.listed_function(name, arn));
-            }
-        }
-        closer(looks).await
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        let functions = self.client.list_functions().into_paginator().items().send();
+        let (functions, cut) = as_far_as_it_goes!(functions, "list the functions");
+        let named = functions.into_iter().filter_map(|one| one.function_name.zip(one.function_arn));
+        let ours = named.filter(|(name, _)| whose.may_own(name));
+        let looks = ours.map(|(name, arn)| (name.clone(), self.listed_function(name, arn)));
+        let listing = closer::<Function, _>(looks.collect()).await;
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<Function>(None, failure))))
     }
 }
 
@@ -63,7 +61,7 @@ mod tests {
         let gone = r#"{"Type":"User","Message":"Function not found"}"#;
         let absent = format!(r#"{{"__type":"ResourceNotFoundException",{}"#, &gone[1..]);
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, &f), (200, &g), (404, &absent)]);
-        let listed = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
         assert_eq!(seen, [("demo-f", "demo"), ("demo-g", "demo-b")]);
         assert!(requests(&http)[1].contains("Marker=m2"));
@@ -75,7 +73,24 @@ mod tests {
         let read =
             r#"{"Configuration":{"FunctionName":"demo-f"},"TagsError":{"ErrorCode":"AccessDenied","Message":"no"}}"#;
         let (clients, _) = replay(vec![(200, &list), (200, read)]);
-        let failure = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap_err();
-        assert!(failure.to_string().contains("could not read the tags"), "{failure}");
+        let listing = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        assert_eq!(listing.listed, []);
+        let unread = &listing.unread[0];
+        assert_eq!(unread.name.as_deref(), Some("demo-f"));
+        assert!(unread.error.to_string().contains("could not read the tags"), "{}", unread.error);
+    }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_read_and_a_page_that_cannot_be_read_hide_no_other() {
+        let list = page(&["demo-f", "demo-g"], r#","NextMarker":"m2""#);
+        let denied = r#"{"message":"no"}"#;
+        let read = r#"{"Configuration":{"FunctionName":"demo-g"},"Tags":{"securelambda:stack":"demo"}}"#;
+        // The first page, the second; of the first function both calls, of the second one.
+        let answers = vec![(200, &*list), (403, denied), (403, denied), (403, denied), (200, read)];
+        let (clients, http) = replay(answers);
+        let listing = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let unread: Vec<_> = listing.unread.iter().map(|one| one.name.as_deref()).collect();
+        let listed: Vec<_> = listing.listed.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!((listed, unread), (vec!["demo-g"], vec![Some("demo-f"), None]), "{:?}", requests(&http));
     }
 }

@@ -19,7 +19,7 @@ pub use invoke::Invoked;
 pub use permission::{Permission, PermissionOutputs};
 
 use super::error::{OrAbsent, OrFail};
-use super::retries::client;
+use super::retries::{client, once};
 use super::{Clients, pairs};
 use crate::engine::Failure;
 use crate::scope::Scope;
@@ -42,7 +42,7 @@ impl Lambda {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_lambda, &clients.sdk),
-            once: aws_sdk_lambda::Client::new(&clients.once),
+            once: once!(aws_sdk_lambda, &clients.once),
             scope: clients.scope.clone(),
             locks: Arc::default(),
         }
@@ -58,6 +58,18 @@ impl Lambda {
     async fn read(&self, name: &str) -> Result<Option<Read>, Failure> {
         let answer = self.client.get_function().function_name(name).send().await;
         answer.or_fail(&format!("read the function {name}")).or_absent()
+    }
+
+    /// The tags of a function, by the call that reads nothing else of it; `None` if there is no such function.
+    async fn tags(&self, arn: &str) -> Result<Option<HashMap<String, String>>, Failure> {
+        let answer = self.client.list_tags().resource(arn).send().await;
+        let answer = answer.or_fail(&format!("read the tags of {arn}")).or_absent()?;
+        Ok(answer.map(|answer| answer.tags.unwrap_or_default()))
+    }
+
+    /// Whether a function that cannot be read is this stack's, or gone.
+    async fn vouched(&self, arn: &str) -> Result<bool, Failure> {
+        Ok(self.tags(arn).await?.is_none_or(|tags| self.scope.owns(pairs(Some(&tags)))))
     }
 
     /// Whether the function is this stack's.

@@ -135,6 +135,10 @@ impl Provider<Permission> for Lambda {
         Ok(found.outputs.clone())
     }
 
+    async fn vouch(&self, recorded: &PermissionOutputs, _: &Task) -> Result<bool, Failure> {
+        self.vouched(&self.scope.arn("lambda", &format!("function:{}", recorded.function))).await
+    }
+
     async fn delete(&self, gone: &PermissionOutputs, task: &Task) -> Result<(), Failure> {
         let lock = self.lock_of(&gone.function);
         let _alone = lock.lock().await;

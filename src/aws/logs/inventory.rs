@@ -1,53 +1,46 @@
 //! All log groups of functions, and of the stages of HTTP APIs.
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
 use super::{LogGroup, LogGroupKey, Logs};
-use crate::aws::error::{DENIED, OrAbsent, OrFail};
-use crate::aws::{closer, pairs};
-use crate::engine::{Failure, Inventory, Listed};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::{as_far_as_it_goes, closer, pairs};
+use crate::engine::{Failure, Inventory, Listed, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 /// Where the log groups of functions are, and those of HTTP APIs.
 const PLACES: [&str; 2] = ["/aws/lambda/", "/aws/vendedlogs/apis/"];
 
 impl Logs {
-    async fn listed_group(&self, name: String) -> Result<Vec<Listed>, Failure> {
+    async fn listed_group(&self, name: String) -> Result<Listing, Failure> {
         let outputs = self.outputs(&name);
         let tags = self.client.list_tags_for_resource().resource_arn(&outputs.arn).send().await;
-        let listed = |owner| {
-            let key = |id| LogGroupKey { id, name: name.clone() };
-            let remove = format!("aws logs delete-log-group --log-group-name {name}");
-            Listed::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs, remove)
-        };
-        let tags = match tags.or_fail(&format!("read the tags of the log group {name}")) {
-            Err(failure) if DENIED.is(&failure) => return Ok(vec![listed(None).denied()]),
-            tags => tags.or_absent()?,
-        };
-        Ok(tags.map(|tags| listed(Owner::read(pairs(tags.tags())))).into_iter().collect())
+        let tags = tags.or_fail(&format!("read the tags of the log group {name}")).or_absent()?;
+        let Some(tags) = tags else { return Ok(Listing::default()) };
+        let owner = Owner::read(pairs(tags.tags()));
+        let key = |id| LogGroupKey { id, name: name.clone() };
+        let remove = format!("aws logs delete-log-group --log-group-name {name}");
+        Ok(vec![Listed::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs, remove)].into())
     }
 }
 
 impl Logs {
-    /// The names of the groups at a place.
-    async fn groups_at(&self, place: &str, whose: &Whose) -> Result<Vec<String>, Failure> {
+    /// The names of the groups at a place, and why the list ends before its end.
+    async fn groups_at(&self, place: &str, whose: &Whose) -> (Vec<String>, Option<Unread>) {
         let call = self.client.describe_log_groups().log_group_name_prefix(format!("{place}{}", whose.prefix()));
-        let mut groups = call.into_paginator().items().send();
-        let mut names = Vec::new();
-        while let Some(group) = groups.next().await {
-            let name = group.or_fail("list the log groups")?.log_group_name.unwrap_or_default();
-            if name.strip_prefix(place).is_some_and(|rest| whose.may_own(rest)) {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        let (groups, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the log groups");
+        let mut names: Vec<String> = groups.into_iter().filter_map(|group| group.log_group_name).collect();
+        names.retain(|name| name.strip_prefix(place).is_some_and(|rest| whose.may_own(rest)));
+        (names, cut.map(|failure| Unread::new::<LogGroup>(format!("under {place}"), failure)))
     }
 }
 
 impl Inventory<LogGroup> for Logs {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let names = try_join_all(PLACES.map(|place| self.groups_at(place, whose))).await?.concat();
-        closer(names.into_iter().map(|name| self.listed_group(name)).collect()).await
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        let (names, cuts): (Vec<_>, Vec<_>) =
+            join_all(PLACES.map(|place| self.groups_at(place, whose))).await.into_iter().unzip();
+        let looks = names.concat().into_iter().map(|name| (name.clone(), self.listed_group(name)));
+        Ok(closer::<LogGroup, _>(looks.collect()).await.and_unread(cuts.into_iter().flatten()))
     }
 }
 
@@ -71,7 +64,7 @@ mod tests {
             (200, r#"{"tags":{}}"#),
             (400, gone),
         ]);
-        let listed = Logs::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Logs::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("logs.f", Some("demo")), ("group./aws/lambda/demo-g", None)]);
         let requests = requests(&http);

@@ -9,7 +9,7 @@ mod inventory;
 use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail};
-use super::retries::client;
+use super::retries::{client, once};
 use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
 use super::{Clients, pairs, tag_map};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -86,7 +86,7 @@ impl Logs {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cloudwatchlogs, &clients.sdk),
-            once: aws_sdk_cloudwatchlogs::Client::new(&clients.once),
+            once: once!(aws_sdk_cloudwatchlogs, &clients.once),
             scope: clients.scope.clone(),
         }
     }
@@ -153,6 +153,12 @@ impl Provider<LogGroup> for Logs {
             self.retain(want, task).await?;
         }
         Ok(found.outputs.clone())
+    }
+
+    async fn vouch(&self, recorded: &LogGroupOutputs, _: &Task) -> Result<bool, Failure> {
+        let tags = self.client.list_tags_for_resource().resource_arn(&recorded.arn).send().await;
+        let tags = tags.or_fail(&format!("read the tags of the log group {}", recorded.name)).or_absent()?;
+        Ok(tags.is_none_or(|tags| self.scope.owns(pairs(tags.tags()))))
     }
 
     async fn delete(&self, gone: &LogGroupOutputs, task: &Task) -> Result<(), Failure> {

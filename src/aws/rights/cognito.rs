@@ -130,7 +130,7 @@ pub(super) const GRANTS: &[Grant] = &[
     Grant {
         sid: "PassRolesToIdentityPools",
         on: &["arn:{partition}:iam::{account}:role/securelambda/{stack}/*"],
-        when: &[When::PassedToIdentityPools],
+        when: &[When::Is("iam:PassedToService", &["{identity-pools}"])],
         rights: &[Right {
             needs: &[Need::Create(IDENTITY_ROLES), Need::Converge(IDENTITY_ROLES)],
             actions: &["iam:PassRole"],

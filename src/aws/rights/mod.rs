@@ -86,9 +86,7 @@ pub enum When {
     NotAnothers,
     /// If the call gives a tag of a stack, it is ours.
     NoOthersTagGiven,
-    /// A role is handed to the service that identity pools are, which has another name in GovCloud.
-    PassedToIdentityPools,
-    /// The key has one of these values.
+    /// The key has one of these values; `{identity-pools}` stands for what IAM calls identity pools in the region.
     Is(&'static str, &'static [&'static str]),
     /// The key, an ARN, fits this pattern.
     IsLike(&'static str, &'static str),

@@ -1,49 +1,54 @@
 //! All secrets, those in their recovery window too.
 
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry};
 
 use super::{Secret, SecretKey, SecretOutputs, SecretsManager, live};
-use crate::aws::closer;
-use crate::aws::error::{DENIED, OrFail};
-use crate::engine::{Failure, Inventory, Listed};
+use crate::aws::error::OrFail;
+use crate::aws::{as_far_as_it_goes, closer};
+use crate::engine::{Failure, Inventory, Listed, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl SecretsManager {
-    /// The list lags behind by up to five minutes (docs/aws.md, Names of secrets), so each secret is asked itself.
-    async fn listed_secret(&self, arn: String, name: String) -> Result<Vec<Listed>, Failure> {
-        let listed = |owner, version_id| {
-            let key = |id| SecretKey { id, name: name.clone() };
-            let outputs = SecretOutputs { arn: arn.clone(), version_id };
-            let remove = format!("aws secretsmanager delete-secret --recovery-window-in-days 7 --secret-id {arn}");
-            Listed::new::<Secret>((&name, &arn), owner, key, &outputs, remove)
+    /// The list lags behind by up to five minutes (docs/aws.md, Names of secrets), so each secret is asked itself. If
+    /// that is refused, what the list says of it stands: an ARN is given once, and so are the tags of its secret.
+    async fn listed_secret(&self, arn: String, entry: SecretListEntry) -> Result<Listing, Failure> {
+        let (tags, until, version_id) = match self.describe(&arn).await {
+            Ok(None) => return Ok(Listing::default()),
+            Ok(Some(secret)) => {
+                let version_id = live(&secret, None).current.unwrap_or_default();
+                (secret.tags.unwrap_or_default(), secret.deleted_date, version_id)
+            }
+            Err(failure) if failure.ends_all() => return Err(failure),
+            Err(failure) => match entry.tags {
+                Some(tags) => (tags, entry.deleted_date, String::new()),
+                None => return Err(failure),
+            },
         };
-        let secret = match self.describe(&arn).await {
-            Err(failure) if DENIED.is(&failure) => return Ok(vec![listed(None, String::new()).denied()]),
-            secret => secret?,
-        };
-        let Some(secret) = secret else { return Ok(Vec::new()) };
-        let owner = Owner::read(secret.tags().iter().filter_map(|tag| tag.key().zip(tag.value())));
-        let listed = listed(owner, live(&secret, None).current.unwrap_or_default());
-        Ok(vec![listed.recoverable(secret.deleted_date.map(|date| date.secs()))])
+        let owner = Owner::read(tags.iter().filter_map(|tag| tag.key().zip(tag.value())));
+        let name = entry.name.as_deref().unwrap_or(&arn);
+        let key = |id| SecretKey { id, name: name.to_owned() };
+        let outputs = SecretOutputs { arn: arn.clone(), version_id };
+        let remove = format!("aws secretsmanager delete-secret --recovery-window-in-days 7 --secret-id {arn}");
+        let listed = Listed::new::<Secret>((name, &arn), owner, key, &outputs, remove);
+        Ok(vec![listed.recoverable(until.map(|date| date.secs()))].into())
     }
 }
 
 impl Inventory<Secret> for SecretsManager {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let prefix = whose.prefix();
         let begins = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
         let call = self.client.list_secrets().include_planned_deletion(true);
         let call = call.set_filters((!prefix.is_empty()).then(|| vec![begins]));
-        let mut pages = call.into_paginator().send();
-        let mut looks = Vec::new();
-        while let Some(page) = pages.next().await {
-            for secret in page.or_fail("list the secrets")?.secret_list.unwrap_or_default() {
-                if let Some((arn, name)) = secret.arn.zip(secret.name).filter(|(_, name)| whose.may_own(name)) {
-                    looks.push(self.listed_secret(arn, name));
-                }
-            }
-        }
-        closer(looks).await
+        let (pages, cut) = as_far_as_it_goes!(call.into_paginator().send(), "list the secrets");
+        let secrets = pages.into_iter().flat_map(|page| page.secret_list.unwrap_or_default());
+        let ours = secrets.filter(|secret| secret.name().is_some_and(|name| whose.may_own(name)));
+        let looks = ours.filter_map(|secret| {
+            let arn = secret.arn.clone()?;
+            Some((arn.clone(), self.listed_secret(arn, secret)))
+        });
+        let listing = closer::<Secret, _>(looks.collect()).await;
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<Secret>(None, failure))))
     }
 }
 
@@ -77,7 +82,7 @@ mod tests {
         let (a, b) = (described("demo-a", ""), described("demo-b", r#","DeletedDate":1.795824e9"#));
         let gone = r#"{"__type":"ResourceNotFoundException","message":"no"}"#;
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, &a), (400, gone), (200, &b)]);
-        let listed = SecretsManager::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = SecretsManager::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.until)).collect();
         assert_eq!(seen, [("demo-a", None), ("demo-b", Some(1_795_824_000))]);
         assert!(listed.iter().all(|one| one.stack.as_deref() == Some("demo")));
@@ -92,7 +97,7 @@ mod tests {
         let list = page(&["NotOurs", "demo-a"], "");
         let a = described("demo-a", "");
         let (clients, http) = replay(vec![(200, &list), (200, &a)]);
-        assert_eq!(SecretsManager::new(&clients).list(&Whose::Any).await.unwrap().len(), 1);
+        assert_eq!(SecretsManager::new(&clients).list(&Whose::Any).await.unwrap().listed.len(), 1);
         assert!(!requests(&http)[0].contains("Filters"));
     }
 }

@@ -3,9 +3,9 @@
 use aws_sdk_sns::types::Subscription as AwsSubscription;
 
 use super::{Sns, Subscription, SubscriptionKey, SubscriptionOutputs, Topic, TopicKey, TopicOutputs};
-use crate::aws::closer;
-use crate::aws::error::{DENIED, OrAbsent, OrFail};
-use crate::engine::{Failure, Id, Inventory, Listed};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::{as_far_as_it_goes, closer};
+use crate::engine::{Failure, Id, Inventory, Listed, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 /// An ARN's last part.
@@ -14,51 +14,42 @@ fn last(arn: &str) -> &str {
 }
 
 impl Sns {
-    async fn topics(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let mut topics = self.client.list_topics().into_paginator().items().send();
-        let mut looks = Vec::new();
-        while let Some(topic) = topics.next().await {
-            let arn = topic.or_fail("list the topics")?.topic_arn.unwrap_or_default();
-            if whose.may_own(last(&arn)) {
-                looks.push(self.listed_topic(arn));
-            }
-        }
-        closer(looks).await
+    async fn topics(&self, whose: &Whose) -> Listing {
+        let topics = self.client.list_topics().into_paginator().items().send();
+        let (topics, cut) = as_far_as_it_goes!(topics, "list the topics");
+        let arns = topics.into_iter().filter_map(|topic| topic.topic_arn).filter(|arn| whose.may_own(last(arn)));
+        let looks = arns.map(|arn| (last(&arn).to_owned(), self.listed_topic(arn)));
+        let listing = closer::<Topic, _>(looks.collect()).await;
+        listing.and_unread(cut.map(|failure| Unread::new::<Topic>(None, failure)))
     }
 
-    async fn listed_topic(&self, arn: String) -> Result<Vec<Listed>, Failure> {
+    async fn listed_topic(&self, arn: String) -> Result<Listing, Failure> {
         let tags = self.client.list_tags_for_resource().resource_arn(&arn).send().await;
+        let tags = tags.or_fail(&format!("read the tags of {arn}")).or_absent()?;
+        let Some(tags) = tags else { return Ok(Listing::default()) };
+        let owner = Owner::read(tags.tags().iter().map(|tag| (tag.key(), tag.value())));
         let name = last(&arn);
-        let listed = |owner| {
-            let key = |id| TopicKey { id, name: name.to_owned() };
-            let remove = format!("aws sns delete-topic --topic-arn {arn}");
-            Listed::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() }, remove)
-        };
-        let tags = match tags.or_fail(&format!("read the tags of {arn}")) {
-            Err(failure) if DENIED.is(&failure) => return Ok(vec![listed(None).denied()]),
-            tags => tags.or_absent()?,
-        };
-        let owner = tags.map(|tags| Owner::read(tags.tags().iter().map(|tag| (tag.key(), tag.value()))));
-        Ok(owner.map(listed).into_iter().collect())
+        let key = |id| TopicKey { id, name: name.to_owned() };
+        let remove = format!("aws sns delete-topic --topic-arn {arn}");
+        Ok(vec![Listed::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() }, remove)].into())
     }
 
-    async fn subscriptions(&self) -> Result<Vec<AwsSubscription>, Failure> {
-        let mut pages = self.client.list_subscriptions().into_paginator().items().send();
-        let mut all = Vec::new();
-        while let Some(one) = pages.next().await {
-            all.push(one.or_fail("list the subscriptions")?);
-        }
+    async fn subscriptions(&self) -> (Vec<AwsSubscription>, Option<Failure>) {
+        let all = self.client.list_subscriptions().into_paginator().items().send();
+        let (mut all, cut) = as_far_as_it_goes!(all, "list the subscriptions");
         // One that is not confirmed, or deleted already, has a word in the place of its ARN.
         all.retain(|one| one.subscription_arn().is_some_and(|arn| arn.starts_with("arn:")));
-        Ok(all)
+        (all, cut)
     }
 }
 
 impl Inventory<Topic> for Sns {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let (topics, subscriptions) = tokio::join!(self.topics(whose), self.subscriptions());
-        let (mut listed, subscriptions) = (topics?, subscriptions?);
-        let topics = listed.clone();
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        let (mut listing, (subscriptions, cut)) = tokio::join!(self.topics(whose), self.subscriptions());
+        let topics = listing.listed.clone();
+        // Of a topic that could not be read nobody knows whose its subscriptions are.
+        let unsure = !listing.unread.is_empty();
+        let listed = &mut listing.listed;
         for one in subscriptions {
             let (arn, topic) = (one.subscription_arn().unwrap_or_default(), one.topic_arn().unwrap_or_default());
             let function = one.endpoint().unwrap_or_default();
@@ -71,13 +62,15 @@ impl Inventory<Topic> for Sns {
                     parent.stack.as_ref().map(|stack| Whose::Stack(stack.clone()).prefix()).unwrap_or_default();
                 let id = Id::new("subscription", last(function).strip_prefix(&prefix).unwrap_or(last(function)));
                 listed.push(Listed::under::<Subscription>(parent, id, (&name, arn), &key, &outputs, remove));
-            } else if matches!(whose, Whose::Stack(_)) && (whose.may_own(last(topic)) || whose.may_own(last(function)))
+            } else if matches!(whose, Whose::Stack(_))
+                && !unsure
+                && (whose.may_own(last(topic)) || whose.may_own(last(function)))
             {
                 // It carries no tag, and what could prove it ours is gone or a stranger's.
                 listed.push(Listed::new::<Subscription>((&name, arn), None, |_| key, &outputs, remove));
             }
         }
-        Ok(listed)
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<Subscription>(None, failure))))
     }
 }
 
@@ -124,7 +117,7 @@ mod tests {
         let answers = vec![(200, &*first), (200, &*none), (200, &*second)];
         let (ours, theirs) = (tags("demo"), tags("demo-b"));
         let (clients, http) = replay([answers, vec![(200, &*ours), (200, &*theirs)]].concat());
-        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
         assert_eq!(seen, [("demo-t", "demo"), ("demo-b-t", "demo-b")]);
         assert_eq!(listed[0].id.as_str(), "topic.t");
@@ -146,7 +139,7 @@ mod tests {
         ];
         let members = subscriptions(&members.concat());
         let (clients, _) = replay(vec![(200, &list), (200, &members), (200, &ours)]);
-        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         let expected = [
             ("topic.t", Some("demo")),

@@ -42,6 +42,7 @@ pub struct AssociationLive {
 
 impl Resource for Association {
     const KIND: &'static str = "wafv2.association";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     const GOES_WITH_PARENT: bool = true;
     type Key = AssociationKey;

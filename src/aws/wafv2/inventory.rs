@@ -4,8 +4,8 @@ use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 
 use super::{Association, AssociationKey, AssociationOutputs, IpSet, Key, Outputs, Wafv2, WebAcl};
 use crate::aws::closer;
-use crate::aws::error::{DENIED, OrAbsent, OrFail};
-use crate::engine::{Failure, Id, Inventory, Listed, Resource};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::engine::{Failure, Id, Inventory, Listed, Listing, Resource, Unread};
 use crate::scope::{Owner, Whose};
 
 /// What both lists tell of a thing, where they tell all of it.
@@ -30,37 +30,30 @@ impl Wafv2 {
         Listed::new::<R>((name, &seen.arn), owner, key, seen, remove)
     }
 
-    async fn listed_set(&self, seen: Outputs) -> Result<Vec<Listed>, Failure> {
-        let owner = match self.owner(&seen.arn).await {
-            Err(failure) if DENIED.is(&failure) => {
-                return Ok(vec![Self::listed::<IpSet>(None, &seen, "ip-set").denied()]);
-            }
-            owner => owner?,
-        };
-        Ok(owner.map(|owner| Self::listed::<IpSet>(owner, &seen, "ip-set")).into_iter().collect())
+    async fn listed_set(&self, seen: Outputs) -> Result<Listing, Failure> {
+        let owner = self.owner(&seen.arn).await?;
+        Ok(Vec::from_iter(owner.map(|owner| Self::listed::<IpSet>(owner, &seen, "ip-set"))).into())
     }
 
-    async fn listed_acl(&self, seen: Outputs) -> Result<Vec<Listed>, Failure> {
+    async fn listed_acl(&self, seen: Outputs) -> Result<Listing, Failure> {
         let (owner, stages) = tokio::join!(self.owner(&seen.arn), self.stages(&seen.arn));
-        let owner = match owner {
-            Err(failure) if DENIED.is(&failure) => {
-                return Ok(vec![Self::listed::<WebAcl>(None, &seen, "web-acl").denied()]);
-            }
-            owner => owner?,
-        };
-        let Some(owner) = owner else { return Ok(Vec::new()) };
+        let Some(owner) = owner? else { return Ok(Listing::default()) };
         let acl = Self::listed::<WebAcl>(owner, &seen, "web-acl").resting_on::<IpSet>();
-        let under = stages?.into_iter().map(|stage_arn| {
+        let (stages, unread) = match stages {
+            Ok(stages) => (stages, None),
+            Err(failure) => (Vec::new(), Some(Unread::new::<Association>(format!("of {}", seen.name), failure))),
+        };
+        let under = stages.into_iter().map(|stage_arn| {
             let web_acl_arn = seen.arn.clone();
             let key = AssociationKey { stage_arn: stage_arn.clone(), web_acl_arn: web_acl_arn.clone() };
             let outputs = AssociationOutputs { stage_arn: stage_arn.clone(), web_acl_arn };
             let name = format!("{} on {stage_arn}", seen.name);
             let remove = format!("aws wafv2 disassociate-web-acl --resource-arn {stage_arn}");
             let id = Id::new("firewall", "association");
-            Listed::under::<Association>(&acl, id, (&name, &stage_arn), &key, &outputs, remove).on_its_own()
+            Listed::under::<Association>(&acl, id, (&name, &stage_arn), &key, &outputs, remove).going_with(&stage_arn)
         });
         let under: Vec<Listed> = under.collect();
-        Ok([vec![acl], under].concat())
+        Ok(Listing::from([vec![acl], under].concat()).and_unread(unread))
     }
 
     /// The ARNs of the stages that a web ACL stands in front of.
@@ -74,22 +67,28 @@ impl Wafv2 {
 }
 
 impl Inventory<IpSet> for Wafv2 {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let sets = self.ip_sets().await?.into_iter().filter_map(|set| {
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        let (sets, cut) = self.ip_sets().await;
+        let sets = sets.into_iter().filter_map(|set| {
             let IpSetSummary { name, id, arn, lock_token, .. } = set;
             outputs(name, id, arn, lock_token).filter(|seen| whose.may_own(&seen.name))
         });
-        closer(sets.map(|seen| self.listed_set(seen)).collect()).await
+        let looks = sets.map(|seen| (seen.name.clone(), self.listed_set(seen)));
+        let listing = closer::<IpSet, _>(looks.collect()).await;
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<IpSet>(None, failure))))
     }
 }
 
 impl Inventory<WebAcl> for Wafv2 {
-    async fn list(&self, whose: &Whose) -> Result<Vec<Listed>, Failure> {
-        let acls = self.web_acls().await?.into_iter().filter_map(|acl| {
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        let (acls, cut) = self.web_acls().await;
+        let acls = acls.into_iter().filter_map(|acl| {
             let WebAclSummary { name, id, arn, lock_token, .. } = acl;
             outputs(name, id, arn, lock_token).filter(|seen| whose.may_own(&seen.name))
         });
-        closer(acls.map(|seen| self.listed_acl(seen)).collect()).await
+        let looks = acls.map(|seen| (seen.name.clone(), self.listed_acl(seen)));
+        let listing = closer::<WebAcl, _>(looks.collect()).await;
+        Ok(listing.and_unread(cut.map(|failure| Unread::new::<WebAcl>(None, failure))))
     }
 }
 
@@ -116,7 +115,7 @@ mod tests {
         let (first, second) = (page("IPSets", &["x", "demo-a"], "m2"), page("IPSets", &["demo-b", "demo-c"], ""));
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, TAGS), (200, NO_TAGS), (400, ABSENT)]);
         let whose = Whose::Stack("demo".into());
-        let listed = Inventory::<IpSet>::list(&Wafv2::new(&clients), &whose).await.unwrap();
+        let listed = Inventory::<IpSet>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("firewall.x", Some("demo")), ("ip_set.demo-b", None)]);
         let asked = asked(&http);
@@ -131,7 +130,7 @@ mod tests {
         let reads = [(200, TAGS), (200, &*stages), (400, ABSENT), (400, ABSENT)];
         let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
         let whose = Whose::Stack("demo".into());
-        let listed = Inventory::<WebAcl>::list(&Wafv2::new(&clients), &whose).await.unwrap();
+        let listed = Inventory::<WebAcl>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.arn.as_str())).collect();
         assert_eq!(seen, [("wafv2.web_acl", "arn:demo-acl"), ("wafv2.association", STAGE)]);
         assert!(listed.iter().all(|one| one.stack.as_deref() == Some("demo")));

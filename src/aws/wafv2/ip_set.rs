@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use aws_sdk_wafv2::types::{IpAddressVersion, IpSetSummary};
 use ipnet::IpNet;
 
-use super::{Key, Outputs, PAGE, SCOPE, Wafv2, locked};
+use super::{Key, Outputs, PAGE, SCOPE, Wafv2, locked, token};
 use crate::aws::error::{OrAbsent, OrFail, empty};
 use crate::aws::settle::{WAF_IN_USE, WAF_LOCK, WAF_TROUBLE, settled};
-use crate::aws::to_the_end;
+use crate::aws::{as_far_as_pages_go, whole};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
 /// The field that AWS does not change once a set is made.
@@ -73,6 +73,7 @@ pub fn is_description(text: &str) -> bool {
 
 impl Resource for IpSet {
     const KIND: &'static str = "wafv2.ip_set";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     type Key = Key;
     type Outputs = Outputs;
@@ -149,20 +150,24 @@ impl Wafv2 {
         Ok(Some(Found { outputs: Outputs { name: set.name, id: set.id, arn: set.arn, lock_token }, live }))
     }
 
-    /// All IP sets, whosever they are.
-    pub(super) async fn ip_sets(&self) -> Result<Vec<IpSetSummary>, Failure> {
+    /// All IP sets, whosever they are, and why the list ends before its end.
+    pub(super) async fn ip_sets(&self) -> (Vec<IpSetSummary>, Option<Failure>) {
         let list = |marker| async move {
             let call = self.client.list_ip_sets().scope(SCOPE).limit(PAGE).set_next_marker(marker);
             let page = call.send().await.or_fail("list the IP sets")?;
             Ok((page.ip_sets, page.next_marker))
         };
-        to_the_end(list).await
+        as_far_as_pages_go(list).await
     }
 
     async fn ip_set_token(&self, set: &Outputs) -> Result<String, Failure> {
         let call = self.client.get_ip_set().name(&set.name).id(&set.id).scope(SCOPE);
-        let answer = call.send().await.or_fail(&format!("read the IP set {}", set.name))?;
-        answer.lock_token.ok_or_else(|| empty(&set.name))
+        let answer = call.send().await.or_fail(&format!("read the IP set {}", set.name));
+        token(&set.name, answer.map(|answer| answer.lock_token), async {
+            let listed = self.ip_sets().await.0.into_iter().find(|one| one.id() == Some(&set.id));
+            listed.and_then(|one| one.lock_token)
+        })
+        .await
     }
 }
 
@@ -173,7 +178,7 @@ impl Provider<IpSet> for Wafv2 {
         {
             return Ok(Some(found));
         }
-        match self.ip_sets().await?.into_iter().find(|set| set.name() == Some(&key.name)) {
+        match whole(self.ip_sets().await)?.into_iter().find(|set| set.name() == Some(&key.name)) {
             Some(IpSetSummary { id: Some(id), arn: Some(arn), .. }) => self.ip_set(&key.name, &id, &arn).await,
             _ => Ok(None),
         }

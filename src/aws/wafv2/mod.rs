@@ -18,8 +18,8 @@ use aws_sdk_wafv2::types::Tag;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::Clients;
-use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::retries::client;
+use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
+use crate::aws::retries::{client, once};
 use crate::aws::settle::{Wait, settled};
 use crate::engine::{Failure, Task};
 use crate::scope::Scope;
@@ -70,7 +70,7 @@ impl Wafv2 {
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_wafv2, &clients.sdk),
-            once: aws_sdk_wafv2::Client::new(&clients.once),
+            once: once!(aws_sdk_wafv2, &clients.once),
             scope: clients.scope.clone(),
         }
     }
@@ -88,6 +88,19 @@ impl Wafv2 {
         };
         let tags = answer.tag_info_for_resource.and_then(|info| info.tag_list).unwrap_or_default();
         Ok(Some(self.scope.owns(tags.iter().map(|tag| (tag.key(), tag.value())))))
+    }
+}
+
+/// A fresh lock token: from what was read, or where that was refused from the list, which tells it too.
+async fn token(
+    name: &str,
+    read: Result<Option<String>, Failure>,
+    listed: impl Future<Output = Option<String>>,
+) -> Result<String, Failure> {
+    match read {
+        Ok(token) => token.ok_or_else(|| empty(name)),
+        Err(failure) if failure.ends_all() || is_absent(&failure) => Err(failure),
+        Err(failure) => listed.await.ok_or(failure),
     }
 }
 

@@ -68,7 +68,7 @@ impl Wafv2 {
         let mut rules: Vec<_> = acl.rules().iter().collect();
         rules.sort_by_key(|rule| rule.priority());
         let rules = rules.into_iter().map(|rule| (rule.name(), rule.visibility_config()));
-        let now = SystemTime::now();
+        let now = self.client.config().time_source().map_or_else(SystemTime::now, |clock| clock.now());
         let window = TimeWindow::builder().start_time((now - since).into()).end_time(now.into()).build();
         let window = &built(window)?;
         let looks = rules.chain([(DEFAULT, acl.visibility_config())]);

@@ -3,11 +3,11 @@
 use aws_sdk_wafv2::types::{AllowAction, BlockAction, DefaultAction, WebAcl as AwsWebAcl, WebAclSummary};
 
 use super::rule::{rules_drift, visibility, visibility_drift};
-use super::{Key, Outputs, PAGE, Rule, SCOPE, Wafv2, locked};
+use super::{Key, Outputs, PAGE, Rule, SCOPE, Wafv2, locked, token};
 use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
 use crate::aws::refusals::ASSOCIATED;
 use crate::aws::settle::{WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE, settled};
-use crate::aws::to_the_end;
+use crate::aws::{as_far_as_pages_go, whole};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
 /// What decides over every request to what it is associated with.
@@ -31,6 +31,7 @@ pub struct WebAclLive(AwsWebAcl);
 
 impl Resource for WebAcl {
     const KIND: &'static str = "wafv2.web_acl";
+    const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     const SETTLES_IN: usize = 5; // minutes until a stage can see it
     type Key = Key;
@@ -80,20 +81,24 @@ impl Wafv2 {
         Ok(Some(Found { outputs, live: WebAclLive(acl) }))
     }
 
-    /// All web ACLs, whosever they are.
-    pub(super) async fn web_acls(&self) -> Result<Vec<WebAclSummary>, Failure> {
+    /// All web ACLs, whosever they are, and why the list ends before its end.
+    pub(super) async fn web_acls(&self) -> (Vec<WebAclSummary>, Option<Failure>) {
         let list = |marker| async move {
             let call = self.client.list_web_acls().scope(SCOPE).limit(PAGE).set_next_marker(marker);
             let page = call.send().await.or_fail("list the web ACLs")?;
             Ok((page.web_acls, page.next_marker))
         };
-        to_the_end(list).await
+        as_far_as_pages_go(list).await
     }
 
     async fn web_acl_token(&self, acl: &Outputs) -> Result<String, Failure> {
         let call = self.client.get_web_acl().name(&acl.name).id(&acl.id).scope(SCOPE);
-        let answer = call.send().await.or_fail(&format!("read the web ACL {}", acl.name))?;
-        answer.lock_token.ok_or_else(|| empty(&acl.name))
+        let answer = call.send().await.or_fail(&format!("read the web ACL {}", acl.name));
+        token(&acl.name, answer.map(|answer| answer.lock_token), async {
+            let listed = self.web_acls().await.0.into_iter().find(|one| one.id() == Some(&acl.id));
+            listed.and_then(|one| one.lock_token)
+        })
+        .await
     }
 
     /// Takes a web ACL that is to go off every stage that still has it: the web ACL is ours, so nobody's own is lost.
@@ -113,7 +118,7 @@ impl Provider<WebAcl> for Wafv2 {
         {
             return Ok(Some(found));
         }
-        match self.web_acls().await?.into_iter().find(|acl| acl.name() == Some(&key.name)) {
+        match whole(self.web_acls().await)?.into_iter().find(|acl| acl.name() == Some(&key.name)) {
             Some(WebAclSummary { id: Some(id), arn: Some(arn), .. }) => self.web_acl(&key.name, &id, &arn).await,
             _ => Ok(None),
         }

@@ -106,6 +106,8 @@ impl<K: Kind> Resource for Thing<K> {
     const KIND: &'static str = K::NAME;
     const GOES_WITH_PARENT: bool = K::CHILD;
     const NAME_IS_UNIQUE: bool = K::UNIQUE;
+    // What has no name of its own has an id of the cloud's.
+    const ID_IS_GIVEN_ONCE: bool = !K::UNIQUE;
     type Key = Place;
     type Outputs = Ids;
     type Live = BTreeMap<String, String>;

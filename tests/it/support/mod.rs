@@ -6,12 +6,14 @@ use self::program::User;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod aws_rules;
 pub mod botocore;
+pub mod clock;
 pub mod emulator;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod facts;
 pub mod fake;
 pub mod graphs;
 pub mod iam;
+pub mod moto;
 pub mod program;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod proxy;
@@ -20,6 +22,7 @@ pub mod sample;
 pub mod simulator;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod size;
+pub mod tunnel;
 #[allow(dead_code, reason = "the benchmark needs none of it")]
 pub mod weather;
 pub mod witness;

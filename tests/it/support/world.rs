@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use securelambda::engine::{self, Event, Failure, Graph, Halt, Id, Outcome, Plan, Stop, Summary, Survey};
+use securelambda::engine::{
+    self, Cleanup, Event, Failure, Graph, Halt, Id, Looked, Outcome, Plan, Stop, Summary, Survey,
+};
 use securelambda::state::{Journal, State, StateError};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -147,6 +149,8 @@ pub struct Run {
     pub took: Duration,
     /// What `down` left alone because it is a stranger's.
     pub strangers: Vec<(Id, Failure)>,
+    /// What `down` could not read, and so left alone.
+    pub unseen: Vec<(Id, Failure)>,
     /// What was still there after a `down`.
     pub left: Vec<Id>,
 }
@@ -199,6 +203,8 @@ pub struct World {
     pub jobs: usize,
     /// A kind's place in the order of removal.
     pub group: fn(&str) -> usize,
+    /// Whether something of the first kind keeps something of the second from being removed.
+    pub holds: fn(&str, &str) -> bool,
     /// Asked to stop by Ctrl-C in the very moment of such an event.
     pub halt_when: fn(&Event) -> bool,
     halt: watch::Sender<Halt>,
@@ -209,7 +215,16 @@ impl World {
     pub fn new() -> Self {
         let disk = Disk::new();
         let (halt, stop) = Stop::new();
-        Self { cloud: Cloud::new(&disk), disk, jobs: 8, group: |_| 0, halt_when: |_| false, halt, stop }
+        Self {
+            cloud: Cloud::new(&disk),
+            disk,
+            jobs: 8,
+            group: |_| 0,
+            holds: |_, _| true,
+            halt_when: |_| false,
+            halt,
+            stop,
+        }
     }
 
     /// One in which all of `graph` is there and on record, and nothing is counted yet.
@@ -269,7 +284,7 @@ impl World {
         let (registry, jobs) = (registry(&self.cloud), self.jobs);
         let mut tell = |event| self.hear(&mut events, event);
         let summary = engine::up(graph, &registry, survey, &mut state, &mut journal, jobs, &self.stop, &mut tell).await;
-        Run { summary, events, took: begun.elapsed(), strangers: Vec::new(), left: Vec::new() }
+        Run { summary, events, took: begun.elapsed(), strangers: Vec::new(), unseen: Vec::new(), left: Vec::new() }
     }
 
     /// `down`, through which the power must hold.
@@ -292,16 +307,18 @@ impl World {
     async fn bring_down(&self, graph: &Graph, goes: impl Fn(&Id) -> bool) -> Result<Run, Failure> {
         let (registry, survey) = (registry(&self.cloud), self.survey(graph).await?);
         let (mut state, mut journal, mut events) = (self.disk.state(), self.disk.clone(), Vec::new());
-        let (mut targets, strangers) = engine::targets(graph, &survey, &registry, &mut state, &self.stop).await?;
+        let looked = engine::targets(graph, &survey, &registry, &mut state, &self.stop).await?;
+        let Looked { mut targets, strangers, unseen } = looked;
+        let unseen = unseen.into_iter().map(|one| (one.target.id, one.failure)).collect();
         targets.retain(|target| goes(&target.id));
         let begun = Instant::now();
         let mut tell = |event| self.hear(&mut events, event);
-        let (group, jobs) = (self.group, self.jobs);
+        let (order, jobs) = (Cleanup { group: self.group, holds: self.holds }, self.jobs);
         let summary =
-            engine::down(&targets, &group, &registry, &mut state, &mut journal, jobs, &self.stop, &mut tell).await;
+            engine::down(&targets, order, &registry, &mut state, &mut journal, jobs, &self.stop, &mut tell).await;
         let took = begun.elapsed();
         let left = engine::look_again(&targets, &registry, &self.stop).await.into_iter().map(|(id, _)| id).collect();
-        Ok(Run { summary, events, took, strangers, left })
+        Ok(Run { summary, events, took, strangers, unseen, left })
     }
 
     fn hear(&self, events: &mut Vec<Event>, event: Event) {

@@ -48,6 +48,14 @@ pub trait Weather: Send + Sync {
     fn after(&self, _asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {
         (status, body)
     }
+
+    /// May change the headers that a request is passed on with.
+    fn onward(&self, _asked: &Asked, _headers: &mut HeaderMap) {}
+
+    /// What time it is there, for the `Date` of answers, if not this machine's.
+    fn date(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<F: Fn(&Asked) -> Fate + Send + Sync> Weather for F {
@@ -111,10 +119,12 @@ impl Proxy {
             while let Ok((stream, _)) = listener.accept().await {
                 let (client, upstream, log) = (client.clone(), upstream.clone(), Arc::clone(&log));
                 let (weather, numbered, hangs) = (Arc::clone(&weather), Arc::clone(&numbered), Arc::clone(&hangs));
+                let clock = Arc::clone(&weather);
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (client, upstream, log) = (client.clone(), upstream.clone(), Arc::clone(&log));
                     let (weather, numbered, hung) = (Arc::clone(&weather), Arc::clone(&numbered), Arc::clone(&hangs));
-                    async move {
+                    let clock = Arc::clone(&clock);
+                    let answering = async move {
                         let began = Instant::now();
                         let (parts, body) = request.into_parts();
                         let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
@@ -155,6 +165,7 @@ impl Proxy {
                         if let Some(headers) = onward.headers_mut() {
                             // The Host header too: it is part of what was signed.
                             *headers = parts.headers;
+                            weather.onward(&asked, headers);
                         }
                         let onward = onward.body(Full::new(body)).map_err(|_| Broken)?;
                         let answer = client.request(onward).await.map_err(|_| Broken)?;
@@ -185,6 +196,13 @@ impl Proxy {
                             answer.headers_mut().remove(stale);
                         }
                         Ok(answer)
+                    };
+                    async move {
+                        let mut answer = answering.await?;
+                        if let Some(date) = clock.date() {
+                            answer.headers_mut().insert("date", date.parse().map_err(|_| Broken)?);
+                        }
+                        Ok::<_, Broken>(answer)
                     }
                 });
                 tokio::spawn(

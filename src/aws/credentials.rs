@@ -1,0 +1,204 @@
+//! Credentials as the SDK gets them, watched: who waits for them long is told, nobody waits for ever, and what went wrong
+//! is said with the name of the profile. What a `credential_process` prints is never said: it may hold a secret.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::error::host_in;
+use super::profiles::Origin;
+use crate::engine::{Task, Tempo};
+
+/// Who waits longer is told what for.
+const LONG: Duration = Duration::from_secs(3);
+
+/// Nobody waits longer: time enough to touch a key, and to answer a question of the program's.
+pub(super) const AT_MOST: Duration = Duration::from_mins(1);
+
+/// Tells the user something meanwhile.
+#[derive(Clone)]
+pub struct Note(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Note {
+    /// By this.
+    pub fn new(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    fn tell(&self, words: &str) {
+        match Task::current() {
+            Some(task) => task.note(words),
+            None => (self.0)(words),
+        }
+    }
+}
+
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Note")
+    }
+}
+
+/// Why there are no credentials.
+#[derive(Debug)]
+pub(super) struct Unusable {
+    pub why: String,
+    pub hint: String,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl Error for Unusable {}
+
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub inner: SharedCredentialsProvider,
+    pub origin: Origin,
+    pub note: Note,
+    pub tempo: Tempo,
+}
+
+impl ProvideCredentials for Watched {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.watch())
+    }
+}
+
+impl Watched {
+    async fn watch(&self) -> provider::Result {
+        let mut asking = std::pin::pin!(self.inner.provide_credentials());
+        let given = tokio::select! {
+            given = &mut asking => given,
+            () = tokio::time::sleep(self.tempo.of(LONG)) => {
+                self.note.tell(&format!("waiting for {}", self.origin.waited_for()));
+                match tokio::time::timeout(self.tempo.of(AT_MOST.saturating_sub(LONG)), asking).await {
+                    Ok(given) => given,
+                    Err(_) => return Err(unusable(self.late())),
+                }
+            }
+        };
+        given.map_err(|error| match explain(&self.origin, &error) {
+            Some(why) => unusable(why),
+            None => error,
+        })
+    }
+
+    fn late(&self) -> Unusable {
+        let hint = match &self.origin {
+            Origin::Process(profile) => {
+                format!("run the command that the profile {profile} names by itself: it may be waiting for an answer")
+            }
+            _ => "check the network, then run the same command again".to_owned(),
+        };
+        let why = format!("{} did not answer within {} s", self.origin.waited_for(), AT_MOST.as_secs());
+        Unusable { why, hint }
+    }
+}
+
+fn unusable(why: Unusable) -> CredentialsError {
+    CredentialsError::provider_error(why)
+}
+
+/// Pure: what went wrong, for people; `None` where the error says it well enough.
+fn explain(origin: &Origin, error: &CredentialsError) -> Option<Unusable> {
+    let chain: Vec<&(dyn Error + 'static)> =
+        std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source()).collect();
+    if host_in(chain.iter().copied()).is_some() {
+        return None;
+    }
+    let said: Vec<String> = chain.iter().map(ToString::to_string).collect();
+    if let Some(said) = said.iter().find_map(|said| said.split_once("external process")) {
+        return Some(of_process(origin, said.1));
+    }
+    if let Some(refused) = chain.iter().find_map(|error| error.downcast_ref::<AssumeRoleError>()) {
+        let words = refused.message().unwrap_or("no reason given").trim();
+        let why = format!("{} cannot be had: AWS does not let it take on its role: {words}", origin.waited_for());
+        return Some(Unusable { why, hint: "check role_arn, and whom the role's trust policy lets in".to_owned() });
+    }
+    match origin {
+        Origin::Sso(profile) => {
+            // Signed in, and not allowed to have this role. Anything else is about the sign-in.
+            if format!("{error:?}").contains("ForbiddenException") {
+                let why =
+                    format!("IAM Identity Center does not let you have the role that the profile {profile} names");
+                return Some(Unusable { why, hint: "check sso_account_id and sso_role_name in it".to_owned() });
+            }
+            let hint = format!("run `aws sso login --profile {profile}`, then the same command again");
+            let why =
+                format!("the sign-in with IAM Identity Center of the profile {profile} has expired, or there is none");
+            Some(Unusable { why, hint })
+        }
+        Origin::Elsewhere { profile: Some(profile) } => Some(Unusable {
+            why: format!("the profile {profile} says nothing about credentials, and there are none elsewhere"),
+            hint: format!("add some to the profile {profile}, or choose another with --profile"),
+        }),
+        _ => None,
+    }
+}
+
+/// From the SDK's words about a `credential_process`, of which those that it printed are left out.
+fn of_process(origin: &Origin, said: &str) -> Unusable {
+    let whose = match origin {
+        Origin::Process(_) => origin.waited_for(),
+        _ => format!("the credential_process behind {}", origin.waited_for()),
+    };
+    let status = said.strip_prefix(" exited with code ").and_then(|rest| rest.split(". Stderr:").next());
+    let status = status.filter(|status| ["exit status: ", "signal: "].iter().any(|begin| status.starts_with(begin)));
+    let what = match status {
+        Some(status) => format!("failed ({status})"),
+        None if said.contains("could not parse") || said.contains("could not decode") => {
+            "printed something else than the JSON that AWS defines for it".to_owned()
+        }
+        None => "could not be run".to_owned(),
+    };
+    Unusable {
+        why: format!("{whose} {what}"),
+        hint: "run the command by itself to see why: what it prints is not shown here, for it may be secret".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_process_printed_is_repeated() {
+        let process = Origin::Process("prod".into());
+        for (said, expected) in [
+            (
+                "Error retrieving credentials: external process exited with code exit status: 7. Stderr: sentinel",
+                "the credential_process of the profile prod failed (exit status: 7)",
+            ),
+            (
+                "Error retrieving credentials: external process exited with code sentinel",
+                "the credential_process of the profile prod could not be run",
+            ),
+            (
+                "Error retrieving credentials from external process, could not parse response: sentinel",
+                "the credential_process of the profile prod printed something else than the JSON that AWS defines for it",
+            ),
+            (
+                "Error retrieving credentials from external process: sentinel",
+                "the credential_process of the profile prod could not be run",
+            ),
+        ] {
+            let error = CredentialsError::provider_error(said);
+            let why = explain(&process, &error).expect("explained");
+            assert_eq!(why.why, expected);
+            assert!(!why.hint.contains("sentinel"));
+        }
+    }
+}

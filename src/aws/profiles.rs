@@ -1,0 +1,293 @@
+//! Where the credentials come from, by AWS's configuration files, and what is wrong there. The SDK passes over what it
+//! cannot use, and looks elsewhere: for credentials of somebody else, for a region that is another, for none at all. So
+//! the way that it would go is gone here first.
+
+use std::path::{Path, PathBuf};
+
+use aws_config::profile::{Profile, ProfileSet};
+use aws_types::os_shim_internal::{Env, Fs};
+
+use crate::engine::{Cause, Failure};
+use crate::error::nearest;
+
+/// What the environment says about credentials.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    config: PathBuf,
+    credentials: PathBuf,
+    /// AWS_PROFILE.
+    profile: Option<String>,
+    has_key: bool,
+    has_secret: bool,
+}
+
+impl Sources {
+    /// From variables: `variable` gives the value of one, and nothing for an empty one.
+    pub fn new(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let home = variable("HOME").map(PathBuf::from).unwrap_or_default();
+        let file = |name: &str, default: &str| match variable(name).map(PathBuf::from) {
+            None => home.join(default),
+            Some(path) => path.strip_prefix("~").map(|below| home.join(below)).unwrap_or(path),
+        };
+        Self {
+            config: file("AWS_CONFIG_FILE", ".aws/config"),
+            credentials: file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
+            profile: variable("AWS_PROFILE"),
+            has_key: variable("AWS_ACCESS_KEY_ID").is_some(),
+            has_secret: variable("AWS_SECRET_ACCESS_KEY").is_some(),
+        }
+    }
+}
+
+/// Where the credentials come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// From variables, or fixed ones.
+    Environment,
+    /// From what this profile says, which is something else than the following.
+    Profile(String),
+    /// From the sign-in with IAM Identity Center that this profile names.
+    Sso(String),
+    /// From the program that this profile names.
+    Process(String),
+    /// From wherever the SDK finds some: no profile says.
+    Elsewhere {
+        /// A profile that was chosen and says nothing about credentials.
+        profile: Option<String>,
+    },
+}
+
+impl Origin {
+    /// What is waited for if it takes long.
+    pub(super) fn waited_for(&self) -> String {
+        match self {
+            Self::Process(profile) => format!("the credential_process of the profile {profile}"),
+            Self::Sso(profile) => format!("the sign-in service of the profile {profile}"),
+            Self::Profile(profile) => format!("the credentials of the profile {profile}"),
+            Self::Environment | Self::Elsewhere { .. } => "credentials".to_owned(),
+        }
+    }
+}
+
+/// Where the credentials come from: `named` is `--profile`.
+///
+/// # Errors
+/// [`Cause::Fatal`], with what is wrong where it is written.
+pub async fn origin(named: Option<&str>, sources: &Sources) -> Result<Origin, Failure> {
+    for path in [&sources.config, &sources.credentials] {
+        readable(path)?;
+    }
+    let chosen = named.map(str::to_owned).or_else(|| sources.profile.clone());
+    #[expect(clippy::default_trait_access, reason = "its type is of a crate that is not among the dependencies")]
+    let files = &Default::default();
+    let read = aws_config::profile::load(&Fs::real(), &Env::real(), files, chosen.clone().map(Into::into)).await;
+    let profiles = read.map_err(|error| broken(&error))?;
+    if let Some(name) = &chosen
+        && profiles.get_profile(name).is_none()
+    {
+        let by = if named.is_some() { "" } else { ", which AWS_PROFILE asks for," };
+        let (config, credentials) = (sources.config.display(), sources.credentials.display());
+        let message = format!("no profile called {name}{by} in {config} or {credentials}");
+        return Err(suggest(fault(message), name, &profiles).unwrap_or_else(|fault| {
+            fault.hint("a profile begins with [profile NAME] in the former, [NAME] in the latter")
+        }));
+    }
+    match (sources.has_key, sources.has_secret) {
+        (true, true) => return Ok(Origin::Environment),
+        (false, false) => {}
+        (has_key, _) => {
+            let both = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+            let (set, unset) = if has_key { (both[0], both[1]) } else { (both[1], both[0]) };
+            return Err(fault(format!("{set} is set and {unset} is not")).hint("set both, or neither"));
+        }
+    }
+    along(&profiles, profiles.selected_profile(), chosen)
+}
+
+fn fault(message: impl Into<String>) -> Failure {
+    Failure::new(Cause::Fatal, message)
+}
+
+/// With the profile that was probably meant; the fault as it was if there is none like it.
+fn suggest(fault: Failure, name: &str, profiles: &ProfileSet) -> Result<Failure, Failure> {
+    let known: Vec<&str> = profiles.profiles().collect();
+    match nearest(name, &known) {
+        Some(near) => Ok(fault.hint(format!("did you mean {near}?"))),
+        None => Err(fault),
+    }
+}
+
+/// The SDK takes a file that cannot be read for an empty one.
+fn readable(path: &Path) -> Result<(), Failure> {
+    let fix = "make it readable, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE";
+    match std::fs::read(path) {
+        Ok(text) if std::str::from_utf8(&text).is_err() => {
+            Err(fault(format!("{} is not text in UTF-8", path.display())).hint(fix))
+        }
+        Err(error)
+            if error.kind() != std::io::ErrorKind::NotFound && error.kind() != std::io::ErrorKind::NotADirectory =>
+        {
+            Err(fault(format!("{} cannot be read: {error}", path.display())).hint(fix))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A line that is none of a configuration file.
+fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
+    let root = std::iter::successors(Some(error), |&error| error.source()).last();
+    let words = root.map(ToString::to_string).unwrap_or_default();
+    // `error parsing FILE on line 3:\n  Expected an '=' sign defining a property`: nothing of the line itself.
+    let words = words.trim_start_matches("error parsing ").replace(":\n  ", ": ");
+    fault(format!("AWS's configuration cannot be read: {words}")).hint("mend that line, or remove it")
+}
+
+/// From the profile that is chosen along those that it names, as the SDK goes.
+fn along(profiles: &ProfileSet, selected: &str, chosen: Option<String>) -> Result<Origin, Failure> {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut name = selected;
+    loop {
+        let Some(profile) = profiles.get_profile(name) else {
+            let Some(last) = seen.last() else { return Ok(Origin::Elsewhere { profile: None }) };
+            let fault =
+                fault(format!("the profile {last} has source_profile = {name}, and there is no profile {name}"));
+            return Err(
+                suggest(fault, name, profiles).unwrap_or_else(|fault| fault.hint("name one that is there, or add it"))
+            );
+        };
+        if seen.contains(&name) {
+            return Err(fault(format!("the profiles {} take their credentials from each other", seen.join(" and ")))
+                .hint("one of them must have credentials of its own"));
+        }
+        seen.push(name);
+        let is_first = seen.len() == 1;
+        if !is_first && profile.get("aws_access_key_id").is_some() && profile.get("aws_secret_access_key").is_some() {
+            return Ok(Origin::Profile(selected.to_owned()));
+        }
+        if profile.get("role_arn").is_some()
+            && profile.get("web_identity_token_file").is_none()
+            && let Some(next) = source(profile)?
+        {
+            name = next;
+            continue;
+        }
+        return match base(profiles, profile)? {
+            Some(origin) => Ok(origin),
+            None if is_first => Ok(Origin::Elsewhere { profile: chosen }),
+            None => Err(fault(format!("the profile {name} has no credentials, and others have it as source_profile"))
+                .hint("add aws_access_key_id and aws_secret_access_key, or another way to get some")),
+        };
+    }
+}
+
+/// The profile whose credentials a role is taken on with; `None` if it is this one.
+fn source(profile: &Profile) -> Result<Option<&str>, Failure> {
+    let name = profile.name();
+    if profile.get("mfa_serial").is_some() {
+        let export = format!("eval \"$(aws configure export-credentials --profile {name} --format env)\"");
+        return Err(fault(format!(
+            "the profile {name} asks for a code of an MFA device (mfa_serial), and this program cannot ask you for it"
+        ))
+        .hint(format!(
+            "run {export} and then the same command without the profile, or choose a profile with a credential_process"
+        )));
+    }
+    match (profile.get("source_profile"), profile.get("credential_source")) {
+        (Some(_), Some(_)) => Err(fault(format!("the profile {name} has both source_profile and credential_source"))
+            .hint("remove one of them")),
+        (None, None) => {
+            Err(fault(format!("the profile {name} has a role_arn, and neither source_profile nor credential_source"))
+                .hint("name the profile whose credentials the role is taken on with, as source_profile"))
+        }
+        (Some(next), None) => Ok((next != name).then_some(next)),
+        (None, Some(_)) => Ok(None),
+    }
+}
+
+/// What a profile says of credentials itself; `None` if nothing.
+fn base(profiles: &ProfileSet, profile: &Profile) -> Result<Option<Origin>, Failure> {
+    let (name, has) = (profile.name(), |key: &str| profile.get(key).is_some());
+    let itself = || Ok(Some(Origin::Profile(name.to_owned())));
+    if let Some(source) = profile.get("credential_source") {
+        let known = ["Environment", "Ec2InstanceMetadata", "EcsContainer"];
+        if known.contains(&source) {
+            return itself();
+        }
+        return Err(fault(format!("the profile {name} has credential_source = {source}, which there is not"))
+            .hint(format!("it is one of {}", known.join(", "))));
+    }
+    if let Some(file) = profile.get("web_identity_token_file") {
+        if !has("role_arn") {
+            return Err(fault(format!("the profile {name} has a web_identity_token_file and no role_arn"))
+                .hint("add the role that the token is for"));
+        }
+        return match std::fs::metadata(file) {
+            Ok(_) => itself(),
+            Err(error) => {
+                Err(fault(format!("the web_identity_token_file of the profile {name} cannot be read: {error}"))
+                    .hint(format!("it is {file}")))
+            }
+        };
+    }
+    if ["sso_account_id", "sso_region", "sso_role_name", "sso_start_url", "sso_session"].into_iter().any(has) {
+        return sso(profiles, profile).map(Some);
+    }
+    if has("login_session") {
+        let export = format!("eval \"$(aws configure export-credentials --profile {name} --format env)\"");
+        return Err(fault(format!(
+            "the profile {name} signs in with `aws login`, which this program does not understand"
+        ))
+        .hint(format!("run {export} and then the same command without the profile")));
+    }
+    if has("credential_process") {
+        return Ok(Some(Origin::Process(name.to_owned())));
+    }
+    match (has("aws_access_key_id"), has("aws_secret_access_key")) {
+        (true, true) => itself(),
+        (false, false) => Ok(None),
+        (has_key, _) => {
+            let names = ["aws_access_key_id", "aws_secret_access_key"];
+            let (set, unset) = if has_key { (names[0], names[1]) } else { (names[1], names[0]) };
+            Err(fault(format!("the profile {name} has {set} and no {unset}")).hint("add it, or remove both"))
+        }
+    }
+}
+
+/// A sign-in with IAM Identity Center.
+fn sso(profiles: &ProfileSet, profile: &Profile) -> Result<Origin, Failure> {
+    let name = profile.name();
+    let lacks = |what: &str| {
+        Err(fault(format!("the profile {name} signs in with IAM Identity Center and has no {what}"))
+            .hint(format!("run `aws configure sso --profile {name}`, which writes all of it")))
+    };
+    for key in ["sso_account_id", "sso_role_name"] {
+        if profile.get(key).is_none() {
+            return lacks(key);
+        }
+    }
+    let session = match profile.get("sso_session") {
+        None => None,
+        Some(session) => Some(profiles.sso_session(session).ok_or_else(|| no_session(profiles, name, session))?),
+    };
+    for key in ["sso_region", "sso_start_url"] {
+        let value = match session {
+            Some(session) => session.get(key),
+            None => profile.get(key),
+        };
+        if value.is_none() {
+            return lacks(key);
+        }
+    }
+    Ok(Origin::Sso(name.to_owned()))
+}
+
+/// The section that a profile names as its `sso_session` is not there.
+fn no_session(profiles: &ProfileSet, profile: &str, session: &str) -> Failure {
+    let known: Vec<&str> = profiles.sso_sessions().collect();
+    let hint = nearest(session, &known).map_or_else(
+        || format!("add [sso-session {session}], or run `aws configure sso --profile {profile}`"),
+        |near| format!("did you mean {near}?"),
+    );
+    fault(format!("the profile {profile} has sso_session = {session}, and there is no [sso-session {session}]"))
+        .hint(hint)
+}

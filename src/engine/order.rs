@@ -1,0 +1,129 @@
+//! When a target's turn comes in a removal, and what a failure of one means for the others.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::Id;
+use super::event::{Event, Summary};
+use super::targets::Target;
+
+/// The order that a removal keeps.
+#[derive(Clone, Copy)]
+pub struct Cleanup {
+    /// A kind's place in it.
+    pub group: fn(&str) -> usize,
+    /// Whether a thing of the first kind, made from one of the second, must be gone before the second can go at all.
+    /// Where it need not, it goes first all the same, but its failure holds nothing up.
+    pub holds: fn(&str, &str) -> bool,
+}
+
+/// Where a target stands in this run.
+#[derive(PartialEq)]
+pub(super) enum Phase {
+    Waiting,
+    Running(Instant),
+    Gone,
+    Kept,
+}
+
+/// When a target's turn comes.
+pub(super) struct Order {
+    holds: fn(&str, &str) -> bool,
+    groups: Vec<usize>,
+    /// For each that has a call of its own, what must go first: what was made from it, or from anything that goes with
+    /// it, or has something made from it going with it.
+    dependents: Vec<Vec<usize>>,
+    /// For each, the parent whose removal takes it along.
+    carried: Vec<Option<usize>>,
+}
+
+impl Order {
+    pub(super) fn new(targets: &[Target], cleanup: Cleanup) -> Self {
+        let place: HashMap<&Id, usize> = targets.iter().enumerate().map(|(index, t)| (&t.id, index)).collect();
+        let groups: Vec<usize> = targets.iter().map(|t| (cleanup.group)(&t.kind)).collect();
+        let carried: Vec<Option<usize>> =
+            targets.iter().map(|t| t.goes_with.as_ref().and_then(|parent| place.get(parent).copied())).collect();
+        let root = |index| std::iter::successors(Some(index), |&child: &usize| carried[child]).last().unwrap_or(index);
+
+        let mut edges: Vec<Vec<(usize, bool)>> = vec![Vec::new(); targets.len()];
+        for (index, target) in targets.iter().enumerate() {
+            for &need in target.needs.iter().filter_map(|need| place.get(need)) {
+                let (first, then) = (root(index), root(need));
+                if first != then && groups[first] <= groups[then] {
+                    edges[then].push((first, first == index && then == need));
+                }
+            }
+        }
+        // Children can close a circle: an API's method names a function, whose permission names the API. Such edges
+        // give way; those without children between them never make one.
+        let dependents = (0..targets.len()).map(|index| {
+            let counts = |&&(first, direct): &&(usize, bool)| direct || !leads(&edges, first, index);
+            edges[index].iter().filter(counts).map(|&(first, _)| first).collect()
+        });
+        Self { holds: cleanup.holds, dependents: dependents.collect(), groups, carried }
+    }
+
+    /// A waiting target all of whose forerunners are through.
+    pub(super) fn next(&self, phases: &[Phase]) -> Option<usize> {
+        let pending = |index: usize| matches!(phases[index], Phase::Waiting | Phase::Running(_));
+        let own_call = |index: usize| self.carried[index].is_none();
+        (0..phases.len()).find(|&index| {
+            phases[index] == Phase::Waiting
+                && own_call(index)
+                && !self.dependents[index].iter().any(|&dependent| pending(dependent))
+                && (0..phases.len())
+                    .all(|other| !pending(other) || !own_call(other) || self.groups[other] >= self.groups[index])
+        })
+    }
+
+    /// Marks what cannot go because something that holds it could not, or what it goes with could not; naming what
+    /// failed.
+    pub(super) fn skip(
+        &self,
+        targets: &[Target],
+        phases: &mut [Phase],
+        summary: &mut Summary,
+        tell: &mut (dyn FnMut(Event) + Send),
+    ) {
+        loop {
+            let stuck = (0..phases.len()).filter(|&index| phases[index] == Phase::Waiting).find_map(|index| {
+                let holds = |&&first: &&usize| (self.holds)(&targets[first].kind, &targets[index].kind);
+                let mut firsts = self.dependents[index].iter().filter(holds).chain(&self.carried[index]);
+                Some((index, *firsts.find(|&&first| phases[first] == Phase::Kept)?))
+            });
+            let Some((index, first)) = stuck else { return };
+            phases[index] = Phase::Kept;
+            let (id, first) = (targets[index].id.clone(), &targets[first].id);
+            let because =
+                summary.skipped.iter().find(|(id, _)| id == first).map_or(first, |(_, because)| because).clone();
+            tell(Event::Skipped { id: id.clone(), because: because.clone() });
+            summary.skipped.push((id, because));
+        }
+    }
+
+    /// Everything that goes when this one goes, however deep.
+    pub(super) fn went_with(&self, index: usize) -> Vec<usize> {
+        let mut gone = vec![index];
+        let mut next = 0;
+        while next < gone.len() {
+            let parent = gone[next];
+            gone.extend((0..self.carried.len()).filter(|&child| self.carried[child] == Some(parent)));
+            next += 1;
+        }
+        gone.split_off(1)
+    }
+}
+
+/// Whether there is a way along the edges.
+fn leads(edges: &[Vec<(usize, bool)>], from: usize, to: usize) -> bool {
+    let (mut reached, mut next) = (vec![from], 0);
+    while let Some(&index) = reached.get(next) {
+        for &(further, _) in &edges[index] {
+            if !reached.contains(&further) {
+                reached.push(further);
+            }
+        }
+        next += 1;
+    }
+    reached.contains(&to)
+}

@@ -1,0 +1,390 @@
+//! What there is to remove: by the graph, by the record, and by AWS's lists. What cannot be read is removed all the same
+//! where that cannot touch anybody else's; else it is told.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::Id;
+use super::erased::Registry;
+use super::failure::{Cause, Failure};
+use super::graph::Graph;
+use super::stock::Listed;
+use super::survey::{Sight, Survey, stopped};
+use super::task::{Halt, Stop, Task};
+use super::up::{look_often, unwanted};
+use super::workers::{News, Workers};
+use crate::state::{Record, State, Status};
+
+/// One thing to be removed.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Which.
+    pub id: Id,
+    /// Its kind.
+    pub kind: String,
+    /// How to look for it.
+    pub key: Value,
+    /// Its ids, as just seen.
+    pub outputs: Value,
+    /// It goes with this when this goes.
+    pub(super) goes_with: Option<Id>,
+    pub(super) parent: Option<Id>,
+    pub(super) needs: Vec<Id>,
+}
+
+/// Something that could not be read, and whose deletion might touch somebody else's thing.
+#[derive(Debug, Clone)]
+pub struct Unseen {
+    /// What it is. Its outputs are those on record, or null.
+    pub target: Target,
+    /// Why it could not be read.
+    pub failure: Failure,
+}
+
+/// What a look for things to remove has found.
+#[derive(Debug, Clone, Default)]
+pub struct Looked {
+    /// To be removed.
+    pub targets: Vec<Target>,
+    /// Somebody else's things with the names of ours.
+    pub strangers: Vec<(Id, Failure)>,
+    /// May be there.
+    pub unseen: Vec<Unseen>,
+}
+
+/// What there is to remove: everything live that the graph describes, and everything on record that it does not. What
+/// could not be read is removed by its recorded ids if its provider [vouches](super::Provider::vouch) for it.
+///
+/// Rows that turn out to be of nothing, or of a stranger's thing, are taken off the record. Nothing else is written.
+///
+/// # Errors
+/// A failure that dooms every look, such as expired credentials, or a request to stop.
+pub async fn targets(
+    graph: &Graph,
+    survey: &Survey,
+    registry: &Registry,
+    state: &mut State,
+    stop: &Stop,
+) -> Result<Looked, Failure> {
+    let mut looked = Looked::default();
+    let mut rows: HashSet<Id> = unwanted(graph, state).into_iter().collect();
+    for (node, seen) in graph.nodes.iter().zip(&survey.seen) {
+        let target = |key: &Value, outputs: Value| Target {
+            id: node.id.clone(),
+            kind: node.kind.to_owned(),
+            key: key.clone(),
+            outputs,
+            goes_with: node.goes_with_parent.then(|| node.parent.map(|p| graph.nodes[p].id.clone())).flatten(),
+            parent: node.parent.map(|parent| graph.nodes[parent].id.clone()),
+            needs: node.needs.iter().map(|&need| graph.nodes[need].id.clone()).collect(),
+        };
+        match (&seen.sight, &seen.wish) {
+            (Sight::Live { outputs, .. }, Some(wish)) => looked.targets.push(target(&wish.key, outputs.clone())),
+            (Sight::Failed(failure), _) if failure.cause == Cause::Foreign => {
+                state.resources.remove(node.id.as_str());
+                looked.strangers.push((node.id.clone(), failure.clone()));
+            }
+            (Sight::Failed(failure), wish) => {
+                let row = state.resources.get(node.id.as_str()).filter(|row| row.kind == node.kind);
+                let key = row.map(|row| &row.key).or_else(|| wish.as_ref().map(|wish| &wish.key));
+                let outputs = row.and_then(|row| row.outputs.clone()).unwrap_or(Value::Null);
+                let target = target(key.unwrap_or(&Value::Null), outputs);
+                looked.unseen.push(Unseen { target, failure: failure.clone() });
+            }
+            (Sight::Absent, _) if !state.unanswered(node.id.as_str()) => {
+                state.resources.remove(node.id.as_str());
+            }
+            // What it was made from is gone or cannot be read, so the graph cannot say where it is; the record can. Or
+            // its create was cut off and one look is not enough.
+            _ => {
+                rows.insert(node.id.clone());
+            }
+        }
+    }
+    let more = recorded_targets(rows, registry, state, stop).await?;
+    looked.targets.extend(more.targets);
+    looked.strangers.extend(more.strangers);
+    looked.unseen.extend(more.unseen);
+    vouched(&mut looked, registry, stop).await?;
+    looked.targets.sort_by(|a, b| a.id.cmp(&b.id));
+    looked.unseen.sort_by(|a, b| a.target.id.cmp(&b.target.id));
+    Ok(looked)
+}
+
+/// Moves what can safely be deleted unread from the unseen to the targets.
+async fn vouched(looked: &mut Looked, registry: &Registry, stop: &Stop) -> Result<(), Failure> {
+    let unseen = std::mem::take(&mut looked.unseen);
+    let asks = unseen.iter().map(|Unseen { target, .. }| {
+        let (provider, outputs) = (registry.of(&target.kind), target.outputs.clone());
+        let ask =
+            move |task| async move { if outputs.is_null() { Ok(false) } else { provider?.vouch(outputs, task).await } };
+        (target.id.clone(), ask)
+    });
+    for (unseen, vouched) in unseen.iter().zip(ask_all(asks.collect(), stop).await) {
+        match vouched {
+            Ok(true) => looked.targets.push(unseen.target.clone()),
+            Err(failure) if failure.ends_all() => return Err(failure),
+            // Why it could not be read in the first place says more.
+            Ok(false) | Err(_) => looked.unseen.push(unseen.clone()),
+        }
+    }
+    Ok(())
+}
+
+/// Looks once more for what could not be read: what is there now, and what still cannot be read. Rows of what is gone,
+/// or a stranger's, are taken off the record.
+///
+/// # Errors
+/// As [`targets`].
+pub async fn retry(
+    unseen: Vec<Unseen>,
+    registry: &Registry,
+    state: &mut State,
+    stop: &Stop,
+) -> Result<(Vec<Target>, Vec<Unseen>), Failure> {
+    let looks = unseen.iter().map(|Unseen { target, .. }| Look {
+        id: target.id.clone(),
+        kind: target.kind.clone(),
+        key: target.key.clone(),
+        known: Some(target.outputs.clone()).filter(|outputs| !outputs.is_null()),
+        often: false,
+    });
+    let looks = looks.collect();
+    let (mut seen, mut still) = (Vec::new(), Vec::new());
+    for (Unseen { target, .. }, found) in unseen.into_iter().zip(find_all(looks, registry, stop).await) {
+        match found {
+            Ok(Some(outputs)) => seen.push(Target { outputs, ..target }),
+            // Lists may not show it yet: that look is the next run's.
+            Ok(None) if state.unanswered(target.id.as_str()) => {}
+            Ok(None) => {
+                state.resources.remove(target.id.as_str());
+            }
+            Err(failure) if failure.cause == Cause::Foreign => {
+                state.resources.remove(target.id.as_str());
+            }
+            Err(failure) if failure.ends_all() => return Err(failure),
+            Err(failure) => still.push(Unseen { target, failure }),
+        }
+    }
+    Ok((seen, still))
+}
+
+/// What is on record and no longer in the graph: for removal at the end of `up`.
+///
+/// # Errors
+/// Whatever kept us from looking at any of it: what cannot be seen must not be taken for gone.
+pub async fn unwanted_targets(
+    graph: &Graph,
+    registry: &Registry,
+    state: &mut State,
+    stop: &Stop,
+) -> Result<Vec<Target>, Failure> {
+    let mut gone: HashSet<Id> = unwanted(graph, state).into_iter().collect();
+    // One that goes by another id now is wanted still, and only its old row goes.
+    let same = |state: &State, old: &Id| {
+        let row = state.resources.get(old.as_str());
+        let wanted = graph.nodes.iter().filter_map(|node| state.resources.get(node.id.as_str()));
+        row.is_some_and(|row| wanted.into_iter().any(|other| other.kind == row.kind && other.key == row.key))
+    };
+    gone.retain(|id| {
+        let renamed = same(state, id);
+        if renamed {
+            state.resources.remove(id.as_str());
+        }
+        !renamed
+    });
+    let looked = recorded_targets(gone, registry, state, stop).await?;
+    match looked.unseen.into_iter().next() {
+        // Here it is part of a change, which then is not complete.
+        Some(unseen) => Err(unseen.failure),
+        None => Ok(looked.targets),
+    }
+}
+
+/// Adds what lists show to what is to be removed, where it is not among that already. Returns what was added.
+pub fn add_listed<'a>(targets: &mut Vec<Target>, listed: impl IntoIterator<Item = &'a Listed>) -> Vec<Target> {
+    let first = targets.len();
+    let mut resting: Vec<(usize, &str)> = Vec::new();
+    // What hangs under a thing is listed after it, and names it by its ARN.
+    let mut known: HashMap<&str, Id> = HashMap::new();
+    for one in listed {
+        if let Some(target) = targets.iter().find(|target| one.is(&target.kind, &target.outputs)) {
+            known.insert(&one.arn, target.id.clone());
+            continue;
+        }
+        // Names are not unique everywhere: there may be a second pool that says it is the same resource of the stack.
+        let taken = targets.iter().any(|target| target.id == one.id);
+        let id = if taken { Id::from(format!("{} ({})", one.id, one.arn)) } else { one.id.clone() };
+        let parent = one.under.as_deref().and_then(|arn| known.get(arn)).cloned();
+        let carrier = one.goes_with.as_deref().and_then(|arn| known.get(arn)).cloned();
+        known.insert(&one.arn, id.clone());
+        resting.extend(one.rests_on.map(|kind| (targets.len(), kind)));
+        targets.push(Target {
+            id,
+            kind: one.kind.to_owned(),
+            key: one.key.clone(),
+            outputs: one.outputs.clone(),
+            goes_with: carrier.or_else(|| parent.clone().filter(|_| one.goes_with_parent)),
+            needs: parent.iter().cloned().collect(),
+            parent,
+        });
+    }
+    for (index, kind) in resting {
+        let of_kind: Vec<Id> =
+            targets.iter().filter(|other| other.kind == kind).map(|other| other.id.clone()).collect();
+        targets[index].needs.extend(of_kind);
+    }
+    targets[first..].to_vec()
+}
+
+/// Looks for rows by what they say of themselves.
+async fn recorded_targets(
+    ids: HashSet<Id>,
+    registry: &Registry,
+    state: &mut State,
+    stop: &Stop,
+) -> Result<Looked, Failure> {
+    let mut looked = Looked::default();
+    let rows: Vec<(Id, Record)> =
+        ids.into_iter().filter_map(|id| state.resources.get(id.as_str()).cloned().map(|row| (id, row))).collect();
+    let looks = rows.iter().map(|(id, row)| Look {
+        id: id.clone(),
+        kind: row.kind.clone(),
+        key: row.key.clone(),
+        known: row.outputs.clone(),
+        often: state.unanswered(id.as_str()),
+    });
+    let looks = looks.collect();
+    for ((id, row), found) in rows.iter().zip(find_all(looks, registry, stop).await) {
+        let parent = row.parent.as_deref().map(Id::from);
+        let cascades = registry.of(&row.kind).is_ok_and(|provider| provider.goes_with_parent());
+        let target = |outputs: Option<Value>| Target {
+            id: id.clone(),
+            kind: row.kind.clone(),
+            key: row.key.clone(),
+            outputs: outputs.unwrap_or(Value::Null),
+            goes_with: parent.clone().filter(|_| cascades),
+            parent: parent.clone(),
+            needs: row.needs.iter().map(|need| Id::from(need.as_str())).collect(),
+        };
+        match found {
+            Ok(Some(outputs)) => looked.targets.push(target(Some(outputs))),
+            Ok(None) => {
+                state.resources.remove(id.as_str());
+            }
+            Err(failure) if failure.cause == Cause::Foreign => {
+                state.resources.remove(id.as_str());
+                looked.strangers.push((id.clone(), failure));
+            }
+            Err(failure) if failure.ends_all() => return Err(failure),
+            Err(failure) => looked.unseen.push(Unseen { target: target(row.outputs.clone()), failure }),
+        }
+    }
+    Ok(looked)
+}
+
+/// Looks for every target once more, all side by side; what is still there, or could not be looked for. By name, not by
+/// id: something of ours that has the name is left over, whatever its id.
+pub async fn look_again(targets: &[Target], registry: &Registry, stop: &Stop) -> Vec<(Id, Result<Value, Failure>)> {
+    let looks = targets.iter().map(|target| Look {
+        id: target.id.clone(),
+        kind: target.kind.clone(),
+        key: target.key.clone(),
+        known: None,
+        often: false,
+    });
+    let found = find_all(looks.collect(), registry, stop).await;
+    targets
+        .iter()
+        .zip(found)
+        .filter_map(|(target, found)| match found {
+            Ok(None) => None,
+            Ok(Some(outputs)) => Some((target.id.clone(), Ok(outputs))),
+            // A stranger has taken the name in the meantime: ours is gone.
+            Err(failure) if failure.cause == Cause::Foreign => None,
+            Err(failure) => Some((target.id.clone(), Err(failure))),
+        })
+        .collect()
+}
+
+/// One thing to be looked for.
+struct Look {
+    id: Id,
+    kind: String,
+    key: Value,
+    known: Option<Value>,
+    /// Lists may not show it yet.
+    often: bool,
+}
+
+async fn find_all(looks: Vec<Look>, registry: &Registry, stop: &Stop) -> Vec<Result<Option<Value>, Failure>> {
+    let asks = looks.into_iter().map(|Look { id, kind, key, known, often }| {
+        let provider = registry.of(&kind);
+        let ask = move |task: Task| async move {
+            let provider = provider?;
+            let sighting = if often {
+                look_often(&*provider, &key, 1, &task).await?
+            } else {
+                provider.find(key, known, task).await?
+            };
+            Ok(sighting.map(|sighting| sighting.outputs))
+        };
+        (id, ask)
+    });
+    ask_all(asks.collect(), stop).await
+}
+
+/// Asks all of this side by side. What has no answer when we are asked to stop is stopped.
+async fn ask_all<T, A, F>(asks: Vec<(Id, A)>, stop: &Stop) -> Vec<Result<T, Failure>>
+where
+    T: Send + 'static,
+    A: FnOnce(Task) -> F,
+    F: Future<Output = Result<T, Failure>> + Send + 'static,
+{
+    let mut workers = Workers::new(stop.clone());
+    let mut answers: Vec<Result<T, Failure>> = asks.iter().map(|_| Err(stopped())).collect();
+    for (index, (id, ask)) in asks.into_iter().enumerate() {
+        workers.spawn(index, &id, ask);
+    }
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.reached(Halt::Drain) => return answers,
+            news = workers.next() => match news {
+                Some(News::End(index, result)) => answers[index] = result,
+                Some(News::Note(..)) => {}
+                None => return answers,
+            }
+        }
+    }
+}
+
+impl Target {
+    /// Whether this is the thing that a list shows.
+    pub fn is(&self, listed: &Listed) -> bool {
+        listed.is(&self.kind, &self.outputs)
+    }
+
+    /// What it goes before.
+    #[cfg(test)]
+    pub(super) fn needs(&self) -> &[Id] {
+        &self.needs
+    }
+
+    /// What it hangs under.
+    pub fn parent(&self) -> Option<&Id> {
+        self.parent.as_ref()
+    }
+
+    pub(super) fn record(&self) -> Record {
+        Record {
+            kind: self.kind.clone(),
+            status: Status::Deleting,
+            key: self.key.clone(),
+            outputs: Some(self.outputs.clone()),
+            parent: self.parent.as_ref().map(ToString::to_string),
+            needs: self.needs.iter().map(ToString::to_string).collect(),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! What AWS has in which region, as far as it is known, and whether a stack can be built there. `table.rs` is made from
+//! botocore's data. A region that is not in it is not refused: nothing is known of it.
+
+mod table;
+
+use std::collections::BTreeSet;
+
+use self::table::REGIONS;
+use crate::partition::Partition;
+
+/// A service that a stack may need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the service of that name")]
+pub enum Service {
+    ApiGateway,
+    IdentityPools,
+    UserPools,
+    Iam,
+    Lambda,
+    Logs,
+    SecretsManager,
+    Sns,
+    Sts,
+    Waf,
+}
+
+impl Service {
+    /// The service that keeps resources of this kind (`lambda.function`).
+    pub fn of_kind(kind: &str) -> Option<Self> {
+        let (service, what) = kind.split_once('.')?;
+        Some(match service {
+            "apigateway" | "apigatewayv2" => Self::ApiGateway,
+            "cognito" if what.starts_with("identity_pool") => Self::IdentityPools,
+            "cognito" => Self::UserPools,
+            "iam" => Self::Iam,
+            "lambda" => Self::Lambda,
+            "logs" => Self::Logs,
+            "secretsmanager" => Self::SecretsManager,
+            "sns" => Self::Sns,
+            "wafv2" => Self::Waf,
+            _ => return None,
+        })
+    }
+
+    /// What people call it, and what its hosts are called.
+    fn title(self) -> &'static str {
+        match self {
+            Self::ApiGateway => "API Gateway (apigateway)",
+            Self::IdentityPools => "Cognito identity pools (cognito-identity)",
+            Self::UserPools => "Cognito user pools (cognito-idp)",
+            Self::Iam => "IAM (iam)",
+            Self::Lambda => "Lambda (lambda)",
+            Self::Logs => "CloudWatch Logs (logs)",
+            Self::SecretsManager => "Secrets Manager (secretsmanager)",
+            Self::Sns => "SNS (sns)",
+            Self::Sts => "STS (sts)",
+            Self::Waf => "AWS WAF (wafv2)",
+        }
+    }
+}
+
+/// What a stack needs of its region.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The services that keep its resources.
+    pub services: BTreeSet<Service>,
+    /// The names of the roles that identity pools assume.
+    pub assumed_by_pools: Vec<String>,
+}
+
+/// Why a stack cannot be built in a region, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// Names the region and what it lacks.
+    pub message: String,
+    /// What would do.
+    pub hint: String,
+}
+
+/// Regions that every account has. All others of the partition `aws` must be enabled by an account before it can use
+/// them; the other partitions have no such regions.
+const ALWAYS_ENABLED: [&str; 17] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// The longest name of a role that identity pools are sure to assume in us-gov-east-1.
+const LONGEST_ROLE_IN_GOV_EAST: usize = 20;
+
+/// The names of all regions that are known.
+pub fn known() -> Vec<&'static str> {
+    REGIONS.iter().map(|(name, _)| *name).collect()
+}
+
+/// What a region is known to lack.
+pub fn lacks(region: &str) -> &'static [Service] {
+    REGIONS.iter().find(|(name, _)| *name == region).map_or(&[], |(_, lacks)| lacks)
+}
+
+/// Whether an account has to enable this region before it can use it.
+pub fn is_opt_in(region: &str) -> bool {
+    Partition::of(region).name == "aws" && !ALWAYS_ENABLED.contains(&region)
+}
+
+/// Whether a name is made like those of regions, though it need not be one: `eu-central-9` is, `eu-cental-1` is not.
+pub fn is_well_formed(region: &str) -> bool {
+    const DIRECTIONS: [&str; 9] =
+        ["north", "south", "east", "west", "central", "northeast", "northwest", "southeast", "southwest"];
+    let Some((place, number)) = region.rsplit_once('-') else { return false };
+    let Some((area, direction)) = place.rsplit_once('-') else { return false };
+    let in_a_partition = Partition::all().any(|partition| partition.may_have(region));
+    let one_word = |area: &str| !area.is_empty() && area.chars().all(|c| c.is_ascii_lowercase());
+    let number =
+        number.len() <= 2 && number.starts_with(|c: char| ('1'..='9').contains(&c)) && number.parse::<u8>().is_ok();
+    in_a_partition && area.split('-').all(one_word) && DIRECTIONS.contains(&direction) && number
+}
+
+/// Refuses a region of which it is known that a stack with these needs cannot be built there.
+///
+/// # Errors
+/// Why not.
+pub fn check(region: &str, needs: &Needs) -> Result<(), Unfit> {
+    let partition = Partition::of(region);
+    if !partition.supported {
+        let message = format!(
+            "the region {region} belongs to {} (the partition {}), which securelambda does not support",
+            partition.title, partition.name
+        );
+        let hint = "which services, principals and host names it has could not be confirmed; use another region";
+        return Err(Unfit { message, hint: hint.to_owned() });
+    }
+    let missing: Vec<&str> = lacks(region)
+        .iter()
+        .filter(|service| needs.services.contains(service))
+        .map(|service| service.title())
+        .collect();
+    if !missing.is_empty() {
+        let message = format!("{region} has no {}; this stack needs that", missing.join(" and no "));
+        let hint = match nearest_with(region, &needs.services) {
+            Some(near) => format!("{near} has everything that this stack needs"),
+            None => format!(
+                "no region of {} has everything that this stack needs: leave it out of the stack file, or use a region and \
+                 an account of another partition",
+                partition.title
+            ),
+        };
+        return Err(Unfit { message, hint });
+    }
+    if region == "us-gov-east-1"
+        && let Some(role) = needs.assumed_by_pools.iter().find(|role| role.len() > LONGEST_ROLE_IN_GOV_EAST)
+    {
+        return Err(Unfit {
+            message: format!(
+                "in us-gov-east-1 identity pools may be unable to assume a role whose name is longer than \
+                 {LONGEST_ROLE_IN_GOV_EAST} characters, and {role} has {}",
+                role.len()
+            ),
+            hint: "give the stack or the identity pool a shorter name, or use us-gov-west-1".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The region of the same partition that has all these services and is most likely near.
+fn nearest_with(region: &str, services: &BTreeSet<Service>) -> Option<&'static str> {
+    let partition = Partition::of(region);
+    let area = region.split('-').next().unwrap_or(region);
+    let fits = |(name, lacks): &&(&'static str, &[Service])| {
+        *name != region && Partition::of(name) == partition && !lacks.iter().any(|service| services.contains(service))
+    };
+    let rank = |name: &str| {
+        // Regions that need no enabling first, then those of the same part of the world, then the partition's main one.
+        (name.split('-').next() != Some(area), is_opt_in(name), name != partition.main_region)
+    };
+    REGIONS.iter().filter(fits).map(|(name, _)| *name).min_by_key(|name| rank(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(services: &[Service]) -> Needs {
+        Needs { services: services.iter().copied().collect(), assumed_by_pools: Vec::new() }
+    }
+
+    #[test]
+    fn a_region_that_lacks_a_service_of_the_stack_is_refused_by_name() {
+        let pools = needs(&[Service::Lambda, Service::UserPools]);
+        let unfit = check("cn-north-1", &pools).expect_err("refused");
+        assert_eq!(unfit.message, "cn-north-1 has no Cognito user pools (cognito-idp); this stack needs that");
+        assert!(unfit.hint.starts_with("no region of AWS China has everything"), "{}", unfit.hint);
+        let both = check("cn-northwest-1", &needs(&[Service::UserPools, Service::IdentityPools])).expect_err("refused");
+        assert!(both.message.contains("cognito-idp") && both.message.contains("cognito-identity"), "{}", both.message);
+        let identities = check("cn-northwest-1", &needs(&[Service::IdentityPools])).expect_err("refused");
+        assert_eq!(identities.hint, "cn-north-1 has everything that this stack needs");
+    }
+
+    #[test]
+    fn a_stack_without_pools_can_be_built_in_china_and_any_stack_elsewhere() {
+        let without = needs(&[Service::ApiGateway, Service::Iam, Service::Lambda, Service::Logs, Service::Waf]);
+        for region in known() {
+            assert_eq!(check(region, &without), Ok(()), "{region}");
+            if !region.starts_with("cn-") {
+                assert_eq!(check(region, &needs(&[Service::UserPools, Service::IdentityPools])), Ok(()), "{region}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_refused_for_lack_of_knowledge() {
+        let all = needs(&[Service::UserPools, Service::IdentityPools, Service::Waf]);
+        for region in ["eu-central-9", "cn-south-1", "us-gov-north-1"] {
+            assert_eq!(check(region, &all), Ok(()), "{region}");
+        }
+    }
+
+    #[test]
+    fn partitions_that_are_not_known_well_enough_are_refused_with_the_reason() {
+        for (region, title) in [
+            ("eusc-de-east-1", "AWS European Sovereign Cloud"),
+            ("us-iso-east-1", "AWS Top Secret"),
+            ("us-isob-west-1", "AWS Secret"),
+        ] {
+            let unfit = check(region, &Needs::default()).expect_err("refused");
+            assert!(unfit.message.contains(title) && unfit.message.contains("does not support"), "{}", unfit.message);
+        }
+    }
+
+    #[test]
+    fn long_role_names_are_refused_where_identity_pools_cannot_assume_them() {
+        let named = |role: &str| Needs { services: BTreeSet::new(), assumed_by_pools: vec![role.to_owned()] };
+        assert_eq!(check("us-gov-east-1", &named(&"r".repeat(20))), Ok(()));
+        let unfit = check("us-gov-east-1", &named(&"r".repeat(21))).expect_err("refused");
+        assert!(unfit.message.contains("longer than 20") && unfit.hint.contains("us-gov-west-1"), "{unfit:?}");
+        assert_eq!(check("us-gov-west-1", &named(&"r".repeat(64))), Ok(()));
+    }
+
+    #[test]
+    fn only_regions_of_the_main_partition_have_to_be_enabled() {
+        for region in
+            ["af-south-1", "ap-east-1", "eu-south-2", "il-central-1", "me-south-1", "mx-central-1", "eu-west-9"]
+        {
+            assert!(is_opt_in(region), "{region}");
+        }
+        for region in ["eu-central-1", "us-east-1", "cn-north-1", "us-gov-east-1"] {
+            assert!(!is_opt_in(region), "{region}");
+        }
+        let enabled = known().into_iter().filter(|region| Partition::of(region).name == "aws" && !is_opt_in(region));
+        assert_eq!(enabled.count(), ALWAYS_ENABLED.len(), "each of them is a region");
+    }
+
+    #[test]
+    fn a_mistyped_region_is_told_from_a_new_one() {
+        for region in ["eu-central-9", "cn-south-1", "us-gov-north-1", "me-west-1", "eusc-de-east-1", "ap-southeast-12"]
+        {
+            assert!(is_well_formed(region), "{region}");
+        }
+        for no in
+            ["", "eu-central", "eu-cental-1", "eu.central-1", "a-b-c", "eu-central-1a", "EU-central-1", "eu-central-0"]
+        {
+            assert!(!is_well_formed(no), "{no}");
+        }
+        assert!(known().into_iter().all(is_well_formed));
+    }
+
+    #[test]
+    fn the_nearest_region_is_in_the_same_part_of_the_world() {
+        let any = BTreeSet::new();
+        assert_eq!(nearest_with("eu-south-2", &any), Some("eu-central-1"));
+        assert_eq!(nearest_with("us-gov-east-1", &any), Some("us-gov-west-1"));
+        assert_eq!(nearest_with("il-central-1", &any), Some("us-east-1"));
+    }
+}

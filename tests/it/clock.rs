@@ -1,0 +1,91 @@
+//! A machine whose clock is wrong.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::http::HeaderMap;
+
+use crate::support::botocore::inventory;
+use crate::support::clock::OtherClock;
+use crate::support::emulator::{account, endpoint};
+use crate::support::program::User;
+use crate::support::proxy::{Asked, Fate, Fault, Proxy, Weather};
+
+fn at(weather: impl Weather + 'static) -> (Proxy, User) {
+    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather));
+    let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TEMPO", "0.05");
+    (proxy, user)
+}
+
+#[test]
+fn a_stack_is_made_though_the_clock_is_twenty_minutes_off() {
+    for (ahead, words) in [
+        (20, "20 min behind AWS's; calls are corrected for it"),
+        (-20, "20 min ahead of AWS's; calls are corrected for it"),
+    ] {
+        let clock = OtherClock::ahead(ahead);
+        let (_proxy, user) = at(clock.clone());
+        user.run(&["up", "--yes"]).ends(0).says(&format!("warning: clock: {words}"));
+        // The first call tells the time.
+        assert_eq!(clock.refused(), ["sts GetCallerIdentity"], "{ahead}");
+        let document = user.run(&["doctor", "--json"]).ends(0).json();
+        let clock = document["checks"].as_array().unwrap().iter().find(|check| check["subject"] == "clock").unwrap();
+        assert_eq!((&clock["health"], clock["finding"].as_str().unwrap()), (&"warning".into(), words));
+        user.run(&["down", "--yes"]).ends(0).says("0 left");
+    }
+}
+
+/// AWS's clock, as it looks to a machine whose clock is set back in the middle of a run.
+struct Jump {
+    happened: AtomicBool,
+    at: &'static str,
+    clock: OtherClock,
+}
+
+impl Weather for Jump {
+    fn before(&self, asked: &Asked) -> Fate {
+        if asked.name() == self.at {
+            self.happened.store(true, Ordering::SeqCst);
+        }
+        if self.happened.load(Ordering::SeqCst) { self.clock.before(asked) } else { Fate::Passed }
+    }
+
+    fn onward(&self, asked: &Asked, headers: &mut HeaderMap) {
+        if self.happened.load(Ordering::SeqCst) {
+            self.clock.onward(asked, headers);
+        }
+    }
+
+    fn date(&self) -> Option<String> {
+        self.happened.load(Ordering::SeqCst).then(|| self.clock.date()).flatten()
+    }
+}
+
+#[test]
+fn a_create_that_was_signed_at_a_wrong_time_is_tried_again_and_makes_one_thing() {
+    let clock = OtherClock::ahead(20);
+    let jump = Jump { happened: AtomicBool::new(false), at: "cognito-idp CreateUserPool", clock: clock.clone() };
+    let (_proxy, user) = at(jump);
+    user.run(&["up", "--yes", "--jobs", "1"]).ends(0);
+    assert_eq!(clock.refused(), ["cognito-idp CreateUserPool"]);
+    let pools = inventory(&user.beyond(&endpoint())).iter().filter(|name| name.starts_with("list_user_pools ")).count();
+    assert_eq!(pools, 2, "none is made twice");
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+#[test]
+fn a_wrong_signature_at_the_right_time_is_not_tried_again() {
+    let wrong = |asked: &Asked| match asked.service.as_str() {
+        "sts" => Fate::Refused(Fault::new(
+            403,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match",
+        )),
+        _ => Fate::Passed,
+    };
+    let (proxy, user) = at(wrong);
+    user.run(&["status"]).ends(3).says("check the access key and the secret key");
+    let asked = proxy.take().iter().filter(|call| call.sent.service == "sts").count();
+    assert_eq!(asked, 1);
+}

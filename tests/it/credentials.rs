@@ -1,0 +1,168 @@
+//! Where credentials come from, and what is said where something is wrong there: always that thing, with exit code 3.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::emulator::{account, endpoint};
+use crate::support::program::{Ran, User};
+
+const SENTINEL: &str = "sent1nel";
+
+/// Someone with these configuration files and a profile, and nothing else.
+fn user(config: &str, credentials: &str) -> User {
+    let user = User::bare().with("AWS_ENDPOINT_URL", &endpoint());
+    user.write("home/.aws/config", config);
+    user.write("home/.aws/credentials", credentials);
+    user
+}
+
+fn status(user: &User, profile: &str) -> Ran {
+    user.run(&["status", "--profile", profile])
+}
+
+#[test]
+fn what_is_wrong_with_a_profile_is_named() {
+    let table: &[(&str, &str, &[&str])] = &[
+        (
+            "[profile prod]\nregion = eu-central-1\n",
+            "prd",
+            &["no profile called prd in ", "home/.aws/config or ", "did you mean prod?"],
+        ),
+        (
+            "[profile a]\nregion = eu-central-1\nthis is no line\n",
+            "a",
+            &["home/.aws/config on line 3: Expected an '=' sign"],
+        ),
+        ("[profile a\nregion = eu-central-1\n", "a", &["home/.aws/config on line 1: "]),
+        (
+            "[profile a]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = bas\n[profile base]\n",
+            "a",
+            &["the profile a has source_profile = bas, and there is no profile bas", "did you mean base?"],
+        ),
+        (
+            "[profile a]\nrole_arn = r\nsource_profile = b\n[profile b]\nrole_arn = r\nsource_profile = a\n",
+            "a",
+            &["the profiles a and b take their credentials from each other"],
+        ),
+        ("[profile a]\nrole_arn = r\n", "a", &["has a role_arn, and neither source_profile nor credential_source"]),
+        (
+            "[profile a]\nrole_arn = r\nsource_profile = b\n[profile b]\nregion = x\n",
+            "a",
+            &["the profile b has no credentials"],
+        ),
+        ("[profile a]\nrole_arn = r\ncredential_source = Ec2\n", "a", &["credential_source = Ec2, which there is not"]),
+        (
+            "[profile a]\nrole_arn = r\nmfa_serial = arn:aws:iam::123456789012:mfa/me\nsource_profile = b\n[profile b]\naws_access_key_id = x\naws_secret_access_key = sent1nel\n",
+            "a",
+            &[
+                "the profile a asks for a code of an MFA device (mfa_serial)",
+                "aws configure export-credentials --profile a",
+            ],
+        ),
+        (
+            "[profile a]\naws_access_key_id = x\n",
+            "a",
+            &["the profile a has aws_access_key_id and no aws_secret_access_key"],
+        ),
+        (
+            "[profile a]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = r\n[sso-session crop]\nsso_region = eu-central-1\n",
+            "a",
+            &["there is no [sso-session corp]", "did you mean crop?"],
+        ),
+        (
+            "[profile a]\nsso_start_url = https://x.invalid/start\nsso_region = eu-central-1\nsso_account_id = 1\n",
+            "a",
+            &["signs in with IAM Identity Center and has no sso_role_name"],
+        ),
+        (
+            "[profile a]\nregion = eu-central-1\nsso_start_url = https://x.invalid/start\nsso_region = eu-central-1\nsso_account_id = 123456789012\nsso_role_name = r\n",
+            "a",
+            &["IAM Identity Center of the profile a has expired, or there is none", "`aws sso login --profile a`"],
+        ),
+        ("[profile a]\nregion = eu-central-1\n", "a", &["the profile a says nothing about credentials"]),
+        (
+            "[profile a]\nregion = eu-central-1\ncredential_process = sh -c 'echo sent1nel; echo sent1nel >&2; exit 7'\n",
+            "a",
+            &["the credential_process of the profile a failed (exit status: 7)"],
+        ),
+        (
+            "[profile a]\nregion = eu-central-1\ncredential_process = echo sent1nel\n",
+            "a",
+            &["the credential_process of the profile a printed something else than the JSON"],
+        ),
+        ("[profile a]\naws_access_key_id = x\naws_secret_access_key = sent1nel\n", "a", &["no AWS region is set"]),
+    ];
+    for (config, profile, words) in table {
+        let ran = status(&user(config, ""), profile).ends(3);
+        for words in *words {
+            assert!(ran.stderr.contains(words), "{words:?} is not in:\n{}", ran.stderr);
+        }
+        assert!(!ran.stderr.contains(SENTINEL) && !ran.stdout.contains(SENTINEL), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_variables_and_files_is_named() {
+    let sound = "[default]\nregion = eu-central-1\n";
+    let half = user(sound, "").with("AWS_ACCESS_KEY_ID", "x");
+    half.run(&["status"]).ends(3).says("AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not");
+    let profile = user(sound, "").with("AWS_PROFILE", "defualt");
+    profile
+        .run(&["status"])
+        .ends(3)
+        .says("no profile called defualt, which AWS_PROFILE asks for,")
+        .says("did you mean default?");
+    // A file that is there and cannot be read is not an empty one.
+    let folder = user(sound, "").with("AWS_CONFIG_FILE", "/");
+    folder.run(&["status"]).ends(3).says("/ cannot be read: ");
+    // A file that is broken is no reason to call AWS where it names an endpoint.
+    let broken = user("[default]\nendpoint_url = http://127.0.0.1:9\nbroken\n", "").with("AWS_ENDPOINT_URL", "");
+    broken.run(&["status"]).ends(3).says("home/.aws/config on line 3: ");
+    // None of it matters to the emulator of this machine, or to commands that ask nobody.
+    user("broken", "").run(&["graph"]).ends(0);
+}
+
+/// That this machine is none of AWS's is nothing about the network.
+#[test]
+fn where_there_are_none_anywhere_it_is_the_credentials_that_are_missing() {
+    let user = User::bare().with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", &endpoint());
+    let user = user.with("AWS_EC2_METADATA_DISABLED", "false");
+    let user = user.with("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9");
+    user.run(&["status"])
+        .ends(3)
+        .says("no usable AWS credentials: none in the environment, the profile or the machine's role");
+}
+
+#[test]
+fn a_sound_profile_is_used() {
+    let account = account();
+    let keys = format!("[base]\naws_access_key_id = {account}\naws_secret_access_key = test\n");
+    let printed = format!(r#"{{"Version": 1, "AccessKeyId": "{account}", "SecretAccessKey": "test"}}"#);
+    let config = format!(
+        "[profile base]\nregion = eu-central-1\n[profile p]\nregion = eu-central-1\ncredential_process = echo '{printed}'\n"
+    );
+    for profile in ["base", "p"] {
+        status(&user(&config, &keys), profile).ends(6).says(&format!("in account {account}"));
+    }
+}
+
+#[test]
+fn a_credential_process_that_hangs_is_told_of_given_up_and_can_be_interrupted() {
+    let config = "[profile slow]\nregion = eu-central-1\ncredential_process = sleep 30\n";
+    let began = Instant::now();
+    let ran = status(&user(config, "").with("SECURELAMBDA_TEMPO", "0.05"), "slow").ends(3);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let ran = ran.says("waiting for the credential_process of the profile slow");
+    let ran = ran.says("the credential_process of the profile slow did not answer within 60 s");
+    assert_eq!(ran.stderr.matches("waiting for the credential_process").count(), 1, "{}", ran.stderr);
+    for (command, code) in [("status", 130), ("up", 8)] {
+        let user = user(config, "");
+        let started = user.start(&[command, "--profile", "slow"]);
+        std::thread::sleep(Duration::from_millis(500));
+        started.signal(Signal::INT);
+        let (ran, took) = started.ends_within(Duration::from_secs(5));
+        ran.ends(code);
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+}

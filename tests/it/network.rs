@@ -1,0 +1,175 @@
+//! The operator's network: proxies, and hosts that do not answer.
+
+use std::collections::BTreeSet;
+
+use securelambda::probe::{Client, Request, send};
+use securelambda::proxies::Proxies;
+use serde_json::json;
+
+use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::iam::Operator;
+use crate::support::program::User;
+use crate::support::tunnel::{Manner, Tunnel};
+
+const SENTINEL: &str = "sent1nel";
+
+const NOWHERE: &str = "https://aws.securelambda.invalid";
+
+/// Someone in an account of the emulator's, which stands behind the proxy in the place of AWS.
+fn behind(tunnel: &Tunnel, variable: &str, blueprint: &str) -> User {
+    let mut operator = Operator::hired(&account(), &endpoint());
+    operator.may(&json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" }
+    ] }));
+    let authority = tunnel.authority().display().to_string();
+    // What the functions need is installed before there is a proxy: the registry of packages is not behind this one.
+    let user = operator.user.with("AWS_ENDPOINT_URL", NOWHERE).with("SECURELAMBDA_TEMPO", "0.001");
+    user.run(&["plan", "--blueprint", blueprint]).ends(1).says("no answer from");
+    user.with("AWS_ENDPOINT_URL", "")
+        .with(variable, &tunnel.url)
+        .with("SSL_CERT_FILE", &authority)
+        .with("SECURELAMBDA_TEMPO", "0.05")
+}
+
+/// Someone whose AWS is a host that exists nowhere.
+fn nowhere() -> User {
+    User::of("111111111111", NOWHERE).with("SECURELAMBDA_TEMPO", "0.001")
+}
+
+#[test]
+fn every_service_is_called_through_the_proxy() {
+    let mut hosts = BTreeSet::new();
+    for (blueprint, variable) in
+        [("tutorial", "HTTPS_PROXY"), ("http-jwt", "https_proxy"), ("api-to-api", "HTTPS_PROXY")]
+    {
+        let tunnel = Tunnel::new(Manner::Leads(endpoint().trim_start_matches("http://").to_owned()));
+        let user = behind(&tunnel, variable, blueprint);
+        for command in [&["up", "--yes"][..], &["status"], &["down", "--yes"]] {
+            user.run(&[command, &["--blueprint", blueprint]].concat()).ends(0);
+            let asked = tunnel.take();
+            assert!(asked.iter().any(|host| host == "sts.eu-central-1.amazonaws.com:443"), "{blueprint}: {asked:?}");
+            hosts.extend(asked);
+        }
+    }
+    let regional =
+        ["apigateway", "cognito-identity", "cognito-idp", "lambda", "logs", "secretsmanager", "sns", "sts", "wafv2"];
+    let mut expected: BTreeSet<String> =
+        regional.iter().map(|service| format!("{service}.eu-central-1.amazonaws.com:443")).collect();
+    expected.insert("iam.amazonaws.com:443".to_owned());
+    assert_eq!(hosts, expected);
+}
+
+#[test]
+fn this_machine_is_never_reached_through_a_proxy() {
+    let tunnel = Tunnel::new(Manner::Refuses(403));
+    let _alone = default_account();
+    let mut user = User::of("test", &endpoint());
+    for variable in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
+        user = user.with(variable, &tunnel.url);
+    }
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["verify"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0);
+    assert_eq!(tunnel.take(), Vec::<String>::new());
+}
+
+#[test]
+fn what_no_proxy_names_is_not_asked_for() {
+    let tunnel = Tunnel::new(Manner::Refuses(502));
+    let user = nowhere().with("HTTPS_PROXY", &tunnel.url);
+    let said = user.run(&["status"]).ends(1).stderr;
+    assert!(said.contains("no answer from aws.securelambda.invalid: the proxy http://127.0.0.1:"), "{said}");
+    assert!(said.contains("(HTTPS_PROXY) makes no connection to it"), "{said}");
+    assert!(tunnel.take().iter().all(|host| host == "aws.securelambda.invalid:443"));
+    for (name, exempt) in [("NO_PROXY", "x.example,.securelambda.invalid"), ("no_proxy", "*")] {
+        let user = nowhere().with("HTTPS_PROXY", &tunnel.url).with(name, exempt);
+        let said = user.run(&["status"]).ends(1).stderr;
+        assert!(said.contains("no answer from aws.securelambda.invalid: "), "{said}");
+        assert!(!said.contains("the proxy"), "{said}");
+        assert_eq!(tunnel.take(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn http_endpoints_have_a_variable_of_their_own() {
+    let tunnel = Tunnel::new(Manner::Refuses(502));
+    let user = User::of("111111111111", "http://aws.securelambda.invalid").with("SECURELAMBDA_TEMPO", "0.001");
+    let user = user.with("HTTP_PROXY", &tunnel.url).with("HTTPS_PROXY", "http://127.0.0.1:9");
+    user.run(&["status"]).ends(1).says("(HTTP_PROXY) makes no connection to it");
+    assert!(tunnel.take()[0].starts_with("http://aws.securelambda.invalid/"));
+}
+
+#[test]
+fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
+    let asks = Tunnel::new(Manner::Asks("never".into(), String::new()));
+    let with_user = |url: &str| url.replace("http://", &format!("http://user:{SENTINEL}@"));
+    for (value, words, hint) in [
+        (
+            with_user(&asks.url),
+            "(HTTPS_PROXY) asks for a user name and a password, or for others (407)",
+            "percent-encoded",
+        ),
+        (with_user("http://127.0.0.1:9"), "the proxy http://127.0.0.1:9 (HTTPS_PROXY) cannot be reached: ", "NO_PROXY"),
+        (
+            format!("socks5://user:{SENTINEL}@127.0.0.1:9"),
+            "HTTPS_PROXY is not the URL of a proxy",
+            "set HTTPS_PROXY to the URL of a proxy, or unset it",
+        ),
+    ] {
+        for flags in [&["status"][..], &["status", "-vv"], &["doctor"]] {
+            let ran = nowhere().with("HTTPS_PROXY", &value).run(flags);
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert_eq!(ran.code, if flags[0] == "status" { 1 } else { 3 }, "{said}");
+            // `doctor` breaks lines where a column ends.
+            let one_line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            if flags[0] == "status" {
+                assert!(one_line.contains(&squeezed(words)) && one_line.contains(hint), "{words}: {said}");
+            }
+            assert!(!said.contains(SENTINEL), "{said}");
+        }
+    }
+    // It is asked once: who is asked for a password does not get in by asking again.
+    assert_eq!(asks.take().len(), 3);
+}
+
+#[test]
+fn a_proxy_gets_the_user_name_and_the_password_of_its_url() {
+    // user:p@ss
+    let manner = Manner::Asks("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
+    let tunnel = Tunnel::new(manner);
+    let url = tunnel.url.replace("http://", "http://user:p%40ss@");
+    behind(&tunnel, "HTTPS_PROXY", "tutorial").with("HTTPS_PROXY", &url).run(&["sweep"]).ends(0);
+    assert!(tunnel.take().contains(&"sts.eu-central-1.amazonaws.com:443".to_owned()));
+}
+
+/// Proxies for requests to routes.
+fn proxies(variable: &'static str, url: &str) -> Proxies {
+    Proxies::new(|name| (name == variable).then(|| url.to_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_a_proxys_is_none_of_the_route() {
+    fn to(url: &str) -> Request<'_> {
+        Request { method: "GET", url, token: None, body: None }
+    }
+    for (scheme, variable) in [("https", "HTTPS_PROXY"), ("http", "HTTP_PROXY")] {
+        for (status, words) in [(407, "asks for a user name and a password"), (502, "makes no connection to it")] {
+            let tunnel = std::thread::spawn(move || Tunnel::new(Manner::Refuses(status))).join().unwrap();
+            let proxies = proxies(variable, &tunnel.url);
+            let url = format!("{scheme}://api.securelambda.invalid/dev/age");
+            let error = send(&to(&url), &proxies).await.unwrap_err().to_string();
+            assert!(error.contains("no answer from api.securelambda.invalid") && error.contains(words), "{error}");
+            assert!(error.contains(&format!("({variable})")), "{error}");
+            assert_eq!(tunnel.take().len(), 1);
+            std::thread::spawn(move || drop(tunnel)).join().unwrap();
+        }
+    }
+    // What is not encrypted could be answered by the proxy with any status: a proof does without.
+    let tunnel = std::thread::spawn(|| Tunnel::new(Manner::Refuses(403))).join().unwrap();
+    let client = Client::of_proof(&proxies("HTTP_PROXY", &tunnel.url)).unwrap();
+    let error = client.send(&to("http://api.securelambda.invalid/dev/age")).await.unwrap_err().to_string();
+    assert!(error.contains("could answer in its place"), "{error}");
+    assert_eq!(tunnel.take(), Vec::<String>::new());
+    std::thread::spawn(move || drop(tunnel)).join().unwrap();
+}

@@ -1,0 +1,100 @@
+//! moto: another emulator, made by others, that lacks some calls and answers those with a page of HTML. Installed once
+//! into the target folder, and started on a port of its own.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// The version that the tests were run against.
+const MOTO: &str = "moto[server]==5.2.5";
+
+/// How long it may take to start.
+const START: Duration = Duration::from_mins(2);
+
+const INVENTORY: &str = include_str!("moto.py");
+
+/// A server. It ends with this.
+pub struct Moto {
+    server: Child,
+    pub endpoint: String,
+}
+
+impl Moto {
+    /// An empty one.
+    pub fn start() -> Self {
+        let folder = installed();
+        let program = folder.join("venv/bin/python");
+        // With port 0 it takes one that is free, and says which.
+        let mut server = Command::new(program)
+            .args(["-I", "-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
+            .env_clear()
+            .env("HOME", &folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(server.stderr.take().unwrap()).lines();
+        let (said, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                // It goes on to log every request: read to the end, so that it never waits for us.
+                let _ = said.send(line);
+            }
+        });
+        let endpoint = loop {
+            let line = heard.recv_timeout(START).expect("moto has not started");
+            if let Some((_, rest)) = line.split_once("http://127.0.0.1:") {
+                let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                break format!("http://127.0.0.1:{port}");
+            }
+        };
+        Self { server, endpoint }
+    }
+
+    /// What it holds, told by botocore: names by kind.
+    pub fn inventory(&self) -> Value {
+        let python = installed().join("venv/bin/python");
+        let mut command = Command::new(python);
+        command.args(["-I", "-c", INVENTORY, &self.endpoint]).env_clear().env("AWS_EC2_METADATA_DISABLED", "true");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// The folder that it is installed in, made first where it is not there. One process at a time.
+fn installed() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("moto");
+    std::fs::create_dir_all(&folder).unwrap();
+    let lock = File::options().create(true).append(true).open(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let marker = folder.join("installed");
+    if std::fs::read_to_string(&marker).is_ok_and(|what| what == MOTO) {
+        return folder;
+    }
+    let venv = folder.join("venv");
+    let _ = std::fs::remove_dir_all(&venv);
+    run(Command::new("python3").args(["-I", "-m", "venv"]).arg(&venv));
+    let pip = ["-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", MOTO];
+    run(Command::new(venv.join("bin/python")).args(pip));
+    std::fs::write(&marker, MOTO).unwrap();
+    folder
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,275 @@
+//! Every read that `down` and `sweep` make, refused each time it is made: all that does not depend on it is gone, what
+//! remains is named, and when the read is possible again the next run removes the rest.
+//!
+//! `cargo test` takes a sample. The whole: `cargo test --test it unreadable:: -- --ignored --nocapture`
+
+#![allow(clippy::print_stderr, reason = "the report")]
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::body::Bytes;
+
+use crate::support::emulator::{account, endpoint, python, straight};
+use crate::support::program::{Ran, User};
+use crate::support::proxy::{Asked, Fate, Fault, Proxy, Weather};
+use crate::support::witness::{Account, Witness, difference};
+
+/// How long a second lasts.
+const TEMPO: &str = "0.02";
+
+const BLUEPRINTS: [&str; 3] = ["tutorial", "http-jwt", "api-to-api"];
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Verb {
+    Down,
+    /// From another machine, without the state.
+    Sweep,
+}
+
+/// How a read is refused.
+#[derive(Debug, Clone, Copy)]
+enum How {
+    Denied,
+    Trouble,
+    Garbled,
+}
+
+impl How {
+    fn fate(self, asked: &Asked) -> Fate {
+        let service = asked.service.as_str();
+        match self {
+            Self::Denied => {
+                let (status, code) = match service {
+                    "iam" => (403, "AccessDenied"),
+                    "sns" => (403, "AuthorizationError"),
+                    "lambda" | "apigateway" | "apigatewayv2" => (403, "AccessDeniedException"),
+                    _ => (400, "AccessDeniedException"),
+                };
+                let message = format!(
+                    "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: {service}:{}",
+                    asked.operation
+                );
+                Fate::Refused(Fault::new(status, code, &message))
+            }
+            Self::Trouble => Fate::Refused(match service {
+                "iam" => Fault::new(503, "ServiceUnavailable", "The service is unavailable"),
+                "sns" => Fault::new(500, "InternalError", "The service had a fault"),
+                "wafv2" => Fault::new(500, "WAFInternalErrorException", "AWS WAF could not perform the operation"),
+                _ => Fault::new(500, "InternalFailure", "The service had a fault"),
+            }),
+            Self::Garbled => Fate::Answered(200, Bytes::from("<!doctype html><title>404 Not Found</title>")),
+        }
+    }
+}
+
+/// Refuses one operation as long as it is told to.
+#[derive(Default)]
+struct Refusing(Mutex<Option<(String, How)>>);
+
+impl Weather for Refusing {
+    fn before(&self, asked: &Asked) -> Fate {
+        match &*self.0.lock().unwrap() {
+            Some((operation, how)) if asked.is_control_plane() && asked.name() == *operation => how.fate(asked),
+            _ => Fate::Passed,
+        }
+    }
+}
+
+/// What may remain while an operation is refused, as the beginnings of what the witness calls it: whose it is, or that
+/// it is there, cannot be known without it; or AWS does not delete it before something of which that holds.
+///
+/// With a record nearly everything has an id that AWS gives once, so only the tags of what has a name alone matter.
+fn depends(verb: Verb, operation: &str) -> &'static [&'static str] {
+    match (operation, verb) {
+        ("sns ListTagsForResource", _) => &["topic ", "subscription "],
+        ("logs ListTagsForResource", _) => &["log group "],
+        (_, Verb::Down) => &[],
+        ("sns ListTopics", _) => &["topic ", "subscription "],
+        ("logs DescribeLogGroups", _) => &["log group "],
+        ("iam ListRoles" | "iam GetRole", _) => &["role "],
+        // What hangs on a role and cannot be listed cannot be taken off it.
+        ("iam ListRolePolicies", _) => &["role "],
+        ("lambda ListFunctions", _) => &["function "],
+        ("secretsmanager ListSecrets", _) => &["secret "],
+        ("cognito-idp ListUserPools" | "cognito-idp DescribeUserPool", _) => &["pool ", "client ", "pool user "],
+        ("cognito-identity ListIdentityPools" | "cognito-identity DescribeIdentityPool", _) => &["identity pool "],
+        ("wafv2 ListWebACLs" | "wafv2 ListTagsForResource", _) => &["web acl ", "ip set "],
+        ("wafv2 ListIPSets", _) => &["ip set "],
+        ("apigateway GetRestApis", _) => &["api "],
+        ("apigatewayv2 GetApis", _) => &["http api "],
+        _ => &[],
+    }
+}
+
+struct Bench {
+    blueprint: &'static str,
+    account: String,
+    proxy: Proxy,
+    refusing: Arc<Refusing>,
+    user: User,
+    witness: Witness,
+    others: Account,
+}
+
+impl Bench {
+    fn new(blueprint: &'static str) -> Self {
+        let refusing = Arc::new(Refusing::default());
+        let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::clone(&refusing) as Arc<_>);
+        let account = account();
+        let mut witness = Witness::new(&python(), &straight(&endpoint()), "eu-central-1");
+        witness.people(&account);
+        let others = witness.describe(&account);
+        let user = User::of(&account, &proxy.endpoint).with("SECURELAMBDA_TEMPO", TEMPO);
+        Self { blueprint, account, proxy, refusing, user, witness, others }
+    }
+
+    /// The stack's name: the blueprint's own.
+    fn stack(&self) -> &'static str {
+        if self.blueprint == "tutorial" { "securelambda" } else { self.blueprint }
+    }
+
+    fn up(&self) {
+        self.user.run(&["up", "--yes", "--blueprint", self.blueprint]).ends(0);
+    }
+
+    fn remove(&self, verb: Verb) -> Ran {
+        match verb {
+            Verb::Down => self.user.run(&["down", "--yes", "--blueprint", self.blueprint]),
+            Verb::Sweep => {
+                let beyond = self.user.beyond(&self.proxy.endpoint).with("SECURELAMBDA_TEMPO", TEMPO);
+                beyond.run(&["sweep", "--yes", "--stack", self.stack()])
+            }
+        }
+    }
+
+    /// The stack is there; what is on record of another is not.
+    fn begin(&self, verb: Verb) {
+        if verb == Verb::Sweep {
+            let _ = std::fs::remove_dir_all(self.user.folder.path().join("state"));
+        }
+        self.up();
+        self.proxy.take();
+    }
+
+    /// The reads of an undisturbed run. Who we are is no read of the stack: without it nothing is begun.
+    fn reads(&mut self, verb: Verb) -> BTreeSet<String> {
+        self.begin(verb);
+        let ran = self.remove(verb).ends(0);
+        assert!(ran.stderr.contains(" 0 left."), "{}", ran.stderr);
+        self.is_as_before(&format!("undisturbed {verb:?}")).unwrap();
+        let calls = self.proxy.take().into_iter().filter(|call| !call.writes && call.sent.is_control_plane());
+        let reads: BTreeSet<String> = calls.map(|call| call.name).filter(|name| !name.starts_with("sts ")).collect();
+        assert!(reads.len() > 10, "{reads:?}");
+        reads
+    }
+
+    fn is_as_before(&mut self, when: &str) -> Result<(), String> {
+        let found = self.witness.describe(&self.account);
+        if found == self.others { Ok(()) } else { Err(format!("after {when}:\n{}", difference(&self.others, &found))) }
+    }
+
+    /// Refuses a read in one run, and then lets another go on from there. What is wrong with either.
+    fn case(&mut self, verb: Verb, operation: &str, how: How) -> Vec<String> {
+        self.begin(verb);
+        *self.refusing.0.lock().unwrap() = Some((operation.to_owned(), how));
+        let ran = self.remove(verb);
+        *self.refusing.0.lock().unwrap() = None;
+        let met = self.proxy.take().iter().any(|call| call.name == operation);
+        let mut wrong = Vec::new();
+        if !met {
+            wrong.push("it was not called".to_owned());
+        }
+        let found = self.witness.describe(&self.account);
+        let remains: Vec<&String> = found.keys().filter(|name| !self.others.contains_key(*name)).collect();
+        let ours = depends(verb, operation);
+        for name in &remains {
+            // By whichever name: what carries a tag is told by its ARN too.
+            let tagged = name.starts_with("tagged ");
+            if !tagged && !ours.iter().any(|beginning| name.starts_with(beginning)) {
+                wrong.push(format!("{name} is still there"));
+            }
+            let physical = name.rsplit([' ', ':', '/']).next().unwrap_or(name);
+            if !tagged && !ran.stderr.contains(physical) && !ran.stderr.contains("could not be listed") {
+                wrong.push(format!("{name} is not named"));
+            }
+        }
+        for lost in self.others.keys().filter(|name| !found.contains_key(*name)) {
+            wrong.push(format!("{lost}, which is somebody else's, is gone"));
+        }
+        let all_gone = remains.is_empty() && ran.stderr.contains(" 0 left.");
+        if ran.code != 4 && !(ran.code == 0 && all_gone) {
+            wrong.push(format!("it ended with {}", ran.code));
+        }
+        if ran.code == 4 && !ran.stderr.contains(&format!("sweep --stack {}", self.stack())) {
+            wrong.push("sweep is not mentioned".to_owned());
+        }
+        let call = operation.split(' ').nth(1).unwrap_or_default();
+        if ran.code == 4 && !ran.stderr.contains(call) {
+            wrong.push("the call that failed is not named".to_owned());
+        }
+        // The recovery windows of secrets are no part of this.
+        let rest = self.remove(verb);
+        // To `sweep`, a stack of which nothing is there is none.
+        if rest.code != 0 && !(verb == Verb::Sweep && rest.code == 6 && remains.is_empty()) {
+            wrong.push(format!("then the rest ended with {}:\n{}", rest.code, rest.stderr));
+        }
+        if let Err(why) = self.is_as_before("the rest") {
+            wrong.push(why);
+            // For the cases that follow.
+            self.witness.purge(&self.account);
+        }
+        if !wrong.is_empty() {
+            wrong.push(format!("what it said:\n{}", ran.stderr));
+        }
+        wrong
+    }
+}
+
+/// Goes through every `stride`th operation, with a fault that differs from one to the next, or with all of them.
+fn go_through(blueprint: &'static str, verb: Verb, stride: usize, all: bool) -> Vec<String> {
+    let mut bench = Bench::new(blueprint);
+    let reads = bench.reads(verb);
+    eprintln!("{blueprint} {verb:?}: {} reads: {reads:?}", reads.len());
+    let kinds = [How::Denied, How::Trouble, How::Garbled];
+    let mut failures = Vec::new();
+    // In every sample: where this is refused, another call takes its place.
+    let always = |operation: &str| operation == "lambda GetFunction";
+    let wanted = reads.iter().enumerate().filter(|(index, name)| index % stride == stride / 2 || always(name));
+    for (index, operation) in wanted {
+        let kinds = if all { &kinds[..2 + usize::from(index % 3 == 0)] } else { &kinds[index % 3..=index % 3] };
+        for how in kinds {
+            let wrong = bench.case(verb, operation, *how);
+            if !wrong.is_empty() {
+                let wrong = format!("FAILED {blueprint} {verb:?} without {operation} ({how:?}):\n{}", wrong.join("\n"));
+                eprintln!("{wrong}");
+                failures.push(wrong);
+            }
+        }
+    }
+    failures
+}
+
+#[test]
+fn a_sample_of_reads_refused() {
+    let failures: Vec<String> = [
+        go_through("tutorial", Verb::Down, 7, false),
+        go_through("http-jwt", Verb::Sweep, 6, false),
+        go_through("api-to-api", Verb::Down, 12, false),
+    ]
+    .concat();
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n\n"));
+}
+
+#[test]
+#[ignore = "takes ten minutes"]
+fn every_read_refused() {
+    let lanes = BLUEPRINTS.iter().flat_map(|blueprint| [(*blueprint, Verb::Down), (*blueprint, Verb::Sweep)]);
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let lanes: Vec<_> =
+            lanes.map(|(blueprint, verb)| scope.spawn(move || go_through(blueprint, verb, 1, true))).collect();
+        lanes.into_iter().flat_map(|lane| lane.join().unwrap()).collect()
+    });
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n\n"));
+}
