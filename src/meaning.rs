@@ -65,6 +65,7 @@ impl OfGateway {
 
 /// What is known of a request.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Asked<'a> {
     /// It went to AWS itself.
     pub at_aws: bool,

@@ -1,5 +1,5 @@
 //! AWS's partitions: groups of regions with accounts, names and hosts of their own. Everything that differs between them
-//! is known here and nowhere else; docs/aws.md, What differs between partitions, has the sources.
+//! is known here and nowhere else. The sources: docs/aws.md, What differs between partitions.
 //!
 //! The same in all of them: the principals `lambda.amazonaws.com`, `sns.amazonaws.com` and `apigateway.amazonaws.com`.
 

@@ -156,10 +156,10 @@ where
 
 /// The operation that answers with this type of error, as `sns CreateTopic`; empty if the type's name does not say it.
 fn operation<E>() -> String {
-    // aws_sdk_sns::operation::create_topic::CreateTopicError
+    // The SDK's crate of SNS, then `operation::create_topic::CreateTopicError`.
     let parts: Vec<&str> = std::any::type_name::<E>().split("::").collect();
     let [sdk, "operation", _, error] = parts.as_slice() else { return String::new() };
-    let service = match sdk.strip_prefix("aws_sdk_").unwrap_or(sdk) {
+    let service = match sdk.rsplit('_').next().unwrap_or(sdk) {
         "cloudwatchlogs" => "logs",
         "cognitoidentity" => "cognito-identity",
         "cognitoidentityprovider" => "cognito-idp",

@@ -168,9 +168,9 @@ pub const NO_GUESTS: Refusal = Refusal::new(
     &["NotAuthorizedException"],
 );
 
-/// AWS does not know the access key. Of a region that the account has not enabled it says this too, even if the key is a
-/// good one (docs/aws.md, Regions that an account has to enable).
-pub const UNKNOWN_KEY: Refusal = Refusal::new(EVERYWHERE, &["InvalidClientTokenId", "UnrecognizedClientException"]);
+/// AWS does not know the access key; or it does, and the account has not enabled the region that was asked (docs/aws.md,
+/// Regions that an account has to enable).
+pub const UNKNOWN_KEY: Refusal = Refusal::new(&["sts GetCallerIdentity"], &["InvalidClientTokenId"]);
 
 /// The identity pool's role is new, and its trust policy has not arrived everywhere.
 pub const NOT_TRUSTED: Refusal =

@@ -51,12 +51,13 @@ pub(super) fn has(sdk: &SdkConfig, service: Service) -> bool {
     sdk.endpoint_url().is_some() || !lacks.contains(&service)
 }
 
-/// Who is asking. A region that the account has not enabled is told from credentials that are not valid.
+/// Who is asking. A region that the account has not enabled is told from credentials that are not valid (docs/aws.md,
+/// Regions that an account has to enable).
 pub(super) async fn caller(sdk: &SdkConfig) -> Result<Caller, Failure> {
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let refused = match sts::caller(sdk).await {
         Err(failure) if UNKNOWN_KEY.is(&failure) => failure,
-        answer => return answer.map_err(|failure| of_a_role(failure, &region)),
+        answer => return answer,
     };
     let partition = Partition::of(&region);
     if partition.name != "aws" {
@@ -76,18 +77,6 @@ pub(super) async fn caller(sdk: &SdkConfig) -> Result<Caller, Failure> {
     }
 }
 
-/// A profile's role is assumed by a call to the region's STS, so that its refusal is only quoted in why there are no
-/// credentials. Whether the keys are good elsewhere cannot be asked then.
-fn of_a_role(failure: Failure, region: &str) -> Failure {
-    let quoted = failure.service.is_none() && UNKNOWN_KEY.is_quoted_in(&failure.context);
-    if !quoted || !regions::is_opt_in(region) {
-        return failure;
-    }
-    failure.hint(format!(
-        "check the keys, and whether the account has enabled {region}: a region that is not enabled refuses valid keys too"
-    ))
-}
-
 /// The keys are good, and only this region refuses them.
 fn not_enabled(region: &str, caller: &Caller, temporary: bool, refused: Failure) -> Failure {
     let account = &caller.account;
@@ -101,8 +90,8 @@ fn not_enabled(region: &str, caller: &Caller, temporary: bool, refused: Failure)
         );
     }
     let context =
-        format!("the region {region} is not enabled for account {account}: it refuses keys that are valid elsewhere");
-    Failure { context, service: None, hint: Some(hint), ..refused }
+        format!("the region {region} is not enabled for account {account}, and refuses keys that are valid elsewhere");
+    Failure { context, hint: Some(hint), ..refused }
 }
 
 /// Whether the credentials are a session's.
@@ -142,7 +131,7 @@ mod tests {
         let (answer, asked) = ask("ap-east-1", vec![(403, &refused), (200, ME)]).await;
         let failure = answer.unwrap_err();
         assert!(
-            failure.context.starts_with("the region ap-east-1 is not enabled for account 123456789012"),
+            failure.to_string().starts_with("the region ap-east-1 is not enabled for account 123456789012"),
             "{failure}"
         );
         assert_eq!(failure.cause, Cause::Fatal);
@@ -174,21 +163,10 @@ mod tests {
         }
         let expired = refusal("ExpiredToken");
         let (answer, asked) = ask("ap-east-1", vec![(403, &expired)]).await;
-        assert_eq!(
-            (answer.unwrap_err().code().map(|code| code.to_string()).as_deref(), asked.len()),
-            (Some("ExpiredToken"), 1)
-        );
+        let code = answer.unwrap_err().code().map(|code| code.to_string());
+        assert_eq!((code.as_deref(), asked.len()), (Some("ExpiredToken"), 1));
         let (answer, asked) = ask("ap-east-1", vec![(200, ME)]).await;
         assert_eq!((answer.unwrap().account.as_str(), asked.len()), ("123456789012", 1));
-    }
-
-    #[test]
-    fn a_role_that_cannot_be_assumed_may_be_for_want_of_the_region() {
-        let quoted = Failure::new(Cause::Fatal, "no usable AWS credentials: service error: (InvalidClientTokenId)");
-        let hint = |failure: &Failure, region: &str| of_a_role(failure.clone(), region).hint;
-        assert!(hint(&quoted, "ap-east-1").unwrap().contains("has enabled ap-east-1"));
-        assert_eq!(hint(&quoted, "eu-central-1"), None);
-        assert_eq!(hint(&Failure::new(Cause::Fatal, "no usable AWS credentials: none"), "ap-east-1"), None);
     }
 
     fn in_region(region: &'static str) -> SdkConfig {

@@ -348,7 +348,7 @@ impl SecretsManager {
 }
 
 /// Whether this is the secret of that very name or ARN. Secrets are looked up by parts of ARNs too, and a name that ends in
-/// a hyphen and six characters looks like an ARN's end (docs/aws.md, Names that end like ARNs).
+/// a hyphen and six characters looks like an ARN's end (docs/aws.md, Names of secrets).
 fn is_asked_for(arn_or_name: &str, secret: &Described) -> bool {
     let said = if arn_or_name.starts_with("arn:") { secret.arn() } else { secret.name() };
     said == Some(arn_or_name)

@@ -510,7 +510,7 @@ fn cases() -> Vec<Case> {
         Case {
             wait: "LOGS_BUSY",
             at: "DeleteLogGroup",
-            refusal: (400, "OperationAbortedException", "A conflicting operation is currently in progress"),
+            refusal: (400, "OperationAbortedException", "A conflicting operation is currently in progress against this resource. Please try again."),
             verb: delete_log_group,
         },
         Case {

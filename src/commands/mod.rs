@@ -33,7 +33,7 @@ use crate::config::{Config, Output};
 use crate::engine::{Cause, Halt, Stop, Summary};
 use crate::error::{Error, Kind};
 use crate::report;
-use crate::stack::{ApiKind, Stack};
+use crate::stack::{Api, ApiKind, Stack, Throughput};
 use crate::state::{State, Store};
 
 /// How a command ends if it does not end in an error.
@@ -182,6 +182,25 @@ fn no_firewall(stack: &Stack) -> Option<&'static str> {
     )
 }
 
+/// What the routes of a stack let through; `None` where there are none. A stage's limits hold for each route by itself.
+fn limits(stack: &Stack) -> Option<String> {
+    let Throughput { routes, rate, burst } = stack.throughput();
+    if routes == 0 {
+        return None;
+    }
+    let of = |api: &Api| format!("{} requests/s and {} at once", api.rate_limit, api.burst_limit);
+    let mut each: Vec<(Option<&str>, String)> = stack.all_apis().map(|(name, api)| (name, of(api))).collect();
+    let same = each.iter().all(|(_, limits)| *limits == each[0].1);
+    each.truncate(if same { 1 } else { each.len() });
+    let lines = each.into_iter().map(|(name, limits)| {
+        let of = if same { String::new() } else { format!(" of {}", name.unwrap_or("[api]")) };
+        format!("Each route{of} lets through {limits}.")
+    });
+    let sum = (routes > 1)
+        .then(|| format!("Together the {routes} routes let through {rate} requests/s and {burst} at once."));
+    Some(lines.chain(sum).collect::<Vec<_>>().join(" "))
+}
+
 /// Tells on standard error what goes on meanwhile.
 fn note_unless(quiet: bool) -> impl Fn(&str) + Copy {
     move |text: &str| {
@@ -194,4 +213,31 @@ fn note_unless(quiet: bool) -> impl Fn(&str) + Copy {
 /// JSON for people and programs alike.
 fn pretty(value: &serde_json::Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_each_routes_and_their_sum_is_said() {
+        let said = |more: &str| {
+            let head = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n";
+            limits(&crate::stack::parse(&format!("{head}{more}")).expect("sound"))
+        };
+        let route = |api: &str, path: &str| {
+            format!("[[{api}.routes]]\nroute = \"GET {path}\"\nfunction = \"F\"\nauth = \"none\"\n")
+        };
+        let one = format!("[api]\n{}", route("api", "/a"));
+        let two = format!("{one}{}", route("api", "/b"));
+        let other = format!("{two}[apis.Other]\nrate_limit = 7\n{}", route("apis.Other", "/c"));
+        assert_eq!(said(""), None);
+        assert_eq!(said(&one).as_deref(), Some("Each route lets through 50 requests/s and 50 at once."));
+        let sum = "Together the 2 routes let through 100 requests/s and 100 at once.";
+        assert_eq!(said(&two), Some(format!("Each route lets through 50 requests/s and 50 at once. {sum}")));
+        let sum = "Together the 3 routes let through 107 requests/s and 150 at once.";
+        let first = "Each route of [api] lets through 50 requests/s and 50 at once.";
+        let second = "Each route of Other lets through 7 requests/s and 50 at once.";
+        assert_eq!(said(&other), Some(format!("{first} {second} {sum}")));
+    }
 }

@@ -12,7 +12,7 @@ use crate::engine::{Change, Id, Plan, Stop};
 use crate::error::{Error, Kind};
 use crate::policy::Policy;
 use crate::report::{answer, grants_text, plan_json, plan_text};
-use crate::stack::policies;
+use crate::stack::{ApiIds, policies};
 use crate::state::State;
 
 pub(super) async fn run(args: &args::Plan, config: Config, stop: Stop) -> Result<Ending, Error> {
@@ -40,6 +40,11 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: Stop) -> Result
     } else {
         let Output { verbose, answers, .. } = session.config.output;
         answer(&plan_text(&plan, answers));
+        let stack = &session.config.stack;
+        let throttles = stack.all_apis().any(|(name, api)| changes(&plan, &ApiIds(name).of("stage", &api.stage)));
+        if let Some(limits) = super::limits(stack).filter(|_| throttles) {
+            answer(&format!("\n{limits}"));
+        }
         if let Some(note) = super::no_firewall(&session.config.stack) {
             answer(&format!("\n{note}"));
         }

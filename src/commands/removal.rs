@@ -114,7 +114,7 @@ impl Removal<'_> {
         let mut patience = Patience::new();
         loop {
             if !next.is_empty() {
-                removed.done.merge(self.pass(&next, state, journal).await);
+                removed.done.merge(self.pass(&next, &unseen, state, journal).await);
                 dealt.append(&mut next);
                 passes += 1;
             }
@@ -167,7 +167,9 @@ impl Removal<'_> {
         removed.shared = dealt.iter().any(logged).then_some(LOG_POLICY);
         if !cut_short(&removed.done) && forget_children(state, &removed.done) {
             // Nothing is removed by this: it writes down what is left on record.
-            removed.done.merge(engine::down(&[], ORDER, self.registry, state, journal, 1, self.stop, &mut drop).await);
+            removed
+                .done
+                .merge(engine::down(&[], &[], ORDER, self.registry, state, journal, 1, self.stop, &mut drop).await);
         }
         removed.elapsed = began.elapsed();
         Ok(removed)
@@ -193,13 +195,20 @@ impl Removal<'_> {
         removed.unread.clone_from(&stock.unread);
     }
 
-    async fn pass(&self, targets: &[Target], state: &mut State, journal: &mut (dyn Journal + Send)) -> Summary {
+    async fn pass(
+        &self,
+        targets: &[Target],
+        unseen: &[Unseen],
+        state: &mut State,
+        journal: &mut (dyn Journal + Send),
+    ) -> Summary {
         let width = id_width(targets.iter().map(|target| &target.id));
         let mut reporter = report::reporter(self.output, width);
-        let done = engine::down(targets, ORDER, self.registry, state, journal, self.jobs, self.stop, &mut |event| {
-            reporter.on(&event);
-        })
-        .await;
+        let done =
+            engine::down(targets, unseen, ORDER, self.registry, state, journal, self.jobs, self.stop, &mut |event| {
+                reporter.on(&event);
+            })
+            .await;
         reporter.finish();
         done
     }

@@ -55,6 +55,9 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: Stop) -> Resu
         answer(&text(&state, &rows, sound, session.config.output.answers));
         if outputs.routes().next().is_some() {
             answer(&format!("\n{}", super::up::routes(&outputs)));
+            if let Some(limits) = super::limits(&session.config.stack) {
+                answer(&format!("\n{limits}"));
+            }
         }
         if let Some(note) = super::no_firewall(&session.config.stack) {
             answer(&format!("\n{note}"));

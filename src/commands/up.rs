@@ -138,7 +138,7 @@ async fn remove_unwanted(
     };
     // The rest of the stack stays, and may still use what something that is not gone was made from.
     let order = engine::Cleanup { group: cleanup::group, holds: |_, _| true };
-    engine::down(&targets, order, &session.registry, state, journal, session.config.jobs, stop, tell).await
+    engine::down(&targets, &[], order, &session.registry, state, journal, session.config.jobs, stop, tell).await
 }
 
 /// From here on the stack file asks for the address too.

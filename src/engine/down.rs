@@ -8,17 +8,18 @@ use super::event::{Event, Outcome, Summary, Verb};
 use super::failure::{Cause, Failure};
 use super::order::{Cleanup, Order, Phase};
 use super::save::save;
-use super::targets::Target;
+use super::targets::{Target, Unseen};
 use super::task::{Halt, Stop};
 use super::workers::{Heard, News, Workers};
 use crate::state::{Journal, State};
 
-/// Removes `targets`, `jobs` at a time, in this order.
+/// Removes `targets`, `jobs` at a time, in this order. What holds one of them and could not be read keeps it.
 ///
 /// The record of each is taken out once it is gone, so that a run may be cut off anywhere and taken up again.
 #[allow(clippy::too_many_arguments, reason = "the loop is handed everything it owns, once, by one caller")]
 pub async fn down(
     targets: &[Target],
+    unseen: &[Unseen],
     cleanup: Cleanup,
     registry: &Registry,
     state: &mut State,
@@ -39,6 +40,12 @@ pub async fn down(
 
     let order = Order::new(targets, cleanup);
     let mut phases: Vec<Phase> = targets.iter().map(|_| Phase::Waiting).collect();
+    for (index, because) in order.held(targets, unseen) {
+        phases[index] = Phase::Kept;
+        let id = targets[index].id.clone();
+        tell(Event::Skipped { id: id.clone(), because: because.clone() });
+        summary.skipped.push((id, because));
+    }
     let mut workers: Workers<Result<(), Failure>> = Workers::new(stop.clone());
     let mut halted = false;
     loop {

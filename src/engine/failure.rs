@@ -265,12 +265,6 @@ impl Refusal {
             && !self.unless.iter().any(holds)
     }
 
-    /// Whether one of its codes stands in a text: of a refusal that an SDK reports in a text alone, as where credentials
-    /// could not be had.
-    pub fn is_quoted_in(&self, text: &str) -> bool {
-        self.codes.iter().any(|code| text.contains(code))
-    }
-
     /// Whether it is known of an operation; what is not known is not doubted.
     pub fn covers(&self, operation: &str) -> bool {
         let is = |one: &&str| {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Id;
 use super::event::{Event, Summary};
-use super::targets::Target;
+use super::targets::{Target, Unseen};
 
 /// The order that a removal keeps.
 #[derive(Clone, Copy)]
@@ -74,6 +74,24 @@ impl Order {
                 && (0..phases.len())
                     .all(|other| !pending(other) || !own_call(other) || self.groups[other] >= self.groups[index])
         })
+    }
+
+    /// What cannot go because something that holds it, or what goes with it, could not be read and stays; and which.
+    pub(super) fn held(&self, targets: &[Target], unseen: &[Unseen]) -> Vec<(usize, Id)> {
+        let holder = |index: usize| {
+            unseen.iter().find(|Unseen { target, .. }| {
+                target.needs.contains(&targets[index].id) && (self.holds)(&target.kind, &targets[index].kind)
+            })
+        };
+        let mut held: Vec<(usize, Id)> = Vec::new();
+        for index in 0..targets.len() {
+            let Some(Unseen { target, .. }) = holder(index) else { continue };
+            let root = std::iter::successors(Some(index), |&child: &usize| self.carried[child]).last().unwrap_or(index);
+            if !held.iter().any(|(known, _)| *known == root) {
+                held.push((root, target.id.clone()));
+            }
+        }
+        held
     }
 
     /// Marks what cannot go because something that holds it could not, or what it goes with could not; naming what

@@ -59,8 +59,10 @@ impl Unread {
     /// another stack.
     fn of_another(&self, stacks: &BTreeSet<String>) -> Option<Listed> {
         let name = self.name.as_deref().filter(|_| self.denied)?;
-        let begins =
-            |stack: &&String| name.rsplit(['/', ':']).next().is_some_and(|name| name.starts_with(&format!("{stack}-")));
+        let begins = |stack: &&String| {
+            let beginning = format!("{stack}-");
+            name.split(['/', ':']).any(|part| part.starts_with(&beginning))
+        };
         let stack = stacks.iter().find(begins)?;
         Some(Listed {
             id: Id::new(self.kind, name),

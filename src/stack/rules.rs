@@ -169,7 +169,7 @@ pub(super) fn environment_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What Lambda sets and refuses to be given (docs/aws.md, Reserved environment variables). Those that begin with an underscore are no names for
+/// What Lambda sets and refuses to be given (docs/aws.md, Environment variables). Those that begin with an underscore are no names for
 /// variables anyway. Beginning like them reserves nothing: AWS_LAMBDA_EXEC_WRAPPER is there to be set.
 const RESERVED: [&str; 21] = [
     "AWS_REGION",

@@ -87,17 +87,15 @@ async fn filters(scene: &Scene<'_>) -> Check {
 fn judged(gate: Gate, answer: &Answer) -> Finding {
     match (gate, is_filtered(answer)) {
         (Gate::Open, filtered) => Finding::pass_if(!filtered, shown(answer)),
-        (Gate::Guarded, false) => Finding::pass(shown(answer)),
         (Gate::Guarded, true) => Finding::not_applicable(format!(
             "{}: one of the firewall's rules that block refused it; `securelambda traffic` shows which",
             shown(answer)
         )),
-        (Gate::Shut, true) => Finding::pass(shown(answer)),
+        (Gate::Guarded, false) | (Gate::Shut | Gate::Unknown, true) => Finding::pass(shown(answer)),
         (Gate::Shut, false) => Finding::fail(format!(
             "{}; a change of the firewall may take minutes to hold everywhere, so run verify again if there was one just now",
             shown(answer)
         )),
-        (Gate::Unknown, true) => Finding::pass(shown(answer)),
         (Gate::Unknown, false) => Finding::not_applicable(format!(
             "{}; whether this machine's address may pass is not known, and an emulator need not filter",
             shown(answer)

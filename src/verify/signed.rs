@@ -50,7 +50,7 @@ async fn callers(scene: &Scene<'_>, name: &str, pool: &IdentityPool) -> Vec<Chec
     let subject = format!("identity pool {name}");
     let guest = Claim::new(Layer::Authentication, &subject, "it has no identity for guests")
         .sent("GetId without a token")
-        .expects("NotAuthorizedException");
+        .expects(NO_GUESTS.codes[0]);
     let signs_in = Claim::new(Layer::Authentication, &subject, "its users get credentials")
         .sent(format!("GetId and GetCredentialsForIdentity with an ID token of {}", pool.pool))
         .expects("temporary credentials");

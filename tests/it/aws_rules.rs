@@ -262,6 +262,9 @@ fn an_answer_in_a_wrong_shape_is_a_502() {
     for (answer, sound) in [
         (json!({ "statusCode": 200 }), true),
         (json!({ "statusCode": "200", "headers": { "a": 1 }, "body": null }), true),
+        (json!({ "statusCode": 200, "multiValueHeaders": { "a": ["b"] }, "isBase64Encoded": true }), true),
+        (json!({ "statusCode": 200, "multiValueHeaders": { "a": "b" } }), false),
+        (json!({ "statusCode": 200, "message": "hello" }), false),
         (json!({ "statusCode": 200, "body": 5 }), false),
         (json!({ "statusCode": "fine" }), false),
         (json!({ "statusCode": 200, "headers": { "a": {} } }), false),

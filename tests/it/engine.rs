@@ -563,6 +563,25 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn keeps_what_something_unread_holds() {
+        // The function has a name alone, and is made from the role; the other role is nobody's.
+        let mut graph = Graph::default();
+        let exec = add(&mut graph, role, "exec", (), |it, ()| it);
+        add(&mut graph, role, "free", (), |it, ()| it);
+        add(&mut graph, function, "greet", exec, |it, exec| it.using(&exec));
+        let world = World::with(&graph).await;
+        world.cloud.on("find function.greet", 1, Fault::refuse());
+        let run = world.down(&Graph::default()).await;
+        assert_eq!(
+            (run.skipped(), world.cloud.breaches()),
+            (vec!["role.exec because of function.greet".into()], vec![])
+        );
+        assert_eq!(world.cloud.ours(), ["function.greet", "role.exec"]);
+        world.down(&Graph::default()).await.succeeded();
+        world.is_empty();
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn looks_no_further_with_dead_credentials() {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {

@@ -113,7 +113,11 @@ fn a_sound_stack_passes_where_aws_takes_its_time_and_throttles_nobody() {
     let aws = Aws::new();
     let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::clone(&aws) as Arc<dyn Weather>);
     let user = User::of("test", &proxy.endpoint).with("SECURELAMBDA_TEMPO", &TEMPO.to_string());
+    let limits = "Each route lets through 50 requests/s and 50 at once. Together the 2 routes let through 100";
+    assert!(user.run(&["plan"]).ends(0).stdout.contains(limits));
     user.run(&["up", "--yes"]).ends(0);
+    assert!(user.run(&["status"]).ends(0).stdout.contains(limits));
+    assert!(!user.run(&["plan"]).ends(0).stdout.contains(limits), "they do not change");
     proxy.take();
 
     set(&aws.never_throttles, true);

@@ -309,15 +309,16 @@ impl World {
         let (mut state, mut journal, mut events) = (self.disk.state(), self.disk.clone(), Vec::new());
         let looked = engine::targets(graph, &survey, &registry, &mut state, &self.stop).await?;
         let Looked { mut targets, strangers, unseen } = looked;
-        let unseen = unseen.into_iter().map(|one| (one.target.id, one.failure)).collect();
         targets.retain(|target| goes(&target.id));
         let begun = Instant::now();
         let mut tell = |event| self.hear(&mut events, event);
         let (order, jobs) = (Cleanup { group: self.group, holds: self.holds }, self.jobs);
         let summary =
-            engine::down(&targets, order, &registry, &mut state, &mut journal, jobs, &self.stop, &mut tell).await;
+            engine::down(&targets, &unseen, order, &registry, &mut state, &mut journal, jobs, &self.stop, &mut tell)
+                .await;
         let took = begun.elapsed();
         let left = engine::look_again(&targets, &registry, &self.stop).await.into_iter().map(|(id, _)| id).collect();
+        let unseen = unseen.into_iter().map(|one| (one.target.id, one.failure)).collect();
         Ok(Run { summary, events, took, strangers, unseen, left })
     }
 

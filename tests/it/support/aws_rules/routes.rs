@@ -116,14 +116,20 @@ fn answer_of(asked: &Asked, path: &str, method: &Value) -> (StatusCode, Bytes) {
     (status.unwrap_or(StatusCode::OK), Bytes::from(body))
 }
 
-/// The shape that a proxy integration asks for.
+/// The shape that a proxy integration asks for, as LocalStack has recorded it from AWS
+/// (`test_aws_proxy_response_payload_format_validation`): a key that is none of these is wrong too.
 pub fn is_well_formed(answer: &Value) -> bool {
+    const KEYS: [&str; 5] = ["statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"];
     let Some(answer) = answer.as_object() else { return false };
     let numeric = |value: &Value| value.is_u64() || value.as_str().is_some_and(|text| text.parse::<u16>().is_ok());
     let plain = |value: &Value| value.is_string() || value.is_number() || value.is_boolean();
-    let headers = answer
-        .get("headers")
-        .is_none_or(|all| all.is_null() || all.as_object().is_some_and(|all| all.values().all(plain)));
+    let all = |key: &str, fits: &dyn Fn(&Value) -> bool| {
+        answer.get(key).is_none_or(|all| all.is_null() || all.as_object().is_some_and(|all| all.values().all(fits)))
+    };
     let body = answer.get("body").is_none_or(|body| body.is_null() || body.is_string());
-    answer.get("statusCode").is_some_and(numeric) && headers && body
+    answer.keys().all(|key| KEYS.contains(&key.as_str()))
+        && answer.get("statusCode").is_some_and(numeric)
+        && all("headers", &plain)
+        && all("multiValueHeaders", &Value::is_array)
+        && body
 }

@@ -95,7 +95,8 @@ impl Manner for Updating {
         if asked.operation == "CreateRestApi" {
             self.0.begin(api.as_str());
         }
-        let updating = self.0.holds(&api);
+        // The answer to the create comes from before the time that runs from the first question.
+        let updating = asked.operation == "CreateRestApi" || self.0.holds(&api);
         if updating {
             body["apiStatus"] = json!("UPDATING");
             answer.set(&body);
