@@ -526,7 +526,7 @@ fn nothing_of_a_strangers_can_be_tagged_or_its_secrets_read() {
 }
 
 /// Rights for what does not happen in the lives above.
-const UNUSED: [(&str, &str); 11] = [
+const UNUSED: [(&str, &str); 12] = [
     ("cognito-identity:UpdateIdentityPool", "another tool has changed an identity pool"),
     ("cognito-idp:AdminEnableUser", "another tool has disabled a service user"),
     ("cognito-idp:DeleteUserPoolClient", "a client goes with its pool; alone only after an unfinished run"),
@@ -538,6 +538,7 @@ const UNUSED: [(&str, &str); 11] = [
     ("iam:UpdateRole", "another tool has changed a description"),
     ("lambda:UpdateFunctionCode", "changed code"),
     ("secretsmanager:UpdateSecret", "another tool has changed a description"),
+    ("wafv2:DisassociateWebACL", "an association goes with its stage; alone only where the stage stays"),
 ];
 
 /// AWS's own names: an action that does not exist allows nothing, and nobody would tell.
