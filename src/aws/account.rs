@@ -196,7 +196,7 @@ impl Account {
 
     /// What API Gateway lets through for the whole account. `None`: the endpoint does not say.
     pub async fn throttle(&self) -> Result<Option<AccountThrottle>, Failure> {
-        let answer = aws_sdk_apigateway::Client::new(&self.sdk).get_account().send().await;
+        let answer = client!(aws_sdk_apigateway, &self.sdk).get_account().send().await;
         let answer = answer.or_fail("read API Gateway's limits")?;
         // What is left out reads as nothing.
         let told = answer.throttle_settings().filter(|limits| limits.rate_limit() > 0.0 && limits.burst_limit() > 0);

@@ -74,7 +74,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     fn or_fail(self, doing: &str) -> Result<T, Failure> {
-        self.map_err(|error| Failure { call: Some(operation::<E>()), ..failure(doing, &error) })
+        self.map_err(|error| Failure { call: Some(operation::<E>().into()), ..failure(doing, &error) })
     }
 }
 
@@ -306,7 +306,7 @@ mod tests {
         let pools = pools.list_users().user_pool_id("p").send().await.or_fail("count").expect_err("refused");
         let sets = waf.list_ip_sets().send().await.or_fail("list").expect_err("refused");
         let acl = waf.get_web_acl_for_resource().resource_arn("a").send().await.or_fail("read").expect_err("refused");
-        let calls = [pools.call, sets.call, acl.call].map(Option::unwrap_or_default);
+        let calls = [pools.call, sets.call, acl.call].map(|call| call.unwrap_or_default().into_string());
         assert_eq!(calls, ["cognito-idp ListUsers", "wafv2 ListIPSets", "wafv2 GetWebACLForResource"]);
     }
 

@@ -40,8 +40,8 @@ pub(super) async fn check(sdk: &SdkConfig, access: &Access, needs: &Needs) -> Re
 /// not be known to this machine, and then the first call tells.
 async fn exists(region: &str, proxies: &Proxies) -> bool {
     let host = host("sts", region);
-    let proxied = proxies.of(&format!("https://{host}")).is_ok_and(|proxy| proxy.is_some());
-    proxied || tokio::net::lookup_host((host, 443)).await.is_ok()
+    let by_proxy = proxies.of(&format!("https://{host}")).is_ok_and(|proxy| proxy.is_some());
+    by_proxy || tokio::net::lookup_host((host, 443)).await.is_ok()
 }
 
 /// Whether a service may be asked: not where it is known that the region lacks it. An endpoint that is not AWS's own has

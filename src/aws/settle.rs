@@ -340,7 +340,7 @@ pub async fn settled<T, F: Future<Output = Result<T, Failure>>>(
         let (_, began, pause) = clocks[known];
         let next = failure.retry_after().map_or(pause, Duration::from_secs).max(Duration::from_millis(1));
         if began.elapsed() + task.tempo().of(next) > task.tempo().of(wait.budget) {
-            failure.waited = Some(format!("waited {} s: {}", began.elapsed().as_secs(), wait.why));
+            failure.waited = Some(format!("waited {} s: {}", began.elapsed().as_secs(), wait.why).into());
             return Err(failure);
         }
         task.note(wait.why);

@@ -34,11 +34,11 @@ pub struct Failure {
     /// What was not done, and why as far as we know, in our own words: `could not create the topic greetings`.
     pub context: String,
     /// The call that failed, as `iam GetRole`; none where no call was made.
-    pub call: Option<String>,
+    pub call: Option<Box<str>>,
     /// What the service answered, where one did.
     pub service: Option<Box<ServiceError>>,
     /// How long it was waited, and for what: `waited 120 s: the role cannot be assumed yet`.
-    pub waited: Option<String>,
+    pub waited: Option<Box<str>>,
     /// The ARN or id of the resource that is in the way, of [`Cause::Foreign`].
     pub resource: Option<String>,
     /// What to do next.
@@ -100,7 +100,8 @@ impl Failure {
     /// Takes every mention of `text` out of it.
     pub fn hide(&mut self, text: &str) {
         let said = self.service.as_mut().map(|answer| &mut answer.message);
-        for words in [Some(&mut self.context), said, self.waited.as_mut(), self.hint.as_mut()].into_iter().flatten() {
+        // What was waited for is in words of our own, which quote nothing.
+        for words in [Some(&mut self.context), said, self.hint.as_mut()].into_iter().flatten() {
             if words.contains(text) {
                 *words = words.replace(text, "(hidden)");
             }
@@ -140,7 +141,7 @@ impl From<Failure> for Told {
             message: failure.to_string(),
             code: failure.code().map(|code| code.to_string()),
             request_id: failure.request_id().map(str::to_owned),
-            call: failure.call,
+            call: failure.call.map(String::from),
             hint: failure.hint,
         }
     }
@@ -306,7 +307,7 @@ mod tests {
     fn a_failure_is_shown_in_our_words_and_then_the_services() {
         let mut failure = Failure::refused("could not delete it").answered(ServiceError::new("A", "It is in use."));
         assert_eq!(failure.to_string(), "could not delete it: It is in use.");
-        failure.waited = Some("waited 3 s: it still counts as in use".to_owned());
+        failure.waited = Some("waited 3 s: it still counts as in use".into());
         assert_eq!(
             serde_json::to_value(&failure).expect("JSON"),
             serde_json::json!({

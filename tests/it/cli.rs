@@ -50,7 +50,7 @@ fn flags_come_from_the_environment_too() {
 fn every_flag_of_every_command_comes_from_the_environment() {
     // What is not UTF-8 is refused wherever it is read, but where it may be a path.
     let nonsense = OsStr::from_bytes(b"\xff");
-    let paths = ["file", "state-dir", "dir"];
+    let paths = ["file", "state-dir", "dir", "out"];
     let mut tried = 0;
     let mut commands = vec![(Vec::new(), Cli::command())];
     while let Some((words, command)) = commands.pop() {
