@@ -500,9 +500,11 @@ pub struct Man {
 
 /// `policy`.
 #[derive(Debug, Args)]
-#[command(after_help = "Prints JSON and nothing else. With --account and --region no credentials are needed:
-  securelambda policy --account 123456789012 --region eu-central-1 > operator.json
-  aws iam create-policy --policy-name securelambda-operator --policy-document file://operator.json
+#[command(after_help = "With --account and --region no credentials are needed:
+  securelambda policy --account 123456789012 --region eu-central-1 --out policies
+
+IAM takes 6144 characters in a managed policy. If one is enough it is printed as JSON; if more are needed, --out writes
+a file for each and prints the commands that create them, and --json prints them as one document. Attach all of them.
 
 An operator who may make roles can give them any right, and so have it, unless a permissions boundary is demanded:
   securelambda policy --permissions-boundary arn:aws:iam::123456789012:policy/functions")]
@@ -510,6 +512,9 @@ pub struct Policy {
     /// Only what this command needs; may be repeated. token, call, outputs and local need nothing
     #[arg(long = "for", value_name = "COMMAND", value_delimiter = ',')]
     pub works: Vec<Work>,
+    /// Write each policy into a file in this folder, and print the commands that create them
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// The account, instead of that of the credentials
     #[arg(long, value_name = "ID", value_parser = account)]
     pub account: Option<String>,

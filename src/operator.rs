@@ -11,8 +11,11 @@ use crate::aws::rights::{Grant, Need, When, grants};
 use crate::policy::VERSION;
 use crate::scope::{STACK_TAG, Scope};
 
-/// What a managed policy may hold, white space not counted.
+/// The most characters in a managed policy, white space not counted.
 pub const LONGEST_POLICY: usize = 6144;
+
+/// The most managed policies that a user or a role may have attached, unless AWS has raised that.
+pub const MOST_POLICIES: usize = 10;
 
 /// A command that needs rights. `token`, `call`, `outputs` and `local` need none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -108,6 +111,8 @@ impl Wanted<'_> {
             match *one {
                 When::TagGiven => add("StringEquals", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
                 When::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
+                When::NotAnothers => add("StringEqualsIfExists", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
+                When::NoOthersTagGiven => add("StringEqualsIfExists", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
                 When::Is(key, values) => {
                     let filled_in = |value: &&str| match *value {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
@@ -119,7 +124,7 @@ impl Wanted<'_> {
                 When::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
                 When::Bounded => {
                     if let Some(boundary) = self.boundary {
-                        add("StringEquals", "iam:PermissionsBoundary", &[boundary]);
+                        add("ArnEquals", "iam:PermissionsBoundary", &[boundary]);
                     }
                 }
             }
@@ -172,20 +177,30 @@ impl Document {
     }
 }
 
-/// The least policy, with every thing's own name, as long as that fits; else with what begins like them.
-pub fn policy(wanted: &Wanted<'_>) -> Document {
-    let exact = document(wanted, str::to_owned);
-    if exact.length() <= LONGEST_POLICY { exact } else { document(wanted, widened) }
+/// The least policies, as few as hold all statements: in their order, each in the first policy that has room for it.
+pub fn policies(wanted: &Wanted<'_>) -> Vec<Document> {
+    let mut documents: Vec<Document> = Vec::new();
+    for statement in statements(wanted) {
+        let with = |document: &Document| {
+            let statement = [document.statement.clone(), vec![statement.clone()]].concat();
+            Document { version: VERSION, statement }
+        };
+        match documents.iter_mut().find(|document| with(document).length() <= LONGEST_POLICY) {
+            Some(document) => *document = with(document),
+            None => documents.push(Document { version: VERSION, statement: vec![statement] }),
+        }
+    }
+    documents
 }
 
-fn document(wanted: &Wanted<'_>, name: impl Fn(&str) -> String) -> Document {
+fn statements(wanted: &Wanted<'_>) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::new();
     for grant in grants() {
         let action = wanted.actions(grant);
         if action.is_empty() {
             continue;
         }
-        let resource = grant.on.iter().map(|pattern| wanted.filled_in(&name(pattern)));
+        let resource = grant.on.iter().map(|pattern| wanted.filled_in(pattern));
         match statements.iter_mut().find(|statement| statement.sid == grant.sid) {
             Some(statement) => {
                 statement.action.extend(action);
@@ -200,7 +215,7 @@ fn document(wanted: &Wanted<'_>, name: impl Fn(&str) -> String) -> Document {
             }),
         }
     }
-    Document { version: VERSION, statement: statements }
+    statements
 }
 
 /// What IAM can be asked for each right: one example of what it is needed on, in the circumstances it is needed in.
@@ -211,23 +226,11 @@ pub fn questions(wanted: &Wanted<'_>) -> Vec<Question> {
         let resource = grant.on.first().map(|pattern| example(&wanted.filled_in(pattern)))?;
         let keys = wanted.condition(grant.when).into_values().flatten();
         let context = keys.filter_map(|(key, values)| Some((key, example(values.0.first()?)))).collect();
-        (!actions.is_empty()).then_some(Question { actions, resource, context })
+        let only_then = grant.when.iter().any(|when| !matches!(when, When::NotAnothers | When::NoOthersTagGiven));
+        (!actions.is_empty()).then_some(Question { actions, resource, context, only_then })
     };
-    grants().filter_map(question).collect()
-}
-
-/// One pattern instead of many: for what has the stack's name behind a colon, and behind a slash. The actions beside it
-/// still say of which services.
-fn widened(pattern: &str) -> String {
-    let generic = |end: &str| {
-        let named = pattern.starts_with("{arn:") && pattern.ends_with(end);
-        // A topic's ARN has its name where others have their type.
-        named.then(|| format!("{{arn:*}}:*{}", end.trim_start_matches([':', '/'])))
-    };
-    // Both kinds of pools, which take turns in the same statements.
-    let pool = pattern.starts_with("{arn:cognito-") && pattern.ends_with("pool/*");
-    let pool = pool.then(|| "{arn:cognito-*}:*pool/*".to_owned());
-    generic("/{stack}-*").or_else(|| generic(":{stack}-*")).or(pool).unwrap_or_else(|| pattern.to_owned())
+    // IAM's simulation knows neither what has no id yet nor an action that AWS's list lacks.
+    grants().filter(|grant| !["TagWhatIsMade", "TagHttpStages"].contains(&grant.sid)).filter_map(question).collect()
 }
 
 /// IAM takes a lone value without its list, which is shorter.
@@ -256,12 +259,11 @@ mod tests {
         crate::aws::registry(&clients).kinds().map(str::to_owned).collect()
     }
 
+    /// All statements in one document, however long that is.
     fn least(works: &[Work], boundary: Option<&str>) -> Document {
-        policy(&Wanted { scope: &scope("demo"), works, kinds: &every_kind(), boundary })
-    }
-
-    fn sids(document: &Document) -> Vec<&str> {
-        document.statement.iter().map(|statement| statement.sid).collect()
+        let wanted = Wanted { scope: &scope("demo"), works, kinds: &every_kind(), boundary };
+        let statement = policies(&wanted).into_iter().flat_map(|document| document.statement).collect();
+        Document { version: VERSION, statement }
     }
 
     fn actions(document: &Document) -> BTreeSet<&str> {
@@ -313,7 +315,8 @@ mod tests {
     fn kinds_that_are_not_there_need_nothing() {
         let kinds = every_kind().into_iter().filter(|kind| !kind.starts_with("wafv2.")).collect();
         let wanted = Wanted { scope: &scope("demo"), works: &[Work::Up], kinds: &kinds, boundary: None };
-        assert!(actions(&policy(&wanted)).iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")));
+        let actions: Vec<_> = statements(&wanted).into_iter().flat_map(|statement| statement.action).collect();
+        assert!(actions.iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")), "{actions:?}");
     }
 
     /// The kinds that a blueprint is made of.
@@ -324,28 +327,41 @@ mod tests {
         graph.ids().map(|(_, kind)| kind.to_owned()).collect()
     }
 
-    /// The longest name, region and partition there are, and a boundary that is as long as they come. A stack of every
-    /// kind there is may need two policies, as the command then says.
+    /// The longest name, region, partition and boundary that there are.
     #[test]
-    fn it_always_fits_a_managed_policy() {
-        let mut scope = scope("abcdefghijklmnopqrstuvwx");
-        scope.partition = "aws-us-gov".into();
-        scope.region = "ap-northeast-1".into();
+    fn every_policy_fits_and_ten_are_enough() {
+        let mut long = scope("abcdefghijklmnopqrstuvwx");
+        long.partition = "aws-us-gov".into();
+        long.region = "ap-northeast-1".into();
         let boundary = format!("arn:aws-us-gov:iam::123456789012:policy/{}", "b".repeat(128));
-        for blueprint in crate::stack::blueprints::ALL {
-            let kinds = kinds_of(blueprint);
-            let wanted = Wanted { scope: &scope, works: &[], kinds: &kinds, boundary: Some(&boundary) };
-            let length = policy(&wanted).length();
-            assert!(length <= LONGEST_POLICY, "{}: {length}", blueprint.name);
-            let wanted = Wanted { scope: &self::scope("demo"), works: &[], kinds: &kinds, boundary: None };
-            let length = policy(&wanted).length();
-            assert!(length <= LONGEST_POLICY, "{}: {length}", blueprint.name);
+        let blueprints = crate::stack::blueprints::ALL.iter().map(kinds_of);
+        for kinds in blueprints.chain([every_kind()]) {
+            for (scope, boundary) in [(&long, Some(boundary.as_str())), (&scope("a"), None)] {
+                let wanted = Wanted { scope, works: &[], kinds: &kinds, boundary };
+                let documents = policies(&wanted);
+                assert!((1..=MOST_POLICIES).contains(&documents.len()), "{}", documents.len());
+                for document in &documents {
+                    assert!(document.length() <= LONGEST_POLICY, "{}: {}", document.length(), pretty(document));
+                }
+                let apart = documents.iter().flat_map(|document| &document.statement).map(|one| one.sid);
+                let mut apart: Vec<&str> = apart.collect();
+                let mut all: Vec<&str> = statements(&wanted).iter().map(|one| one.sid).collect();
+                apart.sort_unstable();
+                all.sort_unstable();
+                assert_eq!(apart, all, "each statement is in one document");
+            }
         }
-        let kinds = kinds_of(crate::stack::blueprints::DEFAULT);
-        let wanted = Wanted { scope: &scope, works: &[], kinds: &kinds, boundary: Some(&boundary) };
-        assert!(document(&wanted, str::to_owned).length() > LONGEST_POLICY, "the names themselves fit: widen nothing");
-        let usual = policy(&Wanted { scope: &self::scope("demo"), works: &[], kinds: &kinds, boundary: None });
-        assert!(!pretty(&usual).contains(":aws:*:"), "an ordinary name needs no wildcard for services");
+    }
+
+    /// IAM refuses a wildcard there.
+    #[test]
+    fn no_service_is_a_pattern() {
+        for statement in least(&[], None).statement {
+            for resource in statement.resource.iter().filter(|resource| *resource != "*") {
+                let parts: Vec<&str> = resource.splitn(6, ':').collect();
+                assert!(parts.len() == 6 && !parts[..5].concat().contains('*'), "{resource}");
+            }
+        }
     }
 
     /// MiniStack cannot evaluate these; AWS can.
@@ -362,12 +378,17 @@ mod tests {
             ("cognito-idp:DeleteUserPool", "StringEquals", "aws:ResourceTag/securelambda:stack", "demo"),
             ("cognito-idp:ListUsers", "StringEquals", "aws:ResourceTag/securelambda:stack", "demo"),
             ("apigateway:SetWebACL", "StringEquals", "aws:ResourceTag/securelambda:stack", "demo"),
+            ("cognito-idp:DescribeUserPoolClient", "StringEquals", "aws:ResourceTag/securelambda:stack", "demo"),
+            ("lambda:UpdateFunctionCode", "StringEquals", "aws:ResourceTag/securelambda:stack", "demo"),
+            ("lambda:DeleteFunction", "StringEqualsIfExists", "aws:ResourceTag/securelambda:stack", "demo"),
+            ("lambda:CreateFunction", "StringEqualsIfExists", "aws:ResourceTag/securelambda:stack", "demo"),
+            ("sns:Subscribe", "StringEqualsIfExists", "aws:ResourceTag/securelambda:stack", "demo"),
             ("cognito-idp:CreateUserPool", "StringEquals", "aws:RequestTag/securelambda:stack", "demo"),
             ("lambda:CreateFunction", "StringEquals", "aws:RequestTag/securelambda:stack", "demo"),
             ("sns:Subscribe", "StringEquals", "sns:Protocol", "lambda"),
             ("sns:Subscribe", "StringLike", "sns:Endpoint", "arn:aws:lambda:eu-central-1:123456789012:function:demo-*"),
-            ("iam:CreateRole", "StringEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
-            ("iam:PutRolePolicy", "StringEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
+            ("iam:CreateRole", "ArnEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
+            ("iam:PutRolePolicy", "ArnEquals", "iam:PermissionsBoundary", "arn:aws:iam::123456789012:policy/b"),
         ] {
             assert_eq!(statement(action)[operator][key], value, "{action}");
         }
@@ -385,6 +406,8 @@ mod tests {
     fn without_a_boundary_none_is_demanded() {
         let document = least(&[], None);
         assert!(!pretty(&document).contains("Boundary\":"), "{}", pretty(&document));
-        assert_eq!(sids(&document), sids(&least(&[], Some("arn:aws:iam::123456789012:policy/b"))));
+        // Longer ones may be put into the documents in another order.
+        let set = |document: &Document| document.statement.iter().map(|one| one.sid).collect::<BTreeSet<_>>();
+        assert_eq!(set(&document), set(&least(&[], Some("arn:aws:iam::123456789012:policy/b"))));
     }
 }

@@ -66,6 +66,8 @@ pub struct Question {
     pub resource: String,
     /// In what circumstances: key and value.
     pub context: Vec<(String, String)>,
+    /// It is allowed in no others. If not, it is allowed too where nothing is known of the circumstances.
+    pub only_then: bool,
 }
 
 /// Until when credentials are good.
@@ -268,6 +270,7 @@ mod tests {
         );
         let (clients, http) = replay(vec![(200, &answer)]);
         let question = Question {
+            only_then: true,
             actions: vec!["sns:A".into(), "sns:B".into(), "sns:C".into()],
             resource: "arn:x".into(),
             context: vec![("aws:RequestTag/securelambda:stack".into(), "demo".into())],

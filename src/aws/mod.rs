@@ -166,7 +166,10 @@ async fn closer<R: Resource, F: Future<Output = Result<Listing, Failure>>>(looks
     let seen: Vec<_> = futures_util::stream::iter(looks).buffered(CLOSER_AT_ONCE).collect().await;
     let mut listing = Listing::default();
     for (name, seen) in names.into_iter().zip(seen) {
-        listing.extend(seen.unwrap_or_else(|failure| Listing::default().and_unread([Unread::new::<R>(name, failure)])));
+        listing.extend(seen.unwrap_or_else(|failure| {
+            let denied = error::DENIED.is(&failure);
+            Listing::default().and_unread([Unread { denied, ..Unread::new::<R>(name, failure) }])
+        }));
     }
     listing
 }
@@ -283,6 +286,88 @@ mod tests {
         });
         assert_eq!(side_by_side(8, calls.collect()).await, Err(Failure::refused("number 3")));
         assert_eq!(finished.into_inner(), 20);
+    }
+
+    /// An operator of `demo` may list everything, and read nothing that carries the tag of `demo-prod`.
+    #[tokio::test]
+    async fn what_carries_another_stacks_tag_keeps_nothing_else_from_being_listed() {
+        use aws_smithy_http_client::test_util::infallible_client_fn;
+        use aws_smithy_types::body::SdkBody;
+
+        for seen in [true, false] {
+            let http = infallible_client_fn(move |request: hyper::Request<SdkBody>| {
+                let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+                let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+                let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
+                let operation = target.and_then(|target| target.rsplit('.').next()).or(action).unwrap_or_default();
+                let xml = |operation: &str, inner: &str| {
+                    format!("<{operation}Response><{operation}Result>{inner}</{operation}Result></{operation}Response>")
+                };
+                let answer = match (operation, request.uri().path()) {
+                    ("ListUserPools", _) => r#"{"UserPools":[{"Id":"r_1","Name":"demo-prod-p"}]}"#.to_owned(),
+                    ("ListIdentityPools", _) => {
+                        r#"{"IdentityPools":[{"IdentityPoolId":"r:1","IdentityPoolName":"demo-prod-c"}]}"#.to_owned()
+                    }
+                    ("ListSecrets", _) => r#"{"SecretList":[{"ARN":"arn:aws:secretsmanager:r:1:secret:demo-prod-s-AbCdEf","Name":"demo-prod-s"}]}"#.to_owned(),
+                    ("DescribeLogGroups", _) => {
+                        r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-prod-f"}]}"#.to_owned()
+                    }
+                    ("ListIPSets", _) => {
+                        r#"{"IPSets":[{"Name":"demo-prod-i","Id":"1","ARN":"arn:i","LockToken":"t"}]}"#.to_owned()
+                    }
+                    ("ListWebACLs", _) => {
+                        r#"{"WebACLs":[{"Name":"demo-prod-w","Id":"1","ARN":"arn:w","LockToken":"t"}]}"#.to_owned()
+                    }
+                    (_, path) if path.trim_end_matches('/').ends_with("/functions") => {
+                        r#"{"Functions":[{"FunctionName":"demo-prod-f","FunctionArn":"arn:f"}]}"#.to_owned()
+                    }
+                    ("ListTopics", _) => xml(
+                        operation,
+                        "<Topics><member><TopicArn>arn:aws:sns:r:1:demo-prod-t</TopicArn></member></Topics>",
+                    ),
+                    ("ListSubscriptions", _) => xml(operation, "<Subscriptions/>"),
+                    ("ListRoles", _) => xml(operation, "<Roles/><IsTruncated>false</IsTruncated>"),
+                    (_, "/v2/apis") if seen => {
+                        r#"{"items":[{"apiId":"a","name":"demo-prod-x","tags":{"securelambda:stack":"demo-prod"}}]}"#
+                            .to_owned()
+                    }
+                    (_, "/restapis" | "/v2/apis") => "{}".to_owned(),
+                    _ if action.is_some() => {
+                        let denied = "<Code>AuthorizationError</Code><Message>not authorized</Message>";
+                        let answer = SdkBody::from(format!("<ErrorResponse><Error>{denied}</Error></ErrorResponse>"));
+                        return hyper::Response::builder().status(403).body(answer).expect("an answer");
+                    }
+                    _ => {
+                        let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
+                        return hyper::Response::builder().status(403).body(SdkBody::from(denied)).expect("an answer");
+                    }
+                };
+                hyper::Response::builder().status(200).body(SdkBody::from(answer)).expect("an answer")
+            });
+            let (clients, _) = testing::replay(vec![]);
+            let clients = Clients::new(clients.sdk.into_builder().http_client(http).build(), clients.scope);
+            let whose = crate::scope::Whose::Stack("demo".into());
+            let (inventories, stop) = (inventories(&clients), crate::engine::Stop::never());
+            let stock = crate::engine::take_stock(&inventories, &whose, &stop).await.expect("listed");
+            // That there is such a stack is told by the list of its APIs. If it is not, nothing is known.
+            let mut kinds: Vec<&str> =
+                stock.listed.iter().filter(|one| one.kind != "apigatewayv2.api").map(|one| one.kind).collect();
+            let mut unread: Vec<&str> = stock.unread.iter().map(|one| one.kind).collect();
+            kinds.sort_unstable();
+            unread.sort_unstable();
+            let all = [
+                "cognito.identity_pool",
+                "cognito.user_pool",
+                "lambda.function",
+                "logs.group",
+                "secretsmanager.secret",
+                "sns.topic",
+                "wafv2.ip_set",
+                "wafv2.web_acl",
+            ];
+            assert_eq!(if seen { (&kinds[..], &unread[..]) } else { (&unread[..], &kinds[..]) }, (&all[..], &[][..]));
+            assert!(stock.listed.iter().all(|one| one.stack.as_deref() == Some("demo-prod")), "{:#?}", stock.listed);
+        }
     }
 
     #[tokio::test]

@@ -94,6 +94,10 @@ pub(super) const EXISTS: [&Refusal; 4] = [&NAME_TAKEN, &ALREADY_EXISTS, &PATH_TA
 /// Which action is missing stands in the message after these words.
 pub const DENIED_ACTION: Refusal = Refusal { words: &["not authorized to perform: "], ..DENIED };
 
+/// The right is missing to tag the stage that is to be made.
+pub const MAY_NOT_TAG: Refusal =
+    Refusal::new(&["apigateway CreateStage"], &["AccessDeniedException"]).words(&["::/tags/"]);
+
 /// Too many things: the SDK would take it for too many calls.
 pub const TOO_MANY_THINGS: Refusal = Refusal::new(EVERYWHERE, &["LimitExceededException"]);
 /// Too many calls, of a service that gives a long wait for an answer.
@@ -185,9 +189,9 @@ pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     all
 }
 
-const HERE: [(&str, &Refusal); 44] = named! {
+const HERE: [(&str, &Refusal); 45] = named! {
     NO_ENTITY, NO_TOPIC, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
-    AUTHORIZER_TAKEN, DENIED_ACTION, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
+    AUTHORIZER_TAKEN, DENIED_ACTION, MAY_NOT_TAG, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
     SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,
     BAD_REFRESH_TOKEN, NO_SIGN_UP, NOT_CONFIRMED, PASSWORD_RESET, WEAK_PASSWORD, USED_PASSWORD, USER_EXISTS,
     PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NO_GUESTS, NOT_TRUSTED, UNKNOWN_KEY,

@@ -587,7 +587,9 @@ fn a_case_speaks_in_known_words() {
 fn a_wait_begins_densely_and_ends_in_minutes() {
     for (name, wait) in WAITS {
         assert!(wait.first <= wait.cap && wait.cap.as_secs_f64() * 1.2 * 3.0 <= wait.budget.as_secs_f64(), "{name}");
-        assert!(wait.budget <= Duration::from_mins(10), "{name}");
+        // AWS says "about 15 minutes" of a changed security policy, in which the API cannot be deployed.
+        let longest = if name == "API_UPDATING" { 25 } else { 10 };
+        assert!(wait.budget <= Duration::from_mins(longest), "{name}");
         assert!(wait.first <= Duration::from_secs(5) || name == "API_DELETE_RATE", "{name}");
     }
 }

@@ -202,7 +202,7 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     let mut questions = questions(&wanted);
     if session.endpoint.is_some() {
         // Emulators leave the circumstances out of a simulation, and paths.
-        questions.retain(|question| question.context.is_empty() && !question.resource.contains(":role/"));
+        questions.retain(|question| !question.only_then && !question.resource.contains(":role/"));
     }
     let asked = questions.iter().flat_map(|question| &question.actions).collect::<BTreeSet<_>>().len();
     let answers: Vec<Result<Vec<String>, Failure>> =

@@ -1,6 +1,10 @@
-//! `policy`: the least IAM policy of whoever runs the other commands on this stack.
+//! `policy`: the least IAM policies of whoever runs the other commands on this stack.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
 
 use super::Ending;
 use super::session::who_am_i;
@@ -8,9 +12,9 @@ use crate::args;
 use crate::bundle::Bundles;
 use crate::config::{self, Config};
 use crate::error::{Error, Kind};
-use crate::operator::{Document, LONGEST_POLICY, Wanted, Work, policy};
+use crate::operator::{Document, LONGEST_POLICY, MOST_POLICIES, Wanted, Work, policies};
 use crate::regions::{Needs, check};
-use crate::report::answer;
+use crate::report::{SCHEMA_VERSION, answer, say};
 use crate::scope::{Scope, partition_of};
 use crate::stack;
 use crate::state::Store;
@@ -22,20 +26,54 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
         let (clients, _, endpoint) = who_am_i(config).await?;
         (clients.scope, endpoint)
     };
-    let document = least(config, &scope, endpoint.as_deref(), &args.works)?;
-    let length = document.length();
-    if length > LONGEST_POLICY {
+    let documents = least(config, &scope, endpoint.as_deref(), &args.works)?;
+    if documents.len() > MOST_POLICIES || documents.iter().any(|document| document.length() > LONGEST_POLICY) {
         return Err(Error::other(format!(
-            "the policy is {length} characters long; a managed one has room for {LONGEST_POLICY}"
+            "what is needed does not fit {MOST_POLICIES} managed policies of {LONGEST_POLICY} characters"
         ))
-        .hint("make two of it: --for up --for down, and --for verify --for add-user and what else is wanted"));
+        .hint("--for COMMAND asks for the rights of one command alone"));
     }
-    answer(&serde_json::to_string_pretty(&document).map_err(|error| Error::other(error.to_string()))?);
+    let names: Vec<String> = (1..=documents.len()).map(|number| format!("{}-operator-{number}", scope.stack)).collect();
+    let texts = documents.iter().map(pretty).collect::<Result<Vec<String>, Error>>()?;
+    let files = match &args.out {
+        Some(folder) => Some(write(folder, &names, &texts)?),
+        None => None,
+    };
+    if config.output.json {
+        answer(&super::pretty(&in_one(&names, &documents, files.as_deref())?));
+        return Ok(Ending::Done);
+    }
+    match (files, texts.as_slice()) {
+        (Some(files), _) => {
+            for file in &files {
+                say(&format!("Wrote {}", file.display()));
+            }
+            say(&format!("Each fits a managed policy. Create {}, and attach all to the operator:", count(files.len())));
+            for (name, file) in names.iter().zip(&files) {
+                let file = quoted(&format!("file://{}", file.display()));
+                answer(&format!("aws iam create-policy --policy-name {name} --policy-document {file}"));
+            }
+        }
+        (None, [text]) => answer(text),
+        (None, texts) => {
+            return Err(Error::usage(format!(
+                "the operator of this stack needs {} managed policies: IAM takes {LONGEST_POLICY} characters in one",
+                texts.len()
+            ))
+            .hint("--out DIR writes a file for each and prints the commands that create them")
+            .hint("--json prints all of them as one document")
+            .hint("--for COMMAND asks for the rights of one command alone"));
+        }
+    }
     Ok(Ending::Done)
 }
 
-/// The least policy for the stack file, and for what is on record and no longer in it: `up` will remove that.
-pub(super) fn least(config: &Config, scope: &Scope, endpoint: Option<&str>, works: &[Work]) -> Result<Document, Error> {
+fn count(policies: usize) -> String {
+    if policies == 1 { "it".to_owned() } else { format!("the {policies}") }
+}
+
+/// The least policies for the stack file, and for what is on record and no longer in it: `up` will remove that.
+fn least(config: &Config, scope: &Scope, endpoint: Option<&str>, works: &[Work]) -> Result<Vec<Document>, Error> {
     let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint);
     let recorded = store.read()?;
     let recorded = recorded.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
@@ -43,7 +81,7 @@ pub(super) fn least(config: &Config, scope: &Scope, endpoint: Option<&str>, work
     let graph = stack::desired(&config.stack, scope, endpoint, &Bundles::default(), &stack::HiddenValues::default());
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let boundary = config.stack.permissions_boundary.as_deref();
-    Ok(policy(&Wanted { scope, works, kinds: &kinds, boundary }))
+    Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary }))
 }
 
 /// Where the stack will live, without asking anybody.
@@ -54,4 +92,52 @@ fn offline(account: &str, config: &Config) -> Result<Scope, Error> {
     check(&region, &Needs::default()).map_err(|unfit| Error::new(Kind::Account, unfit.message).hint(unfit.hint))?;
     let partition = partition_of(&region).to_owned();
     Ok(Scope { partition, account: account.to_owned(), region, stack: config.stack.name.clone() })
+}
+
+/// In the order in which people read a policy.
+fn pretty(document: &Document) -> Result<String, Error> {
+    serde_json::to_string_pretty(document).map_err(|error| Error::other(error.to_string()))
+}
+
+/// All policies, each with the name that its command gives it.
+fn in_one(names: &[String], documents: &[Document], files: Option<&[PathBuf]>) -> Result<Value, Error> {
+    let mut policies = Vec::new();
+    for (index, (name, document)) in names.iter().zip(documents).enumerate() {
+        let value = serde_json::to_value(document).map_err(|error| Error::other(error.to_string()))?;
+        let mut policy = json!({ "name": name, "characters": document.length(), "document": value });
+        if let Some(file) = files.and_then(|files| files.get(index)) {
+            policy["file"] = json!(file);
+        }
+        policies.push(policy);
+    }
+    Ok(json!({ "schema_version": SCHEMA_VERSION, "policies": policies }))
+}
+
+/// Writes each policy into a file of its name.
+fn write(folder: &Path, names: &[String], texts: &[String]) -> Result<Vec<PathBuf>, Error> {
+    let failed = |what: &Path, why: &std::io::Error| {
+        Error::other(format!("{} cannot be written: {why}", what.display())).hint("name a folder of yours with --out")
+    };
+    fs::create_dir_all(folder).map_err(|why| failed(folder, &why))?;
+    let mut files = Vec::new();
+    for (name, text) in names.iter().zip(texts) {
+        let file = folder.join(format!("{name}.json"));
+        fs::write(&file, format!("{text}\n")).map_err(|why| failed(&file, &why))?;
+        files.push(file);
+    }
+    // An earlier run may have needed more.
+    let prefix = names.first().and_then(|name| name.strip_suffix('1')).unwrap_or_default();
+    for number in names.len() + 1..=MOST_POLICIES {
+        let file = folder.join(format!("{prefix}{number}.json"));
+        if file.exists() {
+            say(&format!("{} is of an earlier run: this policy is no longer needed", file.display()));
+        }
+    }
+    Ok(files)
+}
+
+/// For a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -1,6 +1,7 @@
 //! Takes stock: what there is, by AWS's own lists, independently of the graph and of the record. What neither of those
 //! knows any more is found this way, by what its tags say.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,12 +44,41 @@ pub struct Unread {
     pub name: Option<String>,
     /// Why.
     pub error: Failure,
+    /// These credentials may not read it.
+    #[serde(skip)]
+    pub denied: bool,
 }
 
 impl Unread {
     /// Something of the kind `R`.
     pub fn new<R: Resource>(name: impl Into<Option<String>>, error: Failure) -> Self {
-        Self { kind: R::KIND, name: name.into(), error }
+        Self { kind: R::KIND, name: name.into(), error, denied: false }
+    }
+
+    /// What it is, if it is a thing of one of these stacks that may not be read: an operator's rights end at the tag of
+    /// another stack.
+    fn of_another(&self, stacks: &BTreeSet<String>) -> Option<Listed> {
+        let name = self.name.as_deref().filter(|_| self.denied)?;
+        let begins = |stack: &&String| {
+            let beginning = format!("{stack}-");
+            name.split(['/', ':']).any(|part| part.starts_with(&beginning))
+        };
+        let stack = stacks.iter().find(begins)?;
+        Some(Listed {
+            id: Id::new(self.kind, name),
+            kind: self.kind,
+            name: name.to_owned(),
+            arn: name.to_owned(),
+            stack: Some(stack.clone()),
+            until: None,
+            remove: String::new(),
+            key: Value::Null,
+            outputs: Value::Null,
+            under: None,
+            goes_with_parent: false,
+            goes_with: None,
+            rests_on: None,
+        })
     }
 }
 
@@ -250,6 +280,21 @@ pub struct Stock {
 }
 
 impl Stock {
+    /// What may not be read and begins like the things of another stack that was seen is that stack's.
+    fn told_apart(mut self, whose: &Whose) -> Self {
+        let Whose::Stack(ours) = whose else { return self };
+        let stacks: BTreeSet<String> = self.others(ours).filter_map(|one| one.stack.clone()).collect();
+        let (mut unread, mut listed) = (Vec::new(), Vec::new());
+        for one in self.unread {
+            match one.of_another(&stacks) {
+                Some(other) => listed.push(other),
+                None => unread.push(one),
+            }
+        }
+        self.listed.extend(listed);
+        Self { unread, ..self }
+    }
+
     /// What is this stack's.
     pub fn of<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a Listed> {
         self.listed.iter().filter(move |one| one.stack.as_deref() == Some(stack))
@@ -284,12 +329,12 @@ pub async fn take_stock(inventories: &Inventories, whose: &Whose, stop: &Stop) -
                 stock.listed.extend(listed);
                 stock.unread.extend(unread);
             }
-            Err(error) => stock.unread.push(Unread { kind, name: None, error }),
+            Err(error) => stock.unread.push(Unread { kind, name: None, error, denied: false }),
         }
     }
     match stock.unread.iter().find(|unread| unread.error.cause == Cause::Fatal) {
         Some(dead) => Err(dead.error.clone()),
-        None => Ok(stock),
+        None => Ok(stock.told_apart(whose)),
     }
 }
 

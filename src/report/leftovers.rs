@@ -30,7 +30,7 @@ pub fn left_text(left: &[Left], unread: &[Unread], region: &str) -> String {
 
 /// What could not be read while listing, why, and what can be done about it.
 pub fn unread_lines(unread: &Unread) -> Vec<String> {
-    let Unread { kind, name, error } = unread;
+    let Unread { kind, name, error, .. } = unread;
     let what = match name {
         Some(name) => format!("  could not be read: {kind} {}", harmless(name)),
         None => format!("  could not be listed: {kind}"),
@@ -155,7 +155,12 @@ mod tests {
         };
         let no = || Some(denied.clone());
         let left = [one("logs.f", true, no()), one("logs.g", true, None), one("logs.h", false, no())];
-        let unread = |name: Option<&str>, error| Unread { kind: "sns.topic", name: name.map(str::to_owned), error };
+        let unread = |name: Option<&str>, error| Unread {
+            kind: "sns.topic",
+            name: name.map(str::to_owned),
+            error,
+            denied: false,
+        };
         let unread = [
             unread(None, Failure::refused("could not list the topics: no").hint("ask for sns:ListTopics")),
             unread(Some("demo-t"), Failure::refused("could not read the tags of demo-t: no")),

@@ -92,8 +92,9 @@ fn services_know_no_order_and_no_terminal() {
     never("aws", &["crate::stack", "crate::report", "crate::commands", "crate::args", "indicatif"], &[]);
 }
 
-/// The tables of what the program makes of a service's refusals.
-const TABLES: [&str; 3] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs"];
+/// The tables of what the program makes of a service's refusals; of the gateway's own answers to callers of routes; and of
+/// what the SDK's credential providers report as text alone.
+const TABLES: [&str; 5] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs", "src/meaning.rs", "aws/credentials.rs"];
 /// What is compiled for tests only.
 const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "stack/reference.rs"];
 

@@ -36,6 +36,7 @@ mod operator;
 mod ordering;
 mod own_stack;
 mod pacing;
+mod policies;
 mod promises;
 mod regions;
 mod secrets;

@@ -343,7 +343,9 @@ fn operations() -> BTreeSet<String> {
             let these = names.iter().filter(|name| methods.contains(&name.to_lowercase()));
             called.extend(these.map(|name| format!("{service} {name}")));
         }
-        assert!(crates.is_empty() || file == "error" || called.len() > before, "{file} calls nothing");
+        // These two name the SDK's error types alone.
+        let no_caller = ["error", "credentials"].contains(&file.as_str());
+        assert!(crates.is_empty() || no_caller || called.len() > before, "{file} calls nothing");
     }
     called
 }

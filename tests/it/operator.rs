@@ -1,15 +1,16 @@
 //! The least policy: enough for everything, with nothing in it that could be left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint, python};
-use crate::support::iam::{Need, Operator, Place, allows, as_ministack_reads_it, needs};
+use crate::support::iam::{Need, OURS, Operator, Place, allows, as_ministack_reads_it, needs, policies};
 use crate::support::program::User;
 use crate::support::proxy::{Call, Proxy};
+use crate::support::simulator;
 
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 const REGION: &str = "eu-central-1";
@@ -61,9 +62,9 @@ managed_rules = ["common"]
 "#;
 
 /// What `policy` prints, asked as people would before there are credentials.
-fn policy(user: &User, account: &str, args: &[&str]) -> Value {
+fn policy(user: &User, account: &str, args: &[&str]) -> Vec<Value> {
     let account = if account == "test" { "000000000000" } else { account };
-    user.run(&[&["policy", "--account", account, "--region", REGION], args].concat()).ends(0).json()
+    policies(user, &[&["--account", account, "--region", REGION], args].concat())
 }
 
 fn with_sources(user: &User) {
@@ -71,15 +72,20 @@ fn with_sources(user: &User) {
     std::os::unix::fs::symlink(source, user.folder.path().join("lambdas")).unwrap();
 }
 
-fn without(policy: &Value, sid: &str) -> Value {
-    let mut left = policy.clone();
-    left["Statement"].as_array_mut().unwrap().retain(|statement| statement["Sid"] != sid);
+fn without(policies: &[Value], sid: &str) -> Vec<Value> {
+    let mut left = policies.to_vec();
+    for policy in &mut left {
+        policy["Statement"].as_array_mut().unwrap().retain(|statement| statement["Sid"] != sid);
+    }
     left
 }
 
-fn sids(policy: &Value) -> Vec<String> {
-    let statements = policy["Statement"].as_array().unwrap().iter();
-    statements.map(|statement| statement["Sid"].as_str().unwrap().to_owned()).collect()
+fn statements(policies: &[Value]) -> impl Iterator<Item = &Value> {
+    policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap())
+}
+
+fn sids(policies: &[Value]) -> Vec<String> {
+    statements(policies).map(|statement| statement["Sid"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -168,7 +174,7 @@ fn a_command_does_with_what_is_for_it_alone() {
 }
 
 /// An operator of the larger stack, in an account of their own.
-fn of_the_larger_stack() -> (Operator, Value) {
+fn of_the_larger_stack() -> (Operator, Vec<Value>) {
     let operator = Operator::hired(&account(), &endpoint());
     with_sources(&operator.user);
     operator.user.write("securelambda.toml", LARGER);
@@ -177,7 +183,7 @@ fn of_the_larger_stack() -> (Operator, Value) {
 }
 
 #[track_caller]
-fn fails_without(operator: &mut Operator, least: &Value, sid: &str, args: &[&str], action: &str) {
+fn fails_without(operator: &mut Operator, least: &[Value], sid: &str, args: &[&str], action: &str) {
     assert!(sids(least).iter().any(|known| known == sid), "there is no statement {sid}");
     operator.may(&as_ministack_reads_it(&without(least, sid)));
     let ran = operator.user.run(args);
@@ -186,9 +192,10 @@ fn fails_without(operator: &mut Operator, least: &Value, sid: &str, args: &[&str
 }
 
 /// The statements without which `up` fails, and at what.
-const FOR_UP: [(&str, &str); 8] = [
+const FOR_UP: [(&str, &str); 9] = [
     ("OnAnything", "logs:DescribeLogGroups"),
-    ("ReadOnly", "iam:GetRole"),
+    ("FindOwn", "iam:GetRole"),
+    ("OwnByName", "logs:PutRetentionPolicy"),
     ("MakeOwn", "sns:CreateTopic"),
     ("MakeUserPools", "cognito-idp:CreateUserPool"),
     ("OwnByTag", "cognito-idp:CreateUserPoolClient"),
@@ -197,8 +204,8 @@ const FOR_UP: [(&str, &str); 8] = [
     ("LetServicesInvoke", "lambda:AddPermission"),
 ];
 
-/// Those that MiniStack checks. It knows no PassRole, no role of API Gateway's own, and no tag of an API, so that
-/// validators need no statement of their own; `the_policy_fits_the_calls` proves these.
+/// Those that MiniStack checks. It knows no PassRole, no role of API Gateway's own, no tag of an API, so that validators
+/// need no statement of their own, and no right to tag what is made; `the_policy_fits_the_calls` proves these.
 #[test]
 fn with_any_statement_taken_away_something_fails() {
     std::thread::scope(|threads| {
@@ -208,27 +215,20 @@ fn with_any_statement_taken_away_something_fails() {
                 fails_without(&mut operator, &least, sid, &["up", "--yes"], action);
             });
         }
-        threads.spawn(|| {
-            let (mut operator, least) = of_the_larger_stack();
-            operator.may(&as_ministack_reads_it(&least));
-            operator.user.run(&["up", "--yes"]).ends(0);
-            fails_without(&mut operator, &least, "OwnByName", &["logs"], "logs:FilterLogEvents");
-        });
     });
     let (_, least) = of_the_larger_stack();
-    let tested = FOR_UP.map(|(sid, _)| sid).into_iter().chain(["OwnByName"]);
-    let elsewhere = ["FirstApi", "PassRolesToLambda", "RequestValidators"];
-    let all: BTreeSet<String> = tested.chain(elsewhere).map(str::to_owned).collect();
+    let tested = FOR_UP.map(|(sid, _)| sid);
+    let elsewhere = ["AskWhatIsAllowed", "FirstApi", "PassRolesToLambda", "RequestValidators", "TagWhatIsMade"];
+    let all: BTreeSet<String> = tested.into_iter().chain(elsewhere).map(str::to_owned).collect();
     assert_eq!(sids(&least).into_iter().collect::<BTreeSet<_>>(), all, "each statement is to be tested");
 }
 
-fn actions(policy: &Value) -> Vec<String> {
-    let statements = policy["Statement"].as_array().unwrap().iter();
+fn actions(policies: &[Value]) -> Vec<String> {
     let of = |statement: &Value| match &statement["Action"] {
         Value::Array(many) => many.clone(),
         one => vec![one.clone()],
     };
-    statements.flat_map(of).map(|action| action.as_str().unwrap().to_owned()).collect()
+    statements(policies).flat_map(of).map(|action| action.as_str().unwrap().to_owned()).collect()
 }
 
 /// The whole life of a stack.
@@ -253,7 +253,7 @@ impl Life<'_> {
         self.flags.get(at + 1).copied()
     }
 
-    fn policy(&self) -> Value {
+    fn policy(&self) -> Vec<Value> {
         let planner = User::bare();
         if let Some(text) = self.file {
             planner.write("securelambda.toml", text);
@@ -313,10 +313,9 @@ impl Life<'_> {
     }
 }
 
-const TAG: &str = "aws:ResourceTag/securelambda:stack";
-
-/// Every call that the program makes, in AWS's own terms, is allowed by its policy, and by no policy that lacks a
-/// statement; and nearly every right is used.
+/// Every call that the program makes, in AWS's own terms, is allowed by its policies, and by none that lack a statement;
+/// nearly every right is used; and none of the calls is allowed on what is another stack's. AWS's own list of actions,
+/// resources and condition keys judges it too, here and where IAM's names are others.
 #[test]
 fn the_policy_fits_the_calls() {
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
@@ -329,24 +328,29 @@ fn the_policy_fits_the_calls() {
     let carried = blueprints.iter().map(|(flags, pool)| Life { flags, pool, ..Life::tutorial() });
     for life in [Life::tutorial(), Life { flags: &bounded, ..larger }, larger].into_iter().chain(carried) {
         let (least, calls, place) = (life.policy(), life.calls(&proxy), life.place());
-        let needed: Vec<_> = calls.iter().flat_map(|call| needs(call, &place)).collect();
-        assert!(needed.len() > 200, "{}", needed.len());
+        let mut asked: BTreeSet<Vec<Need>> = calls.iter().map(|call| needs(call, &place)).collect();
+        // `doctor` asks what its caller may do, unless that is the root user, as here.
+        asked.insert(vec![Need {
+            action: "iam:SimulatePrincipalPolicy".to_owned(),
+            resource: format!("arn:aws:iam::{}:user/operator", place.account),
+            context: BTreeMap::new(),
+        }]);
+        let needed: BTreeSet<&Need> = asked.iter().flatten().collect();
+        assert!(needed.len() > 60, "{}", needed.len());
         for need in &needed {
-            assert!(allows(&least, need), "not allowed: {need:#?}\n{least:#}");
+            assert!(allows(&least, need), "not allowed: {need:#?}\n{least:#?}");
         }
         for sid in sids(&least) {
             let less = without(&least, &sid);
             let missed = needed.iter().filter(|need| !allows(&less, need)).count();
             assert!(missed > 0 || (life.file.is_none() && life.flags.is_empty()), "{sid} could be left out");
         }
-        // Another stack's things.
-        let by_tag = |need: &&Need| need.context.contains_key(TAG) && !is_read(&need.action);
-        let mut others: Vec<Need> = needed.iter().filter(by_tag).cloned().collect();
-        assert!(!others.is_empty());
-        for need in &mut others {
-            need.context.insert(TAG.to_owned(), "other".to_owned());
-            assert!(!allows(&least, need), "of another stack: {need:#?}");
+        let alike: Vec<Vec<Need>> = asked.iter().filter_map(|call| alike(call, &place)).collect();
+        assert!(alike.len() > 30, "{}", alike.len());
+        for call in &alike {
+            assert!(call.iter().any(|need| !allows(&least, need)), "on another stack: {call:#?}");
         }
+        judged_by_aws(&life, &asked, &alike);
         // A role without the boundary that is demanded.
         let free = Place { boundary: None, ..place };
         for operation in ["CreateRole", "PutRolePolicy"] {
@@ -357,7 +361,7 @@ fn the_policy_fits_the_calls() {
                 assert!(!allows(&least, &need), "without the boundary: {need:#?}");
             }
         }
-        used.extend(needed.into_iter().map(|need| need.action));
+        used.extend(needed.into_iter().map(|need| need.action.clone()));
         granted.extend(actions(&least));
     }
     let unused: BTreeSet<String> = granted.difference(&used).cloned().collect();
@@ -366,14 +370,163 @@ fn the_policy_fits_the_calls() {
     assert_eq!(unused, rare);
 }
 
-/// Of these the operator may read what is not the stack's own.
-fn is_read(action: &str) -> bool {
-    ["GET", "Get", "List", "Describe"].iter().any(|verb| action.split(':').nth(1).unwrap().starts_with(verb))
-        && action != "cognito-idp:ListUsers"
+/// The same call on the things of a stack whose name begins like this one's. `None` where it is about no stack's things:
+/// lists, and what AWS allows on everything or not at all.
+fn alike(call: &[Need], place: &Place<'_>) -> Option<Vec<Need>> {
+    let (stack, other) = (place.stack, format!("{}-prod", place.stack));
+    let renamed = |text: &str| {
+        text.replace(&format!("{stack}-"), &format!("{other}-"))
+            .replace(&format!("/securelambda/{stack}/"), &format!("/securelambda/{other}/"))
+            // Of a role that is there the path is known.
+            .replace(&format!(":role/{other}-"), &format!(":role/securelambda/{other}/{other}-"))
+    };
+    let of_another = |need: &Need| {
+        let value = |(key, value): (&String, &String)| {
+            let tag = key.ends_with("/securelambda:stack");
+            (key.clone(), if tag { other.clone() } else { renamed(value) })
+        };
+        let mut context: BTreeMap<String, String> = need.context.iter().map(value).collect();
+        let resource = renamed(&need.resource);
+        // It is there, and carries that stack's tag. A part of an HTTP API, and a validator of a REST API, carries none,
+        // and AWS offers nothing else to tell whose it is: should its API's tag hold for it, it holds here.
+        let made = context.keys().any(|key| key.starts_with("aws:RequestTag/"));
+        let parts = ["authorizers", "integrations", "routes", "routesettings", "cors", "requestvalidators"];
+        let is_part =
+            parts.iter().any(|part| resource.contains(&format!("/{part}")) && resource.contains(":apigateway:"));
+        if is_part || (!made && resource.contains(&format!("{other}-"))) {
+            context.insert(OURS.to_owned(), other.clone());
+        }
+        Need { action: need.action.clone(), resource, context }
+    };
+    let others: Vec<Need> = call.iter().map(of_another).collect();
+    (others != call).then_some(others)
+}
+
+/// In GovCloud as well, and in the region with the longest name.
+const ELSEWHERE: [(&str, &str, &str); 3] = [
+    ("aws", REGION, "cognito-identity.amazonaws.com"),
+    ("aws-us-gov", "us-gov-west-1", "cognito-identity-us-gov.amazonaws.com"),
+    ("aws", "ap-southeast-2", "cognito-identity.amazonaws.com"),
+];
+
+fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Need>>, alike: &[Vec<Need>]) {
+    let account = if life.account == "test" { "000000000000" } else { life.account };
+    for (partition, region, identity_pools) in ELSEWHERE {
+        let planner = User::bare();
+        if let Some(text) = life.file {
+            planner.write("securelambda.toml", text);
+        }
+        let least = policies(&planner, &[&["--account", account, "--region", region], life.flags].concat());
+        let there = |need: &Need| -> Need {
+            let moved = |text: &str| {
+                text.replace("arn:aws:", &format!("arn:{partition}:"))
+                    .replace("arn%3Aaws%3A", &format!("arn%3A{partition}%3A"))
+                    .replace(REGION, region)
+                    .replace("cognito-identity.amazonaws.com", identity_pools)
+            };
+            // A boundary stays what the flag says.
+            let value = |(key, value): (&String, &String)| {
+                (key.clone(), if key == "iam:PermissionsBoundary" { value.clone() } else { moved(value) })
+            };
+            Need {
+                action: need.action.clone(),
+                resource: moved(&need.resource),
+                context: need.context.iter().map(value).collect(),
+            }
+        };
+        let moved = |calls: &mut dyn Iterator<Item = &Vec<Need>>| -> Vec<Vec<Need>> {
+            calls.map(|call| call.iter().map(there).collect()).collect()
+        };
+        let (own, others) = (moved(&mut asked.iter()), moved(&mut alike.iter()));
+        let needs: Vec<Need> = own.iter().chain(&others).flatten().cloned().collect();
+        let mut answers = simulator::allowed(&least, &needs).into_iter();
+        for need in own.iter().flatten() {
+            assert_eq!(
+                answers.next(),
+                Some(true),
+                "by AWS's own data, in {region}, not allowed: {need:#?}\n{least:#?}"
+            );
+        }
+        for call in &others {
+            let allowed = answers.by_ref().take(call.len()).filter(|allowed| *allowed).count();
+            assert!(allowed < call.len(), "by AWS's own data, in {region}, on another stack: {call:#?}");
+        }
+    }
+}
+
+/// What would make a stranger's thing the stack's own, and what would tell a stranger's secrets: nowhere allowed, whether
+/// the thing carries no tag or another stack's.
+#[test]
+fn nothing_of_a_strangers_can_be_tagged_or_its_secrets_read() {
+    let user = User::bare();
+    with_sources(&user);
+    user.write("securelambda.toml", LARGER);
+    let mut all = policy(&user, "123456789012", &[]);
+    for (blueprint, _) in BLUEPRINTS {
+        all.extend(policy(&User::bare(), "123456789012", &["--blueprint", blueprint, "--stack", "larger"]));
+    }
+    let tags =
+        |api: &str| format!("arn:aws:apigateway:{REGION}::/tags/arn%3Aaws%3Aapigateway%3A{REGION}%3A%3A%2F{api}");
+    let at = |service: &str, rest: &str| format!("arn:aws:{service}:{REGION}:123456789012:{rest}");
+    let mut taking = vec![
+        ("cognito-idp:TagResource", at("cognito-idp", "userpool/eu-central-1_Abc")),
+        ("cognito-identity:TagResource", at("cognito-identity", "identitypool/eu-central-1:1-2")),
+        ("cognito-idp:UpdateUserPool", at("cognito-idp", "userpool/eu-central-1_Abc")),
+        ("cognito-identity:UpdateIdentityPool", at("cognito-identity", "identitypool/eu-central-1:1-2")),
+        ("cognito-idp:DescribeUserPoolClient", at("cognito-idp", "userpool/eu-central-1_Abc")),
+        ("cognito-idp:ListUsers", at("cognito-idp", "userpool/eu-central-1_Abc")),
+        ("secretsmanager:GetSecretValue", at("secretsmanager", "secret:larger-Where-AbCdEf")),
+    ];
+    for verb in ["POST", "PUT", "PATCH", "DELETE"] {
+        let action: &str = match verb {
+            "POST" => "apigateway:POST",
+            "PUT" => "apigateway:PUT",
+            "PATCH" => "apigateway:PATCH",
+            _ => "apigateway:DELETE",
+        };
+        for api in [
+            "restapis%2Fabc",
+            "restapis%2Fabc%2Fstages%2Flive",
+            "apis%2Fabc",
+            "v2%2Fapis%2Fabc",
+            "v2%2Fapis%2Fabc%2Fstages%2Flive",
+            "apis%2Fabc%2Fstages%2Flive",
+        ] {
+            taking.push((action, tags(api)));
+        }
+        for api in ["restapis/abc", "restapis/abc/stages/live", "apis/abc", "apis/abc/stages/live"] {
+            taking.push((action, format!("arn:aws:apigateway:{REGION}::/{api}")));
+        }
+    }
+    for api in ["restapis/abc", "restapis/abc/stages/live", "restapis/abc/stages", "apis/abc", "apis/abc/stages/live"] {
+        taking.push(("apigateway:TagResource", format!("arn:aws:apigateway:{REGION}::/{api}")));
+    }
+    for (action, resource) in taking {
+        for carried in [None, Some("larger-prod")] {
+            let context = [("aws:RequestTag/securelambda:stack", Some("larger")), (OURS, carried)];
+            let context = context.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())));
+            let need = Need { action: action.to_owned(), resource: resource.clone(), context: context.collect() };
+            assert!(!allows(&all, &need), "{need:#?}");
+        }
+    }
+    // Nor can what has a stack's tag be given another by its name.
+    for (action, resource) in [
+        ("sns:TagResource", at("sns", "larger-prod-news")),
+        ("lambda:TagResource", at("lambda", "function:larger-prod-News")),
+        ("secretsmanager:TagResource", at("secretsmanager", "secret:larger-prod-Where-AbCdEf")),
+        ("logs:TagResource", at("logs", "log-group:/aws/lambda/larger-prod-News")),
+        ("wafv2:TagResource", at("wafv2", "regional/webacl/larger-prod-web-acl/1")),
+        ("iam:TagRole", "arn:aws:iam::123456789012:role/securelambda/larger-prod/larger-prod-News".to_owned()),
+    ] {
+        let context = [("aws:RequestTag/securelambda:stack", "larger"), (OURS, "larger-prod")];
+        let context = context.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let need = Need { action: action.to_owned(), resource, context };
+        assert!(!allows(&all, &need), "{need:#?}");
+    }
 }
 
 /// Rights for what does not happen in the lives above.
-const UNUSED: [(&str, &str); 11] = [
+const UNUSED: [(&str, &str); 12] = [
     ("cognito-identity:UpdateIdentityPool", "another tool has changed an identity pool"),
     ("cognito-idp:AdminEnableUser", "another tool has disabled a service user"),
     ("cognito-idp:DeleteUserPoolClient", "a client goes with its pool; alone only after an unfinished run"),
@@ -385,6 +538,7 @@ const UNUSED: [(&str, &str); 11] = [
     ("iam:UpdateRole", "another tool has changed a description"),
     ("lambda:UpdateFunctionCode", "changed code"),
     ("secretsmanager:UpdateSecret", "another tool has changed a description"),
+    ("wafv2:DisassociateWebACL", "an association goes with its stage; alone only where the stage stays"),
 ];
 
 /// AWS's own names: an action that does not exist allows nothing, and nobody would tell.
@@ -409,6 +563,7 @@ print(json.dumps(names))
         "logs:UpdateLogDelivery",
         "iam:PassRole",
         "apigateway:SetWebACL",
+        "apigateway:TagResource",
     ];
     let verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"];
     for grant in securelambda::aws::rights::grants() {
@@ -433,9 +588,42 @@ fn policy_speaks_plainly_of_what_it_lacks() {
         .says("possible values");
     let ran = user.run(&["policy", "--account", "123456789012", "--region", REGION, "--permissions-boundary", "x"]);
     ran.ends(2).says("ARN of a managed policy");
-    let china = user.run(&["policy", "--account", "123456789012", "--region", "cn-north-1"]).ends(0);
-    assert!(china.stdout.contains("arn:aws-cn:iam::123456789012:role/securelambda/securelambda/*"), "{}", china.stdout);
-    assert_eq!(china.stderr, "");
+    let gov = user.run(&["policy", "--account", "123456789012", "--region", "us-gov-west-1", "--json"]).ends(0);
+    assert!(gov.stdout.contains("arn:aws-us-gov:iam::123456789012:role/securelambda/securelambda/*"), "{}", gov.stdout);
+    assert_eq!(gov.stderr, "");
+}
+
+/// Of one policy the document is printed; of more each goes into a file, or all into one document.
+#[test]
+fn more_than_one_policy_is_written_or_printed_together() {
+    let user = User::bare();
+    let at = ["policy", "--account", "123456789012", "--region", REGION];
+    let one = user.run(&[&at[..], &["--for", "status"]].concat()).ends(0).json();
+    assert_eq!(one["Version"], "2012-10-17");
+    let refused = user.run(&at).ends(2).says("needs 2 managed policies").says("--out DIR").says("--json");
+    assert_eq!(refused.stdout, "");
+
+    let printed = user.run(&[&at[..], &["--json"]].concat()).ends(0).json();
+    assert_eq!((&printed["schema_version"], printed["policies"].as_array().unwrap().len()), (&json!(1), 2));
+    let written = user.run(&[&at[..], &["--out", "my policies"]].concat()).ends(0);
+    for (number, policy) in printed["policies"].as_array().unwrap().iter().enumerate() {
+        let name = format!("securelambda-operator-{}", number + 1);
+        assert_eq!(policy["name"], name.as_str());
+        let file = user.folder.path().join("my policies").join(format!("{name}.json"));
+        let text = std::fs::read_to_string(file).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), policy["document"]);
+        let length = text.chars().filter(|c| !c.is_whitespace()).count();
+        assert!(length <= 6144 && policy["characters"] == length, "{length}: {}", policy["characters"]);
+        let command =
+            format!("aws iam create-policy --policy-name {name} --policy-document 'file://my policies/{name}.json'");
+        assert!(written.stdout.lines().any(|line| line == command), "{}", written.stdout);
+    }
+    written.says("Wrote my policies/securelambda-operator-1.json");
+    // One is written if that is asked for, and what is no longer needed is named.
+    let one = user.run(&[&at[..], &["--for", "status", "--out", "my policies"]].concat()).ends(0);
+    one.says("securelambda-operator-2.json is of an earlier run");
+    user.write("file", "");
+    user.run(&[&at[..], &["--out", "file/x"]].concat()).ends(1).says("cannot be written");
 }
 
 /// Asked with credentials, it is for the account that they are of.
@@ -443,13 +631,12 @@ fn policy_speaks_plainly_of_what_it_lacks() {
 fn the_account_is_that_of_the_credentials() {
     let account = account();
     let user = User::of(&account, &endpoint());
-    let asked = user.run(&["policy"]).ends(0).json();
+    let asked = policies(&user, &[]);
     assert_eq!(asked, policy(&user, &account, &[]));
-    let answer = botocore::call(
-        &user,
-        "iam",
-        "create_policy",
-        &json!({ "PolicyName": "least", "PolicyDocument": asked.to_string() }),
-    );
-    assert!(answer.get("Error").is_none(), "{answer}");
+    for (number, document) in asked.iter().enumerate() {
+        let name = format!("least-{number}");
+        let policy = json!({ "PolicyName": name, "PolicyDocument": document.to_string() });
+        let answer = botocore::call(&user, "iam", "create_policy", &policy);
+        assert!(answer.get("Error").is_none(), "{answer}");
+    }
 }

@@ -1,13 +1,14 @@
 //! The stage: what callers reach. Public from the moment it is made, so its throttle follows at once. To which
 //! deployment it points is a [`Release`](super::Release)'s business, except that it cannot be made without one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_apigateway::operation::get_stage::GetStageOutput;
 use aws_sdk_apigateway::types::PatchOperation;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
+use super::super::refusals::MAY_NOT_TAG;
 use super::super::tag_map;
 use super::{ApiGateway, Mend, drifts, patches, remove, replace};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
@@ -196,12 +197,19 @@ impl Provider<Stage> for ApiGateway {
         let Some(deployment) = &want.deployment_id else {
             return Err(Failure::refused(format!("could not create the stage {}: nothing is deployed", want.name)));
         };
-        let made = self.write(&want.api_id, task, &[], || async {
-            let call = self.once.create_stage().rest_api_id(&want.api_id).stage_name(&want.name);
-            let call = call.deployment_id(deployment).set_tags(Some(tag_map(&self.scope, &want.id)));
-            call.send().await.or_fail(&format!("create the stage {}", want.name))
-        });
-        made.await?;
+        let create = async |tags: Option<HashMap<String, String>>| {
+            let made = self.write(&want.api_id, task, &[], || async {
+                let call = self.once.create_stage().rest_api_id(&want.api_id).stage_name(&want.name);
+                let call = call.deployment_id(deployment).set_tags(tags.clone());
+                call.send().await.or_fail(&format!("create the stage {}", want.name))
+            });
+            made.await
+        };
+        match create(Some(tag_map(&self.scope, &want.id))).await {
+            // No policy allows to tag just any stage. What was denied was not done, and a stage is under its API's tags too.
+            Err(failure) if MAY_NOT_TAG.is(&failure) => create(None).await?,
+            made => made?,
+        };
         // A `down` that was cut off may have left deployments of a stage before this one.
         let keep = [deployment.as_str()];
         let prune = self.prune_deployments(&want.api_id, &keep, task);
@@ -315,6 +323,26 @@ mod tests {
         let asked = asked(&http);
         assert!(asked[0].1.contains(r#""securelambda:stack":"demo""#), "{asked:?}");
         assert!(asked[1].1.contains(r#""path":"/*/*/throttling/rateLimit","value":"50""#), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn where_it_may_not_be_tagged_it_is_created_without_tags() {
+        let denied = |action: &str, on: &str| {
+            let resource = format!("arn:aws:apigateway:eu-central-1::{on}");
+            format!(
+                r#"{{"__type":"AccessDeniedException","message":"User: arn:me is not authorized to perform: {action} on resource: {resource}"}}"#
+            )
+        };
+        let tags =
+            denied("apigateway:PUT", "/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A%2Frestapis%2Fabc%2Fstages%2Fx");
+        let (clients, http) = replay(vec![(403, tags.as_str()), (201, OURS), (200, OURS)]);
+        Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await.expect("made");
+        assert!(!asked(&http)[1].1.contains("securelambda:stack"), "{:?}", asked(&http));
+        // Denied for another reason it stays denied.
+        let stages = denied("apigateway:POST", "/restapis/abc/stages");
+        let (clients, http) = replay(vec![(403, stages.as_str())]);
+        Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await.expect_err("denied");
+        assert_eq!(asked(&http).len(), 1);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 use serde::{Deserialize, Serialize};
 
 use super::{Cognito, PAGE};
-use crate::aws::error::{OrAbsent, OrFail, empty, several};
+use crate::aws::error::{DENIED, OrAbsent, OrFail, empty, several};
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 
@@ -154,7 +154,14 @@ impl Cognito {
     /// A client by its ids; `None` if there is none, or no such pool.
     async fn app_client(&self, pool: &str, client: &str) -> Result<Option<Found<AppClient>>, Failure> {
         let call = self.client.describe_user_pool_client().user_pool_id(pool).client_id(client);
-        let answer = call.send().await.or_fail(&format!("read the app client {client}")).or_absent()?;
+        let answer = match call.send().await.or_fail(&format!("read the app client {client}")).or_absent() {
+            // An operator may read the clients of pools that carry the stack's tag: one that is gone carries none.
+            Err(failure) if DENIED.is(&failure) => match self.pool(pool).await? {
+                None => None,
+                Some(_) => return Err(failure),
+            },
+            answer => answer?,
+        };
         let live = answer.and_then(|answer| answer.user_pool_client);
         Ok(live.map(|live| Found {
             outputs: AppClientOutputs {
@@ -355,6 +362,17 @@ mod tests {
         let found = found.expect("an answer").expect("a client");
         assert_eq!((want().drift(&found.live), found.outputs), (vec![], ids()));
         assert_eq!(asked, ["DescribeUserPoolClient"]);
+    }
+
+    #[tokio::test]
+    async fn denied_it_is_absent_only_where_its_pool_is_gone() {
+        let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
+        let (found, asked) = find(vec![(400, denied), (400, ABSENT), (400, ABSENT)], Some(&ids())).await;
+        assert!(found.expect("an answer").is_none());
+        assert_eq!(asked, ["DescribeUserPoolClient", "DescribeUserPool", "ListUserPoolClients"]);
+        let pool = r#"{"UserPool": {"Id": "p1"}}"#;
+        let (found, _) = find(vec![(400, denied), (200, pool)], Some(&ids())).await;
+        assert!(found.expect_err("it may not be read").to_string().contains("not authorized"));
     }
 
     #[tokio::test]

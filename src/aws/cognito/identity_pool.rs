@@ -153,7 +153,7 @@ impl Provider<IdentityPool> for CognitoIdentity {
         }
         // Names are not unique, and the list tells no tags: each of that name is looked at.
         let mut ours = Vec::new();
-        for id in whole(self.ids(|name| name == key.name).await)? {
+        for (id, _) in whole(self.named(|name| name == key.name).await)? {
             ours.extend(self.describe(&id, &doing).await?.filter(|found| self.owns(found)));
         }
         if ours.len() > 1 {
@@ -207,12 +207,12 @@ impl Provider<IdentityPool> for CognitoIdentity {
 }
 
 impl CognitoIdentity {
-    /// The ids of all pools whose name is like this, and why the list ends before its end.
-    async fn ids(&self, like: impl Fn(&str) -> bool) -> (Vec<String>, Option<Failure>) {
+    /// The ids and names of all pools whose name is like this, and why the list ends before its end.
+    async fn named(&self, like: impl Fn(&str) -> bool) -> (Vec<(String, String)>, Option<Failure>) {
         let pools = self.client.list_identity_pools().max_results(PAGE).into_paginator().items().send();
         let (pools, cut) = as_far_as_it_goes!(pools, "list the identity pools");
         let named = pools.into_iter().filter_map(|pool| pool.identity_pool_id.zip(pool.identity_pool_name));
-        (named.filter(|(_, name)| like(name)).map(|(id, _)| id).collect(), cut)
+        (named.filter(|(_, name)| like(name)).collect(), cut)
     }
 
     async fn listed_pool(&self, id: String) -> Result<Listing, Failure> {
@@ -252,8 +252,8 @@ impl CognitoIdentity {
 
 impl Inventory<IdentityPool> for CognitoIdentity {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
-        let (ids, cut) = self.ids(|name| whose.may_own(name)).await;
-        let looks = ids.into_iter().map(|id| (id.clone(), self.listed_pool(id)));
+        let (pools, cut) = self.named(|name| whose.may_own(name)).await;
+        let looks = pools.into_iter().map(|(id, name)| (format!("{name} ({id})"), self.listed_pool(id)));
         let listing = closer::<IdentityPool, _>(looks.collect()).await;
         Ok(listing.and_unread(cut.map(|failure| Unread::new::<IdentityPool>(None, failure))))
     }

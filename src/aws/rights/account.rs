@@ -1,9 +1,21 @@
 //! What AWS allows on everything or not at all: lists, and questions about the whole account. They name what there is
 //! and tell nothing else of it.
 
-use super::{Grant, Need, Right};
+use super::{Grant, Need, Right, When};
 
-pub(super) const GRANTS: &[Grant] = &[Grant {
+pub(super) const GRANTS: &[Grant] = &[
+    // A caller asks about itself, which nobody knows when a policy is made. It tells what a role or a user may do: nothing
+    // of another stack's.
+    Grant {
+        sid: "AskWhatIsAllowed",
+        on: &["arn:{partition}:iam::{account}:user/*", "arn:{partition}:iam::{account}:role/*"],
+        when: &[When::NotAnothers],
+        rights: &[Right { needs: &[Need::Doctor], actions: &["iam:SimulatePrincipalPolicy"] }],
+    },
+    EVERYTHING,
+];
+
+const EVERYTHING: Grant = Grant {
     sid: "OnAnything",
     on: &["*"],
     when: &[],
@@ -31,9 +43,6 @@ pub(super) const GRANTS: &[Grant] = &[Grant {
                 "sns:ListTopics",
             ],
         },
-        Right {
-            needs: &[Need::Doctor],
-            actions: &["iam:GetAccountSummary", "iam:SimulatePrincipalPolicy", "lambda:GetAccountSettings"],
-        },
+        Right { needs: &[Need::Doctor], actions: &["iam:GetAccountSummary", "lambda:GetAccountSettings"] },
     ],
-}];
+};

@@ -1,5 +1,8 @@
 //! APIs by our tag, since AWS makes up their ids; what is below an API inherits its tag here. Of request validators the
-//! documentation does not say so, and they are harmless: they go without. Rights are HTTP methods.
+//! documentation does not say so: they may go without one. Rights are HTTP methods.
+//!
+//! What is created with tags takes the right to tag it, asked for on the ARN that it will have, with an asterisk for the
+//! id that it does not have yet. The right to tag what is there is never given: it would make anybody's API ours.
 
 use super::{Grant, Need, Right, When};
 
@@ -15,9 +18,9 @@ const RELEASE: &str = "apigateway.release";
 
 pub(super) const GRANTS: &[Grant] = &[
     Grant {
-        sid: "ReadOnly",
+        sid: "FindOwn",
         on: &["arn:{partition}:apigateway:{region}::/restapis", "arn:{partition}:apigateway:{region}::/restapis/*"],
-        when: &[],
+        when: &[When::NotAnothers],
         rights: &[Right {
             needs: &[
                 Need::Find(API),
@@ -37,9 +40,9 @@ pub(super) const GRANTS: &[Grant] = &[
     },
     // What the account lets through, for all APIs in the region.
     Grant {
-        sid: "ReadOnly",
+        sid: "FindOwn",
         on: &["arn:{partition}:apigateway:{region}::/account"],
-        when: &[],
+        when: &[When::NotAnothers],
         rights: &[Right { needs: &[Need::Doctor], actions: &["apigateway:GET"] }],
     },
     Grant {
@@ -97,7 +100,7 @@ pub(super) const GRANTS: &[Grant] = &[
     Grant {
         sid: "RequestValidators",
         on: &["arn:{partition}:apigateway:{region}::/restapis/*/requestvalidators*"],
-        when: &[],
+        when: &[When::NotAnothers],
         rights: &[
             Right { needs: &[Need::Create(VALIDATOR)], actions: &["apigateway:POST"] },
             Right { needs: &[Need::Converge(VALIDATOR)], actions: &["apigateway:PATCH"] },
@@ -106,12 +109,27 @@ pub(super) const GRANTS: &[Grant] = &[
     },
     Grant {
         sid: "MakeOwn",
-        on: &["arn:{partition}:apigateway:{region}::/restapis", "arn:{partition}:apigateway:{region}::/tags/*"],
-        when: &[When::TagGiven],
-        rights: &[
-            Right { needs: &[Need::Create(API)], actions: &["apigateway:POST", "apigateway:PUT"] },
-            Right { needs: &[Need::Create(STAGE)], actions: &["apigateway:PUT"] },
+        on: &["arn:{partition}:apigateway:{region}::/restapis"],
+        when: &[When::TagGiven, When::NotAnothers],
+        rights: &[Right { needs: &[Need::Create(API)], actions: &["apigateway:POST"] }],
+    },
+    Grant {
+        sid: "TagWhatIsMade",
+        on: &[
+            "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F${*}",
         ],
+        when: &[When::NoOthersTagGiven],
+        rights: &[Right { needs: &[Need::Create(API)], actions: &["apigateway:PUT"] }],
+    },
+    // AWS knows the name that a stage will have; whether it asks by that one nobody has said. If it does, the stage is
+    // created without tags.
+    Grant {
+        sid: "TagWhatIsMade",
+        on: &[
+            "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F*%2Fstages%2F${*}",
+        ],
+        when: &[When::NoOthersTagGiven],
+        rights: &[Right { needs: &[Need::Create(STAGE)], actions: &["apigateway:PUT"] }],
     },
     // With an account's first API comes a role of API Gateway's own.
     Grant {

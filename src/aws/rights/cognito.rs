@@ -1,5 +1,6 @@
-//! User pools by our tag, since AWS makes up their ids. To read a pool's settings is allowed of all: only they tell whose
-//! a pool is. Users are another matter. Signing up and in takes no right at all.
+//! User pools by our tag, since AWS makes up their ids. To read the settings of a pool without a stack's tag is allowed:
+//! only they tell whose it is. Its clients' secrets and its users are another matter. Signing up and in takes no right at
+//! all.
 
 use super::{Grant, Need, Right, When};
 
@@ -13,20 +14,17 @@ const IDENTITY_POOLS: &[&str] = &["{arn:cognito-identity}:identitypool/*"];
 
 pub(super) const GRANTS: &[Grant] = &[
     Grant {
-        sid: "ReadOnly",
+        sid: "FindOwn",
         on: POOLS,
-        when: &[],
+        when: &[When::NotAnothers],
         rights: &[
             Right {
                 needs: &[Need::Find(POOL), Need::Delete(POOL), Need::AddUser, Need::Survivors],
                 actions: &["cognito-idp:DescribeUserPool"],
             },
-            Right {
-                needs: &[Need::Find(CLIENT)],
-                actions: &["cognito-idp:DescribeUserPoolClient", "cognito-idp:ListUserPoolClients"],
-            },
-            // For a user that the next grant does not show: whether its pool is gone.
-            Right { needs: &[Need::Find(USER)], actions: &["cognito-idp:DescribeUserPool"] },
+            // For a client or a user that the next grant does not show: whether its pool is gone.
+            Right { needs: &[Need::Find(CLIENT), Need::Find(USER)], actions: &["cognito-idp:DescribeUserPool"] },
+            Right { needs: &[Need::Find(CLIENT)], actions: &["cognito-idp:ListUserPoolClients"] },
         ],
     },
     Grant {
@@ -34,6 +32,8 @@ pub(super) const GRANTS: &[Grant] = &[
         on: POOLS,
         when: &[When::TagCarried],
         rights: &[
+            // Its answer holds the client's secret.
+            Right { needs: &[Need::Find(CLIENT)], actions: &["cognito-idp:DescribeUserPoolClient"] },
             Right { needs: &[Need::Find(USER)], actions: &["cognito-idp:AdminGetUser"] },
             Right { needs: &[Need::Create(POOL)], actions: &["cognito-idp:SetUserPoolMfaConfig"] },
             Right {
@@ -74,15 +74,20 @@ pub(super) const GRANTS: &[Grant] = &[
         sid: "MakeUserPools",
         on: &["*"],
         when: &[When::TagGiven],
-        rights: &[Right {
-            needs: &[Need::Create(POOL)],
-            actions: &["cognito-idp:CreateUserPool", "cognito-idp:TagResource"],
-        }],
+        rights: &[Right { needs: &[Need::Create(POOL)], actions: &["cognito-idp:CreateUserPool"] }],
+    },
+    // Should AWS ask for the right to tag a pool that is being made, it cannot name it yet. To tag a pool that is there is
+    // never allowed: that would make anybody's pool ours.
+    Grant {
+        sid: "TagWhatIsMade",
+        on: &["{arn:cognito-idp}:userpool/${*}"],
+        when: &[When::NoOthersTagGiven],
+        rights: &[Right { needs: &[Need::Create(POOL)], actions: &["cognito-idp:TagResource"] }],
     },
     Grant {
-        sid: "ReadOnly",
+        sid: "FindOwn",
         on: IDENTITY_POOLS,
-        when: &[],
+        when: &[When::NotAnothers],
         rights: &[
             Right {
                 needs: &[Need::Find(IDENTITY_POOL), Need::Survivors],
@@ -104,10 +109,13 @@ pub(super) const GRANTS: &[Grant] = &[
         sid: "MakeUserPools",
         on: &["*"],
         when: &[When::TagGiven],
-        rights: &[Right {
-            needs: &[Need::Create(IDENTITY_POOL)],
-            actions: &["cognito-identity:CreateIdentityPool", "cognito-identity:TagResource"],
-        }],
+        rights: &[Right { needs: &[Need::Create(IDENTITY_POOL)], actions: &["cognito-identity:CreateIdentityPool"] }],
+    },
+    Grant {
+        sid: "TagWhatIsMade",
+        on: &["{arn:cognito-identity}:identitypool/${*}"],
+        when: &[When::NoOthersTagGiven],
+        rights: &[Right { needs: &[Need::Create(IDENTITY_POOL)], actions: &["cognito-identity:TagResource"] }],
     },
     // On everything or not at all. What it can give out is limited by the right to pass a role.
     Grant {

@@ -9,13 +9,13 @@ const POLICY: &str = "iam.role_policy";
 
 pub(super) const GRANTS: &[Grant] = &[
     Grant {
-        sid: "ReadOnly",
+        sid: "FindOwn",
         // Of a role that is not there IAM knows no path. It must be able to say that it is not there.
         on: &[
             "arn:{partition}:iam::{account}:role/securelambda/{stack}/*",
             "arn:{partition}:iam::{account}:role/{stack}-*",
         ],
-        when: &[],
+        when: &[When::NotAnothers],
         rights: &[
             Right {
                 needs: &[Need::Find(ROLE), Need::Delete(ROLE)],
@@ -28,7 +28,7 @@ pub(super) const GRANTS: &[Grant] = &[
     Grant {
         sid: "OwnByName",
         on: ROLES,
-        when: &[],
+        when: &[When::NotAnothers],
         rights: &[
             Right {
                 needs: &[Need::Converge(ROLE)],
@@ -44,13 +44,18 @@ pub(super) const GRANTS: &[Grant] = &[
                 actions: &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
             },
             Right { needs: &[Need::Delete(POLICY)], actions: &["iam:DeleteRolePolicy"] },
-            Right { needs: &[Need::Simulate], actions: &["iam:SimulatePrincipalPolicy"] },
         ],
+    },
+    Grant {
+        sid: "AskWhatIsAllowed",
+        on: ROLES,
+        when: &[When::NotAnothers],
+        rights: &[Right { needs: &[Need::Simulate], actions: &["iam:SimulatePrincipalPolicy"] }],
     },
     Grant {
         sid: "MakeOwn",
         on: ROLES,
-        when: &[When::TagGiven],
+        when: &[When::TagGiven, When::NotAnothers],
         rights: &[Right { needs: &[Need::Create(ROLE)], actions: &["iam:TagRole"] }],
     },
     Grant {

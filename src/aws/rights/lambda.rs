@@ -8,9 +8,9 @@ const FUNCTIONS: &[&str] = &["{arn:lambda}:function:{stack}-*"];
 
 pub(super) const GRANTS: &[Grant] = &[
     Grant {
-        sid: "OwnByName",
+        sid: "FindOwn",
         on: FUNCTIONS,
-        when: &[],
+        when: &[When::NotAnothers],
         rights: &[
             // GetFunction leaves the tags out for who may not list them.
             Right {
@@ -18,15 +18,29 @@ pub(super) const GRANTS: &[Grant] = &[
                 actions: &["lambda:GetFunction", "lambda:ListTags"],
             },
             Right {
-                needs: &[Need::Converge(FUNCTION)],
-                actions: &["lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"],
-            },
-            Right { needs: &[Need::Delete(FUNCTION)], actions: &["lambda:DeleteFunction"] },
-            Right {
                 needs: &[Need::Find(PERMISSION)],
                 actions: &["lambda:GetFunction", "lambda:ListTags", "lambda:GetPolicy"],
             },
+        ],
+    },
+    Grant {
+        sid: "OwnByTag",
+        on: FUNCTIONS,
+        when: &[When::TagCarried],
+        rights: &[
+            Right {
+                needs: &[Need::Converge(FUNCTION)],
+                actions: &["lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"],
+            },
             Right { needs: &[Need::Invoke("apigatewayv2.api")], actions: &["lambda:InvokeFunction"] },
+        ],
+    },
+    Grant {
+        sid: "OwnByName",
+        on: FUNCTIONS,
+        when: &[When::NotAnothers],
+        rights: &[
+            Right { needs: &[Need::Delete(FUNCTION)], actions: &["lambda:DeleteFunction"] },
             Right {
                 needs: &[Need::Converge(PERMISSION), Need::Delete(PERMISSION)],
                 actions: &["lambda:RemovePermission"],
@@ -36,7 +50,7 @@ pub(super) const GRANTS: &[Grant] = &[
     Grant {
         sid: "MakeOwn",
         on: FUNCTIONS,
-        when: &[When::TagGiven],
+        when: &[When::TagGiven, When::NotAnothers],
         rights: &[Right {
             needs: &[Need::Create(FUNCTION)],
             actions: &["lambda:CreateFunction", "lambda:TagResource"],
@@ -45,7 +59,7 @@ pub(super) const GRANTS: &[Grant] = &[
     Grant {
         sid: "LetServicesInvoke",
         on: FUNCTIONS,
-        when: &[When::Is("lambda:Principal", &["apigateway.amazonaws.com", "sns.amazonaws.com"])],
+        when: &[When::Is("lambda:Principal", &["apigateway.amazonaws.com", "sns.amazonaws.com"]), When::NotAnothers],
         rights: &[Right {
             needs: &[Need::Create(PERMISSION), Need::Converge(PERMISSION)],
             actions: &["lambda:AddPermission"],

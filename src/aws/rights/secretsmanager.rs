@@ -7,14 +7,19 @@ const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];
 
 pub(super) const GRANTS: &[Grant] = &[
     Grant {
-        sid: "OwnByName",
+        sid: "FindOwn",
         on: SECRETS,
-        when: &[],
+        when: &[When::NotAnothers],
+        rights: &[Right {
+            needs: &[Need::Find(KIND), Need::Create(KIND), Need::Delete(KIND)],
+            actions: &["secretsmanager:DescribeSecret"],
+        }],
+    },
+    Grant {
+        sid: "OwnByTag",
+        on: SECRETS,
+        when: &[When::TagCarried],
         rights: &[
-            Right {
-                needs: &[Need::Find(KIND), Need::Create(KIND), Need::Delete(KIND)],
-                actions: &["secretsmanager:DescribeSecret"],
-            },
             Right {
                 needs: &[Need::Create(KIND)],
                 actions: &[
@@ -27,13 +32,18 @@ pub(super) const GRANTS: &[Grant] = &[
                 needs: &[Need::Converge(KIND)],
                 actions: &["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret"],
             },
-            Right { needs: &[Need::Delete(KIND)], actions: &["secretsmanager:DeleteSecret"] },
         ],
+    },
+    Grant {
+        sid: "OwnByName",
+        on: SECRETS,
+        when: &[When::NotAnothers],
+        rights: &[Right { needs: &[Need::Delete(KIND)], actions: &["secretsmanager:DeleteSecret"] }],
     },
     Grant {
         sid: "MakeOwn",
         on: SECRETS,
-        when: &[When::TagGiven],
+        when: &[When::TagGiven, When::NotAnothers],
         rights: &[Right {
             needs: &[Need::Create(KIND)],
             actions: &["secretsmanager:CreateSecret", "secretsmanager:TagResource"],

@@ -1,8 +1,8 @@
 //! IAM as AWS has it, as far as our policies go: what a call needs, and whether a policy allows it. And operators: users
 //! of an account who have nothing but a policy.
 //!
-//! MiniStack enforces IAM too, but knows no path of a role, no resource of Cognito's and WAF's calls, no tag of pools
-//! and APIs, no PassRole and no condition keys of services. [`as_ministack_reads_it`] takes those out, and
+//! MiniStack enforces IAM too, but knows no path of a role, no resource of Cognito's and WAF's calls, no tag of what a
+//! call is about, no PassRole and no condition keys of services. [`as_ministack_reads_it`] takes those out, and
 //! [`needs`] with [`allows`] proves them instead.
 
 use std::collections::BTreeMap;
@@ -14,17 +14,22 @@ use super::program::User;
 use super::proxy::Call;
 
 /// What IAM is asked: may this be done to that, in these circumstances?
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Need {
     pub action: String,
     pub resource: String,
     pub context: BTreeMap<String, String>,
 }
 
-/// Whether a policy allows it. Conditions are those that our policies have.
-pub fn allows(policy: &Value, need: &Need) -> bool {
-    let statements = policy["Statement"].as_array().unwrap();
-    statements.iter().any(|statement| {
+/// What `policy` prints for these arguments.
+pub fn policies(user: &User, args: &[&str]) -> Vec<Value> {
+    let printed = user.run(&[&["policy", "--json"], args].concat()).ends(0).json();
+    printed["policies"].as_array().unwrap().iter().map(|policy| policy["document"].clone()).collect()
+}
+
+/// Whether one of the policies allows it. Conditions are those that our policies have.
+pub fn allows(policies: &[Value], need: &Need) -> bool {
+    policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()).any(|statement| {
         let any = |element: &str, value: &str| many(&statement[element]).any(|pattern| fits(pattern, value));
         assert_eq!(statement["Effect"], "Allow");
         any("Action", &need.action) && any("Resource", &need.resource) && holds(&statement["Condition"], need)
@@ -35,10 +40,10 @@ fn holds(condition: &Value, need: &Need) -> bool {
     let operators = condition.as_object().into_iter().flatten();
     operators.into_iter().all(|(operator, keys)| {
         keys.as_object().unwrap().iter().all(|(key, wanted)| {
-            let Some(value) = need.context.get(key) else { return false };
+            let Some(value) = need.context.get(key) else { return operator.ends_with("IfExists") };
             match operator.as_str() {
-                "StringEquals" => many(wanted).any(|wanted| wanted == value),
-                "StringLike" => many(wanted).any(|wanted| fits(wanted, value)),
+                "StringEquals" | "StringEqualsIfExists" => many(wanted).any(|wanted| wanted == value),
+                "StringLike" | "ArnEquals" => many(wanted).any(|wanted| fits(wanted, value)),
                 other => panic!("no such operator here: {other}"),
             }
         })
@@ -50,8 +55,10 @@ fn many(values: &Value) -> impl Iterator<Item = &str> {
     all.iter().map(|value| value.as_str().unwrap())
 }
 
-/// `*` stands for anything.
+/// `*` stands for anything, and `${*}` for an asterisk.
 fn fits(pattern: &str, value: &str) -> bool {
+    let (pattern, value) = (pattern.replace("${*}", "\u{1}"), value.replace('*', "\u{1}"));
+    let (pattern, value) = (pattern.as_str(), value.as_str());
     let mut parts = pattern.split('*');
     let Some(mut rest) = value.strip_prefix(parts.next().unwrap_or_default()) else { return false };
     let parts: Vec<&str> = parts.collect();
@@ -82,7 +89,8 @@ impl Place<'_> {
     }
 }
 
-const OURS: &str = "aws:ResourceTag/securelambda:stack";
+/// The tag of what a call is about.
+pub const OURS: &str = "aws:ResourceTag/securelambda:stack";
 
 fn need(action: &str, resource: String, context: &[(&str, String)]) -> Need {
     let context = context.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
@@ -92,6 +100,25 @@ fn need(action: &str, resource: String, context: &[(&str, String)]) -> Need {
 /// What AWS asks IAM when this call comes in: by the service authorization reference, in AWS's names. Nothing for calls
 /// that take no signature, and for who-am-I.
 pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
+    let mut needs = asked(call, place);
+    // What has a name, and is there, carries our tag. What is made, or is gone, carries none.
+    let service = call.sent.service.as_str();
+    let makes = call.sent.operation.starts_with("Create") && call.sent.operation != "CreateUserPoolClient";
+    let named = ["sns", "iam", "secretsmanager", "logs", "lambda", "wafv2"].contains(&service);
+    let makes = makes
+        || (service, call.sent.method.as_str(), call.sent.path.ends_with("/functions")) == ("lambda", "POST", true);
+    for need in needs.iter_mut().filter(|_| named && !makes && call.status < 400) {
+        let tagless = ["*", "/managedruleset/", ":apigateway:", "/rulegroup/", ":role/aws-service-role/"];
+        let tagless = need.resource == "*" || tagless[1..].iter().any(|part| need.resource.contains(part));
+        let of_a_user = need.resource.contains(":user/");
+        if !tagless && !of_a_user {
+            need.context.insert(OURS.to_owned(), place.stack.to_owned());
+        }
+    }
+    needs
+}
+
+fn asked(call: &Call, place: &Place<'_>) -> Vec<Need> {
     let service = &call.sent.service;
     if service.is_empty() || !call.sent.headers.contains_key("authorization") {
         return Vec::new();
@@ -112,7 +139,9 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
             let resource = match operation.as_str() {
                 "CreateTopic" => place.arn("sns", &text("Name")),
                 "ListTagsForResource" | "TagResource" => text("ResourceArn"),
-                "Unsubscribe" | "ListTopics" | "ListSubscriptions" => "*".to_owned(),
+                "ListTopics" | "ListSubscriptions" => "*".to_owned(),
+                // The topic's, which a subscription's ARN begins with.
+                "Unsubscribe" => text("SubscriptionArn").rsplit_once(':').unwrap().0.to_owned(),
                 _ => text("TopicArn"),
             };
             let context = [("sns:Protocol", text("Protocol")), ("sns:Endpoint", text("Endpoint"))];
@@ -159,7 +188,7 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
             let resource = match operation.as_str() {
                 "DescribeLogGroups" => "*".to_owned(),
                 "ListTagsForResource" => text("resourceArn"),
-                _ => place.arn("logs", &format!("log-group:{}:*", text("logGroupName"))),
+                _ => place.arn("logs", &format!("log-group:{}", text("logGroupName"))),
             };
             let tags = given(&body["tags"]);
             let mut needs = vec![tagged(need(&action, resource.clone(), &[]), tags.clone())];
@@ -198,9 +227,17 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
                     needs
                 }
                 "AssociateWebACL" => {
-                    vec![one(text("WebACLArn")), one(text("ResourceArn")), stage(&text("ResourceArn"))]
+                    let groups = place.arn("wafv2", &format!("regional/rulegroup/{}-any/0b1c", place.stack));
+                    let more =
+                        ["Get", "Put"].map(|verb| need(&format!("wafv2:{verb}PermissionPolicy"), groups.clone(), &[]));
+                    let these = [one(text("WebACLArn")), one(text("ResourceArn")), stage(&text("ResourceArn"))];
+                    these.into_iter().chain(more).collect()
                 }
-                "DisassociateWebACL" => vec![one(text("ResourceArn")), stage(&text("ResourceArn"))],
+                "DisassociateWebACL" => {
+                    let groups = place.arn("wafv2", &format!("regional/rulegroup/{}-any/0b1c", place.stack));
+                    let more = need("wafv2:PutPermissionPolicy", groups, &[]);
+                    vec![one(text("ResourceArn")), stage(&text("ResourceArn")), more]
+                }
                 "GetWebACLForResource" => {
                     let acl = place.arn("wafv2", &format!("regional/webacl/{}-web-acl/0b1c", place.stack));
                     vec![one(text("ResourceArn")), need("wafv2:GetWebACL", acl, &[])]
@@ -213,8 +250,12 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
         "cognito-idp" => {
             if operation == "CreateUserPool" {
                 let tags = given(&body["UserPoolTags"]);
-                let one = |action: &str| tagged(need(action, "*".to_owned(), &[]), tags.clone());
-                return vec![one("cognito-idp:CreateUserPool"), one("cognito-idp:TagResource")];
+                let one = |action: &str, on: String| tagged(need(action, on, &[]), tags.clone());
+                let nameless = place.arn("cognito-idp", "userpool/*");
+                return vec![
+                    one("cognito-idp:CreateUserPool", "*".to_owned()),
+                    one("cognito-idp:TagResource", nameless),
+                ];
             }
             if operation == "ListUserPools" {
                 return vec![need(&action, "*".to_owned(), &[])];
@@ -235,8 +276,12 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
             }
             "CreateIdentityPool" => {
                 let tags = given(&body["IdentityPoolTags"]);
-                let one = |action: &str| tagged(need(action, "*".to_owned(), &[]), tags.clone());
-                vec![one("cognito-identity:CreateIdentityPool"), one("cognito-identity:TagResource")]
+                let one = |action: &str, on: String| tagged(need(action, on, &[]), tags.clone());
+                let nameless = place.arn("cognito-identity", "identitypool/*");
+                vec![
+                    one("cognito-identity:CreateIdentityPool", "*".to_owned()),
+                    one("cognito-identity:TagResource", nameless),
+                ]
             }
             _ => {
                 let pool = place.arn("cognito-identity", &format!("identitypool/{}", text("IdentityPoolId")));
@@ -251,9 +296,15 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
             let tags = given(&body["tags"]);
             let mut needs = Vec::new();
             if path.matches('/').count() > 1 {
-                let inherits = !path.contains("/requestvalidators") && call.status != 404;
-                let tag = inherits.then(|| (OURS, place.stack.to_owned()));
-                needs.push(need(&verb, place.stage_or_api(path), tag.as_slice()));
+                // Of REST APIs all parts inherit their API's tag, by the documentation all but one. Of HTTP APIs none
+                // does: the API and its stages have tags of their own.
+                let parts: Vec<&str> = path.split('/').collect();
+                let tagged_itself = matches!(parts.as_slice(), ["", "apis", _] | ["", "apis", _, "stages", _]);
+                let inherits = parts[1] == "restapis" && parts.get(3) != Some(&"requestvalidators");
+                let tag = (call.status != 404 && (tagged_itself || inherits)).then(|| (OURS, place.stack.to_owned()));
+                let mut one = need(&verb, place.stage_or_api(path), tag.as_slice());
+                one.context.extend(tags.clone());
+                needs.push(one);
             } else {
                 needs.push(tagged(need(&verb, place.stage_or_api(path), &[]), tags.clone()));
                 if verb == "apigateway:POST" {
@@ -262,9 +313,19 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
                     needs.push(need("iam:CreateServiceLinkedRole", role, &[]));
                 }
             }
-            if !tags.is_empty() && service == "apigateway" {
-                let path = format!("/tags/arn%3Aaws%3Aapigateway%3A{}%3A%3A%2Frestapis%2Fabc", place.region);
-                needs.push(tagged(need("apigateway:PUT", place.stage_or_api(&path), &[]), tags));
+            // What has no id yet is asked about with an asterisk in its place (docs/aws.md, Permissions).
+            let kind = (path.split('/').nth(1).unwrap_or_default(), path.ends_with("/stages"));
+            let nameless = |what: &str| {
+                place.stage_or_api(&format!("/tags/arn%3Aaws%3Aapigateway%3A{}%3A%3A%2F{what}%2F*", place.region))
+            };
+            let (tag, on) = match kind {
+                ("restapis", false) => ("apigateway:PUT", nameless("restapis")),
+                ("restapis", true) => ("apigateway:PUT", nameless("restapis%2Fabc%2Fstages")),
+                ("apis", false) => ("apigateway:POST", nameless("v2%2Fapis")),
+                _ => ("apigateway:TagResource", place.stage_or_api(path)),
+            };
+            if !tags.is_empty() {
+                needs.push(tagged(need(tag, on, &[]), tags));
             }
             // CloudWatch asks whoever has requests logged whether they may.
             if body.get("accessLogSettings").is_some() {
@@ -363,12 +424,12 @@ fn query_tags(form: &Value) -> BTreeMap<String, String> {
     keys.map(|(name, key)| (format!("aws:RequestTag/{}", key.as_str().unwrap()), value(name))).collect()
 }
 
-/// The statements, with what MiniStack cannot evaluate taken out: see the top of this file.
-pub fn as_ministack_reads_it(policy: &Value) -> Value {
+/// The statements of all policies in one, with what MiniStack cannot evaluate taken out: see the top of this file.
+pub fn as_ministack_reads_it(policies: &[Value]) -> Value {
     let mut statements = Vec::new();
-    for statement in policy["Statement"].as_array().unwrap() {
-        // What these two are about it does not see either.
-        let blind = ["lambda:CreateFunction", "sns:ListTagsForResource"];
+    for statement in policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()) {
+        // What these are about it does not see either.
+        let blind = ["iam:SimulatePrincipalPolicy", "lambda:CreateFunction", "sns:ListTagsForResource"];
         let part_of = |action: &str| (action.split(':').next().unwrap().to_owned(), blind.contains(&action));
         let parts: std::collections::BTreeSet<_> = many(&statement["Action"]).map(part_of).collect();
         for (number, of) in parts.iter().enumerate() {
@@ -382,7 +443,10 @@ pub fn as_ministack_reads_it(policy: &Value) -> Value {
                 "cognito-idp" | "cognito-identity" | "wafv2" => json!("*"),
                 _ if of.1 => json!("*"),
                 "iam" => {
-                    let pathless = |arn: &str| arn.replace("role/securelambda/", "role/").replace("/*", "-*");
+                    let pathless = |arn: &str| match arn.split_once("role/securelambda/") {
+                        Some((start, end)) => format!("{start}role/{}", end.replace("/*", "-*")),
+                        None => arn.to_owned(),
+                    };
                     json!(many(&statement["Resource"]).map(pathless).collect::<Vec<_>>())
                 }
                 _ => statement["Resource"].clone(),
@@ -391,14 +455,14 @@ pub fn as_ministack_reads_it(policy: &Value) -> Value {
             let tagless = ["apigateway", "cognito-idp", "cognito-identity"].contains(&service);
             if let Some(operators) = part.get_mut("Condition").and_then(Value::as_object_mut) {
                 for keys in operators.values_mut() {
-                    keys.as_object_mut().unwrap().retain(|key, _| key.starts_with("aws:") && !tagless);
+                    keys.as_object_mut().unwrap().retain(|key, _| key.starts_with("aws:RequestTag/") && !tagless);
                 }
                 operators.retain(|_, keys| !keys.as_object().unwrap().is_empty());
             }
             statements.push(part);
         }
     }
-    json!({ "Version": policy["Version"], "Statement": statements })
+    json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
 /// A user of an account who has one policy and nothing else.

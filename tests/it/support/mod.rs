@@ -19,6 +19,7 @@ pub mod program;
 pub mod proxy;
 pub mod pty;
 pub mod sample;
+pub mod simulator;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod size;
 pub mod tunnel;

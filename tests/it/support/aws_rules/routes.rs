@@ -36,8 +36,13 @@ pub fn after(asked: &Asked, status: u16, headers: &HeaderMap) -> Option<(StatusC
         let checked = models.get(&content_type).or_else(|| models.get("$default")).is_some();
         return (!checked).then(|| answer_of(asked, &path, &method));
     }
-    let answer = answer_of(asked, &path, &method);
-    (answer.0 == StatusCode::BAD_GATEWAY).then_some(answer)
+    // It answered once without a crash: one that crashes now misses something in this event.
+    let answered = invoke(asked, &path, &method)?;
+    (!is_well_formed(&answered)).then(malformed)
+}
+
+fn malformed() -> (StatusCode, Bytes) {
+    (StatusCode::BAD_GATEWAY, Bytes::from_static(br#"{"message": "Internal server error"}"#))
 }
 
 fn content_type(asked: &Asked) -> String {
@@ -94,8 +99,8 @@ fn fits(template: &str, path: &str) -> bool {
     path.next().is_none()
 }
 
-/// The function's answer to a request, as API Gateway passes it on.
-fn answer_of(asked: &Asked, path: &str, method: &Value) -> (StatusCode, Bytes) {
+/// What the function answers to a request; `None` if it crashes.
+fn invoke(asked: &Asked, path: &str, method: &Value) -> Option<Value> {
     let uri = method["methodIntegration"]["uri"].as_str().unwrap_or_default();
     let function = uri.split("/functions/").nth(1).unwrap_or_default().trim_end_matches("/invocations");
     let event = json!({
@@ -105,11 +110,13 @@ fn answer_of(asked: &Asked, path: &str, method: &Value) -> (StatusCode, Bytes) {
     });
     let invoked = json!(["lambda", "invoke", { "FunctionName": function, "Payload": event.to_string() }]);
     let answer = botocore::calls_in(ACCOUNT, &[invoked]).remove(0);
-    let payload: Value =
-        answer["Payload"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    if answer.get("FunctionError").is_some() || !is_well_formed(&payload) {
-        return (StatusCode::BAD_GATEWAY, Bytes::from_static(br#"{"message": "Internal server error"}"#));
-    }
+    let payload = answer["Payload"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    answer.get("FunctionError").is_none().then_some(payload)
+}
+
+/// The function's answer to a request, as API Gateway passes it on.
+fn answer_of(asked: &Asked, path: &str, method: &Value) -> (StatusCode, Bytes) {
+    let Some(payload) = invoke(asked, path, method).filter(is_well_formed) else { return malformed() };
     let status =
         payload["statusCode"].as_u64().and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
     let body = payload["body"].as_str().unwrap_or_default().to_owned();
