@@ -1,22 +1,27 @@
-//! securelambda: an API on AWS Lambda behind five layers, put up, looked after and taken down by SDK calls.
+//! securelambda publishes an API on AWS Lambda behind five layers, looks after it and removes it, by calls to the AWS SDK.
 //!
-//! The map, in the order data flows. An arrow is never followed backwards; `tests/it/architecture.rs` checks it.
+//! The modules, in the order in which data flows. docs/architecture.md has the whole map, with what each module imports;
+//! `tests/it/architecture.rs` checks the rules that are stated there.
 //!
 //! 1. [`args`]: the command line
-//! 2. [`config`]: arguments and environment into something valid; [`bundle`] packs the functions
-//! 3. [`stack`]: what should exist, as a graph of descriptions; pure
-//! 4. [`engine`]: how it comes to exist and goes away again; knows no AWS and no terminal. Start in `engine/up.rs`
-//! 5. [`aws`]: with what: one file a service, the only users of the SDK; [`local`] starts the emulator instead of AWS
+//! 2. [`config`]: arguments, environment and stack file into a valid configuration; [`bundle`] packs the functions
+//! 3. [`stack`]: what should exist, as a graph of descriptions; calls nothing
+//! 4. [`engine`]: creates, changes and removes resources; knows neither AWS nor the terminal. Start in `engine/up.rs`
+//! 5. [`aws`]: a module for each service, the only users of the SDK; [`local`] starts the emulator instead of AWS
 //! 6. [`state`]: what is remembered between runs
 //! 7. [`verify`]: the proof that what exists does what was asked
 //! 8. [`report`]: what the user sees
-//! 9. [`commands`]: the glue, one file a command
+//! 9. [`commands`]: one file for each command, which connects all of these
 //!
-//! Beside them: [`scope`] (names, ARNs, tags), [`partition`] and [`regions`] (what differs between AWS's regions), [`policy`] (IAM documents by meaning),
-//! [`operator`] (what whoever runs this must be allowed), [`doctor`] (what would go wrong),
-//! [`secret`] (what must never be printed), [`outputs`] (what scripts rely
-//! on), [`probe`] (requests as a client sends them), [`meaning`] (what an answer to one means), [`proxies`] (what requests
-//! go through), [`reach`] (why no answer came), [`error`] (exit codes and words), `signals` (Ctrl-C and its kin).
+//! Beside them:
+//!
+//! - [`scope`] (names, ARNs, tags), [`partition`] and [`regions`] (what differs between AWS's regions), [`policy`] (IAM
+//!   documents, compared by meaning)
+//! - [`operator`] (the permissions that an operator needs), [`doctor`] (problems, found before anything is created)
+//! - [`outputs`] (ids and URLs for scripts), [`secret`] (values that must never be printed)
+//! - [`probe`] (requests as a client sends them), [`meaning`] (what an answer to one means), [`proxies`] (which proxy a
+//!   request uses), [`reach`] (why no answer came)
+//! - [`error`] (exit codes and error messages), `signals` (Ctrl-C, SIGTERM, a closed terminal)
 
 pub mod args;
 pub mod aws;

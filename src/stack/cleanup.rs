@@ -1,9 +1,10 @@
-//! The documented cleanup order, as data. `down` follows it group by group; the README shows it, and a test compares.
+//! The documented cleanup order, as data. `down` follows it group by group. docs/removal.md shows it, and a test compares
+//! the two.
 
 /// One group: removed side by side, except where one of them needs another.
 #[derive(Debug)]
 pub struct Group {
-    /// As the README calls it.
+    /// As docs/removal.md calls it.
     pub title: &'static str,
     /// The kinds in it.
     pub kinds: &'static [&'static str],

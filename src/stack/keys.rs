@@ -107,10 +107,10 @@ pub(super) const VARIABLE: &str = "^[A-Za-z][A-Za-z0-9_]+$";
 pub(super) const ROOT: Section = Section {
     what: "a stack file",
     keys: &[
-        key("stack", Holds::Table(&STACK), "The stack itself."),
+        key("stack", Holds::Table(&STACK), "The stack's name and its permissions boundary."),
         key("topics", Holds::Named(NAME, &TOPIC), "SNS topics, by name. A topic has no settings."),
-        key("secrets", Holds::Secrets(&VALUE), "Secrets Manager's secrets, by name: a JSON object each."),
-        key("functions", Holds::Named(NAME, &FUNCTION), "Lambda functions, by name. Each gets a role of its own."),
+        key("secrets", Holds::Secrets(&VALUE), "Secrets in Secrets Manager, by name. Each is a JSON object."),
+        key("functions", Holds::Named(NAME, &FUNCTION), "Lambda functions, by name. Each has a role of its own."),
         key("pools", Holds::Named(NAME, &POOL), "Cognito user pools, by name."),
         key("service_users", Holds::Named(NAME, &SERVICE_USER), "Programs that sign in to a pool, by name."),
         key("identity_pools", Holds::Named(IDENTITY_POOL_NAME, &IDENTITY_POOL), "Cognito identity pools, by name."),
@@ -126,14 +126,14 @@ pub(super) const STACK: Section = Section {
         key(
             "name",
             Holds::Form("^[a-z][a-z0-9-]{0,23}$"),
-            "Begins the name of everything that is made: 1 to 24 of a-z, 0-9 and -, beginning with a letter.",
+            "The prefix of every resource's name: 1 to 24 characters of a-z, 0-9 and -, beginning with a letter.",
         )
         .or("\"securelambda\"")
         .required(),
         key(
             "permissions_boundary",
             Holds::Form("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/"),
-            "The ARN of the policy that bounds every role of the stack.",
+            "The ARN of the managed policy that is the permissions boundary of every role of the stack.",
         ),
     ],
 };
@@ -144,33 +144,41 @@ pub(super) const VALUE: Section = Section {
     what: "a secret's value",
     keys: &[
         key("topic", Holds::Text, "The ARN of this topic of the stack."),
-        key("env", Holds::Form("^[A-Za-z_][A-Za-z0-9_]*$"), "This variable of the environment that `up` runs in."),
-        key("prompt", Holds::True, "Asked for by `up` at the terminal, when it is to be written."),
-        key("generate", Holds::Number(16, 4096), "Made up by `up`: this many letters and digits. Kept from then on."),
+        key(
+            "env",
+            Holds::Form("^[A-Za-z_][A-Za-z0-9_]*$"),
+            "The value of this variable of the environment in which `up` runs.",
+        ),
+        key("prompt", Holds::True, "`up` asks for the value at the terminal when it writes the secret."),
+        key(
+            "generate",
+            Holds::Number(16, 4096),
+            "`up` generates this many letters and digits, and keeps them from then on.",
+        ),
     ],
 };
 
 pub(super) const FUNCTION: Section = Section {
     what: "a function",
     keys: &[
-        key("source", Holds::Text, "The folder of its code, beside the stack file.").required(),
-        key("trigger", Holds::Table(&TRIGGER), "What calls it, beside routes."),
+        key("source", Holds::Text, "The folder of its code, relative to the stack file.").required(),
+        key("trigger", Holds::Table(&TRIGGER), "What calls the function besides routes."),
         key(
             "secrets",
             Holds::Texts,
-            "The secrets it may read. SECRET_ID has the name of the only one, SECRET_ID_NAME of each of several.",
+            "The secrets it may read. With one secret, the variable SECRET_ID has its name; with several, SECRET_ID_NAME has the name of each.",
         )
         .or("[]"),
         key("publishes", Holds::Texts, "The topics it may publish to.").or("[]"),
         key("runtime", Holds::Word(&rules::RUNTIMES), "Lambda's runtime.").or("\"nodejs24.x\""),
-        key("handler", Holds::Form("^\\S{1,128}$"), "The file and the function in it that is called.")
+        key("handler", Holds::Form("^\\S{1,128}$"), "The file without its extension, a dot, and the function that Lambda calls.")
             .or("\"index.handler\""),
         key("architecture", Holds::Word(&["arm64", "x86_64"]), "The processor it runs on.").or("\"arm64\""),
-        key("memory_mb", Holds::Number(128, 10_240), "Memory; processor time grows with it.").or("128"),
-        key("timeout_s", Holds::Number(1, 900), "For how long one call may take. The API waits for 29 seconds.")
+        key("memory_mb", Holds::Number(128, 10_240), "Memory in MB. CPU power grows with it.").or("128"),
+        key("timeout_s", Holds::Number(1, 900), "How many seconds one call may take. The API waits 29 seconds.")
             .or("10"),
-        key("log_retention_days", Holds::OneOf(&rules::RETENTION_DAYS), "For how long its logs are kept.").or("14"),
-        key("environment", Holds::Variables(&VARIABLE_FROM), "Variables that are not secret.").or("{}"),
+        key("log_retention_days", Holds::OneOf(&rules::RETENTION_DAYS), "How many days its logs are kept.").or("14"),
+        key("environment", Holds::Variables(&VARIABLE_FROM), "Environment variables that are not secret.").or("{}"),
     ],
 };
 
@@ -180,7 +188,7 @@ pub(super) const VARIABLE_FROM: Section = Section {
         key("pool_id", Holds::Text, "The id of this pool."),
         key("client_id", Holds::Text, "The id of this pool's app client."),
         key("identity_pool_id", Holds::Text, "The id of this identity pool."),
-        key("url", Holds::Text, "What the URLs of this API's routes begin with."),
+        key("url", Holds::Text, "The base URL of this API."),
     ],
 };
 
@@ -189,7 +197,7 @@ pub(super) const SERVICE_USER: Section = Section {
     keys: &[key(
         "pool",
         Holds::Text,
-        "The pool it signs in to. A secret of its name gets its username and its password, which nobody else learns.",
+        "The pool it signs in to. `up` writes its username and password to a secret of the same name, and nowhere else.",
     )
     .required()],
 };
@@ -201,14 +209,16 @@ pub(super) const IDENTITY_POOL: Section = Section {
         key(
             "invokes",
             Holds::Texts,
-            "The routes that these open, as in \"Age GET /age\": the API's name and the route.",
+            "The routes that these credentials may call, as in \"Age GET /age\": the API's name and the route.",
         )
         .required(),
     ],
 };
 
-pub(super) const TRIGGER: Section =
-    Section { what: "a trigger", keys: &[key("topic", Holds::Text, "The topic whose messages call it.").required()] };
+pub(super) const TRIGGER: Section = Section {
+    what: "a trigger",
+    keys: &[key("topic", Holds::Text, "The topic whose messages call the function.").required()],
+};
 
 pub(super) const POOL: Section = Section {
     what: "a pool",
@@ -216,20 +226,20 @@ pub(super) const POOL: Section = Section {
         key(
             "authorizer",
             Holds::Form(NAME),
-            "The name of the API's authorizer for it; the pool's name and Authorizer.",
+            "The name of the API's authorizer for this pool. The default is the pool's name followed by Authorizer.",
         ),
-        key("password", Holds::Table(&PASSWORD), "What passwords must be."),
-        key("self_sign_up", Holds::Flag, "Whether people may register themselves.").or("true"),
-        key("mfa", Holds::Word(&["off", "optional", "on"]), "Whether a code of an authenticator app is asked for.")
+        key("password", Holds::Table(&PASSWORD), "The password policy."),
+        key("self_sign_up", Holds::Flag, "Whether people may sign up themselves.").or("true"),
+        key("mfa", Holds::Word(&["off", "optional", "on"]), "Whether users need a code from an authenticator app.")
             .or("\"off\""),
-        key("deletion_protection", Holds::Flag, "Whether AWS refuses to delete it.").or("false"),
+        key("deletion_protection", Holds::Flag, "Whether AWS refuses to delete the pool.").or("false"),
     ],
 };
 
 pub(super) const PASSWORD: Section = Section {
     what: "a password rule",
     keys: &[
-        key("minimum_length", Holds::Number(6, 99), "Characters at least.").or("12"),
+        key("minimum_length", Holds::Number(6, 99), "The least number of characters.").or("12"),
         key("lowercase", Holds::Flag, "At least one of a-z.").or("true"),
         key("uppercase", Holds::Flag, "At least one of A-Z.").or("true"),
         key("numbers", Holds::Flag, "At least one of 0-9.").or("true"),
@@ -240,26 +250,30 @@ pub(super) const PASSWORD: Section = Section {
 pub(super) const API: Section = Section {
     what: "api",
     keys: &[
-        key("kind", Holds::Word(&["rest", "http"]), "rest: with a firewall and checked bodies. http: small and cheap.")
-            .or("\"rest\""),
+        key(
+            "kind",
+            Holds::Word(&["rest", "http"]),
+            "rest: supports a firewall and body validation. http: small and cheap.",
+        )
+        .or("\"rest\""),
         key(
             "stage",
             Holds::Form("^[A-Za-z0-9_-]{1,128}$"),
-            "The first part of every route's URL: development. An HTTP API has none unless it is given.",
+            "The stage, which is the first part of every route's path. The default is development for a REST API; an HTTP API has none unless it is given.",
         ),
         key(
             "rate_limit",
             Holds::Number(1, 10_000),
-            "Requests a second that each route lets through. The routes together let through the sum.",
+            "Requests a second that each route allows. All routes together allow the sum.",
         )
         .or("50"),
         key(
             "burst_limit",
             Holds::Number(1, 5_000),
-            "Requests at once that each route lets through. The routes together let through the sum.",
+            "Requests at once that each route allows. All routes together allow the sum.",
         )
         .or("50"),
-        key("routes", Holds::Tables(&ROUTE), "What can be called.").required(),
+        key("routes", Holds::Tables(&ROUTE), "The routes that can be called.").required(),
     ],
 };
 
@@ -273,14 +287,22 @@ pub(super) const ROUTE: Section = Section {
         )
         .required(),
         key("function", Holds::Text, "The function that answers.").required(),
-        key("pool", Holds::Text, "The pool whose users may call it."),
-        key("auth", Holds::Auth(&AUTH), "Instead of a pool: \"iam\" for signed requests, \"none\" for anyone's."),
-        key("body", Holds::Text, "The JSON schema that bodies must satisfy, a file beside the stack file."),
+        key("pool", Holds::Text, "The pool whose users may call the route."),
+        key(
+            "auth",
+            Holds::Auth(&AUTH),
+            "Instead of a pool: \"iam\" for IAM-signed requests, \"none\" for a route that anyone may call.",
+        ),
+        key(
+            "body",
+            Holds::Text,
+            "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
+        ),
     ],
 };
 
 pub(super) const AUTH: Section =
-    Section { what: "auth", keys: &[key("pool", Holds::Text, "The pool whose users may call it.").required()] };
+    Section { what: "auth", keys: &[key("pool", Holds::Text, "The pool whose users may call the route.").required()] };
 
 pub(super) const FIREWALL: Section = Section {
     what: "firewall",
@@ -288,16 +310,16 @@ pub(super) const FIREWALL: Section = Section {
         key(
             "mode",
             Holds::Word(&["count", "allow", "block"]),
-            "count: the addresses are counted and everyone passes. allow: only they pass. block: they do not.",
+            "count: requests from the addresses are counted and every request passes. allow: only the addresses pass. block: the addresses are blocked.",
         )
         .or("\"count\""),
         key("addresses", Holds::Texts, "IPv4 and IPv6 networks, as CIDR.").or("[]"),
         key(
             "rate_per_ip",
             Holds::Number(10, 2_000_000_000),
-            "Requests of one address in 5 minutes, over which it is blocked.",
+            "The most requests of one address in 5 minutes. Above that, the address is blocked.",
         ),
-        key("managed_rules", Holds::Words(&managed::WORDS), "AWS's own rule groups: counted, or blocked.").or("[]"),
+        key("managed_rules", Holds::Words(&managed::WORDS), "AWS's managed rule groups. WAF counts what a group would block, or blocks it with :block.").or("[]"),
     ],
 };
 

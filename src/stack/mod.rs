@@ -1,5 +1,5 @@
 //! WHAT: the stack as wanted. Pure: no client, no clock, no terminal. `model` is what a stack file can say, `file` reads
-//! one, and `desired` turns it into the graph of AWS resources, box by box as in the README's drawing.
+//! one, and `desired` turns it into the graph of AWS resources.
 
 mod allow_ip;
 mod api;
@@ -22,6 +22,8 @@ mod model;
 mod needs;
 pub mod policies;
 mod reader;
+#[cfg(test)]
+mod reference;
 mod references;
 mod rules;
 mod schema;

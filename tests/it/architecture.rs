@@ -1,6 +1,6 @@
-//! The arrows of `src/lib.rs`: who may know whom. An arrow may be followed, never reversed.
+//! Which module may import which: the rules of docs/architecture.md.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Every Rust file below a folder of `src`, or one file, with what it says outside comments and its unit tests.
@@ -36,6 +36,35 @@ fn never(within: &str, forbidden: &[&str], except: &[&str]) {
     }
 }
 
+/// The modules that each module of `src` names, by the table of docs/architecture.md.
+fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    let map = crate::promises::section("docs/architecture.md", "## The map");
+    let name = regex::Regex::new(r"^\| \[`([a-z]+)`\]").unwrap();
+    let row = |line: &str| {
+        let module = name.captures(line)?[1].to_owned();
+        let uses = line.trim_end_matches([' ', '|']).rsplit('|').next()?.trim();
+        let uses = uses.split(", ").filter(|module| *module != "nothing").map(str::to_owned);
+        Some((module, uses.collect()))
+    };
+    map.lines().filter_map(row).collect()
+}
+
+#[test]
+fn the_map_says_what_each_module_imports() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let import = regex::Regex::new(r"\bcrate::([a-z_]+)").unwrap();
+    let mut found = BTreeMap::<String, BTreeSet<String>>::new();
+    for (path, code) in sources("") {
+        assert!(!code.contains("crate::{"), "{}: this test does not read such a line", path.display());
+        let first = path.strip_prefix(&src).unwrap().components().next().unwrap().as_os_str();
+        let module = first.to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let used: BTreeSet<String> = import.captures_iter(&code).map(|found| found[1].to_owned()).collect();
+        found.entry(module.clone()).or_default().extend(used.into_iter().filter(|used| *used != module));
+    }
+    found.retain(|module, _| !["lib", "main"].contains(&module.as_str()));
+    assert_eq!(documented(), found, "correct the table in docs/architecture.md");
+}
+
 #[test]
 fn the_engine_knows_no_aws_no_terminal_and_no_stack() {
     never("engine", &["aws_", "crate::aws", "crate::stack", "crate::report", "crate::args", "clap", "indicatif"], &[]);
@@ -67,7 +96,7 @@ fn services_know_no_order_and_no_terminal() {
 /// what the SDK's credential providers report as text alone.
 const TABLES: [&str; 5] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs", "src/meaning.rs", "aws/credentials.rs"];
 /// What is compiled for tests only.
-const OF_TESTS: [&str; 2] = ["aws/waits.rs", "report/fixture.rs"];
+const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "stack/reference.rs"];
 
 /// The text literals of some code.
 fn literals(code: &str) -> Vec<String> {
@@ -103,7 +132,7 @@ fn what_a_service_says_is_judged_by_the_tables_alone() {
 
 #[test]
 fn the_environment_is_read_in_one_place() {
-    never("", &["env::var", "env::args"], &["src/config.rs", "src/main.rs"]);
+    never("", &["env::var", "env::args"], &["src/config.rs", "src/main.rs", "stack/reference.rs"]);
 }
 
 #[test]

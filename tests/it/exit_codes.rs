@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use securelambda::args::Cli;
 use serde_json::{Value, json};
 
+use crate::promises::section;
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::{Ran, User};
@@ -126,9 +127,8 @@ fn each_is_told_in_json_with_a_summary_at_the_end() {
 }
 
 #[test]
-fn the_readme_and_the_help_list_the_same_ones_and_all_are_provoked() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let section = readme.split("### Exit codes").nth(1).unwrap().split("\n## ").next().unwrap();
+fn the_documentation_and_the_help_list_the_same_ones_and_all_are_provoked() {
+    let section = section("docs/commands.md", "## Exit codes");
     let row = |line: &str| {
         let mut cells = line.trim_matches('|').split('|').map(str::trim);
         Some((cells.next()?.parse::<i32>().ok()?, cells.next()?.to_owned()))

@@ -1,20 +1,48 @@
-//! The README says what the program does: its commands, exit codes and cleanup order are the code's.
+//! The documentation says what the program does: its commands, flags, exit codes and cleanup order are the code's, its
+//! links lead somewhere, and the README stays short.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use securelambda::args::Cli;
 use securelambda::stack::cleanup::{GROUPS, group};
 
-fn readme() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+/// The most lines that README.md may have.
+const LONGEST_README: usize = 200;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The text of a file of the repository.
+pub fn text(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// A section of a page: from this heading to the next of its level or of a higher one.
+pub fn section(file: &str, heading: &str) -> String {
+    let level = heading.chars().take_while(|c| *c == '#').count();
+    let text = text(file);
+    let mut lines = text.lines().skip_while(|line| *line != heading);
+    assert!(lines.next().is_some(), "{file} has no heading {heading}");
+    let ends = |line: &&str| {
+        let marks = line.chars().take_while(|c| *c == '#').count();
+        (1..=level).contains(&marks) && line[marks..].starts_with(' ')
+    };
+    lines.take_while(|line| !ends(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
 fn the_cleanup_order_is_the_codes() {
-    let readme = readme();
-    let section = readme.split("## The cleanup order").nth(1).unwrap().split("\n## ").next().unwrap();
-    let listed: Vec<&str> = section.lines().filter_map(|line| line.split_once(". ")).map(|(_, title)| title).collect();
-    let coded: Vec<&str> = GROUPS.iter().map(|group| group.title).collect();
-    assert_eq!(listed[..coded.len()], coded);
+    let section = section("docs/removal.md", "## The cleanup order");
+    let numbered = |line: &str| {
+        let (number, title) = line.split_once(". ")?;
+        Some((number.parse::<usize>().ok()?, title.to_owned()))
+    };
+    let listed: Vec<(usize, String)> = section.lines().filter_map(numbered).collect();
+    let coded: Vec<(usize, String)> = (1..).zip(GROUPS.iter().map(|group| group.title.to_owned())).collect();
+    assert_eq!(listed, coded);
 }
 
 #[test]
@@ -33,27 +61,46 @@ fn every_kind_has_a_place_in_the_cleanup_order() {
     }
 }
 
+/// The flags that a text names, as `--flag`.
+fn flags(text: &str) -> BTreeSet<&str> {
+    let name = |rest: &str| rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
+    text.split("`--").skip(1).map(|rest| &rest[..name(rest)]).collect()
+}
+
 #[test]
-fn every_command_and_shared_flag_is_in_the_readme() {
-    let readme = readme();
+fn every_command_and_flag_is_documented() {
     let cli = Cli::command();
+    let longs = |command: &clap::Command| -> Vec<String> {
+        let arguments = command.get_arguments().filter(|argument| !argument.is_global_set());
+        let longs = arguments.filter_map(|argument| argument.get_long().map(str::to_owned));
+        longs.filter(|long| !["help", "version"].contains(&long.as_str())).collect()
+    };
     for command in cli.get_subcommands() {
-        assert!(readme.contains(&format!("`{}", command.get_name())), "{} is not in the README", command.get_name());
-    }
-    for flag in cli.get_arguments().filter_map(|argument| argument.get_long()) {
+        let name = command.get_name();
+        let section = section("docs/commands.md", &format!("### {name}"));
         assert!(
-            ["help", "version"].contains(&flag)
-                || readme.contains(&format!("--{flag}"))
-                || ["verbose", "quiet"].contains(&flag),
-            "--{flag} is not in the README"
+            section.contains(&format!("`securelambda {name}")),
+            "the section of {name} does not show how to call it"
         );
+        assert!(text("docs/commands.md").contains(&format!("| [`{name}`](#{name}) |")), "{name} is not in the table");
+        for inner in command.get_subcommands() {
+            assert!(section.contains(inner.get_name()), "{name} {} is not in its section", inner.get_name());
+        }
+        let inner = command.get_subcommands().flat_map(longs);
+        for flag in longs(command).into_iter().chain(inner) {
+            assert!(flags(&section).contains(flag.as_str()), "--{flag} is not in the section of {name}");
+        }
+    }
+    let section = section("docs/commands.md", "## Shared flags");
+    for flag in cli.get_arguments().filter(|argument| argument.is_global_set()).filter_map(clap::Arg::get_long) {
+        assert!(flags(&section).contains(flag), "--{flag} is not among the shared flags");
     }
 }
 
 #[test]
 fn the_exit_codes_are_the_codes() {
     use securelambda::error::Kind;
-    let readme = readme();
+    let section = section("docs/commands.md", "## Exit codes");
     let kinds = [
         (Kind::Other, "another failure"),
         (Kind::Usage, "usage, or a mistake in the stack file"),
@@ -67,7 +114,115 @@ fn the_exit_codes_are_the_codes() {
         (Kind::Interrupted, "stopped hard"),
     ];
     for (kind, words) in kinds {
-        assert!(readme.contains(&format!("| {} | {words}", kind.code())), "{kind:?}");
+        assert!(section.contains(&format!("| {} | {words}", kind.code())), "{kind:?}");
+    }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = text("README.md").lines().count();
+    assert!(lines <= LONGEST_README, "README.md has {lines} lines; move details to docs/");
+}
+
+#[test]
+fn the_stack_file_in_the_readme_can_be_read() {
+    let readme = text("README.md");
+    let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    securelambda::stack::parse(example).unwrap();
+}
+
+/// Every page: README.md, CHANGELOG.md and docs/*.md.
+fn pages() -> Vec<PathBuf> {
+    let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut pages: Vec<PathBuf> = docs.chain(["README.md", "CHANGELOG.md"].map(|name| root().join(name))).collect();
+    pages.sort();
+    pages
+}
+
+/// A page without its blocks of code.
+fn prose(page: &Path) -> String {
+    let text = std::fs::read_to_string(page).unwrap();
+    let mut in_code = false;
+    let lines = text.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        in_code ^= fence;
+        !fence && !in_code
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The anchors that GitHub gives to the headings of a page.
+fn anchors(page: &Path) -> BTreeSet<String> {
+    let mut seen = BTreeMap::<String, usize>::new();
+    let heading = |line: &str| {
+        let title = line.trim_start_matches('#');
+        (title.starts_with(' ') && title.len() < line.len()).then(|| title.trim().to_owned())
+    };
+    let of = |title: String| {
+        let kept = title.to_lowercase();
+        let kept = kept.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+        let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+        let count = seen.entry(anchor.clone()).or_default();
+        *count += 1;
+        if *count == 1 { anchor } else { format!("{anchor}-{}", *count - 1) }
+    };
+    prose(page).lines().filter_map(heading).map(of).collect()
+}
+
+/// The targets of a page's links.
+fn links(page: &Path) -> Vec<String> {
+    let code = regex::Regex::new("`[^`]*`").unwrap();
+    let link = regex::Regex::new(r"\[[^\]]*\]\(([^)\s]+)\)").unwrap();
+    let prose = prose(page);
+    let prose = code.replace_all(&prose, "");
+    link.captures_iter(&prose).map(|found| found[1].to_owned()).collect()
+}
+
+/// What is wrong with a link of a page.
+fn dead(page: &Path, link: &str) -> Option<&'static str> {
+    if link.starts_with("https://") || link.starts_with("http://") {
+        return None;
+    }
+    let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+    let target = if file.is_empty() { page.to_owned() } else { page.parent().unwrap().join(file) };
+    let Ok(target) = target.canonicalize() else { return Some("there is no such file") };
+    if !target.starts_with(root().canonicalize().unwrap()) {
+        return Some("it leaves the repository");
+    }
+    match anchor {
+        Some(anchor) if target.is_dir() || !anchors(&target).contains(anchor) => Some("there is no such heading"),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut broken = Vec::new();
+    let mut checked = 0;
+    for page in pages() {
+        for link in links(&page) {
+            checked += 1;
+            let name = page.strip_prefix(root()).unwrap().display();
+            broken.extend(dead(&page, &link).map(|why| format!("{name}: {link}: {why}")));
+        }
+    }
+    assert_eq!(broken, Vec::<String>::new());
+    assert!(checked > 50, "only {checked} links were found");
+    let page = root().join("docs/removal.md");
+    assert_eq!(dead(&page, "../README.md"), None);
+    assert_eq!(dead(&page, "#what-remains"), None);
+    for wrong in ["nowhere.md", "#nowhere", "verify.md#nowhere", "../src#nowhere", "/etc/hosts"] {
+        assert!(dead(&page, wrong).is_some(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_readme_links_to_every_page() {
+    let links = links(&root().join("README.md"));
+    for page in pages().iter().filter(|page| page.parent() != Some(root())) {
+        let name = page.strip_prefix(root()).unwrap().display().to_string();
+        assert!(links.iter().any(|link| *link == name), "README.md does not link to {name}");
     }
 }
 
