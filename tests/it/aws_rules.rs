@@ -31,8 +31,9 @@ fn target(service: &str, operation: &str, body: &Value) -> Asked {
 }
 
 fn query(service: &str, operation: &str, fields: &[(&str, &str)]) -> Asked {
-    let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-    let fields: String = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value))).collect();
+    let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value))).collect();
+    let fields = fields.concat();
     request(service, "POST", "/", "", &format!("Action={operation}&Version=2010-05-08{fields}"))
 }
 

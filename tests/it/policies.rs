@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use securelambda::bundle::Bundles;
 use securelambda::operator::{LONGEST_POLICY, MOST_POLICIES, Wanted, policies};
 use securelambda::scope::{Scope, partition_of};
-use securelambda::stack::{self, blueprints};
+use securelambda::stack::{self, HiddenValues, blueprints};
 use serde_json::Value;
 
 use crate::support::simulator::findings;
@@ -73,7 +74,7 @@ fn everything() -> String {
 fn kinds(text: &str) -> BTreeSet<String> {
     let stack = stack::parse(text).expect("a sound file");
     let scope = scope("demo", "eu-central-1");
-    let graph = stack::desired(&stack, &scope, None, &Default::default(), &Default::default());
+    let graph = stack::desired(&stack, &scope, None, &Bundles::default(), &HiddenValues::default());
     graph.ids().map(|(_, kind)| kind.to_owned()).collect()
 }
 

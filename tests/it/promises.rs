@@ -222,7 +222,7 @@ fn the_readme_links_to_every_page() {
     let links = links(&root().join("README.md"));
     for page in pages().iter().filter(|page| page.parent() != Some(root())) {
         let name = page.strip_prefix(root()).unwrap().display().to_string();
-        assert!(links.iter().any(|link| *link == name), "README.md does not link to {name}");
+        assert!(links.contains(&name), "README.md does not link to {name}");
     }
 }
 

@@ -142,8 +142,7 @@ fn roles_trust_the_identity_pools_of_their_region() {
     user.run(&["down", "--yes", "--blueprint", "api-to-api"]).ends(0);
 
     let policy = |region: &str| {
-        let args =
-            ["policy", "--account", "123456789012", "--blueprint", "api-to-api", "--region", region, "--for", "up"];
+        let args = ["policy", "--account", "123456789012", "--blueprint", "api-to-api", "--region", region, "--json"];
         User::bare().run(&args).ends(0).stdout
     };
     let west = policy("us-gov-west-1");

@@ -88,9 +88,8 @@ fn depends(verb: Verb, operation: &str) -> &'static [&'static str] {
         (_, Verb::Down) => &[],
         ("sns ListTopics", _) => &["topic ", "subscription "],
         ("logs DescribeLogGroups", _) => &["log group "],
-        ("iam ListRoles" | "iam GetRole", _) => &["role "],
         // What hangs on a role and cannot be listed cannot be taken off it.
-        ("iam ListRolePolicies", _) => &["role "],
+        ("iam ListRoles" | "iam GetRole" | "iam ListRolePolicies", _) => &["role "],
         ("lambda ListFunctions", _) => &["function "],
         ("secretsmanager ListSecrets", _) => &["secret "],
         ("cognito-idp ListUserPools" | "cognito-idp DescribeUserPool", _) => &["pool ", "client ", "pool user "],
