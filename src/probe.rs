@@ -19,8 +19,24 @@ pub struct Request<'a> {
     pub url: &'a str,
     /// Sent as it is in `Authorization`, which is what a Cognito authorizer expects.
     pub token: Option<&'a Hidden>,
-    /// JSON.
-    pub body: Option<&'a str>,
+    /// What it carries.
+    pub body: Option<Body<'a>>,
+}
+
+/// The body of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Body<'a> {
+    /// As in `application/json`.
+    pub content_type: &'a str,
+    /// All of it.
+    pub text: &'a str,
+}
+
+impl<'a> Body<'a> {
+    /// A body that says it is JSON.
+    pub fn json(text: &'a str) -> Self {
+        Self { content_type: "application/json", text }
+    }
 }
 
 /// What came back.
@@ -112,7 +128,7 @@ impl Client {
             call = call.header(name, value);
         }
         if let Some(body) = request.body {
-            call = call.header(CONTENT_TYPE, "application/json").body(body.to_owned());
+            call = call.header(CONTENT_TYPE, body.content_type).body(body.text.to_owned());
         }
         let response = call.send().await.map_err(unsent)?;
         let status = response.status().as_u16();

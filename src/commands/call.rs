@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::meaning::{Asked, advice};
 use crate::outputs::{self, Outputs, Route};
-use crate::probe::{Answer, Request, method_of, send};
+use crate::probe::{Answer, Body, Request, method_of, send};
 use crate::report::{SCHEMA_VERSION, answer, say};
 use crate::secret::Hidden;
 use crate::stack::{self, ApiKind};
@@ -37,7 +37,7 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
     let body = args.data.as_deref().map(body).transpose()?;
     let routes = api.routes.iter().map(|route| (route.method.as_str(), route.path.as_str()));
     let method = method_of((&route.method, &route.path), routes, body.is_some());
-    let request = Request { method, url: &url, token: token.as_ref(), body: body.as_deref() };
+    let request = Request { method, url: &url, token: token.as_ref(), body: body.as_deref().map(Body::json) };
     let answered = send(&request, &session.config.connection.proxies).await?;
     show(args, &session, &answered);
     if (200..300).contains(&answered.status) {

@@ -11,7 +11,7 @@ use super::target::Target;
 use super::tokens::Parts;
 use super::{Check, Layer, arrival, sample};
 use crate::aws::cognito::Tokens;
-use crate::probe::{Answer, Request};
+use crate::probe::{Answer, Body, Request};
 use crate::secret::{self, Hidden};
 use crate::stack::Auth;
 
@@ -106,7 +106,7 @@ async fn is_refused(scene: &Scene<'_>, target: Target<'_>, caller: Caller) -> Ch
             // A body that is right, so that only the token can be what is wrong.
             let body = body(scene, target, &marker());
             let gate = scene.gate(target);
-            match ask(scene, target, token.as_ref(), body.as_deref()).await {
+            match ask(scene, target, token.as_ref(), body.as_deref().map(Body::json)).await {
                 Ok(answer) if caller.access => access_refused(&answer, gate, scene.at_aws()),
                 Ok(answer) if target.by_http() => refused_by_http(&answer, gate, scene.at_aws()),
                 Ok(answer) => refused(&answer, gate),
@@ -128,7 +128,7 @@ async fn passes(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
     let body = body(scene, target, &marker);
     let asking = async {
         let token = scene.own_tokens(target.route)?.map(|tokens: &Tokens| &tokens.id);
-        ask(scene, target, token, body.as_deref()).await
+        ask(scene, target, token, body.as_deref().map(Body::json)).await
     };
     let began = std::time::Instant::now();
     let finding =
@@ -155,7 +155,7 @@ pub(super) async fn ask(
     scene: &Scene<'_>,
     target: Target<'_>,
     token: Option<&Hidden>,
-    body: Option<&str>,
+    body: Option<Body<'_>>,
 ) -> Result<Answer, Finding> {
     let Some(url) = scene.url(target) else { return Err(Finding::fail("the API is not there")) };
     scene.prober.ask(&Request { method: target.method(), url: &url, token, body }).await

@@ -16,6 +16,7 @@ use super::{Check, Layer, sample, settings};
 use crate::aws::apigateway::execute_api_arn;
 use crate::aws::iam::Iam;
 use crate::engine::{Drift, Failure};
+use crate::probe::Body;
 use crate::stack::{Auth, Route, Variable};
 
 pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
@@ -23,7 +24,7 @@ pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
     let roles = functions.map(|name| -> Unit<'a> { async move { reach(scene, name).await }.boxed() });
     let environments = async { environments(scene) }.boxed();
     let bodies = scene.routes().filter(|target| target.route.body.is_some());
-    let bodies = bodies.map(|target| -> Unit<'a> { async move { vec![broken_body(scene, target).await] }.boxed() });
+    let bodies = bodies.map(|target| -> Unit<'a> { broken_bodies(scene, target).boxed() });
     roles.chain([environments]).chain(bodies).collect()
 }
 
@@ -160,16 +161,25 @@ fn is_credential(name: &str, value: &str) -> bool {
         || value.starts_with("eyJ")
 }
 
-async fn broken_body(scene: &Scene<'_>, target: Target<'_>) -> Check {
-    let claim = Claim::new(Layer::Secrets, target.subject(), "a body that breaks the model reaches no function");
-    let claim = claim.sent("a token that passes, and a body that is not what the schema asks for");
-    let claim = claim.expects("400 Invalid request body, from the gateway itself");
+/// Of JSON, and of another content type: a model that is given for JSON alone lets every other body through.
+async fn broken_bodies(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
+    vec![
+        broken_body(scene, target, "application/json", "a body that breaks the model reaches no function").await,
+        broken_body(scene, target, "text/plain", "such a body of another content type reaches no function").await,
+    ]
+}
+
+async fn broken_body(scene: &Scene<'_>, target: Target<'_>, content_type: &str, claim: &str) -> Check {
+    let claim = Claim::new(Layer::Secrets, target.subject(), claim);
+    let sent = format!("a token that passes, and as {content_type} a body that is not what the schema asks for");
+    let claim = claim.sent(sent).expects("400 Invalid request body, from the gateway itself");
     claim
         .by(async {
             let body = scene.schema(target.route).and_then(|schema| sample::breaking(&schema, &marker()));
             let Some(body) = body else { return Finding::not_applicable("the schema takes anything") };
+            let body = Body { content_type, text: &body };
             let asked = match scene.own_tokens(target.route) {
-                Ok(tokens) => ask(scene, target, tokens.map(|tokens| &tokens.id), Some(&body)).await,
+                Ok(tokens) => ask(scene, target, tokens.map(|tokens| &tokens.id), Some(body)).await,
                 Err(finding) => Err(finding),
             };
             asked.map_or_else(|finding| finding, |answer| body_refused(&answer, scene.gate(target)))

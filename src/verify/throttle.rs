@@ -17,7 +17,7 @@ use super::run::Scene;
 use super::target::Target;
 use super::{Check, Layer, Verdict, sample, settings};
 use crate::engine::Drift;
-use crate::probe::{Answer, Request};
+use crate::probe::{Answer, Body, Request};
 use crate::stack::{Api, ApiIds};
 
 /// A rate limit above this is not tried: it would take too many requests.
@@ -86,7 +86,7 @@ pub(super) async fn burst(scene: &Scene<'_>, (name, api): (Option<&str>, &Api)) 
         Ok(tokens) => tokens.map(|tokens| &tokens.id),
         Err(finding) => return claim.known(finding),
     };
-    let request = Request { method: target.method(), url: &url, token, body: Some(&body) };
+    let request = Request { method: target.method(), url: &url, token, body: Some(Body::json(&body)) };
     // The first one tells whether the others would reach the function.
     let first = scene.prober.ask(&request).await.map(|answer| body_refused(&answer, scene.gate(target)));
     match first {

@@ -222,6 +222,31 @@ fn a_refused_request_does_not_reach_the_emulator() {
     assert!(straight["TopicArn"].is_string(), "the emulator itself takes it: {straight}");
 }
 
+/// A whole life of each stack that the program carries, behind the proxy that refuses what AWS refuses. Every command fails
+/// its test if one of its requests meets a rule.
+#[test]
+fn a_life_of_each_blueprint_meets_no_rule() {
+    let _alone = default_account();
+    for blueprint in ["tutorial", "http-jwt", "api-to-api"] {
+        let user = User::of("test", &endpoint()).with("SECURELAMBDA_TEMPO", "0.02");
+        user.run(&["init", "--blueprint", blueprint]).ends(0);
+        user.run(&["up", "--yes"]).ends(0);
+        user.run(&["up", "--yes"]).ends(0);
+        user.run(&["verify"]).ends(0);
+        let file = user.folder.path().join("securelambda.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let changed =
+            text.replace("rate_limit  = 50", "rate_limit  = 40").replace("rate_limit = 50", "rate_limit = 40");
+        let changed = changed.replace("[functions.", "# changed\n[functions.");
+        assert_ne!(text, changed);
+        user.write("securelambda.toml", &format!("{changed}\n[topics.added]\n"));
+        user.run(&["plan", "--detailed-exitcode"]).ends(7);
+        user.run(&["up", "--yes"]).ends(0);
+        user.run(&["status", "--detailed-exitcode"]).ends(0);
+        user.run(&["down", "--yes", "--purge"]).ends(0).says("0 left");
+    }
+}
+
 const SHAPES: &str = r#"export const handler = async (event) => ({
   "/sound": { statusCode: 200, body: "fine" },
   "/object": { statusCode: 200, body: { a: 1 } },

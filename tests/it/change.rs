@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use securelambda::probe::{Client, Request};
+use securelambda::probe::{Body, Client, Request};
 use securelambda::proxies::Proxies;
 use securelambda::secret::Hidden;
 use serde_json::{Value, json};
@@ -98,7 +98,8 @@ impl Callers {
                 let token = token.map(|token| Hidden::from(token.as_str()));
                 let client = runtime.block_on(async { Client::new(&Proxies::default()).unwrap() });
                 while !stop.load(Ordering::Relaxed) {
-                    let request = Request { method: "POST", url: &url, token: token.as_ref(), body: Some(BODY) };
+                    let request =
+                        Request { method: "POST", url: &url, token: token.as_ref(), body: Some(Body::json(BODY)) };
                     let answer = runtime.block_on(client.send(&request)).unwrap();
                     let by = if answer.status == 200 { greeter(&answer.body) } else { String::new() };
                     seen.lock().unwrap().push(Seen { shown: pool, status: answer.status, by });
