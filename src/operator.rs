@@ -11,6 +11,9 @@ use crate::aws::rights::{Grant, Need, When, grants};
 use crate::policy::VERSION;
 use crate::scope::{STACK_TAG, Scope};
 
+/// Puts a boundary on a role that is there already, or replaces one.
+const SET_BOUNDARY: &str = "iam:PutRolePermissionsBoundary";
+
 /// The most characters in a managed policy, white space not counted.
 pub const LONGEST_POLICY: usize = 6144;
 
@@ -85,7 +88,9 @@ impl Wanted<'_> {
     /// The actions of a grant that are needed, in order; none if the grant is not.
     fn actions(&self, grant: &Grant) -> BTreeSet<&'static str> {
         let needed = grant.rights.iter().filter(|right| right.needs.iter().any(|need| self.needs(*need)));
-        needed.flat_map(|right| right.actions).copied().collect()
+        // Without a boundary of its own the program sets none, and must not be able to replace one.
+        let used = |action: &&str| *action != SET_BOUNDARY || self.boundary.is_some();
+        needed.flat_map(|right| right.actions).copied().filter(used).collect()
     }
 
     fn filled_in(&self, pattern: &str) -> String {
@@ -116,6 +121,8 @@ impl Wanted<'_> {
                 When::Is(key, values) => {
                     let filled_in = |value: &&str| match *value {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
+                        // Whom a function may be opened to, as far as the stack has such a thing.
+                        "sns.amazonaws.com" if !self.kinds.contains("sns.subscription") => Vec::new(),
                         value => vec![value.to_owned()],
                     };
                     let values: Vec<String> = values.iter().flat_map(filled_in).collect();

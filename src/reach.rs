@@ -70,10 +70,14 @@ impl Unreached {
                     .to_owned()
             }
             NoWay::Refused => {
-                format!("have the proxy allow {}; if it can be reached without a proxy, add it to NO_PROXY", self.host)
+                format!(
+                    "have the proxy allow {}, or add it to NO_PROXY if it can be reached without a proxy",
+                    self.host
+                )
             }
             NoWay::ProxyGone(_) => {
-                "check the variable and the network; hosts in NO_PROXY are reached without a proxy".to_owned()
+                "check the variable and whether the proxy runs, or add the host to NO_PROXY to reach it directly"
+                    .to_owned()
             }
             NoWay::Failed(why) if why.contains("certificate") => {
                 "if something on the way opens TLS connections, let SSL_CERT_FILE name a file that holds its \

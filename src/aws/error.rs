@@ -254,8 +254,8 @@ pub(super) fn host_in<'a>(
 fn unanswered_by(doing: &str, unreached: &Unreached) -> Failure {
     // What the proxy did not let through was not carried out.
     let cause = if unreached.why.lasts() { Cause::Refused } else { Cause::Unknown };
-    let again = "then run the same command again: it goes on from here";
-    Failure::new(cause, format!("could not {doing}: {unreached}")).hint(format!("{}, {again}", unreached.hint()))
+    let hint = format!("{}; then run the command again", unreached.hint());
+    Failure::new(cause, format!("could not {doing}: {unreached}")).hint(hint)
 }
 
 fn no_answer(doing: &str, words: &str) -> Failure {

@@ -95,8 +95,11 @@ pub(super) const EXISTS: [&Refusal; 4] = [&NAME_TAKEN, &ALREADY_EXISTS, &PATH_TA
 pub const DENIED_ACTION: Refusal = Refusal { words: &["not authorized to perform: "], ..DENIED };
 
 /// The right is missing to tag the stage that is to be made.
-pub const MAY_NOT_TAG: Refusal =
-    Refusal::new(&["apigateway CreateStage"], &["AccessDeniedException"]).words(&["::/tags/"]);
+pub const MAY_NOT_TAG: Refusal = Refusal::new(&["apigateway CreateStage"], &["AccessDeniedException"])
+    .words(&["::/tags/", "apigateway:tagresource"]);
+
+/// A REST API cannot be made like this: perhaps the region does not know the security policy.
+pub const BAD_REQUEST: Refusal = Refusal::new(&["apigateway CreateRestApi"], &["BadRequestException"]);
 
 /// Too many things: the SDK would take it for too many calls.
 pub const TOO_MANY_THINGS: Refusal = Refusal::new(EVERYWHERE, &["LimitExceededException"]);
@@ -189,12 +192,12 @@ pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     all
 }
 
-const HERE: [(&str, &Refusal); 45] = named! {
+const HERE: [(&str, &Refusal); 46] = named! {
     NO_ENTITY, NO_TOPIC, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
     AUTHORIZER_TAKEN, DENIED_ACTION, MAY_NOT_TAG, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
     SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,
     BAD_REFRESH_TOKEN, NO_SIGN_UP, NOT_CONFIRMED, PASSWORD_RESET, WEAK_PASSWORD, USED_PASSWORD, USER_EXISTS,
-    PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NO_GUESTS, NOT_TRUSTED, UNKNOWN_KEY,
+    PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NO_GUESTS, BAD_REQUEST, NOT_TRUSTED, UNKNOWN_KEY,
     CREDENTIALS,
     DENIED, EXPIRED, QUOTA, THROTTLED, UNKNOWN_CALL
 };

@@ -501,6 +501,7 @@ fn cases() -> Vec<Case> {
                     id: "abc".into(),
                     root_resource_id: "r".into(),
                     name: "demo".into(),
+                    revision: 0,
                 };
                 async move {
                     Provider::<apigateway::RestApi>::delete(&apigateway::ApiGateway::new(&clients), &gone, &task).await

@@ -2,8 +2,8 @@
 //! half-finished `up` or `down`, and without the state file.
 
 use super::ask::confirm;
-use super::removal::Removal;
-use super::session::{Session, Sources};
+use super::removal::{Removal, at};
+use super::session::Session;
 use super::{Ending, or_stopped};
 use crate::args;
 use crate::aws::secretsmanager::Parting;
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::report::say;
 
 pub(super) async fn run(args: &args::Down, config: Config, stop: Stop) -> Result<Ending, Error> {
-    let session = or_stopped(&stop, Session::open(config, Sources::Untouched)).await?;
+    let session = or_stopped(&stop, Session::for_removal(config)).await?;
     session.may_write()?;
     let (mut state, mut journal) = session.lock("down")?;
     let inventories = inventories(&session.clients);
@@ -25,6 +25,7 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: Stop) -> Result
         verb: "down",
         again: "down".to_owned(),
         scope: session.scope(),
+        at: at(&session.scope().region, session.config.connection.profile.as_deref(), session.endpoint.as_deref()),
         registry: &registry,
         inventories: &inventories,
         output,

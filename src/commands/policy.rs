@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::Ending;
@@ -26,14 +27,16 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
         let (clients, _, endpoint) = who_am_i(config).await?;
         (clients.scope, endpoint)
     };
+    check_boundary(config.stack.permissions_boundary.as_deref(), &scope.account)?;
     let documents = least(config, &scope, endpoint.as_deref(), &args.works)?;
     if documents.len() > MOST_POLICIES || documents.iter().any(|document| document.length() > LONGEST_POLICY) {
         return Err(Error::other(format!(
             "what is needed does not fit {MOST_POLICIES} managed policies of {LONGEST_POLICY} characters"
         ))
-        .hint("--for COMMAND asks for the rights of one command alone"));
+        .hint("--for COMMAND prints the permissions of one command only"));
     }
-    let names: Vec<String> = (1..=documents.len()).map(|number| format!("{}-operator-{number}", scope.stack)).collect();
+    let label = label(&scope.stack, &args.works);
+    let names: Vec<String> = (1..=documents.len()).map(|number| format!("{label}-{number}")).collect();
     let texts = documents.iter().map(pretty).collect::<Result<Vec<String>, Error>>()?;
     let files = match &args.out {
         Some(folder) => Some(write(folder, &names, &texts)?),
@@ -48,7 +51,10 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
             for file in &files {
                 say(&format!("Wrote {}", file.display()));
             }
-            say(&format!("Each fits a managed policy. Create {}, and attach all to the operator:", count(files.len())));
+            say(match files.len() {
+                1 => "Create the policy with this command, and attach it to the operator:",
+                _ => "Create the policies with these commands, and attach all of them to the operator:",
+            });
             for (name, file) in names.iter().zip(&files) {
                 let file = quoted(&format!("file://{}", file.display()));
                 answer(&format!("aws iam create-policy --policy-name {name} --policy-document {file}"));
@@ -57,19 +63,33 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
         (None, [text]) => answer(text),
         (None, texts) => {
             return Err(Error::usage(format!(
-                "the operator of this stack needs {} managed policies: IAM takes {LONGEST_POLICY} characters in one",
+                "the operator needs {} managed policies, because IAM allows {LONGEST_POLICY} characters in each",
                 texts.len()
             ))
             .hint("--out DIR writes a file for each and prints the commands that create them")
             .hint("--json prints all of them as one document")
-            .hint("--for COMMAND asks for the rights of one command alone"));
+            .hint("--for COMMAND prints the permissions of one command only"));
         }
     }
     Ok(Ending::Done)
 }
 
-fn count(policies: usize) -> String {
-    if policies == 1 { "it".to_owned() } else { format!("the {policies}") }
+/// How the names of the policies begin: those for some commands alone are others than those for all.
+fn label(stack: &str, works: &[Work]) -> String {
+    let works: Vec<String> =
+        works.iter().filter_map(|work| Some(work.to_possible_value()?.get_name().to_owned())).collect();
+    if works.is_empty() { format!("{stack}-operator") } else { format!("{stack}-{}", works.join("-")) }
+}
+
+/// A boundary is a policy of AWS's, or of the role's own account.
+fn check_boundary(boundary: Option<&str>, account: &str) -> Result<(), Error> {
+    match boundary.and_then(|arn| arn.split(':').nth(4)) {
+        Some(other) if other != "aws" && other != account => Err(Error::usage(format!(
+            "the permissions boundary is in account {other}, and the stack is in account {account}"
+        ))
+        .hint("IAM takes a boundary of the same account, or one of AWS's own policies")),
+        _ => Ok(()),
+    }
 }
 
 /// The least policies for the stack file, and for what is on record and no longer in it: `up` will remove that.

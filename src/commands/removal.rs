@@ -41,6 +41,8 @@ pub(super) struct Removal<'a> {
     /// The command that goes on.
     pub again: String,
     pub scope: &'a Scope,
+    /// What a command of the AWS CLI needs to reach the same region, account and endpoint.
+    pub at: String,
     pub registry: &'a Registry,
     pub inventories: &'a Inventories,
     pub output: Output,
@@ -50,6 +52,12 @@ pub(super) struct Removal<'a> {
     pub stop: &'a Stop,
     /// What was told of as a stranger's already.
     pub strangers: &'a [(engine::Id, Failure)],
+}
+
+/// The flags with which the AWS CLI reaches what this run reaches.
+pub(super) fn at(region: &str, profile: Option<&str>, endpoint: Option<&str>) -> String {
+    let flag = |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {value}")).unwrap_or_default();
+    format!("--region {region}{}{}", flag("profile", profile), flag("endpoint-url", endpoint))
 }
 
 /// How it went, and what there is now.
@@ -316,7 +324,7 @@ impl Removal<'_> {
             say(&format!("{gone} removed, {count} left{perhaps}."));
         }
         for text in [
-            left_text(left, unread, &self.scope.region),
+            left_text(left, unread, &self.at),
             others_text(others, &self.scope.stack),
             recoverable_text(recoverable),
             shared.unwrap_or_default().to_owned(),
@@ -568,6 +576,7 @@ mod tests {
                 region: "eu-central-1".into(),
                 stack: "demo".into(),
             },
+            at: String::new(),
             registry: &Registry::default().with::<Thing>(service.clone()),
             inventories: &Inventories::default().with::<Thing>(service.clone()),
             output: Output {
@@ -608,6 +617,13 @@ mod tests {
         let (removed, elapsed) = run(&service).await;
         assert_eq!(removed.left.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["logs.f"]);
         assert!(elapsed <= Duration::from_secs(LINGERS), "{elapsed:?}");
+    }
+
+    #[test]
+    fn commands_that_are_printed_reach_the_same_place() {
+        assert_eq!(at("eu-central-1", None, None), "--region eu-central-1");
+        let all = "--region us-east-1 --profile op --endpoint-url http://127.0.0.1:9";
+        assert_eq!(at("us-east-1", Some("op"), Some("http://127.0.0.1:9")), all);
     }
 
     #[tokio::test(start_paused = true)]

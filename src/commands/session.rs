@@ -49,8 +49,23 @@ impl Session {
         Self::with(config, sources, BTreeSet::new()).await
     }
 
+    /// The same, for a run that only removes: the region need not have what the stack is made of.
+    pub(super) async fn for_removal(config: Config) -> Result<Self, Error> {
+        Self::connected(config, Sources::Untouched, BTreeSet::new(), &Needs::default()).await
+    }
+
     /// The same, for a run that may write these secrets anew.
     pub(super) async fn with(config: Config, sources: Sources, rotate: BTreeSet<String>) -> Result<Self, Error> {
+        let needs = stack::needs(&config.stack);
+        Self::connected(config, sources, rotate, &needs).await
+    }
+
+    async fn connected(
+        config: Config,
+        sources: Sources,
+        rotate: BTreeSet<String>,
+        needs: &Needs,
+    ) -> Result<Self, Error> {
         // Every mistake first, before an emulator is started or anything is installed.
         let code = match sources {
             Sources::Packed => Some(
@@ -65,7 +80,7 @@ impl Session {
             Some(code) => pack(&config, code, endpoint.as_deref()).await?,
             None => Bundles::default(),
         };
-        let (clients, caller) = connected(&config.stack.name, &access, &stack::needs(&config.stack)).await?;
+        let (clients, caller) = connected(&config.stack.name, &access, needs).await?;
         let scope = &clients.scope;
         let hidden = values::unread(&config, rotate);
         let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint.as_deref());

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::ask::confirm;
-use super::removal::Removal;
+use super::removal::{Removal, at};
 use super::session::{access, connected, refuse_root};
 use super::{Ending, or_stopped};
 use crate::args::{self, Shared};
@@ -49,6 +49,7 @@ pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, sto
         verb: "sweep",
         again: format!("sweep --stack {}", scope.stack),
         scope,
+        at: at(&scope.region, access.profile.as_deref(), access.endpoint.as_deref()),
         registry: &registry_that_parts(&clients, parting),
         inventories: &inventories,
         output,

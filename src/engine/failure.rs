@@ -100,11 +100,13 @@ impl Failure {
     /// Takes every mention of `text` out of it.
     pub fn hide(&mut self, text: &str) {
         let said = self.service.as_mut().map(|answer| &mut answer.message);
-        // What was waited for is in words of our own, which quote nothing.
         for words in [Some(&mut self.context), said, self.hint.as_mut()].into_iter().flatten() {
             if words.contains(text) {
                 *words = words.replace(text, "(hidden)");
             }
+        }
+        if let Some(waited) = self.waited.as_mut().filter(|waited| waited.contains(text)) {
+            *waited = waited.replace(text, "(hidden)").into();
         }
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Order {
     /// For each that has a call of its own, what must go first: what was made from it, or from anything that goes with
     /// it, or has something made from it going with it.
     dependents: Vec<Vec<usize>>,
+    /// For each, what was made from it itself and keeps it from going, whether or not that has a call of its own.
+    holders: Vec<Vec<usize>>,
     /// For each, the parent whose removal takes it along.
     carried: Vec<Option<usize>>,
 }
@@ -46,8 +48,12 @@ impl Order {
         let root = |index| std::iter::successors(Some(index), |&child: &usize| carried[child]).last().unwrap_or(index);
 
         let mut edges: Vec<Vec<(usize, bool)>> = vec![Vec::new(); targets.len()];
+        let mut holders: Vec<Vec<usize>> = vec![Vec::new(); targets.len()];
         for (index, target) in targets.iter().enumerate() {
             for &need in target.needs.iter().filter_map(|need| place.get(need)) {
+                if (cleanup.holds)(&target.kind, &targets[need].kind) {
+                    holders[need].push(index);
+                }
                 let (first, then) = (root(index), root(need));
                 if first != then && groups[first] <= groups[then] {
                     edges[then].push((first, first == index && then == need));
@@ -60,7 +66,7 @@ impl Order {
             let counts = |&&(first, direct): &&(usize, bool)| direct || !leads(&edges, first, index);
             edges[index].iter().filter(counts).map(|&(first, _)| first).collect()
         });
-        Self { holds: cleanup.holds, dependents: dependents.collect(), groups, carried }
+        Self { holds: cleanup.holds, dependents: dependents.collect(), groups, holders, carried }
     }
 
     /// A waiting target all of whose forerunners are through.
@@ -106,7 +112,8 @@ impl Order {
         loop {
             let stuck = (0..phases.len()).filter(|&index| phases[index] == Phase::Waiting).find_map(|index| {
                 let holds = |&&first: &&usize| (self.holds)(&targets[first].kind, &targets[index].kind);
-                let mut firsts = self.dependents[index].iter().filter(holds).chain(&self.carried[index]);
+                let firsts = self.dependents[index].iter().filter(holds);
+                let mut firsts = firsts.chain(&self.holders[index]).chain(&self.carried[index]);
                 Some((index, *firsts.find(|&&first| phases[first] == Phase::Kept)?))
             });
             let Some((index, first)) = stuck else { return };
@@ -144,4 +151,43 @@ fn leads(edges: &[Vec<(usize, bool)>], from: usize, to: usize) -> bool {
         next += 1;
     }
     reached.contains(&to)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn target(id: &str, goes_with: Option<&str>, needs: &[&str]) -> Target {
+        Target {
+            id: Id::from(id),
+            kind: id.to_owned(),
+            key: Value::Null,
+            outputs: Value::Null,
+            goes_with: goes_with.map(Id::from),
+            parent: goes_with.map(Id::from),
+            needs: needs.iter().copied().map(Id::from).collect(),
+        }
+    }
+
+    /// A stage takes its association along. A stage that could not be deleted leaves the association, and AWS does not
+    /// delete a web ACL that is associated.
+    #[test]
+    fn what_was_to_go_with_something_that_stays_holds_what_it_needs() {
+        let targets = [
+            target("stage", None, &[]),
+            target("association", Some("stage"), &["stage", "acl"]),
+            target("acl", None, &[]),
+        ];
+        let cleanup = Cleanup { group: |_| 0, holds: |first, then| (first, then) == ("association", "acl") };
+        let order = Order::new(&targets, cleanup);
+        let mut phases = [Phase::Kept, Phase::Waiting, Phase::Waiting];
+        let mut summary = Summary::default();
+        order.skip(&targets, &mut phases, &mut summary, &mut |_| {});
+        assert!(phases.iter().all(|phase| *phase == Phase::Kept));
+        let skipped: Vec<(&str, &str)> =
+            summary.skipped.iter().map(|(id, because)| (id.as_str(), because.as_str())).collect();
+        assert_eq!(skipped, [("association", "stage"), ("acl", "stage")]);
+    }
 }

@@ -12,7 +12,7 @@ const NAMED: usize = 8;
 
 /// What is left or may be, each with what it is, where it is, why it is there and how to remove it. Empty if there is
 /// nothing.
-pub fn left_text(left: &[Left], unread: &[Unread], region: &str) -> String {
+pub fn left_text(left: &[Left], unread: &[Unread], at: &str) -> String {
     let mut lines = Vec::new();
     for one in left {
         let place = one.arn.as_deref().map(|arn| format!(" {}", harmless(arn))).unwrap_or_default();
@@ -22,7 +22,7 @@ pub fn left_text(left: &[Left], unread: &[Unread], region: &str) -> String {
             lines.push(format!("  may be left: {} ({}){place}", one.id, one.kind));
         }
         lines.extend(one.error.as_ref().map(why));
-        lines.extend(one.remove.as_ref().map(|command| format!("    {} --region {region}", harmless(command))));
+        lines.extend(one.remove.as_ref().map(|command| format!("    {} {at}", harmless(command))));
     }
     lines.extend(unread.iter().flat_map(unread_lines));
     lines.join("\n")
@@ -165,7 +165,7 @@ mod tests {
             unread(None, Failure::refused("could not list the topics: no").hint("ask for sns:ListTopics")),
             unread(Some("demo-t"), Failure::refused("could not read the tags of demo-t: no")),
         ];
-        assert_snapshot!(left_text(&left, &unread, "eu-central-1"), @r"
+        assert_snapshot!(left_text(&left, &unread, "--region eu-central-1"), @r"
           left: logs.f (logs.group) arn:logs.f
             could not delete f: no [2J (call: logs DeleteLogGroup)
             aws logs delete-log-group --log-group-name f --region eu-central-1
@@ -179,7 +179,7 @@ mod tests {
           could not be read: sns.topic demo-t
             could not read the tags of demo-t: no
         ");
-        assert_eq!(left_text(&[], &[], "eu-central-1"), "");
+        assert_eq!(left_text(&[], &[], ""), "");
     }
 
     #[test]

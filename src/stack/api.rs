@@ -217,7 +217,10 @@ fn routes(
     graph.add_under(api, ids.part("routes"), needs, move |((api, paths, validator), authorizers, models, pools)| {
         // Schemas and pools are part of what is deployed, though methods only name models and authorizers.
         let pools = pools.iter().map(|(name, pool)| (name.as_str(), pool.arn.as_str()));
-        let fingerprint = fingerprint(&schemas, pools);
+        let mut fingerprint = fingerprint(&schemas, pools);
+        if api.revision > 0 {
+            fingerprint.push_str(&format!(" {}", api.revision));
+        }
         let method = |route: &Route| Method {
             resource_id: paths.ids.get(&route.path).cloned().unwrap_or_default(),
             http_method: route.method.clone(),

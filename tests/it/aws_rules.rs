@@ -80,7 +80,14 @@ fn table() -> Vec<(&'static str, Asked, Asked)> {
         let policy = json!({ "securityPolicy": "SecurityPolicy_TLS13_1_2_2021_06", "endpointAccessMode": mode });
         rest("apigateway", "POST", "/restapis", &policy)
     };
+    let kind = |policy: bool| {
+        let mut patches =
+            vec![json!({ "op": "replace", "path": "/endpointConfiguration/types/EDGE", "value": "REGIONAL" })];
+        patches.extend(policy.then(|| json!({ "op": "replace", "path": "/securityPolicy", "value": "TLS_1_2" })));
+        rest("apigateway", "PATCH", "/restapis/none", &json!({ "patchOperations": patches }))
+    };
     vec![
+        ("API Gateway: another kind of endpoint without a security policy", kind(false), kind(true)),
         (
             "API Gateway: execution logs of an HTTP API",
             stage(json!({ "defaultRouteSettings": { "dataTraceEnabled": false } })),
@@ -364,6 +371,8 @@ fn a_changed_security_policy_keeps_the_api_updating() {
     let changed = at("apigateway UpdateRestApi");
     let waited = calls[changed..].iter().filter(|call| call.name == "apigateway GetRestApi").count();
     assert!(waited >= 3, "it waits until the API is available again: {waited}");
+    // Another policy is in force when the API has been deployed again.
+    assert!(at("apigateway CreateDeployment") > changed && at("apigateway UpdateStage") > changed, "{calls:#?}");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0);
 }

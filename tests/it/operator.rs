@@ -620,8 +620,15 @@ fn more_than_one_policy_is_written_or_printed_together() {
     }
     written.says("Wrote my policies/securelambda-operator-1.json");
     // One is written if that is asked for, and what is no longer needed is named.
-    let one = user.run(&[&at[..], &["--for", "status", "--out", "my policies"]].concat()).ends(0);
-    one.says("securelambda-operator-2.json is of an earlier run");
+    // Those for some commands have names of their own, and leave these alone.
+    let one = user.run(&[&at[..], &["--for", "status", "--for", "logs", "--out", "my policies"]].concat()).ends(0);
+    assert!(one.stdout.contains("--policy-name securelambda-status-logs-1 "), "{}", one.stdout);
+    assert!(!one.stderr.contains("earlier run"), "{}", one.stderr);
+    user.write("my policies/securelambda-status-2.json", "{}");
+    let fewer = user.run(&[&at[..], &["--for", "status", "--out", "my policies"]].concat()).ends(0);
+    fewer.says("securelambda-status-2.json is of an earlier run");
+    let foreign = [&at[..], &["--permissions-boundary", "arn:aws:iam::999999999999:policy/b", "--json"]].concat();
+    user.run(&foreign).ends(2).says("the permissions boundary is in account 999999999999");
     user.write("file", "");
     user.run(&[&at[..], &["--out", "file/x"]].concat()).ends(1).says("cannot be written");
 }

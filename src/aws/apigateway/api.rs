@@ -8,6 +8,7 @@ use aws_sdk_apigateway::types::{
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail, several};
+use super::super::refusals::BAD_REQUEST;
 use super::super::retries::NotAfter;
 use super::super::settle::{API_DELETE_RATE, API_UPDATING, confirmed, settled, until};
 use super::super::{pairs, tag_map};
@@ -23,6 +24,10 @@ const LEGACY_POLICY: SecurityPolicy = SecurityPolicy::Tls12;
 /// The host that a request names in TLS must be the API's own. A policy that begins with `SecurityPolicy_` needs an access
 /// mode beside it (docs/aws.md, TLS of REST APIs).
 const ACCESS_MODE: EndpointAccessMode = EndpointAccessMode::Strict;
+
+/// The settings that AWS puts in force with the next deployment (docs/aws.md, TLS of REST APIs).
+const IN_FORCE_WHEN_DEPLOYED: [&str; 4] =
+    ["securityPolicy", "endpointAccessMode", "disableExecuteApiEndpoint", "endpointConfiguration.types"];
 
 /// How long AWS may take to put another policy in force, in seconds: "about 15 minutes".
 const POLICY_CHANGE_S: u64 = 1500;
@@ -49,6 +54,10 @@ pub struct RestApiOutputs {
     pub root_resource_id: String,
     /// Its name.
     pub name: String,
+    /// How often a setting was put right that AWS puts in force with the next deployment only: its TLS, or its own host
+    /// name. Each time makes a new deployment.
+    #[serde(default)]
+    pub revision: u32,
 }
 
 /// An API is looked up by its name among those that carry our tag.
@@ -82,12 +91,16 @@ impl RestApi {
         let kind = live.endpoint_types.first().map_or("EDGE", String::as_str);
         let disabled = live.execute_api_disabled;
         let tls = self.tls_mend(live.security_policy.as_deref(), live.access_mode.as_deref());
+        // Another kind of endpoint takes a policy of its own with it.
+        let tls = tls.filter(|_| !endpoint);
         [
             name.map(|drift| (drift, vec![replace("/name", &self.name)])),
             description.map(|drift| (drift, vec![replace("/description", &self.description)])),
             endpoint.then(|| {
                 let drift = Drift::new("endpointConfiguration.types", "REGIONAL", live.endpoint_types.join(", "));
-                (drift, vec![replace(format!("/endpointConfiguration/types/{kind}"), "REGIONAL")])
+                let kind = replace(format!("/endpointConfiguration/types/{kind}"), "REGIONAL");
+                // AWS refuses the change of the kind alone (docs/aws.md, TLS of REST APIs).
+                (drift, [kind].into_iter().chain(self.tls_patches()).collect())
             }),
             disabled.then(|| {
                 let drift = Drift::new("disableExecuteApiEndpoint", false, true);
@@ -107,19 +120,23 @@ impl RestApi {
 
     /// Every policy but `TLS_1_0` demands TLS 1.2 at least, so that another one is left as somebody chose it.
     fn tls_mend(&self, policy: Option<&str>, mode: Option<&str>) -> Option<Mend> {
-        let mode_patch = || replace("/endpointAccessMode", ACCESS_MODE.as_str());
         match policy {
             None | Some("" | "TLS_1_0") => {
                 let drift = Drift::weakening("securityPolicy", self.policy().as_str(), "TLS_1_0");
-                let patch = replace("/securityPolicy", self.policy().as_str());
-                Some((drift, [patch].into_iter().chain(self.enhanced_tls.then(mode_patch)).collect()))
+                Some((drift, self.tls_patches()))
             }
             Some(policy) if policy.starts_with("SecurityPolicy_") && mode != Some(ACCESS_MODE.as_str()) => {
                 let drift = Drift::weakening("endpointAccessMode", ACCESS_MODE.as_str(), mode.unwrap_or("none"));
-                Some((drift, vec![mode_patch()]))
+                Some((drift, vec![replace("/endpointAccessMode", ACCESS_MODE.as_str())]))
             }
             Some(_) => None,
         }
+    }
+
+    fn tls_patches(&self) -> Vec<PatchOperation> {
+        let mode = || replace("/endpointAccessMode", ACCESS_MODE.as_str());
+        let policy = replace("/securityPolicy", self.policy().as_str());
+        [policy].into_iter().chain(self.enhanced_tls.then(mode)).collect()
     }
 }
 
@@ -158,7 +175,7 @@ impl ApiGateway {
             security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
             access_mode: api.endpoint_access_mode.map(|mode| mode.as_str().to_owned()),
         };
-        Ok(Found { outputs: RestApiOutputs { id, root_resource_id, name }, live })
+        Ok(Found { outputs: RestApiOutputs { id, root_resource_id, name, revision: 0 }, live })
     }
 
     /// The id of the path `/`, which newer answers carry themselves.
@@ -229,7 +246,9 @@ impl Provider<RestApi> for ApiGateway {
                 if !self.owns(&api) {
                     return Err(Failure::foreign("the REST API", &self.arn(&format!("/restapis/{}", known.id))));
                 }
-                return self.found_api(api).await.map(Some);
+                let mut found = self.found_api(api).await?;
+                found.outputs.revision = known.revision;
+                return Ok(Some(found));
             }
         }
         // Names are not unique: those of that name without our tag are nobody we know.
@@ -250,19 +269,27 @@ impl Provider<RestApi> for ApiGateway {
     }
 
     async fn create(&self, want: &RestApi, task: &Task) -> Result<RestApiOutputs, Failure> {
-        let made = settled(task, &[], || async {
-            let endpoint = EndpointConfiguration::builder().types(EndpointType::Regional).build();
-            let call = self.once.create_rest_api().name(&want.name).description(&want.description);
-            // Here it is in force at once; a later change takes AWS about 15 minutes.
-            let call = call.security_policy(want.policy());
-            let call = call.set_endpoint_access_mode(want.enhanced_tls.then_some(ACCESS_MODE));
-            let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(false);
-            call.set_tags(Some(tag_map(&self.scope, &want.id)))
-                .send()
-                .await
-                .or_fail(&format!("create the REST API {}", want.name))
-        });
-        let made = made.await?;
+        let create = |enhanced_tls: bool| {
+            settled(task, &[], move || async move {
+                let want = RestApi { enhanced_tls, ..want.clone() };
+                let endpoint = EndpointConfiguration::builder().types(EndpointType::Regional).build();
+                let call = self.once.create_rest_api().name(&want.name).description(&want.description);
+                // Here it is in force at once; a later change takes AWS about 15 minutes.
+                let call = call.security_policy(want.policy());
+                let call = call.set_endpoint_access_mode(want.enhanced_tls.then_some(ACCESS_MODE));
+                let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(false);
+                call.set_tags(Some(tag_map(&self.scope, &want.id)))
+                    .send()
+                    .await
+                    .or_fail(&format!("create the REST API {}", want.name))
+            })
+        };
+        let made = match create(want.enhanced_tls).await {
+            // A region that does not know the newer policies yet: the older one demands TLS 1.2 too.
+            Err(failure) if want.enhanced_tls && BAD_REQUEST.is(&failure) => create(false).await,
+            made => made,
+        };
+        let made = made?;
         let id = made.id.unwrap_or_default();
         self.available(&id, made.api_status.as_ref(), task).await?;
         // An endpoint that is not AWS may have dropped the policy.
@@ -274,7 +301,7 @@ impl Provider<RestApi> for ApiGateway {
             self.patch_api(&id, &want.name, patches, task).await?;
         }
         let root_resource_id = self.root(&id, made.root_resource_id).await?;
-        Ok(RestApiOutputs { id, root_resource_id, name: want.name.clone() })
+        Ok(RestApiOutputs { id, root_resource_id, name: want.name.clone(), revision: 0 })
     }
 
     async fn converge(
@@ -285,8 +312,11 @@ impl Provider<RestApi> for ApiGateway {
         task: &Task,
     ) -> Result<RestApiOutputs, Failure> {
         let id = &found.outputs.id;
-        self.patch_api(id, &want.name, patches(want.mends(&found.live)), task).await?;
-        Ok(RestApiOutputs { name: want.name.clone(), ..found.outputs.clone() })
+        let mends = want.mends(&found.live);
+        let awaits_deployment = mends.iter().any(|(drift, _)| IN_FORCE_WHEN_DEPLOYED.contains(&drift.field.as_str()));
+        self.patch_api(id, &want.name, patches(mends), task).await?;
+        let revision = found.outputs.revision + u32::from(awaits_deployment);
+        Ok(RestApiOutputs { name: want.name.clone(), revision, ..found.outputs.clone() })
     }
 
     async fn delete(&self, gone: &RestApiOutputs, task: &Task) -> Result<(), Failure> {
@@ -324,7 +354,7 @@ mod tests {
     }
 
     fn outputs() -> RestApiOutputs {
-        RestApiOutputs { id: "abc".into(), root_resource_id: "r00t".into(), name: "demo-api".into() }
+        RestApiOutputs { id: "abc".into(), root_resource_id: "r00t".into(), name: "demo-api".into(), revision: 0 }
     }
 
     fn live() -> LiveRestApi {
@@ -404,6 +434,42 @@ mod tests {
         assert_eq!(made, Ok(outputs()));
         let body = &asked(&http)[0].1;
         assert!(body.contains(r#""securityPolicy":"TLS_1_2""#) && !body.contains("endpointAccessMode"), "{body}");
+    }
+
+    #[test]
+    fn another_kind_of_endpoint_takes_its_policy_along() {
+        let edge = LiveRestApi {
+            endpoint_types: vec!["EDGE".into()],
+            security_policy: Some("SecurityPolicy_TLS13_2025_EDGE".into()),
+            ..live()
+        };
+        let mends = want().mends(&edge);
+        let paths: Vec<_> = mends.iter().flat_map(|(_, patches)| patches).filter_map(|patch| patch.path()).collect();
+        assert_eq!(paths, ["/endpointConfiguration/types/EDGE", "/securityPolicy", "/endpointAccessMode"]);
+    }
+
+    #[tokio::test]
+    async fn a_region_that_does_not_know_the_policy_gets_the_older_one() {
+        let refused = r#"{"__type":"BadRequestException","message":"Invalid security policy"}"#;
+        let older = OURS.replace("SecurityPolicy_TLS13_1_2_2021_06", "TLS_1_2");
+        let (clients, http) = replay(vec![(400, refused), (201, &older)]);
+        let made = Provider::<RestApi>::create(&ApiGateway::new(&clients), &want(), &task()).await;
+        assert_eq!(made, Ok(outputs()));
+        let body = &asked(&http)[1].1;
+        assert!(body.contains(r#""securityPolicy":"TLS_1_2""#) && !body.contains("endpointAccessMode"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn what_is_in_force_when_deployed_makes_a_new_deployment() {
+        let (clients, _) = replay(vec![(200, OURS), (200, OURS)]);
+        let gateway = ApiGateway::new(&clients);
+        let changed = |live| Found { outputs: outputs(), live };
+        let tls = changed(LiveRestApi { security_policy: None, ..live() });
+        let mended = Provider::<RestApi>::converge(&gateway, &want(), &tls, &[], &task()).await;
+        assert_eq!(mended.map(|outputs| outputs.revision), Ok(1));
+        let described = changed(LiveRestApi { description: "x".into(), ..live() });
+        let mended = Provider::<RestApi>::converge(&gateway, &want(), &described, &[], &task()).await;
+        assert_eq!(mended.map(|outputs| outputs.revision), Ok(0));
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ impl ApiGateway {
         };
         // Newer answers carry the root's id; nothing that removes an API needs it.
         let root_resource_id = api.root_resource_id.unwrap_or_default();
-        let outputs = RestApiOutputs { id: id.clone(), root_resource_id, name: name.clone() };
+        let outputs = RestApiOutputs { id: id.clone(), root_resource_id, name: name.clone(), revision: 0 };
         let place = self.arn(&format!("/restapis/{id}"));
         let remove = format!("aws apigateway delete-rest-api --rest-api-id {id}");
         let key = |_| RestApiKey { name: name.clone() };

@@ -9,29 +9,43 @@ use serde_json::{Value, json};
 use super::super::proxy::{Asked, Fault};
 use super::Rule;
 
-pub const RULES: &[Rule] = &[Rule {
-    name: "API Gateway: an enhanced security policy without an access mode",
-    status: 400,
-    code: "BadRequestException",
-    message: "Endpoint access mode is required for the specified security policy",
-    source: "aws-sam-cli issue 9007; API Gateway, Security policies for REST APIs",
-    refuses: |asked| {
-        let (body, patched) = (super::json(asked), patches(asked));
-        let enhanced = |value: Option<&str>| value.is_some_and(|policy| policy.starts_with("SecurityPolicy_"));
-        match asked.name().as_str() {
-            "apigateway CreateRestApi" => {
-                enhanced(body["securityPolicy"].as_str()) && body["endpointAccessMode"].as_str().is_none()
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "API Gateway: an enhanced security policy without an access mode",
+        status: 400,
+        code: "BadRequestException",
+        message: "Endpoint access mode is required for the specified security policy",
+        source: "aws-sam-cli issue 9007; API Gateway, Security policies for REST APIs",
+        refuses: |asked| {
+            let (body, patched) = (super::json(asked), patches(asked));
+            let enhanced = |value: Option<&str>| value.is_some_and(|policy| policy.starts_with("SecurityPolicy_"));
+            match asked.name().as_str() {
+                "apigateway CreateRestApi" => {
+                    enhanced(body["securityPolicy"].as_str()) && body["endpointAccessMode"].as_str().is_none()
+                }
+                "apigateway UpdateRestApi" => {
+                    let known = apis().get(asked.segments()[1]).is_some_and(|api| api.mode.is_some());
+                    enhanced(patched.get("/securityPolicy").map(String::as_str))
+                        && !known
+                        && !patched.contains_key("/endpointAccessMode")
+                }
+                _ => false,
             }
-            "apigateway UpdateRestApi" => {
-                let known = apis().get(asked.segments()[1]).is_some_and(|api| api.mode.is_some());
-                enhanced(patched.get("/securityPolicy").map(String::as_str))
-                    && !known
-                    && !patched.contains_key("/endpointAccessMode")
-            }
-            _ => false,
-        }
+        },
     },
-}];
+    Rule {
+        name: "API Gateway: another kind of endpoint without a security policy",
+        status: 400,
+        code: "BadRequestException",
+        message: "Unable to update EndpointType. SecurityPolicy is required for EndpointType update.",
+        source: "serverless-application-model issue 3866",
+        refuses: |asked| {
+            let patched = if asked.name() == "apigateway UpdateRestApi" { patches(asked) } else { HashMap::new() };
+            patched.keys().any(|path| path.starts_with("/endpointConfiguration/types/"))
+                && !patched.contains_key("/securityPolicy")
+        },
+    },
+];
 
 /// How often an API says that it is being updated after a change of its policy, instead of for 15 minutes.
 const UPDATES: u32 = 3;
