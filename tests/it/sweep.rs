@@ -19,6 +19,8 @@ fn aws(user: &User, service: &str, operation: &str, arguments: &Value) -> Value 
 /// Hides ids, dates, times and accounts from a snapshot.
 fn snapshot(name: &str, ran: &Ran) {
     insta::with_settings!({ filters => vec![
+        // Commands of the AWS CLI repeat where the emulator is.
+        (r" --endpoint-url http://127\.0\.0\.1:\d+", ""),
         (r"\b\d{12}\b", "[account]"),
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[uuid]"),
         (r"eu-central-1_\w{9}", "eu-central-1_[pool]"),
