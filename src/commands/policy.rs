@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::Ending;
 use super::session::who_am_i;
+use super::{Ending, quoted};
 use crate::args;
 use crate::bundle::Bundles;
 use crate::config::{self, Config};
@@ -154,10 +154,4 @@ fn write(folder: &Path, names: &[String], texts: &[String]) -> Result<Vec<PathBu
         }
     }
     Ok(files)
-}
-
-/// For a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

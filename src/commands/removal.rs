@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Ending;
+use super::{Ending, quoted};
 use crate::aws::by_hand;
 use crate::config::Output;
 use crate::engine::{
@@ -56,7 +56,8 @@ pub(super) struct Removal<'a> {
 
 /// The flags with which the AWS CLI reaches what this run reaches.
 pub(super) fn at(region: &str, profile: Option<&str>, endpoint: Option<&str>) -> String {
-    let flag = |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {value}")).unwrap_or_default();
+    let flag =
+        |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {}", quoted(value))).unwrap_or_default();
     format!("--region {region}{}{}", flag("profile", profile), flag("endpoint-url", endpoint))
 }
 
@@ -624,6 +625,7 @@ mod tests {
         assert_eq!(at("eu-central-1", None, None), "--region eu-central-1");
         let all = "--region us-east-1 --profile op --endpoint-url http://127.0.0.1:9";
         assert_eq!(at("us-east-1", Some("op"), Some("http://127.0.0.1:9")), all);
+        assert_eq!(at("us-east-1", Some("my profile"), None), "--region us-east-1 --profile 'my profile'");
     }
 
     #[tokio::test(start_paused = true)]
