@@ -10,7 +10,7 @@ pub use fault::Fault;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::http::HeaderMap;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -107,104 +109,22 @@ impl Proxy {
     /// In front of `upstream`, with a fate for every call.
     pub fn with_weather(upstream: &str, delay: Duration, weather: Arc<dyn Weather>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let calls = Arc::new(Mutex::new(Vec::new()));
-        let numbered = Arc::new(Mutex::new(0));
-        let hung = Arc::new(Notify::new());
-        let hangs = Arc::clone(&hung);
+        let (calls, hung) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
         let listener = runtime.block_on(TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
-        let (upstream, log) = (super::emulator::straight(upstream), Arc::clone(&calls));
+        let way = Arc::new(Way {
+            client: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http(),
+            upstream: super::emulator::straight(upstream),
+            delay,
+            weather,
+            numbered: AtomicUsize::new(0),
+            calls: Arc::clone(&calls),
+            hung: Arc::clone(&hung),
+        });
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (client, upstream, log) = (client.clone(), upstream.clone(), Arc::clone(&log));
-                let (weather, numbered, hangs) = (Arc::clone(&weather), Arc::clone(&numbered), Arc::clone(&hangs));
-                let clock = Arc::clone(&weather);
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let (client, upstream, log) = (client.clone(), upstream.clone(), Arc::clone(&log));
-                    let (weather, numbered, hung) = (Arc::clone(&weather), Arc::clone(&numbered), Arc::clone(&hangs));
-                    let clock = Arc::clone(&clock);
-                    let answering = async move {
-                        let began = Instant::now();
-                        let (parts, body) = request.into_parts();
-                        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
-                        let number = {
-                            let mut number = numbered.lock().unwrap();
-                            *number += 1;
-                            *number
-                        };
-                        let asked = Asked::new(number, &parts, body.clone());
-                        models::hear(&asked);
-                        let fate = aws_rules(&asked).map_or_else(|| weather.before(&asked), Fate::Refused);
-                        let log = |status| {
-                            let (name, writes, ended) = (asked.name(), asked.writes(), Instant::now());
-                            log.lock().unwrap().push(Call { name, writes, status, began, ended, sent: asked.clone() });
-                        };
-                        if fate == Fate::Lost {
-                            return Err(Broken);
-                        }
-                        if let Fate::Refused(fault) = &fate {
-                            log(fault.status);
-                            return Ok(fault.answer(&asked.service));
-                        }
-                        if let Fate::Answered(status, body) = &fate {
-                            log(*status);
-                            let answer = Response::builder().status(*status).header("content-type", "application/json");
-                            return answer.body(Full::new(body.clone())).map_err(|_| Broken);
-                        }
-                        if let Fate::Late(more) = fate {
-                            tokio::time::sleep(more).await;
-                        }
-                        if fate == Fate::HungBefore {
-                            hung.notify_one();
-                            std::future::pending::<()>().await;
-                        }
-                        tokio::time::sleep(delay).await;
-                        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-                        let mut onward = Request::builder().method(parts.method).uri(format!("{upstream}{path}"));
-                        if let Some(headers) = onward.headers_mut() {
-                            // The Host header too: it is part of what was signed.
-                            *headers = parts.headers;
-                            weather.onward(&asked, headers);
-                        }
-                        let onward = onward.body(Full::new(body)).map_err(|_| Broken)?;
-                        let answer = client.request(onward).await.map_err(|_| Broken)?;
-                        let (mut parts, body) = answer.into_parts();
-                        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
-                        let body = tls::after(&asked, parts.status.as_u16(), body);
-                        let (status, body) = weather.after(&asked, parts.status.as_u16(), body);
-                        parts.status = StatusCode::from_u16(status).unwrap();
-                        let (played, body) = on_the_way(&asked, status, &parts.headers, body).await;
-                        parts.status = played.unwrap_or(parts.status);
-                        log(status);
-                        if let Fate::Belied(fault) = &fate {
-                            return Ok(fault.answer(&asked.service));
-                        }
-                        if fate == Fate::Unanswered {
-                            return Err(Broken);
-                        }
-                        if fate == Fate::HungAfter {
-                            hung.notify_one();
-                            std::future::pending::<()>().await;
-                        }
-                        if let Fate::Slow(time) = fate {
-                            hung.notify_one();
-                            tokio::time::sleep(time).await;
-                        }
-                        let mut answer = Response::from_parts(parts, Full::<Bytes>::new(body));
-                        for stale in ["transfer-encoding", "content-length"] {
-                            answer.headers_mut().remove(stale);
-                        }
-                        Ok(answer)
-                    };
-                    async move {
-                        let mut answer = answering.await?;
-                        if let Some(date) = clock.date() {
-                            answer.headers_mut().insert("date", date.parse().map_err(|_| Broken)?);
-                        }
-                        Ok::<_, Broken>(answer)
-                    }
-                });
+                let way = Arc::clone(&way);
+                let service = service_fn(move |request| Arc::clone(&way).dated_answer(request));
                 tokio::spawn(
                     hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
                 );
@@ -232,6 +152,104 @@ impl Proxy {
     /// The calls since the last time they were taken, in the order they were answered.
     pub fn take(&self) -> Vec<Call> {
         std::mem::take(&mut self.calls.lock().unwrap())
+    }
+}
+
+/// From the program to the emulator and back.
+struct Way {
+    client: Client<HttpConnector, Full<Bytes>>,
+    upstream: String,
+    delay: Duration,
+    weather: Arc<dyn Weather>,
+    numbered: AtomicUsize,
+    calls: Arc<Mutex<Vec<Call>>>,
+    hung: Arc<Notify>,
+}
+
+impl Way {
+    async fn dated_answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Broken> {
+        let mut answer = Arc::clone(&self).answer(request).await?;
+        if let Some(date) = self.weather.date() {
+            answer.headers_mut().insert("date", date.parse().map_err(|_| Broken)?);
+        }
+        Ok(answer)
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Broken> {
+        let began = Instant::now();
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+        let asked = Asked::new(self.numbered.fetch_add(1, Ordering::Relaxed) + 1, &parts, body);
+        models::hear(&asked);
+        let fate = aws_rules(&asked).map_or_else(|| self.weather.before(&asked), Fate::Refused);
+        match &fate {
+            Fate::Lost => return Err(Broken),
+            Fate::Refused(fault) => {
+                self.log(&asked, fault.status, began);
+                return Ok(fault.answer(&asked.service));
+            }
+            Fate::Answered(status, body) => {
+                self.log(&asked, *status, began);
+                let answer = Response::builder().status(*status).header("content-type", "application/json");
+                return answer.body(Full::new(body.clone())).map_err(|_| Broken);
+            }
+            Fate::Late(more) => tokio::time::sleep(*more).await,
+            Fate::HungBefore => {
+                self.hung.notify_one();
+                std::future::pending::<()>().await;
+            }
+            _ => {}
+        }
+        tokio::time::sleep(self.delay).await;
+        // What has arrived is carried out, and known to be, even if the program is killed meanwhile.
+        let carried_out = tokio::spawn(Arc::clone(&self).carry_out(asked.clone(), parts.headers, began));
+        let answer = carried_out.await.map_err(|_| Broken)??;
+        match fate {
+            Fate::Belied(fault) => return Ok(fault.answer(&asked.service)),
+            Fate::Unanswered => return Err(Broken),
+            Fate::HungAfter => {
+                self.hung.notify_one();
+                std::future::pending::<()>().await;
+            }
+            Fate::Slow(time) => {
+                self.hung.notify_one();
+                tokio::time::sleep(time).await;
+            }
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    async fn carry_out(
+        self: Arc<Self>,
+        asked: Asked,
+        headers: HeaderMap,
+        began: Instant,
+    ) -> Result<Response<Full<Bytes>>, Broken> {
+        let mut onward =
+            Request::builder().method(asked.method.as_str()).uri(format!("{}{}", self.upstream, asked.path));
+        if let Some(passed) = onward.headers_mut() {
+            // The Host header too: it is part of what was signed.
+            *passed = headers;
+            self.weather.onward(&asked, passed);
+        }
+        let onward = onward.body(Full::new(asked.body.clone())).map_err(|_| Broken)?;
+        let (mut parts, body) = self.client.request(onward).await.map_err(|_| Broken)?.into_parts();
+        let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+        let body = tls::after(&asked, parts.status.as_u16(), body);
+        let (status, body) = self.weather.after(&asked, parts.status.as_u16(), body);
+        let (played, body) = on_the_way(&asked, status, &parts.headers, body).await;
+        parts.status = played.map_or_else(|| StatusCode::from_u16(status), Ok).map_err(|_| Broken)?;
+        self.log(&asked, status, began);
+        for stale in ["transfer-encoding", "content-length"] {
+            parts.headers.remove(stale);
+        }
+        Ok(Response::from_parts(parts, Full::new(body)))
+    }
+
+    fn log(&self, asked: &Asked, status: u16, began: Instant) {
+        let (name, writes, ended) = (asked.name(), asked.writes(), Instant::now());
+        self.calls.lock().unwrap().push(Call { name, writes, status, began, ended, sent: asked.clone() });
     }
 }
 
