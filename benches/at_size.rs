@@ -30,16 +30,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use program::User;
-use proxy::{Asked, Fate, Proxy};
-use securelambda::bundle::{Code, Machine, Sources, Workshop};
-use securelambda::engine::{Plan, Survey};
+use proxy::{Asked, CallOutcome, Proxy};
+use securelambda::bundle::{Code, DependencyInstaller, Machine, Sources};
+use securelambda::engine::{Plan, Refresh};
 use securelambda::scope::Scope;
 use securelambda::stack;
 use securelambda::state::State;
 use size::{PublishedRates, Size, least, throttled, under_way};
 
 const SIZE: Size = Size { routes: 100, functions: 20, pools: 10 };
-const TEMPO: f64 = 0.2;
+const TIME_SCALE: f64 = 0.2;
 const AT_MOST: Duration = Duration::from_millis(50);
 
 /// Parses, packs, builds the graph and compares, with a cloud of which nothing is known.
@@ -55,11 +55,11 @@ fn pure(user: &User) -> Duration {
     let began = Instant::now();
     let stack = stack::parse(&text).unwrap();
     let sources = Sources::Folder(user.folder.path().to_owned());
-    let workshop = Workshop { cache: None, machine: Machine::Lambda, note: &|_| {} };
+    let workshop = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
     // Nothing has to be installed, so this waits for nothing.
     let bundles = Code::find(&stack, &sources).unwrap().pack(&workshop).now_or_never().unwrap().unwrap();
-    let graph = stack::desired(&stack, &scope, None, &bundles, &stack::HiddenValues::default());
-    let plan = Plan::new(&graph, &Survey::blind(&graph), &state);
+    let graph = stack::desired(&stack, &scope, None, &bundles, &stack::SecretValues::default());
+    let plan = Plan::new(&graph, &Refresh::blind(&graph), &state);
     assert!(plan.changes.len() > 200, "{}", plan.changes.len());
     began.elapsed()
 }
@@ -70,8 +70,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!("{SIZE:?}");
-    let rates = Proxy::with_weather(&emulator::endpoint(), Duration::ZERO, Arc::new(PublishedRates::new(TEMPO)));
-    let user = User::of(&emulator::account(), &rates.endpoint).with("SECURELAMBDA_TEMPO", &TEMPO.to_string());
+    let rates = Proxy::with_faults(&emulator::endpoint(), Duration::ZERO, Arc::new(PublishedRates::new(TIME_SCALE)));
+    let user = User::of(&emulator::account(), &rates.endpoint).with("SECURELAMBDA_TIME_SCALE", &TIME_SCALE.to_string());
     SIZE.write(&user);
 
     let mut times: Vec<Duration> = (0..21).map(|_| pure(&user)).collect();
@@ -82,16 +82,16 @@ fn main() -> ExitCode {
     let began = Instant::now();
     user.run(&["up", "--yes", "--quiet"]).ends(0);
     let (took, calls) = (began.elapsed(), rates.take());
-    let (least, throttled) = (least(&calls, TEMPO), throttled(&calls));
+    let (least, throttled) = (least(&calls, TIME_SCALE), throttled(&calls));
     println!(
-        "up: {:.1} s for {} calls, {throttled} of them refused; the rates alone ask for {:.1} s (at a tempo of {TEMPO})",
+        "up: {:.1} s for {} calls, {throttled} of them refused; the rates alone ask for {:.1} s (at a tempo of {TIME_SCALE})",
         took.as_secs_f64(),
         calls.len(),
         least.as_secs_f64()
     );
 
-    let free = Proxy::with_weather(&emulator::endpoint(), Duration::ZERO, Arc::new(|_: &Asked| Fate::Passed));
-    let user = user.with("AWS_ENDPOINT_URL", &free.endpoint).with("SECURELAMBDA_TEMPO", "0.0001");
+    let free = Proxy::with_faults(&emulator::endpoint(), Duration::ZERO, Arc::new(|_: &Asked| CallOutcome::Passed));
+    let user = user.with("AWS_ENDPOINT_URL", &free.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.0001");
     let began = Instant::now();
     user.run(&["plan", "--quiet"]).ends(0);
     let (whole, calls) = (began.elapsed(), free.take());

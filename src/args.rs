@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, PossibleValue};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::operator::Work;
+use crate::operator::CommandName;
 use crate::stack::blueprints;
 
 /// Puts an API on AWS Lambda behind five layers, and takes all of it away again.
@@ -511,7 +511,7 @@ An operator who may make roles can give them any right, and so have it, unless a
 pub struct Policy {
     /// Only what this command needs; may be repeated. token, call, outputs and local need nothing
     #[arg(long = "for", value_name = "COMMAND", value_delimiter = ',')]
-    pub works: Vec<Work>,
+    pub works: Vec<CommandName>,
     /// Write each policy into a file in this folder, and print the commands that create them
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -535,7 +535,7 @@ pub enum Local {
         port: Option<u16>,
     },
     /// Stop it; what was in it is gone
-    Stop,
+    CancellationToken,
     /// Say whether it runs, and where
     Status,
     /// Empty it

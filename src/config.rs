@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use crate::args::{Color, Shared};
 use crate::aws;
 use crate::bundle::Sources;
-use crate::engine::Tempo;
-use crate::error::{Error, Kind, Spot};
+use crate::engine::TimeScale;
+use crate::error::{DiagnosticReport, Error, Kind};
 use crate::proxies::Proxies;
 use crate::report::{Palette, Setting, Style, choose};
 use crate::stack::blueprints::{self, Blueprint};
-use crate::stack::{self, Flaw, Mistake, Places, Stack};
+use crate::stack::{self, Diagnostic, LocatedDiagnostic, SpanMap, Stack};
 
 /// The stack file that is taken where none is named.
 pub const DEFAULT_FILE: &str = "securelambda.toml";
@@ -55,8 +55,8 @@ pub struct Connection {
     pub endpoint: Option<String>,
     /// `--local`.
     pub local: bool,
-    /// How long waiting lasts: SECURELAMBDA_TEMPO, for tests.
-    pub tempo: Tempo,
+    /// How long waiting lasts: SECURELAMBDA_TIME_SCALE, for tests.
+    pub time_scale: TimeScale,
     /// What requests go through: HTTPS_PROXY and its kin.
     pub proxies: Proxies,
     /// Where AWS's configuration files are, and which profile is chosen: AWS_PROFILE and its kin.
@@ -156,7 +156,7 @@ impl Config {
             let name = blueprint.map_or("the built-in stack".to_owned(), |one| format!("the blueprint {}", one.name));
             (name, blueprint.unwrap_or(blueprints::DEFAULT).text.to_owned(), Sources::Embedded)
         };
-        let mut document = Document { name, text, places: Places::default() };
+        let mut document = Document { name, text, places: SpanMap::default() };
         let (mut stack, places) =
             stack::read(&document.text).map_err(|mistakes| document.mistaken(mistakes, output))?;
         document.places = places;
@@ -199,10 +199,10 @@ impl Connection {
         if let Some(url) = &endpoint {
             check_endpoint(url)?;
         }
-        let tempo = match text("SECURELAMBDA_TEMPO") {
-            None => Tempo::REAL,
-            Some(second) => second.parse().ok().and_then(Tempo::new).ok_or_else(|| {
-                Error::usage(format!("SECURELAMBDA_TEMPO is {second:?}, and must be above 0 and not above 1"))
+        let time_scale = match text("SECURELAMBDA_TIME_SCALE") {
+            None => TimeScale::REAL,
+            Some(second) => second.parse().ok().and_then(TimeScale::new).ok_or_else(|| {
+                Error::usage(format!("SECURELAMBDA_TIME_SCALE is {second:?}, and must be above 0 and not above 1"))
             })?,
         };
         Ok(Self {
@@ -210,7 +210,7 @@ impl Connection {
             region: shared.region.clone(),
             endpoint,
             local: shared.local,
-            tempo,
+            time_scale,
             proxies: Proxies::new(text),
             sources: aws::profiles::Sources::new(text),
         })
@@ -233,34 +233,34 @@ pub struct Document {
     /// All of it.
     pub text: String,
     /// Where everything stands in it.
-    pub places: Places,
+    pub places: SpanMap,
 }
 
 impl Document {
     /// Mistakes of which only the place is known, as an error that shows them all.
-    pub fn flawed(&self, flaws: Vec<Flaw>, output: Output) -> Error {
-        let mut mistakes: Vec<Mistake> = flaws.into_iter().map(|flaw| self.places.locate(flaw)).collect();
-        mistakes.sort_by_key(|mistake| mistake.span.offset());
+    pub fn flawed(&self, flaws: Vec<Diagnostic>, output: Output) -> Error {
+        let mut mistakes: Vec<LocatedDiagnostic> = flaws.into_iter().map(|flaw| self.places.locate(flaw)).collect();
+        mistakes.sort_by_key(|diagnostic| diagnostic.span.offset());
         self.mistaken(mistakes, output)
     }
 
     /// All mistakes, each shown at its place, as one error.
-    pub fn mistaken(&self, mistakes: Vec<Mistake>, output: Output) -> Error {
+    pub fn mistaken(&self, mistakes: Vec<LocatedDiagnostic>, output: Output) -> Error {
         let count = mistakes.len();
         let what = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
         let mut error = Error::new(Kind::Usage, format!("{} has {what}", self.name));
-        error.mistakes = mistakes.iter().map(|mistake| self.spot(mistake)).collect();
+        error.mistakes = mistakes.iter().map(|diagnostic| self.spot(diagnostic)).collect();
         error.details = Some(shown(&self.name, &self.text, mistakes, output.messages).into());
         error
     }
 
-    fn spot(&self, mistake: &Mistake) -> Spot {
-        let (from, length) = (mistake.span.offset(), mistake.span.len());
+    fn spot(&self, diagnostic: &LocatedDiagnostic) -> DiagnosticReport {
+        let (from, length) = (diagnostic.span.offset(), diagnostic.span.len());
         let before = self.text.get(..from).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
-        Spot {
-            message: mistake.message.clone(),
-            help: mistake.help.clone(),
+        DiagnosticReport {
+            message: diagnostic.message.clone(),
+            help: diagnostic.help.clone(),
             file: self.name.clone(),
             line: before.matches('\n').count() + 1,
             column: line.chars().count() + 1,
@@ -270,7 +270,7 @@ impl Document {
 }
 
 /// Mistakes as people read them: each with the lines it is in, marked.
-pub fn shown(name: &str, text: &str, mistakes: Vec<Mistake>, palette: Palette) -> String {
+pub fn shown(name: &str, text: &str, mistakes: Vec<LocatedDiagnostic>, palette: Palette) -> String {
     let theme = match (palette.unicode, palette.color) {
         (true, true) => miette::GraphicalTheme::unicode(),
         (true, false) => miette::GraphicalTheme::unicode_nocolor(),
@@ -280,8 +280,8 @@ pub fn shown(name: &str, text: &str, mistakes: Vec<Mistake>, palette: Palette) -
     let source = std::sync::Arc::new(miette::NamedSource::new(name, stack::conceal(text, &mistakes)));
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
     let mut shown = String::new();
-    for mistake in mistakes {
-        let report = miette::Report::new(mistake).with_source_code(std::sync::Arc::clone(&source));
+    for diagnostic in mistakes {
+        let report = miette::Report::new(diagnostic).with_source_code(std::sync::Arc::clone(&source));
         // Writing to a string cannot fail.
         let _ = handler.render_report(&mut shown, report.as_ref());
     }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::aws::account::{AccountThrottle, Expiry, Usage};
+use crate::aws::account::{AccountThrottle, AccountUsage, Expiry};
 use crate::engine::{Cause, Failure};
 use crate::stack::{Stack, Throughput, deprecated_on};
 
@@ -40,7 +40,7 @@ pub enum Area {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub struct HealthCheck {
     /// What it is about.
     pub area: Area,
     /// What was looked at, in a word or two.
@@ -53,7 +53,7 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
-impl Check {
+impl HealthCheck {
     /// A finding. `hint` is for what is not good.
     pub fn new(area: Area, subject: impl Into<String>, health: Health, finding: impl Into<String>) -> Self {
         Self { area, subject: subject.into(), health, finding: finding.into(), hint: None }
@@ -74,8 +74,8 @@ impl Check {
 }
 
 /// Root is refused at AWS itself; an emulator's has nothing to lose.
-pub fn principal(arn: &str, is_root: bool, at_aws: bool) -> Check {
-    let check = |health| Check::new(Area::Credentials, "who", health, arn);
+pub fn principal(arn: &str, is_root: bool, at_aws: bool) -> HealthCheck {
+    let check = |health| HealthCheck::new(Area::Credentials, "who", health, arn);
     match (is_root, at_aws) {
         (false, _) => check(Health::Good),
         (true, true) => check(Health::Bad)
@@ -85,8 +85,8 @@ pub fn principal(arn: &str, is_root: bool, at_aws: bool) -> Check {
 }
 
 /// Until when the credentials are good.
-pub fn expiry(expires: Expiry, now: i64, moment: impl Fn(i64) -> String) -> Check {
-    let check = |health, finding: String| Check::new(Area::Credentials, "expiry", health, finding);
+pub fn expiry(expires: Expiry, now: i64, moment: impl Fn(i64) -> String) -> HealthCheck {
+    let check = |health, finding: String| HealthCheck::new(Area::Credentials, "expiry", health, finding);
     match expires {
         Expiry::Never => check(Health::Good, "they do not expire".to_owned()),
         Expiry::Unknown => check(Health::Good, "they are temporary, and do not say until when".to_owned()),
@@ -100,8 +100,8 @@ pub fn expiry(expires: Expiry, now: i64, moment: impl Fn(i64) -> String) -> Chec
 }
 
 /// How far this machine's clock is from AWS's, which signatures are made with: AWS's is so many seconds ahead.
-pub fn clock(ahead: i64) -> Check {
-    let check = |health, finding: String| Check::new(Area::Machine, "clock", health, finding);
+pub fn clock(ahead: i64) -> HealthCheck {
+    let check = |health, finding: String| HealthCheck::new(Area::Machine, "clock", health, finding);
     let way = if ahead > 0 { "behind" } else { "ahead of" };
     match (ahead.abs() + 30) / 60 {
         0 => check(Health::Good, "agrees with AWS's".to_owned()),
@@ -112,11 +112,11 @@ pub fn clock(ahead: i64) -> Check {
 
 /// The runtimes of the stack's functions, by how long Lambda patches them. Days are compared as text, which their form
 /// (`2026-11-28`) allows; `soon` is half a year from `today`.
-pub fn runtimes(stack: &Stack, today: &str, soon: &str) -> Vec<Check> {
+pub fn runtimes(stack: &Stack, today: &str, soon: &str) -> Vec<HealthCheck> {
     let names: std::collections::BTreeSet<&str> =
         stack.functions.values().map(|function| function.runtime.as_str()).collect();
-    let judge = |name: &str| {
-        let check = |health, finding: String| Check::new(Area::Stack, format!("runtime {name}"), health, finding);
+    let classify = |name: &str| {
+        let check = |health, finding: String| HealthCheck::new(Area::Stack, format!("runtime {name}"), health, finding);
         match deprecated_on(name) {
             None => check(Health::Bad, "not among the supported ones".to_owned())
                 .hint("choose another `runtime` in the stack file"),
@@ -129,14 +129,14 @@ pub fn runtimes(stack: &Stack, today: &str, soon: &str) -> Vec<Check> {
             Some(day) => check(Health::Good, format!("patched until {day}")),
         }
     };
-    names.into_iter().map(judge).collect()
+    names.into_iter().map(classify).collect()
 }
 
 /// How many of something there are, may be, and would be added. A limit that the account did not tell is AWS's default,
 /// and one above it is not known to be in the way.
-pub fn quota(usage: &Usage, new: i64) -> Check {
-    let Usage { what, used, limit, told, .. } = *usage;
-    let check = |health, finding: String| Check::new(Area::Account, what, health, finding);
+pub fn quota(usage: &AccountUsage, new: i64) -> HealthCheck {
+    let AccountUsage { what, used, limit, told, .. } = *usage;
+    let check = |health, finding: String| HealthCheck::new(Area::Account, what, health, finding);
     let to_come = if new == 0 { String::new() } else { format!(", {new} to come") };
     let whose = if told { "" } else { " by AWS's default" };
     let numbers = format!("{used} of {limit}{whose} used{to_come}");
@@ -153,10 +153,10 @@ pub fn quota(usage: &Usage, new: i64) -> Check {
 }
 
 /// How much code Lambda stores, in bytes. What a function brings is little beside what there may be.
-pub fn stored_code(used: i64, limit: i64) -> Check {
+pub fn stored_code(used: i64, limit: i64) -> HealthCheck {
     let megabytes = |bytes: i64| bytes / 1_048_576;
     let numbers = format!("{} of {} MB used", megabytes(used), megabytes(limit));
-    let check = |health| Check::new(Area::Account, "stored code", health, numbers.clone());
+    let check = |health| HealthCheck::new(Area::Account, "stored code", health, numbers.clone());
     if used >= limit / 10 * 9 {
         check(Health::Warning).hint("nearly full: delete old functions and versions, or ask for more in Service Quotas")
     } else {
@@ -166,9 +166,9 @@ pub fn stored_code(used: i64, limit: i64) -> Check {
 
 /// How many functions may run at once in the account and region, but for those that are reserved for single functions;
 /// new accounts begin with 10. A stage's limits hold for each route, and so the stack lets through their sum.
-pub fn concurrency(limit: i64, lets: Throughput) -> Check {
+pub fn concurrency(limit: i64, lets: Throughput) -> HealthCheck {
     let numbers = format!("{limit} for all functions in the region together");
-    let check = |health| Check::new(Area::Account, "functions at once", health, numbers.clone());
+    let check = |health| HealthCheck::new(Area::Account, "functions at once", health, numbers.clone());
     if u64::try_from(limit).is_ok_and(|limit| lets.burst <= limit) {
         return check(Health::Good);
     }
@@ -181,10 +181,10 @@ pub fn concurrency(limit: i64, lets: Throughput) -> Check {
 }
 
 /// What API Gateway lets through for all APIs of the account in the region: what of it the stack may use up.
-pub fn throttle(account: AccountThrottle, lets: Throughput) -> Check {
+pub fn throttle(account: AccountThrottle, lets: Throughput) -> HealthCheck {
     let Throughput { routes, rate, burst } = lets;
     let numbers = format!("{} requests/s, burst {} for all APIs in the region together", account.rate, account.burst);
-    let check = |health| Check::new(Area::Account, "API Gateway's throttle", health, numbers.clone());
+    let check = |health| HealthCheck::new(Area::Account, "API Gateway's throttle", health, numbers.clone());
     let number = |limit: u64| u32::try_from(limit).map_or(f64::INFINITY, f64::from);
     let beyond = "API Gateway then throttles this stack and every other API in the region";
     if number(rate) > account.rate {
@@ -212,8 +212,8 @@ fn lets_through(routes: u64, limit: u64) -> String {
 }
 
 /// What the survey could not look at: names that strangers have, and whatever may not be read.
-pub fn unseen(id: &str, failure: &Failure) -> Check {
-    let check = Check::failed(Area::Stack, id, failure);
+pub fn unreadable(id: &str, failure: &Failure) -> HealthCheck {
+    let check = HealthCheck::failed(Area::Stack, id, failure);
     match failure.cause {
         Cause::Foreign if check.hint.is_none() => check.hint("choose another name with --stack, or remove it"),
         _ => check,
@@ -221,8 +221,8 @@ pub fn unseen(id: &str, failure: &Failure) -> Check {
 }
 
 /// A secret that waits to be deleted holds its name.
-pub fn in_window(name: &str, day: &str) -> Check {
-    Check::new(Area::Stack, format!("secret {name}"), Health::Warning, format!("to be deleted on {day}"))
+pub fn in_window(name: &str, day: &str) -> HealthCheck {
+    HealthCheck::new(Area::Stack, format!("secret {name}"), Health::Warning, format!("to be deleted on {day}"))
         .hint("`securelambda up` brings it back instead of making a new one")
 }
 
@@ -241,8 +241,8 @@ pub enum Rights {
 }
 
 /// What may be done.
-pub fn rights(rights: &Rights) -> Check {
-    let check = |health, finding: String| Check::new(Area::Account, "permissions", health, finding);
+pub fn rights(rights: &Rights) -> HealthCheck {
+    let check = |health, finding: String| HealthCheck::new(Area::Account, "permissions", health, finding);
     match rights {
         Rights::Untold(why) => {
             check(Health::NotApplicable, why.clone()).hint("`securelambda policy` prints what is needed")
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
     use Health::{Bad, Good, Warning};
 
-    fn health(checks: &[Check]) -> Vec<Health> {
+    fn health(checks: &[HealthCheck]) -> Vec<Health> {
         checks.iter().map(|check| check.health).collect()
     }
 
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn quotas_by_what_is_to_come() {
-        let usage = |used, told| Usage { what: "web ACLs", kind: "wafv2.web_acl", used, limit: 100, told };
+        let usage = |used, told| AccountUsage { what: "web ACLs", kind: "wafv2.web_acl", used, limit: 100, told };
         for (used, new, told, expected) in [
             (0, 1, true, Good),
             (99, 0, true, Good),
@@ -368,7 +368,7 @@ mod tests {
     fn what_is_not_good_says_what_to_do() {
         let missing = Rights::Judged { asked: 3, missing: vec!["sns:CreateTopic".into()] };
         let checks = [
-            unseen("topic.t", &Failure::foreign("the topic", "arn:x")),
+            unreadable("topic.t", &Failure::foreign("the topic", "arn:x")),
             in_window("s", "2026-12-01"),
             rights(&missing),
             rights(&Rights::Untold("no".into())),

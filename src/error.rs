@@ -54,14 +54,14 @@ pub struct Error {
     /// Mistakes in the stack file, with their spans, already rendered; or the last words of a tool that failed.
     pub details: Option<Box<str>>,
     /// The same mistakes, for programs.
-    pub mistakes: Box<[Spot]>,
+    pub mistakes: Box<[DiagnosticReport]>,
     /// With `--json`: a `summary` line has told of it.
     pub summed_up: bool,
 }
 
 /// A mistake in the stack file, for programs. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Spot {
+pub struct DiagnosticReport {
     /// What is wrong.
     pub message: String,
     /// What would be right.

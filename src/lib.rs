@@ -55,7 +55,7 @@ use std::process::ExitCode;
 use crate::args::Cli;
 use crate::commands::Ending;
 use crate::config::Output;
-use crate::engine::{Halt, Stop};
+use crate::engine::{CancellationToken, StopLevel};
 use crate::error::{Error, Kind};
 use crate::signals::Signals;
 
@@ -71,7 +71,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let output = Output::new(&cli.shared);
     report::trace(cli.shared.verbose);
-    let (asked, stop) = Stop::new();
+    let (asked, stop) = CancellationToken::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let ended = match runtime {
         Ok(runtime) => {
@@ -111,7 +111,7 @@ fn answered(ending: Ending) -> Result<Ending, Error> {
 const STACK: usize = 8 << 20;
 
 /// Runs the command on a thread of its own, which can be left behind wherever it is stuck.
-async fn on_its_own(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Error> {
+async fn on_its_own(cli: Cli, output: Output, stop: CancellationToken) -> Result<Ending, Error> {
     let (end, ended) = tokio::sync::oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     let work = move || end.send(runtime.block_on(commands::dispatch(cli, output, stop)));
@@ -129,8 +129,8 @@ async fn on_its_own(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Erro
 }
 
 /// Prints the error. Asked to stop, we do not wait for somebody who reads it.
-fn print(error: Error, output: Output, stop: &Stop) {
-    if stop.halt() == Halt::No {
+fn print(error: Error, output: Output, stop: &CancellationToken) {
+    if stop.level() == StopLevel::No {
         return report::error(&error, output);
     }
     let (printed, wait) = std::sync::mpsc::channel();
@@ -142,8 +142,8 @@ fn print(error: Error, output: Output, stop: &Stop) {
 }
 
 /// How a command ends that was asked to stop and did not.
-fn stuck(asked: Halt) -> Error {
-    let kind = if asked == Halt::Now { Kind::Interrupted } else { Kind::Stopped };
+fn stuck(asked: StopLevel) -> Error {
+    let kind = if asked == StopLevel::Now { Kind::Interrupted } else { Kind::Stopped };
     Error::new(kind, "stopped, though something held it up: a pipe that nobody reads, or a disk that does not answer")
         .hint("what was begun is on record; run the same command again, or `securelambda down`")
 }

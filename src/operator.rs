@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
-use crate::aws::account::Question;
-use crate::aws::rights::{Grant, Need, When, grants};
+use crate::aws::account::SimulationRequest;
+use crate::aws::rights::{Condition, StatementTemplate, Usage, grants};
 use crate::policy::VERSION;
 use crate::scope::{STACK_TAG, Scope};
 
@@ -23,7 +23,7 @@ pub const MOST_POLICIES: usize = 10;
 /// A command that needs rights. `token`, `call`, `outputs` and `local` need none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 #[expect(missing_docs, reason = "each is the command of that name")]
-pub enum Work {
+pub enum CommandName {
     Up,
     Plan,
     Down,
@@ -38,24 +38,24 @@ pub enum Work {
     Doctor,
 }
 
-impl Work {
+impl CommandName {
     /// Whether this command has that need.
-    fn has(self, need: Need) -> bool {
-        let looks = matches!(need, Need::Find(_));
+    fn has(self, need: Usage) -> bool {
+        let looks = matches!(need, Usage::Read(_));
         match self {
             Self::Plan | Self::Status => looks,
-            Self::Up => looks || matches!(need, Need::Create(_) | Need::Converge(_) | Need::Delete(_)),
-            Self::Down | Self::Sweep => looks || matches!(need, Need::Delete(_) | Need::Survivors),
+            Self::Up => looks || matches!(need, Usage::Create(_) | Usage::Update(_) | Usage::Delete(_)),
+            Self::Down | Self::Sweep => looks || matches!(need, Usage::Delete(_) | Usage::Survivors),
             Self::Verify => {
-                use Need::{AddUser, Invoke, ListUsers, ReadLogs, RemoveUser, Simulate};
+                use Usage::{AddUser, Invoke, ListUsers, ReadLogs, RemoveUser, Simulate};
                 looks || matches!(need, AddUser | Invoke(_) | ListUsers | RemoveUser | ReadLogs | Simulate)
             }
-            Self::AddUser => need == Need::AddUser,
-            Self::Users => need == Need::ListUsers,
-            Self::RemoveUser => need == Need::RemoveUser,
-            Self::Logs => need == Need::ReadLogs,
-            Self::Traffic => need == Need::ReadTraffic,
-            Self::Doctor => looks || need == Need::Doctor,
+            Self::AddUser => need == Usage::AddUser,
+            Self::Users => need == Usage::ListUsers,
+            Self::RemoveUser => need == Usage::RemoveUser,
+            Self::Logs => need == Usage::ReadLogs,
+            Self::Traffic => need == Usage::ReadTraffic,
+            Self::Doctor => looks || need == Usage::Doctor,
         }
     }
 }
@@ -66,7 +66,7 @@ pub struct Wanted<'a> {
     /// Where the stack lives.
     pub scope: &'a Scope,
     /// The commands; none are all of them.
-    pub works: &'a [Work],
+    pub works: &'a [CommandName],
     /// The kinds of resources that there are or will be.
     pub kinds: &'a BTreeSet<String>,
     /// Without this boundary no role may be made or given rights.
@@ -74,19 +74,21 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn needs(&self, need: Need) -> bool {
-        let works = if self.works.is_empty() { Work::value_variants() } else { self.works };
+    fn needs(&self, need: Usage) -> bool {
+        let works = if self.works.is_empty() { CommandName::value_variants() } else { self.works };
         let there = match need {
-            Need::Find(kind) | Need::Create(kind) | Need::Converge(kind) | Need::Delete(kind) | Need::Invoke(kind) => {
-                self.kinds.contains(kind)
-            }
+            Usage::Read(kind)
+            | Usage::Create(kind)
+            | Usage::Update(kind)
+            | Usage::Delete(kind)
+            | Usage::Invoke(kind) => self.kinds.contains(kind),
             _ => true,
         };
         there && works.iter().any(|work| work.has(need))
     }
 
     /// The actions of a grant that are needed, in order; none if the grant is not.
-    fn actions(&self, grant: &Grant) -> BTreeSet<&'static str> {
+    fn actions(&self, grant: &StatementTemplate) -> BTreeSet<&'static str> {
         let needed = grant.rights.iter().filter(|right| right.needs.iter().any(|need| self.needs(*need)));
         // Without a boundary of its own the program sets none, and must not be able to replace one.
         let used = |action: &&str| *action != SET_BOUNDARY || self.boundary.is_some();
@@ -105,8 +107,8 @@ impl Wanted<'_> {
     }
 
     /// What a statement's condition is made of; empty if it has none.
-    fn condition(&self, when: &[When]) -> Condition {
-        let mut condition = Condition::new();
+    fn condition(&self, when: &[Condition]) -> ConditionBlock {
+        let mut condition = ConditionBlock::new();
         let mut add = |operator, key: &str, values: &[&str]| {
             let values = values.iter().map(|&value| value.to_owned()).collect();
             condition.entry(operator).or_default().insert(key.to_owned(), Values(values));
@@ -114,11 +116,15 @@ impl Wanted<'_> {
         let stack = self.scope.stack.as_str();
         for one in when {
             match *one {
-                When::TagGiven => add("StringEquals", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
-                When::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
-                When::NotAnothers => add("StringEqualsIfExists", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
-                When::NoOthersTagGiven => add("StringEqualsIfExists", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
-                When::Is(key, values) => {
+                Condition::TagGiven => add("StringEquals", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
+                Condition::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
+                Condition::NotAnothers => {
+                    add("StringEqualsIfExists", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack])
+                }
+                Condition::NoOthersTagGiven => {
+                    add("StringEqualsIfExists", &format!("aws:RequestTag/{STACK_TAG}"), &[stack])
+                }
+                Condition::Is(key, values) => {
                     let filled_in = |value: &&str| match *value {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
                         // Whom a function may be opened to, as far as the stack has such a thing.
@@ -128,8 +134,8 @@ impl Wanted<'_> {
                     let values: Vec<String> = values.iter().flat_map(filled_in).collect();
                     add("StringEquals", key, &values.iter().map(String::as_str).collect::<Vec<_>>());
                 }
-                When::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
-                When::Bounded => {
+                Condition::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
+                Condition::Bounded => {
                     if let Some(boundary) = self.boundary {
                         add("ArnEquals", "iam:PermissionsBoundary", &[boundary]);
                     }
@@ -141,7 +147,7 @@ impl Wanted<'_> {
 }
 
 /// A condition: operators, the keys they look at, and the values these may have.
-pub type Condition = BTreeMap<&'static str, BTreeMap<String, Values>>;
+pub type ConditionBlock = BTreeMap<&'static str, BTreeMap<String, Values>>;
 
 /// The values of a key; a lone one is written without its list.
 #[derive(Debug, Clone, Serialize)]
@@ -164,7 +170,7 @@ pub struct Statement {
     pub resource: BTreeSet<String>,
     /// All of it must hold.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub condition: Condition,
+    pub condition: ConditionBlock,
 }
 
 /// A whole policy, which serialises as IAM takes it, in the order in which people read it.
@@ -226,15 +232,16 @@ fn statements(wanted: &Wanted<'_>) -> Vec<Statement> {
 }
 
 /// What IAM can be asked for each right: one example of what it is needed on, in the circumstances it is needed in.
-pub fn questions(wanted: &Wanted<'_>) -> Vec<Question> {
-    let question = |grant: &Grant| {
+pub fn questions(wanted: &Wanted<'_>) -> Vec<SimulationRequest> {
+    let question = |grant: &StatementTemplate| {
         let actions: Vec<String> = wanted.actions(grant).into_iter().map(str::to_owned).collect();
         let example = |text: &str| if text == "*" { text.to_owned() } else { text.replace('*', "example") };
         let resource = grant.on.first().map(|pattern| example(&wanted.filled_in(pattern)))?;
         let keys = wanted.condition(grant.when).into_values().flatten();
         let context = keys.filter_map(|(key, values)| Some((key, example(values.0.first()?)))).collect();
-        let only_then = grant.when.iter().any(|when| !matches!(when, When::NotAnothers | When::NoOthersTagGiven));
-        (!actions.is_empty()).then_some(Question { actions, resource, context, only_then })
+        let only_then =
+            grant.when.iter().any(|when| !matches!(when, Condition::NotAnothers | Condition::NoOthersTagGiven));
+        (!actions.is_empty()).then_some(SimulationRequest { actions, resource, context, only_then })
     };
     // IAM's simulation knows neither what has no id yet nor an action that AWS's list lacks.
     grants().filter(|grant| !["TagWhatIsMade", "TagHttpStages"].contains(&grant.sid)).filter_map(question).collect()
@@ -267,7 +274,7 @@ mod tests {
     }
 
     /// All statements in one document, however long that is.
-    fn least(works: &[Work], boundary: Option<&str>) -> Document {
+    fn least(works: &[CommandName], boundary: Option<&str>) -> Document {
         let wanted = Wanted { scope: &scope("demo"), works, kinds: &every_kind(), boundary };
         let statement = policies(&wanted).into_iter().flat_map(|document| document.statement).collect();
         Document { version: VERSION, statement }
@@ -288,8 +295,8 @@ mod tests {
 
     #[test]
     fn what_a_command_needs_and_no_more() {
-        insta::assert_snapshot!("what_reading_needs", pretty(&least(&[Work::Status], None)));
-        insta::assert_snapshot!("what_adding_a_user_needs", pretty(&least(&[Work::AddUser], None)));
+        insta::assert_snapshot!("what_reading_needs", pretty(&least(&[CommandName::Status], None)));
+        insta::assert_snapshot!("what_adding_a_user_needs", pretty(&least(&[CommandName::AddUser], None)));
     }
 
     #[test]
@@ -300,11 +307,18 @@ mod tests {
                 .iter()
                 .any(|verb| name.starts_with(verb))
         };
-        for work in Work::value_variants() {
+        for work in CommandName::value_variants() {
             let document = least(&[*work], None);
             let writes = actions(&document).iter().any(|action| !reads(action));
-            let should =
-                [Work::Up, Work::Down, Work::Sweep, Work::Verify, Work::AddUser, Work::RemoveUser].contains(work);
+            let should = [
+                CommandName::Up,
+                CommandName::Down,
+                CommandName::Sweep,
+                CommandName::Verify,
+                CommandName::AddUser,
+                CommandName::RemoveUser,
+            ]
+            .contains(work);
             assert_eq!(writes, should, "{work:?}");
         }
     }
@@ -312,7 +326,7 @@ mod tests {
     #[test]
     fn the_parts_are_in_the_whole() {
         let whole = least(&[], None);
-        let parts = Work::value_variants().iter().map(|work| least(&[*work], None));
+        let parts = CommandName::value_variants().iter().map(|work| least(&[*work], None));
         let parts: Vec<Document> = parts.collect();
         let together: BTreeSet<&str> = parts.iter().flat_map(|part| actions(part)).collect();
         assert_eq!(together, actions(&whole));
@@ -321,7 +335,7 @@ mod tests {
     #[test]
     fn kinds_that_are_not_there_need_nothing() {
         let kinds = every_kind().into_iter().filter(|kind| !kind.starts_with("wafv2.")).collect();
-        let wanted = Wanted { scope: &scope("demo"), works: &[Work::Up], kinds: &kinds, boundary: None };
+        let wanted = Wanted { scope: &scope("demo"), works: &[CommandName::Up], kinds: &kinds, boundary: None };
         let actions: Vec<_> = statements(&wanted).into_iter().flat_map(|statement| statement.action).collect();
         assert!(actions.iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")), "{actions:?}");
     }

@@ -8,7 +8,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use crate::error::Error;
 use crate::proxies::{Proxies, Proxy};
 use crate::reach::{NoWay, Unreached};
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// One request.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Request<'a> {
     /// The whole of it.
     pub url: &'a str,
     /// Sent as it is in `Authorization`, which is what a Cognito authorizer expects.
-    pub token: Option<&'a Hidden>,
+    pub token: Option<&'a SecretValue>,
     /// What it carries.
     pub body: Option<Body<'a>>,
 }
@@ -106,7 +106,7 @@ impl Client {
     }
 
     /// Sends a request once, with these headers beside its own.
-    pub async fn send_signed(&self, request: &Request<'_>, headers: &[(String, Hidden)]) -> Result<Answer, Error> {
+    pub async fn send_signed(&self, request: &Request<'_>, headers: &[(String, SecretValue)]) -> Result<Answer, Error> {
         let (proxy, client) = self.way(request.url)?;
         let unsent = |error: reqwest::Error| {
             let why = NoWay::of(&error, proxy.is_some());

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use ipnet::IpNet;
 use reqwest::Url;
 
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// What the environment says about proxies.
 #[derive(Debug, Clone, Default)]
@@ -23,14 +23,14 @@ pub struct Proxies {
 /// A proxy, and the variable that names it. No formatting shows its user name and password.
 #[derive(Debug, Clone)]
 pub struct Proxy {
-    url: Hidden,
+    url: SecretValue,
     shown: String,
     variable: &'static str,
 }
 
 impl Proxy {
     /// Its URL with the user name and the password, for the client that goes through it.
-    pub fn url(&self) -> &Hidden {
+    pub fn url(&self) -> &SecretValue {
         &self.url
     }
 }
@@ -133,7 +133,7 @@ fn parse(variable: &'static str, value: &str) -> Result<Proxy, Malformed> {
         ("", None) => String::new(),
         (user, password) => format!("{user}:{}@", password.unwrap_or_default()),
     };
-    let url = Hidden::new(format!("{}://{user}{host}{port}", url.scheme()));
+    let url = SecretValue::new(format!("{}://{user}{host}{port}", url.scheme()));
     Ok(Proxy { url, shown, variable })
 }
 

@@ -8,9 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// A value that is wiped from memory when dropped and that no formatting shows.
 #[derive(Clone)]
-pub struct Hidden(SecretString);
+pub struct SecretValue(SecretString);
 
-impl Hidden {
+impl SecretValue {
     /// Hides `text`.
     pub fn new(text: String) -> Self {
         Self(text.into())
@@ -22,19 +22,19 @@ impl Hidden {
     }
 }
 
-impl From<&str> for Hidden {
+impl From<&str> for SecretValue {
     fn from(value: &str) -> Self {
         Self(value.into())
     }
 }
 
-impl fmt::Debug for Hidden {
+impl fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[hidden]")
     }
 }
 
-/// The proof that no output, report or state can hold one: with `Serialize` or `Display` for [`Hidden`], the trait below
+/// The proof that no output, report or state can hold one: with `Serialize` or `Display` for [`SecretValue`], the trait below
 /// would have two implementations to choose from, and this would not compile.
 const _: fn() = || {
     trait Unprintable<Which> {
@@ -43,15 +43,15 @@ const _: fn() = || {
     impl<T> Unprintable<()> for T {}
     impl<T: serde::Serialize> Unprintable<u8> for T {}
     impl<T: fmt::Display> Unprintable<u16> for T {}
-    <Hidden as Unprintable<_>>::holds();
+    <SecretValue as Unprintable<_>>::holds();
 };
 
 /// A value made up from the operating system's randomness: so many letters and digits, near six bits each.
-pub fn generate(length: usize) -> Hidden {
+pub fn generate(length: usize) -> SecretValue {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut random = rand::rng();
     let value: String = (0..length).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();
-    Hidden::new(value)
+    SecretValue::new(value)
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn formatting_shows_nothing_and_reveal_shows_all() {
-        let hidden = Hidden::from("hunter2");
+        let hidden = SecretValue::from("hunter2");
         assert_eq!(format!("{:?} {:#?}", hidden, Some(&hidden)), "[hidden] Some(\n    [hidden],\n)");
         assert_eq!(hidden.clone().reveal(), "hunter2");
     }

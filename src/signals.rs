@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::engine::{Halt, Stop};
+use crate::engine::{CancellationToken, StopLevel};
 
 /// Two signals this close together are one request that reached us twice, as when `timeout` tells the process and then
 /// its group. No finger is that fast.
@@ -48,7 +48,7 @@ impl Signals {
 
     /// Turns the first into a request to stop and the second into a request to leave. Never ends: a third must not be
     /// our death either.
-    pub(crate) async fn listen(mut self, asked: watch::Sender<Halt>) {
+    pub(crate) async fn listen(mut self, asked: watch::Sender<StopLevel>) {
         let mut first: Option<Instant> = None;
         loop {
             let may_insist = tokio::select! {
@@ -59,22 +59,22 @@ impl Signals {
             };
             let insists = may_insist && first.is_some_and(|first| first.elapsed() > ONE_REQUEST);
             first.get_or_insert_with(Instant::now);
-            asked.send_modify(|halt| *halt = (*halt).max(if insists { Halt::Now } else { Halt::Drain }));
+            asked.send_modify(|halt| *halt = (*halt).max(if insists { StopLevel::Now } else { StopLevel::Drain }));
         }
     }
 }
 
 /// Comes back once a command that was asked to stop should long have ended: it is stuck where it cannot hear, such as
 /// in a pipe that nobody reads. What it was doing is on record, as if it were killed.
-pub(crate) async fn out_of_patience(stop: &Stop) -> Halt {
-    stop.reached(Halt::Drain).await;
+pub(crate) async fn out_of_patience(stop: &CancellationToken) -> StopLevel {
+    stop.reached(StopLevel::Drain).await;
     let insisted = async {
-        stop.reached(Halt::Now).await;
+        stop.reached(StopLevel::Now).await;
         tokio::time::sleep(NO_PATIENCE).await;
     };
     tokio::select! {
-        () = insisted => Halt::Now,
-        () = tokio::time::sleep(PATIENCE) => Halt::Drain,
+        () = insisted => StopLevel::Now,
+        () = tokio::time::sleep(PATIENCE) => StopLevel::Drain,
     }
 }
 
@@ -111,13 +111,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn patience_is_seven_seconds_and_half_a_second_once_insisted() {
-        let (asked, stop) = Stop::new();
+        let (asked, stop) = CancellationToken::new();
         let begun = Instant::now();
-        asked.send_replace(Halt::Drain);
-        assert_eq!(out_of_patience(&stop).await, Halt::Drain);
+        asked.send_replace(StopLevel::Drain);
+        assert_eq!(out_of_patience(&stop).await, StopLevel::Drain);
         assert_eq!(begun.elapsed().as_secs(), 6);
-        asked.send_replace(Halt::Now);
-        assert_eq!(out_of_patience(&stop).await, Halt::Now);
+        asked.send_replace(StopLevel::Now);
+        assert_eq!(out_of_patience(&stop).await, StopLevel::Now);
         assert!(begun.elapsed().as_millis() < 7400);
     }
 }

@@ -24,7 +24,7 @@ const REST_APIS: i64 = 600;
 
 /// How many of a kind there are and may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Usage {
+pub struct AccountUsage {
     /// `web ACLs`
     pub what: &'static str,
     /// As in `wafv2.web_acl`.
@@ -59,7 +59,7 @@ pub struct AccountThrottle {
 
 /// A question to IAM's simulation.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub struct SimulationRequest {
     /// What is to be done.
     pub actions: Vec<String>,
     /// To what.
@@ -113,18 +113,18 @@ impl Account {
 
     /// How many there are of what there may not be any number of; what could not be counted as a failure. Without what
     /// the region has no service for.
-    pub async fn usage(&self) -> Vec<Result<Usage, Failure>> {
+    pub async fn usage(&self) -> Vec<Result<AccountUsage, Failure>> {
         let (acls, sets, pools, apis, roles) =
             tokio::join!(self.web_acls(), self.ip_sets(), self.user_pools(), self.rest_apis(), self.roles());
         let counted = |what, kind, used: Result<i64, Failure>, limit| {
-            used.map(|used| Usage { what, kind, used, limit, told: false })
+            used.map(|used| AccountUsage { what, kind, used, limit, told: false })
         };
         let pools = pools.map(|pools| counted("user pools", "cognito.user_pool", pools, USER_POOLS));
         let others = [
             counted("web ACLs", "wafv2.web_acl", acls, WEB_ACLS),
             counted("IP sets", "wafv2.ip_set", sets, WEB_ACLS),
             counted("REST APIs", "apigateway.rest_api", apis, REST_APIS),
-            roles.map(|(used, limit)| Usage { what: "roles", kind: "iam.role", used, limit, told: true }),
+            roles.map(|(used, limit)| AccountUsage { what: "roles", kind: "iam.role", used, limit, told: true }),
         ];
         others.into_iter().chain(pools).collect()
     }
@@ -207,7 +207,7 @@ impl Account {
     ///
     /// # Errors
     /// It may not be asked, or there is no such call.
-    pub async fn denied(&self, principal: &str, question: &Question) -> Result<Vec<String>, Failure> {
+    pub async fn denied(&self, principal: &str, question: &SimulationRequest) -> Result<Vec<String>, Failure> {
         let client = client!(aws_sdk_iam, &self.sdk);
         let context = question.context.iter().map(|(key, value)| {
             let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
@@ -269,7 +269,7 @@ mod tests {
             one("sns:C", "explicitDeny")
         );
         let (clients, http) = replay(vec![(200, &answer)]);
-        let question = Question {
+        let question = SimulationRequest {
             only_then: true,
             actions: vec!["sns:A".into(), "sns:B".into(), "sns:C".into()],
             resource: "arn:x".into(),

@@ -14,9 +14,9 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use super::clock::Clock;
 use super::credentials::{AT_MOST, Note, Watched};
 use super::profiles::Origin;
-use super::sts::Caller;
+use super::sts::CallerIdentity;
 use super::{http, region};
-use crate::engine::{Failure, Tempo};
+use crate::engine::{Failure, TimeScale};
 use crate::proxies::Proxies;
 use crate::regions::Needs;
 
@@ -32,7 +32,7 @@ pub struct Access {
     /// An access key and its secret, instead of the environment's: the local emulator's well-known ones.
     pub fixed: Option<(String, String)>,
     /// How long waiting lasts.
-    pub tempo: Tempo,
+    pub time_scale: TimeScale,
     /// Calls are held to AWS's published rates. The emulator on this machine has none.
     pub paced: bool,
     /// What calls go through.
@@ -47,7 +47,7 @@ pub struct Access {
 ///
 /// # Errors
 /// [`Cause::Fatal`] for credentials and regions that cannot be used.
-pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, Caller), Failure> {
+pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, CallerIdentity), Failure> {
     let clock = Clock::default();
     let sdk = load(access, clock.clone()).await;
     region::check(&sdk, access, needs).await?;
@@ -72,9 +72,9 @@ async fn load(access: &Access, clock: Clock) -> SdkConfig {
         .build();
     let retries = RetryConfig::standard()
         .with_max_attempts(5)
-        .with_initial_backoff(access.tempo.of(Duration::from_secs(1)))
-        .with_max_backoff(access.tempo.of(Duration::from_secs(20)));
-    let pace = access.paced.then_some(access.tempo);
+        .with_initial_backoff(access.time_scale.of(Duration::from_secs(1)))
+        .with_max_backoff(access.time_scale.of(Duration::from_secs(20)));
+    let pace = access.paced.then_some(access.time_scale);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http::client(access.endpoint.as_deref(), &access.proxies, pace, clock.clone()))
         .time_source(clock)
@@ -99,8 +99,8 @@ async fn load(access: &Access, clock: Clock) -> SdkConfig {
     }
     let sdk = without_empty(loader.load().await);
     let Some(inner) = sdk.credentials_provider() else { return sdk };
-    let (origin, note, tempo) = (access.origin.clone(), access.note.clone(), access.tempo);
-    let watched = SharedCredentialsProvider::new(Watched { inner, origin, note, tempo });
+    let (origin, note, time_scale) = (access.origin.clone(), access.note.clone(), access.time_scale);
+    let watched = SharedCredentialsProvider::new(Watched { inner, origin, note, time_scale });
     sdk.into_builder().credentials_provider(watched).build()
 }
 

@@ -13,7 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::error::host_in;
 use super::profiles::Origin;
-use crate::engine::{Task, Tempo};
+use crate::engine::{Task, TimeScale};
 
 /// Who waits longer is told what for.
 const LONG: Duration = Duration::from_secs(3);
@@ -65,7 +65,7 @@ pub(super) struct Watched {
     pub inner: SharedCredentialsProvider,
     pub origin: Origin,
     pub note: Note,
-    pub tempo: Tempo,
+    pub time_scale: TimeScale,
 }
 
 impl ProvideCredentials for Watched {
@@ -82,9 +82,9 @@ impl Watched {
         let mut asking = std::pin::pin!(self.inner.provide_credentials());
         let given = tokio::select! {
             given = &mut asking => given,
-            () = tokio::time::sleep(self.tempo.of(LONG)) => {
+            () = tokio::time::sleep(self.time_scale.of(LONG)) => {
                 self.note.tell(&format!("waiting for {}", self.origin.waited_for()));
-                match tokio::time::timeout(self.tempo.of(AT_MOST.saturating_sub(LONG)), asking).await {
+                match tokio::time::timeout(self.time_scale.of(AT_MOST.saturating_sub(LONG)), asking).await {
                     Ok(given) => given,
                     Err(_) => return Err(unusable(self.late())),
                 }

@@ -11,7 +11,7 @@ use super::http::NotSent;
 use super::refusals::{ABSENT, DENIED_ACTION, EVERYWHERE, EXISTS};
 use crate::engine::{Cause, Failure, Refusal, ServiceError};
 use crate::reach::Unreached;
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// The credentials are refused as such: no other call will fare better.
 pub const CREDENTIALS: Refusal = Refusal::new(
@@ -122,7 +122,7 @@ pub(super) fn built<T>(result: Result<T, BuildError>) -> Result<T, Failure> {
 
 /// Takes a secret out of what AWS said, should it have said it: some refusals quote what they refuse, perhaps with the
 /// JSON that it was sent in.
-pub(super) fn hide(mut failure: Failure, secret: &Hidden) -> Failure {
+pub(super) fn hide(mut failure: Failure, secret: &SecretValue) -> Failure {
     let secret = secret.reveal();
     if secret.is_empty() {
         return failure;

@@ -20,13 +20,13 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::clock::{Clock, signing_time};
 use super::road;
-use crate::engine::{Task, Tempo};
+use crate::engine::{Task, TimeScale};
 use crate::proxies::Proxies;
 
 /// The client for an endpoint, paced at a run's tempo, or not at all. Its answers set the clock.
-pub fn client(endpoint: Option<&str>, proxies: &Proxies, pace: Option<Tempo>, clock: Clock) -> SharedHttpClient {
+pub fn client(endpoint: Option<&str>, proxies: &Proxies, pace: Option<TimeScale>, clock: Clock) -> SharedHttpClient {
     let inner = road::client(endpoint, proxies);
-    SharedHttpClient::new(Paced { inner, rates: pace.map(|tempo| Arc::new(Rates::new(tempo))), clock })
+    SharedHttpClient::new(Paced { inner, rates: pace.map(|time_scale| Arc::new(Rates::new(time_scale))), clock })
 }
 
 /// A published rate: so many calls in so many seconds, with such a burst.
@@ -172,7 +172,7 @@ async fn turn(rate: &DefaultDirectRateLimiter) -> Result<(), ConnectorError> {
         rate.until_ready().await;
         return Ok(());
     };
-    if not_yet.wait_time_from(DefaultClock::default().now()) >= task.tempo().of(LONG) {
+    if not_yet.wait_time_from(DefaultClock::default().now()) >= task.time_scale().of(LONG) {
         task.note(HELD);
     }
     // No kind: the SDK does not try again what has one of its own.
@@ -223,10 +223,10 @@ struct Rates {
 }
 
 impl Rates {
-    fn new(tempo: Tempo) -> Self {
+    fn new(time_scale: TimeScale) -> Self {
         let paced = |calls: u32, seconds: u64, burst: u32| {
             let period = Duration::from_secs(seconds).mul_f64(MARGIN) / calls;
-            limiter(Quota::with_period(tempo.of(period)), burst)
+            limiter(Quota::with_period(time_scale.of(period)), burst)
         };
         let mut named = HashMap::new();
         for rate in &RATES {
@@ -317,7 +317,7 @@ mod tests {
     use super::*;
     use crate::aws::error::OrFail;
     use crate::aws::testing;
-    use crate::engine::{Cause, Halt, Stop};
+    use crate::engine::{CancellationToken, Cause, StopLevel};
 
     fn request(method: &str, uri: &str, target: Option<&'static str>, body: &'static str) -> HttpRequest {
         let mut request = HttpRequest::new(SdkBody::from(body));
@@ -377,7 +377,7 @@ mod tests {
         ];
         for (request, burst) in table {
             // Each kind starts afresh.
-            let rates = Rates::new(Tempo::REAL);
+            let rates = Rates::new(TimeScale::REAL);
             let limiters = rates.of(&request);
             let least = limiters.iter().map(|limiter| (0..200).filter(|_| limiter.check().is_ok()).count()).min();
             assert_eq!(least, burst, "{} {}", request.method(), request.uri());
@@ -387,7 +387,7 @@ mod tests {
     /// One REST API can be deleted in 30 s.
     #[tokio::test]
     async fn a_call_that_waits_for_its_turn_says_so_and_is_given_up_when_the_run_is_stopped() {
-        let tempo = Tempo::new(0.02).expect("a tempo");
+        let time_scale = TimeScale::new(0.02).expect("a tempo");
         let sent = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&sent);
         let inner = infallible_client_fn(move |_: hyper::Request<SdkBody>| {
@@ -396,7 +396,7 @@ mod tests {
         });
         let paced = Paced {
             inner: SharedHttpClient::new(inner),
-            rates: Some(Arc::new(Rates::new(tempo))),
+            rates: Some(Arc::new(Rates::new(time_scale))),
             clock: Clock::default(),
         };
         // With retries: what was not sent is not tried again.
@@ -404,8 +404,8 @@ mod tests {
         let api = aws_sdk_apigateway::Client::new(&clients.sdk);
         let delete = async || api.delete_rest_api().rest_api_id("abc").send().await.or_fail("delete it");
         let (task, mut heard) = Task::overheard("api.a");
-        let (asked, stop) = Stop::new();
-        let task = task.stopped_by(stop.at(tempo));
+        let (asked, stop) = CancellationToken::new();
+        let task = task.stopped_by(stop.at(time_scale));
 
         let began = Instant::now();
         task.clone().within(delete()).await.expect("the first goes at once");
@@ -416,7 +416,7 @@ mod tests {
 
         let stopping = async {
             heard.recv().await.expect("it waits");
-            asked.send_replace(Halt::Drain);
+            asked.send_replace(StopLevel::Drain);
         };
         let (third, ()) = tokio::join!(task.within(delete()), stopping);
         let failure = third.expect_err("not sent");

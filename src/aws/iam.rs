@@ -274,7 +274,7 @@ fn outputs(role: &aws_sdk_iam::types::Role) -> RoleOutputs {
 }
 
 impl Provider<Role> for Iam {
-    async fn find(&self, key: &RoleKey, _: Option<&RoleOutputs>, _: &Task) -> Result<Option<Found<Role>>, Failure> {
+    async fn read(&self, key: &RoleKey, _: Option<&RoleOutputs>, _: &Task) -> Result<Option<Found<Role>>, Failure> {
         let doing = format!("read the role {}", key.name);
         let (role, inline, attached) = tokio::join!(
             self.client.get_role().role_name(&key.name).send(),
@@ -312,7 +312,7 @@ impl Provider<Role> for Iam {
         role.as_ref().map(outputs).ok_or_else(|| Failure::refused(format!("could not {doing}: AWS returned no role")))
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Role,
         found: &Found<Role>,
@@ -378,7 +378,7 @@ impl Provider<Role> for Iam {
 }
 
 impl Provider<RolePolicy> for Iam {
-    async fn find(
+    async fn read(
         &self,
         key: &RolePolicyOutputs,
         _: Option<&RolePolicyOutputs>,
@@ -409,7 +409,7 @@ impl Provider<RolePolicy> for Iam {
         Ok(want.key())
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &RolePolicy,
         found: &Found<RolePolicy>,
@@ -569,22 +569,22 @@ mod tests {
     #[tokio::test]
     async fn an_unchanged_role_costs_three_reads() {
         let (clients, http) = replay(vec![(200, &get_role()), (200, &inline(&["access"])), (200, &attached(&[]))]);
-        let found = Provider::<Role>::find(&Iam::new(&clients), &want().key(), None, &task()).await.unwrap().unwrap();
+        let found = Provider::<Role>::read(&Iam::new(&clients), &want().key(), None, &task()).await.unwrap().unwrap();
         assert_eq!(want().drift(&found.live), []);
         assert_eq!(found.outputs.unique_id, "AROA1");
         assert_eq!(requests(&http).len(), 3);
         let (idle, _) = replay(vec![]);
-        Provider::<Role>::converge(&Iam::new(&idle), &want(), &found, &[], &task()).await.unwrap();
+        Provider::<Role>::update(&Iam::new(&idle), &want(), &found, &[], &task()).await.unwrap();
     }
 
     #[tokio::test]
     async fn an_unchanged_policy_costs_two_reads() {
         let (clients, _) = replay(vec![(200, &get_role()), (200, &get_policy())]);
         let iam = Iam::new(&clients);
-        let found = Provider::<RolePolicy>::find(&iam, &policy().key(), None, &task()).await.unwrap().unwrap();
+        let found = Provider::<RolePolicy>::read(&iam, &policy().key(), None, &task()).await.unwrap().unwrap();
         assert_eq!(policy().drift(&found.live), []);
         let (idle, _) = replay(vec![]);
-        Provider::<RolePolicy>::converge(&Iam::new(&idle), &policy(), &found, &[], &task()).await.unwrap();
+        Provider::<RolePolicy>::update(&Iam::new(&idle), &policy(), &found, &[], &task()).await.unwrap();
     }
 
     #[tokio::test]
@@ -594,11 +594,11 @@ mod tests {
             get_role().replace("<Path>/securelambda/demo/</Path>", "<Path>/</Path>"),
         ] {
             let (clients, _) = replay(vec![(200, &other), (200, &inline(&[])), (200, &attached(&[]))]);
-            let failure = Provider::<Role>::find(&Iam::new(&clients), &want().key(), None, &task()).await.unwrap_err();
+            let failure = Provider::<Role>::read(&Iam::new(&clients), &want().key(), None, &task()).await.unwrap_err();
             assert_eq!(failure.cause, Cause::Foreign);
             let (clients, _) = replay(vec![(200, &other), (200, &get_policy())]);
             let iam = Iam::new(&clients);
-            assert!(Provider::<RolePolicy>::find(&iam, &policy().key(), None, &task()).await.unwrap().is_none());
+            assert!(Provider::<RolePolicy>::read(&iam, &policy().key(), None, &task()).await.unwrap().is_none());
         }
     }
 
@@ -607,8 +607,8 @@ mod tests {
         let none = refused("NoSuchEntity");
         let (clients, _) = replay(vec![(404, &none); 5]);
         let iam = Iam::new(&clients);
-        assert!(Provider::<Role>::find(&iam, &want().key(), None, &task()).await.unwrap().is_none());
-        assert!(Provider::<RolePolicy>::find(&iam, &policy().key(), None, &task()).await.unwrap().is_none());
+        assert!(Provider::<Role>::read(&iam, &want().key(), None, &task()).await.unwrap().is_none());
+        assert!(Provider::<RolePolicy>::read(&iam, &policy().key(), None, &task()).await.unwrap().is_none());
     }
 
     #[tokio::test]
@@ -641,7 +641,7 @@ mod tests {
         let outputs = RoleOutputs { name: "demo-f".into(), arn: "arn:r".into(), unique_id: "AROA1".into() };
         let found = Found::<Role> { outputs, live: live.clone() };
         let (clients, http) = replay(vec![(200, "<x/>"); 3]);
-        Provider::<Role>::converge(&Iam::new(&clients), &want, &found, &want.drift(&live), &task()).await.unwrap();
+        Provider::<Role>::update(&Iam::new(&clients), &want, &found, &want.drift(&live), &task()).await.unwrap();
         let requests = requests(&http);
         assert!(requests[0].contains("DeleteRolePolicy") && requests[0].contains("PolicyName=more"), "{requests:?}");
         assert!(requests[1].contains("DetachRolePolicy") && requests[1].contains("arn%3Aa"), "{requests:?}");

@@ -39,7 +39,7 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use futures_util::StreamExt;
 
-use crate::engine::{Failure, Inventories, Listing, Registry, Resource, Unread};
+use crate::engine::{Failure, Listers, Listing, Registry, Resource, Unread};
 use crate::regions::Service;
 use crate::scope::Scope;
 
@@ -96,11 +96,11 @@ pub fn offline() -> SdkConfig {
 /// Every kind of resource this program knows, with what looks after it. Secrets can be recovered for some days after a
 /// delete.
 pub fn registry(clients: &Clients) -> Registry {
-    registry_that_parts(clients, secretsmanager::Parting::Recoverable)
+    registry_that_parts(clients, secretsmanager::DeletionMode::Recoverable)
 }
 
 /// The same, with a say in how secrets are deleted.
-pub fn registry_that_parts(clients: &Clients, parting: secretsmanager::Parting) -> Registry {
+pub fn registry_that_parts(clients: &Clients, parting: secretsmanager::DeletionMode) -> Registry {
     let sns = sns::Sns::new(clients);
     let iam = iam::Iam::new(clients);
     let lambda = lambda::Lambda::new(clients);
@@ -143,9 +143,9 @@ pub fn registry_that_parts(clients: &Clients, parting: secretsmanager::Parting) 
 
 /// Every kind of thing that stands on its own, with how to list all there are of it. What hangs under such a thing is
 /// listed with it. What the region has no service for cannot be there, and is left out.
-pub fn inventories(clients: &Clients) -> Inventories {
+pub fn listers(clients: &Clients) -> Listers {
     let waf = wafv2::Wafv2::new(clients);
-    Inventories::default()
+    Listers::default()
         .with::<sns::Topic>(sns::Sns::new(clients))
         .with::<secretsmanager::Secret>(secretsmanager::SecretsManager::new(clients))
         .with::<logs::LogGroup>(logs::Logs::new(clients))
@@ -264,7 +264,7 @@ mod tests {
         let in_region = |region: &'static str| {
             let clients = testing::replay(vec![]).0;
             let sdk = clients.sdk.into_builder().region(aws_config::Region::from_static(region)).build();
-            let kinds: Vec<_> = inventories(&Clients::new(sdk, clients.scope)).kinds().collect();
+            let kinds: Vec<_> = listers(&Clients::new(sdk, clients.scope)).kinds().collect();
             (kinds.contains(&"cognito.user_pool"), kinds.contains(&"cognito.identity_pool"), kinds.len())
         };
         let (pools, identities, all) = in_region("eu-central-1");
@@ -347,12 +347,12 @@ mod tests {
             let (clients, _) = testing::replay(vec![]);
             let clients = Clients::new(clients.sdk.into_builder().http_client(http).build(), clients.scope);
             let whose = crate::scope::Whose::Stack("demo".into());
-            let (inventories, stop) = (inventories(&clients), crate::engine::Stop::never());
-            let stock = crate::engine::take_stock(&inventories, &whose, &stop).await.expect("listed");
+            let (listers, stop) = (listers(&clients), crate::engine::CancellationToken::never());
+            let inventory = crate::engine::list_all(&listers, &whose, &stop).await.expect("listed");
             // That there is such a stack is told by the list of its APIs. If it is not, nothing is known.
             let mut kinds: Vec<&str> =
-                stock.listed.iter().filter(|one| one.kind != "apigatewayv2.api").map(|one| one.kind).collect();
-            let mut unread: Vec<&str> = stock.unread.iter().map(|one| one.kind).collect();
+                inventory.listed.iter().filter(|one| one.kind != "apigatewayv2.api").map(|one| one.kind).collect();
+            let mut unread: Vec<&str> = inventory.unread.iter().map(|one| one.kind).collect();
             kinds.sort_unstable();
             unread.sort_unstable();
             let all = [
@@ -366,7 +366,11 @@ mod tests {
                 "wafv2.web_acl",
             ];
             assert_eq!(if seen { (&kinds[..], &unread[..]) } else { (&unread[..], &kinds[..]) }, (&all[..], &[][..]));
-            assert!(stock.listed.iter().all(|one| one.stack.as_deref() == Some("demo-prod")), "{:#?}", stock.listed);
+            assert!(
+                inventory.listed.iter().all(|one| one.stack.as_deref() == Some("demo-prod")),
+                "{:#?}",
+                inventory.listed
+            );
         }
     }
 

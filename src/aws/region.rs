@@ -6,7 +6,7 @@ use aws_credential_types::provider::ProvideCredentials as _;
 
 use super::connect::Access;
 use super::refusals::UNKNOWN_KEY;
-use super::sts::{self, Caller};
+use super::sts::{self, CallerIdentity};
 use crate::engine::{Cause, Failure};
 use crate::partition::{Partition, host};
 use crate::proxies::Proxies;
@@ -53,7 +53,7 @@ pub(super) fn has(sdk: &SdkConfig, service: Service) -> bool {
 
 /// Who is asking. A region that the account has not enabled is told from credentials that are not valid (docs/aws.md,
 /// Regions that an account has to enable).
-pub(super) async fn caller(sdk: &SdkConfig) -> Result<Caller, Failure> {
+pub(super) async fn caller(sdk: &SdkConfig) -> Result<CallerIdentity, Failure> {
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let refused = match sts::caller(sdk).await {
         Err(failure) if UNKNOWN_KEY.is(&failure) => failure,
@@ -78,7 +78,7 @@ pub(super) async fn caller(sdk: &SdkConfig) -> Result<Caller, Failure> {
 }
 
 /// The keys are good, and only this region refuses them.
-fn not_enabled(region: &str, caller: &Caller, temporary: bool, refused: Failure) -> Failure {
+fn not_enabled(region: &str, caller: &CallerIdentity, temporary: bool, refused: Failure) -> Failure {
     let account = &caller.account;
     let mut hint = format!(
         "enable it (`aws account enable-region --region-name {region}`, which takes minutes to hours), or use another region"
@@ -118,7 +118,7 @@ mod tests {
     }
 
     /// Asks in a region, with these answers. Who it was, and where was asked.
-    async fn ask(region: &'static str, answers: Vec<(u16, &str)>) -> (Result<Caller, Failure>, Vec<String>) {
+    async fn ask(region: &'static str, answers: Vec<(u16, &str)>) -> (Result<CallerIdentity, Failure>, Vec<String>) {
         let (clients, http) = replay(answers);
         let sdk = clients.once.into_builder().region(Region::from_static(region)).build();
         let answer = caller(&sdk).await;
@@ -181,7 +181,7 @@ mod tests {
             region: None,
             endpoint: endpoint.map(str::to_owned),
             fixed: None,
-            tempo: crate::engine::Tempo::REAL,
+            time_scale: crate::engine::TimeScale::REAL,
             paced: false,
             proxies: Proxies::new(|_| None),
             origin: crate::aws::profiles::Origin::Environment,

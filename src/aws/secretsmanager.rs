@@ -23,7 +23,7 @@ use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
 use crate::scope::Scope;
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// For how many days a deleted secret can be brought back: the least that AWS allows, and free of charge.
 const RECOVERY_DAYS: i64 = 7;
@@ -47,7 +47,7 @@ pub struct Secret {
     pub plain: BTreeMap<String, String>,
     /// Fields that nobody may. A change of one's value alone is not seen as drift: there is nothing to see it by. An
     /// empty one has not been read, and is never written.
-    pub hidden: BTreeMap<String, Hidden>,
+    pub secret_fields: BTreeMap<String, SecretValue>,
     /// Write the value anew although nothing is seen to have changed.
     pub rotate: bool,
     /// Another resource writes the value: it is made without one, and whatever it has is right.
@@ -83,17 +83,17 @@ pub struct SecretLive {
 
 impl Secret {
     /// The value: a JSON object of all fields.
-    fn document(&self) -> Hidden {
+    fn document(&self) -> SecretValue {
         let plain = self.plain.iter().map(|(name, value)| (name, value.as_str()));
         let fields: BTreeMap<_, _> =
-            plain.chain(self.hidden.iter().map(|(name, value)| (name, value.reveal()))).collect();
-        Hidden::new(json!(fields).to_string())
+            plain.chain(self.secret_fields.iter().map(|(name, value)| (name, value.reveal()))).collect();
+        SecretValue::new(json!(fields).to_string())
     }
 
     /// That its values are at hand. The plan read those of the secrets that it meant to write; between the plan and the
     /// call a secret may have changed or gone.
     fn is_read(&self) -> Result<(), Failure> {
-        match self.hidden.iter().find(|(_, value)| value.reveal().is_empty()) {
+        match self.secret_fields.iter().find(|(_, value)| value.reveal().is_empty()) {
             None => Ok(()),
             Some((key, _)) => {
                 let message = format!("the secret {} changed meanwhile, and its {key} was not read", self.name);
@@ -104,18 +104,18 @@ impl Secret {
 
     /// Takes the hidden fields out of what AWS said.
     fn hide(&self, failure: Failure) -> Failure {
-        self.hidden.values().fold(failure, hide)
+        self.secret_fields.values().fold(failure, hide)
     }
 
     /// The digest of the value, where all of it may be seen.
     fn digest(&self) -> Option<String> {
-        self.hidden.is_empty().then(|| hex(self.document().reveal()))
+        self.secret_fields.is_empty().then(|| hex(self.document().reveal()))
     }
 
     /// The digest of what may be seen of the value: the plain fields and the hidden ones' names.
     fn shape(&self) -> String {
         let mut shape = self.digest().unwrap_or_else(|| {
-            let names: Vec<&String> = self.hidden.keys().collect();
+            let names: Vec<&String> = self.secret_fields.keys().collect();
             hex(&json!([self.plain, names]).to_string())
         });
         shape.truncate(SHAPE);
@@ -137,7 +137,7 @@ impl Secret {
         // that is all the same it is written again; else it is kept, since values made up or typed in would be lost.
         let as_recorded = match &live.recorded {
             Some(recorded) => recorded == current,
-            None => !self.hidden.is_empty(),
+            None => !self.secret_fields.is_empty(),
         };
         as_recorded && current.starts_with(&self.shape())
     }
@@ -189,12 +189,12 @@ pub struct SecretsManager {
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_secretsmanager::Client,
     scope: Scope,
-    parting: Parting,
+    parting: DeletionMode,
 }
 
 /// How a secret is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Parting {
+pub enum DeletionMode {
     /// It can be brought back for some days.
     #[default]
     Recoverable,
@@ -219,13 +219,13 @@ impl SecretsManager {
             client: client!(aws_sdk_secretsmanager, &clients.sdk),
             once: once!(aws_sdk_secretsmanager, &clients.once),
             scope: clients.scope.clone(),
-            parting: Parting::default(),
+            parting: DeletionMode::default(),
         }
     }
 
     /// Deletes secrets in this way.
     #[must_use]
-    pub fn parting(self, parting: Parting) -> Self {
+    pub fn parting(self, parting: DeletionMode) -> Self {
         Self { parting, ..self }
     }
 
@@ -312,7 +312,7 @@ impl SecretsManager {
         &self,
         arn: &str,
         version: &str,
-        document: &Hidden,
+        document: &SecretValue,
         doing: &str,
         task: &Task,
     ) -> Result<(), Failure> {
@@ -362,7 +362,7 @@ fn live(secret: &Described, recorded: Option<String>) -> SecretLive {
 }
 
 impl Provider<Secret> for SecretsManager {
-    async fn find(
+    async fn read(
         &self,
         key: &SecretKey,
         known: Option<&SecretOutputs>,
@@ -433,7 +433,7 @@ impl Provider<Secret> for SecretsManager {
         }
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Secret,
         found: &Found<Secret>,
@@ -457,7 +457,7 @@ impl Provider<Secret> for SecretsManager {
     }
 
     async fn delete(&self, gone: &SecretOutputs, task: &Task) -> Result<(), Failure> {
-        if self.parting == Parting::ForGood {
+        if self.parting == DeletionMode::ForGood {
             return self.purge(&gone.arn, task).await;
         }
         let call = self.client.delete_secret().secret_id(&gone.arn).recovery_window_in_days(RECOVERY_DAYS);
@@ -488,14 +488,14 @@ mod tests {
             name: "demo-s".into(),
             description: "what".into(),
             plain: BTreeMap::from([("TOPIC_ARN".into(), "arn:t".into())]),
-            hidden: BTreeMap::new(),
+            secret_fields: BTreeMap::new(),
             rotate: false,
             filled_by_another: false,
         }
     }
 
     fn hidden() -> Secret {
-        Secret { hidden: BTreeMap::from([("API_KEY".into(), Hidden::from("hunter2"))]), ..plain() }
+        Secret { secret_fields: BTreeMap::from([("API_KEY".into(), SecretValue::from("hunter2"))]), ..plain() }
     }
 
     fn described(current: &str, more: &str) -> String {
@@ -562,7 +562,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_value_that_was_not_read_is_never_written() {
-        let unread = Secret { hidden: BTreeMap::from([("API_KEY".into(), Hidden::from(""))]), ..plain() };
+        let unread = Secret { secret_fields: BTreeMap::from([("API_KEY".into(), SecretValue::from(""))]), ..plain() };
         let (clients, asked) = replay(vec![]);
         let secrets = SecretsManager::new(&clients);
         let refused = secrets.create(&unread, &task()).await.unwrap_err();
@@ -570,7 +570,7 @@ mod tests {
         let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
         let found = Found { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live };
         let drift = unread.drift(&found.live);
-        assert!(secrets.converge(&unread, &found, &drift, &task()).await.is_err());
+        assert!(secrets.update(&unread, &found, &drift, &task()).await.is_err());
         assert_eq!(requests(&asked).len(), 0);
     }
 
@@ -599,7 +599,8 @@ mod tests {
 
     #[test]
     fn a_hidden_value_leaves_no_trace_in_a_versions_id() {
-        let other = Secret { hidden: BTreeMap::from([("API_KEY".into(), Hidden::from("other"))]), ..plain() };
+        let other =
+            Secret { secret_fields: BTreeMap::from([("API_KEY".into(), SecretValue::from("other"))]), ..plain() };
         assert_eq!(hidden().shape(), other.shape());
         assert_eq!(hidden().digest(), None);
         assert_eq!(hidden().document().reveal(), r#"{"API_KEY":"hunter2","TOPIC_ARN":"arn:t"}"#);
@@ -616,19 +617,19 @@ mod tests {
     #[tokio::test]
     async fn an_unchanged_secret_costs_one_read_and_no_value() {
         let (clients, http) = replay(vec![(200, &described(&plain().digest().unwrap(), ""))]);
-        let found = SecretsManager::new(&clients).find(&plain().key(), None, &task()).await.unwrap().unwrap();
+        let found = SecretsManager::new(&clients).read(&plain().key(), None, &task()).await.unwrap().unwrap();
         assert_eq!(plain().drift(&found.live), []);
         assert_eq!(found.outputs, SecretOutputs { arn: ARN.into(), version_id: plain().digest().unwrap() });
         assert!(requests(&http).iter().all(|call| call.contains("DescribeSecret")));
         let (idle, _) = replay(vec![]);
-        SecretsManager::new(&idle).converge(&plain(), &found, &[], &task()).await.unwrap();
+        SecretsManager::new(&idle).update(&plain(), &found, &[], &task()).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_strangers_version_is_not_recorded_as_ours() {
         let (clients, _) = replay(vec![(200, &described("stranger", ""))]);
         let known = SecretOutputs { arn: ARN.into(), version_id: "ours".into() };
-        let found = SecretsManager::new(&clients).find(&hidden().key(), Some(&known), &task()).await.unwrap().unwrap();
+        let found = SecretsManager::new(&clients).read(&hidden().key(), Some(&known), &task()).await.unwrap().unwrap();
         assert_eq!(found.outputs, known);
     }
 
@@ -638,8 +639,8 @@ mod tests {
         let theirs = ours.replace(r#""demo"}"#, r#""other"}"#);
         let (clients, _) = replay(vec![(200, &ours), (200, &theirs), (200, &ours)]);
         let secrets = SecretsManager::new(&clients);
-        assert!(secrets.find(&plain().key(), None, &task()).await.unwrap().is_none());
-        let failure = secrets.find(&plain().key(), None, &task()).await.unwrap_err();
+        assert!(secrets.read(&plain().key(), None, &task()).await.unwrap().is_none());
+        let failure = secrets.read(&plain().key(), None, &task()).await.unwrap_err();
         assert_eq!(failure.cause, Cause::Foreign);
         assert_eq!(secrets.scheduled_deletion("demo-s").await.unwrap(), Some(1_700_000_000));
     }
@@ -750,7 +751,7 @@ mod tests {
             Found::<Secret> { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live: live.clone() };
         let (clients, http) = replay(vec![(200, &made("ignored"))]);
         let outputs =
-            SecretsManager::new(&clients).converge(&plain(), &found, &plain().drift(&live), &task()).await.unwrap();
+            SecretsManager::new(&clients).update(&plain(), &found, &plain().drift(&live), &task()).await.unwrap();
         assert!(requests(&http)[0].contains("PutSecretValue") && requests(&http)[0].contains(&outputs.version_id));
         let mended = SecretLive {
             current: Some(outputs.version_id.clone()),
@@ -759,7 +760,7 @@ mod tests {
         };
         let found = Found::<Secret> { outputs: found.outputs, live: mended.clone() };
         let (clients, http) = replay(vec![(200, &made("ignored"))]);
-        SecretsManager::new(&clients).converge(&plain(), &found, &plain().drift(&mended), &task()).await.unwrap();
+        SecretsManager::new(&clients).update(&plain(), &found, &plain().drift(&mended), &task()).await.unwrap();
         assert!(requests(&http)[0].contains("UpdateSecret") && !requests(&http)[0].contains("SecretString"));
     }
 
@@ -770,11 +771,11 @@ mod tests {
         let key = plain().key();
         let (clients, _) = replay(vec![(200, &longer), (200, &longer), (200, &described("v", ""))]);
         let secrets = SecretsManager::new(&clients);
-        assert!(secrets.find(&key, None, &task()).await.unwrap().is_none(), "another name");
+        assert!(secrets.read(&key, None, &task()).await.unwrap().is_none(), "another name");
         // The ARN without its end would be the secret's whole ARN, were its name shorter.
         let partial = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-s-Stripe";
         assert_eq!(secrets.current(partial).await.unwrap(), None, "another ARN");
-        assert!(secrets.find(&key, None, &task()).await.unwrap().is_some());
+        assert!(secrets.read(&key, None, &task()).await.unwrap().is_some());
     }
 
     #[tokio::test]
@@ -806,7 +807,7 @@ mod tests {
             (400, &refused("InvalidRequestException", "it was deleted")),
             (400, &refused("InvalidRequestException", "it has replicas")),
         ]);
-        let secrets = SecretsManager::new(&clients).parting(Parting::ForGood);
+        let secrets = SecretsManager::new(&clients).parting(DeletionMode::ForGood);
         let gone = SecretOutputs { arn: ARN.into(), version_id: "v".into() };
         for _ in 0..4 {
             secrets.delete(&gone, &task()).await.unwrap();

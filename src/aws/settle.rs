@@ -339,7 +339,7 @@ pub async fn settled<T, F: Future<Output = Result<T, Failure>>>(
         });
         let (_, began, pause) = clocks[known];
         let next = failure.retry_after().map_or(pause, Duration::from_secs).max(Duration::from_millis(1));
-        if began.elapsed() + task.tempo().of(next) > task.tempo().of(wait.budget) {
+        if began.elapsed() + task.time_scale().of(next) > task.time_scale().of(wait.budget) {
             failure.waited = Some(format!("waited {} s: {}", began.elapsed().as_secs(), wait.why).into());
             return Err(failure);
         }
@@ -373,7 +373,7 @@ pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
         if let Some(value) = look().await? {
             return Ok(value);
         }
-        if began.elapsed() + task.tempo().of(pause) > task.tempo().of(Duration::from_secs(budget)) {
+        if began.elapsed() + task.time_scale().of(pause) > task.time_scale().of(Duration::from_secs(budget)) {
             return Err(Failure::refused(format!("waited {budget} s in vain: {why}")));
         }
         task.note(why);

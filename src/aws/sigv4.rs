@@ -6,7 +6,7 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// What API Gateway's routes are signed for.
 const SERVICE: &str = "execute-api";
@@ -17,9 +17,9 @@ pub struct Keys {
     /// Which; not secret.
     pub id: String,
     /// The key that signs.
-    pub secret: Hidden,
+    pub secret: SecretValue,
     /// The session's token, if they are of a session.
-    pub session: Option<Hidden>,
+    pub session: Option<SecretValue>,
 }
 
 impl Keys {
@@ -43,7 +43,7 @@ impl Keys {
         url: &str,
         region: &str,
         now: SystemTime,
-    ) -> Result<Vec<(String, Hidden)>, String> {
+    ) -> Result<Vec<(String, SecretValue)>, String> {
         let session = self.session.as_ref().map(|session| session.reveal().to_owned());
         let identity = Credentials::new(&self.id, self.secret.reveal(), session, None, "identity pool").into();
         let params = SigningParams::builder().identity(&identity).region(region).name(SERVICE);
@@ -52,7 +52,7 @@ impl Keys {
         let request = SignableRequest::new(method, url, std::iter::empty(), SignableBody::Bytes(b""));
         let signed = request.and_then(|request| sign(request, &params));
         let (instructions, _) = signed.map_err(|_| format!("{method} {url} cannot be signed"))?.into_parts();
-        Ok(instructions.headers().map(|(name, value)| (name.to_owned(), Hidden::new(value.to_owned()))).collect())
+        Ok(instructions.headers().map(|(name, value)| (name.to_owned(), SecretValue::new(value.to_owned()))).collect())
     }
 }
 

@@ -115,7 +115,7 @@ impl Sns {
 }
 
 impl Provider<Topic> for Sns {
-    async fn find(&self, key: &TopicKey, _: Option<&TopicOutputs>, _: &Task) -> Result<Option<Found<Topic>>, Failure> {
+    async fn read(&self, key: &TopicKey, _: Option<&TopicOutputs>, _: &Task) -> Result<Option<Found<Topic>>, Failure> {
         let arn = self.scope.arn("sns", &key.name);
         let doing = format!("read the topic {}", key.name);
         let (attributes, tags) = tokio::join!(
@@ -142,7 +142,7 @@ impl Provider<Topic> for Sns {
         Ok(TopicOutputs { arn })
     }
 
-    async fn converge(&self, _: &Topic, found: &Found<Topic>, _: &[Drift], _: &Task) -> Result<TopicOutputs, Failure> {
+    async fn update(&self, _: &Topic, found: &Found<Topic>, _: &[Drift], _: &Task) -> Result<TopicOutputs, Failure> {
         Ok(found.outputs.clone())
     }
 
@@ -161,7 +161,7 @@ impl Provider<Topic> for Sns {
 }
 
 impl Provider<Subscription> for Sns {
-    async fn find(
+    async fn read(
         &self,
         key: &SubscriptionKey,
         _: Option<&SubscriptionOutputs>,
@@ -198,7 +198,7 @@ impl Provider<Subscription> for Sns {
         Ok(SubscriptionOutputs { arn: made.await? })
     }
 
-    async fn converge(
+    async fn update(
         &self,
         _: &Subscription,
         found: &Found<Subscription>,

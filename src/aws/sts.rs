@@ -8,7 +8,7 @@ use crate::engine::Failure;
 
 /// Whose credentials these are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct CallerIdentity {
     /// Twelve digits.
     pub account: String,
     /// As in `arn:aws:iam::123456789012:user/ada` or `arn:aws:sts::123456789012:assumed-role/operator/session`.
@@ -19,7 +19,7 @@ pub struct Caller {
     pub partition: String,
 }
 
-impl Caller {
+impl CallerIdentity {
     /// Whether this is the account's root user, which nothing should be done with.
     pub fn is_root(&self) -> bool {
         self.arn.ends_with(":root")
@@ -30,12 +30,12 @@ impl Caller {
 ///
 /// # Errors
 /// There are none, they have expired, or no answer came.
-pub async fn caller(sdk: &SdkConfig) -> Result<Caller, Failure> {
+pub async fn caller(sdk: &SdkConfig) -> Result<CallerIdentity, Failure> {
     let answer = client!(aws_sdk_sts, sdk).get_caller_identity().send().await;
     let answer = answer.or_fail("find out whose credentials these are")?;
     let arn = answer.arn.unwrap_or_default();
     let partition = arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws").to_owned();
-    Ok(Caller {
+    Ok(CallerIdentity {
         account: answer.account.unwrap_or_default(),
         user_id: answer.user_id.unwrap_or_default(),
         partition,

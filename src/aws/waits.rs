@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::settle::{self, THROTTLE, WAITS, Wait, settled};
 use super::{Clients, apigateway, apigatewayv2, cognito, iam, lambda, logs, secretsmanager, sns, testing, wafv2};
-use crate::engine::{Cause, Failure, Provider, ServiceError, Task, Tempo};
+use crate::engine::{Cause, Failure, Provider, ServiceError, Task, TimeScale};
 use crate::policy::Policy;
 
 /// What a refusal says: status, code, message.
@@ -162,7 +162,7 @@ fn create_secret(name: &str, clients: Clients, task: Task) -> LocalBoxFuture<'st
         name: name.into(),
         description: "what".into(),
         plain: [("TOPIC_ARN".to_owned(), "arn:t".to_owned())].into(),
-        hidden: std::collections::BTreeMap::new(),
+        secret_fields: std::collections::BTreeMap::new(),
         rotate: false,
         filled_by_another: false,
     };
@@ -656,11 +656,11 @@ async fn refusals_of_two_classes_by_turns_end_too() {
 #[tokio::test(start_paused = true)]
 async fn a_hint_is_honoured_at_the_runs_tempo() {
     let refusal = (429, "TooManyRequestsException", "Too Many Requests");
-    let tempo = Tempo::new(0.01).expect("a tempo");
+    let time_scale = TimeScale::new(0.01).expect("a tempo");
     for (hint, least) in [(20, 200), (1, 10)] {
         let (clients, calls) = clients(INTEGRATE, refusal, 1, Some(hint), RetryConfig::disabled());
         let began = Instant::now();
-        create_routes(clients, Task::detached("test.hint").at(tempo)).await.expect("done");
+        create_routes(clients, Task::detached("test.hint").at(time_scale)).await.expect("done");
         // A fifth more at most, and the clock's grain.
         let elapsed = began.elapsed();
         assert!(elapsed >= Duration::from_millis(least), "{hint} s: {elapsed:?}");
@@ -669,7 +669,7 @@ async fn a_hint_is_honoured_at_the_runs_tempo() {
     }
     // Longer than what is left of the budget: the refusal stands at once.
     let (clients, calls) = clients(INTEGRATE, refusal, 1, Some(301), RetryConfig::disabled());
-    let failure = create_routes(clients, Task::detached("test.hint").at(tempo)).await.expect_err("no time");
+    let failure = create_routes(clients, Task::detached("test.hint").at(time_scale)).await.expect_err("no time");
     assert!(failure.to_string().contains(THROTTLE.why), "{failure}");
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }

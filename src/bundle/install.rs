@@ -37,7 +37,7 @@ pub enum Machine {
 }
 
 /// Where and for what dependencies are installed.
-pub struct Workshop<'a> {
+pub struct DependencyInstaller<'a> {
     /// The folder for what was installed; `None` where there is no home for one.
     pub cache: Option<PathBuf>,
     /// What runs the functions.
@@ -54,7 +54,7 @@ pub(super) struct Installed {
     pub folder: PathBuf,
 }
 
-impl Workshop<'_> {
+impl DependencyInstaller<'_> {
     /// What `function` depends on, installed.
     pub(super) async fn install(
         &self,

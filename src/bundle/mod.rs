@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
 
-pub use self::install::{Machine, Workshop};
+pub use self::install::{DependencyInstaller, Machine};
 
 pub(crate) use self::archive::hex;
 
@@ -27,7 +27,7 @@ use self::archive::Unpackable;
 use self::files::{Files, Unreadable};
 use self::manifest::Manifest;
 use crate::error::Error;
-use crate::stack::{Flaw, Function, Stack, check_body_schema};
+use crate::stack::{Diagnostic, Function, Stack, check_body_schema};
 
 /// The functions of the stacks that this binary carries.
 static LAMBDAS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/lambdas");
@@ -69,7 +69,7 @@ pub enum Sources {
 #[derive(Debug)]
 pub enum Unpacked {
     /// What the stack file names is not as it must be; everything at once.
-    Flaws(Vec<Flaw>),
+    Flaws(Vec<Diagnostic>),
     /// What functions depend on could not be installed.
     Failed(Error),
 }
@@ -95,21 +95,21 @@ impl<'a> Code<'a> {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn find(stack: &'a Stack, sources: &Sources) -> Result<Self, Vec<Flaw>> {
+    pub fn find(stack: &'a Stack, sources: &Sources) -> Result<Self, Vec<Diagnostic>> {
         let mut flaws = Vec::new();
         let schemas = schemas(stack, sources, &mut flaws);
         let mut found = BTreeMap::new();
         for (name, function) in &stack.functions {
             match sources.function(function) {
                 Ok(source) => drop(found.insert(name, source)),
-                Err(why) => flaws.push(Flaw::new(place(name), why)),
+                Err(why) => flaws.push(Diagnostic::new(place(name), why)),
             }
         }
         if flaws.is_empty() { Ok(Self { stack, sources: found, schemas }) } else { Err(flaws) }
     }
 
     /// Packs it, with what it depends on.
-    pub async fn pack(self, workshop: &Workshop<'_>) -> Result<Bundles, Unpacked> {
+    pub async fn pack(self, workshop: &DependencyInstaller<'_>) -> Result<Bundles, Unpacked> {
         let mut flaws = Vec::new();
         let mut functions: BTreeMap<String, Zip> = BTreeMap::new();
         // Functions of one source, for one machine, have one zip.
@@ -148,8 +148,8 @@ fn place(name: &str) -> String {
     format!("functions.{name}.source")
 }
 
-fn unpackable(name: &str, why: &Unpackable) -> Flaw {
-    let flaw = Flaw::new(place(name), format!("the code of {name}: {why}"));
+fn unpackable(name: &str, why: &Unpackable) -> Diagnostic {
+    let flaw = Diagnostic::new(place(name), format!("the code of {name}: {why}"));
     match why {
         Unpackable::TooLarge { largest, .. } => flaw.help(format!("the largest in it: {largest}")),
         _ => flaw,
@@ -157,7 +157,7 @@ fn unpackable(name: &str, why: &Unpackable) -> Flaw {
 }
 
 /// A handler whose file is not shipped would be found out by the first call.
-fn without_handler(name: &str, function: &Function, files: &Files) -> Option<Flaw> {
+fn without_handler(name: &str, function: &Function, files: &Files) -> Option<Diagnostic> {
     let handler = &function.handler;
     let candidates: Vec<String> = if function.runtime.starts_with("python") {
         let module = handler.rsplit_once('.')?.0.replace('.', "/");
@@ -174,10 +174,10 @@ fn without_handler(name: &str, function: &Function, files: &Files) -> Option<Fla
     }
     let message =
         format!("{} has no {}, which the handler {handler} is in", function.source.display(), shown(&candidates[0]));
-    Some(Flaw::new(place(name), message).help("name another `handler`, as in file.function, or another `source`"))
+    Some(Diagnostic::new(place(name), message).help("name another `handler`, as in file.function, or another `source`"))
 }
 
-fn schemas(stack: &Stack, sources: &Sources, flaws: &mut Vec<Flaw>) -> BTreeMap<PathBuf, String> {
+fn schemas(stack: &Stack, sources: &Sources, flaws: &mut Vec<Diagnostic>) -> BTreeMap<PathBuf, String> {
     let mut schemas = BTreeMap::new();
     for (place, route) in stack.all_routes() {
         let Some(body) = &route.body else { continue };
@@ -186,10 +186,10 @@ fn schemas(stack: &Stack, sources: &Sources, flaws: &mut Vec<Flaw>) -> BTreeMap<
         }
         let place = format!("{place}.body");
         match sources.text(body) {
-            Err(why) => flaws.push(Flaw::new(place, format!("{} {}", body.display(), files::in_words(&why)))),
+            Err(why) => flaws.push(Diagnostic::new(place, format!("{} {}", body.display(), files::in_words(&why)))),
             Ok(text) => {
                 let wrong = check_body_schema(&text);
-                flaws.extend(wrong.into_iter().map(|(message, help)| Flaw {
+                flaws.extend(wrong.into_iter().map(|(message, help)| Diagnostic {
                     place: place.clone(),
                     message: format!("{}: {message}", body.display()),
                     help,

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::outputs::{Outputs, Pool};
 use crate::report::{SCHEMA_VERSION, answer, say};
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
     let email = &check_email(&args.user.email)?;
@@ -86,7 +86,7 @@ pub(super) fn pool_in(outputs: &Outputs, session: &Session, named: Option<&str>)
     }
 }
 
-async fn password(args: &args::AddUser, session: &Session, rule: &PasswordPolicy) -> Result<Hidden, Error> {
+async fn password(args: &args::AddUser, session: &Session, rule: &PasswordPolicy) -> Result<SecretValue, Error> {
     if args.password_stdin {
         return ask::standard_input("password").await;
     }
@@ -110,7 +110,7 @@ fn word(added: Added) -> &'static str {
     }
 }
 
-fn done(session: &Session, email: &str, pool: &str, result: &str, generated: Option<&Hidden>) {
+fn done(session: &Session, email: &str, pool: &str, result: &str, generated: Option<&SecretValue>) {
     let output = session.config.output;
     if output.json {
         let mut document = json!({ "schema_version": SCHEMA_VERSION, "email": email, "pool": pool, "result": result });

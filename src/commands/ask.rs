@@ -10,7 +10,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::config::Output;
 use crate::error::{Error, Kind};
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// The longest password or token that is read from standard input, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -26,7 +26,7 @@ pub(super) async fn confirm(output: Output, question: &str) -> Result<(), Error>
 }
 
 /// Asks for a password, twice if it is a new one.
-pub(super) async fn password(output: Output, question: &str, new: bool, instead: &str) -> Result<Hidden, Error> {
+pub(super) async fn password(output: Output, question: &str, new: bool, instead: &str) -> Result<SecretValue, Error> {
     if !output.can_ask {
         return Err(Error::usage("a password is needed, and there is nobody to ask").hint(format!("give {instead}")));
     }
@@ -35,7 +35,7 @@ pub(super) async fn password(output: Output, question: &str, new: bool, instead:
         let prompt = Password::with_theme(&SimpleTheme).with_prompt(question);
         if new { prompt.with_confirmation("Once more", "They differ") } else { prompt }.interact()
     });
-    Ok(Hidden::new(asked.await?))
+    Ok(SecretValue::new(asked.await?))
 }
 
 /// Asks for the code from the mail.
@@ -48,7 +48,7 @@ pub(super) async fn code(output: Output) -> Result<Option<String>, Error> {
 }
 
 /// One line of standard input, without its line break.
-pub(super) async fn standard_input(what: &str) -> Result<Hidden, Error> {
+pub(super) async fn standard_input(what: &str) -> Result<SecretValue, Error> {
     let reading = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().take(LONGEST).read_line(&mut line).map(|_| line)
@@ -59,7 +59,7 @@ pub(super) async fn standard_input(what: &str) -> Result<Hidden, Error> {
     if line.is_empty() {
         return Err(Error::usage(format!("there is no {what} on standard input")));
     }
-    Ok(Hidden::from(line))
+    Ok(SecretValue::from(line))
 }
 
 /// Asks, and leaves the terminal as it was, also if the answer is no longer waited for.

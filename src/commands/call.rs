@@ -12,7 +12,7 @@ use crate::meaning::{Asked, advice};
 use crate::outputs::{self, Outputs, Route};
 use crate::probe::{Answer, Body, Request, method_of, send};
 use crate::report::{SCHEMA_VERSION, answer, say};
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 use crate::stack::{self, ApiKind};
 
 pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
@@ -77,7 +77,7 @@ async fn token(
     outputs: &Outputs,
     route: &Route,
     email: Option<&str>,
-) -> Result<Option<Hidden>, Error> {
+) -> Result<Option<SecretValue>, Error> {
     if args.token_stdin {
         return ask::standard_input("token").await.map(Some);
     }

@@ -12,8 +12,8 @@ use super::session::{Session, Sources};
 use crate::aws::account::{Account, Expiry, simulated};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::config::Config;
-use crate::doctor::{self, Area, Check, Health, Rights};
-use crate::engine::{Failure, Sight, Stop, Survey};
+use crate::doctor::{self, Area, Health, HealthCheck, Rights};
+use crate::engine::{CancellationToken, Failure, ReadResult, Refresh};
 use crate::error::{Error, Kind};
 use crate::local::tools;
 use crate::operator::{Wanted, questions};
@@ -31,7 +31,7 @@ const CONTROL: &str = "iam:SimulatePrincipalPolicy";
 /// Half a year, in seconds.
 const SOON: i64 = 182 * 86_400;
 
-pub(super) async fn run(config: Config, stop: Stop) -> Result<Ending, Error> {
+pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let output = config.output;
     let (local, stack, folder) = (config.connection.local, config.stack.clone(), config.state_dir.clone());
     let mut checks = Vec::new();
@@ -41,8 +41,8 @@ pub(super) async fn run(config: Config, stop: Stop) -> Result<Ending, Error> {
         Err(error) if error.kind == Kind::Usage => return Err(error),
         Err(error) => {
             kind = error.kind;
-            let check = Check::new(Area::Credentials, "credentials", Health::Bad, error.message);
-            checks.push(Check { hint: error.hints.into_iter().next(), ..check });
+            let check = HealthCheck::new(Area::Credentials, "credentials", Health::Bad, error.message);
+            checks.push(HealthCheck { hint: error.hints.into_iter().next(), ..check });
         }
     }
     checks.extend(runtimes(&stack));
@@ -67,7 +67,7 @@ pub(super) async fn run(config: Config, stop: Stop) -> Result<Ending, Error> {
 }
 
 /// What needs no call beyond those that every run makes: said by `up` too, where it is not good.
-pub(super) fn at_hand(session: &Session, expires: Expiry) -> Vec<Check> {
+pub(super) fn at_hand(session: &Session, expires: Expiry) -> Vec<HealthCheck> {
     let clients = &session.clients;
     let mut checks = vec![doctor::expiry(expires, clients.now_ms() / 1000, moment), doctor::clock(clients.ahead())];
     checks.extend(runtimes(&session.config.stack));
@@ -85,39 +85,40 @@ fn moment(unix: i64) -> String {
     format!("{} {}", date(unix), clock(unix.saturating_mul(1000)))
 }
 
-fn runtimes(stack: &Stack) -> Vec<Check> {
+fn runtimes(stack: &Stack) -> Vec<HealthCheck> {
     let now = now();
     doctor::runtimes(stack, &date(now), &date(now.saturating_add(SOON)))
 }
 
-async fn in_the_account(session: &Session, stop: &Stop) -> Result<Vec<Check>, Error> {
+async fn in_the_account(session: &Session, stop: &CancellationToken) -> Result<Vec<HealthCheck>, Error> {
     let scope = session.scope();
     let state = session.store.read()?;
     let state = state.unwrap_or_else(|| State::new(&scope.stack, &scope.account, &scope.region, None));
     let account = Account::new(&session.clients);
     let lets = session.config.stack.throughput();
     let throttle = async { if lets.routes == 0 { Ok(None) } else { account.throttle().await } };
-    let (survey, expires, usage, lambda, throttle, rights) = tokio::join!(
-        session.survey(&state, stop),
+    let (refresh, expires, usage, lambda, throttle, rights) = tokio::join!(
+        session.refresh(&state, stop),
         account.credentials_expire(),
         account.usage(),
         account.lambda(),
         throttle,
         rights(session, &account, &state),
     );
-    let survey = survey?;
+    let refresh = refresh?;
     let caller = &session.caller;
     let at_aws = session.endpoint.is_none();
     let mut checks = vec![
         doctor::principal(&caller.arn, caller.is_root(), at_aws),
-        Check::new(Area::Credentials, "where", Health::Good, place(session)),
+        HealthCheck::new(Area::Credentials, "where", Health::Good, place(session)),
         doctor::expiry(expires, session.clients.now_ms() / 1000, moment),
         doctor::clock(session.clients.ahead()),
     ];
     checks.extend(proxies(session));
     let new = |kind: &str| {
-        let missing = |sight: &Sight| matches!(sight, Sight::Absent | Sight::Blocked);
-        let count = survey.sights(&session.graph).filter(|(_, known, sight)| *known == kind && missing(sight)).count();
+        let missing = |sight: &ReadResult| matches!(sight, ReadResult::Absent | ReadResult::Blocked);
+        let count =
+            refresh.results(&session.graph).filter(|(_, known, sight)| *known == kind && missing(sight)).count();
         i64::try_from(count).unwrap_or(i64::MAX)
     };
     for usage in usage {
@@ -140,13 +141,14 @@ async fn in_the_account(session: &Session, stop: &Stop) -> Result<Vec<Check>, Er
         Err(failure) => checks.push(untold("API Gateway's throttle", &failure)),
     }
     checks.push(doctor::rights(&rights));
-    checks.extend(names(session, &survey).await);
+    checks.extend(names(session, &refresh).await);
     Ok(checks)
 }
 
 /// What calls and requests go through, where they go through anything.
-fn proxies(session: &Session) -> Vec<Check> {
-    let check = |proxy: &Proxy| Check::new(Area::Machine, "proxy", Health::Good, format!("calls go through {proxy}"));
+fn proxies(session: &Session) -> Vec<HealthCheck> {
+    let check =
+        |proxy: &Proxy| HealthCheck::new(Area::Machine, "proxy", Health::Good, format!("calls go through {proxy}"));
     let host = crate::partition::host("sts", &session.scope().region);
     let url = session.endpoint.clone().unwrap_or_else(|| format!("https://{host}"));
     session.config.connection.proxies.of(&url).ok().flatten().map(check).into_iter().collect()
@@ -159,19 +161,19 @@ fn place(session: &Session) -> String {
 }
 
 /// What may not be asked is no obstacle by itself: the calls that matter are asked about elsewhere.
-fn untold(subject: &str, failure: &Failure) -> Check {
-    let check = Check::new(Area::Account, subject, Health::NotApplicable, failure.to_string());
-    Check { hint: failure.hint.clone(), ..check }
+fn untold(subject: &str, failure: &Failure) -> HealthCheck {
+    let check = HealthCheck::new(Area::Account, subject, Health::NotApplicable, failure.to_string());
+    HealthCheck { hint: failure.hint.clone(), ..check }
 }
 
 /// Names that strangers have, things that may not be read, secrets that wait to be deleted.
-async fn names(session: &Session, survey: &Survey) -> Vec<Check> {
+async fn names(session: &Session, refresh: &Refresh) -> Vec<HealthCheck> {
     let mut checks = Vec::new();
     let secrets = SecretsManager::new(&session.clients);
-    for (id, kind, sight) in survey.sights(&session.graph) {
+    for (id, kind, sight) in refresh.results(&session.graph) {
         match sight {
-            Sight::Failed(failure) => checks.push(doctor::unseen(id.as_str(), failure)),
-            Sight::Absent | Sight::Blocked if kind == "secretsmanager.secret" => {
+            ReadResult::Failed(failure) => checks.push(doctor::unreadable(id.as_str(), failure)),
+            ReadResult::Absent | ReadResult::Blocked if kind == "secretsmanager.secret" => {
                 let name = id.parts().1;
                 if let Ok(Some(day)) = secrets.scheduled_deletion(&session.scope().physical(name)).await {
                     checks.push(doctor::in_window(name, &date(day)));
@@ -181,7 +183,7 @@ async fn names(session: &Session, survey: &Survey) -> Vec<Check> {
         }
     }
     if checks.iter().all(|check| check.health != Health::Bad) {
-        checks.push(Check::new(Area::Stack, "names", Health::Good, "none is a stranger's"));
+        checks.push(HealthCheck::new(Area::Stack, "names", Health::Good, "none is a stranger's"));
     }
     checks
 }
@@ -221,9 +223,9 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
 }
 
 /// Whether state files can be written, tried where the folder is or will be.
-fn state_folder(folder: &Path) -> Check {
+fn state_folder(folder: &Path) -> HealthCheck {
     let there = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
-    let check = |health, finding| Check::new(Area::Machine, "state folder", health, finding);
+    let check = |health, finding| HealthCheck::new(Area::Machine, "state folder", health, finding);
     match tempfile::tempfile_in(there) {
         Ok(_) => check(Health::Good, format!("{} can be written", folder.display())),
         Err(error) => check(Health::Bad, format!("{} cannot be written: {error}", folder.display()))
@@ -232,17 +234,17 @@ fn state_folder(folder: &Path) -> Check {
 }
 
 /// The tools of `--local`: in the way only of who uses it.
-async fn machine(local: bool) -> Vec<Check> {
+async fn machine(local: bool) -> Vec<HealthCheck> {
     let lacking = if local { Health::Bad } else { Health::Warning };
-    let judge = |(name, found): (&str, Result<String, crate::local::LocalError>)| {
+    let classify = |(name, found): (&str, Result<String, crate::local::LocalError>)| {
         let subject = format!("{name} for --local");
         match found {
-            Ok(what) => Check::new(Area::Machine, subject, Health::Good, what),
+            Ok(what) => HealthCheck::new(Area::Machine, subject, Health::Good, what),
             Err(error) => {
                 let hint = error.hint();
-                Check { hint, ..Check::new(Area::Machine, subject, lacking, error.to_string()) }
+                HealthCheck { hint, ..HealthCheck::new(Area::Machine, subject, lacking, error.to_string()) }
             }
         }
     };
-    tools().await.into_iter().map(judge).collect()
+    tools().await.into_iter().map(classify).collect()
 }

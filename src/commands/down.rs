@@ -6,19 +6,19 @@ use super::removal::{Removal, at};
 use super::session::Session;
 use super::{Ending, or_stopped};
 use crate::args;
-use crate::aws::secretsmanager::Parting;
-use crate::aws::{inventories, registry_that_parts};
+use crate::aws::secretsmanager::DeletionMode;
+use crate::aws::{listers, registry_that_parts};
 use crate::config::Config;
-use crate::engine::{self, Looked, Stop, add_listed};
+use crate::engine::{self, CancellationToken, FoundTargets, add_listed};
 use crate::error::Error;
 use crate::report::say;
 
-pub(super) async fn run(args: &args::Down, config: Config, stop: Stop) -> Result<Ending, Error> {
+pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let session = or_stopped(&stop, Session::for_removal(config)).await?;
     session.may_write()?;
-    let (mut state, mut journal) = session.lock("down")?;
-    let inventories = inventories(&session.clients);
-    let parting = if args.purge { Parting::ForGood } else { Parting::Recoverable };
+    let (mut state, mut store) = session.lock("down")?;
+    let listers = listers(&session.clients);
+    let parting = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
     let registry = registry_that_parts(&session.clients, parting);
     let output = session.config.output;
     let removal = Removal {
@@ -27,7 +27,7 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: Stop) -> Result
         scope: session.scope(),
         at: at(&session.scope().region, session.config.connection.profile.as_deref(), session.endpoint.as_deref()),
         registry: &registry,
-        inventories: &inventories,
+        listers: &listers,
         output,
         jobs: session.config.jobs,
         purge: args.purge,
@@ -38,23 +38,23 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: Stop) -> Result
     // And meanwhile how many users would be lost.
     let pools = super::pools::recorded(&session, &state);
     let looks = async {
-        let (survey, stock, pools) = tokio::join!(session.survey(&state, &stop), removal.stock(), pools);
-        Ok((survey?, stock?, pools?))
+        let (refresh, inventory, pools) = tokio::join!(session.refresh(&state, &stop), removal.inventory(), pools);
+        Ok((refresh?, inventory?, pools?))
     };
-    let (survey, stock, pools) = or_stopped(&stop, looks).await?;
-    let looking = async { Ok(engine::targets(&session.graph, &survey, &registry, &mut state, &stop).await?) };
-    let Looked { mut targets, strangers, unseen } = or_stopped(&stop, looking).await?;
-    add_listed(&mut targets, removal.ours(&stock));
+    let (refresh, inventory, pools) = or_stopped(&stop, looks).await?;
+    let looking = async { Ok(engine::targets(&session.graph, &refresh, &registry, &mut state, &stop).await?) };
+    let FoundTargets { mut targets, strangers, unseen } = or_stopped(&stop, looking).await?;
+    add_listed(&mut targets, removal.ours(&inventory));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
-    let unseen = removal.unknown(unseen, &targets, &stock, &state);
+    let unseen = removal.unknown(unseen, &targets, &inventory, &state);
     let removal = Removal { strangers: &strangers, ..removal };
     for (id, failure) in strangers.iter().filter(|_| !output.quiet) {
         say(&format!("left alone: {id}: {failure}"));
     }
     if targets.is_empty() {
-        let removed = removal.nothing(&stock, &unseen);
+        let removed = removal.nothing(&inventory, &unseen);
         if removed.is_clean() {
-            journal.forget()?;
+            store.forget()?;
         }
         if removed.is_clean() && !output.json && !output.quiet {
             say(&format!("Nothing to remove: there is nothing of the stack {}. 0 left.", session.scope().stack));
@@ -76,9 +76,9 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: Stop) -> Result
         or_stopped(&stop, confirm(output, &question)).await?;
     }
 
-    let removed = removal.remove(targets, unseen, &mut state, &mut journal).await?;
+    let removed = removal.remove(targets, unseen, &mut state, &mut store).await?;
     if removed.is_clean() && state.resources.is_empty() {
-        journal.forget()?;
+        store.forget()?;
     }
     removal.tell(&removed, state.resources.len());
     removal.ending(&removed)

@@ -10,7 +10,7 @@ use super::session::{Session, Sources};
 use crate::args;
 use crate::aws::logs::{LogEvent, Logs};
 use crate::config::Config;
-use crate::engine::{Failure, Halt, Stop};
+use crate::engine::{CancellationToken, Failure, StopLevel};
 use crate::error::Error;
 use crate::report::{LogLine, LogStyle, Stream, duration, log_json, log_text, say};
 
@@ -21,14 +21,14 @@ const REST: Duration = Duration::from_secs(1);
 /// the newest line seen.
 const OVERLAP_MS: i64 = 15_000;
 
-pub(super) async fn run(args: &args::Logs, config: Config, stop: &Stop) -> Result<Ending, Error> {
+pub(super) async fn run(args: &args::Logs, config: Config, stop: &CancellationToken) -> Result<Ending, Error> {
     if !args.follow {
         return super::unless_interrupted(stop, show(args, config)).await;
     }
     tokio::select! {
         ended = show(args, config) => ended,
         // Ctrl-C is how following ends.
-        () = stop.reached(Halt::Drain) => Ok(Ending::Done),
+        () = stop.reached(StopLevel::Drain) => Ok(Ending::Done),
     }
 }
 

@@ -7,8 +7,8 @@ mod call;
 mod doctor;
 mod down;
 mod graph;
-mod halted;
 mod init;
+mod interrupted;
 mod local;
 mod logs;
 mod manual;
@@ -30,7 +30,7 @@ mod verify;
 
 use crate::args::{Cli, Command};
 use crate::config::{Config, Output};
-use crate::engine::{Cause, Halt, Stop, Summary};
+use crate::engine::{CancellationToken, Cause, StopLevel, Summary};
 use crate::error::{Error, Kind};
 use crate::report;
 use crate::stack::{Api, ApiKind, Stack, Throughput};
@@ -46,7 +46,7 @@ pub enum Ending {
 }
 
 /// Does what was asked.
-pub async fn dispatch(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Error> {
+pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Result<Ending, Error> {
     match &cli.command {
         Command::Local(command) => return unless_interrupted(&stop, local::run(command, output)).await,
         Command::Completions(args) => return Ok(manual::completions(args)),
@@ -79,9 +79,9 @@ pub async fn dispatch(cli: Cli, output: Output, stop: Stop) -> Result<Ending, Er
     ended
 }
 
-async fn asked(cli: &Cli, output: Output, stop: Stop) -> Result<Ending, Error> {
+async fn asked(cli: &Cli, output: Output, stop: CancellationToken) -> Result<Ending, Error> {
     let config = Config::new(&cli.shared, output)?;
-    let stop = stop.at(config.connection.tempo);
+    let stop = stop.at(config.connection.time_scale);
     match &cli.command {
         Command::Up(args) => up::run(args, config, stop).await,
         Command::Down(args) => down::run(args, config, stop).await,
@@ -109,19 +109,22 @@ async fn asked(cli: &Cli, output: Output, stop: Stop) -> Result<Ending, Error> {
 }
 
 /// For commands that hold nothing a Ctrl-C could lose: they end at once.
-async fn unless_interrupted(stop: &Stop, work: impl Future<Output = Result<Ending, Error>>) -> Result<Ending, Error> {
+async fn unless_interrupted(
+    stop: &CancellationToken,
+    work: impl Future<Output = Result<Ending, Error>>,
+) -> Result<Ending, Error> {
     let interrupted = || Err(Error::new(Kind::Interrupted, "interrupted"));
     tokio::select! {
         ended = work => match ended {
-            Err(_) if stop.halt() != Halt::No => interrupted(),
+            Err(_) if stop.level() != StopLevel::No => interrupted(),
             ended => ended,
         },
-        () = stop.reached(Halt::Drain) => interrupted(),
+        () = stop.reached(StopLevel::Drain) => interrupted(),
     }
 }
 
 /// For the part of `up` and `down` before anything is written.
-async fn or_stopped<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+async fn or_stopped<T>(stop: &CancellationToken, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let stopped = || {
         let error = Error::new(Kind::Stopped, "stopped before anything was changed");
         Err(error.hint("run the same command again when it suits you"))
@@ -129,20 +132,20 @@ async fn or_stopped<T>(stop: &Stop, work: impl Future<Output = Result<T, Error>>
     tokio::select! {
         ended = work => match ended {
             // The work heard of it first, or a Ctrl-C has ended a process it waited for.
-            Err(_) if stop.halt() != Halt::No => stopped(),
+            Err(_) if stop.level() != StopLevel::No => stopped(),
             ended => ended,
         },
-        () = stop.reached(Halt::Drain) => stopped(),
+        () = stop.reached(StopLevel::Drain) => stopped(),
     }
 }
 
 /// Whether a run did all it was asked, as an error where it did not.
 fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
     if done.save_error.is_some() || done.stopped {
-        return Err(halted::error(done, verb));
+        return Err(interrupted::error(done, verb));
     }
     if done.failed.iter().any(|(_, failure)| failure.cause == Cause::Fatal) {
-        let message = format!("the credentials are no longer accepted; {}", halted::kept(verb));
+        let message = format!("the credentials are no longer accepted; {}", interrupted::kept(verb));
         return Err(Error::new(Kind::Account, message)
             .hint(format!("sign in again, then `securelambda {verb}` goes on from here")));
     }

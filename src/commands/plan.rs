@@ -8,20 +8,20 @@ use super::session::{Session, Sources};
 use super::{Ending, pools};
 use crate::args;
 use crate::config::{Config, Output};
-use crate::engine::{Change, Id, Plan, Stop};
+use crate::engine::{CancellationToken, Change, Id, Plan};
 use crate::error::{Error, Kind};
 use crate::policy::Policy;
 use crate::report::{answer, grants_text, plan_json, plan_text};
 use crate::stack::{ApiIds, policies};
 use crate::state::State;
 
-pub(super) async fn run(args: &args::Plan, config: Config, stop: Stop) -> Result<Ending, Error> {
+pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let session = Session::open(config, Sources::Packed).await?;
     let scope = session.scope();
     let state = session.store.read()?;
     let state = state.unwrap_or_else(|| State::new(&scope.stack, &scope.account, &scope.region, None));
-    let survey = session.survey(&state, &stop).await?;
-    let plan = Plan::new(&session.graph, &survey, &state);
+    let refresh = session.refresh(&state, &stop).await?;
+    let plan = Plan::new(&session.graph, &refresh, &state);
     let kept = pools::kept(&session, &state, &plan, &[]).await?;
     let known = |secret: &str| Some(state.outputs(&format!("secret.{secret}"))?["arn"].as_str()?.to_owned());
     let mut grants = policies::planned(&session.config.stack, scope, &known);
@@ -66,14 +66,15 @@ fn changes(plan: &Plan, id: &Id) -> bool {
 
 /// What AWS cannot change in place, as the error that ends `up` before anything is changed.
 pub(super) fn unchangeable(plan: &Plan) -> Option<Error> {
-    let fixed =
-        plan.changes.iter().filter(|(id, ..)| plan.fixed.contains(id)).filter_map(|(_, _, change)| match change {
+    let unchangeable = plan.changes.iter().filter(|(id, ..)| plan.unchangeable.contains(id)).filter_map(
+        |(_, _, change)| match change {
             Change::Refuse { failure } => Some(failure),
             _ => None,
-        });
-    let fixed: Vec<_> = fixed.collect();
-    let whys: Vec<String> = fixed.iter().map(ToString::to_string).collect();
+        },
+    );
+    let unchangeable: Vec<_> = unchangeable.collect();
+    let whys: Vec<String> = unchangeable.iter().map(ToString::to_string).collect();
     let error = Error::new(Kind::Resource, format!("{}; nothing was changed", whys.join(", and ")));
-    let hints = fixed.iter().filter_map(|failure| failure.hint.as_ref());
-    (!fixed.is_empty()).then(|| hints.fold(error, Error::hint))
+    let hints = unchangeable.iter().filter_map(|failure| failure.hint.as_ref());
+    (!unchangeable.is_empty()).then(|| hints.fold(error, Error::hint))
 }

@@ -13,7 +13,7 @@ use crate::args;
 use crate::bundle::Bundles;
 use crate::config::{self, Config};
 use crate::error::{Error, Kind};
-use crate::operator::{Document, LONGEST_POLICY, MOST_POLICIES, Wanted, Work, policies};
+use crate::operator::{CommandName, Document, LONGEST_POLICY, MOST_POLICIES, Wanted, policies};
 use crate::regions::{Needs, check};
 use crate::report::{SCHEMA_VERSION, answer, say};
 use crate::scope::{Scope, partition_of};
@@ -75,7 +75,7 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
 }
 
 /// How the names of the policies begin: those for some commands alone are others than those for all.
-fn label(stack: &str, works: &[Work]) -> String {
+fn label(stack: &str, works: &[CommandName]) -> String {
     let works: Vec<String> =
         works.iter().filter_map(|work| Some(work.to_possible_value()?.get_name().to_owned())).collect();
     if works.is_empty() { format!("{stack}-operator") } else { format!("{stack}-{}", works.join("-")) }
@@ -93,12 +93,17 @@ fn check_boundary(boundary: Option<&str>, account: &str) -> Result<(), Error> {
 }
 
 /// The least policies for the stack file, and for what is on record and no longer in it: `up` will remove that.
-fn least(config: &Config, scope: &Scope, endpoint: Option<&str>, works: &[Work]) -> Result<Vec<Document>, Error> {
+fn least(
+    config: &Config,
+    scope: &Scope,
+    endpoint: Option<&str>,
+    works: &[CommandName],
+) -> Result<Vec<Document>, Error> {
     let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint);
     let recorded = store.read()?;
     let recorded = recorded.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
     // What the functions are made of makes no difference here.
-    let graph = stack::desired(&config.stack, scope, endpoint, &Bundles::default(), &stack::HiddenValues::default());
+    let graph = stack::desired(&config.stack, scope, endpoint, &Bundles::default(), &stack::SecretValues::default());
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let boundary = config.stack.permissions_boundary.as_deref();
     Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary }))

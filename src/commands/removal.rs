@@ -10,14 +10,14 @@ use super::{Ending, quoted};
 use crate::aws::by_hand;
 use crate::config::Output;
 use crate::engine::{
-    self, Cause, Cleanup, Failure, Inventories, Left, Listed, Outcome, Registry, Stock, Stop, Summary, Target, Unread,
-    Unseen, add_listed, look_again, retry, take_stock,
+    self, CancellationToken, Cause, Cleanup, Failure, Inventory, InventoryItem, Leftover, Listers, Outcome, Registry,
+    Summary, Target, Unread, UnreadTarget, add_listed, list_all, look_again, retry,
 };
 use crate::error::{Error, Kind};
 use crate::report::{self, LOG_POLICY, answer, id_width, left_text, others_text, recoverable_text, say, summary_line};
 use crate::scope::{Scope, Whose};
 use crate::stack::cleanup;
-use crate::state::{Journal, State};
+use crate::state::{State, StateStore};
 
 /// The order in which a stack is taken away.
 const ORDER: Cleanup = Cleanup { group: cleanup::group, holds: cleanup::holds };
@@ -44,12 +44,12 @@ pub(super) struct Removal<'a> {
     /// What a command of the AWS CLI needs to reach the same region, account and endpoint.
     pub at: String,
     pub registry: &'a Registry,
-    pub inventories: &'a Inventories,
+    pub listers: &'a Listers,
     pub output: Output,
     pub jobs: usize,
     /// Secrets are removed for good.
     pub purge: bool,
-    pub stop: &'a Stop,
+    pub stop: &'a CancellationToken,
     /// What was told of as a stranger's already.
     pub strangers: &'a [(engine::Id, Failure)],
 }
@@ -67,13 +67,13 @@ pub(super) struct Removed {
     pub done: Summary,
     pub elapsed: Duration,
     /// Ours, and still there, or perhaps.
-    pub left: Vec<Left>,
+    pub left: Vec<Leftover>,
     /// What could not be listed.
     pub unread: Vec<Unread>,
     /// Deleted secrets that can be brought back.
-    pub recoverable: Vec<Listed>,
+    pub recoverable: Vec<InventoryItem>,
     /// Strangers' things with names like ours.
-    pub others: Vec<Listed>,
+    pub others: Vec<InventoryItem>,
     /// What AWS made for the whole account on behalf of something that was removed, in words.
     pub shared: Option<&'static str>,
 }
@@ -87,24 +87,30 @@ impl Removed {
 
 impl Removal<'_> {
     /// What there is, by the lists.
-    pub(super) async fn stock(&self) -> Result<Stock, Failure> {
-        take_stock(self.inventories, &Whose::Stack(self.scope.stack.clone()), self.stop).await
+    pub(super) async fn inventory(&self) -> Result<Inventory, Failure> {
+        list_all(self.listers, &Whose::Stack(self.scope.stack.clone()), self.stop).await
     }
 
     /// What of it is to be removed: all that is this stack's, except secrets that are deleted and not to be purged.
-    pub(super) fn ours<'a>(&'a self, stock: &'a Stock) -> impl Iterator<Item = &'a Listed> {
-        stock.of(&self.scope.stack).filter(|one| self.purge || one.until.is_none())
+    pub(super) fn ours<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = &'a InventoryItem> {
+        inventory.of(&self.scope.stack).filter(|one| self.purge || one.until.is_none())
     }
 
     /// Of what could not be read, what nothing else tells of. What a list shows as ours is among the targets, and what
     /// hangs under a target goes with it. What is not on record either can be there only if it could not be listed.
-    pub(super) fn unknown(&self, unseen: Vec<Unseen>, targets: &[Target], stock: &Stock, state: &State) -> Vec<Unseen> {
+    pub(super) fn unknown(
+        &self,
+        unseen: Vec<UnreadTarget>,
+        targets: &[Target],
+        inventory: &Inventory,
+        state: &State,
+    ) -> Vec<UnreadTarget> {
         let goes = |id: &engine::Id| targets.iter().any(|target| target.id == *id);
-        let kept = |Unseen { target, .. }: &Unseen| {
+        let kept = |UnreadTarget { target, .. }: &UnreadTarget| {
             let on_record = state.resources.contains_key(target.id.as_str());
             !goes(&target.id)
                 && !target.parent().is_some_and(goes)
-                && (on_record || self.lists(&target.kind) && stock.may_lack(&target.kind))
+                && (on_record || self.lists(&target.kind) && inventory.may_lack(&target.kind))
         };
         unseen.into_iter().filter(kept).collect()
     }
@@ -113,9 +119,9 @@ impl Removal<'_> {
     pub(super) async fn remove(
         &self,
         targets: Vec<Target>,
-        mut unseen: Vec<Unseen>,
+        mut unseen: Vec<UnreadTarget>,
         state: &mut State,
-        journal: &mut (dyn Journal + Send),
+        store: &mut (dyn StateStore + Send),
     ) -> Result<Removed, Error> {
         let began = Instant::now();
         let mut removed = Removed::default();
@@ -123,23 +129,23 @@ impl Removal<'_> {
         let mut patience = Patience::new();
         loop {
             if !next.is_empty() {
-                removed.done.merge(self.pass(&next, &unseen, state, journal).await);
+                removed.done.merge(self.pass(&next, &unseen, state, store).await);
                 dealt.append(&mut next);
                 passes += 1;
             }
             if cut_short(&removed.done) {
                 break;
             }
-            let (again, stock) = tokio::join!(look_again(&dealt, self.registry, self.stop), self.stock());
-            let stock = match stock {
+            let (again, inventory) = tokio::join!(look_again(&dealt, self.registry, self.stop), self.inventory());
+            let inventory = match inventory {
                 Err(failure) if failure.cause == Cause::Stopped => {
                     removed.done.stopped = true;
                     break;
                 }
-                stock => stock?,
+                inventory => inventory?,
             };
             if passes < PASSES {
-                next = add_listed(&mut dealt.clone(), self.ours(&stock));
+                next = add_listed(&mut dealt.clone(), self.ours(&inventory));
                 if !next.is_empty() {
                     self.say(&format!("Found by its tag: {}", names(&next)));
                 }
@@ -157,9 +163,9 @@ impl Removal<'_> {
                     continue;
                 }
             }
-            let left = self.left(&dealt, &again, &stock, &removed.done, &unseen);
+            let left = self.left(&dealt, &again, &inventory, &removed.done, &unseen);
             // What was deleted may be listed for a while.
-            let lingers = |one: &&Left| one.seen && removed.done.done.iter().any(|(id, _)| *id == one.id);
+            let lingers = |one: &&Leftover| one.seen && removed.done.done.iter().any(|(id, _)| *id == one.id);
             if let Some(one) = left.iter().find(lingers) {
                 if patience.first() {
                     self.say(&format!("{} is still listed; looking again for up to {LINGERS} s", one.id));
@@ -169,7 +175,7 @@ impl Removal<'_> {
                 }
             }
             removed.left = left;
-            self.look_around(&mut removed, &stock, &dealt);
+            self.look_around(&mut removed, &inventory, &dealt);
             break;
         }
         let logged = |target: &Target| target.kind == HTTP_API;
@@ -178,43 +184,43 @@ impl Removal<'_> {
             // Nothing is removed by this: it writes down what is left on record.
             removed
                 .done
-                .merge(engine::down(&[], &[], ORDER, self.registry, state, journal, 1, self.stop, &mut drop).await);
+                .merge(engine::down(&[], &[], ORDER, self.registry, state, store, 1, self.stop, &mut drop).await);
         }
         removed.elapsed = began.elapsed();
         Ok(removed)
     }
 
     /// For where there is nothing to remove: what else there is.
-    pub(super) fn nothing(&self, stock: &Stock, unseen: &[Unseen]) -> Removed {
+    pub(super) fn nothing(&self, inventory: &Inventory, unseen: &[UnreadTarget]) -> Removed {
         let mut removed = Removed { left: unseen.iter().map(may_be_left).collect(), ..Removed::default() };
-        self.look_around(&mut removed, stock, &[]);
+        self.look_around(&mut removed, inventory, &[]);
         removed
     }
 
-    fn look_around(&self, removed: &mut Removed, stock: &Stock, dealt: &[Target]) {
-        let told = |one: &Listed| self.strangers.iter().any(|(_, failure)| is_of(failure, one));
+    fn look_around(&self, removed: &mut Removed, inventory: &Inventory, dealt: &[Target]) {
+        let told = |one: &InventoryItem| self.strangers.iter().any(|(_, failure)| is_of(failure, one));
         // A topic takes its subscriptions along, which are listed for a while and carry no tag.
-        let went = |one: &Listed| {
+        let went = |one: &InventoryItem| {
             let arns = dealt.iter().filter_map(|target| target.outputs["arn"].as_str());
             arns.into_iter().any(|arn| one.arn.strip_prefix(arn).is_some_and(|rest| rest.starts_with(':')))
         };
         let ours = &self.scope.stack;
-        removed.others = stock.others(ours).filter(|one| !told(one) && !went(one)).cloned().collect();
-        removed.recoverable = stock.of(ours).filter(|one| !self.purge && one.until.is_some()).cloned().collect();
-        removed.unread.clone_from(&stock.unread);
+        removed.others = inventory.others(ours).filter(|one| !told(one) && !went(one)).cloned().collect();
+        removed.recoverable = inventory.of(ours).filter(|one| !self.purge && one.until.is_some()).cloned().collect();
+        removed.unread.clone_from(&inventory.unread);
     }
 
     async fn pass(
         &self,
         targets: &[Target],
-        unseen: &[Unseen],
+        unseen: &[UnreadTarget],
         state: &mut State,
-        journal: &mut (dyn Journal + Send),
+        store: &mut (dyn StateStore + Send),
     ) -> Summary {
         let width = id_width(targets.iter().map(|target| &target.id));
         let mut reporter = report::reporter(self.output, width);
         let done =
-            engine::down(targets, unseen, ORDER, self.registry, state, journal, self.jobs, self.stop, &mut |event| {
+            engine::down(targets, unseen, ORDER, self.registry, state, store, self.jobs, self.stop, &mut |event| {
                 reporter.on(&event);
             })
             .await;
@@ -223,11 +229,18 @@ impl Removal<'_> {
     }
 
     /// What is left of what was dealt with: by the lists, and by name.
-    fn left(&self, dealt: &[Target], again: &Again, stock: &Stock, done: &Summary, unseen: &[Unseen]) -> Vec<Left> {
-        let mut left: Vec<Left> = Vec::new();
-        for one in self.ours(stock) {
+    fn left(
+        &self,
+        dealt: &[Target],
+        again: &Again,
+        inventory: &Inventory,
+        done: &Summary,
+        unseen: &[UnreadTarget],
+    ) -> Vec<Leftover> {
+        let mut left: Vec<Leftover> = Vec::new();
+        for one in self.ours(inventory) {
             let id = dealt.iter().find(|target| target.is(one)).map_or(&one.id, |target| &target.id);
-            left.push(Left {
+            left.push(Leftover {
                 id: id.clone(),
                 kind: one.kind.to_owned(),
                 arn: Some(one.arn.clone()),
@@ -246,7 +259,7 @@ impl Removal<'_> {
                 // What it hung under is gone, and tells of itself.
                 (Err(_), Some(Outcome::WentWithParent)) => continue,
                 // A list that was read to its end does not show it any more.
-                (Err(_), Some(_)) if self.lists(&target.kind) && !stock.may_lack(&target.kind) => continue,
+                (Err(_), Some(_)) if self.lists(&target.kind) && !inventory.may_lack(&target.kind) => continue,
                 (Err(failure), Some(_)) => {
                     let context = format!("deleted, but it could not be checked that it is gone: {}", failure.context);
                     Some(Failure { context, ..failure.clone() })
@@ -255,7 +268,7 @@ impl Removal<'_> {
                 (Ok(_), _) => reason(done, id),
             };
             let outputs = found.as_ref().unwrap_or(&target.outputs);
-            left.push(Left {
+            left.push(Leftover {
                 id: id.clone(),
                 kind: target.kind.clone(),
                 arn: place(outputs),
@@ -271,7 +284,7 @@ impl Removal<'_> {
 
     /// Whether there is a list of a kind.
     fn lists(&self, kind: &str) -> bool {
-        self.inventories.kinds().any(|listed| listed == kind)
+        self.listers.kinds().any(|listed| listed == kind)
     }
 
     fn say(&self, text: &str) {
@@ -382,8 +395,8 @@ fn place(outputs: &serde_json::Value) -> Option<String> {
 }
 
 /// Something that could not be read, and so was not touched.
-fn may_be_left(Unseen { target, failure }: &Unseen) -> Left {
-    Left {
+fn may_be_left(UnreadTarget { target, failure }: &UnreadTarget) -> Leftover {
+    Leftover {
         id: target.id.clone(),
         kind: target.kind.clone(),
         arn: place(&target.outputs),
@@ -465,25 +478,25 @@ impl Patience {
     }
 
     /// Waits before the next look; `false` if there is none to be.
-    async fn pause(&mut self, stop: &Stop) -> bool {
+    async fn pause(&mut self, stop: &CancellationToken) -> bool {
         let began = *self.began.get_or_insert_with(Instant::now);
-        let tempo = stop.tempo();
-        if began.elapsed() + tempo.of(self.next) > tempo.of(Duration::from_secs(LINGERS)) {
+        let time_scale = stop.time_scale();
+        if began.elapsed() + time_scale.of(self.next) > time_scale.of(Duration::from_secs(LINGERS)) {
             return false;
         }
         let pause = self.next;
         self.next = (pause * 3 / 2).min(Duration::from_secs(5));
         tokio::select! {
-            () = tokio::time::sleep(tempo.of(pause)) => {}
+            () = tokio::time::sleep(time_scale.of(pause)) => {}
             // The next look says that we were asked to stop.
-            () = stop.reached(engine::Halt::Drain) => {}
+            () = stop.reached(engine::StopLevel::Drain) => {}
         }
         true
     }
 }
 
 /// Whether this is the stranger's resource that a failure is about.
-fn is_of(failure: &Failure, one: &Listed) -> bool {
+fn is_of(failure: &Failure, one: &InventoryItem) -> bool {
     failure.resource.as_ref() == Some(&one.arn)
 }
 
@@ -493,7 +506,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::engine::{Drift, Found, Inventory, Listing, Provider, Resource, Task};
+    use crate::engine::{Drift, Found, Lister, Listing, Provider, Resource, Task};
     use crate::report::{Palette, Style};
     use crate::scope::Owner;
     use crate::state::StateError;
@@ -526,27 +539,27 @@ mod tests {
         refuses: bool,
     }
 
-    impl Inventory<Thing> for Service {
+    impl Lister<Thing> for Service {
         async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
             let look = self.looks.fetch_add(1, Ordering::SeqCst);
             let shown = self.listed.iter().filter(|(_, when)| when.contains(&look));
             let thing = |(name, _): &(&str, _)| {
                 let owner = Owner { stack: "demo".into(), resource: Some(format!("logs.{name}")) };
                 let outputs = Value::from([("arn".to_owned(), format!("arn:{name}"))]);
-                Listed::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs, "aws rm")
+                InventoryItem::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs, "aws rm")
             };
             Ok(shown.map(thing).collect::<Vec<_>>().into())
         }
     }
 
     impl Provider<Thing> for Service {
-        async fn find(&self, _: &String, _: Option<&Value>, _: &Task) -> Result<Option<Found<Thing>>, Failure> {
+        async fn read(&self, _: &String, _: Option<&Value>, _: &Task) -> Result<Option<Found<Thing>>, Failure> {
             Ok(None)
         }
         async fn create(&self, _: &Thing, _: &Task) -> Result<Value, Failure> {
             Err(Failure::refused("never"))
         }
-        async fn converge(&self, _: &Thing, _: &Found<Thing>, _: &[Drift], _: &Task) -> Result<Value, Failure> {
+        async fn update(&self, _: &Thing, _: &Found<Thing>, _: &[Drift], _: &Task) -> Result<Value, Failure> {
             Err(Failure::refused("never"))
         }
         async fn delete(&self, gone: &Value, _: &Task) -> Result<(), Failure> {
@@ -560,7 +573,7 @@ mod tests {
 
     struct Nowhere;
 
-    impl Journal for Nowhere {
+    impl StateStore for Nowhere {
         fn save(&mut self, _: &State) -> Result<(), StateError> {
             Ok(())
         }
@@ -579,7 +592,7 @@ mod tests {
             },
             at: String::new(),
             registry: &Registry::default().with::<Thing>(service.clone()),
-            inventories: &Inventories::default().with::<Thing>(service.clone()),
+            listers: &Listers::default().with::<Thing>(service.clone()),
             output: Output {
                 json: false,
                 quiet: true,
@@ -592,11 +605,11 @@ mod tests {
             },
             jobs: 1,
             purge: false,
-            stop: &Stop::never(),
+            stop: &CancellationToken::never(),
             strangers: &[],
         };
         let mut targets = Vec::new();
-        add_listed(&mut targets, removal.ours(&removal.stock().await.expect("a list")));
+        add_listed(&mut targets, removal.ours(&removal.inventory().await.expect("a list")));
         let began = Instant::now();
         let mut state = State::new("demo", "123456789012", "eu-central-1", None);
         let removed = removal.remove(targets, Vec::new(), &mut state, &mut Nowhere).await.expect("a removal");
@@ -649,8 +662,8 @@ mod tests {
         let service = Service { listed: vec![("orders", 0..9), ("orders-2", 0..9)], ..Service::default() };
         let listed = service.list(&Whose::Stack("demo".into())).await.expect("a list");
         let told = Failure::foreign("the log group", "arn:orders-2");
-        let hidden: Vec<&str> =
+        let secrets: Vec<&str> =
             listed.listed.iter().filter(|one| is_of(&told, one)).map(|one| one.arn.as_str()).collect();
-        assert_eq!(hidden, ["arn:orders-2"]);
+        assert_eq!(secrets, ["arn:orders-2"]);
     }
 }

@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use crate::aws::connect::{Access, configured_endpoint, connect};
 use crate::aws::credentials::Note;
 use crate::aws::profiles::{Origin, origin};
-use crate::aws::sts::Caller;
+use crate::aws::sts::CallerIdentity;
 use crate::aws::{Clients, registry};
-use crate::bundle::{Bundles, Code, Machine, Unpacked, Workshop};
+use crate::bundle::{Bundles, Code, DependencyInstaller, Machine, Unpacked};
 use crate::config::{Config, Connection, check_endpoint, variable};
-use crate::engine::{Failure, Graph, Registry, Stop, Survey, survey};
+use crate::engine::{CancellationToken, Failure, Graph, Refresh, Registry, refresh};
 use crate::error::{Error, Kind};
 use crate::local::Local;
 use crate::outputs::Outputs;
 use crate::regions::Needs;
 use crate::report::say;
 use crate::scope::Scope;
-use crate::stack::{self, HiddenValues};
+use crate::stack::{self, SecretValues};
 use crate::state::{Locked, State, Store};
 
 use super::{note_unless, values};
@@ -25,7 +25,7 @@ use super::{note_unless, values};
 pub(super) struct Session {
     pub config: Config,
     pub clients: Clients,
-    pub caller: Caller,
+    pub caller: CallerIdentity,
     pub endpoint: Option<String>,
     pub graph: Graph,
     pub registry: Registry,
@@ -82,16 +82,16 @@ impl Session {
         };
         let (clients, caller) = connected(&config.stack.name, &access, needs).await?;
         let scope = &clients.scope;
-        let hidden = values::unread(&config, rotate);
+        let secrets = values::unread(&config, rotate);
         let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint.as_deref());
-        let graph = stack::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &hidden);
+        let graph = stack::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &secrets);
         let registry = registry(&clients);
         Ok(Self { config, clients, caller, endpoint, graph, registry, store, bundles })
     }
 
     /// From now on with these values of secrets.
-    pub(super) fn fill(&mut self, hidden: &HiddenValues) {
-        self.graph = stack::desired(&self.config.stack, self.scope(), self.endpoint.as_deref(), &self.bundles, hidden);
+    pub(super) fn fill(&mut self, secrets: &SecretValues) {
+        self.graph = stack::desired(&self.config.stack, self.scope(), self.endpoint.as_deref(), &self.bundles, secrets);
     }
 
     /// Where the stack lives.
@@ -144,8 +144,8 @@ impl Session {
     }
 
     /// Looks at everything.
-    pub(super) async fn survey(&self, state: &State, stop: &Stop) -> Result<Survey, Error> {
-        Ok(survey(&self.graph, &self.registry, state, stop).await?)
+    pub(super) async fn refresh(&self, state: &State, stop: &CancellationToken) -> Result<Refresh, Error> {
+        Ok(refresh(&self.graph, &self.registry, state, stop).await?)
     }
 
     /// What scripts rely on: ids, ARNs and URLs of what is there.
@@ -155,14 +155,14 @@ impl Session {
 }
 
 /// Connects: the clients, whose credentials they have, and where AWS is if it is not AWS itself.
-pub(super) async fn who_am_i(config: &Config) -> Result<(Clients, Caller, Option<String>), Error> {
+pub(super) async fn who_am_i(config: &Config) -> Result<(Clients, CallerIdentity, Option<String>), Error> {
     let access = access(&config.connection, config.output.quiet).await?;
     let (clients, caller) = connected(&config.stack.name, &access, &stack::needs(&config.stack)).await?;
     Ok((clients, caller, access.endpoint))
 }
 
 /// The clients for a stack of this name with these needs, and whose credentials they have.
-pub(super) async fn connected(stack: &str, access: &Access, needs: &Needs) -> Result<(Clients, Caller), Error> {
+pub(super) async fn connected(stack: &str, access: &Access, needs: &Needs) -> Result<(Clients, CallerIdentity), Error> {
     let (sdk, caller) = connect(access, needs).await.map_err(account_error)?;
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let scope =
@@ -171,7 +171,7 @@ pub(super) async fn connected(stack: &str, access: &Access, needs: &Needs) -> Re
 }
 
 /// The root user of an account at AWS itself may do nothing here; an emulator's has nothing to lose.
-pub(super) fn refuse_root(caller: &Caller, endpoint: Option<&str>) -> Result<(), Error> {
+pub(super) fn refuse_root(caller: &CallerIdentity, endpoint: Option<&str>) -> Result<(), Error> {
     if !caller.is_root() || endpoint.is_some() {
         return Ok(());
     }
@@ -198,7 +198,7 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
             region: connection.region.clone(),
             endpoint,
             fixed: None,
-            tempo: connection.tempo,
+            time_scale: connection.time_scale,
             paced: true,
             proxies: connection.proxies.clone(),
             origin,
@@ -212,7 +212,7 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
         region: Some(connection.region.clone().unwrap_or_else(|| emulator.region.clone())),
         endpoint: Some(emulator.endpoint),
         fixed: Some((key.to_owned(), secret.to_owned())),
-        tempo: connection.tempo,
+        time_scale: connection.time_scale,
         paced: false,
         proxies: connection.proxies.clone(),
         origin: Origin::Environment,
@@ -236,7 +236,7 @@ async fn pack(config: &Config, code: Code<'_>, endpoint: Option<&str>) -> Result
     let here = config.connection.local || emulated_here(endpoint).await;
     let machine = if here { Machine::This { python: python() } } else { Machine::Lambda };
     let cache = local.as_ref().map(|local| local.cache().join("packages"));
-    code.pack(&Workshop { cache, machine, note: &note }).await.map_err(|unpacked| match unpacked {
+    code.pack(&DependencyInstaller { cache, machine, note: &note }).await.map_err(|unpacked| match unpacked {
         Unpacked::Flaws(flaws) => config.document.flawed(flaws, config.output),
         Unpacked::Failed(error) => error,
     })
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn root_is_refused_at_aws_and_only_there() {
-        let caller = |arn: &str| Caller {
+        let caller = |arn: &str| CallerIdentity {
             account: "123456789012".into(),
             arn: arn.into(),
             user_id: "1".into(),

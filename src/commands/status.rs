@@ -6,21 +6,21 @@ use super::Ending;
 use super::session::{Session, Sources};
 use crate::args;
 use crate::config::Config;
-use crate::engine::{Drift, Failure, Id, Sight, Stop};
+use crate::engine::{CancellationToken, Drift, Failure, Id, ReadResult};
 use crate::error::Error;
 use crate::report::{Palette, SCHEMA_VERSION, answer, one_line, table};
 use crate::state::{State, Status};
 
-pub(super) async fn run(args: &args::Status, config: Config, stop: Stop) -> Result<Ending, Error> {
+pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     if args.offline {
         return offline(&config);
     }
     let session = Session::open(config, Sources::Packed).await?;
     let state = session.state()?;
-    let survey = session.survey(&state, &stop).await?;
+    let refresh = session.refresh(&state, &stop).await?;
     let graph = &session.graph;
-    let mut rows: Vec<Row> = survey
-        .sights(graph)
+    let mut rows: Vec<Row> = refresh
+        .results(graph)
         .map(|(id, kind, sight)| {
             let recorded = state.resources.get(id.as_str()).map(|row| row.status);
             Row::new(id, kind, sight, recorded, graph.guards(id))
@@ -80,21 +80,21 @@ struct Row {
 
 impl Row {
     /// `guards`: the stack is less protected without it.
-    fn new(id: &Id, kind: &str, sight: &Sight, recorded: Option<Status>, guards: bool) -> Self {
+    fn new(id: &Id, kind: &str, sight: &ReadResult, recorded: Option<Status>, guards: bool) -> Self {
         let was_there = matches!(recorded, Some(Status::Ready | Status::Updating));
         let (state, mut drift, why) = match sight {
-            Sight::Live { drift, .. } if drift.is_empty() => ("live", Vec::new(), None),
-            Sight::Live { drift, .. } => ("drifted", drift.clone(), None),
-            Sight::Absent if recorded == Some(Status::Creating) => {
+            ReadResult::Live { drift, .. } if drift.is_empty() => ("live", Vec::new(), None),
+            ReadResult::Live { drift, .. } => ("drifted", drift.clone(), None),
+            ReadResult::Absent if recorded == Some(Status::Creating) => {
                 ("pending", Vec::new(), Some("a run was cut off before it was made".to_owned()))
             }
-            Sight::Absent => ("missing", Vec::new(), None),
-            Sight::Blocked => ("pending", Vec::new(), Some("waits for what it is made from".to_owned())),
-            Sight::Failed(failure) => ("unknown", Vec::new(), Some(words_of(failure))),
+            ReadResult::Absent => ("missing", Vec::new(), None),
+            ReadResult::Blocked => ("pending", Vec::new(), Some("waits for what it is made from".to_owned())),
+            ReadResult::Failed(failure) => ("unknown", Vec::new(), Some(words_of(failure))),
         };
         drift.sort_by_key(|drift| !drift.weakens);
         // What was never there has not gone missing: the stack file has just got it.
-        let gone = guards && was_there && *sight == Sight::Absent;
+        let gone = guards && was_there && *sight == ReadResult::Absent;
         let weakens = gone || drift.iter().any(|drift| drift.weakens);
         Self { id: id.to_string(), kind: kind.to_owned(), state, weakens, drift, why }
     }
@@ -191,12 +191,12 @@ fn offline(config: &Config) -> Result<Ending, Error> {
 mod tests {
     use super::*;
 
-    fn row(sight: &Sight, recorded: Option<Status>, guards: bool) -> Row {
+    fn row(sight: &ReadResult, recorded: Option<Status>, guards: bool) -> Row {
         Row::new(&Id::new("firewall", "association"), "wafv2.association", sight, recorded, guards)
     }
 
-    fn live(drift: Vec<Drift>) -> Sight {
-        Sight::Live { outputs: Value::Null, drift }
+    fn live(drift: Vec<Drift>) -> ReadResult {
+        ReadResult::Live { outputs: Value::Null, drift }
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
             (Some(Status::Creating), true, "pending", false),
         ];
         for (recorded, guards, state, weakens) in table {
-            let row = row(&Sight::Absent, recorded, guards);
+            let row = row(&ReadResult::Absent, recorded, guards);
             assert_eq!((row.state, row.weakens, row.json()["weakens"].as_bool()), (state, weakens, Some(weakens)));
         }
         assert!(!row(&live(vec![]), Some(Status::Ready), true).weakens);
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn what_weakens_comes_first_with_both_values_and_on_one_line() {
         let drift = vec![Drift::new("memory", 128, 256), Drift::weakening("PolicyNames", "no others", "x\n! forged")];
-        let rows = [row(&live(drift), Some(Status::Ready), false), row(&Sight::Absent, Some(Status::Ready), true)];
+        let rows = [row(&live(drift), Some(Status::Ready), false), row(&ReadResult::Absent, Some(Status::Ready), true)];
         assert_eq!(rows[0].drift[0].field, "PolicyNames");
         let state = State::new("demo", "123456789012", "eu-central-1", None);
         let shown = text(&state, &rows, false, Palette::default());

@@ -8,10 +8,10 @@ use super::removal::{Removal, at};
 use super::session::{access, connected, refuse_root};
 use super::{Ending, or_stopped};
 use crate::args::{self, Shared};
-use crate::aws::secretsmanager::Parting;
-use crate::aws::{inventories, registry_that_parts};
+use crate::aws::secretsmanager::DeletionMode;
+use crate::aws::{listers, registry_that_parts};
 use crate::config::{Connection, Output};
-use crate::engine::{Stock, Stop, add_listed, take_stock};
+use crate::engine::{CancellationToken, Inventory, add_listed, list_all};
 use crate::error::{Error, Kind};
 use crate::regions::Needs;
 use crate::report::{SCHEMA_VERSION, answer, say, swept_text, unread_lines};
@@ -19,7 +19,12 @@ use crate::scope::{Scope, Whose};
 use crate::stack::{check_name, cleanup::group};
 use crate::state::Store;
 
-pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, stop: Stop) -> Result<Ending, Error> {
+pub(super) async fn run(
+    args: &args::Sweep,
+    shared: &Shared,
+    output: Output,
+    stop: CancellationToken,
+) -> Result<Ending, Error> {
     if let Some(stack) = &shared.stack {
         check_name(stack).map_err(Error::usage)?;
     } else if args.purge {
@@ -27,7 +32,7 @@ pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, sto
             .hint("name the stack: `securelambda sweep --stack NAME --purge`"));
     }
     let connection = Connection::new(shared)?;
-    let stop = stop.at(connection.tempo);
+    let stop = stop.at(connection.time_scale);
     let access = or_stopped(&stop, access(&connection, output.quiet)).await?;
     let named = shared.stack.as_deref().unwrap_or_default();
     // Without a stack file nothing is built, so the region need not have anything.
@@ -35,35 +40,35 @@ pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, sto
     let scope = &clients.scope;
     let store =
         |stack: &str| Store::new(&shared.state_dir, stack, &scope.account, &scope.region, access.endpoint.as_deref());
-    let inventories = inventories(&clients);
+    let listers = listers(&clients);
     if shared.stack.is_none() {
-        let mut stock = take_stock(&inventories, &Whose::Any, &stop).await?;
-        stock.listed.sort_by(|a, b| (group(a.kind), &a.id).cmp(&(group(b.kind), &b.id)));
-        return list(&stock, scope, &store, output);
+        let mut inventory = list_all(&listers, &Whose::Any, &stop).await?;
+        inventory.listed.sort_by(|a, b| (group(a.kind), &a.id).cmp(&(group(b.kind), &b.id)));
+        return list(&inventory, scope, &store, output);
     }
 
     refuse_root(&caller, access.endpoint.as_deref())?;
-    let (mut state, mut journal) = store(&scope.stack).lock("securelambda sweep")?;
-    let parting = if args.purge { Parting::ForGood } else { Parting::Recoverable };
+    let (mut state, mut store) = store(&scope.stack).lock("securelambda sweep")?;
+    let parting = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
     let removal = Removal {
         verb: "sweep",
         again: format!("sweep --stack {}", scope.stack),
         scope,
         at: at(&scope.region, access.profile.as_deref(), access.endpoint.as_deref()),
         registry: &registry_that_parts(&clients, parting),
-        inventories: &inventories,
+        listers: &listers,
         output,
         jobs: usize::from(shared.jobs),
         purge: args.purge,
         stop: &stop,
         strangers: &[],
     };
-    let stock = removal.stock().await?;
+    let inventory = removal.inventory().await?;
     let mut targets = Vec::new();
-    add_listed(&mut targets, removal.ours(&stock));
+    add_listed(&mut targets, removal.ours(&inventory));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
     if targets.is_empty() {
-        let removed = removal.nothing(&stock, &[]);
+        let removed = removal.nothing(&inventory, &[]);
         removal.tell(&removed, state.resources.len());
         removal.ending(&removed)?;
         if removed.recoverable.is_empty() {
@@ -82,19 +87,19 @@ pub(super) async fn run(args: &args::Sweep, shared: &Shared, output: Output, sto
         let question = format!("Remove all this from account {}, {}?", scope.account, scope.region);
         or_stopped(&stop, confirm(output, &question)).await?;
     }
-    let removed = removal.remove(targets, Vec::new(), &mut state, &mut journal).await?;
+    let removed = removal.remove(targets, Vec::new(), &mut state, &mut store).await?;
     if removed.is_clean() {
         // Rows of what hung under others and went with them.
         state.resources.clear();
-        journal.forget()?;
+        store.forget()?;
     }
     removal.tell(&removed, state.resources.len());
     removal.ending(&removed)
 }
 
 /// Lists what there is, by stack.
-fn list(stock: &Stock, scope: &Scope, store: &dyn Fn(&str) -> Store, output: Output) -> Result<Ending, Error> {
-    let mut stacks: Vec<&str> = stock.listed.iter().filter_map(|one| one.stack.as_deref()).collect();
+fn list(inventory: &Inventory, scope: &Scope, store: &dyn Fn(&str) -> Store, output: Output) -> Result<Ending, Error> {
+    let mut stacks: Vec<&str> = inventory.listed.iter().filter_map(|one| one.stack.as_deref()).collect();
     stacks.sort_unstable();
     stacks.dedup();
     let stacks: Vec<(&str, Option<String>)> = stacks
@@ -108,7 +113,7 @@ fn list(stock: &Stock, scope: &Scope, store: &dyn Fn(&str) -> Store, output: Out
         let stacks: Vec<_> = stacks
             .iter()
             .map(|(stack, state)| {
-                let resources: Vec<_> = stock.of(stack).collect();
+                let resources: Vec<_> = inventory.of(stack).collect();
                 json!({ "stack": stack, "state_file": state, "resources": resources })
             })
             .collect();
@@ -117,20 +122,20 @@ fn list(stock: &Stock, scope: &Scope, store: &dyn Fn(&str) -> Store, output: Out
             "account": scope.account,
             "region": scope.region,
             "stacks": stacks,
-            "not_looked_for": stock.unread,
+            "not_looked_for": inventory.unread,
         })));
     } else if stacks.is_empty() {
         answer(&format!("Nothing in account {}, {} carries the tag of a stack.", scope.account, scope.region));
     } else {
-        answer(&swept_text(stock, &stacks));
+        answer(&swept_text(inventory, &stacks));
         if !output.quiet {
             say("`securelambda sweep --stack NAME` removes what there is of one.");
         }
     }
-    if stock.unread.is_empty() {
+    if inventory.unread.is_empty() {
         return Ok(Ending::Done);
     }
-    for line in stock.unread.iter().flat_map(unread_lines).filter(|_| !output.json && !output.quiet) {
+    for line in inventory.unread.iter().flat_map(unread_lines).filter(|_| !output.json && !output.quiet) {
         say(&line);
     }
     Err(Error::new(Kind::Resource, "some services could not be read, so there may be more stacks and resources").hint(

@@ -10,7 +10,7 @@ use super::{Ending, values};
 use crate::args;
 use crate::aws::account::Account;
 use crate::config::Config;
-use crate::engine::{self, Cause, Halt, Id, Outcome, Plan, Stop, Summary};
+use crate::engine::{self, CancellationToken, Cause, Id, Outcome, Plan, StopLevel, Summary};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
 use crate::report::{self, answer, counts, id_width, plan_text, say, summary_line};
@@ -23,24 +23,24 @@ const RELEASE: &str = "apigateway.release";
 /// How long AWS may take until all of it answers from a new deployment (docs/aws.md, Deployments).
 const DRAIN: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(args: &args::Up, mut config: Config, stop: Stop) -> Result<Ending, Error> {
+pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let rotate = values::to_rotate(&config, &args.rotate)?;
     let edit = super::allow_ip::prepare(&mut config, &args.allow_ips)?;
     let mut session = super::or_stopped(&stop, Session::with(config, Sources::Packed, rotate.clone())).await?;
     session.may_write()?;
     super::pools::check(&session, &args.remove_pools)?;
-    let (mut state, mut journal) = session.lock("up")?;
+    let (mut state, mut store) = session.lock("up")?;
     let account = Account::new(&session.clients);
     let looking = async {
-        let (survey, expires) = tokio::join!(session.survey(&state, &stop), account.credentials_expire());
-        Ok((survey?, expires))
+        let (refresh, expires) = tokio::join!(session.refresh(&state, &stop), account.credentials_expire());
+        Ok((refresh?, expires))
     };
-    let (survey, expires) = super::or_stopped(&stop, looking).await?;
+    let (refresh, expires) = super::or_stopped(&stop, looking).await?;
     for check in super::doctor::at_hand(&session, expires) {
         let hint = check.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         say_unless(session.config.output.quiet, &format!("warning: {}: {}{hint}", check.subject, check.finding));
     }
-    let plan = Plan::new(&session.graph, &survey, &state);
+    let plan = Plan::new(&session.graph, &refresh, &state);
     let output = session.config.output;
     let kept = super::or_stopped(&stop, super::pools::kept(&session, &state, &plan, &args.remove_pools)).await?;
     if let Some(error) = super::plan::unchangeable(&plan).or_else(|| super::pools::refusal(&kept)) {
@@ -70,15 +70,15 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: Stop) -> Resu
     }
 
     write(edit.as_ref(), output.quiet)?;
-    let hidden = super::or_stopped(&stop, wanted.ask(&session.config)).await?;
-    session.fill(&hidden);
+    let secrets = super::or_stopped(&stop, wanted.ask(&session.config)).await?;
+    session.fill(&secrets);
 
     let began = Instant::now();
     let mut reporter = report::reporter(output, id_width(session.graph.ids().map(|(id, _)| id)));
     let jobs = session.config.jobs;
     let mut tell = |event: engine::Event| reporter.on(&event);
     let mut done =
-        engine::up(&session.graph, &session.registry, survey, &mut state, &mut journal, jobs, &stop, &mut tell).await;
+        engine::up(&session.graph, &session.registry, refresh, &mut state, &mut store, jobs, &stop, &mut tell).await;
     let moved = session.graph.ids().filter(|(_, kind)| *kind == RELEASE).map(|(id, _)| id);
     let moved = drains(&done, moved, &plan.removals, session.endpoint.is_some());
     if let Some(moved) = moved.filter(|_| done.succeeded()) {
@@ -86,11 +86,11 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: Stop) -> Resu
         tell(engine::Event::Noted { id: moved.clone(), why: why.into() });
         tokio::select! {
             () = tokio::time::sleep(DRAIN) => {}
-            () = stop.reached(Halt::Drain) => done.stopped = true,
+            () = stop.reached(StopLevel::Drain) => done.stopped = true,
         }
     }
     if done.succeeded() && !plan.removals.is_empty() {
-        let removed = remove_unwanted(&session, &mut state, &mut journal, &stop, &mut tell).await;
+        let removed = remove_unwanted(&session, &mut state, &mut store, &stop, &mut tell).await;
         done.merge(removed);
     }
     reporter.finish();
@@ -118,13 +118,13 @@ fn drains<'a>(
 async fn remove_unwanted(
     session: &Session,
     state: &mut State,
-    journal: &mut Locked,
-    stop: &Stop,
+    store: &mut Locked,
+    stop: &CancellationToken,
     tell: &mut (dyn FnMut(engine::Event) + Send),
 ) -> Summary {
     let looked = tokio::select! {
         looked = engine::unwanted_targets(&session.graph, &session.registry, state, stop) => looked,
-        () = stop.reached(Halt::Drain) => return Summary { stopped: true, ..Summary::default() },
+        () = stop.reached(StopLevel::Drain) => return Summary { stopped: true, ..Summary::default() },
     };
     let targets = match looked {
         Ok(targets) => targets,
@@ -138,7 +138,7 @@ async fn remove_unwanted(
     };
     // The rest of the stack stays, and may still use what something that is not gone was made from.
     let order = engine::Cleanup { group: cleanup::group, holds: |_, _| true };
-    engine::down(&targets, &[], order, &session.registry, state, journal, session.config.jobs, stop, tell).await
+    engine::down(&targets, &[], order, &session.registry, state, store, session.config.jobs, stop, tell).await
 }
 
 /// From here on the stack file asks for the address too.
@@ -269,8 +269,8 @@ mod tests {
             region: "eu-central-1".into(),
             stack: "demo".into(),
         };
-        let (bundles, hidden) = (crate::bundle::Bundles::default(), crate::stack::HiddenValues::default());
-        let graph = crate::stack::desired(&stack, &scope, None, &bundles, &hidden);
+        let (bundles, secrets) = (crate::bundle::Bundles::default(), crate::stack::SecretValues::default());
+        let graph = crate::stack::desired(&stack, &scope, None, &bundles, &secrets);
         let releases: Vec<&str> = graph.ids().filter(|(_, kind)| *kind == RELEASE).map(|(id, _)| id.as_str()).collect();
         assert_eq!(releases, ["api.release", "api.Age.release"]);
     }

@@ -10,19 +10,19 @@ use crate::config::{Config, variable};
 use crate::engine::{Change, Plan};
 use crate::error::Error;
 use crate::report::say;
-use crate::secret::{Hidden, generate};
-use crate::stack::{HiddenValues, MAX_SECRET, Value};
+use crate::secret::{SecretValue, generate};
+use crate::stack::{MAX_SECRET, SecretValues, Value};
 use crate::state::{State, Status};
 
 /// No values yet: that there is one for each key is all that is needed to compare.
-pub(super) fn unread(config: &Config, rotate: BTreeSet<String>) -> HiddenValues {
-    let mut hidden = HiddenValues { rotate, ..HiddenValues::default() };
+pub(super) fn unread(config: &Config, rotate: BTreeSet<String>) -> SecretValues {
+    let mut secrets = SecretValues { rotate, ..SecretValues::default() };
     for (secret, key, value) in each(config) {
         if !matches!(value, Value::Topic(_)) {
-            hidden.values.insert((secret.clone(), key.clone()), Hidden::new(String::new()));
+            secrets.values.insert((secret.clone(), key.clone()), SecretValue::new(String::new()));
         }
     }
-    hidden
+    secrets
 }
 
 fn each(config: &Config) -> impl Iterator<Item = (&String, &String, &Value)> {
@@ -42,7 +42,7 @@ pub(super) fn to_rotate(config: &Config, named: &[String]) -> Result<BTreeSet<St
 
 /// The secrets that a plan may write, with the values that need nobody to be asked.
 pub(super) struct Wanted {
-    hidden: HiddenValues,
+    secrets: SecretValues,
     /// By secret and key.
     to_be_asked: Vec<(String, String)>,
     written: BTreeSet<String>,
@@ -54,7 +54,7 @@ pub(super) struct Wanted {
 /// A value cannot be had, or writing the secret would lose one that was made up.
 pub(super) fn wanted(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String>) -> Result<Wanted, Error> {
     let written = written(config, plan, state, rotate)?;
-    let mut wanted = Wanted { hidden: unread(config, rotate.clone()), to_be_asked: Vec::new(), written };
+    let mut wanted = Wanted { secrets: unread(config, rotate.clone()), to_be_asked: Vec::new(), written };
     for (secret, key, value) in each(config).filter(|(secret, ..)| wanted.written.contains(*secret)) {
         let value = match value {
             Value::Topic(_) => continue,
@@ -72,14 +72,14 @@ pub(super) fn wanted(config: &Config, plan: &Plan, state: &State, rotate: &BTree
             }
             Value::Generate(length) => generate(usize::from(*length)),
         };
-        wanted.hidden.values.insert((secret.clone(), key.clone()), value);
+        wanted.secrets.values.insert((secret.clone(), key.clone()), value);
     }
     Ok(wanted)
 }
 
 impl Wanted {
     /// Asks for what is left, and returns all of it.
-    pub(super) async fn ask(mut self, config: &Config) -> Result<HiddenValues, Error> {
+    pub(super) async fn ask(mut self, config: &Config) -> Result<SecretValues, Error> {
         for (secret, key) in self.to_be_asked {
             let question = format!("{key} of the secret {secret}");
             let value = loop {
@@ -89,12 +89,12 @@ impl Wanted {
                 }
                 say("It cannot be empty; Ctrl-C stops.");
             };
-            self.hidden.values.insert((secret, key), value);
+            self.secrets.values.insert((secret, key), value);
         }
         for secret in &self.written {
-            fits(secret, &self.hidden)?;
+            fits(secret, &self.secrets)?;
         }
-        Ok(self.hidden)
+        Ok(self.secrets)
     }
 }
 
@@ -130,7 +130,7 @@ fn written(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String
     Ok(written)
 }
 
-fn from_environment(secret: &str, key: &str, name: &str) -> Result<Hidden, Error> {
+fn from_environment(secret: &str, key: &str, name: &str) -> Result<SecretValue, Error> {
     let value = variable(name)
         .ok_or_else(|| Error::usage(format!("{key} of the secret {secret} comes from ${name}, which is not set")))
         .and_then(|value| {
@@ -138,12 +138,12 @@ fn from_environment(secret: &str, key: &str, name: &str) -> Result<Hidden, Error
                 .into_string()
                 .map_err(|_| Error::usage(format!("${name}, for {key} of the secret {secret}, is not UTF-8")))
         });
-    value.map(Hidden::new).map_err(|error| error.hint(format!("set {name} and run the command again")))
+    value.map(SecretValue::new).map_err(|error| error.hint(format!("set {name} and run the command again")))
 }
 
 /// Secrets Manager's limit, with room for the ARNs of topics.
-fn fits(secret: &str, hidden: &HiddenValues) -> Result<(), Error> {
-    let fields = hidden.values.iter().filter(|((of, _), _)| of == secret);
+fn fits(secret: &str, secrets: &SecretValues) -> Result<(), Error> {
+    let fields = secrets.values.iter().filter(|((of, _), _)| of == secret);
     let size: usize = fields.map(|((_, key), value)| key.len() + json!(value.reveal()).to_string().len() + 4).sum();
     if size > MAX_SECRET {
         return Err(Error::usage(format!(

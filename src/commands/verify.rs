@@ -12,12 +12,12 @@ use super::session::{Session, Sources};
 use super::{Ending, or_stopped};
 use crate::args;
 use crate::config::Config;
-use crate::engine::Stop;
+use crate::engine::CancellationToken;
 use crate::error::{Error, Kind};
 use crate::report::{SCHEMA_VERSION, answer, date, proof_html, proof_junit, proof_table, say};
 use crate::verify::{Proof, Subject, Verdict, Verification, verify};
 
-pub(super) async fn run(args: &args::Verify, config: Config, stop: Stop) -> Result<Ending, Error> {
+pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     for file in &args.reports {
         if !folder(file).is_dir() {
             return Err(Error::usage(format!("there is no folder for the report {}", file.display())));
@@ -28,10 +28,10 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: Stop) -> Resu
     let looking = async {
         let session = Session::open(config, Sources::Packed).await?;
         let state = session.state()?;
-        let survey = session.survey(&state, &stop).await?;
-        Ok((session, state, survey))
+        let refresh = session.refresh(&state, &stop).await?;
+        Ok((session, state, refresh))
     };
-    let (session, state, survey) = or_stopped(&stop, looking).await?;
+    let (session, state, refresh) = or_stopped(&stop, looking).await?;
     let output = session.config.output;
     if !output.quiet && !output.json {
         say(&format!("Verifying {} in account {}, {} …", state.stack, state.account, state.region));
@@ -41,7 +41,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: Stop) -> Resu
             say(what);
         }
     };
-    let (outputs, seen) = (session.outputs(&state), survey.sights(&session.graph).collect::<Vec<_>>());
+    let (outputs, seen) = (session.outputs(&state), refresh.results(&session.graph).collect::<Vec<_>>());
     let subject = Subject {
         stack: &session.config.stack,
         schemas: &session.bundles.schemas,

@@ -3,15 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::erased::Registry;
+use super::dyn_provider::Registry;
 use super::event::{Event, Outcome, Summary, Verb};
 use super::failure::{Cause, Failure};
 use super::order::{Cleanup, Order, Phase};
 use super::save::save;
-use super::targets::{Target, Unseen};
-use super::task::{Halt, Stop};
-use super::workers::{Heard, News, Workers};
-use crate::state::{Journal, State};
+use super::targets::{Target, UnreadTarget};
+use super::task::{CancellationToken, StopLevel};
+use super::workers::{LoopEvent, WorkerEvent, Workers};
+use crate::state::{State, StateStore};
 
 /// Removes `targets`, `jobs` at a time, in this order. What holds one of them and could not be read keeps it.
 ///
@@ -19,13 +19,13 @@ use crate::state::{Journal, State};
 #[allow(clippy::too_many_arguments, reason = "the loop is handed everything it owns, once, by one caller")]
 pub async fn down(
     targets: &[Target],
-    unseen: &[Unseen],
+    unseen: &[UnreadTarget],
     cleanup: Cleanup,
     registry: &Registry,
     state: &mut State,
-    journal: &mut dyn Journal,
+    store: &mut dyn StateStore,
     jobs: usize,
-    stop: &Stop,
+    stop: &CancellationToken,
     tell: &mut (dyn FnMut(Event) + Send),
 ) -> Summary {
     let mut summary = Summary::default();
@@ -34,7 +34,7 @@ pub async fn down(
         state.resources.insert(target.id.to_string(), target.record());
     }
     // Even if there is nothing to remove: looking for it may have taken rows off the record.
-    if !save(state, journal, Vec::new(), &mut summary) {
+    if !save(state, store, Vec::new(), &mut summary) {
         return summary;
     }
 
@@ -49,7 +49,7 @@ pub async fn down(
     let mut workers: Workers<Result<(), Failure>> = Workers::new(stop.clone());
     let mut halted = false;
     loop {
-        if !halted && stop.halt() == Halt::No {
+        if !halted && stop.level() == StopLevel::No {
             order.skip(targets, &mut phases, &mut summary, tell);
             while workers.in_flight() < jobs.max(1)
                 && let Some(index) = order.next(&phases)
@@ -62,8 +62,8 @@ pub async fn down(
             }
         }
         let news = match workers.hear().await {
-            Heard::News(news) => news,
-            Heard::Drain => {
+            LoopEvent::WorkerEvent(news) => news,
+            LoopEvent::Drain => {
                 halted = true;
                 summary.stopped = true;
                 if workers.in_flight() > 0 {
@@ -71,8 +71,8 @@ pub async fn down(
                 }
                 continue;
             }
-            Heard::Idle => break,
-            Heard::Leave => {
+            LoopEvent::Idle => break,
+            LoopEvent::Leave => {
                 let running =
                     |(target, phase): (&Target, &Phase)| matches!(phase, Phase::Running(_)).then(|| target.id.clone());
                 summary.unanswered = targets.iter().zip(&phases).filter_map(running).collect();
@@ -82,11 +82,11 @@ pub async fn down(
         let mut changed = false;
         for item in news {
             let (index, result) = match item {
-                News::Note(id, why) => {
+                WorkerEvent::Note(id, why) => {
                     tell(Event::Noted { id, why });
                     continue;
                 }
-                News::End(index, result) => (index, result),
+                WorkerEvent::End(index, result) => (index, result),
             };
             let elapsed = match phases[index] {
                 Phase::Running(since) => since.elapsed(),
@@ -123,10 +123,10 @@ pub async fn down(
                 }
             }
         }
-        if changed && !save(state, journal, Vec::new(), &mut summary) {
+        if changed && !save(state, store, Vec::new(), &mut summary) {
             halted = true;
         }
     }
-    summary.abandoned = summary.stopped && stop.halt() == Halt::Now;
+    summary.abandoned = summary.stopped && stop.level() == StopLevel::Now;
     summary
 }

@@ -14,11 +14,11 @@ use super::resource::Drift;
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
     /// Reading it.
-    Find,
+    Read,
     /// Making it.
     Create,
     /// Putting right what differs.
-    Converge,
+    Update,
     /// Removing it.
     Delete,
 }

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use serde_json::Value;
 
 use super::Id;
-use super::erased::{Wish, read};
+use super::dyn_provider::{Desired, read};
 use super::resource::Resource;
 
 /// Proof that a resource was added earlier.
@@ -60,16 +60,16 @@ impl<R: Resource> Needs for Handle<R> {
 /// A need that is there when the resource is made or changed, and need not be when it is only looked at: what is live can
 /// then be compared although this part of it is still to come.
 #[derive(Debug)]
-pub struct Late<R>(pub Handle<R>);
+pub struct Deferred<R>(pub Handle<R>);
 
-impl<R> Clone for Late<R> {
+impl<R> Clone for Deferred<R> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<R> Copy for Late<R> {}
+impl<R> Copy for Deferred<R> {}
 
-impl<R: Resource> Needs for Late<R> {
+impl<R: Resource> Needs for Deferred<R> {
     type Out = Option<R::Outputs>;
     fn indices(&self) -> Vec<usize> {
         self.0.indices()
@@ -131,7 +131,7 @@ tuple_needs!(A 0, B 1, C 2);
 tuple_needs!(A 0, B 1, C 2, D 3);
 tuple_needs!(A 0, B 1, C 2, D 3, E 4);
 
-type MakeWish = Box<dyn Fn(&dyn Fn(usize) -> Value) -> Wish + Send + Sync>;
+type MakeDesired = Box<dyn Fn(&dyn Fn(usize) -> Value) -> Desired + Send + Sync>;
 
 /// One resource of the graph, its type forgotten.
 pub(super) struct Node {
@@ -149,7 +149,7 @@ pub(super) struct Node {
     pub settles_in: usize,
     pub guards: bool,
     /// Makes the description from the needs' outputs.
-    pub wish: MakeWish,
+    pub desired: MakeDesired,
 }
 
 /// Everything that should exist. A need always points backwards, so the order of `nodes` is a valid order of creation.
@@ -167,9 +167,9 @@ impl Graph {
         &mut self,
         id: Id,
         needs: N,
-        wish: impl Fn(N::Out) -> R + Send + Sync + 'static,
+        desired: impl Fn(N::Out) -> R + Send + Sync + 'static,
     ) -> Handle<R> {
-        self.insert(id, None, needs, wish)
+        self.insert(id, None, needs, desired)
     }
 
     /// Adds a resource that hangs under `parent`, which is also a need of it, though its outputs may not be.
@@ -178,9 +178,9 @@ impl Graph {
         parent: Handle<P>,
         id: Id,
         needs: N,
-        wish: impl Fn(N::Out) -> R + Send + Sync + 'static,
+        desired: impl Fn(N::Out) -> R + Send + Sync + 'static,
     ) -> Handle<R> {
-        self.insert(id, Some(parent.index), needs, wish)
+        self.insert(id, Some(parent.index), needs, desired)
     }
 
     fn insert<R: Resource, N: Needs + Send + Sync + 'static>(
@@ -188,7 +188,7 @@ impl Graph {
         id: Id,
         parent: Option<usize>,
         needs: N,
-        wish: impl Fn(N::Out) -> R + Send + Sync + 'static,
+        desired: impl Fn(N::Out) -> R + Send + Sync + 'static,
     ) -> Handle<R> {
         assert!(self.nodes.iter().all(|node| node.id != id), "two resources are called {id}");
         let mut indices = needs.indices();
@@ -205,7 +205,7 @@ impl Graph {
             goes_with_parent: R::GOES_WITH_PARENT,
             settles_in: R::SETTLES_IN,
             guards: R::GUARDS,
-            wish: Box::new(move |outputs| Wish::new(wish(needs.read(outputs)))),
+            desired: Box::new(move |outputs| Desired::new(desired(needs.read(outputs)))),
         });
         Handle { index: self.nodes.len() - 1, kind: PhantomData }
     }
@@ -215,7 +215,7 @@ impl Graph {
     ///
     /// # Panics
     /// If `first` was added later than `then`: such waits could run in a circle.
-    pub fn change_after<T: Resource, F: Resource>(&mut self, then: Handle<T>, first: Handle<F>) {
+    pub fn order_after<T: Resource, F: Resource>(&mut self, then: Handle<T>, first: Handle<F>) {
         assert!(first.index < then.index, "what is waited for is added first");
         self.nodes[then.index].after.push(first.index);
     }

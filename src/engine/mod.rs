@@ -1,7 +1,7 @@
 //! HOW: brings what exists to what is wanted, and removes it again. Knows resources, never AWS and never the terminal.
 //!
 //! The idea in one page. A [`Graph`] holds descriptions; an edge is data that one description takes from another
-//! resource's outputs. [`survey`](survey::survey) looks at everything there is, reading only. [`up`](up::up) then makes
+//! resource's outputs. [`refresh`](refresh::refresh) looks at everything there is, reading only. [`up`](up::up) then makes
 //! or mends each resource as soon as what it needs is ready, and [`down`](down::down) removes them in the order it is
 //! given. Both are one loop that owns the state, the schedule and the events; the spawned tasks only return values.
 //!
@@ -13,15 +13,15 @@
 //! Start reading in `up.rs`.
 
 mod down;
-mod erased;
+mod dyn_provider;
 mod event;
 mod failure;
 mod graph;
+mod inventory;
 mod order;
+mod refresh;
 mod resource;
 mod save;
-mod stock;
-mod survey;
 mod targets;
 mod task;
 mod up;
@@ -32,16 +32,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use down::down;
-pub use erased::Registry;
+pub use dyn_provider::Registry;
 pub use event::{Event, NotSaved, Outcome, Summary, Verb};
 pub use failure::{Cause, Failure, Refusal, ServiceError, Shown};
-pub use graph::{Graph, Handle, Late, Needs};
+pub use graph::{Deferred, Graph, Handle, Needs};
+pub use inventory::{Inventory, InventoryItem, Leftover, Lister, Listers, Listing, Unread, list_all};
 pub use order::Cleanup;
+pub use refresh::{ReadResult, Refresh, refresh};
 pub use resource::{Does, Drift, Found, Provider, Resource};
-pub use stock::{Inventories, Inventory, Left, Listed, Listing, Stock, Unread, take_stock};
-pub use survey::{Sight, Survey, survey};
-pub use targets::{Looked, Target, Unseen, add_listed, look_again, retry, targets, unwanted_targets};
-pub use task::{Halt, Stop, Task, Tempo};
+pub use targets::{FoundTargets, Target, UnreadTarget, add_listed, look_again, retry, targets, unwanted_targets};
+pub use task::{CancellationToken, StopLevel, Task, TimeScale};
 pub use up::{Change, Plan, up};
 
 /// A resource's name within the stack: what it is and what the stack file calls it, as in `function.ExternalLambda1`.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Id;
 use super::event::{Event, Summary};
-use super::targets::{Target, Unseen};
+use super::targets::{Target, UnreadTarget};
 
 /// The order that a removal keeps.
 #[derive(Clone, Copy)]
@@ -83,15 +83,15 @@ impl Order {
     }
 
     /// What cannot go because something that holds it, or what goes with it, could not be read and stays; and which.
-    pub(super) fn held(&self, targets: &[Target], unseen: &[Unseen]) -> Vec<(usize, Id)> {
+    pub(super) fn held(&self, targets: &[Target], unseen: &[UnreadTarget]) -> Vec<(usize, Id)> {
         let holder = |index: usize| {
-            unseen.iter().find(|Unseen { target, .. }| {
+            unseen.iter().find(|UnreadTarget { target, .. }| {
                 target.needs.contains(&targets[index].id) && (self.holds)(&target.kind, &targets[index].kind)
             })
         };
         let mut held: Vec<(usize, Id)> = Vec::new();
         for index in 0..targets.len() {
-            let Some(Unseen { target, .. }) = holder(index) else { continue };
+            let Some(UnreadTarget { target, .. }) = holder(index) else { continue };
             let root = std::iter::successors(Some(index), |&child: &usize| self.carried[child]).last().unwrap_or(index);
             if !held.iter().any(|(known, _)| *known == root) {
                 held.push((root, target.id.clone()));

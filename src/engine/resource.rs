@@ -47,7 +47,7 @@ pub trait Resource: Clone + Send + Sync + 'static {
 
     /// Why these differences cannot be put right in place, and what can be done instead; `None` where they can. Asked
     /// before anything is changed.
-    fn fixed(&self, _drift: &[Drift]) -> Option<Failure> {
+    fn requires_replacement(&self, _drift: &[Drift]) -> Option<Failure> {
         None
     }
 }
@@ -56,14 +56,14 @@ pub trait Resource: Clone + Send + Sync + 'static {
 pub trait Provider<R: Resource>: Send + Sync + 'static {
     /// Reads it, by the ids recorded in `known` or else by `key` and our tags. Writes nothing. `None`: there is no
     /// such thing. A thing of that name that is not ours is a [`Failure::foreign`].
-    fn find(&self, key: &R::Key, known: Option<&R::Outputs>, task: &Task) -> impl Does<Option<Found<R>>>;
+    fn read(&self, key: &R::Key, known: Option<&R::Outputs>, task: &Task) -> impl Does<Option<Found<R>>>;
 
     /// Makes it. At most one call that must not be repeated, with our tags in that very call; what follows are calls
-    /// that `converge` would make as well.
+    /// that `update` would make as well.
     fn create(&self, want: &R, task: &Task) -> impl Does<R::Outputs>;
 
     /// Puts right what `drift` names, and nothing else.
-    fn converge(&self, want: &R, found: &Found<R>, drift: &[Drift], task: &Task) -> impl Does<R::Outputs>;
+    fn update(&self, want: &R, found: &Found<R>, drift: &[Drift], task: &Task) -> impl Does<R::Outputs>;
 
     /// For what is on record and could not be read by [`find`](Self::find): whether deleting it touches nobody else's.
     /// That it is gone counts as yes. Writes nothing.

@@ -4,17 +4,17 @@ use serde_json::Value;
 
 use super::Id;
 use super::event::{NotSaved, Summary};
-use crate::state::{Journal, State, StateError};
+use crate::state::{State, StateError, StateStore};
 
 /// Saves; whether the run may go on. `made`: what this save is to put on disk that was not there before.
 pub(super) fn save(
     state: &mut State,
-    journal: &mut dyn Journal,
+    store: &mut dyn StateStore,
     made: Vec<(Id, Value)>,
     summary: &mut Summary,
 ) -> bool {
     state.serial += 1;
-    let saved = journal.save(state);
+    let saved = store.save(state);
     let on_disk = saved.as_ref().err().is_none_or(StateError::is_saved);
     if let Err(error) = &saved
         && summary.save_error.is_none()
@@ -32,8 +32,8 @@ pub(super) fn save(
 }
 
 /// Once more at the end of a run, if anything that was made is not on disk: there may be room by now.
-pub(super) fn save_at_last(state: &mut State, journal: &mut dyn Journal, summary: &mut Summary) {
+pub(super) fn save_at_last(state: &mut State, store: &mut dyn StateStore, summary: &mut Summary) {
     if summary.save_error.as_ref().is_some_and(|not_saved| !not_saved.made.is_empty()) {
-        save(state, journal, Vec::new(), summary);
+        save(state, store, Vec::new(), summary);
     }
 }

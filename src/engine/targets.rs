@@ -6,14 +6,14 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::Id;
-use super::erased::Registry;
+use super::dyn_provider::Registry;
 use super::failure::{Cause, Failure};
 use super::graph::Graph;
-use super::stock::Listed;
-use super::survey::{Sight, Survey, stopped};
-use super::task::{Halt, Stop, Task};
+use super::inventory::InventoryItem;
+use super::refresh::{ReadResult, Refresh, stopped};
+use super::task::{CancellationToken, StopLevel, Task};
 use super::up::{look_often, unwanted};
-use super::workers::{News, Workers};
+use super::workers::{WorkerEvent, Workers};
 use crate::state::{Record, State, Status};
 
 /// One thing to be removed.
@@ -35,7 +35,7 @@ pub struct Target {
 
 /// Something that could not be read, and whose deletion might touch somebody else's thing.
 #[derive(Debug, Clone)]
-pub struct Unseen {
+pub struct UnreadTarget {
     /// What it is. Its outputs are those on record, or null.
     pub target: Target,
     /// Why it could not be read.
@@ -44,13 +44,13 @@ pub struct Unseen {
 
 /// What a look for things to remove has found.
 #[derive(Debug, Clone, Default)]
-pub struct Looked {
+pub struct FoundTargets {
     /// To be removed.
     pub targets: Vec<Target>,
     /// Somebody else's things with the names of ours.
     pub strangers: Vec<(Id, Failure)>,
     /// May be there.
-    pub unseen: Vec<Unseen>,
+    pub unseen: Vec<UnreadTarget>,
 }
 
 /// What there is to remove: everything live that the graph describes, and everything on record that it does not. What
@@ -62,14 +62,14 @@ pub struct Looked {
 /// A failure that dooms every look, such as expired credentials, or a request to stop.
 pub async fn targets(
     graph: &Graph,
-    survey: &Survey,
+    refresh: &Refresh,
     registry: &Registry,
     state: &mut State,
-    stop: &Stop,
-) -> Result<Looked, Failure> {
-    let mut looked = Looked::default();
+    stop: &CancellationToken,
+) -> Result<FoundTargets, Failure> {
+    let mut looked = FoundTargets::default();
     let mut rows: HashSet<Id> = unwanted(graph, state).into_iter().collect();
-    for (node, seen) in graph.nodes.iter().zip(&survey.seen) {
+    for (node, seen) in graph.nodes.iter().zip(&refresh.seen) {
         let target = |key: &Value, outputs: Value| Target {
             id: node.id.clone(),
             kind: node.kind.to_owned(),
@@ -79,20 +79,22 @@ pub async fn targets(
             parent: node.parent.map(|parent| graph.nodes[parent].id.clone()),
             needs: node.needs.iter().map(|&need| graph.nodes[need].id.clone()).collect(),
         };
-        match (&seen.sight, &seen.wish) {
-            (Sight::Live { outputs, .. }, Some(wish)) => looked.targets.push(target(&wish.key, outputs.clone())),
-            (Sight::Failed(failure), _) if failure.cause == Cause::Foreign => {
+        match (&seen.result, &seen.desired) {
+            (ReadResult::Live { outputs, .. }, Some(desired)) => {
+                looked.targets.push(target(&desired.key, outputs.clone()))
+            }
+            (ReadResult::Failed(failure), _) if failure.cause == Cause::Foreign => {
                 state.resources.remove(node.id.as_str());
                 looked.strangers.push((node.id.clone(), failure.clone()));
             }
-            (Sight::Failed(failure), wish) => {
+            (ReadResult::Failed(failure), desired) => {
                 let row = state.resources.get(node.id.as_str()).filter(|row| row.kind == node.kind);
-                let key = row.map(|row| &row.key).or_else(|| wish.as_ref().map(|wish| &wish.key));
+                let key = row.map(|row| &row.key).or_else(|| desired.as_ref().map(|desired| &desired.key));
                 let outputs = row.and_then(|row| row.outputs.clone()).unwrap_or(Value::Null);
                 let target = target(key.unwrap_or(&Value::Null), outputs);
-                looked.unseen.push(Unseen { target, failure: failure.clone() });
+                looked.unseen.push(UnreadTarget { target, failure: failure.clone() });
             }
-            (Sight::Absent, _) if !state.unanswered(node.id.as_str()) => {
+            (ReadResult::Absent, _) if !state.unanswered(node.id.as_str()) => {
                 state.resources.remove(node.id.as_str());
             }
             // What it was made from is gone or cannot be read, so the graph cannot say where it is; the record can. Or
@@ -113,9 +115,9 @@ pub async fn targets(
 }
 
 /// Moves what can safely be deleted unread from the unseen to the targets.
-async fn vouched(looked: &mut Looked, registry: &Registry, stop: &Stop) -> Result<(), Failure> {
+async fn vouched(looked: &mut FoundTargets, registry: &Registry, stop: &CancellationToken) -> Result<(), Failure> {
     let unseen = std::mem::take(&mut looked.unseen);
-    let asks = unseen.iter().map(|Unseen { target, .. }| {
+    let asks = unseen.iter().map(|UnreadTarget { target, .. }| {
         let (provider, outputs) = (registry.of(&target.kind), target.outputs.clone());
         let ask =
             move |task| async move { if outputs.is_null() { Ok(false) } else { provider?.vouch(outputs, task).await } };
@@ -138,12 +140,12 @@ async fn vouched(looked: &mut Looked, registry: &Registry, stop: &Stop) -> Resul
 /// # Errors
 /// As [`targets`].
 pub async fn retry(
-    unseen: Vec<Unseen>,
+    unseen: Vec<UnreadTarget>,
     registry: &Registry,
     state: &mut State,
-    stop: &Stop,
-) -> Result<(Vec<Target>, Vec<Unseen>), Failure> {
-    let looks = unseen.iter().map(|Unseen { target, .. }| Look {
+    stop: &CancellationToken,
+) -> Result<(Vec<Target>, Vec<UnreadTarget>), Failure> {
+    let looks = unseen.iter().map(|UnreadTarget { target, .. }| Look {
         id: target.id.clone(),
         kind: target.kind.clone(),
         key: target.key.clone(),
@@ -152,7 +154,7 @@ pub async fn retry(
     });
     let looks = looks.collect();
     let (mut seen, mut still) = (Vec::new(), Vec::new());
-    for (Unseen { target, .. }, found) in unseen.into_iter().zip(find_all(looks, registry, stop).await) {
+    for (UnreadTarget { target, .. }, found) in unseen.into_iter().zip(find_all(looks, registry, stop).await) {
         match found {
             Ok(Some(outputs)) => seen.push(Target { outputs, ..target }),
             // Lists may not show it yet: that look is the next run's.
@@ -164,7 +166,7 @@ pub async fn retry(
                 state.resources.remove(target.id.as_str());
             }
             Err(failure) if failure.ends_all() => return Err(failure),
-            Err(failure) => still.push(Unseen { target, failure }),
+            Err(failure) => still.push(UnreadTarget { target, failure }),
         }
     }
     Ok((seen, still))
@@ -178,7 +180,7 @@ pub async fn unwanted_targets(
     graph: &Graph,
     registry: &Registry,
     state: &mut State,
-    stop: &Stop,
+    stop: &CancellationToken,
 ) -> Result<Vec<Target>, Failure> {
     let mut gone: HashSet<Id> = unwanted(graph, state).into_iter().collect();
     // One that goes by another id now is wanted still, and only its old row goes.
@@ -203,7 +205,7 @@ pub async fn unwanted_targets(
 }
 
 /// Adds what lists show to what is to be removed, where it is not among that already. Returns what was added.
-pub fn add_listed<'a>(targets: &mut Vec<Target>, listed: impl IntoIterator<Item = &'a Listed>) -> Vec<Target> {
+pub fn add_listed<'a>(targets: &mut Vec<Target>, listed: impl IntoIterator<Item = &'a InventoryItem>) -> Vec<Target> {
     let first = targets.len();
     let mut resting: Vec<(usize, &str)> = Vec::new();
     // What hangs under a thing is listed after it, and names it by its ARN.
@@ -243,9 +245,9 @@ async fn recorded_targets(
     ids: HashSet<Id>,
     registry: &Registry,
     state: &mut State,
-    stop: &Stop,
-) -> Result<Looked, Failure> {
-    let mut looked = Looked::default();
+    stop: &CancellationToken,
+) -> Result<FoundTargets, Failure> {
+    let mut looked = FoundTargets::default();
     let rows: Vec<(Id, Record)> =
         ids.into_iter().filter_map(|id| state.resources.get(id.as_str()).cloned().map(|row| (id, row))).collect();
     let looks = rows.iter().map(|(id, row)| Look {
@@ -278,7 +280,7 @@ async fn recorded_targets(
                 looked.strangers.push((id.clone(), failure));
             }
             Err(failure) if failure.ends_all() => return Err(failure),
-            Err(failure) => looked.unseen.push(Unseen { target: target(row.outputs.clone()), failure }),
+            Err(failure) => looked.unseen.push(UnreadTarget { target: target(row.outputs.clone()), failure }),
         }
     }
     Ok(looked)
@@ -286,7 +288,11 @@ async fn recorded_targets(
 
 /// Looks for every target once more, all side by side; what is still there, or could not be looked for. By name, not by
 /// id: something of ours that has the name is left over, whatever its id.
-pub async fn look_again(targets: &[Target], registry: &Registry, stop: &Stop) -> Vec<(Id, Result<Value, Failure>)> {
+pub async fn look_again(
+    targets: &[Target],
+    registry: &Registry,
+    stop: &CancellationToken,
+) -> Vec<(Id, Result<Value, Failure>)> {
     let looks = targets.iter().map(|target| Look {
         id: target.id.clone(),
         kind: target.kind.clone(),
@@ -318,17 +324,21 @@ struct Look {
     often: bool,
 }
 
-async fn find_all(looks: Vec<Look>, registry: &Registry, stop: &Stop) -> Vec<Result<Option<Value>, Failure>> {
+async fn find_all(
+    looks: Vec<Look>,
+    registry: &Registry,
+    stop: &CancellationToken,
+) -> Vec<Result<Option<Value>, Failure>> {
     let asks = looks.into_iter().map(|Look { id, kind, key, known, often }| {
         let provider = registry.of(&kind);
         let ask = move |task: Task| async move {
             let provider = provider?;
-            let sighting = if often {
+            let observed = if often {
                 look_often(&*provider, &key, 1, &task).await?
             } else {
-                provider.find(key, known, task).await?
+                provider.read(key, known, task).await?
             };
-            Ok(sighting.map(|sighting| sighting.outputs))
+            Ok(observed.map(|observed| observed.outputs))
         };
         (id, ask)
     });
@@ -336,7 +346,7 @@ async fn find_all(looks: Vec<Look>, registry: &Registry, stop: &Stop) -> Vec<Res
 }
 
 /// Asks all of this side by side. What has no answer when we are asked to stop is stopped.
-async fn ask_all<T, A, F>(asks: Vec<(Id, A)>, stop: &Stop) -> Vec<Result<T, Failure>>
+async fn ask_all<T, A, F>(asks: Vec<(Id, A)>, stop: &CancellationToken) -> Vec<Result<T, Failure>>
 where
     T: Send + 'static,
     A: FnOnce(Task) -> F,
@@ -350,10 +360,10 @@ where
     loop {
         tokio::select! {
             biased;
-            () = stop.reached(Halt::Drain) => return answers,
+            () = stop.reached(StopLevel::Drain) => return answers,
             news = workers.next() => match news {
-                Some(News::End(index, result)) => answers[index] = result,
-                Some(News::Note(..)) => {}
+                Some(WorkerEvent::End(index, result)) => answers[index] = result,
+                Some(WorkerEvent::Note(..)) => {}
                 None => return answers,
             }
         }
@@ -362,7 +372,7 @@ where
 
 impl Target {
     /// Whether this is the thing that a list shows.
-    pub fn is(&self, listed: &Listed) -> bool {
+    pub fn is(&self, listed: &InventoryItem) -> bool {
         listed.is(&self.kind, &self.outputs)
     }
 

@@ -8,7 +8,7 @@ use super::Id;
 
 /// How far a run has been asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Halt {
+pub enum StopLevel {
     /// Not at all.
     No,
     /// Start nothing more; let calls in flight return.
@@ -19,9 +19,9 @@ pub enum Halt {
 
 /// How long a second of waiting lasts. In tests, shorter than on AWS: every pause, every budget and every pace alike.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tempo(f64);
+pub struct TimeScale(f64);
 
-impl Tempo {
+impl TimeScale {
     /// As AWS needs it.
     pub const REAL: Self = Self(1.0);
 
@@ -38,16 +38,16 @@ impl Tempo {
 
 /// The receiving end of "please stop", at a run's tempo. Cheap to clone; never says stop if its sender is gone.
 #[derive(Debug, Clone)]
-pub struct Stop {
-    halt: watch::Receiver<Halt>,
-    tempo: Tempo,
+pub struct CancellationToken {
+    level: watch::Receiver<StopLevel>,
+    time_scale: TimeScale,
 }
 
-impl Stop {
+impl CancellationToken {
     /// A stop that is said through the sender.
-    pub fn new() -> (watch::Sender<Halt>, Self) {
-        let (tx, rx) = watch::channel(Halt::No);
-        (tx, Self { halt: rx, tempo: Tempo::REAL })
+    pub fn new() -> (watch::Sender<StopLevel>, Self) {
+        let (tx, rx) = watch::channel(StopLevel::No);
+        (tx, Self { level: rx, time_scale: TimeScale::REAL })
     }
 
     /// A stop that never comes.
@@ -57,24 +57,24 @@ impl Stop {
 
     /// The same, for a run of another tempo.
     #[must_use]
-    pub fn at(self, tempo: Tempo) -> Self {
-        Self { tempo, ..self }
+    pub fn at(self, time_scale: TimeScale) -> Self {
+        Self { time_scale, ..self }
     }
 
     /// How long waiting lasts in this run.
-    pub fn tempo(&self) -> Tempo {
-        self.tempo
+    pub fn time_scale(&self) -> TimeScale {
+        self.time_scale
     }
 
     /// How far we have been asked to stop.
-    pub fn halt(&self) -> Halt {
-        *self.halt.borrow()
+    pub fn level(&self) -> StopLevel {
+        *self.level.borrow()
     }
 
-    /// Waits until at least `halt` is asked for.
-    pub async fn reached(&self, halt: Halt) {
-        let mut rx = self.halt.clone();
-        if rx.wait_for(|now| *now >= halt).await.is_err() {
+    /// Waits until at least `level` is asked for.
+    pub async fn reached(&self, level: StopLevel) {
+        let mut rx = self.level.clone();
+        if rx.wait_for(|now| *now >= level).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -89,35 +89,35 @@ tokio::task_local! {
 #[derive(Debug, Clone)]
 pub struct Task {
     id: Id,
-    stop: Stop,
+    stop: CancellationToken,
     notes: mpsc::UnboundedSender<(Id, String)>,
 }
 
 impl Task {
-    pub(super) fn new(id: Id, stop: Stop, notes: mpsc::UnboundedSender<(Id, String)>) -> Self {
+    pub(super) fn new(id: Id, stop: CancellationToken, notes: mpsc::UnboundedSender<(Id, String)>) -> Self {
         Self { id, stop, notes }
     }
 
     /// A task that no loop listens to: for calls outside a run, and tests.
     pub fn detached(id: impl Into<String>) -> Self {
-        Self::new(Id::from(id.into()), Stop::never(), mpsc::unbounded_channel().0)
+        Self::new(Id::from(id.into()), CancellationToken::never(), mpsc::unbounded_channel().0)
     }
 
     /// The same, and what it says: each note with the resource it is about.
     pub fn overheard(id: impl Into<String>) -> (Self, mpsc::UnboundedReceiver<(Id, String)>) {
         let (notes, heard) = mpsc::unbounded_channel();
-        (Self::new(Id::from(id.into()), Stop::never(), notes), heard)
+        (Self::new(Id::from(id.into()), CancellationToken::never(), notes), heard)
     }
 
     /// The same, in a run of another tempo.
     #[must_use]
-    pub fn at(self, tempo: Tempo) -> Self {
-        Self { stop: self.stop.at(tempo), ..self }
+    pub fn at(self, time_scale: TimeScale) -> Self {
+        Self { stop: self.stop.at(time_scale), ..self }
     }
 
     /// The same, in a run that is stopped by this.
     #[cfg(test)]
-    pub(crate) fn stopped_by(self, stop: Stop) -> Self {
+    pub(crate) fn stopped_by(self, stop: CancellationToken) -> Self {
         Self { stop, ..self }
     }
 
@@ -145,24 +145,24 @@ impl Task {
 
     /// Whether we were asked to stop, so that nothing more may be begun.
     pub fn stopping(&self) -> bool {
-        self.stop.halt() >= Halt::Drain
+        self.stop.level() >= StopLevel::Drain
     }
 
     /// How long waiting lasts in this run.
-    pub fn tempo(&self) -> Tempo {
-        self.stop.tempo
+    pub fn time_scale(&self) -> TimeScale {
+        self.stop.time_scale
     }
 
     /// Sleeps at the run's tempo, unless asked to stop: then `false`, at once.
     pub async fn pause(&self, time: Duration) -> bool {
-        self.unless_stopped(tokio::time::sleep(self.tempo().of(time))).await.is_some()
+        self.unless_stopped(tokio::time::sleep(self.time_scale().of(time))).await.is_some()
     }
 
     /// Waits for what may be given up at any moment, unless asked to stop: then `None`, at once.
     pub async fn unless_stopped<F: Future>(&self, waiting: F) -> Option<F::Output> {
         tokio::select! {
             done = waiting => Some(done),
-            () = self.stop.reached(Halt::Drain) => None,
+            () = self.stop.reached(StopLevel::Drain) => None,
         }
     }
 }

@@ -10,16 +10,16 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Id;
-use super::erased::{AnyProvider, Registry, Sighting, Wish};
+use super::dyn_provider::{Desired, DynProvider, Observed, Registry};
 use super::event::{Event, Outcome, Summary, Verb};
 use super::failure::{Cause, Failure};
 use super::graph::{Graph, Node};
+use super::refresh::{ReadResult, Refresh, Seen, make};
 use super::resource::Drift;
 use super::save::{save, save_at_last};
-use super::survey::{Seen, Sight, Survey, make};
-use super::task::{Halt, Stop, Task};
-use super::workers::{Heard, News, Workers};
-use crate::state::{Journal, Record, State, Status};
+use super::task::{CancellationToken, StopLevel, Task};
+use super::workers::{LoopEvent, WorkerEvent, Workers};
+use crate::state::{Record, State, StateStore, Status};
 
 /// How often an unanswered create is made again, each time after looking.
 const CREATES: u32 = 4;
@@ -34,7 +34,7 @@ pub struct Plan {
     /// Of what is to be made, what was there before and without which less is protected.
     pub lost_guards: Vec<Id>,
     /// Of what is refused, what AWS cannot change in place: nothing may be changed before that is settled.
-    pub fixed: Vec<Id>,
+    pub unchangeable: Vec<Id>,
 }
 
 /// What `up` would do to one resource.
@@ -53,7 +53,7 @@ pub enum Change {
         drift: Vec<Drift>,
     },
     /// Look again once what it is made from is there, then make or mend it.
-    Depends,
+    KnownAfterApply,
     /// Nothing: it could not be read, or belongs to a stranger.
     Refuse {
         /// Why.
@@ -63,39 +63,43 @@ pub enum Change {
 
 impl Plan {
     /// What would be done, from what was seen and what is on record.
-    pub fn new(graph: &Graph, survey: &Survey, state: &State) -> Self {
-        let (mut lost_guards, mut fixed) = (Vec::new(), Vec::new());
-        let changes = graph.nodes.iter().zip(&survey.seen).enumerate().map(|(index, (node, seen))| {
+    pub fn new(graph: &Graph, refresh: &Refresh, state: &State) -> Self {
+        let (mut lost_guards, mut unchangeable) = (Vec::new(), Vec::new());
+        let changes = graph.nodes.iter().zip(&refresh.seen).enumerate().map(|(index, (node, seen))| {
             let on_record = state.resources.get(node.id.as_str());
-            let settled = |wish: &Wish, outputs: &Value| {
-                on_record == Some(&row(graph, index, wish, Status::Ready, Some(outputs.clone())))
+            let settled = |desired: &Desired, outputs: &Value| {
+                on_record == Some(&row(graph, index, desired, Status::Ready, Some(outputs.clone())))
             };
             let was_there = on_record.is_some_and(|record| matches!(record.status, Status::Ready | Status::Updating));
-            if seen.sight == Sight::Absent && node.guards && was_there {
+            if seen.result == ReadResult::Absent && node.guards && was_there {
                 lost_guards.push(node.id.clone());
             }
-            let change = match &seen.sight {
-                Sight::Blocked if on_record.is_some_and(|record| record.outputs.is_some()) => Change::Depends,
-                Sight::Absent | Sight::Blocked => Change::Create,
-                Sight::Failed(failure) => Change::Refuse { failure: failure.clone() },
-                Sight::Live { drift, .. } if !drift.is_empty() => {
-                    match seen.wish.as_ref().and_then(|wish| wish.fixed(drift)) {
+            let change = match &seen.result {
+                ReadResult::Blocked if on_record.is_some_and(|record| record.outputs.is_some()) => {
+                    Change::KnownAfterApply
+                }
+                ReadResult::Absent | ReadResult::Blocked => Change::Create,
+                ReadResult::Failed(failure) => Change::Refuse { failure: failure.clone() },
+                ReadResult::Live { drift, .. } if !drift.is_empty() => {
+                    match seen.desired.as_ref().and_then(|desired| desired.requires_replacement(drift)) {
                         Some(failure) => {
-                            fixed.push(node.id.clone());
+                            unchangeable.push(node.id.clone());
                             Change::Refuse { failure }
                         }
                         None => Change::Update { drift: drift.clone() },
                     }
                 }
-                Sight::Live { outputs, .. } if seen.wish.as_ref().is_some_and(|wish| settled(wish, outputs)) => {
+                ReadResult::Live { outputs, .. }
+                    if seen.desired.as_ref().is_some_and(|desired| settled(desired, outputs)) =>
+                {
                     Change::Keep
                 }
-                Sight::Live { .. } => Change::Adopt,
+                ReadResult::Live { .. } => Change::Adopt,
             };
             (node.id.clone(), node.kind, change)
         });
         let changes = changes.collect();
-        Self { changes, removals: unwanted(graph, state), lost_guards, fixed }
+        Self { changes, removals: unwanted(graph, state), lost_guards, unchangeable }
     }
 
     /// Whether nothing at all would be written, to AWS or to the state file.
@@ -131,29 +135,29 @@ enum Start {
     Look,
     Create,
     /// It is there; mend it if need be.
-    Have(Sighting),
-    Converge(Sighting, Vec<Drift>),
+    Have(Observed),
+    Update(Observed, Vec<Drift>),
 }
 
 type Brought = Result<(Value, Outcome), Failure>;
 
 /// Brings everything in `graph` to what is wanted, `jobs` resources at a time.
 ///
-/// Whatever happens is in the summary; the state holds, and `journal` has saved, all that was learned.
+/// Whatever happens is in the summary; the state holds, and `store` has saved, all that was learned.
 #[allow(clippy::too_many_arguments, reason = "the loop is handed everything it owns, once, by one caller")]
 pub async fn up(
     graph: &Graph,
     registry: &Registry,
-    survey: Survey,
+    refresh: Refresh,
     state: &mut State,
-    journal: &mut dyn Journal,
+    store: &mut dyn StateStore,
     jobs: usize,
-    stop: &Stop,
+    stop: &CancellationToken,
     tell: &mut (dyn FnMut(Event) + Send),
 ) -> Summary {
     let mut phases: Vec<Phase> = graph.nodes.iter().map(|_| Phase::Waiting).collect();
     let weights = graph.weights();
-    let waits = waits(graph, &survey, state);
+    let waits = waits(graph, &refresh, state);
     let mut workers: Workers<Brought> = Workers::new(stop.clone());
     let mut summary = Summary::default();
     let mut halted = false;
@@ -161,54 +165,54 @@ pub async fn up(
 
     loop {
         // 1. Start what is ready, the longest chain of dependents first. All intents go to disk in one write.
-        let mut starting: Vec<(usize, Wish, Start, bool)> = Vec::new();
+        let mut starting: Vec<(usize, Desired, Start, bool)> = Vec::new();
         let mut dirty = false;
-        while let Some(index) = pick(&waits, &phases, &weights).filter(|_| !halted && stop.halt() == Halt::No) {
+        while let Some(index) = pick(&waits, &phases, &weights).filter(|_| !halted && stop.level() == StopLevel::No) {
             let free = jobs.max(1).saturating_sub(workers.in_flight() + starting.len());
             let inputs = inputs(graph, index, &phases);
-            let wish = make(graph, index, &inputs);
+            let desired = make(graph, index, &inputs);
             let id = &graph.nodes[index].id;
             let under_new = graph.nodes[index]
                 .parent
                 .is_some_and(|parent| matches!(phases[parent], Phase::Ready { new: true, .. }));
-            match begin(&wish, &survey.seen[index], under_new) {
+            match begin(&desired, &refresh.seen[index], under_new) {
                 Begin::Refused(failure) => {
                     phases[index] = Phase::Failed;
                     tell(Event::Failed { id: id.clone(), failure: failure.clone(), elapsed: Duration::ZERO });
                     summary.failed.push((id.clone(), failure));
                 }
                 Begin::Nothing(outputs) => {
-                    let news = settle(state, graph, index, &wish, &outputs);
+                    let news = settle(state, graph, index, &desired, &outputs);
                     dirty |= news;
                     let outcome = if news { Outcome::Adopted } else { Outcome::Unchanged };
                     phases[index] = Phase::Ready { outputs, new: false };
                     tell(Event::Done { id: id.clone(), outcome: outcome.clone(), elapsed: Duration::ZERO });
                     summary.done.push((id.clone(), outcome));
                 }
-                Begin::Work(_) if free == 0 => break,
-                Begin::Work(start) => {
+                Begin::CommandName(_) if free == 0 => break,
+                Begin::CommandName(start) => {
                     let unanswered = state.unanswered(id.as_str());
-                    dirty |= intend(state, graph, index, &wish, &start);
+                    dirty |= intend(state, graph, index, &desired, &start);
                     phases[index] = Phase::Running { since: Instant::now() };
-                    starting.push((index, wish, start, unanswered));
+                    starting.push((index, desired, start, unanswered));
                 }
             }
         }
         skip_dependents(graph, &waits, &mut phases, &mut summary, tell);
-        if dirty && !save(state, journal, Vec::new(), &mut summary) {
+        if dirty && !save(state, store, Vec::new(), &mut summary) {
             halted = true;
             for (index, ..) in starting.drain(..) {
                 phases[index] = Phase::Waiting;
             }
         }
-        for (index, wish, start, unanswered) in starting {
+        for (index, desired, start, unanswered) in starting {
             let node = &graph.nodes[index];
-            let verb = if matches!(start, Start::Converge(..)) { Verb::Converge } else { Verb::Create };
+            let verb = if matches!(start, Start::Update(..)) { Verb::Update } else { Verb::Create };
             tell(Event::Started { id: node.id.clone(), verb });
-            let known = state.known(node.id.as_str(), &wish.key).cloned();
+            let known = state.known(node.id.as_str(), &desired.key).cloned();
             match registry.of(node.kind) {
                 Ok(provider) => workers.spawn(index, &node.id, |task| async move {
-                    bring(&*provider, wish, known, start, unanswered, &task).await
+                    bring(&*provider, desired, known, start, unanswered, &task).await
                 }),
                 Err(failure) => workers.spawn(index, &node.id, |_| async move { Err(failure) }),
             }
@@ -216,8 +220,8 @@ pub async fn up(
 
         // 2. Hear what happened.
         let news = match workers.hear().await {
-            Heard::News(news) => news,
-            Heard::Drain => {
+            LoopEvent::WorkerEvent(news) => news,
+            LoopEvent::Drain => {
                 halted = true;
                 summary.stopped = true;
                 if workers.in_flight() > 0 {
@@ -225,9 +229,9 @@ pub async fn up(
                 }
                 continue;
             }
-            Heard::Idle if halted || pick(&waits, &phases, &weights).is_none() => break,
-            Heard::Idle => continue,
-            Heard::Leave => {
+            LoopEvent::Idle if halted || pick(&waits, &phases, &weights).is_none() => break,
+            LoopEvent::Idle => continue,
+            LoopEvent::Leave => {
                 let running =
                     |(node, phase): (&Node, &Phase)| matches!(phase, Phase::Running { .. }).then(|| node.id.clone());
                 summary.unanswered = graph.nodes.iter().zip(&phases).filter_map(running).collect();
@@ -239,8 +243,8 @@ pub async fn up(
         let mut ready = Vec::new();
         for item in news {
             match item {
-                News::Note(id, why) => tell(Event::Noted { id, why }),
-                News::End(index, result) => {
+                WorkerEvent::Note(id, why) => tell(Event::Noted { id, why }),
+                WorkerEvent::End(index, result) => {
                     let id = graph.nodes[index].id.clone();
                     let elapsed = match phases[index] {
                         Phase::Running { since } => since.elapsed(),
@@ -271,7 +275,7 @@ pub async fn up(
         }
         if !ready.is_empty() {
             let made = ready.iter().map(|(_, id, outputs, ..)| (id.clone(), outputs.clone())).collect();
-            halted |= !save(state, journal, made, &mut summary);
+            halted |= !save(state, store, made, &mut summary);
             for (index, id, outputs, outcome, elapsed) in ready {
                 phases[index] = Phase::Ready { outputs, new: outcome == Outcome::Created };
                 tell(Event::Done { id: id.clone(), outcome: outcome.clone(), elapsed });
@@ -279,45 +283,47 @@ pub async fn up(
             }
         }
     }
-    save_at_last(state, journal, &mut summary);
-    summary.abandoned = summary.stopped && stop.halt() == Halt::Now;
+    save_at_last(state, store, &mut summary);
+    summary.abandoned = summary.stopped && stop.level() == StopLevel::Now;
     summary
 }
 
 enum Begin {
     Nothing(Value),
-    Work(Start),
+    CommandName(Start),
     Refused(Failure),
 }
 
 /// What to do first, given what the survey saw; if it looked with another key in mind, look again. What hangs under
 /// something new need not be looked for.
-fn begin(wish: &Wish, seen: &Seen, under_new: bool) -> Begin {
-    let same_key = seen.wish.as_ref().is_some_and(|then| then.key == wish.key);
-    match (&seen.sight, &seen.sighting) {
-        (Sight::Failed(failure), _) if failure.cause == Cause::Foreign && same_key => Begin::Refused(failure.clone()),
-        (Sight::Live { outputs, .. }, Some(sighting)) if same_key => {
-            let drift = wish.drift(sighting);
+fn begin(desired: &Desired, seen: &Seen, under_new: bool) -> Begin {
+    let same_key = seen.desired.as_ref().is_some_and(|then| then.key == desired.key);
+    match (&seen.result, &seen.observed) {
+        (ReadResult::Failed(failure), _) if failure.cause == Cause::Foreign && same_key => {
+            Begin::Refused(failure.clone())
+        }
+        (ReadResult::Live { outputs, .. }, Some(observed)) if same_key => {
+            let drift = desired.drift(observed);
             if drift.is_empty() {
                 Begin::Nothing(outputs.clone())
-            } else if let Some(failure) = wish.fixed(&drift) {
+            } else if let Some(failure) = desired.requires_replacement(&drift) {
                 Begin::Refused(failure)
             } else {
-                Begin::Work(Start::Converge(sighting.clone(), drift))
+                Begin::CommandName(Start::Update(observed.clone(), drift))
             }
         }
         // Absent without a description in mind: its parent was not there, so neither was it.
-        (Sight::Absent, _) if same_key || seen.wish.is_none() => Begin::Work(Start::Create),
-        _ if under_new => Begin::Work(Start::Create),
-        _ => Begin::Work(Start::Look),
+        (ReadResult::Absent, _) if same_key || seen.desired.is_none() => Begin::CommandName(Start::Create),
+        _ if under_new => Begin::CommandName(Start::Create),
+        _ => Begin::CommandName(Start::Look),
     }
 }
 
 /// Makes or mends one resource, looking whenever it is not certain what is there. `unanswered`: an earlier run was
 /// about to make it, and did not live to hear the answer.
 async fn bring(
-    provider: &dyn AnyProvider,
-    wish: Wish,
+    provider: &dyn DynProvider,
+    desired: Desired,
     known: Option<Value>,
     mut step: Start,
     unanswered: bool,
@@ -326,20 +332,20 @@ async fn bring(
     let mut created = 0;
     if unanswered && !provider.name_is_unique() && matches!(step, Start::Look | Start::Create) {
         task.note("looking whether an earlier run made it");
-        step = look_often(provider, &wish.key, 1, task).await?.map_or(Start::Create, Start::Have);
+        step = look_often(provider, &desired.key, 1, task).await?.map_or(Start::Create, Start::Have);
     }
     loop {
         step = match step {
             Start::Look => {
-                let found = provider.find(wish.key.clone(), known.clone(), task.clone()).await?;
+                let found = provider.read(desired.key.clone(), known.clone(), task.clone()).await?;
                 found.map_or(Start::Create, Start::Have)
             }
-            Start::Create | Start::Converge(..) if task.stopping() => {
+            Start::Create | Start::Update(..) if task.stopping() => {
                 return Err(Failure::new(Cause::Stopped, "stopped before it was begun"));
             }
             Start::Create => {
                 created += 1;
-                match provider.create(wish.clone(), task.clone()).await {
+                match provider.create(desired.clone(), task.clone()).await {
                     Ok(outputs) => return Ok((outputs, Outcome::Created)),
                     Err(failure) if matches!(failure.cause, Cause::Unknown | Cause::Exists) => {
                         tracing::info!(resource = %task.id(), "{failure}");
@@ -347,8 +353,8 @@ async fn bring(
                             Cause::Exists => "there is one already: looking whose it is",
                             _ => "no answer came: looking whether it was made after all",
                         });
-                        match look_often(provider, &wish.key, created, task).await? {
-                            Some(sighting) => Start::Have(sighting),
+                        match look_often(provider, &desired.key, created, task).await? {
+                            Some(observed) => Start::Have(observed),
                             None if created < CREATES => Start::Create,
                             None => return Err(Failure { cause: Cause::Refused, ..failure }),
                         }
@@ -356,19 +362,19 @@ async fn bring(
                     Err(failure) => return Err(failure),
                 }
             }
-            Start::Have(sighting) => {
-                let drift = wish.drift(&sighting);
+            Start::Have(observed) => {
+                let drift = desired.drift(&observed);
                 if drift.is_empty() {
                     let outcome = if created > 0 { Outcome::Created } else { Outcome::Adopted };
-                    return Ok((sighting.outputs, outcome));
+                    return Ok((observed.outputs, outcome));
                 }
-                Start::Converge(sighting, drift)
+                Start::Update(observed, drift)
             }
-            Start::Converge(sighting, drift) => {
-                if let Some(failure) = wish.fixed(&drift) {
+            Start::Update(observed, drift) => {
+                if let Some(failure) = desired.requires_replacement(&drift) {
                     return Err(failure);
                 }
-                let outputs = provider.converge(wish, sighting, drift.clone(), task.clone()).await?;
+                let outputs = provider.update(desired, observed, drift.clone(), task.clone()).await?;
                 let outcome = if created > 0 { Outcome::Created } else { Outcome::Updated { drift } };
                 return Ok((outputs, outcome));
             }
@@ -380,18 +386,18 @@ async fn bring(
 /// create would make a second thing we look for eleven seconds before believing that there is nothing; longer each time
 /// that it was created.
 pub(super) async fn look_often(
-    provider: &dyn AnyProvider,
+    provider: &dyn DynProvider,
     key: &Value,
     created: u32,
     task: &Task,
-) -> Result<Option<Sighting>, Failure> {
+) -> Result<Option<Observed>, Failure> {
     let looks: &[u64] = if provider.name_is_unique() { &[250] } else { &[250, 1000, 3000, 7000] };
     for wait in looks {
         if !task.pause(Duration::from_millis(wait * u64::from(created))).await {
             return Err(Failure::new(Cause::Stopped, "stopped while looking for an unanswered create"));
         }
-        if let Some(sighting) = provider.find(key.clone(), None, task.clone()).await? {
-            return Ok(Some(sighting));
+        if let Some(observed) = provider.read(key.clone(), None, task.clone()).await? {
+            return Ok(Some(observed));
         }
     }
     Ok(None)
@@ -399,12 +405,12 @@ pub(super) async fn look_often(
 
 /// What each resource waits for: its needs, and if it is there already what it is changed after. What could not be
 /// looked at for want of something else is there if it is on record.
-fn waits(graph: &Graph, survey: &Survey, state: &State) -> Vec<Vec<usize>> {
-    let waits = graph.nodes.iter().zip(&survey.seen).map(|(node, seen)| {
-        let there = match seen.sight {
-            Sight::Live { .. } => true,
-            Sight::Blocked => state.outputs(node.id.as_str()).is_some(),
-            Sight::Absent | Sight::Failed(_) => false,
+fn waits(graph: &Graph, refresh: &Refresh, state: &State) -> Vec<Vec<usize>> {
+    let waits = graph.nodes.iter().zip(&refresh.seen).map(|(node, seen)| {
+        let there = match seen.result {
+            ReadResult::Live { .. } => true,
+            ReadResult::Blocked => state.outputs(node.id.as_str()).is_some(),
+            ReadResult::Absent | ReadResult::Failed(_) => false,
         };
         node.needs.iter().chain(node.after.iter().filter(|_| there)).copied().collect()
     });
@@ -454,12 +460,12 @@ fn skip_dependents(
     }
 }
 
-fn row(graph: &Graph, index: usize, wish: &Wish, status: Status, outputs: Option<Value>) -> Record {
+fn row(graph: &Graph, index: usize, desired: &Desired, status: Status, outputs: Option<Value>) -> Record {
     let node = &graph.nodes[index];
     Record {
         kind: node.kind.to_owned(),
         status,
-        key: wish.key.clone(),
+        key: desired.key.clone(),
         outputs,
         parent: node.parent.map(|parent| graph.nodes[parent].id.to_string()),
         needs: node.needs.iter().map(|&need| graph.nodes[need].id.to_string()).collect(),
@@ -467,23 +473,23 @@ fn row(graph: &Graph, index: usize, wish: &Wish, status: Status, outputs: Option
 }
 
 /// Puts the intent on record; whether that changed anything.
-fn intend(state: &mut State, graph: &Graph, index: usize, wish: &Wish, start: &Start) -> bool {
+fn intend(state: &mut State, graph: &Graph, index: usize, desired: &Desired, start: &Start) -> bool {
     let id = graph.nodes[index].id.as_str();
     let (status, outputs) = match start {
         Start::Create => (Status::Creating, None),
-        Start::Have(sighting) | Start::Converge(sighting, _) => (Status::Updating, Some(sighting.outputs.clone())),
+        Start::Have(observed) | Start::Update(observed, _) => (Status::Updating, Some(observed.outputs.clone())),
         Start::Look => match state.outputs(id) {
             Some(outputs) => (Status::Updating, Some(outputs.clone())),
             None => (Status::Creating, None),
         },
     };
-    let row = row(graph, index, wish, status, outputs);
+    let row = row(graph, index, desired, status, outputs);
     state.resources.insert(id.to_owned(), row.clone()).as_ref() != Some(&row)
 }
 
 /// Puts on record what is there already; whether that was news.
-fn settle(state: &mut State, graph: &Graph, index: usize, wish: &Wish, outputs: &Value) -> bool {
-    let row = row(graph, index, wish, Status::Ready, Some(outputs.clone()));
+fn settle(state: &mut State, graph: &Graph, index: usize, desired: &Desired, outputs: &Value) -> bool {
+    let row = row(graph, index, desired, Status::Ready, Some(outputs.clone()));
     state.resources.insert(graph.nodes[index].id.to_string(), row.clone()).as_ref() != Some(&row)
 }
 

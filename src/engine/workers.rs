@@ -9,16 +9,16 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Id;
-use super::task::{Halt, Stop, Task};
+use super::task::{CancellationToken, StopLevel, Task};
 
 /// How long calls in flight may take to return once we were asked to stop. What has not returned by then is on record
 /// as unanswered and is looked up by the next run.
 const DRAIN: Duration = Duration::from_secs(6);
 
 /// What a loop hears next.
-pub(super) enum Heard<T> {
+pub(super) enum LoopEvent<T> {
     /// Whatever has arrived, at least one.
-    News(Vec<News<T>>),
+    WorkerEvent(Vec<WorkerEvent<T>>),
     /// Nothing is in flight.
     Idle,
     /// We are asked to stop, said once: start nothing more, and hear on.
@@ -28,7 +28,7 @@ pub(super) enum Heard<T> {
 }
 
 /// What a loop hears.
-pub(super) enum News<T> {
+pub(super) enum WorkerEvent<T> {
     /// A task says why it waits.
     Note(Id, String),
     /// A task ended.
@@ -40,13 +40,13 @@ pub(super) struct Workers<T> {
     set: JoinSet<(usize, T)>,
     notes: mpsc::UnboundedReceiver<(Id, String)>,
     speak: mpsc::UnboundedSender<(Id, String)>,
-    stop: Stop,
+    stop: CancellationToken,
     /// Until when a drain may take.
     deadline: Option<Instant>,
 }
 
 impl<T: Send + 'static> Workers<T> {
-    pub(super) fn new(stop: Stop) -> Self {
+    pub(super) fn new(stop: CancellationToken) -> Self {
         let (speak, notes) = mpsc::unbounded_channel();
         Self { set: JoinSet::new(), notes, speak, stop, deadline: None }
     }
@@ -66,16 +66,16 @@ impl<T: Send + 'static> Workers<T> {
     }
 
     /// The next news; `None` when nothing is in flight.
-    pub(super) async fn next(&mut self) -> Option<News<T>> {
+    pub(super) async fn next(&mut self) -> Option<WorkerEvent<T>> {
         tokio::select! {
             biased;
-            Some((id, why)) = self.notes.recv() => Some(News::Note(id, why)),
+            Some((id, why)) = self.notes.recv() => Some(WorkerEvent::Note(id, why)),
             ended = self.set.join_next() => ended.map(Self::ended),
         }
     }
 
     /// What a loop that can be stopped hears next. All that has arrived is taken along, for one write instead of many.
-    pub(super) async fn hear(&mut self) -> Heard<T> {
+    pub(super) async fn hear(&mut self) -> LoopEvent<T> {
         let (stop, deadline) = (self.stop.clone(), self.deadline);
         let expired = async {
             match deadline {
@@ -87,33 +87,33 @@ impl<T: Send + 'static> Workers<T> {
         // taken before we leave.
         let first = tokio::select! {
             biased;
-            () = stop.reached(Halt::Drain), if deadline.is_none() => {
+            () = stop.reached(StopLevel::Drain), if deadline.is_none() => {
                 self.deadline = Some(Instant::now() + DRAIN);
-                return Heard::Drain;
+                return LoopEvent::Drain;
             }
             news = self.next() => news,
-            () = stop.reached(Halt::Now), if deadline.is_some() => return Heard::Leave,
-            () = expired => return Heard::Leave,
+            () = stop.reached(StopLevel::Now), if deadline.is_some() => return LoopEvent::Leave,
+            () = expired => return LoopEvent::Leave,
         };
-        let Some(first) = first else { return Heard::Idle };
+        let Some(first) = first else { return LoopEvent::Idle };
         let mut news = vec![first];
         while let Some(more) = self.try_next() {
             news.push(more);
         }
-        Heard::News(news)
+        LoopEvent::WorkerEvent(news)
     }
 
     /// News that has arrived already.
-    fn try_next(&mut self) -> Option<News<T>> {
+    fn try_next(&mut self) -> Option<WorkerEvent<T>> {
         if let Ok((id, why)) = self.notes.try_recv() {
-            return Some(News::Note(id, why));
+            return Some(WorkerEvent::Note(id, why));
         }
         self.set.try_join_next().map(Self::ended)
     }
 
-    fn ended(joined: Result<(usize, T), tokio::task::JoinError>) -> News<T> {
+    fn ended(joined: Result<(usize, T), tokio::task::JoinError>) -> WorkerEvent<T> {
         match joined {
-            Ok((index, result)) => News::End(index, result),
+            Ok((index, result)) => WorkerEvent::End(index, result),
             // Tasks are never cancelled one by one, so this is a panic in a provider: a bug, and no result to record.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }

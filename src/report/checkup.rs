@@ -2,10 +2,10 @@
 
 use super::Palette;
 use super::words::one_line;
-use crate::doctor::{Check, Health};
+use crate::doctor::{Health, HealthCheck};
 
 /// All of it, and how many are not good.
-pub fn checkup_text(checks: &[Check], palette: Palette) -> String {
+pub fn checkup_text(checks: &[HealthCheck], palette: Palette) -> String {
     let width = checks.iter().map(|check| console::measure_text_width(&check.subject)).max().unwrap_or(0);
     let mut text = String::new();
     let mut area = None;
@@ -54,10 +54,11 @@ mod tests {
     #[test]
     fn each_with_its_mark_and_a_hint_where_it_is_not_good() {
         let checks = [
-            Check::new(Area::Credentials, "who", Health::Good, "arn:aws:iam::123456789012:user/ada"),
-            Check::new(Area::Credentials, "expiry", Health::Warning, "in 5 min").hint("sign in again first"),
-            Check::new(Area::Account, "user pools", Health::Bad, "1000 of 1000 used, 2 to come").hint("ask for more"),
-            Check::new(Area::Account, "permissions", Health::NotApplicable, "not to be had\nhere").hint("x"),
+            HealthCheck::new(Area::Credentials, "who", Health::Good, "arn:aws:iam::123456789012:user/ada"),
+            HealthCheck::new(Area::Credentials, "expiry", Health::Warning, "in 5 min").hint("sign in again first"),
+            HealthCheck::new(Area::Account, "user pools", Health::Bad, "1000 of 1000 used, 2 to come")
+                .hint("ask for more"),
+            HealthCheck::new(Area::Account, "permissions", Health::NotApplicable, "not to be had\nhere").hint("x"),
         ];
         insta::assert_snapshot!(checkup_text(&checks, Palette { unicode: true, ..Palette::default() }));
         let plain = checkup_text(&checks, Palette::default());

@@ -28,7 +28,7 @@ pub(super) fn run() -> Vec<Event> {
         done("function.ExternalLambda1", Outcome::Created, 65_040),
         done("log-group.InternalLambda", Outcome::Unchanged, 0),
         done("pool.MyUserPool1", Outcome::Adopted, 0),
-        started("stage.development", Verb::Converge),
+        started("stage.development", Verb::Update),
         done("stage.development", Outcome::Updated { drift }, 1500),
         started("secret.Old", Verb::Delete),
         Event::Draining,

@@ -7,7 +7,7 @@
 //! | `type`           | every line        | one of those below |
 //! | `total`          | `run_began`       | how many resources are looked after |
 //! | `id`             | `resource_*`      | which resource: `function.ExternalLambda1` |
-//! | `verb`           | `resource_started` | `find`, `create`, `converge` or `delete` |
+//! | `verb`           | `resource_started` | `find`, `create`, `update` or `delete` |
 //! | `why`            | `resource_waiting` | what it waits for |
 //! | `outcome`        | `resource_done`   | `created`, `adopted`, `updated`, `unchanged`, `deleted`, `gone`, `went_with_parent` |
 //! | `drift`          | `resource_done`, if `updated` | what had differed: a list of `field`, `want`, `live`, `weakens` |
@@ -220,7 +220,7 @@ mod tests {
         {"schema_version":1,"type":"resource_done","id":"function.ExternalLambda1","outcome":"created","elapsed_ms":65040}
         {"schema_version":1,"type":"resource_done","id":"log-group.InternalLambda","outcome":"unchanged","elapsed_ms":0}
         {"schema_version":1,"type":"resource_done","id":"pool.MyUserPool1","outcome":"adopted","elapsed_ms":0}
-        {"schema_version":1,"type":"resource_started","id":"stage.development","verb":"converge"}
+        {"schema_version":1,"type":"resource_started","id":"stage.development","verb":"update"}
         {"schema_version":1,"type":"resource_done","id":"stage.development","outcome":"updated","drift":[{"field":"description","want":"development","live":"","weakens":false},{"field":"rate limit","want":"50","live":"10000","weakens":true}],"elapsed_ms":1500}
         {"schema_version":1,"type":"resource_started","id":"secret.Old","verb":"delete"}
         {"schema_version":1,"type":"run_draining"}

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::moment::date;
 use super::summary::table;
+use super::timestamp::date;
 use super::words::{harmless, one_line};
-use crate::engine::{Failure, Left, Listed, Stock, Unread};
+use crate::engine::{Failure, Inventory, InventoryItem, Leftover, Unread};
 
 /// Strangers' things that are named one by one; of more, just how many.
 const NAMED: usize = 8;
 
 /// What is left or may be, each with what it is, where it is, why it is there and how to remove it. Empty if there is
 /// nothing.
-pub fn left_text(left: &[Left], unread: &[Unread], at: &str) -> String {
+pub fn left_text(left: &[Leftover], unread: &[Unread], at: &str) -> String {
     let mut lines = Vec::new();
     for one in left {
         let place = one.arn.as_deref().map(|arn| format!(" {}", harmless(arn))).unwrap_or_default();
@@ -53,7 +53,7 @@ pub const LOG_POLICY: &str = "For the access logs of HTTP APIs AWS keeps a resou
                               (its name begins with AWSLogDeliveryWrite). Other stacks and services may use it, so it is left.";
 
 /// What has a name like this stack's and is not this stack's. Empty if there is nothing.
-pub fn others_text(others: &[Listed], stack: &str) -> String {
+pub fn others_text(others: &[InventoryItem], stack: &str) -> String {
     let mut lines = Vec::new();
     let mut stacks: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut untagged, mut more) = (0, 0);
@@ -79,8 +79,8 @@ pub fn others_text(others: &[Listed], stack: &str) -> String {
 }
 
 /// Until when deleted secrets can be brought back. Empty if there are none.
-pub fn recoverable_text(recoverable: &[Listed]) -> String {
-    let line = |one: &Listed| {
+pub fn recoverable_text(recoverable: &[InventoryItem]) -> String {
+    let line = |one: &InventoryItem| {
         let (name, day) = (harmless(one.id.parts().1), date(one.until.unwrap_or_default()));
         format!(
             "The secret {name} can be recovered until {day}; until then `up` restores it instead of making a new one, \
@@ -91,10 +91,10 @@ pub fn recoverable_text(recoverable: &[Listed]) -> String {
 }
 
 /// All that carries a stack's tag, by stack, each with its state file if there is one here.
-pub fn swept_text(stock: &Stock, stacks: &[(&str, Option<String>)]) -> String {
+pub fn swept_text(inventory: &Inventory, stacks: &[(&str, Option<String>)]) -> String {
     let mut text = String::new();
     for (stack, state) in stacks {
-        let ours: Vec<&Listed> = stock.of(stack).collect();
+        let ours: Vec<&InventoryItem> = inventory.of(stack).collect();
         let state = state.as_ref().map_or("no state file here".to_owned(), |path| format!("state file {path}"));
         text += &format!("{}: {} in all, {state}\n", one_line(stack), ours.len());
         let rows = ours.iter().map(|one| {
@@ -134,14 +134,14 @@ mod tests {
         }
     }
 
-    fn listed(name: &str, stack: Option<&str>) -> Listed {
+    fn listed(name: &str, stack: Option<&str>) -> InventoryItem {
         let owner = stack.map(|stack| Owner { stack: stack.into(), resource: Some(format!("secret.{name}")) });
-        Listed::new::<Secret>((name, &format!("arn:{name}")), owner, |_| (), &json!({}), "aws rm")
+        InventoryItem::new::<Secret>((name, &format!("arn:{name}")), owner, |_| (), &json!({}), "aws rm")
     }
 
     #[test]
     fn survivors_say_what_where_why_and_how() {
-        let one = |id: &str, seen: bool, error: Option<Failure>| Left {
+        let one = |id: &str, seen: bool, error: Option<Failure>| Leftover {
             id: id.into(),
             kind: "logs.group".into(),
             arn: seen.then(|| format!("arn:{id}")),
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_crowd_of_strangers_is_counted() {
         let names: Vec<String> = (0..11).map(|n| format!("a-{n}")).collect();
-        let mut others: Vec<Listed> = names.iter().map(|name| listed(name, None)).collect();
+        let mut others: Vec<InventoryItem> = names.iter().map(|name| listed(name, None)).collect();
         others.extend(["a-b-x", "a-b-y"].map(|name| listed(name, Some("a-b"))));
         let text = others_text(&others, "a");
         assert_eq!(text.lines().count(), NAMED + 2);
@@ -199,12 +199,12 @@ mod tests {
 
     #[test]
     fn a_secret_in_its_window_has_a_date() {
-        let stock = Stock {
+        let inventory = Inventory {
             listed: vec![listed("s", Some("demo")).recoverable(Some(1_795_824_000)), listed("x", None)],
-            ..Stock::default()
+            ..Inventory::default()
         };
-        assert!(recoverable_text(&stock.listed[..1]).contains("secret s can be recovered until 2026-11-28"));
-        assert_snapshot!(swept_text(&stock, &[("demo", Some("state/demo.json".into()))]), @r"
+        assert!(recoverable_text(&inventory.listed[..1]).contains("secret s can be recovered until 2026-11-28"));
+        assert_snapshot!(swept_text(&inventory, &[("demo", Some("state/demo.json".into()))]), @r"
         demo: 1 in all, state file state/demo.json
           id        kind                   where
           secret.s  secretsmanager.secret  arn:s, deleted, recoverable until 2026-11-28

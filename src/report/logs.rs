@@ -5,8 +5,8 @@ use console::{Alignment, pad_str};
 use serde_json::{Map, Value, json};
 
 use super::json::SCHEMA_VERSION;
-use super::moment::{clock, date};
 use super::palette::Palette;
+use super::timestamp::{clock, date};
 use super::words::harmless;
 
 /// How the lines that Lambda itself writes begin.

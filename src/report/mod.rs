@@ -25,13 +25,13 @@ mod leftovers;
 mod lines;
 mod logs;
 mod markup;
-mod moment;
 mod palette;
 mod plan;
 mod print;
 mod proof;
 mod stream;
 mod summary;
+mod timestamp;
 mod timings;
 mod words;
 
@@ -49,13 +49,13 @@ pub use grants::grants_text;
 pub use json::{SCHEMA_VERSION, summary_line};
 pub use leftovers::{LOG_POLICY, left_text, others_text, recoverable_text, swept_text, unread_lines};
 pub use logs::{LogLine, LogStyle, log_json, log_text};
-pub use moment::{clock, date};
 pub use palette::Palette;
 pub use plan::{plan_json, plan_text};
 pub use print::{answer, error, failed_line, say, trace};
 pub use proof::{proof_html, proof_junit, proof_table};
 pub use stream::{Stream, lost};
 pub use summary::{counts, table};
+pub use timestamp::{clock, date};
 pub use words::{duration, one_line};
 
 /// Shows a run while it happens.

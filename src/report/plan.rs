@@ -37,7 +37,7 @@ pub fn plan_text(plan: &Plan, palette: Palette) -> String {
                 let group = if weakened(drift) { 0 } else { 2 };
                 groups[group].push(entry(palette.warn("~"), "", drift::lines(drift, palette)));
             }
-            Change::Depends => {
+            Change::KnownAfterApply => {
                 groups[2].push(entry(palette.warn("~"), "(compared once what it needs is there)", Vec::new()));
             }
             Change::Refuse { failure } => {
@@ -115,7 +115,7 @@ impl Tally {
                 Change::Adopt => &mut tally.adopt,
                 Change::Create => &mut tally.create,
                 Change::Update { .. } => &mut tally.update,
-                Change::Depends => &mut tally.depends,
+                Change::KnownAfterApply => &mut tally.depends,
                 Change::Refuse { .. } => &mut tally.refuse,
             } += 1;
         }
@@ -161,12 +161,12 @@ mod tests {
                 change("log-group", "InternalLambda", "logs.group", Change::Adopt),
                 change("api", "api", "apigateway.rest-api", Change::Create),
                 change("firewall", "association", "wafv2.association", Change::Create),
-                change("method", "POST /lambda1", "apigateway.method", Change::Depends),
+                change("method", "POST /lambda1", "apigateway.method", Change::KnownAfterApply),
                 change("stage", "development", "apigateway.stage", Change::Update { drift: weaker }),
             ],
             removals: vec![Id::new("role", "Old")],
             lost_guards: vec![Id::new("firewall", "association")],
-            fixed: Vec::new(),
+            unchangeable: Vec::new(),
         }
     }
 
@@ -199,7 +199,7 @@ mod tests {
             changes: ["A", "B"].map(|name| (Id::new("topic", name), "sns.topic", change.clone())).to_vec(),
             removals: Vec::new(),
             lost_guards: Vec::new(),
-            fixed: Vec::new(),
+            unchangeable: Vec::new(),
         };
         assert_snapshot!(plan_text(&of(&Change::Create), UNICODE), @"
         + topic.A

@@ -35,9 +35,9 @@ fn long(seconds: u128) -> String {
 /// What is being done.
 pub(super) fn doing(verb: Verb) -> &'static str {
     match verb {
-        Verb::Find => "reading",
+        Verb::Read => "reading",
         Verb::Create => "creating",
-        Verb::Converge => "updating",
+        Verb::Update => "updating",
         Verb::Delete => "deleting",
     }
 }
@@ -112,7 +112,7 @@ mod tests {
     fn words_fit_their_column() {
         let outcomes = [Outcome::Created, Outcome::Adopted, Outcome::Unchanged, Outcome::Gone, Outcome::WentWithParent];
         assert!(outcomes.iter().all(|outcome| done(outcome).0.len() <= WORD));
-        assert!([Verb::Find, Verb::Create, Verb::Converge, Verb::Delete].iter().all(|verb| doing(*verb).len() <= WORD));
+        assert!([Verb::Read, Verb::Create, Verb::Update, Verb::Delete].iter().all(|verb| doing(*verb).len() <= WORD));
     }
 
     #[test]

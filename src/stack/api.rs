@@ -20,7 +20,7 @@ use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
 use crate::aws::wafv2::{Association, WebAcl};
 use crate::bundle::{Bundles, hex};
-use crate::engine::{Graph, Handle, Late, Needs};
+use crate::engine::{Deferred, Graph, Handle, Needs};
 use crate::scope::Scope;
 
 /// Every REST API by itself, without anything in it.
@@ -71,7 +71,7 @@ pub(super) fn api(
     });
     // Where methods are live at once, a route must not lead to a function that is not there yet.
     for ready in functions.values() {
-        graph.change_after(routes, ready.function);
+        graph.order_after(routes, ready.function);
     }
     let stage = stage(graph, api, ids, deployment, wanted);
 
@@ -101,8 +101,8 @@ fn release(
     permissions: Vec<Handle<Permission>>,
 ) {
     // Where it points can be seen without these.
-    let association: Vec<_> = association.into_iter().map(Late).collect();
-    let permissions: Vec<_> = permissions.into_iter().map(Late).collect();
+    let association: Vec<_> = association.into_iter().map(Deferred).collect();
+    let permissions: Vec<_> = permissions.into_iter().map(Deferred).collect();
     let needs = (stage, deployment, association, permissions);
     graph.add_under(stage, ids.part("release"), needs, |(stage, deployment, _, _)| Release {
         api_id: stage.api_id,
@@ -282,7 +282,7 @@ fn stage(
     let id = ids.of("stage", &wanted.stage);
     let (name, tag) = (wanted.stage.clone(), id.to_string());
     let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
-    graph.add_under(api, id, (api, Late(deployment)), move |(api, deployment)| Stage {
+    graph.add_under(api, id, (api, Deferred(deployment)), move |(api, deployment)| Stage {
         id: tag.clone(),
         api_id: api.id,
         name: name.clone(),

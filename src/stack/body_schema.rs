@@ -25,7 +25,7 @@ pub fn check_body_schema(text: &str) -> Vec<Wrong> {
     let Value::Object(object) = &schema else {
         return vec![("it is not a JSON object, which a schema is".to_owned(), None)];
     };
-    let mut check = Check { root: &schema, wrong: Vec::new() };
+    let mut check = SchemaCheck { root: &schema, wrong: Vec::new() };
     if let Some(named) = object.get("$schema") {
         let known = named.as_str().is_some_and(|named| DRAFT_4.contains(&named.trim_end_matches('#')));
         if !known {
@@ -37,7 +37,7 @@ pub fn check_body_schema(text: &str) -> Vec<Wrong> {
     check.wrong
 }
 
-struct Check<'a> {
+struct SchemaCheck<'a> {
     root: &'a Value,
     wrong: Vec<Wrong>,
 }
@@ -117,7 +117,7 @@ fn instead(keyword: &str) -> Option<&'static str> {
     })
 }
 
-impl Check<'_> {
+impl SchemaCheck<'_> {
     fn schema(&mut self, schema: &Map<String, Value>, at: &str) {
         for (keyword, value) in schema {
             let place = format!("{at}/{keyword}");

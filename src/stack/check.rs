@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::api::model_name;
+use super::diagnostic::{Diagnostic, SpanMap};
 use super::identity_pools::{role_name, service_username};
-use super::mistake::{Flaw, Places};
 use super::model::{Api, ApiKind, Auth, Mode, Route, Stack, Value, Variable};
 use super::reader::suggest;
 use super::{rules, sizes};
 
 /// Checks a stack as a whole. Its parts may have mistakes of their own, which are not told again.
-pub(super) fn flaws(stack: &Stack, places: &Places) -> Vec<Flaw> {
+pub(super) fn flaws(stack: &Stack, places: &SpanMap) -> Vec<Diagnostic> {
     let mut flaws = references(stack, places);
     flaws.extend(of_http_apis(stack));
     flaws.extend(twins(stack));
@@ -24,20 +24,20 @@ pub(super) fn flaws(stack: &Stack, places: &Places) -> Vec<Flaw> {
 }
 
 /// What the kind of an API does not have.
-fn unbuildable(stack: &Stack) -> Vec<Flaw> {
+fn unbuildable(stack: &Stack) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     for (name, api) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http) {
         for (index, _) in api.routes.iter().enumerate().filter(|(_, route)| route.body.is_some()) {
             let message = "an HTTP API checks no bodies, so this schema would not be looked at";
             let help = "take `kind = \"rest\"` for the API, or leave `body` out and check it in the function";
-            flaws.push(Flaw::new(format!("routes.{index}.body"), message).help(help).within(name));
+            flaws.push(Diagnostic::new(format!("routes.{index}.body"), message).help(help).within(name));
         }
     }
     flaws
 }
 
 /// Names that lead nowhere. Names of things that have mistakes of their own are known too.
-fn references(stack: &Stack, places: &Places) -> Vec<Flaw> {
+fn references(stack: &Stack, places: &SpanMap) -> Vec<Diagnostic> {
     let [topics, mut secrets, functions, pools, identity_pools, service_users, apis] =
         ["topics", "secrets", "functions", "pools", "identity_pools", "service_users", "apis"]
             .map(|name| places.names(name));
@@ -46,7 +46,7 @@ fn references(stack: &Stack, places: &Places) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     let mut lead = |place: String, what: &str, name: &str, known: &[&str]| {
         if !name.is_empty() && !known.contains(&name) {
-            flaws.push(Flaw::new(place, format!("there is no {what} called {name}")).help(suggest(name, known)));
+            flaws.push(Diagnostic::new(place, format!("there is no {what} called {name}")).help(suggest(name, known)));
         }
     };
     for (secret, values) in &stack.secrets {
@@ -107,7 +107,7 @@ fn routes_of(stack: &Stack, wanted: Option<&str>) -> Vec<String> {
 }
 
 /// What leads to an HTTP API and can only lead to a REST one.
-fn of_http_apis(stack: &Stack) -> Vec<Flaw> {
+fn of_http_apis(stack: &Stack) -> Vec<Diagnostic> {
     let http = |wanted: Option<&str>| stack.all_apis().any(|(name, api)| name == wanted && api.kind == ApiKind::Http);
     let mut flaws = Vec::new();
     for (name, function) in &stack.functions {
@@ -116,7 +116,7 @@ fn of_http_apis(stack: &Stack) -> Vec<Flaw> {
                 && http(Some(api))
             {
                 let message = format!("{api} is an HTTP API, and a variable can hold the URL of a REST API alone");
-                flaws.push(Flaw::new(format!("functions.{name}.environment.{variable}"), message));
+                flaws.push(Diagnostic::new(format!("functions.{name}.environment.{variable}"), message));
             }
         }
     }
@@ -125,7 +125,7 @@ fn of_http_apis(stack: &Stack) -> Vec<Flaw> {
             if http(invoke.api.as_deref()) {
                 let message =
                     format!("{} is a route of an HTTP API; credentials open those of REST APIs", invoke.route);
-                flaws.push(Flaw::new(format!("identity_pools.{name}.invokes.{index}"), message));
+                flaws.push(Diagnostic::new(format!("identity_pools.{name}.invokes.{index}"), message));
             }
         }
     }
@@ -133,21 +133,21 @@ fn of_http_apis(stack: &Stack) -> Vec<Flaw> {
 }
 
 /// Two things that AWS, or a function's environment, would take for one. Told at the later one.
-fn twins(stack: &Stack) -> Vec<Flaw> {
+fn twins(stack: &Stack) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     // Role names are unique regardless of case (docs/aws.md, Roles).
     let mut roles: BTreeMap<String, &str> = BTreeMap::new();
     for (name, function) in &stack.functions {
         if let Some(twin) = roles.insert(name.to_lowercase(), name) {
             let message = format!("the functions {twin} and {name} would share a role: IAM ignores case");
-            flaws.push(Flaw::new(format!("functions.{name}"), message));
+            flaws.push(Diagnostic::new(format!("functions.{name}"), message));
         }
         let mut variables: BTreeMap<String, &str> = BTreeMap::new();
         for secret in &function.secrets {
             let variable = rules::secret_variable(secret);
             if let Some(twin) = variables.insert(variable.clone(), secret) {
                 let message = format!("{name} would find both {twin} and {secret} in the variable {variable}");
-                flaws.push(Flaw::new(format!("functions.{name}.secrets.{secret}"), message));
+                flaws.push(Diagnostic::new(format!("functions.{name}.secrets.{secret}"), message));
             }
         }
     }
@@ -162,25 +162,25 @@ fn twins(stack: &Stack) -> Vec<Flaw> {
         } else {
             continue;
         };
-        flaws.push(Flaw::new(format!("identity_pools.{name}"), message).help("give one of them another name"));
+        flaws.push(Diagnostic::new(format!("identity_pools.{name}"), message).help("give one of them another name"));
     }
     let mut users: BTreeMap<(&str, String), &str> = BTreeMap::new();
     for (name, user) in &stack.service_users {
         if let Some(twin) = users.insert((&user.pool, service_username(name, &stack.name)), name) {
             let message = format!("the service users {twin} and {name} would be one user of {}", user.pool);
             let help = "give one of them another name: a username is in small letters";
-            flaws.push(Flaw::new(format!("service_users.{name}"), message).help(help));
+            flaws.push(Diagnostic::new(format!("service_users.{name}"), message).help(help));
         }
     }
     if stack.api.is_some() && stack.apis.contains_key("api") {
         let message = "the API api and the one that has no name would share a name in AWS";
-        flaws.push(Flaw::new("apis.api", message).help("give it another name"));
+        flaws.push(Diagnostic::new("apis.api", message).help("give it another name"));
     }
     let mut authorizers = BTreeMap::new();
     for (name, pool) in &stack.pools {
         if let Some(twin) = authorizers.insert(&pool.authorizer, name) {
             let message = format!("the pools {twin} and {name} both have the authorizer {}", pool.authorizer);
-            flaws.push(Flaw::new(format!("pools.{name}.authorizer"), message));
+            flaws.push(Diagnostic::new(format!("pools.{name}.authorizer"), message));
         }
     }
     for (name, api) in stack.all_apis() {
@@ -188,19 +188,19 @@ fn twins(stack: &Stack) -> Vec<Flaw> {
     }
     for name in stack.service_users.keys().filter(|name| stack.secrets.contains_key(*name)) {
         let message = format!("the secret {name} and the service user {name} would be one secret");
-        flaws.push(Flaw::new(format!("service_users.{name}"), message).help("give one of them another name"));
+        flaws.push(Diagnostic::new(format!("service_users.{name}"), message).help("give one of them another name"));
     }
     flaws
 }
 
 /// Two routes, or two body schemas, that an API would take for one.
-fn twin_routes(api: &Api) -> Vec<Flaw> {
+fn twin_routes(api: &Api) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     let (mut routes, mut models) = (Vec::new(), BTreeMap::new());
     for (index, route) in api.routes.iter().enumerate() {
         if routes.contains(&route.name()) {
             let message = format!("the route {} is there twice", route.name());
-            flaws.push(Flaw::new(format!("routes.{index}.route"), message));
+            flaws.push(Diagnostic::new(format!("routes.{index}.route"), message));
         }
         routes.push(route.name());
         let Some(body) = route.body.as_ref().filter(|body| !body.as_os_str().is_empty()) else { continue };
@@ -214,13 +214,13 @@ fn twin_routes(api: &Api) -> Vec<Flaw> {
             }
             _ => continue,
         };
-        flaws.push(Flaw::new(format!("routes.{index}.body"), message).help("give the file another name"));
+        flaws.push(Diagnostic::new(format!("routes.{index}.body"), message).help("give the file another name"));
     }
     flaws
 }
 
 /// API Gateway allows one path parameter per parent: `/items/{id}` and `/items/{name}` cannot both be.
-fn sibling_parameters(api: &Api) -> Vec<Flaw> {
+fn sibling_parameters(api: &Api) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     let mut parameters: BTreeMap<String, String> = BTreeMap::new();
     for (index, route) in api.routes.iter().enumerate() {
@@ -231,7 +231,7 @@ fn sibling_parameters(api: &Api) -> Vec<Flaw> {
                 if first != part {
                     let message = format!("{parent}/{first} and {parent}/{part} cannot both be in one API");
                     let help = format!("API Gateway has one parameter below {parent}/: call it {first} in both");
-                    flaws.push(Flaw::new(format!("routes.{index}.route"), message).help(help));
+                    flaws.push(Diagnostic::new(format!("routes.{index}.route"), message).help(help));
                 }
             }
             parent = format!("{parent}/{part}");
@@ -241,21 +241,23 @@ fn sibling_parameters(api: &Api) -> Vec<Flaw> {
 }
 
 /// What would be made and be of no use, or shut everyone out.
-fn pointless(stack: &Stack) -> Vec<Flaw> {
+fn pointless(stack: &Stack) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     if let Some(firewall) = &stack.firewall {
         let mut kinds = stack.all_apis().map(|(_, api)| api.kind).peekable();
         if kinds.peek().is_none() {
-            flaws.push(Flaw::new("firewall", "a firewall protects an api, and this stack has none"));
+            flaws.push(Diagnostic::new("firewall", "a firewall protects an api, and this stack has none"));
         } else if kinds.all(|kind| kind == ApiKind::Http) {
             let message = "AWS cannot attach a web ACL to an HTTP API, so this firewall would protect nothing";
             let help = "take `kind = \"rest\"` for the API, or leave the firewall out: an HTTP API is protected by its \
                         authorizer and its throttle alone";
-            flaws.push(Flaw::new("firewall", message).help(help));
+            flaws.push(Diagnostic::new("firewall", message).help(help));
         }
         if firewall.mode == Mode::Allow && firewall.addresses.is_empty() {
-            let flaw =
-                Flaw::new("firewall.addresses", "in the mode \"allow\" only the addresses pass, and there are none");
+            let flaw = Diagnostic::new(
+                "firewall.addresses",
+                "in the mode \"allow\" only the addresses pass, and there are none",
+            );
             flaws.push(flaw.help("add the addresses that may call, or set mode = \"count\""));
         }
     }

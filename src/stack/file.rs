@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
+use super::diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap};
 use super::keys;
-use super::mistake::{Flaw, Mistake, Places};
 use super::model::{
     Api, ApiKind, Auth, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Pool, Route,
     ServiceUser, Stack, Value, Variable,
@@ -18,12 +18,12 @@ use super::reader::{Item, Reader, Table, suggest};
 use super::{managed, rules};
 
 /// Reads a stack file. `Err` holds every mistake, in the order of the file.
-pub fn parse(text: &str) -> Result<Stack, Vec<Mistake>> {
+pub fn parse(text: &str) -> Result<Stack, Vec<LocatedDiagnostic>> {
     read(text).map(|(stack, _)| stack)
 }
 
 /// Reads a stack file, and says where everything stands in it, for mistakes that only its folder or AWS can tell of.
-pub fn read(text: &str) -> Result<(Stack, Places), Vec<Mistake>> {
+pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<LocatedDiagnostic>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader::default();
     if !errors.is_empty() {
@@ -31,7 +31,7 @@ pub fn read(text: &str) -> Result<(Stack, Places), Vec<Mistake>> {
         let help = "this is TOML, see toml.io; the rest is checked once it can be read";
         for error in errors {
             let span = error.span().unwrap_or(0..0);
-            reader.mistake(&within(text, span), error.message().trim_end(), Some(help.to_owned()));
+            reader.diagnostic(&within(text, span), error.message().trim_end(), Some(help.to_owned()));
         }
         return Err(reader.mistakes);
     }
@@ -42,7 +42,7 @@ pub fn read(text: &str) -> Result<(Stack, Places), Vec<Mistake>> {
     if reader.mistakes.is_empty() {
         return Ok((stack, reader.places));
     }
-    reader.mistakes.sort_by_key(|mistake| mistake.span.offset());
+    reader.mistakes.sort_by_key(|diagnostic| diagnostic.span.offset());
     Err(reader.mistakes)
 }
 
@@ -62,7 +62,7 @@ impl Reader {
             permissions_boundary = self.permissions_boundary(&table);
             if let Some((wanted, span)) = self.required(&table, "stack", "name") {
                 if let Err(why) = rules::stack_name(&wanted) {
-                    self.mistake(&span, why, None);
+                    self.diagnostic(&span, why, None);
                 }
                 name = wanted;
             }
@@ -112,7 +112,7 @@ impl Reader {
     fn permissions_boundary(&mut self, table: &Table) -> Option<String> {
         let (arn, span) = self.string(table, "permissions_boundary")?;
         if let Err(why) = rules::policy_arn(&arn) {
-            self.mistake(&span, why, None);
+            self.diagnostic(&span, why, None);
         }
         Some(arn)
     }
@@ -125,13 +125,13 @@ impl Reader {
     fn secret(&mut self, name: String, table: &Table) -> (String, BTreeMap<String, Value>) {
         let mut values = BTreeMap::new();
         if table.table.is_empty() {
-            self.flaw(Flaw::new(format!("secrets.{name}"), format!("the secret {name} has no value")));
+            self.flaw(Diagnostic::new(format!("secrets.{name}"), format!("the secret {name} has no value")));
         }
         for (key, item) in table.table {
             let place = format!("secrets.{name}.{}", key.get_ref());
             self.remember(place, item.span());
             if key.get_ref().trim().is_empty() {
-                self.mistake(&key.span(), "a secret's key is empty", None);
+                self.diagnostic(&key.span(), "a secret's key is empty", None);
             }
             if let Some(value) = self.secret_value(item) {
                 values.insert(key.get_ref().to_string(), value);
@@ -144,7 +144,7 @@ impl Reader {
         let help = "write { topic = \"…\" }, { env = \"VARIABLE\" }, { prompt = true } or { generate = 32 }: a value \
                     never stands in this file";
         let DeValue::Table(table) = item.get_ref() else {
-            self.mistake(&item.span(), "a secret's value says where it comes from", Some(help.into()));
+            self.diagnostic(&item.span(), "a secret's value says where it comes from", Some(help.into()));
             self.hide(item.span());
             return None;
         };
@@ -155,7 +155,7 @@ impl Reader {
             self.hide(item.span());
         }
         if table.table.len() != 1 {
-            self.mistake(&item.span(), "a secret's value comes from one place", Some(help.into()));
+            self.diagnostic(&item.span(), "a secret's value comes from one place", Some(help.into()));
             return None;
         }
         if table.get("topic").is_some() {
@@ -165,14 +165,14 @@ impl Reader {
             let (variable, span) = self.required(&table, "a secret's value", "env")?;
             if let Err(why) = rules::variable_name(&variable) {
                 let help = "the value itself never stands in this file";
-                self.mistake(&span, why, Some(help.into()));
+                self.diagnostic(&span, why, Some(help.into()));
                 self.hide(span);
             }
             return Some(Value::Env(variable));
         }
         if let Some(item) = table.get("prompt") {
             if !self.boolean(&table, "prompt", true) {
-                self.mistake(&item.span(), "`prompt` is true, or left out", None);
+                self.diagnostic(&item.span(), "`prompt` is true, or left out", None);
             }
             return Some(Value::Prompt);
         }
@@ -221,7 +221,11 @@ impl Reader {
     fn handler(&mut self, table: &Table) -> String {
         let Some((handler, span)) = self.string(table, "handler") else { return "index.handler".to_owned() };
         if let Err(why) = rules::handler(&handler) {
-            self.mistake(&span, why, Some("it is the file without its ending, a dot, and the function's name".into()));
+            self.diagnostic(
+                &span,
+                why,
+                Some("it is the file without its ending, a dot, and the function's name".into()),
+            );
         }
         handler
     }
@@ -235,7 +239,7 @@ impl Reader {
             } else {
                 suggest(&runtime, &rules::RUNTIMES)
             };
-            self.mistake(&span, why, Some(help));
+            self.diagnostic(&span, why, Some(help));
         }
         runtime
     }
@@ -246,7 +250,7 @@ impl Reader {
         if !rules::RETENTION_DAYS.contains(&retention) {
             let days: Vec<String> = rules::RETENTION_DAYS.iter().map(ToString::to_string).collect();
             let help = format!("CloudWatch Logs allows {}", days.join(", "));
-            self.mistake(&item.span(), format!("logs cannot be kept for {retention} days"), Some(help));
+            self.diagnostic(&item.span(), format!("logs cannot be kept for {retention} days"), Some(help));
         }
         retention
     }
@@ -259,7 +263,7 @@ impl Reader {
         for (key, item) in table.table {
             let name = key.get_ref();
             if let Err(why) = rules::environment_name(name) {
-                self.mistake(&key.span(), why, None);
+                self.diagnostic(&key.span(), why, None);
             }
             self.remember(format!("{what}.environment.{name}"), item.span());
             let value = match item.get_ref() {
@@ -278,7 +282,7 @@ impl Reader {
         let [name] = given.as_slice() else {
             let help = "write text, or { pool_id = \"…\" }, { client_id = \"…\" }, { identity_pool_id = \"…\" } or \
                         { url = \"…\" }";
-            self.mistake(&table.span, "a variable's value comes from one place", Some(help.into()));
+            self.diagnostic(&table.span, "a variable's value comes from one place", Some(help.into()));
             return None;
         };
         let (of, _) = self.required(table, "a variable", name)?;
@@ -302,7 +306,7 @@ impl Reader {
         let list = self.strings(table, "invokes");
         if list.is_empty() {
             let help = "name the routes that its credentials open: invokes = [\"GET /items\"]";
-            self.mistake(&table.span, "an identity pool whose credentials open nothing", Some(help.into()));
+            self.diagnostic(&table.span, "an identity pool whose credentials open nothing", Some(help.into()));
         }
         let mut invokes = Vec::new();
         for (text, span) in list {
@@ -348,7 +352,7 @@ impl Reader {
         if let Some((authorizer, span)) = &authorizer {
             self.remember(format!("pools.{name}.authorizer"), span.clone());
             if let Err(why) = rules::name("authorizers", authorizer) {
-                self.mistake(span, why, None);
+                self.diagnostic(span, why, None);
             }
         }
         let pool = Pool {
@@ -370,11 +374,11 @@ impl Reader {
         if let Some((stage, span)) = &stage
             && let Err(why) = rules::stage_name(stage)
         {
-            self.mistake(span, why, None);
+            self.diagnostic(span, why, None);
         }
         let mut routes = Vec::new();
         let none = |reader: &mut Self| {
-            reader.mistake(&table.span, "the api has no routes", Some("add an [[api.routes]]".into()));
+            reader.diagnostic(&table.span, "the api has no routes", Some("add an [[api.routes]]".into()));
         };
         match table.get("routes").map(|item| (item, item.get_ref())) {
             Some((_, DeValue::Array(items))) if items.is_empty() => none(self),
@@ -413,14 +417,14 @@ impl Reader {
         let body = self.string(table, "body").map(|(body, span)| {
             self.remember(format!("{place}.body"), span.clone());
             if body.trim().is_empty() {
-                self.mistake(&span, "`body` is empty", None);
+                self.diagnostic(&span, "`body` is empty", None);
             }
             PathBuf::from(body.trim())
         });
         let (route, span) = route?;
         let parts = rules::route(&route);
         if let Err(why) = &parts {
-            self.mistake(&span, why.message.as_str(), Some(why.help.clone()));
+            self.diagnostic(&span, why.message.as_str(), Some(why.help.clone()));
         }
         let (method, path) = parts.ok()?;
         // A function or a caller that was complained about must not hide what else is wrong with the route.
@@ -453,7 +457,7 @@ impl Reader {
             (None, None) => {
                 if table.get("pool").is_none() && table.get("auth").is_none() {
                     let help = "name a `pool`; an open route must say `auth = \"none\"`";
-                    self.mistake(
+                    self.diagnostic(
                         &table.span,
                         format!("nobody is said to be allowed to call {name}"),
                         Some(help.into()),
@@ -463,7 +467,7 @@ impl Reader {
             }
             (Some((_, span)), Some(auth)) => {
                 let other = if auth == Auth::None { "`auth = \"none\"`" } else { "`auth`" };
-                self.mistake(&span, format!("a route has a `pool` or {other}, not both"), None);
+                self.diagnostic(&span, format!("a route has a `pool` or {other}, not both"), None);
                 None
             }
         }
@@ -476,20 +480,20 @@ impl Reader {
         for (address, span) in self.strings(table, "addresses") {
             match rules::network(&address) {
                 Ok(network) if addresses.contains(&network) => {
-                    self.mistake(&span, format!("{network} is there twice"), None);
+                    self.diagnostic(&span, format!("{network} is there twice"), None);
                 }
                 Ok(network) => addresses.push(network),
-                Err(why) => self.mistake(&span, why, Some("write it as CIDR: \"203.0.113.7/32\"".into())),
+                Err(why) => self.diagnostic(&span, why, Some("write it as CIDR: \"203.0.113.7/32\"".into())),
             }
         }
         let mut managed_rules = Vec::new();
         for (group, span) in self.strings(table, "managed_rules") {
             match managed::parse(&group) {
                 Ok(rule) if managed_rules.iter().any(|known: &ManagedRule| known.name == rule.name) => {
-                    self.mistake(&span, format!("{} is there twice", rule.name), None);
+                    self.diagnostic(&span, format!("{} is there twice", rule.name), None);
                 }
                 Ok(rule) => managed_rules.push(rule),
-                Err((why, help)) => self.mistake(&span, why, help),
+                Err((why, help)) => self.diagnostic(&span, why, help),
             }
         }
         if let Some(item) = table.get("addresses") {

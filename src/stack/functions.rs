@@ -45,7 +45,7 @@ pub(super) fn functions(
         let function = function(graph, name, scope, wanted, bundles, (role, logs), references.of(&wanted.environment));
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
-        graph.change_after(function, policy);
+        graph.order_after(function, policy);
         if let Some(topic) = wanted.trigger.as_ref().and_then(|topic| topics.get(topic)) {
             trigger(graph, name, function, policy, *topic);
         }

@@ -42,7 +42,7 @@ pub(super) fn api(
     let permissions: Vec<Handle<Permission>> = permissions.collect();
     let routes = routes(graph, api, ids, wanted, scope, &authorizers);
     for permission in permissions {
-        graph.change_after(routes, permission);
+        graph.order_after(routes, permission);
     }
 }
 

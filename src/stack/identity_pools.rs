@@ -21,7 +21,7 @@ const POLICY_NAME: &str = "securelambda";
 
 /// What a function needs of an identity pool.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Caller {
+pub(super) struct PoolCaller {
     pub pool: Handle<IdentityPool>,
     pub policy: Handle<RolePolicy>,
     pub roles: Handle<IdentityPoolRoles>,
@@ -48,7 +48,7 @@ pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, poo
             name: scope.physical(name),
             description: format!("Name and password of the service user {name} of the stack {}", scope.stack),
             plain: BTreeMap::new(),
-            hidden: BTreeMap::new(),
+            secret_fields: BTreeMap::new(),
             rotate: false,
             filled_by_another: true,
         };
@@ -71,7 +71,7 @@ pub(super) fn identity_pools(
     scope: &Scope,
     pools: &Pools,
     apis: &BTreeMap<Option<String>, Handle<RestApi>>,
-) -> BTreeMap<String, Caller> {
+) -> BTreeMap<String, PoolCaller> {
     let mut callers = BTreeMap::new();
     for (name, wanted) in &stack.identity_pools {
         let (Some(users), Some(client)) = (pools.pools.get(&wanted.pool), pools.clients.get(&wanted.pool)) else {
@@ -92,7 +92,7 @@ pub(super) fn identity_pools(
             pool_id: pool.id,
             role_arn: role.arn,
         });
-        callers.insert(name.clone(), Caller { pool, policy, roles });
+        callers.insert(name.clone(), PoolCaller { pool, policy, roles });
     }
     callers
 }
@@ -181,7 +181,7 @@ pub(super) fn invoke_only(arns: &[String]) -> Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::{HiddenValues, blueprints, desired, parse};
+    use crate::stack::{SecretValues, blueprints, desired, parse};
 
     #[test]
     fn every_api_has_its_own_ids_and_the_one_without_a_name_the_old_ones() {
@@ -193,7 +193,7 @@ mod tests {
             region: "eu-central-1".into(),
             stack: "demo".into(),
         };
-        let graph = desired(&stack, &scope, None, &crate::bundle::Bundles::default(), &HiddenValues::default());
+        let graph = desired(&stack, &scope, None, &crate::bundle::Bundles::default(), &SecretValues::default());
         let ids: Vec<String> = graph.ids().map(|(id, _)| id.to_string()).collect();
         for id in [
             "api.rest",

@@ -64,7 +64,7 @@ impl Ids<'_> {
 mod tests {
     use super::*;
     use crate::bundle::Bundles;
-    use crate::stack::{HiddenValues, desired, parse};
+    use crate::stack::{SecretValues, desired, parse};
 
     #[test]
     fn no_two_parts_of_three_apis_are_called_the_same() {
@@ -89,7 +89,7 @@ mod tests {
             stack: "demo".into(),
         };
         // The graph takes no id twice.
-        let graph = desired(&stack, &scope, None, &Bundles::default(), &HiddenValues::default());
+        let graph = desired(&stack, &scope, None, &Bundles::default(), &SecretValues::default());
         let ids: Vec<&str> = graph.ids().map(|(id, _)| id.as_str()).collect();
         for id in ["api.http.http", "api.routes.http", "api.rest.rest", "api.http.http-routes", "api.rest.routes"] {
             assert!(ids.contains(&id), "no {id} among {ids:?}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::HiddenValues;
+use super::SecretValues;
 use super::model::{Stack, Value};
 use crate::aws::secretsmanager::Secret;
 use crate::aws::sns::Topic;
@@ -26,7 +26,7 @@ pub(super) fn secrets(
     stack: &Stack,
     scope: &Scope,
     topics: &Topics,
-    hidden: &HiddenValues,
+    secrets: &SecretValues,
 ) -> Secrets {
     let mut handles = Secrets::new();
     for (name, values) in &stack.secrets {
@@ -44,9 +44,9 @@ pub(super) fn secrets(
             name: scope.physical(name),
             description: format!("Settings of the functions of the stack {}", scope.stack),
             plain: BTreeMap::new(),
-            rotate: hidden.rotate.contains(name),
+            rotate: secrets.rotate.contains(name),
             filled_by_another: false,
-            hidden: hidden
+            secret_fields: secrets
                 .values
                 .iter()
                 .filter(|((of, _), _)| of == name)

@@ -7,6 +7,7 @@ pub mod blueprints;
 mod body_schema;
 mod check;
 pub mod cleanup;
+mod diagnostic;
 mod edge;
 mod file;
 mod functions;
@@ -17,7 +18,6 @@ mod ids;
 mod keys;
 mod managed;
 mod messaging;
-mod mistake;
 mod model;
 mod needs;
 pub mod policies;
@@ -35,14 +35,14 @@ use self::references::References;
 use crate::bundle::Bundles;
 use crate::engine::Graph;
 use crate::scope::Scope;
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 pub use allow_ip::{Unwritable, allow};
 pub use body_schema::check_body_schema;
+pub use diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap, conceal};
 pub use file::{parse, read};
 pub use identity_pools::service_username;
 pub(crate) use ids::Ids as ApiIds;
-pub use mistake::{Flaw, Mistake, Places, conceal};
 pub use model::{
     Api, ApiKind, Auth, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Pool, Route,
     ServiceUser, Stack, Throughput, Value, Variable,
@@ -71,9 +71,9 @@ pub const BUILTIN: &str = include_str!("builtin.toml");
 
 /// Values that come from outside the stack file. In memory only.
 #[derive(Debug, Clone, Default)]
-pub struct HiddenValues {
+pub struct SecretValues {
     /// By secret and key. One that has not been read is empty, and such a secret is never written.
-    pub values: BTreeMap<(String, String), Hidden>,
+    pub values: BTreeMap<(String, String), SecretValue>,
     /// Secrets that are to be written anew although nothing about them has changed.
     pub rotate: BTreeSet<String>,
 }
@@ -85,11 +85,11 @@ pub fn desired(
     scope: &Scope,
     endpoint: Option<&str>,
     bundles: &Bundles,
-    hidden: &HiddenValues,
+    secrets: &SecretValues,
 ) -> Graph {
     let mut graph = Graph::default();
     let topics = messaging::topics(&mut graph, stack, scope);
-    let mut secrets = messaging::secrets(&mut graph, stack, scope, &topics, hidden);
+    let mut secrets = messaging::secrets(&mut graph, stack, scope, &topics, secrets);
     let pools = identity::pools(&mut graph, stack, scope);
     secrets.extend(identity_pools::service_users(&mut graph, stack, scope, &pools));
     // A function's variable may hold an API's address, and an API's routes lead to functions: so first the bare APIs.

@@ -1,7 +1,7 @@
 //! What a stack needs of the region that it is built in.
 
 use super::identity_pools::role_name;
-use super::{HiddenValues, Stack, desired};
+use super::{SecretValues, Stack, desired};
 use crate::bundle::Bundles;
 use crate::regions::{Needs, Service};
 use crate::scope::Scope;
@@ -11,7 +11,7 @@ pub fn needs(stack: &Stack) -> Needs {
     // Of what kinds its resources are does not depend on the account, the region or the code.
     let anywhere =
         Scope { partition: "aws".into(), account: String::new(), region: String::new(), stack: stack.name.clone() };
-    let graph = desired(stack, &anywhere, None, &Bundles::default(), &HiddenValues::default());
+    let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default());
     Needs {
         services: graph.ids().filter_map(|(_, kind)| Service::of_kind(kind)).chain([Service::Sts]).collect(),
         assumed_by_pools: stack.identity_pools.keys().map(|pool| anywhere.physical(&role_name(pool))).collect(),

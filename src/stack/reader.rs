@@ -5,16 +5,16 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap};
 use super::keys::Section;
-use super::mistake::{Flaw, Mistake, Places};
 use super::rules;
 use crate::error::nearest;
 
 /// What was found so far.
 #[derive(Default)]
 pub(super) struct Reader {
-    pub(super) mistakes: Vec<Mistake>,
-    pub(super) places: Places,
+    pub(super) mistakes: Vec<LocatedDiagnostic>,
+    pub(super) places: SpanMap,
 }
 
 /// A table, and where it stands.
@@ -54,19 +54,24 @@ pub(super) fn suggest(word: &str, known: &[&str]) -> String {
 }
 
 impl Reader {
-    pub(super) fn mistake(&mut self, span: &Range<usize>, message: impl Into<String>, help: Option<String>) {
-        self.mistakes.push(Mistake { message: message.into(), span: span.clone().into(), help, hidden: Vec::new() });
+    pub(super) fn diagnostic(&mut self, span: &Range<usize>, message: impl Into<String>, help: Option<String>) {
+        self.mistakes.push(LocatedDiagnostic {
+            message: message.into(),
+            span: span.clone().into(),
+            help,
+            secrets: Vec::new(),
+        });
     }
 
     /// Keeps out of sight, with the mistake that was told last, what may be a secret.
     pub(super) fn hide(&mut self, span: Range<usize>) {
-        if let Some(mistake) = self.mistakes.last_mut() {
-            mistake.hidden.push(span);
+        if let Some(diagnostic) = self.mistakes.last_mut() {
+            diagnostic.secrets.push(span);
         }
     }
 
     /// A mistake at a place that was remembered while reading.
-    pub(super) fn flaw(&mut self, flaw: Flaw) {
+    pub(super) fn flaw(&mut self, flaw: Diagnostic) {
         self.mistakes.push(self.places.locate(flaw));
     }
 
@@ -83,7 +88,7 @@ impl Reader {
                 None if keys.is_empty() => format!("{what} has no settings"),
                 None => format!("{what} knows: {}", keys.join(", ")),
             };
-            self.mistake(&key.span(), format!("{what} has no key `{}`", key.get_ref()), Some(help));
+            self.diagnostic(&key.span(), format!("{what} has no key `{}`", key.get_ref()), Some(help));
         }
     }
 
@@ -91,7 +96,7 @@ impl Reader {
         if let DeValue::Table(table) = item.get_ref() {
             return Some(Table { span: item.span(), table });
         }
-        self.mistake(&item.span(), format!("{what} is a table, not {}", kind(item)), None);
+        self.diagnostic(&item.span(), format!("{what} is a table, not {}", kind(item)), None);
         None
     }
 
@@ -108,7 +113,7 @@ impl Reader {
             let name = key.get_ref().to_string();
             self.remember(format!("{section}.{name}"), key.span());
             if let Err(why) = rules::name(section, &name) {
-                self.mistake(&key.span(), why, None);
+                self.diagnostic(&key.span(), why, None);
             }
             match self.table(item, &format!("{section}.{name}")) {
                 Some(table) => named.push((name, table)),
@@ -131,11 +136,11 @@ impl Reader {
     /// Text that must be there and not empty. `None` has been complained about.
     pub(super) fn required(&mut self, table: &Table, what: &str, key: &str) -> Option<(String, Range<usize>)> {
         if table.get(key).is_none() {
-            self.mistake(&table.span, format!("{what} lacks `{key}`"), None);
+            self.diagnostic(&table.span, format!("{what} lacks `{key}`"), None);
         }
         let (text, span) = self.string(table, key)?;
         if text.trim().is_empty() {
-            self.mistake(&span, format!("`{key}` is empty"), None);
+            self.diagnostic(&span, format!("`{key}` is empty"), None);
             return None;
         }
         Some((text, span))
@@ -164,7 +169,7 @@ impl Reader {
             Some(number) if range.contains(&number) => Some(number),
             _ => {
                 let (from, to) = range.into_inner();
-                self.mistake(&item.span(), format!("`{key}` is a whole number from {from} to {to}"), None);
+                self.diagnostic(&item.span(), format!("`{key}` is a whole number from {from} to {to}"), None);
                 None
             }
         }
@@ -181,7 +186,7 @@ impl Reader {
         for item in items {
             match item.get_ref() {
                 DeValue::String(text) if strings.iter().any(|(known, _)| known == text) => {
-                    self.mistake(&item.span(), format!("{text} is in `{key}` twice"), None);
+                    self.diagnostic(&item.span(), format!("{text} is in `{key}` twice"), None);
                 }
                 DeValue::String(text) => strings.push((text.to_string(), item.span())),
                 _ => self.wrong(item, key, "a list of strings"),
@@ -200,12 +205,12 @@ impl Reader {
                 [only] => format!("`{key}` is \"{only}\" or left out"),
                 names => format!("`{key}` is one of {}", names.join(", ")),
             };
-            self.mistake(&span, message, help);
+            self.diagnostic(&span, message, help);
         }
         found
     }
 
     pub(super) fn wrong(&mut self, item: Item, key: &str, wanted: &str) {
-        self.mistake(&item.span(), format!("`{key}` is {wanted}, not {}", kind(item)), None);
+        self.diagnostic(&item.span(), format!("`{key}` is {wanted}, not {}", kind(item)), None);
     }
 }

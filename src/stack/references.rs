@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::identity::Pools;
-use super::identity_pools::Caller;
+use super::identity_pools::PoolCaller;
 use super::model::{Stack, Variable};
 use crate::aws::apigateway::{RestApi, stage_url};
 use crate::aws::cognito::{AppClient, IdentityPool, UserPool};
@@ -15,7 +15,7 @@ use crate::scope::Scope;
 #[derive(Default)]
 pub(super) struct References {
     pub pools: Pools,
-    pub identity_pools: BTreeMap<String, Caller>,
+    pub identity_pools: BTreeMap<String, PoolCaller>,
     pub apis: BTreeMap<String, Handle<RestApi>>,
     /// What an API's id is made into, by the API's name.
     pub urls: BTreeMap<String, Url>,
@@ -93,8 +93,8 @@ impl References {
             if let Variable::IdentityPoolId(pool) = value
                 && let Some(caller) = self.identity_pools.get(pool)
             {
-                graph.change_after(function, caller.policy);
-                graph.change_after(function, caller.roles);
+                graph.order_after(function, caller.policy);
+                graph.order_after(function, caller.roles);
             }
         }
     }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use super::diagnostic::Diagnostic;
 use super::identity_pools::{invoke_only, opened};
-use super::mistake::Flaw;
 use super::model::{Api, ApiKind, Auth, Function, IdentityPool, Route, Stack, Value, Variable};
 use super::{policies, rules};
 use crate::aws::apigateway::execute_api_arn;
@@ -31,7 +31,7 @@ const MAX_AUTHORIZERS: usize = 10;
 const MAX_ADDRESSES: usize = 10_000;
 
 /// Everything that is too much.
-pub(super) fn flaws(stack: &Stack) -> Vec<Flaw> {
+pub(super) fn flaws(stack: &Stack) -> Vec<Diagnostic> {
     let scope = longest(&stack.name);
     let mut flaws = Vec::new();
     for (name, function) in &stack.functions {
@@ -58,7 +58,7 @@ pub(super) fn flaws(stack: &Stack) -> Vec<Flaw> {
             if count > MAX_ADDRESSES {
                 let family = if v6 { "IPv6" } else { "IPv4" };
                 let message = format!("{count} {family} addresses are more than WAF's list can hold, {MAX_ADDRESSES}");
-                flaws.push(Flaw::new("firewall.addresses", message).help("join neighbours into larger networks"));
+                flaws.push(Diagnostic::new("firewall.addresses", message).help("join neighbours into larger networks"));
             }
         }
     }
@@ -85,7 +85,7 @@ fn length(value: &Variable) -> usize {
     }
 }
 
-fn environment(name: &str, function: &Function, scope: &Scope) -> Option<Flaw> {
+fn environment(name: &str, function: &Function, scope: &Scope) -> Option<Diagnostic> {
     let mut size: usize = "SECURELAMBDA_FUNCTION".len() + name.len();
     size += function.environment.iter().map(|(name, value)| name.len() + length(value)).sum::<usize>();
     size += function
@@ -95,27 +95,28 @@ fn environment(name: &str, function: &Function, scope: &Scope) -> Option<Flaw> {
         .sum::<usize>();
     (size > MAX_ENVIRONMENT).then(|| {
         let message = format!("the variables of {name} are {size} bytes; Lambda takes {MAX_ENVIRONMENT}");
-        Flaw::new(format!("functions.{name}.environment"), message).help("put what is long into a file of its source")
+        Diagnostic::new(format!("functions.{name}.environment"), message)
+            .help("put what is long into a file of its source")
     })
 }
 
-fn policy(name: &str, function: &Function, scope: &Scope) -> Option<Flaw> {
+fn policy(name: &str, function: &Function, scope: &Scope) -> Option<Diagnostic> {
     let size = policies::planned_for(name, function, scope, &|_| None).to_string().len();
     (size > MAX_POLICY).then(|| {
         let message = format!("the role of {name} would need a policy of {size} characters; IAM takes {MAX_POLICY}");
-        Flaw::new(format!("functions.{name}"), message)
+        Diagnostic::new(format!("functions.{name}"), message)
             .help("give it fewer secrets and topics, or make two functions of it")
     })
 }
 
-fn caller(name: &str, wanted: &IdentityPool, stack: &Stack, scope: &Scope) -> Option<Flaw> {
+fn caller(name: &str, wanted: &IdentityPool, stack: &Stack, scope: &Scope) -> Option<Diagnostic> {
     let arns: Vec<String> =
         opened(&wanted.invokes, stack).map(|(_, api, route)| invoke_arn(api, route, scope)).collect();
     let size = invoke_only(&arns).to_string().len();
     (size > MAX_POLICY).then(|| {
         let message =
             format!("the role of the users of {name} would need a policy of {size} characters; IAM takes {MAX_POLICY}");
-        Flaw::new(format!("identity_pools.{name}"), message)
+        Diagnostic::new(format!("identity_pools.{name}"), message)
             .help("open fewer routes, or greedy ones, as in ANY /files/{proxy+}")
     })
 }
@@ -126,7 +127,7 @@ fn invoke_arn(api: &Api, route: &Route, scope: &Scope) -> String {
 }
 
 /// What can be told before the values are known: names, and those made up.
-fn secret(name: &str, values: &BTreeMap<String, Value>) -> Option<Flaw> {
+fn secret(name: &str, values: &BTreeMap<String, Value>) -> Option<Diagnostic> {
     let length = |value: &Value| match value {
         Value::Generate(length) => usize::from(*length),
         Value::Topic(_) | Value::Env(_) | Value::Prompt => 0,
@@ -136,11 +137,11 @@ fn secret(name: &str, values: &BTreeMap<String, Value>) -> Option<Flaw> {
     let size = json!(filled).to_string().len();
     (size > MAX_SECRET).then(|| {
         let message = format!("the secret {name} would be {size} bytes; Secrets Manager takes {MAX_SECRET}");
-        Flaw::new(format!("secrets.{name}"), message).help("make two secrets of it")
+        Diagnostic::new(format!("secrets.{name}"), message).help("make two secrets of it")
     })
 }
 
-fn resources(api: &Api) -> Option<Flaw> {
+fn resources(api: &Api) -> Option<Diagnostic> {
     let mut parts: BTreeSet<&str> = BTreeSet::from(["/"]);
     let mut over = None;
     for (index, route) in api.routes.iter().enumerate() {
@@ -152,20 +153,20 @@ fn resources(api: &Api) -> Option<Flaw> {
     }
     over.map(|index| {
         let message = format!("the paths have {} parts in all; API Gateway takes {MAX_RESOURCES} an API", parts.len());
-        Flaw::new(format!("routes.{index}.route"), message)
+        Diagnostic::new(format!("routes.{index}.route"), message)
             .help("take a greedy path, as in ANY /files/{proxy+}, or two stacks")
     })
 }
 
-fn routes(api: &Api) -> Option<Flaw> {
+fn routes(api: &Api) -> Option<Diagnostic> {
     (api.routes.len() > MAX_ROUTES).then(|| {
         let message = format!("there are {} routes; an HTTP API takes {MAX_ROUTES}", api.routes.len());
-        Flaw::new(format!("routes.{MAX_ROUTES}.route"), message)
+        Diagnostic::new(format!("routes.{MAX_ROUTES}.route"), message)
             .help("take a greedy path, as in ANY /files/{proxy+}, or two stacks")
     })
 }
 
-fn authorizers(api: &Api) -> Option<Flaw> {
+fn authorizers(api: &Api) -> Option<Diagnostic> {
     let mut pools = BTreeSet::new();
     let mut over = None;
     for (index, route) in api.routes.iter().enumerate() {
@@ -180,12 +181,12 @@ fn authorizers(api: &Api) -> Option<Flaw> {
     over.map(|index| {
         let message =
             format!("the routes are for {} pools; an API has {MAX_AUTHORIZERS} authorizers at most", pools.len());
-        Flaw::new(format!("routes.{index}.pool"), message).help("make a stack of its own for the rest")
+        Diagnostic::new(format!("routes.{index}.pool"), message).help("make a stack of its own for the rest")
     })
 }
 
 /// What may call a function: the topic that triggers it, and every route of every API that leads to it.
-fn permissions(stack: &Stack, scope: &Scope) -> Vec<Flaw> {
+fn permissions(stack: &Stack, scope: &Scope) -> Vec<Diagnostic> {
     let statement = |function: &str, principal: &str, source: &str| {
         let statement = json!({
             "Sid": "securelambda-api-0123456789abcdef",
@@ -216,7 +217,7 @@ fn permissions(stack: &Stack, scope: &Scope) -> Vec<Flaw> {
         if fitted && *size > MAX_PERMISSIONS {
             let message = format!("{} has more routes than fit into its resource policy of 20 KB", route.function);
             let help = "take a greedy path, as in ANY /files/{proxy+}, or two functions";
-            flaws.push(Flaw::new(format!("routes.{index}.function"), message).help(help).within(name));
+            flaws.push(Diagnostic::new(format!("routes.{index}.function"), message).help(help).within(name));
         }
     }
     flaws

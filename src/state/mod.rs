@@ -71,7 +71,7 @@ pub enum Status {
 }
 
 /// Where the state is kept. The engine saves through this and knows no files.
-pub trait Journal: Send {
+pub trait StateStore: Send {
     /// Returns once `state` would survive the machine's losing power. An error that [is saved](StateError::is_saved)
     /// says that this one would, and that nothing more may be begun.
     fn save(&mut self, state: &State) -> Result<(), StateError>;

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::reserve::{Reserve, no_room};
-use super::{Journal, State, VERSION};
+use super::{State, StateStore, VERSION};
 
 /// What helps against a full disk.
 const MAKE_ROOM: &str = "make room on the disk, or in your quota, and run the same command again";
@@ -290,7 +290,7 @@ impl Locked {
     }
 }
 
-impl Journal for Locked {
+impl StateStore for Locked {
     fn save(&mut self, state: &State) -> Result<(), StateError> {
         let path = self.store.path();
         let Store { folder, stem, .. } = &self.store;

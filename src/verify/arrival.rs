@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::claim::{Claim, Finding};
-use super::run::Scene;
+use super::check_spec::{CheckResult, CheckSpec};
+use super::run::VerifyContext;
 use super::target::Target;
 use super::{Check, Layer, Verdict};
 use crate::aws::error::is_throttled;
 use crate::aws::logs::Logs;
-use crate::engine::{Failure, Tempo};
+use crate::engine::{Failure, TimeScale};
 
 /// How long a message may take from a call to the log of the function behind the topic. Lambda tries a delivery that
 /// failed again after a minute.
@@ -31,7 +31,7 @@ const SAID_AFTER: Duration = Duration::from_secs(5);
 pub(super) struct Call<'a> {
     pub target: Target<'a>,
     /// What came of it.
-    pub finding: Finding,
+    pub finding: CheckResult,
     /// What can be looked for in a log, if the body had room for it.
     pub marker: Option<String>,
     /// When it was made.
@@ -39,7 +39,7 @@ pub(super) struct Call<'a> {
 }
 
 /// A check for every function that the call's message should reach.
-pub(super) async fn messages(scene: &Scene<'_>, call: &Call<'_>) -> Vec<Check> {
+pub(super) async fn messages(scene: &VerifyContext<'_>, call: &Call<'_>) -> Vec<Check> {
     let functions = &scene.subject.stack.functions;
     let topics = functions.get(&call.target.route.function).map(|function| &function.publishes);
     let behind = functions.iter().filter(|(_, function)| {
@@ -47,25 +47,28 @@ pub(super) async fn messages(scene: &Scene<'_>, call: &Call<'_>) -> Vec<Check> {
         trigger.is_some_and(|trigger| topics.is_some_and(|topics| topics.contains(trigger)))
     });
     let checks = behind.map(|(name, _)| async move {
-        let claim =
-            Claim::new(Layer::Functions, name, format!("the message of a call to {} arrives", call.target.subject()));
+        let claim = CheckSpec::new(
+            Layer::Functions,
+            name,
+            format!("the message of a call to {} arrives", call.target.subject()),
+        );
         let claim = claim.sent("a call with a random name; FilterLogEvents").expects("the name in the function's log");
         claim.by(arrives(scene, call, name)).await
     });
     futures_util::future::join_all(checks).await
 }
 
-async fn arrives(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Finding {
+async fn arrives(scene: &VerifyContext<'_>, call: &Call<'_>, name: &str) -> CheckResult {
     match call.finding.verdict {
         Verdict::Pass => {}
-        Verdict::Fail => return Finding::fail(format!("the call itself failed: {}", call.finding.received)),
+        Verdict::Fail => return CheckResult::fail(format!("the call itself failed: {}", call.finding.received)),
         Verdict::NotApplicable => return call.finding.clone(),
     }
     let Some(marker) = &call.marker else {
-        return Finding::not_applicable("the route's body has no room for a name to look for");
+        return CheckResult::not_applicable("the route's body has no room for a name to look for");
     };
     let Some(function) = scene.subject.outputs.functions.get(name) else {
-        return Finding::fail("the function is not there");
+        return CheckResult::fail("the function is not there");
     };
     let logs = Logs::new(scene.subject.clients);
     // Clocks differ, which the name makes up for; anything else may be of another call.
@@ -75,8 +78,10 @@ async fn arrives(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Finding {
         let route = call.target.subject();
         (scene.subject.tell)(&format!("Waiting up to {seconds} s for the message of {route} in the log of {name} …"));
     };
-    match shows_up(scene.tempo, waits, || logs.any(&function.log_group, Some(marker), since(60_000))).await {
-        Ok(Some(after)) => Finding::pass(format!("the name in the function's log, after {:.1} s", after.as_secs_f64())),
+    match shows_up(scene.time_scale, waits, || logs.any(&function.log_group, Some(marker), since(60_000))).await {
+        Ok(Some(after)) => {
+            CheckResult::pass(format!("the name in the function's log, after {:.1} s", after.as_secs_f64()))
+        }
         Ok(None) => {
             let ran = logs.any(&function.log_group, None, since(0)).await;
             ran.map_or_else(|failure| unread(&failure), not_arrived)
@@ -91,7 +96,7 @@ async fn arrives(scene: &Scene<'_>, call: &Call<'_>, name: &str) -> Finding {
 /// # Errors
 /// A look failed; or the last one was refused for being one too many.
 async fn shows_up<F: Future<Output = Result<bool, Failure>>>(
-    tempo: Tempo,
+    time_scale: TimeScale,
     waits: impl Fn(),
     mut look: impl FnMut() -> F,
 ) -> Result<Option<Duration>, Failure> {
@@ -103,34 +108,36 @@ async fn shows_up<F: Future<Output = Result<bool, Failure>>>(
             Err(failure) if is_throttled(&failure) => Some(failure),
             Err(failure) => return Err(failure),
         };
-        if began.elapsed() >= tempo.of(ARRIVES_IN) {
+        if began.elapsed() >= time_scale.of(ARRIVES_IN) {
             return refused.map_or(Ok(None), Err);
         }
-        if !said && began.elapsed() >= tempo.of(SAID_AFTER) {
+        if !said && began.elapsed() >= time_scale.of(SAID_AFTER) {
             waits();
             said = true;
         }
-        tokio::time::sleep(tempo.of(pause)).await;
+        tokio::time::sleep(time_scale.of(pause)).await;
         pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
     }
 }
 
 /// Pure: the log could not be read.
-fn unread(failure: &Failure) -> Finding {
+fn unread(failure: &Failure) -> CheckResult {
     if is_throttled(failure) {
         let why = "CloudWatch Logs refused to be asked so often: somebody else in the account reads logs too";
-        return Finding::not_applicable(format!("{why} ({failure})"));
+        return CheckResult::not_applicable(format!("{why} ({failure})"));
     }
-    Finding::fail(failure.to_string())
+    CheckResult::fail(failure.to_string())
 }
 
 /// Pure: what it means that a message does not show up, by whether the function has logged anything since the call.
-fn not_arrived(logged: bool) -> Finding {
+fn not_arrived(logged: bool) -> CheckResult {
     let seconds = ARRIVES_IN.as_secs();
     if logged {
-        Finding::not_applicable(format!("the function has run, and its log did not show the name within {seconds} s"))
+        CheckResult::not_applicable(format!(
+            "the function has run, and its log did not show the name within {seconds} s"
+        ))
     } else {
-        Finding::fail(format!("nothing in the function's log within {seconds} s"))
+        CheckResult::fail(format!("nothing in the function's log within {seconds} s"))
     }
 }
 
@@ -156,7 +163,7 @@ mod tests {
             let there = began.elapsed() >= found_after;
             async move { if refused && !there { Err(throttled()) } else { Ok(there) } }
         };
-        let seen = shows_up(Tempo::REAL, || *told.borrow_mut() += 1, look).await;
+        let seen = shows_up(TimeScale::REAL, || *told.borrow_mut() += 1, look).await;
         (seen, made.into_inner(), told.into_inner())
     }
 

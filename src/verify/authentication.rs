@@ -3,45 +3,45 @@
 use futures_util::FutureExt;
 use serde_json::Value;
 
-use super::claim::{Claim, Finding};
-use super::guests::{Guest, address};
-use super::run::{Scene, Unit};
+use super::check_spec::{CheckResult, CheckSpec};
+use super::run::{CheckFuture, VerifyContext};
 use super::settings;
+use super::test_users::{TestUser, address};
 use super::tokens::Parts;
 use super::{Check, Layer};
 use crate::aws::cognito::issuer;
 use crate::aws::cognito::{Tokens, Users};
 use crate::engine::{Drift, Failure};
 use crate::probe::Request;
-use crate::secret::{self, Hidden};
+use crate::secret::{self, SecretValue};
 
-pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
-    let of = |guest: &'a Guest| -> [Unit<'a>; 3] {
+pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
+    let of = |guest: &'a TestUser| -> [CheckFuture<'a>; 3] {
         [
             async { vec![signs_in(scene, guest)] }.boxed(),
             async { vec![tells_nothing(scene, guest).await] }.boxed(),
             async { token(scene, guest).await }.boxed(),
         ]
     };
-    scene.guests.iter().flat_map(of).collect()
+    scene.test_users.iter().flat_map(of).collect()
 }
 
-fn claim(guest: &Guest, claim: &str) -> Claim {
-    Claim::new(Layer::Authentication, &guest.name, claim)
+fn claim(guest: &TestUser, claim: &str) -> CheckSpec {
+    CheckSpec::new(Layer::Authentication, &guest.name, claim)
 }
 
-fn signs_in(scene: &Scene, guest: &Guest) -> Check {
+fn signs_in(scene: &VerifyContext, guest: &TestUser) -> Check {
     let claim = claim(guest, "a user can sign in").sent("InitiateAuth with the right password").expects("tokens");
     let took = scene.signed_in.get(&guest.name).map(|signed_in| signed_in.took);
     let finding = match scene.tokens(&guest.name) {
-        Ok(tokens) => Finding::pass(format!("tokens for {} s", tokens.expires_in)),
+        Ok(tokens) => CheckResult::pass(format!("tokens for {} s", tokens.expires_in)),
         Err(finding) => finding,
     };
     claim.found(finding, took.unwrap_or_default())
 }
 
 /// A wrong password and an unknown user get the same answer, so that nobody can find out who has an account.
-async fn tells_nothing(scene: &Scene<'_>, guest: &Guest) -> Check {
+async fn tells_nothing(scene: &VerifyContext<'_>, guest: &TestUser) -> Check {
     let claim = claim(guest, "a wrong password and an unknown user are told apart by nothing")
         .sent("InitiateAuth with a wrong password; InitiateAuth for an unknown address")
         .expects("the same refusal twice");
@@ -57,7 +57,7 @@ async fn tells_nothing(scene: &Scene<'_>, guest: &Guest) -> Check {
             let (users, unknown) = (&users, address());
             let refused = |email: String| async move {
                 // As long as a right one, and right for any pool but for being wrong.
-                let password = Hidden::new(format!("{}-aA1", secret::generate(20).reveal()));
+                let password = SecretValue::new(format!("{}-aA1", secret::generate(20).reveal()));
                 let answer = users.sign_in(&guest.pool.client_id, &guest.pool.id, &email, password).await;
                 answer.map_err(|failure| refusal(&failure, &email))
             };
@@ -76,17 +76,17 @@ fn refusal(failure: &Failure, email: &str) -> String {
 }
 
 /// Pure.
-fn same(wrong: &Result<Tokens, String>, unknown: &Result<Tokens, String>) -> Finding {
+fn same(wrong: &Result<Tokens, String>, unknown: &Result<Tokens, String>) -> CheckResult {
     match (wrong, unknown) {
-        (Err(wrong), Err(unknown)) if wrong == unknown => Finding::pass(format!("twice {wrong}")),
-        (Err(wrong), Err(unknown)) => Finding::fail(format!("{wrong} for the one, {unknown} for the other")),
-        (Ok(_), _) => Finding::fail("a wrong password was taken"),
-        (_, Ok(_)) => Finding::fail("a user that does not exist could sign in"),
+        (Err(wrong), Err(unknown)) if wrong == unknown => CheckResult::pass(format!("twice {wrong}")),
+        (Err(wrong), Err(unknown)) => CheckResult::fail(format!("{wrong} for the one, {unknown} for the other")),
+        (Ok(_), _) => CheckResult::fail("a wrong password was taken"),
+        (_, Ok(_)) => CheckResult::fail("a user that does not exist could sign in"),
     }
 }
 
 /// What the ID token says, who signed it, and that it can be revoked.
-async fn token(scene: &Scene<'_>, guest: &Guest) -> Vec<Check> {
+async fn token(scene: &VerifyContext<'_>, guest: &TestUser) -> Vec<Check> {
     let issuer = issuer(&scene.subject.clients.scope, &guest.pool.id);
     let says = claim(guest, "its ID tokens say who made them and for whom")
         .sent("the ID token, decoded")
@@ -95,7 +95,7 @@ async fn token(scene: &Scene<'_>, guest: &Guest) -> Vec<Check> {
         .sent("the ID token and the pool's jwks.json")
         .expects("the signature fits");
     let parts = scene.tokens(&guest.name).and_then(|tokens| {
-        Parts::of(&tokens.id).ok_or_else(|| Finding::fail("what the pool gave as ID token is no token"))
+        Parts::of(&tokens.id).ok_or_else(|| CheckResult::fail("what the pool gave as ID token is no token"))
     });
     let client = settings::drift(scene.subject.seen, &format!("client.{}", guest.name));
     let revocation = claim(guest, "its refresh tokens can be revoked")
@@ -118,26 +118,26 @@ async fn token(scene: &Scene<'_>, guest: &Guest) -> Vec<Check> {
 }
 
 /// The keys that a pool publishes.
-async fn keys(scene: &Scene<'_>, issuer: &str, pool_id: &str) -> Result<Value, Finding> {
+async fn keys(scene: &VerifyContext<'_>, issuer: &str, pool_id: &str) -> Result<Value, CheckResult> {
     let base = scene.subject.endpoint.map_or_else(|| issuer.to_owned(), |endpoint| format!("{endpoint}/{pool_id}"));
     let url = format!("{base}/.well-known/jwks.json");
     let answer = scene.prober.ask_once(&Request { method: "GET", url: &url, token: None, body: None }).await?;
     match serde_json::from_str(&answer.body) {
         Ok(keys) if answer.status == 200 => Ok(keys),
         _ if !scene.at_aws() => {
-            Err(Finding::not_applicable("this endpoint publishes no keys; the signature is not checked"))
+            Err(CheckResult::not_applicable("this endpoint publishes no keys; the signature is not checked"))
         }
-        _ => Err(Finding::fail(format!("{url} answered {} without keys", answer.status))),
+        _ => Err(CheckResult::fail(format!("{url} answered {} without keys", answer.status))),
     }
 }
 
 /// Pure: from what has drifted of the app client.
-fn revocable(drift: Option<&[Drift]>) -> Finding {
+fn revocable(drift: Option<&[Drift]>) -> CheckResult {
     match drift {
-        None => Finding::fail("the app client could not be read"),
+        None => CheckResult::fail("the app client could not be read"),
         Some(drift) => {
             let off = drift.iter().any(|drift| drift.field == "EnableTokenRevocation");
-            Finding::pass_if(!off, format!("EnableTokenRevocation {}", !off))
+            CheckResult::pass_if(!off, format!("EnableTokenRevocation {}", !off))
         }
     }
 }
@@ -149,7 +149,7 @@ mod tests {
     use crate::verify::Verdict::{Fail, Pass};
 
     fn tokens() -> Tokens {
-        let some = || Hidden::from("x");
+        let some = || SecretValue::from("x");
         Tokens { id: some(), access: some(), refresh: some(), expires_in: 3600 }
     }
 

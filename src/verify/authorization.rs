@@ -3,35 +3,35 @@
 use futures_util::FutureExt;
 use serde_json::json;
 
-use super::claim::{Claim, Finding, unix_ms};
-use super::guests::marker;
-use super::judge::{accepted_by, access_refused, refused, refused_by_http};
-use super::run::{Scene, Unit};
+use super::check_spec::{CheckResult, CheckSpec, unix_ms};
+use super::classify::{accepted_by, access_refused, refused, refused_by_http};
+use super::run::{CheckFuture, VerifyContext};
 use super::target::Target;
+use super::test_users::marker;
 use super::tokens::Parts;
 use super::{Check, Layer, arrival, sample};
 use crate::aws::cognito::Tokens;
 use crate::probe::{Answer, Body, Request};
-use crate::secret::{self, Hidden};
+use crate::secret::{self, SecretValue};
 use crate::stack::Auth;
 
 /// A caller who must not pass.
-pub(super) struct Caller {
+pub(super) struct TokenHolder {
     pub claim: String,
     pub sent: String,
     /// The token, or what its lack says.
-    pub token: Result<Option<Hidden>, Finding>,
+    pub token: Result<Option<SecretValue>, CheckResult>,
     /// It is an access token, which some emulators take.
     access: bool,
 }
 
-impl Caller {
-    fn new(claim: impl Into<String>, sent: impl Into<String>, token: Result<Option<Hidden>, Finding>) -> Self {
+impl TokenHolder {
+    fn new(claim: impl Into<String>, sent: impl Into<String>, token: Result<Option<SecretValue>, CheckResult>) -> Self {
         Self { claim: claim.into(), sent: sent.into(), token, access: false }
     }
 }
 
-pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
+pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let of = |target: Target<'a>| {
         let strangers = match &target.route.auth {
             Auth::Pool(pool) => {
@@ -42,9 +42,9 @@ pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
             }
             Auth::Iam | Auth::None => Vec::new(),
         };
-        let refused = strangers
-            .into_iter()
-            .map(move |caller| -> Unit<'a> { async move { vec![is_refused(scene, target, caller).await] }.boxed() });
+        let refused = strangers.into_iter().map(move |caller| -> CheckFuture<'a> {
+            async move { vec![is_refused(scene, target, caller).await] }.boxed()
+        });
         // Whether signed requests pass is looked at beside those that must not.
         let by_token = (target.route.auth != Auth::Iam).then(|| async move { passes(scene, target).await }.boxed());
         refused.chain(by_token)
@@ -53,28 +53,28 @@ pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
 }
 
 /// Everyone who must not pass where this pool's users may.
-pub(super) fn strangers(scene: &Scene<'_>, pool: &str) -> Vec<Caller> {
+pub(super) fn strangers(scene: &VerifyContext<'_>, pool: &str) -> Vec<TokenHolder> {
     let own = scene.tokens(pool);
-    let forged = |forge: fn(&Parts) -> Hidden| {
+    let forged = |forge: fn(&Parts) -> SecretValue| {
         let parts = own.clone().map(|tokens| Parts::of(&tokens.id))?;
         parts
             .map(|parts| Some(forge(&parts)))
-            .ok_or_else(|| Finding::fail("what the pool gave as ID token is no token"))
+            .ok_or_else(|| CheckResult::fail("what the pool gave as ID token is no token"))
     };
     let mut callers = vec![
-        Caller::new("a call without a token is refused", "no Authorization header", Ok(None)),
-        Caller::new("garbage is refused", "64 random letters and digits as token", Ok(Some(secret::generate(64)))),
-        Caller::new(
+        TokenHolder::new("a call without a token is refused", "no Authorization header", Ok(None)),
+        TokenHolder::new("garbage is refused", "64 random letters and digits as token", Ok(Some(secret::generate(64)))),
+        TokenHolder::new(
             "a tampered signature is refused",
             format!("an ID token of {pool}, one character of its signature changed"),
             forged(Parts::tampered),
         ),
-        Caller::new(
+        TokenHolder::new(
             "a token that claims to need no signature is refused",
             format!("an ID token of {pool} with alg none and no signature"),
             forged(Parts::unsigned),
         ),
-        Caller::new(
+        TokenHolder::new(
             "a token with another expiry is refused",
             format!("an ID token of {pool} with exp set back, so that its signature no longer fits"),
             forged(|parts| parts.expired(unix_ms() / 1000)),
@@ -83,19 +83,22 @@ pub(super) fn strangers(scene: &Scene<'_>, pool: &str) -> Vec<Caller> {
     let others = scene.subject.stack.pools.keys().filter(|other| *other != pool);
     callers.extend(others.map(|other| {
         let token = scene.tokens(other).map(|tokens| Some(tokens.id.clone()));
-        Caller::new(format!("a token of {other} is refused"), format!("an ID token of {other}"), token)
+        TokenHolder::new(format!("a token of {other} is refused"), format!("an ID token of {other}"), token)
     }));
     callers
 }
 
 /// A user of the pool's with the other kind of token.
-fn access(scene: &Scene<'_>, pool: &str) -> Caller {
+fn access(scene: &VerifyContext<'_>, pool: &str) -> TokenHolder {
     let token = scene.tokens(pool).map(|tokens| Some(tokens.access.clone()));
-    Caller { access: true, ..Caller::new("an access token is refused", format!("an access token of {pool}"), token) }
+    TokenHolder {
+        access: true,
+        ..TokenHolder::new("an access token is refused", format!("an access token of {pool}"), token)
+    }
 }
 
-async fn is_refused(scene: &Scene<'_>, target: Target<'_>, caller: Caller) -> Check {
-    let claim = Claim::new(Layer::Authorization, target.subject(), caller.claim);
+async fn is_refused(scene: &VerifyContext<'_>, target: Target<'_>, caller: TokenHolder) -> Check {
+    let claim = CheckSpec::new(Layer::Authorization, target.subject(), caller.claim);
     let claim = claim.sent(caller.sent).expects("401 Unauthorized");
     claim
         .by(async {
@@ -117,13 +120,14 @@ async fn is_refused(scene: &Scene<'_>, target: Target<'_>, caller: Caller) -> Ch
 }
 
 /// The caller for whom the route is there, and what came of the message.
-async fn passes(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
+async fn passes(scene: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
     let (claim, sent) = match &target.route.auth {
         Auth::Pool(pool) => (format!("a token of {pool} passes"), format!("an ID token of {pool} and a valid body")),
         Auth::Iam => ("a request signed by whom IAM allows to passes".to_owned(), "a signed request".to_owned()),
         Auth::None => ("anyone passes, as the stack file says".to_owned(), "a valid body and no token".to_owned()),
     };
-    let claim = Claim::new(Layer::Authorization, target.subject(), claim).sent(sent).expects("200 from the function");
+    let claim =
+        CheckSpec::new(Layer::Authorization, target.subject(), claim).sent(sent).expects("200 from the function");
     let (marker, since) = (marker(), scene.subject.clients.now_ms());
     let body = body(scene, target, &marker);
     let asking = async {
@@ -142,7 +146,7 @@ async fn passes(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
 }
 
 /// A body that the route takes.
-fn body(scene: &Scene<'_>, target: Target<'_>, marker: &str) -> Option<String> {
+fn body(scene: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Option<String> {
     match (scene.schema(target.route), target.method()) {
         (Some(schema), _) => Some(sample::satisfying(&schema, marker).to_string()),
         (None, "POST" | "PUT" | "PATCH") => Some(json!({}).to_string()),
@@ -152,11 +156,11 @@ fn body(scene: &Scene<'_>, target: Target<'_>, marker: &str) -> Option<String> {
 
 /// Sends a request to a route until its answer stands.
 pub(super) async fn ask(
-    scene: &Scene<'_>,
+    scene: &VerifyContext<'_>,
     target: Target<'_>,
-    token: Option<&Hidden>,
+    token: Option<&SecretValue>,
     body: Option<Body<'_>>,
-) -> Result<Answer, Finding> {
-    let Some(url) = scene.url(target) else { return Err(Finding::fail("the API is not there")) };
+) -> Result<Answer, CheckResult> {
+    let Some(url) = scene.url(target) else { return Err(CheckResult::fail("the API is not there")) };
     scene.prober.ask(&Request { method: target.method(), url: &url, token, body }).await
 }

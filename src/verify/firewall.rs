@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use futures_util::FutureExt;
 
-use super::claim::{Claim, Finding};
-use super::judge::{Gate, is_filtered, shown};
+use super::check_spec::{CheckResult, CheckSpec};
+use super::classify::{FirewallExposure, is_filtered, shown};
 use super::prober::Prober;
-use super::run::{Scene, Subject, Unit};
+use super::run::{CheckFuture, Subject, VerifyContext};
 use super::{Check, Layer, Verdict};
 use crate::probe::{Answer, Request};
 use crate::stack::{ApiKind, Firewall, Mode};
@@ -16,36 +16,36 @@ use crate::stack::{ApiKind, Firewall, Mode};
 const WHO_AM_I: &str = "https://checkip.amazonaws.com";
 
 /// Whether the firewall lets this machine through, if it does what the stack file asks.
-pub(super) async fn gate(subject: &Subject<'_>, prober: &Prober) -> Gate {
-    let Some(firewall) = subject.stack.firewall.as_ref() else { return Gate::Open };
+pub(super) async fn gate(subject: &Subject<'_>, prober: &Prober) -> FirewallExposure {
+    let Some(firewall) = subject.stack.firewall.as_ref() else { return FirewallExposure::Open };
     if firewall.mode == Mode::Count {
         return guarded(firewall);
     }
     if subject.endpoint.is_some() {
-        return Gate::Unknown;
+        return FirewallExposure::Unknown;
     }
     let request = Request { method: "GET", url: WHO_AM_I, token: None, body: None };
     let address = prober.ask_once(&request).await.ok().and_then(|answer| answer.body.trim().parse().ok());
-    address.map_or(Gate::Unknown, |address| gate_for(firewall, address))
+    address.map_or(FirewallExposure::Unknown, |address| gate_for(firewall, address))
 }
 
 /// Pure.
-fn gate_for(firewall: &Firewall, address: IpAddr) -> Gate {
+fn gate_for(firewall: &Firewall, address: IpAddr) -> FirewallExposure {
     let listed = firewall.addresses.iter().any(|network| network.contains(&address));
     match firewall.mode {
-        Mode::Allow if !listed => Gate::Shut,
-        Mode::Block if listed => Gate::Shut,
+        Mode::Allow if !listed => FirewallExposure::Shut,
+        Mode::Block if listed => FirewallExposure::Shut,
         Mode::Count | Mode::Allow | Mode::Block => guarded(firewall),
     }
 }
 
 /// Pure: for an address that the list lets pass.
-fn guarded(firewall: &Firewall) -> Gate {
+fn guarded(firewall: &Firewall) -> FirewallExposure {
     let blocks = firewall.rate_per_ip.is_some() || firewall.managed_rules.iter().any(|rule| rule.block);
-    if blocks { Gate::Guarded } else { Gate::Open }
+    if blocks { FirewallExposure::Guarded } else { FirewallExposure::Open }
 }
 
-pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
+pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let firewall = scene.subject.stack.firewall.iter().map(|_| async { vec![filters(scene).await] }.boxed());
     let http = scene.subject.stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http);
     let http = http.map(|(name, _)| async move { vec![impossible(name)] }.boxed());
@@ -56,19 +56,25 @@ pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
 fn impossible(api: Option<&str>) -> Check {
     let subject = api.map_or("HTTP API".to_owned(), |name| format!("HTTP API {name}"));
     let why = "AWS attaches no web ACL to an HTTP API: its authorizer and its throttle protect it";
-    Claim::new(Layer::Firewall, subject, "a firewall stands before it").known(Finding::not_applicable(why))
+    CheckSpec::new(Layer::Firewall, subject, "a firewall stands before it").known(CheckResult::not_applicable(why))
 }
 
-async fn filters(scene: &Scene<'_>) -> Check {
+async fn filters(scene: &VerifyContext<'_>) -> Check {
     let (claim, expected) = match scene.gate {
-        Gate::Shut => ("it refuses this machine's address", "403 Forbidden"),
-        Gate::Open | Gate::Guarded => ("it lets this machine's request pass", "any answer but 403 Forbidden"),
-        Gate::Unknown => ("it refuses the addresses that it must", "403 Forbidden from an address that may not pass"),
+        FirewallExposure::Shut => ("it refuses this machine's address", "403 Forbidden"),
+        FirewallExposure::Open | FirewallExposure::Guarded => {
+            ("it lets this machine's request pass", "any answer but 403 Forbidden")
+        }
+        FirewallExposure::Unknown => {
+            ("it refuses the addresses that it must", "403 Forbidden from an address that may not pass")
+        }
     };
-    let claim = Claim::new(Layer::Firewall, "web ACL", claim).expects(expected);
+    let claim = CheckSpec::new(Layer::Firewall, "web ACL", claim).expects(expected);
     // None stands before an HTTP API.
     let found = scene.routes().find(|target| !target.by_http()).and_then(|target| Some((target, scene.url(target)?)));
-    let Some((target, url)) = found else { return claim.known(Finding::not_applicable("there is no route to ask")) };
+    let Some((target, url)) = found else {
+        return claim.known(CheckResult::not_applicable("there is no route to ask"));
+    };
     claim
         .sent(format!("{}, without a token", target.subject()))
         .by(async {
@@ -84,19 +90,21 @@ async fn filters(scene: &Scene<'_>) -> Check {
 }
 
 /// Pure.
-fn judged(gate: Gate, answer: &Answer) -> Finding {
+fn judged(gate: FirewallExposure, answer: &Answer) -> CheckResult {
     match (gate, is_filtered(answer)) {
-        (Gate::Open, filtered) => Finding::pass_if(!filtered, shown(answer)),
-        (Gate::Guarded, true) => Finding::not_applicable(format!(
+        (FirewallExposure::Open, filtered) => CheckResult::pass_if(!filtered, shown(answer)),
+        (FirewallExposure::Guarded, true) => CheckResult::not_applicable(format!(
             "{}: one of the firewall's rules that block refused it; `securelambda traffic` shows which",
             shown(answer)
         )),
-        (Gate::Guarded, false) | (Gate::Shut | Gate::Unknown, true) => Finding::pass(shown(answer)),
-        (Gate::Shut, false) => Finding::fail(format!(
+        (FirewallExposure::Guarded, false) | (FirewallExposure::Shut | FirewallExposure::Unknown, true) => {
+            CheckResult::pass(shown(answer))
+        }
+        (FirewallExposure::Shut, false) => CheckResult::fail(format!(
             "{}; a change of the firewall may take minutes to hold everywhere, so run verify again if there was one just now",
             shown(answer)
         )),
-        (Gate::Unknown, false) => Finding::not_applicable(format!(
+        (FirewallExposure::Unknown, false) => CheckResult::not_applicable(format!(
             "{}; whether this machine's address may pass is not known, and an emulator need not filter",
             shown(answer)
         )),
@@ -107,7 +115,7 @@ fn judged(gate: Gate, answer: &Answer) -> Finding {
 mod tests {
     use super::*;
     use crate::verify::Verdict::{Fail, NotApplicable, Pass};
-    use crate::verify::judge::tests::gateway;
+    use crate::verify::classify::tests::gateway;
 
     #[test]
     fn who_is_listed_passes_or_not() {
@@ -118,17 +126,20 @@ mod tests {
             managed_rules: vec![],
         };
         let blocking = Firewall { rate_per_ip: Some(500), ..firewall(Mode::Count) };
-        assert_eq!([guarded(&firewall(Mode::Count)), guarded(&blocking)], [Gate::Open, Gate::Guarded]);
+        assert_eq!(
+            [guarded(&firewall(Mode::Count)), guarded(&blocking)],
+            [FirewallExposure::Open, FirewallExposure::Guarded]
+        );
         let group = |block| crate::stack::ManagedRule { name: "common".into(), block };
-        for (block, expected) in [(false, Gate::Open), (true, Gate::Guarded)] {
+        for (block, expected) in [(false, FirewallExposure::Open), (true, FirewallExposure::Guarded)] {
             let firewall = Firewall { managed_rules: vec![group(block)], ..firewall(Mode::Count) };
             assert_eq!(guarded(&firewall), expected, "a group that blocks: {block}");
         }
         let (listed, other) = ("203.0.113.7".parse().expect("an address"), "198.51.100.1".parse().expect("an address"));
         for (mode, of_listed, of_other) in [
-            (Mode::Count, Gate::Open, Gate::Open),
-            (Mode::Allow, Gate::Open, Gate::Shut),
-            (Mode::Block, Gate::Shut, Gate::Open),
+            (Mode::Count, FirewallExposure::Open, FirewallExposure::Open),
+            (Mode::Allow, FirewallExposure::Open, FirewallExposure::Shut),
+            (Mode::Block, FirewallExposure::Shut, FirewallExposure::Open),
         ] {
             assert_eq!((gate_for(&firewall(mode), listed), gate_for(&firewall(mode), other)), (of_listed, of_other));
         }
@@ -138,14 +149,14 @@ mod tests {
     fn a_filter_that_lets_pass_or_refuses_the_wrong_ones_fails() {
         let (filtered, passed) = (gateway(403, "Forbidden"), gateway(401, "Unauthorized"));
         for (gate, answer, verdict) in [
-            (Gate::Open, &passed, Pass),
-            (Gate::Open, &filtered, Fail),
-            (Gate::Guarded, &passed, Pass),
-            (Gate::Guarded, &filtered, NotApplicable),
-            (Gate::Shut, &filtered, Pass),
-            (Gate::Shut, &passed, Fail),
-            (Gate::Unknown, &filtered, Pass),
-            (Gate::Unknown, &passed, NotApplicable),
+            (FirewallExposure::Open, &passed, Pass),
+            (FirewallExposure::Open, &filtered, Fail),
+            (FirewallExposure::Guarded, &passed, Pass),
+            (FirewallExposure::Guarded, &filtered, NotApplicable),
+            (FirewallExposure::Shut, &filtered, Pass),
+            (FirewallExposure::Shut, &passed, Fail),
+            (FirewallExposure::Unknown, &filtered, Pass),
+            (FirewallExposure::Unknown, &passed, NotApplicable),
         ] {
             assert_eq!(judged(gate, answer).verdict, verdict, "{gate:?}");
         }

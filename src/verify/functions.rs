@@ -2,22 +2,22 @@
 
 use futures_util::FutureExt;
 
-use super::claim::{Claim, Finding};
-use super::run::{Scene, Unit};
+use super::check_spec::{CheckResult, CheckSpec};
+use super::run::{CheckFuture, VerifyContext};
 use super::{Check, Layer, settings};
 use crate::outputs::Outputs;
 use crate::stack::deprecated_on;
 
-pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
+pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     vec![async { runtimes(scene) }.boxed(), async { vec![one_place(scene)] }.boxed()]
 }
 
-fn runtimes(scene: &Scene<'_>) -> Vec<Check> {
+fn runtimes(scene: &VerifyContext<'_>) -> Vec<Check> {
     let check = |(name, function): (&String, &crate::stack::Function)| {
         let drift = settings::drift(scene.subject.seen, &format!("function.{name}"));
         let live = drift.and_then(|drift| drift.iter().find(|drift| drift.field == "Runtime"));
         let runtime = live.map_or(&function.runtime, |drift| &drift.live);
-        Claim::new(Layer::Functions, name, "its runtime is supported")
+        CheckSpec::new(Layer::Functions, name, "its runtime is supported")
             .sent("GetFunctionConfiguration")
             .expects(format!("a runtime that is patched beyond {}", scene.subject.today))
             .known(supported(runtime, scene.subject.today))
@@ -26,24 +26,24 @@ fn runtimes(scene: &Scene<'_>) -> Vec<Check> {
 }
 
 /// Pure. Days are compared as text, which their form allows.
-fn supported(runtime: &str, today: &str) -> Finding {
+fn supported(runtime: &str, today: &str) -> CheckResult {
     let runtime = runtime.trim_matches('"');
     match deprecated_on(runtime) {
-        Some(day) => Finding::pass_if(today < day, format!("{runtime}, patched until {day}")),
-        None => Finding::fail(format!("{runtime}, which is not among the supported ones")),
+        Some(day) => CheckResult::pass_if(today < day, format!("{runtime}, patched until {day}")),
+        None => CheckResult::fail(format!("{runtime}, which is not among the supported ones")),
     }
 }
 
-fn one_place(scene: &Scene<'_>) -> Check {
+fn one_place(scene: &VerifyContext<'_>) -> Check {
     let outputs = scene.subject.outputs;
-    Claim::new(Layer::Functions, "stack", "everything is in one account and one region")
+    CheckSpec::new(Layer::Functions, "stack", "everything is in one account and one region")
         .sent("every ARN of the stack")
         .expects(format!("{} in {}", outputs.account, outputs.region))
         .known(in_one_place(outputs))
 }
 
 /// Pure.
-fn in_one_place(outputs: &Outputs) -> Finding {
+fn in_one_place(outputs: &Outputs) -> CheckResult {
     let pools = outputs.pools.values().map(|pool| &pool.arn);
     let functions = outputs.functions.values().flat_map(|function| [&function.arn, &function.role_arn]);
     let callers = outputs.identity_pools.values().map(|pool| &pool.role_arn);
@@ -58,9 +58,9 @@ fn in_one_place(outputs: &Outputs) -> Finding {
     };
     let strays: Vec<&str> = arns.iter().filter(elsewhere).map(|arn| arn.as_str()).collect();
     if strays.is_empty() {
-        Finding::pass(format!("all of {} ARNs", arns.len()))
+        CheckResult::pass(format!("all of {} ARNs", arns.len()))
     } else {
-        Finding::fail(format!("elsewhere: {}", strays.join(", ")))
+        CheckResult::fail(format!("elsewhere: {}", strays.join(", ")))
     }
 }
 

@@ -1,18 +1,17 @@
 //! The proof that every layer holds: what was checked, what was sent, what was expected, what came back.
 //!
-//! This file has the shape of a proof; [`verify`] in `run.rs` makes one: it adds throw-away users (`guests`), runs the
+//! This file has the shape of a proof; [`verify`] in `run.rs` makes one: it adds throw-away users (`test_users`), runs the
 //! checks of each layer side by side (`settings` for what the survey saw, a file a layer for the rest), and removes the
-//! users. What an answer means is decided by pure functions: `judge` and those marked so beside the checks. Nothing
+//! users. What an answer means is decided by pure functions: `classify` and those marked so beside the checks. Nothing
 //! here prints.
 
 mod arrival;
 mod authentication;
 mod authorization;
-mod claim;
+mod check_spec;
+mod classify;
 mod firewall;
 mod functions;
-mod guests;
-mod judge;
 mod past_gateway;
 mod prober;
 mod run;
@@ -21,6 +20,7 @@ mod secrets;
 mod settings;
 mod signed;
 mod target;
+mod test_users;
 mod throttle;
 mod tokens;
 

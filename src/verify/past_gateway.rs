@@ -4,17 +4,17 @@ use futures_util::FutureExt;
 use serde_json::json;
 
 use super::Layer;
-use super::authorization::{Caller, strangers};
-use super::claim::{Claim, Finding};
-use super::judge::refused_by_function;
-use super::run::{Scene, Unit};
+use super::authorization::{TokenHolder, strangers};
+use super::check_spec::{CheckResult, CheckSpec};
+use super::classify::refused_by_function;
+use super::run::{CheckFuture, VerifyContext};
 use super::target::Target;
 use crate::aws::lambda::Lambda;
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 use crate::stack::{Auth, Route, Variable};
 
 /// For every route of an HTTP API that is for a pool's users.
-pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
+pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let http = scene.routes().filter(|target| target.by_http());
     let of_pools = http.filter_map(|target| match &target.route.auth {
         Auth::Pool(pool) => Some((target, pool)),
@@ -23,26 +23,28 @@ pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
     of_pools.flat_map(|(target, pool)| of(scene, target, pool)).collect()
 }
 
-fn of<'a>(scene: &'a Scene<'a>, target: Target<'a>, pool: &str) -> Vec<Unit<'a>> {
+fn of<'a>(scene: &'a VerifyContext<'a>, target: Target<'a>, pool: &str) -> Vec<CheckFuture<'a>> {
     if !checks_itself(scene, target.route, pool) {
-        let claim = Claim::new(Layer::Authorization, target.subject(), "its function checks tokens itself");
+        let claim = CheckSpec::new(Layer::Authorization, target.subject(), "its function checks tokens itself");
         let why = "its variables name no pool and client, so that the gateway alone checks them";
-        return vec![async move { vec![claim.known(Finding::not_applicable(why))] }.boxed()];
+        return vec![async move { vec![claim.known(CheckResult::not_applicable(why))] }.boxed()];
     }
     let callers = strangers(scene, pool).into_iter();
-    callers.map(|caller| -> Unit<'a> { async move { vec![refuses(scene, target, caller).await] }.boxed() }).collect()
+    callers
+        .map(|caller| -> CheckFuture<'a> { async move { vec![refuses(scene, target, caller).await] }.boxed() })
+        .collect()
 }
 
 /// Whether the function is told by which pool and client to check.
-fn checks_itself(scene: &Scene<'_>, route: &Route, pool: &str) -> bool {
+fn checks_itself(scene: &VerifyContext<'_>, route: &Route, pool: &str) -> bool {
     let Some(function) = scene.subject.stack.functions.get(&route.function) else { return false };
     let told = |value: Variable| function.environment.values().any(|held| *held == value);
     told(Variable::PoolId(pool.to_owned())) && told(Variable::ClientId(pool.to_owned()))
 }
 
-async fn refuses(scene: &Scene<'_>, target: Target<'_>, caller: Caller) -> super::Check {
+async fn refuses(scene: &VerifyContext<'_>, target: Target<'_>, caller: TokenHolder) -> super::Check {
     let route = target.route;
-    let claim = Claim::new(Layer::Authorization, target.subject(), format!("past the gateway, {}", caller.claim));
+    let claim = CheckSpec::new(Layer::Authorization, target.subject(), format!("past the gateway, {}", caller.claim));
     let claim = claim.sent(format!("Invoke {} with {}", route.function, caller.sent)).expects("401 from the function");
     claim
         .by(async {
@@ -51,19 +53,19 @@ async fn refuses(scene: &Scene<'_>, target: Target<'_>, caller: Caller) -> super
                 Err(finding) => return finding,
             };
             let Some(live) = scene.subject.outputs.functions.get(&route.function) else {
-                return Finding::fail("the function is not there");
+                return CheckResult::fail("the function is not there");
             };
             let event = event(target.method(), &route.path, token.as_ref());
             match Lambda::new(scene.subject.clients).invoke(&live.name, &event).await {
                 Ok(invoked) => refused_by_function(invoked),
-                Err(failure) => Finding::fail(failure.to_string()),
+                Err(failure) => CheckResult::fail(failure.to_string()),
             }
         })
         .await
 }
 
 /// Pure: a request as the gateway would hand it on, in payload format 2.0. Holds the token.
-fn event(method: &str, path: &str, token: Option<&Hidden>) -> Hidden {
+fn event(method: &str, path: &str, token: Option<&SecretValue>) -> SecretValue {
     let headers = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {}", token.reveal()) }));
     let event = json!({
         "version": "2.0",
@@ -78,7 +80,7 @@ fn event(method: &str, path: &str, token: Option<&Hidden>) -> Hidden {
         },
         "isBase64Encoded": false,
     });
-    Hidden::new(event.to_string())
+    SecretValue::new(event.to_string())
 }
 
 #[cfg(test)]
@@ -87,8 +89,8 @@ mod tests {
 
     #[test]
     fn an_event_is_what_the_gateway_would_hand_on() {
-        let read = |event: Hidden| serde_json::from_str::<serde_json::Value>(event.reveal()).expect("JSON");
-        let with = read(event("GET", "/hello", Some(&Hidden::new("a.b.c".to_owned()))));
+        let read = |event: SecretValue| serde_json::from_str::<serde_json::Value>(event.reveal()).expect("JSON");
+        let with = read(event("GET", "/hello", Some(&SecretValue::new("a.b.c".to_owned()))));
         assert_eq!(with["headers"]["authorization"], "Bearer a.b.c");
         assert_eq!((&with["version"], &with["routeKey"]), (&json!("2.0"), &json!("GET /hello")));
         assert_eq!(read(event("GET", "/hello", None))["headers"], json!({}));

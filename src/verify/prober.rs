@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::claim::Finding;
-use super::judge::{Gate, Place, SETTLES_IN, is_of_gateway, passing};
-use crate::engine::Tempo;
+use super::check_spec::CheckResult;
+use super::classify::{FirewallExposure, Place, SETTLES_IN, is_of_gateway, passing};
+use crate::engine::TimeScale;
 use crate::error::Error;
 use crate::probe::{Answer, Client, Request};
 use crate::proxies::Proxies;
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// Between two tries of the same request.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -22,7 +22,7 @@ pub(super) struct Prober {
     client: Client,
     pace: DefaultDirectRateLimiter,
     began: Instant,
-    tempo: Tempo,
+    time_scale: TimeScale,
     place: Place,
 }
 
@@ -31,25 +31,25 @@ impl Prober {
     pub(super) fn new(
         rate_limit: u32,
         burst_limit: u32,
-        tempo: Tempo,
+        time_scale: TimeScale,
         at_aws: bool,
         proxies: &Proxies,
     ) -> Result<Self, Error> {
         let half = |limit: u32| NonZeroU32::new(limit / 2).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(half(rate_limit)).allow_burst(half(burst_limit));
-        let place = Place { at_aws, gate: Gate::Unknown };
+        let place = Place { at_aws, gate: FirewallExposure::Unknown };
         let client = Client::of_proof(proxies)?;
-        Ok(Self { client, pace: RateLimiter::direct(quota), began: Instant::now(), tempo, place })
+        Ok(Self { client, pace: RateLimiter::direct(quota), began: Instant::now(), time_scale, place })
     }
 
     /// The same, where it is known whether the firewall lets this machine through.
-    pub(super) fn behind(self, gate: Gate) -> Self {
+    pub(super) fn behind(self, gate: FirewallExposure) -> Self {
         Self { place: Place { gate, ..self.place }, ..self }
     }
 
     /// Sends a request until the answer is one that stands. What a deployment takes to arrive is granted once, to all
     /// requests together.
-    pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Answer, Finding> {
+    pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Answer, CheckResult> {
         self.until(request, &[], |answer| passing(answer, self.place)).await
     }
 
@@ -59,9 +59,9 @@ impl Prober {
     pub(super) async fn ask_signed(
         &self,
         request: &Request<'_>,
-        headers: &[(String, Hidden)],
+        headers: &[(String, SecretValue)],
         should_pass: bool,
-    ) -> Result<Answer, Finding> {
+    ) -> Result<Answer, CheckResult> {
         let wait = |answer: &Answer| match answer.status {
             403 => (should_pass && self.place.at_aws && is_of_gateway(answer)).then_some(SETTLES_IN),
             _ => passing(answer, self.place),
@@ -74,7 +74,7 @@ impl Prober {
         &self,
         request: &Request<'_>,
         settled: impl Fn(&Answer) -> bool,
-    ) -> Result<Answer, Finding> {
+    ) -> Result<Answer, CheckResult> {
         let unsettled = |answer: &Answer| (self.place.at_aws && !settled(answer)).then_some(SETTLES_IN);
         self.until(request, &[], |answer| unsettled(answer).max(passing(answer, self.place))).await
     }
@@ -83,15 +83,15 @@ impl Prober {
     async fn until(
         &self,
         request: &Request<'_>,
-        headers: &[(String, Hidden)],
+        headers: &[(String, SecretValue)],
         wait: impl Fn(&Answer) -> Option<Duration>,
-    ) -> Result<Answer, Finding> {
+    ) -> Result<Answer, CheckResult> {
         loop {
             self.pace.until_ready().await;
             let answer = self.client.send_signed(request, headers).await;
-            let answer = answer.map_err(|error| Finding::fail(error.message))?;
+            let answer = answer.map_err(|error| CheckResult::fail(error.message))?;
             match wait(&answer) {
-                Some(budget) if self.began.elapsed() < self.tempo.of(budget) => tokio::time::sleep(PAUSE).await,
+                Some(budget) if self.began.elapsed() < self.time_scale.of(budget) => tokio::time::sleep(PAUSE).await,
                 _ => return Ok(answer),
             }
         }
@@ -99,11 +99,11 @@ impl Prober {
 
     /// What was changed just before this began may not hold everywhere yet.
     pub(super) fn settling(&self) -> bool {
-        self.place.at_aws && self.began.elapsed() < self.tempo.of(SETTLES_IN)
+        self.place.at_aws && self.began.elapsed() < self.time_scale.of(SETTLES_IN)
     }
 
     /// Sends a request once, at once.
-    pub(super) async fn ask_once(&self, request: &Request<'_>) -> Result<Answer, Finding> {
-        self.client.send(request).await.map_err(|error| Finding::fail(error.message))
+    pub(super) async fn ask_once(&self, request: &Request<'_>) -> Result<Answer, CheckResult> {
+        self.client.send(request).await.map_err(|error| CheckResult::fail(error.message))
     }
 }

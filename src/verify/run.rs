@@ -8,18 +8,18 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
-use super::claim::Finding;
-use super::guests::{Guests, SignedIn};
-use super::judge::Gate;
+use super::check_spec::CheckResult;
+use super::classify::FirewallExposure;
 use super::prober::Prober;
 use super::settings::Seen;
 use super::target::Target;
+use super::test_users::{SignedIn, TestUsers};
 use super::{
     Check, authentication, authorization, firewall, functions, past_gateway, secrets, settings, signed, throttle,
 };
 use crate::aws::Clients;
 use crate::aws::cognito::{Tokens, Users};
-use crate::engine::{Halt, Stop, Tempo};
+use crate::engine::{CancellationToken, StopLevel, TimeScale};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
 use crate::proxies::Proxies;
@@ -66,49 +66,53 @@ pub struct Proof {
 }
 
 /// Makes the proof. Once asked to stop it begins nothing more, and removes its users.
-pub async fn verify(subject: &Subject<'_>, stop: &Stop) -> Result<Proof, Error> {
-    let guests = Guests::of(Users::new(subject.clients), &subject.outputs.pools);
+pub async fn verify(subject: &Subject<'_>, stop: &CancellationToken) -> Result<Proof, Error> {
+    let test_users = TestUsers::of(Users::new(subject.clients), &subject.outputs.pools);
     let proof = async {
-        let checks = prove(subject, &guests, stop).await;
+        let checks = prove(subject, &test_users, stop).await;
         // Whatever came of it.
-        let left = guests.remove().await;
+        let left = test_users.remove().await;
         checks.map(|checks| Proof { checks, left })
     };
     let overdue = async {
-        stop.reached(Halt::Drain).await;
+        stop.reached(StopLevel::Drain).await;
         tokio::time::sleep(LAST).await;
     };
     tokio::select! {
         proof = proof => proof,
-        () = stop.reached(Halt::Now) => Err(may_be_left(Error::new(Kind::Interrupted, "interrupted"), &guests)),
+        () = stop.reached(StopLevel::Now) => Err(may_be_left(Error::new(Kind::Interrupted, "interrupted"), &test_users)),
         () = overdue => {
             let error = Error::new(Kind::Stopped, "stopped before all was checked, and nothing answers any more");
-            Err(may_be_left(error, &guests))
+            Err(may_be_left(error, &test_users))
         }
     }
 }
 
-fn may_be_left(error: Error, guests: &Guests) -> Error {
-    let emails: Vec<&str> = guests.iter().map(|guest| guest.email.as_str()).collect();
+fn may_be_left(error: Error, test_users: &TestUsers) -> Error {
+    let emails: Vec<&str> = test_users.iter().map(|guest| guest.email.as_str()).collect();
     error
         .hint(format!("these users may be left: {}", emails.join(", ")))
         .hint("a `securelambda verify` in a quarter of an hour removes them")
 }
 
-async fn prove(subject: &Subject<'_>, guests: &Guests, stop: &Stop) -> Result<Option<Vec<Check>>, Error> {
+async fn prove(
+    subject: &Subject<'_>,
+    test_users: &TestUsers,
+    stop: &CancellationToken,
+) -> Result<Option<Vec<Check>>, Error> {
     // One pace for all routes together, which is that of the narrowest.
     let least = |limit: fn(&Api) -> u32| subject.stack.all_apis().map(|(_, api)| limit(api)).min().unwrap_or(1);
     let (rate, burst) = (least(|api| api.rate_limit), least(|api| api.burst_limit));
-    let prober = Prober::new(rate, burst, stop.tempo(), subject.endpoint.is_none(), subject.proxies)?;
+    let prober = Prober::new(rate, burst, stop.time_scale(), subject.endpoint.is_none(), subject.proxies)?;
     let ready = async {
         tokio::join!(
             firewall::gate(subject, &prober),
-            guests.clean_up(subject.clients.now_ms() / 1000),
-            guests.sign_in()
+            test_users.clean_up(subject.clients.now_ms() / 1000),
+            test_users.sign_in()
         )
     };
     let out_of_patience = async {
-        stop.reached(Halt::Drain).await;
+        stop.reached(StopLevel::Drain).await;
         tokio::time::sleep(GRACE).await;
     };
     let (gate, (), signed_in) = tokio::select! {
@@ -116,29 +120,29 @@ async fn prove(subject: &Subject<'_>, guests: &Guests, stop: &Stop) -> Result<Op
         () = out_of_patience => return Ok(None),
     };
     let prober = prober.behind(gate);
-    let scene = Scene { subject, guests, signed_in, prober, gate, tempo: stop.tempo() };
+    let scene = VerifyContext { subject, test_users, signed_in, prober, gate, time_scale: stop.time_scale() };
     tokio::select! {
         checks = scene.checks() => Ok(Some(checks)),
-        () = stop.reached(Halt::Drain) => Ok(None),
+        () = stop.reached(StopLevel::Drain) => Ok(None),
     }
 }
 
 /// One or more checks, on their way.
-pub(super) type Unit<'a> = BoxFuture<'a, Vec<Check>>;
+pub(super) type CheckFuture<'a> = BoxFuture<'a, Vec<Check>>;
 
 /// What all checks share.
-pub(super) struct Scene<'a> {
+pub(super) struct VerifyContext<'a> {
     pub subject: &'a Subject<'a>,
-    pub guests: &'a Guests,
+    pub test_users: &'a TestUsers,
     /// By pool.
     pub signed_in: BTreeMap<String, SignedIn>,
     pub prober: Prober,
-    pub gate: Gate,
+    pub gate: FirewallExposure,
     /// How long waiting lasts.
-    pub tempo: Tempo,
+    pub time_scale: TimeScale,
 }
 
-impl Scene<'_> {
+impl VerifyContext<'_> {
     /// All checks, in the order of the checklist.
     async fn checks(&self) -> Vec<Check> {
         let mut checks = settings::checks(self.subject.seen);
@@ -165,19 +169,19 @@ impl Scene<'_> {
     }
 
     /// The tokens of a pool's guest, or what their lack says of a check that needs one.
-    pub(super) fn tokens(&self, pool: &str) -> Result<&Tokens, Finding> {
+    pub(super) fn tokens(&self, pool: &str) -> Result<&Tokens, CheckResult> {
         match self.signed_in.get(pool).map(|guest| &guest.tokens) {
             Some(Ok(tokens)) => Ok(tokens),
             Some(Err(finding)) => Err(finding.clone()),
-            None => Err(Finding::fail(format!("the pool {pool} is not there"))),
+            None => Err(CheckResult::fail(format!("the pool {pool} is not there"))),
         }
     }
 
     /// The pool whose tokens pass, or that there is none.
-    pub(super) fn own_tokens(&self, route: &Route) -> Result<Option<&Tokens>, Finding> {
+    pub(super) fn own_tokens(&self, route: &Route) -> Result<Option<&Tokens>, CheckResult> {
         match &route.auth {
             Auth::Pool(pool) => self.tokens(pool).map(Some),
-            Auth::Iam => Err(Finding::not_applicable("requests to it are signed, not sent with a token")),
+            Auth::Iam => Err(CheckResult::not_applicable("requests to it are signed, not sent with a token")),
             Auth::None => Ok(None),
         }
     }
@@ -202,8 +206,8 @@ impl Scene<'_> {
     }
 
     /// Whether the firewall lets this machine through to a route: none stands before an HTTP API.
-    pub(super) fn gate(&self, target: Target<'_>) -> Gate {
-        if target.by_http() { Gate::Open } else { self.gate }
+    pub(super) fn gate(&self, target: Target<'_>) -> FirewallExposure {
+        if target.by_http() { FirewallExposure::Open } else { self.gate }
     }
 
     /// It is AWS itself that we talk to.

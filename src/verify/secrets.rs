@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt;
 
 use super::authorization::ask;
-use super::claim::{Claim, Finding};
-use super::guests::marker;
-use super::judge::body_refused;
-use super::run::{Scene, Unit};
+use super::check_spec::{CheckResult, CheckSpec};
+use super::classify::body_refused;
+use super::run::{CheckFuture, VerifyContext};
 use super::target::Target;
+use super::test_users::marker;
 use super::{Check, Layer, sample, settings};
 use crate::aws::apigateway::execute_api_arn;
 use crate::aws::iam::Iam;
@@ -19,12 +19,12 @@ use crate::engine::{Drift, Failure};
 use crate::probe::Body;
 use crate::stack::{Auth, Route, Variable};
 
-pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
+pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let functions = scene.subject.stack.functions.keys();
-    let roles = functions.map(|name| -> Unit<'a> { async move { reach(scene, name).await }.boxed() });
+    let roles = functions.map(|name| -> CheckFuture<'a> { async move { reach(scene, name).await }.boxed() });
     let environments = async { environments(scene) }.boxed();
     let bodies = scene.routes().filter(|target| target.route.body.is_some());
-    let bodies = bodies.map(|target| -> Unit<'a> { broken_bodies(scene, target).boxed() });
+    let bodies = bodies.map(|target| -> CheckFuture<'a> { broken_bodies(scene, target).boxed() });
     roles.chain([environments]).chain(bodies).collect()
 }
 
@@ -38,7 +38,7 @@ struct Reach<'a> {
 
 /// That a function's role cannot reach the secrets and topics that are not its own, nor the routes that take signatures:
 /// those are for the users of an identity pool.
-async fn reach(scene: &Scene<'_>, name: &str) -> Vec<Check> {
+async fn reach(scene: &VerifyContext<'_>, name: &str) -> Vec<Check> {
     let (stack, outputs) = (scene.subject.stack, scene.subject.outputs);
     let (Some(function), Some(live)) = (stack.functions.get(name), outputs.functions.get(name)) else {
         return Vec::new();
@@ -69,8 +69,11 @@ async fn reach(scene: &Scene<'_>, name: &str) -> Vec<Check> {
     let policies = || policies(scene, name);
     let mut checks = Vec::new();
     for reach in secrets.chain(topics).chain(routes) {
-        let claim =
-            Claim::new(Layer::Secrets, format!("role {name}"), format!("its policies do not allow the {}", reach.what));
+        let claim = CheckSpec::new(
+            Layer::Secrets,
+            format!("role {name}"),
+            format!("its policies do not allow the {}", reach.what),
+        );
         let check = if matches!(control, Ok(Some(true))) {
             let claim = claim.sent(format!("SimulatePrincipalPolicy {}", reach.action)).expects("denied");
             claim.by(async { simulated(iam.simulate(&live.role_arn, reach.action, &reach.arn).await) }).await
@@ -85,39 +88,39 @@ async fn reach(scene: &Scene<'_>, name: &str) -> Vec<Check> {
 }
 
 /// Pure.
-fn simulated(allowed: Result<Option<bool>, Failure>) -> Finding {
+fn simulated(allowed: Result<Option<bool>, Failure>) -> CheckResult {
     match allowed {
-        Ok(Some(true)) => Finding::fail("allowed"),
-        Ok(Some(false)) => Finding::pass("denied"),
-        Ok(None) => Finding::fail("the simulation gave no answer"),
-        Err(failure) => Finding::fail(failure.to_string()),
+        Ok(Some(true)) => CheckResult::fail("allowed"),
+        Ok(Some(false)) => CheckResult::pass("denied"),
+        Ok(None) => CheckResult::fail("the simulation gave no answer"),
+        Err(failure) => CheckResult::fail(failure.to_string()),
     }
 }
 
-fn policies(scene: &Scene<'_>, name: &str) -> Finding {
+fn policies(scene: &VerifyContext<'_>, name: &str) -> CheckResult {
     let drift = |what: &str| settings::drift(scene.subject.seen, &format!("{what}.{name}"));
     same_policies(drift("role"), drift("policy"))
 }
 
 /// Pure: from what has drifted of a role and of its policy. The derived policy allows nothing but the function's own.
-fn same_policies(role: Option<&[Drift]>, policy: Option<&[Drift]>) -> Finding {
+fn same_policies(role: Option<&[Drift]>, policy: Option<&[Drift]>) -> CheckResult {
     let (Some(role), Some(policy)) = (role, policy) else {
-        return Finding::fail("the role or its policy could not be read");
+        return CheckResult::fail("the role or its policy could not be read");
     };
     let other = role.iter().filter(|drift| ["PolicyNames", "AttachedPolicies"].contains(&drift.field.as_str()));
     let wider: Vec<String> =
         other.chain(policy).map(|Drift { field, live, .. }| format!("{field} is {live}")).collect();
     if wider.is_empty() {
-        Finding::pass("the same meaning, and no other policy")
+        CheckResult::pass("the same meaning, and no other policy")
     } else {
-        Finding::fail(wider.join("; "))
+        CheckResult::fail(wider.join("; "))
     }
 }
 
-fn environments(scene: &Scene<'_>) -> Vec<Check> {
+fn environments(scene: &VerifyContext<'_>) -> Vec<Check> {
     let functions = scene.subject.stack.functions.iter();
     let checks = functions.map(|(name, function)| {
-        Claim::new(Layer::Secrets, name, "there is no credential in its environment")
+        CheckSpec::new(Layer::Secrets, name, "there is no credential in its environment")
             .sent("GetFunctionConfiguration, and the variables of the stack file")
             .expects("the variables of the stack file alone, none of which looks like a credential")
             .known(environment(&function.environment, settings::drift(scene.subject.seen, &format!("function.{name}"))))
@@ -126,15 +129,15 @@ fn environments(scene: &Scene<'_>) -> Vec<Check> {
 }
 
 /// Pure: from the variables that are wanted, and from what has drifted. Never says a value.
-fn environment(wanted: &BTreeMap<String, Variable>, drift: Option<&[Drift]>) -> Finding {
-    let Some(drift) = drift else { return Finding::fail("the function could not be read") };
+fn environment(wanted: &BTreeMap<String, Variable>, drift: Option<&[Drift]>) -> CheckResult {
+    let Some(drift) = drift else { return CheckResult::fail("the function could not be read") };
     let suspects: Vec<&str> =
         wanted.iter().filter(|(name, value)| is_credential(name, text(value))).map(|(name, _)| name.as_str()).collect();
     let others: Vec<&str> = drift.iter().filter_map(|drift| drift.field.strip_prefix("Environment.")).collect();
     match (suspects.is_empty(), others.is_empty()) {
-        (true, true) => Finding::pass("the variables of the stack file alone"),
-        (false, _) => Finding::fail(format!("looks like a credential: {}", suspects.join(", "))),
-        (_, false) => Finding::fail(format!("not as in the stack file: {}", others.join(", "))),
+        (true, true) => CheckResult::pass("the variables of the stack file alone"),
+        (false, _) => CheckResult::fail(format!("looks like a credential: {}", suspects.join(", "))),
+        (_, false) => CheckResult::fail(format!("not as in the stack file: {}", others.join(", "))),
     }
 }
 
@@ -162,21 +165,21 @@ fn is_credential(name: &str, value: &str) -> bool {
 }
 
 /// Of JSON, and of another content type: a model that is given for JSON alone lets every other body through.
-async fn broken_bodies(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
+async fn broken_bodies(scene: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
     vec![
         broken_body(scene, target, "application/json", "a body that breaks the model reaches no function").await,
         broken_body(scene, target, "text/plain", "such a body of another content type reaches no function").await,
     ]
 }
 
-async fn broken_body(scene: &Scene<'_>, target: Target<'_>, content_type: &str, claim: &str) -> Check {
-    let claim = Claim::new(Layer::Secrets, target.subject(), claim);
+async fn broken_body(scene: &VerifyContext<'_>, target: Target<'_>, content_type: &str, claim: &str) -> Check {
+    let claim = CheckSpec::new(Layer::Secrets, target.subject(), claim);
     let sent = format!("a token that passes, and as {content_type} a body that is not what the schema asks for");
     let claim = claim.sent(sent).expects("400 Invalid request body, from the gateway itself");
     claim
         .by(async {
             let body = scene.schema(target.route).and_then(|schema| sample::breaking(&schema, &marker()));
-            let Some(body) = body else { return Finding::not_applicable("the schema takes anything") };
+            let Some(body) = body else { return CheckResult::not_applicable("the schema takes anything") };
             let body = Body { content_type, text: &body };
             let asked = match scene.own_tokens(target.route) {
                 Ok(tokens) => ask(scene, target, tokens.map(|tokens| &tokens.id), Some(body)).await,

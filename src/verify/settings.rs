@@ -1,11 +1,11 @@
 //! What the survey saw, as checks: every resource's settings against the stack file. Pure.
 
-use super::claim::{Claim, Finding};
+use super::check_spec::{CheckResult, CheckSpec};
 use super::{Check, Layer};
-use crate::engine::{Drift, Id, Sight};
+use crate::engine::{Drift, Id, ReadResult};
 
 /// What a resource was seen like.
-pub(super) type Seen<'a> = (&'a Id, &'static str, &'a Sight);
+pub(super) type Seen<'a> = (&'a Id, &'static str, &'a ReadResult);
 
 /// What a kind's settings are about: its layer, what people call it (`{}` is its name in the stack file), what holds
 /// if nothing has drifted, and how it was read.
@@ -98,7 +98,7 @@ pub(super) fn checks(seen: &[Seen<'_>]) -> Vec<Check> {
     seen.iter().map(|(id, kind, sight)| claim(id, kind).known(judged(sight))).collect()
 }
 
-fn claim(id: &Id, kind: &str) -> Claim {
+fn claim(id: &Id, kind: &str) -> CheckSpec {
     let (_, name) = id.parts();
     let row = KINDS.iter().find(|(known, ..)| *known == kind);
     let (_, mut layer, subject, claim, read) =
@@ -121,16 +121,16 @@ fn claim(id: &Id, kind: &str) -> Claim {
         _ => None,
     };
     let subject = of_api.unwrap_or_else(|| subject.replace("{}", name));
-    Claim::new(layer, subject, claim).sent(read).expects("live, as the stack file asks")
+    CheckSpec::new(layer, subject, claim).sent(read).expects("live, as the stack file asks")
 }
 
-fn judged(sight: &Sight) -> Finding {
+fn judged(sight: &ReadResult) -> CheckResult {
     match sight {
-        Sight::Live { drift, .. } if drift.is_empty() => Finding::pass("live, as the stack file asks"),
-        Sight::Live { drift, .. } => Finding::fail(words(drift)),
-        Sight::Absent => Finding::fail("it is not there"),
-        Sight::Blocked => Finding::fail("what it is made from is not there"),
-        Sight::Failed(failure) => Finding::fail(failure.to_string()),
+        ReadResult::Live { drift, .. } if drift.is_empty() => CheckResult::pass("live, as the stack file asks"),
+        ReadResult::Live { drift, .. } => CheckResult::fail(words(drift)),
+        ReadResult::Absent => CheckResult::fail("it is not there"),
+        ReadResult::Blocked => CheckResult::fail("what it is made from is not there"),
+        ReadResult::Failed(failure) => CheckResult::fail(failure.to_string()),
     }
 }
 
@@ -146,7 +146,7 @@ fn words(drift: &[Drift]) -> String {
 /// What of a resource has drifted; `None` where it could not be compared.
 pub(super) fn drift<'a>(seen: &[Seen<'a>], id: &str) -> Option<&'a [Drift]> {
     seen.iter().find(|(known, ..)| known.as_str() == id).and_then(|(.., sight)| match sight {
-        Sight::Live { drift, .. } => Some(drift.as_slice()),
+        ReadResult::Live { drift, .. } => Some(drift.as_slice()),
         _ => None,
     })
 }
@@ -159,8 +159,8 @@ mod tests {
     use crate::engine::Failure;
     use crate::verify::Verdict::{Fail, Pass};
 
-    fn live(drift: Vec<Drift>) -> Sight {
-        Sight::Live { outputs: Value::Null, drift }
+    fn live(drift: Vec<Drift>) -> ReadResult {
+        ReadResult::Live { outputs: Value::Null, drift }
     }
 
     #[test]
@@ -170,9 +170,9 @@ mod tests {
         for (sight, verdict, received) in [
             (live(vec![]), Pass, "live, as the stack file asks"),
             (live(drifted), Fail, "rate limit is 10000, wanted 50; description is b, wanted a"),
-            (Sight::Absent, Fail, "it is not there"),
-            (Sight::Blocked, Fail, "what it is made from is not there"),
-            (Sight::Failed(Failure::refused("could not read it")), Fail, "could not read it"),
+            (ReadResult::Absent, Fail, "it is not there"),
+            (ReadResult::Blocked, Fail, "what it is made from is not there"),
+            (ReadResult::Failed(Failure::refused("could not read it")), Fail, "could not read it"),
         ] {
             let check = checks(&[(&id, "apigateway.stage", &sight)]).remove(0);
             assert_eq!((check.verdict, check.received.as_str()), (verdict, received));
@@ -192,7 +192,7 @@ mod tests {
             ("logs.group", "api", "Age.access-log", "access log Age"),
             ("logs.group", "logs", "Age", "log of Age"),
         ] {
-            let check = checks(&[(&Id::new(what, name), kind, &Sight::Absent)]).remove(0);
+            let check = checks(&[(&Id::new(what, name), kind, &ReadResult::Absent)]).remove(0);
             assert_eq!(check.subject, subject);
         }
     }
@@ -209,7 +209,7 @@ mod tests {
     fn drift_is_known_of_what_is_there() {
         let (id, sight) = (Id::new("role", "F"), live(vec![Drift::new("a", 1, 2)]));
         assert_eq!(drift(&[(&id, "iam.role", &sight)], "role.F").map(<[Drift]>::len), Some(1));
-        assert_eq!(drift(&[(&id, "iam.role", &Sight::Absent)], "role.F"), None);
+        assert_eq!(drift(&[(&id, "iam.role", &ReadResult::Absent)], "role.F"), None);
         assert_eq!(drift(&[], "role.F"), None);
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::claim::{Claim, Finding};
-use super::judge::{accepted_by, signature_refused};
-use super::run::{Scene, Unit};
+use super::check_spec::{CheckResult, CheckSpec};
+use super::classify::{accepted_by, signature_refused};
+use super::run::{CheckFuture, VerifyContext};
 use super::target::Target;
 use super::{Check, Layer};
 use crate::aws::cognito::Identities;
@@ -16,21 +16,22 @@ use crate::aws::refusals::NOT_TRUSTED;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
 use crate::probe::Request;
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 use crate::stack::{Auth, IdentityPool};
 
 const REFUSED: &str = "403, from the gateway itself";
 
-pub(super) fn units<'a>(scene: &'a Scene<'a>) -> Vec<Unit<'a>> {
+pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let routes = scene.routes().filter(|target| target.route.auth == Auth::Iam);
-    let strangers = routes.map(|target| -> Unit<'a> { async move { strangers(scene, target).await }.boxed() });
+    let strangers = routes.map(|target| -> CheckFuture<'a> { async move { strangers(scene, target).await }.boxed() });
     let pools = scene.subject.stack.identity_pools.iter();
-    let pools = pools.map(|(name, pool)| -> Unit<'a> { async move { callers(scene, name, pool).await }.boxed() });
+    let pools =
+        pools.map(|(name, pool)| -> CheckFuture<'a> { async move { callers(scene, name, pool).await }.boxed() });
     strangers.chain(pools).collect()
 }
 
 /// Who has no credentials of this account.
-async fn strangers(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
+async fn strangers(scene: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
     let unsigned = claim(target, "a request without a signature is refused").sent("no Authorization header");
     let unknown = claim(target, "a signature with keys that do not exist is refused")
         .sent("a signature with an access key and a secret key made up at random");
@@ -44,24 +45,25 @@ async fn strangers(scene: &Scene<'_>, target: Target<'_>) -> Vec<Check> {
 }
 
 /// Who has the credentials that an identity pool gives out, and who asks it for some without having signed in.
-async fn callers(scene: &Scene<'_>, name: &str, pool: &IdentityPool) -> Vec<Check> {
+async fn callers(scene: &VerifyContext<'_>, name: &str, pool: &IdentityPool) -> Vec<Check> {
     let identities = Identities::new(scene.subject.clients);
     let known = scene.subject.outputs.identity_pools.get(name);
     let subject = format!("identity pool {name}");
-    let guest = Claim::new(Layer::Authentication, &subject, "it has no identity for guests")
+    let guest = CheckSpec::new(Layer::Authentication, &subject, "it has no identity for guests")
         .sent("GetId without a token")
         .expects(NO_GUESTS.codes[0]);
-    let signs_in = Claim::new(Layer::Authentication, &subject, "its users get credentials")
+    let signs_in = CheckSpec::new(Layer::Authentication, &subject, "its users get credentials")
         .sent(format!("GetId and GetCredentialsForIdentity with an ID token of {}", pool.pool))
         .expects("temporary credentials");
     let Some(known) = known else {
-        let absent = || Finding::fail("the identity pool is not there");
+        let absent = || CheckResult::fail("the identity pool is not there");
         return vec![guest.known(absent()), signs_in.known(absent())];
     };
     let guest = guest.by(guest_gets(&identities, &known.id, scene.at_aws())).await;
     let began = std::time::Instant::now();
     let keys = keys(scene, &identities, &known.id, pool).await;
-    let finding = keys.as_ref().map_or_else(Clone::clone, |_| Finding::pass("credentials of a session, and no others"));
+    let finding =
+        keys.as_ref().map_or_else(Clone::clone, |_| CheckResult::pass("credentials of a session, and no others"));
     let mut checks = vec![guest, signs_in.found(finding, began.elapsed())];
     for target in scene.routes().filter(|target| target.route.auth == Auth::Iam) {
         checks.extend(of_route(scene, name, pool, target, &keys).await);
@@ -70,56 +72,58 @@ async fn callers(scene: &Scene<'_>, name: &str, pool: &IdentityPool) -> Vec<Chec
 }
 
 async fn keys(
-    scene: &Scene<'_>,
+    scene: &VerifyContext<'_>,
     identities: &Identities,
     identity_pool: &str,
     pool: &IdentityPool,
-) -> Result<Keys, Finding> {
+) -> Result<Keys, CheckResult> {
     let token = &scene.tokens(&pool.pool)?.id;
     let users = scene.subject.outputs.pools.get(&pool.pool);
-    let users = users.ok_or_else(|| Finding::fail("the user pool is not there"))?;
+    let users = users.ok_or_else(|| CheckResult::fail("the user pool is not there"))?;
     loop {
         match identities.credentials(identity_pool, &users.id, token).await {
             Ok(keys) => return Ok(keys),
             // The role is new, and its trust has not arrived everywhere.
             Err(failure) if NOT_TRUSTED.is(&failure) && scene.prober.settling() => {
-                tokio::time::sleep(scene.tempo.of(Duration::from_secs(2))).await;
+                tokio::time::sleep(scene.time_scale.of(Duration::from_secs(2))).await;
             }
-            Err(failure) => return Err(Finding::fail(failure.to_string())),
+            Err(failure) => return Err(CheckResult::fail(failure.to_string())),
         }
     }
 }
 
 /// There are emulators that give guests an identity, and still no credentials for it.
-async fn guest_gets(identities: &Identities, identity_pool: &str, at_aws: bool) -> Finding {
+async fn guest_gets(identities: &Identities, identity_pool: &str, at_aws: bool) -> CheckResult {
     let identity = match identities.guest(identity_pool).await {
         Ok(identity) if !at_aws => identity,
         other => return guest_refused(other.map(drop)),
     };
     match identities.guest_credentials(&identity).await {
-        Ok(()) => Finding::not_applicable("this endpoint gives guests an identity and credentials, which AWS does not"),
+        Ok(()) => {
+            CheckResult::not_applicable("this endpoint gives guests an identity and credentials, which AWS does not")
+        }
         refused => guest_refused(refused),
     }
 }
 
 /// Pure.
-fn guest_refused(answer: Result<(), Failure>) -> Finding {
+fn guest_refused(answer: Result<(), Failure>) -> CheckResult {
     match answer {
-        Ok(()) => Finding::fail("an identity"),
+        Ok(()) => CheckResult::fail("an identity"),
         Err(failure) => {
             let code = failure.code().map_or_else(|| failure.to_string(), |code| code.to_string());
-            Finding::pass_if(NO_GUESTS.is(&failure), code)
+            CheckResult::pass_if(NO_GUESTS.is(&failure), code)
         }
     }
 }
 
 /// What these credentials open of a route that takes signatures, and what they do not.
 async fn of_route(
-    scene: &Scene<'_>,
+    scene: &VerifyContext<'_>,
     name: &str,
     pool: &IdentityPool,
     target: Target<'_>,
-    keys: &Result<Keys, Finding>,
+    keys: &Result<Keys, CheckResult>,
 ) -> Vec<Check> {
     let whose = format!("the role of {name}'s users");
     let may = |method: &str| may(pool, target, method);
@@ -151,11 +155,11 @@ async fn of_route(
         .sent(format!("{} on {}, signed as {whose}", others.join(", "), target.route.path))
         .expects(REFUSED);
     let methods = methods.by(async {
-        let mut last = Finding::not_applicable("every method is allowed");
+        let mut last = CheckResult::not_applicable("every method is allowed");
         for method in &others {
             last = refused_to(scene, target, keys, method, "").await;
             if last.verdict == super::Verdict::Fail {
-                return Finding::fail(format!("{method}: {}", last.received));
+                return CheckResult::fail(format!("{method}: {}", last.received));
             }
         }
         last
@@ -174,24 +178,30 @@ fn may(pool: &IdentityPool, target: Target<'_>, method: &str) -> bool {
     pool.invokes.iter().any(|invoke| invoke.api.as_deref() == target.name && names.contains(&invoke.route))
 }
 
-fn claim(target: Target<'_>, holds: &str) -> Claim {
-    Claim::new(Layer::Authorization, target.subject(), holds)
+fn claim(target: Target<'_>, holds: &str) -> CheckSpec {
+    CheckSpec::new(Layer::Authorization, target.subject(), holds)
 }
 
 async fn refused_to(
-    scene: &Scene<'_>,
+    scene: &VerifyContext<'_>,
     target: Target<'_>,
-    keys: &Result<Keys, Finding>,
+    keys: &Result<Keys, CheckResult>,
     method: &str,
     below: &str,
-) -> Finding {
+) -> CheckResult {
     match keys {
         Ok(keys) => refused(scene, target, Some(keys), method, below).await,
         Err(finding) => finding.clone(),
     }
 }
 
-async fn refused(scene: &Scene<'_>, target: Target<'_>, keys: Option<&Keys>, method: &str, below: &str) -> Finding {
+async fn refused(
+    scene: &VerifyContext<'_>,
+    target: Target<'_>,
+    keys: Option<&Keys>,
+    method: &str,
+    below: &str,
+) -> CheckResult {
     let method = if method == "ANY" { target.method() } else { method };
     let asked = ask(scene, target, keys, method, below).await;
     asked.map_or_else(|finding| finding, |answer| signature_refused(&answer, scene.gate(target)))
@@ -199,12 +209,12 @@ async fn refused(scene: &Scene<'_>, target: Target<'_>, keys: Option<&Keys>, met
 
 /// Sends a request that must not pass to what is below a route, signed with these keys if there are any.
 async fn ask(
-    scene: &Scene<'_>,
+    scene: &VerifyContext<'_>,
     target: Target<'_>,
     keys: Option<&Keys>,
     method: &str,
     below: &str,
-) -> Result<crate::probe::Answer, Finding> {
+) -> Result<crate::probe::Answer, CheckResult> {
     let (url, headers) = signed(scene, target, keys, method, below)?;
     let request = Request { method, url: &url, token: None, body: None };
     scene.prober.ask_signed(&request, &headers, false).await
@@ -212,19 +222,19 @@ async fn ask(
 
 /// The URL of what is below a route, and the headers that sign a request to it.
 fn signed(
-    scene: &Scene<'_>,
+    scene: &VerifyContext<'_>,
     target: Target<'_>,
     keys: Option<&Keys>,
     method: &str,
     below: &str,
-) -> Result<(String, Vec<(String, Hidden)>), Finding> {
-    let Some(url) = scene.url(target) else { return Err(Finding::fail("the API is not there")) };
+) -> Result<(String, Vec<(String, SecretValue)>), CheckResult> {
+    let Some(url) = scene.url(target) else { return Err(CheckResult::fail("the API is not there")) };
     let url = format!("{url}{below}");
     let region = &scene.subject.clients.scope.region;
     let headers = keys
         .map(|keys| keys.headers(method, &url, region, scene.subject.clients.now()))
         .transpose()
-        .map_err(Finding::fail)?;
+        .map_err(CheckResult::fail)?;
     Ok((url, headers.unwrap_or_default()))
 }
 

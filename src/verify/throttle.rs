@@ -10,11 +10,11 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::claim::{Claim, Finding};
-use super::guests::marker;
-use super::judge::{body_refused, is_of_gateway};
-use super::run::Scene;
+use super::check_spec::{CheckResult, CheckSpec};
+use super::classify::{body_refused, is_of_gateway};
+use super::run::VerifyContext;
 use super::target::Target;
+use super::test_users::marker;
 use super::{Check, Layer, Verdict, sample, settings};
 use crate::engine::Drift;
 use crate::probe::{Answer, Body, Request};
@@ -63,15 +63,15 @@ enum Limits {
 
 /// That a burst over what a route of an API lets through is throttled. Its requests have a body that breaks the model, so
 /// that they reach no function.
-pub(super) async fn burst(scene: &Scene<'_>, (name, api): (Option<&str>, &Api)) -> Check {
+pub(super) async fn burst(scene: &VerifyContext<'_>, (name, api): (Option<&str>, &Api)) -> Check {
     let stage = ApiIds(name).of("stage", &api.stage);
     let subject = format!("stage {}", stage.parts().1);
-    let claim = Claim::new(Layer::Functions, subject, "a burst over a route's limit is throttled");
+    let claim = CheckSpec::new(Layer::Functions, subject, "a burst over a route's limit is throttled");
     let claim = claim.expects("429 Too Many Requests for some of it");
     let most = api.rate_limit.saturating_add(api.burst_limit).saturating_mul(3).min(BURST_AT_MOST);
     let bursts = match affordable(scene, api, most) {
         Ok(bursts) => bursts,
-        Err(why) => return claim.known(Finding::not_applicable(why)),
+        Err(why) => return claim.known(CheckResult::not_applicable(why)),
     };
     let found = Target::all((name, api)).find_map(|target| {
         let body = sample::breaking(&scene.schema(target.route)?, &marker())?;
@@ -79,7 +79,7 @@ pub(super) async fn burst(scene: &Scene<'_>, (name, api): (Option<&str>, &Api)) 
     });
     let Some((target, url, body)) = found else {
         let why = "no route checks its body at the gateway, so that a burst would reach the functions";
-        return claim.known(Finding::not_applicable(why));
+        return claim.known(CheckResult::not_applicable(why));
     };
     let claim = claim.sent(format!("up to {most} times {} with a body that breaks the model", target.subject()));
     let token = match scene.own_tokens(target.route) {
@@ -90,10 +90,10 @@ pub(super) async fn burst(scene: &Scene<'_>, (name, api): (Option<&str>, &Api)) 
     // The first one tells whether the others would reach the function.
     let first = scene.prober.ask(&request).await.map(|answer| body_refused(&answer, scene.gate(target)));
     match first {
-        Ok(Finding { verdict: Verdict::Pass, .. }) => {}
-        Ok(Finding { received, .. }) => {
+        Ok(CheckResult { verdict: Verdict::Pass, .. }) => {}
+        Ok(CheckResult { received, .. }) => {
             let why = format!("such a body got {received}, so that a burst of them might reach the function");
-            return claim.known(Finding::not_applicable(why));
+            return claim.known(CheckResult::not_applicable(why));
         }
         Err(finding) => return claim.known(finding),
     }
@@ -107,7 +107,7 @@ pub(super) async fn burst(scene: &Scene<'_>, (name, api): (Option<&str>, &Api)) 
 }
 
 /// Pure but for what the stack file says: how many bursts of this size can be sent; why none, if none can.
-fn affordable(scene: &Scene<'_>, api: &Api, most: u32) -> Result<usize, String> {
+fn affordable(scene: &VerifyContext<'_>, api: &Api, most: u32) -> Result<usize, String> {
     if api.rate_limit > POLITE_RATE {
         return Err(format!("the limit of {} requests a second is too high to be reached politely", api.rate_limit));
     }
@@ -142,7 +142,7 @@ fn limits(drift: Option<&[Drift]>) -> Limits {
 
 /// Sends bursts until one is throttled, or another would tell no more.
 async fn bursts_until_throttled(
-    scene: &Scene<'_>,
+    scene: &VerifyContext<'_>,
     request: &Request<'_>,
     api: &Api,
     limits: &Limits,
@@ -158,14 +158,14 @@ async fn bursts_until_throttled(
         (scene.subject.tell)(&format!(
             "No request of a burst was throttled yet; another burst follows in {seconds} s …"
         ));
-        tokio::time::sleep(scene.tempo.of(pause)).await;
+        tokio::time::sleep(scene.time_scale.of(pause)).await;
         made.push(send(scene, request, most).await);
     }
     made
 }
 
 /// Sends requests until one is throttled; those under way then are heard out.
-async fn send(scene: &Scene<'_>, request: &Request<'_>, most: u32) -> Burst {
+async fn send(scene: &VerifyContext<'_>, request: &Request<'_>, most: u32) -> Burst {
     let began = Instant::now();
     let throttled = AtomicBool::new(false);
     let ask =
@@ -193,19 +193,21 @@ fn is_throttled(answer: &Answer) -> bool {
 }
 
 /// Pure.
-fn judged(bursts: &[Burst], api: &Api, limits: &Limits, at_aws: bool) -> Finding {
+fn judged(bursts: &[Burst], api: &Api, limits: &Limits, at_aws: bool) -> CheckResult {
     let answered: u32 = bursts.iter().map(|burst| burst.answered).sum();
     let times = if bursts.len() == 1 { String::new() } else { format!(" of {} bursts", bursts.len()) };
     if let Some(hit) = bursts.iter().find(|burst| burst.throttled > 0) {
         let (throttled, seconds) = (hit.throttled, hit.first.as_secs_f64());
-        return Finding::pass(format!("429 for {throttled} of {answered} requests{times}, first after {seconds:.1} s"));
+        return CheckResult::pass(format!(
+            "429 for {throttled} of {answered} requests{times}, first after {seconds:.1} s"
+        ));
     }
     let took: Duration = bursts.iter().map(|burst| burst.took).sum();
     let none = format!("no 429 for {answered} requests{times} in {:.1} s", took.as_secs_f64());
     match limits {
-        Limits::Unread => return Finding::fail(format!("{none}, and the stage's limits could not be read")),
-        Limits::Other(words) => return Finding::fail(format!("{none}, and the limits are others: {words}")),
-        Limits::AsWritten if answered == 0 => return Finding::fail("no request of the burst was answered"),
+        Limits::Unread => return CheckResult::fail(format!("{none}, and the stage's limits could not be read")),
+        Limits::Other(words) => return CheckResult::fail(format!("{none}, and the limits are others: {words}")),
+        Limits::AsWritten if answered == 0 => return CheckResult::fail("no request of the burst was answered"),
         Limits::AsWritten => {}
     }
     let why = if !bursts.iter().any(|burst| burst.exceeds(api)) {
@@ -215,7 +217,7 @@ fn judged(bursts: &[Burst], api: &Api, limits: &Limits, at_aws: bool) -> Finding
     } else {
         "though the limits are in place: this endpoint does not apply them"
     };
-    Finding::not_applicable(format!("{none}, {why}"))
+    CheckResult::not_applicable(format!("{none}, {why}"))
 }
 
 #[cfg(test)]

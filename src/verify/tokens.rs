@@ -5,28 +5,28 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 
-use super::claim::Finding;
-use crate::secret::Hidden;
+use super::check_spec::CheckResult;
+use crate::secret::SecretValue;
 
 /// A token's three parts, of which the first two are read. Holds a token: not to be printed.
 pub(super) struct Parts {
     header: Value,
     claims: Value,
     /// What is signed.
-    signed: Hidden,
-    signature: Hidden,
+    signed: SecretValue,
+    signature: SecretValue,
 }
 
 impl Parts {
     /// `None`: it is no token.
-    pub(super) fn of(token: &Hidden) -> Option<Self> {
+    pub(super) fn of(token: &SecretValue) -> Option<Self> {
         let (signed, signature) = token.reveal().rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
         Some(Self { header: read(header)?, claims: read(claims)?, signed: signed.into(), signature: signature.into() })
     }
 
     /// With one character in the middle of the signature changed.
-    pub(super) fn tampered(&self) -> Hidden {
+    pub(super) fn tampered(&self) -> SecretValue {
         let signature = self.signature.reveal();
         let middle = signature.len() / 2;
         let changed = |(at, c): (usize, char)| match (at == middle, c) {
@@ -35,25 +35,25 @@ impl Parts {
             (false, c) => c,
         };
         let signature: String = signature.chars().enumerate().map(changed).collect();
-        Hidden::new(format!("{}.{signature}", self.signed.reveal()))
+        SecretValue::new(format!("{}.{signature}", self.signed.reveal()))
     }
 
     /// With a header that says that nothing needs signing, and no signature.
-    pub(super) fn unsigned(&self) -> Hidden {
+    pub(super) fn unsigned(&self) -> SecretValue {
         let mut header = self.header.clone();
         header["alg"] = json!("none");
-        Hidden::new(format!("{}.{}.", write(&header), write(&self.claims)))
+        SecretValue::new(format!("{}.{}.", write(&header), write(&self.claims)))
     }
 
     /// With its expiry an hour ago. The signature is the old one and no longer fits: only the pool can sign.
-    pub(super) fn expired(&self, now_unix: u64) -> Hidden {
+    pub(super) fn expired(&self, now_unix: u64) -> SecretValue {
         let mut claims = self.claims.clone();
         claims["exp"] = json!(now_unix.saturating_sub(3600));
-        Hidden::new(format!("{}.{}.{}", write(&self.header), write(&claims), self.signature.reveal()))
+        SecretValue::new(format!("{}.{}.{}", write(&self.header), write(&claims), self.signature.reveal()))
     }
 
     /// Whether an ID token says what a pool's ID token for this client must say.
-    pub(super) fn says(&self, issuer: &str, client_id: &str) -> Finding {
+    pub(super) fn says(&self, issuer: &str, client_id: &str) -> CheckResult {
         let word = |from: &Value, name: &str| from.get(name).and_then(Value::as_str).unwrap_or("nothing").to_owned();
         let said = [
             ("iss", word(&self.claims, "iss"), issuer),
@@ -63,24 +63,24 @@ impl Parts {
         ];
         let holds = said.iter().all(|(_, is, wanted)| is == wanted);
         let words: Vec<String> = said.iter().map(|(name, is, _)| format!("{name} {is}")).collect();
-        Finding::pass_if(holds, words.join(", "))
+        CheckResult::pass_if(holds, words.join(", "))
     }
 
     /// Whether one of the pool's published keys signed it.
-    pub(super) fn signed_by(&self, keys: &Value) -> Finding {
+    pub(super) fn signed_by(&self, keys: &Value) -> CheckResult {
         let id = self.header.get("kid").and_then(Value::as_str).unwrap_or_default();
         let mut all = keys.get("keys").and_then(Value::as_array).into_iter().flatten();
         let Some(key) = all.find(|key| key.get("kid").and_then(Value::as_str) == Some(id)) else {
-            return Finding::fail("the token names a key that the pool does not publish");
+            return CheckResult::fail("the token names a key that the pool does not publish");
         };
         let part = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(key.get(name)?.as_str()?).ok();
         let signature = BASE64_URL_SAFE_NO_PAD.decode(self.signature.reveal());
         let (Some(n), Some(e), Ok(signature)) = (part("n"), part("e"), signature) else {
-            return Finding::fail("the key or the signature is not one of RSA");
+            return CheckResult::fail("the key or the signature is not one of RSA");
         };
         let key = RsaPublicKeyComponents { n, e };
         let fits = key.verify(&RSA_PKCS1_2048_8192_SHA256, self.signed.reveal().as_bytes(), &signature).is_ok();
-        Finding::pass_if(fits, if fits { "the signature fits" } else { "the signature does not fit" })
+        CheckResult::pass_if(fits, if fits { "the signature fits" } else { "the signature does not fit" })
     }
 }
 
@@ -115,15 +115,15 @@ mod tests {
     }
 
     /// A token with a signature that no key made.
-    fn token(header: &Value, claims: &Value) -> Hidden {
-        Hidden::new(format!("{}.{}.c2lnbmF0dXJl", write(header), write(claims)))
+    fn token(header: &Value, claims: &Value) -> SecretValue {
+        SecretValue::new(format!("{}.{}.c2lnbmF0dXJl", write(header), write(claims)))
     }
 
-    fn good() -> Hidden {
+    fn good() -> SecretValue {
         token(&json!({ "alg": "RS256", "kid": "k1" }), &claims())
     }
 
-    fn parts(token: &Hidden) -> Parts {
+    fn parts(token: &SecretValue) -> Parts {
         Parts::of(token).expect("a token")
     }
 

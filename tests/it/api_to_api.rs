@@ -10,7 +10,7 @@ use crate::support::program::User;
 /// Someone with the blueprint's files.
 fn someone() -> User {
     // API Gateway's pace, at which two APIs take half a minute to remove, is not this test's matter.
-    let user = User::of("test", &endpoint()).with("SECURELAMBDA_TEMPO", "0.02");
+    let user = User::of("test", &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&["init", "--blueprint", "api-to-api", "."]).ends(0);
     user
 }

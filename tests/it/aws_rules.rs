@@ -12,7 +12,7 @@ use crate::support::aws_rules::{PLAYED, refusal, routes, rules};
 use crate::support::botocore::{call, calls_in};
 use crate::support::emulator::{default_account, endpoint};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, Fate, Proxy};
+use crate::support::proxy::{Asked, CallOutcome, Proxy};
 
 /// A request as the program would send it.
 fn request(service: &str, method: &str, path: &str, target: &str, body: &str) -> Asked {
@@ -235,7 +235,7 @@ fn a_refused_request_does_not_reach_the_emulator() {
 fn a_life_of_each_blueprint_meets_no_rule() {
     let _alone = default_account();
     for blueprint in ["tutorial", "http-jwt", "api-to-api"] {
-        let user = User::of("test", &endpoint()).with("SECURELAMBDA_TEMPO", "0.02");
+        let user = User::of("test", &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");
         user.run(&["init", "--blueprint", blueprint]).ends(0);
         user.run(&["up", "--yes"]).ends(0);
         user.run(&["up", "--yes"]).ends(0);
@@ -352,8 +352,8 @@ fn a_body_whose_type_has_no_model_reaches_the_function() {
 
 #[test]
 fn a_changed_security_policy_keeps_the_api_updating() {
-    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, std::sync::Arc::new(|_: &Asked| Fate::Passed));
-    let user = User::of(&crate::support::emulator::account(), &proxy.endpoint).with("SECURELAMBDA_TEMPO", "0.01");
+    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, std::sync::Arc::new(|_: &Asked| CallOutcome::Passed));
+    let user = User::of(&crate::support::emulator::account(), &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.01");
     user.run(&["up", "--yes"]).ends(0);
     let made: Vec<String> = proxy.take().into_iter().map(|call| call.name).collect();
     assert!(!made.contains(&"apigateway UpdateRestApi".to_owned()), "the policy is set at creation: {made:?}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use securelambda::probe::{Body, Client, Request};
 use securelambda::proxies::Proxies;
-use securelambda::secret::Hidden;
+use securelambda::secret::SecretValue;
 use serde_json::{Value, json};
 
 use crate::support::botocore;
@@ -95,7 +95,7 @@ impl Callers {
             let (stop, seen, url) = (Arc::clone(&stop), Arc::clone(&seen), url.to_owned());
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                let token = token.map(|token| Hidden::from(token.as_str()));
+                let token = token.map(|token| SecretValue::from(token.as_str()));
                 let client = runtime.block_on(async { Client::new(&Proxies::default()).unwrap() });
                 while !stop.load(Ordering::Relaxed) {
                     let request =

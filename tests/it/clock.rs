@@ -10,11 +10,11 @@ use crate::support::botocore::inventory;
 use crate::support::clock::OtherClock;
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, Fate, Fault, Proxy, Weather};
+use crate::support::proxy::{Asked, CallOutcome, Fault, FaultInjector, Proxy};
 
-fn at(weather: impl Weather + 'static) -> (Proxy, User) {
-    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather));
-    let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TEMPO", "0.05");
+fn at(faults: impl FaultInjector + 'static) -> (Proxy, User) {
+    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(faults));
+    let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.05");
     (proxy, user)
 }
 
@@ -43,12 +43,12 @@ struct Jump {
     clock: OtherClock,
 }
 
-impl Weather for Jump {
-    fn before(&self, asked: &Asked) -> Fate {
+impl FaultInjector for Jump {
+    fn before(&self, asked: &Asked) -> CallOutcome {
         if asked.name() == self.at {
             self.happened.store(true, Ordering::SeqCst);
         }
-        if self.happened.load(Ordering::SeqCst) { self.clock.before(asked) } else { Fate::Passed }
+        if self.happened.load(Ordering::SeqCst) { self.clock.before(asked) } else { CallOutcome::Passed }
     }
 
     fn onward(&self, asked: &Asked, headers: &mut HeaderMap) {
@@ -77,12 +77,12 @@ fn a_create_that_was_signed_at_a_wrong_time_is_tried_again_and_makes_one_thing()
 #[test]
 fn a_wrong_signature_at_the_right_time_is_not_tried_again() {
     let wrong = |asked: &Asked| match asked.service.as_str() {
-        "sts" => Fate::Refused(Fault::new(
+        "sts" => CallOutcome::Refused(Fault::new(
             403,
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match",
         )),
-        _ => Fate::Passed,
+        _ => CallOutcome::Passed,
     };
     let (proxy, user) = at(wrong);
     user.run(&["status"]).ends(3).says("check the access key and the secret key");

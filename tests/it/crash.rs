@@ -142,7 +142,7 @@ fn mishap() -> impl Strategy<Value = Mishap> {
         Just(Fault::CutBefore),
         Just(Fault::CutAfter),
     ];
-    let call = prop_oneof![Just(""), Just("create"), Just("converge"), Just("delete")];
+    let call = prop_oneof![Just(""), Just("create"), Just("update"), Just("delete")];
     prop_oneof![
         6 => (call, 1..20_usize, fault).prop_map(|(call, nth, fault)| Mishap::Call(call, nth, fault)),
         1 => (1..12_usize).prop_map(Mishap::SaveFails),
@@ -155,14 +155,7 @@ fn runs() -> impl Strategy<Value = Vec<Vec<Mishap>>> {
     prop::collection::vec(prop::collection::vec(mishap(), 1..5), 0..5)
 }
 
-async fn weather(
-    graph: &Graph,
-    jobs: usize,
-    lag: u64,
-    ups: &[Vec<Mishap>],
-    downs: &[Vec<Mishap>],
-    recorded_only: bool,
-) {
+async fn faults(graph: &Graph, jobs: usize, lag: u64, ups: &[Vec<Mishap>], downs: &[Vec<Mishap>], recorded_only: bool) {
     let mut world = World::new();
     world.jobs = jobs;
     world.cloud.lag(Duration::from_secs(lag));
@@ -199,6 +192,6 @@ proptest! {
         recorded_only in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(weather(&sketched(&sketch), jobs, lag, &ups, &downs, recorded_only));
+        runtime.block_on(faults(&sketched(&sketch), jobs, lag, &ups, &downs, recorded_only));
     }
 }

@@ -151,7 +151,7 @@ fn a_sound_profile_is_used() {
 fn a_credential_process_that_hangs_is_told_of_given_up_and_can_be_interrupted() {
     let config = "[profile slow]\nregion = eu-central-1\ncredential_process = sleep 30\n";
     let began = Instant::now();
-    let ran = status(&user(config, "").with("SECURELAMBDA_TEMPO", "0.05"), "slow").ends(3);
+    let ran = status(&user(config, "").with("SECURELAMBDA_TIME_SCALE", "0.05"), "slow").ends(3);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let ran = ran.says("waiting for the credential_process of the profile slow");
     let ran = ran.says("the credential_process of the profile slow did not answer within 60 s");

@@ -15,7 +15,7 @@ use crate::support::emulator::{account, endpoint};
 use crate::support::goes_on;
 use crate::support::graphs::stack;
 use crate::support::program::{Ran, Started, User};
-use crate::support::proxy::{Fate, Proxy};
+use crate::support::proxy::{CallOutcome, Proxy};
 use crate::support::world::World;
 
 mod engine {
@@ -92,7 +92,7 @@ mod engine {
 
 /// A proxy that answers the first `CreateUserPool` late.
 fn late() -> Proxy {
-    Proxy::where_first("CreateUserPool", Fate::Slow(Duration::from_millis(1500)))
+    Proxy::where_first("CreateUserPool", CallOutcome::Slow(Duration::from_millis(1500)))
 }
 
 /// A script as this user, with the program as `$0`.

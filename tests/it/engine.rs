@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use securelambda::engine::{Cause, Change, Event, Graph, Halt, Id, Outcome, Plan, Sight};
-use securelambda::state::{Journal, Status};
+use securelambda::engine::{Cause, Change, Event, Graph, Id, Outcome, Plan, ReadResult, StopLevel};
+use securelambda::state::{StateStore, Status};
 
 use super::support::fake::{ANSWER, Fault, Role, Thing, client, function, pool, registry, role, route};
 use super::support::graphs::{DEPTH, add, half_a_stack, roles, stack, under};
@@ -65,7 +65,7 @@ mod up {
     async fn writes_nothing_the_second_time() {
         let stack = stack();
         let world = World::with(&stack).await;
-        let plan = Plan::new(&stack, &world.survey(&stack).await.unwrap(), &world.disk.state());
+        let plan = Plan::new(&stack, &world.refresh(&stack).await.unwrap(), &world.disk.state());
         assert!(plan.is_empty(), "{plan:?}");
         let run = world.up(&stack).await.succeeded();
         assert_eq!(run.with(|outcome| *outcome == Outcome::Unchanged), all(&stack));
@@ -106,7 +106,7 @@ mod up {
             _ => false,
         };
         assert_eq!(run.with(only_mfa), ["pool.users"]);
-        assert_eq!(world.cloud.writes(), ["converge pool.users"]);
+        assert_eq!(world.cloud.writes(), ["update pool.users"]);
         assert!(world.up(&stack).await.with(|outcome| *outcome != Outcome::Unchanged).is_empty());
         world.holds(&stack);
     }
@@ -184,7 +184,7 @@ mod up {
         let (world, stack) = (World::new(), half_a_stack());
         world.cloud.stranger(&role("exec"));
         // The survey did not see him.
-        world.cloud.on("find role.exec", 1, Fault::refuse());
+        world.cloud.on("read role.exec", 1, Fault::refuse());
         let run = world.up(&stack).await;
         assert_eq!(run.summary.failed[0].1.cause, Cause::Foreign);
         world.down(&Graph::default()).await.succeeded();
@@ -197,7 +197,7 @@ mod up {
         let world = World::with(&graph).await;
         world.disk.wipe();
         world.cloud.tamper("role.r01", "trusts", "lambda");
-        let long_ago = World::new().survey(&graph).await.unwrap();
+        let long_ago = World::new().refresh(&graph).await.unwrap();
         world.up_as_if(&graph, long_ago).await.succeeded();
         let calls = world.cloud.calls();
         for id in all(&graph) {
@@ -212,11 +212,11 @@ mod up {
         let world = World::with(&graph).await;
         world.cloud.lose("pool.users");
         world.cloud.tamper("role.exec", "trusts", "everybody");
-        let long_ago = World::new().survey(&graph).await.unwrap();
+        let long_ago = World::new().refresh(&graph).await.unwrap();
         world.up_as_if(&graph, long_ago).await.succeeded();
         let writes = world.cloud.writes();
-        assert!(writes.contains(&"converge role.exec".to_owned()), "{writes:?}");
-        assert!(writes.contains(&"converge function.greet".to_owned()), "{writes:?}");
+        assert!(writes.contains(&"update role.exec".to_owned()), "{writes:?}");
+        assert!(writes.contains(&"update function.greet".to_owned()), "{writes:?}");
         world.holds(&graph);
     }
 
@@ -298,12 +298,12 @@ mod up {
     }
 }
 
-mod survey {
+mod refresh {
     use super::*;
 
     async fn depth(world: &World, graph: &Graph) -> usize {
         let begun = tokio::time::Instant::now();
-        world.survey(graph).await.unwrap();
+        world.refresh(graph).await.unwrap();
         answers(begun.elapsed()) as usize
     }
 
@@ -329,14 +329,16 @@ mod survey {
         let world = World::with(&stack).await;
         world.cloud.replace("pool.users");
         world.cloud.replace("client.web");
-        let survey = world.survey(&stack).await.unwrap();
+        let refresh = world.refresh(&stack).await.unwrap();
         assert!(
-            survey.sights(&stack).all(|(_, _, sight)| matches!(sight, Sight::Live { drift, .. } if drift.is_empty()))
+            refresh
+                .results(&stack)
+                .all(|(_, _, sight)| matches!(sight, ReadResult::Live { drift, .. } if drift.is_empty()))
         );
         let looks = world.cloud.calls();
         let count = |call: &str| looks.iter().filter(|look| *look == call).count();
-        assert_eq!(count("find client.web"), 2, "its key names the pool that was replaced");
-        assert_eq!(count("find function.greet"), 1, "its key does not: the answer is compared anew");
+        assert_eq!(count("read client.web"), 2, "its key names the pool that was replaced");
+        assert_eq!(count("read function.greet"), 1, "its key does not: the answer is compared anew");
         world.up(&stack).await.succeeded();
         assert_eq!(world.cloud.writes(), NONE);
         world.holds(&stack);
@@ -345,10 +347,10 @@ mod survey {
     #[tokio::test(start_paused = true)]
     async fn takes_what_hangs_under_nothing_for_absent_whatever_else_it_needs() {
         let (world, stack) = (World::new(), stack());
-        for slow in ["find pool.rest", "find pool.users"] {
+        for slow in ["read pool.rest", "read pool.users"] {
             world.cloud.on(slow, 1, Fault::Slow(3 * ANSWER));
-            let survey = world.survey(&stack).await.unwrap();
-            let absent = survey.sights(&stack).filter(|(_, _, sight)| **sight == Sight::Absent);
+            let refresh = world.refresh(&stack).await.unwrap();
+            let absent = refresh.results(&stack).filter(|(_, _, sight)| **sight == ReadResult::Absent);
             let absent = sorted(absent.map(|(id, ..)| id.to_string()));
             assert_eq!(
                 absent,
@@ -366,20 +368,20 @@ mod survey {
     async fn takes_an_unreadable_one_for_neither_there_nor_gone() {
         let stack = stack();
         let world = World::with(&stack).await;
-        world.cloud.on("find role.exec", 1, Fault::refuse());
-        let survey = world.survey(&stack).await.unwrap();
-        let sight = |wanted: &str| survey.sights(&stack).find(|(id, ..)| id.as_str() == wanted).unwrap().2.clone();
-        assert!(matches!(sight("role.exec"), Sight::Failed(_)));
-        assert_eq!(sight("function.greet"), Sight::Blocked);
-        assert!(matches!(sight("role.auth"), Sight::Live { .. }));
+        world.cloud.on("read role.exec", 1, Fault::refuse());
+        let refresh = world.refresh(&stack).await.unwrap();
+        let sight = |wanted: &str| refresh.results(&stack).find(|(id, ..)| id.as_str() == wanted).unwrap().2.clone();
+        assert!(matches!(sight("role.exec"), ReadResult::Failed(_)));
+        assert_eq!(sight("function.greet"), ReadResult::Blocked);
+        assert!(matches!(sight("role.auth"), ReadResult::Live { .. }));
     }
 
     #[tokio::test(start_paused = true)]
     async fn fails_where_every_look_would() {
         let stack = stack();
         let world = World::with(&stack).await;
-        world.cloud.on("find role.exec", 1, Fault::fail(Cause::Fatal));
-        assert_eq!(world.survey(&stack).await.err().unwrap().cause, Cause::Fatal);
+        world.cloud.on("read role.exec", 1, Fault::fail(Cause::Fatal));
+        assert_eq!(world.refresh(&stack).await.err().unwrap().cause, Cause::Fatal);
     }
 
     #[tokio::test(start_paused = true)]
@@ -387,7 +389,7 @@ mod survey {
         let stack = stack();
         let world = World::with(&half_a_stack()).await;
         world.cloud.tamper("pool.users", "mfa", "off");
-        let plan = Plan::new(&stack, &world.survey(&stack).await.unwrap(), &world.disk.state());
+        let plan = Plan::new(&stack, &world.refresh(&stack).await.unwrap(), &world.disk.state());
         let change = |wanted: &str| plan.changes.iter().find(|(id, ..)| id.as_str() == wanted).unwrap().2.clone();
         assert_eq!(change("role.exec"), Change::Keep);
         assert!(matches!(change("pool.users"), Change::Update { .. }));
@@ -401,7 +403,7 @@ mod survey {
         let world = World::new();
         world.cloud.on("create", 1, Fault::CutAfter);
         assert!(world.try_up(&graph).await.is_none());
-        let plan = Plan::new(&graph, &world.survey(&graph).await.unwrap(), &world.disk.state());
+        let plan = Plan::new(&graph, &world.refresh(&graph).await.unwrap(), &world.disk.state());
         assert_eq!(plan.changes[0].2, Change::Adopt);
         assert!(!plan.is_empty(), "`up` would write its ids down");
     }
@@ -533,7 +535,7 @@ mod down {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
             let world = World::with(&stack).await;
-            world.cloud.on("find role.auth", 1, Fault::refuse());
+            world.cloud.on("read role.auth", 1, Fault::refuse());
             let run = world.down(graph).await.succeeded();
             let unseen: Vec<&str> = run.unseen.iter().map(|(id, _)| id.as_str()).collect();
             assert_eq!((unseen, world.cloud.ours()), (vec!["role.auth"], vec!["role.auth".to_owned()]));
@@ -549,14 +551,14 @@ mod down {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
             let world = World::with(&stack).await;
-            world.cloud.on("find pool.users", 1, Fault::fail(Cause::Unknown));
+            world.cloud.on("read pool.users", 1, Fault::fail(Cause::Unknown));
             world.down(graph).await.succeeded();
             world.is_empty();
         }
         // Without a record there is no id.
         let world = World::with(&stack).await;
         world.disk.wipe();
-        world.cloud.on("find pool.users", 1, Fault::refuse());
+        world.cloud.on("read pool.users", 1, Fault::refuse());
         let run = world.down(&stack).await;
         assert_eq!(run.unseen.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["pool.users"]);
         assert!(world.cloud.ours().contains(&"pool.users".to_owned()));
@@ -570,7 +572,7 @@ mod down {
         add(&mut graph, role, "free", (), |it, ()| it);
         add(&mut graph, function, "greet", exec, |it, exec| it.using(&exec));
         let world = World::with(&graph).await;
-        world.cloud.on("find function.greet", 1, Fault::refuse());
+        world.cloud.on("read function.greet", 1, Fault::refuse());
         let run = world.down(&Graph::default()).await;
         assert_eq!(
             (run.skipped(), world.cloud.breaches()),
@@ -586,7 +588,7 @@ mod down {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
             let world = World::with(&stack).await;
-            world.cloud.on("find role.auth", 1, Fault::fail(Cause::Fatal));
+            world.cloud.on("read role.auth", 1, Fault::fail(Cause::Fatal));
             assert!(world.try_down(graph).await.unwrap().is_err());
             assert_eq!(world.cloud.writes(), NONE);
             world.holds(&stack);
@@ -668,7 +670,7 @@ mod stop {
         let (mut world, graph) = (World::new(), roles(12));
         world.jobs = 3;
         world.cloud.on("create role.r01", 1, Fault::Slow(SOON));
-        world.halt_in(3 * ANSWER / 2, Halt::Drain);
+        world.halt_in(3 * ANSWER / 2, StopLevel::Drain);
         let run = world.up(&graph).await;
         assert!(run.summary.stopped && !run.summary.succeeded());
         assert_eq!(run.with(created), ["role.r00", "role.r01", "role.r02"]);
@@ -683,7 +685,7 @@ mod stop {
         let (mut world, graph) = (World::new(), roles(4));
         world.jobs = 1;
         world.cloud.on("create role.r00", 1, Fault::Slow(SOON));
-        world.halt_in(2 * ANSWER, Halt::Drain);
+        world.halt_in(2 * ANSWER, StopLevel::Drain);
         let run = world.up(&graph).await;
         assert_eq!(run.with(created), ["role.r00"]);
         assert!(run.events.iter().any(|event| matches!(event, Event::Draining)));
@@ -695,7 +697,7 @@ mod stop {
     async fn abandons_what_takes_too_long_and_the_next_run_finds_it() {
         let (world, graph) = (World::new(), half_a_stack());
         world.cloud.on("create pool.users", 1, Fault::Slow(NEVER));
-        world.halt_in(Duration::from_secs(1), Halt::Drain);
+        world.halt_in(Duration::from_secs(1), StopLevel::Drain);
         let run = world.up(&graph).await;
         assert!(run.summary.stopped);
         assert_eq!(run.took.as_secs(), 6, "asked after 1 s, some of which the survey took, and given 6 s");
@@ -710,8 +712,8 @@ mod stop {
     async fn leaves_at_once_when_asked_twice() {
         let (world, graph) = (World::new(), half_a_stack());
         world.cloud.on("create pool.users", 1, Fault::Slow(NEVER));
-        world.halt_in(Duration::from_secs(1), Halt::Drain);
-        world.halt_in(Duration::from_secs(2), Halt::Now);
+        world.halt_in(Duration::from_secs(1), StopLevel::Drain);
+        world.halt_in(Duration::from_secs(2), StopLevel::Now);
         let run = world.up(&graph).await;
         assert!(run.summary.stopped);
         assert_eq!(run.took.as_millis() / 100, 19, "the survey took the first tenth");
@@ -757,8 +759,8 @@ mod stop {
         for _ in 0..20 {
             let (world, graph) = (World::new(), roles(1));
             world.cloud.on("create", 1, Fault::Slow(SOON));
-            world.halt_in(2 * ANSWER, Halt::Drain);
-            world.halt_in(ANSWER + SOON, Halt::Now);
+            world.halt_in(2 * ANSWER, StopLevel::Drain);
+            world.halt_in(ANSWER + SOON, StopLevel::Now);
             world.up(&graph).await;
             world.holds(&graph);
         }
@@ -767,7 +769,7 @@ mod stop {
     #[tokio::test(start_paused = true)]
     async fn is_heard_between_a_look_and_a_create() {
         let (world, graph) = (World::new(), roles(3));
-        world.halt_in(ANSWER / 2, Halt::Drain);
+        world.halt_in(ANSWER / 2, StopLevel::Drain);
         let run = world.up_blind(&graph).await;
         assert!(run.summary.stopped && run.failed().is_empty());
         assert_eq!(world.cloud.writes(), NONE);
@@ -783,8 +785,8 @@ mod stop {
         for graph in [&stack, &Graph::default()] {
             for find in 1..=2 * count {
                 let world = World::with(&stack).await;
-                world.cloud.on("find", find, Fault::Slow(NEVER));
-                world.halt_in(SOON, Halt::Drain);
+                world.cloud.on("read", find, Fault::Slow(NEVER));
+                world.halt_in(SOON, StopLevel::Drain);
                 let begun = tokio::time::Instant::now();
                 let ended = world.try_down(graph).await.unwrap();
                 assert!(begun.elapsed() <= SOON);
@@ -800,7 +802,7 @@ mod stop {
     async fn is_heard_while_looking_for_an_unanswered_create() {
         let (world, graph) = (World::new(), half_a_stack());
         world.cloud.on("create pool.users", 1, Fault::fail(Cause::Unknown));
-        world.halt_in(Duration::from_millis(700), Halt::Drain);
+        world.halt_in(Duration::from_millis(700), StopLevel::Drain);
         let run = world.up(&graph).await;
         assert!(run.summary.stopped && run.failed().is_empty());
         assert!(run.took < Duration::from_secs(1));
@@ -815,7 +817,7 @@ mod stop {
         let mut world = World::with(&stack).await;
         world.jobs = 1;
         world.cloud.on("delete role.edge", 1, Fault::Slow(SOON));
-        world.halt_in(SOON, Halt::Drain);
+        world.halt_in(SOON, StopLevel::Drain);
         let run = world.down(&stack).await;
         assert!(run.summary.stopped);
         assert_eq!(world.cloud.writes(), ["delete role.edge"]);
@@ -830,7 +832,7 @@ mod stop {
         let stack = stack();
         let mut world = World::with(&stack).await;
         world.jobs = 1;
-        world.halt_in(5 * ANSWER / 2, Halt::Drain);
+        world.halt_in(5 * ANSWER / 2, StopLevel::Drain);
         assert!(world.down(&stack).await.summary.stopped);
         world.calm();
         world.up(&stack).await.succeeded();

@@ -13,7 +13,7 @@ use crate::promises::section;
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::{Ran, User};
-use crate::support::proxy::{Fate, Proxy};
+use crate::support::proxy::{CallOutcome, Proxy};
 
 /// A way to an exit code, with these flags added to the command.
 type Way = fn(&[&str]) -> Ran;
@@ -24,7 +24,7 @@ fn run(user: &User, args: &[&str], flags: &[&str]) -> Ran {
 
 /// An `up` that is sent signals while a call is held up.
 fn up_and(signals: &[Signal], flags: &[&str]) -> Ran {
-    let proxy = Proxy::where_first("CreateUserPool", Fate::HungAfter);
+    let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
     let user = User::of(&account(), &proxy.endpoint);
     let run = user.start(&[&["up", "--yes"], flags].concat());
     if !proxy.hangs_within(Duration::from_secs(30)) {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use regex::Regex;
-use securelambda::bundle::{Bundles, Code, Machine, Sources, Workshop};
+use securelambda::bundle::{Bundles, Code, DependencyInstaller, Machine, Sources};
 use securelambda::scope::Scope;
-use securelambda::stack::{self, HiddenValues};
+use securelambda::stack::{self, SecretValues};
 use serde_json::{Value, json};
 
 use crate::support::program::User;
@@ -14,7 +14,7 @@ use crate::support::program::User;
 /// Every description of a stack's graph, as far as it can be made without AWS.
 fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMap<String, String>) {
     let stack = stack::parse(text).unwrap();
-    let workshop = Workshop { cache: None, machine: Machine::Lambda, note: &|_| {} };
+    let workshop = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let bundles: Bundles = runtime.block_on(Code::find(&stack, sources).unwrap().pack(&workshop)).unwrap();
     let scope = Scope {
@@ -23,7 +23,7 @@ fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMa
         region: "eu-central-1".into(),
         stack: stack.name.clone(),
     };
-    let graph = stack::desired(&stack, &scope, None, &bundles, &HiddenValues::default());
+    let graph = stack::desired(&stack, &scope, None, &bundles, &SecretValues::default());
     let ids = graph.ids().map(|(id, kind)| (id.to_string(), kind)).collect();
     (ids, bundles.functions.into_iter().map(|(name, zip)| (name, zip.sha256)).collect())
 }

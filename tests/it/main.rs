@@ -22,6 +22,7 @@ mod e2e;
 mod engine;
 mod exit_codes;
 mod facts;
+mod faults;
 mod html;
 mod http_jwt;
 mod init;
@@ -47,7 +48,6 @@ mod sweep;
 mod throttle;
 mod unreadable;
 mod verify;
-mod weather;
 
 /// A file that no module line names is silently never run.
 #[test]

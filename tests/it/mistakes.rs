@@ -168,10 +168,10 @@ fn secrets() {
         ),
     ]);
     insta::assert_snapshot!(told);
-    for hidden in
+    for secrets in
         ["\"hunter2\"", "{ value = \"hunter2\" }", "{ env = \"A\", is = \"hunter2\" }", "{ env = \"hunter2!\" }"]
     {
-        let told = said(&user(), "{ env = \"PARTNER_KEY\" }", hidden);
+        let told = said(&user(), "{ env = \"PARTNER_KEY\" }", secrets);
         assert!(!told.contains("hunter2"), "{told}");
     }
     let told = said(&user(), "[secrets.Partner]\nKEY = { env = \"PARTNER_KEY\" }", "[secrets]\nPartner = \"hunter2\"");

@@ -19,7 +19,7 @@ use crate::support::emulator::{account, endpoint};
 use crate::support::facts::played;
 use crate::support::program::User;
 use crate::support::proxy::models::{ask, broken_by, seen_file};
-use crate::support::proxy::{Asked, Fate, Proxy};
+use crate::support::proxy::{Asked, CallOutcome, Proxy};
 
 /// Operations of the program's that the suite does not make, each with the reason.
 const UNSEEN: [(&str, &str); 16] = [
@@ -247,12 +247,12 @@ addresses = ["203.0.113.7/32"]
 fn what_a_tutorial_does_not_ask_for_is_valid_too() {
     let in_use = played("waf-associated", &[]);
     let refused = AtomicBool::new(false);
-    let weather = move |asked: &Asked| {
+    let faults = move |asked: &Asked| {
         let first = asked.operation == "DeleteWebACL" && !refused.swap(true, Ordering::SeqCst);
-        if first { Fate::Refused(in_use.clone()) } else { Fate::Passed }
+        if first { CallOutcome::Refused(in_use.clone()) } else { CallOutcome::Passed }
     };
-    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather));
-    let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TEMPO", "0.01");
+    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(faults));
+    let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.01");
     for folder in ["internal", "external"] {
         user.write(format!("lambdas/{folder}/index.mjs"), "export const handler = async () => ({});");
     }

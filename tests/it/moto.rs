@@ -21,7 +21,7 @@ fn down_removes_on_moto_what_moto_can_remove() {
     let moto = Moto::start();
     let user = |moto: &Moto| {
         // Its only account.
-        User::of("test", &moto.endpoint).with("SECURELAMBDA_TEMPO", "0.02")
+        User::of("test", &moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02")
     };
     // moto lacks SetIdentityPoolRoles, GetIdentityPoolRoles, and GetAuthorizers of HTTP APIs; and it refuses the
     // passwords of some service users. So the third stack is built in part.
@@ -50,10 +50,10 @@ fn down_removes_on_moto_what_moto_can_remove() {
 fn sweep_removes_on_moto_what_moto_can_remove() {
     let moto = Moto::start();
     for (blueprint, stack) in [("tutorial", "securelambda"), ("http-jwt", "http-jwt"), ("api-to-api", "api-to-api")] {
-        let user = User::of("test", &moto.endpoint).with("SECURELAMBDA_TEMPO", "0.02");
+        let user = User::of("test", &moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");
         user.run(&["up", "--yes", "--blueprint", blueprint]);
         assert!(things(&moto.inventory()).len() > 5, "{blueprint}");
-        let swept = user.beyond(&moto.endpoint).with("SECURELAMBDA_TEMPO", "0.02");
+        let swept = user.beyond(&moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");
         let swept = swept.run(&["sweep", "--yes", "--stack", stack, "--purge"]);
         assert_eq!(things(&moto.inventory()), [], "{blueprint} ended with {}:\n{}", swept.code, swept.stderr);
         assert!([0, 4].contains(&swept.code), "{}: {}", swept.code, swept.stderr);

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::iam::Operator;
 use crate::support::program::User;
-use crate::support::tunnel::{Manner, Tunnel};
+use crate::support::tunnel::{ConsistencyRule, Tunnel};
 
 const SENTINEL: &str = "sent1nel";
 
@@ -23,17 +23,17 @@ fn behind(tunnel: &Tunnel, variable: &str, blueprint: &str) -> User {
     ] }));
     let authority = tunnel.authority().display().to_string();
     // What the functions need is installed before there is a proxy: the registry of packages is not behind this one.
-    let user = operator.user.with("AWS_ENDPOINT_URL", NOWHERE).with("SECURELAMBDA_TEMPO", "0.001");
+    let user = operator.user.with("AWS_ENDPOINT_URL", NOWHERE).with("SECURELAMBDA_TIME_SCALE", "0.001");
     user.run(&["plan", "--blueprint", blueprint]).ends(1).says("no answer from");
     user.with("AWS_ENDPOINT_URL", "")
         .with(variable, &tunnel.url)
         .with("SSL_CERT_FILE", &authority)
-        .with("SECURELAMBDA_TEMPO", "0.05")
+        .with("SECURELAMBDA_TIME_SCALE", "0.05")
 }
 
 /// Someone whose AWS is a host that exists nowhere.
 fn nowhere() -> User {
-    User::of("111111111111", NOWHERE).with("SECURELAMBDA_TEMPO", "0.001")
+    User::of("111111111111", NOWHERE).with("SECURELAMBDA_TIME_SCALE", "0.001")
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn every_service_is_called_through_the_proxy() {
     for (blueprint, variable) in
         [("tutorial", "HTTPS_PROXY"), ("http-jwt", "https_proxy"), ("api-to-api", "HTTPS_PROXY")]
     {
-        let tunnel = Tunnel::new(Manner::Leads(endpoint().trim_start_matches("http://").to_owned()));
+        let tunnel = Tunnel::new(ConsistencyRule::Leads(endpoint().trim_start_matches("http://").to_owned()));
         let user = behind(&tunnel, variable, blueprint);
         for command in [&["up", "--yes"][..], &["status"], &["down", "--yes"]] {
             user.run(&[command, &["--blueprint", blueprint]].concat()).ends(0);
@@ -61,7 +61,7 @@ fn every_service_is_called_through_the_proxy() {
 
 #[test]
 fn this_machine_is_never_reached_through_a_proxy() {
-    let tunnel = Tunnel::new(Manner::Refuses(403));
+    let tunnel = Tunnel::new(ConsistencyRule::Refuses(403));
     let _alone = default_account();
     let mut user = User::of("test", &endpoint());
     for variable in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
@@ -75,7 +75,7 @@ fn this_machine_is_never_reached_through_a_proxy() {
 
 #[test]
 fn what_no_proxy_names_is_not_asked_for() {
-    let tunnel = Tunnel::new(Manner::Refuses(502));
+    let tunnel = Tunnel::new(ConsistencyRule::Refuses(502));
     let user = nowhere().with("HTTPS_PROXY", &tunnel.url);
     let said = user.run(&["status"]).ends(1).stderr;
     assert!(said.contains("no answer from aws.securelambda.invalid: the proxy http://127.0.0.1:"), "{said}");
@@ -92,8 +92,8 @@ fn what_no_proxy_names_is_not_asked_for() {
 
 #[test]
 fn http_endpoints_have_a_variable_of_their_own() {
-    let tunnel = Tunnel::new(Manner::Refuses(502));
-    let user = User::of("111111111111", "http://aws.securelambda.invalid").with("SECURELAMBDA_TEMPO", "0.001");
+    let tunnel = Tunnel::new(ConsistencyRule::Refuses(502));
+    let user = User::of("111111111111", "http://aws.securelambda.invalid").with("SECURELAMBDA_TIME_SCALE", "0.001");
     let user = user.with("HTTP_PROXY", &tunnel.url).with("HTTPS_PROXY", "http://127.0.0.1:9");
     user.run(&["status"]).ends(1).says("(HTTP_PROXY) makes no connection to it");
     assert!(tunnel.take()[0].starts_with("http://aws.securelambda.invalid/"));
@@ -101,7 +101,7 @@ fn http_endpoints_have_a_variable_of_their_own() {
 
 #[test]
 fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
-    let asks = Tunnel::new(Manner::Asks("never".into(), String::new()));
+    let asks = Tunnel::new(ConsistencyRule::Asks("never".into(), String::new()));
     let with_user = |url: &str| url.replace("http://", &format!("http://user:{SENTINEL}@"));
     for (value, words, hint) in [
         (
@@ -136,7 +136,7 @@ fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
 #[test]
 fn a_proxy_gets_the_user_name_and_the_password_of_its_url() {
     // user:p@ss
-    let manner = Manner::Asks("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
+    let manner = ConsistencyRule::Asks("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
     let tunnel = Tunnel::new(manner);
     let url = tunnel.url.replace("http://", "http://user:p%40ss@");
     behind(&tunnel, "HTTPS_PROXY", "tutorial").with("HTTPS_PROXY", &url).run(&["sweep"]).ends(0);
@@ -155,7 +155,7 @@ async fn an_answer_of_a_proxys_is_none_of_the_route() {
     }
     for (scheme, variable) in [("https", "HTTPS_PROXY"), ("http", "HTTP_PROXY")] {
         for (status, words) in [(407, "asks for a user name and a password"), (502, "makes no connection to it")] {
-            let tunnel = std::thread::spawn(move || Tunnel::new(Manner::Refuses(status))).join().unwrap();
+            let tunnel = std::thread::spawn(move || Tunnel::new(ConsistencyRule::Refuses(status))).join().unwrap();
             let proxies = proxies(variable, &tunnel.url);
             let url = format!("{scheme}://api.securelambda.invalid/dev/age");
             let error = send(&to(&url), &proxies).await.unwrap_err().to_string();
@@ -166,7 +166,7 @@ async fn an_answer_of_a_proxys_is_none_of_the_route() {
         }
     }
     // What is not encrypted could be answered by the proxy with any status: a proof does without.
-    let tunnel = std::thread::spawn(|| Tunnel::new(Manner::Refuses(403))).join().unwrap();
+    let tunnel = std::thread::spawn(|| Tunnel::new(ConsistencyRule::Refuses(403))).join().unwrap();
     let client = Client::of_proof(&proxies("HTTP_PROXY", &tunnel.url)).unwrap();
     let error = client.send(&to("http://api.securelambda.invalid/dev/age")).await.unwrap_err().to_string();
     assert!(error.contains("could answer in its place"), "{error}");

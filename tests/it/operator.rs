@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint, python};
-use crate::support::iam::{Need, OURS, Operator, Place, allows, as_ministack_reads_it, needs, policies};
+use crate::support::iam::{OURS, Operator, Place, Usage, allows, as_ministack_reads_it, needs, policies};
 use crate::support::program::User;
 use crate::support::proxy::{Call, Proxy};
 use crate::support::simulator;
@@ -126,7 +126,7 @@ fn an_operator_of_another_blueprint_does_everything_too() {
     let _alone = default_account();
     for (blueprint, pool) in BLUEPRINTS {
         let mut operator = Operator::hired("test", &endpoint());
-        operator.user = operator.user.with("SECURELAMBDA_BLUEPRINT", blueprint).with("SECURELAMBDA_TEMPO", "0.02");
+        operator.user = operator.user.with("SECURELAMBDA_BLUEPRINT", blueprint).with("SECURELAMBDA_TIME_SCALE", "0.02");
         let least = policy(&operator.user, "test", &[]);
         operator.may(&as_ministack_reads_it(&least));
         let user = &operator.user;
@@ -273,7 +273,7 @@ impl Life<'_> {
     /// The calls of it.
     fn calls(&self, proxy: &Proxy) -> Vec<Call> {
         let Self { flags, file, pool, .. } = *self;
-        let user = User::of(self.account, &proxy.endpoint).with("SECURELAMBDA_TEMPO", "0.1");
+        let user = User::of(self.account, &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.1");
         if let Some(text) = file {
             with_sources(&user);
             user.write("securelambda.toml", text);
@@ -328,14 +328,14 @@ fn the_policy_fits_the_calls() {
     let carried = blueprints.iter().map(|(flags, pool)| Life { flags, pool, ..Life::tutorial() });
     for life in [Life::tutorial(), Life { flags: &bounded, ..larger }, larger].into_iter().chain(carried) {
         let (least, calls, place) = (life.policy(), life.calls(&proxy), life.place());
-        let mut asked: BTreeSet<Vec<Need>> = calls.iter().map(|call| needs(call, &place)).collect();
+        let mut asked: BTreeSet<Vec<Usage>> = calls.iter().map(|call| needs(call, &place)).collect();
         // `doctor` asks what its caller may do, unless that is the root user, as here.
-        asked.insert(vec![Need {
+        asked.insert(vec![Usage {
             action: "iam:SimulatePrincipalPolicy".to_owned(),
             resource: format!("arn:aws:iam::{}:user/operator", place.account),
             context: BTreeMap::new(),
         }]);
-        let needed: BTreeSet<&Need> = asked.iter().flatten().collect();
+        let needed: BTreeSet<&Usage> = asked.iter().flatten().collect();
         assert!(needed.len() > 60, "{}", needed.len());
         for need in &needed {
             assert!(allows(&least, need), "not allowed: {need:#?}\n{least:#?}");
@@ -345,7 +345,7 @@ fn the_policy_fits_the_calls() {
             let missed = needed.iter().filter(|need| !allows(&less, need)).count();
             assert!(missed > 0 || (life.file.is_none() && life.flags.is_empty()), "{sid} could be left out");
         }
-        let alike: Vec<Vec<Need>> = asked.iter().filter_map(|call| alike(call, &place)).collect();
+        let alike: Vec<Vec<Usage>> = asked.iter().filter_map(|call| alike(call, &place)).collect();
         assert!(alike.len() > 30, "{}", alike.len());
         for call in &alike {
             assert!(call.iter().any(|need| !allows(&least, need)), "on another stack: {call:#?}");
@@ -355,7 +355,7 @@ fn the_policy_fits_the_calls() {
         let free = Place { boundary: None, ..place };
         for operation in ["CreateRole", "PutRolePolicy"] {
             let of_roles = calls.iter().filter(|call| place.boundary.is_some() && call.sent.operation == operation);
-            let roles: Vec<Need> = of_roles.map(|call| needs(call, &free).remove(0)).collect();
+            let roles: Vec<Usage> = of_roles.map(|call| needs(call, &free).remove(0)).collect();
             assert!(place.boundary.is_none() || !roles.is_empty(), "{operation} was never called");
             for need in roles {
                 assert!(!allows(&least, &need), "without the boundary: {need:#?}");
@@ -372,7 +372,7 @@ fn the_policy_fits_the_calls() {
 
 /// The same call on the things of a stack whose name begins like this one's. `None` where it is about no stack's things:
 /// lists, and what AWS allows on everything or not at all.
-fn alike(call: &[Need], place: &Place<'_>) -> Option<Vec<Need>> {
+fn alike(call: &[Usage], place: &Place<'_>) -> Option<Vec<Usage>> {
     let (stack, other) = (place.stack, format!("{}-prod", place.stack));
     let renamed = |text: &str| {
         text.replace(&format!("{stack}-"), &format!("{other}-"))
@@ -380,7 +380,7 @@ fn alike(call: &[Need], place: &Place<'_>) -> Option<Vec<Need>> {
             // Of a role that is there the path is known.
             .replace(&format!(":role/{other}-"), &format!(":role/securelambda/{other}/{other}-"))
     };
-    let of_another = |need: &Need| {
+    let of_another = |need: &Usage| {
         let value = |(key, value): (&String, &String)| {
             let tag = key.ends_with("/securelambda:stack");
             (key.clone(), if tag { other.clone() } else { renamed(value) })
@@ -396,9 +396,9 @@ fn alike(call: &[Need], place: &Place<'_>) -> Option<Vec<Need>> {
         if is_part || (!made && resource.contains(&format!("{other}-"))) {
             context.insert(OURS.to_owned(), other.clone());
         }
-        Need { action: need.action.clone(), resource, context }
+        Usage { action: need.action.clone(), resource, context }
     };
-    let others: Vec<Need> = call.iter().map(of_another).collect();
+    let others: Vec<Usage> = call.iter().map(of_another).collect();
     (others != call).then_some(others)
 }
 
@@ -409,7 +409,7 @@ const ELSEWHERE: [(&str, &str, &str); 3] = [
     ("aws", "ap-southeast-2", "cognito-identity.amazonaws.com"),
 ];
 
-fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Need>>, alike: &[Vec<Need>]) {
+fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Usage>>, alike: &[Vec<Usage>]) {
     let account = if life.account == "test" { "000000000000" } else { life.account };
     for (partition, region, identity_pools) in ELSEWHERE {
         let planner = User::bare();
@@ -417,7 +417,7 @@ fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Need>>, alike: &[Vec<Need
             planner.write("securelambda.toml", text);
         }
         let least = policies(&planner, &[&["--account", account, "--region", region], life.flags].concat());
-        let there = |need: &Need| -> Need {
+        let there = |need: &Usage| -> Usage {
             let moved = |text: &str| {
                 text.replace("arn:aws:", &format!("arn:{partition}:"))
                     .replace("arn%3Aaws%3A", &format!("arn%3A{partition}%3A"))
@@ -428,17 +428,17 @@ fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Need>>, alike: &[Vec<Need
             let value = |(key, value): (&String, &String)| {
                 (key.clone(), if key == "iam:PermissionsBoundary" { value.clone() } else { moved(value) })
             };
-            Need {
+            Usage {
                 action: need.action.clone(),
                 resource: moved(&need.resource),
                 context: need.context.iter().map(value).collect(),
             }
         };
-        let moved = |calls: &mut dyn Iterator<Item = &Vec<Need>>| -> Vec<Vec<Need>> {
+        let moved = |calls: &mut dyn Iterator<Item = &Vec<Usage>>| -> Vec<Vec<Usage>> {
             calls.map(|call| call.iter().map(there).collect()).collect()
         };
         let (own, others) = (moved(&mut asked.iter()), moved(&mut alike.iter()));
-        let needs: Vec<Need> = own.iter().chain(&others).flatten().cloned().collect();
+        let needs: Vec<Usage> = own.iter().chain(&others).flatten().cloned().collect();
         let mut answers = simulator::allowed(&least, &needs).into_iter();
         for need in own.iter().flatten() {
             assert_eq!(
@@ -505,7 +505,7 @@ fn nothing_of_a_strangers_can_be_tagged_or_its_secrets_read() {
         for carried in [None, Some("larger-prod")] {
             let context = [("aws:RequestTag/securelambda:stack", Some("larger")), (OURS, carried)];
             let context = context.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())));
-            let need = Need { action: action.to_owned(), resource: resource.clone(), context: context.collect() };
+            let need = Usage { action: action.to_owned(), resource: resource.clone(), context: context.collect() };
             assert!(!allows(&all, &need), "{need:#?}");
         }
     }
@@ -520,7 +520,7 @@ fn nothing_of_a_strangers_can_be_tagged_or_its_secrets_read() {
     ] {
         let context = [("aws:RequestTag/securelambda:stack", "larger"), (OURS, "larger-prod")];
         let context = context.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let need = Need { action: action.to_owned(), resource, context };
+        let need = Usage { action: action.to_owned(), resource, context };
         assert!(!allows(&all, &need), "{need:#?}");
     }
 }

@@ -1,7 +1,7 @@
 //! What a change waits for that a first build does not, what can be looked at without all its needs, and what goes by
 //! another id.
 
-use securelambda::engine::{self, Change, Graph, Handle, Id, Late, Plan, Stop};
+use securelambda::engine::{self, CancellationToken, Change, Deferred, Graph, Handle, Id, Plan};
 
 use super::support::fake::{Fault, Pool, Role, Thing, function, pool, registry, role};
 use super::support::graphs::add;
@@ -13,7 +13,7 @@ fn changed_after(mfa: &'static str, with_role: bool) -> Graph {
     let first = with_role.then(|| add(&mut graph, role, "first", (), |role, ()| role));
     let then = add(&mut graph, pool, "then", (), move |pool, ()| pool.with("mfa", mfa));
     if let Some(first) = first {
-        graph.change_after(then, first);
+        graph.order_after(then, first);
     }
     graph
 }
@@ -22,7 +22,7 @@ fn changed_after(mfa: &'static str, with_role: bool) -> Graph {
 async fn what_is_there_is_changed_after_what_it_waits_for() {
     let world = World::with(&changed_after("off", false)).await;
     world.up(&changed_after("on", true)).await.succeeded();
-    assert_eq!(world.cloud.writes(), ["create role.first", "converge pool.then"]);
+    assert_eq!(world.cloud.writes(), ["create role.first", "update pool.then"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -34,7 +34,7 @@ async fn and_not_at_all_if_that_fails() {
         (run.failed(), run.skipped()),
         (vec!["role.first".into()], vec!["pool.then because of role.first".into()])
     );
-    assert!(!world.cloud.writes().contains(&"converge pool.then".to_owned()));
+    assert!(!world.cloud.writes().contains(&"update pool.then".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +52,7 @@ fn changed_after_and_mentioning() -> Graph {
     let first = add(&mut graph, role, "first", (), |role, ()| role);
     let extra = add(&mut graph, function, "extra", (), |it, ()| it);
     let then = add(&mut graph, pool, "then", extra, |pool, extra| pool.with("mfa", "on").mentioning(&extra));
-    graph.change_after(then, first);
+    graph.order_after(then, first);
     graph
 }
 
@@ -65,9 +65,9 @@ async fn what_is_there_waits_though_a_need_is_still_to_come() {
         (run.failed(), run.skipped()),
         (vec!["role.first".into()], vec!["pool.then because of role.first".into()])
     );
-    assert!(!world.cloud.writes().contains(&"converge pool.then".to_owned()));
+    assert!(!world.cloud.writes().contains(&"update pool.then".to_owned()));
     world.up(&changed_after_and_mentioning()).await.succeeded();
-    assert_eq!(world.cloud.writes().last().map(String::as_str), Some("converge pool.then"));
+    assert_eq!(world.cloud.writes().last().map(String::as_str), Some("update pool.then"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,14 +85,14 @@ fn waits_cannot_run_in_a_circle() {
     let mut graph = Graph::default();
     let early: Handle<Thing<Role>> = add(&mut graph, role, "early", (), |role, ()| role);
     let late: Handle<Thing<Pool>> = add(&mut graph, pool, "late", (), |pool, ()| pool);
-    graph.change_after(early, late);
+    graph.order_after(early, late);
 }
 
 /// A pool for whose making a function is needed.
 fn needing(name: &'static str, mfa: &'static str) -> Graph {
     let mut graph = Graph::default();
     let first = add(&mut graph, function, name, (), |it, ()| it);
-    add(&mut graph, pool, "stage", Late(first), move |pool, first| {
+    add(&mut graph, pool, "stage", Deferred(first), move |pool, first| {
         // Made from it, and not told by it afterwards.
         assert!(first.is_none_or(|first| first.name == name));
         pool.with("mfa", mfa)
@@ -104,13 +104,13 @@ fn needing(name: &'static str, mfa: &'static str) -> Graph {
 async fn what_is_live_is_compared_though_a_late_need_is_still_to_come() {
     let world = World::with(&needing("one", "off")).await;
     let graph = needing("two", "on");
-    let plan = Plan::new(&graph, &world.survey(&graph).await.unwrap(), &world.disk.state());
+    let plan = Plan::new(&graph, &world.refresh(&graph).await.unwrap(), &world.disk.state());
     let change = |id: Id| plan.changes.iter().find(|(known, ..)| *known == id).map(|(.., change)| change.clone());
     assert_eq!(change(Id::new("function", "two")), Some(Change::Create));
     let Some(Change::Update { drift }) = change(Id::new("pool", "stage")) else { panic!("{plan:?}") };
     assert_eq!((drift[0].want.as_str(), drift[0].live.as_str()), ("Some(\"on\")", "Some(\"off\")"));
     world.up(&graph).await.succeeded();
-    assert_eq!(world.cloud.writes(), ["create function.two", "converge pool.stage"]);
+    assert_eq!(world.cloud.writes(), ["create function.two", "update pool.stage"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn a_late_need_is_there_when_it_is_made() {
     let world = World::new();
     let mut graph = Graph::default();
     let first = add(&mut graph, function, "first", (), |it, ()| it);
-    add(&mut graph, pool, "stage", Late(first), |pool, first| first.iter().fold(pool, Thing::using));
+    add(&mut graph, pool, "stage", Deferred(first), |pool, first| first.iter().fold(pool, Thing::using));
     world.up(&graph).await.succeeded();
     assert_eq!(world.cloud.writes(), ["create function.first", "create pool.stage"]);
     world.holds(&graph);
@@ -136,6 +136,8 @@ async fn what_goes_by_another_id_is_not_removed() {
     world.up(&graph).await.succeeded();
     let mut state = world.disk.state();
     assert_eq!(state.resources.len(), 2);
-    let gone = engine::unwanted_targets(&graph, &registry(&world.cloud), &mut state, &Stop::never()).await.unwrap();
+    let gone = engine::unwanted_targets(&graph, &registry(&world.cloud), &mut state, &CancellationToken::never())
+        .await
+        .unwrap();
     assert!(gone.is_empty() && state.resources.keys().eq(["role.new"]), "{gone:?}");
 }

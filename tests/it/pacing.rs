@@ -11,17 +11,17 @@ use crate::support::size::{PublishedRates, Size, least, throttled};
 
 #[test]
 fn a_stack_is_built_at_the_published_rates_and_no_faster() {
-    let tempo = 0.2;
+    let time_scale = 0.2;
     // Other tests run meanwhile. Who does not keep to the rates comes far more than this too early in the end.
-    let rates = PublishedRates::new(tempo).beside_others(Duration::from_millis(400));
-    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(rates));
-    let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TEMPO", &tempo.to_string());
+    let rates = PublishedRates::new(time_scale).beside_others(Duration::from_millis(400));
+    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(rates));
+    let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", &time_scale.to_string());
     Size { routes: 30, functions: 5, pools: 3 }.write(&user);
     user.run(&["up", "--yes"]).ends(0);
     let calls = proxy.take();
     assert_eq!(throttled(&calls), 0);
     // The rates were in the way at all.
-    assert!(least(&calls, tempo) > Duration::from_secs(1), "{:?}", least(&calls, tempo));
+    assert!(least(&calls, time_scale) > Duration::from_secs(1), "{:?}", least(&calls, time_scale));
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(throttled(&proxy.take()), 0);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use securelambda::bundle::Bundles;
 use securelambda::operator::{LONGEST_POLICY, MOST_POLICIES, Wanted, policies};
 use securelambda::scope::{Scope, partition_of};
-use securelambda::stack::{self, HiddenValues, blueprints};
+use securelambda::stack::{self, SecretValues, blueprints};
 use serde_json::Value;
 
 use crate::support::simulator::findings;
@@ -74,7 +74,7 @@ fn everything() -> String {
 fn kinds(text: &str) -> BTreeSet<String> {
     let stack = stack::parse(text).expect("a sound file");
     let scope = scope("demo", "eu-central-1");
-    let graph = stack::desired(&stack, &scope, None, &Bundles::default(), &HiddenValues::default());
+    let graph = stack::desired(&stack, &scope, None, &Bundles::default(), &SecretValues::default());
     graph.ids().map(|(_, kind)| kind.to_owned()).collect()
 }
 

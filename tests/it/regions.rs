@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::botocore;
 use crate::support::emulator::{account, endpoint, python};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, Fate, Fault, Proxy};
+use crate::support::proxy::{Asked, CallOutcome, Fault, Proxy};
 
 /// What a script prints, run by the Python that has botocore; it may read no one's configuration.
 fn printed(args: &[&str]) -> String {
@@ -131,7 +131,7 @@ fn a_region_that_lacks_a_service_of_the_stack_is_refused_before_the_first_call()
 /// A stack in GovCloud, which an emulator plays like any other region.
 #[test]
 fn roles_trust_the_identity_pools_of_their_region() {
-    let user = User::newcomer().with("AWS_REGION", "us-gov-west-1").with("SECURELAMBDA_TEMPO", "0.02");
+    let user = User::newcomer().with("AWS_REGION", "us-gov-west-1").with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&["up", "--yes", "--blueprint", "api-to-api"]).ends(0);
     let role = json!({ "RoleName": "api-to-api-CallersPool-caller" });
     let role = botocore::call(&user, "iam", "get_role", &role)["Role"]["AssumeRolePolicyDocument"].clone();
@@ -159,15 +159,19 @@ fn roles_trust_the_identity_pools_of_their_region() {
 /// STS as it answers in a region that the account has not enabled; the same from everywhere for keys that it does not
 /// know.
 fn sts(known: bool) -> Proxy {
-    let weather = move |asked: &Asked| {
+    let faults = move |asked: &Asked| {
         let scope = asked.headers["authorization"].to_str().unwrap();
         if known && scope.contains("/us-east-1/sts/") {
-            return Fate::Passed;
+            return CallOutcome::Passed;
         }
         assert!(asked.service == "sts", "{}", asked.name());
-        Fate::Refused(Fault::new(403, "InvalidClientTokenId", "The security token included in the request is invalid."))
+        CallOutcome::Refused(Fault::new(
+            403,
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid.",
+        ))
     };
-    Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(weather))
+    Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(faults))
 }
 
 #[test]

@@ -13,7 +13,7 @@ use securelambda::state::{Holder, Record, State};
 use crate::support::botocore::inventory;
 use crate::support::emulator::endpoint;
 use crate::support::program::{Ran, User};
-use crate::support::proxy::{Fate, Proxy};
+use crate::support::proxy::{CallOutcome, Proxy};
 use crate::support::pty::Pty;
 
 /// What is promised.
@@ -21,7 +21,7 @@ const SEVEN: Duration = Duration::from_secs(7);
 /// Much less than a drain may take.
 const AT_ONCE: Duration = Duration::from_secs(4);
 /// A slow answer, well within a drain.
-const LATE: Fate = Fate::Slow(Duration::from_millis(1500));
+const LATE: CallOutcome = CallOutcome::Slow(Duration::from_millis(1500));
 /// Longer than two signals that count as one are apart.
 const A_MOMENT: Duration = Duration::from_millis(200);
 
@@ -101,7 +101,7 @@ fn down_lets_calls_in_flight_return_and_forgets_what_is_gone() {
 #[test]
 fn a_call_that_is_never_answered_is_left_to_the_next_run() {
     // The pool is made, and its id lost: its name does not keep a second one from being made.
-    let proxy = Proxy::where_first("CreateUserPool", Fate::HungAfter);
+    let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
     let user = by_way_of(User::newcomer(), &proxy);
     let (ran, took) = stopped(&user, &proxy, &["up", "--yes", "--jobs", "1"], &[Signal::TERM]);
     ran.ends(8).says("1 call had not been answered (pool.MyUserPool").says("the next run looks what came of it");
@@ -109,7 +109,7 @@ fn a_call_that_is_never_answered_is_left_to_the_next_run() {
     goes_on(user);
 
     let user = User::with_a_stack();
-    let proxy = Proxy::where_first("DeleteUserPool", Fate::HungAfter);
+    let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungAfter);
     let user = by_way_of(user, &proxy);
     stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT]).0.ends(8).says("1 call had not been answered");
     goes_on(user);
@@ -119,15 +119,15 @@ fn a_call_that_is_never_answered_is_left_to_the_next_run() {
 #[test]
 fn a_call_whose_turn_has_not_come_is_given_up() {
     let args = ["down", "--yes", "--blueprint", "api-to-api"];
-    let user = User::newcomer().with("SECURELAMBDA_TEMPO", "0.02");
+    let user = User::newcomer().with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&["up", "--yes", "--blueprint", "api-to-api"]).ends(0);
     let proxy = Proxy::where_first("DeleteRestApi", LATE);
-    let user = by_way_of(user, &proxy).with("SECURELAMBDA_TEMPO", "1");
+    let user = by_way_of(user, &proxy).with("SECURELAMBDA_TIME_SCALE", "1");
     let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
     let ran = ran.ends(8).says("held to AWS's published rate of calls").says("goes on from here");
     assert!(took > Duration::from_secs(1) && took < AT_ONCE, "only what was on its way was waited for: {took:?}");
     assert!(!ran.stderr.contains("had not been answered"), "{}", ran.stderr);
-    let user = user.with("SECURELAMBDA_TEMPO", "0.02");
+    let user = user.with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&args).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
@@ -135,7 +135,7 @@ fn a_call_whose_turn_has_not_come_is_given_up() {
 #[test]
 fn asked_twice_it_leaves_at_once() {
     for signals in [[Signal::INT, Signal::INT], [Signal::TERM, Signal::INT]] {
-        let proxy = Proxy::where_first("CreateUserPool", Fate::HungAfter);
+        let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
         let user = by_way_of(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &signals);
         ran.ends(130).says("left at once; what was made is on record").says("goes on from here");
@@ -143,7 +143,7 @@ fn asked_twice_it_leaves_at_once() {
         goes_on(user);
     }
     let user = User::with_a_stack();
-    let proxy = Proxy::where_first("DeleteUserPool", Fate::HungBefore);
+    let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungBefore);
     let user = by_way_of(user, &proxy);
     let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT, Signal::TERM]);
     ran.ends(130).says("left at once; what is still there is on record");
@@ -171,7 +171,7 @@ fn one_request_that_arrives_twice_is_one() {
 fn before_anything_is_written_it_stops_at_once() {
     for (args, code) in [(["up", "--yes"], 8), (["down", "--yes"], 8), (["plan", "--json"], 130)] {
         for call in ["GetCallerIdentity", "ListUserPools"] {
-            let proxy = Proxy::where_first(call, Fate::HungBefore);
+            let proxy = Proxy::where_first(call, CallOutcome::HungBefore);
             let user = by_way_of(User::newcomer(), &proxy);
             let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
             let ran = ran.ends(code);
@@ -207,7 +207,7 @@ fn verify_removes_its_guests_or_names_them() {
     let user = by_way_of(user, &late);
     stopped(&user, &late, &["verify"], &[Signal::INT]).0.ends(8).says("the throw-away users are removed");
     // Nothing answers any more.
-    let hung = Proxy::where_first("AdminDeleteUser", Fate::HungBefore);
+    let hung = Proxy::where_first("AdminDeleteUser", CallOutcome::HungBefore);
     let user = by_way_of(user, &hung);
     let run = user.start(&["verify"]);
     assert!(hung.hangs_within(Duration::from_mins(1)));
@@ -317,8 +317,8 @@ mod in_a_terminal {
     fn is_clean(ended: &crate::support::pty::Ended) {
         assert!(ended.sane, "{ended:?}");
         assert!(!ended.screen.contains(['━', '─', '⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧']), "{}", ended.screen);
-        let (hidden, shown) = (ended.sent.rfind("\x1b[?25l"), ended.sent.rfind("\x1b[?25h"));
-        assert!(hidden <= shown, "the cursor is there: {:?}", ended.sent);
+        let (secrets, shown) = (ended.sent.rfind("\x1b[?25l"), ended.sent.rfind("\x1b[?25h"));
+        assert!(secrets <= shown, "the cursor is there: {:?}", ended.sent);
     }
 
     #[test]
@@ -340,7 +340,7 @@ mod in_a_terminal {
     #[test]
     fn ctrl_c_twice_leaves_at_once_and_the_screen_clean() {
         let user = User::with_a_stack();
-        let proxy = Proxy::where_first("DeleteUserPool", Fate::HungAfter);
+        let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungAfter);
         let user = by_way_of(user, &proxy);
         let mut terminal = Pty::start(&user, &["down", "--yes"]);
         assert!(proxy.hangs_within(Duration::from_secs(30)));

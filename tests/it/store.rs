@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use securelambda::state::{Holder, Journal, Record, State, StateError, Status, Store};
+use securelambda::state::{Holder, Record, State, StateError, StateStore, Status, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, Call, Fate, Fault, Proxy, Weather};
+use crate::support::proxy::{Asked, Call, CallOutcome, Fault, FaultInjector, Proxy};
 use crate::support::size::PublishedRates;
 
 /// How long a second of AWS's lasts here.
@@ -60,22 +60,22 @@ fn to_route(asked: &Asked) -> bool {
     asked.path.contains("/lambda1")
 }
 
-impl Weather for Aws {
-    fn before(&self, asked: &Asked) -> Fate {
+impl FaultInjector for Aws {
+    fn before(&self, asked: &Asked) -> CallOutcome {
         if asked.operation == "FilterLogEvents" {
-            let fate = self.rates.before(asked);
+            let outcome = self.rates.before(asked);
             return match asked.field("nextToken").and_then(|token| token.parse::<u64>().ok()) {
-                Some(page) if fate == Fate::Passed => {
+                Some(page) if outcome == CallOutcome::Passed => {
                     let next = (page < PAGES).then(|| (page + 1).to_string());
-                    Fate::Answered(200, Bytes::from(json!({ "events": [], "nextToken": next }).to_string()))
+                    CallOutcome::Answered(200, Bytes::from(json!({ "events": [], "nextToken": next }).to_string()))
                 }
-                _ => fate,
+                _ => outcome,
             };
         }
         if is(&self.malformed) && to_route(asked) {
-            return Fate::Refused(Fault::new(502, "InternalServerErrorException", "Internal server error"));
+            return CallOutcome::Refused(Fault::new(502, "InternalServerErrorException", "Internal server error"));
         }
-        Fate::Passed
+        CallOutcome::Passed
     }
 
     fn after(&self, asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {
@@ -111,8 +111,8 @@ fn reads(calls: &[Call]) -> (usize, usize) {
 fn a_sound_stack_passes_where_aws_takes_its_time_and_throttles_nobody() {
     let _alone = default_account();
     let aws = Aws::new();
-    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::clone(&aws) as Arc<dyn Weather>);
-    let user = User::of("test", &proxy.endpoint).with("SECURELAMBDA_TEMPO", &TEMPO.to_string());
+    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(&aws) as Arc<dyn FaultInjector>);
+    let user = User::of("test", &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", &TEMPO.to_string());
     let limits = "Each route lets through 50 requests/s and 50 at once. Together the 2 routes let through 100";
     assert!(user.run(&["plan"]).ends(0).stdout.contains(limits));
     user.run(&["up", "--yes"]).ends(0);
@@ -166,7 +166,7 @@ fn doctor_holds_the_sum_of_all_routes_against_what_the_account_lets_through() {
     let small = |asked: &Asked| match asked.operation.as_str() {
         "GetAccount" => {
             let limits = json!({ "throttleSettings": { "rateLimit": 2500.0, "burstLimit": 1250 } });
-            Fate::Answered(200, Bytes::from(limits.to_string()))
+            CallOutcome::Answered(200, Bytes::from(limits.to_string()))
         }
         "GetAccountSettings" => {
             let limits = json!({
@@ -175,11 +175,11 @@ fn doctor_holds_the_sum_of_all_routes_against_what_the_account_lets_through() {
                 },
                 "AccountUsage": { "TotalCodeSize": 0, "FunctionCount": 0 },
             });
-            Fate::Answered(200, Bytes::from(limits.to_string()))
+            CallOutcome::Answered(200, Bytes::from(limits.to_string()))
         }
-        _ => Fate::Passed,
+        _ => CallOutcome::Passed,
     };
-    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::new(small));
+    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(small));
     let user = User::of(&account(), &proxy.endpoint);
     let route =
         |number: usize| format!("[[api.routes]]\nroute = \"GET /r{number}\"\nfunction = \"F\"\nauth = \"none\"\n");

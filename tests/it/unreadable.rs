@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 
+use crate::support::account_reader::{Account, AccountReader, difference};
 use crate::support::emulator::{account, endpoint, python, straight};
 use crate::support::program::{Ran, User};
-use crate::support::proxy::{Asked, Fate, Fault, Proxy, Weather};
-use crate::support::witness::{Account, Witness, difference};
+use crate::support::proxy::{Asked, CallOutcome, Fault, FaultInjector, Proxy};
 
 /// How long a second lasts.
 const TEMPO: &str = "0.02";
@@ -37,7 +37,7 @@ enum How {
 }
 
 impl How {
-    fn fate(self, asked: &Asked) -> Fate {
+    fn outcome(self, asked: &Asked) -> CallOutcome {
         let service = asked.service.as_str();
         match self {
             Self::Denied => {
@@ -51,15 +51,15 @@ impl How {
                     "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: {service}:{}",
                     asked.operation
                 );
-                Fate::Refused(Fault::new(status, code, &message))
+                CallOutcome::Refused(Fault::new(status, code, &message))
             }
-            Self::Trouble => Fate::Refused(match service {
+            Self::Trouble => CallOutcome::Refused(match service {
                 "iam" => Fault::new(503, "ServiceUnavailable", "The service is unavailable"),
                 "sns" => Fault::new(500, "InternalError", "The service had a fault"),
                 "wafv2" => Fault::new(500, "WAFInternalErrorException", "AWS WAF could not perform the operation"),
                 _ => Fault::new(500, "InternalFailure", "The service had a fault"),
             }),
-            Self::Garbled => Fate::Answered(200, Bytes::from("<!doctype html><title>404 Not Found</title>")),
+            Self::Garbled => CallOutcome::Answered(200, Bytes::from("<!doctype html><title>404 Not Found</title>")),
         }
     }
 }
@@ -68,16 +68,16 @@ impl How {
 #[derive(Default)]
 struct Refusing(Mutex<Option<(String, How)>>);
 
-impl Weather for Refusing {
-    fn before(&self, asked: &Asked) -> Fate {
+impl FaultInjector for Refusing {
+    fn before(&self, asked: &Asked) -> CallOutcome {
         match &*self.0.lock().unwrap() {
-            Some((operation, how)) if asked.is_control_plane() && asked.name() == *operation => how.fate(asked),
-            _ => Fate::Passed,
+            Some((operation, how)) if asked.is_control_plane() && asked.name() == *operation => how.outcome(asked),
+            _ => CallOutcome::Passed,
         }
     }
 }
 
-/// What may remain while an operation is refused, as the beginnings of what the witness calls it: whose it is, or that
+/// What may remain while an operation is refused, as the beginnings of what the account reader calls it: whose it is, or that
 /// it is there, cannot be known without it; or AWS does not delete it before something of which that holds.
 ///
 /// With a record nearly everything has an id that AWS gives once, so only the tags of what has a name alone matter.
@@ -108,20 +108,20 @@ struct Bench {
     proxy: Proxy,
     refusing: Arc<Refusing>,
     user: User,
-    witness: Witness,
+    account_reader: AccountReader,
     others: Account,
 }
 
 impl Bench {
     fn new(blueprint: &'static str) -> Self {
         let refusing = Arc::new(Refusing::default());
-        let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::clone(&refusing) as Arc<_>);
+        let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(&refusing) as Arc<_>);
         let account = account();
-        let mut witness = Witness::new(&python(), &straight(&endpoint()), "eu-central-1");
-        witness.people(&account);
-        let others = witness.describe(&account);
-        let user = User::of(&account, &proxy.endpoint).with("SECURELAMBDA_TEMPO", TEMPO);
-        Self { blueprint, account, proxy, refusing, user, witness, others }
+        let mut account_reader = AccountReader::new(&python(), &straight(&endpoint()), "eu-central-1");
+        account_reader.people(&account);
+        let others = account_reader.describe(&account);
+        let user = User::of(&account, &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TEMPO);
+        Self { blueprint, account, proxy, refusing, user, account_reader, others }
     }
 
     /// The stack's name: the blueprint's own.
@@ -137,7 +137,7 @@ impl Bench {
         match verb {
             Verb::Down => self.user.run(&["down", "--yes", "--blueprint", self.blueprint]),
             Verb::Sweep => {
-                let beyond = self.user.beyond(&self.proxy.endpoint).with("SECURELAMBDA_TEMPO", TEMPO);
+                let beyond = self.user.beyond(&self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TEMPO);
                 beyond.run(&["sweep", "--yes", "--stack", self.stack()])
             }
         }
@@ -165,7 +165,7 @@ impl Bench {
     }
 
     fn is_as_before(&mut self, when: &str) -> Result<(), String> {
-        let found = self.witness.describe(&self.account);
+        let found = self.account_reader.describe(&self.account);
         if found == self.others { Ok(()) } else { Err(format!("after {when}:\n{}", difference(&self.others, &found))) }
     }
 
@@ -180,7 +180,7 @@ impl Bench {
         if !met {
             wrong.push("it was not called".to_owned());
         }
-        let found = self.witness.describe(&self.account);
+        let found = self.account_reader.describe(&self.account);
         let remains: Vec<&String> = found.keys().filter(|name| !self.others.contains_key(*name)).collect();
         let ours = depends(verb, operation);
         for name in &remains {
@@ -217,7 +217,7 @@ impl Bench {
         if let Err(why) = self.is_as_before("the rest") {
             wrong.push(why);
             // For the cases that follow.
-            self.witness.purge(&self.account);
+            self.account_reader.purge(&self.account);
         }
         if !wrong.is_empty() {
             wrong.push(format!("what it said:\n{}", ran.stderr));
@@ -264,11 +264,11 @@ fn a_sample_of_reads_refused() {
 #[test]
 #[ignore = "takes ten minutes"]
 fn every_read_refused() {
-    let lanes = BLUEPRINTS.iter().flat_map(|blueprint| [(*blueprint, Verb::Down), (*blueprint, Verb::Sweep)]);
+    let test_accounts = BLUEPRINTS.iter().flat_map(|blueprint| [(*blueprint, Verb::Down), (*blueprint, Verb::Sweep)]);
     let failures: Vec<String> = std::thread::scope(|scope| {
-        let lanes: Vec<_> =
-            lanes.map(|(blueprint, verb)| scope.spawn(move || go_through(blueprint, verb, 1, true))).collect();
-        lanes.into_iter().flat_map(|lane| lane.join().unwrap()).collect()
+        let test_accounts: Vec<_> =
+            test_accounts.map(|(blueprint, verb)| scope.spawn(move || go_through(blueprint, verb, 1, true))).collect();
+        test_accounts.into_iter().flat_map(|test_account| test_account.join().unwrap()).collect()
     });
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n\n"));
 }

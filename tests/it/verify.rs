@@ -511,7 +511,7 @@ const UNDAMAGED: [&str; 2] = ["everything is in one account and one region", "it
 fn what_is_broken_behind_its_back_is_named_and_mended() {
     let _alone = default_account();
     // What does not arrive is waited for once a damage.
-    let user = someone(&endpoint()).with("SECURELAMBDA_TEMPO", "0.05");
+    let user = someone(&endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.05");
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();
     let claims = |ran: &Ran| -> BTreeSet<String> {
         checks(ran).iter().map(|check| check["claim"].as_str().unwrap().to_owned()).collect()

@@ -233,7 +233,7 @@ fn as_listed(api: GetRestApiOutput) -> types::RestApi {
 }
 
 impl Provider<RestApi> for ApiGateway {
-    async fn find(
+    async fn read(
         &self,
         key: &RestApiKey,
         known: Option<&RestApiOutputs>,
@@ -304,7 +304,7 @@ impl Provider<RestApi> for ApiGateway {
         Ok(RestApiOutputs { id, root_resource_id, name: want.name.clone(), revision: 0 })
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &RestApi,
         found: &Found<RestApi>,
@@ -465,10 +465,10 @@ mod tests {
         let gateway = ApiGateway::new(&clients);
         let changed = |live| Found { outputs: outputs(), live };
         let tls = changed(LiveRestApi { security_policy: None, ..live() });
-        let mended = Provider::<RestApi>::converge(&gateway, &want(), &tls, &[], &task()).await;
+        let mended = Provider::<RestApi>::update(&gateway, &want(), &tls, &[], &task()).await;
         assert_eq!(mended.map(|outputs| outputs.revision), Ok(1));
         let described = changed(LiveRestApi { description: "x".into(), ..live() });
-        let mended = Provider::<RestApi>::converge(&gateway, &want(), &described, &[], &task()).await;
+        let mended = Provider::<RestApi>::update(&gateway, &want(), &described, &[], &task()).await;
         assert_eq!(mended.map(|outputs| outputs.revision), Ok(0));
     }
 
@@ -486,7 +486,7 @@ mod tests {
     async fn by_its_id_it_is_found_in_one_call_and_unchanged() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let found =
-            Provider::<RestApi>::find(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
+            Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
         let found = found.expect("no failure").expect("found");
         assert_eq!(found.outputs, outputs());
         assert_eq!(want().drift(&found.live), vec![]);
@@ -500,7 +500,7 @@ mod tests {
         let second = format!(r#"{{"item":[{OURS}]}}"#);
         let (clients, http) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#), (200, &first), (200, &second)]);
         let gone = RestApiOutputs { id: "old".into(), ..outputs() };
-        let found = Provider::<RestApi>::find(&ApiGateway::new(&clients), &want().key(), Some(&gone), &task()).await;
+        let found = Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), Some(&gone), &task()).await;
         assert_eq!(found.expect("no failure").expect("found").outputs, outputs());
         assert!(asked(&http)[2].0.contains("position=next"));
     }
@@ -509,7 +509,7 @@ mod tests {
     async fn two_of_ours_are_never_chosen_between() {
         let list = format!(r#"{{"item":[{OURS},{}]}}"#, OURS.replace("\"abc\"", "\"def\""));
         let (clients, _) = replay(vec![(200, &list)]);
-        let failure = Provider::<RestApi>::find(&ApiGateway::new(&clients), &want().key(), None, &task())
+        let failure = Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), None, &task())
             .await
             .expect_err("refused");
         assert_eq!(failure.cause, Cause::Refused);
@@ -520,7 +520,7 @@ mod tests {
     async fn a_recorded_one_that_lost_our_tag_is_a_strangers() {
         let (clients, _) = replay(vec![(200, r#"{"id":"abc","name":"demo-api","rootResourceId":"r00t"}"#)]);
         let found =
-            Provider::<RestApi>::find(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
+            Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
         let failure = found.expect_err("a stranger");
         assert_eq!(failure.cause, Cause::Foreign);
         assert!(failure.to_string().contains("arn:aws:apigateway:eu-central-1::/restapis/abc"), "{failure}");

@@ -106,7 +106,7 @@ impl Resource for Authorizer {
 }
 
 impl Provider<Authorizer> for ApiGateway {
-    async fn find(
+    async fn read(
         &self,
         key: &AuthorizerKey,
         known: Option<&AuthorizerOutputs>,
@@ -150,7 +150,7 @@ impl Provider<Authorizer> for ApiGateway {
         Ok(want.outputs(made.await?.id))
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Authorizer,
         found: &Found<Authorizer>,
@@ -246,7 +246,7 @@ mod tests {
             let (clients, http) = replay(vec![(200, &list())]);
             let known = known.map(|id| want().outputs(Some(id.to_owned())));
             let found =
-                Provider::<Authorizer>::find(&ApiGateway::new(&clients), &want().key(), known.as_ref(), &task()).await;
+                Provider::<Authorizer>::read(&ApiGateway::new(&clients), &want().key(), known.as_ref(), &task()).await;
             let found = found.expect("no failure").expect("found");
             assert_eq!(found.outputs, want().outputs(Some("x2".into())));
             assert_eq!(want().drift(&found.live), vec![]);
@@ -257,7 +257,7 @@ mod tests {
     #[tokio::test]
     async fn without_its_api_there_is_none() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
-        let found = Provider::<Authorizer>::find(&ApiGateway::new(&clients), &want().key(), None, &task())
+        let found = Provider::<Authorizer>::read(&ApiGateway::new(&clients), &want().key(), None, &task())
             .await
             .expect("no failure");
         assert!(found.is_none());
@@ -282,7 +282,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, &answer)]);
         let live = LiveAuthorizer { provider_arns: [OTHER.to_owned()].into(), ..live() };
         let found = Found { outputs: want().outputs(Some("x2".into())), live };
-        let outputs = Provider::<Authorizer>::converge(&ApiGateway::new(&clients), &want(), &found, &[], &task()).await;
+        let outputs = Provider::<Authorizer>::update(&ApiGateway::new(&clients), &want(), &found, &[], &task()).await;
         assert_eq!(outputs, Ok(found.outputs));
         let (call, body) = &asked(&http)[0];
         assert!(call.starts_with("PATCH"), "{call}");

@@ -70,7 +70,7 @@ impl Resource for Validator {
 }
 
 impl Provider<Validator> for ApiGateway {
-    async fn find(
+    async fn read(
         &self,
         key: &ValidatorKey,
         known: Option<&ValidatorOutputs>,
@@ -107,7 +107,7 @@ impl Provider<Validator> for ApiGateway {
         Ok(ValidatorOutputs { api_id: want.api_id.clone(), id: made.await?.id.unwrap_or_default() })
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Validator,
         found: &Found<Validator>,
@@ -196,7 +196,7 @@ impl Resource for Model {
 }
 
 impl Provider<Model> for ApiGateway {
-    async fn find(&self, key: &ModelKey, _: Option<&ModelOutputs>, _: &Task) -> Result<Option<Found<Model>>, Failure> {
+    async fn read(&self, key: &ModelKey, _: Option<&ModelOutputs>, _: &Task) -> Result<Option<Found<Model>>, Failure> {
         let call = self.client.get_model().rest_api_id(&key.api_id).model_name(&key.name);
         let model = call.send().await.or_fail(&format!("read the model {}", key.name)).or_absent()?;
         Ok(model.map(|model| {
@@ -213,7 +213,7 @@ impl Provider<Model> for ApiGateway {
         made.await.map(|_| want.outputs())
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Model,
         found: &Found<Model>,
@@ -285,7 +285,7 @@ mod tests {
             let (clients, _) = replay(vec![(200, list)]);
             let known = known.map(|id: &str| ValidatorOutputs { api_id: "abc".into(), id: id.into() });
             let found =
-                Provider::<Validator>::find(&ApiGateway::new(&clients), &validator().key(), known.as_ref(), &task())
+                Provider::<Validator>::read(&ApiGateway::new(&clients), &validator().key(), known.as_ref(), &task())
                     .await;
             let found = found.expect("no failure").expect("found");
             assert_eq!(found.outputs.id, expected);
@@ -298,7 +298,7 @@ mod tests {
         let answer = r#"{"id":"m1","name":"Request","contentType":"application/json",
             "schema":"{\"required\":[\"name\"],\"type\":\"object\"}"}"#;
         let (clients, http) = replay(vec![(200, answer)]);
-        let found = Provider::<Model>::find(&ApiGateway::new(&clients), &model().key(), None, &task())
+        let found = Provider::<Model>::read(&ApiGateway::new(&clients), &model().key(), None, &task())
             .await
             .expect("no failure");
         assert_eq!(model().drift(&found.expect("found").live), vec![]);

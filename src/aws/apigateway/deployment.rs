@@ -103,7 +103,7 @@ impl ApiGateway {
 }
 
 impl Provider<Deployment> for ApiGateway {
-    async fn find(
+    async fn read(
         &self,
         key: &DeploymentKey,
         known: Option<&DeploymentOutputs>,
@@ -130,7 +130,7 @@ impl Provider<Deployment> for ApiGateway {
         Ok(DeploymentOutputs { api_id: want.api_id.clone(), id, hash: want.hash.clone() })
     }
 
-    async fn converge(
+    async fn update(
         &self,
         _: &Deployment,
         found: &Found<Deployment>,
@@ -175,7 +175,7 @@ mod tests {
             let (clients, http) = replay(vec![(200, LIST)]);
             let known = known.map(outputs);
             let found =
-                Provider::<Deployment>::find(&ApiGateway::new(&clients), &want().key(), known.as_ref(), &task()).await;
+                Provider::<Deployment>::read(&ApiGateway::new(&clients), &want().key(), known.as_ref(), &task()).await;
             assert_eq!(found.expect("no failure").expect("found").outputs, outputs(expected));
             assert_eq!(asked(&http).len(), 1);
         }
@@ -185,7 +185,7 @@ mod tests {
     async fn another_hash_is_not_it() {
         let (clients, _) = replay(vec![(200, LIST)]);
         let key = Deployment { hash: "cccc".into(), ..want() }.key();
-        let found = Provider::<Deployment>::find(&ApiGateway::new(&clients), &key, Some(&outputs("d1")), &task()).await;
+        let found = Provider::<Deployment>::read(&ApiGateway::new(&clients), &key, Some(&outputs("d1")), &task()).await;
         assert!(found.expect("no failure").is_none());
     }
 

@@ -5,7 +5,7 @@ use aws_sdk_apigateway::types;
 use super::{ApiGateway, PAGE, RestApi, RestApiKey, RestApiOutputs, Stage, StageKey};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, Id, Inventory, Listed, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl ApiGateway {
@@ -26,20 +26,27 @@ impl ApiGateway {
         let place = self.arn(&format!("/restapis/{id}"));
         let remove = format!("aws apigateway delete-rest-api --rest-api-id {id}");
         let key = |_| RestApiKey { name: name.clone() };
-        let listed = Listed::new::<RestApi>((&name, &place), owner, key, &outputs, remove);
+        let listed = InventoryItem::new::<RestApi>((&name, &place), owner, key, &outputs, remove);
         let under = stages.into_iter().map(|stage| {
             let name = stage.stage_name.unwrap_or_default();
             let outputs = self.stage_outputs(&id, &name);
             let key = StageKey { api_id: id.clone(), name: name.clone() };
             let remove = format!("aws apigateway delete-stage --rest-api-id {id} --stage-name {name}");
-            Listed::under::<Stage>(&listed, Id::new("stage", &name), (&name, &outputs.arn), &key, &outputs, remove)
+            InventoryItem::under::<Stage>(
+                &listed,
+                Id::new("stage", &name),
+                (&name, &outputs.arn),
+                &key,
+                &outputs,
+                remove,
+            )
         });
-        let under: Vec<Listed> = under.collect();
+        let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
     }
 }
 
-impl Inventory<RestApi> for ApiGateway {
+impl Lister<RestApi> for ApiGateway {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
         let (pages, cut) = as_far_as_it_goes!(pages, "list the REST APIs");

@@ -284,7 +284,7 @@ fn seen(resource_id: String, http_method: String, method: types::Method) -> Live
 }
 
 impl Provider<Routes> for ApiGateway {
-    async fn find(
+    async fn read(
         &self,
         key: &RoutesKey,
         _: Option<&RoutesOutputs>,
@@ -300,7 +300,7 @@ impl Provider<Routes> for ApiGateway {
         Ok(RoutesOutputs { api_id: want.api_id.clone(), hash: want.hash() })
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Routes,
         found: &Found<Routes>,
@@ -367,7 +367,7 @@ mod tests {
     #[tokio::test]
     async fn all_are_found_in_one_call_and_unchanged() {
         let (clients, http) = replay(vec![(200, &list(&whole()))]);
-        let found = Provider::<Routes>::find(&ApiGateway::new(&clients), &routes().key(), None, &task())
+        let found = Provider::<Routes>::read(&ApiGateway::new(&clients), &routes().key(), None, &task())
             .await
             .expect("no failure");
         let found = found.expect("found");
@@ -386,7 +386,7 @@ mod tests {
         let gateway = ApiGateway::new(&clients);
         for _ in 0..2 {
             assert!(
-                Provider::<Routes>::find(&gateway, &routes().key(), None, &task()).await.expect("no failure").is_none()
+                Provider::<Routes>::read(&gateway, &routes().key(), None, &task()).await.expect("no failure").is_none()
             );
         }
     }
@@ -477,7 +477,7 @@ mod tests {
         ];
         for (found, expected) in table {
             let (clients, http) = replay(expected.iter().map(|_| (200, "{}")).collect());
-            Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found, &[], &task())
+            Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &[], &task())
                 .await
                 .expect("converged");
             assert_eq!(calls(&http), expected);
@@ -535,7 +535,7 @@ mod tests {
         for (live, expected) in table {
             let answer = patched(&live_method());
             let (clients, http) = replay(vec![(200, &answer)]);
-            Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &[], &task())
+            Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &[], &task())
                 .await
                 .expect("converged");
             let (bodies, calls): (Vec<_>, _) = (asked(&http).into_iter().map(|(_, body)| body).collect(), calls(&http));
@@ -552,7 +552,7 @@ mod tests {
         live.integration.iter_mut().for_each(|live| live.uri = "arn:g".into());
         let answer = patched(&live_method());
         let (clients, http) = replay(vec![(200, &answer), (200, "{}")]);
-        Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &[], &task())
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &[], &task())
             .await
             .expect("converged");
         assert_eq!(calls(&http), [PATCH, REPOINT]);
@@ -567,7 +567,7 @@ mod tests {
         literal.models.insert("application~1json".into(), "Request".into());
         let answer = patched(&literal);
         let (clients, http) = replay(vec![(200, &answer), (201, "{}"), (201, "{}")]);
-        Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, old)]), &[], &task())
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, old)]), &[], &task())
             .await
             .expect("converged");
         assert_eq!(calls(&http), [PATCH, PUT, INTEGRATE]);
@@ -578,7 +578,7 @@ mod tests {
         let stray = LiveMethod { resource_id: "p9".into(), ..live_method() };
         let (clients, http) = replay(vec![(201, "{}"), (201, "{}"), (204, "")]);
         let found = found(&[("POST /a-stray", stray)]);
-        Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found, &[], &task())
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &[], &task())
             .await
             .expect("converged");
         assert_eq!(calls(&http), [PUT, INTEGRATE, "DELETE /p9/methods/POST"]);
@@ -592,7 +592,7 @@ mod tests {
         let opened = LiveMethod { authorization: "NONE".into(), ..live_method() };
         let answer = patched(&opened);
         let (clients, http) = replay(vec![(200, &answer)]);
-        Provider::<Routes>::converge(&ApiGateway::new(&clients), &want, &found(&[(NAME, live_method())]), &[], &task())
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &want, &found(&[(NAME, live_method())]), &[], &task())
             .await
             .expect("converged");
         let body = &asked(&http)[0].1;
@@ -604,7 +604,7 @@ mod tests {
     async fn a_stray_whose_path_is_gone_is_gone() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
         let found = found(&[("POST /x/{id}", live_method()), ("GET /y", live_method())]);
-        let done = Provider::<Routes>::converge(&ApiGateway::new(&clients), &routes(), &found, &[], &task()).await;
+        let done = Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &[], &task()).await;
         assert_eq!(done, Ok(found.outputs));
     }
 

@@ -165,7 +165,7 @@ fn ids(live: &BTreeMap<String, LivePath>) -> BTreeMap<String, String> {
 }
 
 impl Provider<Paths> for ApiGateway {
-    async fn find(
+    async fn read(
         &self,
         key: &PathsKey,
         known: Option<&PathsOutputs>,
@@ -185,7 +185,7 @@ impl Provider<Paths> for ApiGateway {
         self.make_paths(&want.api_id, &want.wanted(), root, task).await
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Paths,
         found: &Found<Paths>,
@@ -262,7 +262,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, &format!(r#"{{"item":[{ROOT},{LAMBDA1}]}}"#))]);
         let want = want(&["/lambda1"]);
         let found =
-            Provider::<Paths>::find(&ApiGateway::new(&clients), &want.key(), None, &task()).await.expect("no failure");
+            Provider::<Paths>::read(&ApiGateway::new(&clients), &want.key(), None, &task()).await.expect("no failure");
         let found = found.expect("found");
         assert_eq!(want.drift(&found.live), vec![]);
         assert_eq!(found.outputs.ids["/lambda1"], "p1");
@@ -275,13 +275,13 @@ mod tests {
         let (clients, _) = replay(vec![(200, &bare), (200, &bare), (404, r#"{"__type":"NotFoundException"}"#)]);
         let gateway = ApiGateway::new(&clients);
         let key = want(&["/"]).key();
-        assert!(Provider::<Paths>::find(&gateway, &key, None, &task()).await.expect("no failure").is_none());
+        assert!(Provider::<Paths>::read(&gateway, &key, None, &task()).await.expect("no failure").is_none());
         // Where the only route is at `/`, nothing more than that is ever there.
         let known = PathsOutputs { api_id: "abc".into(), ids: BTreeMap::new() };
         let found =
-            Provider::<Paths>::find(&gateway, &key, Some(&known), &task()).await.expect("no failure").expect("found");
+            Provider::<Paths>::read(&gateway, &key, Some(&known), &task()).await.expect("no failure").expect("found");
         assert_eq!(want(&["/"]).drift(&found.live), vec![]);
-        assert!(Provider::<Paths>::find(&gateway, &key, Some(&known), &task()).await.expect("no failure").is_none());
+        assert!(Provider::<Paths>::read(&gateway, &key, Some(&known), &task()).await.expect("no failure").is_none());
     }
 
     #[tokio::test]
@@ -323,8 +323,7 @@ mod tests {
         let outputs = PathsOutputs { api_id: "abc".into(), ids: ids(&live) };
         let want = want(&["/z"]);
         let made =
-            Provider::<Paths>::converge(&ApiGateway::new(&clients), &want, &Found { outputs, live }, &[], &task())
-                .await;
+            Provider::<Paths>::update(&ApiGateway::new(&clients), &want, &Found { outputs, live }, &[], &task()).await;
         assert_eq!(made.expect("converged").ids.into_keys().collect::<Vec<_>>(), ["/", "/z"]);
         let calls: Vec<_> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(calls[0].contains("id%2Fx%2Fy") && calls[1].ends_with("id%2Fx"), "{calls:?}");

@@ -75,7 +75,7 @@ impl ApiGateway {
 }
 
 impl Provider<Release> for ApiGateway {
-    async fn find(
+    async fn read(
         &self,
         key: &ReleaseOutputs,
         _: Option<&ReleaseOutputs>,
@@ -94,7 +94,7 @@ impl Provider<Release> for ApiGateway {
         Ok(want.key())
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Release,
         found: &Found<Release>,
@@ -132,18 +132,18 @@ mod tests {
     async fn an_unchanged_one_costs_one_read_and_no_write() {
         let (clients, http) = replay(vec![(200, STAGE)]);
         let gateway = ApiGateway::new(&clients);
-        let found = Provider::<Release>::find(&gateway, &want("d1").key(), None, &task()).await.expect("no failure");
+        let found = Provider::<Release>::read(&gateway, &want("d1").key(), None, &task()).await.expect("no failure");
         let found = found.expect("found");
         assert_eq!(want("d1").drift(&found.live), []);
         let (idle, _) = replay(vec![]);
-        Provider::<Release>::converge(&ApiGateway::new(&idle), &want("d1"), &found, &[], &task()).await.expect("done");
+        Provider::<Release>::update(&ApiGateway::new(&idle), &want("d1"), &found, &[], &task()).await.expect("done");
         assert_eq!(asked(&http).len(), 1);
     }
 
     #[tokio::test]
     async fn without_its_stage_there_is_none() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
-        let found = Provider::<Release>::find(&ApiGateway::new(&clients), &want("d1").key(), None, &task()).await;
+        let found = Provider::<Release>::read(&ApiGateway::new(&clients), &want("d1").key(), None, &task()).await;
         assert!(found.expect("no failure").is_none());
     }
 
@@ -156,7 +156,7 @@ mod tests {
         let found = Found { outputs: want("d2").key(), live: "d1".to_owned() };
         let drift = want("d2").drift(&found.live);
         assert_eq!(drift, [Drift::weakening("deploymentId", "d2", "d1")]);
-        Provider::<Release>::converge(&ApiGateway::new(&clients), &want("d2"), &found, &drift, &task())
+        Provider::<Release>::update(&ApiGateway::new(&clients), &want("d2"), &found, &drift, &task())
             .await
             .expect("moved");
         let asked = asked(&http);

@@ -187,7 +187,7 @@ fn seen(stage: GetStageOutput) -> LiveStage {
 }
 
 impl Provider<Stage> for ApiGateway {
-    async fn find(&self, key: &StageKey, _: Option<&StageOutputs>, _: &Task) -> Result<Option<Found<Stage>>, Failure> {
+    async fn read(&self, key: &StageKey, _: Option<&StageOutputs>, _: &Task) -> Result<Option<Found<Stage>>, Failure> {
         let call = self.client.get_stage().rest_api_id(&key.api_id).stage_name(&key.name);
         let stage = call.send().await.or_fail(&format!("read the stage {}", key.name)).or_absent()?;
         Ok(stage.map(|stage| Found { outputs: self.stage_outputs(&key.api_id, &key.name), live: seen(stage) }))
@@ -217,7 +217,7 @@ impl Provider<Stage> for ApiGateway {
         Ok(self.stage_outputs(&want.api_id, &want.name))
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Stage,
         found: &Found<Stage>,
@@ -306,7 +306,7 @@ mod tests {
     #[tokio::test]
     async fn it_is_found_unchanged_in_one_call() {
         let (clients, http) = replay(vec![(200, OURS)]);
-        let found = Provider::<Stage>::find(&ApiGateway::new(&clients), &want().key(), None, &task())
+        let found = Provider::<Stage>::read(&ApiGateway::new(&clients), &want().key(), None, &task())
             .await
             .expect("no failure");
         let found = found.expect("found");
@@ -370,7 +370,7 @@ mod tests {
         let live = live(&[(ALL, setting(10.0, 50, false))]);
         let found = Found { outputs: gateway.stage_outputs("abc", "development"), live };
         let elsewhere = Stage { deployment_id: None, ..want() };
-        Provider::<Stage>::converge(&gateway, &elsewhere, &found, &[], &task()).await.expect("converged");
+        Provider::<Stage>::update(&gateway, &elsewhere, &found, &[], &task()).await.expect("converged");
         let patch = r#"{"patchOperations":[{"op":"replace","path":"/*/*/throttling/rateLimit","value":"50"}]}"#;
         assert_eq!(asked(&http).iter().map(|(_, body)| body.as_str()).collect::<Vec<_>>(), [patch]);
     }

@@ -110,7 +110,7 @@ fn as_listed(api: GetApiOutput) -> types::Api {
 }
 
 impl Provider<HttpApi> for ApiGatewayV2 {
-    async fn find(
+    async fn read(
         &self,
         key: &HttpApiKey,
         known: Option<&HttpApiOutputs>,
@@ -147,7 +147,7 @@ impl Provider<HttpApi> for ApiGatewayV2 {
         Ok(HttpApiOutputs { id: made.await?.api_id.unwrap_or_default(), name: want.name.clone() })
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &HttpApi,
         found: &Found<HttpApi>,
@@ -225,7 +225,7 @@ mod tests {
     async fn by_its_id_it_is_found_in_one_call_and_unchanged() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let gateway = ApiGatewayV2::new(&clients);
-        let found = Provider::<HttpApi>::find(&gateway, &want().key(), Some(&outputs()), &task()).await;
+        let found = Provider::<HttpApi>::read(&gateway, &want().key(), Some(&outputs()), &task()).await;
         let found = found.expect("no failure").expect("found");
         assert_eq!((found.outputs, want().drift(&found.live)), (outputs(), vec![]));
         assert_eq!(asked(&http).len(), 1);
@@ -240,7 +240,7 @@ mod tests {
         let (clients, http) = replay(vec![(404, gone), (200, &first), (200, &second)]);
         let known = HttpApiOutputs { id: "old".into(), ..outputs() };
         let gateway = ApiGatewayV2::new(&clients);
-        let found = Provider::<HttpApi>::find(&gateway, &want().key(), Some(&known), &task()).await;
+        let found = Provider::<HttpApi>::read(&gateway, &want().key(), Some(&known), &task()).await;
         assert_eq!(found.expect("no failure").expect("found").outputs, outputs());
         assert!(asked(&http)[2].0.contains("nextToken=more"));
     }
@@ -249,7 +249,7 @@ mod tests {
     async fn two_of_ours_are_never_chosen_between() {
         let list = format!(r#"{{"items":[{OURS},{}]}}"#, OURS.replace("\"abc\"", "\"def\""));
         let (clients, _) = replay(vec![(200, &list)]);
-        let found = Provider::<HttpApi>::find(&ApiGatewayV2::new(&clients), &want().key(), None, &task()).await;
+        let found = Provider::<HttpApi>::read(&ApiGatewayV2::new(&clients), &want().key(), None, &task()).await;
         let failure = found.expect_err("refused");
         assert_eq!(failure.cause, Cause::Refused);
         assert!(failure.to_string().contains("abc, def"), "{failure}");
@@ -259,7 +259,7 @@ mod tests {
     async fn a_recorded_one_that_lost_our_tag_is_a_strangers() {
         let (clients, _) = replay(vec![(200, r#"{"apiId":"abc","name":"demo-api"}"#)]);
         let gateway = ApiGatewayV2::new(&clients);
-        let found = Provider::<HttpApi>::find(&gateway, &want().key(), Some(&outputs()), &task()).await;
+        let found = Provider::<HttpApi>::read(&gateway, &want().key(), Some(&outputs()), &task()).await;
         assert_eq!(found.expect_err("a stranger").cause, Cause::Foreign);
     }
 
@@ -287,7 +287,7 @@ mod tests {
         };
         let found = Found { outputs: outputs(), live };
         let gateway = ApiGatewayV2::new(&clients);
-        let done = Provider::<HttpApi>::converge(&gateway, &want(), &found, &[], &task()).await;
+        let done = Provider::<HttpApi>::update(&gateway, &want(), &found, &[], &task()).await;
         assert_eq!(done, Ok(outputs()));
         assert!(asked(&http)[0].0.starts_with("DELETE") && asked(&http)[0].0.contains("/cors"));
     }

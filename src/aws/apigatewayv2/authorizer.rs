@@ -100,7 +100,7 @@ impl Resource for JwtAuthorizer {
 }
 
 impl Provider<JwtAuthorizer> for ApiGatewayV2 {
-    async fn find(
+    async fn read(
         &self,
         key: &JwtAuthorizerKey,
         known: Option<&JwtAuthorizerOutputs>,
@@ -140,7 +140,7 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
         Ok(want.outputs(made.await?.authorizer_id))
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &JwtAuthorizer,
         found: &Found<JwtAuthorizer>,
@@ -228,7 +228,7 @@ mod tests {
             let (clients, http) = replay(vec![(200, &list())]);
             let known = known.map(|id| want().outputs(Some(id.to_owned())));
             let gateway = ApiGatewayV2::new(&clients);
-            let found = Provider::<JwtAuthorizer>::find(&gateway, &want().key(), known.as_ref(), &task()).await;
+            let found = Provider::<JwtAuthorizer>::read(&gateway, &want().key(), known.as_ref(), &task()).await;
             let found = found.expect("no failure").expect("found");
             assert_eq!((found.outputs, want().drift(&found.live)), (want().outputs(Some("x1".into())), vec![]));
             assert_eq!(asked(&http).len(), 1);

@@ -2,10 +2,10 @@
 
 use super::{ApiGatewayV2, HttpApi, HttpApiKey, HttpApiOutputs};
 use crate::aws::pairs;
-use crate::engine::{Failure, Inventory, Listed, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-impl Inventory<HttpApi> for ApiGatewayV2 {
+impl Lister<HttpApi> for ApiGatewayV2 {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (apis, cut) = self.apis("list the HTTP APIs").await;
         let listed = apis.into_iter().filter_map(|api| {
@@ -19,7 +19,7 @@ impl Inventory<HttpApi> for ApiGatewayV2 {
             let outputs = HttpApiOutputs { id: id.clone(), name: name.clone() };
             let key = |_| HttpApiKey { name: name.clone() };
             let remove = format!("aws apigatewayv2 delete-api --api-id {id}");
-            Some(Listed::new::<HttpApi>((&name, &place), owner, key, &outputs, remove))
+            Some(InventoryItem::new::<HttpApi>((&name, &place), owner, key, &outputs, remove))
         });
         let listing = Listing::from(listed.collect::<Vec<_>>());
         Ok(listing.and_unread(cut.map(|failure| Unread::new::<HttpApi>(None, failure))))

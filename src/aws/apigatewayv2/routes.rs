@@ -302,7 +302,7 @@ impl ApiGatewayV2 {
 }
 
 impl Provider<HttpRoutes> for ApiGatewayV2 {
-    async fn find(
+    async fn read(
         &self,
         key: &HttpRoutesKey,
         _: Option<&HttpRoutesOutputs>,
@@ -321,7 +321,7 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
         Ok(HttpRoutesOutputs { api_id: want.api_id.clone() })
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &HttpRoutes,
         found: &Found<HttpRoutes>,
@@ -411,7 +411,7 @@ mod tests {
         );
         let (clients, http) = replay(vec![(200, routes), (200, &integrations)]);
         let gateway = ApiGatewayV2::new(&clients);
-        let found = Provider::<HttpRoutes>::find(&gateway, &want().key(), None, &task()).await;
+        let found = Provider::<HttpRoutes>::read(&gateway, &want().key(), None, &task()).await;
         assert_eq!(want().drift(&found.expect("no failure").expect("found").live), vec![]);
         assert_eq!(asked(&http).len(), 2);
     }
@@ -439,7 +439,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, "{}"), (204, ""), (204, "")]);
         let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live: was };
         let gateway = ApiGatewayV2::new(&clients);
-        Provider::<HttpRoutes>::converge(&gateway, &want(), &found, &[], &task()).await.expect("brought");
+        Provider::<HttpRoutes>::update(&gateway, &want(), &found, &[], &task()).await.expect("brought");
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(calls[0].starts_with("PATCH") && calls[0].contains("/routes/r1"), "{calls:?}");
         assert!(calls[1].starts_with("DELETE") && calls[1].contains("/routes/r2"), "{calls:?}");
@@ -457,7 +457,7 @@ mod tests {
             assert_eq!(want().drift(&live).len(), 1);
             let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
             let (clients, http) = replay(vec![(204, "")]);
-            Provider::<HttpRoutes>::converge(&gateway(clients), &want(), &found, &[], &task()).await.expect("brought");
+            Provider::<HttpRoutes>::update(&gateway(clients), &want(), &found, &[], &task()).await.expect("brought");
             let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
             assert_eq!(calls.len(), 1, "{calls:?}");
             assert!(calls[0].starts_with("DELETE") && calls[0].contains(&format!("/integrations/{idle}")), "{calls:?}");
@@ -469,7 +469,7 @@ mod tests {
                 ..want()
             };
             let (clients, http) = replay(vec![(201, r#"{"routeId":"r2"}"#), (204, "")]);
-            Provider::<HttpRoutes>::converge(&gateway(clients), &more, &found, &[], &task()).await.expect("brought");
+            Provider::<HttpRoutes>::update(&gateway(clients), &more, &found, &[], &task()).await.expect("brought");
             let asked = asked(&http);
             assert!(asked[0].1.contains(&format!(r#""target":"integrations/{used}""#)), "{asked:?}");
             assert!(
@@ -496,7 +496,7 @@ mod tests {
         let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
         let (clients, http) = replay(vec![(204, "")]);
         let gateway = ApiGatewayV2::new(&clients);
-        Provider::<HttpRoutes>::converge(&gateway, &both, &found, &[], &task()).await.expect("brought");
+        Provider::<HttpRoutes>::update(&gateway, &both, &found, &[], &task()).await.expect("brought");
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(calls.len() == 1 && calls[0].contains("/integrations/i3"), "{calls:?}");
     }

@@ -131,7 +131,7 @@ impl Resource for HttpStage {
 }
 
 impl Provider<HttpStage> for ApiGatewayV2 {
-    async fn find(
+    async fn read(
         &self,
         key: &HttpStageKey,
         _: Option<&HttpStageOutputs>,
@@ -164,7 +164,7 @@ impl Provider<HttpStage> for ApiGatewayV2 {
         Ok(want.outputs())
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &HttpStage,
         found: &Found<HttpStage>,
@@ -280,7 +280,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, "{}"), (204, "")]);
         let live = LiveHttpStage { routes: vec![("GET /x".into(), Some(900.0), None)], ..live() };
         let found = Found { outputs: want().outputs(), live };
-        let done = Provider::<HttpStage>::converge(&ApiGatewayV2::new(&clients), &want(), &found, &[], &task()).await;
+        let done = Provider::<HttpStage>::update(&ApiGatewayV2::new(&clients), &want(), &found, &[], &task()).await;
         assert_eq!(done, Ok(want().outputs()));
         assert!(asked(&http)[1].0.starts_with("DELETE"), "{:?}", asked(&http));
     }

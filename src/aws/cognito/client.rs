@@ -175,7 +175,7 @@ impl Cognito {
 }
 
 impl Provider<AppClient> for Cognito {
-    async fn find(
+    async fn read(
         &self,
         key: &AppClientKey,
         known: Option<&AppClientOutputs>,
@@ -227,7 +227,7 @@ impl Provider<AppClient> for Cognito {
         Ok(AppClientOutputs { pool_id: want.pool_id.clone(), client_id, name: want.name.clone() })
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &AppClient,
         found: &Found<AppClient>,
@@ -303,13 +303,13 @@ mod tests {
             "AuthSessionValidity": 5, "AllowedOAuthFlowsUserPoolClient": false}})
     }
 
-    async fn find(
+    async fn read(
         answers: Vec<(u16, &str)>,
         known: Option<&AppClientOutputs>,
     ) -> (Result<Option<Found<AppClient>>, Failure>, Vec<String>) {
         let (clients, http) = replay(answers);
         let found =
-            Provider::<AppClient>::find(&Cognito::new(&clients), &want().key(), known, &Task::detached("x")).await;
+            Provider::<AppClient>::read(&Cognito::new(&clients), &want().key(), known, &Task::detached("x")).await;
         (found, asked(&http).into_iter().map(|(operation, _)| operation).collect())
     }
 
@@ -337,7 +337,7 @@ mod tests {
             let mut answer = got();
             answer["UserPoolClient"][field] = value;
             let answer = answer.to_string();
-            let found = find(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
+            let found = read(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
             let drift = want().drift(&found.live);
             let told: Vec<_> = drift.iter().map(|d| (d.field.as_str(), d.live.as_str(), d.weakens)).collect();
             assert_eq!(told, [(field, live, weakens)]);
@@ -351,14 +351,14 @@ mod tests {
             answer["UserPoolClient"][field] = json!(null);
         }
         let answer = answer.to_string();
-        let found = find(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
+        let found = read(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
         assert_eq!(want().drift(&found.live), []);
     }
 
     #[tokio::test]
     async fn an_unchanged_client_costs_one_read() {
         let answer = got().to_string();
-        let (found, asked) = find(vec![(200, &answer)], Some(&ids())).await;
+        let (found, asked) = read(vec![(200, &answer)], Some(&ids())).await;
         let found = found.expect("an answer").expect("a client");
         assert_eq!((want().drift(&found.live), found.outputs), (vec![], ids()));
         assert_eq!(asked, ["DescribeUserPoolClient"]);
@@ -367,11 +367,11 @@ mod tests {
     #[tokio::test]
     async fn denied_it_is_absent_only_where_its_pool_is_gone() {
         let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
-        let (found, asked) = find(vec![(400, denied), (400, ABSENT), (400, ABSENT)], Some(&ids())).await;
+        let (found, asked) = read(vec![(400, denied), (400, ABSENT), (400, ABSENT)], Some(&ids())).await;
         assert!(found.expect("an answer").is_none());
         assert_eq!(asked, ["DescribeUserPoolClient", "DescribeUserPool", "ListUserPoolClients"]);
         let pool = r#"{"UserPool": {"Id": "p1"}}"#;
-        let (found, _) = find(vec![(400, denied), (200, pool)], Some(&ids())).await;
+        let (found, _) = read(vec![(400, denied), (200, pool)], Some(&ids())).await;
         assert!(found.expect_err("it may not be read").to_string().contains("not authorized"));
     }
 
@@ -380,15 +380,15 @@ mod tests {
         let listed = r#"{"UserPoolClients": [{"ClientId": "c0", "ClientName": "x"}, {"ClientId": "c1", "ClientName": "demo-client"}]}"#;
         let answer = got().to_string();
         let of_another_pool = AppClientOutputs { pool_id: "p0".into(), ..ids() };
-        let (found, asked) = find(vec![(200, listed), (200, &answer)], Some(&of_another_pool)).await;
+        let (found, asked) = read(vec![(200, listed), (200, &answer)], Some(&of_another_pool)).await;
         assert_eq!(found.expect("an answer").expect("a client").outputs, ids());
         assert_eq!(asked, ["ListUserPoolClients", "DescribeUserPoolClient"]);
 
         let twice = listed.replace("\"x\"", "\"demo-client\"");
-        let failure = find(vec![(200, &twice)], None).await.0.expect_err("two");
+        let failure = read(vec![(200, &twice)], None).await.0.expect_err("two");
         assert!(failure.to_string().ends_with("c0, c1"), "{failure}");
 
-        let (found, _) = find(vec![(400, ABSENT), (400, ABSENT)], Some(&ids())).await;
+        let (found, _) = read(vec![(400, ABSENT), (400, ABSENT)], Some(&ids())).await;
         assert!(found.expect("an answer").is_none(), "the pool is gone, and so is the client");
     }
 
@@ -413,9 +413,9 @@ mod tests {
     #[tokio::test]
     async fn an_update_is_sent_everything() {
         let answer = got().to_string();
-        let found = find(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
+        let found = read(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
         let (clients, http) = replay(vec![(200, &answer)]);
-        let outputs = Cognito::new(&clients).converge(&want(), &found, &[], &Task::detached("x")).await;
+        let outputs = Cognito::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await;
         assert_eq!(outputs, Ok(ids()));
         let sent: Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
         assert_eq!(sent["AuthSessionValidity"], 5, "not ours to decide");

@@ -8,7 +8,7 @@ use crate::aws::retries::client;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
 use crate::scope::Scope;
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// Asks identity pools for credentials.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ impl Identities {
     }
 
     /// The credentials that a user of this user pool gets for an ID token.
-    pub async fn credentials(&self, pool_id: &str, user_pool_id: &str, token: &Hidden) -> Result<Keys, Failure> {
+    pub async fn credentials(&self, pool_id: &str, user_pool_id: &str, token: &SecretValue) -> Result<Keys, Failure> {
         let provider = super::provider(&self.scope, user_pool_id);
         let call = self.client.get_id().identity_pool_id(pool_id).logins(&provider, token.reveal());
         let identity = call.send().await.or_fail("get an identity for a token")?.identity_id;
@@ -32,8 +32,8 @@ impl Identities {
         let call = call.logins(&provider, token.reveal());
         let given = call.send().await.or_fail("get credentials for an identity")?.credentials;
         let keys = given.and_then(|given| {
-            let secret = Hidden::new(given.secret_key?);
-            Some(Keys { id: given.access_key_id?, secret, session: given.session_token.map(Hidden::new) })
+            let secret = SecretValue::new(given.secret_key?);
+            Some(Keys { id: given.access_key_id?, secret, session: given.session_token.map(SecretValue::new) })
         });
         keys.ok_or_else(|| empty("credentials"))
     }
@@ -60,7 +60,7 @@ mod tests {
     async fn a_token_is_traded_for_keys() {
         let keys = r#"{"IdentityId":"i","Credentials":{"AccessKeyId":"ASIA","SecretKey":"s","SessionToken":"t"}}"#;
         let (clients, http) = replay(vec![(200, r#"{"IdentityId":"i"}"#), (200, keys)]);
-        let given = Identities::new(&clients).credentials("pool", "eu_A", &Hidden::from("token")).await;
+        let given = Identities::new(&clients).credentials("pool", "eu_A", &SecretValue::from("token")).await;
         assert_eq!(given.expect("given").id, "ASIA");
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert_eq!(calls, ["GetId", "GetCredentialsForIdentity"]);
@@ -69,6 +69,6 @@ mod tests {
     #[tokio::test]
     async fn an_answer_without_keys_is_a_failure() {
         let (clients, _) = replay(vec![(200, r#"{"IdentityId":"i"}"#), (200, r#"{"IdentityId":"i"}"#)]);
-        assert!(Identities::new(&clients).credentials("pool", "eu_A", &Hidden::from("token")).await.is_err());
+        assert!(Identities::new(&clients).credentials("pool", "eu_A", &SecretValue::from("token")).await.is_err());
     }
 }

@@ -13,7 +13,7 @@ use crate::aws::error::{OrAbsent, OrFail, several};
 use crate::aws::retries::{client, once};
 use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
 use crate::aws::{Clients, as_far_as_it_goes, closer, pairs, tag_map, whole};
-use crate::engine::{Drift, Failure, Found, Inventory, Listed, Listing, Provider, Resource, Task, Unread};
+use crate::engine::{Drift, Failure, Found, InventoryItem, Lister, Listing, Provider, Resource, Task, Unread};
 use crate::scope::{Owner, Scope, Whose};
 
 /// Things in one page of a list; the most there may be.
@@ -80,7 +80,7 @@ pub struct IdentityPoolLive {
     /// Its name.
     pub name: String,
     /// Guests get credentials too.
-    pub guests: bool,
+    pub test_users: bool,
     /// A caller may choose the role, and the session's policy is not narrowed.
     pub classic_flow: bool,
     /// Whose tokens it takes: provider, app client, and whether it asks the user pool if the token was revoked.
@@ -106,7 +106,7 @@ impl Resource for IdentityPool {
     fn drift(&self, live: &IdentityPoolLive) -> Vec<Drift> {
         let mut drift: Vec<Drift> =
             Drift::unless_equal("IdentityPoolName", &self.name, &live.name).into_iter().collect();
-        if live.guests {
+        if live.test_users {
             drift.push(Drift::weakening("AllowUnauthenticatedIdentities", false, true));
         }
         if live.classic_flow {
@@ -136,7 +136,7 @@ impl IdentityPool {
 }
 
 impl Provider<IdentityPool> for CognitoIdentity {
-    async fn find(
+    async fn read(
         &self,
         key: &IdentityPoolKey,
         known: Option<&IdentityPoolOutputs>,
@@ -175,7 +175,7 @@ impl Provider<IdentityPool> for CognitoIdentity {
         Ok(IdentityPoolOutputs { id: made.await?.identity_pool_id })
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &IdentityPool,
         found: &Found<IdentityPool>,
@@ -224,7 +224,7 @@ impl CognitoIdentity {
         let (name, outputs) = (found.live.name, found.outputs);
         let key = |_| IdentityPoolKey { name: name.clone() };
         let remove = format!("aws cognito-identity delete-identity-pool --identity-pool-id {id}");
-        Ok(vec![Listed::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs, remove)].into())
+        Ok(vec![InventoryItem::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs, remove)].into())
     }
 
     /// The pool with this id, whosever it is.
@@ -237,7 +237,7 @@ impl CognitoIdentity {
         });
         let live = IdentityPoolLive {
             name: pool.identity_pool_name,
-            guests: pool.allow_unauthenticated_identities,
+            test_users: pool.allow_unauthenticated_identities,
             classic_flow: pool.allow_classic_flow.unwrap_or_default(),
             providers: providers.collect(),
             others: pool.supported_login_providers.map_or(0, |all| all.len())
@@ -250,7 +250,7 @@ impl CognitoIdentity {
     }
 }
 
-impl Inventory<IdentityPool> for CognitoIdentity {
+impl Lister<IdentityPool> for CognitoIdentity {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (pools, cut) = self.named(|name| whose.may_own(name)).await;
         let looks = pools.into_iter().map(|(id, name)| (format!("{name} ({id})"), self.listed_pool(id)));
@@ -327,7 +327,7 @@ impl CognitoIdentity {
 }
 
 impl Provider<IdentityPoolRoles> for CognitoIdentity {
-    async fn find(
+    async fn read(
         &self,
         key: &IdentityPoolRolesOutputs,
         _: Option<&IdentityPoolRolesOutputs>,
@@ -348,7 +348,7 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
         self.set_roles(want, task).await
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &IdentityPoolRoles,
         _: &Found<IdentityPoolRoles>,
@@ -411,7 +411,7 @@ mod tests {
         assert_eq!(want().drift(&live()), vec![]);
         let provider = |provider: &str, client: &str, checked| vec![(provider.into(), client.into(), checked)];
         let table = [
-            IdentityPoolLive { guests: true, ..live() },
+            IdentityPoolLive { test_users: true, ..live() },
             IdentityPoolLive { classic_flow: true, ..live() },
             IdentityPoolLive { providers: provider(PROVIDER, "c1", false), ..live() },
             IdentityPoolLive { providers: provider(PROVIDER, "c2", true), ..live() },
@@ -442,7 +442,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, &described("r:1", "demo"))]);
         let known = IdentityPoolOutputs { id: "r:1".into() };
         let pools = CognitoIdentity::new(&clients);
-        let found = Provider::<IdentityPool>::find(&pools, &want().key(), Some(&known), &task()).await;
+        let found = Provider::<IdentityPool>::read(&pools, &want().key(), Some(&known), &task()).await;
         let found = found.expect("no failure").expect("found");
         assert_eq!((found.outputs, want().drift(&found.live)), (known, vec![]));
         assert_eq!(asked(&http).len(), 1);
@@ -457,7 +457,7 @@ mod tests {
         let answers = vec![(200, first), (200, second)];
         let (theirs, ours) = (described("r:0", "other"), described("r:1", "demo"));
         let (clients, http) = replay([answers, vec![(200, theirs.as_str()), (200, ours.as_str())]].concat());
-        let found = Provider::<IdentityPool>::find(&CognitoIdentity::new(&clients), &want().key(), None, &task()).await;
+        let found = Provider::<IdentityPool>::read(&CognitoIdentity::new(&clients), &want().key(), None, &task()).await;
         assert_eq!(found.expect("no failure").expect("found").outputs.id, "r:1");
         assert_eq!(asked(&http).len(), 4);
     }
@@ -467,7 +467,7 @@ mod tests {
         let (clients, _) = replay(vec![(200, &described("r:1", "other"))]);
         let known = IdentityPoolOutputs { id: "r:1".into() };
         let pools = CognitoIdentity::new(&clients);
-        let found = Provider::<IdentityPool>::find(&pools, &want().key(), Some(&known), &task()).await;
+        let found = Provider::<IdentityPool>::read(&pools, &want().key(), Some(&known), &task()).await;
         assert_eq!(found.expect_err("a stranger").cause, Cause::Foreign);
     }
 
@@ -477,9 +477,9 @@ mod tests {
         let (clients, http) = replay(vec![(200, &was), (200, &was)]);
         let pools = CognitoIdentity::new(&clients);
         let known = IdentityPoolOutputs { id: "r:1".into() };
-        let found = Provider::<IdentityPool>::find(&pools, &want().key(), Some(&known), &task()).await;
+        let found = Provider::<IdentityPool>::read(&pools, &want().key(), Some(&known), &task()).await;
         let found = found.expect("no failure").expect("found");
-        Provider::<IdentityPool>::converge(&pools, &want(), &found, &[], &task()).await.expect("updated");
+        Provider::<IdentityPool>::update(&pools, &want(), &found, &[], &task()).await.expect("updated");
         let body: serde_json::Value = serde_json::from_str(&asked(&http)[1].1).expect("JSON");
         let resource = "identity_pool.Services";
         let tags = serde_json::json!({
@@ -495,7 +495,7 @@ mod tests {
         let (clients, http) = replay(vec![(400, wrong)]);
         let found = Found { outputs: IdentityPoolOutputs { id: "r:1".into() }, live: live() };
         let pools = CognitoIdentity::new(&clients);
-        let done = Provider::<IdentityPool>::converge(&pools, &want(), &found, &[], &task()).await;
+        let done = Provider::<IdentityPool>::update(&pools, &want(), &found, &[], &task()).await;
         assert_eq!(done.map_err(|failure| failure.cause), Err(Cause::Refused));
         let roles = IdentityPoolRolesOutputs { pool_id: "r:1".into() };
         let (more, again) = replay(vec![(400, wrong)]);

@@ -4,7 +4,7 @@ use super::pool::outputs;
 use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, Id, Inventory, Listed, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl Cognito {
@@ -15,7 +15,7 @@ impl Cognito {
         let outputs = outputs(&pool, &id)?;
         let remove = format!("aws cognito-idp delete-user-pool --user-pool-id {id}");
         let key = |_| UserPoolKey { name: outputs.name.clone() };
-        let listed = Listed::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs, remove);
+        let listed = InventoryItem::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs, remove);
         // They go with the pool, known or not.
         let (clients, unread) = match clients {
             Ok(clients) => (clients, None),
@@ -27,9 +27,9 @@ impl Cognito {
             let remove = format!("aws cognito-idp delete-user-pool-client --user-pool-id {id} --client-id {client_id}");
             let place = format!("{}/client/{client_id}", outputs.arn);
             let outputs = AppClientOutputs { pool_id: id.clone(), client_id, name: name.clone() };
-            Listed::under::<AppClient>(&listed, of, (&name, &place), &key, &outputs, remove)
+            InventoryItem::under::<AppClient>(&listed, of, (&name, &place), &key, &outputs, remove)
         });
-        let under: Vec<Listed> = under.collect();
+        let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
     }
 
@@ -47,7 +47,7 @@ impl Cognito {
     }
 }
 
-impl Inventory<UserPool> for Cognito {
+impl Lister<UserPool> for Cognito {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
         let (pages, cut) = as_far_as_it_goes!(pages, "list the user pools");

@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// The longest password there may be.
 const LONGEST: usize = 256;
@@ -76,7 +76,7 @@ impl PasswordPolicy {
     ///
     /// # Errors
     /// Everything it lacks; never an empty list.
-    pub fn check(&self, password: &Hidden) -> Result<(), Vec<String>> {
+    pub fn check(&self, password: &SecretValue) -> Result<(), Vec<String>> {
         let text = password.reveal();
         let length = text.chars().count();
         let mut lacks = Vec::new();
@@ -96,7 +96,7 @@ impl PasswordPolicy {
 }
 
 /// A password nobody has seen, from a generator that the operating system seeds. It meets the policy, whatever that is.
-pub fn generate(policy: &PasswordPolicy) -> Hidden {
+pub fn generate(policy: &PasswordPolicy) -> SecretValue {
     let mut rng = rand::rng();
     let length = GENERATED.max(policy.minimum_length.into());
     let mut pick = |from: &[u8]| char::from(from[rng.random_range(0..from.len())]);
@@ -107,7 +107,7 @@ pub fn generate(policy: &PasswordPolicy) -> Hidden {
     for last in (1..text.len()).rev() {
         text.swap(last, rng.random_range(0..=last));
     }
-    Hidden::new(text.into_iter().collect())
+    SecretValue::new(text.into_iter().collect())
 }
 
 #[cfg(test)]
@@ -121,7 +121,7 @@ mod tests {
     }
 
     fn lacks(text: &str) -> Vec<String> {
-        policy().check(&Hidden::new(text.to_owned())).err().unwrap_or_default()
+        policy().check(&SecretValue::new(text.to_owned())).err().unwrap_or_default()
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
             symbols: false,
             temporary_validity_days: 7,
         };
-        assert_eq!(none.check(&Hidden::new("aaaaaa".into())), Ok(()));
+        assert_eq!(none.check(&SecretValue::new("aaaaaa".into())), Ok(()));
         assert_eq!(none.describe(), "at least 6 characters");
         assert_eq!(PasswordPolicy { numbers: true, ..none.clone() }.describe(), "at least 6 characters, with a digit");
         assert_eq!(
@@ -184,7 +184,7 @@ mod tests {
 
         #[test]
         fn what_it_lacks_never_quotes_it(text in "[a-z€ ]{12,40}") {
-            for lack in policy().check(&Hidden::new(text.clone())).err().unwrap_or_default() {
+            for lack in policy().check(&SecretValue::new(text.clone())).err().unwrap_or_default() {
                 prop_assert!(!lack.contains(&text));
             }
         }

@@ -110,7 +110,7 @@ impl Resource for UserPool {
         self.password.drift(&PasswordPolicy::read(live)).chain(own.into_iter().flatten()).collect()
     }
 
-    fn fixed(&self, drift: &[Drift]) -> Option<Failure> {
+    fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
         let fixed = drift.iter().find(|drift| FIXED.contains(&drift.field.as_str()))?;
         let Drift { field, live, want, .. } = fixed;
         let message = format!("AWS cannot change {field} of the user pool {} from {live} to {want}", self.name);
@@ -273,7 +273,7 @@ impl Cognito {
 }
 
 impl Provider<UserPool> for Cognito {
-    async fn find(
+    async fn read(
         &self,
         key: &UserPoolKey,
         known: Option<&UserPoolOutputs>,
@@ -332,7 +332,7 @@ impl Provider<UserPool> for Cognito {
         Ok(outputs)
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &UserPool,
         found: &Found<UserPool>,
@@ -483,19 +483,19 @@ mod tests {
         }
     }
 
-    async fn find(
+    async fn read(
         answers: Vec<(u16, &str)>,
         known: Option<&UserPoolOutputs>,
     ) -> (Result<Option<Found<UserPool>>, Failure>, Vec<String>) {
         let (clients, http) = replay(answers);
         let found =
-            Provider::<UserPool>::find(&Cognito::new(&clients), &want().key(), known, &Task::detached("x")).await;
+            Provider::<UserPool>::read(&Cognito::new(&clients), &want().key(), known, &Task::detached("x")).await;
         (found, asked(&http).into_iter().map(|(operation, _)| operation).collect())
     }
 
     fn live(answer: &Value) -> UserPoolLive {
         let answer = answer.to_string();
-        let found = async move { find(vec![(200, &answer)], Some(&ids("p1"))).await.0 };
+        let found = async move { read(vec![(200, &answer)], Some(&ids("p1"))).await.0 };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(found).expect("an answer").expect("a pool").live
     }
@@ -587,7 +587,7 @@ mod tests {
     #[tokio::test]
     async fn an_unchanged_pool_costs_one_read() {
         let answer = got("p1").to_string();
-        let (found, asked) = find(vec![(200, &answer)], Some(&ids("p1"))).await;
+        let (found, asked) = read(vec![(200, &answer)], Some(&ids("p1"))).await;
         let found = found.expect("an answer").expect("a pool");
         assert_eq!((want().drift(&found.live), found.outputs), (vec![], ids("p1")));
         assert_eq!(asked, ["DescribeUserPool"]);
@@ -604,21 +604,21 @@ mod tests {
         let theirs = got("p0").to_string().replace("\"demo\"", "\"somebody\"");
         let ours = got("p2").to_string();
         let answers = vec![(400, ABSENT), (200, pages[0]), (200, pages[1]), (200, &theirs), (200, &ours)];
-        let (found, asked) = find(answers, Some(&ids("p1"))).await;
+        let (found, asked) = read(answers, Some(&ids("p1"))).await;
         assert_eq!(found.expect("an answer").expect("a pool").outputs, ids("p2"));
         assert_eq!(asked.len(), 5, "the pool of another name is not read: {asked:?}");
 
         let listed = r#"{"UserPools": [{"Id": "p0", "Name": "demo-MyUserPool1"}]}"#;
-        let (found, _) = find(vec![(200, listed), (200, &theirs)], None).await;
+        let (found, _) = read(vec![(200, listed), (200, &theirs)], None).await;
         assert!(found.expect("an answer").is_none());
-        let (found, _) = find(vec![(200, listed), (400, ABSENT)], None).await;
+        let (found, _) = read(vec![(200, listed), (400, ABSENT)], None).await;
         assert!(found.expect("an answer").is_none(), "it went between the list and the read");
     }
 
     #[tokio::test]
     async fn a_recorded_pool_without_our_tag_is_a_strangers() {
         let theirs = got("p1").to_string().replace("\"demo\"", "\"somebody\"");
-        let (found, _) = find(vec![(200, &theirs)], Some(&ids("p1"))).await;
+        let (found, _) = read(vec![(200, &theirs)], Some(&ids("p1"))).await;
         assert_eq!(found.expect_err("a stranger's").cause, Cause::Foreign);
     }
 
@@ -627,7 +627,7 @@ mod tests {
         let listed =
             r#"{"UserPools": [{"Id": "p1", "Name": "demo-MyUserPool1"}, {"Id": "p2", "Name": "demo-MyUserPool1"}]}"#;
         let (one, two) = (got("p1").to_string(), got("p2").to_string());
-        let (found, _) = find(vec![(200, listed), (200, &one), (200, &two)], None).await;
+        let (found, _) = read(vec![(200, listed), (200, &one), (200, &two)], None).await;
         let failure = found.expect_err("two");
         assert_eq!(failure.cause, Cause::Refused);
         assert!(failure.to_string().ends_with("p1, p2"), "{failure}");
@@ -659,7 +659,7 @@ mod tests {
             Found { outputs: ids("p1"), live: tokio::task::spawn_blocking(|| live(&got("p1"))).await.expect("live") };
         let (clients, http) = replay(vec![(200, "{}"), (200, "{}")]);
         let drift = [Drift::new("PasswordPolicy.MinimumLength", 12, 8)];
-        let outputs = Cognito::new(&clients).converge(&want(), &found, &drift, &Task::detached("x")).await;
+        let outputs = Cognito::new(&clients).update(&want(), &found, &drift, &Task::detached("x")).await;
         assert_eq!(outputs, Ok(ids("p1")));
         let asked = asked(&http);
         let sent: Value = serde_json::from_str(&asked[0].1).expect("JSON");
@@ -694,7 +694,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, "{}")]);
         let want = UserPool { mfa: Mfa::Off, ..want() };
         let drift = want.drift(&found.live);
-        let result = Cognito::new(&clients).converge(&want, &found, &drift, &Task::detached("x")).await;
+        let result = Cognito::new(&clients).update(&want, &found, &drift, &Task::detached("x")).await;
         assert_eq!(result, Ok(ids("p1")));
         assert_eq!(
             asked(&http),
@@ -707,7 +707,7 @@ mod tests {
         let mut answer = got("p1");
         answer["UserPool"]["UsernameAttributes"] = json!(["phone_number"]);
         let live = tokio::task::spawn_blocking(move || live(&answer)).await.expect("live");
-        let failure = want().fixed(&want().drift(&live)).expect("a refusal");
+        let failure = want().requires_replacement(&want().drift(&live)).expect("a refusal");
         assert_eq!(failure.cause, Cause::Refused);
         assert!(failure.hint.is_some_and(|hint| hint.contains("users are lost")));
     }

@@ -15,7 +15,7 @@ use crate::aws::error::{DENIED, OrAbsent, OrFail, hide};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// The attribute that carries the secret's version: a standard one, so that no pool needs a schema of its own for it.
 const VERSION: &str = "nickname";
@@ -105,7 +105,7 @@ impl ServiceUsers {
         let ServiceUser { pool_id, username, secret_arn } = want;
         let password = generate(&PasswordPolicy::STRICTEST);
         let version = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
-        let document = Hidden::new(json!({ "username": username, "password": password.reveal() }).to_string());
+        let document = SecretValue::new(json!({ "username": username, "password": password.reveal() }).to_string());
         let put =
             self.secrets.put(secret_arn, &version, &document, "write the user's password into its secret", task).await;
         put.map_err(|failure| hide(failure, &password))?;
@@ -120,7 +120,7 @@ impl ServiceUsers {
 }
 
 impl Provider<ServiceUser> for ServiceUsers {
-    async fn find(
+    async fn read(
         &self,
         key: &ServiceUserOutputs,
         _: Option<&ServiceUserOutputs>,
@@ -154,7 +154,7 @@ impl Provider<ServiceUser> for ServiceUsers {
         Ok(want.key())
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &ServiceUser,
         found: &Found<ServiceUser>,
@@ -242,7 +242,7 @@ mod tests {
             let mut answers = vec![(200, "{}"); 1 + written];
             answers.push((500, "{}"));
             let (clients, http) = replay(answers);
-            let done = ServiceUsers::new(&clients).converge(&want(), &found(), &[], &task()).await;
+            let done = ServiceUsers::new(&clients).update(&want(), &found(), &[], &task()).await;
             assert_eq!(done.map_err(|failure| failure.cause), Err(Cause::Unknown));
             let (call, put) = asked(&http).swap_remove(1);
             assert_eq!(call, "PutSecretValue", "{written}");
@@ -302,7 +302,7 @@ mod tests {
         let gone = r#"{"__type":"ResourceNotFoundException","message":"User pool does not exist"}"#;
         for (pool, is_absent) in [((400, gone), true), ((200, r#"{"UserPool":{"Id":"p"}}"#), false)] {
             let (clients, _) = replay(vec![(400, denied), pool, (200, "{}")]);
-            let found = ServiceUsers::new(&clients).find(&want().key(), None, &task()).await;
+            let found = ServiceUsers::new(&clients).read(&want().key(), None, &task()).await;
             assert_eq!(found.is_ok_and(|found| found.is_none()), is_absent);
         }
     }
@@ -313,7 +313,7 @@ mod tests {
         let arn = want().secret_arn;
         let secret = format!(r#"{{"ARN":"{arn}","VersionIdsToStages":{{"v0":["AWSPREVIOUS"],"v1":["AWSCURRENT"]}}}}"#);
         let (clients, http) = replay(vec![(200, user), (200, &secret)]);
-        let found = ServiceUsers::new(&clients).find(&want().key(), None, &task()).await;
+        let found = ServiceUsers::new(&clients).read(&want().key(), None, &task()).await;
         assert_eq!(want().drift(&found.expect("no failure").expect("found").live), vec![]);
         assert_eq!(asked(&http).len(), 2);
     }

@@ -18,13 +18,13 @@ use crate::aws::refusals::{
 };
 use crate::aws::retries::client;
 use crate::engine::{Cause, Failure, Refusal, ServiceError};
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// How a user is added.
 #[derive(Debug, Clone)]
 pub enum AddUser {
     /// Confirmed, with this password; no mail is sent.
-    Password(Hidden),
+    Password(SecretValue),
     /// Cognito mails a temporary password, which the user must change at the first sign-in.
     Invite,
 }
@@ -70,11 +70,11 @@ pub struct User {
 #[derive(Debug, Clone)]
 pub struct Tokens {
     /// Says who the user is: what the API's authorizers take.
-    pub id: Hidden,
+    pub id: SecretValue,
     /// Says what the user may do.
-    pub access: Hidden,
+    pub access: SecretValue,
     /// Gives new ones of the other two.
-    pub refresh: Hidden,
+    pub refresh: SecretValue,
     /// Seconds that the first two live.
     pub expires_in: i32,
 }
@@ -99,7 +99,7 @@ impl Users {
         }
     }
 
-    async fn add_with_password(&self, pool_id: &str, email: &str, password: &Hidden) -> Result<Added, Failure> {
+    async fn add_with_password(&self, pool_id: &str, email: &str, password: &SecretValue) -> Result<Added, Failure> {
         let added = if explained(self.ensure(pool_id, email).await)? { Added::Created } else { Added::PasswordSet };
         explained(self.set_password(pool_id, email, password).await)?;
         Ok(added)
@@ -121,7 +121,7 @@ impl Users {
     }
 
     /// Gives a user a lasting password.
-    pub(super) async fn set_password(&self, pool_id: &str, email: &str, password: &Hidden) -> Result<(), Failure> {
+    pub(super) async fn set_password(&self, pool_id: &str, email: &str, password: &SecretValue) -> Result<(), Failure> {
         let call = self.client.admin_set_user_password().user_pool_id(pool_id).username(email).permanent(true);
         let set = call.password(password.reveal()).send().await.or_fail(&format!("set the password of {email}"));
         set.map(drop).map_err(|failure| hide(failure, password))
@@ -143,7 +143,7 @@ impl Users {
     }
 
     /// Signs a user up as the user would; Cognito mails a code.
-    pub async fn sign_up(&self, client_id: &str, email: &str, password: Hidden) -> Result<SignedUp, Failure> {
+    pub async fn sign_up(&self, client_id: &str, email: &str, password: SecretValue) -> Result<SignedUp, Failure> {
         let call = self.client.sign_up().client_id(client_id).username(email).password(password.reveal());
         let answer = call.set_user_attributes(Some(attributes(&[("email", email)])?)).send().await;
         let answer =
@@ -199,7 +199,7 @@ impl Users {
         client_id: &str,
         pool_id: &str,
         email: &str,
-        password: Hidden,
+        password: SecretValue,
     ) -> Result<Tokens, Failure> {
         let doing = format!("sign {email} in to {pool_id}");
         let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::UserPasswordAuth);
@@ -213,7 +213,7 @@ impl Users {
     }
 
     /// New tokens for a refresh token, which takes no AWS credentials either.
-    pub async fn refresh(&self, client_id: &str, refresh: Hidden) -> Result<Tokens, Failure> {
+    pub async fn refresh(&self, client_id: &str, refresh: SecretValue) -> Result<Tokens, Failure> {
         let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::RefreshTokenAuth);
         let answer = call.auth_parameters("REFRESH_TOKEN", refresh.reveal()).send().await;
         let answer = explained(answer.or_fail("refresh the tokens")).map_err(|failure| hide(failure, &refresh))?;
@@ -276,12 +276,15 @@ fn user(user: UserType) -> User {
 }
 
 /// A refresh gives no refresh token: the one that was used stays good.
-fn tokens(result: AuthenticationResultType, used: Option<Hidden>) -> Result<Tokens, Failure> {
-    let refresh = result.refresh_token.map(Hidden::new).or(used);
+fn tokens(result: AuthenticationResultType, used: Option<SecretValue>) -> Result<Tokens, Failure> {
+    let refresh = result.refresh_token.map(SecretValue::new).or(used);
     match (result.id_token, result.access_token, refresh) {
-        (Some(id), Some(access), Some(refresh)) => {
-            Ok(Tokens { id: Hidden::new(id), access: Hidden::new(access), refresh, expires_in: result.expires_in })
-        }
+        (Some(id), Some(access), Some(refresh)) => Ok(Tokens {
+            id: SecretValue::new(id),
+            access: SecretValue::new(access),
+            refresh,
+            expires_in: result.expires_in,
+        }),
         _ => Err(empty("signing in")),
     }
 }
@@ -362,8 +365,8 @@ mod tests {
         serde_json::json!({"__type": code, "message": message}).to_string()
     }
 
-    fn hidden(text: &str) -> Hidden {
-        Hidden::new(text.to_owned())
+    fn hidden(text: &str) -> SecretValue {
+        SecretValue::new(text.to_owned())
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Iam, Role, RoleKey, RolePolicy, RolePolicyOutputs, outputs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer};
-use crate::engine::{Failure, Id, Inventory, Listed, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 /// Roles in one page of a list; the most there may be.
@@ -23,7 +23,7 @@ impl Iam {
         let owner = owner.filter(|owner| Whose::Stack(owner.stack.clone()).role_path() == role.path());
         let key = |id| RoleKey { id, name: name.clone() };
         let remove = format!("aws iam delete-role --role-name {name}");
-        let listed = Listed::new::<Role>((&name, role.arn()), owner, key, &outputs(&role), remove);
+        let listed = InventoryItem::new::<Role>((&name, role.arn()), owner, key, &outputs(&role), remove);
         let (policies, unread): (BTreeSet<String>, _) = match policies.or_absent() {
             Ok(policies) => (policies.unwrap_or_default(), None),
             Err(failure) => (BTreeSet::new(), Some(Unread::new::<RolePolicy>(format!("of {name}"), failure))),
@@ -33,14 +33,14 @@ impl Iam {
             let id = Id::new("policy", listed.id.parts().1);
             let (what, place) = (format!("{} of {name}", outputs.name), format!("{}/{}", role.arn(), outputs.name));
             let remove = format!("aws iam delete-role-policy --role-name {name} --policy-name {}", outputs.name);
-            Listed::under::<RolePolicy>(&listed, id, (&what, &place), &outputs, &outputs, remove)
+            InventoryItem::under::<RolePolicy>(&listed, id, (&what, &place), &outputs, &outputs, remove)
         });
-        let under: Vec<Listed> = under.collect();
+        let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
     }
 }
 
-impl Inventory<Role> for Iam {
+impl Lister<Role> for Iam {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let call = self.client.list_roles().path_prefix(whose.role_path()).max_items(PAGE);
         let (roles, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the roles");

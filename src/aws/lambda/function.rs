@@ -19,7 +19,7 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
 use crate::aws::tag_map;
 use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// How often a function that settles is looked at, in milliseconds, first and at most; and for how many seconds in all.
 const PACE: (u64, u64) = (500, 2000);
@@ -117,7 +117,7 @@ pub struct FunctionLive {
     /// `Text` or `JSON`: as the function writes it, or wrapped by Lambda.
     pub log_format: String,
     /// Hidden, because somebody may have put a credential there.
-    pub environment: BTreeMap<String, Hidden>,
+    pub environment: BTreeMap<String, SecretValue>,
     /// `Zip` or `Image`.
     pub package: String,
     /// SHA-256 in base64.
@@ -188,7 +188,7 @@ impl FunctionLive {
             environment: variables
                 .into_iter()
                 .flatten()
-                .map(|(name, value)| (name.clone(), Hidden::from(value.as_str())))
+                .map(|(name, value)| (name.clone(), SecretValue::from(value.as_str())))
                 .collect(),
             package: config.package_type().unwrap_or(&PackageType::Zip).as_str().to_owned(),
             code_sha256: owned(config.code_sha256()),
@@ -270,7 +270,7 @@ impl Resource for Function {
         drift
     }
 
-    fn fixed(&self, drift: &[Drift]) -> Option<Failure> {
+    fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
         let fixed = drift.iter().find(|drift| drift.field == PACKAGE)?;
         let Drift { live, want, .. } = fixed;
         let message = format!("AWS cannot change {PACKAGE} of the function {} from {live} to {want}", self.name);
@@ -360,7 +360,7 @@ impl Lambda {
 }
 
 impl Provider<Function> for Lambda {
-    async fn find(
+    async fn read(
         &self,
         key: &FunctionKey,
         _: Option<&FunctionOutputs>,
@@ -395,7 +395,7 @@ impl Provider<Function> for Lambda {
         Ok(self.function(&want.name, made.function_arn))
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Function,
         found: &Found<Function>,
@@ -491,7 +491,7 @@ mod tests {
 
     async fn found() -> Found<Function> {
         let (clients, http) = replay(vec![(200, &read("Active", "Successful"))]);
-        let found = Provider::<Function>::find(&Lambda::new(&clients), &want().key(), None, &task()).await;
+        let found = Provider::<Function>::read(&Lambda::new(&clients), &want().key(), None, &task()).await;
         assert_eq!(requests(&http).len(), 1);
         found.unwrap().unwrap()
     }
@@ -506,7 +506,7 @@ mod tests {
         assert_eq!(want().drift(&found.live), []);
         assert_eq!(found.outputs, FunctionOutputs { name: "demo-f".into(), arn: ARN.into() });
         let (idle, _) = replay(vec![]);
-        let outputs = Provider::<Function>::converge(&Lambda::new(&idle), &want(), &found, &[], &task()).await;
+        let outputs = Provider::<Function>::update(&Lambda::new(&idle), &want(), &found, &[], &task()).await;
         assert_eq!(outputs.unwrap(), found.outputs);
     }
 
@@ -558,7 +558,7 @@ mod tests {
         });
         for (answer, cause) in [(theirs, Cause::Foreign), (unread.to_string(), Cause::Refused)] {
             let (clients, _) = replay(vec![(200, &answer)]);
-            let failure = Provider::<Function>::find(&Lambda::new(&clients), &want().key(), None, &task()).await;
+            let failure = Provider::<Function>::read(&Lambda::new(&clients), &want().key(), None, &task()).await;
             assert_eq!(failure.unwrap_err().cause, cause);
         }
     }
@@ -569,7 +569,7 @@ mod tests {
             replay(vec![(200, &read("Deleting", "Successful")), (404, ABSENT), (200, &read("Pending", "InProgress"))]);
         let lambda = Lambda::new(&clients);
         for there in [false, false, true] {
-            let found = Provider::<Function>::find(&lambda, &want().key(), None, &task()).await.unwrap();
+            let found = Provider::<Function>::read(&lambda, &want().key(), None, &task()).await.unwrap();
             assert_eq!(found.is_some(), there);
         }
     }
@@ -636,7 +636,7 @@ mod tests {
             (200, &said("Active", "Successful")),
         ]);
         let drift = want().drift(&found.live);
-        Provider::<Function>::converge(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
         let requests = requests(&http);
         assert!(requests[1].contains("PUT") && requests[1].contains("/configuration"), "{requests:?}");
         assert!(
@@ -651,7 +651,7 @@ mod tests {
         let found = found().await;
         let (clients, http) = replay(vec![(200, &said("Active", "Successful"))]);
         let drift = want.drift(&found.live);
-        Provider::<Function>::converge(&Lambda::new(&clients), &want, &found, &drift, &task()).await.unwrap();
+        Provider::<Function>::update(&Lambda::new(&clients), &want, &found, &drift, &task()).await.unwrap();
         assert!(requests(&http)[0].contains(r#""Environment":{"Variables":{}}"#));
     }
 
@@ -661,7 +661,7 @@ mod tests {
         found.live.state = State::Settling;
         let (clients, http) = replay(vec![(200, &read("Active", "Successful"))]);
         let drift = want().drift(&found.live);
-        Provider::<Function>::converge(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
         assert_eq!(requests(&http).len(), 1);
     }
 

@@ -3,7 +3,7 @@
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
 use crate::aws::error::OrFail;
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, Inventory, Listed, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl Lambda {
@@ -23,11 +23,11 @@ impl Lambda {
         let key = |id| FunctionKey { id, name: name.clone() };
         let outputs = FunctionOutputs { name: name.clone(), arn: arn.clone() };
         let remove = format!("aws lambda delete-function --function-name {name}");
-        Ok(vec![Listed::new::<Function>((&name, &arn), owner, key, &outputs, remove)].into())
+        Ok(vec![InventoryItem::new::<Function>((&name, &arn), owner, key, &outputs, remove)].into())
     }
 }
 
-impl Inventory<Function> for Lambda {
+impl Lister<Function> for Lambda {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let functions = self.client.list_functions().into_paginator().items().send();
         let (functions, cut) = as_far_as_it_goes!(functions, "list the functions");

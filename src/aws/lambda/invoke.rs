@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Lambda;
 use crate::aws::error::OrFail;
 use crate::engine::Failure;
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// What a function answered, as far as it may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Invoked {
 
 impl Lambda {
     /// Calls a function with this event and waits for its answer. The event may hold a token.
-    pub async fn invoke(&self, function: &str, event: &Hidden) -> Result<Invoked, Failure> {
+    pub async fn invoke(&self, function: &str, event: &SecretValue) -> Result<Invoked, Failure> {
         let payload = Blob::new(event.reveal().as_bytes());
         let answer = self.client.invoke().function_name(function).payload(payload).send().await;
         let answer = answer.or_fail(&format!("call the function {function}"))?;
@@ -48,7 +48,7 @@ mod tests {
             ("", Invoked::Something),
         ] {
             let (clients, http) = replay(vec![(200, body)]);
-            let invoked = Lambda::new(&clients).invoke("demo-F", &Hidden::new("{}".to_owned())).await;
+            let invoked = Lambda::new(&clients).invoke("demo-F", &SecretValue::new("{}".to_owned())).await;
             assert_eq!(invoked, Ok(expected), "{body}");
             assert!(asked(&http)[0].0.contains("/functions/demo-F/invocations"));
         }

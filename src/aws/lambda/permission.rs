@@ -90,7 +90,7 @@ impl Lambda {
 }
 
 impl Provider<Permission> for Lambda {
-    async fn find(
+    async fn read(
         &self,
         key: &PermissionOutputs,
         _: Option<&PermissionOutputs>,
@@ -119,7 +119,7 @@ impl Provider<Permission> for Lambda {
         Ok(want.key())
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Permission,
         found: &Found<Permission>,
@@ -187,9 +187,9 @@ mod tests {
         Task::detached("permission.f")
     }
 
-    async fn find(answers: Vec<(u16, &str)>) -> Result<Option<Found<Permission>>, Failure> {
+    async fn read(answers: Vec<(u16, &str)>) -> Result<Option<Found<Permission>>, Failure> {
         let (clients, _) = replay(answers);
-        Provider::<Permission>::find(&Lambda::new(&clients), &want().key(), None, &task()).await
+        Provider::<Permission>::read(&Lambda::new(&clients), &want().key(), None, &task()).await
     }
 
     #[test]
@@ -217,10 +217,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_unchanged_permission_costs_two_reads() {
-        let found = find(vec![(200, FUNCTION), (200, &policy(&aws_statement()))]).await.unwrap().unwrap();
+        let found = read(vec![(200, FUNCTION), (200, &policy(&aws_statement()))]).await.unwrap().unwrap();
         assert_eq!(want().drift(&found.live), []);
         let (idle, _) = replay(vec![]);
-        Provider::<Permission>::converge(&Lambda::new(&idle), &want(), &found, &[], &task()).await.unwrap();
+        Provider::<Permission>::update(&Lambda::new(&idle), &want(), &found, &[], &task()).await.unwrap();
     }
 
     #[tokio::test]
@@ -233,7 +233,7 @@ mod tests {
             vec![(404, ABSENT), (404, ABSENT)],
             vec![(200, &theirs), (200, &ours)],
         ] {
-            assert!(find(answers).await.unwrap().is_none());
+            assert!(read(answers).await.unwrap().is_none());
         }
     }
 
@@ -264,10 +264,10 @@ mod tests {
     async fn converge_replaces_the_statement() {
         let mut wider = aws_statement();
         wider["Condition"] = json!({});
-        let found = find(vec![(200, FUNCTION), (200, &policy(&wider))]).await.unwrap().unwrap();
+        let found = read(vec![(200, FUNCTION), (200, &policy(&wider))]).await.unwrap().unwrap();
         let (clients, http) = replay(vec![(204, ""), (201, "{}")]);
         let drift = want().drift(&found.live);
-        Provider::<Permission>::converge(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
+        Provider::<Permission>::update(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
         let requests = requests(&http);
         assert!(requests[0].starts_with("DELETE") && requests[1].starts_with("POST"), "{requests:?}");
     }

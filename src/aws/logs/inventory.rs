@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::{LogGroup, LogGroupKey, Logs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, Inventory, Listed, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 /// Where the log groups of functions are, and those of HTTP APIs.
@@ -20,7 +20,7 @@ impl Logs {
         let owner = Owner::read(pairs(tags.tags()));
         let key = |id| LogGroupKey { id, name: name.clone() };
         let remove = format!("aws logs delete-log-group --log-group-name {name}");
-        Ok(vec![Listed::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs, remove)].into())
+        Ok(vec![InventoryItem::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs, remove)].into())
     }
 }
 
@@ -35,7 +35,7 @@ impl Logs {
     }
 }
 
-impl Inventory<LogGroup> for Logs {
+impl Lister<LogGroup> for Logs {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (names, cuts): (Vec<_>, Vec<_>) =
             join_all(PLACES.map(|place| self.groups_at(place, whose))).await.into_iter().unzip();

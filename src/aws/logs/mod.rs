@@ -106,7 +106,7 @@ impl Logs {
 }
 
 impl Provider<LogGroup> for Logs {
-    async fn find(
+    async fn read(
         &self,
         key: &LogGroupKey,
         _: Option<&LogGroupOutputs>,
@@ -142,7 +142,7 @@ impl Provider<LogGroup> for Logs {
         Ok(self.outputs(&want.name))
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &LogGroup,
         found: &Found<LogGroup>,
@@ -197,12 +197,12 @@ mod tests {
     #[tokio::test]
     async fn an_unchanged_group_is_found_by_its_exact_name_and_costs_two_reads() {
         let (clients, http) = replay(vec![(200, GROUPS), (200, OURS)]);
-        let found = Logs::new(&clients).find(&want().key(), None, &Task::detached("x")).await.unwrap().unwrap();
+        let found = Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap().unwrap();
         assert_eq!(want().drift(&found.live), []);
         assert_eq!(found.outputs.arn, "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/demo-f");
         assert_eq!(requests(&http).len(), 2);
         let (idle, _) = replay(vec![]);
-        Logs::new(&idle).converge(&want(), &found, &[], &Task::detached("x")).await.unwrap();
+        Logs::new(&idle).update(&want(), &found, &[], &Task::detached("x")).await.unwrap();
     }
 
     #[tokio::test]
@@ -211,13 +211,13 @@ mod tests {
             (200, r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-fun"}]}"#),
             (400, r#"{"__type":"ResourceNotFoundException","message":"no"}"#),
         ]);
-        assert!(Logs::new(&clients).find(&want().key(), None, &Task::detached("x")).await.unwrap().is_none());
+        assert!(Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap().is_none());
     }
 
     #[tokio::test]
     async fn a_group_without_our_tag_is_a_strangers() {
         let (clients, _) = replay(vec![(200, GROUPS), (200, r#"{"tags":{"securelambda:stack":"other"}}"#)]);
-        let failure = Logs::new(&clients).find(&want().key(), None, &Task::detached("x")).await.unwrap_err();
+        let failure = Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap_err();
         assert_eq!(failure.cause, Cause::Foreign);
     }
 

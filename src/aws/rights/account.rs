@@ -1,38 +1,44 @@
 //! What AWS allows on everything or not at all: lists, and questions about the whole account. They name what there is
 //! and tell nothing else of it.
 
-use super::{Grant, Need, Right, When};
+use super::{Condition, Permissions, StatementTemplate, Usage};
 
-pub(super) const GRANTS: &[Grant] = &[
+pub(super) const GRANTS: &[StatementTemplate] = &[
     // A caller asks about itself, which nobody knows when a policy is made. It tells what a role or a user may do: nothing
     // of another stack's.
-    Grant {
+    StatementTemplate {
         sid: "AskWhatIsAllowed",
         on: &["arn:{partition}:iam::{account}:user/*", "arn:{partition}:iam::{account}:role/*"],
-        when: &[When::NotAnothers],
-        rights: &[Right { needs: &[Need::Doctor], actions: &["iam:SimulatePrincipalPolicy"] }],
+        when: &[Condition::NotAnothers],
+        rights: &[Permissions { needs: &[Usage::Doctor], actions: &["iam:SimulatePrincipalPolicy"] }],
     },
     EVERYTHING,
 ];
 
-const EVERYTHING: Grant = Grant {
+const EVERYTHING: StatementTemplate = StatementTemplate {
     sid: "OnAnything",
     on: &["*"],
     when: &[],
     rights: &[
-        Right { needs: &[Need::Find("logs.group")], actions: &["logs:DescribeLogGroups"] },
-        Right { needs: &[Need::Find("wafv2.ip_set"), Need::Survivors, Need::Doctor], actions: &["wafv2:ListIPSets"] },
-        Right { needs: &[Need::Find("wafv2.web_acl"), Need::Survivors, Need::Doctor], actions: &["wafv2:ListWebACLs"] },
-        Right {
-            needs: &[Need::Find("cognito.user_pool"), Need::Survivors, Need::Doctor],
+        Permissions { needs: &[Usage::Read("logs.group")], actions: &["logs:DescribeLogGroups"] },
+        Permissions {
+            needs: &[Usage::Read("wafv2.ip_set"), Usage::Survivors, Usage::Doctor],
+            actions: &["wafv2:ListIPSets"],
+        },
+        Permissions {
+            needs: &[Usage::Read("wafv2.web_acl"), Usage::Survivors, Usage::Doctor],
+            actions: &["wafv2:ListWebACLs"],
+        },
+        Permissions {
+            needs: &[Usage::Read("cognito.user_pool"), Usage::Survivors, Usage::Doctor],
             actions: &["cognito-idp:ListUserPools"],
         },
-        Right {
-            needs: &[Need::Find("cognito.identity_pool"), Need::Survivors],
+        Permissions {
+            needs: &[Usage::Read("cognito.identity_pool"), Usage::Survivors],
             actions: &["cognito-identity:ListIdentityPools"],
         },
-        Right {
-            needs: &[Need::Survivors],
+        Permissions {
+            needs: &[Usage::Survivors],
             actions: &[
                 "cognito-identity:ListIdentityPools",
                 "iam:ListRoles",
@@ -43,6 +49,6 @@ const EVERYTHING: Grant = Grant {
                 "sns:ListTopics",
             ],
         },
-        Right { needs: &[Need::Doctor], actions: &["iam:GetAccountSummary", "lambda:GetAccountSettings"] },
+        Permissions { needs: &[Usage::Doctor], actions: &["iam:GetAccountSummary", "lambda:GetAccountSettings"] },
     ],
 };

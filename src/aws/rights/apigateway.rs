@@ -4,7 +4,7 @@
 //! What is created with tags takes the right to tag it, asked for on the ARN that it will have, with an asterisk for the
 //! id that it does not have yet. The right to tag what is there is never given: it would make anybody's API ours.
 
-use super::{Grant, Need, Right, When};
+use super::{Condition, Permissions, StatementTemplate, Usage};
 
 const API: &str = "apigateway.rest_api";
 const STAGE: &str = "apigateway.stage";
@@ -16,126 +16,126 @@ const PATHS: &str = "apigateway.paths";
 const ROUTES: &str = "apigateway.routes";
 const RELEASE: &str = "apigateway.release";
 
-pub(super) const GRANTS: &[Grant] = &[
-    Grant {
+pub(super) const GRANTS: &[StatementTemplate] = &[
+    StatementTemplate {
         sid: "FindOwn",
         on: &["arn:{partition}:apigateway:{region}::/restapis", "arn:{partition}:apigateway:{region}::/restapis/*"],
-        when: &[When::NotAnothers],
-        rights: &[Right {
+        when: &[Condition::NotAnothers],
+        rights: &[Permissions {
             needs: &[
-                Need::Find(API),
-                Need::Find(STAGE),
-                Need::Find(DEPLOYMENT),
-                Need::Find(AUTHORIZER),
-                Need::Find(MODEL),
-                Need::Find(VALIDATOR),
-                Need::Find(PATHS),
-                Need::Find(ROUTES),
-                Need::Find(RELEASE),
-                Need::Survivors,
-                Need::Doctor,
+                Usage::Read(API),
+                Usage::Read(STAGE),
+                Usage::Read(DEPLOYMENT),
+                Usage::Read(AUTHORIZER),
+                Usage::Read(MODEL),
+                Usage::Read(VALIDATOR),
+                Usage::Read(PATHS),
+                Usage::Read(ROUTES),
+                Usage::Read(RELEASE),
+                Usage::Survivors,
+                Usage::Doctor,
             ],
             actions: &["apigateway:GET"],
         }],
     },
     // What the account lets through, for all APIs in the region.
-    Grant {
+    StatementTemplate {
         sid: "FindOwn",
         on: &["arn:{partition}:apigateway:{region}::/account"],
-        when: &[When::NotAnothers],
-        rights: &[Right { needs: &[Need::Doctor], actions: &["apigateway:GET"] }],
+        when: &[Condition::NotAnothers],
+        rights: &[Permissions { needs: &[Usage::Doctor], actions: &["apigateway:GET"] }],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByTag",
         on: &["arn:{partition}:apigateway:{region}::/restapis/*"],
-        when: &[When::TagCarried],
+        when: &[Condition::TagCarried],
         rights: &[
-            Right {
+            Permissions {
                 needs: &[
-                    Need::Create(STAGE),
-                    Need::Create(DEPLOYMENT),
-                    Need::Create(AUTHORIZER),
-                    Need::Create(MODEL),
-                    Need::Create(PATHS),
-                    Need::Converge(PATHS),
-                    Need::Converge(ROUTES),
+                    Usage::Create(STAGE),
+                    Usage::Create(DEPLOYMENT),
+                    Usage::Create(AUTHORIZER),
+                    Usage::Create(MODEL),
+                    Usage::Create(PATHS),
+                    Usage::Update(PATHS),
+                    Usage::Update(ROUTES),
                 ],
                 actions: &["apigateway:POST"],
             },
-            Right { needs: &[Need::Create(ROUTES), Need::Converge(ROUTES)], actions: &["apigateway:PUT"] },
-            Right {
+            Permissions { needs: &[Usage::Create(ROUTES), Usage::Update(ROUTES)], actions: &["apigateway:PUT"] },
+            Permissions {
                 needs: &[
-                    Need::Converge(API),
-                    Need::Create(STAGE),
-                    Need::Converge(STAGE),
-                    Need::Converge(AUTHORIZER),
-                    Need::Converge(MODEL),
-                    Need::Converge(ROUTES),
-                    Need::Create(RELEASE),
-                    Need::Converge(RELEASE),
+                    Usage::Update(API),
+                    Usage::Create(STAGE),
+                    Usage::Update(STAGE),
+                    Usage::Update(AUTHORIZER),
+                    Usage::Update(MODEL),
+                    Usage::Update(ROUTES),
+                    Usage::Create(RELEASE),
+                    Usage::Update(RELEASE),
                 ],
                 actions: &["apigateway:PATCH"],
             },
-            Right {
+            Permissions {
                 needs: &[
-                    Need::Delete(API),
-                    Need::Delete(STAGE),
-                    Need::Delete(DEPLOYMENT),
-                    Need::Delete(AUTHORIZER),
-                    Need::Delete(MODEL),
-                    Need::Delete(PATHS),
-                    Need::Delete(ROUTES),
-                    Need::Converge(DEPLOYMENT),
-                    Need::Converge(PATHS),
-                    Need::Converge(ROUTES),
+                    Usage::Delete(API),
+                    Usage::Delete(STAGE),
+                    Usage::Delete(DEPLOYMENT),
+                    Usage::Delete(AUTHORIZER),
+                    Usage::Delete(MODEL),
+                    Usage::Delete(PATHS),
+                    Usage::Delete(ROUTES),
+                    Usage::Update(DEPLOYMENT),
+                    Usage::Update(PATHS),
+                    Usage::Update(ROUTES),
                     // Deployments that no stage answers from any more.
-                    Need::Create(STAGE),
-                    Need::Converge(RELEASE),
-                    Need::Delete(RELEASE),
+                    Usage::Create(STAGE),
+                    Usage::Update(RELEASE),
+                    Usage::Delete(RELEASE),
                 ],
                 actions: &["apigateway:DELETE"],
             },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "RequestValidators",
         on: &["arn:{partition}:apigateway:{region}::/restapis/*/requestvalidators*"],
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right { needs: &[Need::Create(VALIDATOR)], actions: &["apigateway:POST"] },
-            Right { needs: &[Need::Converge(VALIDATOR)], actions: &["apigateway:PATCH"] },
-            Right { needs: &[Need::Delete(VALIDATOR)], actions: &["apigateway:DELETE"] },
+            Permissions { needs: &[Usage::Create(VALIDATOR)], actions: &["apigateway:POST"] },
+            Permissions { needs: &[Usage::Update(VALIDATOR)], actions: &["apigateway:PATCH"] },
+            Permissions { needs: &[Usage::Delete(VALIDATOR)], actions: &["apigateway:DELETE"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "MakeOwn",
         on: &["arn:{partition}:apigateway:{region}::/restapis"],
-        when: &[When::TagGiven, When::NotAnothers],
-        rights: &[Right { needs: &[Need::Create(API)], actions: &["apigateway:POST"] }],
+        when: &[Condition::TagGiven, Condition::NotAnothers],
+        rights: &[Permissions { needs: &[Usage::Create(API)], actions: &["apigateway:POST"] }],
     },
-    Grant {
+    StatementTemplate {
         sid: "TagWhatIsMade",
         on: &[
             "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F${*}",
         ],
-        when: &[When::NoOthersTagGiven],
-        rights: &[Right { needs: &[Need::Create(API)], actions: &["apigateway:PUT"] }],
+        when: &[Condition::NoOthersTagGiven],
+        rights: &[Permissions { needs: &[Usage::Create(API)], actions: &["apigateway:PUT"] }],
     },
     // AWS knows the name that a stage will have; whether it asks by that one nobody has said. If it does, the stage is
     // created without tags.
-    Grant {
+    StatementTemplate {
         sid: "TagWhatIsMade",
         on: &[
             "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F*%2Fstages%2F${*}",
         ],
-        when: &[When::NoOthersTagGiven],
-        rights: &[Right { needs: &[Need::Create(STAGE)], actions: &["apigateway:PUT"] }],
+        when: &[Condition::NoOthersTagGiven],
+        rights: &[Permissions { needs: &[Usage::Create(STAGE)], actions: &["apigateway:PUT"] }],
     },
     // With an account's first API comes a role of API Gateway's own.
-    Grant {
+    StatementTemplate {
         sid: "FirstApi",
         on: &["arn:{partition}:iam::{account}:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
         when: &[],
-        rights: &[Right { needs: &[Need::Create(API)], actions: &["iam:CreateServiceLinkedRole"] }],
+        rights: &[Permissions { needs: &[Usage::Create(API)], actions: &["iam:CreateServiceLinkedRole"] }],
     },
 ];

@@ -2,7 +2,7 @@
 //! an API carries or inherits a tag: such parts may go without one, and AWS offers nothing else to tell whose they are. A
 //! stage that logs its requests has CloudWatch deliver them, which takes rights on everything: these name no log group.
 
-use super::{Grant, Need, Right, When};
+use super::{Condition, Permissions, StatementTemplate, Usage};
 
 const API: &str = "apigatewayv2.api";
 const AUTHORIZER: &str = "apigatewayv2.authorizer";
@@ -10,26 +10,32 @@ const ROUTES: &str = "apigatewayv2.routes";
 const STAGE: &str = "apigatewayv2.stage";
 const GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/vendedlogs/apis/{stack}-*"];
 
-pub(super) const GRANTS: &[Grant] = &[
-    Grant {
+pub(super) const GRANTS: &[StatementTemplate] = &[
+    StatementTemplate {
         sid: "FindOwn",
         on: &["arn:{partition}:apigateway:{region}::/apis", "arn:{partition}:apigateway:{region}::/apis/*"],
-        when: &[When::NotAnothers],
-        rights: &[Right {
-            needs: &[Need::Find(API), Need::Find(AUTHORIZER), Need::Find(ROUTES), Need::Find(STAGE), Need::Survivors],
+        when: &[Condition::NotAnothers],
+        rights: &[Permissions {
+            needs: &[
+                Usage::Read(API),
+                Usage::Read(AUTHORIZER),
+                Usage::Read(ROUTES),
+                Usage::Read(STAGE),
+                Usage::Survivors,
+            ],
             actions: &["apigateway:GET"],
         }],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnHttpApis",
         on: &["arn:{partition}:apigateway:{region}::/apis/*"],
-        when: &[When::TagCarried],
+        when: &[Condition::TagCarried],
         rights: &[
-            Right { needs: &[Need::Converge(API), Need::Converge(STAGE)], actions: &["apigateway:PATCH"] },
-            Right { needs: &[Need::Delete(API), Need::Delete(STAGE)], actions: &["apigateway:DELETE"] },
+            Permissions { needs: &[Usage::Update(API), Usage::Update(STAGE)], actions: &["apigateway:PATCH"] },
+            Permissions { needs: &[Usage::Delete(API), Usage::Delete(STAGE)], actions: &["apigateway:DELETE"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "HttpApiParts",
         on: &[
             "arn:{partition}:apigateway:{region}::/apis/*/authorizers",
@@ -41,61 +47,61 @@ pub(super) const GRANTS: &[Grant] = &[
             "arn:{partition}:apigateway:{region}::/apis/*/routes/*",
             "arn:{partition}:apigateway:{region}::/apis/*/stages/*/routesettings/*",
         ],
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right {
-                needs: &[Need::Create(AUTHORIZER), Need::Create(ROUTES), Need::Converge(ROUTES)],
+            Permissions {
+                needs: &[Usage::Create(AUTHORIZER), Usage::Create(ROUTES), Usage::Update(ROUTES)],
                 actions: &["apigateway:POST"],
             },
-            Right { needs: &[Need::Converge(AUTHORIZER), Need::Converge(ROUTES)], actions: &["apigateway:PATCH"] },
-            Right {
+            Permissions { needs: &[Usage::Update(AUTHORIZER), Usage::Update(ROUTES)], actions: &["apigateway:PATCH"] },
+            Permissions {
                 needs: &[
-                    Need::Delete(AUTHORIZER),
-                    Need::Delete(ROUTES),
-                    Need::Converge(ROUTES),
+                    Usage::Delete(AUTHORIZER),
+                    Usage::Delete(ROUTES),
+                    Usage::Update(ROUTES),
                     // What lets pages of other origins in, and a route's own limits, have a call each to end them.
-                    Need::Converge(API),
-                    Need::Converge(STAGE),
+                    Usage::Update(API),
+                    Usage::Update(STAGE),
                 ],
                 actions: &["apigateway:DELETE"],
             },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "MakeOwn",
         on: &["arn:{partition}:apigateway:{region}::/apis", "arn:{partition}:apigateway:{region}::/apis/*/stages"],
-        when: &[When::TagGiven, When::NotAnothers],
-        rights: &[Right { needs: &[Need::Create(API), Need::Create(STAGE)], actions: &["apigateway:POST"] }],
+        when: &[Condition::TagGiven, Condition::NotAnothers],
+        rights: &[Permissions { needs: &[Usage::Create(API), Usage::Create(STAGE)], actions: &["apigateway:POST"] }],
     },
-    Grant {
+    StatementTemplate {
         sid: "TagWhatIsMade",
         on: &[
             "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Fv2%2Fapis%2F${*}",
         ],
-        when: &[When::NoOthersTagGiven],
-        rights: &[Right { needs: &[Need::Create(API)], actions: &["apigateway:POST"] }],
+        when: &[Condition::NoOthersTagGiven],
+        rights: &[Permissions { needs: &[Usage::Create(API)], actions: &["apigateway:POST"] }],
     },
     // The one right that is no method. The list of AWS's actions lacks it, and AWS asks for it all the same, on the list
     // of the API's stages. No call that tags a stage which is there asks for it there.
-    Grant {
+    StatementTemplate {
         sid: "TagHttpStages",
         on: &["arn:{partition}:apigateway:{region}::/apis/*/stages"],
-        when: &[When::NoOthersTagGiven],
-        rights: &[Right { needs: &[Need::Create(STAGE)], actions: &["apigateway:TagResource"] }],
+        when: &[Condition::NoOthersTagGiven],
+        rights: &[Permissions { needs: &[Usage::Create(STAGE)], actions: &["apigateway:TagResource"] }],
     },
-    Grant {
+    StatementTemplate {
         sid: "FirstApi",
         on: &["arn:{partition}:iam::{account}:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
         when: &[],
-        rights: &[Right { needs: &[Need::Create(API)], actions: &["iam:CreateServiceLinkedRole"] }],
+        rights: &[Permissions { needs: &[Usage::Create(API)], actions: &["iam:CreateServiceLinkedRole"] }],
     },
-    Grant {
+    StatementTemplate {
         sid: "DeliverAccessLogs",
         on: &["*"],
         when: &[],
         rights: &[
-            Right {
-                needs: &[Need::Create(STAGE), Need::Converge(STAGE)],
+            Permissions {
+                needs: &[Usage::Create(STAGE), Usage::Update(STAGE)],
                 actions: &[
                     "logs:CreateLogDelivery",
                     "logs:DescribeResourcePolicies",
@@ -105,32 +111,38 @@ pub(super) const GRANTS: &[Grant] = &[
                     "logs:UpdateLogDelivery",
                 ],
             },
-            Right {
-                needs: &[Need::Delete(STAGE), Need::Delete(API)],
+            Permissions {
+                needs: &[Usage::Delete(STAGE), Usage::Delete(API)],
                 actions: &["logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries"],
             },
         ],
     },
     // The group of these logs, by name as those of functions.
-    Grant {
+    StatementTemplate {
         sid: "FindOwn",
         on: GROUPS,
-        when: &[When::NotAnothers],
-        rights: &[Right { needs: &[Need::Find(STAGE), Need::Survivors], actions: &["logs:ListTagsForResource"] }],
+        when: &[Condition::NotAnothers],
+        rights: &[Permissions {
+            needs: &[Usage::Read(STAGE), Usage::Survivors],
+            actions: &["logs:ListTagsForResource"],
+        }],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByName",
         on: GROUPS,
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right { needs: &[Need::Create(STAGE), Need::Converge(STAGE)], actions: &["logs:PutRetentionPolicy"] },
-            Right { needs: &[Need::Delete(STAGE)], actions: &["logs:DeleteLogGroup"] },
+            Permissions { needs: &[Usage::Create(STAGE), Usage::Update(STAGE)], actions: &["logs:PutRetentionPolicy"] },
+            Permissions { needs: &[Usage::Delete(STAGE)], actions: &["logs:DeleteLogGroup"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "MakeOwn",
         on: GROUPS,
-        when: &[When::TagGiven, When::NotAnothers],
-        rights: &[Right { needs: &[Need::Create(STAGE)], actions: &["logs:CreateLogGroup", "logs:TagResource"] }],
+        when: &[Condition::TagGiven, Condition::NotAnothers],
+        rights: &[Permissions {
+            needs: &[Usage::Create(STAGE)],
+            actions: &["logs:CreateLogGroup", "logs:TagResource"],
+        }],
     },
 ];

@@ -1,37 +1,37 @@
 //! Roles by their path, which is the stack's alone. Who may make a role, say what it may do and pass it on may help
 //! themselves to everything, unless a permissions boundary is demanded. It can be set and never lifted.
 
-use super::{Grant, Need, Right, When};
+use super::{Condition, Permissions, StatementTemplate, Usage};
 
 const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/securelambda/{stack}/*"];
 const ROLE: &str = "iam.role";
 const POLICY: &str = "iam.role_policy";
 
-pub(super) const GRANTS: &[Grant] = &[
-    Grant {
+pub(super) const GRANTS: &[StatementTemplate] = &[
+    StatementTemplate {
         sid: "FindOwn",
         // Of a role that is not there IAM knows no path. It must be able to say that it is not there.
         on: &[
             "arn:{partition}:iam::{account}:role/securelambda/{stack}/*",
             "arn:{partition}:iam::{account}:role/{stack}-*",
         ],
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right {
-                needs: &[Need::Find(ROLE), Need::Delete(ROLE)],
+            Permissions {
+                needs: &[Usage::Read(ROLE), Usage::Delete(ROLE)],
                 actions: &["iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
             },
-            Right { needs: &[Need::Find(POLICY)], actions: &["iam:GetRole", "iam:GetRolePolicy"] },
-            Right { needs: &[Need::Survivors], actions: &["iam:ListRoleTags"] },
+            Permissions { needs: &[Usage::Read(POLICY)], actions: &["iam:GetRole", "iam:GetRolePolicy"] },
+            Permissions { needs: &[Usage::Survivors], actions: &["iam:ListRoleTags"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByName",
         on: ROLES,
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right {
-                needs: &[Need::Converge(ROLE)],
+            Permissions {
+                needs: &[Usage::Update(ROLE)],
                 actions: &[
                     "iam:DeleteRolePolicy",
                     "iam:DetachRolePolicy",
@@ -39,33 +39,33 @@ pub(super) const GRANTS: &[Grant] = &[
                     "iam:UpdateRole",
                 ],
             },
-            Right {
-                needs: &[Need::Delete(ROLE)],
+            Permissions {
+                needs: &[Usage::Delete(ROLE)],
                 actions: &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
             },
-            Right { needs: &[Need::Delete(POLICY)], actions: &["iam:DeleteRolePolicy"] },
+            Permissions { needs: &[Usage::Delete(POLICY)], actions: &["iam:DeleteRolePolicy"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "AskWhatIsAllowed",
         on: ROLES,
-        when: &[When::NotAnothers],
-        rights: &[Right { needs: &[Need::Simulate], actions: &["iam:SimulatePrincipalPolicy"] }],
+        when: &[Condition::NotAnothers],
+        rights: &[Permissions { needs: &[Usage::Simulate], actions: &["iam:SimulatePrincipalPolicy"] }],
     },
-    Grant {
+    StatementTemplate {
         sid: "MakeOwn",
         on: ROLES,
-        when: &[When::TagGiven, When::NotAnothers],
-        rights: &[Right { needs: &[Need::Create(ROLE)], actions: &["iam:TagRole"] }],
+        when: &[Condition::TagGiven, Condition::NotAnothers],
+        rights: &[Permissions { needs: &[Usage::Create(ROLE)], actions: &["iam:TagRole"] }],
     },
-    Grant {
+    StatementTemplate {
         sid: "MakeRoles",
         on: ROLES,
-        when: &[When::Bounded],
+        when: &[Condition::Bounded],
         rights: &[
-            Right { needs: &[Need::Create(ROLE)], actions: &["iam:CreateRole"] },
-            Right { needs: &[Need::Create(POLICY), Need::Converge(POLICY)], actions: &["iam:PutRolePolicy"] },
-            Right { needs: &[Need::Converge(ROLE)], actions: &["iam:PutRolePermissionsBoundary"] },
+            Permissions { needs: &[Usage::Create(ROLE)], actions: &["iam:CreateRole"] },
+            Permissions { needs: &[Usage::Create(POLICY), Usage::Update(POLICY)], actions: &["iam:PutRolePolicy"] },
+            Permissions { needs: &[Usage::Update(ROLE)], actions: &["iam:PutRolePermissionsBoundary"] },
         ],
     },
 ];

@@ -1,74 +1,80 @@
 //! Functions by name, and the right to give them a role of the stack's: to the Lambda service and no other.
 
-use super::{Grant, Need, Right, When};
+use super::{Condition, Permissions, StatementTemplate, Usage};
 
 const FUNCTION: &str = "lambda.function";
 const PERMISSION: &str = "lambda.permission";
 const FUNCTIONS: &[&str] = &["{arn:lambda}:function:{stack}-*"];
 
-pub(super) const GRANTS: &[Grant] = &[
-    Grant {
+pub(super) const GRANTS: &[StatementTemplate] = &[
+    StatementTemplate {
         sid: "FindOwn",
         on: FUNCTIONS,
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
             // GetFunction leaves the tags out for who may not list them.
-            Right {
-                needs: &[Need::Find(FUNCTION), Need::Create(FUNCTION), Need::Survivors],
+            Permissions {
+                needs: &[Usage::Read(FUNCTION), Usage::Create(FUNCTION), Usage::Survivors],
                 actions: &["lambda:GetFunction", "lambda:ListTags"],
             },
-            Right {
-                needs: &[Need::Find(PERMISSION)],
+            Permissions {
+                needs: &[Usage::Read(PERMISSION)],
                 actions: &["lambda:GetFunction", "lambda:ListTags", "lambda:GetPolicy"],
             },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByTag",
         on: FUNCTIONS,
-        when: &[When::TagCarried],
+        when: &[Condition::TagCarried],
         rights: &[
-            Right {
-                needs: &[Need::Converge(FUNCTION)],
+            Permissions {
+                needs: &[Usage::Update(FUNCTION)],
                 actions: &["lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"],
             },
-            Right { needs: &[Need::Invoke("apigatewayv2.api")], actions: &["lambda:InvokeFunction"] },
+            Permissions { needs: &[Usage::Invoke("apigatewayv2.api")], actions: &["lambda:InvokeFunction"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByName",
         on: FUNCTIONS,
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right { needs: &[Need::Delete(FUNCTION)], actions: &["lambda:DeleteFunction"] },
-            Right {
-                needs: &[Need::Converge(PERMISSION), Need::Delete(PERMISSION)],
+            Permissions { needs: &[Usage::Delete(FUNCTION)], actions: &["lambda:DeleteFunction"] },
+            Permissions {
+                needs: &[Usage::Update(PERMISSION), Usage::Delete(PERMISSION)],
                 actions: &["lambda:RemovePermission"],
             },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "MakeOwn",
         on: FUNCTIONS,
-        when: &[When::TagGiven, When::NotAnothers],
-        rights: &[Right {
-            needs: &[Need::Create(FUNCTION)],
+        when: &[Condition::TagGiven, Condition::NotAnothers],
+        rights: &[Permissions {
+            needs: &[Usage::Create(FUNCTION)],
             actions: &["lambda:CreateFunction", "lambda:TagResource"],
         }],
     },
-    Grant {
+    StatementTemplate {
         sid: "LetServicesInvoke",
         on: FUNCTIONS,
-        when: &[When::Is("lambda:Principal", &["apigateway.amazonaws.com", "sns.amazonaws.com"]), When::NotAnothers],
-        rights: &[Right {
-            needs: &[Need::Create(PERMISSION), Need::Converge(PERMISSION)],
+        when: &[
+            Condition::Is("lambda:Principal", &["apigateway.amazonaws.com", "sns.amazonaws.com"]),
+            Condition::NotAnothers,
+        ],
+        rights: &[Permissions {
+            needs: &[Usage::Create(PERMISSION), Usage::Update(PERMISSION)],
             actions: &["lambda:AddPermission"],
         }],
     },
-    Grant {
+    StatementTemplate {
         sid: "PassRolesToLambda",
         on: &["arn:{partition}:iam::{account}:role/securelambda/{stack}/*"],
-        when: &[When::Is("iam:PassedToService", &["lambda.amazonaws.com"])],
-        rights: &[Right { needs: &[Need::Create(FUNCTION), Need::Converge(FUNCTION)], actions: &["iam:PassRole"] }],
+        when: &[Condition::Is("iam:PassedToService", &["lambda.amazonaws.com"])],
+        rights: &[Permissions {
+            needs: &[Usage::Create(FUNCTION), Usage::Update(FUNCTION)],
+            actions: &["iam:PassRole"],
+        }],
     },
 ];

@@ -1,34 +1,34 @@
 //! Log groups by name. A group's ARN is meant with `:*` by some calls and without by others; the wildcard covers both.
 
-use super::{Grant, Need, Right, When};
+use super::{Condition, Permissions, StatementTemplate, Usage};
 
 const KIND: &str = "logs.group";
 const GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/lambda/{stack}-*"];
 
-pub(super) const GRANTS: &[Grant] = &[
-    Grant {
+pub(super) const GRANTS: &[StatementTemplate] = &[
+    StatementTemplate {
         sid: "FindOwn",
         on: GROUPS,
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right { needs: &[Need::Find(KIND), Need::Survivors], actions: &["logs:ListTagsForResource"] },
-            Right { needs: &[Need::ReadLogs], actions: &["logs:FilterLogEvents"] },
+            Permissions { needs: &[Usage::Read(KIND), Usage::Survivors], actions: &["logs:ListTagsForResource"] },
+            Permissions { needs: &[Usage::ReadLogs], actions: &["logs:FilterLogEvents"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByName",
         on: GROUPS,
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
             // Called as soon as a group is made, when its tags may not have got around yet.
-            Right { needs: &[Need::Create(KIND), Need::Converge(KIND)], actions: &["logs:PutRetentionPolicy"] },
-            Right { needs: &[Need::Delete(KIND)], actions: &["logs:DeleteLogGroup"] },
+            Permissions { needs: &[Usage::Create(KIND), Usage::Update(KIND)], actions: &["logs:PutRetentionPolicy"] },
+            Permissions { needs: &[Usage::Delete(KIND)], actions: &["logs:DeleteLogGroup"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "MakeOwn",
         on: GROUPS,
-        when: &[When::TagGiven, When::NotAnothers],
-        rights: &[Right { needs: &[Need::Create(KIND)], actions: &["logs:CreateLogGroup", "logs:TagResource"] }],
+        when: &[Condition::TagGiven, Condition::NotAnothers],
+        rights: &[Permissions { needs: &[Usage::Create(KIND)], actions: &["logs:CreateLogGroup", "logs:TagResource"] }],
     },
 ];

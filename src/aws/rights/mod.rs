@@ -6,7 +6,7 @@
 //! `orders-prod` begin like those of `orders`, so that no right may hang on a name alone (docs/aws.md, Permissions).
 //!
 //! A right that demands our tag is refused, rather than answered with "not found", once the thing is gone. So what reads
-//! or removes is bound by [`When::NotAnothers`], which lets through what carries no tag.
+//! or removes is bound by [`Condition::NotAnothers`], which lets through what carries no tag.
 
 mod account;
 mod apigateway;
@@ -21,7 +21,7 @@ mod wafv2;
 
 /// Some rights on the same things, under the same condition.
 #[derive(Debug)]
-pub struct Grant {
+pub struct StatementTemplate {
     /// The id of the statement it goes into. Those of one id have one condition: a statement a service would take far more
     /// room, and no right reaches another service's things.
     pub sid: &'static str,
@@ -29,29 +29,29 @@ pub struct Grant {
     /// `{account}` and `{stack}` for themselves. `${*}` is IAM's: an asterisk that matches nothing but an asterisk.
     pub on: &'static [&'static str],
     /// All must hold.
-    pub when: &'static [When],
+    pub when: &'static [Condition],
     /// What is allowed, and for what it is needed.
-    pub rights: &'static [Right],
+    pub rights: &'static [Permissions],
 }
 
 /// Some permissions, and who needs them.
 #[derive(Debug)]
-pub struct Right {
+pub struct Permissions {
     /// For any of these.
-    pub needs: &'static [Need],
+    pub needs: &'static [Usage],
     /// As IAM calls them.
     pub actions: &'static [&'static str],
 }
 
 /// What something is needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub enum Usage {
     /// To look for a resource of this kind, and at it.
-    Find(&'static str),
+    Read(&'static str),
     /// To make one.
     Create(&'static str),
     /// To put one right.
-    Converge(&'static str),
+    Update(&'static str),
     /// To remove one.
     Delete(&'static str),
     /// To look for what no record names, kind by kind.
@@ -76,7 +76,7 @@ pub enum Need {
 
 /// A condition on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
+pub enum Condition {
     /// What is made is given our tag in that very call.
     TagGiven,
     /// What is touched carries our tag.
@@ -95,7 +95,7 @@ pub enum When {
 }
 
 /// Every grant, service by service.
-pub fn grants() -> impl Iterator<Item = &'static Grant> {
+pub fn grants() -> impl Iterator<Item = &'static StatementTemplate> {
     [
         account::GRANTS,
         sns::GRANTS,
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    fn needed() -> Vec<Need> {
+    fn needed() -> Vec<Usage> {
         grants().flat_map(|grant| grant.rights).flat_map(|right| right.needs).copied().collect()
     }
 
@@ -129,7 +129,7 @@ mod tests {
         let (needed, registry) = (needed(), crate::aws::registry(&clients));
         for kind in registry.kinds() {
             for (verb, need) in
-                [("find", Need::Find(kind)), ("create", Need::Create(kind)), ("delete", Need::Delete(kind))]
+                [("read", Usage::Read(kind)), ("create", Usage::Create(kind)), ("delete", Usage::Delete(kind))]
             {
                 assert!(needed.contains(&need), "no table in aws/rights says what it takes to {verb} a {kind}");
             }
@@ -142,7 +142,7 @@ mod tests {
         let registry = crate::aws::registry(&clients);
         let kinds: Vec<&str> = registry.kinds().collect();
         for need in needed() {
-            if let Need::Find(kind) | Need::Create(kind) | Need::Converge(kind) | Need::Delete(kind) = need {
+            if let Usage::Read(kind) | Usage::Create(kind) | Usage::Update(kind) | Usage::Delete(kind) = need {
                 assert!(kinds.contains(&kind), "{kind}");
             }
         }
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn grants_of_one_statement_have_one_condition() {
-        let mut seen: BTreeMap<&str, &Grant> = BTreeMap::new();
+        let mut seen: BTreeMap<&str, &StatementTemplate> = BTreeMap::new();
         for grant in grants() {
             assert!(grant.sid.chars().all(|c| c.is_ascii_alphanumeric()), "{}", grant.sid);
             let first = seen.entry(grant.sid).or_insert(grant);
@@ -162,7 +162,7 @@ mod tests {
     /// another service's, another kind's, or covered by what another grant allows under the same condition.
     #[test]
     fn no_right_reaches_more_for_being_put_together() {
-        let verbs = |grant: &Grant| -> BTreeSet<&str> {
+        let verbs = |grant: &StatementTemplate| -> BTreeSet<&str> {
             grant.rights.iter().flat_map(|right| right.actions).filter(|action| is_verb(action)).copied().collect()
         };
         for (grant, other) in grants().flat_map(|grant| grants().map(move |other| (grant, other))) {

@@ -1,51 +1,51 @@
 //! Secrets by name. To read a value is never needed: the operator writes them, the functions read them.
 
-use super::{Grant, Need, Right, When};
+use super::{Condition, Permissions, StatementTemplate, Usage};
 
 const KIND: &str = "secretsmanager.secret";
 const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];
 
-pub(super) const GRANTS: &[Grant] = &[
-    Grant {
+pub(super) const GRANTS: &[StatementTemplate] = &[
+    StatementTemplate {
         sid: "FindOwn",
         on: SECRETS,
-        when: &[When::NotAnothers],
-        rights: &[Right {
-            needs: &[Need::Find(KIND), Need::Create(KIND), Need::Delete(KIND)],
+        when: &[Condition::NotAnothers],
+        rights: &[Permissions {
+            needs: &[Usage::Read(KIND), Usage::Create(KIND), Usage::Delete(KIND)],
             actions: &["secretsmanager:DescribeSecret"],
         }],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByTag",
         on: SECRETS,
-        when: &[When::TagCarried],
+        when: &[Condition::TagCarried],
         rights: &[
-            Right {
-                needs: &[Need::Create(KIND)],
+            Permissions {
+                needs: &[Usage::Create(KIND)],
                 actions: &[
                     "secretsmanager:PutSecretValue",
                     "secretsmanager:RestoreSecret",
                     "secretsmanager:UpdateSecret",
                 ],
             },
-            Right {
-                needs: &[Need::Converge(KIND)],
+            Permissions {
+                needs: &[Usage::Update(KIND)],
                 actions: &["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret"],
             },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByName",
         on: SECRETS,
-        when: &[When::NotAnothers],
-        rights: &[Right { needs: &[Need::Delete(KIND)], actions: &["secretsmanager:DeleteSecret"] }],
+        when: &[Condition::NotAnothers],
+        rights: &[Permissions { needs: &[Usage::Delete(KIND)], actions: &["secretsmanager:DeleteSecret"] }],
     },
-    Grant {
+    StatementTemplate {
         sid: "MakeOwn",
         on: SECRETS,
-        when: &[When::TagGiven, When::NotAnothers],
-        rights: &[Right {
-            needs: &[Need::Create(KIND)],
+        when: &[Condition::TagGiven, Condition::NotAnothers],
+        rights: &[Permissions {
+            needs: &[Usage::Create(KIND)],
             actions: &["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
         }],
     },

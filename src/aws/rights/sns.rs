@@ -1,46 +1,49 @@
 //! Topics by name. Of a subscription nothing but its topic can be named: AWS asks for the right to end one on the topic.
 
-use super::{Grant, Need, Right, When};
+use super::{Condition, Permissions, StatementTemplate, Usage};
 
 const TOPICS: &[&str] = &["{arn:sns}:{stack}-*"];
 
-pub(super) const GRANTS: &[Grant] = &[
-    Grant {
+pub(super) const GRANTS: &[StatementTemplate] = &[
+    StatementTemplate {
         sid: "FindOwn",
         on: TOPICS,
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right {
-                needs: &[Need::Find("sns.topic")],
+            Permissions {
+                needs: &[Usage::Read("sns.topic")],
                 actions: &["sns:GetTopicAttributes", "sns:ListTagsForResource"],
             },
-            Right { needs: &[Need::Survivors], actions: &["sns:ListTagsForResource"] },
-            Right { needs: &[Need::Find("sns.subscription")], actions: &["sns:ListSubscriptionsByTopic"] },
+            Permissions { needs: &[Usage::Survivors], actions: &["sns:ListTagsForResource"] },
+            Permissions { needs: &[Usage::Read("sns.subscription")], actions: &["sns:ListSubscriptionsByTopic"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByName",
         on: TOPICS,
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right { needs: &[Need::Delete("sns.topic")], actions: &["sns:DeleteTopic"] },
-            Right { needs: &[Need::Delete("sns.subscription")], actions: &["sns:Unsubscribe"] },
+            Permissions { needs: &[Usage::Delete("sns.topic")], actions: &["sns:DeleteTopic"] },
+            Permissions { needs: &[Usage::Delete("sns.subscription")], actions: &["sns:Unsubscribe"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "MakeOwn",
         on: TOPICS,
-        when: &[When::TagGiven, When::NotAnothers],
-        rights: &[Right { needs: &[Need::Create("sns.topic")], actions: &["sns:CreateTopic", "sns:TagResource"] }],
+        when: &[Condition::TagGiven, Condition::NotAnothers],
+        rights: &[Permissions {
+            needs: &[Usage::Create("sns.topic")],
+            actions: &["sns:CreateTopic", "sns:TagResource"],
+        }],
     },
-    Grant {
+    StatementTemplate {
         sid: "SubscribeFunctions",
         on: TOPICS,
         when: &[
-            When::Is("sns:Protocol", &["lambda"]),
-            When::IsLike("sns:Endpoint", "{arn:lambda}:function:{stack}-*"),
-            When::NotAnothers,
+            Condition::Is("sns:Protocol", &["lambda"]),
+            Condition::IsLike("sns:Endpoint", "{arn:lambda}:function:{stack}-*"),
+            Condition::NotAnothers,
         ],
-        rights: &[Right { needs: &[Need::Create("sns.subscription")], actions: &["sns:Subscribe"] }],
+        rights: &[Permissions { needs: &[Usage::Create("sns.subscription")], actions: &["sns:Subscribe"] }],
     },
 ];

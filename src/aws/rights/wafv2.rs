@@ -1,7 +1,7 @@
 //! IP sets and web ACLs by name. A web ACL that points at sets and managed groups needs the right on those too, and one
 //! that goes in front of a stage needs API Gateway's leave.
 
-use super::{Grant, Need, Right, When};
+use super::{Condition, Permissions, StatementTemplate, Usage};
 
 const SET: &str = "wafv2.ip_set";
 const ACL: &str = "wafv2.web_acl";
@@ -15,98 +15,107 @@ const NAMED: &[&str] = &[
 ];
 const STAGES: &str = "arn:{partition}:apigateway:{region}::/restapis/*/stages/*";
 
-pub(super) const GRANTS: &[Grant] = &[
-    Grant {
+pub(super) const GRANTS: &[StatementTemplate] = &[
+    StatementTemplate {
         sid: "FindOwn",
         on: NAMED,
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right { needs: &[Need::Find(SET), Need::Converge(SET), Need::Delete(SET)], actions: &["wafv2:GetIPSet"] },
-            Right {
+            Permissions {
+                needs: &[Usage::Read(SET), Usage::Update(SET), Usage::Delete(SET)],
+                actions: &["wafv2:GetIPSet"],
+            },
+            Permissions {
                 needs: &[
-                    Need::Find(ACL),
-                    Need::Find(ASSOCIATION),
-                    Need::Converge(ACL),
-                    Need::Delete(ACL),
-                    Need::ReadTraffic,
+                    Usage::Read(ACL),
+                    Usage::Read(ASSOCIATION),
+                    Usage::Update(ACL),
+                    Usage::Delete(ACL),
+                    Usage::ReadTraffic,
                 ],
                 actions: &["wafv2:GetWebACL"],
             },
-            Right {
-                needs: &[Need::Find(SET), Need::Find(ACL), Need::Survivors],
+            Permissions {
+                needs: &[Usage::Read(SET), Usage::Read(ACL), Usage::Survivors],
                 actions: &["wafv2:ListTagsForResource"],
             },
-            Right { needs: &[Need::Survivors, Need::Delete(ACL)], actions: &["wafv2:ListResourcesForWebACL"] },
-            Right { needs: &[Need::ReadTraffic], actions: &["wafv2:GetSampledRequests"] },
+            Permissions { needs: &[Usage::Survivors, Usage::Delete(ACL)], actions: &["wafv2:ListResourcesForWebACL"] },
+            Permissions { needs: &[Usage::ReadTraffic], actions: &["wafv2:GetSampledRequests"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByName",
         on: NAMED,
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
             // The managed groups that a web ACL is made of carry no tag.
-            Right { needs: &[Need::Converge(SET)], actions: &["wafv2:UpdateIPSet"] },
-            Right { needs: &[Need::Converge(ACL)], actions: &["wafv2:UpdateWebACL"] },
-            Right { needs: &[Need::Delete(SET)], actions: &["wafv2:DeleteIPSet"] },
-            Right { needs: &[Need::Delete(ACL)], actions: &["wafv2:DeleteWebACL"] },
+            Permissions { needs: &[Usage::Update(SET)], actions: &["wafv2:UpdateIPSet"] },
+            Permissions { needs: &[Usage::Update(ACL)], actions: &["wafv2:UpdateWebACL"] },
+            Permissions { needs: &[Usage::Delete(SET)], actions: &["wafv2:DeleteIPSet"] },
+            Permissions { needs: &[Usage::Delete(ACL)], actions: &["wafv2:DeleteWebACL"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "MakeOwn",
         on: NAMED,
-        when: &[When::TagGiven, When::NotAnothers],
+        when: &[Condition::TagGiven, Condition::NotAnothers],
         rights: &[
-            Right { needs: &[Need::Create(SET)], actions: &["wafv2:CreateIPSet", "wafv2:TagResource"] },
-            Right { needs: &[Need::Create(ACL)], actions: &["wafv2:CreateWebACL", "wafv2:TagResource"] },
+            Permissions { needs: &[Usage::Create(SET)], actions: &["wafv2:CreateIPSet", "wafv2:TagResource"] },
+            Permissions { needs: &[Usage::Create(ACL)], actions: &["wafv2:CreateWebACL", "wafv2:TagResource"] },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "FindOwn",
         on: &["{arn:wafv2}:regional/webacl/{stack}-*", STAGES],
-        when: &[When::NotAnothers],
-        rights: &[Right {
-            needs: &[Need::Find(ASSOCIATION), Need::Delete(ASSOCIATION), Need::Delete(ACL)],
+        when: &[Condition::NotAnothers],
+        rights: &[Permissions {
+            needs: &[Usage::Read(ASSOCIATION), Usage::Delete(ASSOCIATION), Usage::Delete(ACL)],
             actions: &["wafv2:GetWebACLForResource"],
         }],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByName",
         // Of a stage these see no tag. That it is ours, API Gateway asks: the last grant of this file.
         on: &["{arn:wafv2}:regional/webacl/{stack}-*", STAGES],
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right {
-                needs: &[Need::Create(ASSOCIATION), Need::Converge(ASSOCIATION)],
+            Permissions {
+                needs: &[Usage::Create(ASSOCIATION), Usage::Update(ASSOCIATION)],
                 actions: &["wafv2:AssociateWebACL"],
             },
-            Right { needs: &[Need::Delete(ASSOCIATION), Need::Delete(ACL)], actions: &["wafv2:DisassociateWebACL"] },
+            Permissions {
+                needs: &[Usage::Delete(ASSOCIATION), Usage::Delete(ACL)],
+                actions: &["wafv2:DisassociateWebACL"],
+            },
         ],
     },
     // The service authorization reference says that those two calls ask for these as well, though they do something to
     // rule groups alone. The program makes none.
-    Grant {
+    StatementTemplate {
         sid: "OwnByName",
         on: &["{arn:wafv2}:regional/rulegroup/{stack}-*"],
-        when: &[When::NotAnothers],
+        when: &[Condition::NotAnothers],
         rights: &[
-            Right {
-                needs: &[Need::Create(ASSOCIATION), Need::Converge(ASSOCIATION)],
+            Permissions {
+                needs: &[Usage::Create(ASSOCIATION), Usage::Update(ASSOCIATION)],
                 actions: &["wafv2:GetPermissionPolicy", "wafv2:PutPermissionPolicy"],
             },
-            Right { needs: &[Need::Delete(ASSOCIATION), Need::Delete(ACL)], actions: &["wafv2:PutPermissionPolicy"] },
+            Permissions {
+                needs: &[Usage::Delete(ASSOCIATION), Usage::Delete(ACL)],
+                actions: &["wafv2:PutPermissionPolicy"],
+            },
         ],
     },
-    Grant {
+    StatementTemplate {
         sid: "OwnByTag",
         on: &[STAGES],
-        when: &[When::TagCarried],
-        rights: &[Right {
+        when: &[Condition::TagCarried],
+        rights: &[Permissions {
             needs: &[
-                Need::Create(ASSOCIATION),
-                Need::Converge(ASSOCIATION),
-                Need::Delete(ASSOCIATION),
-                Need::Delete(ACL),
+                Usage::Create(ASSOCIATION),
+                Usage::Update(ASSOCIATION),
+                Usage::Delete(ASSOCIATION),
+                Usage::Delete(ACL),
             ],
             actions: &["apigateway:SetWebACL"],
         }],

@@ -5,7 +5,7 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntr
 use super::{Secret, SecretKey, SecretOutputs, SecretsManager, live};
 use crate::aws::error::OrFail;
 use crate::aws::{as_far_as_it_goes, closer};
-use crate::engine::{Failure, Inventory, Listed, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl SecretsManager {
@@ -29,12 +29,12 @@ impl SecretsManager {
         let key = |id| SecretKey { id, name: name.to_owned() };
         let outputs = SecretOutputs { arn: arn.clone(), version_id };
         let remove = format!("aws secretsmanager delete-secret --recovery-window-in-days 7 --secret-id {arn}");
-        let listed = Listed::new::<Secret>((name, &arn), owner, key, &outputs, remove);
+        let listed = InventoryItem::new::<Secret>((name, &arn), owner, key, &outputs, remove);
         Ok(vec![listed.recoverable(until.map(|date| date.secs()))].into())
     }
 }
 
-impl Inventory<Secret> for SecretsManager {
+impl Lister<Secret> for SecretsManager {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let prefix = whose.prefix();
         let begins = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();

@@ -5,7 +5,7 @@ use aws_sdk_sns::types::Subscription as AwsSubscription;
 use super::{Sns, Subscription, SubscriptionKey, SubscriptionOutputs, Topic, TopicKey, TopicOutputs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer};
-use crate::engine::{Failure, Id, Inventory, Listed, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 /// An ARN's last part.
@@ -31,7 +31,8 @@ impl Sns {
         let name = last(&arn);
         let key = |id| TopicKey { id, name: name.to_owned() };
         let remove = format!("aws sns delete-topic --topic-arn {arn}");
-        Ok(vec![Listed::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() }, remove)].into())
+        Ok(vec![InventoryItem::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() }, remove)]
+            .into())
     }
 
     async fn subscriptions(&self) -> (Vec<AwsSubscription>, Option<Failure>) {
@@ -43,7 +44,7 @@ impl Sns {
     }
 }
 
-impl Inventory<Topic> for Sns {
+impl Lister<Topic> for Sns {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (mut listing, (subscriptions, cut)) = tokio::join!(self.topics(whose), self.subscriptions());
         let topics = listing.listed.clone();
@@ -61,13 +62,13 @@ impl Inventory<Topic> for Sns {
                 let prefix =
                     parent.stack.as_ref().map(|stack| Whose::Stack(stack.clone()).prefix()).unwrap_or_default();
                 let id = Id::new("subscription", last(function).strip_prefix(&prefix).unwrap_or(last(function)));
-                listed.push(Listed::under::<Subscription>(parent, id, (&name, arn), &key, &outputs, remove));
+                listed.push(InventoryItem::under::<Subscription>(parent, id, (&name, arn), &key, &outputs, remove));
             } else if matches!(whose, Whose::Stack(_))
                 && !unsure
                 && (whose.may_own(last(topic)) || whose.may_own(last(function)))
             {
                 // It carries no tag, and what could prove it ours is gone or a stranger's.
-                listed.push(Listed::new::<Subscription>((&name, arn), None, |_| key, &outputs, remove));
+                listed.push(InventoryItem::new::<Subscription>((&name, arn), None, |_| key, &outputs, remove));
             }
         }
         Ok(listing.and_unread(cut.map(|failure| Unread::new::<Subscription>(None, failure))))

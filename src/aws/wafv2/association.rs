@@ -89,7 +89,7 @@ impl Wafv2 {
 }
 
 impl Provider<Association> for Wafv2 {
-    async fn find(
+    async fn read(
         &self,
         key: &AssociationKey,
         _: Option<&AssociationOutputs>,
@@ -108,7 +108,7 @@ impl Provider<Association> for Wafv2 {
         self.attach(&self.once, want, task).await
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Association,
         _: &Found<Association>,
@@ -148,7 +148,7 @@ mod tests {
             [(200, OURS, Some(vec![])), (200, THEIRS, Some(vec![other])), (200, "{}", None), (400, ABSENT, None)];
         for (status, body, expected) in table {
             let (clients, http) = replay(vec![(status, body)]);
-            let found = Provider::<Association>::find(&Wafv2::new(&clients), &want().key(), None, &Task::detached("x"))
+            let found = Provider::<Association>::read(&Wafv2::new(&clients), &want().key(), None, &Task::detached("x"))
                 .await
                 .expect("an answer");
             assert_eq!(found.map(|found| want().drift(&found.live)), expected);
@@ -160,7 +160,7 @@ mod tests {
     async fn another_tools_web_acl_is_replaced() {
         let (clients, http) = replay(vec![(200, "{}")]);
         let found = Found { outputs: ids(), live: AssociationLive { attached: "arn:theirs".into() } };
-        assert_eq!(Wafv2::new(&clients).converge(&want(), &found, &[], &Task::detached("x")).await, Ok(ids()));
+        assert_eq!(Wafv2::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await, Ok(ids()));
         assert_eq!(asked(&http)[0].0, "AssociateWebACL");
     }
 

@@ -5,7 +5,7 @@ use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 use super::{Association, AssociationKey, AssociationOutputs, IpSet, Key, Outputs, Wafv2, WebAcl};
 use crate::aws::closer;
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::engine::{Failure, Id, Inventory, Listed, Listing, Resource, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Resource, Unread};
 use crate::scope::{Owner, Whose};
 
 /// What both lists tell of a thing, where they tell all of it.
@@ -22,12 +22,16 @@ impl Wafv2 {
         Ok(tags.map(|tags| Owner::read(tags.iter().map(|tag| (tag.key(), tag.value())))))
     }
 
-    fn listed<R: Resource<Key = Key, Outputs = Outputs>>(owner: Option<Owner>, seen: &Outputs, what: &str) -> Listed {
+    fn listed<R: Resource<Key = Key, Outputs = Outputs>>(
+        owner: Option<Owner>,
+        seen: &Outputs,
+        what: &str,
+    ) -> InventoryItem {
         let key = |_| Key { name: seen.name.clone() };
         let Outputs { name, id, lock_token, .. } = seen;
         let remove =
             format!("aws wafv2 delete-{what} --scope REGIONAL --name {name} --id {id} --lock-token {lock_token}");
-        Listed::new::<R>((name, &seen.arn), owner, key, seen, remove)
+        InventoryItem::new::<R>((name, &seen.arn), owner, key, seen, remove)
     }
 
     async fn listed_set(&self, seen: Outputs) -> Result<Listing, Failure> {
@@ -50,9 +54,10 @@ impl Wafv2 {
             let name = format!("{} on {stage_arn}", seen.name);
             let remove = format!("aws wafv2 disassociate-web-acl --resource-arn {stage_arn}");
             let id = Id::new("firewall", "association");
-            Listed::under::<Association>(&acl, id, (&name, &stage_arn), &key, &outputs, remove).going_with(&stage_arn)
+            InventoryItem::under::<Association>(&acl, id, (&name, &stage_arn), &key, &outputs, remove)
+                .going_with(&stage_arn)
         });
-        let under: Vec<Listed> = under.collect();
+        let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![acl], under].concat()).and_unread(unread))
     }
 
@@ -66,7 +71,7 @@ impl Wafv2 {
     }
 }
 
-impl Inventory<IpSet> for Wafv2 {
+impl Lister<IpSet> for Wafv2 {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (sets, cut) = self.ip_sets().await;
         let sets = sets.into_iter().filter_map(|set| {
@@ -79,7 +84,7 @@ impl Inventory<IpSet> for Wafv2 {
     }
 }
 
-impl Inventory<WebAcl> for Wafv2 {
+impl Lister<WebAcl> for Wafv2 {
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (acls, cut) = self.web_acls().await;
         let acls = acls.into_iter().filter_map(|acl| {
@@ -115,7 +120,7 @@ mod tests {
         let (first, second) = (page("IPSets", &["x", "demo-a"], "m2"), page("IPSets", &["demo-b", "demo-c"], ""));
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, TAGS), (200, NO_TAGS), (400, ABSENT)]);
         let whose = Whose::Stack("demo".into());
-        let listed = Inventory::<IpSet>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
+        let listed = Lister::<IpSet>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("firewall.x", Some("demo")), ("ip_set.demo-b", None)]);
         let asked = asked(&http);
@@ -130,7 +135,7 @@ mod tests {
         let reads = [(200, TAGS), (200, &*stages), (400, ABSENT), (400, ABSENT)];
         let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
         let whose = Whose::Stack("demo".into());
-        let listed = Inventory::<WebAcl>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
+        let listed = Lister::<WebAcl>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.arn.as_str())).collect();
         assert_eq!(seen, [("wafv2.web_acl", "arn:demo-acl"), ("wafv2.association", STAGE)]);
         assert!(listed.iter().all(|one| one.stack.as_deref() == Some("demo")));

@@ -101,7 +101,7 @@ impl Resource for IpSet {
         drift
     }
 
-    fn fixed(&self, drift: &[Drift]) -> Option<Failure> {
+    fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
         let fixed = drift.iter().find(|drift| drift.field == FAMILY)?;
         let Drift { live, want, .. } = fixed;
         let message = format!("AWS cannot change the IP set {} from {live} to {want}", self.name);
@@ -172,7 +172,7 @@ impl Wafv2 {
 }
 
 impl Provider<IpSet> for Wafv2 {
-    async fn find(&self, key: &Key, known: Option<&Outputs>, _: &Task) -> Result<Option<Found<IpSet>>, Failure> {
+    async fn read(&self, key: &Key, known: Option<&Outputs>, _: &Task) -> Result<Option<Found<IpSet>>, Failure> {
         if let Some(known) = known
             && let Some(found) = self.ip_set(&known.name, &known.id, &known.arn).await?
         {
@@ -202,7 +202,7 @@ impl Provider<IpSet> for Wafv2 {
         }
     }
 
-    async fn converge(&self, want: &IpSet, found: &Found<IpSet>, _: &[Drift], task: &Task) -> Result<Outputs, Failure> {
+    async fn update(&self, want: &IpSet, found: &Found<IpSet>, _: &[Drift], task: &Task) -> Result<Outputs, Failure> {
         let seen = &found.outputs;
         want.check()?;
         // What is left out is reset.
@@ -324,7 +324,7 @@ mod tests {
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
         let want = want(&["203.0.113.9/24"]);
         let found =
-            Provider::<IpSet>::find(&waf, &want.key(), Some(&ids()), &task).await.expect("an answer").expect("a set");
+            Provider::<IpSet>::read(&waf, &want.key(), Some(&ids()), &task).await.expect("an answer").expect("a set");
         assert_eq!(found.outputs, ids());
         assert_eq!(want.drift(&found.live), []);
         assert_eq!(operations(&http), ["GetIPSet", "ListTagsForResource"]);
@@ -337,7 +337,7 @@ mod tests {
             replay(vec![(400, ABSENT), (400, ABSENT), (200, other_page), (200, LISTED), (200, GET), (200, TAGS)]);
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
         let stale = Outputs { id: "0-0".into(), arn: "arn:old".into(), ..ids() };
-        let found = Provider::<IpSet>::find(&waf, &want(&[]).key(), Some(&stale), &task).await.expect("an answer");
+        let found = Provider::<IpSet>::read(&waf, &want(&[]).key(), Some(&stale), &task).await.expect("an answer");
         assert_eq!(found.expect("a set").outputs, ids());
         assert!(asked(&http)[3].1.contains(r#""NextMarker":"demo-a""#));
     }
@@ -346,7 +346,7 @@ mod tests {
     async fn an_empty_marker_ends_the_list() {
         let (clients, http) = replay(vec![(200, r#"{"NextMarker": "", "IPSets": []}"#)]);
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
-        let found = Provider::<IpSet>::find(&waf, &want(&[]).key(), None, &task).await.expect("an answer");
+        let found = Provider::<IpSet>::read(&waf, &want(&[]).key(), None, &task).await.expect("an answer");
         assert!(found.is_none());
         assert_eq!(operations(&http), ["ListIPSets"]);
     }
@@ -355,7 +355,7 @@ mod tests {
     async fn a_set_without_our_tag_is_a_strangers() {
         let (clients, _) = replay(vec![(200, LISTED), (200, GET), (200, NO_TAGS)]);
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
-        let result = Provider::<IpSet>::find(&waf, &want(&[]).key(), None, &task).await;
+        let result = Provider::<IpSet>::read(&waf, &want(&[]).key(), None, &task).await;
         let failure = result.expect_err("a stranger's");
         assert_eq!(failure.cause, Cause::Foreign);
         assert!(failure.to_string().contains(ARN));
@@ -399,7 +399,7 @@ mod tests {
         let (clients, http) = replay(vec![(400, stale), (200, &fresh), (200, r#"{"NextLockToken": "t3"}"#)]);
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
         let found = Found { outputs: ids(), live: live(&[]) };
-        let outputs = waf.converge(&want(&["10.0.0.0/8"]), &found, &[], &task).await;
+        let outputs = waf.update(&want(&["10.0.0.0/8"]), &found, &[], &task).await;
         assert_eq!(outputs, Ok(Outputs { lock_token: "t3".into(), ..ids() }));
         let asked = asked(&http);
         assert!(asked[0].1.contains(r#""LockToken":"t1""#) && asked[2].1.contains(r#""LockToken":"t2""#));
@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn a_family_is_never_changed() {
         let want = want(&["2001:db8::/32"]);
-        let failure = want.fixed(&want.drift(&live(&[]))).expect("a refusal");
+        let failure = want.requires_replacement(&want.drift(&live(&[]))).expect("a refusal");
         assert_eq!(failure.cause, Cause::Refused);
         assert!(failure.hint.is_some_and(|hint| hint.contains("`securelambda down`")));
     }

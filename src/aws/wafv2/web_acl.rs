@@ -112,7 +112,7 @@ impl Wafv2 {
 }
 
 impl Provider<WebAcl> for Wafv2 {
-    async fn find(&self, key: &Key, known: Option<&Outputs>, _: &Task) -> Result<Option<Found<WebAcl>>, Failure> {
+    async fn read(&self, key: &Key, known: Option<&Outputs>, _: &Task) -> Result<Option<Found<WebAcl>>, Failure> {
         if let Some(known) = known
             && let Some(found) = self.web_acl(&known.name, &known.id, &known.arn).await?
         {
@@ -142,13 +142,7 @@ impl Provider<WebAcl> for Wafv2 {
         }
     }
 
-    async fn converge(
-        &self,
-        want: &WebAcl,
-        found: &Found<WebAcl>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<Outputs, Failure> {
+    async fn update(&self, want: &WebAcl, found: &Found<WebAcl>, _: &[Drift], task: &Task) -> Result<Outputs, Failure> {
         let (seen, WebAclLive(live)) = (&found.outputs, &found.live);
         let rules = &want.rules.iter().map(Rule::to_aws).collect::<Result<Vec<_>, _>>()?;
         let visible = &visibility(&want.metric)?;
@@ -258,7 +252,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, &answer), (200, TAGS)]);
         let waf = Wafv2::new(&clients);
         let found =
-            Provider::<WebAcl>::find(&waf, &want().key(), Some(&ids()), &Task::detached("x")).await.expect("an answer");
+            Provider::<WebAcl>::read(&waf, &want().key(), Some(&ids()), &Task::detached("x")).await.expect("an answer");
         assert_eq!(asked(&http).len(), 2, "both reads side by side and no write");
         found.expect("a web ACL")
     }
@@ -432,7 +426,7 @@ mod tests {
         answer["WebACL"]["Rules"] = json!([]);
         let found = found(&answer).await;
         let (clients, http) = replay(vec![(200, r#"{"NextLockToken": "t2"}"#)]);
-        let outputs = Wafv2::new(&clients).converge(&want(), &found, &[], &Task::detached("x")).await;
+        let outputs = Wafv2::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await;
         assert_eq!(outputs, Ok(Outputs { lock_token: "t2".into(), ..ids() }));
         let sent: Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
         assert_eq!(sent["TokenDomains"], json!(["example.com"]));
@@ -445,8 +439,7 @@ mod tests {
         let absent = r#"{"__type": "WAFNonexistentItemException", "Message": "no such thing"}"#;
         let found = found(&got()).await;
         let (clients, http) = replay(vec![(400, absent), (400, absent)]);
-        let failure =
-            Wafv2::new(&clients).converge(&want(), &found, &[], &Task::detached("x")).await.expect_err("gone");
+        let failure = Wafv2::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await.expect_err("gone");
         assert_eq!((failure.cause, asked(&http).len()), (Cause::Refused, 2));
     }
 

@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn boxes_and_lanes_of_a_column_do_not_touch() {
         use NodeKind::{Caller, Function, Route, Topic};
-        // `Late` is called from the left and by a topic on the far right, so an arrow passes two columns.
+        // `Deferred` is called from the left and by a topic on the far right, so an arrow passes two columns.
         let diagram = drawn(&[
             ((Caller, "users"), (Route, "GET /a")),
             ((Route, "GET /a"), (Function, "First")),

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::super::markup::Text;
-use super::super::moment::{Moment, seconds};
+use super::super::timestamp::{Timestamp, seconds};
 use super::super::words::duration;
 use super::drawing::{class, drawings};
 use super::{Section, State, tally, verdict};
@@ -46,14 +46,14 @@ fn head(proof: &Verification) -> String {
          <link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}</style>\n</head>\n",
         verdict(proof),
         Text(&proof.stack),
-        Moment(proof.began_unix_ms).day(),
+        Timestamp(proof.began_unix_ms).day(),
     )
 }
 
 fn heading(proof: &Verification, sections: &[Section; 5]) -> String {
     let counts = tally(|verdict| proof.count(verdict));
     let counts = if counts.is_empty() { String::new() } else { format!("<p class=\"lead\">{counts}</p>\n") };
-    let began = Moment(proof.began_unix_ms);
+    let began = Timestamp(proof.began_unix_ms);
     let facts = [
         ("Stack", &*proof.stack),
         ("Account", &proof.account),
@@ -105,7 +105,7 @@ fn failures(proof: &Verification) -> String {
 }
 
 fn failure(check: &Check) -> String {
-    let at = Moment(check.at_unix_ms);
+    let at = Timestamp(check.at_unix_ms);
     format!(
         "<article>\n<h3><span class=\"mark fail\">✗ Fail</span> {}</h3>\n\
          <p class=\"where\">{} · <strong>{}</strong> · <time datetime=\"{}\">{} {} UTC</time> · took {} s</p>\n\
@@ -174,7 +174,7 @@ fn row(check: &Check) -> String {
                 .concat()
         }
     };
-    let at = Moment(check.at_unix_ms);
+    let at = Timestamp(check.at_unix_ms);
     format!(
         "<tr class=\"{class}\"><td class=\"result\" data-label=\"Result\"><span class=\"mark {class}\">{result}</span></td>\
          <th scope=\"row\">{}</th>{came}<td class=\"at\" data-label=\"At\"><div><time datetime=\"{}\">{}</time> \

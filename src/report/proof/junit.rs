@@ -4,7 +4,7 @@
 //! a line break in an attribute into a space.
 
 use super::super::markup::Text;
-use super::super::moment::{Moment, seconds};
+use super::super::timestamp::{Timestamp, seconds};
 use super::super::words::one_line;
 use super::Section;
 use crate::verify::{Check, Verdict, Verification};
@@ -17,7 +17,7 @@ pub fn proof_junit(proof: &Verification) -> String {
         Text(&one_line(&format!("verify {}", proof.stack))),
         counts(proof.checks.len(), |verdict| proof.count(verdict)),
         seconds(proof.elapsed_ms),
-        Moment(proof.began_unix_ms).iso(),
+        Timestamp(proof.began_unix_ms).iso(),
     );
     for section in Section::all(proof).iter().filter(|section| !section.checks.is_empty()) {
         xml += &suite(section, proof);
@@ -32,7 +32,7 @@ fn suite(section: &Section, proof: &Verification) -> String {
         section.layer.title(),
         counts(section.checks.len(), |verdict| section.count(verdict)),
         seconds(section.checks.iter().map(|check| check.elapsed_ms).sum()),
-        Moment(began.unwrap_or(proof.began_unix_ms)).iso(),
+        Timestamp(began.unwrap_or(proof.began_unix_ms)).iso(),
     );
     let facts = [
         ("stack", Some(&proof.stack)),
@@ -60,7 +60,7 @@ fn case(check: &Check) -> String {
         check.sent,
         check.expected,
         check.received,
-        Moment(check.at_unix_ms).iso()
+        Timestamp(check.at_unix_ms).iso()
     );
     let details = Text(&details);
     let outcome = match check.verdict {

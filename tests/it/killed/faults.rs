@@ -3,26 +3,26 @@
 use std::time::Duration;
 
 use crate::support::facts::{played, played_to};
-use crate::support::proxy::{Asked, Fate, Fault};
+use crate::support::proxy::{Asked, CallOutcome, Fault};
 
 /// How many of a thousand calls meet with a mishap.
 const MISHAPS: u64 = 80;
 
 /// The fate of a call, from a number of 64 random bits.
-pub fn fate(asked: &Asked, random: u64) -> Fate {
+pub fn outcome(asked: &Asked, random: u64) -> CallOutcome {
     if random % 1000 >= MISHAPS {
-        return Fate::Passed;
+        return CallOutcome::Passed;
     }
     let random = random / 1000;
     match random % 12 {
-        0..=2 => Fate::Refused(throttling(&asked.service)),
-        3 | 4 => Fate::Refused(trouble(&asked.service)),
+        0..=2 => CallOutcome::Refused(throttling(&asked.service)),
+        3 | 4 => CallOutcome::Refused(trouble(&asked.service)),
         // Carried out all the same.
-        5 => Fate::Belied(trouble(&asked.service)),
-        6 | 7 => Fate::Lost,
-        8 | 9 => Fate::Unanswered,
-        10 if asked.writes() => Fate::Refused(conflict(asked)),
-        _ => Fate::Late(Duration::from_millis(random / 12 % 60)),
+        5 => CallOutcome::Belied(trouble(&asked.service)),
+        6 | 7 => CallOutcome::Lost,
+        8 | 9 => CallOutcome::Unanswered,
+        10 if asked.writes() => CallOutcome::Refused(conflict(asked)),
+        _ => CallOutcome::Deferred(Duration::from_millis(random / 12 % 60)),
     }
 }
 

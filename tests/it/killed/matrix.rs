@@ -7,9 +7,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::address::Address;
-use super::lane::{Built, Lane, Verb};
-use super::sky::{Heard, Plan};
-use crate::support::proxy::Fate;
+use super::fault_plan::{Heard, Plan};
+use super::test_account::{Built, TestAccount, Verb};
+use crate::support::proxy::CallOutcome;
 
 /// Where a run starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,11 +33,11 @@ pub enum Cut {
 impl Cut {
     pub const ALL: [Self; 3] = [Self::KilledBefore, Self::KilledAfter, Self::AnswerLost];
 
-    fn fate(self) -> Fate {
+    fn outcome(self) -> CallOutcome {
         match self {
-            Self::KilledBefore => Fate::HungBefore,
-            Self::KilledAfter => Fate::HungAfter,
-            Self::AnswerLost => Fate::Unanswered,
+            Self::KilledBefore => CallOutcome::HungBefore,
+            Self::KilledAfter => CallOutcome::HungAfter,
+            Self::AnswerLost => CallOutcome::Unanswered,
         }
     }
 
@@ -95,21 +95,21 @@ pub struct Undisturbed {
 }
 
 /// Watches runs that nothing disturbs. A call counts if it was made in each of them.
-pub fn undisturbed(lane: &mut Lane) -> Undisturbed {
+pub fn undisturbed(test_account: &mut TestAccount) -> Undisturbed {
     let mut built: Option<Built> = None;
     let mut heard: BTreeMap<From, Vec<Vec<Heard>>> = BTreeMap::new();
     for _ in 0..2 {
         for from in [From::Nothing, From::Before] {
             if from == From::Nothing {
-                lane.purge();
+                test_account.purge();
             }
-            heard.entry(from).or_default().push(lane.must(Verb::Up).unwrap());
+            heard.entry(from).or_default().push(test_account.must(Verb::Up).unwrap());
             if built.is_none() {
-                built = Some(lane.built());
+                built = Some(test_account.built());
             }
-            built.as_ref().map_or(Ok(()), |built| lane.holds(built)).unwrap();
-            heard.entry(From::Stack).or_default().push(lane.must(Verb::Down).unwrap());
-            lane.is_empty().unwrap();
+            built.as_ref().map_or(Ok(()), |built| test_account.holds(built)).unwrap();
+            heard.entry(From::Stack).or_default().push(test_account.must(Verb::Down).unwrap());
+            test_account.is_empty().unwrap();
         }
     }
     let mut calls = BTreeMap::new();
@@ -210,12 +210,17 @@ impl Report {
 }
 
 /// Goes through all cases, in as many lanes as there are.
-pub fn go_through(undisturbed: &Undisturbed, cases: Vec<Case>, lanes: Vec<Lane>, evidence: &Path) -> Report {
+pub fn go_through(
+    undisturbed: &Undisturbed,
+    cases: Vec<Case>,
+    test_accounts: Vec<TestAccount>,
+    evidence: &Path,
+) -> Report {
     let (queue, report, began) = (Queue::new(cases), Mutex::new(Report::default()), Instant::now());
     std::thread::scope(|scope| {
-        for lane in lanes {
+        for test_account in test_accounts {
             let (queue, report) = (&queue, &report);
-            scope.spawn(move || Walk { undisturbed, queue, report, evidence, lane, at: Place::Nothing }.walk());
+            scope.spawn(move || Walk { undisturbed, queue, report, evidence, test_account, at: Place::Nothing }.walk());
         }
     });
     let mut report = report.into_inner().unwrap();
@@ -238,7 +243,7 @@ struct Walk<'a> {
     queue: &'a Queue,
     report: &'a Mutex<Report>,
     evidence: &'a Path,
-    lane: Lane,
+    test_account: TestAccount,
     at: Place,
 }
 
@@ -268,7 +273,7 @@ impl Walk<'_> {
 
     /// An undisturbed run between two cases.
     fn plainly(&mut self, verb: Verb) {
-        let went = self.lane.must(verb).and_then(|_| self.arrived(From::Stack, verb));
+        let went = self.test_account.must(verb).and_then(|_| self.arrived(From::Stack, verb));
         self.report.lock().unwrap().runs += 1;
         if let Err(why) = went {
             self.failed(&format!("undisturbed {}", verb.word()), &why);
@@ -277,11 +282,11 @@ impl Walk<'_> {
 
     fn go(&mut self, mut case: Case) {
         if case.from == From::Nothing {
-            self.lane.purge();
+            self.test_account.purge();
         }
-        let ran = self.lane.run(case.verb(), Plan::Cut(case.call.clone(), case.cut.fate()));
+        let ran = self.test_account.run(case.verb(), Plan::Cut(case.call.clone(), case.cut.outcome()));
         self.report.lock().unwrap().runs += 2;
-        let was_cut = self.lane.sky.hit();
+        let was_cut = self.test_account.fault_plan.hit();
         let went = match ran {
             Ok(_) if !was_cut && case.missed < 3 => {
                 case.missed += 1;
@@ -297,7 +302,7 @@ impl Walk<'_> {
             Ok(ran) if case.cut == Cut::AnswerLost && ran.code() != Some(0) => {
                 Err(format!("that run itself ended with {:?}:\n{}", ran.code(), ran.words()))
             }
-            Ok(_) => self.lane.must(case.then).and_then(|_| self.arrived(case.from, case.then)),
+            Ok(_) => self.test_account.must(case.then).and_then(|_| self.arrived(case.from, case.then)),
             Err(why) => Err(why),
         };
         {
@@ -316,12 +321,12 @@ impl Walk<'_> {
         match verb {
             Verb::Up => {
                 self.at = Place::Stack;
-                self.lane.holds(&self.undisturbed.built)
+                self.test_account.holds(&self.undisturbed.built)
             }
             Verb::Down => {
                 // An `up` that was cut early made no secret.
                 self.at = if from == From::Nothing { Place::Nothing } else { Place::Before };
-                self.lane.is_empty()
+                self.test_account.is_empty()
             }
         }
     }
@@ -334,11 +339,11 @@ impl Walk<'_> {
             report.failures.len()
         };
         let folder = self.evidence.join(format!("{number}"));
-        self.lane.keep(&folder, &format!("{what}\n\n{why}"));
+        self.test_account.keep(&folder, &format!("{what}\n\n{why}"));
         let why = why.lines().take(6).collect::<Vec<_>>().join("\n    ");
         let entry = format!("{what}\n    {why}\n    kept in {}", folder.display());
         self.report.lock().unwrap().failures[number - 1] = entry;
-        self.lane.move_on();
+        self.test_account.move_on();
         self.at = Place::Nothing;
     }
 }

@@ -8,24 +8,24 @@
 //! - `SECURELAMBDA_TEST_SEEDS=17..18` (with `storms`): these seeds alone; a seed's mishaps are always the same
 //! - `SECURELAMBDA_TEST_CALL='iam CreateRole'` (with `the_whole`): the cases of these calls alone
 //! - `SECURELAMBDA_TEST_STRIDE=20`: every 20th case
-//! - `SECURELAMBDA_TEST_LANES=2`: so many accounts side by side
+//! - `SECURELAMBDA_TEST_ACCOUNTS=2`: so many accounts side by side
 
 #![allow(clippy::print_stderr, reason = "the report")]
 
 mod address;
+mod fault_plan;
 mod faults;
-mod lane;
 mod matrix;
-mod sky;
 mod storm;
+mod test_account;
 
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::address::Address;
-use self::lane::Lane;
 use self::matrix::Undisturbed;
+use self::test_account::TestAccount;
 use crate::support::emulator::{endpoint, python};
 
 /// Lanes at once. Each waits most of the time, for its functions to settle and for the emulator: so many keep two cores busy.
@@ -57,15 +57,15 @@ impl Blueprint {
         }
     }
 
-    fn lanes(self, count: usize) -> Vec<Lane> {
-        (0..count).map(|_| Lane::new(&endpoint(), &python(), self.name())).collect()
+    fn test_accounts(self, count: usize) -> Vec<TestAccount> {
+        (0..count).map(|_| TestAccount::new(&endpoint(), &python(), self.name())).collect()
     }
 
     /// Its runs that nothing disturbs, watched once a process.
     fn undisturbed(self) -> &'static Undisturbed {
         static KEPT: [OnceLock<Undisturbed>; 3] = [const { OnceLock::new() }; 3];
         KEPT[self as usize].get_or_init(|| {
-            let undisturbed = matrix::undisturbed(&mut self.lanes(1)[0]);
+            let undisturbed = matrix::undisturbed(&mut self.test_accounts(1)[0]);
             let names: Vec<&String> = undisturbed.built.account.keys().collect();
             assert!(names.len() > self.things(), "{names:#?}");
             undisturbed
@@ -89,7 +89,7 @@ fn matrix_of(blueprint: Blueprint, stride: usize, count: usize, folder: &str, wa
     let undisturbed = blueprint.undisturbed();
     let cases = matrix::cases(undisturbed, stride, wanted);
     assert!(!cases.is_empty(), "no call of {} is wanted", blueprint.name());
-    let report = matrix::go_through(undisturbed, cases, blueprint.lanes(count), &evidence);
+    let report = matrix::go_through(undisturbed, cases, blueprint.test_accounts(count), &evidence);
     eprintln!("\n{}{}", blueprint.name(), matrix::table(undisturbed, &report));
     assert!(report.failures().is_empty(), "{} failures, listed above", report.failures().len());
 }
@@ -97,7 +97,7 @@ fn matrix_of(blueprint: Blueprint, stride: usize, count: usize, folder: &str, wa
 fn storms_of(blueprint: Blueprint, seeds: Range<u64>, count: usize, folder: &str) {
     let evidence = matrix::evidence(folder);
     let built = &blueprint.undisturbed().built;
-    let storms = storm::weather(built, seeds, blueprint.lanes(count), &evidence);
+    let storms = storm::faults(built, seeds, blueprint.test_accounts(count), &evidence);
     eprintln!("\n{}{}", blueprint.name(), storm::table(&storms));
     assert!(storms.failures.is_empty(), "{} failures, listed above", storms.failures.len());
 }
@@ -142,8 +142,8 @@ fn a_few_storms() {
 fn the_whole_matrix() {
     let _alone = alone();
     let only = std::env::var("SECURELAMBDA_TEST_CALL").unwrap_or_default();
-    let (stride, lanes) = (number("SECURELAMBDA_TEST_STRIDE", 1), number("SECURELAMBDA_TEST_LANES", LANES));
-    matrix_of(Blueprint::Tutorial, stride, lanes, "killed", |call| call.to_string().contains(&only));
+    let (stride, test_accounts) = (number("SECURELAMBDA_TEST_STRIDE", 1), number("SECURELAMBDA_TEST_ACCOUNTS", LANES));
+    matrix_of(Blueprint::Tutorial, stride, test_accounts, "killed", |call| call.to_string().contains(&only));
 }
 
 /// What they share with the tutorial is cut there, unless every call is asked for.
@@ -152,11 +152,11 @@ fn the_whole_matrix() {
 fn the_whole_of_the_other_matrices() {
     let _alone = alone();
     let only = std::env::var("SECURELAMBDA_TEST_CALL");
-    let (stride, lanes) = (number("SECURELAMBDA_TEST_STRIDE", 1), number("SECURELAMBDA_TEST_LANES", LANES));
+    let (stride, test_accounts) = (number("SECURELAMBDA_TEST_STRIDE", 1), number("SECURELAMBDA_TEST_ACCOUNTS", LANES));
     let own = of_its_own();
     let wanted = |call: &Address| only.as_ref().map_or_else(|_| own(call), |only| call.to_string().contains(only));
     for (blueprint, folder) in [(Blueprint::HttpJwt, "killed-http-jwt"), (Blueprint::ApiToApi, "killed-api-to-api")] {
-        matrix_of(blueprint, stride, lanes, folder, wanted);
+        matrix_of(blueprint, stride, test_accounts, folder, wanted);
     }
 }
 
@@ -164,8 +164,8 @@ fn the_whole_of_the_other_matrices() {
 #[ignore = "takes five minutes"]
 fn storms() {
     let _alone = alone();
-    let lanes = number("SECURELAMBDA_TEST_LANES", LANES);
-    storms_of(Blueprint::Tutorial, seeds(1..201), lanes, "storms");
-    storms_of(Blueprint::HttpJwt, seeds(1..31), lanes, "storms-http-jwt");
-    storms_of(Blueprint::ApiToApi, seeds(1..31), lanes, "storms-api-to-api");
+    let test_accounts = number("SECURELAMBDA_TEST_ACCOUNTS", LANES);
+    storms_of(Blueprint::Tutorial, seeds(1..201), test_accounts, "storms");
+    storms_of(Blueprint::HttpJwt, seeds(1..31), test_accounts, "storms-http-jwt");
+    storms_of(Blueprint::ApiToApi, seeds(1..31), test_accounts, "storms-api-to-api");
 }

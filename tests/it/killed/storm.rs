@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::lane::{Built, Lane, Verb};
-use super::sky::Plan;
+use super::fault_plan::Plan;
+use super::test_account::{Built, TestAccount, Verb};
 
 /// How many runs in a storm it may take to get there.
 const RUNS: u64 = 4;
@@ -26,10 +26,10 @@ pub struct Storms {
 }
 
 /// Brings the stack up and down in the storm of each seed.
-pub fn weather(built: &Built, seeds: std::ops::Range<u64>, lanes: Vec<Lane>, evidence: &Path) -> Storms {
+pub fn faults(built: &Built, seeds: std::ops::Range<u64>, test_accounts: Vec<TestAccount>, evidence: &Path) -> Storms {
     let (next, storms, began) = (AtomicU64::new(seeds.start), Mutex::new(Storms::default()), Instant::now());
     std::thread::scope(|scope| {
-        for mut lane in lanes {
+        for mut test_account in test_accounts {
             let (next, storms, seeds) = (&next, &storms, &seeds);
             scope.spawn(move || {
                 loop {
@@ -37,15 +37,15 @@ pub fn weather(built: &Built, seeds: std::ops::Range<u64>, lanes: Vec<Lane>, evi
                     if seed >= seeds.end {
                         return;
                     }
-                    let went = through(&mut lane, built, seed, storms);
+                    let went = through(&mut test_account, built, seed, storms);
                     let mut storms = storms.lock().unwrap();
                     storms.seeds += 1;
                     if let Err(why) = went {
                         let folder = evidence.join(format!("seed-{seed}"));
-                        lane.keep(&folder, &why);
+                        test_account.keep(&folder, &why);
                         let why = why.lines().take(6).collect::<Vec<_>>().join("\n    ");
                         storms.failures.push(format!("seed {seed}: {why}\n    kept in {}", folder.display()));
-                        lane.move_on();
+                        test_account.move_on();
                     }
                 }
             });
@@ -56,22 +56,22 @@ pub fn weather(built: &Built, seeds: std::ops::Range<u64>, lanes: Vec<Lane>, evi
     storms
 }
 
-fn through(lane: &mut Lane, built: &Built, seed: u64, storms: &Mutex<Storms>) -> Result<(), String> {
+fn through(test_account: &mut TestAccount, built: &Built, seed: u64, storms: &Mutex<Storms>) -> Result<(), String> {
     // Every other one begins where there was a stack before.
     if seed.is_multiple_of(2) {
-        lane.purge();
+        test_account.purge();
     }
     for verb in [Verb::Up, Verb::Down] {
         let mut codes = Vec::new();
         for turn in 1..=RUNS {
             let plan = Plan::Storm(seed << 8 | turn << 1 | u64::from(verb == Verb::Up));
-            let code = lane.run(verb, plan)?.code();
+            let code = test_account.run(verb, plan)?.code();
             {
                 let mut storms = storms.lock().unwrap();
-                for heard in lane.sky.calls() {
+                for heard in test_account.fault_plan.calls() {
                     storms.calls += 1;
-                    if let Some(fate) = heard.fate {
-                        let kind = format!("{fate:?}").split(['(', ' ']).next().unwrap_or_default().to_owned();
+                    if let Some(outcome) = heard.outcome {
+                        let kind = format!("{outcome:?}").split(['(', ' ']).next().unwrap_or_default().to_owned();
                         *storms.mishaps.entry(kind).or_default() += 1;
                     }
                 }
@@ -86,8 +86,8 @@ fn through(lane: &mut Lane, built: &Built, seed: u64, storms: &Mutex<Storms>) ->
             return Err(format!("{RUNS} runs of `{}` in a storm were not enough: {codes:?}", verb.word()));
         }
         match verb {
-            Verb::Up => lane.holds(built)?,
-            Verb::Down => lane.is_empty()?,
+            Verb::Up => test_account.holds(built)?,
+            Verb::Down => test_account.is_empty()?,
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use hyper::http::{HeaderMap, HeaderName};
 
-use super::proxy::{Asked, Fate, Fault, Weather};
+use super::proxy::{Asked, CallOutcome, Fault, FaultInjector};
 
 /// How services refuse a signature whose time is too far from theirs.
 pub struct Refusal {
@@ -76,11 +76,13 @@ impl OtherClock {
     }
 }
 
-impl Weather for OtherClock {
-    fn before(&self, asked: &Asked) -> Fate {
+impl FaultInjector for OtherClock {
+    fn before(&self, asked: &Asked) -> CallOutcome {
         let header = |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok());
         // Calls without a signature have no time.
-        let (Some(_), Some(signed)) = (header("authorization"), header("x-amz-date")) else { return Fate::Passed };
+        let (Some(_), Some(signed)) = (header("authorization"), header("x-amz-date")) else {
+            return CallOutcome::Passed;
+        };
         let part = |range: std::ops::Range<usize>| &signed[range];
         let (year, month, day) = (part(0..4), part(4..6), part(6..8));
         let at = format!("{year}-{month}-{day}T{}:{}:{}Z", part(9..11), part(11..13), part(13..15));
@@ -89,12 +91,12 @@ impl Weather for OtherClock {
         let known = REFUSALS.iter().find(|refusal| refusal.services.contains(&asked.service.as_str()));
         let refusal = known.unwrap_or_else(|| panic!("how does {} refuse?", asked.name()));
         if off.abs() <= refusal.minutes * 60 {
-            return Fate::Passed;
+            return CallOutcome::Passed;
         }
         self.refused.lock().unwrap().push(asked.name());
         let words = refusal.messages[usize::from(off < 0)];
         let message = format!("{words}{signed}, {} min. are allowed ({})", refusal.minutes, refusal.source);
-        Fate::Refused(Fault::new(refusal.status, refusal.code, &message))
+        CallOutcome::Refused(Fault::new(refusal.status, refusal.code, &message))
     }
 
     /// The emulator's clock is this machine's, and it is as strict: what it gets is signed with its own time.

@@ -227,7 +227,7 @@ impl Cloud {
 
     /// The calls that wrote, since the last time the calls were asked for.
     pub fn writes(&self) -> Vec<String> {
-        self.calls().into_iter().filter(|call| !call.starts_with("find")).collect()
+        self.calls().into_iter().filter(|call| !call.starts_with("read")).collect()
     }
 
     /// The most calls in flight at once, since the last time this was asked.
@@ -303,7 +303,7 @@ impl Cloud {
             inner.most_in_flight = inner.most_in_flight.max(inner.in_flight);
             inner.calls.push(call.clone());
             if verb == "create" {
-                inner.witness(task);
+                inner.account_reader(task);
             }
             (inner.fault(&call), inner.works_late)
         };
@@ -366,7 +366,7 @@ impl Inner {
     }
 
     /// The engine's promises 1 and 2, as the cloud can see them.
-    fn witness(&mut self, task: &Task) {
+    fn account_reader(&mut self, task: &Task) {
         let state = self.disk.state();
         let Some(row) = state.resources.get(task.id().as_str()) else {
             return self.breaches.push(format!("{} is created and its intent is not on disk", task.id()));
@@ -435,7 +435,7 @@ impl Real {
 }
 
 impl<K: Kind> Provider<Thing<K>> for Cloud {
-    async fn find(&self, key: &Place, known: Option<&Ids>, task: &Task) -> Result<Option<Found<Thing<K>>>, Failure> {
+    async fn read(&self, key: &Place, known: Option<&Ids>, task: &Task) -> Result<Option<Found<Thing<K>>>, Failure> {
         let what = format!("{}.{}", K::NAME, key.name);
         let look = |inner: &mut Inner| {
             if let Some(real) = known.and_then(|known| inner.things.get(&known.id)).filter(|real| real.ours) {
@@ -451,7 +451,7 @@ impl<K: Kind> Provider<Thing<K>> for Cloud {
                 _ => Ok(None),
             }
         };
-        self.call("find", what.clone(), task, look).await
+        self.call("read", what.clone(), task, look).await
     }
 
     async fn create(&self, want: &Thing<K>, task: &Task) -> Result<Ids, Failure> {
@@ -469,7 +469,7 @@ impl<K: Kind> Provider<Thing<K>> for Cloud {
         self.call("create", format!("{}.{}", K::NAME, want.name), task, make).await
     }
 
-    async fn converge(
+    async fn update(
         &self,
         want: &Thing<K>,
         found: &Found<Thing<K>>,
@@ -484,7 +484,7 @@ impl<K: Kind> Provider<Thing<K>> for Cloud {
             }
             Ok(found.outputs.clone())
         };
-        self.call("converge", format!("{}.{}", K::NAME, want.name), task, mend).await
+        self.call("update", format!("{}.{}", K::NAME, want.name), task, mend).await
     }
 
     async fn delete(&self, gone: &Ids, task: &Task) -> Result<(), Failure> {

@@ -62,10 +62,10 @@ pub fn add<K: Kind, N: Needs + Send + Sync + 'static>(
     thing: fn(&str) -> Thing<K>,
     name: &str,
     needs: N,
-    wish: impl Fn(Thing<K>, N::Out) -> Thing<K> + Send + Sync + 'static,
+    desired: impl Fn(Thing<K>, N::Out) -> Thing<K> + Send + Sync + 'static,
 ) -> Handle<Thing<K>> {
     let owned = name.to_owned();
-    graph.add(Id::new(K::NAME, name), needs, move |outputs| wish(thing(&owned), outputs))
+    graph.add(Id::new(K::NAME, name), needs, move |outputs| desired(thing(&owned), outputs))
 }
 
 /// Adds a thing to a graph that hangs under another.
@@ -75,11 +75,11 @@ pub fn under<P: Kind, K: Kind, N: Needs + Send + Sync + 'static>(
     thing: fn(&str) -> Thing<K>,
     name: &str,
     needs: N,
-    wish: impl Fn(Thing<K>, N::Out) -> Thing<K> + Send + Sync + 'static,
+    desired: impl Fn(Thing<K>, N::Out) -> Thing<K> + Send + Sync + 'static,
 ) -> Handle<Thing<K>> {
     let owned = name.to_owned();
     graph.add_under(parent, Id::new(K::NAME, name), (parent, needs), move |(parent, outputs)| {
-        wish(thing(&owned).under(&parent), outputs)
+        desired(thing(&owned).under(&parent), outputs)
     })
 }
 

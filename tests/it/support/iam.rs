@@ -15,7 +15,7 @@ use super::proxy::Call;
 
 /// What IAM is asked: may this be done to that, in these circumstances?
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub struct Need {
+pub struct Usage {
     pub action: String,
     pub resource: String,
     pub context: BTreeMap<String, String>,
@@ -28,7 +28,7 @@ pub fn policies(user: &User, args: &[&str]) -> Vec<Value> {
 }
 
 /// Whether one of the policies allows it. Conditions are those that our policies have.
-pub fn allows(policies: &[Value], need: &Need) -> bool {
+pub fn allows(policies: &[Value], need: &Usage) -> bool {
     policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()).any(|statement| {
         let any = |element: &str, value: &str| many(&statement[element]).any(|pattern| fits(pattern, value));
         assert_eq!(statement["Effect"], "Allow");
@@ -36,7 +36,7 @@ pub fn allows(policies: &[Value], need: &Need) -> bool {
     })
 }
 
-fn holds(condition: &Value, need: &Need) -> bool {
+fn holds(condition: &Value, need: &Usage) -> bool {
     let operators = condition.as_object().into_iter().flatten();
     operators.into_iter().all(|(operator, keys)| {
         keys.as_object().unwrap().iter().all(|(key, wanted)| {
@@ -92,14 +92,14 @@ impl Place<'_> {
 /// The tag of what a call is about.
 pub const OURS: &str = "aws:ResourceTag/securelambda:stack";
 
-fn need(action: &str, resource: String, context: &[(&str, String)]) -> Need {
+fn need(action: &str, resource: String, context: &[(&str, String)]) -> Usage {
     let context = context.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    Need { action: action.to_owned(), resource, context }
+    Usage { action: action.to_owned(), resource, context }
 }
 
 /// What AWS asks IAM when this call comes in: by the service authorization reference, in AWS's names. Nothing for calls
 /// that take no signature, and for who-am-I.
-pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
+pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Usage> {
     let mut needs = asked(call, place);
     // What has a name, and is there, carries our tag. What is made, or is gone, carries none.
     let service = call.sent.service.as_str();
@@ -118,7 +118,7 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Need> {
     needs
 }
 
-fn asked(call: &Call, place: &Place<'_>) -> Vec<Need> {
+fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
     let service = &call.sent.service;
     if service.is_empty() || !call.sent.headers.contains_key("authorization") {
         return Vec::new();
@@ -128,7 +128,7 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Need> {
     let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
     let action = format!("{service}:{operation}");
     let given = |tags: &Value| tags.as_object().map(request_tags).unwrap_or_default();
-    let tagged = |mut need: Need, tags: BTreeMap<String, String>| {
+    let tagged = |mut need: Usage, tags: BTreeMap<String, String>| {
         need.context.extend(tags);
         need
     };
@@ -340,7 +340,7 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Need> {
     }
 }
 
-fn lambda(call: &Call, body: &Value, place: &Place<'_>) -> Vec<Need> {
+fn lambda(call: &Call, body: &Value, place: &Place<'_>) -> Vec<Usage> {
     let path = call.sent.path.split('?').next().unwrap_or_default();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let name = parts.get(2).copied().unwrap_or_else(|| body["FunctionName"].as_str().unwrap_or_default());

@@ -3,6 +3,7 @@
 use self::botocore::inventory;
 use self::program::User;
 
+pub mod account_reader;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod aws_rules;
 pub mod botocore;
@@ -11,6 +12,8 @@ pub mod emulator;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod facts;
 pub mod fake;
+#[allow(dead_code, reason = "the benchmark needs none of it")]
+pub mod faults;
 pub mod graphs;
 pub mod iam;
 pub mod moto;
@@ -23,9 +26,6 @@ pub mod simulator;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod size;
 pub mod tunnel;
-#[allow(dead_code, reason = "the benchmark needs none of it")]
-pub mod weather;
-pub mod witness;
 pub mod world;
 
 /// From whatever is on record, `up` completes, and `down` leaves nothing.

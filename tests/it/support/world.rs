@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use securelambda::engine::{
-    self, Cleanup, Event, Failure, Graph, Halt, Id, Looked, Outcome, Plan, Stop, Summary, Survey,
+    self, CancellationToken, Cleanup, Event, Failure, FoundTargets, Graph, Id, Outcome, Plan, Refresh, StopLevel,
+    Summary,
 };
-use securelambda::state::{Journal, State, StateError};
+use securelambda::state::{State, StateError, StateStore};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -112,7 +113,7 @@ impl Disk {
     }
 }
 
-impl Journal for Disk {
+impl StateStore for Disk {
     fn save(&mut self, state: &State) -> Result<(), StateError> {
         let mut sectors = self.sectors();
         if sectors.power.is_cut() {
@@ -207,14 +208,14 @@ pub struct World {
     pub holds: fn(&str, &str) -> bool,
     /// Asked to stop by Ctrl-C in the very moment of such an event.
     pub halt_when: fn(&Event) -> bool,
-    halt: watch::Sender<Halt>,
-    stop: Stop,
+    halt: watch::Sender<StopLevel>,
+    stop: CancellationToken,
 }
 
 impl World {
     pub fn new() -> Self {
         let disk = Disk::new();
-        let (halt, stop) = Stop::new();
+        let (halt, stop) = CancellationToken::new();
         Self {
             cloud: Cloud::new(&disk),
             disk,
@@ -238,7 +239,7 @@ impl World {
     }
 
     /// Asks to stop in some time from now.
-    pub fn halt_in(&self, time: Duration, halt: Halt) {
+    pub fn halt_in(&self, time: Duration, halt: StopLevel) {
         let sender = self.halt.clone();
         tokio::spawn(async move {
             tokio::time::sleep(time).await;
@@ -250,12 +251,12 @@ impl World {
     pub fn calm(&self) {
         self.cloud.calm();
         self.disk.calm();
-        self.halt.send_replace(Halt::No);
+        self.halt.send_replace(StopLevel::No);
     }
 
     /// Looks, by what is on disk.
-    pub async fn survey(&self, graph: &Graph) -> Result<Survey, Failure> {
-        engine::survey(graph, &registry(&self.cloud), &self.disk.state(), &self.stop).await
+    pub async fn refresh(&self, graph: &Graph) -> Result<Refresh, Failure> {
+        engine::refresh(graph, &registry(&self.cloud), &self.disk.state(), &self.stop).await
     }
 
     /// `up`, through which the power must hold.
@@ -265,25 +266,25 @@ impl World {
 
     /// `up` without a survey: everything is looked at when its turn comes.
     pub async fn up_blind(&self, graph: &Graph) -> Run {
-        self.up_as_if(graph, Survey::blind(graph)).await
+        self.up_as_if(graph, Refresh::blind(graph)).await
     }
 
     /// `up`, with another survey in mind than one would make now.
-    pub async fn up_as_if(&self, graph: &Graph, survey: Survey) -> Run {
-        self.powered(self.bring_up(graph, survey)).await.expect("the power was cut")
+    pub async fn up_as_if(&self, graph: &Graph, refresh: Refresh) -> Run {
+        self.powered(self.bring_up(graph, refresh)).await.expect("the power was cut")
     }
 
     /// `up`; `None` if the power was cut.
     pub async fn try_up(&self, graph: &Graph) -> Option<Result<Run, Failure>> {
-        self.powered(async { Ok(self.bring_up(graph, self.survey(graph).await?).await) }).await
+        self.powered(async { Ok(self.bring_up(graph, self.refresh(graph).await?).await) }).await
     }
 
-    async fn bring_up(&self, graph: &Graph, survey: Survey) -> Run {
-        let (mut state, mut journal, mut events) = (self.disk.state(), self.disk.clone(), Vec::new());
+    async fn bring_up(&self, graph: &Graph, refresh: Refresh) -> Run {
+        let (mut state, mut store, mut events) = (self.disk.state(), self.disk.clone(), Vec::new());
         let begun = Instant::now();
         let (registry, jobs) = (registry(&self.cloud), self.jobs);
         let mut tell = |event| self.hear(&mut events, event);
-        let summary = engine::up(graph, &registry, survey, &mut state, &mut journal, jobs, &self.stop, &mut tell).await;
+        let summary = engine::up(graph, &registry, refresh, &mut state, &mut store, jobs, &self.stop, &mut tell).await;
         Run { summary, events, took: begun.elapsed(), strangers: Vec::new(), unseen: Vec::new(), left: Vec::new() }
     }
 
@@ -299,22 +300,22 @@ impl World {
 
     /// What is on record and no longer wanted is removed, as `up` does.
     pub async fn remove_unwanted(&self, graph: &Graph) -> Run {
-        let survey = self.survey(graph).await.unwrap();
-        let unwanted = Plan::new(graph, &survey, &self.disk.state()).removals;
+        let refresh = self.refresh(graph).await.unwrap();
+        let unwanted = Plan::new(graph, &refresh, &self.disk.state()).removals;
         self.bring_down(graph, |id| unwanted.contains(id)).await.unwrap()
     }
 
     async fn bring_down(&self, graph: &Graph, goes: impl Fn(&Id) -> bool) -> Result<Run, Failure> {
-        let (registry, survey) = (registry(&self.cloud), self.survey(graph).await?);
-        let (mut state, mut journal, mut events) = (self.disk.state(), self.disk.clone(), Vec::new());
-        let looked = engine::targets(graph, &survey, &registry, &mut state, &self.stop).await?;
-        let Looked { mut targets, strangers, unseen } = looked;
+        let (registry, refresh) = (registry(&self.cloud), self.refresh(graph).await?);
+        let (mut state, mut store, mut events) = (self.disk.state(), self.disk.clone(), Vec::new());
+        let looked = engine::targets(graph, &refresh, &registry, &mut state, &self.stop).await?;
+        let FoundTargets { mut targets, strangers, unseen } = looked;
         targets.retain(|target| goes(&target.id));
         let begun = Instant::now();
         let mut tell = |event| self.hear(&mut events, event);
         let (order, jobs) = (Cleanup { group: self.group, holds: self.holds }, self.jobs);
         let summary =
-            engine::down(&targets, &unseen, order, &registry, &mut state, &mut journal, jobs, &self.stop, &mut tell)
+            engine::down(&targets, &unseen, order, &registry, &mut state, &mut store, jobs, &self.stop, &mut tell)
                 .await;
         let took = begun.elapsed();
         let left = engine::look_again(&targets, &registry, &self.stop).await.into_iter().map(|(id, _)| id).collect();
@@ -324,7 +325,7 @@ impl World {
 
     fn hear(&self, events: &mut Vec<Event>, event: Event) {
         if (self.halt_when)(&event) {
-            self.halt.send_replace(Halt::Drain);
+            self.halt.send_replace(StopLevel::Drain);
         }
         events.push(event);
     }

@@ -42,9 +42,9 @@ pub struct Call {
 }
 
 /// What decides the fate of calls.
-pub trait Weather: Send + Sync {
+pub trait FaultInjector: Send + Sync {
     /// Of this one, before it reaches the emulator.
-    fn before(&self, asked: &Asked) -> Fate;
+    fn before(&self, asked: &Asked) -> CallOutcome;
 
     /// Hears the emulator's status and body, and may answer with something else.
     fn after(&self, _asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {
@@ -60,19 +60,19 @@ pub trait Weather: Send + Sync {
     }
 }
 
-impl<F: Fn(&Asked) -> Fate + Send + Sync> Weather for F {
-    fn before(&self, asked: &Asked) -> Fate {
+impl<F: Fn(&Asked) -> CallOutcome + Send + Sync> FaultInjector for F {
+    fn before(&self, asked: &Asked) -> CallOutcome {
         self(asked)
     }
 }
 
 /// What becomes of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum CallOutcome {
     /// It is passed on.
     Passed,
     /// It is passed on after some time.
-    Late(Duration),
+    Deferred(Duration),
     /// It never arrives: AWS refuses it.
     Refused(Fault),
     /// It never arrives, and is answered with this status and body.
@@ -103,11 +103,11 @@ pub struct Proxy {
 impl Proxy {
     /// In front of `upstream`, each call delayed by `delay`.
     pub fn new(upstream: &str, delay: Duration) -> Self {
-        Self::with_weather(upstream, delay, Arc::new(|_: &Asked| Fate::Passed))
+        Self::with_faults(upstream, delay, Arc::new(|_: &Asked| CallOutcome::Passed))
     }
 
     /// In front of `upstream`, with a fate for every call.
-    pub fn with_weather(upstream: &str, delay: Duration, weather: Arc<dyn Weather>) -> Self {
+    pub fn with_faults(upstream: &str, delay: Duration, faults: Arc<dyn FaultInjector>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (calls, hung) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
         let listener = runtime.block_on(TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
@@ -116,7 +116,7 @@ impl Proxy {
             client: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http(),
             upstream: super::emulator::straight(upstream),
             delay,
-            weather,
+            faults,
             numbered: AtomicUsize::new(0),
             calls: Arc::clone(&calls),
             hung: Arc::clone(&hung),
@@ -135,13 +135,13 @@ impl Proxy {
     }
 
     /// In front of the emulator, where the first call with this in its name meets this fate.
-    pub fn where_first(call: &'static str, fate: Fate) -> Self {
+    pub fn where_first(call: &'static str, outcome: CallOutcome) -> Self {
         let met = AtomicBool::new(false);
-        let weather = move |asked: &Asked| {
+        let faults = move |asked: &Asked| {
             let first = asked.name().contains(call) && !met.swap(true, Ordering::Relaxed);
-            if first { fate.clone() } else { Fate::Passed }
+            if first { outcome.clone() } else { CallOutcome::Passed }
         };
-        Self::with_weather(&super::emulator::endpoint(), Duration::ZERO, Arc::new(weather))
+        Self::with_faults(&super::emulator::endpoint(), Duration::ZERO, Arc::new(faults))
     }
 
     /// Waits until a call hangs or is late; `false` if none does within this time.
@@ -160,7 +160,7 @@ struct Way {
     client: Client<HttpConnector, Full<Bytes>>,
     upstream: String,
     delay: Duration,
-    weather: Arc<dyn Weather>,
+    faults: Arc<dyn FaultInjector>,
     numbered: AtomicUsize,
     calls: Arc<Mutex<Vec<Call>>>,
     hung: Arc<Notify>,
@@ -169,7 +169,7 @@ struct Way {
 impl Way {
     async fn dated_answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Broken> {
         let mut answer = Arc::clone(&self).answer(request).await?;
-        if let Some(date) = self.weather.date() {
+        if let Some(date) = self.faults.date() {
             answer.headers_mut().insert("date", date.parse().map_err(|_| Broken)?);
         }
         Ok(answer)
@@ -181,20 +181,20 @@ impl Way {
         let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
         let asked = Asked::new(self.numbered.fetch_add(1, Ordering::Relaxed) + 1, &parts, body);
         models::hear(&asked);
-        let fate = aws_rules(&asked).map_or_else(|| self.weather.before(&asked), Fate::Refused);
-        match &fate {
-            Fate::Lost => return Err(Broken),
-            Fate::Refused(fault) => {
+        let outcome = aws_rules(&asked).map_or_else(|| self.faults.before(&asked), CallOutcome::Refused);
+        match &outcome {
+            CallOutcome::Lost => return Err(Broken),
+            CallOutcome::Refused(fault) => {
                 self.log(&asked, fault.status, began);
                 return Ok(fault.answer(&asked.service));
             }
-            Fate::Answered(status, body) => {
+            CallOutcome::Answered(status, body) => {
                 self.log(&asked, *status, began);
                 let answer = Response::builder().status(*status).header("content-type", "application/json");
                 return answer.body(Full::new(body.clone())).map_err(|_| Broken);
             }
-            Fate::Late(more) => tokio::time::sleep(*more).await,
-            Fate::HungBefore => {
+            CallOutcome::Deferred(more) => tokio::time::sleep(*more).await,
+            CallOutcome::HungBefore => {
                 self.hung.notify_one();
                 std::future::pending::<()>().await;
             }
@@ -204,14 +204,14 @@ impl Way {
         // What has arrived is carried out, and known to be, even if the program is killed meanwhile.
         let carried_out = tokio::spawn(Arc::clone(&self).carry_out(asked.clone(), parts.headers, began));
         let answer = carried_out.await.map_err(|_| Broken)??;
-        match fate {
-            Fate::Belied(fault) => return Ok(fault.answer(&asked.service)),
-            Fate::Unanswered => return Err(Broken),
-            Fate::HungAfter => {
+        match outcome {
+            CallOutcome::Belied(fault) => return Ok(fault.answer(&asked.service)),
+            CallOutcome::Unanswered => return Err(Broken),
+            CallOutcome::HungAfter => {
                 self.hung.notify_one();
                 std::future::pending::<()>().await;
             }
-            Fate::Slow(time) => {
+            CallOutcome::Slow(time) => {
                 self.hung.notify_one();
                 tokio::time::sleep(time).await;
             }
@@ -231,13 +231,13 @@ impl Way {
         if let Some(passed) = onward.headers_mut() {
             // The Host header too: it is part of what was signed.
             *passed = headers;
-            self.weather.onward(&asked, passed);
+            self.faults.onward(&asked, passed);
         }
         let onward = onward.body(Full::new(asked.body.clone())).map_err(|_| Broken)?;
         let (mut parts, body) = self.client.request(onward).await.map_err(|_| Broken)?.into_parts();
         let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
         let body = tls::after(&asked, parts.status.as_u16(), body);
-        let (status, body) = self.weather.after(&asked, parts.status.as_u16(), body);
+        let (status, body) = self.faults.after(&asked, parts.status.as_u16(), body);
         let (played, body) = on_the_way(&asked, status, &parts.headers, body).await;
         parts.status = played.map_or_else(|| StatusCode::from_u16(status), Ok).map_err(|_| Broken)?;
         self.log(&asked, status, began);

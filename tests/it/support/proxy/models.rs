@@ -18,7 +18,7 @@ use super::Asked;
 
 /// What was found out about one request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Finding {
+pub struct CheckResult {
     /// `iam CreateRole`; the service alone if it is no operation's.
     pub operation: String,
     /// Each constraint that it breaks: the member, and the rule.
@@ -35,7 +35,7 @@ struct Findings {
     fine: HashSet<u64>,
     seen: BTreeSet<String>,
     /// By user.
-    broken: BTreeMap<String, Vec<Finding>>,
+    broken: BTreeMap<String, Vec<CheckResult>>,
 }
 
 /// A line for the checker, and who asked how.
@@ -86,7 +86,7 @@ pub fn hear(asked: &Asked) {
 }
 
 /// What was broken by a user, or by nobody in particular, since this was last asked. Waits for what is being checked.
-pub fn broken_by(user: &str) -> Vec<Finding> {
+pub fn broken_by(user: &str) -> Vec<CheckResult> {
     let Some(checker) = CHECKER.get() else { return Vec::new() };
     let mut findings = checker.findings();
     let until = findings.asked;
@@ -147,7 +147,7 @@ impl Checker {
         std::thread::spawn(move || {
             for answer in BufReader::new(stdout).lines() {
                 let (Ok(answer), Ok(line)) = (answer, answers.recv()) else { break };
-                let Ok(finding) = serde_json::from_str::<Finding>(&answer) else { break };
+                let Ok(finding) = serde_json::from_str::<CheckResult>(&answer) else { break };
                 let mut all = found.0.lock().unwrap_or_else(PoisonError::into_inner);
                 all.answered += 1;
                 if all.seen.insert(finding.operation.clone()) {

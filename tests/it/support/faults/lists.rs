@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use hyper::body::Bytes;
 use serde_json::Value;
 
-use super::{Answer, Clock, Manner, Spell, Verdict};
-use crate::support::proxy::{Asked, Fate};
+use super::{Answer, Clock, ConsistencyRule, Verdict, Window};
+use crate::support::proxy::{Asked, CallOutcome};
 
-pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
+pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
     let late = |name, create, made, list, items, id| {
-        Box::new(Late { name, create, made, list, items, id, lag: Spell::new(clock, LAG) }) as Box<dyn Manner>
+        Box::new(Deferred { name, create, made, list, items, id, lag: Window::new(clock, LAG) })
+            as Box<dyn ConsistencyRule>
     };
     vec![
         late(
@@ -29,7 +30,7 @@ pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
             "/item",
             "id",
         ),
-        Box::new(ApiGoing { spell: Spell::new(clock, 3.0), known: HashMap::new() }),
+        Box::new(ApiGoing { spell: Window::new(clock, 3.0), known: HashMap::new() }),
     ]
 }
 
@@ -37,17 +38,17 @@ pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
 const LAG: f64 = 5.0;
 
 /// A list that does not show what is new.
-struct Late {
+struct Deferred {
     name: &'static str,
     create: &'static str,
     made: &'static str,
     list: &'static str,
     items: &'static str,
     id: &'static str,
-    lag: Spell,
+    lag: Window,
 }
 
-impl Manner for Late {
+impl ConsistencyRule for Deferred {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -67,22 +68,22 @@ impl Manner for Late {
         let Some(items) = body.pointer_mut(self.items).and_then(Value::as_array_mut) else { return false };
         let shown = items.len();
         items.retain(|item| item[self.id].as_str().is_none_or(|id| !self.lag.holds(id)));
-        let hidden = items.len() < shown;
-        if hidden {
+        let secrets = items.len() < shown;
+        if secrets {
             answer.set(&body);
         }
-        hidden
+        secrets
     }
 }
 
 /// An API that was deleted can still be read for a moment.
 struct ApiGoing {
-    spell: Spell,
+    spell: Window,
     /// Each API as it was last told.
     known: HashMap<String, Value>,
 }
 
-impl Manner for ApiGoing {
+impl ConsistencyRule for ApiGoing {
     fn name(&self) -> &'static str {
         "API Gateway: a deleted API is still to be seen"
     }
@@ -90,7 +91,7 @@ impl Manner for ApiGoing {
     fn before(&mut self, asked: &Asked) -> Verdict {
         let id = asked.segments().get(1).map(|&id| id.to_owned()).unwrap_or_default();
         if asked.name() == "apigateway GetRestApi" && self.spell.holds(&id) {
-            return Verdict::Says(Fate::Answered(200, Bytes::from(self.known[&id].to_string())));
+            return Verdict::Says(CallOutcome::Answered(200, Bytes::from(self.known[&id].to_string())));
         }
         Verdict::Silent
     }

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-use super::{Answer, Clock, Harm, Manner, Spell, Verdict, refuse};
-use crate::support::proxy::{Asked, Fate};
+use super::{Answer, Clock, ConsistencyRule, Harm, Verdict, Window, refuse};
+use crate::support::proxy::{Asked, CallOutcome};
 
-pub fn all(clock: Clock, harm: &Harm) -> Vec<Box<dyn Manner>> {
+pub fn all(clock: Clock, harm: &Harm) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
-        Box::new(Pending(Spell::new(clock, 3.0))),
-        Box::new(Updating(Spell::new(clock, 3.0))),
-        Box::new(Deleting { spell: Spell::new(clock, 4.0), known: HashMap::new() }),
+        Box::new(Pending(Window::new(clock, 3.0))),
+        Box::new(Updating(Window::new(clock, 3.0))),
+        Box::new(Deleting { spell: Window::new(clock, 4.0), known: HashMap::new() }),
         Box::new(SideBySide { clock, adding: HashMap::new(), harm: harm.clone() }),
     ]
 }
@@ -42,9 +42,9 @@ fn say(answer: &mut Answer, changes: &Value) {
 }
 
 /// A new function cannot be changed, deleted or invoked.
-struct Pending(Spell);
+struct Pending(Window);
 
-impl Manner for Pending {
+impl ConsistencyRule for Pending {
     fn name(&self) -> &'static str {
         "Lambda: a new function is Pending"
     }
@@ -74,9 +74,9 @@ impl Manner for Pending {
 }
 
 /// A function that was changed settles before it can be changed again.
-struct Updating(Spell);
+struct Updating(Window);
 
-impl Manner for Updating {
+impl ConsistencyRule for Updating {
     fn name(&self) -> &'static str {
         "Lambda: an update of a function is in progress"
     }
@@ -107,12 +107,12 @@ impl Manner for Updating {
 
 /// A function that was deleted is still to be seen, and its name is taken.
 struct Deleting {
-    spell: Spell,
+    spell: Window,
     /// What GetFunction last said, or would have.
     known: HashMap<String, Value>,
 }
 
-impl Manner for Deleting {
+impl ConsistencyRule for Deleting {
     fn name(&self) -> &'static str {
         "Lambda: a function is deleted by and by"
     }
@@ -123,7 +123,7 @@ impl Manner for Deleting {
             "GetFunction" if self.spell.holds(&name) => {
                 let mut body = self.known[&name].clone();
                 body["Configuration"]["State"] = json!("Deleting");
-                Verdict::Says(Fate::Answered(200, Bytes::from(body.to_string())))
+                Verdict::Says(CallOutcome::Answered(200, Bytes::from(body.to_string())))
             }
             "CreateFunction" if self.spell.holds(&name) => refuse(asked, "function-deleting", &[]),
             _ => Verdict::Silent,
@@ -154,7 +154,7 @@ struct SideBySide {
     harm: Harm,
 }
 
-impl Manner for SideBySide {
+impl ConsistencyRule for SideBySide {
     fn name(&self) -> &'static str {
         "Lambda: permissions added side by side to one function get lost"
     }
@@ -166,7 +166,7 @@ impl Manner for SideBySide {
             self.harm.done(format!("the permission {statement} of {name} was added beside another"));
         }
         // Slow enough for others to meet it.
-        Verdict::Says(Fate::Late(self.clock.of(1.0)))
+        Verdict::Says(CallOutcome::Deferred(self.clock.of(1.0)))
     }
 
     fn passed(&mut self, asked: &Asked) {

@@ -1,7 +1,7 @@
-//! AWS's manners, played to the program by [`crate::support::weather`] at a tempo that keeps the ratios of AWS's own
+//! AWS's manners, played to the program by [`crate::support::faults`] at a tempo that keeps the ratios of AWS's own
 //! times: whatever AWS does, the user sees no error, and nothing is made twice or left.
 //!
-//! `cargo test --test it weather -- --nocapture` prints which manner was met how often.
+//! `cargo test --test it faults -- --nocapture` prints which manner was met how often.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use serde_json::json;
 use crate::support::botocore::{call, calls, inventory};
 use crate::support::emulator::{account, endpoint};
 use crate::support::facts::played;
+use crate::support::faults::{BadLuck, Domain, Manners};
 use crate::support::program::{Ran, User};
-use crate::support::proxy::{Fate, Proxy};
-use crate::support::weather::{BadLuck, Domain, Manners};
+use crate::support::proxy::{CallOutcome, Proxy};
 
 /// How long AWS's second lasts here.
 const TEMPO: f64 = 0.04;
@@ -66,7 +66,7 @@ addresses = ["203.0.113.7/32", "2001:db8::/48"]
 
 /// Someone with a stack file and code.
 fn user(endpoint: &str, stack: &str) -> User {
-    let user = User::of(&account(), endpoint).with("SECURELAMBDA_TEMPO", &TEMPO.to_string());
+    let user = User::of(&account(), endpoint).with("SECURELAMBDA_TIME_SCALE", &TEMPO.to_string());
     user.write("securelambda.toml", stack);
     let code = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("lambdas");
     let copied = std::process::Command::new("cp").arg("-r").arg(code).arg(user.folder.path()).status().unwrap();
@@ -104,7 +104,7 @@ fn show(manners: &Manners) {
 
 /// A proxy that plays these manners, and someone who is sent through it.
 fn under(manners: &Arc<Manners>, stack: &str) -> (Proxy, User) {
-    let proxy = Proxy::with_weather(&endpoint(), Duration::ZERO, Arc::clone(manners) as _);
+    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(manners) as _);
     let user = user(&proxy.endpoint, stack);
     (proxy, user)
 }
@@ -242,7 +242,7 @@ fn changes_under_all_manners() {
 
 #[test]
 fn a_quota_is_asked_once() {
-    let refused = |id| Fate::Refused(played(id, &[]));
+    let refused = |id| CallOutcome::Refused(played(id, &[]));
     for quotas in [
         vec![
             ("iam CreateRole", refused("iam-quota"), 3),
@@ -255,7 +255,7 @@ fn a_quota_is_asked_once() {
         vec![("apigateway CreateResource", refused("api-quota"), 3)],
     ] {
         let counts: Vec<_> = quotas.iter().map(|(call, _, count)| (*call, *count)).collect();
-        let quotas = quotas.into_iter().map(|(call, fate, _)| (call, fate));
+        let quotas = quotas.into_iter().map(|(call, outcome, _)| (call, outcome));
         let manners = Manners::only(vec![Box::new(BadLuck::always("quotas", quotas))]);
         let (proxy, user) = under(&manners, STACK);
         let ran = user.run(&["up", "--yes"]).ends(4).says("this is a quota of the account");

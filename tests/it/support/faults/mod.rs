@@ -26,10 +26,10 @@ use hyper::body::Bytes;
 use serde_json::Value;
 
 use super::facts::played_to;
-use super::proxy::{Asked, Fate, Weather};
+use super::proxy::{Asked, CallOutcome, FaultInjector};
 
 /// One way AWS has.
-pub trait Manner: Send {
+pub trait ConsistencyRule: Send {
     /// In the table of those that were met.
     fn name(&self) -> &'static str;
 
@@ -54,13 +54,13 @@ pub enum Verdict {
     /// It might have refused it, and found nothing wrong.
     Kept,
     /// This becomes of it.
-    Says(Fate),
+    Says(CallOutcome),
 }
 
 /// A refusal of this call, by its id in `tests/it/facts`, with these names filled in.
 #[track_caller]
 pub fn refuse(asked: &Asked, id: &str, names: &[(&str, &str)]) -> Verdict {
-    Verdict::Says(Fate::Refused(played_to(asked, id, names)))
+    Verdict::Says(CallOutcome::Refused(played_to(asked, id, names)))
 }
 
 /// The emulator's answer.
@@ -104,12 +104,12 @@ impl Clock {
 /// What holds for a while, by what it holds of.
 ///
 /// The time runs from the first question about it, so that a wait is met however slow the machine is.
-pub struct Spell {
+pub struct Window {
     lasts: Duration,
     ends: HashMap<String, Option<Instant>>,
 }
 
-impl Spell {
+impl Window {
     pub fn new(clock: Clock, seconds: f64) -> Self {
         Self { lasts: clock.of(seconds), ends: HashMap::new() }
     }
@@ -149,7 +149,7 @@ struct Tally {
 
 /// All manners together.
 pub struct Manners {
-    all: Mutex<Vec<(Box<dyn Manner>, Tally)>>,
+    all: Mutex<Vec<(Box<dyn ConsistencyRule>, Tally)>>,
     harm: Harm,
 }
 
@@ -165,8 +165,8 @@ impl Harm {
 
 impl Manners {
     /// AWS on a bad day, at a tempo.
-    pub fn all(tempo: f64) -> Arc<Self> {
-        let (clock, harm) = (Clock(tempo), Harm::default());
+    pub fn all(time_scale: f64) -> Arc<Self> {
+        let (clock, harm) = (Clock(time_scale), Harm::default());
         let mut all = vec![rates::all(clock)];
         all.extend([
             iam::all(clock),
@@ -178,17 +178,17 @@ impl Manners {
             sns::all(clock),
             apigateway::all(clock),
             lists::all(clock),
-            vec![Box::new(BadLuck::collisions()) as Box<dyn Manner>, Box::new(BadLuck::lost_answers())],
+            vec![Box::new(BadLuck::collisions()) as Box<dyn ConsistencyRule>, Box::new(BadLuck::lost_answers())],
         ]);
         Self::of(all.into_iter().flatten().collect(), harm)
     }
 
     /// Just these.
-    pub fn only(manners: Vec<Box<dyn Manner>>) -> Arc<Self> {
+    pub fn only(manners: Vec<Box<dyn ConsistencyRule>>) -> Arc<Self> {
         Self::of(manners, Harm::default())
     }
 
-    fn of(manners: Vec<Box<dyn Manner>>, harm: Harm) -> Arc<Self> {
+    fn of(manners: Vec<Box<dyn ConsistencyRule>>, harm: Harm) -> Arc<Self> {
         let all = Mutex::new(manners.into_iter().map(|manner| (manner, Tally::default())).collect());
         Arc::new(Self { all, harm })
     }
@@ -215,23 +215,24 @@ impl Manners {
     }
 }
 
-impl Weather for Manners {
-    fn before(&self, asked: &Asked) -> Fate {
+impl FaultInjector for Manners {
+    fn before(&self, asked: &Asked) -> CallOutcome {
         if !asked.is_control_plane() {
-            return Fate::Passed;
+            return CallOutcome::Passed;
         }
         let mut all = self.all.lock().unwrap();
-        let mut fate = Fate::Passed;
+        let mut outcome = CallOutcome::Passed;
         for (manner, tally) in all.iter_mut() {
             match manner.before(asked) {
                 Verdict::Silent => {}
                 Verdict::Kept => tally.kept += 1,
                 Verdict::Says(says) => {
                     tally.met += 1;
-                    let carried_out = !matches!(says, Fate::Refused(_) | Fate::Answered(..) | Fate::Lost);
-                    fate = says;
+                    let carried_out =
+                        !matches!(says, CallOutcome::Refused(_) | CallOutcome::Answered(..) | CallOutcome::Lost);
+                    outcome = says;
                     if !carried_out {
-                        return fate;
+                        return outcome;
                     }
                 }
             }
@@ -239,7 +240,7 @@ impl Weather for Manners {
         for (manner, _) in all.iter_mut() {
             manner.passed(asked);
         }
-        fate
+        outcome
     }
 
     fn after(&self, asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {

@@ -2,16 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Answer, Clock, Manner, Spell, Verdict, last, refuse};
+use super::{Answer, Clock, ConsistencyRule, Verdict, Window, last, refuse};
 use crate::support::proxy::Asked;
 
-pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
+pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
-        Box::new(IpSetUnseen { spell: Spell::new(clock, 10.0), asked: 0 }),
-        Box::new(StageUnseen(Spell::new(clock, 20.0))),
-        Box::new(WebAclUnseen(Spell::new(clock, 60.0))),
-        Box::new(WebAclInUse { on: HashMap::new(), draining: Spell::new(clock, 40.0) }),
-        Box::new(IpSetInUse { of: HashMap::new(), arns: HashMap::new(), draining: Spell::new(clock, 30.0) }),
+        Box::new(IpSetUnseen { spell: Window::new(clock, 10.0), asked: 0 }),
+        Box::new(StageUnseen(Window::new(clock, 20.0))),
+        Box::new(WebAclUnseen(Window::new(clock, 60.0))),
+        Box::new(WebAclInUse { on: HashMap::new(), draining: Window::new(clock, 40.0) }),
+        Box::new(IpSetInUse { of: HashMap::new(), arns: HashMap::new(), draining: Window::new(clock, 30.0) }),
     ]
 }
 
@@ -26,11 +26,11 @@ fn made(asked: &Asked, answer: &Answer, operation: &str) -> Option<(String, Stri
 
 /// A web ACL cannot refer to a new IP set. Which of the two codes says so varies.
 struct IpSetUnseen {
-    spell: Spell,
+    spell: Window,
     asked: usize,
 }
 
-impl Manner for IpSetUnseen {
+impl ConsistencyRule for IpSetUnseen {
     fn name(&self) -> &'static str {
         "WAF: a new IP set is not seen by CreateWebACL and UpdateWebACL"
     }
@@ -72,9 +72,9 @@ fn named_stage(asked: &Asked) -> Option<String> {
 }
 
 /// A new stage does not exist for WAF.
-struct StageUnseen(Spell);
+struct StageUnseen(Window);
 
-impl Manner for StageUnseen {
+impl ConsistencyRule for StageUnseen {
     fn name(&self) -> &'static str {
         "WAF: a new stage is not seen by AssociateWebACL"
     }
@@ -97,9 +97,9 @@ impl Manner for StageUnseen {
 }
 
 /// A new web ACL is not available yet.
-struct WebAclUnseen(Spell);
+struct WebAclUnseen(Window);
 
-impl Manner for WebAclUnseen {
+impl ConsistencyRule for WebAclUnseen {
     fn name(&self) -> &'static str {
         "WAF: a new web ACL is not seen by AssociateWebACL"
     }
@@ -125,7 +125,7 @@ impl Manner for WebAclUnseen {
 struct WebAclInUse {
     /// The web ACL's id by the stage it is in front of.
     on: HashMap<String, String>,
-    draining: Spell,
+    draining: Window,
 }
 
 impl WebAclInUse {
@@ -141,7 +141,7 @@ impl WebAclInUse {
     }
 }
 
-impl Manner for WebAclInUse {
+impl ConsistencyRule for WebAclInUse {
     fn name(&self) -> &'static str {
         "WAF: a web ACL that was in front of a stage is in use"
     }
@@ -193,10 +193,10 @@ struct IpSetInUse {
     of: HashMap<String, HashSet<String>>,
     /// IP sets' by their ids.
     arns: HashMap<String, String>,
-    draining: Spell,
+    draining: Window,
 }
 
-impl Manner for IpSetInUse {
+impl ConsistencyRule for IpSetInUse {
     fn name(&self) -> &'static str {
         "WAF: an IP set that a web ACL referred to is in use"
     }

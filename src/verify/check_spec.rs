@@ -6,12 +6,12 @@ use super::{Check, Layer, Verdict};
 
 /// What came of looking.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(super) struct CheckResult {
     pub verdict: Verdict,
     pub received: String,
 }
 
-impl Finding {
+impl CheckResult {
     pub(super) fn pass(received: impl Into<String>) -> Self {
         Self { verdict: Verdict::Pass, received: received.into() }
     }
@@ -32,7 +32,7 @@ impl Finding {
 
 /// What a check is about, before it is known what comes of it.
 #[derive(Debug, Clone)]
-pub(super) struct Claim {
+pub(super) struct CheckSpec {
     layer: Layer,
     subject: String,
     holds: String,
@@ -40,7 +40,7 @@ pub(super) struct Claim {
     expected: String,
 }
 
-impl Claim {
+impl CheckSpec {
     /// This holds of that.
     pub(super) fn new(layer: Layer, subject: impl Into<String>, holds: impl Into<String>) -> Self {
         let (subject, holds) = (subject.into(), holds.into());
@@ -58,7 +58,7 @@ impl Claim {
     }
 
     /// Found out just now, after this time.
-    pub(super) fn found(self, finding: Finding, elapsed: Duration) -> Check {
+    pub(super) fn found(self, finding: CheckResult, elapsed: Duration) -> Check {
         Check {
             layer: self.layer,
             subject: self.subject,
@@ -73,12 +73,12 @@ impl Claim {
     }
 
     /// Found out without asking anybody.
-    pub(super) fn known(self, finding: Finding) -> Check {
+    pub(super) fn known(self, finding: CheckResult) -> Check {
         self.found(finding, Duration::ZERO)
     }
 
     /// Found out by looking.
-    pub(super) async fn by(self, looking: impl Future<Output = Finding>) -> Check {
+    pub(super) async fn by(self, looking: impl Future<Output = CheckResult>) -> Check {
         let began = Instant::now();
         let finding = looking.await;
         self.found(finding, began.elapsed())

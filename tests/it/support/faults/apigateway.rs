@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Answer, Clock, Manner, Spell, Verdict, refuse};
+use super::{Answer, Clock, ConsistencyRule, Verdict, Window, refuse};
 use crate::support::proxy::Asked;
 
-pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
+pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
         Box::new(Meeting(HashMap::new())),
-        Box::new(Updating(Spell::new(clock, 3.0))),
-        Box::new(AuthorizerUnseen(Spell::new(clock, 2.0))),
+        Box::new(Updating(Window::new(clock, 3.0))),
+        Box::new(AuthorizerUnseen(Window::new(clock, 2.0))),
         Box::new(NoUpsert::default()),
         Box::new(AuthorizerInUse::default()),
         Box::new(Undeployable::default()),
@@ -38,7 +38,7 @@ fn method(asked: &Asked) -> Option<(String, String, String)> {
 /// Of two writes to one API at once, one is refused.
 struct Meeting(HashMap<String, HashMap<usize, Instant>>);
 
-impl Manner for Meeting {
+impl ConsistencyRule for Meeting {
     fn name(&self) -> &'static str {
         "API Gateway: writes to one API meet"
     }
@@ -69,9 +69,9 @@ impl Manner for Meeting {
 }
 
 /// A new API is still being updated, and cannot be deployed.
-struct Updating(Spell);
+struct Updating(Window);
 
-impl Manner for Updating {
+impl ConsistencyRule for Updating {
     fn name(&self) -> &'static str {
         "API Gateway: a new API is UPDATING"
     }
@@ -106,9 +106,9 @@ impl Manner for Updating {
 }
 
 /// A new authorizer is not known to PutMethod.
-struct AuthorizerUnseen(Spell);
+struct AuthorizerUnseen(Window);
 
-impl Manner for AuthorizerUnseen {
+impl ConsistencyRule for AuthorizerUnseen {
     fn name(&self) -> &'static str {
         "API Gateway: a new authorizer is not seen by PutMethod"
     }
@@ -146,7 +146,7 @@ impl NoUpsert {
     }
 }
 
-impl Manner for NoUpsert {
+impl ConsistencyRule for NoUpsert {
     fn name(&self) -> &'static str {
         "API Gateway: PutMethod and CreateResource are no upserts"
     }
@@ -194,7 +194,7 @@ impl Manner for NoUpsert {
 #[derive(Default)]
 struct AuthorizerInUse(HashMap<(String, String, String), String>);
 
-impl Manner for AuthorizerInUse {
+impl ConsistencyRule for AuthorizerInUse {
     fn name(&self) -> &'static str {
         "API Gateway: an authorizer that a method refers to is not deleted"
     }
@@ -234,7 +234,7 @@ impl Manner for AuthorizerInUse {
 #[derive(Default)]
 struct Undeployable(BTreeMap<(String, String, String), bool>);
 
-impl Manner for Undeployable {
+impl ConsistencyRule for Undeployable {
     fn name(&self) -> &'static str {
         "API Gateway: an API without methods and integrations is not deployed"
     }

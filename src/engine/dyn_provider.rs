@@ -22,14 +22,14 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>
 
 /// A description, its type forgotten.
 #[derive(Clone)]
-pub(super) struct Wish {
+pub(super) struct Desired {
     pub key: Value,
     want: Arc<dyn Any + Send + Sync>,
     drift: fn(&dyn Any, &dyn Any) -> Vec<Drift>,
-    fixed: fn(&dyn Any, &[Drift]) -> Option<Failure>,
+    requires_replacement: fn(&dyn Any, &[Drift]) -> Option<Failure>,
 }
 
-impl Wish {
+impl Desired {
     pub(super) fn new<R: Resource>(want: R) -> Self {
         Self {
             key: write(&want.key()),
@@ -38,43 +38,45 @@ impl Wish {
                 let (want, live) = (want.downcast_ref::<R>(), live.downcast_ref::<R::Live>());
                 want.zip(live).map(|(want, live)| want.drift(live)).unwrap_or_default()
             },
-            fixed: |want, drift| want.downcast_ref::<R>().and_then(|want| want.fixed(drift)),
+            requires_replacement: |want, drift| {
+                want.downcast_ref::<R>().and_then(|want| want.requires_replacement(drift))
+            },
         }
     }
 
-    pub(super) fn drift(&self, sight: &Sighting) -> Vec<Drift> {
-        (self.drift)(&*self.want, &*sight.live)
+    pub(super) fn drift(&self, result: &Observed) -> Vec<Drift> {
+        (self.drift)(&*self.want, &*result.live)
     }
 
-    pub(super) fn fixed(&self, drift: &[Drift]) -> Option<Failure> {
-        (self.fixed)(&*self.want, drift)
+    pub(super) fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
+        (self.requires_replacement)(&*self.want, drift)
     }
 }
 
 /// A [`Found`], its type forgotten.
 #[derive(Clone)]
-pub(super) struct Sighting {
+pub(super) struct Observed {
     pub outputs: Value,
     live: Arc<dyn Any + Send + Sync>,
 }
 
 /// A [`Provider`], its type forgotten.
-pub(super) trait AnyProvider: Send + Sync {
+pub(super) trait DynProvider: Send + Sync {
     fn name_is_unique(&self) -> bool;
     fn goes_with_parent(&self) -> bool;
     /// Whether a document on record has the shape that this kind's outputs have: another version's, or an edited one,
     /// may not.
     fn wrote(&self, outputs: &Value) -> bool;
-    fn find(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Sighting>>;
-    fn create(&self, wish: Wish, task: Task) -> Boxed<'_, Value>;
-    fn converge(&self, wish: Wish, sight: Sighting, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value>;
+    fn read(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Observed>>;
+    fn create(&self, desired: Desired, task: Task) -> Boxed<'_, Value>;
+    fn update(&self, desired: Desired, result: Observed, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value>;
     fn vouch(&self, outputs: Value, task: Task) -> Boxed<'_, bool>;
     fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()>;
 }
 
 struct Erase<R, P>(P, std::marker::PhantomData<fn() -> R>);
 
-impl<R: Resource, P: Provider<R>> AnyProvider for Erase<R, P> {
+impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
     fn name_is_unique(&self) -> bool {
         R::NAME_IS_UNIQUE
     }
@@ -87,30 +89,30 @@ impl<R: Resource, P: Provider<R>> AnyProvider for Erase<R, P> {
         R::Outputs::deserialize(outputs).is_ok()
     }
 
-    fn find(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Sighting>> {
+    fn read(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Observed>> {
         Box::pin(async move {
             let key = parse::<R::Key>(R::KIND, key)?;
             // Outputs of an older shape are as good as none: the key finds it too.
             let known = known.and_then(|known| serde_json::from_value::<R::Outputs>(known).ok());
-            let found = self.0.find(&key, known.as_ref(), &task).await?;
-            Ok(found.map(|Found { outputs, live }| Sighting { outputs: write(&outputs), live: Arc::new(live) }))
+            let found = self.0.read(&key, known.as_ref(), &task).await?;
+            Ok(found.map(|Found { outputs, live }| Observed { outputs: write(&outputs), live: Arc::new(live) }))
         })
     }
 
-    fn create(&self, wish: Wish, task: Task) -> Boxed<'_, Value> {
+    fn create(&self, desired: Desired, task: Task) -> Boxed<'_, Value> {
         Box::pin(async move {
-            let want = wish.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
+            let want = desired.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
             Ok(write(&self.0.create(want, &task).await?))
         })
     }
 
-    fn converge(&self, wish: Wish, sight: Sighting, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value> {
+    fn update(&self, desired: Desired, result: Observed, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value> {
         Box::pin(async move {
-            let want = wish.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
-            let outputs = parse::<R::Outputs>(R::KIND, sight.outputs)?;
-            let live = sight.live.downcast_ref::<R::Live>().ok_or_else(|| mismatch(R::KIND))?;
+            let want = desired.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
+            let outputs = parse::<R::Outputs>(R::KIND, result.outputs)?;
+            let live = result.live.downcast_ref::<R::Live>().ok_or_else(|| mismatch(R::KIND))?;
             let found = Found::<R> { outputs, live: live.clone() };
-            Ok(write(&self.0.converge(want, &found, &drift, &task).await?))
+            Ok(write(&self.0.update(want, &found, &drift, &task).await?))
         })
     }
 
@@ -126,7 +128,7 @@ impl<R: Resource, P: Provider<R>> AnyProvider for Erase<R, P> {
 /// Which provider looks after which kind.
 #[derive(Default, Clone)]
 pub struct Registry {
-    providers: HashMap<&'static str, Arc<dyn AnyProvider>>,
+    providers: HashMap<&'static str, Arc<dyn DynProvider>>,
 }
 
 impl Registry {
@@ -136,8 +138,8 @@ impl Registry {
     /// If the kind has a provider already: two types under one kind would read each other's documents.
     #[must_use]
     pub fn with<R: Resource>(mut self, provider: impl Provider<R>) -> Self {
-        let erased = Arc::new(Erase(provider, std::marker::PhantomData));
-        assert!(self.providers.insert(R::KIND, erased).is_none(), "{} is registered twice", R::KIND);
+        let dyn_provider = Arc::new(Erase(provider, std::marker::PhantomData));
+        assert!(self.providers.insert(R::KIND, dyn_provider).is_none(), "{} is registered twice", R::KIND);
         self
     }
 
@@ -146,7 +148,7 @@ impl Registry {
         self.providers.keys().copied()
     }
 
-    pub(super) fn of(&self, kind: &str) -> Result<Arc<dyn AnyProvider>, Failure> {
+    pub(super) fn of(&self, kind: &str) -> Result<Arc<dyn DynProvider>, Failure> {
         self.providers
             .get(kind)
             .cloned()

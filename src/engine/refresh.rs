@@ -10,12 +10,12 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 use super::Id;
-use super::erased::{Registry, Sighting, Wish};
+use super::dyn_provider::{Desired, Observed, Registry};
 use super::failure::{Cause, Failure};
 use super::graph::{Graph, Node};
 use super::resource::Drift;
-use super::task::{Halt, Stop};
-use super::workers::{News, Workers};
+use super::task::{CancellationToken, StopLevel};
+use super::workers::{WorkerEvent, Workers};
 use crate::state::State;
 
 /// Reads in flight at once. Services pace themselves; this only bounds memory and sockets.
@@ -23,7 +23,7 @@ const LOOKS_AT_ONCE: usize = 64;
 
 /// What was seen of one resource.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Sight {
+pub enum ReadResult {
     /// It is not there.
     Absent,
     /// It is there, ours, and differs in these settings; none if it is as wanted.
@@ -40,27 +40,27 @@ pub enum Sight {
 }
 
 /// What was seen of everything, in the graph's order.
-pub struct Survey {
+pub struct Refresh {
     pub(super) seen: Vec<Seen>,
 }
 
 /// One resource: what was seen, and with which description in mind.
 #[derive(Clone)]
 pub(super) struct Seen {
-    pub sight: Sight,
-    pub wish: Option<Wish>,
-    pub sighting: Option<Sighting>,
+    pub result: ReadResult,
+    pub desired: Option<Desired>,
+    pub observed: Option<Observed>,
 }
 
-impl Survey {
+impl Refresh {
     /// What was seen, resource by resource.
-    pub fn sights<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (&'a Id, &'static str, &'a Sight)> {
-        graph.nodes.iter().zip(&self.seen).map(|(node, seen)| (&node.id, node.kind, &seen.sight))
+    pub fn results<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (&'a Id, &'static str, &'a ReadResult)> {
+        graph.nodes.iter().zip(&self.seen).map(|(node, seen)| (&node.id, node.kind, &seen.result))
     }
 
     /// A survey that saw nothing: everything is to be looked at when its turn comes.
     pub fn blind(graph: &Graph) -> Self {
-        let seen = Seen { sight: Sight::Blocked, wish: None, sighting: None };
+        let seen = Seen { result: ReadResult::Blocked, desired: None, observed: None };
         Self { seen: vec![seen; graph.nodes.len()] }
     }
 }
@@ -69,23 +69,28 @@ impl Survey {
 #[derive(Clone)]
 struct Look {
     inputs: Vec<Value>,
-    wish: Wish,
-    result: Result<Option<Sighting>, Failure>,
+    desired: Desired,
+    result: Result<Option<Observed>, Failure>,
 }
 
 /// Looks at everything in `graph`.
 ///
 /// # Errors
 /// A failure that dooms every look, such as expired credentials, or a request to stop. A failure of one look is that
-/// resource's [`Sight`].
-pub async fn survey(graph: &Graph, registry: &Registry, state: &State, stop: &Stop) -> Result<Survey, Failure> {
+/// resource's [`ReadResult`].
+pub async fn refresh(
+    graph: &Graph,
+    registry: &Registry,
+    state: &State,
+    stop: &CancellationToken,
+) -> Result<Refresh, Failure> {
     let count = graph.nodes.len();
     let recorded: Vec<Option<&Value>> = graph.nodes.iter().map(|node| guess(node, registry, state)).collect();
     let mut seen: Vec<Option<Seen>> = vec![None; count];
     let mut looks: Vec<Option<Look>> = vec![None; count];
-    let mut looking: Vec<Option<(Vec<Value>, Wish)>> = vec![None; count];
+    let mut looking: Vec<Option<(Vec<Value>, Desired)>> = vec![None; count];
     let mut queue: VecDeque<usize> = VecDeque::new();
-    let mut workers: Workers<Result<Option<Sighting>, Failure>> = Workers::new(stop.clone());
+    let mut workers: Workers<Result<Option<Observed>, Failure>> = Workers::new(stop.clone());
 
     loop {
         // Nodes are in topological order, so one pass settles whatever can be settled.
@@ -95,8 +100,8 @@ pub async fn survey(graph: &Graph, registry: &Registry, state: &State, stop: &St
             }
             match next_step(graph, index, &seen, &recorded, looks[index].as_ref()) {
                 Step::Settle(done) => seen[index] = Some(done),
-                Step::Look(inputs, wish) => {
-                    looking[index] = Some((inputs, wish));
+                Step::Look(inputs, desired) => {
+                    looking[index] = Some((inputs, desired));
                     queue.push_back(index);
                 }
                 Step::Wait => {}
@@ -106,34 +111,34 @@ pub async fn survey(graph: &Graph, registry: &Registry, state: &State, stop: &St
             && let Some(index) = queue.pop_front()
         {
             let node = &graph.nodes[index];
-            let Some((_, wish)) = &looking[index] else { continue };
-            let (key, known) = (wish.key.clone(), state.known(node.id.as_str(), &wish.key).cloned());
+            let Some((_, desired)) = &looking[index] else { continue };
+            let (key, known) = (desired.key.clone(), state.known(node.id.as_str(), &desired.key).cloned());
             let provider = registry.of(node.kind)?;
-            workers.spawn(index, &node.id, |task| async move { provider.find(key, known, task).await });
+            workers.spawn(index, &node.id, |task| async move { provider.read(key, known, task).await });
         }
         // Nothing is lost by leaving reads unanswered.
         let news = tokio::select! {
             biased;
-            () = stop.reached(Halt::Drain) => return Err(stopped()),
+            () = stop.reached(StopLevel::Drain) => return Err(stopped()),
             news = workers.next() => news,
         };
         match news {
             None => break,
-            Some(News::Note(..)) => {}
-            Some(News::End(index, result)) => {
+            Some(WorkerEvent::Note(..)) => {}
+            Some(WorkerEvent::End(index, result)) => {
                 if let Err(failure) = &result
                     && matches!(failure.cause, Cause::Fatal | Cause::Stopped)
                 {
                     return Err(failure.clone());
                 }
-                if let Some((inputs, wish)) = looking[index].take() {
-                    looks[index] = Some(Look { inputs, wish, result });
+                if let Some((inputs, desired)) = looking[index].take() {
+                    looks[index] = Some(Look { inputs, desired, result });
                 }
             }
         }
     }
-    let blocked = Seen { sight: Sight::Blocked, wish: None, sighting: None };
-    Ok(Survey { seen: seen.into_iter().map(|seen| seen.unwrap_or_else(|| blocked.clone())).collect() })
+    let blocked = Seen { result: ReadResult::Blocked, desired: None, observed: None };
+    Ok(Refresh { seen: seen.into_iter().map(|seen| seen.unwrap_or_else(|| blocked.clone())).collect() })
 }
 
 /// What is on record of a node, if descriptions can be made from it.
@@ -146,7 +151,7 @@ enum Step {
     /// Nothing can be said before more is known.
     Wait,
     /// Look, with these needs' outputs in mind.
-    Look(Vec<Value>, Wish),
+    Look(Vec<Value>, Desired),
     /// What was seen stands.
     Settle(Seen),
 }
@@ -159,12 +164,12 @@ fn next_step(
     look: Option<&Look>,
 ) -> Step {
     let node = &graph.nodes[index];
-    let live = |need: usize| match seen[need].as_ref().map(|seen| &seen.sight) {
-        Some(Sight::Live { outputs, .. }) => Some(outputs),
+    let live = |need: usize| match seen[need].as_ref().map(|seen| &seen.result) {
+        Some(ReadResult::Live { outputs, .. }) => Some(outputs),
         _ => None,
     };
-    if node.parent.is_some_and(|parent| is(seen, parent, &Sight::Absent)) {
-        return Step::Settle(Seen { sight: Sight::Absent, wish: None, sighting: None });
+    if node.parent.is_some_and(|parent| is(seen, parent, &ReadResult::Absent)) {
+        return Step::Settle(Seen { result: ReadResult::Absent, desired: None, observed: None });
     }
     let late = |need: &usize| node.late.contains(need) && node.parent != Some(*need);
     let kept_from = |need: &&usize| !late(need) && seen[**need].is_some() && live(**need).is_none();
@@ -173,7 +178,7 @@ fn next_step(
         if node.parent.is_some_and(|parent| seen[parent].is_none()) {
             return Step::Wait;
         }
-        return Step::Settle(Seen { sight: Sight::Blocked, wish: None, sighting: None });
+        return Step::Settle(Seen { result: ReadResult::Blocked, desired: None, observed: None });
     }
     let certain = node.needs.iter().all(|&need| seen[need].is_some());
     let input = |&need: &usize| match live(need).or(recorded[need].filter(|_| seen[need].is_none() || !late(&need))) {
@@ -184,15 +189,15 @@ fn next_step(
     let Some(inputs) = inputs else { return Step::Wait };
     match look {
         None => {
-            let wish = make(graph, index, &inputs);
-            Step::Look(inputs, wish)
+            let desired = make(graph, index, &inputs);
+            Step::Look(inputs, desired)
         }
         Some(look) if certain => {
-            let wish = if look.inputs == inputs { look.wish.clone() } else { make(graph, index, &inputs) };
-            if wish.key == look.wish.key {
-                Step::Settle(settle(wish, look.result.clone()))
+            let desired = if look.inputs == inputs { look.desired.clone() } else { make(graph, index, &inputs) };
+            if desired.key == look.desired.key {
+                Step::Settle(settle(desired, look.result.clone()))
             } else {
-                Step::Look(inputs, wish)
+                Step::Look(inputs, desired)
             }
         }
         Some(_) => Step::Wait,
@@ -203,26 +208,26 @@ pub(super) fn stopped() -> Failure {
     Failure::new(Cause::Stopped, "stopped while looking")
 }
 
-fn is(seen: &[Option<Seen>], index: usize, sight: &Sight) -> bool {
-    seen[index].as_ref().is_some_and(|seen| seen.sight == *sight)
+fn is(seen: &[Option<Seen>], index: usize, result: &ReadResult) -> bool {
+    seen[index].as_ref().is_some_and(|seen| seen.result == *result)
 }
 
-fn settle(wish: Wish, result: Result<Option<Sighting>, Failure>) -> Seen {
+fn settle(desired: Desired, result: Result<Option<Observed>, Failure>) -> Seen {
     match result {
-        Ok(None) => Seen { sight: Sight::Absent, wish: Some(wish), sighting: None },
-        Ok(Some(sighting)) => {
-            let drift = wish.drift(&sighting);
-            let sight = Sight::Live { outputs: sighting.outputs.clone(), drift };
-            Seen { sight, wish: Some(wish), sighting: Some(sighting) }
+        Ok(None) => Seen { result: ReadResult::Absent, desired: Some(desired), observed: None },
+        Ok(Some(observed)) => {
+            let drift = desired.drift(&observed);
+            let result = ReadResult::Live { outputs: observed.outputs.clone(), drift };
+            Seen { result, desired: Some(desired), observed: Some(observed) }
         }
-        Err(failure) => Seen { sight: Sight::Failed(failure), wish: Some(wish), sighting: None },
+        Err(failure) => Seen { result: ReadResult::Failed(failure), desired: Some(desired), observed: None },
     }
 }
 
 /// The description of a node whose needs have these outputs, in the order of its needs.
-pub(super) fn make(graph: &Graph, index: usize, inputs: &[Value]) -> Wish {
+pub(super) fn make(graph: &Graph, index: usize, inputs: &[Value]) -> Desired {
     let node = &graph.nodes[index];
-    (node.wish)(&|need| {
+    (node.desired)(&|need| {
         let position = node.needs.iter().position(|&known| known == need);
         position.and_then(|position| inputs.get(position)).cloned().unwrap_or(Value::Null)
     })

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::sky::{Heard, Plan, Sky};
+use super::fault_plan::{FaultPlan, Heard, Plan};
+use crate::support::account_reader::{Account, AccountReader, difference};
 use crate::support::emulator::{account, straight};
 use crate::support::program::User;
-use crate::support::proxy::{Fate, Proxy};
-use crate::support::witness::{Account, Witness, difference};
+use crate::support::proxy::{CallOutcome, Proxy};
 
 /// How long a second lasts.
 pub const TEMPO: &str = "0.02";
@@ -62,44 +62,44 @@ pub struct Built {
 }
 
 /// The account, the user, the sky, and the other tool that looks at the account.
-pub struct Lane {
+pub struct TestAccount {
     pub account: String,
-    pub sky: Arc<Sky>,
+    pub fault_plan: Arc<FaultPlan>,
     user: User,
     blueprint: &'static str,
     proxy: Proxy,
-    witness: Witness,
+    account_reader: AccountReader,
     /// What is in the account and belongs to others.
     others: Account,
     runs: usize,
 }
 
-impl Lane {
+impl TestAccount {
     /// A new account of this emulator's.
     pub fn new(endpoint: &str, python: &Path, blueprint: &'static str) -> Self {
-        let sky = Arc::new(Sky::new());
-        let proxy = Proxy::with_weather(endpoint, Duration::ZERO, Arc::clone(&sky) as Arc<_>);
-        let witness = Witness::new(python, &straight(endpoint), "eu-central-1");
+        let fault_plan = Arc::new(FaultPlan::new());
+        let proxy = Proxy::with_faults(endpoint, Duration::ZERO, Arc::clone(&fault_plan) as Arc<_>);
+        let account_reader = AccountReader::new(python, &straight(endpoint), "eu-central-1");
         let (account, user, others) = (String::new(), User::bare(), Account::new());
-        let mut lane = Self { account, sky, user, blueprint, proxy, witness, others, runs: 0 };
-        lane.move_on();
-        lane
+        let mut test_account = Self { account, fault_plan, user, blueprint, proxy, account_reader, others, runs: 0 };
+        test_account.move_on();
+        test_account
     }
 
     /// Leaves the account as it is, and goes on in a new one, in which only others have anything.
     pub fn move_on(&mut self) {
         self.account = account();
-        self.witness.people(&self.account);
-        self.others = self.witness.describe(&self.account);
+        self.account_reader.people(&self.account);
+        self.others = self.account_reader.describe(&self.account);
         assert!(self.others.len() > 6, "{:#?}", self.others);
-        self.user = User::of(&self.account, &self.proxy.endpoint).with("SECURELAMBDA_TEMPO", TEMPO);
+        self.user = User::of(&self.account, &self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TEMPO);
         self.runs = 0;
     }
 
     /// Runs a command under this plan; one that a call of its hangs in is killed there.
     pub fn run(&mut self, verb: Verb, plan: Plan) -> Result<Ran, String> {
-        let kills = matches!(plan, Plan::Cut(_, Fate::HungBefore | Fate::HungAfter));
-        self.sky.begin(plan, self.user.folder.path().join("state"));
+        let kills = matches!(plan, Plan::Cut(_, CallOutcome::HungBefore | CallOutcome::HungAfter));
+        self.fault_plan.begin(plan, self.user.folder.path().join("state"));
         self.proxy.take();
         self.runs += 1;
         let said = self.user.folder.path().join(format!("{}-{}.stderr", self.runs, verb.word()));
@@ -107,7 +107,7 @@ impl Lane {
         command.stdout(std::process::Stdio::null()).stderr(File::create(&said).unwrap());
         let mut process = command.spawn().unwrap();
         let status = self.wait(verb, &mut process, kills)?;
-        let (ran, broken) = (Ran { status, said }, self.sky.broken());
+        let (ran, broken) = (Ran { status, said }, self.fault_plan.broken());
         match ran.code() {
             _ if !broken.is_empty() => Err(broken.join("\n")),
             // Done, refused, or something failed. All else is not an answer to bad weather.
@@ -149,12 +149,12 @@ impl Lane {
         if verb == Verb::Down && !ran.words().contains(" 0 left.") {
             return Err(format!("`down` did not say that 0 are left:\n{}", ran.words()));
         }
-        Ok(self.sky.calls())
+        Ok(self.fault_plan.calls())
     }
 
     /// Everything in the account, and on record of it.
     pub fn built(&mut self) -> Built {
-        Built { account: self.witness.describe(&self.account), rows: self.rows() }
+        Built { account: self.account_reader.describe(&self.account), rows: self.rows() }
     }
 
     /// The account and the record are exactly as an undisturbed run leaves them. A stage that had to be moved keeps the
@@ -175,7 +175,7 @@ impl Lane {
     /// Nothing is in the account, whatever its name, path or tags, but what belongs to others, which is as it was; and
     /// nothing is on record.
     pub fn is_empty(&mut self) -> Result<(), String> {
-        let found = self.witness.describe(&self.account);
+        let found = self.account_reader.describe(&self.account);
         if found != self.others {
             return Err(format!("left in the account, or taken from others:\n{}", difference(&self.others, &found)));
         }
@@ -187,17 +187,17 @@ impl Lane {
 
     /// Ends the recovery windows of secrets: the next `up` makes them anew.
     pub fn purge(&mut self) -> Vec<String> {
-        self.witness.purge(&self.account)
+        self.account_reader.purge(&self.account)
     }
 
     /// Keeps what there is to see of a failure: what each run said, the state, the account.
     pub fn keep(&mut self, folder: &Path, why: &str) {
         std::fs::create_dir_all(folder).unwrap();
         std::fs::write(folder.join("why.txt"), why).unwrap();
-        let account = serde_json::to_string_pretty(&self.witness.describe(&self.account)).unwrap();
+        let account = serde_json::to_string_pretty(&self.account_reader.describe(&self.account)).unwrap();
         std::fs::write(folder.join("account.json"), account).unwrap();
-        let calls = self.sky.calls().into_iter().map(|heard| match heard.fate {
-            Some(fate) => format!("{}: {fate:?}\n", heard.address),
+        let calls = self.fault_plan.calls().into_iter().map(|heard| match heard.outcome {
+            Some(outcome) => format!("{}: {outcome:?}\n", heard.address),
             None => format!("{}\n", heard.address),
         });
         std::fs::write(folder.join("calls-of-the-last-run.txt"), calls.collect::<String>()).unwrap();

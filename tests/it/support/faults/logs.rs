@@ -1,10 +1,10 @@
 //! CloudWatch Logs: groups come and go with a delay.
 
-use super::{Answer, Clock, Manner, Spell, Verdict, refuse};
+use super::{Answer, Clock, ConsistencyRule, Verdict, Window, refuse};
 use crate::support::proxy::Asked;
 
-pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
-    vec![Box::new(Unseen(Spell::new(clock, 3.0))), Box::new(Going(Spell::new(clock, 6.0)))]
+pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
+    vec![Box::new(UnreadTarget(Window::new(clock, 3.0))), Box::new(Going(Window::new(clock, 6.0)))]
 }
 
 fn group(asked: &Asked) -> Option<String> {
@@ -12,9 +12,9 @@ fn group(asked: &Asked) -> Option<String> {
 }
 
 /// A new group is not seen by the next call.
-struct Unseen(Spell);
+struct UnreadTarget(Window);
 
-impl Manner for Unseen {
+impl ConsistencyRule for UnreadTarget {
     fn name(&self) -> &'static str {
         "Logs: a new log group is not seen by PutRetentionPolicy"
     }
@@ -37,9 +37,9 @@ impl Manner for Unseen {
 }
 
 /// A group that was deleted is still being deleted.
-struct Going(Spell);
+struct Going(Window);
 
-impl Manner for Going {
+impl ConsistencyRule for Going {
     fn name(&self) -> &'static str {
         "Logs: a log group of that name is still being deleted"
     }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Manner, Verdict};
+use super::{ConsistencyRule, Verdict};
 use crate::support::facts::played;
-use crate::support::proxy::{Asked, Fate};
+use crate::support::proxy::{Asked, CallOutcome};
 
 /// Every so often such a call fares ill; the first time too.
 const NOW_AND_THEN: usize = 7;
@@ -12,25 +12,25 @@ const NOW_AND_THEN: usize = 7;
 /// What becomes of calls now and then, by their names.
 pub struct BadLuck {
     name: &'static str,
-    fates: HashMap<&'static str, Fate>,
+    fates: HashMap<&'static str, CallOutcome>,
     every: usize,
     asked: HashMap<String, usize>,
 }
 
 impl BadLuck {
     /// This becomes of them now and then.
-    pub fn new(name: &'static str, fates: impl IntoIterator<Item = (&'static str, Fate)>) -> Self {
+    pub fn new(name: &'static str, fates: impl IntoIterator<Item = (&'static str, CallOutcome)>) -> Self {
         Self { name, fates: fates.into_iter().collect(), every: NOW_AND_THEN, asked: HashMap::new() }
     }
 
     /// This becomes of them each time.
-    pub fn always(name: &'static str, fates: impl IntoIterator<Item = (&'static str, Fate)>) -> Self {
+    pub fn always(name: &'static str, fates: impl IntoIterator<Item = (&'static str, CallOutcome)>) -> Self {
         Self { every: 1, ..Self::new(name, fates) }
     }
 
     /// Collisions with other tools' calls, and throttling where no rate is published.
     pub fn collisions() -> Self {
-        let refused = |id| Fate::Refused(played(id, &[]));
+        let refused = |id| CallOutcome::Refused(played(id, &[]));
         Self::new(
             "all services: concurrent modification, a stale lock token, throttling",
             [
@@ -40,7 +40,7 @@ impl BadLuck {
                 ("lambda AddPermission", refused("permission-concurrent")),
                 ("lambda RemovePermission", refused("permission-concurrent")),
                 // Carried out all the same.
-                ("wafv2 CreateIPSet", Fate::Belied(played("waf-tagging", &[]))),
+                ("wafv2 CreateIPSet", CallOutcome::Belied(played("waf-tagging", &[]))),
                 ("wafv2 UpdateIPSet", refused("waf-lock")),
                 ("wafv2 DeleteIPSet", refused("waf-lock")),
                 ("wafv2 UpdateWebACL", refused("waf-lock")),
@@ -73,20 +73,20 @@ impl BadLuck {
             "lambda CreateFunction",
             "secretsmanager DeleteSecret",
         ];
-        Self::new("all services: an answer is lost", calls.map(|call| (call, Fate::Unanswered)))
+        Self::new("all services: an answer is lost", calls.map(|call| (call, CallOutcome::Unanswered)))
     }
 }
 
-impl Manner for BadLuck {
+impl ConsistencyRule for BadLuck {
     fn name(&self) -> &'static str {
         self.name
     }
 
     fn before(&mut self, asked: &Asked) -> Verdict {
         let name = asked.name();
-        let Some(fate) = self.fates.get(name.as_str()) else { return Verdict::Silent };
+        let Some(outcome) = self.fates.get(name.as_str()) else { return Verdict::Silent };
         let turn = self.asked.entry(name).or_default();
         *turn += 1;
-        if *turn % self.every == 1 % self.every { Verdict::Says(fate.clone()) } else { Verdict::Silent }
+        if *turn % self.every == 1 % self.every { Verdict::Says(outcome.clone()) } else { Verdict::Silent }
     }
 }

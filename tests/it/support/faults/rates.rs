@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::{Clock, Manner, Verdict};
+use super::{Clock, ConsistencyRule, Verdict};
 use crate::support::facts::played;
-use crate::support::proxy::{Asked, Fate, Fault};
+use crate::support::proxy::{Asked, CallOutcome, Fault};
 
-pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
+pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
         Box::new(Rates::new("API Gateway: its rates", "apigateway", clock, api_gateway)),
         Box::new(Rates::new("Lambda: its rates", "lambda", clock, lambda)),
@@ -86,7 +86,7 @@ impl Rates {
     }
 }
 
-impl Manner for Rates {
+impl ConsistencyRule for Rates {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -108,6 +108,6 @@ impl Manner for Rates {
             return Verdict::Kept;
         }
         let wait = period.mul_f64(1.0 - *tokens);
-        Verdict::Says(Fate::Refused(self.refusal(wait)))
+        Verdict::Says(CallOutcome::Refused(self.refusal(wait)))
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Answer, Clock, Manner, Spell, Verdict, refuse};
+use super::{Answer, Clock, ConsistencyRule, Verdict, Window, refuse};
 use crate::support::proxy::Asked;
 
-pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
+pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
         Box::new(Scheduled(HashSet::new())),
-        Box::new(Restored(Spell::new(clock, 4.0))),
-        Box::new(Forced(Spell::new(clock, 15.0))),
+        Box::new(Restored(Window::new(clock, 4.0))),
+        Box::new(Forced(Window::new(clock, 15.0))),
     ]
 }
 
@@ -27,7 +27,7 @@ fn is_forced(asked: &Asked) -> bool {
 /// The name is held by the recovery window.
 struct Scheduled(HashSet<String>);
 
-impl Manner for Scheduled {
+impl ConsistencyRule for Scheduled {
     fn name(&self) -> &'static str {
         "Secrets: the name is held by a recovery window"
     }
@@ -55,9 +55,9 @@ impl Manner for Scheduled {
 }
 
 /// A secret that was brought back is not back everywhere.
-struct Restored(Spell);
+struct Restored(Window);
 
-impl Manner for Restored {
+impl ConsistencyRule for Restored {
     fn name(&self) -> &'static str {
         "Secrets: a restored secret is not back everywhere"
     }
@@ -83,9 +83,9 @@ impl Manner for Restored {
 }
 
 /// A secret that was deleted for good is still going, and has its name for so long.
-struct Forced(Spell);
+struct Forced(Window);
 
-impl Manner for Forced {
+impl ConsistencyRule for Forced {
     fn name(&self) -> &'static str {
         "Secrets: the name is held by a forced delete in progress"
     }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Answer, Clock, Harm, Manner, Verdict, refuse};
+use super::{Answer, Clock, ConsistencyRule, Harm, Verdict, refuse};
 use crate::support::proxy::Asked;
 
-pub fn all(_: Clock, harm: &Harm) -> Vec<Box<dyn Manner>> {
+pub fn all(_: Clock, harm: &Harm) -> Vec<Box<dyn ConsistencyRule>> {
     let resets = |update, describe, shape, key, kept| {
         Box::new(Resets { update, describe, shape, key, kept, known: HashMap::new(), harm: harm.clone() })
     };
@@ -79,7 +79,7 @@ fn is_set(value: &Value) -> bool {
     }
 }
 
-impl Manner for Resets {
+impl ConsistencyRule for Resets {
     fn name(&self) -> &'static str {
         match self.update {
             "UpdateUserPool" => "Cognito: UpdateUserPool resets what it is not told",
@@ -111,7 +111,7 @@ impl Manner for Resets {
 #[derive(Default)]
 pub struct Domain(HashMap<String, String>);
 
-impl Manner for Domain {
+impl ConsistencyRule for Domain {
     fn name(&self) -> &'static str {
         "Cognito: a pool that has a domain is not deleted"
     }
@@ -150,7 +150,7 @@ impl Manner for Domain {
 #[derive(Default)]
 struct Protected(HashMap<String, bool>);
 
-impl Manner for Protected {
+impl ConsistencyRule for Protected {
     fn name(&self) -> &'static str {
         "Cognito: a pool that is protected is not deleted"
     }

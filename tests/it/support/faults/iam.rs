@@ -1,20 +1,20 @@
 //! IAM: one control plane for the world, read a little late everywhere.
 
-use super::{Answer, Clock, Manner, Spell, Verdict, last, refuse};
+use super::{Answer, Clock, ConsistencyRule, Verdict, Window, last, refuse};
 use crate::support::proxy::Asked;
 
-pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
+pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
-        Box::new(Unseen(Spell::new(clock, 4.0))),
-        Box::new(Unassumable { soon: Spell::new(clock, 8.0), late: Spell::new(clock, 23.0), made: 0 }),
-        Box::new(InUse(Spell::new(clock, 4.0))),
+        Box::new(UnreadTarget(Window::new(clock, 4.0))),
+        Box::new(Unassumable { soon: Window::new(clock, 8.0), late: Window::new(clock, 23.0), made: 0 }),
+        Box::new(InUse(Window::new(clock, 4.0))),
     ]
 }
 
 /// GetRole and PutRolePolicy do not see a new role.
-struct Unseen(Spell);
+struct UnreadTarget(Window);
 
-impl Manner for Unseen {
+impl ConsistencyRule for UnreadTarget {
     fn name(&self) -> &'static str {
         "IAM: a new role is not seen by GetRole and PutRolePolicy"
     }
@@ -38,12 +38,12 @@ impl Manner for Unseen {
 
 /// Lambda cannot assume a new role: for 8 seconds, or 23.
 struct Unassumable {
-    soon: Spell,
-    late: Spell,
+    soon: Window,
+    late: Window,
     made: usize,
 }
 
-impl Manner for Unassumable {
+impl ConsistencyRule for Unassumable {
     fn name(&self) -> &'static str {
         "Lambda: a new role cannot be assumed"
     }
@@ -69,9 +69,9 @@ impl Manner for Unassumable {
 }
 
 /// A role whose policies have just gone still counts as having some.
-struct InUse(Spell);
+struct InUse(Window);
 
-impl Manner for InUse {
+impl ConsistencyRule for InUse {
     fn name(&self) -> &'static str {
         "IAM: a role whose policy has just gone is in use"
     }

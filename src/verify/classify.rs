@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Verdict;
-use super::claim::Finding;
+use super::check_spec::CheckResult;
 use super::target::Target;
 use crate::aws::lambda::Invoked;
 use crate::meaning::{BAD_BODY, FORBIDDEN, NO_SUCH_ROUTE, NOT_FOUND, OfGateway, UNAUTHORIZED, failed};
@@ -13,7 +13,7 @@ use crate::probe::Answer;
 
 /// Whether the firewall lets this machine's requests through, if it does what the stack file asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(super) enum FirewallExposure {
     /// It does.
     Open,
     /// Its list of addresses does; a rule that blocks by other things may not.
@@ -48,7 +48,7 @@ pub(super) struct Place {
     /// AWS itself: what was changed a moment ago may not hold everywhere yet. At an emulator it does.
     pub at_aws: bool,
     /// Whether the firewall lets this machine through.
-    pub gate: Gate,
+    pub gate: FirewallExposure,
 }
 
 /// How long a change of a role, of a permission or of the firewall is given to arrive: seconds as a rule, and AWS
@@ -62,7 +62,7 @@ pub(super) fn passing(answer: &Answer, place: Place) -> Option<Duration> {
         // (docs/aws.md, Answers of the gateway).
         (403, Some(NO_SUCH_ROUTE)) | (404, Some(NOT_FOUND)) => Some(Duration::from_mins(1)),
         // An address that was let in a moment ago.
-        (403, Some(FORBIDDEN)) if place.at_aws && place.gate == Gate::Open => Some(SETTLES_IN),
+        (403, Some(FORBIDDEN)) if place.at_aws && place.gate == FirewallExposure::Open => Some(SETTLES_IN),
         (429, _) => Some(Duration::from_secs(30)),
         // A function that has just been changed; and at AWS a permission or a right of its role that has not arrived.
         (500..=599, _) if place.at_aws => Some(Duration::from_secs(30)),
@@ -77,50 +77,52 @@ pub(super) fn is_filtered(answer: &Answer) -> bool {
 }
 
 /// Where the firewall refuses this machine, as it may, nothing can be said about what is behind it.
-fn behind(gate: Gate, answer: &Answer) -> Option<Finding> {
+fn behind(gate: FirewallExposure, answer: &Answer) -> Option<CheckResult> {
     let why = match gate {
-        Gate::Open => return None,
-        Gate::Guarded => {
+        FirewallExposure::Open => return None,
+        FirewallExposure::Guarded => {
             "one of the firewall's rules that block refuses this machine's requests (`securelambda traffic` shows which); \
              run verify from a machine that passes"
         }
-        Gate::Shut | Gate::Unknown => "the firewall refuses this machine's address; run verify from one that passes",
+        FirewallExposure::Shut | FirewallExposure::Unknown => {
+            "the firewall refuses this machine's address; run verify from one that passes"
+        }
     };
-    is_filtered(answer).then(|| Finding::not_applicable(why))
+    is_filtered(answer).then(|| CheckResult::not_applicable(why))
 }
 
 /// A token that must not pass: refused, and for that reason.
-pub(super) fn refused(answer: &Answer, gate: Gate) -> Finding {
+pub(super) fn refused(answer: &Answer, gate: FirewallExposure) -> CheckResult {
     let unauthorized = match gateway_says(answer) {
         // An answer to HEAD has no body to say it in.
         Some(words) => answer.body.is_empty() || UNAUTHORIZED.contains(&words.as_str()),
         None => false,
     };
     let right = answer.status == 401 && unauthorized;
-    behind(gate, answer).unwrap_or_else(|| Finding::pass_if(right, shown(answer)))
+    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
 }
 
 /// The same of an HTTP API, whose function may refuse tokens too and must not be taken for the gateway. There are
 /// emulators whose gateway says no more than that.
-pub(super) fn refused_by_http(answer: &Answer, gate: Gate, at_aws: bool) -> Finding {
+pub(super) fn refused_by_http(answer: &Answer, gate: FirewallExposure, at_aws: bool) -> CheckResult {
     if !at_aws && answer.status == 401 && gateway_says(answer).is_none() {
-        return Finding::pass("401 Unauthorized");
+        return CheckResult::pass("401 Unauthorized");
     }
     refused(answer, gate)
 }
 
 /// A function that was called by hand with a token that must not pass.
-pub(super) fn refused_by_function(invoked: Invoked) -> Finding {
+pub(super) fn refused_by_function(invoked: Invoked) -> CheckResult {
     match invoked {
-        Invoked::Status(status) => Finding::pass_if(status == 401, format!("{status} from the function")),
-        Invoked::Something => Finding::fail("something that is no answer to a request"),
-        Invoked::Broken => Finding::fail("the function failed, so that nothing is known of it"),
+        Invoked::Status(status) => CheckResult::pass_if(status == 401, format!("{status} from the function")),
+        Invoked::Something => CheckResult::fail("something that is no answer to a request"),
+        Invoked::Broken => CheckResult::fail("the function failed, so that nothing is known of it"),
     }
 }
 
 /// A token that must pass. What the function makes of the request is its own matter, as long as it gets there and
 /// does not fail.
-pub(super) fn accepted(answer: &Answer, gate: Gate) -> Finding {
+pub(super) fn accepted(answer: &Answer, gate: FirewallExposure) -> CheckResult {
     let by_function = gateway_says(answer).is_none();
     let reached = match answer.status {
         200..=399 => true,
@@ -128,35 +130,35 @@ pub(super) fn accepted(answer: &Answer, gate: Gate) -> Finding {
         400..=499 => by_function,
         _ => false,
     };
-    behind(gate, answer).unwrap_or_else(|| Finding::pass_if(reached, shown(answer)))
+    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(reached, shown(answer)))
 }
 
 /// The same, and of a function that failed what that most likely means.
-pub(super) fn accepted_by(answer: &Answer, gate: Gate, target: Target<'_>) -> Finding {
+pub(super) fn accepted_by(answer: &Answer, gate: FirewallExposure, target: Target<'_>) -> CheckResult {
     let finding = accepted(answer, gate);
     if finding.verdict != Verdict::Fail || !(500..600).contains(&answer.status) {
         return finding;
     }
     let why = failed(answer, target.by_http(), &target.route.function);
-    Finding::fail(format!("{}: {why}", finding.received))
+    CheckResult::fail(format!("{}: {why}", finding.received))
 }
 
 /// A body that breaks the model: refused by the gateway, so that no function sees it.
-pub(super) fn body_refused(answer: &Answer, gate: Gate) -> Finding {
+pub(super) fn body_refused(answer: &Answer, gate: FirewallExposure) -> CheckResult {
     let right = answer.status == 400 && gateway_says(answer).as_deref() == Some(BAD_BODY);
-    behind(gate, answer).unwrap_or_else(|| Finding::pass_if(right, shown(answer)))
+    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
 }
 
 /// A request that is not signed as it must be: refused by the gateway, in whichever of its words.
-pub(super) fn signature_refused(answer: &Answer, gate: Gate) -> Finding {
+pub(super) fn signature_refused(answer: &Answer, gate: FirewallExposure) -> CheckResult {
     let right = answer.status == 403 && gateway_says(answer).is_some();
-    behind(gate, answer).unwrap_or_else(|| Finding::pass_if(right, shown(answer)))
+    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
 }
 
 /// An access token where an ID token is asked for. AWS refuses it; there are emulators that do not.
-pub(super) fn access_refused(answer: &Answer, gate: Gate, at_aws: bool) -> Finding {
+pub(super) fn access_refused(answer: &Answer, gate: FirewallExposure, at_aws: bool) -> CheckResult {
     if !at_aws && (200..300).contains(&answer.status) {
-        return Finding::not_applicable("this endpoint takes access tokens too, which AWS does not");
+        return CheckResult::not_applicable("this endpoint takes access tokens too, which AWS does not");
     }
     refused(answer, gate)
 }
@@ -179,7 +181,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_refusal_counts_only_for_the_right_reason() {
-        let verdict = |answer: &Answer| refused(answer, Gate::Open).verdict;
+        let verdict = |answer: &Answer| refused(answer, FirewallExposure::Open).verdict;
         assert_eq!(verdict(&gateway(401, "Unauthorized")), Pass);
         assert_eq!(verdict(&gateway(401, "The incoming token has expired")), Pass);
         for wrong in [
@@ -198,7 +200,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_token_passes_if_the_function_is_reached() {
-        let verdict = |answer: &Answer| accepted(answer, Gate::Open).verdict;
+        let verdict = |answer: &Answer| accepted(answer, FirewallExposure::Open).verdict;
         for right in [function(200), function(204), function(404)] {
             assert_eq!(verdict(&right), Pass, "{right:?}");
         }
@@ -215,7 +217,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_body_is_refused_by_the_gateway_and_nobody_else() {
-        let verdict = |answer: &Answer| body_refused(answer, Gate::Open).verdict;
+        let verdict = |answer: &Answer| body_refused(answer, FirewallExposure::Open).verdict;
         assert_eq!(verdict(&gateway(400, "Invalid request body")), Pass);
         for wrong in [function(400), function(200), gateway(400, "Bad request"), gateway(401, "Unauthorized")] {
             assert_eq!(verdict(&wrong), Fail, "{wrong:?}");
@@ -225,27 +227,27 @@ pub(super) mod tests {
     #[test]
     fn an_access_token_is_refused_at_aws() {
         let refused = gateway(401, "Unauthorized");
-        assert_eq!(access_refused(&refused, Gate::Open, true).verdict, Pass);
-        assert_eq!(access_refused(&function(200), Gate::Open, true).verdict, Fail);
-        assert_eq!(access_refused(&function(200), Gate::Open, false).verdict, NotApplicable);
-        assert_eq!(access_refused(&gateway(500, "no"), Gate::Open, false).verdict, Fail);
+        assert_eq!(access_refused(&refused, FirewallExposure::Open, true).verdict, Pass);
+        assert_eq!(access_refused(&function(200), FirewallExposure::Open, true).verdict, Fail);
+        assert_eq!(access_refused(&function(200), FirewallExposure::Open, false).verdict, NotApplicable);
+        assert_eq!(access_refused(&gateway(500, "no"), FirewallExposure::Open, false).verdict, Fail);
     }
 
     #[test]
     fn a_shut_gate_hides_what_is_behind_it_and_an_open_one_may_not() {
         let filtered = gateway(403, "Forbidden");
-        for judge in [refused, accepted, body_refused] {
-            assert_eq!(judge(&filtered, Gate::Open).verdict, Fail);
-            for gate in [Gate::Guarded, Gate::Shut, Gate::Unknown] {
-                assert_eq!(judge(&filtered, gate).verdict, NotApplicable);
+        for classify in [refused, accepted, body_refused] {
+            assert_eq!(classify(&filtered, FirewallExposure::Open).verdict, Fail);
+            for gate in [FirewallExposure::Guarded, FirewallExposure::Shut, FirewallExposure::Unknown] {
+                assert_eq!(classify(&filtered, gate).verdict, NotApplicable);
             }
         }
     }
 
     #[test]
     fn what_is_not_live_yet_is_waited_for_and_a_refusal_is_not() {
-        let emulator = Place { at_aws: false, gate: Gate::Unknown };
-        let aws = Place { at_aws: true, gate: Gate::Open };
+        let emulator = Place { at_aws: false, gate: FirewallExposure::Unknown };
+        let aws = Place { at_aws: true, gate: FirewallExposure::Open };
         for waits in [gateway(403, "Missing Authentication Token"), gateway(429, "Too Many Requests"), function(502)] {
             assert!(passing(&waits, emulator).is_some() && passing(&waits, aws).is_some(), "{waits:?}");
         }
@@ -258,12 +260,24 @@ pub(super) mod tests {
     fn what_aws_takes_a_while_to_spread_is_waited_for_at_aws_alone() {
         let waited = |answer: &Answer, at_aws, gate| passing(answer, Place { at_aws, gate });
         let filtered = gateway(403, "Forbidden");
-        assert_eq!(waited(&filtered, true, Gate::Open), Some(SETTLES_IN), "an address that was let in just now");
-        for (at_aws, gate) in [(false, Gate::Open), (true, Gate::Guarded), (true, Gate::Shut), (true, Gate::Unknown)] {
+        assert_eq!(
+            waited(&filtered, true, FirewallExposure::Open),
+            Some(SETTLES_IN),
+            "an address that was let in just now"
+        );
+        for (at_aws, gate) in [
+            (false, FirewallExposure::Open),
+            (true, FirewallExposure::Guarded),
+            (true, FirewallExposure::Shut),
+            (true, FirewallExposure::Unknown),
+        ] {
             assert_eq!(waited(&filtered, at_aws, gate), None, "{at_aws} {gate:?}");
         }
         // A role's policy that has not arrived makes the function fail.
-        assert!(waited(&function(500), true, Gate::Open) > waited(&function(500), false, Gate::Open));
+        assert!(
+            waited(&function(500), true, FirewallExposure::Open)
+                > waited(&function(500), false, FirewallExposure::Open)
+        );
     }
 
     #[test]

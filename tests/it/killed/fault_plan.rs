@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::address::{Address, about};
 use super::faults;
-use crate::support::proxy::{Asked, Fate, Weather};
+use crate::support::proxy::{Asked, CallOutcome, FaultInjector};
 
 /// For how long after the first list that should show it, a thing of a name that is not unique is missing from lists:
 /// 1.5 s at the tempo of these runs. Longer than one look, shorter than the three that the program takes.
@@ -27,7 +27,7 @@ pub enum Plan {
     /// Nothing.
     Fair,
     /// This becomes of this call.
-    Cut(Address, Fate),
+    Cut(Address, CallOutcome),
     /// Every call has its chance of mishap, which follows from the seed and its address alone.
     Storm(u64),
 }
@@ -39,11 +39,11 @@ pub struct Heard {
     /// It repeats a question whose answer was that it is not ready yet.
     pub poll: bool,
     /// What became of it, if anything did.
-    pub fate: Option<Fate>,
+    pub outcome: Option<CallOutcome>,
 }
 
 /// The weather over one proxy.
-pub struct Sky(Mutex<Inner>);
+pub struct FaultPlan(Mutex<Inner>);
 
 struct Inner {
     plan: Plan,
@@ -61,7 +61,7 @@ struct Inner {
     broken: Vec<String>,
 }
 
-impl Sky {
+impl FaultPlan {
     pub fn new() -> Self {
         Self(Mutex::new(Inner {
             plan: Plan::Fair,
@@ -105,10 +105,10 @@ impl Sky {
     }
 }
 
-impl Weather for Sky {
-    fn before(&self, asked: &Asked) -> Fate {
+impl FaultInjector for FaultPlan {
+    fn before(&self, asked: &Asked) -> CallOutcome {
         if !asked.is_control_plane() {
-            return Fate::Passed;
+            return CallOutcome::Passed;
         }
         let mut inner = self.inner();
         let key = (asked.name(), about(asked));
@@ -116,19 +116,23 @@ impl Weather for Sky {
         *nth += 1;
         let address = Address { nth: *nth, name: key.0.clone(), about: key.1.clone() };
         inner.watch(asked, &address);
-        let fate = match &inner.plan {
-            Plan::Cut(at, fate) if *at == address && !inner.hit => fate.clone(),
+        let outcome = match &inner.plan {
+            Plan::Cut(at, outcome) if *at == address && !inner.hit => outcome.clone(),
             Plan::Storm(seed) => {
                 let mut hash = DefaultHasher::new();
                 (seed, &address).hash(&mut hash);
-                faults::fate(asked, hash.finish())
+                faults::outcome(asked, hash.finish())
             }
-            Plan::Fair | Plan::Cut(..) => Fate::Passed,
+            Plan::Fair | Plan::Cut(..) => CallOutcome::Passed,
         };
-        inner.hit |= fate != Fate::Passed;
+        inner.hit |= outcome != CallOutcome::Passed;
         let poll = inner.pending.contains(&key);
-        inner.calls.push(Heard { address, poll, fate: Some(fate.clone()).filter(|fate| *fate != Fate::Passed) });
-        fate
+        inner.calls.push(Heard {
+            address,
+            poll,
+            outcome: Some(outcome.clone()).filter(|outcome| *outcome != CallOutcome::Passed),
+        });
+        outcome
     }
 
     fn after(&self, asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {

@@ -4,20 +4,20 @@ use std::collections::HashSet;
 
 use hyper::body::Bytes;
 
-use super::{Answer, Clock, Manner, Spell, Verdict, last, refuse};
+use super::{Answer, Clock, ConsistencyRule, Verdict, Window, last, refuse};
 use crate::support::proxy::Asked;
 
-pub fn all(clock: Clock) -> Vec<Box<dyn Manner>> {
+pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
-        Box::new(StaleTag(Spell::new(clock, 8.0))),
-        Box::new(Pending { spell: Spell::new(clock, 3.0), seen: HashSet::new() }),
+        Box::new(StaleTag(Window::new(clock, 8.0))),
+        Box::new(Pending { spell: Window::new(clock, 3.0), seen: HashSet::new() }),
     ]
 }
 
 /// A topic that is made again meets the tags of the one before.
-struct StaleTag(Spell);
+struct StaleTag(Window);
 
-impl Manner for StaleTag {
+impl ConsistencyRule for StaleTag {
     fn name(&self) -> &'static str {
         "SNS: the tags of a deleted topic of that name are still there"
     }
@@ -41,11 +41,11 @@ impl Manner for StaleTag {
 
 /// A subscription is not confirmed at once.
 struct Pending {
-    spell: Spell,
+    spell: Window,
     seen: HashSet<String>,
 }
 
-impl Manner for Pending {
+impl ConsistencyRule for Pending {
     fn name(&self) -> &'static str {
         "SNS: a subscription is not confirmed yet"
     }

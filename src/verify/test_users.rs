@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::claim::Finding;
+use super::check_spec::CheckResult;
 use crate::aws::cognito::{AddUser, Tokens, Users, generate};
 use crate::aws::refusals::{NO_RESOURCE, SECOND_FACTOR};
 use crate::engine::Failure;
 use crate::outputs::Pool;
-use crate::secret::Hidden;
+use crate::secret::SecretValue;
 
 /// What every address of theirs begins with.
 const PREFIX: &str = "securelambda-verify-";
@@ -20,7 +20,7 @@ const FORGOTTEN: Duration = Duration::from_mins(15);
 
 /// The guest of one pool.
 #[derive(Debug)]
-pub(super) struct Guest {
+pub(super) struct TestUser {
     /// The pool's name in the stack file.
     pub name: String,
     pub pool: Pool,
@@ -31,16 +31,16 @@ pub(super) struct Guest {
 #[derive(Debug)]
 pub(super) struct SignedIn {
     /// The tokens, or why there are none and what that says of checks that need one.
-    pub tokens: Result<Tokens, Finding>,
+    pub tokens: Result<Tokens, CheckResult>,
     /// How long it took.
     pub took: Duration,
 }
 
 /// All guests of a proof.
 #[derive(Debug)]
-pub(super) struct Guests {
+pub(super) struct TestUsers {
     users: Users,
-    all: Vec<Guest>,
+    all: Vec<TestUser>,
 }
 
 /// `securelambda-verify-` and sixteen random hexadecimal digits.
@@ -53,14 +53,15 @@ pub(super) fn address() -> String {
     format!("{}@example.com", marker())
 }
 
-impl Guests {
+impl TestUsers {
     /// One for each pool. None is there yet.
     pub(super) fn of(users: Users, pools: &BTreeMap<String, Pool>) -> Self {
-        let guest = |(name, pool): (&String, &Pool)| Guest { name: name.clone(), pool: pool.clone(), email: address() };
+        let guest =
+            |(name, pool): (&String, &Pool)| TestUser { name: name.clone(), pool: pool.clone(), email: address() };
         Self { users, all: pools.iter().map(guest).collect() }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Guest> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &TestUser> {
         self.all.iter()
     }
 
@@ -85,7 +86,7 @@ impl Guests {
             let began = Instant::now();
             let tokens = match added {
                 Ok(password) => {
-                    let Guest { pool, email, .. } = guest;
+                    let TestUser { pool, email, .. } = guest;
                     self.users.sign_in(&pool.client_id, &pool.id, email, password).await.map_err(|why| without(&why))
                 }
                 Err(failure) => Err(without(&failure)),
@@ -97,7 +98,7 @@ impl Guests {
         .collect()
     }
 
-    async fn add(&self, guest: &Guest) -> Result<Hidden, Failure> {
+    async fn add(&self, guest: &TestUser) -> Result<SecretValue, Failure> {
         let password = generate(&self.users.password_rule(&guest.pool.id).await?);
         self.users.add(&guest.pool.id, &guest.email, AddUser::Password(password.clone())).await?;
         Ok(password)
@@ -121,13 +122,13 @@ fn is_forgotten(email: &str, age_s: i64) -> bool {
 }
 
 /// What a failed sign-in says of the checks that need its tokens.
-fn without(failure: &Failure) -> Finding {
+fn without(failure: &Failure) -> CheckResult {
     if SECOND_FACTOR.is(failure) {
-        return Finding::not_applicable(
+        return CheckResult::not_applicable(
             "the password was taken; the pool then asks for a second factor, which verify has not",
         );
     }
-    Finding::fail(failure.to_string())
+    CheckResult::fail(failure.to_string())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::ops::Range;
 /// One mistake in a stack file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{message}")]
-pub struct Mistake {
+pub struct LocatedDiagnostic {
     /// What is wrong.
     pub message: String,
     /// Where: bytes of the file.
@@ -16,20 +16,22 @@ pub struct Mistake {
     #[help]
     pub help: Option<String>,
     /// What must not be shown, though the file says it: somebody may have written a secret there.
-    pub hidden: Vec<Range<usize>>,
+    pub secrets: Vec<Range<usize>>,
 }
 
 /// The text with stars for what these mistakes hide.
-pub fn conceal(text: &str, mistakes: &[Mistake]) -> String {
-    let hidden = |at: usize| mistakes.iter().flat_map(|mistake| &mistake.hidden).any(|range| range.contains(&at));
+pub fn conceal(text: &str, mistakes: &[LocatedDiagnostic]) -> String {
+    let secrets =
+        |at: usize| mistakes.iter().flat_map(|diagnostic| &diagnostic.secrets).any(|range| range.contains(&at));
     // As many bytes as before, so that every span still fits.
-    let stars = |(at, c): (usize, char)| if hidden(at) && c != '\n' { "*".repeat(c.len_utf8()) } else { c.to_string() };
+    let stars =
+        |(at, c): (usize, char)| if secrets(at) && c != '\n' { "*".repeat(c.len_utf8()) } else { c.to_string() };
     text.char_indices().map(stars).collect()
 }
 
 /// A mistake of which the place is known by name, not yet by its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flaw {
+pub struct Diagnostic {
     /// As in `functions.Hello.source`.
     pub place: String,
     /// What is wrong.
@@ -38,7 +40,7 @@ pub struct Flaw {
     pub help: Option<String>,
 }
 
-impl Flaw {
+impl Diagnostic {
     /// This is wrong, there.
     pub fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self { place: place.into(), message: message.into(), help: None }
@@ -63,9 +65,9 @@ impl Flaw {
 
 /// Where everything stands in a stack file, by name: `functions.Hello`, `functions.Hello.source`, `routes.0.body`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Places(BTreeMap<String, Range<usize>>);
+pub struct SpanMap(BTreeMap<String, Range<usize>>);
 
-impl Places {
+impl SpanMap {
     pub(super) fn remember(&mut self, place: String, span: Range<usize>) {
         self.0.insert(place, span);
     }
@@ -77,7 +79,7 @@ impl Places {
     }
 
     /// The mistake at its place, or at the nearest thing around it that is known.
-    pub fn locate(&self, flaw: Flaw) -> Mistake {
+    pub fn locate(&self, flaw: Diagnostic) -> LocatedDiagnostic {
         let mut place = flaw.place.as_str();
         let span = loop {
             if let Some(span) = self.0.get(place) {
@@ -88,7 +90,7 @@ impl Places {
                 None => break 0..0,
             }
         };
-        Mistake { message: flaw.message, span: span.into(), help: flaw.help, hidden: Vec::new() }
+        LocatedDiagnostic { message: flaw.message, span: span.into(), help: flaw.help, secrets: Vec::new() }
     }
 }
 
@@ -98,17 +100,17 @@ mod tests {
 
     #[test]
     fn what_is_hidden_keeps_its_length() {
-        let mut mistake = Places::default().locate(Flaw::new("x", "wrong"));
-        mistake.hidden.push(4..11);
-        assert_eq!(conceal("K = \"hü\n2\" # ü", &[mistake]), "K = ****\n** # ü");
+        let mut diagnostic = SpanMap::default().locate(Diagnostic::new("x", "wrong"));
+        diagnostic.secrets.push(4..11);
+        assert_eq!(conceal("K = \"hü\n2\" # ü", &[diagnostic]), "K = ****\n** # ü");
     }
 
     #[test]
     fn a_place_that_is_not_known_is_shown_by_what_is_around_it() {
-        let mut places = Places::default();
+        let mut places = SpanMap::default();
         places.remember("functions.Hello".into(), 3..8);
         places.remember("functions.Hello.source".into(), 10..12);
-        let at = |place: &str| places.locate(Flaw::new(place, "wrong")).span;
+        let at = |place: &str| places.locate(Diagnostic::new(place, "wrong")).span;
         assert_eq!(at("functions.Hello.source"), (3 + 7, 2).into());
         assert_eq!(at("functions.Hello.runtime"), (3, 5).into());
         assert_eq!(at("pools.People"), (0, 0).into());

@@ -11,15 +11,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Id;
-use super::erased::write;
+use super::dyn_provider::write;
 use super::failure::{Cause, Failure};
+use super::refresh::stopped;
 use super::resource::{Does, Resource};
-use super::survey::stopped;
-use super::task::{Halt, Stop};
+use super::task::{CancellationToken, StopLevel};
 use crate::scope::{Owner, Whose};
 
 /// How to list all things of one kind that there are, and what hangs under them.
-pub trait Inventory<R: Resource>: Send + Sync + 'static {
+pub trait Lister<R: Resource>: Send + Sync + 'static {
     /// Reads the list to its end. Of a thing whose name (or path) fits, its tags are read too, and everything under it
     /// that does not go with it is listed after it. What is not there any more is left out. What could be read is
     /// listed, whatever else could not.
@@ -30,7 +30,7 @@ pub trait Inventory<R: Resource>: Send + Sync + 'static {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Listing {
     /// In the list's order.
-    pub listed: Vec<Listed>,
+    pub listed: Vec<InventoryItem>,
     /// Of these nothing can be said.
     pub unread: Vec<Unread>,
 }
@@ -57,14 +57,14 @@ impl Unread {
 
     /// What it is, if it is a thing of one of these stacks that may not be read: an operator's rights end at the tag of
     /// another stack.
-    fn of_another(&self, stacks: &BTreeSet<String>) -> Option<Listed> {
+    fn of_another(&self, stacks: &BTreeSet<String>) -> Option<InventoryItem> {
         let name = self.name.as_deref().filter(|_| self.denied)?;
         let begins = |stack: &&String| {
             let beginning = format!("{stack}-");
             name.split(['/', ':']).any(|part| part.starts_with(&beginning))
         };
         let stack = stacks.iter().find(begins)?;
-        Some(Listed {
+        Some(InventoryItem {
             id: Id::new(self.kind, name),
             kind: self.kind,
             name: name.to_owned(),
@@ -97,15 +97,15 @@ impl Listing {
     }
 }
 
-impl From<Vec<Listed>> for Listing {
-    fn from(listed: Vec<Listed>) -> Self {
+impl From<Vec<InventoryItem>> for Listing {
+    fn from(listed: Vec<InventoryItem>) -> Self {
         Self { listed, unread: Vec::new() }
     }
 }
 
 /// A thing that a list shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Listed {
+pub struct InventoryItem {
     /// Its id in the stack, as its tag has it, or made from its kind and name.
     pub id: Id,
     /// Its kind.
@@ -138,7 +138,7 @@ pub struct Listed {
     pub(super) rests_on: Option<&'static str>,
 }
 
-impl Listed {
+impl InventoryItem {
     /// A thing that carries tags of its own.
     pub fn new<R: Resource>(
         (name, arn): (&str, &str),
@@ -230,14 +230,14 @@ const IDENTIFYING: [&str; 8] = ["arn", "id", "api_id", "client_id", "role", "nam
 
 type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Listing, Failure>> + Send + 'a>>;
 
-/// An [`Inventory`], its type forgotten.
-trait AnyInventory: Send + Sync {
+/// An [`Lister`], its type forgotten.
+trait DynLister: Send + Sync {
     fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a>;
 }
 
 struct Erase<R, I>(I, std::marker::PhantomData<fn() -> R>);
 
-impl<R: Resource, I: Inventory<R>> AnyInventory for Erase<R, I> {
+impl<R: Resource, I: Lister<R>> DynLister for Erase<R, I> {
     fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a> {
         Box::pin(self.0.list(whose))
     }
@@ -245,14 +245,14 @@ impl<R: Resource, I: Inventory<R>> AnyInventory for Erase<R, I> {
 
 /// How to list every kind of thing that stands on its own.
 #[derive(Default, Clone)]
-pub struct Inventories {
-    lists: Vec<(&'static str, Arc<dyn AnyInventory>)>,
+pub struct Listers {
+    lists: Vec<(&'static str, Arc<dyn DynLister>)>,
 }
 
-impl Inventories {
+impl Listers {
     /// Adds the list of `R`'s kind.
     #[must_use]
-    pub fn with<R: Resource>(mut self, inventory: impl Inventory<R>) -> Self {
+    pub fn with<R: Resource>(mut self, inventory: impl Lister<R>) -> Self {
         self.lists.push((R::KIND, Arc::new(Erase(inventory, std::marker::PhantomData))));
         self
     }
@@ -272,14 +272,14 @@ impl Inventories {
 
 /// What there is.
 #[derive(Debug, Clone, Default)]
-pub struct Stock {
+pub struct Inventory {
     /// Everything whose name or path fits, whosever it is; what hangs under a thing comes after it.
-    pub listed: Vec<Listed>,
+    pub listed: Vec<InventoryItem>,
     /// What could not be read, and why.
     pub unread: Vec<Unread>,
 }
 
-impl Stock {
+impl Inventory {
     /// What may not be read and begins like the things of another stack that was seen is that stack's.
     fn told_apart(mut self, whose: &Whose) -> Self {
         let Whose::Stack(ours) = whose else { return self };
@@ -296,7 +296,7 @@ impl Stock {
     }
 
     /// What is this stack's.
-    pub fn of<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a Listed> {
+    pub fn of<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a InventoryItem> {
         self.listed.iter().filter(move |one| one.stack.as_deref() == Some(stack))
     }
 
@@ -306,7 +306,7 @@ impl Stock {
     }
 
     /// What has a name like this stack's and is not this stack's.
-    pub fn others<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a Listed> {
+    pub fn others<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a InventoryItem> {
         self.listed.iter().filter(move |one| one.stack.as_deref() != Some(stack))
     }
 }
@@ -315,32 +315,32 @@ impl Stock {
 ///
 /// # Errors
 /// A failure that dooms every list, such as expired credentials, or a request to stop.
-pub async fn take_stock(inventories: &Inventories, whose: &Whose, stop: &Stop) -> Result<Stock, Failure> {
-    let lists = join_all(inventories.lists.iter().map(|(_, inventory)| inventory.list(whose)));
+pub async fn list_all(listers: &Listers, whose: &Whose, stop: &CancellationToken) -> Result<Inventory, Failure> {
+    let lists = join_all(listers.lists.iter().map(|(_, inventory)| inventory.list(whose)));
     let lists = tokio::select! {
         biased;
-        () = stop.reached(Halt::Drain) => return Err(stopped()),
+        () = stop.reached(StopLevel::Drain) => return Err(stopped()),
         lists = lists => lists,
     };
-    let mut stock = Stock::default();
-    for ((kind, _), list) in inventories.lists.iter().zip(lists) {
+    let mut inventory = Inventory::default();
+    for ((kind, _), list) in listers.lists.iter().zip(lists) {
         match list {
             Ok(Listing { listed, unread }) => {
-                stock.listed.extend(listed);
-                stock.unread.extend(unread);
+                inventory.listed.extend(listed);
+                inventory.unread.extend(unread);
             }
-            Err(error) => stock.unread.push(Unread { kind, name: None, error, denied: false }),
+            Err(error) => inventory.unread.push(Unread { kind, name: None, error, denied: false }),
         }
     }
-    match stock.unread.iter().find(|unread| unread.error.cause == Cause::Fatal) {
+    match inventory.unread.iter().find(|unread| unread.error.cause == Cause::Fatal) {
         Some(dead) => Err(dead.error.clone()),
-        None => Ok(stock.told_apart(whose)),
+        None => Ok(inventory.told_apart(whose)),
     }
 }
 
 /// Something of ours that should be gone.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Left {
+pub struct Leftover {
     /// Its id in the stack.
     pub id: Id,
     /// Its kind.
@@ -386,15 +386,15 @@ mod tests {
     resource!(Pool, "cognito.user_pool", false);
     resource!(Client, "cognito.app_client", true);
 
-    fn pool(arn: &str, noise: &str) -> Listed {
+    fn pool(arn: &str, noise: &str) -> InventoryItem {
         let owner = Owner { stack: "demo".into(), resource: Some("pool.p".into()) };
         let outputs = json!({ "arn": arn, "name": "demo-p", "deletion_protection": noise });
-        Listed::new::<Pool>(("demo-p", arn), Some(owner), |_| (), &outputs, "")
+        InventoryItem::new::<Pool>(("demo-p", arn), Some(owner), |_| (), &outputs, "")
     }
 
-    fn client(pool: &Listed) -> Listed {
+    fn client(pool: &InventoryItem) -> InventoryItem {
         let (id, arn) = (Id::new("client", "p"), format!("{}/c", pool.arn));
-        Listed::under::<Client>(pool, id, ("c", &arn), &(), &json!({ "client_id": arn }), "")
+        InventoryItem::under::<Client>(pool, id, ("c", &arn), &(), &json!({ "client_id": arn }), "")
     }
 
     #[test]
@@ -424,7 +424,7 @@ mod tests {
     fn what_hangs_under_a_thing_is_whose_that_is() {
         let listed = client(&pool("arn:1", "on"));
         assert_eq!(listed.stack.as_deref(), Some("demo"));
-        let stranger = Listed::new::<Pool>(("demo-x", "arn:x"), None, |_| (), &json!({}), "");
+        let stranger = InventoryItem::new::<Pool>(("demo-x", "arn:x"), None, |_| (), &json!({}), "");
         assert_eq!((stranger.id.as_str(), client(&stranger).stack), ("user_pool.demo-x", None));
     }
 }

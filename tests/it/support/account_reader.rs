@@ -8,19 +8,19 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-const SCRIPT: &str = include_str!("witness.py");
+const SCRIPT: &str = include_str!("account_reader.py");
 
 /// Everything in an account and its settings, ids and times taken out, so that two can be compared.
 pub type Account = BTreeMap<String, Value>;
 
 /// The other tool.
-pub struct Witness {
+pub struct AccountReader {
     process: Child,
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
-impl Witness {
+impl AccountReader {
     /// One for an emulator, from the Python of its environment.
     pub fn new(python: &Path, endpoint: &str, region: &str) -> Self {
         let mut process = Command::new(python)
@@ -60,7 +60,7 @@ impl Witness {
     }
 }
 
-impl Drop for Witness {
+impl Drop for AccountReader {
     fn drop(&mut self) {
         drop(self.questions.take());
         let _ = self.process.wait();

@@ -4,9 +4,9 @@ use time::UtcDateTime;
 
 /// Milliseconds since 1970, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment(pub(super) u64);
+pub(super) struct Timestamp(pub(super) u64);
 
-impl Moment {
+impl Timestamp {
     fn utc(self) -> UtcDateTime {
         // A moment that does not fit is thousands of years away.
         let nanos = i128::from(self.0) * 1_000_000;
@@ -33,13 +33,13 @@ impl Moment {
 
 /// Seconds since 1970 as a day, in UTC: `2026-11-28`. Before 1970 there was no AWS.
 pub fn date(unix: i64) -> String {
-    Moment(u64::try_from(unix).unwrap_or(0).saturating_mul(1000)).day()
+    Timestamp(u64::try_from(unix).unwrap_or(0).saturating_mul(1000)).day()
 }
 
 /// Milliseconds since 1970 as a time of day, in UTC: `12:34:56.789Z`.
 pub fn clock(unix_ms: i64) -> String {
-    let moment = Moment(u64::try_from(unix_ms).unwrap_or(0));
-    format!("{}.{:03}Z", moment.time(), moment.utc().millisecond())
+    let timestamp = Timestamp(u64::try_from(unix_ms).unwrap_or(0));
+    format!("{}.{:03}Z", timestamp.time(), timestamp.utc().millisecond())
 }
 
 /// Milliseconds as seconds: `0.212`
@@ -53,11 +53,11 @@ mod tests {
 
     #[test]
     fn moments_are_in_utc() {
-        let moment = Moment(1_795_867_471_250);
-        assert_eq!(moment.day(), "2026-11-28");
-        assert_eq!(moment.time(), "12:04:31");
-        assert_eq!(moment.iso(), "2026-11-28T12:04:31.250Z");
-        assert_eq!(Moment(0).iso(), "1970-01-01T00:00:00.000Z");
+        let timestamp = Timestamp(1_795_867_471_250);
+        assert_eq!(timestamp.day(), "2026-11-28");
+        assert_eq!(timestamp.time(), "12:04:31");
+        assert_eq!(timestamp.iso(), "2026-11-28T12:04:31.250Z");
+        assert_eq!(Timestamp(0).iso(), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
