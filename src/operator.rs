@@ -22,7 +22,7 @@ pub const MOST_POLICIES: usize = 10;
 
 /// A command that needs rights. `token`, `call`, `outputs` and `local` need none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-#[expect(missing_docs, reason = "each is the command of that name")]
+
 pub enum CommandName {
     Up,
     Plan,
