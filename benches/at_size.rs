@@ -35,7 +35,7 @@ use securelambda::bundle::{Code, DependencyInstaller, Machine, Sources};
 use securelambda::engine::{Plan, Refresh};
 use securelambda::scope::Scope;
 use securelambda::stack;
-use securelambda::state::State;
+use securelambda::state::{State, StateId};
 use size::{PublishedRates, Size, least, throttled, under_way};
 
 const SIZE: Size = Size { routes: 100, functions: 20, pools: 10 };
@@ -51,7 +51,8 @@ fn pure(user: &User) -> Duration {
         region: "eu-central-1".into(),
         stack: "size".into(),
     };
-    let state = State::new(&scope.stack, &scope.account, &scope.region, None);
+    let Scope { stack, account, region, .. } = scope.clone();
+    let state = State::new(&StateId { stack, account, region }, None);
     let began = Instant::now();
     let stack = stack::parse(&text).unwrap();
     let sources = Sources::Folder(user.folder.path().to_owned());

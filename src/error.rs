@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::engine::{Cause, Failure};
-use crate::state::StateError;
+use crate::state::{StateError, StateErrorKind};
 
 /// Why a command did not do what it was asked; each has its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -168,11 +168,11 @@ impl From<Failure> for Error {
 
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
-        let kind = match &error {
-            StateError::Locked { .. } => Kind::Locked,
-            StateError::Foreign { .. } => Kind::Account,
+        let kind = match error.kind {
+            StateErrorKind::Locked => Kind::Locked,
+            StateErrorKind::Foreign => Kind::Account,
             _ => Kind::Other,
         };
-        Self::new(kind, error.to_string()).hint(error.hint())
+        Self::new(kind, error.message).hint(error.hint)
     }
 }

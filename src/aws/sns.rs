@@ -130,6 +130,10 @@ impl Provider<Topic> for Sns {
         Ok(Some(Found { outputs: TopicOutputs { arn }, live: () }))
     }
 
+    fn predict(&self, want: &Topic) -> Option<TopicOutputs> {
+        Some(TopicOutputs { arn: self.scope.arn("sns", &want.name) })
+    }
+
     async fn create(&self, want: &Topic, task: &Task) -> Result<TopicOutputs, Failure> {
         let made = settled(task, &[&SNS_BUSY], || async {
             let tags = tags(&self.scope, &want.id, |key, value| {

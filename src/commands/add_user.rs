@@ -15,7 +15,7 @@ use crate::secret::SecretValue;
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {
     let email = &check_email(&args.user.email)?;
     let session = Session::open(config, Sources::Untouched).await?;
-    let (name, pool) = pool_of(&session, args.user.pool.as_deref())?;
+    let (name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
     let users = Users::new(&session.clients);
     if args.invite {
         let added = users.add(&pool.id, email, AddUser::Invite).await?;
@@ -63,8 +63,8 @@ pub(super) fn check_email(email: &str) -> Result<String, Error> {
 }
 
 /// The pool that was named, or the only one, of what is on record.
-pub(super) fn pool_of(session: &Session, named: Option<&str>) -> Result<(String, Pool), Error> {
-    pool_in(&session.outputs(&session.state()?), session, named)
+pub(super) async fn pool_of(session: &Session, named: Option<&str>) -> Result<(String, Pool), Error> {
+    pool_in(&session.outputs(&session.state().await?), session, named)
 }
 
 /// The same of these outputs.

@@ -18,7 +18,7 @@ use crate::stack::{self, ApiKind};
 pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
     let email = args.user.as_deref().map(add_user::check_email).transpose()?;
     let session = Session::open(config, Sources::Untouched).await?;
-    let outputs = session.outputs(&session.state()?);
+    let outputs = session.outputs(&session.state().await?);
     let (name, query) = args.route.split_once('?').unwrap_or((&args.route, ""));
     let by_name = outputs.route_of(name).map(|(api, route)| (api, route, Vec::new()));
     let Some((api, route, values)) = by_name.or_else(|| outputs.route_for(name)) else {

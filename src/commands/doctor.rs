@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::Ending;
-use super::session::{Session, Sources};
+use super::session::{Session, Sources, state_id};
 use crate::aws::account::{Account, Expiry, simulated};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::config::Config;
@@ -92,8 +92,8 @@ fn runtimes(stack: &Stack) -> Vec<HealthCheck> {
 
 async fn in_the_account(session: &Session, stop: &CancellationToken) -> Result<Vec<HealthCheck>, Error> {
     let scope = session.scope();
-    let state = session.store.read()?;
-    let state = state.unwrap_or_else(|| State::new(&scope.stack, &scope.account, &scope.region, None));
+    let state = session.store.read().await?;
+    let state = state.unwrap_or_else(|| State::new(&state_id(scope), None));
     let account = Account::new(&session.clients);
     let lets = session.config.stack.throughput();
     let throttle = async { if lets.routes == 0 { Ok(None) } else { account.throttle().await } };

@@ -2,84 +2,89 @@
 //! half-finished `up` or `down`, and without the state file.
 
 use super::ask::confirm;
-use super::removal::{Removal, at};
+use super::removal::{Report, at, removal};
 use super::session::Session;
 use super::{Ending, or_stopped};
 use crate::args;
 use crate::aws::secretsmanager::DeletionMode;
 use crate::aws::{listers, registry_that_parts};
 use crate::config::Config;
-use crate::engine::{self, CancellationToken, FoundTargets, add_listed};
+use crate::engine::{self, CancellationToken, FoundTargets, Run, add_listed};
 use crate::error::Error;
-use crate::report::say;
+use crate::report::{self, id_width, say};
 
 pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let session = or_stopped(&stop, Session::for_removal(config)).await?;
-    session.may_write()?;
-    let (mut state, mut store) = session.lock("down")?;
+    session.may_write().await?;
+    let (mut state, mut store) = session.lock("down").await?;
     let listers = listers(&session.clients);
-    let parting = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
-    let registry = registry_that_parts(&session.clients, parting);
-    let output = session.config.output;
-    let removal = Removal {
-        verb: "down",
-        again: "down".to_owned(),
-        scope: session.scope(),
-        at: at(&session.scope().region, session.config.connection.profile.as_deref(), session.endpoint.as_deref()),
-        registry: &registry,
-        listers: &listers,
-        output,
-        jobs: session.config.jobs,
-        purge: args.purge,
-        stop: &stop,
-        strangers: &[],
-    };
-    // Two looks that know nothing of each other: by the stack file and the record, and by what AWS lists.
-    // And meanwhile how many users would be lost.
+    let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
+    let registry = registry_that_parts(&session.clients, mode);
+    let (output, scope) = (session.config.output, session.scope().clone());
+    let removal = removal(&scope.stack, &listers, args.purge);
+    // The stack is read in two ways that know nothing of each other: by the stack file and the record, and by AWS's
+    // lists. Meanwhile the users that would be lost are counted.
     let pools = super::pools::recorded(&session, &state);
-    let looks = async {
-        let (refresh, inventory, pools) = tokio::join!(session.refresh(&state, &stop), removal.inventory(), pools);
+    let reading = async {
+        let (refresh, inventory, pools) = tokio::join!(session.refresh(&state, &stop), removal.list(&stop), pools);
         Ok((refresh?, inventory?, pools?))
     };
-    let (refresh, inventory, pools) = or_stopped(&stop, looks).await?;
-    let looking = async { Ok(engine::targets(&session.graph, &refresh, &registry, &mut state, &stop).await?) };
-    let FoundTargets { mut targets, strangers, unseen } = or_stopped(&stop, looking).await?;
+    let (refresh, inventory, pools) = or_stopped(&stop, reading).await?;
+    let finding = async { Ok(engine::targets(&session.graph, &refresh, &registry, &mut state, &stop).await?) };
+    let FoundTargets { mut targets, strangers, unseen } = or_stopped(&stop, finding).await?;
     add_listed(&mut targets, removal.ours(&inventory));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
-    let unseen = removal.unknown(unseen, &targets, &inventory, &state);
-    let removal = Removal { strangers: &strangers, ..removal };
+    let unread = removal.unaccounted(unseen, &targets, &inventory, &state);
+    let report = Report {
+        verb: "down",
+        again: "down".to_owned(),
+        scope: &scope,
+        at: at(&scope.region, session.config.connection.profile.as_deref(), session.endpoint.as_deref()),
+        output,
+        purge: args.purge,
+        strangers: &strangers,
+    };
     for (id, failure) in strangers.iter().filter(|_| !output.quiet) {
         say(&format!("left alone: {id}: {failure}"));
     }
     if targets.is_empty() {
-        let removed = removal.nothing(&inventory, &unseen);
+        let removed = removal.nothing(inventory, &unread);
         if removed.is_clean() {
-            store.forget()?;
+            store.delete().await?;
         }
         if removed.is_clean() && !output.json && !output.quiet {
-            say(&format!("Nothing to remove: there is nothing of the stack {}. 0 left.", session.scope().stack));
+            say(&format!("Nothing to remove: there is nothing of the stack {}. 0 left.", scope.stack));
         }
-        removal.tell(&removed, state.resources.len());
-        return removal.ending(&removed);
+        report.tell(&removed, state.resources.len());
+        return report.ending(&removed);
     }
     let farewell = or_stopped(&stop, super::pools::farewell(&session, &targets, &pools)).await?;
-    removal.announce(&targets);
-    for one in unseen.iter().filter(|_| !output.json && !output.quiet) {
+    report.announce(&targets);
+    for one in unread.iter().filter(|_| !output.json && !output.quiet) {
         say(&format!("cannot be read, and so is not removed: {}: {}", one.target.id, one.failure));
     }
     for line in farewell.iter().filter(|_| !output.json && !output.quiet) {
         say(line);
     }
     if !session.config.yes && !session.config.connection.local {
-        let scope = session.scope();
         let question = format!("Remove all this from account {}, {}?", scope.account, scope.region);
         or_stopped(&stop, confirm(output, &question)).await?;
     }
 
-    let removed = removal.remove(targets, unseen, &mut state, &mut store).await?;
+    let mut reporter = report::reporter(output, id_width(targets.iter().map(|target| &target.id)));
+    let mut run = Run {
+        registry: &registry,
+        state: &mut state,
+        store: &mut *store,
+        jobs: session.config.jobs,
+        stop: &stop,
+        tell: &mut |event| reporter.on(&event),
+    };
+    let removed = removal.remove(&mut run, targets, unread).await?;
+    reporter.finish();
     if removed.is_clean() && state.resources.is_empty() {
-        store.forget()?;
+        store.delete().await?;
     }
-    removal.tell(&removed, state.resources.len());
-    removal.ending(&removed)
+    report.tell(&removed, state.resources.len());
+    report.ending(&removed)
 }

@@ -38,7 +38,7 @@ async fn show(args: &args::Logs, config: Config) -> Result<Ending, Error> {
         return Err(Error::unknown("function", function, &names.iter().map(String::as_str).collect::<Vec<_>>()));
     }
     let session = Session::open(config, Sources::Untouched).await?;
-    let mut sources = sources(args, &session, &names)?;
+    let mut sources = sources(args, &session, &names).await?;
     let logs = Logs::new(&session.clients);
     let output = session.config.output;
     let name_width = sources.iter().map(|source| source.function.len()).max().unwrap_or(0);
@@ -97,8 +97,8 @@ struct Source {
     new: Vec<LogEvent>,
 }
 
-fn sources(args: &args::Logs, session: &Session, names: &[String]) -> Result<Vec<Source>, Error> {
-    let mut outputs = session.outputs(&session.state()?);
+async fn sources(args: &args::Logs, session: &Session, names: &[String]) -> Result<Vec<Source>, Error> {
+    let mut outputs = session.outputs(&session.state().await?);
     let since_ms = session.clients.now_ms() - i64::try_from(args.since.as_millis()).unwrap_or(i64::MAX);
     let mut sources = Vec::new();
     for (place, name) in names.iter().enumerate() {

@@ -34,7 +34,7 @@ use crate::engine::{CancellationToken, Cause, StopLevel, Summary};
 use crate::error::{Error, Kind};
 use crate::report;
 use crate::stack::{Api, ApiKind, Stack, Throughput};
-use crate::state::{State, Store};
+use crate::state::{self, State};
 
 /// How a command ends if it does not end in an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ async fn asked(cli: &Cli, output: Output, stop: CancellationToken) -> Result<End
         Command::Down(args) => down::run(args, config, stop).await,
         Command::Plan(args) => unless_interrupted(&stop, plan::run(args, config, stop.clone())).await,
         Command::Status(args) => unless_interrupted(&stop, status::run(args, config, stop.clone())).await,
-        Command::Outputs(args) => outputs::run(args, &config),
+        Command::Outputs(args) => outputs::run(args, &config).await,
         Command::AddUser(args) => unless_interrupted(&stop, add_user::run(args, config)).await,
         Command::Users(args) => unless_interrupted(&stop, users::list(args, config)).await,
         Command::RemoveUser(args) => unless_interrupted(&stop, users::remove(args, config)).await,
@@ -156,12 +156,12 @@ fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
 }
 
 /// The one state file of this stack in the state folder, for commands that ask AWS nothing.
-fn recorded(config: &Config) -> Result<State, Error> {
+async fn recorded(config: &Config) -> Result<State, Error> {
     let wanted = |state: &State| {
         config.connection.region.as_ref().is_none_or(|region| *region == state.region)
             && (!config.connection.local || state.endpoint.is_some())
     };
-    let mut states = Store::of_stack(&config.state_dir, &config.stack.name)?;
+    let mut states = state::states_of(&*state::open(&config.state_dir), &config.stack.name).await?;
     states.retain(wanted);
     match states.len() {
         0 => Err(Error::new(Kind::NoStack, format!("there is no stack {} on record", config.stack.name))

@@ -10,8 +10,8 @@ use crate::outputs::Outputs;
 use crate::report::answer;
 use crate::scope::{Scope, partition_of};
 
-pub(super) fn run(args: &args::Outputs, config: &Config) -> Result<Ending, Error> {
-    let state = super::recorded(config)?;
+pub(super) async fn run(args: &args::Outputs, config: &Config) -> Result<Ending, Error> {
+    let state = super::recorded(config).await?;
     let scope = Scope {
         partition: partition_of(&state.region).to_owned(),
         account: state.account.clone(),

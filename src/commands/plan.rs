@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::session::{Session, Sources};
+use super::session::{Session, Sources, state_id};
 use super::{Ending, pools};
 use crate::args;
 use crate::config::{Config, Output};
@@ -18,8 +18,8 @@ use crate::state::State;
 pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let session = Session::open(config, Sources::Packed).await?;
     let scope = session.scope();
-    let state = session.store.read()?;
-    let state = state.unwrap_or_else(|| State::new(&scope.stack, &scope.account, &scope.region, None));
+    let state = session.store.read().await?;
+    let state = state.unwrap_or_else(|| State::new(&state_id(scope), None));
     let refresh = session.refresh(&state, &stop).await?;
     let plan = Plan::new(&session.graph, &refresh, &state);
     let kept = pools::kept(&session, &state, &plan, &[]).await?;

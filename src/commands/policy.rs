@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::session::who_am_i;
+use super::session::{stored, who_am_i};
 use super::{Ending, quoted};
 use crate::args;
 use crate::bundle::Bundles;
@@ -18,7 +18,6 @@ use crate::regions::{Needs, check};
 use crate::report::{SCHEMA_VERSION, answer, say};
 use crate::scope::{Scope, partition_of};
 use crate::stack;
-use crate::state::Store;
 
 pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, Error> {
     let (scope, endpoint) = if let Some(account) = &args.account {
@@ -28,7 +27,7 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
         (clients.scope, endpoint)
     };
     check_boundary(config.stack.permissions_boundary.as_deref(), &scope.account)?;
-    let documents = least(config, &scope, endpoint.as_deref(), &args.works)?;
+    let documents = least(config, &scope, endpoint.as_deref(), &args.works).await?;
     if documents.len() > MOST_POLICIES || documents.iter().any(|document| document.length() > LONGEST_POLICY) {
         return Err(Error::other(format!(
             "what is needed does not fit {MOST_POLICIES} managed policies of {LONGEST_POLICY} characters"
@@ -93,14 +92,13 @@ fn check_boundary(boundary: Option<&str>, account: &str) -> Result<(), Error> {
 }
 
 /// The least policies for the stack file, and for what is on record and no longer in it: `up` will remove that.
-fn least(
+async fn least(
     config: &Config,
     scope: &Scope,
     endpoint: Option<&str>,
     works: &[CommandName],
 ) -> Result<Vec<Document>, Error> {
-    let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint);
-    let recorded = store.read()?;
+    let recorded = stored(config, scope, endpoint).read().await?;
     let recorded = recorded.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
     // What the functions are made of makes no difference here.
     let graph = stack::desired(&config.stack, scope, endpoint, &Bundles::default(), &stack::SecretValues::default());

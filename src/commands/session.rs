@@ -17,7 +17,7 @@ use crate::regions::Needs;
 use crate::report::say;
 use crate::scope::Scope;
 use crate::stack::{self, SecretValues};
-use crate::state::{Locked, State, Store};
+use crate::state::{self, StackState, State, StateId, StateStore};
 
 use super::{note_unless, values};
 
@@ -29,7 +29,7 @@ pub(super) struct Session {
     pub endpoint: Option<String>,
     pub graph: Graph,
     pub registry: Registry,
-    pub store: Store,
+    pub store: StackState,
     /// The functions' code, and the schemas of bodies.
     pub bundles: Bundles,
 }
@@ -83,7 +83,7 @@ impl Session {
         let (clients, caller) = connected(&config.stack.name, &access, needs).await?;
         let scope = &clients.scope;
         let secrets = values::unread(&config, rotate);
-        let store = Store::new(&config.state_dir, &scope.stack, &scope.account, &scope.region, endpoint.as_deref());
+        let store = stored(&config, scope, endpoint.as_deref());
         let graph = stack::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &secrets);
         let registry = registry(&clients);
         Ok(Self { config, clients, caller, endpoint, graph, registry, store, bundles })
@@ -100,13 +100,13 @@ impl Session {
     }
 
     /// Refuses, before anything is written, credentials that must not be used for it.
-    pub(super) fn may_write(&self) -> Result<(), Error> {
+    pub(super) async fn may_write(&self) -> Result<(), Error> {
         refuse_root(&self.caller, self.endpoint.as_deref())?;
         if self.caller.is_root() && !self.config.connection.local && !self.config.output.quiet {
             say("warning: these are root credentials; on AWS itself they would be refused");
         }
         let scope = self.scope();
-        let others = self.store.others()?;
+        let others = self.store.others().await?;
         // An emulator's stack beside AWS's is another matter.
         let twin = others
             .iter()
@@ -124,19 +124,22 @@ impl Session {
     }
 
     /// Locks the stack and reads its state.
-    pub(super) fn lock(&self, command: &str) -> Result<(State, Locked), Error> {
-        Ok(self.store.lock(&format!("securelambda {command}"))?)
+    pub(super) async fn lock(&self, command: &str) -> Result<(State, Box<dyn StateStore>), Error> {
+        Ok(self.store.lock(&format!("securelambda {command}")).await?)
     }
 
     /// The state, for commands that only read it. No state, no stack.
-    pub(super) fn state(&self) -> Result<State, Error> {
-        self.store.read()?.ok_or_else(|| self.no_stack())
+    pub(super) async fn state(&self) -> Result<State, Error> {
+        match self.store.read().await? {
+            Some(state) => Ok(state),
+            None => Err(self.no_stack().await),
+        }
     }
 
-    fn no_stack(&self) -> Error {
+    async fn no_stack(&self) -> Error {
         let Scope { account, region, stack, .. } = self.scope();
         let error = Error::new(Kind::NoStack, format!("there is no stack {stack} in account {account}, {region}"));
-        let elsewhere = self.store.others().unwrap_or_default();
+        let elsewhere = self.store.others().await.unwrap_or_default();
         let error = elsewhere.iter().fold(error, |error, other| {
             error.hint(format!("there is one in account {}, {}", other.account, other.region))
         });
@@ -152,6 +155,17 @@ impl Session {
     pub(super) fn outputs(&self, state: &State) -> Outputs {
         Outputs::new(&self.config.stack, self.scope(), self.endpoint.as_deref(), state)
     }
+}
+
+/// Where the state of this configuration's stack is kept.
+pub(super) fn stored(config: &Config, scope: &Scope, endpoint: Option<&str>) -> StackState {
+    StackState::new(state::open(&config.state_dir), state_id(scope), endpoint)
+}
+
+/// The state of the stack that lives there.
+pub(super) fn state_id(scope: &Scope) -> StateId {
+    let Scope { stack, account, region, .. } = scope.clone();
+    StateId { stack, account, region }
 }
 
 /// Connects: the clients, whose credentials they have, and where AWS is if it is not AWS itself.

@@ -13,10 +13,10 @@ use crate::state::{State, Status};
 
 pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     if args.offline {
-        return offline(&config);
+        return offline(&config).await;
     }
     let session = Session::open(config, Sources::Packed).await?;
-    let state = session.state()?;
+    let state = session.state().await?;
     let refresh = session.refresh(&state, &stop).await?;
     let graph = &session.graph;
     let mut rows: Vec<Row> = refresh
@@ -156,8 +156,8 @@ fn text(state: &State, rows: &[Row], sound: bool, palette: Palette) -> String {
     text
 }
 
-fn offline(config: &Config) -> Result<Ending, Error> {
-    let state = super::recorded(config)?;
+async fn offline(config: &Config) -> Result<Ending, Error> {
+    let state = super::recorded(config).await?;
     let word = |status: Status| match status {
         Status::Creating => "creating",
         Status::Ready => "ready",
@@ -190,6 +190,7 @@ fn offline(config: &Config) -> Result<Ending, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::StateId;
 
     fn row(sight: &ReadResult, recorded: Option<Status>, guards: bool) -> Row {
         Row::new(&Id::new("firewall", "association"), "wafv2.association", sight, recorded, guards)
@@ -221,7 +222,8 @@ mod tests {
         let drift = vec![Drift::new("memory", 128, 256), Drift::weakening("PolicyNames", "no others", "x\n! forged")];
         let rows = [row(&live(drift), Some(Status::Ready), false), row(&ReadResult::Absent, Some(Status::Ready), true)];
         assert_eq!(rows[0].drift[0].field, "PolicyNames");
-        let state = State::new("demo", "123456789012", "eu-central-1", None);
+        let id = StateId { stack: "demo".into(), account: "123456789012".into(), region: "eu-central-1".into() };
+        let state = State::new(&id, None);
         let shown = text(&state, &rows, false, Palette::default());
         let warnings = shown.split("RESOURCE").next().unwrap_or_default();
         insta::assert_snapshot!(warnings, @r"

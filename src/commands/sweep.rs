@@ -1,23 +1,25 @@
 //! `sweep`: what carries a stack's tag, found by AWS's own lists alone. Needs no stack file, and no state file; where
 //! there is one, its lock is held and it is taken away with the stack.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::ask::confirm;
-use super::removal::{Removal, at};
+use super::removal::{Report, at, recoverable, removal};
 use super::session::{access, connected, refuse_root};
 use super::{Ending, or_stopped};
 use crate::args::{self, Shared};
 use crate::aws::secretsmanager::DeletionMode;
 use crate::aws::{listers, registry_that_parts};
 use crate::config::{Connection, Output};
-use crate::engine::{CancellationToken, Inventory, add_listed, list_all};
+use crate::engine::{CancellationToken, Inventory, Run, add_listed, list_all};
 use crate::error::{Error, Kind};
 use crate::regions::Needs;
-use crate::report::{SCHEMA_VERSION, answer, say, swept_text, unread_lines};
+use crate::report::{self, SCHEMA_VERSION, answer, id_width, say, swept_text, unread_lines};
 use crate::scope::{Scope, Whose};
 use crate::stack::{check_name, cleanup::group};
-use crate::state::Store;
+use crate::state::{self, StackState, StateId};
 
 pub(super) async fn run(
     args: &args::Sweep,
@@ -38,40 +40,45 @@ pub(super) async fn run(
     // Without a stack file nothing is built, so the region need not have anything.
     let (clients, caller) = or_stopped(&stop, connected(named, &access, &Needs::default())).await?;
     let scope = &clients.scope;
-    let store =
-        |stack: &str| Store::new(&shared.state_dir, stack, &scope.account, &scope.region, access.endpoint.as_deref());
+    let id =
+        |stack: &str| StateId { stack: stack.to_owned(), account: scope.account.clone(), region: scope.region.clone() };
+    let backend = state::open(&shared.state_dir);
     let listers = listers(&clients);
     if shared.stack.is_none() {
         let mut inventory = list_all(&listers, &Whose::Any, &stop).await?;
         inventory.listed.sort_by(|a, b| (group(a.kind), &a.id).cmp(&(group(b.kind), &b.id)));
-        return list(&inventory, scope, &store, output);
+        let on_record = backend.list().await?;
+        let location = |stack: &str| {
+            let id = id(stack);
+            on_record.contains(&id).then(|| backend.location(&id))
+        };
+        return list(&inventory, scope, &location, output);
     }
 
     refuse_root(&caller, access.endpoint.as_deref())?;
-    let (mut state, mut store) = store(&scope.stack).lock("securelambda sweep")?;
-    let parting = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
-    let removal = Removal {
+    let stored = StackState::new(Arc::clone(&backend), id(&scope.stack), access.endpoint.as_deref());
+    let (mut state, mut store) = stored.lock("securelambda sweep").await?;
+    let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
+    let registry = registry_that_parts(&clients, mode);
+    let removal = removal(&scope.stack, &listers, args.purge);
+    let report = Report {
         verb: "sweep",
         again: format!("sweep --stack {}", scope.stack),
         scope,
         at: at(&scope.region, access.profile.as_deref(), access.endpoint.as_deref()),
-        registry: &registry_that_parts(&clients, parting),
-        listers: &listers,
         output,
-        jobs: usize::from(shared.jobs),
         purge: args.purge,
-        stop: &stop,
         strangers: &[],
     };
-    let inventory = removal.inventory().await?;
+    let inventory = removal.list(&stop).await?;
     let mut targets = Vec::new();
     add_listed(&mut targets, removal.ours(&inventory));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
     if targets.is_empty() {
-        let removed = removal.nothing(&inventory, &[]);
-        removal.tell(&removed, state.resources.len());
-        removal.ending(&removed)?;
-        if removed.recoverable.is_empty() {
+        let removed = removal.nothing(inventory, &[]);
+        report.tell(&removed, state.resources.len());
+        report.ending(&removed)?;
+        if recoverable(&removed.inventory, &scope.stack, args.purge).is_empty() {
             let Scope { stack, account, region, .. } = scope;
             return Err(Error::new(
                 Kind::NoStack,
@@ -82,33 +89,42 @@ pub(super) async fn run(
         }
         return Ok(Ending::Done);
     }
-    removal.announce(&targets);
+    report.announce(&targets);
     if !shared.yes && !connection.local {
         let question = format!("Remove all this from account {}, {}?", scope.account, scope.region);
         or_stopped(&stop, confirm(output, &question)).await?;
     }
-    let removed = removal.remove(targets, Vec::new(), &mut state, &mut store).await?;
+    let mut reporter = report::reporter(output, id_width(targets.iter().map(|target| &target.id)));
+    let mut run = Run {
+        registry: &registry,
+        state: &mut state,
+        store: &mut *store,
+        jobs: usize::from(shared.jobs),
+        stop: &stop,
+        tell: &mut |event| reporter.on(&event),
+    };
+    let removed = removal.remove(&mut run, targets, Vec::new()).await?;
+    reporter.finish();
     if removed.is_clean() {
-        // Rows of what hung under others and went with them.
+        // Records of children that went with their parents.
         state.resources.clear();
-        store.forget()?;
+        store.delete().await?;
     }
-    removal.tell(&removed, state.resources.len());
-    removal.ending(&removed)
+    report.tell(&removed, state.resources.len());
+    report.ending(&removed)
 }
 
 /// Lists what there is, by stack.
-fn list(inventory: &Inventory, scope: &Scope, store: &dyn Fn(&str) -> Store, output: Output) -> Result<Ending, Error> {
+fn list(
+    inventory: &Inventory,
+    scope: &Scope,
+    location: &dyn Fn(&str) -> Option<String>,
+    output: Output,
+) -> Result<Ending, Error> {
     let mut stacks: Vec<&str> = inventory.listed.iter().filter_map(|one| one.stack.as_deref()).collect();
     stacks.sort_unstable();
     stacks.dedup();
-    let stacks: Vec<(&str, Option<String>)> = stacks
-        .into_iter()
-        .map(|stack| {
-            let path = store(stack).path();
-            (stack, path.exists().then(|| path.display().to_string()))
-        })
-        .collect();
+    let stacks: Vec<(&str, Option<String>)> = stacks.into_iter().map(|stack| (stack, location(stack))).collect();
     if output.json {
         let stacks: Vec<_> = stacks
             .iter()

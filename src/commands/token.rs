@@ -15,7 +15,7 @@ use crate::report::{SCHEMA_VERSION, answer};
 pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Error> {
     let email = check_email(&args.user.email)?;
     let session = Session::open(config, Sources::Untouched).await?;
-    let (_, pool) = pool_of(&session, args.user.pool.as_deref())?;
+    let (_, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
     let tokens = sign_in(&session, &pool, &email, &args.sign_in).await?;
     if session.config.output.json {
         answer(&super::pretty(&json!({

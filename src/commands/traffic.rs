@@ -30,7 +30,7 @@ pub(super) async fn run(args: &args::Traffic, config: Config) -> Result<Ending, 
         return Err(Error::other("this stack has no firewall").hint("a [firewall] in the stack file gives it one"));
     }
     let session = Session::open(config, Sources::Untouched).await?;
-    let Some(firewall) = session.outputs(&session.state()?).firewall else {
+    let Some(firewall) = session.outputs(&session.state().await?).firewall else {
         return Err(Error::other("the firewall is not there yet").hint("run `securelambda up`"));
     };
     let rules = Wafv2::new(&session.clients).traffic(&firewall.web_acl_arn, args.since).await?;

@@ -14,8 +14,8 @@ use crate::report::{SCHEMA_VERSION, answer, date, say, table};
 pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, Error> {
     let session = Session::open(config, Sources::Untouched).await?;
     let pools = match &args.pool {
-        Some(pool) => vec![pool_of(&session, Some(pool))?],
-        None => session.outputs(&session.state()?).pools.into_iter().collect(),
+        Some(pool) => vec![pool_of(&session, Some(pool)).await?],
+        None => session.outputs(&session.state().await?).pools.into_iter().collect(),
     };
     let (mut rows, mut documents) = (Vec::new(), Vec::new());
     for (name, pool) in pools {
@@ -41,7 +41,7 @@ pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, E
 pub(super) async fn remove(args: &args::RemoveUser, config: Config) -> Result<Ending, Error> {
     let email = &check_email(&args.user.email)?;
     let session = Session::open(config, Sources::Untouched).await?;
-    let (name, pool) = pool_of(&session, args.user.pool.as_deref())?;
+    let (name, pool) = pool_of(&session, args.user.pool.as_deref()).await?;
     let was_there = Users::new(&session.clients).remove(&pool.id, email).await?;
     if session.config.output.json {
         let result = if was_there { "removed" } else { "absent" };

@@ -27,7 +27,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let looking = async {
         let session = Session::open(config, Sources::Packed).await?;
-        let state = session.state()?;
+        let state = session.state().await?;
         let refresh = session.refresh(&state, &stop).await?;
         Ok((session, state, refresh))
     };

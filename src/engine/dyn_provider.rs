@@ -68,6 +68,7 @@ pub(super) trait DynProvider: Send + Sync {
     /// may not.
     fn wrote(&self, outputs: &Value) -> bool;
     fn read(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Observed>>;
+    fn predict(&self, desired: &Desired) -> Option<Value>;
     fn create(&self, desired: Desired, task: Task) -> Boxed<'_, Value>;
     fn update(&self, desired: Desired, result: Observed, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value>;
     fn vouch(&self, outputs: Value, task: Task) -> Boxed<'_, bool>;
@@ -97,6 +98,11 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
             let found = self.0.read(&key, known.as_ref(), &task).await?;
             Ok(found.map(|Found { outputs, live }| Observed { outputs: write(&outputs), live: Arc::new(live) }))
         })
+    }
+
+    fn predict(&self, desired: &Desired) -> Option<Value> {
+        let want = desired.want.downcast_ref::<R>()?;
+        self.0.predict(want).map(|outputs| write(&outputs))
     }
 
     fn create(&self, desired: Desired, task: Task) -> Boxed<'_, Value> {

@@ -93,6 +93,10 @@ pub enum Event {
         /// The culprit.
         because: Id,
     },
+    /// Lists show these resources of the stack, which neither the stack file nor the state knew of. They are removed too.
+    FoundByTag { ids: Vec<Id> },
+    /// A deleted resource is still listed. The run waits for so long until it is gone.
+    StillListed { id: Id, for_up_to: Duration },
     /// No more is begun; calls in flight are waited for.
     Draining,
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Id;
 use super::dyn_provider::{Desired, read};
-use super::resource::Resource;
+use super::resource::{Lag, Resource};
 
 /// Proof that a resource was added earlier.
 #[derive(Debug)]
@@ -148,6 +148,7 @@ pub(super) struct Node {
     pub goes_with_parent: bool,
     pub settles_in: usize,
     pub guards: bool,
+    pub lag: Option<Lag>,
     /// Makes the description from the needs' outputs.
     pub desired: MakeDesired,
 }
@@ -205,6 +206,7 @@ impl Graph {
             goes_with_parent: R::GOES_WITH_PARENT,
             settles_in: R::SETTLES_IN,
             guards: R::GUARDS,
+            lag: R::LAG,
             desired: Box::new(move |outputs| Desired::new(desired(needs.read(outputs)))),
         });
         Handle { index: self.nodes.len() - 1, kind: PhantomData }

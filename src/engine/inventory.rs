@@ -221,8 +221,14 @@ impl InventoryItem {
 
     /// Whether these outputs, of a thing of this kind, are of the same thing.
     pub(super) fn is(&self, kind: &str, outputs: &Value) -> bool {
-        self.kind == kind && IDENTIFYING.iter().all(|field| self.outputs.get(field) == outputs.get(field))
+        self.kind == kind && same_thing(&self.outputs, outputs)
     }
+}
+
+/// Whether the outputs of two resources of one kind are those of the same resource.
+pub(super) fn same_thing(one: &Value, other: &Value) -> bool {
+    let known = IDENTIFYING.iter().any(|field| one.get(field).is_some());
+    known && IDENTIFYING.iter().all(|field| one.get(field) == other.get(field))
 }
 
 /// The fields of outputs by which a thing is told from others of its kind. All others may change while it stays the same.

@@ -1,48 +1,56 @@
-//! HOW: brings what exists to what is wanted, and removes it again. Knows resources, never AWS and never the terminal.
+//! Brings what exists to its desired state, and removes it again. Knows resources, and neither AWS nor the terminal.
 //!
-//! The idea in one page. A [`Graph`] holds descriptions; an edge is data that one description takes from another
-//! resource's outputs. [`refresh`](refresh::refresh) looks at everything there is, reading only. [`up`](up::up) then makes
-//! or mends each resource as soon as what it needs is ready, and [`down`](down::down) removes them in the order it is
-//! given. Both are one loop that owns the state, the schedule and the events; the spawned tasks only return values.
+//! A [`Graph`] holds descriptions of resources. An edge is data: one description takes another resource's outputs.
+//! [`refresh`](refresh::refresh) reads everything that exists and compares it with the descriptions; the [`Plan`] says
+//! what would be done. [`apply`](apply::apply) creates, updates and replaces each resource as soon as its dependencies
+//! are ready, and [`Removal`] deletes them until nothing is left. Both are steps of one scheduler, a loop that owns the
+//! state, the schedule and the events; the tasks that it spawns only return values.
 //!
 //! Three promises hold at every instant, so that the process may be killed at any of them:
 //! 1. The intent to create, with the key to look it up by, is on disk before the call that creates.
 //! 2. A result is on disk before anything that needs it starts.
 //! 3. A create whose outcome is not known is looked up before it is tried again.
 //!
-//! Start reading in `up.rs`.
+//! Start reading in `apply.rs`, then `scheduler.rs`.
 
-mod down;
+mod apply;
+mod bring;
+mod delete;
 mod dyn_provider;
 mod event;
 mod failure;
 mod graph;
 mod inventory;
 mod order;
+mod plan;
 mod refresh;
+mod removal;
 mod resource;
 mod save;
+mod scheduler;
 mod targets;
 mod task;
-mod up;
 mod workers;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use down::down;
+pub use apply::apply;
+pub use delete::delete;
 pub use dyn_provider::Registry;
 pub use event::{Event, NotSaved, Outcome, Summary, Verb};
 pub use failure::{Cause, Failure, Refusal, ServiceError, Shown};
 pub use graph::{Deferred, Graph, Handle, Needs};
 pub use inventory::{Inventory, InventoryItem, Leftover, Lister, Listers, Listing, Unread, list_all};
 pub use order::Cleanup;
+pub use plan::{Change, Plan};
 pub use refresh::{ReadResult, Refresh, refresh};
-pub use resource::{Does, Drift, Found, Provider, Resource};
+pub use removal::{LINGERS, Removal, Removed};
+pub use resource::{Does, Drift, Found, Lag, Provider, Resource};
+pub use scheduler::Run;
 pub use targets::{FoundTargets, Target, UnreadTarget, add_listed, look_again, retry, targets, unwanted_targets};
 pub use task::{CancellationToken, StopLevel, Task, TimeScale};
-pub use up::{Change, Plan, up};
 
 /// A resource's name within the stack: what it is and what the stack file calls it, as in `function.ExternalLambda1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

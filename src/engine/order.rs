@@ -1,10 +1,9 @@
 //! When a target's turn comes in a removal, and what a failure of one means for the others.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use super::Id;
-use super::event::{Event, Summary};
+use super::scheduler::Phase;
 use super::targets::{Target, UnreadTarget};
 
 /// The order that a removal keeps.
@@ -15,15 +14,6 @@ pub struct Cleanup {
     /// Whether a thing of the first kind, made from one of the second, must be gone before the second can go at all.
     /// Where it need not, it goes first all the same, but its failure holds nothing up.
     pub holds: fn(&str, &str) -> bool,
-}
-
-/// Where a target stands in this run.
-#[derive(PartialEq)]
-pub(super) enum Phase {
-    Waiting,
-    Running(Instant),
-    Gone,
-    Kept,
 }
 
 /// When a target's turn comes.
@@ -71,7 +61,7 @@ impl Order {
 
     /// A waiting target all of whose forerunners are through.
     pub(super) fn next(&self, phases: &[Phase]) -> Option<usize> {
-        let pending = |index: usize| matches!(phases[index], Phase::Waiting | Phase::Running(_));
+        let pending = |index: usize| phases[index].is_pending();
         let own_call = |index: usize| self.carried[index].is_none();
         (0..phases.len()).find(|&index| {
             phases[index] == Phase::Waiting
@@ -100,30 +90,15 @@ impl Order {
         held
     }
 
-    /// Marks what cannot go because something that holds it could not, or what it goes with could not; naming what
-    /// failed.
-    pub(super) fn skip(
-        &self,
-        targets: &[Target],
-        phases: &mut [Phase],
-        summary: &mut Summary,
-        tell: &mut (dyn FnMut(Event) + Send),
-    ) {
-        loop {
-            let stuck = (0..phases.len()).filter(|&index| phases[index] == Phase::Waiting).find_map(|index| {
-                let holds = |&&first: &&usize| (self.holds)(&targets[first].kind, &targets[index].kind);
-                let firsts = self.dependents[index].iter().filter(holds);
-                let mut firsts = firsts.chain(&self.holders[index]).chain(&self.carried[index]);
-                Some((index, *firsts.find(|&&first| phases[first] == Phase::Kept)?))
-            });
-            let Some((index, first)) = stuck else { return };
-            phases[index] = Phase::Kept;
-            let (id, first) = (targets[index].id.clone(), &targets[first].id);
-            let because =
-                summary.skipped.iter().find(|(id, _)| id == first).map_or(first, |(_, because)| because).clone();
-            tell(Event::Skipped { id: id.clone(), because: because.clone() });
-            summary.skipped.push((id, because));
-        }
+    /// A waiting target that cannot go because something that holds it could not, or what it goes with could not; and
+    /// that one.
+    pub(super) fn stuck(&self, targets: &[Target], phases: &[Phase]) -> Option<(usize, usize)> {
+        (0..phases.len()).filter(|&index| phases[index] == Phase::Waiting).find_map(|index| {
+            let holds = |&&first: &&usize| (self.holds)(&targets[first].kind, &targets[index].kind);
+            let firsts = self.dependents[index].iter().filter(holds);
+            let mut firsts = firsts.chain(&self.holders[index]).chain(&self.carried[index]);
+            Some((index, *firsts.find(|&&first| phases[first].holds_up())?))
+        })
     }
 
     /// Everything that goes when this one goes, however deep.
@@ -182,12 +157,11 @@ mod tests {
         ];
         let cleanup = Cleanup { group: |_| 0, holds: |first, then| (first, then) == ("association", "acl") };
         let order = Order::new(&targets, cleanup);
-        let mut phases = [Phase::Kept, Phase::Waiting, Phase::Waiting];
-        let mut summary = Summary::default();
-        order.skip(&targets, &mut phases, &mut summary, &mut |_| {});
-        assert!(phases.iter().all(|phase| *phase == Phase::Kept));
-        let skipped: Vec<(&str, &str)> =
-            summary.skipped.iter().map(|(id, because)| (id.as_str(), because.as_str())).collect();
-        assert_eq!(skipped, [("association", "stage"), ("acl", "stage")]);
+        let mut phases = [Phase::Failed, Phase::Waiting, Phase::Waiting];
+        assert_eq!(order.stuck(&targets, &phases), Some((1, 0)));
+        phases[1] = Phase::Skipped;
+        assert_eq!(order.stuck(&targets, &phases), Some((2, 1)));
+        phases[2] = Phase::Skipped;
+        assert_eq!(order.stuck(&targets, &phases), None);
     }
 }

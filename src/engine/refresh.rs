@@ -41,27 +41,29 @@ pub enum ReadResult {
 
 /// What was seen of everything, in the graph's order.
 pub struct Refresh {
-    pub(super) seen: Vec<Seen>,
+    pub(super) nodes: Vec<Refreshed>,
 }
 
 /// One resource: what was seen, and with which description in mind.
 #[derive(Clone)]
-pub(super) struct Seen {
+pub(super) struct Refreshed {
     pub result: ReadResult,
     pub desired: Option<Desired>,
     pub observed: Option<Observed>,
+    /// Of what does not exist, the outputs that it will have, where those are certain.
+    pub predicted: Option<Value>,
 }
 
 impl Refresh {
     /// What was seen, resource by resource.
     pub fn results<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (&'a Id, &'static str, &'a ReadResult)> {
-        graph.nodes.iter().zip(&self.seen).map(|(node, seen)| (&node.id, node.kind, &seen.result))
+        graph.nodes.iter().zip(&self.nodes).map(|(node, read)| (&node.id, node.kind, &read.result))
     }
 
     /// A survey that saw nothing: everything is to be looked at when its turn comes.
     pub fn blind(graph: &Graph) -> Self {
-        let seen = Seen { result: ReadResult::Blocked, desired: None, observed: None };
-        Self { seen: vec![seen; graph.nodes.len()] }
+        let blocked = Refreshed { result: ReadResult::Blocked, desired: None, observed: None, predicted: None };
+        Self { nodes: vec![blocked; graph.nodes.len()] }
     }
 }
 
@@ -86,7 +88,7 @@ pub async fn refresh(
 ) -> Result<Refresh, Failure> {
     let count = graph.nodes.len();
     let recorded: Vec<Option<&Value>> = graph.nodes.iter().map(|node| guess(node, registry, state)).collect();
-    let mut seen: Vec<Option<Seen>> = vec![None; count];
+    let mut seen: Vec<Option<Refreshed>> = vec![None; count];
     let mut looks: Vec<Option<Look>> = vec![None; count];
     let mut looking: Vec<Option<(Vec<Value>, Desired)>> = vec![None; count];
     let mut queue: VecDeque<usize> = VecDeque::new();
@@ -99,7 +101,12 @@ pub async fn refresh(
                 continue;
             }
             match next_step(graph, index, &seen, &recorded, looks[index].as_ref()) {
-                Step::Settle(done) => seen[index] = Some(done),
+                Step::Settle(mut done) => {
+                    if let (ReadResult::Absent, Some(desired)) = (&done.result, &done.desired) {
+                        done.predicted = registry.of(graph.nodes[index].kind)?.predict(desired);
+                    }
+                    seen[index] = Some(done);
+                }
                 Step::Look(inputs, desired) => {
                     looking[index] = Some((inputs, desired));
                     queue.push_back(index);
@@ -137,8 +144,8 @@ pub async fn refresh(
             }
         }
     }
-    let blocked = Seen { result: ReadResult::Blocked, desired: None, observed: None };
-    Ok(Refresh { seen: seen.into_iter().map(|seen| seen.unwrap_or_else(|| blocked.clone())).collect() })
+    let blocked = Refreshed { result: ReadResult::Blocked, desired: None, observed: None, predicted: None };
+    Ok(Refresh { nodes: seen.into_iter().map(|seen| seen.unwrap_or_else(|| blocked.clone())).collect() })
 }
 
 /// What is on record of a node, if descriptions can be made from it.
@@ -153,23 +160,23 @@ enum Step {
     /// Look, with these needs' outputs in mind.
     Look(Vec<Value>, Desired),
     /// What was seen stands.
-    Settle(Seen),
+    Settle(Refreshed),
 }
 
 fn next_step(
     graph: &Graph,
     index: usize,
-    seen: &[Option<Seen>],
+    seen: &[Option<Refreshed>],
     recorded: &[Option<&Value>],
     look: Option<&Look>,
 ) -> Step {
     let node = &graph.nodes[index];
-    let live = |need: usize| match seen[need].as_ref().map(|seen| &seen.result) {
-        Some(ReadResult::Live { outputs, .. }) => Some(outputs),
-        _ => None,
+    let live = |need: usize| match seen[need].as_ref()? {
+        Refreshed { result: ReadResult::Live { outputs, .. }, .. } => Some(outputs),
+        Refreshed { predicted, .. } => predicted.as_ref(),
     };
     if node.parent.is_some_and(|parent| is(seen, parent, &ReadResult::Absent)) {
-        return Step::Settle(Seen { result: ReadResult::Absent, desired: None, observed: None });
+        return Step::Settle(Refreshed { result: ReadResult::Absent, desired: None, observed: None, predicted: None });
     }
     let late = |need: &usize| node.late.contains(need) && node.parent != Some(*need);
     let kept_from = |need: &&usize| !late(need) && seen[**need].is_some() && live(**need).is_none();
@@ -178,7 +185,7 @@ fn next_step(
         if node.parent.is_some_and(|parent| seen[parent].is_none()) {
             return Step::Wait;
         }
-        return Step::Settle(Seen { result: ReadResult::Blocked, desired: None, observed: None });
+        return Step::Settle(Refreshed { result: ReadResult::Blocked, desired: None, observed: None, predicted: None });
     }
     let certain = node.needs.iter().all(|&need| seen[need].is_some());
     let input = |&need: &usize| match live(need).or(recorded[need].filter(|_| seen[need].is_none() || !late(&need))) {
@@ -208,19 +215,21 @@ pub(super) fn stopped() -> Failure {
     Failure::new(Cause::Stopped, "stopped while looking")
 }
 
-fn is(seen: &[Option<Seen>], index: usize, result: &ReadResult) -> bool {
+fn is(seen: &[Option<Refreshed>], index: usize, result: &ReadResult) -> bool {
     seen[index].as_ref().is_some_and(|seen| seen.result == *result)
 }
 
-fn settle(desired: Desired, result: Result<Option<Observed>, Failure>) -> Seen {
+fn settle(desired: Desired, result: Result<Option<Observed>, Failure>) -> Refreshed {
     match result {
-        Ok(None) => Seen { result: ReadResult::Absent, desired: Some(desired), observed: None },
+        Ok(None) => Refreshed { result: ReadResult::Absent, desired: Some(desired), observed: None, predicted: None },
         Ok(Some(observed)) => {
             let drift = desired.drift(&observed);
             let result = ReadResult::Live { outputs: observed.outputs.clone(), drift };
-            Seen { result, desired: Some(desired), observed: Some(observed) }
+            Refreshed { result, desired: Some(desired), observed: Some(observed), predicted: None }
         }
-        Err(failure) => Seen { result: ReadResult::Failed(failure), desired: Some(desired), observed: None },
+        Err(failure) => {
+            Refreshed { result: ReadResult::Failed(failure), desired: Some(desired), observed: None, predicted: None }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,9 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// the stack, as a [`Drift::weakening`] does.
     const GUARDS: bool = false;
 
+    /// After an update of this kind has succeeded, how long the old settings may still be in use.
+    const LAG: Option<Lag> = None;
+
     /// Where to look for it without knowing any id AWS gave it. Recorded before it is created.
     type Key: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
     /// What others need of it, and what we need to find and delete it. Serialisable, and so never a secret.
@@ -52,11 +56,27 @@ pub trait Resource: Clone + Send + Sync + 'static {
     }
 }
 
+/// An update takes time to reach all servers. Until then, resources that only the old settings use must not be removed.
+#[derive(Debug, Clone, Copy)]
+pub struct Lag {
+    pub time: Duration,
+    /// The kinds of resources that the old settings may use.
+    pub before_removing: &'static [&'static str],
+    /// For people who watch the run.
+    pub why: &'static str,
+}
+
 /// How to look after one kind of resource. Every verb may be repeated at any time.
 pub trait Provider<R: Resource>: Send + Sync + 'static {
     /// Reads it, by the ids recorded in `known` or else by `key` and our tags. Writes nothing. `None`: there is no
     /// such thing. A thing of that name that is not ours is a [`Failure::foreign`].
     fn read(&self, key: &R::Key, known: Option<&R::Outputs>, task: &Task) -> impl Does<Option<Found<R>>>;
+
+    /// The outputs that it will have, if its description decides them. Then its dependents can be compared before it
+    /// exists.
+    fn predict(&self, _want: &R) -> Option<R::Outputs> {
+        None
+    }
 
     /// Makes it. At most one call that must not be repeated, with our tags in that very call; what follows are calls
     /// that `update` would make as well.

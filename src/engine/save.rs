@@ -1,25 +1,21 @@
-//! Writing down how far a run is, and what becomes of it where that fails: it ends, and says what is not on disk.
+//! Saving the state during a run, and what becomes of the run when that fails: it ends, and says what is not on disk.
 
 use serde_json::Value;
 
 use super::Id;
 use super::event::{NotSaved, Summary};
-use crate::state::{State, StateError, StateStore};
+use super::scheduler::Run;
+use crate::state::StateError;
 
-/// Saves; whether the run may go on. `made`: what this save is to put on disk that was not there before.
-pub(super) fn save(
-    state: &mut State,
-    store: &mut dyn StateStore,
-    made: Vec<(Id, Value)>,
-    summary: &mut Summary,
-) -> bool {
-    state.serial += 1;
-    let saved = store.save(state);
+/// Saves; whether the run may go on. `made`: outputs that this save is the first to put on disk.
+pub(super) async fn save(run: &mut Run<'_>, made: Vec<(Id, Value)>, summary: &mut Summary) -> bool {
+    run.state.serial += 1;
+    let saved = run.store.save(run.state).await;
     let on_disk = saved.as_ref().err().is_none_or(StateError::is_saved);
     if let Err(error) = &saved
         && summary.save_error.is_none()
     {
-        summary.save_error = Some(NotSaved { message: error.to_string(), hint: error.hint(), made: Vec::new() });
+        summary.save_error = Some(NotSaved { message: error.to_string(), hint: error.hint.clone(), made: Vec::new() });
     }
     if let Some(not_saved) = &mut summary.save_error {
         if on_disk {
@@ -32,8 +28,8 @@ pub(super) fn save(
 }
 
 /// Once more at the end of a run, if anything that was made is not on disk: there may be room by now.
-pub(super) fn save_at_last(state: &mut State, store: &mut dyn StateStore, summary: &mut Summary) {
+pub(super) async fn save_at_last(run: &mut Run<'_>, summary: &mut Summary) {
     if summary.save_error.as_ref().is_some_and(|not_saved| !not_saved.made.is_empty()) {
-        save(state, store, Vec::new(), summary);
+        save(run, Vec::new(), summary).await;
     }
 }

@@ -6,13 +6,14 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::Id;
+use super::bring::look_often;
 use super::dyn_provider::Registry;
 use super::failure::{Cause, Failure};
 use super::graph::Graph;
-use super::inventory::InventoryItem;
+use super::inventory::{InventoryItem, same_thing};
+use super::plan::unwanted;
 use super::refresh::{ReadResult, Refresh, stopped};
 use super::task::{CancellationToken, StopLevel, Task};
-use super::up::{look_often, unwanted};
 use super::workers::{WorkerEvent, Workers};
 use crate::state::{Record, State, Status};
 
@@ -69,7 +70,7 @@ pub async fn targets(
 ) -> Result<FoundTargets, Failure> {
     let mut looked = FoundTargets::default();
     let mut rows: HashSet<Id> = unwanted(graph, state).into_iter().collect();
-    for (node, seen) in graph.nodes.iter().zip(&refresh.seen) {
+    for (node, seen) in graph.nodes.iter().zip(&refresh.nodes) {
         let target = |key: &Value, outputs: Value| Target {
             id: node.id.clone(),
             kind: node.kind.to_owned(),
@@ -105,7 +106,14 @@ pub async fn targets(
         }
     }
     let more = recorded_targets(rows, registry, state, stop).await?;
-    looked.targets.extend(more.targets);
+    for target in more.targets {
+        // On record under two ids.
+        if looked.targets.iter().any(|known| known.kind == target.kind && same_thing(&known.outputs, &target.outputs)) {
+            state.resources.remove(target.id.as_str());
+        } else {
+            looked.targets.push(target);
+        }
+    }
     looked.strangers.extend(more.strangers);
     looked.unseen.extend(more.unseen);
     vouched(&mut looked, registry, stop).await?;
@@ -196,7 +204,22 @@ pub async fn unwanted_targets(
         }
         !renamed
     });
-    let looked = recorded_targets(gone, registry, state, stop).await?;
+    let mut looked = recorded_targets(gone, registry, state, stop).await?;
+    // The key of a resource may change although the resource stays the same: then only the old record goes.
+    let is_desired = |target: &Target, state: &State| {
+        graph
+            .nodes
+            .iter()
+            .filter(|node| node.kind == target.kind)
+            .any(|node| state.outputs(node.id.as_str()).is_some_and(|outputs| same_thing(outputs, &target.outputs)))
+    };
+    looked.targets.retain(|target| {
+        let is_desired = is_desired(target, state);
+        if is_desired {
+            state.resources.remove(target.id.as_str());
+        }
+        !is_desired
+    });
     match looked.unseen.into_iter().next() {
         // Here it is part of a change, which then is not complete.
         Some(unseen) => Err(unseen.failure),

@@ -18,7 +18,7 @@ const DRAIN: Duration = Duration::from_secs(6);
 /// What a loop hears next.
 pub(super) enum LoopEvent<T> {
     /// Whatever has arrived, at least one.
-    WorkerEvent(Vec<WorkerEvent<T>>),
+    Happened(Vec<WorkerEvent<T>>),
     /// Nothing is in flight.
     Idle,
     /// We are asked to stop, said once: start nothing more, and hear on.
@@ -100,7 +100,7 @@ impl<T: Send + 'static> Workers<T> {
         while let Some(more) = self.try_next() {
             news.push(more);
         }
-        LoopEvent::WorkerEvent(news)
+        LoopEvent::Happened(news)
     }
 
     /// News that has arrived already.

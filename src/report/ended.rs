@@ -3,7 +3,7 @@
 use console::{Alignment, measure_text_width, pad_str};
 
 use super::frame::{Frame, Size};
-use super::words::{WORD, done, duration};
+use super::words::{WORD, done, duration, found_by_tag, still_listed};
 use super::{drift, failure};
 use crate::engine::{Event, Id, Outcome};
 
@@ -45,6 +45,8 @@ impl Frame {
             Event::Skipped { id, because } => {
                 line(&palette.dim("-"), id, "skipped", &format!("because {because} failed"))
             }
+            Event::FoundByTag { ids } => vec![found_by_tag(ids)],
+            Event::StillListed { id, for_up_to } => vec![still_listed(id, *for_up_to)],
             // What is as wanted already is counted; the rest is in the frame.
             Event::Done { .. }
             | Event::Began { .. }

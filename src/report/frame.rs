@@ -60,6 +60,7 @@ impl Frame {
                 self.in_flight.retain(|doing| doing.id != *id);
                 self.ended += 1;
             }
+            Event::FoundByTag { .. } | Event::StillListed { .. } => {}
             Event::Draining => self.draining = true,
         }
     }

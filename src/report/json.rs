@@ -7,13 +7,15 @@
 //! | `type`           | every line        | one of those below |
 //! | `total`          | `run_began`       | how many resources are looked after |
 //! | `id`             | `resource_*`      | which resource: `function.ExternalLambda1` |
-//! | `verb`           | `resource_started` | `find`, `create`, `update` or `delete` |
+//! | `verb`           | `resource_started` | `read`, `create`, `update` or `delete` |
 //! | `why`            | `resource_waiting` | what it waits for |
 //! | `outcome`        | `resource_done`   | `created`, `adopted`, `updated`, `unchanged`, `deleted`, `gone`, `went_with_parent` |
 //! | `drift`          | `resource_done`, if `updated` | what had differed: a list of `field`, `want`, `live`, `weakens` |
 //! | `elapsed_ms`     | `resource_done`, `resource_failed` | in, or after, which time |
 //! | `failure`        | `resource_failed` | `cause`, `message`, and `code`, `request_id`, `hint` or null; `call` where one failed: `iam GetRole` |
 //! | `because`        | `resource_skipped` | the resource that failed |
+//! | `ids`            | `resources_found` | resources that only their tags tell of; they are removed too |
+//! |                  | `resource_still_listed` | a deleted resource is still listed, and the run waits |
 //! |                  | `run_draining`    | no more is begun; calls in flight are waited for |
 //!
 //! The last line is the `summary`, written by the command: see [`summary_line`].
@@ -128,6 +130,12 @@ enum Line<'a> {
         failure: &'a Failure,
     },
     ResourceSkipped(Skipped<'a>),
+    ResourcesFound {
+        ids: &'a [Id],
+    },
+    ResourceStillListed {
+        id: &'a Id,
+    },
     RunDraining,
 }
 
@@ -179,6 +187,8 @@ impl<'a> From<&'a Event> for Line<'a> {
                 Self::ResourceFailed { id, elapsed_ms: millis(*elapsed), failure }
             }
             Event::Skipped { id, because } => Self::ResourceSkipped(Skipped { id, because }),
+            Event::FoundByTag { ids } => Self::ResourcesFound { ids },
+            Event::StillListed { id, .. } => Self::ResourceStillListed { id },
             Event::Draining => Self::RunDraining,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::palette::Palette;
 use super::stream::Stream;
-use super::words::{WORD, done, draining, duration, one_line};
+use super::words::{WORD, done, draining, duration, found_by_tag, one_line, still_listed};
 use super::{Reporter, drift, failure};
 use crate::engine::{Event, Id, Outcome};
 
@@ -70,6 +70,10 @@ impl Reporter for Lines {
                 if let Outcome::Updated { drift } = outcome {
                     self.details(&drift::lines(drift, self.palette));
                 }
+            }
+            Event::FoundByTag { ids } => self.to.line(format_args!("{:WORD$} {}", "found", found_by_tag(ids))),
+            Event::StillListed { id, for_up_to } => {
+                self.to.line(format_args!("{:WORD$} {}", "waiting", still_listed(id, *for_up_to)));
             }
             Event::Skipped { id, because } => self.say("skipped", id, &format!("because {because} failed")),
             Event::Draining => {

@@ -37,6 +37,10 @@ pub fn plan_text(plan: &Plan, palette: Palette) -> String {
                 let group = if weakened(drift) { 0 } else { 2 };
                 groups[group].push(entry(palette.warn("~"), "", drift::lines(drift, palette)));
             }
+            Change::Replace { moved } => {
+                let details = drift::lines(moved, palette);
+                groups[2].push(entry(palette.warn("±"), "create anew, then remove the old one", details));
+            }
             Change::KnownAfterApply => {
                 groups[2].push(entry(palette.warn("~"), "(compared once what it needs is there)", Vec::new()));
             }
@@ -69,8 +73,8 @@ impl Entry<'_> {
     }
 }
 
-/// The plan as one document: `schema_version`, `changes` (each with `id`, `kind`, `action` and, by action, `drift` or
-/// `failure`), `removals` and `lost_guards` (ids) and `counts` by action.
+/// The plan as one document: `schema_version`, `changes` (each with `id`, `kind`, `action` and, by action, `drift`,
+/// `moved` or `failure`), `removals` and `lost_guards` (ids) and `counts` by action.
 pub fn plan_json(plan: &Plan) -> Value {
     let rows: Vec<Row> = plan.changes.iter().map(|(id, kind, change)| Row { id, kind, change }).collect();
     let tally = Tally::of(plan);
@@ -80,7 +84,8 @@ pub fn plan_json(plan: &Plan) -> Value {
         "removals": plan.removals,
         "lost_guards": plan.lost_guards,
         "counts": {
-            "create": tally.create, "adopt": tally.adopt, "update": tally.update, "depends": tally.depends,
+            "create": tally.create, "adopt": tally.adopt, "update": tally.update, "replace": tally.replace,
+            "depends": tally.depends,
             "remove": tally.remove, "keep": tally.keep, "refuse": tally.refuse,
         },
     })
@@ -100,6 +105,7 @@ struct Tally {
     create: usize,
     adopt: usize,
     update: usize,
+    replace: usize,
     depends: usize,
     remove: usize,
     keep: usize,
@@ -115,6 +121,7 @@ impl Tally {
                 Change::Adopt => &mut tally.adopt,
                 Change::Create => &mut tally.create,
                 Change::Update { .. } => &mut tally.update,
+                Change::Replace { .. } => &mut tally.replace,
                 Change::KnownAfterApply => &mut tally.depends,
                 Change::Refuse { .. } => &mut tally.refuse,
             } += 1;
@@ -125,6 +132,7 @@ impl Tally {
     fn text(&self) -> String {
         let Self { create, update, remove, .. } = self;
         let rest = tally(&[
+            (self.replace, "to replace"),
             (self.adopt, "to adopt"),
             (self.depends, "to compare"),
             (self.keep, "unchanged"),

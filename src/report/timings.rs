@@ -56,7 +56,11 @@ impl Timings {
                     self.rows[index].ended.get_or_insert(now);
                 }
             }
-            Event::Began { .. } | Event::Skipped { .. } | Event::Draining => {}
+            Event::Began { .. }
+            | Event::Skipped { .. }
+            | Event::FoundByTag { .. }
+            | Event::StillListed { .. }
+            | Event::Draining => {}
         }
     }
 }

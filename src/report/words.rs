@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::{Outcome, Verb};
+use crate::engine::{Id, Outcome, Verb};
 
 /// The width of the column that says what became of a resource: `unchanged` is the longest word in it.
 pub(super) const WORD: usize = 9;
@@ -94,6 +94,16 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Resources that turned up in a list.
+pub(super) fn found_by_tag(ids: &[Id]) -> String {
+    format!("by their tags: {}", ids.iter().map(Id::as_str).collect::<Vec<_>>().join(", "))
+}
+
+/// A deleted resource that is still listed.
+pub(super) fn still_listed(id: &Id, for_up_to: Duration) -> String {
+    format!("{id} is still listed; looking again for up to {} s", for_up_to.as_secs())
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ const WORLDS: [fn(&World); 3] = [
 ];
 
 /// Arranges the nth death of a kind.
-type Death = fn(&World, usize);
+pub type Death = fn(&World, usize);
 
-const DEATHS: [Death; 3] = [
+pub const DEATHS: [Death; 3] = [
     |world, nth| world.disk.cut_after(nth),
     |world, nth| world.cloud.on("", nth, Fault::CutBefore),
     |world, nth| world.cloud.on("", nth, Fault::CutAfter),
@@ -117,13 +117,13 @@ async fn up_restores_what_a_dead_down_left() {
 
 /// Something that goes wrong in a run.
 #[derive(Debug, Clone)]
-enum Mishap {
+pub enum Mishap {
     Call(&'static str, usize, Fault),
     SaveFails(usize),
     CutAfterSave(usize),
 }
 
-fn befall(world: &World, mishaps: &[Mishap]) {
+pub fn befall(world: &World, mishaps: &[Mishap]) {
     for mishap in mishaps {
         match mishap {
             Mishap::Call(call, nth, fault) => world.cloud.on(call, *nth, fault.clone()),
@@ -151,7 +151,7 @@ fn mishap() -> impl Strategy<Value = Mishap> {
 }
 
 /// For each run, what befalls it.
-fn runs() -> impl Strategy<Value = Vec<Vec<Mishap>>> {
+pub fn runs() -> impl Strategy<Value = Vec<Vec<Mishap>>> {
     prop::collection::vec(prop::collection::vec(mishap(), 1..5), 0..5)
 }
 

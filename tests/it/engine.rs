@@ -871,7 +871,7 @@ mod graph {
         let mut state = world.disk.state();
         state.resources.get_mut("role.r01").unwrap().kind = "of tomorrow".into();
         state.serial += 1;
-        world.disk.clone().save(&state).unwrap();
+        world.disk.clone().save(&state).await.unwrap();
         let run = world.down(&Graph::default()).await;
         assert_eq!(run.unseen.len(), 1);
         assert!(run.unseen[0].1.context.contains("of tomorrow"), "{:?}", run.unseen);

@@ -40,6 +40,7 @@ mod pacing;
 mod policies;
 mod promises;
 mod regions;
+mod replacement;
 mod secrets;
 mod signals;
 mod store;

@@ -6,18 +6,22 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use securelambda::state::{Holder, Record, State, StateError, StateStore, Status, Store};
+use securelambda::state::{FileError, Holder, Record, StackState, State, StateFile, StateId, Status, open};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const ACCOUNT: &str = "123456789012";
 
-fn store(folder: &Path) -> Store {
-    Store::new(folder, "toy", ACCOUNT, "eu-central-1", None)
+fn store(folder: &Path) -> StateFile {
+    StateFile::new(folder, &id())
+}
+
+fn id() -> StateId {
+    StateId { stack: "toy".into(), account: ACCOUNT.into(), region: "eu-central-1".into() }
 }
 
 /// A folder in which this is the state file.
-fn holding(text: impl AsRef<[u8]>) -> (TempDir, Store) {
+fn holding(text: impl AsRef<[u8]>) -> (TempDir, StateFile) {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
     fs::write(store.path(), text).unwrap();
@@ -26,7 +30,7 @@ fn holding(text: impl AsRef<[u8]>) -> (TempDir, Store) {
 
 /// A state with this many rows, and as its serial says.
 fn state(rows: u64) -> State {
-    let mut state = State::new("toy", ACCOUNT, "eu-central-1", None);
+    let mut state = State::new(&id(), None);
     state.serial = rows;
     for row in 0..rows {
         let record = Record {
@@ -58,7 +62,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 /// What is said of a file with this in it: the error and its hint.
 #[track_caller]
-fn said_of(text: impl AsRef<[u8]>) -> (StateError, String) {
+fn said_of(text: impl AsRef<[u8]>) -> (FileError, String) {
     let (folder, store) = holding(text.as_ref());
     let error = store.read().unwrap_err();
     let of_lock = store.lock("up").unwrap_err();
@@ -76,18 +80,18 @@ fn gives_back_what_was_saved() {
     assert_eq!(store.read().unwrap(), None);
     assert!(!folder.path().join("made").exists(), "reading makes nothing");
     let (blank, mut locked) = store.lock("up").unwrap();
-    assert_eq!(blank, State::new("toy", ACCOUNT, "eu-central-1", None));
+    assert_eq!(blank, None);
     assert_eq!(store.read().unwrap(), None, "nor does locking");
-    locked.save(&state(3)).unwrap();
+    locked.write(&state(3)).unwrap();
     assert_eq!(store.read().unwrap(), Some(state(3)));
     drop(locked);
-    assert_eq!(store.lock("up").unwrap().0, state(3));
+    assert_eq!(store.lock("up").unwrap().0, Some(state(3)));
 }
 
-#[test]
-fn says_which_program_wrote_it_last() {
-    let (_folder, store) = holding(edited(|it| it["tool"] = json!("securelambda 0.0.1")));
-    let (state, _locked) = store.lock("up").unwrap();
+#[tokio::test]
+async fn says_which_program_wrote_it_last() {
+    let (folder, _) = holding(edited(|it| it["tool"] = json!("securelambda 0.0.1")));
+    let (state, _locked) = StackState::new(open(folder.path()), id(), None).lock("up").await.unwrap();
     assert_eq!(state.tool, concat!("securelambda ", env!("CARGO_PKG_VERSION")));
 }
 
@@ -95,9 +99,9 @@ fn says_which_program_wrote_it_last() {
 fn is_forgotten_and_may_be_so_twice() {
     let (_folder, store) = holding(edited(|_| {}));
     let (_, mut locked) = store.lock("down").unwrap();
-    locked.forget().unwrap();
+    locked.remove().unwrap();
     assert_eq!(store.read().unwrap(), None);
-    locked.forget().unwrap();
+    locked.remove().unwrap();
 }
 
 #[test]
@@ -105,7 +109,7 @@ fn no_reader_ever_sees_half_a_file() {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
     let (_, mut locked) = store.lock("up").unwrap();
-    locked.save(&state(1)).unwrap();
+    locked.write(&state(1)).unwrap();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
@@ -118,7 +122,7 @@ fn no_reader_ever_sees_half_a_file() {
             seen
         });
         for save in 0..200 {
-            locked.save(&state(save * 37 % 100)).unwrap();
+            locked.write(&state(save * 37 % 100)).unwrap();
         }
         over.store(true, Ordering::Relaxed);
         assert!(reader.join().unwrap() > 20, "it read while it was written");
@@ -132,7 +136,7 @@ fn is_its_owners_alone() {
     let store = store(folder.path());
     let (_, mut locked) = store.lock("up").unwrap();
     for _ in 0..2 {
-        locked.save(&state(1)).unwrap();
+        locked.write(&state(1)).unwrap();
         for name in names(folder.path()) {
             let mode = fs::metadata(folder.path().join(&name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
@@ -144,7 +148,7 @@ fn is_its_owners_alone() {
 fn stays_its_owners_alone_though_somebody_opened_it() {
     let (_folder, store) = holding(edited(|_| {}));
     fs::set_permissions(store.path(), fs::Permissions::from_mode(0o644)).unwrap();
-    store.lock("up").unwrap().1.save(&state(1)).unwrap();
+    store.lock("up").unwrap().1.write(&state(1)).unwrap();
     assert_eq!(fs::metadata(store.path()).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -154,7 +158,7 @@ fn a_second_run_is_told_who_holds_the_lock() {
     let store = store(folder.path());
     let first = store.lock("up --yes").unwrap();
     let error = store.lock("down").unwrap_err();
-    let StateError::Locked { holder, .. } = &error else { panic!("{error}") };
+    let FileError::Locked { holder, .. } = &error else { panic!("{error}") };
     assert_eq!((holder.command.as_str(), holder.pid), ("up --yes", std::process::id()));
     assert!(error.to_string().contains(&format!("`up --yes`, process {} of user ", std::process::id())), "{error}");
     assert!(error.hint().contains("wait"));
@@ -170,7 +174,8 @@ fn other_stacks_accounts_and_regions_have_locks_of_their_own() {
     for (stack, account, region) in
         [("other", ACCOUNT, "eu-central-1"), ("toy", "210987654321", "eu-central-1"), ("toy", ACCOUNT, "us-east-1")]
     {
-        Store::new(folder.path(), stack, account, region, None).lock("up").unwrap();
+        let [stack, account, region] = [stack, account, region].map(str::to_owned);
+        StateFile::new(folder.path(), &StateId { stack, account, region }).lock("up").unwrap();
     }
 }
 
@@ -192,7 +197,7 @@ fn a_holder_who_said_nothing_still_holds() {
     let store = store(folder.path());
     let _held = store.lock("up").unwrap();
     fs::write(folder.path().join("toy.123456789012.eu-central-1.lock"), "{").unwrap();
-    assert!(matches!(store.lock("up"), Err(StateError::Locked { .. })));
+    assert!(matches!(store.lock("up"), Err(FileError::Locked { .. })));
 }
 
 #[test]
@@ -206,8 +211,9 @@ fn what_a_killed_writer_left_does_not_matter() {
     let (folder, store) = holding(edited(|_| {}));
     fs::write(folder.path().join(".state-Ab3dE9.tmp"), "{\"version\": 1, \"to").unwrap();
     let (state, mut locked) = store.lock("up").unwrap();
+    let state = state.unwrap();
     assert_eq!(state.resources.len(), 2);
-    locked.save(&state).unwrap();
+    locked.write(&state).unwrap();
     assert_eq!(store.read().unwrap(), Some(state));
 }
 
@@ -231,10 +237,10 @@ fn a_damaged_one_is_never_taken_for_empty() {
     ];
     for text in damaged {
         let (error, said) = said_of(&text);
-        assert!(matches!(error, StateError::Damaged { .. }), "{text}: {error}");
+        assert!(matches!(error, FileError::Damaged { .. }), "{text}: {error}");
         assert!(said.contains("backup") && said.contains("run `up`"), "{said}");
     }
-    assert!(matches!(said_of([0xff, 0xfe]).0, StateError::Damaged { .. }));
+    assert!(matches!(said_of([0xff, 0xfe]).0, FileError::Damaged { .. }));
 }
 
 #[test]
@@ -242,7 +248,7 @@ fn every_cut_of_it_is_damaged() {
     let whole = edited(|_| {});
     for end in 0..whole.len() {
         let (_folder, store) = holding(&whole[..end]);
-        assert!(matches!(store.read(), Err(StateError::Damaged { .. })), "{}", &whole[..end]);
+        assert!(matches!(store.read(), Err(FileError::Damaged { .. })), "{}", &whole[..end]);
     }
 }
 
@@ -250,7 +256,7 @@ fn every_cut_of_it_is_damaged() {
 fn a_newer_one_is_refused_whatever_its_shape() {
     for text in [edited(|it| it["version"] = json!(2)), r#"{"version": 99, "things": []}"#.into()] {
         let (error, said) = said_of(text);
-        assert!(matches!(error, StateError::Newer { .. }), "{error}");
+        assert!(matches!(error, FileError::Newer { .. }), "{error}");
         assert!(said.contains("up to 1") && said.contains("newer securelambda"), "{said}");
     }
 }
@@ -259,7 +265,7 @@ fn a_newer_one_is_refused_whatever_its_shape() {
 fn somebody_elses_is_refused() {
     for (field, other) in [("stack", "other"), ("account", "210987654321"), ("region", "us-east-1")] {
         let (error, said) = said_of(edited(|it| it[field] = json!(other)));
-        assert!(matches!(error, StateError::Foreign { .. }), "{error}");
+        assert!(matches!(error, FileError::Foreign { .. }), "{error}");
         assert!(said.contains(other) && said.contains("toy in 123456789012 eu-central-1"), "{said}");
     }
 }
@@ -270,7 +276,7 @@ fn one_that_cannot_be_read_is_not_taken_for_absent() {
     let store = store(folder.path());
     fs::create_dir(store.path()).unwrap();
     let error = store.read().unwrap_err();
-    assert!(matches!(error, StateError::Io { what: "file", verb: "read", .. }), "{error}");
+    assert!(matches!(error, FileError::Io { what: "file", verb: "read", .. }), "{error}");
     assert!(error.hint().contains("--state-dir"));
 }
 
@@ -280,7 +286,7 @@ fn one_without_permission_is_not_taken_for_absent() {
     fs::set_permissions(store.path(), fs::Permissions::from_mode(0o000)).unwrap();
     // Root may read everything.
     if fs::read(store.path()).is_err() {
-        assert!(matches!(store.read(), Err(StateError::Io { verb: "read", .. })));
+        assert!(matches!(store.read(), Err(FileError::Io { verb: "read", .. })));
     }
 }
 
@@ -291,7 +297,7 @@ fn a_folder_that_cannot_be_written_is_found_out_before_anything_is_made() {
     fs::write(&file, "").unwrap();
     for path in [file.clone(), file.join("below")] {
         let error = store(&path).lock("up").unwrap_err();
-        assert!(matches!(error, StateError::Io { what: "folder", verb: "written", .. }), "{error}");
+        assert!(matches!(error, FileError::Io { what: "folder", verb: "written", .. }), "{error}");
         assert!(error.hint().contains("--state-dir"));
     }
 }
@@ -301,13 +307,13 @@ fn a_save_that_fails_leaves_the_old_one() {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
     let (_, mut locked) = store.lock("up").unwrap();
-    locked.save(&state(1)).unwrap();
+    locked.write(&state(1)).unwrap();
     fs::remove_file(store.path()).unwrap();
     fs::create_dir_all(store.path().join("in the way")).unwrap();
-    let error = locked.save(&state(2)).unwrap_err();
-    assert!(matches!(error, StateError::Io { what: "file", verb: "written", .. }), "{error}");
+    let error = locked.write(&state(2)).unwrap_err();
+    assert!(matches!(error, FileError::Io { what: "file", verb: "written", .. }), "{error}");
     assert_eq!(names(folder.path()).len(), 2, "and no temporary file");
     fs::remove_dir_all(store.path()).unwrap();
-    locked.save(&state(3)).unwrap();
+    locked.write(&state(3)).unwrap();
     assert_eq!(store.read().unwrap(), Some(state(3)), "once it can, it does");
 }

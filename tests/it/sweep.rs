@@ -1,5 +1,6 @@
 //! What is left: found by AWS's lists alone, removed if the tag proves it ours, told if it cannot be removed.
 
+use securelambda::state::{StateFile, StateId};
 use serde_json::{Value, json};
 
 use crate::support::botocore::{self, inventory};
@@ -294,13 +295,8 @@ fn a_purged_secret_is_made_anew() {
 fn a_stack_that_another_run_holds_is_not_swept() {
     let user = User::newcomer();
     up(&user, "demo");
-    let store = securelambda::state::Store::new(
-        &user.folder.path().join("state"),
-        "demo",
-        &account_of(&user),
-        "eu-central-1",
-        None,
-    );
+    let id = StateId { stack: "demo".into(), account: account_of(&user), region: "eu-central-1".into() };
+    let store = StateFile::new(&user.folder.path().join("state"), &id);
     let held = store.lock("securelambda up").unwrap();
     user.run(&["sweep", "--stack", "demo", "--yes"]).ends(9).says("another run holds the lock");
     user.run(&["sweep"]).ends(0);

@@ -4,11 +4,13 @@
 //! A deployment is a snapshot, so until this one call callers see the old API, and after it the new one. The stage stays:
 //! it keeps its address, its throttle and its web ACL.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, replace};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Lag, Provider, Resource, Task};
 
 /// A stage answers from this deployment.
 #[derive(Debug, Clone)]
@@ -34,6 +36,13 @@ impl Resource for Release {
     const KIND: &'static str = "apigateway.release";
     const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
+    /// Until all of API Gateway's servers answer from the new deployment, the old one may call functions that it leads
+    /// to (docs/aws.md, Deployments).
+    const LAG: Option<Lag> = Some(Lag {
+        time: Duration::from_mins(1),
+        before_removing: &["lambda.function", "lambda.permission"],
+        why: "some of AWS's servers may answer from the old deployment for a minute; the functions that it uses are removed after that",
+    });
     type Key = ReleaseOutputs;
     type Outputs = ReleaseOutputs;
     /// The id of the deployment that the stage answers from.

@@ -119,7 +119,9 @@ impl<K: Kind> Resource for Thing<K> {
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
         let differs =
             |(setting, want): (&String, &String)| Drift::unless_equal(setting, &Some(want), &live.get(setting));
-        self.settings.iter().filter_map(differs).collect()
+        let extra = live.iter().filter(|(setting, _)| !self.settings.contains_key(*setting));
+        let extra = extra.map(|(setting, live)| Drift::new(setting, "", live));
+        self.settings.iter().filter_map(differs).chain(extra).collect()
     }
 }
 
@@ -480,7 +482,10 @@ impl<K: Kind> Provider<Thing<K>> for Cloud {
             inner.sound(want)?;
             let real = inner.things.get_mut(&found.outputs.id).ok_or_else(|| Failure::refused("it is gone"))?;
             for Drift { field, .. } in drift {
-                real.settings.insert(field.clone(), want.settings[field].clone());
+                match want.settings.get(field) {
+                    Some(value) => real.settings.insert(field.clone(), value.clone()),
+                    None => real.settings.remove(field),
+                };
             }
             Ok(found.outputs.clone())
         };

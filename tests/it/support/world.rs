@@ -10,7 +10,7 @@ use securelambda::engine::{
     self, CancellationToken, Cleanup, Event, Failure, FoundTargets, Graph, Id, Outcome, Plan, Refresh, StopLevel,
     Summary,
 };
-use securelambda::state::{State, StateError, StateStore};
+use securelambda::state::{Answer, FileError, State, StateError, StateId, StateStore};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -50,7 +50,8 @@ struct Sectors {
 
 impl Disk {
     fn new() -> Self {
-        let state = State::new("toy", "123456789012", "eu-central-1", None);
+        let id = StateId { stack: "toy".into(), account: "123456789012".into(), region: "eu-central-1".into() };
+        let state = State::new(&id, None);
         let power = Power(Arc::new(watch::Sender::new(false)));
         Self(Arc::new(Mutex::new(Sectors {
             state,
@@ -114,7 +115,17 @@ impl Disk {
 }
 
 impl StateStore for Disk {
-    fn save(&mut self, state: &State) -> Result<(), StateError> {
+    fn save<'a>(&'a mut self, state: &'a State) -> Answer<'a, ()> {
+        Box::pin(async move { self.write(state) })
+    }
+
+    fn delete(&mut self) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Disk {
+    fn write(&self, state: &State) -> Result<(), StateError> {
         let mut sectors = self.sectors();
         if sectors.power.is_cut() {
             return Ok(());
@@ -122,7 +133,7 @@ impl StateStore for Disk {
         sectors.full_from = sectors.full_from.map(|left| left.saturating_sub(1));
         if countdown(&mut sectors.fail) || sectors.full_from == Some(0) {
             let (path, error) = (PathBuf::from("toy.json"), io::Error::from(io::ErrorKind::StorageFull));
-            return Err(StateError::Io { what: "file", verb: "written", path, error });
+            return Err(FileError::Io { what: "file", verb: "written", path, error }.into());
         }
         assert!(state.serial > sectors.state.serial, "every save has a higher serial");
         sectors.state = state.clone();
@@ -131,7 +142,7 @@ impl StateStore for Disk {
             sectors.power.cut();
         }
         if countdown(&mut sectors.last_room) {
-            return Err(StateError::LastRoom { path: PathBuf::from("toy.json") });
+            return Err(FileError::LastRoom { path: PathBuf::from("toy.json") }.into());
         }
         Ok(())
     }
@@ -284,7 +295,16 @@ impl World {
         let begun = Instant::now();
         let (registry, jobs) = (registry(&self.cloud), self.jobs);
         let mut tell = |event| self.hear(&mut events, event);
-        let summary = engine::up(graph, &registry, refresh, &mut state, &mut store, jobs, &self.stop, &mut tell).await;
+        let mut run = engine::Run {
+            registry: &registry,
+            state: &mut state,
+            store: &mut store,
+            jobs,
+            stop: &self.stop,
+            tell: &mut tell,
+        };
+        let order = Cleanup { group: self.group, holds: self.holds };
+        let summary = engine::apply(&mut run, graph, refresh, order, true).await;
         Run { summary, events, took: begun.elapsed(), strangers: Vec::new(), unseen: Vec::new(), left: Vec::new() }
     }
 
@@ -314,9 +334,15 @@ impl World {
         let begun = Instant::now();
         let mut tell = |event| self.hear(&mut events, event);
         let (order, jobs) = (Cleanup { group: self.group, holds: self.holds }, self.jobs);
-        let summary =
-            engine::down(&targets, &unseen, order, &registry, &mut state, &mut store, jobs, &self.stop, &mut tell)
-                .await;
+        let mut run = engine::Run {
+            registry: &registry,
+            state: &mut state,
+            store: &mut store,
+            jobs,
+            stop: &self.stop,
+            tell: &mut tell,
+        };
+        let summary = engine::delete(&mut run, &targets, &unseen, order).await;
         let took = begun.elapsed();
         let left = engine::look_again(&targets, &registry, &self.stop).await.into_iter().map(|(id, _)| id).collect();
         let unseen = unseen.into_iter().map(|one| (one.target.id, one.failure)).collect();

@@ -12,14 +12,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::reserve::{Reserve, no_room};
-use super::{State, StateStore, VERSION};
+use super::{Answer, State, StateBackend, StateError, StateErrorKind, StateId, StateStore, VERSION};
 
 /// What helps against a full disk.
 const MAKE_ROOM: &str = "make room on the disk, or in your quota, and run the same command again";
 
 /// What can be wrong with a state file or its folder.
 #[derive(Debug, thiserror::Error)]
-pub enum StateError {
+pub enum FileError {
     /// The folder or file cannot be used.
     #[error("the state {what} {} cannot be {verb}: {error}", path.display())]
     Io {
@@ -74,7 +74,7 @@ pub enum StateError {
     },
 }
 
-impl StateError {
+impl FileError {
     /// Whether the state is on disk all the same.
     pub fn is_saved(&self) -> bool {
         matches!(self, Self::LastRoom { .. })
@@ -146,22 +146,67 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// The state file of one stack in one account and region.
-#[derive(Debug, Clone)]
-pub struct Store {
-    folder: PathBuf,
-    stem: String,
-    blank: State,
+impl From<FileError> for StateError {
+    fn from(error: FileError) -> Self {
+        let kind = match &error {
+            FileError::LastRoom { .. } => StateErrorKind::LastSave,
+            FileError::Locked { .. } => StateErrorKind::Locked,
+            FileError::Foreign { .. } => StateErrorKind::Foreign,
+            _ => StateErrorKind::Other,
+        };
+        Self { kind, message: error.to_string(), hint: error.hint() }
+    }
 }
 
-impl Store {
-    /// `state/<stack>.<account>.<region>.json` in `folder`. Nothing is read or made yet.
-    pub fn new(folder: &Path, stack: &str, account: &str, region: &str, endpoint: Option<&str>) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            stem: format!("{stack}.{account}.{region}"),
-            blank: State::new(stack, account, region, endpoint),
-        }
+/// States in a folder on this machine: a file for each, named `<stack>.<account>.<region>.json`.
+#[derive(Debug, Clone)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Nothing is read or made yet.
+    pub fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    fn file(&self, id: &StateId) -> StateFile {
+        StateFile::new(&self.0, id)
+    }
+}
+
+impl StateBackend for Folder {
+    fn location(&self, id: &StateId) -> String {
+        self.file(id).path().display().to_string()
+    }
+
+    fn read<'a>(&'a self, id: &'a StateId) -> Answer<'a, Option<State>> {
+        Box::pin(async move { Ok(self.file(id).read()?) })
+    }
+
+    fn lock<'a>(&'a self, id: &'a StateId, command: &'a str) -> Answer<'a, (Option<State>, Box<dyn StateStore>)> {
+        Box::pin(async move {
+            let (state, locked) = self.file(id).lock(command)?;
+            Ok((state, Box::new(locked) as Box<dyn StateStore>))
+        })
+    }
+
+    fn list(&self) -> Answer<'_, Vec<StateId>> {
+        Box::pin(async move { Ok(StateFile::all(&self.0)?) })
+    }
+}
+
+/// The state file of one stack in one account and region.
+#[derive(Debug, Clone)]
+pub struct StateFile {
+    folder: PathBuf,
+    stem: String,
+    id: StateId,
+}
+
+impl StateFile {
+    /// `<stack>.<account>.<region>.json` in `folder`. Nothing is read or made yet.
+    pub fn new(folder: &Path, id: &StateId) -> Self {
+        let stem = format!("{}.{}.{}", id.stack, id.account, id.region);
+        Self { folder: folder.to_owned(), stem, id: id.clone() }
     }
 
     /// Where the state is.
@@ -169,60 +214,52 @@ impl Store {
         self.folder.join(format!("{}.json", self.stem))
     }
 
-    /// Every state of a stack of this name in `folder`, whatever its account and region. Damaged ones are errors.
-    pub fn of_stack(folder: &Path, stack: &str) -> Result<Vec<State>, StateError> {
-        let unreadable = |error| StateError::Io { what: "folder", verb: "read", path: folder.to_owned(), error };
+    /// The states in `folder`, by the names of their files.
+    pub fn all(folder: &Path) -> Result<Vec<StateId>, FileError> {
+        let unreadable = |error| FileError::Io { what: "folder", verb: "read", path: folder.to_owned(), error };
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(unreadable(error)),
         };
-        let mut states = Vec::new();
+        let mut ids = Vec::new();
         for entry in entries {
             let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-            let parts: Vec<&str> = name.split('.').collect();
-            if let [of, account, region, "json"] = parts.as_slice()
-                && *of == stack
-                && let Some(state) = Self::new(folder, stack, account, region, None).read()?
-            {
-                states.push(state);
+            if let [stack, account, region, "json"] = name.split('.').collect::<Vec<_>>().as_slice() {
+                let [stack, account, region] = [stack, account, region].map(|part| (*part).to_owned());
+                ids.push(StateId { stack, account, region });
             }
         }
-        states.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
-        Ok(states)
-    }
-
-    /// The other states of a stack of this name: in other accounts or regions.
-    pub fn others(&self) -> Result<Vec<State>, StateError> {
-        let mut states = Self::of_stack(&self.folder, &self.blank.stack)?;
-        states.retain(|state| (&state.account, &state.region) != (&self.blank.account, &self.blank.region));
-        Ok(states)
+        ids.sort();
+        Ok(ids)
     }
 
     /// Reads without locking, for commands that change nothing. `None`: there is no such stack on record.
-    pub fn read(&self) -> Result<Option<State>, StateError> {
+    pub fn read(&self) -> Result<Option<State>, FileError> {
         let path = self.path();
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(StateError::Damaged { path, why: "it is not text".into() });
+                return Err(FileError::Damaged { path, why: "it is not text".into() });
             }
-            Err(error) => return Err(StateError::Io { what: "file", verb: "read", path, error }),
+            Err(error) => return Err(FileError::Io { what: "file", verb: "read", path, error }),
         };
         let state = parse(&path, &text)?;
-        let of = |state: &State| format!("stack {} in {} {}", state.stack, state.account, state.region);
-        if of(&state) != of(&self.blank) {
-            return Err(StateError::Foreign { path, is: of(&state), wanted: of(&self.blank) });
+        let of = |stack: &str, account: &str, region: &str| format!("stack {stack} in {account} {region}");
+        let is = of(&state.stack, &state.account, &state.region);
+        let wanted = of(&self.id.stack, &self.id.account, &self.id.region);
+        if is != wanted {
+            return Err(FileError::Foreign { path, is, wanted });
         }
         Ok(Some(state))
     }
 
-    /// Locks the stack for this process and reads its state; a blank one if there is none.
+    /// Locks the stack for this process and reads its state; `None` if there is none.
     ///
     /// The folder is proved writable here, before anything is made.
-    pub fn lock(&self, command: &str) -> Result<(State, Locked), StateError> {
-        let folder = |verb, error| StateError::Io { what: "folder", verb, path: self.folder.clone(), error };
+    pub fn lock(&self, command: &str) -> Result<(Option<State>, LockedFile), FileError> {
+        let folder = |verb, error| FileError::Io { what: "folder", verb, path: self.folder.clone(), error };
         fs::create_dir_all(&self.folder).map_err(|error| folder("written", error))?;
         let path = self.folder.join(format!("{}.lock", self.stem));
         let mut options = OpenOptions::new();
@@ -231,15 +268,15 @@ impl Store {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path).map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied if path.exists() => {
-                StateError::Io { what: "lock", verb: "opened", path: path.clone(), error }
+                FileError::Io { what: "lock", verb: "opened", path: path.clone(), error }
             }
             _ => folder("written", error),
         })?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StateError::Locked { holder: holder(&mut file), path }),
+            Err(TryLockError::WouldBlock) => return Err(FileError::Locked { holder: holder(&mut file), path }),
             Err(TryLockError::Error(error)) => {
-                return Err(StateError::Io { what: "folder", verb: "locked", path: self.folder.clone(), error });
+                return Err(FileError::Io { what: "folder", verb: "locked", path: self.folder.clone(), error });
             }
         }
         sign(&mut file, command).map_err(|error| folder("written", error))?;
@@ -248,13 +285,11 @@ impl Store {
         temporary(&self.folder, &self.stem).map_err(|error| folder("written", error))?;
         let size = fs::metadata(self.path()).map_or(0, |file| file.len());
         let reserve = Reserve::take(&self.folder, size).map_err(|error| folder("written", error))?;
-        let state = self.read()?.unwrap_or_else(|| self.blank.clone());
-        let state = State { tool: self.blank.tool.clone(), ..state };
-        Ok((state, Locked { store: self.clone(), _lock: file, reserve }))
+        Ok((self.read()?, LockedFile { file: self.clone(), _lock: file, reserve }))
     }
 }
 
-impl Store {
+impl StateFile {
     /// Takes away what killed writers of this stack left; called with the lock held, so that nobody is writing.
     fn sweep(&self) {
         let prefix = format!(".{}-", self.stem);
@@ -271,34 +306,45 @@ impl Store {
 
 /// A stack locked for this process. Letting go of it, dying included, unlocks.
 #[derive(Debug)]
-pub struct Locked {
-    store: Store,
+pub struct LockedFile {
+    file: StateFile,
     _lock: File,
     reserve: Reserve,
 }
 
-impl Locked {
+impl LockedFile {
     /// Takes the state file away: the stack is no more.
-    pub fn forget(&mut self) -> Result<(), StateError> {
-        let path = self.store.path();
+    pub fn remove(&mut self) -> Result<(), FileError> {
+        let path = self.file.path();
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StateError::Io { what: "file", verb: "written", path, error })
+                Err(FileError::Io { what: "file", verb: "written", path, error })
             }
             _ => Ok(()),
         }
     }
 }
 
-impl StateStore for Locked {
-    fn save(&mut self, state: &State) -> Result<(), StateError> {
-        let path = self.store.path();
-        let Store { folder, stem, .. } = &self.store;
+impl LockedFile {
+    /// Replaces the file.
+    pub fn write(&mut self, state: &State) -> Result<(), FileError> {
+        let path = self.file.path();
+        let StateFile { folder, stem, .. } = &self.file;
         match self.reserve.spend_on(|| replace(folder, stem, &path, state)) {
             Ok(false) => Ok(()),
-            Ok(true) => Err(StateError::LastRoom { path }),
-            Err(error) => Err(StateError::Io { what: "file", verb: "written", path, error }),
+            Ok(true) => Err(FileError::LastRoom { path }),
+            Err(error) => Err(FileError::Io { what: "file", verb: "written", path, error }),
         }
+    }
+}
+
+impl StateStore for LockedFile {
+    fn save<'a>(&'a mut self, state: &'a State) -> Answer<'a, ()> {
+        Box::pin(async move { Ok(self.write(state)?) })
+    }
+
+    fn delete(&mut self) -> Answer<'_, ()> {
+        Box::pin(async move { Ok(self.remove()?) })
     }
 }
 
@@ -318,15 +364,15 @@ fn temporary(folder: &Path, stem: &str) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(&format!(".{stem}-")).suffix(".tmp").tempfile_in(folder)
 }
 
-fn parse(path: &Path, text: &str) -> Result<State, StateError> {
-    let damaged = |why: String| StateError::Damaged { path: path.to_owned(), why };
+fn parse(path: &Path, text: &str) -> Result<State, FileError> {
+    let damaged = |why: String| FileError::Damaged { path: path.to_owned(), why };
     let document: serde_json::Value = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
     let version = document["version"].as_u64().ok_or_else(|| damaged("it has no version".into()))?;
     if version == 0 {
         return Err(damaged("there is no version 0".into()));
     }
     if version > u64::from(VERSION) {
-        return Err(StateError::Newer { path: path.to_owned(), version });
+        return Err(FileError::Newer { path: path.to_owned(), version });
     }
     // Version 1 is the first; migrations of older shapes go here.
     let state: State = serde_json::from_value(document).map_err(|error| damaged(error.to_string()))?;

@@ -1,0 +1,249 @@
+//! The steps that create, update and replace: START HERE. Each resource of the graph is one step. It starts as soon as
+//! the resources that it depends on are ready, because its description is made from their outputs.
+//!
+//! Replacing is creating first and deleting last: when the key of a resource has changed, its record is
+//! [set aside](State::set_aside) under an id of its own, the resource is created in its new place, and when everything
+//! that used the old one has moved, the end of the run removes it like any resource that is no longer desired.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Id;
+use super::bring::{Start, bring};
+use super::delete::delete;
+use super::dyn_provider::{Desired, Registry};
+use super::event::{Event, Outcome, Summary, Verb};
+use super::failure::{Cause, Failure};
+use super::graph::Graph;
+use super::order::Cleanup;
+use super::plan::{record, unwanted};
+use super::refresh::{ReadResult, Refresh, Refreshed, make};
+use super::scheduler::{Begin, Phase, Run, Steps, schedule};
+use super::targets::unwanted_targets;
+use super::task::{CancellationToken, StopLevel, Task};
+use crate::state::{Record, State, Status};
+
+/// Brings everything in `graph` to its desired state, then removes what is on record and no longer desired, in the
+/// order of `cleanup`. With `lag`, removal waits for what [takes time to reach all of AWS](super::Lag).
+///
+/// Whatever happens is in the summary; the state holds, and the store has saved, all that was learned.
+pub async fn apply(run: &mut Run<'_>, graph: &Graph, refresh: Refresh, cleanup: Cleanup, lag: bool) -> Summary {
+    let mut steps = Apply::new(graph, &refresh, run.state);
+    let mut summary = schedule(run, &mut steps).await;
+    let unwanted = unwanted(graph, run.state);
+    if !summary.succeeded() || unwanted.is_empty() {
+        return summary;
+    }
+    if lag && !wait_for_lag(run, graph, &unwanted, &summary).await {
+        summary.stopped = true;
+        return summary;
+    }
+    let removed = remove_unwanted(run, graph, cleanup).await;
+    summary.merge(removed);
+    summary
+}
+
+/// Waits, if one of these resources may still be used in the old way although an update has succeeded. `false`: asked
+/// to stop.
+async fn wait_for_lag(run: &mut Run<'_>, graph: &Graph, unwanted: &[Id], done: &Summary) -> bool {
+    let goes = |kind: &&str| {
+        unwanted.iter().any(|id| run.state.resources.get(id.as_str()).is_some_and(|record| record.kind == **kind))
+    };
+    let updated =
+        |id: &Id| done.done.iter().any(|(done, outcome)| done == id && matches!(outcome, Outcome::Updated { .. }));
+    let mut lags = graph.nodes.iter().filter_map(|node| Some((&node.id, node.lag.as_ref()?)));
+    let Some((id, lag)) = lags.find(|(id, lag)| updated(id) && lag.before_removing.iter().any(|kind| goes(&kind)))
+    else {
+        return true;
+    };
+    (run.tell)(Event::Noted { id: id.clone(), why: lag.why.to_owned() });
+    tokio::select! {
+        () = tokio::time::sleep(run.stop.time_scale().of(lag.time)) => true,
+        () = run.stop.reached(StopLevel::Drain) => false,
+    }
+}
+
+/// Removes what is on record and not in the graph, now that nothing depends on it any more.
+async fn remove_unwanted(run: &mut Run<'_>, graph: &Graph, cleanup: Cleanup) -> Summary {
+    let stopped = || Summary { stopped: true, ..Summary::default() };
+    let stop: CancellationToken = run.stop.clone();
+    let found = tokio::select! {
+        found = unwanted_targets(graph, run.registry, run.state, &stop) => found,
+        () = stop.reached(StopLevel::Drain) => return stopped(),
+    };
+    match found {
+        Ok(targets) => delete(run, &targets, &[], cleanup).await,
+        Err(failure) if failure.cause == Cause::Stopped => stopped(),
+        Err(failure) => {
+            // It has no resource of its own: it kept us from reading all of them.
+            let id = Id::from("resources that are no longer in the stack file");
+            (run.tell)(Event::Failed { id: id.clone(), failure: failure.clone(), elapsed: Duration::ZERO });
+            Summary { failed: vec![(id, failure)], ..Summary::default() }
+        }
+    }
+}
+
+struct Apply<'a> {
+    graph: &'a Graph,
+    refresh: &'a Refresh,
+    weights: Vec<usize>,
+    waits: Vec<Vec<usize>>,
+    /// Of what is ready, the outputs, and whether it was created in this run, so that it has no children yet.
+    ready: Vec<Option<(Value, bool)>>,
+    /// The records of these were set aside: the resources may still be there.
+    replaced: Vec<bool>,
+}
+
+impl<'a> Apply<'a> {
+    fn new(graph: &'a Graph, refresh: &'a Refresh, state: &State) -> Self {
+        let count = graph.nodes.len();
+        let waits = waits(graph, refresh, state);
+        Self { graph, refresh, weights: graph.weights(), waits, ready: vec![None; count], replaced: vec![false; count] }
+    }
+
+    fn desired(&self, index: usize) -> Desired {
+        let output = |&need: &usize| self.ready[need].as_ref().map_or(Value::Null, |(outputs, _)| outputs.clone());
+        let inputs: Vec<Value> = self.graph.nodes[index].needs.iter().map(output).collect();
+        make(self.graph, index, &inputs)
+    }
+
+    /// Where its parent did not exist before this run, neither did the resource.
+    fn is_gone(&self, index: usize) -> bool {
+        self.graph.nodes[index].parent.is_some_and(|parent| {
+            !self.replaced[parent]
+                && (self.refresh.nodes[parent].result == ReadResult::Absent
+                    || matches!(&self.ready[parent], Some((_, true))))
+        })
+    }
+}
+
+impl Steps for Apply<'_> {
+    type Output = (Value, Outcome);
+
+    fn len(&self) -> usize {
+        self.graph.nodes.len()
+    }
+
+    fn id(&self, index: usize) -> &Id {
+        &self.graph.nodes[index].id
+    }
+
+    /// The waiting resource with all that it waits for ready, and with the longest chain of dependents.
+    fn next(&self, phases: &[Phase]) -> Option<usize> {
+        let ready = |index: &usize| {
+            phases[*index] == Phase::Waiting && self.waits[*index].iter().all(|&first| phases[first] == Phase::Done)
+        };
+        (0..self.len()).filter(ready).max_by_key(|&index| (self.weights[index], std::cmp::Reverse(index)))
+    }
+
+    fn begin(&self, index: usize, registry: &Registry, state: &State) -> Begin<Self::Output> {
+        let node = &self.graph.nodes[index];
+        let desired = self.desired(index);
+        let under_new = node.parent.is_some_and(|parent| matches!(&self.ready[parent], Some((_, true))));
+        let start = match first_step(&desired, &self.refresh.nodes[index], under_new) {
+            First::Nothing(outputs) => {
+                return Begin::Settled(record(self.graph, index, &desired, Status::Ready, Some(outputs)));
+            }
+            First::Refuse(failure) => return Begin::Refused(failure),
+            First::Calls(start) => start,
+        };
+        let known = state.known(node.id.as_str(), &desired.key).cloned();
+        let (status, outputs) = match &start {
+            Start::Create => (Status::Creating, None),
+            Start::Have(observed) | Start::Update(observed, _) => (Status::Updating, Some(observed.outputs.clone())),
+            Start::Read => match &known {
+                Some(outputs) => (Status::Updating, Some(outputs.clone())),
+                None => (Status::Creating, None),
+            },
+        };
+        let verb = if matches!(start, Start::Update(..)) { Verb::Update } else { Verb::Create };
+        let intent = Some(record(self.graph, index, &desired, status, outputs));
+        let unanswered = state.unanswered_at(node.id.as_str(), &desired.key);
+        let provider = registry.of(node.kind);
+        let work = Box::new(move |task: Task| {
+            Box::pin(async move { bring(&*provider?, desired, known, start, unanswered, &task).await }) as _
+        });
+        Begin::Calls { verb, intent, work }
+    }
+
+    fn put(&mut self, index: usize, record: Record, state: &mut State) -> bool {
+        let id = self.id(index).clone();
+        let moves = state.resources.get(id.as_str()).is_some_and(|old| !old.is_of_same_place(&record));
+        if moves && !self.is_gone(index) {
+            self.replaced[index] = true;
+            state.set_aside(id.as_str());
+        }
+        if record.status == Status::Ready {
+            self.ready[index] = record.outputs.clone().map(|outputs| (outputs, false));
+        }
+        state.resources.insert(id.to_string(), record.clone()).as_ref() != Some(&record)
+    }
+
+    fn record(
+        &mut self,
+        index: usize,
+        (outputs, outcome): Self::Output,
+        state: &mut State,
+    ) -> (Vec<(usize, Outcome)>, Option<Value>) {
+        if let Some(record) = state.resources.get_mut(self.id(index).as_str()) {
+            record.status = Status::Ready;
+            record.outputs = Some(outputs.clone());
+        }
+        self.ready[index] = Some((outputs.clone(), outcome == Outcome::Created));
+        (vec![(index, outcome)], Some(outputs))
+    }
+
+    fn stuck(&self, phases: &[Phase]) -> Option<(usize, usize)> {
+        let stuck = |index: usize| {
+            let first = self.waits[index].iter().find(|&&first| phases[first].holds_up())?;
+            (phases[index] == Phase::Waiting).then_some((index, *first))
+        };
+        (0..self.len()).find_map(stuck)
+    }
+}
+
+enum First {
+    Nothing(Value),
+    Calls(Start),
+    Refuse(Failure),
+}
+
+/// What to do first, given what the refresh read; if it read with another key in mind, read again. What hangs under
+/// something new need not be looked for.
+fn first_step(desired: &Desired, read: &Refreshed, under_new: bool) -> First {
+    let same_key = read.desired.as_ref().is_some_and(|then| then.key == desired.key);
+    match (&read.result, &read.observed) {
+        (ReadResult::Failed(failure), _) if failure.cause == Cause::Foreign && same_key => {
+            First::Refuse(failure.clone())
+        }
+        (ReadResult::Live { outputs, .. }, Some(observed)) if same_key => {
+            let drift = desired.drift(observed);
+            if drift.is_empty() {
+                First::Nothing(outputs.clone())
+            } else if let Some(failure) = desired.requires_replacement(&drift) {
+                First::Refuse(failure)
+            } else {
+                First::Calls(Start::Update(observed.clone(), drift))
+            }
+        }
+        // Absent without a description in mind: its parent was not there, so neither was it.
+        (ReadResult::Absent, _) if same_key || read.desired.is_none() => First::Calls(Start::Create),
+        _ if under_new => First::Calls(Start::Create),
+        _ => First::Calls(Start::Read),
+    }
+}
+
+/// The nodes that each node waits for: its dependencies, and if it exists already the nodes that it is
+/// [ordered after](Graph::order_after). A resource that could not be read for want of another exists if it is on record.
+fn waits(graph: &Graph, refresh: &Refresh, state: &State) -> Vec<Vec<usize>> {
+    let waits = graph.nodes.iter().zip(&refresh.nodes).map(|(node, read)| {
+        let there = match read.result {
+            ReadResult::Live { .. } => true,
+            ReadResult::Blocked => state.outputs(node.id.as_str()).is_some(),
+            ReadResult::Absent | ReadResult::Failed(_) => false,
+        };
+        node.needs.iter().chain(node.after.iter().filter(|_| there)).copied().collect()
+    });
+    waits.collect()
+}

@@ -1,0 +1,110 @@
+//! Creates or updates one resource, and reads it first whenever it is not certain what is there.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::dyn_provider::{Desired, DynProvider, Observed};
+use super::event::Outcome;
+use super::failure::{Cause, Failure};
+use super::resource::Drift;
+use super::task::Task;
+
+/// How often an unanswered create is made again, each time after looking.
+const CREATES: u32 = 4;
+
+/// What is known when the calls begin.
+pub(super) enum Start {
+    /// Nothing: read it.
+    Read,
+    /// It does not exist.
+    Create,
+    /// It exists; change it if it differs.
+    Have(Observed),
+    /// It exists and differs in these settings.
+    Update(Observed, Vec<Drift>),
+}
+
+/// Creates or updates one resource. `unanswered`: an earlier run was about to create it and did not live to hear the
+/// answer.
+pub(super) async fn bring(
+    provider: &dyn DynProvider,
+    desired: Desired,
+    known: Option<Value>,
+    mut step: Start,
+    unanswered: bool,
+    task: &Task,
+) -> Result<(Value, Outcome), Failure> {
+    let mut created = 0;
+    if unanswered && !provider.name_is_unique() && matches!(step, Start::Read | Start::Create) {
+        task.note("looking whether an earlier run made it");
+        step = look_often(provider, &desired.key, 1, task).await?.map_or(Start::Create, Start::Have);
+    }
+    loop {
+        step = match step {
+            Start::Read => {
+                let found = provider.read(desired.key.clone(), known.clone(), task.clone()).await?;
+                found.map_or(Start::Create, Start::Have)
+            }
+            Start::Create | Start::Update(..) if task.stopping() => {
+                return Err(Failure::new(Cause::Stopped, "stopped before it was begun"));
+            }
+            Start::Create => {
+                created += 1;
+                match provider.create(desired.clone(), task.clone()).await {
+                    Ok(outputs) => return Ok((outputs, Outcome::Created)),
+                    Err(failure) if matches!(failure.cause, Cause::Unknown | Cause::Exists) => {
+                        tracing::info!(resource = %task.id(), "{failure}");
+                        task.note(match failure.cause {
+                            Cause::Exists => "there is one already: looking whose it is",
+                            _ => "no answer came: looking whether it was made after all",
+                        });
+                        match look_often(provider, &desired.key, created, task).await? {
+                            Some(observed) => Start::Have(observed),
+                            None if created < CREATES => Start::Create,
+                            None => return Err(Failure { cause: Cause::Refused, ..failure }),
+                        }
+                    }
+                    Err(failure) => return Err(failure),
+                }
+            }
+            Start::Have(observed) => {
+                let drift = desired.drift(&observed);
+                if drift.is_empty() {
+                    let outcome = if created > 0 { Outcome::Created } else { Outcome::Adopted };
+                    return Ok((observed.outputs, outcome));
+                }
+                Start::Update(observed, drift)
+            }
+            Start::Update(observed, drift) => {
+                if let Some(failure) = desired.requires_replacement(&drift) {
+                    return Err(failure);
+                }
+                let outputs = provider.update(desired, observed, drift.clone(), task.clone()).await?;
+                let outcome = if created > 0 { Outcome::Created } else { Outcome::Updated { drift } };
+                return Ok((outputs, outcome));
+            }
+        };
+    }
+}
+
+/// Looks for a resource that an unanswered create may have created. Lists lag behind creates by some seconds. Where a
+/// second create would make a second resource, we look for eleven seconds before we believe that there is none; longer
+/// each time that it was created.
+pub(super) async fn look_often(
+    provider: &dyn DynProvider,
+    key: &Value,
+    created: u32,
+    task: &Task,
+) -> Result<Option<Observed>, Failure> {
+    let looks: &[u64] = if provider.name_is_unique() { &[250] } else { &[250, 1000, 3000, 7000] };
+    for wait in looks {
+        if !task.pause(Duration::from_millis(wait * u64::from(created))).await {
+            return Err(Failure::new(Cause::Stopped, "stopped while looking for an unanswered create"));
+        }
+        if let Some(observed) = provider.read(key.clone(), None, task.clone()).await? {
+            return Ok(Some(observed));
+        }
+    }
+    Ok(None)
+}

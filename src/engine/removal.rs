@@ -1,0 +1,455 @@
+//! Removes a stack until nothing is left: deletes the targets, lists and reads again, and deletes what turns up. What a
+//! list shows and nobody knew of carries the stack's tag, so it is removed too.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::Id;
+use super::delete::delete;
+use super::event::{Event, Outcome, Summary};
+use super::failure::{Cause, Failure};
+use super::inventory::{Inventory, InventoryItem, Leftover, Listers, list_all};
+use super::order::Cleanup;
+use super::save::save;
+use super::scheduler::Run;
+use super::targets::{Target, UnreadTarget, add_listed, look_again, retry};
+use super::task::{CancellationToken, StopLevel};
+use crate::scope::Whose;
+use crate::state::State;
+
+/// How often resources that lists show and nobody knew of are removed. They show up at the first look, or lag behind.
+const PASSES: usize = 3;
+
+/// For how long a deleted resource may still be listed, in seconds, before it counts as left.
+pub const LINGERS: u64 = 60;
+
+/// How a stack is removed.
+pub struct Removal<'a> {
+    pub stack: &'a str,
+    pub listers: &'a Listers,
+    pub cleanup: Cleanup,
+    /// Resources that can be recovered after their deletion are removed for good.
+    pub purge: bool,
+    /// How to remove a resource of this kind, with these outputs, by hand.
+    pub by_hand: fn(&str, &Value) -> Option<String>,
+}
+
+/// How the removal went, and what there is now.
+#[derive(Default)]
+pub struct Removed {
+    pub done: Summary,
+    pub elapsed: Duration,
+    /// All that was to be removed, including what turned up later.
+    pub targets: Vec<Target>,
+    /// Resources of the stack that are still there, or may be.
+    pub left: Vec<Leftover>,
+    /// The lists after the removal. Empty if the run was cut short.
+    pub inventory: Inventory,
+}
+
+impl Removed {
+    /// Everything is gone, and was seen to be gone.
+    pub fn is_clean(&self) -> bool {
+        self.done.succeeded() && self.left.is_empty() && self.inventory.unread.is_empty()
+    }
+
+    /// The run ended before its end, so that it is not known what is left.
+    pub fn is_cut_short(&self) -> bool {
+        is_cut_short(&self.done)
+    }
+}
+
+impl Removal<'_> {
+    /// Lists what there is.
+    pub async fn list(&self, stop: &CancellationToken) -> Result<Inventory, Failure> {
+        list_all(self.listers, &Whose::Stack(self.stack.to_owned()), stop).await
+    }
+
+    /// What of it is to be removed: everything of this stack, except deleted resources that can be recovered and are not
+    /// to be purged.
+    pub fn ours<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = &'a InventoryItem> {
+        inventory.of(self.stack).filter(|one| self.purge || one.until.is_none())
+    }
+
+    /// Of the targets that could not be read, those that nothing else accounts for. What a list shows as ours is among
+    /// the targets, and what belongs to a target goes with it. What is not on record either can exist only if it could
+    /// not be listed.
+    pub fn unaccounted(
+        &self,
+        unread: Vec<UnreadTarget>,
+        targets: &[Target],
+        inventory: &Inventory,
+        state: &State,
+    ) -> Vec<UnreadTarget> {
+        let goes = |id: &Id| targets.iter().any(|target| target.id == *id);
+        let kept = |UnreadTarget { target, .. }: &UnreadTarget| {
+            let on_record = state.resources.contains_key(target.id.as_str());
+            !goes(&target.id)
+                && !target.parent().is_some_and(goes)
+                && (on_record || self.lists(&target.kind) && inventory.may_lack(&target.kind))
+        };
+        unread.into_iter().filter(kept).collect()
+    }
+
+    /// Removes `targets`, and looks again until nothing more is to be done about what is left or was `unread`.
+    ///
+    /// # Errors
+    /// A failure that dooms every call, such as expired credentials.
+    pub async fn remove(
+        &self,
+        run: &mut Run<'_>,
+        targets: Vec<Target>,
+        mut unread: Vec<UnreadTarget>,
+    ) -> Result<Removed, Failure> {
+        let began = Instant::now();
+        let stop = run.stop.clone();
+        let mut removed = Removed::default();
+        let (mut next, mut passes) = (targets, 0);
+        let mut patience = Patience::new();
+        loop {
+            if !next.is_empty() {
+                removed.done.merge(delete(run, &next, &unread, self.cleanup).await);
+                removed.targets.append(&mut next);
+                passes += 1;
+            }
+            if is_cut_short(&removed.done) {
+                break;
+            }
+            let (again, inventory) = tokio::join!(look_again(&removed.targets, run.registry, &stop), self.list(&stop));
+            let inventory = match inventory {
+                Err(failure) if failure.cause == Cause::Stopped => {
+                    removed.done.stopped = true;
+                    break;
+                }
+                inventory => inventory?,
+            };
+            if passes < PASSES {
+                next = add_listed(&mut removed.targets.clone(), self.ours(&inventory));
+                if !next.is_empty() {
+                    (run.tell)(Event::FoundByTag { ids: next.iter().map(|target| target.id.clone()).collect() });
+                }
+                // It may have been a passing trouble.
+                let (seen, still) = match retry(unread, run.registry, run.state, &stop).await {
+                    Err(failure) if failure.cause == Cause::Stopped => {
+                        removed.done.stopped = true;
+                        break;
+                    }
+                    looked => looked?,
+                };
+                unread = still;
+                let known = |one: &Target| next.iter().any(|target| target.id == one.id);
+                let seen: Vec<Target> = seen.into_iter().filter(|one| !known(one)).collect();
+                next.extend(seen);
+                if !next.is_empty() {
+                    continue;
+                }
+            }
+            let left = self.left(&removed.targets, &again, &inventory, &removed.done, &unread);
+            // What was deleted may be listed for a while.
+            let lingers = |one: &&Leftover| one.seen && removed.done.done.iter().any(|(id, _)| *id == one.id);
+            if let Some(one) = left.iter().find(lingers) {
+                if patience.first() {
+                    (run.tell)(Event::StillListed { id: one.id.clone(), for_up_to: Duration::from_secs(LINGERS) });
+                }
+                if patience.pause(&stop).await {
+                    continue;
+                }
+            }
+            removed.left = left;
+            removed.inventory = inventory;
+            break;
+        }
+        if !is_cut_short(&removed.done) && forget_children(run.state, &removed.done) {
+            save(run, Vec::new(), &mut removed.done).await;
+        }
+        removed.elapsed = began.elapsed();
+        Ok(removed)
+    }
+
+    /// For a stack of which nothing is to be removed: what else there is.
+    pub fn nothing(&self, inventory: Inventory, unread: &[UnreadTarget]) -> Removed {
+        let left = unread.iter().map(|one| self.may_be_left(one)).collect();
+        Removed { left, inventory, ..Removed::default() }
+    }
+
+    /// What is left of the targets: by the lists, and by name.
+    fn left(
+        &self,
+        targets: &[Target],
+        again: &Again,
+        inventory: &Inventory,
+        done: &Summary,
+        unread: &[UnreadTarget],
+    ) -> Vec<Leftover> {
+        let mut left: Vec<Leftover> = Vec::new();
+        for one in self.ours(inventory) {
+            let id = targets.iter().find(|target| target.is(one)).map_or(&one.id, |target| &target.id);
+            left.push(Leftover {
+                id: id.clone(),
+                kind: one.kind.to_owned(),
+                arn: Some(one.arn.clone()),
+                remove: Some(one.remove.clone()),
+                seen: true,
+                error: reason(done, id),
+            });
+        }
+        for (id, found) in again {
+            if left.iter().any(|known| known.id == *id) {
+                continue;
+            }
+            let Some(target) = targets.iter().find(|target| target.id == *id) else { continue };
+            let outcome = done.done.iter().find(|(done, _)| done == id).map(|(_, outcome)| outcome);
+            let error = match (found, outcome) {
+                // Its parent is gone, and is reported by itself if it is not.
+                (Err(_), Some(Outcome::WentWithParent)) => continue,
+                // A list that was read to its end does not show it any more.
+                (Err(_), Some(_)) if self.lists(&target.kind) && !inventory.may_lack(&target.kind) => continue,
+                (Err(failure), Some(_)) => {
+                    let context = format!("deleted, but it could not be checked that it is gone: {}", failure.context);
+                    Some(Failure { context, ..failure.clone() })
+                }
+                (Err(failure), None) => reason(done, id).or_else(|| Some(failure.clone())),
+                (Ok(_), _) => reason(done, id),
+            };
+            let outputs = found.as_ref().unwrap_or(&target.outputs);
+            left.push(Leftover {
+                id: id.clone(),
+                kind: target.kind.clone(),
+                arn: place(outputs),
+                remove: (self.by_hand)(&target.kind, outputs),
+                seen: found.is_ok(),
+                error,
+            });
+        }
+        let told: Vec<Id> = left.iter().map(|one| one.id.clone()).collect();
+        let unread = unread.iter().filter(|one| !told.contains(&one.target.id));
+        left.extend(unread.map(|one| self.may_be_left(one)));
+        left
+    }
+
+    /// A resource that could not be read, and so was not touched.
+    fn may_be_left(&self, UnreadTarget { target, failure }: &UnreadTarget) -> Leftover {
+        Leftover {
+            id: target.id.clone(),
+            kind: target.kind.clone(),
+            arn: place(&target.outputs),
+            remove: (self.by_hand)(&target.kind, &target.outputs),
+            seen: false,
+            error: Some(failure.clone()),
+        }
+    }
+
+    /// There is a list of this kind.
+    fn lists(&self, kind: &str) -> bool {
+        self.listers.kinds().any(|listed| listed == kind)
+    }
+}
+
+type Again = Vec<(Id, Result<Value, Failure>)>;
+
+/// The output that tells a resource from others of its kind, for people.
+fn place(outputs: &Value) -> Option<String> {
+    ["arn", "id", "name", "api_id"].iter().find_map(|field| outputs[*field].as_str()).map(str::to_owned)
+}
+
+/// Removes the records of children of removed resources that could not be read themselves. Whether there were any.
+fn forget_children(state: &mut State, done: &Summary) -> bool {
+    let before = state.resources.len();
+    let mut gone: Vec<String> = done.done.iter().map(|(id, _)| id.to_string()).collect();
+    while let Some(parent) = gone.pop() {
+        state.resources.retain(|id, record| {
+            let went = record.parent.as_ref() == Some(&parent);
+            if went {
+                gone.push(id.clone());
+            }
+            !went
+        });
+    }
+    state.resources.len() < before
+}
+
+/// Why something was not removed.
+fn reason(done: &Summary, id: &Id) -> Option<Failure> {
+    let failed = done.failed.iter().find(|(failed, _)| failed == id).map(|(_, failure)| failure.clone());
+    let skipped = || done.skipped.iter().find(|(skipped, _)| skipped == id);
+    failed.or_else(|| {
+        let (_, because) = skipped()?;
+        Some(Failure::refused(format!("not begun, because {because} could not be removed")))
+    })
+}
+
+fn is_cut_short(done: &Summary) -> bool {
+    done.stopped || done.save_error.is_some() || done.failed.iter().any(|(_, failure)| failure.cause == Cause::Fatal)
+}
+
+/// How long to look again for what was deleted and is still listed.
+struct Patience {
+    began: Option<Instant>,
+    next: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { began: None, next: Duration::from_secs(1) }
+    }
+
+    fn first(&self) -> bool {
+        self.began.is_none()
+    }
+
+    /// Waits before the next look; `false` if there is none to be.
+    async fn pause(&mut self, stop: &CancellationToken) -> bool {
+        let began = *self.began.get_or_insert_with(Instant::now);
+        let time_scale = stop.time_scale();
+        if began.elapsed() + time_scale.of(self.next) > time_scale.of(Duration::from_secs(LINGERS)) {
+            return false;
+        }
+        let pause = self.next;
+        self.next = (pause * 3 / 2).min(Duration::from_secs(5));
+        tokio::select! {
+            () = tokio::time::sleep(time_scale.of(pause)) => {}
+            // The next look says that we were asked to stop.
+            () = stop.reached(StopLevel::Drain) => {}
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::engine::{Drift, Found, Lister, Listing, Provider, Registry, Resource, Task};
+    use crate::scope::Owner;
+    use crate::state::{Answer, StateId, StateStore};
+
+    #[derive(Clone)]
+    struct Thing;
+
+    impl Resource for Thing {
+        const KIND: &'static str = "logs.group";
+        type Key = String;
+        type Outputs = Outputs;
+        type Live = ();
+        fn key(&self) -> String {
+            String::new()
+        }
+        fn drift(&self, (): &()) -> Vec<Drift> {
+            Vec::new()
+        }
+    }
+
+    type Outputs = std::collections::BTreeMap<String, String>;
+
+    /// A service whose lists lag, and show some things late.
+    #[derive(Clone, Default)]
+    struct Service {
+        looks: Arc<AtomicUsize>,
+        /// Name, and between which looks it is listed.
+        listed: Vec<(&'static str, std::ops::Range<usize>)>,
+        deleted: Arc<Mutex<Vec<String>>>,
+        refuses: bool,
+    }
+
+    impl Lister<Thing> for Service {
+        async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+            let look = self.looks.fetch_add(1, Ordering::SeqCst);
+            let shown = self.listed.iter().filter(|(_, when)| when.contains(&look));
+            let thing = |(name, _): &(&str, _)| {
+                let owner = Owner { stack: "demo".into(), resource: Some(format!("logs.{name}")) };
+                let outputs = Outputs::from([("arn".to_owned(), format!("arn:{name}"))]);
+                InventoryItem::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs, "aws rm")
+            };
+            Ok(shown.map(thing).collect::<Vec<_>>().into())
+        }
+    }
+
+    impl Provider<Thing> for Service {
+        async fn read(&self, _: &String, _: Option<&Outputs>, _: &Task) -> Result<Option<Found<Thing>>, Failure> {
+            Ok(None)
+        }
+        async fn create(&self, _: &Thing, _: &Task) -> Result<Outputs, Failure> {
+            Err(Failure::refused("never"))
+        }
+        async fn update(&self, _: &Thing, _: &Found<Thing>, _: &[Drift], _: &Task) -> Result<Outputs, Failure> {
+            Err(Failure::refused("never"))
+        }
+        async fn delete(&self, gone: &Outputs, _: &Task) -> Result<(), Failure> {
+            if self.refuses {
+                return Err(Failure::refused("no"));
+            }
+            self.deleted.lock().expect("no panic holds it").push(gone["arn"].clone());
+            Ok(())
+        }
+    }
+
+    struct Nowhere;
+
+    impl StateStore for Nowhere {
+        fn save<'a>(&'a mut self, _: &'a State) -> Answer<'a, ()> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn delete(&mut self) -> Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    async fn run(service: &Service) -> (Removed, Duration) {
+        let listers = Listers::default().with::<Thing>(service.clone());
+        let cleanup = Cleanup { group: |_| 0, holds: |_, _| true };
+        let removal = Removal { stack: "demo", listers: &listers, cleanup, purge: false, by_hand: |_, _| None };
+        let id = StateId { stack: "demo".into(), account: "123456789012".into(), region: "eu-central-1".into() };
+        let stop = CancellationToken::never();
+        let mut run = Run {
+            registry: &Registry::default().with::<Thing>(service.clone()),
+            state: &mut State::new(&id, None),
+            store: &mut Nowhere,
+            jobs: 1,
+            stop: &stop,
+            tell: &mut |_| (),
+        };
+        let mut targets = Vec::new();
+        add_listed(&mut targets, removal.ours(&removal.list(&stop).await.expect("a list")));
+        let began = Instant::now();
+        let removed = removal.remove(&mut run, targets, Vec::new()).await.expect("a removal");
+        (removed, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deleted_resource_that_is_listed_for_a_while_is_not_left() {
+        let service = Service { listed: vec![("f", 0..4)], ..Service::default() };
+        let (removed, elapsed) = run(&service).await;
+        assert_eq!(removed.left, []);
+        assert_eq!(removed.done.done.len(), 1);
+        assert!(elapsed > Duration::from_secs(2), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deleted_resource_that_stays_listed_is_left_in_the_end() {
+        let service = Service { listed: vec![("f", 0..999)], ..Service::default() };
+        let (removed, elapsed) = run(&service).await;
+        assert_eq!(removed.left.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["logs.f"]);
+        assert!(elapsed <= Duration::from_secs(LINGERS), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resource_that_is_listed_late_is_removed_too() {
+        let service = Service { listed: vec![("f", 0..1), ("g", 1..2)], ..Service::default() };
+        let (removed, _) = run(&service).await;
+        assert_eq!(removed.left, []);
+        assert_eq!(*service.deleted.lock().expect("no panic holds it"), ["arn:f", "arn:g"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resource_that_could_not_be_removed_is_left_without_waiting() {
+        let service = Service { listed: vec![("f", 0..999)], refuses: true, ..Service::default() };
+        let (removed, elapsed) = run(&service).await;
+        assert_eq!(removed.left[0].error.as_ref().map(ToString::to_string).as_deref(), Some("no"));
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    }
+}

@@ -1,0 +1,265 @@
+//! The scheduler: the one loop that creates, updates, replaces and deletes. It alone owns the state, the schedule and the
+//! events while it runs. Tasks are handed what they need and only return values. What a step does and when it may start
+//! is the business of its [`Steps`]: `apply.rs` and `delete.rs`.
+//!
+//! Told to stop (Ctrl-C, a failed save, expired credentials) it starts nothing more and lets calls in flight finish:
+//! dropping a create in flight would lose the id that it returns. Hence no `?` in the loop.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::Id;
+use super::dyn_provider::Registry;
+use super::event::{Event, Outcome, Summary, Verb};
+use super::failure::{Cause, Failure};
+use super::save::{save, save_at_last};
+use super::task::{CancellationToken, StopLevel, Task};
+use super::workers::{LoopEvent, WorkerEvent, Workers};
+use crate::state::{Record, State, StateStore};
+
+/// Everything that a run works with.
+pub struct Run<'a> {
+    /// The providers.
+    pub registry: &'a Registry,
+    /// What is on record. Whatever is learned is written into it.
+    pub state: &'a mut State,
+    /// Where the record is saved.
+    pub store: &'a mut dyn StateStore,
+    /// How many resources are worked on at once.
+    pub jobs: usize,
+    /// Asks the run to stop.
+    pub stop: &'a CancellationToken,
+    /// Hears every event.
+    pub tell: &'a mut (dyn FnMut(Event) + Send),
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Phase {
+    Waiting,
+    Running(Instant),
+    Done,
+    Failed,
+    Skipped,
+    /// The run was stopped before it could begin.
+    Stopped,
+}
+
+impl Phase {
+    /// It is not through yet.
+    pub(super) fn is_pending(self) -> bool {
+        matches!(self, Self::Waiting | Self::Running(_))
+    }
+
+    /// Steps that depend on it cannot begin any more.
+    pub(super) fn holds_up(self) -> bool {
+        matches!(self, Self::Failed | Self::Skipped)
+    }
+}
+
+/// The calls of one step. It is handed its line to the loop.
+pub(super) type Work<T> = Box<dyn FnOnce(Task) -> BoxFuture<'static, Result<T, Failure>> + Send>;
+
+/// How a step begins.
+pub(super) enum Begin<T> {
+    /// The resource is as desired; this is its record.
+    Settled(Record),
+    /// It cannot be done.
+    Refused(Failure),
+    /// These calls do it.
+    Calls {
+        verb: Verb,
+        /// Goes to disk before the first call.
+        intent: Option<Record>,
+        work: Work<T>,
+    },
+}
+
+/// The steps of a run.
+pub(super) trait Steps {
+    /// The result of a step's calls.
+    type Output: Send + 'static;
+
+    fn len(&self) -> usize;
+
+    fn id(&self, index: usize) -> &Id;
+
+    /// Steps that cannot be done from the start, and the resource that keeps them.
+    fn held(&self) -> Vec<(usize, Id)> {
+        Vec::new()
+    }
+
+    /// The next step that may start.
+    fn next(&self, phases: &[Phase]) -> Option<usize>;
+
+    /// How it starts. Asked again if all workers are busy.
+    fn begin(&self, index: usize, registry: &Registry, state: &State) -> Begin<Self::Output>;
+
+    /// Puts a record into the state; whether that changed the state.
+    fn put(&mut self, index: usize, record: Record, state: &mut State) -> bool;
+
+    /// Puts the result of a step's calls into the state. Returns all steps that are done by it, itself first, and the
+    /// outputs that are not on disk yet.
+    fn record(
+        &mut self,
+        index: usize,
+        output: Self::Output,
+        state: &mut State,
+    ) -> (Vec<(usize, Outcome)>, Option<Value>);
+
+    /// A waiting step that can never start, and the step that [holds it up](Phase::holds_up).
+    fn stuck(&self, phases: &[Phase]) -> Option<(usize, usize)>;
+}
+
+/// Where a run stands.
+struct Progress {
+    phases: Vec<Phase>,
+    /// For what failed or was skipped, the resource at the root of it.
+    cause: Vec<Option<Id>>,
+    summary: Summary,
+}
+
+/// Carries out all steps, as many at once as the run allows.
+///
+/// Whatever happens is in the summary; the state holds, and the store has saved, all that was learned.
+pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summary {
+    let count = steps.len();
+    let mut progress =
+        Progress { phases: vec![Phase::Waiting; count], cause: vec![None; count], summary: Summary::default() };
+    let mut workers: Workers<Result<S::Output, Failure>> = Workers::new(run.stop.clone());
+    let mut halted = false;
+    (run.tell)(Event::Began { total: count });
+    for (index, because) in steps.held() {
+        progress.skip(run, steps, index, because);
+    }
+
+    loop {
+        // 1. Start the steps that are ready. All intents go to disk in one write.
+        let mut starting: Vec<(usize, Verb, Work<S::Output>)> = Vec::new();
+        let mut dirty = false;
+        while let Some(index) = steps.next(&progress.phases).filter(|_| !halted && run.stop.level() == StopLevel::No) {
+            let free = run.jobs.max(1).saturating_sub(workers.in_flight() + starting.len());
+            match steps.begin(index, run.registry, run.state) {
+                Begin::Refused(failure) => progress.fail(run, steps, index, failure, Duration::ZERO),
+                Begin::Settled(record) => {
+                    let news = steps.put(index, record, run.state);
+                    dirty |= news;
+                    let outcome = if news { Outcome::Adopted } else { Outcome::Unchanged };
+                    progress.done(run, steps, index, outcome, Duration::ZERO);
+                }
+                Begin::Calls { .. } if free == 0 => break,
+                Begin::Calls { verb, intent, work } => {
+                    dirty |= intent.is_some_and(|record| steps.put(index, record, run.state));
+                    progress.phases[index] = Phase::Running(Instant::now());
+                    starting.push((index, verb, work));
+                }
+            }
+        }
+        while let Some((index, first)) = steps.stuck(&progress.phases) {
+            let because = progress.cause[first].clone().unwrap_or_else(|| steps.id(first).clone());
+            progress.skip(run, steps, index, because);
+        }
+        if dirty && !save(run, Vec::new(), &mut progress.summary).await {
+            halted = true;
+            for (index, ..) in starting.drain(..) {
+                progress.phases[index] = Phase::Waiting;
+            }
+        }
+        for (index, verb, work) in starting {
+            (run.tell)(Event::Started { id: steps.id(index).clone(), verb });
+            workers.spawn(index, steps.id(index), work);
+        }
+
+        // 2. Hear what happened.
+        let events = match workers.hear().await {
+            LoopEvent::Happened(events) => events,
+            LoopEvent::Drain => {
+                halted = true;
+                progress.summary.stopped = true;
+                if workers.in_flight() > 0 {
+                    (run.tell)(Event::Draining);
+                }
+                continue;
+            }
+            LoopEvent::Idle if halted || steps.next(&progress.phases).is_none() => break,
+            LoopEvent::Idle => continue,
+            LoopEvent::Leave => {
+                let running = |index: &usize| matches!(progress.phases[*index], Phase::Running(_));
+                progress.summary.unanswered = (0..count).filter(running).map(|index| steps.id(index).clone()).collect();
+                break;
+            }
+        };
+
+        // 3. Write down the results; only then may dependents start.
+        let (mut ended, mut made) = (Vec::new(), Vec::new());
+        for event in events {
+            let (index, result) = match event {
+                WorkerEvent::Note(id, why) => {
+                    (run.tell)(Event::Noted { id, why });
+                    continue;
+                }
+                WorkerEvent::End(index, result) => (index, result),
+            };
+            let elapsed = match progress.phases[index] {
+                Phase::Running(since) => since.elapsed(),
+                _ => Duration::ZERO,
+            };
+            match result {
+                Ok(output) => {
+                    let (outcomes, outputs) = steps.record(index, output, run.state);
+                    made.extend(outputs.map(|outputs| (steps.id(index).clone(), outputs)));
+                    ended.extend(
+                        outcomes.into_iter().map(|(done, outcome)| {
+                            (done, outcome, if done == index { elapsed } else { Duration::ZERO })
+                        }),
+                    );
+                }
+                Err(failure) if failure.cause == Cause::Stopped => {
+                    progress.phases[index] = Phase::Stopped;
+                    progress.summary.stopped = true;
+                }
+                Err(failure) => {
+                    halted |= failure.cause == Cause::Fatal;
+                    progress.fail(run, steps, index, failure, elapsed);
+                }
+            }
+        }
+        if !ended.is_empty() {
+            halted |= !save(run, made, &mut progress.summary).await;
+            for (index, outcome, elapsed) in ended {
+                progress.done(run, steps, index, outcome, elapsed);
+            }
+        }
+    }
+    let mut summary = progress.summary;
+    save_at_last(run, &mut summary).await;
+    summary.abandoned = summary.stopped && run.stop.level() == StopLevel::Now;
+    summary
+}
+
+impl Progress {
+    fn done<S: Steps>(&mut self, run: &mut Run<'_>, steps: &S, index: usize, outcome: Outcome, elapsed: Duration) {
+        let id = steps.id(index).clone();
+        self.phases[index] = Phase::Done;
+        (run.tell)(Event::Done { id: id.clone(), outcome: outcome.clone(), elapsed });
+        self.summary.done.push((id, outcome));
+    }
+
+    fn fail<S: Steps>(&mut self, run: &mut Run<'_>, steps: &S, index: usize, failure: Failure, elapsed: Duration) {
+        let id = steps.id(index).clone();
+        self.phases[index] = Phase::Failed;
+        self.cause[index] = Some(id.clone());
+        (run.tell)(Event::Failed { id: id.clone(), failure: failure.clone(), elapsed });
+        self.summary.failed.push((id, failure));
+    }
+
+    fn skip<S: Steps>(&mut self, run: &mut Run<'_>, steps: &S, index: usize, because: Id) {
+        let id = steps.id(index).clone();
+        self.phases[index] = Phase::Skipped;
+        self.cause[index] = Some(because.clone());
+        (run.tell)(Event::Skipped { id: id.clone(), because: because.clone() });
+        self.summary.skipped.push((id, because));
+    }
+}
