@@ -91,15 +91,13 @@ struct Apply<'a> {
     waits: Vec<Vec<usize>>,
     /// Of what is ready, the outputs, and whether it was created in this run, so that it has no children yet.
     ready: Vec<Option<(Value, bool)>>,
-    /// The records of these were set aside: the resources may still be there.
-    replaced: Vec<bool>,
 }
 
 impl<'a> Apply<'a> {
     fn new(graph: &'a Graph, refresh: &'a Refresh, state: &State) -> Self {
         let count = graph.nodes.len();
         let waits = waits(graph, refresh, state);
-        Self { graph, refresh, weights: graph.weights(), waits, ready: vec![None; count], replaced: vec![false; count] }
+        Self { graph, refresh, weights: graph.weights(), waits, ready: vec![None; count] }
     }
 
     fn desired(&self, index: usize) -> Desired {
@@ -108,10 +106,10 @@ impl<'a> Apply<'a> {
         make(self.graph, index, &inputs)
     }
 
-    /// Where its parent did not exist before this run, neither did the resource.
-    fn is_gone(&self, index: usize) -> bool {
+    /// Where the parent on record did not exist before this run, neither did the resource.
+    fn is_gone(&self, index: usize, on_record: &Record) -> bool {
         self.graph.nodes[index].parent.is_some_and(|parent| {
-            !self.replaced[parent]
+            on_record.parent.as_deref() == Some(self.id(parent).as_str())
                 && (self.refresh.nodes[parent].result == ReadResult::Absent
                     || matches!(&self.ready[parent], Some((_, true))))
         })
@@ -169,9 +167,8 @@ impl Steps for Apply<'_> {
 
     fn put(&mut self, index: usize, record: Record, state: &mut State) -> bool {
         let id = self.id(index).clone();
-        let moves = state.resources.get(id.as_str()).is_some_and(|old| !old.is_of_same_place(&record));
-        if moves && !self.is_gone(index) {
-            self.replaced[index] = true;
+        let moves = |old: &Record| !old.is_of_same_place(&record) && !self.is_gone(index, old);
+        if state.resources.get(id.as_str()).is_some_and(moves) {
             state.set_aside(id.as_str());
         }
         if record.status == Status::Ready {

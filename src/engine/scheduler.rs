@@ -136,6 +136,7 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
     }
 
     loop {
+        progress.skip_stuck(run, steps);
         // 1. Start the steps that are ready. All intents go to disk in one write.
         let mut starting: Vec<(usize, Verb, Work<S::Output>)> = Vec::new();
         let mut dirty = false;
@@ -157,10 +158,7 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
                 }
             }
         }
-        while let Some((index, first)) = steps.stuck(&progress.phases) {
-            let because = progress.cause[first].clone().unwrap_or_else(|| steps.id(first).clone());
-            progress.skip(run, steps, index, because);
-        }
+        progress.skip_stuck(run, steps);
         if dirty && !save(run, Vec::new(), &mut progress.summary).await {
             halted = true;
             for (index, ..) in starting.drain(..) {
@@ -253,6 +251,14 @@ impl Progress {
         self.cause[index] = Some(id.clone());
         (run.tell)(Event::Failed { id: id.clone(), failure: failure.clone(), elapsed });
         self.summary.failed.push((id, failure));
+    }
+
+    /// Skips every step that can never start, naming what failed.
+    fn skip_stuck<S: Steps>(&mut self, run: &mut Run<'_>, steps: &S) {
+        while let Some((index, first)) = steps.stuck(&self.phases) {
+            let because = self.cause[first].clone().unwrap_or_else(|| steps.id(first).clone());
+            self.skip(run, steps, index, because);
+        }
     }
 
     fn skip<S: Steps>(&mut self, run: &mut Run<'_>, steps: &S, index: usize, because: Id) {

@@ -232,7 +232,7 @@ mod tests {
             ],
             "removals": ["role.Old"],
             "lost_guards": ["firewall.association"],
-            "counts": { "create": 0, "adopt": 1, "update": 1, "depends": 0, "remove": 1, "keep": 0, "refuse": 0 },
+            "counts": { "create": 0, "adopt": 1, "update": 1, "replace": 0, "depends": 0, "remove": 1, "keep": 0, "refuse": 0 },
         });
         assert_eq!(plan_json(&plan), expected);
     }

@@ -244,21 +244,16 @@ impl State {
     /// Gives a record an id of its own, because its resource is to be created again in another place. Under that id it is
     /// one that is no longer desired, and is removed as such.
     pub fn set_aside(&mut self, id: &str) {
-        let Some(mut record) = self.resources.remove(id) else { return };
-        let named =
-            |id: &str, n: usize| if n == 1 { format!("{id} (replaced)") } else { format!("{id} (replaced {n})") };
-        // What it belonged to, or depended on, may have been set aside before it.
-        let latest = |id: &mut String, resources: &BTreeMap<String, Record>| {
-            let there = (1..).map(|n| named(id, n)).take_while(|old| resources.contains_key(old)).last();
-            if let Some(old) = there {
-                *id = old;
+        let Some(record) = self.resources.remove(id) else { return };
+        let named = |n: usize| if n == 1 { format!("{id} (replaced)") } else { format!("{id} (replaced {n})") };
+        let aside = (1..).map(named).find(|free| !self.resources.contains_key(free)).unwrap_or_default();
+        // Whatever is on record belongs to the old resource, or depends on it.
+        for other in self.resources.values_mut() {
+            for reference in other.parent.iter_mut().chain(&mut other.needs).filter(|reference| *reference == id) {
+                reference.clone_from(&aside);
             }
-        };
-        for id in record.parent.iter_mut().chain(&mut record.needs) {
-            latest(id, &self.resources);
         }
-        let free = (1..).map(|n| named(id, n)).find(|free| !self.resources.contains_key(free));
-        self.resources.insert(free.unwrap_or_default(), record);
+        self.resources.insert(aside, record);
     }
 
     /// What the shape alone does not say: what is ready has outputs. A file that breaks this was edited or damaged.

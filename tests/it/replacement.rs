@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use securelambda::engine::{Change, Graph, Id, Plan};
 
 use super::crash::{DEATHS, Mishap, befall, runs};
-use super::support::fake::{client, function, pool};
+use super::support::fake::{client, function, pool, role, route};
 use super::support::graphs::{Sketch, add, sketched, under};
 use super::support::world::World;
 
@@ -91,6 +91,28 @@ async fn a_move_that_was_cut_off_anywhere_is_finished_by_up_and_removed_by_down(
             }
         }
     }
+}
+
+/// A role uses a route of a pool. Both the role and the pool go, and the route moves to another pool.
+#[tokio::test(start_paused = true)]
+async fn what_used_a_moved_resource_is_removed_before_the_place_that_it_was_in() {
+    let before = {
+        let mut graph = Graph::default();
+        let old = add(&mut graph, pool, "old", (), |pool, ()| pool);
+        let hello = under(&mut graph, old, route, "hello", (), |route, ()| route);
+        add(&mut graph, role, "edge", hello, |role, hello| role.using(&hello));
+        graph
+    };
+    let after = {
+        let mut graph = Graph::default();
+        let new = add(&mut graph, pool, "new", (), |pool, ()| pool);
+        under(&mut graph, new, route, "hello", (), |route, ()| route);
+        graph
+    };
+    let world = World::with(&before).await;
+    world.up(&after).await.succeeded();
+    world.holds(&after);
+    assert_eq!(world.cloud.writes(), ["create pool.new", "create route.hello", "delete role.edge", "delete pool.old"]);
 }
 
 async fn change(graphs: &[Graph], lag: u64, mishaps: &[Vec<Mishap>]) {

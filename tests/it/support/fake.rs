@@ -119,7 +119,8 @@ impl<K: Kind> Resource for Thing<K> {
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
         let differs =
             |(setting, want): (&String, &String)| Drift::unless_equal(setting, &Some(want), &live.get(setting));
-        let extra = live.iter().filter(|(setting, _)| !self.settings.contains_key(*setting));
+        let extra = |setting: &str| setting.starts_with("uses ") && !self.settings.contains_key(setting);
+        let extra = live.iter().filter(|(setting, _)| extra(setting));
         let extra = extra.map(|(setting, live)| Drift::new(setting, "", live));
         self.settings.iter().filter_map(differs).chain(extra).collect()
     }
