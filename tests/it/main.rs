@@ -11,6 +11,7 @@ mod architecture;
 mod aws_rules;
 mod bad_input;
 mod change;
+mod changed_stack;
 mod cli;
 mod clock;
 mod crash;

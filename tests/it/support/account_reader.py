@@ -205,6 +205,10 @@ class Account:
                 one["resourceMethods"] = {
                     method: self.call("apigateway", "get_method", resourceId=one["id"], httpMethod=method, **key)
                     for method in one.get("resourceMethods", {})}
+                for method in one["resourceMethods"].values():
+                    # An authorizer is named on, and not asked, once the method asks nobody or IAM.
+                    if method["authorizationType"] in ("NONE", "AWS_IAM"):
+                        method.pop("authorizerId", None)
                 yield called + " path " + one["path"], one
             for one in listed("get_deployments"):
                 # Its description ends in the hash of what it deploys, pools' ids included.
