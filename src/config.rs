@@ -11,8 +11,8 @@ use crate::engine::TimeScale;
 use crate::error::{DiagnosticReport, Error, Kind};
 use crate::proxies::Proxies;
 use crate::report::{Palette, Setting, Style, choose};
-use crate::stack::blueprints::{self, Blueprint};
-use crate::stack::{self, Diagnostic, LocatedDiagnostic, SpanMap, Stack};
+use crate::spec::blueprints::{self, Blueprint};
+use crate::spec::{self, Diagnostic, LocatedDiagnostic, SpanMap, Stack};
 
 /// The stack file that is taken where none is named.
 pub const DEFAULT_FILE: &str = "securelambda.toml";
@@ -157,15 +157,14 @@ impl Config {
             (name, blueprint.unwrap_or(blueprints::DEFAULT).text.to_owned(), Sources::Embedded)
         };
         let mut document = Document { name, text, places: SpanMap::default() };
-        let (mut stack, places) =
-            stack::read(&document.text).map_err(|mistakes| document.mistaken(mistakes, output))?;
+        let (mut stack, places) = spec::read(&document.text).map_err(|mistakes| document.mistaken(mistakes, output))?;
         document.places = places;
         if let Some(name) = &shared.stack {
-            stack::check_name(name).map_err(Error::usage)?;
+            spec::check_name(name).map_err(Error::usage)?;
             stack.name.clone_from(name);
         }
         if let Some(boundary) = &shared.permissions_boundary {
-            stack::check_boundary(boundary).map_err(Error::usage)?;
+            spec::check_boundary(boundary).map_err(Error::usage)?;
             stack.permissions_boundary = Some(boundary.clone());
         }
         Ok(Self {
@@ -277,7 +276,7 @@ pub fn shown(name: &str, text: &str, mistakes: Vec<LocatedDiagnostic>, palette: 
         (false, true) => miette::GraphicalTheme::ascii(),
         (false, false) => miette::GraphicalTheme::none(),
     };
-    let source = std::sync::Arc::new(miette::NamedSource::new(name, stack::conceal(text, &mistakes)));
+    let source = std::sync::Arc::new(miette::NamedSource::new(name, spec::conceal(text, &mistakes)));
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
     let mut shown = String::new();
     for diagnostic in mistakes {

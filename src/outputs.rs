@@ -8,8 +8,9 @@ use crate::aws::apigateway::stage_url;
 use crate::aws::apigatewayv2::http_stage_url;
 use crate::report::SCHEMA_VERSION;
 use crate::scope::Scope;
-use crate::stack::{self, ApiKind, Auth, Stack};
+use crate::spec::{self, ApiKind, Auth, Stack};
 use crate::state::State;
+use crate::topology;
 
 /// Everything a client or a script needs to know of a stack.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -130,8 +131,8 @@ impl Outputs {
     pub fn new(stack: &Stack, scope: &Scope, endpoint: Option<&str>, recorded: &State) -> Self {
         let text = |id: String, field: &str| recorded.outputs(&id)?.get(field)?.as_str().map(str::to_owned);
         let arn = |what: &str, name: &String| Some((name.clone(), Arn { arn: text(format!("{what}.{name}"), "arn")? }));
-        let api = |(name, api): (Option<&str>, &stack::Api)| {
-            let ids = stack::ApiIds(name);
+        let api = |(name, api): (Option<&str>, &spec::Api)| {
+            let ids = topology::ApiIds(name);
             let id = text(ids.root(api.kind).to_string(), "id")?;
             text(ids.of("stage", &api.stage).to_string(), "name")?;
             let base_url = match api.kind {

@@ -16,7 +16,7 @@ use super::files::{self, Files};
 use super::manifest::{Manifest, Tool};
 use crate::error::Error;
 use crate::local::{Note, tail};
-use crate::stack::Function;
+use crate::spec::Function;
 
 /// What nobody has used for so long is removed when something new is installed.
 const KEPT: Duration = Duration::from_hours(30 * 24);

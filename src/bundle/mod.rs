@@ -27,7 +27,7 @@ use self::archive::Unpackable;
 use self::files::{Files, Unreadable};
 use self::manifest::Manifest;
 use crate::error::Error;
-use crate::stack::{Diagnostic, Function, Stack, check_body_schema};
+use crate::spec::{Diagnostic, Function, Stack, check_body_schema};
 
 /// The functions of the stacks that this binary carries.
 static LAMBDAS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/lambdas");

@@ -19,7 +19,7 @@ use crate::local::tools;
 use crate::operator::{Wanted, questions};
 use crate::proxies::Proxy;
 use crate::report::{SCHEMA_VERSION, answer, checkup_text, clock, date};
-use crate::stack::Stack;
+use crate::spec::Stack;
 use crate::state::State;
 
 /// Simulations in flight at once: IAM is slow to anger and slow to forget.

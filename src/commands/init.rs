@@ -13,8 +13,8 @@ use crate::bundle;
 use crate::config::{DEFAULT_FILE, Output};
 use crate::error::Error;
 use crate::report::{SCHEMA_VERSION, answer, say};
-use crate::stack::blueprints::{self, Blueprint};
-use crate::stack::json_schema;
+use crate::spec::blueprints::{self, Blueprint};
+use crate::spec::json_schema;
 
 /// The schema's file, as the stack file names it in its first line.
 const SCHEMA_FILE: &str = "securelambda.schema.json";

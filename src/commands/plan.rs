@@ -12,8 +12,9 @@ use crate::engine::{CancellationToken, Change, Id, Plan};
 use crate::error::{Error, Kind};
 use crate::policy::Policy;
 use crate::report::{answer, grants_text, plan_json, plan_text};
-use crate::stack::{ApiIds, policies};
+use crate::spec::policies;
 use crate::state::State;
+use crate::topology::ApiIds;
 
 pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let session = Session::open(config, Sources::Packed).await?;

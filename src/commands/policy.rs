@@ -17,8 +17,8 @@ use crate::operator::{CommandName, Document, LONGEST_POLICY, MOST_POLICIES, Want
 use crate::regions::{Needs, check};
 use crate::report::{SCHEMA_VERSION, answer, say};
 use crate::scope::{Scope, partition_of};
-use crate::stack;
 use crate::state::Store;
+use crate::topology;
 
 pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, Error> {
     let (scope, endpoint) = if let Some(account) = &args.account {
@@ -103,7 +103,8 @@ fn least(
     let recorded = store.read()?;
     let recorded = recorded.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
     // What the functions are made of makes no difference here.
-    let graph = stack::desired(&config.stack, scope, endpoint, &Bundles::default(), &stack::SecretValues::default());
+    let graph =
+        topology::desired(&config.stack, scope, endpoint, &Bundles::default(), &topology::SecretValues::default());
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let boundary = config.stack.permissions_boundary.as_deref();
     Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary }))

@@ -16,8 +16,8 @@ use crate::engine::{
 use crate::error::{Error, Kind};
 use crate::report::{self, LOG_POLICY, answer, id_width, left_text, others_text, recoverable_text, say, summary_line};
 use crate::scope::{Scope, Whose};
-use crate::stack::cleanup;
 use crate::state::{State, StateStore};
+use crate::topology::cleanup;
 
 /// The order in which a stack is taken away.
 const ORDER: Cleanup = Cleanup { group: cleanup::group, holds: cleanup::holds };

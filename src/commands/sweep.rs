@@ -16,8 +16,9 @@ use crate::error::{Error, Kind};
 use crate::regions::Needs;
 use crate::report::{SCHEMA_VERSION, answer, say, swept_text, unread_lines};
 use crate::scope::{Scope, Whose};
-use crate::stack::{check_name, cleanup::group};
+use crate::spec::check_name;
 use crate::state::Store;
+use crate::topology::cleanup::group;
 
 pub(super) async fn run(
     args: &args::Sweep,

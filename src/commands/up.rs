@@ -14,8 +14,8 @@ use crate::engine::{self, CancellationToken, Cause, Id, Outcome, Plan, StopLevel
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
 use crate::report::{self, answer, counts, id_width, plan_text, say, summary_line};
-use crate::stack::cleanup;
 use crate::state::{Locked, State};
+use crate::topology::cleanup;
 
 /// The kind of what moves an API's stage to a new deployment.
 const RELEASE: &str = "apigateway.release";
@@ -261,16 +261,16 @@ mod tests {
 
     #[test]
     fn the_release_of_every_rest_api_is_found_by_its_kind() {
-        let blueprint = crate::stack::blueprints::Blueprint::of("api-to-api").expect("there");
-        let stack = crate::stack::parse(blueprint.text).expect("a sound file");
+        let blueprint = crate::spec::blueprints::Blueprint::of("api-to-api").expect("there");
+        let stack = crate::spec::parse(blueprint.text).expect("a sound file");
         let scope = crate::scope::Scope {
             partition: "aws".into(),
             account: "123456789012".into(),
             region: "eu-central-1".into(),
             stack: "demo".into(),
         };
-        let (bundles, secrets) = (crate::bundle::Bundles::default(), crate::stack::SecretValues::default());
-        let graph = crate::stack::desired(&stack, &scope, None, &bundles, &secrets);
+        let (bundles, secrets) = (crate::bundle::Bundles::default(), crate::topology::SecretValues::default());
+        let graph = crate::topology::desired(&stack, &scope, None, &bundles, &secrets);
         let releases: Vec<&str> = graph.ids().filter(|(_, kind)| *kind == RELEASE).map(|(id, _)| id.as_str()).collect();
         assert_eq!(releases, ["api.release", "api.Age.release"]);
     }

@@ -13,7 +13,7 @@ use super::{Check, Layer, arrival, sample};
 use crate::aws::cognito::Tokens;
 use crate::probe::{Answer, Body, Request};
 use crate::secret::{self, SecretValue};
-use crate::stack::Auth;
+use crate::spec::Auth;
 
 /// A caller who must not pass.
 pub(super) struct TokenHolder {

@@ -23,7 +23,7 @@ use crate::engine::{CancellationToken, StopLevel, TimeScale};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
 use crate::proxies::Proxies;
-use crate::stack::{Api, Auth, Route, Stack};
+use crate::spec::{Api, Auth, Route, Stack};
 
 /// Checks in flight at once.
 const AT_ONCE: usize = 16;

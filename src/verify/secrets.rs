@@ -13,11 +13,10 @@ use super::run::{CheckFuture, VerifyContext};
 use super::target::Target;
 use super::test_users::marker;
 use super::{Check, Layer, sample, settings};
-use crate::aws::apigateway::execute_api_arn;
 use crate::aws::iam::Iam;
 use crate::engine::{Drift, Failure};
 use crate::probe::Body;
-use crate::stack::{Auth, Route, Variable};
+use crate::spec::{Auth, Route, Variable};
 
 pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let functions = scene.subject.stack.functions.keys();
@@ -59,7 +58,7 @@ async fn reach(scene: &VerifyContext<'_>, name: &str) -> Vec<Check> {
     let routes = signed.filter_map(|target| {
         let (_, api) = outputs.all_apis().find(|(name, _)| *name == target.name)?;
         let Route { method, path, .. } = target.route;
-        let arn = execute_api_arn(&scene.subject.clients.scope, &api.id, &api.stage, method, path);
+        let arn = scene.subject.clients.scope.execute_api_arn(&api.id, &api.stage, method, path);
         Some(Reach { action: "execute-api:Invoke", what: format!("route {}", target.subject()), arn: arn.into() })
     });
     let iam = Iam::new(scene.subject.clients);

@@ -17,7 +17,7 @@ use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
 use crate::probe::Request;
 use crate::secret::SecretValue;
-use crate::stack::{Auth, IdentityPool};
+use crate::spec::{Auth, IdentityPool};
 
 const REFUSED: &str = "403, from the gateway itself";
 

@@ -18,7 +18,8 @@ use super::test_users::marker;
 use super::{Check, Layer, Verdict, sample, settings};
 use crate::engine::Drift;
 use crate::probe::{Answer, Body, Request};
-use crate::stack::{Api, ApiIds};
+use crate::spec::Api;
+use crate::topology::ApiIds;
 
 /// A rate limit above this is not tried: it would take too many requests.
 const POLITE_RATE: u32 = 200;
@@ -225,7 +226,7 @@ mod tests {
     use super::*;
     use crate::aws::{apigateway, apigatewayv2};
     use crate::engine::Resource;
-    use crate::stack::ApiKind;
+    use crate::spec::ApiKind;
     use crate::verify::Verdict::{Fail, NotApplicable, Pass};
 
     fn api() -> Api {

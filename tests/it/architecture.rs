@@ -67,7 +67,11 @@ fn the_map_says_what_each_module_imports() {
 
 #[test]
 fn the_engine_knows_no_aws_no_terminal_and_no_stack() {
-    never("engine", &["aws_", "crate::aws", "crate::stack", "crate::report", "crate::args", "clap", "indicatif"], &[]);
+    never(
+        "engine",
+        &["aws_", "crate::aws", "crate::spec", "crate::topology", "crate::report", "crate::args", "clap", "indicatif"],
+        &[],
+    );
 }
 
 #[test]
@@ -77,26 +81,32 @@ fn the_state_knows_nothing_of_ours() {
 
 #[test]
 fn only_aws_speaks_to_the_sdk() {
-    for within in ["stack", "report", "commands", "local", "verify", "bundle", "config.rs", "probe.rs", "scope.rs"] {
+    for within in
+        ["spec", "topology", "report", "commands", "local", "verify", "bundle", "config.rs", "probe.rs", "scope.rs"]
+    {
         never(within, &["aws_sdk", "aws_config", "aws_smithy"], &[]);
     }
 }
 
 #[test]
 fn the_report_knows_events_and_never_aws() {
-    never("report", &["crate::aws", "crate::commands", "crate::stack"], &[]);
+    never("report", &["crate::aws", "crate::commands", "crate::spec", "crate::topology"], &[]);
 }
 
 #[test]
 fn services_know_no_order_and_no_terminal() {
-    never("aws", &["crate::stack", "crate::report", "crate::commands", "crate::args", "indicatif"], &[]);
+    never(
+        "aws",
+        &["crate::spec", "crate::topology", "crate::report", "crate::commands", "crate::args", "indicatif"],
+        &[],
+    );
 }
 
 /// The tables of what the program makes of a service's refusals; of the gateway's own answers to callers of routes; and of
 /// what the SDK's credential providers report as text alone.
 const TABLES: [&str; 5] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs", "src/meaning.rs", "aws/credentials.rs"];
 /// What is compiled for tests only.
-const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "stack/reference.rs"];
+const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "spec/reference.rs"];
 
 /// The text literals of some code.
 fn literals(code: &str) -> Vec<String> {
@@ -132,7 +142,7 @@ fn what_a_service_says_is_judged_by_the_tables_alone() {
 
 #[test]
 fn the_environment_is_read_in_one_place() {
-    never("", &["env::var", "env::args"], &["src/config.rs", "src/main.rs", "stack/reference.rs"]);
+    never("", &["env::var", "env::args"], &["src/config.rs", "src/main.rs", "spec/reference.rs"]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn someone(account: &str, endpoint: &str) -> User {
     let schema = std::fs::read_to_string(lambdas.join("external/request.schema.json")).unwrap();
     user.write("greeting.schema.json", &schema);
     let body = "\"lambdas/external/request.schema.json\"";
-    user.write("securelambda.toml", &securelambda::stack::BUILTIN.replace(body, "\"greeting.schema.json\""));
+    user.write("securelambda.toml", &securelambda::spec::BUILTIN.replace(body, "\"greeting.schema.json\""));
     user
 }
 

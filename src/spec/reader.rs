@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap};
 use super::keys::Section;
 use super::rules;
-use crate::error::nearest;
+use crate::spelling::nearest;
 
 /// What was found so far.
 #[derive(Default)]

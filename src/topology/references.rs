@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::identity::Pools;
 use super::identity_pools::PoolCaller;
-use super::model::{Stack, Variable};
 use crate::aws::apigateway::{RestApi, stage_url};
 use crate::aws::cognito::{AppClient, IdentityPool, UserPool};
 use crate::aws::lambda::Function;
 use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
+use crate::spec::{Stack, Variable};
 
 /// Everything that a variable can lead to, by its name in the stack file.
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! Writes `docs/stack-file.md` from the table of keys: `SECURELAMBDA_WRITE_DOCS=1 cargo test --lib stack::reference`.
+//! Writes `docs/stack-file.md` from the table of keys: `SECURELAMBDA_WRITE_DOCS=1 cargo test --lib spec::reference`.
 //! Without the variable, the test compares the page with the table.
 
 use super::keys::{Holds, Key, ROOT, Section};
@@ -18,7 +18,7 @@ You choose the `NAME` of functions, pools and so on: 1 to 39 letters, digits, `_
 policies, permissions and authorizers are not in the file. The program derives them from it: a function may do exactly what
 its entry says.
 
-<!-- Generated from src/stack/keys.rs. Do not edit; docs/architecture.md says how to generate it. -->
+<!-- Generated from src/spec/keys.rs. Do not edit; docs/architecture.md says how to generate it. -->
 ";
 
 /// A table of the page: its path in the stack file, as TOML writes it, and its keys.
@@ -118,5 +118,5 @@ fn the_page_describes_every_key() {
         std::fs::write(PAGE, &page).expect("the page can be written");
     }
     let there = std::fs::read_to_string(PAGE).unwrap_or_default();
-    assert!(there == page, "write it: SECURELAMBDA_WRITE_DOCS=1 cargo test --lib stack::reference");
+    assert!(there == page, "write it: SECURELAMBDA_WRITE_DOCS=1 cargo test --lib spec::reference");
 }

@@ -7,10 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::diagnostic::Diagnostic;
-use super::identity_pools::{invoke_only, opened};
 use super::model::{Api, ApiKind, Auth, Function, IdentityPool, Route, Stack, Value, Variable};
 use super::{policies, rules};
-use crate::aws::apigateway::execute_api_arn;
 use crate::scope::Scope;
 
 /// A function's variables, names and values together, in bytes.
@@ -111,8 +109,8 @@ fn policy(name: &str, function: &Function, scope: &Scope) -> Option<Diagnostic> 
 
 fn caller(name: &str, wanted: &IdentityPool, stack: &Stack, scope: &Scope) -> Option<Diagnostic> {
     let arns: Vec<String> =
-        opened(&wanted.invokes, stack).map(|(_, api, route)| invoke_arn(api, route, scope)).collect();
-    let size = invoke_only(&arns).to_string().len();
+        stack.opened(&wanted.invokes).map(|(_, api, route)| invoke_arn(api, route, scope)).collect();
+    let size = policies::invoke_only(&arns).to_string().len();
     (size > MAX_POLICY).then(|| {
         let message =
             format!("the role of the users of {name} would need a policy of {size} characters; IAM takes {MAX_POLICY}");
@@ -123,7 +121,7 @@ fn caller(name: &str, wanted: &IdentityPool, stack: &Stack, scope: &Scope) -> Op
 
 /// A route as a policy names it.
 fn invoke_arn(api: &Api, route: &Route, scope: &Scope) -> String {
-    execute_api_arn(scope, "0123456789", &api.stage, &route.method, &route.path)
+    scope.execute_api_arn("0123456789", &api.stage, &route.method, &route.path)
 }
 
 /// What can be told before the values are known: names, and those made up.
@@ -225,7 +223,7 @@ fn permissions(stack: &Stack, scope: &Scope) -> Vec<Diagnostic> {
 
 #[cfg(test)]
 mod tests {
-    use crate::stack::parse;
+    use crate::spec::parse;
 
     #[test]
     fn a_topic_that_triggers_a_function_takes_the_place_of_a_route() {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::SecretValues;
-use super::model::{Stack, Value};
 use crate::aws::secretsmanager::Secret;
 use crate::aws::sns::Topic;
 use crate::engine::{Graph, Handle, Id};
 use crate::scope::Scope;
+use crate::spec::{Stack, Value};
 
 pub(super) type Topics = BTreeMap<String, Handle<Topic>>;
 pub(super) type Secrets = BTreeMap<String, Handle<Secret>>;

@@ -4,10 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::messaging::{Secrets, Topics};
-use super::model::{Function as Wanted, Stack, Variable};
-use super::policies;
 use super::references::{References, Variables};
-use super::rules;
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::lambda::{Code, Function, Permission};
 use crate::aws::logs::LogGroup;
@@ -15,6 +12,9 @@ use crate::aws::sns::Subscription;
 use crate::bundle::Bundles;
 use crate::engine::{Graph, Handle, Id};
 use crate::scope::Scope;
+use crate::spec::policies;
+use crate::spec::secret_variable;
+use crate::spec::{Function as Wanted, Stack, Variable};
 
 /// The name of a role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
@@ -127,7 +127,7 @@ fn function(
             environment.insert("SECRET_ID".into(), scope.physical(only));
         }
         several => {
-            let each = several.iter().map(|secret| (rules::secret_variable(secret), scope.physical(secret)));
+            let each = several.iter().map(|secret| (secret_variable(secret), scope.physical(secret)));
             environment.extend(each);
         }
     }

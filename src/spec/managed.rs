@@ -3,10 +3,10 @@
 //! group.
 
 use super::model::ManagedRule;
-use crate::error::nearest;
+use crate::spelling::nearest;
 
 /// Our short names, in the order in which they are asked: who sends before what is sent (docs/aws.md, Managed rules).
-pub(super) const GROUPS: [(&str, &str); 5] = [
+pub const GROUPS: [(&str, &str); 5] = [
     ("ip-reputation", "AWSManagedRulesAmazonIpReputationList"),
     ("anonymous-ip", "AWSManagedRulesAnonymousIpList"),
     ("common", "AWSManagedRulesCommonRuleSet"),
@@ -15,7 +15,7 @@ pub(super) const GROUPS: [(&str, &str); 5] = [
 ];
 
 /// Every way to write one.
-pub(super) const WORDS: [&str; 15] = [
+pub const WORDS: [&str; 15] = [
     "ip-reputation",
     "ip-reputation:count",
     "ip-reputation:block",
@@ -34,13 +34,13 @@ pub(super) const WORDS: [&str; 15] = [
 ];
 
 /// Where a group comes, and what AWS calls it.
-pub(super) fn group(name: &str) -> Option<(usize, &'static str)> {
+pub fn group(name: &str) -> Option<(usize, &'static str)> {
     let position = GROUPS.iter().position(|(known, _)| *known == name)?;
     Some((position, GROUPS[position].1))
 }
 
 /// One entry of `managed_rules`. What is wrong with it, and what was probably meant.
-pub(super) fn parse(text: &str) -> Result<ManagedRule, (String, Option<String>)> {
+pub fn parse(text: &str) -> Result<ManagedRule, (String, Option<String>)> {
     let (name, action) = text.split_once(':').unwrap_or((text, "count"));
     let block = match action {
         "count" => false,

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::api::model_name;
 use super::diagnostic::{Diagnostic, SpanMap};
-use super::identity_pools::{role_name, service_username};
 use super::model::{Api, ApiKind, Auth, Mode, Route, Stack, Value, Variable};
+use super::names::{body_model, caller_role, service_username};
 use super::reader::suggest;
 use super::{rules, sizes};
 
@@ -154,7 +153,7 @@ fn twins(stack: &Stack) -> Vec<Diagnostic> {
     // The roles of identity pools, among themselves and beside those of functions.
     let mut callers: BTreeMap<String, &str> = BTreeMap::new();
     for name in stack.identity_pools.keys() {
-        let role = role_name(name).to_lowercase();
+        let role = caller_role(name).to_lowercase();
         let message = if let Some(twin) = roles.get(&role) {
             format!("the function {twin} and the users of {name} would share a role")
         } else if let Some(twin) = callers.insert(role, name) {
@@ -204,7 +203,7 @@ fn twin_routes(api: &Api) -> Vec<Diagnostic> {
         }
         routes.push(route.name());
         let Some(body) = route.body.as_ref().filter(|body| !body.as_os_str().is_empty()) else { continue };
-        let model = model_name(body);
+        let model = body_model(body);
         let message = match models.insert(model.clone(), body) {
             _ if model.is_empty() => {
                 "a body schema's name has a letter or a digit, to name API Gateway's model after".into()

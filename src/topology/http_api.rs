@@ -12,13 +12,13 @@ use super::api::{invoke_permission, pools_of};
 use super::functions::Ready;
 use super::identity::Pools;
 use super::ids::Ids;
-use super::model::{Api, ApiKind, Auth, Route, Stack};
 use crate::aws::apigatewayv2::{HttpApi, HttpAuthorization, HttpRoute, HttpRoutes, HttpStage, JwtAuthorizer};
 use crate::aws::cognito::issuer;
 use crate::aws::lambda::Permission;
 use crate::aws::logs::LogGroup;
 use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
+use crate::spec::{Api, ApiKind, Auth, Route, Stack};
 
 pub(super) fn api(
     graph: &mut Graph,

@@ -3,9 +3,9 @@
 
 use ipnet::IpNet;
 
-use super::identity_pools::role_name;
 use super::model::ApiKind;
-use crate::error::nearest;
+use super::names::caller_role;
+use crate::spelling::nearest;
 
 /// What CloudWatch Logs allows (docs/aws.md, Log groups).
 pub(super) const RETENTION_DAYS: [u32; 22] =
@@ -29,7 +29,7 @@ const DEPRECATED_ON: [(&str, &str); 4] = [
 const LONGEST_NAME: usize = 39;
 
 /// A stack's name: it begins role names, pool names and paths alike.
-pub(super) fn stack_name(name: &str) -> Result<(), String> {
+pub fn stack_name(name: &str) -> Result<(), String> {
     let fits = (1..=24).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
@@ -38,7 +38,7 @@ pub(super) fn stack_name(name: &str) -> Result<(), String> {
 }
 
 /// The ARN of a managed policy: an account's own, or one of AWS's.
-pub(super) fn policy_arn(arn: &str) -> Result<(), String> {
+pub fn policy_arn(arn: &str) -> Result<(), String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let fits = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, policy]
         if partition.starts_with("aws")
@@ -54,7 +54,7 @@ pub(super) fn policy_arn(arn: &str) -> Result<(), String> {
 pub(super) fn name(section: &str, name: &str) -> Result<(), String> {
     let charset = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     // An identity pool's role has a longer name than the pool itself.
-    let longest = LONGEST_NAME - if section == "identity_pools" { role_name("").len() } else { 0 };
+    let longest = LONGEST_NAME - if section == "identity_pools" { caller_role("").len() } else { 0 };
     if name.is_empty() || name.len() > longest || !name.chars().all(charset) {
         return Err(format!("a name in {section} is 1 to {longest} of A-Z, a-z, 0-9, _ and -; {name:?} is not"));
     }
@@ -196,7 +196,7 @@ const RESERVED: [&str; 21] = [
 ];
 
 /// The variable in which a function of several secrets finds this one's name.
-pub(super) fn secret_variable(secret: &str) -> String {
+pub fn secret_variable(secret: &str) -> String {
     format!("SECRET_ID_{}", secret.to_uppercase().replace('-', "_"))
 }
 
@@ -238,7 +238,7 @@ pub(super) fn runtime(name: &str) -> Result<(), String> {
 }
 
 /// The day, as in `2028-04-30`, from which Lambda no longer patches a runtime.
-pub(super) fn deprecated_on(runtime: &str) -> Option<&'static str> {
+pub fn deprecated_on(runtime: &str) -> Option<&'static str> {
     DEPRECATED_ON.iter().find(|(name, _)| *name == runtime).map(|(_, day)| *day)
 }
 

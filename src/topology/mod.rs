@@ -1,33 +1,16 @@
-//! WHAT: the stack as wanted. Pure: no client, no clock, no terminal. `model` is what a stack file can say, `file` reads
-//! one, and `desired` turns it into the graph of AWS resources.
+//! What follows from a stack file: the graph of AWS resources that should exist. Pure: no call, no clock, no terminal.
 
-mod allow_ip;
 mod api;
-pub mod blueprints;
-mod body_schema;
-mod check;
 pub mod cleanup;
-mod diagnostic;
 mod edge;
-mod file;
 mod functions;
 mod http_api;
 mod identity;
 mod identity_pools;
 mod ids;
-mod keys;
-mod managed;
 mod messaging;
-mod model;
 mod needs;
-pub mod policies;
-mod reader;
-#[cfg(test)]
-mod reference;
 mod references;
-mod rules;
-mod schema;
-mod sizes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,38 +19,10 @@ use crate::bundle::Bundles;
 use crate::engine::Graph;
 use crate::scope::Scope;
 use crate::secret::SecretValue;
+use crate::spec::Stack;
 
-pub use allow_ip::{Unwritable, allow};
-pub use body_schema::check_body_schema;
-pub use diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap, conceal};
-pub use file::{parse, read};
-pub use identity_pools::service_username;
 pub(crate) use ids::Ids as ApiIds;
-pub use model::{
-    Api, ApiKind, Auth, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Pool, Route,
-    ServiceUser, Stack, Throughput, Value, Variable,
-};
 pub use needs::needs;
-pub use schema::json_schema;
-pub use sizes::MAX_SECRET;
-
-/// Whether a stack can have this name; why not, if it cannot.
-pub fn check_name(name: &str) -> Result<(), String> {
-    rules::stack_name(name)
-}
-
-/// Whether a role can be bounded by this policy; why not, if it cannot.
-pub fn check_boundary(arn: &str) -> Result<(), String> {
-    rules::policy_arn(arn)
-}
-
-/// The day, as in `2028-04-30`, from which Lambda no longer patches this runtime, where it is known.
-pub fn deprecated_on(runtime: &str) -> Option<&'static str> {
-    rules::deprecated_on(runtime)
-}
-
-/// The stack that is built where there is no stack file.
-pub const BUILTIN: &str = include_str!("builtin.toml");
 
 /// Values that come from outside the stack file. In memory only.
 #[derive(Debug, Clone, Default)]

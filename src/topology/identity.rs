@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{self, Stack};
 use crate::aws::cognito::{AppClient, Mfa, PasswordPolicy, UserPool};
 use crate::engine::{Graph, Handle, Id};
 use crate::scope::Scope;
+use crate::spec::{self, Stack};
 
 /// How long an invited user's temporary password works.
 const TEMPORARY_DAYS: u16 = 3;
@@ -27,9 +27,9 @@ pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Pools {
             password: password(&wanted.password),
             self_sign_up: wanted.self_sign_up,
             mfa: match wanted.mfa {
-                model::Mfa::Off => Mfa::Off,
-                model::Mfa::Optional => Mfa::Optional,
-                model::Mfa::On => Mfa::On,
+                spec::Mfa::Off => Mfa::Off,
+                spec::Mfa::Optional => Mfa::Optional,
+                spec::Mfa::On => Mfa::On,
             },
             deletion_protection: wanted.deletion_protection,
         };
@@ -45,7 +45,7 @@ pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Pools {
     pools
 }
 
-fn password(wanted: &model::Password) -> PasswordPolicy {
+fn password(wanted: &spec::Password) -> PasswordPolicy {
     PasswordPolicy {
         minimum_length: wanted.minimum_length,
         lowercase: wanted.lowercase,

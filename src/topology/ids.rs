@@ -1,9 +1,9 @@
 //! What an API and its parts are called: those of the one without a name as they always were, those of any other with its
 //! name in front, so that no two meet.
 
-use super::model::{ApiKind, Route};
 use crate::engine::Id;
 use crate::scope::Scope;
+use crate::spec::{ApiKind, Route};
 
 /// The names of one API's parts, of whichever kind it is.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +64,8 @@ impl Ids<'_> {
 mod tests {
     use super::*;
     use crate::bundle::Bundles;
-    use crate::stack::{SecretValues, desired, parse};
+    use crate::spec::parse;
+    use crate::topology::{SecretValues, desired};
 
     #[test]
     fn no_two_parts_of_three_apis_are_called_the_same() {

@@ -1,10 +1,11 @@
 //! What a stack needs of the region that it is built in.
 
-use super::identity_pools::role_name;
-use super::{SecretValues, Stack, desired};
+use super::{SecretValues, desired};
 use crate::bundle::Bundles;
 use crate::regions::{Needs, Service};
 use crate::scope::Scope;
+use crate::spec::Stack;
+use crate::spec::names::caller_role;
 
 /// What `stack` needs of its region, wherever that is.
 pub fn needs(stack: &Stack) -> Needs {
@@ -14,7 +15,7 @@ pub fn needs(stack: &Stack) -> Needs {
     let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default());
     Needs {
         services: graph.ids().filter_map(|(_, kind)| Service::of_kind(kind)).chain([Service::Sts]).collect(),
-        assumed_by_pools: stack.identity_pools.keys().map(|pool| anywhere.physical(&role_name(pool))).collect(),
+        assumed_by_pools: stack.identity_pools.keys().map(|pool| anywhere.physical(&caller_role(pool))).collect(),
     }
 }
 
@@ -23,7 +24,8 @@ pub fn needs(stack: &Stack) -> Needs {
 mod tests {
     use super::*;
     use crate::regions::check;
-    use crate::stack::{blueprints, cleanup, parse};
+    use crate::spec::{blueprints, parse};
+    use crate::topology::cleanup;
 
     #[test]
     fn every_kind_of_resource_has_its_service() {

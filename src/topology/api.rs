@@ -5,16 +5,15 @@
 //! afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
 use super::functions::Ready;
 use super::ids::Ids;
-use super::model::{Api, ApiKind, Auth, Route, Stack};
 use crate::aws::apigateway::{
     Authorization, Authorizer, Deployment, Method, Model, Paths, Release, RestApi, Routes, Stage, Validator,
-    execute_api_arn, integration_uri,
+    integration_uri,
 };
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
@@ -22,6 +21,8 @@ use crate::aws::wafv2::{Association, WebAcl};
 use crate::bundle::{Bundles, hex};
 use crate::engine::{Deferred, Graph, Handle, Needs};
 use crate::scope::Scope;
+use crate::spec::names::body_model;
+use crate::spec::{Api, ApiKind, Auth, Route, Stack};
 
 /// Every REST API by itself, without anything in it.
 pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap<Option<String>, Handle<RestApi>> {
@@ -168,7 +169,7 @@ fn models(
 ) -> BTreeMap<PathBuf, Handle<Model>> {
     let mut models = BTreeMap::new();
     for file in bodies(wanted) {
-        let name = model_name(file);
+        let name = body_model(file);
         let schema = bundles.schemas.get(file).cloned().unwrap_or_default();
         let model_name = name.clone();
         let handle = graph.add_under(api, ids.of("model", &name), api, move |api| Model {
@@ -179,18 +180,6 @@ fn models(
         models.insert(file.clone(), handle);
     }
     models
-}
-
-/// `lambdas/external/request.schema.json` is `LambdasExternalRequestSchema`.
-pub(super) fn model_name(file: &Path) -> String {
-    let text = file.with_extension("").to_string_lossy().into_owned();
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(capitalised).collect()
-}
-
-fn capitalised(word: &str) -> String {
-    let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
-    first.to_uppercase() + rest
 }
 
 #[allow(clippy::too_many_arguments, reason = "a route is made of all of these")]
@@ -320,7 +309,7 @@ pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
             function: function.name,
             sid: sid.clone(),
             principal: "apigateway.amazonaws.com".into(),
-            source_arn: execute_api_arn(&scope, &api_id, &stage, &route.method, &route.path),
+            source_arn: scope.execute_api_arn(&api_id, &stage, &route.method, &route.path),
         }
     })
 }
@@ -328,7 +317,7 @@ pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::parse;
+    use crate::spec::parse;
 
     fn schemas(a: &str, b: &str) -> BTreeMap<PathBuf, String> {
         [("a.schema.json", a), ("b.schema.json", b)].map(|(file, text)| (file.into(), text.to_owned())).into()

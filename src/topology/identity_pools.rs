@@ -7,14 +7,16 @@ use serde_json::json;
 
 use super::identity::Pools;
 use super::messaging::Secrets;
-use super::model::{Api, Invoke, Route, Stack};
-use crate::aws::apigateway::{RestApi, execute_api_arn};
+use crate::aws::apigateway::RestApi;
 use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, provider};
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::secretsmanager::Secret;
 use crate::engine::{Graph, Handle, Id};
 use crate::policy::Policy;
 use crate::scope::Scope;
+use crate::spec::names::{caller_role, service_username};
+use crate::spec::policies::invoke_only;
+use crate::spec::{Invoke, Stack};
 
 /// The name of the role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
@@ -25,16 +27,6 @@ pub(super) struct PoolCaller {
     pub pool: Handle<IdentityPool>,
     pub policy: Handle<RolePolicy>,
     pub roles: Handle<IdentityPoolRoles>,
-}
-
-/// What a service user signs in as: an address in a domain that cannot exist (RFC 2606).
-pub fn service_username(name: &str, stack: &str) -> String {
-    format!("{name}@{stack}.invalid").to_lowercase()
-}
-
-/// The role of an identity pool's users, as the stack file would call it.
-pub(super) fn role_name(identity_pool: &str) -> String {
-    format!("{identity_pool}-caller")
 }
 
 /// The users, and the secrets with their names and passwords.
@@ -107,7 +99,7 @@ fn role(
     let id = Id::new("caller", name);
     let role = Role {
         id: id.to_string(),
-        name: scope.physical(&role_name(name)),
+        name: scope.physical(&caller_role(name)),
         trust: Policy::default(),
         description: format!("What the users of the identity pool {name} of the stack {} may do", scope.stack),
         boundary: boundary.cloned(),
@@ -141,7 +133,7 @@ fn policy(
     scope: &Scope,
     apis: &BTreeMap<Option<String>, Handle<RestApi>>,
 ) -> Handle<RolePolicy> {
-    let found = opened(invokes, stack).filter_map(|(invoke, api, route)| {
+    let found = stack.opened(invokes).filter_map(|(invoke, api, route)| {
         Some((*apis.get(&invoke.api)?, (api.stage.clone(), route.method.clone(), route.path.clone())))
     });
     let (apis, routes): (Vec<Handle<RestApi>>, Vec<_>) = found.unzip();
@@ -149,39 +141,18 @@ fn policy(
     graph.add_under(role, Id::new("caller-policy", name), (role, apis), move |(role, apis)| {
         let arn = |(api, (stage, method, path)): (_, &(String, String, String))| {
             let api: crate::aws::apigateway::RestApiOutputs = api;
-            execute_api_arn(&scope, &api.id, stage, method, path)
+            scope.execute_api_arn(&api.id, stage, method, path)
         };
         let arns: Vec<String> = apis.into_iter().zip(&routes).map(arn).collect();
         RolePolicy { role: role.name, name: POLICY_NAME.to_owned(), document: invoke_only(&arns) }
     })
 }
 
-/// The routes that credentials open, each with its API. What leads nowhere is told elsewhere.
-pub(super) fn opened<'a>(
-    invokes: &'a [Invoke],
-    stack: &'a Stack,
-) -> impl Iterator<Item = (&'a Invoke, &'a Api, &'a Route)> {
-    invokes.iter().filter_map(|invoke| {
-        let (_, api) = stack.all_apis().find(|(name, _)| *name == invoke.api.as_deref())?;
-        let route = api.routes.iter().find(|route| route.name() == invoke.route)?;
-        Some((invoke, api, route))
-    })
-}
-
-/// Exactly these methods of these APIs.
-pub(super) fn invoke_only(arns: &[String]) -> Policy {
-    Policy::new([json!({
-        "Sid": "CallOwnRoutes",
-        "Effect": "Allow",
-        "Action": "execute-api:Invoke",
-        "Resource": arns,
-    })])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::{SecretValues, blueprints, desired, parse};
+    use crate::spec::{blueprints, parse};
+    use crate::topology::{SecretValues, desired};
 
     #[test]
     fn every_api_has_its_own_ids_and_the_one_without_a_name_the_old_ones() {
@@ -224,10 +195,5 @@ mod tests {
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:aud":"eu-central-1:a""#), "{trust}");
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:amr":"authenticated""#), "{trust}");
         assert_eq!(invoke_only(&["arn:a".into()]).statements().count(), 1);
-    }
-
-    #[test]
-    fn a_service_user_has_an_address_that_nobody_can_have() {
-        assert_eq!(service_username("DayUser", "demo"), "dayuser@demo.invalid");
     }
 }

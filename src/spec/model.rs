@@ -47,6 +47,16 @@ impl Stack {
         })
     }
 
+    /// The routes that an identity pool's credentials open, each with its API. Entries that lead nowhere are left out;
+    /// reading the file reports them.
+    pub fn opened<'a>(&'a self, invokes: &'a [Invoke]) -> impl Iterator<Item = (&'a Invoke, &'a Api, &'a Route)> {
+        invokes.iter().filter_map(|invoke| {
+            let (_, api) = self.all_apis().find(|(name, _)| *name == invoke.api.as_deref())?;
+            let route = api.routes.iter().find(|route| route.name() == invoke.route)?;
+            Some((invoke, api, route))
+        })
+    }
+
     /// What the routes of all APIs let through together: a stage's limits hold for each route by itself.
     pub fn throughput(&self) -> Throughput {
         self.all_apis().fold(Throughput::default(), |sum, (_, api)| {
@@ -299,9 +309,9 @@ mod tests {
             "[apis.Other]\nkind = \"http\"\n",
             &route("apis.Other", "/a"),
         ];
-        let throughput = crate::stack::parse(&file.concat()).expect("it is sound").throughput();
+        let throughput = crate::spec::parse(&file.concat()).expect("it is sound").throughput();
         assert_eq!(throughput, super::Throughput { routes: 4, rate: 3 * 30 + 50, burst: 3 * 7 + 50 });
-        let none = crate::stack::parse("[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n");
+        let none = crate::spec::parse("[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n");
         assert_eq!(none.expect("it is sound").throughput(), super::Throughput::default());
     }
 }

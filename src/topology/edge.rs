@@ -1,10 +1,10 @@
 //! The firewall: an IP set a family, and the web ACL over them.
 
-use super::managed;
-use super::model::{Firewall, Mode, Stack};
 use crate::aws::wafv2::{IpSet, Rule, RuleAction, RuleKind, WebAcl};
 use crate::engine::{Graph, Handle, Id};
 use crate::scope::Scope;
+use crate::spec::managed;
+use crate::spec::{Firewall, Mode, Stack};
 
 pub(super) fn firewall(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Option<Handle<WebAcl>> {
     let wanted = stack.firewall.as_ref()?;

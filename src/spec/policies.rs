@@ -39,6 +39,16 @@ pub fn function(log_group: &str, secrets: &[String], topics: &[String]) -> Polic
     Policy::new(statements)
 }
 
+/// What the users of an identity pool may do: call exactly these methods of these APIs.
+pub fn invoke_only(arns: &[String]) -> Policy {
+    Policy::new([json!({
+        "Sid": "CallOwnRoutes",
+        "Effect": "Allow",
+        "Action": "execute-api:Invoke",
+        "Resource": arns,
+    })])
+}
+
 /// Every function's policy before anything is there: ARNs follow from names, except a secret's, which ends in six
 /// characters of AWS's choice. `known` has those that AWS has chosen, by the secret's name.
 pub fn planned(stack: &Stack, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Policy)> {
@@ -74,7 +84,7 @@ mod tests {
             region: "eu-west-1".into(),
             stack: "demo".into(),
         };
-        let Ok(stack) = crate::stack::parse(crate::stack::BUILTIN) else { unreachable!("the built-in stack is sound") };
+        let Ok(stack) = crate::spec::parse(crate::spec::BUILTIN) else { unreachable!("the built-in stack is sound") };
         let of = |known: &dyn Fn(&str) -> Option<String>| {
             let plan = planned(&stack, &scope, known);
             plan.into_iter().find(|(name, _)| name == "ExternalLambda1").map(|(_, policy)| policy.to_string())

@@ -124,7 +124,7 @@ impl SchemaCheck<'_> {
             if let Some(holds) = holds(keyword) {
                 self.keyword(&holds, value, &place);
             } else {
-                let near = || crate::error::nearest(keyword, &OFTEN).map(|near| format!("did you mean \"{near}\"?"));
+                let near = || crate::spelling::nearest(keyword, &OFTEN).map(|near| format!("did you mean \"{near}\"?"));
                 let help = instead(keyword).map(str::to_owned).or_else(near);
                 self.wrong.push((format!("{place} is not in draft 4 of JSON Schema"), help));
             }
