@@ -57,9 +57,9 @@ use std::process::ExitCode;
 
 use crate::args::Cli;
 use crate::commands::Ending;
-use crate::config::Output;
 use crate::engine::{CancellationToken, StopLevel};
 use crate::error::{Error, Kind};
+use crate::report::Output;
 use crate::signals::Signals;
 
 /// The whole program: parses, does, prints an error once, and returns the exit code.
@@ -72,7 +72,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if asked_for_help.use_stderr() { Kind::Usage.code().into() } else { ExitCode::SUCCESS };
         }
     };
-    let output = Output::new(&cli.shared);
+    let output = config::output(&cli.shared);
     report::trace(cli.shared.verbose);
     let (asked, stop) = CancellationToken::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

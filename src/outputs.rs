@@ -6,11 +6,14 @@ use serde::Serialize;
 
 use crate::aws::apigateway::stage_url;
 use crate::aws::apigatewayv2::http_stage_url;
-use crate::report::SCHEMA_VERSION;
 use crate::scope::Scope;
 use crate::spec::{self, ApiKind, Auth, Stack};
 use crate::state::State;
 use crate::topology;
+
+/// The version of every JSON document that this program prints. It rises when a field is renamed or removed; fields may be
+/// added at any time.
+pub const SCHEMA_VERSION: u32 = 1;
 
 /// Everything a client or a script needs to know of a stack.
 #[derive(Debug, Clone, PartialEq, Serialize)]

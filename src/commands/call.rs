@@ -9,9 +9,10 @@ use crate::args;
 use crate::config::Config;
 use crate::error::Error;
 use crate::meaning::{Asked, advice};
+use crate::outputs::SCHEMA_VERSION;
 use crate::outputs::{self, Outputs, Route};
 use crate::probe::{Answer, Body, Request, method_of, send};
-use crate::report::{SCHEMA_VERSION, answer, say};
+use crate::report::{answer, say};
 use crate::secret::SecretValue;
 use crate::spec::{self, ApiKind};
 

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::Ending;
 use crate::args;
 use crate::config::Config;
-use crate::report::{Arrow, Diagram, Frame, NodeKind, SCHEMA_VERSION, answer, mermaid, svg};
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::{Arrow, Diagram, Frame, NodeKind, answer, mermaid, svg};
 use crate::spec::{Api, ApiKind, Auth, Firewall, Function, Invoke, Mode, Route, Stack, Variable};
 use crate::topology::ApiIds;
 

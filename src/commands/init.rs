@@ -10,9 +10,10 @@ use serde_json::json;
 use super::Ending;
 use crate::args;
 use crate::bundle;
-use crate::config::{DEFAULT_FILE, Output};
+use crate::config::DEFAULT_FILE;
 use crate::error::Error;
-use crate::report::{SCHEMA_VERSION, answer, say};
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::{Output, answer, say};
 use crate::spec::blueprints::{self, Blueprint};
 use crate::spec::json_schema;
 

@@ -29,10 +29,11 @@ mod values;
 mod verify;
 
 use crate::args::{Cli, Command};
-use crate::config::{Config, Output};
+use crate::config::Config;
 use crate::engine::{CancellationToken, Cause, StopLevel, Summary};
 use crate::error::{Error, Kind};
 use crate::report;
+use crate::report::Output;
 use crate::spec::{Api, ApiKind, Stack, Throughput};
 use crate::state::{State, Store};
 

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 
 use super::{Ending, quoted};
 use crate::aws::by_hand;
-use crate::config::Output;
 use crate::engine::{
     self, CancellationToken, Cause, Cleanup, Failure, Inventory, InventoryItem, Leftover, Listers, Outcome, Registry,
     Summary, Target, Unread, UnreadTarget, add_listed, list_all, look_again, retry,
 };
 use crate::error::{Error, Kind};
-use crate::report::{self, LOG_POLICY, answer, id_width, left_text, others_text, recoverable_text, say, summary_line};
+use crate::report::{
+    self, LOG_POLICY, Output, answer, id_width, left_text, others_text, recoverable_text, say, summary_line,
+};
 use crate::scope::{Scope, Whose};
 use crate::state::{State, StateStore};
 use crate::topology::cleanup;

@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::check_spec::{CheckResult, CheckSpec};
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::settings;
 use super::test_users::{TestUser, address};
 use super::tokens::Parts;

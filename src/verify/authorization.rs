@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::check_spec::{CheckResult, CheckSpec, unix_ms};
 use super::classify::{accepted_by, access_refused, refused, refused_by_http};
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::target::Target;
 use super::test_users::marker;
 use super::tokens::Parts;

@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::{FirewallExposure, is_filtered, shown};
+use super::context::{CheckFuture, Subject, VerifyContext};
 use super::prober::Prober;
-use super::run::{CheckFuture, Subject, VerifyContext};
 use super::{Check, Layer, Verdict};
 use crate::probe::{Answer, Request};
 use crate::spec::{ApiKind, Firewall, Mode};

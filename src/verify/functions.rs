@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 
 use super::check_spec::{CheckResult, CheckSpec};
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::{Check, Layer, settings};
 use crate::outputs::Outputs;
 use crate::spec::deprecated_on;

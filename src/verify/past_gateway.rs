@@ -7,7 +7,7 @@ use super::Layer;
 use super::authorization::{TokenHolder, strangers};
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::refused_by_function;
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::target::Target;
 use crate::aws::lambda::Lambda;
 use crate::secret::SecretValue;

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use super::authorization::ask;
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::body_refused;
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::target::Target;
 use super::test_users::marker;
 use super::{Check, Layer, sample, settings};

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::{accepted_by, signature_refused};
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::target::Target;
 use super::{Check, Layer};
 use crate::aws::cognito::Identities;

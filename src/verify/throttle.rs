@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::{body_refused, is_of_gateway};
-use super::run::VerifyContext;
+use super::context::VerifyContext;
 use super::target::Target;
 use super::test_users::marker;
 use super::{Check, Layer, Verdict, sample, settings};

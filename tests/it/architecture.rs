@@ -49,8 +49,8 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
     map.lines().filter_map(row).collect()
 }
 
-#[test]
-fn the_map_says_what_each_module_imports() {
+/// The modules that each top-level module of `src` imports, by its code.
+fn imported() -> BTreeMap<String, BTreeSet<String>> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let import = regex::Regex::new(r"\bcrate::([a-z_]+)").unwrap();
     let mut found = BTreeMap::<String, BTreeSet<String>>::new();
@@ -62,7 +62,69 @@ fn the_map_says_what_each_module_imports() {
         found.entry(module.clone()).or_default().extend(used.into_iter().filter(|used| *used != module));
     }
     found.retain(|module, _| !["lib", "main"].contains(&module.as_str()));
-    assert_eq!(documented(), found, "correct the table in docs/architecture.md");
+    found
+}
+
+/// The modules of some circle, in the order in which they import each other; empty if there is no circle.
+fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    fn visit(
+        module: &String,
+        imports: &BTreeMap<String, BTreeSet<String>>,
+        path: &mut Vec<String>,
+        done: &mut BTreeSet<String>,
+    ) -> bool {
+        if let Some(start) = path.iter().position(|above| above == module) {
+            path.drain(..start);
+            return true;
+        }
+        if !done.contains(module) {
+            path.push(module.clone());
+            if imports.get(module).into_iter().flatten().any(|used| visit(used, imports, path, done)) {
+                return true;
+            }
+            path.pop();
+            done.insert(module.clone());
+        }
+        false
+    }
+    let (mut path, mut done) = (Vec::new(), BTreeSet::new());
+    for module in imports.keys() {
+        if visit(module, imports, &mut path, &mut done) {
+            return path;
+        }
+    }
+    Vec::new()
+}
+
+#[test]
+fn the_map_says_what_each_module_imports() {
+    assert_eq!(documented(), imported(), "correct the table in docs/architecture.md");
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    assert_eq!(circle(&imported()), Vec::<String>::new(), "each of these imports the next, and the last the first");
+}
+
+#[test]
+fn a_circle_of_imports_is_found_through_any_number_of_modules() {
+    let imports = |pairs: &[(&str, &[&str])]| {
+        let named = |(module, used): &(&str, &[&str])| {
+            ((*module).to_owned(), used.iter().map(|used| (*used).to_owned()).collect())
+        };
+        pairs.iter().map(named).collect::<BTreeMap<String, BTreeSet<String>>>()
+    };
+    let tree = imports(&[("a", &["b", "c"]), ("b", &["c", "d"]), ("c", &["d"]), ("d", &[])]);
+    assert_eq!(circle(&tree), Vec::<String>::new());
+    let pair = imports(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])]);
+    assert_eq!(circle(&pair), ["b", "c"]);
+    let long = imports(&[("a", &["b", "e"]), ("b", &[]), ("d", &["a"]), ("e", &["d"])]);
+    assert_eq!(circle(&long), ["a", "e", "d"]);
+}
+
+#[test]
+fn the_spec_knows_neither_the_topology_nor_aws_nor_the_engine() {
+    never("spec", &["aws_", "crate::aws", "crate::topology", "crate::engine", "crate::report", "crate::args"], &[]);
 }
 
 #[test]
