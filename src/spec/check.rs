@@ -57,7 +57,7 @@ fn references(stack: &Stack, places: &SpanMap) -> Vec<Diagnostic> {
     }
     for (name, function) in &stack.functions {
         if let Some(topic) = &function.trigger {
-            lead(format!("functions.{name}.trigger"), "topic", topic, &topics);
+            lead(format!("functions.{name}.trigger.topic"), "topic", topic, &topics);
         }
         for secret in &function.secrets {
             lead(format!("functions.{name}.secrets.{secret}"), "secret", secret, &secrets);

@@ -1,341 +1,271 @@
-//! Every key of a stack file: what it holds, its default, what it means. The parser takes its known keys, ranges and
-//! words from here, and the JSON schema is written from here, so the two cannot part; tests hold the file that `init`
-//! writes to it too.
+//! Every key of a stack file: its name, the values that it takes, its default and its meaning.
+//!
+//! `file` reads by these declarations, and the JSON schema and docs/stack-file.md are written from them. Each table of the
+//! file is a struct with a field for each key. `file` takes these structs apart without `..`, so a key that it does not read
+//! is an unused variable, which is an error there.
 
+use super::field::{
+    AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Required, Section, Text, TextOr, Word,
+};
+use super::model::{ApiKind, Mfa, Mode};
 use super::{managed, rules};
 
-/// A table of the stack file.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Section {
-    /// What it is called in messages, as in `a function`.
-    pub what: &'static str,
-    /// Its keys, in the order in which they are best read.
-    pub keys: &'static [Key],
-}
-
-/// A key of a table.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
-    pub name: &'static str,
-    pub holds: Holds,
-    /// What is taken where it is left out, as TOML and JSON alike write it.
-    pub default: Option<&'static str>,
-    pub required: bool,
-    /// What it means, for an editor to show.
-    pub about: &'static str,
-}
-
-/// What a key can hold.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Holds {
-    /// Text.
-    Text,
-    /// Text of this form: a regular expression of ECMAScript's.
-    Form(&'static str),
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// A whole number from one to another.
-    Number(u32, u32),
-    /// One of these whole numbers.
-    OneOf(&'static [u32]),
-    /// True or false.
-    Flag,
-    /// Only true.
-    True,
-    /// "iam", "none", or a table.
-    Auth(&'static Section),
-    /// A list of text.
-    Texts,
-    /// A list of these words.
-    Words(&'static [&'static str]),
-    /// Names of the user's choice, each with text or with where it comes from.
-    Variables(&'static Section),
-    /// A table.
-    Table(&'static Section),
-    /// A list of tables.
-    Tables(&'static Section),
-    /// Names of the user's choice, of this form, each with a table.
-    Named(&'static str, &'static Section),
-    /// Names of the user's choice, each with names of the user's choice, each with where a value comes from.
-    Secrets(&'static Section),
-}
-
-const fn key(name: &'static str, holds: Holds, about: &'static str) -> Key {
-    Key { name, holds, default: None, required: false, about }
-}
-
-impl Key {
-    const fn or(mut self, default: &'static str) -> Self {
-        self.default = Some(default);
-        self
-    }
-
-    const fn required(mut self) -> Self {
-        self.required = true;
-        self
-    }
-}
-
-impl Section {
-    /// The names of its keys.
-    pub(super) fn names(&self) -> Vec<&'static str> {
-        self.keys.iter().map(|key| key.name).collect()
-    }
-
-    /// From where to where the number in this key goes.
-    pub(super) fn range(&self, name: &str) -> std::ops::RangeInclusive<u32> {
-        match self.keys.iter().find(|key| key.name == name).map(|key| key.holds) {
-            Some(Holds::Number(from, to)) => from..=to,
-            Some(Holds::OneOf(numbers)) => {
-                let ends = numbers.iter().min().zip(numbers.iter().max());
-                ends.map_or(0..=0, |(first, last)| *first..=*last)
-            }
-            _ => 0..=u32::MAX,
-        }
-    }
-}
-
-/// Names in the stack file: letters, digits, `_` and `-`, and no more than leaves room for the stack's name in front.
+/// Names in the stack file: letters, digits, `_` and `-`, short enough for the stack's name in front of them.
 pub(super) const NAME: &str = "^[A-Za-z0-9_-]{1,39}$";
 
-/// Names of identity pools, which leave room for `-caller` behind them too.
+/// Names of identity pools, short enough for `-caller` behind them too.
 pub(super) const IDENTITY_POOL_NAME: &str = "^[A-Za-z0-9_-]{1,32}$";
 
 /// Variables of a function's environment.
 pub(super) const VARIABLE: &str = "^[A-Za-z][A-Za-z0-9_]+$";
 
-pub(super) const ROOT: Section = Section {
-    what: "a stack file",
-    keys: &[
-        key("stack", Holds::Table(&STACK), "The stack's name and its permissions boundary."),
-        key("topics", Holds::Named(NAME, &TOPIC), "SNS topics, by name. A topic has no settings."),
-        key("secrets", Holds::Secrets(&VALUE), "Secrets in Secrets Manager, by name. Each is a JSON object."),
-        key("functions", Holds::Named(NAME, &FUNCTION), "Lambda functions, by name. Each has a role of its own."),
-        key("pools", Holds::Named(NAME, &POOL), "Cognito user pools, by name."),
-        key("service_users", Holds::Named(NAME, &SERVICE_USER), "Programs that sign in to a pool, by name."),
-        key("identity_pools", Holds::Named(IDENTITY_POOL_NAME, &IDENTITY_POOL), "Cognito identity pools, by name."),
-        key("api", Holds::Table(&API), "The API."),
-        key("apis", Holds::Named(NAME, &API), "Further APIs, by name."),
-        key("firewall", Holds::Table(&FIREWALL), "The web ACL on the stages of REST APIs."),
-    ],
-};
+/// Who may call a route without a token.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Untokened {
+    Anyone,
+    /// Who signs requests as somebody that IAM lets call the route.
+    Signed,
+}
 
-pub(super) const STACK: Section = Section {
-    what: "stack",
-    keys: &[
-        key(
-            "name",
-            Holds::Form("^[a-z][a-z0-9-]{0,23}$"),
-            "The prefix of every resource's name: 1 to 24 characters of a-z, 0-9 and -, beginning with a letter.",
-        )
-        .or("\"securelambda\"")
-        .required(),
-        key(
-            "permissions_boundary",
-            Holds::Form("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/"),
-            "The ARN of the managed policy that is the permissions boundary of every role of the stack.",
-        ),
-    ],
-};
+const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
 
-pub(super) const TOPIC: Section = Section { what: "a topic", keys: &[] };
+/// Declares a table: a constant with its keys, the type of the constant, its name in messages and which keys exclude each
+/// other; then each key with its kind, the constructor of that kind and the constructor's arguments.
+macro_rules! section {
+    (
+        $constant:ident: $section:ident = $what:literal, $choice:expr;
+        $($name:ident: $kind:ty = $make:ident($($value:expr),* $(,)?);)*
+    ) => {
+        pub(super) struct $section {
+            $(pub $name: $kind,)*
+        }
 
-pub(super) const VALUE: Section = Section {
-    what: "a secret's value",
-    keys: &[
-        key("topic", Holds::Text, "The ARN of this topic of the stack."),
-        key(
-            "env",
-            Holds::Form("^[A-Za-z_][A-Za-z0-9_]*$"),
-            "The value of this variable of the environment in which `up` runs.",
-        ),
-        key("prompt", Holds::True, "`up` asks for the value at the terminal when it writes the secret."),
-        key(
-            "generate",
-            Holds::Number(16, 4096),
-            "`up` generates this many letters and digits, and keeps them from then on.",
-        ),
-    ],
-};
+        pub(super) static $constant: $section = $section {
+            $($name: <$kind>::$make(stringify!($name), $($value),*),)*
+        };
 
-pub(super) const FUNCTION: Section = Section {
-    what: "a function",
-    keys: &[
-        key("source", Holds::Text, "The folder of its code, relative to the stack file.").required(),
-        key("trigger", Holds::Table(&TRIGGER), "What calls the function besides routes."),
-        key(
-            "secrets",
-            Holds::Texts,
-            "The secrets it may read. With one secret, the variable SECRET_ID has its name; with several, SECRET_ID_NAME has the name of each.",
-        )
-        .or("[]"),
-        key("publishes", Holds::Texts, "The topics it may publish to.").or("[]"),
-        key("runtime", Holds::Word(&rules::RUNTIMES), "Lambda's runtime.").or("\"nodejs24.x\""),
-        key("handler", Holds::Form("^\\S{1,128}$"), "The file without its extension, a dot, and the function that Lambda calls.")
-            .or("\"index.handler\""),
-        key("architecture", Holds::Word(&["arm64", "x86_64"]), "The processor it runs on.").or("\"arm64\""),
-        key("memory_mb", Holds::Number(128, 10_240), "Memory in MB. CPU power grows with it.").or("128"),
-        key("timeout_s", Holds::Number(1, 900), "How many seconds one call may take. The API waits 29 seconds.")
-            .or("10"),
-        key("log_retention_days", Holds::OneOf(&rules::RETENTION_DAYS), "How many days its logs are kept.").or("14"),
-        key("environment", Holds::Variables(&VARIABLE_FROM), "Environment variables that are not secret.").or("{}"),
-    ],
-};
+        impl Section for $section {
+            fn what(&self) -> &'static str {
+                $what
+            }
 
-pub(super) const VARIABLE_FROM: Section = Section {
-    what: "a variable",
-    keys: &[
-        key("pool_id", Holds::Text, "The id of this pool."),
-        key("client_id", Holds::Text, "The id of this pool's app client."),
-        key("identity_pool_id", Holds::Text, "The id of this identity pool."),
-        key("url", Holds::Text, "The base URL of this API."),
-    ],
-};
+            fn keys(&'static self) -> Vec<&'static Key> {
+                vec![$(&self.$name.key),*]
+            }
 
-pub(super) const SERVICE_USER: Section = Section {
-    what: "a service user",
-    keys: &[key(
-        "pool",
-        Holds::Text,
+            fn choice(&self) -> Choice {
+                $choice
+            }
+        }
+    };
+}
+
+section! {
+    ROOT: Root = "a stack file", Choice::Free;
+    stack: Nested<Stack> = table(&STACK, "The stack's name and its permissions boundary.");
+    topics: Nested<Topic> = named(NAME, &TOPIC, "SNS topics, by name. A topic has no settings.");
+    secrets: Nested<Value> = secrets(&VALUE, "Secrets in Secrets Manager, by name. Each is a JSON object.");
+    functions: Nested<Function> = named(
+        NAME, &FUNCTION, "Lambda functions, by name. Each has a role of its own.",
+    );
+    pools: Nested<Pool> = named(NAME, &POOL, "Cognito user pools, by name.");
+    service_users: Nested<ServiceUser> = named(
+        NAME, &SERVICE_USER, "Programs that sign in to a pool, by name.",
+    );
+    identity_pools: Nested<IdentityPool> = named(
+        IDENTITY_POOL_NAME, &IDENTITY_POOL, "Cognito identity pools, by name.",
+    );
+    api: Nested<Api> = table(&API, "The API.");
+    apis: Nested<Api> = named(NAME, &API, "Further APIs, by name.");
+    firewall: Nested<Firewall> = table(&FIREWALL, "The web ACL on the stages of REST APIs.");
+}
+
+section! {
+    STACK: Stack = "stack", Choice::Free;
+    name: Required = form_or(
+        "^[a-z][a-z0-9-]{0,23}$",
+        "securelambda",
+        "The prefix of every resource's name: 1 to 24 characters of a-z, 0-9 and -, beginning with a letter.",
+    );
+    permissions_boundary: Text = form(
+        "^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/",
+        "The ARN of the managed policy that is the permissions boundary of every role of the stack.",
+    );
+}
+
+section! {
+    TOPIC: Topic = "a topic", Choice::Free;
+}
+
+section! {
+    VALUE: Value = "a secret's value", Choice::OneKey;
+    topic: Text = any("The ARN of this topic of the stack.");
+    env: Text = form(
+        "^[A-Za-z_][A-Za-z0-9_]*$", "The value of this variable of the environment in which `up` runs.",
+    );
+    prompt: OnlyTrue = of("`up` asks for the value at the terminal when it writes the secret.");
+    generate: OptionalNumber = range(
+        16, 4096, "`up` generates this many letters and digits, and keeps them from then on.",
+    );
+}
+
+section! {
+    FUNCTION: Function = "a function", Choice::Free;
+    source: Required = text("The folder of its code, relative to the stack file.");
+    trigger: Nested<Trigger> = table(&TRIGGER, "What calls the function besides routes.");
+    secrets: List = texts(
+        "The secrets it may read. With one secret, the variable SECRET_ID has its name; with several, SECRET_ID_NAME has the name of each.",
+    );
+    publishes: List = texts("The topics it may publish to.");
+    runtime: TextOr = word(&rules::RUNTIMES, "Lambda's runtime.");
+    handler: TextOr = form(
+        "^\\S{1,128}$",
+        "index.handler",
+        "The file without its extension, a dot, and the function that Lambda calls.",
+    );
+    architecture: Word<&'static str> = of(&ARCHITECTURES, &ARCHITECTURES, "The processor it runs on.");
+    memory_mb: Number = range(128, 10_240, 128, "Memory in MB. CPU power grows with it.");
+    timeout_s: Number = range(1, 900, 10, "How many seconds one call may take. The API waits 29 seconds.");
+    log_retention_days: Number = one_of(&rules::RETENTION_DAYS, 14, "How many days its logs are kept.");
+    environment: Nested<VariableFrom> = variables(&VARIABLE_FROM, "Environment variables that are not secret.");
+}
+
+section! {
+    VARIABLE_FROM: VariableFrom = "a variable", Choice::OneKey;
+    pool_id: Text = any("The id of this pool.");
+    client_id: Text = any("The id of this pool's app client.");
+    identity_pool_id: Text = any("The id of this identity pool.");
+    url: Text = any("The base URL of this API.");
+}
+
+section! {
+    SERVICE_USER: ServiceUser = "a service user", Choice::Free;
+    pool: Required = text(
         "The pool it signs in to. `up` writes its username and password to a secret of the same name, and nowhere else.",
-    )
-    .required()],
-};
+    );
+}
 
-pub(super) const IDENTITY_POOL: Section = Section {
-    what: "an identity pool",
-    keys: &[
-        key("pool", Holds::Text, "The pool whose users get temporary credentials.").required(),
-        key(
-            "invokes",
-            Holds::Texts,
-            "The routes that these credentials may call, as in \"Age GET /age\": the API's name and the route.",
-        )
-        .required(),
-    ],
-};
+section! {
+    IDENTITY_POOL: IdentityPool = "an identity pool", Choice::Free;
+    pool: Required = text("The pool whose users get temporary credentials.");
+    invokes: List = required(
+        "The routes that these credentials may call, as in \"Age GET /age\": the API's name and the route.",
+    );
+}
 
-pub(super) const TRIGGER: Section = Section {
-    what: "a trigger",
-    keys: &[key("topic", Holds::Text, "The topic whose messages call the function.").required()],
-};
+section! {
+    TRIGGER: Trigger = "a trigger", Choice::Free;
+    topic: Required = text("The topic whose messages call the function.");
+}
 
-pub(super) const POOL: Section = Section {
-    what: "a pool",
-    keys: &[
-        key(
-            "authorizer",
-            Holds::Form(NAME),
-            "The name of the API's authorizer for this pool. The default is the pool's name followed by Authorizer.",
-        ),
-        key("password", Holds::Table(&PASSWORD), "The password policy."),
-        key("self_sign_up", Holds::Flag, "Whether people may sign up themselves.").or("true"),
-        key("mfa", Holds::Word(&["off", "optional", "on"]), "Whether users need a code from an authenticator app.")
-            .or("\"off\""),
-        key("deletion_protection", Holds::Flag, "Whether AWS refuses to delete the pool.").or("false"),
-    ],
-};
+section! {
+    POOL: Pool = "a pool", Choice::Free;
+    authorizer: Text = form(
+        NAME,
+        "The name of the API's authorizer for this pool. The default is the pool's name followed by Authorizer.",
+    );
+    password: Nested<Password> = table(&PASSWORD, "The password policy.");
+    self_sign_up: Flag = or(true, "Whether people may sign up themselves.");
+    mfa: Word<Mfa> = of(
+        &["off", "optional", "on"],
+        &[Mfa::Off, Mfa::Optional, Mfa::On],
+        "Whether users need a code from an authenticator app.",
+    );
+    deletion_protection: Flag = or(false, "Whether AWS refuses to delete the pool.");
+}
 
-pub(super) const PASSWORD: Section = Section {
-    what: "a password rule",
-    keys: &[
-        key("minimum_length", Holds::Number(6, 99), "The least number of characters.").or("12"),
-        key("lowercase", Holds::Flag, "At least one of a-z.").or("true"),
-        key("uppercase", Holds::Flag, "At least one of A-Z.").or("true"),
-        key("numbers", Holds::Flag, "At least one of 0-9.").or("true"),
-        key("symbols", Holds::Flag, "At least one of Cognito's symbols.").or("true"),
-    ],
-};
+section! {
+    PASSWORD: Password = "a password rule", Choice::Free;
+    minimum_length: Number = range(6, 99, 12, "The least number of characters.");
+    lowercase: Flag = or(true, "At least one of a-z.");
+    uppercase: Flag = or(true, "At least one of A-Z.");
+    numbers: Flag = or(true, "At least one of 0-9.");
+    symbols: Flag = or(true, "At least one of Cognito's symbols.");
+}
 
-pub(super) const API: Section = Section {
-    what: "api",
-    keys: &[
-        key(
-            "kind",
-            Holds::Word(&["rest", "http"]),
-            "rest: supports a firewall and body validation. http: small and cheap.",
-        )
-        .or("\"rest\""),
-        key(
-            "stage",
-            Holds::Form("^[A-Za-z0-9_-]{1,128}$"),
-            "The stage, which is the first part of every route's path. The default is development for a REST API; an HTTP API has none unless it is given.",
-        ),
-        key(
-            "rate_limit",
-            Holds::Number(1, 10_000),
-            "Requests a second that each route allows. All routes together allow the sum.",
-        )
-        .or("50"),
-        key(
-            "burst_limit",
-            Holds::Number(1, 5_000),
-            "Requests at once that each route allows. All routes together allow the sum.",
-        )
-        .or("50"),
-        key("routes", Holds::Tables(&ROUTE), "The routes that can be called.").required(),
-    ],
-};
+section! {
+    API: Api = "api", Choice::Free;
+    kind: Word<ApiKind> = of(
+        &["rest", "http"],
+        &[ApiKind::Rest, ApiKind::Http],
+        "rest: supports a firewall and body validation. http: small and cheap.",
+    );
+    stage: Text = form(
+        "^[A-Za-z0-9_-]{1,128}$",
+        "The stage, which is the first part of every route's path. The default is development for a REST API; an HTTP API has none unless it is given.",
+    );
+    rate_limit: Number = range(
+        1, 10_000, 50, "Requests a second that each route allows. All routes together allow the sum.",
+    );
+    burst_limit: Number = range(
+        1, 5_000, 50, "Requests at once that each route allows. All routes together allow the sum.",
+    );
+    routes: Nested<Route> = tables(&ROUTE, "The routes that can be called.");
+}
 
-pub(super) const ROUTE: Section = Section {
-    what: "a route",
-    keys: &[
-        key(
-            "route",
-            Holds::Form("^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|ANY) /\\S*$"),
-            "A method and a path, as in POST /items/{id} or ANY /files/{proxy+}.",
-        )
-        .required(),
-        key("function", Holds::Text, "The function that answers.").required(),
-        key("pool", Holds::Text, "The pool whose users may call the route."),
-        key(
-            "auth",
-            Holds::Auth(&AUTH),
-            "Instead of a pool: \"iam\" for IAM-signed requests, \"none\" for a route that anyone may call.",
-        ),
-        key(
-            "body",
-            Holds::Text,
-            "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
-        ),
-    ],
-};
+section! {
+    ROUTE: Route = "a route", Choice::OneOf(&["pool", "auth"]);
+    route: Required = form(
+        "^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|ANY) /\\S*$",
+        "A method and a path, as in POST /items/{id} or ANY /files/{proxy+}.",
+    );
+    function: Required = text("The function that answers.");
+    pool: Text = any("The pool whose users may call the route.");
+    auth: AuthKey<RouteAuth, Untokened> = of(
+        &AUTH,
+        &["none", "iam"],
+        &[Untokened::Anyone, Untokened::Signed],
+        "Instead of a pool: \"iam\" for IAM-signed requests, \"none\" for a route that anyone may call.",
+    );
+    body: Text = any(
+        "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
+    );
+}
 
-pub(super) const AUTH: Section =
-    Section { what: "auth", keys: &[key("pool", Holds::Text, "The pool whose users may call the route.").required()] };
+section! {
+    AUTH: RouteAuth = "auth", Choice::Free;
+    pool: Required = text("The pool whose users may call the route.");
+}
 
-pub(super) const FIREWALL: Section = Section {
-    what: "firewall",
-    keys: &[
-        key(
-            "mode",
-            Holds::Word(&["count", "allow", "block"]),
-            "count: requests from the addresses are counted and every request passes. allow: only the addresses pass. block: the addresses are blocked.",
-        )
-        .or("\"count\""),
-        key("addresses", Holds::Texts, "IPv4 and IPv6 networks, as CIDR.").or("[]"),
-        key(
-            "rate_per_ip",
-            Holds::Number(10, 2_000_000_000),
-            "The most requests of one address in 5 minutes. Above that, the address is blocked.",
-        ),
-        key("managed_rules", Holds::Words(&managed::WORDS), "AWS's managed rule groups. WAF counts what a group would block, or blocks it with :block.").or("[]"),
-    ],
-};
+section! {
+    FIREWALL: Firewall = "firewall", Choice::Free;
+    mode: Word<Mode> = of(
+        &["count", "allow", "block"],
+        &[Mode::Count, Mode::Allow, Mode::Block],
+        "count: requests from the addresses are counted and every request passes. allow: only the addresses pass. block: the addresses are blocked.",
+    );
+    addresses: List = texts("IPv4 and IPv6 networks, as CIDR.");
+    rate_per_ip: OptionalNumber = range(
+        10, 2_000_000_000, "The most requests of one address in 5 minutes. Above that, the address is blocked.",
+    );
+    managed_rules: List = words(
+        &managed::WORDS,
+        "AWS's managed rule groups. WAF counts what a group would block, or blocks it with :block.",
+    );
+}
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::BUILTIN;
+    use super::super::field::Holds;
     use super::*;
 
-    /// Every section, with the path of tables that leads to it.
-    fn sections() -> Vec<&'static Section> {
-        let mut found = vec![&ROOT];
+    /// Every table, each once.
+    fn sections() -> Vec<&'static dyn Section> {
+        let mut found: Vec<&'static dyn Section> = vec![&ROOT];
         let mut next = 0;
         while let Some(section) = found.get(next).copied() {
             next += 1;
-            for key in section.keys {
-                if let Holds::Table(inner) | Holds::Tables(inner) | Holds::Named(_, inner) | Holds::Secrets(inner) =
-                    key.holds
+            for key in section.keys() {
+                if let Holds::Table(inner)
+                | Holds::Tables(inner)
+                | Holds::Named(_, inner)
+                | Holds::Variables(inner)
+                | Holds::Auth(_, inner)
+                | Holds::Secrets(inner) = key.holds
+                    && !found.iter().any(|known| known.what() == inner.what())
                 {
                     found.push(inner);
                 }
@@ -344,25 +274,44 @@ mod tests {
         found
     }
 
+    /// A line of the commented file: the text as a setting or a heading, without the comment mark before it.
+    fn settings() -> impl Iterator<Item = &'static str> {
+        BUILTIN.lines().map(|line| line.trim_start_matches(['#', ' ']))
+    }
+
     #[test]
-    fn every_key_is_in_the_commented_file() {
+    fn the_commented_file_has_every_key() {
         for section in sections() {
-            for key in section.keys.iter().filter(|key| !matches!(key.holds, Holds::Table(_) | Holds::Named(..))) {
+            for key in section.keys() {
+                let name = key.name;
+                let heading = [format!("[{name}]"), format!("[{name}."), format!(".{name}]]")];
                 let written = |line: &str| {
-                    let line = line.trim_start_matches(['#', ' ']);
-                    line.starts_with(key.name)
-                        || line.contains(&format!("{} =", key.name))
-                        || line.contains(&format!("{}]]", key.name))
-                        || line.contains(&format!("[{}.", key.name))
+                    line.starts_with(name) && line[name.len()..].trim_start().starts_with('=')
+                        || line.contains(&format!("{name} = "))
+                        || heading.iter().any(|heading| line.contains(heading.as_str()))
                 };
-                assert!(super::super::BUILTIN.lines().any(written), "{} of {} is not in it", key.name, section.what);
+                assert!(settings().any(written), "{name} of {} is not in builtin.toml", section.what());
+            }
+        }
+    }
+
+    #[test]
+    fn the_commented_file_has_every_default() {
+        for section in sections() {
+            for key in section.keys() {
+                let Some(default) = key.default() else { continue };
+                let written = |line: &str| {
+                    let line = line.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
+                    [" ", ","].iter().any(|end| line.contains(&format!("{} = {default}{end}", key.name)))
+                };
+                assert!(settings().any(written), "{} = {default} is not in builtin.toml", key.name);
             }
         }
     }
 
     #[test]
     fn names_are_as_long_as_the_parser_takes_them() {
-        for key in ROOT.keys {
+        for key in ROOT.keys() {
             let Holds::Named(form, _) = key.holds else { continue };
             let longest = (1..99).rev().find(|length| rules::name(key.name, &"n".repeat(*length)).is_ok());
             let longest = longest.expect("some length is taken");
@@ -371,22 +320,46 @@ mod tests {
     }
 
     #[test]
-    fn every_default_is_what_it_may_be() {
-        for key in sections().iter().flat_map(|section| section.keys) {
-            let Some(default) = key.default else { continue };
-            let value: serde_json::Value = serde_json::from_str(default).expect("TOML and JSON alike");
+    fn a_default_is_one_of_the_values_that_its_key_takes() {
+        for key in sections().iter().flat_map(|section| section.keys()) {
+            let Some(default) = key.default() else { continue };
             let fits = match key.holds {
-                Holds::Word(words) => words.iter().any(|word| value == **word),
-                Holds::Number(from, to) => {
-                    value.as_u64().is_some_and(|n| (u64::from(from)..=u64::from(to)).contains(&n))
-                }
-                Holds::OneOf(numbers) => numbers.iter().any(|number| value == *number),
-                Holds::Flag => value.is_boolean(),
-                Holds::Text | Holds::Form(_) => value.is_string(),
-                Holds::Texts | Holds::Words(_) => value.is_array(),
-                _ => value.is_object(),
+                Holds::Word(words) => words.iter().any(|word| default == **word),
+                Holds::OneOf(numbers) => numbers.iter().any(|number| default == *number),
+                // The kinds of keys make sure of the rest.
+                _ => true,
             };
             assert!(fits, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn keys_that_exclude_each_other_exist() {
+        for section in sections() {
+            if let Choice::OneOf(names) = section.choice() {
+                let keys: BTreeSet<&str> = section.keys().iter().map(|key| key.name).collect();
+                assert!(names.iter().all(|name| keys.contains(name)), "{}", section.what());
+            }
+        }
+    }
+
+    /// The code that reads a stack file takes names and defaults from this table: a literal would be a second place.
+    #[test]
+    fn the_reading_code_names_no_key_in_a_literal() {
+        let sources = [
+            include_str!("reader.rs"),
+            include_str!("file/mod.rs"),
+            include_str!("file/functions.rs"),
+            include_str!("file/identity.rs"),
+            include_str!("file/api.rs"),
+        ];
+        let names: BTreeSet<&str> = sections().iter().flat_map(|section| section.keys()).map(|key| key.name).collect();
+        for source in sources {
+            for line in source.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                for literal in line.split('"').skip(1).step_by(2) {
+                    assert!(!names.contains(literal), "the literal \"{literal}\" is a key: {}", line.trim());
+                }
+            }
         }
     }
 }

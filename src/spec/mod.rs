@@ -1,6 +1,6 @@
 //! What the user wrote: the stack file, read and checked. Pure: no call, no clock, no terminal.
 //!
-//! `file` reads a file with the help of `reader`, by the table of keys in `keys`; `check`, `rules` and `sizes` find
+//! `file` reads a file with the help of `reader`, by the declarations of all keys in `keys`; `check`, `rules` and `sizes` find
 //! mistakes; `model` is the result. What follows from a stack at AWS is in [`topology`](crate::topology).
 
 mod allow_ip;
@@ -8,6 +8,7 @@ pub mod blueprints;
 mod body_schema;
 mod check;
 mod diagnostic;
+mod field;
 mod file;
 mod keys;
 pub mod managed;

@@ -1,7 +1,8 @@
 //! Writes `docs/stack-file.md` from the table of keys: `SECURELAMBDA_WRITE_DOCS=1 cargo test --lib spec::reference`.
 //! Without the variable, the test compares the page with the table.
 
-use super::keys::{Holds, Key, ROOT, Section};
+use super::field::{Holds, Key, Section};
+use super::keys::ROOT;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/stack-file.md");
 
@@ -22,16 +23,16 @@ its entry says.
 ";
 
 /// A table of the page: its path in the stack file, as TOML writes it, and its keys.
-type Found = (String, &'static Section);
+type Found = (String, &'static dyn Section);
 
 /// Adds `section` and, after it, the tables inside it. A table that has been added already is not added again:
 /// `[apis.NAME]` has the same keys as `[api]`.
-fn add(found: &mut Vec<Found>, path: &str, section: &'static Section) {
-    if section.keys.is_empty() || found.iter().any(|(_, known)| known.what == section.what) {
+fn add(found: &mut Vec<Found>, path: &str, section: &'static dyn Section) {
+    if section.keys().is_empty() || found.iter().any(|(_, known)| known.what() == section.what()) {
         return;
     }
     found.push((path.to_owned(), section));
-    for key in section.keys {
+    for key in section.keys() {
         let bare = path.trim_matches(['[', ']']);
         let inner = if bare.is_empty() { key.name.to_owned() } else { format!("{bare}.{}", key.name) };
         match key.holds {
@@ -58,13 +59,13 @@ fn value(key: &Key) -> String {
         Holds::OneOf(numbers) => numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         Holds::Flag => "`true` or `false`".to_owned(),
         Holds::True => "`true`".to_owned(),
-        Holds::Auth(_) => "`\"iam\"`, `\"none\"`, or `{ pool = \"NAME\" }`".to_owned(),
+        Holds::Auth(known, _) => format!("{}, or `{{ pool = \"NAME\" }}`", words(known)),
         Holds::Texts => "a list of text".to_owned(),
         Holds::Words(known) => format!("a list of {}", words(known)),
         Holds::Variables(_) => "for each variable, text or a table (below)".to_owned(),
         Holds::Table(_) => "a table (below)".to_owned(),
         Holds::Tables(_) => "a list of tables (below)".to_owned(),
-        Holds::Named(_, section) if section.keys.is_empty() => "an empty table for each name".to_owned(),
+        Holds::Named(_, section) if section.keys().is_empty() => "an empty table for each name".to_owned(),
         Holds::Named(..) => "a table for each name (below)".to_owned(),
         Holds::Secrets(_) => "for each name, a table for each key (below)".to_owned(),
     }
@@ -72,7 +73,7 @@ fn value(key: &Key) -> String {
 
 /// What applies if the key is left out.
 fn default(key: &Key) -> String {
-    match key.default {
+    match key.default() {
         _ if key.required => "required".to_owned(),
         Some(default) => format!("`{default}`"),
         None => "–".to_owned(),
@@ -104,7 +105,7 @@ fn page() -> String {
             text += &format!("{}\n\n", remark(&path));
         }
         text += "| Key | Value | Default | Meaning |\n|---|---|---|---|\n";
-        for key in section.keys {
+        for key in section.keys() {
             text += &format!("| `{}` | {} | {} | {} |\n", key.name, value(key), default(key), key.about);
         }
     }

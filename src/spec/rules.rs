@@ -11,11 +11,9 @@ use crate::spelling::nearest;
 pub(super) const RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-/// Runtimes that can be created today and are supported (docs/aws.md, Runtimes).
+/// Runtimes that can be created today and are supported (docs/aws.md, Runtimes). The first one is the default: the newest
+/// Node.js that is generally available.
 pub(super) const RUNTIMES: [&str; 4] = ["nodejs24.x", "nodejs22.x", "python3.14", "python3.13"];
-
-/// The newest Node.js that is generally available (docs/aws.md, Runtimes).
-pub(super) const DEFAULT_RUNTIME: &str = "nodejs24.x";
 
 /// The day from which Lambda no longer patches these runtimes (docs/aws.md, Runtimes).
 const DEPRECATED_ON: [(&str, &str); 4] = [

@@ -1,8 +1,9 @@
-//! The stack file's JSON schema, for editors: written from the same table that the parser reads by.
+//! The stack file's JSON schema, for editors. It is made from the same declarations of keys that the reader uses.
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Holds, Key, NAME, ROOT, Section, VARIABLE};
+use super::field::{Choice, Holds, Key, Section};
+use super::keys::{NAME, ROOT, VARIABLE};
 
 /// The schema, in draft 7, which editors' TOML plugins know.
 pub fn json_schema() -> Value {
@@ -12,22 +13,23 @@ pub fn json_schema() -> Value {
     schema
 }
 
-fn table(section: &Section) -> Value {
-    let properties: Map<String, Value> = section.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
-    let required: Vec<&str> = section.keys.iter().filter(|key| key.required).map(|key| key.name).collect();
+fn table(section: &'static dyn Section) -> Value {
+    let keys = section.keys();
+    let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
     let mut table = json!({ "type": "object", "properties": properties, "additionalProperties": false });
     if !required.is_empty() {
         table["required"] = json!(required);
     }
-    let alone = |name: &str| json!({ "required": [name] });
-    match section.what {
-        // Who may call is always said, in one of the two ways.
-        "a route" => table["oneOf"] = json!([alone("pool"), alone("auth")]),
-        "a secret's value" | "a variable" => {
+    match section.choice() {
+        Choice::Free => {}
+        Choice::OneKey => {
             table["minProperties"] = json!(1);
             table["maxProperties"] = json!(1);
         }
-        _ => {}
+        Choice::OneOf(names) => {
+            table["oneOf"] = names.iter().map(|name| json!({ "required": [name] })).collect();
+        }
     }
     table
 }
@@ -44,7 +46,7 @@ fn property(key: &Key) -> Value {
         Holds::Texts => json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true }),
         Holds::Words(words) => json!({ "type": "array", "items": { "enum": words }, "uniqueItems": true }),
         Holds::Variables(from) => named(&json!({ "anyOf": [{ "type": "string" }, table(from)] }), VARIABLE),
-        Holds::Auth(from) => json!({ "anyOf": [{ "enum": ["none", "iam"] }, table(from)] }),
+        Holds::Auth(words, from) => json!({ "anyOf": [{ "enum": words }, table(from)] }),
         Holds::Table(section) => table(section),
         Holds::Tables(section) => json!({ "type": "array", "items": table(section), "minItems": 1 }),
         Holds::Named(form, section) => named(&table(section), form),
@@ -53,13 +55,13 @@ fn property(key: &Key) -> Value {
         }
     };
     property["description"] = json!(key.about);
-    if let Some(default) = key.default.and_then(|default| serde_json::from_str::<Value>(default).ok()) {
+    if let Some(default) = key.default() {
         property["default"] = default;
     }
     property
 }
 
-/// Names of the user's choice, in this form, each with the same kind of thing.
-fn named(thing: &Value, pattern: &str) -> Value {
-    json!({ "type": "object", "patternProperties": { pattern: thing }, "additionalProperties": false })
+/// Names chosen by the user that match the pattern, each with the same kind of value.
+fn named(value: &Value, pattern: &str) -> Value {
+    json!({ "type": "object", "patternProperties": { pattern: value }, "additionalProperties": false })
 }
