@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::outputs::SCHEMA_VERSION;
 use crate::report::{Arrow, Diagram, Frame, NodeKind, answer, mermaid, svg};
 use crate::spec::{Api, ApiKind, Auth, Firewall, Function, Invoke, Mode, Route, Stack, Variable};
-use crate::topology::ApiIds;
+use crate::topology::ids::ApiIds;
 
 pub(super) fn run(args: &args::Graph, config: &Config) -> Ending {
     let diagram = diagram(&config.stack);

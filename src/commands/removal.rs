@@ -24,10 +24,10 @@ use crate::topology::cleanup;
 const ORDER: Cleanup = Cleanup { group: cleanup::group, holds: cleanup::holds };
 
 /// The kind whose access logs AWS delivers.
-const HTTP_API: &str = "apigatewayv2.api";
+const HTTP_API: &str = <crate::aws::apigatewayv2::HttpApi as crate::engine::Resource>::KIND;
 
 /// The kind of secrets: what is deleted of it may be brought back for some days.
-const SECRET: &str = "secretsmanager.secret";
+const SECRET: &str = <crate::aws::secretsmanager::Secret as crate::engine::Resource>::KIND;
 
 /// How often what lists show and nobody knew of is removed. It shows up at the first look, or lags behind.
 const PASSES: usize = 3;

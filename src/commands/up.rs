@@ -18,7 +18,7 @@ use crate::state::{Locked, State};
 use crate::topology::cleanup;
 
 /// The kind of what moves an API's stage to a new deployment.
-const RELEASE: &str = "apigateway.release";
+const RELEASE: &str = <crate::aws::apigateway::Release as engine::Resource>::KIND;
 
 /// How long AWS may take until all of it answers from a new deployment (docs/aws.md, Deployments).
 const DRAIN: Duration = Duration::from_mins(1);

@@ -1,8 +1,9 @@
-//! The REST API, its stage, and who may call through it. In a first build the permissions to invoke come last of all:
-//! until then no route reaches a function, so none is ever reachable before its throttle and its firewall are on
-//! (docs/aws.md, Order of creating and deleting). When a stage is there already, what comes last is its move to the new
-//! deployment: by then everything that this one leads to may be called, and what the old one leads to is removed only
-//! afterwards.
+//! A REST API, its stage, and the permissions to call functions through it.
+//!
+//! When a stack is created, the permissions to invoke functions come last. Until then no route reaches a function, so
+//! no function is reachable before the throttle and the firewall are on (docs/aws.md, Order of creating and deleting).
+//! When a stage exists, its move to the new deployment comes last: by then the API may call every function of the new
+//! deployment, and functions that only the old one used are removed afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use super::functions::Ready;
-use super::ids::Ids;
+use super::ids::ApiIds;
 use crate::aws::apigateway::{
     Authorization, Authorizer, Deployment, Method, Model, Paths, Release, RestApi, Routes, Stage, Validator,
     integration_uri,
@@ -24,24 +25,24 @@ use crate::scope::Scope;
 use crate::spec::names::body_model;
 use crate::spec::{Api, ApiKind, Auth, Route, Stack};
 
-/// Every REST API by itself, without anything in it.
+/// The REST APIs, without paths, stages and other parts.
 pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap<Option<String>, Handle<RestApi>> {
     let mut roots = BTreeMap::new();
     for (name, _) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
-        let ids = Ids(name);
-        let id = ids.root(ApiKind::Rest);
+        let ids = ApiIds(name);
+        let id = ids.rest();
         let rest = RestApi {
             id: id.to_string(),
             name: ids.physical(scope),
             description: ids.description(scope),
             enhanced_tls: scope.has_enhanced_tls(),
         };
-        roots.insert(name.map(str::to_owned), graph.add(id, (), move |()| rest.clone()));
+        roots.insert(name.map(str::to_owned), id.add(graph, (), move |()| rest.clone()));
     }
     roots
 }
 
-/// What every API is made from.
+/// What the parts of every API are made from.
 pub(super) struct Parts<'a> {
     pub stack: &'a Stack,
     pub scope: &'a Scope,
@@ -57,20 +58,18 @@ pub(super) fn api(
     api: Handle<RestApi>,
     &Parts { stack, scope, bundles, functions, pools, firewall }: &Parts<'_>,
 ) {
-    let ids = Ids(name);
+    let ids = ApiIds(name);
     let authorizers = authorizers(graph, api, ids, wanted, stack, pools);
     let paths = paths(graph, api, ids, wanted);
-    let validator = graph.add_under(api, ids.part("validator"), api, |api| Validator {
-        api_id: api.id,
-        name: "body-and-parameters".into(),
-    });
+    let validator = ids
+        .validator()
+        .add_under(graph, api, api, |api| Validator { api_id: api.id, name: "body-and-parameters".into() });
     let models = models(graph, api, ids, wanted, bundles);
     let routes = routes(graph, api, ids, wanted, scope, bundles, (paths, validator), &authorizers, &models, pools);
-    let deployment = graph.add_under(api, ids.part("deployment"), (api, routes), |(api, routes)| Deployment {
-        api_id: api.id,
-        hash: routes.hash,
-    });
-    // Where methods are live at once, a route must not lead to a function that is not there yet.
+    let deployment = ids
+        .deployment()
+        .add_under(graph, api, (api, routes), |(api, routes)| Deployment { api_id: api.id, hash: routes.hash });
+    // Changed methods can be live at once, so a route must not lead to a function that does not exist yet.
     for ready in functions.values() {
         graph.order_after(routes, ready.function);
     }
@@ -78,7 +77,7 @@ pub(super) fn api(
 
     let association = firewall.map(|web_acl| {
         let needs = (stage, web_acl);
-        graph.add_under(stage, ids.association(), needs, |(stage, web_acl)| Association {
+        ids.association().add_under(graph, stage, needs, |(stage, web_acl)| Association {
             web_acl_arn: web_acl.arn,
             stage_arn: stage.arn,
         })
@@ -92,27 +91,27 @@ pub(super) fn api(
     release(graph, ids, stage, deployment, association, permissions);
 }
 
-/// The stage moves to a new deployment once all that the deployment leads to may be called, and the firewall is on.
+/// Moves the stage to a new deployment once the API may call all of its functions and the firewall is on.
 fn release(
     graph: &mut Graph,
-    ids: Ids<'_>,
+    ids: ApiIds<'_>,
     stage: Handle<Stage>,
     deployment: Handle<Deployment>,
     association: Option<Handle<Association>>,
     permissions: Vec<Handle<Permission>>,
 ) {
-    // Where it points can be seen without these.
+    // The stage's current deployment can be read without these.
     let association: Vec<_> = association.into_iter().map(Deferred).collect();
     let permissions: Vec<_> = permissions.into_iter().map(Deferred).collect();
     let needs = (stage, deployment, association, permissions);
-    graph.add_under(stage, ids.part("release"), needs, |(stage, deployment, _, _)| Release {
+    ids.release().add_under(graph, stage, needs, |(stage, deployment, _, _)| Release {
         api_id: stage.api_id,
         stage: stage.name,
         deployment_id: deployment.id,
     });
 }
 
-/// The pools that some route names.
+/// The pools that the API's routes name.
 pub(super) fn pools_of<'a>(wanted: &'a Api) -> BTreeSet<&'a String> {
     let pool = |route: &'a Route| match &route.auth {
         Auth::Pool(pool) => Some(pool),
@@ -121,11 +120,11 @@ pub(super) fn pools_of<'a>(wanted: &'a Api) -> BTreeSet<&'a String> {
     wanted.routes.iter().filter_map(pool).collect()
 }
 
-/// One authorizer a pool that some route names.
+/// An authorizer for each pool that the API's routes name.
 fn authorizers(
     graph: &mut Graph,
     api: Handle<RestApi>,
-    ids: Ids<'_>,
+    ids: ApiIds<'_>,
     wanted: &Api,
     stack: &Stack,
     pools: &BTreeMap<String, Handle<UserPool>>,
@@ -134,8 +133,8 @@ fn authorizers(
     for name in pools_of(wanted) {
         let (Some(pool), Some(handle)) = (stack.pools.get(name), pools.get(name)) else { continue };
         let authorizer = pool.authorizer.clone();
-        let id = ids.of("authorizer", &authorizer);
-        let added = graph.add_under(api, id, (api, *handle), move |(api, pool)| Authorizer {
+        let id = ids.authorizer(&authorizer);
+        let added = id.add_under(graph, api, (api, *handle), move |(api, pool)| Authorizer {
             api_id: api.id,
             name: authorizer.clone(),
             pool_arn: pool.arn,
@@ -145,25 +144,25 @@ fn authorizers(
     authorizers
 }
 
-fn paths(graph: &mut Graph, api: Handle<RestApi>, ids: Ids<'_>, wanted: &Api) -> Handle<Paths> {
+fn paths(graph: &mut Graph, api: Handle<RestApi>, ids: ApiIds<'_>, wanted: &Api) -> Handle<Paths> {
     let paths: BTreeSet<String> = wanted.routes.iter().map(|route| route.path.clone()).collect();
-    graph.add_under(api, ids.part("paths"), api, move |api| Paths {
+    ids.paths().add_under(graph, api, api, move |api| Paths {
         api_id: api.id,
         root_id: api.root_resource_id,
         paths: paths.clone(),
     })
 }
 
-/// The schemas that some route's bodies must satisfy.
+/// The body schemas of the API's routes.
 fn bodies(wanted: &Api) -> BTreeSet<&PathBuf> {
     wanted.routes.iter().filter_map(|route| route.body.as_ref()).collect()
 }
 
-/// One model a schema, named after its file in letters and digits, which is all API Gateway allows.
+/// A model for each body schema.
 fn models(
     graph: &mut Graph,
     api: Handle<RestApi>,
-    ids: Ids<'_>,
+    ids: ApiIds<'_>,
     wanted: &Api,
     bundles: &Bundles,
 ) -> BTreeMap<PathBuf, Handle<Model>> {
@@ -172,7 +171,7 @@ fn models(
         let name = body_model(file);
         let schema = bundles.schemas.get(file).cloned().unwrap_or_default();
         let model_name = name.clone();
-        let handle = graph.add_under(api, ids.of("model", &name), api, move |api| Model {
+        let handle = ids.model(&name).add_under(graph, api, api, move |api| Model {
             api_id: api.id,
             name: model_name.clone(),
             schema: schema.clone(),
@@ -186,7 +185,7 @@ fn models(
 fn routes(
     graph: &mut Graph,
     api: Handle<RestApi>,
-    ids: Ids<'_>,
+    ids: ApiIds<'_>,
     wanted: &Api,
     scope: &Scope,
     bundles: &Bundles,
@@ -203,8 +202,8 @@ fn routes(
         .map(|(name, pool)| (name.clone(), *pool))
         .collect();
     let needs = ((api, paths, validator), authorizers.clone(), models.clone(), pools);
-    graph.add_under(api, ids.part("routes"), needs, move |((api, paths, validator), authorizers, models, pools)| {
-        // Schemas and pools are part of what is deployed, though methods only name models and authorizers.
+    ids.routes().add_under(graph, api, needs, move |((api, paths, validator), authorizers, models, pools)| {
+        // A deployment contains schemas and pools, although methods only name models and authorizers.
         let pools = pools.iter().map(|(name, pool)| (name.as_str(), pool.arn.as_str()));
         let mut fingerprint = fingerprint(&schemas, pools);
         if api.revision > 0 {
@@ -223,7 +222,7 @@ fn routes(
             validator_id: Some(validator.id.clone()),
             model: route.body.as_ref().and_then(|body| models.get(body)).map(|model| model.name.clone()),
             path_parameters: parameters(&route.path),
-            // The function's ARN follows from its name, so that the API need not wait for the function.
+            // The function's ARN follows from its name, so the API does not wait for the function.
             integration_uri: integration_uri(
                 &scope,
                 &scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
@@ -238,12 +237,12 @@ fn routes(
     })
 }
 
-/// This API's own schemas: another's are no reason to deploy this one.
+/// This API's own schemas. Changes of other schemas must not deploy this API again.
 fn schemas_of(wanted: &Api, all: &BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, String> {
     bodies(wanted).into_iter().filter_map(|file| Some((file.clone(), all.get(file)?.clone()))).collect()
 }
 
-/// Stands for schemas by their files, and for pools' ARNs by the pools' names.
+/// A digest of schemas and pools' ARNs.
 fn fingerprint<'a>(schemas: &BTreeMap<PathBuf, String>, pools: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut digest = Sha256::new();
     for (file, schema) in schemas {
@@ -264,14 +263,14 @@ fn parameters(path: &str) -> Vec<String> {
 fn stage(
     graph: &mut Graph,
     api: Handle<RestApi>,
-    ids: Ids<'_>,
+    ids: ApiIds<'_>,
     deployment: Handle<Deployment>,
     wanted: &Api,
 ) -> Handle<Stage> {
-    let id = ids.of("stage", &wanted.stage);
+    let id = ids.rest_stage(&wanted.stage);
     let (name, tag) = (wanted.stage.clone(), id.to_string());
     let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
-    graph.add_under(api, id, (api, Deferred(deployment)), move |(api, deployment)| Stage {
+    id.add_under(graph, api, (api, Deferred(deployment)), move |(api, deployment)| Stage {
         id: tag.clone(),
         api_id: api.id,
         name: name.clone(),
@@ -281,29 +280,29 @@ fn stage(
     })
 }
 
-/// The id of the statement that lets an API call a function for what is called like this.
+/// The id of the statement in a function's resource policy for the route of this name.
 pub(super) fn permission_sid(name: &str) -> String {
     format!("securelambda-api-{}", &hex(&Sha256::digest(name))[..16])
 }
 
-/// Lets an API call a route's function. It needs the stage, and whatever else has to be there first; `at` reads from what
-/// these are the API's id and the stage's name.
+/// Lets an API call a route's function. `stage` is the stage and whatever else must exist first; `at` returns the API's
+/// id and the stage's name from their outputs.
 pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
     graph: &mut Graph,
-    ids: Ids<'_>,
+    ids: ApiIds<'_>,
     route: &Route,
     ready: Ready,
     stage: N,
     at: fn(N::Out) -> (String, String),
     scope: &Scope,
 ) -> Handle<Permission> {
-    // A route that moves to another function gets another permission; the first goes after the move.
+    // The id contains the function: if a route moves to another function, the old permission is removed after the move.
     let id = ids.permission(route);
-    // The function of two APIs may have a route of the same name in each.
+    // Two APIs may have routes of the same name with the same function.
     let sid = permission_sid(&ids.within(&route.name()));
     let (route, scope) = (route.clone(), scope.clone());
     let needs = (ready.function, ready.policy, stage);
-    graph.add_under(ready.function, id, needs, move |(function, _, stage)| {
+    id.add_under(graph, ready.function, needs, move |(function, _, stage)| {
         let (api_id, stage) = at(stage);
         Permission {
             function: function.name,
@@ -343,7 +342,7 @@ mod tests {
     "#;
 
     #[test]
-    fn a_changed_schema_deploys_the_api_that_checks_by_it_alone() {
+    fn a_changed_schema_deploys_only_the_api_that_uses_it() {
         let other = r#"
             [[apis.Other.routes]]
             route = "POST /b"

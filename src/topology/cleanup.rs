@@ -1,12 +1,10 @@
-//! The documented cleanup order, as data. `down` follows it group by group. docs/removal.md shows it, and a test compares
-//! the two.
+//! The cleanup order, which `down` follows group by group. docs/removal.md documents it, and a test compares the two.
 
-/// One group: removed side by side, except where one of them needs another.
+/// Resources that are removed at the same time, unless one depends on another.
 #[derive(Debug)]
 pub struct Group {
-    /// As docs/removal.md calls it.
+    /// Its name in docs/removal.md.
     pub title: &'static str,
-    /// The kinds in it.
     pub kinds: &'static [&'static str],
 }
 
@@ -51,18 +49,17 @@ pub const GROUPS: [Group; 8] = [
     Group { title: "SNS: subscriptions and topics", kinds: &["sns.subscription", "sns.topic"] },
 ];
 
-/// The kinds that AWS does not delete while something of another kind is there: first what holds, then what is held.
-/// Anything else in the order is courtesy: a function is gone before its role, and the role can go without it. What goes
-/// with what it hangs under holds nothing. See docs/aws.md.
+/// Pairs of kinds. AWS refuses to delete a resource of the second kind while one of the first kind uses it. The rest of
+/// the order is not enforced by AWS: a role, for example, can be deleted before its function. See docs/aws.md.
 const HOLDS: [(&str, &str); 3] =
     [("wafv2.association", "wafv2.web_acl"), ("wafv2.web_acl", "wafv2.ip_set"), ("iam.role_policy", "iam.role")];
 
-/// Whether something of the first kind must be gone before something of the second can go.
+/// Whether resources of the first kind must be deleted before AWS deletes one of the second kind.
 pub fn holds(kind: &str, held: &str) -> bool {
     HOLDS.contains(&(kind, held))
 }
 
-/// A kind's place in the order. A kind that no group names goes last.
+/// The position of a kind in the order. Kinds in no group come last.
 pub fn group(kind: &str) -> usize {
     GROUPS.iter().position(|group| group.kinds.contains(&kind)).unwrap_or(GROUPS.len())
 }

@@ -1,7 +1,8 @@
-//! The firewall: an IP set a family, and the web ACL over them.
+//! The firewall: an IP set for each address family, and the web ACL that uses them.
 
+use super::ids;
 use crate::aws::wafv2::{IpSet, Rule, RuleAction, RuleKind, WebAcl};
-use crate::engine::{Graph, Handle, Id};
+use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::managed;
 use crate::spec::{Firewall, Mode, Stack};
@@ -10,11 +11,11 @@ pub(super) fn firewall(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Optio
     let wanted = stack.firewall.as_ref()?;
     let families: Vec<bool> = [false, true]
         .into_iter()
-        // An IP set holds one family. The IPv4 one is there even if empty, so that there is a rule to see.
+        // An IP set has one address family. The IPv4 set exists even if it is empty, so that the web ACL has its rule.
         .filter(|v6| !v6 || wanted.addresses.iter().any(|network| network.addr().is_ipv6()))
         .collect();
     let sets: Vec<Handle<IpSet>> = families.iter().map(|&v6| ip_set(graph, wanted, scope, v6)).collect();
-    let id = Id::new("firewall", "web-acl");
+    let id = ids::web_acl();
     let name = scope.physical("web-acl");
     let web_acl = WebAcl {
         id: id.to_string(),
@@ -25,7 +26,7 @@ pub(super) fn firewall(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Optio
     };
     let wanted = wanted.clone();
     let prefix = scope.stack.clone();
-    Some(graph.add(id, sets, move |sets| {
+    Some(id.add(graph, sets, move |sets| {
         let arns: Vec<String> = sets.into_iter().map(|set| set.arn).collect();
         WebAcl { rules: rules(&wanted, &prefix, &families, &arns), ..web_acl.clone() }
     }))
@@ -33,7 +34,7 @@ pub(super) fn firewall(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Optio
 
 fn ip_set(graph: &mut Graph, wanted: &Firewall, scope: &Scope, v6: bool) -> Handle<IpSet> {
     let name = if v6 { "addresses-v6" } else { "addresses-v4" };
-    let id = Id::new("firewall", name);
+    let id = ids::ip_set(v6);
     let set = IpSet {
         id: id.to_string(),
         name: scope.physical(name),
@@ -41,11 +42,11 @@ fn ip_set(graph: &mut Graph, wanted: &Firewall, scope: &Scope, v6: bool) -> Hand
         addresses: wanted.addresses.iter().filter(|network| network.addr().is_ipv6() == v6).copied().collect(),
         v6,
     };
-    graph.add(id, (), move |()| set.clone())
+    id.add(graph, (), move |()| set.clone())
 }
 
-/// The order matters: what passes a terminating Allow is looked at no further, so in `allow` mode the list comes last;
-/// in the others it comes first (docs/aws.md, Associations).
+/// The rules in order. A request that an Allow rule matches is not evaluated further, so in the mode `allow` the
+/// addresses come last, and in the other modes first (docs/aws.md, Associations).
 fn rules(wanted: &Firewall, prefix: &str, families: &[bool], sets: &[String]) -> Vec<Rule> {
     let action = match wanted.mode {
         Mode::Count => RuleAction::Count,
@@ -68,7 +69,7 @@ fn rules(wanted: &Firewall, prefix: &str, families: &[bool], sets: &[String]) ->
         rules.push(rule("rate-per-ip", 10, RuleKind::RatePerIp { limit: i64::from(limit) }));
     }
     for wanted in &wanted.managed_rules {
-        // Whatever order they are written in: who sends is asked before what is sent.
+        // The order in the stack file does not matter: groups that judge the sender come first.
         if let Some((position, group)) = managed::group(&wanted.name) {
             let priority = 20 + i32::try_from(position).unwrap_or_default();
             let kind = RuleKind::Managed { vendor: "AWS".into(), group: group.to_owned(), count_only: !wanted.block };
@@ -79,7 +80,7 @@ fn rules(wanted: &Firewall, prefix: &str, families: &[bool], sets: &[String]) ->
     rules
 }
 
-/// Metric names are letters, digits, - and _ (docs/aws.md, Web ACLs), which ours are.
+/// A rule's name is valid as a metric's name too: letters, digits, - and _ (docs/aws.md, Web ACLs).
 fn metric(name: &str) -> String {
     name.to_owned()
 }

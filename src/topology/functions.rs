@@ -1,8 +1,9 @@
-//! For every function: its log group, its role and policy, itself; and for those with a trigger, the permission and the
+//! The functions, each with a log group, a role and a policy; functions with a trigger also have a permission and a
 //! subscription.
 
 use std::collections::BTreeMap;
 
+use super::ids;
 use super::messaging::{Secrets, Topics};
 use super::references::{References, Variables};
 use crate::aws::iam::{Role, RolePolicy};
@@ -10,7 +11,7 @@ use crate::aws::lambda::{Code, Function, Permission};
 use crate::aws::logs::LogGroup;
 use crate::aws::sns::Subscription;
 use crate::bundle::Bundles;
-use crate::engine::{Graph, Handle, Id};
+use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::policies;
 use crate::spec::secret_variable;
@@ -19,7 +20,7 @@ use crate::spec::{Function as Wanted, Stack, Variable};
 /// The name of a role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
 
-/// What the API needs of a function.
+/// A function, and the policy that must exist before the function is called.
 #[derive(Clone, Copy)]
 pub(super) struct Ready {
     pub function: Handle<Function>,
@@ -55,17 +56,17 @@ pub(super) fn functions(
 }
 
 fn log_group(graph: &mut Graph, name: &str, physical: &str, wanted: &Wanted) -> Handle<LogGroup> {
-    let id = Id::new("logs", name);
+    let id = ids::log_group(name);
     let group = LogGroup {
         id: id.to_string(),
         name: format!("/aws/lambda/{physical}"),
         retention_days: i32::try_from(wanted.log_retention_days).unwrap_or(14),
     };
-    graph.add(id, (), move |()| group.clone())
+    id.add(graph, (), move |()| group.clone())
 }
 
 fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: Option<&String>) -> Handle<Role> {
-    let id = Id::new("role", name);
+    let id = ids::role(name);
     let role = Role {
         id: id.to_string(),
         name: physical.to_owned(),
@@ -74,7 +75,7 @@ fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: 
         boundary: boundary.cloned(),
         inline_policies: vec![POLICY_NAME.to_owned()],
     };
-    graph.add(id, (), move |()| role.clone())
+    id.add(graph, (), move |()| role.clone())
 }
 
 fn policy(
@@ -89,7 +90,7 @@ fn policy(
     let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
     let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
     let needs = (role, logs, secrets, topics);
-    graph.add_under(role, Id::new("policy", name), needs, |(role, logs, secrets, topics)| {
+    ids::policy(name).add_under(graph, role, needs, |(role, logs, secrets, topics)| {
         let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
         let topics: Vec<String> = topics.into_iter().map(|topic| topic.arn).collect();
         RolePolicy {
@@ -109,7 +110,7 @@ fn function(
     (role, logs): (Handle<Role>, Handle<LogGroup>),
     variables: Variables,
 ) -> Handle<Function> {
-    let id = Id::new("function", name);
+    let id = ids::function(name);
     let mut environment: BTreeMap<String, String> = wanted
         .environment
         .iter()
@@ -119,9 +120,9 @@ fn function(
         })
         .collect();
     environment.insert("SECURELAMBDA_FUNCTION".into(), name.to_owned());
-    // A function is told what its secrets are called, never what is in them: SECRET_ID for the only one, and
-    // SECRET_ID_<NAME> for each of several. By name rather than ARN, so that the function need not wait for the secret;
-    // nothing can call it before its policy, which has the ARN, is there.
+    // Variables hold the names of the function's secrets, never their values: SECRET_ID for a single secret, and
+    // SECRET_ID_<NAME> for each of several. A name, unlike an ARN, is known before the secret exists, so the function
+    // does not wait for it. Nothing can call the function before its policy, which has the ARN, exists.
     match wanted.secrets.as_slice() {
         [only] => {
             environment.insert("SECRET_ID".into(), scope.physical(only));
@@ -150,15 +151,15 @@ fn function(
         },
     };
     let Variables { used, urls } = variables;
-    graph.add(id, (role, logs, used), move |(role, logs, used)| {
+    id.add(graph, (role, logs, used), move |(role, logs, used)| {
         let mut function = Function { role_arn: role.arn, log_group: logs.name, ..function.clone() };
         function.environment.extend(Variables::read(&urls, used));
         function
     })
 }
 
-/// First the permission, then the subscription: the other way round looks healthy and drops messages (docs/aws.md,
-/// Subscriptions).
+/// Creates the permission before the subscription. In the other order SNS would drop messages without an error
+/// (docs/aws.md, Subscriptions).
 fn trigger(
     graph: &mut Graph,
     name: &str,
@@ -167,14 +168,14 @@ fn trigger(
     topic: Handle<crate::aws::sns::Topic>,
 ) {
     let permission =
-        graph.add_under(function, Id::new("permission", name), (function, topic), |(function, topic)| Permission {
+        ids::trigger_permission(name).add_under(graph, function, (function, topic), |(function, topic)| Permission {
             function: function.name,
             sid: "securelambda-topic".into(),
             principal: "sns.amazonaws.com".into(),
             source_arn: topic.arn,
         });
     let needs = (function, topic, permission, policy);
-    graph.add_under(topic, Id::new("subscription", name), needs, |(function, topic, _, _)| Subscription {
+    ids::subscription(name).add_under(graph, topic, needs, |(function, topic, _, _)| Subscription {
         topic: topic.arn,
         function: function.arn,
     });

@@ -1,24 +1,24 @@
-//! An HTTP API, its stage, and who may call through it.
+//! An HTTP API, its stage, and the permissions to call functions through it.
 //!
-//! Its stage deploys every change by itself, so there is no last step that puts all of it in force at once. Instead a
-//! route is made with its authorizer in one call, the stage with its throttle and its log in another, and until there
-//! is a stage nothing answers at all. Permissions to invoke wait for the stage: no function is ever reachable before
-//! its throttle is on (docs/aws.md, Stages of HTTP APIs). Where routes are there already, they change only once what
-//! they lead to is there and may be called.
+//! The stage deploys every change by itself, so no last step puts all changes in force at once. Instead, one call
+//! creates a route with its authorizer, and another the stage with its throttle and its log; without a stage nothing
+//! answers. Permissions to invoke wait for the stage, so no function is reachable before the throttle is on
+//! (docs/aws.md, Stages of HTTP APIs). Routes that exist are changed once their functions exist and the API may call
+//! them.
 
 use std::collections::BTreeMap;
 
 use super::api::{invoke_permission, pools_of};
 use super::functions::Ready;
 use super::identity::Pools;
-use super::ids::Ids;
+use super::ids::ApiIds;
 use crate::aws::apigatewayv2::{HttpApi, HttpAuthorization, HttpRoute, HttpRoutes, HttpStage, JwtAuthorizer};
 use crate::aws::cognito::issuer;
 use crate::aws::lambda::Permission;
 use crate::aws::logs::LogGroup;
 use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
-use crate::spec::{Api, ApiKind, Auth, Route, Stack};
+use crate::spec::{Api, Auth, Route, Stack};
 
 pub(super) fn api(
     graph: &mut Graph,
@@ -28,10 +28,10 @@ pub(super) fn api(
     functions: &BTreeMap<String, Ready>,
     pools: &Pools,
 ) {
-    let ids = Ids(name);
-    let id = ids.root(ApiKind::Http);
+    let ids = ApiIds(name);
+    let id = ids.http();
     let http = HttpApi { id: id.to_string(), name: ids.physical(scope), description: ids.description(scope) };
-    let api = graph.add(id, (), move |()| http.clone());
+    let api = id.add(graph, (), move |()| http.clone());
     let authorizers = authorizers(graph, api, ids, wanted, stack, scope, pools);
     let logs = access_log(graph, ids, scope, functions, wanted, stack);
     let stage = stage(graph, api, logs, ids, wanted);
@@ -46,11 +46,11 @@ pub(super) fn api(
     }
 }
 
-/// One authorizer a pool that some route names. It takes tokens that were made for the pool's client.
+/// An authorizer for each pool that the API's routes name. It accepts tokens that were issued for the pool's client.
 fn authorizers(
     graph: &mut Graph,
     api: Handle<HttpApi>,
-    ids: Ids<'_>,
+    ids: ApiIds<'_>,
     wanted: &Api,
     stack: &Stack,
     scope: &Scope,
@@ -64,8 +64,8 @@ fn authorizers(
             continue;
         };
         let (authorizer, scope) = (pool.authorizer.clone(), scope.clone());
-        let id = ids.of("authorizer", &authorizer);
-        let added = graph.add_under(api, id, (api, *handle, *client), move |(api, pool, client)| JwtAuthorizer {
+        let id = ids.jwt_authorizer(&authorizer);
+        let added = id.add_under(graph, api, (api, *handle, *client), move |(api, pool, client)| JwtAuthorizer {
             api_id: api.id,
             name: authorizer.clone(),
             issuer: issuer(&scope, &pool.id),
@@ -76,10 +76,10 @@ fn authorizers(
     authorizers
 }
 
-/// Where the stage logs every request; kept for as long as the longest log of the functions that it calls.
+/// The stage's access log, which is kept as long as the longest kept log of the API's functions.
 fn access_log(
     graph: &mut Graph,
-    ids: Ids<'_>,
+    ids: ApiIds<'_>,
     scope: &Scope,
     functions: &BTreeMap<String, Ready>,
     wanted: &Api,
@@ -87,26 +87,26 @@ fn access_log(
 ) -> Handle<LogGroup> {
     let called = wanted.routes.iter().map(|route| &route.function).filter(|name| functions.contains_key(*name));
     let days = called.filter_map(|name| stack.functions.get(name)).map(|function| function.log_retention_days).max();
-    let id = ids.part("access-log");
+    let id = ids.access_log();
     let group = LogGroup {
         id: id.to_string(),
         name: format!("/aws/vendedlogs/apis/{}", ids.physical(scope)),
         retention_days: i32::try_from(days.unwrap_or(14)).unwrap_or(14),
     };
-    graph.add(id, (), move |()| group.clone())
+    id.add(graph, (), move |()| group.clone())
 }
 
 fn stage(
     graph: &mut Graph,
     api: Handle<HttpApi>,
     logs: Handle<LogGroup>,
-    ids: Ids<'_>,
+    ids: ApiIds<'_>,
     wanted: &Api,
 ) -> Handle<HttpStage> {
-    let id = ids.of("stage", &wanted.stage);
+    let id = ids.http_stage(&wanted.stage);
     let (name, tag) = (wanted.stage.clone(), id.to_string());
     let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
-    graph.add_under(api, id, (api, logs), move |(api, logs)| HttpStage {
+    id.add_under(graph, api, (api, logs), move |(api, logs)| HttpStage {
         id: tag.clone(),
         api_id: api.id,
         name: name.clone(),
@@ -119,14 +119,13 @@ fn stage(
 fn routes(
     graph: &mut Graph,
     api: Handle<HttpApi>,
-    ids: Ids<'_>,
+    ids: ApiIds<'_>,
     wanted: &Api,
     scope: &Scope,
     authorizers: &BTreeMap<String, Handle<JwtAuthorizer>>,
 ) -> Handle<HttpRoutes> {
     let (wanted, scope) = (wanted.routes.clone(), scope.clone());
-    // Not `routes`: an API that changes its kind has those of the other kind on record.
-    graph.add_under(api, ids.part("http-routes"), (api, authorizers.clone()), move |(api, authorizers)| {
+    ids.http_routes().add_under(graph, api, (api, authorizers.clone()), move |(api, authorizers)| {
         let made = |route: &Route| HttpRoute {
             authorization: match &route.auth {
                 Auth::Pool(pool) => HttpAuthorization::Jwt {
@@ -135,7 +134,7 @@ fn routes(
                 Auth::Iam => HttpAuthorization::Iam,
                 Auth::None => HttpAuthorization::None,
             },
-            // It follows from the function's name, so that the API need not wait for the function.
+            // The ARN follows from the function's name, so the API does not wait for the function.
             function_arn: scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
         };
         HttpRoutes {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::ids;
 use crate::aws::cognito::{AppClient, Mfa, PasswordPolicy, UserPool};
-use crate::engine::{Graph, Handle, Id};
+use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::{self, Stack};
 
-/// How long an invited user's temporary password works.
+/// How many days an invited user's temporary password is valid.
 const TEMPORARY_DAYS: u16 = 3;
 
 /// The pools and their app clients, by the pool's name.
@@ -20,7 +21,7 @@ pub(super) struct Pools {
 pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Pools {
     let mut pools = Pools::default();
     for (name, wanted) in &stack.pools {
-        let id = Id::new("pool", name);
+        let id = ids::pool(name);
         let pool = UserPool {
             id: id.to_string(),
             name: scope.physical(name),
@@ -33,12 +34,10 @@ pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Pools {
             },
             deletion_protection: wanted.deletion_protection,
         };
-        let handle = graph.add(id, (), move |()| pool.clone());
+        let handle = id.add(graph, (), move |()| pool.clone());
         let client = format!("{}-client", scope.physical(name));
-        let client = graph.add_under(handle, Id::new("client", name), handle, move |pool| AppClient {
-            pool_id: pool.id,
-            name: client.clone(),
-        });
+        let client = ids::client(name)
+            .add_under(graph, handle, handle, move |pool| AppClient { pool_id: pool.id, name: client.clone() });
         pools.clients.insert(name.clone(), client);
         pools.pools.insert(name.clone(), handle);
     }

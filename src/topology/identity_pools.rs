@@ -1,17 +1,18 @@
-//! Programs that sign in to a pool, and the temporary credentials that a pool's users get: of a role that may call some
-//! routes, and do nothing else.
+//! Service users, which are programs that sign in to a pool, and identity pools, which give a pool's users temporary
+//! credentials. Their role may call the listed routes and nothing else.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use super::identity::Pools;
+use super::ids;
 use super::messaging::Secrets;
 use crate::aws::apigateway::RestApi;
 use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, provider};
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::secretsmanager::Secret;
-use crate::engine::{Graph, Handle, Id};
+use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::names::{caller_role, service_username};
@@ -21,7 +22,7 @@ use crate::spec::{Invoke, Stack};
 /// The name of the role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
 
-/// What a function needs of an identity pool.
+/// An identity pool, and what must exist before its credentials can be used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PoolCaller {
     pub pool: Handle<IdentityPool>,
@@ -29,12 +30,12 @@ pub(super) struct PoolCaller {
     pub roles: Handle<IdentityPoolRoles>,
 }
 
-/// The users, and the secrets with their names and passwords.
+/// The service users, and the secrets with their usernames and passwords.
 pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, pools: &Pools) -> Secrets {
     let mut secrets = Secrets::new();
     for (name, wanted) in &stack.service_users {
         let Some(pool) = pools.pools.get(&wanted.pool) else { continue };
-        let id = Id::new("secret", name);
+        let id = ids::secret(name);
         let secret = Secret {
             id: id.to_string(),
             name: scope.physical(name),
@@ -44,9 +45,9 @@ pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, poo
             rotate: false,
             filled_by_another: true,
         };
-        let secret = graph.add(id, (), move |()| secret.clone());
+        let secret = id.add(graph, (), move |()| secret.clone());
         let username = service_username(name, &scope.stack);
-        graph.add_under(*pool, Id::new("user", name), (*pool, secret), move |(pool, secret)| ServiceUser {
+        ids::service_user(name).add_under(graph, *pool, (*pool, secret), move |(pool, secret)| ServiceUser {
             pool_id: pool.id,
             username: username.clone(),
             secret_arn: secret.arn,
@@ -56,7 +57,7 @@ pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, poo
     secrets
 }
 
-/// Every identity pool with its role.
+/// The identity pools and their roles.
 pub(super) fn identity_pools(
     graph: &mut Graph,
     stack: &Stack,
@@ -69,9 +70,9 @@ pub(super) fn identity_pools(
         let (Some(users), Some(client)) = (pools.pools.get(&wanted.pool), pools.clients.get(&wanted.pool)) else {
             continue;
         };
-        let id = Id::new("identity-pool", name);
+        let id = ids::identity_pool(name);
         let (tag, physical, home) = (id.to_string(), scope.physical(name), scope.clone());
-        let pool = graph.add(id, (*users, *client), move |(users, client)| IdentityPool {
+        let pool = id.add(graph, (*users, *client), move |(users, client)| IdentityPool {
             id: tag.clone(),
             name: physical.clone(),
             provider: provider(&home, &users.id),
@@ -79,8 +80,8 @@ pub(super) fn identity_pools(
         });
         let role = role(graph, name, pool, scope, stack.permissions_boundary.as_ref());
         let policy = policy(graph, name, role, &wanted.invokes, stack, scope, apis);
-        let id = Id::new("identity-pool-roles", name);
-        let roles = graph.add_under(pool, id, (pool, role), |(pool, role)| IdentityPoolRoles {
+        let id = ids::identity_pool_roles(name);
+        let roles = id.add_under(graph, pool, (pool, role), |(pool, role)| IdentityPoolRoles {
             pool_id: pool.id,
             role_arn: role.arn,
         });
@@ -96,7 +97,7 @@ fn role(
     scope: &Scope,
     boundary: Option<&String>,
 ) -> Handle<Role> {
-    let id = Id::new("caller", name);
+    let id = ids::caller(name);
     let role = Role {
         id: id.to_string(),
         name: scope.physical(&caller_role(name)),
@@ -106,11 +107,12 @@ fn role(
         inline_policies: vec![POLICY_NAME.to_owned()],
     };
     let principal = scope.identity_pools_principal();
-    graph.add(id, pool, move |pool| Role { trust: trust(&principal, &pool.id), ..role.clone() })
+    id.add(graph, pool, move |pool| Role { trust: trust(&principal, &pool.id), ..role.clone() })
 }
 
-/// Who may take the role: who has signed in to this one identity pool. Without the condition, any identity pool of any
-/// account would do. The keys are named like the principal (docs/aws.md, What differs between partitions).
+/// Lets the signed-in users of this identity pool assume the role. Without the condition, users of any identity pool of
+/// any account could. The names of the condition keys begin with the principal (docs/aws.md, What differs between
+/// partitions).
 fn trust(principal: &str, identity_pool: &str) -> Policy {
     let (audience, methods) = (format!("{principal}:aud"), format!("{principal}:amr"));
     Policy::new([json!({
@@ -138,7 +140,7 @@ fn policy(
     });
     let (apis, routes): (Vec<Handle<RestApi>>, Vec<_>) = found.unzip();
     let scope = scope.clone();
-    graph.add_under(role, Id::new("caller-policy", name), (role, apis), move |(role, apis)| {
+    ids::caller_policy(name).add_under(graph, role, (role, apis), move |(role, apis)| {
         let arn = |(api, (stage, method, path)): (_, &(String, String, String))| {
             let api: crate::aws::apigateway::RestApiOutputs = api;
             scope.execute_api_arn(&api.id, stage, method, path)
@@ -155,7 +157,7 @@ mod tests {
     use crate::topology::{SecretValues, desired};
 
     #[test]
-    fn every_api_has_its_own_ids_and_the_one_without_a_name_the_old_ones() {
+    fn ids_of_a_named_api_contain_its_name_and_others_do_not() {
         let blueprint = blueprints::Blueprint::of("api-to-api").expect("there");
         let stack = parse(blueprint.text).expect("a sound file");
         let scope = Scope {
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_has_signed_in_to_that_very_pool_takes_the_role() {
+    fn only_signed_in_users_of_the_identity_pool_can_assume_the_role() {
         let trust = trust("cognito-identity.amazonaws.com", "eu-central-1:a").to_string();
         assert!(trust.contains(r#""Federated":"cognito-identity.amazonaws.com""#), "{trust}");
         assert!(trust.contains(r#""cognito-identity.amazonaws.com:aud":"eu-central-1:a""#), "{trust}");

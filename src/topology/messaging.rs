@@ -1,11 +1,11 @@
-//! Topics, and the secrets that lead functions to them.
+//! Topics and secrets.
 
 use std::collections::BTreeMap;
 
-use super::SecretValues;
+use super::{SecretValues, ids};
 use crate::aws::secretsmanager::Secret;
 use crate::aws::sns::Topic;
-use crate::engine::{Graph, Handle, Id};
+use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::{Stack, Value};
 
@@ -14,9 +14,9 @@ pub(super) type Secrets = BTreeMap<String, Handle<Secret>>;
 
 pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics {
     let add = |name: &String| {
-        let id = Id::new("topic", name);
+        let id = ids::topic(name);
         let topic = Topic { id: id.to_string(), name: scope.physical(name) };
-        (name.clone(), graph.add(id, (), move |()| topic.clone()))
+        (name.clone(), id.add(graph, (), move |()| topic.clone()))
     };
     stack.topics.iter().map(add).collect()
 }
@@ -30,7 +30,7 @@ pub(super) fn secrets(
 ) -> Secrets {
     let mut handles = Secrets::new();
     for (name, values) in &stack.secrets {
-        // The keys filled from topics need those topics; the rest is known now.
+        // Values that are topics' ARNs need these topics; the other values are known now.
         let from_topics: BTreeMap<String, Handle<Topic>> = values
             .iter()
             .filter_map(|(key, value)| match value {
@@ -38,7 +38,7 @@ pub(super) fn secrets(
                 _ => None,
             })
             .collect();
-        let id = Id::new("secret", name);
+        let id = ids::secret(name);
         let secret = Secret {
             id: id.to_string(),
             name: scope.physical(name),
@@ -53,7 +53,7 @@ pub(super) fn secrets(
                 .map(|((_, key), value)| (key.clone(), value.clone()))
                 .collect(),
         };
-        let handle = graph.add(id, from_topics, move |topics| Secret {
+        let handle = id.add(graph, from_topics, move |topics| Secret {
             plain: topics.into_iter().map(|(key, topic)| (key, topic.arn)).collect(),
             ..secret.clone()
         });

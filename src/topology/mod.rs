@@ -7,7 +7,7 @@ mod functions;
 mod http_api;
 mod identity;
 mod identity_pools;
-mod ids;
+pub(crate) mod ids;
 mod messaging;
 mod needs;
 mod references;
@@ -21,20 +21,18 @@ use crate::scope::Scope;
 use crate::secret::SecretValue;
 use crate::spec::Stack;
 
-pub(crate) use ids::Ids as ApiIds;
 pub use needs::needs;
 
-/// Values that come from outside the stack file. In memory only.
+/// Values of secrets, which come from outside the stack file. They are kept in memory only.
 #[derive(Debug, Clone, Default)]
 pub struct SecretValues {
-    /// By secret and key. One that has not been read is empty, and such a secret is never written.
+    /// By secret and key. A value that was not read is empty; a secret with such a value is never written.
     pub values: BTreeMap<(String, String), SecretValue>,
-    /// Secrets that are to be written anew although nothing about them has changed.
+    /// Secrets that are written again although their entries did not change.
     pub rotate: BTreeSet<String>,
 }
 
-/// Everything that should exist for `stack` in `scope`.
-/// Where AWS is not AWS itself, its APIs answer at `endpoint`.
+/// The resources that should exist for `stack` in `scope`. `endpoint` is the address of an emulator, if one is used.
 pub fn desired(
     stack: &Stack,
     scope: &Scope,
@@ -47,7 +45,7 @@ pub fn desired(
     let mut secrets = messaging::secrets(&mut graph, stack, scope, &topics, secrets);
     let pools = identity::pools(&mut graph, stack, scope);
     secrets.extend(identity_pools::service_users(&mut graph, stack, scope, &pools));
-    // A function's variable may hold an API's address, and an API's routes lead to functions: so first the bare APIs.
+    // A function's variable may hold an API's URL, and an API's routes lead to functions, so the bare APIs come first.
     let roots = api::roots(&mut graph, stack, scope);
     let identity_pools = identity_pools::identity_pools(&mut graph, stack, scope, &pools, &roots);
     let apis = roots.iter().filter_map(|(name, root)| Some((name.clone()?, *root))).collect();

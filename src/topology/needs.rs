@@ -1,4 +1,4 @@
-//! What a stack needs of the region that it is built in.
+//! The services that a stack needs in its region.
 
 use super::{SecretValues, desired};
 use crate::bundle::Bundles;
@@ -7,9 +7,9 @@ use crate::scope::Scope;
 use crate::spec::Stack;
 use crate::spec::names::caller_role;
 
-/// What `stack` needs of its region, wherever that is.
+/// What `stack` needs in any region.
 pub fn needs(stack: &Stack) -> Needs {
-    // Of what kinds its resources are does not depend on the account, the region or the code.
+    // The kinds of its resources do not depend on the account, the region or the code.
     let anywhere =
         Scope { partition: "aws".into(), account: String::new(), region: String::new(), stack: stack.name.clone() };
     let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default());

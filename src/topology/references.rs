@@ -1,4 +1,4 @@
-//! What a function's variables can hold that is known only once it is there: ids and URLs.
+//! Values of functions' variables that are known only once resources exist: ids and URLs.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::{Stack, Variable};
 
-/// Everything that a variable can lead to, by its name in the stack file.
+/// Everything that a variable can refer to, by its name in the stack file.
 #[derive(Default)]
 pub(super) struct References {
     pub pools: Pools,
     pub identity_pools: BTreeMap<String, PoolCaller>,
     pub apis: BTreeMap<String, Handle<RestApi>>,
-    /// What an API's id is made into, by the API's name.
+    /// By the API's name.
     pub urls: BTreeMap<String, Url>,
 }
 
-/// Where an API's stage answers, but for the API's id.
+/// The URL of an API's stage, except for the API's id.
 #[derive(Debug, Clone)]
 pub(super) struct Url {
     endpoint: Option<String>,
@@ -39,12 +39,12 @@ impl Url {
     }
 }
 
-/// Where the URL of each API that a name leads to begins.
+/// The URLs of the named APIs.
 pub(super) fn urls(stack: &Stack, scope: &Scope, endpoint: Option<&str>) -> BTreeMap<String, Url> {
     stack.apis.iter().map(|(name, api)| (name.clone(), Url::of(endpoint, scope, &api.stage))).collect()
 }
 
-/// What the variables of one function lead to, by the variable.
+/// The resources that the variables of one function refer to, by the variable.
 type Used = (
     BTreeMap<String, Handle<UserPool>>,
     BTreeMap<String, Handle<AppClient>>,
@@ -52,16 +52,15 @@ type Used = (
     BTreeMap<String, Handle<RestApi>>,
 );
 
-/// The variables of one function that are known only later.
+/// The variables of one function whose values are known only later.
 pub(super) struct Variables {
-    /// What they need.
     pub used: Used,
-    /// By the variable that holds one.
+    /// By the variable.
     pub urls: BTreeMap<String, Url>,
 }
 
 impl References {
-    /// Those of these variables that lead to something.
+    /// The variables that refer to something.
     pub(super) fn of(&self, environment: &BTreeMap<String, Variable>) -> Variables {
         let (mut used, mut urls) = (Used::default(), BTreeMap::new());
         for (variable, value) in environment {
@@ -82,7 +81,7 @@ impl References {
         Variables { used, urls }
     }
 
-    /// New code may need what the new role of an identity pool allows.
+    /// Orders a function after the roles of its identity pools, because new code may need what a new role allows.
     pub(super) fn first(
         &self,
         graph: &mut Graph,
@@ -101,7 +100,7 @@ impl References {
 }
 
 impl Variables {
-    /// What the variables hold, once what they need is there.
+    /// The values of the variables, from the outputs of the resources.
     pub(super) fn read(
         urls: &BTreeMap<String, Url>,
         (pools, clients, identity_pools, apis): <Used as crate::engine::Needs>::Out,

@@ -17,6 +17,7 @@ use crate::aws::iam::Iam;
 use crate::engine::{Drift, Failure};
 use crate::probe::Body;
 use crate::spec::{Auth, Route, Variable};
+use crate::topology::ids;
 
 pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let functions = scene.subject.stack.functions.keys();
@@ -97,8 +98,8 @@ fn simulated(allowed: Result<Option<bool>, Failure>) -> CheckResult {
 }
 
 fn policies(scene: &VerifyContext<'_>, name: &str) -> CheckResult {
-    let drift = |what: &str| settings::drift(scene.subject.seen, &format!("{what}.{name}"));
-    same_policies(drift("role"), drift("policy"))
+    let drift = |id: &str| settings::drift(scene.subject.seen, id);
+    same_policies(drift(ids::role(name).as_str()), drift(ids::policy(name).as_str()))
 }
 
 /// Pure: from what has drifted of a role and of its policy. The derived policy allows nothing but the function's own.
@@ -122,7 +123,10 @@ fn environments(scene: &VerifyContext<'_>) -> Vec<Check> {
         CheckSpec::new(Layer::Secrets, name, "there is no credential in its environment")
             .sent("GetFunctionConfiguration, and the variables of the stack file")
             .expects("the variables of the stack file alone, none of which looks like a credential")
-            .known(environment(&function.environment, settings::drift(scene.subject.seen, &format!("function.{name}"))))
+            .known(environment(
+                &function.environment,
+                settings::drift(scene.subject.seen, ids::function(name).as_str()),
+            ))
     });
     checks.collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::probe::method_of;
 use crate::spec::{Api, ApiKind, Route};
-use crate::topology::ApiIds;
+use crate::topology::ids::ApiIds;
 
 /// One route of one API.
 #[derive(Debug, Copy, Clone)]
