@@ -11,24 +11,18 @@ use super::{parse, rules};
 /// Why an address cannot be added, and what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
-    /// It is no network.
     #[error("{0}")]
     NoNetwork(String),
-    /// There is no firewall to add it to.
     #[error("the stack file has no [firewall]")]
     NoFirewall,
-    /// Addresses are there to be blocked.
-    #[error("the firewall's mode is \"block\", in which its addresses are blocked and not let through")]
+    #[error("the firewall's mode is \"block\", which blocks its addresses instead of allowing them")]
     WouldBlock,
-    /// The list stands in a form that is not edited.
-    #[error("the stack file's addresses stand in a form that is not edited")]
+    #[error("the stack file's addresses are written in a form that this command cannot edit")]
     Form,
 }
 
-/// The stack file with these addresses in it, and those of them that were not; `None` for the text if none is new.
-///
-/// # Errors
-/// [`Unwritable`]: then nothing is to be written.
+/// Adds addresses to the text of a stack file. Returns the new text, or `None` if all of them are in it already, and
+/// the addresses that were added.
 pub fn allow(text: &str, stack: &Stack, asked: &[String]) -> Result<(Option<String>, Vec<IpNet>), Unwritable> {
     let firewall = stack.firewall.as_ref().ok_or(Unwritable::NoFirewall)?;
     if firewall.mode == Mode::Block {
@@ -45,7 +39,7 @@ pub fn allow(text: &str, stack: &Stack, asked: &[String]) -> Result<(Option<Stri
         return Ok((None, new));
     }
     let written = insert(text, &new).ok_or(Unwritable::Form)?;
-    // Whatever the text looked like: the file must now say what it said before and these addresses, and nothing else.
+    // The new text must have the old settings and the new addresses, and nothing else.
     let mut expected = firewall.clone();
     expected.addresses = new.iter().chain(&firewall.addresses).copied().collect();
     let said = parse(&written).ok().and_then(|stack| stack.firewall);
@@ -60,7 +54,7 @@ fn insert(text: &str, new: &[IpNet]) -> Option<String> {
     let DeValue::Table(firewall) = document.get_ref().get("firewall")?.get_ref() else { return None };
     let quoted: Vec<String> = new.iter().map(|network| format!("\"{network}\"")).collect();
     let Some(addresses) = firewall.get("addresses") else {
-        // Before the section's first key, at the beginning of its line.
+        // In front of the section's first key, on a line of its own.
         let first = firewall.keys().map(|key| key.span().start).min()?;
         let line = text[..first].rfind('\n').map_or(0, |end| end + 1);
         return Some(format!("{}addresses = [{}]\n{}", &text[..line], quoted.join(", "), &text[line..]));
@@ -71,7 +65,8 @@ fn insert(text: &str, new: &[IpNet]) -> Option<String> {
         let Range { start, .. } = list;
         return Some(format!("{}{}{}", &text[..=start], quoted.join(", "), &text[start + 1..]));
     };
-    // In front, for what follows the last one may be a comment about it; one a line if they have a line each.
+    // In front of the first address, because a comment about the last one may follow it. On lines of their own if the
+    // old addresses are.
     let start = first.span().start;
     let before = &text[list.start..start];
     let indent = before.rfind('\n').map(|line| &before[line..]).filter(|indent| indent.trim().is_empty());
@@ -98,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_grows_and_all_else_stays() {
+    fn addresses_are_added_and_the_rest_of_the_file_stays() {
         let one = "198.51.100.4/32";
         let table = [
             (

@@ -1,25 +1,23 @@
-//! The stacks that this binary carries, for `init` to write out and for `up` to build where there is no stack file.
+//! The stacks that are part of this binary. `init` writes them to a folder, and `up` builds one if there is no stack
+//! file.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::file;
 
-/// A stack that this binary carries. Its functions' sources and schemas are in this binary too, below `lambdas`.
+/// A stack that is part of this binary, with its functions' sources and schemas in the folder `lambdas`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Blueprint {
-    /// What it is asked for by.
     pub name: &'static str,
-    /// What it is, in a few words.
     pub about: &'static str,
     /// Its stack file.
     pub text: &'static str,
 }
 
-/// The one that is taken where none is named.
+/// The blueprint that is used if none is named.
 pub const DEFAULT: &Blueprint = &ALL[0];
 
-/// All of them.
 pub const ALL: &[Blueprint] = &[
     Blueprint {
         name: "tutorial",
@@ -39,14 +37,13 @@ pub const ALL: &[Blueprint] = &[
 ];
 
 impl Blueprint {
-    /// The one of this name.
     pub fn of(name: &str) -> Option<&'static Self> {
         ALL.iter().find(|blueprint| blueprint.name == name)
     }
 
-    /// The folders of its functions and of its body schemas, none within another.
+    /// The folders of its functions and body schemas. No folder is inside another.
     pub fn folders(&self) -> Vec<PathBuf> {
-        // That it can be read is tested.
+        // A test reads all of them.
         let Ok(stack) = file::parse(self.text) else { return Vec::new() };
         let bodies = stack.all_routes().filter_map(|(_, route)| route.body.as_ref()?.parent());
         let mut folders: BTreeSet<PathBuf> = bodies.map(PathBuf::from).collect();

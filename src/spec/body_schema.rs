@@ -1,5 +1,5 @@
-//! What API Gateway takes for a body's schema: JSON Schema's draft 4, up to 400 KB (docs/aws.md, Request bodies). What
-//! later drafts brought is refused by AWS, or worse, ignored.
+//! Checks body schemas: API Gateway accepts draft 4 of JSON Schema, up to 400 KB (docs/aws.md, Request bodies). It
+//! refuses keywords of later drafts, or ignores them.
 
 use serde_json::{Map, Value};
 
@@ -10,27 +10,27 @@ const DRAFT_4: [&str; 2] = ["http://json-schema.org/draft-04/schema", "http://js
 
 const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
 
-/// A message, and what would be right.
+/// A message, and perhaps a suggestion.
 type Wrong = (String, Option<String>);
 
-/// Everything that is wrong with a body schema; nothing if API Gateway would take it.
+/// All mistakes of a body schema. The list is empty if API Gateway would accept it.
 pub fn check_body_schema(text: &str) -> Vec<Wrong> {
     if text.len() > MAX_SCHEMA {
-        return vec![(format!("it is {} bytes; API Gateway takes {MAX_SCHEMA}", text.len()), None)];
+        return vec![(format!("the schema has {} bytes; API Gateway allows {MAX_SCHEMA}", text.len()), None)];
     }
     let schema: Value = match serde_json::from_str(text) {
         Ok(schema) => schema,
-        Err(why) => return vec![(format!("it is not JSON: {why}"), None)],
+        Err(why) => return vec![(format!("invalid JSON: {why}"), None)],
     };
     let Value::Object(object) = &schema else {
-        return vec![("it is not a JSON object, which a schema is".to_owned(), None)];
+        return vec![("a schema must be a JSON object".to_owned(), None)];
     };
     let mut check = SchemaCheck { root: &schema, wrong: Vec::new() };
     if let Some(named) = object.get("$schema") {
         let known = named.as_str().is_some_and(|named| DRAFT_4.contains(&named.trim_end_matches('#')));
         if !known {
-            let help = format!("set \"$schema\": \"{}#\", or leave it out", DRAFT_4[0]);
-            check.wrong.push((format!("its $schema is {named}; API Gateway knows draft 4 only"), Some(help)));
+            let help = format!("set \"$schema\": \"{}#\", or remove it", DRAFT_4[0]);
+            check.wrong.push((format!("$schema is {named}, but API Gateway supports draft 4 only"), Some(help)));
         }
     }
     check.schema(object, "");
@@ -42,7 +42,7 @@ struct SchemaCheck<'a> {
     wrong: Vec<Wrong>,
 }
 
-/// What a keyword of draft 4 holds.
+/// The values that a keyword of draft 4 takes.
 enum Holds {
     Schema,
     Schemas,
@@ -82,7 +82,7 @@ fn holds(keyword: &str) -> Option<Holds> {
     })
 }
 
-/// The keywords that are written most, for what is mistyped.
+/// Frequent keywords, for suggestions.
 const OFTEN: [&str; 16] = [
     "properties",
     "required",
@@ -102,7 +102,7 @@ const OFTEN: [&str; 16] = [
     "additionalProperties",
 ];
 
-/// How draft 4 says what these keywords of later drafts say.
+/// The equivalents of later drafts' keywords in draft 4.
 fn instead(keyword: &str) -> Option<&'static str> {
     Some(match keyword {
         "const" => "write \"enum\" with one value",
@@ -111,7 +111,7 @@ fn instead(keyword: &str) -> Option<&'static str> {
         "examples" | "example" | "$comment" => "put it into \"description\"",
         "nullable" => "write \"type\": [\"string\", \"null\"], with the type that it has",
         "if" | "then" | "else" | "contains" | "propertyNames" | "dependentRequired" | "dependentSchemas" => {
-            "draft 4 has no such thing; check it in the function"
+            "draft 4 has no equivalent; validate this in the function"
         }
         _ => return None,
     })
@@ -126,7 +126,7 @@ impl SchemaCheck<'_> {
             } else {
                 let near = || crate::spelling::nearest(keyword, &OFTEN).map(|near| format!("did you mean \"{near}\"?"));
                 let help = instead(keyword).map(str::to_owned).or_else(near);
-                self.wrong.push((format!("{place} is not in draft 4 of JSON Schema"), help));
+                self.wrong.push((format!("{place} is not a keyword of JSON Schema draft 4"), help));
             }
         }
     }
@@ -134,7 +134,7 @@ impl SchemaCheck<'_> {
     fn sub(&mut self, value: &Value, at: &str) {
         match value.as_object() {
             Some(schema) => self.schema(schema, at),
-            None => self.wrong.push((format!("{at} is a schema, and so an object"), None)),
+            None => self.wrong.push((format!("{at} must be a schema, which is an object"), None)),
         }
     }
 
@@ -179,18 +179,18 @@ impl SchemaCheck<'_> {
         if !fits {
             let wanted = match holds {
                 Holds::Schema | Holds::SchemaOrSchemas => "a schema",
-                Holds::Schemas => "a list of schemas, one at least",
+                Holds::Schemas => "a list of one or more schemas",
                 Holds::NamedSchemas | Holds::SchemasOrNames => "an object of schemas",
                 Holds::SchemaOrFlag => "a schema, true or false",
                 Holds::Flag => "true or false",
                 Holds::Number => "a number",
                 Holds::Count => "a whole number",
-                Holds::Names => "a list of names, one at least",
-                Holds::List => "a list, of one value at least",
+                Holds::Names => "a list of one or more names",
+                Holds::List => "a list of one or more values",
                 Holds::Types => "one of array, boolean, integer, null, number, object, string, or a list of them",
                 Holds::Text | Holds::Reference | Holds::Anything => "a string",
             };
-            self.wrong.push((format!("{at} is {wanted}"), None));
+            self.wrong.push((format!("{at} must be {wanted}"), None));
         }
     }
 
@@ -198,11 +198,11 @@ impl SchemaCheck<'_> {
         let found = to.strip_prefix('#').is_some_and(|pointer| self.root.pointer(pointer).is_some());
         if !found {
             let message = if to.starts_with('#') {
-                format!("{at} leads to {to}, which is not there")
+                format!("{at} refers to {to}, which does not exist")
             } else {
-                format!("{at} leads to {to}, which is outside of the file")
+                format!("{at} refers to {to}, which is outside of the file")
             };
-            self.wrong.push((message, Some("refer to what is in this file, as in \"#/definitions/name\"".into())));
+            self.wrong.push((message, Some("refer to a part of this file, as in \"#/definitions/name\"".into())));
         }
     }
 }
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_of_draft_4_is_taken() {
+    fn a_schema_of_draft_4_has_no_mistakes() {
         let schema = r##"{"$schema":"http://json-schema.org/draft-04/schema#","type":"object","required":["a"],
             "properties":{"a":{"$ref":"#/definitions/a"},"const":{"type":["string","null"]},"b":{"items":[{"enum":[1]}]}},
             "definitions":{"a":{"anyOf":[{"minimum":1,"exclusiveMinimum":true}]}},"additionalProperties":false}"##;
@@ -225,16 +225,16 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told() {
+    fn all_mistakes_of_a_schema_are_reported() {
         let schema = r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"objekt","propertys":{},
             "properties":{"a":{"const":1},"b":true,"c":{"$ref":"#/nowhere"},"d":{"$ref":"other.json"}},
             "required":[],"exclusiveMinimum":3,"minLength":-1,"items":[],"oneOf":{}}"##;
         let mut told = wrong(schema);
         told.sort();
         assert_eq!(told.len(), 12, "{told:#?}");
-        assert!(told.iter().any(|message| message == "/properties/a/const is not in draft 4 of JSON Schema"));
-        assert_eq!(wrong("[]"), ["it is not a JSON object, which a schema is"]);
-        assert!(wrong("{")[0].starts_with("it is not JSON: EOF"));
-        assert!(wrong(&format!("{{\"title\":\"{}\"}}", "x".repeat(MAX_SCHEMA)))[0].starts_with("it is 4096"));
+        assert!(told.iter().any(|message| message == "/properties/a/const is not a keyword of JSON Schema draft 4"));
+        assert_eq!(wrong("[]"), ["a schema must be a JSON object"]);
+        assert!(wrong("{")[0].starts_with("invalid JSON: EOF"));
+        assert!(wrong(&format!("{{\"title\":\"{}\"}}", "x".repeat(MAX_SCHEMA)))[0].starts_with("the schema has 4096"));
     }
 }

@@ -1,4 +1,5 @@
-//! What a stack file says about things that stand elsewhere in it: references must lead somewhere, names must not meet.
+//! Checks of a stack as a whole: references to things that do not exist, names that would collide, settings that AWS or
+//! the kind of an API does not support.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use super::names::{body_model, caller_role, service_username};
 use super::reader::suggest;
 use super::{rules, sizes};
 
-/// Checks a stack as a whole. Its parts may have mistakes of their own, which are not told again.
+/// The mistakes of a stack as a whole. Mistakes of its parts were reported when they were read.
 pub(super) fn flaws(stack: &Stack, places: &SpanMap) -> Vec<Diagnostic> {
     let mut flaws = references(stack, places);
     flaws.extend(of_http_apis(stack));
@@ -22,25 +23,25 @@ pub(super) fn flaws(stack: &Stack, places: &SpanMap) -> Vec<Diagnostic> {
     flaws
 }
 
-/// What the kind of an API does not have.
+/// Settings that an API's kind does not support.
 fn unbuildable(stack: &Stack) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     for (name, api) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http) {
         for (index, _) in api.routes.iter().enumerate().filter(|(_, route)| route.body.is_some()) {
-            let message = "an HTTP API checks no bodies, so this schema would not be looked at";
-            let help = "take `kind = \"rest\"` for the API, or leave `body` out and check it in the function";
+            let message = "an HTTP API does not validate bodies, so this schema would have no effect";
+            let help = "use `kind = \"rest\"` for the API, or remove `body` and validate bodies in the function";
             flaws.push(Diagnostic::new(format!("routes.{index}.body"), message).help(help).within(name));
         }
     }
     flaws
 }
 
-/// Names that lead nowhere. Names of things that have mistakes of their own are known too.
+/// References to things that do not exist. Things with mistakes of their own count as existing.
 fn references(stack: &Stack, places: &SpanMap) -> Vec<Diagnostic> {
     let [topics, mut secrets, functions, pools, identity_pools, service_users, apis] =
         ["topics", "secrets", "functions", "pools", "identity_pools", "service_users", "apis"]
             .map(|name| places.names(name));
-    // A service user's name and password stand in a secret of its name.
+    // A service user's name and password are in a secret of the same name.
     secrets.extend(service_users);
     let mut flaws = Vec::new();
     let mut lead = |place: String, what: &str, name: &str, known: &[&str]| {
@@ -105,7 +106,7 @@ fn routes_of(stack: &Stack, wanted: Option<&str>) -> Vec<String> {
     of_api.flat_map(|(_, api)| api.routes.iter().map(Route::name)).collect()
 }
 
-/// What leads to an HTTP API and can only lead to a REST one.
+/// References to HTTP APIs where only REST APIs are possible.
 fn of_http_apis(stack: &Stack) -> Vec<Diagnostic> {
     let http = |wanted: Option<&str>| stack.all_apis().any(|(name, api)| name == wanted && api.kind == ApiKind::Http);
     let mut flaws = Vec::new();
@@ -114,7 +115,7 @@ fn of_http_apis(stack: &Stack) -> Vec<Diagnostic> {
             if let Variable::Url(api) = value
                 && http(Some(api))
             {
-                let message = format!("{api} is an HTTP API, and a variable can hold the URL of a REST API alone");
+                let message = format!("{api} is an HTTP API; a variable can hold the URL of a REST API only");
                 flaws.push(Diagnostic::new(format!("functions.{name}.environment.{variable}"), message));
             }
         }
@@ -122,8 +123,10 @@ fn of_http_apis(stack: &Stack) -> Vec<Diagnostic> {
     for (name, identity) in &stack.identity_pools {
         for (index, invoke) in identity.invokes.iter().enumerate() {
             if http(invoke.api.as_deref()) {
-                let message =
-                    format!("{} is a route of an HTTP API; credentials open those of REST APIs", invoke.route);
+                let message = format!(
+                    "{} is a route of an HTTP API; identity pools can allow routes of REST APIs only",
+                    invoke.route
+                );
                 flaws.push(Diagnostic::new(format!("identity_pools.{name}.invokes.{index}"), message));
             }
         }
@@ -131,21 +134,23 @@ fn of_http_apis(stack: &Stack) -> Vec<Diagnostic> {
     flaws
 }
 
-/// Two things that AWS, or a function's environment, would take for one. Told at the later one.
+/// Names that differ in the file, but would be the same in AWS or in a function's environment. Reported at the later
+/// one.
 fn twins(stack: &Stack) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     // Role names are unique regardless of case (docs/aws.md, Roles).
     let mut roles: BTreeMap<String, &str> = BTreeMap::new();
     for (name, function) in &stack.functions {
         if let Some(twin) = roles.insert(name.to_lowercase(), name) {
-            let message = format!("the functions {twin} and {name} would share a role: IAM ignores case");
+            let message = format!("the functions {twin} and {name} would have the same role name: IAM ignores case");
             flaws.push(Diagnostic::new(format!("functions.{name}"), message));
         }
         let mut variables: BTreeMap<String, &str> = BTreeMap::new();
         for secret in &function.secrets {
             let variable = rules::secret_variable(secret);
             if let Some(twin) = variables.insert(variable.clone(), secret) {
-                let message = format!("{name} would find both {twin} and {secret} in the variable {variable}");
+                let message =
+                    format!("the secrets {twin} and {secret} of {name} would both use the variable {variable}");
                 flaws.push(Diagnostic::new(format!("functions.{name}.secrets.{secret}"), message));
             }
         }
@@ -155,25 +160,25 @@ fn twins(stack: &Stack) -> Vec<Diagnostic> {
     for name in stack.identity_pools.keys() {
         let role = caller_role(name).to_lowercase();
         let message = if let Some(twin) = roles.get(&role) {
-            format!("the function {twin} and the users of {name} would share a role")
+            format!("the function {twin} and the identity pool {name} would have the same role name")
         } else if let Some(twin) = callers.insert(role, name) {
-            format!("the users of {twin} and of {name} would share a role: IAM ignores case")
+            format!("the identity pools {twin} and {name} would have the same role name: IAM ignores case")
         } else {
             continue;
         };
-        flaws.push(Diagnostic::new(format!("identity_pools.{name}"), message).help("give one of them another name"));
+        flaws.push(Diagnostic::new(format!("identity_pools.{name}"), message).help("rename one of them"));
     }
     let mut users: BTreeMap<(&str, String), &str> = BTreeMap::new();
     for (name, user) in &stack.service_users {
         if let Some(twin) = users.insert((&user.pool, service_username(name, &stack.name)), name) {
-            let message = format!("the service users {twin} and {name} would be one user of {}", user.pool);
-            let help = "give one of them another name: a username is in small letters";
+            let message = format!("the service users {twin} and {name} would have the same username in {}", user.pool);
+            let help = "rename one of them: usernames are in lower case";
             flaws.push(Diagnostic::new(format!("service_users.{name}"), message).help(help));
         }
     }
     if stack.api.is_some() && stack.apis.contains_key("api") {
-        let message = "the API api and the one that has no name would share a name in AWS";
-        flaws.push(Diagnostic::new("apis.api", message).help("give it another name"));
+        let message = "the API named api and the API without a name would have the same name in AWS";
+        flaws.push(Diagnostic::new("apis.api", message).help("rename it"));
     }
     let mut authorizers = BTreeMap::new();
     for (name, pool) in &stack.pools {
@@ -186,19 +191,19 @@ fn twins(stack: &Stack) -> Vec<Diagnostic> {
         flaws.extend(twin_routes(api).into_iter().map(|flaw| flaw.within(name)));
     }
     for name in stack.service_users.keys().filter(|name| stack.secrets.contains_key(*name)) {
-        let message = format!("the secret {name} and the service user {name} would be one secret");
-        flaws.push(Diagnostic::new(format!("service_users.{name}"), message).help("give one of them another name"));
+        let message = format!("the secret {name} and the service user {name} would be the same secret");
+        flaws.push(Diagnostic::new(format!("service_users.{name}"), message).help("rename one of them"));
     }
     flaws
 }
 
-/// Two routes, or two body schemas, that an API would take for one.
+/// Routes, or names of body schemas, that occur twice in one API.
 fn twin_routes(api: &Api) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     let (mut routes, mut models) = (Vec::new(), BTreeMap::new());
     for (index, route) in api.routes.iter().enumerate() {
         if routes.contains(&route.name()) {
-            let message = format!("the route {} is there twice", route.name());
+            let message = format!("the route {} is defined twice", route.name());
             flaws.push(Diagnostic::new(format!("routes.{index}.route"), message));
         }
         routes.push(route.name());
@@ -206,19 +211,20 @@ fn twin_routes(api: &Api) -> Vec<Diagnostic> {
         let model = body_model(body);
         let message = match models.insert(model.clone(), body) {
             _ if model.is_empty() => {
-                "a body schema's name has a letter or a digit, to name API Gateway's model after".into()
+                "the name of a body schema needs a letter or a digit, because API Gateway's model is named after it"
+                    .into()
             }
             Some(twin) if twin != body => {
                 format!("{} and {} would share the model {model}", twin.display(), body.display())
             }
             _ => continue,
         };
-        flaws.push(Diagnostic::new(format!("routes.{index}.body"), message).help("give the file another name"));
+        flaws.push(Diagnostic::new(format!("routes.{index}.body"), message).help("rename one of the files"));
     }
     flaws
 }
 
-/// API Gateway allows one path parameter per parent: `/items/{id}` and `/items/{name}` cannot both be.
+/// Different path parameters below one path, such as `/items/{id}` and `/items/{name}`: API Gateway allows one.
 fn sibling_parameters(api: &Api) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     let mut parameters: BTreeMap<String, String> = BTreeMap::new();
@@ -229,7 +235,7 @@ fn sibling_parameters(api: &Api) -> Vec<Diagnostic> {
                 let first = parameters.entry(parent.clone()).or_insert_with(|| part.to_owned());
                 if first != part {
                     let message = format!("{parent}/{first} and {parent}/{part} cannot both be in one API");
-                    let help = format!("API Gateway has one parameter below {parent}/: call it {first} in both");
+                    let help = format!("API Gateway allows one parameter below {parent}/: use {first} in both");
                     flaws.push(Diagnostic::new(format!("routes.{index}.route"), message).help(help));
                 }
             }
@@ -239,25 +245,25 @@ fn sibling_parameters(api: &Api) -> Vec<Diagnostic> {
     flaws
 }
 
-/// What would be made and be of no use, or shut everyone out.
+/// Settings that would have no effect, or would lock everyone out.
 fn pointless(stack: &Stack) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     if let Some(firewall) = &stack.firewall {
         let mut kinds = stack.all_apis().map(|(_, api)| api.kind).peekable();
         if kinds.peek().is_none() {
-            flaws.push(Diagnostic::new("firewall", "a firewall protects an api, and this stack has none"));
+            flaws.push(Diagnostic::new("firewall", "this stack has a firewall, but no API that it could protect"));
         } else if kinds.all(|kind| kind == ApiKind::Http) {
             let message = "AWS cannot attach a web ACL to an HTTP API, so this firewall would protect nothing";
-            let help = "take `kind = \"rest\"` for the API, or leave the firewall out: an HTTP API is protected by its \
-                        authorizer and its throttle alone";
+            let help = "use `kind = \"rest\"` for the API, or remove the firewall: an HTTP API is protected by its \
+                        authorizer and its throttle only";
             flaws.push(Diagnostic::new("firewall", message).help(help));
         }
         if firewall.mode == Mode::Allow && firewall.addresses.is_empty() {
             let flaw = Diagnostic::new(
                 "firewall.addresses",
-                "in the mode \"allow\" only the addresses pass, and there are none",
+                "the mode \"allow\" lets only the listed addresses through, and none is listed",
             );
-            flaws.push(flaw.help("add the addresses that may call, or set mode = \"count\""));
+            flaws.push(flaw.help("add the addresses that may call the API, or set mode = \"count\""));
         }
     }
     flaws

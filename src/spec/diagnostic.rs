@@ -1,4 +1,4 @@
-//! What is wrong with a stack file, and where.
+//! Mistakes in a stack file, and their places.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,19 +7,18 @@ use std::ops::Range;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{message}")]
 pub struct LocatedDiagnostic {
-    /// What is wrong.
     pub message: String,
-    /// Where: bytes of the file.
+    /// In bytes of the file.
     #[label("here")]
     pub span: miette::SourceSpan,
-    /// What would be right.
+    /// A suggestion.
     #[help]
     pub help: Option<String>,
-    /// What must not be shown, though the file says it: somebody may have written a secret there.
+    /// Parts of the file that must not be shown: somebody may have written a secret there.
     pub secrets: Vec<Range<usize>>,
 }
 
-/// The text with stars for what these mistakes hide.
+/// The text, with stars in the place of the secrets of these mistakes.
 pub fn conceal(text: &str, mistakes: &[LocatedDiagnostic]) -> String {
     let secrets =
         |at: usize| mistakes.iter().flat_map(|diagnostic| &diagnostic.secrets).any(|range| range.contains(&at));
@@ -29,24 +28,22 @@ pub fn conceal(text: &str, mistakes: &[LocatedDiagnostic]) -> String {
     text.char_indices().map(stars).collect()
 }
 
-/// A mistake of which the place is known by name, not yet by its bytes.
+/// A mistake at a place that is known by its name; [`SpanMap::locate`] finds the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// As in `functions.Hello.source`.
     pub place: String,
-    /// What is wrong.
     pub message: String,
-    /// What would be right.
+    /// A suggestion.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    /// This is wrong, there.
     pub fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self { place: place.into(), message: message.into(), help: None }
     }
 
-    /// It is in this API; in the one without a name where there is none.
+    /// Moves the place into this API; the API without a name has no prefix.
     #[must_use]
     pub(super) fn within(mut self, api: Option<&str>) -> Self {
         if let Some(api) = api {
@@ -55,7 +52,6 @@ impl Diagnostic {
         self
     }
 
-    /// And this would be right.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -63,7 +59,7 @@ impl Diagnostic {
     }
 }
 
-/// Where everything stands in a stack file, by name: `functions.Hello`, `functions.Hello.source`, `routes.0.body`.
+/// The places of a stack file's parts, by name: `functions.Hello`, `functions.Hello.source`, `routes.0.body`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpanMap(BTreeMap<String, Range<usize>>);
 
@@ -72,13 +68,13 @@ impl SpanMap {
         self.0.insert(place, span);
     }
 
-    /// The names in a section such as `functions`, whether or not what they stand for is sound.
+    /// The names in a section such as `functions`, with or without mistakes.
     pub(super) fn names(&self, section: &str) -> Vec<&str> {
         let within = self.0.keys().filter_map(|place| place.strip_prefix(section)?.strip_prefix('.'));
         within.filter(|name| !name.contains('.')).collect()
     }
 
-    /// The mistake at its place, or at the nearest thing around it that is known.
+    /// The mistake with the bytes of its place, or of the nearest known place around it.
     pub fn locate(&self, flaw: Diagnostic) -> LocatedDiagnostic {
         let mut place = flaw.place.as_str();
         let span = loop {
@@ -99,14 +95,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_hidden_keeps_its_length() {
+    fn concealed_text_keeps_its_length() {
         let mut diagnostic = SpanMap::default().locate(Diagnostic::new("x", "wrong"));
         diagnostic.secrets.push(4..11);
         assert_eq!(conceal("K = \"hü\n2\" # ü", &[diagnostic]), "K = ****\n** # ü");
     }
 
     #[test]
-    fn a_place_that_is_not_known_is_shown_by_what_is_around_it() {
+    fn a_mistake_at_an_unknown_place_is_shown_at_the_place_around_it() {
         let mut places = SpanMap::default();
         places.remember("functions.Hello".into(), 3..8);
         places.remember("functions.Hello.source".into(), 10..12);

@@ -1,8 +1,8 @@
 //! Every key of a stack file: its name, the values that it takes, its default and its meaning.
 //!
-//! `file` reads by these declarations, and the JSON schema and docs/stack-file.md are written from them. Each table of the
-//! file is a struct with a field for each key. `file` takes these structs apart without `..`, so a key that it does not read
-//! is an unused variable, which is an error there.
+//! `file` reads by these declarations, and the JSON schema and docs/stack-file.md are written from them. Each table of
+//! the file is a struct with a field for each key. `file` takes these structs apart without `..`, so a key that it does
+//! not read is an unused variable, which is an error there.
 
 use super::field::{
     AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Required, Section, Text, TextOr, Word,
@@ -29,8 +29,8 @@ pub(super) enum Untokened {
 
 const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
 
-/// Declares a table: a constant with its keys, the type of the constant, its name in messages and which keys exclude each
-/// other; then each key with its kind, the constructor of that kind and the constructor's arguments.
+/// Declares a table: a constant with its keys, the type of the constant, its name in messages and which keys exclude
+/// each other; then each key with its kind, the constructor of that kind and the constructor's arguments.
 macro_rules! section {
     (
         $constant:ident: $section:ident = $what:literal, $choice:expr;

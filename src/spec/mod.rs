@@ -1,7 +1,7 @@
 //! What the user wrote: the stack file, read and checked. Pure: no call, no clock, no terminal.
 //!
-//! `file` reads a file with the help of `reader`, by the declarations of all keys in `keys`; `check`, `rules` and `sizes` find
-//! mistakes; `model` is the result. What follows from a stack at AWS is in [`topology`](crate::topology).
+//! `file` reads a file with the help of `reader`, by the declarations of all keys in `keys`; `check`, `rules` and
+//! `sizes` find mistakes; `model` is the result. What follows from a stack at AWS is in [`topology`](crate::topology).
 
 mod allow_ip;
 pub mod blueprints;

@@ -1,45 +1,38 @@
-//! What a stack is, as the stack file says it: every default filled in, nothing checked against AWS. Order is the file's.
+//! A stack as its file describes it, with all defaults. Nothing is checked against AWS. Lists keep the file's order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-/// A whole stack.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stack {
     /// 1 to 24 of a-z, 0-9 and -, beginning with a letter.
     pub name: String,
-    /// The ARN of a managed policy that bounds what every role of the stack may do, whatever its own policies say.
+    /// The ARN of the managed policy that is the permissions boundary of every role of the stack.
     pub permissions_boundary: Option<String>,
-    /// Topics; one has no settings but its name.
+    /// Topics have no settings.
     pub topics: BTreeSet<String>,
-    /// Secrets by name: for each key of their JSON value, where it comes from.
+    /// By name. A secret is a JSON object; for each of its keys, this is the source of the value.
     pub secrets: BTreeMap<String, BTreeMap<String, Value>>,
-    /// Functions by name.
     pub functions: BTreeMap<String, Function>,
-    /// User pools by name.
     pub pools: BTreeMap<String, Pool>,
-    /// Programs that sign in to a pool, by name; a secret of the same name has the name and password.
+    /// Programs that sign in to a pool, by name. A secret of the same name holds the username and the password.
     pub service_users: BTreeMap<String, ServiceUser>,
-    /// Identity pools by name.
     pub identity_pools: BTreeMap<String, IdentityPool>,
-    /// The API, if there is one.
     pub api: Option<Api>,
-    /// Further APIs, by name.
     pub apis: BTreeMap<String, Api>,
-    /// The firewall in front of the API, if there is one.
     pub firewall: Option<Firewall>,
 }
 
 impl Stack {
-    /// All APIs, the one without a name first.
+    /// All APIs with their names. The API without a name is first.
     pub fn all_apis(&self) -> impl Iterator<Item = (Option<&str>, &Api)> {
         let further = self.apis.iter().map(|(name, api)| (Some(name.as_str()), api));
         self.api.iter().map(|api| (None, api)).chain(further)
     }
 
-    /// All routes of all APIs, each with its place in the file, as in `routes.0` or `apis.Age.routes.0`.
+    /// All routes of all APIs, each with its place in the file: `routes.0` or `apis.Age.routes.0`.
     pub fn all_routes(&self) -> impl Iterator<Item = (String, &Route)> {
         self.all_apis().flat_map(|(name, api)| {
             let within = name.map(|name| format!("apis.{name}.")).unwrap_or_default();
@@ -57,7 +50,7 @@ impl Stack {
         })
     }
 
-    /// What the routes of all APIs let through together: a stage's limits hold for each route by itself.
+    /// The limits of all routes of all APIs together. A stage's limits apply to each route separately.
     pub fn throughput(&self) -> Throughput {
         self.all_apis().fold(Throughput::default(), |sum, (_, api)| {
             let routes = u64::try_from(api.routes.len()).unwrap_or(u64::MAX);
@@ -70,44 +63,41 @@ impl Stack {
     }
 }
 
-/// What several routes let through together.
+/// The limits of several routes together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Throughput {
-    /// How many routes.
     pub routes: u64,
-    /// Requests a second.
+    /// Requests per second.
     pub rate: u64,
     /// Requests at once.
     pub burst: u64,
 }
 
-/// Where a secret's value comes from. Never the value.
+/// The source of a secret's value, but never the value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// The ARN of this topic of the stack.
     Topic(String),
-    /// This variable of the environment `up` runs in.
+    /// This variable of the environment in which `up` runs.
     Env(String),
-    /// The person at the terminal, asked by `up` when it is to be written.
+    /// `up` asks for it at the terminal when it writes the secret.
     Prompt,
-    /// Made up by `up`: this many characters.
+    /// `up` generates this many characters.
     Generate(u16),
 }
 
-/// A function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
-    /// The folder of its source, beside the stack file.
+    /// The folder of its source, relative to the stack file.
     pub source: PathBuf,
-    /// The topic whose messages call it.
+    /// The topic whose messages call the function.
     pub trigger: Option<String>,
     /// The secrets it may read.
     pub secrets: Vec<String>,
     /// The topics it may publish to.
     pub publishes: Vec<String>,
-    /// As Lambda calls it.
     pub runtime: String,
-    /// `file.function`.
+    /// The file without its extension, a dot, and the function.
     pub handler: String,
     /// `arm64` or `x86_64`.
     pub architecture: String,
@@ -115,16 +105,14 @@ pub struct Function {
     pub memory_mb: u32,
     /// 1 to 900.
     pub timeout_s: u32,
-    /// One of the values CloudWatch Logs allows.
+    /// One of the values that CloudWatch Logs allows.
     pub log_retention_days: u32,
-    /// Environment variables that are not secret.
     pub environment: BTreeMap<String, Variable>,
 }
 
-/// What an environment variable holds.
+/// The value of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Variable {
-    /// This text.
     Text(String),
     /// The id of this user pool.
     PoolId(String),
@@ -132,51 +120,45 @@ pub enum Variable {
     ClientId(String),
     /// The id of this identity pool.
     IdentityPoolId(String),
-    /// What the URLs of this API's routes begin with.
+    /// The beginning of the URLs of this API's routes.
     Url(String),
 }
 
 /// A program that signs in to a user pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceUser {
-    /// The pool.
     pub pool: String,
 }
 
 /// Temporary credentials for a pool's users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityPool {
-    /// The user pool.
     pub pool: String,
-    /// The routes that the credentials open, and nothing else.
+    /// The routes that the credentials may call. They allow nothing else.
     pub invokes: Vec<Invoke>,
 }
 
-/// A route of an API, as in `Age GET /age`; without a name it is the API that has none.
+/// A reference to a route, as in `Age GET /age`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invoke {
-    /// The API's name.
+    /// The API's name; `None` for the API without a name.
     pub api: Option<String>,
-    /// As in `GET /age`.
     pub route: String,
 }
 
-/// A user pool and its one app client.
+/// A user pool, which has one app client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
-    /// The name of the API's authorizer for it.
+    /// The name of the API's authorizer for this pool.
     pub authorizer: String,
-    /// What its passwords must be.
     pub password: Password,
-    /// Whether people may register themselves.
+    /// Whether people may sign up themselves.
     pub self_sign_up: bool,
-    /// Whether a second factor is asked for.
     pub mfa: Mfa,
     /// Whether AWS refuses to delete it.
     pub deletion_protection: bool,
 }
 
-/// What a pool's passwords must be.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "Cognito's own four flags")]
 pub struct Password {
@@ -192,42 +174,35 @@ pub struct Password {
     pub symbols: bool,
 }
 
-/// Whether a second factor is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mfa {
-    /// No.
     Off,
     /// If the user has set one up.
     Optional,
-    /// Always.
     On,
 }
 
-/// Which of API Gateway's APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiKind {
-    /// A REST API: checks bodies, and a firewall can stand before it.
+    /// Can validate bodies and have a firewall.
     Rest,
-    /// An HTTP API: smaller, cheaper, and no firewall can stand before it.
+    /// Costs less, but cannot validate bodies or have a firewall.
     Http,
 }
 
-/// An API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Api {
-    /// Which kind.
     pub kind: ApiKind,
     /// The stage's name, which is the first part of every route's path.
     pub stage: String,
-    /// Requests a second that each route lets through.
+    /// Requests per second that each route allows.
     pub rate_limit: u32,
-    /// Requests at once that each route lets through.
+    /// Requests at once that each route allows.
     pub burst_limit: u32,
-    /// In the file's order.
     pub routes: Vec<Route>,
 }
 
-/// One method on one path.
+/// A method on a path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     /// As in `POST`.
@@ -236,14 +211,14 @@ pub struct Route {
     pub path: String,
     /// The function that answers.
     pub function: String,
-    /// Who may call.
+    /// Who may call the route.
     pub auth: Auth,
-    /// The JSON schema that a body must satisfy, beside the stack file.
+    /// The file with the JSON schema of request bodies, relative to the stack file.
     pub body: Option<PathBuf>,
 }
 
 impl Route {
-    /// `POST /lambda1`.
+    /// As in `POST /lambda1`.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
@@ -252,51 +227,48 @@ impl Route {
 /// Who may call a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
-    /// Who holds an ID token of this pool.
+    /// Users of this pool, by their ID tokens.
     Pool(String),
-    /// Who signs as someone that IAM allows to.
+    /// IAM-signed requests.
     Iam,
-    /// Anyone. Never by default.
+    /// Anyone. It is never the default.
     None,
 }
 
 /// The web ACL on the API's stage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Firewall {
-    /// What the addresses are for.
     pub mode: Mode,
-    /// Networks; an address is one of a single host.
+    /// Networks. A single address is a network of one host.
     pub addresses: Vec<IpNet>,
-    /// Requests of one address in five minutes, over which it is blocked.
+    /// The most requests of one address in five minutes. Above that, WAF blocks the address.
     pub rate_per_ip: Option<u32>,
-    /// AWS's own rule groups.
     pub managed_rules: Vec<ManagedRule>,
 }
 
-/// One of AWS's own rule groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagedRule {
-    /// Our short name for it.
+    /// The short name in the stack file.
     pub name: String,
-    /// What its rules say is done; else it is only counted.
+    /// Whether WAF blocks what the group matches, or only counts it.
     pub block: bool,
 }
 
-/// What the firewall's addresses are for.
+/// How the firewall uses its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// They are counted; everyone passes. The tutorial's.
+    /// Requests from them are counted, and every request passes.
     Count,
-    /// Only they pass.
+    /// Only requests from them pass.
     Allow,
-    /// They are blocked.
+    /// Requests from them are blocked.
     Block,
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn routes_add_up_and_each_counts_with_its_own_stages_limits() {
+    fn the_throughput_is_the_sum_of_each_route_with_the_limits_of_its_stage() {
         let route = |api: &str, path: &str| {
             format!("[[{api}.routes]]\nroute = \"GET {path}\"\nfunction = \"F\"\nauth = \"none\"\n")
         };

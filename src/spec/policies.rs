@@ -1,5 +1,5 @@
-//! The IAM documents of a stack, derived from what its file says talks to what. Full ARNs, no wildcard for a resource:
-//! the one `*` stands for the streams within a function's own log group.
+//! The IAM documents that follow from the stack file's entries. Resources are full ARNs. The only wildcard stands for
+//! the streams within a function's own log group.
 
 use serde_json::json;
 
@@ -7,12 +7,12 @@ use super::model::{Function, Stack};
 use crate::policy::Policy;
 use crate::scope::Scope;
 
-/// Who may take a function's role: the Lambda service, and nobody else.
+/// Lets the Lambda service, and nobody else, assume a function's role.
 pub fn trust() -> Policy {
     Policy::trust("lambda.amazonaws.com")
 }
 
-/// What a function may do: write to its log group (an ARN without `:*`), read these secrets, publish to these topics.
+/// Lets a function write to its log group (an ARN without `:*`), read these secrets and publish to these topics.
 pub fn function(log_group: &str, secrets: &[String], topics: &[String]) -> Policy {
     let mut statements = vec![json!({
         "Sid": "WriteOwnLogs",
@@ -39,7 +39,7 @@ pub fn function(log_group: &str, secrets: &[String], topics: &[String]) -> Polic
     Policy::new(statements)
 }
 
-/// What the users of an identity pool may do: call exactly these methods of these APIs.
+/// Lets the users of an identity pool call exactly these methods of these APIs.
 pub fn invoke_only(arns: &[String]) -> Policy {
     Policy::new([json!({
         "Sid": "CallOwnRoutes",
@@ -49,14 +49,14 @@ pub fn invoke_only(arns: &[String]) -> Policy {
     })])
 }
 
-/// Every function's policy before anything is there: ARNs follow from names, except a secret's, which ends in six
-/// characters of AWS's choice. `known` has those that AWS has chosen, by the secret's name.
+/// Every function's policy before its resources exist. ARNs follow from names, except that a secret's ARN ends in six
+/// characters that AWS chooses. `known` returns the ARN of a secret that exists.
 pub fn planned(stack: &Stack, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Policy)> {
     let plan = stack.functions.iter().map(|(name, wanted)| (name.clone(), planned_for(name, wanted, scope, known)));
     plan.collect()
 }
 
-/// The same for one function.
+/// The policy of one function, like [`planned`].
 pub(super) fn planned_for(
     name: &str,
     wanted: &Function,
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_will_be_is_known_before_it_is_there() {
+    fn policies_are_known_before_the_resources_exist() {
         let scope = Scope {
             partition: "aws".into(),
             account: "123456789012".into(),

@@ -1,5 +1,5 @@
-//! Reads values of a stack file by the declarations of their keys, and collects mistakes: wrong types, values out of range,
-//! unknown keys.
+//! Reads values of a stack file by the declarations of their keys, and collects mistakes: wrong types, values out of
+//! range, unknown keys.
 
 use std::ops::Range;
 

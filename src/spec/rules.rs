@@ -1,5 +1,5 @@
-//! AWS's own rules for names, paths, addresses and sizes, checked before the first call. Physical names carry the
-//! stack's name in front, so limits here leave room for it.
+//! AWS's rules for names, paths, addresses and runtimes. Names in AWS begin with the stack's name, so the limits here
+//! leave room for it.
 
 use ipnet::IpNet;
 
@@ -7,12 +7,12 @@ use super::model::ApiKind;
 use super::names::caller_role;
 use crate::spelling::nearest;
 
-/// What CloudWatch Logs allows (docs/aws.md, Log groups).
+/// The retention periods that CloudWatch Logs allows (docs/aws.md, Log groups).
 pub(super) const RETENTION_DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-/// Runtimes that can be created today and are supported (docs/aws.md, Runtimes). The first one is the default: the newest
-/// Node.js that is generally available.
+/// Runtimes that can be created today and are supported (docs/aws.md, Runtimes). The first one is the default: the
+/// newest Node.js that is generally available.
 pub(super) const RUNTIMES: [&str; 4] = ["nodejs24.x", "nodejs22.x", "python3.14", "python3.13"];
 
 /// The day from which Lambda no longer patches these runtimes (docs/aws.md, Runtimes).
@@ -26,16 +26,17 @@ const DEPRECATED_ON: [(&str, &str); 4] = [
 /// Lambda's name limit of 64 is the smallest; the stack's name and a hyphen take up to 25 of it.
 const LONGEST_NAME: usize = 39;
 
-/// A stack's name: it begins role names, pool names and paths alike.
+/// Checks a stack's name, which is the beginning of the names of roles, pools and paths.
 pub fn stack_name(name: &str) -> Result<(), String> {
     let fits = (1..=24).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    fits.then_some(())
-        .ok_or_else(|| format!("a stack's name is 1 to 24 of a-z, 0-9 and -, beginning with a letter; {name:?} is not"))
+    fits.then_some(()).ok_or_else(|| {
+        format!("{name:?} is not a valid stack name: use 1 to 24 characters of a-z, 0-9 and -, beginning with a letter")
+    })
 }
 
-/// The ARN of a managed policy: an account's own, or one of AWS's.
+/// Checks the ARN of a managed policy, which belongs to an account or to AWS.
 pub fn policy_arn(arn: &str) -> Result<(), String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let fits = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, policy]
@@ -44,22 +45,24 @@ pub fn policy_arn(arn: &str) -> Result<(), String> {
             && policy.strip_prefix("policy/").is_some_and(|name| !name.is_empty() && !name.ends_with('/'))
             && policy.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_/-".contains(c)));
     fits.then_some(()).ok_or_else(|| {
-        format!("a permissions boundary is the ARN of a managed policy, as in arn:aws:iam::123456789012:policy/bounds; {arn:?} is not")
+        format!("{arn:?} is not the ARN of a managed policy, such as arn:aws:iam::123456789012:policy/bounds")
     })
 }
 
-/// A name of something in the stack file.
+/// Checks a name that the user chose in a section of the stack file.
 pub(super) fn name(section: &str, name: &str) -> Result<(), String> {
     let charset = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     // An identity pool's role has a longer name than the pool itself.
     let longest = LONGEST_NAME - if section == "identity_pools" { caller_role("").len() } else { 0 };
     if name.is_empty() || name.len() > longest || !name.chars().all(charset) {
-        return Err(format!("a name in {section} is 1 to {longest} of A-Z, a-z, 0-9, _ and -; {name:?} is not"));
+        return Err(format!(
+            "{name:?} is not a valid name: names in {section} have 1 to {longest} characters of A-Z, a-z, 0-9, _ and -"
+        ));
     }
     Ok(())
 }
 
-/// The stage where none is given: an HTTP API's answers at the root of its host.
+/// The stage if none is given. An HTTP API's default stage answers at the root of its host.
 pub(super) fn default_stage(kind: ApiKind) -> &'static str {
     match kind {
         ApiKind::Rest => "development",
@@ -67,15 +70,13 @@ pub(super) fn default_stage(kind: ApiKind) -> &'static str {
     }
 }
 
-/// An API's stage.
 pub(super) fn stage_name(name: &str) -> Result<(), String> {
     let charset = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     ((1..=128).contains(&name.len()) && name.chars().all(charset))
         .then_some(())
-        .ok_or_else(|| format!("a stage's name is 1 to 128 of A-Z, a-z, 0-9, _ and -; {name:?} is not"))
+        .ok_or_else(|| format!("{name:?} is not a valid stage name: use 1 to 128 characters of A-Z, a-z, 0-9, _ and -"))
 }
 
-/// What is wrong with a route, and what would be right.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadRoute {
     pub message: String,
@@ -84,13 +85,14 @@ pub(super) struct BadRoute {
 
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"];
 
-/// `POST /items/{id}` into its method and path.
+/// Splits a route such as `POST /items/{id}` into its method and path.
 pub(super) fn route(route: &str) -> Result<(String, String), BadRoute> {
     let wrong = |message: String| BadRoute { message, help: "write it as \"POST /items/{id}\"".to_owned() };
-    let (method, path) =
-        route.split_once(' ').ok_or_else(|| wrong(format!("a route is a method and a path; {route:?} is not")))?;
+    let (method, path) = route
+        .split_once(' ')
+        .ok_or_else(|| wrong(format!("{route:?} is not a route: a route is a method and a path")))?;
     if !METHODS.contains(&method) {
-        let message = format!("a method is one of {}; {method:?} is not", METHODS.join(", "));
+        let message = format!("{method:?} is not a method: use one of {}", METHODS.join(", "));
         return Err(match nearest(method, &METHODS) {
             Some(near) => BadRoute { message, help: format!("did you mean {near}?") },
             None => wrong(message),
@@ -103,13 +105,13 @@ pub(super) fn route(route: &str) -> Result<(String, String), BadRoute> {
 /// Whether API Gateway takes a path (docs/aws.md, Paths, methods and integrations).
 fn path_parts(path: &str) -> Result<(), String> {
     let Some(rest) = path.strip_prefix('/') else {
-        return Err(format!("a path begins with a slash; {path:?} does not"));
+        return Err(format!("the path {path:?} must begin with a slash"));
     };
     if rest.is_empty() {
         return Ok(());
     }
     if rest.ends_with('/') {
-        return Err(format!("a path does not end with a slash; {path:?} does"));
+        return Err(format!("the path {path:?} must not end with a slash"));
     }
     let parts: Vec<&str> = rest.split('/').collect();
     let mut names = Vec::new();
@@ -117,46 +119,50 @@ fn path_parts(path: &str) -> Result<(), String> {
         let Some(parameter) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
             let fits = !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-:".contains(c));
             if !fits {
-                return Err(format!("a path's part is one or more of A-Z, a-z, 0-9, . _ - and :; {part:?} is not"));
+                return Err(format!(
+                    "{part:?} is not a valid part of a path: use one or more of A-Z, a-z, 0-9, . _ - and :"
+                ));
             }
             continue;
         };
         let name = parameter.strip_suffix('+').unwrap_or(parameter);
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
-            return Err(format!("a path parameter is {{name}} or {{name+}}; {part:?} is neither"));
+            return Err(format!("{part:?} is not a valid path parameter: write {{name}} or {{name+}}"));
         }
         if parameter.ends_with('+') && index + 1 < parts.len() {
-            return Err(format!("only the last part of a path can be greedy; {part:?} is not the last"));
+            return Err(format!("{part:?} must be the last part of the path, because it is greedy"));
         }
         if names.contains(&name) {
-            return Err(format!("the path parameter {name} is there twice"));
+            return Err(format!("the path parameter {name} occurs twice"));
         }
         names.push(name);
     }
     Ok(())
 }
 
-/// An address or network as WAF takes it: CIDR, not /0, host bits cleared (docs/aws.md, IP sets).
+/// Reads an address or network as WAF accepts it: CIDR, not /0, host bits cleared (docs/aws.md, IP sets).
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let network: IpNet = text.parse().map_err(|_| match text.parse::<std::net::IpAddr>() {
         Ok(address) => {
-            format!("{text:?} lacks its length: {}/{}", address, if address.is_ipv4() { 32 } else { 128 })
+            format!("{text:?} needs a prefix length: {}/{}", address, if address.is_ipv4() { 32 } else { 128 })
         }
-        Err(_) => format!("{text:?} is not a network"),
+        Err(_) => format!("{text:?} is not an IP network"),
     })?;
     if network.prefix_len() == 0 {
-        return Err(format!("{text:?} is everyone, which a firewall's list cannot hold"));
+        return Err(format!("{text:?} covers every address, which WAF does not accept in an IP set"));
     }
     Ok(network.trunc())
 }
 
-/// An environment variable of a function (docs/aws.md, Environment variables).
+/// Checks the name of a function's environment variable (docs/aws.md, Environment variables).
 pub(super) fn environment_name(name: &str) -> Result<(), String> {
     let fits = name.len() >= 2
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !fits {
-        return Err(format!("a variable's name is a letter and one or more of A-Z, a-z, 0-9 and _; {name:?} is not"));
+        return Err(format!(
+            "{name:?} is not a valid variable name: use a letter, followed by one or more of A-Z, a-z, 0-9 and _"
+        ));
     }
     if RESERVED.contains(&name) {
         return Err(format!("Lambda sets the variable {name} itself"));
@@ -167,8 +173,8 @@ pub(super) fn environment_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What Lambda sets and refuses to be given (docs/aws.md, Environment variables). Those that begin with an underscore are no names for
-/// variables anyway. Beginning like them reserves nothing: AWS_LAMBDA_EXEC_WRAPPER is there to be set.
+/// The variables that Lambda reserves (docs/aws.md, Environment variables), except those that begin with an underscore,
+/// which are not valid names. Other names with the same prefixes are free: AWS_LAMBDA_EXEC_WRAPPER is meant to be set.
 const RESERVED: [&str; 21] = [
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
@@ -193,30 +199,30 @@ const RESERVED: [&str; 21] = [
     "LAMBDA_RUNTIME_DIR",
 ];
 
-/// The variable in which a function of several secrets finds this one's name.
+/// The variable that holds this secret's name in a function with several secrets.
 pub fn secret_variable(secret: &str) -> String {
     format!("SECRET_ID_{}", secret.to_uppercase().replace('-', "_"))
 }
 
-/// A variable of the environment that `up` runs in.
+/// Checks the name of a variable of the environment that `up` runs in.
 pub(super) fn variable_name(name: &str) -> Result<(), String> {
     let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    // It is not quoted: it may be the value itself, written in the wrong place.
-    let why = "a variable's name is of A-Z, a-z, 0-9 and _, and begins with no digit";
+    // The text is not quoted: it may be the secret value, written in the wrong place.
+    let why = "the name of an environment variable has only A-Z, a-z, 0-9 and _, and does not begin with a digit";
     fits.then_some(()).ok_or_else(|| why.to_owned())
 }
 
-/// What Lambda calls (docs/aws.md, Functions).
+/// Checks a function's handler (docs/aws.md, Functions).
 pub(super) fn handler(handler: &str) -> Result<(), String> {
     let fits = (1..=128).contains(&handler.len()) && !handler.contains(char::is_whitespace);
     let named = handler.rsplit_once('.').is_some_and(|(file, function)| !file.is_empty() && !function.is_empty());
     (fits && named).then_some(()).ok_or_else(|| {
-        format!("a handler is 1 to 128 characters without spaces, as in index.handler; {handler:?} is not")
+        format!("{handler:?} is not a valid handler: use 1 to 128 characters without spaces, such as index.handler")
     })
 }
 
-/// Runtimes that once could be created and no longer can (docs/aws.md, Runtimes).
+/// Whether Lambda once had this runtime and no longer creates functions with it (docs/aws.md, Runtimes).
 pub(super) fn is_retired(name: &str) -> bool {
     let version = |text: &str| text.trim_end_matches(".x").parse::<u32>().ok();
     let node = name.strip_prefix("nodejs").and_then(version).is_some_and(|major| major <= 20);
@@ -224,15 +230,15 @@ pub(super) fn is_retired(name: &str) -> bool {
     node || python || name == "python2.7"
 }
 
-/// A runtime that Lambda accepts today.
+/// Checks that Lambda creates functions with this runtime today.
 pub(super) fn runtime(name: &str) -> Result<(), String> {
     if RUNTIMES.contains(&name) {
         return Ok(());
     }
     if is_retired(name) {
-        return Err(format!("Lambda no longer makes functions with the runtime {name}"));
+        return Err(format!("Lambda no longer creates functions with the runtime {name}"));
     }
-    Err(format!("there is no runtime called {name:?} here"))
+    Err(format!("unknown runtime {name:?}"))
 }
 
 /// The day, as in `2028-04-30`, from which Lambda no longer patches a runtime.
@@ -245,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn routes_are_taken_apart() {
+    fn a_route_is_split_into_method_and_path() {
         assert_eq!(route("POST /lambda1"), Ok(("POST".into(), "/lambda1".into())));
         assert_eq!(route("GET /"), Ok(("GET".into(), "/".into())));
         assert_eq!(route("ANY /a/{id}/{rest+}"), Ok(("ANY".into(), "/a/{id}/{rest+}".into())));
@@ -284,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_are_canonical_and_never_everyone() {
+    fn host_bits_of_networks_are_cleared_and_the_network_of_all_addresses_is_refused() {
         assert_eq!(network("10.0.0.5/24").map(|n| n.to_string()), Ok("10.0.0.0/24".into()));
         assert_eq!(network("2001:DB8::1/128").map(|n| n.to_string()), Ok("2001:db8::1/128".into()));
         assert!(network("0.0.0.0/0").is_err());
@@ -293,12 +299,13 @@ mod tests {
     }
 
     #[test]
-    fn names_keep_to_the_smallest_limit() {
+    fn names_have_at_most_the_length_that_fits_into_every_name_at_aws() {
         assert!(stack_name("a-1").is_ok() && stack_name("1a").is_err() && stack_name("A").is_err());
         assert!(stack_name(&"a".repeat(24)).is_ok() && stack_name(&"a".repeat(25)).is_err());
         assert!(name("functions", &"f".repeat(39)).is_ok() && name("functions", &"f".repeat(40)).is_err());
         assert!(name("identity_pools", &"i".repeat(32)).is_ok() && name("identity_pools", &"i".repeat(33)).is_err());
-        // Six characters behind a hyphen look like what AWS puts behind a secret's name in its ARN. They are told apart.
+        // Six characters behind a hyphen look like what AWS puts behind a secret's name in its ARN. They are told
+        // apart.
         for six in ["Stripe", "OpenAI", "GitHub", "ApiKey", "db-abcdef"] {
             assert!(name("secrets", six).is_ok() && name("service_users", six).is_ok(), "{six}");
         }
@@ -308,7 +315,7 @@ mod tests {
 
     /// Lambda's page of defined runtime environment variables, and what other tools know to be refused.
     #[test]
-    fn what_lambda_reserves_is_refused_and_what_only_begins_like_it_is_not() {
+    fn only_the_variables_that_lambda_reserves_are_refused() {
         for reserved in [
             "_HANDLER",
             "_X_AMZN_TRACE_ID",
@@ -357,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn every_runtime_has_its_last_day() {
+    fn every_runtime_has_a_deprecation_date() {
         assert!(RUNTIMES.iter().all(|runtime| deprecated_on(runtime).is_some_and(|day| day.len() == 10)));
         assert_eq!(deprecated_on("nodejs18.x"), None);
     }

@@ -1,6 +1,6 @@
-//! What AWS limits by size or number, added up over a whole stack (docs/aws.md, Policy documents; Values and versions;
-//! Functions; Limits of API Gateway). Where a part is known only at AWS, such as an account or an API's id, the longest
-//! that it can be is taken.
+//! AWS's limits on sizes and numbers, compared with the sums over a whole stack (docs/aws.md, Policy documents; Values
+//! and versions; Functions; Limits of API Gateway). Parts that are not known yet, such as the account or an API's id,
+//! count with their greatest length.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,11 @@ use crate::scope::Scope;
 const MAX_ENVIRONMENT: usize = 4096;
 /// A role's inline policies, without white space, in characters.
 const MAX_POLICY: usize = 10_240;
-/// What may call a function, in bytes.
+/// A function's resource policy, in bytes.
 const MAX_PERMISSIONS: usize = 20_480;
 /// A secret's value, in bytes.
 pub const MAX_SECRET: usize = 65_536;
-/// Path parts of an API, the root among them.
+/// Parts of an API's paths, including the root.
 const MAX_RESOURCES: usize = 300;
 /// Routes of an HTTP API.
 const MAX_ROUTES: usize = 300;
@@ -28,7 +28,6 @@ const MAX_AUTHORIZERS: usize = 10;
 /// Networks of an IP set.
 const MAX_ADDRESSES: usize = 10_000;
 
-/// Everything that is too much.
 pub(super) fn flaws(stack: &Stack) -> Vec<Diagnostic> {
     let scope = longest(&stack.name);
     let mut flaws = Vec::new();
@@ -55,15 +54,19 @@ pub(super) fn flaws(stack: &Stack) -> Vec<Diagnostic> {
             let count = firewall.addresses.iter().filter(|network| network.addr().is_ipv6() == v6).count();
             if count > MAX_ADDRESSES {
                 let family = if v6 { "IPv6" } else { "IPv4" };
-                let message = format!("{count} {family} addresses are more than WAF's list can hold, {MAX_ADDRESSES}");
-                flaws.push(Diagnostic::new("firewall.addresses", message).help("join neighbours into larger networks"));
+                let message =
+                    format!("there are {count} {family} addresses; an IP set of WAF holds at most {MAX_ADDRESSES}");
+                flaws.push(
+                    Diagnostic::new("firewall.addresses", message)
+                        .help("combine neighbouring networks into larger ones"),
+                );
             }
         }
     }
     flaws
 }
 
-/// The longest that a stack's partition, account and region can be.
+/// A scope with the greatest length of partition, account and region.
 fn longest(stack: &str) -> Scope {
     Scope {
         partition: "aws-us-gov".into(),
@@ -73,7 +76,7 @@ fn longest(stack: &str) -> Scope {
     }
 }
 
-/// The bytes that a variable's value takes at most.
+/// The greatest length of a variable's value, in bytes.
 fn length(value: &Variable) -> usize {
     match value {
         Variable::Text(text) => text.len(),
@@ -92,18 +95,18 @@ fn environment(name: &str, function: &Function, scope: &Scope) -> Option<Diagnos
         .map(|secret| rules::secret_variable(secret).len() + scope.physical(secret).len())
         .sum::<usize>();
     (size > MAX_ENVIRONMENT).then(|| {
-        let message = format!("the variables of {name} are {size} bytes; Lambda takes {MAX_ENVIRONMENT}");
+        let message = format!("the variables of {name} have {size} bytes; Lambda allows {MAX_ENVIRONMENT}");
         Diagnostic::new(format!("functions.{name}.environment"), message)
-            .help("put what is long into a file of its source")
+            .help("put long values into a file in the function's source folder")
     })
 }
 
 fn policy(name: &str, function: &Function, scope: &Scope) -> Option<Diagnostic> {
     let size = policies::planned_for(name, function, scope, &|_| None).to_string().len();
     (size > MAX_POLICY).then(|| {
-        let message = format!("the role of {name} would need a policy of {size} characters; IAM takes {MAX_POLICY}");
+        let message = format!("the role of {name} would need a policy of {size} characters; IAM allows {MAX_POLICY}");
         Diagnostic::new(format!("functions.{name}"), message)
-            .help("give it fewer secrets and topics, or make two functions of it")
+            .help("give the function fewer secrets and topics, or split it into two functions")
     })
 }
 
@@ -112,19 +115,20 @@ fn caller(name: &str, wanted: &IdentityPool, stack: &Stack, scope: &Scope) -> Op
         stack.opened(&wanted.invokes).map(|(_, api, route)| invoke_arn(api, route, scope)).collect();
     let size = policies::invoke_only(&arns).to_string().len();
     (size > MAX_POLICY).then(|| {
-        let message =
-            format!("the role of the users of {name} would need a policy of {size} characters; IAM takes {MAX_POLICY}");
+        let message = format!(
+            "the role of the identity pool {name} would need a policy of {size} characters; IAM allows {MAX_POLICY}"
+        );
         Diagnostic::new(format!("identity_pools.{name}"), message)
-            .help("open fewer routes, or greedy ones, as in ANY /files/{proxy+}")
+            .help("allow fewer routes, or a greedy route such as ANY /files/{proxy+}")
     })
 }
 
-/// A route as a policy names it.
+/// The ARN of a route in a policy.
 fn invoke_arn(api: &Api, route: &Route, scope: &Scope) -> String {
     scope.execute_api_arn("0123456789", &api.stage, &route.method, &route.path)
 }
 
-/// What can be told before the values are known: names, and those made up.
+/// Counts the keys and the generated values. Other values are checked when `up` reads them.
 fn secret(name: &str, values: &BTreeMap<String, Value>) -> Option<Diagnostic> {
     let length = |value: &Value| match value {
         Value::Generate(length) => usize::from(*length),
@@ -134,8 +138,8 @@ fn secret(name: &str, values: &BTreeMap<String, Value>) -> Option<Diagnostic> {
         values.iter().map(|(key, value)| (key, "x".repeat(length(value)))).collect();
     let size = json!(filled).to_string().len();
     (size > MAX_SECRET).then(|| {
-        let message = format!("the secret {name} would be {size} bytes; Secrets Manager takes {MAX_SECRET}");
-        Diagnostic::new(format!("secrets.{name}"), message).help("make two secrets of it")
+        let message = format!("the secret {name} would have {size} bytes; Secrets Manager allows {MAX_SECRET}");
+        Diagnostic::new(format!("secrets.{name}"), message).help("split it into two secrets")
     })
 }
 
@@ -150,17 +154,18 @@ fn resources(api: &Api) -> Option<Diagnostic> {
         }
     }
     over.map(|index| {
-        let message = format!("the paths have {} parts in all; API Gateway takes {MAX_RESOURCES} an API", parts.len());
+        let message =
+            format!("the paths have {} parts in total; API Gateway allows {MAX_RESOURCES} for an API", parts.len());
         Diagnostic::new(format!("routes.{index}.route"), message)
-            .help("take a greedy path, as in ANY /files/{proxy+}, or two stacks")
+            .help("use a greedy path such as ANY /files/{proxy+}, or a second API")
     })
 }
 
 fn routes(api: &Api) -> Option<Diagnostic> {
     (api.routes.len() > MAX_ROUTES).then(|| {
-        let message = format!("there are {} routes; an HTTP API takes {MAX_ROUTES}", api.routes.len());
+        let message = format!("there are {} routes; an HTTP API can have {MAX_ROUTES}", api.routes.len());
         Diagnostic::new(format!("routes.{MAX_ROUTES}.route"), message)
-            .help("take a greedy path, as in ANY /files/{proxy+}, or two stacks")
+            .help("use a greedy path such as ANY /files/{proxy+}, or a second API")
     })
 }
 
@@ -177,13 +182,13 @@ fn authorizers(api: &Api) -> Option<Diagnostic> {
         }
     }
     over.map(|index| {
-        let message =
-            format!("the routes are for {} pools; an API has {MAX_AUTHORIZERS} authorizers at most", pools.len());
-        Diagnostic::new(format!("routes.{index}.pool"), message).help("make a stack of its own for the rest")
+        let message = format!("the routes use {} pools; an API can have {MAX_AUTHORIZERS} authorizers", pools.len());
+        Diagnostic::new(format!("routes.{index}.pool"), message).help("move some of the routes to another API")
     })
 }
 
-/// What may call a function: the topic that triggers it, and every route of every API that leads to it.
+/// The resource policies of functions: a statement for the topic that triggers one, and one for every route that leads
+/// to it.
 fn permissions(stack: &Stack, scope: &Scope) -> Vec<Diagnostic> {
     let statement = |function: &str, principal: &str, source: &str| {
         let statement = json!({
@@ -208,13 +213,13 @@ fn permissions(stack: &Stack, scope: &Scope) -> Vec<Diagnostic> {
     let apis = stack.all_apis();
     let routes = apis.flat_map(|(name, api)| api.routes.iter().enumerate().map(move |route| (name, api, route)));
     for (name, api, (index, route)) in routes {
-        // One that is not there is another mistake's matter.
+        // `check` reports functions that do not exist.
         let Some(size) = sizes.get_mut(route.function.as_str()) else { continue };
         let fitted = *size <= MAX_PERMISSIONS;
         *size += statement(&route.function, "apigateway.amazonaws.com", &invoke_arn(api, route, scope));
         if fitted && *size > MAX_PERMISSIONS {
-            let message = format!("{} has more routes than fit into its resource policy of 20 KB", route.function);
-            let help = "take a greedy path, as in ANY /files/{proxy+}, or two functions";
+            let message = format!("too many routes lead to {}: its resource policy would exceed 20 KB", route.function);
+            let help = "use a greedy path such as ANY /files/{proxy+}, or a second function";
             flaws.push(Diagnostic::new(format!("routes.{index}.function"), message).help(help).within(name));
         }
     }
@@ -226,7 +231,7 @@ mod tests {
     use crate::spec::parse;
 
     #[test]
-    fn a_topic_that_triggers_a_function_takes_the_place_of_a_route() {
+    fn a_trigger_takes_the_space_of_a_route_in_a_functions_resource_policy() {
         let fits = |routes: usize, trigger: &str| {
             let route = |n| format!("[[api.routes]]\nroute = \"GET /{n:03}\"\nfunction = \"F\"\nauth = \"none\"\n");
             let routes = (0..routes).map(route).collect::<Vec<_>>().concat();

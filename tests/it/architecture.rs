@@ -164,8 +164,8 @@ fn services_know_no_order_and_no_terminal() {
     );
 }
 
-/// The tables of what the program makes of a service's refusals; of the gateway's own answers to callers of routes; and of
-/// what the SDK's credential providers report as text alone.
+/// The tables of what the program makes of a service's refusals; of the gateway's own answers to callers of routes; and
+/// of what the SDK's credential providers report as text alone.
 const TABLES: [&str; 5] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs", "src/meaning.rs", "aws/credentials.rs"];
 /// What is compiled for tests only.
 const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "spec/reference.rs"];
@@ -217,8 +217,8 @@ fn indicatif_has_one_importer() {
     never("", &["indicatif"], &["report/bars.rs"]);
 }
 
-/// Clients of the SDK are made by the macros of `retries`: else one for creates could repeat them, and one of all others
-/// would not be corrected for a wrong clock.
+/// Clients of the SDK are made by the macros of `retries`: else one for creates could repeat them, and one of all
+/// others would not be corrected for a wrong clock.
 #[test]
 fn the_sdks_clients_are_made_in_one_way() {
     for (path, code) in sources("aws") {

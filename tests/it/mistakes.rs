@@ -178,7 +178,7 @@ fn secrets() {
     assert!(!told.contains("hunter2"), "{told}");
     let many = repeat(20, "K@ = { generate = 4096 }\n");
     let said = said(&user(), "KEY = { env = \"PARTNER_KEY\" }\n", &many);
-    assert!(said.contains("the secret Partner would be 82091 bytes; Secrets Manager takes 65536"), "{said}");
+    assert!(said.contains("the secret Partner would have 82091 bytes; Secrets Manager allows 65536"), "{said}");
 }
 
 #[test]

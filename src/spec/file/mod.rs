@@ -1,7 +1,8 @@
 //! Reads a stack file: TOML into a [`Stack`], with all mistakes at once, each at its place.
 //!
-//! The document is walked by hand rather than deserialised, because a deserialiser stops at the first mistake. Each function
-//! takes the keys of its table apart without `..`, so that a key that is declared and not read is an error here.
+//! The document is walked by hand rather than deserialised, because a deserialiser stops at the first mistake. Each
+//! function takes the keys of its table apart without `..`, so that a key that is declared and not read is an error
+//! here.
 
 #![deny(unused_variables)]
 
