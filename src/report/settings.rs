@@ -1,22 +1,19 @@
-//! How to show things, as the command line and the terminal decide it. `config` fills it in.
+//! Settings of what is printed. `config` sets them from the flags, the terminal and the environment.
 
 use super::{Palette, Style};
 
-/// How to show things.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct Output {
-    /// Answers are JSON.
     pub json: bool,
-    /// Only errors and answers.
+    /// Print errors and answers only.
     pub quiet: bool,
-    /// `-v`: more than usual.
+    /// `-v` is given at least once.
     pub verbose: bool,
-    /// How a run is reported.
     pub style: Style,
-    /// Say at the end of a run what took how long.
+    /// Print the duration of each resource at the end of a run.
     pub timings: bool,
-    /// A question can be asked: a person sits at standard input and standard error.
+    /// A question can be answered: standard input and standard error are a terminal.
     pub can_ask: bool,
     /// Colours for standard output.
     pub answers: Palette,

@@ -20,32 +20,27 @@ use crate::outputs::Outputs;
 use crate::proxies::Proxies;
 use crate::spec::{Auth, Route, Stack};
 
-/// What is to be proved: the stack as written, and as it was surveyed.
+/// The stack that is verified: as the stack file describes it, and as it was read from AWS.
 pub struct Subject<'a> {
-    /// As written.
     pub stack: &'a Stack,
-    /// The schemas of bodies, by the route's `body`.
+    /// The body schemas, by the route's `body`.
     pub schemas: &'a BTreeMap<PathBuf, String>,
-    /// Its ids, ARNs and URLs.
     pub outputs: &'a Outputs,
-    /// What was seen of each resource.
+    /// The result of reading each resource.
     pub seen: &'a [Seen<'a>],
-    /// With which to ask AWS.
     pub clients: &'a Clients,
-    /// Where AWS is, if it is not AWS itself.
+    /// The address of an emulator, if one is used instead of AWS.
     pub endpoint: Option<&'a str>,
-    /// What requests go through.
     pub proxies: &'a Proxies,
-    /// As in `2026-11-28`.
+    /// The date, as in `2026-11-28`.
     pub today: &'a str,
-    /// Tells the user why it takes longer.
+    /// Tells the user why a check takes longer than usual.
     pub tell: &'a (dyn Fn(&str) + Sync),
 }
 
-/// One or more checks, on their way.
+/// A future that makes one or more checks.
 pub(super) type CheckFuture<'a> = BoxFuture<'a, Vec<Check>>;
 
-/// What all checks share.
 pub(super) struct VerifyContext<'a> {
     pub subject: &'a Subject<'a>,
     pub test_users: &'a TestUsers,
@@ -53,12 +48,11 @@ pub(super) struct VerifyContext<'a> {
     pub signed_in: BTreeMap<String, SignedIn>,
     pub prober: Prober,
     pub gate: FirewallExposure,
-    /// How long waiting lasts.
     pub time_scale: TimeScale,
 }
 
 impl VerifyContext<'_> {
-    /// The tokens of a pool's guest, or what their lack says of a check that needs one.
+    /// The tokens of a pool's test user, or the result of a check that needs tokens which could not be obtained.
     pub(super) fn tokens(&self, pool: &str) -> Result<&Tokens, CheckResult> {
         match self.signed_in.get(pool).map(|guest| &guest.tokens) {
             Some(Ok(tokens)) => Ok(tokens),
@@ -67,7 +61,7 @@ impl VerifyContext<'_> {
         }
     }
 
-    /// The pool whose tokens pass, or that there is none.
+    /// The tokens that the route accepts; `None` if anyone may call it.
     pub(super) fn own_tokens(&self, route: &Route) -> Result<Option<&Tokens>, CheckResult> {
         match &route.auth {
             Auth::Pool(pool) => self.tokens(pool).map(Some),
@@ -76,7 +70,7 @@ impl VerifyContext<'_> {
         }
     }
 
-    /// The route's URL, with something in the place of its parameters.
+    /// The route's URL, with a fixed value for each of its parameters.
     pub(super) fn url(&self, Target { name, route, .. }: Target<'_>) -> Option<String> {
         let (_, api) = self.subject.outputs.all_apis().find(|(known, _)| *known == name)?;
         let known = api.routes.iter().find(|known| known.method == route.method && known.path == route.path)?;
@@ -85,22 +79,21 @@ impl VerifyContext<'_> {
         known.url.strip_suffix(&known.path).map(|base| format!("{base}{parts}"))
     }
 
-    /// What the route's body must satisfy.
+    /// The JSON schema of the route's body.
     pub(super) fn schema(&self, route: &Route) -> Option<Value> {
         serde_json::from_str(self.subject.schemas.get(route.body.as_ref()?)?).ok()
     }
 
-    /// The routes of the stack file.
     pub(super) fn routes(&self) -> impl Iterator<Item = Target<'_>> {
         self.subject.stack.all_apis().flat_map(Target::all)
     }
 
-    /// Whether the firewall lets this machine through to a route: none stands before an HTTP API.
+    /// Whether the firewall lets requests of this machine reach a route. HTTP APIs have no firewall.
     pub(super) fn gate(&self, target: Target<'_>) -> FirewallExposure {
         if target.by_http() { FirewallExposure::Open } else { self.gate }
     }
 
-    /// It is AWS itself that we talk to.
+    /// Whether the requests go to AWS, and not to an emulator.
     pub(super) fn at_aws(&self) -> bool {
         self.subject.endpoint.is_none()
     }
