@@ -34,8 +34,9 @@ use proxy::{Asked, CallOutcome, Proxy};
 use securelambda::bundle::{Code, DependencyInstaller, Machine, Sources};
 use securelambda::engine::{Plan, Refresh};
 use securelambda::scope::Scope;
-use securelambda::stack;
+use securelambda::spec;
 use securelambda::state::{State, StateId};
+use securelambda::topology;
 use size::{PublishedRates, Size, least, throttled, under_way};
 
 const SIZE: Size = Size { routes: 100, functions: 20, pools: 10 };
@@ -54,12 +55,12 @@ fn pure(user: &User) -> Duration {
     let Scope { stack, account, region, .. } = scope.clone();
     let state = State::new(&StateId { stack, account, region }, None);
     let began = Instant::now();
-    let stack = stack::parse(&text).unwrap();
+    let stack = spec::parse(&text).unwrap();
     let sources = Sources::Folder(user.folder.path().to_owned());
     let workshop = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
     // Nothing has to be installed, so this waits for nothing.
     let bundles = Code::find(&stack, &sources).unwrap().pack(&workshop).now_or_never().unwrap().unwrap();
-    let graph = stack::desired(&stack, &scope, None, &bundles, &stack::SecretValues::default());
+    let graph = topology::desired(&stack, &scope, None, &bundles, &topology::SecretValues::default());
     let plan = Plan::new(&graph, &Refresh::blind(&graph), &state);
     assert!(plan.changes.len() > 200, "{}", plan.changes.len());
     began.elapsed()

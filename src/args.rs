@@ -8,7 +8,7 @@ use clap::builder::{BoolishValueParser, PossibleValue};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::operator::CommandName;
-use crate::stack::blueprints;
+use crate::spec::blueprints;
 
 /// Puts an API on AWS Lambda behind five layers, and takes all of it away again.
 #[derive(Debug, Parser)]

@@ -10,9 +10,9 @@ use crate::bundle::Sources;
 use crate::engine::TimeScale;
 use crate::error::{DiagnosticReport, Error, Kind};
 use crate::proxies::Proxies;
-use crate::report::{Palette, Setting, Style, choose};
-use crate::stack::blueprints::{self, Blueprint};
-use crate::stack::{self, Diagnostic, LocatedDiagnostic, SpanMap, Stack};
+use crate::report::{Output, Palette, Setting, choose};
+use crate::spec::blueprints::{self, Blueprint};
+use crate::spec::{self, Diagnostic, LocatedDiagnostic, SpanMap, Stack};
 
 /// The stack file that is taken where none is named.
 pub const DEFAULT_FILE: &str = "securelambda.toml";
@@ -63,28 +63,6 @@ pub struct Connection {
     pub sources: aws::profiles::Sources,
 }
 
-/// How to show things.
-#[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
-pub struct Output {
-    /// Answers are JSON.
-    pub json: bool,
-    /// Only errors and answers.
-    pub quiet: bool,
-    /// `-v`: more than usual.
-    pub verbose: bool,
-    /// How a run is reported.
-    pub style: Style,
-    /// Say at the end of a run what took how long.
-    pub timings: bool,
-    /// A question can be asked: a person sits at standard input and standard error.
-    pub can_ask: bool,
-    /// Colours for standard output.
-    pub answers: Palette,
-    /// Colours for standard error.
-    pub messages: Palette,
-}
-
 /// A variable of the process's environment; empty counts as unset.
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
@@ -99,41 +77,39 @@ pub fn region() -> Option<String> {
     text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION"))
 }
 
-impl Output {
-    /// From the flags, the terminal and the environment.
-    pub fn new(shared: &Shared) -> Self {
-        let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
-        let ci = variable("CI").is_some();
-        let dumb = text("TERM").is_some_and(|term| term == "dumb");
-        let unicode = ["LC_ALL", "LC_CTYPE", "LANG"]
-            .iter()
-            .find_map(|name| text(name))
-            .is_none_or(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
-        let palette = |terminal: bool| Palette {
-            color: match shared.color {
-                Color::Always => true,
-                Color::Never => false,
-                Color::Auto => terminal && !dumb && variable("NO_COLOR").is_none(),
-            },
-            unicode,
-        };
-        Self {
+/// How to show things, by the flags, the terminal and the environment.
+pub fn output(shared: &Shared) -> Output {
+    let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
+    let ci = variable("CI").is_some();
+    let dumb = text("TERM").is_some_and(|term| term == "dumb");
+    let unicode = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| text(name))
+        .is_none_or(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
+    let palette = |terminal: bool| Palette {
+        color: match shared.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !dumb && variable("NO_COLOR").is_none(),
+        },
+        unicode,
+    };
+    Output {
+        json: shared.json,
+        quiet: shared.quiet,
+        verbose: shared.verbose > 0,
+        style: choose(Setting {
+            stderr_is_terminal: stderr,
+            ci,
             json: shared.json,
             quiet: shared.quiet,
-            verbose: shared.verbose > 0,
-            style: choose(Setting {
-                stderr_is_terminal: stderr,
-                ci,
-                json: shared.json,
-                quiet: shared.quiet,
-                // What `-v` tells goes to standard error too, and would tear a frame apart.
-                term_dumb: dumb || shared.verbose > 0,
-            }),
-            timings: shared.timings,
-            can_ask: std::io::stdin().is_terminal() && stderr && !ci,
-            answers: palette(stdout),
-            messages: palette(stderr),
-        }
+            // What `-v` tells goes to standard error too, and would tear a frame apart.
+            term_dumb: dumb || shared.verbose > 0,
+        }),
+        timings: shared.timings,
+        can_ask: std::io::stdin().is_terminal() && stderr && !ci,
+        answers: palette(stdout),
+        messages: palette(stderr),
     }
 }
 
@@ -157,15 +133,14 @@ impl Config {
             (name, blueprint.unwrap_or(blueprints::DEFAULT).text.to_owned(), Sources::Embedded)
         };
         let mut document = Document { name, text, places: SpanMap::default() };
-        let (mut stack, places) =
-            stack::read(&document.text).map_err(|mistakes| document.mistaken(mistakes, output))?;
+        let (mut stack, places) = spec::read(&document.text).map_err(|mistakes| document.mistaken(mistakes, output))?;
         document.places = places;
         if let Some(name) = &shared.stack {
-            stack::check_name(name).map_err(Error::usage)?;
+            spec::check_name(name).map_err(Error::usage)?;
             stack.name.clone_from(name);
         }
         if let Some(boundary) = &shared.permissions_boundary {
-            stack::check_boundary(boundary).map_err(Error::usage)?;
+            spec::check_boundary(boundary).map_err(Error::usage)?;
             stack.permissions_boundary = Some(boundary.clone());
         }
         Ok(Self {
@@ -277,7 +252,7 @@ pub fn shown(name: &str, text: &str, mistakes: Vec<LocatedDiagnostic>, palette: 
         (false, true) => miette::GraphicalTheme::ascii(),
         (false, false) => miette::GraphicalTheme::none(),
     };
-    let source = std::sync::Arc::new(miette::NamedSource::new(name, stack::conceal(text, &mistakes)));
+    let source = std::sync::Arc::new(miette::NamedSource::new(name, spec::conceal(text, &mistakes)));
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
     let mut shown = String::new();
     for diagnostic in mistakes {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::aws::account::{AccountThrottle, AccountUsage, Expiry};
 use crate::engine::{Cause, Failure};
-use crate::stack::{Stack, Throughput, deprecated_on};
+use crate::spec::{Stack, Throughput, deprecated_on};
 
 /// How many seconds credentials should be good for: longer than any run takes.
 const LONG_ENOUGH: i64 = 15 * 60;
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn runtimes_near_their_end() {
-        let stack = crate::stack::parse(crate::stack::BUILTIN).expect("it is sound");
+        let stack = crate::spec::parse(crate::spec::BUILTIN).expect("it is sound");
         // nodejs24.x, until 2028-04-30
         for (today, soon, expected) in [
             ("2026-11-28", "2027-05-27", Good),

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::engine::{Cause, Failure};
+use crate::spelling::nearest;
 use crate::state::{StateError, StateErrorKind};
 
 /// Why a command did not do what it was asked; each has its exit code.
@@ -134,13 +135,6 @@ impl Error {
             error.hint(format!("known: {}", known.join(", ")))
         }
     }
-}
-
-/// The known word a mistyped one was probably meant to be.
-pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let likeness = |candidate: &str| strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase());
-    let best = known.iter().copied().map(|candidate| (likeness(candidate), candidate));
-    best.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, candidate)| candidate)
 }
 
 impl From<Failure> for Error {

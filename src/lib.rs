@@ -5,7 +5,8 @@
 //!
 //! 1. [`args`]: the command line
 //! 2. [`config`]: arguments, environment and stack file into a valid configuration; [`bundle`] packs the functions
-//! 3. [`stack`]: what should exist, as a graph of descriptions; calls nothing
+//! 3. [`spec`]: what the user wrote, read and checked; [`topology`]: what follows from it, as a graph of resources. Both
+//!    call nothing
 //! 4. [`engine`]: creates, changes and removes resources; knows neither AWS nor the terminal. Start in `engine/up.rs`
 //! 5. [`aws`]: a module for each service, the only users of the SDK; [`local`] starts the emulator instead of AWS
 //! 6. [`state`]: what is remembered between runs
@@ -21,7 +22,7 @@
 //! - [`outputs`] (ids and URLs for scripts), [`secret`] (values that must never be printed)
 //! - [`probe`] (requests as a client sends them), [`meaning`] (what an answer to one means), [`proxies`] (which proxy a
 //!   request uses), [`reach`] (why no answer came)
-//! - [`error`] (exit codes and error messages), `signals` (Ctrl-C, SIGTERM, a closed terminal)
+//! - [`error`] (exit codes and error messages), `spelling` (suggestions for mistyped words), `signals` (Ctrl-C, SIGTERM, a closed terminal)
 
 pub mod args;
 pub mod aws;
@@ -45,8 +46,10 @@ pub mod report;
 pub mod scope;
 pub mod secret;
 mod signals;
-pub mod stack;
+pub mod spec;
+mod spelling;
 pub mod state;
+pub mod topology;
 pub mod verify;
 
 use std::ffi::OsString;
@@ -54,9 +57,9 @@ use std::process::ExitCode;
 
 use crate::args::Cli;
 use crate::commands::Ending;
-use crate::config::Output;
 use crate::engine::{CancellationToken, StopLevel};
 use crate::error::{Error, Kind};
+use crate::report::Output;
 use crate::signals::Signals;
 
 /// The whole program: parses, does, prints an error once, and returns the exit code.
@@ -69,7 +72,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if asked_for_help.use_stderr() { Kind::Usage.code().into() } else { ExitCode::SUCCESS };
         }
     };
-    let output = Output::new(&cli.shared);
+    let output = config::output(&cli.shared);
     report::trace(cli.shared.verbose);
     let (asked, stop) = CancellationToken::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

@@ -341,10 +341,10 @@ mod tests {
     }
 
     /// The kinds that a blueprint is made of.
-    fn kinds_of(blueprint: &crate::stack::blueprints::Blueprint) -> BTreeSet<String> {
-        let stack = crate::stack::parse(blueprint.text).expect("a sound file");
+    fn kinds_of(blueprint: &crate::spec::blueprints::Blueprint) -> BTreeSet<String> {
+        let stack = crate::spec::parse(blueprint.text).expect("a sound file");
         let (bundles, hidden) = Default::default();
-        let graph = crate::stack::desired(&stack, &scope("demo"), None, &bundles, &hidden);
+        let graph = crate::topology::desired(&stack, &scope("demo"), None, &bundles, &hidden);
         graph.ids().map(|(_, kind)| kind.to_owned()).collect()
     }
 
@@ -355,7 +355,7 @@ mod tests {
         long.partition = "aws-us-gov".into();
         long.region = "ap-northeast-1".into();
         let boundary = format!("arn:aws-us-gov:iam::123456789012:policy/{}", "b".repeat(128));
-        let blueprints = crate::stack::blueprints::ALL.iter().map(kinds_of);
+        let blueprints = crate::spec::blueprints::ALL.iter().map(kinds_of);
         for kinds in blueprints.chain([every_kind()]) {
             for (scope, boundary) in [(&long, Some(boundary.as_str())), (&scope("a"), None)] {
                 let wanted = Wanted { scope, works: &[], kinds: &kinds, boundary };

@@ -1,4 +1,5 @@
-//! The shape of `outputs --json`, which scripts rely on: what is there, by the names of the stack file.
+//! The document of `outputs --json`, on which scripts rely: ids, ARNs and URLs of what exists, by the stack file's
+//! names.
 
 use std::collections::BTreeMap;
 
@@ -6,72 +7,68 @@ use serde::Serialize;
 
 use crate::aws::apigateway::stage_url;
 use crate::aws::apigatewayv2::http_stage_url;
-use crate::report::SCHEMA_VERSION;
 use crate::scope::Scope;
-use crate::stack::{self, ApiKind, Auth, Stack};
+use crate::spec::{self, ApiKind, Auth, Stack};
 use crate::state::State;
+use crate::topology::ids;
 
-/// Everything a client or a script needs to know of a stack.
+/// The version of every JSON document that this program prints. It rises when a field is renamed or removed; fields may
+/// be added at any time.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything that a client or a script needs to know about a stack.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outputs {
-    /// Rises when this shape changes so that scripts would break.
+    /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// The stack's name.
     pub stack: String,
     /// Twelve digits.
     pub account: String,
     /// As in `eu-central-1`.
     pub region: String,
-    /// The API, once it is there.
+    /// The API without a name, if it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Api>,
-    /// Further APIs by name, those that are there.
+    /// The APIs that exist, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub apis: BTreeMap<String, Api>,
-    /// User pools by name.
     pub pools: BTreeMap<String, Pool>,
     /// Identity pools by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub identity_pools: BTreeMap<String, IdentityPool>,
-    /// Functions by name.
     pub functions: BTreeMap<String, Function>,
-    /// Topics by name.
     pub topics: BTreeMap<String, Arn>,
-    /// Secrets by name: where they are, not what is in them.
+    /// ARNs of secrets by name. Values are never part of the outputs.
     pub secrets: BTreeMap<String, Arn>,
-    /// The firewall, once it is there.
+    /// The firewall, if it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub firewall: Option<Firewall>,
 }
 
-/// The API.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Api {
     /// API Gateway's id of it.
     pub id: String,
-    /// The stage's name.
     pub stage: String,
-    /// What every route's URL begins with.
+    /// The beginning of every route's URL.
     pub base_url: String,
     /// In the stack file's order.
     pub routes: Vec<Route>,
 }
 
-/// One route.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Route {
     /// As in `POST`.
     pub method: String,
     /// As in `/lambda1`.
     pub path: String,
-    /// Where to send requests.
     pub url: String,
-    /// What answers.
+    /// The name of the function that answers.
     pub function: String,
-    /// Whose ID tokens pass, and with an HTTP API whose access tokens; absent for a route that is open or takes signatures.
+    /// The pool whose ID tokens pass; an HTTP API accepts access tokens too. Absent for open and IAM-signed routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
-    /// Only requests signed by whom IAM allows to pass.
+    /// Whether the route takes IAM-signed requests.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub iam: bool,
 }
@@ -81,9 +78,8 @@ pub struct Route {
 pub struct Pool {
     /// As in `eu-central-1_AbCdEf123`.
     pub id: String,
-    /// The pool's ARN.
     pub arn: String,
-    /// What clients sign in with.
+    /// The id of the app client.
     pub client_id: String,
 }
 
@@ -92,51 +88,50 @@ pub struct Pool {
 pub struct IdentityPool {
     /// As in `eu-central-1:` and a GUID.
     pub id: String,
-    /// What its users may do.
+    /// The role of its users.
     pub role_arn: String,
 }
 
-/// A function.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Function {
     /// Its name in AWS.
     pub name: String,
-    /// Its ARN.
     pub arn: String,
-    /// What it may do.
+    /// The role that it runs as.
     pub role_arn: String,
-    /// Where it logs.
+    /// The name of its log group.
     pub log_group: String,
 }
 
-/// Something with an ARN.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Arn {
-    /// It.
     pub arn: String,
 }
 
 /// The web ACL on the API's stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Firewall {
-    /// The web ACL's ARN.
     pub web_acl_arn: String,
-    /// The IPv4 list's ARN.
     pub ip_set_arn: String,
 }
 
 impl Outputs {
-    /// From what each resource put on record. What is not there yet is left out.
-    pub fn new(stack: &Stack, scope: &Scope, endpoint: Option<&str>, recorded: &State) -> Self {
-        let text = |id: String, field: &str| recorded.outputs(&id)?.get(field)?.as_str().map(str::to_owned);
-        let arn = |what: &str, name: &String| Some((name.clone(), Arn { arn: text(format!("{what}.{name}"), "arn")? }));
-        let api = |(name, api): (Option<&str>, &stack::Api)| {
-            let ids = stack::ApiIds(name);
-            let id = text(ids.root(api.kind).to_string(), "id")?;
-            text(ids.of("stage", &api.stage).to_string(), "name")?;
-            let base_url = match api.kind {
-                ApiKind::Rest => stage_url(endpoint, scope, &id, &api.stage),
-                ApiKind::Http => http_stage_url(endpoint, scope, &id, &api.stage),
+    /// From the outputs in the state. Resources that do not exist yet are left out.
+    pub fn new(stack: &Stack, scope: &Scope, endpoint: Option<&str>, state: &State) -> Self {
+        let api = |(name, api): (Option<&str>, &spec::Api)| {
+            let ids = ids::ApiIds(name);
+            // An API can be called once its stage exists.
+            let (id, base_url) = match api.kind {
+                ApiKind::Rest => {
+                    let (rest, _) = (ids.rest().recorded(state)?, ids.rest_stage(&api.stage).recorded(state)?);
+                    let base_url = stage_url(endpoint, scope, &rest.id, &api.stage);
+                    (rest.id, base_url)
+                }
+                ApiKind::Http => {
+                    let (http, _) = (ids.http().recorded(state)?, ids.http_stage(&api.stage).recorded(state)?);
+                    let base_url = http_stage_url(endpoint, scope, &http.id, &api.stage);
+                    (http.id, base_url)
+                }
             };
             let routes = api.routes.iter().map(|route| Route {
                 method: route.method.clone(),
@@ -152,32 +147,25 @@ impl Outputs {
             Some(Api { id, stage: api.stage.clone(), routes: routes.collect(), base_url })
         };
         let identity_pool = |name: &String| {
-            let id = text(format!("identity-pool.{name}"), "id")?;
-            Some((name.clone(), IdentityPool { id, role_arn: text(format!("caller.{name}"), "arn")? }))
+            let (pool, role) = (ids::identity_pool(name).recorded(state)?, ids::caller(name).recorded(state)?);
+            Some((name.clone(), IdentityPool { id: pool.id, role_arn: role.arn }))
         };
         let pool = |name: &String| {
-            let pool = Pool {
-                id: text(format!("pool.{name}"), "id")?,
-                arn: text(format!("pool.{name}"), "arn")?,
-                client_id: text(format!("client.{name}"), "client_id")?,
-            };
-            Some((name.clone(), pool))
+            let (pool, client) = (ids::pool(name).recorded(state)?, ids::client(name).recorded(state)?);
+            Some((name.clone(), Pool { id: pool.id, arn: pool.arn, client_id: client.client_id }))
         };
         let function = |name: &String| {
-            let function = Function {
-                name: text(format!("function.{name}"), "name")?,
-                arn: text(format!("function.{name}"), "arn")?,
-                role_arn: text(format!("role.{name}"), "arn")?,
-                log_group: text(format!("logs.{name}"), "name")?,
-            };
-            Some((name.clone(), function))
+            let function = ids::function(name).recorded(state)?;
+            let (role, logs) = (ids::role(name).recorded(state)?, ids::log_group(name).recorded(state)?);
+            let (role_arn, log_group) = (role.arn, logs.name);
+            Some((name.clone(), Function { name: function.name, arn: function.arn, role_arn, log_group }))
         };
         let firewall = || {
-            Some(Firewall {
-                web_acl_arn: text("firewall.web-acl".into(), "arn")?,
-                ip_set_arn: text("firewall.addresses-v4".into(), "arn")?,
-            })
+            let (web_acl, ip_set) = (ids::web_acl().recorded(state)?, ids::ip_set(false).recorded(state)?);
+            Some(Firewall { web_acl_arn: web_acl.arn, ip_set_arn: ip_set.arn })
         };
+        let topic = |name: &String| Some((name.clone(), Arn { arn: ids::topic(name).recorded(state)?.arn }));
+        let secret = |name: &String| Some((name.clone(), Arn { arn: ids::secret(name).recorded(state)?.arn }));
         Self {
             schema_version: SCHEMA_VERSION,
             stack: scope.stack.clone(),
@@ -188,18 +176,13 @@ impl Outputs {
             identity_pools: stack.identity_pools.keys().filter_map(identity_pool).collect(),
             pools: stack.pools.keys().filter_map(pool).collect(),
             functions: stack.functions.keys().filter_map(function).collect(),
-            topics: stack.topics.iter().filter_map(|name| arn("topic", name)).collect(),
-            secrets: stack
-                .secrets
-                .keys()
-                .chain(stack.service_users.keys())
-                .filter_map(|name| arn("secret", name))
-                .collect(),
+            topics: stack.topics.iter().filter_map(topic).collect(),
+            secrets: stack.secrets.keys().chain(stack.service_users.keys()).filter_map(secret).collect(),
             firewall: firewall(),
         }
     }
 
-    /// All APIs, the one without a name first.
+    /// All APIs with their names. The API without a name is first.
     pub fn all_apis(&self) -> impl Iterator<Item = (Option<&str>, &Api)> {
         let further = self.apis.iter().map(|(name, api)| (Some(name.as_str()), api));
         self.api.iter().map(|api| (None, api)).chain(further)
@@ -210,8 +193,8 @@ impl Outputs {
         self.all_apis().flat_map(|(_, api)| &api.routes)
     }
 
-    /// The route of that name (`POST /lambda1`), or of that path where only one has it, and its API. With the API's name
-    /// before it (`Age GET /age`) just that API is asked.
+    /// The route with this name (`POST /lambda1`, or `Age GET /age` for a named API), or with this path if only one route
+    /// has it, and its API.
     pub fn route_of(&self, wanted: &str) -> Option<(&Api, &Route)> {
         let routes = || self.all_apis().flat_map(|(name, api)| api.routes.iter().map(move |route| (name, api, route)));
         let plain = |route: &Route| format!("{} {}", route.method, route.path);
@@ -226,8 +209,8 @@ impl Outputs {
         found.map(|(_, api, route)| (api, route))
     }
 
-    /// The route that answers a client's `GET /orders/7`, and what its parameters are then: `id=7`. Of those that fit, the
-    /// one with the fewest parameters, as API Gateway chooses.
+    /// The route that answers a client's request such as `GET /orders/7`, its API, and its parameters such as `id=7`. If
+    /// several routes match, it is the one with the fewest parameters, as in API Gateway.
     pub fn route_for(&self, asked: &str) -> Option<(&Api, &Route, Vec<String>)> {
         let at = asked.find('/')?;
         let (before, path) = (asked[..at].trim_end(), &asked[at..]);
@@ -245,7 +228,7 @@ impl Outputs {
     }
 }
 
-/// What the parameters of a route are on this path, as in `id=7`; `None` if it is another's.
+/// The parameters of a route for this path, as in `id=7`. `None` if the route does not match the path.
 fn values(route: &str, path: &str) -> Option<Vec<String>> {
     let mut rest = path.split('/');
     let mut values = Vec::new();
@@ -274,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clients_path_gives_the_parameters() {
+    fn the_parameters_of_a_route_are_read_from_a_requests_path() {
         let table: [(&str, &str, Option<&[&str]>); 10] = [
             ("/orders/{id}", "/orders/7", Some(&["id=7"])),
             ("/orders/{id}/lines/{line}", "/orders/7/lines/2", Some(&["id=7", "line=2"])),

@@ -34,6 +34,14 @@ impl Scope {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
     }
 
+    /// The ARN by which policies name one route of an API's stage. `ANY` and path parameters become `*`.
+    pub fn execute_api_arn(&self, api_id: &str, stage: &str, method: &str, path: &str) -> String {
+        let method = if method == "ANY" { "*" } else { method };
+        let parts = path.trim_start_matches('/').split('/').map(|part| if part.starts_with('{') { "*" } else { part });
+        let path = parts.collect::<Vec<_>>().join("/");
+        self.arn("execute-api", &format!("{api_id}/{stage}/{method}/{path}"))
+    }
+
     /// The host of one of AWS's services here. From the region alone, as the functions do: emulators have hosts of their
     /// own for every region, and one partition.
     pub fn host(&self, service: &str) -> String {

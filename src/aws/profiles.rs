@@ -8,7 +8,7 @@ use aws_config::profile::{Profile, ProfileSet};
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::engine::{Cause, Failure};
-use crate::error::nearest;
+use crate::spelling::nearest;
 
 /// What the environment says about credentials.
 #[derive(Debug, Clone)]

@@ -30,7 +30,7 @@ pub(super) async fn check(sdk: &SdkConfig, access: &Access, needs: &Needs) -> Re
         return Ok(());
     }
     let failure = Failure::new(Cause::Fatal, format!("there is no AWS region called {region:?}"));
-    Err(match crate::error::nearest(region, &known) {
+    Err(match crate::spelling::nearest(region, &known) {
         Some(near) => failure.hint(format!("did you mean {near}?")),
         None => failure.hint("regions look like eu-central-1 or us-east-1"),
     })

@@ -1,4 +1,4 @@
-//! Zips that are equal to the byte when what is in them is, so that their hash says whether code changed.
+//! Packs zip archives. Equal files give equal bytes, so the archive's hash tells whether code changed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,19 +15,18 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::Zip;
 use super::files::Files;
 
-/// The most that a direct upload may hold, zipped and unzipped (docs/aws.md, Packages).
+/// Lambda's limits for a direct upload, zipped and unzipped (docs/aws.md, Packages).
 const MAX_ZIP: u64 = 50 * MEGABYTE;
 const MAX_UNZIPPED: u64 = 250 * MEGABYTE;
 const MEGABYTE: u64 = 1024 * 1024;
 
-/// How many of the largest folders are named where there is too much.
+/// How many of the largest folders an error names.
 const LARGEST: usize = 5;
 
 /// Why files cannot be packed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unpackable {
-    /// More than Lambda takes.
-    #[error("{size} {what}; Lambda takes {most}")]
+    #[error("{size} {what}, but Lambda allows {most}")]
     TooLarge {
         size: String,
         what: &'static str,
@@ -35,20 +34,20 @@ pub(super) enum Unpackable {
         /// The largest folders, largest first.
         largest: String,
     },
-    /// It was there a moment ago.
+    /// The file was readable before.
     #[error("{path} cannot be read: {why}")]
     Read { path: String, why: std::io::Error },
-    #[error("it could not be packed: {0}")]
+    #[error("it cannot be packed: {0}")]
     Zip(#[from] zip::result::ZipError),
-    #[error("it could not be packed: {0}")]
+    #[error("it cannot be packed: {0}")]
     Write(#[from] std::io::Error),
 }
 
-/// As [`zip`], and kept in the folder of the dependencies: they are many, and packing them takes longer than all else.
+/// Does the same as [`zip`] and keeps the archive in the folder of the dependencies, because packing them takes long.
 pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
     let mut digest = Context::new(&SHA256);
     for (path, file) in files {
-        // Dependencies are as the folder's name says.
+        // The folder's name identifies the dependencies.
         let own = if file.own {
             file.read().map_err(|why| Unpackable::Read { path: path.clone(), why })?
         } else {
@@ -63,7 +62,7 @@ pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
         return Ok(sealed(bytes));
     }
     let zip = zip(files)?;
-    // If it cannot be kept it is packed once more the next time.
+    // If it cannot be kept, the next run packs it again.
     let _ = tempfile::NamedTempFile::new_in(shelf).and_then(|mut file| {
         file.write_all(&zip.bytes)?;
         file.persist(&kept).map_err(|error| error.error)
@@ -92,10 +91,10 @@ fn sealed(bytes: Vec<u8>) -> Zip {
     Zip { bytes: Arc::new(bytes), sha256 }
 }
 
-/// Packs files in order of name, all of one age, readable by all: Lambda's user must be able to (docs/aws.md,
-/// Packages).
+/// Packs files in the order of their names, with a fixed date, and readable by everyone, because Lambda runs as another
+/// user (docs/aws.md, Packages).
 pub(super) fn zip(files: &Files) -> Result<Zip, Unpackable> {
-    // Before anything is read: a folder that was never meant to be shipped may be larger than memory.
+    // Checked before reading, because a wrong folder may be larger than memory.
     let unzipped: u64 = files.values().map(|file| file.size).sum();
     if unzipped > MAX_UNZIPPED {
         return Err(too_large(unzipped, "unzipped", MAX_UNZIPPED, files));
@@ -129,7 +128,7 @@ fn too_large(size: u64, what: &'static str, most: u64, files: &Files) -> Unpacka
     Unpackable::TooLarge { size: megabytes(size), what, most: megabytes(most), largest }
 }
 
-/// What a file belongs to, as its owner would name it: a package of npm's, a folder, or itself.
+/// The part of the package that a file counts for: an npm package, a folder, or the file itself.
 fn package(path: &str) -> &str {
     let depth = match path.strip_prefix("node_modules/") {
         Some(rest) if rest.starts_with('@') => 3,
@@ -140,7 +139,7 @@ fn package(path: &str) -> &str {
     &path[..end]
 }
 
-/// In megabytes as Lambda counts them, rounded up so that what is over a limit never looks equal to it.
+/// In megabytes as Lambda counts them, rounded up so that a size above a limit never looks equal to it.
 fn megabytes(bytes: u64) -> String {
     let tenths = (bytes * 10).div_ceil(MEGABYTE);
     if tenths.is_multiple_of(10) {
@@ -158,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_large_names_the_largest_folders() {
+    fn an_archive_that_is_too_large_names_the_largest_folders() {
         let folder = tempfile::tempdir().expect("a folder");
         // Holes: they take no room here.
         for (path, megabytes) in [("node_modules/@scope/big/a.bin", 200), ("node_modules/mid/b.bin", 51), ("c.mjs", 1)]
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_run_stays_so() {
+    fn the_permission_to_execute_is_packed() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("a"), "1").expect("written");
         let plain = zip(&gather(folder.path(), &shipped).expect("read")).expect("packed");

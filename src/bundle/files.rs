@@ -1,4 +1,4 @@
-//! The files of a function: its own, from the stack file's folder or this binary, and those of its dependencies.
+//! The files of functions: their own ones, from the stack file's folder or this binary, and those of dependencies.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,15 +10,15 @@ use include_dir::Dir;
 /// Files by their path within the function's folder, with forward slashes.
 pub(super) type Files = BTreeMap<String, File>;
 
-/// One file, read when it is packed.
+/// A file, which is read when it is packed.
 #[derive(Debug, Clone)]
 pub(super) struct File {
     content: Content,
-    /// Lambda may run it as a program.
+    /// Has the permission to be executed.
     pub executable: bool,
     /// In bytes.
     pub size: u64,
-    /// The user's own, not a dependency's.
+    /// Belongs to the user's source, not to a dependency.
     pub own: bool,
 }
 
@@ -41,35 +41,34 @@ impl File {
     }
 }
 
-/// Why a folder cannot be shipped.
+/// Why a folder cannot be packed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
-    /// It, or something in it.
     #[error("{} {}", .path.display(), in_words(.why))]
     Io { path: PathBuf, why: io::Error },
-    /// What a link leads to would be shipped, and nobody has looked at that.
-    #[error("{} is a link that leads outside of the folder, to {}", .path.display(), .to.display())]
+    /// Its target would be packed, although it may be a file that nobody meant to publish.
+    #[error("{} is a link to {}, which is outside of the folder", .path.display(), .to.display())]
     Outside { path: PathBuf, to: PathBuf },
-    #[error("{} is a link that leads back to a folder around it", .path.display())]
+    #[error("{} is a link to a folder that contains it", .path.display())]
     Loop { path: PathBuf },
-    /// A pipe or a device would be read for ever.
+    /// A pipe or a device, which could be read forever.
     #[error("{} is neither a file nor a folder", .path.display())]
     Special { path: PathBuf },
     #[error("{} has a name that is not UTF-8", .path.display())]
     Name { path: PathBuf },
-    #[error("{} is a file; a source is a folder", .path.display())]
+    #[error("{} is a file; `source` must be a folder", .path.display())]
     NoFolder { path: PathBuf },
 }
 
-/// Why a file cannot be read, to follow its name.
+/// Why a file cannot be read, as words that follow its name.
 pub(super) fn in_words(why: &io::Error) -> String {
     match why.kind() {
-        io::ErrorKind::NotFound => "is not there".to_owned(),
+        io::ErrorKind::NotFound => "does not exist".to_owned(),
         _ => format!("cannot be read: {why}"),
     }
 }
 
-/// Which files of a folder are wanted: by path within it.
+/// Selects files by their path within a folder.
 pub(super) type Wanted<'a> = &'a dyn Fn(&str) -> bool;
 
 /// The wanted files under a folder of this binary.
@@ -103,7 +102,7 @@ pub(super) fn gather(folder: &Path, wanted: Wanted<'_>) -> Result<Files, Unreada
 struct Walk<'a> {
     root: &'a Path,
     wanted: Wanted<'a>,
-    /// The real folders that lead to where we are.
+    /// The canonical paths of the folders around the current one.
     around: Vec<PathBuf>,
     files: &'a mut Files,
 }
@@ -139,7 +138,7 @@ impl Walk<'_> {
             self.folder(&path, &format!("{within}/"))?;
             self.around.pop();
         } else if about.is_file() {
-            // That it can be read is found out now, with all other mistakes, and not when it is packed.
+            // A file that cannot be read is reported now, with all other mistakes, and not when it is packed.
             fs::File::open(&real).map_err(failed)?;
             let executable = std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o111 != 0;
             self.files.insert(within, File { content: Content::At(real), executable, size: about.len(), own: true });
@@ -150,8 +149,8 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a file of a function's own is shipped: not tests, not what begins with a dot, not what is installed or
-/// compiled on the way.
+/// Whether a file of a function's source is packed. Tests, hidden files, virtual environments and compiled Python are
+/// not.
 pub(super) fn shipped(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let compiled = name == "__pycache__" || Path::new(name).extension().is_some_and(|end| end == "pyc");
@@ -165,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_are_followed_within_the_folder_and_no_further() {
+    fn links_to_files_outside_of_the_folder_are_refused() {
         let place = tempfile::tempdir().expect("a folder");
         let (inside, outside) = (place.path().join("f"), place.path().join("secret"));
         fs::create_dir_all(inside.join("a")).expect("made");
@@ -176,14 +175,14 @@ mod tests {
         assert_eq!(names().expect("read"), ["a/x.mjs", "y.mjs"]);
 
         symlink(&outside, inside.join("z")).expect("linked");
-        assert!(names().is_err_and(|why| why.to_string().contains("leads outside of the folder")));
+        assert!(names().is_err_and(|why| why.to_string().contains("outside of the folder")));
         fs::remove_file(inside.join("z")).expect("removed");
         symlink("..", inside.join("a/up")).expect("linked");
-        assert!(names().is_err_and(|why| why.to_string().contains("leads back")));
+        assert!(names().is_err_and(|why| why.to_string().contains("that contains it")));
     }
 
     #[test]
-    fn tests_and_leftovers_are_not_shipped() {
+    fn tests_hidden_files_and_compiled_files_are_not_packed() {
         let kept = ["index.mjs", "a/b.py", "package.json", "testing.mjs"];
         assert!(kept.iter().all(|path| shipped(path)));
         let left = ["test", "a/test", ".env", ".git", "__pycache__", "a/b.pyc", "venv"];

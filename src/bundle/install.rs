@@ -1,8 +1,8 @@
-//! Installing what functions depend on, with the tools their authors use: npm and pip. Into a folder of the cache that is
-//! named after all it depends on, so it is done once; never into the user's own folder.
+//! Installs the dependencies of functions with npm or pip, into a folder of the cache. The folder's name is a digest of
+//! everything that determines the installation, so it is made once. The user's own folder is never changed.
 //!
-//! No code of a dependency runs: npm is kept from running scripts, and pip takes wheels only, which it unpacks. What must
-//! be built would be built for this machine, which is not the function's.
+//! No code of a dependency runs: npm does not run scripts, and pip only unpacks wheels. Packages that must be compiled
+//! would be compiled for this machine, not for Lambda's.
 
 use std::fs;
 use std::io;
@@ -16,29 +16,28 @@ use super::files::{self, Files};
 use super::manifest::{Manifest, Tool};
 use crate::error::Error;
 use crate::local::{Note, tail};
-use crate::stack::Function;
+use crate::spec::Function;
 
-/// What nobody has used for so long is removed when something new is installed.
+/// Installations that were not used for this long are removed when another one is made.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
-/// Lambda's Python runtimes run on Amazon Linux 2023, with glibc 2.34. The most widely compatible wheel is taken.
+/// Lambda's Python runtimes run on Amazon Linux 2023, with glibc 2.34. pip prefers the most widely compatible wheel.
 const MANYLINUX: [&str; 4] = ["manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34"];
 
-/// What runs the functions, and so what their dependencies must be made for.
+/// The machine that runs the functions, for which dependencies must be installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Machine {
-    /// AWS Lambda, on each function's own architecture.
+    /// AWS Lambda, with each function's architecture.
     Lambda,
-    /// An emulator that runs them as processes of this machine, with its Node.js and this Python, if it is known.
+    /// An emulator that runs functions as processes of this machine.
     This {
-        /// The emulator's Python.
+        /// The emulator's Python, if it is known.
         python: Option<PathBuf>,
     },
 }
 
-/// Where and for what dependencies are installed.
 pub struct DependencyInstaller<'a> {
-    /// The folder for what was installed; `None` where there is no home for one.
+    /// The folder for installations; `None` if the user has no cache folder.
     pub cache: Option<PathBuf>,
     /// What runs the functions.
     pub machine: Machine,
@@ -46,16 +45,15 @@ pub struct DependencyInstaller<'a> {
     pub note: Note<'a>,
 }
 
-/// Dependencies, and the folder that they are kept in.
 pub(super) struct Installed {
     /// By their path within the function's folder.
     pub files: Files,
-    /// Named after all that they depend on. What is made from them can be kept here too.
+    /// The folder of the installation, which can also keep what is made from it.
     pub folder: PathBuf,
 }
 
 impl DependencyInstaller<'_> {
-    /// What `function` depends on, installed.
+    /// Installs the dependencies of `function`, unless they are installed already.
     pub(super) async fn install(
         &self,
         name: &str,
@@ -63,8 +61,8 @@ impl DependencyInstaller<'_> {
         manifest: &Manifest,
     ) -> Result<Installed, Error> {
         let Some(cache) = &self.cache else {
-            return Err(Error::other(format!("there is no folder for what {name} depends on"))
-                .hint("set SECURELAMBDA_CACHE_DIR to a folder of yours"));
+            return Err(Error::other(format!("there is no cache folder for the dependencies of {name}"))
+                .hint("set SECURELAMBDA_CACHE_DIR to a folder that you can write"));
         };
         let python = match manifest.tool {
             Tool::Pip => Some(self.python(name).await?),
@@ -75,20 +73,22 @@ impl DependencyInstaller<'_> {
             (Machine::This { .. }, None) => "this machine".to_owned(),
             (Machine::Lambda, _) => format!("{} {}", function.runtime, function.architecture),
         };
-        let unreadable = |why| Error::other(format!("what {name} depends on cannot be read: {why}"));
+        let unreadable = |why| Error::other(format!("the dependencies of {name} cannot be read: {why}"));
         let folder = cache.join(manifest.digest(&platform).map_err(unreadable)?);
         if !folder.exists() {
             let command = self.command(function, manifest.tool, python.as_ref());
             self.build(name, function, manifest, &folder, command).await?;
         }
-        // So that what is in use is not swept away; if it cannot be noted, it is installed once more some day.
+        // The date protects a folder in use from `sweep`. If it cannot be set, the dependencies are installed again one
+        // day.
         let _ = fs::File::open(&folder).and_then(|folder| folder.set_modified(SystemTime::now()));
         let files = installed(&folder, manifest.tool);
-        let files = files.map_err(|why| Error::other(format!("what {name} depends on: {why}")))?;
+        let files = files.map_err(|why| Error::other(format!("the dependencies of {name}: {why}")))?;
         Ok(Installed { files, folder })
     }
 
-    /// Installs into a folder beside the final one and then renames it: whatever has that name is whole.
+    /// Installs into a folder beside the final one and renames it at the end, so that a folder of that name is
+    /// complete.
     async fn build(
         &self,
         name: &str,
@@ -98,8 +98,8 @@ impl DependencyInstaller<'_> {
         mut command: Command,
     ) -> Result<(), Error> {
         let unwritable = |why: io::Error| {
-            Error::other(format!("what {name} depends on cannot be kept in {}: {why}", folder.display()))
-                .hint("SECURELAMBDA_CACHE_DIR names another folder")
+            Error::other(format!("the dependencies of {name} cannot be written to {}: {why}", folder.display()))
+                .hint("set SECURELAMBDA_CACHE_DIR to another folder")
         };
         let packages = folder.parent().unwrap_or(folder);
         fs::create_dir_all(packages).map_err(unwritable)?;
@@ -111,10 +111,10 @@ impl DependencyInstaller<'_> {
             copied.map_err(unwritable)?;
         }
         let what = function.source.join(manifest.tool.manifest());
-        (self.note)(&format!("Installing what {} asks for ({}).", what.display(), manifest.tool.words()));
+        (self.note)(&format!("Installing the dependencies of {} ({}).", what.display(), manifest.tool.words()));
         if manifest.tool == Tool::NpmInstall {
             (self.note)(
-                "It has no package-lock.json, so another day may bring other versions; `npm install --package-lock-only` makes one.",
+                "There is no package-lock.json, so versions may differ from day to day. `npm install --package-lock-only` creates one.",
             );
         }
         command.current_dir(work.path()).stdin(Stdio::null()).kill_on_drop(true);
@@ -125,7 +125,7 @@ impl DependencyInstaller<'_> {
         }
         let work = work.keep();
         match fs::rename(&work, folder) {
-            // Another run was quicker, with the same result.
+            // Another run finished first, with the same result.
             Err(_) if folder.exists() => fs::remove_dir_all(&work).map_err(unwritable),
             done => done.map_err(unwritable),
         }
@@ -149,7 +149,7 @@ impl DependencyInstaller<'_> {
         let mut pip = Command::new(&python.command);
         pip.args(["-I", "-m", "pip", "install", "--requirement", "requirements.txt", "--target", PYTHON_FOLDER])
             .args(["--only-binary=:all:", "--no-compile", "--no-input", "--disable-pip-version-check"])
-            // Settings that would put the packages elsewhere. Mirrors, proxies and certificates stay the user's.
+            // These settings would install into another folder. Mirrors, proxies and certificates of the user apply.
             .env_remove("PIP_TARGET")
             .env_remove("PIP_PREFIX")
             .env_remove("PIP_USER");
@@ -175,16 +175,16 @@ impl DependencyInstaller<'_> {
                 return Ok(python);
             }
         }
-        Err(Tool::Pip.missing(name, "neither `python3 -m pip` nor `python -m pip` can be run"))
+        Err(Tool::Pip.missing(name, "neither `python3 -m pip` nor `python -m pip` works"))
     }
 }
 
 /// A Python that has pip.
 struct Python {
-    /// Itself, and not what stands for it in a version manager's folder of shims: pyenv's rewrites that folder after each
-    /// pip, and fails where another one is at it.
+    /// The interpreter itself, not a version manager's shim: pyenv rewrites its shims after each pip, and fails if
+    /// another one does so at the same time.
     command: PathBuf,
-    /// Its version and what it runs on, as wheels know it.
+    /// Its version and platform, in the terms of wheels.
     platform: String,
 }
 
@@ -200,14 +200,14 @@ print(sys.implementation.cache_tag, sysconfig.get_platform())";
     Some(Python { command: itself.trim().into(), platform: platform.trim().to_owned() })
 }
 
-/// Where pip puts packages, within the folder it works in.
+/// The folder for pip's packages, within its working folder.
 const PYTHON_FOLDER: &str = ".installed";
 
-/// What was installed and is to be shipped.
+/// The installed files that are packed.
 fn installed(folder: &Path, tool: Tool) -> Result<Files, files::Unreadable> {
     match tool {
         Tool::NpmCi | Tool::NpmInstall => {
-            // The whole folder is walked because npm links to what is beside `node_modules`.
+            // The whole folder is read, because npm makes links to folders beside `node_modules`.
             let mut files = files::gather(folder, &|path| of_npm(path))?;
             files.retain(|path, _| path.starts_with("node_modules/"));
             Ok(not_own(files))
@@ -223,13 +223,13 @@ fn not_own(mut files: Files) -> Files {
     files
 }
 
-/// Programs for a shell and npm's notes, which differ from place to place, stay here.
+/// Leaves out shell programs and npm's own files, which differ between machines.
 fn of_npm(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     ![".bin", ".cache", ".package-lock.json"].contains(&name)
 }
 
-/// Programs for a shell and pip's notes, which differ from run to run and from place to place, stay here.
+/// Leaves out shell programs and pip's own files, which differ between runs and machines.
 fn of_pip(path: &str) -> bool {
     let notes = ["RECORD", "INSTALLER", "REQUESTED", "direct_url.json"];
     let is_note =
@@ -239,7 +239,7 @@ fn of_pip(path: &str) -> bool {
     !(is_note || compiled || path == "bin")
 }
 
-/// Removes what nobody has used for long. Whatever stands in the way of that can stay.
+/// Removes installations that were not used for a long time. Those that cannot be removed stay.
 fn sweep(packages: &Path) {
     for entry in fs::read_dir(packages).into_iter().flatten().flatten() {
         let used = entry.metadata().and_then(|about| about.modified()).ok();
@@ -250,7 +250,7 @@ fn sweep(packages: &Path) {
 }
 
 impl Tool {
-    /// As a person would type it.
+    /// The command as a person types it.
     fn words(self) -> &'static str {
         match self {
             Self::NpmCi => "npm ci",
@@ -262,32 +262,31 @@ impl Tool {
     fn missing(self, name: &str, why: &str) -> Error {
         let (tool, how) = match self {
             Self::NpmCi | Self::NpmInstall => {
-                ("npm", "install Node.js from nodejs.org, or `apt install npm`; then `npm --version` must say so")
+                ("npm", "install Node.js from nodejs.org, or run `apt install npm`; `npm --version` must work")
             }
-            Self::Pip => (
-                "pip",
-                "`apt install python3-pip`, or `python3 -m ensurepip`; then `python3 -m pip --version` must say so",
-            ),
+            Self::Pip => {
+                ("pip", "run `apt install python3-pip` or `python3 -m ensurepip`; `python3 -m pip --version` must work")
+            }
         };
-        Error::other(format!("{tool} is needed to pack {name}, and cannot be run: {why}")).hint(how)
+        Error::other(format!("{tool} is needed to pack {name}, but cannot be run: {why}")).hint(how)
     }
 
     fn failed(self, name: &str, manifest: &Path, said: &str, function: &Function) -> Error {
         let mut error =
-            Error::other(format!("`{}` failed for {name}, with what {} asks for", self.words(), manifest.display()));
+            Error::other(format!("`{}` failed for the function {name} and its {}", self.words(), manifest.display()));
         error.details = Some(said.into());
         let lower = said.to_lowercase();
         let unreachable =
             ["enotfound", "econnrefused", "etimedout", "eai_again", "network", "connection", "resolve host"];
         if unreachable.iter().any(|word| lower.contains(word)) {
-            return error.hint("it needs to reach the package registry; behind a proxy, set HTTPS_PROXY");
+            return error.hint("the package registry must be reachable; behind a proxy, set HTTPS_PROXY");
         }
         match self {
-            Self::NpmCi => error.hint("if package.json and its lock differ, `npm install` in that folder brings them together"),
-            Self::NpmInstall => error.hint("try `npm install` in that folder"),
+            Self::NpmCi => error.hint("if package.json and its lock file differ, run `npm install` in that folder"),
+            Self::NpmInstall => error.hint("run `npm install` in that folder to see the problem"),
             Self::Pip if lower.contains("no matching distribution") => error.hint(format!(
-                "only wheels are taken, since what must be built would be built for this machine; for Lambda, wheels for \
-                 {} on {}",
+                "only wheels can be installed, because other packages would be compiled for this machine; the function needs \
+                 wheels for {} on {}",
                 function.runtime, function.architecture
             )),
             Self::Pip => error,
@@ -300,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_and_programs_stay_here() {
+    fn programs_and_the_installers_own_files_are_not_packed() {
         assert!(of_npm("node_modules/a/.well-known/x") && of_npm("node_modules/a/test/b.js"));
         assert!(!of_npm("node_modules/.bin") && !of_npm("node_modules/.package-lock.json"));
         assert!(of_pip("a/__init__.py") && of_pip("a-1.dist-info/METADATA") && of_pip("a/bin/b.py"));

@@ -1,4 +1,4 @@
-//! What a function's folder says it depends on: `package.json` for Node.js, `requirements.txt` for Python.
+//! Reads a function's dependencies: `package.json` for Node.js, `requirements.txt` for Python.
 
 use std::io;
 
@@ -8,14 +8,13 @@ use sha2::{Digest, Sha256};
 use super::archive::half;
 use super::files::Files;
 
-/// What installs the dependencies.
+/// The command that installs the dependencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tool {
-    /// As the lock file says, to the byte.
+    /// Installs exactly the versions of the lock file.
     NpmCi,
-    /// The newest that `package.json` allows.
+    /// Installs the newest versions that `package.json` allows.
     NpmInstall,
-    /// As `requirements.txt` says.
     Pip,
 }
 
@@ -23,7 +22,7 @@ pub(super) enum Tool {
 #[derive(Debug, Clone)]
 pub(super) struct Manifest {
     pub tool: Tool,
-    /// What the tool must find: the manifests, and the whole folder where they lead into it.
+    /// The files that the tool needs: the manifests, or the whole folder if they refer to files in it.
     pub inputs: Files,
 }
 
@@ -32,7 +31,7 @@ const LOCKS: [&str; 2] = ["package-lock.json", "npm-shrinkwrap.json"];
 const REQUIREMENTS: &str = "requirements.txt";
 
 impl Tool {
-    /// The file that says what is asked for.
+    /// The file that lists the dependencies.
     pub(super) fn manifest(self) -> &'static str {
         match self {
             Self::NpmCi | Self::NpmInstall => PACKAGE,
@@ -42,10 +41,11 @@ impl Tool {
 }
 
 impl Manifest {
-    /// What a function of this runtime depends on, if anything. `all` is its folder with what is not shipped.
+    /// The dependencies of a function with this runtime, if it has any. `all` has all files of its folder, packed or
+    /// not.
     ///
     /// # Errors
-    /// The manifest cannot be read, or leads outside of the folder.
+    /// The manifest cannot be read, or refers to files outside of the folder.
     pub(super) fn of(runtime: &str, all: &Files) -> Result<Option<Self>, String> {
         if runtime.starts_with("nodejs") {
             return npm(all);
@@ -56,7 +56,7 @@ impl Manifest {
         Ok(None)
     }
 
-    /// A digest of all that the installation depends on, but for the platform.
+    /// A digest of everything that determines the installation.
     pub(super) fn digest(&self, platform: &str) -> io::Result<String> {
         let mut digest = Sha256::new();
         digest.update(format!("1\0{:?}\0{platform}\0", self.tool));
@@ -71,8 +71,8 @@ impl Manifest {
 
 fn npm(all: &Files) -> Result<Option<Manifest>, String> {
     let Some(file) = all.get(PACKAGE) else { return Ok(None) };
-    let text = file.text().map_err(|why| format!("its {PACKAGE} cannot be read: {why}"))?;
-    let package: Value = serde_json::from_str(&text).map_err(|why| format!("its {PACKAGE} is not JSON: {why}"))?;
+    let text = file.text().map_err(|why| format!("{PACKAGE} cannot be read: {why}"))?;
+    let package: Value = serde_json::from_str(&text).map_err(|why| format!("{PACKAGE} is not valid JSON: {why}"))?;
     let asked: Vec<(&String, &Value)> = ["dependencies", "optionalDependencies"]
         .iter()
         .filter_map(|key| package.get(key)?.as_object())
@@ -85,7 +85,7 @@ fn npm(all: &Files) -> Result<Option<Manifest>, String> {
     for (name, version) in asked {
         let Some(path) = version.as_str().and_then(local) else { continue };
         if leaves(path) {
-            return Err(format!("its {PACKAGE} takes {name} from {path}, which is outside of the folder"));
+            return Err(format!("{PACKAGE} takes {name} from {path}, which is outside of the folder"));
         }
         leads_within = true;
     }
@@ -96,16 +96,16 @@ fn npm(all: &Files) -> Result<Option<Manifest>, String> {
 
 fn pip(all: &Files) -> Result<Option<Manifest>, String> {
     let Some(file) = all.get(REQUIREMENTS) else { return Ok(None) };
-    let text = file.text().map_err(|why| format!("its {REQUIREMENTS} cannot be read: {why}"))?;
+    let text = file.text().map_err(|why| format!("{REQUIREMENTS} cannot be read: {why}"))?;
     let lines: Vec<&str> =
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     if lines.is_empty() {
         return Ok(None);
     }
     if let Some(line) = lines.iter().find(|line| line.split([' ', '=', ':']).any(leaves)) {
-        return Err(format!("its {REQUIREMENTS} says {line:?}, which leads outside of the folder"));
+        return Err(format!("the line {line:?} of {REQUIREMENTS} refers to a file outside of the folder"));
     }
-    // Options, paths and URLs of files may name anything in the folder.
+    // Options, paths and file URLs may refer to any file of the folder.
     let leads_within =
         lines.iter().any(|line| line.starts_with(['-', '.', '/']) || line.contains("file:") || line.contains(".whl"));
     Ok(Some(Manifest { tool: Tool::Pip, inputs: inputs(all, leads_within, &|path| path == REQUIREMENTS) }))
@@ -116,13 +116,13 @@ fn inputs(all: &Files, whole: bool, manifests: &dyn Fn(&str) -> bool) -> Files {
     wanted.map(|(path, file)| (path.clone(), file.clone())).collect()
 }
 
-/// The path in a version that is one.
+/// The path in a version that is a path instead of a number.
 fn local(version: &str) -> Option<&str> {
     let path = ["file:", "link:"].iter().find_map(|scheme| version.strip_prefix(scheme));
     path.or_else(|| version.starts_with(['.', '/', '~']).then_some(version).filter(|version| version.contains('/')))
 }
 
-/// Whether a path leads out of the folder it is in.
+/// Whether a path is outside of the folder that it is relative to.
 fn leaves(path: &str) -> bool {
     let mut depth = 0_i32;
     path.starts_with('~') && path.contains('/')
@@ -164,27 +164,27 @@ mod tests {
     }
 
     #[test]
-    fn only_manifests_that_ask_for_something_count() {
+    fn a_manifest_without_dependencies_needs_no_installation() {
         let node = |text: &str| found("nodejs24.x", &[("package.json", text), ("index.mjs", "")]);
         assert_eq!(node("{}"), Ok(None));
         assert_eq!(node(r#"{"devDependencies":{"a":"1"},"dependencies":{}}"#), Ok(None));
         let asked = node(r#"{"dependencies":{"a":"^1.0.0"}}"#);
         assert_eq!(asked, Ok(Some((Tool::NpmInstall, vec!["package.json".to_owned()]))));
-        assert!(node("{").is_err_and(|why| why.contains("is not JSON")));
+        assert!(node("{").is_err_and(|why| why.contains("is not valid JSON")));
         let python = |text: &str| found("python3.13", &[("requirements.txt", text), ("package.json", "{")]);
         assert_eq!(python("# nothing\n\n"), Ok(None));
         assert_eq!(python("PyJWT[crypto]==2.10.1\n"), Ok(Some((Tool::Pip, vec!["requirements.txt".to_owned()]))));
     }
 
     #[test]
-    fn a_lock_is_kept_to() {
+    fn npm_ci_is_used_if_there_is_a_lock_file() {
         let files = [("package.json", r#"{"dependencies":{"a":"1"}}"#), ("package-lock.json", "{}"), ("index.mjs", "")];
         let names = vec!["package-lock.json".to_owned(), "package.json".to_owned()];
         assert_eq!(found("nodejs24.x", &files), Ok(Some((Tool::NpmCi, names))));
     }
 
     #[test]
-    fn what_leads_into_the_folder_needs_all_of_it_and_what_leads_out_is_refused() {
+    fn dependencies_on_files_of_the_folder_need_the_whole_folder_and_others_are_refused() {
         let node = |path: &str| {
             let text = format!(r#"{{"dependencies":{{"a":"{path}"}}}}"#);
             found("nodejs24.x", &[("package.json", &text), ("vendor/a/index.js", "1")])
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_inputs_give_equal_digests() {
+    fn manifests_have_equal_digests_if_their_inputs_are_equal() {
         let digest = |text: &str, platform: &str| {
             let (_folder, all) = folder(&[("requirements.txt", text)]);
             Manifest::of("python3.13", &all).expect("read").expect("asked").digest(platform).expect("digested")

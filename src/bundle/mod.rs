@@ -1,11 +1,11 @@
-//! What a stack ships: functions' sources with what they depend on, packed into zips that are equal to the byte when the
-//! sources are, so that their hash says whether they changed; and body schemas. From the stack file's folder, or from
-//! this binary.
+//! The code and the body schemas of a stack, from the stack file's folder or from this binary. A function's source and
+//! its dependencies become a zip archive. Equal sources give equal bytes, so the archive's hash tells whether code
+//! changed.
 //!
-//! - `files`: which files, and that they can be read
-//! - `manifest`: what they depend on, by `package.json` or `requirements.txt`
-//! - `install`: getting that, once, into the cache
-//! - `archive`: the zip, and Lambda's limits
+//! - `files` selects files and checks that they can be read
+//! - `manifest` reads the dependencies from `package.json` or `requirements.txt`
+//! - `install` installs them into the cache
+//! - `archive` packs the zip archive and checks Lambda's limits
 
 mod archive;
 mod files;
@@ -27,12 +27,12 @@ use self::archive::Unpackable;
 use self::files::{Files, Unreadable};
 use self::manifest::Manifest;
 use crate::error::Error;
-use crate::stack::{Diagnostic, Function, Stack, check_body_schema};
+use crate::spec::{Diagnostic, Function, Stack, check_body_schema};
 
-/// The functions of the stacks that this binary carries.
+/// The functions of the blueprints, which are part of this binary.
 static LAMBDAS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/lambdas");
 
-/// One function's code, packed.
+/// A function's packed code.
 #[derive(Clone, PartialEq)]
 pub struct Zip {
     /// The archive.
@@ -47,16 +47,16 @@ impl std::fmt::Debug for Zip {
     }
 }
 
-/// Everything a stack ships.
+/// The packed functions and the body schemas of a stack.
 #[derive(Debug, Clone, Default)]
 pub struct Bundles {
-    /// By the function's name. Functions of one source share their bytes.
+    /// By the function's name. Functions with the same source share the bytes.
     pub functions: BTreeMap<String, Zip>,
     /// By the route's `body`: the schema's text.
     pub schemas: BTreeMap<PathBuf, String>,
 }
 
-/// Where sources are.
+/// Where a stack's sources are.
 #[derive(Debug, Clone)]
 pub enum Sources {
     /// In this binary.
@@ -68,13 +68,13 @@ pub enum Sources {
 /// Why a stack's code could not be packed.
 #[derive(Debug)]
 pub enum Unpacked {
-    /// What the stack file names is not as it must be; everything at once.
+    /// All mistakes in the files that the stack file names.
     Flaws(Vec<Diagnostic>),
-    /// What functions depend on could not be installed.
+    /// Dependencies could not be installed.
     Failed(Error),
 }
 
-/// What a stack file names, found and looked through, not yet packed.
+/// The files that a stack file names: found and checked, not packed yet.
 #[derive(Debug)]
 pub struct Code<'a> {
     stack: &'a Stack,
@@ -82,19 +82,15 @@ pub struct Code<'a> {
     schemas: BTreeMap<PathBuf, String>,
 }
 
-/// A function's folder as it was found.
 #[derive(Debug)]
 struct Source {
-    /// What is shipped of it.
+    /// The function's own files that are packed.
     own: Files,
     manifest: Option<Manifest>,
 }
 
 impl<'a> Code<'a> {
-    /// Looks at all that `stack` names.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
+    /// Reads all files that `stack` names. The error has all mistakes.
     pub fn find(stack: &'a Stack, sources: &Sources) -> Result<Self, Vec<Diagnostic>> {
         let mut flaws = Vec::new();
         let schemas = schemas(stack, sources, &mut flaws);
@@ -108,11 +104,11 @@ impl<'a> Code<'a> {
         if flaws.is_empty() { Ok(Self { stack, sources: found, schemas }) } else { Err(flaws) }
     }
 
-    /// Packs it, with what it depends on.
+    /// Packs the functions with their dependencies.
     pub async fn pack(self, workshop: &DependencyInstaller<'_>) -> Result<Bundles, Unpacked> {
         let mut flaws = Vec::new();
         let mut functions: BTreeMap<String, Zip> = BTreeMap::new();
-        // Functions of one source, for one machine, have one zip.
+        // Functions with the same source, runtime, architecture and handler share an archive.
         let mut packed: BTreeMap<(&PathBuf, &String, &String, &String), Zip> = BTreeMap::new();
         for (name, source) in self.sources {
             let function = &self.stack.functions[name];
@@ -151,12 +147,12 @@ fn place(name: &str) -> String {
 fn unpackable(name: &str, why: &Unpackable) -> Diagnostic {
     let flaw = Diagnostic::new(place(name), format!("the code of {name}: {why}"));
     match why {
-        Unpackable::TooLarge { largest, .. } => flaw.help(format!("the largest in it: {largest}")),
+        Unpackable::TooLarge { largest, .. } => flaw.help(format!("the largest parts are {largest}")),
         _ => flaw,
     }
 }
 
-/// A handler whose file is not shipped would be found out by the first call.
+/// Reports a handler whose file is not in the package. Lambda would fail at the first call.
 fn without_handler(name: &str, function: &Function, files: &Files) -> Option<Diagnostic> {
     let handler = &function.handler;
     let candidates: Vec<String> = if function.runtime.starts_with("python") {
@@ -172,9 +168,12 @@ fn without_handler(name: &str, function: &Function, files: &Files) -> Option<Dia
     if candidates.iter().any(|path| files.contains_key(&shown(path))) {
         return None;
     }
-    let message =
-        format!("{} has no {}, which the handler {handler} is in", function.source.display(), shown(&candidates[0]));
-    Some(Diagnostic::new(place(name), message).help("name another `handler`, as in file.function, or another `source`"))
+    let message = format!(
+        "{} has no file {}, which the handler {handler} needs",
+        function.source.display(),
+        shown(&candidates[0])
+    );
+    Some(Diagnostic::new(place(name), message).help("correct `handler` (file.function) or `source`"))
 }
 
 fn schemas(stack: &Stack, sources: &Sources, flaws: &mut Vec<Diagnostic>) -> BTreeMap<PathBuf, String> {
@@ -201,27 +200,26 @@ fn schemas(stack: &Stack, sources: &Sources, flaws: &mut Vec<Diagnostic>) -> BTr
     schemas
 }
 
-/// Only an installation needs it.
+/// npm's settings, which only an installation needs.
 const NPMRC: &str = ".npmrc";
 
 impl Sources {
-    /// Everything in a function's folder that may be needed, or in words why not.
+    /// The files of a function's folder. The error is a message.
     fn function(&self, function: &Function) -> Result<Source, String> {
         let folder = &function.source;
         let all = self.files(folder).map_err(|why| why.to_string())?;
         let mut own = all.clone();
-        // What somebody has installed there has development's dependencies in it, for this machine.
+        // An installation by the user may have development dependencies, and is for this machine.
         let installed = all.contains_key("package.json");
-        // All else that is not shipped was never taken.
         own.retain(|path, _| !(path.starts_with(NPMRC) || installed && path.starts_with("node_modules/")));
         if own.is_empty() {
-            return Err(format!("the source {} has nothing in it", folder.display()));
+            return Err(format!("the source folder {} is empty", folder.display()));
         }
         let manifest = Manifest::of(&function.runtime, &all).map_err(|why| format!("{}: {why}", folder.display()))?;
         Ok(Source { own, manifest })
     }
 
-    /// The files under a folder, among them those that only an installation needs.
+    /// The files below a folder, including those that only an installation needs.
     fn files(&self, folder: &Path) -> Result<Files, Unreadable> {
         let wanted = |path: &str| files::shipped(path) || path == NPMRC;
         match self {
@@ -249,7 +247,7 @@ impl Sources {
     }
 }
 
-/// Every file below these folders of this binary, tests too, by its path as a stack file would name it.
+/// All files below these folders of this binary, including tests, by their paths as in a stack file.
 pub fn embedded(folders: &[PathBuf]) -> BTreeMap<PathBuf, &'static [u8]> {
     fn add(dir: &Dir<'static>, found: &mut BTreeMap<PathBuf, &'static [u8]>) {
         found.extend(dir.files().map(|file| (Path::new("lambdas").join(file.path()), file.contents())));

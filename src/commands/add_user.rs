@@ -8,8 +8,9 @@ use crate::args;
 use crate::aws::cognito::{AddUser, Added, PasswordPolicy, Users, generate, is_email};
 use crate::config::Config;
 use crate::error::Error;
+use crate::outputs::SCHEMA_VERSION;
 use crate::outputs::{Outputs, Pool};
-use crate::report::{SCHEMA_VERSION, answer, say};
+use crate::report::{answer, say};
 use crate::secret::SecretValue;
 
 pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, Error> {

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use crate::config::Config;
 use crate::error::Error;
 use crate::report::say;
-use crate::stack::{self, Mode, Unwritable};
+use crate::spec::{self, Mode, Unwritable};
 
 /// A stack file to be written once it is decided that it is built.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) fn prepare(config: &mut Config, asked: &[String]) -> Result<Option<Ed
             .hint("`securelambda init` writes it out"));
     };
     let (text, new) =
-        stack::allow(&config.document.text, &config.stack, asked).map_err(|why| refused(&why, &file, asked))?;
+        spec::allow(&config.document.text, &config.stack, asked).map_err(|why| refused(&why, &file, asked))?;
     let Some(text) = text else { return Ok(None) };
     if let Some(firewall) = &mut config.stack.firewall {
         firewall.addresses.splice(0..0, new.iter().copied());

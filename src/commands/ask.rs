@@ -8,8 +8,8 @@ use dialoguer::theme::SimpleTheme;
 use dialoguer::{Confirm, Input, Password};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use crate::config::Output;
 use crate::error::{Error, Kind};
+use crate::report::Output;
 use crate::secret::SecretValue;
 
 /// The longest password or token that is read from standard input, in bytes.

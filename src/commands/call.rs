@@ -9,11 +9,12 @@ use crate::args;
 use crate::config::Config;
 use crate::error::Error;
 use crate::meaning::{Asked, advice};
+use crate::outputs::SCHEMA_VERSION;
 use crate::outputs::{self, Outputs, Route};
 use crate::probe::{Answer, Body, Request, method_of, send};
-use crate::report::{SCHEMA_VERSION, answer, say};
+use crate::report::{answer, say};
 use crate::secret::SecretValue;
-use crate::stack::{self, ApiKind};
+use crate::spec::{self, ApiKind};
 
 pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Error> {
     let email = args.user.as_deref().map(add_user::check_email).transpose()?;
@@ -56,7 +57,7 @@ fn asked<'a>(session: &Session, outputs: &Outputs, api: &outputs::Api, route: &'
     let stack = &session.config.stack;
     let name = outputs.all_apis().find(|(_, known)| known.id == api.id).and_then(|(name, _)| name);
     let written = stack.all_apis().find(|(known, _)| *known == name).map(|(_, written)| written);
-    let is_it = |of: &&stack::Route| of.method == route.method && of.path == route.path;
+    let is_it = |of: &&spec::Route| of.method == route.method && of.path == route.path;
     let as_written = written.and_then(|api| api.routes.iter().find(is_it));
     let http = written.is_some_and(|api| api.kind == ApiKind::Http);
     Asked {

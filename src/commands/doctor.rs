@@ -17,9 +17,10 @@ use crate::engine::{CancellationToken, Failure, ReadResult, Refresh};
 use crate::error::{Error, Kind};
 use crate::local::tools;
 use crate::operator::{Wanted, questions};
+use crate::outputs::SCHEMA_VERSION;
 use crate::proxies::Proxy;
-use crate::report::{SCHEMA_VERSION, answer, checkup_text, clock, date};
-use crate::stack::Stack;
+use crate::report::{answer, checkup_text, clock, date};
+use crate::spec::Stack;
 use crate::state::State;
 
 /// Simulations in flight at once: IAM is slow to anger and slow to forget.

@@ -7,8 +7,10 @@ use serde_json::json;
 use super::Ending;
 use crate::args;
 use crate::config::Config;
-use crate::report::{Arrow, Diagram, Frame, NodeKind, SCHEMA_VERSION, answer, mermaid, svg};
-use crate::stack::{Api, ApiIds, ApiKind, Auth, Firewall, Function, Invoke, Mode, Route, Stack, Variable};
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::{Arrow, Diagram, Frame, NodeKind, answer, mermaid, svg};
+use crate::spec::{Api, ApiKind, Auth, Firewall, Function, Invoke, Mode, Route, Stack, Variable};
+use crate::topology::ids::ApiIds;
 
 pub(super) fn run(args: &args::Graph, config: &Config) -> Ending {
     let diagram = diagram(&config.stack);
@@ -132,7 +134,7 @@ fn frame((name, api): (Option<&str>, &Api), firewall: Option<&Firewall>) -> Stri
 mod tests {
     use super::*;
     use crate::report::Node;
-    use crate::stack::{BUILTIN, blueprints, parse};
+    use crate::spec::{BUILTIN, blueprints, parse};
 
     #[test]
     fn everything_in_the_file_is_drawn_and_every_arrow_is_a_permission() {

@@ -10,11 +10,12 @@ use serde_json::json;
 use super::Ending;
 use crate::args;
 use crate::bundle;
-use crate::config::{DEFAULT_FILE, Output};
+use crate::config::DEFAULT_FILE;
 use crate::error::Error;
-use crate::report::{SCHEMA_VERSION, answer, say};
-use crate::stack::blueprints::{self, Blueprint};
-use crate::stack::json_schema;
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::{Output, answer, say};
+use crate::spec::blueprints::{self, Blueprint};
+use crate::spec::json_schema;
 
 /// The schema's file, as the stack file names it in its first line.
 const SCHEMA_FILE: &str = "securelambda.schema.json";

@@ -4,10 +4,11 @@ use serde_json::json;
 
 use super::Ending;
 use crate::args::Local as Command;
-use crate::config::{Output, variable};
+use crate::config::variable;
 use crate::error::Error;
 use crate::local::{Emulator, Local, LocalError, Status};
-use crate::report::{SCHEMA_VERSION, answer, say};
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::{Output, answer, say};
 
 pub(super) async fn run(command: &Command, output: Output) -> Result<Ending, Error> {
     let local = Local::from_env(variable)?;

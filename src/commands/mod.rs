@@ -29,11 +29,12 @@ mod values;
 mod verify;
 
 use crate::args::{Cli, Command};
-use crate::config::{Config, Output};
+use crate::config::Config;
 use crate::engine::{CancellationToken, Cause, StopLevel, Summary};
 use crate::error::{Error, Kind};
 use crate::report;
-use crate::stack::{Api, ApiKind, Stack, Throughput};
+use crate::report::Output;
+use crate::spec::{Api, ApiKind, Stack, Throughput};
 use crate::state::{self, State};
 
 /// How a command ends if it does not end in an error.
@@ -232,7 +233,7 @@ mod tests {
     fn limits_are_each_routes_and_their_sum_is_said() {
         let said = |more: &str| {
             let head = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n";
-            limits(&crate::stack::parse(&format!("{head}{more}")).expect("sound"))
+            limits(&crate::spec::parse(&format!("{head}{more}")).expect("sound"))
         };
         let route = |api: &str, path: &str| {
             format!("[[{api}.routes]]\nroute = \"GET {path}\"\nfunction = \"F\"\nauth = \"none\"\n")

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use super::session::{Session, Sources, state_id};
 use super::{Ending, pools};
 use crate::args;
-use crate::config::{Config, Output};
+use crate::config::Config;
 use crate::engine::{CancellationToken, Change, Id, Plan};
 use crate::error::{Error, Kind};
 use crate::policy::Policy;
-use crate::report::{answer, grants_text, plan_json, plan_text};
-use crate::stack::{ApiIds, policies};
+use crate::report::{Output, answer, grants_text, plan_json, plan_text};
+use crate::spec::policies;
 use crate::state::State;
+use crate::topology::ids::{self, ApiIds};
 
 pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let session = Session::open(config, Sources::Packed).await?;
@@ -23,7 +24,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     let refresh = session.refresh(&state, &stop).await?;
     let plan = Plan::new(&session.graph, &refresh, &state);
     let kept = pools::kept(&session, &state, &plan, &[]).await?;
-    let known = |secret: &str| Some(state.outputs(&format!("secret.{secret}"))?["arn"].as_str()?.to_owned());
+    let known = |secret: &str| Some(ids::secret(secret).recorded(&state)?.arn);
     let mut grants = policies::planned(&session.config.stack, scope, &known);
     if session.config.output.json {
         let mut document = plan_json(&plan);
@@ -41,7 +42,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         let Output { verbose, answers, .. } = session.config.output;
         answer(&plan_text(&plan, answers));
         let stack = &session.config.stack;
-        let throttles = stack.all_apis().any(|(name, api)| changes(&plan, &ApiIds(name).of("stage", &api.stage)));
+        let throttles = stack.all_apis().any(|(name, api)| changes(&plan, &ApiIds(name).stage(&api.stage)));
         if let Some(limits) = super::limits(stack).filter(|_| throttles) {
             answer(&format!("\n{limits}"));
         }
@@ -49,7 +50,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
             answer(&format!("\n{note}"));
         }
         // Those that are as they should be are no news.
-        grants.retain(|(function, _)| verbose || changes(&plan, &Id::new("policy", function)));
+        grants.retain(|(function, _)| verbose || changes(&plan, &ids::policy(function).into()));
         if !grants.is_empty() {
             answer(&format!("\n{}", grants_text(&grants, verbose)));
         }

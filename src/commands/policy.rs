@@ -14,10 +14,11 @@ use crate::bundle::Bundles;
 use crate::config::{self, Config};
 use crate::error::{Error, Kind};
 use crate::operator::{CommandName, Document, LONGEST_POLICY, MOST_POLICIES, Wanted, policies};
+use crate::outputs::SCHEMA_VERSION;
 use crate::regions::{Needs, check};
-use crate::report::{SCHEMA_VERSION, answer, say};
+use crate::report::{answer, say};
 use crate::scope::{Scope, partition_of};
-use crate::stack;
+use crate::topology;
 
 pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, Error> {
     let (scope, endpoint) = if let Some(account) = &args.account {
@@ -101,7 +102,8 @@ async fn least(
     let recorded = stored(config, scope, endpoint).read().await?;
     let recorded = recorded.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
     // What the functions are made of makes no difference here.
-    let graph = stack::desired(&config.stack, scope, endpoint, &Bundles::default(), &stack::SecretValues::default());
+    let graph =
+        topology::desired(&config.stack, scope, endpoint, &Bundles::default(), &topology::SecretValues::default());
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let boundary = config.stack.permissions_boundary.as_deref();
     Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary }))

@@ -14,7 +14,7 @@ use crate::report::one_line;
 use crate::state::State;
 
 /// The kind of a user pool.
-const POOL: &str = "cognito.user_pool";
+const POOL: &str = <crate::aws::cognito::UserPool as crate::engine::Resource>::KIND;
 
 /// A pool that is not to be removed, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

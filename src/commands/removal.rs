@@ -4,21 +4,20 @@ use serde_json::{Value, json};
 
 use super::{Ending, quoted};
 use crate::aws::by_hand;
-use crate::config::Output;
 use crate::engine::{Cleanup, Failure, Id, Inventory, InventoryItem, Listers, Outcome, Removal, Removed, Target};
 use crate::error::{Error, Kind};
-use crate::report::{LOG_POLICY, answer, left_text, others_text, recoverable_text, say, summary_line};
+use crate::report::{LOG_POLICY, Output, answer, left_text, others_text, recoverable_text, say, summary_line};
 use crate::scope::Scope;
-use crate::stack::cleanup;
+use crate::topology::cleanup;
 
 /// The order in which a stack is removed.
 pub(super) const ORDER: Cleanup = Cleanup { group: cleanup::group, holds: cleanup::holds };
 
 /// The kind whose access logs AWS delivers.
-const HTTP_API: &str = "apigatewayv2.api";
+const HTTP_API: &str = <crate::aws::apigatewayv2::HttpApi as crate::engine::Resource>::KIND;
 
 /// Secrets: a deleted one can be recovered for some days.
-const SECRET: &str = "secretsmanager.secret";
+const SECRET: &str = <crate::aws::secretsmanager::Secret as crate::engine::Resource>::KIND;
 
 /// How this program removes the stack of this name.
 pub(super) fn removal<'a>(stack: &'a str, listers: &'a Listers, purge: bool) -> Removal<'a> {

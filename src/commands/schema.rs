@@ -2,7 +2,7 @@
 
 use super::Ending;
 use crate::report::answer;
-use crate::stack::json_schema;
+use crate::spec::json_schema;
 
 pub(super) fn run() -> Ending {
     answer(&super::pretty(&json_schema()));

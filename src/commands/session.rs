@@ -16,8 +16,8 @@ use crate::outputs::Outputs;
 use crate::regions::Needs;
 use crate::report::say;
 use crate::scope::Scope;
-use crate::stack::{self, SecretValues};
 use crate::state::{self, StackState, State, StateId, StateStore};
+use crate::topology::{self, SecretValues};
 
 use super::{note_unless, values};
 
@@ -56,7 +56,7 @@ impl Session {
 
     /// The same, for a run that may write these secrets anew.
     pub(super) async fn with(config: Config, sources: Sources, rotate: BTreeSet<String>) -> Result<Self, Error> {
-        let needs = stack::needs(&config.stack);
+        let needs = topology::needs(&config.stack);
         Self::connected(config, sources, rotate, &needs).await
     }
 
@@ -84,14 +84,15 @@ impl Session {
         let scope = &clients.scope;
         let secrets = values::unread(&config, rotate);
         let store = stored(&config, scope, endpoint.as_deref());
-        let graph = stack::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &secrets);
+        let graph = topology::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &secrets);
         let registry = registry(&clients);
         Ok(Self { config, clients, caller, endpoint, graph, registry, store, bundles })
     }
 
     /// From now on with these values of secrets.
     pub(super) fn fill(&mut self, secrets: &SecretValues) {
-        self.graph = stack::desired(&self.config.stack, self.scope(), self.endpoint.as_deref(), &self.bundles, secrets);
+        self.graph =
+            topology::desired(&self.config.stack, self.scope(), self.endpoint.as_deref(), &self.bundles, secrets);
     }
 
     /// Where the stack lives.
@@ -171,7 +172,7 @@ pub(super) fn state_id(scope: &Scope) -> StateId {
 /// Connects: the clients, whose credentials they have, and where AWS is if it is not AWS itself.
 pub(super) async fn who_am_i(config: &Config) -> Result<(Clients, CallerIdentity, Option<String>), Error> {
     let access = access(&config.connection, config.output.quiet).await?;
-    let (clients, caller) = connected(&config.stack.name, &access, &stack::needs(&config.stack)).await?;
+    let (clients, caller) = connected(&config.stack.name, &access, &topology::needs(&config.stack)).await?;
     Ok((clients, caller, access.endpoint))
 }
 

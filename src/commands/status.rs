@@ -8,7 +8,8 @@ use crate::args;
 use crate::config::Config;
 use crate::engine::{CancellationToken, Drift, Failure, Id, ReadResult};
 use crate::error::Error;
-use crate::report::{Palette, SCHEMA_VERSION, answer, one_line, table};
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::{Palette, answer, one_line, table};
 use crate::state::{State, Status};
 
 pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationToken) -> Result<Ending, Error> {

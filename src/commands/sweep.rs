@@ -12,14 +12,16 @@ use super::{Ending, or_stopped};
 use crate::args::{self, Shared};
 use crate::aws::secretsmanager::DeletionMode;
 use crate::aws::{listers, registry_that_parts};
-use crate::config::{Connection, Output};
+use crate::config::Connection;
 use crate::engine::{CancellationToken, Inventory, Run, add_listed, list_all};
 use crate::error::{Error, Kind};
+use crate::outputs::SCHEMA_VERSION;
 use crate::regions::Needs;
-use crate::report::{self, SCHEMA_VERSION, answer, id_width, say, swept_text, unread_lines};
+use crate::report::{self, Output, answer, id_width, say, swept_text, unread_lines};
 use crate::scope::{Scope, Whose};
-use crate::stack::{check_name, cleanup::group};
+use crate::spec::check_name;
 use crate::state::{self, StackState, StateId};
+use crate::topology::cleanup::group;
 
 pub(super) async fn run(
     args: &args::Sweep,

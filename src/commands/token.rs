@@ -10,7 +10,8 @@ use crate::aws::cognito::{Tokens, Users};
 use crate::config::Config;
 use crate::error::Error;
 use crate::outputs::Pool;
-use crate::report::{SCHEMA_VERSION, answer};
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::answer;
 
 pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Error> {
     let email = check_email(&args.user.email)?;

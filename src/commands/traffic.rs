@@ -11,7 +11,8 @@ use crate::args;
 use crate::aws::wafv2::{RuleTraffic, Sample, Wafv2};
 use crate::config::Config;
 use crate::error::Error;
-use crate::report::{SCHEMA_VERSION, answer, clock, date, one_line, table};
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::{answer, clock, date, one_line, table};
 
 /// How long AWS keeps samples.
 const KEPT: Duration = Duration::from_hours(3);

@@ -14,8 +14,8 @@ use crate::engine::{self, CancellationToken, Cleanup, Outcome, Plan, Run, Summar
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
 use crate::report::{self, answer, counts, id_width, plan_text, say, summary_line};
-use crate::stack::cleanup;
 use crate::state::State;
+use crate::topology::cleanup;
 
 pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let rotate = values::to_rotate(&config, &args.rotate)?;

@@ -9,7 +9,8 @@ use crate::args;
 use crate::aws::cognito::Users;
 use crate::config::Config;
 use crate::error::Error;
-use crate::report::{SCHEMA_VERSION, answer, date, say, table};
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::{answer, date, say, table};
 
 pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, Error> {
     let session = Session::open(config, Sources::Untouched).await?;

@@ -11,8 +11,9 @@ use crate::engine::{Change, Plan};
 use crate::error::Error;
 use crate::report::say;
 use crate::secret::{SecretValue, generate};
-use crate::stack::{MAX_SECRET, SecretValues, Value};
+use crate::spec::{MAX_SECRET, Value};
 use crate::state::{State, Status};
+use crate::topology::SecretValues;
 
 /// No values yet: that there is one for each key is all that is needed to compare.
 pub(super) fn unread(config: &Config, rotate: BTreeSet<String>) -> SecretValues {

@@ -14,7 +14,8 @@ use crate::args;
 use crate::config::Config;
 use crate::engine::CancellationToken;
 use crate::error::{Error, Kind};
-use crate::report::{SCHEMA_VERSION, answer, date, proof_html, proof_junit, proof_table, say};
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::{answer, date, proof_html, proof_junit, proof_table, say};
 use crate::verify::{Proof, Subject, Verdict, Verification, verify};
 
 pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationToken) -> Result<Ending, Error> {

@@ -1,5 +1,5 @@
 //! A run as JSON Lines, for programs. Every line is an object with these fields and those of its `type`; a field may
-//! be added at any time, one is renamed or dropped only with a new [`SCHEMA_VERSION`].
+//! be added at any time, one is renamed or dropped only with a new [`SCHEMA_VERSION`](crate::outputs::SCHEMA_VERSION).
 //!
 //! | field            | of                | meaning |
 //! |------------------|-------------------|---------|
@@ -29,9 +29,7 @@ use super::Reporter;
 use super::stream::Stream;
 use super::summary::Counts;
 use crate::engine::{Event, Failure, Id, Outcome, Summary, Verb};
-
-/// The version of everything this program writes as JSON.
-pub const SCHEMA_VERSION: u32 = 1;
+use crate::outputs::SCHEMA_VERSION;
 
 /// Shows a run as an object for every event.
 #[derive(Debug)]

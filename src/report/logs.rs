@@ -4,10 +4,10 @@
 use console::{Alignment, pad_str};
 use serde_json::{Map, Value, json};
 
-use super::json::SCHEMA_VERSION;
 use super::palette::Palette;
 use super::timestamp::{clock, date};
 use super::words::harmless;
+use crate::outputs::SCHEMA_VERSION;
 
 /// How the lines that Lambda itself writes begin.
 const PLATFORM: [&str; 5] =

@@ -4,11 +4,11 @@ use console::pad_str;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::json::SCHEMA_VERSION;
 use super::palette::Palette;
 use super::words::tally;
 use super::{drift, failure, id_width};
 use crate::engine::{Change, Drift, Id, Plan};
+use crate::outputs::SCHEMA_VERSION;
 
 /// One resource in the plan's text.
 struct Entry<'a> {

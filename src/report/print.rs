@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Palette, Stream};
-use crate::config::Output;
+use super::{Output, Palette, Stream};
 use crate::error::{Error, Kind};
+use crate::outputs::SCHEMA_VERSION;
 
 /// An answer, on standard output. A reader that has gone away is no error: `securelambda outputs | head -1`.
 pub fn answer(text: &str) {
@@ -22,7 +22,7 @@ pub fn say(text: &str) {
 /// as a document on standard error.
 pub fn error(error: &Error, output: Output) {
     if output.json {
-        let mut document = json!({ "schema_version": super::SCHEMA_VERSION, "type": "error" });
+        let mut document = json!({ "schema_version": SCHEMA_VERSION, "type": "error" });
         extend(&mut document, error_json(error));
         say(&document.to_string());
     } else {
@@ -34,7 +34,7 @@ pub fn error(error: &Error, output: Output) {
 /// error as it stands on standard error.
 pub fn failed_line(verb: &str, error: &Error) -> String {
     let document = json!({
-        "schema_version": super::SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION,
         "type": "summary",
         "verb": verb,
         "succeeded": false,

@@ -7,8 +7,9 @@ use console::{Alignment, measure_text_width, pad_str};
 use serde_json::{Value, json};
 
 use super::words::{duration, one_line};
-use super::{Palette, Reporter, SCHEMA_VERSION, Stream, Style};
+use super::{Palette, Reporter, Stream, Style};
 use crate::engine::{Event, Id};
+use crate::outputs::SCHEMA_VERSION;
 
 /// The columns of the longest bar.
 const BAR: u32 = 30;

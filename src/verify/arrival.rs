@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::check_spec::{CheckResult, CheckSpec};
-use super::run::VerifyContext;
+use super::context::VerifyContext;
 use super::target::Target;
 use super::{Check, Layer, Verdict};
 use crate::aws::error::is_throttled;

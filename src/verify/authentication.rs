@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::check_spec::{CheckResult, CheckSpec};
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::settings;
 use super::test_users::{TestUser, address};
 use super::tokens::Parts;
@@ -14,6 +14,7 @@ use crate::aws::cognito::{Tokens, Users};
 use crate::engine::{Drift, Failure};
 use crate::probe::Request;
 use crate::secret::{self, SecretValue};
+use crate::topology::ids;
 
 pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let of = |guest: &'a TestUser| -> [CheckFuture<'a>; 3] {
@@ -97,7 +98,7 @@ async fn token(scene: &VerifyContext<'_>, guest: &TestUser) -> Vec<Check> {
     let parts = scene.tokens(&guest.name).and_then(|tokens| {
         Parts::of(&tokens.id).ok_or_else(|| CheckResult::fail("what the pool gave as ID token is no token"))
     });
-    let client = settings::drift(scene.subject.seen, &format!("client.{}", guest.name));
+    let client = settings::drift(scene.subject.seen, ids::client(&guest.name).as_str());
     let revocation = claim(guest, "its refresh tokens can be revoked")
         .sent("DescribeUserPoolClient")
         .expects("EnableTokenRevocation true")

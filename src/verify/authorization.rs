@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::check_spec::{CheckResult, CheckSpec, unix_ms};
 use super::classify::{accepted_by, access_refused, refused, refused_by_http};
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::target::Target;
 use super::test_users::marker;
 use super::tokens::Parts;
@@ -13,7 +13,7 @@ use super::{Check, Layer, arrival, sample};
 use crate::aws::cognito::Tokens;
 use crate::probe::{Answer, Body, Request};
 use crate::secret::{self, SecretValue};
-use crate::stack::Auth;
+use crate::spec::Auth;
 
 /// A caller who must not pass.
 pub(super) struct TokenHolder {

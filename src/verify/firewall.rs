@@ -6,11 +6,11 @@ use futures_util::FutureExt;
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::{FirewallExposure, is_filtered, shown};
+use super::context::{CheckFuture, Subject, VerifyContext};
 use super::prober::Prober;
-use super::run::{CheckFuture, Subject, VerifyContext};
 use super::{Check, Layer, Verdict};
 use crate::probe::{Answer, Request};
-use crate::stack::{ApiKind, Firewall, Mode};
+use crate::spec::{ApiKind, Firewall, Mode};
 
 /// AWS's own service that tells callers their address.
 const WHO_AM_I: &str = "https://checkip.amazonaws.com";
@@ -130,7 +130,7 @@ mod tests {
             [guarded(&firewall(Mode::Count)), guarded(&blocking)],
             [FirewallExposure::Open, FirewallExposure::Guarded]
         );
-        let group = |block| crate::stack::ManagedRule { name: "common".into(), block };
+        let group = |block| crate::spec::ManagedRule { name: "common".into(), block };
         for (block, expected) in [(false, FirewallExposure::Open), (true, FirewallExposure::Guarded)] {
             let firewall = Firewall { managed_rules: vec![group(block)], ..firewall(Mode::Count) };
             assert_eq!(guarded(&firewall), expected, "a group that blocks: {block}");

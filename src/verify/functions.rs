@@ -3,18 +3,19 @@
 use futures_util::FutureExt;
 
 use super::check_spec::{CheckResult, CheckSpec};
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::{Check, Layer, settings};
 use crate::outputs::Outputs;
-use crate::stack::deprecated_on;
+use crate::spec::deprecated_on;
+use crate::topology::ids;
 
 pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     vec![async { runtimes(scene) }.boxed(), async { vec![one_place(scene)] }.boxed()]
 }
 
 fn runtimes(scene: &VerifyContext<'_>) -> Vec<Check> {
-    let check = |(name, function): (&String, &crate::stack::Function)| {
-        let drift = settings::drift(scene.subject.seen, &format!("function.{name}"));
+    let check = |(name, function): (&String, &crate::spec::Function)| {
+        let drift = settings::drift(scene.subject.seen, ids::function(name).as_str());
         let live = drift.and_then(|drift| drift.iter().find(|drift| drift.field == "Runtime"));
         let runtime = live.map_or(&function.runtime, |drift| &drift.live);
         CheckSpec::new(Layer::Functions, name, "its runtime is supported")

@@ -10,6 +10,7 @@ mod authentication;
 mod authorization;
 mod check_spec;
 mod classify;
+mod context;
 mod firewall;
 mod functions;
 mod past_gateway;
@@ -26,7 +27,8 @@ mod tokens;
 
 use serde::Serialize;
 
-pub use run::{Proof, Subject, verify};
+pub use context::Subject;
+pub use run::{Proof, verify};
 
 /// The five layers, in the order of the checklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

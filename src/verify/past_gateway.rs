@@ -7,11 +7,11 @@ use super::Layer;
 use super::authorization::{TokenHolder, strangers};
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::refused_by_function;
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::target::Target;
 use crate::aws::lambda::Lambda;
 use crate::secret::SecretValue;
-use crate::stack::{Auth, Route, Variable};
+use crate::spec::{Auth, Route, Variable};
 
 /// For every route of an HTTP API that is for a pool's users.
 pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {

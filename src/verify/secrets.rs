@@ -9,15 +9,15 @@ use futures_util::FutureExt;
 use super::authorization::ask;
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::body_refused;
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::target::Target;
 use super::test_users::marker;
 use super::{Check, Layer, sample, settings};
-use crate::aws::apigateway::execute_api_arn;
 use crate::aws::iam::Iam;
 use crate::engine::{Drift, Failure};
 use crate::probe::Body;
-use crate::stack::{Auth, Route, Variable};
+use crate::spec::{Auth, Route, Variable};
+use crate::topology::ids;
 
 pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let functions = scene.subject.stack.functions.keys();
@@ -59,7 +59,7 @@ async fn reach(scene: &VerifyContext<'_>, name: &str) -> Vec<Check> {
     let routes = signed.filter_map(|target| {
         let (_, api) = outputs.all_apis().find(|(name, _)| *name == target.name)?;
         let Route { method, path, .. } = target.route;
-        let arn = execute_api_arn(&scene.subject.clients.scope, &api.id, &api.stage, method, path);
+        let arn = scene.subject.clients.scope.execute_api_arn(&api.id, &api.stage, method, path);
         Some(Reach { action: "execute-api:Invoke", what: format!("route {}", target.subject()), arn: arn.into() })
     });
     let iam = Iam::new(scene.subject.clients);
@@ -98,8 +98,8 @@ fn simulated(allowed: Result<Option<bool>, Failure>) -> CheckResult {
 }
 
 fn policies(scene: &VerifyContext<'_>, name: &str) -> CheckResult {
-    let drift = |what: &str| settings::drift(scene.subject.seen, &format!("{what}.{name}"));
-    same_policies(drift("role"), drift("policy"))
+    let drift = |id: &str| settings::drift(scene.subject.seen, id);
+    same_policies(drift(ids::role(name).as_str()), drift(ids::policy(name).as_str()))
 }
 
 /// Pure: from what has drifted of a role and of its policy. The derived policy allows nothing but the function's own.
@@ -123,7 +123,10 @@ fn environments(scene: &VerifyContext<'_>) -> Vec<Check> {
         CheckSpec::new(Layer::Secrets, name, "there is no credential in its environment")
             .sent("GetFunctionConfiguration, and the variables of the stack file")
             .expects("the variables of the stack file alone, none of which looks like a credential")
-            .known(environment(&function.environment, settings::drift(scene.subject.seen, &format!("function.{name}"))))
+            .known(environment(
+                &function.environment,
+                settings::drift(scene.subject.seen, ids::function(name).as_str()),
+            ))
     });
     checks.collect()
 }

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::{accepted_by, signature_refused};
-use super::run::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, VerifyContext};
 use super::target::Target;
 use super::{Check, Layer};
 use crate::aws::cognito::Identities;
@@ -17,7 +17,7 @@ use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
 use crate::probe::Request;
 use crate::secret::SecretValue;
-use crate::stack::{Auth, IdentityPool};
+use crate::spec::{Auth, IdentityPool};
 
 const REFUSED: &str = "403, from the gateway itself";
 

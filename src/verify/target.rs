@@ -1,7 +1,8 @@
 //! A route with the API that has it: two APIs may have one of the same name.
 
 use crate::probe::method_of;
-use crate::stack::{Api, ApiIds, ApiKind, Route};
+use crate::spec::{Api, ApiKind, Route};
+use crate::topology::ids::ApiIds;
 
 /// One route of one API.
 #[derive(Debug, Copy, Clone)]

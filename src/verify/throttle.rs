@@ -12,13 +12,14 @@ use tokio::time::Instant;
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::{body_refused, is_of_gateway};
-use super::run::VerifyContext;
+use super::context::VerifyContext;
 use super::target::Target;
 use super::test_users::marker;
 use super::{Check, Layer, Verdict, sample, settings};
 use crate::engine::Drift;
 use crate::probe::{Answer, Body, Request};
-use crate::stack::{Api, ApiIds};
+use crate::spec::Api;
+use crate::topology::ids::ApiIds;
 
 /// A rate limit above this is not tried: it would take too many requests.
 const POLITE_RATE: u32 = 200;
@@ -64,7 +65,7 @@ enum Limits {
 /// That a burst over what a route of an API lets through is throttled. Its requests have a body that breaks the model, so
 /// that they reach no function.
 pub(super) async fn burst(scene: &VerifyContext<'_>, (name, api): (Option<&str>, &Api)) -> Check {
-    let stage = ApiIds(name).of("stage", &api.stage);
+    let stage = ApiIds(name).stage(&api.stage);
     let subject = format!("stage {}", stage.parts().1);
     let claim = CheckSpec::new(Layer::Functions, subject, "a burst over a route's limit is throttled");
     let claim = claim.expects("429 Too Many Requests for some of it");
@@ -225,7 +226,7 @@ mod tests {
     use super::*;
     use crate::aws::{apigateway, apigatewayv2};
     use crate::engine::Resource;
-    use crate::stack::ApiKind;
+    use crate::spec::ApiKind;
     use crate::verify::Verdict::{Fail, NotApplicable, Pass};
 
     fn api() -> Api {

@@ -49,8 +49,8 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
     map.lines().filter_map(row).collect()
 }
 
-#[test]
-fn the_map_says_what_each_module_imports() {
+/// The modules that each top-level module of `src` imports, by its code.
+fn imported() -> BTreeMap<String, BTreeSet<String>> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let import = regex::Regex::new(r"\bcrate::([a-z_]+)").unwrap();
     let mut found = BTreeMap::<String, BTreeSet<String>>::new();
@@ -62,12 +62,78 @@ fn the_map_says_what_each_module_imports() {
         found.entry(module.clone()).or_default().extend(used.into_iter().filter(|used| *used != module));
     }
     found.retain(|module, _| !["lib", "main"].contains(&module.as_str()));
-    assert_eq!(documented(), found, "correct the table in docs/architecture.md");
+    found
+}
+
+/// The modules of some circle, in the order in which they import each other; empty if there is no circle.
+fn circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    fn visit(
+        module: &String,
+        imports: &BTreeMap<String, BTreeSet<String>>,
+        path: &mut Vec<String>,
+        done: &mut BTreeSet<String>,
+    ) -> bool {
+        if let Some(start) = path.iter().position(|above| above == module) {
+            path.drain(..start);
+            return true;
+        }
+        if !done.contains(module) {
+            path.push(module.clone());
+            if imports.get(module).into_iter().flatten().any(|used| visit(used, imports, path, done)) {
+                return true;
+            }
+            path.pop();
+            done.insert(module.clone());
+        }
+        false
+    }
+    let (mut path, mut done) = (Vec::new(), BTreeSet::new());
+    for module in imports.keys() {
+        if visit(module, imports, &mut path, &mut done) {
+            return path;
+        }
+    }
+    Vec::new()
+}
+
+#[test]
+fn the_map_says_what_each_module_imports() {
+    assert_eq!(documented(), imported(), "correct the table in docs/architecture.md");
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    assert_eq!(circle(&imported()), Vec::<String>::new(), "each of these imports the next, and the last the first");
+}
+
+#[test]
+fn a_circle_of_imports_is_found_through_any_number_of_modules() {
+    let imports = |pairs: &[(&str, &[&str])]| {
+        let named = |(module, used): &(&str, &[&str])| {
+            ((*module).to_owned(), used.iter().map(|used| (*used).to_owned()).collect())
+        };
+        pairs.iter().map(named).collect::<BTreeMap<String, BTreeSet<String>>>()
+    };
+    let tree = imports(&[("a", &["b", "c"]), ("b", &["c", "d"]), ("c", &["d"]), ("d", &[])]);
+    assert_eq!(circle(&tree), Vec::<String>::new());
+    let pair = imports(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])]);
+    assert_eq!(circle(&pair), ["b", "c"]);
+    let long = imports(&[("a", &["b", "e"]), ("b", &[]), ("d", &["a"]), ("e", &["d"])]);
+    assert_eq!(circle(&long), ["a", "e", "d"]);
+}
+
+#[test]
+fn the_spec_knows_neither_the_topology_nor_aws_nor_the_engine() {
+    never("spec", &["aws_", "crate::aws", "crate::topology", "crate::engine", "crate::report", "crate::args"], &[]);
 }
 
 #[test]
 fn the_engine_knows_no_aws_no_terminal_and_no_stack() {
-    never("engine", &["aws_", "crate::aws", "crate::stack", "crate::report", "crate::args", "clap", "indicatif"], &[]);
+    never(
+        "engine",
+        &["aws_", "crate::aws", "crate::spec", "crate::topology", "crate::report", "crate::args", "clap", "indicatif"],
+        &[],
+    );
 }
 
 #[test]
@@ -77,26 +143,32 @@ fn the_state_knows_nothing_of_ours() {
 
 #[test]
 fn only_aws_speaks_to_the_sdk() {
-    for within in ["stack", "report", "commands", "local", "verify", "bundle", "config.rs", "probe.rs", "scope.rs"] {
+    for within in
+        ["spec", "topology", "report", "commands", "local", "verify", "bundle", "config.rs", "probe.rs", "scope.rs"]
+    {
         never(within, &["aws_sdk", "aws_config", "aws_smithy"], &[]);
     }
 }
 
 #[test]
 fn the_report_knows_events_and_never_aws() {
-    never("report", &["crate::aws", "crate::commands", "crate::stack"], &[]);
+    never("report", &["crate::aws", "crate::commands", "crate::spec", "crate::topology"], &[]);
 }
 
 #[test]
 fn services_know_no_order_and_no_terminal() {
-    never("aws", &["crate::stack", "crate::report", "crate::commands", "crate::args", "indicatif"], &[]);
+    never(
+        "aws",
+        &["crate::spec", "crate::topology", "crate::report", "crate::commands", "crate::args", "indicatif"],
+        &[],
+    );
 }
 
-/// The tables of what the program makes of a service's refusals; of the gateway's own answers to callers of routes; and of
-/// what the SDK's credential providers report as text alone.
+/// The tables of what the program makes of a service's refusals; of the gateway's own answers to callers of routes; and
+/// of what the SDK's credential providers report as text alone.
 const TABLES: [&str; 5] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs", "src/meaning.rs", "aws/credentials.rs"];
 /// What is compiled for tests only.
-const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "stack/reference.rs"];
+const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "spec/reference.rs"];
 
 /// The text literals of some code.
 fn literals(code: &str) -> Vec<String> {
@@ -132,7 +204,7 @@ fn what_a_service_says_is_judged_by_the_tables_alone() {
 
 #[test]
 fn the_environment_is_read_in_one_place() {
-    never("", &["env::var", "env::args"], &["src/config.rs", "src/main.rs", "stack/reference.rs"]);
+    never("", &["env::var", "env::args"], &["src/config.rs", "src/main.rs", "spec/reference.rs"]);
 }
 
 #[test]
@@ -145,8 +217,8 @@ fn indicatif_has_one_importer() {
     never("", &["indicatif"], &["report/bars.rs"]);
 }
 
-/// Clients of the SDK are made by the macros of `retries`: else one for creates could repeat them, and one of all others
-/// would not be corrected for a wrong clock.
+/// Clients of the SDK are made by the macros of `retries`: else one for creates could repeat them, and one of all
+/// others would not be corrected for a wrong clock.
 #[test]
 fn the_sdks_clients_are_made_in_one_way() {
     for (path, code) in sources("aws") {

@@ -36,7 +36,7 @@ fn someone(account: &str, endpoint: &str) -> User {
     let schema = std::fs::read_to_string(lambdas.join("external/request.schema.json")).unwrap();
     user.write("greeting.schema.json", &schema);
     let body = "\"lambdas/external/request.schema.json\"";
-    user.write("securelambda.toml", &securelambda::stack::BUILTIN.replace(body, "\"greeting.schema.json\""));
+    user.write("securelambda.toml", &securelambda::spec::BUILTIN.replace(body, "\"greeting.schema.json\""));
     user
 }
 
@@ -549,7 +549,9 @@ fn the_firewall_changes_its_mode_in_place_and_each_group_its_own() {
     user.run(&["status", "--detailed-exitcode"]).ends(0);
 
     // An address that would be blocked is not "allowed"; nor is one of a stack without a file.
-    user.run(&["up", "--yes", "--allow-ip", "198.51.100.4/32"]).ends(2).says("blocked and not let through");
+    user.run(&["up", "--yes", "--allow-ip", "198.51.100.4/32"])
+        .ends(2)
+        .says("blocks its addresses instead of allowing them");
     user.run(&["up", "--yes", "--allow-ip", "me", "--file", "securelambda.toml"]).ends(2);
     firewall("mode = 'allow'\naddresses = ['203.0.113.7/32']");
     user.run(&["up", "--yes", "--allow-ip", "me"]).ends(2).says("checkip.amazonaws.com");

@@ -224,7 +224,7 @@ fn what_is_no_longer_in_the_stack_file_is_removed() {
     let user = someone();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/lambdas");
     std::os::unix::fs::symlink(source, user.folder.path().join("lambdas")).unwrap();
-    let whole = securelambda::stack::BUILTIN;
+    let whole = securelambda::spec::BUILTIN;
     user.write("securelambda.toml", whole);
     up(&user);
     let both = left_in(&user);

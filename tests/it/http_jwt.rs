@@ -105,7 +105,7 @@ fn a_run_without_its_state_makes_no_second_api() {
 
 #[test]
 fn what_an_http_api_has_not_is_a_mistake() {
-    let whole = securelambda::stack::blueprints::Blueprint::of("http-jwt").unwrap().text;
+    let whole = securelambda::spec::blueprints::Blueprint::of("http-jwt").unwrap().text;
     let user = User::bare();
     user.write("securelambda.toml", &format!("{whole}\n[firewall]\n"));
     user.run(&["graph"]).ends(2).says("AWS cannot attach a web ACL to an HTTP API");

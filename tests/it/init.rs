@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use regex::Regex;
 use securelambda::bundle::{Bundles, Code, DependencyInstaller, Machine, Sources};
 use securelambda::scope::Scope;
-use securelambda::stack::{self, SecretValues};
+use securelambda::spec;
+use securelambda::topology::{self, SecretValues};
 use serde_json::{Value, json};
 
 use crate::support::program::User;
 
 /// Every description of a stack's graph, as far as it can be made without AWS.
 fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMap<String, String>) {
-    let stack = stack::parse(text).unwrap();
+    let stack = spec::parse(text).unwrap();
     let workshop = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let bundles: Bundles = runtime.block_on(Code::find(&stack, sources).unwrap().pack(&workshop)).unwrap();
@@ -23,7 +24,7 @@ fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMa
         region: "eu-central-1".into(),
         stack: stack.name.clone(),
     };
-    let graph = stack::desired(&stack, &scope, None, &bundles, &SecretValues::default());
+    let graph = topology::desired(&stack, &scope, None, &bundles, &SecretValues::default());
     let ids = graph.ids().map(|(id, kind)| (id.to_string(), kind)).collect();
     (ids, bundles.functions.into_iter().map(|(name, zip)| (name, zip.sha256)).collect())
 }
@@ -35,8 +36,8 @@ fn what_init_writes_is_the_built_in_stack() {
     assert!(ran.stdout.lines().any(|line| line == "my-api/securelambda.toml"), "{}", ran.stdout);
     let folder = user.folder.path().join("my-api");
     let text = std::fs::read_to_string(folder.join("securelambda.toml")).unwrap();
-    assert_eq!(stack::parse(&text).unwrap(), stack::parse(stack::BUILTIN).unwrap());
-    assert_eq!(graph(&text, &Sources::Folder(folder)), graph(stack::BUILTIN, &Sources::Embedded));
+    assert_eq!(spec::parse(&text).unwrap(), spec::parse(spec::BUILTIN).unwrap());
+    assert_eq!(graph(&text, &Sources::Folder(folder)), graph(spec::BUILTIN, &Sources::Embedded));
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn the_schema_takes_what_the_parser_takes_and_refuses_mistakes_of_shape() {
     let schema = user.run(&["schema"]).ends(0).json();
     let takes =
         |text: &str| valid(&schema, &serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap());
-    let whole = stack::BUILTIN;
+    let whole = spec::BUILTIN;
     assert!(takes(whole));
     assert!(takes(
         "[stack]\nname = \"a\"\n[secrets.Partner]\nA = { prompt = true }\nB = { env = \"B\" }\nC = { generate = 16 }"
@@ -171,7 +172,7 @@ fn the_schema_takes_what_the_parser_takes_and_refuses_mistakes_of_shape() {
             .find(|at| !whole[whole[..*at].rfind('\n').map_or(0, |at| at + 1)..*at].contains('#'));
         let at = at.unwrap();
         let broken = format!("{}{to}{}", &whole[..at], &whole[at + from.len()..]);
-        assert!(stack::parse(&broken).is_err(), "the parser takes {to:?}");
+        assert!(spec::parse(&broken).is_err(), "the parser takes {to:?}");
         assert!(!takes(&broken), "the schema takes {to:?}");
     }
 }

@@ -178,7 +178,7 @@ fn secrets() {
     assert!(!told.contains("hunter2"), "{told}");
     let many = repeat(20, "K@ = { generate = 4096 }\n");
     let said = said(&user(), "KEY = { env = \"PARTNER_KEY\" }\n", &many);
-    assert!(said.contains("the secret Partner would be 82091 bytes; Secrets Manager takes 65536"), "{said}");
+    assert!(said.contains("the secret Partner would have 82091 bytes; Secrets Manager allows 65536"), "{said}");
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn mistakes_of_a_file_and_of_its_folder_are_told_in_the_files_order() {
 
 /// A sound file, broken somewhere in one of the ways that people and tools break files.
 fn broken() -> impl Strategy<Value = String> {
-    let whole = prop_oneof![Just(SOUND.to_owned()), Just(securelambda::stack::BUILTIN.to_owned())];
+    let whole = prop_oneof![Just(SOUND.to_owned()), Just(securelambda::spec::BUILTIN.to_owned())];
     let change =
         (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..7_u8, "\\PC{0,4}|[\\[\\]{}=\"'.,#\n]{1,3}");
     (whole, prop::collection::vec(change, 1..4)).prop_map(|(mut text, changes)| {
@@ -430,7 +430,7 @@ proptest! {
 
     #[test]
     fn whatever_is_broken_is_told_within_the_file(text in prop_oneof![broken(), "\\PC{0,80}"]) {
-        let Err(mistakes) = securelambda::stack::parse(&text) else { return Ok(()) };
+        let Err(mistakes) = securelambda::spec::parse(&text) else { return Ok(()) };
         prop_assert!(!mistakes.is_empty());
         for mistake in &mistakes {
             let (from, length) = (mistake.span.offset(), mistake.span.len());

@@ -275,7 +275,7 @@ fn a_tool_that_is_missing_or_fails_says_what_was_run_and_what_to_do() {
     );
     user.run(&["plan"])
         .ends(1)
-        .says("`npm ci` failed for Items, with what items/package.json asks for")
+        .says("`npm ci` failed for the function Items and its items/package.json")
         .says("npm error");
     user.write("securelambda.toml", &only_python);
     user.write("plain/index.mjs", "export const handler = async () => {};");

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use securelambda::bundle::Bundles;
 use securelambda::operator::{LONGEST_POLICY, MOST_POLICIES, Wanted, policies};
 use securelambda::scope::{Scope, partition_of};
-use securelambda::stack::{self, SecretValues, blueprints};
+use securelambda::spec::{self, blueprints};
+use securelambda::topology::{self, SecretValues};
 use serde_json::Value;
 
 use crate::support::simulator::findings;
@@ -72,9 +73,9 @@ fn everything() -> String {
 
 /// The kinds of things that a stack is made of.
 fn kinds(text: &str) -> BTreeSet<String> {
-    let stack = stack::parse(text).expect("a sound file");
+    let stack = spec::parse(text).expect("a sound file");
     let scope = scope("demo", "eu-central-1");
-    let graph = stack::desired(&stack, &scope, None, &Bundles::default(), &SecretValues::default());
+    let graph = topology::desired(&stack, &scope, None, &Bundles::default(), &SecretValues::default());
     graph.ids().map(|(_, kind)| kind.to_owned()).collect()
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use securelambda::args::Cli;
-use securelambda::stack::cleanup::{GROUPS, group};
+use securelambda::topology::cleanup::{GROUPS, group};
 
 /// The most lines that README.md may have.
 const LONGEST_README: usize = 200;
@@ -128,7 +128,7 @@ fn the_readme_is_short() {
 fn the_stack_file_in_the_readme_can_be_read() {
     let readme = text("README.md");
     let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    securelambda::stack::parse(example).unwrap();
+    securelambda::spec::parse(example).unwrap();
 }
 
 /// Every page: README.md, CHANGELOG.md and docs/*.md.

@@ -14,7 +14,7 @@ const KEY: &str = "sentinel-partner-key-7";
 fn a_sentinel_appears_nowhere() {
     let _alone = default_account();
     let user = User::of("test", &endpoint()).with("PARTNER_API_KEY", KEY);
-    let stack = securelambda::stack::BUILTIN.replace(
+    let stack = securelambda::spec::BUILTIN.replace(
         "[topics.greetings]",
         "[secrets.Partner]\nAPI_KEY = { env = \"PARTNER_API_KEY\" }\n\n[topics.greetings]",
     );

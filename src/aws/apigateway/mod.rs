@@ -44,7 +44,7 @@ pub use paths::{LivePath, Paths, PathsKey, PathsOutputs};
 pub use release::{Release, ReleaseOutputs};
 pub use routes::{Authorization, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs};
 pub use stage::{LiveSetting, LiveStage, Stage, StageKey, StageOutputs};
-pub use urls::{execute_api_arn, integration_uri, stage_url};
+pub use urls::{integration_uri, stage_url};
 
 /// As many as a list call returns at most; it returns 25 unless told (docs/aws.md, Creating and finding REST APIs).
 const PAGE: i32 = 500;

@@ -12,15 +12,6 @@ pub fn stage_url(endpoint: Option<&str>, scope: &Scope, api_id: &str, stage: &st
     format!("https://{api_id}.{}/{stage}", scope.host("execute-api"))
 }
 
-/// What a function's permission names as the source of a call: one API, stage, method and path. `ANY` and path
-/// parameters become `*`.
-pub fn execute_api_arn(scope: &Scope, api_id: &str, stage: &str, method: &str, path: &str) -> String {
-    let method = if method == "ANY" { "*" } else { method };
-    let parts = path.trim_start_matches('/').split('/').map(|part| if part.starts_with('{') { "*" } else { part });
-    let path = parts.collect::<Vec<_>>().join("/");
-    scope.arn("execute-api", &format!("{api_id}/{stage}/{method}/{path}"))
-}
-
 /// Where a method's integration sends its requests: to this function.
 pub fn integration_uri(scope: &Scope, function_arn: &str) -> String {
     let Scope { partition, region, .. } = scope;
@@ -52,7 +43,7 @@ mod tests {
     #[test]
     fn a_permission_names_method_and_path_and_nothing_wider() {
         let scope = scope("aws", "eu-central-1");
-        let arn = |method, path| execute_api_arn(&scope, "abc", "dev", method, path);
+        let arn = |method, path| scope.execute_api_arn("abc", "dev", method, path);
         let prefix = "arn:aws:execute-api:eu-central-1:123456789012:abc/dev";
         assert_eq!(arn("POST", "/lambda1"), format!("{prefix}/POST/lambda1"));
         assert_eq!(arn("GET", "/items/{id}/parts"), format!("{prefix}/GET/items/*/parts"));

@@ -1,0 +1,22 @@
+//! Settings of what is printed. `config` sets them from the flags, the terminal and the environment.
+
+use super::{Palette, Style};
+
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
+pub struct Output {
+    pub json: bool,
+    /// Print errors and answers only.
+    pub quiet: bool,
+    /// `-v` is given at least once.
+    pub verbose: bool,
+    pub style: Style,
+    /// Print the duration of each resource at the end of a run.
+    pub timings: bool,
+    /// A question can be answered: standard input and standard error are a terminal.
+    pub can_ask: bool,
+    /// Colours for standard output.
+    pub answers: Palette,
+    /// Colours for standard error.
+    pub messages: Palette,
+}

@@ -1,0 +1,315 @@
+//! The kinds of keys that a stack file can have. `keys` declares every key once, as one of these; the reader, the JSON
+//! schema and docs/stack-file.md follow from the declaration.
+
+use serde_json::{Value, json};
+
+/// The keys of one table of the stack file. [`section!`](super::keys) implements it.
+pub(super) trait Section: Sync + 'static {
+    /// Its name in messages, as in `a function`.
+    fn what(&self) -> &'static str;
+
+    /// Its keys, in the order in which they are best read.
+    fn keys(&'static self) -> Vec<&'static Key>;
+
+    /// Which of its keys exclude each other.
+    fn choice(&self) -> Choice;
+}
+
+/// Which keys of a table exclude each other.
+#[derive(Clone, Copy)]
+pub(super) enum Choice {
+    /// None of them.
+    Free,
+    /// The table has exactly one key.
+    OneKey,
+    /// The table has exactly one of these keys, beside others.
+    OneOf(&'static [&'static str]),
+}
+
+/// A key, for the schema and the documentation.
+pub(super) struct Key {
+    pub name: &'static str,
+    pub holds: Holds,
+    pub default: Fallback,
+    pub required: bool,
+    /// Its meaning, for editors and docs/stack-file.md.
+    pub about: &'static str,
+}
+
+/// The values that a key takes.
+#[derive(Clone, Copy)]
+pub(super) enum Holds {
+    Text,
+    /// Text that matches this regular expression of ECMAScript.
+    Form(&'static str),
+    Word(&'static [&'static str]),
+    /// A whole number from the first to the second.
+    Number(u32, u32),
+    OneOf(&'static [u32]),
+    Flag,
+    /// Only `true`.
+    True,
+    /// One of these words, or a table.
+    Auth(&'static [&'static str], &'static dyn Section),
+    Texts,
+    Words(&'static [&'static str]),
+    /// Names chosen by the user, each with text or with a table.
+    Variables(&'static dyn Section),
+    Table(&'static dyn Section),
+    Tables(&'static dyn Section),
+    /// Names chosen by the user that match the expression, each with a table.
+    Named(&'static str, &'static dyn Section),
+    /// Names chosen by the user, each with keys chosen by the user, each with a table.
+    Secrets(&'static dyn Section),
+}
+
+/// The value of a key that is left out.
+#[derive(Clone, Copy)]
+pub(super) enum Fallback {
+    None,
+    Flag(bool),
+    Number(u32),
+    Text(&'static str),
+    EmptyList,
+    EmptyTable,
+}
+
+impl Key {
+    const fn new(name: &'static str, holds: Holds, about: &'static str) -> Self {
+        Self { name, holds, default: Fallback::None, required: false, about }
+    }
+
+    const fn or(mut self, default: Fallback) -> Self {
+        self.default = default;
+        self
+    }
+
+    const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The default, as JSON and TOML both write it.
+    pub(super) fn default(&self) -> Option<Value> {
+        match self.default {
+            Fallback::None => None,
+            Fallback::Flag(flag) => Some(json!(flag)),
+            Fallback::Number(number) => Some(json!(number)),
+            Fallback::Text(text) => Some(json!(text)),
+            Fallback::EmptyList => Some(json!([])),
+            Fallback::EmptyTable => Some(json!({})),
+        }
+    }
+}
+
+/// Text that must be given.
+pub(super) struct Required {
+    pub key: Key,
+    /// Stands for the text if its whole table is left out, or if the text is wrong and reading goes on.
+    pub default: &'static str,
+}
+
+impl Required {
+    pub(super) const fn text(name: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Text, about).required(), default: "" }
+    }
+
+    pub(super) const fn form(name: &'static str, form: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Form(form), about).required(), default: "" }
+    }
+
+    pub(super) const fn form_or(
+        name: &'static str,
+        form: &'static str,
+        default: &'static str,
+        about: &'static str,
+    ) -> Self {
+        let key = Key::new(name, Holds::Form(form), about).required().or(Fallback::Text(default));
+        Self { key, default }
+    }
+}
+
+/// Text that can be left out, and then is absent.
+pub(super) struct Text {
+    pub key: Key,
+}
+
+impl Text {
+    pub(super) const fn any(name: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Text, about) }
+    }
+
+    pub(super) const fn form(name: &'static str, form: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Form(form), about) }
+    }
+}
+
+/// Text with a default.
+pub(super) struct TextOr {
+    pub key: Key,
+    pub default: &'static str,
+}
+
+impl TextOr {
+    pub(super) const fn form(
+        name: &'static str,
+        form: &'static str,
+        default: &'static str,
+        about: &'static str,
+    ) -> Self {
+        Self { key: Key::new(name, Holds::Form(form), about).or(Fallback::Text(default)), default }
+    }
+
+    /// One of these words. The first one is the default.
+    pub(super) const fn word(name: &'static str, words: &'static [&'static str], about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Word(words), about).or(Fallback::Text(words[0])), default: words[0] }
+    }
+}
+
+/// One of a few words, each of which stands for a value. The first word is the default.
+pub(super) struct Word<T: 'static> {
+    pub key: Key,
+    pub words: &'static [&'static str],
+    pub values: &'static [T],
+}
+
+impl<T: 'static> Word<T> {
+    pub(super) const fn of(
+        name: &'static str,
+        words: &'static [&'static str],
+        values: &'static [T],
+        about: &'static str,
+    ) -> Self {
+        assert!(words.len() == values.len(), "every word has a value");
+        Self { key: Key::new(name, Holds::Word(words), about).or(Fallback::Text(words[0])), words, values }
+    }
+}
+
+/// True or false.
+pub(super) struct Flag {
+    pub key: Key,
+    pub default: bool,
+}
+
+impl Flag {
+    pub(super) const fn or(name: &'static str, default: bool, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Flag, about).or(Fallback::Flag(default)), default }
+    }
+}
+
+/// A key that is given by the value `true` alone.
+pub(super) struct OnlyTrue {
+    pub key: Key,
+}
+
+impl OnlyTrue {
+    pub(super) const fn of(name: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::True, about) }
+    }
+}
+
+/// A whole number with a default.
+pub(super) struct Number {
+    pub key: Key,
+    pub default: u32,
+}
+
+impl Number {
+    pub(super) const fn range(name: &'static str, from: u32, to: u32, default: u32, about: &'static str) -> Self {
+        assert!(from <= default && default <= to, "the default is in the range");
+        Self { key: Key::new(name, Holds::Number(from, to), about).or(Fallback::Number(default)), default }
+    }
+
+    pub(super) const fn one_of(name: &'static str, numbers: &'static [u32], default: u32, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::OneOf(numbers), about).or(Fallback::Number(default)), default }
+    }
+}
+
+/// A whole number that can be left out, and then is absent.
+pub(super) struct OptionalNumber {
+    pub key: Key,
+}
+
+impl OptionalNumber {
+    pub(super) const fn range(name: &'static str, from: u32, to: u32, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Number(from, to), about) }
+    }
+}
+
+/// A list of text, empty if it is left out.
+pub(super) struct List {
+    pub key: Key,
+}
+
+impl List {
+    pub(super) const fn texts(name: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Texts, about).or(Fallback::EmptyList) }
+    }
+
+    pub(super) const fn words(name: &'static str, words: &'static [&'static str], about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Words(words), about).or(Fallback::EmptyList) }
+    }
+
+    pub(super) const fn required(name: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Texts, about).required() }
+    }
+}
+
+/// One or more tables.
+pub(super) struct Nested<S: 'static> {
+    pub key: Key,
+    pub section: &'static S,
+}
+
+impl<S: Section> Nested<S> {
+    const fn of(key: Key, section: &'static S) -> Self {
+        Self { key, section }
+    }
+
+    pub(super) const fn table(name: &'static str, section: &'static S, about: &'static str) -> Self {
+        Self::of(Key::new(name, Holds::Table(section), about), section)
+    }
+
+    /// A list of tables that must be given.
+    pub(super) const fn tables(name: &'static str, section: &'static S, about: &'static str) -> Self {
+        Self::of(Key::new(name, Holds::Tables(section), about).required(), section)
+    }
+
+    pub(super) const fn named(
+        name: &'static str,
+        form: &'static str,
+        section: &'static S,
+        about: &'static str,
+    ) -> Self {
+        Self::of(Key::new(name, Holds::Named(form, section), about), section)
+    }
+
+    pub(super) const fn secrets(name: &'static str, section: &'static S, about: &'static str) -> Self {
+        Self::of(Key::new(name, Holds::Secrets(section), about), section)
+    }
+
+    pub(super) const fn variables(name: &'static str, section: &'static S, about: &'static str) -> Self {
+        Self::of(Key::new(name, Holds::Variables(section), about).or(Fallback::EmptyTable), section)
+    }
+}
+
+/// Who may call a route: a word, or a table that names a pool.
+pub(super) struct AuthKey<S: 'static, T: 'static> {
+    pub key: Key,
+    pub section: &'static S,
+    pub words: &'static [&'static str],
+    pub values: &'static [T],
+}
+
+impl<S: Section, T: 'static> AuthKey<S, T> {
+    pub(super) const fn of(
+        name: &'static str,
+        section: &'static S,
+        words: &'static [&'static str],
+        values: &'static [T],
+        about: &'static str,
+    ) -> Self {
+        assert!(words.len() == values.len(), "every word has a value");
+        Self { key: Key::new(name, Holds::Auth(words, section), about), section, words, values }
+    }
+}

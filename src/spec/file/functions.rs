@@ -1,0 +1,115 @@
+//! Reads the functions of a stack file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use toml::de::DeValue;
+
+use super::super::field::{Nested, Text, TextOr};
+use super::super::model::{Function, Variable};
+use super::super::reader::{Reader, Table, joined, suggest};
+use super::super::{keys, rules};
+
+impl Reader {
+    pub(super) fn function(&mut self, name: String, table: &Table) -> (String, Function) {
+        let keys::Function {
+            source,
+            trigger,
+            secrets,
+            publishes,
+            runtime,
+            handler,
+            architecture,
+            memory_mb,
+            timeout_s,
+            log_retention_days,
+            environment,
+        } = &keys::FUNCTION;
+        let function = Function {
+            source: PathBuf::from(self.required_or(table, source)),
+            trigger: self.table(table, trigger).and_then(|trigger| {
+                let keys::Trigger { topic } = &keys::TRIGGER;
+                self.required(&trigger, topic).map(|(topic, _)| topic)
+            }),
+            secrets: self.list(table, secrets).into_iter().map(|(secret, _)| secret).collect(),
+            publishes: self.list(table, publishes).into_iter().map(|(topic, _)| topic).collect(),
+            handler: self.handler(table, handler),
+            runtime: self.runtime(table, runtime),
+            architecture: self.word(table, architecture).to_owned(),
+            memory_mb: self.number(table, memory_mb),
+            timeout_s: self.number(table, timeout_s),
+            log_retention_days: self.number(table, log_retention_days),
+            environment: self.environment(table, environment),
+        };
+        (name, function)
+    }
+
+    fn handler(&mut self, table: &Table, key: &TextOr) -> String {
+        let (handler, span) = self.text_or(table, key);
+        if let Some(span) = span
+            && let Err(why) = rules::handler(&handler)
+        {
+            let help = "write the name of the file without its extension, a dot, and the name of the function";
+            self.diagnostic(&span, why, Some(help.into()));
+        }
+        handler
+    }
+
+    fn runtime(&mut self, table: &Table, key: &TextOr) -> String {
+        let (runtime, span) = self.text_or(table, key);
+        if let Some(span) = span
+            && let Err(why) = rules::runtime(&runtime)
+        {
+            let help = if rules::is_retired(&runtime) {
+                format!("use one of {}", rules::RUNTIMES.join(", "))
+            } else {
+                suggest(&runtime, &rules::RUNTIMES)
+            };
+            self.diagnostic(&span, why, Some(help));
+        }
+        runtime
+    }
+
+    fn environment(&mut self, table: &Table, key: &Nested<keys::VariableFrom>) -> BTreeMap<String, Variable> {
+        let Some(item) = table.get(&key.key) else { return BTreeMap::new() };
+        let place = table.at(&key.key);
+        self.remember(place.clone(), item.span());
+        let DeValue::Table(variables) = item.get_ref() else {
+            self.wrong(item, key.key.name, "a table");
+            return BTreeMap::new();
+        };
+        let mut environment = BTreeMap::new();
+        for (variable, item) in variables {
+            let name = variable.get_ref();
+            if let Err(why) = rules::environment_name(name) {
+                self.diagnostic(&variable.span(), why, None);
+            }
+            let place = joined(&place, name);
+            self.remember(place.clone(), item.span());
+            let value = match item.get_ref() {
+                DeValue::Table(_) => self.open(item, name, place, key.section).and_then(|table| self.variable(&table)),
+                _ => self.string(item, name).map(Variable::Text),
+            };
+            environment.extend(value.map(|value| (name.to_string(), value)));
+        }
+        environment
+    }
+
+    fn variable(&mut self, table: &Table) -> Option<Variable> {
+        let keys::VariableFrom { pool_id, client_id, identity_pool_id, url } = &keys::VARIABLE_FROM;
+        let sources: [(&Text, fn(String) -> Variable); 4] = [
+            (pool_id, Variable::PoolId),
+            (client_id, Variable::ClientId),
+            (identity_pool_id, Variable::IdentityPoolId),
+            (url, Variable::Url),
+        ];
+        let given: Vec<_> = sources.iter().filter(|(key, _)| table.get(&key.key).is_some()).collect();
+        let [(key, variable)] = given.as_slice() else {
+            let help = "write text, or { pool_id = \"…\" }, { client_id = \"…\" }, { identity_pool_id = \"…\" } or \
+                        { url = \"…\" }";
+            self.diagnostic(&table.span, "a variable must have exactly one source", Some(help.into()));
+            return None;
+        };
+        self.text(table, key).map(|(name, _)| variable(name))
+    }
+}

@@ -1,0 +1,174 @@
+//! Reads a stack file: TOML into a [`Stack`], with all mistakes at once, each at its place.
+//!
+//! The document is walked by hand rather than deserialised, because a deserialiser stops at the first mistake. Each
+//! function takes the keys of its table apart without `..`, so that a key that is declared and not read is an error
+//! here.
+
+#![deny(unused_variables)]
+
+mod api;
+mod functions;
+mod identity;
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap};
+use super::field::Section;
+use super::model::{Stack, Value};
+use super::reader::{Item, Reader, Table, joined};
+use super::{check, keys, rules};
+
+/// Reads a stack file. `Err` holds every mistake, in the order of the file.
+pub fn parse(text: &str) -> Result<Stack, Vec<LocatedDiagnostic>> {
+    read(text).map(|(stack, _)| stack)
+}
+
+/// Reads a stack file, and returns the places of its parts for mistakes that are found later.
+pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<LocatedDiagnostic>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader::default();
+    if !errors.is_empty() {
+        // A broken line could mean anything, and so could what depends on it.
+        let help = "the file must be valid TOML (see toml.io); other mistakes are found after that";
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            reader.diagnostic(&within(text, span), error.message().trim_end(), Some(help.to_owned()));
+        }
+        return Err(reader.mistakes);
+    }
+    let root = Table { span: 0..0, table: document.get_ref(), path: String::new(), what: String::new() };
+    let stack = reader.stack(&root);
+    for flaw in check::flaws(&stack, &reader.places) {
+        reader.flaw(flaw);
+    }
+    if reader.mistakes.is_empty() {
+        return Ok((stack, reader.places));
+    }
+    reader.mistakes.sort_by_key(|diagnostic| diagnostic.span.offset());
+    Err(reader.mistakes)
+}
+
+/// The span, limited to the text and to whole characters: the TOML parser may point behind the end or into a character.
+fn within(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let start = text.floor_char_boundary(span.start.min(text.len()));
+    start..text.ceil_char_boundary(span.end.clamp(start, text.len()))
+}
+
+impl Reader {
+    fn stack(&mut self, root: &Table) -> Stack {
+        self.known(root, &keys::ROOT);
+        let keys::Root { stack, topics, secrets, functions, pools, service_users, identity_pools, api, apis, firewall } =
+            &keys::ROOT;
+        let (name, permissions_boundary) = match self.table(root, stack) {
+            Some(table) => self.name_and_boundary(&table),
+            None => (keys::STACK.name.default.to_owned(), None),
+        };
+        let secrets = self.named(root, secrets);
+        Stack {
+            name,
+            permissions_boundary,
+            topics: self.each(root, topics, Self::topic),
+            secrets: self.secrets(secrets),
+            functions: self.each(root, functions, Self::function),
+            pools: self.each(root, pools, Self::pool),
+            service_users: self.each(root, service_users, Self::service_user),
+            identity_pools: self.each(root, identity_pools, Self::identity_pool),
+            // The places of the API without a name begin with its keys: `routes.0`.
+            api: self.table(root, api).map(|table| self.api(&Table { path: String::new(), ..table })),
+            apis: self.each(root, apis, |reader, name, table| (name, reader.api(table))),
+            firewall: self.table(root, firewall).map(|table| self.firewall(&table)),
+        }
+    }
+
+    fn name_and_boundary(&mut self, table: &Table) -> (String, Option<String>) {
+        let keys::Stack { name, permissions_boundary } = &keys::STACK;
+        let boundary = self.text(table, permissions_boundary);
+        if let Some((arn, span)) = &boundary
+            && let Err(why) = rules::policy_arn(arn)
+        {
+            self.diagnostic(span, why, None);
+        }
+        let wanted = self.required(table, name);
+        if let Some((wanted, span)) = &wanted
+            && let Err(why) = rules::stack_name(wanted)
+        {
+            self.diagnostic(span, why, None);
+        }
+        (wanted.map_or_else(|| name.default.to_owned(), |(wanted, _)| wanted), boundary.map(|(arn, _)| arn))
+    }
+
+    fn topic(&mut self, name: String, _: &Table) -> String {
+        let keys::Topic {} = &keys::TOPIC;
+        name
+    }
+
+    fn secrets(&mut self, secrets: Vec<(String, Item)>) -> BTreeMap<String, BTreeMap<String, Value>> {
+        let mut all = BTreeMap::new();
+        for (name, item) in secrets {
+            let place = joined(keys::ROOT.secrets.key.name, &name);
+            let DeValue::Table(table) = item.get_ref() else {
+                self.wrong(item, &place, "a table");
+                self.hide(item.span());
+                continue;
+            };
+            if table.is_empty() {
+                self.flaw(Diagnostic::new(place.as_str(), format!("the secret {name} has no value")));
+            }
+            all.insert(name, self.secret(&place, table));
+        }
+        all
+    }
+
+    fn secret(&mut self, place: &str, table: &DeTable) -> BTreeMap<String, Value> {
+        let mut values = BTreeMap::new();
+        for (key, item) in table {
+            let place = joined(place, key.get_ref());
+            self.remember(place.clone(), item.span());
+            if key.get_ref().trim().is_empty() {
+                self.diagnostic(&key.span(), "a secret's key is empty", None);
+            }
+            if let Some(value) = self.secret_value(item, place) {
+                values.insert(key.get_ref().to_string(), value);
+            }
+        }
+        values
+    }
+
+    fn secret_value(&mut self, item: Item, place: String) -> Option<Value> {
+        let help = "write { topic = \"…\" }, { env = \"VARIABLE\" }, { prompt = true } or { generate = 32 }; the value \
+                    itself is never in this file";
+        let keys::Value { topic, env, prompt, generate } = &keys::VALUE;
+        let DeValue::Table(_) = item.get_ref() else {
+            self.diagnostic(&item.span(), "a secret's value must be a table that names its source", Some(help.into()));
+            self.hide(item.span());
+            return None;
+        };
+        let table = self.open(item, &place, place.clone(), &keys::VALUE)?;
+        let known: Vec<&str> = keys::VALUE.keys().iter().map(|key| key.name).collect();
+        for (_, item) in table.table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+            self.hide(item.span());
+        }
+        if table.table.len() != 1 {
+            self.diagnostic(&item.span(), "a secret's value must have exactly one source", Some(help.into()));
+            return None;
+        }
+        if table.get(&topic.key).is_some() {
+            return self.text(&table, topic).map(|(topic, _)| Value::Topic(topic));
+        }
+        if table.get(&env.key).is_some() {
+            let (variable, span) = self.text(&table, env)?;
+            if let Err(why) = rules::variable_name(&variable) {
+                self.diagnostic(&span, why, Some("the value itself is never in this file".into()));
+                self.hide(span);
+            }
+            return Some(Value::Env(variable));
+        }
+        if self.only_true(&table, prompt) {
+            return Some(Value::Prompt);
+        }
+        let length = self.optional_number(&table, generate)?;
+        u16::try_from(length).ok().map(Value::Generate)
+    }
+}

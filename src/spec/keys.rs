@@ -1,0 +1,365 @@
+//! Every key of a stack file: its name, the values that it takes, its default and its meaning.
+//!
+//! `file` reads by these declarations, and the JSON schema and docs/stack-file.md are written from them. Each table of
+//! the file is a struct with a field for each key. `file` takes these structs apart without `..`, so a key that it does
+//! not read is an unused variable, which is an error there.
+
+use super::field::{
+    AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Required, Section, Text, TextOr, Word,
+};
+use super::model::{ApiKind, Mfa, Mode};
+use super::{managed, rules};
+
+/// Names in the stack file: letters, digits, `_` and `-`, short enough for the stack's name in front of them.
+pub(super) const NAME: &str = "^[A-Za-z0-9_-]{1,39}$";
+
+/// Names of identity pools, short enough for `-caller` behind them too.
+pub(super) const IDENTITY_POOL_NAME: &str = "^[A-Za-z0-9_-]{1,32}$";
+
+/// Variables of a function's environment.
+pub(super) const VARIABLE: &str = "^[A-Za-z][A-Za-z0-9_]+$";
+
+/// Who may call a route without a token.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Untokened {
+    Anyone,
+    /// Who signs requests as somebody that IAM lets call the route.
+    Signed,
+}
+
+const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
+
+/// Declares a table: a constant with its keys, the type of the constant, its name in messages and which keys exclude
+/// each other; then each key with its kind, the constructor of that kind and the constructor's arguments.
+macro_rules! section {
+    (
+        $constant:ident: $section:ident = $what:literal, $choice:expr;
+        $($name:ident: $kind:ty = $make:ident($($value:expr),* $(,)?);)*
+    ) => {
+        pub(super) struct $section {
+            $(pub $name: $kind,)*
+        }
+
+        pub(super) static $constant: $section = $section {
+            $($name: <$kind>::$make(stringify!($name), $($value),*),)*
+        };
+
+        impl Section for $section {
+            fn what(&self) -> &'static str {
+                $what
+            }
+
+            fn keys(&'static self) -> Vec<&'static Key> {
+                vec![$(&self.$name.key),*]
+            }
+
+            fn choice(&self) -> Choice {
+                $choice
+            }
+        }
+    };
+}
+
+section! {
+    ROOT: Root = "a stack file", Choice::Free;
+    stack: Nested<Stack> = table(&STACK, "The stack's name and its permissions boundary.");
+    topics: Nested<Topic> = named(NAME, &TOPIC, "SNS topics, by name. A topic has no settings.");
+    secrets: Nested<Value> = secrets(&VALUE, "Secrets in Secrets Manager, by name. Each is a JSON object.");
+    functions: Nested<Function> = named(
+        NAME, &FUNCTION, "Lambda functions, by name. Each has a role of its own.",
+    );
+    pools: Nested<Pool> = named(NAME, &POOL, "Cognito user pools, by name.");
+    service_users: Nested<ServiceUser> = named(
+        NAME, &SERVICE_USER, "Programs that sign in to a pool, by name.",
+    );
+    identity_pools: Nested<IdentityPool> = named(
+        IDENTITY_POOL_NAME, &IDENTITY_POOL, "Cognito identity pools, by name.",
+    );
+    api: Nested<Api> = table(&API, "The API.");
+    apis: Nested<Api> = named(NAME, &API, "Further APIs, by name.");
+    firewall: Nested<Firewall> = table(&FIREWALL, "The web ACL on the stages of REST APIs.");
+}
+
+section! {
+    STACK: Stack = "stack", Choice::Free;
+    name: Required = form_or(
+        "^[a-z][a-z0-9-]{0,23}$",
+        "securelambda",
+        "The prefix of every resource's name: 1 to 24 characters of a-z, 0-9 and -, beginning with a letter.",
+    );
+    permissions_boundary: Text = form(
+        "^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/",
+        "The ARN of the managed policy that is the permissions boundary of every role of the stack.",
+    );
+}
+
+section! {
+    TOPIC: Topic = "a topic", Choice::Free;
+}
+
+section! {
+    VALUE: Value = "a secret's value", Choice::OneKey;
+    topic: Text = any("The ARN of this topic of the stack.");
+    env: Text = form(
+        "^[A-Za-z_][A-Za-z0-9_]*$", "The value of this variable of the environment in which `up` runs.",
+    );
+    prompt: OnlyTrue = of("`up` asks for the value at the terminal when it writes the secret.");
+    generate: OptionalNumber = range(
+        16, 4096, "`up` generates this many letters and digits, and keeps them from then on.",
+    );
+}
+
+section! {
+    FUNCTION: Function = "a function", Choice::Free;
+    source: Required = text("The folder of its code, relative to the stack file.");
+    trigger: Nested<Trigger> = table(&TRIGGER, "What calls the function besides routes.");
+    secrets: List = texts(
+        "The secrets it may read. With one secret, the variable SECRET_ID has its name; with several, SECRET_ID_NAME has the name of each.",
+    );
+    publishes: List = texts("The topics it may publish to.");
+    runtime: TextOr = word(&rules::RUNTIMES, "Lambda's runtime.");
+    handler: TextOr = form(
+        "^\\S{1,128}$",
+        "index.handler",
+        "The file without its extension, a dot, and the function that Lambda calls.",
+    );
+    architecture: Word<&'static str> = of(&ARCHITECTURES, &ARCHITECTURES, "The processor it runs on.");
+    memory_mb: Number = range(128, 10_240, 128, "Memory in MB. CPU power grows with it.");
+    timeout_s: Number = range(1, 900, 10, "How many seconds one call may take. The API waits 29 seconds.");
+    log_retention_days: Number = one_of(&rules::RETENTION_DAYS, 14, "How many days its logs are kept.");
+    environment: Nested<VariableFrom> = variables(&VARIABLE_FROM, "Environment variables that are not secret.");
+}
+
+section! {
+    VARIABLE_FROM: VariableFrom = "a variable", Choice::OneKey;
+    pool_id: Text = any("The id of this pool.");
+    client_id: Text = any("The id of this pool's app client.");
+    identity_pool_id: Text = any("The id of this identity pool.");
+    url: Text = any("The base URL of this API.");
+}
+
+section! {
+    SERVICE_USER: ServiceUser = "a service user", Choice::Free;
+    pool: Required = text(
+        "The pool it signs in to. `up` writes its username and password to a secret of the same name, and nowhere else.",
+    );
+}
+
+section! {
+    IDENTITY_POOL: IdentityPool = "an identity pool", Choice::Free;
+    pool: Required = text("The pool whose users get temporary credentials.");
+    invokes: List = required(
+        "The routes that these credentials may call, as in \"Age GET /age\": the API's name and the route.",
+    );
+}
+
+section! {
+    TRIGGER: Trigger = "a trigger", Choice::Free;
+    topic: Required = text("The topic whose messages call the function.");
+}
+
+section! {
+    POOL: Pool = "a pool", Choice::Free;
+    authorizer: Text = form(
+        NAME,
+        "The name of the API's authorizer for this pool. The default is the pool's name followed by Authorizer.",
+    );
+    password: Nested<Password> = table(&PASSWORD, "The password policy.");
+    self_sign_up: Flag = or(true, "Whether people may sign up themselves.");
+    mfa: Word<Mfa> = of(
+        &["off", "optional", "on"],
+        &[Mfa::Off, Mfa::Optional, Mfa::On],
+        "Whether users need a code from an authenticator app.",
+    );
+    deletion_protection: Flag = or(false, "Whether AWS refuses to delete the pool.");
+}
+
+section! {
+    PASSWORD: Password = "a password rule", Choice::Free;
+    minimum_length: Number = range(6, 99, 12, "The least number of characters.");
+    lowercase: Flag = or(true, "At least one of a-z.");
+    uppercase: Flag = or(true, "At least one of A-Z.");
+    numbers: Flag = or(true, "At least one of 0-9.");
+    symbols: Flag = or(true, "At least one of Cognito's symbols.");
+}
+
+section! {
+    API: Api = "api", Choice::Free;
+    kind: Word<ApiKind> = of(
+        &["rest", "http"],
+        &[ApiKind::Rest, ApiKind::Http],
+        "rest: supports a firewall and body validation. http: small and cheap.",
+    );
+    stage: Text = form(
+        "^[A-Za-z0-9_-]{1,128}$",
+        "The stage, which is the first part of every route's path. The default is development for a REST API; an HTTP API has none unless it is given.",
+    );
+    rate_limit: Number = range(
+        1, 10_000, 50, "Requests a second that each route allows. All routes together allow the sum.",
+    );
+    burst_limit: Number = range(
+        1, 5_000, 50, "Requests at once that each route allows. All routes together allow the sum.",
+    );
+    routes: Nested<Route> = tables(&ROUTE, "The routes that can be called.");
+}
+
+section! {
+    ROUTE: Route = "a route", Choice::OneOf(&["pool", "auth"]);
+    route: Required = form(
+        "^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|ANY) /\\S*$",
+        "A method and a path, as in POST /items/{id} or ANY /files/{proxy+}.",
+    );
+    function: Required = text("The function that answers.");
+    pool: Text = any("The pool whose users may call the route.");
+    auth: AuthKey<RouteAuth, Untokened> = of(
+        &AUTH,
+        &["none", "iam"],
+        &[Untokened::Anyone, Untokened::Signed],
+        "Instead of a pool: \"iam\" for IAM-signed requests, \"none\" for a route that anyone may call.",
+    );
+    body: Text = any(
+        "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
+    );
+}
+
+section! {
+    AUTH: RouteAuth = "auth", Choice::Free;
+    pool: Required = text("The pool whose users may call the route.");
+}
+
+section! {
+    FIREWALL: Firewall = "firewall", Choice::Free;
+    mode: Word<Mode> = of(
+        &["count", "allow", "block"],
+        &[Mode::Count, Mode::Allow, Mode::Block],
+        "count: requests from the addresses are counted and every request passes. allow: only the addresses pass. block: the addresses are blocked.",
+    );
+    addresses: List = texts("IPv4 and IPv6 networks, as CIDR.");
+    rate_per_ip: OptionalNumber = range(
+        10, 2_000_000_000, "The most requests of one address in 5 minutes. Above that, the address is blocked.",
+    );
+    managed_rules: List = words(
+        &managed::WORDS,
+        "AWS's managed rule groups. WAF counts what a group would block, or blocks it with :block.",
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::BUILTIN;
+    use super::super::field::Holds;
+    use super::*;
+
+    /// Every table, each once.
+    fn sections() -> Vec<&'static dyn Section> {
+        let mut found: Vec<&'static dyn Section> = vec![&ROOT];
+        let mut next = 0;
+        while let Some(section) = found.get(next).copied() {
+            next += 1;
+            for key in section.keys() {
+                if let Holds::Table(inner)
+                | Holds::Tables(inner)
+                | Holds::Named(_, inner)
+                | Holds::Variables(inner)
+                | Holds::Auth(_, inner)
+                | Holds::Secrets(inner) = key.holds
+                    && !found.iter().any(|known| known.what() == inner.what())
+                {
+                    found.push(inner);
+                }
+            }
+        }
+        found
+    }
+
+    /// A line of the commented file: the text as a setting or a heading, without the comment mark before it.
+    fn settings() -> impl Iterator<Item = &'static str> {
+        BUILTIN.lines().map(|line| line.trim_start_matches(['#', ' ']))
+    }
+
+    #[test]
+    fn the_commented_file_has_every_key() {
+        for section in sections() {
+            for key in section.keys() {
+                let name = key.name;
+                let heading = [format!("[{name}]"), format!("[{name}."), format!(".{name}]]")];
+                let written = |line: &str| {
+                    line.starts_with(name) && line[name.len()..].trim_start().starts_with('=')
+                        || line.contains(&format!("{name} = "))
+                        || heading.iter().any(|heading| line.contains(heading.as_str()))
+                };
+                assert!(settings().any(written), "{name} of {} is not in builtin.toml", section.what());
+            }
+        }
+    }
+
+    #[test]
+    fn the_commented_file_has_every_default() {
+        for section in sections() {
+            for key in section.keys() {
+                let Some(default) = key.default() else { continue };
+                let written = |line: &str| {
+                    let line = line.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
+                    [" ", ","].iter().any(|end| line.contains(&format!("{} = {default}{end}", key.name)))
+                };
+                assert!(settings().any(written), "{} = {default} is not in builtin.toml", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_as_long_as_the_parser_takes_them() {
+        for key in ROOT.keys() {
+            let Holds::Named(form, _) = key.holds else { continue };
+            let longest = (1..99).rev().find(|length| rules::name(key.name, &"n".repeat(*length)).is_ok());
+            let longest = longest.expect("some length is taken");
+            assert!(form.ends_with(&format!("{{1,{longest}}}$")), "{}: {form}, {longest}", key.name);
+        }
+    }
+
+    #[test]
+    fn a_default_is_one_of_the_values_that_its_key_takes() {
+        for key in sections().iter().flat_map(|section| section.keys()) {
+            let Some(default) = key.default() else { continue };
+            let fits = match key.holds {
+                Holds::Word(words) => words.iter().any(|word| default == **word),
+                Holds::OneOf(numbers) => numbers.iter().any(|number| default == *number),
+                // The kinds of keys make sure of the rest.
+                _ => true,
+            };
+            assert!(fits, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn keys_that_exclude_each_other_exist() {
+        for section in sections() {
+            if let Choice::OneOf(names) = section.choice() {
+                let keys: BTreeSet<&str> = section.keys().iter().map(|key| key.name).collect();
+                assert!(names.iter().all(|name| keys.contains(name)), "{}", section.what());
+            }
+        }
+    }
+
+    /// The code that reads a stack file takes names and defaults from this table: a literal would be a second place.
+    #[test]
+    fn the_reading_code_names_no_key_in_a_literal() {
+        let sources = [
+            include_str!("reader.rs"),
+            include_str!("file/mod.rs"),
+            include_str!("file/functions.rs"),
+            include_str!("file/identity.rs"),
+            include_str!("file/api.rs"),
+        ];
+        let names: BTreeSet<&str> = sections().iter().flat_map(|section| section.keys()).map(|key| key.name).collect();
+        for source in sources {
+            for line in source.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                for literal in line.split('"').skip(1).step_by(2) {
+                    assert!(!names.contains(literal), "the literal \"{literal}\" is a key: {}", line.trim());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! AWS's managed rule groups: `"common"` counts the requests that the group would block, `"common:block"` blocks them.
+//! Blocking is opted into group by group, because a new group often blocks legitimate clients (docs/aws.md, Managed
+//! rules).
+
+use super::model::ManagedRule;
+use crate::spelling::nearest;
+
+/// Short names and AWS's names, in the order of evaluation: groups that judge the sender come before groups that judge
+/// the request (docs/aws.md, Managed rules).
+pub const GROUPS: [(&str, &str); 5] = [
+    ("ip-reputation", "AWSManagedRulesAmazonIpReputationList"),
+    ("anonymous-ip", "AWSManagedRulesAnonymousIpList"),
+    ("common", "AWSManagedRulesCommonRuleSet"),
+    ("known-bad-inputs", "AWSManagedRulesKnownBadInputsRuleSet"),
+    ("sqli", "AWSManagedRulesSQLiRuleSet"),
+];
+
+/// All values of an entry of `managed_rules`.
+pub const WORDS: [&str; 15] = [
+    "ip-reputation",
+    "ip-reputation:count",
+    "ip-reputation:block",
+    "anonymous-ip",
+    "anonymous-ip:count",
+    "anonymous-ip:block",
+    "common",
+    "common:count",
+    "common:block",
+    "known-bad-inputs",
+    "known-bad-inputs:count",
+    "known-bad-inputs:block",
+    "sqli",
+    "sqli:count",
+    "sqli:block",
+];
+
+/// A group's place in the order of evaluation, and its name at AWS.
+pub fn group(name: &str) -> Option<(usize, &'static str)> {
+    let position = GROUPS.iter().position(|(known, _)| *known == name)?;
+    Some((position, GROUPS[position].1))
+}
+
+/// Reads one entry of `managed_rules`. An error is a message and perhaps a suggestion.
+pub fn parse(text: &str) -> Result<ManagedRule, (String, Option<String>)> {
+    let (name, action) = text.split_once(':').unwrap_or((text, "count"));
+    let block = match action {
+        "count" => false,
+        "block" => true,
+        _ => {
+            let message = format!("{action:?} is not an action: a managed rule group either counts or blocks");
+            return Err((message, Some(format!("write \"{name}\" or \"{name}:block\""))));
+        }
+    };
+    if group(name).is_none() {
+        let known: Vec<&str> = GROUPS.iter().map(|(name, _)| *name).collect();
+        let help = nearest(name, &known).map(|near| format!("did you mean \"{near}\"?"));
+        return Err((format!("{name:?} is not a managed rule group: use one of {}", known.join(", ")), help));
+    }
+    Ok(ManagedRule { name: name.to_owned(), block })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_counts_unless_block_is_given() {
+        let rule = |block| Ok(ManagedRule { name: "common".into(), block });
+        assert_eq!(
+            [parse("common"), parse("common:count"), parse("common:block")],
+            [rule(false), rule(false), rule(true)]
+        );
+    }
+
+    #[test]
+    fn the_list_of_values_has_every_group_with_every_action() {
+        assert!(WORDS.iter().all(|word| parse(word).is_ok()));
+        let of = |name: &str| WORDS.iter().filter(|word| word.split(':').next() == Some(name)).count();
+        assert!(GROUPS.iter().all(|(name, _)| of(name) == 3));
+    }
+
+    #[test]
+    fn a_mistyped_group_or_action_gets_a_suggestion() {
+        let help = |text| parse(text).err().and_then(|(_, help)| help);
+        assert_eq!(help("comon").as_deref(), Some("did you mean \"common\"?"));
+        assert_eq!(help("common:blok").as_deref(), Some("write \"common\" or \"common:block\""));
+        assert_eq!(parse("zzz").err().map(|(_, help)| help), Some(None));
+    }
+}

@@ -1,0 +1,101 @@
+//! The IAM documents that follow from the stack file's entries. Resources are full ARNs. The only wildcard stands for
+//! the streams within a function's own log group.
+
+use serde_json::json;
+
+use super::model::{Function, Stack};
+use crate::policy::Policy;
+use crate::scope::Scope;
+
+/// Lets the Lambda service, and nobody else, assume a function's role.
+pub fn trust() -> Policy {
+    Policy::trust("lambda.amazonaws.com")
+}
+
+/// Lets a function write to its log group (an ARN without `:*`), read these secrets and publish to these topics.
+pub fn function(log_group: &str, secrets: &[String], topics: &[String]) -> Policy {
+    let mut statements = vec![json!({
+        "Sid": "WriteOwnLogs",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": format!("{log_group}:*"),
+    })];
+    if !secrets.is_empty() {
+        statements.push(json!({
+            "Sid": "ReadOwnSecrets",
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": secrets,
+        }));
+    }
+    if !topics.is_empty() {
+        statements.push(json!({
+            "Sid": "PublishToOwnTopics",
+            "Effect": "Allow",
+            "Action": "sns:Publish",
+            "Resource": topics,
+        }));
+    }
+    Policy::new(statements)
+}
+
+/// Lets the users of an identity pool call exactly these methods of these APIs.
+pub fn invoke_only(arns: &[String]) -> Policy {
+    Policy::new([json!({
+        "Sid": "CallOwnRoutes",
+        "Effect": "Allow",
+        "Action": "execute-api:Invoke",
+        "Resource": arns,
+    })])
+}
+
+/// Every function's policy before its resources exist. ARNs follow from names, except that a secret's ARN ends in six
+/// characters that AWS chooses. `known` returns the ARN of a secret that exists.
+pub fn planned(stack: &Stack, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Policy)> {
+    let plan = stack.functions.iter().map(|(name, wanted)| (name.clone(), planned_for(name, wanted, scope, known)));
+    plan.collect()
+}
+
+/// The policy of one function, like [`planned`].
+pub(super) fn planned_for(
+    name: &str,
+    wanted: &Function,
+    scope: &Scope,
+    known: &dyn Fn(&str) -> Option<String>,
+) -> Policy {
+    let secret = |name: &String| {
+        known(name).unwrap_or_else(|| scope.arn("secretsmanager", &format!("secret:{}-??????", scope.physical(name))))
+    };
+    let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
+    let secrets: Vec<String> = wanted.secrets.iter().map(secret).collect();
+    let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
+    function(&logs, &secrets, &topics)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_known_before_the_resources_exist() {
+        let scope = Scope {
+            partition: "aws".into(),
+            account: "123456789012".into(),
+            region: "eu-west-1".into(),
+            stack: "demo".into(),
+        };
+        let Ok(stack) = crate::spec::parse(crate::spec::BUILTIN) else { unreachable!("the built-in stack is sound") };
+        let of = |known: &dyn Fn(&str) -> Option<String>| {
+            let plan = planned(&stack, &scope, known);
+            plan.into_iter().find(|(name, _)| name == "ExternalLambda1").map(|(_, policy)| policy.to_string())
+        };
+        let arn = |what: &str| format!("arn:aws:{what}");
+        let logs = arn("logs:eu-west-1:123456789012:log-group:/aws/lambda/demo-ExternalLambda1");
+        let topics = [arn("sns:eu-west-1:123456789012:demo-greetings")];
+        let secret =
+            |tail: &str| [arn(&format!("secretsmanager:eu-west-1:123456789012:secret:demo-LambdaSNSTopicARN-{tail}"))];
+        assert_eq!(of(&|_| None), Some(function(&logs, &secret("??????"), &topics).to_string()));
+        let known = secret("a1B2c3");
+        assert_eq!(of(&|_| Some(known[0].clone())), Some(function(&logs, &known, &topics).to_string()));
+    }
+}

@@ -1,0 +1,123 @@
+//! Writes `docs/stack-file.md` from the table of keys: `SECURELAMBDA_WRITE_DOCS=1 cargo test --lib spec::reference`.
+//! Without the variable, the test compares the page with the table.
+
+use super::field::{Holds, Key, Section};
+use super::keys::ROOT;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/stack-file.md");
+
+const INTRODUCTION: &str = "\
+# The stack file
+
+`securelambda.toml` describes one stack. This page lists every key. `securelambda init` writes a file that contains all of
+them, with comments, and a JSON schema with which editors complete and check the file.
+
+The program checks every key before the first call to AWS, and also AWS's own rules for names, sizes and numbers. It reports
+all mistakes at once. A key that is not on this page is a mistake.
+
+You choose the `NAME` of functions, pools and so on: 1 to 39 letters, digits, `_` and `-` (for identity pools 1 to 32). Roles,
+policies, permissions and authorizers are not in the file. The program derives them from it: a function may do exactly what
+its entry says.
+
+<!-- Generated from src/spec/keys.rs. Do not edit; docs/architecture.md says how to generate it. -->
+";
+
+/// A table of the page: its path in the stack file, as TOML writes it, and its keys.
+type Found = (String, &'static dyn Section);
+
+/// Adds `section` and, after it, the tables inside it. A table that has been added already is not added again:
+/// `[apis.NAME]` has the same keys as `[api]`.
+fn add(found: &mut Vec<Found>, path: &str, section: &'static dyn Section) {
+    if section.keys().is_empty() || found.iter().any(|(_, known)| known.what() == section.what()) {
+        return;
+    }
+    found.push((path.to_owned(), section));
+    for key in section.keys() {
+        let bare = path.trim_matches(['[', ']']);
+        let inner = if bare.is_empty() { key.name.to_owned() } else { format!("{bare}.{}", key.name) };
+        match key.holds {
+            Holds::Table(section) => add(found, &format!("[{inner}]"), section),
+            Holds::Tables(section) => add(found, &format!("[[{inner}]]"), section),
+            Holds::Named(_, section) => add(found, &format!("[{inner}.NAME]"), section),
+            Holds::Variables(section) => add(found, &format!("[{inner}.VARIABLE]"), section),
+            Holds::Secrets(section) => add(found, &format!("[{inner}.NAME.KEY]"), section),
+            _ => {}
+        }
+    }
+}
+
+/// Words as a list of code.
+fn words(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
+}
+
+fn value(key: &Key) -> String {
+    match key.holds {
+        Holds::Text | Holds::Form(_) => "text".to_owned(),
+        Holds::Word(known) => words(known),
+        Holds::Number(from, to) => format!("a whole number, {from} to {to}"),
+        Holds::OneOf(numbers) => numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        Holds::Flag => "`true` or `false`".to_owned(),
+        Holds::True => "`true`".to_owned(),
+        Holds::Auth(known, _) => format!("{}, or `{{ pool = \"NAME\" }}`", words(known)),
+        Holds::Texts => "a list of text".to_owned(),
+        Holds::Words(known) => format!("a list of {}", words(known)),
+        Holds::Variables(_) => "for each variable, text or a table (below)".to_owned(),
+        Holds::Table(_) => "a table (below)".to_owned(),
+        Holds::Tables(_) => "a list of tables (below)".to_owned(),
+        Holds::Named(_, section) if section.keys().is_empty() => "an empty table for each name".to_owned(),
+        Holds::Named(..) => "a table for each name (below)".to_owned(),
+        Holds::Secrets(_) => "for each name, a table for each key (below)".to_owned(),
+    }
+}
+
+/// What applies if the key is left out.
+fn default(key: &Key) -> String {
+    match key.default() {
+        _ if key.required => "required".to_owned(),
+        Some(default) => format!("`{default}`"),
+        None => "–".to_owned(),
+    }
+}
+
+/// What a table needs said beside its keys.
+fn remark(path: &str) -> &'static str {
+    match path {
+        "[secrets.NAME.KEY]" => "Exactly one of these keys, as in `TOPIC_ARN = { topic = \"greetings\" }`.",
+        "[functions.NAME.environment.VARIABLE]" => {
+            "Exactly one of these keys, as in `POOL_ID = { pool_id = \"Users\" }`. The program fills in the value once the \
+             resource exists."
+        }
+        "[api]" => "`[apis.NAME]` has the same keys.",
+        "[[api.routes]]" => "A route has either `pool` or `auth`.",
+        _ => "",
+    }
+}
+
+fn page() -> String {
+    let mut found = Vec::new();
+    add(&mut found, "", &ROOT);
+    let mut text = INTRODUCTION.to_owned();
+    for (path, section) in found {
+        let title = if path.is_empty() { "Top level".to_owned() } else { format!("`{path}`") };
+        text += &format!("\n## {title}\n\n");
+        if !remark(&path).is_empty() {
+            text += &format!("{}\n\n", remark(&path));
+        }
+        text += "| Key | Value | Default | Meaning |\n|---|---|---|---|\n";
+        for key in section.keys() {
+            text += &format!("| `{}` | {} | {} | {} |\n", key.name, value(key), default(key), key.about);
+        }
+    }
+    text
+}
+
+#[test]
+fn the_page_describes_every_key() {
+    let page = page();
+    if std::env::var_os("SECURELAMBDA_WRITE_DOCS").is_some() {
+        std::fs::write(PAGE, &page).expect("the page can be written");
+    }
+    let there = std::fs::read_to_string(PAGE).unwrap_or_default();
+    assert!(there == page, "write it: SECURELAMBDA_WRITE_DOCS=1 cargo test --lib spec::reference");
+}

@@ -1,0 +1,67 @@
+//! The stack file's JSON schema, for editors. It is made from the same declarations of keys that the reader uses.
+
+use serde_json::{Map, Value, json};
+
+use super::field::{Choice, Holds, Key, Section};
+use super::keys::{NAME, ROOT, VARIABLE};
+
+/// The schema, in draft 7, which editors' TOML plugins know.
+pub fn json_schema() -> Value {
+    let mut schema = table(&ROOT);
+    schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
+    schema["title"] = json!("A stack of securelambda's");
+    schema
+}
+
+fn table(section: &'static dyn Section) -> Value {
+    let keys = section.keys();
+    let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
+    let mut table = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    if !required.is_empty() {
+        table["required"] = json!(required);
+    }
+    match section.choice() {
+        Choice::Free => {}
+        Choice::OneKey => {
+            table["minProperties"] = json!(1);
+            table["maxProperties"] = json!(1);
+        }
+        Choice::OneOf(names) => {
+            table["oneOf"] = names.iter().map(|name| json!({ "required": [name] })).collect();
+        }
+    }
+    table
+}
+
+fn property(key: &Key) -> Value {
+    let mut property = match key.holds {
+        Holds::Text => json!({ "type": "string", "pattern": "\\S" }),
+        Holds::Form(pattern) => json!({ "type": "string", "pattern": pattern }),
+        Holds::Word(words) => json!({ "enum": words }),
+        Holds::Number(from, to) => json!({ "type": "integer", "minimum": from, "maximum": to }),
+        Holds::OneOf(numbers) => json!({ "enum": numbers }),
+        Holds::Flag => json!({ "type": "boolean" }),
+        Holds::True => json!({ "enum": [true] }),
+        Holds::Texts => json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true }),
+        Holds::Words(words) => json!({ "type": "array", "items": { "enum": words }, "uniqueItems": true }),
+        Holds::Variables(from) => named(&json!({ "anyOf": [{ "type": "string" }, table(from)] }), VARIABLE),
+        Holds::Auth(words, from) => json!({ "anyOf": [{ "enum": words }, table(from)] }),
+        Holds::Table(section) => table(section),
+        Holds::Tables(section) => json!({ "type": "array", "items": table(section), "minItems": 1 }),
+        Holds::Named(form, section) => named(&table(section), form),
+        Holds::Secrets(value) => {
+            named(&json!({ "type": "object", "additionalProperties": table(value), "minProperties": 1 }), NAME)
+        }
+    };
+    property["description"] = json!(key.about);
+    if let Some(default) = key.default() {
+        property["default"] = default;
+    }
+    property
+}
+
+/// Names chosen by the user that match the pattern, each with the same kind of value.
+fn named(value: &Value, pattern: &str) -> Value {
+    json!({ "type": "object", "patternProperties": { pattern: value }, "additionalProperties": false })
+}

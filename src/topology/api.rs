@@ -1,0 +1,366 @@
+//! A REST API, its stage, and the permissions to call functions through it.
+//!
+//! When a stack is created, the permissions to invoke functions come last. Until then no route reaches a function, so
+//! no function is reachable before the throttle and the firewall are on (docs/aws.md, Order of creating and deleting).
+//! When a stage exists, its move to the new deployment comes last: by then the API may call every function of the new
+//! deployment, and functions that only the old one used are removed afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use super::functions::Ready;
+use super::ids::ApiIds;
+use crate::aws::apigateway::{
+    Authorization, Authorizer, Deployment, Method, Model, Paths, Release, RestApi, Routes, Stage, Validator,
+    integration_uri,
+};
+use crate::aws::cognito::UserPool;
+use crate::aws::lambda::Permission;
+use crate::aws::wafv2::{Association, WebAcl};
+use crate::bundle::{Bundles, hex};
+use crate::engine::{Deferred, Graph, Handle, Needs};
+use crate::scope::Scope;
+use crate::spec::names::body_model;
+use crate::spec::{Api, ApiKind, Auth, Route, Stack};
+
+/// The REST APIs, without paths, stages and other parts.
+pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap<Option<String>, Handle<RestApi>> {
+    let mut roots = BTreeMap::new();
+    for (name, _) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
+        let ids = ApiIds(name);
+        let id = ids.rest();
+        let rest = RestApi {
+            id: id.to_string(),
+            name: ids.physical(scope),
+            description: ids.description(scope),
+            enhanced_tls: scope.has_enhanced_tls(),
+        };
+        roots.insert(name.map(str::to_owned), id.add(graph, (), move |()| rest.clone()));
+    }
+    roots
+}
+
+/// What the parts of every API are made from.
+pub(super) struct Parts<'a> {
+    pub stack: &'a Stack,
+    pub scope: &'a Scope,
+    pub bundles: &'a Bundles,
+    pub functions: &'a BTreeMap<String, Ready>,
+    pub pools: &'a BTreeMap<String, Handle<UserPool>>,
+    pub firewall: Option<Handle<WebAcl>>,
+}
+
+pub(super) fn api(
+    graph: &mut Graph,
+    (name, wanted): (Option<&str>, &Api),
+    api: Handle<RestApi>,
+    &Parts { stack, scope, bundles, functions, pools, firewall }: &Parts<'_>,
+) {
+    let ids = ApiIds(name);
+    let authorizers = authorizers(graph, api, ids, wanted, stack, pools);
+    let paths = paths(graph, api, ids, wanted);
+    let validator = ids
+        .validator()
+        .add_under(graph, api, api, |api| Validator { api_id: api.id, name: "body-and-parameters".into() });
+    let models = models(graph, api, ids, wanted, bundles);
+    let routes = routes(graph, api, ids, wanted, scope, bundles, (paths, validator), &authorizers, &models, pools);
+    let deployment = ids
+        .deployment()
+        .add_under(graph, api, (api, routes), |(api, routes)| Deployment { api_id: api.id, hash: routes.hash });
+    // Changed methods can be live at once, so a route must not lead to a function that does not exist yet.
+    for ready in functions.values() {
+        graph.order_after(routes, ready.function);
+    }
+    let stage = stage(graph, api, ids, deployment, wanted);
+
+    let association = firewall.map(|web_acl| {
+        let needs = (stage, web_acl);
+        ids.association().add_under(graph, stage, needs, |(stage, web_acl)| Association {
+            web_acl_arn: web_acl.arn,
+            stage_arn: stage.arn,
+        })
+    });
+    let guarded = (stage, Vec::from_iter(association));
+    let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(&route.function)?)));
+    let permissions = called.map(|(route, ready)| {
+        invoke_permission(graph, ids, route, ready, guarded.clone(), |(stage, _)| (stage.api_id, stage.name), scope)
+    });
+    let permissions = permissions.collect();
+    release(graph, ids, stage, deployment, association, permissions);
+}
+
+/// Moves the stage to a new deployment once the API may call all of its functions and the firewall is on.
+fn release(
+    graph: &mut Graph,
+    ids: ApiIds<'_>,
+    stage: Handle<Stage>,
+    deployment: Handle<Deployment>,
+    association: Option<Handle<Association>>,
+    permissions: Vec<Handle<Permission>>,
+) {
+    // The stage's current deployment can be read without these.
+    let association: Vec<_> = association.into_iter().map(Deferred).collect();
+    let permissions: Vec<_> = permissions.into_iter().map(Deferred).collect();
+    let needs = (stage, deployment, association, permissions);
+    ids.release().add_under(graph, stage, needs, |(stage, deployment, _, _)| Release {
+        api_id: stage.api_id,
+        stage: stage.name,
+        deployment_id: deployment.id,
+    });
+}
+
+/// The pools that the API's routes name.
+pub(super) fn pools_of<'a>(wanted: &'a Api) -> BTreeSet<&'a String> {
+    let pool = |route: &'a Route| match &route.auth {
+        Auth::Pool(pool) => Some(pool),
+        Auth::Iam | Auth::None => None,
+    };
+    wanted.routes.iter().filter_map(pool).collect()
+}
+
+/// An authorizer for each pool that the API's routes name.
+fn authorizers(
+    graph: &mut Graph,
+    api: Handle<RestApi>,
+    ids: ApiIds<'_>,
+    wanted: &Api,
+    stack: &Stack,
+    pools: &BTreeMap<String, Handle<UserPool>>,
+) -> BTreeMap<String, Handle<Authorizer>> {
+    let mut authorizers = BTreeMap::new();
+    for name in pools_of(wanted) {
+        let (Some(pool), Some(handle)) = (stack.pools.get(name), pools.get(name)) else { continue };
+        let authorizer = pool.authorizer.clone();
+        let id = ids.authorizer(&authorizer);
+        let added = id.add_under(graph, api, (api, *handle), move |(api, pool)| Authorizer {
+            api_id: api.id,
+            name: authorizer.clone(),
+            pool_arn: pool.arn,
+        });
+        authorizers.insert(name.clone(), added);
+    }
+    authorizers
+}
+
+fn paths(graph: &mut Graph, api: Handle<RestApi>, ids: ApiIds<'_>, wanted: &Api) -> Handle<Paths> {
+    let paths: BTreeSet<String> = wanted.routes.iter().map(|route| route.path.clone()).collect();
+    ids.paths().add_under(graph, api, api, move |api| Paths {
+        api_id: api.id,
+        root_id: api.root_resource_id,
+        paths: paths.clone(),
+    })
+}
+
+/// The body schemas of the API's routes.
+fn bodies(wanted: &Api) -> BTreeSet<&PathBuf> {
+    wanted.routes.iter().filter_map(|route| route.body.as_ref()).collect()
+}
+
+/// A model for each body schema.
+fn models(
+    graph: &mut Graph,
+    api: Handle<RestApi>,
+    ids: ApiIds<'_>,
+    wanted: &Api,
+    bundles: &Bundles,
+) -> BTreeMap<PathBuf, Handle<Model>> {
+    let mut models = BTreeMap::new();
+    for file in bodies(wanted) {
+        let name = body_model(file);
+        let schema = bundles.schemas.get(file).cloned().unwrap_or_default();
+        let model_name = name.clone();
+        let handle = ids.model(&name).add_under(graph, api, api, move |api| Model {
+            api_id: api.id,
+            name: model_name.clone(),
+            schema: schema.clone(),
+        });
+        models.insert(file.clone(), handle);
+    }
+    models
+}
+
+#[allow(clippy::too_many_arguments, reason = "a route is made of all of these")]
+fn routes(
+    graph: &mut Graph,
+    api: Handle<RestApi>,
+    ids: ApiIds<'_>,
+    wanted: &Api,
+    scope: &Scope,
+    bundles: &Bundles,
+    (paths, validator): (Handle<Paths>, Handle<Validator>),
+    authorizers: &BTreeMap<String, Handle<Authorizer>>,
+    models: &BTreeMap<PathBuf, Handle<Model>>,
+    pools: &BTreeMap<String, Handle<UserPool>>,
+) -> Handle<Routes> {
+    let schemas = schemas_of(wanted, &bundles.schemas);
+    let (wanted, scope) = (wanted.routes.clone(), scope.clone());
+    let pools: BTreeMap<String, Handle<UserPool>> = pools
+        .iter()
+        .filter(|(name, _)| authorizers.contains_key(*name))
+        .map(|(name, pool)| (name.clone(), *pool))
+        .collect();
+    let needs = ((api, paths, validator), authorizers.clone(), models.clone(), pools);
+    ids.routes().add_under(graph, api, needs, move |((api, paths, validator), authorizers, models, pools)| {
+        // A deployment contains schemas and pools, although methods only name models and authorizers.
+        let pools = pools.iter().map(|(name, pool)| (name.as_str(), pool.arn.as_str()));
+        let mut fingerprint = fingerprint(&schemas, pools);
+        if api.revision > 0 {
+            fingerprint.push_str(&format!(" {}", api.revision));
+        }
+        let method = |route: &Route| Method {
+            resource_id: paths.ids.get(&route.path).cloned().unwrap_or_default(),
+            http_method: route.method.clone(),
+            authorization: match &route.auth {
+                Auth::Pool(pool) => Authorization::Cognito {
+                    authorizer_id: authorizers.get(pool).map(|found| found.id.clone()).unwrap_or_default(),
+                },
+                Auth::Iam => Authorization::Iam,
+                Auth::None => Authorization::None,
+            },
+            validator_id: Some(validator.id.clone()),
+            model: route.body.as_ref().and_then(|body| models.get(body)).map(|model| model.name.clone()),
+            path_parameters: parameters(&route.path),
+            // The function's ARN follows from its name, so the API does not wait for the function.
+            integration_uri: integration_uri(
+                &scope,
+                &scope.arn("lambda", &format!("function:{}", scope.physical(&route.function))),
+            ),
+        };
+        Routes {
+            api_id: api.id,
+            methods: wanted.iter().map(|route| (route.name(), method(route))).collect(),
+            authorizers: authorizers.into_values().map(|authorizer| (authorizer.id, authorizer.name)).collect(),
+            fingerprint,
+        }
+    })
+}
+
+/// This API's own schemas. Changes of other schemas must not deploy this API again.
+fn schemas_of(wanted: &Api, all: &BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, String> {
+    bodies(wanted).into_iter().filter_map(|file| Some((file.clone(), all.get(file)?.clone()))).collect()
+}
+
+/// A digest of schemas and pools' ARNs.
+fn fingerprint<'a>(schemas: &BTreeMap<PathBuf, String>, pools: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut digest = Sha256::new();
+    for (file, schema) in schemas {
+        digest.update(format!("{}\0{schema}\0", file.to_string_lossy()));
+    }
+    for (name, arn) in pools {
+        digest.update(format!("{name}\0{arn}\0"));
+    }
+    hex(&digest.finalize())
+}
+
+/// `/items/{id}/{rest+}` has `id` and `rest`.
+fn parameters(path: &str) -> Vec<String> {
+    let braced = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    braced.map(|name| name.trim_end_matches('+').to_owned()).collect()
+}
+
+fn stage(
+    graph: &mut Graph,
+    api: Handle<RestApi>,
+    ids: ApiIds<'_>,
+    deployment: Handle<Deployment>,
+    wanted: &Api,
+) -> Handle<Stage> {
+    let id = ids.rest_stage(&wanted.stage);
+    let (name, tag) = (wanted.stage.clone(), id.to_string());
+    let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
+    id.add_under(graph, api, (api, Deferred(deployment)), move |(api, deployment)| Stage {
+        id: tag.clone(),
+        api_id: api.id,
+        name: name.clone(),
+        deployment_id: deployment.map(|deployment| deployment.id),
+        rate_limit,
+        burst_limit,
+    })
+}
+
+/// The id of the statement in a function's resource policy for the route of this name.
+pub(super) fn permission_sid(name: &str) -> String {
+    format!("securelambda-api-{}", &hex(&Sha256::digest(name))[..16])
+}
+
+/// Lets an API call a route's function. `stage` is the stage and whatever else must exist first; `at` returns the API's
+/// id and the stage's name from their outputs.
+pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
+    graph: &mut Graph,
+    ids: ApiIds<'_>,
+    route: &Route,
+    ready: Ready,
+    stage: N,
+    at: fn(N::Out) -> (String, String),
+    scope: &Scope,
+) -> Handle<Permission> {
+    // The id contains the function: if a route moves to another function, the old permission is removed after the move.
+    let id = ids.permission(route);
+    // Two APIs may have routes of the same name with the same function.
+    let sid = permission_sid(&ids.within(&route.name()));
+    let (route, scope) = (route.clone(), scope.clone());
+    let needs = (ready.function, ready.policy, stage);
+    id.add_under(graph, ready.function, needs, move |(function, _, stage)| {
+        let (api_id, stage) = at(stage);
+        Permission {
+            function: function.name,
+            sid: sid.clone(),
+            principal: "apigateway.amazonaws.com".into(),
+            source_arn: scope.execute_api_arn(&api_id, &stage, &route.method, &route.path),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::parse;
+
+    fn schemas(a: &str, b: &str) -> BTreeMap<PathBuf, String> {
+        [("a.schema.json", a), ("b.schema.json", b)].map(|(file, text)| (file.into(), text.to_owned())).into()
+    }
+
+    /// The fingerprint of every API.
+    fn fingerprints(stack: &Stack, schemas: &BTreeMap<PathBuf, String>) -> Vec<String> {
+        let of = |api: &Api| fingerprint(&schemas_of(api, schemas), [("People", "arn:people")].into_iter());
+        stack.all_apis().map(|(_, api)| of(api)).collect()
+    }
+
+    const ONE: &str = r#"
+        [stack]
+        name = "demo"
+        [functions.F]
+        source = "f"
+        [pools.People]
+        [[api.routes]]
+        route = "POST /a"
+        function = "F"
+        pool = "People"
+        body = "a.schema.json"
+    "#;
+
+    #[test]
+    fn a_changed_schema_deploys_only_the_api_that_uses_it() {
+        let other = r#"
+            [[apis.Other.routes]]
+            route = "POST /b"
+            function = "F"
+            pool = "People"
+            body = "b.schema.json"
+        "#;
+        let stack = parse(&format!("{ONE}{other}")).expect("a sound file");
+        let before = fingerprints(&stack, &schemas("{}", "{}"));
+        let after = fingerprints(&stack, &schemas("{}", r#"{"type":"object"}"#));
+        assert_eq!(before[0], after[0]);
+        assert_ne!(before[1], after[1]);
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_same_in_every_build_of_this_program() {
+        let stack = parse(ONE).expect("a sound file");
+        let own = schemas("{}", "not a part of it");
+        assert_eq!(fingerprints(&stack, &own), ["761c8824e604095fd88af53694bc9dad4c17dfe78ce06451562dc43702a0303d"]);
+    }
+}

@@ -1,0 +1,182 @@
+//! The functions, each with a log group, a role and a policy; functions with a trigger also have a permission and a
+//! subscription.
+
+use std::collections::BTreeMap;
+
+use super::ids;
+use super::messaging::{Secrets, Topics};
+use super::references::{References, Variables};
+use crate::aws::iam::{Role, RolePolicy};
+use crate::aws::lambda::{Code, Function, Permission};
+use crate::aws::logs::LogGroup;
+use crate::aws::sns::Subscription;
+use crate::bundle::Bundles;
+use crate::engine::{Graph, Handle};
+use crate::scope::Scope;
+use crate::spec::policies;
+use crate::spec::secret_variable;
+use crate::spec::{Function as Wanted, Stack, Variable};
+
+/// The name of a role's one inline policy.
+const POLICY_NAME: &str = "securelambda";
+
+/// A function, and the policy that must exist before the function is called.
+#[derive(Clone, Copy)]
+pub(super) struct Ready {
+    pub function: Handle<Function>,
+    pub policy: Handle<RolePolicy>,
+}
+
+#[allow(clippy::too_many_arguments, reason = "a function is given all of these")]
+pub(super) fn functions(
+    graph: &mut Graph,
+    stack: &Stack,
+    scope: &Scope,
+    bundles: &Bundles,
+    topics: &Topics,
+    secrets: &Secrets,
+    references: &References,
+) -> BTreeMap<String, Ready> {
+    let mut ready = BTreeMap::new();
+    for (name, wanted) in &stack.functions {
+        let physical = scope.physical(name);
+        let logs = log_group(graph, name, &physical, wanted);
+        let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
+        let policy = policy(graph, name, role, logs, wanted, topics, secrets);
+        let function = function(graph, name, scope, wanted, bundles, (role, logs), references.of(&wanted.environment));
+        references.first(graph, &wanted.environment, function);
+        // New code may need what the new policy allows.
+        graph.order_after(function, policy);
+        if let Some(topic) = wanted.trigger.as_ref().and_then(|topic| topics.get(topic)) {
+            trigger(graph, name, function, policy, *topic);
+        }
+        ready.insert(name.clone(), Ready { function, policy });
+    }
+    ready
+}
+
+fn log_group(graph: &mut Graph, name: &str, physical: &str, wanted: &Wanted) -> Handle<LogGroup> {
+    let id = ids::log_group(name);
+    let group = LogGroup {
+        id: id.to_string(),
+        name: format!("/aws/lambda/{physical}"),
+        retention_days: i32::try_from(wanted.log_retention_days).unwrap_or(14),
+    };
+    id.add(graph, (), move |()| group.clone())
+}
+
+fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: Option<&String>) -> Handle<Role> {
+    let id = ids::role(name);
+    let role = Role {
+        id: id.to_string(),
+        name: physical.to_owned(),
+        trust: policies::trust(),
+        description: format!("What the function {physical} of the stack {} may do", scope.stack),
+        boundary: boundary.cloned(),
+        inline_policies: vec![POLICY_NAME.to_owned()],
+    };
+    id.add(graph, (), move |()| role.clone())
+}
+
+fn policy(
+    graph: &mut Graph,
+    name: &str,
+    role: Handle<Role>,
+    logs: Handle<LogGroup>,
+    wanted: &Wanted,
+    topics: &Topics,
+    secrets: &Secrets,
+) -> Handle<RolePolicy> {
+    let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
+    let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
+    let needs = (role, logs, secrets, topics);
+    ids::policy(name).add_under(graph, role, needs, |(role, logs, secrets, topics)| {
+        let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
+        let topics: Vec<String> = topics.into_iter().map(|topic| topic.arn).collect();
+        RolePolicy {
+            role: role.name,
+            name: POLICY_NAME.to_owned(),
+            document: policies::function(&logs.arn, &secrets, &topics),
+        }
+    })
+}
+
+fn function(
+    graph: &mut Graph,
+    name: &str,
+    scope: &Scope,
+    wanted: &Wanted,
+    bundles: &Bundles,
+    (role, logs): (Handle<Role>, Handle<LogGroup>),
+    variables: Variables,
+) -> Handle<Function> {
+    let id = ids::function(name);
+    let mut environment: BTreeMap<String, String> = wanted
+        .environment
+        .iter()
+        .filter_map(|(name, value)| match value {
+            Variable::Text(text) => Some((name.clone(), text.clone())),
+            _ => None,
+        })
+        .collect();
+    environment.insert("SECURELAMBDA_FUNCTION".into(), name.to_owned());
+    // Variables hold the names of the function's secrets, never their values: SECRET_ID for a single secret, and
+    // SECRET_ID_<NAME> for each of several. A name, unlike an ARN, is known before the secret exists, so the function
+    // does not wait for it. Nothing can call the function before its policy, which has the ARN, exists.
+    match wanted.secrets.as_slice() {
+        [only] => {
+            environment.insert("SECRET_ID".into(), scope.physical(only));
+        }
+        several => {
+            let each = several.iter().map(|secret| (secret_variable(secret), scope.physical(secret)));
+            environment.extend(each);
+        }
+    }
+    let zip = bundles.functions.get(name);
+    let function = Function {
+        id: id.to_string(),
+        name: scope.physical(name),
+        description: format!("{name} of the stack's API"),
+        runtime: wanted.runtime.clone(),
+        handler: wanted.handler.clone(),
+        architecture: wanted.architecture.clone(),
+        memory_mb: i32::try_from(wanted.memory_mb).unwrap_or(128),
+        timeout_s: i32::try_from(wanted.timeout_s).unwrap_or(10),
+        role_arn: String::new(),
+        log_group: String::new(),
+        environment,
+        code: Code {
+            zip: zip.map(|zip| zip.bytes.clone()).unwrap_or_default(),
+            sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),
+        },
+    };
+    let Variables { used, urls } = variables;
+    id.add(graph, (role, logs, used), move |(role, logs, used)| {
+        let mut function = Function { role_arn: role.arn, log_group: logs.name, ..function.clone() };
+        function.environment.extend(Variables::read(&urls, used));
+        function
+    })
+}
+
+/// Creates the permission before the subscription. In the other order SNS would drop messages without an error
+/// (docs/aws.md, Subscriptions).
+fn trigger(
+    graph: &mut Graph,
+    name: &str,
+    function: Handle<Function>,
+    policy: Handle<RolePolicy>,
+    topic: Handle<crate::aws::sns::Topic>,
+) {
+    let permission =
+        ids::trigger_permission(name).add_under(graph, function, (function, topic), |(function, topic)| Permission {
+            function: function.name,
+            sid: "securelambda-topic".into(),
+            principal: "sns.amazonaws.com".into(),
+            source_arn: topic.arn,
+        });
+    let needs = (function, topic, permission, policy);
+    ids::subscription(name).add_under(graph, topic, needs, |(function, topic, _, _)| Subscription {
+        topic: topic.arn,
+        function: function.arn,
+    });
+}

@@ -1,0 +1,201 @@
+//! Service users, which are programs that sign in to a pool, and identity pools, which give a pool's users temporary
+//! credentials. Their role may call the listed routes and nothing else.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::identity::Pools;
+use super::ids;
+use super::messaging::Secrets;
+use crate::aws::apigateway::RestApi;
+use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, provider};
+use crate::aws::iam::{Role, RolePolicy};
+use crate::aws::secretsmanager::Secret;
+use crate::engine::{Graph, Handle};
+use crate::policy::Policy;
+use crate::scope::Scope;
+use crate::spec::names::{caller_role, service_username};
+use crate::spec::policies::invoke_only;
+use crate::spec::{Invoke, Stack};
+
+/// The name of the role's one inline policy.
+const POLICY_NAME: &str = "securelambda";
+
+/// An identity pool, and what must exist before its credentials can be used.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PoolCaller {
+    pub pool: Handle<IdentityPool>,
+    pub policy: Handle<RolePolicy>,
+    pub roles: Handle<IdentityPoolRoles>,
+}
+
+/// The service users, and the secrets with their usernames and passwords.
+pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, pools: &Pools) -> Secrets {
+    let mut secrets = Secrets::new();
+    for (name, wanted) in &stack.service_users {
+        let Some(pool) = pools.pools.get(&wanted.pool) else { continue };
+        let id = ids::secret(name);
+        let secret = Secret {
+            id: id.to_string(),
+            name: scope.physical(name),
+            description: format!("Name and password of the service user {name} of the stack {}", scope.stack),
+            plain: BTreeMap::new(),
+            secret_fields: BTreeMap::new(),
+            rotate: false,
+            filled_by_another: true,
+        };
+        let secret = id.add(graph, (), move |()| secret.clone());
+        let username = service_username(name, &scope.stack);
+        ids::service_user(name).add_under(graph, *pool, (*pool, secret), move |(pool, secret)| ServiceUser {
+            pool_id: pool.id,
+            username: username.clone(),
+            secret_arn: secret.arn,
+        });
+        secrets.insert(name.clone(), secret);
+    }
+    secrets
+}
+
+/// The identity pools and their roles.
+pub(super) fn identity_pools(
+    graph: &mut Graph,
+    stack: &Stack,
+    scope: &Scope,
+    pools: &Pools,
+    apis: &BTreeMap<Option<String>, Handle<RestApi>>,
+) -> BTreeMap<String, PoolCaller> {
+    let mut callers = BTreeMap::new();
+    for (name, wanted) in &stack.identity_pools {
+        let (Some(users), Some(client)) = (pools.pools.get(&wanted.pool), pools.clients.get(&wanted.pool)) else {
+            continue;
+        };
+        let id = ids::identity_pool(name);
+        let (tag, physical, home) = (id.to_string(), scope.physical(name), scope.clone());
+        let pool = id.add(graph, (*users, *client), move |(users, client)| IdentityPool {
+            id: tag.clone(),
+            name: physical.clone(),
+            provider: provider(&home, &users.id),
+            client_id: client.client_id,
+        });
+        let role = role(graph, name, pool, scope, stack.permissions_boundary.as_ref());
+        let policy = policy(graph, name, role, &wanted.invokes, stack, scope, apis);
+        let id = ids::identity_pool_roles(name);
+        let roles = id.add_under(graph, pool, (pool, role), |(pool, role)| IdentityPoolRoles {
+            pool_id: pool.id,
+            role_arn: role.arn,
+        });
+        callers.insert(name.clone(), PoolCaller { pool, policy, roles });
+    }
+    callers
+}
+
+fn role(
+    graph: &mut Graph,
+    name: &str,
+    pool: Handle<IdentityPool>,
+    scope: &Scope,
+    boundary: Option<&String>,
+) -> Handle<Role> {
+    let id = ids::caller(name);
+    let role = Role {
+        id: id.to_string(),
+        name: scope.physical(&caller_role(name)),
+        trust: Policy::default(),
+        description: format!("What the users of the identity pool {name} of the stack {} may do", scope.stack),
+        boundary: boundary.cloned(),
+        inline_policies: vec![POLICY_NAME.to_owned()],
+    };
+    let principal = scope.identity_pools_principal();
+    id.add(graph, pool, move |pool| Role { trust: trust(&principal, &pool.id), ..role.clone() })
+}
+
+/// Lets the signed-in users of this identity pool assume the role. Without the condition, users of any identity pool of
+/// any account could. The names of the condition keys begin with the principal (docs/aws.md, What differs between
+/// partitions).
+fn trust(principal: &str, identity_pool: &str) -> Policy {
+    let (audience, methods) = (format!("{principal}:aud"), format!("{principal}:amr"));
+    Policy::new([json!({
+        "Effect": "Allow",
+        "Principal": { "Federated": principal },
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": { audience: identity_pool },
+            "ForAnyValue:StringLike": { methods: "authenticated" },
+        },
+    })])
+}
+
+fn policy(
+    graph: &mut Graph,
+    name: &str,
+    role: Handle<Role>,
+    invokes: &[Invoke],
+    stack: &Stack,
+    scope: &Scope,
+    apis: &BTreeMap<Option<String>, Handle<RestApi>>,
+) -> Handle<RolePolicy> {
+    let found = stack.opened(invokes).filter_map(|(invoke, api, route)| {
+        Some((*apis.get(&invoke.api)?, (api.stage.clone(), route.method.clone(), route.path.clone())))
+    });
+    let (apis, routes): (Vec<Handle<RestApi>>, Vec<_>) = found.unzip();
+    let scope = scope.clone();
+    ids::caller_policy(name).add_under(graph, role, (role, apis), move |(role, apis)| {
+        let arn = |(api, (stage, method, path)): (_, &(String, String, String))| {
+            let api: crate::aws::apigateway::RestApiOutputs = api;
+            scope.execute_api_arn(&api.id, stage, method, path)
+        };
+        let arns: Vec<String> = apis.into_iter().zip(&routes).map(arn).collect();
+        RolePolicy { role: role.name, name: POLICY_NAME.to_owned(), document: invoke_only(&arns) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{blueprints, parse};
+    use crate::topology::{SecretValues, desired};
+
+    #[test]
+    fn ids_of_a_named_api_contain_its_name_and_others_do_not() {
+        let blueprint = blueprints::Blueprint::of("api-to-api").expect("there");
+        let stack = parse(blueprint.text).expect("a sound file");
+        let scope = Scope {
+            partition: "aws".into(),
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            stack: "demo".into(),
+        };
+        let graph = desired(&stack, &scope, None, &crate::bundle::Bundles::default(), &SecretValues::default());
+        let ids: Vec<String> = graph.ids().map(|(id, _)| id.to_string()).collect();
+        for id in [
+            "api.rest",
+            "api.Age.rest",
+            "api.paths",
+            "api.Age.paths",
+            "stage.development",
+            "stage.Age.development",
+            "firewall.association",
+            "firewall.association.Age",
+            "permission.GET /day Day",
+            "permission.Age GET /age Age",
+            "secret.DayUser",
+            "user.DayUser",
+            "identity-pool.CallersPool",
+            "identity-pool-roles.CallersPool",
+            "caller.CallersPool",
+            "caller-policy.CallersPool",
+        ] {
+            assert!(ids.iter().any(|known| known == id), "{id} is not in {ids:?}");
+        }
+    }
+
+    #[test]
+    fn only_signed_in_users_of_the_identity_pool_can_assume_the_role() {
+        let trust = trust("cognito-identity.amazonaws.com", "eu-central-1:a").to_string();
+        assert!(trust.contains(r#""Federated":"cognito-identity.amazonaws.com""#), "{trust}");
+        assert!(trust.contains(r#""cognito-identity.amazonaws.com:aud":"eu-central-1:a""#), "{trust}");
+        assert!(trust.contains(r#""cognito-identity.amazonaws.com:amr":"authenticated""#), "{trust}");
+        assert_eq!(invoke_only(&["arn:a".into()]).statements().count(), 1);
+    }
+}

@@ -1,0 +1,63 @@
+//! What follows from a stack file: the graph of AWS resources that should exist. Pure: no call, no clock, no terminal.
+
+mod api;
+pub mod cleanup;
+mod edge;
+mod functions;
+mod http_api;
+mod identity;
+mod identity_pools;
+pub(crate) mod ids;
+mod messaging;
+mod needs;
+mod references;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::references::References;
+use crate::bundle::Bundles;
+use crate::engine::Graph;
+use crate::scope::Scope;
+use crate::secret::SecretValue;
+use crate::spec::Stack;
+
+pub use needs::needs;
+
+/// Values of secrets, which come from outside the stack file. They are kept in memory only.
+#[derive(Debug, Clone, Default)]
+pub struct SecretValues {
+    /// By secret and key. A value that was not read is empty; a secret with such a value is never written.
+    pub values: BTreeMap<(String, String), SecretValue>,
+    /// Secrets that are written again although their entries did not change.
+    pub rotate: BTreeSet<String>,
+}
+
+/// The resources that should exist for `stack` in `scope`. `endpoint` is the address of an emulator, if one is used.
+pub fn desired(
+    stack: &Stack,
+    scope: &Scope,
+    endpoint: Option<&str>,
+    bundles: &Bundles,
+    secrets: &SecretValues,
+) -> Graph {
+    let mut graph = Graph::default();
+    let topics = messaging::topics(&mut graph, stack, scope);
+    let mut secrets = messaging::secrets(&mut graph, stack, scope, &topics, secrets);
+    let pools = identity::pools(&mut graph, stack, scope);
+    secrets.extend(identity_pools::service_users(&mut graph, stack, scope, &pools));
+    // A function's variable may hold an API's URL, and an API's routes lead to functions, so the bare APIs come first.
+    let roots = api::roots(&mut graph, stack, scope);
+    let identity_pools = identity_pools::identity_pools(&mut graph, stack, scope, &pools, &roots);
+    let apis = roots.iter().filter_map(|(name, root)| Some((name.clone()?, *root))).collect();
+    let references = References { pools, identity_pools, apis, urls: references::urls(stack, scope, endpoint) };
+    let functions = functions::functions(&mut graph, stack, scope, bundles, &topics, &secrets, &references);
+    let firewall = edge::firewall(&mut graph, stack, scope);
+    let parts = api::Parts { stack, scope, bundles, functions: &functions, pools: &references.pools.pools, firewall };
+    for (name, wanted) in stack.all_apis() {
+        match roots.get(&name.map(str::to_owned)) {
+            Some(root) => api::api(&mut graph, (name, wanted), *root, &parts),
+            None => http_api::api(&mut graph, (name, wanted), stack, scope, &functions, &references.pools),
+        }
+    }
+    graph
+}

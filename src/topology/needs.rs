@@ -1,0 +1,61 @@
+//! The services that a stack needs in its region.
+
+use super::{SecretValues, desired};
+use crate::bundle::Bundles;
+use crate::regions::{Needs, Service};
+use crate::scope::Scope;
+use crate::spec::Stack;
+use crate::spec::names::caller_role;
+
+/// What `stack` needs in any region.
+pub fn needs(stack: &Stack) -> Needs {
+    // The kinds of its resources do not depend on the account, the region or the code.
+    let anywhere =
+        Scope { partition: "aws".into(), account: String::new(), region: String::new(), stack: stack.name.clone() };
+    let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default());
+    Needs {
+        services: graph.ids().filter_map(|(_, kind)| Service::of_kind(kind)).chain([Service::Sts]).collect(),
+        assumed_by_pools: stack.identity_pools.keys().map(|pool| anywhere.physical(&caller_role(pool))).collect(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::regions::check;
+    use crate::spec::{blueprints, parse};
+    use crate::topology::cleanup;
+
+    #[test]
+    fn every_kind_of_resource_has_its_service() {
+        for kind in cleanup::GROUPS.iter().flat_map(|group| group.kinds) {
+            assert!(Service::of_kind(kind).is_some(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn every_blueprint_needs_user_pools_and_one_needs_identity_pools() {
+        for blueprint in blueprints::ALL {
+            let needs = needs(&parse(blueprint.text).unwrap());
+            let has = |service| needs.services.contains(&service);
+            assert!(has(Service::UserPools) && has(Service::Sts) && has(Service::ApiGateway), "{}", blueprint.name);
+            assert_eq!(has(Service::IdentityPools), blueprint.name == "api-to-api", "{}", blueprint.name);
+            assert_eq!(has(Service::Waf), blueprint.name != "http-jwt", "{}", blueprint.name);
+            assert!(check("cn-north-1", &needs).is_err() && check("us-gov-west-1", &needs).is_ok());
+        }
+        let callers = needs(&parse(blueprints::Blueprint::of("api-to-api").unwrap().text).unwrap()).assumed_by_pools;
+        assert!(callers.iter().all(|role| role == "api-to-api-CallersPool-caller"), "{callers:?}");
+        assert_eq!(callers.len(), 1);
+    }
+
+    #[test]
+    fn a_stack_without_pools_needs_nothing_that_china_lacks() {
+        let stack = "[functions.Hello]\nsource = \"hello\"\n[[api.routes]]\nroute = \"GET /hello\"\nfunction = \"Hello\"\nauth = \"none\"\n";
+        let needs = needs(&parse(stack).unwrap());
+        assert!(needs.services.contains(&Service::Lambda) && !needs.services.contains(&Service::UserPools));
+        for region in ["cn-north-1", "cn-northwest-1"] {
+            assert_eq!(check(region, &needs), Ok(()), "{region}");
+        }
+    }
+}

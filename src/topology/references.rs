@@ -1,0 +1,117 @@
+//! Values of functions' variables that are known only once resources exist: ids and URLs.
+
+use std::collections::BTreeMap;
+
+use super::identity::Pools;
+use super::identity_pools::PoolCaller;
+use crate::aws::apigateway::{RestApi, stage_url};
+use crate::aws::cognito::{AppClient, IdentityPool, UserPool};
+use crate::aws::lambda::Function;
+use crate::engine::{Graph, Handle};
+use crate::scope::Scope;
+use crate::spec::{Stack, Variable};
+
+/// Everything that a variable can refer to, by its name in the stack file.
+#[derive(Default)]
+pub(super) struct References {
+    pub pools: Pools,
+    pub identity_pools: BTreeMap<String, PoolCaller>,
+    pub apis: BTreeMap<String, Handle<RestApi>>,
+    /// By the API's name.
+    pub urls: BTreeMap<String, Url>,
+}
+
+/// The URL of an API's stage, except for the API's id.
+#[derive(Debug, Clone)]
+pub(super) struct Url {
+    endpoint: Option<String>,
+    scope: Scope,
+    stage: String,
+}
+
+impl Url {
+    pub(super) fn of(endpoint: Option<&str>, scope: &Scope, stage: &str) -> Self {
+        Self { endpoint: endpoint.map(str::to_owned), scope: scope.clone(), stage: stage.to_owned() }
+    }
+
+    fn with(&self, api_id: &str) -> String {
+        stage_url(self.endpoint.as_deref(), &self.scope, api_id, &self.stage)
+    }
+}
+
+/// The URLs of the named APIs.
+pub(super) fn urls(stack: &Stack, scope: &Scope, endpoint: Option<&str>) -> BTreeMap<String, Url> {
+    stack.apis.iter().map(|(name, api)| (name.clone(), Url::of(endpoint, scope, &api.stage))).collect()
+}
+
+/// The resources that the variables of one function refer to, by the variable.
+type Used = (
+    BTreeMap<String, Handle<UserPool>>,
+    BTreeMap<String, Handle<AppClient>>,
+    BTreeMap<String, Handle<IdentityPool>>,
+    BTreeMap<String, Handle<RestApi>>,
+);
+
+/// The variables of one function whose values are known only later.
+pub(super) struct Variables {
+    pub used: Used,
+    /// By the variable.
+    pub urls: BTreeMap<String, Url>,
+}
+
+impl References {
+    /// The variables that refer to something.
+    pub(super) fn of(&self, environment: &BTreeMap<String, Variable>) -> Variables {
+        let (mut used, mut urls) = (Used::default(), BTreeMap::new());
+        for (variable, value) in environment {
+            let key = variable.clone();
+            match value {
+                Variable::Text(_) => {}
+                Variable::PoolId(pool) => used.0.extend(self.pools.pools.get(pool).map(|handle| (key, *handle))),
+                Variable::ClientId(pool) => used.1.extend(self.pools.clients.get(pool).map(|handle| (key, *handle))),
+                Variable::IdentityPoolId(pool) => {
+                    used.2.extend(self.identity_pools.get(pool).map(|caller| (key, caller.pool)));
+                }
+                Variable::Url(api) => {
+                    used.3.extend(self.apis.get(api).map(|handle| (key.clone(), *handle)));
+                    urls.extend(self.urls.get(api).map(|url| (key, url.clone())));
+                }
+            }
+        }
+        Variables { used, urls }
+    }
+
+    /// Orders a function after the roles of its identity pools, because new code may need what a new role allows.
+    pub(super) fn first(
+        &self,
+        graph: &mut Graph,
+        environment: &BTreeMap<String, Variable>,
+        function: Handle<Function>,
+    ) {
+        for value in environment.values() {
+            if let Variable::IdentityPoolId(pool) = value
+                && let Some(caller) = self.identity_pools.get(pool)
+            {
+                graph.order_after(function, caller.policy);
+                graph.order_after(function, caller.roles);
+            }
+        }
+    }
+}
+
+impl Variables {
+    /// The values of the variables, from the outputs of the resources.
+    pub(super) fn read(
+        urls: &BTreeMap<String, Url>,
+        (pools, clients, identity_pools, apis): <Used as crate::engine::Needs>::Out,
+    ) -> BTreeMap<String, String> {
+        let ids = pools.into_iter().map(|(variable, pool)| (variable, pool.id));
+        let clients = clients.into_iter().map(|(variable, client)| (variable, client.client_id));
+        let identity_pools = identity_pools.into_iter().map(|(variable, pool)| (variable, pool.id));
+        let apis = apis.into_iter().filter_map(|(variable, api)| {
+            let url = urls.get(&variable)?.with(&api.id);
+            Some((variable, url))
+        });
+        ids.chain(clients).chain(identity_pools).chain(apis).collect()
+    }
+}
