@@ -50,7 +50,7 @@ fn texts(folder: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
-fn one_api_calls_another_and_nobody_else_can() {
+fn api_to_api_lets_only_the_first_api_call_the_second() {
     let _alone = default_account();
     let user = someone();
     let before = botocore::inventory(&user);

@@ -50,7 +50,7 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn the_map_says_what_each_module_imports() {
+fn the_module_table_lists_exactly_what_each_module_imports() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let import = regex::Regex::new(r"\bcrate::([a-z_]+)").unwrap();
     let mut found = BTreeMap::<String, BTreeSet<String>>::new();
@@ -66,29 +66,29 @@ fn the_map_says_what_each_module_imports() {
 }
 
 #[test]
-fn the_engine_knows_no_aws_no_terminal_and_no_stack() {
+fn the_engine_imports_no_aws_terminal_or_stack_module() {
     never("engine", &["aws_", "crate::aws", "crate::stack", "crate::report", "crate::args", "clap", "indicatif"], &[]);
 }
 
 #[test]
-fn the_state_knows_nothing_of_ours() {
+fn the_state_module_imports_no_other_module() {
     never("state", &["crate::"], &[]);
 }
 
 #[test]
-fn only_aws_speaks_to_the_sdk() {
+fn only_the_aws_module_names_the_sdk() {
     for within in ["stack", "report", "commands", "local", "verify", "bundle", "config.rs", "probe.rs", "scope.rs"] {
         never(within, &["aws_sdk", "aws_config", "aws_smithy"], &[]);
     }
 }
 
 #[test]
-fn the_report_knows_events_and_never_aws() {
+fn the_report_module_imports_no_aws_commands_or_stack() {
     never("report", &["crate::aws", "crate::commands", "crate::stack"], &[]);
 }
 
 #[test]
-fn services_know_no_order_and_no_terminal() {
+fn the_aws_module_imports_no_stack_report_or_commands() {
     never("aws", &["crate::stack", "crate::report", "crate::commands", "crate::args", "indicatif"], &[]);
 }
 
@@ -107,7 +107,7 @@ fn literals(code: &str) -> Vec<String> {
 /// What a service said can be shown, but not be compared: `Shown` has no such means. Nor does an error code stand
 /// anywhere but in the tables, whose sources are checked in `facts.rs`.
 #[test]
-fn what_a_service_says_is_judged_by_the_tables_alone() {
+fn error_codes_are_compared_only_in_the_refusal_tables() {
     never("", &["Refusal::new(", "Refusal {"], &[&TABLES[..], &["engine/failure.rs"]].concat());
     // Nor is it turned into text first.
     let detours = ["failure.to_string().contains(", "failure.to_string().to_lowercase(", "().to_string() =="];
@@ -131,24 +131,24 @@ fn what_a_service_says_is_judged_by_the_tables_alone() {
 }
 
 #[test]
-fn the_environment_is_read_in_one_place() {
+fn only_config_and_main_read_the_environment() {
     never("", &["env::var", "env::args"], &["src/config.rs", "src/main.rs", "stack/reference.rs"]);
 }
 
 #[test]
-fn the_process_ends_in_one_place() {
+fn nothing_ends_the_process_early() {
     never("", &["process::exit", "process::abort"], &[]);
 }
 
 #[test]
-fn indicatif_has_one_importer() {
+fn only_the_progress_bars_use_indicatif() {
     never("", &["indicatif"], &["report/bars.rs"]);
 }
 
 /// Clients of the SDK are made by the macros of `retries`: else one for creates could repeat them, and one of all others
 /// would not be corrected for a wrong clock.
 #[test]
-fn the_sdks_clients_are_made_in_one_way() {
+fn sdk_clients_are_made_only_by_the_macros_in_retries() {
     for (path, code) in sources("aws") {
         let name = path.display().to_string();
         if name.ends_with("retries.rs") {

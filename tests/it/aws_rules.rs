@@ -186,7 +186,7 @@ fn table() -> Vec<(&'static str, Asked, Asked)> {
 }
 
 #[test]
-fn every_rule_refuses_a_request_and_spares_a_sound_one() {
+fn every_rule_refuses_a_bad_request_and_accepts_a_valid_one() {
     for (rule, bad, sound) in table() {
         let (met, fault) = refusal(&bad).unwrap_or_else(|| panic!("not refused: {rule}"));
         assert_eq!(met.name, rule);
@@ -197,15 +197,15 @@ fn every_rule_refuses_a_request_and_spares_a_sound_one() {
 }
 
 #[test]
-fn every_row_of_the_table_has_a_request_that_meets_it() {
+fn every_rule_and_every_played_difference_has_a_test() {
     let tested: BTreeSet<&str> = table().into_iter().map(|(rule, ..)| rule).collect();
     let rows: BTreeSet<&str> = rules().map(|rule| rule.name).collect();
     assert_eq!(tested, rows);
     // One test each, below.
     let played: [(&str, fn()); 3] = [
-        (PLAYED[0], a_body_whose_type_has_no_model_reaches_the_function),
-        (PLAYED[1], an_answer_in_a_wrong_shape_is_a_502),
-        (PLAYED[2], a_changed_security_policy_keeps_the_api_updating),
+        (PLAYED[0], a_body_whose_content_type_has_no_model_is_not_validated),
+        (PLAYED[1], a_malformed_function_answer_becomes_a_502),
+        (PLAYED[2], up_waits_until_a_changed_security_policy_is_in_force),
     ];
     assert_eq!(played.map(|(name, _)| name), PLAYED);
 }
@@ -232,7 +232,7 @@ fn a_refused_request_does_not_reach_the_emulator() {
 /// A whole life of each stack that the program carries, behind the proxy that refuses what AWS refuses. Every command fails
 /// its test if one of its requests meets a rule.
 #[test]
-fn a_life_of_each_blueprint_meets_no_rule() {
+fn the_life_of_each_blueprint_violates_no_rule() {
     let _alone = default_account();
     for blueprint in ["tutorial", "http-jwt", "api-to-api"] {
         let user = User::of("test", &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");
@@ -291,7 +291,7 @@ fn base_url(user: &User) -> String {
 }
 
 #[test]
-fn an_answer_in_a_wrong_shape_is_a_502() {
+fn a_malformed_function_answer_becomes_a_502() {
     for (answer, sound) in [
         (json!({ "statusCode": 200 }), true),
         (json!({ "statusCode": "200", "headers": { "a": 1 }, "body": null }), true),
@@ -321,7 +321,7 @@ fn an_answer_in_a_wrong_shape_is_a_502() {
 }
 
 #[test]
-fn a_body_whose_type_has_no_model_reaches_the_function() {
+fn a_body_whose_content_type_has_no_model_is_not_validated() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
     stack_of_shapes(&user);
@@ -351,7 +351,7 @@ fn a_body_whose_type_has_no_model_reaches_the_function() {
 }
 
 #[test]
-fn a_changed_security_policy_keeps_the_api_updating() {
+fn up_waits_until_a_changed_security_policy_is_in_force() {
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, std::sync::Arc::new(|_: &Asked| CallOutcome::Passed));
     let user = User::of(&crate::support::emulator::account(), &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.01");
     user.run(&["up", "--yes"]).ends(0);

@@ -7,7 +7,7 @@ use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
 #[test]
-fn users_pools_and_routes_that_are_not_there() {
+fn unknown_pools_and_routes_and_damaged_state_files_are_refused() {
     let user = User::with_a_stack();
     let add = |password: &str, args: &[&str]| {
         let mut words = vec!["add-user", "ada@example.com", "--password-stdin"];
@@ -46,7 +46,7 @@ fn users_pools_and_routes_that_are_not_there() {
 }
 
 #[test]
-fn another_accounts_credentials_are_refused_before_anything_is_written() {
+fn credentials_of_another_account_are_refused_before_any_write() {
     let user = User::with_a_stack();
     let before = botocore::inventory(&user);
     let other = account();
@@ -63,14 +63,14 @@ fn another_accounts_credentials_are_refused_before_anything_is_written() {
 }
 
 #[test]
-fn credentials_that_are_refused_are_an_account_error() {
+fn credentials_that_aws_refuses_end_with_3() {
     let user = User::of("AKIAIOSFODNN7EXAMPLE", &endpoint());
     user.run(&["up", "--yes"]).ends(3).says("could not find out whose credentials these are");
     assert!(!user.folder.path().join("state").exists());
 }
 
 #[test]
-fn a_state_folder_that_cannot_be_used_fails_before_anything_is_made() {
+fn an_unusable_state_folder_fails_before_any_create() {
     let user = User::newcomer();
     user.write("state", "a file where the folder should be");
     user.run(&["up", "--yes"]).ends(1).says("the state folder");
@@ -78,7 +78,7 @@ fn a_state_folder_that_cannot_be_used_fails_before_anything_is_made() {
 }
 
 #[test]
-fn outputs_of_another_shape_are_as_good_as_none() {
+fn recorded_outputs_of_an_unknown_shape_are_read_again_from_aws() {
     let user = User::with_a_stack();
     let path = user.state();
     let good = std::fs::read_to_string(&path).unwrap();

@@ -295,7 +295,7 @@ const CHANGES: [Change; 11] = [
 ];
 
 #[test]
-fn clients_that_call_all_the_time_see_the_old_or_the_new_and_nothing_between() {
+fn callers_see_only_the_old_or_new_behaviour_during_every_change() {
     let _alone = default_account();
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
     let user = someone("test", &proxy.endpoint);
@@ -426,7 +426,7 @@ impl Guard {
 }
 
 #[test]
-fn a_route_that_moves_leaves_no_permission_behind() {
+fn a_route_that_moves_to_another_function_leaves_no_old_permission() {
     let user = someone(&account(), &endpoint());
     up(&user);
     edit(&user, |file| {
@@ -453,7 +453,7 @@ fn a_route_that_moves_leaves_no_permission_behind() {
 }
 
 #[test]
-fn a_pool_with_users_goes_only_if_it_is_named() {
+fn up_removes_a_pool_with_users_only_with_remove_pool() {
     let user = someone(&account(), &endpoint());
     up(&user);
     user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", POOLS[1], "--password-stdin"]).ends(0);
@@ -487,7 +487,7 @@ fn a_pool_with_users_goes_only_if_it_is_named() {
 }
 
 #[test]
-fn a_protected_pool_stays_until_its_protection_is_off() {
+fn down_refuses_while_a_pool_has_deletion_protection() {
     let user = someone(&account(), &endpoint());
     let protect = |on: bool| {
         edit(&user, |file| put(&mut file["pools"][POOLS[0]], "deletion_protection", on));
@@ -519,7 +519,7 @@ fn web_acl(user: &User) -> (String, Vec<String>) {
 }
 
 #[test]
-fn the_firewall_changes_its_mode_in_place_and_each_group_its_own() {
+fn the_firewall_mode_and_rule_group_actions_change_in_place() {
     let user = someone(&account(), &endpoint());
     let firewall = |entries: &str| {
         let entries: toml::Table = toml::from_str(entries).unwrap();
@@ -573,7 +573,7 @@ fn the_firewall_changes_its_mode_in_place_and_each_group_its_own() {
 }
 
 #[test]
-fn what_cannot_change_in_place_is_refused_before_anything_is_changed() {
+fn up_refuses_a_change_that_aws_cannot_make_before_changing_anything() {
     let user = someone(&account(), &endpoint());
     up(&user);
     // A pool of ours in which upper and lower case differ: made anew by another tool, under our name and tag.

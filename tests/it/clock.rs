@@ -19,7 +19,7 @@ fn at(faults: impl FaultInjector + 'static) -> (Proxy, User) {
 }
 
 #[test]
-fn a_stack_is_made_though_the_clock_is_twenty_minutes_off() {
+fn up_and_down_succeed_when_the_clock_is_twenty_minutes_wrong() {
     for (ahead, words) in [
         (20, "20 min behind AWS's; calls are corrected for it"),
         (-20, "20 min ahead of AWS's; calls are corrected for it"),
@@ -63,7 +63,7 @@ impl FaultInjector for Jump {
 }
 
 #[test]
-fn a_create_that_was_signed_at_a_wrong_time_is_tried_again_and_makes_one_thing() {
+fn a_create_refused_for_its_time_is_retried_and_creates_one_resource() {
     let clock = OtherClock::ahead(20);
     let jump = Jump { happened: AtomicBool::new(false), at: "cognito-idp CreateUserPool", clock: clock.clone() };
     let (_proxy, user) = at(jump);
@@ -75,7 +75,7 @@ fn a_create_that_was_signed_at_a_wrong_time_is_tried_again_and_makes_one_thing()
 }
 
 #[test]
-fn a_wrong_signature_at_the_right_time_is_not_tried_again() {
+fn a_wrong_signature_at_the_right_time_is_not_retried() {
     let wrong = |asked: &Asked| match asked.service.as_str() {
         "sts" => CallOutcome::Refused(Fault::new(
             403,

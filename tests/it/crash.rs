@@ -49,7 +49,7 @@ async fn after_each_death(graph: &Graph, mut then: impl AsyncFnMut(World)) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn up_finishes_what_a_dead_up_began() {
+async fn up_finishes_after_an_up_that_was_killed_at_any_point() {
     let stack = stack();
     after_each_death(&stack, async |world| {
         world.up(&stack).await.succeeded();
@@ -59,7 +59,7 @@ async fn up_finishes_what_a_dead_up_began() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn down_removes_what_a_dead_up_began() {
+async fn down_removes_all_after_an_up_that_was_killed_at_any_point() {
     let stack = stack();
     after_each_death(&stack, async |world| {
         world.down(&stack).await.succeeded();
@@ -69,7 +69,7 @@ async fn down_removes_what_a_dead_up_began() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn down_removes_it_from_the_record_alone() {
+async fn down_without_a_graph_removes_what_a_killed_up_created() {
     after_each_death(&stack(), async |world| {
         world.down(&Graph::default()).await.succeeded();
         world.is_empty();
@@ -78,7 +78,7 @@ async fn down_removes_it_from_the_record_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn down_finishes_what_a_dead_down_began() {
+async fn down_finishes_after_a_down_that_was_killed_at_any_point() {
     let stack = stack();
     for graph in [&stack, &Graph::default()] {
         for death in DEATHS {
@@ -98,7 +98,7 @@ async fn down_finishes_what_a_dead_down_began() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn up_restores_what_a_dead_down_left() {
+async fn up_restores_all_after_a_down_that_was_killed_at_any_point() {
     let stack = stack();
     for death in DEATHS {
         for nth in 1.. {
@@ -183,7 +183,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_graph_in_any_weather_is_there_exactly_once_and_then_gone(
+    fn random_graphs_under_random_faults_are_built_once_and_removed(
         sketch in prop::collection::vec(any::<Sketch>(), 1..15),
         jobs in 1..9_usize,
         lag in 0..3_u64,

@@ -22,7 +22,7 @@ fn status(user: &User, profile: &str) -> Ran {
 }
 
 #[test]
-fn what_is_wrong_with_a_profile_is_named() {
+fn every_error_in_a_profile_is_named() {
     let table: &[(&str, &str, &[&str])] = &[
         (
             "[profile prod]\nregion = eu-central-1\n",
@@ -103,7 +103,7 @@ fn what_is_wrong_with_a_profile_is_named() {
 }
 
 #[test]
-fn what_is_wrong_with_variables_and_files_is_named() {
+fn errors_in_variables_and_config_files_are_named() {
     let sound = "[default]\nregion = eu-central-1\n";
     let half = user(sound, "").with("AWS_ACCESS_KEY_ID", "x");
     half.run(&["status"]).ends(3).says("AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not");
@@ -125,7 +125,7 @@ fn what_is_wrong_with_variables_and_files_is_named() {
 
 /// That this machine is none of AWS's is nothing about the network.
 #[test]
-fn where_there_are_none_anywhere_it_is_the_credentials_that_are_missing() {
+fn missing_credentials_are_reported_instead_of_a_network_error() {
     let user = User::bare().with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", &endpoint());
     let user = user.with("AWS_EC2_METADATA_DISABLED", "false");
     let user = user.with("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9");
@@ -135,7 +135,7 @@ fn where_there_are_none_anywhere_it_is_the_credentials_that_are_missing() {
 }
 
 #[test]
-fn a_sound_profile_is_used() {
+fn a_valid_profile_is_used() {
     let account = account();
     let keys = format!("[base]\naws_access_key_id = {account}\naws_secret_access_key = test\n");
     let printed = format!(r#"{{"Version": 1, "AccessKeyId": "{account}", "SecretAccessKey": "test"}}"#);
@@ -148,7 +148,7 @@ fn a_sound_profile_is_used() {
 }
 
 #[test]
-fn a_credential_process_that_hangs_is_told_of_given_up_and_can_be_interrupted() {
+fn a_hanging_credential_process_times_out_and_can_be_interrupted() {
     let config = "[profile slow]\nregion = eu-central-1\ncredential_process = sleep 30\n";
     let began = Instant::now();
     let ran = status(&user(config, "").with("SECURELAMBDA_TIME_SCALE", "0.05"), "slow").ends(3);

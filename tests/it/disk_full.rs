@@ -22,7 +22,7 @@ mod engine {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn full_from_any_save_on_it_says_what_is_not_on_disk() {
+    async fn up_lists_unsaved_resources_when_the_disk_is_full_from_any_save_on() {
         let stack = stack();
         for nth in 1.. {
             let world = World::new();
@@ -50,7 +50,7 @@ mod engine {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_room_that_is_kept_takes_in_all_that_was_begun() {
+    async fn the_reserved_space_takes_the_results_of_all_calls_in_flight() {
         let stack = stack();
         for nth in 1.. {
             let world = World::new();
@@ -71,7 +71,7 @@ mod engine {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_removal_ends_too_and_can_be_taken_up_again() {
+    async fn down_stops_on_a_full_disk_and_can_be_repeated() {
         let stack = stack();
         for nth in 1..4 {
             for fill in [true, false] {
@@ -106,7 +106,7 @@ fn script(user: &User, text: &str) -> Command {
 }
 
 #[test]
-fn without_room_nothing_is_begun() {
+fn up_and_down_start_nothing_if_the_state_cannot_be_written() {
     let user = User::newcomer();
     let run = |verb: &str| {
         Ran::from(script(&user, &format!("ulimit -f 200; exec \"$0\" {verb} --yes")).output().unwrap())
@@ -125,7 +125,7 @@ fn without_room_nothing_is_begun() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_cannot_be_written_down_is_told() {
+fn up_prints_the_ids_that_it_could_not_save() {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
     let user = User::newcomer();
     for json in [false, true] {
@@ -174,7 +174,7 @@ fn on_a_disk_of(size: &str, user: &User, text: &str) -> Option<Started> {
 const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
-fn a_small_disk_is_too_small_before_anything_is_made() {
+fn up_refuses_a_small_or_read_only_disk_before_any_create() {
     let user = User::newcomer();
     let Some(run) = on_a_disk_of("256k", &user, "exec \"$0\" up --yes") else { return };
     run.ends_within(MINUTE)
@@ -189,7 +189,7 @@ fn a_small_disk_is_too_small_before_anything_is_made() {
 }
 
 #[test]
-fn a_disk_that_fills_up_half_way_keeps_what_was_made() {
+fn up_saves_its_results_when_the_disk_fills_up_half_way() {
     let proxy = late();
     let user = User::newcomer();
     // The disk fills up while a pool is being made, and what is on record is copied out at the end.
@@ -236,7 +236,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_folder_or_a_file_without_permission_is_named_before_anything_is_made() {
+fn missing_file_permissions_are_named_before_any_create() {
     let account = account();
     let user = User::of(&account, &endpoint());
     let state = user.folder.path().join("state");
@@ -261,7 +261,7 @@ fn a_folder_or_a_file_without_permission_is_named_before_anything_is_made() {
 }
 
 #[test]
-fn what_is_no_folder_or_takes_no_files_is_named_before_anything_is_made() {
+fn an_unusable_state_dir_is_named_before_any_create() {
     let user = User::newcomer();
     user.write("file", "");
     let places = [PathBuf::from("file"), PathBuf::from("file/below"), PathBuf::from("/proc/self")];

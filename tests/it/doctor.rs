@@ -15,7 +15,7 @@ fn check<'a>(document: &'a Value, subject: &str) -> &'a Value {
 }
 
 #[test]
-fn a_sound_account_is_sound() {
+fn doctor_finds_nothing_wrong_in_a_sound_account() {
     let user = User::of(&account(), &endpoint());
     let ran = user.run(&["doctor", "--json"]).ends(0);
     let document = ran.json();
@@ -35,7 +35,7 @@ fn a_sound_account_is_sound() {
 }
 
 #[test]
-fn a_strangers_name_and_a_secret_in_its_window_are_seen() {
+fn doctor_names_a_foreign_topic_and_a_secret_in_its_recovery_window() {
     let user = User::of(&account(), &endpoint());
     user.run(&["up", "--yes"]).ends(0);
     user.run(&["down", "--yes"]).ends(0);
@@ -52,7 +52,7 @@ fn a_strangers_name_and_a_secret_in_its_window_are_seen() {
 }
 
 #[test]
-fn a_permission_that_is_missing_is_named() {
+fn doctor_names_a_missing_permission() {
     let mut operator = Operator::hired(&account(), &endpoint());
     let account = operator.account().to_owned();
     let least = policies(&operator.user, &["--account", &account, "--region", REGION]);
@@ -80,7 +80,7 @@ fn a_permission_that_is_missing_is_named() {
 }
 
 #[test]
-fn without_credentials_it_goes_on_with_this_machine() {
+fn doctor_checks_this_machine_without_credentials() {
     let user = User::bare().with("AWS_REGION", REGION);
     let ran = user.run(&["doctor", "--json"]).ends(3);
     let document = ran.json();

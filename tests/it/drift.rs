@@ -301,32 +301,32 @@ fn other_code() -> Vec<u8> {
 }
 
 #[test]
-fn what_is_done_to_routes() {
+fn status_names_and_up_repairs_drift_of_routes() {
     Stack::each(&[ROUTE_OPENED, AUTHORIZERS_SWAPPED, ROUTE_UNCHECKED, AUTHORIZER_REMOVED]);
 }
 
 #[test]
-fn what_is_done_to_firewall_and_throttle() {
+fn status_names_and_up_repairs_drift_of_firewall_and_throttle() {
     Stack::each(&[WEB_ACL_OFF, THROTTLE_LIFTED]);
 }
 
 #[test]
-fn what_is_done_to_functions_and_what_they_may() {
+fn status_names_and_up_repairs_drift_of_functions_and_their_roles() {
     Stack::each(&[ROLE_WIDENED, POLICY_WIDENED, CREDENTIAL_IN_ENVIRONMENT, CODE_REPLACED]);
 }
 
 #[test]
-fn what_is_done_to_secrets_messages_and_logs() {
+fn status_names_and_up_repairs_drift_of_secrets_messaging_and_logs() {
     Stack::each(&[SECRET_LEADS_ELSEWHERE, SUBSCRIPTION_REMOVED, TRIGGER_FORBIDDEN, RETENTION_REMOVED]);
 }
 
 #[test]
-fn what_is_done_to_signing_in() {
+fn status_names_and_up_repairs_drift_of_app_clients() {
     Stack::each(&[CLIENT_LOOSENED]);
 }
 
 #[test]
-fn everything_at_once_is_mended_by_one_up() {
+fn one_up_repairs_all_kinds_of_drift_at_once() {
     let stack = Stack::new();
     let all = [
         AUTHORIZERS_SWAPPED,

@@ -32,7 +32,7 @@ fn call(user: &User, input: &str, args: &[&str]) -> (Ran, u64) {
 }
 
 #[test]
-fn the_tutorial_from_nothing_to_nothing() {
+fn the_tutorial_is_built_called_and_removed() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
     let outputs = up(&user)["outputs"].clone();
@@ -59,7 +59,7 @@ fn the_tutorial_from_nothing_to_nothing() {
         ran.json()["body"]["message"],
         "Hello Ada. Greetings from ExternalLambda1! Message forwarded to InternalLambda."
     );
-    every_answer_says_its_version(&user, &token);
+    assert_every_json_answer_has_a_schema_version(&user, &token);
     let (ran, status) = call(&user, &token, &["/lambda1", "--token-stdin", "--data", body]);
     assert_eq!(status, 200, "{}", ran.stdout);
     assert!(log_of_internal_lambda(&user).contains("Hello Ada. Greetings from InternalLambda!"));
@@ -103,7 +103,7 @@ fn the_tutorial_from_nothing_to_nothing() {
 }
 
 /// Every command with `--json` that changes nothing of a stack that is there; `traffic` finds none at an emulator.
-fn every_answer_says_its_version(user: &User, token: &str) {
+fn assert_every_json_answer_has_a_schema_version(user: &User, token: &str) {
     for args in [
         &["plan"][..],
         &["status"],
@@ -130,7 +130,7 @@ fn every_answer_says_its_version(user: &User, token: &str) {
 }
 
 #[test]
-fn a_second_up_writes_nothing_and_status_is_sound() {
+fn a_second_up_writes_nothing_and_status_reports_no_drift() {
     let account = account();
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
     let user = User::of(&account, &proxy.endpoint);
@@ -152,7 +152,7 @@ fn a_second_up_writes_nothing_and_status_is_sound() {
 }
 
 #[test]
-fn down_finds_everything_without_the_state_file() {
+fn down_removes_everything_without_the_state_file() {
     let user = someone();
     up(&user);
     std::fs::remove_file(user.state()).unwrap();
@@ -172,7 +172,7 @@ fn up_adopts_everything_without_the_state_file() {
 }
 
 #[test]
-fn a_secret_in_its_recovery_window_is_restored() {
+fn up_restores_a_secret_that_is_in_its_recovery_window() {
     let user = someone();
     let first = up(&user)["outputs"]["secrets"].clone();
     user.run(&["down", "--yes"]).ends(0).says("can be recovered until");
@@ -182,7 +182,7 @@ fn a_secret_in_its_recovery_window_is_restored() {
 }
 
 #[test]
-fn a_strangers_resource_is_shown_and_left_alone() {
+fn up_and_down_name_a_foreign_topic_and_leave_it_alone() {
     let user = someone();
     // Another tool's topic of the very name.
     aws(&user, "sns", "create_topic", &serde_json::json!({ "Name": "securelambda-greetings" }));
@@ -220,7 +220,7 @@ fn left_in(user: &User) -> Vec<String> {
 }
 
 #[test]
-fn what_is_no_longer_in_the_stack_file_is_removed() {
+fn up_removes_resources_that_are_no_longer_in_the_stack_file() {
     let user = someone();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/lambdas");
     std::os::unix::fs::symlink(source, user.folder.path().join("lambdas")).unwrap();

@@ -25,7 +25,7 @@ mod up {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn makes_everything_once_side_by_side() {
+    async fn up_creates_everything_once_and_in_parallel() {
         let (world, stack) = (World::new(), stack());
         let run = world.up(&stack).await.succeeded();
         world.holds(&stack);
@@ -36,7 +36,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keeps_to_the_number_of_jobs() {
+    async fn up_runs_at_most_as_many_calls_at_once_as_jobs() {
         for jobs in [1, 3, 8] {
             let mut world = World::new();
             world.jobs = jobs;
@@ -51,7 +51,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn starts_the_longest_chain_first() {
+    async fn up_starts_the_longest_dependency_chain_first() {
         let mut graph = roles(3);
         let head = add(&mut graph, pool, "head", (), |it, ()| it);
         add(&mut graph, function, "tail", head, |it, head| it.using(&head));
@@ -62,7 +62,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn writes_nothing_the_second_time() {
+    async fn a_second_up_makes_no_write_calls_and_no_saves() {
         let stack = stack();
         let world = World::with(&stack).await;
         let plan = Plan::new(&stack, &world.refresh(&stack).await.unwrap(), &world.disk.state());
@@ -74,7 +74,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn adopts_everything_when_the_state_is_lost() {
+    async fn up_adopts_everything_when_the_state_is_lost() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.disk.wipe();
@@ -85,7 +85,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn adopts_without_a_survey_too() {
+    async fn up_without_a_refresh_adopts_everything_when_the_state_is_lost() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.disk.wipe();
@@ -96,7 +96,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn names_drift_and_puts_right_only_that() {
+    async fn up_reports_and_repairs_only_the_field_that_drifted() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.cloud.tamper("pool.users", "mfa", "off");
@@ -112,7 +112,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn makes_again_what_somebody_removed_and_mends_what_was_made_from_it() {
+    async fn up_recreates_deleted_resources_and_updates_their_dependents() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.cloud.lose("pool.users");
@@ -124,7 +124,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn stops_only_what_needs_what_failed() {
+    async fn up_skips_only_the_dependents_of_a_failed_create() {
         let (world, stack) = (World::new(), stack());
         world.cloud.on("create role.auth", 1, Fault::refuse());
         let run = world.up(&stack).await;
@@ -142,7 +142,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn reports_every_cause_of_its_own() {
+    async fn up_reports_every_independent_failure() {
         let (world, stack) = (World::new(), stack());
         for call in ["create role.auth", "create client.app", "create pool.rest"] {
             world.cloud.on(call, 1, Fault::refuse());
@@ -152,7 +152,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn starts_nothing_more_once_all_is_doomed() {
+    async fn up_starts_nothing_after_a_fatal_failure() {
         let (mut world, graph) = (World::new(), roles(12));
         world.jobs = 3;
         world.cloud.on("create role.r01", 1, Fault::fail(Cause::Fatal));
@@ -165,7 +165,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn refuses_a_stranger_and_leaves_him_alone() {
+    async fn up_and_down_leave_foreign_resources_alone() {
         let (world, stack) = (World::new(), stack());
         world.cloud.stranger(&role("exec"));
         world.cloud.stranger(&pool("users"));
@@ -180,7 +180,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn refuses_a_stranger_met_at_the_create() {
+    async fn up_refuses_a_foreign_resource_that_the_create_finds() {
         let (world, stack) = (World::new(), half_a_stack());
         world.cloud.stranger(&role("exec"));
         // The survey did not see him.
@@ -192,7 +192,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn takes_exists_for_a_reason_to_look() {
+    async fn a_create_that_fails_with_exists_adopts_the_existing_resource() {
         let graph = roles(3);
         let world = World::with(&graph).await;
         world.disk.wipe();
@@ -207,7 +207,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn mends_what_a_create_finds_in_its_way() {
+    async fn a_create_that_fails_with_exists_repairs_drift() {
         let graph = half_a_stack();
         let world = World::with(&graph).await;
         world.cloud.lose("pool.users");
@@ -221,7 +221,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn recovers_every_lost_answer_by_itself() {
+    async fn up_recovers_from_any_one_lost_answer_to_a_create() {
         let stack = stack();
         for id in all(&stack) {
             for lag in [0, 2, 10] {
@@ -236,7 +236,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn recovers_when_every_answer_is_lost() {
+    async fn up_recovers_when_every_answer_to_a_create_is_lost() {
         let (world, stack) = (World::new(), stack());
         world.cloud.lag(Duration::from_secs(10));
         for id in all(&stack) {
@@ -248,7 +248,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn creates_again_what_an_unanswered_create_did_not_make() {
+    async fn up_repeats_an_unanswered_create_that_created_nothing() {
         for id in ["role.exec", "pool.users"] {
             let (world, stack) = (World::new(), half_a_stack());
             let create = format!("create {id}");
@@ -260,7 +260,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn gives_up_a_create_that_is_never_answered() {
+    async fn up_gives_up_on_a_create_that_is_never_answered() {
         let (world, stack) = (World::new(), half_a_stack());
         (1..=9).for_each(|nth| world.cloud.on("create pool.users", nth, Fault::fail(Cause::Unknown)));
         let run = world.up(&stack).await;
@@ -271,7 +271,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn starts_no_dependent_of_what_it_could_not_save() {
+    async fn up_starts_no_dependent_of_a_resource_that_it_could_not_save() {
         for nth in 1..=DEPTH + 1 {
             let (world, stack) = (World::new(), stack());
             world.disk.fail(nth);
@@ -285,7 +285,7 @@ mod up {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn lets_calls_in_flight_finish_after_a_failed_save() {
+    async fn up_finishes_calls_in_flight_after_a_failed_save() {
         let (mut world, graph) = (World::new(), roles(4));
         world.jobs = 2;
         world.cloud.on("create role.r01", 1, Fault::Slow(3 * ANSWER));
@@ -308,7 +308,7 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_one_step_deep_when_all_is_on_record() {
+    async fn refresh_is_one_call_deep_when_everything_is_in_the_state() {
         let stack = stack();
         let world = World::with(&stack).await;
         assert_eq!(depth(&world, &stack).await, 1);
@@ -316,7 +316,7 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_as_deep_as_the_graph_when_nothing_is() {
+    async fn refresh_is_as_deep_as_the_graph_without_a_state() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.disk.wipe();
@@ -324,7 +324,7 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn looks_again_where_it_guessed_wrong() {
+    async fn refresh_reads_again_when_a_recorded_parent_id_is_outdated() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.cloud.replace("pool.users");
@@ -345,7 +345,7 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn takes_what_hangs_under_nothing_for_absent_whatever_else_it_needs() {
+    async fn refresh_reports_children_of_an_absent_parent_as_absent() {
         let (world, stack) = (World::new(), stack());
         for slow in ["read pool.rest", "read pool.users"] {
             world.cloud.on(slow, 1, Fault::Slow(3 * ANSWER));
@@ -365,7 +365,7 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn takes_an_unreadable_one_for_neither_there_nor_gone() {
+    async fn refresh_reports_a_failed_read_and_blocks_its_dependents() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.cloud.on("read role.exec", 1, Fault::refuse());
@@ -377,7 +377,7 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn fails_where_every_look_would() {
+    async fn refresh_fails_on_a_fatal_failure() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.cloud.on("read role.exec", 1, Fault::fail(Cause::Fatal));
@@ -385,7 +385,7 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_what_a_plan_is_made_from() {
+    async fn a_plan_follows_from_the_refresh() {
         let stack = stack();
         let world = World::with(&half_a_stack()).await;
         world.cloud.tamper("pool.users", "mfa", "off");
@@ -398,7 +398,7 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn finds_a_row_to_write_where_the_record_is_behind() {
+    async fn a_plan_adopts_a_resource_whose_creation_was_not_saved() {
         let graph = roles(1);
         let world = World::new();
         world.cloud.on("create", 1, Fault::CutAfter);
@@ -421,7 +421,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn removes_everything_dependents_first_children_with_their_parent() {
+    async fn down_deletes_dependents_first_and_children_with_their_parent() {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
             let world = World::with(&stack).await;
@@ -435,7 +435,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn needs_no_state_where_there_is_a_graph() {
+    async fn down_needs_no_state_if_there_is_a_graph() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.disk.wipe();
@@ -444,7 +444,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_nothing_is_nothing() {
+    async fn down_of_an_empty_account_makes_no_write_calls() {
         let world = World::new();
         world.down(&stack()).await.succeeded();
         assert_eq!(world.cloud.writes(), NONE);
@@ -452,7 +452,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn goes_group_by_group() {
+    async fn down_deletes_one_cleanup_group_after_another() {
         let mut graph = roles(3);
         let (one, two) = (add(&mut graph, pool, "one", (), |it, ()| it), add(&mut graph, pool, "two", (), |it, ()| it));
         // A function mentions a pool and is removed after it all the same, because its group is later.
@@ -473,7 +473,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keeps_to_the_number_of_jobs() {
+    async fn down_runs_at_most_as_many_calls_at_once_as_jobs() {
         let mut world = World::with(&roles(12)).await;
         world.jobs = 4;
         let run = world.down(&roles(12)).await.succeeded();
@@ -481,7 +481,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keeps_what_a_survivor_needs_and_goes_on_with_the_rest() {
+    async fn down_keeps_what_a_failed_delete_depends_on_and_deletes_the_rest() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.cloud.on("delete function.check", 1, Fault::refuse());
@@ -498,7 +498,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn names_the_culprit_not_the_messenger() {
+    async fn skipped_deletes_name_the_resource_whose_delete_failed() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.cloud.on("delete role.edge", 1, Fault::refuse());
@@ -508,7 +508,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn removes_a_circle_through_children() {
+    async fn down_deletes_a_cycle_that_goes_through_children() {
         // An API's route names a function; the function's permission, which goes with it, names the API.
         let mut graph = Graph::default();
         let hello = add(&mut graph, function, "hello", (), |it, ()| it);
@@ -521,7 +521,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn takes_what_is_gone_for_done() {
+    async fn down_counts_resources_that_are_already_gone_as_done() {
         let stack = stack();
         let world = World::with(&stack).await;
         world.cloud.lose("role.edge");
@@ -531,7 +531,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn leaves_what_cannot_be_read_and_removes_all_else() {
+    async fn down_leaves_an_unreadable_resource_and_deletes_the_rest() {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
             let world = World::with(&stack).await;
@@ -547,7 +547,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn removes_unread_what_its_recorded_id_proves_to_be_ours() {
+    async fn down_deletes_an_unreadable_resource_with_a_recorded_unique_id() {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
             let world = World::with(&stack).await;
@@ -565,7 +565,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keeps_what_something_unread_holds() {
+    async fn down_keeps_what_an_unreadable_resource_depends_on() {
         // The function has a name alone, and is made from the role; the other role is nobody's.
         let mut graph = Graph::default();
         let exec = add(&mut graph, role, "exec", (), |it, ()| it);
@@ -584,7 +584,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn looks_no_further_with_dead_credentials() {
+    async fn down_fails_before_any_delete_if_a_read_fails_fatally() {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
             let world = World::with(&stack).await;
@@ -596,7 +596,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_held_up_only_by_what_holds() {
+    async fn a_failed_delete_blocks_only_the_resources_that_it_holds() {
         // The function was made from the role, as on AWS, where the role can go all the same.
         let mut graph = Graph::default();
         let exec = add(&mut graph, role, "exec", (), |it, ()| it);
@@ -611,7 +611,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn removes_what_is_no_longer_wanted_and_nothing_else() {
+    async fn only_resources_missing_from_the_graph_are_removed() {
         let half = half_a_stack();
         let world = World::with(&stack()).await;
         let run = world.remove_unwanted(&half).await.succeeded();
@@ -622,7 +622,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn forgets_an_unwanted_row_of_what_is_gone_already() {
+    async fn unwanted_resources_that_are_already_gone_are_forgotten() {
         let half = half_a_stack();
         let world = World::with(&stack()).await;
         for gone in ["role.edge", "function.stage", "pool.rest", "function.check", "role.auth", "client.app"] {
@@ -633,7 +633,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn starts_nothing_more_once_all_is_doomed() {
+    async fn down_starts_nothing_after_a_fatal_failure() {
         let mut world = World::with(&roles(12)).await;
         world.jobs = 3;
         world.cloud.on("delete", 2, Fault::fail(Cause::Fatal));
@@ -644,7 +644,7 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn drains_after_a_failed_save() {
+    async fn down_starts_nothing_after_a_failed_save() {
         for nth in 1..=4 {
             let mut world = World::with(&roles(4)).await;
             world.jobs = 1;
@@ -666,7 +666,7 @@ mod stop {
     const NEVER: Duration = Duration::from_mins(10);
 
     #[tokio::test(start_paused = true)]
-    async fn starts_nothing_more_and_lets_calls_in_flight_finish() {
+    async fn a_stop_starts_nothing_and_lets_calls_in_flight_finish() {
         let (mut world, graph) = (World::new(), roles(12));
         world.jobs = 3;
         world.cloud.on("create role.r01", 1, Fault::Slow(SOON));
@@ -681,7 +681,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waits_for_a_slow_one_and_saves_it() {
+    async fn a_stop_waits_for_a_slow_call_and_saves_its_result() {
         let (mut world, graph) = (World::new(), roles(4));
         world.jobs = 1;
         world.cloud.on("create role.r00", 1, Fault::Slow(SOON));
@@ -694,7 +694,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn abandons_what_takes_too_long_and_the_next_run_finds_it() {
+    async fn a_stop_abandons_a_call_after_6_s_and_the_next_run_adopts_it() {
         let (world, graph) = (World::new(), half_a_stack());
         world.cloud.on("create pool.users", 1, Fault::Slow(NEVER));
         world.halt_in(Duration::from_secs(1), StopLevel::Drain);
@@ -709,7 +709,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn leaves_at_once_when_asked_twice() {
+    async fn a_second_stop_ends_at_once_and_keeps_saved_results() {
         let (world, graph) = (World::new(), half_a_stack());
         world.cloud.on("create pool.users", 1, Fault::Slow(NEVER));
         world.halt_in(Duration::from_secs(1), StopLevel::Drain);
@@ -721,7 +721,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn asked_for_before_it_begins_changes_nothing() {
+    async fn a_stop_before_the_first_call_changes_nothing() {
         let stack = stack();
         let began = |event: &Event| matches!(event, Event::Began { .. });
         let mut world = World::new();
@@ -737,7 +737,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn asked_for_while_an_answer_arrives_starts_nothing_on_it() {
+    async fn a_stop_while_an_answer_arrives_starts_no_dependents() {
         let mut graph = Graph::default();
         let first = add(&mut graph, role, "first", (), |it, ()| it);
         add(&mut graph, function, "second", first, |it, first| it.using(&first));
@@ -754,7 +754,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn takes_an_answer_that_is_there_before_it_leaves() {
+    async fn a_stop_saves_an_answer_that_arrives_at_the_same_moment() {
         // The loop hears several things in one moment: often enough to see them in any order.
         for _ in 0..20 {
             let (world, graph) = (World::new(), roles(1));
@@ -767,7 +767,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_heard_between_a_look_and_a_create() {
+    async fn a_stop_between_a_read_and_a_create_prevents_the_create() {
         let (world, graph) = (World::new(), roles(3));
         world.halt_in(ANSWER / 2, StopLevel::Drain);
         let run = world.up_blind(&graph).await;
@@ -779,7 +779,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_heard_while_looking_at_everything() {
+    async fn a_stop_during_any_read_of_down_ends_the_run() {
         let stack = stack();
         let count = all(&stack).len();
         for graph in [&stack, &Graph::default()] {
@@ -799,7 +799,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_heard_while_looking_for_an_unanswered_create() {
+    async fn a_stop_while_up_looks_for_an_unanswered_create_ends_the_run() {
         let (world, graph) = (World::new(), half_a_stack());
         world.cloud.on("create pool.users", 1, Fault::fail(Cause::Unknown));
         world.halt_in(Duration::from_millis(700), StopLevel::Drain);
@@ -812,7 +812,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn drains_a_removal_too_and_the_next_one_finishes_it() {
+    async fn a_stopped_down_is_finished_by_the_next_down() {
         let stack = stack();
         let mut world = World::with(&stack).await;
         world.jobs = 1;
@@ -828,7 +828,7 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_a_removal_may_be_followed_by_up() {
+    async fn up_restores_the_stack_after_a_stopped_down() {
         let stack = stack();
         let mut world = World::with(&stack).await;
         world.jobs = 1;
@@ -845,19 +845,19 @@ mod graph {
 
     #[test]
     #[should_panic(expected = "two resources are called role.r00")]
-    fn refuses_two_of_one_name() {
+    fn a_graph_panics_if_two_resources_have_one_id() {
         add(&mut roles(1), role, "r00", (), |it, ()| it);
     }
 
     #[test]
     #[should_panic(expected = "role is registered twice")]
-    fn has_one_type_for_a_kind() {
+    fn a_registry_panics_if_a_kind_is_registered_twice() {
         let world = World::new();
         let _ = registry(&world.cloud).with::<Thing<Role>>(world.cloud.clone());
     }
 
     #[test]
-    fn knows_a_need_once_however_often_it_is_used() {
+    fn a_dependency_that_is_used_several_times_counts_once() {
         let mut graph = roles(0);
         let users = add(&mut graph, pool, "users", (), |it, ()| it);
         let needs = ((users, vec![users, users]), users);
@@ -866,7 +866,7 @@ mod graph {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_an_unknown_kind_on_record_is_not_taken_for_gone() {
+    async fn a_recorded_resource_of_an_unknown_kind_stays_in_the_state() {
         let world = World::with(&roles(2)).await;
         let mut state = world.disk.state();
         state.resources.get_mut("role.r01").unwrap().kind = "of tomorrow".into();

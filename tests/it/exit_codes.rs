@@ -89,7 +89,7 @@ fn table() -> Vec<(i32, &'static str, Way)> {
 }
 
 #[test]
-fn each_is_provoked_and_says_what_next() {
+fn every_exit_code_comes_with_an_error_and_a_hint() {
     for (code, words, way) in table() {
         let ran = way(&[]).ends(code).says(words);
         if words.is_empty() {
@@ -106,7 +106,7 @@ fn each_is_provoked_and_says_what_next() {
 }
 
 #[test]
-fn each_is_told_in_json_with_a_summary_at_the_end() {
+fn every_exit_code_comes_with_a_json_error_and_a_summary() {
     for (code, words, way) in table() {
         let ran = way(&["--json"]).ends(code);
         let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -127,7 +127,7 @@ fn each_is_told_in_json_with_a_summary_at_the_end() {
 }
 
 #[test]
-fn the_documentation_and_the_help_list_the_same_ones_and_all_are_provoked() {
+fn documentation_and_help_list_exactly_the_tested_exit_codes() {
     let section = section("docs/commands.md", "## Exit codes");
     let row = |line: &str| {
         let mut cells = line.trim_matches('|').split('|').map(str::trim);

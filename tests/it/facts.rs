@@ -55,7 +55,7 @@ fn meet(refusal: &Refusal, fact: &Fact) -> bool {
 }
 
 #[test]
-fn every_match_is_modelled_or_has_a_source() {
+fn every_matched_code_or_text_is_in_botocores_model_or_has_a_source() {
     let (modelled, facts) = (modelled(), &tables().fact);
     let mut without = Vec::new();
     for (name, refusal) in refusals::all() {
@@ -88,7 +88,7 @@ fn every_match_is_modelled_or_has_a_source() {
 /// The tables say of each answer what the program makes of it. So that a match that takes too much, or an answer that
 /// nothing takes, is seen where the answers are read.
 #[test]
-fn the_program_makes_of_each_answer_what_its_table_says() {
+fn each_recorded_answer_matches_exactly_the_refusals_in_its_table() {
     let all = refusals::all();
     for fact in &tables().fact {
         let made: BTreeSet<&str> = all
@@ -102,7 +102,7 @@ fn the_program_makes_of_each_answer_what_its_table_says() {
 }
 
 #[test]
-fn every_fact_says_how_it_is_known_and_keeps_to_the_models() {
+fn every_fact_has_a_source_and_agrees_with_botocores_model() {
     let (modelled, facts) = (modelled(), &tables().fact);
     let mut ids = BTreeSet::new();
     for fact in facts {
@@ -138,7 +138,7 @@ fn every_fact_says_how_it_is_known_and_keeps_to_the_models() {
 
 /// The operations whose answers are recorded are those that the tests' proxy tells apart, and the other way round.
 #[test]
-fn every_answer_of_the_gateway_that_verify_looks_for_has_a_source() {
+fn every_gateway_answer_that_verify_looks_for_has_a_source() {
     let known: BTreeSet<&str> = tables().answer.iter().map(|answer| answer.words.as_str()).collect();
     let looked_for: BTreeSet<&str> = GATEWAY_WORDS.into_iter().collect();
     assert_eq!(looked_for, known);
@@ -146,7 +146,7 @@ fn every_answer_of_the_gateway_that_verify_looks_for_has_a_source() {
 
 /// What the tests' proxy says for AWS comes out of the tables, so that it cannot be made up there.
 #[test]
-fn the_weather_speaks_in_known_words_only() {
+fn injected_faults_use_only_recorded_refusals() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     let mut files = files_below(&root.join("support/weather"), &["rs"]);
     files.extend(["killed/faults.rs", "weather.rs", "support/size.rs", "models.rs"].map(|name| root.join(name)));
@@ -211,7 +211,7 @@ fn dangling(text: &str, headings: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn every_heading_of_docs_aws_md_that_is_cited_is_there() {
+fn every_cited_heading_of_docs_aws_md_exists() {
     let headings = headings();
     assert_eq!(headings.iter().collect::<BTreeSet<_>>().len(), headings.len(), "a heading is there twice");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -234,7 +234,7 @@ fn every_heading_of_docs_aws_md_that_is_cited_is_there() {
 }
 
 #[test]
-fn every_wait_points_into_docs_aws_md() {
+fn every_wait_links_to_a_heading_of_docs_aws_md() {
     let anchor = |heading: &String| {
         let kept =
             heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -".contains(*c)).collect::<String>();
@@ -267,7 +267,7 @@ fn every_fact_of_docs_aws_md_says_how_it_is_known() {
 }
 
 #[test]
-fn the_tables_are_read_as_botocore_names_things() {
+fn botocores_error_codes_are_read_by_operation() {
     let answer = ask(&[json!({ "ask": "errors", "services": ["sns"] })]).remove(0);
     assert_eq!(answer["sns"]["CreateTopic"]["StaleTag"], json!(400));
     assert_eq!(answer["sns"]["CreateTopic"]["Nonsense"], Value::Null);

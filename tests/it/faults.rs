@@ -119,7 +119,7 @@ const OF_CHANGES: [&str; 5] = [
 ];
 
 #[test]
-fn up_up_down_up_down_under_all_manners() {
+fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     let undisturbed = user(&endpoint(), STACK);
     undisturbed.run(&["up", "--yes"]).ends(0);
     let made = inventory(&undisturbed);
@@ -183,7 +183,7 @@ fn up_up_down_up_down_under_all_manners() {
 }
 
 #[test]
-fn changes_under_all_manners() {
+fn changes_succeed_under_all_consistency_rules() {
     let manners = Manners::all(TEMPO);
     let (_proxy, user) = under(&manners, STACK);
     smooth(user.run(&["up", "--yes"]));
@@ -241,7 +241,7 @@ fn changes_under_all_manners() {
 }
 
 #[test]
-fn a_quota_is_asked_once() {
+fn a_call_refused_for_a_quota_is_not_repeated() {
     let refused = |id| CallOutcome::Refused(played(id, &[]));
     for quotas in [
         vec![
@@ -269,7 +269,7 @@ fn a_quota_is_asked_once() {
 }
 
 #[test]
-fn a_domain_that_somebody_gave_a_pool_holds_it() {
+fn down_names_a_foreign_domain_that_keeps_a_pool() {
     let manners = Manners::only(vec![Box::new(Domain::default())]);
     let (_proxy, user) = under(&manners, STACK);
     user.run(&["up", "--yes"]).ends(0);

@@ -94,7 +94,7 @@ fn find() -> Option<PathBuf> {
 }
 
 #[test]
-fn a_browser_shows_it_without_a_complaint_and_the_failures_first() {
+fn a_browser_shows_the_report_without_errors_and_failures_first() {
     let proof = sample::broken();
     let Some(page) = Opened::new(&proof) else { return };
     let seen = page.open("page.html", &["--dump-dom"]).quiet();
@@ -113,7 +113,7 @@ fn a_browser_shows_it_without_a_complaint_and_the_failures_first() {
 }
 
 #[test]
-fn a_phone_needs_no_scrolling_sideways() {
+fn the_report_fits_the_width_of_a_phone() {
     for proof in [sample::broken(), sample::sound()] {
         let Some(page) = Opened::new(&proof) else { return };
         // A window cannot be as narrow as a phone, a frame can. The page itself has no scripts, its neighbour has.
@@ -138,7 +138,7 @@ fn a_phone_needs_no_scrolling_sideways() {
 }
 
 #[test]
-fn it_prints_and_photographs() {
+fn the_report_can_be_printed_and_captured() {
     let Some(page) = Opened::new(&sample::sound()) else { return };
     let (shot, paper) = (page.path("shot.png"), page.path("paper.pdf"));
     page.open("page.html", &["--window-size=1280,1600", &format!("--screenshot={}", shot.display())]).quiet();
@@ -150,7 +150,7 @@ fn it_prints_and_photographs() {
 }
 
 #[test]
-fn other_parsers_read_the_junit_report() {
+fn pythons_xml_parser_reads_the_junit_report() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("report.xml");
     std::fs::write(&file, proof_junit(&sample::broken())).unwrap();

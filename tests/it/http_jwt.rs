@@ -25,7 +25,7 @@ fn call(user: &User, token: &str) -> (u64, Value) {
 }
 
 #[test]
-fn from_nothing_to_nothing() {
+fn http_jwt_is_built_called_verified_and_removed() {
     // Who sends no credentials reaches the default account.
     let _alone = default_account();
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
@@ -92,7 +92,7 @@ fn from_nothing_to_nothing() {
 }
 
 #[test]
-fn a_run_without_its_state_makes_no_second_api() {
+fn up_without_state_adopts_the_http_api() {
     let user = User::of(&account(), &endpoint());
     let outputs = user.run(&with(&["up", "--yes", "--json"])).ends(0).summary()["outputs"].clone();
     std::fs::remove_file(user.state()).unwrap();
@@ -104,7 +104,7 @@ fn a_run_without_its_state_makes_no_second_api() {
 }
 
 #[test]
-fn what_an_http_api_has_not_is_a_mistake() {
+fn a_firewall_or_body_schema_for_an_http_api_is_a_usage_error() {
     let whole = securelambda::stack::blueprints::Blueprint::of("http-jwt").unwrap().text;
     let user = User::bare();
     user.write("securelambda.toml", &format!("{whole}\n[firewall]\n"));
@@ -117,7 +117,7 @@ fn what_an_http_api_has_not_is_a_mistake() {
 }
 
 #[test]
-fn the_least_policy_is_enough() {
+fn the_generated_policy_suffices_for_the_http_jwt_blueprint() {
     let mut operator = Operator::hired(&account(), &endpoint());
     let words = ["--account", operator.account(), "--region", "eu-central-1"];
     let least = policies(&operator.user, &with(&words));

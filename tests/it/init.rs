@@ -29,7 +29,7 @@ fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMa
 }
 
 #[test]
-fn what_init_writes_is_the_built_in_stack() {
+fn init_writes_the_built_in_stack() {
     let user = User::bare();
     let ran = user.run(&["init", "my-api"]).ends(0).says("cd my-api").says("up --local");
     assert!(ran.stdout.lines().any(|line| line == "my-api/securelambda.toml"), "{}", ran.stdout);
@@ -40,7 +40,7 @@ fn what_init_writes_is_the_built_in_stack() {
 }
 
 #[test]
-fn init_overwrites_nothing_and_names_all_that_is_in_the_way() {
+fn init_overwrites_nothing_and_names_every_file_in_the_way() {
     let user = User::bare();
     user.write("securelambda.toml", "mine");
     user.write("lambdas/internal/index.mjs", "mine too");
@@ -121,7 +121,7 @@ fn of_key(schema: &Value, key: &str) -> Option<Value> {
 }
 
 #[test]
-fn the_schema_takes_what_the_parser_takes_and_refuses_mistakes_of_shape() {
+fn the_json_schema_accepts_and_rejects_the_same_files_as_the_parser() {
     let user = User::bare();
     let schema = user.run(&["schema"]).ends(0).json();
     let takes =

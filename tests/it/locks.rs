@@ -20,7 +20,7 @@ fn half_way() -> (User, Started, Proxy) {
 }
 
 #[test]
-fn a_second_run_is_told_who_holds_the_stack_and_a_dead_one_holds_nothing() {
+fn a_second_run_names_the_lock_holder_and_a_dead_holder_does_not_block() {
     let (user, mut first, _proxy) = half_way();
     let lock = user.state().with_extension("lock");
     let holder: Holder = serde_json::from_str(&std::fs::read_to_string(&lock).unwrap()).unwrap();
@@ -56,7 +56,7 @@ fn a_second_run_is_told_who_holds_the_stack_and_a_dead_one_holds_nothing() {
 }
 
 #[test]
-fn another_stack_need_not_wait() {
+fn a_run_of_another_stack_is_not_blocked() {
     let (user, mut first, _proxy) = half_way();
     user.run(&["up", "--yes", "--stack", "other"]).ends(0);
     user.run(&["down", "--yes", "--stack", "other"]).ends(0);

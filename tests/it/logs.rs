@@ -49,7 +49,7 @@ fn shown(user: &User, args: &[&str], part: &str) -> String {
 }
 
 #[test]
-fn functions_logs_are_shown_side_by_side() {
+fn logs_shows_the_logs_of_all_functions_together() {
     let user = User::with_a_stack();
     let ran = user.run(&["logs"]).ends(0).says("nothing was logged in the last 10m");
     assert_eq!(ran.stdout, "");
@@ -116,7 +116,7 @@ impl Following {
 }
 
 #[test]
-fn following_shows_every_line_once_and_ends_well_on_request() {
+fn logs_follow_shows_every_line_once_and_ends_with_0_on_ctrl_c() {
     let user = User::with_a_stack();
     write(&user, "InternalLambda", "before");
     let following = Following::new(&user, &["InternalLambda"]);
@@ -133,7 +133,7 @@ fn following_shows_every_line_once_and_ends_well_on_request() {
 }
 
 #[test]
-fn mistakes_are_told_before_anything_is_asked() {
+fn wrong_arguments_of_logs_and_traffic_fail_before_any_call() {
     let user = User::of("111111111111", "http://127.0.0.1:9");
     let known = "known: ExternalLambda1, ExternalLambda2, InternalLambda";
     user.run(&["logs", "InternalLamda"]).ends(2).says("did you mean InternalLambda?").says(known);
@@ -142,7 +142,7 @@ fn mistakes_are_told_before_anything_is_asked() {
 }
 
 #[test]
-fn without_samples_traffic_says_so() {
+fn traffic_says_that_the_emulator_keeps_no_samples() {
     let user = User::with_a_stack();
     user.run(&["traffic"]).ends(1).says("this endpoint keeps no samples of requests").says("hint:");
     user.run(&["down", "--yes"]).ends(0);
@@ -151,7 +151,7 @@ fn without_samples_traffic_says_so() {
 }
 
 #[test]
-fn every_call_is_told_with_vv_and_nothing_of_what_is_sent() {
+fn vv_logs_every_call_without_its_contents() {
     let user = User::with_a_stack();
     let said = user.run(&["status", "-vv"]).ends(0).stderr;
     for call in ["AWSWAF_20190729.GetWebACLForResource", "GetRole ", "GET /restapis/", "GetCallerIdentity"] {

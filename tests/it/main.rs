@@ -51,7 +51,7 @@ mod verify;
 
 /// A file that no module line names is silently never run.
 #[test]
-fn every_file_is_a_module() {
+fn every_test_file_is_listed_as_a_module() {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     for (folder, lists) in [(here.clone(), "main.rs"), (here.join("support"), "mod.rs")] {
         let list = std::fs::read_to_string(folder.join(lists)).unwrap();

@@ -67,14 +67,14 @@ fn repeat(count: usize, text: &str) -> String {
 }
 
 #[test]
-fn a_sound_file_passes() {
+fn a_valid_stack_file_is_accepted() {
     let user = user();
     user.write("securelambda.toml", SOUND);
     user.run(&["plan"]).ends(1).says("no answer");
 }
 
 #[test]
-fn toml() {
+fn toml_syntax_errors_are_reported() {
     let told = group(&[
         ("a value is missing", "name = \"mine\"", "name ="),
         ("a string is not closed", "source = \"hello\"", "source = \"hello"),
@@ -86,7 +86,7 @@ fn toml() {
 }
 
 #[test]
-fn keys_and_kinds() {
+fn unknown_keys_and_wrong_types_are_reported() {
     let told = group(&[
         ("a section that nobody knows", "[pools.People]", "[pool.People]"),
         ("a key that nobody knows", "source = \"hello\"", "source = \"hello\"\nmemory = 128"),
@@ -110,7 +110,7 @@ fn keys_and_kinds() {
 }
 
 #[test]
-fn names_and_references() {
+fn wrong_names_and_references_are_reported() {
     let told = group(&[
         ("a stack's name", "name = \"mine\"", "name = \"My_Stack\""),
         ("a stack's name is too long", "name = \"mine\"", "name = \"a234567890123456789012345\""),
@@ -149,7 +149,7 @@ fn names_and_references() {
 }
 
 #[test]
-fn secrets() {
+fn wrong_secrets_are_reported_without_their_values() {
     let told = group(&[
         ("a value that is written down", "{ env = \"PARTNER_KEY\" }", "\"hunter2\""),
         ("a value from two places", "{ env = \"PARTNER_KEY\" }", "{ env = \"A\", generate = 32 }"),
@@ -182,7 +182,7 @@ fn secrets() {
 }
 
 #[test]
-fn functions() {
+fn wrong_function_settings_are_reported() {
     let long = format!("source = \"hello\"\nenvironment = {{ LONG = \"{}\" }}", "x".repeat(4096));
     let told = group(&[
         ("a runtime that is mistyped", "source = \"hello\"", "source = \"hello\"\nruntime = \"node24\""),
@@ -214,7 +214,7 @@ fn functions() {
 }
 
 #[test]
-fn the_api() {
+fn wrong_api_settings_are_reported() {
     let deep = |count| repeat(count, "[[api.routes]]\nroute = \"GET /r@\"\nfunction = \"Hello\"\npool = \"People\"\n");
     let pools = "[pools.P@]\n[[api.routes]]\nroute = \"GET /p@\"\nfunction = \"Hello\"\npool = \"P@\"\n";
     let pools = repeat(11, pools);
@@ -265,7 +265,7 @@ fn the_api() {
 }
 
 #[test]
-fn the_firewall_and_pools() {
+fn wrong_firewall_and_pool_settings_are_reported() {
     let told = group(&[
         ("a mode", "mode = \"count\"", "mode = \"alow\""),
         ("nobody passes", "mode = \"count\"", "mode = \"allow\""),
@@ -288,7 +288,7 @@ fn the_firewall_and_pools() {
 }
 
 #[test]
-fn files_beside_the_stack_file() {
+fn wrong_files_beside_the_stack_file_are_reported() {
     let user = user();
     let mut all = String::new();
     let mut tell = |name: &str, from: &str, to: &str| {
@@ -351,7 +351,7 @@ fn files_beside_the_stack_file() {
 }
 
 #[test]
-fn mistakes_of_a_file_and_of_its_folder_are_told_in_the_files_order() {
+fn mistakes_of_file_and_folder_are_reported_in_the_files_order() {
     let user = user();
     user.write("body.json", "[]");
     let said = said(&user, "source = \"hello\"", "source = \"nowhere\"");
@@ -429,7 +429,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_broken_is_told_within_the_file(text in prop_oneof![broken(), "\\PC{0,80}"]) {
+    fn every_mistake_of_a_broken_file_has_a_span_within_it(text in prop_oneof![broken(), "\\PC{0,80}"]) {
         let Err(mistakes) = securelambda::stack::parse(&text) else { return Ok(()) };
         prop_assert!(!mistakes.is_empty());
         for mistake in &mistakes {

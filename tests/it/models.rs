@@ -171,7 +171,7 @@ fn table() -> Vec<(Value, &'static str)> {
 }
 
 #[test]
-fn what_breaks_a_model_is_refused_in_every_protocol() {
+fn the_checker_finds_model_violations_in_every_protocol() {
     let table = table();
     let requests: Vec<Value> = table.iter().map(|(request, _)| request.clone()).collect();
     let answers = ask(&requests);
@@ -188,7 +188,7 @@ fn what_breaks_a_model_is_refused_in_every_protocol() {
 
 /// Through the very proxy that all tests use.
 #[test]
-fn a_bad_request_on_its_way_is_caught() {
+fn the_proxy_reports_a_request_that_violates_its_model() {
     let (endpoint, user) = (endpoint(), "it-models");
     let address = endpoint.strip_prefix("http://").unwrap();
     let send = |role: &str| {
@@ -244,7 +244,7 @@ addresses = ["203.0.113.7/32"]
 
 /// Calls that only somebody's other tool, a smaller stack file or a refusal brings about.
 #[test]
-fn what_a_tutorial_does_not_ask_for_is_valid_too() {
+fn rare_updates_and_removals_send_valid_requests() {
     let in_use = played("waf-associated", &[]);
     let refused = AtomicBool::new(false);
     let faults = move |asked: &Asked| {
@@ -351,7 +351,7 @@ fn operations() -> BTreeSet<String> {
 
 /// Patterns that Python cannot read are not checked. None of them may slip in unnoticed.
 #[test]
-fn what_cannot_be_checked_is_known() {
+fn every_pattern_of_the_programs_operations_can_be_checked() {
     let operations = operations();
     assert!(operations.len() > 60, "{operations:?}");
     for known in ["iam CreateRole", "lambda GetFunction", "wafv2 GetSampledRequests", "cognito-idp InitiateAuth"] {

@@ -17,7 +17,7 @@ fn things(inventory: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn down_removes_on_moto_what_moto_can_remove() {
+fn down_removes_everything_that_moto_can_remove() {
     let moto = Moto::start();
     let user = |moto: &Moto| {
         // Its only account.
@@ -47,7 +47,7 @@ fn down_removes_on_moto_what_moto_can_remove() {
 
 /// The same without the state file: found by the lists alone.
 #[test]
-fn sweep_removes_on_moto_what_moto_can_remove() {
+fn sweep_removes_everything_that_moto_can_remove() {
     let moto = Moto::start();
     for (blueprint, stack) in [("tutorial", "securelambda"), ("http-jwt", "http-jwt"), ("api-to-api", "api-to-api")] {
         let user = User::of("test", &moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");

@@ -37,7 +37,7 @@ fn nowhere() -> User {
 }
 
 #[test]
-fn every_service_is_called_through_the_proxy() {
+fn every_aws_service_is_called_through_https_proxy() {
     let mut hosts = BTreeSet::new();
     for (blueprint, variable) in
         [("tutorial", "HTTPS_PROXY"), ("http-jwt", "https_proxy"), ("api-to-api", "HTTPS_PROXY")]
@@ -60,7 +60,7 @@ fn every_service_is_called_through_the_proxy() {
 }
 
 #[test]
-fn this_machine_is_never_reached_through_a_proxy() {
+fn requests_to_localhost_never_go_through_a_proxy() {
     let tunnel = Tunnel::new(ConsistencyRule::Refuses(403));
     let _alone = default_account();
     let mut user = User::of("test", &endpoint());
@@ -74,7 +74,7 @@ fn this_machine_is_never_reached_through_a_proxy() {
 }
 
 #[test]
-fn what_no_proxy_names_is_not_asked_for() {
+fn hosts_in_no_proxy_are_called_directly() {
     let tunnel = Tunnel::new(ConsistencyRule::Refuses(502));
     let user = nowhere().with("HTTPS_PROXY", &tunnel.url);
     let said = user.run(&["status"]).ends(1).stderr;
@@ -91,7 +91,7 @@ fn what_no_proxy_names_is_not_asked_for() {
 }
 
 #[test]
-fn http_endpoints_have_a_variable_of_their_own() {
+fn http_endpoints_use_http_proxy_instead_of_https_proxy() {
     let tunnel = Tunnel::new(ConsistencyRule::Refuses(502));
     let user = User::of("111111111111", "http://aws.securelambda.invalid").with("SECURELAMBDA_TIME_SCALE", "0.001");
     let user = user.with("HTTP_PROXY", &tunnel.url).with("HTTPS_PROXY", "http://127.0.0.1:9");
@@ -100,7 +100,7 @@ fn http_endpoints_have_a_variable_of_their_own() {
 }
 
 #[test]
-fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
+fn proxy_errors_name_the_proxy_without_its_password() {
     let asks = Tunnel::new(ConsistencyRule::Asks("never".into(), String::new()));
     let with_user = |url: &str| url.replace("http://", &format!("http://user:{SENTINEL}@"));
     for (value, words, hint) in [
@@ -134,7 +134,7 @@ fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
 }
 
 #[test]
-fn a_proxy_gets_the_user_name_and_the_password_of_its_url() {
+fn credentials_in_the_proxy_url_are_sent_to_the_proxy() {
     // user:p@ss
     let manner = ConsistencyRule::Asks("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
     let tunnel = Tunnel::new(manner);
@@ -149,7 +149,7 @@ fn proxies(variable: &'static str, url: &str) -> Proxies {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_of_a_proxys_is_none_of_the_route() {
+async fn an_answer_of_the_proxy_is_not_taken_for_the_routes_answer() {
     fn to(url: &str) -> Request<'_> {
         Request { method: "GET", url, token: None, body: None }
     }

@@ -89,7 +89,7 @@ fn sids(policies: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn an_operator_with_the_least_policy_does_everything() {
+fn the_generated_policy_suffices_for_every_command_of_the_tutorial() {
     let _alone = default_account();
     let mut operator = Operator::hired("test", &endpoint());
     let least = policy(&operator.user, "test", &[]);
@@ -122,7 +122,7 @@ fn an_operator_with_the_least_policy_does_everything() {
 const BLUEPRINTS: [(&str, &str); 2] = [("http-jwt", "Users"), ("api-to-api", "Callers")];
 
 #[test]
-fn an_operator_of_another_blueprint_does_everything_too() {
+fn the_generated_policy_suffices_for_the_other_blueprints() {
     let _alone = default_account();
     for (blueprint, pool) in BLUEPRINTS {
         let mut operator = Operator::hired("test", &endpoint());
@@ -148,7 +148,7 @@ fn an_operator_of_another_blueprint_does_everything_too() {
 }
 
 #[test]
-fn a_command_does_with_what_is_for_it_alone() {
+fn the_policy_for_one_command_suffices_for_that_command() {
     let mut operator = Operator::hired(&account(), &endpoint());
     let account = operator.account().to_owned();
     let pool = ["--pool", "MyUserPool1"];
@@ -205,9 +205,9 @@ const FOR_UP: [(&str, &str); 9] = [
 ];
 
 /// Those that MiniStack checks. It knows no PassRole, no role of API Gateway's own, no tag of an API, so that validators
-/// need no statement of their own, and no right to tag what is made; `the_policy_fits_the_calls` proves these.
+/// need no statement of their own, and no right to tag what is made; `the_policy_allows_the_programs_calls_and_little_else` proves these.
 #[test]
-fn with_any_statement_taken_away_something_fails() {
+fn up_fails_without_any_one_statement_of_the_policy() {
     std::thread::scope(|threads| {
         for (sid, action) in FOR_UP {
             threads.spawn(move || {
@@ -317,7 +317,7 @@ impl Life<'_> {
 /// nearly every right is used; and none of the calls is allowed on what is another stack's. AWS's own list of actions,
 /// resources and condition keys judges it too, here and where IAM's names are others.
 #[test]
-fn the_policy_fits_the_calls() {
+fn the_policy_allows_the_programs_calls_and_little_else() {
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
     let (mut granted, mut used) = (BTreeSet::new(), BTreeSet::new());
     let bounded = ["--permissions-boundary", "arn:aws:iam::aws:policy/PowerUserAccess"];
@@ -457,7 +457,7 @@ fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Usage>>, alike: &[Vec<Usa
 /// What would make a stranger's thing the stack's own, and what would tell a stranger's secrets: nowhere allowed, whether
 /// the thing carries no tag or another stack's.
 #[test]
-fn nothing_of_a_strangers_can_be_tagged_or_its_secrets_read() {
+fn the_policy_forbids_tagging_foreign_resources_and_reading_secrets() {
     let user = User::bare();
     with_sources(&user);
     user.write("securelambda.toml", LARGER);
@@ -543,7 +543,7 @@ const UNUSED: [(&str, &str); 12] = [
 
 /// AWS's own names: an action that does not exist allows nothing, and nobody would tell.
 #[test]
-fn every_action_has_a_name_of_awss() {
+fn every_action_of_the_policies_exists_in_aws() {
     let script = r#"
 import json, sys, botocore.session
 loader = botocore.session.get_session()
@@ -578,7 +578,7 @@ print(json.dumps(names))
 }
 
 #[test]
-fn policy_speaks_plainly_of_what_it_lacks() {
+fn policy_names_missing_and_wrong_arguments() {
     let user = User::bare();
     user.run(&["policy", "--account", "1234", "--region", REGION]).ends(2).says("12 digits");
     user.run(&["policy", "--account", "123456789012"]).ends(2).says("--region");
@@ -595,7 +595,7 @@ fn policy_speaks_plainly_of_what_it_lacks() {
 
 /// Of one policy the document is printed; of more each goes into a file, or all into one document.
 #[test]
-fn more_than_one_policy_is_written_or_printed_together() {
+fn several_policies_are_written_to_files_or_printed_as_json() {
     let user = User::bare();
     let at = ["policy", "--account", "123456789012", "--region", REGION];
     let one = user.run(&[&at[..], &["--for", "status"]].concat()).ends(0).json();
@@ -635,7 +635,7 @@ fn more_than_one_policy_is_written_or_printed_together() {
 
 /// Asked with credentials, it is for the account that they are of.
 #[test]
-fn the_account_is_that_of_the_credentials() {
+fn policy_uses_the_account_of_the_credentials() {
     let account = account();
     let user = User::of(&account, &endpoint());
     let asked = policies(&user, &[]);

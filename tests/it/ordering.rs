@@ -19,14 +19,14 @@ fn changed_after(mfa: &'static str, with_role: bool) -> Graph {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_there_is_changed_after_what_it_waits_for() {
+async fn an_existing_resource_is_updated_after_the_one_it_is_ordered_after() {
     let world = World::with(&changed_after("off", false)).await;
     world.up(&changed_after("on", true)).await.succeeded();
     assert_eq!(world.cloud.writes(), ["create role.first", "update pool.then"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn and_not_at_all_if_that_fails() {
+async fn an_existing_resource_is_not_updated_if_the_one_before_it_fails() {
     let world = World::with(&changed_after("off", false)).await;
     world.cloud.on("create role.first", 1, Fault::refuse());
     let run = world.up(&changed_after("on", true)).await;
@@ -38,7 +38,7 @@ async fn and_not_at_all_if_that_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_new_does_not_wait() {
+async fn a_new_resource_is_created_even_if_the_one_before_it_fails() {
     let world = World::new();
     world.cloud.on("create role.first", 1, Fault::refuse());
     let run = world.up(&changed_after("on", true)).await;
@@ -57,7 +57,7 @@ fn changed_after_and_mentioning() -> Graph {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_there_waits_though_a_need_is_still_to_come() {
+async fn an_existing_resource_waits_even_if_a_dependency_does_not_exist_yet() {
     let world = World::with(&changed_after("off", false)).await;
     world.cloud.on("create role.first", 1, Fault::refuse());
     let run = world.up(&changed_after_and_mentioning()).await;
@@ -71,7 +71,7 @@ async fn what_is_there_waits_though_a_need_is_still_to_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_new_does_not_wait_for_more_than_its_needs() {
+async fn a_new_resource_waits_only_for_its_dependencies() {
     let world = World::new();
     world.cloud.on("create role.first", 1, Fault::refuse());
     let run = world.up(&changed_after_and_mentioning()).await;
@@ -81,7 +81,7 @@ async fn what_is_new_does_not_wait_for_more_than_its_needs() {
 
 #[test]
 #[should_panic(expected = "what is waited for is added first")]
-fn waits_cannot_run_in_a_circle() {
+fn order_after_panics_if_the_other_resource_was_added_later() {
     let mut graph = Graph::default();
     let early: Handle<Thing<Role>> = add(&mut graph, role, "early", (), |role, ()| role);
     let late: Handle<Thing<Pool>> = add(&mut graph, pool, "late", (), |pool, ()| pool);
@@ -101,7 +101,7 @@ fn needing(name: &'static str, mfa: &'static str) -> Graph {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_live_is_compared_though_a_late_need_is_still_to_come() {
+async fn a_missing_deferred_dependency_does_not_prevent_the_comparison() {
     let world = World::with(&needing("one", "off")).await;
     let graph = needing("two", "on");
     let plan = Plan::new(&graph, &world.refresh(&graph).await.unwrap(), &world.disk.state());
@@ -114,7 +114,7 @@ async fn what_is_live_is_compared_though_a_late_need_is_still_to_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_need_is_there_when_it_is_made() {
+async fn a_deferred_dependency_is_created_before_its_dependent() {
     let world = World::new();
     let mut graph = Graph::default();
     let first = add(&mut graph, function, "first", (), |it, ()| it);
@@ -125,7 +125,7 @@ async fn a_late_need_is_there_when_it_is_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_goes_by_another_id_is_not_removed() {
+async fn a_resource_with_a_new_id_in_the_graph_is_not_removed() {
     let named = |id: &str| {
         let mut graph = Graph::default();
         graph.add(Id::new("role", id), (), |()| role("one"));

@@ -129,7 +129,7 @@ fn secret(user: &User) -> Value {
 }
 
 #[test]
-fn from_files_to_nothing() {
+fn a_users_own_stack_is_built_changed_twice_and_removed() {
     let _alone = default_account();
     let user = someone("test");
     up(&user);
@@ -185,7 +185,7 @@ fn from_files_to_nothing() {
 }
 
 #[test]
-fn what_was_made_up_is_never_lost_by_a_mere_up() {
+fn up_keeps_generated_secret_values_unless_rotate_is_given() {
     let user = someone(&account());
     up(&user);
     let first = secret(&user);
@@ -221,7 +221,7 @@ fn what_was_made_up_is_never_lost_by_a_mere_up() {
 }
 
 #[test]
-fn a_value_that_cannot_be_had_fails_before_anything_is_made() {
+fn a_secret_value_that_is_not_available_fails_before_any_create() {
     let user = someone(&account()).with("PARTNER_KEY", "");
     user.run(&["up", "--yes"]).ends(2).says("$PARTNER_KEY, which is not set").says("hint: set PARTNER_KEY");
     user.write("securelambda.toml", &STACK.replace("{ env = \"PARTNER_KEY\" }", "{ prompt = true }"));
@@ -234,7 +234,7 @@ fn a_value_that_cannot_be_had_fails_before_anything_is_made() {
 }
 
 #[test]
-fn equal_sources_are_equal_packages_wherever_they_are() {
+fn equal_sources_give_equal_packages_in_different_folders() {
     // Two users, each with a cache of their own.
     let hashes: Vec<Value> = [account(), account()]
         .map(|account| {
@@ -258,7 +258,7 @@ fn equal_sources_are_equal_packages_wherever_they_are() {
 }
 
 #[test]
-fn a_tool_that_is_missing_or_fails_says_what_was_run_and_what_to_do() {
+fn a_missing_or_failing_npm_or_pip_is_named_with_a_hint() {
     let account = account();
     let nothing = tempfile::TempDir::new().unwrap();
     let without = someone(&account).with("PATH", &nothing.path().display().to_string());

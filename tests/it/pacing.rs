@@ -10,7 +10,7 @@ use crate::support::proxy::Proxy;
 use crate::support::size::{PublishedRates, Size, least, throttled};
 
 #[test]
-fn a_stack_is_built_at_the_published_rates_and_no_faster() {
+fn up_and_down_stay_within_aws_published_rates() {
     let time_scale = 0.2;
     // Other tests run meanwhile. Who does not keep to the rates comes far more than this too early in the end.
     let rates = PublishedRates::new(time_scale).beside_others(Duration::from_millis(400));
@@ -28,7 +28,7 @@ fn a_stack_is_built_at_the_published_rates_and_no_faster() {
 
 /// The rates refuse who is too fast: else a run without a refusal would prove nothing.
 #[test]
-fn who_is_too_fast_is_refused() {
+fn the_rate_limiter_refuses_calls_above_the_rate() {
     let rates = PublishedRates::new(1.0);
     let now = Instant::now();
     let paths = ("paths", 5.0, 1.0, 5.0);

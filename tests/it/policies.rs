@@ -124,7 +124,7 @@ fn many(value: &Value) -> Vec<&str> {
 
 /// What IAM's pages say of a managed policy, by rule.
 #[test]
-fn iam_takes_every_policy() {
+fn every_operator_policy_meets_iams_rules_for_managed_policies() {
     let documents = all();
     assert!(documents.len() > 1000, "{}", documents.len());
     for (what, document) in documents {
@@ -163,7 +163,7 @@ const OUTDATED: [(&str, &str, &str); 2] = [
 ];
 
 #[test]
-fn a_linter_finds_nothing() {
+fn parliament_finds_no_fault_in_any_operator_policy() {
     let found = findings(&all());
     let mut heard: BTreeSet<&str> = BTreeSet::new();
     for (what, issue, detail) in found {

@@ -34,7 +34,7 @@ pub fn section(file: &str, heading: &str) -> String {
 }
 
 #[test]
-fn the_cleanup_order_is_the_codes() {
+fn the_documented_cleanup_order_equals_the_codes() {
     let section = section("docs/removal.md", "## The cleanup order");
     let numbered = |line: &str| {
         let (number, title) = line.split_once(". ")?;
@@ -98,7 +98,7 @@ fn every_command_and_flag_is_documented() {
 }
 
 #[test]
-fn the_exit_codes_are_the_codes() {
+fn the_documented_exit_codes_equal_the_codes() {
     use securelambda::error::Kind;
     let section = section("docs/commands.md", "## Exit codes");
     let kinds = [
@@ -119,13 +119,13 @@ fn the_exit_codes_are_the_codes() {
 }
 
 #[test]
-fn the_readme_is_short() {
+fn the_readme_has_at_most_200_lines() {
     let lines = text("README.md").lines().count();
     assert!(lines <= LONGEST_README, "README.md has {lines} lines; move details to docs/");
 }
 
 #[test]
-fn the_stack_file_in_the_readme_can_be_read() {
+fn the_stack_file_in_the_readme_is_valid() {
     let readme = text("README.md");
     let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     securelambda::stack::parse(example).unwrap();
@@ -197,7 +197,7 @@ fn dead(page: &Path, link: &str) -> Option<&'static str> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_in_the_documentation_resolves() {
     let mut broken = Vec::new();
     let mut checked = 0;
     for page in pages() {
@@ -227,6 +227,6 @@ fn the_readme_links_to_every_page() {
 }
 
 #[test]
-fn the_command_line_is_sound() {
+fn clap_accepts_the_definition_of_the_command_line() {
     Cli::command().debug_assert();
 }

@@ -25,7 +25,7 @@ fn printed(args: &[&str]) -> String {
 }
 
 #[test]
-fn the_table_of_regions_is_what_botocore_says() {
+fn the_region_table_equals_botocores() {
     let file = include_str!("../../src/regions/table.rs");
     let made = printed(&[concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/regions.py")]);
     // But for the first line, which names botocore's version.
@@ -56,7 +56,7 @@ print(json.dumps({"regions": regions, "hosts": hosts}))
 "#;
 
 #[test]
-fn partitions_and_hosts_are_botocores() {
+fn partitions_and_hosts_equal_botocores() {
     let known: Value = serde_json::from_str(&printed(&["-c", RESOLVE])).unwrap();
     let regions: BTreeMap<String, [String; 3]> = serde_json::from_value(known["regions"].clone()).unwrap();
     assert!(regions.len() > 40, "{regions:?}");
@@ -92,7 +92,7 @@ const CONNECTING: [&[&str]; 8] = [
 
 /// There are no credentials, so a command that got past the region would complain of those, and call nobody.
 #[test]
-fn a_region_that_lacks_a_service_of_the_stack_is_refused_before_the_first_call() {
+fn a_region_without_a_needed_service_is_refused_before_the_first_call() {
     let user = User::bare().with("AWS_REGION", "cn-north-1");
     for command in CONNECTING {
         let ran = user.run(command).ends(3);
@@ -130,7 +130,7 @@ fn a_region_that_lacks_a_service_of_the_stack_is_refused_before_the_first_call()
 
 /// A stack in GovCloud, which an emulator plays like any other region.
 #[test]
-fn roles_trust_the_identity_pools_of_their_region() {
+fn roles_trust_the_cognito_principal_of_their_region() {
     let user = User::newcomer().with("AWS_REGION", "us-gov-west-1").with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&["up", "--yes", "--blueprint", "api-to-api"]).ends(0);
     let role = json!({ "RoleName": "api-to-api-CallersPool-caller" });
@@ -175,7 +175,7 @@ fn sts(known: bool) -> Proxy {
 }
 
 #[test]
-fn a_region_that_is_not_enabled_is_told_from_bad_credentials() {
+fn a_region_that_is_not_enabled_is_told_apart_from_bad_credentials() {
     let account = account();
     let good = sts(true);
     let user = User::of(&account, &good.endpoint).with("AWS_REGION", "ap-east-1");
@@ -198,7 +198,7 @@ fn a_region_that_is_not_enabled_is_told_from_bad_credentials() {
 }
 
 #[test]
-fn an_emulator_plays_every_region_with_every_service() {
+fn the_emulator_accepts_every_known_region() {
     let user = User::newcomer();
     for region in ["cn-north-1", "cn-northwest-1", "us-gov-east-1", "me-west-1"] {
         user.run(&["plan", "--region", region]).ends(0);

@@ -11,7 +11,7 @@ const PASSWORD: &str = "Sentinel-Password-7";
 const KEY: &str = "sentinel-partner-key-7";
 
 #[test]
-fn a_sentinel_appears_nowhere() {
+fn no_secret_value_appears_in_state_output_or_errors() {
     let _alone = default_account();
     let user = User::of("test", &endpoint()).with("PARTNER_API_KEY", KEY);
     let stack = securelambda::stack::BUILTIN.replace(
@@ -95,7 +95,7 @@ fn arn(user: &User, name: &str) -> String {
 }
 
 #[test]
-fn secrets_may_be_called_stripe_and_each_is_read_by_its_own_name() {
+fn secrets_with_names_like_arn_suffixes_are_read_by_their_own_names() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
     with_secrets(&user);
@@ -121,7 +121,7 @@ fn variable(secret: &str) -> String {
 
 /// A stranger's secret whose name is the end of one of our ARNs: without its own six characters, its ARN is ours.
 #[test]
-fn a_strangers_look_alike_is_neither_taken_nor_touched() {
+fn a_foreign_secret_with_a_look_alike_name_is_left_alone() {
     let user = User::of(&account(), &endpoint());
     with_secrets(&user);
     user.run(&["up", "--yes"]).ends(0);

@@ -68,7 +68,7 @@ fn goes_on(user: User) {
 }
 
 #[test]
-fn up_lets_calls_in_flight_return_and_keeps_their_results() {
+fn a_signal_lets_up_finish_calls_in_flight_and_save_their_results() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let proxy = Proxy::where_first("CreateUserPool", LATE);
         let user = by_way_of(User::newcomer(), &proxy);
@@ -83,7 +83,7 @@ fn up_lets_calls_in_flight_return_and_keeps_their_results() {
 }
 
 #[test]
-fn down_lets_calls_in_flight_return_and_forgets_what_is_gone() {
+fn a_signal_lets_down_finish_calls_in_flight_and_save_the_deletions() {
     for signal in [Signal::INT, Signal::HUP] {
         let user = User::with_a_stack();
         let proxy = Proxy::where_first("DeleteUserPool", LATE);
@@ -99,7 +99,7 @@ fn down_lets_calls_in_flight_return_and_forgets_what_is_gone() {
 }
 
 #[test]
-fn a_call_that_is_never_answered_is_left_to_the_next_run() {
+fn the_next_run_resolves_a_call_that_was_never_answered() {
     // The pool is made, and its id lost: its name does not keep a second one from being made.
     let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
     let user = by_way_of(User::newcomer(), &proxy);
@@ -117,7 +117,7 @@ fn a_call_that_is_never_answered_is_left_to_the_next_run() {
 
 /// Two REST APIs are to be deleted, one in 30 s.
 #[test]
-fn a_call_whose_turn_has_not_come_is_given_up() {
+fn a_signal_drops_calls_that_wait_for_the_published_rate() {
     let args = ["down", "--yes", "--blueprint", "api-to-api"];
     let user = User::newcomer().with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&["up", "--yes", "--blueprint", "api-to-api"]).ends(0);
@@ -133,7 +133,7 @@ fn a_call_whose_turn_has_not_come_is_given_up() {
 }
 
 #[test]
-fn asked_twice_it_leaves_at_once() {
+fn a_second_signal_ends_the_program_at_once() {
     for signals in [[Signal::INT, Signal::INT], [Signal::TERM, Signal::INT]] {
         let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
         let user = by_way_of(User::newcomer(), &proxy);
@@ -152,7 +152,7 @@ fn asked_twice_it_leaves_at_once() {
 }
 
 #[test]
-fn one_request_that_arrives_twice_is_one() {
+fn signals_that_arrive_together_count_as_one() {
     let proxy = Proxy::where_first("CreateUserPool", LATE);
     let user = by_way_of(User::newcomer(), &proxy);
     let run = user.start(&["up", "--yes"]);
@@ -168,7 +168,7 @@ fn one_request_that_arrives_twice_is_one() {
 }
 
 #[test]
-fn before_anything_is_written_it_stops_at_once() {
+fn a_signal_before_any_change_stops_at_once() {
     for (args, code) in [(["up", "--yes"], 8), (["down", "--yes"], 8), (["plan", "--json"], 130)] {
         for call in ["GetCallerIdentity", "ListUserPools"] {
             let proxy = Proxy::where_first(call, CallOutcome::HungBefore);
@@ -185,7 +185,7 @@ fn before_anything_is_written_it_stops_at_once() {
 }
 
 #[test]
-fn a_signal_that_is_to_be_ignored_is() {
+fn up_keeps_ignoring_sighup_when_started_like_nohup() {
     // As `nohup` does it.
     let proxy = Proxy::where_first("CreateUserPool", LATE);
     let user = by_way_of(User::newcomer(), &proxy);
@@ -201,7 +201,7 @@ fn a_signal_that_is_to_be_ignored_is() {
 }
 
 #[test]
-fn verify_removes_its_guests_or_names_them() {
+fn an_interrupted_verify_removes_its_test_users_or_names_them() {
     let user = User::with_a_stack();
     let late = Proxy::where_first("InitiateAuth", LATE);
     let user = by_way_of(user, &late);
@@ -218,7 +218,7 @@ fn verify_removes_its_guests_or_names_them() {
 }
 
 #[test]
-fn a_reader_that_leaves_ends_nothing() {
+fn status_and_up_continue_when_the_output_pipe_is_closed() {
     let user = User::with_a_stack();
     let shell = |user: &User, script: &str| {
         let mut command = std::process::Command::new("sh");
@@ -241,7 +241,7 @@ fn a_reader_that_leaves_ends_nothing() {
 }
 
 #[test]
-fn a_reader_that_never_reads_does_not_hold_us() {
+fn a_signal_ends_up_even_if_nobody_reads_its_output() {
     let user = User::newcomer();
     let proxy = Proxy::where_first("CreateUserPool", LATE);
     let user = by_way_of(user, &proxy);
@@ -262,7 +262,7 @@ fn a_reader_that_never_reads_does_not_hold_us() {
 }
 
 #[test]
-fn while_the_emulator_is_installed_it_stops_at_once() {
+fn a_signal_stops_the_installation_of_the_emulator() {
     use std::os::unix::fs::PermissionsExt;
     let user = User::bare();
     let bin = user.folder.path().join("bin");
@@ -322,7 +322,7 @@ mod in_a_terminal {
     }
 
     #[test]
-    fn ctrl_c_drains_and_leaves_the_screen_clean() {
+    fn ctrl_c_finishes_calls_in_flight_and_leaves_the_screen_clean() {
         let proxy = Proxy::where_first("CreateUserPool", LATE);
         let user = by_way_of(User::newcomer(), &proxy);
         let mut terminal = Pty::start(&user, &["up", "--yes"]);
@@ -338,7 +338,7 @@ mod in_a_terminal {
     }
 
     #[test]
-    fn ctrl_c_twice_leaves_at_once_and_the_screen_clean() {
+    fn ctrl_c_twice_ends_at_once_and_leaves_the_screen_clean() {
         let user = User::with_a_stack();
         let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungAfter);
         let user = by_way_of(user, &proxy);
@@ -356,7 +356,7 @@ mod in_a_terminal {
     }
 
     #[test]
-    fn a_closed_window_drains_too() {
+    fn closing_the_terminal_finishes_calls_in_flight() {
         let proxy = Proxy::where_first("CreateUserPool", LATE);
         let user = by_way_of(User::newcomer(), &proxy);
         let terminal = Pty::start(&user, &["up", "--yes"]);
@@ -375,7 +375,7 @@ mod in_a_terminal {
     }
 
     #[test]
-    fn a_question_can_be_answered_and_broken_off() {
+    fn prompts_can_be_answered_declined_and_interrupted() {
         let user = User::newcomer();
         for (keys, words) in [("n", "nothing was done"), ("\x03", "")] {
             let mut terminal = Pty::start(&user, &["up"]);

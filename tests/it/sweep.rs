@@ -35,7 +35,7 @@ fn snapshot(name: &str, ran: &Ran) {
 }
 
 #[test]
-fn sweep_lists_and_removes_with_no_state_and_no_stack_file() {
+fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     let user = User::newcomer();
     up(&user, "demo");
     let before = inventory(&user);
@@ -92,7 +92,7 @@ fn ends_sorted(text: &str) -> String {
 }
 
 #[test]
-fn down_after_the_state_was_lost_half_way() {
+fn down_without_state_removes_the_rest_of_a_half_removed_stack() {
     let user = User::newcomer();
     up(&user, "demo");
     // Half of a `down`: what the graph would go by is gone, what hung on it is not.
@@ -114,7 +114,7 @@ fn policy(user: &User) -> String {
 }
 
 #[test]
-fn down_removes_what_the_shrunken_stack_file_no_longer_names() {
+fn down_without_state_removes_resources_missing_from_the_stack_file() {
     let user = User::newcomer();
     up(&user, "demo");
     std::fs::remove_file(user.state()).unwrap();
@@ -125,7 +125,7 @@ fn down_removes_what_the_shrunken_stack_file_no_longer_names() {
 }
 
 #[test]
-fn half_made_and_doubled_things_are_swept() {
+fn sweep_removes_incomplete_and_duplicate_resources() {
     let user = User::newcomer();
     let tags = json!({ "securelambda:stack": "demo", "securelambda:resource": "pool.MyUserPool1" });
     let listed = json!([
@@ -175,7 +175,7 @@ fn kind(resource: &Value) -> &str {
 }
 
 #[test]
-fn strangers_and_another_stack_are_left_alone() {
+fn sweep_and_down_leave_foreign_resources_and_other_stacks_alone() {
     let user = User::newcomer();
     up(&user, "a-b");
     let other = inventory(&user);
@@ -232,7 +232,7 @@ fn without(user: &User, denied: &str) -> User {
 }
 
 #[test]
-fn a_survivor_is_listed_with_how_to_remove_it() {
+fn a_resource_that_cannot_be_deleted_is_listed_with_a_removal_command() {
     let user = User::newcomer();
     up(&user, "demo");
     let ann = without(&user, "logs:DeleteLogGroup");
@@ -255,7 +255,7 @@ fn a_survivor_is_listed_with_how_to_remove_it() {
 }
 
 #[test]
-fn what_cannot_be_listed_is_not_taken_for_gone() {
+fn sweep_reports_a_service_that_cannot_be_listed_and_ends_with_4() {
     let user = User::newcomer();
     up(&user, "demo");
     let ann = without(&user, "wafv2:ListIPSets");
@@ -270,7 +270,7 @@ fn what_cannot_be_listed_is_not_taken_for_gone() {
 }
 
 #[test]
-fn a_purged_secret_is_made_anew() {
+fn up_creates_a_new_secret_after_down_purge() {
     let user = User::newcomer();
     let arn = |summary: &Value| summary["outputs"]["secrets"]["LambdaSNSTopicARN"]["arn"].clone();
     let first = arn(&up(&user, "demo"));
@@ -291,7 +291,7 @@ fn a_purged_secret_is_made_anew() {
 }
 
 #[test]
-fn a_stack_that_another_run_holds_is_not_swept() {
+fn sweep_refuses_a_stack_that_another_run_has_locked() {
     let user = User::newcomer();
     up(&user, "demo");
     let store = securelambda::state::Store::new(

@@ -108,7 +108,7 @@ fn reads(calls: &[Call]) -> (usize, usize) {
 }
 
 #[test]
-fn a_sound_stack_passes_where_aws_takes_its_time_and_throttles_nobody() {
+fn verify_passes_when_aws_logs_late_and_throttles_nobody() {
     let _alone = default_account();
     let aws = Aws::new();
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(&aws) as Arc<dyn FaultInjector>);
@@ -162,7 +162,7 @@ fn a_sound_stack_passes_where_aws_takes_its_time_and_throttles_nobody() {
 }
 
 #[test]
-fn doctor_holds_the_sum_of_all_routes_against_what_the_account_lets_through() {
+fn doctor_compares_the_sum_of_route_limits_with_the_account_limits() {
     let small = |asked: &Asked| match asked.operation.as_str() {
         "GetAccount" => {
             let limits = json!({ "throttleSettings": { "rateLimit": 2500.0, "burstLimit": 1250 } });

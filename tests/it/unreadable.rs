@@ -251,7 +251,7 @@ fn go_through(blueprint: &'static str, verb: Verb, stride: usize, all: bool) -> 
 }
 
 #[test]
-fn a_sample_of_reads_refused() {
+fn a_sample_of_refused_reads_leaves_only_what_depends_on_them() {
     let failures: Vec<String> = [
         go_through("tutorial", Verb::Down, 7, false),
         go_through("http-jwt", Verb::Sweep, 6, false),
@@ -263,7 +263,7 @@ fn a_sample_of_reads_refused() {
 
 #[test]
 #[ignore = "takes ten minutes"]
-fn every_read_refused() {
+fn every_refused_read_leaves_only_what_depends_on_it() {
     let test_accounts = BLUEPRINTS.iter().flat_map(|blueprint| [(*blueprint, Verb::Down), (*blueprint, Verb::Sweep)]);
     let failures: Vec<String> = std::thread::scope(|scope| {
         let test_accounts: Vec<_> =

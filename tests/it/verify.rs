@@ -34,7 +34,7 @@ fn failed(ran: &Ran) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_sound_stack_passes_and_is_left_as_it_was() {
+fn verify_passes_for_a_sound_stack_and_leaves_it_unchanged() {
     let _alone = default_account();
     let user = someone(&endpoint());
     let began = Instant::now();
@@ -102,7 +102,7 @@ pool = "People"
 "#;
 
 #[test]
-fn every_api_is_proved_by_itself() {
+fn verify_checks_each_of_several_apis_separately() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
     user.write("securelambda.toml", SEVERAL);
@@ -145,19 +145,19 @@ fn every_api_is_proved_by_itself() {
 }
 
 #[test]
-fn reports_have_a_form_and_a_place() {
+fn verify_refuses_a_report_of_unknown_format_or_in_a_missing_folder() {
     let user = User::bare();
     user.run(&["verify", "--report", "proof.pdf"]).ends(2).says(".html or .xml");
     user.run(&["verify", "--report", "nowhere/proof.xml"]).ends(2).says("no folder");
 }
 
 #[test]
-fn without_a_stack_there_is_nothing_to_prove() {
+fn verify_without_a_stack_ends_with_6() {
     User::of(&account(), &endpoint()).run(&["verify"]).ends(6);
 }
 
 #[test]
-fn stopped_half_way_it_leaves_no_user() {
+fn verify_that_is_stopped_half_way_leaves_no_user() {
     let _alone = default_account();
     // Slow enough to be met in the middle.
     let proxy = Proxy::new(&endpoint(), Duration::from_millis(60));
@@ -508,7 +508,7 @@ const DAMAGES: [Damage; 22] = [
 const UNDAMAGED: [&str; 2] = ["everything is in one account and one region", "it lets this machine's request pass"];
 
 #[test]
-fn what_is_broken_behind_its_back_is_named_and_mended() {
+fn verify_names_every_damage_and_up_repairs_it() {
     let _alone = default_account();
     // What does not arrive is waited for once a damage.
     let user = someone(&endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.05");

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_are_told_apart_by_our_names_and_never_by_ids_of_awss() {
+    fn addresses_contain_our_names_and_never_ids_from_aws() {
         let methods = "/restapis/af437db8/resources/5daf1096/methods/POST";
         assert_eq!(
             of("apigateway", "PUT", methods, None, "{}"),

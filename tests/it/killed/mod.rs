@@ -116,13 +116,13 @@ fn of_its_own() -> impl Fn(&Address) -> bool {
 }
 
 #[test]
-fn a_sample_of_the_matrix() {
+fn a_sample_of_the_tutorials_crash_matrix() {
     let _alone = alone();
     matrix_of(Blueprint::Tutorial, 40, 2, "killed-sample", |_| true);
 }
 
 #[test]
-fn a_sample_of_the_other_matrices() {
+fn a_sample_of_the_other_blueprints_crash_matrices() {
     let _alone = alone();
     // Their names are not unique: nothing but its tag tells whether there is one already.
     let create = |call: &Address| call.name.starts_with("apigatewayv2 Create");
@@ -132,14 +132,14 @@ fn a_sample_of_the_other_matrices() {
 }
 
 #[test]
-fn a_few_storms() {
+fn a_few_random_fault_runs() {
     let _alone = alone();
     storms_of(Blueprint::Tutorial, 1000..1006, 2, "storms-sample");
 }
 
 #[test]
 #[ignore = "takes twenty minutes"]
-fn the_whole_matrix() {
+fn the_whole_crash_matrix_of_the_tutorial() {
     let _alone = alone();
     let only = std::env::var("SECURELAMBDA_TEST_CALL").unwrap_or_default();
     let (stride, test_accounts) = (number("SECURELAMBDA_TEST_STRIDE", 1), number("SECURELAMBDA_TEST_ACCOUNTS", LANES));
@@ -149,7 +149,7 @@ fn the_whole_matrix() {
 /// What they share with the tutorial is cut there, unless every call is asked for.
 #[test]
 #[ignore = "takes five minutes"]
-fn the_whole_of_the_other_matrices() {
+fn the_whole_crash_matrices_of_the_other_blueprints() {
     let _alone = alone();
     let only = std::env::var("SECURELAMBDA_TEST_CALL");
     let (stride, test_accounts) = (number("SECURELAMBDA_TEST_STRIDE", 1), number("SECURELAMBDA_TEST_ACCOUNTS", LANES));
@@ -162,7 +162,7 @@ fn the_whole_of_the_other_matrices() {
 
 #[test]
 #[ignore = "takes five minutes"]
-fn storms() {
+fn all_random_fault_runs() {
     let _alone = alone();
     let test_accounts = number("SECURELAMBDA_TEST_ACCOUNTS", LANES);
     storms_of(Blueprint::Tutorial, seeds(1..201), test_accounts, "storms");

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_known_by_its_operation_in_every_protocol() {
+    fn the_operation_of_a_request_is_recognized_in_every_protocol() {
         let query = asked("POST", "/", &[("authorization", &signed("iam"))], "Action=CreateRole&RoleName=a%2Fb+c");
         assert_eq!((query.name().as_str(), query.writes()), ("iam CreateRole", true));
         assert_eq!(query.field("RoleName").as_deref(), Some("a/b c"));
