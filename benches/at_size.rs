@@ -30,13 +30,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use program::User;
-use proxy::{Asked, CallOutcome, Proxy};
+use proxy::{AwsRequest, CallOutcome, Proxy};
 use securelambda::bundle::{Code, DependencyInstaller, Machine, Sources};
 use securelambda::engine::{Plan, Refresh};
 use securelambda::scope::Scope;
 use securelambda::stack;
 use securelambda::state::State;
-use size::{PublishedRates, Size, least, throttled, under_way};
+use size::{PublishedRates, Size, minimum_time, throttled, time_in_calls};
 
 const SIZE: Size = Size { routes: 100, functions: 20, pools: 10 };
 const TIME_SCALE: f64 = 0.2;
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     let began = Instant::now();
     user.run(&["up", "--yes", "--quiet"]).ends(0);
     let (took, calls) = (began.elapsed(), rates.take());
-    let (least, throttled) = (least(&calls, TIME_SCALE), throttled(&calls));
+    let (least, throttled) = (minimum_time(&calls, TIME_SCALE), throttled(&calls));
     println!(
         "up: {:.1} s for {} calls, {throttled} of them refused; the rates alone ask for {:.1} s (at a tempo of {TIME_SCALE})",
         took.as_secs_f64(),
@@ -90,7 +90,8 @@ fn main() -> ExitCode {
         least.as_secs_f64()
     );
 
-    let free = Proxy::with_faults(&emulator::endpoint(), Duration::ZERO, Arc::new(|_: &Asked| CallOutcome::Passed));
+    let free =
+        Proxy::with_faults(&emulator::endpoint(), Duration::ZERO, Arc::new(|_: &AwsRequest| CallOutcome::Passed));
     let user = user.with("AWS_ENDPOINT_URL", &free.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.0001");
     let began = Instant::now();
     user.run(&["plan", "--quiet"]).ends(0);
@@ -98,7 +99,7 @@ fn main() -> ExitCode {
     println!(
         "plan, the whole program: {:.0} ms, of which {:.0} ms with none of its {} calls under way",
         ms(whole),
-        ms(whole.saturating_sub(under_way(&calls))),
+        ms(whole.saturating_sub(time_in_calls(&calls))),
         calls.len()
     );
     user.run(&["down", "--yes", "--quiet"]).ends(0);

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use program::User;
-use proxy::{Proxy, longest_row};
+use proxy::{Proxy, longest_chain};
 
 const DELAY: Duration = Duration::from_millis(150);
 
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         // Not those of nobody's service: at AWS nobody asks whether this is the emulator.
         let calls: Vec<_> = proxy.take().into_iter().filter(|call| !call.sent.service.is_empty()).collect();
         let writes = calls.iter().filter(|call| call.writes).count();
-        let row = longest_row(&calls);
+        let row = longest_chain(&calls);
         let depth = row.len();
         println!("{name:<14} {:>6} {writes:>6} {depth:>7} {limit:>7} {seconds:>9.2}", calls.len());
         if std::env::args().any(|arg| arg == "--rows") {

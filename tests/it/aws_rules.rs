@@ -12,25 +12,25 @@ use crate::support::aws_rules::{PLAYED, refusal, routes, rules};
 use crate::support::botocore::{call, calls_in};
 use crate::support::emulator::{default_account, endpoint};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, CallOutcome, Proxy};
+use crate::support::proxy::{AwsRequest, CallOutcome, Proxy};
 
 /// A request as the program would send it.
-fn request(service: &str, method: &str, path: &str, target: &str, body: &str) -> Asked {
+fn request(service: &str, method: &str, path: &str, target: &str, body: &str) -> AwsRequest {
     let credential = format!("AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-central-1/{service}/aws4_request");
     let request = Request::builder().method(method).uri(path).header("authorization", credential);
     let request = if target.is_empty() { request } else { request.header("x-amz-target", target) };
-    Asked::new(1, &request.body(()).unwrap().into_parts().0, Bytes::from(body.to_owned()))
+    AwsRequest::new(1, &request.body(()).unwrap().into_parts().0, Bytes::from(body.to_owned()))
 }
 
-fn rest(service: &str, method: &str, path: &str, body: &Value) -> Asked {
+fn rest(service: &str, method: &str, path: &str, body: &Value) -> AwsRequest {
     request(service, method, path, "", &body.to_string())
 }
 
-fn target(service: &str, operation: &str, body: &Value) -> Asked {
+fn target(service: &str, operation: &str, body: &Value) -> AwsRequest {
     request(service, "POST", "/", &format!("X.{operation}"), &body.to_string())
 }
 
-fn query(service: &str, operation: &str, fields: &[(&str, &str)]) -> Asked {
+fn query(service: &str, operation: &str, fields: &[(&str, &str)]) -> AwsRequest {
     let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     let fields: Vec<String> = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value))).collect();
     let fields = fields.concat();
@@ -43,7 +43,7 @@ fn policy(resource: &Value, padding: usize) -> String {
 }
 
 /// For every rule a request that meets it, and one that does not.
-fn table() -> Vec<(&'static str, Asked, Asked)> {
+fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
     let stage = |settings: Value| rest("apigateway", "POST", "/v2/apis/a/stages", &settings);
     let integration = |timeout: u32| {
         let path = "/restapis/a/resources/r/methods/GET/integration";
@@ -225,8 +225,8 @@ fn a_refused_request_does_not_reach_the_emulator() {
     let said = python.args(["-I", "-c", script, &endpoint()]).arg(account).output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
     assert!(said.starts_with("InvalidParameter ") && said.contains("Topic Name"), "{said}");
-    let straight = call(&user, "sns", "create_topic", &asked);
-    assert!(straight["TopicArn"].is_string(), "the emulator itself takes it: {straight}");
+    let accepted = call(&user, "sns", "create_topic", &asked);
+    assert!(accepted["TopicArn"].is_string(), "the emulator itself takes it: {accepted}");
 }
 
 /// A whole life of each stack that the program carries, behind the proxy that refuses what AWS refuses. Every command fails
@@ -352,7 +352,8 @@ fn a_body_whose_content_type_has_no_model_is_not_validated() {
 
 #[test]
 fn up_waits_until_a_changed_security_policy_is_in_force() {
-    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, std::sync::Arc::new(|_: &Asked| CallOutcome::Passed));
+    let proxy =
+        Proxy::with_faults(&endpoint(), Duration::ZERO, std::sync::Arc::new(|_: &AwsRequest| CallOutcome::Passed));
     let user = User::of(&crate::support::emulator::account(), &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.01");
     user.run(&["up", "--yes"]).ends(0);
     let made: Vec<String> = proxy.take().into_iter().map(|call| call.name).collect();

@@ -10,7 +10,7 @@ use crate::support::botocore::inventory;
 use crate::support::clock::OtherClock;
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, CallOutcome, Fault, FaultInjector, Proxy};
+use crate::support::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector, Proxy};
 
 fn at(faults: impl FaultInjector + 'static) -> (Proxy, User) {
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(faults));
@@ -44,16 +44,16 @@ struct Jump {
 }
 
 impl FaultInjector for Jump {
-    fn before(&self, asked: &Asked) -> CallOutcome {
+    fn before(&self, asked: &AwsRequest) -> CallOutcome {
         if asked.name() == self.at {
             self.happened.store(true, Ordering::SeqCst);
         }
         if self.happened.load(Ordering::SeqCst) { self.clock.before(asked) } else { CallOutcome::Passed }
     }
 
-    fn onward(&self, asked: &Asked, headers: &mut HeaderMap) {
+    fn change_headers(&self, asked: &AwsRequest, headers: &mut HeaderMap) {
         if self.happened.load(Ordering::SeqCst) {
-            self.clock.onward(asked, headers);
+            self.clock.change_headers(asked, headers);
         }
     }
 
@@ -69,14 +69,17 @@ fn a_create_refused_for_its_time_is_retried_and_creates_one_resource() {
     let (_proxy, user) = at(jump);
     user.run(&["up", "--yes", "--jobs", "1"]).ends(0);
     assert_eq!(clock.refused(), ["cognito-idp CreateUserPool"]);
-    let pools = inventory(&user.beyond(&endpoint())).iter().filter(|name| name.starts_with("list_user_pools ")).count();
+    let pools = inventory(&user.on_another_machine(&endpoint()))
+        .iter()
+        .filter(|name| name.starts_with("list_user_pools "))
+        .count();
     assert_eq!(pools, 2, "none is made twice");
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }
 
 #[test]
 fn a_wrong_signature_at_the_right_time_is_not_retried() {
-    let wrong = |asked: &Asked| match asked.service.as_str() {
+    let wrong = |asked: &AwsRequest| match asked.service.as_str() {
         "sts" => CallOutcome::Refused(Fault::new(
             403,
             "SignatureDoesNotMatch",

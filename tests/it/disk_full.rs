@@ -11,12 +11,12 @@ use std::time::Duration;
 use securelambda::state::Status;
 
 use crate::support::botocore::inventory;
+use crate::support::completes_and_removes;
 use crate::support::emulator::{account, endpoint};
-use crate::support::goes_on;
 use crate::support::graphs::stack;
 use crate::support::program::{Ran, Started, User};
 use crate::support::proxy::{CallOutcome, Proxy};
-use crate::support::world::World;
+use crate::support::simulation::Simulation;
 
 mod engine {
     use super::*;
@@ -25,14 +25,14 @@ mod engine {
     async fn up_lists_unsaved_resources_when_the_disk_is_full_from_any_save_on() {
         let stack = stack();
         for nth in 1.. {
-            let world = World::new();
-            world.disk.fill(nth);
-            let run = world.up(&stack).await;
+            let sim = Simulation::new();
+            sim.disk.fail_from(nth);
+            let run = sim.up(&stack).await;
             let Some(not_saved) = run.summary.save_error else {
                 assert!(nth > 6, "there were hardly any saves");
                 break;
             };
-            let on_disk = world.disk.state().resources;
+            let on_disk = sim.disk.state().resources;
             let mut known: Vec<String> = on_disk
                 .into_iter()
                 .filter(|(_, row)| row.status == Status::Ready)
@@ -40,12 +40,12 @@ mod engine {
                 .chain(not_saved.made.iter().map(|(id, _)| id.to_string()))
                 .collect();
             known.sort();
-            assert_eq!(known, world.cloud.ours(), "from save {nth} on: on disk, or told");
+            assert_eq!(known, sim.cloud.ours(), "from save {nth} on: on disk, or told");
             assert!(not_saved.made.iter().all(|(_, outputs)| outputs.is_object()), "with its ids");
-            world.keeps_promises();
-            world.calm();
-            world.up(&stack).await.succeeded();
-            world.holds(&stack);
+            sim.assert_promises_kept();
+            sim.clear_faults();
+            sim.up(&stack).await.succeeded();
+            sim.assert_built(&stack);
         }
     }
 
@@ -53,20 +53,20 @@ mod engine {
     async fn the_reserved_space_takes_the_results_of_all_calls_in_flight() {
         let stack = stack();
         for nth in 1.. {
-            let world = World::new();
-            world.disk.take_last_room(nth);
-            let run = world.up(&stack).await;
+            let sim = Simulation::new();
+            sim.disk.use_reserved_space(nth);
+            let run = sim.up(&stack).await;
             let Some(not_saved) = run.summary.save_error else {
                 assert!(nth > 6, "there were hardly any saves");
                 break;
             };
             assert!(not_saved.message.contains("is full") && not_saved.made.is_empty(), "{not_saved:?}");
-            let state = world.disk.state();
+            let state = sim.disk.state();
             let ready = state.resources.iter().filter(|(_, row)| row.status == Status::Ready);
-            assert_eq!(ready.map(|(id, _)| id.clone()).collect::<Vec<_>>(), world.cloud.ours());
-            world.calm();
-            world.up(&stack).await.succeeded();
-            world.holds(&stack);
+            assert_eq!(ready.map(|(id, _)| id.clone()).collect::<Vec<_>>(), sim.cloud.ours());
+            sim.clear_faults();
+            sim.up(&stack).await.succeeded();
+            sim.assert_built(&stack);
         }
     }
 
@@ -75,16 +75,16 @@ mod engine {
         let stack = stack();
         for nth in 1..4 {
             for fill in [true, false] {
-                let world = World::with(&stack).await;
+                let sim = Simulation::with(&stack).await;
                 if fill {
-                    world.disk.fill(nth);
+                    sim.disk.fail_from(nth);
                 } else {
-                    world.disk.take_last_room(nth);
+                    sim.disk.use_reserved_space(nth);
                 }
-                assert!(world.down(&stack).await.summary.save_error.is_some());
-                world.calm();
-                world.down(&stack).await.succeeded();
-                world.is_empty();
+                assert!(sim.down(&stack).await.summary.save_error.is_some());
+                sim.clear_faults();
+                sim.down(&stack).await.succeeded();
+                sim.assert_empty();
             }
         }
     }
@@ -92,7 +92,7 @@ mod engine {
 
 /// A proxy that answers the first `CreateUserPool` late.
 fn late() -> Proxy {
-    Proxy::where_first("CreateUserPool", CallOutcome::Slow(Duration::from_millis(1500)))
+    Proxy::for_first_call("CreateUserPool", CallOutcome::AnsweredLate(Duration::from_millis(1500)))
 }
 
 /// A script as this user, with the program as `$0`.
@@ -120,7 +120,7 @@ fn up_and_down_start_nothing_if_the_state_cannot_be_written() {
     let before = inventory(&user);
     run("down");
     assert_eq!(inventory(&user), before);
-    goes_on(&user);
+    completes_and_removes(&user);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn up_prints_the_ids_that_it_could_not_save() {
                 ran.says("cannot be written: File too large").says("These were made and could not be written down");
             ran.says(pool).says("`securelambda up` and `securelambda down` find them by name and tag");
         }
-        goes_on(&user);
+        completes_and_removes(&user);
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, endpoint};
-use crate::support::iam::{Operator, as_ministack_reads_it, policies};
+use crate::support::iam::{Operator, policies, reduced_for_ministack};
 use crate::support::program::User;
 
 const REGION: &str = "eu-central-1";
@@ -53,10 +53,10 @@ fn doctor_names_a_foreign_topic_and_a_secret_in_its_recovery_window() {
 
 #[test]
 fn doctor_names_a_missing_permission() {
-    let mut operator = Operator::hired(&account(), &endpoint());
+    let mut operator = Operator::new(&account(), &endpoint());
     let account = operator.account().to_owned();
     let least = policies(&operator.user, &["--account", &account, "--region", REGION]);
-    operator.may(&as_ministack_reads_it(&least));
+    operator.set_policy(&reduced_for_ministack(&least));
     let document = operator.user.run(&["doctor", "--json"]).ends(0).json();
     assert_eq!(check(&document, "permissions")["health"], "good", "{document:#}");
     assert_eq!(check(&document, "who")["health"], "good");
@@ -66,12 +66,12 @@ fn doctor_names_a_missing_permission() {
             actions.retain(|action| action != "sns:DeleteTopic");
         }
     }
-    operator.may(&as_ministack_reads_it(&less));
+    operator.set_policy(&reduced_for_ministack(&less));
     let ran = operator.user.run(&["doctor", "--json"]).ends(1);
     let finding = check(&ran.json(), "permissions")["finding"].as_str().unwrap().to_owned();
     assert!(finding.ends_with("missing: sns:DeleteTopic"), "{finding}");
     // One who may not even ask.
-    operator.may(&json!({ "Version": "2012-10-17", "Statement": [
+    operator.set_policy(&json!({ "Version": "2012-10-17", "Statement": [
         { "Sid": "Nothing", "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*" }
     ] }));
     let document = operator.user.run(&["doctor", "--json"]).ends(1).json();

@@ -24,7 +24,7 @@ fn run(user: &User, args: &[&str], flags: &[&str]) -> Ran {
 
 /// An `up` that is sent signals while a call is held up.
 fn up_and(signals: &[Signal], flags: &[&str]) -> Ran {
-    let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
+    let proxy = Proxy::for_first_call("CreateUserPool", CallOutcome::HungAfter);
     let user = User::of(&account(), &proxy.endpoint);
     let run = user.start(&[&["up", "--yes"], flags].concat());
     if !proxy.hangs_within(Duration::from_secs(30)) {

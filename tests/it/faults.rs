@@ -1,4 +1,4 @@
-//! AWS's manners, played to the program by [`crate::support::faults`] at a tempo that keeps the ratios of AWS's own
+//! AWS's rules, played to the program by [`crate::support::faults`] at a tempo that keeps the ratios of AWS's own
 //! times: whatever AWS does, the user sees no error, and nothing is made twice or left.
 //!
 //! `cargo test --test it faults -- --nocapture` prints which manner was met how often.
@@ -11,13 +11,13 @@ use serde_json::json;
 
 use crate::support::botocore::{call, calls, inventory};
 use crate::support::emulator::{account, endpoint};
-use crate::support::facts::played;
-use crate::support::faults::{BadLuck, Domain, Manners};
+use crate::support::facts::recorded_refusal;
+use crate::support::faults::{ConsistencyRules, Domain, OccasionalFaults};
 use crate::support::program::{Ran, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 
 /// How long AWS's second lasts here.
-const TEMPO: f64 = 0.04;
+const TIME_SCALE: f64 = 0.04;
 
 /// The built-in stack, and a function behind several routes of both pools.
 const STACK: &str = r#"
@@ -66,7 +66,7 @@ addresses = ["203.0.113.7/32", "2001:db8::/48"]
 
 /// Someone with a stack file and code.
 fn user(endpoint: &str, stack: &str) -> User {
-    let user = User::of(&account(), endpoint).with("SECURELAMBDA_TIME_SCALE", &TEMPO.to_string());
+    let user = User::of(&account(), endpoint).with("SECURELAMBDA_TIME_SCALE", &TIME_SCALE.to_string());
     user.write("securelambda.toml", stack);
     let code = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("lambdas");
     let copied = std::process::Command::new("cp").arg("-r").arg(code).arg(user.folder.path()).status().unwrap();
@@ -98,18 +98,18 @@ fn said<'a>(ran: &Ran, reasons: impl IntoIterator<Item = &'a str>) {
 
 /// The report.
 #[allow(clippy::print_stdout, reason = "whoever asks for the test's output wants to see it")]
-fn show(manners: &Manners) {
-    println!("{}", manners.table());
+fn show(rules: &ConsistencyRules) {
+    println!("{}", rules.table());
 }
 
-/// A proxy that plays these manners, and someone who is sent through it.
-fn under(manners: &Arc<Manners>, stack: &str) -> (Proxy, User) {
-    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(manners) as _);
+/// A proxy that plays these rules, and someone who is sent through it.
+fn under(rules: &Arc<ConsistencyRules>, stack: &str) -> (Proxy, User) {
+    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(rules) as _);
     let user = user(&proxy.endpoint, stack);
     (proxy, user)
 }
 
-/// The manners that a stack meets only when it is changed, or when somebody else is at it.
+/// The rules that a stack meets only when it is changed, or when somebody else is at it.
 const OF_CHANGES: [&str; 5] = [
     "Lambda: an update of a function is in progress",
     "Cognito: UpdateUserPool resets what it is not told",
@@ -126,9 +126,9 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     undisturbed.run(&["down", "--yes"]).ends(0);
     assert!(made.len() > 15, "{made:?}");
 
-    let manners = Manners::all(TEMPO);
-    let (proxy, user) = under(&manners, STACK);
-    let there = || inventory(&user.beyond(&endpoint()));
+    let rules = ConsistencyRules::all(TIME_SCALE);
+    let (proxy, user) = under(&rules, STACK);
+    let there = || inventory(&user.on_another_machine(&endpoint()));
 
     let ran = smooth(user.run(&["up", "--yes", "-v"]));
     let waits = [
@@ -177,15 +177,15 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     smooth(user.run(&["down", "--yes"])).says("0 left");
     assert_eq!(there(), Vec::<String>::new());
 
-    show(&manners);
-    assert_eq!(manners.harm(), Vec::<String>::new());
-    assert_eq!(manners.unmet(), OF_CHANGES);
+    show(&rules);
+    assert_eq!(rules.damage(), Vec::<String>::new());
+    assert_eq!(rules.unmet(), OF_CHANGES);
 }
 
 #[test]
 fn changes_succeed_under_all_consistency_rules() {
-    let manners = Manners::all(TEMPO);
-    let (_proxy, user) = under(&manners, STACK);
+    let rules = ConsistencyRules::all(TIME_SCALE);
+    let (_proxy, user) = under(&rules, STACK);
     smooth(user.run(&["up", "--yes"]));
 
     // Somebody sets what the stack file says nothing of, and something that it does.
@@ -194,7 +194,7 @@ fn changes_succeed_under_all_consistency_rules() {
     let subject = "Your code is {####}";
     let weaker = json!({ "PasswordPolicy": { "MinimumLength": 6 } });
     let theirs = calls(
-        &user.beyond(&endpoint()),
+        &user.on_another_machine(&endpoint()),
         &[
             json!(["cognito-idp", "describe_user_pool", { "UserPoolId": pool }]),
             json!(["cognito-idp", "update_user_pool",
@@ -220,7 +220,12 @@ fn changes_succeed_under_all_consistency_rules() {
         &ran,
         [settle::WAF_LOCK.why, settle::COGNITO_BUSY.why, settle::API_BUSY.why, "the function is not active yet"],
     );
-    let kept = call(&user.beyond(&endpoint()), "cognito-idp", "describe_user_pool", &json!({ "UserPoolId": pool }));
+    let kept = call(
+        &user.on_another_machine(&endpoint()),
+        "cognito-idp",
+        "describe_user_pool",
+        &json!({ "UserPoolId": pool }),
+    );
     assert_eq!(kept["UserPool"]["EmailVerificationSubject"], subject);
     smooth(user.run(&["status", "--detailed-exitcode"]));
     smooth(user.run(&["down", "--yes"])).says("0 left");
@@ -232,17 +237,17 @@ fn changes_succeed_under_all_consistency_rules() {
     let ran = smooth(user.run(&["up", "--yes", "-v"]));
     said(&ran, [settle::SECRET_NAME.why]);
     smooth(user.run(&["down", "--yes"])).says("0 left");
-    assert_eq!(inventory(&user.beyond(&endpoint())), Vec::<String>::new());
+    assert_eq!(inventory(&user.on_another_machine(&endpoint())), Vec::<String>::new());
 
-    show(&manners);
-    assert_eq!(manners.harm(), Vec::<String>::new());
-    let met = manners.unmet();
+    show(&rules);
+    assert_eq!(rules.damage(), Vec::<String>::new());
+    let met = rules.unmet();
     assert!(!OF_CHANGES.iter().any(|manner| met.contains(manner)), "{met:?}");
 }
 
 #[test]
 fn a_call_refused_for_a_quota_is_not_repeated() {
-    let refused = |id| CallOutcome::Refused(played(id, &[]));
+    let refused = |id| CallOutcome::Refused(recorded_refusal(id, &[]));
     for quotas in [
         vec![
             ("iam CreateRole", refused("iam-quota"), 3),
@@ -256,22 +261,22 @@ fn a_call_refused_for_a_quota_is_not_repeated() {
     ] {
         let counts: Vec<_> = quotas.iter().map(|(call, _, count)| (*call, *count)).collect();
         let quotas = quotas.into_iter().map(|(call, outcome, _)| (call, outcome));
-        let manners = Manners::only(vec![Box::new(BadLuck::always("quotas", quotas))]);
-        let (proxy, user) = under(&manners, STACK);
+        let rules = ConsistencyRules::only(vec![Box::new(OccasionalFaults::always("quotas", quotas))]);
+        let (proxy, user) = under(&rules, STACK);
         let ran = user.run(&["up", "--yes"]).ends(4).says("this is a quota of the account");
         let calls = proxy.take();
         for (name, count) in counts {
             let asked = calls.iter().filter(|call| call.name == name).count();
             assert_eq!(asked, count, "{name} in:\n{}", ran.stderr);
         }
-        user.beyond(&endpoint()).run(&["down", "--yes"]).ends(0).says("0 left");
+        user.on_another_machine(&endpoint()).run(&["down", "--yes"]).ends(0).says("0 left");
     }
 }
 
 #[test]
 fn down_names_a_foreign_domain_that_keeps_a_pool() {
-    let manners = Manners::only(vec![Box::new(Domain::default())]);
-    let (_proxy, user) = under(&manners, STACK);
+    let rules = ConsistencyRules::only(vec![Box::new(Domain::default())]);
+    let (_proxy, user) = under(&rules, STACK);
     user.run(&["up", "--yes"]).ends(0);
     let pool = user.run(&["outputs", "pools.MyUserPool1.id"]).ends(0).stdout.trim().to_owned();
     let domain = json!({ "Domain": format!("weather-{}", std::process::id()), "UserPoolId": pool });
@@ -281,5 +286,5 @@ fn down_names_a_foreign_domain_that_keeps_a_pool() {
     assert!(ran.stderr.contains(&way), "{way} is not in:\n{}", ran.stderr);
     assert!(call(&user, "cognito-idp", "delete_user_pool_domain", &domain).get("Error").is_none());
     user.run(&["down", "--yes"]).ends(0).says("0 left");
-    assert_eq!(inventory(&user.beyond(&endpoint())), Vec::<String>::new());
+    assert_eq!(inventory(&user.on_another_machine(&endpoint())), Vec::<String>::new());
 }

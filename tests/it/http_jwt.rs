@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
-use crate::support::iam::{Operator, as_ministack_reads_it, policies};
+use crate::support::iam::{Operator, policies, reduced_for_ministack};
 use crate::support::program::User;
 use crate::support::proxy::Proxy;
 
@@ -118,10 +118,10 @@ fn a_firewall_or_body_schema_for_an_http_api_is_a_usage_error() {
 
 #[test]
 fn the_generated_policy_suffices_for_the_http_jwt_blueprint() {
-    let mut operator = Operator::hired(&account(), &endpoint());
+    let mut operator = Operator::new(&account(), &endpoint());
     let words = ["--account", operator.account(), "--region", "eu-central-1"];
     let least = policies(&operator.user, &with(&words));
-    operator.may(&as_ministack_reads_it(&least));
+    operator.set_policy(&reduced_for_ministack(&least));
     let user = &operator.user;
     user.run(&with(&["plan"])).ends(0);
     user.run(&with(&["up", "--yes"])).ends(0);

@@ -11,7 +11,7 @@ use crate::support::proxy::{CallOutcome, Proxy};
 
 /// An `up` that is held up half-way.
 fn half_way() -> (User, Started, Proxy) {
-    let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
+    let proxy = Proxy::for_first_call("CreateUserPool", CallOutcome::HungAfter);
     let user = User::newcomer();
     let run = user.command(&["up", "--yes", "--jobs", "1"]).env("AWS_ENDPOINT_URL", &proxy.endpoint).spawn().unwrap();
     let run = Started(run);

@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, endpoint};
-use crate::support::facts::played;
+use crate::support::facts::recorded_refusal;
 use crate::support::program::User;
 use crate::support::proxy::models::{ask, broken_by, seen_file};
-use crate::support::proxy::{Asked, CallOutcome, Proxy};
+use crate::support::proxy::{AwsRequest, CallOutcome, Proxy};
 
 /// Operations of the program's that the suite does not make, each with the reason.
 const UNSEEN: [(&str, &str); 16] = [
@@ -245,9 +245,9 @@ addresses = ["203.0.113.7/32"]
 /// Calls that only somebody's other tool, a smaller stack file or a refusal brings about.
 #[test]
 fn rare_updates_and_removals_send_valid_requests() {
-    let in_use = played("waf-associated", &[]);
+    let in_use = recorded_refusal("waf-associated", &[]);
     let refused = AtomicBool::new(false);
-    let faults = move |asked: &Asked| {
+    let faults = move |asked: &AwsRequest| {
         let first = asked.operation == "DeleteWebACL" && !refused.swap(true, Ordering::SeqCst);
         if first { CallOutcome::Refused(in_use.clone()) } else { CallOutcome::Passed }
     };

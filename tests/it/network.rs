@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::iam::Operator;
 use crate::support::program::User;
-use crate::support::tunnel::{ConsistencyRule, Tunnel};
+use crate::support::tunnel::{Tunnel, TunnelBehaviour};
 
 const SENTINEL: &str = "sent1nel";
 
@@ -17,8 +17,8 @@ const NOWHERE: &str = "https://aws.securelambda.invalid";
 
 /// Someone in an account of the emulator's, which stands behind the proxy in the place of AWS.
 fn behind(tunnel: &Tunnel, variable: &str, blueprint: &str) -> User {
-    let mut operator = Operator::hired(&account(), &endpoint());
-    operator.may(&json!({ "Version": "2012-10-17", "Statement": [
+    let mut operator = Operator::new(&account(), &endpoint());
+    operator.set_policy(&json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "*" }
     ] }));
     let authority = tunnel.authority().display().to_string();
@@ -42,7 +42,7 @@ fn every_aws_service_is_called_through_https_proxy() {
     for (blueprint, variable) in
         [("tutorial", "HTTPS_PROXY"), ("http-jwt", "https_proxy"), ("api-to-api", "HTTPS_PROXY")]
     {
-        let tunnel = Tunnel::new(ConsistencyRule::Leads(endpoint().trim_start_matches("http://").to_owned()));
+        let tunnel = Tunnel::new(TunnelBehaviour::Connects(endpoint().trim_start_matches("http://").to_owned()));
         let user = behind(&tunnel, variable, blueprint);
         for command in [&["up", "--yes"][..], &["status"], &["down", "--yes"]] {
             user.run(&[command, &["--blueprint", blueprint]].concat()).ends(0);
@@ -61,7 +61,7 @@ fn every_aws_service_is_called_through_https_proxy() {
 
 #[test]
 fn requests_to_localhost_never_go_through_a_proxy() {
-    let tunnel = Tunnel::new(ConsistencyRule::Refuses(403));
+    let tunnel = Tunnel::new(TunnelBehaviour::Refuses(403));
     let _alone = default_account();
     let mut user = User::of("test", &endpoint());
     for variable in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
@@ -75,7 +75,7 @@ fn requests_to_localhost_never_go_through_a_proxy() {
 
 #[test]
 fn hosts_in_no_proxy_are_called_directly() {
-    let tunnel = Tunnel::new(ConsistencyRule::Refuses(502));
+    let tunnel = Tunnel::new(TunnelBehaviour::Refuses(502));
     let user = nowhere().with("HTTPS_PROXY", &tunnel.url);
     let said = user.run(&["status"]).ends(1).stderr;
     assert!(said.contains("no answer from aws.securelambda.invalid: the proxy http://127.0.0.1:"), "{said}");
@@ -92,7 +92,7 @@ fn hosts_in_no_proxy_are_called_directly() {
 
 #[test]
 fn http_endpoints_use_http_proxy_instead_of_https_proxy() {
-    let tunnel = Tunnel::new(ConsistencyRule::Refuses(502));
+    let tunnel = Tunnel::new(TunnelBehaviour::Refuses(502));
     let user = User::of("111111111111", "http://aws.securelambda.invalid").with("SECURELAMBDA_TIME_SCALE", "0.001");
     let user = user.with("HTTP_PROXY", &tunnel.url).with("HTTPS_PROXY", "http://127.0.0.1:9");
     user.run(&["status"]).ends(1).says("(HTTP_PROXY) makes no connection to it");
@@ -101,7 +101,7 @@ fn http_endpoints_use_http_proxy_instead_of_https_proxy() {
 
 #[test]
 fn proxy_errors_name_the_proxy_without_its_password() {
-    let asks = Tunnel::new(ConsistencyRule::Asks("never".into(), String::new()));
+    let asks = Tunnel::new(TunnelBehaviour::RequiresPassword("never".into(), String::new()));
     let with_user = |url: &str| url.replace("http://", &format!("http://user:{SENTINEL}@"));
     for (value, words, hint) in [
         (
@@ -136,8 +136,9 @@ fn proxy_errors_name_the_proxy_without_its_password() {
 #[test]
 fn credentials_in_the_proxy_url_are_sent_to_the_proxy() {
     // user:p@ss
-    let manner = ConsistencyRule::Asks("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
-    let tunnel = Tunnel::new(manner);
+    let behaviour =
+        TunnelBehaviour::RequiresPassword("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
+    let tunnel = Tunnel::new(behaviour);
     let url = tunnel.url.replace("http://", "http://user:p%40ss@");
     behind(&tunnel, "HTTPS_PROXY", "tutorial").with("HTTPS_PROXY", &url).run(&["sweep"]).ends(0);
     assert!(tunnel.take().contains(&"sts.eu-central-1.amazonaws.com:443".to_owned()));
@@ -155,7 +156,7 @@ async fn an_answer_of_the_proxy_is_not_taken_for_the_routes_answer() {
     }
     for (scheme, variable) in [("https", "HTTPS_PROXY"), ("http", "HTTP_PROXY")] {
         for (status, words) in [(407, "asks for a user name and a password"), (502, "makes no connection to it")] {
-            let tunnel = std::thread::spawn(move || Tunnel::new(ConsistencyRule::Refuses(status))).join().unwrap();
+            let tunnel = std::thread::spawn(move || Tunnel::new(TunnelBehaviour::Refuses(status))).join().unwrap();
             let proxies = proxies(variable, &tunnel.url);
             let url = format!("{scheme}://api.securelambda.invalid/dev/age");
             let error = send(&to(&url), &proxies).await.unwrap_err().to_string();
@@ -166,7 +167,7 @@ async fn an_answer_of_the_proxy_is_not_taken_for_the_routes_answer() {
         }
     }
     // What is not encrypted could be answered by the proxy with any status: a proof does without.
-    let tunnel = std::thread::spawn(|| Tunnel::new(ConsistencyRule::Refuses(403))).join().unwrap();
+    let tunnel = std::thread::spawn(|| Tunnel::new(TunnelBehaviour::Refuses(403))).join().unwrap();
     let client = Client::of_proof(&proxies("HTTP_PROXY", &tunnel.url)).unwrap();
     let error = client.send(&to("http://api.securelambda.invalid/dev/age")).await.unwrap_err().to_string();
     assert!(error.contains("could answer in its place"), "{error}");

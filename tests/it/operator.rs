@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint, python};
-use crate::support::iam::{OURS, Operator, Place, Usage, allows, as_ministack_reads_it, needs, policies};
+use crate::support::iam::{OURS, Operator, StackIdentity, Usage, allows, needs, policies, reduced_for_ministack};
 use crate::support::program::User;
 use crate::support::proxy::{Call, Proxy};
 use crate::support::simulator;
@@ -91,9 +91,9 @@ fn sids(policies: &[Value]) -> Vec<String> {
 #[test]
 fn the_generated_policy_suffices_for_every_command_of_the_tutorial() {
     let _alone = default_account();
-    let mut operator = Operator::hired("test", &endpoint());
+    let mut operator = Operator::new("test", &endpoint());
     let least = policy(&operator.user, "test", &[]);
-    operator.may(&as_ministack_reads_it(&least));
+    operator.set_policy(&reduced_for_ministack(&least));
     let user = &operator.user;
     let pool = ["--pool", "MyUserPool1", "--password-stdin"];
     user.run(&["plan"]).ends(0);
@@ -125,10 +125,10 @@ const BLUEPRINTS: [(&str, &str); 2] = [("http-jwt", "Users"), ("api-to-api", "Ca
 fn the_generated_policy_suffices_for_the_other_blueprints() {
     let _alone = default_account();
     for (blueprint, pool) in BLUEPRINTS {
-        let mut operator = Operator::hired("test", &endpoint());
+        let mut operator = Operator::new("test", &endpoint());
         operator.user = operator.user.with("SECURELAMBDA_BLUEPRINT", blueprint).with("SECURELAMBDA_TIME_SCALE", "0.02");
         let least = policy(&operator.user, "test", &[]);
-        operator.may(&as_ministack_reads_it(&least));
+        operator.set_policy(&reduced_for_ministack(&least));
         let user = &operator.user;
         user.run(&["plan"]).ends(0);
         user.run(&["up", "--yes"]).ends(0);
@@ -149,7 +149,7 @@ fn the_generated_policy_suffices_for_the_other_blueprints() {
 
 #[test]
 fn the_policy_for_one_command_suffices_for_that_command() {
-    let mut operator = Operator::hired(&account(), &endpoint());
+    let mut operator = Operator::new(&account(), &endpoint());
     let account = operator.account().to_owned();
     let pool = ["--pool", "MyUserPool1"];
     let add = ["add-user", "ivy@example.com", "--invite"];
@@ -163,11 +163,11 @@ fn the_policy_for_one_command_suffices_for_that_command() {
         ("logs", vec!["logs"]),
         ("down", vec!["down", "--yes"]),
     ] {
-        operator.may(&as_ministack_reads_it(&policy(&operator.user, &account, &["--for", work])));
+        operator.set_policy(&reduced_for_ministack(&policy(&operator.user, &account, &["--for", work])));
         operator.user.run(&args).ends(0);
     }
     // It asks about everything, and tells of nothing but what is missing for the rest.
-    operator.may(&as_ministack_reads_it(&policy(&operator.user, &account, &["--for", "doctor"])));
+    operator.set_policy(&reduced_for_ministack(&policy(&operator.user, &account, &["--for", "doctor"])));
     let document = operator.user.run(&["doctor", "--json"]).ends(1).json();
     let bad = document["checks"].as_array().unwrap().iter().filter(|check| check["health"] == "bad");
     assert_eq!(bad.map(|check| &check["subject"]).collect::<Vec<_>>(), ["permissions"], "{document:#}");
@@ -175,7 +175,7 @@ fn the_policy_for_one_command_suffices_for_that_command() {
 
 /// An operator of the larger stack, in an account of their own.
 fn of_the_larger_stack() -> (Operator, Vec<Value>) {
-    let operator = Operator::hired(&account(), &endpoint());
+    let operator = Operator::new(&account(), &endpoint());
     with_sources(&operator.user);
     operator.user.write("securelambda.toml", LARGER);
     let least = policy(&operator.user, operator.account(), &[]);
@@ -185,7 +185,7 @@ fn of_the_larger_stack() -> (Operator, Vec<Value>) {
 #[track_caller]
 fn fails_without(operator: &mut Operator, least: &[Value], sid: &str, args: &[&str], action: &str) {
     assert!(sids(least).iter().any(|known| known == sid), "there is no statement {sid}");
-    operator.may(&as_ministack_reads_it(&without(least, sid)));
+    operator.set_policy(&reduced_for_ministack(&without(least, sid)));
     let ran = operator.user.run(args);
     assert_ne!(ran.code, 0, "without {sid} {args:?} succeeds:\n{}{}", ran.stdout, ran.stderr);
     ran.says(action).says("`securelambda policy` prints what is needed");
@@ -261,8 +261,8 @@ impl Life<'_> {
         policy(&planner, self.account, self.flags)
     }
 
-    fn place(&self) -> Place<'_> {
-        Place {
+    fn place(&self) -> StackIdentity<'_> {
+        StackIdentity {
             account: if self.account == "test" { "000000000000" } else { self.account },
             region: REGION,
             stack: self.flag("--blueprint").unwrap_or(if self.file.is_some() { "larger" } else { "securelambda" }),
@@ -352,7 +352,7 @@ fn the_policy_allows_the_programs_calls_and_little_else() {
         }
         judged_by_aws(&life, &asked, &alike);
         // A role without the boundary that is demanded.
-        let free = Place { boundary: None, ..place };
+        let free = StackIdentity { boundary: None, ..place };
         for operation in ["CreateRole", "PutRolePolicy"] {
             let of_roles = calls.iter().filter(|call| place.boundary.is_some() && call.sent.operation == operation);
             let roles: Vec<Usage> = of_roles.map(|call| needs(call, &free).remove(0)).collect();
@@ -372,7 +372,7 @@ fn the_policy_allows_the_programs_calls_and_little_else() {
 
 /// The same call on the things of a stack whose name begins like this one's. `None` where it is about no stack's things:
 /// lists, and what AWS allows on everything or not at all.
-fn alike(call: &[Usage], place: &Place<'_>) -> Option<Vec<Usage>> {
+fn alike(call: &[Usage], place: &StackIdentity<'_>) -> Option<Vec<Usage>> {
     let (stack, other) = (place.stack, format!("{}-prod", place.stack));
     let renamed = |text: &str| {
         text.replace(&format!("{stack}-"), &format!("{other}-"))
@@ -633,7 +633,7 @@ fn several_policies_are_written_to_files_or_printed_as_json() {
     user.run(&[&at[..], &["--out", "file/x"]].concat()).ends(1).says("cannot be written");
 }
 
-/// Asked with credentials, it is for the account that they are of.
+/// AwsRequest with credentials, it is for the account that they are of.
 #[test]
 fn policy_uses_the_account_of_the_credentials() {
     let account = account();

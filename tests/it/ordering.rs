@@ -3,9 +3,9 @@
 
 use securelambda::engine::{self, CancellationToken, Change, Deferred, Graph, Handle, Id, Plan};
 
-use super::support::fake::{Fault, Pool, Role, Thing, function, pool, registry, role};
+use super::support::fake::{Fault, Pool, Role, Toy, function, pool, registry, role};
 use super::support::graphs::add;
-use super::support::world::World;
+use super::support::simulation::Simulation;
 
 /// A pool that is changed only after a role.
 fn changed_after(mfa: &'static str, with_role: bool) -> Graph {
@@ -20,30 +20,30 @@ fn changed_after(mfa: &'static str, with_role: bool) -> Graph {
 
 #[tokio::test(start_paused = true)]
 async fn an_existing_resource_is_updated_after_the_one_it_is_ordered_after() {
-    let world = World::with(&changed_after("off", false)).await;
-    world.up(&changed_after("on", true)).await.succeeded();
-    assert_eq!(world.cloud.writes(), ["create role.first", "update pool.then"]);
+    let sim = Simulation::with(&changed_after("off", false)).await;
+    sim.up(&changed_after("on", true)).await.succeeded();
+    assert_eq!(sim.cloud.writes(), ["create role.first", "update pool.then"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_existing_resource_is_not_updated_if_the_one_before_it_fails() {
-    let world = World::with(&changed_after("off", false)).await;
-    world.cloud.on("create role.first", 1, Fault::refuse());
-    let run = world.up(&changed_after("on", true)).await;
+    let sim = Simulation::with(&changed_after("off", false)).await;
+    sim.cloud.on("create role.first", 1, Fault::refuse());
+    let run = sim.up(&changed_after("on", true)).await;
     assert_eq!(
         (run.failed(), run.skipped()),
         (vec!["role.first".into()], vec!["pool.then because of role.first".into()])
     );
-    assert!(!world.cloud.writes().contains(&"update pool.then".to_owned()));
+    assert!(!sim.cloud.writes().contains(&"update pool.then".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_resource_is_created_even_if_the_one_before_it_fails() {
-    let world = World::new();
-    world.cloud.on("create role.first", 1, Fault::refuse());
-    let run = world.up(&changed_after("on", true)).await;
+    let sim = Simulation::new();
+    sim.cloud.on("create role.first", 1, Fault::refuse());
+    let run = sim.up(&changed_after("on", true)).await;
     assert_eq!((run.failed(), run.skipped()), (vec!["role.first".into()], vec![]));
-    assert!(world.cloud.writes().contains(&"create pool.then".to_owned()));
+    assert!(sim.cloud.writes().contains(&"create pool.then".to_owned()));
 }
 
 /// The same, and it now says the id of something that is not there yet: until that is made it cannot be looked at.
@@ -58,33 +58,33 @@ fn changed_after_and_mentioning() -> Graph {
 
 #[tokio::test(start_paused = true)]
 async fn an_existing_resource_waits_even_if_a_dependency_does_not_exist_yet() {
-    let world = World::with(&changed_after("off", false)).await;
-    world.cloud.on("create role.first", 1, Fault::refuse());
-    let run = world.up(&changed_after_and_mentioning()).await;
+    let sim = Simulation::with(&changed_after("off", false)).await;
+    sim.cloud.on("create role.first", 1, Fault::refuse());
+    let run = sim.up(&changed_after_and_mentioning()).await;
     assert_eq!(
         (run.failed(), run.skipped()),
         (vec!["role.first".into()], vec!["pool.then because of role.first".into()])
     );
-    assert!(!world.cloud.writes().contains(&"update pool.then".to_owned()));
-    world.up(&changed_after_and_mentioning()).await.succeeded();
-    assert_eq!(world.cloud.writes().last().map(String::as_str), Some("update pool.then"));
+    assert!(!sim.cloud.writes().contains(&"update pool.then".to_owned()));
+    sim.up(&changed_after_and_mentioning()).await.succeeded();
+    assert_eq!(sim.cloud.writes().last().map(String::as_str), Some("update pool.then"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_resource_waits_only_for_its_dependencies() {
-    let world = World::new();
-    world.cloud.on("create role.first", 1, Fault::refuse());
-    let run = world.up(&changed_after_and_mentioning()).await;
+    let sim = Simulation::new();
+    sim.cloud.on("create role.first", 1, Fault::refuse());
+    let run = sim.up(&changed_after_and_mentioning()).await;
     assert_eq!((run.failed(), run.skipped()), (vec!["role.first".into()], vec![]));
-    assert!(world.cloud.writes().contains(&"create pool.then".to_owned()));
+    assert!(sim.cloud.writes().contains(&"create pool.then".to_owned()));
 }
 
 #[test]
 #[should_panic(expected = "what is waited for is added first")]
 fn order_after_panics_if_the_other_resource_was_added_later() {
     let mut graph = Graph::default();
-    let early: Handle<Thing<Role>> = add(&mut graph, role, "early", (), |role, ()| role);
-    let late: Handle<Thing<Pool>> = add(&mut graph, pool, "late", (), |pool, ()| pool);
+    let early: Handle<Toy<Role>> = add(&mut graph, role, "early", (), |role, ()| role);
+    let late: Handle<Toy<Pool>> = add(&mut graph, pool, "late", (), |pool, ()| pool);
     graph.order_after(early, late);
 }
 
@@ -102,26 +102,26 @@ fn needing(name: &'static str, mfa: &'static str) -> Graph {
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_deferred_dependency_does_not_prevent_the_comparison() {
-    let world = World::with(&needing("one", "off")).await;
+    let sim = Simulation::with(&needing("one", "off")).await;
     let graph = needing("two", "on");
-    let plan = Plan::new(&graph, &world.refresh(&graph).await.unwrap(), &world.disk.state());
+    let plan = Plan::new(&graph, &sim.refresh(&graph).await.unwrap(), &sim.disk.state());
     let change = |id: Id| plan.changes.iter().find(|(known, ..)| *known == id).map(|(.., change)| change.clone());
     assert_eq!(change(Id::new("function", "two")), Some(Change::Create));
     let Some(Change::Update { drift }) = change(Id::new("pool", "stage")) else { panic!("{plan:?}") };
     assert_eq!((drift[0].want.as_str(), drift[0].live.as_str()), ("Some(\"on\")", "Some(\"off\")"));
-    world.up(&graph).await.succeeded();
-    assert_eq!(world.cloud.writes(), ["create function.two", "update pool.stage"]);
+    sim.up(&graph).await.succeeded();
+    assert_eq!(sim.cloud.writes(), ["create function.two", "update pool.stage"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deferred_dependency_is_created_before_its_dependent() {
-    let world = World::new();
+    let sim = Simulation::new();
     let mut graph = Graph::default();
     let first = add(&mut graph, function, "first", (), |it, ()| it);
-    add(&mut graph, pool, "stage", Deferred(first), |pool, first| first.iter().fold(pool, Thing::using));
-    world.up(&graph).await.succeeded();
-    assert_eq!(world.cloud.writes(), ["create function.first", "create pool.stage"]);
-    world.holds(&graph);
+    add(&mut graph, pool, "stage", Deferred(first), |pool, first| first.iter().fold(pool, Toy::using));
+    sim.up(&graph).await.succeeded();
+    assert_eq!(sim.cloud.writes(), ["create function.first", "create pool.stage"]);
+    sim.assert_built(&graph);
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,13 +131,12 @@ async fn a_resource_with_a_new_id_in_the_graph_is_not_removed() {
         graph.add(Id::new("role", id), (), |()| role("one"));
         graph
     };
-    let world = World::with(&named("old")).await;
+    let sim = Simulation::with(&named("old")).await;
     let graph = named("new");
-    world.up(&graph).await.succeeded();
-    let mut state = world.disk.state();
+    sim.up(&graph).await.succeeded();
+    let mut state = sim.disk.state();
     assert_eq!(state.resources.len(), 2);
-    let gone = engine::unwanted_targets(&graph, &registry(&world.cloud), &mut state, &CancellationToken::never())
-        .await
-        .unwrap();
+    let gone =
+        engine::unwanted_targets(&graph, &registry(&sim.cloud), &mut state, &CancellationToken::never()).await.unwrap();
     assert!(gone.is_empty() && state.resources.keys().eq(["role.new"]), "{gone:?}");
 }

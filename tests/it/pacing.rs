@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 use crate::support::proxy::Proxy;
-use crate::support::size::{PublishedRates, Size, least, throttled};
+use crate::support::size::{PublishedRates, Size, minimum_time, throttled};
 
 #[test]
 fn up_and_down_stay_within_aws_published_rates() {
     let time_scale = 0.2;
     // Other tests run meanwhile. Who does not keep to the rates comes far more than this too early in the end.
-    let rates = PublishedRates::new(time_scale).beside_others(Duration::from_millis(400));
+    let rates = PublishedRates::new(time_scale).with_jitter(Duration::from_millis(400));
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(rates));
     let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", &time_scale.to_string());
     Size { routes: 30, functions: 5, pools: 3 }.write(&user);
@@ -21,7 +21,7 @@ fn up_and_down_stay_within_aws_published_rates() {
     let calls = proxy.take();
     assert_eq!(throttled(&calls), 0);
     // The rates were in the way at all.
-    assert!(least(&calls, time_scale) > Duration::from_secs(1), "{:?}", least(&calls, time_scale));
+    assert!(minimum_time(&calls, time_scale) > Duration::from_secs(1), "{:?}", minimum_time(&calls, time_scale));
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(throttled(&proxy.take()), 0);
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::botocore;
 use crate::support::emulator::{account, endpoint, python};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, CallOutcome, Fault, Proxy};
+use crate::support::proxy::{AwsRequest, CallOutcome, Fault, Proxy};
 
 /// What a script prints, run by the Python that has botocore; it may read no one's configuration.
 fn printed(args: &[&str]) -> String {
@@ -159,7 +159,7 @@ fn roles_trust_the_cognito_principal_of_their_region() {
 /// STS as it answers in a region that the account has not enabled; the same from everywhere for keys that it does not
 /// know.
 fn sts(known: bool) -> Proxy {
-    let faults = move |asked: &Asked| {
+    let faults = move |asked: &AwsRequest| {
         let scope = asked.headers["authorization"].to_str().unwrap();
         if known && scope.contains("/us-east-1/sts/") {
             return CallOutcome::Passed;

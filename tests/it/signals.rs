@@ -21,7 +21,7 @@ const SEVEN: Duration = Duration::from_secs(7);
 /// Much less than a drain may take.
 const AT_ONCE: Duration = Duration::from_secs(4);
 /// A slow answer, well within a drain.
-const LATE: CallOutcome = CallOutcome::Slow(Duration::from_millis(1500));
+const LATE: CallOutcome = CallOutcome::AnsweredLate(Duration::from_millis(1500));
 /// Longer than two signals that count as one are apart.
 const A_MOMENT: Duration = Duration::from_millis(200);
 
@@ -61,16 +61,16 @@ fn stopped(user: &User, proxy: &Proxy, args: &[&str], signals: &[Signal]) -> (Ra
     run.ends_within(SEVEN)
 }
 
-/// As `support::goes_on`, by the straight way.
+/// As `support::completes_and_removes`, by the straight way.
 #[track_caller]
-fn goes_on(user: User) {
-    crate::support::goes_on(&user.with("AWS_ENDPOINT_URL", &endpoint()));
+fn completes_and_removes(user: User) {
+    crate::support::completes_and_removes(&user.with("AWS_ENDPOINT_URL", &endpoint()));
 }
 
 #[test]
 fn a_signal_lets_up_finish_calls_in_flight_and_save_their_results() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let proxy = Proxy::where_first("CreateUserPool", LATE);
+        let proxy = Proxy::for_first_call("CreateUserPool", LATE);
         let user = by_way_of(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &[signal]);
         let ran = ran.ends(8).says("stopping").says("error: stopped; what was made is on record");
@@ -78,7 +78,7 @@ fn a_signal_lets_up_finish_calls_in_flight_and_save_their_results() {
         assert!(took > Duration::from_secs(1), "the answer was waited for");
         let pools = pools(&user);
         assert!(pools.iter().all(|row| row.outputs.is_some()) && !pools.is_empty(), "and written down: {pools:?}");
-        goes_on(user);
+        completes_and_removes(user);
     }
 }
 
@@ -86,7 +86,7 @@ fn a_signal_lets_up_finish_calls_in_flight_and_save_their_results() {
 fn a_signal_lets_down_finish_calls_in_flight_and_save_the_deletions() {
     for signal in [Signal::INT, Signal::HUP] {
         let user = User::with_a_stack();
-        let proxy = Proxy::where_first("DeleteUserPool", LATE);
+        let proxy = Proxy::for_first_call("DeleteUserPool", LATE);
         let user = by_way_of(user, &proxy);
         let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[signal]);
         ran.ends(8).says("stopped; what is still there is on record").says("`securelambda down` goes on from here");
@@ -101,18 +101,18 @@ fn a_signal_lets_down_finish_calls_in_flight_and_save_the_deletions() {
 #[test]
 fn the_next_run_resolves_a_call_that_was_never_answered() {
     // The pool is made, and its id lost: its name does not keep a second one from being made.
-    let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
+    let proxy = Proxy::for_first_call("CreateUserPool", CallOutcome::HungAfter);
     let user = by_way_of(User::newcomer(), &proxy);
     let (ran, took) = stopped(&user, &proxy, &["up", "--yes", "--jobs", "1"], &[Signal::TERM]);
     ran.ends(8).says("1 call had not been answered (pool.MyUserPool").says("the next run looks what came of it");
     assert!(took > Duration::from_secs(5), "it was given time: {took:?}");
-    goes_on(user);
+    completes_and_removes(user);
 
     let user = User::with_a_stack();
-    let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungAfter);
+    let proxy = Proxy::for_first_call("DeleteUserPool", CallOutcome::HungAfter);
     let user = by_way_of(user, &proxy);
     stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT]).0.ends(8).says("1 call had not been answered");
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 /// Two REST APIs are to be deleted, one in 30 s.
@@ -121,7 +121,7 @@ fn a_signal_drops_calls_that_wait_for_the_published_rate() {
     let args = ["down", "--yes", "--blueprint", "api-to-api"];
     let user = User::newcomer().with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&["up", "--yes", "--blueprint", "api-to-api"]).ends(0);
-    let proxy = Proxy::where_first("DeleteRestApi", LATE);
+    let proxy = Proxy::for_first_call("DeleteRestApi", LATE);
     let user = by_way_of(user, &proxy).with("SECURELAMBDA_TIME_SCALE", "1");
     let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
     let ran = ran.ends(8).says("held to AWS's published rate of calls").says("goes on from here");
@@ -135,25 +135,25 @@ fn a_signal_drops_calls_that_wait_for_the_published_rate() {
 #[test]
 fn a_second_signal_ends_the_program_at_once() {
     for signals in [[Signal::INT, Signal::INT], [Signal::TERM, Signal::INT]] {
-        let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
+        let proxy = Proxy::for_first_call("CreateUserPool", CallOutcome::HungAfter);
         let user = by_way_of(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &signals);
         ran.ends(130).says("left at once; what was made is on record").says("goes on from here");
         assert!(took < AT_ONCE, "{took:?}");
-        goes_on(user);
+        completes_and_removes(user);
     }
     let user = User::with_a_stack();
-    let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungBefore);
+    let proxy = Proxy::for_first_call("DeleteUserPool", CallOutcome::HungBefore);
     let user = by_way_of(user, &proxy);
     let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT, Signal::TERM]);
     ran.ends(130).says("left at once; what is still there is on record");
     assert!(took < AT_ONCE, "{took:?}");
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 #[test]
 fn signals_that_arrive_together_count_as_one() {
-    let proxy = Proxy::where_first("CreateUserPool", LATE);
+    let proxy = Proxy::for_first_call("CreateUserPool", LATE);
     let user = by_way_of(User::newcomer(), &proxy);
     let run = user.start(&["up", "--yes"]);
     assert!(proxy.hangs_within(Duration::from_secs(30)));
@@ -164,14 +164,14 @@ fn signals_that_arrive_together_count_as_one() {
     sleep(A_MOMENT);
     run.signal(Signal::HUP);
     run.ends_within(SEVEN).0.ends(8);
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 #[test]
 fn a_signal_before_any_change_stops_at_once() {
     for (args, code) in [(["up", "--yes"], 8), (["down", "--yes"], 8), (["plan", "--json"], 130)] {
         for call in ["GetCallerIdentity", "ListUserPools"] {
-            let proxy = Proxy::where_first(call, CallOutcome::HungBefore);
+            let proxy = Proxy::for_first_call(call, CallOutcome::HungBefore);
             let user = by_way_of(User::newcomer(), &proxy);
             let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
             let ran = ran.ends(code);
@@ -187,7 +187,7 @@ fn a_signal_before_any_change_stops_at_once() {
 #[test]
 fn up_keeps_ignoring_sighup_when_started_like_nohup() {
     // As `nohup` does it.
-    let proxy = Proxy::where_first("CreateUserPool", LATE);
+    let proxy = Proxy::for_first_call("CreateUserPool", LATE);
     let user = by_way_of(User::newcomer(), &proxy);
     let program = user.command::<&str>(&[]).get_program().to_owned();
     let mut shell = std::process::Command::new("sh");
@@ -197,24 +197,24 @@ fn up_keeps_ignoring_sighup_when_started_like_nohup() {
     assert!(proxy.hangs_within(Duration::from_secs(30)));
     run.signal(Signal::HUP);
     run.ends_within(Duration::from_secs(30)).0.ends(0);
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 #[test]
 fn an_interrupted_verify_removes_its_test_users_or_names_them() {
     let user = User::with_a_stack();
-    let late = Proxy::where_first("InitiateAuth", LATE);
+    let late = Proxy::for_first_call("InitiateAuth", LATE);
     let user = by_way_of(user, &late);
     stopped(&user, &late, &["verify"], &[Signal::INT]).0.ends(8).says("the throw-away users are removed");
     // Nothing answers any more.
-    let hung = Proxy::where_first("AdminDeleteUser", CallOutcome::HungBefore);
+    let hung = Proxy::for_first_call("AdminDeleteUser", CallOutcome::HungBefore);
     let user = by_way_of(user, &hung);
     let run = user.start(&["verify"]);
     assert!(hung.hangs_within(Duration::from_mins(1)));
     run.signal(Signal::TERM);
     let (ran, _) = run.ends_within(SEVEN);
     ran.ends(8).says("securelambda-verify-").says("a quarter of an hour");
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn status_and_up_continue_when_the_output_pipe_is_closed() {
 #[test]
 fn a_signal_ends_up_even_if_nobody_reads_its_output() {
     let user = User::newcomer();
-    let proxy = Proxy::where_first("CreateUserPool", LATE);
+    let proxy = Proxy::for_first_call("CreateUserPool", LATE);
     let user = by_way_of(user, &proxy);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut filler = writer.try_clone().unwrap();
@@ -258,7 +258,7 @@ fn a_signal_ends_up_even_if_nobody_reads_its_output() {
     ran.ends(8).says("something held it up").says("on record");
     drop(reader);
     full.join().unwrap();
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 #[test]
@@ -317,13 +317,13 @@ mod in_a_terminal {
     fn is_clean(ended: &crate::support::pty::Ended) {
         assert!(ended.sane, "{ended:?}");
         assert!(!ended.screen.contains(['━', '─', '⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧']), "{}", ended.screen);
-        let (secrets, shown) = (ended.sent.rfind("\x1b[?25l"), ended.sent.rfind("\x1b[?25h"));
-        assert!(secrets <= shown, "the cursor is there: {:?}", ended.sent);
+        let (hidden, shown) = (ended.sent.rfind("\x1b[?25l"), ended.sent.rfind("\x1b[?25h"));
+        assert!(hidden <= shown, "the cursor is there: {:?}", ended.sent);
     }
 
     #[test]
     fn ctrl_c_finishes_calls_in_flight_and_leaves_the_screen_clean() {
-        let proxy = Proxy::where_first("CreateUserPool", LATE);
+        let proxy = Proxy::for_first_call("CreateUserPool", LATE);
         let user = by_way_of(User::newcomer(), &proxy);
         let mut terminal = Pty::start(&user, &["up", "--yes"]);
         assert!(proxy.hangs_within(Duration::from_secs(30)));
@@ -334,13 +334,13 @@ mod in_a_terminal {
         assert!(ended.sent.contains("stopping: waiting for"), "it says what it waits for");
         assert!(ended.screen.contains("error: stopped; what was made is on record"), "{}", ended.screen);
         is_clean(&ended);
-        goes_on(user);
+        completes_and_removes(user);
     }
 
     #[test]
     fn ctrl_c_twice_ends_at_once_and_leaves_the_screen_clean() {
         let user = User::with_a_stack();
-        let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungAfter);
+        let proxy = Proxy::for_first_call("DeleteUserPool", CallOutcome::HungAfter);
         let user = by_way_of(user, &proxy);
         let mut terminal = Pty::start(&user, &["down", "--yes"]);
         assert!(proxy.hangs_within(Duration::from_secs(30)));
@@ -352,12 +352,12 @@ mod in_a_terminal {
         assert_eq!(ended.code, 130, "{}", ended.screen);
         assert!(ended.screen.contains("left at once"), "{}", ended.screen);
         is_clean(&ended);
-        goes_on(user);
+        completes_and_removes(user);
     }
 
     #[test]
     fn closing_the_terminal_finishes_calls_in_flight() {
-        let proxy = Proxy::where_first("CreateUserPool", LATE);
+        let proxy = Proxy::for_first_call("CreateUserPool", LATE);
         let user = by_way_of(User::newcomer(), &proxy);
         let terminal = Pty::start(&user, &["up", "--yes"]);
         assert!(proxy.hangs_within(Duration::from_secs(30)));
@@ -371,7 +371,7 @@ mod in_a_terminal {
         let pools = pools(&user);
         assert!(pools.iter().all(|row| row.outputs.is_some()) && !pools.is_empty(), "and written down: {pools:?}");
         drop(lock);
-        goes_on(user);
+        completes_and_removes(user);
     }
 
     #[test]
@@ -416,6 +416,6 @@ mod in_a_terminal {
             assert!(!ended.sent.contains("Horse"), "{}", ended.screen);
             is_clean(&ended);
         }
-        goes_on(user);
+        completes_and_removes(user);
     }
 }

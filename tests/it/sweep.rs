@@ -39,7 +39,7 @@ fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     let user = User::newcomer();
     up(&user, "demo");
     let before = inventory(&user);
-    let elsewhere = user.beyond(&endpoint());
+    let elsewhere = user.on_another_machine(&endpoint());
     let here = user.run(&["sweep"]).ends(0);
     assert!(here.stdout.contains("state file state/demo."), "{}", here.stdout);
     let listed = elsewhere.run(&["sweep"]).ends(0);
@@ -179,7 +179,7 @@ fn sweep_and_down_leave_foreign_resources_and_other_stacks_alone() {
     let user = User::newcomer();
     up(&user, "a-b");
     let other = inventory(&user);
-    let neighbour = user.beyond(&endpoint());
+    let neighbour = user.on_another_machine(&endpoint());
     up(&neighbour, "a");
     // With our prefix, and without our tag; or with the tag under no path of ours.
     aws(&user, "sns", "create_topic", &json!({ "Name": "a-stranger" }));
@@ -226,7 +226,7 @@ fn without(user: &User, denied: &str) -> User {
     let policy = json!({ "UserName": "ann", "PolicyName": "p", "PolicyDocument": document.to_string() });
     aws(user, "iam", "put_user_policy", &policy);
     let key = aws(user, "iam", "create_access_key", &json!({ "UserName": "ann" }))["AccessKey"].clone();
-    user.beyond(&endpoint())
+    user.on_another_machine(&endpoint())
         .with("AWS_ACCESS_KEY_ID", key["AccessKeyId"].as_str().unwrap())
         .with("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"].as_str().unwrap())
 }

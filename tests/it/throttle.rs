@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, Call, CallOutcome, Fault, FaultInjector, Proxy};
+use crate::support::proxy::{AwsRequest, Call, CallOutcome, Fault, FaultInjector, Proxy};
 use crate::support::size::PublishedRates;
 
 /// How long a second of AWS's lasts here.
-const TEMPO: f64 = 0.05;
+const TIME_SCALE: f64 = 0.05;
 
 /// How long a line takes to be found in a log, in AWS's seconds.
 const LINES_TAKE: f64 = 30.0;
@@ -37,7 +37,7 @@ struct Aws {
 impl Aws {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            rates: PublishedRates::new(TEMPO),
+            rates: PublishedRates::new(TIME_SCALE),
             never_throttles: AtomicBool::default(),
             logs_late: AtomicBool::default(),
             logs_busy: AtomicBool::default(),
@@ -56,12 +56,12 @@ fn set(flag: &AtomicBool, on: bool) {
 }
 
 /// A request to a route, as a client makes it.
-fn to_route(asked: &Asked) -> bool {
+fn to_route(asked: &AwsRequest) -> bool {
     asked.path.contains("/lambda1")
 }
 
 impl FaultInjector for Aws {
-    fn before(&self, asked: &Asked) -> CallOutcome {
+    fn before(&self, asked: &AwsRequest) -> CallOutcome {
         if asked.operation == "FilterLogEvents" {
             let outcome = self.rates.before(asked);
             return match asked.field("nextToken").and_then(|token| token.parse::<u64>().ok()) {
@@ -78,7 +78,7 @@ impl FaultInjector for Aws {
         CallOutcome::Passed
     }
 
-    fn after(&self, asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {
+    fn after(&self, asked: &AwsRequest, status: u16, body: Bytes) -> (u16, Bytes) {
         if status == 429 && is(&self.never_throttles) && to_route(asked) {
             return (400, Bytes::from_static(br#"{"message":"Invalid request body"}"#));
         }
@@ -88,7 +88,7 @@ impl FaultInjector for Aws {
         if let Some(text) = asked.field("filterPattern").filter(|_| is(&self.logs_late)) {
             let mut sought = self.sought.lock().unwrap();
             let since = sought.entry(text).or_insert_with(Instant::now);
-            if since.elapsed() < Duration::from_secs_f64(LINES_TAKE * TEMPO) {
+            if since.elapsed() < Duration::from_secs_f64(LINES_TAKE * TIME_SCALE) {
                 return (status, Bytes::from_static(br#"{"events":[]}"#));
             }
         }
@@ -112,7 +112,7 @@ fn verify_passes_when_aws_logs_late_and_throttles_nobody() {
     let _alone = default_account();
     let aws = Aws::new();
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(&aws) as Arc<dyn FaultInjector>);
-    let user = User::of("test", &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", &TEMPO.to_string());
+    let user = User::of("test", &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", &TIME_SCALE.to_string());
     let limits = "Each route lets through 50 requests/s and 50 at once. Together the 2 routes let through 100";
     assert!(user.run(&["plan"]).ends(0).stdout.contains(limits));
     user.run(&["up", "--yes"]).ends(0);
@@ -163,7 +163,7 @@ fn verify_passes_when_aws_logs_late_and_throttles_nobody() {
 
 #[test]
 fn doctor_compares_the_sum_of_route_limits_with_the_account_limits() {
-    let small = |asked: &Asked| match asked.operation.as_str() {
+    let small = |asked: &AwsRequest| match asked.operation.as_str() {
         "GetAccount" => {
             let limits = json!({ "throttleSettings": { "rateLimit": 2500.0, "burstLimit": 1250 } });
             CallOutcome::Answered(200, Bytes::from(limits.to_string()))

@@ -12,12 +12,12 @@ use std::time::Duration;
 use hyper::body::Bytes;
 
 use crate::support::account_reader::{Account, AccountReader, difference};
-use crate::support::emulator::{account, endpoint, python, straight};
+use crate::support::emulator::{account, endpoint, python, without_proxy};
 use crate::support::program::{Ran, User};
-use crate::support::proxy::{Asked, CallOutcome, Fault, FaultInjector, Proxy};
+use crate::support::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector, Proxy};
 
-/// How long a second lasts.
-const TEMPO: &str = "0.02";
+/// ReadFault long a second lasts.
+const TIME_SCALE: &str = "0.02";
 
 const BLUEPRINTS: [&str; 3] = ["tutorial", "http-jwt", "api-to-api"];
 
@@ -28,16 +28,16 @@ enum Verb {
     Sweep,
 }
 
-/// How a read is refused.
+/// ReadFault a read is refused.
 #[derive(Debug, Clone, Copy)]
-enum How {
+enum ReadFault {
     Denied,
-    Trouble,
+    ServerError,
     Garbled,
 }
 
-impl How {
-    fn outcome(self, asked: &Asked) -> CallOutcome {
+impl ReadFault {
+    fn outcome(self, asked: &AwsRequest) -> CallOutcome {
         let service = asked.service.as_str();
         match self {
             Self::Denied => {
@@ -53,7 +53,7 @@ impl How {
                 );
                 CallOutcome::Refused(Fault::new(status, code, &message))
             }
-            Self::Trouble => CallOutcome::Refused(match service {
+            Self::ServerError => CallOutcome::Refused(match service {
                 "iam" => Fault::new(503, "ServiceUnavailable", "The service is unavailable"),
                 "sns" => Fault::new(500, "InternalError", "The service had a fault"),
                 "wafv2" => Fault::new(500, "WAFInternalErrorException", "AWS WAF could not perform the operation"),
@@ -66,12 +66,12 @@ impl How {
 
 /// Refuses one operation as long as it is told to.
 #[derive(Default)]
-struct Refusing(Mutex<Option<(String, How)>>);
+struct Refusing(Mutex<Option<(String, ReadFault)>>);
 
 impl FaultInjector for Refusing {
-    fn before(&self, asked: &Asked) -> CallOutcome {
+    fn before(&self, asked: &AwsRequest) -> CallOutcome {
         match &*self.0.lock().unwrap() {
-            Some((operation, how)) if asked.is_control_plane() && asked.name() == *operation => how.outcome(asked),
+            Some((operation, fault)) if asked.is_control_plane() && asked.name() == *operation => fault.outcome(asked),
             _ => CallOutcome::Passed,
         }
     }
@@ -81,7 +81,7 @@ impl FaultInjector for Refusing {
 /// it is there, cannot be known without it; or AWS does not delete it before something of which that holds.
 ///
 /// With a record nearly everything has an id that AWS gives once, so only the tags of what has a name alone matter.
-fn depends(verb: Verb, operation: &str) -> &'static [&'static str] {
+fn may_remain(verb: Verb, operation: &str) -> &'static [&'static str] {
     match (operation, verb) {
         ("sns ListTagsForResource", _) => &["topic ", "subscription "],
         ("logs ListTagsForResource", _) => &["log group "],
@@ -102,7 +102,7 @@ fn depends(verb: Verb, operation: &str) -> &'static [&'static str] {
     }
 }
 
-struct Bench {
+struct TestBed {
     blueprint: &'static str,
     account: String,
     proxy: Proxy,
@@ -112,15 +112,15 @@ struct Bench {
     others: Account,
 }
 
-impl Bench {
+impl TestBed {
     fn new(blueprint: &'static str) -> Self {
         let refusing = Arc::new(Refusing::default());
         let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(&refusing) as Arc<_>);
         let account = account();
-        let mut account_reader = AccountReader::new(&python(), &straight(&endpoint()), "eu-central-1");
-        account_reader.people(&account);
+        let mut account_reader = AccountReader::new(&python(), &without_proxy(&endpoint()), "eu-central-1");
+        account_reader.create_foreign_resources(&account);
         let others = account_reader.describe(&account);
-        let user = User::of(&account, &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TEMPO);
+        let user = User::of(&account, &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TIME_SCALE);
         Self { blueprint, account, proxy, refusing, user, account_reader, others }
     }
 
@@ -137,7 +137,8 @@ impl Bench {
         match verb {
             Verb::Down => self.user.run(&["down", "--yes", "--blueprint", self.blueprint]),
             Verb::Sweep => {
-                let beyond = self.user.beyond(&self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TEMPO);
+                let beyond =
+                    self.user.on_another_machine(&self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TIME_SCALE);
                 beyond.run(&["sweep", "--yes", "--stack", self.stack()])
             }
         }
@@ -170,9 +171,9 @@ impl Bench {
     }
 
     /// Refuses a read in one run, and then lets another go on from there. What is wrong with either.
-    fn case(&mut self, verb: Verb, operation: &str, how: How) -> Vec<String> {
+    fn case(&mut self, verb: Verb, operation: &str, fault: ReadFault) -> Vec<String> {
         self.begin(verb);
-        *self.refusing.0.lock().unwrap() = Some((operation.to_owned(), how));
+        *self.refusing.0.lock().unwrap() = Some((operation.to_owned(), fault));
         let ran = self.remove(verb);
         *self.refusing.0.lock().unwrap() = None;
         let met = self.proxy.take().iter().any(|call| call.name == operation);
@@ -182,7 +183,7 @@ impl Bench {
         }
         let found = self.account_reader.describe(&self.account);
         let remains: Vec<&String> = found.keys().filter(|name| !self.others.contains_key(*name)).collect();
-        let ours = depends(verb, operation);
+        let ours = may_remain(verb, operation);
         for name in &remains {
             // By whichever name: what carries a tag is told by its ARN too.
             let tagged = name.starts_with("tagged ");
@@ -228,20 +229,21 @@ impl Bench {
 
 /// Goes through every `stride`th operation, with a fault that differs from one to the next, or with all of them.
 fn go_through(blueprint: &'static str, verb: Verb, stride: usize, all: bool) -> Vec<String> {
-    let mut bench = Bench::new(blueprint);
-    let reads = bench.reads(verb);
+    let mut bed = TestBed::new(blueprint);
+    let reads = bed.reads(verb);
     eprintln!("{blueprint} {verb:?}: {} reads: {reads:?}", reads.len());
-    let kinds = [How::Denied, How::Trouble, How::Garbled];
+    let kinds = [ReadFault::Denied, ReadFault::ServerError, ReadFault::Garbled];
     let mut failures = Vec::new();
     // In every sample: where this is refused, another call takes its place.
     let always = |operation: &str| operation == "lambda GetFunction";
     let wanted = reads.iter().enumerate().filter(|(index, name)| index % stride == stride / 2 || always(name));
     for (index, operation) in wanted {
         let kinds = if all { &kinds[..2 + usize::from(index % 3 == 0)] } else { &kinds[index % 3..=index % 3] };
-        for how in kinds {
-            let wrong = bench.case(verb, operation, *how);
+        for fault in kinds {
+            let wrong = bed.case(verb, operation, *fault);
             if !wrong.is_empty() {
-                let wrong = format!("FAILED {blueprint} {verb:?} without {operation} ({how:?}):\n{}", wrong.join("\n"));
+                let wrong =
+                    format!("FAILED {blueprint} {verb:?} without {operation} ({fault:?}):\n{}", wrong.join("\n"));
                 eprintln!("{wrong}");
                 failures.push(wrong);
             }

@@ -1,6 +1,6 @@
 """Describes accounts of an emulator, one request a line on standard input, one answer a line on standard output.
 
-A request is {"do": "describe" | "purge" | "people", "account": "..."}. `describe` answers with everything of the kinds that a
+A request is {"do": "describe" | "purge" | "create_foreign_resources", "account": "..."}. `describe` answers with everything of the kinds that a
 stack is made of, and their settings, whoever made them: what is random or a time is taken out, and an id is replaced
 by what it is the id of, so that two accounts can be compared as text. `purge` ends the recovery windows of secrets.
 `people` makes what belongs to others, with names like ours.
@@ -255,7 +255,7 @@ class Account:
             self.call("secretsmanager", "delete_secret", SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
         return [secret["Name"] for secret in listed]
 
-    def people(self):
+    def create_foreign_resources(self):
         """Strangers, and another stack: where names are not unique the very names of ours, else names that begin so."""
         other = {"securelambda:stack": "securelambda-2"}
         for marks in ({}, other):

@@ -2,7 +2,7 @@
 //! of an account who have nothing but a policy.
 //!
 //! MiniStack enforces IAM too, but knows no path of a role, no resource of Cognito's and WAF's calls, no tag of what a
-//! call is about, no PassRole and no condition keys of services. [`as_ministack_reads_it`] takes those out, and
+//! call is about, no PassRole and no condition keys of services. [`reduced_for_ministack`] takes those out, and
 //! [`needs`] with [`allows`] proves them instead.
 
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub fn policies(user: &User, args: &[&str]) -> Vec<Value> {
 /// Whether one of the policies allows it. Conditions are those that our policies have.
 pub fn allows(policies: &[Value], need: &Usage) -> bool {
     policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()).any(|statement| {
-        let any = |element: &str, value: &str| many(&statement[element]).any(|pattern| fits(pattern, value));
+        let any = |element: &str, value: &str| many(&statement[element]).any(|pattern| matches_pattern(pattern, value));
         assert_eq!(statement["Effect"], "Allow");
         any("Action", &need.action) && any("Resource", &need.resource) && holds(&statement["Condition"], need)
     })
@@ -43,7 +43,7 @@ fn holds(condition: &Value, need: &Usage) -> bool {
             let Some(value) = need.context.get(key) else { return operator.ends_with("IfExists") };
             match operator.as_str() {
                 "StringEquals" | "StringEqualsIfExists" => many(wanted).any(|wanted| wanted == value),
-                "StringLike" | "ArnEquals" => many(wanted).any(|wanted| fits(wanted, value)),
+                "StringLike" | "ArnEquals" => many(wanted).any(|wanted| matches_pattern(wanted, value)),
                 other => panic!("no such operator here: {other}"),
             }
         })
@@ -56,7 +56,7 @@ fn many(values: &Value) -> impl Iterator<Item = &str> {
 }
 
 /// `*` stands for anything, and `${*}` for an asterisk.
-fn fits(pattern: &str, value: &str) -> bool {
+fn matches_pattern(pattern: &str, value: &str) -> bool {
     let (pattern, value) = (pattern.replace("${*}", "\u{1}"), value.replace('*', "\u{1}"));
     let (pattern, value) = (pattern.as_str(), value.as_str());
     let mut parts = pattern.split('*');
@@ -71,7 +71,7 @@ fn fits(pattern: &str, value: &str) -> bool {
 }
 
 /// Whose calls they are.
-pub struct Place<'a> {
+pub struct StackIdentity<'a> {
     pub account: &'a str,
     pub region: &'a str,
     pub stack: &'a str,
@@ -79,7 +79,7 @@ pub struct Place<'a> {
     pub boundary: Option<&'a str>,
 }
 
-impl Place<'_> {
+impl StackIdentity<'_> {
     fn arn(&self, service: &str, resource: &str) -> String {
         format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
     }
@@ -99,8 +99,8 @@ fn need(action: &str, resource: String, context: &[(&str, String)]) -> Usage {
 
 /// What AWS asks IAM when this call comes in: by the service authorization reference, in AWS's names. Nothing for calls
 /// that take no signature, and for who-am-I.
-pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Usage> {
-    let mut needs = asked(call, place);
+pub fn needs(call: &Call, place: &StackIdentity<'_>) -> Vec<Usage> {
+    let mut needs = needs_without_resource_tags(call, place);
     // What has a name, and is there, carries our tag. What is made, or is gone, carries none.
     let service = call.sent.service.as_str();
     let makes = call.sent.operation.starts_with("Create") && call.sent.operation != "CreateUserPoolClient";
@@ -118,7 +118,7 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Usage> {
     needs
 }
 
-fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
+fn needs_without_resource_tags(call: &Call, place: &StackIdentity<'_>) -> Vec<Usage> {
     let service = &call.sent.service;
     if service.is_empty() || !call.sent.headers.contains_key("authorization") {
         return Vec::new();
@@ -340,7 +340,7 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
     }
 }
 
-fn lambda(call: &Call, body: &Value, place: &Place<'_>) -> Vec<Usage> {
+fn lambda(call: &Call, body: &Value, place: &StackIdentity<'_>) -> Vec<Usage> {
     let path = call.sent.path.split('?').next().unwrap_or_default();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let name = parts.get(2).copied().unwrap_or_else(|| body["FunctionName"].as_str().unwrap_or_default());
@@ -425,7 +425,7 @@ fn query_tags(form: &Value) -> BTreeMap<String, String> {
 }
 
 /// The statements of all policies in one, with what MiniStack cannot evaluate taken out: see the top of this file.
-pub fn as_ministack_reads_it(policies: &[Value]) -> Value {
+pub fn reduced_for_ministack(policies: &[Value]) -> Value {
     let mut statements = Vec::new();
     for statement in policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()) {
         // What these are about it does not see either.
@@ -477,9 +477,9 @@ pub struct Operator {
 
 impl Operator {
     /// A new one in this account, through this endpoint.
-    pub fn hired(account: &str, endpoint: &str) -> Self {
-        static HIRED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-        let name = format!("operator{}", HIRED.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    pub fn new(account: &str, endpoint: &str) -> Self {
+        static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let name = format!("operator{}", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let root = User::of(account, &super::emulator::endpoint());
         let answers = botocore::calls(
             &root,
@@ -501,7 +501,7 @@ impl Operator {
     }
 
     /// From now on they may do this and nothing else.
-    pub fn may(&mut self, policy: &Value) {
+    pub fn set_policy(&mut self, policy: &Value) {
         let arn = |number: usize| format!("arn:aws:iam::{}:policy/{}-{number}", self.account, self.name);
         let mut calls = Vec::new();
         if self.policies > 0 {

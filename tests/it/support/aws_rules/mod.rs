@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::proxy::{Asked, Fault};
+use super::proxy::{AwsRequest, Fault};
 
 /// A kind of request that AWS refuses.
 pub struct Rule {
@@ -32,7 +32,7 @@ pub struct Rule {
     pub message: &'static str,
     /// Where it is known from.
     pub source: &'static str,
-    pub refuses: fn(&Asked) -> bool,
+    pub refuses: fn(&AwsRequest) -> bool,
 }
 
 /// Every rule, one file a subject.
@@ -50,12 +50,12 @@ pub const PLAYED: [&str; 3] = [
 ];
 
 /// The refusal that a request meets.
-pub fn refusal(asked: &Asked) -> Option<(&'static Rule, Fault)> {
-    if !asked.is_control_plane() {
+pub fn refusal(request: &AwsRequest) -> Option<(&'static Rule, Fault)> {
+    if !request.is_control_plane() {
         return None;
     }
-    let rule = rules().find(|rule| (rule.refuses)(asked))?;
-    let code = if rule.code.is_empty() { invalid(&asked.service) } else { rule.code };
+    let rule = rules().find(|rule| (rule.refuses)(request))?;
+    let code = if rule.code.is_empty() { invalid(&request.service) } else { rule.code };
     Some((rule, Fault::new(rule.status, code, rule.message)))
 }
 
@@ -76,17 +76,17 @@ fn invalid(service: &str) -> &'static str {
 static MET: Mutex<BTreeMap<String, Vec<String>>> = Mutex::new(BTreeMap::new());
 
 /// Remembers that a request of our own program met a rule. Other tools' requests are none of our business.
-pub fn note(asked: &Asked, rule: &Rule) {
-    let header = |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+pub fn note(request: &AwsRequest, rule: &Rule) {
+    let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if header("user-agent").starts_with("Botocore") {
         return;
     }
     let user = header("user-agent").split_whitespace().find_map(|word| word.strip_prefix("app/")).unwrap_or_default();
-    let met = format!("{}: {} ({})", asked.name(), rule.name, rule.message);
+    let met = format!("{}: {} ({})", request.name(), rule.name, rule.message);
     MET.lock().unwrap_or_else(PoisonError::into_inner).entry(user.to_owned()).or_default().push(met);
 }
 
-/// Fails if a request of this user's has met a rule since this was last asked.
+/// Fails if a request of this user's has met a rule since this was last request.
 #[track_caller]
 pub fn assert_none_met(user: &str) {
     let met = MET.lock().unwrap_or_else(PoisonError::into_inner).remove(user).unwrap_or_default();
@@ -94,11 +94,11 @@ pub fn assert_none_met(user: &str) {
 }
 
 /// A request's JSON body.
-fn json(asked: &Asked) -> Value {
-    serde_json::from_slice(&asked.body).unwrap_or_default()
+fn json(request: &AwsRequest) -> Value {
+    serde_json::from_slice(&request.body).unwrap_or_default()
 }
 
 /// A string of a JSON body's top level.
-fn text(asked: &Asked, field: &str) -> String {
-    asked.field(field).unwrap_or_default()
+fn text(request: &AwsRequest, field: &str) -> String {
+    request.field(field).unwrap_or_default()
 }

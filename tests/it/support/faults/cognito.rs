@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Answer, Clock, ConsistencyRule, Harm, Verdict, refuse};
-use crate::support::proxy::Asked;
+use super::{Answer, ConsistencyRule, SilentDamage, TimeScale, Verdict, refuse};
+use crate::support::proxy::AwsRequest;
 
-pub fn all(_: Clock, harm: &Harm) -> Vec<Box<dyn ConsistencyRule>> {
+pub fn all(_: TimeScale, damage: &SilentDamage) -> Vec<Box<dyn ConsistencyRule>> {
     let resets = |update, describe, shape, key, kept| {
-        Box::new(Resets { update, describe, shape, key, kept, known: HashMap::new(), harm: harm.clone() })
+        Box::new(Resets { update, describe, shape, key, kept, known: HashMap::new(), damage: damage.clone() })
     };
     vec![
         resets("UpdateUserPool", "DescribeUserPool", "UserPool", "UserPoolId", &POOL),
@@ -64,7 +64,7 @@ struct Resets {
     kept: &'static [&'static str],
     /// The last description of each.
     known: HashMap<String, Value>,
-    harm: Harm,
+    damage: SilentDamage,
 }
 
 /// It is not what AWS would make of it anyway.
@@ -87,21 +87,21 @@ impl ConsistencyRule for Resets {
         }
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        if asked.service != "cognito-idp" || asked.operation != self.update {
-            return Verdict::Silent;
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.service != "cognito-idp" || request.operation != self.update {
+            return Verdict::NotConcerned;
         }
-        let id = asked.field(self.key).unwrap();
+        let id = request.field(self.key).unwrap();
         let known = self.known.get(&id).expect("nobody can update what they have not read");
-        for field in self.kept.iter().filter(|field| is_set(&known[**field]) && asked.field(field).is_none()) {
-            self.harm.done(format!("{} reset {field} of {id} from {}", self.update, known[*field]));
+        for field in self.kept.iter().filter(|field| is_set(&known[**field]) && request.field(field).is_none()) {
+            self.damage.report(format!("{} reset {field} of {id} from {}", self.update, known[*field]));
         }
-        Verdict::Kept
+        Verdict::Allows
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.service == "cognito-idp" && asked.operation == self.describe && answer.is_success() {
-            self.known.insert(asked.field(self.key).unwrap(), answer.json()[self.shape].clone());
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service == "cognito-idp" && request.operation == self.describe && answer.is_success() {
+            self.known.insert(request.field(self.key).unwrap(), answer.json()[self.shape].clone());
         }
         false
     }
@@ -116,22 +116,22 @@ impl ConsistencyRule for Domain {
         "Cognito: a pool that has a domain is not deleted"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        if asked.name() != "cognito-idp DeleteUserPool" {
-            return Verdict::Silent;
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.name() != "cognito-idp DeleteUserPool" {
+            return Verdict::NotConcerned;
         }
-        if !self.0.contains_key(&asked.field("UserPoolId").unwrap()) {
-            return Verdict::Kept;
+        if !self.0.contains_key(&request.field("UserPoolId").unwrap()) {
+            return Verdict::Allows;
         }
-        refuse(asked, "pool-has-domain", &[])
+        refuse(request, "pool-has-domain", &[])
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.service != "cognito-idp" || !answer.is_success() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service != "cognito-idp" || !answer.is_success() {
             return false;
         }
-        match (asked.operation.as_str(), asked.field("UserPoolId")) {
-            ("CreateUserPoolDomain", Some(pool)) => _ = self.0.insert(pool, asked.field("Domain").unwrap()),
+        match (request.operation.as_str(), request.field("UserPoolId")) {
+            ("CreateUserPoolDomain", Some(pool)) => _ = self.0.insert(pool, request.field("Domain").unwrap()),
             ("DeleteUserPoolDomain", Some(pool)) => _ = self.0.remove(&pool),
             // As AWS tells it.
             ("DescribeUserPool", Some(pool)) if self.0.contains_key(&pool) => {
@@ -155,27 +155,27 @@ impl ConsistencyRule for Protected {
         "Cognito: a pool that is protected is not deleted"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        if asked.name() != "cognito-idp DeleteUserPool" {
-            return Verdict::Silent;
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.name() != "cognito-idp DeleteUserPool" {
+            return Verdict::NotConcerned;
         }
-        if !self.0.get(&asked.field("UserPoolId").unwrap()).is_some_and(|protected| *protected) {
-            return Verdict::Kept;
+        if !self.0.get(&request.field("UserPoolId").unwrap()).is_some_and(|protected| *protected) {
+            return Verdict::Allows;
         }
-        refuse(asked, "pool-protected", &[])
+        refuse(request, "pool-protected", &[])
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.service != "cognito-idp" || !answer.is_success() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service != "cognito-idp" || !answer.is_success() {
             return false;
         }
-        let active = asked.field("DeletionProtection").as_deref() == Some("ACTIVE");
-        match asked.operation.as_str() {
+        let active = request.field("DeletionProtection").as_deref() == Some("ACTIVE");
+        match request.operation.as_str() {
             "CreateUserPool" => {
                 let pool = answer.json()["UserPool"]["Id"].as_str().unwrap_or_default().to_owned();
                 self.0.insert(pool, active);
             }
-            "UpdateUserPool" => _ = self.0.insert(asked.field("UserPoolId").unwrap(), active),
+            "UpdateUserPool" => _ = self.0.insert(request.field("UserPoolId").unwrap(), active),
             _ => {}
         }
         false
