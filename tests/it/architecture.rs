@@ -1,9 +1,9 @@
-//! Which module may import which: the rules of docs/architecture.md.
+//! Checks the rules of docs/architecture.md: which module may import which.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Every Rust file below a folder of `src`, or one file, with what it says outside comments and its unit tests.
+/// The code of every Rust file in a folder of `src`, or of one file, without comments and unit tests.
 fn sources(within: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(within);
     let mut found = Vec::new();
@@ -36,7 +36,7 @@ fn never(within: &str, forbidden: &[&str], except: &[&str]) {
     }
 }
 
-/// The modules that each module of `src` names, by the table of docs/architecture.md.
+/// The modules that each module uses, according to the table in docs/architecture.md.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {
     let map = crate::promises::section("docs/architecture.md", "## The map");
     let name = regex::Regex::new(r"^\| \[`([a-z]+)`\]").unwrap();
@@ -92,24 +92,24 @@ fn the_aws_module_imports_no_stack_report_or_commands() {
     never("aws", &["crate::stack", "crate::report", "crate::commands", "crate::args", "indicatif"], &[]);
 }
 
-/// The tables of what the program makes of a service's refusals; of the gateway's own answers to callers of routes; and of
-/// what the SDK's credential providers report as text alone.
+/// The files that may name error codes: the tables of services' refusals, the gateway's answers to callers of routes, and
+/// the errors that the SDK's credential providers report only as text.
 const TABLES: [&str; 5] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs", "src/meaning.rs", "aws/credentials.rs"];
-/// What is compiled for tests only.
+/// Files that are compiled only for tests.
 const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "stack/reference.rs"];
 
-/// The text literals of some code.
+/// The string literals in code.
 fn literals(code: &str) -> Vec<String> {
     let literal = regex::Regex::new(r#""((?:[^"\\\n]|\\.)*)""#).unwrap();
     literal.captures_iter(code).map(|found| found[1].to_owned()).collect()
 }
 
-/// What a service said can be shown, but not be compared: `Shown` has no such means. Nor does an error code stand
-/// anywhere but in the tables, whose sources are checked in `facts.rs`.
+/// The message of a service can be shown but not compared, because `Shown` does not allow it. Error codes stand only in the
+/// tables, whose sources `facts.rs` checks.
 #[test]
 fn error_codes_are_compared_only_in_the_refusal_tables() {
     never("", &["Refusal::new(", "Refusal {"], &[&TABLES[..], &["engine/failure.rs"]].concat());
-    // Nor is it turned into text first.
+    // It is not converted to text and compared either.
     let detours = ["failure.to_string().contains(", "failure.to_string().to_lowercase(", "().to_string() =="];
     never("", &detours, &OF_TESTS);
     let codes: BTreeSet<&str> =
@@ -145,8 +145,7 @@ fn only_the_progress_bars_use_indicatif() {
     never("", &["indicatif"], &["report/bars.rs"]);
 }
 
-/// Clients of the SDK are made by the macros of `retries`: else one for creates could repeat them, and one of all others
-/// would not be corrected for a wrong clock.
+/// SDK clients come from the macros of `retries`. Other clients might repeat creates or ignore a wrong clock.
 #[test]
 fn sdk_clients_are_made_only_by_the_macros_in_retries() {
     for (path, code) in sources("aws") {

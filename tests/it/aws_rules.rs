@@ -1,5 +1,4 @@
-//! What AWS refuses or does otherwise than the emulator (`support/aws_rules`): every row of the table is met by a request
-//! here, and by none that is nearly the same and sound.
+//! Tests of `support/aws_rules`: every rule refuses a request that violates it, and accepts a similar valid request.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -42,7 +41,7 @@ fn policy(resource: &Value, padding: usize) -> String {
         .to_string()
 }
 
-/// For every rule a request that meets it, and one that does not.
+/// For every rule, a request that violates it and a similar valid one.
 fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
     let stage = |settings: Value| rest("apigateway", "POST", "/v2/apis/a/stages", &settings);
     let integration = |timeout: u32| {
@@ -201,7 +200,7 @@ fn every_rule_and_every_played_difference_has_a_test() {
     let tested: BTreeSet<&str> = table().into_iter().map(|(rule, ..)| rule).collect();
     let rows: BTreeSet<&str> = rules().map(|rule| rule.name).collect();
     assert_eq!(tested, rows);
-    // One test each, below.
+    // Each has a test below.
     let played: [(&str, fn()); 3] = [
         (PLAYED[0], a_body_whose_content_type_has_no_model_is_not_validated),
         (PLAYED[1], a_malformed_function_answer_becomes_a_502),
@@ -210,7 +209,7 @@ fn every_rule_and_every_played_difference_has_a_test() {
     assert_eq!(played.map(|(name, _)| name), PLAYED);
 }
 
-/// Through the proxy a refusal arrives as AWS's, and the emulator never hears of the request.
+/// The proxy answers with AWS's refusal, and the emulator does not get the request.
 #[test]
 fn a_refused_request_does_not_reach_the_emulator() {
     let user = User::newcomer();
@@ -226,11 +225,10 @@ fn a_refused_request_does_not_reach_the_emulator() {
     let said = String::from_utf8(said.stdout).unwrap();
     assert!(said.starts_with("InvalidParameter ") && said.contains("Topic Name"), "{said}");
     let accepted = call(&user, "sns", "create_topic", &asked);
-    assert!(accepted["TopicArn"].is_string(), "the emulator itself takes it: {accepted}");
+    assert!(accepted["TopicArn"].is_string(), "the emulator accepts it: {accepted}");
 }
 
-/// A whole life of each stack that the program carries, behind the proxy that refuses what AWS refuses. Every command fails
-/// its test if one of its requests meets a rule.
+/// Builds, changes and removes each built-in stack behind the proxy with the rules. `User::run` fails if a request violates one.
 #[test]
 fn the_life_of_each_blueprint_violates_no_rule() {
     let _alone = default_account();
@@ -331,7 +329,7 @@ fn a_body_whose_content_type_has_no_model_is_not_validated() {
     for content_type in ["application/json", "text/plain", "application/xml; charset=utf-8"] {
         assert_eq!(post(&url, content_type, bad).0, 400, "{content_type}");
     }
-    // As it was once written: with a model for JSON alone.
+    // Remove the default model, so that only JSON bodies have a model.
     let api = user.run(&["outputs", "api.id"]).ends(0).stdout.trim().to_owned();
     let asked = json!(["apigateway", "get_resources", { "restApiId": api, "embed": ["methods"] }]);
     let resources = calls_in("000000000000", &[asked]).remove(0);
@@ -343,7 +341,7 @@ fn a_body_whose_content_type_has_no_model_is_not_validated() {
     assert!(answer["requestModels"].get("$default").is_none(), "{answer}");
     assert_eq!(post(&url, "application/json", bad).0, 400);
     assert_eq!(post(&url, "text/plain", bad), (200, "fine".into()), "AWS does not check this one");
-    // Which is a weakness, and is mended.
+    // `status` reports this weakness, and `up` repairs it.
     user.run(&["status", "--detailed-exitcode"]).ends(7);
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(post(&url, "text/plain", bad).0, 400);
@@ -359,7 +357,7 @@ fn up_waits_until_a_changed_security_policy_is_in_force() {
     let made: Vec<String> = proxy.take().into_iter().map(|call| call.name).collect();
     assert!(!made.contains(&"apigateway UpdateRestApi".to_owned()), "the policy is set at creation: {made:?}");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
-    // Somebody takes it back, by a request of theirs that passes the proxy too.
+    // Another tool weakens the policy with a request through the proxy.
     let api = user.run(&["outputs", "api.id"]).ends(0).stdout.trim().to_owned();
     let patch = json!({ "patchOperations": [{ "op": "replace", "path": "/securityPolicy", "value": "TLS_1_0" }] });
     let weaker = rest("apigateway", "PATCH", &format!("/restapis/{api}"), &patch);
@@ -372,7 +370,7 @@ fn up_waits_until_a_changed_security_policy_is_in_force() {
     let changed = at("apigateway UpdateRestApi");
     let waited = calls[changed..].iter().filter(|call| call.name == "apigateway GetRestApi").count();
     assert!(waited >= 3, "it waits until the API is available again: {waited}");
-    // Another policy is in force when the API has been deployed again.
+    // A changed policy needs a new deployment.
     assert!(at("apigateway CreateDeployment") > changed && at("apigateway UpdateStage") > changed, "{calls:#?}");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0);

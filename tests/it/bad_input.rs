@@ -1,4 +1,4 @@
-//! Bad input on a stack that is there: a clear error, and nothing is made or lost.
+//! Bad input with an existing stack: a clear error, and nothing is created or lost.
 
 use serde_json::json;
 
@@ -23,17 +23,17 @@ fn unknown_pools_and_routes_and_damaged_state_files_are_refused() {
     user.run(&["outputs", "api.base"]).ends(2).says("did you mean api.base_url?");
     assert_eq!(user.run(&["users", "--json"]).ends(0).json()["users"], json!([]));
 
-    // Another run is at it.
+    // Another run holds the lock.
     let state = user.state();
     let lock = std::fs::File::options().write(true).open(state.with_extension("lock")).unwrap();
     lock.lock().unwrap();
     user.run(&["up", "--yes"]).ends(9).says("another run holds the lock");
     drop(lock);
 
-    // Without a terminal nobody can be asked.
+    // Without a terminal there is no confirmation.
     user.run(&["down"]).ends(2).says("--yes");
 
-    // A state file that cannot be used stops everything, and `up` on a new one finds what is there.
+    // A damaged state file stops every command. Without one, `up` adopts the existing resources.
     let good = std::fs::read(&state).unwrap();
     std::fs::write(&state, &good[..good.len() / 2]).unwrap();
     for command in ["up", "down"] {
@@ -83,7 +83,7 @@ fn recorded_outputs_of_an_unknown_shape_are_read_again_from_aws() {
     let path = user.state();
     let good = std::fs::read_to_string(&path).unwrap();
     let mut state: serde_json::Value = serde_json::from_str(&good).unwrap();
-    // As another version, or somebody's editor, might leave them.
+    // As another version or an editor might write them.
     for (number, record) in state["resources"].as_object_mut().unwrap().values_mut().enumerate() {
         record["outputs"] = [json!({}), json!("text"), json!({ "arn": 7 }), json!([])][number % 4].clone();
     }

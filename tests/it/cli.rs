@@ -1,4 +1,4 @@
-//! The command line: help, usage errors, exit codes, streams. No AWS and no emulator.
+//! The command line: help, usage errors, exit codes and streams, almost without the emulator.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -39,16 +39,16 @@ fn flags_are_read_from_the_environment() {
     }
     User::bare().with("SECURELAMBDA_JOBS", "many").run(&["outputs"]).ends(2).says("many");
     User::bare().with("SECURELAMBDA_JSON", "perhaps").run(&["outputs"]).ends(2).says("perhaps");
-    // What is switched off there conflicts with nothing.
+    // A flag that the environment turns off conflicts with no other flag.
     let off = User::bare().with("SECURELAMBDA_LOCAL", "0").with("SECURELAMBDA_FILE", "");
     off.run(&["outputs", "--endpoint-url", "http://127.0.0.1:9", "--blueprint", "tutorial"]).ends(6);
-    // The command line comes first.
+    // The command line overrides the environment.
     User::bare().with("SECURELAMBDA_STACK", "one").run(&["outputs", "--stack", "two"]).ends(6).says("two");
 }
 
 #[test]
 fn every_flag_of_every_command_is_read_from_the_environment() {
-    // What is not UTF-8 is refused wherever it is read, but where it may be a path.
+    // A value that is not UTF-8 is refused wherever the variable is read, except for paths.
     let nonsense = OsStr::from_bytes(b"\xff");
     let paths = ["file", "state-dir", "dir", "out"];
     let mut tried = 0;
@@ -57,7 +57,7 @@ fn every_flag_of_every_command_is_read_from_the_environment() {
         for sub in command.get_subcommands() {
             commands.push(([&words[..], &[sub.get_name().to_owned()]].concat(), sub.clone()));
         }
-        // What all commands share is seen with one of them.
+        // Shared flags are tested with one command.
         let line = if words.is_empty() { vec!["outputs".to_owned()] } else { words };
         for flag in command.get_arguments().filter_map(|arg| arg.get_long()).filter(|flag| !paths.contains(flag)) {
             let variable = format!("SECURELAMBDA_{}", flag.replace('-', "_").to_uppercase());
@@ -89,7 +89,7 @@ fn output_that_cannot_be_written_is_an_error() {
         let said = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.code() == Some(1) && said.contains("could not be written"), "{args:?}: {ran:?}");
     }
-    // A reader that has seen enough is none.
+    // A closed pipe is no error.
     let user = User::bare();
     let (nobody, to_nobody) = std::io::pipe().unwrap();
     drop(nobody);
@@ -151,12 +151,12 @@ fn every_json_answer_has_a_schema_version() {
     }
     let policy = ["policy", "--account", "123456789012", "--region", "eu-central-1", "--json"];
     assert_eq!(user.run(&policy).ends(0).json()["schema_version"], 1);
-    // These are documents of others' forms, or what a shell or a pager reads.
+    // These print other formats: a JSON schema, shell scripts, and man pages.
     assert!(user.run(&["schema", "--json"]).ends(0).json()["$schema"].is_string());
     for args in [["completions", "bash", "--json"].as_slice(), &["man", "--json"]] {
         assert!(!user.run(args).ends(0).stdout.starts_with('{'), "{args:?}");
     }
-    // Commands that tell events end with a summary, whatever keeps them from their work.
+    // Commands that print events end with a summary, also if they fail before they start.
     for verb in ["up", "down", "verify", "sweep"] {
         let ran = user.run(&[verb, "--stack", "demo", "--yes", "--json"]).ends(3);
         let summary = ran.json();
@@ -215,7 +215,7 @@ fn unusable_state_files_give_different_errors() {
 #[test]
 fn completions_and_man_pages_exist_for_every_shell_and_command() {
     let user = User::bare();
-    // A broken stack file is no reason to go without.
+    // A broken stack file does not matter here.
     user.write("securelambda.toml", "[");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = user.run(&["completions", shell]).ends(0);

@@ -1,4 +1,4 @@
-//! A machine whose clock is wrong.
+//! The program on a machine with a wrong clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ fn up_and_down_succeed_when_the_clock_is_twenty_minutes_wrong() {
         let clock = OtherClock::ahead(ahead);
         let (_proxy, user) = at(clock.clone());
         user.run(&["up", "--yes"]).ends(0).says(&format!("warning: clock: {words}"));
-        // The first call tells the time.
+        // Only the first call is refused: its answer contains AWS's time.
         assert_eq!(clock.refused(), ["sts GetCallerIdentity"], "{ahead}");
         let document = user.run(&["doctor", "--json"]).ends(0).json();
         let clock = document["checks"].as_array().unwrap().iter().find(|check| check["subject"] == "clock").unwrap();
@@ -36,7 +36,7 @@ fn up_and_down_succeed_when_the_clock_is_twenty_minutes_wrong() {
     }
 }
 
-/// AWS's clock, as it looks to a machine whose clock is set back in the middle of a run.
+/// AWS as a machine sees it whose clock is set back in the middle of a run.
 struct Jump {
     happened: AtomicBool,
     at: &'static str,
@@ -73,7 +73,7 @@ fn a_create_refused_for_its_time_is_retried_and_creates_one_resource() {
         .iter()
         .filter(|name| name.starts_with("list_user_pools "))
         .count();
-    assert_eq!(pools, 2, "none is made twice");
+    assert_eq!(pools, 2, "no pool is created twice");
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }
 

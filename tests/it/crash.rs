@@ -1,5 +1,5 @@
-//! Sudden crash: the power goes after any write to disk, and before or after the work of any call. Whatever runs next,
-//! `up` or `down`, finishes the job, and nothing was ever made twice.
+//! Crashes: the power is cut after any save, and before or after any call takes effect. The next `up` or `down` must finish,
+//! and nothing may be created twice.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use super::support::fake::Fault;
 use super::support::graphs::{NodeSketch, sketched, stack};
 use super::support::simulation::Simulation;
 
-/// How a sim is before its power goes.
+/// How the cloud behaves before the crash.
 const SETTINGS: [fn(&Simulation); 3] = [
     |_| {},
-    // A call in flight is lost altogether.
+    // A call in flight has no effect.
     |sim| sim.cloud.act_before_the_answer(),
-    // What was just made is not in any list yet.
+    // Lists omit new resources.
     |sim| sim.cloud.lag(Duration::from_secs(2)),
 ];
 
-/// Arranges the nth crash of a kind.
+/// Arranges a crash at the nth save or call.
 type Crash = fn(&Simulation, usize);
 
 const CRASHES: [Crash; 3] = [
@@ -28,7 +28,7 @@ const CRASHES: [Crash; 3] = [
     |sim, nth| sim.cloud.on("", nth, Fault::CutAfter),
 ];
 
-/// Every sim in which an `up` died, by every crash, as early as can be and then ever later.
+/// Crashes an `up` in every setting, by every kind of crash and at every possible point, and continues with `then`.
 async fn after_each_crash(graph: &Graph, mut then: impl AsyncFnMut(Simulation)) {
     for setting in SETTINGS {
         for crash in CRASHES {
@@ -39,7 +39,7 @@ async fn after_each_crash(graph: &Graph, mut then: impl AsyncFnMut(Simulation)) 
                 let survived = sim.try_up(graph).await.is_some();
                 sim.clear_faults();
                 if survived {
-                    assert!(nth > 6, "it died hardly ever");
+                    assert!(nth > 6, "there were too few crash points");
                     break;
                 }
                 then(sim).await;
@@ -115,7 +115,6 @@ async fn up_restores_all_after_a_down_that_was_killed_at_any_point() {
     }
 }
 
-/// Something that goes wrong in a run.
 #[derive(Debug, Clone)]
 enum Mishap {
     Call(&'static str, usize, Fault),
@@ -150,7 +149,7 @@ fn mishap() -> impl Strategy<Value = Mishap> {
     ]
 }
 
-/// For each run, what befalls it.
+/// The faults of each run.
 fn runs() -> impl Strategy<Value = Vec<Vec<Mishap>>> {
     prop::collection::vec(prop::collection::vec(mishap(), 1..5), 0..5)
 }

@@ -1,15 +1,15 @@
-//! Where credentials come from, and what is said where something is wrong there: always that thing, with exit code 3.
+//! Sources of credentials. An error in one is named precisely, with exit code 3.
 
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::support::emulator::{account, endpoint};
-use crate::support::program::{Ran, User};
+use crate::support::program::{CommandOutput, User};
 
 const SENTINEL: &str = "sent1nel";
 
-/// Someone with these configuration files and a profile, and nothing else.
+/// A user with these configuration files and no other credentials.
 fn user(config: &str, credentials: &str) -> User {
     let user = User::bare().with("AWS_ENDPOINT_URL", &endpoint());
     user.write("home/.aws/config", config);
@@ -17,7 +17,7 @@ fn user(config: &str, credentials: &str) -> User {
     user
 }
 
-fn status(user: &User, profile: &str) -> Ran {
+fn status(user: &User, profile: &str) -> CommandOutput {
     user.run(&["status", "--profile", profile])
 }
 
@@ -113,17 +113,17 @@ fn errors_in_variables_and_config_files_are_named() {
         .ends(3)
         .says("no profile called defualt, which AWS_PROFILE asks for,")
         .says("did you mean default?");
-    // A file that is there and cannot be read is not an empty one.
+    // A file that exists and cannot be read is an error.
     let folder = user(sound, "").with("AWS_CONFIG_FILE", "/");
     folder.run(&["status"]).ends(3).says("/ cannot be read: ");
-    // A file that is broken is no reason to call AWS where it names an endpoint.
+    // A broken file that names an endpoint must not lead to a call of AWS.
     let broken = user("[default]\nendpoint_url = http://127.0.0.1:9\nbroken\n", "").with("AWS_ENDPOINT_URL", "");
     broken.run(&["status"]).ends(3).says("home/.aws/config on line 3: ");
-    // None of it matters to the emulator of this machine, or to commands that ask nobody.
+    // Commands that call nobody ignore the files.
     user("broken", "").run(&["graph"]).ends(0);
 }
 
-/// That this machine is none of AWS's is nothing about the network.
+/// A machine outside AWS has no metadata service, which is no network error.
 #[test]
 fn missing_credentials_are_reported_instead_of_a_network_error() {
     let user = User::bare().with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", &endpoint());

@@ -1,5 +1,5 @@
-//! No room for the state: found out before anything is made; and where it runs out half-way, nothing that was made is
-//! lost.
+//! No space for the state: the program notices it before it creates anything. If the space runs out half-way, no created
+//! resource is lost.
 
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -14,7 +14,7 @@ use crate::support::botocore::inventory;
 use crate::support::completes_and_removes;
 use crate::support::emulator::{account, endpoint};
 use crate::support::graphs::stack;
-use crate::support::program::{Ran, Started, User};
+use crate::support::program::{CommandOutput, Started, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 use crate::support::simulation::Simulation;
 
@@ -29,7 +29,7 @@ mod engine {
             sim.disk.fail_from(nth);
             let run = sim.up(&stack).await;
             let Some(not_saved) = run.summary.save_error else {
-                assert!(nth > 6, "there were hardly any saves");
+                assert!(nth > 6, "there were too few saves");
                 break;
             };
             let on_disk = sim.disk.state().resources;
@@ -57,7 +57,7 @@ mod engine {
             sim.disk.use_reserved_space(nth);
             let run = sim.up(&stack).await;
             let Some(not_saved) = run.summary.save_error else {
-                assert!(nth > 6, "there were hardly any saves");
+                assert!(nth > 6, "there were too few saves");
                 break;
             };
             assert!(not_saved.message.contains("is full") && not_saved.made.is_empty(), "{not_saved:?}");
@@ -90,12 +90,12 @@ mod engine {
     }
 }
 
-/// A proxy that answers the first `CreateUserPool` late.
+/// A proxy that delays the answer to the first `CreateUserPool`.
 fn late() -> Proxy {
     Proxy::for_first_call("CreateUserPool", CallOutcome::AnsweredLate(Duration::from_millis(1500)))
 }
 
-/// A script as this user, with the program as `$0`.
+/// A shell script in this user's environment, with the program as `$0`.
 fn script(user: &User, text: &str) -> Command {
     let program = user.command::<&str>(&[]);
     let mut command = Command::new("sh");
@@ -109,7 +109,7 @@ fn script(user: &User, text: &str) -> Command {
 fn up_and_down_start_nothing_if_the_state_cannot_be_written() {
     let user = User::newcomer();
     let run = |verb: &str| {
-        Ran::from(script(&user, &format!("ulimit -f 200; exec \"$0\" {verb} --yes")).output().unwrap())
+        CommandOutput::from(script(&user, &format!("ulimit -f 200; exec \"$0\" {verb} --yes")).output().unwrap())
             .ends(1)
             .says("the state folder state cannot be written: File too large")
             .says("hint: allow larger files (`ulimit -f`)")
@@ -133,7 +133,7 @@ fn up_prints_the_ids_that_it_could_not_save() {
         let args = if json { &["up", "--yes", "--json"][..] } else { &["up", "--yes"] };
         let run = Started(user.command(args).env("AWS_ENDPOINT_URL", &proxy.endpoint).spawn().unwrap());
         assert!(proxy.hangs_within(Duration::from_secs(30)));
-        // From now on no file may grow beyond a byte: no save goes well, whatever room is made.
+        // From now on no file may be longer than one byte, so every save fails.
         let limit = Rlimit { current: Some(1), maximum: Some(1) };
         prlimit(Some(Pid::from_child(&run.0)), Resource::Fsize, limit).unwrap();
         let (ran, _) = run.ends_within(Duration::from_secs(20));
@@ -152,13 +152,13 @@ fn up_prints_the_ids_that_it_could_not_save() {
     }
 }
 
-/// Runs a script in which `./state` is a disk of its own of this size; `None` where this machine does not let us.
+/// Runs a script in which `./state` is a separate file system of this size. `None` if this machine does not allow it.
 fn on_a_disk_of(size: &str, user: &User, text: &str) -> Option<Started> {
     std::fs::create_dir_all(user.folder.path().join("state")).unwrap();
     let mount = format!("mount -t tmpfs -o size={size} none state");
     let able = Command::new("unshare").args(["-rm", "sh", "-c", &mount]).current_dir(&user.folder).output();
     if !able.is_ok_and(|output| output.status.success()) {
-        // Past the test harness, which hides what a test that passes prints.
+        // Not with `eprintln`, because the test harness hides the output of passing tests.
         let why = "SKIPPED: this machine gives no file system of one's own (unshare -rm); the tests beside this ran";
         std::io::stderr().write_all(format!("{why}\n").as_bytes()).unwrap();
         return None;
@@ -192,7 +192,7 @@ fn up_refuses_a_small_or_read_only_disk_before_any_create() {
 fn up_saves_its_results_when_the_disk_fills_up_half_way() {
     let proxy = late();
     let user = User::newcomer();
-    // The disk fills up while a pool is being made, and what is on record is copied out at the end.
+    // The disk fills up while a pool is being created. At the end the script copies the state file.
     let fill = "AWS_ENDPOINT_URL=$SLOW \"$0\" up --yes & \
                 until [ -e go ]; do sleep 0.05; done; cat /dev/zero >state/filler 2>/dev/null; df state >&2; \
                 wait $!; code=$?; cp state/*.json kept; rm state/filler; \
@@ -209,11 +209,11 @@ fn up_saves_its_results_when_the_disk_fills_up_half_way() {
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
-/// A user without any rights.
+/// The id of a user without permissions.
 const NOBODY: u32 = 65534;
 
-/// The program run by somebody who may not do everything: as root, by nobody.
-fn without_power(user: &User) -> Command {
+/// Runs `up` as an ordinary user. If the tests run as root, as `nobody`.
+fn as_ordinary_user(user: &User) -> Command {
     let program = user.command(&["up", "--yes"]);
     if !rustix::process::geteuid().is_root() {
         return program;
@@ -243,7 +243,7 @@ fn missing_file_permissions_are_named_before_any_create() {
     std::fs::create_dir(&state).unwrap();
     let lock = state.join(format!("securelambda.{account}.eu-central-1.lock"));
     let file = lock.with_extension("json");
-    let run = || Ran::from(without_power(&user).output().unwrap()).ends(1);
+    let run = || CommandOutput::from(as_ordinary_user(&user).output().unwrap()).ends(1);
     set_mode(&state, 0o555);
     run().says("the state folder state cannot be written: Permission denied").says("hint: check the folder's owner");
     set_mode(&state, 0o777);

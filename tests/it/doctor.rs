@@ -1,4 +1,4 @@
-//! `doctor` on the emulator: what it sees, what it says, how it ends.
+//! `doctor` with the emulator: its findings and exit codes.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn doctor_finds_nothing_wrong_in_a_sound_account() {
     let ran = user.run(&["doctor", "--json"]).ends(0);
     let document = ran.json();
     assert_eq!((&document["schema_version"], &document["sound"]), (&json!(1), &json!(true)));
-    // Root, on an emulator.
+    // The caller is the root user of the emulator.
     assert_eq!(check(&document, "who")["health"], "warning");
     assert_eq!(check(&document, "permissions")["health"], "not_applicable");
     assert_eq!(check(&document, "user pools")["finding"], "0 of 1000 by AWS's default used, 2 to come");
@@ -70,7 +70,7 @@ fn doctor_names_a_missing_permission() {
     let ran = operator.user.run(&["doctor", "--json"]).ends(1);
     let finding = check(&ran.json(), "permissions")["finding"].as_str().unwrap().to_owned();
     assert!(finding.ends_with("missing: sns:DeleteTopic"), "{finding}");
-    // One who may not even ask.
+    // An operator who may not simulate permissions.
     operator.set_policy(&json!({ "Version": "2012-10-17", "Statement": [
         { "Sid": "Nothing", "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*" }
     ] }));
@@ -88,11 +88,11 @@ fn doctor_checks_this_machine_without_credentials() {
     assert!(check(&document, "credentials")["hint"].as_str().unwrap().contains("aws sso login"));
     assert_eq!(check(&document, "npm for --local")["health"], "good");
     assert_eq!(check(&document, "state folder")["health"], "good");
-    // Nor a place for the state.
+    // Without a usable state folder.
     user.write("file", "");
     let document = user.run(&["doctor", "--json", "--state-dir", "/proc/nowhere"]).ends(3).json();
     assert_eq!(check(&document, "state folder")["health"], "bad");
-    // Nor tools: in the way of --local alone.
+    // Without tools, which only `--local` needs.
     let poor = User::bare().with("AWS_REGION", REGION).with("PATH", "/nowhere");
     let document = poor.run(&["doctor", "--json"]).ends(3).json();
     assert_eq!(check(&document, "Python for --local")["health"], "warning");

@@ -1,5 +1,5 @@
-//! The engine against the fake cloud: what `up` and `down` do when things go well, and when they go wrong one by one.
-//! Sudden death is in `crash`.
+//! The engine with the fake cloud: `up`, `down` and `refresh`, without faults and with single faults. Crashes are in
+//! `crash.rs`.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn created(outcome: &Outcome) -> bool {
     *outcome == Outcome::Created
 }
 
-/// How many answers' time something took.
+/// A duration, measured in answers of the cloud.
 fn answers(time: Duration) -> u128 {
     time.as_millis() / ANSWER.as_millis()
 }
@@ -31,7 +31,7 @@ mod up {
         sim.assert_built(&stack);
         assert_eq!(run.with(created), all(&stack));
         assert_eq!(sorted(sim.cloud.writes()), sorted(all(&stack).iter().map(|id| format!("create {id}"))));
-        // No waves: only the longest chain counts. Three of its links were blocked in the survey, and so looked for.
+        // Only the longest chain counts. Three of its resources could not be read in the refresh, so `up` reads them.
         assert_eq!(answers(run.took) as usize, DEPTH + 3);
     }
 
@@ -41,7 +41,7 @@ mod up {
             let mut sim = Simulation::new();
             sim.jobs = jobs;
             let run = sim.up(&roles(12)).await.succeeded();
-            // The survey reads with a limit of its own.
+            // Forget the refresh, which has its own limit.
             sim.cloud.most_in_flight();
             assert_eq!(answers(run.took) as usize, 12_usize.div_ceil(jobs));
             let blind = sim.up_without_refresh(&roles(12)).await.succeeded();
@@ -183,7 +183,7 @@ mod up {
     async fn up_refuses_a_foreign_resource_that_the_create_finds() {
         let (sim, stack) = (Simulation::new(), half_a_stack());
         sim.cloud.add_foreign(&role("exec"));
-        // The survey did not see him.
+        // The refresh fails to read the foreign role.
         sim.cloud.on("read role.exec", 1, Fault::refuse());
         let run = sim.up(&stack).await;
         assert_eq!(run.summary.failed[0].1.cause, Cause::Foreign);
@@ -277,7 +277,7 @@ mod up {
             sim.disk.fail_once(nth);
             let run = sim.up(&stack).await;
             assert!(run.summary.save_error.is_some() && !run.summary.succeeded());
-            // What the fake saw at each create is the assertion: nothing was made from what was not on disk.
+            // The fake cloud checks at each create that all dependencies are saved.
             sim.assert_promises_kept();
             sim.up(&stack).await.succeeded();
             sim.assert_built(&stack);
@@ -455,7 +455,7 @@ mod down {
     async fn down_deletes_one_cleanup_group_after_another() {
         let mut graph = roles(3);
         let (one, two) = (add(&mut graph, pool, "one", (), |it, ()| it), add(&mut graph, pool, "two", (), |it, ()| it));
-        // A function mentions a pool and is removed after it all the same, because its group is later.
+        // A function that contains a pool's id is deleted after the pool, because its group is later.
         add(&mut graph, function, "late", (one, two), |it, (one, two)| it.mentioning(&one).mentioning(&two));
         let mut sim = Simulation::with(&graph).await;
         sim.group = |kind| match kind {
@@ -509,7 +509,7 @@ mod down {
 
     #[tokio::test(start_paused = true)]
     async fn down_deletes_a_cycle_that_goes_through_children() {
-        // An API's route names a function; the function's permission, which goes with it, names the API.
+        // A route of the API contains the function's id, and a permission of the function contains the API's id.
         let mut graph = Graph::default();
         let hello = add(&mut graph, function, "hello", (), |it, ()| it);
         let rest = add(&mut graph, pool, "rest", (), |it, ()| it);
@@ -555,7 +555,7 @@ mod down {
             sim.down(graph).await.succeeded();
             sim.assert_empty();
         }
-        // Without a record there is no id.
+        // Without a recorded id it is not deleted.
         let sim = Simulation::with(&stack).await;
         sim.disk.wipe();
         sim.cloud.on("read pool.users", 1, Fault::refuse());
@@ -566,7 +566,7 @@ mod down {
 
     #[tokio::test(start_paused = true)]
     async fn down_keeps_what_an_unreadable_resource_depends_on() {
-        // The function has a name alone, and is made from the role; the other role is nobody's.
+        // The function depends on the role `exec` and has no unique id. Nothing depends on the role `free`.
         let mut graph = Graph::default();
         let exec = add(&mut graph, role, "exec", (), |it, ()| it);
         add(&mut graph, role, "free", (), |it, ()| it);
@@ -597,7 +597,7 @@ mod down {
 
     #[tokio::test(start_paused = true)]
     async fn a_failed_delete_blocks_only_the_resources_that_it_holds() {
-        // The function was made from the role, as on AWS, where the role can go all the same.
+        // On AWS, a role can be deleted although a function uses it.
         let mut graph = Graph::default();
         let exec = add(&mut graph, role, "exec", (), |it, ()| it);
         add(&mut graph, function, "greet", exec, |it, exec| it.mentioning(&exec));
@@ -661,7 +661,7 @@ mod down {
 mod stop {
     use super::*;
 
-    /// Well within the time that calls in flight are given.
+    /// Well within the time for calls in flight.
     const SOON: Duration = Duration::from_secs(3);
     const NEVER: Duration = Duration::from_mins(10);
 
@@ -755,7 +755,7 @@ mod stop {
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_saves_an_answer_that_arrives_at_the_same_moment() {
-        // The loop hears several things in one moment: often enough to see them in any order.
+        // The loop receives several events at the same moment. Repeat, to see them in different orders.
         for _ in 0..20 {
             let (sim, graph) = (Simulation::new(), roles(1));
             sim.cloud.on("create", 1, Fault::Slow(SOON));

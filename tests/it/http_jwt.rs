@@ -1,4 +1,4 @@
-//! The blueprint http-jwt on the emulator: an HTTP API whose tokens are checked twice.
+//! The blueprint http-jwt on the emulator: an HTTP API and its function both check tokens.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::support::proxy::Proxy;
 const PASSWORD: &str = "Correct7\n";
 const BLUEPRINT: [&str; 2] = ["--blueprint", "http-jwt"];
 
-/// The command with the blueprint.
+/// Adds the blueprint's flag to a command.
 fn with<'a>(words: &[&'a str]) -> Vec<&'a str> {
     [words, &BLUEPRINT].concat()
 }
 
-/// A call with this token, and what came of it.
+/// Calls the route with this token. Returns the status and the body.
 fn call(user: &User, token: &str) -> (u64, Value) {
     let answer = user.run_with(token, &with(&["call", "GET /hello", "--json", "--token-stdin"])).json();
     (answer["status"].as_u64().unwrap(), answer["body"].clone())
@@ -26,7 +26,7 @@ fn call(user: &User, token: &str) -> (u64, Value) {
 
 #[test]
 fn http_jwt_is_built_called_verified_and_removed() {
-    // Who sends no credentials reaches the default account.
+    // Unsigned requests reach only the default account.
     let _alone = default_account();
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
     let user = User::of("test", &proxy.endpoint);
@@ -47,7 +47,7 @@ fn http_jwt_is_built_called_verified_and_removed() {
             "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": PASSWORD.trim_end() },
         }),
     );
-    // Cognito gives the name, a random one where people sign in with their address.
+    // If users sign in with their address, Cognito generates the user name.
     let pool = json!({ "UserPoolId": outputs["pools"]["Users"]["id"] });
     let listed = botocore::call(&user, "cognito-idp", "list_users", &pool)["Users"].clone();
     let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|user| &user["Username"]).collect();
@@ -60,7 +60,7 @@ fn http_jwt_is_built_called_verified_and_removed() {
         assert_eq!(body["message"], "Hello, authenticated user!");
         assert_eq!(&body["user"], name, "{kind}");
         assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
-        // The tenth last character is within the signature, and all of its bits count.
+        // The tenth character from the end is part of the signature, and all of its bits matter.
         let mut tampered = token.to_owned();
         let at = tampered.len() - 10;
         let other = if tampered.as_bytes()[at] == b'A' { "B" } else { "A" };
@@ -79,7 +79,7 @@ fn http_jwt_is_built_called_verified_and_removed() {
     proxy.take();
     user.run(&with(&["up"])).ends(0).says("Nothing to do");
     let calls = proxy.take();
-    // Whether the emulator is one is asked of itself, by no operation of AWS's.
+    // The check for the emulator is no AWS operation.
     let asked = calls.iter().filter(|call| call.writes && !call.sent.service.is_empty());
     let writes: Vec<_> = asked.map(|call| &call.name).collect();
     assert!(!calls.is_empty() && writes.is_empty(), "{writes:?}");
@@ -112,7 +112,7 @@ fn a_firewall_or_body_schema_for_an_http_api_is_a_usage_error() {
     user.write("securelambda.toml", &format!("{whole}\nbody = \"request.schema.json\"\n"));
     user.run(&["graph"]).ends(2).says("an HTTP API checks no bodies");
     user.run(&["graph", "--file", "securelambda.toml", "--blueprint", "http-jwt"]).ends(2);
-    // The blueprint, whatever file is there.
+    // `--blueprint` ignores the file.
     user.run(&with(&["graph"])).ends(0);
 }
 

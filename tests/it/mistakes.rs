@@ -1,5 +1,5 @@
-//! Every kind of mistake in a stack file, with the whole of its message, as the program prints it. Mistakes are found
-//! before the first call: nobody is at the endpoint that these users have.
+//! Snapshots of the messages for every kind of mistake in a stack file. Mistakes must be found before the first call: the
+//! endpoint of these users does not answer.
 
 use std::fmt::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::support::program::User;
 
-/// A sound file, of which each case breaks something.
+/// A valid file. Each case breaks it in one place.
 const SOUND: &str = r#"[stack]
 name = "mine"
 
@@ -40,7 +40,7 @@ fn user() -> User {
     user
 }
 
-/// What `plan` says of the sound file after this change.
+/// The error of `plan` for the valid file after this change.
 fn said(user: &User, from: &str, to: &str) -> String {
     assert!(from.is_empty() || SOUND.contains(from), "{from:?} is not in the sound file");
     let text = if from.is_empty() { format!("{SOUND}{to}") } else { SOUND.replacen(from, to, 1) };
@@ -50,7 +50,7 @@ fn said(user: &User, from: &str, to: &str) -> String {
     ran.stderr
 }
 
-/// One snapshot of a group: each case, and what is said of it.
+/// The text of a snapshot: each case with its error.
 fn group(cases: &[(&str, &str, &str)]) -> String {
     let user = user();
     let mut all = String::new();
@@ -61,7 +61,7 @@ fn group(cases: &[(&str, &str, &str)]) -> String {
     all
 }
 
-/// So many copies, each with its number for `@`.
+/// Copies of a text, in which `@` is replaced by the copy's number.
 fn repeat(count: usize, text: &str) -> String {
     (0..count).map(|n| text.replace('@', &n.to_string())).collect()
 }
@@ -168,10 +168,10 @@ fn wrong_secrets_are_reported_without_their_values() {
         ),
     ]);
     insta::assert_snapshot!(told);
-    for secrets in
+    for value in
         ["\"hunter2\"", "{ value = \"hunter2\" }", "{ env = \"A\", is = \"hunter2\" }", "{ env = \"hunter2!\" }"]
     {
-        let told = said(&user(), "{ env = \"PARTNER_KEY\" }", secrets);
+        let told = said(&user(), "{ env = \"PARTNER_KEY\" }", value);
         assert!(!told.contains("hunter2"), "{told}");
     }
     let told = said(&user(), "[secrets.Partner]\nKEY = { env = \"PARTNER_KEY\" }", "[secrets]\nPartner = \"hunter2\"");
@@ -320,7 +320,7 @@ fn wrong_files_beside_the_stack_file_are_reported() {
         let file = std::fs::File::options().write(true).open(at(&format!("large/{name}"))).unwrap();
         file.set_len(megabytes << 20).unwrap();
     }
-    // Found once all else is, but before the first call to AWS.
+    // This is found last, but before the first call to AWS.
     tell("a folder that is too large", "source = \"hello\"", "source = \"large\"");
 
     let body = "pool = \"People\"\nbody = \"body.json\"";
@@ -343,7 +343,7 @@ fn wrong_files_beside_the_stack_file_are_reported() {
     tell("a body that is too large", "pool = \"People\"", body);
     user.write("closed/index.mjs", "");
     std::fs::set_permissions(at("closed/index.mjs"), PermissionsExt::from_mode(0o000)).unwrap();
-    // Root reads everything.
+    // Root can read every file.
     if std::fs::File::open(at("closed/index.mjs")).is_err() {
         assert!(said(&user, "source = \"hello\"", "source = \"closed\"").contains("Permission denied"));
     }
@@ -368,7 +368,7 @@ fn mistakes_of_file_and_folder_are_reported_in_the_files_order() {
     assert!(ran.stdout.is_empty());
 }
 
-/// A sound file, broken somewhere in one of the ways that people and tools break files.
+/// A valid file with one to three random edits of the kind that people and tools make.
 fn broken() -> impl Strategy<Value = String> {
     let whole = prop_oneof![Just(SOUND.to_owned()), Just(securelambda::stack::BUILTIN.to_owned())];
     let change =
@@ -386,7 +386,7 @@ fn broken() -> impl Strategy<Value = String> {
                 1 => lines.insert(b, lines[a].clone()),
                 2 => lines.swap(a, b),
                 3 => {
-                    // Another kind of value.
+                    // A value of another type.
                     let values = [
                         "7",
                         "-1",

@@ -1,4 +1,4 @@
-//! The operator's network: proxies, and hosts that do not answer.
+//! Proxies and hosts that do not answer.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ const SENTINEL: &str = "sent1nel";
 
 const NOWHERE: &str = "https://aws.securelambda.invalid";
 
-/// Someone in an account of the emulator's, which stands behind the proxy in the place of AWS.
+/// A user who reaches the emulator only through the proxy, under AWS's host names.
 fn behind(tunnel: &Tunnel, variable: &str, blueprint: &str) -> User {
     let mut operator = Operator::new(&account(), &endpoint());
     operator.set_policy(&json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "*" }
     ] }));
     let authority = tunnel.authority().display().to_string();
-    // What the functions need is installed before there is a proxy: the registry of packages is not behind this one.
+    // Install the functions' dependencies first, because the package registries are not behind this proxy.
     let user = operator.user.with("AWS_ENDPOINT_URL", NOWHERE).with("SECURELAMBDA_TIME_SCALE", "0.001");
     user.run(&["plan", "--blueprint", blueprint]).ends(1).says("no answer from");
     user.with("AWS_ENDPOINT_URL", "")
@@ -31,7 +31,7 @@ fn behind(tunnel: &Tunnel, variable: &str, blueprint: &str) -> User {
         .with("SECURELAMBDA_TIME_SCALE", "0.05")
 }
 
-/// Someone whose AWS is a host that exists nowhere.
+/// A user whose endpoint does not exist.
 fn nowhere() -> User {
     User::of("111111111111", NOWHERE).with("SECURELAMBDA_TIME_SCALE", "0.001")
 }
@@ -120,7 +120,7 @@ fn proxy_errors_name_the_proxy_without_its_password() {
             let ran = nowhere().with("HTTPS_PROXY", &value).run(flags);
             let said = format!("{}{}", ran.stdout, ran.stderr);
             assert_eq!(ran.code, if flags[0] == "status" { 1 } else { 3 }, "{said}");
-            // `doctor` breaks lines where a column ends.
+            // `doctor` wraps lines in its columns.
             let one_line = said.split_whitespace().collect::<Vec<_>>().join(" ");
             let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
             if flags[0] == "status" {
@@ -129,7 +129,7 @@ fn proxy_errors_name_the_proxy_without_its_password() {
             assert!(!said.contains(SENTINEL), "{said}");
         }
     }
-    // It is asked once: who is asked for a password does not get in by asking again.
+    // One request for each command: repeating it without a password would not help.
     assert_eq!(asks.take().len(), 3);
 }
 
@@ -144,7 +144,6 @@ fn credentials_in_the_proxy_url_are_sent_to_the_proxy() {
     assert!(tunnel.take().contains(&"sts.eu-central-1.amazonaws.com:443".to_owned()));
 }
 
-/// Proxies for requests to routes.
 fn proxies(variable: &'static str, url: &str) -> Proxies {
     Proxies::new(|name| (name == variable).then(|| url.to_owned()))
 }
@@ -166,7 +165,7 @@ async fn an_answer_of_the_proxy_is_not_taken_for_the_routes_answer() {
             std::thread::spawn(move || drop(tunnel)).join().unwrap();
         }
     }
-    // What is not encrypted could be answered by the proxy with any status: a proof does without.
+    // `verify` sends no unencrypted request through a proxy, because the proxy could forge the answer.
     let tunnel = std::thread::spawn(|| Tunnel::new(TunnelBehaviour::Refuses(403))).join().unwrap();
     let client = Client::of_proof(&proxies("HTTP_PROXY", &tunnel.url)).unwrap();
     let error = client.send(&to("http://api.securelambda.invalid/dev/age")).await.unwrap_err().to_string();

@@ -1,5 +1,4 @@
-//! What a change waits for that a first build does not, what can be looked at without all its needs, and what goes by
-//! another id.
+//! Orderings that hold only for updates (`order_after`), deferred dependencies, and resources whose id in the graph changes.
 
 use securelambda::engine::{self, CancellationToken, Change, Deferred, Graph, Handle, Id, Plan};
 
@@ -7,7 +6,7 @@ use super::support::fake::{Fault, Pool, Role, Toy, function, pool, registry, rol
 use super::support::graphs::add;
 use super::support::simulation::Simulation;
 
-/// A pool that is changed only after a role.
+/// A pool that is updated only after a role, if there is one.
 fn changed_after(mfa: &'static str, with_role: bool) -> Graph {
     let mut graph = Graph::default();
     let first = with_role.then(|| add(&mut graph, role, "first", (), |role, ()| role));
@@ -46,7 +45,7 @@ async fn a_new_resource_is_created_even_if_the_one_before_it_fails() {
     assert!(sim.cloud.writes().contains(&"create pool.then".to_owned()));
 }
 
-/// The same, and it now says the id of something that is not there yet: until that is made it cannot be looked at.
+/// The same, but the pool also contains the id of a function that does not exist yet. Until then the pool cannot be read.
 fn changed_after_and_mentioning() -> Graph {
     let mut graph = Graph::default();
     let first = add(&mut graph, role, "first", (), |role, ()| role);
@@ -88,12 +87,12 @@ fn order_after_panics_if_the_other_resource_was_added_later() {
     graph.order_after(early, late);
 }
 
-/// A pool for whose making a function is needed.
+/// A pool with a deferred dependency on a function.
 fn needing(name: &'static str, mfa: &'static str) -> Graph {
     let mut graph = Graph::default();
     let first = add(&mut graph, function, name, (), |it, ()| it);
     add(&mut graph, pool, "stage", Deferred(first), move |pool, first| {
-        // Made from it, and not told by it afterwards.
+        // If the function's outputs are known, they are those of this function.
         assert!(first.is_none_or(|first| first.name == name));
         pool.with("mfa", mfa)
     });

@@ -1,5 +1,5 @@
-//! AWS's published rates, enforced in front of the emulator: a stack is built and taken down without one call refused.
-//! `cargo bench --bench at_size` does it with as much of everything as a stack may have.
+//! AWS's published rates, enforced in front of the emulator: `up` and `down` must not have one call refused.
+//! `cargo bench --bench at_size` measures the same with a large stack.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::support::size::{PublishedRates, Size, minimum_time, throttled};
 #[test]
 fn up_and_down_stay_within_aws_published_rates() {
     let time_scale = 0.2;
-    // Other tests run meanwhile. Who does not keep to the rates comes far more than this too early in the end.
+    // Jitter, because other tests run in parallel. A program that ignored the rates would be earlier by far more.
     let rates = PublishedRates::new(time_scale).with_jitter(Duration::from_millis(400));
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(rates));
     let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", &time_scale.to_string());
@@ -20,13 +20,13 @@ fn up_and_down_stay_within_aws_published_rates() {
     user.run(&["up", "--yes"]).ends(0);
     let calls = proxy.take();
     assert_eq!(throttled(&calls), 0);
-    // The rates were in the way at all.
+    // The stack is large enough for the rates to matter.
     assert!(minimum_time(&calls, time_scale) > Duration::from_secs(1), "{:?}", minimum_time(&calls, time_scale));
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(throttled(&proxy.take()), 0);
 }
 
-/// The rates refuse who is too fast: else a run without a refusal would prove nothing.
+/// Otherwise the test above would prove nothing.
 #[test]
 fn the_rate_limiter_refuses_calls_above_the_rate() {
     let rates = PublishedRates::new(1.0);

@@ -1,5 +1,5 @@
-//! The documentation says what the program does: its commands, flags, exit codes and cleanup order are the code's, its
-//! links lead somewhere, and the README stays short.
+//! Compares the documentation with the program: commands, flags, exit codes and cleanup order. Also checks links and the
+//! length of the README.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,12 +15,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The text of a file of the repository.
 pub fn text(file: &str) -> String {
     std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// A section of a page: from this heading to the next of its level or of a higher one.
+/// A section of a page: from this heading to the next heading of the same or a higher level.
 pub fn section(file: &str, heading: &str) -> String {
     let level = heading.chars().take_while(|c| *c == '#').count();
     let text = text(file);
@@ -52,7 +51,7 @@ fn every_kind_has_a_place_in_the_cleanup_order() {
     }
 }
 
-/// The flags that a text names, as `--flag`.
+/// The flags that a text mentions as `--flag`.
 fn flags(text: &str) -> BTreeSet<&str> {
     let name = |rest: &str| rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
     text.split("`--").skip(1).map(|rest| &rest[..name(rest)]).collect()
@@ -131,7 +130,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// A page without its blocks of code.
+/// A page without code blocks.
 fn prose(page: &Path) -> String {
     let text = std::fs::read_to_string(page).unwrap();
     let mut in_code = false;
@@ -143,7 +142,7 @@ fn prose(page: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The anchors that GitHub gives to the headings of a page.
+/// The anchors of a page's headings on GitHub.
 fn anchors(page: &Path) -> BTreeSet<String> {
     let mut seen = BTreeMap::<String, usize>::new();
     let heading = |line: &str| {
@@ -170,7 +169,7 @@ fn links(page: &Path) -> Vec<String> {
     link.captures_iter(&prose).map(|found| found[1].to_owned()).collect()
 }
 
-/// What is wrong with a link of a page.
+/// Why a link of a page does not resolve.
 fn dead(page: &Path, link: &str) -> Option<&'static str> {
     if link.starts_with("https://") || link.starts_with("http://") {
         return None;

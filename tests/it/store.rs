@@ -1,4 +1,4 @@
-//! The state file on a real disk: replaced whole, locked, owner-only, and never misread.
+//! The state file on a real disk: atomic replacement, locks, permissions and damaged files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ fn store(folder: &Path) -> Store {
     Store::new(folder, "toy", ACCOUNT, "eu-central-1", None)
 }
 
-/// A folder in which this is the state file.
+/// A folder with this text as the state file.
 fn holding(text: impl AsRef<[u8]>) -> (TempDir, Store) {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
@@ -24,7 +24,7 @@ fn holding(text: impl AsRef<[u8]>) -> (TempDir, Store) {
     (folder, store)
 }
 
-/// A state with this many rows, and as its serial says.
+/// A state with this many rows. The serial is the same number.
 fn state(rows: u64) -> State {
     let mut state = State::new("toy", ACCOUNT, "eu-central-1", None);
     state.serial = rows;
@@ -56,13 +56,13 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// What is said of a file with this in it: the error and its hint.
+/// The error for a state file with this text, and the error with its hint as text. Locking must give the same error.
 #[track_caller]
 fn said_of(text: impl AsRef<[u8]>) -> (StateError, String) {
     let (folder, store) = holding(text.as_ref());
     let error = store.read().unwrap_err();
     let of_lock = store.lock("up").unwrap_err();
-    assert_eq!(of_lock.to_string(), error.to_string(), "who locks hears the same");
+    assert_eq!(of_lock.to_string(), error.to_string(), "locking gives the same error");
     assert_eq!(fs::read(store.path()).unwrap(), text.as_ref(), "it is left as it was");
     assert!(error.to_string().contains(folder.path().to_str().unwrap()), "{error}");
     let said = format!("{error}; {}", error.hint());
@@ -278,7 +278,7 @@ fn an_unreadable_state_file_is_an_error() {
 fn a_state_file_without_read_permission_is_an_error() {
     let (_folder, store) = holding(edited(|_| {}));
     fs::set_permissions(store.path(), fs::Permissions::from_mode(0o000)).unwrap();
-    // Root may read everything.
+    // Root can read every file.
     if fs::read(store.path()).is_err() {
         assert!(matches!(store.read(), Err(StateError::Io { verb: "read", .. })));
     }

@@ -1,5 +1,5 @@
-//! What AWS does otherwise than the emulator once a stack is there: it throttles on a best-effort basis, its logs take
-//! their time and may be read only so often, and it refuses a function's answer of the wrong shape.
+//! Differences between AWS and the emulator with an existing stack: AWS throttles on a best-effort basis, logs arrive late,
+//! reads of logs are limited by a rate, and a malformed answer of a function becomes a 502.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,23 +14,23 @@ use crate::support::program::User;
 use crate::support::proxy::{AwsRequest, Call, CallOutcome, Fault, FaultInjector, Proxy};
 use crate::support::size::PublishedRates;
 
-/// How long a second of AWS's lasts here.
+/// How long one of AWS's seconds lasts in these tests.
 const TIME_SCALE: f64 = 0.05;
 
-/// How long a line takes to be found in a log, in AWS's seconds.
+/// How long it takes until a log line is found, in AWS's seconds.
 const LINES_TAKE: f64 = 30.0;
 
-/// The pages of a busy log group.
+/// How many pages a long log has.
 const PAGES: u64 = 40;
 
-/// AWS, as far as the emulator is not like it. Each trait is off at first.
+/// Injects these differences. Each is off at first.
 struct Aws {
     rates: PublishedRates,
     never_throttles: AtomicBool,
     logs_late: AtomicBool,
     logs_busy: AtomicBool,
     malformed: AtomicBool,
-    /// Since when a text is looked for.
+    /// When a text was first searched for.
     sought: Mutex<HashMap<String, Instant>>,
 }
 
@@ -55,7 +55,7 @@ fn set(flag: &AtomicBool, on: bool) {
     flag.store(on, Ordering::Relaxed);
 }
 
-/// A request to a route, as a client makes it.
+/// Whether it is a client's request to a route.
 fn to_route(asked: &AwsRequest) -> bool {
     asked.path.contains("/lambda1")
 }
@@ -101,7 +101,7 @@ impl FaultInjector for Aws {
     }
 }
 
-/// How often logs were read, and how often that was refused.
+/// How many reads of logs there were, and how many of them were refused.
 fn reads(calls: &[Call]) -> (usize, usize) {
     let reads = || calls.iter().filter(|call| call.name == "logs FilterLogEvents");
     (reads().count(), reads().filter(|call| call.status == 429).count())
@@ -135,7 +135,7 @@ fn verify_passes_when_aws_logs_late_and_throttles_nobody() {
     let (read, refused) = reads(&proxy.take());
     assert!((4..60).contains(&read) && refused == 0, "{refused} of {read} reads of logs were refused");
 
-    // With a limit that was lifted, the same burst is a failure.
+    // If another tool raised the limit, the same burst is a failure.
     let arguments = json!({
         "restApiId": user.run(&["outputs", "--json"]).json()["api"]["id"], "stageName": "development",
         "patchOperations": [{ "op": "replace", "path": "/*/*/throttling/rateLimit", "value": "10000" }],
@@ -147,14 +147,14 @@ fn verify_passes_when_aws_logs_late_and_throttles_nobody() {
     assert!(text.contains("throttlingRateLimit of each route is 10000, wanted 50"), "{text}");
     assert!(text.contains("no 429 for") && !ran.stderr.contains("another burst"), "{text}");
 
-    // A busy log is read no faster than AWS lets an account read.
+    // The program reads a long log no faster than AWS's rate allows.
     proxy.take();
     set(&aws.logs_busy, true);
     user.run(&["logs"]).ends(0);
     let (read, refused) = reads(&proxy.take());
     assert_eq!((read, refused), (3 * 41, 0), "three functions' logs");
 
-    // What the gateway says of a function's wrong answer is explained, with where to look.
+    // A 502 because of a malformed answer is explained, with the command that shows the logs.
     set(&aws.malformed, true);
     let ran = user.run_with("no token", &["call", "POST /lambda1", "--token-stdin", "--data", "{}"]).ends(1);
     ran.says("its answer has the wrong shape").says("securelambda logs ExternalLambda1");

@@ -1,7 +1,7 @@
-//! Every read that `down` and `sweep` make, refused each time it is made: all that does not depend on it is gone, what
-//! remains is named, and when the read is possible again the next run removes the rest.
+//! Refuses every read of `down` and `sweep` in turn. Everything that does not depend on the read must be removed, whatever
+//! remains must be named, and a run without the fault must remove the rest.
 //!
-//! `cargo test` takes a sample. The whole: `cargo test --test it unreadable:: -- --ignored --nocapture`
+//! `cargo test` runs a sample. All reads: `cargo test --test it unreadable:: -- --ignored --nocapture`
 
 #![allow(clippy::print_stderr, reason = "the report")]
 
@@ -13,7 +13,7 @@ use hyper::body::Bytes;
 
 use crate::support::account_reader::{Account, AccountReader, difference};
 use crate::support::emulator::{account, endpoint, python, without_proxy};
-use crate::support::program::{Ran, User};
+use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector, Proxy};
 
 /// ReadFault long a second lasts.
@@ -24,7 +24,7 @@ const BLUEPRINTS: [&str; 3] = ["tutorial", "http-jwt", "api-to-api"];
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Verb {
     Down,
-    /// From another machine, without the state.
+    /// On another machine, without the state.
     Sweep,
 }
 
@@ -64,7 +64,7 @@ impl ReadFault {
     }
 }
 
-/// Refuses one operation as long as it is told to.
+/// Refuses the current operation, if there is one.
 #[derive(Default)]
 struct Refusing(Mutex<Option<(String, ReadFault)>>);
 
@@ -77,10 +77,11 @@ impl FaultInjector for Refusing {
     }
 }
 
-/// What may remain while an operation is refused, as the beginnings of what the account reader calls it: whose it is, or that
-/// it is there, cannot be known without it; or AWS does not delete it before something of which that holds.
+/// Which resources may remain while an operation is refused, as prefixes of the account reader's names. Without the read,
+/// the program cannot know that they exist or whose they are, or AWS does not delete them before such a resource.
 ///
-/// With a record nearly everything has an id that AWS gives once, so only the tags of what has a name alone matter.
+/// With a recorded state nearly every resource has a unique id from AWS. Only resources with nothing but a name still need
+/// their tags.
 fn may_remain(verb: Verb, operation: &str) -> &'static [&'static str] {
     match (operation, verb) {
         ("sns ListTagsForResource", _) => &["topic ", "subscription "],
@@ -88,7 +89,7 @@ fn may_remain(verb: Verb, operation: &str) -> &'static [&'static str] {
         (_, Verb::Down) => &[],
         ("sns ListTopics", _) => &["topic ", "subscription "],
         ("logs DescribeLogGroups", _) => &["log group "],
-        // What hangs on a role and cannot be listed cannot be taken off it.
+        // A role can only be deleted after its policies, which must be listed first.
         ("iam ListRoles" | "iam GetRole" | "iam ListRolePolicies", _) => &["role "],
         ("lambda ListFunctions", _) => &["function "],
         ("secretsmanager ListSecrets", _) => &["secret "],
@@ -133,7 +134,7 @@ impl TestBed {
         self.user.run(&["up", "--yes", "--blueprint", self.blueprint]).ends(0);
     }
 
-    fn remove(&self, verb: Verb) -> Ran {
+    fn remove(&self, verb: Verb) -> CommandOutput {
         match verb {
             Verb::Down => self.user.run(&["down", "--yes", "--blueprint", self.blueprint]),
             Verb::Sweep => {
@@ -144,7 +145,7 @@ impl TestBed {
         }
     }
 
-    /// The stack is there; what is on record of another is not.
+    /// Builds the stack. For `sweep`, an old state is removed first.
     fn begin(&self, verb: Verb) {
         if verb == Verb::Sweep {
             let _ = std::fs::remove_dir_all(self.user.folder.path().join("state"));
@@ -153,7 +154,7 @@ impl TestBed {
         self.proxy.take();
     }
 
-    /// The reads of an undisturbed run. Who we are is no read of the stack: without it nothing is begun.
+    /// The reads of an undisturbed run. Calls to STS are left out, because without them nothing starts.
     fn reads(&mut self, verb: Verb) -> BTreeSet<String> {
         self.begin(verb);
         let ran = self.remove(verb).ends(0);
@@ -170,7 +171,7 @@ impl TestBed {
         if found == self.others { Ok(()) } else { Err(format!("after {when}:\n{}", difference(&self.others, &found))) }
     }
 
-    /// Refuses a read in one run, and then lets another go on from there. What is wrong with either.
+    /// Refuses a read in one run, and continues with a run without faults. Returns everything that is wrong.
     fn case(&mut self, verb: Verb, operation: &str, fault: ReadFault) -> Vec<String> {
         self.begin(verb);
         *self.refusing.0.lock().unwrap() = Some((operation.to_owned(), fault));
@@ -185,7 +186,7 @@ impl TestBed {
         let remains: Vec<&String> = found.keys().filter(|name| !self.others.contains_key(*name)).collect();
         let ours = may_remain(verb, operation);
         for name in &remains {
-            // By whichever name: what carries a tag is told by its ARN too.
+            // A tagged resource is in the description twice: with its name and with its ARN.
             let tagged = name.starts_with("tagged ");
             if !tagged && !ours.iter().any(|beginning| name.starts_with(beginning)) {
                 wrong.push(format!("{name} is still there"));
@@ -209,15 +210,14 @@ impl TestBed {
         if ran.code == 4 && !ran.stderr.contains(call) {
             wrong.push("the call that failed is not named".to_owned());
         }
-        // The recovery windows of secrets are no part of this.
         let rest = self.remove(verb);
-        // To `sweep`, a stack of which nothing is there is none.
+        // If nothing remains, `sweep` reports that there is no such stack.
         if rest.code != 0 && !(verb == Verb::Sweep && rest.code == 6 && remains.is_empty()) {
             wrong.push(format!("then the rest ended with {}:\n{}", rest.code, rest.stderr));
         }
         if let Err(why) = self.is_as_before("the rest") {
             wrong.push(why);
-            // For the cases that follow.
+            // Clean up for the next cases.
             self.account_reader.purge(&self.account);
         }
         if !wrong.is_empty() {
@@ -227,14 +227,14 @@ impl TestBed {
     }
 }
 
-/// Goes through every `stride`th operation, with a fault that differs from one to the next, or with all of them.
+/// Tests every `stride`th read, with all faults or with one fault that changes from read to read.
 fn go_through(blueprint: &'static str, verb: Verb, stride: usize, all: bool) -> Vec<String> {
     let mut bed = TestBed::new(blueprint);
     let reads = bed.reads(verb);
     eprintln!("{blueprint} {verb:?}: {} reads: {reads:?}", reads.len());
     let kinds = [ReadFault::Denied, ReadFault::ServerError, ReadFault::Garbled];
     let mut failures = Vec::new();
-    // In every sample: where this is refused, another call takes its place.
+    // Part of every sample, because the program uses another call if this is refused.
     let always = |operation: &str| operation == "lambda GetFunction";
     let wanted = reads.iter().enumerate().filter(|(index, name)| index % stride == stride / 2 || always(name));
     for (index, operation) in wanted {

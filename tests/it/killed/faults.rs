@@ -16,7 +16,7 @@ pub fn outcome(asked: &AwsRequest, random: u64) -> CallOutcome {
     match random % 12 {
         0..=2 => CallOutcome::Refused(throttling(&asked.service)),
         3 | 4 => CallOutcome::Refused(server_error(&asked.service)),
-        // Carried out all the same.
+        // The service reports an error although it carried the call out.
         5 => CallOutcome::DoneButRefused(server_error(&asked.service)),
         6 | 7 => CallOutcome::ConnectionLost,
         8 | 9 => CallOutcome::AnswerLost,

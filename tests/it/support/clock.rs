@@ -104,7 +104,7 @@ impl FaultInjector for OtherClock {
         let Some(signed) = header("authorization").filter(|value| value.starts_with("AWS4-")) else { return };
         let scope: Vec<&str> = signed.split("Credential=").nth(1).unwrap().split(['/', ',']).collect();
         let (key, region, service) = (scope[0], scope[2], scope[3]);
-        // The root user of an account of the emulator's.
+        // The key of the emulator's root user.
         let identity = Credentials::new(key, "test", None, None, "tests").into();
         let params = SigningParams::builder().identity(&identity).region(region).name(service);
         let params = params.time(SystemTime::now()).settings(SigningSettings::default()).build().unwrap().into();

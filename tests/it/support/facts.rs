@@ -50,7 +50,6 @@ pub struct Tables {
     pub answer: Vec<Answer>,
 }
 
-/// All tables together.
 pub fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
     TABLES.get_or_init(|| {

@@ -31,7 +31,7 @@ pub struct User {
 
 /// The exit code and the output of a command.
 #[derive(Debug)]
-pub struct Ran {
+pub struct CommandOutput {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -124,19 +124,19 @@ impl User {
 
     /// Runs a command without a terminal. Fails if one of its requests violates AWS's service models or rules.
     #[track_caller]
-    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
-        let ran = Ran::from(self.command(args).output().unwrap());
+    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> CommandOutput {
+        let ran = CommandOutput::from(self.command(args).output().unwrap());
         models::assert_valid(&self.app);
         aws_rules::assert_none_met(&self.app);
         ran
     }
 
     /// Runs a command with this text on standard input.
-    pub fn run_with<S: AsRef<OsStr>>(&self, input: &str, args: &[S]) -> Ran {
+    pub fn run_with<S: AsRef<OsStr>>(&self, input: &str, args: &[S]) -> CommandOutput {
         let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
         // A program that ends without reading its input closes the pipe, which is no failure.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Ran::from(child.wait_with_output().unwrap())
+        CommandOutput::from(child.wait_with_output().unwrap())
     }
 
     /// The path of the state file, or a path that does not exist.
@@ -174,7 +174,7 @@ impl Started {
 
     /// Waits until it ends, and returns how long that took.
     #[track_caller]
-    pub fn ends_within(mut self, limit: Duration) -> (Ran, Duration) {
+    pub fn ends_within(mut self, limit: Duration) -> (CommandOutput, Duration) {
         let begun = Instant::now();
         while self.0.try_wait().unwrap().is_none() {
             if begun.elapsed() > limit {
@@ -188,12 +188,12 @@ impl Started {
     }
 
     /// Its exit code and the output that nobody has read yet.
-    fn ran(&mut self) -> Ran {
+    fn ran(&mut self) -> CommandOutput {
         let status = self.0.wait().unwrap();
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         self.0.stdout.take().map(|mut pipe| pipe.read_to_end(&mut stdout).unwrap());
         self.0.stderr.take().map(|mut pipe| pipe.read_to_end(&mut stderr).unwrap());
-        Ran::from(Output { status, stdout, stderr })
+        CommandOutput::from(Output { status, stdout, stderr })
     }
 }
 
@@ -205,7 +205,7 @@ impl Drop for Started {
     }
 }
 
-impl From<Output> for Ran {
+impl From<Output> for CommandOutput {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
@@ -215,7 +215,7 @@ impl From<Output> for Ran {
     }
 }
 
-impl Ran {
+impl CommandOutput {
     /// Asserts the exit code, and shows the output if it differs.
     #[track_caller]
     pub fn ends(self, code: i32) -> Self {

@@ -205,7 +205,7 @@ pub struct Simulation {
     pub group: fn(&str) -> usize,
     /// Whether a resource of the first kind prevents the deletion of one of the second.
     pub holds: fn(&str, &str) -> bool,
-    /// AwsRequest to stop by Ctrl-C in the very moment of such an event.
+    /// Requests a stop, like Ctrl-C, as soon as an event matches.
     pub stop_when: fn(&Event) -> bool,
     halt: watch::Sender<StopLevel>,
     stop: CancellationToken,
@@ -282,7 +282,7 @@ impl Simulation {
         let (mut state, mut store, mut events) = (self.disk.state(), self.disk.clone(), Vec::new());
         let begun = Instant::now();
         let (registry, jobs) = (registry(&self.cloud), self.jobs);
-        let mut tell = |event| self.hear(&mut events, event);
+        let mut tell = |event| self.record(&mut events, event);
         let summary = engine::up(graph, &registry, refresh, &mut state, &mut store, jobs, &self.stop, &mut tell).await;
         Run { summary, events, took: begun.elapsed(), strangers: Vec::new(), unseen: Vec::new(), left: Vec::new() }
     }
@@ -311,7 +311,7 @@ impl Simulation {
         let FoundTargets { mut targets, strangers, unseen } = looked;
         targets.retain(|target| goes(&target.id));
         let begun = Instant::now();
-        let mut tell = |event| self.hear(&mut events, event);
+        let mut tell = |event| self.record(&mut events, event);
         let (order, jobs) = (Cleanup { group: self.group, holds: self.holds }, self.jobs);
         let summary =
             engine::down(&targets, &unseen, order, &registry, &mut state, &mut store, jobs, &self.stop, &mut tell)
@@ -322,7 +322,7 @@ impl Simulation {
         Ok(Run { summary, events, took, strangers, unseen, left })
     }
 
-    fn hear(&self, events: &mut Vec<Event>, event: Event) {
+    fn record(&self, events: &mut Vec<Event>, event: Event) {
         if (self.stop_when)(&event) {
             self.halt.send_replace(StopLevel::Drain);
         }

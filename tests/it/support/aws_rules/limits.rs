@@ -1,8 +1,8 @@
-//! Values out of what a service takes.
+//! Values outside the range that a service accepts.
 
 use super::{Rule, json};
 
-/// What `PutRetentionPolicy` takes, in days.
+/// The days that `PutRetentionPolicy` accepts.
 const RETENTION: [i64; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 

@@ -1,4 +1,4 @@
-//! Names that the service models do not restrict and the services do.
+//! Names that the services restrict although their models do not.
 
 use super::{Rule, text};
 

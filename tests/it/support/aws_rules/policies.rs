@@ -47,12 +47,12 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// As IAM counts: without white space.
+/// The length as IAM counts it, without white space.
 fn length(document: &str) -> usize {
     document.chars().filter(|c| !c.is_whitespace()).count()
 }
 
-/// What a document's statements are about.
+/// The resources of all statements.
 fn resources(request: &AwsRequest) -> Vec<String> {
     let document: Value = serde_json::from_str(&text(request, "PolicyDocument")).unwrap_or_default();
     let many = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);

@@ -1,6 +1,6 @@
-//! What API Gateway does with a request on its way to a function and with the function's answer, where the emulator does
-//! otherwise. Both need a look at the API or at the function's own answer, so they ask the emulator, and only where it
-//! makes a difference: a body of another content type, and an answer that has nothing in it of the function's own.
+//! Two behaviours of API Gateway that the emulator lacks: it does not validate a body whose content type has no model, and it
+//! answers 502 to a malformed answer of a function. Deciding needs the API's settings or the function's own answer from the
+//! emulator, so it is only done for bodies of other content types and for answers without headers of the function.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::super::botocore;
 use super::super::proxy::AwsRequest;
 
-/// Requests to routes carry no signature, so that they reach this account alone.
+/// Requests to routes have no signature, so they can only reach this account.
 const ACCOUNT: &str = "000000000000";
 
-/// A request to a route of a REST API, in parts: the API, and the path below the stage.
+/// The API and the path below the stage, for a request to a route of a REST API.
 fn route(request: &AwsRequest) -> Option<(String, String)> {
     let path = request.path.split('?').next()?;
     let (api, rest) = path.strip_prefix("/restapis/")?.split_once('/')?;
@@ -21,7 +21,7 @@ fn route(request: &AwsRequest) -> Option<(String, String)> {
     Some((api.to_owned(), below.to_owned()))
 }
 
-/// What AWS would have answered instead, if that is something else.
+/// AWS's answer, if it differs from the emulator's.
 pub fn after(request: &AwsRequest, status: u16, headers: &HeaderMap) -> Option<(StatusCode, Bytes)> {
     let (api, path) = route(request)?;
     let unchecked = status == 400 && !request.body.is_empty() && !is_json(request);
@@ -36,7 +36,7 @@ pub fn after(request: &AwsRequest, status: u16, headers: &HeaderMap) -> Option<(
         let checked = models.get(&content_type).or_else(|| models.get("$default")).is_some();
         return (!checked).then(|| answer_of(request, &path, &method));
     }
-    // It answered once without a crash: one that crashes now misses something in this event.
+    // The function answered before, so a crash now only means that this event lacks something.
     let answered = invoke(request, &path, &method)?;
     (!is_well_formed(&answered)).then(malformed)
 }
@@ -54,7 +54,7 @@ fn is_json(request: &AwsRequest) -> bool {
     content_type(request) == "application/json"
 }
 
-/// Nothing but what the emulator puts into every answer.
+/// Whether an answer has only the headers that the emulator adds to every answer.
 fn says_nothing_of_its_own(headers: &HeaderMap) -> bool {
     const EVERY: [&str; 7] = [
         "content-type",
@@ -69,7 +69,7 @@ fn says_nothing_of_its_own(headers: &HeaderMap) -> bool {
     default && headers.keys().all(|name| EVERY.contains(&name.as_str()))
 }
 
-/// The method behind a path, as the emulator has it now.
+/// The emulator's current settings of the method for a path.
 fn method(api: &str, path: &str, verb: &str) -> Option<Value> {
     let request = json!(["apigateway", "get_resources", { "restApiId": api, "limit": 500, "embed": ["methods"] }]);
     let answer = botocore::calls_in(ACCOUNT, &[request]).remove(0);
@@ -84,7 +84,7 @@ fn method(api: &str, path: &str, verb: &str) -> Option<Value> {
     methods.into_iter().next()
 }
 
-/// `/people/{id}` and `/{proxy+}` stand for paths.
+/// Whether a path matches a template such as `/people/{id}` or `/{proxy+}`.
 fn fits(template: &str, path: &str) -> bool {
     let mut path = path.trim_matches('/').split('/');
     for part in template.trim_matches('/').split('/') {
@@ -99,7 +99,7 @@ fn fits(template: &str, path: &str) -> bool {
     path.next().is_none()
 }
 
-/// What the function answers to a request; `None` if it crashes.
+/// The function's answer to a request. `None` if it crashes.
 fn invoke(request: &AwsRequest, path: &str, method: &Value) -> Option<Value> {
     let uri = method["methodIntegration"]["uri"].as_str().unwrap_or_default();
     let function = uri.split("/functions/").nth(1).unwrap_or_default().trim_end_matches("/invocations");
@@ -123,8 +123,8 @@ fn answer_of(request: &AwsRequest, path: &str, method: &Value) -> (StatusCode, B
     (status.unwrap_or(StatusCode::OK), Bytes::from(body))
 }
 
-/// The shape that a proxy integration asks for, as LocalStack has recorded it from AWS
-/// (`test_aws_proxy_response_payload_format_validation`): a key that is none of these is wrong too.
+/// Whether an answer has the shape that a proxy integration requires, as LocalStack recorded it from AWS
+/// (`test_aws_proxy_response_payload_format_validation`). Unknown keys are wrong too.
 pub fn is_well_formed(answer: &Value) -> bool {
     const KEYS: [&str; 5] = ["statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"];
     let Some(answer) = answer.as_object() else { return false };

@@ -25,7 +25,7 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// Either member, whatever its value.
+/// Both members are refused, whatever their values.
 fn execution_logs(request: &AwsRequest) -> bool {
     if !["apigatewayv2 CreateStage", "apigatewayv2 UpdateStage"].contains(&request.name().as_str()) {
         return false;

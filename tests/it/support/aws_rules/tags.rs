@@ -1,4 +1,4 @@
-//! Tags: what each service takes in keys and values.
+//! Tags: the keys and values that each service accepts.
 
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ fn fits(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || " .:+=@_/-".contains(c))
 }
 
-/// The tags that a request sets, in whichever way its service has them.
+/// The tags that a request sets, whichever format its service uses.
 fn pairs(request: &AwsRequest) -> Vec<(String, String)> {
     let sets = ["Create", "Tag", "Put"].iter().any(|verb| request.operation.starts_with(verb));
     if !sets {

@@ -1,4 +1,4 @@
-//! The TLS of REST APIs, which the emulator forgets at creation and changes at once.
+//! The TLS settings of REST APIs. The emulator loses them at creation and changes them at once.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -47,7 +47,7 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// How often an API says that it is being updated after a change of its policy, instead of for 15 minutes.
+/// How many reads show the status UPDATING after a change of the policy, instead of 15 minutes.
 const UPDATES: u32 = 3;
 
 #[derive(Default)]
@@ -57,13 +57,13 @@ struct Api {
     updating: u32,
 }
 
-/// By id, which is unique in an emulator.
+/// All APIs by id, which is unique in the emulator.
 fn apis() -> MutexGuard<'static, HashMap<String, Api>> {
     static APIS: LazyLock<Mutex<HashMap<String, Api>>> = LazyLock::new(Mutex::default);
     APIS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a request replaces, by path.
+/// The values that a request replaces, by path.
 fn patches(request: &AwsRequest) -> HashMap<String, String> {
     let body = super::json(request);
     let operations = body["patchOperations"].as_array().into_iter().flatten();
@@ -79,7 +79,7 @@ pub fn before(request: &AwsRequest) -> Option<Fault> {
     updating.then(|| Fault::new(400, "BadRequestException", message))
 }
 
-/// Learns policies from what passes, and has answers show them.
+/// Records policies from the requests, and adds them to answers.
 pub fn after(request: &AwsRequest, status: u16, body: Bytes) -> Bytes {
     if request.service != "apigateway" || status >= 300 {
         return body;

@@ -1,4 +1,4 @@
-//! Functions' environments.
+//! Environment variables of functions.
 
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// From the list of defined runtime variables on Lambda's page, those marked as reserved.
+/// The variables that Lambda's documentation marks as reserved.
 const RESERVED: [&str; 18] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",

@@ -1,4 +1,4 @@
-//! API Gateway: writes to one API that meet are refused, nothing is an upsert, and what is used stays.
+//! API Gateway: it refuses concurrent writes to one API, second creates, and deletes of resources in use.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     ]
 }
 
-/// The API that a write is about.
+/// The API that a write changes.
 fn written(request: &AwsRequest) -> Option<&str> {
     let writes = request.service == "apigateway" && request.writes();
     request.segments().get(1).copied().filter(|_| writes && request.segments()[0] == "restapis")
@@ -35,7 +35,7 @@ fn method(request: &AwsRequest) -> Option<(String, String, String)> {
     }
 }
 
-/// Of two writes to one API at once, one is refused.
+/// Refuses one of two concurrent writes to one API.
 struct ConcurrentWrites(HashMap<String, HashMap<usize, Instant>>);
 
 impl ConsistencyRule for ConcurrentWrites {
@@ -46,7 +46,7 @@ impl ConsistencyRule for ConcurrentWrites {
     fn before(&mut self, request: &AwsRequest) -> Verdict {
         let Some(api) = written(request) else { return Verdict::NotConcerned };
         let in_flight = self.0.entry(api.to_owned()).or_default();
-        // One whose caller has gone is never answered.
+        // Calls of a killed program are never answered.
         in_flight.retain(|_, since| since.elapsed() < Duration::from_secs(5));
         if in_flight.is_empty() {
             return Verdict::Allows;
@@ -68,7 +68,7 @@ impl ConsistencyRule for ConcurrentWrites {
     }
 }
 
-/// A new API is still being updated, and cannot be deployed.
+/// A new API cannot be deployed while its status is UPDATING.
 struct Updating(Window);
 
 impl ConsistencyRule for Updating {
@@ -95,7 +95,7 @@ impl ConsistencyRule for Updating {
         if request.operation == "CreateRestApi" {
             self.0.begin(api.as_str());
         }
-        // The answer to the create comes from before the time that runs from the first question.
+        // The window starts at the first query, and the answer to the create comes before it.
         let updating = request.operation == "CreateRestApi" || self.0.holds(&api);
         if updating {
             body["apiStatus"] = json!("UPDATING");
@@ -105,7 +105,7 @@ impl ConsistencyRule for Updating {
     }
 }
 
-/// A new authorizer is not known to PutMethod.
+/// PutMethod does not see a new authorizer yet.
 struct AuthorizerUnseen(Window);
 
 impl ConsistencyRule for AuthorizerUnseen {
@@ -130,7 +130,7 @@ impl ConsistencyRule for AuthorizerUnseen {
     }
 }
 
-/// Neither a path nor a method can be made twice.
+/// A path or method that exists cannot be created again.
 #[derive(Default)]
 struct NoUpsert {
     methods: HashSet<(String, String, String)>,
@@ -217,7 +217,7 @@ impl ConsistencyRule for AuthorizerInUse {
             return false;
         }
         match request.operation.as_str() {
-            // Patched or put, the answer tells.
+            // Both answers contain the current authorizer.
             "PutMethod" | "UpdateMethod" => match answer.json()["authorizerId"].as_str() {
                 Some(id) => _ = self.0.insert(method(request).unwrap(), id.to_owned()),
                 None => _ = self.0.remove(&method(request).unwrap()),
@@ -230,7 +230,7 @@ impl ConsistencyRule for AuthorizerInUse {
     }
 }
 
-/// What has no methods, or a method that leads nowhere, cannot be deployed.
+/// An API without methods, or with a method without integration, cannot be deployed.
 #[derive(Default)]
 struct Undeployable(BTreeMap<(String, String, String), bool>);
 

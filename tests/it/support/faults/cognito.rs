@@ -1,4 +1,4 @@
-//! Cognito: what an update leaves out goes back to its default, and a domain holds its pool.
+//! Cognito: an update resets every field that it omits, and a pool with a domain or with protection cannot be deleted.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub fn all(_: TimeScale, damage: &SilentDamage) -> Vec<Box<dyn ConsistencyRule>>
     ]
 }
 
-/// What UpdateUserPool takes and DescribeUserPool tells, in the same words.
+/// The fields that UpdateUserPool and DescribeUserPool share.
 const POOL: [&str; 17] = [
     "Policies",
     "DeletionProtection",
@@ -40,7 +40,7 @@ const POOL: [&str; 17] = [
     "UserPoolTier",
 ];
 
-/// The same of an app client. Not what belongs to hosted sign-in, which the stack has none of.
+/// The same for app clients, without the fields of hosted sign-in, which stacks do not use.
 const CLIENT: [&str; 11] = [
     "RefreshTokenValidity",
     "AccessTokenValidity",
@@ -55,19 +55,19 @@ const CLIENT: [&str; 11] = [
     "AuthSessionValidity",
 ];
 
-/// An update that leaves out what was set resets it.
+/// An update resets a field that was set and is omitted.
 struct Resets {
     update: &'static str,
     describe: &'static str,
     shape: &'static str,
     key: &'static str,
     kept: &'static [&'static str],
-    /// The last description of each.
+    /// The last description of each resource, by id.
     known: HashMap<String, Value>,
     damage: SilentDamage,
 }
 
-/// It is not what AWS would make of it anyway.
+/// Whether the value differs from AWS's default.
 fn is_set(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -92,7 +92,7 @@ impl ConsistencyRule for Resets {
             return Verdict::NotConcerned;
         }
         let id = request.field(self.key).unwrap();
-        let known = self.known.get(&id).expect("nobody can update what they have not read");
+        let known = self.known.get(&id).expect("an update needs a description first");
         for field in self.kept.iter().filter(|field| is_set(&known[**field]) && request.field(field).is_none()) {
             self.damage.report(format!("{} reset {field} of {id} from {}", self.update, known[*field]));
         }
@@ -107,7 +107,7 @@ impl ConsistencyRule for Resets {
     }
 }
 
-/// A pool that has a domain cannot be deleted.
+/// A pool with a domain cannot be deleted.
 #[derive(Default)]
 pub struct Domain(HashMap<String, String>);
 
@@ -133,7 +133,7 @@ impl ConsistencyRule for Domain {
         match (request.operation.as_str(), request.field("UserPoolId")) {
             ("CreateUserPoolDomain", Some(pool)) => _ = self.0.insert(pool, request.field("Domain").unwrap()),
             ("DeleteUserPoolDomain", Some(pool)) => _ = self.0.remove(&pool),
-            // As AWS tells it.
+            // AWS's description contains the domain.
             ("DescribeUserPool", Some(pool)) if self.0.contains_key(&pool) => {
                 let mut body = answer.json();
                 body["UserPool"]["Domain"] = self.0[&pool].clone().into();
@@ -146,7 +146,7 @@ impl ConsistencyRule for Domain {
     }
 }
 
-/// A pool that is protected cannot be deleted either.
+/// A pool with deletion protection cannot be deleted.
 #[derive(Default)]
 struct Protected(HashMap<String, bool>);
 

@@ -1,4 +1,4 @@
-//! IAM: one control plane for the world, read a little late everywhere.
+//! IAM: changes reach the regions with a delay.
 
 use super::{Answer, ConsistencyRule, TimeScale, Verdict, Window, last, refuse};
 use crate::support::proxy::AwsRequest;
@@ -11,7 +11,7 @@ pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     ]
 }
 
-/// GetRole and PutRolePolicy do not see a new role.
+/// GetRole and PutRolePolicy do not see a new role yet.
 struct RoleUnseen(Window);
 
 impl ConsistencyRule for RoleUnseen {
@@ -36,7 +36,7 @@ impl ConsistencyRule for RoleUnseen {
     }
 }
 
-/// Lambda cannot assume a new role: for 8 seconds, or 23.
+/// Lambda cannot assume a new role for 8 or 23 seconds.
 struct Unassumable {
     soon: Window,
     late: Window,
@@ -69,7 +69,7 @@ impl ConsistencyRule for Unassumable {
     }
 }
 
-/// A role whose policies have just gone still counts as having some.
+/// A role whose policy was just deleted still counts as having it.
 struct InUse(Window);
 
 impl ConsistencyRule for InUse {

@@ -1,4 +1,4 @@
-//! Lambda: functions settle after every write, and permissions that are added side by side get lost.
+//! Lambda: a function is busy after every write, and permissions that are added concurrently get lost.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,6 @@ pub fn all(time_scale: TimeScale, damage: &SilentDamage) -> Vec<Box<dyn Consiste
     ]
 }
 
-/// The function that a call is about.
 fn function(request: &AwsRequest) -> Option<String> {
     match request.operation.as_str() {
         _ if request.service != "lambda" => None,
@@ -31,7 +30,7 @@ fn is_busy_with(request: &AwsRequest) -> bool {
         .contains(&request.operation.as_str())
 }
 
-/// Changes what an answer says of a function.
+/// Changes fields of the function's configuration in an answer.
 fn say(answer: &mut Answer, changes: &Value) {
     let mut body = answer.json();
     let config = if body.get("Configuration").is_some() { &mut body["Configuration"] } else { &mut body };
@@ -73,7 +72,7 @@ impl ConsistencyRule for Pending {
     }
 }
 
-/// A function that was changed settles before it can be changed again.
+/// A function cannot be changed again while an update is in progress.
 struct Updating(Window);
 
 impl ConsistencyRule for Updating {
@@ -105,10 +104,10 @@ impl ConsistencyRule for Updating {
     }
 }
 
-/// A function that was deleted is still to be seen, and its name is taken.
+/// A deleted function stays visible for a while, and its name stays taken.
 struct Deleting {
     window: Window,
-    /// What GetFunction last said, or would have.
+    /// The last answer of GetFunction, or what it would have been.
     known: HashMap<String, Value>,
 }
 
@@ -147,7 +146,7 @@ impl ConsistencyRule for Deleting {
     }
 }
 
-/// Of two permissions that are added to one function at once, one is lost, and nobody is told.
+/// If two permissions are added to one function concurrently, AWS loses one without an error.
 struct SideBySide {
     time_scale: TimeScale,
     adding: HashMap<String, usize>,
@@ -167,7 +166,7 @@ impl ConsistencyRule for SideBySide {
             let statement = request.field("StatementId").unwrap_or_default();
             self.damage.report(format!("the permission {statement} of {name} was added beside another"));
         }
-        // Slow enough for others to meet it.
+        // Slow enough that concurrent calls overlap.
         Verdict::Decides(CallOutcome::Delayed(self.time_scale.of(1.0)))
     }
 

@@ -1,4 +1,4 @@
-//! Lists that lag behind: something new is missing from them, something deleted is still to be seen.
+//! Lists that are out of date: they omit new resources or still show deleted ones.
 
 use std::collections::HashMap;
 
@@ -34,10 +34,10 @@ pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     ]
 }
 
-/// For how many seconds a list lags.
+/// For how many seconds a list omits a new resource.
 const LAG: f64 = 5.0;
 
-/// A list that does not show what is new.
+/// A list that omits new resources.
 struct LaggingList {
     name: &'static str,
     create: &'static str,
@@ -59,7 +59,7 @@ impl ConsistencyRule for LaggingList {
         }
         let (name, mut body) = (request.name(), answer.json());
         if name == self.create {
-            let id = body.pointer(self.made).and_then(Value::as_str).expect("a create tells what it made");
+            let id = body.pointer(self.made).and_then(Value::as_str).expect("a create answers with an id");
             self.lag.begin(id);
         }
         if name != self.list {
@@ -76,10 +76,10 @@ impl ConsistencyRule for LaggingList {
     }
 }
 
-/// An API that was deleted can still be read for a moment.
+/// A deleted API stays readable for a moment.
 struct DeletedApiVisible {
     window: Window,
-    /// Each API as it was last told.
+    /// The last answer about each API.
     known: HashMap<String, Value>,
 }
 

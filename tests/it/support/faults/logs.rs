@@ -1,4 +1,4 @@
-//! CloudWatch Logs: groups come and go with a delay.
+//! CloudWatch Logs: groups appear and disappear with a delay.
 
 use super::{Answer, ConsistencyRule, TimeScale, Verdict, Window, refuse};
 use crate::support::proxy::AwsRequest;
@@ -14,7 +14,7 @@ fn group(request: &AwsRequest) -> Option<String> {
     request.field("logGroupName").filter(|_| request.service == "logs")
 }
 
-/// A new group is not seen by the next call.
+/// PutRetentionPolicy does not see a new group yet.
 struct LogGroupUnseen(Window);
 
 impl ConsistencyRule for LogGroupUnseen {
@@ -39,7 +39,7 @@ impl ConsistencyRule for LogGroupUnseen {
     }
 }
 
-/// A group that was deleted is still being deleted.
+/// A group cannot be created while one of its name is being deleted.
 struct GroupBeingDeleted(Window);
 
 impl ConsistencyRule for GroupBeingDeleted {

@@ -1,6 +1,6 @@
-//! AWS's rules, which emulators lack: what is new is not seen everywhere at once, what is old still counts, writes
-//! that meet are refused, and there are rates. Each rule is learned from the calls that pass, and plays what AWS
-//! would have answered, in its own words.
+//! How AWS behaves and emulators do not: new resources are not visible everywhere at once, deleted ones are visible for a
+//! while, concurrent writes are refused, and calls are limited by rates. Each rule observes the calls that pass and answers
+//! as AWS would, with AWS's error.
 
 mod apigateway;
 mod cognito;
@@ -28,36 +28,36 @@ use serde_json::Value;
 use super::facts::recorded_refusal_of;
 use super::proxy::{AwsRequest, CallOutcome, FaultInjector};
 
-/// One way AWS has.
+/// One behaviour of AWS.
 pub trait ConsistencyRule: Send {
-    /// In the table of those that were met.
+    /// Its name in the report.
     fn name(&self) -> &'static str;
 
-    /// Hears a call before it is carried out.
+    /// Decides about a call before it is carried out.
     fn before(&mut self, _asked: &AwsRequest) -> Verdict {
         Verdict::NotConcerned
     }
 
-    /// Nothing was said against the call: it is carried out now.
+    /// Is called when no rule refused the call, which is now carried out.
     fn passed(&mut self, _asked: &AwsRequest) {}
 
-    /// Hears the answer, and may change it: then `true`.
+    /// Receives the answer. Returns `true` if it changed it.
     fn after(&mut self, _asked: &AwsRequest, _answer: &mut Answer) -> bool {
         false
     }
 }
 
-/// What a rule has to say of a call.
+/// What a rule decides about a call.
 pub enum Verdict {
-    /// It is none of its business.
+    /// The rule does not apply.
     NotConcerned,
-    /// It might have refused it, and found nothing wrong.
+    /// The rule applies and does not refuse the call.
     Allows,
-    /// This becomes of it.
+    /// The call has this outcome.
     Decides(CallOutcome),
 }
 
-/// A refusal of this call, by its id in `tests/it/facts`, with these names filled in.
+/// Refuses a call with the error of this id in `tests/it/facts`, with these names filled in.
 #[track_caller]
 pub fn refuse(request: &AwsRequest, id: &str, names: &[(&str, &str)]) -> Verdict {
     Verdict::Decides(CallOutcome::Refused(recorded_refusal_of(request, id, names)))
@@ -83,7 +83,7 @@ impl Answer {
     }
 }
 
-/// How long AWS's seconds last here.
+/// How long one of AWS's seconds lasts in a test.
 #[derive(Clone, Copy)]
 pub struct TimeScale(pub f64);
 
@@ -92,7 +92,7 @@ impl TimeScale {
         Duration::from_secs_f64(seconds * self.0)
     }
 
-    /// How many of AWS's whole seconds that is, at least.
+    /// A duration in AWS's seconds, rounded up, at least 1.
     pub fn seconds(self, time: Duration) -> u64 {
         let seconds = (time.as_secs_f64() / self.0).ceil();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few minutes at most")]
@@ -101,9 +101,9 @@ impl TimeScale {
     }
 }
 
-/// What holds for a while, by what it holds of.
+/// Conditions that hold for a limited time, by subject.
 ///
-/// The time runs from the first question about it, so that a wait is met however slow the machine is.
+/// The time runs from the first query, so that the program meets the condition even on a slow machine.
 pub struct Window {
     lasts: Duration,
     ends: HashMap<String, Option<Instant>>,
@@ -132,28 +132,28 @@ impl Window {
         holds
     }
 
-    /// Whether it holds of any of these; asks about all.
+    /// Whether the condition holds for any of these. Queries all of them.
     pub fn holds_any<'a>(&mut self, of: impl IntoIterator<Item = &'a str>) -> bool {
         of.into_iter().map(|one| self.holds(one)).filter(|holds| *holds).count() > 0
     }
 }
 
-/// How often a rule showed.
+/// How often a rule applied.
 #[derive(Default, Clone, Copy)]
 struct Tally {
     /// It refused a call or changed an answer.
     met: usize,
-    /// It might have.
-    kept: usize,
+    /// It applied and did nothing.
+    allowed: usize,
 }
 
-/// All rules together.
+/// Several rules as one fault injector.
 pub struct ConsistencyRules {
     all: Mutex<Vec<(Box<dyn ConsistencyRule>, Tally)>>,
     damage: SilentDamage,
 }
 
-/// What the program did that AWS would have taken silently, to the user's damage.
+/// Calls of the program that AWS would accept although they damage something of the user's.
 #[derive(Clone, Default)]
 pub struct SilentDamage(Arc<Mutex<Vec<String>>>);
 
@@ -164,7 +164,7 @@ impl SilentDamage {
 }
 
 impl ConsistencyRules {
-    /// AWS on a bad day, at a tempo.
+    /// All rules, at a time scale.
     pub fn all(time_scale: f64) -> Arc<Self> {
         let (time_scale, damage) = (TimeScale(time_scale), SilentDamage::default());
         let mut all = vec![rates::all(time_scale)];
@@ -186,7 +186,7 @@ impl ConsistencyRules {
         Self::of(all.into_iter().flatten().collect(), damage)
     }
 
-    /// Just these.
+    /// Only these rules.
     pub fn only(rules: Vec<Box<dyn ConsistencyRule>>) -> Arc<Self> {
         Self::of(rules, SilentDamage::default())
     }
@@ -196,23 +196,23 @@ impl ConsistencyRules {
         Arc::new(Self { all, damage })
     }
 
-    /// Every rule, how often it was met, and how often it found nothing to refuse.
+    /// The report: how often each rule was met, and how often it applied and did nothing.
     pub fn table(&self) -> String {
         let all = self.all.lock().unwrap();
-        all.iter().fold(format!("{:>5} {:>5}  rule\n", "met", "kept"), |mut table, (rule, tally)| {
-            writeln!(table, "{:>5} {:>5}  {}", tally.met, tally.kept, rule.name()).unwrap();
+        all.iter().fold(format!("{:>5} {:>7}  rule\n", "met", "allowed"), |mut table, (rule, tally)| {
+            writeln!(table, "{:>5} {:>7}  {}", tally.met, tally.allowed, rule.name()).unwrap();
             table
         })
     }
 
-    /// The rules that had no occasion to show.
+    /// The names of the rules that never applied.
     pub fn unmet(&self) -> Vec<&'static str> {
         let all = self.all.lock().unwrap();
-        let unmet = all.iter().filter(|(_, tally)| tally.met + tally.kept == 0);
+        let unmet = all.iter().filter(|(_, tally)| tally.met + tally.allowed == 0);
         unmet.map(|(rule, _)| rule.name()).collect()
     }
 
-    /// What would have been lost.
+    /// The damage that AWS would not have reported.
     pub fn damage(&self) -> Vec<String> {
         self.damage.0.lock().unwrap().clone()
     }
@@ -228,7 +228,7 @@ impl FaultInjector for ConsistencyRules {
         for (rule, tally) in all.iter_mut() {
             match rule.before(request) {
                 Verdict::NotConcerned => {}
-                Verdict::Allows => tally.kept += 1,
+                Verdict::Allows => tally.allowed += 1,
                 Verdict::Decides(says) => {
                     tally.met += 1;
                     let carried_out = !matches!(

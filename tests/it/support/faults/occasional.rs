@@ -1,4 +1,4 @@
-//! What happens now and then: a call meets another's, or too many of them, or its answer is lost on the way.
+//! Faults that occur occasionally: a collision with another call, throttling, or a lost answer.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use super::{ConsistencyRule, Verdict};
 use crate::support::facts::recorded_refusal;
 use crate::support::proxy::{AwsRequest, CallOutcome};
 
-/// Every so often such a call fares ill; the first time too.
-const NOW_AND_THEN: usize = 7;
+/// One in so many calls meets its fault, starting with the first.
+const OCCASIONALLY: usize = 7;
 
-/// What becomes of calls now and then, by their names.
+/// Outcomes that calls meet occasionally, by the call's name.
 pub struct OccasionalFaults {
     name: &'static str,
     outcomes: HashMap<&'static str, CallOutcome>,
@@ -18,17 +18,17 @@ pub struct OccasionalFaults {
 }
 
 impl OccasionalFaults {
-    /// This becomes of them now and then.
+    /// These outcomes occur occasionally.
     pub fn new(name: &'static str, outcomes: impl IntoIterator<Item = (&'static str, CallOutcome)>) -> Self {
-        Self { name, outcomes: outcomes.into_iter().collect(), every: NOW_AND_THEN, request: HashMap::new() }
+        Self { name, outcomes: outcomes.into_iter().collect(), every: OCCASIONALLY, request: HashMap::new() }
     }
 
-    /// This becomes of them each time.
+    /// These outcomes occur every time.
     pub fn always(name: &'static str, outcomes: impl IntoIterator<Item = (&'static str, CallOutcome)>) -> Self {
         Self { every: 1, ..Self::new(name, outcomes) }
     }
 
-    /// Collisions with other tools' calls, and throttling where no rate is published.
+    /// Collisions with calls of other tools, and throttling where AWS publishes no rate.
     pub fn collisions() -> Self {
         let refused = |id| CallOutcome::Refused(recorded_refusal(id, &[]));
         Self::new(
@@ -39,7 +39,7 @@ impl OccasionalFaults {
                 ("iam DeleteRole", refused("iam-concurrent")),
                 ("lambda AddPermission", refused("permission-concurrent")),
                 ("lambda RemovePermission", refused("permission-concurrent")),
-                // Carried out all the same.
+                // AWS creates the set in spite of the error.
                 ("wafv2 CreateIPSet", CallOutcome::DoneButRefused(recorded_refusal("waf-tagging", &[]))),
                 ("wafv2 UpdateIPSet", refused("waf-lock")),
                 ("wafv2 DeleteIPSet", refused("waf-lock")),
@@ -61,7 +61,7 @@ impl OccasionalFaults {
         )
     }
 
-    /// Answers that never arrive.
+    /// Lost answers.
     pub fn lost_answers() -> Self {
         let calls = [
             "cognito-idp CreateUserPool",

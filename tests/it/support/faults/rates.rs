@@ -15,7 +15,7 @@ pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     ]
 }
 
-/// So many calls in so many seconds.
+/// A bucket's name, and how many calls it allows in how many seconds.
 type Rate = (&'static str, f64, f64);
 
 fn api_gateway(operation: &str) -> Rate {
@@ -26,7 +26,7 @@ fn api_gateway(operation: &str) -> Rate {
         "CreateResource" => ("CreateResource", 5.0, 1.0),
         "DeleteResource" => ("DeleteResource", 5.0, 1.0),
         "GetResources" => ("GetResources", 5.0, 2.0),
-        // Ten a second; forty at once.
+        // Ten a second, with a burst of forty.
         _ => ("all others", 40.0, 4.0),
     }
 }
@@ -59,7 +59,7 @@ fn waf(operation: &str) -> Rate {
     }
 }
 
-/// How much of a call may be missing when it arrives: the road makes up for it, and it is owed.
+/// How much of a token may be missing when a call arrives, because of jitter. It is deducted from the next tokens.
 const TOLERANCE: f64 = 0.3;
 
 /// The token buckets of one service.
@@ -76,7 +76,7 @@ impl Rates {
         Self { name, service, time_scale, rate, buckets: HashMap::new() }
     }
 
-    /// In the service's own words, `wait` before there is a token.
+    /// The service's refusal, when the next token is available after `wait`.
     fn refusal(&self, wait: Duration) -> Fault {
         match self.service {
             "apigateway" => {
@@ -94,14 +94,14 @@ impl ConsistencyRule for Rates {
     }
 
     fn before(&mut self, request: &AwsRequest) -> Verdict {
-        // Both of API Gateway's APIs count towards one rate.
+        // Both versions of API Gateway share one rate.
         let service = if request.service == "apigatewayv2" { "apigateway" } else { &request.service };
         if service != self.service {
             return Verdict::NotConcerned;
         }
         let (bucket, calls, seconds) = (self.rate)(&request.operation);
         let (period, now) = (self.time_scale.of(seconds).div_f64(calls), Instant::now());
-        // Somebody else in the account has just made one of those that are rare.
+        // Calls with a low rate start without a token, as if someone else in the account had just made one.
         let (tokens, since) = self.buckets.entry(bucket).or_insert((if calls > 1.0 { calls } else { 0.0 }, now));
         let refill = now.duration_since(*since).div_duration_f64(period);
         (*tokens, *since) = ((*tokens + refill).min(calls), now);

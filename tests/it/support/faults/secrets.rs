@@ -1,4 +1,4 @@
-//! Secrets Manager: a deletion holds the secret's name, and a restored secret takes a moment.
+//! Secrets Manager: a deleted secret keeps its name, and a restored secret is unavailable for a moment.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     ]
 }
 
-/// The name of the secret that a call is about: its ARN ends in `-` and six characters of AWS's.
+/// The secret's name. An ARN ends in `-` and six characters from AWS.
 fn name(request: &AwsRequest) -> Option<String> {
     let id =
         request.field("SecretId").or_else(|| request.field("Name")).filter(|_| request.service == "secretsmanager")?;
@@ -25,7 +25,7 @@ fn is_forced(request: &AwsRequest) -> bool {
     request.field("ForceDeleteWithoutRecovery").as_deref() == Some("true")
 }
 
-/// The name is held by the recovery window.
+/// A secret in its recovery window keeps its name.
 struct Scheduled(HashSet<String>);
 
 impl ConsistencyRule for Scheduled {
@@ -55,7 +55,7 @@ impl ConsistencyRule for Scheduled {
     }
 }
 
-/// A secret that was brought back is not back everywhere.
+/// A restored secret cannot be written for a moment.
 struct Restored(Window);
 
 impl ConsistencyRule for Restored {
@@ -83,7 +83,7 @@ impl ConsistencyRule for Restored {
     }
 }
 
-/// A secret that was deleted for good is still going, and has its name for so long.
+/// A secret that was deleted without recovery keeps its name until the deletion is complete.
 struct Forced(Window);
 
 impl ConsistencyRule for Forced {

@@ -1,4 +1,4 @@
-//! SNS: the tags of a deleted topic outlive it.
+//! SNS: the tags of a deleted topic remain for a while, and a subscription is confirmed with a delay.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     ]
 }
 
-/// A topic that is made again meets the tags of the one before.
+/// A topic that is created again conflicts with the tags of its predecessor.
 struct StaleTag(Window);
 
 impl ConsistencyRule for StaleTag {
@@ -39,7 +39,7 @@ impl ConsistencyRule for StaleTag {
     }
 }
 
-/// A subscription is not confirmed at once.
+/// A new subscription is pending at first.
 struct Pending {
     window: Window,
     seen: HashSet<String>,

@@ -1,4 +1,4 @@
-//! WAF: the least consistent service of all. What is new is not seen, what is old still counts.
+//! WAF: new resources are not visible for a long time, and deleted references still count.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,7 @@ pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     ]
 }
 
-/// What an answer to a create says it made: id and ARN.
+/// The id and ARN in the answer to a create.
 fn made(request: &AwsRequest, answer: &Answer, operation: &str) -> Option<(String, String)> {
     if request.service != "wafv2" || request.operation != operation || !answer.is_success() {
         return None;
@@ -24,7 +24,7 @@ fn made(request: &AwsRequest, answer: &Answer, operation: &str) -> Option<(Strin
     Some((summary["Id"].as_str()?.to_owned(), summary["ARN"].as_str()?.to_owned()))
 }
 
-/// A web ACL cannot refer to a new IP set. Which of the two codes says so varies.
+/// A web ACL cannot refer to a new IP set yet. AWS uses two different codes for this.
 struct IpSetUnseen {
     window: Window,
     request: usize,
@@ -71,7 +71,7 @@ fn named_stage(request: &AwsRequest) -> Option<String> {
     arn.find("/restapis/").map(|at| arn[at..].to_owned())
 }
 
-/// A new stage does not exist for WAF.
+/// WAF does not see a new stage yet.
 struct StageUnseen(Window);
 
 impl ConsistencyRule for StageUnseen {
@@ -96,7 +96,7 @@ impl ConsistencyRule for StageUnseen {
     }
 }
 
-/// A new web ACL is not available yet.
+/// A new web ACL cannot be associated yet.
 struct WebAclUnseen(Window);
 
 impl ConsistencyRule for WebAclUnseen {
@@ -121,9 +121,9 @@ impl ConsistencyRule for WebAclUnseen {
     }
 }
 
-/// A web ACL cannot be deleted while it is in front of a stage, and for a while after.
+/// A web ACL cannot be deleted while it is associated with a stage, and for a while afterwards.
 struct WebAclInUse {
-    /// The web ACL's id by the stage it is in front of.
+    /// The id of the web ACL, by its stage.
     on: HashMap<String, String>,
     draining: Window,
 }
@@ -187,11 +187,11 @@ impl ConsistencyRule for WebAclInUse {
     }
 }
 
-/// An IP set cannot be deleted while a web ACL refers to it, and for a while after.
+/// An IP set cannot be deleted while a web ACL refers to it, and for a while afterwards.
 struct IpSetInUse {
-    /// The ARNs that a web ACL's rules refer to, by its id.
+    /// The ARNs that a web ACL refers to, by the web ACL's id.
     of: HashMap<String, HashSet<String>>,
-    /// IP sets' by their ids.
+    /// The ARN of an IP set, by its id.
     arns: HashMap<String, String>,
     draining: Window,
 }

@@ -25,7 +25,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::aws_rules::{note, refusal, routes, tls};
+use super::aws_rules::{record_violation, refusal, routes, tls};
 
 /// A call that was answered, or whose answer was lost.
 #[derive(Debug, Clone)]
@@ -257,7 +257,7 @@ impl Forwarder {
 /// AWS's refusal of a request that the emulator would accept.
 fn aws_rules(asked: &AwsRequest) -> Option<Fault> {
     let Some((rule, fault)) = refusal(asked) else { return tls::before(asked) };
-    note(asked, rule);
+    record_violation(asked, rule);
     Some(fault)
 }
 
