@@ -116,23 +116,23 @@ async fn up_restores_all_after_a_down_that_was_killed_at_any_point() {
 }
 
 #[derive(Debug, Clone)]
-enum Mishap {
+enum RunFault {
     Call(&'static str, usize, Fault),
     SaveFails(usize),
     CutAfterSave(usize),
 }
 
-fn arrange(sim: &Simulation, mishaps: &[Mishap]) {
-    for mishap in mishaps {
-        match mishap {
-            Mishap::Call(call, nth, fault) => sim.cloud.on(call, *nth, fault.clone()),
-            Mishap::SaveFails(nth) => sim.disk.fail_once(*nth),
-            Mishap::CutAfterSave(nth) => sim.disk.cut_after(*nth),
+fn arrange(sim: &Simulation, run_faults: &[RunFault]) {
+    for run_fault in run_faults {
+        match run_fault {
+            RunFault::Call(call, nth, fault) => sim.cloud.on(call, *nth, fault.clone()),
+            RunFault::SaveFails(nth) => sim.disk.fail_once(*nth),
+            RunFault::CutAfterSave(nth) => sim.disk.cut_after(*nth),
         }
     }
 }
 
-fn mishap() -> impl Strategy<Value = Mishap> {
+fn run_fault() -> impl Strategy<Value = RunFault> {
     let fault = prop_oneof![
         Just(Fault::refuse()),
         Just(Fault::fail(Cause::Unknown)),
@@ -143,30 +143,30 @@ fn mishap() -> impl Strategy<Value = Mishap> {
     ];
     let call = prop_oneof![Just(""), Just("create"), Just("update"), Just("delete")];
     prop_oneof![
-        6 => (call, 1..20_usize, fault).prop_map(|(call, nth, fault)| Mishap::Call(call, nth, fault)),
-        1 => (1..12_usize).prop_map(Mishap::SaveFails),
-        1 => (1..12_usize).prop_map(Mishap::CutAfterSave),
+        6 => (call, 1..20_usize, fault).prop_map(|(call, nth, fault)| RunFault::Call(call, nth, fault)),
+        1 => (1..12_usize).prop_map(RunFault::SaveFails),
+        1 => (1..12_usize).prop_map(RunFault::CutAfterSave),
     ]
 }
 
 /// The faults of each run.
-fn runs() -> impl Strategy<Value = Vec<Vec<Mishap>>> {
-    prop::collection::vec(prop::collection::vec(mishap(), 1..5), 0..5)
+fn runs() -> impl Strategy<Value = Vec<Vec<RunFault>>> {
+    prop::collection::vec(prop::collection::vec(run_fault(), 1..5), 0..5)
 }
 
 async fn run_with_faults(
     graph: &Graph,
     jobs: usize,
     lag: u64,
-    ups: &[Vec<Mishap>],
-    downs: &[Vec<Mishap>],
+    ups: &[Vec<RunFault>],
+    downs: &[Vec<RunFault>],
     recorded_only: bool,
 ) {
     let mut sim = Simulation::new();
     sim.jobs = jobs;
     sim.cloud.lag(Duration::from_secs(lag));
-    for mishaps in ups {
-        arrange(&sim, mishaps);
+    for run_faults in ups {
+        arrange(&sim, run_faults);
         drop(sim.try_up(graph).await);
         sim.clear_faults();
         sim.assert_promises_kept();
@@ -175,8 +175,8 @@ async fn run_with_faults(
     sim.assert_built(graph);
     let nothing = Graph::default();
     let described = if recorded_only { &nothing } else { graph };
-    for mishaps in downs {
-        arrange(&sim, mishaps);
+    for run_faults in downs {
+        arrange(&sim, run_faults);
         drop(sim.try_down(described).await);
         sim.clear_faults();
         sim.assert_promises_kept();
