@@ -1,9 +1,9 @@
 //! A stack of 100 routes, 20 functions and 10 pools: `cargo bench --bench at_size`.
 //!
-//! Prints how long a plan of it takes us (reading the file, packing, the graph, the comparison: all but the network),
-//! and how long it takes to build under AWS's published rates, enforced in front of the emulator with seconds a fifth
-//! as long, beside the least that these rates allow. Exits with 1 if a promise is broken; that of the plan is about a
-//! program built for release.
+//! Prints how long the program's own part of a plan takes (reading the file, packing, building the graph, comparing), without
+//! the network. Also prints how long `up` takes under AWS's published rates, which a proxy enforces at a time scale of 0.2,
+//! and the shortest time that these rates allow. Exits with 1 if a limit is exceeded. The limit of the plan applies only to
+//! release builds.
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
 #![allow(dead_code, reason = "shares the tests' support, and needs a part of it")]
@@ -30,20 +30,20 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use program::User;
-use proxy::{Asked, CallOutcome, Proxy};
+use proxy::{AwsRequest, CallOutcome, Proxy};
 use securelambda::bundle::{Code, DependencyInstaller, Machine, Sources};
 use securelambda::engine::{Plan, Refresh};
 use securelambda::scope::Scope;
 use securelambda::spec;
 use securelambda::state::{State, StateId};
 use securelambda::topology;
-use size::{PublishedRates, Size, least, throttled, under_way};
+use size::{PublishedRates, Size, minimum_time, throttled, time_in_calls};
 
 const SIZE: Size = Size { routes: 100, functions: 20, pools: 10 };
 const TIME_SCALE: f64 = 0.2;
 const AT_MOST: Duration = Duration::from_millis(50);
 
-/// Parses, packs, builds the graph and compares, with a cloud of which nothing is known.
+/// Parses, packs, builds the graph and compares it with an unknown account.
 fn pure(user: &User) -> Duration {
     let text = SIZE.stack_file();
     let scope = Scope {
@@ -58,7 +58,7 @@ fn pure(user: &User) -> Duration {
     let stack = spec::parse(&text).unwrap();
     let sources = Sources::Folder(user.folder.path().to_owned());
     let workshop = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
-    // Nothing has to be installed, so this waits for nothing.
+    // Nothing has to be installed, so this future is ready at once.
     let bundles = Code::find(&stack, &sources).unwrap().pack(&workshop).now_or_never().unwrap().unwrap();
     let graph = topology::desired(&stack, &scope, None, &bundles, &topology::SecretValues::default());
     let plan = Plan::new(&graph, &Refresh::blind(&graph), &state);
@@ -67,7 +67,7 @@ fn pure(user: &User) -> Duration {
 }
 
 fn main() -> ExitCode {
-    // `cargo test` runs benches too, with a flag that asks for a quick check; this one is a measurement.
+    // `cargo test` runs benches too, with `--test`. This one only measures, so it does nothing then.
     if std::env::args().any(|arg| arg == "--test") {
         return ExitCode::SUCCESS;
     }
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     let began = Instant::now();
     user.run(&["up", "--yes", "--quiet"]).ends(0);
     let (took, calls) = (began.elapsed(), rates.take());
-    let (least, throttled) = (least(&calls, TIME_SCALE), throttled(&calls));
+    let (least, throttled) = (minimum_time(&calls, TIME_SCALE), throttled(&calls));
     println!(
         "up: {:.1} s for {} calls, {throttled} of them refused; the rates alone ask for {:.1} s (at a tempo of {TIME_SCALE})",
         took.as_secs_f64(),
@@ -92,7 +92,8 @@ fn main() -> ExitCode {
         least.as_secs_f64()
     );
 
-    let free = Proxy::with_faults(&emulator::endpoint(), Duration::ZERO, Arc::new(|_: &Asked| CallOutcome::Passed));
+    let free =
+        Proxy::with_faults(&emulator::endpoint(), Duration::ZERO, Arc::new(|_: &AwsRequest| CallOutcome::Passed));
     let user = user.with("AWS_ENDPOINT_URL", &free.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.0001");
     let began = Instant::now();
     user.run(&["plan", "--quiet"]).ends(0);
@@ -100,13 +101,13 @@ fn main() -> ExitCode {
     println!(
         "plan, the whole program: {:.0} ms, of which {:.0} ms with none of its {} calls under way",
         ms(whole),
-        ms(whole.saturating_sub(under_way(&calls))),
+        ms(whole.saturating_sub(time_in_calls(&calls))),
         calls.len()
     );
     user.run(&["down", "--yes", "--quiet"]).ends(0);
 
     let fast = cfg!(debug_assertions) || pure < AT_MOST;
-    // What settles, and the emulator's own time, are not in the rates.
+    // Allow for waits and for the emulator's own time.
     let kept = fast && throttled == 0 && took < least.mul_f64(1.5) + Duration::from_secs(3);
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,10 +1,9 @@
-//! How many round trips deep `up`, a second `up`, `status` and `down` are: `cargo bench --profile dev
-//! --bench round_trips`, with `-- --rows` for every call with its
-//! times, those of the longest row marked.
+//! How many sequential round trips `up`, a second `up`, `plan`, `status` and `down` need: `cargo bench --profile dev
+//! --bench round_trips`. With `-- --rows`, it prints every call with its times and marks the longest chain.
 //!
-//! Every call is delayed by 150 ms on its way to the emulator. What counts is the longest row of calls each of which
-//! began only after the one before had been answered; the wall-clock time is printed beside it, and the program's
-//! starting time, as the median of many. Exits with 1 if a promise is broken.
+//! A proxy delays every call by 150 ms. The depth is the length of the longest chain of calls in which each began after the
+//! previous one was answered. The wall-clock time and the median start time of the program are printed too. Exits with 1 if
+//! a limit is exceeded.
 
 #![allow(
     missing_docs,
@@ -31,12 +30,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use program::User;
-use proxy::{Proxy, longest_row};
+use proxy::{Proxy, longest_chain};
 
 const DELAY: Duration = Duration::from_millis(150);
 
 fn main() -> ExitCode {
-    // `cargo test` runs benches too, with a flag that asks for a quick check; this one is a measurement.
+    // `cargo test` runs benches too, with `--test`. This one only measures, so it does nothing then.
     if std::env::args().any(|arg| arg == "--test") {
         return ExitCode::SUCCESS;
     }
@@ -49,26 +48,26 @@ fn main() -> ExitCode {
         ("up, again", &["up", "--quiet"], 4),
         ("plan", &["plan", "--quiet"], 4),
         ("status", &["status", "--quiet"], 4),
-        // The documented order takes 15. Beside that: two looks at AWS's own lists before, how many users go (2), and
-        // that the API is gone from AWS's eyes.
+        // The cleanup order takes 15. Besides: two lists before it, two reads to count users, and the reads until the API
+        // is gone.
         ("down", &["down", "--yes", "--quiet"], 20),
     ];
     for (name, args, limit) in steps {
         let began = Instant::now();
         user.run(args).ends(0);
         let seconds = began.elapsed().as_secs_f64();
-        // Not those of nobody's service: at AWS nobody asks whether this is the emulator.
+        // Without the check for the emulator, which is not made on AWS.
         let calls: Vec<_> = proxy.take().into_iter().filter(|call| !call.sent.service.is_empty()).collect();
         let writes = calls.iter().filter(|call| call.writes).count();
-        let row = longest_row(&calls);
-        let depth = row.len();
+        let chain = longest_chain(&calls);
+        let depth = chain.len();
         println!("{name:<14} {:>6} {writes:>6} {depth:>7} {limit:>7} {seconds:>9.2}", calls.len());
         if std::env::args().any(|arg| arg == "--rows") {
             let mut calls: Vec<_> = calls.iter().collect();
             calls.sort_by_key(|call| call.began);
             let first = calls.first().map(|call| call.began);
             for call in calls {
-                let mark = if row.iter().any(|one| std::ptr::eq(*one, call)) { '*' } else { ' ' };
+                let mark = if chain.iter().any(|one| std::ptr::eq(*one, call)) { '*' } else { ' ' };
                 let at = |time: Instant| first.map_or(0, |first| time.duration_since(first).as_millis());
                 println!("  {mark} {:>6} to {:>6} ms  {}", at(call.began), at(call.ended), call.name);
             }

@@ -1,5 +1,5 @@
-//! The blueprint api-to-api, from `init` to nothing: one API calls another with credentials that Cognito hands out, and
-//! nobody else can.
+//! The blueprint api-to-api from `init` to `down`: one API calls another with credentials from Cognito, and nobody else can
+//! call the second one.
 
 use serde_json::{Value, json};
 
@@ -7,9 +7,9 @@ use crate::support::botocore;
 use crate::support::emulator::{default_account, endpoint};
 use crate::support::program::User;
 
-/// Someone with the blueprint's files.
+/// A user with the blueprint's files.
 fn someone() -> User {
-    // API Gateway's pace, at which two APIs take half a minute to remove, is not this test's matter.
+    // Faster than AWS's rates, at which deleting two APIs takes half a minute.
     let user = User::of("test", &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&["init", "--blueprint", "api-to-api", "."]).ends(0);
     user
@@ -21,7 +21,7 @@ fn day(user: &User, query: &str) -> (i64, Value) {
     (answer["status"].as_i64().unwrap(), answer["body"].clone())
 }
 
-/// The password, as another tool reads it.
+/// The service user's password, read with botocore.
 fn password(user: &User) -> String {
     let answer =
         botocore::call(user, "secretsmanager", "get_secret_value", &json!({ "SecretId": "api-to-api-DayUser" }));
@@ -35,7 +35,7 @@ fn identity_pools(user: &User) -> usize {
     answer["IdentityPools"].as_array().unwrap().len()
 }
 
-/// Every file of a folder, as text.
+/// The text of every file in a folder.
 fn texts(folder: &std::path::Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -50,14 +50,14 @@ fn texts(folder: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
-fn one_api_calls_another_and_nobody_else_can() {
+fn api_to_api_lets_only_the_first_api_call_the_second() {
     let _alone = default_account();
     let user = someone();
     let before = botocore::inventory(&user);
     let first = user.run(&["up", "--yes"]).ends(0);
     let password = password(&user);
 
-    // Whatever today is: born on a Friday, and of an age that only the second API tells.
+    // The day of the week, and the age, which only the second API can tell.
     let (status, body) = day(&user, "?dob=19880101");
     assert_eq!((status, &body["day"]), (200, &json!("Friday")), "{body}");
     assert!(body["age"].as_i64().is_some_and(|age| age >= 37), "{body}");
@@ -71,7 +71,7 @@ fn one_api_calls_another_and_nobody_else_can() {
     }
     user.run(&["call", "GET /age", "--anonymous"]).ends(2).says("signed requests only");
 
-    // As a stranger's own client sees the second API.
+    // An unsigned request to the second API.
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();
     let age = outputs["apis"]["Age"]["routes"][0]["url"].as_str().unwrap();
     assert_eq!(outputs["apis"]["Age"]["routes"][0]["iam"], true);
@@ -86,7 +86,7 @@ fn one_api_calls_another_and_nobody_else_can() {
         "a request without a signature is refused",
         "a wrong signature is refused",
         "may use no other method",
-        // Whatever a function signs with its own role.
+        // A function's own role may not call the route either.
         "its policies do not allow the route Age GET /age",
     ] {
         let passed = verified.stdout.lines().any(|line| line.contains(claim) && line.contains(r#""verdict":"pass""#));
@@ -108,7 +108,7 @@ fn one_api_calls_another_and_nobody_else_can() {
     assert_eq!(botocore::inventory(&user), before);
 }
 
-/// What a plain client gets: no header but the host.
+/// The answer to a request without headers.
 fn get(url: &str) -> String {
     use std::io::{Read, Write};
     let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();

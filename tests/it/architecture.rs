@@ -1,9 +1,9 @@
-//! Which module may import which: the rules of docs/architecture.md.
+//! Checks the rules of docs/architecture.md: which module may import which.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Every Rust file below a folder of `src`, or one file, with what it says outside comments and its unit tests.
+/// The code of every Rust file in a folder of `src`, or of one file, without comments and unit tests.
 fn sources(within: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(within);
     let mut found = Vec::new();
@@ -36,7 +36,7 @@ fn never(within: &str, forbidden: &[&str], except: &[&str]) {
     }
 }
 
-/// The modules that each module of `src` names, by the table of docs/architecture.md.
+/// The modules that each module uses, according to the table in docs/architecture.md.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {
     let map = crate::promises::section("docs/architecture.md", "## The map");
     let name = regex::Regex::new(r"^\| \[`([a-z]+)`\]").unwrap();
@@ -128,7 +128,7 @@ fn the_spec_knows_neither_the_topology_nor_aws_nor_the_engine() {
 }
 
 #[test]
-fn the_engine_knows_no_aws_no_terminal_and_no_stack() {
+fn the_engine_imports_no_aws_terminal_or_stack_module() {
     never(
         "engine",
         &["aws_", "crate::aws", "crate::spec", "crate::topology", "crate::report", "crate::args", "clap", "indicatif"],
@@ -137,12 +137,12 @@ fn the_engine_knows_no_aws_no_terminal_and_no_stack() {
 }
 
 #[test]
-fn the_state_knows_nothing_of_ours() {
+fn the_state_module_imports_no_other_module() {
     never("state", &["crate::"], &[]);
 }
 
 #[test]
-fn only_aws_speaks_to_the_sdk() {
+fn only_the_aws_module_names_the_sdk() {
     for within in
         ["spec", "topology", "report", "commands", "local", "verify", "bundle", "config.rs", "probe.rs", "scope.rs"]
     {
@@ -151,12 +151,12 @@ fn only_aws_speaks_to_the_sdk() {
 }
 
 #[test]
-fn the_report_knows_events_and_never_aws() {
+fn the_report_module_imports_no_aws_commands_or_stack() {
     never("report", &["crate::aws", "crate::commands", "crate::spec", "crate::topology"], &[]);
 }
 
 #[test]
-fn services_know_no_order_and_no_terminal() {
+fn the_aws_module_imports_no_stack_report_or_commands() {
     never(
         "aws",
         &["crate::spec", "crate::topology", "crate::report", "crate::commands", "crate::args", "indicatif"],
@@ -170,18 +170,18 @@ const TABLES: [&str; 5] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs", "
 /// What is compiled for tests only.
 const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "spec/reference.rs"];
 
-/// The text literals of some code.
+/// The string literals in code.
 fn literals(code: &str) -> Vec<String> {
     let literal = regex::Regex::new(r#""((?:[^"\\\n]|\\.)*)""#).unwrap();
     literal.captures_iter(code).map(|found| found[1].to_owned()).collect()
 }
 
-/// What a service said can be shown, but not be compared: `Shown` has no such means. Nor does an error code stand
-/// anywhere but in the tables, whose sources are checked in `facts.rs`.
+/// The message of a service can be shown but not compared, because `Shown` does not allow it. Error codes stand only in the
+/// tables, whose sources `facts.rs` checks.
 #[test]
-fn what_a_service_says_is_judged_by_the_tables_alone() {
+fn error_codes_are_compared_only_in_the_refusal_tables() {
     never("", &["Refusal::new(", "Refusal {"], &[&TABLES[..], &["engine/failure.rs"]].concat());
-    // Nor is it turned into text first.
+    // It is not converted to text and compared either.
     let detours = ["failure.to_string().contains(", "failure.to_string().to_lowercase(", "().to_string() =="];
     never("", &detours, &OF_TESTS);
     let codes: BTreeSet<&str> =
@@ -203,24 +203,24 @@ fn what_a_service_says_is_judged_by_the_tables_alone() {
 }
 
 #[test]
-fn the_environment_is_read_in_one_place() {
+fn only_config_and_main_read_the_environment() {
     never("", &["env::var", "env::args"], &["src/config.rs", "src/main.rs", "spec/reference.rs"]);
 }
 
 #[test]
-fn the_process_ends_in_one_place() {
+fn nothing_ends_the_process_early() {
     never("", &["process::exit", "process::abort"], &[]);
 }
 
 #[test]
-fn indicatif_has_one_importer() {
+fn only_the_progress_bars_use_indicatif() {
     never("", &["indicatif"], &["report/bars.rs"]);
 }
 
 /// Clients of the SDK are made by the macros of `retries`: else one for creates could repeat them, and one of all
 /// others would not be corrected for a wrong clock.
 #[test]
-fn the_sdks_clients_are_made_in_one_way() {
+fn sdk_clients_are_made_only_by_the_macros_in_retries() {
     for (path, code) in sources("aws") {
         let name = path.display().to_string();
         if name.ends_with("retries.rs") {

@@ -1,5 +1,4 @@
-//! What AWS refuses or does otherwise than the emulator (`support/aws_rules`): every row of the table is met by a request
-//! here, and by none that is nearly the same and sound.
+//! Tests of `support/aws_rules`: every rule refuses a request that violates it, and accepts a similar valid request.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,25 +11,25 @@ use crate::support::aws_rules::{PLAYED, refusal, routes, rules};
 use crate::support::botocore::{call, calls_in};
 use crate::support::emulator::{default_account, endpoint};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, CallOutcome, Proxy};
+use crate::support::proxy::{AwsRequest, CallOutcome, Proxy};
 
 /// A request as the program would send it.
-fn request(service: &str, method: &str, path: &str, target: &str, body: &str) -> Asked {
+fn request(service: &str, method: &str, path: &str, target: &str, body: &str) -> AwsRequest {
     let credential = format!("AWS4-HMAC-SHA256 Credential=AKIA/20261121/eu-central-1/{service}/aws4_request");
     let request = Request::builder().method(method).uri(path).header("authorization", credential);
     let request = if target.is_empty() { request } else { request.header("x-amz-target", target) };
-    Asked::new(1, &request.body(()).unwrap().into_parts().0, Bytes::from(body.to_owned()))
+    AwsRequest::new(1, &request.body(()).unwrap().into_parts().0, Bytes::from(body.to_owned()))
 }
 
-fn rest(service: &str, method: &str, path: &str, body: &Value) -> Asked {
+fn rest(service: &str, method: &str, path: &str, body: &Value) -> AwsRequest {
     request(service, method, path, "", &body.to_string())
 }
 
-fn target(service: &str, operation: &str, body: &Value) -> Asked {
+fn target(service: &str, operation: &str, body: &Value) -> AwsRequest {
     request(service, "POST", "/", &format!("X.{operation}"), &body.to_string())
 }
 
-fn query(service: &str, operation: &str, fields: &[(&str, &str)]) -> Asked {
+fn query(service: &str, operation: &str, fields: &[(&str, &str)]) -> AwsRequest {
     let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     let fields: Vec<String> = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value))).collect();
     let fields = fields.concat();
@@ -42,8 +41,8 @@ fn policy(resource: &Value, padding: usize) -> String {
         .to_string()
 }
 
-/// For every rule a request that meets it, and one that does not.
-fn table() -> Vec<(&'static str, Asked, Asked)> {
+/// For every rule, a request that violates it and a similar valid one.
+fn table() -> Vec<(&'static str, AwsRequest, AwsRequest)> {
     let stage = |settings: Value| rest("apigateway", "POST", "/v2/apis/a/stages", &settings);
     let integration = |timeout: u32| {
         let path = "/restapis/a/resources/r/methods/GET/integration";
@@ -186,7 +185,7 @@ fn table() -> Vec<(&'static str, Asked, Asked)> {
 }
 
 #[test]
-fn every_rule_refuses_a_request_and_spares_a_sound_one() {
+fn every_rule_refuses_a_bad_request_and_accepts_a_valid_one() {
     for (rule, bad, sound) in table() {
         let (met, fault) = refusal(&bad).unwrap_or_else(|| panic!("not refused: {rule}"));
         assert_eq!(met.name, rule);
@@ -197,20 +196,20 @@ fn every_rule_refuses_a_request_and_spares_a_sound_one() {
 }
 
 #[test]
-fn every_row_of_the_table_has_a_request_that_meets_it() {
+fn every_rule_and_every_played_difference_has_a_test() {
     let tested: BTreeSet<&str> = table().into_iter().map(|(rule, ..)| rule).collect();
     let rows: BTreeSet<&str> = rules().map(|rule| rule.name).collect();
     assert_eq!(tested, rows);
-    // One test each, below.
+    // Each has a test below.
     let played: [(&str, fn()); 3] = [
-        (PLAYED[0], a_body_whose_type_has_no_model_reaches_the_function),
-        (PLAYED[1], an_answer_in_a_wrong_shape_is_a_502),
-        (PLAYED[2], a_changed_security_policy_keeps_the_api_updating),
+        (PLAYED[0], a_body_whose_content_type_has_no_model_is_not_validated),
+        (PLAYED[1], a_malformed_function_answer_becomes_a_502),
+        (PLAYED[2], up_waits_until_a_changed_security_policy_is_in_force),
     ];
     assert_eq!(played.map(|(name, _)| name), PLAYED);
 }
 
-/// Through the proxy a refusal arrives as AWS's, and the emulator never hears of the request.
+/// The proxy answers with AWS's refusal, and the emulator does not get the request.
 #[test]
 fn a_refused_request_does_not_reach_the_emulator() {
     let user = User::newcomer();
@@ -225,14 +224,13 @@ fn a_refused_request_does_not_reach_the_emulator() {
     let said = python.args(["-I", "-c", script, &endpoint()]).arg(account).output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
     assert!(said.starts_with("InvalidParameter ") && said.contains("Topic Name"), "{said}");
-    let straight = call(&user, "sns", "create_topic", &asked);
-    assert!(straight["TopicArn"].is_string(), "the emulator itself takes it: {straight}");
+    let accepted = call(&user, "sns", "create_topic", &asked);
+    assert!(accepted["TopicArn"].is_string(), "the emulator accepts it: {accepted}");
 }
 
-/// A whole life of each stack that the program carries, behind the proxy that refuses what AWS refuses. Every command fails
-/// its test if one of its requests meets a rule.
+/// Builds, changes and removes each built-in stack behind the proxy with the rules. `User::run` fails if a request violates one.
 #[test]
-fn a_life_of_each_blueprint_meets_no_rule() {
+fn the_life_of_each_blueprint_violates_no_rule() {
     let _alone = default_account();
     for blueprint in ["tutorial", "http-jwt", "api-to-api"] {
         let user = User::of("test", &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");
@@ -291,7 +289,7 @@ fn base_url(user: &User) -> String {
 }
 
 #[test]
-fn an_answer_in_a_wrong_shape_is_a_502() {
+fn a_malformed_function_answer_becomes_a_502() {
     for (answer, sound) in [
         (json!({ "statusCode": 200 }), true),
         (json!({ "statusCode": "200", "headers": { "a": 1 }, "body": null }), true),
@@ -321,7 +319,7 @@ fn an_answer_in_a_wrong_shape_is_a_502() {
 }
 
 #[test]
-fn a_body_whose_type_has_no_model_reaches_the_function() {
+fn a_body_whose_content_type_has_no_model_is_not_validated() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
     stack_of_shapes(&user);
@@ -331,7 +329,7 @@ fn a_body_whose_type_has_no_model_reaches_the_function() {
     for content_type in ["application/json", "text/plain", "application/xml; charset=utf-8"] {
         assert_eq!(post(&url, content_type, bad).0, 400, "{content_type}");
     }
-    // As it was once written: with a model for JSON alone.
+    // Remove the default model, so that only JSON bodies have a model.
     let api = user.run(&["outputs", "api.id"]).ends(0).stdout.trim().to_owned();
     let asked = json!(["apigateway", "get_resources", { "restApiId": api, "embed": ["methods"] }]);
     let resources = calls_in("000000000000", &[asked]).remove(0);
@@ -343,7 +341,7 @@ fn a_body_whose_type_has_no_model_reaches_the_function() {
     assert!(answer["requestModels"].get("$default").is_none(), "{answer}");
     assert_eq!(post(&url, "application/json", bad).0, 400);
     assert_eq!(post(&url, "text/plain", bad), (200, "fine".into()), "AWS does not check this one");
-    // Which is a weakness, and is mended.
+    // `status` reports this weakness, and `up` repairs it.
     user.run(&["status", "--detailed-exitcode"]).ends(7);
     user.run(&["up", "--yes"]).ends(0);
     assert_eq!(post(&url, "text/plain", bad).0, 400);
@@ -351,14 +349,15 @@ fn a_body_whose_type_has_no_model_reaches_the_function() {
 }
 
 #[test]
-fn a_changed_security_policy_keeps_the_api_updating() {
-    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, std::sync::Arc::new(|_: &Asked| CallOutcome::Passed));
+fn up_waits_until_a_changed_security_policy_is_in_force() {
+    let proxy =
+        Proxy::with_faults(&endpoint(), Duration::ZERO, std::sync::Arc::new(|_: &AwsRequest| CallOutcome::Passed));
     let user = User::of(&crate::support::emulator::account(), &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.01");
     user.run(&["up", "--yes"]).ends(0);
     let made: Vec<String> = proxy.take().into_iter().map(|call| call.name).collect();
     assert!(!made.contains(&"apigateway UpdateRestApi".to_owned()), "the policy is set at creation: {made:?}");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
-    // Somebody takes it back, by a request of theirs that passes the proxy too.
+    // Another tool weakens the policy with a request through the proxy.
     let api = user.run(&["outputs", "api.id"]).ends(0).stdout.trim().to_owned();
     let patch = json!({ "patchOperations": [{ "op": "replace", "path": "/securityPolicy", "value": "TLS_1_0" }] });
     let weaker = rest("apigateway", "PATCH", &format!("/restapis/{api}"), &patch);
@@ -371,7 +370,7 @@ fn a_changed_security_policy_keeps_the_api_updating() {
     let changed = at("apigateway UpdateRestApi");
     let waited = calls[changed..].iter().filter(|call| call.name == "apigateway GetRestApi").count();
     assert!(waited >= 3, "it waits until the API is available again: {waited}");
-    // Another policy is in force when the API has been deployed again.
+    // A changed policy needs a new deployment.
     assert!(at("apigateway CreateDeployment") > changed && at("apigateway UpdateStage") > changed, "{calls:#?}");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0);

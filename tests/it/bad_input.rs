@@ -1,4 +1,4 @@
-//! Bad input on a stack that is there: a clear error, and nothing is made or lost.
+//! Bad input with an existing stack: a clear error, and nothing is created or lost.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
 #[test]
-fn users_pools_and_routes_that_are_not_there() {
+fn unknown_pools_and_routes_and_damaged_state_files_are_refused() {
     let user = User::with_a_stack();
     let add = |password: &str, args: &[&str]| {
         let mut words = vec!["add-user", "ada@example.com", "--password-stdin"];
@@ -23,17 +23,17 @@ fn users_pools_and_routes_that_are_not_there() {
     user.run(&["outputs", "api.base"]).ends(2).says("did you mean api.base_url?");
     assert_eq!(user.run(&["users", "--json"]).ends(0).json()["users"], json!([]));
 
-    // Another run is at it.
+    // Another run holds the lock.
     let state = user.state();
     let lock = std::fs::File::options().write(true).open(state.with_extension("lock")).unwrap();
     lock.lock().unwrap();
     user.run(&["up", "--yes"]).ends(9).says("another run holds the lock");
     drop(lock);
 
-    // Without a terminal nobody can be asked.
+    // Without a terminal there is no confirmation.
     user.run(&["down"]).ends(2).says("--yes");
 
-    // A state file that cannot be used stops everything, and `up` on a new one finds what is there.
+    // A damaged state file stops every command. Without one, `up` adopts the existing resources.
     let good = std::fs::read(&state).unwrap();
     std::fs::write(&state, &good[..good.len() / 2]).unwrap();
     for command in ["up", "down"] {
@@ -46,7 +46,7 @@ fn users_pools_and_routes_that_are_not_there() {
 }
 
 #[test]
-fn another_accounts_credentials_are_refused_before_anything_is_written() {
+fn credentials_of_another_account_are_refused_before_any_write() {
     let user = User::with_a_stack();
     let before = botocore::inventory(&user);
     let other = account();
@@ -63,14 +63,14 @@ fn another_accounts_credentials_are_refused_before_anything_is_written() {
 }
 
 #[test]
-fn credentials_that_are_refused_are_an_account_error() {
+fn credentials_that_aws_refuses_end_with_3() {
     let user = User::of("AKIAIOSFODNN7EXAMPLE", &endpoint());
     user.run(&["up", "--yes"]).ends(3).says("could not find out whose credentials these are");
     assert!(!user.folder.path().join("state").exists());
 }
 
 #[test]
-fn a_state_folder_that_cannot_be_used_fails_before_anything_is_made() {
+fn an_unusable_state_folder_fails_before_any_create() {
     let user = User::newcomer();
     user.write("state", "a file where the folder should be");
     user.run(&["up", "--yes"]).ends(1).says("the state folder");
@@ -78,12 +78,12 @@ fn a_state_folder_that_cannot_be_used_fails_before_anything_is_made() {
 }
 
 #[test]
-fn outputs_of_another_shape_are_as_good_as_none() {
+fn recorded_outputs_of_an_unknown_shape_are_read_again_from_aws() {
     let user = User::with_a_stack();
     let path = user.state();
     let good = std::fs::read_to_string(&path).unwrap();
     let mut state: serde_json::Value = serde_json::from_str(&good).unwrap();
-    // As another version, or somebody's editor, might leave them.
+    // As another version or an editor might write them.
     for (number, record) in state["resources"].as_object_mut().unwrap().values_mut().enumerate() {
         record["outputs"] = [json!({}), json!("text"), json!({ "arn": 7 }), json!([])][number % 4].clone();
     }

@@ -1,5 +1,5 @@
-//! A stack that is changed while clients call it all the time: none gets through without its token, none with it fails,
-//! and the firewall and the throttle are never off.
+//! Changes of a stack while clients call it continuously: calls without a token never pass, calls with one never fail, and
+//! the firewall and the throttle are never off. Also changes that need a flag or cannot be made.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 const BODY: &str = r#"{"name":"Ada"}"#;
 const POOLS: [&str; 2] = ["MyUserPool1", "MyUserPool2"];
 
-/// Someone with a stack file and sources of their own, the built-in ones to begin with.
+/// A user with copies of the built-in stack file and sources.
 fn someone(account: &str, endpoint: &str) -> User {
     let user = User::of(account, endpoint);
     let lambdas = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("lambdas");
@@ -32,7 +32,7 @@ fn someone(account: &str, endpoint: &str) -> User {
             }
         }
     }
-    // Beside the sources and not among them, so that another schema is not other code.
+    // Outside the source folder, so that a changed schema does not change the code.
     let schema = std::fs::read_to_string(lambdas.join("external/request.schema.json")).unwrap();
     user.write("greeting.schema.json", &schema);
     let body = "\"lambdas/external/request.schema.json\"";
@@ -40,7 +40,7 @@ fn someone(account: &str, endpoint: &str) -> User {
     user
 }
 
-/// The stack file, with something done to it.
+/// Edits the stack file.
 fn edit(user: &User, change: impl FnOnce(&mut toml::Table)) {
     let file = user.folder.path().join("securelambda.toml");
     let mut document: toml::Table = toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
@@ -60,13 +60,13 @@ fn up(user: &User) -> Value {
     user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone()
 }
 
-/// What one call to `POST /lambda1` brought.
+/// The result of one call to `POST /lambda1`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Seen {
-    /// The pool whose token was shown, if any.
+    /// The pool of the token, if there was one.
     shown: Option<&'static str>,
     status: u16,
-    /// Which function says hello.
+    /// The function that answered.
     by: String,
 }
 
@@ -80,7 +80,7 @@ impl Seen {
     }
 }
 
-/// Clients that call one route without a pause, each with a token of its own or with none.
+/// Clients that call one route continuously: one for each token, and one without a token.
 struct Callers {
     stop: Arc<AtomicBool>,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -103,7 +103,7 @@ impl Callers {
                     let answer = runtime.block_on(client.send(&request)).unwrap();
                     let by = if answer.status == 200 { greeter(&answer.body) } else { String::new() };
                     seen.lock().unwrap().push(Seen { shown: pool, status: answer.status, by });
-                    // The emulator starts a process a function that is called side by side; leave it some air.
+                    // A pause, because the emulator starts a process for each concurrent call.
                     std::thread::sleep(Duration::from_millis(5));
                 }
             })
@@ -112,7 +112,7 @@ impl Callers {
         Self { stop, seen, threads }
     }
 
-    /// Waits until every caller has had this many more answers, so that something was seen before, while and after.
+    /// Waits until every client has this many more answers.
     fn settle(&self, answers: usize) {
         let callers = [Some(POOLS[0]), Some(POOLS[1]), None];
         let count = || {
@@ -129,7 +129,7 @@ impl Callers {
         panic!("the callers get no answers");
     }
 
-    /// What was seen since the last time, each kind of answer once, with how often.
+    /// The different answers since this was last called, each with its count.
     fn take(&self) -> Vec<(Seen, usize)> {
         let mut seen = std::mem::take(&mut *self.seen.lock().unwrap());
         seen.sort();
@@ -155,16 +155,14 @@ fn greeter(body: &str) -> String {
     rest.split(['!', '"']).next().unwrap_or_default().to_owned()
 }
 
-/// One change to the stack.
 struct Change {
     name: &'static str,
     make: fn(&User),
-    /// What callers of `POST /lambda1` may see that they did not see before; from then on nothing else.
+    /// What callers of `POST /lambda1` see after the change. During the change they may also see the answers from before.
     after: fn() -> Vec<Seen>,
-    /// The stage has to answer from another deployment.
+    /// Whether the change needs a new deployment.
     redeploys: bool,
-    /// Calls that may be cut off: the emulator ends those that are in a function whose code is replaced, where AWS lets
-    /// them finish.
+    /// How many calls may fail. The emulator aborts calls of a function whose code is replaced; AWS lets them finish.
     cut: usize,
 }
 
@@ -184,7 +182,7 @@ fn other_pool() -> Vec<Seen> {
     vec![Seen::greets(POOLS[1], "ExternalLambda3"), Seen::refused(Some(POOLS[0])), Seen::refused(None)]
 }
 
-/// One after the other; each begins where the one before ended.
+/// The changes, which are applied one after another.
 const CHANGES: [Change; 11] = [
     Change {
         name: "the route's function is swapped",
@@ -295,11 +293,11 @@ const CHANGES: [Change; 11] = [
 ];
 
 #[test]
-fn clients_that_call_all_the_time_see_the_old_or_the_new_and_nothing_between() {
+fn callers_see_only_the_old_or_new_behaviour_during_every_change() {
     let _alone = default_account();
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
     let user = someone("test", &proxy.endpoint);
-    // The callers are many and quick: it is not the throttle that is tried here.
+    // High limits, because this test does not test the throttle.
     edit(&user, |file| {
         let api = file["api"].as_table_mut().unwrap();
         api.insert("rate_limit".into(), 5000.into());
@@ -336,13 +334,13 @@ fn clients_that_call_all_the_time_see_the_old_or_the_new_and_nothing_between() {
             now.iter().all(|seen| after.contains(seen)) && after.iter().all(|seen| now.contains(seen)),
             "{name}: {now:?}"
         );
-        never_off(name, redeploys, &calls);
+        assert_never_off(name, redeploys, &calls);
         made.extend(calls.into_iter().map(|call| call.name));
         user.run(&["up", "--detailed-exitcode"]).ends(0).says("Nothing to do");
         before = after;
     }
-    assert!(guard.end() > 10, "the guard looked hardly ever");
-    // In one change or another, what `never_off` looks at has happened.
+    assert!(guard.end() > 10, "the guard made too few checks");
+    // The changes together made the calls that `assert_never_off` checks.
     for call in
         ["apigateway CreateDeployment", "apigateway UpdateStage", "lambda AddPermission", "lambda DeleteFunction"]
     {
@@ -352,8 +350,9 @@ fn clients_that_call_all_the_time_see_the_old_or_the_new_and_nothing_between() {
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }
 
-/// No call takes the firewall off or makes the stage anew; there is at most one new deployment, and none without need.
-fn never_off(name: &str, redeploys: bool, calls: &[Call]) {
+/// Asserts that no call removes the firewall or recreates the stage, and that there is at most one deployment, only if it is
+/// needed.
+fn assert_never_off(name: &str, redeploys: bool, calls: &[Call]) {
     let is = |service: &'static str, operation: &'static str| {
         move |call: &Call| call.sent.service == service && call.sent.operation == operation
     };
@@ -366,9 +365,9 @@ fn never_off(name: &str, redeploys: bool, calls: &[Call]) {
     ] {
         assert_eq!(count(service, operation), 0, "{name}: {operation}");
     }
-    // None where the one before the last, which is kept, is the one that is wanted.
+    // It needs no new deployment if the kept previous deployment is the desired one.
     assert!(count("apigateway", "CreateDeployment") <= usize::from(redeploys), "{name}");
-    // The stage moves last, but for what is removed then.
+    // The stage moves after new permissions and before deletions.
     let moved = calls.iter().rposition(is("apigateway", "UpdateStage"));
     assert!(moved.is_some() || !redeploys, "{name}: the stage did not move");
     let allowed = calls.iter().rposition(is("lambda", "AddPermission"));
@@ -377,7 +376,7 @@ fn never_off(name: &str, redeploys: bool, calls: &[Call]) {
     assert!(moved.zip(gone).is_none_or(|(moved, gone)| moved < gone), "{name}: removed before the stage moved");
 }
 
-/// Looks at the stage all the time with another tool.
+/// Checks the stage continuously with botocore.
 struct Guard {
     stop: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<usize>,
@@ -426,7 +425,7 @@ impl Guard {
 }
 
 #[test]
-fn a_route_that_moves_leaves_no_permission_behind() {
+fn a_route_that_moves_to_another_function_leaves_no_old_permission() {
     let user = someone(&account(), &endpoint());
     up(&user);
     edit(&user, |file| {
@@ -453,7 +452,7 @@ fn a_route_that_moves_leaves_no_permission_behind() {
 }
 
 #[test]
-fn a_pool_with_users_goes_only_if_it_is_named() {
+fn up_removes_a_pool_with_users_only_with_remove_pool() {
     let user = someone(&account(), &endpoint());
     up(&user);
     user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", POOLS[1], "--password-stdin"]).ends(0);
@@ -475,7 +474,7 @@ fn a_pool_with_users_goes_only_if_it_is_named() {
         user.run(&["up", "--yes", "--remove-pool", POOLS[1]]).ends(0);
     }
     assert!(!botocore::inventory(&user).iter().any(|name| name.contains(POOLS[1])));
-    // One without users may go.
+    // A pool without users is removed without the flag.
     edit(&user, |file| {
         file["pools"].as_table_mut().unwrap().remove(POOLS[0]);
         let route = routes(file)[0].as_table_mut().unwrap();
@@ -487,7 +486,7 @@ fn a_pool_with_users_goes_only_if_it_is_named() {
 }
 
 #[test]
-fn a_protected_pool_stays_until_its_protection_is_off() {
+fn down_refuses_while_a_pool_has_deletion_protection() {
     let user = someone(&account(), &endpoint());
     let protect = |on: bool| {
         edit(&user, |file| put(&mut file["pools"][POOLS[0]], "deletion_protection", on));
@@ -504,7 +503,7 @@ fn a_protected_pool_stays_until_its_protection_is_off() {
     assert_eq!(botocore::inventory(&user), Vec::<String>::new());
 }
 
-/// The web ACL of a stack, as another tool sees it: its default, and for each rule its name, priority and what it does.
+/// The stack's web ACL, read with botocore: its default action, and priority, name and action of each rule.
 fn web_acl(user: &User) -> (String, Vec<String>) {
     let regional = json!({ "Scope": "REGIONAL" });
     let listed = botocore::call(user, "wafv2", "list_web_acls", &regional)["WebACLs"][0].clone();
@@ -519,7 +518,7 @@ fn web_acl(user: &User) -> (String, Vec<String>) {
 }
 
 #[test]
-fn the_firewall_changes_its_mode_in_place_and_each_group_its_own() {
+fn the_firewall_mode_and_rule_group_actions_change_in_place() {
     let user = someone(&account(), &endpoint());
     let firewall = |entries: &str| {
         let entries: toml::Table = toml::from_str(entries).unwrap();
@@ -548,7 +547,7 @@ fn the_firewall_changes_its_mode_in_place_and_each_group_its_own() {
     assert_eq!(web_acl(&user), ("Allow".into(), rules.map(str::to_owned).to_vec()));
     user.run(&["status", "--detailed-exitcode"]).ends(0);
 
-    // An address that would be blocked is not "allowed"; nor is one of a stack without a file.
+    // `--allow-ip` is refused when the list blocks its addresses.
     user.run(&["up", "--yes", "--allow-ip", "198.51.100.4/32"])
         .ends(2)
         .says("blocks its addresses instead of allowing them");
@@ -558,7 +557,7 @@ fn the_firewall_changes_its_mode_in_place_and_each_group_its_own() {
     user.run(&["up", "--yes", "--allow-ip", "198.51.100.4/32"])
         .ends(0)
         .says("securelambda.toml now has 198.51.100.4/32");
-    // It stays: in the file, on the firewall, and through the next plain run.
+    // The address stays in the file and in the firewall, also after the next run without the flag.
     for args in [&["up", "--yes", "--allow-ip", "198.51.100.4/32"][..], &["up", "--yes"]] {
         user.run(args).ends(0).says("Nothing to do");
     }
@@ -575,10 +574,10 @@ fn the_firewall_changes_its_mode_in_place_and_each_group_its_own() {
 }
 
 #[test]
-fn what_cannot_change_in_place_is_refused_before_anything_is_changed() {
+fn up_refuses_a_change_that_aws_cannot_make_before_changing_anything() {
     let user = someone(&account(), &endpoint());
     up(&user);
-    // A pool of ours in which upper and lower case differ: made anew by another tool, under our name and tag.
+    // Another tool replaces one of our pools by a case-sensitive one with our name and tags.
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();
     let pool = outputs["pools"][POOLS[1]]["id"].clone();
     let made = json!({

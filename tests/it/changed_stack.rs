@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::account_reader::{Account, AccountReader, difference};
 use crate::support::botocore;
-use crate::support::emulator::{account, endpoint, python, straight};
+use crate::support::emulator::{account, endpoint, python, without_proxy};
 use crate::support::program::User;
 
 /// The subscriptions of an account: topic and function, by their names.
@@ -174,7 +174,7 @@ fn beside_the_deployment_before(difference: &str) -> Vec<&str> {
 fn nothing_of_the_old_file_remains_after_any_change() {
     let seeds = std::env::var("SECURELAMBDA_TEST_SEEDS").unwrap_or_else(|_| "0..6".to_owned());
     let (first, end) = seeds.split_once("..").unwrap();
-    let mut reader = AccountReader::new(&python(), &straight(&endpoint()), "eu-central-1");
+    let mut reader = AccountReader::new(&python(), &without_proxy(&endpoint()), "eu-central-1");
     for seed in first.parse::<u64>().unwrap()..end.parse().unwrap() {
         let (a, b) = (stack(2 * seed), stack(2 * seed + 1));
         let accounts = [account(), account()];

@@ -1,4 +1,4 @@
-//! The command line: help, usage errors, exit codes, streams. No AWS and no emulator.
+//! The command line: help, usage errors, exit codes and streams, almost without the emulator.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +10,7 @@ use crate::support::emulator::endpoint;
 use crate::support::program::User;
 
 #[test]
-fn the_version_and_the_help_are_answers() {
+fn version_and_help_go_to_standard_output() {
     let user = User::bare();
     let version = user.run(&["--version"]).ends(0);
     assert_eq!(version.stdout, format!("securelambda {}\n", env!("CARGO_PKG_VERSION")));
@@ -19,7 +19,7 @@ fn the_version_and_the_help_are_answers() {
 }
 
 #[test]
-fn usage_errors_end_with_2_and_name_the_nearest() {
+fn usage_errors_end_with_2_and_suggest_a_correction() {
     let user = User::bare();
     user.run(&["pu"]).ends(2);
     user.run(&["stats"]).ends(2).says("status");
@@ -32,23 +32,23 @@ fn usage_errors_end_with_2_and_name_the_nearest() {
 }
 
 #[test]
-fn flags_come_from_the_environment_too() {
+fn flags_are_read_from_the_environment() {
     for (value, asks_for_json) in [("1", true), ("true", true), ("0", false), ("false", false), ("", false)] {
         let ran = User::bare().with("SECURELAMBDA_JSON", value).run(&["outputs"]).ends(6);
         assert_eq!(ran.stderr.starts_with('{'), asks_for_json, "{value:?}: {}", ran.stderr);
     }
     User::bare().with("SECURELAMBDA_JOBS", "many").run(&["outputs"]).ends(2).says("many");
     User::bare().with("SECURELAMBDA_JSON", "perhaps").run(&["outputs"]).ends(2).says("perhaps");
-    // What is switched off there conflicts with nothing.
+    // A flag that the environment turns off conflicts with no other flag.
     let off = User::bare().with("SECURELAMBDA_LOCAL", "0").with("SECURELAMBDA_FILE", "");
     off.run(&["outputs", "--endpoint-url", "http://127.0.0.1:9", "--blueprint", "tutorial"]).ends(6);
-    // The command line comes first.
+    // The command line overrides the environment.
     User::bare().with("SECURELAMBDA_STACK", "one").run(&["outputs", "--stack", "two"]).ends(6).says("two");
 }
 
 #[test]
-fn every_flag_of_every_command_comes_from_the_environment() {
-    // What is not UTF-8 is refused wherever it is read, but where it may be a path.
+fn every_flag_of_every_command_is_read_from_the_environment() {
+    // A value that is not UTF-8 is refused wherever the variable is read, except for paths.
     let nonsense = OsStr::from_bytes(b"\xff");
     let paths = ["file", "state-dir", "dir", "out"];
     let mut tried = 0;
@@ -57,7 +57,7 @@ fn every_flag_of_every_command_comes_from_the_environment() {
         for sub in command.get_subcommands() {
             commands.push(([&words[..], &[sub.get_name().to_owned()]].concat(), sub.clone()));
         }
-        // What all commands share is seen with one of them.
+        // Shared flags are tested with one command.
         let line = if words.is_empty() { vec!["outputs".to_owned()] } else { words };
         for flag in command.get_arguments().filter_map(|arg| arg.get_long()).filter(|flag| !paths.contains(flag)) {
             let variable = format!("SECURELAMBDA_{}", flag.replace('-', "_").to_uppercase());
@@ -70,7 +70,7 @@ fn every_flag_of_every_command_comes_from_the_environment() {
 }
 
 #[test]
-fn a_list_comes_from_the_environment_with_commas() {
+fn a_list_flag_is_read_from_the_environment_with_commas() {
     let policy = |user: User| {
         let args = ["policy", "--account", "123456789012", "--region", "eu-central-1"];
         user.run(&args).ends(0).stdout
@@ -82,14 +82,14 @@ fn a_list_comes_from_the_environment_with_commas() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_written_is_an_error() {
+fn output_that_cannot_be_written_is_an_error() {
     for args in [&["graph"][..], &["graph", "--json"], &["completions", "bash"]] {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let ran = User::bare().command(args).stdout(full).output().unwrap();
         let said = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.code() == Some(1) && said.contains("could not be written"), "{args:?}: {ran:?}");
     }
-    // A reader that has seen enough is none.
+    // A closed pipe is no error.
     let user = User::bare();
     let (nobody, to_nobody) = std::io::pipe().unwrap();
     drop(nobody);
@@ -98,21 +98,21 @@ fn an_answer_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn without_credentials_nothing_is_made_and_the_way_on_is_shown() {
+fn up_without_credentials_creates_nothing_and_prints_a_hint() {
     let user = User::bare().with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     user.run(&["up", "--yes"]).ends(3).says("no usable AWS credentials").says("hint:");
     assert!(!user.folder.path().join("state").exists());
 }
 
 #[test]
-fn a_missing_or_mistyped_region_is_an_account_error() {
+fn a_missing_or_mistyped_region_ends_with_3() {
     let user = User::bare().with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     user.run(&["up", "--yes"]).ends(3).says("no AWS region is set").says("--region");
     user.run(&["up", "--yes", "--region", "eu-cental-1"]).ends(3).says("did you mean eu-central-1?");
 }
 
 #[test]
-fn an_endpoint_may_stand_in_a_profile() {
+fn the_endpoint_is_read_from_the_profile() {
     let user = User::bare().with("AWS_ACCESS_KEY_ID", "111111111111").with("AWS_SECRET_ACCESS_KEY", "test");
     let profile = format!("[profile here]\nregion = eu-central-1\nendpoint_url = {}/\n", endpoint());
     user.write("home/.aws/config", &profile);
@@ -120,13 +120,13 @@ fn an_endpoint_may_stand_in_a_profile() {
 }
 
 #[test]
-fn an_endpoint_that_does_not_answer_is_named() {
+fn an_endpoint_that_does_not_answer_ends_with_1_and_a_hint() {
     let user = User::of("111111111111", "http://127.0.0.1:9");
     user.run(&["status"]).ends(1).says("no answer").says("hint:");
 }
 
 #[test]
-fn local_names_the_tool_it_lacks() {
+fn local_start_names_a_missing_tool() {
     let empty = tempfile::TempDir::new().unwrap();
     let user = User::bare().with("PATH", &empty.path().display().to_string());
     user.run(&["local", "start"]).ends(1).says("Node.js 20 or later; none was found").says("hint: install");
@@ -134,7 +134,7 @@ fn local_names_the_tool_it_lacks() {
 }
 
 #[test]
-fn errors_are_json_where_answers_are() {
+fn errors_are_json_with_the_json_flag() {
     let user = User::bare();
     let ran = user.run(&["outputs", "--json"]).ends(6);
     let error: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
@@ -143,7 +143,7 @@ fn errors_are_json_where_answers_are() {
 }
 
 #[test]
-fn every_answer_in_json_says_its_version() {
+fn every_json_answer_has_a_schema_version() {
     let user = User::bare();
     for args in [&["graph"][..], &["graph", "--blueprint", "api-to-api"], &["local", "status"], &["init", "new"]] {
         let ran = user.run(&[args, &["--json"]].concat()).ends(0);
@@ -151,12 +151,12 @@ fn every_answer_in_json_says_its_version() {
     }
     let policy = ["policy", "--account", "123456789012", "--region", "eu-central-1", "--json"];
     assert_eq!(user.run(&policy).ends(0).json()["schema_version"], 1);
-    // These are documents of others' forms, or what a shell or a pager reads.
+    // These print other formats: a JSON schema, shell scripts, and man pages.
     assert!(user.run(&["schema", "--json"]).ends(0).json()["$schema"].is_string());
     for args in [["completions", "bash", "--json"].as_slice(), &["man", "--json"]] {
         assert!(!user.run(args).ends(0).stdout.starts_with('{'), "{args:?}");
     }
-    // Commands that tell events end with a summary, whatever keeps them from their work.
+    // Commands that print events end with a summary, also if they fail before they start.
     for verb in ["up", "down", "verify", "sweep"] {
         let ran = user.run(&[verb, "--stack", "demo", "--yes", "--json"]).ends(3);
         let summary = ran.json();
@@ -181,7 +181,7 @@ fn all_mistakes_of_a_stack_file_are_shown_at_their_places() {
 }
 
 #[test]
-fn references_that_lead_nowhere_are_shown_too() {
+fn unknown_references_in_a_stack_file_are_shown() {
     let user = User::bare();
     user.write(
         "securelambda.toml",
@@ -193,7 +193,7 @@ fn references_that_lead_nowhere_are_shown_too() {
 }
 
 #[test]
-fn state_files_that_cannot_be_used_are_told_apart() {
+fn unusable_state_files_give_different_errors() {
     let user = User::bare();
     let file = "state/securelambda.123456789012.eu-central-1.json";
     let good = r#"{"version":1,"tool":"t","stack":"securelambda","account":"123456789012","region":"eu-central-1","serial":1,"resources":{}}"#;
@@ -213,9 +213,9 @@ fn state_files_that_cannot_be_used_are_told_apart() {
 }
 
 #[test]
-fn every_shell_gets_its_completions_and_every_command_its_page() {
+fn completions_and_man_pages_exist_for_every_shell_and_command() {
     let user = User::bare();
-    // A broken stack file is no reason to go without.
+    // A broken stack file does not matter here.
     user.write("securelambda.toml", "[");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = user.run(&["completions", shell]).ends(0);
@@ -230,7 +230,7 @@ fn every_shell_gets_its_completions_and_every_command_its_page() {
 }
 
 #[test]
-fn the_stack_is_drawn_without_asking_aws() {
+fn graph_draws_the_stack_without_calling_aws() {
     let user = User::bare();
     assert!(user.run(&["graph"]).ends(0).stdout.starts_with("flowchart LR\n"));
     assert!(user.run(&["graph", "--svg"]).ends(0).stdout.starts_with("<svg xmlns="));

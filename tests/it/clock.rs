@@ -1,4 +1,4 @@
-//! A machine whose clock is wrong.
+//! The program on a machine with a wrong clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use crate::support::botocore::inventory;
 use crate::support::clock::OtherClock;
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, CallOutcome, Fault, FaultInjector, Proxy};
+use crate::support::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector, Proxy};
 
 fn at(faults: impl FaultInjector + 'static) -> (Proxy, User) {
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(faults));
@@ -19,7 +19,7 @@ fn at(faults: impl FaultInjector + 'static) -> (Proxy, User) {
 }
 
 #[test]
-fn a_stack_is_made_though_the_clock_is_twenty_minutes_off() {
+fn up_and_down_succeed_when_the_clock_is_twenty_minutes_wrong() {
     for (ahead, words) in [
         (20, "20 min behind AWS's; calls are corrected for it"),
         (-20, "20 min ahead of AWS's; calls are corrected for it"),
@@ -27,7 +27,7 @@ fn a_stack_is_made_though_the_clock_is_twenty_minutes_off() {
         let clock = OtherClock::ahead(ahead);
         let (_proxy, user) = at(clock.clone());
         user.run(&["up", "--yes"]).ends(0).says(&format!("warning: clock: {words}"));
-        // The first call tells the time.
+        // Only the first call is refused: its answer contains AWS's time.
         assert_eq!(clock.refused(), ["sts GetCallerIdentity"], "{ahead}");
         let document = user.run(&["doctor", "--json"]).ends(0).json();
         let clock = document["checks"].as_array().unwrap().iter().find(|check| check["subject"] == "clock").unwrap();
@@ -36,7 +36,7 @@ fn a_stack_is_made_though_the_clock_is_twenty_minutes_off() {
     }
 }
 
-/// AWS's clock, as it looks to a machine whose clock is set back in the middle of a run.
+/// AWS as a machine sees it whose clock is set back in the middle of a run.
 struct Jump {
     happened: AtomicBool,
     at: &'static str,
@@ -44,16 +44,16 @@ struct Jump {
 }
 
 impl FaultInjector for Jump {
-    fn before(&self, asked: &Asked) -> CallOutcome {
+    fn before(&self, asked: &AwsRequest) -> CallOutcome {
         if asked.name() == self.at {
             self.happened.store(true, Ordering::SeqCst);
         }
         if self.happened.load(Ordering::SeqCst) { self.clock.before(asked) } else { CallOutcome::Passed }
     }
 
-    fn onward(&self, asked: &Asked, headers: &mut HeaderMap) {
+    fn change_headers(&self, asked: &AwsRequest, headers: &mut HeaderMap) {
         if self.happened.load(Ordering::SeqCst) {
-            self.clock.onward(asked, headers);
+            self.clock.change_headers(asked, headers);
         }
     }
 
@@ -63,20 +63,23 @@ impl FaultInjector for Jump {
 }
 
 #[test]
-fn a_create_that_was_signed_at_a_wrong_time_is_tried_again_and_makes_one_thing() {
+fn a_create_refused_for_its_time_is_retried_and_creates_one_resource() {
     let clock = OtherClock::ahead(20);
     let jump = Jump { happened: AtomicBool::new(false), at: "cognito-idp CreateUserPool", clock: clock.clone() };
     let (_proxy, user) = at(jump);
     user.run(&["up", "--yes", "--jobs", "1"]).ends(0);
     assert_eq!(clock.refused(), ["cognito-idp CreateUserPool"]);
-    let pools = inventory(&user.beyond(&endpoint())).iter().filter(|name| name.starts_with("list_user_pools ")).count();
-    assert_eq!(pools, 2, "none is made twice");
+    let pools = inventory(&user.on_another_machine(&endpoint()))
+        .iter()
+        .filter(|name| name.starts_with("list_user_pools "))
+        .count();
+    assert_eq!(pools, 2, "no pool is created twice");
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }
 
 #[test]
-fn a_wrong_signature_at_the_right_time_is_not_tried_again() {
-    let wrong = |asked: &Asked| match asked.service.as_str() {
+fn a_wrong_signature_at_the_right_time_is_not_retried() {
+    let wrong = |asked: &AwsRequest| match asked.service.as_str() {
         "sts" => CallOutcome::Refused(Fault::new(
             403,
             "SignatureDoesNotMatch",

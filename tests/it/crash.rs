@@ -1,5 +1,5 @@
-//! Sudden death: the power goes after any write to disk, and before or after the work of any call. Whatever runs next,
-//! `up` or `down`, finishes the job, and nothing was ever made twice.
+//! Crashes: the power is cut after any save, and before or after any call takes effect. The next `up` or `down` must finish,
+//! and nothing may be created twice.
 
 use std::time::Duration;
 
@@ -7,88 +7,88 @@ use proptest::prelude::*;
 use securelambda::engine::{Cause, Graph};
 
 use super::support::fake::Fault;
-use super::support::graphs::{Sketch, sketched, stack};
-use super::support::world::World;
+use super::support::graphs::{NodeSketch, sketched, stack};
+use super::support::simulation::Simulation;
 
-/// How a world is before its power goes.
-const WORLDS: [fn(&World); 3] = [
+/// How the cloud behaves before the crash.
+const SETTINGS: [fn(&Simulation); 3] = [
     |_| {},
-    // A call in flight is lost altogether.
-    |world| world.cloud.work_late(),
-    // What was just made is not in any list yet.
-    |world| world.cloud.lag(Duration::from_secs(2)),
+    // A call in flight has no effect.
+    |sim| sim.cloud.act_before_the_answer(),
+    // Lists omit new resources.
+    |sim| sim.cloud.lag(Duration::from_secs(2)),
 ];
 
-/// Arranges the nth death of a kind.
-pub type Death = fn(&World, usize);
+/// Arranges a crash at the nth save or call.
+pub type Crash = fn(&Simulation, usize);
 
-pub const DEATHS: [Death; 3] = [
-    |world, nth| world.disk.cut_after(nth),
-    |world, nth| world.cloud.on("", nth, Fault::CutBefore),
-    |world, nth| world.cloud.on("", nth, Fault::CutAfter),
+pub const CRASHES: [Crash; 3] = [
+    |sim, nth| sim.disk.cut_after(nth),
+    |sim, nth| sim.cloud.on("", nth, Fault::CutBefore),
+    |sim, nth| sim.cloud.on("", nth, Fault::CutAfter),
 ];
 
-/// Every world in which an `up` died, by every death, as early as can be and then ever later.
-async fn after_each_death(graph: &Graph, mut then: impl AsyncFnMut(World)) {
-    for setting in WORLDS {
-        for death in DEATHS {
+/// Crashes an `up` in every setting, by every kind of crash and at every possible point, and continues with `then`.
+async fn after_each_crash(graph: &Graph, mut then: impl AsyncFnMut(Simulation)) {
+    for setting in SETTINGS {
+        for crash in CRASHES {
             for nth in 1.. {
-                let world = World::new();
-                setting(&world);
-                death(&world, nth);
-                let survived = world.try_up(graph).await.is_some();
-                world.calm();
+                let sim = Simulation::new();
+                setting(&sim);
+                crash(&sim, nth);
+                let survived = sim.try_up(graph).await.is_some();
+                sim.clear_faults();
                 if survived {
-                    assert!(nth > 6, "it died hardly ever");
+                    assert!(nth > 6, "there were too few crash points");
                     break;
                 }
-                then(world).await;
+                then(sim).await;
             }
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn up_finishes_what_a_dead_up_began() {
+async fn up_finishes_after_an_up_that_was_killed_at_any_point() {
     let stack = stack();
-    after_each_death(&stack, async |world| {
-        world.up(&stack).await.succeeded();
-        world.holds(&stack);
+    after_each_crash(&stack, async |sim| {
+        sim.up(&stack).await.succeeded();
+        sim.assert_built(&stack);
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn down_removes_what_a_dead_up_began() {
+async fn down_removes_all_after_an_up_that_was_killed_at_any_point() {
     let stack = stack();
-    after_each_death(&stack, async |world| {
-        world.down(&stack).await.succeeded();
-        world.is_empty();
+    after_each_crash(&stack, async |sim| {
+        sim.down(&stack).await.succeeded();
+        sim.assert_empty();
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn down_removes_it_from_the_record_alone() {
-    after_each_death(&stack(), async |world| {
-        world.down(&Graph::default()).await.succeeded();
-        world.is_empty();
+async fn down_without_a_graph_removes_what_a_killed_up_created() {
+    after_each_crash(&stack(), async |sim| {
+        sim.down(&Graph::default()).await.succeeded();
+        sim.assert_empty();
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn down_finishes_what_a_dead_down_began() {
+async fn down_finishes_after_a_down_that_was_killed_at_any_point() {
     let stack = stack();
     for graph in [&stack, &Graph::default()] {
-        for death in DEATHS {
+        for crash in CRASHES {
             for nth in 1.. {
-                let world = World::with(&stack).await;
-                death(&world, nth);
-                let survived = world.try_down(graph).await.is_some();
-                world.calm();
-                world.down(graph).await.succeeded();
-                world.is_empty();
+                let sim = Simulation::with(&stack).await;
+                crash(&sim, nth);
+                let survived = sim.try_down(graph).await.is_some();
+                sim.clear_faults();
+                sim.down(graph).await.succeeded();
+                sim.assert_empty();
                 if survived {
                     break;
                 }
@@ -98,16 +98,16 @@ async fn down_finishes_what_a_dead_down_began() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn up_restores_what_a_dead_down_left() {
+async fn up_restores_all_after_a_down_that_was_killed_at_any_point() {
     let stack = stack();
-    for death in DEATHS {
+    for crash in CRASHES {
         for nth in 1.. {
-            let world = World::with(&stack).await;
-            death(&world, nth);
-            let survived = world.try_down(&stack).await.is_some();
-            world.calm();
-            world.up(&stack).await.succeeded();
-            world.holds(&stack);
+            let sim = Simulation::with(&stack).await;
+            crash(&sim, nth);
+            let survived = sim.try_down(&stack).await.is_some();
+            sim.clear_faults();
+            sim.up(&stack).await.succeeded();
+            sim.assert_built(&stack);
             if survived {
                 break;
             }
@@ -115,76 +115,82 @@ async fn up_restores_what_a_dead_down_left() {
     }
 }
 
-/// Something that goes wrong in a run.
 #[derive(Debug, Clone)]
-pub enum Mishap {
+pub enum RunFault {
     Call(&'static str, usize, Fault),
     SaveFails(usize),
     CutAfterSave(usize),
 }
 
-pub fn befall(world: &World, mishaps: &[Mishap]) {
-    for mishap in mishaps {
-        match mishap {
-            Mishap::Call(call, nth, fault) => world.cloud.on(call, *nth, fault.clone()),
-            Mishap::SaveFails(nth) => world.disk.fail(*nth),
-            Mishap::CutAfterSave(nth) => world.disk.cut_after(*nth),
+pub fn arrange(sim: &Simulation, run_faults: &[RunFault]) {
+    for run_fault in run_faults {
+        match run_fault {
+            RunFault::Call(call, nth, fault) => sim.cloud.on(call, *nth, fault.clone()),
+            RunFault::SaveFails(nth) => sim.disk.fail_once(*nth),
+            RunFault::CutAfterSave(nth) => sim.disk.cut_after(*nth),
         }
     }
 }
 
-fn mishap() -> impl Strategy<Value = Mishap> {
+fn run_fault() -> impl Strategy<Value = RunFault> {
     let fault = prop_oneof![
         Just(Fault::refuse()),
         Just(Fault::fail(Cause::Unknown)),
         Just(Fault::fail(Cause::Fatal)),
-        Just(Fault::Lose),
+        Just(Fault::LoseAnswer),
         Just(Fault::CutBefore),
         Just(Fault::CutAfter),
     ];
     let call = prop_oneof![Just(""), Just("create"), Just("update"), Just("delete")];
     prop_oneof![
-        6 => (call, 1..20_usize, fault).prop_map(|(call, nth, fault)| Mishap::Call(call, nth, fault)),
-        1 => (1..12_usize).prop_map(Mishap::SaveFails),
-        1 => (1..12_usize).prop_map(Mishap::CutAfterSave),
+        6 => (call, 1..20_usize, fault).prop_map(|(call, nth, fault)| RunFault::Call(call, nth, fault)),
+        1 => (1..12_usize).prop_map(RunFault::SaveFails),
+        1 => (1..12_usize).prop_map(RunFault::CutAfterSave),
     ]
 }
 
-/// For each run, what befalls it.
-pub fn runs() -> impl Strategy<Value = Vec<Vec<Mishap>>> {
-    prop::collection::vec(prop::collection::vec(mishap(), 1..5), 0..5)
+/// The faults of each run.
+pub fn runs() -> impl Strategy<Value = Vec<Vec<RunFault>>> {
+    prop::collection::vec(prop::collection::vec(run_fault(), 1..5), 0..5)
 }
 
-async fn faults(graph: &Graph, jobs: usize, lag: u64, ups: &[Vec<Mishap>], downs: &[Vec<Mishap>], recorded_only: bool) {
-    let mut world = World::new();
-    world.jobs = jobs;
-    world.cloud.lag(Duration::from_secs(lag));
-    for mishaps in ups {
-        befall(&world, mishaps);
-        drop(world.try_up(graph).await);
-        world.calm();
-        world.keeps_promises();
+async fn run_with_faults(
+    graph: &Graph,
+    jobs: usize,
+    lag: u64,
+    ups: &[Vec<RunFault>],
+    downs: &[Vec<RunFault>],
+    recorded_only: bool,
+) {
+    let mut sim = Simulation::new();
+    sim.jobs = jobs;
+    sim.cloud.lag(Duration::from_secs(lag));
+    for run_faults in ups {
+        arrange(&sim, run_faults);
+        drop(sim.try_up(graph).await);
+        sim.clear_faults();
+        sim.assert_promises_kept();
     }
-    world.up(graph).await.succeeded();
-    world.holds(graph);
+    sim.up(graph).await.succeeded();
+    sim.assert_built(graph);
     let nothing = Graph::default();
     let described = if recorded_only { &nothing } else { graph };
-    for mishaps in downs {
-        befall(&world, mishaps);
-        drop(world.try_down(described).await);
-        world.calm();
-        world.keeps_promises();
+    for run_faults in downs {
+        arrange(&sim, run_faults);
+        drop(sim.try_down(described).await);
+        sim.clear_faults();
+        sim.assert_promises_kept();
     }
-    world.down(described).await.succeeded();
-    world.is_empty();
+    sim.down(described).await.succeeded();
+    sim.assert_empty();
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_graph_in_any_weather_is_there_exactly_once_and_then_gone(
-        sketch in prop::collection::vec(any::<Sketch>(), 1..15),
+    fn random_graphs_under_random_faults_are_built_once_and_removed(
+        sketch in prop::collection::vec(any::<NodeSketch>(), 1..15),
         jobs in 1..9_usize,
         lag in 0..3_u64,
         ups in runs(),
@@ -192,6 +198,6 @@ proptest! {
         recorded_only in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(faults(&sketched(&sketch), jobs, lag, &ups, &downs, recorded_only));
+        runtime.block_on(run_with_faults(&sketched(&sketch), jobs, lag, &ups, &downs, recorded_only));
     }
 }

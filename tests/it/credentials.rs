@@ -1,15 +1,15 @@
-//! Where credentials come from, and what is said where something is wrong there: always that thing, with exit code 3.
+//! Sources of credentials. An error in one is named precisely, with exit code 3.
 
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::support::emulator::{account, endpoint};
-use crate::support::program::{Ran, User};
+use crate::support::program::{CommandOutput, User};
 
 const SENTINEL: &str = "sent1nel";
 
-/// Someone with these configuration files and a profile, and nothing else.
+/// A user with these configuration files and no other credentials.
 fn user(config: &str, credentials: &str) -> User {
     let user = User::bare().with("AWS_ENDPOINT_URL", &endpoint());
     user.write("home/.aws/config", config);
@@ -17,12 +17,12 @@ fn user(config: &str, credentials: &str) -> User {
     user
 }
 
-fn status(user: &User, profile: &str) -> Ran {
+fn status(user: &User, profile: &str) -> CommandOutput {
     user.run(&["status", "--profile", profile])
 }
 
 #[test]
-fn what_is_wrong_with_a_profile_is_named() {
+fn every_error_in_a_profile_is_named() {
     let table: &[(&str, &str, &[&str])] = &[
         (
             "[profile prod]\nregion = eu-central-1\n",
@@ -103,7 +103,7 @@ fn what_is_wrong_with_a_profile_is_named() {
 }
 
 #[test]
-fn what_is_wrong_with_variables_and_files_is_named() {
+fn errors_in_variables_and_config_files_are_named() {
     let sound = "[default]\nregion = eu-central-1\n";
     let half = user(sound, "").with("AWS_ACCESS_KEY_ID", "x");
     half.run(&["status"]).ends(3).says("AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not");
@@ -113,19 +113,19 @@ fn what_is_wrong_with_variables_and_files_is_named() {
         .ends(3)
         .says("no profile called defualt, which AWS_PROFILE asks for,")
         .says("did you mean default?");
-    // A file that is there and cannot be read is not an empty one.
+    // A file that exists and cannot be read is an error.
     let folder = user(sound, "").with("AWS_CONFIG_FILE", "/");
     folder.run(&["status"]).ends(3).says("/ cannot be read: ");
-    // A file that is broken is no reason to call AWS where it names an endpoint.
+    // A broken file that names an endpoint must not lead to a call of AWS.
     let broken = user("[default]\nendpoint_url = http://127.0.0.1:9\nbroken\n", "").with("AWS_ENDPOINT_URL", "");
     broken.run(&["status"]).ends(3).says("home/.aws/config on line 3: ");
-    // None of it matters to the emulator of this machine, or to commands that ask nobody.
+    // Commands that call nobody ignore the files.
     user("broken", "").run(&["graph"]).ends(0);
 }
 
-/// That this machine is none of AWS's is nothing about the network.
+/// A machine outside AWS has no metadata service, which is no network error.
 #[test]
-fn where_there_are_none_anywhere_it_is_the_credentials_that_are_missing() {
+fn missing_credentials_are_reported_instead_of_a_network_error() {
     let user = User::bare().with("AWS_REGION", "eu-central-1").with("AWS_ENDPOINT_URL", &endpoint());
     let user = user.with("AWS_EC2_METADATA_DISABLED", "false");
     let user = user.with("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9");
@@ -135,7 +135,7 @@ fn where_there_are_none_anywhere_it_is_the_credentials_that_are_missing() {
 }
 
 #[test]
-fn a_sound_profile_is_used() {
+fn a_valid_profile_is_used() {
     let account = account();
     let keys = format!("[base]\naws_access_key_id = {account}\naws_secret_access_key = test\n");
     let printed = format!(r#"{{"Version": 1, "AccessKeyId": "{account}", "SecretAccessKey": "test"}}"#);
@@ -148,7 +148,7 @@ fn a_sound_profile_is_used() {
 }
 
 #[test]
-fn a_credential_process_that_hangs_is_told_of_given_up_and_can_be_interrupted() {
+fn a_hanging_credential_process_times_out_and_can_be_interrupted() {
     let config = "[profile slow]\nregion = eu-central-1\ncredential_process = sleep 30\n";
     let began = Instant::now();
     let ran = status(&user(config, "").with("SECURELAMBDA_TIME_SCALE", "0.05"), "slow").ends(3);

@@ -1,5 +1,5 @@
-//! No room for the state: found out before anything is made; and where it runs out half-way, nothing that was made is
-//! lost.
+//! No space for the state: the program notices it before it creates anything. If the space runs out half-way, no created
+//! resource is lost.
 
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -11,28 +11,28 @@ use std::time::Duration;
 use securelambda::state::Status;
 
 use crate::support::botocore::inventory;
+use crate::support::completes_and_removes;
 use crate::support::emulator::{account, endpoint};
-use crate::support::goes_on;
 use crate::support::graphs::stack;
-use crate::support::program::{Ran, Started, User};
+use crate::support::program::{CommandOutput, Started, User};
 use crate::support::proxy::{CallOutcome, Proxy};
-use crate::support::world::World;
+use crate::support::simulation::Simulation;
 
 mod engine {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn full_from_any_save_on_it_says_what_is_not_on_disk() {
+    async fn up_lists_unsaved_resources_when_the_disk_is_full_from_any_save_on() {
         let stack = stack();
         for nth in 1.. {
-            let world = World::new();
-            world.disk.fill(nth);
-            let run = world.up(&stack).await;
+            let sim = Simulation::new();
+            sim.disk.fail_from(nth);
+            let run = sim.up(&stack).await;
             let Some(not_saved) = run.summary.save_error else {
-                assert!(nth > 6, "there were hardly any saves");
+                assert!(nth > 6, "there were too few saves");
                 break;
             };
-            let on_disk = world.disk.state().resources;
+            let on_disk = sim.disk.state().resources;
             let mut known: Vec<String> = on_disk
                 .into_iter()
                 .filter(|(_, row)| row.status == Status::Ready)
@@ -40,62 +40,62 @@ mod engine {
                 .chain(not_saved.made.iter().map(|(id, _)| id.to_string()))
                 .collect();
             known.sort();
-            assert_eq!(known, world.cloud.ours(), "from save {nth} on: on disk, or told");
+            assert_eq!(known, sim.cloud.ours(), "from save {nth} on: on disk, or told");
             assert!(not_saved.made.iter().all(|(_, outputs)| outputs.is_object()), "with its ids");
-            world.keeps_promises();
-            world.calm();
-            world.up(&stack).await.succeeded();
-            world.holds(&stack);
+            sim.assert_promises_kept();
+            sim.clear_faults();
+            sim.up(&stack).await.succeeded();
+            sim.assert_built(&stack);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_room_that_is_kept_takes_in_all_that_was_begun() {
+    async fn the_reserved_space_takes_the_results_of_all_calls_in_flight() {
         let stack = stack();
         for nth in 1.. {
-            let world = World::new();
-            world.disk.take_last_room(nth);
-            let run = world.up(&stack).await;
+            let sim = Simulation::new();
+            sim.disk.use_reserved_space(nth);
+            let run = sim.up(&stack).await;
             let Some(not_saved) = run.summary.save_error else {
-                assert!(nth > 6, "there were hardly any saves");
+                assert!(nth > 6, "there were too few saves");
                 break;
             };
             assert!(not_saved.message.contains("is full") && not_saved.made.is_empty(), "{not_saved:?}");
-            let state = world.disk.state();
+            let state = sim.disk.state();
             let ready = state.resources.iter().filter(|(_, row)| row.status == Status::Ready);
-            assert_eq!(ready.map(|(id, _)| id.clone()).collect::<Vec<_>>(), world.cloud.ours());
-            world.calm();
-            world.up(&stack).await.succeeded();
-            world.holds(&stack);
+            assert_eq!(ready.map(|(id, _)| id.clone()).collect::<Vec<_>>(), sim.cloud.ours());
+            sim.clear_faults();
+            sim.up(&stack).await.succeeded();
+            sim.assert_built(&stack);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_removal_ends_too_and_can_be_taken_up_again() {
+    async fn down_stops_on_a_full_disk_and_can_be_repeated() {
         let stack = stack();
         for nth in 1..4 {
             for fill in [true, false] {
-                let world = World::with(&stack).await;
+                let sim = Simulation::with(&stack).await;
                 if fill {
-                    world.disk.fill(nth);
+                    sim.disk.fail_from(nth);
                 } else {
-                    world.disk.take_last_room(nth);
+                    sim.disk.use_reserved_space(nth);
                 }
-                assert!(world.down(&stack).await.summary.save_error.is_some());
-                world.calm();
-                world.down(&stack).await.succeeded();
-                world.is_empty();
+                assert!(sim.down(&stack).await.summary.save_error.is_some());
+                sim.clear_faults();
+                sim.down(&stack).await.succeeded();
+                sim.assert_empty();
             }
         }
     }
 }
 
-/// A proxy that answers the first `CreateUserPool` late.
+/// A proxy that delays the answer to the first `CreateUserPool`.
 fn late() -> Proxy {
-    Proxy::where_first("CreateUserPool", CallOutcome::Slow(Duration::from_millis(1500)))
+    Proxy::for_first_call("CreateUserPool", CallOutcome::AnsweredLate(Duration::from_millis(1500)))
 }
 
-/// A script as this user, with the program as `$0`.
+/// A shell script in this user's environment, with the program as `$0`.
 fn script(user: &User, text: &str) -> Command {
     let program = user.command::<&str>(&[]);
     let mut command = Command::new("sh");
@@ -106,10 +106,10 @@ fn script(user: &User, text: &str) -> Command {
 }
 
 #[test]
-fn without_room_nothing_is_begun() {
+fn up_and_down_start_nothing_if_the_state_cannot_be_written() {
     let user = User::newcomer();
     let run = |verb: &str| {
-        Ran::from(script(&user, &format!("ulimit -f 200; exec \"$0\" {verb} --yes")).output().unwrap())
+        CommandOutput::from(script(&user, &format!("ulimit -f 200; exec \"$0\" {verb} --yes")).output().unwrap())
             .ends(1)
             .says("the state folder state cannot be written: File too large")
             .says("hint: allow larger files (`ulimit -f`)")
@@ -120,12 +120,12 @@ fn without_room_nothing_is_begun() {
     let before = inventory(&user);
     run("down");
     assert_eq!(inventory(&user), before);
-    goes_on(&user);
+    completes_and_removes(&user);
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_cannot_be_written_down_is_told() {
+fn up_prints_the_ids_that_it_could_not_save() {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
     let user = User::newcomer();
     for json in [false, true] {
@@ -133,7 +133,7 @@ fn what_cannot_be_written_down_is_told() {
         let args = if json { &["up", "--yes", "--json"][..] } else { &["up", "--yes"] };
         let run = Started(user.command(args).env("AWS_ENDPOINT_URL", &proxy.endpoint).spawn().unwrap());
         assert!(proxy.hangs_within(Duration::from_secs(30)));
-        // From now on no file may grow beyond a byte: no save goes well, whatever room is made.
+        // From now on no file may be longer than one byte, so every save fails.
         let limit = Rlimit { current: Some(1), maximum: Some(1) };
         prlimit(Some(Pid::from_child(&run.0)), Resource::Fsize, limit).unwrap();
         let (ran, _) = run.ends_within(Duration::from_secs(20));
@@ -148,17 +148,17 @@ fn what_cannot_be_written_down_is_told() {
                 ran.says("cannot be written: File too large").says("These were made and could not be written down");
             ran.says(pool).says("`securelambda up` and `securelambda down` find them by name and tag");
         }
-        goes_on(&user);
+        completes_and_removes(&user);
     }
 }
 
-/// Runs a script in which `./state` is a disk of its own of this size; `None` where this machine does not let us.
+/// Runs a script in which `./state` is a separate file system of this size. `None` if this machine does not allow it.
 fn on_a_disk_of(size: &str, user: &User, text: &str) -> Option<Started> {
     std::fs::create_dir_all(user.folder.path().join("state")).unwrap();
     let mount = format!("mount -t tmpfs -o size={size} none state");
     let able = Command::new("unshare").args(["-rm", "sh", "-c", &mount]).current_dir(&user.folder).output();
     if !able.is_ok_and(|output| output.status.success()) {
-        // Past the test harness, which hides what a test that passes prints.
+        // Not with `eprintln`, because the test harness hides the output of passing tests.
         let why = "SKIPPED: this machine gives no file system of one's own (unshare -rm); the tests beside this ran";
         std::io::stderr().write_all(format!("{why}\n").as_bytes()).unwrap();
         return None;
@@ -174,7 +174,7 @@ fn on_a_disk_of(size: &str, user: &User, text: &str) -> Option<Started> {
 const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
-fn a_small_disk_is_too_small_before_anything_is_made() {
+fn up_refuses_a_small_or_read_only_disk_before_any_create() {
     let user = User::newcomer();
     let Some(run) = on_a_disk_of("256k", &user, "exec \"$0\" up --yes") else { return };
     run.ends_within(MINUTE)
@@ -189,10 +189,10 @@ fn a_small_disk_is_too_small_before_anything_is_made() {
 }
 
 #[test]
-fn a_disk_that_fills_up_half_way_keeps_what_was_made() {
+fn up_saves_its_results_when_the_disk_fills_up_half_way() {
     let proxy = late();
     let user = User::newcomer();
-    // The disk fills up while a pool is being made, and what is on record is copied out at the end.
+    // The disk fills up while a pool is being created. At the end the script copies the state file.
     let fill = "AWS_ENDPOINT_URL=$SLOW \"$0\" up --yes & \
                 until [ -e go ]; do sleep 0.05; done; cat /dev/zero >state/filler 2>/dev/null; df state >&2; \
                 wait $!; code=$?; cp state/*.json kept; rm state/filler; \
@@ -209,11 +209,11 @@ fn a_disk_that_fills_up_half_way_keeps_what_was_made() {
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
-/// A user without any rights.
+/// The id of a user without permissions.
 const NOBODY: u32 = 65534;
 
-/// The program run by somebody who may not do everything: as root, by nobody.
-fn without_power(user: &User) -> Command {
+/// Runs `up` as an ordinary user. If the tests run as root, as `nobody`.
+fn as_ordinary_user(user: &User) -> Command {
     let program = user.command(&["up", "--yes"]);
     if !rustix::process::geteuid().is_root() {
         return program;
@@ -236,14 +236,14 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_folder_or_a_file_without_permission_is_named_before_anything_is_made() {
+fn missing_file_permissions_are_named_before_any_create() {
     let account = account();
     let user = User::of(&account, &endpoint());
     let state = user.folder.path().join("state");
     std::fs::create_dir(&state).unwrap();
     let lock = state.join(format!("securelambda.{account}.eu-central-1.lock"));
     let file = lock.with_extension("json");
-    let run = || Ran::from(without_power(&user).output().unwrap()).ends(1);
+    let run = || CommandOutput::from(as_ordinary_user(&user).output().unwrap()).ends(1);
     set_mode(&state, 0o555);
     run().says("the state folder state cannot be written: Permission denied").says("hint: check the folder's owner");
     set_mode(&state, 0o777);
@@ -261,7 +261,7 @@ fn a_folder_or_a_file_without_permission_is_named_before_anything_is_made() {
 }
 
 #[test]
-fn what_is_no_folder_or_takes_no_files_is_named_before_anything_is_made() {
+fn an_unusable_state_dir_is_named_before_any_create() {
     let user = User::newcomer();
     user.write("file", "");
     let places = [PathBuf::from("file"), PathBuf::from("file/below"), PathBuf::from("/proc/self")];

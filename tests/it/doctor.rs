@@ -1,10 +1,10 @@
-//! `doctor` on the emulator: what it sees, what it says, how it ends.
+//! `doctor` with the emulator: its findings and exit codes.
 
 use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, endpoint};
-use crate::support::iam::{Operator, as_ministack_reads_it, policies};
+use crate::support::iam::{Operator, policies, reduced_for_ministack};
 use crate::support::program::User;
 
 const REGION: &str = "eu-central-1";
@@ -15,12 +15,12 @@ fn check<'a>(document: &'a Value, subject: &str) -> &'a Value {
 }
 
 #[test]
-fn a_sound_account_is_sound() {
+fn doctor_finds_nothing_wrong_in_a_sound_account() {
     let user = User::of(&account(), &endpoint());
     let ran = user.run(&["doctor", "--json"]).ends(0);
     let document = ran.json();
     assert_eq!((&document["schema_version"], &document["sound"]), (&json!(1), &json!(true)));
-    // Root, on an emulator.
+    // The caller is the root user of the emulator.
     assert_eq!(check(&document, "who")["health"], "warning");
     assert_eq!(check(&document, "permissions")["health"], "not_applicable");
     assert_eq!(check(&document, "user pools")["finding"], "0 of 1000 by AWS's default used, 2 to come");
@@ -35,7 +35,7 @@ fn a_sound_account_is_sound() {
 }
 
 #[test]
-fn a_strangers_name_and_a_secret_in_its_window_are_seen() {
+fn doctor_names_a_foreign_topic_and_a_secret_in_its_recovery_window() {
     let user = User::of(&account(), &endpoint());
     user.run(&["up", "--yes"]).ends(0);
     user.run(&["down", "--yes"]).ends(0);
@@ -52,11 +52,11 @@ fn a_strangers_name_and_a_secret_in_its_window_are_seen() {
 }
 
 #[test]
-fn a_permission_that_is_missing_is_named() {
-    let mut operator = Operator::hired(&account(), &endpoint());
+fn doctor_names_a_missing_permission() {
+    let mut operator = Operator::new(&account(), &endpoint());
     let account = operator.account().to_owned();
     let least = policies(&operator.user, &["--account", &account, "--region", REGION]);
-    operator.may(&as_ministack_reads_it(&least));
+    operator.set_policy(&reduced_for_ministack(&least));
     let document = operator.user.run(&["doctor", "--json"]).ends(0).json();
     assert_eq!(check(&document, "permissions")["health"], "good", "{document:#}");
     assert_eq!(check(&document, "who")["health"], "good");
@@ -66,12 +66,12 @@ fn a_permission_that_is_missing_is_named() {
             actions.retain(|action| action != "sns:DeleteTopic");
         }
     }
-    operator.may(&as_ministack_reads_it(&less));
+    operator.set_policy(&reduced_for_ministack(&less));
     let ran = operator.user.run(&["doctor", "--json"]).ends(1);
     let finding = check(&ran.json(), "permissions")["finding"].as_str().unwrap().to_owned();
     assert!(finding.ends_with("missing: sns:DeleteTopic"), "{finding}");
-    // One who may not even ask.
-    operator.may(&json!({ "Version": "2012-10-17", "Statement": [
+    // An operator who may not simulate permissions.
+    operator.set_policy(&json!({ "Version": "2012-10-17", "Statement": [
         { "Sid": "Nothing", "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*" }
     ] }));
     let document = operator.user.run(&["doctor", "--json"]).ends(1).json();
@@ -80,7 +80,7 @@ fn a_permission_that_is_missing_is_named() {
 }
 
 #[test]
-fn without_credentials_it_goes_on_with_this_machine() {
+fn doctor_checks_this_machine_without_credentials() {
     let user = User::bare().with("AWS_REGION", REGION);
     let ran = user.run(&["doctor", "--json"]).ends(3);
     let document = ran.json();
@@ -88,11 +88,11 @@ fn without_credentials_it_goes_on_with_this_machine() {
     assert!(check(&document, "credentials")["hint"].as_str().unwrap().contains("aws sso login"));
     assert_eq!(check(&document, "npm for --local")["health"], "good");
     assert_eq!(check(&document, "state folder")["health"], "good");
-    // Nor a place for the state.
+    // Without a usable state folder.
     user.write("file", "");
     let document = user.run(&["doctor", "--json", "--state-dir", "/proc/nowhere"]).ends(3).json();
     assert_eq!(check(&document, "state folder")["health"], "bad");
-    // Nor tools: in the way of --local alone.
+    // Without tools, which only `--local` needs.
     let poor = User::bare().with("AWS_REGION", REGION).with("PATH", "/nowhere");
     let document = poor.run(&["doctor", "--json"]).ends(3).json();
     assert_eq!(check(&document, "Python for --local")["health"], "warning");

@@ -1,4 +1,4 @@
-//! What is changed behind our back with another tool: `status` names it, `up` puts it right.
+//! Drift: another tool changes something, `status` names it, and `up` repairs it.
 
 use base64::Engine;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::support::botocore;
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
-/// A stack of somebody's own, and what another tool needs to know of it.
+/// A stack, and the ids that botocore needs to change it.
 struct Stack {
     user: User,
     outputs: Value,
@@ -17,12 +17,12 @@ struct Stack {
     authorizers: Vec<(String, String)>,
 }
 
-/// One thing done with another tool.
+/// One change with botocore.
 struct Damage {
     name: &'static str,
     /// The calls, `[service, operation, arguments]` each.
     calls: fn(&Stack) -> Vec<Value>,
-    /// What `status` says of it: the resource, and what stands in one of the lines about it, both values among them.
+    /// What `status` must show: the resource, and words that one of its lines must contain, including both values.
     shows: &'static [(&'static str, &'static [&'static str])],
 }
 
@@ -48,7 +48,7 @@ impl Stack {
         &self.authorizers.iter().find(|(known, _)| known == name).unwrap().1
     }
 
-    /// An ARN or an id, as in `/topics/greetings/arn`.
+    /// A value of `outputs`, such as `/topics/greetings/arn`.
     fn output(&self, pointer: &str) -> &str {
         text(self.outputs.pointer(pointer).unwrap())
     }
@@ -64,8 +64,8 @@ impl Stack {
         }
     }
 
-    /// `status` names it, marks it and puts it first.
-    fn names(&self, damage: &Damage) {
+    /// Asserts that `status` names the damage, marks it as weakening security, and lists it first.
+    fn assert_named(&self, damage: &Damage) {
         let name = damage.name;
         let status = self.user.run(&["status", "--json", "--detailed-exitcode"]).ends(7).json();
         let rows = status["resources"].as_array().unwrap();
@@ -82,21 +82,21 @@ impl Stack {
         assert!(warnings.contains("weakens security") && !table.contains("! "), "{name}:\n{shown}");
     }
 
-    /// `up` puts it right, and then there is nothing left to do.
-    fn mends(&self, name: &str) {
+    /// Asserts that `up` repairs everything.
+    fn assert_repaired(&self, name: &str) {
         let ran = self.user.run(&["up", "--yes"]);
         assert_eq!(ran.code, 0, "{name}:\n{}", ran.stderr);
         let status = self.user.run(&["status", "--json", "--detailed-exitcode"]);
-        assert_eq!(status.code, 0, "{name} is not mended:\n{}", status.stdout);
+        assert_eq!(status.code, 0, "{name} is not repaired:\n{}", status.stdout);
     }
 
-    /// Each on its own: broken, named, mended.
+    /// Applies each damage separately, and asserts that it is named and repaired.
     fn each(damages: &[Damage]) {
         let stack = Self::new();
         for damage in damages {
             stack.break_it(damage);
-            stack.names(damage);
-            stack.mends(damage.name);
+            stack.assert_named(damage);
+            stack.assert_repaired(damage.name);
         }
         stack.user.run(&["down", "--yes"]).ends(0);
     }
@@ -106,7 +106,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
 }
 
-/// Patches to methods, and a deployment that makes them live.
+/// Patches methods and deploys them.
 fn deployed(stack: &Stack, patches: &[(&str, &[(&str, &str)])]) -> Vec<Value> {
     let api = stack.output("/api/id");
     let patch = |(path, operations): &(&str, &[(&str, &str)])| {
@@ -301,32 +301,32 @@ fn other_code() -> Vec<u8> {
 }
 
 #[test]
-fn what_is_done_to_routes() {
+fn status_names_and_up_repairs_drift_of_routes() {
     Stack::each(&[ROUTE_OPENED, AUTHORIZERS_SWAPPED, ROUTE_UNCHECKED, AUTHORIZER_REMOVED]);
 }
 
 #[test]
-fn what_is_done_to_firewall_and_throttle() {
+fn status_names_and_up_repairs_drift_of_firewall_and_throttle() {
     Stack::each(&[WEB_ACL_OFF, THROTTLE_LIFTED]);
 }
 
 #[test]
-fn what_is_done_to_functions_and_what_they_may() {
+fn status_names_and_up_repairs_drift_of_functions_and_their_roles() {
     Stack::each(&[ROLE_WIDENED, POLICY_WIDENED, CREDENTIAL_IN_ENVIRONMENT, CODE_REPLACED]);
 }
 
 #[test]
-fn what_is_done_to_secrets_messages_and_logs() {
+fn status_names_and_up_repairs_drift_of_secrets_messaging_and_logs() {
     Stack::each(&[SECRET_LEADS_ELSEWHERE, SUBSCRIPTION_REMOVED, TRIGGER_FORBIDDEN, RETENTION_REMOVED]);
 }
 
 #[test]
-fn what_is_done_to_signing_in() {
+fn status_names_and_up_repairs_drift_of_app_clients() {
     Stack::each(&[CLIENT_LOOSENED]);
 }
 
 #[test]
-fn everything_at_once_is_mended_by_one_up() {
+fn one_up_repairs_all_kinds_of_drift_at_once() {
     let stack = Stack::new();
     let all = [
         AUTHORIZERS_SWAPPED,
@@ -350,6 +350,6 @@ fn everything_at_once_is_mended_by_one_up() {
         let said = shown.lines().any(|line| line.starts_with(&format!("! {id}: ")) && line.contains(words[0]));
         assert!(said, "no line about {id} with {words:?} in:\n{shown}");
     }
-    stack.mends("everything at once");
+    stack.assert_repaired("everything at once");
     stack.user.run(&["down", "--yes"]).ends(0);
 }

@@ -1,18 +1,17 @@
-//! The whole program against the emulator, with IAM enforced, the functions run for real.
+//! The whole program with the emulator, which enforces IAM and runs the functions.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::support::emulator::{account, default_account, endpoint};
-use crate::support::program::{Ran, User};
+use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::Proxy;
 
-/// The emulator sends no mail, and takes any six digits for the code that would be in it.
+/// The emulator sends no mail and accepts any six digits as the code.
 const CODE: &str = "123456";
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 
-/// A user in an account of their own.
 fn someone() -> User {
     User::of(&account(), &endpoint())
 }
@@ -23,7 +22,7 @@ fn up(user: &User) -> Value {
     summary
 }
 
-fn call(user: &User, input: &str, args: &[&str]) -> (Ran, u64) {
+fn call(user: &User, input: &str, args: &[&str]) -> (CommandOutput, u64) {
     let mut words = vec!["call", "--json"];
     words.extend(args);
     let ran = user.run_with(input, &words);
@@ -32,13 +31,13 @@ fn call(user: &User, input: &str, args: &[&str]) -> (Ran, u64) {
 }
 
 #[test]
-fn the_tutorial_from_nothing_to_nothing() {
+fn the_tutorial_is_built_called_and_removed() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
     let outputs = up(&user)["outputs"].clone();
     assert_eq!(outputs["api"]["routes"].as_array().unwrap().len(), 2);
 
-    // A user of each pool; twice is fine.
+    // A user in each pool. Adding one twice is no error.
     for pool in ["MyUserPool1", "MyUserPool2"] {
         for _ in 0..2 {
             user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", pool, "--password-stdin"]).ends(0);
@@ -50,7 +49,7 @@ fn the_tutorial_from_nothing_to_nothing() {
         .stdout;
     assert_eq!(token.trim_end().split('.').count(), 3, "a token and nothing else: {token:?}");
 
-    // Its own pool's token passes, and the message goes all the way.
+    // A token of the route's own pool passes, and the message reaches the second function.
     let body = r#"{"name":"Ada"}"#;
     let as_ada = ["POST /lambda1", "--as", "ada@example.com", "--password-stdin", "--data", body];
     let (ran, status) = call(&user, PASSWORD, &as_ada);
@@ -59,19 +58,19 @@ fn the_tutorial_from_nothing_to_nothing() {
         ran.json()["body"]["message"],
         "Hello Ada. Greetings from ExternalLambda1! Message forwarded to InternalLambda."
     );
-    every_answer_says_its_version(&user, &token);
+    assert_every_json_answer_has_a_schema_version(&user, &token);
     let (ran, status) = call(&user, &token, &["/lambda1", "--token-stdin", "--data", body]);
     assert_eq!(status, 200, "{}", ran.stdout);
     assert!(log_of_internal_lambda(&user).contains("Hello Ada. Greetings from InternalLambda!"));
 
-    // Everyone else is refused, and a body that breaks the model.
+    // Other callers are refused, and so are bodies that violate the model.
     assert_eq!(call(&user, "", &["POST /lambda1", "--anonymous", "--data", body]).1, 401);
     assert_eq!(call(&user, &token, &["POST /lambda2", "--token-stdin", "--data", body]).1, 401);
     for bad in ["{}", "[]", "no json", r#"{"name":1}"#, r#"{"name":"Ada","more":1}"#, r#"{"name":" "}"#] {
         assert_eq!(call(&user, &token, &["POST /lambda1", "--token-stdin", "--data", bad]).1, 400, "{bad}");
     }
 
-    // The tutorial's way to a user: sign up, then the code from the mail. And an invitation, twice.
+    // A user can sign up with a code from a mail, as in the tutorial, and can be invited, also twice.
     let sue = ["add-user", "sue@example.com", "--pool", "MyUserPool2"];
     user.run_with(PASSWORD, &[&sue[..], &["--sign-up", "--password-stdin"]].concat()).ends(0).says("--code CODE");
     user.run_with(PASSWORD, &["token", "sue@example.com", "--pool", "MyUserPool2", "--password-stdin"]).ends(1);
@@ -87,7 +86,7 @@ fn the_tutorial_from_nothing_to_nothing() {
         user.run(&["remove-user", &format!("{gone}@example.com"), "--pool", "MyUserPool2"]).ends(0);
     }
 
-    // Users are listed and removed, twice.
+    // Users are listed and removed. Removing one twice is no error.
     let users = user.run(&["users", "--json"]).ends(0).json();
     assert_eq!(users["users"].as_array().unwrap().len(), 2);
     for result in ["removed", "absent"] {
@@ -102,8 +101,8 @@ fn the_tutorial_from_nothing_to_nothing() {
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }
 
-/// Every command with `--json` that changes nothing of a stack that is there; `traffic` finds none at an emulator.
-fn every_answer_says_its_version(user: &User, token: &str) {
+/// Runs every command with `--json` that does not change the stack, except `traffic`, which the emulator does not support.
+fn assert_every_json_answer_has_a_schema_version(user: &User, token: &str) {
     for args in [
         &["plan"][..],
         &["status"],
@@ -130,7 +129,7 @@ fn every_answer_says_its_version(user: &User, token: &str) {
 }
 
 #[test]
-fn a_second_up_writes_nothing_and_status_is_sound() {
+fn a_second_up_writes_nothing_and_status_reports_no_drift() {
     let account = account();
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
     let user = User::of(&account, &proxy.endpoint);
@@ -152,7 +151,7 @@ fn a_second_up_writes_nothing_and_status_is_sound() {
 }
 
 #[test]
-fn down_finds_everything_without_the_state_file() {
+fn down_removes_everything_without_the_state_file() {
     let user = someone();
     up(&user);
     std::fs::remove_file(user.state()).unwrap();
@@ -172,7 +171,7 @@ fn up_adopts_everything_without_the_state_file() {
 }
 
 #[test]
-fn a_secret_in_its_recovery_window_is_restored() {
+fn up_restores_a_secret_that_is_in_its_recovery_window() {
     let user = someone();
     let first = up(&user)["outputs"]["secrets"].clone();
     user.run(&["down", "--yes"]).ends(0).says("can be recovered until");
@@ -182,9 +181,9 @@ fn a_secret_in_its_recovery_window_is_restored() {
 }
 
 #[test]
-fn a_strangers_resource_is_shown_and_left_alone() {
+fn up_and_down_name_a_foreign_topic_and_leave_it_alone() {
     let user = someone();
-    // Another tool's topic of the very name.
+    // A topic of another tool with the same name.
     aws(&user, "sns", "create_topic", &serde_json::json!({ "Name": "securelambda-greetings" }));
     let ran = user.run(&["up", "--yes"]).ends(4);
     let arn = ":securelambda-greetings";
@@ -195,7 +194,7 @@ fn a_strangers_resource_is_shown_and_left_alone() {
     assert!(topics.to_string().contains(arn), "{topics}");
 }
 
-/// What InternalLambda has logged so far, once there is something.
+/// The log of InternalLambda, once it contains a greeting.
 fn log_of_internal_lambda(user: &User) -> String {
     for _ in 0..50 {
         let group = "/aws/lambda/securelambda-InternalLambda";
@@ -209,18 +208,18 @@ fn log_of_internal_lambda(user: &User) -> String {
     String::new()
 }
 
-/// One call with another tool: botocore, from the emulator's own environment.
+/// One call with botocore.
 fn aws(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
     crate::support::botocore::call(user, service, operation, arguments)
 }
 
-/// Everything of the kinds we make that is in the account.
+/// All resources in the account, of the kinds that the program creates.
 fn left_in(user: &User) -> Vec<String> {
     crate::support::botocore::inventory(user)
 }
 
 #[test]
-fn what_is_no_longer_in_the_stack_file_is_removed() {
+fn up_removes_resources_that_are_no_longer_in_the_stack_file() {
     let user = someone();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/lambdas");
     std::os::unix::fs::symlink(source, user.folder.path().join("lambdas")).unwrap();
@@ -237,7 +236,7 @@ fn what_is_no_longer_in_the_stack_file_is_removed() {
     user.write("securelambda.toml", &document.to_string());
     let plan = user.run(&["plan"]).ends(0).stdout;
     for gone in ["function.ExternalLambda2", "role.ExternalLambda2", "logs.ExternalLambda2", "pool.MyUserPool2"] {
-        assert!(plan.contains(&format!("- {gone}")), "{gone} is not to be removed:\n{plan}");
+        assert!(plan.contains(&format!("- {gone}")), "{gone} is not planned for removal:\n{plan}");
     }
     let outputs = up(&user)["outputs"].clone();
     assert_eq!(outputs["api"]["routes"].as_array().unwrap().len(), 1);
@@ -246,7 +245,7 @@ fn what_is_no_longer_in_the_stack_file_is_removed() {
     assert_eq!(both.len() - one.len(), 5, "function, role, log group, pool and client:\n{one:#?}");
     assert!(!one.iter().any(|name| name.contains("ExternalLambda2") || name.contains("MyUserPool2")), "{one:#?}");
 
-    // And back.
+    // The whole file creates them again.
     user.write("securelambda.toml", whole);
     up(&user);
     assert_eq!(left_in(&user), both);

@@ -1,14 +1,14 @@
-//! The engine against the fake cloud: what `up` and `down` do when things go well, and when they go wrong one by one.
-//! Sudden death is in `crash`.
+//! The engine with the fake cloud: `up`, `down` and `refresh`, without faults and with single faults. Crashes are in
+//! `crash.rs`.
 
 use std::time::Duration;
 
 use securelambda::engine::{Cause, Change, Event, Graph, Id, Outcome, Plan, ReadResult, StopLevel};
 use securelambda::state::{StateStore, Status};
 
-use super::support::fake::{ANSWER, Fault, Role, Thing, client, function, pool, registry, role, route};
+use super::support::fake::{ANSWER, Fault, Role, Toy, client, function, pool, registry, role, route};
 use super::support::graphs::{DEPTH, add, half_a_stack, roles, stack, under};
-use super::support::world::{Run, World, all, of_kinds, sorted};
+use super::support::simulation::{Run, Simulation, all, of_kinds, sorted};
 
 const NONE: &[&str] = &[];
 
@@ -16,7 +16,7 @@ fn created(outcome: &Outcome) -> bool {
     *outcome == Outcome::Created
 }
 
-/// How many answers' time something took.
+/// A duration, measured in answers of the cloud.
 fn answers(time: Duration) -> u128 {
     time.as_millis() / ANSWER.as_millis()
 }
@@ -25,331 +25,331 @@ mod up {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn makes_everything_once_side_by_side() {
-        let (world, stack) = (World::new(), stack());
-        let run = world.up(&stack).await.succeeded();
-        world.holds(&stack);
+    async fn up_creates_everything_once_and_in_parallel() {
+        let (sim, stack) = (Simulation::new(), stack());
+        let run = sim.up(&stack).await.succeeded();
+        sim.assert_built(&stack);
         assert_eq!(run.with(created), all(&stack));
-        assert_eq!(sorted(world.cloud.writes()), sorted(all(&stack).iter().map(|id| format!("create {id}"))));
-        // No waves: only the longest chain counts. Three of its links were blocked in the survey, and so looked for.
+        assert_eq!(sorted(sim.cloud.writes()), sorted(all(&stack).iter().map(|id| format!("create {id}"))));
+        // Only the longest chain counts. Three of its resources could not be read in the refresh, so `up` reads them.
         assert_eq!(answers(run.took) as usize, DEPTH + 3);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keeps_to_the_number_of_jobs() {
+    async fn up_runs_at_most_as_many_calls_at_once_as_jobs() {
         for jobs in [1, 3, 8] {
-            let mut world = World::new();
-            world.jobs = jobs;
-            let run = world.up(&roles(12)).await.succeeded();
-            // The survey reads with a limit of its own.
-            world.cloud.most_in_flight();
+            let mut sim = Simulation::new();
+            sim.jobs = jobs;
+            let run = sim.up(&roles(12)).await.succeeded();
+            // Forget the refresh, which has its own limit.
+            sim.cloud.most_in_flight();
             assert_eq!(answers(run.took) as usize, 12_usize.div_ceil(jobs));
-            let blind = world.up_blind(&roles(12)).await.succeeded();
-            assert_eq!(world.cloud.most_in_flight(), jobs);
+            let blind = sim.up_without_refresh(&roles(12)).await.succeeded();
+            assert_eq!(sim.cloud.most_in_flight(), jobs);
             assert_eq!(answers(blind.took) as usize, 12_usize.div_ceil(jobs));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn starts_the_longest_chain_first() {
+    async fn up_starts_the_longest_dependency_chain_first() {
         let mut graph = roles(3);
         let head = add(&mut graph, pool, "head", (), |it, ()| it);
         add(&mut graph, function, "tail", head, |it, head| it.using(&head));
-        let mut world = World::new();
-        world.jobs = 1;
-        world.up(&graph).await.succeeded();
-        assert_eq!(world.cloud.writes()[0], "create pool.head");
+        let mut sim = Simulation::new();
+        sim.jobs = 1;
+        sim.up(&graph).await.succeeded();
+        assert_eq!(sim.cloud.writes()[0], "create pool.head");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn writes_nothing_the_second_time() {
+    async fn a_second_up_makes_no_write_calls_and_no_saves() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        let plan = Plan::new(&stack, &world.refresh(&stack).await.unwrap(), &world.disk.state());
+        let sim = Simulation::with(&stack).await;
+        let plan = Plan::new(&stack, &sim.refresh(&stack).await.unwrap(), &sim.disk.state());
         assert!(plan.is_empty(), "{plan:?}");
-        let run = world.up(&stack).await.succeeded();
+        let run = sim.up(&stack).await.succeeded();
         assert_eq!(run.with(|outcome| *outcome == Outcome::Unchanged), all(&stack));
-        assert_eq!(world.cloud.writes(), NONE);
-        assert_eq!(world.disk.saves(), 0);
+        assert_eq!(sim.cloud.writes(), NONE);
+        assert_eq!(sim.disk.saves(), 0);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn adopts_everything_when_the_state_is_lost() {
+    async fn up_adopts_everything_when_the_state_is_lost() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.disk.wipe();
-        let run = world.up(&stack).await.succeeded();
+        let sim = Simulation::with(&stack).await;
+        sim.disk.wipe();
+        let run = sim.up(&stack).await.succeeded();
         assert_eq!(run.with(|outcome| *outcome == Outcome::Adopted), all(&stack));
-        assert_eq!(world.cloud.writes(), NONE);
-        world.holds(&stack);
+        assert_eq!(sim.cloud.writes(), NONE);
+        sim.assert_built(&stack);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn adopts_without_a_survey_too() {
+    async fn up_without_a_refresh_adopts_everything_when_the_state_is_lost() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.disk.wipe();
-        let run = world.up_blind(&stack).await.succeeded();
+        let sim = Simulation::with(&stack).await;
+        sim.disk.wipe();
+        let run = sim.up_without_refresh(&stack).await.succeeded();
         assert_eq!(run.with(|outcome| *outcome == Outcome::Adopted), all(&stack));
-        assert_eq!(world.cloud.writes(), NONE);
-        world.holds(&stack);
+        assert_eq!(sim.cloud.writes(), NONE);
+        sim.assert_built(&stack);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn names_drift_and_puts_right_only_that() {
+    async fn up_reports_and_repairs_only_the_field_that_drifted() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.cloud.tamper("pool.users", "mfa", "off");
-        let run = world.up(&stack).await.succeeded();
+        let sim = Simulation::with(&stack).await;
+        sim.cloud.change_externally("pool.users", "mfa", "off");
+        let run = sim.up(&stack).await.succeeded();
         let only_mfa = |outcome: &Outcome| match outcome {
             Outcome::Updated { drift } => drift.iter().map(|one| &one.field).eq(["mfa"]),
             _ => false,
         };
         assert_eq!(run.with(only_mfa), ["pool.users"]);
-        assert_eq!(world.cloud.writes(), ["update pool.users"]);
-        assert!(world.up(&stack).await.with(|outcome| *outcome != Outcome::Unchanged).is_empty());
-        world.holds(&stack);
+        assert_eq!(sim.cloud.writes(), ["update pool.users"]);
+        assert!(sim.up(&stack).await.with(|outcome| *outcome != Outcome::Unchanged).is_empty());
+        sim.assert_built(&stack);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn makes_again_what_somebody_removed_and_mends_what_was_made_from_it() {
+    async fn up_recreates_deleted_resources_and_updates_their_dependents() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.cloud.lose("pool.users");
-        let run = world.up(&stack).await.succeeded();
+        let sim = Simulation::with(&stack).await;
+        sim.cloud.delete_externally("pool.users");
+        let run = sim.up(&stack).await.succeeded();
         assert_eq!(run.with(created), ["client.app", "client.web", "pool.users"]);
         let updated = |outcome: &Outcome| matches!(outcome, Outcome::Updated { .. });
         assert_eq!(run.with(updated), ["function.check", "function.greet"]);
-        world.holds(&stack);
+        sim.assert_built(&stack);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn stops_only_what_needs_what_failed() {
-        let (world, stack) = (World::new(), stack());
-        world.cloud.on("create role.auth", 1, Fault::refuse());
-        let run = world.up(&stack).await;
+    async fn up_skips_only_the_dependents_of_a_failed_create() {
+        let (sim, stack) = (Simulation::new(), stack());
+        sim.cloud.on("create role.auth", 1, Fault::refuse());
+        let run = sim.up(&stack).await;
         assert_eq!(run.failed(), ["role.auth"]);
         let skipped = ["function.check", "function.stage", "role.edge", "route.admin"];
         assert_eq!(run.skipped(), skipped.map(|id| format!("{id} because of role.auth")));
         assert!(!run.summary.succeeded() && !run.summary.stopped);
         let rest =
             ["client.app", "client.web", "function.greet", "pool.rest", "pool.users", "role.exec", "route.hello"];
-        assert_eq!(world.cloud.ours(), rest);
-        world.cloud.calls();
-        world.up(&stack).await.succeeded();
-        assert_eq!(sorted(world.cloud.writes()).len(), skipped.len() + 1);
-        world.holds(&stack);
+        assert_eq!(sim.cloud.ours(), rest);
+        sim.cloud.calls();
+        sim.up(&stack).await.succeeded();
+        assert_eq!(sorted(sim.cloud.writes()).len(), skipped.len() + 1);
+        sim.assert_built(&stack);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn reports_every_cause_of_its_own() {
-        let (world, stack) = (World::new(), stack());
+    async fn up_reports_every_independent_failure() {
+        let (sim, stack) = (Simulation::new(), stack());
         for call in ["create role.auth", "create client.app", "create pool.rest"] {
-            world.cloud.on(call, 1, Fault::refuse());
+            sim.cloud.on(call, 1, Fault::refuse());
         }
-        assert_eq!(world.up(&stack).await.failed(), ["client.app", "pool.rest", "role.auth"]);
-        world.keeps_promises();
+        assert_eq!(sim.up(&stack).await.failed(), ["client.app", "pool.rest", "role.auth"]);
+        sim.assert_promises_kept();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn starts_nothing_more_once_all_is_doomed() {
-        let (mut world, graph) = (World::new(), roles(12));
-        world.jobs = 3;
-        world.cloud.on("create role.r01", 1, Fault::fail(Cause::Fatal));
-        let run = world.up(&graph).await;
+    async fn up_starts_nothing_after_a_fatal_failure() {
+        let (mut sim, graph) = (Simulation::new(), roles(12));
+        sim.jobs = 3;
+        sim.cloud.on("create role.r01", 1, Fault::fail(Cause::Fatal));
+        let run = sim.up(&graph).await;
         assert_eq!(run.failed(), ["role.r01"]);
-        assert_eq!(world.cloud.ours(), ["role.r00", "role.r02"], "those in flight were let finish");
+        assert_eq!(sim.cloud.ours(), ["role.r00", "role.r02"], "those in flight were let finish");
         assert_eq!(run.with(created), ["role.r00", "role.r02"]);
-        world.up(&graph).await.succeeded();
-        world.holds(&graph);
+        sim.up(&graph).await.succeeded();
+        sim.assert_built(&graph);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn refuses_a_stranger_and_leaves_him_alone() {
-        let (world, stack) = (World::new(), stack());
-        world.cloud.stranger(&role("exec"));
-        world.cloud.stranger(&pool("users"));
-        let run = world.up(&stack).await;
+    async fn up_and_down_leave_foreign_resources_alone() {
+        let (sim, stack) = (Simulation::new(), stack());
+        sim.cloud.add_foreign(&role("exec"));
+        sim.cloud.add_foreign(&pool("users"));
+        let run = sim.up(&stack).await;
         assert_eq!(run.failed(), ["role.exec"]);
         assert_eq!(run.summary.failed[0].1.cause, Cause::Foreign);
-        assert!(!world.cloud.ours().contains(&"role.exec".to_owned()), "no stranger is adopted");
-        assert!(world.cloud.ours().contains(&"pool.users".to_owned()), "where names are not unique, he is no obstacle");
-        let run = world.down(&stack).await.succeeded();
+        assert!(!sim.cloud.ours().contains(&"role.exec".to_owned()), "no stranger is adopted");
+        assert!(sim.cloud.ours().contains(&"pool.users".to_owned()), "where names are not unique, he is no obstacle");
+        let run = sim.down(&stack).await.succeeded();
         assert_eq!(run.strangers.len(), 1);
-        world.is_empty();
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn refuses_a_stranger_met_at_the_create() {
-        let (world, stack) = (World::new(), half_a_stack());
-        world.cloud.stranger(&role("exec"));
-        // The survey did not see him.
-        world.cloud.on("read role.exec", 1, Fault::refuse());
-        let run = world.up(&stack).await;
+    async fn up_refuses_a_foreign_resource_that_the_create_finds() {
+        let (sim, stack) = (Simulation::new(), half_a_stack());
+        sim.cloud.add_foreign(&role("exec"));
+        // The refresh fails to read the foreign role.
+        sim.cloud.on("read role.exec", 1, Fault::refuse());
+        let run = sim.up(&stack).await;
         assert_eq!(run.summary.failed[0].1.cause, Cause::Foreign);
-        world.down(&Graph::default()).await.succeeded();
-        world.is_empty();
+        sim.down(&Graph::default()).await.succeeded();
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn takes_exists_for_a_reason_to_look() {
+    async fn a_create_that_fails_with_exists_adopts_the_existing_resource() {
         let graph = roles(3);
-        let world = World::with(&graph).await;
-        world.disk.wipe();
-        world.cloud.tamper("role.r01", "trusts", "lambda");
-        let long_ago = World::new().refresh(&graph).await.unwrap();
-        world.up_as_if(&graph, long_ago).await.succeeded();
-        let calls = world.cloud.calls();
+        let sim = Simulation::with(&graph).await;
+        sim.disk.wipe();
+        sim.cloud.change_externally("role.r01", "trusts", "lambda");
+        let long_ago = Simulation::new().refresh(&graph).await.unwrap();
+        sim.up_with_refresh(&graph, long_ago).await.succeeded();
+        let calls = sim.cloud.calls();
         for id in all(&graph) {
             assert_eq!(calls.iter().filter(|call| call.ends_with(&id)).collect::<Vec<_>>().len(), 2, "{calls:?}");
         }
-        world.holds(&graph);
+        sim.assert_built(&graph);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn mends_what_a_create_finds_in_its_way() {
+    async fn a_create_that_fails_with_exists_repairs_drift() {
         let graph = half_a_stack();
-        let world = World::with(&graph).await;
-        world.cloud.lose("pool.users");
-        world.cloud.tamper("role.exec", "trusts", "everybody");
-        let long_ago = World::new().refresh(&graph).await.unwrap();
-        world.up_as_if(&graph, long_ago).await.succeeded();
-        let writes = world.cloud.writes();
+        let sim = Simulation::with(&graph).await;
+        sim.cloud.delete_externally("pool.users");
+        sim.cloud.change_externally("role.exec", "trusts", "everybody");
+        let long_ago = Simulation::new().refresh(&graph).await.unwrap();
+        sim.up_with_refresh(&graph, long_ago).await.succeeded();
+        let writes = sim.cloud.writes();
         assert!(writes.contains(&"update role.exec".to_owned()), "{writes:?}");
         assert!(writes.contains(&"update function.greet".to_owned()), "{writes:?}");
-        world.holds(&graph);
+        sim.assert_built(&graph);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn recovers_every_lost_answer_by_itself() {
+    async fn up_recovers_from_any_one_lost_answer_to_a_create() {
         let stack = stack();
         for id in all(&stack) {
             for lag in [0, 2, 10] {
-                let world = World::new();
-                world.cloud.lag(Duration::from_secs(lag));
-                world.cloud.on(&format!("create {id}"), 1, Fault::Lose);
-                let run = world.up(&stack).await.succeeded();
+                let sim = Simulation::new();
+                sim.cloud.lag(Duration::from_secs(lag));
+                sim.cloud.on(&format!("create {id}"), 1, Fault::LoseAnswer);
+                let run = sim.up(&stack).await.succeeded();
                 assert_eq!(run.with(created), all(&stack), "{id}");
-                world.holds(&stack);
+                sim.assert_built(&stack);
             }
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn recovers_when_every_answer_is_lost() {
-        let (world, stack) = (World::new(), stack());
-        world.cloud.lag(Duration::from_secs(10));
+    async fn up_recovers_when_every_answer_to_a_create_is_lost() {
+        let (sim, stack) = (Simulation::new(), stack());
+        sim.cloud.lag(Duration::from_secs(10));
         for id in all(&stack) {
-            world.cloud.on(&format!("create {id}"), 1, Fault::Lose);
+            sim.cloud.on(&format!("create {id}"), 1, Fault::LoseAnswer);
         }
-        let run = world.up(&stack).await.succeeded();
+        let run = sim.up(&stack).await.succeeded();
         assert!(run.events.iter().any(|event| matches!(event, Event::Noted { .. })), "it says why it takes long");
-        world.holds(&stack);
+        sim.assert_built(&stack);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn creates_again_what_an_unanswered_create_did_not_make() {
+    async fn up_repeats_an_unanswered_create_that_created_nothing() {
         for id in ["role.exec", "pool.users"] {
-            let (world, stack) = (World::new(), half_a_stack());
+            let (sim, stack) = (Simulation::new(), half_a_stack());
             let create = format!("create {id}");
-            (1..=2).for_each(|nth| world.cloud.on(&create, nth, Fault::fail(Cause::Unknown)));
-            world.up(&stack).await.succeeded();
-            assert_eq!(world.cloud.writes().iter().filter(|call| **call == create).count(), 3);
-            world.holds(&stack);
+            (1..=2).for_each(|nth| sim.cloud.on(&create, nth, Fault::fail(Cause::Unknown)));
+            sim.up(&stack).await.succeeded();
+            assert_eq!(sim.cloud.writes().iter().filter(|call| **call == create).count(), 3);
+            sim.assert_built(&stack);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn gives_up_a_create_that_is_never_answered() {
-        let (world, stack) = (World::new(), half_a_stack());
-        (1..=9).for_each(|nth| world.cloud.on("create pool.users", nth, Fault::fail(Cause::Unknown)));
-        let run = world.up(&stack).await;
+    async fn up_gives_up_on_a_create_that_is_never_answered() {
+        let (sim, stack) = (Simulation::new(), half_a_stack());
+        (1..=9).for_each(|nth| sim.cloud.on("create pool.users", nth, Fault::fail(Cause::Unknown)));
+        let run = sim.up(&stack).await;
         assert_eq!(run.failed(), ["pool.users"]);
-        world.calm();
-        world.up(&stack).await.succeeded();
-        world.holds(&stack);
+        sim.clear_faults();
+        sim.up(&stack).await.succeeded();
+        sim.assert_built(&stack);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn starts_no_dependent_of_what_it_could_not_save() {
+    async fn up_starts_no_dependent_of_a_resource_that_it_could_not_save() {
         for nth in 1..=DEPTH + 1 {
-            let (world, stack) = (World::new(), stack());
-            world.disk.fail(nth);
-            let run = world.up(&stack).await;
+            let (sim, stack) = (Simulation::new(), stack());
+            sim.disk.fail_once(nth);
+            let run = sim.up(&stack).await;
             assert!(run.summary.save_error.is_some() && !run.summary.succeeded());
-            // What the fake saw at each create is the assertion: nothing was made from what was not on disk.
-            world.keeps_promises();
-            world.up(&stack).await.succeeded();
-            world.holds(&stack);
+            // The fake cloud checks at each create that all dependencies are saved.
+            sim.assert_promises_kept();
+            sim.up(&stack).await.succeeded();
+            sim.assert_built(&stack);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn lets_calls_in_flight_finish_after_a_failed_save() {
-        let (mut world, graph) = (World::new(), roles(4));
-        world.jobs = 2;
-        world.cloud.on("create role.r01", 1, Fault::Slow(3 * ANSWER));
-        world.disk.fail(2);
-        let run = world.up(&graph).await;
+    async fn up_finishes_calls_in_flight_after_a_failed_save() {
+        let (mut sim, graph) = (Simulation::new(), roles(4));
+        sim.jobs = 2;
+        sim.cloud.on("create role.r01", 1, Fault::Slow(3 * ANSWER));
+        sim.disk.fail_once(2);
+        let run = sim.up(&graph).await;
         assert_eq!(run.with(created), ["role.r00", "role.r01"]);
-        assert_eq!(world.disk.state().resources["role.r01"].status, Status::Ready, "the next save went well");
-        assert_eq!(world.disk.state().resources["role.r00"].status, Status::Ready);
-        assert_eq!(world.cloud.ours(), ["role.r00", "role.r01"]);
+        assert_eq!(sim.disk.state().resources["role.r01"].status, Status::Ready, "the next save went well");
+        assert_eq!(sim.disk.state().resources["role.r00"].status, Status::Ready);
+        assert_eq!(sim.cloud.ours(), ["role.r00", "role.r01"]);
     }
 }
 
 mod refresh {
     use super::*;
 
-    async fn depth(world: &World, graph: &Graph) -> usize {
+    async fn depth(sim: &Simulation, graph: &Graph) -> usize {
         let begun = tokio::time::Instant::now();
-        world.refresh(graph).await.unwrap();
+        sim.refresh(graph).await.unwrap();
         answers(begun.elapsed()) as usize
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_one_step_deep_when_all_is_on_record() {
+    async fn refresh_is_one_call_deep_when_everything_is_in_the_state() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        assert_eq!(depth(&world, &stack).await, 1);
-        assert_eq!(world.cloud.most_in_flight(), all(&stack).len(), "all are asked before any answers");
+        let sim = Simulation::with(&stack).await;
+        assert_eq!(depth(&sim, &stack).await, 1);
+        assert_eq!(sim.cloud.most_in_flight(), all(&stack).len(), "all are asked before any answers");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_as_deep_as_the_graph_when_nothing_is() {
+    async fn refresh_is_as_deep_as_the_graph_without_a_state() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.disk.wipe();
-        assert_eq!(depth(&world, &stack).await, DEPTH);
+        let sim = Simulation::with(&stack).await;
+        sim.disk.wipe();
+        assert_eq!(depth(&sim, &stack).await, DEPTH);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn looks_again_where_it_guessed_wrong() {
+    async fn refresh_reads_again_when_a_recorded_parent_id_is_outdated() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.cloud.replace("pool.users");
-        world.cloud.replace("client.web");
-        let refresh = world.refresh(&stack).await.unwrap();
+        let sim = Simulation::with(&stack).await;
+        sim.cloud.replace_externally("pool.users");
+        sim.cloud.replace_externally("client.web");
+        let refresh = sim.refresh(&stack).await.unwrap();
         assert!(
             refresh
                 .results(&stack)
                 .all(|(_, _, sight)| matches!(sight, ReadResult::Live { drift, .. } if drift.is_empty()))
         );
-        let looks = world.cloud.calls();
+        let looks = sim.cloud.calls();
         let count = |call: &str| looks.iter().filter(|look| *look == call).count();
         assert_eq!(count("read client.web"), 2, "its key names the pool that was replaced");
         assert_eq!(count("read function.greet"), 1, "its key does not: the answer is compared anew");
-        world.up(&stack).await.succeeded();
-        assert_eq!(world.cloud.writes(), NONE);
-        world.holds(&stack);
+        sim.up(&stack).await.succeeded();
+        assert_eq!(sim.cloud.writes(), NONE);
+        sim.assert_built(&stack);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn takes_what_hangs_under_nothing_for_absent_whatever_else_it_needs() {
-        let (world, stack) = (World::new(), stack());
+    async fn refresh_reports_children_of_an_absent_parent_as_absent() {
+        let (sim, stack) = (Simulation::new(), stack());
         for slow in ["read pool.rest", "read pool.users"] {
-            world.cloud.on(slow, 1, Fault::Slow(3 * ANSWER));
-            let refresh = world.refresh(&stack).await.unwrap();
+            sim.cloud.on(slow, 1, Fault::Slow(3 * ANSWER));
+            let refresh = sim.refresh(&stack).await.unwrap();
             let absent = refresh.results(&stack).filter(|(_, _, sight)| **sight == ReadResult::Absent);
             let absent = sorted(absent.map(|(id, ..)| id.to_string()));
             assert_eq!(
@@ -365,11 +365,11 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn takes_an_unreadable_one_for_neither_there_nor_gone() {
+    async fn refresh_reports_a_failed_read_and_blocks_its_dependents() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.cloud.on("read role.exec", 1, Fault::refuse());
-        let refresh = world.refresh(&stack).await.unwrap();
+        let sim = Simulation::with(&stack).await;
+        sim.cloud.on("read role.exec", 1, Fault::refuse());
+        let refresh = sim.refresh(&stack).await.unwrap();
         let sight = |wanted: &str| refresh.results(&stack).find(|(id, ..)| id.as_str() == wanted).unwrap().2.clone();
         assert!(matches!(sight("role.exec"), ReadResult::Failed(_)));
         assert_eq!(sight("function.greet"), ReadResult::Blocked);
@@ -377,19 +377,19 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn fails_where_every_look_would() {
+    async fn refresh_fails_on_a_fatal_failure() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.cloud.on("read role.exec", 1, Fault::fail(Cause::Fatal));
-        assert_eq!(world.refresh(&stack).await.err().unwrap().cause, Cause::Fatal);
+        let sim = Simulation::with(&stack).await;
+        sim.cloud.on("read role.exec", 1, Fault::fail(Cause::Fatal));
+        assert_eq!(sim.refresh(&stack).await.err().unwrap().cause, Cause::Fatal);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_what_a_plan_is_made_from() {
+    async fn a_plan_follows_from_the_refresh() {
         let stack = stack();
-        let world = World::with(&half_a_stack()).await;
-        world.cloud.tamper("pool.users", "mfa", "off");
-        let plan = Plan::new(&stack, &world.refresh(&stack).await.unwrap(), &world.disk.state());
+        let sim = Simulation::with(&half_a_stack()).await;
+        sim.cloud.change_externally("pool.users", "mfa", "off");
+        let plan = Plan::new(&stack, &sim.refresh(&stack).await.unwrap(), &sim.disk.state());
         let change = |wanted: &str| plan.changes.iter().find(|(id, ..)| id.as_str() == wanted).unwrap().2.clone();
         assert_eq!(change("role.exec"), Change::Keep);
         assert!(matches!(change("pool.users"), Change::Update { .. }));
@@ -398,12 +398,12 @@ mod refresh {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn finds_a_row_to_write_where_the_record_is_behind() {
+    async fn a_plan_adopts_a_resource_whose_creation_was_not_saved() {
         let graph = roles(1);
-        let world = World::new();
-        world.cloud.on("create", 1, Fault::CutAfter);
-        assert!(world.try_up(&graph).await.is_none());
-        let plan = Plan::new(&graph, &world.refresh(&graph).await.unwrap(), &world.disk.state());
+        let sim = Simulation::new();
+        sim.cloud.on("create", 1, Fault::CutAfter);
+        assert!(sim.try_up(&graph).await.is_none());
+        let plan = Plan::new(&graph, &sim.refresh(&graph).await.unwrap(), &sim.disk.state());
         assert_eq!(plan.changes[0].2, Change::Adopt);
         assert!(!plan.is_empty(), "`up` would write its ids down");
     }
@@ -421,239 +421,239 @@ mod down {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn removes_everything_dependents_first_children_with_their_parent() {
+    async fn down_deletes_dependents_first_and_children_with_their_parent() {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
-            let world = World::with(&stack).await;
-            let run = world.down(graph).await.succeeded();
+            let sim = Simulation::with(&stack).await;
+            let run = sim.down(graph).await.succeeded();
             assert_eq!(deleted(&run), of_kinds(&stack, &["role", "function", "pool"]));
             assert_eq!(went_along(&run), of_kinds(&stack, &["client", "route"]));
-            assert_eq!(sorted(world.cloud.writes()), sorted(deleted(&run).iter().map(|id| format!("delete {id}"))));
+            assert_eq!(sorted(sim.cloud.writes()), sorted(deleted(&run).iter().map(|id| format!("delete {id}"))));
             assert_eq!(run.left, []);
-            world.is_empty();
+            sim.assert_empty();
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn needs_no_state_where_there_is_a_graph() {
+    async fn down_needs_no_state_if_there_is_a_graph() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.disk.wipe();
-        world.down(&stack).await.succeeded();
-        world.is_empty();
+        let sim = Simulation::with(&stack).await;
+        sim.disk.wipe();
+        sim.down(&stack).await.succeeded();
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_nothing_is_nothing() {
-        let world = World::new();
-        world.down(&stack()).await.succeeded();
-        assert_eq!(world.cloud.writes(), NONE);
-        world.is_empty();
+    async fn down_of_an_empty_account_makes_no_write_calls() {
+        let sim = Simulation::new();
+        sim.down(&stack()).await.succeeded();
+        assert_eq!(sim.cloud.writes(), NONE);
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn goes_group_by_group() {
+    async fn down_deletes_one_cleanup_group_after_another() {
         let mut graph = roles(3);
         let (one, two) = (add(&mut graph, pool, "one", (), |it, ()| it), add(&mut graph, pool, "two", (), |it, ()| it));
-        // A function mentions a pool and is removed after it all the same, because its group is later.
+        // A function that contains a pool's id is deleted after the pool, because its group is later.
         add(&mut graph, function, "late", (one, two), |it, (one, two)| it.mentioning(&one).mentioning(&two));
-        let mut world = World::with(&graph).await;
-        world.group = |kind| match kind {
+        let mut sim = Simulation::with(&graph).await;
+        sim.group = |kind| match kind {
             "pool" => 0,
             "function" => 1,
             _ => 2,
         };
-        world.cloud.on("delete pool.two", 1, Fault::Slow(9 * ANSWER));
-        let run = world.down(&graph).await.succeeded();
-        let calls = world.cloud.writes();
+        sim.cloud.on("delete pool.two", 1, Fault::Slow(9 * ANSWER));
+        let run = sim.down(&graph).await.succeeded();
+        let calls = sim.cloud.writes();
         assert_eq!(calls[2], "delete function.late");
         assert_eq!(sorted(calls[..2].iter()), ["delete pool.one", "delete pool.two"]);
         assert_eq!(answers(run.took), 9 + 1 + 1, "a group waits for the one before it, and is side by side in itself");
-        world.is_empty();
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keeps_to_the_number_of_jobs() {
-        let mut world = World::with(&roles(12)).await;
-        world.jobs = 4;
-        let run = world.down(&roles(12)).await.succeeded();
+    async fn down_runs_at_most_as_many_calls_at_once_as_jobs() {
+        let mut sim = Simulation::with(&roles(12)).await;
+        sim.jobs = 4;
+        let run = sim.down(&roles(12)).await.succeeded();
         assert_eq!(answers(run.took), 3);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keeps_what_a_survivor_needs_and_goes_on_with_the_rest() {
+    async fn down_keeps_what_a_failed_delete_depends_on_and_deletes_the_rest() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.cloud.on("delete function.check", 1, Fault::refuse());
-        let run = world.down(&Graph::default()).await;
+        let sim = Simulation::with(&stack).await;
+        sim.cloud.on("delete function.check", 1, Fault::refuse());
+        let run = sim.down(&Graph::default()).await;
         assert_eq!(run.failed(), ["function.check"]);
         let kept = ["client.app", "client.web", "pool.users", "role.auth"];
         assert_eq!(run.skipped(), kept.map(|id| format!("{id} because of function.check")));
         let left = ["client.app", "client.web", "function.check", "pool.users", "role.auth"];
-        assert_eq!(world.cloud.ours(), left);
+        assert_eq!(sim.cloud.ours(), left);
         assert_eq!(sorted(run.left.iter().map(Id::as_str)), left, "who looks again sees them");
         assert_eq!(run.summary.done.len() + run.summary.failed.len() + run.summary.skipped.len(), all(&stack).len());
-        world.down(&Graph::default()).await.succeeded();
-        world.is_empty();
+        sim.down(&Graph::default()).await.succeeded();
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn names_the_culprit_not_the_messenger() {
+    async fn skipped_deletes_name_the_resource_whose_delete_failed() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.cloud.on("delete role.edge", 1, Fault::refuse());
-        let run = world.down(&stack).await;
+        let sim = Simulation::with(&stack).await;
+        sim.cloud.on("delete role.edge", 1, Fault::refuse());
+        let run = sim.down(&stack).await;
         assert!(run.summary.skipped.iter().all(|(_, because)| because.as_str() == "role.edge"), "{:?}", run.skipped());
-        assert_eq!(world.cloud.ours(), all(&stack), "all else is needed by it, but for what is needed by nothing");
+        assert_eq!(sim.cloud.ours(), all(&stack), "all else is needed by it, but for what is needed by nothing");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn removes_a_circle_through_children() {
-        // An API's route names a function; the function's permission, which goes with it, names the API.
+    async fn down_deletes_a_cycle_that_goes_through_children() {
+        // A route of the API contains the function's id, and a permission of the function contains the API's id.
         let mut graph = Graph::default();
         let hello = add(&mut graph, function, "hello", (), |it, ()| it);
         let rest = add(&mut graph, pool, "rest", (), |it, ()| it);
         under(&mut graph, rest, route, "call", hello, |it, hello| it.mentioning(&hello));
         under(&mut graph, hello, client, "permission", rest, |it, rest| it.mentioning(&rest));
-        let world = World::with(&graph).await;
-        world.down(&graph).await.succeeded();
-        world.is_empty();
+        let sim = Simulation::with(&graph).await;
+        sim.down(&graph).await.succeeded();
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn takes_what_is_gone_for_done() {
+    async fn down_counts_resources_that_are_already_gone_as_done() {
         let stack = stack();
-        let world = World::with(&stack).await;
-        world.cloud.lose("role.edge");
-        world.cloud.lose("pool.rest");
-        world.down(&Graph::default()).await.succeeded();
-        world.is_empty();
+        let sim = Simulation::with(&stack).await;
+        sim.cloud.delete_externally("role.edge");
+        sim.cloud.delete_externally("pool.rest");
+        sim.down(&Graph::default()).await.succeeded();
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn leaves_what_cannot_be_read_and_removes_all_else() {
+    async fn down_leaves_an_unreadable_resource_and_deletes_the_rest() {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
-            let world = World::with(&stack).await;
-            world.cloud.on("read role.auth", 1, Fault::refuse());
-            let run = world.down(graph).await.succeeded();
+            let sim = Simulation::with(&stack).await;
+            sim.cloud.on("read role.auth", 1, Fault::refuse());
+            let run = sim.down(graph).await.succeeded();
             let unseen: Vec<&str> = run.unseen.iter().map(|(id, _)| id.as_str()).collect();
-            assert_eq!((unseen, world.cloud.ours()), (vec!["role.auth"], vec!["role.auth".to_owned()]));
+            assert_eq!((unseen, sim.cloud.ours()), (vec!["role.auth"], vec!["role.auth".to_owned()]));
             assert!(run.unseen[0].1.context.contains("as told"), "{:?}", run.unseen);
-            assert!(world.disk.state().resources.contains_key("role.auth"), "the next run knows of it");
-            world.down(&Graph::default()).await.succeeded();
-            world.is_empty();
+            assert!(sim.disk.state().resources.contains_key("role.auth"), "the next run knows of it");
+            sim.down(&Graph::default()).await.succeeded();
+            sim.assert_empty();
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn removes_unread_what_its_recorded_id_proves_to_be_ours() {
+    async fn down_deletes_an_unreadable_resource_with_a_recorded_unique_id() {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
-            let world = World::with(&stack).await;
-            world.cloud.on("read pool.users", 1, Fault::fail(Cause::Unknown));
-            world.down(graph).await.succeeded();
-            world.is_empty();
+            let sim = Simulation::with(&stack).await;
+            sim.cloud.on("read pool.users", 1, Fault::fail(Cause::Unknown));
+            sim.down(graph).await.succeeded();
+            sim.assert_empty();
         }
-        // Without a record there is no id.
-        let world = World::with(&stack).await;
-        world.disk.wipe();
-        world.cloud.on("read pool.users", 1, Fault::refuse());
-        let run = world.down(&stack).await;
+        // Without a recorded id it is not deleted.
+        let sim = Simulation::with(&stack).await;
+        sim.disk.wipe();
+        sim.cloud.on("read pool.users", 1, Fault::refuse());
+        let run = sim.down(&stack).await;
         assert_eq!(run.unseen.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["pool.users"]);
-        assert!(world.cloud.ours().contains(&"pool.users".to_owned()));
+        assert!(sim.cloud.ours().contains(&"pool.users".to_owned()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keeps_what_something_unread_holds() {
-        // The function has a name alone, and is made from the role; the other role is nobody's.
+    async fn down_keeps_what_an_unreadable_resource_depends_on() {
+        // The function depends on the role `exec` and has no unique id. Nothing depends on the role `free`.
         let mut graph = Graph::default();
         let exec = add(&mut graph, role, "exec", (), |it, ()| it);
         add(&mut graph, role, "free", (), |it, ()| it);
         add(&mut graph, function, "greet", exec, |it, exec| it.using(&exec));
-        let world = World::with(&graph).await;
-        world.cloud.on("read function.greet", 1, Fault::refuse());
-        let run = world.down(&Graph::default()).await;
+        let sim = Simulation::with(&graph).await;
+        sim.cloud.on("read function.greet", 1, Fault::refuse());
+        let run = sim.down(&Graph::default()).await;
         assert_eq!(
-            (run.skipped(), world.cloud.breaches()),
+            (run.skipped(), sim.cloud.violations()),
             (vec!["role.exec because of function.greet".into()], vec![])
         );
-        assert_eq!(world.cloud.ours(), ["function.greet", "role.exec"]);
-        world.down(&Graph::default()).await.succeeded();
-        world.is_empty();
+        assert_eq!(sim.cloud.ours(), ["function.greet", "role.exec"]);
+        sim.down(&Graph::default()).await.succeeded();
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn looks_no_further_with_dead_credentials() {
+    async fn down_fails_before_any_delete_if_a_read_fails_fatally() {
         let stack = stack();
         for graph in [&stack, &Graph::default()] {
-            let world = World::with(&stack).await;
-            world.cloud.on("read role.auth", 1, Fault::fail(Cause::Fatal));
-            assert!(world.try_down(graph).await.unwrap().is_err());
-            assert_eq!(world.cloud.writes(), NONE);
-            world.holds(&stack);
+            let sim = Simulation::with(&stack).await;
+            sim.cloud.on("read role.auth", 1, Fault::fail(Cause::Fatal));
+            assert!(sim.try_down(graph).await.unwrap().is_err());
+            assert_eq!(sim.cloud.writes(), NONE);
+            sim.assert_built(&stack);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_held_up_only_by_what_holds() {
-        // The function was made from the role, as on AWS, where the role can go all the same.
+    async fn a_failed_delete_blocks_only_the_resources_that_it_holds() {
+        // On AWS, a role can be deleted although a function uses it.
         let mut graph = Graph::default();
         let exec = add(&mut graph, role, "exec", (), |it, ()| it);
         add(&mut graph, function, "greet", exec, |it, exec| it.mentioning(&exec));
         for (holds, left) in [(true, vec!["function.greet", "role.exec"]), (false, vec!["function.greet"])] {
-            let mut world = World::with(&graph).await;
-            world.holds = if holds { |_, _| true } else { |_, _| false };
-            world.cloud.on("delete function.greet", 1, Fault::refuse());
-            let run = world.down(&Graph::default()).await;
-            assert_eq!((run.failed(), world.cloud.ours()), (vec!["function.greet".into()], sorted(left)));
+            let mut sim = Simulation::with(&graph).await;
+            sim.holds = if holds { |_, _| true } else { |_, _| false };
+            sim.cloud.on("delete function.greet", 1, Fault::refuse());
+            let run = sim.down(&Graph::default()).await;
+            assert_eq!((run.failed(), sim.cloud.ours()), (vec!["function.greet".into()], sorted(left)));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn removes_what_is_no_longer_wanted_and_nothing_else() {
+    async fn only_resources_missing_from_the_graph_are_removed() {
         let half = half_a_stack();
-        let world = World::with(&stack()).await;
-        let run = world.remove_unwanted(&half).await.succeeded();
+        let sim = Simulation::with(&stack()).await;
+        let run = sim.remove_unwanted(&half).await.succeeded();
         assert_eq!(went_along(&run), ["route.admin", "route.hello"]);
         assert!(deleted(&run).contains(&"client.app".to_owned()), "its parent stays, so it is removed by itself");
-        world.up(&half).await.succeeded();
-        world.holds(&half);
+        sim.up(&half).await.succeeded();
+        sim.assert_built(&half);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn forgets_an_unwanted_row_of_what_is_gone_already() {
+    async fn unwanted_resources_that_are_already_gone_are_forgotten() {
         let half = half_a_stack();
-        let world = World::with(&stack()).await;
+        let sim = Simulation::with(&stack()).await;
         for gone in ["role.edge", "function.stage", "pool.rest", "function.check", "role.auth", "client.app"] {
-            world.cloud.lose(gone);
+            sim.cloud.delete_externally(gone);
         }
-        world.remove_unwanted(&half).await.succeeded();
-        world.holds(&half);
+        sim.remove_unwanted(&half).await.succeeded();
+        sim.assert_built(&half);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn starts_nothing_more_once_all_is_doomed() {
-        let mut world = World::with(&roles(12)).await;
-        world.jobs = 3;
-        world.cloud.on("delete", 2, Fault::fail(Cause::Fatal));
-        let run = world.down(&roles(12)).await;
+    async fn down_starts_nothing_after_a_fatal_failure() {
+        let mut sim = Simulation::with(&roles(12)).await;
+        sim.jobs = 3;
+        sim.cloud.on("delete", 2, Fault::fail(Cause::Fatal));
+        let run = sim.down(&roles(12)).await;
         assert_eq!((deleted(&run).len(), run.failed().len()), (2, 1));
-        world.down(&roles(12)).await.succeeded();
-        world.is_empty();
+        sim.down(&roles(12)).await.succeeded();
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn drains_after_a_failed_save() {
+    async fn down_starts_nothing_after_a_failed_save() {
         for nth in 1..=4 {
-            let mut world = World::with(&roles(4)).await;
-            world.jobs = 1;
-            world.disk.fail(nth);
-            let run = world.down(&roles(4)).await;
+            let mut sim = Simulation::with(&roles(4)).await;
+            sim.jobs = 1;
+            sim.disk.fail_once(nth);
+            let run = sim.down(&roles(4)).await;
             assert!(run.summary.save_error.is_some());
-            assert_eq!(world.cloud.writes().len(), nth - 1, "nothing is removed after it");
-            world.down(&roles(4)).await.succeeded();
-            world.is_empty();
+            assert_eq!(sim.cloud.writes().len(), nth - 1, "nothing is removed after it");
+            sim.down(&roles(4)).await.succeeded();
+            sim.assert_empty();
         }
     }
 }
@@ -661,137 +661,137 @@ mod down {
 mod stop {
     use super::*;
 
-    /// Well within the time that calls in flight are given.
+    /// Well within the time for calls in flight.
     const SOON: Duration = Duration::from_secs(3);
     const NEVER: Duration = Duration::from_mins(10);
 
     #[tokio::test(start_paused = true)]
-    async fn starts_nothing_more_and_lets_calls_in_flight_finish() {
-        let (mut world, graph) = (World::new(), roles(12));
-        world.jobs = 3;
-        world.cloud.on("create role.r01", 1, Fault::Slow(SOON));
-        world.halt_in(3 * ANSWER / 2, StopLevel::Drain);
-        let run = world.up(&graph).await;
+    async fn a_stop_starts_nothing_and_lets_calls_in_flight_finish() {
+        let (mut sim, graph) = (Simulation::new(), roles(12));
+        sim.jobs = 3;
+        sim.cloud.on("create role.r01", 1, Fault::Slow(SOON));
+        sim.stop_after(3 * ANSWER / 2, StopLevel::Drain);
+        let run = sim.up(&graph).await;
         assert!(run.summary.stopped && !run.summary.succeeded());
         assert_eq!(run.with(created), ["role.r00", "role.r01", "role.r02"]);
-        assert_eq!(world.cloud.ours(), ["role.r00", "role.r01", "role.r02"]);
-        world.calm();
-        world.up(&graph).await.succeeded();
-        world.holds(&graph);
+        assert_eq!(sim.cloud.ours(), ["role.r00", "role.r01", "role.r02"]);
+        sim.clear_faults();
+        sim.up(&graph).await.succeeded();
+        sim.assert_built(&graph);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waits_for_a_slow_one_and_saves_it() {
-        let (mut world, graph) = (World::new(), roles(4));
-        world.jobs = 1;
-        world.cloud.on("create role.r00", 1, Fault::Slow(SOON));
-        world.halt_in(2 * ANSWER, StopLevel::Drain);
-        let run = world.up(&graph).await;
+    async fn a_stop_waits_for_a_slow_call_and_saves_its_result() {
+        let (mut sim, graph) = (Simulation::new(), roles(4));
+        sim.jobs = 1;
+        sim.cloud.on("create role.r00", 1, Fault::Slow(SOON));
+        sim.stop_after(2 * ANSWER, StopLevel::Drain);
+        let run = sim.up(&graph).await;
         assert_eq!(run.with(created), ["role.r00"]);
         assert!(run.events.iter().any(|event| matches!(event, Event::Draining)));
-        assert_eq!(world.disk.state().resources["role.r00"].status, Status::Ready);
+        assert_eq!(sim.disk.state().resources["role.r00"].status, Status::Ready);
         assert_eq!(run.took.as_secs(), SOON.as_secs());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn abandons_what_takes_too_long_and_the_next_run_finds_it() {
-        let (world, graph) = (World::new(), half_a_stack());
-        world.cloud.on("create pool.users", 1, Fault::Slow(NEVER));
-        world.halt_in(Duration::from_secs(1), StopLevel::Drain);
-        let run = world.up(&graph).await;
+    async fn a_stop_abandons_a_call_after_6_s_and_the_next_run_adopts_it() {
+        let (sim, graph) = (Simulation::new(), half_a_stack());
+        sim.cloud.on("create pool.users", 1, Fault::Slow(NEVER));
+        sim.stop_after(Duration::from_secs(1), StopLevel::Drain);
+        let run = sim.up(&graph).await;
         assert!(run.summary.stopped);
         assert_eq!(run.took.as_secs(), 6, "asked after 1 s, some of which the survey took, and given 6 s");
-        assert_eq!(world.disk.state().resources["pool.users"].status, Status::Creating);
-        world.calm();
-        let run = world.up(&graph).await.succeeded();
+        assert_eq!(sim.disk.state().resources["pool.users"].status, Status::Creating);
+        sim.clear_faults();
+        let run = sim.up(&graph).await.succeeded();
         assert!(run.with(|outcome| *outcome == Outcome::Adopted).contains(&"pool.users".to_owned()));
-        world.holds(&graph);
+        sim.assert_built(&graph);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn leaves_at_once_when_asked_twice() {
-        let (world, graph) = (World::new(), half_a_stack());
-        world.cloud.on("create pool.users", 1, Fault::Slow(NEVER));
-        world.halt_in(Duration::from_secs(1), StopLevel::Drain);
-        world.halt_in(Duration::from_secs(2), StopLevel::Now);
-        let run = world.up(&graph).await;
+    async fn a_second_stop_ends_at_once_and_keeps_saved_results() {
+        let (sim, graph) = (Simulation::new(), half_a_stack());
+        sim.cloud.on("create pool.users", 1, Fault::Slow(NEVER));
+        sim.stop_after(Duration::from_secs(1), StopLevel::Drain);
+        sim.stop_after(Duration::from_secs(2), StopLevel::Now);
+        let run = sim.up(&graph).await;
         assert!(run.summary.stopped);
         assert_eq!(run.took.as_millis() / 100, 19, "the survey took the first tenth");
-        assert_eq!(world.disk.state().resources["role.exec"].status, Status::Ready, "what was known is saved");
+        assert_eq!(sim.disk.state().resources["role.exec"].status, Status::Ready, "what was known is saved");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn asked_for_before_it_begins_changes_nothing() {
+    async fn a_stop_before_the_first_call_changes_nothing() {
         let stack = stack();
         let began = |event: &Event| matches!(event, Event::Began { .. });
-        let mut world = World::new();
-        world.halt_when = began;
-        assert!(world.up(&stack).await.summary.stopped, "nothing was done, so it did not succeed");
-        assert_eq!(world.cloud.writes(), NONE);
-        world.is_empty();
+        let mut sim = Simulation::new();
+        sim.stop_when = began;
+        assert!(sim.up(&stack).await.summary.stopped, "nothing was done, so it did not succeed");
+        assert_eq!(sim.cloud.writes(), NONE);
+        sim.assert_empty();
 
-        let mut world = World::with(&stack).await;
-        world.halt_when = began;
-        assert!(world.down(&stack).await.summary.stopped);
-        assert_eq!(world.cloud.writes(), NONE);
+        let mut sim = Simulation::with(&stack).await;
+        sim.stop_when = began;
+        assert!(sim.down(&stack).await.summary.stopped);
+        assert_eq!(sim.cloud.writes(), NONE);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn asked_for_while_an_answer_arrives_starts_nothing_on_it() {
+    async fn a_stop_while_an_answer_arrives_starts_no_dependents() {
         let mut graph = Graph::default();
         let first = add(&mut graph, role, "first", (), |it, ()| it);
         add(&mut graph, function, "second", first, |it, first| it.using(&first));
-        let mut world = World::new();
-        world.halt_when = |event| matches!(event, Event::Done { .. });
-        assert!(world.up(&graph).await.summary.stopped);
-        assert_eq!(world.cloud.ours(), ["role.first"]);
-        world.calm();
-        world.halt_when = |_| false;
-        world.up(&graph).await.succeeded();
-        world.halt_when = |event| matches!(event, Event::Done { .. });
-        assert!(world.down(&graph).await.summary.stopped);
-        assert_eq!(world.cloud.ours(), ["role.first"]);
+        let mut sim = Simulation::new();
+        sim.stop_when = |event| matches!(event, Event::Done { .. });
+        assert!(sim.up(&graph).await.summary.stopped);
+        assert_eq!(sim.cloud.ours(), ["role.first"]);
+        sim.clear_faults();
+        sim.stop_when = |_| false;
+        sim.up(&graph).await.succeeded();
+        sim.stop_when = |event| matches!(event, Event::Done { .. });
+        assert!(sim.down(&graph).await.summary.stopped);
+        assert_eq!(sim.cloud.ours(), ["role.first"]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn takes_an_answer_that_is_there_before_it_leaves() {
-        // The loop hears several things in one moment: often enough to see them in any order.
+    async fn a_stop_saves_an_answer_that_arrives_at_the_same_moment() {
+        // The loop receives several events at the same moment. Repeat, to see them in different orders.
         for _ in 0..20 {
-            let (world, graph) = (World::new(), roles(1));
-            world.cloud.on("create", 1, Fault::Slow(SOON));
-            world.halt_in(2 * ANSWER, StopLevel::Drain);
-            world.halt_in(ANSWER + SOON, StopLevel::Now);
-            world.up(&graph).await;
-            world.holds(&graph);
+            let (sim, graph) = (Simulation::new(), roles(1));
+            sim.cloud.on("create", 1, Fault::Slow(SOON));
+            sim.stop_after(2 * ANSWER, StopLevel::Drain);
+            sim.stop_after(ANSWER + SOON, StopLevel::Now);
+            sim.up(&graph).await;
+            sim.assert_built(&graph);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_heard_between_a_look_and_a_create() {
-        let (world, graph) = (World::new(), roles(3));
-        world.halt_in(ANSWER / 2, StopLevel::Drain);
-        let run = world.up_blind(&graph).await;
+    async fn a_stop_between_a_read_and_a_create_prevents_the_create() {
+        let (sim, graph) = (Simulation::new(), roles(3));
+        sim.stop_after(ANSWER / 2, StopLevel::Drain);
+        let run = sim.up_without_refresh(&graph).await;
         assert!(run.summary.stopped && run.failed().is_empty());
-        assert_eq!(world.cloud.writes(), NONE);
-        world.calm();
-        world.up(&graph).await.succeeded();
-        world.holds(&graph);
+        assert_eq!(sim.cloud.writes(), NONE);
+        sim.clear_faults();
+        sim.up(&graph).await.succeeded();
+        sim.assert_built(&graph);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_heard_while_looking_at_everything() {
+    async fn a_stop_during_any_read_of_down_ends_the_run() {
         let stack = stack();
         let count = all(&stack).len();
         for graph in [&stack, &Graph::default()] {
             for find in 1..=2 * count {
-                let world = World::with(&stack).await;
-                world.cloud.on("read", find, Fault::Slow(NEVER));
-                world.halt_in(SOON, StopLevel::Drain);
+                let sim = Simulation::with(&stack).await;
+                sim.cloud.on("read", find, Fault::Slow(NEVER));
+                sim.stop_after(SOON, StopLevel::Drain);
                 let begun = tokio::time::Instant::now();
-                let ended = world.try_down(graph).await.unwrap();
+                let ended = sim.try_down(graph).await.unwrap();
                 assert!(begun.elapsed() <= SOON);
                 match ended {
-                    Err(failure) => assert_eq!((failure.cause, world.cloud.writes().len()), (Cause::Stopped, 0)),
+                    Err(failure) => assert_eq!((failure.cause, sim.cloud.writes().len()), (Cause::Stopped, 0)),
                     Ok(run) => assert!(find > count && run.succeeded().left.len() == 1, "only who looks again waited"),
                 }
             }
@@ -799,44 +799,44 @@ mod stop {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_heard_while_looking_for_an_unanswered_create() {
-        let (world, graph) = (World::new(), half_a_stack());
-        world.cloud.on("create pool.users", 1, Fault::fail(Cause::Unknown));
-        world.halt_in(Duration::from_millis(700), StopLevel::Drain);
-        let run = world.up(&graph).await;
+    async fn a_stop_while_up_looks_for_an_unanswered_create_ends_the_run() {
+        let (sim, graph) = (Simulation::new(), half_a_stack());
+        sim.cloud.on("create pool.users", 1, Fault::fail(Cause::Unknown));
+        sim.stop_after(Duration::from_millis(700), StopLevel::Drain);
+        let run = sim.up(&graph).await;
         assert!(run.summary.stopped && run.failed().is_empty());
         assert!(run.took < Duration::from_secs(1));
-        world.calm();
-        world.up(&graph).await.succeeded();
-        world.holds(&graph);
+        sim.clear_faults();
+        sim.up(&graph).await.succeeded();
+        sim.assert_built(&graph);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn drains_a_removal_too_and_the_next_one_finishes_it() {
+    async fn a_stopped_down_is_finished_by_the_next_down() {
         let stack = stack();
-        let mut world = World::with(&stack).await;
-        world.jobs = 1;
-        world.cloud.on("delete role.edge", 1, Fault::Slow(SOON));
-        world.halt_in(SOON, StopLevel::Drain);
-        let run = world.down(&stack).await;
+        let mut sim = Simulation::with(&stack).await;
+        sim.jobs = 1;
+        sim.cloud.on("delete role.edge", 1, Fault::Slow(SOON));
+        sim.stop_after(SOON, StopLevel::Drain);
+        let run = sim.down(&stack).await;
         assert!(run.summary.stopped);
-        assert_eq!(world.cloud.writes(), ["delete role.edge"]);
-        assert!(!world.disk.state().resources.contains_key("role.edge"));
-        world.calm();
-        world.down(&stack).await.succeeded();
-        world.is_empty();
+        assert_eq!(sim.cloud.writes(), ["delete role.edge"]);
+        assert!(!sim.disk.state().resources.contains_key("role.edge"));
+        sim.clear_faults();
+        sim.down(&stack).await.succeeded();
+        sim.assert_empty();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_a_removal_may_be_followed_by_up() {
+    async fn up_restores_the_stack_after_a_stopped_down() {
         let stack = stack();
-        let mut world = World::with(&stack).await;
-        world.jobs = 1;
-        world.halt_in(5 * ANSWER / 2, StopLevel::Drain);
-        assert!(world.down(&stack).await.summary.stopped);
-        world.calm();
-        world.up(&stack).await.succeeded();
-        world.holds(&stack);
+        let mut sim = Simulation::with(&stack).await;
+        sim.jobs = 1;
+        sim.stop_after(5 * ANSWER / 2, StopLevel::Drain);
+        assert!(sim.down(&stack).await.summary.stopped);
+        sim.clear_faults();
+        sim.up(&stack).await.succeeded();
+        sim.assert_built(&stack);
     }
 }
 
@@ -845,19 +845,19 @@ mod graph {
 
     #[test]
     #[should_panic(expected = "two resources are called role.r00")]
-    fn refuses_two_of_one_name() {
+    fn a_graph_panics_if_two_resources_have_one_id() {
         add(&mut roles(1), role, "r00", (), |it, ()| it);
     }
 
     #[test]
     #[should_panic(expected = "role is registered twice")]
-    fn has_one_type_for_a_kind() {
-        let world = World::new();
-        let _ = registry(&world.cloud).with::<Thing<Role>>(world.cloud.clone());
+    fn a_registry_panics_if_a_kind_is_registered_twice() {
+        let sim = Simulation::new();
+        let _ = registry(&sim.cloud).with::<Toy<Role>>(sim.cloud.clone());
     }
 
     #[test]
-    fn knows_a_need_once_however_often_it_is_used() {
+    fn a_dependency_that_is_used_several_times_counts_once() {
         let mut graph = roles(0);
         let users = add(&mut graph, pool, "users", (), |it, ()| it);
         let needs = ((users, vec![users, users]), users);
@@ -866,16 +866,16 @@ mod graph {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_an_unknown_kind_on_record_is_not_taken_for_gone() {
-        let world = World::with(&roles(2)).await;
-        let mut state = world.disk.state();
+    async fn a_recorded_resource_of_an_unknown_kind_stays_in_the_state() {
+        let sim = Simulation::with(&roles(2)).await;
+        let mut state = sim.disk.state();
         state.resources.get_mut("role.r01").unwrap().kind = "of tomorrow".into();
         state.serial += 1;
-        world.disk.clone().save(&state).await.unwrap();
-        let run = world.down(&Graph::default()).await;
+        sim.disk.clone().save(&state).await.unwrap();
+        let run = sim.down(&Graph::default()).await;
         assert_eq!(run.unseen.len(), 1);
         assert!(run.unseen[0].1.context.contains("of tomorrow"), "{:?}", run.unseen);
-        assert_eq!(world.cloud.ours(), ["role.r01"], "what this version knows is removed");
-        assert!(world.disk.state().resources.contains_key("role.r01"));
+        assert_eq!(sim.cloud.ours(), ["role.r01"], "what this version knows is removed");
+        assert!(sim.disk.state().resources.contains_key("role.r01"));
     }
 }

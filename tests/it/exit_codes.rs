@@ -1,5 +1,5 @@
-//! Every documented exit code, provoked; what goes with it: an answer on standard output or none, what failed and what
-//! to do on standard error, and the same as JSON.
+//! Causes every documented exit code and checks the output: results on standard output, the error and a hint on standard
+//! error, and the same as JSON.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use serde_json::{Value, json};
 use crate::promises::section;
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
-use crate::support::program::{Ran, User};
+use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 
-/// A way to an exit code, with these flags added to the command.
-type Way = fn(&[&str]) -> Ran;
+/// Causes an exit code, with these flags added to the command.
+type Cause = fn(&[&str]) -> CommandOutput;
 
-fn run(user: &User, args: &[&str], flags: &[&str]) -> Ran {
+fn run(user: &User, args: &[&str], flags: &[&str]) -> CommandOutput {
     user.run(&[args, flags].concat())
 }
 
-/// An `up` that is sent signals while a call is held up.
-fn up_and(signals: &[Signal], flags: &[&str]) -> Ran {
-    let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
+/// Sends signals to an `up` while a call hangs.
+fn up_and(signals: &[Signal], flags: &[&str]) -> CommandOutput {
+    let proxy = Proxy::for_first_call("CreateUserPool", CallOutcome::HungAfter);
     let user = User::of(&account(), &proxy.endpoint);
     let run = user.start(&[&["up", "--yes"], flags].concat());
     if !proxy.hangs_within(Duration::from_secs(30)) {
@@ -38,8 +38,8 @@ fn up_and(signals: &[Signal], flags: &[&str]) -> Ran {
     run.ends_within(Duration::from_secs(7)).0
 }
 
-/// A table: code, the words that say what failed, the ways to it.
-fn table() -> Vec<(i32, &'static str, Way)> {
+/// Exit codes with the text of the error and a cause. The text is empty if there is no error.
+fn table() -> Vec<(i32, &'static str, Cause)> {
     vec![
         (0, "", |flags| run(&User::newcomer(), &["down", "--yes"], flags)),
         (1, "no answer", |flags| run(&User::of("111111111111", "http://127.0.0.1:9"), &["down", "--yes"], flags)),
@@ -55,14 +55,14 @@ fn table() -> Vec<(i32, &'static str, Way)> {
         }),
         (4, "1 resource failed; all else is kept", |flags| {
             let user = User::newcomer();
-            // A stranger has the name.
+            // A foreign role has the name.
             let taken = json!({ "RoleName": "securelambda-InternalLambda", "Path": "/securelambda/securelambda/",
                 "AssumeRolePolicyDocument": "{\"Version\":\"2012-10-17\",\"Statement\":[]}" });
             assert!(botocore::call(&user, "iam", "create_role", &taken).get("Error").is_none());
             run(&user, &["up", "--yes"], flags)
         }),
         (5, "failed", |flags| {
-            // Signing in is unsigned, and only goes to this account.
+            // Unsigned requests reach only this account.
             let _alone = default_account();
             let user = User::of("test", &endpoint());
             user.run(&["up", "--yes"]).ends(0);
@@ -89,16 +89,16 @@ fn table() -> Vec<(i32, &'static str, Way)> {
 }
 
 #[test]
-fn each_is_provoked_and_says_what_next() {
-    for (code, words, way) in table() {
-        let ran = way(&[]).ends(code).says(words);
+fn every_exit_code_comes_with_an_error_and_a_hint() {
+    for (code, words, cause) in table() {
+        let ran = cause(&[]).ends(code).says(words);
         if words.is_empty() {
             assert!(!ran.stderr.contains("error:"), "{code}: {}", ran.stderr);
             continue;
         }
         let error = ran.stderr.split_once("error: ").unwrap_or_default().1.to_owned();
         assert!(error.contains(words), "{code}: {}", ran.stderr);
-        // The mistakes of a stack file are hints enough.
+        // Mistakes in a stack file need no further hint.
         assert!(error.contains("hint: ") || words.contains("mistakes"), "{code}: it says what next: {}", ran.stderr);
         assert!(!ran.stdout.contains("error:") && !ran.stdout.contains("hint:"), "{code}: {}", ran.stdout);
         assert!(!ran.stderr.contains("panicked"), "{code}: {}", ran.stderr);
@@ -106,9 +106,9 @@ fn each_is_provoked_and_says_what_next() {
 }
 
 #[test]
-fn each_is_told_in_json_with_a_summary_at_the_end() {
-    for (code, words, way) in table() {
-        let ran = way(&["--json"]).ends(code);
+fn every_exit_code_comes_with_a_json_error_and_a_summary() {
+    for (code, words, cause) in table() {
+        let ran = cause(&["--json"]).ends(code);
         let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert!(lines.iter().all(|line| line["schema_version"] == 1), "{code}: {}", ran.stdout);
         let summaries = lines.iter().filter(|line| line["type"] == "summary").count();
@@ -127,7 +127,7 @@ fn each_is_told_in_json_with_a_summary_at_the_end() {
 }
 
 #[test]
-fn the_documentation_and_the_help_list_the_same_ones_and_all_are_provoked() {
+fn documentation_and_help_list_exactly_the_tested_exit_codes() {
     let section = section("docs/commands.md", "## Exit codes");
     let row = |line: &str| {
         let mut cells = line.trim_matches('|').split('|').map(str::trim);
@@ -138,12 +138,12 @@ fn the_documentation_and_the_help_list_the_same_ones_and_all_are_provoked() {
     let help = Cli::command().render_long_help().to_string();
     let section = help.split("Exit codes:").nth(1).unwrap();
     let numbers = section.split_whitespace().filter_map(|word| word.parse::<i32>().ok());
-    // With 7, `--detailed-exitcode`; no other number stands in the words.
+    // The help contains no other numbers in this section.
     let mut in_help: Vec<i32> = numbers.collect();
     in_help.sort_unstable();
 
-    let mut provoked: Vec<i32> = table().iter().map(|(code, ..)| *code).collect();
-    provoked.dedup();
+    let mut tested: Vec<i32> = table().iter().map(|(code, ..)| *code).collect();
+    tested.dedup();
     let documented: Vec<i32> = documented.into_keys().collect();
-    assert_eq!((&in_help, &provoked), (&documented, &documented));
+    assert_eq!((&in_help, &tested), (&documented, &documented));
 }

@@ -1,5 +1,5 @@
-//! What AWS answers, in the tables of `tests/it/facts` and in `docs/aws.md`: that no decision of the program's rests on
-//! a code or on words without a source, that the tests' proxy says nothing else, and that what the code cites is there.
+//! Checks the tables of AWS's answers in `tests/it/facts` and the facts in `docs/aws.md`: every error code and text that the
+//! program decides on has a source, the tests' proxy plays only answers of these tables, and every cited heading exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ const SERVICES: [&str; 11] = [
     "wafv2",
 ];
 
-/// botocore's error codes: of each service, of each operation, with their status.
+/// botocore's error codes and their status, by service and operation.
 type Modelled = BTreeMap<String, BTreeMap<String, BTreeMap<String, Option<u16>>>>;
 
 fn modelled() -> Modelled {
@@ -35,7 +35,7 @@ fn modelled() -> Modelled {
     serde_json::from_value(answer).unwrap()
 }
 
-/// The operations that `on` stands for: one, or all of a service.
+/// The operations that `on` stands for: one operation, or all of a service.
 fn operations<'a>(modelled: &'a Modelled, on: &'a str) -> Vec<(&'a str, &'a str)> {
     match on.split_once(' ') {
         Some(one) => vec![one],
@@ -43,19 +43,19 @@ fn operations<'a>(modelled: &'a Modelled, on: &'a str) -> Vec<(&'a str, &'a str)
     }
 }
 
-/// Whether botocore models a code of any of these operations.
+/// Whether botocore's model has this code for any of these operations.
 fn is_modelled(modelled: &Modelled, on: &[&str], code: &str) -> bool {
     let of = |(service, operation): (&str, &str)| modelled[service][operation].contains_key(code);
     on.iter().any(|on| operations(modelled, on).into_iter().any(of))
 }
 
-/// Whether two lists of operations have one in common.
+/// Whether a refusal and a fact have an operation in common.
 fn meet(refusal: &Refusal, fact: &Fact) -> bool {
     fact.on.iter().any(|on| refusal.covers(on) || refusal.on.iter().any(|one| *one == on || fact.covers(one)))
 }
 
 #[test]
-fn every_match_is_modelled_or_has_a_source() {
+fn every_matched_code_or_text_is_in_botocores_model_or_has_a_source() {
     let (modelled, facts) = (modelled(), &tables().fact);
     let mut without = Vec::new();
     for (name, refusal) in refusals::all() {
@@ -85,10 +85,10 @@ fn every_match_is_modelled_or_has_a_source() {
     assert_eq!(without, Vec::<String>::new(), "neither modelled by botocore nor in tests/it/facts");
 }
 
-/// The tables say of each answer what the program makes of it. So that a match that takes too much, or an answer that
-/// nothing takes, is seen where the answers are read.
+/// The table of facts names, for each answer, the refusals that it matches. This finds refusals that match too much and
+/// answers that nothing matches.
 #[test]
-fn the_program_makes_of_each_answer_what_its_table_says() {
+fn each_recorded_answer_matches_exactly_the_refusals_in_its_table() {
     let all = refusals::all();
     for fact in &tables().fact {
         let made: BTreeSet<&str> = all
@@ -102,7 +102,7 @@ fn the_program_makes_of_each_answer_what_its_table_says() {
 }
 
 #[test]
-fn every_fact_says_how_it_is_known_and_keeps_to_the_models() {
+fn every_fact_has_a_source_and_agrees_with_botocores_model() {
     let (modelled, facts) = (modelled(), &tables().fact);
     let mut ids = BTreeSet::new();
     for fact in facts {
@@ -122,7 +122,7 @@ fn every_fact_says_how_it_is_known_and_keeps_to_the_models() {
             let on: Vec<&str> = fact.on.iter().map(String::as_str).collect();
             assert!(is_modelled(&modelled, &on, &fact.code), "{what}: botocore does not have it");
         }
-        // A status that the model has is the one that AWS sends.
+        // If the model has a status, AWS sends that one.
         for (service, operation) in fact.on.iter().flat_map(|on| operations(&modelled, on)) {
             let operation = modelled[service].get(operation).unwrap_or_else(|| panic!("{what}: no such operation"));
             if let Some(Some(status)) = operation.get(&fact.code) {
@@ -136,20 +136,19 @@ fn every_fact_says_how_it_is_known_and_keeps_to_the_models() {
     }
 }
 
-/// The operations whose answers are recorded are those that the tests' proxy tells apart, and the other way round.
 #[test]
-fn every_answer_of_the_gateway_that_verify_looks_for_has_a_source() {
+fn every_gateway_answer_that_verify_looks_for_has_a_source() {
     let known: BTreeSet<&str> = tables().answer.iter().map(|answer| answer.words.as_str()).collect();
     let looked_for: BTreeSet<&str> = GATEWAY_WORDS.into_iter().collect();
     assert_eq!(looked_for, known);
 }
 
-/// What the tests' proxy says for AWS comes out of the tables, so that it cannot be made up there.
+/// The tests' proxy takes AWS's refusals from the tables, so that no test makes up its own.
 #[test]
-fn the_weather_speaks_in_known_words_only() {
+fn injected_faults_use_only_recorded_refusals() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
-    let mut files = files_below(&root.join("support/weather"), &["rs"]);
-    files.extend(["killed/faults.rs", "weather.rs", "support/size.rs", "models.rs"].map(|name| root.join(name)));
+    let mut files = files_below(&root.join("support/faults"), &["rs"]);
+    files.extend(["killed/faults.rs", "faults.rs", "support/size.rs", "models.rs"].map(|name| root.join(name)));
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(!text.contains("Fault::new("), "{} makes up a refusal: put it into tests/it/facts", file.display());
@@ -189,7 +188,7 @@ fn headings() -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// What a comment says, without its marks and line breaks.
+/// A comment's text without comment marks and line breaks.
 fn prose(text: &str) -> String {
     let bare = text.lines().map(|line| {
         let line = line.trim_start();
@@ -198,7 +197,7 @@ fn prose(text: &str) -> String {
     bare.collect::<Vec<_>>().join(" ")
 }
 
-/// What stands after `docs/aws.md, ` wherever the sources cite it, and no heading begins it.
+/// Citations of the form `docs/aws.md, Heading` whose heading does not exist.
 fn dangling(text: &str, headings: &[String]) -> Vec<String> {
     let prose = prose(text);
     let cited = prose.split("docs/aws.md, ").skip(1);
@@ -211,7 +210,7 @@ fn dangling(text: &str, headings: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn every_heading_of_docs_aws_md_that_is_cited_is_there() {
+fn every_cited_heading_of_docs_aws_md_exists() {
     let headings = headings();
     assert_eq!(headings.iter().collect::<BTreeSet<_>>().len(), headings.len(), "a heading is there twice");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -234,7 +233,7 @@ fn every_heading_of_docs_aws_md_that_is_cited_is_there() {
 }
 
 #[test]
-fn every_wait_points_into_docs_aws_md() {
+fn every_wait_links_to_a_heading_of_docs_aws_md() {
     let anchor = |heading: &String| {
         let kept =
             heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -".contains(*c)).collect::<String>();
@@ -246,7 +245,7 @@ fn every_wait_points_into_docs_aws_md() {
     }
 }
 
-/// In every table that has a column for it.
+/// Checks every table with a "Known" column.
 #[test]
 fn every_fact_of_docs_aws_md_says_how_it_is_known() {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/aws.md")).unwrap();
@@ -267,7 +266,7 @@ fn every_fact_of_docs_aws_md_says_how_it_is_known() {
 }
 
 #[test]
-fn the_tables_are_read_as_botocore_names_things() {
+fn botocores_error_codes_are_read_by_operation() {
     let answer = ask(&[json!({ "ask": "errors", "services": ["sns"] })]).remove(0);
     assert_eq!(answer["sns"]["CreateTopic"]["StaleTag"], json!(400));
     assert_eq!(answer["sns"]["CreateTopic"]["Nonsense"], Value::Null);

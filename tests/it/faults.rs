@@ -1,7 +1,7 @@
-//! AWS's manners, played to the program by [`crate::support::faults`] at a tempo that keeps the ratios of AWS's own
-//! times: whatever AWS does, the user sees no error, and nothing is made twice or left.
+//! The program with AWS's delays, conflicts and rates, which [`crate::support::faults`] injects at a time scale. The user must
+//! see no error, and no resource may be created twice or left behind.
 //!
-//! `cargo test --test it faults -- --nocapture` prints which manner was met how often.
+//! `cargo test --test it faults:: -- --nocapture` prints which manner was met how often.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use serde_json::json;
 
 use crate::support::botocore::{call, calls, inventory};
 use crate::support::emulator::{account, endpoint};
-use crate::support::facts::played;
-use crate::support::faults::{BadLuck, Domain, Manners};
-use crate::support::program::{Ran, User};
+use crate::support::facts::recorded_refusal;
+use crate::support::faults::{ConsistencyRules, Domain, OccasionalFaults};
+use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 
-/// How long AWS's second lasts here.
-const TEMPO: f64 = 0.04;
+/// How long one of AWS's seconds lasts in these tests.
+const TIME_SCALE: f64 = 0.04;
 
-/// The built-in stack, and a function behind several routes of both pools.
+/// The built-in stack with more routes: one function has several routes with both pools.
 const STACK: &str = r#"
 [stack]
 name = "weather"
@@ -64,9 +64,9 @@ mode      = "count"
 addresses = ["203.0.113.7/32", "2001:db8::/48"]
 "#;
 
-/// Someone with a stack file and code.
+/// A user with this stack file and the built-in functions.
 fn user(endpoint: &str, stack: &str) -> User {
-    let user = User::of(&account(), endpoint).with("SECURELAMBDA_TIME_SCALE", &TEMPO.to_string());
+    let user = User::of(&account(), endpoint).with("SECURELAMBDA_TIME_SCALE", &TIME_SCALE.to_string());
     user.write("securelambda.toml", stack);
     let code = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("lambdas");
     let copied = std::process::Command::new("cp").arg("-r").arg(code).arg(user.folder.path()).status().unwrap();
@@ -74,12 +74,12 @@ fn user(endpoint: &str, stack: &str) -> User {
     user
 }
 
-/// A run that went well, without a word of trouble.
+/// Asserts that a run succeeded and mentions no error.
 #[track_caller]
-fn smooth(ran: Ran) -> Ran {
+fn without_errors(ran: CommandOutput) -> CommandOutput {
     let ran = ran.ends(0);
     for trouble in ["error", "failed", "refused"] {
-        // Anybody who is not on AWS is told about the root user; and with `-v` the log is for those who look for trouble.
+        // Two exceptions: the warning about root credentials, and lines of the log that `-v` prints.
         let is_word =
             |line: &&str| line.contains(trouble) && !line.contains("root credentials") && !line.contains(" INFO ");
         let said = ran.stderr.lines().find(is_word);
@@ -88,28 +88,27 @@ fn smooth(ran: Ran) -> Ran {
     ran
 }
 
-/// The user said why they waited.
+/// Asserts that the program printed these reasons for waiting.
 #[track_caller]
-fn said<'a>(ran: &Ran, reasons: impl IntoIterator<Item = &'a str>) {
+fn assert_reasons<'a>(ran: &CommandOutput, reasons: impl IntoIterator<Item = &'a str>) {
     for reason in reasons {
-        assert!(ran.stderr.contains(reason), "nothing was said of {reason:?} in:\n{}", ran.stderr);
+        assert!(ran.stderr.contains(reason), "the reason {reason:?} is not in:\n{}", ran.stderr);
     }
 }
 
-/// The report.
 #[allow(clippy::print_stdout, reason = "whoever asks for the test's output wants to see it")]
-fn show(manners: &Manners) {
-    println!("{}", manners.table());
+fn show(rules: &ConsistencyRules) {
+    println!("{}", rules.table());
 }
 
-/// A proxy that plays these manners, and someone who is sent through it.
-fn under(manners: &Arc<Manners>, stack: &str) -> (Proxy, User) {
-    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(manners) as _);
+/// A proxy with these rules, and a user behind it.
+fn user_behind(rules: &Arc<ConsistencyRules>, stack: &str) -> (Proxy, User) {
+    let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(rules) as _);
     let user = user(&proxy.endpoint, stack);
     (proxy, user)
 }
 
-/// The manners that a stack meets only when it is changed, or when somebody else is at it.
+/// The rules that apply only to changes, or after changes by another tool.
 const OF_CHANGES: [&str; 5] = [
     "Lambda: an update of a function is in progress",
     "Cognito: UpdateUserPool resets what it is not told",
@@ -119,18 +118,18 @@ const OF_CHANGES: [&str; 5] = [
 ];
 
 #[test]
-fn up_up_down_up_down_under_all_manners() {
+fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     let undisturbed = user(&endpoint(), STACK);
     undisturbed.run(&["up", "--yes"]).ends(0);
     let made = inventory(&undisturbed);
     undisturbed.run(&["down", "--yes"]).ends(0);
     assert!(made.len() > 15, "{made:?}");
 
-    let manners = Manners::all(TEMPO);
-    let (proxy, user) = under(&manners, STACK);
-    let there = || inventory(&user.beyond(&endpoint()));
+    let rules = ConsistencyRules::all(TIME_SCALE);
+    let (proxy, user) = user_behind(&rules, STACK);
+    let there = || inventory(&user.on_another_machine(&endpoint()));
 
-    let ran = smooth(user.run(&["up", "--yes", "-v"]));
+    let ran = without_errors(user.run(&["up", "--yes", "-v"]));
     let waits = [
         &settle::ROLE,
         &settle::FUNCTION_BUSY,
@@ -146,17 +145,17 @@ fn up_up_down_up_down_under_all_manners() {
         &settle::LOGS_VISIBLE,
         &settle::LOGS_BUSY,
     ];
-    said(&ran, waits.map(|wait| wait.why));
-    said(&ran, ["the function is not active yet", "the subscription is not confirmed yet"]);
-    said(&ran, ["no answer came: looking whether it was made after all"]);
+    assert_reasons(&ran, waits.map(|wait| wait.why));
+    assert_reasons(&ran, ["the function is not active yet", "the subscription is not confirmed yet"]);
+    assert_reasons(&ran, ["no answer came: looking whether it was made after all"]);
     assert_eq!(there(), made);
 
     proxy.take();
-    smooth(user.run(&["up", "--yes"]));
+    without_errors(user.run(&["up", "--yes"]));
     let writes: Vec<String> = proxy.take().into_iter().filter(|call| call.writes).map(|call| call.name).collect();
     assert_eq!(writes, Vec::<String>::new(), "there was nothing to do");
 
-    let ran = smooth(user.run(&["down", "--yes", "-v"])).says("0 left");
+    let ran = without_errors(user.run(&["down", "--yes", "-v"])).says("0 left");
     let waits = [
         &settle::API_DELETE_RATE,
         &settle::WAF_IN_USE,
@@ -167,34 +166,34 @@ fn up_up_down_up_down_under_all_manners() {
         &settle::SNS_BUSY,
         &settle::LOGS_BUSY,
     ];
-    said(&ran, waits.map(|wait| wait.why));
-    said(&ran, ["the function is not gone yet", "the API is not gone yet"]);
+    assert_reasons(&ran, waits.map(|wait| wait.why));
+    assert_reasons(&ran, ["the function is not gone yet", "the API is not gone yet"]);
     assert_eq!(there(), Vec::<String>::new());
 
-    let ran = smooth(user.run(&["up", "--yes", "-v"]));
-    said(&ran, [settle::SECRET_BACK.why, settle::API_UPDATING.why]);
+    let ran = without_errors(user.run(&["up", "--yes", "-v"]));
+    assert_reasons(&ran, [settle::SECRET_BACK.why, settle::API_UPDATING.why]);
     assert_eq!(there(), made);
-    smooth(user.run(&["down", "--yes"])).says("0 left");
+    without_errors(user.run(&["down", "--yes"])).says("0 left");
     assert_eq!(there(), Vec::<String>::new());
 
-    show(&manners);
-    assert_eq!(manners.harm(), Vec::<String>::new());
-    assert_eq!(manners.unmet(), OF_CHANGES);
+    show(&rules);
+    assert_eq!(rules.damage(), Vec::<String>::new());
+    assert_eq!(rules.unmet(), OF_CHANGES);
 }
 
 #[test]
-fn changes_under_all_manners() {
-    let manners = Manners::all(TEMPO);
-    let (_proxy, user) = under(&manners, STACK);
-    smooth(user.run(&["up", "--yes"]));
+fn changes_succeed_under_all_consistency_rules() {
+    let rules = ConsistencyRules::all(TIME_SCALE);
+    let (_proxy, user) = user_behind(&rules, STACK);
+    without_errors(user.run(&["up", "--yes"]));
 
-    // Somebody sets what the stack file says nothing of, and something that it does.
+    // Another tool changes settings that the stack file does not have, and one that it has.
     let pool = user.run(&["outputs", "pools.MyUserPool1.id"]).ends(0).stdout.trim().to_owned();
     let client = user.run(&["outputs", "pools.MyUserPool1.client_id"]).ends(0).stdout.trim().to_owned();
     let subject = "Your code is {####}";
     let weaker = json!({ "PasswordPolicy": { "MinimumLength": 6 } });
     let theirs = calls(
-        &user.beyond(&endpoint()),
+        &user.on_another_machine(&endpoint()),
         &[
             json!(["cognito-idp", "describe_user_pool", { "UserPoolId": pool }]),
             json!(["cognito-idp", "update_user_pool",
@@ -207,7 +206,7 @@ fn changes_under_all_manners() {
     );
     assert!(theirs.iter().all(|answer| answer.get("Error").is_none()), "{theirs:?}");
 
-    // A pool goes with its authorizer, which a method refers to; a function changes in code and settings.
+    // Remove a pool and its authorizer, which a method refers to. Change code and settings of a function.
     let changed = STACK
         .replace("[pools.MyUserPool2]\n", "")
         .replace("\"MyUserPool2\"", "\"MyUserPool1\"")
@@ -215,34 +214,39 @@ fn changes_under_all_manners() {
         .replace("203.0.113.7/32", "198.51.100.7/32");
     user.write("securelambda.toml", &changed);
     user.write("lambdas/internal/handler.mjs", "export const handler = async () => ({});\n");
-    let ran = smooth(user.run(&["up", "--yes", "-v"]));
-    said(
+    let ran = without_errors(user.run(&["up", "--yes", "-v"]));
+    assert_reasons(
         &ran,
         [settle::WAF_LOCK.why, settle::COGNITO_BUSY.why, settle::API_BUSY.why, "the function is not active yet"],
     );
-    let kept = call(&user.beyond(&endpoint()), "cognito-idp", "describe_user_pool", &json!({ "UserPoolId": pool }));
+    let kept = call(
+        &user.on_another_machine(&endpoint()),
+        "cognito-idp",
+        "describe_user_pool",
+        &json!({ "UserPoolId": pool }),
+    );
     assert_eq!(kept["UserPool"]["EmailVerificationSubject"], subject);
-    smooth(user.run(&["status", "--detailed-exitcode"]));
-    smooth(user.run(&["down", "--yes"])).says("0 left");
+    without_errors(user.run(&["status", "--detailed-exitcode"]));
+    without_errors(user.run(&["down", "--yes"])).says("0 left");
 
-    // Somebody has no patience with the recovery window.
+    // Another tool deletes the secret without a recovery window.
     let secret = json!({ "SecretId": "weather-LambdaSNSTopicARN", "ForceDeleteWithoutRecovery": true });
     let forced = call(&user, "secretsmanager", "delete_secret", &secret);
     assert!(forced.get("Error").is_none(), "{forced}");
-    let ran = smooth(user.run(&["up", "--yes", "-v"]));
-    said(&ran, [settle::SECRET_NAME.why]);
-    smooth(user.run(&["down", "--yes"])).says("0 left");
-    assert_eq!(inventory(&user.beyond(&endpoint())), Vec::<String>::new());
+    let ran = without_errors(user.run(&["up", "--yes", "-v"]));
+    assert_reasons(&ran, [settle::SECRET_NAME.why]);
+    without_errors(user.run(&["down", "--yes"])).says("0 left");
+    assert_eq!(inventory(&user.on_another_machine(&endpoint())), Vec::<String>::new());
 
-    show(&manners);
-    assert_eq!(manners.harm(), Vec::<String>::new());
-    let met = manners.unmet();
+    show(&rules);
+    assert_eq!(rules.damage(), Vec::<String>::new());
+    let met = rules.unmet();
     assert!(!OF_CHANGES.iter().any(|manner| met.contains(manner)), "{met:?}");
 }
 
 #[test]
-fn a_quota_is_asked_once() {
-    let refused = |id| CallOutcome::Refused(played(id, &[]));
+fn a_call_refused_for_a_quota_is_not_repeated() {
+    let refused = |id| CallOutcome::Refused(recorded_refusal(id, &[]));
     for quotas in [
         vec![
             ("iam CreateRole", refused("iam-quota"), 3),
@@ -251,27 +255,27 @@ fn a_quota_is_asked_once() {
             ("apigateway CreateRestApi", refused("api-quota"), 1),
             ("logs PutRetentionPolicy", refused("logs-quota"), 3),
         ],
-        // These go through clients that repeat what is throttled.
+        // Calls of clients that retry throttled calls.
         vec![("apigateway CreateResource", refused("api-quota"), 3)],
     ] {
         let counts: Vec<_> = quotas.iter().map(|(call, _, count)| (*call, *count)).collect();
         let quotas = quotas.into_iter().map(|(call, outcome, _)| (call, outcome));
-        let manners = Manners::only(vec![Box::new(BadLuck::always("quotas", quotas))]);
-        let (proxy, user) = under(&manners, STACK);
+        let rules = ConsistencyRules::only(vec![Box::new(OccasionalFaults::always("quotas", quotas))]);
+        let (proxy, user) = user_behind(&rules, STACK);
         let ran = user.run(&["up", "--yes"]).ends(4).says("this is a quota of the account");
         let calls = proxy.take();
         for (name, count) in counts {
             let asked = calls.iter().filter(|call| call.name == name).count();
             assert_eq!(asked, count, "{name} in:\n{}", ran.stderr);
         }
-        user.beyond(&endpoint()).run(&["down", "--yes"]).ends(0).says("0 left");
+        user.on_another_machine(&endpoint()).run(&["down", "--yes"]).ends(0).says("0 left");
     }
 }
 
 #[test]
-fn a_domain_that_somebody_gave_a_pool_holds_it() {
-    let manners = Manners::only(vec![Box::new(Domain::default())]);
-    let (_proxy, user) = under(&manners, STACK);
+fn down_names_a_foreign_domain_that_keeps_a_pool() {
+    let rules = ConsistencyRules::only(vec![Box::new(Domain::default())]);
+    let (_proxy, user) = user_behind(&rules, STACK);
     user.run(&["up", "--yes"]).ends(0);
     let pool = user.run(&["outputs", "pools.MyUserPool1.id"]).ends(0).stdout.trim().to_owned();
     let domain = json!({ "Domain": format!("weather-{}", std::process::id()), "UserPoolId": pool });
@@ -281,5 +285,5 @@ fn a_domain_that_somebody_gave_a_pool_holds_it() {
     assert!(ran.stderr.contains(&way), "{way} is not in:\n{}", ran.stderr);
     assert!(call(&user, "cognito-idp", "delete_user_pool_domain", &domain).get("Error").is_none());
     user.run(&["down", "--yes"]).ends(0).says("0 left");
-    assert_eq!(inventory(&user.beyond(&endpoint())), Vec::<String>::new());
+    assert_eq!(inventory(&user.on_another_machine(&endpoint())), Vec::<String>::new());
 }

@@ -1,7 +1,6 @@
-//! The page of a proof, opened in a real browser.
+//! The HTML report of `verify` in a real browser.
 //!
-//! Needs Chromium (Debian: `chromium`). Without it these tests say so and pass, except where `CI` is set: there it is
-//! part of the gate.
+//! Needs Chromium (Debian: `chromium`). Without it, these tests print a message and pass; if `CI` is set, they fail.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,23 +13,23 @@ use tempfile::TempDir;
 
 use crate::support::sample;
 
-/// A start on a busy machine takes seconds; one that takes a minute has hung.
+/// A browser that needs longer than this hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A page in a folder of its own, and the browser to open it with.
+/// A report in its own folder, and the browser.
 struct Opened {
     folder: TempDir,
     browser: PathBuf,
 }
 
-/// What the browser made of a page.
+/// The browser's result for a page.
 struct Seen {
     dom: String,
     log: String,
 }
 
 impl Opened {
-    /// `None`, said aloud, where there is no browser and none is asked for.
+    /// `None`, with a message, if there is no browser and `CI` is not set.
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn new(proof: &Verification) -> Option<Self> {
         let Some(browser) = find() else {
@@ -47,7 +46,7 @@ impl Opened {
         self.folder.path().join(name)
     }
 
-    /// Opens a file of the folder, without a window.
+    /// Opens a file of the folder without a window.
     fn open(&self, file: &str, flags: &[&str]) -> Seen {
         let profile = TempDir::new_in(&self.folder).unwrap();
         let (dom, log) = (self.path("dom"), self.path("log"));
@@ -78,9 +77,9 @@ impl Opened {
 }
 
 impl Seen {
-    /// Nothing failed to load, nothing was blocked, no script spoke.
+    /// Asserts that the browser's console is empty: nothing failed to load, and no script ran.
     #[track_caller]
-    fn quiet(self) -> Self {
+    fn without_console_messages(self) -> Self {
         let said: Vec<&str> = self.log.lines().filter(|line| line.contains("CONSOLE")).collect();
         assert!(said.is_empty(), "the browser's console says:\n{}", said.join("\n"));
         self
@@ -94,29 +93,29 @@ fn find() -> Option<PathBuf> {
 }
 
 #[test]
-fn a_browser_shows_it_without_a_complaint_and_the_failures_first() {
+fn a_browser_shows_the_report_without_errors_and_failures_first() {
     let proof = sample::broken();
     let Some(page) = Opened::new(&proof) else { return };
-    let seen = page.open("page.html", &["--dump-dom"]).quiet();
+    let seen = page.open("page.html", &["--dump-dom"]).without_console_messages();
     let first = |text: &str| seen.dom.find(text).unwrap_or_else(|| panic!("{text:?} is not in:\n{}", seen.dom));
 
     assert!(first(sample::FIRST_FAILURE) < first(sample::FIRST_PASS));
     assert!(seen.dom.trim_end().ends_with("</html>"), "cut short:\n{}", seen.dom);
-    // The hostile answer is there, as text, its escape character spelt out.
+    // The hostile answer is shown as text, with its escape character spelt out.
     first("&lt;script&gt;console.error('escaped')&lt;/script&gt;");
     first(r"\u{1b}[2J");
     for parsed in ["<script", "<img"] {
         assert!(!seen.dom.contains(parsed), "{parsed} became an element:\n{}", seen.dom);
     }
-    // All of the checks, each once.
+    // Every check is shown once.
     assert_eq!(seen.dom.matches("<th scope=\"row\">").count(), proof.checks.len());
 }
 
 #[test]
-fn a_phone_needs_no_scrolling_sideways() {
+fn the_report_fits_the_width_of_a_phone() {
     for proof in [sample::broken(), sample::sound()] {
         let Some(page) = Opened::new(&proof) else { return };
-        // A window cannot be as narrow as a phone, a frame can. The page itself has no scripts, its neighbour has.
+        // A window cannot be as narrow as a phone, but a frame can. A script beside the frame measures the report.
         let measure = "<!doctype html><title>?</title><iframe src=\"page.html\" width=\"390\" height=\"844\"></iframe>\
                        <script>onload = () => {\
                          const inside = document.querySelector('iframe').contentDocument;\
@@ -128,7 +127,7 @@ fn a_phone_needs_no_scrolling_sideways() {
                        }</script>";
         std::fs::write(page.path("phone.html"), measure).unwrap();
         let seen = page.open("phone.html", &["--allow-file-access-from-files", "--window-size=800,1000", "--dump-dom"]);
-        let seen = seen.quiet();
+        let seen = seen.without_console_messages();
         let title = seen.dom.split("<title>").nth(1).and_then(|rest| rest.split('<').next()).unwrap();
         let widths: Vec<u32> = title.split(' ').map(|width| width.parse().expect(title)).collect();
         let [viewport, page, widest] = widths[..] else { panic!("{title}") };
@@ -138,19 +137,21 @@ fn a_phone_needs_no_scrolling_sideways() {
 }
 
 #[test]
-fn it_prints_and_photographs() {
+fn the_report_can_be_printed_and_captured() {
     let Some(page) = Opened::new(&sample::sound()) else { return };
     let (shot, paper) = (page.path("shot.png"), page.path("paper.pdf"));
-    page.open("page.html", &["--window-size=1280,1600", &format!("--screenshot={}", shot.display())]).quiet();
+    page.open("page.html", &["--window-size=1280,1600", &format!("--screenshot={}", shot.display())])
+        .without_console_messages();
     assert!(std::fs::metadata(shot).unwrap().len() > 20_000, "an empty picture");
-    page.open("page.html", &["--no-pdf-header-footer", &format!("--print-to-pdf={}", paper.display())]).quiet();
-    // Every layer is folded on the screen, and would be a line each.
+    page.open("page.html", &["--no-pdf-header-footer", &format!("--print-to-pdf={}", paper.display())])
+        .without_console_messages();
+    // If the layers were folded as on the screen, the report would be one page.
     let pages = String::from_utf8_lossy(&std::fs::read(paper).unwrap()).matches("/Type /Page\n").count();
     assert!(pages >= 4, "{pages} pages");
 }
 
 #[test]
-fn other_parsers_read_the_junit_report() {
+fn pythons_xml_parser_reads_the_junit_report() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("report.xml");
     std::fs::write(&file, proof_junit(&sample::broken())).unwrap();

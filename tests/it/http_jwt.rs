@@ -1,4 +1,4 @@
-//! The blueprint http-jwt on the emulator: an HTTP API whose tokens are checked twice.
+//! The blueprint http-jwt on the emulator: an HTTP API and its function both check tokens.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
-use crate::support::iam::{Operator, as_ministack_reads_it, policies};
+use crate::support::iam::{Operator, policies, reduced_for_ministack};
 use crate::support::program::User;
 use crate::support::proxy::Proxy;
 
 const PASSWORD: &str = "Correct7\n";
 const BLUEPRINT: [&str; 2] = ["--blueprint", "http-jwt"];
 
-/// The command with the blueprint.
+/// Adds the blueprint's flag to a command.
 fn with<'a>(words: &[&'a str]) -> Vec<&'a str> {
     [words, &BLUEPRINT].concat()
 }
 
-/// A call with this token, and what came of it.
+/// Calls the route with this token. Returns the status and the body.
 fn call(user: &User, token: &str) -> (u64, Value) {
     let answer = user.run_with(token, &with(&["call", "GET /hello", "--json", "--token-stdin"])).json();
     (answer["status"].as_u64().unwrap(), answer["body"].clone())
 }
 
 #[test]
-fn from_nothing_to_nothing() {
-    // Who sends no credentials reaches the default account.
+fn http_jwt_is_built_called_verified_and_removed() {
+    // Unsigned requests reach only the default account.
     let _alone = default_account();
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
     let user = User::of("test", &proxy.endpoint);
@@ -47,7 +47,7 @@ fn from_nothing_to_nothing() {
             "AuthParameters": { "USERNAME": "ada@example.com", "PASSWORD": PASSWORD.trim_end() },
         }),
     );
-    // Cognito gives the name, a random one where people sign in with their address.
+    // If users sign in with their address, Cognito generates the user name.
     let pool = json!({ "UserPoolId": outputs["pools"]["Users"]["id"] });
     let listed = botocore::call(&user, "cognito-idp", "list_users", &pool)["Users"].clone();
     let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|user| &user["Username"]).collect();
@@ -60,7 +60,7 @@ fn from_nothing_to_nothing() {
         assert_eq!(body["message"], "Hello, authenticated user!");
         assert_eq!(&body["user"], name, "{kind}");
         assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
-        // The tenth last character is within the signature, and all of its bits count.
+        // The tenth character from the end is part of the signature, and all of its bits matter.
         let mut tampered = token.to_owned();
         let at = tampered.len() - 10;
         let other = if tampered.as_bytes()[at] == b'A' { "B" } else { "A" };
@@ -79,7 +79,7 @@ fn from_nothing_to_nothing() {
     proxy.take();
     user.run(&with(&["up"])).ends(0).says("Nothing to do");
     let calls = proxy.take();
-    // Whether the emulator is one is asked of itself, by no operation of AWS's.
+    // The check for the emulator is no AWS operation.
     let asked = calls.iter().filter(|call| call.writes && !call.sent.service.is_empty());
     let writes: Vec<_> = asked.map(|call| &call.name).collect();
     assert!(!calls.is_empty() && writes.is_empty(), "{writes:?}");
@@ -92,7 +92,7 @@ fn from_nothing_to_nothing() {
 }
 
 #[test]
-fn a_run_without_its_state_makes_no_second_api() {
+fn up_without_state_adopts_the_http_api() {
     let user = User::of(&account(), &endpoint());
     let outputs = user.run(&with(&["up", "--yes", "--json"])).ends(0).summary()["outputs"].clone();
     std::fs::remove_file(user.state()).unwrap();
@@ -104,7 +104,7 @@ fn a_run_without_its_state_makes_no_second_api() {
 }
 
 #[test]
-fn what_an_http_api_has_not_is_a_mistake() {
+fn a_firewall_or_body_schema_for_an_http_api_is_a_usage_error() {
     let whole = securelambda::spec::blueprints::Blueprint::of("http-jwt").unwrap().text;
     let user = User::bare();
     user.write("securelambda.toml", &format!("{whole}\n[firewall]\n"));
@@ -112,16 +112,16 @@ fn what_an_http_api_has_not_is_a_mistake() {
     user.write("securelambda.toml", &format!("{whole}\nbody = \"request.schema.json\"\n"));
     user.run(&["graph"]).ends(2).says("an HTTP API checks no bodies");
     user.run(&["graph", "--file", "securelambda.toml", "--blueprint", "http-jwt"]).ends(2);
-    // The blueprint, whatever file is there.
+    // `--blueprint` ignores the file.
     user.run(&with(&["graph"])).ends(0);
 }
 
 #[test]
-fn the_least_policy_is_enough() {
-    let mut operator = Operator::hired(&account(), &endpoint());
+fn the_generated_policy_suffices_for_the_http_jwt_blueprint() {
+    let mut operator = Operator::new(&account(), &endpoint());
     let words = ["--account", operator.account(), "--region", "eu-central-1"];
     let least = policies(&operator.user, &with(&words));
-    operator.may(&as_ministack_reads_it(&least));
+    operator.set_policy(&reduced_for_ministack(&least));
     let user = &operator.user;
     user.run(&with(&["plan"])).ends(0);
     user.run(&with(&["up", "--yes"])).ends(0);

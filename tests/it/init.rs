@@ -1,4 +1,4 @@
-//! `init` and `schema`: what they write is the built-in stack, and editors are told what the parser knows.
+//! `init` writes the built-in stack, and `schema` describes the files that the parser accepts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::program::User;
 
-/// Every description of a stack's graph, as far as it can be made without AWS.
+/// The resources of a stack's graph and the hashes of its functions, without AWS.
 fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMap<String, String>) {
     let stack = spec::parse(text).unwrap();
     let workshop = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
@@ -30,7 +30,7 @@ fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMa
 }
 
 #[test]
-fn what_init_writes_is_the_built_in_stack() {
+fn init_writes_the_built_in_stack() {
     let user = User::bare();
     let ran = user.run(&["init", "my-api"]).ends(0).says("cd my-api").says("up --local");
     assert!(ran.stdout.lines().any(|line| line == "my-api/securelambda.toml"), "{}", ran.stdout);
@@ -41,7 +41,7 @@ fn what_init_writes_is_the_built_in_stack() {
 }
 
 #[test]
-fn init_overwrites_nothing_and_names_all_that_is_in_the_way() {
+fn init_overwrites_nothing_and_names_every_file_in_the_way() {
     let user = User::bare();
     user.write("securelambda.toml", "mine");
     user.write("lambdas/internal/index.mjs", "mine too");
@@ -68,7 +68,7 @@ fn init_overwrites_nothing_and_names_all_that_is_in_the_way() {
     user.run(&["init", "new/deep"]).ends(2).says("new/deep/securelambda.schema.json");
 }
 
-/// The keywords that the schema uses, and no other: an unknown one fails.
+/// Validates a value against a schema. Panics at keywords that our schema does not use.
 fn valid(schema: &Value, value: &Value) -> bool {
     schema.as_object().unwrap().iter().all(|(keyword, rule)| match keyword.as_str() {
         "$schema" | "title" | "description" | "default" => true,
@@ -103,7 +103,7 @@ fn valid(schema: &Value, value: &Value) -> bool {
         .is_none_or(|keys| keys.iter().all(|(key, value)| of_key(schema, key).is_none_or(|rule| valid(&rule, value))))
 }
 
-/// What an object's schema says of one of its keys; `None` if anything goes.
+/// The schema of a key. `None` if any value is allowed.
 fn of_key(schema: &Value, key: &str) -> Option<Value> {
     let none = json!({ "enum": [] });
     if let Some(rule) = schema["properties"].get(key) {
@@ -122,7 +122,7 @@ fn of_key(schema: &Value, key: &str) -> Option<Value> {
 }
 
 #[test]
-fn the_schema_takes_what_the_parser_takes_and_refuses_mistakes_of_shape() {
+fn the_json_schema_accepts_and_rejects_the_same_files_as_the_parser() {
     let user = User::bare();
     let schema = user.run(&["schema"]).ends(0).json();
     let takes =
@@ -165,7 +165,7 @@ fn the_schema_takes_what_the_parser_takes_and_refuses_mistakes_of_shape() {
         ("authorizer = \"AGAuthorizer1\"", "self_sign_up = \"yes\""),
     ] {
         assert!(whole.contains(from), "{from}");
-        // In what the file says, not in its comments.
+        // Outside comments.
         let at = whole
             .match_indices(from)
             .map(|(at, _)| at)

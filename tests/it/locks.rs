@@ -1,4 +1,4 @@
-//! Two runs at one stack: the second is told who holds it, a dead one holds nothing.
+//! Two runs of one stack: the second is told who holds the lock, and a dead run holds none.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use crate::support::botocore::inventory;
 use crate::support::program::{Started, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 
-/// An `up` that is held up half-way.
-fn half_way() -> (User, Started, Proxy) {
-    let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
+/// An `up` that hangs half-way.
+fn up_that_hangs() -> (User, Started, Proxy) {
+    let proxy = Proxy::for_first_call("CreateUserPool", CallOutcome::HungAfter);
     let user = User::newcomer();
     let run = user.command(&["up", "--yes", "--jobs", "1"]).env("AWS_ENDPOINT_URL", &proxy.endpoint).spawn().unwrap();
     let run = Started(run);
@@ -20,8 +20,8 @@ fn half_way() -> (User, Started, Proxy) {
 }
 
 #[test]
-fn a_second_run_is_told_who_holds_the_stack_and_a_dead_one_holds_nothing() {
-    let (user, mut first, _proxy) = half_way();
+fn a_second_run_names_the_lock_holder_and_a_dead_holder_does_not_block() {
+    let (user, mut first, _proxy) = up_that_hangs();
     let lock = user.state().with_extension("lock");
     let holder: Holder = serde_json::from_str(&std::fs::read_to_string(&lock).unwrap()).unwrap();
     let (host, owner) = (rustix::system::uname(), rustix::process::getuid().as_raw().to_string());
@@ -39,11 +39,11 @@ fn a_second_run_is_told_who_holds_the_stack_and_a_dead_one_holds_nothing() {
         assert_eq!((error["kind"].as_str(), error["exit_code"].as_u64()), (Some("locked"), Some(9)));
     }
     assert_eq!(std::fs::read(user.state()).unwrap(), before, "what the first has written is as it was");
-    // Who only reads need not wait.
+    // Commands that only read need no lock.
     user.run(&["status"]).ends(0);
     user.run(&["plan"]).ends(0);
 
-    // Its words stay behind when it dies, its lock does not.
+    // When the first run dies, the contents of its lock file stay, but the lock is free.
     first.0.kill().unwrap();
     first.0.wait().unwrap();
     assert!(std::fs::read_to_string(&lock).unwrap().contains(&holder.pid.to_string()));
@@ -56,8 +56,8 @@ fn a_second_run_is_told_who_holds_the_stack_and_a_dead_one_holds_nothing() {
 }
 
 #[test]
-fn another_stack_need_not_wait() {
-    let (user, mut first, _proxy) = half_way();
+fn a_run_of_another_stack_is_not_blocked() {
+    let (user, mut first, _proxy) = up_that_hangs();
     user.run(&["up", "--yes", "--stack", "other"]).ends(0);
     user.run(&["down", "--yes", "--stack", "other"]).ends(0);
     first.0.kill().unwrap();

@@ -1,4 +1,4 @@
-//! What went through a stack: `logs`, `traffic`, and the log of our own calls.
+//! `logs`, `traffic`, and the log of the program's own calls (`-vv`).
 
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{Receiver, channel};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::botocore;
 use crate::support::program::{Started, User};
 
-/// InternalLambda is called as the topic would, ExternalLambda1 with a body that it refuses.
+/// Invokes InternalLambda as the topic would, and ExternalLambda1 with a body that it refuses.
 fn invoke(user: &User, name: &str) {
     let message = json!({ "name": name }).to_string();
     let event = json!({ "Records": [{ "Sns": { "MessageId": "m-1", "Message": message } }] });
@@ -21,7 +21,7 @@ fn invoke(user: &User, name: &str) {
     }
 }
 
-/// Another tool writes a line of its own.
+/// Writes a log line with botocore.
 fn write(user: &User, function: &str, message: &str) {
     let group = format!("/aws/lambda/securelambda-{function}");
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
@@ -34,7 +34,7 @@ fn write(user: &User, function: &str, message: &str) {
     }
 }
 
-/// What `logs` shows with these arguments, once that holds `part`: functions' output takes a moment to arrive.
+/// The output of `logs` once it contains `part`. Functions' output arrives with a delay.
 fn shown(user: &User, args: &[&str], part: &str) -> String {
     let mut words = vec!["logs"];
     words.extend(args);
@@ -49,7 +49,7 @@ fn shown(user: &User, args: &[&str], part: &str) -> String {
 }
 
 #[test]
-fn functions_logs_are_shown_side_by_side() {
+fn logs_shows_the_logs_of_all_functions_together() {
     let user = User::with_a_stack();
     let ran = user.run(&["logs"]).ends(0).says("nothing was logged in the last 10m");
     assert_eq!(ran.stdout, "");
@@ -82,7 +82,7 @@ fn functions_logs_are_shown_side_by_side() {
     assert_eq!((&hello["function"], &hello["schema_version"]), (&json!("InternalLambda"), &json!(1)));
     assert_eq!(hello["fields"], json!({ "messageId": "m-1" }));
 
-    // What somebody wrote to move the cursor, or to look like a line of ours, does neither.
+    // Log lines can neither move the cursor nor imitate lines of the program.
     write(&user, "InternalLambda", "one\u{1b}[2J\r\nforged\u{7}");
     let text = shown(&user, &[], "one");
     assert!(text.contains("one [2J") && text.contains("\n    forged"), "{text:?}");
@@ -90,7 +90,7 @@ fn functions_logs_are_shown_side_by_side() {
     user.run(&["down", "--yes"]).ends(0);
 }
 
-/// A `logs --follow` in the background, and what it prints.
+/// A `logs --follow` in the background, and the lines that it prints.
 struct Following(Started, Receiver<String>);
 
 impl Following {
@@ -106,7 +106,7 @@ impl Following {
         self.1.recv_timeout(Duration::from_secs(15)).unwrap()
     }
 
-    /// Ctrl-C; what was printed until it ended, and how it ended.
+    /// Sends Ctrl-C. Returns the remaining lines and the exit code.
     fn stop(self) -> (Vec<String>, i32) {
         let Self(run, lines) = self;
         run.signal(Signal::INT);
@@ -116,7 +116,7 @@ impl Following {
 }
 
 #[test]
-fn following_shows_every_line_once_and_ends_well_on_request() {
+fn logs_follow_shows_every_line_once_and_ends_with_0_on_ctrl_c() {
     let user = User::with_a_stack();
     write(&user, "InternalLambda", "before");
     let following = Following::new(&user, &["InternalLambda"]);
@@ -133,7 +133,7 @@ fn following_shows_every_line_once_and_ends_well_on_request() {
 }
 
 #[test]
-fn mistakes_are_told_before_anything_is_asked() {
+fn wrong_arguments_of_logs_and_traffic_fail_before_any_call() {
     let user = User::of("111111111111", "http://127.0.0.1:9");
     let known = "known: ExternalLambda1, ExternalLambda2, InternalLambda";
     user.run(&["logs", "InternalLamda"]).ends(2).says("did you mean InternalLambda?").says(known);
@@ -142,7 +142,7 @@ fn mistakes_are_told_before_anything_is_asked() {
 }
 
 #[test]
-fn without_samples_traffic_says_so() {
+fn traffic_says_that_the_emulator_keeps_no_samples() {
     let user = User::with_a_stack();
     user.run(&["traffic"]).ends(1).says("this endpoint keeps no samples of requests").says("hint:");
     user.run(&["down", "--yes"]).ends(0);
@@ -151,7 +151,7 @@ fn without_samples_traffic_says_so() {
 }
 
 #[test]
-fn every_call_is_told_with_vv_and_nothing_of_what_is_sent() {
+fn vv_logs_every_call_without_its_contents() {
     let user = User::with_a_stack();
     let said = user.run(&["status", "-vv"]).ends(0).stderr;
     for call in ["AWSWAF_20190729.GetWebACLForResource", "GetRole ", "GET /restapis/", "GetCallerIdentity"] {

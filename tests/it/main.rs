@@ -1,9 +1,9 @@
-//! All integration tests, in one binary: each binary links the AWS SDK anew.
+//! All integration tests, in one binary, because each binary links the AWS SDK again.
 #![allow(
     clippy::unwrap_used,
     missing_docs,
     unreachable_pub,
-    reason = "a test fails by panicking, its name is its documentation, and nobody is outside"
+    reason = "a test fails by panicking, its name documents it, and no other crate uses this one"
 )]
 
 mod api_to_api;
@@ -28,6 +28,7 @@ mod html;
 mod http_jwt;
 mod init;
 mod killed;
+mod kinds;
 mod locks;
 mod logs;
 mod mistakes;
@@ -51,9 +52,9 @@ mod throttle;
 mod unreadable;
 mod verify;
 
-/// A file that no module line names is silently never run.
+/// A file without a `mod` line is silently never compiled.
 #[test]
-fn every_file_is_a_module() {
+fn every_test_file_is_listed_as_a_module() {
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     for (folder, lists) in [(here.clone(), "main.rs"), (here.join("support"), "mod.rs")] {
         let list = std::fs::read_to_string(folder.join(lists)).unwrap();

@@ -1,5 +1,5 @@
-//! Every kind of mistake in a stack file, with the whole of its message, as the program prints it. Mistakes are found
-//! before the first call: nobody is at the endpoint that these users have.
+//! Snapshots of the messages for every kind of mistake in a stack file. Mistakes must be found before the first call: the
+//! endpoint of these users does not answer.
 
 use std::fmt::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::support::program::User;
 
-/// A sound file, of which each case breaks something.
+/// A valid file. Each case breaks it in one place.
 const SOUND: &str = r#"[stack]
 name = "mine"
 
@@ -40,7 +40,7 @@ fn user() -> User {
     user
 }
 
-/// What `plan` says of the sound file after this change.
+/// The error of `plan` for the valid file after this change.
 fn said(user: &User, from: &str, to: &str) -> String {
     assert!(from.is_empty() || SOUND.contains(from), "{from:?} is not in the sound file");
     let text = if from.is_empty() { format!("{SOUND}{to}") } else { SOUND.replacen(from, to, 1) };
@@ -50,7 +50,7 @@ fn said(user: &User, from: &str, to: &str) -> String {
     ran.stderr
 }
 
-/// One snapshot of a group: each case, and what is said of it.
+/// The text of a snapshot: each case with its error.
 fn group(cases: &[(&str, &str, &str)]) -> String {
     let user = user();
     let mut all = String::new();
@@ -61,20 +61,20 @@ fn group(cases: &[(&str, &str, &str)]) -> String {
     all
 }
 
-/// So many copies, each with its number for `@`.
+/// Copies of a text, in which `@` is replaced by the copy's number.
 fn repeat(count: usize, text: &str) -> String {
     (0..count).map(|n| text.replace('@', &n.to_string())).collect()
 }
 
 #[test]
-fn a_sound_file_passes() {
+fn a_valid_stack_file_is_accepted() {
     let user = user();
     user.write("securelambda.toml", SOUND);
     user.run(&["plan"]).ends(1).says("no answer");
 }
 
 #[test]
-fn toml() {
+fn toml_syntax_errors_are_reported() {
     let told = group(&[
         ("a value is missing", "name = \"mine\"", "name ="),
         ("a string is not closed", "source = \"hello\"", "source = \"hello"),
@@ -86,7 +86,7 @@ fn toml() {
 }
 
 #[test]
-fn keys_and_kinds() {
+fn unknown_keys_and_wrong_types_are_reported() {
     let told = group(&[
         ("a section that nobody knows", "[pools.People]", "[pool.People]"),
         ("a key that nobody knows", "source = \"hello\"", "source = \"hello\"\nmemory = 128"),
@@ -110,7 +110,7 @@ fn keys_and_kinds() {
 }
 
 #[test]
-fn names_and_references() {
+fn wrong_names_and_references_are_reported() {
     let told = group(&[
         ("a stack's name", "name = \"mine\"", "name = \"My_Stack\""),
         ("a stack's name is too long", "name = \"mine\"", "name = \"a234567890123456789012345\""),
@@ -149,7 +149,7 @@ fn names_and_references() {
 }
 
 #[test]
-fn secrets() {
+fn wrong_secrets_are_reported_without_their_values() {
     let told = group(&[
         ("a value that is written down", "{ env = \"PARTNER_KEY\" }", "\"hunter2\""),
         ("a value from two places", "{ env = \"PARTNER_KEY\" }", "{ env = \"A\", generate = 32 }"),
@@ -168,10 +168,10 @@ fn secrets() {
         ),
     ]);
     insta::assert_snapshot!(told);
-    for secrets in
+    for value in
         ["\"hunter2\"", "{ value = \"hunter2\" }", "{ env = \"A\", is = \"hunter2\" }", "{ env = \"hunter2!\" }"]
     {
-        let told = said(&user(), "{ env = \"PARTNER_KEY\" }", secrets);
+        let told = said(&user(), "{ env = \"PARTNER_KEY\" }", value);
         assert!(!told.contains("hunter2"), "{told}");
     }
     let told = said(&user(), "[secrets.Partner]\nKEY = { env = \"PARTNER_KEY\" }", "[secrets]\nPartner = \"hunter2\"");
@@ -182,7 +182,7 @@ fn secrets() {
 }
 
 #[test]
-fn functions() {
+fn wrong_function_settings_are_reported() {
     let long = format!("source = \"hello\"\nenvironment = {{ LONG = \"{}\" }}", "x".repeat(4096));
     let told = group(&[
         ("a runtime that is mistyped", "source = \"hello\"", "source = \"hello\"\nruntime = \"node24\""),
@@ -214,7 +214,7 @@ fn functions() {
 }
 
 #[test]
-fn the_api() {
+fn wrong_api_settings_are_reported() {
     let deep = |count| repeat(count, "[[api.routes]]\nroute = \"GET /r@\"\nfunction = \"Hello\"\npool = \"People\"\n");
     let pools = "[pools.P@]\n[[api.routes]]\nroute = \"GET /p@\"\nfunction = \"Hello\"\npool = \"P@\"\n";
     let pools = repeat(11, pools);
@@ -265,7 +265,7 @@ fn the_api() {
 }
 
 #[test]
-fn the_firewall_and_pools() {
+fn wrong_firewall_and_pool_settings_are_reported() {
     let told = group(&[
         ("a mode", "mode = \"count\"", "mode = \"alow\""),
         ("nobody passes", "mode = \"count\"", "mode = \"allow\""),
@@ -288,7 +288,7 @@ fn the_firewall_and_pools() {
 }
 
 #[test]
-fn files_beside_the_stack_file() {
+fn wrong_files_beside_the_stack_file_are_reported() {
     let user = user();
     let mut all = String::new();
     let mut tell = |name: &str, from: &str, to: &str| {
@@ -320,7 +320,7 @@ fn files_beside_the_stack_file() {
         let file = std::fs::File::options().write(true).open(at(&format!("large/{name}"))).unwrap();
         file.set_len(megabytes << 20).unwrap();
     }
-    // Found once all else is, but before the first call to AWS.
+    // This is found last, but before the first call to AWS.
     tell("a folder that is too large", "source = \"hello\"", "source = \"large\"");
 
     let body = "pool = \"People\"\nbody = \"body.json\"";
@@ -343,7 +343,7 @@ fn files_beside_the_stack_file() {
     tell("a body that is too large", "pool = \"People\"", body);
     user.write("closed/index.mjs", "");
     std::fs::set_permissions(at("closed/index.mjs"), PermissionsExt::from_mode(0o000)).unwrap();
-    // Root reads everything.
+    // Root can read every file.
     if std::fs::File::open(at("closed/index.mjs")).is_err() {
         assert!(said(&user, "source = \"hello\"", "source = \"closed\"").contains("Permission denied"));
     }
@@ -351,7 +351,7 @@ fn files_beside_the_stack_file() {
 }
 
 #[test]
-fn mistakes_of_a_file_and_of_its_folder_are_told_in_the_files_order() {
+fn mistakes_of_file_and_folder_are_reported_in_the_files_order() {
     let user = user();
     user.write("body.json", "[]");
     let said = said(&user, "source = \"hello\"", "source = \"nowhere\"");
@@ -368,7 +368,7 @@ fn mistakes_of_a_file_and_of_its_folder_are_told_in_the_files_order() {
     assert!(ran.stdout.is_empty());
 }
 
-/// A sound file, broken somewhere in one of the ways that people and tools break files.
+/// A valid file with one to three random edits of the kind that people and tools make.
 fn broken() -> impl Strategy<Value = String> {
     let whole = prop_oneof![Just(SOUND.to_owned()), Just(securelambda::spec::BUILTIN.to_owned())];
     let change =
@@ -386,7 +386,7 @@ fn broken() -> impl Strategy<Value = String> {
                 1 => lines.insert(b, lines[a].clone()),
                 2 => lines.swap(a, b),
                 3 => {
-                    // Another kind of value.
+                    // A value of another type.
                     let values = [
                         "7",
                         "-1",
@@ -429,7 +429,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_broken_is_told_within_the_file(text in prop_oneof![broken(), "\\PC{0,80}"]) {
+    fn every_mistake_of_a_broken_file_has_a_span_within_it(text in prop_oneof![broken(), "\\PC{0,80}"]) {
         let Err(mistakes) = securelambda::spec::parse(&text) else { return Ok(()) };
         prop_assert!(!mistakes.is_empty());
         for mistake in &mistakes {

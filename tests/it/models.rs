@@ -1,7 +1,7 @@
-//! The check of every request against AWS's own service models: that it can fail, what it cannot see, and that it has
-//! seen every operation the program can call.
+//! Tests of the checker that compares every request with AWS's service models: it finds violations, it can check every
+//! pattern, and it has seen every operation that the program can call.
 //!
-//! The check itself sits in every proxy (support/proxy/models.rs), and a test's `User` fails with what it finds.
+//! The checker is part of every proxy (support/proxy/models.rs). A test's `User` fails if the checker finds a violation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, endpoint};
-use crate::support::facts::played;
+use crate::support::facts::recorded_refusal;
 use crate::support::program::User;
 use crate::support::proxy::models::{ask, broken_by, seen_file};
-use crate::support::proxy::{Asked, CallOutcome, Proxy};
+use crate::support::proxy::{AwsRequest, CallOutcome, Proxy};
 
-/// Operations of the program's that the suite does not make, each with the reason.
+/// Operations of the program that no test calls, each with the reason.
 const UNSEEN: [(&str, &str); 16] = [
     ("apigateway DeleteRequestValidator", "every API has one, and it goes with its API"),
     ("apigatewayv2 DeleteAuthorizer", "it goes with its API"),
@@ -88,7 +88,7 @@ fn function(change: &Value) -> Value {
     rest("lambda", "POST", "/2015-03-31/functions", &body)
 }
 
-/// What is wrong with it; nothing, if it is as it should be.
+/// Requests, each with its expected violation, or an empty string if it is valid.
 fn table() -> Vec<(Value, &'static str)> {
     let none = json!({});
     let put = "/restapis/a1/resources/r1/methods/POST";
@@ -171,7 +171,7 @@ fn table() -> Vec<(Value, &'static str)> {
 }
 
 #[test]
-fn what_breaks_a_model_is_refused_in_every_protocol() {
+fn the_checker_finds_model_violations_in_every_protocol() {
     let table = table();
     let requests: Vec<Value> = table.iter().map(|(request, _)| request.clone()).collect();
     let answers = ask(&requests);
@@ -186,9 +186,9 @@ fn what_breaks_a_model_is_refused_in_every_protocol() {
     }
 }
 
-/// Through the very proxy that all tests use.
+/// Uses the same proxy as all tests.
 #[test]
-fn a_bad_request_on_its_way_is_caught() {
+fn the_proxy_reports_a_request_that_violates_its_model() {
     let (endpoint, user) = (endpoint(), "it-models");
     let address = endpoint.strip_prefix("http://").unwrap();
     let send = |role: &str| {
@@ -209,7 +209,7 @@ fn a_bad_request_on_its_way_is_caught() {
     assert_eq!(found[0].operation, "iam GetRole");
     assert!(found[0].broken[0].starts_with("RoleName: 'a b' does not match"), "{found:?}");
     assert_eq!(send("a-b"), []);
-    assert_eq!(send("a%20b"), found, "what was bad once is bad again");
+    assert_eq!(send("a%20b"), found, "a repeated invalid request is reported again");
 }
 
 const WHOLE: &str = r#"
@@ -242,12 +242,12 @@ mode = "count"
 addresses = ["203.0.113.7/32"]
 "#;
 
-/// Calls that only somebody's other tool, a smaller stack file or a refusal brings about.
+/// Calls that the program makes only after changes by another tool, with a smaller stack file, or after a refusal.
 #[test]
-fn what_a_tutorial_does_not_ask_for_is_valid_too() {
-    let in_use = played("waf-associated", &[]);
+fn rare_updates_and_removals_send_valid_requests() {
+    let in_use = recorded_refusal("waf-associated", &[]);
     let refused = AtomicBool::new(false);
-    let faults = move |asked: &Asked| {
+    let faults = move |asked: &AwsRequest| {
         let first = asked.operation == "DeleteWebACL" && !refused.swap(true, Ordering::SeqCst);
         if first { CallOutcome::Refused(in_use.clone()) } else { CallOutcome::Passed }
     };
@@ -293,7 +293,7 @@ fn what_a_tutorial_does_not_ask_for_is_valid_too() {
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }
 
-/// All operations that the program's sources name: `sns CreateTopic`.
+/// All operations that the program's sources call, such as `sns CreateTopic`.
 fn operations() -> BTreeSet<String> {
     let aws = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws");
     let mut sources = BTreeMap::<String, String>::new();
@@ -342,16 +342,16 @@ fn operations() -> BTreeSet<String> {
             let these = names.iter().filter(|name| methods.contains(&name.to_lowercase()));
             called.extend(these.map(|name| format!("{service} {name}")));
         }
-        // These two name the SDK's error types alone.
+        // These two files only name error types of the SDK.
         let no_caller = ["error", "credentials"].contains(&file.as_str());
         assert!(crates.is_empty() || no_caller || called.len() > before, "{file} calls nothing");
     }
     called
 }
 
-/// Patterns that Python cannot read are not checked. None of them may slip in unnoticed.
+/// The checker skips patterns that Python cannot parse. There must be none.
 #[test]
-fn what_cannot_be_checked_is_known() {
+fn every_pattern_of_the_programs_operations_can_be_checked() {
     let operations = operations();
     assert!(operations.len() > 60, "{operations:?}");
     for known in ["iam CreateRole", "lambda GetFunction", "wafv2 GetSampledRequests", "cognito-idp InitiateAuth"] {
@@ -361,9 +361,9 @@ fn what_cannot_be_checked_is_known() {
     assert_eq!(answers, [json!([])]);
 }
 
-/// Run after the whole suite, which leaves behind what it has seen: `cargo test --test it -- --ignored`.
+/// Reads the operations that the last run of the whole suite recorded.
 #[test]
-#[ignore = "looks at what the last run of the suite has left behind"]
+#[ignore = "reads what the last run of the whole suite recorded"]
 fn every_operation_of_the_program_was_seen() {
     let seen = std::fs::read_to_string(seen_file()).expect("run the whole suite first");
     let seen: BTreeSet<&str> = seen.lines().collect();

@@ -1,12 +1,13 @@
-//! On an emulator that lacks calls: `down` removes all that can be removed there, and names the rest.
+//! `down` and `sweep` with moto, an emulator that lacks some calls: they remove everything that moto can remove, and name the
+//! rest.
 
 use serde_json::{Value, json};
 
 use crate::support::moto::Moto;
 use crate::support::program::User;
 
-/// What is there, by kind and name, without kinds of which nothing is.
-fn things(inventory: &Value) -> Vec<(String, String)> {
+/// The existing resources by kind and name.
+fn resources(inventory: &Value) -> Vec<(String, String)> {
     let kinds = inventory.as_object().unwrap().iter();
     kinds
         .flat_map(|(kind, names)| {
@@ -17,25 +18,25 @@ fn things(inventory: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn down_removes_on_moto_what_moto_can_remove() {
+fn down_removes_everything_that_moto_can_remove() {
     let moto = Moto::start();
     let user = |moto: &Moto| {
-        // Its only account.
+        // moto has only one account.
         User::of("test", &moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02")
     };
-    // moto lacks SetIdentityPoolRoles, GetIdentityPoolRoles, and GetAuthorizers of HTTP APIs; and it refuses the
-    // passwords of some service users. So the third stack is built in part.
+    // moto lacks SetIdentityPoolRoles, GetIdentityPoolRoles, and GetAuthorizers of HTTP APIs, and it refuses some generated
+    // passwords of service users. So `up` may fail for the third stack.
     for (blueprint, built) in [("tutorial", vec![0]), ("http-jwt", vec![0]), ("api-to-api", vec![0, 4])] {
         let user = user(&moto);
         let up = user.run(&["up", "--yes", "--blueprint", blueprint]);
         assert!(built.contains(&up.code), "{blueprint}: {}\n{}", up.code, up.stderr);
-        let there = things(&moto.inventory());
+        let there = resources(&moto.inventory());
         assert!(there.len() > 5, "{blueprint}: {there:?}");
         let down = user.run(&["down", "--yes", "--blueprint", blueprint, "--json"]);
-        let left = things(&moto.inventory());
+        let left = resources(&moto.inventory());
         assert_eq!(left, [], "{blueprint} ended with {}:\n{}\n{}", down.code, down.stdout, down.stderr);
         let summary = down.summary();
-        // What could not be read hung under what was removed, so nothing is left to be named; or it may be there, and is.
+        // If the resources that could not be read were deleted with their parents, nothing is named. Else they are named.
         let named = [&summary["left"], &summary["not_looked_for"]];
         let silent = named.iter().all(|list| **list == json!([]));
         assert_eq!(down.code, if silent { 0 } else { 4 }, "{blueprint}:\n{summary:#}");
@@ -45,17 +46,17 @@ fn down_removes_on_moto_what_moto_can_remove() {
     }
 }
 
-/// The same without the state file: found by the lists alone.
+/// The same without the state file.
 #[test]
-fn sweep_removes_on_moto_what_moto_can_remove() {
+fn sweep_removes_everything_that_moto_can_remove() {
     let moto = Moto::start();
     for (blueprint, stack) in [("tutorial", "securelambda"), ("http-jwt", "http-jwt"), ("api-to-api", "api-to-api")] {
         let user = User::of("test", &moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");
         user.run(&["up", "--yes", "--blueprint", blueprint]);
-        assert!(things(&moto.inventory()).len() > 5, "{blueprint}");
-        let swept = user.beyond(&moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");
+        assert!(resources(&moto.inventory()).len() > 5, "{blueprint}");
+        let swept = user.on_another_machine(&moto.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.02");
         let swept = swept.run(&["sweep", "--yes", "--stack", stack, "--purge"]);
-        assert_eq!(things(&moto.inventory()), [], "{blueprint} ended with {}:\n{}", swept.code, swept.stderr);
+        assert_eq!(resources(&moto.inventory()), [], "{blueprint} ended with {}:\n{}", swept.code, swept.stderr);
         assert!([0, 4].contains(&swept.code), "{}: {}", swept.code, swept.stderr);
     }
 }

@@ -1,4 +1,4 @@
-//! The operator's network: proxies, and hosts that do not answer.
+//! Proxies and hosts that do not answer.
 
 use std::collections::BTreeSet;
 
@@ -9,20 +9,20 @@ use serde_json::json;
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::iam::Operator;
 use crate::support::program::User;
-use crate::support::tunnel::{ConsistencyRule, Tunnel};
+use crate::support::tunnel::{Tunnel, TunnelBehaviour};
 
 const SENTINEL: &str = "sent1nel";
 
 const NOWHERE: &str = "https://aws.securelambda.invalid";
 
-/// Someone in an account of the emulator's, which stands behind the proxy in the place of AWS.
+/// A user who reaches the emulator only through the proxy, under AWS's host names.
 fn behind(tunnel: &Tunnel, variable: &str, blueprint: &str) -> User {
-    let mut operator = Operator::hired(&account(), &endpoint());
-    operator.may(&json!({ "Version": "2012-10-17", "Statement": [
+    let mut operator = Operator::new(&account(), &endpoint());
+    operator.set_policy(&json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "*" }
     ] }));
     let authority = tunnel.authority().display().to_string();
-    // What the functions need is installed before there is a proxy: the registry of packages is not behind this one.
+    // Install the functions' dependencies first, because the package registries are not behind this proxy.
     let user = operator.user.with("AWS_ENDPOINT_URL", NOWHERE).with("SECURELAMBDA_TIME_SCALE", "0.001");
     user.run(&["plan", "--blueprint", blueprint]).ends(1).says("no answer from");
     user.with("AWS_ENDPOINT_URL", "")
@@ -31,18 +31,18 @@ fn behind(tunnel: &Tunnel, variable: &str, blueprint: &str) -> User {
         .with("SECURELAMBDA_TIME_SCALE", "0.05")
 }
 
-/// Someone whose AWS is a host that exists nowhere.
+/// A user whose endpoint does not exist.
 fn nowhere() -> User {
     User::of("111111111111", NOWHERE).with("SECURELAMBDA_TIME_SCALE", "0.001")
 }
 
 #[test]
-fn every_service_is_called_through_the_proxy() {
+fn every_aws_service_is_called_through_https_proxy() {
     let mut hosts = BTreeSet::new();
     for (blueprint, variable) in
         [("tutorial", "HTTPS_PROXY"), ("http-jwt", "https_proxy"), ("api-to-api", "HTTPS_PROXY")]
     {
-        let tunnel = Tunnel::new(ConsistencyRule::Leads(endpoint().trim_start_matches("http://").to_owned()));
+        let tunnel = Tunnel::new(TunnelBehaviour::Connects(endpoint().trim_start_matches("http://").to_owned()));
         let user = behind(&tunnel, variable, blueprint);
         for command in [&["up", "--yes"][..], &["status"], &["down", "--yes"]] {
             user.run(&[command, &["--blueprint", blueprint]].concat()).ends(0);
@@ -60,8 +60,8 @@ fn every_service_is_called_through_the_proxy() {
 }
 
 #[test]
-fn this_machine_is_never_reached_through_a_proxy() {
-    let tunnel = Tunnel::new(ConsistencyRule::Refuses(403));
+fn requests_to_localhost_never_go_through_a_proxy() {
+    let tunnel = Tunnel::new(TunnelBehaviour::Refuses(403));
     let _alone = default_account();
     let mut user = User::of("test", &endpoint());
     for variable in ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"] {
@@ -74,8 +74,8 @@ fn this_machine_is_never_reached_through_a_proxy() {
 }
 
 #[test]
-fn what_no_proxy_names_is_not_asked_for() {
-    let tunnel = Tunnel::new(ConsistencyRule::Refuses(502));
+fn hosts_in_no_proxy_are_called_directly() {
+    let tunnel = Tunnel::new(TunnelBehaviour::Refuses(502));
     let user = nowhere().with("HTTPS_PROXY", &tunnel.url);
     let said = user.run(&["status"]).ends(1).stderr;
     assert!(said.contains("no answer from aws.securelambda.invalid: the proxy http://127.0.0.1:"), "{said}");
@@ -91,8 +91,8 @@ fn what_no_proxy_names_is_not_asked_for() {
 }
 
 #[test]
-fn http_endpoints_have_a_variable_of_their_own() {
-    let tunnel = Tunnel::new(ConsistencyRule::Refuses(502));
+fn http_endpoints_use_http_proxy_instead_of_https_proxy() {
+    let tunnel = Tunnel::new(TunnelBehaviour::Refuses(502));
     let user = User::of("111111111111", "http://aws.securelambda.invalid").with("SECURELAMBDA_TIME_SCALE", "0.001");
     let user = user.with("HTTP_PROXY", &tunnel.url).with("HTTPS_PROXY", "http://127.0.0.1:9");
     user.run(&["status"]).ends(1).says("(HTTP_PROXY) makes no connection to it");
@@ -100,8 +100,8 @@ fn http_endpoints_have_a_variable_of_their_own() {
 }
 
 #[test]
-fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
-    let asks = Tunnel::new(ConsistencyRule::Asks("never".into(), String::new()));
+fn proxy_errors_name_the_proxy_without_its_password() {
+    let asks = Tunnel::new(TunnelBehaviour::RequiresPassword("never".into(), String::new()));
     let with_user = |url: &str| url.replace("http://", &format!("http://user:{SENTINEL}@"));
     for (value, words, hint) in [
         (
@@ -120,7 +120,7 @@ fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
             let ran = nowhere().with("HTTPS_PROXY", &value).run(flags);
             let said = format!("{}{}", ran.stdout, ran.stderr);
             assert_eq!(ran.code, if flags[0] == "status" { 1 } else { 3 }, "{said}");
-            // `doctor` breaks lines where a column ends.
+            // `doctor` wraps lines in its columns.
             let one_line = said.split_whitespace().collect::<Vec<_>>().join(" ");
             let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
             if flags[0] == "status" {
@@ -129,33 +129,33 @@ fn a_proxy_that_is_in_the_way_is_named_without_its_password() {
             assert!(!said.contains(SENTINEL), "{said}");
         }
     }
-    // It is asked once: who is asked for a password does not get in by asking again.
+    // One request for each command: repeating it without a password would not help.
     assert_eq!(asks.take().len(), 3);
 }
 
 #[test]
-fn a_proxy_gets_the_user_name_and_the_password_of_its_url() {
+fn credentials_in_the_proxy_url_are_sent_to_the_proxy() {
     // user:p@ss
-    let manner = ConsistencyRule::Asks("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
-    let tunnel = Tunnel::new(manner);
+    let behaviour =
+        TunnelBehaviour::RequiresPassword("dXNlcjpwQHNz".into(), endpoint().trim_start_matches("http://").to_owned());
+    let tunnel = Tunnel::new(behaviour);
     let url = tunnel.url.replace("http://", "http://user:p%40ss@");
     behind(&tunnel, "HTTPS_PROXY", "tutorial").with("HTTPS_PROXY", &url).run(&["sweep"]).ends(0);
     assert!(tunnel.take().contains(&"sts.eu-central-1.amazonaws.com:443".to_owned()));
 }
 
-/// Proxies for requests to routes.
 fn proxies(variable: &'static str, url: &str) -> Proxies {
     Proxies::new(|name| (name == variable).then(|| url.to_owned()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_of_a_proxys_is_none_of_the_route() {
+async fn an_answer_of_the_proxy_is_not_taken_for_the_routes_answer() {
     fn to(url: &str) -> Request<'_> {
         Request { method: "GET", url, token: None, body: None }
     }
     for (scheme, variable) in [("https", "HTTPS_PROXY"), ("http", "HTTP_PROXY")] {
         for (status, words) in [(407, "asks for a user name and a password"), (502, "makes no connection to it")] {
-            let tunnel = std::thread::spawn(move || Tunnel::new(ConsistencyRule::Refuses(status))).join().unwrap();
+            let tunnel = std::thread::spawn(move || Tunnel::new(TunnelBehaviour::Refuses(status))).join().unwrap();
             let proxies = proxies(variable, &tunnel.url);
             let url = format!("{scheme}://api.securelambda.invalid/dev/age");
             let error = send(&to(&url), &proxies).await.unwrap_err().to_string();
@@ -165,8 +165,8 @@ async fn an_answer_of_a_proxys_is_none_of_the_route() {
             std::thread::spawn(move || drop(tunnel)).join().unwrap();
         }
     }
-    // What is not encrypted could be answered by the proxy with any status: a proof does without.
-    let tunnel = std::thread::spawn(|| Tunnel::new(ConsistencyRule::Refuses(403))).join().unwrap();
+    // `verify` sends no unencrypted request through a proxy, because the proxy could forge the answer.
+    let tunnel = std::thread::spawn(|| Tunnel::new(TunnelBehaviour::Refuses(403))).join().unwrap();
     let client = Client::of_proof(&proxies("HTTP_PROXY", &tunnel.url)).unwrap();
     let error = client.send(&to("http://api.securelambda.invalid/dev/age")).await.unwrap_err().to_string();
     assert!(error.contains("could answer in its place"), "{error}");

@@ -1,4 +1,4 @@
-//! The least policy: enough for everything, with nothing in it that could be left out.
+//! The generated operator policy: it suffices for every command, and every statement is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint, python};
-use crate::support::iam::{OURS, Operator, Place, Usage, allows, as_ministack_reads_it, needs, policies};
+use crate::support::iam::{OURS, Operator, StackIdentity, Usage, allows, needs, policies, reduced_for_ministack};
 use crate::support::program::User;
 use crate::support::proxy::{Call, Proxy};
 use crate::support::simulator;
@@ -15,7 +15,7 @@ use crate::support::simulator;
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 const REGION: &str = "eu-central-1";
 
-/// The larger stack: every kind of thing that a stack file can ask for, the firewall's both families, a second factor.
+/// A larger stack with nearly every feature: several topics, secrets and pools, MFA, and a firewall with IPv4 and IPv6.
 const LARGER: &str = r#"
 [stack]
 name = "larger"
@@ -61,7 +61,7 @@ rate_per_ip = 500
 managed_rules = ["common"]
 "#;
 
-/// What `policy` prints, asked as people would before there are credentials.
+/// The documents that `policy` prints without credentials.
 fn policy(user: &User, account: &str, args: &[&str]) -> Vec<Value> {
     let account = if account == "test" { "000000000000" } else { account };
     policies(user, &[&["--account", account, "--region", REGION], args].concat())
@@ -89,11 +89,11 @@ fn sids(policies: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn an_operator_with_the_least_policy_does_everything() {
+fn the_generated_policy_suffices_for_every_command_of_the_tutorial() {
     let _alone = default_account();
-    let mut operator = Operator::hired("test", &endpoint());
+    let mut operator = Operator::new("test", &endpoint());
     let least = policy(&operator.user, "test", &[]);
-    operator.may(&as_ministack_reads_it(&least));
+    operator.set_policy(&reduced_for_ministack(&least));
     let user = &operator.user;
     let pool = ["--pool", "MyUserPool1", "--password-stdin"];
     user.run(&["plan"]).ends(0);
@@ -108,7 +108,7 @@ fn an_operator_with_the_least_policy_does_everything() {
     user.run_with(PASSWORD, &[&["call", "POST /lambda1"], &data[..]].concat()).ends(0);
     user.run(&["verify"]).ends(0);
     user.run(&["logs"]).ends(0);
-    // The emulator has no such call, which it says only to those who may make it.
+    // The emulator lacks the call, and says so only to a caller with the permission.
     user.run(&["traffic"]).ends(1).says("keeps no samples");
     user.run(&["doctor"]).ends(0);
     user.run(&["remove-user", "ada@example.com", "--pool", "MyUserPool1"]).ends(0);
@@ -118,17 +118,17 @@ fn an_operator_with_the_least_policy_does_everything() {
     user.run(&["down", "--yes", "--purge"]).ends(0);
 }
 
-/// The other two blueprints, and a pool of each.
+/// The other blueprints, each with one of its pools.
 const BLUEPRINTS: [(&str, &str); 2] = [("http-jwt", "Users"), ("api-to-api", "Callers")];
 
 #[test]
-fn an_operator_of_another_blueprint_does_everything_too() {
+fn the_generated_policy_suffices_for_the_other_blueprints() {
     let _alone = default_account();
     for (blueprint, pool) in BLUEPRINTS {
-        let mut operator = Operator::hired("test", &endpoint());
+        let mut operator = Operator::new("test", &endpoint());
         operator.user = operator.user.with("SECURELAMBDA_BLUEPRINT", blueprint).with("SECURELAMBDA_TIME_SCALE", "0.02");
         let least = policy(&operator.user, "test", &[]);
-        operator.may(&as_ministack_reads_it(&least));
+        operator.set_policy(&reduced_for_ministack(&least));
         let user = &operator.user;
         user.run(&["plan"]).ends(0);
         user.run(&["up", "--yes"]).ends(0);
@@ -142,14 +142,14 @@ fn an_operator_of_another_blueprint_does_everything_too() {
         user.run(&["down", "--yes"]).ends(0).says("0 left");
         user.run(&["up", "--yes"]).ends(0);
         user.run(&["sweep", "--stack", blueprint, "--yes"]).ends(0);
-        // What is in its recovery window is what there is still.
+        // Delete the secrets in their recovery windows.
         user.run(&["down", "--yes", "--purge"]).ends(0);
     }
 }
 
 #[test]
-fn a_command_does_with_what_is_for_it_alone() {
-    let mut operator = Operator::hired(&account(), &endpoint());
+fn the_policy_for_one_command_suffices_for_that_command() {
+    let mut operator = Operator::new(&account(), &endpoint());
     let account = operator.account().to_owned();
     let pool = ["--pool", "MyUserPool1"];
     let add = ["add-user", "ivy@example.com", "--invite"];
@@ -163,19 +163,19 @@ fn a_command_does_with_what_is_for_it_alone() {
         ("logs", vec!["logs"]),
         ("down", vec!["down", "--yes"]),
     ] {
-        operator.may(&as_ministack_reads_it(&policy(&operator.user, &account, &["--for", work])));
+        operator.set_policy(&reduced_for_ministack(&policy(&operator.user, &account, &["--for", work])));
         operator.user.run(&args).ends(0);
     }
-    // It asks about everything, and tells of nothing but what is missing for the rest.
-    operator.may(&as_ministack_reads_it(&policy(&operator.user, &account, &["--for", "doctor"])));
+    // `doctor` checks everything, and finds only the missing permissions of the other commands.
+    operator.set_policy(&reduced_for_ministack(&policy(&operator.user, &account, &["--for", "doctor"])));
     let document = operator.user.run(&["doctor", "--json"]).ends(1).json();
     let bad = document["checks"].as_array().unwrap().iter().filter(|check| check["health"] == "bad");
     assert_eq!(bad.map(|check| &check["subject"]).collect::<Vec<_>>(), ["permissions"], "{document:#}");
 }
 
-/// An operator of the larger stack, in an account of their own.
+/// An operator of the larger stack in a new account.
 fn of_the_larger_stack() -> (Operator, Vec<Value>) {
-    let operator = Operator::hired(&account(), &endpoint());
+    let operator = Operator::new(&account(), &endpoint());
     with_sources(&operator.user);
     operator.user.write("securelambda.toml", LARGER);
     let least = policy(&operator.user, operator.account(), &[]);
@@ -185,13 +185,13 @@ fn of_the_larger_stack() -> (Operator, Vec<Value>) {
 #[track_caller]
 fn fails_without(operator: &mut Operator, least: &[Value], sid: &str, args: &[&str], action: &str) {
     assert!(sids(least).iter().any(|known| known == sid), "there is no statement {sid}");
-    operator.may(&as_ministack_reads_it(&without(least, sid)));
+    operator.set_policy(&reduced_for_ministack(&without(least, sid)));
     let ran = operator.user.run(args);
     assert_ne!(ran.code, 0, "without {sid} {args:?} succeeds:\n{}{}", ran.stdout, ran.stderr);
     ran.says(action).says("`securelambda policy` prints what is needed");
 }
 
-/// The statements without which `up` fails, and at what.
+/// Statements without which `up` fails, each with the action that is refused.
 const FOR_UP: [(&str, &str); 9] = [
     ("OnAnything", "logs:DescribeLogGroups"),
     ("FindOwn", "iam:GetRole"),
@@ -204,10 +204,10 @@ const FOR_UP: [(&str, &str); 9] = [
     ("LetServicesInvoke", "lambda:AddPermission"),
 ];
 
-/// Those that MiniStack checks. It knows no PassRole, no role of API Gateway's own, no tag of an API, so that validators
-/// need no statement of their own, and no right to tag what is made; `the_policy_fits_the_calls` proves these.
+/// Tests the statements that MiniStack checks. It knows no PassRole, no service-linked role, no tags of APIs and no tag
+/// permissions at creation; `the_policy_allows_the_programs_calls_and_little_else` tests these.
 #[test]
-fn with_any_statement_taken_away_something_fails() {
+fn up_fails_without_any_one_statement_of_the_policy() {
     std::thread::scope(|threads| {
         for (sid, action) in FOR_UP {
             threads.spawn(move || {
@@ -231,15 +231,15 @@ fn actions(policies: &[Value]) -> Vec<String> {
     statements(policies).flat_map(of).map(|action| action.as_str().unwrap().to_owned()).collect()
 }
 
-/// The whole life of a stack.
+/// A stack for which every command is run.
 #[derive(Clone, Copy)]
 struct Life<'a> {
     account: &'a str,
-    /// What every command is told.
+    /// Flags for every command.
     flags: &'a [&'a str],
-    /// The larger stack's file; otherwise a stack that the program carries.
+    /// The stack file. `None` for a built-in stack.
     file: Option<&'a str>,
-    /// Where users are added.
+    /// The pool to which users are added.
     pool: &'a str,
 }
 
@@ -261,8 +261,8 @@ impl Life<'_> {
         policy(&planner, self.account, self.flags)
     }
 
-    fn place(&self) -> Place<'_> {
-        Place {
+    fn place(&self) -> StackIdentity<'_> {
+        StackIdentity {
             account: if self.account == "test" { "000000000000" } else { self.account },
             region: REGION,
             stack: self.flag("--blueprint").unwrap_or(if self.file.is_some() { "larger" } else { "securelambda" }),
@@ -270,7 +270,7 @@ impl Life<'_> {
         }
     }
 
-    /// The calls of it.
+    /// Runs every command and returns the calls.
     fn calls(&self, proxy: &Proxy) -> Vec<Call> {
         let Self { flags, file, pool, .. } = *self;
         let user = User::of(self.account, &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", "0.1");
@@ -288,11 +288,11 @@ impl Life<'_> {
         }
         run(&["logs"]);
         run(&["doctor"]);
-        // The emulator keeps no samples; an HTTP API has no firewall.
+        // This fails: the emulator keeps no samples, and an HTTP API has no firewall.
         assert_ne!(user.run(&[&["traffic"], flags].concat()).code, 0);
         run(&["remove-user", "ivy@example.com", "--pool", pool]);
         if let Some(text) = file {
-            // Everything that can be changed in place, changed by another tool and in the file.
+            // Change everything in the file that can change in place.
             let text = text
                 .replace("trigger = { topic = \"news\" }", "memory_mb = 256")
                 .replace("203.0.113.7/32", "203.0.113.8/32")
@@ -305,7 +305,7 @@ impl Life<'_> {
             run(&["up", "--yes", "--rotate", "Other"]);
         }
         run(&["down", "--yes"]);
-        // Its secret comes back.
+        // This restores the secret.
         run(&["up", "--yes"]);
         run(&["sweep", "--stack", self.place().stack, "--yes"]);
         run(&["down", "--yes", "--purge"]);
@@ -313,11 +313,11 @@ impl Life<'_> {
     }
 }
 
-/// Every call that the program makes, in AWS's own terms, is allowed by its policies, and by none that lack a statement;
-/// nearly every right is used; and none of the calls is allowed on what is another stack's. AWS's own list of actions,
-/// resources and condition keys judges it too, here and where IAM's names are others.
+/// The policies allow every call that the program makes. Without any one statement, a call is refused. Nearly every granted
+/// action is used, and no call is allowed on another stack's resources. A simulator with AWS's own list of actions,
+/// resources and condition keys must agree, also in other regions and partitions.
 #[test]
-fn the_policy_fits_the_calls() {
+fn the_policy_allows_the_programs_calls_and_little_else() {
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
     let (mut granted, mut used) = (BTreeSet::new(), BTreeSet::new());
     let bounded = ["--permissions-boundary", "arn:aws:iam::aws:policy/PowerUserAccess"];
@@ -329,7 +329,7 @@ fn the_policy_fits_the_calls() {
     for life in [Life::tutorial(), Life { flags: &bounded, ..larger }, larger].into_iter().chain(carried) {
         let (least, calls, place) = (life.policy(), life.calls(&proxy), life.place());
         let mut asked: BTreeSet<Vec<Usage>> = calls.iter().map(|call| needs(call, &place)).collect();
-        // `doctor` asks what its caller may do, unless that is the root user, as here.
+        // `doctor` simulates the caller's permissions, but not for the root user, which makes the calls here.
         asked.insert(vec![Usage {
             action: "iam:SimulatePrincipalPolicy".to_owned(),
             resource: format!("arn:aws:iam::{}:user/operator", place.account),
@@ -351,8 +351,8 @@ fn the_policy_fits_the_calls() {
             assert!(call.iter().any(|need| !allows(&least, need)), "on another stack: {call:#?}");
         }
         judged_by_aws(&life, &asked, &alike);
-        // A role without the boundary that is demanded.
-        let free = Place { boundary: None, ..place };
+        // Roles without the required permissions boundary must be refused.
+        let free = StackIdentity { boundary: None, ..place };
         for operation in ["CreateRole", "PutRolePolicy"] {
             let of_roles = calls.iter().filter(|call| place.boundary.is_some() && call.sent.operation == operation);
             let roles: Vec<Usage> = of_roles.map(|call| needs(call, &free).remove(0)).collect();
@@ -365,19 +365,19 @@ fn the_policy_fits_the_calls() {
         granted.extend(actions(&least));
     }
     let unused: BTreeSet<String> = granted.difference(&used).cloned().collect();
-    // Why each is granted all the same: see below.
+    // `UNUSED` has the reason for each.
     let rare = UNUSED.iter().map(|(action, _)| (*action).to_owned()).collect();
     assert_eq!(unused, rare);
 }
 
-/// The same call on the things of a stack whose name begins like this one's. `None` where it is about no stack's things:
-/// lists, and what AWS allows on everything or not at all.
-fn alike(call: &[Usage], place: &Place<'_>) -> Option<Vec<Usage>> {
+/// The same call on the resources of another stack whose name begins with this stack's name. `None` for calls that concern
+/// no stack's resources, such as lists.
+fn alike(call: &[Usage], place: &StackIdentity<'_>) -> Option<Vec<Usage>> {
     let (stack, other) = (place.stack, format!("{}-prod", place.stack));
     let renamed = |text: &str| {
         text.replace(&format!("{stack}-"), &format!("{other}-"))
             .replace(&format!("/securelambda/{stack}/"), &format!("/securelambda/{other}/"))
-            // Of a role that is there the path is known.
+            // The path of an existing role is known.
             .replace(&format!(":role/{other}-"), &format!(":role/securelambda/{other}/{other}-"))
     };
     let of_another = |need: &Usage| {
@@ -387,8 +387,8 @@ fn alike(call: &[Usage], place: &Place<'_>) -> Option<Vec<Usage>> {
         };
         let mut context: BTreeMap<String, String> = need.context.iter().map(value).collect();
         let resource = renamed(&need.resource);
-        // It is there, and carries that stack's tag. A part of an HTTP API, and a validator of a REST API, carries none,
-        // and AWS offers nothing else to tell whose it is: should its API's tag hold for it, it holds here.
+        // The resource exists and has the other stack's tag. Parts of an HTTP API and validators of a REST API have no tags,
+        // and AWS offers no other condition; here they count as having the tag of their API.
         let made = context.keys().any(|key| key.starts_with("aws:RequestTag/"));
         let parts = ["authorizers", "integrations", "routes", "routesettings", "cors", "requestvalidators"];
         let is_part =
@@ -402,7 +402,7 @@ fn alike(call: &[Usage], place: &Place<'_>) -> Option<Vec<Usage>> {
     (others != call).then_some(others)
 }
 
-/// In GovCloud as well, and in the region with the longest name.
+/// Also GovCloud, and a region with a long name.
 const ELSEWHERE: [(&str, &str, &str); 3] = [
     ("aws", REGION, "cognito-identity.amazonaws.com"),
     ("aws-us-gov", "us-gov-west-1", "cognito-identity-us-gov.amazonaws.com"),
@@ -424,7 +424,7 @@ fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Usage>>, alike: &[Vec<Usa
                     .replace(REGION, region)
                     .replace("cognito-identity.amazonaws.com", identity_pools)
             };
-            // A boundary stays what the flag says.
+            // The flag determines the boundary.
             let value = |(key, value): (&String, &String)| {
                 (key.clone(), if key == "iam:PermissionsBoundary" { value.clone() } else { moved(value) })
             };
@@ -444,20 +444,20 @@ fn judged_by_aws(life: &Life<'_>, asked: &BTreeSet<Vec<Usage>>, alike: &[Vec<Usa
             assert_eq!(
                 answers.next(),
                 Some(true),
-                "by AWS's own data, in {region}, not allowed: {need:#?}\n{least:#?}"
+                "according to AWS's data, in {region}, not allowed: {need:#?}\n{least:#?}"
             );
         }
         for call in &others {
             let allowed = answers.by_ref().take(call.len()).filter(|allowed| *allowed).count();
-            assert!(allowed < call.len(), "by AWS's own data, in {region}, on another stack: {call:#?}");
+            assert!(allowed < call.len(), "according to AWS's data, in {region}, allowed on another stack: {call:#?}");
         }
     }
 }
 
-/// What would make a stranger's thing the stack's own, and what would tell a stranger's secrets: nowhere allowed, whether
-/// the thing carries no tag or another stack's.
+/// Tagging a foreign resource would make it the stack's own. This and reading foreign secrets must be refused, whether the
+/// resource has no tag or another stack's tag.
 #[test]
-fn nothing_of_a_strangers_can_be_tagged_or_its_secrets_read() {
+fn the_policy_forbids_tagging_foreign_resources_and_reading_secrets() {
     let user = User::bare();
     with_sources(&user);
     user.write("securelambda.toml", LARGER);
@@ -509,7 +509,7 @@ fn nothing_of_a_strangers_can_be_tagged_or_its_secrets_read() {
             assert!(!allows(&all, &need), "{need:#?}");
         }
     }
-    // Nor can what has a stack's tag be given another by its name.
+    // A resource of another stack cannot get this stack's tag either.
     for (action, resource) in [
         ("sns:TagResource", at("sns", "larger-prod-news")),
         ("lambda:TagResource", at("lambda", "function:larger-prod-News")),
@@ -525,7 +525,7 @@ fn nothing_of_a_strangers_can_be_tagged_or_its_secrets_read() {
     }
 }
 
-/// Rights for what does not happen in the lives above.
+/// Granted actions that the test above does not use, with reasons.
 const UNUSED: [(&str, &str); 12] = [
     ("cognito-identity:UpdateIdentityPool", "another tool has changed an identity pool"),
     ("cognito-idp:AdminEnableUser", "another tool has disabled a service user"),
@@ -541,9 +541,9 @@ const UNUSED: [(&str, &str); 12] = [
     ("wafv2:DisassociateWebACL", "an association goes with its stage; alone only where the stage stays"),
 ];
 
-/// AWS's own names: an action that does not exist allows nothing, and nobody would tell.
+/// An action that does not exist in AWS allows nothing, and IAM reports no error.
 #[test]
-fn every_action_has_a_name_of_awss() {
+fn every_action_of_the_policies_exists_in_aws() {
     let script = r#"
 import json, sys, botocore.session
 loader = botocore.session.get_session()
@@ -552,9 +552,9 @@ print(json.dumps(names))
 "#;
     let output = std::process::Command::new(python()).args(["-c", script]).output().unwrap();
     let known: Value = serde_json::from_slice(&output.stdout).unwrap();
-    // Permissions that are no operations; API Gateway's are methods.
+    // Permissions that are no operations. API Gateway's permissions are HTTP methods.
     let others = [
-        // Permissions without a call: what CloudWatch asks of who has requests logged, and Lambda's for Invoke.
+        // Lambda's permission for Invoke, and those that CloudWatch requires for access logs.
         "lambda:InvokeFunction",
         "logs:CreateLogDelivery",
         "logs:DeleteLogDelivery",
@@ -578,7 +578,7 @@ print(json.dumps(names))
 }
 
 #[test]
-fn policy_speaks_plainly_of_what_it_lacks() {
+fn policy_names_missing_and_wrong_arguments() {
     let user = User::bare();
     user.run(&["policy", "--account", "1234", "--region", REGION]).ends(2).says("12 digits");
     user.run(&["policy", "--account", "123456789012"]).ends(2).says("--region");
@@ -593,9 +593,9 @@ fn policy_speaks_plainly_of_what_it_lacks() {
     assert_eq!(gov.stderr, "");
 }
 
-/// Of one policy the document is printed; of more each goes into a file, or all into one document.
+/// A single policy is printed. Several policies go into files, or into one JSON document.
 #[test]
-fn more_than_one_policy_is_written_or_printed_together() {
+fn several_policies_are_written_to_files_or_printed_as_json() {
     let user = User::bare();
     let at = ["policy", "--account", "123456789012", "--region", REGION];
     let one = user.run(&[&at[..], &["--for", "status"]].concat()).ends(0).json();
@@ -619,8 +619,8 @@ fn more_than_one_policy_is_written_or_printed_together() {
         assert!(written.stdout.lines().any(|line| line == command), "{}", written.stdout);
     }
     written.says("Wrote my policies/securelambda-operator-1.json");
-    // One is written if that is asked for, and what is no longer needed is named.
-    // Those for some commands have names of their own, and leave these alone.
+    // Policies for some commands have other names and leave these files alone. Files of an earlier run that are no longer
+    // needed are named.
     let one = user.run(&[&at[..], &["--for", "status", "--for", "logs", "--out", "my policies"]].concat()).ends(0);
     assert!(one.stdout.contains("--policy-name securelambda-status-logs-1 "), "{}", one.stdout);
     assert!(!one.stderr.contains("earlier run"), "{}", one.stderr);
@@ -633,9 +633,8 @@ fn more_than_one_policy_is_written_or_printed_together() {
     user.run(&[&at[..], &["--out", "file/x"]].concat()).ends(1).says("cannot be written");
 }
 
-/// Asked with credentials, it is for the account that they are of.
 #[test]
-fn the_account_is_that_of_the_credentials() {
+fn policy_uses_the_account_of_the_credentials() {
     let account = account();
     let user = User::of(&account, &endpoint());
     let asked = policies(&user, &[]);

@@ -1,13 +1,12 @@
-//! What a change waits for that a first build does not, what can be looked at without all its needs, and what goes by
-//! another id.
+//! Orderings that hold only for updates (`order_after`), deferred dependencies, and resources whose id in the graph changes.
 
 use securelambda::engine::{Change, Deferred, Graph, Handle, Id, Plan};
 
-use super::support::fake::{Fault, Pool, Role, Thing, function, pool, role};
+use super::support::fake::{Fault, Pool, Role, Toy, function, pool, role};
 use super::support::graphs::add;
-use super::support::world::World;
+use super::support::simulation::Simulation;
 
-/// A pool that is changed only after a role.
+/// A pool that is updated only after a role, if there is one.
 fn changed_after(mfa: &'static str, with_role: bool) -> Graph {
     let mut graph = Graph::default();
     let first = with_role.then(|| add(&mut graph, role, "first", (), |role, ()| role));
@@ -19,34 +18,34 @@ fn changed_after(mfa: &'static str, with_role: bool) -> Graph {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_there_is_changed_after_what_it_waits_for() {
-    let world = World::with(&changed_after("off", false)).await;
-    world.up(&changed_after("on", true)).await.succeeded();
-    assert_eq!(world.cloud.writes(), ["create role.first", "update pool.then"]);
+async fn an_existing_resource_is_updated_after_the_one_it_is_ordered_after() {
+    let sim = Simulation::with(&changed_after("off", false)).await;
+    sim.up(&changed_after("on", true)).await.succeeded();
+    assert_eq!(sim.cloud.writes(), ["create role.first", "update pool.then"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn and_not_at_all_if_that_fails() {
-    let world = World::with(&changed_after("off", false)).await;
-    world.cloud.on("create role.first", 1, Fault::refuse());
-    let run = world.up(&changed_after("on", true)).await;
+async fn an_existing_resource_is_not_updated_if_the_one_before_it_fails() {
+    let sim = Simulation::with(&changed_after("off", false)).await;
+    sim.cloud.on("create role.first", 1, Fault::refuse());
+    let run = sim.up(&changed_after("on", true)).await;
     assert_eq!(
         (run.failed(), run.skipped()),
         (vec!["role.first".into()], vec!["pool.then because of role.first".into()])
     );
-    assert!(!world.cloud.writes().contains(&"update pool.then".to_owned()));
+    assert!(!sim.cloud.writes().contains(&"update pool.then".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_new_does_not_wait() {
-    let world = World::new();
-    world.cloud.on("create role.first", 1, Fault::refuse());
-    let run = world.up(&changed_after("on", true)).await;
+async fn a_new_resource_is_created_even_if_the_one_before_it_fails() {
+    let sim = Simulation::new();
+    sim.cloud.on("create role.first", 1, Fault::refuse());
+    let run = sim.up(&changed_after("on", true)).await;
     assert_eq!((run.failed(), run.skipped()), (vec!["role.first".into()], vec![]));
-    assert!(world.cloud.writes().contains(&"create pool.then".to_owned()));
+    assert!(sim.cloud.writes().contains(&"create pool.then".to_owned()));
 }
 
-/// The same, and it now says the id of something that is not there yet: until that is made it cannot be looked at.
+/// The same, but the pool also contains the id of a function that does not exist yet. Until then the pool cannot be read.
 fn changed_after_and_mentioning() -> Graph {
     let mut graph = Graph::default();
     let first = add(&mut graph, role, "first", (), |role, ()| role);
@@ -57,43 +56,43 @@ fn changed_after_and_mentioning() -> Graph {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_there_waits_though_a_need_is_still_to_come() {
-    let world = World::with(&changed_after("off", false)).await;
-    world.cloud.on("create role.first", 1, Fault::refuse());
-    let run = world.up(&changed_after_and_mentioning()).await;
+async fn an_existing_resource_waits_even_if_a_dependency_does_not_exist_yet() {
+    let sim = Simulation::with(&changed_after("off", false)).await;
+    sim.cloud.on("create role.first", 1, Fault::refuse());
+    let run = sim.up(&changed_after_and_mentioning()).await;
     assert_eq!(
         (run.failed(), run.skipped()),
         (vec!["role.first".into()], vec!["pool.then because of role.first".into()])
     );
-    assert!(!world.cloud.writes().contains(&"update pool.then".to_owned()));
-    world.up(&changed_after_and_mentioning()).await.succeeded();
-    assert_eq!(world.cloud.writes().last().map(String::as_str), Some("update pool.then"));
+    assert!(!sim.cloud.writes().contains(&"update pool.then".to_owned()));
+    sim.up(&changed_after_and_mentioning()).await.succeeded();
+    assert_eq!(sim.cloud.writes().last().map(String::as_str), Some("update pool.then"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_new_does_not_wait_for_more_than_its_needs() {
-    let world = World::new();
-    world.cloud.on("create role.first", 1, Fault::refuse());
-    let run = world.up(&changed_after_and_mentioning()).await;
+async fn a_new_resource_waits_only_for_its_dependencies() {
+    let sim = Simulation::new();
+    sim.cloud.on("create role.first", 1, Fault::refuse());
+    let run = sim.up(&changed_after_and_mentioning()).await;
     assert_eq!((run.failed(), run.skipped()), (vec!["role.first".into()], vec![]));
-    assert!(world.cloud.writes().contains(&"create pool.then".to_owned()));
+    assert!(sim.cloud.writes().contains(&"create pool.then".to_owned()));
 }
 
 #[test]
 #[should_panic(expected = "what is waited for is added first")]
-fn waits_cannot_run_in_a_circle() {
+fn order_after_panics_if_the_other_resource_was_added_later() {
     let mut graph = Graph::default();
-    let early: Handle<Thing<Role>> = add(&mut graph, role, "early", (), |role, ()| role);
-    let late: Handle<Thing<Pool>> = add(&mut graph, pool, "late", (), |pool, ()| pool);
+    let early: Handle<Toy<Role>> = add(&mut graph, role, "early", (), |role, ()| role);
+    let late: Handle<Toy<Pool>> = add(&mut graph, pool, "late", (), |pool, ()| pool);
     graph.order_after(early, late);
 }
 
-/// A pool for whose making a function is needed.
+/// A pool with a deferred dependency on a function.
 fn needing(name: &'static str, mfa: &'static str) -> Graph {
     let mut graph = Graph::default();
     let first = add(&mut graph, function, name, (), |it, ()| it);
     add(&mut graph, pool, "stage", Deferred(first), move |pool, first| {
-        // Made from it, and not told by it afterwards.
+        // If the function's outputs are known, they are those of this function.
         assert!(first.is_none_or(|first| first.name == name));
         pool.with("mfa", mfa)
     });
@@ -101,39 +100,39 @@ fn needing(name: &'static str, mfa: &'static str) -> Graph {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_live_is_compared_though_a_late_need_is_still_to_come() {
-    let world = World::with(&needing("one", "off")).await;
+async fn a_missing_deferred_dependency_does_not_prevent_the_comparison() {
+    let sim = Simulation::with(&needing("one", "off")).await;
     let graph = needing("two", "on");
-    let plan = Plan::new(&graph, &world.refresh(&graph).await.unwrap(), &world.disk.state());
+    let plan = Plan::new(&graph, &sim.refresh(&graph).await.unwrap(), &sim.disk.state());
     let change = |id: Id| plan.changes.iter().find(|(known, ..)| *known == id).map(|(.., change)| change.clone());
     assert_eq!(change(Id::new("function", "two")), Some(Change::Create));
     let Some(Change::Update { drift }) = change(Id::new("pool", "stage")) else { panic!("{plan:?}") };
     assert_eq!((drift[0].want.as_str(), drift[0].live.as_str()), ("Some(\"on\")", "Some(\"off\")"));
-    world.up(&graph).await.succeeded();
-    assert_eq!(world.cloud.writes(), ["create function.two", "update pool.stage", "delete function.one"]);
+    sim.up(&graph).await.succeeded();
+    assert_eq!(sim.cloud.writes(), ["create function.two", "update pool.stage", "delete function.one"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_need_is_there_when_it_is_made() {
-    let world = World::new();
+async fn a_deferred_dependency_is_created_before_its_dependent() {
+    let sim = Simulation::new();
     let mut graph = Graph::default();
     let first = add(&mut graph, function, "first", (), |it, ()| it);
-    add(&mut graph, pool, "stage", Deferred(first), |pool, first| first.iter().fold(pool, Thing::using));
-    world.up(&graph).await.succeeded();
-    assert_eq!(world.cloud.writes(), ["create function.first", "create pool.stage"]);
-    world.holds(&graph);
+    add(&mut graph, pool, "stage", Deferred(first), |pool, first| first.iter().fold(pool, Toy::using));
+    sim.up(&graph).await.succeeded();
+    assert_eq!(sim.cloud.writes(), ["create function.first", "create pool.stage"]);
+    sim.assert_built(&graph);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_goes_by_another_id_is_not_removed() {
+async fn a_resource_with_a_new_id_in_the_graph_is_not_removed() {
     let named = |id: &str| {
         let mut graph = Graph::default();
         graph.add(Id::new("role", id), (), |()| role("one"));
         graph
     };
-    let world = World::with(&named("old")).await;
+    let sim = Simulation::with(&named("old")).await;
     let graph = named("new");
-    world.up(&graph).await.succeeded();
-    assert_eq!(world.cloud.writes(), Vec::<String>::new());
-    assert!(world.disk.state().resources.keys().eq(["role.new"]));
+    sim.up(&graph).await.succeeded();
+    assert_eq!(sim.cloud.writes(), Vec::<String>::new());
+    assert!(sim.disk.state().resources.keys().eq(["role.new"]));
 }

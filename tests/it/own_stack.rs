@@ -1,6 +1,6 @@
-//! A new user's own stack, from `init` to nothing: functions with dependencies of npm's and pip's, two routes on one path
-//! with a parameter, a secret from the environment and one that is made up; changed, and changed again. The dependencies
-//! stand beside the functions, so that no registry is needed; npm and pip are the machine's.
+//! A user's own stack: functions with npm and pip dependencies, two routes on one path with a parameter, a secret value from
+//! the environment and a generated one. The dependencies are local folders and files, so that no registry is needed. npm
+//! and pip are the machine's.
 
 use std::io::Write;
 
@@ -68,7 +68,7 @@ def handler(event, context):
     return {"statusCode": 200, "body": json.dumps(said)}
 "#;
 
-/// A wheel: a zip with a package and what pip wants to know of it.
+/// Writes a wheel: a zip with a package and its metadata.
 fn wheel(user: &User, code: &str) {
     let path = user.folder.path().join("reports/wheels");
     std::fs::create_dir_all(&path).unwrap();
@@ -89,7 +89,7 @@ fn wheel(user: &User, code: &str) {
     wheel.finish().unwrap();
 }
 
-/// Someone with the files of the stack above.
+/// A user with the files of the stack above.
 fn someone(account: &str) -> User {
     let user = User::of(account, &endpoint()).with("PARTNER_KEY", KEY);
     user.write("securelambda.toml", STACK);
@@ -121,7 +121,7 @@ fn call(user: &User, args: &[&str]) -> Value {
     user.run_with(PASSWORD, &[&["call"], args, &["--json"]].concat()).ends(0).json()["body"].clone()
 }
 
-/// What of this kind the account has, as another tool sees it.
+/// The value of the secret, read with botocore.
 fn secret(user: &User) -> Value {
     let answer =
         botocore::call(user, "secretsmanager", "get_secret_value", &serde_json::json!({ "SecretId": "mine-Partner" }));
@@ -129,7 +129,7 @@ fn secret(user: &User) -> Value {
 }
 
 #[test]
-fn from_files_to_nothing() {
+fn a_users_own_stack_is_built_changed_twice_and_removed() {
     let _alone = default_account();
     let user = someone("test");
     up(&user);
@@ -137,19 +137,19 @@ fn from_files_to_nothing() {
     let get = ["GET /items/{id}", "--param", "id=7", "--as", "ada@example.com", "--password-stdin"];
     let body = call(&user, &get);
     assert_eq!(body, serde_json::json!({ "greeting": "Hi 7", "key": KEY.len(), "made": 24 }));
-    // The other method on the path goes to the other function, and a greedy path takes all that follows.
+    // The other method of the path calls the other function, and a greedy parameter matches the rest of the path.
     let body = call(&user, &["ANY /items/{id}", "--param", "id=7", "--anonymous"]);
     assert_eq!(body, serde_json::json!({ "method": "DELETE", "said": [["id", "7"]] }));
     let body = call(&user, &["GET /files/{proxy+}", "--param", "proxy=a/b", "--anonymous"]);
     assert_eq!(body["said"], serde_json::json!([["proxy", "a/b"]]));
-    // As a client writes it; of two methods that fit, the one that is named.
+    // A concrete path finds its route, and a named method wins over ANY.
     assert_eq!(call(&user, &["/files/a/b", "--anonymous"]), body);
     let body = call(&user, &["GET /items/7", "--as", "ada@example.com", "--password-stdin"]);
     assert_eq!(body["greeting"], "Hi 7");
     user.run(&["call", "/items/7", "--anonymous"]).ends(2).says("there is no route called /items/7");
     user.run_with(PASSWORD, &["call", "GET /items/{id}", "--param", "id=7", "--anonymous"]).ends(1).says("401");
 
-    // Code, a dependency and a route are changed.
+    // Change code, a dependency and a route.
     let made = secret(&user)["MADE"].clone();
     user.write("items/vendor/greet/index.cjs", "module.exports = (word, who) => `${word}, ${who}!`;");
     wheel(&user, "def say(what):\n    return len(what)\n");
@@ -169,7 +169,7 @@ fn from_files_to_nothing() {
     let body = call(&user, &["PUT /items/{id}", "--param", "id=7", "--anonymous"]);
     assert_eq!(body, serde_json::json!({ "method": "PUT", "said": 1 }));
 
-    // A route is removed, with the function behind it.
+    // Remove a route and its function.
     let start = STACK.find("[functions.Reports]").unwrap();
     let end = STACK.find("[pools.People]").unwrap();
     let route = STACK.find("[[api.routes]]\nroute = \"ANY").unwrap();
@@ -177,7 +177,7 @@ fn from_files_to_nothing() {
     up(&user);
     assert_eq!(call(&user, &get)["greeting"], "Hi, 7!");
     user.run(&["call", "GET /files/{proxy+}", "--anonymous"]).ends(2).says("known: GET /items/{id}");
-    assert_eq!(secret(&user)["MADE"], made, "what was made up stays");
+    assert_eq!(secret(&user)["MADE"], made, "the generated value stays");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
 
     user.run(&["down", "--yes"]).ends(0).says("0 left");
@@ -185,21 +185,20 @@ fn from_files_to_nothing() {
 }
 
 #[test]
-fn what_was_made_up_is_never_lost_by_a_mere_up() {
+fn up_keeps_generated_secret_values_unless_rotate_is_given() {
     let user = someone(&account());
     up(&user);
     let first = secret(&user);
     assert_eq!(first["KEY"], KEY);
 
-    // Nothing is asked for again: not on a second run, not when the state file is lost, not for another value of the
-    // variable, which nobody can see.
+    // `up` needs the variable no more: not in a second run, and not when the state file is lost.
     let user = user.with("PARTNER_KEY", "");
     up(&user);
     std::fs::remove_dir_all(user.folder.path().join("state")).unwrap();
     up(&user);
     assert_eq!(secret(&user), first);
 
-    // Another key would need all of it to be written.
+    // A new key would overwrite the generated value.
     let more = STACK.replace("MADE = {", "MORE = { env = \"MORE\" }\nMADE = {");
     user.write("securelambda.toml", &more);
     let user = user.with("PARTNER_KEY", KEY).with("MORE", "more");
@@ -211,7 +210,7 @@ fn what_was_made_up_is_never_lost_by_a_mere_up() {
     assert_eq!((second["KEY"].as_str(), second["MORE"].as_str()), (Some(KEY), Some("more")));
     assert_ne!(second["MADE"], first["MADE"]);
 
-    // A changed variable is taken when that is asked for.
+    // A changed variable is applied only with --rotate.
     let user = user.with("PARTNER_KEY", "another");
     user.run(&["up", "--yes"]).ends(0).says("Nothing to do");
     user.run(&["up", "--yes", "--rotate", "Partner"]).ends(0);
@@ -221,7 +220,7 @@ fn what_was_made_up_is_never_lost_by_a_mere_up() {
 }
 
 #[test]
-fn a_value_that_cannot_be_had_fails_before_anything_is_made() {
+fn a_secret_value_that_is_not_available_fails_before_any_create() {
     let user = someone(&account()).with("PARTNER_KEY", "");
     user.run(&["up", "--yes"]).ends(2).says("$PARTNER_KEY, which is not set").says("hint: set PARTNER_KEY");
     user.write("securelambda.toml", &STACK.replace("{ env = \"PARTNER_KEY\" }", "{ prompt = true }"));
@@ -234,8 +233,8 @@ fn a_value_that_cannot_be_had_fails_before_anything_is_made() {
 }
 
 #[test]
-fn equal_sources_are_equal_packages_wherever_they_are() {
-    // Two users, each with a cache of their own.
+fn equal_sources_give_equal_packages_in_different_folders() {
+    // Two users with separate caches.
     let hashes: Vec<Value> = [account(), account()]
         .map(|account| {
             let user = someone(&account);
@@ -248,7 +247,7 @@ fn equal_sources_are_equal_packages_wherever_they_are() {
             // A second run installs nothing.
             let ran = user.run(&["up", "--yes"]).ends(0);
             assert!(!ran.stderr.contains("Installing"), "{}", ran.stderr);
-            // And nothing is left in the user's own folders.
+            // Nothing is left in the user's folders.
             assert!(!user.folder.path().join("items/node_modules").exists());
             user.run(&["down", "--yes"]).ends(0);
             hashes
@@ -258,7 +257,7 @@ fn equal_sources_are_equal_packages_wherever_they_are() {
 }
 
 #[test]
-fn a_tool_that_is_missing_or_fails_says_what_was_run_and_what_to_do() {
+fn a_missing_or_failing_npm_or_pip_is_named_with_a_hint() {
     let account = account();
     let nothing = tempfile::TempDir::new().unwrap();
     let without = someone(&account).with("PATH", &nothing.path().display().to_string());

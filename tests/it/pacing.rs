@@ -1,5 +1,5 @@
-//! AWS's published rates, enforced in front of the emulator: a stack is built and taken down without one call refused.
-//! `cargo bench --bench at_size` does it with as much of everything as a stack may have.
+//! AWS's published rates, enforced in front of the emulator: `up` and `down` must not have one call refused.
+//! `cargo bench --bench at_size` measures the same with a large stack.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,28 +7,28 @@ use std::time::{Duration, Instant};
 use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 use crate::support::proxy::Proxy;
-use crate::support::size::{PublishedRates, Size, least, throttled};
+use crate::support::size::{PublishedRates, Size, minimum_time, throttled};
 
 #[test]
-fn a_stack_is_built_at_the_published_rates_and_no_faster() {
+fn up_and_down_stay_within_aws_published_rates() {
     let time_scale = 0.2;
-    // Other tests run meanwhile. Who does not keep to the rates comes far more than this too early in the end.
-    let rates = PublishedRates::new(time_scale).beside_others(Duration::from_millis(400));
+    // Jitter, because other tests run in parallel. A program that ignored the rates would be earlier by far more.
+    let rates = PublishedRates::new(time_scale).with_jitter(Duration::from_millis(400));
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::new(rates));
     let user = User::of(&account(), &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", &time_scale.to_string());
     Size { routes: 30, functions: 5, pools: 3 }.write(&user);
     user.run(&["up", "--yes"]).ends(0);
     let calls = proxy.take();
     assert_eq!(throttled(&calls), 0);
-    // The rates were in the way at all.
-    assert!(least(&calls, time_scale) > Duration::from_secs(1), "{:?}", least(&calls, time_scale));
+    // The stack is large enough for the rates to matter.
+    assert!(minimum_time(&calls, time_scale) > Duration::from_secs(1), "{:?}", minimum_time(&calls, time_scale));
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(throttled(&proxy.take()), 0);
 }
 
-/// The rates refuse who is too fast: else a run without a refusal would prove nothing.
+/// Otherwise the test above would prove nothing.
 #[test]
-fn who_is_too_fast_is_refused() {
+fn the_rate_limiter_refuses_calls_above_the_rate() {
     let rates = PublishedRates::new(1.0);
     let now = Instant::now();
     let paths = ("paths", 5.0, 1.0, 5.0);

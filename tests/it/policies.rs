@@ -1,4 +1,4 @@
-//! The operator's policies, everywhere and for every stack: as IAM takes them, and as a linter likes them.
+//! The operator's policies for every region and for every kind of stack, checked against IAM's rules and with a linter.
 
 use std::collections::BTreeSet;
 
@@ -49,10 +49,10 @@ const REGIONS: [&str; 34] = [
     "us-gov-west-1",
 ];
 
-/// One character, as many as people use, and as many as there may be. The rest of the last one is a look-alike's.
+/// Stack names: the shortest, a usual one, and the longest.
 const NAMES: [&str; 3] = ["a", "orders-batch", "abcdefghijklmnopqrstuvwx"];
 
-/// Everything that a stack file can ask for, with 20 functions and 10 pools.
+/// A stack file with every feature, 20 functions and 10 pools.
 fn everything() -> String {
     let mut text =
         "[stack]\nname = \"everything\"\n[topics.news]\n[secrets.Where]\nNEWS = { topic = \"news\" }\n".to_owned();
@@ -71,7 +71,7 @@ fn everything() -> String {
     text + "[firewall]\nmode = \"block\"\nmanaged_rules = [\"common\"]\naddresses = [\"203.0.113.7/32\"]\n"
 }
 
-/// The kinds of things that a stack is made of.
+/// The kinds of resources in a stack.
 fn kinds(text: &str) -> BTreeSet<String> {
     let stack = spec::parse(text).expect("a sound file");
     let scope = scope("demo", "eu-central-1");
@@ -88,7 +88,7 @@ fn scope(name: &str, region: &str) -> Scope {
     }
 }
 
-/// Every policy there can be, with what it is for.
+/// The policies for all regions, names and stacks, each with a description.
 fn all() -> Vec<(String, Value)> {
     let mut stacks: Vec<(&str, BTreeSet<String>)> =
         blueprints::ALL.iter().map(|blueprint| (blueprint.name, kinds(blueprint.text))).collect();
@@ -123,9 +123,9 @@ fn many(value: &Value) -> Vec<&str> {
     }
 }
 
-/// What IAM's pages say of a managed policy, by rule.
+/// The rules of IAM's documentation for managed policies.
 #[test]
-fn iam_takes_every_policy() {
+fn every_operator_policy_meets_iams_rules_for_managed_policies() {
     let documents = all();
     assert!(documents.len() > 1000, "{}", documents.len());
     for (what, document) in documents {
@@ -140,7 +140,7 @@ fn iam_takes_every_policy() {
                 assert!(!action.contains('*') && action.split(':').count() == 2, "{what}: {action}");
             }
             for resource in many(&statement["Resource"]).into_iter().filter(|resource| *resource != "*") {
-                // Fully qualified, and patterns where IAM takes them alone: behind the fifth colon.
+                // A full ARN. IAM accepts patterns only after the fifth colon.
                 let parts: Vec<&str> = resource.splitn(6, ':').collect();
                 assert_eq!((parts.len(), parts[0]), (6, "arn"), "{what}: {resource}");
                 assert!(parts[1..5].iter().all(|part| !part.contains(['*', '?', '$'])), "{what}: {resource}");
@@ -149,7 +149,7 @@ fn iam_takes_every_policy() {
     }
 }
 
-/// Findings that are not so, and why.
+/// Wrong findings of the linter, with reasons.
 const OUTDATED: [(&str, &str, &str); 2] = [
     (
         "RESOURCE_MISMATCH",
@@ -164,7 +164,7 @@ const OUTDATED: [(&str, &str, &str); 2] = [
 ];
 
 #[test]
-fn a_linter_finds_nothing() {
+fn parliament_finds_no_fault_in_any_operator_policy() {
     let found = findings(&all());
     let mut heard: BTreeSet<&str> = BTreeSet::new();
     for (what, issue, detail) in found {
@@ -172,5 +172,5 @@ fn a_linter_finds_nothing() {
         assert!(muted.is_some(), "{what}: {issue}: {detail}");
         heard.extend(muted.map(|(_, action, _)| *action));
     }
-    assert_eq!(heard.len(), OUTDATED.len(), "what it no longer finds need not be muted");
+    assert_eq!(heard.len(), OUTDATED.len(), "remove exceptions that the linter no longer reports");
 }

@@ -1,5 +1,5 @@
-//! The documentation says what the program does: its commands, flags, exit codes and cleanup order are the code's, its
-//! links lead somewhere, and the README stays short.
+//! Compares the documentation with the program: commands, flags, exit codes and cleanup order. Also checks links and the
+//! length of the README.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,12 +15,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The text of a file of the repository.
 pub fn text(file: &str) -> String {
     std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// A section of a page: from this heading to the next of its level or of a higher one.
+/// A section of a page: from this heading to the next heading of the same or a higher level.
 pub fn section(file: &str, heading: &str) -> String {
     let level = heading.chars().take_while(|c| *c == '#').count();
     let text = text(file);
@@ -34,7 +33,7 @@ pub fn section(file: &str, heading: &str) -> String {
 }
 
 #[test]
-fn the_cleanup_order_is_the_codes() {
+fn the_documented_cleanup_order_equals_the_codes() {
     let section = section("docs/removal.md", "## The cleanup order");
     let numbered = |line: &str| {
         let (number, title) = line.split_once(". ")?;
@@ -47,21 +46,12 @@ fn the_cleanup_order_is_the_codes() {
 
 #[test]
 fn every_kind_has_a_place_in_the_cleanup_order() {
-    let clients = securelambda::aws::Clients::new(
-        securelambda::aws::offline(),
-        securelambda::scope::Scope {
-            partition: "aws".into(),
-            account: "123456789012".into(),
-            region: "eu-central-1".into(),
-            stack: "demo".into(),
-        },
-    );
-    for kind in securelambda::aws::registry(&clients).kinds() {
+    for kind in crate::kinds::all() {
         assert!(group(kind) < GROUPS.len(), "{kind} is in no group");
     }
 }
 
-/// The flags that a text names, as `--flag`.
+/// The flags that a text mentions as `--flag`.
 fn flags(text: &str) -> BTreeSet<&str> {
     let name = |rest: &str| rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
     text.split("`--").skip(1).map(|rest| &rest[..name(rest)]).collect()
@@ -98,7 +88,7 @@ fn every_command_and_flag_is_documented() {
 }
 
 #[test]
-fn the_exit_codes_are_the_codes() {
+fn the_documented_exit_codes_equal_the_codes() {
     use securelambda::error::Kind;
     let section = section("docs/commands.md", "## Exit codes");
     let kinds = [
@@ -119,13 +109,13 @@ fn the_exit_codes_are_the_codes() {
 }
 
 #[test]
-fn the_readme_is_short() {
+fn the_readme_has_at_most_200_lines() {
     let lines = text("README.md").lines().count();
     assert!(lines <= LONGEST_README, "README.md has {lines} lines; move details to docs/");
 }
 
 #[test]
-fn the_stack_file_in_the_readme_can_be_read() {
+fn the_stack_file_in_the_readme_is_valid() {
     let readme = text("README.md");
     let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     securelambda::spec::parse(example).unwrap();
@@ -140,7 +130,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// A page without its blocks of code.
+/// A page without code blocks.
 fn prose(page: &Path) -> String {
     let text = std::fs::read_to_string(page).unwrap();
     let mut in_code = false;
@@ -152,7 +142,7 @@ fn prose(page: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The anchors that GitHub gives to the headings of a page.
+/// The anchors of a page's headings on GitHub.
 fn anchors(page: &Path) -> BTreeSet<String> {
     let mut seen = BTreeMap::<String, usize>::new();
     let heading = |line: &str| {
@@ -179,7 +169,7 @@ fn links(page: &Path) -> Vec<String> {
     link.captures_iter(&prose).map(|found| found[1].to_owned()).collect()
 }
 
-/// What is wrong with a link of a page.
+/// Why a link of a page does not resolve.
 fn dead(page: &Path, link: &str) -> Option<&'static str> {
     if link.starts_with("https://") || link.starts_with("http://") {
         return None;
@@ -197,7 +187,7 @@ fn dead(page: &Path, link: &str) -> Option<&'static str> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_in_the_documentation_resolves() {
     let mut broken = Vec::new();
     let mut checked = 0;
     for page in pages() {
@@ -227,6 +217,6 @@ fn the_readme_links_to_every_page() {
 }
 
 #[test]
-fn the_command_line_is_sound() {
+fn clap_accepts_the_definition_of_the_command_line() {
     Cli::command().debug_assert();
 }

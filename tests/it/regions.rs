@@ -1,5 +1,5 @@
-//! Regions: what the program knows of them is what botocore knows, a region that will not do is refused before the first
-//! call, and one that an account has not enabled is told from bad credentials.
+//! Regions: the program's table equals botocore's, an unsuitable region is refused before the first call, and a region that
+//! the account has not enabled is distinguished from bad credentials.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use crate::support::botocore;
 use crate::support::emulator::{account, endpoint, python};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, CallOutcome, Fault, Proxy};
+use crate::support::proxy::{AwsRequest, CallOutcome, Fault, Proxy};
 
-/// What a script prints, run by the Python that has botocore; it may read no one's configuration.
+/// The output of a Python script with botocore, which reads no user's configuration.
 fn printed(args: &[&str]) -> String {
     let mut command = Command::new(python());
     command.arg("-I").args(args).env_clear().env("HOME", "/nonexistent");
@@ -25,16 +25,15 @@ fn printed(args: &[&str]) -> String {
 }
 
 #[test]
-fn the_table_of_regions_is_what_botocore_says() {
+fn the_region_table_equals_botocores() {
     let file = include_str!("../../src/regions/table.rs");
     let made = printed(&[concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/regions.py")]);
-    // But for the first line, which names botocore's version.
+    // Without the first line, which contains botocore's version.
     let rows = |text: &str| text.split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap();
     assert_eq!(rows(&made), rows(file), "run scripts/regions.py, as it says");
 }
 
-/// Every partition's name, suffix and main region for each of its regions; and every service's host, as clients of
-/// botocore's would resolve it.
+/// Prints the partition's name, suffix and main region for each region, and every service's host as botocore resolves it.
 const RESOLVE: &str = r#"
 import json, botocore.session
 from botocore.endpoint_provider import EndpointProvider
@@ -56,7 +55,7 @@ print(json.dumps({"regions": regions, "hosts": hosts}))
 "#;
 
 #[test]
-fn partitions_and_hosts_are_botocores() {
+fn partitions_and_hosts_equal_botocores() {
     let known: Value = serde_json::from_str(&printed(&["-c", RESOLVE])).unwrap();
     let regions: BTreeMap<String, [String; 3]> = serde_json::from_value(known["regions"].clone()).unwrap();
     assert!(regions.len() > 40, "{regions:?}");
@@ -72,13 +71,13 @@ fn partitions_and_hosts_are_botocores() {
     assert_eq!(hosts.len(), 10 * regions.len());
     for (asked, url) in &hosts {
         let (service, region) = asked.split_once(' ').unwrap();
-        // The second version of API Gateway has the first one's hosts.
+        // Both versions of API Gateway have the same hosts.
         let service = if service == "apigatewayv2" { "apigateway" } else { service };
         assert_eq!(*url, format!("https://{}", host(service, region)));
     }
 }
 
-/// Commands that connect for a stack.
+/// Commands that connect to AWS for a stack.
 const CONNECTING: [&[&str]; 8] = [
     &["up", "--yes"],
     &["plan"],
@@ -90,9 +89,9 @@ const CONNECTING: [&[&str]; 8] = [
     &["policy"],
 ];
 
-/// There are no credentials, so a command that got past the region would complain of those, and call nobody.
+/// There are no credentials, so a command that accepted the region would fail because of them and make no call.
 #[test]
-fn a_region_that_lacks_a_service_of_the_stack_is_refused_before_the_first_call() {
+fn a_region_without_a_needed_service_is_refused_before_the_first_call() {
     let user = User::bare().with("AWS_REGION", "cn-north-1");
     for command in CONNECTING {
         let ran = user.run(command).ends(3);
@@ -100,7 +99,7 @@ fn a_region_that_lacks_a_service_of_the_stack_is_refused_before_the_first_call()
         assert!(told.contains("cn-north-1 has no Cognito user pools (cognito-idp)"), "{command:?}: {told}");
         assert!(told.contains("no region of AWS China has everything"), "{command:?}: {told}");
     }
-    // A stack that an earlier version has begun there can be removed all the same.
+    // A stack that an earlier version built there can still be removed.
     let down = user.run(&["down", "--yes"]).ends(3).says("credentials");
     assert!(!down.stderr.contains("Cognito"), "{}", down.stderr);
     user.run(&["plan", "--blueprint", "api-to-api", "--region", "cn-northwest-1"])
@@ -116,7 +115,7 @@ fn a_region_that_lacks_a_service_of_the_stack_is_refused_before_the_first_call()
         .says("longer than 20 characters")
         .says("us-gov-west-1");
     assert!(!user.folder.path().join("state").exists());
-    // These have all that the stack needs, and so it is the credentials.
+    // These regions have all services, so only the credentials are missing.
     for region in ["us-gov-west-1", "us-gov-east-1", "eu-central-1"] {
         user.run(&["plan", "--region", region]).ends(3).says("no usable AWS credentials");
     }
@@ -128,9 +127,9 @@ fn a_region_that_lacks_a_service_of_the_stack_is_refused_before_the_first_call()
     user.run(&["plan"]).ends(3).says("no usable AWS credentials");
 }
 
-/// A stack in GovCloud, which an emulator plays like any other region.
+/// A stack in GovCloud, which the emulator treats like any other region.
 #[test]
-fn roles_trust_the_identity_pools_of_their_region() {
+fn roles_trust_the_cognito_principal_of_their_region() {
     let user = User::newcomer().with("AWS_REGION", "us-gov-west-1").with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&["up", "--yes", "--blueprint", "api-to-api"]).ends(0);
     let role = json!({ "RoleName": "api-to-api-CallersPool-caller" });
@@ -156,10 +155,9 @@ fn roles_trust_the_identity_pools_of_their_region() {
     assert!(policy("eu-central-1").contains("\"cognito-identity.amazonaws.com\""));
 }
 
-/// STS as it answers in a region that the account has not enabled; the same from everywhere for keys that it does not
-/// know.
+/// STS as it answers in a region that the account has not enabled. For unknown keys it answers so in every region.
 fn sts(known: bool) -> Proxy {
-    let faults = move |asked: &Asked| {
+    let faults = move |asked: &AwsRequest| {
         let scope = asked.headers["authorization"].to_str().unwrap();
         if known && scope.contains("/us-east-1/sts/") {
             return CallOutcome::Passed;
@@ -175,7 +173,7 @@ fn sts(known: bool) -> Proxy {
 }
 
 #[test]
-fn a_region_that_is_not_enabled_is_told_from_bad_credentials() {
+fn a_region_that_is_not_enabled_is_told_apart_from_bad_credentials() {
     let account = account();
     let good = sts(true);
     let user = User::of(&account, &good.endpoint).with("AWS_REGION", "ap-east-1");
@@ -192,13 +190,13 @@ fn a_region_that_is_not_enabled_is_told_from_bad_credentials() {
     let ran = user.run(&["up", "--yes"]).ends(3).says("The security token included in the request is invalid");
     assert!(!ran.stderr.contains("not enabled"), "{}", ran.stderr);
     assert_eq!(bad.take().len(), 2);
-    // Every account has this one: there is nothing to find out.
+    // Every account has this region, so STS is called only once.
     user.run(&["up", "--yes", "--region", "eu-central-1"]).ends(3).says("The security token");
     assert_eq!(bad.take().len(), 1);
 }
 
 #[test]
-fn an_emulator_plays_every_region_with_every_service() {
+fn the_emulator_accepts_every_known_region() {
     let user = User::newcomer();
     for region in ["cn-north-1", "cn-northwest-1", "us-gov-east-1", "me-west-1"] {
         user.run(&["plan", "--region", region]).ends(0);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use securelambda::engine::{Change, Graph, Id, Plan};
 
-use super::crash::{DEATHS, Mishap, befall, runs};
+use super::crash::{CRASHES, RunFault, arrange, runs};
 use super::support::fake::{client, function, pool, role, route};
-use super::support::graphs::{Sketch, add, sketched, under};
-use super::support::world::World;
+use super::support::graphs::{NodeSketch, add, sketched, under};
+use super::support::simulation::Simulation;
 
 /// A function that uses a client of one of two pools. The client has the same id, whichever pool it is in.
 fn client_in(second: bool) -> Graph {
@@ -23,66 +23,64 @@ fn client_in(second: bool) -> Graph {
     graph
 }
 
-fn changes(world: &World, plan: &Plan, id: &Id) -> Option<Change> {
-    world.keeps_promises();
+fn changes(sim: &Simulation, plan: &Plan, id: &Id) -> Option<Change> {
+    sim.assert_promises_kept();
     plan.changes.iter().find(|(known, ..)| known == id).map(|(.., change)| change.clone())
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_resource_that_moves_is_created_first_and_removed_last() {
-    let world = World::with(&client_in(false)).await;
+    let sim = Simulation::with(&client_in(false)).await;
     let graph = client_in(true);
-    let plan = Plan::new(&graph, &world.refresh(&graph).await.unwrap(), &world.disk.state());
-    let Some(Change::Replace { moved }) = changes(&world, &plan, &Id::new("client", "web")) else {
-        panic!("{plan:#?}")
-    };
+    let plan = Plan::new(&graph, &sim.refresh(&graph).await.unwrap(), &sim.disk.state());
+    let Some(Change::Replace { moved }) = changes(&sim, &plan, &Id::new("client", "web")) else { panic!("{plan:#?}") };
     assert_eq!(moved.iter().map(|part| part.field.as_str()).collect::<Vec<_>>(), ["under"]);
-    world.up(&graph).await.succeeded();
-    assert_eq!(world.cloud.writes(), ["create client.web", "update function.greet", "delete client.web"]);
-    world.holds(&graph);
-    world.up(&graph).await.succeeded();
-    assert_eq!(world.cloud.writes(), Vec::<String>::new(), "a second up changes nothing");
+    sim.up(&graph).await.succeeded();
+    assert_eq!(sim.cloud.writes(), ["create client.web", "update function.greet", "delete client.web"]);
+    sim.assert_built(&graph);
+    sim.up(&graph).await.succeeded();
+    assert_eq!(sim.cloud.writes(), Vec::<String>::new(), "a second up changes nothing");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_resource_that_moves_and_moves_back_is_there_once() {
-    let world = World::with(&client_in(false)).await;
+    let sim = Simulation::with(&client_in(false)).await;
     // The first move is cut off before the old client is removed.
-    world.cloud.on("update function.greet", 1, super::support::fake::Fault::CutBefore);
-    assert!(world.try_up(&client_in(true)).await.is_none());
-    world.calm();
-    world.up(&client_in(false)).await.succeeded();
-    world.holds(&client_in(false));
+    sim.cloud.on("update function.greet", 1, super::support::fake::Fault::CutBefore);
+    assert!(sim.try_up(&client_in(true)).await.is_none());
+    sim.clear_faults();
+    sim.up(&client_in(false)).await.succeeded();
+    sim.assert_built(&client_in(false));
 }
 
 #[tokio::test(start_paused = true)]
 async fn children_of_a_parent_that_was_deleted_elsewhere_are_created_and_not_replaced() {
-    let world = World::with(&client_in(false)).await;
-    world.cloud.lose("pool.one");
+    let sim = Simulation::with(&client_in(false)).await;
+    sim.cloud.delete_externally("pool.one");
     let graph = client_in(false);
-    world.up(&graph).await.succeeded();
-    world.holds(&graph);
-    assert_eq!(world.cloud.writes(), ["create pool.one", "create client.web", "update function.greet"]);
+    sim.up(&graph).await.succeeded();
+    sim.assert_built(&graph);
+    assert_eq!(sim.cloud.writes(), ["create pool.one", "create client.web", "update function.greet"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_move_that_was_cut_off_anywhere_is_finished_by_up_and_removed_by_down() {
     let (before, after, nothing) = (client_in(false), client_in(true), Graph::default());
-    for death in DEATHS {
+    for crash in CRASHES {
         for nth in 1.. {
             let mut survived = false;
             for then in [Some(&after), Some(&before), None] {
                 for described in [&after, &nothing] {
-                    let world = World::with(&before).await;
-                    death(&world, nth);
-                    survived = world.try_up(&after).await.is_some();
-                    world.calm();
+                    let sim = Simulation::with(&before).await;
+                    crash(&sim, nth);
+                    survived = sim.try_up(&after).await.is_some();
+                    sim.clear_faults();
                     if let Some(graph) = then {
-                        world.up(graph).await.succeeded();
-                        world.holds(graph);
+                        sim.up(graph).await.succeeded();
+                        sim.assert_built(graph);
                     }
-                    world.down(described).await.succeeded();
-                    world.is_empty();
+                    sim.down(described).await.succeeded();
+                    sim.assert_empty();
                 }
             }
             if survived {
@@ -109,27 +107,27 @@ async fn what_used_a_moved_resource_is_removed_before_the_place_that_it_was_in()
         under(&mut graph, new, route, "hello", (), |route, ()| route);
         graph
     };
-    let world = World::with(&before).await;
-    world.up(&after).await.succeeded();
-    world.holds(&after);
-    assert_eq!(world.cloud.writes(), ["create pool.new", "create route.hello", "delete role.edge", "delete pool.old"]);
+    let sim = Simulation::with(&before).await;
+    sim.up(&after).await.succeeded();
+    sim.assert_built(&after);
+    assert_eq!(sim.cloud.writes(), ["create pool.new", "create route.hello", "delete role.edge", "delete pool.old"]);
 }
 
-async fn change(graphs: &[Graph], lag: u64, mishaps: &[Vec<Mishap>]) {
-    let world = World::new();
-    world.cloud.lag(Duration::from_secs(lag));
+async fn change(graphs: &[Graph], lag: u64, faults: &[Vec<RunFault>]) {
+    let sim = Simulation::new();
+    sim.cloud.lag(Duration::from_secs(lag));
     for graph in graphs {
-        for mishaps in mishaps {
-            befall(&world, mishaps);
-            drop(world.try_up(graph).await);
-            world.calm();
-            world.keeps_promises();
+        for faults in faults {
+            arrange(&sim, faults);
+            drop(sim.try_up(graph).await);
+            sim.clear_faults();
+            sim.assert_promises_kept();
         }
-        world.up(graph).await.succeeded();
-        world.holds(graph);
+        sim.up(graph).await.succeeded();
+        sim.assert_built(graph);
     }
-    world.down(&Graph::default()).await.succeeded();
-    world.is_empty();
+    sim.down(&Graph::default()).await.succeeded();
+    sim.assert_empty();
 }
 
 proptest! {
@@ -137,12 +135,12 @@ proptest! {
 
     #[test]
     fn any_change_in_any_weather_leaves_exactly_the_new_graph(
-        sketches in prop::collection::vec(prop::collection::vec(any::<Sketch>(), 1..12), 2..4),
+        sketches in prop::collection::vec(prop::collection::vec(any::<NodeSketch>(), 1..12), 2..4),
         lag in 0..3_u64,
-        mishaps in runs(),
+        faults in runs(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let graphs: Vec<Graph> = sketches.iter().map(|sketch| sketched(sketch)).collect();
-        runtime.block_on(change(&graphs, lag, &mishaps));
+        runtime.block_on(change(&graphs, lag, &faults));
     }
 }

@@ -1,17 +1,17 @@
-//! No secret in state, logs, errors, arguments or reports: a sentinel is looked for in all of them. And each secret is
-//! found by its own name, whatever others are called.
+//! No secret value may appear in state, logs, errors or output: the tests search all of them for sentinels. And each secret
+//! is found by its own name, whatever the names of others are.
 
 use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
-use crate::support::program::{Ran, User};
+use crate::support::program::{CommandOutput, User};
 
 const PASSWORD: &str = "Sentinel-Password-7";
 const KEY: &str = "sentinel-partner-key-7";
 
 #[test]
-fn a_sentinel_appears_nowhere() {
+fn no_secret_value_appears_in_state_output_or_errors() {
     let _alone = default_account();
     let user = User::of("test", &endpoint()).with("PARTNER_API_KEY", KEY);
     let stack = securelambda::spec::BUILTIN.replace(
@@ -26,7 +26,7 @@ fn a_sentinel_appears_nowhere() {
     ] {
         user.write(format!("lambdas/{name}"), text);
     }
-    let mut said: Vec<Ran> = Vec::new();
+    let mut said: Vec<CommandOutput> = Vec::new();
     said.push(user.run(&["up", "--yes", "--json", "-vv"]).ends(0));
     said.push(user.run(&["plan", "--json"]).ends(0));
     let as_ada = ["ada@example.com", "--pool", "MyUserPool1", "--password-stdin"];
@@ -41,7 +41,7 @@ fn a_sentinel_appears_nowhere() {
     said.push(user.run(&["outputs", "--json"]).ends(0));
     said.push(user.run(&["status", "--json"]).ends(0));
 
-    // It is where it should be,
+    // The value is in the secret
     let secret = botocore::call(
         &user,
         "secretsmanager",
@@ -49,7 +49,7 @@ fn a_sentinel_appears_nowhere() {
         &serde_json::json!({ "SecretId": "securelambda-Partner" }),
     );
     assert!(secret["SecretString"].as_str().unwrap().contains(KEY), "{secret}");
-    // and nowhere else.
+    // and appears nowhere else.
     let state = std::fs::read_to_string(user.state()).unwrap();
     let texts = said.iter().flat_map(|ran| [&ran.stdout, &ran.stderr]).chain([&state]);
     for text in texts {
@@ -60,11 +60,10 @@ fn a_sentinel_appears_nowhere() {
     user.run(&["down", "--yes"]).ends(0);
 }
 
-/// Names that end like the ARNs of secrets, behind the stack's name and a hyphen; and one that is another's with six more
-/// letters.
+/// Names of six letters look like the random end of a secret's ARN. The last is another secret's name with such an end.
 const NAMES: [&str; 6] = ["Stripe", "OpenAI", "GitHub", "ApiKey", "Key", "Key-Stripe"];
 
-/// A stack with secrets of these names and a function that answers how long what it reads in them is.
+/// Writes a stack with secrets of these names and a function that answers with the lengths of their values.
 fn with_secrets(user: &User) {
     let mut stack = "[stack]\nname = \"mine\"\n[functions.Reads]\nsource = \"reads\"\ntimeout_s = 30\n".to_owned();
     stack += &format!("secrets = {NAMES:?}\n");
@@ -95,7 +94,7 @@ fn arn(user: &User, name: &str) -> String {
 }
 
 #[test]
-fn secrets_may_be_called_stripe_and_each_is_read_by_its_own_name() {
+fn secrets_with_names_like_arn_suffixes_are_read_by_their_own_names() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
     with_secrets(&user);
@@ -119,9 +118,9 @@ fn variable(secret: &str) -> String {
     format!("SECRET_ID_{}", secret.to_uppercase().replace('-', "_"))
 }
 
-/// A stranger's secret whose name is the end of one of our ARNs: without its own six characters, its ARN is ours.
+/// A foreign secret whose name is the end of one of our ARNs. Without its own six characters, its ARN equals ours.
 #[test]
-fn a_strangers_look_alike_is_neither_taken_nor_touched() {
+fn a_foreign_secret_with_a_look_alike_name_is_left_alone() {
     let user = User::of(&account(), &endpoint());
     with_secrets(&user);
     user.run(&["up", "--yes"]).ends(0);
@@ -132,7 +131,7 @@ fn a_strangers_look_alike_is_neither_taken_nor_touched() {
     assert!(botocore::call(&user, "secretsmanager", "create_secret", &theirs).get("Error").is_none());
     user.run(&["status", "--detailed-exitcode"]).ends(0);
 
-    // Ours goes behind the program's back; what now answers to its ARN is the stranger's.
+    // Another tool deletes our secret. Our ARN now finds the foreign secret.
     let gone = json!({ "SecretId": "mine-Stripe", "ForceDeleteWithoutRecovery": true });
     assert!(botocore::call(&user, "secretsmanager", "delete_secret", &gone).get("Error").is_none());
     let plan = user.run(&["plan"]).ends(0).stdout;
@@ -140,7 +139,7 @@ fn a_strangers_look_alike_is_neither_taken_nor_touched() {
     user.run(&["up", "--yes"]).ends(0);
     assert_ne!(arn(&user, "mine-Stripe"), ours);
     user.run(&["status", "--detailed-exitcode"]).ends(0);
-    // Gone once more, so that `down` has a record and nothing else.
+    // Delete it again, so that `down` has only the recorded ARN.
     assert!(botocore::call(&user, "secretsmanager", "delete_secret", &gone).get("Error").is_none());
     user.run(&["down", "--yes", "--purge"]).ends(0);
     let left = json!({ "SecretId": end });

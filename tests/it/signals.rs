@@ -1,5 +1,5 @@
-//! Stopped from outside: Ctrl-C, SIGTERM, a closed terminal, a reader that leaves. Within seven seconds the program is
-//! gone, says how to go on, and the next run does.
+//! Ctrl-C, SIGTERM, a closed terminal and a closed pipe. The program ends within seven seconds and says how to continue, and
+//! the next run continues.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,44 +12,44 @@ use securelambda::state::{Holder, Record, State};
 
 use crate::support::botocore::inventory;
 use crate::support::emulator::endpoint;
-use crate::support::program::{Ran, User};
+use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 use crate::support::pty::Pty;
 
-/// What is promised.
+/// The promised limit.
 const SEVEN: Duration = Duration::from_secs(7);
-/// Much less than a drain may take.
+/// Much less than the time for calls in flight.
 const AT_ONCE: Duration = Duration::from_secs(4);
-/// A slow answer, well within a drain.
-const LATE: CallOutcome = CallOutcome::Slow(Duration::from_millis(1500));
-/// Longer than two signals that count as one are apart.
+/// A slow answer, well within the time for calls in flight.
+const LATE: CallOutcome = CallOutcome::AnsweredLate(Duration::from_millis(1500));
+/// Signals with this interval count as two.
 const A_MOMENT: Duration = Duration::from_millis(200);
 
-fn by_way_of(user: User, proxy: &Proxy) -> User {
+fn through_proxy(user: User, proxy: &Proxy) -> User {
     user.with("AWS_ENDPOINT_URL", &proxy.endpoint)
 }
 
-/// The pools on record.
+/// The recorded user pools.
 fn pools(user: &User) -> Vec<Record> {
     let state: State = serde_json::from_str(&std::fs::read_to_string(user.state()).unwrap()).unwrap();
     assert!(!state.resources.is_empty());
     state.resources.into_values().filter(|row| row.kind == "cognito.user_pool").collect()
 }
 
-/// Whoever holds the stack's lock; a dead one's words stay there.
+/// The holder in the lock file, which stays there after the holder has died.
 fn holder(user: &User) -> Holder {
     serde_json::from_str(&std::fs::read_to_string(lock(user)).unwrap()).unwrap()
 }
 
-/// The stack's lock, which is there before its state.
+/// The lock file, which exists before the state file.
 fn lock(user: &User) -> std::path::PathBuf {
     let entries = std::fs::read_dir(user.folder.path().join("state")).unwrap().map(|entry| entry.unwrap().path());
     entries.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "lock")).unwrap()
 }
 
-/// Runs a command until a call is held up, sends it these signals, and waits for its end.
+/// Runs a command until a call hangs, sends it these signals, and waits for its end.
 #[track_caller]
-fn stopped(user: &User, proxy: &Proxy, args: &[&str], signals: &[Signal]) -> (Ran, Duration) {
+fn stopped(user: &User, proxy: &Proxy, args: &[&str], signals: &[Signal]) -> (CommandOutput, Duration) {
     let run = user.start(args);
     assert!(proxy.hangs_within(Duration::from_secs(30)), "no call was held up");
     for (number, signal) in signals.iter().enumerate() {
@@ -61,33 +61,33 @@ fn stopped(user: &User, proxy: &Proxy, args: &[&str], signals: &[Signal]) -> (Ra
     run.ends_within(SEVEN)
 }
 
-/// As `support::goes_on`, by the straight way.
+/// Like `support::completes_and_removes`, without the test's proxy.
 #[track_caller]
-fn goes_on(user: User) {
-    crate::support::goes_on(&user.with("AWS_ENDPOINT_URL", &endpoint()));
+fn completes_and_removes(user: User) {
+    crate::support::completes_and_removes(&user.with("AWS_ENDPOINT_URL", &endpoint()));
 }
 
 #[test]
-fn up_lets_calls_in_flight_return_and_keeps_their_results() {
+fn a_signal_lets_up_finish_calls_in_flight_and_save_their_results() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let proxy = Proxy::where_first("CreateUserPool", LATE);
-        let user = by_way_of(User::newcomer(), &proxy);
+        let proxy = Proxy::for_first_call("CreateUserPool", LATE);
+        let user = through_proxy(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &[signal]);
         let ran = ran.ends(8).says("stopping").says("error: stopped; what was made is on record");
         ran.says("`securelambda up` goes on from here, `securelambda down` removes it");
         assert!(took > Duration::from_secs(1), "the answer was waited for");
         let pools = pools(&user);
         assert!(pools.iter().all(|row| row.outputs.is_some()) && !pools.is_empty(), "and written down: {pools:?}");
-        goes_on(user);
+        completes_and_removes(user);
     }
 }
 
 #[test]
-fn down_lets_calls_in_flight_return_and_forgets_what_is_gone() {
+fn a_signal_lets_down_finish_calls_in_flight_and_save_the_deletions() {
     for signal in [Signal::INT, Signal::HUP] {
         let user = User::with_a_stack();
-        let proxy = Proxy::where_first("DeleteUserPool", LATE);
-        let user = by_way_of(user, &proxy);
+        let proxy = Proxy::for_first_call("DeleteUserPool", LATE);
+        let user = through_proxy(user, &proxy);
         let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[signal]);
         ran.ends(8).says("stopped; what is still there is on record").says("`securelambda down` goes on from here");
         assert!(took > Duration::from_secs(1), "the answer was waited for");
@@ -99,30 +99,30 @@ fn down_lets_calls_in_flight_return_and_forgets_what_is_gone() {
 }
 
 #[test]
-fn a_call_that_is_never_answered_is_left_to_the_next_run() {
-    // The pool is made, and its id lost: its name does not keep a second one from being made.
-    let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
-    let user = by_way_of(User::newcomer(), &proxy);
+fn the_next_run_resolves_a_call_that_was_never_answered() {
+    // The pool is created and its id is lost. Pool names are not unique, so a second one could be created.
+    let proxy = Proxy::for_first_call("CreateUserPool", CallOutcome::HungAfter);
+    let user = through_proxy(User::newcomer(), &proxy);
     let (ran, took) = stopped(&user, &proxy, &["up", "--yes", "--jobs", "1"], &[Signal::TERM]);
     ran.ends(8).says("1 call had not been answered (pool.MyUserPool").says("the next run looks what came of it");
     assert!(took > Duration::from_secs(5), "it was given time: {took:?}");
-    goes_on(user);
+    completes_and_removes(user);
 
     let user = User::with_a_stack();
-    let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungAfter);
-    let user = by_way_of(user, &proxy);
+    let proxy = Proxy::for_first_call("DeleteUserPool", CallOutcome::HungAfter);
+    let user = through_proxy(user, &proxy);
     stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT]).0.ends(8).says("1 call had not been answered");
-    goes_on(user);
+    completes_and_removes(user);
 }
 
-/// Two REST APIs are to be deleted, one in 30 s.
+/// Two REST APIs have to be deleted, and AWS allows one deletion in 30 s.
 #[test]
-fn a_call_whose_turn_has_not_come_is_given_up() {
+fn a_signal_drops_calls_that_wait_for_the_published_rate() {
     let args = ["down", "--yes", "--blueprint", "api-to-api"];
     let user = User::newcomer().with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&["up", "--yes", "--blueprint", "api-to-api"]).ends(0);
-    let proxy = Proxy::where_first("DeleteRestApi", LATE);
-    let user = by_way_of(user, &proxy).with("SECURELAMBDA_TIME_SCALE", "1");
+    let proxy = Proxy::for_first_call("DeleteRestApi", LATE);
+    let user = through_proxy(user, &proxy).with("SECURELAMBDA_TIME_SCALE", "1");
     let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
     let ran = ran.ends(8).says("held to AWS's published rate of calls").says("goes on from here");
     assert!(took > Duration::from_secs(1) && took < AT_ONCE, "only what was on its way was waited for: {took:?}");
@@ -133,46 +133,46 @@ fn a_call_whose_turn_has_not_come_is_given_up() {
 }
 
 #[test]
-fn asked_twice_it_leaves_at_once() {
+fn a_second_signal_ends_the_program_at_once() {
     for signals in [[Signal::INT, Signal::INT], [Signal::TERM, Signal::INT]] {
-        let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
-        let user = by_way_of(User::newcomer(), &proxy);
+        let proxy = Proxy::for_first_call("CreateUserPool", CallOutcome::HungAfter);
+        let user = through_proxy(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &signals);
         ran.ends(130).says("left at once; what was made is on record").says("goes on from here");
         assert!(took < AT_ONCE, "{took:?}");
-        goes_on(user);
+        completes_and_removes(user);
     }
     let user = User::with_a_stack();
-    let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungBefore);
-    let user = by_way_of(user, &proxy);
+    let proxy = Proxy::for_first_call("DeleteUserPool", CallOutcome::HungBefore);
+    let user = through_proxy(user, &proxy);
     let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT, Signal::TERM]);
     ran.ends(130).says("left at once; what is still there is on record");
     assert!(took < AT_ONCE, "{took:?}");
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 #[test]
-fn one_request_that_arrives_twice_is_one() {
-    let proxy = Proxy::where_first("CreateUserPool", LATE);
-    let user = by_way_of(User::newcomer(), &proxy);
+fn signals_that_arrive_together_count_as_one() {
+    let proxy = Proxy::for_first_call("CreateUserPool", LATE);
+    let user = through_proxy(User::newcomer(), &proxy);
     let run = user.start(&["up", "--yes"]);
     assert!(proxy.hangs_within(Duration::from_secs(30)));
-    // As `timeout` does, and as a shell and the system do when a terminal is closed.
+    // `timeout` sends a signal twice, and so do the shell and the system when a terminal is closed.
     run.signal(Signal::TERM);
     run.signal(Signal::HUP);
     run.signal(Signal::TERM);
     sleep(A_MOMENT);
     run.signal(Signal::HUP);
     run.ends_within(SEVEN).0.ends(8);
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 #[test]
-fn before_anything_is_written_it_stops_at_once() {
+fn a_signal_before_any_change_stops_at_once() {
     for (args, code) in [(["up", "--yes"], 8), (["down", "--yes"], 8), (["plan", "--json"], 130)] {
         for call in ["GetCallerIdentity", "ListUserPools"] {
-            let proxy = Proxy::where_first(call, CallOutcome::HungBefore);
-            let user = by_way_of(User::newcomer(), &proxy);
+            let proxy = Proxy::for_first_call(call, CallOutcome::HungBefore);
+            let user = through_proxy(User::newcomer(), &proxy);
             let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
             let ran = ran.ends(code);
             if code == 8 {
@@ -185,10 +185,10 @@ fn before_anything_is_written_it_stops_at_once() {
 }
 
 #[test]
-fn a_signal_that_is_to_be_ignored_is() {
-    // As `nohup` does it.
-    let proxy = Proxy::where_first("CreateUserPool", LATE);
-    let user = by_way_of(User::newcomer(), &proxy);
+fn up_keeps_ignoring_sighup_when_started_like_nohup() {
+    // `nohup` ignores SIGHUP in the same way.
+    let proxy = Proxy::for_first_call("CreateUserPool", LATE);
+    let user = through_proxy(User::newcomer(), &proxy);
     let program = user.command::<&str>(&[]).get_program().to_owned();
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "trap '' HUP; exec \"$0\" up --yes"]).arg(program).current_dir(&user.folder).env_clear();
@@ -197,41 +197,41 @@ fn a_signal_that_is_to_be_ignored_is() {
     assert!(proxy.hangs_within(Duration::from_secs(30)));
     run.signal(Signal::HUP);
     run.ends_within(Duration::from_secs(30)).0.ends(0);
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 #[test]
-fn verify_removes_its_guests_or_names_them() {
+fn an_interrupted_verify_removes_its_test_users_or_names_them() {
     let user = User::with_a_stack();
-    let late = Proxy::where_first("InitiateAuth", LATE);
-    let user = by_way_of(user, &late);
+    let late = Proxy::for_first_call("InitiateAuth", LATE);
+    let user = through_proxy(user, &late);
     stopped(&user, &late, &["verify"], &[Signal::INT]).0.ends(8).says("the throw-away users are removed");
-    // Nothing answers any more.
-    let hung = Proxy::where_first("AdminDeleteUser", CallOutcome::HungBefore);
-    let user = by_way_of(user, &hung);
+    // AWS does not answer the deletion of the test user.
+    let hung = Proxy::for_first_call("AdminDeleteUser", CallOutcome::HungBefore);
+    let user = through_proxy(user, &hung);
     let run = user.start(&["verify"]);
     assert!(hung.hangs_within(Duration::from_mins(1)));
     run.signal(Signal::TERM);
     let (ran, _) = run.ends_within(SEVEN);
     ran.ends(8).says("securelambda-verify-").says("a quarter of an hour");
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 #[test]
-fn a_reader_that_leaves_ends_nothing() {
+fn status_and_up_continue_when_the_output_pipe_is_closed() {
     let user = User::with_a_stack();
     let shell = |user: &User, script: &str| {
         let mut command = std::process::Command::new("sh");
         command.args(["-c", script]).arg(user.command::<&str>(&[]).get_program());
         command.current_dir(&user.folder).env_clear();
         command.envs(user.command::<&str>(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Ran::from(command.output().unwrap())
+        CommandOutput::from(command.output().unwrap())
     };
     let ran = shell(&user, "(\"$0\" status; echo $? >&2) | head -1").ends(0);
     assert_eq!((ran.stdout.lines().count(), ran.stderr.as_str()), (1, "0\n"));
     shell(&user, "\"$0\" status >&- 2>&-").ends(0);
     user.run(&["down", "--yes"]).ends(0);
-    // Of `up`, too, nothing is lost: it goes on to the end, in whatever way it tells.
+    // `up` also runs to its end, in every output format.
     for how in ["up --yes", "up --yes -vv", "up --yes --json"] {
         shell(&user, &format!("(\"$0\" {how}; echo $? >code) 2>&1 | head -1")).ends(0);
         assert_eq!(std::fs::read_to_string(user.folder.path().join("code")).unwrap(), "0\n", "{how}");
@@ -241,16 +241,16 @@ fn a_reader_that_leaves_ends_nothing() {
 }
 
 #[test]
-fn a_reader_that_never_reads_does_not_hold_us() {
+fn a_signal_ends_up_even_if_nobody_reads_its_output() {
     let user = User::newcomer();
-    let proxy = Proxy::where_first("CreateUserPool", LATE);
-    let user = by_way_of(user, &proxy);
+    let proxy = Proxy::for_first_call("CreateUserPool", LATE);
+    let user = through_proxy(user, &proxy);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut filler = writer.try_clone().unwrap();
     let run = user.command(&["up", "--yes", "--json"]).stdout(writer).spawn().unwrap();
     let run = crate::support::program::Started(run);
     assert!(proxy.hangs_within(Duration::from_secs(30)));
-    // What it has told so far found room. Now the pipe fills to the brim, and the next line has to wait.
+    // The output so far fits into the pipe. Now fill the pipe, so that the next line blocks.
     let full = std::thread::spawn(move || while filler.write_all(&[b'\n'; 4096]).is_ok() {});
     sleep(Duration::from_secs(2));
     run.signal(Signal::TERM);
@@ -258,11 +258,11 @@ fn a_reader_that_never_reads_does_not_hold_us() {
     ran.ends(8).says("something held it up").says("on record");
     drop(reader);
     full.join().unwrap();
-    goes_on(user);
+    completes_and_removes(user);
 }
 
 #[test]
-fn while_the_emulator_is_installed_it_stops_at_once() {
+fn a_signal_stops_the_installation_of_the_emulator() {
     use std::os::unix::fs::PermissionsExt;
     let user = User::bare();
     let bin = user.folder.path().join("bin");
@@ -300,7 +300,7 @@ fn while_the_emulator_is_installed_it_stops_at_once() {
         let (ran, took) = run.ends_within(SEVEN);
         let ran = ran.ends(code);
         assert!(took < AT_ONCE, "{took:?}: {ran:?}");
-        // What it had begun has ended too, and nobody holds the lock.
+        // The installation step has ended too, and the lock is free.
         while test_kill_process(step).is_ok() {
             assert!(Instant::now() < until, "a step of the installation lives on");
             sleep(Duration::from_millis(20));
@@ -312,19 +312,19 @@ fn while_the_emulator_is_installed_it_stops_at_once() {
 mod in_a_terminal {
     use super::*;
 
-    /// The terminal is as a shell wants it: nothing of the frame stays, the cursor is there.
+    /// Asserts that the terminal is in its normal mode, the progress bars are gone, and the cursor is visible.
     #[track_caller]
-    fn is_clean(ended: &crate::support::pty::Ended) {
+    fn assert_clean(ended: &crate::support::pty::Ended) {
         assert!(ended.sane, "{ended:?}");
         assert!(!ended.screen.contains(['━', '─', '⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧']), "{}", ended.screen);
-        let (secrets, shown) = (ended.sent.rfind("\x1b[?25l"), ended.sent.rfind("\x1b[?25h"));
-        assert!(secrets <= shown, "the cursor is there: {:?}", ended.sent);
+        let (hidden, shown) = (ended.sent.rfind("\x1b[?25l"), ended.sent.rfind("\x1b[?25h"));
+        assert!(hidden <= shown, "the cursor is there: {:?}", ended.sent);
     }
 
     #[test]
-    fn ctrl_c_drains_and_leaves_the_screen_clean() {
-        let proxy = Proxy::where_first("CreateUserPool", LATE);
-        let user = by_way_of(User::newcomer(), &proxy);
+    fn ctrl_c_finishes_calls_in_flight_and_leaves_the_screen_clean() {
+        let proxy = Proxy::for_first_call("CreateUserPool", LATE);
+        let user = through_proxy(User::newcomer(), &proxy);
         let mut terminal = Pty::start(&user, &["up", "--yes"]);
         assert!(proxy.hangs_within(Duration::from_secs(30)));
         terminal.shows("pool.MyUserPool1");
@@ -333,15 +333,15 @@ mod in_a_terminal {
         assert_eq!(ended.code, 8, "{}", ended.screen);
         assert!(ended.sent.contains("stopping: waiting for"), "it says what it waits for");
         assert!(ended.screen.contains("error: stopped; what was made is on record"), "{}", ended.screen);
-        is_clean(&ended);
-        goes_on(user);
+        assert_clean(&ended);
+        completes_and_removes(user);
     }
 
     #[test]
-    fn ctrl_c_twice_leaves_at_once_and_the_screen_clean() {
+    fn ctrl_c_twice_ends_at_once_and_leaves_the_screen_clean() {
         let user = User::with_a_stack();
-        let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungAfter);
-        let user = by_way_of(user, &proxy);
+        let proxy = Proxy::for_first_call("DeleteUserPool", CallOutcome::HungAfter);
+        let user = through_proxy(user, &proxy);
         let mut terminal = Pty::start(&user, &["down", "--yes"]);
         assert!(proxy.hangs_within(Duration::from_secs(30)));
         terminal.types("\x03");
@@ -351,14 +351,14 @@ mod in_a_terminal {
         let ended = terminal.ends(AT_ONCE);
         assert_eq!(ended.code, 130, "{}", ended.screen);
         assert!(ended.screen.contains("left at once"), "{}", ended.screen);
-        is_clean(&ended);
-        goes_on(user);
+        assert_clean(&ended);
+        completes_and_removes(user);
     }
 
     #[test]
-    fn a_closed_window_drains_too() {
-        let proxy = Proxy::where_first("CreateUserPool", LATE);
-        let user = by_way_of(User::newcomer(), &proxy);
+    fn closing_the_terminal_finishes_calls_in_flight() {
+        let proxy = Proxy::for_first_call("CreateUserPool", LATE);
+        let user = through_proxy(User::newcomer(), &proxy);
         let terminal = Pty::start(&user, &["up", "--yes"]);
         assert!(proxy.hangs_within(Duration::from_secs(30)));
         terminal.close();
@@ -371,11 +371,11 @@ mod in_a_terminal {
         let pools = pools(&user);
         assert!(pools.iter().all(|row| row.outputs.is_some()) && !pools.is_empty(), "and written down: {pools:?}");
         drop(lock);
-        goes_on(user);
+        completes_and_removes(user);
     }
 
     #[test]
-    fn a_question_can_be_answered_and_broken_off() {
+    fn prompts_can_be_answered_declined_and_interrupted() {
         let user = User::newcomer();
         for (keys, words) in [("n", "nothing was done"), ("\x03", "")] {
             let mut terminal = Pty::start(&user, &["up"]);
@@ -384,7 +384,7 @@ mod in_a_terminal {
             let ended = terminal.ends(AT_ONCE);
             assert_eq!(ended.code, 8, "{}", ended.screen);
             assert!(ended.screen.contains(words), "{}", ended.screen);
-            is_clean(&ended);
+            assert_clean(&ended);
         }
         let terminal = Pty::start(&user, &["up"]);
         terminal.shows("Build this in account");
@@ -393,7 +393,7 @@ mod in_a_terminal {
         let ended = terminal.ends(AT_ONCE);
         assert_eq!(ended.code, 8, "{}", ended.screen);
         assert!(ended.screen.contains("stopped before anything was changed"), "{}", ended.screen);
-        is_clean(&ended);
+        assert_clean(&ended);
         assert_eq!(inventory(&user), Vec::<String>::new());
 
         let mut terminal = Pty::start(&user, &["up"]);
@@ -401,9 +401,9 @@ mod in_a_terminal {
         terminal.types("y");
         let ended = terminal.ends(Duration::from_mins(1));
         assert_eq!(ended.code, 0, "{}", ended.screen);
-        is_clean(&ended);
+        assert_clean(&ended);
 
-        // A password is not shown, and a question for one can be broken off as well.
+        // A password is not shown, and the prompt can be interrupted.
         for (keys, code) in [("\x03", 130), ("Correct-Horse-7\nCorrect-Horse-7\n", 0)] {
             let mut terminal = Pty::start(&user, &["add-user", "ada@example.com", "--pool", "MyUserPool1"]);
             terminal.shows("Password for ada@example.com");
@@ -414,8 +414,8 @@ mod in_a_terminal {
             let ended = terminal.ends(Duration::from_secs(10));
             assert_eq!(ended.code, code, "{}", ended.screen);
             assert!(!ended.sent.contains("Horse"), "{}", ended.screen);
-            is_clean(&ended);
+            assert_clean(&ended);
         }
-        goes_on(user);
+        completes_and_removes(user);
     }
 }

@@ -1,4 +1,4 @@
-//! The state file on a real disk: replaced whole, locked, owner-only, and never misread.
+//! The state file on a real disk: atomic replacement, locks, permissions and damaged files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,7 @@ fn id() -> StateId {
     StateId { stack: "toy".into(), account: ACCOUNT.into(), region: "eu-central-1".into() }
 }
 
-/// A folder in which this is the state file.
+/// A folder with this text as the state file.
 fn holding(text: impl AsRef<[u8]>) -> (TempDir, StateFile) {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
@@ -28,7 +28,7 @@ fn holding(text: impl AsRef<[u8]>) -> (TempDir, StateFile) {
     (folder, store)
 }
 
-/// A state with this many rows, and as its serial says.
+/// A state with this many rows. The serial is the same number.
 fn state(rows: u64) -> State {
     let mut state = State::new(&id(), None);
     state.serial = rows;
@@ -60,13 +60,13 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// What is said of a file with this in it: the error and its hint.
+/// The error for a state file with this text, and the error with its hint as text. Locking must give the same error.
 #[track_caller]
 fn said_of(text: impl AsRef<[u8]>) -> (FileError, String) {
     let (folder, store) = holding(text.as_ref());
     let error = store.read().unwrap_err();
     let of_lock = store.lock("up").unwrap_err();
-    assert_eq!(of_lock.to_string(), error.to_string(), "who locks hears the same");
+    assert_eq!(of_lock.to_string(), error.to_string(), "locking gives the same error");
     assert_eq!(fs::read(store.path()).unwrap(), text.as_ref(), "it is left as it was");
     assert!(error.to_string().contains(folder.path().to_str().unwrap()), "{error}");
     let said = format!("{error}; {}", error.hint());
@@ -74,7 +74,7 @@ fn said_of(text: impl AsRef<[u8]>) -> (FileError, String) {
 }
 
 #[test]
-fn gives_back_what_was_saved() {
+fn a_saved_state_is_read_back() {
     let folder = TempDir::new().unwrap();
     let store = store(&folder.path().join("made/on/demand"));
     assert_eq!(store.read().unwrap(), None);
@@ -89,14 +89,14 @@ fn gives_back_what_was_saved() {
 }
 
 #[tokio::test]
-async fn says_which_program_wrote_it_last() {
+async fn a_locked_state_names_the_running_programs_version() {
     let (folder, _) = holding(edited(|it| it["tool"] = json!("securelambda 0.0.1")));
     let (state, _locked) = StackState::new(open(folder.path()), id(), None).lock("up").await.unwrap();
     assert_eq!(state.tool, concat!("securelambda ", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
-fn is_forgotten_and_may_be_so_twice() {
+fn a_state_can_be_forgotten_twice() {
     let (_folder, store) = holding(edited(|_| {}));
     let (_, mut locked) = store.lock("down").unwrap();
     locked.remove().unwrap();
@@ -105,7 +105,7 @@ fn is_forgotten_and_may_be_so_twice() {
 }
 
 #[test]
-fn no_reader_ever_sees_half_a_file() {
+fn readers_never_see_a_half_written_state() {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
     let (_, mut locked) = store.lock("up").unwrap();
@@ -131,7 +131,7 @@ fn no_reader_ever_sees_half_a_file() {
 }
 
 #[test]
-fn is_its_owners_alone() {
+fn state_and_lock_files_are_readable_by_their_owner_only() {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
     let (_, mut locked) = store.lock("up").unwrap();
@@ -145,7 +145,7 @@ fn is_its_owners_alone() {
 }
 
 #[test]
-fn stays_its_owners_alone_though_somebody_opened_it() {
+fn a_save_restores_owner_only_permissions() {
     let (_folder, store) = holding(edited(|_| {}));
     fs::set_permissions(store.path(), fs::Permissions::from_mode(0o644)).unwrap();
     store.lock("up").unwrap().1.write(&state(1)).unwrap();
@@ -153,7 +153,7 @@ fn stays_its_owners_alone_though_somebody_opened_it() {
 }
 
 #[test]
-fn a_second_run_is_told_who_holds_the_lock() {
+fn a_second_lock_fails_and_names_the_holder() {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
     let first = store.lock("up --yes").unwrap();
@@ -168,7 +168,7 @@ fn a_second_run_is_told_who_holds_the_lock() {
 }
 
 #[test]
-fn other_stacks_accounts_and_regions_have_locks_of_their_own() {
+fn other_stacks_accounts_and_regions_have_separate_locks() {
     let folder = TempDir::new().unwrap();
     let _first = store(folder.path()).lock("up").unwrap();
     for (stack, account, region) in
@@ -180,7 +180,7 @@ fn other_stacks_accounts_and_regions_have_locks_of_their_own() {
 }
 
 #[test]
-fn a_dead_holders_lock_is_taken_over() {
+fn the_lock_of_a_dead_holder_is_taken_over() {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
     drop(store.lock("up").unwrap());
@@ -192,7 +192,7 @@ fn a_dead_holders_lock_is_taken_over() {
 }
 
 #[test]
-fn a_holder_who_said_nothing_still_holds() {
+fn a_lock_with_unreadable_contents_still_holds() {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
     let _held = store.lock("up").unwrap();
@@ -201,13 +201,13 @@ fn a_holder_who_said_nothing_still_holds() {
 }
 
 #[test]
-fn a_holder_is_shown_in_words() {
+fn a_lock_holder_is_displayed_in_words() {
     let holder = Holder { owner: "1000".into(), pid: 7, host: "box".into(), since: u64::MAX, command: "up".into() };
     assert_eq!(holder.to_string(), "`up`, process 7 of user 1000 on box, for 0 s", "whatever its clock says");
 }
 
 #[test]
-fn what_a_killed_writer_left_does_not_matter() {
+fn a_leftover_temporary_file_is_ignored() {
     let (folder, store) = holding(edited(|_| {}));
     fs::write(folder.path().join(".state-Ab3dE9.tmp"), "{\"version\": 1, \"to").unwrap();
     let (state, mut locked) = store.lock("up").unwrap();
@@ -218,7 +218,7 @@ fn what_a_killed_writer_left_does_not_matter() {
 }
 
 #[test]
-fn a_damaged_one_is_never_taken_for_empty() {
+fn a_damaged_state_file_is_an_error() {
     let whole = edited(|_| {});
     let damaged = [
         String::new(),
@@ -244,7 +244,7 @@ fn a_damaged_one_is_never_taken_for_empty() {
 }
 
 #[test]
-fn every_cut_of_it_is_damaged() {
+fn every_truncated_state_file_is_damaged() {
     let whole = edited(|_| {});
     for end in 0..whole.len() {
         let (_folder, store) = holding(&whole[..end]);
@@ -253,7 +253,7 @@ fn every_cut_of_it_is_damaged() {
 }
 
 #[test]
-fn a_newer_one_is_refused_whatever_its_shape() {
+fn a_state_file_of_a_newer_version_is_refused() {
     for text in [edited(|it| it["version"] = json!(2)), r#"{"version": 99, "things": []}"#.into()] {
         let (error, said) = said_of(text);
         assert!(matches!(error, FileError::Newer { .. }), "{error}");
@@ -262,7 +262,7 @@ fn a_newer_one_is_refused_whatever_its_shape() {
 }
 
 #[test]
-fn somebody_elses_is_refused() {
+fn a_state_file_of_another_stack_account_or_region_is_refused() {
     for (field, other) in [("stack", "other"), ("account", "210987654321"), ("region", "us-east-1")] {
         let (error, said) = said_of(edited(|it| it[field] = json!(other)));
         assert!(matches!(error, FileError::Foreign { .. }), "{error}");
@@ -271,7 +271,7 @@ fn somebody_elses_is_refused() {
 }
 
 #[test]
-fn one_that_cannot_be_read_is_not_taken_for_absent() {
+fn an_unreadable_state_file_is_an_error() {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
     fs::create_dir(store.path()).unwrap();
@@ -281,17 +281,17 @@ fn one_that_cannot_be_read_is_not_taken_for_absent() {
 }
 
 #[test]
-fn one_without_permission_is_not_taken_for_absent() {
+fn a_state_file_without_read_permission_is_an_error() {
     let (_folder, store) = holding(edited(|_| {}));
     fs::set_permissions(store.path(), fs::Permissions::from_mode(0o000)).unwrap();
-    // Root may read everything.
+    // Root can read every file.
     if fs::read(store.path()).is_err() {
         assert!(matches!(store.read(), Err(FileError::Io { verb: "read", .. })));
     }
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_found_out_before_anything_is_made() {
+fn locking_fails_if_the_state_folder_cannot_be_written() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -303,7 +303,7 @@ fn a_folder_that_cannot_be_written_is_found_out_before_anything_is_made() {
 }
 
 #[test]
-fn a_save_that_fails_leaves_the_old_one() {
+fn a_failed_save_leaves_no_temporary_file_and_can_be_repeated() {
     let folder = TempDir::new().unwrap();
     let store = store(folder.path());
     let (_, mut locked) = store.lock("up").unwrap();

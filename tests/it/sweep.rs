@@ -1,11 +1,12 @@
-//! What is left: found by AWS's lists alone, removed if the tag proves it ours, told if it cannot be removed.
+//! `sweep`, and `down` without state: they find resources with AWS's lists, delete those with the stack's tag, and report
+//! those that they cannot delete.
 
 use securelambda::state::{StateFile, StateId};
 use serde_json::{Value, json};
 
 use crate::support::botocore::{self, inventory};
 use crate::support::emulator::endpoint;
-use crate::support::program::{Ran, User};
+use crate::support::program::{CommandOutput, User};
 
 fn up(user: &User, stack: &str) -> Value {
     user.run(&["up", "--yes", "--json", "--stack", stack]).ends(0).summary()
@@ -17,10 +18,10 @@ fn aws(user: &User, service: &str, operation: &str, arguments: &Value) -> Value 
     answer
 }
 
-/// Hides ids, dates, times and accounts from a snapshot.
-fn snapshot(name: &str, ran: &Ran) {
+/// Takes a snapshot with ids, dates, times and accounts replaced.
+fn snapshot(name: &str, ran: &CommandOutput) {
     insta::with_settings!({ filters => vec![
-        // Commands of the AWS CLI repeat where the emulator is.
+        // Printed AWS CLI commands contain the emulator's endpoint.
         (r" --endpoint-url http://127\.0\.0\.1:\d+", ""),
         (r"\b\d{12}\b", "[account]"),
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[uuid]"),
@@ -36,18 +37,18 @@ fn snapshot(name: &str, ran: &Ran) {
 }
 
 #[test]
-fn sweep_lists_and_removes_with_no_state_and_no_stack_file() {
+fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     let user = User::newcomer();
     up(&user, "demo");
     let before = inventory(&user);
-    let elsewhere = user.beyond(&endpoint());
+    let elsewhere = user.on_another_machine(&endpoint());
     let here = user.run(&["sweep"]).ends(0);
     assert!(here.stdout.contains("state file state/demo."), "{}", here.stdout);
     let listed = elsewhere.run(&["sweep"]).ends(0);
     snapshot("sweep_lists", &listed);
     assert_eq!(inventory(&user), before, "listing removes nothing");
 
-    // Nobody to ask.
+    // Without a terminal there is no confirmation.
     elsewhere.run(&["sweep", "--stack", "demo"]).ends(2).says("--yes");
     assert_eq!(inventory(&user), before);
     elsewhere.run(&["sweep", "--stack", "dem", "--yes"]).ends(6).says("nothing of the stack dem");
@@ -64,11 +65,11 @@ fn sweep_lists_and_removes_with_no_state_and_no_stack_file() {
         at("firewall.association") < at("firewall.web-acl") && at("firewall.web-acl") < at("firewall.addresses-v4")
     );
     assert!(at("stage.development") < at("api.rest") && at("policy.InternalLambda") < at("role.InternalLambda"));
-    snapshot("sweep_removes", &Ran { stderr: ends_sorted(&swept.stderr), ..swept });
+    snapshot("sweep_removes", &CommandOutput { stderr: ends_sorted(&swept.stderr), ..swept });
     assert_eq!(inventory(&user), Vec::<String>::new());
     assert!(!elsewhere.state().exists());
 
-    // Only the secret that can be recovered is left, and said.
+    // Only the secret in its recovery window is left.
     elsewhere.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("can be recovered until");
     let windows = elsewhere.run(&["sweep", "--json"]).ends(0).json();
     assert!(windows["stacks"][0]["resources"][0]["recoverable_until_unix"].is_u64(), "{windows:#}");
@@ -76,12 +77,12 @@ fn sweep_lists_and_removes_with_no_state_and_no_stack_file() {
     elsewhere.run(&["sweep", "--stack", "demo", "--yes", "--purge"]).ends(6);
     let nothing = elsewhere.run(&["sweep"]).ends(0);
     assert!(nothing.stdout.contains("Nothing in account"), "{}", nothing.stdout);
-    // A state file that outlived its stack is no obstacle.
+    // A state file whose stack is gone does not make `down` fail.
     user.run(&["down", "--yes", "--stack", "demo"]).ends(0).says("0 left");
     assert!(!user.state().exists());
 }
 
-/// Lines of what ran side by side end in any order.
+/// Sorts the lines of deletions, which run in parallel and end in any order.
 fn ends_sorted(text: &str) -> String {
     let (mut events, mut others) = (Vec::new(), Vec::new());
     for line in text.lines() {
@@ -93,10 +94,10 @@ fn ends_sorted(text: &str) -> String {
 }
 
 #[test]
-fn down_after_the_state_was_lost_half_way() {
+fn down_without_state_removes_the_rest_of_a_half_removed_stack() {
     let user = User::newcomer();
     up(&user, "demo");
-    // Half of a `down`: what the graph would go by is gone, what hung on it is not.
+    // As after half of a `down`: a topic and a role are gone, and the resources that depend on them are not.
     std::fs::remove_file(user.state()).unwrap();
     let topics = aws(&user, "sns", "list_topics", &json!({}));
     aws(&user, "sns", "delete_topic", &json!({ "TopicArn": topics["Topics"][0]["TopicArn"] }));
@@ -115,7 +116,7 @@ fn policy(user: &User) -> String {
 }
 
 #[test]
-fn down_removes_what_the_shrunken_stack_file_no_longer_names() {
+fn down_without_state_removes_resources_missing_from_the_stack_file() {
     let user = User::newcomer();
     up(&user, "demo");
     std::fs::remove_file(user.state()).unwrap();
@@ -126,14 +127,14 @@ fn down_removes_what_the_shrunken_stack_file_no_longer_names() {
 }
 
 #[test]
-fn half_made_and_doubled_things_are_swept() {
+fn sweep_removes_incomplete_and_duplicate_resources() {
     let user = User::newcomer();
     let tags = json!({ "securelambda:stack": "demo", "securelambda:resource": "pool.MyUserPool1" });
     let listed = json!([
         { "Key": "securelambda:stack", "Value": "demo" }, { "Key": "securelambda:resource", "Value": "role.f" }
     ]);
-    // Two pools of one name without clients, an API without a stage, a role without and one with a policy, and a web ACL
-    // in front of a stage.
+    // Two pools of one name without clients, an API without a stage, a role without a policy, a role with one, and a web
+    // ACL that is associated with a foreign stage.
     for _ in 0..2 {
         aws(&user, "cognito-idp", "create_user_pool", &json!({ "PoolName": "demo-MyUserPool1", "UserPoolTags": tags }));
     }
@@ -176,13 +177,13 @@ fn kind(resource: &Value) -> &str {
 }
 
 #[test]
-fn strangers_and_another_stack_are_left_alone() {
+fn sweep_and_down_leave_foreign_resources_and_other_stacks_alone() {
     let user = User::newcomer();
     up(&user, "a-b");
     let other = inventory(&user);
-    let neighbour = user.beyond(&endpoint());
+    let neighbour = user.on_another_machine(&endpoint());
     up(&neighbour, "a");
-    // With our prefix, and without our tag; or with the tag under no path of ours.
+    // Foreign resources with our prefix and without our tag.
     aws(&user, "sns", "create_topic", &json!({ "Name": "a-stranger" }));
     aws(&user, "logs", "create_log_group", &json!({ "logGroupName": "/aws/lambda/a-stranger" }));
     let strangers = ["describe_log_groups /aws/lambda/a-stranger", "list_topics a-stranger"];
@@ -200,7 +201,7 @@ fn strangers_and_another_stack_are_left_alone() {
     let status = user.run(&["status", "--json", "--stack", "a-b"]).ends(0).json();
     assert_eq!(status["sound"], true, "{status:#}");
 
-    // And the same with `down`, whose summary has them apart.
+    // The same with `down`, whose summary lists foreign resources separately.
     up(&neighbour, "a");
     let summary = neighbour.run(&["down", "--stack", "a", "--yes", "--json"]).ends(0).summary();
     assert_eq!(summary["left"], json!([]));
@@ -217,7 +218,7 @@ fn strangers_and_another_stack_are_left_alone() {
     assert_eq!(inventory(&user).len(), 2);
 }
 
-/// A user of the account who may do all but this.
+/// A user of the account who may do everything except this action.
 fn without(user: &User, denied: &str) -> User {
     let statement = |effect: &str, action: &str| json!({ "Effect": effect, "Action": action, "Resource": "*" });
     let document = json!({
@@ -227,13 +228,13 @@ fn without(user: &User, denied: &str) -> User {
     let policy = json!({ "UserName": "ann", "PolicyName": "p", "PolicyDocument": document.to_string() });
     aws(user, "iam", "put_user_policy", &policy);
     let key = aws(user, "iam", "create_access_key", &json!({ "UserName": "ann" }))["AccessKey"].clone();
-    user.beyond(&endpoint())
+    user.on_another_machine(&endpoint())
         .with("AWS_ACCESS_KEY_ID", key["AccessKeyId"].as_str().unwrap())
         .with("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"].as_str().unwrap())
 }
 
 #[test]
-fn a_survivor_is_listed_with_how_to_remove_it() {
+fn a_resource_that_cannot_be_deleted_is_listed_with_a_removal_command() {
     let user = User::newcomer();
     up(&user, "demo");
     let ann = without(&user, "logs:DeleteLogGroup");
@@ -243,20 +244,20 @@ fn a_survivor_is_listed_with_how_to_remove_it() {
         swept.says("aws logs delete-log-group --log-group-name /aws/lambda/demo-InternalLambda --region eu-central-1");
     snapshot(
         "sweep_survivors",
-        &Ran { stderr: swept.stderr[swept.stderr.find("removed,").unwrap()..].into(), ..swept },
+        &CommandOutput { stderr: swept.stderr[swept.stderr.find("removed,").unwrap()..].into(), ..swept },
     );
     let summary = ann.run(&["down", "--stack", "demo", "--yes", "--json"]).ends(4).summary();
     let left = summary["left"].as_array().unwrap();
     assert_eq!(left.len(), 3);
     assert!(left.iter().all(|one| kind(one) == "logs.group" && one["error"]["code"].is_string()), "{left:#?}");
-    // What stopped it is gone: from there on.
+    // With the permission, the next run deletes the rest.
     let rest = user.run(&["down", "--stack", "demo", "--yes"]).ends(0);
     rest.says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
 }
 
 #[test]
-fn what_cannot_be_listed_is_not_taken_for_gone() {
+fn sweep_reports_a_service_that_cannot_be_listed_and_ends_with_4() {
     let user = User::newcomer();
     up(&user, "demo");
     let ann = without(&user, "wafv2:ListIPSets");
@@ -271,7 +272,7 @@ fn what_cannot_be_listed_is_not_taken_for_gone() {
 }
 
 #[test]
-fn a_purged_secret_is_made_anew() {
+fn up_creates_a_new_secret_after_down_purge() {
     let user = User::newcomer();
     let arn = |summary: &Value| summary["outputs"]["secrets"]["LambdaSNSTopicARN"]["arn"].clone();
     let first = arn(&up(&user, "demo"));
@@ -281,7 +282,7 @@ fn a_purged_secret_is_made_anew() {
     let second = arn(&up(&user, "demo"));
     assert_ne!(first, second);
 
-    // One that an earlier `down` left in its window goes too.
+    // `--purge` also deletes a secret that an earlier `down` left in its recovery window.
     user.run(&["down", "--stack", "demo", "--yes"]).ends(0).says("can be recovered until").says("down --purge");
     user.run(&down).ends(0).says("secret.LambdaSNSTopicARN").says("0 left");
     assert_ne!(arn(&up(&user, "demo")), second);
@@ -292,7 +293,7 @@ fn a_purged_secret_is_made_anew() {
 }
 
 #[test]
-fn a_stack_that_another_run_holds_is_not_swept() {
+fn sweep_refuses_a_stack_that_another_run_has_locked() {
     let user = User::newcomer();
     up(&user, "demo");
     let id = StateId { stack: "demo".into(), account: account_of(&user), region: "eu-central-1".into() };

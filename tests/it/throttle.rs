@@ -1,5 +1,5 @@
-//! What AWS does otherwise than the emulator once a stack is there: it throttles on a best-effort basis, its logs take
-//! their time and may be read only so often, and it refuses a function's answer of the wrong shape.
+//! Differences between AWS and the emulator with an existing stack: AWS throttles on a best-effort basis, logs arrive late,
+//! reads of logs are limited by a rate, and a malformed answer of a function becomes a 502.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,33 +11,33 @@ use serde_json::{Value, json};
 
 use crate::support::emulator::{account, default_account, endpoint};
 use crate::support::program::User;
-use crate::support::proxy::{Asked, Call, CallOutcome, Fault, FaultInjector, Proxy};
+use crate::support::proxy::{AwsRequest, Call, CallOutcome, Fault, FaultInjector, Proxy};
 use crate::support::size::PublishedRates;
 
-/// How long a second of AWS's lasts here.
-const TEMPO: f64 = 0.05;
+/// How long one of AWS's seconds lasts in these tests.
+const TIME_SCALE: f64 = 0.05;
 
-/// How long a line takes to be found in a log, in AWS's seconds.
+/// How long it takes until a log line is found, in AWS's seconds.
 const LINES_TAKE: f64 = 30.0;
 
-/// The pages of a busy log group.
+/// How many pages a long log has.
 const PAGES: u64 = 40;
 
-/// AWS, as far as the emulator is not like it. Each trait is off at first.
+/// Injects these differences. Each is off at first.
 struct Aws {
     rates: PublishedRates,
     never_throttles: AtomicBool,
     logs_late: AtomicBool,
     logs_busy: AtomicBool,
     malformed: AtomicBool,
-    /// Since when a text is looked for.
+    /// When a text was first searched for.
     sought: Mutex<HashMap<String, Instant>>,
 }
 
 impl Aws {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            rates: PublishedRates::new(TEMPO),
+            rates: PublishedRates::new(TIME_SCALE),
             never_throttles: AtomicBool::default(),
             logs_late: AtomicBool::default(),
             logs_busy: AtomicBool::default(),
@@ -55,13 +55,13 @@ fn set(flag: &AtomicBool, on: bool) {
     flag.store(on, Ordering::Relaxed);
 }
 
-/// A request to a route, as a client makes it.
-fn to_route(asked: &Asked) -> bool {
+/// Whether it is a client's request to a route.
+fn to_route(asked: &AwsRequest) -> bool {
     asked.path.contains("/lambda1")
 }
 
 impl FaultInjector for Aws {
-    fn before(&self, asked: &Asked) -> CallOutcome {
+    fn before(&self, asked: &AwsRequest) -> CallOutcome {
         if asked.operation == "FilterLogEvents" {
             let outcome = self.rates.before(asked);
             return match asked.field("nextToken").and_then(|token| token.parse::<u64>().ok()) {
@@ -78,7 +78,7 @@ impl FaultInjector for Aws {
         CallOutcome::Passed
     }
 
-    fn after(&self, asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {
+    fn after(&self, asked: &AwsRequest, status: u16, body: Bytes) -> (u16, Bytes) {
         if status == 429 && is(&self.never_throttles) && to_route(asked) {
             return (400, Bytes::from_static(br#"{"message":"Invalid request body"}"#));
         }
@@ -88,7 +88,7 @@ impl FaultInjector for Aws {
         if let Some(text) = asked.field("filterPattern").filter(|_| is(&self.logs_late)) {
             let mut sought = self.sought.lock().unwrap();
             let since = sought.entry(text).or_insert_with(Instant::now);
-            if since.elapsed() < Duration::from_secs_f64(LINES_TAKE * TEMPO) {
+            if since.elapsed() < Duration::from_secs_f64(LINES_TAKE * TIME_SCALE) {
                 return (status, Bytes::from_static(br#"{"events":[]}"#));
             }
         }
@@ -101,18 +101,18 @@ impl FaultInjector for Aws {
     }
 }
 
-/// How often logs were read, and how often that was refused.
+/// How many reads of logs there were, and how many of them were refused.
 fn reads(calls: &[Call]) -> (usize, usize) {
     let reads = || calls.iter().filter(|call| call.name == "logs FilterLogEvents");
     (reads().count(), reads().filter(|call| call.status == 429).count())
 }
 
 #[test]
-fn a_sound_stack_passes_where_aws_takes_its_time_and_throttles_nobody() {
+fn verify_passes_when_aws_logs_late_and_throttles_nobody() {
     let _alone = default_account();
     let aws = Aws::new();
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(&aws) as Arc<dyn FaultInjector>);
-    let user = User::of("test", &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", &TEMPO.to_string());
+    let user = User::of("test", &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", &TIME_SCALE.to_string());
     let limits = "Each route lets through 50 requests/s and 50 at once. Together the 2 routes let through 100";
     assert!(user.run(&["plan"]).ends(0).stdout.contains(limits));
     user.run(&["up", "--yes"]).ends(0);
@@ -135,7 +135,7 @@ fn a_sound_stack_passes_where_aws_takes_its_time_and_throttles_nobody() {
     let (read, refused) = reads(&proxy.take());
     assert!((4..60).contains(&read) && refused == 0, "{refused} of {read} reads of logs were refused");
 
-    // With a limit that was lifted, the same burst is a failure.
+    // If another tool raised the limit, the same burst is a failure.
     let arguments = json!({
         "restApiId": user.run(&["outputs", "--json"]).json()["api"]["id"], "stageName": "development",
         "patchOperations": [{ "op": "replace", "path": "/*/*/throttling/rateLimit", "value": "10000" }],
@@ -147,14 +147,14 @@ fn a_sound_stack_passes_where_aws_takes_its_time_and_throttles_nobody() {
     assert!(text.contains("throttlingRateLimit of each route is 10000, wanted 50"), "{text}");
     assert!(text.contains("no 429 for") && !ran.stderr.contains("another burst"), "{text}");
 
-    // A busy log is read no faster than AWS lets an account read.
+    // The program reads a long log no faster than AWS's rate allows.
     proxy.take();
     set(&aws.logs_busy, true);
     user.run(&["logs"]).ends(0);
     let (read, refused) = reads(&proxy.take());
     assert_eq!((read, refused), (3 * 41, 0), "three functions' logs");
 
-    // What the gateway says of a function's wrong answer is explained, with where to look.
+    // A 502 because of a malformed answer is explained, with the command that shows the logs.
     set(&aws.malformed, true);
     let ran = user.run_with("no token", &["call", "POST /lambda1", "--token-stdin", "--data", "{}"]).ends(1);
     ran.says("its answer has the wrong shape").says("securelambda logs ExternalLambda1");
@@ -162,8 +162,8 @@ fn a_sound_stack_passes_where_aws_takes_its_time_and_throttles_nobody() {
 }
 
 #[test]
-fn doctor_holds_the_sum_of_all_routes_against_what_the_account_lets_through() {
-    let small = |asked: &Asked| match asked.operation.as_str() {
+fn doctor_compares_the_sum_of_route_limits_with_the_account_limits() {
+    let small = |asked: &AwsRequest| match asked.operation.as_str() {
         "GetAccount" => {
             let limits = json!({ "throttleSettings": { "rateLimit": 2500.0, "burstLimit": 1250 } });
             CallOutcome::Answered(200, Bytes::from(limits.to_string()))

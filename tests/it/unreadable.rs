@@ -1,7 +1,7 @@
-//! Every read that `down` and `sweep` make, refused each time it is made: all that does not depend on it is gone, what
-//! remains is named, and when the read is possible again the next run removes the rest.
+//! Refuses every read of `down` and `sweep` in turn. Everything that does not depend on the read must be removed, whatever
+//! remains must be named, and a run without the fault must remove the rest.
 //!
-//! `cargo test` takes a sample. The whole: `cargo test --test it unreadable:: -- --ignored --nocapture`
+//! `cargo test` runs a sample. All reads: `cargo test --test it unreadable:: -- --ignored --nocapture`
 
 #![allow(clippy::print_stderr, reason = "the report")]
 
@@ -12,32 +12,32 @@ use std::time::Duration;
 use hyper::body::Bytes;
 
 use crate::support::account_reader::{Account, AccountReader, difference};
-use crate::support::emulator::{account, endpoint, python, straight};
-use crate::support::program::{Ran, User};
-use crate::support::proxy::{Asked, CallOutcome, Fault, FaultInjector, Proxy};
+use crate::support::emulator::{account, endpoint, python, without_proxy};
+use crate::support::program::{CommandOutput, User};
+use crate::support::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector, Proxy};
 
-/// How long a second lasts.
-const TEMPO: &str = "0.02";
+/// ReadFault long a second lasts.
+const TIME_SCALE: &str = "0.02";
 
 const BLUEPRINTS: [&str; 3] = ["tutorial", "http-jwt", "api-to-api"];
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Verb {
     Down,
-    /// From another machine, without the state.
+    /// On another machine, without the state.
     Sweep,
 }
 
-/// How a read is refused.
+/// ReadFault a read is refused.
 #[derive(Debug, Clone, Copy)]
-enum How {
+enum ReadFault {
     Denied,
-    Trouble,
+    ServerError,
     Garbled,
 }
 
-impl How {
-    fn outcome(self, asked: &Asked) -> CallOutcome {
+impl ReadFault {
+    fn outcome(self, asked: &AwsRequest) -> CallOutcome {
         let service = asked.service.as_str();
         match self {
             Self::Denied => {
@@ -53,7 +53,7 @@ impl How {
                 );
                 CallOutcome::Refused(Fault::new(status, code, &message))
             }
-            Self::Trouble => CallOutcome::Refused(match service {
+            Self::ServerError => CallOutcome::Refused(match service {
                 "iam" => Fault::new(503, "ServiceUnavailable", "The service is unavailable"),
                 "sns" => Fault::new(500, "InternalError", "The service had a fault"),
                 "wafv2" => Fault::new(500, "WAFInternalErrorException", "AWS WAF could not perform the operation"),
@@ -64,31 +64,32 @@ impl How {
     }
 }
 
-/// Refuses one operation as long as it is told to.
+/// Refuses the current operation, if there is one.
 #[derive(Default)]
-struct Refusing(Mutex<Option<(String, How)>>);
+struct Refusing(Mutex<Option<(String, ReadFault)>>);
 
 impl FaultInjector for Refusing {
-    fn before(&self, asked: &Asked) -> CallOutcome {
+    fn before(&self, asked: &AwsRequest) -> CallOutcome {
         match &*self.0.lock().unwrap() {
-            Some((operation, how)) if asked.is_control_plane() && asked.name() == *operation => how.outcome(asked),
+            Some((operation, fault)) if asked.is_control_plane() && asked.name() == *operation => fault.outcome(asked),
             _ => CallOutcome::Passed,
         }
     }
 }
 
-/// What may remain while an operation is refused, as the beginnings of what the account reader calls it: whose it is, or that
-/// it is there, cannot be known without it; or AWS does not delete it before something of which that holds.
+/// Which resources may remain while an operation is refused, as prefixes of the account reader's names. Without the read,
+/// the program cannot know that they exist or whose they are, or AWS does not delete them before such a resource.
 ///
-/// With a record nearly everything has an id that AWS gives once, so only the tags of what has a name alone matter.
-fn depends(verb: Verb, operation: &str) -> &'static [&'static str] {
+/// With a recorded state nearly every resource has a unique id from AWS. Only resources with nothing but a name still need
+/// their tags.
+fn may_remain(verb: Verb, operation: &str) -> &'static [&'static str] {
     match (operation, verb) {
         ("sns ListTagsForResource", _) => &["topic ", "subscription "],
         ("logs ListTagsForResource", _) => &["log group "],
         (_, Verb::Down) => &[],
         ("sns ListTopics", _) => &["topic ", "subscription "],
         ("logs DescribeLogGroups", _) => &["log group "],
-        // What hangs on a role and cannot be listed cannot be taken off it.
+        // A role can only be deleted after its policies, which must be listed first.
         ("iam ListRoles" | "iam GetRole" | "iam ListRolePolicies", _) => &["role "],
         ("lambda ListFunctions", _) => &["function "],
         ("secretsmanager ListSecrets", _) => &["secret "],
@@ -102,7 +103,7 @@ fn depends(verb: Verb, operation: &str) -> &'static [&'static str] {
     }
 }
 
-struct Bench {
+struct TestBed {
     blueprint: &'static str,
     account: String,
     proxy: Proxy,
@@ -112,15 +113,15 @@ struct Bench {
     others: Account,
 }
 
-impl Bench {
+impl TestBed {
     fn new(blueprint: &'static str) -> Self {
         let refusing = Arc::new(Refusing::default());
         let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(&refusing) as Arc<_>);
         let account = account();
-        let mut account_reader = AccountReader::new(&python(), &straight(&endpoint()), "eu-central-1");
-        account_reader.people(&account);
+        let mut account_reader = AccountReader::new(&python(), &without_proxy(&endpoint()), "eu-central-1");
+        account_reader.create_foreign_resources(&account);
         let others = account_reader.describe(&account);
-        let user = User::of(&account, &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TEMPO);
+        let user = User::of(&account, &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TIME_SCALE);
         Self { blueprint, account, proxy, refusing, user, account_reader, others }
     }
 
@@ -133,17 +134,18 @@ impl Bench {
         self.user.run(&["up", "--yes", "--blueprint", self.blueprint]).ends(0);
     }
 
-    fn remove(&self, verb: Verb) -> Ran {
+    fn remove(&self, verb: Verb) -> CommandOutput {
         match verb {
             Verb::Down => self.user.run(&["down", "--yes", "--blueprint", self.blueprint]),
             Verb::Sweep => {
-                let beyond = self.user.beyond(&self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TEMPO);
+                let beyond =
+                    self.user.on_another_machine(&self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TIME_SCALE);
                 beyond.run(&["sweep", "--yes", "--stack", self.stack()])
             }
         }
     }
 
-    /// The stack is there; what is on record of another is not.
+    /// Builds the stack. For `sweep`, an old state is removed first.
     fn begin(&self, verb: Verb) {
         if verb == Verb::Sweep {
             let _ = std::fs::remove_dir_all(self.user.folder.path().join("state"));
@@ -152,7 +154,7 @@ impl Bench {
         self.proxy.take();
     }
 
-    /// The reads of an undisturbed run. Who we are is no read of the stack: without it nothing is begun.
+    /// The reads of an undisturbed run. Calls to STS are left out, because without them nothing starts.
     fn reads(&mut self, verb: Verb) -> BTreeSet<String> {
         self.begin(verb);
         let ran = self.remove(verb).ends(0);
@@ -169,10 +171,10 @@ impl Bench {
         if found == self.others { Ok(()) } else { Err(format!("after {when}:\n{}", difference(&self.others, &found))) }
     }
 
-    /// Refuses a read in one run, and then lets another go on from there. What is wrong with either.
-    fn case(&mut self, verb: Verb, operation: &str, how: How) -> Vec<String> {
+    /// Refuses a read in one run, and continues with a run without faults. Returns everything that is wrong.
+    fn case(&mut self, verb: Verb, operation: &str, fault: ReadFault) -> Vec<String> {
         self.begin(verb);
-        *self.refusing.0.lock().unwrap() = Some((operation.to_owned(), how));
+        *self.refusing.0.lock().unwrap() = Some((operation.to_owned(), fault));
         let ran = self.remove(verb);
         *self.refusing.0.lock().unwrap() = None;
         let met = self.proxy.take().iter().any(|call| call.name == operation);
@@ -182,9 +184,9 @@ impl Bench {
         }
         let found = self.account_reader.describe(&self.account);
         let remains: Vec<&String> = found.keys().filter(|name| !self.others.contains_key(*name)).collect();
-        let ours = depends(verb, operation);
+        let ours = may_remain(verb, operation);
         for name in &remains {
-            // By whichever name: what carries a tag is told by its ARN too.
+            // A tagged resource is in the description twice: with its name and with its ARN.
             let tagged = name.starts_with("tagged ");
             if !tagged && !ours.iter().any(|beginning| name.starts_with(beginning)) {
                 wrong.push(format!("{name} is still there"));
@@ -208,15 +210,14 @@ impl Bench {
         if ran.code == 4 && !ran.stderr.contains(call) {
             wrong.push("the call that failed is not named".to_owned());
         }
-        // The recovery windows of secrets are no part of this.
         let rest = self.remove(verb);
-        // To `sweep`, a stack of which nothing is there is none.
+        // If nothing remains, `sweep` reports that there is no such stack.
         if rest.code != 0 && !(verb == Verb::Sweep && rest.code == 6 && remains.is_empty()) {
             wrong.push(format!("then the rest ended with {}:\n{}", rest.code, rest.stderr));
         }
         if let Err(why) = self.is_as_before("the rest") {
             wrong.push(why);
-            // For the cases that follow.
+            // Clean up for the next cases.
             self.account_reader.purge(&self.account);
         }
         if !wrong.is_empty() {
@@ -226,22 +227,23 @@ impl Bench {
     }
 }
 
-/// Goes through every `stride`th operation, with a fault that differs from one to the next, or with all of them.
+/// Tests every `stride`th read, with all faults or with one fault that changes from read to read.
 fn go_through(blueprint: &'static str, verb: Verb, stride: usize, all: bool) -> Vec<String> {
-    let mut bench = Bench::new(blueprint);
-    let reads = bench.reads(verb);
+    let mut bed = TestBed::new(blueprint);
+    let reads = bed.reads(verb);
     eprintln!("{blueprint} {verb:?}: {} reads: {reads:?}", reads.len());
-    let kinds = [How::Denied, How::Trouble, How::Garbled];
+    let kinds = [ReadFault::Denied, ReadFault::ServerError, ReadFault::Garbled];
     let mut failures = Vec::new();
-    // In every sample: where this is refused, another call takes its place.
+    // Part of every sample, because the program uses another call if this is refused.
     let always = |operation: &str| operation == "lambda GetFunction";
     let wanted = reads.iter().enumerate().filter(|(index, name)| index % stride == stride / 2 || always(name));
     for (index, operation) in wanted {
         let kinds = if all { &kinds[..2 + usize::from(index % 3 == 0)] } else { &kinds[index % 3..=index % 3] };
-        for how in kinds {
-            let wrong = bench.case(verb, operation, *how);
+        for fault in kinds {
+            let wrong = bed.case(verb, operation, *fault);
             if !wrong.is_empty() {
-                let wrong = format!("FAILED {blueprint} {verb:?} without {operation} ({how:?}):\n{}", wrong.join("\n"));
+                let wrong =
+                    format!("FAILED {blueprint} {verb:?} without {operation} ({fault:?}):\n{}", wrong.join("\n"));
                 eprintln!("{wrong}");
                 failures.push(wrong);
             }
@@ -251,7 +253,7 @@ fn go_through(blueprint: &'static str, verb: Verb, stride: usize, all: bool) -> 
 }
 
 #[test]
-fn a_sample_of_reads_refused() {
+fn a_sample_of_refused_reads_leaves_only_what_depends_on_them() {
     let failures: Vec<String> = [
         go_through("tutorial", Verb::Down, 7, false),
         go_through("http-jwt", Verb::Sweep, 6, false),
@@ -263,7 +265,7 @@ fn a_sample_of_reads_refused() {
 
 #[test]
 #[ignore = "takes ten minutes"]
-fn every_read_refused() {
+fn every_refused_read_leaves_only_what_depends_on_it() {
     let test_accounts = BLUEPRINTS.iter().flat_map(|blueprint| [(*blueprint, Verb::Down), (*blueprint, Verb::Sweep)]);
     let failures: Vec<String> = std::thread::scope(|scope| {
         let test_accounts: Vec<_> =

@@ -1,4 +1,4 @@
-//! `verify`: a sound stack passes and is left as it was; a broken one fails for what is broken.
+//! `verify`: a sound stack passes and stays unchanged, and a damaged one fails the checks for the damage.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::support::botocore;
 use crate::support::emulator::{account, default_account, endpoint};
-use crate::support::program::{Ran, User};
+use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::Proxy;
 
-/// Signing in and calling routes is unsigned, and so only goes to this account: hold `default_account()`.
+/// A user with a stack in the default account, the only one that unsigned requests reach. Hold `default_account()`.
 fn someone(endpoint: &str) -> User {
     let user = User::of("test", endpoint);
     user.run(&["up", "--yes"]).ends(0);
@@ -22,19 +22,19 @@ fn users(user: &User) -> Value {
     user.run(&["users", "--json"]).ends(0).json()["users"].clone()
 }
 
-fn checks(ran: &Ran) -> Vec<Value> {
+fn checks(ran: &CommandOutput) -> Vec<Value> {
     let lines = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
     lines.filter(|line: &Value| line["type"] == "check").collect()
 }
 
 /// `<subject>: <claim>` of every check that failed.
-fn failed(ran: &Ran) -> BTreeSet<String> {
+fn failed(ran: &CommandOutput) -> BTreeSet<String> {
     let checks = checks(ran).into_iter().filter(|check| check["verdict"] == "fail");
     checks.map(|check| format!("{}: {}", check["subject"], check["claim"]).replace('"', "")).collect()
 }
 
 #[test]
-fn a_sound_stack_passes_and_is_left_as_it_was() {
+fn verify_passes_for_a_sound_stack_and_leaves_it_unchanged() {
     let _alone = default_account();
     let user = someone(&endpoint());
     let began = Instant::now();
@@ -58,13 +58,13 @@ fn a_sound_stack_passes_and_is_left_as_it_was() {
         let check = all.iter().find(|check| check["subject"] == "POST /lambda1" && check["claim"] == what);
         assert_eq!(check.unwrap()["verdict"], "pass", "{what}");
     }
-    // A cold start included.
+    // With cold starts.
     assert!(took < Duration::from_secs(15), "{took:?}");
 
     let reports =
         ["proof.html", "proof.xml"].map(|name| std::fs::read_to_string(user.folder.path().join(name)).unwrap());
     for text in [&ran.stdout, &ran.stderr].into_iter().chain(&reports) {
-        // What every token begins with.
+        // Every token begins with this.
         assert!(!text.contains("eyJ"), "{text}");
     }
     assert_eq!(users(&user), json!([]));
@@ -73,7 +73,7 @@ fn a_sound_stack_passes_and_is_left_as_it_was() {
     user.run(&["down", "--yes"]).ends(0).says("0 left");
 }
 
-/// No API without a name, and three that have one: two with a route of the same name.
+/// Three named APIs with the same route.
 const SEVERAL: &str = r#"[stack]
 name = "several"
 [functions.F]
@@ -102,7 +102,7 @@ pool = "People"
 "#;
 
 #[test]
-fn every_api_is_proved_by_itself() {
+fn verify_checks_each_of_several_apis_separately() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
     user.write("securelambda.toml", SEVERAL);
@@ -132,7 +132,7 @@ fn every_api_is_proved_by_itself() {
     ] {
         assert!(rows.contains(row), "no {row}: {rows:#?}");
     }
-    // Each stage is asked by its own route.
+    // Each stage is tested with its own route.
     for (stage, sent) in [("A.development", "times A POST /x"), ("B.live", "times B POST /x")] {
         let check = all.iter().find(|check| {
             check["claim"] == "a burst over a route's limit is throttled"
@@ -145,21 +145,21 @@ fn every_api_is_proved_by_itself() {
 }
 
 #[test]
-fn reports_have_a_form_and_a_place() {
+fn verify_refuses_a_report_of_unknown_format_or_in_a_missing_folder() {
     let user = User::bare();
     user.run(&["verify", "--report", "proof.pdf"]).ends(2).says(".html or .xml");
     user.run(&["verify", "--report", "nowhere/proof.xml"]).ends(2).says("no folder");
 }
 
 #[test]
-fn without_a_stack_there_is_nothing_to_prove() {
+fn verify_without_a_stack_ends_with_6() {
     User::of(&account(), &endpoint()).run(&["verify"]).ends(6);
 }
 
 #[test]
-fn stopped_half_way_it_leaves_no_user() {
+fn verify_that_is_stopped_half_way_leaves_no_user() {
     let _alone = default_account();
-    // Slow enough to be met in the middle.
+    // Slow enough to be stopped half-way.
     let proxy = Proxy::new(&endpoint(), Duration::from_millis(60));
     let user = someone(&proxy.endpoint);
     for seen in ["AdminCreateUser", "InitiateAuth", "FilterLogEvents"] {
@@ -172,7 +172,7 @@ fn stopped_half_way_it_leaves_no_user() {
         }
         kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         let asked = Instant::now();
-        let ran = Ran::from(child.wait_with_output().unwrap()).ends(8).says("stopped");
+        let ran = CommandOutput::from(child.wait_with_output().unwrap()).ends(8).says("stopped");
         assert!(asked.elapsed() < Duration::from_secs(7), "{:?}", asked.elapsed());
         assert_eq!(ran.stdout.lines().count(), 1, "no proof of a part");
         assert_eq!(ran.summary()["stopped"], true);
@@ -181,7 +181,7 @@ fn stopped_half_way_it_leaves_no_user() {
     user.run(&["down", "--yes"]).ends(0);
 }
 
-/// What another tool does behind our back, with the stack's outputs; and the checks that must fail for it.
+/// A change by another tool, and the checks that must fail because of it.
 struct Damage {
     name: &'static str,
     by: fn(&User, &Value),
@@ -194,7 +194,7 @@ fn aws(user: &User, service: &str, operation: &str, arguments: &Value) -> Value 
     answer
 }
 
-/// Patches the method of a path and deploys it.
+/// Patches the methods of paths and deploys them.
 fn patch_methods(user: &User, outputs: &Value, patches: &[(&str, Value)]) {
     let api = &outputs["api"]["id"];
     let resources = aws(user, "apigateway", "get_resources", &json!({ "restApiId": api }));
@@ -323,7 +323,7 @@ const DAMAGES: [Damage; 22] = [
         name: "a function's code replaced",
         by: |user, outputs| {
             let name = &outputs["functions"]["ExternalLambda2"]["name"];
-            // An archive with nothing in it.
+            // An empty archive.
             let zip = format!("PK\u{5}\u{6}{}", "\0".repeat(18));
             aws(user, "lambda", "update_function_code", &json!({ "FunctionName": name, "ZipFile": zip }));
         },
@@ -504,16 +504,16 @@ const DAMAGES: [Damage; 22] = [
     },
 ];
 
-/// Claims that nothing done to the emulator can break; each is seen to fail in its own file's tests.
+/// Claims that no damage in the emulator can break. Unit tests show that they can fail.
 const UNDAMAGED: [&str; 2] = ["everything is in one account and one region", "it lets this machine's request pass"];
 
 #[test]
-fn what_is_broken_behind_its_back_is_named_and_mended() {
+fn verify_names_every_damage_and_up_repairs_it() {
     let _alone = default_account();
-    // What does not arrive is waited for once a damage.
+    // A short time scale, because `verify` waits for messages that do not arrive.
     let user = someone(&endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.05");
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();
-    let claims = |ran: &Ran| -> BTreeSet<String> {
+    let claims = |ran: &CommandOutput| -> BTreeSet<String> {
         checks(ran).iter().map(|check| check["claim"].as_str().unwrap().to_owned()).collect()
     };
     let mut never_failed = claims(&user.run(&["verify", "--json"]).ends(0));

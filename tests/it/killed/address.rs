@@ -1,23 +1,22 @@
-//! Where in a run a call is: what it asks for, about what, and the how manieth of these it is. Calls that run side by
-//! side change places from run to run; their addresses stay.
+//! The address of a call in a run: its operation, its subject, and a counter. The order of parallel calls differs from run
+//! to run; their addresses do not.
 
 use std::fmt;
 
-use crate::support::proxy::Asked;
+use crate::support::proxy::AwsRequest;
 
 /// One call of a run: `iam CreateRole securelambda-ExternalLambda1 #1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     /// `iam CreateRole`.
     pub name: String,
-    /// What it is about, as far as its name is ours and not AWS's.
+    /// The resource that it is about, without ids that AWS gave.
     pub about: String,
     /// Counted from 1, among calls of the same name about the same thing.
     pub nth: usize,
 }
 
 impl Address {
-    /// It changes nothing.
     pub fn reads(&self) -> bool {
         let operation = self.name.split(' ').nth(1).unwrap_or_default();
         ["Get", "List", "Describe"].iter().any(|verb| operation.starts_with(verb))
@@ -31,7 +30,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Fields of bodies that say what a call is about, the most telling first.
+/// Fields of request bodies that name the subject, the most specific first.
 const FIELDS: [&str; 16] = [
     "RoleName",
     "FunctionName",
@@ -51,12 +50,12 @@ const FIELDS: [&str; 16] = [
     "pathPart",
 ];
 
-/// What a call is about: named by its body, else by its path.
-pub fn about(asked: &Asked) -> String {
+/// The subject of a call, from its body or else from its path.
+pub fn about(asked: &AwsRequest) -> String {
     if let Some(named) = FIELDS.iter().find_map(|field| asked.field(field)) {
-        // Of an ARN its end, of that what is not random.
+        // Of an ARN only its last part, without random ids.
         let end = if named.starts_with("arn:") { named.rsplit(':').next().unwrap_or_default() } else { &named };
-        // A secret's ends in a hyphen and six letters of AWS's.
+        // The ARN of a secret ends in a hyphen and six random characters.
         let secret = asked.service == "secretsmanager" && named.starts_with("arn:");
         let end = end.rsplit_once('-').filter(|_| secret).map_or(end, |(name, _)| name);
         return end.split('/').filter(|part| !random(part)).collect::<Vec<_>>().join("/");
@@ -67,7 +66,7 @@ pub fn about(asked: &Asked) -> String {
     let segments = asked.segments();
     let (mut kept, mut named) = (Vec::new(), false);
     for segment in segments {
-        // What follows a collection is a member of it: with an id of AWS's, unless the name is ours to give.
+        // The segment after a collection is an id from AWS, unless we give the names there.
         let id = named && random(segment);
         named = matches!(
             segment,
@@ -86,7 +85,7 @@ pub fn about(asked: &Asked) -> String {
     kept.join("/")
 }
 
-/// Whether this is an id that AWS made up: hexadecimal, or longer than a word and with digits.
+/// Whether this looks like an id from AWS: hexadecimal, or long and with digits.
 fn random(text: &str) -> bool {
     let text = text.rsplit_once("%3A").map_or(text, |(_, end)| end);
     text.len() >= 8 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
@@ -106,12 +105,12 @@ mod tests {
         if let Some(target) = target {
             request = request.header("x-amz-target", target);
         }
-        let asked = Asked::new(1, &request.body(()).unwrap().into_parts().0, hyper::body::Bytes::from(body));
+        let asked = AwsRequest::new(1, &request.body(()).unwrap().into_parts().0, hyper::body::Bytes::from(body));
         format!("{}: {}", asked.name(), about(&asked))
     }
 
     #[test]
-    fn calls_are_told_apart_by_our_names_and_never_by_ids_of_awss() {
+    fn addresses_contain_our_names_and_never_ids_from_aws() {
         let methods = "/restapis/af437db8/resources/5daf1096/methods/POST";
         assert_eq!(
             of("apigateway", "PUT", methods, None, "{}"),

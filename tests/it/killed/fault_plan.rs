@@ -1,5 +1,6 @@
-//! The weather of these runs: one call cut, or a storm from a seed; lists that lag behind; and an eye on the state
-//! file, which must know of everything before it is made and before anything is made from it.
+//! What happens to the calls of one run: nothing, one call is cut, or random faults from a seed. Besides that, lists do
+//! not show new resources for a moment, and the state file is checked before every create and delete: the intent must be
+//! on disk, and so must the ids of everything that the new resource depends on.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,74 +13,72 @@ use serde_json::Value;
 
 use super::address::{Address, about};
 use super::faults;
-use crate::support::proxy::{Asked, CallOutcome, FaultInjector};
+use crate::support::proxy::{AwsRequest, CallOutcome, FaultInjector};
 
-/// For how long after the first list that should show it, a thing of a name that is not unique is missing from lists:
-/// 1.5 s at the tempo of these runs. Longer than one look, shorter than the three that the program takes.
+/// How long lists omit a new resource whose name is not unique, counted from the first list that should show it. At the
+/// time scale of these runs it stands for 1.5 s: longer than one of the program's three reads, shorter than all three.
 const LAG: Duration = Duration::from_millis(30);
 
-/// What is older than this is in every list.
-const YOUNG: Duration = Duration::from_secs(2);
+/// Every list shows resources that are older than this.
+const NEW_FOR: Duration = Duration::from_secs(2);
 
-/// What happens in a run.
+/// Which faults a run meets.
 #[derive(Debug, Clone)]
-pub enum Plan {
-    /// Nothing.
-    Fair,
-    /// This becomes of this call.
+pub enum FaultMode {
+    None,
+    /// The call at this address has this outcome.
     Cut(Address, CallOutcome),
-    /// Every call has its chance of mishap, which follows from the seed and its address alone.
-    Storm(u64),
+    /// Any call may fail. Whether it does depends only on this seed and the call's address.
+    Random(u64),
 }
 
-/// One call of a run.
 #[derive(Debug, Clone)]
-pub struct Heard {
+pub struct ObservedCall {
     pub address: Address,
-    /// It repeats a question whose answer was that it is not ready yet.
+    /// It repeats a read that was answered with "not ready yet".
     pub poll: bool,
-    /// What became of it, if anything did.
+    /// The injected fault, if there was one.
     pub outcome: Option<CallOutcome>,
 }
 
-/// The weather over one proxy.
+/// The fault injector of one proxy.
 pub struct FaultPlan(Mutex<Inner>);
 
 struct Inner {
-    plan: Plan,
-    /// Where the program keeps its state.
+    mode: FaultMode,
+    /// The program's state folder.
     folder: PathBuf,
-    calls: Vec<Heard>,
+    calls: Vec<ObservedCall>,
     counts: HashMap<(String, String), usize>,
-    /// Questions answered with "not yet".
+    /// Reads that were answered with "not ready yet".
     pending: Vec<(String, String)>,
     hit: bool,
-    /// What was made a moment ago, and since when lists should show it.
-    young: HashMap<String, (Instant, Option<Instant>)>,
-    /// Ids that AWS gave, and which kind of resource they are of.
-    given: HashMap<String, &'static str>,
-    broken: Vec<String>,
+    /// By id: when the resource was created, and when a list first should have shown it.
+    new_items: HashMap<String, (Instant, Option<Instant>)>,
+    /// The kind of resource, by the id that AWS gave it.
+    known_ids: HashMap<String, &'static str>,
+    violations: Vec<String>,
 }
 
 impl FaultPlan {
     pub fn new() -> Self {
         Self(Mutex::new(Inner {
-            plan: Plan::Fair,
+            mode: FaultMode::None,
             folder: PathBuf::new(),
             calls: Vec::new(),
             counts: HashMap::new(),
             pending: Vec::new(),
             hit: false,
-            young: HashMap::new(),
-            given: HashMap::new(),
-            broken: Vec::new(),
+            new_items: HashMap::new(),
+            known_ids: HashMap::new(),
+            violations: Vec::new(),
         }))
     }
 
-    /// A run begins, of a program that keeps its state there.
-    pub fn begin(&self, plan: Plan, folder: PathBuf) {
+    /// Starts a run of a program whose state folder this is.
+    pub fn begin(&self, mode: FaultMode, folder: PathBuf) {
         let mut inner = self.inner();
-        (inner.plan, inner.folder, inner.hit) = (plan, folder, false);
+        (inner.mode, inner.folder, inner.hit) = (mode, folder, false);
         inner.calls.clear();
         inner.counts.clear();
         inner.pending.clear();
@@ -91,13 +90,13 @@ impl FaultPlan {
     }
 
     /// The calls since the run began.
-    pub fn calls(&self) -> Vec<Heard> {
+    pub fn calls(&self) -> Vec<ObservedCall> {
         self.inner().calls.clone()
     }
 
-    /// Which promises were broken since the last time this was asked.
-    pub fn broken(&self) -> Vec<String> {
-        std::mem::take(&mut self.inner().broken)
+    /// The engine's promises that were broken since this was last called.
+    pub fn violations(&self) -> Vec<String> {
+        std::mem::take(&mut self.inner().violations)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -106,7 +105,7 @@ impl FaultPlan {
 }
 
 impl FaultInjector for FaultPlan {
-    fn before(&self, asked: &Asked) -> CallOutcome {
+    fn before(&self, asked: &AwsRequest) -> CallOutcome {
         if !asked.is_control_plane() {
             return CallOutcome::Passed;
         }
@@ -115,19 +114,19 @@ impl FaultInjector for FaultPlan {
         let nth = inner.counts.entry(key.clone()).or_default();
         *nth += 1;
         let address = Address { nth: *nth, name: key.0.clone(), about: key.1.clone() };
-        inner.watch(asked, &address);
-        let outcome = match &inner.plan {
-            Plan::Cut(at, outcome) if *at == address && !inner.hit => outcome.clone(),
-            Plan::Storm(seed) => {
+        inner.check_state_file(asked, &address);
+        let outcome = match &inner.mode {
+            FaultMode::Cut(at, outcome) if *at == address && !inner.hit => outcome.clone(),
+            FaultMode::Random(seed) => {
                 let mut hash = DefaultHasher::new();
                 (seed, &address).hash(&mut hash);
                 faults::outcome(asked, hash.finish())
             }
-            Plan::Fair | Plan::Cut(..) => CallOutcome::Passed,
+            FaultMode::None | FaultMode::Cut(..) => CallOutcome::Passed,
         };
         inner.hit |= outcome != CallOutcome::Passed;
         let poll = inner.pending.contains(&key);
-        inner.calls.push(Heard {
+        inner.calls.push(ObservedCall {
             address,
             poll,
             outcome: Some(outcome.clone()).filter(|outcome| *outcome != CallOutcome::Passed),
@@ -135,7 +134,7 @@ impl FaultInjector for FaultPlan {
         outcome
     }
 
-    fn after(&self, asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {
+    fn after(&self, asked: &AwsRequest, status: u16, body: Bytes) -> (u16, Bytes) {
         if status >= 300 {
             return (status, body);
         }
@@ -144,24 +143,25 @@ impl FaultInjector for FaultPlan {
         if answer["Configuration"]["State"] == "Pending" {
             inner.pending.push((asked.name(), about(asked)));
         }
-        let gives =
-            GIVES.iter().find(|(operation, _, at)| *operation == asked.operation && answer.pointer(at).is_some());
+        let gives = ID_OF_CREATED
+            .iter()
+            .find(|(operation, _, at)| *operation == asked.operation && answer.pointer(at).is_some());
         if let Some((_, kind, at)) = gives
             && let Some(id) = answer.pointer(at).and_then(Value::as_str)
         {
-            inner.given.insert(id.to_owned(), kind);
-            inner.young.insert(id.to_owned(), (Instant::now(), None));
+            inner.known_ids.insert(id.to_owned(), kind);
+            inner.new_items.insert(id.to_owned(), (Instant::now(), None));
         }
-        let lists = LISTS.iter().find(|(operation, ..)| *operation == asked.operation);
+        let lists = LAGGING_LISTS.iter().find(|(operation, ..)| *operation == asked.operation);
         match lists {
-            Some((_, list, id)) => (status, inner.without_the_young(answer, list, id).unwrap_or(body)),
+            Some((_, list, id, _)) => (status, inner.without_new_items(answer, list, id).unwrap_or(body)),
             None => (status, body),
         }
     }
 }
 
-/// Calls that make what AWS gives an id: the kind of resource, and where in the answer the id is.
-const GIVES: [(&str, &str, &str); 11] = [
+/// Creates whose answer contains an id from AWS: operation, kind of resource, and where the id is in the answer.
+const ID_OF_CREATED: [(&str, &str, &str); 11] = [
     ("CreateUserPool", "cognito.user_pool", "/UserPool/Id"),
     ("CreateUserPoolClient", "cognito.app_client", "/UserPoolClient/ClientId"),
     ("CreateRestApi", "apigateway.rest_api", "/id"),
@@ -175,17 +175,18 @@ const GIVES: [(&str, &str, &str); 11] = [
     ("CreateIdentityPool", "cognito.identity_pool", "/IdentityPoolId"),
 ];
 
-/// Lists that lag behind: where names are not unique, so that a create that was not seen would be made again.
-const LISTS: [(&str, &str, &str); 5] = [
-    ("ListUserPools", "UserPools", "Id"),
-    ("ListUserPoolClients", "UserPoolClients", "ClientId"),
-    ("GetRestApis", "item", "id"),
-    ("GetApis", "items", "apiId"),
-    ("ListIdentityPools", "IdentityPools", "IdentityPoolId"),
+/// Lists that omit new resources: operation, list, id and kind. Names of these kinds are not unique, so a program that trusted
+/// the list would create a second resource.
+const LAGGING_LISTS: [(&str, &str, &str, &str); 5] = [
+    ("ListUserPools", "UserPools", "Id", "cognito.user_pool"),
+    ("ListUserPoolClients", "UserPoolClients", "ClientId", "cognito.app_client"),
+    ("GetRestApis", "item", "id", "apigateway.rest_api"),
+    ("GetApis", "items", "apiId", "apigatewayv2.api"),
+    ("ListIdentityPools", "IdentityPools", "IdentityPoolId", "cognito.identity_pool"),
 ];
 
-/// Calls that begin the making of a resource, by the kind in the state file.
-const MAKES: [(&str, &str, &str); 28] = [
+/// The first call that creates a resource of each kind: service, operation, and the kind as in the state file.
+const CREATES: [(&str, &str, &str); 28] = [
     ("sns", "CreateTopic", "sns.topic"),
     ("sns", "Subscribe", "sns.subscription"),
     ("secretsmanager", "CreateSecret", "secretsmanager.secret"),
@@ -216,8 +217,8 @@ const MAKES: [(&str, &str, &str); 28] = [
     ("cognito-identity", "SetIdentityPoolRoles", "cognito.identity_pool_roles"),
 ];
 
-/// Calls that remove a resource, by the kind in the state file.
-const REMOVES: [(&str, &str); 11] = [
+/// Calls that delete a resource, with the kind as in the state file.
+const DELETES: [(&str, &str); 11] = [
     ("DeleteSecret", "secretsmanager.secret"),
     ("DeleteUserPool", "cognito.user_pool"),
     ("DeleteIdentityPool", "cognito.identity_pool"),
@@ -232,19 +233,19 @@ const REMOVES: [(&str, &str); 11] = [
 ];
 
 impl Inner {
-    /// Whether what a call promises is on disk. Before a create: that it was about to be made, and the ids of all it is
-    /// made from. Before a delete: that it is about to go.
-    fn watch(&mut self, asked: &Asked, address: &Address) {
-        if let Some((_, kind)) = REMOVES.iter().find(|(operation, _)| *operation == asked.operation) {
+    /// Checks the state file when a call arrives. Before a create, it must contain the intent and the ids of all
+    /// dependencies. Before a delete, it must say that the resource is being deleted.
+    fn check_state_file(&mut self, asked: &AwsRequest, address: &Address) {
+        if let Some((_, kind)) = DELETES.iter().find(|(operation, _)| *operation == asked.operation) {
             let state = self.state();
             let mut rows = state["resources"].as_object().into_iter().flatten().map(|(_, row)| row);
             if !rows.any(|row| row["kind"] == *kind && row["status"] == "deleting") {
-                self.broken.push(format!("{address} came when its record was gone, or did not say that it goes"));
+                self.violations.push(format!("{address} came when its record was gone, or did not say that it goes"));
             }
             return;
         }
         let made =
-            MAKES.iter().find(|(service, operation, _)| *service == asked.service && *operation == asked.operation);
+            CREATES.iter().find(|(service, operation, _)| *service == asked.service && *operation == asked.operation);
         let Some((_, _, kind)) = made else { return };
         let state = self.state();
         let rows = state["resources"].as_object().into_iter().flatten().map(|(_, row)| row);
@@ -255,17 +256,17 @@ impl Inner {
         };
         let about_it: Vec<&&Value> = rows.iter().filter(named).collect();
         if !about_it.iter().any(|row| row["status"] != "ready") {
-            self.broken.push(format!("{address} was made before its intent was on disk"));
+            self.violations.push(format!("{address} was made before its intent was on disk"));
         }
         let outputs: String =
             state["resources"].as_object().into_iter().flatten().map(|(_, row)| row["outputs"].to_string()).collect();
         let body = String::from_utf8_lossy(&asked.body);
-        for (id, of) in &self.given {
+        for (id, of) in &self.known_ids {
             if of != kind
                 && (asked.path.contains(id.as_str()) || body.contains(id.as_str()))
                 && !outputs.contains(id.as_str())
             {
-                self.broken.push(format!("{address} was made before the id of what it needs, a {of}, was on disk"));
+                self.violations.push(format!("{address} was made before the id of what it needs, a {of}, was on disk"));
             }
         }
     }
@@ -278,16 +279,76 @@ impl Inner {
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    /// The answer of a list without what it does not show yet. `None`: it shows all.
-    fn without_the_young(&mut self, mut answer: Value, list: &str, id: &str) -> Option<Bytes> {
+    /// The answer of a list without resources that it does not show yet. `None` if it shows all.
+    fn without_new_items(&mut self, mut answer: Value, list: &str, id: &str) -> Option<Bytes> {
         let now = Instant::now();
         let items = answer.get_mut(list)?.as_array_mut()?;
         let before = items.len();
         items.retain(|item| {
-            let Some((made, missed)) = item[id].as_str().and_then(|id| self.young.get_mut(id)) else { return true };
+            let Some((made, missed)) = item[id].as_str().and_then(|id| self.new_items.get_mut(id)) else { return true };
             let missed = *missed.get_or_insert(now);
-            now.duration_since(*made) > YOUNG || now.duration_since(missed) >= LAG
+            now.duration_since(*made) > NEW_FOR || now.duration_since(missed) >= LAG
         });
         (items.len() < before).then(|| Bytes::from(answer.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::{all, assert_covers, listed};
+
+    #[test]
+    fn creates_has_an_entry_for_every_kind() {
+        let exempt = [("apigateway.release", "it is a setting of the stage, which no call creates")];
+        assert_covers("CREATES", &all(), CREATES.iter().map(|(.., kind)| *kind), &exempt);
+    }
+
+    #[test]
+    fn id_of_created_has_an_entry_for_every_kind_with_an_id_from_aws() {
+        const BY_NAME: &str = "its name identifies it";
+        const PART: &str = "it is part of its parent, whose id identifies it";
+        let exempt = [
+            ("sns.topic", BY_NAME),
+            ("sns.subscription", "no other resource depends on it"),
+            ("secretsmanager.secret", "its ARN starts with its name; the random end is not checked"),
+            ("logs.group", BY_NAME),
+            ("iam.role", BY_NAME),
+            ("iam.role_policy", BY_NAME),
+            ("lambda.function", BY_NAME),
+            ("lambda.permission", BY_NAME),
+            ("cognito.service_user", BY_NAME),
+            ("cognito.identity_pool_roles", PART),
+            ("apigateway.model", BY_NAME),
+            ("apigateway.paths", "one resource has many ids, one for each path"),
+            ("apigateway.routes", PART),
+            ("apigateway.stage", BY_NAME),
+            ("apigateway.release", PART),
+            ("apigatewayv2.routes", "one resource has many ids, and no other resource depends on it"),
+            ("apigatewayv2.stage", BY_NAME),
+            ("wafv2.association", PART),
+        ];
+        assert_covers("ID_OF_CREATED", &all(), ID_OF_CREATED.iter().map(|(_, kind, _)| *kind), &exempt);
+    }
+
+    #[test]
+    fn deletes_has_an_entry_for_every_kind_that_the_program_lists() {
+        assert_covers("DELETES", &listed(), DELETES.iter().map(|(_, kind)| *kind), &[]);
+    }
+
+    #[test]
+    fn lagging_lists_has_an_entry_for_every_listed_kind_without_a_unique_name() {
+        const UNIQUE: &str = "AWS refuses a second one of the same name";
+        let exempt = [
+            ("sns.topic", UNIQUE),
+            ("secretsmanager.secret", UNIQUE),
+            ("logs.group", UNIQUE),
+            ("iam.role", UNIQUE),
+            ("lambda.function", UNIQUE),
+            ("wafv2.ip_set", UNIQUE),
+            ("wafv2.web_acl", UNIQUE),
+        ];
+        let kinds = listed().into_iter().chain(["cognito.app_client"]).collect();
+        assert_covers("LAGGING_LISTS", &kinds, LAGGING_LISTS.iter().map(|(.., kind)| *kind), &exempt);
     }
 }

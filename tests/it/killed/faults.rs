@@ -1,67 +1,68 @@
-//! What can go wrong with any call, as the service that is called words it.
+//! The random faults, as each service words them.
 
 use std::time::Duration;
 
-use crate::support::facts::{played, played_to};
-use crate::support::proxy::{Asked, CallOutcome, Fault};
+use crate::support::facts::{recorded_refusal, recorded_refusal_of};
+use crate::support::proxy::{AwsRequest, CallOutcome, Fault};
 
-/// How many of a thousand calls meet with a mishap.
-const MISHAPS: u64 = 80;
+const FAULTS_PER_THOUSAND: u64 = 80;
 
-/// The fate of a call, from a number of 64 random bits.
-pub fn outcome(asked: &Asked, random: u64) -> CallOutcome {
-    if random % 1000 >= MISHAPS {
+/// The outcome of a call, from 64 random bits.
+pub fn outcome(asked: &AwsRequest, random: u64) -> CallOutcome {
+    if random % 1000 >= FAULTS_PER_THOUSAND {
         return CallOutcome::Passed;
     }
     let random = random / 1000;
     match random % 12 {
         0..=2 => CallOutcome::Refused(throttling(&asked.service)),
-        3 | 4 => CallOutcome::Refused(trouble(&asked.service)),
-        // Carried out all the same.
-        5 => CallOutcome::Belied(trouble(&asked.service)),
-        6 | 7 => CallOutcome::Lost,
-        8 | 9 => CallOutcome::Unanswered,
+        3 | 4 => CallOutcome::Refused(server_error(&asked.service)),
+        // The service reports an error although it carried the call out.
+        5 => CallOutcome::DoneButRefused(server_error(&asked.service)),
+        6 | 7 => CallOutcome::ConnectionLost,
+        8 | 9 => CallOutcome::AnswerLost,
         10 if asked.writes() => CallOutcome::Refused(conflict(asked)),
-        _ => CallOutcome::Deferred(Duration::from_millis(random / 12 % 60)),
+        _ => CallOutcome::Delayed(Duration::from_millis(random / 12 % 60)),
     }
 }
 
-/// Too many calls.
 fn throttling(service: &str) -> Fault {
     match service {
-        "iam" | "sts" => played("iam-throttled", &[]),
-        "sns" => played("sns-throttled", &[]),
-        "lambda" => played("lambda-throttled", &[]),
-        "apigateway" | "apigatewayv2" => Fault { retry_after: Some(1), ..played("api-throttled", &[]) },
-        "cognito-idp" | "cognito-identity" => played("cognito-throttled", &[]),
-        "logs" => played("logs-throttled", &[]),
-        "secretsmanager" => played("secrets-throttled", &[]),
-        _ => played("waf-throttled", &[]),
+        "iam" | "sts" => recorded_refusal("iam-throttled", &[]),
+        "sns" => recorded_refusal("sns-throttled", &[]),
+        "lambda" => recorded_refusal("lambda-throttled", &[]),
+        "apigateway" | "apigatewayv2" => Fault { retry_after: Some(1), ..recorded_refusal("api-throttled", &[]) },
+        "cognito-idp" | "cognito-identity" => recorded_refusal("cognito-throttled", &[]),
+        "logs" => recorded_refusal("logs-throttled", &[]),
+        "secretsmanager" => recorded_refusal("secrets-throttled", &[]),
+        _ => recorded_refusal("waf-throttled", &[]),
     }
 }
 
-/// The service's own trouble.
-fn trouble(service: &str) -> Fault {
+fn server_error(service: &str) -> Fault {
     match service {
-        "iam" | "sts" => played("iam-unavailable", &[]),
-        "sns" => played("sns-unavailable", &[]),
-        "lambda" => played("lambda-unavailable", &[]),
-        "apigateway" | "apigatewayv2" => played("api-unavailable", &[]),
-        "cognito-idp" | "cognito-identity" => played("cognito-unavailable", &[]),
-        "logs" => played("logs-unavailable", &[]),
-        "secretsmanager" => played("secrets-unavailable", &[]),
-        _ => played("waf-unavailable", &[]),
+        "iam" | "sts" => recorded_refusal("iam-unavailable", &[]),
+        "sns" => recorded_refusal("sns-unavailable", &[]),
+        "lambda" => recorded_refusal("lambda-unavailable", &[]),
+        "apigateway" | "apigatewayv2" => recorded_refusal("api-unavailable", &[]),
+        "cognito-idp" | "cognito-identity" => recorded_refusal("cognito-unavailable", &[]),
+        "logs" => recorded_refusal("logs-unavailable", &[]),
+        "secretsmanager" => recorded_refusal("secrets-unavailable", &[]),
+        _ => recorded_refusal("waf-unavailable", &[]),
     }
 }
 
-/// Something else is being changed at this moment.
-fn conflict(asked: &Asked) -> Fault {
+/// A refusal because of a concurrent change.
+fn conflict(asked: &AwsRequest) -> Fault {
     let id = match (asked.service.as_str(), asked.operation.as_str()) {
         ("iam", _) => "iam-concurrent",
         ("lambda", "AddPermission" | "RemovePermission") => "permission-concurrent",
         ("lambda", "CreateFunction") => "function-deleting",
         ("lambda", operation) if operation.starts_with("UpdateFunction") || operation == "DeleteFunction" => {
-            return played_to(asked, "function-updating", &[("arn", "arn:aws:lambda:eu-central-1:1:function:f")]);
+            return recorded_refusal_of(
+                asked,
+                "function-updating",
+                &[("arn", "arn:aws:lambda:eu-central-1:1:function:f")],
+            );
         }
         ("apigateway" | "apigatewayv2", _) => "api-concurrent",
         ("cognito-idp", _) => "pool-concurrent",
@@ -73,5 +74,5 @@ fn conflict(asked: &Asked) -> Fault {
         ("wafv2", operation) if operation.starts_with("Update") || operation.starts_with("Delete") => "waf-lock",
         (service, _) => return throttling(service),
     };
-    played_to(asked, id, &[])
+    recorded_refusal_of(asked, id, &[])
 }

@@ -1,4 +1,4 @@
-//! Every call of `up` and of `down`, cut in three ways, and both ways on.
+//! The crash matrix: every call of `up` and `down` is cut in three ways, and after each cut both `up` and `down` are tried.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
@@ -7,19 +7,18 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::address::Address;
-use super::fault_plan::{Heard, Plan};
+use super::fault_plan::{FaultMode, ObservedCall};
 use super::test_account::{Built, TestAccount, Verb};
 use crate::support::proxy::CallOutcome;
 
-/// Where a run starts.
+/// In which account a run starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum From {
-    /// An account that never held the stack.
-    Nothing,
-    /// One that held it before: its secret is in the recovery window, and is restored.
-    Before,
-    /// One that holds it.
-    Stack,
+pub enum Start {
+    /// The stack never existed there.
+    Fresh,
+    /// The stack existed before: `up` restores its secret, which is in the recovery window.
+    AfterDown,
+    WithStack,
 }
 
 /// How a call is cut.
@@ -37,7 +36,7 @@ impl Cut {
         match self {
             Self::KilledBefore => CallOutcome::HungBefore,
             Self::KilledAfter => CallOutcome::HungAfter,
-            Self::AnswerLost => CallOutcome::Unanswered,
+            Self::AnswerLost => CallOutcome::AnswerLost,
         }
     }
 
@@ -50,23 +49,23 @@ impl Cut {
     }
 }
 
-/// One cell: this call of this run is cut like this, and this comes next.
+/// One cell of the matrix: which call of which run is cut in which way, and which command follows.
 #[derive(Debug, Clone)]
 pub struct Case {
-    pub from: From,
+    pub from: Start,
     pub call: Address,
     pub cut: Cut,
     pub then: Verb,
-    /// How often the call did not come.
+    /// How many runs did not make the call.
     missed: usize,
 }
 
 impl Case {
     fn verb(&self) -> Verb {
-        if self.from == From::Stack { Verb::Down } else { Verb::Up }
+        if self.from == Start::WithStack { Verb::Down } else { Verb::Up }
     }
 
-    fn row(&self) -> (From, Cut, Verb) {
+    fn row(&self) -> (Start, Cut, Verb) {
         (self.from, self.cut, self.then)
     }
 }
@@ -78,54 +77,54 @@ impl fmt::Display for Case {
     }
 }
 
-fn run(from: From) -> &'static str {
+fn run(from: Start) -> &'static str {
     match from {
-        From::Nothing => "up",
-        From::Before => "up again",
-        From::Stack => "down",
+        Start::Fresh => "up",
+        Start::AfterDown => "up again",
+        Start::WithStack => "down",
     }
 }
 
-/// The calls of undisturbed runs, and what they build.
+/// The calls that undisturbed runs make, and the account that they build.
 pub struct Undisturbed {
     pub built: Built,
-    pub calls: BTreeMap<From, Vec<Address>>,
+    pub calls: BTreeMap<Start, Vec<Address>>,
     /// Calls that are not cut, and why not.
-    folded: BTreeMap<From, Vec<(Address, &'static str)>>,
+    excluded: BTreeMap<Start, Vec<(Address, &'static str)>>,
 }
 
-/// Watches runs that nothing disturbs. A call counts if it was made in each of them.
+/// Runs `up` and `down` without faults and collects every call that any of these runs makes.
 pub fn undisturbed(test_account: &mut TestAccount) -> Undisturbed {
     let mut built: Option<Built> = None;
-    let mut heard: BTreeMap<From, Vec<Vec<Heard>>> = BTreeMap::new();
+    let mut observed: BTreeMap<Start, Vec<Vec<ObservedCall>>> = BTreeMap::new();
     for _ in 0..2 {
-        for from in [From::Nothing, From::Before] {
-            if from == From::Nothing {
+        for from in [Start::Fresh, Start::AfterDown] {
+            if from == Start::Fresh {
                 test_account.purge();
             }
-            heard.entry(from).or_default().push(test_account.must(Verb::Up).unwrap());
+            observed.entry(from).or_default().push(test_account.run_undisturbed(Verb::Up).unwrap());
             if built.is_none() {
                 built = Some(test_account.built());
             }
-            built.as_ref().map_or(Ok(()), |built| test_account.holds(built)).unwrap();
-            heard.entry(From::Stack).or_default().push(test_account.must(Verb::Down).unwrap());
-            test_account.is_empty().unwrap();
+            built.as_ref().map_or(Ok(()), |built| test_account.check_built(built)).unwrap();
+            observed.entry(Start::WithStack).or_default().push(test_account.run_undisturbed(Verb::Down).unwrap());
+            test_account.check_empty().unwrap();
         }
     }
     let mut calls = BTreeMap::new();
-    let mut folded: BTreeMap<From, Vec<(Address, &'static str)>> = BTreeMap::new();
-    for (from, runs) in heard {
+    let mut excluded: BTreeMap<Start, Vec<(Address, &'static str)>> = BTreeMap::new();
+    for (from, runs) in observed {
         let mut kept = Vec::new();
         let mut seen = HashSet::new();
         for call in runs.into_iter().flatten().filter(|call| seen.insert(call.address.clone())) {
             let about_secrets = call.address.name.starts_with("secretsmanager ");
             if call.poll {
-                folded
+                excluded
                     .entry(from)
                     .or_default()
                     .push((call.address, "asks once more what was answered with \"not yet\""));
-            } else if from == From::Before && !about_secrets {
-                folded
+            } else if from == Start::AfterDown && !about_secrets {
+                excluded
                     .entry(from)
                     .or_default()
                     .push((call.address, "as in `up`: only the secret is found differently"));
@@ -135,38 +134,39 @@ pub fn undisturbed(test_account: &mut TestAccount) -> Undisturbed {
         }
         calls.insert(from, kept);
     }
-    Undisturbed { built: built.unwrap(), calls, folded }
+    Undisturbed { built: built.unwrap(), calls, excluded }
 }
 
-/// The cases of these runs, every `stride`th of those whose call is wanted.
+/// Every `stride`th case of those whose call is wanted.
 pub fn cases(undisturbed: &Undisturbed, stride: usize, wanted: impl Fn(&Address) -> bool) -> Vec<Case> {
     let wanted = &wanted;
-    let of = |(from, cut, then): (From, Cut, Verb)| {
+    let of = |(from, cut, then): (Start, Cut, Verb)| {
         let calls = undisturbed.calls.get(&from).into_iter().flatten();
         let calls = calls.filter(move |call| wanted(call));
-        // Killed before it or after it, a call that only reads leaves the account and the record alike.
+        // A read changes neither the account nor the state, so killing the program before it covers both cases.
         let calls = calls.filter(move |call| cut != Cut::KilledAfter || !call.reads());
         calls.map(move |call| Case { from, call: call.clone(), cut, then, missed: 0 })
     };
     rows().into_iter().flat_map(of).step_by(stride).collect()
 }
 
-fn rows() -> Vec<(From, Cut, Verb)> {
+fn rows() -> Vec<(Start, Cut, Verb)> {
     let ways = [Verb::Up, Verb::Down];
     let of = |from| Cut::ALL.into_iter().flat_map(move |cut| ways.map(|then| (from, cut, then)));
-    [From::Nothing, From::Before, From::Stack].into_iter().flat_map(of).collect()
+    [Start::Fresh, Start::AfterDown, Start::WithStack].into_iter().flat_map(of).collect()
 }
 
-/// Cases not yet taken, by where they start.
-struct Queue(Mutex<BTreeMap<From, VecDeque<Case>>>);
+/// The cases that still have to run, by the account in which they start.
+struct Queue(Mutex<BTreeMap<Start, VecDeque<Case>>>);
 
 impl Queue {
     fn new(cases: Vec<Case>) -> Self {
-        let mut queues: BTreeMap<From, VecDeque<Case>> = BTreeMap::new();
+        let mut queues: BTreeMap<Start, VecDeque<Case>> = BTreeMap::new();
         for case in cases {
             queues.entry(case.from).or_default().push_back(case);
         }
-        // Both ways on in turn, so that a lane that ends in one place finds a case that starts there.
+        // Cases that continue with `up` and with `down` alternate, so that a worker usually finds a case that starts in
+        // the account that its last case left.
         for queue in queues.values_mut() {
             let (up, down): (Vec<Case>, Vec<Case>) = queue.drain(..).partition(|case| case.then == Verb::Up);
             let mut up = VecDeque::from(up);
@@ -179,7 +179,7 @@ impl Queue {
         Self(Mutex::new(queues))
     }
 
-    fn take(&self, from: From) -> Option<Case> {
+    fn take(&self, from: Start) -> Option<Case> {
         self.0.lock().unwrap().get_mut(&from)?.pop_front()
     }
 
@@ -188,10 +188,10 @@ impl Queue {
     }
 }
 
-/// What came of it all.
+/// The results of all cases.
 #[derive(Default)]
 pub struct Report {
-    rows: BTreeMap<(From, Cut, Verb), Row>,
+    rows: BTreeMap<(Start, Cut, Verb), Row>,
     failures: Vec<String>,
     runs: usize,
     took: Duration,
@@ -209,8 +209,8 @@ impl Report {
     }
 }
 
-/// Goes through all cases, in as many lanes as there are.
-pub fn go_through(
+/// Runs all cases, in parallel in these accounts.
+pub fn run_cases(
     undisturbed: &Undisturbed,
     cases: Vec<Case>,
     test_accounts: Vec<TestAccount>,
@@ -220,7 +220,9 @@ pub fn go_through(
     std::thread::scope(|scope| {
         for test_account in test_accounts {
             let (queue, report) = (&queue, &report);
-            scope.spawn(move || Walk { undisturbed, queue, report, evidence, test_account, at: Place::Nothing }.walk());
+            scope.spawn(move || {
+                Worker { undisturbed, queue, report, evidence, test_account, at: AccountState::Empty }.run_all()
+            });
         }
     });
     let mut report = report.into_inner().unwrap();
@@ -228,81 +230,81 @@ pub fn go_through(
     report
 }
 
-/// Where a lane's account stands.
+/// What a worker's account contains.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
-    /// It is empty; a secret may or may not be in its recovery window.
-    Nothing,
-    /// It is empty but for a secret in its recovery window.
-    Before,
-    Stack,
+enum AccountState {
+    /// Nothing, or a secret in its recovery window.
+    Empty,
+    /// A secret in its recovery window.
+    AfterDown,
+    WithStack,
 }
 
-struct Walk<'a> {
+struct Worker<'a> {
     undisturbed: &'a Undisturbed,
     queue: &'a Queue,
     report: &'a Mutex<Report>,
     evidence: &'a Path,
     test_account: TestAccount,
-    at: Place,
+    at: AccountState,
 }
 
-impl Walk<'_> {
-    /// Until no case is left: one that starts where the account stands, or else on to where one does.
-    fn walk(mut self) {
+impl Worker<'_> {
+    /// Runs cases until none is left. Prefers a case that starts in the account as it is. If there is none, an undisturbed
+    /// run brings the account to where another case starts.
+    fn run_all(mut self) {
         loop {
             let case = match self.at {
-                Place::Stack => self.queue.take(From::Stack),
-                Place::Before => self.queue.take(From::Before).or_else(|| self.queue.take(From::Nothing)),
-                Place::Nothing => self.queue.take(From::Nothing),
+                AccountState::WithStack => self.queue.take(Start::WithStack),
+                AccountState::AfterDown => self.queue.take(Start::AfterDown).or_else(|| self.queue.take(Start::Fresh)),
+                AccountState::Empty => self.queue.take(Start::Fresh),
             };
             let Some(case) = case else {
                 let elsewhere = match self.at {
-                    Place::Stack => [From::Nothing, From::Before],
-                    Place::Nothing | Place::Before => [From::Stack, From::Before],
+                    AccountState::WithStack => [Start::Fresh, Start::AfterDown],
+                    AccountState::Empty | AccountState::AfterDown => [Start::WithStack, Start::AfterDown],
                 };
                 let Some(next) = elsewhere.into_iter().find_map(|from| self.queue.take(from)) else { return };
-                let verb = if self.at == Place::Stack { Verb::Down } else { Verb::Up };
+                let verb = if self.at == AccountState::WithStack { Verb::Down } else { Verb::Up };
                 self.queue.put_back(next);
-                self.plainly(verb);
+                self.run_undisturbed(verb);
                 continue;
             };
-            self.go(case);
+            self.run_case(case);
         }
     }
 
-    /// An undisturbed run between two cases.
-    fn plainly(&mut self, verb: Verb) {
-        let went = self.test_account.must(verb).and_then(|_| self.arrived(From::Stack, verb));
+    fn run_undisturbed(&mut self, verb: Verb) {
+        let went = self.test_account.run_undisturbed(verb).and_then(|_| self.check_result(Start::WithStack, verb));
         self.report.lock().unwrap().runs += 1;
         if let Err(why) = went {
-            self.failed(&format!("undisturbed {}", verb.word()), &why);
+            self.record_failure(&format!("undisturbed {}", verb.word()), &why);
         }
     }
 
-    fn go(&mut self, mut case: Case) {
-        if case.from == From::Nothing {
+    fn run_case(&mut self, mut case: Case) {
+        if case.from == Start::Fresh {
             self.test_account.purge();
         }
-        let ran = self.test_account.run(case.verb(), Plan::Cut(case.call.clone(), case.cut.outcome()));
+        let ran = self.test_account.run(case.verb(), FaultMode::Cut(case.call.clone(), case.cut.outcome()));
         self.report.lock().unwrap().runs += 2;
         let was_cut = self.test_account.fault_plan.hit();
         let went = match ran {
             Ok(_) if !was_cut && case.missed < 3 => {
                 case.missed += 1;
                 self.queue.put_back(case.clone());
-                // Nothing was cut: it arrived.
-                if let Err(why) = self.arrived(case.from, case.verb()) {
-                    self.failed(&format!("undisturbed {}", case.verb().word()), &why);
+                // The call was not made, so nothing was cut.
+                if let Err(why) = self.check_result(case.from, case.verb()) {
+                    self.record_failure(&format!("undisturbed {}", case.verb().word()), &why);
                 }
                 return;
             }
             Ok(_) if !was_cut => Err("the call was not made, in four runs".to_owned()),
-            // One lost answer is looked into, and stops nobody.
+            // The program must recover from one lost answer by itself.
             Ok(ran) if case.cut == Cut::AnswerLost && ran.code() != Some(0) => {
-                Err(format!("that run itself ended with {:?}:\n{}", ran.code(), ran.words()))
+                Err(format!("that run itself ended with {:?}:\n{}", ran.code(), ran.stderr()))
             }
-            Ok(_) => self.test_account.must(case.then).and_then(|_| self.arrived(case.from, case.then)),
+            Ok(_) => self.test_account.run_undisturbed(case.then).and_then(|_| self.check_result(case.from, case.then)),
             Err(why) => Err(why),
         };
         {
@@ -312,43 +314,43 @@ impl Walk<'_> {
             row.failures += usize::from(went.is_err());
         }
         if let Err(why) = went {
-            self.failed(&case.to_string(), &why);
+            self.record_failure(&case.to_string(), &why);
         }
     }
 
-    /// The account is as this verb leaves it, and a run from there before it.
-    fn arrived(&mut self, from: From, verb: Verb) -> Result<(), String> {
+    /// Checks that the account is as `verb` must leave it, after a run that started from `from`.
+    fn check_result(&mut self, from: Start, verb: Verb) -> Result<(), String> {
         match verb {
             Verb::Up => {
-                self.at = Place::Stack;
-                self.test_account.holds(&self.undisturbed.built)
+                self.at = AccountState::WithStack;
+                self.test_account.check_built(&self.undisturbed.built)
             }
             Verb::Down => {
-                // An `up` that was cut early made no secret.
-                self.at = if from == From::Nothing { Place::Nothing } else { Place::Before };
-                self.test_account.is_empty()
+                // An `up` that was cut early created no secret.
+                self.at = if from == Start::Fresh { AccountState::Empty } else { AccountState::AfterDown };
+                self.test_account.check_empty()
             }
         }
     }
 
-    /// Writes it down, keeps the evidence, and goes on in another account.
-    fn failed(&mut self, what: &str, why: &str) {
+    /// Records a failure, saves the evidence and continues in a new account.
+    fn record_failure(&mut self, what: &str, why: &str) {
         let number = {
             let mut report = self.report.lock().unwrap();
             report.failures.push(String::new());
             report.failures.len()
         };
         let folder = self.evidence.join(format!("{number}"));
-        self.test_account.keep(&folder, &format!("{what}\n\n{why}"));
+        self.test_account.save_evidence(&folder, &format!("{what}\n\n{why}"));
         let why = why.lines().take(6).collect::<Vec<_>>().join("\n    ");
         let entry = format!("{what}\n    {why}\n    kept in {}", folder.display());
         self.report.lock().unwrap().failures[number - 1] = entry;
-        self.test_account.move_on();
-        self.at = Place::Nothing;
+        self.test_account.use_new_account();
+        self.at = AccountState::Empty;
     }
 }
 
-/// The report, for people: the calls, the cuts, the failures.
+/// The report as a table of calls, cuts and failures.
 pub fn table(undisturbed: &Undisturbed, report: &Report) -> String {
     let mut text = String::new();
     for (from, calls) in &undisturbed.calls {
@@ -360,7 +362,7 @@ pub fn table(undisturbed: &Undisturbed, report: &Report) -> String {
         let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
         text += &format!("  {}\n", counts.join(", "));
         let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-        for (_, reason) in undisturbed.folded.get(from).into_iter().flatten() {
+        for (_, reason) in undisturbed.excluded.get(from).into_iter().flatten() {
             *reasons.entry(reason).or_default() += 1;
         }
         for (reason, count) in reasons {
@@ -383,7 +385,7 @@ pub fn table(undisturbed: &Undisturbed, report: &Report) -> String {
     text
 }
 
-/// Where the evidence of failures goes: emptied first.
+/// The folder for the evidence of failures. It is emptied first.
 pub fn evidence(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&folder);

@@ -1,4 +1,4 @@
-//! One account of its own, one user in it, one sky over both: what goes through many cases, one after another.
+//! An account of the emulator with a user and a fault plan, in which many cases run one after another.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::fault_plan::{FaultPlan, Heard, Plan};
+use super::fault_plan::{FaultMode, FaultPlan, ObservedCall};
 use crate::support::account_reader::{Account, AccountReader, difference};
-use crate::support::emulator::{account, straight};
+use crate::support::emulator::{account, without_proxy};
 use crate::support::program::User;
 use crate::support::proxy::{CallOutcome, Proxy};
 
-/// How long a second lasts.
-pub const TEMPO: &str = "0.02";
-/// How long a run may take before it counts as stuck: undisturbed it takes one second.
+/// How long one second lasts in these runs.
+pub const TIME_SCALE: &str = "0.02";
+/// A run that takes longer than this counts as stuck. An undisturbed run takes one second.
 const STUCK: Duration = Duration::from_mins(2);
 
-/// What a command does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Verb {
     Up,
@@ -35,33 +34,31 @@ impl Verb {
     }
 }
 
-/// How a run went.
-pub struct Ran {
+pub struct RunResult {
     /// `None` if it was killed.
     pub status: Option<ExitStatus>,
-    said: PathBuf,
+    stderr_file: PathBuf,
 }
 
-impl Ran {
+impl RunResult {
     pub fn code(&self) -> Option<i32> {
         self.status.and_then(|status| status.code())
     }
 
-    /// What it said.
-    pub fn words(&self) -> String {
-        std::fs::read_to_string(&self.said).unwrap_or_default()
+    /// What it outputs.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(&self.stderr_file).unwrap_or_default()
     }
 }
 
-/// What an undisturbed `up` leaves behind.
+/// An account and its state file.
 #[derive(Debug, Clone)]
 pub struct Built {
     pub account: Account,
-    /// The rows of the state file: kind, status, and which outputs are on record.
+    /// The rows of the state file: kind, status, and the names of the recorded outputs.
     pub rows: Account,
 }
 
-/// The account, the user, the sky, and the other tool that looks at the account.
 pub struct TestAccount {
     pub account: String,
     pub fault_plan: Arc<FaultPlan>,
@@ -69,55 +66,54 @@ pub struct TestAccount {
     blueprint: &'static str,
     proxy: Proxy,
     account_reader: AccountReader,
-    /// What is in the account and belongs to others.
+    /// The resources of others in the account.
     others: Account,
     runs: usize,
 }
 
 impl TestAccount {
-    /// A new account of this emulator's.
     pub fn new(endpoint: &str, python: &Path, blueprint: &'static str) -> Self {
         let fault_plan = Arc::new(FaultPlan::new());
         let proxy = Proxy::with_faults(endpoint, Duration::ZERO, Arc::clone(&fault_plan) as Arc<_>);
-        let account_reader = AccountReader::new(python, &straight(endpoint), "eu-central-1");
+        let account_reader = AccountReader::new(python, &without_proxy(endpoint), "eu-central-1");
         let (account, user, others) = (String::new(), User::bare(), Account::new());
         let mut test_account = Self { account, fault_plan, user, blueprint, proxy, account_reader, others, runs: 0 };
-        test_account.move_on();
+        test_account.use_new_account();
         test_account
     }
 
-    /// Leaves the account as it is, and goes on in a new one, in which only others have anything.
-    pub fn move_on(&mut self) {
+    /// Continues in a new account, which contains only resources of others.
+    pub fn use_new_account(&mut self) {
         self.account = account();
-        self.account_reader.people(&self.account);
+        self.account_reader.create_foreign_resources(&self.account);
         self.others = self.account_reader.describe(&self.account);
         assert!(self.others.len() > 6, "{:#?}", self.others);
-        self.user = User::of(&self.account, &self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TEMPO);
+        self.user = User::of(&self.account, &self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TIME_SCALE);
         self.runs = 0;
     }
 
-    /// Runs a command under this plan; one that a call of its hangs in is killed there.
-    pub fn run(&mut self, verb: Verb, plan: Plan) -> Result<Ran, String> {
-        let kills = matches!(plan, Plan::Cut(_, CallOutcome::HungBefore | CallOutcome::HungAfter));
-        self.fault_plan.begin(plan, self.user.folder.path().join("state"));
+    /// Runs a command with these faults. If the mode makes a call hang, the program is killed at that call.
+    pub fn run(&mut self, verb: Verb, mode: FaultMode) -> Result<RunResult, String> {
+        let kills = matches!(mode, FaultMode::Cut(_, CallOutcome::HungBefore | CallOutcome::HungAfter));
+        self.fault_plan.begin(mode, self.user.folder.path().join("state"));
         self.proxy.take();
         self.runs += 1;
-        let said = self.user.folder.path().join(format!("{}-{}.stderr", self.runs, verb.word()));
+        let stderr_file = self.user.folder.path().join(format!("{}-{}.stderr", self.runs, verb.word()));
         let mut command = self.user.command(&[verb.word(), "--yes", "--blueprint", self.blueprint]);
-        command.stdout(std::process::Stdio::null()).stderr(File::create(&said).unwrap());
+        command.stdout(std::process::Stdio::null()).stderr(File::create(&stderr_file).unwrap());
         let mut process = command.spawn().unwrap();
         let status = self.wait(verb, &mut process, kills)?;
-        let (ran, broken) = (Ran { status, said }, self.fault_plan.broken());
+        let (ran, violations) = (RunResult { status, stderr_file }, self.fault_plan.violations());
         match ran.code() {
-            _ if !broken.is_empty() => Err(broken.join("\n")),
-            // Done, refused, or something failed. All else is not an answer to bad weather.
+            _ if !violations.is_empty() => Err(violations.join("\n")),
+            // Success, or an error that injected faults can cause. No other exit code is acceptable.
             Some(0 | 1 | 3 | 4) => Ok(ran),
             None if ran.status.is_none() => Ok(ran),
-            _ => Err(format!("`{}` ended with {:?}:\n{}", verb.word(), ran.status, ran.words())),
+            _ => Err(format!("`{}` ended with {:?}:\n{}", verb.word(), ran.status, ran.stderr())),
         }
     }
 
-    /// Until it ends; `None` if a call of its hung, where it was to be killed.
+    /// Waits for the end of the process. `None` if it was killed at a hanging call.
     fn wait(&self, verb: Verb, process: &mut Child, kills: bool) -> Result<Option<ExitStatus>, String> {
         let (began, moment) = (Instant::now(), Duration::from_millis(3));
         loop {
@@ -140,26 +136,25 @@ impl TestAccount {
         }
     }
 
-    /// Runs a command in fair weather; it must succeed.
-    pub fn must(&mut self, verb: Verb) -> Result<Vec<Heard>, String> {
-        let ran = self.run(verb, Plan::Fair)?;
+    /// Runs a command without faults, which must succeed.
+    pub fn run_undisturbed(&mut self, verb: Verb) -> Result<Vec<ObservedCall>, String> {
+        let ran = self.run(verb, FaultMode::None)?;
         if ran.code() != Some(0) {
-            return Err(format!("`{}` in fair weather ended with {:?}:\n{}", verb.word(), ran.code(), ran.words()));
+            return Err(format!("`{}` without faults ended with {:?}:\n{}", verb.word(), ran.code(), ran.stderr()));
         }
-        if verb == Verb::Down && !ran.words().contains(" 0 left.") {
-            return Err(format!("`down` did not say that 0 are left:\n{}", ran.words()));
+        if verb == Verb::Down && !ran.stderr().contains(" 0 left.") {
+            return Err(format!("`down` did not say that 0 are left:\n{}", ran.stderr()));
         }
         Ok(self.fault_plan.calls())
     }
 
-    /// Everything in the account, and on record of it.
     pub fn built(&mut self) -> Built {
         Built { account: self.account_reader.describe(&self.account), rows: self.rows() }
     }
 
-    /// The account and the record are exactly as an undisturbed run leaves them. A stage that had to be moved keeps the
-    /// deployment that it answered from before, for the servers that still do: that one, and no more.
-    pub fn holds(&mut self, expected: &Built) -> Result<(), String> {
+    /// Checks that the account and the state are exactly as an undisturbed run leaves them. One difference is allowed: a
+    /// stage that was moved keeps its previous deployment, because some servers may still use it.
+    pub fn check_built(&mut self, expected: &Built) -> Result<(), String> {
         let found = self.built();
         let differs = difference(&expected.account, &found.account);
         let is_the_one_before = |line: &str| line.starts_with('+') && line.contains(" deployment (another):");
@@ -172,9 +167,8 @@ impl TestAccount {
         Ok(())
     }
 
-    /// Nothing is in the account, whatever its name, path or tags, but what belongs to others, which is as it was; and
-    /// nothing is on record.
-    pub fn is_empty(&mut self) -> Result<(), String> {
+    /// Checks that the account contains exactly the resources of others, unchanged, and that there is no state file.
+    pub fn check_empty(&mut self) -> Result<(), String> {
         let found = self.account_reader.describe(&self.account);
         if found != self.others {
             return Err(format!("left in the account, or taken from others:\n{}", difference(&self.others, &found)));
@@ -185,29 +179,29 @@ impl TestAccount {
         Ok(())
     }
 
-    /// Ends the recovery windows of secrets: the next `up` makes them anew.
+    /// Deletes secrets that are in their recovery windows: the next `up` creates new ones.
     pub fn purge(&mut self) -> Vec<String> {
         self.account_reader.purge(&self.account)
     }
 
-    /// Keeps what there is to see of a failure: what each run said, the state, the account.
-    pub fn keep(&mut self, folder: &Path, why: &str) {
+    /// Keeps what there is to see of a failure: what each run outputs, the state, the account.
+    pub fn save_evidence(&mut self, folder: &Path, why: &str) {
         std::fs::create_dir_all(folder).unwrap();
         std::fs::write(folder.join("why.txt"), why).unwrap();
         let account = serde_json::to_string_pretty(&self.account_reader.describe(&self.account)).unwrap();
         std::fs::write(folder.join("account.json"), account).unwrap();
-        let calls = self.fault_plan.calls().into_iter().map(|heard| match heard.outcome {
-            Some(outcome) => format!("{}: {outcome:?}\n", heard.address),
-            None => format!("{}\n", heard.address),
+        let calls = self.fault_plan.calls().into_iter().map(|call| match call.outcome {
+            Some(outcome) => format!("{}: {outcome:?}\n", call.address),
+            None => format!("{}\n", call.address),
         });
         std::fs::write(folder.join("calls-of-the-last-run.txt"), calls.collect::<String>()).unwrap();
-        let mut said: Vec<PathBuf> =
+        let mut outputs: Vec<PathBuf> =
             std::fs::read_dir(self.user.folder.path()).unwrap().flatten().map(|entry| entry.path()).collect();
-        said.retain(|path| path.extension().is_some_and(|extension| extension == "stderr"));
+        outputs.retain(|path| path.extension().is_some_and(|extension| extension == "stderr"));
         let state = Some(self.user.state()).filter(|state| state.exists());
-        // The last few are of this case.
-        said.sort_by_key(|path| std::fs::metadata(path).and_then(|about| about.modified()).ok());
-        for file in said.into_iter().rev().take(10).chain(state) {
+        // The latest outputs belong to this case.
+        outputs.sort_by_key(|path| std::fs::metadata(path).and_then(|about| about.modified()).ok());
+        for file in outputs.into_iter().rev().take(10).chain(state) {
             std::fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
         }
     }

@@ -1,9 +1,9 @@
-"""Describes accounts of an emulator, one request a line on standard input, one answer a line on standard output.
+"""Describes accounts of an emulator. Each line of standard input is a request, each line of standard output its answer.
 
-A request is {"do": "describe" | "purge" | "people", "account": "..."}. `describe` answers with everything of the kinds that a
-stack is made of, and their settings, whoever made them: what is random or a time is taken out, and an id is replaced
-by what it is the id of, so that two accounts can be compared as text. `purge` ends the recovery windows of secrets.
-`people` makes what belongs to others, with names like ours.
+A request is {"do": "describe" | "purge" | "create_foreign_resources", "account": "..."}. `describe` answers with all
+resources of the kinds that a stack contains, with their settings, whoever created them. Times and random values are
+removed, and an id is replaced by the name of its resource, so that two accounts can be compared as text. `purge` deletes
+all secrets without a recovery window. `create_foreign_resources` creates resources of others, with names like ours.
 """
 
 import json
@@ -14,7 +14,7 @@ import botocore.session
 from botocore.config import Config
 
 ENDPOINT, REGION = sys.argv[1], sys.argv[2]
-# Says nothing about what was asked for: times, random ids that nothing refers to, and counters.
+# Fields that do not depend on what the program requested: times, random ids that nothing refers to, and counters.
 NOISE = {
     "ResponseMetadata", "CreateDate", "CreatedDate", "CreationDate", "createdDate", "creationTime", "lastUpdatedDate",
     "LastModified", "LastModifiedDate", "LastChangedDate", "LastAccessedDate", "LastUpdateDate", "RevisionId", "RoleId",
@@ -29,7 +29,7 @@ clients = {}
 
 
 class Account:
-    """One account, and what its ids stand for."""
+    """One account, with readable names for its ids."""
 
     def __init__(self, account):
         self.account = account
@@ -44,7 +44,7 @@ class Account:
         return getattr(clients[key], operation)(**arguments)
 
     def maybe(self, service, operation, **arguments):
-        """`None` where there is none."""
+        """`None` if the resource does not exist."""
         try:
             return self.call(service, operation, **arguments)
         except Exception as error:
@@ -54,7 +54,7 @@ class Account:
             raise
 
     def named(self, real, *name):
-        """From now on this id is shown as its owner's name."""
+        """Replaces this id by a readable name in the description."""
         self.stands_for[real] = "<" + " ".join(name) + ">"
         return real
 
@@ -63,16 +63,16 @@ class Account:
         for part in (self.topics, self.secrets, self.log_groups, self.roles, self.functions, self.firewall, self.pools,
                      self.identity_pools, self.apis, self.others):
             for name, settings in part():
-                # Two of one name are two entries.
+                # Two resources of one name get two entries.
                 while name in found:
                     name += " (another)"
                 found[name] = settings
         text = json.dumps(found, default=str)
         known = sorted(self.stands_for, key=len, reverse=True)
         text = re.sub("|".join(map(re.escape, known)), lambda match: self.stands_for[match.group()], text)
-        # The emulator's own, or that of a proxy before it.
+        # The endpoint of the emulator or of a proxy.
         text = re.sub(r"http://127\.0\.0\.1:\d+", "<endpoint>", text)
-        # Only now: the order of a list must not depend on the ids in it.
+        # After the ids are replaced, so that the order of a list does not depend on them.
         return clean(json.loads(text))
 
     def topics(self):
@@ -90,17 +90,17 @@ class Account:
                 continue
             self.named(secret["ARN"][-7:], "suffix")
             about = self.call("secretsmanager", "describe_secret", SecretId=secret["ARN"])
-            # Earlier versions are history: they tell how often it was written.
+            # Earlier versions only show how often the secret was written.
             about["VersionIdsToStages"] = sorted(stage for stages in about.get("VersionIdsToStages", {}).values()
                                                  for stage in stages if stage != "AWSPREVIOUS")
             value = self.call("secretsmanager", "get_secret_value", SecretId=secret["ARN"])
             about["Tags"] = tags(about.get("Tags", []))
-            # MiniStack keeps the date of a window that was ended.
+            # MiniStack keeps this date after the secret was restored.
             about.pop("DeletedDate", None)
             yield "secret " + secret["Name"], {"about": about, "value": self.signs_in(value["SecretString"])}
 
     def signs_in(self, text):
-        """A made-up password, as what it is good for."""
+        """Replaces a generated password by the name of the pool that it opens."""
         value = json.loads(text)
         if "password" not in value:
             return text
@@ -171,7 +171,7 @@ class Account:
                 yield "client " + pool["Name"] + " " + client["ClientName"], about["UserPoolClient"]
             for user in self.call("cognito-idp", "list_users", **key)["Users"]:
                 for attribute in user["Attributes"]:
-                    # The version of a secret, which is random, and what Cognito calls the user.
+                    # The random version of a secret, and Cognito's id of the user.
                     if attribute["Name"] in ("nickname", "sub"):
                         self.named(attribute["Value"], attribute["Name"])
                 yield "pool user " + pool["Name"] + " " + user["Username"], user
@@ -211,7 +211,7 @@ class Account:
                         method.pop("authorizerId", None)
                 yield called + " path " + one["path"], one
             for one in listed("get_deployments"):
-                # Its description ends in the hash of what it deploys, pools' ids included.
+                # The description ends in a hash of what is deployed, which covers ids of pools.
                 self.named(one["description"].rsplit(" ")[-1], "hash")
                 self.named(one["id"], "deployment")
                 yield called + " deployment", one
@@ -236,7 +236,7 @@ class Account:
                 self.named(one["RouteId"], "route", one["RouteKey"])
                 yield called + " route " + one["RouteKey"], one
             for one in listed("get_stages"):
-                # Of its own making, one a change.
+                # AWS changes these with every deployment.
                 one.pop("DeploymentId", None)
                 one.pop("LastUpdatedDate", None)
                 one.pop("LastDeploymentStatusMessage", None)
@@ -246,7 +246,7 @@ class Account:
                 yield kind + " " + one.get("name", one.get("domainName", "?")), one
 
     def others(self):
-        """Whatever else carries one of our tags, of whichever service."""
+        """All resources with our tag, of any service."""
         answer = self.call("resourcegroupstaggingapi", "get_resources", TagFilters=[{"Key": "securelambda:stack"}])
         for one in sorted(answer["ResourceTagMappingList"], key=lambda one: one["ResourceARN"]):
             # A secret in its recovery window keeps its tags.
@@ -259,8 +259,8 @@ class Account:
             self.call("secretsmanager", "delete_secret", SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
         return [secret["Name"] for secret in listed]
 
-    def people(self):
-        """Strangers, and another stack: where names are not unique the very names of ours, else names that begin so."""
+    def create_foreign_resources(self):
+        """Resources without tags and of another stack: with our names where names need not be unique, else with similar ones."""
         other = {"securelambda:stack": "securelambda-2"}
         for marks in ({}, other):
             self.call("cognito-idp", "create_user_pool", PoolName="securelambda-MyUserPool1", UserPoolTags=marks)
@@ -280,7 +280,7 @@ class Account:
 
 
 def whose(marks):
-    """Nothing for ours."""
+    """An empty string for our stack, else the owner."""
     stack = marks.get("securelambda:stack", "nobody")
     return "" if stack == "securelambda" else " of " + stack
 

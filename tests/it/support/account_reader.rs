@@ -1,5 +1,5 @@
-//! What an account holds, told by another tool: botocore, in one process that stays, since starting one takes longer
-//! than all its questions.
+//! Reads everything in an account with botocore instead of this program. One Python process answers all requests, because
+//! starting one takes longer than all requests together.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -8,12 +8,45 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-const SCRIPT: &str = include_str!("account_reader.py");
+pub const SCRIPT: &str = include_str!("account_reader.py");
 
-/// Everything in an account and its settings, ids and times taken out, so that two can be compared.
+/// The operation by which `account_reader.py` reads each kind of resource.
+pub const READS: [(&str, &str); 29] = [
+    ("sns.topic", "get_topic_attributes"),
+    ("sns.subscription", "list_subscriptions"),
+    ("secretsmanager.secret", "describe_secret"),
+    ("logs.group", "describe_log_groups"),
+    ("iam.role", "get_role"),
+    ("iam.role_policy", "get_role_policy"),
+    ("lambda.function", "get_function"),
+    ("lambda.permission", "get_policy"),
+    ("cognito.user_pool", "describe_user_pool"),
+    ("cognito.app_client", "describe_user_pool_client"),
+    ("cognito.service_user", "list_users"),
+    ("cognito.identity_pool", "describe_identity_pool"),
+    ("cognito.identity_pool_roles", "get_identity_pool_roles"),
+    ("wafv2.ip_set", "get_ip_set"),
+    ("wafv2.web_acl", "get_web_acl"),
+    ("wafv2.association", "get_web_acl_for_resource"),
+    ("apigateway.rest_api", "get_rest_api"),
+    ("apigateway.authorizer", "get_authorizers"),
+    ("apigateway.request_validator", "get_request_validators"),
+    ("apigateway.model", "get_models"),
+    ("apigateway.paths", "get_resources"),
+    ("apigateway.routes", "get_method"),
+    ("apigateway.deployment", "get_deployments"),
+    ("apigateway.stage", "get_stages"),
+    // The stage says which deployment is live.
+    ("apigateway.release", "get_stages"),
+    ("apigatewayv2.api", "get_apis"),
+    ("apigatewayv2.authorizer", "get_authorizers"),
+    ("apigatewayv2.routes", "get_routes"),
+    ("apigatewayv2.stage", "get_stages"),
+];
+
+/// Everything in an account with its settings, without ids and times, so that two accounts can be compared.
 pub type Account = BTreeMap<String, Value>;
 
-/// The other tool.
 pub struct AccountReader {
     process: Child,
     questions: Option<ChildStdin>,
@@ -21,7 +54,7 @@ pub struct AccountReader {
 }
 
 impl AccountReader {
-    /// One for an emulator, from the Python of its environment.
+    /// Starts one for an emulator, with a Python that has botocore.
     pub fn new(python: &Path, endpoint: &str, region: &str) -> Self {
         let mut process = Command::new(python)
             .args(["-I", "-c", SCRIPT, endpoint, region])
@@ -35,19 +68,19 @@ impl AccountReader {
         Self { process, questions, answers }
     }
 
-    /// All that is in the account. Secrets in their recovery window do not count.
+    /// Everything in the account, except secrets in their recovery windows.
     pub fn describe(&mut self, account: &str) -> Account {
         serde_json::from_value(self.ask("describe", account)).unwrap()
     }
 
-    /// Ends the recovery windows of the account's secrets; their names.
+    /// Deletes the account's secrets without a recovery window. Returns their names.
     pub fn purge(&mut self, account: &str) -> Vec<String> {
         serde_json::from_value(self.ask("purge", account)).unwrap()
     }
 
-    /// Makes what belongs to others, with names like those of the stack `securelambda`.
-    pub fn people(&mut self, account: &str) {
-        self.ask("people", account);
+    /// Creates resources of others, with names like those of the stack `securelambda`.
+    pub fn create_foreign_resources(&mut self, account: &str) {
+        self.ask("create_foreign_resources", account);
     }
 
     fn ask(&mut self, what: &str, account: &str) -> Value {
@@ -67,7 +100,7 @@ impl Drop for AccountReader {
     }
 }
 
-/// How an account differs from another: one line a difference, what was expected after `-`, what there is after `+`.
+/// How two accounts differ: one line for each difference, `-` for an expected value and `+` for a found one.
 pub fn difference(expected: &Account, found: &Account) -> String {
     let mut lines = Vec::new();
     let (expected, found) = (json!(expected), json!(found));

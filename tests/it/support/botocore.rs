@@ -1,5 +1,5 @@
-//! Another tool's view of an account: botocore, which comes with the emulator. So that what our own program says of an
-//! account is not taken on trust.
+//! Calls AWS's API with botocore, which comes with the emulator, so that the tests need not trust what this program says
+//! about an account.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::program::User;
 
-/// Reads a line of `{"env", "calls"}`, makes these calls in order, answers with a line of what they return; and so on.
-/// `{"$base64": "..."}` stands for bytes. Clients are kept, those that were needed last: there are many accounts.
+/// Reads one `{"env", "calls"}` in each line, makes the calls in order, and answers with one line of results.
+/// `{"$base64": "..."}` stands for bytes. Only the latest clients are kept, because there are many accounts.
 const SCRIPT: &str = r#"
 import base64, functools, json, sys, botocore.session
 from botocore.config import Config
@@ -40,7 +40,7 @@ for line in sys.stdin:
     print(json.dumps(answers, default=str), flush=True)
 "#;
 
-/// One process for all questions, since starting one takes longer than they do. It ends with this one.
+/// One process answers all requests, because starting one takes longer than a request. It ends with this process.
 struct Process {
     child: Child,
     questions: Option<ChildStdin>,
@@ -50,7 +50,7 @@ struct Process {
 impl Process {
     fn start() -> Self {
         let mut command = Command::new(super::emulator::python());
-        // Nobody's configuration, and no credentials from a machine's role.
+        // It must read no user's configuration and no credentials from the machine's role.
         command.args(["-I", "-c", SCRIPT]).env_clear();
         command.env("HOME", "/nonexistent").env("AWS_EC2_METADATA_DISABLED", "true");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -58,7 +58,7 @@ impl Process {
         Self { child, questions, answers }
     }
 
-    /// `None` if it has ended; what it said of that is on standard error.
+    /// `None` if the process has ended. Its error is on standard error.
     fn ask(&mut self, question: &Value) -> Option<Vec<Value>> {
         writeln!(self.questions.as_mut()?, "{question}").ok()?;
         let mut line = String::new();
@@ -74,24 +74,24 @@ impl Drop for Process {
     }
 }
 
-/// One call as this user; what it returned, or `{"Error": ...}`.
+/// Makes one call as this user. Returns the answer, or `{"Error": ...}`.
 pub fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
     calls(user, &[json!([service, operation, arguments])]).remove(0)
 }
 
-/// Several calls, `[service, operation, arguments]` each.
+/// Makes several calls, each `[service, operation, arguments]`.
 pub fn calls(user: &User, calls: &[Value]) -> Vec<Value> {
     let command = user.command::<&str>(&[]);
     let env = command.get_envs().filter_map(|(name, value)| Some((name.to_str()?, value?.to_str()?)));
     let mut env: BTreeMap<&str, String> = env.map(|(name, value)| (name, value.to_owned())).collect();
-    let endpoint = super::emulator::straight(&env["AWS_ENDPOINT_URL"]);
+    let endpoint = super::emulator::without_proxy(&env["AWS_ENDPOINT_URL"]);
     env.insert("AWS_ENDPOINT_URL", endpoint);
     in_environment(&env, calls)
 }
 
-/// The same as the root user of an account, straight to the emulator.
+/// Makes calls as the root user of an account, without the proxy.
 pub fn calls_in(account: &str, calls: &[Value]) -> Vec<Value> {
-    let endpoint = super::emulator::straight(&super::emulator::endpoint());
+    let endpoint = super::emulator::without_proxy(&super::emulator::endpoint());
     let env = [
         ("AWS_REGION", "eu-central-1".to_owned()),
         ("AWS_ENDPOINT_URL", endpoint),
@@ -108,32 +108,60 @@ fn in_environment(env: &BTreeMap<&str, String>, calls: &[Value]) -> Vec<Value> {
     if answers.is_none() {
         *process = None;
     }
-    answers.unwrap_or_else(|| panic!("botocore has ended: what it said is above"))
+    answers.unwrap_or_else(|| panic!("botocore has ended; its error is above"))
 }
 
-/// The names of everything in the account, of the kinds that a stack is made of. Secrets in their recovery window do
-/// not count.
-pub fn inventory(user: &User) -> Vec<String> {
-    let lists = [
-        ("sns", "list_topics", json!({}), "Topics", "TopicArn"),
-        ("sns", "list_subscriptions", json!({}), "Subscriptions", "TopicArn"),
-        ("secretsmanager", "list_secrets", json!({}), "SecretList", "Name"),
-        ("logs", "describe_log_groups", json!({}), "logGroups", "logGroupName"),
-        ("iam", "list_roles", json!({}), "Roles", "Arn"),
-        ("lambda", "list_functions", json!({}), "Functions", "FunctionName"),
-        ("wafv2", "list_ip_sets", json!({ "Scope": "REGIONAL" }), "IPSets", "Name"),
-        ("wafv2", "list_web_acls", json!({ "Scope": "REGIONAL" }), "WebACLs", "Name"),
-        ("cognito-idp", "list_user_pools", json!({ "MaxResults": 60 }), "UserPools", "Name"),
-        ("apigateway", "get_rest_apis", json!({ "limit": 500 }), "items", "name"),
-        ("apigatewayv2", "get_apis", json!({ "MaxResults": "500" }), "Items", "Name"),
+/// How all resources of one kind are listed.
+pub struct List {
+    pub kind: &'static str,
+    service: &'static str,
+    operation: &'static str,
+    arguments: Value,
+    /// The field of the answer that contains the resources.
+    items: &'static str,
+    /// The field of a resource that contains its name.
+    name: &'static str,
+}
+
+/// The lists of [`inventory`]. `tests/it/kinds.rs` compares them with the kinds that the program lists.
+pub fn lists() -> Vec<List> {
+    let regional = json!({ "Scope": "REGIONAL" });
+    let rows = [
+        ("sns.topic", "sns", "list_topics", json!({}), "Topics", "TopicArn"),
+        ("sns.subscription", "sns", "list_subscriptions", json!({}), "Subscriptions", "TopicArn"),
+        ("secretsmanager.secret", "secretsmanager", "list_secrets", json!({}), "SecretList", "Name"),
+        ("logs.group", "logs", "describe_log_groups", json!({}), "logGroups", "logGroupName"),
+        ("iam.role", "iam", "list_roles", json!({}), "Roles", "Arn"),
+        ("lambda.function", "lambda", "list_functions", json!({}), "Functions", "FunctionName"),
+        ("wafv2.ip_set", "wafv2", "list_ip_sets", regional.clone(), "IPSets", "Name"),
+        ("wafv2.web_acl", "wafv2", "list_web_acls", regional, "WebACLs", "Name"),
+        ("cognito.user_pool", "cognito-idp", "list_user_pools", json!({ "MaxResults": 60 }), "UserPools", "Name"),
+        (
+            "cognito.identity_pool",
+            "cognito-identity",
+            "list_identity_pools",
+            json!({ "MaxResults": 60 }),
+            "IdentityPools",
+            "IdentityPoolName",
+        ),
+        ("apigateway.rest_api", "apigateway", "get_rest_apis", json!({ "limit": 500 }), "items", "name"),
+        ("apigatewayv2.api", "apigatewayv2", "get_apis", json!({ "MaxResults": "500" }), "Items", "Name"),
     ];
-    let asked: Vec<Value> =
-        lists.iter().map(|(service, operation, arguments, ..)| json!([service, operation, arguments])).collect();
+    let list =
+        |(kind, service, operation, arguments, items, name)| List { kind, service, operation, arguments, items, name };
+    rows.map(list).into()
+}
+
+/// The names of all resources in the account, of the kinds that a stack contains. Secrets in their recovery windows do not
+/// count.
+pub fn inventory(user: &User) -> Vec<String> {
+    let lists = lists();
+    let asked: Vec<Value> = lists.iter().map(|list| json!([list.service, list.operation, list.arguments])).collect();
     let answers = calls(user, &asked);
     let (mut names, mut pools) = (Vec::new(), Vec::new());
-    for ((service, operation, _, list, name), answer) in lists.iter().zip(answers) {
+    for (List { service, operation, items, name, .. }, answer) in lists.iter().zip(answers) {
         assert!(answer.get("Error").is_none(), "{operation}: {answer}");
-        for item in answer[*list].as_array().into_iter().flatten() {
+        for item in answer[*items].as_array().into_iter().flatten() {
             if item.get("DeletedDate").is_none() {
                 // Without an ARN's account, so that two accounts can be compared.
                 let name = item[*name].as_str().unwrap_or("?");

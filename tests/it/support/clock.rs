@@ -1,4 +1,4 @@
-//! AWS's clock, which is not this machine's: signatures of a wrong time are refused, as each service refuses them.
+//! An AWS whose clock differs from this machine's. It refuses signatures with a wrong time, as each service words it.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -10,16 +10,16 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use hyper::http::{HeaderMap, HeaderName};
 
-use super::proxy::{Asked, CallOutcome, Fault, FaultInjector};
+use super::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector};
 
-/// How services refuse a signature whose time is too far from theirs.
+/// How some services refuse a signature with a wrong time.
 pub struct Refusal {
     pub services: &'static [&'static str],
-    /// How far is too far.
+    /// The largest difference that they accept.
     pub minutes: i64,
     pub status: u16,
     pub code: &'static str,
-    /// What the message begins with for a signature that is too old, and for one of the future.
+    /// The beginning of the message for a signature that is too old, and for one from the future.
     pub messages: [&'static str; 2],
     pub source: &'static str,
 }
@@ -53,7 +53,7 @@ pub const REFUSALS: [Refusal; 3] = [
     },
 ];
 
-/// An AWS whose clock is ahead of this machine's by so many minutes.
+/// An AWS whose clock is this many minutes ahead of this machine's.
 #[derive(Clone)]
 pub struct OtherClock {
     minutes: i64,
@@ -65,7 +65,6 @@ impl OtherClock {
         Self { minutes, refused: Arc::default() }
     }
 
-    /// The calls that it refused.
     pub fn refused(&self) -> Vec<String> {
         self.refused.lock().unwrap().clone()
     }
@@ -77,7 +76,7 @@ impl OtherClock {
 }
 
 impl FaultInjector for OtherClock {
-    fn before(&self, asked: &Asked) -> CallOutcome {
+    fn before(&self, asked: &AwsRequest) -> CallOutcome {
         let header = |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok());
         // Calls without a signature have no time.
         let (Some(_), Some(signed)) = (header("authorization"), header("x-amz-date")) else {
@@ -89,7 +88,7 @@ impl FaultInjector for OtherClock {
         let signed_at = DateTime::from_str(&at, Format::DateTime).unwrap().secs();
         let off = DateTime::from(self.now()).secs() - signed_at;
         let known = REFUSALS.iter().find(|refusal| refusal.services.contains(&asked.service.as_str()));
-        let refusal = known.unwrap_or_else(|| panic!("how does {} refuse?", asked.name()));
+        let refusal = known.unwrap_or_else(|| panic!("no refusal for a wrong time is known of {}", asked.name()));
         if off.abs() <= refusal.minutes * 60 {
             return CallOutcome::Passed;
         }
@@ -99,13 +98,13 @@ impl FaultInjector for OtherClock {
         CallOutcome::Refused(Fault::new(refusal.status, refusal.code, &message))
     }
 
-    /// The emulator's clock is this machine's, and it is as strict: what it gets is signed with its own time.
-    fn onward(&self, asked: &Asked, headers: &mut HeaderMap) {
+    /// Signs the request again with this machine's time, because the emulator checks the time too.
+    fn change_headers(&self, asked: &AwsRequest, headers: &mut HeaderMap) {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let Some(signed) = header("authorization").filter(|value| value.starts_with("AWS4-")) else { return };
         let scope: Vec<&str> = signed.split("Credential=").nth(1).unwrap().split(['/', ',']).collect();
         let (key, region, service) = (scope[0], scope[2], scope[3]);
-        // The root user of an account of the emulator's.
+        // The key of the emulator's root user.
         let identity = Credentials::new(key, "test", None, None, "tests").into();
         let params = SigningParams::builder().identity(&identity).region(region).name(service);
         let params = params.time(SystemTime::now()).settings(SigningSettings::default()).build().unwrap().into();

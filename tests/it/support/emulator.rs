@@ -1,6 +1,6 @@
-//! One emulator for all end-to-end tests of a process: installed once into the target folder, on a port of its own, and
-//! stopped when the process ends, however it does. Tests keep apart by account: twelve digits as access key are the root
-//! user of that account.
+//! All end-to-end tests of a process share one emulator. It is installed once into the target folder, listens on its own
+//! port, and stops when the process ends, even if the process is killed. Each test uses its own account: an access key of
+//! twelve digits belongs to the root user of that account.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -15,22 +15,22 @@ use super::proxy::Proxy;
 
 struct Running {
     endpoint: String,
-    /// Held for its standard input: when that closes, it stops the emulator.
+    /// Stops the emulator when its standard input closes.
     _watchdog: Child,
 }
 
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
 static ACCOUNTS: AtomicU64 = AtomicU64::new(1);
 
-/// Where tests send their requests: a proxy in front of the emulator that has every request checked.
+/// The endpoint for tests: a proxy in front of the emulator that checks every request.
 pub fn endpoint() -> String {
     proxy().endpoint.clone()
 }
 
-/// An endpoint without that proxy: for those who stand in its place, and for another tool.
-pub fn straight(endpoint: &str) -> String {
+/// The same endpoint without that proxy, for other proxies and other tools.
+pub fn without_proxy(endpoint: &str) -> String {
     match PROXY.get() {
-        Some(proxy) if proxy.endpoint == endpoint => direct(),
+        Some(proxy) if proxy.endpoint == endpoint => url_without_proxy(),
         _ => endpoint.to_owned(),
     }
 }
@@ -38,11 +38,11 @@ pub fn straight(endpoint: &str) -> String {
 static PROXY: OnceLock<Proxy> = OnceLock::new();
 
 fn proxy() -> &'static Proxy {
-    PROXY.get_or_init(|| Proxy::new(&direct(), Duration::ZERO))
+    PROXY.get_or_init(|| Proxy::new(&url_without_proxy(), Duration::ZERO))
 }
 
-/// The emulator's URL. Starts it if this is the first who asks.
-fn direct() -> String {
+/// The emulator's URL. The first call starts the emulator.
+fn url_without_proxy() -> String {
     let mut running = RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     running.get_or_insert_with(start).endpoint.clone()
 }
@@ -52,8 +52,8 @@ pub fn account() -> String {
     format!("{:012}", 100_000_000_000 + ACCOUNTS.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The account that requests without a signature go to: signing in, and calling routes. One test at a time has it, for
-/// as long as it holds what this returns.
+/// Reserves the default account, which receives all requests without a signature: sign-in and calls of routes. One test
+/// at a time has it, as long as it keeps the returned guard.
 pub fn default_account() -> MutexGuard<'static, ()> {
     static TAKEN: Mutex<()> = Mutex::new(());
     TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -61,18 +61,18 @@ pub fn default_account() -> MutexGuard<'static, ()> {
 
 /// The Python of the emulator's environment, which has botocore.
 pub fn python() -> PathBuf {
-    direct();
+    url_without_proxy();
     let versions = std::fs::read_dir(cache()).unwrap().flatten().map(|entry| entry.path());
     versions.map(|path| path.join("venv/bin/python")).find(|python| python.exists()).unwrap()
 }
 
-/// Where the emulator of these tests lives: one folder for all test runs and benchmarks of this target folder, for it
-/// takes long to install. One of them has it at a time: see `lock`.
+/// The emulator's folder. All test runs and benchmarks with this target folder share it, because the installation takes
+/// long. One process uses it at a time: see `lock`.
 fn cache() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("emulator")
 }
 
-/// Waits until no other test run has the emulator. It is locked for as long as any copy of this handle is open.
+/// Waits until no other test run uses the emulator. The lock is held while any copy of this handle is open.
 fn lock() -> File {
     std::fs::create_dir_all(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let lock = File::options().create(true).append(true).open(cache().with_extension("lock")).unwrap();
@@ -86,8 +86,8 @@ fn start() -> Running {
     let local = Local::new(cache());
     let (emulator, _) = runtime.block_on(local.start(None, &|_| {})).unwrap();
     runtime.block_on(local.reset()).unwrap();
-    // A shell that waits for the end of this process, even a violent one, and then stops the emulator. By its output it
-    // holds the lock until that is done: this process keeps no copy.
+    // This shell waits until this process ends, even by a kill, and then stops the emulator. Its standard output holds the
+    // lock until then; this process keeps no copy of the handle.
     let watchdog = Command::new("sh")
         .args(["-c", "cat >/dev/null; exec \"$0\" --quiet local stop", env!("CARGO_BIN_EXE_securelambda")])
         .env("SECURELAMBDA_CACHE_DIR", cache())

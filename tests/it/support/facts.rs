@@ -1,13 +1,13 @@
-//! What AWS answers, from the tables in `tests/it/facts`: see the README there.
+//! AWS's answers, from the tables in `tests/it/facts` (see the README there).
 
 use std::path::Path;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::proxy::{Asked, Fault};
+use super::proxy::{AwsRequest, Fault};
 
-/// One answer of AWS's to some operations.
+/// One error with which AWS answers some operations.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
@@ -22,7 +22,7 @@ pub struct Fact {
     pub is: Vec<String>,
 }
 
-/// What the gateway answers to the caller of a route.
+/// An answer of the gateway to the caller of a route.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
@@ -50,7 +50,6 @@ pub struct Tables {
     pub answer: Vec<Answer>,
 }
 
-/// All tables together.
 pub fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
     TABLES.get_or_init(|| {
@@ -70,7 +69,7 @@ pub fn tables() -> &'static Tables {
 }
 
 impl Fact {
-    /// Whether an operation, as `sns CreateTopic`, answers with it.
+    /// Whether an operation, such as `sns CreateTopic`, can answer with it.
     pub fn covers(&self, operation: &str) -> bool {
         self.on.iter().any(|on| {
             let of_service = operation.split_once(' ').is_some_and(|(service, _)| service == on);
@@ -79,9 +78,9 @@ impl Fact {
     }
 }
 
-/// The refusal of this id, with these names filled in. The only way for the tests' proxy to say something for AWS.
+/// The refusal with this id, with these names filled in. The tests' proxy must take AWS's refusals from here.
 #[track_caller]
-pub fn played(id: &str, names: &[(&str, &str)]) -> Fault {
+pub fn recorded_refusal(id: &str, names: &[(&str, &str)]) -> Fault {
     let fact = tables().fact.iter().find(|fact| fact.id.as_deref() == Some(id));
     let fact = fact.unwrap_or_else(|| panic!("tests/it/facts has no {id}"));
     let fill = |text: String, (name, value): &(&str, &str)| text.replace(&format!("{{{name}}}"), value);
@@ -90,11 +89,11 @@ pub fn played(id: &str, names: &[(&str, &str)]) -> Fault {
     Fault::new(fact.status, &fact.code, &message)
 }
 
-/// The same, for a call that is at hand: AWS must be known to answer it so.
+/// The same as an answer to a request. Fails if the tables do not know that AWS answers this operation with it.
 #[track_caller]
-pub fn played_to(asked: &Asked, id: &str, names: &[(&str, &str)]) -> Fault {
+pub fn recorded_refusal_of(asked: &AwsRequest, id: &str, names: &[(&str, &str)]) -> Fault {
     let fact = tables().fact.iter().find(|fact| fact.id.as_deref() == Some(id));
     let covers = fact.is_some_and(|fact| fact.covers(&asked.name()));
     assert!(covers, "tests/it/facts does not know {id} of {}", asked.name());
-    played(id, names)
+    recorded_refusal(id, names)
 }

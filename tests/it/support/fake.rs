@@ -1,9 +1,9 @@
-//! A cloud in memory. It does the work first and answers late, as the real one does; it can be told to refuse, to lose
-//! an answer, to be slow, or to cut the power of whoever is calling.
+//! A fake cloud in memory, for the engine's tests. Like AWS, it acts first and answers later. It can refuse a call, lose an
+//! answer, answer slowly, or cut the caller's power.
 //!
-//! It is also a strict witness. At every create it looks at the caller's disk: the intent must be there, and everything
-//! that the thing needs must be there as ready. It refuses to make a thing from one that is not there, and to remove
-//! one that another is made from. What the callers did wrong is in [`Cloud::breaches`].
+//! It also checks its callers. At every create, the caller's disk must contain the intent, and every dependency must be
+//! recorded as ready. It refuses to create a resource from one that does not exist, and to delete one that another depends
+//! on. [`Cloud::violations`] lists what callers did wrong.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -15,17 +15,17 @@ use securelambda::state::Status;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use super::world::{Disk, Power};
+use super::simulation::{Disk, Power};
 
-/// How long every answer takes, unless told otherwise.
+/// How long an answer takes by default.
 pub const ANSWER: Duration = Duration::from_millis(100);
 
-/// A kind of thing.
+/// A kind of toy resource.
 pub trait Kind: Clone + Send + Sync + 'static {
     const NAME: &'static str;
-    /// A second one of the name is refused. Where it is not, lists also lag behind creates.
+    /// Whether a second resource of the same name is refused. If it is not, lists may also omit new resources.
     const UNIQUE: bool;
-    /// Goes with its parent.
+    /// Whether it is deleted with its parent.
     const CHILD: bool;
 }
 
@@ -39,12 +39,12 @@ macro_rules! kinds {
                 const UNIQUE: bool = $unique;
                 const CHILD: bool = $child;
             }
-            pub fn $name(name: &str) -> Thing<$kind> {
-                Thing { name: name.to_owned(), under: None, settings: BTreeMap::new(), kind: PhantomData }
+            pub fn $name(name: &str) -> Toy<$kind> {
+                Toy { name: name.to_owned(), under: None, settings: BTreeMap::new(), kind: PhantomData }
             }
         )+
         pub fn registry(cloud: &Cloud) -> Registry {
-            Registry::default()$(.with::<Thing<$kind>>(cloud.clone()))+
+            Registry::default()$(.with::<Toy<$kind>>(cloud.clone()))+
         }
     };
 }
@@ -56,17 +56,17 @@ kinds! {
     Route route unique true child true;
 }
 
-/// A thing that is wanted, in builder sentences: `client("web").under(&pool).with("flow", "code")`.
+/// A desired toy resource: `client("web").under(&pool).with("flow", "code")`.
 #[derive(Clone)]
-pub struct Thing<K> {
+pub struct Toy<K> {
     name: String,
     under: Option<String>,
     settings: BTreeMap<String, String>,
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K: Kind> Thing<K> {
-    pub fn under(self, parent: &Ids) -> Self {
+impl<K: Kind> Toy<K> {
+    pub fn under(self, parent: &ToyOutputs) -> Self {
         Self { under: Some(parent.id.clone()), ..self }
     }
 
@@ -75,45 +75,44 @@ impl<K: Kind> Thing<K> {
         self
     }
 
-    /// Made from `other`, which must be there as long as this is.
-    pub fn using(self, other: &Ids) -> Self {
+    /// Depends on `other`, which must exist as long as this does.
+    pub fn using(self, other: &ToyOutputs) -> Self {
         let setting = format!("uses {}", other.name);
         self.with(&setting, &other.id)
     }
 
-    /// Says the id of `other`, which may come and go.
-    pub fn mentioning(self, other: &Ids) -> Self {
+    /// Contains the id of `other`, which may be deleted before this.
+    pub fn mentioning(self, other: &ToyOutputs) -> Self {
         let setting = format!("mentions {}", other.name);
         self.with(&setting, &other.id)
     }
 }
 
-/// What the cloud calls a thing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Ids {
+pub struct ToyOutputs {
     pub id: String,
     pub name: String,
 }
 
-/// Where a thing is looked for.
+/// What a toy is found by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Place {
+pub struct ToyKey {
     name: String,
     under: Option<String>,
 }
 
-impl<K: Kind> Resource for Thing<K> {
+impl<K: Kind> Resource for Toy<K> {
     const KIND: &'static str = K::NAME;
     const GOES_WITH_PARENT: bool = K::CHILD;
     const NAME_IS_UNIQUE: bool = K::UNIQUE;
-    // What has no name of its own has an id of the cloud's.
+    // A resource without a unique name has an id from the cloud.
     const ID_IS_GIVEN_ONCE: bool = !K::UNIQUE;
-    type Key = Place;
-    type Outputs = Ids;
+    type Key = ToyKey;
+    type Outputs = ToyOutputs;
     type Live = BTreeMap<String, String>;
 
-    fn key(&self) -> Place {
-        Place { name: self.name.clone(), under: self.under.clone() }
+    fn key(&self) -> ToyKey {
+        ToyKey { name: self.name.clone(), under: self.under.clone() }
     }
 
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
@@ -126,18 +125,18 @@ impl<K: Kind> Resource for Thing<K> {
     }
 }
 
-/// What to do to a call.
+/// What happens to a call.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// Do nothing and answer with this.
+    /// Does nothing and answers with this failure.
     Fail(Failure),
-    /// Do the work and answer that nobody knows.
-    Lose,
-    /// Do the work and take this long to answer.
+    /// Acts, and answers that the outcome is unknown.
+    LoseAnswer,
+    /// Acts, and answers after this time.
     Slow(Duration),
-    /// The caller loses power as the call arrives.
+    /// Cuts the caller's power when the call arrives.
     CutBefore,
-    /// The caller loses power when the work is done.
+    /// Cuts the caller's power after acting.
     CutAfter,
 }
 
@@ -151,35 +150,35 @@ impl Fault {
     }
 }
 
-/// A cloud; clones are the same one.
+/// A cloud. Clones share it.
 #[derive(Clone)]
 pub struct Cloud(Arc<Mutex<Inner>>);
 
 struct Inner {
-    things: BTreeMap<String, Real>,
-    born: usize,
+    toys: BTreeMap<String, StoredToy>,
+    created: usize,
     rules: Vec<Rule>,
     calls: Vec<String>,
-    breaches: Vec<String>,
+    violations: Vec<String>,
     in_flight: usize,
     most_in_flight: usize,
     lag: Duration,
-    works_late: bool,
+    acts_before_the_answer: bool,
     disk: Disk,
 }
 
-/// A thing that is there.
+/// A toy that exists in the cloud.
 #[derive(Clone)]
-struct Real {
+struct StoredToy {
     kind: &'static str,
-    place: Place,
+    place: ToyKey,
     settings: BTreeMap<String, String>,
     child: bool,
     ours: bool,
     seen_from: Instant,
 }
 
-/// A fault for the nth call that begins like this.
+/// A fault for the nth call whose name begins with `call`.
 struct Rule {
     call: String,
     countdown: usize,
@@ -187,100 +186,100 @@ struct Rule {
 }
 
 impl Cloud {
-    /// An empty one, called by the owner of this disk.
+    /// An empty cloud, whose caller has this disk.
     pub fn new(disk: &Disk) -> Self {
         Self(Arc::new(Mutex::new(Inner {
-            things: BTreeMap::new(),
-            born: 0,
+            toys: BTreeMap::new(),
+            created: 0,
             rules: Vec::new(),
             calls: Vec::new(),
-            breaches: Vec::new(),
+            violations: Vec::new(),
             in_flight: 0,
             most_in_flight: 0,
             lag: Duration::ZERO,
-            works_late: false,
+            acts_before_the_answer: false,
             disk: disk.clone(),
         })))
     }
 
-    /// Does this to the `nth` call from now that begins with `call`: `create`, `create pool`, `create pool.users`.
+    /// Injects a fault into the `nth` call from now that begins with `call`: `create`, `create pool`, `create pool.users`.
     pub fn on(&self, call: &str, nth: usize, fault: Fault) {
         self.inner().rules.push(Rule { call: call.to_owned(), countdown: nth, fault });
     }
 
-    /// Forgets what it was told to do to calls.
-    pub fn calm(&self) {
+    /// Removes all injected faults.
+    pub fn clear_faults(&self) {
         self.inner().rules.clear();
     }
 
-    /// From now on what has no unique name is found by name only this long after it was made.
+    /// From now on, new resources without a unique name are found by name only after this time.
     pub fn lag(&self, lag: Duration) {
         self.inner().lag = lag;
     }
 
-    /// From now on the work is done just before the answer, so that a call in flight may be lost altogether.
-    pub fn work_late(&self) {
-        self.inner().works_late = true;
+    /// From now on, the cloud acts just before it answers, so that a call in flight may have no effect at all.
+    pub fn act_before_the_answer(&self) {
+        self.inner().acts_before_the_answer = true;
     }
 
-    /// The calls since the last time this was asked, as `create pool.users`.
+    /// The calls since this was last called, such as `create pool.users`.
     pub fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.inner().calls)
     }
 
-    /// The calls that wrote, since the last time the calls were asked for.
+    /// The calls that are no reads, since the calls were last taken.
     pub fn writes(&self) -> Vec<String> {
         self.calls().into_iter().filter(|call| !call.starts_with("read")).collect()
     }
 
-    /// The most calls in flight at once, since the last time this was asked.
+    /// The largest number of calls in flight at once, since this was last called.
     pub fn most_in_flight(&self) -> usize {
         std::mem::take(&mut self.inner().most_in_flight)
     }
 
-    /// What the callers did that they must not.
-    pub fn breaches(&self) -> Vec<String> {
-        self.inner().breaches.clone()
+    /// What callers did wrong.
+    pub fn violations(&self) -> Vec<String> {
+        self.inner().violations.clone()
     }
 
-    /// Everything of ours, sorted, with repetitions.
+    /// The stack's own resources, sorted. A resource that exists twice is listed twice.
     pub fn ours(&self) -> Vec<String> {
         let inner = self.inner();
-        let mut ours: Vec<String> = inner.things.values().filter(|real| real.ours).map(Real::call).collect();
+        let mut ours: Vec<String> = inner.toys.values().filter(|real| real.ours).map(StoredToy::call).collect();
         ours.sort();
         ours
     }
 
-    /// A thing of somebody else's.
-    pub fn stranger<K: Kind>(&self, thing: &Thing<K>) -> String {
+    /// Adds a resource that belongs to somebody else.
+    pub fn add_foreign<K: Kind>(&self, thing: &Toy<K>) -> String {
         self.inner().put(thing, false)
     }
 
-    /// Somebody changes a setting behind our back.
-    pub fn tamper(&self, what: &str, setting: &str, value: &str) {
+    /// Changes a setting, as another tool would.
+    pub fn change_externally(&self, what: &str, setting: &str, value: &str) {
         let mut inner = self.inner();
-        let real = inner.things.values_mut().find(|real| real.call() == what).unwrap();
+        let real = inner.toys.values_mut().find(|real| real.call() == what).unwrap();
         real.settings.insert(setting.to_owned(), value.to_owned());
     }
 
-    /// Somebody removes a thing, and what is under it, behind our back.
-    pub fn lose(&self, what: &str) {
+    /// Deletes a resource and its children, as another tool would.
+    pub fn delete_externally(&self, what: &str) {
         let mut inner = self.inner();
-        let id = inner.things.iter().find(|(_, real)| real.call() == what).unwrap().0.clone();
+        let id = inner.toys.iter().find(|(_, real)| real.call() == what).unwrap().0.clone();
         for gone in inner.tree(&id) {
-            inner.things.remove(&gone);
+            inner.toys.remove(&gone);
         }
     }
 
-    /// Somebody renames an id: as if a thing had been replaced by its like, and everything made from it too.
-    pub fn replace(&self, what: &str) {
+    /// Gives a resource a new id, as if another tool had replaced it together with its dependents.
+    pub fn replace_externally(&self, what: &str) {
         let mut inner = self.inner();
-        let (old, real) = inner.things.iter().find(|(_, real)| real.call() == what).unwrap();
+        let (old, real) = inner.toys.iter().find(|(_, real)| real.call() == what).unwrap();
         let (old, real) = (old.clone(), real.clone());
         let new = format!("{old}-again");
-        inner.things.remove(&old);
-        inner.things.insert(new.clone(), real);
-        for other in inner.things.values_mut() {
+        inner.toys.remove(&old);
+        inner.toys.insert(new.clone(), real);
+        for other in inner.toys.values_mut() {
             let ids = other.settings.values_mut().chain(other.place.under.as_mut());
             ids.filter(|id| **id == old).for_each(|id| id.clone_from(&new));
         }
@@ -299,18 +298,18 @@ impl Cloud {
     ) -> Result<T, Failure> {
         let call = format!("{verb} {what}");
         let power = self.inner().disk.power();
-        off(&power).await;
+        wait_if_cut(&power).await;
         let (fault, late) = {
             let mut inner = self.inner();
             inner.in_flight += 1;
             inner.most_in_flight = inner.most_in_flight.max(inner.in_flight);
             inner.calls.push(call.clone());
             if verb == "create" {
-                inner.account_reader(task);
+                inner.check_promises(task);
             }
-            (inner.fault(&call), inner.works_late)
+            (inner.fault(&call), inner.acts_before_the_answer)
         };
-        let _flight = Flight(self.clone());
+        let _flight = InFlight(self.clone());
         let mut wait = ANSWER;
         match fault {
             Some(Fault::Fail(failure)) => {
@@ -319,38 +318,38 @@ impl Cloud {
             }
             Some(Fault::CutBefore) => power.cut(),
             Some(Fault::Slow(time)) => wait = time,
-            Some(Fault::Lose | Fault::CutAfter) | None => {}
+            Some(Fault::LoseAnswer | Fault::CutAfter) | None => {}
         }
-        off(&power).await;
+        wait_if_cut(&power).await;
         if late {
             sleep(wait).await;
-            off(&power).await;
+            wait_if_cut(&power).await;
         }
         let answer = work(&mut self.inner());
         if matches!(fault, Some(Fault::CutAfter)) {
             power.cut();
-            off(&power).await;
+            wait_if_cut(&power).await;
         }
         if !late {
             sleep(wait).await;
         }
         match fault {
-            Some(Fault::Lose) => Err(Failure::new(Cause::Unknown, "the answer was lost, as told")),
+            Some(Fault::LoseAnswer) => Err(Failure::new(Cause::Unknown, "the answer was lost, as told")),
             _ => answer,
         }
     }
 }
 
-/// Never returns if the power is off: a call of a dead process has no effect.
-async fn off(power: &Power) {
+/// Never returns if the power is off: a call of a killed process has no effect.
+async fn wait_if_cut(power: &Power) {
     if power.is_cut() {
         std::future::pending::<()>().await;
     }
 }
 
-struct Flight(Cloud);
+struct InFlight(Cloud);
 
-impl Drop for Flight {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.inner().in_flight -= 1;
     }
@@ -368,26 +367,26 @@ impl Inner {
         fault
     }
 
-    /// The engine's promises 1 and 2, as the cloud can see them.
-    fn account_reader(&mut self, task: &Task) {
+    /// Checks the engine's promises 1 and 2 (docs/architecture.md) at a create.
+    fn check_promises(&mut self, task: &Task) {
         let state = self.disk.state();
         let Some(row) = state.resources.get(task.id().as_str()) else {
-            return self.breaches.push(format!("{} is created and its intent is not on disk", task.id()));
+            return self.violations.push(format!("{} is created and its intent is not on disk", task.id()));
         };
         for need in &row.needs {
             let ready =
                 state.resources.get(need).is_some_and(|row| row.status == Status::Ready && row.outputs.is_some());
             if !ready {
-                self.breaches.push(format!("{} is created before {need} is on disk", task.id()));
+                self.violations.push(format!("{} is created before {need} is on disk", task.id()));
             }
         }
     }
 
-    fn put<K: Kind>(&mut self, want: &Thing<K>, ours: bool) -> String {
-        self.born += 1;
-        let id = format!("{}-{}", K::NAME, self.born);
+    fn put<K: Kind>(&mut self, want: &Toy<K>, ours: bool) -> String {
+        self.created += 1;
+        let id = format!("{}-{}", K::NAME, self.created);
         let lag = if K::UNIQUE { Duration::ZERO } else { self.lag };
-        let real = Real {
+        let real = StoredToy {
             kind: K::NAME,
             place: want.key(),
             settings: want.settings.clone(),
@@ -395,58 +394,61 @@ impl Inner {
             ours,
             seen_from: Instant::now() + lag,
         };
-        self.things.insert(id.clone(), real);
+        self.toys.insert(id.clone(), real);
         id
     }
 
-    /// What a thing is made from must be there.
-    fn sound<K: Kind>(&mut self, want: &Thing<K>) -> Result<(), Failure> {
+    /// Checks that all dependencies exist.
+    fn check_dependencies<K: Kind>(&mut self, want: &Toy<K>) -> Result<(), Failure> {
         let used = want.settings.iter().filter(|(setting, _)| setting.starts_with("uses ")).map(|(_, id)| id);
-        match used.chain(&want.under).find(|id| !self.things.contains_key(*id)) {
+        match used.chain(&want.under).find(|id| !self.toys.contains_key(*id)) {
             None => Ok(()),
             Some(missing) => {
-                self.breaches.push(format!("{}.{} is made from {missing}, which is not there", K::NAME, want.name));
+                self.violations.push(format!("{}.{} is made from {missing}, which is not there", K::NAME, want.name));
                 Err(Failure::refused(format!("{missing} does not exist")))
             }
         }
     }
 
-    /// A thing and everything that goes with it.
+    /// A resource and everything that is deleted with it.
     fn tree(&self, root: &str) -> Vec<String> {
         let mut tree = vec![root.to_owned()];
         let mut next = 0;
         while next < tree.len() {
             let parent = Some(tree[next].clone());
-            tree.extend(
-                self.things.iter().filter(|(_, r)| r.child && r.place.under == parent).map(|(id, _)| id.clone()),
-            );
+            tree.extend(self.toys.iter().filter(|(_, r)| r.child && r.place.under == parent).map(|(id, _)| id.clone()));
             next += 1;
         }
         tree
     }
 }
 
-impl Real {
+impl StoredToy {
     fn call(&self) -> String {
         format!("{}.{}", self.kind, self.place.name)
     }
 
-    fn found<K: Kind>(&self, id: &str) -> Found<Thing<K>> {
-        let outputs = Ids { id: id.to_owned(), name: self.place.name.clone() };
+    fn found<K: Kind>(&self, id: &str) -> Found<Toy<K>> {
+        let outputs = ToyOutputs { id: id.to_owned(), name: self.place.name.clone() };
         Found { outputs, live: self.settings.clone() }
     }
 }
 
-impl<K: Kind> Provider<Thing<K>> for Cloud {
-    async fn read(&self, key: &Place, known: Option<&Ids>, task: &Task) -> Result<Option<Found<Thing<K>>>, Failure> {
+impl<K: Kind> Provider<Toy<K>> for Cloud {
+    async fn read(
+        &self,
+        key: &ToyKey,
+        known: Option<&ToyOutputs>,
+        task: &Task,
+    ) -> Result<Option<Found<Toy<K>>>, Failure> {
         let what = format!("{}.{}", K::NAME, key.name);
         let look = |inner: &mut Inner| {
-            if let Some(real) = known.and_then(|known| inner.things.get(&known.id)).filter(|real| real.ours) {
+            if let Some(real) = known.and_then(|known| inner.toys.get(&known.id)).filter(|real| real.ours) {
                 return Ok(known.map(|known| real.found(&known.id)));
             }
             let now = Instant::now();
-            let here = |real: &Real| real.kind == K::NAME && real.place == *key && real.seen_from <= now;
-            let mut namesakes: Vec<_> = inner.things.iter().filter(|(_, real)| here(real)).collect();
+            let here = |real: &StoredToy| real.kind == K::NAME && real.place == *key && real.seen_from <= now;
+            let mut namesakes: Vec<_> = inner.toys.iter().filter(|(_, real)| here(real)).collect();
             namesakes.sort_by_key(|(_, real)| !real.ours);
             match namesakes.first() {
                 Some((id, real)) if real.ours => Ok(Some(real.found(id))),
@@ -457,31 +459,31 @@ impl<K: Kind> Provider<Thing<K>> for Cloud {
         self.call("read", what.clone(), task, look).await
     }
 
-    async fn create(&self, want: &Thing<K>, task: &Task) -> Result<Ids, Failure> {
+    async fn create(&self, want: &Toy<K>, task: &Task) -> Result<ToyOutputs, Failure> {
         let make = |inner: &mut Inner| {
-            inner.sound(want)?;
-            let taken = |real: &Real| real.kind == K::NAME && real.place == want.key();
-            if inner.things.values().any(|real| taken(real) && (K::UNIQUE || real.ours)) {
+            inner.check_dependencies(want)?;
+            let taken = |real: &StoredToy| real.kind == K::NAME && real.place == want.key();
+            if inner.toys.values().any(|real| taken(real) && (K::UNIQUE || real.ours)) {
                 if K::UNIQUE {
                     return Err(Failure::new(Cause::Exists, "there is one of this name"));
                 }
-                inner.breaches.push(format!("a second {}.{} is made", K::NAME, want.name));
+                inner.violations.push(format!("a second {}.{} is made", K::NAME, want.name));
             }
-            Ok(Ids { id: inner.put(want, true), name: want.name.clone() })
+            Ok(ToyOutputs { id: inner.put(want, true), name: want.name.clone() })
         };
         self.call("create", format!("{}.{}", K::NAME, want.name), task, make).await
     }
 
     async fn update(
         &self,
-        want: &Thing<K>,
-        found: &Found<Thing<K>>,
+        want: &Toy<K>,
+        found: &Found<Toy<K>>,
         drift: &[Drift],
         task: &Task,
-    ) -> Result<Ids, Failure> {
+    ) -> Result<ToyOutputs, Failure> {
         let mend = |inner: &mut Inner| {
-            inner.sound(want)?;
-            let real = inner.things.get_mut(&found.outputs.id).ok_or_else(|| Failure::refused("it is gone"))?;
+            inner.check_dependencies(want)?;
+            let real = inner.toys.get_mut(&found.outputs.id).ok_or_else(|| Failure::refused("it is gone"))?;
             for Drift { field, .. } in drift {
                 match want.settings.get(field) {
                     Some(value) => real.settings.insert(field.clone(), value.clone()),
@@ -493,26 +495,26 @@ impl<K: Kind> Provider<Thing<K>> for Cloud {
         self.call("update", format!("{}.{}", K::NAME, want.name), task, mend).await
     }
 
-    async fn delete(&self, gone: &Ids, task: &Task) -> Result<(), Failure> {
+    async fn delete(&self, gone: &ToyOutputs, task: &Task) -> Result<(), Failure> {
         let remove = |inner: &mut Inner| {
             let tree = inner.tree(&gone.id);
-            if let Some(real) = inner.things.get(&gone.id)
+            if let Some(real) = inner.toys.get(&gone.id)
                 && !real.ours
             {
-                inner.breaches.push(format!("a stranger's {} is deleted", gone.id));
+                inner.violations.push(format!("a stranger's {} is deleted", gone.id));
             }
             let uses = |(setting, id): (&String, &String)| setting.starts_with("uses ") && tree.contains(id);
-            let depends = |(id, real): &(&String, &Real)| {
+            let depends = |(id, real): &(&String, &StoredToy)| {
                 let hangs = real.place.under.as_ref().is_some_and(|under| tree.contains(under));
                 !tree.contains(id) && (hangs || real.settings.iter().any(uses))
             };
-            if let Some((_, user)) = inner.things.iter().find(depends) {
-                let breach = format!("{} is deleted while {} is made from it", gone.name, user.call());
-                inner.breaches.push(breach.clone());
-                return Err(Failure::refused(breach));
+            if let Some((_, user)) = inner.toys.iter().find(depends) {
+                let violation = format!("{} is deleted while {} is made from it", gone.name, user.call());
+                inner.violations.push(violation.clone());
+                return Err(Failure::refused(violation));
             }
             for id in tree {
-                inner.things.remove(&id);
+                inner.toys.remove(&id);
             }
             Ok(())
         };

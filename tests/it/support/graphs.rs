@@ -1,13 +1,13 @@
-//! Graphs of toy resources. The id of each is its kind and its name, as the fake cloud calls it.
+//! Graphs of toy resources. The id of a resource is its kind and its name, as in the fake cloud.
 
 use std::sync::Arc;
 
 use securelambda::engine::{Graph, Handle, Id, Needs};
 use serde_json::Value;
 
-use super::fake::{Ids, Kind, Pool, Thing, client, function, pool, role, route};
+use super::fake::{Kind, Pool, Toy, ToyOutputs, client, function, pool, role, route};
 
-/// How many steps [`stack`] is deep.
+/// The length of the longest chain of [`stack`].
 pub const DEPTH: usize = 6;
 
 /// Twelve resources of five kinds, in diamonds:
@@ -37,7 +37,7 @@ pub fn stack() -> Graph {
     graph
 }
 
-/// [`stack`] without what is made from its API.
+/// A part of [`stack`]: four of its resources.
 pub fn half_a_stack() -> Graph {
     let mut graph = Graph::default();
     let exec = add(&mut graph, role, "exec", (), |role, ()| role.with("trusts", "lambda"));
@@ -47,7 +47,7 @@ pub fn half_a_stack() -> Graph {
     graph
 }
 
-/// `count` roles that need nothing.
+/// `count` roles without dependencies.
 pub fn roles(count: usize) -> Graph {
     let mut graph = Graph::default();
     for index in 0..count {
@@ -56,42 +56,42 @@ pub fn roles(count: usize) -> Graph {
     graph
 }
 
-/// Adds a thing to a graph.
+/// Adds a toy to a graph.
 pub fn add<K: Kind, N: Needs + Send + Sync + 'static>(
     graph: &mut Graph,
-    thing: fn(&str) -> Thing<K>,
+    thing: fn(&str) -> Toy<K>,
     name: &str,
     needs: N,
-    desired: impl Fn(Thing<K>, N::Out) -> Thing<K> + Send + Sync + 'static,
-) -> Handle<Thing<K>> {
+    desired: impl Fn(Toy<K>, N::Out) -> Toy<K> + Send + Sync + 'static,
+) -> Handle<Toy<K>> {
     let owned = name.to_owned();
     graph.add(Id::new(K::NAME, name), needs, move |outputs| desired(thing(&owned), outputs))
 }
 
-/// Adds a thing to a graph that hangs under another.
+/// Adds a toy to a graph as a child of another.
 pub fn under<P: Kind, K: Kind, N: Needs + Send + Sync + 'static>(
     graph: &mut Graph,
-    parent: Handle<Thing<P>>,
-    thing: fn(&str) -> Thing<K>,
+    parent: Handle<Toy<P>>,
+    thing: fn(&str) -> Toy<K>,
     name: &str,
     needs: N,
-    desired: impl Fn(Thing<K>, N::Out) -> Thing<K> + Send + Sync + 'static,
-) -> Handle<Thing<K>> {
+    desired: impl Fn(Toy<K>, N::Out) -> Toy<K> + Send + Sync + 'static,
+) -> Handle<Toy<K>> {
     let owned = name.to_owned();
     graph.add_under(parent, Id::new(K::NAME, name), (parent, needs), move |(parent, outputs)| {
         desired(thing(&owned).under(&parent), outputs)
     })
 }
 
-/// A node of a random graph: which kind, and which of the nodes before it it needs.
-pub type Sketch = (u8, u16);
+/// A node of a random graph: its kind, and as bits the earlier nodes that it depends on.
+pub type NodeSketch = (u8, u16);
 
-/// The graph of a sketch. A child needs nothing younger than its parent: such needs can close a circle, in which this
-/// cloud would let nothing go first.
-pub fn sketched(sketches: &[Sketch]) -> Graph {
+/// The graph of these nodes. A child depends on nothing that was added after its parent, because such a dependency could
+/// close a cycle, and the fake cloud would then refuse to delete any of its members.
+pub fn sketched(sketches: &[NodeSketch]) -> Graph {
     let mut graph = Graph::default();
     let mut nodes: Vec<Any> = Vec::new();
-    let mut pools: Vec<(usize, Handle<Thing<Pool>>)> = Vec::new();
+    let mut pools: Vec<(usize, Handle<Toy<Pool>>)> = Vec::new();
     for (index, &(kind, needs)) in sketches.iter().enumerate() {
         let name = format!("n{index:02}");
         let needed = |before: usize| -> Vec<Any> {
@@ -115,24 +115,24 @@ pub fn sketched(sketches: &[Sketch]) -> Graph {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "a graph hands it over")]
-fn using<K: Kind>(thing: Thing<K>, all: Vec<Ids>) -> Thing<K> {
-    all.iter().fold(thing, Thing::using)
+fn using<K: Kind>(thing: Toy<K>, all: Vec<ToyOutputs>) -> Toy<K> {
+    all.iter().fold(thing, Toy::using)
 }
 
-/// A handle, its type forgotten: all toys have the same outputs.
+/// A handle of any kind of toy: all kinds have the same outputs.
 #[derive(Clone)]
-struct Any(Arc<dyn Needs<Out = Ids> + Send + Sync>);
+struct Any(Arc<dyn Needs<Out = ToyOutputs> + Send + Sync>);
 
-fn any<K: Kind>(handle: Handle<Thing<K>>) -> Any {
+fn any<K: Kind>(handle: Handle<Toy<K>>) -> Any {
     Any(Arc::new(handle))
 }
 
 impl Needs for Any {
-    type Out = Ids;
+    type Out = ToyOutputs;
     fn indices(&self) -> Vec<usize> {
         self.0.indices()
     }
-    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Ids {
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> ToyOutputs {
         self.0.read(outputs)
     }
 }

@@ -1,9 +1,9 @@
-//! IAM as AWS has it, as far as our policies go: what a call needs, and whether a policy allows it. And operators: users
-//! of an account who have nothing but a policy.
+//! IAM as far as the operator's policies need it: which permissions a call needs, and whether a policy allows them. And
+//! operators: users of an account who have only one policy.
 //!
-//! MiniStack enforces IAM too, but knows no path of a role, no resource of Cognito's and WAF's calls, no tag of what a
-//! call is about, no PassRole and no condition keys of services. [`as_ministack_reads_it`] takes those out, and
-//! [`needs`] with [`allows`] proves them instead.
+//! MiniStack enforces IAM too, but it does not know role paths, the resources of Cognito's and WAF's calls, tags of
+//! resources, PassRole, and the services' condition keys. [`reduced_for_ministack`] removes these from a policy, and
+//! [`needs`] with [`allows`] tests them instead.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::botocore;
 use super::program::User;
 use super::proxy::Call;
 
-/// What IAM is asked: may this be done to that, in these circumstances?
+/// A question to IAM: is this action allowed on this resource, with these condition values?
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Usage {
     pub action: String,
@@ -21,16 +21,16 @@ pub struct Usage {
     pub context: BTreeMap<String, String>,
 }
 
-/// What `policy` prints for these arguments.
+/// The documents that `policy` prints for these arguments.
 pub fn policies(user: &User, args: &[&str]) -> Vec<Value> {
     let printed = user.run(&[&["policy", "--json"], args].concat()).ends(0).json();
     printed["policies"].as_array().unwrap().iter().map(|policy| policy["document"].clone()).collect()
 }
 
-/// Whether one of the policies allows it. Conditions are those that our policies have.
+/// Whether one of the policies allows it. Knows only the condition operators that our policies use.
 pub fn allows(policies: &[Value], need: &Usage) -> bool {
     policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()).any(|statement| {
-        let any = |element: &str, value: &str| many(&statement[element]).any(|pattern| fits(pattern, value));
+        let any = |element: &str, value: &str| many(&statement[element]).any(|pattern| matches_pattern(pattern, value));
         assert_eq!(statement["Effect"], "Allow");
         any("Action", &need.action) && any("Resource", &need.resource) && holds(&statement["Condition"], need)
     })
@@ -43,7 +43,7 @@ fn holds(condition: &Value, need: &Usage) -> bool {
             let Some(value) = need.context.get(key) else { return operator.ends_with("IfExists") };
             match operator.as_str() {
                 "StringEquals" | "StringEqualsIfExists" => many(wanted).any(|wanted| wanted == value),
-                "StringLike" | "ArnEquals" => many(wanted).any(|wanted| fits(wanted, value)),
+                "StringLike" | "ArnEquals" => many(wanted).any(|wanted| matches_pattern(wanted, value)),
                 other => panic!("no such operator here: {other}"),
             }
         })
@@ -55,8 +55,8 @@ fn many(values: &Value) -> impl Iterator<Item = &str> {
     all.iter().map(|value| value.as_str().unwrap())
 }
 
-/// `*` stands for anything, and `${*}` for an asterisk.
-fn fits(pattern: &str, value: &str) -> bool {
+/// In a pattern, `*` stands for anything and `${*}` for an asterisk.
+fn matches_pattern(pattern: &str, value: &str) -> bool {
     let (pattern, value) = (pattern.replace("${*}", "\u{1}"), value.replace('*', "\u{1}"));
     let (pattern, value) = (pattern.as_str(), value.as_str());
     let mut parts = pattern.split('*');
@@ -70,16 +70,16 @@ fn fits(pattern: &str, value: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Whose calls they are.
-pub struct Place<'a> {
+/// The stack that makes the calls.
+pub struct StackIdentity<'a> {
     pub account: &'a str,
     pub region: &'a str,
     pub stack: &'a str,
-    /// The boundary that its roles have.
+    /// The permissions boundary of its roles.
     pub boundary: Option<&'a str>,
 }
 
-impl Place<'_> {
+impl StackIdentity<'_> {
     fn arn(&self, service: &str, resource: &str) -> String {
         format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
     }
@@ -89,7 +89,7 @@ impl Place<'_> {
     }
 }
 
-/// The tag of what a call is about.
+/// The condition key of the resource's stack tag.
 pub const OURS: &str = "aws:ResourceTag/securelambda:stack";
 
 fn need(action: &str, resource: String, context: &[(&str, String)]) -> Usage {
@@ -97,11 +97,11 @@ fn need(action: &str, resource: String, context: &[(&str, String)]) -> Usage {
     Usage { action: action.to_owned(), resource, context }
 }
 
-/// What AWS asks IAM when this call comes in: by the service authorization reference, in AWS's names. Nothing for calls
-/// that take no signature, and for who-am-I.
-pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Usage> {
-    let mut needs = asked(call, place);
-    // What has a name, and is there, carries our tag. What is made, or is gone, carries none.
+/// The permissions that AWS requires for this call, according to the service authorization reference. None for unsigned
+/// calls and for GetCallerIdentity.
+pub fn needs(call: &Call, place: &StackIdentity<'_>) -> Vec<Usage> {
+    let mut needs = needs_without_resource_tags(call, place);
+    // An existing resource with a name has our tag. A resource that is being created, or is gone, has none.
     let service = call.sent.service.as_str();
     let makes = call.sent.operation.starts_with("Create") && call.sent.operation != "CreateUserPoolClient";
     let named = ["sns", "iam", "secretsmanager", "logs", "lambda", "wafv2"].contains(&service);
@@ -118,7 +118,7 @@ pub fn needs(call: &Call, place: &Place<'_>) -> Vec<Usage> {
     needs
 }
 
-fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
+fn needs_without_resource_tags(call: &Call, place: &StackIdentity<'_>) -> Vec<Usage> {
     let service = &call.sent.service;
     if service.is_empty() || !call.sent.headers.contains_key("authorization") {
         return Vec::new();
@@ -133,14 +133,14 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
         need
     };
     match service.as_str() {
-        // Routes are called with credentials that are not the operator's.
+        // Routes are called with other credentials than the operator's.
         "sts" | "execute-api" => Vec::new(),
         "sns" => {
             let resource = match operation.as_str() {
                 "CreateTopic" => place.arn("sns", &text("Name")),
                 "ListTagsForResource" | "TagResource" => text("ResourceArn"),
                 "ListTopics" | "ListSubscriptions" => "*".to_owned(),
-                // The topic's, which a subscription's ARN begins with.
+                // The ARN of the topic is the beginning of the subscription's ARN.
                 "Unsubscribe" => text("SubscriptionArn").rsplit_once(':').unwrap().0.to_owned(),
                 _ => text("TopicArn"),
             };
@@ -156,7 +156,7 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
             let resource = match operation.as_str() {
                 "GetAccountSummary" | "ListRoles" => "*".to_owned(),
                 "SimulatePrincipalPolicy" => text("PolicySourceArn"),
-                // Of a role that is not there no path is known.
+                // The path of a missing role is not known.
                 _ if call.status == 404 => format!("arn:aws:iam::{}:role/{}", place.account, text("RoleName")),
                 _ => format!("arn:aws:iam::{}:role/securelambda/{}/{}", place.account, place.stack, text("RoleName")),
             };
@@ -261,8 +261,7 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
                 return vec![need(&action, "*".to_owned(), &[])];
             }
             let pool = place.arn("cognito-idp", &format!("userpool/{}", text("UserPoolId")));
-            // What is not there carries no tag. Of a user it is the user that may be missing: that the pool may be is
-            // tested where the program asks.
+            // A missing pool has no tag. AdminGetUser may also fail because the user is missing, and then the pool has one.
             let tag = (call.status < 400 || operation == "AdminGetUser").then(|| (OURS, place.stack.to_owned()));
             vec![need(&action, pool, tag.as_slice())]
         }
@@ -296,8 +295,8 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
             let tags = given(&body["tags"]);
             let mut needs = Vec::new();
             if path.matches('/').count() > 1 {
-                // Of REST APIs all parts inherit their API's tag, by the documentation all but one. Of HTTP APIs none
-                // does: the API and its stages have tags of their own.
+                // According to the documentation, all parts of a REST API but one inherit the API's tag. The parts of an HTTP
+                // API inherit none: only the API and its stages have tags.
                 let parts: Vec<&str> = path.split('/').collect();
                 let tagged_itself = matches!(parts.as_slice(), ["", "apis", _] | ["", "apis", _, "stages", _]);
                 let inherits = parts[1] == "restapis" && parts.get(3) != Some(&"requestvalidators");
@@ -313,7 +312,7 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
                     needs.push(need("iam:CreateServiceLinkedRole", role, &[]));
                 }
             }
-            // What has no id yet is asked about with an asterisk in its place (docs/aws.md, Permissions).
+            // For a resource without an id yet, AWS checks an asterisk in its place (docs/aws.md, Permissions).
             let kind = (path.split('/').nth(1).unwrap_or_default(), path.ends_with("/stages"));
             let nameless = |what: &str| {
                 place.stage_or_api(&format!("/tags/arn%3Aaws%3Aapigateway%3A{}%3A%3A%2F{what}%2F*", place.region))
@@ -327,7 +326,7 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
             if !tags.is_empty() {
                 needs.push(tagged(need(tag, on, &[]), tags));
             }
-            // CloudWatch asks whoever has requests logged whether they may.
+            // CloudWatch checks these permissions of whoever turns on access logs.
             if body.get("accessLogSettings").is_some() {
                 let rights = ["Create", "Get", "Update", "Delete"].map(|verb| format!("logs:{verb}LogDelivery"));
                 needs.extend(rights.iter().map(|right| need(right, "*".to_owned(), &[])));
@@ -336,11 +335,11 @@ fn asked(call: &Call, place: &Place<'_>) -> Vec<Usage> {
             }
             needs
         }
-        other => panic!("what does a call to {other} need?"),
+        other => panic!("the permissions for a call to {other} are not known"),
     }
 }
 
-fn lambda(call: &Call, body: &Value, place: &Place<'_>) -> Vec<Usage> {
+fn lambda(call: &Call, body: &Value, place: &StackIdentity<'_>) -> Vec<Usage> {
     let path = call.sent.path.split('?').next().unwrap_or_default();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let name = parts.get(2).copied().unwrap_or_else(|| body["FunctionName"].as_str().unwrap_or_default());
@@ -375,11 +374,11 @@ fn lambda(call: &Call, body: &Value, place: &Place<'_>) -> Vec<Usage> {
             }
             needs.into_iter().chain(pass()).collect()
         }
-        _ => panic!("what does {} need?", call.name),
+        _ => panic!("the permissions for {} are not known", call.name),
     }
 }
 
-/// A JSON body, or a form as an object.
+/// The JSON body, or the form as a JSON object.
 fn body(call: &Call) -> Value {
     serde_json::from_slice(&call.sent.body).unwrap_or_else(|_| {
         let form = String::from_utf8_lossy(&call.sent.body).into_owned();
@@ -424,11 +423,11 @@ fn query_tags(form: &Value) -> BTreeMap<String, String> {
     keys.map(|(name, key)| (format!("aws:RequestTag/{}", key.as_str().unwrap()), value(name))).collect()
 }
 
-/// The statements of all policies in one, with what MiniStack cannot evaluate taken out: see the top of this file.
-pub fn as_ministack_reads_it(policies: &[Value]) -> Value {
+/// All policies in one document, without the parts that MiniStack cannot evaluate (see the top of this file).
+pub fn reduced_for_ministack(policies: &[Value]) -> Value {
     let mut statements = Vec::new();
     for statement in policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap()) {
-        // What these are about it does not see either.
+        // MiniStack does not know the resources of these actions either.
         let blind = ["iam:SimulatePrincipalPolicy", "lambda:CreateFunction", "sns:ListTagsForResource"];
         let part_of = |action: &str| (action.split(':').next().unwrap().to_owned(), blind.contains(&action));
         let parts: std::collections::BTreeSet<_> = many(&statement["Action"]).map(part_of).collect();
@@ -439,7 +438,7 @@ pub fn as_ministack_reads_it(policies: &[Value]) -> Value {
             part["Sid"] = json!(format!("{}{number}", statement["Sid"].as_str().unwrap()));
             part["Action"] = json!(actions);
             part["Resource"] = match service {
-                // It sees neither what they are about nor a path.
+                // It knows neither the resources of these services nor role paths.
                 "cognito-idp" | "cognito-identity" | "wafv2" => json!("*"),
                 _ if of.1 => json!("*"),
                 "iam" => {
@@ -451,7 +450,7 @@ pub fn as_ministack_reads_it(policies: &[Value]) -> Value {
                 }
                 _ => statement["Resource"].clone(),
             };
-            // Of these it knows the tags neither of a request nor of a thing.
+            // For these services it knows neither request tags nor resource tags.
             let tagless = ["apigateway", "cognito-idp", "cognito-identity"].contains(&service);
             if let Some(operators) = part.get_mut("Condition").and_then(Value::as_object_mut) {
                 for keys in operators.values_mut() {
@@ -465,21 +464,21 @@ pub fn as_ministack_reads_it(policies: &[Value]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// A user of an account who has one policy and nothing else.
+/// A user of an account who has only one policy.
 pub struct Operator {
     root: User,
     name: String,
-    /// How the program runs as them, with a folder of its own.
+    /// Runs the program with this user's credentials.
     pub user: User,
     policies: usize,
     account: String,
 }
 
 impl Operator {
-    /// A new one in this account, through this endpoint.
-    pub fn hired(account: &str, endpoint: &str) -> Self {
-        static HIRED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-        let name = format!("operator{}", HIRED.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    /// A new operator in this account, with this endpoint.
+    pub fn new(account: &str, endpoint: &str) -> Self {
+        static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let name = format!("operator{}", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let root = User::of(account, &super::emulator::endpoint());
         let answers = botocore::calls(
             &root,
@@ -495,13 +494,12 @@ impl Operator {
         Self { root, name, user, policies: 0, account: account.to_owned() }
     }
 
-    /// Whose account it is.
     pub fn account(&self) -> &str {
         &self.account
     }
 
-    /// From now on they may do this and nothing else.
-    pub fn may(&mut self, policy: &Value) {
+    /// Replaces the operator's policy.
+    pub fn set_policy(&mut self, policy: &Value) {
         let arn = |number: usize| format!("arn:aws:iam::{}:policy/{}-{number}", self.account, self.name);
         let mut calls = Vec::new();
         if self.policies > 0 {

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Support code that several tests share.
 
 use self::botocore::inventory;
 use self::program::User;
@@ -22,18 +22,18 @@ pub mod program;
 pub mod proxy;
 pub mod pty;
 pub mod sample;
+pub mod simulation;
 pub mod simulator;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 pub mod size;
 pub mod tunnel;
-pub mod world;
 
-/// From whatever is on record, `up` completes, and `down` leaves nothing.
+/// Asserts that `up` completes from the recorded state, and that `down` then leaves nothing.
 #[track_caller]
-pub fn goes_on(user: &User) {
+pub fn completes_and_removes(user: &User) {
     user.run(&["up", "--yes"]).ends(0);
     let pools = inventory(user).iter().filter(|name| name.starts_with("list_user_pools ")).count();
-    assert_eq!(pools, 2, "none is made twice");
+    assert_eq!(pools, 2, "no pool is created twice");
     user.run(&["status", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(user), Vec::<String>::new());

@@ -1,6 +1,6 @@
-"""Counts what an endpoint of moto's holds of the kinds that a stack is made of: one JSON object, name by kind.
+"""Prints the names of all resources at a moto endpoint, by kind, as one JSON object. Covers the kinds that a stack contains.
 
-What moto has no list for is left out and said so on standard error.
+Kinds that moto cannot list are left out, with a message on standard error.
 """
 
 import json

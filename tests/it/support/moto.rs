@@ -1,5 +1,5 @@
-//! moto: another emulator, made by others, that lacks some calls and answers those with a page of HTML. Installed once
-//! into the target folder, and started on a port of its own.
+//! moto is another emulator. It lacks some calls and answers them with an HTML page. It is installed once into the target
+//! folder and started on its own port.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The version that the tests were run against.
 const MOTO: &str = "moto[server]==5.2.5";
 
 /// How long it may take to start.
@@ -18,18 +17,18 @@ const START: Duration = Duration::from_mins(2);
 
 const INVENTORY: &str = include_str!("moto.py");
 
-/// A server. It ends with this.
+/// A moto server, which stops when this value is dropped.
 pub struct Moto {
     server: Child,
     pub endpoint: String,
 }
 
 impl Moto {
-    /// An empty one.
+    /// Starts an empty server.
     pub fn start() -> Self {
         let folder = installed();
         let program = folder.join("venv/bin/python");
-        // With port 0 it takes one that is free, and says which.
+        // With port 0 it chooses a free port and prints it.
         let mut server = Command::new(program)
             .args(["-I", "-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"])
             .env_clear()
@@ -40,15 +39,15 @@ impl Moto {
             .spawn()
             .unwrap();
         let lines = BufReader::new(server.stderr.take().unwrap()).lines();
-        let (said, heard) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                // It goes on to log every request: read to the end, so that it never waits for us.
-                let _ = said.send(line);
+                // moto logs every request, so read to the end: a full pipe would block it.
+                let _ = sender.send(line);
             }
         });
         let endpoint = loop {
-            let line = heard.recv_timeout(START).expect("moto has not started");
+            let line = receiver.recv_timeout(START).expect("moto has not started");
             if let Some((_, rest)) = line.split_once("http://127.0.0.1:") {
                 let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
                 break format!("http://127.0.0.1:{port}");
@@ -57,7 +56,7 @@ impl Moto {
         Self { server, endpoint }
     }
 
-    /// What it holds, told by botocore: names by kind.
+    /// The names of all resources by kind, read with botocore.
     pub fn inventory(&self) -> Value {
         let python = installed().join("venv/bin/python");
         let mut command = Command::new(python);
@@ -75,7 +74,7 @@ impl Drop for Moto {
     }
 }
 
-/// The folder that it is installed in, made first where it is not there. One process at a time.
+/// The folder that contains moto. Installs it first if necessary, one process at a time.
 fn installed() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("moto");
     std::fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,5 @@
-//! The program as its users run it: a process, a folder of its own, an empty home, nothing of the caller's environment.
+//! Runs the program as a user would: as a process with its own folder, an empty home folder, and no variable of the test's
+//! environment.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -21,24 +22,24 @@ static USERS: AtomicU64 = AtomicU64::new(1);
 
 /// A user's folder and environment.
 pub struct User {
-    /// Where they are, and where `state/` will be.
+    /// The working directory, in which `state/` will be.
     pub folder: TempDir,
     env: Vec<(String, String)>,
-    /// By this their requests are told from others'.
+    /// Identifies this user's requests.
     app: String,
 }
 
-/// What a command printed, and how it ended.
+/// The exit code and the output of a command.
 #[derive(Debug)]
-pub struct Ran {
+pub struct CommandOutput {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-/// What a script starts with `&` ignores SIGINT, and what `nohup` starts SIGHUP, and so would every program that these
-/// tests start. A signal that is caught is not ignored any more in what is started from then on.
-fn heeds_signals() {
+/// Makes the programs that these tests start receive SIGINT and SIGHUP. A process that a script started with `&` ignores
+/// SIGINT, one that `nohup` started ignores SIGHUP, and child processes inherit that. Installing a handler ends it.
+fn stop_ignoring_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -54,9 +55,9 @@ fn heeds_signals() {
 }
 
 impl User {
-    /// Someone without credentials, region or anything else.
+    /// A user without credentials and region.
     pub fn bare() -> Self {
-        heeds_signals();
+        stop_ignoring_signals();
         let folder = TempDir::new().unwrap();
         let home = folder.path().join("home");
         std::fs::create_dir(&home).unwrap();
@@ -66,13 +67,13 @@ impl User {
             ("PATH", std::env::var("PATH").unwrap()),
             ("HOME", home.display().to_string()),
             ("LANG", "C.UTF-8".to_owned()),
-            // No credentials from a machine's role: no call may leave this machine.
+            // No credentials from the machine's role: no call may leave this machine.
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ];
         Self { folder, env: env.map(|(name, value)| (name.to_owned(), value)).to_vec(), app }
     }
 
-    /// The root user of an account of the emulator's, through this endpoint.
+    /// The root user of an account of the emulator, with this endpoint.
     pub fn of(account: &str, endpoint: &str) -> Self {
         Self::bare()
             .with("AWS_ENDPOINT_URL", endpoint)
@@ -86,7 +87,7 @@ impl User {
         Self::of(&account(), &endpoint())
     }
 
-    /// The same, with a stack.
+    /// The same, after `up` built the tutorial's stack.
     #[track_caller]
     pub fn with_a_stack() -> Self {
         let user = Self::newcomer();
@@ -94,21 +95,21 @@ impl User {
         user
     }
 
-    /// With one more variable.
+    /// Sets an environment variable.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.env.retain(|(known, _)| known != name);
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same person from another machine, with credentials and nothing else, through this endpoint.
-    pub fn beyond(&self, endpoint: &str) -> Self {
+    /// The same credentials on another machine: without state and files, with this endpoint.
+    pub fn on_another_machine(&self, endpoint: &str) -> Self {
         let kept = self.env.iter().filter(|(name, _)| name.starts_with("AWS_") && name != "AWS_ENDPOINT_URL");
         let other = Self::bare().with("AWS_ENDPOINT_URL", endpoint);
         kept.fold(other, |other, (name, value)| other.with(name, value))
     }
 
-    /// The command, not yet run.
+    /// The command, which is not started yet.
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_securelambda"));
         command.args(args).current_dir(&self.folder).env_clear().envs(self.env.iter().cloned());
@@ -116,29 +117,29 @@ impl User {
         command
     }
 
-    /// Starts it, without a terminal.
+    /// Starts a command without a terminal.
     pub fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Started {
         Started(self.command(args).spawn().unwrap())
     }
 
-    /// Runs it, without a terminal. Fails if a request of its breaks AWS's service models, or is one that AWS refuses.
+    /// Runs a command without a terminal. Fails if one of its requests violates AWS's service models or rules.
     #[track_caller]
-    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ran {
-        let ran = Ran::from(self.command(args).output().unwrap());
+    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> CommandOutput {
+        let ran = CommandOutput::from(self.command(args).output().unwrap());
         models::assert_valid(&self.app);
         aws_rules::assert_none_met(&self.app);
         ran
     }
 
-    /// Runs it with something on standard input.
-    pub fn run_with<S: AsRef<OsStr>>(&self, input: &str, args: &[S]) -> Ran {
+    /// Runs a command with this text on standard input.
+    pub fn run_with<S: AsRef<OsStr>>(&self, input: &str, args: &[S]) -> CommandOutput {
         let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
-        // A program that ends without reading its input closes the pipe, which is not this test's matter.
+        // A program that ends without reading its input closes the pipe, which is no failure.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Ran::from(child.wait_with_output().unwrap())
+        CommandOutput::from(child.wait_with_output().unwrap())
     }
 
-    /// Where its state file is or will be.
+    /// The path of the state file, or a path that does not exist.
     pub fn state(&self) -> std::path::PathBuf {
         let state = self.folder.path().join("state");
         let files = std::fs::read_dir(&state).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -153,7 +154,7 @@ impl User {
     }
 }
 
-/// Commands that were not waited for here are checked in the end.
+/// Checks the requests of commands that `run` did not start.
 impl Drop for User {
     fn drop(&mut self) {
         if !std::thread::panicking() {
@@ -163,18 +164,17 @@ impl Drop for User {
     }
 }
 
-/// A program that runs. One that nobody waits for does not outlive its test.
+/// A running program. It is killed when this value is dropped.
 pub struct Started(pub Child);
 
 impl Started {
-    /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).unwrap();
     }
 
-    /// Waits for its end, and says how long that took.
+    /// Waits until it ends, and returns how long that took.
     #[track_caller]
-    pub fn ends_within(mut self, limit: Duration) -> (Ran, Duration) {
+    pub fn ends_within(mut self, limit: Duration) -> (CommandOutput, Duration) {
         let begun = Instant::now();
         while self.0.try_wait().unwrap().is_none() {
             if begun.elapsed() > limit {
@@ -187,25 +187,25 @@ impl Started {
         (self.ran(), took)
     }
 
-    /// How it ended, and what it said that nobody else has read.
-    fn ran(&mut self) -> Ran {
+    /// Its exit code and the output that nobody has read yet.
+    fn ran(&mut self) -> CommandOutput {
         let status = self.0.wait().unwrap();
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         self.0.stdout.take().map(|mut pipe| pipe.read_to_end(&mut stdout).unwrap());
         self.0.stderr.take().map(|mut pipe| pipe.read_to_end(&mut stderr).unwrap());
-        Ran::from(Output { status, stdout, stderr })
+        CommandOutput::from(Output { status, stdout, stderr })
     }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // If it has ended already, neither is needed.
+        // Both fail if it has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-impl From<Output> for Ran {
+impl From<Output> for CommandOutput {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
@@ -215,28 +215,28 @@ impl From<Output> for Ran {
     }
 }
 
-impl Ran {
-    /// It ended like this, or the test shows what it said.
+impl CommandOutput {
+    /// Asserts the exit code, and shows the output if it differs.
     #[track_caller]
     pub fn ends(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Standard error holds this.
+    /// Asserts that standard error contains this text.
     #[track_caller]
     pub fn says(self, words: &str) -> Self {
         assert!(self.stderr.contains(words), "{words:?} is not in stderr:\n{}", self.stderr);
         self
     }
 
-    /// Standard output is one JSON document.
+    /// Parses standard output as one JSON document.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in stdout:\n{}", self.stdout))
     }
 
-    /// Standard output is JSON Lines; the last one.
+    /// Parses the last line of standard output as JSON.
     #[track_caller]
     pub fn summary(&self) -> Value {
         serde_json::from_str(self.stdout.lines().last().unwrap_or_default())

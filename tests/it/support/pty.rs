@@ -1,4 +1,4 @@
-//! A terminal with the program in it. Python's `pty` holds it, since making one by hand takes unsafe code.
+//! Runs the program in a terminal. Python's `pty` creates the terminal, because Rust would need unsafe code for it.
 
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -11,12 +11,11 @@ use tempfile::NamedTempFile;
 
 use super::program::User;
 
-/// The terminal's size.
 const ROWS: u16 = 40;
 const COLUMNS: u16 = 120;
 
-/// Runs its arguments in a terminal: what comes in is typed, what is shown goes out. At the end it writes to its first
-/// argument how the program ended and whether the terminal still echoes and edits lines.
+/// Runs its arguments in a terminal, with its standard input as the keyboard and its standard output as the screen. At the
+/// end it writes the exit code, and whether the terminal still echoes and edits lines, into the file of its first argument.
 const RELAY: &str = r"
 import errno, fcntl, json, os, pty, select, struct, sys, termios
 report, program, *arguments = sys.argv[1:]
@@ -54,20 +53,18 @@ pub struct Pty {
     report: NamedTempFile,
 }
 
-/// How it ended.
 #[derive(Debug)]
 pub struct Ended {
     pub code: i64,
-    /// The terminal shows what is typed, and hands it on line by line: as a shell wants to find it.
+    /// Whether the terminal echoes and edits lines, as a shell expects.
     pub sane: bool,
-    /// What is on the screen, its cursor's way to it not.
+    /// The final contents of the screen.
     pub screen: String,
-    /// Everything that was sent to it.
+    /// Everything that the program wrote, with escape sequences.
     pub sent: String,
 }
 
 impl Pty {
-    /// Starts the program, as this user, in a terminal.
     pub fn start(user: &User, args: &[&str]) -> Self {
         let report = NamedTempFile::new().unwrap();
         let relay = RELAY.replace("ROWS", &ROWS.to_string()).replace("COLUMNS", &COLUMNS.to_string());
@@ -89,12 +86,12 @@ impl Pty {
         Self { relay, keyboard, shown, reader: Some(reader), report }
     }
 
-    /// All that it has been sent so far.
+    /// Everything that the program has written so far.
     pub fn sent(&self) -> String {
         String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
     }
 
-    /// Waits until this is shown.
+    /// Waits until the program writes this text.
     #[track_caller]
     pub fn shows(&self, text: &str) {
         let until = Instant::now() + Duration::from_secs(30);
@@ -104,18 +101,17 @@ impl Pty {
         }
     }
 
-    /// Types; `\x03` is Ctrl-C.
+    /// Types these keys; `\x03` is Ctrl-C.
     pub fn types(&mut self, keys: &str) {
         let keyboard = self.keyboard.as_mut().unwrap();
         keyboard.write_all(keys.as_bytes()).and_then(|()| keyboard.flush()).unwrap();
     }
 
-    /// The window is closed: the terminal is gone, and the system tells the program so.
+    /// Closes the terminal, which sends the program SIGHUP.
     pub fn close(self) {
         drop(self);
     }
 
-    /// Waits for its end.
     #[track_caller]
     pub fn ends(mut self, within: Duration) -> Ended {
         let until = Instant::now() + within;

@@ -1,11 +1,11 @@
-//! A proof as `verify` makes it of the built-in stack, some 90 checks long, for what shows proofs.
+//! A sample result of `verify` for the built-in stack with about 90 checks, to test reports with.
 
 use securelambda::verify::{Check, Layer, Verdict, Verification};
 
 /// 2026-11-28, 12:04:20 UTC.
 const BEGAN: u64 = 1_795_867_460_000;
 
-/// What an endpoint may answer that would be markup if it were not escaped. In one of the failures of [`broken`].
+/// An answer that a browser would run as markup if the report did not escape it. One failure of [`broken`] contains it.
 pub const HOSTILE: &str = "<script>console.error('escaped')</script><img src=x onerror=console.error(1)>\u{1b}[2J";
 
 /// The claim of the first failure of [`broken`].
@@ -14,7 +14,7 @@ pub const FIRST_FAILURE: &str = "a wrong password and an unknown user get the sa
 /// The claim of the first check of both, which passes.
 pub const FIRST_PASS: &str = "sign-in is by e-mail";
 
-/// All well; a few checks do not apply.
+/// All checks pass, except a few that do not apply.
 pub fn sound() -> Verification {
     let mut list = List::default();
     authentication(&mut list);
@@ -35,7 +35,7 @@ pub fn sound() -> Verification {
     }
 }
 
-/// The same stack after someone was at it.
+/// The same stack with three failures.
 pub fn broken() -> Verification {
     let mut proof = sound();
     fail(&mut proof, "MyUserPool1", FIRST_FAILURE, "unknown user: UserNotFoundException: User does not exist.");
@@ -59,7 +59,7 @@ struct List {
 }
 
 impl List {
-    /// A check that passes: what came back is what was expected.
+    /// Adds a check that received what it expected.
     fn pass(&mut self, layer: Layer, subject: &str, claim: &str, sent: &str, expected: &str) {
         let nth = u64::try_from(self.checks.len()).unwrap();
         self.checks.push(Check {

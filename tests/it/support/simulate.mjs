@@ -1,16 +1,17 @@
-// Judges requests by IAM policies with AWS's own list of actions, resources and condition keys. Reads lines of JSON, each
-// with policies and needs, and answers each with a line: for every need whether it is allowed, or why it makes no sense.
+// Simulates requests against IAM policies with AWS's own list of actions, resources and condition keys. Each line of standard
+// input is JSON with policies and needs. Its answer is a line with one entry for each need: whether it is allowed, or why the
+// request is invalid.
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
 const { runSimulation, runUnsafeSimulation } = await import(pathToFileURL(process.argv[2]));
 const { iamResourceTypeDetails, iamResourceTypesForService } = await import(pathToFileURL(process.argv[3]));
 
-// These AWS's list lacks, or has in a form that no request has: they are judged without it.
+// AWS's list lacks these, or has them in a form that no request has. They are simulated without the list.
 const unlisted = (need) => need.action === 'apigateway:TagResource' || need.resource.includes('*');
 
-// The list has the things of API Gateway, some with two ARNs in one text, and does not say of all which methods are for
-// them. So a method is for whatever the list has; a path may be two things, which take the same keys.
+// The list has API Gateway's resource types, some with two ARNs in one string, but not the methods of each. So every method
+// counts for every type. A path may match two types, which have the same condition keys.
 const paths = [];
 for (const type of await iamResourceTypesForService('apigateway')) {
   const { arn, conditionKeys } = await iamResourceTypeDetails('apigateway', type);

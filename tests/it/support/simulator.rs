@@ -1,5 +1,5 @@
-//! Other people's tools that judge IAM policies: installed once into the target folder, each at one version, with all
-//! that it needs at one version too.
+//! Tools by others that judge IAM policies: a simulator and a linter. They are installed once into the target folder, with
+//! fixed versions of themselves and their dependencies.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -23,7 +23,7 @@ const SIMULATOR: [&str; 4] = [
 const LINTER: [&str; 5] =
     ["parliament==1.6.4", "PyYAML==6.0.3", "json-cfg==0.4.2", "kwonly-args==1.0.10", "setuptools==75.8.0"];
 
-/// A tool's folder, once it is installed: by one test at a time, and whole or not at all.
+/// The folder of a tool. Installs the tool first if necessary, one process at a time. A failed installation leaves nothing.
 fn installed(name: &str, packages: &[&str], install: impl Fn(&Path) -> Vec<Command>) -> PathBuf {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
@@ -46,7 +46,7 @@ fn installed(name: &str, packages: &[&str], install: impl Fn(&Path) -> Vec<Comma
     folder
 }
 
-fn said(command: &mut Command, input: String) -> String {
+fn run_tool(command: &mut Command, input: String) -> String {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
@@ -56,7 +56,7 @@ fn said(command: &mut Command, input: String) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// For each need whether these policies together allow it, by AWS's own data.
+/// Whether these policies together allow each need, according to AWS's own data.
 pub fn allowed(policies: &[Value], needs: &[Usage]) -> Vec<bool> {
     let folder = installed("iam-simulate", &SIMULATOR, |folder| {
         let mut npm = Command::new("npm");
@@ -74,20 +74,20 @@ pub fn allowed(policies: &[Value], needs: &[Usage]) -> Vec<bool> {
     let package = |name: &str| folder.join(format!("node_modules/@cloud-copilot/{name}/dist/esm/index.js"));
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/simulate.mjs");
     let answer =
-        said(Command::new("node").arg(script).args([package("iam-simulate"), package("iam-data")]), line + "\n");
+        run_tool(Command::new("node").arg(script).args([package("iam-simulate"), package("iam-data")]), line + "\n");
     let answers: Vec<Value> = serde_json::from_str(&answer).unwrap();
-    let nonsense: BTreeSet<&str> = answers.iter().filter_map(Value::as_str).collect();
-    assert!(nonsense.is_empty(), "AWS knows no such requests: {nonsense:#?}");
+    let unknown: BTreeSet<&str> = answers.iter().filter_map(Value::as_str).collect();
+    assert!(unknown.is_empty(), "AWS knows no such requests: {unknown:#?}");
     answers.iter().map(|answer| answer.as_bool().unwrap()).collect()
 }
 
-/// What the linter says of the documents: of which, the finding's name, and its words.
+/// The linter's findings: the document's name, the finding's name, and its text.
 pub fn findings(documents: &[(String, Value)]) -> Vec<(String, String, String)> {
     let folder = installed("parliament", &LINTER, |folder| {
         let mut venv = Command::new("python3");
         venv.args(["-m", "venv"]).arg(folder.join("venv"));
         let mut pip = Command::new(folder.join("venv/bin/python"));
-        // Of what it names it needs neither the AWS SDK nor more: it is used as a library.
+        // Used as a library, it needs neither the AWS SDK nor its other dependencies.
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]).args(LINTER);
         vec![venv, pip]
     });
@@ -95,7 +95,7 @@ pub fn findings(documents: &[(String, Value)]) -> Vec<(String, String, String)> 
 import functools, json, sys, warnings
 warnings.simplefilter("ignore")
 import parliament
-# The same patterns come again and again.
+# The same patterns occur many times.
 parliament.is_glob_match = functools.lru_cache(maxsize=None)(parliament.is_glob_match)
 for line in sys.stdin:
     name, document = json.loads(line)
@@ -104,6 +104,6 @@ for line in sys.stdin:
         print(json.dumps([name, finding.issue, str(finding.detail)]))
 "#;
     let lines: String = documents.iter().map(|document| json!(document).to_string() + "\n").collect();
-    let said = said(Command::new(folder.join("venv/bin/python")).args(["-c", script]), lines);
-    said.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let output = run_tool(Command::new(folder.join("venv/bin/python")).args(["-c", script]), lines);
+    output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -1,14 +1,14 @@
-//! A stack as large as it gets, and AWS's published rates to build it under.
+//! A large stack, and a fault injector that enforces AWS's published rates.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::facts::played;
+use super::facts::recorded_refusal;
 use super::program::User;
-use super::proxy::{Asked, Call, CallOutcome, FaultInjector};
+use super::proxy::{AwsRequest, Call, CallOutcome, FaultInjector};
 
-/// How much of everything. AWS lets an API have 300 paths and 10 authorizers.
+/// The size of a stack. AWS allows an API 300 paths and 10 authorizers.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
     pub routes: usize,
@@ -17,7 +17,6 @@ pub struct Size {
 }
 
 impl Size {
-    /// Its stack file.
     pub fn stack_file(self) -> String {
         let mut text = String::from("[stack]\nname = \"size\"\n\n[topics.news]\n\n");
         for number in 0..self.functions {
@@ -36,7 +35,7 @@ impl Size {
         text + "[firewall]\nmode = \"count\"\naddresses = [\"203.0.113.7/32\"]\n"
     }
 
-    /// Writes it, and its functions, into a user's folder.
+    /// Writes the stack file and the functions into a user's folder.
     pub fn write(self, user: &User) {
         for number in 0..self.functions {
             let source = format!("export const handler = async () => ({{ statusCode: 200, body: '{number}' }});\n");
@@ -46,31 +45,31 @@ impl Size {
     }
 }
 
-/// How far a call may come early for the road's sake, unless said otherwise. What it takes is owed.
-const ROAD: Duration = Duration::from_millis(100);
+/// How early a call may arrive because of jitter on its way. The time is deducted from the next call's.
+const JITTER: Duration = Duration::from_millis(100);
 
-/// Its name, calls, seconds, burst.
+/// A rate: its name, the number of calls, in how many seconds, and the burst.
 pub type Rate = (&'static str, f64, f64, f64);
 
-/// AWS's rates, with seconds as long as a run's tempo has them. Who is faster is told 429.
+/// AWS's rates at a time scale. A call above the rate is answered with 429.
 pub struct PublishedRates {
     time_scale: f64,
-    road: Duration,
+    jitter: Duration,
     buckets: Mutex<BTreeMap<&'static str, (f64, Instant)>>,
 }
 
 impl PublishedRates {
     pub fn new(time_scale: f64) -> Self {
-        Self { time_scale, road: ROAD, buckets: Mutex::default() }
+        Self { time_scale, jitter: JITTER, buckets: Mutex::default() }
     }
 
-    /// On a machine with other work to do, which may hold up the proxy for so long.
-    pub fn beside_others(self, road: Duration) -> Self {
-        Self { road, ..self }
+    /// For a busy machine, which may delay the proxy by this much.
+    pub fn with_jitter(self, jitter: Duration) -> Self {
+        Self { jitter, ..self }
     }
 
-    /// The rates that a call counts towards (docs/aws.md, Published rates).
-    fn of(asked: &Asked) -> Vec<Rate> {
+    /// The rates that a call counts against (docs/aws.md, Published rates).
+    fn of(asked: &AwsRequest) -> Vec<Rate> {
         let api = ("API Gateway", 10.0, 1.0, 40.0);
         match (asked.service.as_str(), asked.operation.as_str()) {
             ("apigateway", "CreateRestApi") => vec![("CreateRestApi", 1.0, 3.0, 1.0), api],
@@ -98,32 +97,32 @@ impl PublishedRates {
         }
     }
 
-    /// Whether there is room for one more call.
+    /// Takes one token, if there is one.
     pub fn has_room(&self, (name, calls, seconds, burst): Rate, now: Instant) -> bool {
         let a_second = calls / (seconds * self.time_scale);
         let mut buckets = self.buckets.lock().unwrap();
         let (tokens, since) = buckets.entry(name).or_insert((burst, now));
         *tokens = (*tokens + now.duration_since(*since).as_secs_f64() * a_second).min(burst);
         *since = now;
-        let room = *tokens >= 1.0 - self.road.as_secs_f64() * a_second;
+        let room = *tokens >= 1.0 - self.jitter.as_secs_f64() * a_second;
         *tokens -= if room { 1.0 } else { 0.0 };
         room
     }
 }
 
 impl FaultInjector for PublishedRates {
-    fn before(&self, asked: &Asked) -> CallOutcome {
+    fn before(&self, asked: &AwsRequest) -> CallOutcome {
         let now = Instant::now();
         if Self::of(asked).into_iter().all(|rate| self.has_room(rate, now)) {
             return CallOutcome::Passed;
         }
-        CallOutcome::Refused(played("api-throttled", &[]))
+        CallOutcome::Refused(recorded_refusal("api-throttled", &[]))
     }
 }
 
-/// The least time in which these calls can be made: each rate's calls one after the other, and of the rates that have
-/// to wait for each other (paths, then the rest of the API, then the permissions) the sum.
-pub fn least(calls: &[Call], time_scale: f64) -> Duration {
+/// The shortest time that the rates allow for these calls: the sum for paths, the rest of the API, and permissions, because
+/// these wait for each other.
+pub fn minimum_time(calls: &[Call], time_scale: f64) -> Duration {
     let count = |wanted: &dyn Fn(&str) -> bool| {
         f64::from(u32::try_from(calls.iter().filter(|call| wanted(&call.name)).count()).unwrap())
     };
@@ -135,8 +134,8 @@ pub fn least(calls: &[Call], time_scale: f64) -> Duration {
     Duration::from_secs_f64(seconds * time_scale)
 }
 
-/// For how long at least one call was under way.
-pub fn under_way(calls: &[Call]) -> Duration {
+/// How long at least one call was in flight.
+pub fn time_in_calls(calls: &[Call]) -> Duration {
     let mut spans: Vec<(Instant, Instant)> = calls.iter().map(|call| (call.began, call.ended)).collect();
     spans.sort();
     let (mut sum, mut until) = (Duration::ZERO, None::<Instant>);
@@ -148,7 +147,7 @@ pub fn under_way(calls: &[Call]) -> Duration {
     sum
 }
 
-/// How many calls were refused for coming too fast.
+/// How many calls were refused because of a rate.
 pub fn throttled(calls: &[Call]) -> usize {
     calls.iter().filter(|call| call.status == 429).count()
 }

@@ -1,6 +1,6 @@
-//! A proxy as companies have them: it makes connections for those who may not make their own (CONNECT), notes for which
-//! host, and asks for a password if it is told to. Behind it is no network: every host of AWS's is the emulator, with a
-//! certificate that a test's authority has signed. Nothing leaves this machine.
+//! An HTTP proxy as companies have them: it opens connections (CONNECT), records the hosts, and can require a password.
+//! There is no network behind it. Every AWS host is the emulator, with a certificate signed by a test authority, and no
+//! request leaves this machine.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -14,30 +14,29 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// How it meets those who come.
+/// How the proxy answers.
 #[derive(Debug, Clone)]
-pub enum ConsistencyRule {
-    /// It makes every connection: to this endpoint, whatever the host.
-    Leads(String),
-    /// It asks who they are, with 407, unless this stands in `Proxy-Authorization`; then it leads to the endpoint.
-    Asks(String, String),
-    /// It makes none, and answers with this status.
+pub enum TunnelBehaviour {
+    /// Connects every request to this endpoint, whatever the host.
+    Connects(String),
+    /// Answers 407 unless `Proxy-Authorization` contains the first value; then connects to the endpoint.
+    RequiresPassword(String, String),
+    /// Answers every request with this status.
     Refuses(u16),
 }
 
-/// The proxy.
 pub struct Tunnel {
     /// For `HTTPS_PROXY`.
     pub url: String,
     folder: TempDir,
-    asked: Arc<Mutex<Vec<String>>>,
+    targets: Arc<Mutex<Vec<String>>>,
     _runtime: tokio::runtime::Runtime,
 }
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 impl Tunnel {
-    pub fn new(manner: ConsistencyRule) -> Self {
+    pub fn new(behaviour: TunnelBehaviour) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "an authority of these tests");
@@ -51,15 +50,15 @@ impl Tunnel {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (log, authority) = (Arc::clone(&asked), Arc::new(authority));
+        let targets = Arc::new(Mutex::new(Vec::new()));
+        let (log, authority) = (Arc::clone(&targets), Arc::new(authority));
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // What breaks off on the way is the program's to notice.
-                tokio::spawn(serve(stream, manner.clone(), Arc::clone(&authority), Arc::clone(&log)));
+                // Errors of the connection are for the program to notice.
+                tokio::spawn(serve(stream, behaviour.clone(), Arc::clone(&authority), Arc::clone(&log)));
             }
         });
-        Self { url, folder, asked, _runtime: runtime }
+        Self { url, folder, targets, _runtime: runtime }
     }
 
     /// For `SSL_CERT_FILE`.
@@ -67,36 +66,36 @@ impl Tunnel {
         self.folder.path().join("authority.pem")
     }
 
-    /// What it was asked for since the last time: `host:443` for a connection, a whole URL for anything else.
+    /// The targets of the requests since the last call: `host:443` for CONNECT, a whole URL for anything else.
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.asked.lock().unwrap())
+        std::mem::take(&mut self.targets.lock().unwrap())
     }
 }
 
 async fn serve(
     mut stream: TcpStream,
-    manner: ConsistencyRule,
+    behaviour: TunnelBehaviour,
     authority: Arc<Authority>,
-    asked: Arc<Mutex<Vec<String>>>,
+    targets: Arc<Mutex<Vec<String>>>,
 ) -> Option<()> {
     let head = head(&mut stream).await?;
     let mut words = head.split(' ');
     let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    asked.lock().unwrap().push(target.clone());
-    let endpoint = match manner {
-        ConsistencyRule::Leads(endpoint) => endpoint,
-        ConsistencyRule::Asks(basic, endpoint)
+    targets.lock().unwrap().push(target.clone());
+    let endpoint = match behaviour {
+        TunnelBehaviour::Connects(endpoint) => endpoint,
+        TunnelBehaviour::RequiresPassword(basic, endpoint)
             if head.contains(&format!("roxy-Authorization: Basic {basic}\r\n"))
                 || head.contains(&format!("roxy-authorization: Basic {basic}\r\n")) =>
         {
             endpoint
         }
-        ConsistencyRule::Asks(..) => return refuse(stream, 407).await,
-        ConsistencyRule::Refuses(status) => return refuse(stream, status).await,
+        TunnelBehaviour::RequiresPassword(..) => return refuse(stream, 407).await,
+        TunnelBehaviour::Refuses(status) => return refuse(stream, status).await,
     };
     let mut upstream = TcpStream::connect(endpoint.trim_start_matches("http://")).await.ok()?;
     if method != "CONNECT" {
-        // The whole URL is for a proxy; a server wants the path.
+        // A proxy gets the whole URL, a server only the path.
         let path = target.splitn(4, '/').nth(3).unwrap_or_default();
         upstream.write_all(head.replacen(&target, &format!("/{path}"), 1).as_bytes()).await.ok()?;
         return copy_bidirectional(&mut stream, &mut upstream).await.ok().map(drop);
@@ -114,7 +113,7 @@ async fn serve(
     copy_bidirectional(&mut stream, &mut upstream).await.ok().map(drop)
 }
 
-/// Up to the empty line, and not a byte more.
+/// Reads up to the empty line and not a byte more.
 async fn head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

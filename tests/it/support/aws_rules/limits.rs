@@ -1,8 +1,8 @@
-//! Values out of what a service takes.
+//! Values outside the range that a service accepts.
 
 use super::{Rule, json};
 
-/// What `PutRetentionPolicy` takes, in days.
+/// The days that `PutRetentionPolicy` accepts.
 const RETENTION: [i64; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
@@ -14,9 +14,9 @@ pub const RULES: &[Rule] = &[
         message: "1 validation error detected: Value at 'retentionInDays' failed to satisfy constraint: Member must \
                   satisfy enum value set",
         source: "CloudWatch Logs API reference, PutRetentionPolicy",
-        refuses: |asked| {
-            let days = json(asked)["retentionInDays"].as_i64();
-            asked.name() == "logs PutRetentionPolicy" && days.is_none_or(|days| !RETENTION.contains(&days))
+        refuses: |request| {
+            let days = json(request)["retentionInDays"].as_i64();
+            request.name() == "logs PutRetentionPolicy" && days.is_none_or(|days| !RETENTION.contains(&days))
         },
     },
     Rule {
@@ -25,9 +25,9 @@ pub const RULES: &[Rule] = &[
         code: "WAFInvalidParameterException",
         message: "Error reason: The parameter contains formatting that is not valid., field: IP_ADDRESS",
         source: "WAF API reference, CreateIPSet: all CIDR ranges except /0",
-        refuses: |asked| {
-            let writes = ["wafv2 CreateIPSet", "wafv2 UpdateIPSet"].contains(&asked.name().as_str());
-            let body = json(asked);
+        refuses: |request| {
+            let writes = ["wafv2 CreateIPSet", "wafv2 UpdateIPSet"].contains(&request.name().as_str());
+            let body = json(request);
             let mut addresses = body["Addresses"].as_array().into_iter().flatten().filter_map(|one| one.as_str());
             writes && addresses.any(|address| address.ends_with("/0"))
         },
@@ -38,9 +38,9 @@ pub const RULES: &[Rule] = &[
         code: "WAFInvalidParameterException",
         message: "Error reason: You have used a duplicate priority., field: RULE",
         source: "WAF API reference, Rule: Priority must be unique",
-        refuses: |asked| {
-            let writes = ["wafv2 CreateWebACL", "wafv2 UpdateWebACL"].contains(&asked.name().as_str());
-            let body = json(asked);
+        refuses: |request| {
+            let writes = ["wafv2 CreateWebACL", "wafv2 UpdateWebACL"].contains(&request.name().as_str());
+            let body = json(request);
             let rules = body["Rules"].as_array().into_iter().flatten();
             let mut priorities: Vec<i64> = rules.filter_map(|rule| rule["Priority"].as_i64()).collect();
             let count = priorities.len();
@@ -55,11 +55,11 @@ pub const RULES: &[Rule] = &[
         code: "InvalidParameterException",
         message: "ALLOW_ prefixed and legacy flows cannot be used together",
         source: "Cognito API reference, CreateUserPoolClient: ExplicitAuthFlows; the message is assumed",
-        refuses: |asked| {
-            let body = json(asked);
+        refuses: |request| {
+            let body = json(request);
             let flows = body["ExplicitAuthFlows"].as_array().into_iter().flatten().filter_map(|flow| flow.as_str());
             let (new, old): (Vec<_>, Vec<_>) = flows.partition(|flow| flow.starts_with("ALLOW_"));
-            asked.service == "cognito-idp" && !new.is_empty() && !old.is_empty()
+            request.service == "cognito-idp" && !new.is_empty() && !old.is_empty()
         },
     },
 ];

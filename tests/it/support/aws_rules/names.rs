@@ -1,4 +1,4 @@
-//! Names that the service models do not restrict and the services do.
+//! Names that the services restrict although their models do not.
 
 use super::{Rule, text};
 
@@ -10,7 +10,7 @@ pub const RULES: &[Rule] = &[
         message: "1 validation error detected: Value at 'functionName' failed to satisfy constraint: Member must have \
                   length less than or equal to 64",
         source: "Lambda API reference, CreateFunction; recorded by LocalStack, lambda test_lambda_api",
-        refuses: |asked| asked.name() == "lambda CreateFunction" && text(asked, "FunctionName").len() > 64,
+        refuses: |request| request.name() == "lambda CreateFunction" && text(request, "FunctionName").len() > 64,
     },
     Rule {
         name: "API Gateway: a model's name with other characters",
@@ -18,8 +18,9 @@ pub const RULES: &[Rule] = &[
         code: "BadRequestException",
         message: "Model name must be alphanumeric",
         source: "recorded by LocalStack, apigateway test_apigateway_api",
-        refuses: |asked| {
-            asked.name() == "apigateway CreateModel" && !text(asked, "name").chars().all(|c| c.is_ascii_alphanumeric())
+        refuses: |request| {
+            request.name() == "apigateway CreateModel"
+                && !text(request, "name").chars().all(|c| c.is_ascii_alphanumeric())
         },
     },
     Rule {
@@ -28,9 +29,9 @@ pub const RULES: &[Rule] = &[
         code: "BadRequestException",
         message: "Stage name only allows a-zA-Z0-9_",
         source: "API Gateway, CreateStage; public reports of the message",
-        refuses: |asked| {
+        refuses: |request| {
             let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-            asked.name() == "apigateway CreateStage" && !text(asked, "stageName").chars().all(word)
+            request.name() == "apigateway CreateStage" && !text(request, "stageName").chars().all(word)
         },
     },
     Rule {
@@ -40,7 +41,7 @@ pub const RULES: &[Rule] = &[
         message: "Resource's path part only allow a-zA-Z0-9._-: or a valid greedy path variable and curly braces at the \
                   beginning and the end.",
         source: "recorded by LocalStack, apigateway test_apigateway_api",
-        refuses: |asked| asked.name() == "apigateway CreateResource" && !is_path_part(&text(asked, "pathPart")),
+        refuses: |request| request.name() == "apigateway CreateResource" && !is_path_part(&text(request, "pathPart")),
     },
     Rule {
         name: "Secrets Manager: a name with other characters",
@@ -49,9 +50,9 @@ pub const RULES: &[Rule] = &[
         message: "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: \
                   -/_+=.@!",
         source: "recorded by LocalStack, secretsmanager test_secretsmanager",
-        refuses: |asked| {
+        refuses: |request| {
             let fits = |c: char| c.is_ascii_alphanumeric() || "-/_+=.@!".contains(c);
-            asked.name() == "secretsmanager CreateSecret" && !text(asked, "Name").chars().all(fits)
+            request.name() == "secretsmanager CreateSecret" && !text(request, "Name").chars().all(fits)
         },
     },
     Rule {
@@ -60,11 +61,11 @@ pub const RULES: &[Rule] = &[
         code: "InvalidParameter",
         message: "Invalid parameter: Topic Name",
         source: "SNS API reference, CreateTopic; recorded by LocalStack, sns test_sns",
-        refuses: |asked| {
-            let name = text(asked, "Name");
+        refuses: |request| {
+            let name = text(request, "Name");
             let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
             let stem = name.strip_suffix(".fifo").unwrap_or(&name);
-            asked.name() == "sns CreateTopic" && (name.is_empty() || name.len() > 256 || !stem.chars().all(fits))
+            request.name() == "sns CreateTopic" && (name.is_empty() || name.len() > 256 || !stem.chars().all(fits))
         },
     },
 ];

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::proxy::Asked;
+use super::super::proxy::AwsRequest;
 use super::{Rule, text};
 
 pub const RULES: &[Rule] = &[
@@ -12,7 +12,7 @@ pub const RULES: &[Rule] = &[
         code: "MalformedPolicyDocument",
         message: "Resource vendor must be fully qualified and cannot contain regexes.",
         source: "IAM, JSON policy elements: Resource; public reports of the message",
-        refuses: |asked| asked.service == "iam" && resources(asked).iter().any(|arn| has_vague_service(arn)),
+        refuses: |request| request.service == "iam" && resources(request).iter().any(|arn| has_vague_service(arn)),
     },
     Rule {
         name: "IAM: a managed policy that is too long",
@@ -20,9 +20,9 @@ pub const RULES: &[Rule] = &[
         code: "LimitExceeded",
         message: "Cannot exceed quota for PolicySize: 6144",
         source: "IAM and STS quotas; public reports of the message",
-        refuses: |asked| {
-            let managed = ["CreatePolicy", "CreatePolicyVersion"].contains(&asked.operation.as_str());
-            asked.service == "iam" && managed && length(&text(asked, "PolicyDocument")) > 6144
+        refuses: |request| {
+            let managed = ["CreatePolicy", "CreatePolicyVersion"].contains(&request.operation.as_str());
+            request.service == "iam" && managed && length(&text(request, "PolicyDocument")) > 6144
         },
     },
     Rule {
@@ -31,7 +31,7 @@ pub const RULES: &[Rule] = &[
         code: "LimitExceeded",
         message: "Maximum policy size of 10240 bytes exceeded for role",
         source: "IAM and STS quotas; public reports of the message",
-        refuses: |asked| asked.name() == "iam PutRolePolicy" && length(&text(asked, "PolicyDocument")) > 10_240,
+        refuses: |request| request.name() == "iam PutRolePolicy" && length(&text(request, "PolicyDocument")) > 10_240,
     },
     Rule {
         name: "IAM: a trust policy that is too long",
@@ -39,22 +39,22 @@ pub const RULES: &[Rule] = &[
         code: "LimitExceeded",
         message: "Cannot exceed quota for ACLSizePerRole: 2048",
         source: "IAM and STS quotas; public reports of the message",
-        refuses: |asked| {
-            let trusts = ["CreateRole", "UpdateAssumeRolePolicy"].contains(&asked.operation.as_str());
-            let document = [text(asked, "AssumeRolePolicyDocument"), text(asked, "PolicyDocument")].concat();
-            asked.service == "iam" && trusts && length(&document) > 2048
+        refuses: |request| {
+            let trusts = ["CreateRole", "UpdateAssumeRolePolicy"].contains(&request.operation.as_str());
+            let document = [text(request, "AssumeRolePolicyDocument"), text(request, "PolicyDocument")].concat();
+            request.service == "iam" && trusts && length(&document) > 2048
         },
     },
 ];
 
-/// As IAM counts: without white space.
+/// The length as IAM counts it, without white space.
 fn length(document: &str) -> usize {
     document.chars().filter(|c| !c.is_whitespace()).count()
 }
 
-/// What a document's statements are about.
-fn resources(asked: &Asked) -> Vec<String> {
-    let document: Value = serde_json::from_str(&text(asked, "PolicyDocument")).unwrap_or_default();
+/// The resources of all statements.
+fn resources(request: &AwsRequest) -> Vec<String> {
+    let document: Value = serde_json::from_str(&text(request, "PolicyDocument")).unwrap_or_default();
     let many = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
     let statements = many(&document["Statement"]).into_iter();
     let all = statements.flat_map(|statement| many(&statement["Resource"]));

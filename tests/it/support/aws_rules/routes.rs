@@ -1,6 +1,6 @@
-//! What API Gateway does with a request on its way to a function and with the function's answer, where the emulator does
-//! otherwise. Both need a look at the API or at the function's own answer, so they ask the emulator, and only where it
-//! makes a difference: a body of another content type, and an answer that has nothing in it of the function's own.
+//! Two behaviours of API Gateway that the emulator lacks: it does not validate a body whose content type has no model, and it
+//! answers 502 to a malformed answer of a function. Deciding needs the API's settings or the function's own answer from the
+//! emulator, so it is only done for bodies of other content types and for answers without headers of the function.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -8,36 +8,36 @@ use hyper::http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::super::botocore;
-use super::super::proxy::Asked;
+use super::super::proxy::AwsRequest;
 
-/// Requests to routes carry no signature, so that they reach this account alone.
+/// Requests to routes have no signature, so they can only reach this account.
 const ACCOUNT: &str = "000000000000";
 
-/// A request to a route of a REST API, in parts: the API, and the path below the stage.
-fn route(asked: &Asked) -> Option<(String, String)> {
-    let path = asked.path.split('?').next()?;
+/// The API and the path below the stage, for a request to a route of a REST API.
+fn route(request: &AwsRequest) -> Option<(String, String)> {
+    let path = request.path.split('?').next()?;
     let (api, rest) = path.strip_prefix("/restapis/")?.split_once('/')?;
     let (_, below) = rest.split_once("/_user_request_")?;
     Some((api.to_owned(), below.to_owned()))
 }
 
-/// What AWS would have answered instead, if that is something else.
-pub fn after(asked: &Asked, status: u16, headers: &HeaderMap) -> Option<(StatusCode, Bytes)> {
-    let (api, path) = route(asked)?;
-    let unchecked = status == 400 && !asked.body.is_empty() && !is_json(asked);
+/// AWS's answer, if it differs from the emulator's.
+pub fn after(request: &AwsRequest, status: u16, headers: &HeaderMap) -> Option<(StatusCode, Bytes)> {
+    let (api, path) = route(request)?;
+    let unchecked = status == 400 && !request.body.is_empty() && !is_json(request);
     let ambiguous = status == 200 && says_nothing_of_its_own(headers);
     if !unchecked && !ambiguous {
         return None;
     }
-    let method = method(&api, &path, &asked.method)?;
+    let method = method(&api, &path, &request.method)?;
     if unchecked {
-        let content_type = content_type(asked);
+        let content_type = content_type(request);
         let models = &method["requestModels"];
         let checked = models.get(&content_type).or_else(|| models.get("$default")).is_some();
-        return (!checked).then(|| answer_of(asked, &path, &method));
+        return (!checked).then(|| answer_of(request, &path, &method));
     }
-    // It answered once without a crash: one that crashes now misses something in this event.
-    let answered = invoke(asked, &path, &method)?;
+    // The function answered before, so a crash now only means that this event lacks something.
+    let answered = invoke(request, &path, &method)?;
     (!is_well_formed(&answered)).then(malformed)
 }
 
@@ -45,16 +45,16 @@ fn malformed() -> (StatusCode, Bytes) {
     (StatusCode::BAD_GATEWAY, Bytes::from_static(br#"{"message": "Internal server error"}"#))
 }
 
-fn content_type(asked: &Asked) -> String {
-    let header = asked.headers.get("content-type").and_then(|value| value.to_str().ok());
+fn content_type(request: &AwsRequest) -> String {
+    let header = request.headers.get("content-type").and_then(|value| value.to_str().ok());
     header.unwrap_or("application/json").split(';').next().unwrap_or_default().trim().to_lowercase()
 }
 
-fn is_json(asked: &Asked) -> bool {
-    content_type(asked) == "application/json"
+fn is_json(request: &AwsRequest) -> bool {
+    content_type(request) == "application/json"
 }
 
-/// Nothing but what the emulator puts into every answer.
+/// Whether an answer has only the headers that the emulator adds to every answer.
 fn says_nothing_of_its_own(headers: &HeaderMap) -> bool {
     const EVERY: [&str; 7] = [
         "content-type",
@@ -69,10 +69,10 @@ fn says_nothing_of_its_own(headers: &HeaderMap) -> bool {
     default && headers.keys().all(|name| EVERY.contains(&name.as_str()))
 }
 
-/// The method behind a path, as the emulator has it now.
+/// The emulator's current settings of the method for a path.
 fn method(api: &str, path: &str, verb: &str) -> Option<Value> {
-    let asked = json!(["apigateway", "get_resources", { "restApiId": api, "limit": 500, "embed": ["methods"] }]);
-    let answer = botocore::calls_in(ACCOUNT, &[asked]).remove(0);
+    let request = json!(["apigateway", "get_resources", { "restApiId": api, "limit": 500, "embed": ["methods"] }]);
+    let answer = botocore::calls_in(ACCOUNT, &[request]).remove(0);
     let resources = answer["items"].as_array()?.iter().filter(|resource| {
         resource["path"].as_str().is_some_and(|template| fits(template, path))
             && resource["resourceMethods"].is_object()
@@ -84,7 +84,7 @@ fn method(api: &str, path: &str, verb: &str) -> Option<Value> {
     methods.into_iter().next()
 }
 
-/// `/people/{id}` and `/{proxy+}` stand for paths.
+/// Whether a path matches a template such as `/people/{id}` or `/{proxy+}`.
 fn fits(template: &str, path: &str) -> bool {
     let mut path = path.trim_matches('/').split('/');
     for part in template.trim_matches('/').split('/') {
@@ -99,14 +99,14 @@ fn fits(template: &str, path: &str) -> bool {
     path.next().is_none()
 }
 
-/// What the function answers to a request; `None` if it crashes.
-fn invoke(asked: &Asked, path: &str, method: &Value) -> Option<Value> {
+/// The function's answer to a request. `None` if it crashes.
+fn invoke(request: &AwsRequest, path: &str, method: &Value) -> Option<Value> {
     let uri = method["methodIntegration"]["uri"].as_str().unwrap_or_default();
     let function = uri.split("/functions/").nth(1).unwrap_or_default().trim_end_matches("/invocations");
     let event = json!({
-        "resource": path, "path": path, "httpMethod": asked.method, "headers": {}, "requestContext": {},
+        "resource": path, "path": path, "httpMethod": request.method, "headers": {}, "requestContext": {},
         "queryStringParameters": null, "pathParameters": null, "isBase64Encoded": false,
-        "body": String::from_utf8_lossy(&asked.body),
+        "body": String::from_utf8_lossy(&request.body),
     });
     let invoked = json!(["lambda", "invoke", { "FunctionName": function, "Payload": event.to_string() }]);
     let answer = botocore::calls_in(ACCOUNT, &[invoked]).remove(0);
@@ -115,16 +115,16 @@ fn invoke(asked: &Asked, path: &str, method: &Value) -> Option<Value> {
 }
 
 /// The function's answer to a request, as API Gateway passes it on.
-fn answer_of(asked: &Asked, path: &str, method: &Value) -> (StatusCode, Bytes) {
-    let Some(payload) = invoke(asked, path, method).filter(is_well_formed) else { return malformed() };
+fn answer_of(request: &AwsRequest, path: &str, method: &Value) -> (StatusCode, Bytes) {
+    let Some(payload) = invoke(request, path, method).filter(is_well_formed) else { return malformed() };
     let status =
         payload["statusCode"].as_u64().and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
     let body = payload["body"].as_str().unwrap_or_default().to_owned();
     (status.unwrap_or(StatusCode::OK), Bytes::from(body))
 }
 
-/// The shape that a proxy integration asks for, as LocalStack has recorded it from AWS
-/// (`test_aws_proxy_response_payload_format_validation`): a key that is none of these is wrong too.
+/// Whether an answer has the shape that a proxy integration requires, as LocalStack recorded it from AWS
+/// (`test_aws_proxy_response_payload_format_validation`). Unknown keys are wrong too.
 pub fn is_well_formed(answer: &Value) -> bool {
     const KEYS: [&str; 5] = ["statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"];
     let Some(answer) = answer.as_object() else { return false };

@@ -1,6 +1,6 @@
 //! Stages and integrations.
 
-use super::super::proxy::Asked;
+use super::super::proxy::AwsRequest;
 use super::{Rule, json};
 
 pub const RULES: &[Rule] = &[
@@ -18,19 +18,19 @@ pub const RULES: &[Rule] = &[
         code: "BadRequestException",
         message: "Timeout should be between 50 ms and 29000 ms",
         source: "API Gateway quotas page; recorded by LocalStack, apigateway test_apigateway_api",
-        refuses: |asked| {
-            let timeout = json(asked)["timeoutInMillis"].as_i64();
-            asked.name() == "apigateway PutIntegration" && timeout.is_some_and(|ms| !(50..=29_000).contains(&ms))
+        refuses: |request| {
+            let timeout = json(request)["timeoutInMillis"].as_i64();
+            request.name() == "apigateway PutIntegration" && timeout.is_some_and(|ms| !(50..=29_000).contains(&ms))
         },
     },
 ];
 
-/// Either member, whatever its value.
-fn execution_logs(asked: &Asked) -> bool {
-    if !["apigatewayv2 CreateStage", "apigatewayv2 UpdateStage"].contains(&asked.name().as_str()) {
+/// Both members are refused, whatever their values.
+fn execution_logs(request: &AwsRequest) -> bool {
+    if !["apigatewayv2 CreateStage", "apigatewayv2 UpdateStage"].contains(&request.name().as_str()) {
         return false;
     }
-    let body = json(asked);
+    let body = json(request);
     let own = body["routeSettings"].as_object().into_iter().flat_map(|routes| routes.values());
     let mut all = own.chain([&body["defaultRouteSettings"]]);
     all.any(|settings| ["dataTraceEnabled", "loggingLevel"].iter().any(|member| settings.get(member).is_some()))

@@ -1,8 +1,8 @@
-//! Tags: what each service takes in keys and values.
+//! Tags: the keys and values that each service accepts.
 
 use serde_json::Value;
 
-use super::super::proxy::Asked;
+use super::super::proxy::AwsRequest;
 use super::{Rule, json};
 
 pub const RULES: &[Rule] = &[
@@ -12,9 +12,9 @@ pub const RULES: &[Rule] = &[
         code: "BadRequestException",
         message: "Invalid tag",
         source: "API Gateway, Tagging your API Gateway resources (the characters); the message is assumed",
-        refuses: |asked| {
-            let gateway = ["apigateway", "apigatewayv2"].contains(&asked.service.as_str());
-            gateway && pairs(asked).iter().any(|(key, value)| !fits(key) || !fits(value))
+        refuses: |request| {
+            let gateway = ["apigateway", "apigatewayv2"].contains(&request.service.as_str());
+            gateway && pairs(request).iter().any(|(key, value)| !fits(key) || !fits(value))
         },
     },
     Rule {
@@ -23,7 +23,7 @@ pub const RULES: &[Rule] = &[
         code: "",
         message: "aws: prefixed tag key names are not allowed for external use.",
         source: "IAM, SNS, Lambda and API Gateway tagging pages; recorded by LocalStack for several services",
-        refuses: |asked| pairs(asked).iter().any(|(key, _)| key.to_lowercase().starts_with("aws:")),
+        refuses: |request| pairs(request).iter().any(|(key, _)| key.to_lowercase().starts_with("aws:")),
     },
     Rule {
         name: "a tag that is too long",
@@ -31,7 +31,7 @@ pub const RULES: &[Rule] = &[
         code: "",
         message: "Tag keys have at most 128 characters, and values at most 256",
         source: "the services' tagging pages; the message is assumed",
-        refuses: |asked| pairs(asked).iter().any(|(key, value)| key.len() > 128 || value.len() > 256),
+        refuses: |request| pairs(request).iter().any(|(key, value)| key.len() > 128 || value.len() > 256),
     },
     Rule {
         name: "a list of tags without any",
@@ -39,11 +39,11 @@ pub const RULES: &[Rule] = &[
         code: "",
         message: "1 validation error detected: Member must have length greater than or equal to 1",
         source: "service models of wafv2 and logs (minimum length 1)",
-        refuses: |asked| {
-            let body = json(asked);
+        refuses: |request| {
+            let body = json(request);
             let empty = |field: &str| body[field].as_array().is_some_and(Vec::is_empty);
             let none = |field: &str| body[field].as_object().is_some_and(serde_json::Map::is_empty);
-            (asked.service == "wafv2" && empty("Tags")) || (asked.service == "logs" && none("tags"))
+            (request.service == "wafv2" && empty("Tags")) || (request.service == "logs" && none("tags"))
         },
     },
 ];
@@ -52,13 +52,13 @@ fn fits(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || " .:+=@_/-".contains(c))
 }
 
-/// The tags that a request sets, in whichever way its service has them.
-fn pairs(asked: &Asked) -> Vec<(String, String)> {
-    let sets = ["Create", "Tag", "Put"].iter().any(|verb| asked.operation.starts_with(verb));
+/// The tags that a request sets, whichever format its service uses.
+fn pairs(request: &AwsRequest) -> Vec<(String, String)> {
+    let sets = ["Create", "Tag", "Put"].iter().any(|verb| request.operation.starts_with(verb));
     if !sets {
         return Vec::new();
     }
-    let body = json(asked);
+    let body = json(request);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut all = Vec::new();
     for field in ["tags", "Tags", "UserPoolTags", "IdentityPoolTags"] {
@@ -70,7 +70,7 @@ fn pairs(asked: &Asked) -> Vec<(String, String)> {
     }
     // The query protocol numbers its members.
     for number in 1..=50 {
-        let member = |part: &str| asked.field(&format!("Tags.member.{number}.{part}"));
+        let member = |part: &str| request.field(&format!("Tags.member.{number}.{part}"));
         let (Some(key), Some(value)) = (member("Key"), member("Value")) else { break };
         all.push((key, value));
     }

@@ -1,8 +1,8 @@
-//! Functions' environments.
+//! Environment variables of functions.
 
 use serde_json::{Map, Value};
 
-use super::super::proxy::Asked;
+use super::super::proxy::AwsRequest;
 use super::{Rule, json};
 
 pub const RULES: &[Rule] = &[
@@ -13,7 +13,7 @@ pub const RULES: &[Rule] = &[
         message: "Lambda was unable to configure your environment variables because the environment variables you have \
                   provided contains reserved keys that are currently not supported for modification.",
         source: "terraform-provider-aws issue 429; Lambda, Working with Lambda environment variables",
-        refuses: |asked| variables(asked).keys().any(|name| RESERVED.contains(&name.as_str())),
+        refuses: |request| variables(request).keys().any(|name| RESERVED.contains(&name.as_str())),
     },
     Rule {
         name: "Lambda: variables of more than 4 KB",
@@ -22,11 +22,11 @@ pub const RULES: &[Rule] = &[
         message: "Lambda was unable to configure your environment variables because the environment variables you have \
                   provided exceeded the 4KB limit.",
         source: "Lambda quotas; recorded by LocalStack, lambda test_lambda_api",
-        refuses: |asked| Value::Object(variables(asked)).to_string().len() > 4096,
+        refuses: |request| Value::Object(variables(request)).to_string().len() > 4096,
     },
 ];
 
-/// From the list of defined runtime variables on Lambda's page, those marked as reserved.
+/// The variables that Lambda's documentation marks as reserved.
 const RESERVED: [&str; 18] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
@@ -48,8 +48,8 @@ const RESERVED: [&str; 18] = [
     "LAMBDA_TASK_ROOT",
 ];
 
-fn variables(asked: &Asked) -> Map<String, Value> {
-    let sets = ["lambda CreateFunction", "lambda UpdateFunctionConfiguration"].contains(&asked.name().as_str());
-    let body = if sets { json(asked) } else { Value::Null };
+fn variables(request: &AwsRequest) -> Map<String, Value> {
+    let sets = ["lambda CreateFunction", "lambda UpdateFunctionConfiguration"].contains(&request.name().as_str());
+    let body = if sets { json(request) } else { Value::Null };
     body["Environment"]["Variables"].as_object().cloned().unwrap_or_default()
 }

@@ -1,74 +1,74 @@
-//! API Gateway: writes to one API that meet are refused, nothing is an upsert, and what is used stays.
+//! API Gateway: it refuses concurrent writes to one API, second creates, and deletes of resources in use.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Answer, Clock, ConsistencyRule, Verdict, Window, refuse};
-use crate::support::proxy::Asked;
+use super::{Answer, ConsistencyRule, TimeScale, Verdict, Window, refuse};
+use crate::support::proxy::AwsRequest;
 
-pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
+pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
-        Box::new(Meeting(HashMap::new())),
-        Box::new(Updating(Window::new(clock, 3.0))),
-        Box::new(AuthorizerUnseen(Window::new(clock, 2.0))),
+        Box::new(ConcurrentWrites(HashMap::new())),
+        Box::new(Updating(Window::new(time_scale, 3.0))),
+        Box::new(AuthorizerUnseen(Window::new(time_scale, 2.0))),
         Box::new(NoUpsert::default()),
         Box::new(AuthorizerInUse::default()),
         Box::new(Undeployable::default()),
     ]
 }
 
-/// The API that a write is about.
-fn written(asked: &Asked) -> Option<&str> {
-    let writes = asked.service == "apigateway" && asked.writes();
-    asked.segments().get(1).copied().filter(|_| writes && asked.segments()[0] == "restapis")
+/// The API that a write changes.
+fn written(request: &AwsRequest) -> Option<&str> {
+    let writes = request.service == "apigateway" && request.writes();
+    request.segments().get(1).copied().filter(|_| writes && request.segments()[0] == "restapis")
 }
 
 /// The API, the path's id and the method's name.
-fn method(asked: &Asked) -> Option<(String, String, String)> {
-    match asked.segments().as_slice() {
-        ["restapis", api, "resources", resource, "methods", method, ..] if asked.service == "apigateway" => {
+fn method(request: &AwsRequest) -> Option<(String, String, String)> {
+    match request.segments().as_slice() {
+        ["restapis", api, "resources", resource, "methods", method, ..] if request.service == "apigateway" => {
             Some(((*api).to_owned(), (*resource).to_owned(), (*method).to_owned()))
         }
         _ => None,
     }
 }
 
-/// Of two writes to one API at once, one is refused.
-struct Meeting(HashMap<String, HashMap<usize, Instant>>);
+/// Refuses one of two concurrent writes to one API.
+struct ConcurrentWrites(HashMap<String, HashMap<usize, Instant>>);
 
-impl ConsistencyRule for Meeting {
+impl ConsistencyRule for ConcurrentWrites {
     fn name(&self) -> &'static str {
         "API Gateway: writes to one API meet"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        let Some(api) = written(asked) else { return Verdict::Silent };
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        let Some(api) = written(request) else { return Verdict::NotConcerned };
         let in_flight = self.0.entry(api.to_owned()).or_default();
-        // One whose caller has gone is never answered.
+        // Calls of a killed program are never answered.
         in_flight.retain(|_, since| since.elapsed() < Duration::from_secs(5));
         if in_flight.is_empty() {
-            return Verdict::Kept;
+            return Verdict::Allows;
         }
-        refuse(asked, "api-concurrent", &[])
+        refuse(request, "api-concurrent", &[])
     }
 
-    fn passed(&mut self, asked: &Asked) {
-        if let Some(api) = written(asked) {
-            self.0.entry(api.to_owned()).or_default().insert(asked.number, Instant::now());
+    fn passed(&mut self, request: &AwsRequest) {
+        if let Some(api) = written(request) {
+            self.0.entry(api.to_owned()).or_default().insert(request.number, Instant::now());
         }
     }
 
-    fn after(&mut self, asked: &Asked, _: &mut Answer) -> bool {
-        if let Some(api) = written(asked) {
-            self.0.entry(api.to_owned()).or_default().remove(&asked.number);
+    fn after(&mut self, request: &AwsRequest, _: &mut Answer) -> bool {
+        if let Some(api) = written(request) {
+            self.0.entry(api.to_owned()).or_default().remove(&request.number);
         }
         false
     }
 }
 
-/// A new API is still being updated, and cannot be deployed.
+/// A new API cannot be deployed while its status is UPDATING.
 struct Updating(Window);
 
 impl ConsistencyRule for Updating {
@@ -76,27 +76,27 @@ impl ConsistencyRule for Updating {
         "API Gateway: a new API is UPDATING"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        match written(asked) {
-            Some(api) if asked.operation == "CreateDeployment" && self.0.holds(api) => {
-                refuse(asked, "api-updating", &[])
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match written(request) {
+            Some(api) if request.operation == "CreateDeployment" && self.0.holds(api) => {
+                refuse(request, "api-updating", &[])
             }
-            _ => Verdict::Silent,
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        let tells = ["apigateway CreateRestApi", "apigateway GetRestApi"].contains(&asked.name().as_str());
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        let tells = ["apigateway CreateRestApi", "apigateway GetRestApi"].contains(&request.name().as_str());
         if !tells || !answer.is_success() {
             return false;
         }
         let mut body = answer.json();
         let api = body["id"].as_str().unwrap_or_default().to_owned();
-        if asked.operation == "CreateRestApi" {
+        if request.operation == "CreateRestApi" {
             self.0.begin(api.as_str());
         }
-        // The answer to the create comes from before the time that runs from the first question.
-        let updating = asked.operation == "CreateRestApi" || self.0.holds(&api);
+        // The window starts at the first query, and the answer to the create comes before it.
+        let updating = request.operation == "CreateRestApi" || self.0.holds(&api);
         if updating {
             body["apiStatus"] = json!("UPDATING");
             answer.set(&body);
@@ -105,7 +105,7 @@ impl ConsistencyRule for Updating {
     }
 }
 
-/// A new authorizer is not known to PutMethod.
+/// PutMethod does not see a new authorizer yet.
 struct AuthorizerUnseen(Window);
 
 impl ConsistencyRule for AuthorizerUnseen {
@@ -113,24 +113,24 @@ impl ConsistencyRule for AuthorizerUnseen {
         "API Gateway: a new authorizer is not seen by PutMethod"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        match asked.field("authorizerId") {
-            Some(id) if asked.name() == "apigateway PutMethod" && self.0.holds(&id) => {
-                refuse(asked, "authorizer-unseen", &[])
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match request.field("authorizerId") {
+            Some(id) if request.name() == "apigateway PutMethod" && self.0.holds(&id) => {
+                refuse(request, "authorizer-unseen", &[])
             }
-            _ => Verdict::Silent,
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.name() == "apigateway CreateAuthorizer" && answer.is_success() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.name() == "apigateway CreateAuthorizer" && answer.is_success() {
             self.0.begin(answer.json()["id"].as_str().unwrap());
         }
         false
     }
 }
 
-/// Neither a path nor a method can be made twice.
+/// A path or method that exists cannot be created again.
 #[derive(Default)]
 struct NoUpsert {
     methods: HashSet<(String, String, String)>,
@@ -139,9 +139,9 @@ struct NoUpsert {
 }
 
 impl NoUpsert {
-    fn path(asked: &Asked) -> Option<(String, String, String)> {
-        let segments = asked.segments();
-        let part = asked.field("pathPart").filter(|_| asked.name() == "apigateway CreateResource")?;
+    fn path(request: &AwsRequest) -> Option<(String, String, String)> {
+        let segments = request.segments();
+        let part = request.field("pathPart").filter(|_| request.name() == "apigateway CreateResource")?;
         Some((segments[1].to_owned(), segments[3].to_owned(), part))
     }
 }
@@ -151,35 +151,35 @@ impl ConsistencyRule for NoUpsert {
         "API Gateway: PutMethod and CreateResource are no upserts"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        if let Some(key) = Self::path(asked) {
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if let Some(key) = Self::path(request) {
             return if self.paths.contains_key(&key) {
-                refuse(asked, "path-exists", &[("name", &key.2)])
+                refuse(request, "path-exists", &[("name", &key.2)])
             } else {
-                Verdict::Kept
+                Verdict::Allows
             };
         }
-        match method(asked) {
-            Some(method) if asked.operation == "PutMethod" && self.methods.contains(&method) => {
-                refuse(asked, "method-exists", &[])
+        match method(request) {
+            Some(method) if request.operation == "PutMethod" && self.methods.contains(&method) => {
+                refuse(request, "method-exists", &[])
             }
-            Some(_) if asked.operation == "PutMethod" => Verdict::Kept,
-            _ => Verdict::Silent,
+            Some(_) if request.operation == "PutMethod" => Verdict::Allows,
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.service != "apigateway" || !answer.is_success() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service != "apigateway" || !answer.is_success() {
             return false;
         }
-        let segments = asked.segments();
-        match asked.operation.as_str() {
+        let segments = request.segments();
+        match request.operation.as_str() {
             "CreateResource" => {
                 let id = answer.json()["id"].as_str().unwrap().to_owned();
-                self.paths.insert(Self::path(asked).unwrap(), id);
+                self.paths.insert(Self::path(request).unwrap(), id);
             }
-            "PutMethod" => _ = self.methods.insert(method(asked).unwrap()),
-            "DeleteMethod" => _ = self.methods.remove(&method(asked).unwrap()),
+            "PutMethod" => _ = self.methods.insert(method(request).unwrap()),
+            "DeleteMethod" => _ = self.methods.remove(&method(request).unwrap()),
             "DeleteResource" => {
                 self.methods.retain(|(_, path, _)| path != segments[3]);
                 self.paths.retain(|(_, parent, _), id| id != segments[3] && parent != segments[3]);
@@ -199,38 +199,38 @@ impl ConsistencyRule for AuthorizerInUse {
         "API Gateway: an authorizer that a method refers to is not deleted"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        if asked.name() != "apigateway DeleteAuthorizer" {
-            return Verdict::Silent;
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.name() != "apigateway DeleteAuthorizer" {
+            return Verdict::NotConcerned;
         }
-        let id = asked.segments()[3];
+        let id = request.segments()[3];
         match self.0.iter().find(|(_, authorizer)| *authorizer == id) {
-            None => Verdict::Kept,
+            None => Verdict::Allows,
             Some(((_, path, method), _)) => {
-                refuse(asked, "authorizer-in-use", &[("id", id), ("method", &format!("{path}/{method}"))])
+                refuse(request, "authorizer-in-use", &[("id", id), ("method", &format!("{path}/{method}"))])
             }
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.service != "apigateway" || !answer.is_success() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service != "apigateway" || !answer.is_success() {
             return false;
         }
-        match asked.operation.as_str() {
-            // Patched or put, the answer tells.
+        match request.operation.as_str() {
+            // Both answers contain the current authorizer.
             "PutMethod" | "UpdateMethod" => match answer.json()["authorizerId"].as_str() {
-                Some(id) => _ = self.0.insert(method(asked).unwrap(), id.to_owned()),
-                None => _ = self.0.remove(&method(asked).unwrap()),
+                Some(id) => _ = self.0.insert(method(request).unwrap(), id.to_owned()),
+                None => _ = self.0.remove(&method(request).unwrap()),
             },
-            "DeleteMethod" => _ = self.0.remove(&method(asked).unwrap()),
-            "DeleteResource" => self.0.retain(|(_, path, _), _| path != asked.segments()[3]),
+            "DeleteMethod" => _ = self.0.remove(&method(request).unwrap()),
+            "DeleteResource" => self.0.retain(|(_, path, _), _| path != request.segments()[3]),
             _ => {}
         }
         false
     }
 }
 
-/// What has no methods, or a method that leads nowhere, cannot be deployed.
+/// An API without methods, or with a method without integration, cannot be deployed.
 #[derive(Default)]
 struct Undeployable(BTreeMap<(String, String, String), bool>);
 
@@ -239,29 +239,29 @@ impl ConsistencyRule for Undeployable {
         "API Gateway: an API without methods and integrations is not deployed"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        let Some(api) = written(asked).filter(|_| asked.operation == "CreateDeployment") else {
-            return Verdict::Silent;
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        let Some(api) = written(request).filter(|_| request.operation == "CreateDeployment") else {
+            return Verdict::NotConcerned;
         };
         let mut methods = self.0.iter().filter(|((of, ..), _)| of == api).map(|(_, leads)| *leads).peekable();
         if methods.peek().is_none() {
-            refuse(asked, "no-methods", &[])
+            refuse(request, "no-methods", &[])
         } else if methods.any(|leads| !leads) {
-            refuse(asked, "no-integration", &[])
+            refuse(request, "no-integration", &[])
         } else {
-            Verdict::Kept
+            Verdict::Allows
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.service != "apigateway" || !answer.is_success() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service != "apigateway" || !answer.is_success() {
             return false;
         }
-        match asked.operation.as_str() {
-            "PutIntegration" => _ = self.0.insert(method(asked).unwrap(), true),
-            "PutMethod" | "DeleteIntegration" => _ = self.0.insert(method(asked).unwrap(), false),
-            "DeleteMethod" => _ = self.0.remove(&method(asked).unwrap()),
-            "DeleteResource" => self.0.retain(|(_, path, _), _| path != asked.segments()[3]),
+        match request.operation.as_str() {
+            "PutIntegration" => _ = self.0.insert(method(request).unwrap(), true),
+            "PutMethod" | "DeleteIntegration" => _ = self.0.insert(method(request).unwrap(), false),
+            "DeleteMethod" => _ = self.0.remove(&method(request).unwrap()),
+            "DeleteResource" => self.0.retain(|(_, path, _), _| path != request.segments()[3]),
             _ => {}
         }
         false

@@ -1,15 +1,15 @@
-//! Cognito: what an update leaves out goes back to its default, and a domain holds its pool.
+//! Cognito: an update resets every field that it omits, and a pool with a domain or with protection cannot be deleted.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Answer, Clock, ConsistencyRule, Harm, Verdict, refuse};
-use crate::support::proxy::Asked;
+use super::{Answer, ConsistencyRule, SilentDamage, TimeScale, Verdict, refuse};
+use crate::support::proxy::AwsRequest;
 
-pub fn all(_: Clock, harm: &Harm) -> Vec<Box<dyn ConsistencyRule>> {
+pub fn all(_: TimeScale, damage: &SilentDamage) -> Vec<Box<dyn ConsistencyRule>> {
     let resets = |update, describe, shape, key, kept| {
-        Box::new(Resets { update, describe, shape, key, kept, known: HashMap::new(), harm: harm.clone() })
+        Box::new(Resets { update, describe, shape, key, kept, known: HashMap::new(), damage: damage.clone() })
     };
     vec![
         resets("UpdateUserPool", "DescribeUserPool", "UserPool", "UserPoolId", &POOL),
@@ -19,7 +19,7 @@ pub fn all(_: Clock, harm: &Harm) -> Vec<Box<dyn ConsistencyRule>> {
     ]
 }
 
-/// What UpdateUserPool takes and DescribeUserPool tells, in the same words.
+/// The fields that UpdateUserPool and DescribeUserPool share.
 const POOL: [&str; 17] = [
     "Policies",
     "DeletionProtection",
@@ -40,7 +40,7 @@ const POOL: [&str; 17] = [
     "UserPoolTier",
 ];
 
-/// The same of an app client. Not what belongs to hosted sign-in, which the stack has none of.
+/// The same for app clients, without the fields of hosted sign-in, which stacks do not use.
 const CLIENT: [&str; 11] = [
     "RefreshTokenValidity",
     "AccessTokenValidity",
@@ -55,19 +55,19 @@ const CLIENT: [&str; 11] = [
     "AuthSessionValidity",
 ];
 
-/// An update that leaves out what was set resets it.
+/// An update resets a field that was set and is omitted.
 struct Resets {
     update: &'static str,
     describe: &'static str,
     shape: &'static str,
     key: &'static str,
     kept: &'static [&'static str],
-    /// The last description of each.
+    /// The last description of each resource, by id.
     known: HashMap<String, Value>,
-    harm: Harm,
+    damage: SilentDamage,
 }
 
-/// It is not what AWS would make of it anyway.
+/// Whether the value differs from AWS's default.
 fn is_set(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -87,27 +87,27 @@ impl ConsistencyRule for Resets {
         }
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        if asked.service != "cognito-idp" || asked.operation != self.update {
-            return Verdict::Silent;
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.service != "cognito-idp" || request.operation != self.update {
+            return Verdict::NotConcerned;
         }
-        let id = asked.field(self.key).unwrap();
-        let known = self.known.get(&id).expect("nobody can update what they have not read");
-        for field in self.kept.iter().filter(|field| is_set(&known[**field]) && asked.field(field).is_none()) {
-            self.harm.done(format!("{} reset {field} of {id} from {}", self.update, known[*field]));
+        let id = request.field(self.key).unwrap();
+        let known = self.known.get(&id).expect("an update needs a description first");
+        for field in self.kept.iter().filter(|field| is_set(&known[**field]) && request.field(field).is_none()) {
+            self.damage.report(format!("{} reset {field} of {id} from {}", self.update, known[*field]));
         }
-        Verdict::Kept
+        Verdict::Allows
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.service == "cognito-idp" && asked.operation == self.describe && answer.is_success() {
-            self.known.insert(asked.field(self.key).unwrap(), answer.json()[self.shape].clone());
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service == "cognito-idp" && request.operation == self.describe && answer.is_success() {
+            self.known.insert(request.field(self.key).unwrap(), answer.json()[self.shape].clone());
         }
         false
     }
 }
 
-/// A pool that has a domain cannot be deleted.
+/// A pool with a domain cannot be deleted.
 #[derive(Default)]
 pub struct Domain(HashMap<String, String>);
 
@@ -116,24 +116,24 @@ impl ConsistencyRule for Domain {
         "Cognito: a pool that has a domain is not deleted"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        if asked.name() != "cognito-idp DeleteUserPool" {
-            return Verdict::Silent;
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.name() != "cognito-idp DeleteUserPool" {
+            return Verdict::NotConcerned;
         }
-        if !self.0.contains_key(&asked.field("UserPoolId").unwrap()) {
-            return Verdict::Kept;
+        if !self.0.contains_key(&request.field("UserPoolId").unwrap()) {
+            return Verdict::Allows;
         }
-        refuse(asked, "pool-has-domain", &[])
+        refuse(request, "pool-has-domain", &[])
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.service != "cognito-idp" || !answer.is_success() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service != "cognito-idp" || !answer.is_success() {
             return false;
         }
-        match (asked.operation.as_str(), asked.field("UserPoolId")) {
-            ("CreateUserPoolDomain", Some(pool)) => _ = self.0.insert(pool, asked.field("Domain").unwrap()),
+        match (request.operation.as_str(), request.field("UserPoolId")) {
+            ("CreateUserPoolDomain", Some(pool)) => _ = self.0.insert(pool, request.field("Domain").unwrap()),
             ("DeleteUserPoolDomain", Some(pool)) => _ = self.0.remove(&pool),
-            // As AWS tells it.
+            // AWS's description contains the domain.
             ("DescribeUserPool", Some(pool)) if self.0.contains_key(&pool) => {
                 let mut body = answer.json();
                 body["UserPool"]["Domain"] = self.0[&pool].clone().into();
@@ -146,7 +146,7 @@ impl ConsistencyRule for Domain {
     }
 }
 
-/// A pool that is protected cannot be deleted either.
+/// A pool with deletion protection cannot be deleted.
 #[derive(Default)]
 struct Protected(HashMap<String, bool>);
 
@@ -155,27 +155,27 @@ impl ConsistencyRule for Protected {
         "Cognito: a pool that is protected is not deleted"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        if asked.name() != "cognito-idp DeleteUserPool" {
-            return Verdict::Silent;
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        if request.name() != "cognito-idp DeleteUserPool" {
+            return Verdict::NotConcerned;
         }
-        if !self.0.get(&asked.field("UserPoolId").unwrap()).is_some_and(|protected| *protected) {
-            return Verdict::Kept;
+        if !self.0.get(&request.field("UserPoolId").unwrap()).is_some_and(|protected| *protected) {
+            return Verdict::Allows;
         }
-        refuse(asked, "pool-protected", &[])
+        refuse(request, "pool-protected", &[])
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.service != "cognito-idp" || !answer.is_success() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service != "cognito-idp" || !answer.is_success() {
             return false;
         }
-        let active = asked.field("DeletionProtection").as_deref() == Some("ACTIVE");
-        match asked.operation.as_str() {
+        let active = request.field("DeletionProtection").as_deref() == Some("ACTIVE");
+        match request.operation.as_str() {
             "CreateUserPool" => {
                 let pool = answer.json()["UserPool"]["Id"].as_str().unwrap_or_default().to_owned();
                 self.0.insert(pool, active);
             }
-            "UpdateUserPool" => _ = self.0.insert(asked.field("UserPoolId").unwrap(), active),
+            "UpdateUserPool" => _ = self.0.insert(request.field("UserPoolId").unwrap(), active),
             _ => {}
         }
         false

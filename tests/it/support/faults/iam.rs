@@ -1,42 +1,42 @@
-//! IAM: one control plane for the world, read a little late everywhere.
+//! IAM: changes reach the regions with a delay.
 
-use super::{Answer, Clock, ConsistencyRule, Verdict, Window, last, refuse};
-use crate::support::proxy::Asked;
+use super::{Answer, ConsistencyRule, TimeScale, Verdict, Window, last, refuse};
+use crate::support::proxy::AwsRequest;
 
-pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
+pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
-        Box::new(UnreadTarget(Window::new(clock, 4.0))),
-        Box::new(Unassumable { soon: Window::new(clock, 8.0), late: Window::new(clock, 23.0), made: 0 }),
-        Box::new(InUse(Window::new(clock, 4.0))),
+        Box::new(RoleUnseen(Window::new(time_scale, 4.0))),
+        Box::new(Unassumable { soon: Window::new(time_scale, 8.0), late: Window::new(time_scale, 23.0), made: 0 }),
+        Box::new(InUse(Window::new(time_scale, 4.0))),
     ]
 }
 
-/// GetRole and PutRolePolicy do not see a new role.
-struct UnreadTarget(Window);
+/// GetRole and PutRolePolicy do not see a new role yet.
+struct RoleUnseen(Window);
 
-impl ConsistencyRule for UnreadTarget {
+impl ConsistencyRule for RoleUnseen {
     fn name(&self) -> &'static str {
         "IAM: a new role is not seen by GetRole and PutRolePolicy"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        match (asked.name().as_str(), asked.field("RoleName")) {
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match (request.name().as_str(), request.field("RoleName")) {
             ("iam GetRole" | "iam PutRolePolicy", Some(role)) if self.0.holds(&role) => {
-                refuse(asked, "role-unseen", &[("name", &role)])
+                refuse(request, "role-unseen", &[("name", &role)])
             }
-            _ => Verdict::Silent,
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.name() == "iam CreateRole" && answer.is_success() {
-            self.0.begin(asked.field("RoleName").unwrap());
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.name() == "iam CreateRole" && answer.is_success() {
+            self.0.begin(request.field("RoleName").unwrap());
         }
         false
     }
 }
 
-/// Lambda cannot assume a new role: for 8 seconds, or 23.
+/// Lambda cannot assume a new role for 8 or 23 seconds.
 struct Unassumable {
     soon: Window,
     late: Window,
@@ -48,27 +48,28 @@ impl ConsistencyRule for Unassumable {
         "Lambda: a new role cannot be assumed"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        let creates = ["lambda CreateFunction", "lambda UpdateFunctionConfiguration"].contains(&asked.name().as_str());
-        match asked.field("Role") {
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        let creates =
+            ["lambda CreateFunction", "lambda UpdateFunctionConfiguration"].contains(&request.name().as_str());
+        match request.field("Role") {
             Some(arn) if creates && (self.soon.holds(last(&arn)) | self.late.holds(last(&arn))) => {
-                refuse(asked, "role-unassumable", &[])
+                refuse(request, "role-unassumable", &[])
             }
-            _ => Verdict::Silent,
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.name() == "iam CreateRole" && answer.is_success() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.name() == "iam CreateRole" && answer.is_success() {
             self.made += 1;
-            let spell = if self.made.is_multiple_of(2) { &mut self.late } else { &mut self.soon };
-            spell.begin(asked.field("RoleName").unwrap());
+            let window = if self.made.is_multiple_of(2) { &mut self.late } else { &mut self.soon };
+            window.begin(request.field("RoleName").unwrap());
         }
         false
     }
 }
 
-/// A role whose policies have just gone still counts as having some.
+/// A role whose policy was just deleted still counts as having it.
 struct InUse(Window);
 
 impl ConsistencyRule for InUse {
@@ -76,16 +77,16 @@ impl ConsistencyRule for InUse {
         "IAM: a role whose policy has just gone is in use"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        match (asked.name().as_str(), asked.field("RoleName")) {
-            ("iam DeleteRole", Some(role)) if self.0.holds(&role) => refuse(asked, "role-in-use", &[]),
-            _ => Verdict::Silent,
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match (request.name().as_str(), request.field("RoleName")) {
+            ("iam DeleteRole", Some(role)) if self.0.holds(&role) => refuse(request, "role-in-use", &[]),
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.name() == "iam DeleteRolePolicy" && answer.is_success() {
-            self.0.begin(asked.field("RoleName").unwrap());
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.name() == "iam DeleteRolePolicy" && answer.is_success() {
+            self.0.begin(request.field("RoleName").unwrap());
         }
         false
     }

@@ -1,37 +1,36 @@
-//! Lambda: functions settle after every write, and permissions that are added side by side get lost.
+//! Lambda: a function is busy after every write, and permissions that are added concurrently get lost.
 
 use std::collections::HashMap;
 
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-use super::{Answer, Clock, ConsistencyRule, Harm, Verdict, Window, refuse};
-use crate::support::proxy::{Asked, CallOutcome};
+use super::{Answer, ConsistencyRule, SilentDamage, TimeScale, Verdict, Window, refuse};
+use crate::support::proxy::{AwsRequest, CallOutcome};
 
-pub fn all(clock: Clock, harm: &Harm) -> Vec<Box<dyn ConsistencyRule>> {
+pub fn all(time_scale: TimeScale, damage: &SilentDamage) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
-        Box::new(Pending(Window::new(clock, 3.0))),
-        Box::new(Updating(Window::new(clock, 3.0))),
-        Box::new(Deleting { spell: Window::new(clock, 4.0), known: HashMap::new() }),
-        Box::new(SideBySide { clock, adding: HashMap::new(), harm: harm.clone() }),
+        Box::new(Pending(Window::new(time_scale, 3.0))),
+        Box::new(Updating(Window::new(time_scale, 3.0))),
+        Box::new(Deleting { window: Window::new(time_scale, 4.0), known: HashMap::new() }),
+        Box::new(SideBySide { time_scale, adding: HashMap::new(), damage: damage.clone() }),
     ]
 }
 
-/// The function that a call is about.
-fn function(asked: &Asked) -> Option<String> {
-    match asked.operation.as_str() {
-        _ if asked.service != "lambda" => None,
-        "CreateFunction" => asked.field("FunctionName"),
-        _ => asked.segments().get(2).filter(|_| asked.segments()[1] == "functions").map(|&name| name.to_owned()),
+fn function(request: &AwsRequest) -> Option<String> {
+    match request.operation.as_str() {
+        _ if request.service != "lambda" => None,
+        "CreateFunction" => request.field("FunctionName"),
+        _ => request.segments().get(2).filter(|_| request.segments()[1] == "functions").map(|&name| name.to_owned()),
     }
 }
 
-fn is_busy_with(asked: &Asked) -> bool {
+fn is_busy_with(request: &AwsRequest) -> bool {
     ["UpdateFunctionConfiguration", "UpdateFunctionCode", "DeleteFunction", "Invoke"]
-        .contains(&asked.operation.as_str())
+        .contains(&request.operation.as_str())
 }
 
-/// Changes what an answer says of a function.
+/// Changes fields of the function's configuration in an answer.
 fn say(answer: &mut Answer, changes: &Value) {
     let mut body = answer.json();
     let config = if body.get("Configuration").is_some() { &mut body["Configuration"] } else { &mut body };
@@ -49,19 +48,19 @@ impl ConsistencyRule for Pending {
         "Lambda: a new function is Pending"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        match function(asked) {
-            Some(name) if is_busy_with(asked) && self.0.holds(&name) => refuse(asked, "function-pending", &[]),
-            _ => Verdict::Silent,
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match function(request) {
+            Some(name) if is_busy_with(request) && self.0.holds(&name) => refuse(request, "function-pending", &[]),
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        let Some(name) = function(asked).filter(|_| answer.is_success()) else { return false };
-        if asked.operation == "CreateFunction" {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        let Some(name) = function(request).filter(|_| answer.is_success()) else { return false };
+        if request.operation == "CreateFunction" {
             self.0.begin(name.as_str());
         }
-        let asks = ["CreateFunction", "GetFunction"].contains(&asked.operation.as_str());
+        let asks = ["CreateFunction", "GetFunction"].contains(&request.operation.as_str());
         if !asks || !self.0.holds(&name) {
             return false;
         }
@@ -73,7 +72,7 @@ impl ConsistencyRule for Pending {
     }
 }
 
-/// A function that was changed settles before it can be changed again.
+/// A function cannot be changed again while an update is in progress.
 struct Updating(Window);
 
 impl ConsistencyRule for Updating {
@@ -81,23 +80,23 @@ impl ConsistencyRule for Updating {
         "Lambda: an update of a function is in progress"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        match function(asked) {
-            Some(name) if is_busy_with(asked) && asked.operation != "Invoke" && self.0.holds(&name) => {
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match function(request) {
+            Some(name) if is_busy_with(request) && request.operation != "Invoke" && self.0.holds(&name) => {
                 let arn = format!("arn:aws:lambda:eu-central-1:123456789012:function:{name}");
-                refuse(asked, "function-updating", &[("arn", &arn)])
+                refuse(request, "function-updating", &[("arn", &arn)])
             }
-            _ => Verdict::Silent,
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        let Some(name) = function(asked).filter(|_| answer.is_success()) else { return false };
-        let updates = asked.operation.starts_with("UpdateFunction");
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        let Some(name) = function(request).filter(|_| answer.is_success()) else { return false };
+        let updates = request.operation.starts_with("UpdateFunction");
         if updates {
             self.0.begin(name.as_str());
         }
-        if !(updates || asked.operation == "GetFunction") || !self.0.holds(&name) {
+        if !(updates || request.operation == "GetFunction") || !self.0.holds(&name) {
             return false;
         }
         say(answer, &json!({ "LastUpdateStatus": "InProgress" }));
@@ -105,10 +104,10 @@ impl ConsistencyRule for Updating {
     }
 }
 
-/// A function that was deleted is still to be seen, and its name is taken.
+/// A deleted function stays visible for a while, and its name stays taken.
 struct Deleting {
-    spell: Window,
-    /// What GetFunction last said, or would have.
+    window: Window,
+    /// The last answer of GetFunction, or what it would have been.
     known: HashMap<String, Value>,
 }
 
@@ -117,41 +116,41 @@ impl ConsistencyRule for Deleting {
         "Lambda: a function is deleted by and by"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        let Some(name) = function(asked) else { return Verdict::Silent };
-        match asked.operation.as_str() {
-            "GetFunction" if self.spell.holds(&name) => {
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        let Some(name) = function(request) else { return Verdict::NotConcerned };
+        match request.operation.as_str() {
+            "GetFunction" if self.window.holds(&name) => {
                 let mut body = self.known[&name].clone();
                 body["Configuration"]["State"] = json!("Deleting");
-                Verdict::Says(CallOutcome::Answered(200, Bytes::from(body.to_string())))
+                Verdict::Decides(CallOutcome::Answered(200, Bytes::from(body.to_string())))
             }
-            "CreateFunction" if self.spell.holds(&name) => refuse(asked, "function-deleting", &[]),
-            _ => Verdict::Silent,
+            "CreateFunction" if self.window.holds(&name) => refuse(request, "function-deleting", &[]),
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        let Some(name) = function(asked).filter(|_| answer.is_success()) else { return false };
-        match asked.operation.as_str() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        let Some(name) = function(request).filter(|_| answer.is_success()) else { return false };
+        match request.operation.as_str() {
             "CreateFunction" => {
-                let tags = asked.field("Tags").and_then(|tags| serde_json::from_str::<Value>(&tags).ok());
+                let tags = request.field("Tags").and_then(|tags| serde_json::from_str::<Value>(&tags).ok());
                 self.known.insert(name, json!({ "Configuration": answer.json(), "Tags": tags }));
             }
             "GetFunction" => {
                 self.known.insert(name, answer.json());
             }
-            "DeleteFunction" if self.known.contains_key(&name) => self.spell.begin(name),
+            "DeleteFunction" if self.known.contains_key(&name) => self.window.begin(name),
             _ => {}
         }
         false
     }
 }
 
-/// Of two permissions that are added to one function at once, one is lost, and nobody is told.
+/// If two permissions are added to one function concurrently, AWS loses one without an error.
 struct SideBySide {
-    clock: Clock,
+    time_scale: TimeScale,
     adding: HashMap<String, usize>,
-    harm: Harm,
+    damage: SilentDamage,
 }
 
 impl ConsistencyRule for SideBySide {
@@ -159,24 +158,26 @@ impl ConsistencyRule for SideBySide {
         "Lambda: permissions added side by side to one function get lost"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        let Some(name) = function(asked).filter(|_| asked.operation == "AddPermission") else { return Verdict::Silent };
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        let Some(name) = function(request).filter(|_| request.operation == "AddPermission") else {
+            return Verdict::NotConcerned;
+        };
         if self.adding.get(&name).is_some_and(|adding| *adding > 0) {
-            let statement = asked.field("StatementId").unwrap_or_default();
-            self.harm.done(format!("the permission {statement} of {name} was added beside another"));
+            let statement = request.field("StatementId").unwrap_or_default();
+            self.damage.report(format!("the permission {statement} of {name} was added beside another"));
         }
-        // Slow enough for others to meet it.
-        Verdict::Says(CallOutcome::Deferred(self.clock.of(1.0)))
+        // Slow enough that concurrent calls overlap.
+        Verdict::Decides(CallOutcome::Delayed(self.time_scale.of(1.0)))
     }
 
-    fn passed(&mut self, asked: &Asked) {
-        if let Some(name) = function(asked).filter(|_| asked.operation == "AddPermission") {
+    fn passed(&mut self, request: &AwsRequest) {
+        if let Some(name) = function(request).filter(|_| request.operation == "AddPermission") {
             *self.adding.entry(name).or_default() += 1;
         }
     }
 
-    fn after(&mut self, asked: &Asked, _: &mut Answer) -> bool {
-        if let Some(name) = function(asked).filter(|_| asked.operation == "AddPermission") {
+    fn after(&mut self, request: &AwsRequest, _: &mut Answer) -> bool {
+        if let Some(name) = function(request).filter(|_| request.operation == "AddPermission") {
             *self.adding.entry(name).or_default() -= 1;
         }
         false

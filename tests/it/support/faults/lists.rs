@@ -1,20 +1,20 @@
-//! Lists that lag behind: something new is missing from them, something deleted is still to be seen.
+//! Lists that are out of date: they omit new resources or still show deleted ones.
 
 use std::collections::HashMap;
 
 use hyper::body::Bytes;
 use serde_json::Value;
 
-use super::{Answer, Clock, ConsistencyRule, Verdict, Window};
-use crate::support::proxy::{Asked, CallOutcome};
+use super::{Answer, ConsistencyRule, TimeScale, Verdict, Window};
+use crate::support::proxy::{AwsRequest, CallOutcome};
 
-pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
-    let late = |name, create, made, list, items, id| {
-        Box::new(Deferred { name, create, made, list, items, id, lag: Window::new(clock, LAG) })
+pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
+    let lagging = |name, create, made, list, items, id| {
+        Box::new(LaggingList { name, create, made, list, items, id, lag: Window::new(time_scale, LAG) })
             as Box<dyn ConsistencyRule>
     };
     vec![
-        late(
+        lagging(
             "Cognito: a new pool is missing from ListUserPools",
             "cognito-idp CreateUserPool",
             "/UserPool/Id",
@@ -22,7 +22,7 @@ pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
             "/UserPools",
             "Id",
         ),
-        late(
+        lagging(
             "API Gateway: a new API is missing from GetRestApis",
             "apigateway CreateRestApi",
             "/id",
@@ -30,15 +30,15 @@ pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
             "/item",
             "id",
         ),
-        Box::new(ApiGoing { spell: Window::new(clock, 3.0), known: HashMap::new() }),
+        Box::new(DeletedApiVisible { window: Window::new(time_scale, 3.0), known: HashMap::new() }),
     ]
 }
 
-/// For how many seconds a list lags.
+/// For how many seconds a list omits a new resource.
 const LAG: f64 = 5.0;
 
-/// A list that does not show what is new.
-struct Deferred {
+/// A list that omits new resources.
+struct LaggingList {
     name: &'static str,
     create: &'static str,
     made: &'static str,
@@ -48,18 +48,18 @@ struct Deferred {
     lag: Window,
 }
 
-impl ConsistencyRule for Deferred {
+impl ConsistencyRule for LaggingList {
     fn name(&self) -> &'static str {
         self.name
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
         if !answer.is_success() {
             return false;
         }
-        let (name, mut body) = (asked.name(), answer.json());
+        let (name, mut body) = (request.name(), answer.json());
         if name == self.create {
-            let id = body.pointer(self.made).and_then(Value::as_str).expect("a create tells what it made");
+            let id = body.pointer(self.made).and_then(Value::as_str).expect("a create answers with an id");
             self.lag.begin(id);
         }
         if name != self.list {
@@ -68,39 +68,39 @@ impl ConsistencyRule for Deferred {
         let Some(items) = body.pointer_mut(self.items).and_then(Value::as_array_mut) else { return false };
         let shown = items.len();
         items.retain(|item| item[self.id].as_str().is_none_or(|id| !self.lag.holds(id)));
-        let secrets = items.len() < shown;
-        if secrets {
+        let hidden = items.len() < shown;
+        if hidden {
             answer.set(&body);
         }
-        secrets
+        hidden
     }
 }
 
-/// An API that was deleted can still be read for a moment.
-struct ApiGoing {
-    spell: Window,
-    /// Each API as it was last told.
+/// A deleted API stays readable for a moment.
+struct DeletedApiVisible {
+    window: Window,
+    /// The last answer about each API.
     known: HashMap<String, Value>,
 }
 
-impl ConsistencyRule for ApiGoing {
+impl ConsistencyRule for DeletedApiVisible {
     fn name(&self) -> &'static str {
         "API Gateway: a deleted API is still to be seen"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        let id = asked.segments().get(1).map(|&id| id.to_owned()).unwrap_or_default();
-        if asked.name() == "apigateway GetRestApi" && self.spell.holds(&id) {
-            return Verdict::Says(CallOutcome::Answered(200, Bytes::from(self.known[&id].to_string())));
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        let id = request.segments().get(1).map(|&id| id.to_owned()).unwrap_or_default();
+        if request.name() == "apigateway GetRestApi" && self.window.holds(&id) {
+            return Verdict::Decides(CallOutcome::Answered(200, Bytes::from(self.known[&id].to_string())));
         }
-        Verdict::Silent
+        Verdict::NotConcerned
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.service != "apigateway" || !answer.is_success() {
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.service != "apigateway" || !answer.is_success() {
             return false;
         }
-        match asked.operation.as_str() {
+        match request.operation.as_str() {
             "CreateRestApi" | "GetRestApi" => {
                 let body = answer.json();
                 if let Some(id) = body["id"].as_str() {
@@ -108,19 +108,19 @@ impl ConsistencyRule for ApiGoing {
                 }
             }
             "DeleteRestApi" => {
-                let id = asked.segments()[1].to_owned();
+                let id = request.segments()[1].to_owned();
                 if self.known.contains_key(&id) {
-                    self.spell.begin(id);
+                    self.window.begin(id);
                 }
             }
             "GetRestApis" => {
                 let mut body = answer.json();
-                let going = self.known.iter().filter(|(id, _)| self.spell.holds(id)).map(|(_, api)| api.clone());
-                let going: Vec<Value> = going.collect();
+                let deleted = self.known.iter().filter(|(id, _)| self.window.holds(id)).map(|(_, api)| api.clone());
+                let deleted: Vec<Value> = deleted.collect();
                 if let Some(items) = body["item"].as_array_mut()
-                    && !going.is_empty()
+                    && !deleted.is_empty()
                 {
-                    items.extend(going);
+                    items.extend(deleted);
                     answer.set(&body);
                     return true;
                 }

@@ -1,21 +1,21 @@
-//! AWS's manners, which emulators lack: what is new is not seen everywhere at once, what is old still counts, writes
-//! that meet are refused, and there are rates. Each manner is learned from the calls that pass, and plays what AWS
-//! would have answered, in its own words.
+//! How AWS behaves and emulators do not: new resources are not visible everywhere at once, deleted ones are visible for a
+//! while, concurrent writes are refused, and calls are limited by rates. Each rule observes the calls that pass and answers
+//! as AWS would, with AWS's error.
 
 mod apigateway;
-mod bad_luck;
 mod cognito;
 mod iam;
 mod lambda;
 mod lists;
 mod logs;
+mod occasional;
 mod rates;
 mod secrets;
 mod sns;
 mod waf;
 
-pub use bad_luck::BadLuck;
 pub use cognito::Domain;
+pub use occasional::OccasionalFaults;
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -25,42 +25,42 @@ use std::time::{Duration, Instant};
 use hyper::body::Bytes;
 use serde_json::Value;
 
-use super::facts::played_to;
-use super::proxy::{Asked, CallOutcome, FaultInjector};
+use super::facts::recorded_refusal_of;
+use super::proxy::{AwsRequest, CallOutcome, FaultInjector};
 
-/// One way AWS has.
+/// One behaviour of AWS.
 pub trait ConsistencyRule: Send {
-    /// In the table of those that were met.
+    /// Its name in the report.
     fn name(&self) -> &'static str;
 
-    /// Hears a call before it is carried out.
-    fn before(&mut self, _asked: &Asked) -> Verdict {
-        Verdict::Silent
+    /// Decides about a call before it is carried out.
+    fn before(&mut self, _asked: &AwsRequest) -> Verdict {
+        Verdict::NotConcerned
     }
 
-    /// Nothing was said against the call: it is carried out now.
-    fn passed(&mut self, _asked: &Asked) {}
+    /// Is called when no rule refused the call, which is now carried out.
+    fn passed(&mut self, _asked: &AwsRequest) {}
 
-    /// Hears the answer, and may change it: then `true`.
-    fn after(&mut self, _asked: &Asked, _answer: &mut Answer) -> bool {
+    /// Receives the answer. Returns `true` if it changed it.
+    fn after(&mut self, _asked: &AwsRequest, _answer: &mut Answer) -> bool {
         false
     }
 }
 
-/// What a manner has to say of a call.
+/// What a rule decides about a call.
 pub enum Verdict {
-    /// It is none of its business.
-    Silent,
-    /// It might have refused it, and found nothing wrong.
-    Kept,
-    /// This becomes of it.
-    Says(CallOutcome),
+    /// The rule does not apply.
+    NotConcerned,
+    /// The rule applies and does not refuse the call.
+    Allows,
+    /// The call has this outcome.
+    Decides(CallOutcome),
 }
 
-/// A refusal of this call, by its id in `tests/it/facts`, with these names filled in.
+/// Refuses a call with the error of this id in `tests/it/facts`, with these names filled in.
 #[track_caller]
-pub fn refuse(asked: &Asked, id: &str, names: &[(&str, &str)]) -> Verdict {
-    Verdict::Says(CallOutcome::Refused(played_to(asked, id, names)))
+pub fn refuse(request: &AwsRequest, id: &str, names: &[(&str, &str)]) -> Verdict {
+    Verdict::Decides(CallOutcome::Refused(recorded_refusal_of(request, id, names)))
 }
 
 /// The emulator's answer.
@@ -83,16 +83,16 @@ impl Answer {
     }
 }
 
-/// How long AWS's seconds last here.
+/// How long one of AWS's seconds lasts in a test.
 #[derive(Clone, Copy)]
-pub struct Clock(pub f64);
+pub struct TimeScale(pub f64);
 
-impl Clock {
+impl TimeScale {
     pub fn of(self, seconds: f64) -> Duration {
         Duration::from_secs_f64(seconds * self.0)
     }
 
-    /// How many of AWS's whole seconds that is, at least.
+    /// A duration in AWS's seconds, rounded up, at least 1.
     pub fn seconds(self, time: Duration) -> u64 {
         let seconds = (time.as_secs_f64() / self.0).ceil();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few minutes at most")]
@@ -101,17 +101,17 @@ impl Clock {
     }
 }
 
-/// What holds for a while, by what it holds of.
+/// Conditions that hold for a limited time, by subject.
 ///
-/// The time runs from the first question about it, so that a wait is met however slow the machine is.
+/// The time runs from the first query, so that the program meets the condition even on a slow machine.
 pub struct Window {
     lasts: Duration,
     ends: HashMap<String, Option<Instant>>,
 }
 
 impl Window {
-    pub fn new(clock: Clock, seconds: f64) -> Self {
-        Self { lasts: clock.of(seconds), ends: HashMap::new() }
+    pub fn new(time_scale: TimeScale, seconds: f64) -> Self {
+        Self { lasts: time_scale.of(seconds), ends: HashMap::new() }
     }
 
     pub fn begin(&mut self, of: impl Into<String>) {
@@ -132,104 +132,109 @@ impl Window {
         holds
     }
 
-    /// Whether it holds of any of these; asks about all.
+    /// Whether the condition holds for any of these. Queries all of them.
     pub fn holds_any<'a>(&mut self, of: impl IntoIterator<Item = &'a str>) -> bool {
         of.into_iter().map(|one| self.holds(one)).filter(|holds| *holds).count() > 0
     }
 }
 
-/// How often a manner showed.
+/// How often a rule applied.
 #[derive(Default, Clone, Copy)]
 struct Tally {
     /// It refused a call or changed an answer.
     met: usize,
-    /// It might have.
-    kept: usize,
+    /// It applied and did nothing.
+    allowed: usize,
 }
 
-/// All manners together.
-pub struct Manners {
+/// Several rules as one fault injector.
+pub struct ConsistencyRules {
     all: Mutex<Vec<(Box<dyn ConsistencyRule>, Tally)>>,
-    harm: Harm,
+    damage: SilentDamage,
 }
 
-/// What the program did that AWS would have taken silently, to the user's harm.
+/// Calls of the program that AWS would accept although they damage something of the user's.
 #[derive(Clone, Default)]
-pub struct Harm(Arc<Mutex<Vec<String>>>);
+pub struct SilentDamage(Arc<Mutex<Vec<String>>>);
 
-impl Harm {
-    pub fn done(&self, what: String) {
+impl SilentDamage {
+    pub fn report(&self, what: String) {
         self.0.lock().unwrap().push(what);
     }
 }
 
-impl Manners {
-    /// AWS on a bad day, at a tempo.
+impl ConsistencyRules {
+    /// All rules, at a time scale.
     pub fn all(time_scale: f64) -> Arc<Self> {
-        let (clock, harm) = (Clock(time_scale), Harm::default());
-        let mut all = vec![rates::all(clock)];
+        let (time_scale, damage) = (TimeScale(time_scale), SilentDamage::default());
+        let mut all = vec![rates::all(time_scale)];
         all.extend([
-            iam::all(clock),
-            lambda::all(clock, &harm),
-            waf::all(clock),
-            cognito::all(clock, &harm),
-            secrets::all(clock),
-            logs::all(clock),
-            sns::all(clock),
-            apigateway::all(clock),
-            lists::all(clock),
-            vec![Box::new(BadLuck::collisions()) as Box<dyn ConsistencyRule>, Box::new(BadLuck::lost_answers())],
+            iam::all(time_scale),
+            lambda::all(time_scale, &damage),
+            waf::all(time_scale),
+            cognito::all(time_scale, &damage),
+            secrets::all(time_scale),
+            logs::all(time_scale),
+            sns::all(time_scale),
+            apigateway::all(time_scale),
+            lists::all(time_scale),
+            vec![
+                Box::new(OccasionalFaults::collisions()) as Box<dyn ConsistencyRule>,
+                Box::new(OccasionalFaults::lost_answers()),
+            ],
         ]);
-        Self::of(all.into_iter().flatten().collect(), harm)
+        Self::of(all.into_iter().flatten().collect(), damage)
     }
 
-    /// Just these.
-    pub fn only(manners: Vec<Box<dyn ConsistencyRule>>) -> Arc<Self> {
-        Self::of(manners, Harm::default())
+    /// Only these rules.
+    pub fn only(rules: Vec<Box<dyn ConsistencyRule>>) -> Arc<Self> {
+        Self::of(rules, SilentDamage::default())
     }
 
-    fn of(manners: Vec<Box<dyn ConsistencyRule>>, harm: Harm) -> Arc<Self> {
-        let all = Mutex::new(manners.into_iter().map(|manner| (manner, Tally::default())).collect());
-        Arc::new(Self { all, harm })
+    fn of(rules: Vec<Box<dyn ConsistencyRule>>, damage: SilentDamage) -> Arc<Self> {
+        let all = Mutex::new(rules.into_iter().map(|rule| (rule, Tally::default())).collect());
+        Arc::new(Self { all, damage })
     }
 
-    /// Every manner, how often it was met, and how often it found nothing to refuse.
+    /// The report: how often each rule was met, and how often it applied and did nothing.
     pub fn table(&self) -> String {
         let all = self.all.lock().unwrap();
-        all.iter().fold(format!("{:>5} {:>5}  manner\n", "met", "kept"), |mut table, (manner, tally)| {
-            writeln!(table, "{:>5} {:>5}  {}", tally.met, tally.kept, manner.name()).unwrap();
+        all.iter().fold(format!("{:>5} {:>7}  rule\n", "met", "allowed"), |mut table, (rule, tally)| {
+            writeln!(table, "{:>5} {:>7}  {}", tally.met, tally.allowed, rule.name()).unwrap();
             table
         })
     }
 
-    /// The manners that had no occasion to show.
+    /// The names of the rules that never applied.
     pub fn unmet(&self) -> Vec<&'static str> {
         let all = self.all.lock().unwrap();
-        let unmet = all.iter().filter(|(_, tally)| tally.met + tally.kept == 0);
-        unmet.map(|(manner, _)| manner.name()).collect()
+        let unmet = all.iter().filter(|(_, tally)| tally.met + tally.allowed == 0);
+        unmet.map(|(rule, _)| rule.name()).collect()
     }
 
-    /// What would have been lost.
-    pub fn harm(&self) -> Vec<String> {
-        self.harm.0.lock().unwrap().clone()
+    /// The damage that AWS would not have reported.
+    pub fn damage(&self) -> Vec<String> {
+        self.damage.0.lock().unwrap().clone()
     }
 }
 
-impl FaultInjector for Manners {
-    fn before(&self, asked: &Asked) -> CallOutcome {
-        if !asked.is_control_plane() {
+impl FaultInjector for ConsistencyRules {
+    fn before(&self, request: &AwsRequest) -> CallOutcome {
+        if !request.is_control_plane() {
             return CallOutcome::Passed;
         }
         let mut all = self.all.lock().unwrap();
         let mut outcome = CallOutcome::Passed;
-        for (manner, tally) in all.iter_mut() {
-            match manner.before(asked) {
-                Verdict::Silent => {}
-                Verdict::Kept => tally.kept += 1,
-                Verdict::Says(says) => {
+        for (rule, tally) in all.iter_mut() {
+            match rule.before(request) {
+                Verdict::NotConcerned => {}
+                Verdict::Allows => tally.allowed += 1,
+                Verdict::Decides(says) => {
                     tally.met += 1;
-                    let carried_out =
-                        !matches!(says, CallOutcome::Refused(_) | CallOutcome::Answered(..) | CallOutcome::Lost);
+                    let carried_out = !matches!(
+                        says,
+                        CallOutcome::Refused(_) | CallOutcome::Answered(..) | CallOutcome::ConnectionLost
+                    );
                     outcome = says;
                     if !carried_out {
                         return outcome;
@@ -237,17 +242,17 @@ impl FaultInjector for Manners {
                 }
             }
         }
-        for (manner, _) in all.iter_mut() {
-            manner.passed(asked);
+        for (rule, _) in all.iter_mut() {
+            rule.passed(request);
         }
         outcome
     }
 
-    fn after(&self, asked: &Asked, status: u16, body: Bytes) -> (u16, Bytes) {
+    fn after(&self, request: &AwsRequest, status: u16, body: Bytes) -> (u16, Bytes) {
         let mut answer = Answer { status, body };
-        if asked.is_control_plane() {
-            for (manner, tally) in self.all.lock().unwrap().iter_mut() {
-                tally.met += usize::from(manner.after(asked, &mut answer));
+        if request.is_control_plane() {
+            for (rule, tally) in self.all.lock().unwrap().iter_mut() {
+                tally.met += usize::from(rule.after(request, &mut answer));
             }
         }
         (answer.status, answer.body)

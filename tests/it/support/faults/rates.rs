@@ -3,19 +3,19 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::{Clock, ConsistencyRule, Verdict};
-use crate::support::facts::played;
-use crate::support::proxy::{Asked, CallOutcome, Fault};
+use super::{ConsistencyRule, TimeScale, Verdict};
+use crate::support::facts::recorded_refusal;
+use crate::support::proxy::{AwsRequest, CallOutcome, Fault};
 
-pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
+pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
-        Box::new(Rates::new("API Gateway: its rates", "apigateway", clock, api_gateway)),
-        Box::new(Rates::new("Lambda: its rates", "lambda", clock, lambda)),
-        Box::new(Rates::new("WAF: its rates", "wafv2", clock, waf)),
+        Box::new(Rates::new("API Gateway: its rates", "apigateway", time_scale, api_gateway)),
+        Box::new(Rates::new("Lambda: its rates", "lambda", time_scale, lambda)),
+        Box::new(Rates::new("WAF: its rates", "wafv2", time_scale, waf)),
     ]
 }
 
-/// So many calls in so many seconds.
+/// A bucket's name, and how many calls it allows in how many seconds.
 type Rate = (&'static str, f64, f64);
 
 fn api_gateway(operation: &str) -> Rate {
@@ -26,7 +26,7 @@ fn api_gateway(operation: &str) -> Rate {
         "CreateResource" => ("CreateResource", 5.0, 1.0),
         "DeleteResource" => ("DeleteResource", 5.0, 1.0),
         "GetResources" => ("GetResources", 5.0, 2.0),
-        // Ten a second; forty at once.
+        // Ten a second, with a burst of forty.
         _ => ("all others", 40.0, 4.0),
     }
 }
@@ -59,29 +59,31 @@ fn waf(operation: &str) -> Rate {
     }
 }
 
-/// How much of a call may be missing when it arrives: the road makes up for it, and it is owed.
-const EARLY: f64 = 0.3;
+/// How much of a token may be missing when a call arrives, because of jitter. It is deducted from the next tokens.
+const TOLERANCE: f64 = 0.3;
 
 /// The token buckets of one service.
 struct Rates {
     name: &'static str,
     service: &'static str,
-    clock: Clock,
+    time_scale: TimeScale,
     rate: fn(&str) -> Rate,
     buckets: HashMap<&'static str, (f64, Instant)>,
 }
 
 impl Rates {
-    fn new(name: &'static str, service: &'static str, clock: Clock, rate: fn(&str) -> Rate) -> Self {
-        Self { name, service, clock, rate, buckets: HashMap::new() }
+    fn new(name: &'static str, service: &'static str, time_scale: TimeScale, rate: fn(&str) -> Rate) -> Self {
+        Self { name, service, time_scale, rate, buckets: HashMap::new() }
     }
 
-    /// In the service's own words, `wait` before there is a token.
+    /// The service's refusal, when the next token is available after `wait`.
     fn refusal(&self, wait: Duration) -> Fault {
         match self.service {
-            "apigateway" => Fault { retry_after: Some(self.clock.seconds(wait)), ..played("api-throttled", &[]) },
-            "lambda" => played("lambda-throttled", &[]),
-            _ => played("waf-throttled", &[]),
+            "apigateway" => {
+                Fault { retry_after: Some(self.time_scale.seconds(wait)), ..recorded_refusal("api-throttled", &[]) }
+            }
+            "lambda" => recorded_refusal("lambda-throttled", &[]),
+            _ => recorded_refusal("waf-throttled", &[]),
         }
     }
 }
@@ -91,23 +93,23 @@ impl ConsistencyRule for Rates {
         self.name
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        // Both of API Gateway's APIs count towards one rate.
-        let service = if asked.service == "apigatewayv2" { "apigateway" } else { &asked.service };
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        // Both versions of API Gateway share one rate.
+        let service = if request.service == "apigatewayv2" { "apigateway" } else { &request.service };
         if service != self.service {
-            return Verdict::Silent;
+            return Verdict::NotConcerned;
         }
-        let (bucket, calls, seconds) = (self.rate)(&asked.operation);
-        let (period, now) = (self.clock.of(seconds).div_f64(calls), Instant::now());
-        // Somebody else in the account has just made one of those that are rare.
+        let (bucket, calls, seconds) = (self.rate)(&request.operation);
+        let (period, now) = (self.time_scale.of(seconds).div_f64(calls), Instant::now());
+        // Calls with a low rate start without a token, as if someone else in the account had just made one.
         let (tokens, since) = self.buckets.entry(bucket).or_insert((if calls > 1.0 { calls } else { 0.0 }, now));
         let refill = now.duration_since(*since).div_duration_f64(period);
         (*tokens, *since) = ((*tokens + refill).min(calls), now);
-        if *tokens >= 1.0 - EARLY {
+        if *tokens >= 1.0 - TOLERANCE {
             *tokens -= 1.0;
-            return Verdict::Kept;
+            return Verdict::Allows;
         }
         let wait = period.mul_f64(1.0 - *tokens);
-        Verdict::Says(CallOutcome::Refused(self.refusal(wait)))
+        Verdict::Decides(CallOutcome::Refused(self.refusal(wait)))
     }
 }

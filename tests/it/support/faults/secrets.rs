@@ -1,30 +1,31 @@
-//! Secrets Manager: a deletion holds the secret's name, and a restored secret takes a moment.
+//! Secrets Manager: a deleted secret keeps its name, and a restored secret is unavailable for a moment.
 
 use std::collections::HashSet;
 
-use super::{Answer, Clock, ConsistencyRule, Verdict, Window, refuse};
-use crate::support::proxy::Asked;
+use super::{Answer, ConsistencyRule, TimeScale, Verdict, Window, refuse};
+use crate::support::proxy::AwsRequest;
 
-pub fn all(clock: Clock) -> Vec<Box<dyn ConsistencyRule>> {
+pub fn all(time_scale: TimeScale) -> Vec<Box<dyn ConsistencyRule>> {
     vec![
         Box::new(Scheduled(HashSet::new())),
-        Box::new(Restored(Window::new(clock, 4.0))),
-        Box::new(Forced(Window::new(clock, 15.0))),
+        Box::new(Restored(Window::new(time_scale, 4.0))),
+        Box::new(Forced(Window::new(time_scale, 15.0))),
     ]
 }
 
-/// The name of the secret that a call is about: its ARN ends in `-` and six characters of AWS's.
-fn name(asked: &Asked) -> Option<String> {
-    let id = asked.field("SecretId").or_else(|| asked.field("Name")).filter(|_| asked.service == "secretsmanager")?;
+/// The secret's name. An ARN ends in `-` and six characters from AWS.
+fn name(request: &AwsRequest) -> Option<String> {
+    let id =
+        request.field("SecretId").or_else(|| request.field("Name")).filter(|_| request.service == "secretsmanager")?;
     let name = id.rsplit(':').next()?;
     Some(if id.starts_with("arn:") { name[..name.len() - 7].to_owned() } else { name.to_owned() })
 }
 
-fn is_forced(asked: &Asked) -> bool {
-    asked.field("ForceDeleteWithoutRecovery").as_deref() == Some("true")
+fn is_forced(request: &AwsRequest) -> bool {
+    request.field("ForceDeleteWithoutRecovery").as_deref() == Some("true")
 }
 
-/// The name is held by the recovery window.
+/// A secret in its recovery window keeps its name.
 struct Scheduled(HashSet<String>);
 
 impl ConsistencyRule for Scheduled {
@@ -32,19 +33,19 @@ impl ConsistencyRule for Scheduled {
         "Secrets: the name is held by a recovery window"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        match name(asked) {
-            Some(name) if asked.operation == "CreateSecret" && self.0.contains(&name) => {
-                refuse(asked, "secret-scheduled", &[])
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match name(request) {
+            Some(name) if request.operation == "CreateSecret" && self.0.contains(&name) => {
+                refuse(request, "secret-scheduled", &[])
             }
-            _ => Verdict::Silent,
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if let Some(name) = name(asked).filter(|_| answer.is_success()) {
-            match asked.operation.as_str() {
-                "DeleteSecret" if is_forced(asked) => _ = self.0.remove(&name),
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if let Some(name) = name(request).filter(|_| answer.is_success()) {
+            match request.operation.as_str() {
+                "DeleteSecret" if is_forced(request) => _ = self.0.remove(&name),
                 "DeleteSecret" => _ = self.0.insert(name),
                 "RestoreSecret" => _ = self.0.remove(&name),
                 _ => {}
@@ -54,7 +55,7 @@ impl ConsistencyRule for Scheduled {
     }
 }
 
-/// A secret that was brought back is not back everywhere.
+/// A restored secret cannot be written for a moment.
 struct Restored(Window);
 
 impl ConsistencyRule for Restored {
@@ -62,27 +63,27 @@ impl ConsistencyRule for Restored {
         "Secrets: a restored secret is not back everywhere"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        match name(asked) {
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match name(request) {
             Some(name)
-                if ["TagResource", "PutSecretValue", "UpdateSecret"].contains(&asked.operation.as_str())
+                if ["TagResource", "PutSecretValue", "UpdateSecret"].contains(&request.operation.as_str())
                     && self.0.holds(&name) =>
             {
-                refuse(asked, "secret-marked", &[])
+                refuse(request, "secret-marked", &[])
             }
-            _ => Verdict::Silent,
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.operation == "RestoreSecret" && answer.is_success() {
-            self.0.begin(name(asked).unwrap());
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.operation == "RestoreSecret" && answer.is_success() {
+            self.0.begin(name(request).unwrap());
         }
         false
     }
 }
 
-/// A secret that was deleted for good is still going, and has its name for so long.
+/// A secret that was deleted without recovery keeps its name until the deletion is complete.
 struct Forced(Window);
 
 impl ConsistencyRule for Forced {
@@ -90,18 +91,18 @@ impl ConsistencyRule for Forced {
         "Secrets: the name is held by a forced delete in progress"
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        match name(asked) {
-            Some(name) if asked.operation == "CreateSecret" && self.0.holds(&name) => {
-                refuse(asked, "secret-scheduled", &[])
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        match name(request) {
+            Some(name) if request.operation == "CreateSecret" && self.0.holds(&name) => {
+                refuse(request, "secret-scheduled", &[])
             }
-            _ => Verdict::Silent,
+            _ => Verdict::NotConcerned,
         }
     }
 
-    fn after(&mut self, asked: &Asked, answer: &mut Answer) -> bool {
-        if asked.operation == "DeleteSecret" && is_forced(asked) && answer.is_success() {
-            self.0.begin(name(asked).unwrap());
+    fn after(&mut self, request: &AwsRequest, answer: &mut Answer) -> bool {
+        if request.operation == "DeleteSecret" && is_forced(request) && answer.is_success() {
+            self.0.begin(name(request).unwrap());
         }
         false
     }

@@ -1,16 +1,15 @@
-//! AWS's refusals, each in the wire format of its service's protocol.
+//! AWS's errors in the wire format of each service's protocol.
 
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 
-/// An error of AWS's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub status: u16,
     pub code: String,
     pub message: String,
-    /// Seconds, in the `Retry-After` header as API Gateway sends it.
+    /// The seconds of the `Retry-After` header, which API Gateway sends.
     pub retry_after: Option<u64>,
 }
 
@@ -19,11 +18,11 @@ impl Fault {
         Self { status, code: code.to_owned(), message: message.to_owned(), retry_after: None }
     }
 
-    /// The answer that carries it, as `service` would send it.
+    /// The HTTP response with which `service` sends this error.
     pub fn answer(&self, service: &str) -> Response<Full<Bytes>> {
         let (content_type, body) = match service {
             "iam" | "sns" | "sts" => ("text/xml", self.xml()),
-            // To a request of nobody's, as to a route, API Gateway answers by itself.
+            // API Gateway itself answers requests to routes, which have no service.
             "lambda" | "apigateway" | "apigatewayv2" | "" => ("application/json", self.rest_json(service)),
             _ => ("application/x-amz-json-1.1", self.json()),
         };

@@ -1,12 +1,12 @@
-"""Checks requests as they went over the wire against the models of AWS's services that botocore ships.
+"""Checks HTTP requests against botocore's models of AWS's services.
 
-Reads one JSON object a line: {"method", "path", "headers": {name: value}, "body": base64}; answers one a line:
-{"operation": "iam CreateRole", "broken": ["RoleName: ...", ...]}. {"ask": "uncheckable", "operations": ["iam
-CreateRole", ...]} is answered with the patterns among those operations' members that Python cannot read.
+Each line of standard input is a JSON object: {"method", "path", "headers": {name: value}, "body": base64}. Its answer is a
+line {"operation": "iam CreateRole", "broken": ["RoleName: ...", ...]}. The answer to {"ask": "uncheckable", "operations":
+["iam CreateRole", ...]} lists the patterns of these operations that Python cannot parse.
 
-A request is parsed back into parameters by its service's protocol (query, json, rest-json), knowing nothing of how it
-was written. Patterns must match a whole value, as Java's `matches` does. What the models do not say is not checked:
-rules across members, formats inside a string, what depends on the account.
+A request is parsed back into parameters by its service's protocol (query, json, rest-json). Patterns must match a whole
+value, like Java's `matches`. Not checked, because the models do not contain it: rules across members, formats inside a
+string, and whatever depends on the account.
 """
 
 import base64, binascii, datetime, json, re, sys, unicodedata, urllib.parse, warnings
@@ -14,12 +14,12 @@ import botocore.session
 
 SESSION = botocore.session.get_session()
 MODELS, PATTERNS, CATEGORIES = {}, {}, {}
-# Calls that are not signed tell their service by this.
+# The services of unsigned calls, by the prefix of the target header.
 TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp"}
 
 
 class Unreadable(Exception):
-    """The request cannot be taken for an operation's."""
+    """The request belongs to no operation."""
 
 
 def model(service):
@@ -28,11 +28,11 @@ def model(service):
     return MODELS[service]
 
 
-# Patterns: Java's regular expressions in Python's words.
+# Patterns: Java's regular expressions translated to Python's.
 
 
 def category(name):
-    """The characters of a Unicode category, such as L or Nd, as the inside of a class."""
+    """The characters of a Unicode category, such as L or Nd, as the contents of a character class."""
     if not re.fullmatch(r"[LMNPSZC][a-z]?", name):
         raise re.error(f"\\p{{{name}}} is not a category")
     if not CATEGORIES:
@@ -53,7 +53,7 @@ def category(name):
 def translated(pattern):
     if "&&" in pattern:
         raise re.error("an intersection of classes")
-    # Characters beyond the first plane, which Java's authors may write as two halves.
+    # Characters outside the basic plane, which may be written as surrogate pairs.
     pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     out, inside, at = [], False, 0
     while at < len(pattern):
@@ -76,7 +76,7 @@ def translated(pattern):
 
 
 def compiled(pattern):
-    """The pattern, or None if Python cannot read it."""
+    """The compiled pattern, or None if Python cannot parse it."""
     if pattern not in PATTERNS:
         try:
             with warnings.catch_warnings():
@@ -87,7 +87,7 @@ def compiled(pattern):
     return PATTERNS[pattern]
 
 
-# The constraints, whatever the protocol.
+# Constraints, for all protocols.
 
 
 class Check:
@@ -169,7 +169,7 @@ class Check:
             raise Unreadable(f"{where} is a {kind}, which is not known here")
 
 
-# JSON bodies: of the json protocol, and of rest-json's.
+# JSON bodies, for the protocols json and rest-json.
 
 
 def wire_name(name, member):
@@ -177,7 +177,7 @@ def wire_name(name, member):
 
 
 def from_json(shape, value):
-    """A JSON value as the shape's. What does not fit is left as it is, for the check to refuse."""
+    """Converts a JSON value to its shape. A value that does not fit is left unchanged, so that the check refuses it."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict) and not getattr(shape, "is_document_type", False):
         by_wire = {wire_name(name, member): name for name, member in shape.members.items()}
@@ -222,7 +222,7 @@ def json_body(body, what="the body"):
 
 
 def unknown_nulls(value, where=""):
-    """Members that are null: AWS takes them for absent, our SDK never sends them."""
+    """Members that are null. AWS treats them as absent, and our SDK never sends them."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from unknown_nulls(item, f"{where}.{key}".lstrip("."))
@@ -273,7 +273,7 @@ def scalar(shape, text):
 
 
 def from_form(shape, form, prefix, used):
-    """What the form's fields under a prefix say of a shape; None if nothing."""
+    """The value of a shape from the form's fields with a prefix; None if there are none."""
     under = any(key == prefix or key.startswith(prefix + ".") for key in form) if prefix else True
     if not under:
         return None
@@ -281,7 +281,7 @@ def from_form(shape, form, prefix, used):
         members = {}
         for name, member in shape.members.items():
             wire = wire_name(name, member)
-            # A flattened list is named by its member.
+            # A flattened list has the name of its member.
             if member.type_name == "list" and member.serialization.get("flattened"):
                 wire = member.member.serialization.get("name", wire)
             value = from_form(member, form, f"{prefix}.{wire}".lstrip("."), used)
@@ -337,7 +337,7 @@ def parse_query(service, request):
 
 
 def placed(service, request):
-    """The operation whose method and path these are, and the labels in the path."""
+    """The operation with this method and path, and the labels in the path."""
     path, _, query = request["path"].partition("?")
     segments = path.strip("/").split("/")
     best = None
@@ -441,7 +441,7 @@ def service_of(headers):
 def check(request):
     request["body"] = base64.b64decode(request["body"])
     name = service_of(request["headers"])
-    # Both of API Gateway's APIs are signed for under one name.
+    # Both versions of API Gateway have one signing name.
     if name == "apigateway" and request["path"].startswith("/v2/"):
         name = "apigatewayv2"
     if name is None:

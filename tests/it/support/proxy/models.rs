@@ -1,7 +1,7 @@
-//! Every request that passes a proxy, checked against the models of AWS's services that botocore ships.
+//! Checks every request that passes a proxy against botocore's models of AWS's services.
 //!
-//! One Python process a test process does the checking, beside the tests and not in their way: a user is told what was
-//! wrong when their command has ended. A request that was fine is not checked again when it comes again.
+//! One Python process does this in parallel with the tests. When a user's command has ended, `assert_valid` reports the
+//! violations of its requests. A valid request is not checked again when it is repeated.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,31 +14,30 @@ use base64::Engine;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Asked;
+use super::AwsRequest;
 
-/// What was found out about one request.
+/// The result for one request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct CheckResult {
-    /// `iam CreateRole`; the service alone if it is no operation's.
+    /// `iam CreateRole`, or only the service if the request belongs to no operation.
     pub operation: String,
-    /// Each constraint that it breaks: the member, and the rule.
+    /// The violated constraints: member and rule.
     pub broken: Vec<String>,
 }
 
-/// The checks so far.
 #[derive(Default)]
 struct Findings {
     asked: u64,
     answered: u64,
-    /// The process has ended, which it must not.
+    /// Whether the process has ended, which is an error.
     ended: bool,
     fine: HashSet<u64>,
     seen: BTreeSet<String>,
-    /// By user.
+    /// Requests with violations, by user.
     broken: BTreeMap<String, Vec<CheckResult>>,
 }
 
-/// A line for the checker, and who asked how.
+/// A line for the checker, with the user and the hash of the request.
 struct Line {
     text: String,
     user: String,
@@ -52,13 +51,13 @@ struct Checker {
 
 static CHECKER: OnceLock<Checker> = OnceLock::new();
 
-/// The operations that were seen since this process began, one a line.
+/// A file with the operations that this process has seen, one in each line.
 pub fn seen_file() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("operations")
 }
 
-/// Has a request checked that our program made: not one to a route, nor another tool's.
-pub fn hear(asked: &Asked) {
+/// Checks a request that our program made. Requests to routes and of other tools are skipped.
+pub fn check(asked: &AwsRequest) {
     let header = |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !asked.is_control_plane() || header("user-agent").starts_with("Botocore") {
         return;
@@ -79,13 +78,13 @@ pub fn hear(asked: &Asked) {
         asked.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
     let body = base64::engine::general_purpose::STANDARD.encode(&asked.body);
     let text = json!({ "method": asked.method, "path": asked.path, "headers": headers, "body": body }).to_string();
-    // The SDK says its user's application in the header that names itself: `... app/it-7`.
+    // The SDK's user agent contains the application: `... app/it-7`.
     let user = header("user-agent").split_whitespace().find_map(|word| word.strip_prefix("app/"));
     let line = Line { text, user: user.unwrap_or_default().to_owned(), request };
     checker.lines.send(line).unwrap();
 }
 
-/// What was broken by a user, or by nobody in particular, since this was last asked. Waits for what is being checked.
+/// The invalid requests of a user, or of no known user, since this was last called. Waits for running checks.
 pub fn broken_by(user: &str) -> Vec<CheckResult> {
     let Some(checker) = CHECKER.get() else { return Vec::new() };
     let mut findings = checker.findings();
@@ -93,12 +92,12 @@ pub fn broken_by(user: &str) -> Vec<CheckResult> {
     while findings.answered < until && !findings.ended {
         findings = checker.findings.1.wait(findings).unwrap_or_else(PoisonError::into_inner);
     }
-    assert!(!findings.ended, "the checker of requests has ended: what it said is above");
+    assert!(!findings.ended, "the checker of requests has ended; its error is above");
     let mine = findings.broken.remove(user).unwrap_or_default();
     mine.into_iter().chain(findings.broken.remove("").unwrap_or_default()).collect()
 }
 
-/// Fails if a user, or nobody in particular, has made a request that AWS's models do not allow.
+/// Fails if this user, or no known user, has made a request that AWS's models do not allow.
 #[track_caller]
 pub fn assert_valid(user: &str) {
     let broken: Vec<String> = broken_by(user)
@@ -108,7 +107,7 @@ pub fn assert_valid(user: &str) {
     assert!(broken.is_empty(), "requests that AWS's service models do not allow:\n{}", broken.join("\n"));
 }
 
-/// A few questions to a checker of one's own, and its answers.
+/// Asks a new checker process these questions.
 pub fn ask(questions: &[Value]) -> Vec<Value> {
     let mut process = python().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = process.stdin.take().unwrap();
@@ -122,7 +121,7 @@ pub fn ask(questions: &[Value]) -> Vec<Value> {
 fn python() -> Command {
     let mut python = Command::new(super::super::emulator::python());
     python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/proxy/models.py"));
-    // It has no business with anybody's configuration.
+    // It must not read any user's configuration.
     python.env_clear();
     python
 }
@@ -135,7 +134,7 @@ impl Checker {
         let (written, answers) = mpsc::channel::<Line>();
         std::thread::spawn(move || {
             for line in queue {
-                // If it has ended, the reader says so.
+                // If the process has ended, the reading thread reports it.
                 if writeln!(stdin, "{}", line.text).is_err() || written.send(line).is_err() {
                     return;
                 }

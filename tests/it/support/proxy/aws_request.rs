@@ -1,17 +1,16 @@
-//! What a request asks for, in AWS's own terms: its service and operation, whatever protocol it was sent in.
+//! A request in AWS's terms: its service and operation, whichever protocol it uses.
 
 use hyper::body::Bytes;
 use hyper::http::HeaderMap;
 use hyper::http::request::Parts;
 
-/// One request as the program sent it.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct AwsRequest {
     /// Counted from 1, in the order in which requests arrived.
     pub number: usize,
-    /// The service's name for signing: `iam`, `lambda`, `apigateway`. Empty for a request of nobody's, as to a route.
+    /// The service's signing name: `iam`, `lambda`, `apigateway`. Empty for a request to no service, such as to a route.
     pub service: String,
-    /// The operation: `CreateRole`. For a request to a route its method and path.
+    /// The operation, such as `CreateRole`. For a request to a route, its method and path.
     pub operation: String,
     pub method: String,
     /// With the query.
@@ -20,7 +19,7 @@ pub struct Asked {
     pub body: Bytes,
 }
 
-impl Asked {
+impl AwsRequest {
     pub fn new(number: usize, parts: &Parts, body: Bytes) -> Self {
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         // Credential=AKIA…/20261121/eu-central-1/iam/aws4_request
@@ -28,7 +27,7 @@ impl Asked {
         let mut service = signed.and_then(|scope| scope.split('/').nth(3)).unwrap_or_default().to_owned();
         let method = parts.method.to_string();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        // Both of API Gateway's APIs are signed for under one name.
+        // Both versions of API Gateway have one signing name.
         if service == "apigateway" && path.starts_with("/v2/") {
             "apigatewayv2".clone_into(&mut service);
         }
@@ -52,19 +51,19 @@ impl Asked {
         format!("{} {}", self.service, self.operation).trim_start().to_owned()
     }
 
-    /// It may change something. Signing in does not, nor does asking whether the emulator is there.
+    /// Whether it may change something. Sign-in does not, and neither does a GET without a service (is the emulator there?).
     pub fn writes(&self) -> bool {
         let reads = ["Get", "List", "Describe", "Check", "Filter", "Simulate", "InitiateAuth"];
         let asks = self.service.is_empty() && self.method == "GET";
         !asks && !reads.iter().any(|verb| self.operation.starts_with(verb))
     }
 
-    /// It is one of AWS's own operations: not a call of a route, as a client makes it.
+    /// Whether it is an AWS operation, not a client's call of a route.
     pub fn is_control_plane(&self) -> bool {
         !self.service.is_empty() && !self.path.contains("/_user_request_")
     }
 
-    /// The value of a field: of a JSON body's top level, or of a form.
+    /// A top-level field of a JSON body, or a field of a form.
     pub fn field(&self, name: &str) -> Option<String> {
         match serde_json::from_slice::<serde_json::Value>(&self.body) {
             Ok(body) => match body.get(name)? {
@@ -100,9 +99,9 @@ fn form(body: &[u8], name: &str) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// The operation behind a path, for the services whose protocol does not name it.
+/// The operation of a method and path, for services whose protocol does not name the operation.
 #[rustfmt::skip]
-#[allow(clippy::match_same_arms, reason = "one line an operation, service by service")]
+#[allow(clippy::match_same_arms, reason = "one line for each operation, sorted by service")]
 fn rest(service: &str, method: &str, path: &[&str]) -> Option<&'static str> {
     Some(match (service, method, path) {
         ("lambda", "POST", [_, "functions"]) => "CreateFunction",
@@ -194,12 +193,12 @@ fn rest(service: &str, method: &str, path: &[&str]) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn asked(method: &str, path: &str, headers: &[(&str, &str)], body: &'static str) -> Asked {
+    fn asked(method: &str, path: &str, headers: &[(&str, &str)], body: &'static str) -> AwsRequest {
         let mut request = hyper::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Asked::new(1, &request.body(()).unwrap().into_parts().0, Bytes::from(body))
+        AwsRequest::new(1, &request.body(()).unwrap().into_parts().0, Bytes::from(body))
     }
 
     fn signed(service: &str) -> String {
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_known_by_its_operation_in_every_protocol() {
+    fn the_operation_of_a_request_is_recognized_in_every_protocol() {
         let query = asked("POST", "/", &[("authorization", &signed("iam"))], "Action=CreateRole&RoleName=a%2Fb+c");
         assert_eq!((query.name().as_str(), query.writes()), ("iam CreateRole", true));
         assert_eq!(query.field("RoleName").as_deref(), Some("a/b c"));

@@ -1,36 +1,36 @@
-//! What happens now and then: a call meets another's, or too many of them, or its answer is lost on the way.
+//! Faults that occur occasionally: a collision with another call, throttling, or a lost answer.
 
 use std::collections::HashMap;
 
 use super::{ConsistencyRule, Verdict};
-use crate::support::facts::played;
-use crate::support::proxy::{Asked, CallOutcome};
+use crate::support::facts::recorded_refusal;
+use crate::support::proxy::{AwsRequest, CallOutcome};
 
-/// Every so often such a call fares ill; the first time too.
-const NOW_AND_THEN: usize = 7;
+/// One in so many calls meets its fault, starting with the first.
+const OCCASIONALLY: usize = 7;
 
-/// What becomes of calls now and then, by their names.
-pub struct BadLuck {
+/// Outcomes that calls meet occasionally, by the call's name.
+pub struct OccasionalFaults {
     name: &'static str,
-    fates: HashMap<&'static str, CallOutcome>,
+    outcomes: HashMap<&'static str, CallOutcome>,
     every: usize,
-    asked: HashMap<String, usize>,
+    request: HashMap<String, usize>,
 }
 
-impl BadLuck {
-    /// This becomes of them now and then.
-    pub fn new(name: &'static str, fates: impl IntoIterator<Item = (&'static str, CallOutcome)>) -> Self {
-        Self { name, fates: fates.into_iter().collect(), every: NOW_AND_THEN, asked: HashMap::new() }
+impl OccasionalFaults {
+    /// These outcomes occur occasionally.
+    pub fn new(name: &'static str, outcomes: impl IntoIterator<Item = (&'static str, CallOutcome)>) -> Self {
+        Self { name, outcomes: outcomes.into_iter().collect(), every: OCCASIONALLY, request: HashMap::new() }
     }
 
-    /// This becomes of them each time.
-    pub fn always(name: &'static str, fates: impl IntoIterator<Item = (&'static str, CallOutcome)>) -> Self {
-        Self { every: 1, ..Self::new(name, fates) }
+    /// These outcomes occur every time.
+    pub fn always(name: &'static str, outcomes: impl IntoIterator<Item = (&'static str, CallOutcome)>) -> Self {
+        Self { every: 1, ..Self::new(name, outcomes) }
     }
 
-    /// Collisions with other tools' calls, and throttling where no rate is published.
+    /// Collisions with calls of other tools, and throttling where AWS publishes no rate.
     pub fn collisions() -> Self {
-        let refused = |id| CallOutcome::Refused(played(id, &[]));
+        let refused = |id| CallOutcome::Refused(recorded_refusal(id, &[]));
         Self::new(
             "all services: concurrent modification, a stale lock token, throttling",
             [
@@ -39,8 +39,8 @@ impl BadLuck {
                 ("iam DeleteRole", refused("iam-concurrent")),
                 ("lambda AddPermission", refused("permission-concurrent")),
                 ("lambda RemovePermission", refused("permission-concurrent")),
-                // Carried out all the same.
-                ("wafv2 CreateIPSet", CallOutcome::Belied(played("waf-tagging", &[]))),
+                // AWS creates the set in spite of the error.
+                ("wafv2 CreateIPSet", CallOutcome::DoneButRefused(recorded_refusal("waf-tagging", &[]))),
                 ("wafv2 UpdateIPSet", refused("waf-lock")),
                 ("wafv2 DeleteIPSet", refused("waf-lock")),
                 ("wafv2 UpdateWebACL", refused("waf-lock")),
@@ -61,7 +61,7 @@ impl BadLuck {
         )
     }
 
-    /// Answers that never arrive.
+    /// Lost answers.
     pub fn lost_answers() -> Self {
         let calls = [
             "cognito-idp CreateUserPool",
@@ -73,20 +73,20 @@ impl BadLuck {
             "lambda CreateFunction",
             "secretsmanager DeleteSecret",
         ];
-        Self::new("all services: an answer is lost", calls.map(|call| (call, CallOutcome::Unanswered)))
+        Self::new("all services: an answer is lost", calls.map(|call| (call, CallOutcome::AnswerLost)))
     }
 }
 
-impl ConsistencyRule for BadLuck {
+impl ConsistencyRule for OccasionalFaults {
     fn name(&self) -> &'static str {
         self.name
     }
 
-    fn before(&mut self, asked: &Asked) -> Verdict {
-        let name = asked.name();
-        let Some(outcome) = self.fates.get(name.as_str()) else { return Verdict::Silent };
-        let turn = self.asked.entry(name).or_default();
+    fn before(&mut self, request: &AwsRequest) -> Verdict {
+        let name = request.name();
+        let Some(outcome) = self.outcomes.get(name.as_str()) else { return Verdict::NotConcerned };
+        let turn = self.request.entry(name).or_default();
         *turn += 1;
-        if *turn % self.every == 1 % self.every { Verdict::Says(outcome.clone()) } else { Verdict::Silent }
+        if *turn % self.every == 1 % self.every { Verdict::Decides(outcome.clone()) } else { Verdict::NotConcerned }
     }
 }

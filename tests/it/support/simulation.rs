@@ -1,4 +1,5 @@
-//! A machine that runs the engine against the fake cloud: its disk, its power, and commands as a user gives them.
+//! A simulated machine that runs the engine against the fake cloud. Its disk can fail, its power can be cut, and it runs `up`
+//! and `down` as a user would.
 
 use std::future::Future;
 use std::io;
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 
 use super::fake::{Cloud, registry};
 
-/// The power of a machine. Once it is cut nothing that the machine does has an effect.
+/// The power of the machine. After it is cut, nothing that the machine does has an effect.
 #[derive(Clone)]
 pub struct Power(Arc<watch::Sender<bool>>);
 
@@ -34,11 +35,11 @@ impl Power {
     }
 }
 
-/// A state file in memory; clones are the same one.
+/// A state file in memory. Clones share it.
 #[derive(Clone)]
-pub struct Disk(Arc<Mutex<Sectors>>);
+pub struct Disk(Arc<Mutex<DiskInner>>);
 
-struct Sectors {
+struct DiskInner {
     state: State,
     saves: usize,
     cut_after: Option<usize>,
@@ -53,7 +54,7 @@ impl Disk {
         let id = StateId { stack: "toy".into(), account: "123456789012".into(), region: "eu-central-1".into() };
         let state = State::new(&id, None);
         let power = Power(Arc::new(watch::Sender::new(false)));
-        Self(Arc::new(Mutex::new(Sectors {
+        Self(Arc::new(Mutex::new(DiskInner {
             state,
             saves: 0,
             cut_after: None,
@@ -64,52 +65,51 @@ impl Disk {
         })))
     }
 
-    /// The power goes as soon as the `nth` save from now is on disk.
+    /// Cuts the power after the `nth` save from now.
     pub fn cut_after(&self, nth: usize) {
-        self.sectors().cut_after = Some(nth);
+        self.inner().cut_after = Some(nth);
     }
 
-    /// The `nth` save from now fails.
-    pub fn fail(&self, nth: usize) {
-        self.sectors().fail = Some(nth);
+    /// Makes the `nth` save from now fail.
+    pub fn fail_once(&self, nth: usize) {
+        self.inner().fail = Some(nth);
     }
 
-    /// It is full from the `nth` save from now on: none goes well.
-    pub fn fill(&self, nth: usize) {
-        self.sectors().full_from = Some(nth);
+    /// Makes every save from the `nth` on fail, because the disk is full.
+    pub fn fail_from(&self, nth: usize) {
+        self.inner().full_from = Some(nth);
     }
 
-    /// The `nth` save from now takes the room that is kept for the end; those after it find some by chance.
-    pub fn take_last_room(&self, nth: usize) {
-        self.sectors().last_room = Some(nth);
+    /// The `nth` save from now uses the reserved space. Later saves succeed.
+    pub fn use_reserved_space(&self, nth: usize) {
+        self.inner().last_room = Some(nth);
     }
 
-    /// Behaves from now on.
-    pub fn calm(&self) {
-        let mut sectors = self.sectors();
-        (sectors.cut_after, sectors.fail, sectors.full_from, sectors.last_room) = (None, None, None, None);
+    /// Removes all faults of the disk.
+    pub fn clear_faults(&self) {
+        let mut inner = self.inner();
+        (inner.cut_after, inner.fail, inner.full_from, inner.last_room) = (None, None, None, None);
     }
 
-    /// The saves since the last time this was asked.
+    /// The number of saves since this was last called.
     pub fn saves(&self) -> usize {
-        std::mem::take(&mut self.sectors().saves)
+        std::mem::take(&mut self.inner().saves)
     }
 
-    /// What is on it.
     pub fn state(&self) -> State {
-        self.sectors().state.clone()
+        self.inner().state.clone()
     }
 
-    /// The state file is lost.
+    /// Loses the state file.
     pub fn wipe(&self) {
-        self.sectors().state.resources.clear();
+        self.inner().state.resources.clear();
     }
 
     pub fn power(&self) -> Power {
-        self.sectors().power.clone()
+        self.inner().power.clone()
     }
 
-    fn sectors(&self) -> MutexGuard<'_, Sectors> {
+    fn inner(&self) -> MutexGuard<'_, DiskInner> {
         self.0.lock().unwrap()
     }
 }
@@ -126,22 +126,22 @@ impl StateStore for Disk {
 
 impl Disk {
     fn write(&self, state: &State) -> Result<(), StateError> {
-        let mut sectors = self.sectors();
-        if sectors.power.is_cut() {
+        let mut inner = self.inner();
+        if inner.power.is_cut() {
             return Ok(());
         }
-        sectors.full_from = sectors.full_from.map(|left| left.saturating_sub(1));
-        if countdown(&mut sectors.fail) || sectors.full_from == Some(0) {
+        inner.full_from = inner.full_from.map(|left| left.saturating_sub(1));
+        if countdown(&mut inner.fail) || inner.full_from == Some(0) {
             let (path, error) = (PathBuf::from("toy.json"), io::Error::from(io::ErrorKind::StorageFull));
             return Err(FileError::Io { what: "file", verb: "written", path, error }.into());
         }
-        assert!(state.serial > sectors.state.serial, "every save has a higher serial");
-        sectors.state = state.clone();
-        sectors.saves += 1;
-        if countdown(&mut sectors.cut_after) {
-            sectors.power.cut();
+        assert!(state.serial > inner.state.serial, "every save has a higher serial");
+        inner.state = state.clone();
+        inner.saves += 1;
+        if countdown(&mut inner.cut_after) {
+            inner.power.cut();
         }
-        if countdown(&mut sectors.last_room) {
+        if countdown(&mut inner.last_room) {
             return Err(FileError::LastRoom { path: PathBuf::from("toy.json") }.into());
         }
         Ok(())
@@ -153,77 +153,76 @@ fn countdown(left: &mut Option<usize>) -> bool {
     left.take_if(|left| *left == 0).is_some()
 }
 
-/// How one command went.
+/// The result of one command.
 #[derive(Debug)]
 pub struct Run {
     pub summary: Summary,
     pub events: Vec<Event>,
     pub took: Duration,
-    /// What `down` left alone because it is a stranger's.
+    /// Foreign resources, which `down` left alone.
     pub strangers: Vec<(Id, Failure)>,
-    /// What `down` could not read, and so left alone.
+    /// Resources that `down` could not read and left alone.
     pub unseen: Vec<(Id, Failure)>,
-    /// What was still there after a `down`.
+    /// Resources that still existed after `down`.
     pub left: Vec<Id>,
 }
 
 impl Run {
-    /// Asserts that all that was asked for was done.
+    /// Asserts that the command succeeded completely.
     #[track_caller]
     pub fn succeeded(self) -> Self {
         assert!(self.summary.succeeded(), "{:#?}", self.summary);
         self
     }
 
-    /// The ids whose outcome is like this, sorted.
+    /// The ids whose outcome matches, sorted.
     pub fn with(&self, like: impl Fn(&Outcome) -> bool) -> Vec<String> {
         sorted(self.summary.done.iter().filter(|(_, outcome)| like(outcome)).map(|(id, _)| id.to_string()))
     }
 
-    /// The ids of what failed.
+    /// The ids of the resources that failed, sorted.
     pub fn failed(&self) -> Vec<String> {
         sorted(self.summary.failed.iter().map(|(id, _)| id.to_string()))
     }
 
-    /// What was skipped, and because of what: `function.greet because of role.exec`.
+    /// The skipped resources with the cause: `function.greet because of role.exec`.
     pub fn skipped(&self) -> Vec<String> {
         sorted(self.summary.skipped.iter().map(|(id, because)| format!("{id} because of {because}")))
     }
 }
 
-/// Sorted.
 pub fn sorted<T: Into<String>>(items: impl IntoIterator<Item = T>) -> Vec<String> {
     let mut items: Vec<String> = items.into_iter().map(Into::into).collect();
     items.sort();
     items
 }
 
-/// The ids of a graph, sorted: what [`Cloud::ours`] shows when all is there exactly once.
+/// The ids of a graph, sorted. Equal to [`Cloud::ours`] if every resource exists exactly once.
 pub fn all(graph: &Graph) -> Vec<String> {
     sorted(graph.ids().map(|(id, _)| id.to_string()))
 }
 
-/// The ids of a graph that are of these kinds, sorted.
+/// The ids of the resources of these kinds in a graph, sorted.
 pub fn of_kinds(graph: &Graph, kinds: &[&str]) -> Vec<String> {
     sorted(graph.ids().filter(|(_, kind)| kinds.contains(kind)).map(|(id, _)| id.to_string()))
 }
 
-/// A machine and the cloud it calls.
-pub struct World {
+/// The machine and the cloud that it calls.
+pub struct Simulation {
     pub cloud: Cloud,
     pub disk: Disk,
     pub jobs: usize,
-    /// A kind's place in the order of removal.
+    /// The cleanup group of a kind.
     pub group: fn(&str) -> usize,
-    /// Whether something of the first kind keeps something of the second from being removed.
+    /// Whether a resource of the first kind prevents the deletion of one of the second.
     pub holds: fn(&str, &str) -> bool,
-    /// Asked to stop by Ctrl-C in the very moment of such an event.
-    pub halt_when: fn(&Event) -> bool,
+    /// Requests a stop, like Ctrl-C, as soon as an event matches.
+    pub stop_when: fn(&Event) -> bool,
     halt: watch::Sender<StopLevel>,
     stop: CancellationToken,
 }
 
-impl World {
+impl Simulation {
     pub fn new() -> Self {
         let disk = Disk::new();
         let (halt, stop) = CancellationToken::new();
@@ -233,24 +232,24 @@ impl World {
             jobs: 8,
             group: |_| 0,
             holds: |_, _| true,
-            halt_when: |_| false,
+            stop_when: |_| false,
             halt,
             stop,
         }
     }
 
-    /// One in which all of `graph` is there and on record, and nothing is counted yet.
+    /// A simulation in which `graph` is built and recorded. All counters are reset.
     pub async fn with(graph: &Graph) -> Self {
-        let world = Self::new();
-        world.up(graph).await.succeeded();
-        world.cloud.calls();
-        world.cloud.most_in_flight();
-        world.disk.saves();
-        world
+        let sim = Self::new();
+        sim.up(graph).await.succeeded();
+        sim.cloud.calls();
+        sim.cloud.most_in_flight();
+        sim.disk.saves();
+        sim
     }
 
-    /// Asks to stop in some time from now.
-    pub fn halt_in(&self, time: Duration, halt: StopLevel) {
+    /// Requests a stop after some time.
+    pub fn stop_after(&self, time: Duration, halt: StopLevel) {
         let sender = self.halt.clone();
         tokio::spawn(async move {
             tokio::time::sleep(time).await;
@@ -258,43 +257,43 @@ impl World {
         });
     }
 
-    /// The faults are over.
-    pub fn calm(&self) {
-        self.cloud.calm();
-        self.disk.calm();
+    /// Removes all faults of the cloud and the disk, and the stop request.
+    pub fn clear_faults(&self) {
+        self.cloud.clear_faults();
+        self.disk.clear_faults();
         self.halt.send_replace(StopLevel::No);
     }
 
-    /// Looks, by what is on disk.
+    /// Refreshes from the recorded state.
     pub async fn refresh(&self, graph: &Graph) -> Result<Refresh, Failure> {
         engine::refresh(graph, &registry(&self.cloud), &self.disk.state(), &self.stop).await
     }
 
-    /// `up`, through which the power must hold.
+    /// Runs `up`, during which the power must not be cut.
     pub async fn up(&self, graph: &Graph) -> Run {
-        self.try_up(graph).await.expect("the power was cut").expect("the survey failed")
+        self.try_up(graph).await.expect("the power was cut").expect("the refresh failed")
     }
 
-    /// `up` without a survey: everything is looked at when its turn comes.
-    pub async fn up_blind(&self, graph: &Graph) -> Run {
-        self.up_as_if(graph, Refresh::blind(graph)).await
+    /// Runs `up` without a refresh: it reads each resource when its turn comes.
+    pub async fn up_without_refresh(&self, graph: &Graph) -> Run {
+        self.up_with_refresh(graph, Refresh::blind(graph)).await
     }
 
-    /// `up`, with another survey in mind than one would make now.
-    pub async fn up_as_if(&self, graph: &Graph, refresh: Refresh) -> Run {
-        self.powered(self.bring_up(graph, refresh)).await.expect("the power was cut")
+    /// Runs `up` with the result of an earlier refresh.
+    pub async fn up_with_refresh(&self, graph: &Graph, refresh: Refresh) -> Run {
+        self.until_power_cut(self.bring_up(graph, refresh)).await.expect("the power was cut")
     }
 
-    /// `up`; `None` if the power was cut.
+    /// Runs `up`. `None` if the power was cut.
     pub async fn try_up(&self, graph: &Graph) -> Option<Result<Run, Failure>> {
-        self.powered(async { Ok(self.bring_up(graph, self.refresh(graph).await?).await) }).await
+        self.until_power_cut(async { Ok(self.bring_up(graph, self.refresh(graph).await?).await) }).await
     }
 
     async fn bring_up(&self, graph: &Graph, refresh: Refresh) -> Run {
         let (mut state, mut store, mut events) = (self.disk.state(), self.disk.clone(), Vec::new());
         let begun = Instant::now();
         let (registry, jobs) = (registry(&self.cloud), self.jobs);
-        let mut tell = |event| self.hear(&mut events, event);
+        let mut tell = |event| self.record(&mut events, event);
         let mut run = engine::Run {
             registry: &registry,
             state: &mut state,
@@ -308,17 +307,17 @@ impl World {
         Run { summary, events, took: begun.elapsed(), strangers: Vec::new(), unseen: Vec::new(), left: Vec::new() }
     }
 
-    /// `down`, through which the power must hold.
+    /// Runs `down`, during which the power must not be cut.
     pub async fn down(&self, graph: &Graph) -> Run {
-        self.try_down(graph).await.expect("the power was cut").expect("the survey failed")
+        self.try_down(graph).await.expect("the power was cut").expect("the refresh failed")
     }
 
-    /// `down`; `None` if the power was cut. With an empty graph, of what is on record.
+    /// Runs `down`. `None` if the power was cut. With an empty graph it removes what the state records.
     pub async fn try_down(&self, graph: &Graph) -> Option<Result<Run, Failure>> {
-        self.powered(self.bring_down(graph, |_| true)).await
+        self.until_power_cut(self.bring_down(graph, |_| true)).await
     }
 
-    /// What is on record and no longer wanted is removed, as `up` does.
+    /// Removes recorded resources that are not in the graph, as `up` does.
     pub async fn remove_unwanted(&self, graph: &Graph) -> Run {
         let refresh = self.refresh(graph).await.unwrap();
         let unwanted = Plan::new(graph, &refresh, &self.disk.state()).removals;
@@ -332,7 +331,7 @@ impl World {
         let FoundTargets { mut targets, strangers, unseen } = looked;
         targets.retain(|target| goes(&target.id));
         let begun = Instant::now();
-        let mut tell = |event| self.hear(&mut events, event);
+        let mut tell = |event| self.record(&mut events, event);
         let (order, jobs) = (Cleanup { group: self.group, holds: self.holds }, self.jobs);
         let mut run = engine::Run {
             registry: &registry,
@@ -349,15 +348,15 @@ impl World {
         Ok(Run { summary, events, took, strangers, unseen, left })
     }
 
-    fn hear(&self, events: &mut Vec<Event>, event: Event) {
-        if (self.halt_when)(&event) {
+    fn record(&self, events: &mut Vec<Event>, event: Event) {
+        if (self.stop_when)(&event) {
             self.halt.send_replace(StopLevel::Drain);
         }
         events.push(event);
     }
 
-    /// Runs `work` until it ends or the power goes; then comes back with power for the next.
-    async fn powered<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Runs `work` until it ends or the power is cut, and turns the power on again.
+    async fn until_power_cut<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let power = self.disk.power();
         let done = tokio::select! {
             biased;
@@ -368,29 +367,29 @@ impl World {
         done.filter(|_| !cut)
     }
 
-    /// Asserts that all of `graph`, and nothing else of ours, is there once, as wanted and on record.
+    /// Asserts that exactly the resources of `graph` exist, each once, and that all are recorded as ready.
     #[track_caller]
-    pub fn holds(&self, graph: &Graph) {
+    pub fn assert_built(&self, graph: &Graph) {
         assert_eq!(self.cloud.ours(), all(graph));
         let state = self.disk.state();
-        assert_eq!(sorted(state.resources.keys().cloned()), all(graph), "what is on record");
+        assert_eq!(sorted(state.resources.keys().cloned()), all(graph), "recorded resources");
         for (id, row) in &state.resources {
             assert!(row.status == securelambda::state::Status::Ready && row.outputs.is_some(), "{id}: {row:?}");
         }
-        self.keeps_promises();
+        self.assert_promises_kept();
     }
 
-    /// Asserts that nothing of ours is there, or on record.
+    /// Asserts that no resource of the stack exists or is recorded.
     #[track_caller]
-    pub fn is_empty(&self) {
+    pub fn assert_empty(&self) {
         assert_eq!(self.cloud.ours(), Vec::<String>::new());
         assert_eq!(self.disk.state().resources.into_keys().collect::<Vec<_>>(), Vec::<String>::new());
-        self.keeps_promises();
+        self.assert_promises_kept();
     }
 
-    /// Asserts that the cloud saw nothing that must not happen.
+    /// Asserts that the cloud saw no violation of the engine's promises.
     #[track_caller]
-    pub fn keeps_promises(&self) {
-        assert_eq!(self.cloud.breaches(), Vec::<String>::new());
+    pub fn assert_promises_kept(&self) {
+        assert_eq!(self.cloud.violations(), Vec::<String>::new());
     }
 }
