@@ -85,9 +85,9 @@ fn one_api_calls_another_and_nobody_else_can() {
     for claim in [
         "a request without a signature is refused",
         "a wrong signature is refused",
-        "may use no other method",
+        "cannot use other methods",
         // Whatever a function signs with its own role.
-        "its policies do not allow the route Age GET /age",
+        "its policies do not allow access to the route Age GET /age",
     ] {
         let passed = verified.stdout.lines().any(|line| line.contains(claim) && line.contains(r#""verdict":"pass""#));
         assert!(passed, "{claim}: {}", verified.stdout);

@@ -68,7 +68,7 @@ fn sweep_lists_and_removes_with_no_state_and_no_stack_file() {
     assert!(!elsewhere.state().exists());
 
     // Only the secret that can be recovered is left, and said.
-    elsewhere.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("can be recovered until");
+    elsewhere.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("can be restored until");
     let windows = elsewhere.run(&["sweep", "--json"]).ends(0).json();
     assert!(windows["stacks"][0]["resources"][0]["recoverable_until_unix"].is_u64(), "{windows:#}");
     elsewhere.run(&["sweep", "--stack", "demo", "--yes", "--purge"]).ends(0).says("lost for good").says("0 left");
@@ -191,7 +191,7 @@ fn strangers_and_another_stack_are_left_alone() {
     };
 
     let swept = neighbour.run(&["sweep", "--stack", "a", "--yes"]).ends(0).says("0 left");
-    let swept = swept.says("Not ours, left alone: a-stranger").says("of the stack a-b");
+    let swept = swept.says("Not part of this stack, not touched: a-stranger").says("of the stack a-b");
     assert!(!swept.stderr.contains("a-b-"), "{}", swept.stderr);
     let left = inventory(&user);
     assert_eq!(left.len() - both(left.clone()).len(), 2, "{left:#?}");
@@ -237,7 +237,7 @@ fn a_survivor_is_listed_with_how_to_remove_it() {
     up(&user, "demo");
     let ann = without(&user, "logs:DeleteLogGroup");
     let swept = ann.run(&["sweep", "--stack", "demo", "--yes"]).ends(4).says("3 left");
-    let swept = swept.says("left: logs.InternalLambda (logs.group) arn:aws:logs:");
+    let swept = swept.says("remains: logs.InternalLambda (logs.group) arn:aws:logs:");
     let swept =
         swept.says("aws logs delete-log-group --log-group-name /aws/lambda/demo-InternalLambda --region eu-central-1");
     snapshot(
@@ -281,7 +281,7 @@ fn a_purged_secret_is_made_anew() {
     assert_ne!(first, second);
 
     // One that an earlier `down` left in its window goes too.
-    user.run(&["down", "--stack", "demo", "--yes"]).ends(0).says("can be recovered until").says("down --purge");
+    user.run(&["down", "--stack", "demo", "--yes"]).ends(0).says("can be restored until").says("down --purge");
     user.run(&down).ends(0).says("secret.LambdaSNSTopicARN").says("0 left");
     assert_ne!(arn(&up(&user, "demo")), second);
     user.run(&down).ends(0);
