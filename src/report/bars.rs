@@ -1,8 +1,8 @@
-//! A run on a terminal: permanent lines for finished resources and, below them, redrawn lines for resources in progress.
-//! This is the only module that uses indicatif.
+//! A run on a terminal: permanent lines for finished resources and, below them, redrawn lines for resources in
+//! progress. This is the only module that uses indicatif.
 //!
-//! indicatif draws one bar whose text is the whole `frame`, instead of a bar for each resource. It redraws the bar and prints
-//! lines above it. `frame` decides what fits the terminal, which can be tested without one.
+//! indicatif draws one bar whose text is the whole `frame`, instead of a bar for each resource. It redraws the bar and
+//! prints lines above it. `frame` decides what fits the terminal, which can be tested without one.
 
 use std::fmt::Write;
 use std::io;
@@ -101,13 +101,13 @@ fn lock(frame: &Mutex<Frame>) -> MutexGuard<'_, Frame> {
 
 /// A terminal that ends each line with a line break instead of spaces.
 ///
-/// indicatif fills each line with spaces up to the edge of the terminal, and it has no option to turn this off. The spaces
-/// are copied together with the text, a `^C` that is echoed after them begins a line that is never cleared, and they wrap
-/// into lines of their own if the window becomes narrower.
+/// indicatif fills each line with spaces up to the edge of the terminal, and it has no option to turn this off. The
+/// spaces are copied together with the text, a `^C` that is echoed after them begins a line that is never cleared, and
+/// they wrap into lines of their own if the window becomes narrower.
 ///
-/// Therefore this type replaces the spaces, which depends on how indicatif 0.18 draws: it calls `clear_line` for each line
-/// of the last frame, if there was one, and then `write_str` twice for each line: the text and the spaces. The test
-/// `indicatif_writes_each_line_and_then_its_filling` fails if a new version draws differently.
+/// Therefore this type replaces the spaces, which depends on how indicatif 0.18 draws: it calls `clear_line` for each
+/// line of the last frame, if there was one, and then `write_str` twice for each line: the text and the spaces. The
+/// test `indicatif_writes_each_line_and_then_its_filling` fails if a new version draws differently.
 #[derive(Debug)]
 struct Unfilled<T> {
     term: T,

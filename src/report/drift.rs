@@ -12,8 +12,8 @@ const VALUE: usize = 60;
 /// The number of equal characters that are kept before the first difference.
 const BEFORE: usize = 12;
 
-/// `  rate limit: 10000 → 50`: the live value and then the value of the stack file. The line begins with `!` if the live
-/// value reduces protection.
+/// `  rate limit: 10000 → 50`: the live value and then the value of the stack file. The line begins with `!` if the
+/// live value reduces protection.
 pub(super) fn line(drift: &Drift, palette: Palette) -> String {
     let mark = if drift.weakens { palette.warn("!") } else { " ".to_owned() };
     let (live, want) = (one_line(&drift.live), one_line(&drift.want));

@@ -11,7 +11,8 @@ pub(super) const UNICODE: Palette = Palette { color: false, unicode: true };
 /// The width of the longest id in [`run`].
 pub(super) const ID_WIDTH: usize = "function.ExternalLambda1".len();
 
-/// Every event and every outcome. After the first six events, two resources are in progress, and one of them is waiting.
+/// Every event and every outcome. After the first six events, two resources are in progress, and one of them is
+/// waiting.
 pub(super) fn run() -> Vec<Event> {
     let waiting = || noted("function.ExternalLambda1", "the role cannot be\nassumed by Lambda yet");
     let drift = vec![Drift::new("description", "development", ""), Drift::weakening("rate limit", 50, 10000)];

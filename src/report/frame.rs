@@ -62,7 +62,8 @@ impl Frame {
         }
     }
 
-    /// The width of the column of ids. It is smaller than the longest id if a word and a duration would not fit beside it.
+    /// The width of the column of ids. It is smaller than the longest id if a word and a duration would not fit beside
+    /// it.
     pub(super) fn id_column(&self, size: Size) -> usize {
         let beside = if narrow(size) { 10 } else { 12 + WORD } + self.palette.mark_width();
         self.id_width.min(size.columns.saturating_sub(beside)).max(8)

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::policy::Policy;
 
-/// Each function's name, followed by the actions and resources that its role allows. With `documents`, the policy document
-/// too, as it is sent to IAM.
+/// Each function's name, followed by the actions and resources that its role allows. With `documents`, the policy
+/// document too, as it is sent to IAM.
 pub fn grants_text(grants: &[(String, Policy)], documents: bool) -> String {
     let mut lines = vec!["Each function's role allows these actions and no others:".to_owned()];
     for (function, policy) in grants {

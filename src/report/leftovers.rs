@@ -11,8 +11,8 @@ use crate::engine::{Failure, Inventory, InventoryItem, Leftover, Unread};
 /// How many untagged resources of others are listed. Further ones are only counted.
 const LISTED: usize = 8;
 
-/// The resources that remain or may remain, each with its kind, its ARN, the reason and the command that removes it. Empty if
-/// there are none. `at` is appended to each command, such as `--region eu-central-1`.
+/// The resources that remain or may remain, each with its kind, its ARN, the reason and the command that removes it.
+/// Empty if there are none. `at` is appended to each command, such as `--region eu-central-1`.
 pub fn left_text(left: &[Leftover], unread: &[Unread], at: &str) -> String {
     let mut lines = Vec::new();
     for one in left {
@@ -50,8 +50,9 @@ fn reason(failure: &Failure) -> String {
 }
 
 /// Explains a resource policy that AWS keeps in the account after an HTTP API logged its requests.
-pub const LOG_POLICY: &str = "AWS keeps a resource policy of CloudWatch Logs for the access logs of HTTP APIs in the account (its \
-                              name begins with AWSLogDeliveryWrite). Other stacks and services may use it, so it is not deleted.";
+pub const LOG_POLICY: &str = "AWS keeps a resource policy of CloudWatch Logs for the access logs of HTTP APIs in the \
+                              account (its name begins with AWSLogDeliveryWrite). Other stacks and services may use \
+                              it, so it is not deleted.";
 
 /// Resources that have a name like this stack's and do not belong to it. Empty if there are none.
 pub fn others_text(others: &[InventoryItem], stack: &str) -> String {
@@ -87,8 +88,8 @@ pub fn recoverable_text(recoverable: &[InventoryItem]) -> String {
     let line = |one: &InventoryItem| {
         let (name, day) = (harmless(one.id.parts().1), date(one.until.unwrap_or_default()));
         format!(
-            "The secret {name} can be restored until {day}. Until then, `up` restores it instead of creating a new one, and \
-             `down --purge` deletes it permanently."
+            "The secret {name} can be restored until {day}. Until then, `up` restores it instead of creating a new one, \
+             and `down --purge` deletes it permanently."
         )
     };
     recoverable.iter().map(line).collect::<Vec<_>>().join("\n")

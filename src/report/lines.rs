@@ -1,5 +1,5 @@
-//! A run as plain lines, for logs: no colour, no cursor movement, and no line is changed later. Each line begins with the
-//! outcome, so that `grep ^failed` finds failures. Details are indented below.
+//! A run as plain lines, for logs: no colour, no cursor movement, and no line is changed later. Each line begins with
+//! the outcome, so that `grep ^failed` finds failures. Details are indented below.
 
 use std::collections::HashSet;
 

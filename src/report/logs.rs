@@ -1,5 +1,5 @@
-//! A line of a function's log. The blueprints' functions write JSON: its level, message and other fields are shown. Other
-//! lines are shown unchanged except for characters that control a terminal.
+//! A line of a function's log. The blueprints' functions write JSON: its level, message and other fields are shown.
+//! Other lines are shown unchanged except for characters that control a terminal.
 
 use console::{Alignment, pad_str};
 use serde_json::{Map, Value, json};
@@ -72,8 +72,8 @@ fn is_platform(message: &str) -> bool {
     PLATFORM.iter().any(|start| message.starts_with(start))
 }
 
-/// `12:34:56.789Z InternalLambda   INFO  Hello Ada. …  messageId=…`, followed by the other lines of the message, indented.
-/// `None` if the style omits the line.
+/// `12:34:56.789Z InternalLambda   INFO  Hello Ada. …  messageId=…`, followed by the other lines of the message,
+/// indented. `None` if the style omits the line.
 pub fn log_text(line: &LogLine<'_>, style: &LogStyle) -> Option<String> {
     let palette = style.palette;
     let platform = is_platform(line.message);

@@ -77,8 +77,8 @@ pub struct Setting {
     pub json: bool,
     /// `--quiet`.
     pub quiet: bool,
-    /// The cursor cannot be moved, because `TERM` is unset or `dumb`, or because something else, such as `-v`, writes to
-    /// standard error during the run.
+    /// The cursor cannot be moved, because `TERM` is unset or `dumb`, or because something else, such as `-v`, writes
+    /// to standard error during the run.
     pub term_dumb: bool,
 }
 
@@ -114,8 +114,8 @@ pub fn choose(setting: Setting) -> Style {
     }
 }
 
-/// A reporter of the requested style that writes to the streams of this process. `id_width`, from [`id_width`], aligns the
-/// columns from the first line on.
+/// A reporter of the requested style that writes to the streams of this process. `id_width`, from [`id_width`], aligns
+/// the columns from the first line on.
 pub fn reporter(output: Output, id_width: usize) -> Box<dyn Reporter> {
     let palette = output.messages;
     let reporter: Box<dyn Reporter> = match output.style {

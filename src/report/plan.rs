@@ -69,8 +69,8 @@ impl Entry<'_> {
     }
 }
 
-/// The plan as a JSON document: `schema_version`, `changes` (each with `id`, `kind`, `action` and, depending on the action,
-/// `drift` or `failure`), `removals` and `lost_guards` (ids) and `counts` by action.
+/// The plan as a JSON document: `schema_version`, `changes` (each with `id`, `kind`, `action` and, depending on the
+/// action, `drift` or `failure`), `removals` and `lost_guards` (ids) and `counts` by action.
 pub fn plan_json(plan: &Plan) -> Value {
     let changes: Vec<PlannedChange> =
         plan.changes.iter().map(|(id, kind, change)| PlannedChange { id, kind, change }).collect();

@@ -8,7 +8,8 @@ use super::{Palette, Stream};
 use crate::config::Output;
 use crate::error::{Error, Kind};
 
-/// Prints a result on standard output. A reader that closed the pipe, as in `securelambda outputs | head -1`, is no error.
+/// Prints a result on standard output. A reader that closed the pipe, as in `securelambda outputs | head -1`, is no
+/// error.
 pub fn answer(text: &str) {
     Stream::stdout().line(text);
 }
@@ -18,8 +19,8 @@ pub fn say(text: &str) {
     Stream::stderr().line(text);
 }
 
-/// Prints the error that ended a command: what failed, AWS's code with the request id, and what to do next. With `--json` it
-/// is a JSON document. Both are on standard error.
+/// Prints the error that ended a command: what failed, AWS's code with the request id, and what to do next. With
+/// `--json` it is a JSON document. Both are on standard error.
 pub fn error(error: &Error, output: Output) {
     if output.json {
         let mut document = json!({ "schema_version": super::SCHEMA_VERSION, "type": "error" });
@@ -30,8 +31,8 @@ pub fn error(error: &Error, output: Output) {
     }
 }
 
-/// The `summary` line of a command that prints events and failed before its run began. It has the fields of every summary
-/// and the error that is also printed on standard error.
+/// The `summary` line of a command that prints events and failed before its run began. It has the fields of every
+/// summary and the error that is also printed on standard error.
 pub fn failed_line(verb: &str, error: &Error) -> String {
     let document = json!({
         "schema_version": super::SCHEMA_VERSION,
@@ -77,8 +78,8 @@ fn error_text(error: &Error, palette: Palette) -> String {
     text
 }
 
-/// Turns on the log: waits for `-v`, and every call for `-vv`. Only our own modules log, because the SDK's log may contain
-/// requests.
+/// Turns on the log: waits for `-v`, and every call for `-vv`. Only our own modules log, because the SDK's log may
+/// contain requests.
 pub fn trace(verbose: u8) {
     let level = match verbose {
         0 => return,

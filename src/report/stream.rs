@@ -14,8 +14,8 @@ pub fn lost() -> Option<&'static io::Error> {
 
 /// A stream of lines: standard output, standard error, or a buffer that a test reads.
 ///
-/// An error does not stop a run. After the first error, nothing more is written. An error of standard output is kept for
-/// [`lost`], unless the reader closed the pipe (`securelambda outputs | head -1`).
+/// An error does not stop a run. After the first error, nothing more is written. An error of standard output is kept
+/// for [`lost`], unless the reader closed the pipe (`securelambda outputs | head -1`).
 pub struct Stream {
     /// `None` after the first error.
     to: Option<Box<dyn Write + Send>>,

@@ -76,8 +76,8 @@ impl Reporter for Timings {
     }
 }
 
-/// A JSON line of the type `timings`. For each resource it has `id`, `began_ms` since the beginning of the run, `elapsed_ms`
-/// (null if it did not end) and `waited`, the reasons for waiting.
+/// A JSON line of the type `timings`. For each resource it has `id`, `began_ms` since the beginning of the run,
+/// `elapsed_ms` (null if it did not end) and `waited`, the reasons for waiting.
 fn document(timings: &[Timing]) -> Value {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let resources = timings.iter().map(|timing| {

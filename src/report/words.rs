@@ -9,7 +9,8 @@ pub(super) const WORD: usize = 9;
 
 /// A duration for people: `3.1s`, `1m 05s`, `2h 03m`.
 ///
-/// `humantime` prints all units of a duration (`14s 200ms`, `1m 5s`), which is harder to read and does not fit a column.
+/// `humantime` prints all units of a duration (`14s 200ms`, `1m 5s`), which is harder to read and does not fit a
+/// column.
 pub fn duration(time: Duration) -> String {
     // Rounded first, so that 59.96 s is a minute and not 60.0 s.
     let tenths = (time.as_millis() + 50) / 100;
@@ -67,8 +68,8 @@ pub(super) fn tally(named: &[(usize, &str)]) -> String {
     some.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Text from outside the program on one line. Characters that could move the cursor or imitate a line of our own become a
-/// space.
+/// Text from outside the program on one line. Characters that could move the cursor or imitate a line of our own become
+/// a space.
 pub fn one_line(text: &str) -> String {
     harmless(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -81,8 +82,8 @@ pub(super) fn harmless(text: &str) -> String {
     text.chars().map(|c| if controls(c) { ' ' } else { c }).collect()
 }
 
-/// Breaks text between words into lines of at most `width` columns. A longer word, such as an ARN, is not broken, so that it
-/// can be copied.
+/// Breaks text between words into lines of at most `width` columns. A longer word, such as an ARN, is not broken, so
+/// that it can be copied.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

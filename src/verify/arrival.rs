@@ -16,7 +16,8 @@ use crate::aws::error::is_throttled;
 use crate::aws::logs::Logs;
 use crate::engine::{Failure, TimeScale};
 
-/// The maximum time from a call to the line in the triggered function's log. Lambda retries a failed delivery after a minute.
+/// The maximum time from a call to the line in the triggered function's log. Lambda retries a failed delivery after a
+/// minute.
 const ARRIVES_IN: Duration = Duration::from_secs(90);
 
 /// The first and the longest pause between two searches.
@@ -87,8 +88,8 @@ async fn arrives(context: &VerifyContext<'_>, call: &Call<'_>, name: &str) -> Ch
     }
 }
 
-/// Searches until a line is found or [`ARRIVES_IN`] is over, and returns how long it took. `tell` is called once if it takes
-/// long. A throttled search is repeated, because others in the account may read logs too.
+/// Searches until a line is found or [`ARRIVES_IN`] is over, and returns how long it took. `tell` is called once if it
+/// takes long. A throttled search is repeated, because others in the account may read logs too.
 ///
 /// # Errors
 /// A search failed, or the last search was throttled.
@@ -151,7 +152,8 @@ mod tests {
             .answered(ServiceError::new("ThrottlingException", "Rate exceeded"))
     }
 
-    /// Searches that succeed after this time. Returns the result, the time of each search, and how often the user was told.
+    /// Searches that succeed after this time. Returns the result, the time of each search, and how often the user was
+    /// told.
     async fn searches(
         found_after: Duration,
         refused: bool,

@@ -50,15 +50,15 @@ pub(super) struct Destination {
     pub gate: FirewallExposure,
 }
 
-/// How long to wait until a change of a role, a permission or the firewall takes effect. It usually takes seconds, and AWS
-/// promises no time. See docs/aws.md, Associations.
+/// How long to wait until a change of a role, a permission or the firewall takes effect. It usually takes seconds, and
+/// AWS promises no time. See docs/aws.md, Associations.
 pub(super) const SETTLES_IN: Duration = Duration::from_mins(1);
 
 /// How long to wait for another answer; `None` if the answer is final.
 pub(super) fn passing(answer: &Answer, destination: Destination) -> Option<Duration> {
     match (answer.status, gateway_says(answer).as_deref()) {
-        // The answer before a new deployment, or the stage of an HTTP API, has reached all servers (docs/aws.md, Answers of
-        // the gateway).
+        // The answer before a new deployment, or the stage of an HTTP API, has reached all servers (docs/aws.md,
+        // Answers of the gateway).
         (403, Some(NO_SUCH_ROUTE)) | (404, Some(NOT_FOUND)) => Some(Duration::from_mins(1)),
         // The address may have been allowed just now.
         (403, Some(FORBIDDEN)) if destination.at_aws && destination.gate == FirewallExposure::Open => Some(SETTLES_IN),
@@ -80,8 +80,8 @@ fn behind(gate: FirewallExposure, answer: &Answer) -> Option<CheckResult> {
     let why = match gate {
         FirewallExposure::Open => return None,
         FirewallExposure::Guarded => {
-            "a blocking rule of the firewall refuses requests from this machine (`securelambda traffic` shows which one); \
-             run verify from another machine"
+            "a blocking rule of the firewall refuses requests from this machine (`securelambda traffic` shows which \
+             one); run verify from another machine"
         }
         FirewallExposure::Shut | FirewallExposure::Unknown => {
             "the firewall blocks this machine's address; run verify from an address that it allows"
@@ -101,8 +101,8 @@ pub(super) fn refused(answer: &Answer, gate: FirewallExposure) -> CheckResult {
     behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
 }
 
-/// [`refused`] for an HTTP API, whose function may refuse tokens too and must not be mistaken for the gateway. The gateways
-/// of some emulators answer with the status alone.
+/// [`refused`] for an HTTP API, whose function may refuse tokens too and must not be mistaken for the gateway. The
+/// gateways of some emulators answer with the status alone.
 pub(super) fn refused_by_http(answer: &Answer, gate: FirewallExposure, at_aws: bool) -> CheckResult {
     if !at_aws && answer.status == 401 && gateway_says(answer).is_none() {
         return CheckResult::pass("401 Unauthorized");

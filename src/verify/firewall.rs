@@ -100,7 +100,7 @@ fn classify(gate: FirewallExposure, answer: &Answer) -> CheckResult {
             CheckResult::pass(shown(answer))
         }
         (FirewallExposure::Shut, false) => CheckResult::fail(format!(
-            "{}; a change of the firewall can take minutes to reach all of AWS; if you changed it just now, run verify again",
+            "{}; a change of the firewall can take minutes to take effect; if you changed it just now, run verify again",
             shown(answer)
         )),
         (FirewallExposure::Unknown, false) => CheckResult::not_applicable(format!(

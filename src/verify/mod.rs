@@ -1,8 +1,8 @@
 //! Proves that every layer of the live stack works. Each check records what it sent, expected and received.
 //!
-//! This file has the types of a proof. [`verify`] makes one: it adds temporary users (`test_users`), runs the checks of all
-//! layers in parallel (`settings` compares the resources that the engine has read, the other files send requests), and
-//! removes the users. Pure functions turn answers into results, most of them in `classify`. Nothing here prints.
+//! This file has the types of a proof. [`verify`] makes one: it adds temporary users (`test_users`), runs the checks of
+//! all layers in parallel (`settings` compares the resources that the engine has read, the other files send requests),
+//! and removes the users. Pure functions turn answers into results, most of them in `classify`. Nothing here prints.
 
 mod arrival;
 mod authentication;

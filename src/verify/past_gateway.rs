@@ -1,4 +1,5 @@
-//! Checks of functions that validate tokens themselves: they are called directly with tokens that no gateway has checked.
+//! Checks of functions that validate tokens themselves: they are called directly with tokens that no gateway has
+//! checked.
 
 use futures_util::FutureExt;
 use serde_json::json;

@@ -51,9 +51,9 @@ impl Prober {
         self.until(request, &[], |answer| passing(answer, self.destination)).await
     }
 
-    /// Sends a request with these headers until the answer is final. `Missing Authentication Token` is final: a route that
-    /// requires signatures answers the same to requests without one. If the request should pass, a 403 is not final at AWS,
-    /// because the permissions of a new role take time to take effect.
+    /// Sends a request with these headers until the answer is final. `Missing Authentication Token` is final: a route
+    /// that requires signatures answers the same to requests without one. If the request should pass, a 403 is not
+    /// final at AWS, because the permissions of a new role take time to take effect.
     pub(super) async fn ask_signed(
         &self,
         request: &Request<'_>,
@@ -77,7 +77,8 @@ impl Prober {
         self.until(request, &[], |answer| unsettled(answer).max(passing(answer, self.destination))).await
     }
 
-    /// Sends a request until `wait` returns `None`, which means that the answer is final, or until the time it returns is over.
+    /// Sends a request until `wait` returns `None`, which means that the answer is final, or until the time it returns
+    /// is over.
     async fn until(
         &self,
         request: &Request<'_>,

@@ -31,7 +31,8 @@ const AT_ONCE: usize = 16;
 /// How long a stopped proof waits for test users that are being added. A half-added user could not be removed.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// The time after which a stopped proof names the test users that may remain. The program must end within seven seconds.
+/// The time after which a stopped proof names the test users that may remain. The program must end within seven
+/// seconds.
 const LAST: Duration = Duration::from_millis(5500);
 
 /// What is to be proved: the stack as written, and as it was surveyed.
@@ -82,7 +83,7 @@ pub async fn verify(subject: &Subject<'_>, stop: &CancellationToken) -> Result<P
         proof = proof => proof,
         () = stop.reached(StopLevel::Now) => Err(may_remain(Error::new(Kind::Interrupted, "interrupted"), &test_users)),
         () = overdue => {
-            let error = Error::new(Kind::Stopped, "stopped before all checks were made, and AWS does not answer any more");
+            let error = Error::new(Kind::Stopped, "stopped before all checks were made; AWS no longer answers");
             Err(may_remain(error, &test_users))
         }
     }

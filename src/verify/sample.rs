@@ -1,7 +1,7 @@
 //! Generates bodies for a JSON schema: a minimal valid one and an invalid one.
 //!
-//! It supports the usual keywords. For other keywords, such as `pattern`, the generated body may be invalid. The check that
-//! sends it shows the answer of the gateway.
+//! It supports the usual keywords. For other keywords, such as `pattern`, the generated body may be invalid. The check
+//! that sends it shows the answer of the gateway.
 
 use serde_json::{Map, Value, json};
 

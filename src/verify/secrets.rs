@@ -1,5 +1,5 @@
-//! Checks that functions cannot access the secrets and topics of other functions or signed routes, that their environment
-//! contains no credentials, and that invalid bodies do not reach them.
+//! Checks that functions cannot access the secrets and topics of other functions or signed routes, that their
+//! environment contains no credentials, and that invalid bodies do not reach them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

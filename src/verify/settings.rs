@@ -7,8 +7,8 @@ use crate::engine::{Drift, Id, ReadResult};
 /// A resource with its kind and the result of its read.
 pub(super) type Seen<'a> = (&'a Id, &'static str, &'a ReadResult);
 
-/// The check of a kind: the kind, its layer, the subject (`{}` is the name in the stack file), the claim that holds without
-/// differences, and the calls that read it.
+/// The check of a kind: the kind, its layer, the subject (`{}` is the name in the stack file), the claim that holds
+/// without differences, and the calls that read it.
 type KindCheck = (&'static str, Layer, &'static str, &'static str, &'static str);
 
 const MATCH: &str = "settings match the stack file";

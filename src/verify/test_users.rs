@@ -101,7 +101,8 @@ impl TestUsers {
         Ok(password)
     }
 
-    /// Removes the users, whether they were added or not. Returns those that could not be removed: `<address> in <pool>: <reason>`.
+    /// Removes the users, whether they were added or not. Returns those that could not be removed: `<address> in
+    /// <pool>: <reason>`.
     pub(super) async fn remove(&self) -> Vec<String> {
         let removed = join_all(self.all.iter().map(|user| async move {
             let removed = self.users.remove(&user.pool.id, &user.email).await;

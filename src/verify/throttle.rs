@@ -1,7 +1,8 @@
 //! Checks that API Gateway throttles a burst of requests above the limits of a route.
 //!
-//! AWS applies the limits for each method on a best-effort basis, and a new limit takes seconds to take effect. Therefore a
-//! 429 answer proves the throttle, and its absence alone proves nothing: see docs/aws.md, API Gateway, REST APIs.
+//! AWS applies the limits for each method on a best-effort basis, and a new limit takes seconds to take effect.
+//! Therefore a 429 answer proves the throttle, and its absence alone proves nothing: see docs/aws.md, API Gateway, REST
+//! APIs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -60,8 +61,8 @@ enum Limits {
     Unread,
 }
 
-/// Checks the throttle of an API with a burst of requests to one route. Their body violates the model, so that they do not
-/// reach the function.
+/// Checks the throttle of an API with a burst of requests to one route. Their body violates the model, so that they do
+/// not reach the function.
 pub(super) async fn burst(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api)) -> Check {
     let stage = ApiIds(name).of("stage", &api.stage);
     let subject = format!("stage {}", stage.parts().1);
@@ -116,8 +117,8 @@ fn affordable(context: &VerifyContext<'_>, api: &Api, most: u32) -> Result<usize
     match per_ip {
         Some(limit) => match usize::try_from(limit / 2 / most.max(1)).unwrap_or(usize::MAX) {
             0 => Err(format!(
-                "the firewall blocks an address that sends more than {limit} requests in 5 minutes, and a burst of {most} \
-                 could block this machine"
+                "the firewall blocks an address that sends more than {limit} requests in 5 minutes, so a burst of \
+                 {most} could block this machine"
             )),
             bursts => Ok(bursts.min(PAUSES.len() + 1)),
         },

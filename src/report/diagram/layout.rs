@@ -1,6 +1,6 @@
-//! The position of each box. A box's column is the length of the longest path of arrows to it. The order in a column keeps
-//! arrows short. An arrow across several columns gets a lane of its own in each column between, so that it does not run
-//! behind a box.
+//! The position of each box. A box's column is the length of the longest path of arrows to it. The order in a column
+//! keeps arrows short. An arrow across several columns gets a lane of its own in each column between, so that it does
+//! not run behind a box.
 
 use super::Diagram;
 
@@ -19,7 +19,8 @@ pub(super) struct Layout {
     depths: Vec<usize>,
 }
 
-/// How often the order of each column is improved from its neighbours. More passes do not change stacks of a likely size.
+/// How often the order of each column is improved from its neighbours. More passes do not change stacks of a likely
+/// size.
 const PASSES: usize = 6;
 
 impl Layout {
@@ -70,7 +71,8 @@ impl Layout {
                 sums[position].1 += 1;
             }
         }
-        // In 2,520ths, so that means of up to ten neighbours compare exactly. An item without neighbours keeps its position.
+        // In 2,520ths, so that means of up to ten neighbours compare exactly. An item without neighbours keeps its
+        // position.
         let rank = |position: usize| match sums[position] {
             (_, 0) => (2 * position + 1) * 2520,
             (sum, count) => sum * 2520 / count,

@@ -119,8 +119,8 @@ fn rects(diagram: &Diagram, layout: &Layout) -> (Vec<Vec<Rect>>, Vec<(usize, usi
     (rects, edges)
 }
 
-/// The rectangles of a column, one below the other, and their total height. The height excludes the parts of frames above
-/// the first item and below the last.
+/// The rectangles of a column, one below the other, and their total height. The height excludes the parts of frames
+/// above the first item and below the last.
 fn heights(diagram: &Diagram, items: &[Item]) -> (Vec<Rect>, usize) {
     let (mut column, mut y) = (Vec::new(), 0);
     let mut last = None;
@@ -138,7 +138,8 @@ fn heights(diagram: &Diagram, items: &[Item]) -> (Vec<Rect>, usize) {
     (column, y)
 }
 
-/// The frames around the routes, with their titles. An API has one frame in each column that contains some of its routes.
+/// The frames around the routes, with their titles. An API has one frame in each column that contains some of its
+/// routes.
 fn frames(diagram: &Diagram, layout: &Layout, rects: &[Vec<Rect>]) -> String {
     let mut text = String::new();
     for (number, group) in diagram.groups.iter().enumerate() {

@@ -125,7 +125,7 @@ fn role(layer: Layer) -> &'static str {
     match layer {
         Layer::Authentication => "A user signs in and gets a token.",
         Layer::Firewall => "The firewall filters the request.",
-        Layer::Authorization => "API Gateway checks the token.",
+        Layer::Authorization => "API Gateway checks the token or the signature.",
         Layer::Secrets => "A function gets valid input and its own secrets only.",
         Layer::Functions => "Each function runs with a role of its own.",
     }

@@ -1,7 +1,7 @@
 //! The proof as JUnit XML for build servers: one test suite for each layer, one test case for each check.
 //!
-//! `quick-junit` writes the XML. It removes characters that XML forbids, so they are made visible first. Attributes hold
-//! one line, because XML turns a line break in an attribute into a space.
+//! `quick-junit` writes the XML. It removes characters that XML forbids, so they are made visible first. Attributes
+//! hold one line, because XML turns a line break in an attribute into a space.
 
 use std::time::Duration;
 

@@ -14,8 +14,8 @@ const INDENT: usize = 2;
 /// The maximum width of the column of claims, so that the subjects fit beside it.
 const CLAIM: usize = 41;
 
-/// A section for each layer: failures in full, checks that do not apply with the reason, and a line for each claim that holds
-/// with its subjects. The counts are at the end. The text ends without a line break.
+/// A section for each layer: failures in full, checks that do not apply with the reason, and a line for each claim that
+/// holds with its subjects. The counts are at the end. The text ends without a line break.
 pub fn proof_table(proof: &Verification, palette: Palette) -> String {
     let mut lines = Vec::new();
     for section in Section::all(proof) {
@@ -60,8 +60,8 @@ fn titled(mark: &str, check: &Check, palette: Palette) -> Vec<String> {
     hanging(&marked(mark, palette), &one_line(&format!("{}: {}", check.subject, check.claim)))
 }
 
-/// A line for each claim with as many subjects as fit. Grouping by claim keeps the table short: twenty routes that all refuse
-/// garbage are one line.
+/// A line for each claim with as many subjects as fit. Grouping by claim keeps the table short: twenty routes that all
+/// refuse garbage are one line.
 fn passes(section: &Section, palette: Palette) -> Vec<String> {
     let mut claims: Vec<(String, Vec<String>)> = Vec::new();
     for check in section.of(Verdict::Pass) {
