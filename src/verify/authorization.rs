@@ -108,11 +108,11 @@ async fn is_refused(context: &VerifyContext<'_>, target: Target<'_>, caller: Tok
             };
             // The body is valid, so only the token can be the reason for a refusal.
             let body = body(context, target, &marker());
-            let gate = context.gate(target);
+            let exposure = context.gate(target);
             match ask(context, target, token.as_ref(), body.as_deref().map(Body::json)).await {
-                Ok(answer) if caller.access => access_refused(&answer, gate, context.at_aws()),
-                Ok(answer) if target.by_http() => refused_by_http(&answer, gate, context.at_aws()),
-                Ok(answer) => refused(&answer, gate),
+                Ok(answer) if caller.access => access_refused(&answer, exposure, context.at_aws()),
+                Ok(answer) if target.by_http() => refused_by_http(&answer, exposure, context.at_aws()),
+                Ok(answer) => refused(&answer, exposure),
                 Err(result) => result,
             }
         })

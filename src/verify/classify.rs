@@ -47,7 +47,7 @@ pub(super) fn shown(answer: &Answer) -> String {
 pub(super) struct Destination {
     /// At AWS, a change takes time to reach all servers. An emulator applies it at once.
     pub at_aws: bool,
-    pub gate: FirewallExposure,
+    pub exposure: FirewallExposure,
 }
 
 /// How long to wait until a change of a role, a permission or the firewall takes effect. It usually takes seconds, and
@@ -61,7 +61,9 @@ pub(super) fn passing(answer: &Answer, destination: Destination) -> Option<Durat
         // Answers of the gateway).
         (403, Some(NO_SUCH_ROUTE)) | (404, Some(NOT_FOUND)) => Some(Duration::from_mins(1)),
         // The address may have been allowed just now.
-        (403, Some(FORBIDDEN)) if destination.at_aws && destination.gate == FirewallExposure::Open => Some(SETTLES_IN),
+        (403, Some(FORBIDDEN)) if destination.at_aws && destination.exposure == FirewallExposure::Open => {
+            Some(SETTLES_IN)
+        }
         (429, _) => Some(Duration::from_secs(30)),
         // A function that was just changed or, at AWS, a permission that has not taken effect yet.
         (500..=599, _) if destination.at_aws => Some(Duration::from_secs(30)),
@@ -76,8 +78,8 @@ pub(super) fn is_filtered(answer: &Answer) -> bool {
 }
 
 /// Not applicable if the firewall refuses this machine and may do so: nothing is known about the layers behind it.
-fn behind(gate: FirewallExposure, answer: &Answer) -> Option<CheckResult> {
-    let why = match gate {
+fn behind(exposure: FirewallExposure, answer: &Answer) -> Option<CheckResult> {
+    let why = match exposure {
         FirewallExposure::Open => return None,
         FirewallExposure::Guarded => {
             "a blocking rule of the firewall refuses requests from this machine (`securelambda traffic` shows which \
@@ -91,23 +93,23 @@ fn behind(gate: FirewallExposure, answer: &Answer) -> Option<CheckResult> {
 }
 
 /// For a token that must not pass: the gateway must refuse it, and because of the token.
-pub(super) fn refused(answer: &Answer, gate: FirewallExposure) -> CheckResult {
+pub(super) fn refused(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
     let unauthorized = match gateway_says(answer) {
         // An answer to HEAD has no body and therefore no message.
         Some(words) => answer.body.is_empty() || UNAUTHORIZED.contains(&words.as_str()),
         None => false,
     };
     let right = answer.status == 401 && unauthorized;
-    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
+    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
 }
 
 /// [`refused`] for an HTTP API, whose function may refuse tokens too and must not be mistaken for the gateway. The
 /// gateways of some emulators answer with the status alone.
-pub(super) fn refused_by_http(answer: &Answer, gate: FirewallExposure, at_aws: bool) -> CheckResult {
+pub(super) fn refused_by_http(answer: &Answer, exposure: FirewallExposure, at_aws: bool) -> CheckResult {
     if !at_aws && answer.status == 401 && gateway_says(answer).is_none() {
         return CheckResult::pass("401 Unauthorized");
     }
-    refused(answer, gate)
+    refused(answer, exposure)
 }
 
 /// For a function that was called directly with a token that must not pass.
@@ -121,7 +123,7 @@ pub(super) fn refused_by_function(invoked: Invoked) -> CheckResult {
 
 /// For a token that must pass: the request must reach the function, and the function must not fail. Its answer does not
 /// matter.
-pub(super) fn accepted(answer: &Answer, gate: FirewallExposure) -> CheckResult {
+pub(super) fn accepted(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
     let by_function = gateway_says(answer).is_none();
     let reached = match answer.status {
         200..=399 => true,
@@ -129,12 +131,12 @@ pub(super) fn accepted(answer: &Answer, gate: FirewallExposure) -> CheckResult {
         400..=499 => by_function,
         _ => false,
     };
-    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(reached, shown(answer)))
+    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(reached, shown(answer)))
 }
 
 /// [`accepted`], with the most likely reason if the function failed.
-pub(super) fn accepted_by(answer: &Answer, gate: FirewallExposure, target: Target<'_>) -> CheckResult {
-    let result = accepted(answer, gate);
+pub(super) fn accepted_by(answer: &Answer, exposure: FirewallExposure, target: Target<'_>) -> CheckResult {
+    let result = accepted(answer, exposure);
     if result.verdict != Verdict::Fail || !(500..600).contains(&answer.status) {
         return result;
     }
@@ -143,23 +145,23 @@ pub(super) fn accepted_by(answer: &Answer, gate: FirewallExposure, target: Targe
 }
 
 /// For a body that violates the model: the gateway must refuse it, so that it does not reach the function.
-pub(super) fn body_refused(answer: &Answer, gate: FirewallExposure) -> CheckResult {
+pub(super) fn body_refused(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
     let right = answer.status == 400 && gateway_says(answer).as_deref() == Some(BAD_BODY);
-    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
+    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
 }
 
 /// For a request without a valid signature: the gateway must refuse it, with any message.
-pub(super) fn signature_refused(answer: &Answer, gate: FirewallExposure) -> CheckResult {
+pub(super) fn signature_refused(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
     let right = answer.status == 403 && gateway_says(answer).is_some();
-    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
+    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
 }
 
 /// For an access token where an ID token is required. AWS refuses it. Some emulators do not.
-pub(super) fn access_refused(answer: &Answer, gate: FirewallExposure, at_aws: bool) -> CheckResult {
+pub(super) fn access_refused(answer: &Answer, exposure: FirewallExposure, at_aws: bool) -> CheckResult {
     if !at_aws && (200..300).contains(&answer.status) {
         return CheckResult::not_applicable("this endpoint accepts access tokens too, unlike AWS");
     }
-    refused(answer, gate)
+    refused(answer, exposure)
 }
 
 #[cfg(test)]
@@ -237,16 +239,16 @@ pub(super) mod tests {
         let filtered = gateway(403, "Forbidden");
         for classify in [refused, accepted, body_refused] {
             assert_eq!(classify(&filtered, FirewallExposure::Open).verdict, Fail);
-            for gate in [FirewallExposure::Guarded, FirewallExposure::Shut, FirewallExposure::Unknown] {
-                assert_eq!(classify(&filtered, gate).verdict, NotApplicable);
+            for exposure in [FirewallExposure::Guarded, FirewallExposure::Shut, FirewallExposure::Unknown] {
+                assert_eq!(classify(&filtered, exposure).verdict, NotApplicable);
             }
         }
     }
 
     #[test]
     fn temporary_answers_are_waited_out_and_final_ones_are_not() {
-        let emulator = Destination { at_aws: false, gate: FirewallExposure::Unknown };
-        let aws = Destination { at_aws: true, gate: FirewallExposure::Open };
+        let emulator = Destination { at_aws: false, exposure: FirewallExposure::Unknown };
+        let aws = Destination { at_aws: true, exposure: FirewallExposure::Open };
         for waits in [gateway(403, "Missing Authentication Token"), gateway(429, "Too Many Requests"), function(502)] {
             assert!(passing(&waits, emulator).is_some() && passing(&waits, aws).is_some(), "{waits:?}");
         }
@@ -257,20 +259,20 @@ pub(super) mod tests {
 
     #[test]
     fn changes_that_spread_slowly_are_waited_for_only_at_aws() {
-        let waited = |answer: &Answer, at_aws, gate| passing(answer, Destination { at_aws, gate });
+        let waited = |answer: &Answer, at_aws, exposure| passing(answer, Destination { at_aws, exposure });
         let filtered = gateway(403, "Forbidden");
         assert_eq!(
             waited(&filtered, true, FirewallExposure::Open),
             Some(SETTLES_IN),
             "an address that was allowed just now"
         );
-        for (at_aws, gate) in [
+        for (at_aws, exposure) in [
             (false, FirewallExposure::Open),
             (true, FirewallExposure::Guarded),
             (true, FirewallExposure::Shut),
             (true, FirewallExposure::Unknown),
         ] {
-            assert_eq!(waited(&filtered, at_aws, gate), None, "{at_aws} {gate:?}");
+            assert_eq!(waited(&filtered, at_aws, exposure), None, "{at_aws} {exposure:?}");
         }
         // A function fails while the policy of its role has not taken effect.
         assert!(

@@ -26,10 +26,10 @@ pub(super) async fn gate(subject: &Subject<'_>, prober: &Prober) -> FirewallExpo
     }
     let request = Request { method: "GET", url: WHO_AM_I, token: None, body: None };
     let address = prober.ask_once(&request).await.ok().and_then(|answer| answer.body.trim().parse().ok());
-    address.map_or(FirewallExposure::Unknown, |address| gate_for(firewall, address))
+    address.map_or(FirewallExposure::Unknown, |address| exposure_for(firewall, address))
 }
 
-fn gate_for(firewall: &Firewall, address: IpAddr) -> FirewallExposure {
+fn exposure_for(firewall: &Firewall, address: IpAddr) -> FirewallExposure {
     let listed = firewall.addresses.iter().any(|network| network.contains(&address));
     match firewall.mode {
         Mode::Allow if !listed => FirewallExposure::Shut,
@@ -89,8 +89,8 @@ async fn filters(context: &VerifyContext<'_>) -> Check {
         .await
 }
 
-fn classify(gate: FirewallExposure, answer: &Answer) -> CheckResult {
-    match (gate, is_filtered(answer)) {
+fn classify(exposure: FirewallExposure, answer: &Answer) -> CheckResult {
+    match (exposure, is_filtered(answer)) {
         (FirewallExposure::Open, filtered) => CheckResult::pass_if(!filtered, shown(answer)),
         (FirewallExposure::Guarded, true) => CheckResult::not_applicable(format!(
             "{}: a blocking rule of the firewall refused it; `securelambda traffic` shows which one",
@@ -140,14 +140,17 @@ mod tests {
             (Mode::Allow, FirewallExposure::Open, FirewallExposure::Shut),
             (Mode::Block, FirewallExposure::Shut, FirewallExposure::Open),
         ] {
-            assert_eq!((gate_for(&firewall(mode), listed), gate_for(&firewall(mode), other)), (of_listed, of_other));
+            assert_eq!(
+                (exposure_for(&firewall(mode), listed), exposure_for(&firewall(mode), other)),
+                (of_listed, of_other)
+            );
         }
     }
 
     #[test]
     fn a_firewall_fails_if_its_answer_contradicts_the_stack_file() {
         let (filtered, passed) = (gateway(403, "Forbidden"), gateway(401, "Unauthorized"));
-        for (gate, answer, verdict) in [
+        for (exposure, answer, verdict) in [
             (FirewallExposure::Open, &passed, Pass),
             (FirewallExposure::Open, &filtered, Fail),
             (FirewallExposure::Guarded, &passed, Pass),
@@ -157,7 +160,7 @@ mod tests {
             (FirewallExposure::Unknown, &filtered, Pass),
             (FirewallExposure::Unknown, &passed, NotApplicable),
         ] {
-            assert_eq!(classify(gate, answer).verdict, verdict, "{gate:?}");
+            assert_eq!(classify(exposure, answer).verdict, verdict, "{exposure:?}");
         }
     }
 }

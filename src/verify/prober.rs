@@ -36,14 +36,14 @@ impl Prober {
     ) -> Result<Self, Error> {
         let half = |limit: u32| NonZeroU32::new(limit / 2).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(half(rate_limit)).allow_burst(half(burst_limit));
-        let destination = Destination { at_aws, gate: FirewallExposure::Unknown };
+        let destination = Destination { at_aws, exposure: FirewallExposure::Unknown };
         let client = Client::of_proof(proxies)?;
         Ok(Self { client, pace: RateLimiter::direct(quota), began: Instant::now(), time_scale, destination })
     }
 
     /// Sets whether the firewall lets this machine through.
-    pub(super) fn behind(self, gate: FirewallExposure) -> Self {
-        Self { destination: Destination { gate, ..self.destination }, ..self }
+    pub(super) fn behind(self, exposure: FirewallExposure) -> Self {
+        Self { destination: Destination { exposure, ..self.destination }, ..self }
     }
 
     /// Sends a request until the answer is final. All requests together wait once for a deployment to take effect.
