@@ -10,7 +10,6 @@
 mod inventory;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -109,14 +108,14 @@ impl Secret {
 
     /// The digest of the value, where all of it may be seen.
     fn digest(&self) -> Option<String> {
-        self.secret_fields.is_empty().then(|| hex(self.document().reveal()))
+        self.secret_fields.is_empty().then(|| sha256_hex(self.document().reveal()))
     }
 
     /// The digest of what may be seen of the value: the plain fields and the hidden ones' names.
     fn shape(&self) -> String {
         let mut shape = self.digest().unwrap_or_else(|| {
             let names: Vec<&String> = self.secret_fields.keys().collect();
-            hex(&json!([self.plain, names]).to_string())
+            sha256_hex(&json!([self.plain, names]).to_string())
         });
         shape.truncate(SHAPE);
         shape
@@ -143,13 +142,8 @@ impl Secret {
     }
 }
 
-/// SHA-256 in hexadecimal.
-fn hex(text: &str) -> String {
-    Sha256::digest(text).iter().fold(String::new(), |mut digits, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
+fn sha256_hex(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
 }
 
 impl Resource for Secret {

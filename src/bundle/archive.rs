@@ -1,14 +1,13 @@
 //! Packs zip archives. Equal files give equal bytes, so the archive's hash tells whether code changed.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use ring::digest::{Context, SHA256};
+use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
@@ -45,7 +44,7 @@ pub(super) enum Unpackable {
 
 /// Does the same as [`zip`] and keeps the archive in the folder of the dependencies, because packing them takes long.
 pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
-    let mut digest = Context::new(&SHA256);
+    let mut digest = Sha256::new();
     for (path, file) in files {
         // The folder's name identifies the dependencies.
         let own = if file.own {
@@ -56,7 +55,7 @@ pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
         digest.update(format!("{path}\0{}\0{}\0", file.executable, own.len()).as_bytes());
         digest.update(&own);
     }
-    let name = half(digest.finish().as_ref());
+    let name = half(&digest.finalize());
     let kept = shelf.join(format!("{name}.zip"));
     if let Ok(bytes) = std::fs::read(&kept) {
         return Ok(sealed(bytes));
@@ -72,22 +71,11 @@ pub(super) fn zip_once(files: &Files, shelf: &Path) -> Result<Zip, Unpackable> {
 
 /// The first half of a digest, for a file's name.
 pub(super) fn half(digest: &[u8]) -> String {
-    let mut digits = hex(digest);
-    digits.truncate(32);
-    digits
-}
-
-/// A digest as hexadecimal digits.
-pub(crate) fn hex(digest: &[u8]) -> String {
-    digest.iter().fold(String::new(), |mut digits, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
+    hex::encode(&digest[..digest.len() / 2])
 }
 
 fn sealed(bytes: Vec<u8>) -> Zip {
-    let sha256 = BASE64_STANDARD.encode(ring::digest::digest(&SHA256, &bytes));
+    let sha256 = BASE64_STANDARD.encode(Sha256::digest(&bytes));
     Zip { bytes: Arc::new(bytes), sha256 }
 }
 

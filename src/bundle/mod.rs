@@ -21,8 +21,6 @@ use include_dir::{Dir, include_dir};
 
 pub use self::install::{DependencyInstaller, Machine};
 
-pub(crate) use self::archive::hex;
-
 use self::archive::Unpackable;
 use self::files::{Files, Unreadable};
 use self::manifest::Manifest;

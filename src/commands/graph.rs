@@ -8,7 +8,7 @@ use super::Ending;
 use crate::args;
 use crate::config::Config;
 use crate::outputs::SCHEMA_VERSION;
-use crate::report::{Arrow, Diagram, Frame, NodeKind, answer, mermaid, svg};
+use crate::report::{Arrow, Diagram, NodeKind, RouteGroup, answer, mermaid, svg};
 use crate::spec::{Api, ApiKind, Auth, Firewall, Function, Invoke, Mode, Route, Stack, Variable};
 use crate::topology::ids::ApiIds;
 
@@ -16,15 +16,15 @@ pub(super) fn run(args: &args::Graph, config: &Config) -> Ending {
     let diagram = diagram(&config.stack);
     if config.output.json {
         let name = |index: usize| &diagram.boxes[index].name;
-        let stage = |frame: &Frame| {
-            let routes: Vec<&String> = frame.routes.iter().map(|route| name(*route)).collect();
-            json!({ "text": frame.text, "routes": routes })
+        let stage = |group: &RouteGroup| {
+            let routes: Vec<&String> = group.routes.iter().map(|route| name(*route)).collect();
+            json!({ "text": group.text, "routes": routes })
         };
         let arrow = |arrow: &Arrow| json!({ "from": name(arrow.from), "to": name(arrow.to), "label": arrow.label });
         let document = json!({
             "schema_version": SCHEMA_VERSION,
             "stack": diagram.title,
-            "stages": diagram.frames.iter().map(stage).collect::<Vec<_>>(),
+            "stages": diagram.groups.iter().map(stage).collect::<Vec<_>>(),
             "arrows": diagram.arrows.iter().map(arrow).collect::<Vec<_>>(),
         });
         answer(&super::pretty(&document));
@@ -36,7 +36,7 @@ pub(super) fn run(args: &args::Graph, config: &Config) -> Ending {
 
 /// The drawing of a stack.
 fn diagram(stack: &Stack) -> Diagram {
-    let mut diagram = Diagram { title: stack.name.clone(), frames: Vec::new(), boxes: Vec::new(), arrows: Vec::new() };
+    let mut diagram = Diagram { title: stack.name.clone(), groups: Vec::new(), boxes: Vec::new(), arrows: Vec::new() };
     for (name, api) in stack.all_apis() {
         let mut routes = Vec::new();
         for route in &api.routes {
@@ -45,9 +45,9 @@ fn diagram(stack: &Stack) -> Diagram {
                 diagram.arrow((NodeKind::Caller, &caller), (NodeKind::Route, &drawn), label);
             }
             diagram.arrow((NodeKind::Route, &drawn), (NodeKind::Function, &route.function), "calls");
-            routes.push(diagram.place(NodeKind::Route, &drawn));
+            routes.push(diagram.index_of(NodeKind::Route, &drawn));
         }
-        diagram.frames.push(Frame { text: frame((name, api), stack.firewall.as_ref()), routes });
+        diagram.groups.push(RouteGroup { text: frame((name, api), stack.firewall.as_ref()), routes });
     }
     for (name, function) in &stack.functions {
         for api in urls(function) {
@@ -67,15 +67,15 @@ fn diagram(stack: &Stack) -> Diagram {
         match &function.trigger {
             Some(topic) => diagram.arrow((NodeKind::Topic, topic), (NodeKind::Function, name), "calls"),
             None => {
-                diagram.place(NodeKind::Function, name);
+                diagram.index_of(NodeKind::Function, name);
             }
         }
     }
     for topic in &stack.topics {
-        diagram.place(NodeKind::Topic, topic);
+        diagram.index_of(NodeKind::Topic, topic);
     }
     for secret in stack.secrets.keys().chain(stack.service_users.keys()) {
-        diagram.place(NodeKind::Secret, secret);
+        diagram.index_of(NodeKind::Secret, secret);
     }
     diagram
 }
@@ -164,7 +164,7 @@ mod tests {
         let drawn = diagram(&parse(text).expect("sound"));
         assert_eq!(drawn.boxes[0], Node { kind: NodeKind::Caller, name: "anyone".into() });
         assert_eq!(drawn.boxes.last().map(|node| node.name.as_str()), Some("Idle"));
-        assert!(drawn.frames[0].text.ends_with("no firewall"));
+        assert!(drawn.groups[0].text.ends_with("no firewall"));
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
         for blueprint in &blueprints::ALL[1..] {
             let stack = parse(blueprint.text).expect("sound");
             let drawn = diagram(&stack);
-            let framed: usize = drawn.frames.iter().map(|frame| frame.routes.len()).sum();
+            let framed: usize = drawn.groups.iter().map(|group| group.routes.len()).sum();
             assert_eq!(framed, stack.all_routes().count(), "{}", blueprint.name);
             insta::assert_snapshot!(format!("mermaid-{}", blueprint.name), mermaid(&drawn));
             insta::assert_snapshot!(format!("svg-{}", blueprint.name), svg(&drawn));

@@ -62,7 +62,7 @@ async fn show(args: &args::Logs, config: Config) -> Result<Ending, Error> {
         fresh.sort_by_key(|(_, event)| event.at_ms);
         for (source, event) in fresh {
             let Source { function, place, .. } = source;
-            let line = LogLine { function, place: *place, at_ms: event.at_ms, message: &event.message };
+            let line = LogLine { function, index: *place, at_ms: event.at_ms, message: &event.message };
             let text = if output.json { Some(log_json(&line)) } else { log_text(&line, &style) };
             let wanted = |text: &String| args.filter.as_ref().is_none_or(|part| holds(&event, text, part));
             if let Some(text) = text.filter(wanted) {

@@ -1,8 +1,8 @@
-//! A run on a terminal. What has ended is printed for good; below it, what is in flight is redrawn. The only importer
-//! of indicatif.
+//! A run on a terminal: permanent lines for finished resources and, below them, redrawn lines for resources in
+//! progress. This is the only module that uses indicatif.
 //!
-//! We let indicatif draw *one* bar whose text is the whole `frame`, rather than a bar for every resource: it knows how
-//! to redraw and to print above, we know what fits into which width, and that can be tested without a terminal.
+//! indicatif draws one bar whose text is the whole `frame`, instead of a bar for each resource. It redraws the bar and
+//! prints lines above it. `frame` decides what fits the terminal, which can be tested without one.
 
 use std::fmt::Write;
 use std::io;
@@ -18,13 +18,12 @@ use super::frame::{Frame, Size};
 use super::palette::Palette;
 use crate::engine::Event;
 
-/// How often the clocks tick and the spinners turn.
+/// The interval at which durations and spinners are updated.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Draws at most this often a second; what is printed for good is drawn at once.
+/// The maximum number of redraws per second. Permanent lines are printed immediately.
 const HERTZ: u8 = 20;
 
-/// Shows a run on a terminal.
 pub(super) struct Bars {
     frame: Arc<Mutex<Frame>>,
     size: Box<dyn Fn() -> Size + Send>,
@@ -32,14 +31,14 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    /// On this process's standard error, which is a terminal.
+    /// For the standard error of this process, which must be a terminal.
     pub(super) fn stderr(palette: Palette, id_width: usize) -> Self {
         let bars = Self::on_term(&Term::buffered_stderr(), palette, id_width);
         bars.bar.enable_steady_tick(TICK);
         bars
     }
 
-    /// On any terminal; clocks stand still between events.
+    /// For any terminal. Durations are updated only at events.
     fn on_term<T: TermLike + Clone + 'static>(term: &T, palette: Palette, id_width: usize) -> Self {
         let frame = Arc::new(Mutex::new(Frame::new(palette, id_width)));
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(Unfilled::new(term.clone())), HERTZ);
@@ -53,7 +52,7 @@ impl Bars {
 impl Reporter for Bars {
     fn on(&mut self, event: &Event) {
         let size = (self.size)();
-        // The frame is let go before indicatif is called: drawing locks the bar first and then the frame.
+        // The lock is released before indicatif is called, because drawing locks the bar first and then the frame.
         let permanent = {
             let mut frame = lock(&self.frame);
             frame.apply(event, Instant::now());
@@ -71,7 +70,7 @@ impl Reporter for Bars {
     }
 }
 
-/// A reporter that goes away without having finished cleans up too.
+/// Clears the bar if the reporter is dropped before `finish`.
 impl Drop for Bars {
     fn drop(&mut self) {
         if !self.bar.is_finished() {
@@ -80,13 +79,13 @@ impl Drop for Bars {
     }
 }
 
-/// A bar that looks like the frame.
+/// A style whose only text is the frame.
 fn style<T: TermLike + Clone + 'static>(term: T, frame: Arc<Mutex<Frame>>) -> ProgressStyle {
     let draw = move |_: &ProgressState, to: &mut dyn Write| {
-        // The bar's text; writing to it cannot fail.
+        // Writing to the text of the bar cannot fail.
         let _ = to.write_str(&lock(&frame).lines(Instant::now(), size(&term)).join("\n"));
     };
-    // The template is a constant, and correct.
+    // The template is a valid constant.
     let template = ProgressStyle::with_template("{frame}").unwrap_or_else(|_| ProgressStyle::default_bar());
     template.with_key("frame", draw)
 }
@@ -96,22 +95,23 @@ fn size(term: &impl TermLike) -> Size {
 }
 
 fn lock(frame: &Mutex<Frame>) -> MutexGuard<'_, Frame> {
-    // A frame is whole after every event: one left behind by a panic elsewhere is as good as any.
+    // Every event leaves the frame consistent, so it can be used after a panic in another thread.
     frame.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A terminal on which lines end where their text ends.
+/// A terminal that ends each line with a line break instead of spaces.
 ///
-/// indicatif ends a line by filling it with spaces up to the terminal's edge. Those spaces end up in what is copied,
-/// a `^C` echoed after them starts a line that is never cleared, and in a window made narrower they become lines of
-/// their own. This ends lines with a line break instead.
+/// indicatif fills each line with spaces up to the edge of the terminal, and it has no option to turn this off. The
+/// spaces are copied together with the text, a `^C` that is echoed after them begins a line that is never cleared, and
+/// they wrap into lines of their own if the window becomes narrower.
 ///
-/// It relies on how indicatif 0.18 draws: `clear_line` for each line of the last frame if there was one, then each
-/// line followed by its filling. The tests below would show a change.
+/// Therefore this type replaces the spaces, which depends on how indicatif 0.18 draws: it calls `clear_line` for each
+/// line of the last frame, if there was one, and then `write_str` twice for each line: the text and the spaces. The
+/// test `indicatif_writes_each_line_and_then_its_filling` fails if a new version draws differently.
 #[derive(Debug)]
 struct Unfilled<T> {
     term: T,
-    /// How often was written since the last frame was cleared: lines at even numbers, their filling at odd ones.
+    /// The number of writes since the last frame was cleared. Even numbers are lines, odd numbers are spaces.
     writes: AtomicUsize,
 }
 
@@ -177,20 +177,20 @@ mod tests {
     use super::*;
     use crate::engine::{Id, Verb};
 
-    /// A terminal on which these events happened.
+    /// A terminal after these events.
     fn shown(rows: u16, columns: u16, palette: Palette, events: &[Event]) -> (InMemoryTerm, Bars) {
         let term = InMemoryTerm::new(rows, columns);
         let mut bars = Bars::on_term(&term, palette, fixture::ID_WIDTH);
         for event in events {
             bars.on(event);
         }
-        // The rate limit may have kept the last events from being drawn.
+        // The rate limit may have delayed the drawing of the last events.
         bars.bar.force_draw();
         (term, bars)
     }
 
     #[test]
-    fn what_has_ended_stays_when_the_run_has() {
+    fn the_lines_of_finished_resources_stay_after_the_run() {
         let (term, mut bars) = shown(30, 80, fixture::UNICODE, &fixture::run());
         bars.finish();
         assert_snapshot!(term.contents(), @"
@@ -203,21 +203,21 @@ mod tests {
                   `up` again
         - function.InternalLambda   skipped    because role.InternalLambda failed
         ✓ function.ExternalLambda1  created    1m 05s
-        ✓ pool.MyUserPool1          adopted    was there, and ours
+        ✓ pool.MyUserPool1          adopted    already existed
         ✓ stage.development         updated      1.5s
             ! rate limit: 10000 → 50
               description: (none) → development
         ✓ secret.Old                deleted      0.4s
         ✓ method.Old                deleted    with its parent
-        ✓ role.Old                  gone       was not there
+        ✓ role.Old                  gone       did not exist
         ");
-        // Whatever is printed next begins a line of its own.
+        // Later output begins on a new line.
         term.write_str("next").expect("writing to memory succeeds");
         assert!(term.contents().ends_with("\nnext"));
     }
 
     #[test]
-    fn nothing_is_left_of_a_run_that_is_given_up() {
+    fn a_dropped_reporter_clears_its_bar() {
         let (term, bars) = shown(24, 80, fixture::UNICODE, &fixture::run()[..3]);
         assert!(term.contents().contains("topic.greetings"), "{}", term.contents());
         drop(bars);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_without_unicode() {
+    fn permanent_lines_on_a_narrow_terminal_without_unicode() {
         let (term, mut bars) = shown(40, 50, Palette::default(), &fixture::run());
         bars.finish();
         assert!(term.contents().is_ascii());
@@ -243,7 +243,7 @@ mod tests {
             because role.InternalLambda failed
         ok function.ExternalLambda1  created    1m 05s
         ok pool.MyUserPool1          adopted
-            was there, and ours
+            already existed
         ok stage.development         updated      1.5s
             ! rate limit: 10000 -> 50
               description: (none) -> development
@@ -251,15 +251,15 @@ mod tests {
         ok method.Old                deleted
             with its parent
         ok role.Old                  gone
-            was not there
+            did not exist
         ");
     }
 
     #[test]
-    fn what_is_in_flight_is_below_what_has_ended() {
+    fn resources_in_progress_are_below_finished_ones() {
         let (term, _bars) = shown(24, 80, fixture::UNICODE, &fixture::run()[..6]);
         let screen = term.contents();
-        // The clocks tick while tests run; what the frame looks like is tested where it is drawn.
+        // Durations change while tests run. The tests of `frame` compare whole frames.
         let expected =
             ["✓ topic.greetings", "function.ExternalLambda1  creating", "role.InternalLambda       creating", "1/11"];
         assert_eq!(screen.lines().count(), expected.len() + 1, "{screen}");
@@ -267,8 +267,74 @@ mod tests {
         assert!(rest.is_some(), "{screen}");
     }
 
+    /// Records the calls that `Unfilled` depends on.
+    #[derive(Debug, Clone, Default)]
+    struct Recorder(Arc<Mutex<Vec<String>>>);
+
+    impl Recorder {
+        fn record(&self, call: String) -> io::Result<()> {
+            self.0.lock().expect("no test panics while recording").push(call);
+            Ok(())
+        }
+    }
+
+    impl TermLike for Recorder {
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.record(if text.trim().is_empty() { format!("{} spaces", text.len()) } else { text.to_owned() })
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            self.record("clear".to_owned())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.record(format!("line {text}"))
+        }
+
+        fn width(&self) -> u16 {
+            10
+        }
+
+        fn height(&self) -> u16 {
+            10
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
-    fn a_low_terminal_shows_no_more_than_fits() {
+    fn indicatif_writes_each_line_and_then_its_filling() {
+        let recorder = Recorder::default();
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term_like(Box::new(recorder.clone())));
+        bar.set_style(ProgressStyle::with_template("a\nbcd").expect("a sound template"));
+        bar.force_draw();
+        bar.force_draw();
+        let frame = ["a", "9 spaces", "bcd", "7 spaces"];
+        let expected = [&frame[..], &["clear", "clear"], &frame[..]].concat();
+        assert_eq!(*recorder.0.lock().expect("no test panics while recording"), expected);
+        bar.finish_and_clear();
+    }
+
+    #[test]
+    fn a_low_terminal_shows_only_the_lines_that_fit() {
         let started = |n: usize| Event::Started { id: Id::new("role", &n.to_string()), verb: Verb::Create };
         let events: Vec<Event> = std::iter::once(Event::Began { total: 36 }).chain((1..=20).map(started)).collect();
         let (term, mut bars) = shown(8, 80, fixture::UNICODE, &events);

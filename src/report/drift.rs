@@ -1,4 +1,4 @@
-//! A setting that differs, on one line.
+//! A changed setting on one line.
 
 use console::{measure_text_width, truncate_str};
 
@@ -6,32 +6,33 @@ use super::palette::Palette;
 use super::words::one_line;
 use crate::engine::Drift;
 
-/// The columns a value may take. Policy documents are long, and differ in one place.
+/// The maximum width of a value. Policy documents are long and usually differ in one place.
 const VALUE: usize = 60;
 
-/// What is kept of the equal text before the first difference.
+/// The number of equal characters that are kept before the first difference.
 const BEFORE: usize = 12;
 
-/// `  rate limit: 10000 → 50`, what is there first, or `! …` where less is protected than was asked for.
+/// `  rate limit: 10000 → 50`: the live value and then the value of the stack file. The line begins with `!` if the
+/// live value reduces protection.
 pub(super) fn line(drift: &Drift, palette: Palette) -> String {
     let mark = if drift.weakens { palette.warn("!") } else { " ".to_owned() };
     let (live, want) = (one_line(&drift.live), one_line(&drift.want));
-    // Secrets differ without saying how.
+    // Values of secrets are hidden.
     if live == want {
-        return format!("{mark} {}: differs", drift.field);
+        return format!("{mark} {}: different", drift.field);
     }
     let cut = if measure_text_width(&live).max(measure_text_width(&want)) > VALUE { shared(&live, &want) } else { 0 };
     let [live, want] = [live, want].map(|value| shorten(&value, cut, palette));
     format!("{mark} {}: {live} {} {want}", drift.field, palette.arrow())
 }
 
-/// The lines for these, those that weaken first.
+/// A line for each changed setting. Settings that reduce protection come first.
 pub(super) fn lines(drift: &[Drift], palette: Palette) -> Vec<String> {
     let (weakening, other): (Vec<_>, Vec<_>) = drift.iter().partition(|drift| drift.weakens);
     weakening.into_iter().chain(other).map(|drift| line(drift, palette)).collect()
 }
 
-/// How many characters at the beginning of both can be left out.
+/// The number of equal characters at the beginning that can be omitted.
 fn shared(a: &str, b: &str) -> usize {
     let equal = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
     equal.saturating_sub(BEFORE)
@@ -52,7 +53,7 @@ mod tests {
     const UNICODE: Palette = Palette { color: false, unicode: true };
 
     #[test]
-    fn live_first_then_what_is_wanted() {
+    fn the_live_value_comes_before_the_wanted_value() {
         let drift = Drift::new("rate limit", 50, 10000);
         assert_eq!(line(&drift, UNICODE), "  rate limit: 10000 → 50");
         assert_eq!(line(&drift, Palette::default()), "  rate limit: 10000 -> 50");
@@ -60,18 +61,18 @@ mod tests {
     }
 
     #[test]
-    fn weakening_ones_come_first_and_are_marked() {
+    fn settings_that_reduce_protection_come_first_and_are_marked() {
         let drift = [Drift::new("memory", 128, 256), Drift::weakening("authorizer", "AGAuthorizer1", "NONE")];
         assert_eq!(lines(&drift, UNICODE), ["! authorizer: NONE → AGAuthorizer1", "  memory: 256 → 128"]);
     }
 
     #[test]
-    fn secrets_stay_out() {
-        assert_eq!(line(&Drift::new("value", "(hidden)", "(hidden)"), UNICODE), "  value: differs");
+    fn hidden_values_are_not_shown() {
+        assert_eq!(line(&Drift::new("value", "(hidden)", "(hidden)"), UNICODE), "  value: different");
     }
 
     #[test]
-    fn long_values_are_cut_to_where_they_differ() {
+    fn long_values_are_shortened_to_their_difference() {
         let document = |action: &str| {
             format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"{action}"}}]}}"#)
         };

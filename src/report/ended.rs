@@ -1,4 +1,4 @@
-//! The part of the screen that stays: a line for what has ended, details below it. Pure, as `frame` is.
+//! The permanent part of the screen: a line for each finished resource, with details below.
 
 use console::{Alignment, measure_text_width, pad_str};
 
@@ -7,11 +7,11 @@ use super::words::{WORD, done, duration, found_by_tag, still_listed};
 use super::{drift, failure};
 use crate::engine::{Event, Id, Outcome};
 
-/// The narrowest column that a message is broken into.
+/// The minimum width of a wrapped message.
 const NARROWEST: usize = 20;
 
 impl Frame {
-    /// What of this event stays on the screen.
+    /// The permanent lines for an event.
     pub(super) fn ended(&self, event: &Event, size: Size) -> Vec<String> {
         let palette = self.palette;
         let details = |lines: Vec<String>| lines.into_iter().map(|line| format!("    {line}"));
@@ -47,7 +47,7 @@ impl Frame {
             }
             Event::FoundByTag { ids } => vec![found_by_tag(ids)],
             Event::StillListed { id, for_up_to } => vec![still_listed(id, *for_up_to)],
-            // What is as wanted already is counted; the rest is in the frame.
+            // The summary counts unchanged resources. The frame shows the other events.
             Event::Done { .. }
             | Event::Began { .. }
             | Event::Started { .. }

@@ -1,10 +1,10 @@
-//! What failed, why in AWS's words with the request id, and what to do next.
+//! A failure as text: the message, AWS's code and request id, and a hint.
 
 use super::palette::Palette;
 use super::words::{one_line, wrap};
 use crate::engine::Failure;
 
-/// A failure in full, wrapped to `width` columns: the message, what AWS said it was, and what to do next.
+/// A failure in full, wrapped to `width` columns.
 pub(super) fn lines(failure: &Failure, palette: Palette, width: usize) -> Vec<String> {
     let mut lines = wrap(&one_line(&failure.to_string()), width);
     if let Some(aws) = aws(failure) {
@@ -16,14 +16,14 @@ pub(super) fn lines(failure: &Failure, palette: Palette, width: usize) -> Vec<St
     lines
 }
 
-/// `AWS: AccessDenied, request 4f0c…`, as far as AWS answered.
+/// `AWS: AccessDenied, request 4f0c…`; `None` if AWS did not answer.
 fn aws(failure: &Failure) -> Option<String> {
     let request = failure.request_id().map(|id| format!("request {id}"));
     let said: Vec<String> = failure.code().map(|code| code.to_string()).into_iter().chain(request).collect();
     (!said.is_empty()).then(|| one_line(&format!("AWS: {}", said.join(", "))))
 }
 
-/// A paragraph whose further lines are indented to where its text begins.
+/// A paragraph with a hanging indent: its second and later lines begin below the first line's text.
 fn hanging(label: &str, text: &str, width: usize) -> Vec<String> {
     let indent = " ".repeat(label.len());
     let lines = wrap(text, width.saturating_sub(label.len()).max(1));
@@ -38,13 +38,12 @@ mod tests {
     use super::*;
     use crate::engine::Cause;
 
-    /// A line each.
     fn text(failure: &Failure) -> String {
         lines(failure, Palette::default(), usize::MAX).join("\n")
     }
 
     #[test]
-    fn in_full() {
+    fn a_failure_shows_message_code_request_and_hint() {
         assert_snapshot!(text(&fixture::denied()), @"
         create role: user arn:aws:iam::123456789012:user/dev is not authorized to perform iam:CreateRole
         AWS: AccessDenied, request 4f0c2b1e-8f9a-4a51-9d3c
@@ -53,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn wrapped() {
+    fn a_failure_is_wrapped_to_the_width() {
         assert_snapshot!(lines(&fixture::denied(), Palette::default(), 40).join("\n"), @"
         create role: user
         arn:aws:iam::123456789012:user/dev is
@@ -67,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_known() {
+    fn a_failure_without_an_answer_shows_only_its_message() {
         assert_eq!(text(&Failure::new(Cause::Unknown, "timed out")), "timed out");
     }
 }

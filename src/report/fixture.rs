@@ -1,4 +1,4 @@
-//! A run in which everything happens that can happen, for the tests of all reporters.
+//! A run with every kind of event, for the tests of all reporters.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ pub(super) const UNICODE: Palette = Palette { color: false, unicode: true };
 /// The width of the longest id in [`run`].
 pub(super) const ID_WIDTH: usize = "function.ExternalLambda1".len();
 
-/// Every event, and every outcome. The first six leave two resources in flight, one of them waiting.
+/// Every event and every outcome. After the first six events, two resources are in progress, and one of them is
+/// waiting.
 pub(super) fn run() -> Vec<Event> {
     let waiting = || noted("function.ExternalLambda1", "the role cannot be\nassumed by Lambda yet");
     let drift = vec![Drift::new("description", "development", ""), Drift::weakening("rate limit", 50, 10000)];
@@ -38,7 +39,7 @@ pub(super) fn run() -> Vec<Event> {
     ]
 }
 
-/// A failure with all that AWS tells.
+/// A failure with all the information that AWS can return.
 pub(super) fn denied() -> Failure {
     let message = "user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole";
     let answer = ServiceError::new("AccessDenied", message).details(403, Some("4f0c2b1e-8f9a-4a51-9d3c"), None);
@@ -47,7 +48,6 @@ pub(super) fn denied() -> Failure {
         .hint("`securelambda policy` prints what is needed; ask for it, then run `up` again")
 }
 
-/// Has the reporter show all of it.
 pub(super) fn play(reporter: &mut dyn Reporter, events: &[Event]) {
     for event in events {
         reporter.on(event);

@@ -1,5 +1,5 @@
-//! The part of the screen that is redrawn: what is in flight, and how far the run is. Pure: the time and the
-//! terminal's size come in, lines go out.
+//! The redrawn part of the screen: the resources in progress and the progress of the run. It is a pure function of the
+//! events, the time and the size of the terminal.
 
 use std::time::Instant;
 
@@ -9,14 +9,13 @@ use super::palette::Palette;
 use super::words::{self, WORD, one_line, ticking};
 use crate::engine::{Event, Id, Verb};
 
-/// The terminal's size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
     pub rows: usize,
     pub columns: usize,
 }
 
-/// What is known of the run while it lasts.
+/// The state of the run so far.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) palette: Palette,
@@ -41,7 +40,6 @@ impl Frame {
         Self { palette, id_width, total: 0, ended: 0, began: None, in_flight: Vec::new(), draining: false }
     }
 
-    /// Takes in what happened.
     pub(super) fn apply(&mut self, event: &Event, now: Instant) {
         match event {
             Event::Began { total } => {
@@ -65,18 +63,19 @@ impl Frame {
         }
     }
 
-    /// The width of the column of ids: what they need, or what is left beside a word and a time.
+    /// The width of the column of ids. It is smaller than the longest id if a word and a duration would not fit beside
+    /// it.
     pub(super) fn id_column(&self, size: Size) -> usize {
         let beside = if narrow(size) { 10 } else { 12 + WORD } + self.palette.mark_width();
         self.id_width.min(size.columns.saturating_sub(beside)).max(8)
     }
 
-    /// What to draw. Nothing before the run began; never wider than the terminal, and always with a line to spare.
+    /// The lines to draw: none before the run begins. They fit the terminal and leave a line free.
     pub(super) fn lines(&self, now: Instant, size: Size) -> Vec<String> {
         let Some(began) = self.began else { return Vec::new() };
         let room = size.rows.saturating_sub(if self.draining { 4 } else { 3 }).max(1);
         let shown = if self.in_flight.len() > room { room - 1 } else { self.in_flight.len() };
-        // A reason that does not fit beside the rest gets a line of its own, as long as there is one for everybody.
+        // A reason that does not fit on its line gets a second one if there is room for two lines for each resource.
         let roomy = self.in_flight.len() * 2 <= room;
         let in_flight = self.in_flight[..shown].iter();
         let mut lines: Vec<String> =
@@ -126,12 +125,12 @@ impl Frame {
     }
 }
 
-/// The columns that may be written to. The last stays free: writing there makes some terminals begin another line.
+/// The number of usable columns. The last one stays free, because some terminals begin a new line after it.
 fn width(size: Size) -> usize {
     size.columns.saturating_sub(1)
 }
 
-/// Whether there is no room for verbs.
+/// Too narrow to show verbs.
 fn narrow(size: Size) -> bool {
     size.columns < 48
 }
@@ -147,7 +146,7 @@ mod tests {
 
     const WIDE: Size = Size { rows: 24, columns: 80 };
 
-    /// What is drawn 65 seconds after these events, all of the same moment.
+    /// The lines 65 seconds after these events, which all happen at the same time.
     fn drawn(palette: Palette, size: Size, events: &[Event]) -> String {
         let began = Instant::now();
         let mut frame = Frame::new(palette, fixture::ID_WIDTH);
@@ -158,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn before_the_run_nothing() {
+    fn nothing_is_drawn_before_the_run_begins() {
         assert_eq!(drawn(fixture::UNICODE, WIDE, &[]), "");
     }
 
     #[test]
-    fn at_eighty_columns() {
+    fn a_frame_of_eighty_columns() {
         assert_snapshot!(drawn(fixture::UNICODE, WIDE, &fixture::run()[..6]), @"
         ⠹ function.ExternalLambda1  creating   1m 05s
             the role cannot be assumed by Lambda yet
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn at_fifty_and_at_thirty_columns() {
+    fn frames_of_fifty_and_of_thirty_columns() {
         assert_snapshot!(drawn(Palette::default(), Size { columns: 50, ..WIDE }, &fixture::run()[..6]), @"
         -  function.ExternalLambda1  creating   1m 05s
             the role cannot be assumed by Lambda yet
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn stopping_says_how_many_calls_are_waited_for() {
+    fn a_stopping_run_shows_the_number_of_calls_in_flight() {
         let mut events = fixture::run()[..6].to_vec();
         events.push(Event::Draining);
         assert_snapshot!(drawn(fixture::UNICODE, WIDE, &events), @"
@@ -197,12 +196,12 @@ mod tests {
             the role cannot be assumed by Lambda yet
         ⠹ role.InternalLambda       creating   1m 05s
         ━━━─────────────────────────────────────  1/11  1m 05s
-        stopping: waiting for 2 calls in flight (Ctrl-C again leaves at once)
+        stopping: waiting for 2 calls in flight (press Ctrl-C again to exit at once)
         ");
     }
 
     #[test]
-    fn never_larger_than_the_terminal_whatever_its_size() {
+    fn a_frame_fits_terminals_of_every_size() {
         let mut events = fixture::run()[..6].to_vec();
         events.push(Event::Draining);
         for (rows, columns) in (1..12).flat_map(|rows| (8..90).map(move |columns| (rows, columns))) {
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_is_for_what_is_in_flight() {
+    fn a_note_about_a_resource_that_is_not_in_progress_is_ignored() {
         let id = Id::new("role", "Other");
         let events = [Event::Began { total: 1 }, Event::Noted { id, why: "nobody asked".into() }];
         assert!(!drawn(fixture::UNICODE, WIDE, &events).contains("nobody"));

@@ -1,16 +1,16 @@
-//! What each function's role may do, in a line a statement.
+//! The permissions of each function's role, with one line for each statement.
 
 use serde_json::Value;
 
 use crate::policy::Policy;
 
-/// A function and its policy, as lines: its name, then what it may and on what. With `documents` the policy too, as IAM
-/// gets it.
+/// Each function's name, followed by the actions and resources that its role allows. With `documents`, the policy
+/// document too, as it is sent to IAM.
 pub fn grants_text(grants: &[(String, Policy)], documents: bool) -> String {
-    let mut lines = vec!["Each function's role may do this, and nothing else:".to_owned()];
+    let mut lines = vec!["Each function's role allows these actions and no others:".to_owned()];
     for (function, policy) in grants {
         lines.push(format!("  {function}"));
-        lines.extend(policy.statements().map(|statement| format!("    {}", may(statement))));
+        lines.extend(policy.statements().map(|statement| format!("    {}", allowed(statement))));
         if documents {
             lines.push(format!("    {policy}"));
         }
@@ -19,7 +19,7 @@ pub fn grants_text(grants: &[(String, Policy)], documents: bool) -> String {
 }
 
 /// `sns:Publish on acme-greetings`.
-fn may(statement: &Value) -> String {
+fn allowed(statement: &Value) -> String {
     let all = |element: &str, shorten: fn(&str) -> &str| {
         let values = match &statement[element] {
             Value::Array(values) => values.iter().filter_map(Value::as_str).map(shorten).collect(),
@@ -31,7 +31,7 @@ fn may(statement: &Value) -> String {
     format!("{} on {}", all("Action", |action| action), all("Resource", name))
 }
 
-/// An ARN's part after the account.
+/// The part of an ARN after the account.
 fn name(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).unwrap_or(arn)
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_and_what_they_are_allowed_on() {
+    fn each_statement_is_a_line_of_actions_and_resources() {
         let policy = Policy::new([
             json!({ "Sid": "A", "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
                 "Resource": "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/acme-Hello:*" }),
@@ -52,7 +52,7 @@ mod tests {
         ]);
         let grants = [("Hello".to_owned(), policy.clone())];
         insta::assert_snapshot!(grants_text(&grants, false), @r"
-        Each function's role may do this, and nothing else:
+        Each function's role allows these actions and no others:
           Hello
             logs:CreateLogStream, logs:PutLogEvents on log-group:/aws/lambda/acme-Hello:*
             sns:Publish on acme-a, acme-b

@@ -1,22 +1,22 @@
-//! A run as JSON Lines, for programs. Every line is an object with these fields and those of its `type`; a field may
-//! be added at any time, one is renamed or dropped only with a new [`SCHEMA_VERSION`](crate::outputs::SCHEMA_VERSION).
+//! A run as JSON Lines, for programs. Every line is an object. Fields may be added at any time. A field is renamed or
+//! removed only with a new [`SCHEMA_VERSION`](crate::outputs::SCHEMA_VERSION).
 //!
-//! | field            | of                | meaning |
+//! | field            | in                | meaning |
 //! |------------------|-------------------|---------|
 //! | `schema_version` | every line        | 1 |
-//! | `type`           | every line        | one of those below |
-//! | `total`          | `run_began`       | how many resources are looked after |
-//! | `id`             | `resource_*`      | which resource: `function.ExternalLambda1` |
+//! | `type`           | every line        | one of the types in this column |
+//! | `total`          | `run_began`       | the number of resources in the run |
+//! | `id`             | `resource_*`      | the resource: `function.ExternalLambda1` |
 //! | `verb`           | `resource_started` | `read`, `create`, `update` or `delete` |
-//! | `why`            | `resource_waiting` | what it waits for |
+//! | `why`            | `resource_waiting` | the reason for waiting |
 //! | `outcome`        | `resource_done`   | `created`, `adopted`, `updated`, `unchanged`, `deleted`, `gone`, `went_with_parent` |
-//! | `drift`          | `resource_done`, if `updated` | what had differed: a list of `field`, `want`, `live`, `weakens` |
-//! | `elapsed_ms`     | `resource_done`, `resource_failed` | in, or after, which time |
-//! | `failure`        | `resource_failed` | `cause`, `message`, and `code`, `request_id`, `hint` or null; `call` where one failed: `iam GetRole` |
+//! | `drift`          | `resource_done`, if `updated` | the corrected differences: a list of `field`, `want`, `live`, `weakens` |
+//! | `elapsed_ms`     | `resource_done`, `resource_failed` | the duration |
+//! | `failure`        | `resource_failed` | `cause`, `message`, and `code`, `request_id`, `hint` or null; `call` if a call failed: `iam GetRole` |
 //! | `because`        | `resource_skipped` | the resource that failed |
-//! | `ids`            | `resources_found` | resources that only their tags tell of; they are removed too |
+//! | `ids`            | `resources_found` | resources of the stack that only lists show; they are removed too |
 //! |                  | `resource_still_listed` | a deleted resource is still listed, and the run waits |
-//! |                  | `run_draining`    | no more is begun; calls in flight are waited for |
+//! |                  | `run_draining`    | nothing more is started; the run waits for calls in flight |
 //!
 //! The last line is the `summary`, written by the command: see [`summary_line`].
 
@@ -31,14 +31,12 @@ use super::summary::Counts;
 use crate::engine::{Event, Failure, Id, Outcome, Summary, Verb};
 use crate::outputs::SCHEMA_VERSION;
 
-/// Shows a run as an object for every event.
 #[derive(Debug)]
 pub(super) struct Json {
     to: Stream,
 }
 
 impl Json {
-    /// Objects into this stream.
     pub(super) fn new(to: Stream) -> Self {
         Self { to }
     }
@@ -57,24 +55,24 @@ impl Reporter for Json {
 /// | field         | meaning |
 /// |---------------|---------|
 /// | `verb`        | the command: `up`, `down` |
-/// | `succeeded`   | everything that was asked for was done |
-/// | `stopped`     | asked to stop before all was done |
-/// | `elapsed_ms`  | how long the run took |
-/// | `counts`      | how many resources by outcome, and `failed` and `skipped` |
+/// | `succeeded`   | every resource was processed without a failure |
+/// | `stopped`     | the run was stopped before its end |
+/// | `elapsed_ms`  | the duration of the run |
+/// | `counts`      | the number of resources by outcome, and of `failed` and `skipped` ones |
 /// | `failed`      | a list of `id` and the fields of `failure` above |
 /// | `skipped`     | a list of `id` and `because` |
-/// | `unanswered`  | the resources whose calls were in flight when it was left; the next run looks for them |
+/// | `unanswered`  | the resources whose calls were in flight when the program exited; the next run looks for them |
 /// | `save_error`  | why the state could not be saved, or null |
-/// | `unsaved`     | what was made and is not in the state file: a list of `id` and `outputs` |
+/// | `unsaved`     | the created resources that are missing in the state file: a list of `id` and `outputs` |
 ///
-/// and then the fields of `extra`, an object, which has names of its own, or null.
+/// The fields of `extra` follow. It is an object with other names, or null.
 pub fn summary_line(verb: &str, summary: &Summary, elapsed: Duration, extra: Value) -> String {
     let extra = match extra {
         Value::Object(fields) => fields,
         Value::Null => Map::new(),
         other => Map::from_iter([("extra".to_owned(), other)]),
     };
-    line(&Last {
+    line(&SummaryLine {
         r#type: "summary",
         verb,
         succeeded: summary.succeeded(),
@@ -139,7 +137,7 @@ enum Line<'a> {
 
 /// See [`summary_line`].
 #[derive(Serialize)]
-struct Last<'a> {
+struct SummaryLine<'a> {
     r#type: &'static str,
     verb: &'a str,
     succeeded: bool,
@@ -193,7 +191,7 @@ impl<'a> From<&'a Event> for Line<'a> {
 }
 
 fn line(line: &impl Serialize) -> String {
-    // Strings, numbers and lists of them under string keys: there is nothing in it that could fail.
+    // Serialization of strings, numbers and lists under string keys does not fail.
     serde_json::to_string(&Versioned { schema_version: SCHEMA_VERSION, line }).unwrap_or_default()
 }
 
@@ -211,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_run() {
+    fn a_run_with_every_event_as_json_lines() {
         let captured = Captured::default();
         fixture::play(&mut Json::new(captured.stream()), &fixture::run());
         assert!(captured.text().lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
@@ -239,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_ends_with_what_the_command_adds() {
+    fn the_summary_ends_with_the_fields_of_the_command() {
         let summary = Summary {
             done: vec![(Id::new("topic", "greetings"), Outcome::Created)],
             failed: vec![(Id::new("role", "InternalLambda"), fixture::denied())],

@@ -1,4 +1,5 @@
-//! What is left after a removal, what is not ours, and what can be brought back; and all that carries a stack's tag.
+//! Resources that remain after a removal, resources of others with similar names, secrets that can be restored, and the
+//! inventory of all resources with a stack's tag.
 
 use std::collections::BTreeMap;
 
@@ -7,28 +8,28 @@ use super::timestamp::date;
 use super::words::{harmless, one_line};
 use crate::engine::{Failure, Inventory, InventoryItem, Leftover, Unread};
 
-/// Strangers' things that are named one by one; of more, just how many.
-const NAMED: usize = 8;
+/// How many untagged resources of others are listed. Further ones are only counted.
+const LISTED: usize = 8;
 
-/// What is left or may be, each with what it is, where it is, why it is there and how to remove it. Empty if there is
-/// nothing.
+/// The resources that remain or may remain, each with its kind, its ARN, the reason and the command that removes it.
+/// Empty if there are none. `at` is appended to each command, such as `--region eu-central-1`.
 pub fn left_text(left: &[Leftover], unread: &[Unread], at: &str) -> String {
     let mut lines = Vec::new();
     for one in left {
-        let place = one.arn.as_deref().map(|arn| format!(" {}", harmless(arn))).unwrap_or_default();
+        let arn = one.arn.as_deref().map(|arn| format!(" {}", harmless(arn))).unwrap_or_default();
         if one.seen {
-            lines.push(format!("  left: {} ({}){place}", one.id, one.kind));
+            lines.push(format!("  remains: {} ({}){arn}", one.id, one.kind));
         } else {
-            lines.push(format!("  may be left: {} ({}){place}", one.id, one.kind));
+            lines.push(format!("  may remain: {} ({}){arn}", one.id, one.kind));
         }
-        lines.extend(one.error.as_ref().map(why));
+        lines.extend(one.error.as_ref().map(reason));
         lines.extend(one.remove.as_ref().map(|command| format!("    {} {at}", harmless(command))));
     }
     lines.extend(unread.iter().flat_map(unread_lines));
     lines.join("\n")
 }
 
-/// What could not be read while listing, why, and what can be done about it.
+/// A resource or a kind that could not be read or listed, with the reason and a hint.
 pub fn unread_lines(unread: &Unread) -> Vec<String> {
     let Unread { kind, name, error, .. } = unread;
     let what = match name {
@@ -36,11 +37,11 @@ pub fn unread_lines(unread: &Unread) -> Vec<String> {
         None => format!("  could not be listed: {kind}"),
     };
     let hint = error.hint.as_ref().map(|hint| format!("    {hint}"));
-    [what, why(error)].into_iter().chain(hint).collect()
+    [what, reason(error)].into_iter().chain(hint).collect()
 }
 
-/// Why, with the call that failed.
-fn why(failure: &Failure) -> String {
+/// The reason, with the call that failed.
+fn reason(failure: &Failure) -> String {
     let words = one_line(&failure.to_string());
     match &failure.call {
         Some(call) => format!("    {words} (call: {call})"),
@@ -48,11 +49,12 @@ fn why(failure: &Failure) -> String {
     }
 }
 
-/// What AWS keeps for the whole account once an HTTP API has logged its requests.
-pub const LOG_POLICY: &str = "For the access logs of HTTP APIs AWS keeps a resource policy of CloudWatch Logs in the account \
-                              (its name begins with AWSLogDeliveryWrite). Other stacks and services may use it, so it is left.";
+/// Explains a resource policy that AWS keeps in the account after an HTTP API logged its requests.
+pub const LOG_POLICY: &str = "AWS keeps a resource policy of CloudWatch Logs for the access logs of HTTP APIs in the \
+                              account (its name begins with AWSLogDeliveryWrite). Other stacks and services may use \
+                              it, so it is not deleted.";
 
-/// What has a name like this stack's and is not this stack's. Empty if there is nothing.
+/// Resources that have a name like this stack's and do not belong to it. Empty if there are none.
 pub fn others_text(others: &[InventoryItem], stack: &str) -> String {
     let mut lines = Vec::new();
     let mut stacks: BTreeMap<&str, usize> = BTreeMap::new();
@@ -60,55 +62,63 @@ pub fn others_text(others: &[InventoryItem], stack: &str) -> String {
     for one in others {
         match one.stack.as_deref() {
             Some(other) => *stacks.entry(other).or_default() += 1,
-            None if untagged < NAMED => {
+            None if untagged < LISTED => {
                 untagged += 1;
                 let (name, arn) = (harmless(&one.name), harmless(&one.arn));
-                lines.push(format!("Not ours, left alone: {name} ({}), without the tag of a stack: {arn}", one.kind));
+                lines.push(format!(
+                    "Not part of this stack, not touched: {name} ({}), which has no stack tag: {arn}",
+                    one.kind
+                ));
             }
             None => more += 1,
         }
     }
     if more > 0 {
-        lines.push(format!("Not ours, left alone: {more} more without the tag of a stack"));
+        lines.push(format!("Not part of this stack, not touched: {more} more without a stack tag"));
     }
     for (other, count) in stacks {
         let (other, beginning) = (one_line(other), format!("{stack}-"));
-        lines.push(format!("Left alone: {count} of the stack {other}, whose names begin with {beginning} too"));
+        lines.push(format!("Not touched: {count} of the stack {other}, whose names also begin with {beginning}"));
     }
     lines.join("\n")
 }
 
-/// Until when deleted secrets can be brought back. Empty if there are none.
+/// Until when deleted secrets can be restored. Empty if there are none.
 pub fn recoverable_text(recoverable: &[InventoryItem]) -> String {
     let line = |one: &InventoryItem| {
         let (name, day) = (harmless(one.id.parts().1), date(one.until.unwrap_or_default()));
         format!(
-            "The secret {name} can be recovered until {day}; until then `up` restores it instead of making a new one, \
-             and `down --purge` removes it at once, for good."
+            "The secret {name} can be restored until {day}. Until then, `up` restores it instead of creating a new one, \
+             and `down --purge` deletes it permanently."
         )
     };
     recoverable.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// All that carries a stack's tag, by stack, each with its state file if there is one here.
+/// All resources with a stack's tag, by stack. A stack's state file is shown if this machine has one.
 pub fn swept_text(inventory: &Inventory, stacks: &[(&str, Option<String>)]) -> String {
     let mut text = String::new();
     for (stack, state) in stacks {
         let ours: Vec<&InventoryItem> = inventory.of(stack).collect();
-        let state = state.as_ref().map_or("no state file here".to_owned(), |path| format!("state file {path}"));
-        text += &format!("{}: {} in all, {state}\n", one_line(stack), ours.len());
+        let state =
+            state.as_ref().map_or("no state file on this machine".to_owned(), |path| format!("state file {path}"));
+        text += &format!("{}: {}, {state}\n", one_line(stack), resources(ours.len()));
         let rows = ours.iter().map(|one| {
-            let until = one.until.map(|until| format!(", deleted, recoverable until {}", date(until)));
+            let until = one.until.map(|until| format!(", deleted, can be restored until {}", date(until)));
             vec![
                 format!("  {}", harmless(one.id.as_str())),
                 one.kind.to_owned(),
                 format!("{}{}", harmless(&one.arn), until.unwrap_or_default()),
             ]
         });
-        text += &table(&["  id", "kind", "where"], rows);
+        text += &table(&["  id", "kind", "arn"], rows);
         text += "\n\n";
     }
     text.trim_end().to_owned()
+}
+
+fn resources(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "resource" } else { "resources" })
 }
 
 #[cfg(test)]
@@ -140,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn survivors_say_what_where_why_and_how() {
+    fn leftovers_show_kind_arn_reason_and_command() {
         let one = |id: &str, seen: bool, error: Option<Failure>| Leftover {
             id: id.into(),
             kind: "logs.group".into(),
@@ -166,12 +176,12 @@ mod tests {
             unread(Some("demo-t"), Failure::refused("could not read the tags of demo-t: no")),
         ];
         assert_snapshot!(left_text(&left, &unread, "--region eu-central-1"), @r"
-          left: logs.f (logs.group) arn:logs.f
+          remains: logs.f (logs.group) arn:logs.f
             could not delete f: no [2J (call: logs DeleteLogGroup)
             aws logs delete-log-group --log-group-name f --region eu-central-1
-          left: logs.g (logs.group) arn:logs.g
+          remains: logs.g (logs.group) arn:logs.g
             aws logs delete-log-group --log-group-name f --region eu-central-1
-          may be left: logs.h (logs.group)
+          may remain: logs.h (logs.group)
             could not delete f: no [2J (call: logs DeleteLogGroup)
           could not be listed: sns.topic
             could not list the topics: no
@@ -183,31 +193,31 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_of_strangers_is_counted() {
+    fn many_untagged_resources_of_others_are_counted() {
         let names: Vec<String> = (0..11).map(|n| format!("a-{n}")).collect();
         let mut others: Vec<InventoryItem> = names.iter().map(|name| listed(name, None)).collect();
         others.extend(["a-b-x", "a-b-y"].map(|name| listed(name, Some("a-b"))));
         let text = others_text(&others, "a");
-        assert_eq!(text.lines().count(), NAMED + 2);
-        let end: Vec<&str> = text.lines().skip(NAMED - 1).collect();
+        assert_eq!(text.lines().count(), LISTED + 2);
+        let end: Vec<&str> = text.lines().skip(LISTED - 1).collect();
         assert_snapshot!(end.join("\n"), @r"
-        Not ours, left alone: a-7 (secretsmanager.secret), without the tag of a stack: arn:a-7
-        Not ours, left alone: 3 more without the tag of a stack
-        Left alone: 2 of the stack a-b, whose names begin with a- too
+        Not part of this stack, not touched: a-7 (secretsmanager.secret), which has no stack tag: arn:a-7
+        Not part of this stack, not touched: 3 more without a stack tag
+        Not touched: 2 of the stack a-b, whose names also begin with a-
         ");
     }
 
     #[test]
-    fn a_secret_in_its_window_has_a_date() {
+    fn a_deleted_secret_shows_until_when_it_can_be_restored() {
         let inventory = Inventory {
             listed: vec![listed("s", Some("demo")).recoverable(Some(1_795_824_000)), listed("x", None)],
             ..Inventory::default()
         };
-        assert!(recoverable_text(&inventory.listed[..1]).contains("secret s can be recovered until 2026-11-28"));
+        assert!(recoverable_text(&inventory.listed[..1]).contains("secret s can be restored until 2026-11-28"));
         assert_snapshot!(swept_text(&inventory, &[("demo", Some("state/demo.json".into()))]), @r"
-        demo: 1 in all, state file state/demo.json
-          id        kind                   where
-          secret.s  secretsmanager.secret  arn:s, deleted, recoverable until 2026-11-28
+        demo: 1 resource, state file state/demo.json
+          id        kind                   arn
+          secret.s  secretsmanager.secret  arn:s, deleted, can be restored until 2026-11-28
         ");
     }
 }

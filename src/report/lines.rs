@@ -1,5 +1,5 @@
-//! A run as plain lines, for logs: no colour, no cursor movement, nothing that is later taken back. The word comes
-//! first and in its own column, so that `grep ^failed` finds what failed; details are indented below it.
+//! A run as plain lines, for logs: no colour, no cursor movement, and no line is changed later. Each line begins with
+//! the outcome, so that `grep ^failed` finds failures. Details are indented below.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,6 @@ use super::words::{WORD, done, draining, duration, found_by_tag, one_line, still
 use super::{Reporter, drift, failure};
 use crate::engine::{Event, Id, Outcome};
 
-/// Shows a run as a line for everything worth one.
 #[derive(Debug)]
 pub(super) struct Lines {
     to: Stream,
@@ -20,13 +19,12 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Everything worth a line. Of the palette only the symbols are used.
+    /// Of the palette, only the symbols are used.
     pub(super) fn new(to: Stream, palette: Palette) -> Self {
         let palette = palette.plain();
         Self { to, palette, failures_only: false, in_flight: HashSet::new(), said: HashSet::new() }
     }
 
-    /// Failures and nothing else.
     pub(super) fn failures_only(to: Stream, palette: Palette) -> Self {
         Self { failures_only: true, ..Self::new(to, palette) }
     }
@@ -51,14 +49,14 @@ impl Reporter for Lines {
                 self.details(&failure::lines(failure, self.palette, usize::MAX));
             }
             _ if self.failures_only => {}
-            // What is as wanted already is counted at the end.
+            // The summary counts unchanged resources.
             Event::Began { .. } | Event::Done { outcome: Outcome::Unchanged, .. } => {}
             Event::Started { id, .. } => {
                 self.in_flight.insert(id.clone());
             }
             Event::Noted { id, why } => {
                 let why = one_line(why);
-                // Said again at every attempt; once is enough where it cannot be taken back.
+                // The engine repeats the reason at every attempt. A log shows it once.
                 if self.said.insert((id.clone(), why.clone())) {
                     self.say("waiting", id, &why);
                 }
@@ -94,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_run() {
+    fn a_run_with_every_event_as_lines() {
         let captured = Captured::default();
         let colourful = Palette { color: true, unicode: true };
         fixture::play(&mut Lines::new(captured.stream(), colourful), &fixture::run());
@@ -108,26 +106,26 @@ mod tests {
                   hint: `securelambda policy` prints what is needed; ask for it, then run `up` again
         skipped   function.InternalLambda  because role.InternalLambda failed
         created   function.ExternalLambda1  1m 05s
-        adopted   pool.MyUserPool1  was there, and ours
+        adopted   pool.MyUserPool1  already existed
         updated   stage.development  1.5s
                   ! rate limit: 10000 → 50
                     description: (none) → development
-        stopping  waiting for 1 call in flight (Ctrl-C again leaves at once)
+        stopping  waiting for 1 call in flight (press Ctrl-C again to exit at once)
         deleted   secret.Old  0.4s
         deleted   method.Old  with its parent
-        gone      role.Old  was not there
+        gone      role.Old  did not exist
         ");
     }
 
     #[test]
-    fn ascii_where_need_be() {
+    fn lines_are_ascii_without_unicode() {
         let captured = Captured::default();
         fixture::play(&mut Lines::new(captured.stream(), Palette::default()), &fixture::run());
         assert!(captured.text().is_ascii());
     }
 
     #[test]
-    fn quiet_is_failures_only() {
+    fn quiet_output_has_only_failures() {
         let captured = Captured::default();
         fixture::play(&mut Lines::failures_only(captured.stream(), Palette::default()), &fixture::run());
         assert_snapshot!(captured.text(), @"

@@ -1,5 +1,5 @@
-//! A line of a function's log. Our functions write JSON, of which the level, the message and what else there is are
-//! shown; other lines are shown as they are, without what a terminal would obey.
+//! A line of a function's log. The blueprints' functions write JSON: its level, message and other fields are shown.
+//! Other lines are shown unchanged except for characters that control a terminal.
 
 use console::{Alignment, pad_str};
 use serde_json::{Map, Value, json};
@@ -9,14 +9,14 @@ use super::timestamp::{clock, date};
 use super::words::harmless;
 use crate::outputs::SCHEMA_VERSION;
 
-/// How the lines that Lambda itself writes begin.
+/// The beginnings of lines that Lambda itself writes.
 const PLATFORM: [&str; 5] =
     ["START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_START ", "INIT_REPORT "];
 
-/// The fields that have a place of their own, and the time, which the log has for every line.
+/// The fields that are shown at a fixed position, and the time, which CloudWatch Logs has for every line.
 const KNOWN: [&str; 4] = ["timestamp", "level", "requestId", "message"];
 
-/// The columns of the longest usual level.
+/// The width of the longest usual level.
 const LEVEL: usize = 5;
 
 /// One entry of a function's log.
@@ -24,36 +24,33 @@ const LEVEL: usize = 5;
 pub struct LogLine<'a> {
     /// The function's name in the stack file.
     pub function: &'a str,
-    /// Its place among the stack's functions, which gives it its colour.
-    pub place: usize,
-    /// When it was written, in milliseconds since 1970.
+    /// The index of the function in the stack, which determines its colour.
+    pub index: usize,
+    /// The time of writing, in milliseconds since 1970.
     pub at_ms: i64,
-    /// As it was written.
     pub message: &'a str,
 }
 
-/// How lines are shown.
 #[derive(Debug, Clone, Copy)]
 pub struct LogStyle {
-    /// Colours.
     pub palette: Palette,
-    /// The columns of the longest function's name.
+    /// The length of the longest function's name.
     pub name_width: usize,
-    /// Request ids too, and the lines that Lambda itself writes.
+    /// Also show request ids and the lines that Lambda itself writes.
     pub verbose: bool,
-    /// Lines of another day than this moment's, in milliseconds since 1970, say theirs.
+    /// The current time in milliseconds since 1970. Lines of another day show their date.
     pub now_ms: i64,
 }
 
-/// What a line says.
-struct Entry {
+/// A parsed line.
+struct ParsedLine {
     level: Option<String>,
     request_id: Option<String>,
     message: String,
     fields: Map<String, Value>,
 }
 
-impl Entry {
+impl ParsedLine {
     fn new(line: &str) -> Self {
         match serde_json::from_str(line) {
             Ok(Value::Object(mut fields)) if fields.get("message").is_some_and(Value::is_string) => {
@@ -70,35 +67,35 @@ impl Entry {
     }
 }
 
-/// Written by Lambda itself rather than by the function.
+/// Whether Lambda itself wrote the line.
 fn is_platform(message: &str) -> bool {
     PLATFORM.iter().any(|start| message.starts_with(start))
 }
 
-/// `12:34:56.789Z InternalLambda   INFO  Hello Ada. …  messageId=…`, and further lines of the message below it, indented.
-/// `None` for what this style leaves out.
+/// `12:34:56.789Z InternalLambda   INFO  Hello Ada. …  messageId=…`, followed by the other lines of the message,
+/// indented. `None` if the style omits the line.
 pub fn log_text(line: &LogLine<'_>, style: &LogStyle) -> Option<String> {
     let palette = style.palette;
     let platform = is_platform(line.message);
     if platform && !style.verbose {
         return None;
     }
-    let entry = Entry::new(line.message);
+    let parsed = ParsedLine::new(line.message);
     let today = date(line.at_ms.div_euclid(1000)) == date(style.now_ms.div_euclid(1000));
     let time = if today { clock(line.at_ms) } else { stamp(line.at_ms) };
     let name = pad_str(line.function, style.name_width, Alignment::Left, None);
-    let level = harmless(entry.level.as_deref().unwrap_or_default());
+    let level = harmless(parsed.level.as_deref().unwrap_or_default());
     let level = match (level.as_str(), format!("{level:LEVEL$}")) {
         ("ERROR" | "FATAL", padded) => palette.bad(&padded),
         ("WARN", padded) => palette.warn(&padded),
         (_, padded) => padded,
     };
-    let mut message = entry.message.lines().map(harmless);
+    let mut message = parsed.message.lines().map(harmless);
     let first = message.next().unwrap_or_default();
     let first = if platform { palette.dim(&first) } else { first };
-    let mut text = format!("{} {} {level} {first}", palette.dim(&time), palette.nth(line.place, &name));
-    let id = entry.request_id.filter(|_| style.verbose).map(|id| ("requestId".to_owned(), Value::String(id)));
-    for (name, value) in id.into_iter().chain(entry.fields) {
+    let mut text = format!("{} {} {level} {first}", palette.dim(&time), palette.nth(line.index, &name));
+    let id = parsed.request_id.filter(|_| style.verbose).map(|id| ("requestId".to_owned(), Value::String(id)));
+    for (name, value) in id.into_iter().chain(parsed.fields) {
         let value = match value {
             Value::String(text) if !text.is_empty() && !text.contains([' ', '"', '=']) => text,
             other => other.to_string(),
@@ -111,10 +108,10 @@ pub fn log_text(line: &LogLine<'_>, style: &LogStyle) -> Option<String> {
     Some(text)
 }
 
-/// The same as an object on one line: `schema_version`, `function`, `timestamp`, `level`, `request_id`, `message`,
-/// `fields`, and whether it is Lambda's own.
+/// The line as a JSON object on one line: `schema_version`, `function`, `timestamp`, `level`, `request_id`, `message`,
+/// `fields`, and `platform`, which is true if Lambda itself wrote it.
 pub fn log_json(line: &LogLine<'_>) -> String {
-    let Entry { level, request_id, message, fields } = Entry::new(line.message);
+    let ParsedLine { level, request_id, message, fields } = ParsedLine::new(line.message);
     json!({
         "schema_version": SCHEMA_VERSION,
         "function": line.function,
@@ -142,7 +139,7 @@ mod tests {
         "message":"Hello Ada.","messageId":"m-1","note":"two words"}"#;
 
     fn line(message: &str) -> LogLine<'_> {
-        LogLine { function: "Internal", place: 0, at_ms: AT, message }
+        LogLine { function: "Internal", index: 0, at_ms: AT, message }
     }
 
     fn plain() -> LogStyle {
@@ -154,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_lines_are_level_message_and_the_rest() {
+    fn json_lines_show_level_message_and_other_fields() {
         assert_eq!(shown(OURS), "12:34:56.789Z Internal   INFO  Hello Ada.  messageId=m-1  note=\"two words\"");
         let verbose = LogStyle { verbose: true, ..plain() };
         assert!(log_text(&line(OURS), &verbose).is_some_and(|text| text.contains("  requestId=r-1  ")));
@@ -163,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_as_they_are_and_obey_nobody() {
+    fn other_lines_are_shown_without_control_characters() {
         assert_eq!(shown("Task timed out"), "12:34:56.789Z Internal         Task timed out");
         assert_eq!(shown("a\u{1b}[2J\nat b"), "12:34:56.789Z Internal         a [2J\n    at b");
         let forged = serde_json::json!({ "message": "x\r\u{1b}[31mERROR", "k\u{7}": "\u{9b}" }).to_string();
@@ -174,24 +171,24 @@ mod tests {
     }
 
     #[test]
-    fn lambdas_own_lines_are_for_the_curious() {
+    fn lambdas_own_lines_are_shown_only_if_verbose() {
         let report = "REPORT RequestId: r-1\tDuration: 3 ms";
         assert_eq!(shown(report), "");
-        let curious = LogStyle { verbose: true, ..plain() };
-        assert!(log_text(&line(report), &curious).is_some_and(|text| text.ends_with(report)));
+        let verbose = LogStyle { verbose: true, ..plain() };
+        assert!(log_text(&line(report), &verbose).is_some_and(|text| text.ends_with(report)));
     }
 
     #[test]
-    fn functions_are_told_apart_by_colour_and_by_name() {
+    fn functions_differ_in_colour_and_name() {
         let palette = Palette { color: true, unicode: true };
         let style = LogStyle { palette, ..plain() };
-        let of = |function, place| log_text(&LogLine { function, place, ..line("x") }, &style).unwrap_or_default();
+        let of = |function, index| log_text(&LogLine { function, index, ..line("x") }, &style).unwrap_or_default();
         assert!(of("A", 0).contains("\u{1b}[36mA         \u{1b}[0m"), "{:?}", of("A", 0));
         assert!(of("B", 1).contains("\u{1b}[35mB         \u{1b}[0m"), "{:?}", of("B", 1));
     }
 
     #[test]
-    fn as_json() {
+    fn log_lines_as_json() {
         let entry: Value = serde_json::from_str(&log_json(&line(OURS))).unwrap_or_default();
         let expected = json!({
             "schema_version": 1, "function": "Internal", "timestamp": "2026-11-28T12:34:56.789Z", "level": "INFO",

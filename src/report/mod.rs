@@ -1,14 +1,14 @@
-//! What the user sees of a run. Takes the engine's facts and text, decides what they look like, and is the one place
-//! that prints: answers on standard output, all else on standard error. Never calls AWS, never changes anything.
+//! Everything that the user sees. This module formats facts from the engine and from `verify`, and it alone prints:
+//! results on standard output, everything else on standard error. It neither calls AWS nor changes anything.
 //!
-//! - [`choose`] picks a [`Style`], purely, from where the output goes; [`reporter`] makes what shows it.
-//! - `bars`, `lines` and `json` each show a run's events as they happen.
-//! - `print` is for all that is not part of a run: answers, remarks, the error a command ends with.
-//! - `summary`, `plan`, `grants` and `failure` build the text and the JSON that commands print before and after a run.
+//! - [`choose`] picks a [`Style`] for the output, and [`reporter`] returns the [`Reporter`] of that style.
+//! - `bars`, `lines` and `json` each show the events of a run as they happen.
+//! - `print` prints what is not part of a run: results, remarks and the error that ends a command.
+//! - `summary`, `plan`, `grants` and `failure` format the text and JSON that commands print before and after a run.
 //! - `diagram` draws a stack: who may call what.
-//! - `timings` adds to a run, at its end, what took how long.
-//! - `proof` shows what `verify` found: as a table, as a page, as JUnit XML.
-//! - Everything is written through a [`Stream`] and painted by a [`Palette`], so that tests can read it.
+//! - `timings` adds the duration of each resource to the end of a run.
+//! - `proof` shows the result of `verify` as a table, as an HTML page and as JUnit XML.
+//! - All output is written to a [`Stream`] in the colours and symbols of a [`Palette`], so that tests can read it.
 
 mod bars;
 mod checkup;
@@ -44,7 +44,7 @@ use lines::Lines;
 use timings::Timings;
 
 pub use checkup::checkup_text;
-pub use diagram::{Arrow, Diagram, Frame, Node, NodeKind, mermaid, svg};
+pub use diagram::{Arrow, Diagram, Node, NodeKind, RouteGroup, mermaid, svg};
 pub use grants::grants_text;
 pub use json::summary_line;
 pub use leftovers::{LOG_POLICY, left_text, others_text, recoverable_text, swept_text, unread_lines};
@@ -61,44 +61,42 @@ pub use words::{duration, one_line};
 
 /// Shows a run while it happens.
 pub trait Reporter: Send {
-    /// Something happened.
     fn on(&mut self, event: &Event);
 
-    /// Nothing more will happen. What was shown only for the time being is taken away.
+    /// Ends the output of the run and removes temporary lines. No event follows.
     fn finish(&mut self);
 }
 
-/// What the choice of a [`Style`] depends on.
+/// The facts that determine a [`Style`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "five independent facts, each with a row in the truth table")]
 pub struct Setting {
-    /// Someone may be looking at standard error.
     pub stderr_is_terminal: bool,
-    /// `CI` is set: what looks like a terminal is a log.
+    /// `CI` is set, so a terminal is a log.
     pub ci: bool,
     /// `--json`.
     pub json: bool,
     /// `--quiet`.
     pub quiet: bool,
-    /// `TERM` is unset or `dumb`: the cursor cannot be moved. Also for what else writes to standard error meanwhile,
-    /// such as `-v`.
+    /// The cursor cannot be moved, because `TERM` is unset or `dumb`, or because something else, such as `-v`, writes
+    /// to standard error during the run.
     pub term_dumb: bool,
 }
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// Lines for what is done and, below them, what is in flight, redrawn.
+    /// A line for each finished resource and, below, redrawn lines for resources in progress.
     Bars,
-    /// A line for everything worth one.
+    /// A line for each event that changes something.
     Lines,
-    /// An object for every event, on standard output.
+    /// A JSON object for each event, on standard output.
     Json,
-    /// Failures only.
+    /// Only failures.
     Quiet,
 }
 
-/// How a run is to be shown. The first row that fits, `·` fitting both:
+/// The style for a setting: that of the first row that matches. `·` matches both values.
 ///
 /// | `json` | `quiet` | `stderr_is_terminal` | `ci` | `term_dumb` | style |
 /// |--------|---------|----------------------|------|-------------|---------|
@@ -117,8 +115,8 @@ pub fn choose(setting: Setting) -> Style {
     }
 }
 
-/// What shows a run as asked for, on this process's own streams; `id_width`, from [`id_width`], lets the columns line up
-/// from the first line on.
+/// A reporter of the requested style that writes to the streams of this process. `id_width`, from [`id_width`], aligns
+/// the columns from the first line on.
 pub fn reporter(output: Output, id_width: usize) -> Box<dyn Reporter> {
     let palette = output.messages;
     let reporter: Box<dyn Reporter> = match output.style {
@@ -130,7 +128,7 @@ pub fn reporter(output: Output, id_width: usize) -> Box<dyn Reporter> {
     if output.timings { Box::new(Timings::around(reporter, output.style, palette)) } else { reporter }
 }
 
-/// The columns that the longest of these ids takes.
+/// The width of the longest id.
 pub fn id_width<'a>(ids: impl IntoIterator<Item = &'a Id>) -> usize {
     ids.into_iter().map(|id| console::measure_text_width(id.as_str())).max().unwrap_or(0)
 }
@@ -140,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_of_the_truth_table() {
+    fn choose_follows_the_truth_table() {
         let (yes, no, any) = (Some(true), Some(false), None);
         let rows = [
             ([yes, any, any, any, any], Style::Json),
@@ -153,16 +151,16 @@ mod tests {
         for bits in 0..32_u8 {
             let fact = |bit: usize| bits & (1 << bit) != 0;
             let [json, quiet, stderr_is_terminal, ci, term_dumb] = [0, 1, 2, 3, 4].map(fact);
-            let fits =
+            let matches =
                 |row: &&([Option<bool>; 5], Style)| (0..5).all(|bit| row.0[bit].is_none_or(|is| is == fact(bit)));
-            let (_, expected) = rows.iter().find(fits).expect("some row fits");
+            let (_, expected) = rows.iter().find(matches).expect("a row matches");
             let setting = Setting { stderr_is_terminal, ci, json, quiet, term_dumb };
             assert_eq!(choose(setting), *expected, "{setting:?}");
         }
     }
 
     #[test]
-    fn the_widest_id_counts() {
+    fn id_width_is_that_of_the_longest_id() {
         let ids = [Id::new("role", "A"), Id::new("function", "ExternalLambda1")];
         assert_eq!(id_width(&ids), "function.ExternalLambda1".len());
         assert_eq!(id_width([]), 0);

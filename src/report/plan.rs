@@ -1,4 +1,4 @@
-//! What `up` would do, as text and as JSON.
+//! The plan of `up` as text and as JSON.
 
 use console::pad_str;
 use serde::Serialize;
@@ -10,7 +10,6 @@ use super::{drift, failure, id_width};
 use crate::engine::{Change, Drift, Id, Plan};
 use crate::outputs::SCHEMA_VERSION;
 
-/// One resource in the plan's text.
 struct Entry<'a> {
     mark: String,
     id: &'a Id,
@@ -18,8 +17,9 @@ struct Entry<'a> {
     details: Vec<String>,
 }
 
-/// A line a resource that would be touched, values that differ below it, and the counts last. What protects less than
-/// asked for comes first, then what is made, changed, removed, and what cannot be done; each in the plan's order.
+/// A line for each resource that would change, followed by its differences, and the counts at the end. Resources with
+/// reduced protection come first, followed by those to create, to change, to remove and to refuse. Each group is in the
+/// plan's order.
 pub fn plan_text(plan: &Plan, palette: Palette) -> String {
     let mut groups: [Vec<Entry>; 5] = Default::default();
     for (id, _, change) in &plan.changes {
@@ -28,11 +28,11 @@ pub fn plan_text(plan: &Plan, palette: Palette) -> String {
         match change {
             Change::Keep => {}
             Change::Create if plan.lost_guards.contains(id) => {
-                let lost = palette.warn("! it was there, and without it less is protected");
+                let lost = palette.warn("! was deleted; protection reduced");
                 groups[0].push(entry(palette.good("+"), "", vec![lost]));
             }
             Change::Create => groups[1].push(entry(palette.good("+"), "", Vec::new())),
-            Change::Adopt => groups[1].push(entry(palette.good("+"), "(exists, ours)", Vec::new())),
+            Change::Adopt => groups[1].push(entry(palette.good("+"), "(already exists)", Vec::new())),
             Change::Update { drift } => {
                 let group = if weakened(drift) { 0 } else { 2 };
                 groups[group].push(entry(palette.warn("~"), "", drift::lines(drift, palette)));
@@ -42,7 +42,7 @@ pub fn plan_text(plan: &Plan, palette: Palette) -> String {
                 groups[2].push(entry(palette.warn("±"), "create anew, then remove the old one", details));
             }
             Change::KnownAfterApply => {
-                groups[2].push(entry(palette.warn("~"), "(compared once what it needs is there)", Vec::new()));
+                groups[2].push(entry(palette.warn("~"), "(depends on changes above)", Vec::new()));
             }
             Change::Refuse { failure } => {
                 let details = failure::lines(failure, palette, usize::MAX);
@@ -73,14 +73,15 @@ impl Entry<'_> {
     }
 }
 
-/// The plan as one document: `schema_version`, `changes` (each with `id`, `kind`, `action` and, by action, `drift`,
-/// `moved` or `failure`), `removals` and `lost_guards` (ids) and `counts` by action.
+/// The plan as a JSON document: `schema_version`, `changes` (each with `id`, `kind`, `action` and, depending on the
+/// action, `drift`, `moved` or `failure`), `removals` and `lost_guards` (ids) and `counts` by action.
 pub fn plan_json(plan: &Plan) -> Value {
-    let rows: Vec<Row> = plan.changes.iter().map(|(id, kind, change)| Row { id, kind, change }).collect();
+    let changes: Vec<PlannedChange> =
+        plan.changes.iter().map(|(id, kind, change)| PlannedChange { id, kind, change }).collect();
     let tally = Tally::of(plan);
     json!({
         "schema_version": SCHEMA_VERSION,
-        "changes": rows,
+        "changes": changes,
         "removals": plan.removals,
         "lost_guards": plan.lost_guards,
         "counts": {
@@ -92,14 +93,14 @@ pub fn plan_json(plan: &Plan) -> Value {
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct PlannedChange<'a> {
     id: &'a Id,
     kind: &'a str,
     #[serde(flatten)]
     change: &'a Change,
 }
 
-/// How many resources would be dealt with how.
+/// The number of resources by action.
 #[derive(Default)]
 struct Tally {
     create: usize,
@@ -134,7 +135,7 @@ impl Tally {
         let rest = tally(&[
             (self.replace, "to replace"),
             (self.adopt, "to adopt"),
-            (self.depends, "to compare"),
+            (self.depends, "dependent on other changes"),
             (self.keep, "unchanged"),
             (self.refuse, "refused"),
         ]);
@@ -179,30 +180,30 @@ mod tests {
     }
 
     #[test]
-    fn everything_at_once() {
+    fn a_plan_with_every_action() {
         assert_snapshot!(plan_text(&mixed(), UNICODE), @"
         + firewall.association
-            ! it was there, and without it less is protected
+            ! was deleted; protection reduced
         ~ stage.development
             ! rate limit: 10000 → 50
               description: (none) → development
-        + log-group.InternalLambda  (exists, ours)
+        + log-group.InternalLambda  (already exists)
         + api.api
         ~ function.InternalLambda
               memory: 256 → 128
-        ~ method.POST /lambda1      (compared once what it needs is there)
+        ~ method.POST /lambda1      (depends on changes above)
         - role.Old
         ✗ topic.greetings
             topic acme-greetings exists and does not belong to this stack: arn:aws:sns:eu-west-1:123456789012:acme-greetings
             hint: choose another --stack name, or remove that resource yourself; it was not touched
 
-        Plan: 2 to create, 2 to change, 1 to remove, 1 to adopt, 1 to compare, 1 unchanged, 1 refused.
+        Plan: 2 to create, 2 to change, 1 to remove, 1 to adopt, 1 dependent on other changes, 1 unchanged, 1 refused.
         ");
         assert!(plan_text(&mixed(), Palette::default()).is_ascii());
     }
 
     #[test]
-    fn from_nothing_and_nothing_to_do() {
+    fn plans_with_only_creations_and_without_changes() {
         let of = |change: &Change| Plan {
             changes: ["A", "B"].map(|name| (Id::new("topic", name), "sns.topic", change.clone())).to_vec(),
             removals: Vec::new(),
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn as_json() {
+    fn a_plan_as_json() {
         let mut plan = mixed();
         plan.changes.drain(..2);
         plan.changes.truncate(2);

@@ -1,4 +1,4 @@
-//! The one printer of everything that is not part of a run: answers, remarks, errors, the log of `-v`.
+//! Prints what is not part of a run: results, remarks, errors and the log of `-v`.
 
 use std::fmt::Write as _;
 
@@ -8,18 +8,19 @@ use super::{Output, Palette, Stream};
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
 
-/// An answer, on standard output. A reader that has gone away is no error: `securelambda outputs | head -1`.
+/// Prints a result on standard output. A reader that closed the pipe, as in `securelambda outputs | head -1`, is no
+/// error.
 pub fn answer(text: &str) {
     Stream::stdout().line(text);
 }
 
-/// Anything that is no answer, on standard error.
+/// Prints a remark on standard error.
 pub fn say(text: &str) {
     Stream::stderr().line(text);
 }
 
-/// The error a command ended with: what failed, why in AWS's words with the request id, what to do next. With `--json`
-/// as a document on standard error.
+/// Prints the error that ended a command: what failed, AWS's code with the request id, and what to do next. With
+/// `--json` it is a JSON document. Both are on standard error.
 pub fn error(error: &Error, output: Output) {
     if output.json {
         let mut document = json!({ "schema_version": SCHEMA_VERSION, "type": "error" });
@@ -30,8 +31,8 @@ pub fn error(error: &Error, output: Output) {
     }
 }
 
-/// The `summary` of a command that tells events and was kept from its work: the fields that every summary has, and the
-/// error as it stands on standard error.
+/// The `summary` line of a command that prints events and failed before its run began. It has the fields of every
+/// summary and the error that is also printed on standard error.
 pub fn failed_line(verb: &str, error: &Error) -> String {
     let document = json!({
         "schema_version": SCHEMA_VERSION,
@@ -77,7 +78,8 @@ fn error_text(error: &Error, palette: Palette) -> String {
     text
 }
 
-/// Turns on the log: `-v` what is waited for, `-vv` every call. Only our own words go there: the SDK's may quote requests.
+/// Turns on the log: waits for `-v`, and every call for `-vv`. Only our own modules log, because the SDK's log may
+/// contain requests.
 pub fn trace(verbose: u8) {
     let level = match verbose {
         0 => return,
@@ -86,9 +88,9 @@ pub fn trace(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    // A log that nobody reads any more (`up -v 2>&1 | head`) must not break the run off: telling of it would panic.
+    // If the reader of the log is gone, as in `up -v 2>&1 | head`, the run continues. Reporting the error would panic.
     let log = log.log_internal_errors(false);
-    // A second one in the same process, as in tests, changes nothing.
+    // A second call in the same process, as in tests, has no effect.
     let _ = log.with_ansi(false).try_init();
 }
 
@@ -98,7 +100,7 @@ mod tests {
     use crate::error::AwsAnswer;
 
     #[test]
-    fn an_error_says_what_why_and_what_next() {
+    fn an_error_shows_its_message_code_request_and_hints() {
         let mut error =
             Error::new(Kind::Resource, "could not create the topic x: not authorised").hint("ask for the right");
         error.aws = Some(Box::new(AwsAnswer { code: "AuthorizationError".into(), request_id: Some("1234".into()) }));

@@ -1,57 +1,54 @@
-//! Where text goes. Printing that cannot panic: a reader that has gone away ends it quietly.
+//! Output streams. Printing to them does not panic: if the reader closes the pipe, further output is dropped.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::sync::OnceLock;
 
-/// What kept an answer from being written, other than that nobody wanted it; of this process, as standard output is.
+/// The first error of this process's standard output that is not a closed pipe.
 static LOST: OnceLock<io::Error> = OnceLock::new();
 
-/// What kept an answer from standard output, if anything did: a full disk, say. A reader that left did not want more.
+/// The error that prevented output to standard output, such as a full disk. A closed pipe is no error.
 pub fn lost() -> Option<&'static io::Error> {
     LOST.get()
 }
 
-/// A stream of lines: standard output, standard error, or what a test reads back.
+/// A stream of lines: standard output, standard error, or a buffer that a test reads.
 ///
-/// A run is never broken off because nobody listens. After the first error nothing more is written; on standard output,
-/// unless the reader simply left (`securelambda outputs | head -1`), the error is kept for [`lost`].
+/// An error does not stop a run. After the first error, nothing more is written. An error of standard output is kept
+/// for [`lost`], unless the reader closed the pipe (`securelambda outputs | head -1`).
 pub struct Stream {
     /// `None` after the first error.
     to: Option<Box<dyn Write + Send>>,
-    /// Where an error is kept that somebody must be told of.
+    /// Receives the first error that the user must learn of.
     lost: Option<&'static OnceLock<io::Error>>,
 }
 
 impl Stream {
-    /// A stream into anything.
     pub fn new(to: impl Write + Send + 'static) -> Self {
         Self { to: Some(Box::new(to)), lost: None }
     }
 
-    /// Standard output.
     pub fn stdout() -> Self {
         Self { lost: Some(&LOST), ..Self::new(io::stdout()) }
     }
 
-    /// Standard error.
     pub fn stderr() -> Self {
         Self::new(io::stderr())
     }
 
-    /// Writes a line, or several, and lets them out at once.
+    /// Writes one line or several lines and flushes them.
     pub fn line(&mut self, text: impl fmt::Display) {
         let Some(to) = &mut self.to else { return };
-        // One write a line, so that lines of two processes on one terminal do not mix.
+        // One write for each line, so that lines of two processes on one terminal do not mix.
         let Err(error) = to.write_all(format!("{text}\n").as_bytes()).and_then(|()| to.flush()) else { return };
         self.to = None;
         if let Some(lost) = self.lost.filter(|_| error.kind() != ErrorKind::BrokenPipe) {
-            // The first is told.
+            // Only the first error is kept.
             let _ = lost.set(error);
         }
     }
 
-    /// Whether anybody still listens, as far as the last line showed.
+    /// False after an error, such as a closed pipe.
     pub fn is_open(&self) -> bool {
         self.to.is_some()
     }
@@ -63,7 +60,7 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// A stream whose text can be read back.
+/// Makes streams whose text a test can read.
 #[cfg(test)]
 #[derive(Clone, Default)]
 pub(super) struct Captured(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
@@ -108,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_arrive() {
+    fn lines_are_written_in_order() {
         let captured = Captured::default();
         let mut stream = captured.stream();
         stream.line("one");
@@ -118,17 +115,17 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
+    fn a_closed_pipe_is_no_error_and_a_full_disk_is_one() {
         static LOST_HERE: OnceLock<io::Error> = OnceLock::new();
-        let answers = |kind| Stream { lost: Some(&LOST_HERE), ..Stream::new(Broken(kind)) };
+        let stdout = |kind| Stream { lost: Some(&LOST_HERE), ..Stream::new(Broken(kind)) };
 
-        let mut left = answers(ErrorKind::BrokenPipe);
+        let mut left = stdout(ErrorKind::BrokenPipe);
         left.line("nobody reads this");
         assert!(!left.is_open());
-        left.line("nor this");
+        left.line("nobody reads this either");
         assert!(LOST_HERE.get().is_none());
 
-        let mut full = answers(ErrorKind::StorageFull);
+        let mut full = stdout(ErrorKind::StorageFull);
         full.line("lost");
         assert!(LOST_HERE.get().is_some_and(|error| error.kind() == ErrorKind::StorageFull));
     }

@@ -1,4 +1,4 @@
-//! What commands say once a run has ended.
+//! The summary at the end of a run, and tables.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::words::{duration, tally};
 use crate::engine::{Outcome, Summary};
 
-/// How many resources ended how. What went with its parent counts as deleted.
+/// The number of resources by outcome. A resource that AWS deleted together with its parent counts as deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Counts {
     created: usize,
@@ -36,7 +36,7 @@ impl Counts {
     }
 }
 
-/// `12 created, 1 updated, 23 unchanged in 14.2s`; what there was none of is left out.
+/// `12 created, 1 updated, 23 unchanged in 14.2s`; counts of zero are omitted.
 pub fn counts(summary: &Summary, elapsed: Duration) -> String {
     let counts = Counts::of(summary);
     let some = tally(&[
@@ -49,12 +49,12 @@ pub fn counts(summary: &Summary, elapsed: Duration) -> String {
         (counts.failed, "failed"),
         (counts.skipped, "skipped"),
     ]);
-    let what = if some.is_empty() { "nothing done" } else { &some };
+    let counted = if some.is_empty() { "no changes" } else { &some };
     let stopped = if summary.stopped { ", stopped before the end" } else { "" };
-    format!("{what} in {}{stopped}", duration(elapsed))
+    format!("{counted} in {}{stopped}", duration(elapsed))
 }
 
-/// Columns under their headers, two spaces apart, without borders. Ends without a line break.
+/// A table without borders whose columns are two spaces apart. It ends without a line break.
 pub fn table(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(headers.iter().copied()).add_rows(rows);
@@ -77,15 +77,15 @@ mod tests {
     }
 
     #[test]
-    fn counts_leave_out_what_there_was_none_of() {
+    fn counts_of_zero_are_omitted() {
         let drift = Vec::new();
         let all_well = summary(&[(12, Outcome::Created), (1, Outcome::Updated { drift }), (23, Outcome::Unchanged)]);
         assert_eq!(counts(&all_well, Duration::from_millis(14_200)), "12 created, 1 updated, 23 unchanged in 14.2s");
-        assert_eq!(counts(&Summary::default(), Duration::ZERO), "nothing done in 0.0s");
+        assert_eq!(counts(&Summary::default(), Duration::ZERO), "no changes in 0.0s");
     }
 
     #[test]
-    fn counts_of_a_run_that_went_badly() {
+    fn counts_of_a_stopped_run_with_failures() {
         let mut summary = summary(&[(3, Outcome::Deleted), (2, Outcome::WentWithParent), (1, Outcome::Gone)]);
         summary.failed.push((Id::new("role", "X"), Failure::refused("no")));
         summary.skipped.push((Id::new("function", "X"), Id::new("role", "X")));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_clean_columns() {
+    fn the_columns_of_a_table_are_aligned() {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
         let rows = [row(["POST", "/lambda1", "MyUserPool1"]), row(["GET", "/long/path", ""])];
         assert_snapshot!(table(&["method", "path", "pool"], rows), @"

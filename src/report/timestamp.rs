@@ -1,4 +1,4 @@
-//! Points in time and spans of it, as reports write them: always UTC, never rounded to a friendlier unit.
+//! Points in time and durations as reports write them: in UTC, and without rounding to larger units.
 
 use time::UtcDateTime;
 
@@ -8,7 +8,7 @@ pub(super) struct Timestamp(pub(super) u64);
 
 impl Timestamp {
     fn utc(self) -> UtcDateTime {
-        // A moment that does not fit is thousands of years away.
+        // A time out of range is thousands of years away.
         let nanos = i128::from(self.0) * 1_000_000;
         UtcDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(UtcDateTime::MAX)
     }
@@ -25,18 +25,18 @@ impl Timestamp {
         format!("{hour:02}:{minute:02}:{second:02}")
     }
 
-    /// `2026-11-28T12:04:31.250Z`, as ISO 8601 has it.
+    /// ISO 8601: `2026-11-28T12:04:31.250Z`
     pub(super) fn iso(self) -> String {
         format!("{}T{}.{:03}Z", self.day(), self.time(), self.utc().millisecond())
     }
 }
 
-/// Seconds since 1970 as a day, in UTC: `2026-11-28`. Before 1970 there was no AWS.
+/// The UTC date of a number of seconds since 1970: `2026-11-28`. Earlier times become the first day of 1970.
 pub fn date(unix: i64) -> String {
     Timestamp(u64::try_from(unix).unwrap_or(0).saturating_mul(1000)).day()
 }
 
-/// Milliseconds since 1970 as a time of day, in UTC: `12:34:56.789Z`.
+/// The UTC time of day of a number of milliseconds since 1970: `12:34:56.789Z`.
 pub fn clock(unix_ms: i64) -> String {
     let timestamp = Timestamp(u64::try_from(unix_ms).unwrap_or(0));
     format!("{}.{:03}Z", timestamp.time(), timestamp.utc().millisecond())
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_in_utc() {
+    fn timestamps_are_in_utc() {
         let timestamp = Timestamp(1_795_867_471_250);
         assert_eq!(timestamp.day(), "2026-11-28");
         assert_eq!(timestamp.time(), "12:04:31");
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn days_and_times_of_day() {
+    fn dates_and_times_of_day_are_in_utc() {
         let cases = [(0, "1970-01-01"), (951_782_400, "2000-02-29"), (1_795_824_000, "2026-11-28")];
         for (unix, day) in cases {
             assert_eq!(date(unix), day);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_in_seconds() {
+    fn milliseconds_become_seconds() {
         assert_eq!([0, 7, 212, 61_050].map(seconds), ["0.000", "0.007", "0.212", "61.050"]);
     }
 }

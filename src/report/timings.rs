@@ -1,5 +1,5 @@
-//! What took how long: `--timings`. A row a resource in the order they were begun, with a bar for when, so that it shows
-//! what ran side by side and what everything waited for.
+//! `--timings`: how long each resource took. Each resource has a line with a bar, in the order of their starts, so that
+//! parallel work and waits can be seen.
 
 use std::time::{Duration, Instant};
 
@@ -11,21 +11,21 @@ use super::{Palette, Reporter, Stream, Style};
 use crate::engine::{Event, Id};
 use crate::outputs::SCHEMA_VERSION;
 
-/// The columns of the longest bar.
+/// The width of the longest bar in columns.
 const BAR: u32 = 30;
 
-/// Another reporter, and at the end what took how long.
+/// Adds the durations to the end of another reporter's output.
 pub(super) struct Timings {
     inner: Box<dyn Reporter>,
     style: Style,
     palette: Palette,
     began: Instant,
-    rows: Vec<Row>,
+    timings: Vec<Timing>,
 }
 
-/// One resource: times since the run's beginning.
+/// One operation on one resource. Times are relative to the beginning of the run.
 #[derive(Debug, Clone)]
-struct Row {
+struct Timing {
     id: Id,
     began: Duration,
     ended: Option<Duration>,
@@ -33,28 +33,27 @@ struct Row {
 }
 
 impl Timings {
-    /// Around a reporter of this style.
     pub(super) fn around(inner: Box<dyn Reporter>, style: Style, palette: Palette) -> Self {
-        Self { inner, style, palette, began: Instant::now(), rows: Vec::new() }
+        Self { inner, style, palette, began: Instant::now(), timings: Vec::new() }
     }
 
     fn note(&mut self, event: &Event, now: Duration) {
-        let row = |rows: &mut Vec<Row>, wanted: &Id| rows.iter().rposition(|row| row.id == *wanted);
+        let last = |timings: &[Timing], wanted: &Id| timings.iter().rposition(|timing| timing.id == *wanted);
         match event {
             Event::Started { id, .. } => {
-                self.rows.push(Row { id: id.clone(), began: now, ended: None, waited: Vec::new() });
+                self.timings.push(Timing { id: id.clone(), began: now, ended: None, waited: Vec::new() });
             }
             Event::Noted { id, why } => {
                 let why = one_line(why);
-                if let Some(row) = row(&mut self.rows, id).map(|index| &mut self.rows[index])
-                    && !row.waited.contains(&why)
+                if let Some(timing) = last(&self.timings, id).map(|index| &mut self.timings[index])
+                    && !timing.waited.contains(&why)
                 {
-                    row.waited.push(why);
+                    timing.waited.push(why);
                 }
             }
             Event::Done { id, .. } | Event::Failed { id, .. } => {
-                if let Some(index) = row(&mut self.rows, id) {
-                    self.rows[index].ended.get_or_insert(now);
+                if let Some(index) = last(&self.timings, id) {
+                    self.timings[index].ended.get_or_insert(now);
                 }
             }
             Event::Began { .. }
@@ -75,48 +74,48 @@ impl Reporter for Timings {
     fn finish(&mut self) {
         self.inner.finish();
         match self.style {
-            Style::Json => Stream::stdout().line(document(&self.rows)),
-            _ if self.rows.is_empty() => {}
-            _ => Stream::stderr().line(text(&self.rows, self.palette)),
+            Style::Json => Stream::stdout().line(document(&self.timings)),
+            _ if self.timings.is_empty() => {}
+            _ => Stream::stderr().line(text(&self.timings, self.palette)),
         }
     }
 }
 
-/// A line of the type `timings`: for each resource `id`, `began_ms` since the run's beginning, `elapsed_ms` (null if it
-/// did not end) and `waited`, the reasons it gave.
-fn document(rows: &[Row]) -> Value {
+/// A JSON line of the type `timings`. For each resource it has `id`, `began_ms` since the beginning of the run,
+/// `elapsed_ms` (null if it did not end) and `waited`, the reasons for waiting.
+fn document(timings: &[Timing]) -> Value {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let rows = rows.iter().map(|row| {
+    let resources = timings.iter().map(|timing| {
         json!({
-            "id": row.id,
-            "began_ms": millis(row.began),
-            "elapsed_ms": row.ended.map(|ended| millis(ended.saturating_sub(row.began))),
-            "waited": row.waited,
+            "id": timing.id,
+            "began_ms": millis(timing.began),
+            "elapsed_ms": timing.ended.map(|ended| millis(ended.saturating_sub(timing.began))),
+            "waited": timing.waited,
         })
     });
-    json!({ "schema_version": SCHEMA_VERSION, "type": "timings", "resources": rows.collect::<Vec<_>>() })
+    json!({ "schema_version": SCHEMA_VERSION, "type": "timings", "resources": resources.collect::<Vec<_>>() })
 }
 
-fn text(rows: &[Row], palette: Palette) -> String {
-    let all = rows.iter().filter_map(|row| row.ended).max().unwrap_or_default();
-    let width = rows.iter().map(|row| measure_text_width(row.id.as_str())).max().unwrap_or_default();
+fn text(timings: &[Timing], palette: Palette) -> String {
+    let all = timings.iter().filter_map(|timing| timing.ended).max().unwrap_or_default();
+    let width = timings.iter().map(|timing| measure_text_width(timing.id.as_str())).max().unwrap_or_default();
     let columns = |time: Duration| {
         let share = time.as_secs_f64() / all.as_secs_f64().max(f64::EPSILON);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 30 columns")]
         let columns = (share.min(1.0) * f64::from(BAR)).round() as usize;
         columns
     };
-    let mut lines = vec!["What took how long:".to_owned()];
-    for row in rows {
-        let ended = row.ended.unwrap_or(all).max(row.began);
-        let from = columns(row.began).min(BAR as usize - 1);
+    let mut lines = vec!["Duration of each resource:".to_owned()];
+    for timing in timings {
+        let ended = timing.ended.unwrap_or(all).max(timing.began);
+        let from = columns(timing.began).min(BAR as usize - 1);
         let bar = palette.pick("━", "=").repeat((columns(ended).max(from + 1)) - from);
         let bar = pad_str(&format!("{}{bar}", " ".repeat(from)), BAR as usize, Alignment::Left, None).into_owned();
-        let took = row.ended.map_or_else(|| "-".to_owned(), |ended| duration(ended.saturating_sub(row.began)));
-        let id = pad_str(row.id.as_str(), width, Alignment::Left, None);
+        let took = timing.ended.map_or_else(|| "-".to_owned(), |ended| duration(ended.saturating_sub(timing.began)));
+        let id = pad_str(timing.id.as_str(), width, Alignment::Left, None);
         let mut line = format!("  {id}  {bar}  {took:>6}");
-        if !row.waited.is_empty() {
-            line += &palette.dim(&format!("  {}", row.waited.join("; ")));
+        if !timing.waited.is_empty() {
+            line += &palette.dim(&format!("  {}", timing.waited.join("; ")));
         }
         lines.push(line);
     }
@@ -127,30 +126,30 @@ fn text(rows: &[Row], palette: Palette) -> String {
 mod tests {
     use super::*;
 
-    fn rows() -> Vec<Row> {
-        let row = |id: &str, began, ended: Option<u64>, waited: &[&str]| Row {
+    fn samples() -> Vec<Timing> {
+        let timing = |id: &str, began, ended: Option<u64>, waited: &[&str]| Timing {
             id: Id::from(id.to_owned()),
             began: Duration::from_millis(began),
             ended: ended.map(Duration::from_millis),
             waited: waited.iter().map(|&why| why.to_owned()).collect(),
         };
         vec![
-            row("role.A", 0, Some(800), &[]),
-            row("topic.greetings", 5, Some(120), &[]),
-            row("function.A", 810, Some(9_400), &["the role cannot be assumed yet"]),
-            row("api.rest", 900, None, &[]),
+            timing("role.A", 0, Some(800), &[]),
+            timing("topic.greetings", 5, Some(120), &[]),
+            timing("function.A", 810, Some(9_400), &["the role cannot be assumed yet"]),
+            timing("api.rest", 900, None, &[]),
         ]
     }
 
     #[test]
-    fn a_bar_for_each_and_why_it_waited() {
-        insta::assert_snapshot!(text(&rows(), Palette { color: false, unicode: true }));
-        assert!(text(&rows(), Palette::default()).is_ascii());
+    fn each_resource_has_a_bar_and_its_reasons_for_waiting() {
+        insta::assert_snapshot!(text(&samples(), Palette { color: false, unicode: true }));
+        assert!(text(&samples(), Palette::default()).is_ascii());
     }
 
     #[test]
-    fn as_a_line_of_json() {
-        let line = document(&rows());
+    fn timings_as_a_line_of_json() {
+        let line = document(&samples());
         assert_eq!((line["type"].as_str(), line["schema_version"].as_u64()), (Some("timings"), Some(1)));
         assert_eq!(
             (&line["resources"][2]["elapsed_ms"], &line["resources"][3]["elapsed_ms"]),
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_that_is_begun_twice_has_two_rows() {
+    fn a_resource_that_is_started_twice_has_two_timings() {
         let inner = Box::new(super::super::Json::new(Stream::new(std::io::sink())));
         let mut timings = Timings::around(inner, Style::Quiet, Palette::default());
         let id = Id::new("role", "A");
@@ -172,6 +171,6 @@ mod tests {
                 elapsed: Duration::ZERO,
             });
         }
-        assert_eq!(timings.rows.iter().filter(|row| row.ended.is_some()).count(), 2);
+        assert_eq!(timings.timings.iter().filter(|timing| timing.ended.is_some()).count(), 2);
     }
 }

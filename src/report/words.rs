@@ -1,15 +1,18 @@
-//! The words every way of showing a run shares.
+//! The words and formats that all reporters use.
 
 use std::time::Duration;
 
 use crate::engine::{Id, Outcome, Verb};
 
-/// The width of the column that says what became of a resource: `unchanged` is the longest word in it.
+/// The width of the column that shows the outcome of a resource. Its longest word is `unchanged`.
 pub(super) const WORD: usize = 9;
 
-/// A time for people: `3.1s`, `1m 05s`, `2h 03m`.
+/// A duration for people: `3.1s`, `1m 05s`, `2h 03m`.
+///
+/// `humantime` prints all units of a duration (`14s 200ms`, `1m 5s`), which is harder to read and does not fit a
+/// column.
 pub fn duration(time: Duration) -> String {
-    // Rounded before it is split up: 59.96 s is a minute, not 60.0 s.
+    // Rounded first, so that 59.96 s is a minute and not 60.0 s.
     let tenths = (time.as_millis() + 50) / 100;
     match tenths / 10 {
         0..60 => format!("{}.{}s", tenths / 10, tenths % 10),
@@ -17,7 +20,7 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// A time that is still running: in whole seconds, lest it flicker.
+/// The duration of something in progress, in whole seconds so that it does not flicker.
 pub(super) fn ticking(time: Duration) -> String {
     match u128::from(time.as_secs()) {
         seconds @ 0..60 => format!("{seconds}s"),
@@ -32,7 +35,6 @@ fn long(seconds: u128) -> String {
     }
 }
 
-/// What is being done.
 pub(super) fn doing(verb: Verb) -> &'static str {
     match verb {
         Verb::Read => "reading",
@@ -42,46 +44,46 @@ pub(super) fn doing(verb: Verb) -> &'static str {
     }
 }
 
-/// What was done, in a word, and what there is to add; `None` for the time it took.
+/// An outcome in a word, and a remark that replaces the duration.
 pub(super) fn done(outcome: &Outcome) -> (&'static str, Option<&'static str>) {
     match outcome {
         Outcome::Created => ("created", None),
-        Outcome::Adopted => ("adopted", Some("was there, and ours")),
+        Outcome::Adopted => ("adopted", Some("already existed")),
         Outcome::Updated { .. } => ("updated", None),
         Outcome::Unchanged => ("unchanged", None),
         Outcome::Deleted => ("deleted", None),
-        Outcome::Gone => ("gone", Some("was not there")),
+        Outcome::Gone => ("gone", Some("did not exist")),
         Outcome::WentWithParent => ("deleted", Some("with its parent")),
     }
 }
 
-/// What is waited for once we were asked to stop.
 pub(super) fn draining(in_flight: usize) -> String {
     let calls = if in_flight == 1 { "call" } else { "calls" };
-    format!("waiting for {in_flight} {calls} in flight (Ctrl-C again leaves at once)")
+    format!("waiting for {in_flight} {calls} in flight (press Ctrl-C again to exit at once)")
 }
 
-/// `12 created, 3 failed`: what there is none of is left out.
+/// `12 created, 3 failed`: counts of zero are omitted.
 pub(super) fn tally(named: &[(usize, &str)]) -> String {
     let some = named.iter().filter(|(count, _)| *count > 0);
     some.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Text from elsewhere on one line. What could move a terminal's cursor or fake a line of ours becomes a space.
+/// Text from outside the program on one line. Characters that could move the cursor or imitate a line of our own become
+/// a space.
 pub fn one_line(text: &str) -> String {
     harmless(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Text from elsewhere with its spaces and tabs as they are, and a space for everything else that a terminal would obey:
-/// control characters, and those that turn the direction of writing around.
+/// Text from outside the program. Its spaces and tabs are kept. All other characters that control a terminal become a
+/// space: control characters and characters that change the direction of text.
 pub(super) fn harmless(text: &str) -> String {
-    let obeyed =
+    let controls =
         |c: char| c.is_control() && c != '\t' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if obeyed(c) { ' ' } else { c }).collect()
+    text.chars().map(|c| if controls(c) { ' ' } else { c }).collect()
 }
 
-/// Breaks text between words into lines of at most `width` columns. A longer word (an ARN) is left whole: it is there
-/// to be copied.
+/// Breaks text between words into lines of at most `width` columns. A longer word, such as an ARN, is not broken, so
+/// that it can be copied.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -111,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times() {
+    fn durations_are_rounded_and_keep_two_units() {
         let shown = |millis| duration(Duration::from_millis(millis));
         assert_eq!([0, 49, 3149, 59_949].map(shown), ["0.0s", "0.0s", "3.1s", "59.9s"]);
         assert_eq!([59_960, 65_000, 3_599_960, 7_380_000].map(shown), ["1m 00s", "1m 05s", "1h 00m", "2h 03m"]);
@@ -119,24 +121,24 @@ mod tests {
     }
 
     #[test]
-    fn words_fit_their_column() {
+    fn the_words_for_outcomes_and_verbs_fit_their_column() {
         let outcomes = [Outcome::Created, Outcome::Adopted, Outcome::Unchanged, Outcome::Gone, Outcome::WentWithParent];
         assert!(outcomes.iter().all(|outcome| done(outcome).0.len() <= WORD));
         assert!([Verb::Read, Verb::Create, Verb::Update, Verb::Delete].iter().all(|verb| doing(*verb).len() <= WORD));
     }
 
     #[test]
-    fn text_from_elsewhere_stays_on_its_line() {
+    fn one_line_removes_line_breaks_and_escapes() {
         assert_eq!(one_line("no\n such\trole\u{1b}[2J\r "), "no such role [2J");
     }
 
     #[test]
-    fn a_terminal_has_nothing_to_obey() {
+    fn harmless_text_keeps_spaces_and_has_no_control_characters() {
         assert_eq!(harmless("a\tb  c\u{1b}[31m\r\u{202e}d\u{9b}2J"), "a\tb  c [31m  d 2J");
     }
 
     #[test]
-    fn wrapping_keeps_long_words_whole() {
+    fn wrap_does_not_break_long_words() {
         assert_eq!(wrap("the role cannot be assumed", 10), ["the role", "cannot be", "assumed"]);
         assert_eq!(
             wrap("see arn:aws:iam::123456789012:role/x now", 10),

@@ -19,7 +19,7 @@ use crate::aws::apigateway::{
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
 use crate::aws::wafv2::{Association, WebAcl};
-use crate::bundle::{Bundles, hex};
+use crate::bundle::Bundles;
 use crate::engine::{Deferred, Graph, Handle, Needs};
 use crate::scope::Scope;
 use crate::spec::names::body_model;
@@ -251,7 +251,7 @@ fn fingerprint<'a>(schemas: &BTreeMap<PathBuf, String>, pools: impl Iterator<Ite
     for (name, arn) in pools {
         digest.update(format!("{name}\0{arn}\0"));
     }
-    hex(&digest.finalize())
+    hex::encode(digest.finalize())
 }
 
 /// `/items/{id}/{rest+}` has `id` and `rest`.
@@ -282,7 +282,7 @@ fn stage(
 
 /// The id of the statement in a function's resource policy for the route of this name.
 pub(super) fn permission_sid(name: &str) -> String {
-    format!("securelambda-api-{}", &hex(&Sha256::digest(name))[..16])
+    format!("securelambda-api-{}", &hex::encode(Sha256::digest(name))[..16])
 }
 
 /// Lets an API call a route's function. `stage` is the stage and whatever else must exist first; `at` returns the API's

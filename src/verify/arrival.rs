@@ -1,7 +1,7 @@
-//! That the message of a call gets to every function behind the topics that the called one publishes to.
+//! Checks that the message of a call reaches every function that a topic of the called function triggers.
 //!
-//! AWS promises no time for it: a cold start, the delivery and what CloudWatch Logs takes until a line can be found add
-//! up. So it is looked for with growing pauses, far below the rate at which an account may ask: see "CloudWatch Logs" in
+//! AWS promises no time for this: a cold start, the delivery and the delay until CloudWatch Logs finds a line add up.
+//! Therefore the log is searched with growing pauses, far below the account's rate limit: see "CloudWatch Logs" in
 //! docs/aws.md.
 
 use std::time::Duration;
@@ -16,31 +16,29 @@ use crate::aws::error::is_throttled;
 use crate::aws::logs::Logs;
 use crate::engine::{Failure, TimeScale};
 
-/// How long a message may take from a call to the log of the function behind the topic. Lambda tries a delivery that
-/// failed again after a minute.
+/// The maximum time from a call to the line in the triggered function's log. Lambda retries a failed delivery after a
+/// minute.
 const ARRIVES_IN: Duration = Duration::from_secs(90);
 
-/// The first pause between two looks, and the longest.
+/// The first and the longest pause between two searches.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// After how long the user is told what is waited for.
-const SAID_AFTER: Duration = Duration::from_secs(5);
+/// The time after which the user is told about the wait.
+const TELL_AFTER: Duration = Duration::from_secs(5);
 
-/// A call that was made with a token that passes.
+/// A call with valid credentials.
 pub(super) struct Call<'a> {
     pub target: Target<'a>,
-    /// What came of it.
-    pub finding: CheckResult,
-    /// What can be looked for in a log, if the body had room for it.
+    pub result: CheckResult,
+    /// The text to search for in logs; `None` if the body could not contain it.
     pub marker: Option<String>,
-    /// When it was made.
     pub since_unix_ms: i64,
 }
 
-/// A check for every function that the call's message should reach.
-pub(super) async fn messages(scene: &VerifyContext<'_>, call: &Call<'_>) -> Vec<Check> {
-    let functions = &scene.subject.stack.functions;
+/// A check for each function that the message of the call should reach.
+pub(super) async fn messages(context: &VerifyContext<'_>, call: &Call<'_>) -> Vec<Check> {
+    let functions = &context.subject.stack.functions;
     let topics = functions.get(&call.target.route.function).map(|function| &function.publishes);
     let behind = functions.iter().filter(|(_, function)| {
         let trigger = function.trigger.as_ref();
@@ -53,32 +51,32 @@ pub(super) async fn messages(scene: &VerifyContext<'_>, call: &Call<'_>) -> Vec<
             format!("the message of a call to {} arrives", call.target.subject()),
         );
         let claim = claim.sent("a call with a random name; FilterLogEvents").expects("the name in the function's log");
-        claim.by(arrives(scene, call, name)).await
+        claim.by(arrives(context, call, name)).await
     });
     futures_util::future::join_all(checks).await
 }
 
-async fn arrives(scene: &VerifyContext<'_>, call: &Call<'_>, name: &str) -> CheckResult {
-    match call.finding.verdict {
+async fn arrives(context: &VerifyContext<'_>, call: &Call<'_>, name: &str) -> CheckResult {
+    match call.result.verdict {
         Verdict::Pass => {}
-        Verdict::Fail => return CheckResult::fail(format!("the call itself failed: {}", call.finding.received)),
-        Verdict::NotApplicable => return call.finding.clone(),
+        Verdict::Fail => return CheckResult::fail(format!("the call itself failed: {}", call.result.received)),
+        Verdict::NotApplicable => return call.result.clone(),
     }
     let Some(marker) = &call.marker else {
-        return CheckResult::not_applicable("the route's body has no room for a name to look for");
+        return CheckResult::not_applicable("the route's body has no field for a random name");
     };
-    let Some(function) = scene.subject.outputs.functions.get(name) else {
-        return CheckResult::fail("the function is not there");
+    let Some(function) = context.subject.outputs.functions.get(name) else {
+        return CheckResult::fail("the function does not exist");
     };
-    let logs = Logs::new(scene.subject.clients);
-    // Clocks differ, which the name makes up for; anything else may be of another call.
+    let logs = Logs::new(context.subject.clients);
+    // The search for the name begins earlier, because clocks differ. Other lines may belong to an earlier call.
     let since = |slack| call.since_unix_ms.saturating_sub(slack);
-    let waits = || {
+    let tell = || {
         let seconds = ARRIVES_IN.as_secs();
         let route = call.target.subject();
-        (scene.subject.tell)(&format!("Waiting up to {seconds} s for the message of {route} in the log of {name} …"));
+        (context.subject.tell)(&format!("Waiting up to {seconds} s for the message of {route} in the log of {name} …"));
     };
-    match shows_up(scene.time_scale, waits, || logs.any(&function.log_group, Some(marker), since(60_000))).await {
+    match wait_for_line(context.time_scale, tell, || logs.any(&function.log_group, Some(marker), since(60_000))).await {
         Ok(Some(after)) => {
             CheckResult::pass(format!("the name in the function's log, after {:.1} s", after.as_secs_f64()))
         }
@@ -90,19 +88,19 @@ async fn arrives(scene: &VerifyContext<'_>, call: &Call<'_>, name: &str) -> Chec
     }
 }
 
-/// Looks until there is something, for as long as a message may take: after how long there was. `waits` is called once,
-/// if it takes long. Somebody else in the account may be reading logs too: a look that is refused for that is repeated.
+/// Searches until a line is found or [`ARRIVES_IN`] is over, and returns how long it took. `tell` is called once if it
+/// takes long. A throttled search is repeated, because others in the account may read logs too.
 ///
 /// # Errors
-/// A look failed; or the last one was refused for being one too many.
-async fn shows_up<F: Future<Output = Result<bool, Failure>>>(
+/// A search failed, or the last search was throttled.
+async fn wait_for_line<F: Future<Output = Result<bool, Failure>>>(
     time_scale: TimeScale,
-    waits: impl Fn(),
-    mut look: impl FnMut() -> F,
+    tell: impl Fn(),
+    mut search: impl FnMut() -> F,
 ) -> Result<Option<Duration>, Failure> {
-    let (began, mut pause, mut said) = (Instant::now(), FIRST_PAUSE, false);
+    let (began, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, false);
     loop {
-        let refused = match look().await {
+        let refused = match search().await {
             Ok(true) => return Ok(Some(began.elapsed())),
             Ok(false) => None,
             Err(failure) if is_throttled(&failure) => Some(failure),
@@ -111,33 +109,33 @@ async fn shows_up<F: Future<Output = Result<bool, Failure>>>(
         if began.elapsed() >= time_scale.of(ARRIVES_IN) {
             return refused.map_or(Ok(None), Err);
         }
-        if !said && began.elapsed() >= time_scale.of(SAID_AFTER) {
-            waits();
-            said = true;
+        if !told && began.elapsed() >= time_scale.of(TELL_AFTER) {
+            tell();
+            told = true;
         }
         tokio::time::sleep(time_scale.of(pause)).await;
         pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
     }
 }
 
-/// Pure: the log could not be read.
+/// The result if the log could not be read.
 fn unread(failure: &Failure) -> CheckResult {
     if is_throttled(failure) {
-        let why = "CloudWatch Logs refused to be asked so often: somebody else in the account reads logs too";
+        let why = "CloudWatch Logs throttled the search, because something else in the account reads logs too";
         return CheckResult::not_applicable(format!("{why} ({failure})"));
     }
     CheckResult::fail(failure.to_string())
 }
 
-/// Pure: what it means that a message does not show up, by whether the function has logged anything since the call.
+/// The result if the message was not found. `logged`: whether the function has logged anything since the call.
 fn not_arrived(logged: bool) -> CheckResult {
     let seconds = ARRIVES_IN.as_secs();
     if logged {
         CheckResult::not_applicable(format!(
-            "the function has run, and its log did not show the name within {seconds} s"
+            "the function ran, but its log did not contain the name within {seconds} s"
         ))
     } else {
-        CheckResult::fail(format!("nothing in the function's log within {seconds} s"))
+        CheckResult::fail(format!("the function logged nothing within {seconds} s"))
     }
 }
 
@@ -154,58 +152,63 @@ mod tests {
             .answered(ServiceError::new("ThrottlingException", "Rate exceeded"))
     }
 
-    /// Looks that find something after this long, and when each was made.
-    async fn looks(found_after: Duration, refused: bool) -> (Result<Option<Duration>, Failure>, Vec<Duration>, usize) {
+    /// Searches that succeed after this time. Returns the result, the time of each search, and how often the user was
+    /// told.
+    async fn searches(
+        found_after: Duration,
+        refused: bool,
+    ) -> (Result<Option<Duration>, Failure>, Vec<Duration>, usize) {
         let began = Instant::now();
         let (made, told) = (RefCell::new(Vec::new()), RefCell::new(0));
-        let look = || {
+        let search = || {
             made.borrow_mut().push(began.elapsed());
             let there = began.elapsed() >= found_after;
             async move { if refused && !there { Err(throttled()) } else { Ok(there) } }
         };
-        let seen = shows_up(TimeScale::REAL, || *told.borrow_mut() += 1, look).await;
+        let seen = wait_for_line(TimeScale::REAL, || *told.borrow_mut() += 1, search).await;
         (seen, made.into_inner(), told.into_inner())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_takes_half_a_minute_is_still_seen_and_the_user_is_told() {
-        let (seen, looks, told) = looks(Duration::from_secs(30), false).await;
+    async fn a_message_that_takes_half_a_minute_is_found_and_the_user_is_told() {
+        let (seen, searches, told) = searches(Duration::from_secs(30), false).await;
         assert!(seen.is_ok_and(|after| after.is_some_and(|after| after < Duration::from_secs(36))));
         assert_eq!(told, 1);
-        assert!(looks.len() < 20, "{looks:?}");
+        assert!(searches.len() < 20, "{searches:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_there_at_once_takes_no_time_and_no_words() {
-        let (seen, looks, told) = looks(Duration::ZERO, false).await;
-        assert_eq!((seen, looks.len(), told), (Ok(Some(Duration::ZERO)), 1, 0));
+    async fn a_message_that_is_there_at_once_needs_one_search() {
+        let (seen, searches, told) = searches(Duration::ZERO, false).await;
+        assert_eq!((seen, searches.len(), told), (Ok(Some(Duration::ZERO)), 1, 0));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_never_comes_is_given_up_and_few_looks_are_made_for_it() {
-        let (seen, looks, _) = looks(Duration::from_secs(1000), false).await;
+    async fn the_search_for_a_missing_message_ends_after_few_searches() {
+        let (seen, searches, _) = searches(Duration::from_secs(1000), false).await;
         assert_eq!(seen, Ok(None));
-        let last = *looks.last().expect("a look");
+        let last = *searches.last().expect("a search");
         assert!((ARRIVES_IN..ARRIVES_IN + LONGEST_PAUSE * 2).contains(&last), "{last:?}");
-        // Ten checks side by side stay below what AWS allows, which is five a second.
-        let within =
-            |at: &Duration| looks.iter().filter(|look| (*at..*at + Duration::from_secs(10)).contains(*look)).count();
-        let busiest = looks.iter().skip(5).map(within).max().expect("looks");
-        assert!(busiest <= 5, "{looks:?}");
-        assert!(looks.len() <= 30, "{}", looks.len());
+        // Ten checks in parallel stay below the limit of AWS, which is five searches per second.
+        let within = |at: &Duration| {
+            searches.iter().filter(|search| (*at..*at + Duration::from_secs(10)).contains(*search)).count()
+        };
+        let busiest = searches.iter().skip(5).map(within).max().expect("searches");
+        assert!(busiest <= 5, "{searches:?}");
+        assert!(searches.len() <= 30, "{}", searches.len());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_look_that_is_one_too_many_is_repeated_and_never_a_failure() {
-        let (seen, ..) = looks(Duration::from_secs(20), true).await;
+    async fn a_throttled_search_is_repeated_and_is_no_failure() {
+        let (seen, ..) = searches(Duration::from_secs(20), true).await;
         assert!(seen.is_ok_and(|after| after.is_some()));
-        let (seen, ..) = looks(Duration::from_secs(1000), true).await;
-        assert_eq!(unread(&seen.expect_err("never let in")).verdict, NotApplicable);
+        let (seen, ..) = searches(Duration::from_secs(1000), true).await;
+        assert_eq!(unread(&seen.expect_err("always throttled")).verdict, NotApplicable);
         assert_eq!(unread(&Failure::refused("no such group")).verdict, Fail);
     }
 
     #[test]
-    fn a_message_that_leaves_no_trace_did_not_arrive() {
+    fn a_missing_message_is_a_failure_only_if_the_function_logged_nothing() {
         assert_eq!(not_arrived(false).verdict, Fail);
         assert_eq!(not_arrived(true).verdict, NotApplicable);
     }

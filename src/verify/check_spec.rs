@@ -1,10 +1,10 @@
-//! A check in the making: what is claimed, and what was found.
+//! Builds a [`Check`] from a claim and its result.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Check, Layer, Verdict};
 
-/// What came of looking.
+/// The verdict of a check, and what was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CheckResult {
     pub verdict: Verdict,
@@ -24,68 +24,68 @@ impl CheckResult {
         Self { verdict: Verdict::NotApplicable, received: why.into() }
     }
 
-    /// A pass or a fail with the same words.
+    /// Passes if `holds`, and fails otherwise.
     pub(super) fn pass_if(holds: bool, received: impl Into<String>) -> Self {
         if holds { Self::pass(received) } else { Self::fail(received) }
     }
 }
 
-/// What a check is about, before it is known what comes of it.
+/// A check without its result.
 #[derive(Debug, Clone)]
 pub(super) struct CheckSpec {
     layer: Layer,
     subject: String,
-    holds: String,
+    claim: String,
     sent: String,
     expected: String,
 }
 
 impl CheckSpec {
-    /// This holds of that.
-    pub(super) fn new(layer: Layer, subject: impl Into<String>, holds: impl Into<String>) -> Self {
-        let (subject, holds) = (subject.into(), holds.into());
-        Self { layer, subject, holds, sent: String::new(), expected: String::new() }
+    /// `claim` holds for `subject`.
+    pub(super) fn new(layer: Layer, subject: impl Into<String>, claim: impl Into<String>) -> Self {
+        let (subject, claim) = (subject.into(), claim.into());
+        Self { layer, subject, claim, sent: String::new(), expected: String::new() }
     }
 
-    /// What is sent or read to find out.
+    /// What the check sends or reads.
     pub(super) fn sent(self, sent: impl Into<String>) -> Self {
         Self { sent: sent.into(), ..self }
     }
 
-    /// What has to come back.
+    /// What the check must receive.
     pub(super) fn expects(self, expected: impl Into<String>) -> Self {
         Self { expected: expected.into(), ..self }
     }
 
-    /// Found out just now, after this time.
-    pub(super) fn found(self, finding: CheckResult, elapsed: Duration) -> Check {
+    /// The check with a result that was received now, after `elapsed`.
+    pub(super) fn found(self, result: CheckResult, elapsed: Duration) -> Check {
         Check {
             layer: self.layer,
             subject: self.subject,
-            claim: self.holds,
-            verdict: finding.verdict,
+            claim: self.claim,
+            verdict: result.verdict,
             sent: self.sent,
             expected: self.expected,
-            received: finding.received,
+            received: result.received,
             at_unix_ms: unix_ms(),
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         }
     }
 
-    /// Found out without asking anybody.
-    pub(super) fn known(self, finding: CheckResult) -> Check {
-        self.found(finding, Duration::ZERO)
+    /// The check with a result that needed no request.
+    pub(super) fn known(self, result: CheckResult) -> Check {
+        self.found(result, Duration::ZERO)
     }
 
-    /// Found out by looking.
+    /// The check with the result of `looking`, whose duration is measured.
     pub(super) async fn by(self, looking: impl Future<Output = CheckResult>) -> Check {
         let began = Instant::now();
-        let finding = looking.await;
-        self.found(finding, began.elapsed())
+        let result = looking.await;
+        self.found(result, began.elapsed())
     }
 }
 
-/// Now, in milliseconds since 1970.
+/// The current time in milliseconds since 1970.
 pub(super) fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

@@ -1,6 +1,6 @@
-//! What an API's answer means. Pure: what came back goes in, a finding comes out.
+//! Pure functions that turn an API's answer into the result of a check.
 //!
-//! What a function answers is never quoted, for it may hold what was sent; API Gateway's own words are.
+//! Results quote messages of API Gateway. They do not quote answers of functions, which may contain what was sent.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use crate::aws::lambda::Invoked;
 use crate::meaning::{BAD_BODY, FORBIDDEN, NO_SUCH_ROUTE, NOT_FOUND, OfGateway, UNAUTHORIZED, failed};
 use crate::probe::Answer;
 
-/// Whether the firewall lets this machine's requests through, if it does what the stack file asks.
+/// Whether a firewall with the settings of the stack file lets requests from this machine through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FirewallExposure {
-    /// It does.
+    /// It lets them through.
     Open,
-    /// Its list of addresses does; a rule that blocks by other things may not.
+    /// Its list of addresses lets them through. Another blocking rule may refuse them.
     Guarded,
-    /// It must not.
+    /// It must refuse them.
     Shut,
-    /// It depends on this machine's address, which is not known.
+    /// This machine's address is not known, and the firewall depends on it.
     Unknown,
 }
 
-/// API Gateway's or WAF's own words; `None` for an answer of the function's.
+/// The message of API Gateway or WAF; `None` if the function answered.
 fn gateway_says(answer: &Answer) -> Option<String> {
     OfGateway::read(answer).map(|by| by.message)
 }
 
-/// API Gateway or WAF gave it, not the function.
+/// Whether API Gateway or WAF answered, and not the function.
 pub(super) fn is_of_gateway(answer: &Answer) -> bool {
     OfGateway::read(answer).is_some()
 }
@@ -42,87 +42,88 @@ pub(super) fn shown(answer: &Answer) -> String {
     }
 }
 
-/// Where requests go, as far as it decides how long an answer is waited out.
+/// The facts about the endpoint that determine how long to wait for another answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    /// AWS itself: what was changed a moment ago may not hold everywhere yet. At an emulator it does.
+pub(super) struct Destination {
+    /// At AWS, a change takes time to reach all servers. An emulator applies it at once.
     pub at_aws: bool,
-    /// Whether the firewall lets this machine through.
-    pub gate: FirewallExposure,
+    pub exposure: FirewallExposure,
 }
 
-/// How long a change of a role, of a permission or of the firewall is given to arrive: seconds as a rule, and AWS
-/// promises no time. See docs/aws.md, Associations.
+/// How long to wait until a change of a role, a permission or the firewall takes effect. It usually takes seconds, and
+/// AWS promises no time. See docs/aws.md, Associations.
 pub(super) const SETTLES_IN: Duration = Duration::from_mins(1);
 
-/// How long an answer like this may be waited out; `None` where it will not change by waiting.
-pub(super) fn passing(answer: &Answer, place: Place) -> Option<Duration> {
+/// How long to wait for another answer; `None` if the answer is final.
+pub(super) fn passing(answer: &Answer, destination: Destination) -> Option<Duration> {
     match (answer.status, gateway_says(answer).as_deref()) {
-        // A new deployment answers like this until it has arrived everywhere, and an HTTP API until its stage has
-        // (docs/aws.md, Answers of the gateway).
+        // The answer before a new deployment, or the stage of an HTTP API, has reached all servers (docs/aws.md,
+        // Answers of the gateway).
         (403, Some(NO_SUCH_ROUTE)) | (404, Some(NOT_FOUND)) => Some(Duration::from_mins(1)),
-        // An address that was let in a moment ago.
-        (403, Some(FORBIDDEN)) if place.at_aws && place.gate == FirewallExposure::Open => Some(SETTLES_IN),
+        // The address may have been allowed just now.
+        (403, Some(FORBIDDEN)) if destination.at_aws && destination.exposure == FirewallExposure::Open => {
+            Some(SETTLES_IN)
+        }
         (429, _) => Some(Duration::from_secs(30)),
-        // A function that has just been changed; and at AWS a permission or a right of its role that has not arrived.
-        (500..=599, _) if place.at_aws => Some(Duration::from_secs(30)),
+        // A function that was just changed or, at AWS, a permission that has not taken effect yet.
+        (500..=599, _) if destination.at_aws => Some(Duration::from_secs(30)),
         (500..=599, _) => Some(Duration::from_secs(5)),
         _ => None,
     }
 }
 
-/// The web ACL refused it, whatever it was.
+/// Whether the web ACL refused the request.
 pub(super) fn is_filtered(answer: &Answer) -> bool {
     answer.status == 403 && gateway_says(answer).as_deref() == Some(FORBIDDEN)
 }
 
-/// Where the firewall refuses this machine, as it may, nothing can be said about what is behind it.
-fn behind(gate: FirewallExposure, answer: &Answer) -> Option<CheckResult> {
-    let why = match gate {
+/// Not applicable if the firewall refuses this machine and may do so: nothing is known about the layers behind it.
+fn behind(exposure: FirewallExposure, answer: &Answer) -> Option<CheckResult> {
+    let why = match exposure {
         FirewallExposure::Open => return None,
         FirewallExposure::Guarded => {
-            "one of the firewall's rules that block refuses this machine's requests (`securelambda traffic` shows which); \
-             run verify from a machine that passes"
+            "a blocking rule of the firewall refuses requests from this machine (`securelambda traffic` shows which \
+             one); run verify from another machine"
         }
         FirewallExposure::Shut | FirewallExposure::Unknown => {
-            "the firewall refuses this machine's address; run verify from one that passes"
+            "the firewall blocks this machine's address; run verify from an address that it allows"
         }
     };
     is_filtered(answer).then(|| CheckResult::not_applicable(why))
 }
 
-/// A token that must not pass: refused, and for that reason.
-pub(super) fn refused(answer: &Answer, gate: FirewallExposure) -> CheckResult {
+/// For a token that must not pass: the gateway must refuse it, and because of the token.
+pub(super) fn refused(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
     let unauthorized = match gateway_says(answer) {
-        // An answer to HEAD has no body to say it in.
+        // An answer to HEAD has no body and therefore no message.
         Some(words) => answer.body.is_empty() || UNAUTHORIZED.contains(&words.as_str()),
         None => false,
     };
     let right = answer.status == 401 && unauthorized;
-    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
+    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
 }
 
-/// The same of an HTTP API, whose function may refuse tokens too and must not be taken for the gateway. There are
-/// emulators whose gateway says no more than that.
-pub(super) fn refused_by_http(answer: &Answer, gate: FirewallExposure, at_aws: bool) -> CheckResult {
+/// [`refused`] for an HTTP API, whose function may refuse tokens too and must not be mistaken for the gateway. The
+/// gateways of some emulators answer with the status alone.
+pub(super) fn refused_by_http(answer: &Answer, exposure: FirewallExposure, at_aws: bool) -> CheckResult {
     if !at_aws && answer.status == 401 && gateway_says(answer).is_none() {
         return CheckResult::pass("401 Unauthorized");
     }
-    refused(answer, gate)
+    refused(answer, exposure)
 }
 
-/// A function that was called by hand with a token that must not pass.
+/// For a function that was called directly with a token that must not pass.
 pub(super) fn refused_by_function(invoked: Invoked) -> CheckResult {
     match invoked {
         Invoked::Status(status) => CheckResult::pass_if(status == 401, format!("{status} from the function")),
-        Invoked::Something => CheckResult::fail("something that is no answer to a request"),
-        Invoked::Broken => CheckResult::fail("the function failed, so that nothing is known of it"),
+        Invoked::Something => CheckResult::fail("a result that is not an HTTP response"),
+        Invoked::Broken => CheckResult::fail("the function failed, so the check has no result"),
     }
 }
 
-/// A token that must pass. What the function makes of the request is its own matter, as long as it gets there and
-/// does not fail.
-pub(super) fn accepted(answer: &Answer, gate: FirewallExposure) -> CheckResult {
+/// For a token that must pass: the request must reach the function, and the function must not fail. Its answer does not
+/// matter.
+pub(super) fn accepted(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
     let by_function = gateway_says(answer).is_none();
     let reached = match answer.status {
         200..=399 => true,
@@ -130,37 +131,37 @@ pub(super) fn accepted(answer: &Answer, gate: FirewallExposure) -> CheckResult {
         400..=499 => by_function,
         _ => false,
     };
-    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(reached, shown(answer)))
+    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(reached, shown(answer)))
 }
 
-/// The same, and of a function that failed what that most likely means.
-pub(super) fn accepted_by(answer: &Answer, gate: FirewallExposure, target: Target<'_>) -> CheckResult {
-    let finding = accepted(answer, gate);
-    if finding.verdict != Verdict::Fail || !(500..600).contains(&answer.status) {
-        return finding;
+/// [`accepted`], with the most likely reason if the function failed.
+pub(super) fn accepted_by(answer: &Answer, exposure: FirewallExposure, target: Target<'_>) -> CheckResult {
+    let result = accepted(answer, exposure);
+    if result.verdict != Verdict::Fail || !(500..600).contains(&answer.status) {
+        return result;
     }
     let why = failed(answer, target.by_http(), &target.route.function);
-    CheckResult::fail(format!("{}: {why}", finding.received))
+    CheckResult::fail(format!("{}: {why}", result.received))
 }
 
-/// A body that breaks the model: refused by the gateway, so that no function sees it.
-pub(super) fn body_refused(answer: &Answer, gate: FirewallExposure) -> CheckResult {
+/// For a body that violates the model: the gateway must refuse it, so that it does not reach the function.
+pub(super) fn body_refused(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
     let right = answer.status == 400 && gateway_says(answer).as_deref() == Some(BAD_BODY);
-    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
+    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
 }
 
-/// A request that is not signed as it must be: refused by the gateway, in whichever of its words.
-pub(super) fn signature_refused(answer: &Answer, gate: FirewallExposure) -> CheckResult {
+/// For a request without a valid signature: the gateway must refuse it, with any message.
+pub(super) fn signature_refused(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
     let right = answer.status == 403 && gateway_says(answer).is_some();
-    behind(gate, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
+    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
 }
 
-/// An access token where an ID token is asked for. AWS refuses it; there are emulators that do not.
-pub(super) fn access_refused(answer: &Answer, gate: FirewallExposure, at_aws: bool) -> CheckResult {
+/// For an access token where an ID token is required. AWS refuses it. Some emulators do not.
+pub(super) fn access_refused(answer: &Answer, exposure: FirewallExposure, at_aws: bool) -> CheckResult {
     if !at_aws && (200..300).contains(&answer.status) {
-        return CheckResult::not_applicable("this endpoint takes access tokens too, which AWS does not");
+        return CheckResult::not_applicable("this endpoint accepts access tokens too, unlike AWS");
     }
-    refused(answer, gate)
+    refused(answer, exposure)
 }
 
 #[cfg(test)]
@@ -168,19 +169,19 @@ pub(super) mod tests {
     use super::*;
     use crate::verify::Verdict::{Fail, NotApplicable, Pass};
 
-    /// An answer of API Gateway's own.
+    /// An answer of API Gateway.
     pub(in crate::verify) fn gateway(status: u16, message: &str) -> Answer {
         let headers = [("x-amzn-errortype".to_owned(), "SomeException".to_owned())].into();
         Answer { status, headers, body: serde_json::json!({ "message": message }).to_string() }
     }
 
-    /// An answer of the function's.
+    /// An answer of the function.
     pub(in crate::verify) fn function(status: u16) -> Answer {
         Answer { status, headers: [].into(), body: r#"{"message":"Unauthorized"}"#.into() }
     }
 
     #[test]
-    fn a_refusal_counts_only_for_the_right_reason() {
+    fn a_refusal_passes_only_if_the_gateway_refused_the_token() {
         let verdict = |answer: &Answer| refused(answer, FirewallExposure::Open).verdict;
         assert_eq!(verdict(&gateway(401, "Unauthorized")), Pass);
         assert_eq!(verdict(&gateway(401, "The incoming token has expired")), Pass);
@@ -199,7 +200,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_token_passes_if_the_function_is_reached() {
+    fn a_token_is_accepted_if_the_request_reaches_the_function() {
         let verdict = |answer: &Answer| accepted(answer, FirewallExposure::Open).verdict;
         for right in [function(200), function(204), function(404)] {
             assert_eq!(verdict(&right), Pass, "{right:?}");
@@ -216,7 +217,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_body_is_refused_by_the_gateway_and_nobody_else() {
+    fn a_body_must_be_refused_by_the_gateway() {
         let verdict = |answer: &Answer| body_refused(answer, FirewallExposure::Open).verdict;
         assert_eq!(verdict(&gateway(400, "Invalid request body")), Pass);
         for wrong in [function(400), function(200), gateway(400, "Bad request"), gateway(401, "Unauthorized")] {
@@ -225,7 +226,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_access_token_is_refused_at_aws() {
+    fn an_access_token_must_be_refused_at_aws_only() {
         let refused = gateway(401, "Unauthorized");
         assert_eq!(access_refused(&refused, FirewallExposure::Open, true).verdict, Pass);
         assert_eq!(access_refused(&function(200), FirewallExposure::Open, true).verdict, Fail);
@@ -234,20 +235,20 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_shut_gate_hides_what_is_behind_it_and_an_open_one_may_not() {
+    fn a_check_does_not_apply_if_the_firewall_may_refuse_this_machine() {
         let filtered = gateway(403, "Forbidden");
         for classify in [refused, accepted, body_refused] {
             assert_eq!(classify(&filtered, FirewallExposure::Open).verdict, Fail);
-            for gate in [FirewallExposure::Guarded, FirewallExposure::Shut, FirewallExposure::Unknown] {
-                assert_eq!(classify(&filtered, gate).verdict, NotApplicable);
+            for exposure in [FirewallExposure::Guarded, FirewallExposure::Shut, FirewallExposure::Unknown] {
+                assert_eq!(classify(&filtered, exposure).verdict, NotApplicable);
             }
         }
     }
 
     #[test]
-    fn what_is_not_live_yet_is_waited_for_and_a_refusal_is_not() {
-        let emulator = Place { at_aws: false, gate: FirewallExposure::Unknown };
-        let aws = Place { at_aws: true, gate: FirewallExposure::Open };
+    fn temporary_answers_are_waited_out_and_final_ones_are_not() {
+        let emulator = Destination { at_aws: false, exposure: FirewallExposure::Unknown };
+        let aws = Destination { at_aws: true, exposure: FirewallExposure::Open };
         for waits in [gateway(403, "Missing Authentication Token"), gateway(429, "Too Many Requests"), function(502)] {
             assert!(passing(&waits, emulator).is_some() && passing(&waits, aws).is_some(), "{waits:?}");
         }
@@ -257,23 +258,23 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_aws_takes_a_while_to_spread_is_waited_for_at_aws_alone() {
-        let waited = |answer: &Answer, at_aws, gate| passing(answer, Place { at_aws, gate });
+    fn changes_that_spread_slowly_are_waited_for_only_at_aws() {
+        let waited = |answer: &Answer, at_aws, exposure| passing(answer, Destination { at_aws, exposure });
         let filtered = gateway(403, "Forbidden");
         assert_eq!(
             waited(&filtered, true, FirewallExposure::Open),
             Some(SETTLES_IN),
-            "an address that was let in just now"
+            "an address that was allowed just now"
         );
-        for (at_aws, gate) in [
+        for (at_aws, exposure) in [
             (false, FirewallExposure::Open),
             (true, FirewallExposure::Guarded),
             (true, FirewallExposure::Shut),
             (true, FirewallExposure::Unknown),
         ] {
-            assert_eq!(waited(&filtered, at_aws, gate), None, "{at_aws} {gate:?}");
+            assert_eq!(waited(&filtered, at_aws, exposure), None, "{at_aws} {exposure:?}");
         }
-        // A role's policy that has not arrived makes the function fail.
+        // A function fails while the policy of its role has not taken effect.
         assert!(
             waited(&function(500), true, FirewallExposure::Open)
                 > waited(&function(500), false, FirewallExposure::Open)
@@ -281,7 +282,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_a_function_says_is_not_quoted() {
+    fn only_messages_of_the_gateway_are_quoted() {
         assert_eq!(shown(&function(200)), "200 from the function");
         assert_eq!(shown(&gateway(401, "Unauthorized")), "401 Unauthorized");
     }

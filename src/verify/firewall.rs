@@ -1,4 +1,4 @@
-//! The firewall: what becomes of a request of this machine's. Its settings are the survey's matter.
+//! Checks what the firewall does with requests from this machine. `settings` checks its settings.
 
 use std::net::IpAddr;
 
@@ -12,10 +12,10 @@ use super::{Check, Layer, Verdict};
 use crate::probe::{Answer, Request};
 use crate::spec::{ApiKind, Firewall, Mode};
 
-/// AWS's own service that tells callers their address.
+/// A service of AWS that returns the caller's address.
 const WHO_AM_I: &str = "https://checkip.amazonaws.com";
 
-/// Whether the firewall lets this machine through, if it does what the stack file asks.
+/// Whether a firewall with the settings of the stack file lets this machine through.
 pub(super) async fn gate(subject: &Subject<'_>, prober: &Prober) -> FirewallExposure {
     let Some(firewall) = subject.stack.firewall.as_ref() else { return FirewallExposure::Open };
     if firewall.mode == Mode::Count {
@@ -26,11 +26,10 @@ pub(super) async fn gate(subject: &Subject<'_>, prober: &Prober) -> FirewallExpo
     }
     let request = Request { method: "GET", url: WHO_AM_I, token: None, body: None };
     let address = prober.ask_once(&request).await.ok().and_then(|answer| answer.body.trim().parse().ok());
-    address.map_or(FirewallExposure::Unknown, |address| gate_for(firewall, address))
+    address.map_or(FirewallExposure::Unknown, |address| exposure_for(firewall, address))
 }
 
-/// Pure.
-fn gate_for(firewall: &Firewall, address: IpAddr) -> FirewallExposure {
+fn exposure_for(firewall: &Firewall, address: IpAddr) -> FirewallExposure {
     let listed = firewall.addresses.iter().any(|network| network.contains(&address));
     match firewall.mode {
         Mode::Allow if !listed => FirewallExposure::Shut,
@@ -39,73 +38,73 @@ fn gate_for(firewall: &Firewall, address: IpAddr) -> FirewallExposure {
     }
 }
 
-/// Pure: for an address that the list lets pass.
+/// The exposure for an address that the list of addresses lets through.
 fn guarded(firewall: &Firewall) -> FirewallExposure {
     let blocks = firewall.rate_per_ip.is_some() || firewall.managed_rules.iter().any(|rule| rule.block);
     if blocks { FirewallExposure::Guarded } else { FirewallExposure::Open }
 }
 
-pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
-    let firewall = scene.subject.stack.firewall.iter().map(|_| async { vec![filters(scene).await] }.boxed());
-    let http = scene.subject.stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http);
+pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
+    let firewall = context.subject.stack.firewall.iter().map(|_| async { vec![filters(context).await] }.boxed());
+    let http = context.subject.stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http);
     let http = http.map(|(name, _)| async move { vec![impossible(name)] }.boxed());
     firewall.chain(http).collect()
 }
 
-/// Said rather than left out: who looks for the layer finds why it is not there.
+/// The check is included because a reader who looks for the firewall of an HTTP API finds the reason for its absence.
 fn impossible(api: Option<&str>) -> Check {
     let subject = api.map_or("HTTP API".to_owned(), |name| format!("HTTP API {name}"));
-    let why = "AWS attaches no web ACL to an HTTP API: its authorizer and its throttle protect it";
-    CheckSpec::new(Layer::Firewall, subject, "a firewall stands before it").known(CheckResult::not_applicable(why))
+    let why = "AWS cannot attach a web ACL to an HTTP API; its authorizer and its throttle protect it";
+    CheckSpec::new(Layer::Firewall, subject, "a firewall filters its requests").known(CheckResult::not_applicable(why))
 }
 
-async fn filters(scene: &VerifyContext<'_>) -> Check {
-    let (claim, expected) = match scene.gate {
-        FirewallExposure::Shut => ("it refuses this machine's address", "403 Forbidden"),
+async fn filters(context: &VerifyContext<'_>) -> Check {
+    let (claim, expected) = match context.gate {
+        FirewallExposure::Shut => ("requests from this machine are blocked", "403 Forbidden"),
         FirewallExposure::Open | FirewallExposure::Guarded => {
-            ("it lets this machine's request pass", "any answer but 403 Forbidden")
+            ("requests from this machine pass", "any answer except 403 Forbidden")
         }
         FirewallExposure::Unknown => {
-            ("it refuses the addresses that it must", "403 Forbidden from an address that may not pass")
+            ("addresses that must be blocked are blocked", "403 Forbidden for an address that must be blocked")
         }
     };
     let claim = CheckSpec::new(Layer::Firewall, "web ACL", claim).expects(expected);
-    // None stands before an HTTP API.
-    let found = scene.routes().find(|target| !target.by_http()).and_then(|target| Some((target, scene.url(target)?)));
+    // An HTTP API has no firewall.
+    let found =
+        context.routes().find(|target| !target.by_http()).and_then(|target| Some((target, context.url(target)?)));
     let Some((target, url)) = found else {
-        return claim.known(CheckResult::not_applicable("there is no route to ask"));
+        return claim.known(CheckResult::not_applicable("there is no route to send a request to"));
     };
     claim
         .sent(format!("{}, without a token", target.subject()))
         .by(async {
             let request = Request { method: target.method(), url: &url, token: None, body: None };
-            // A change of the firewall takes a while to hold everywhere.
-            let settled = |answer: &Answer| judged(scene.gate, answer).verdict != Verdict::Fail;
-            match scene.prober.ask_until(&request, settled).await {
-                Ok(answer) => judged(scene.gate, &answer),
-                Err(finding) => finding,
+            // A change of the firewall takes time to reach all of AWS.
+            let settled = |answer: &Answer| classify(context.gate, answer).verdict != Verdict::Fail;
+            match context.prober.ask_until(&request, settled).await {
+                Ok(answer) => classify(context.gate, &answer),
+                Err(result) => result,
             }
         })
         .await
 }
 
-/// Pure.
-fn judged(gate: FirewallExposure, answer: &Answer) -> CheckResult {
-    match (gate, is_filtered(answer)) {
+fn classify(exposure: FirewallExposure, answer: &Answer) -> CheckResult {
+    match (exposure, is_filtered(answer)) {
         (FirewallExposure::Open, filtered) => CheckResult::pass_if(!filtered, shown(answer)),
         (FirewallExposure::Guarded, true) => CheckResult::not_applicable(format!(
-            "{}: one of the firewall's rules that block refused it; `securelambda traffic` shows which",
+            "{}: a blocking rule of the firewall refused it; `securelambda traffic` shows which one",
             shown(answer)
         )),
         (FirewallExposure::Guarded, false) | (FirewallExposure::Shut | FirewallExposure::Unknown, true) => {
             CheckResult::pass(shown(answer))
         }
         (FirewallExposure::Shut, false) => CheckResult::fail(format!(
-            "{}; a change of the firewall may take minutes to hold everywhere, so run verify again if there was one just now",
+            "{}; a change of the firewall can take minutes to take effect; if you changed it just now, run verify again",
             shown(answer)
         )),
         (FirewallExposure::Unknown, false) => CheckResult::not_applicable(format!(
-            "{}; whether this machine's address may pass is not known, and an emulator need not filter",
+            "{}; it is not known whether this machine must be blocked, and an emulator may not filter at all",
             shown(answer)
         )),
     }
@@ -118,7 +117,7 @@ mod tests {
     use crate::verify::classify::tests::gateway;
 
     #[test]
-    fn who_is_listed_passes_or_not() {
+    fn the_exposure_depends_on_the_mode_and_the_listed_addresses() {
         let firewall = |mode| Firewall {
             mode,
             addresses: vec!["203.0.113.0/24".parse().expect("a network")],
@@ -133,7 +132,7 @@ mod tests {
         let group = |block| crate::spec::ManagedRule { name: "common".into(), block };
         for (block, expected) in [(false, FirewallExposure::Open), (true, FirewallExposure::Guarded)] {
             let firewall = Firewall { managed_rules: vec![group(block)], ..firewall(Mode::Count) };
-            assert_eq!(guarded(&firewall), expected, "a group that blocks: {block}");
+            assert_eq!(guarded(&firewall), expected, "a blocking group: {block}");
         }
         let (listed, other) = ("203.0.113.7".parse().expect("an address"), "198.51.100.1".parse().expect("an address"));
         for (mode, of_listed, of_other) in [
@@ -141,14 +140,17 @@ mod tests {
             (Mode::Allow, FirewallExposure::Open, FirewallExposure::Shut),
             (Mode::Block, FirewallExposure::Shut, FirewallExposure::Open),
         ] {
-            assert_eq!((gate_for(&firewall(mode), listed), gate_for(&firewall(mode), other)), (of_listed, of_other));
+            assert_eq!(
+                (exposure_for(&firewall(mode), listed), exposure_for(&firewall(mode), other)),
+                (of_listed, of_other)
+            );
         }
     }
 
     #[test]
-    fn a_filter_that_lets_pass_or_refuses_the_wrong_ones_fails() {
+    fn a_firewall_fails_if_its_answer_contradicts_the_stack_file() {
         let (filtered, passed) = (gateway(403, "Forbidden"), gateway(401, "Unauthorized"));
-        for (gate, answer, verdict) in [
+        for (exposure, answer, verdict) in [
             (FirewallExposure::Open, &passed, Pass),
             (FirewallExposure::Open, &filtered, Fail),
             (FirewallExposure::Guarded, &passed, Pass),
@@ -158,7 +160,7 @@ mod tests {
             (FirewallExposure::Unknown, &filtered, Pass),
             (FirewallExposure::Unknown, &passed, NotApplicable),
         ] {
-            assert_eq!(judged(gate, answer).verdict, verdict, "{gate:?}");
+            assert_eq!(classify(exposure, answer).verdict, verdict, "{exposure:?}");
         }
     }
 }

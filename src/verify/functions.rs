@@ -1,4 +1,4 @@
-//! Functions: that their runtimes are looked after, and that all is in one place.
+//! Checks that runtimes are supported, and that all resources are in one account and one region.
 
 use futures_util::FutureExt;
 
@@ -9,41 +9,40 @@ use crate::outputs::Outputs;
 use crate::spec::deprecated_on;
 use crate::topology::ids;
 
-pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
-    vec![async { runtimes(scene) }.boxed(), async { vec![one_place(scene)] }.boxed()]
+pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
+    vec![async { runtimes(context) }.boxed(), async { vec![one_place(context)] }.boxed()]
 }
 
-fn runtimes(scene: &VerifyContext<'_>) -> Vec<Check> {
+fn runtimes(context: &VerifyContext<'_>) -> Vec<Check> {
     let check = |(name, function): (&String, &crate::spec::Function)| {
-        let drift = settings::drift(scene.subject.seen, ids::function(name).as_str());
+        let drift = settings::drift(context.subject.seen, ids::function(name).as_str());
         let live = drift.and_then(|drift| drift.iter().find(|drift| drift.field == "Runtime"));
         let runtime = live.map_or(&function.runtime, |drift| &drift.live);
-        CheckSpec::new(Layer::Functions, name, "its runtime is supported")
+        CheckSpec::new(Layer::Functions, name, "the runtime is supported")
             .sent("GetFunctionConfiguration")
-            .expects(format!("a runtime that is patched beyond {}", scene.subject.today))
-            .known(supported(runtime, scene.subject.today))
+            .expects(format!("a runtime that gets security patches after {}", context.subject.today))
+            .known(supported(runtime, context.subject.today))
     };
-    scene.subject.stack.functions.iter().map(check).collect()
+    context.subject.stack.functions.iter().map(check).collect()
 }
 
-/// Pure. Days are compared as text, which their form allows.
+/// Dates in ISO 8601 can be compared as text.
 fn supported(runtime: &str, today: &str) -> CheckResult {
     let runtime = runtime.trim_matches('"');
     match deprecated_on(runtime) {
         Some(day) => CheckResult::pass_if(today < day, format!("{runtime}, patched until {day}")),
-        None => CheckResult::fail(format!("{runtime}, which is not among the supported ones")),
+        None => CheckResult::fail(format!("{runtime}, which is not a supported runtime")),
     }
 }
 
-fn one_place(scene: &VerifyContext<'_>) -> Check {
-    let outputs = scene.subject.outputs;
-    CheckSpec::new(Layer::Functions, "stack", "everything is in one account and one region")
+fn one_place(context: &VerifyContext<'_>) -> Check {
+    let outputs = context.subject.outputs;
+    CheckSpec::new(Layer::Functions, "stack", "all resources are in one account and one region")
         .sent("every ARN of the stack")
         .expects(format!("{} in {}", outputs.account, outputs.region))
         .known(in_one_place(outputs))
 }
 
-/// Pure.
 fn in_one_place(outputs: &Outputs) -> CheckResult {
     let pools = outputs.pools.values().map(|pool| &pool.arn);
     let functions = outputs.functions.values().flat_map(|function| [&function.arn, &function.role_arn]);
@@ -54,14 +53,14 @@ fn in_one_place(outputs: &Outputs) -> CheckResult {
     let elsewhere = |arn: &&&String| {
         let mut parts = arn.split(':').skip(3);
         let (region, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        // IAM is in no region.
+        // ARNs of IAM have no region.
         account != outputs.account || !(region == outputs.region || region.is_empty())
     };
     let strays: Vec<&str> = arns.iter().filter(elsewhere).map(|arn| arn.as_str()).collect();
     if strays.is_empty() {
-        CheckResult::pass(format!("all of {} ARNs", arns.len()))
+        CheckResult::pass(format!("all {} ARNs", arns.len()))
     } else {
-        CheckResult::fail(format!("elsewhere: {}", strays.join(", ")))
+        CheckResult::fail(format!("in another account or region: {}", strays.join(", ")))
     }
 }
 
@@ -72,14 +71,14 @@ mod tests {
     use crate::verify::Verdict::{Fail, Pass};
 
     #[test]
-    fn a_runtime_is_supported_until_its_day() {
+    fn a_runtime_is_supported_until_its_end_date() {
         assert_eq!(supported("nodejs24.x", "2026-11-28").verdict, Pass);
         assert_eq!(supported("nodejs24.x", "2028-04-30").verdict, Fail);
         assert_eq!(supported("nodejs18.x", "2026-11-28").verdict, Fail);
     }
 
     #[test]
-    fn an_arn_of_elsewhere_fails() {
+    fn an_arn_of_another_account_or_region_fails() {
         let outputs = |arn: &str| Outputs {
             schema_version: 1,
             stack: "demo".into(),

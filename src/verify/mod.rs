@@ -1,9 +1,8 @@
-//! The proof that every layer holds: what was checked, what was sent, what was expected, what came back.
+//! Proves that every layer of the live stack works. Each check records what it sent, expected and received.
 //!
-//! This file has the shape of a proof; [`verify`] in `run.rs` makes one: it adds throw-away users (`test_users`), runs the
-//! checks of each layer side by side (`settings` for what the survey saw, a file a layer for the rest), and removes the
-//! users. What an answer means is decided by pure functions: `classify` and those marked so beside the checks. Nothing
-//! here prints.
+//! This file has the types of a proof. [`verify`] makes one: it adds temporary users (`test_users`), runs the checks of
+//! all layers in parallel (`settings` compares the resources that the engine has read, the other files send requests),
+//! and removes the users. Pure functions turn answers into results, most of them in `classify`. Nothing here prints.
 
 mod arrival;
 mod authentication;
@@ -30,28 +29,26 @@ use serde::Serialize;
 pub use context::Subject;
 pub use run::{Proof, verify};
 
-/// The five layers, in the order of the checklist.
+/// The five layers, in the order of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
-    /// User pools, app clients, signing in.
+    /// User pools, app clients and sign-in.
     Authentication,
-    /// IP sets, web ACL, its place on the stage.
+    /// The IP sets, the web ACL and its association with the stage.
     Firewall,
-    /// Every route against every kind of caller.
+    /// Every route with every kind of caller.
     Authorization,
-    /// What the functions learn, and what they may not.
+    /// Secrets, request bodies and credentials: what functions can access.
     Secrets,
-    /// Roles, logs, runtimes, the way of a message, the throttle.
+    /// Roles, logs, runtimes, delivery of messages and throttling.
     Functions,
 }
 
 impl Layer {
-    /// All of them, in order.
     pub const ALL: [Self; 5] =
         [Self::Authentication, Self::Firewall, Self::Authorization, Self::Secrets, Self::Functions];
 
-    /// As people call it.
     pub fn title(self) -> &'static str {
         match self {
             Self::Authentication => "Authentication",
@@ -63,71 +60,60 @@ impl Layer {
     }
 }
 
-/// What came of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It holds.
+    /// The claim holds.
     Pass,
-    /// It does not, or it could not be found out.
+    /// The claim does not hold or could not be tested.
     Fail,
-    /// It does not apply here; `received` says why.
+    /// The claim does not apply or cannot be tested here. `received` has the reason.
     NotApplicable,
 }
 
-/// One check. No text of it ever holds a password or a token.
+/// One check. None of its texts contains a password or a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Its layer.
     pub layer: Layer,
-    /// What was looked at: `POST /lambda1`, `MyUserPool1`, `role ExternalLambda1`.
+    /// The object of the check: `POST /lambda1`, `MyUserPool1`, `role ExternalLambda1`.
     pub subject: String,
-    /// What holds if it passes, as a sentence: `a token of MyUserPool2 is refused`.
+    /// A sentence that is true if the check passes: `a token of MyUserPool2 is refused`.
     pub claim: String,
-    /// What came of it.
     pub verdict: Verdict,
-    /// What was sent or read.
     pub sent: String,
-    /// What had to come back.
     pub expected: String,
-    /// What came back.
+    /// What was received or, if the check does not apply, the reason.
     pub received: String,
-    /// When it ended, in milliseconds since 1970.
+    /// The end of the check, in milliseconds since 1970.
     pub at_unix_ms: u64,
-    /// How long it took.
     pub elapsed_ms: u64,
 }
 
-/// A whole proof.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verification {
-    /// Rises when this shape changes so that scripts would break.
+    /// Increases with each incompatible change of this format.
     pub schema_version: u32,
-    /// The program and its version.
+    /// The name and version of this program.
     pub tool: String,
-    /// The stack's name.
     pub stack: String,
-    /// Twelve digits.
     pub account: String,
-    /// As in `eu-central-1`.
     pub region: String,
-    /// Where it was verified, if not at AWS itself.
+    /// The endpoint, unless it is AWS.
     pub endpoint: Option<String>,
-    /// When it began, in milliseconds since 1970.
+    /// The beginning, in milliseconds since 1970.
     pub began_unix_ms: u64,
-    /// How long it took.
     pub elapsed_ms: u64,
-    /// In the order of the checklist.
+    /// In the order of the layers.
     pub checks: Vec<Check>,
 }
 
 impl Verification {
-    /// How many checks ended like this.
+    /// The number of checks with this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.checks.iter().filter(|check| check.verdict == verdict).count()
     }
 
-    /// Nothing failed, and something was checked.
+    /// Whether no check failed and at least one passed.
     pub fn holds(&self) -> bool {
         self.count(Verdict::Fail) == 0 && self.count(Verdict::Pass) > 0
     }

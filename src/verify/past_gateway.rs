@@ -1,4 +1,5 @@
-//! The second check: functions that check tokens themselves, called with one that no gateway has looked at.
+//! Checks of functions that validate tokens themselves: they are called directly with tokens that no gateway has
+//! checked.
 
 use futures_util::FutureExt;
 use serde_json::json;
@@ -13,50 +14,51 @@ use crate::aws::lambda::Lambda;
 use crate::secret::SecretValue;
 use crate::spec::{Auth, Route, Variable};
 
-/// For every route of an HTTP API that is for a pool's users.
-pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
-    let http = scene.routes().filter(|target| target.by_http());
+/// The checks of each route of an HTTP API that is for a pool's users.
+pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
+    let http = context.routes().filter(|target| target.by_http());
     let of_pools = http.filter_map(|target| match &target.route.auth {
         Auth::Pool(pool) => Some((target, pool)),
         Auth::Iam | Auth::None => None,
     });
-    of_pools.flat_map(|(target, pool)| of(scene, target, pool)).collect()
+    of_pools.flat_map(|(target, pool)| of(context, target, pool)).collect()
 }
 
-fn of<'a>(scene: &'a VerifyContext<'a>, target: Target<'a>, pool: &str) -> Vec<CheckFuture<'a>> {
-    if !checks_itself(scene, target.route, pool) {
-        let claim = CheckSpec::new(Layer::Authorization, target.subject(), "its function checks tokens itself");
-        let why = "its variables name no pool and client, so that the gateway alone checks them";
+fn of<'a>(context: &'a VerifyContext<'a>, target: Target<'a>, pool: &str) -> Vec<CheckFuture<'a>> {
+    if !checks_itself(context, target.route, pool) {
+        let claim = CheckSpec::new(Layer::Authorization, target.subject(), "the function checks tokens too");
+        let why = "its variables do not name the pool and its client, so only the gateway checks tokens";
         return vec![async move { vec![claim.known(CheckResult::not_applicable(why))] }.boxed()];
     }
-    let callers = strangers(scene, pool).into_iter();
+    let callers = strangers(context, pool).into_iter();
     callers
-        .map(|caller| -> CheckFuture<'a> { async move { vec![refuses(scene, target, caller).await] }.boxed() })
+        .map(|caller| -> CheckFuture<'a> { async move { vec![refuses(context, target, caller).await] }.boxed() })
         .collect()
 }
 
-/// Whether the function is told by which pool and client to check.
-fn checks_itself(scene: &VerifyContext<'_>, route: &Route, pool: &str) -> bool {
-    let Some(function) = scene.subject.stack.functions.get(&route.function) else { return false };
+/// Whether the variables of the function name the pool and its client.
+fn checks_itself(context: &VerifyContext<'_>, route: &Route, pool: &str) -> bool {
+    let Some(function) = context.subject.stack.functions.get(&route.function) else { return false };
     let told = |value: Variable| function.environment.values().any(|held| *held == value);
     told(Variable::PoolId(pool.to_owned())) && told(Variable::ClientId(pool.to_owned()))
 }
 
-async fn refuses(scene: &VerifyContext<'_>, target: Target<'_>, caller: TokenHolder) -> super::Check {
+async fn refuses(context: &VerifyContext<'_>, target: Target<'_>, caller: TokenHolder) -> super::Check {
     let route = target.route;
-    let claim = CheckSpec::new(Layer::Authorization, target.subject(), format!("past the gateway, {}", caller.claim));
+    let claim =
+        CheckSpec::new(Layer::Authorization, target.subject(), format!("without the gateway, {}", caller.claim));
     let claim = claim.sent(format!("Invoke {} with {}", route.function, caller.sent)).expects("401 from the function");
     claim
         .by(async {
             let token = match caller.token {
                 Ok(token) => token,
-                Err(finding) => return finding,
+                Err(result) => return result,
             };
-            let Some(live) = scene.subject.outputs.functions.get(&route.function) else {
-                return CheckResult::fail("the function is not there");
+            let Some(live) = context.subject.outputs.functions.get(&route.function) else {
+                return CheckResult::fail("the function does not exist");
             };
             let event = event(target.method(), &route.path, token.as_ref());
-            match Lambda::new(scene.subject.clients).invoke(&live.name, &event).await {
+            match Lambda::new(context.subject.clients).invoke(&live.name, &event).await {
                 Ok(invoked) => refused_by_function(invoked),
                 Err(failure) => CheckResult::fail(failure.to_string()),
             }
@@ -64,7 +66,7 @@ async fn refuses(scene: &VerifyContext<'_>, target: Target<'_>, caller: TokenHol
         .await
 }
 
-/// Pure: a request as the gateway would hand it on, in payload format 2.0. Holds the token.
+/// The event that the gateway would send, in payload format 2.0. It contains the token.
 fn event(method: &str, path: &str, token: Option<&SecretValue>) -> SecretValue {
     let headers = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {}", token.reveal()) }));
     let event = json!({
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_what_the_gateway_would_hand_on() {
+    fn an_event_has_the_format_of_the_gateway() {
         let read = |event: SecretValue| serde_json::from_str::<serde_json::Value>(event.reveal()).expect("JSON");
         let with = read(event("GET", "/hello", Some(&SecretValue::new("a.b.c".to_owned()))));
         assert_eq!(with["headers"]["authorization"], "Bearer a.b.c");

@@ -1,4 +1,4 @@
-//! The proof as a whole: guests in, checks side by side, guests out, whatever happens.
+//! Makes a proof: adds the test users, runs the checks in parallel, and always removes the test users.
 
 use std::time::Duration;
 
@@ -15,13 +15,14 @@ use crate::engine::{CancellationToken, StopLevel};
 use crate::error::{Error, Kind};
 use crate::spec::Api;
 
-/// Checks in flight at once.
+/// The maximum number of parallel checks.
 const AT_ONCE: usize = 16;
 
-/// How long guests may take to arrive once we are asked to stop: one that is half added could not be removed.
+/// How long a stopped proof waits for test users that are being added. A half-added user could not be removed.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// By when the guests are gone once we are asked to stop, or are named: the program ends within seven seconds.
+/// The time after which a stopped proof names the test users that may remain. The program must end within seven
+/// seconds.
 const LAST: Duration = Duration::from_millis(5500);
 
 /// What came of it.
@@ -33,12 +34,12 @@ pub struct Proof {
     pub left: Vec<String>,
 }
 
-/// Makes the proof. Once asked to stop it begins nothing more, and removes its users.
+/// Makes the proof. If it is stopped, it starts no further checks and removes its users.
 pub async fn verify(subject: &Subject<'_>, stop: &CancellationToken) -> Result<Proof, Error> {
     let test_users = TestUsers::of(Users::new(subject.clients), &subject.outputs.pools);
     let proof = async {
         let checks = prove(subject, &test_users, stop).await;
-        // Whatever came of it.
+        // Also after an error.
         let left = test_users.remove().await;
         checks.map(|checks| Proof { checks, left })
     };
@@ -48,19 +49,19 @@ pub async fn verify(subject: &Subject<'_>, stop: &CancellationToken) -> Result<P
     };
     tokio::select! {
         proof = proof => proof,
-        () = stop.reached(StopLevel::Now) => Err(may_be_left(Error::new(Kind::Interrupted, "interrupted"), &test_users)),
+        () = stop.reached(StopLevel::Now) => Err(may_remain(Error::new(Kind::Interrupted, "interrupted"), &test_users)),
         () = overdue => {
-            let error = Error::new(Kind::Stopped, "stopped before all was checked, and nothing answers any more");
-            Err(may_be_left(error, &test_users))
+            let error = Error::new(Kind::Stopped, "stopped before all checks were made; AWS no longer answers");
+            Err(may_remain(error, &test_users))
         }
     }
 }
 
-fn may_be_left(error: Error, test_users: &TestUsers) -> Error {
-    let emails: Vec<&str> = test_users.iter().map(|guest| guest.email.as_str()).collect();
+fn may_remain(error: Error, test_users: &TestUsers) -> Error {
+    let emails: Vec<&str> = test_users.iter().map(|user| user.email.as_str()).collect();
     error
-        .hint(format!("these users may be left: {}", emails.join(", ")))
-        .hint("a `securelambda verify` in a quarter of an hour removes them")
+        .hint(format!("these test users may remain: {}", emails.join(", ")))
+        .hint("run `securelambda verify` again after 15 minutes to remove them")
 }
 
 async fn prove(
@@ -68,7 +69,7 @@ async fn prove(
     test_users: &TestUsers,
     stop: &CancellationToken,
 ) -> Result<Option<Vec<Check>>, Error> {
-    // One pace for all routes together, which is that of the narrowest.
+    // All routes together use one rate: that of the route with the lowest limits.
     let least = |limit: fn(&Api) -> u32| subject.stack.all_apis().map(|(_, api)| limit(api)).min().unwrap_or(1);
     let (rate, burst) = (least(|api| api.rate_limit), least(|api| api.burst_limit));
     let prober = Prober::new(rate, burst, stop.time_scale(), subject.endpoint.is_none(), subject.proxies)?;
@@ -79,13 +80,13 @@ async fn prove(
             test_users.sign_in()
         )
     };
-    let out_of_patience = async {
+    let grace_over = async {
         stop.reached(StopLevel::Drain).await;
         tokio::time::sleep(GRACE).await;
     };
     let (gate, (), signed_in) = tokio::select! {
         ready = ready => ready,
-        () = out_of_patience => return Ok(None),
+        () = grace_over => return Ok(None),
     };
     let prober = prober.behind(gate);
     let context = VerifyContext { subject, test_users, signed_in, prober, gate, time_scale: stop.time_scale() };

@@ -1,19 +1,19 @@
-//! Bodies for a JSON schema: one that satisfies it, as small as may be, and one that does not. Pure.
+//! Generates bodies for a JSON schema: a minimal valid one and an invalid one.
 //!
-//! Knows what a body's schema is usually made of. Where a schema asks for more (a pattern), the sample may fail, and
-//! the check that sends it says so.
+//! It supports the usual keywords. For other keywords, such as `pattern`, the generated body may be invalid. The check
+//! that sends it shows the answer of the gateway.
 
 use serde_json::{Map, Value, json};
 
-/// How deep references are followed.
+/// The maximum depth of nested references.
 const DEPTH: usize = 16;
 
-/// A body that satisfies the schema, with `marker` in every string that may be anything.
+/// A valid body, with `marker` in every string without a format.
 pub(super) fn satisfying(schema: &Value, marker: &str) -> Value {
     build(schema, schema, marker, DEPTH)
 }
 
-/// A body that does not satisfy the schema, if there is one, with `marker` in it where it can be.
+/// An invalid body that contains `marker` if possible; `None` if the schema allows every body.
 pub(super) fn breaking(schema: &Value, marker: &str) -> Option<String> {
     let is_object = kind(schema) == "object";
     if is_object && schema.get("additionalProperties") == Some(&json!(false)) {
@@ -66,7 +66,7 @@ fn build(schema: &Value, root: &Value, marker: &str, depth: usize) -> Value {
     }
 }
 
-/// Its type, or the first of them; one with properties is an object.
+/// The type of a schema or its first type. A schema with properties is an object.
 fn kind(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::Array(several)) => several.first().and_then(Value::as_str).unwrap_or_default(),
@@ -97,7 +97,7 @@ fn string(schema: &Value, marker: &str) -> String {
 
 fn number(schema: &Value) -> Value {
     let bound = |field: &str| schema.get(field).and_then(Value::as_i64);
-    // Draft 4, which API Gateway reads, has the limit in `minimum` and a flag beside it.
+    // In draft 4, which API Gateway uses, `exclusiveMinimum` is a flag for `minimum`.
     let above = i64::from(schema.get("exclusiveMinimum") == Some(&json!(true)));
     let least =
         bound("minimum").map(|least| least + above).or_else(|| bound("exclusiveMinimum").map(|least| least + 1));
@@ -111,7 +111,7 @@ mod tests {
     const MARKER: &str = "securelambda-verify-0123456789abcdef";
 
     #[test]
-    fn the_built_in_schema_has_room_for_the_marker() {
+    fn bodies_for_the_built_in_schema_contain_the_marker() {
         let schema = serde_json::from_str(include_str!("../../lambdas/external/request.schema.json")).expect("JSON");
         assert_eq!(satisfying(&schema, MARKER), json!({ "name": MARKER }));
         let broken = breaking(&schema, MARKER).expect("it can be broken");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_gets_the_least_that_will_do() {
+    fn a_valid_body_has_the_smallest_value_of_each_type() {
         let schema = json!({
             "type": "object",
             "required": ["a", "b", "c", "d", "e", "f", "g"],
@@ -131,7 +131,7 @@ mod tests {
                 "e": { "type": "string", "format": "email" },
                 "f": { "oneOf": [{ "type": "number", "maximum": -1 }, { "type": "null" }] },
                 "g": { "type": ["string", "null"], "maxLength": 5 },
-                "left out": { "type": "string" },
+                "optional": { "type": "string" },
             },
             "definitions": { "flag": { "type": "boolean" } },
         });
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_anything_cannot_be_broken_and_a_loop_ends() {
+    fn a_schema_that_allows_everything_has_no_invalid_body_and_recursion_ends() {
         assert_eq!(breaking(&json!({}), MARKER), None);
         assert_eq!(breaking(&json!({ "type": "object" }), MARKER).as_deref(), Some("[]"));
         assert!(breaking(&json!({ "type": "array" }), MARKER).is_some_and(|body| body.starts_with('{')));

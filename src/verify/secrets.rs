@@ -1,5 +1,5 @@
-//! What functions learn, and what they may not: other functions' secrets and topics, routes that are not theirs to call,
-//! credentials, bodies that nobody asked for.
+//! Checks that functions cannot access the secrets and topics of other functions or signed routes, that their
+//! environment contains no credentials, and that invalid bodies do not reach them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,90 +19,89 @@ use crate::probe::Body;
 use crate::spec::{Auth, Route, Variable};
 use crate::topology::ids;
 
-pub(super) fn units<'a>(scene: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
-    let functions = scene.subject.stack.functions.keys();
-    let roles = functions.map(|name| -> CheckFuture<'a> { async move { reach(scene, name).await }.boxed() });
-    let environments = async { environments(scene) }.boxed();
-    let bodies = scene.routes().filter(|target| target.route.body.is_some());
-    let bodies = bodies.map(|target| -> CheckFuture<'a> { broken_bodies(scene, target).boxed() });
+pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
+    let functions = context.subject.stack.functions.keys();
+    let roles = functions.map(|name| -> CheckFuture<'a> { async move { reach(context, name).await }.boxed() });
+    let environments = async { environments(context) }.boxed();
+    let bodies = context.routes().filter(|target| target.route.body.is_some());
+    let bodies = bodies.map(|target| -> CheckFuture<'a> { broken_bodies(context, target).boxed() });
     roles.chain([environments]).chain(bodies).collect()
 }
 
-/// Something that a role could reach for.
-struct Reach<'a> {
+/// A resource that a role must not have access to.
+struct Forbidden<'a> {
     action: &'static str,
     /// `secret LambdaSNSTopicARN`
     what: String,
     arn: Cow<'a, str>,
 }
 
-/// That a function's role cannot reach the secrets and topics that are not its own, nor the routes that take signatures:
-/// those are for the users of an identity pool.
-async fn reach(scene: &VerifyContext<'_>, name: &str) -> Vec<Check> {
-    let (stack, outputs) = (scene.subject.stack, scene.subject.outputs);
+/// The role of a function must not allow access to secrets and topics of other functions, nor to routes that require
+/// signatures, which are for the users of an identity pool.
+async fn reach(context: &VerifyContext<'_>, name: &str) -> Vec<Check> {
+    let (stack, outputs) = (context.subject.stack, context.subject.outputs);
     let (Some(function), Some(live)) = (stack.functions.get(name), outputs.functions.get(name)) else {
         return Vec::new();
     };
     let secrets = outputs.secrets.iter().filter(|(secret, _)| !function.secrets.contains(*secret));
-    let secrets = secrets.map(|(secret, at)| Reach {
+    let secrets = secrets.map(|(secret, at)| Forbidden {
         action: "secretsmanager:GetSecretValue",
         what: format!("secret {secret}"),
         arn: Cow::from(&at.arn),
     });
     let topics = outputs.topics.iter().filter(|(topic, _)| !function.publishes.contains(*topic));
-    let topics = topics.map(|(topic, at)| Reach {
+    let topics = topics.map(|(topic, at)| Forbidden {
         action: "sns:Publish",
         what: format!("topic {topic}"),
         arn: (&at.arn).into(),
     });
-    let signed = scene.routes().filter(|target| target.route.auth == Auth::Iam);
+    let signed = context.routes().filter(|target| target.route.auth == Auth::Iam);
     let routes = signed.filter_map(|target| {
         let (_, api) = outputs.all_apis().find(|(name, _)| *name == target.name)?;
         let Route { method, path, .. } = target.route;
-        let arn = scene.subject.clients.scope.execute_api_arn(&api.id, &api.stage, method, path);
-        Some(Reach { action: "execute-api:Invoke", what: format!("route {}", target.subject()), arn: arn.into() })
+        let arn = context.subject.clients.scope.execute_api_arn(&api.id, &api.stage, method, path);
+        Some(Forbidden { action: "execute-api:Invoke", what: format!("route {}", target.subject()), arn: arn.into() })
     });
-    let iam = Iam::new(scene.subject.clients);
-    // Some endpoints answer no to everything: what the role may do for certain tells.
-    let log = format!("{}:*", scene.subject.clients.scope.arn("logs", &format!("log-group:{}", live.log_group)));
+    let iam = Iam::new(context.subject.clients);
+    // Some endpoints deny everything. The answer to an allowed action shows whether the simulation works.
+    let log = format!("{}:*", context.subject.clients.scope.arn("logs", &format!("log-group:{}", live.log_group)));
     let control = iam.simulate(&live.role_arn, "logs:PutLogEvents", &log).await;
-    let policies = || policies(scene, name);
+    let policies = || policies(context, name);
     let mut checks = Vec::new();
-    for reach in secrets.chain(topics).chain(routes) {
+    for forbidden in secrets.chain(topics).chain(routes) {
         let claim = CheckSpec::new(
             Layer::Secrets,
             format!("role {name}"),
-            format!("its policies do not allow the {}", reach.what),
+            format!("its policies do not allow access to the {}", forbidden.what),
         );
         let check = if matches!(control, Ok(Some(true))) {
-            let claim = claim.sent(format!("SimulatePrincipalPolicy {}", reach.action)).expects("denied");
-            claim.by(async { simulated(iam.simulate(&live.role_arn, reach.action, &reach.arn).await) }).await
+            let claim = claim.sent(format!("SimulatePrincipalPolicy {}", forbidden.action)).expects("denied");
+            claim.by(async { simulated(iam.simulate(&live.role_arn, forbidden.action, &forbidden.arn).await) }).await
         } else {
-            let sent = "the role's live policies, compared with the derived one, which does not allow it \
-                        (IAM's simulation is not to be had here)";
-            claim.sent(sent).expects("the same meaning, and no other policy").known(policies())
+            let sent = "the role's live policies, compared with the derived policy, which does not allow it \
+                        (this endpoint does not simulate policies)";
+            claim.sent(sent).expects("the derived policy and no other policy").known(policies())
         };
         checks.push(check);
     }
     checks
 }
 
-/// Pure.
 fn simulated(allowed: Result<Option<bool>, Failure>) -> CheckResult {
     match allowed {
         Ok(Some(true)) => CheckResult::fail("allowed"),
         Ok(Some(false)) => CheckResult::pass("denied"),
-        Ok(None) => CheckResult::fail("the simulation gave no answer"),
+        Ok(None) => CheckResult::fail("the simulation returned no result"),
         Err(failure) => CheckResult::fail(failure.to_string()),
     }
 }
 
-fn policies(scene: &VerifyContext<'_>, name: &str) -> CheckResult {
-    let drift = |id: &str| settings::drift(scene.subject.seen, id);
+fn policies(context: &VerifyContext<'_>, name: &str) -> CheckResult {
+    let drift = |id: &str| settings::drift(context.subject.seen, id);
     same_policies(drift(ids::role(name).as_str()), drift(ids::policy(name).as_str()))
 }
 
-/// Pure: from what has drifted of a role and of its policy. The derived policy allows nothing but the function's own.
+/// The differences of a role and of its policy. The derived policy allows access only to the function's own resources.
 fn same_policies(role: Option<&[Drift]>, policy: Option<&[Drift]>) -> CheckResult {
     let (Some(role), Some(policy)) = (role, policy) else {
         return CheckResult::fail("the role or its policy could not be read");
@@ -111,40 +110,40 @@ fn same_policies(role: Option<&[Drift]>, policy: Option<&[Drift]>) -> CheckResul
     let wider: Vec<String> =
         other.chain(policy).map(|Drift { field, live, .. }| format!("{field} is {live}")).collect();
     if wider.is_empty() {
-        CheckResult::pass("the same meaning, and no other policy")
+        CheckResult::pass("the derived policy and no other policy")
     } else {
         CheckResult::fail(wider.join("; "))
     }
 }
 
-fn environments(scene: &VerifyContext<'_>) -> Vec<Check> {
-    let functions = scene.subject.stack.functions.iter();
+fn environments(context: &VerifyContext<'_>) -> Vec<Check> {
+    let functions = context.subject.stack.functions.iter();
     let checks = functions.map(|(name, function)| {
-        CheckSpec::new(Layer::Secrets, name, "there is no credential in its environment")
+        CheckSpec::new(Layer::Secrets, name, "its environment contains no credential")
             .sent("GetFunctionConfiguration, and the variables of the stack file")
-            .expects("the variables of the stack file alone, none of which looks like a credential")
+            .expects("only variables of the stack file, none of which looks like a credential")
             .known(environment(
                 &function.environment,
-                settings::drift(scene.subject.seen, ids::function(name).as_str()),
+                settings::drift(context.subject.seen, ids::function(name).as_str()),
             ))
     });
     checks.collect()
 }
 
-/// Pure: from the variables that are wanted, and from what has drifted. Never says a value.
+/// The variables of the stack file and their differences. Results do not contain values.
 fn environment(wanted: &BTreeMap<String, Variable>, drift: Option<&[Drift]>) -> CheckResult {
     let Some(drift) = drift else { return CheckResult::fail("the function could not be read") };
     let suspects: Vec<&str> =
         wanted.iter().filter(|(name, value)| is_credential(name, text(value))).map(|(name, _)| name.as_str()).collect();
     let others: Vec<&str> = drift.iter().filter_map(|drift| drift.field.strip_prefix("Environment.")).collect();
     match (suspects.is_empty(), others.is_empty()) {
-        (true, true) => CheckResult::pass("the variables of the stack file alone"),
-        (false, _) => CheckResult::fail(format!("looks like a credential: {}", suspects.join(", "))),
-        (_, false) => CheckResult::fail(format!("not as in the stack file: {}", others.join(", "))),
+        (true, true) => CheckResult::pass("only variables of the stack file"),
+        (false, _) => CheckResult::fail(format!("these variables look like credentials: {}", suspects.join(", "))),
+        (_, false) => CheckResult::fail(format!("these variables differ from the stack file: {}", others.join(", "))),
     }
 }
 
-/// What of a variable stands in the stack file; ids and URLs are no credentials.
+/// The text of a variable in the stack file. Ids and URLs are not credentials.
 fn text(value: &Variable) -> &str {
     match value {
         Variable::Text(text) => text,
@@ -152,7 +151,7 @@ fn text(value: &Variable) -> &str {
     }
 }
 
-/// By its name, or by its value: an access key, a private key, a token.
+/// Whether the name or the value looks like an access key, a private key or a token.
 fn is_credential(name: &str, value: &str) -> bool {
     const NAMES: [&str; 7] = ["PASSWORD", "PASSWD", "SECRET_KEY", "ACCESS_KEY", "PRIVATE_KEY", "API_KEY", "TOKEN"];
     let name = name.to_uppercase();
@@ -167,28 +166,30 @@ fn is_credential(name: &str, value: &str) -> bool {
         || value.starts_with("eyJ")
 }
 
-/// Of JSON, and of another content type: a model that is given for JSON alone lets every other body through.
-async fn broken_bodies(scene: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
+/// Bodies as JSON and with another content type: a model that exists only for JSON lets all other bodies through.
+async fn broken_bodies(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
     vec![
-        broken_body(scene, target, "application/json", "a body that breaks the model reaches no function").await,
-        broken_body(scene, target, "text/plain", "such a body of another content type reaches no function").await,
+        broken_body(context, target, "application/json", "a body that violates the model does not reach the function")
+            .await,
+        broken_body(context, target, "text/plain", "a body with another content type does not reach the function")
+            .await,
     ]
 }
 
-async fn broken_body(scene: &VerifyContext<'_>, target: Target<'_>, content_type: &str, claim: &str) -> Check {
+async fn broken_body(context: &VerifyContext<'_>, target: Target<'_>, content_type: &str, claim: &str) -> Check {
     let claim = CheckSpec::new(Layer::Secrets, target.subject(), claim);
-    let sent = format!("a token that passes, and as {content_type} a body that is not what the schema asks for");
-    let claim = claim.sent(sent).expects("400 Invalid request body, from the gateway itself");
+    let sent = format!("a valid token and, as {content_type}, a body that violates the schema");
+    let claim = claim.sent(sent).expects("400 Invalid request body from the gateway");
     claim
         .by(async {
-            let body = scene.schema(target.route).and_then(|schema| sample::breaking(&schema, &marker()));
-            let Some(body) = body else { return CheckResult::not_applicable("the schema takes anything") };
+            let body = context.schema(target.route).and_then(|schema| sample::breaking(&schema, &marker()));
+            let Some(body) = body else { return CheckResult::not_applicable("the schema allows every body") };
             let body = Body { content_type, text: &body };
-            let asked = match scene.own_tokens(target.route) {
-                Ok(tokens) => ask(scene, target, tokens.map(|tokens| &tokens.id), Some(body)).await,
-                Err(finding) => Err(finding),
+            let asked = match context.own_tokens(target.route) {
+                Ok(tokens) => ask(context, target, tokens.map(|tokens| &tokens.id), Some(body)).await,
+                Err(result) => Err(result),
             };
-            asked.map_or_else(|finding| finding, |answer| body_refused(&answer, scene.gate(target)))
+            asked.map_or_else(|result| result, |answer| body_refused(&answer, context.gate(target)))
         })
         .await
 }
@@ -199,7 +200,7 @@ mod tests {
     use crate::verify::Verdict::{Fail, Pass};
 
     #[test]
-    fn a_simulation_must_deny() {
+    fn a_simulation_passes_only_if_it_denies() {
         assert_eq!(simulated(Ok(Some(false))).verdict, Pass);
         for wrong in [Ok(Some(true)), Ok(None), Err(Failure::refused("no"))] {
             assert_eq!(simulated(wrong).verdict, Fail);
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_policy_may_allow_anything() {
+    fn any_other_policy_fails() {
         assert_eq!(same_policies(Some(&[]), Some(&[])).verdict, Pass);
         assert_eq!(same_policies(Some(&[Drift::new("Description", 1, 2)]), Some(&[])).verdict, Pass);
         let wider = [
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_known_by_name_and_by_value() {
+    fn credentials_are_recognised_by_name_and_by_value() {
         for (name, value) in [
             ("DB_PASSWORD", "x"),
             ("PARTNER_API_KEY", "x"),
@@ -239,13 +240,16 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_holds_what_is_written_and_no_credential() {
+    fn an_environment_must_match_the_stack_file_and_contain_no_credential() {
         let variables = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), Variable::Text(value.to_owned()))]);
         assert_eq!(environment(&variables("LOG_LEVEL", "info"), Some(&[])).verdict, Pass);
-        let finding = environment(&variables("DB_PASSWORD", "hunter2"), Some(&[]));
-        assert_eq!((finding.verdict, finding.received.contains("hunter2")), (Fail, false));
+        let result = environment(&variables("DB_PASSWORD", "hunter2"), Some(&[]));
+        assert_eq!((result.verdict, result.received.contains("hunter2")), (Fail, false));
         let added = [Drift::weakening("Environment.AWS_KEY", "unset", "set")];
-        assert_eq!(environment(&BTreeMap::new(), Some(&added)).received, "not as in the stack file: AWS_KEY");
+        assert_eq!(
+            environment(&BTreeMap::new(), Some(&added)).received,
+            "these variables differ from the stack file: AWS_KEY"
+        );
         assert_eq!(environment(&BTreeMap::new(), None).verdict, Fail);
     }
 }

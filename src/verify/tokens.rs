@@ -1,4 +1,4 @@
-//! Tokens taken apart, and forged as an attacker would: from a good one, without the pool's key. Pure.
+//! Parses tokens, and forges tokens as an attacker would: from a valid token and without the key of the pool.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -8,24 +8,24 @@ use serde_json::{Value, json};
 use super::check_spec::CheckResult;
 use crate::secret::SecretValue;
 
-/// A token's three parts, of which the first two are read. Holds a token: not to be printed.
+/// The three parts of a token. The first two are parsed. It contains a token and must not be printed.
 pub(super) struct Parts {
     header: Value,
     claims: Value,
-    /// What is signed.
+    /// The signed text: header and claims.
     signed: SecretValue,
     signature: SecretValue,
 }
 
 impl Parts {
-    /// `None`: it is no token.
+    /// `None` if it is not a token.
     pub(super) fn of(token: &SecretValue) -> Option<Self> {
         let (signed, signature) = token.reveal().rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
         Some(Self { header: read(header)?, claims: read(claims)?, signed: signed.into(), signature: signature.into() })
     }
 
-    /// With one character in the middle of the signature changed.
+    /// The token with one character in the middle of its signature changed.
     pub(super) fn tampered(&self) -> SecretValue {
         let signature = self.signature.reveal();
         let middle = signature.len() / 2;
@@ -38,22 +38,22 @@ impl Parts {
         SecretValue::new(format!("{}.{signature}", self.signed.reveal()))
     }
 
-    /// With a header that says that nothing needs signing, and no signature.
+    /// The token with `alg` none and without a signature.
     pub(super) fn unsigned(&self) -> SecretValue {
         let mut header = self.header.clone();
         header["alg"] = json!("none");
         SecretValue::new(format!("{}.{}.", write(&header), write(&self.claims)))
     }
 
-    /// With its expiry an hour ago. The signature is the old one and no longer fits: only the pool can sign.
+    /// The token with an expiry an hour ago. The signature is no longer valid, because only the pool can sign.
     pub(super) fn expired(&self, now_unix: u64) -> SecretValue {
         let mut claims = self.claims.clone();
         claims["exp"] = json!(now_unix.saturating_sub(3600));
         SecretValue::new(format!("{}.{}.{}", write(&self.header), write(&claims), self.signature.reveal()))
     }
 
-    /// Whether an ID token says what a pool's ID token for this client must say.
-    pub(super) fn says(&self, issuer: &str, client_id: &str) -> CheckResult {
+    /// Whether the claims are those of an ID token of this issuer for this client.
+    pub(super) fn check_claims(&self, issuer: &str, client_id: &str) -> CheckResult {
         let word = |from: &Value, name: &str| from.get(name).and_then(Value::as_str).unwrap_or("nothing").to_owned();
         let said = [
             ("iss", word(&self.claims, "iss"), issuer),
@@ -66,8 +66,8 @@ impl Parts {
         CheckResult::pass_if(holds, words.join(", "))
     }
 
-    /// Whether one of the pool's published keys signed it.
-    pub(super) fn signed_by(&self, keys: &Value) -> CheckResult {
+    /// Whether one of the published keys signed it.
+    pub(super) fn check_signature(&self, keys: &Value) -> CheckResult {
         let id = self.header.get("kid").and_then(Value::as_str).unwrap_or_default();
         let mut all = keys.get("keys").and_then(Value::as_array).into_iter().flatten();
         let Some(key) = all.find(|key| key.get("kid").and_then(Value::as_str) == Some(id)) else {
@@ -76,11 +76,11 @@ impl Parts {
         let part = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(key.get(name)?.as_str()?).ok();
         let signature = BASE64_URL_SAFE_NO_PAD.decode(self.signature.reveal());
         let (Some(n), Some(e), Ok(signature)) = (part("n"), part("e"), signature) else {
-            return CheckResult::fail("the key or the signature is not one of RSA");
+            return CheckResult::fail("the key or the signature is not a valid RSA one");
         };
         let key = RsaPublicKeyComponents { n, e };
         let fits = key.verify(&RSA_PKCS1_2048_8192_SHA256, self.signed.reveal().as_bytes(), &signature).is_ok();
-        CheckResult::pass_if(fits, if fits { "the signature fits" } else { "the signature does not fit" })
+        CheckResult::pass_if(fits, if fits { "the signature is valid" } else { "the signature is not valid" })
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
         json!({ "iss": ISSUER, "aud": "c1", "token_use": "id", "exp": 2_000_000_000 })
     }
 
-    /// A token with a signature that no key made.
+    /// A token with an invalid signature.
     fn token(header: &Value, claims: &Value) -> SecretValue {
         SecretValue::new(format!("{}.{}.c2lnbmF0dXJl", write(header), write(claims)))
     }
@@ -132,31 +132,31 @@ mod tests {
     }
 
     #[test]
-    fn a_good_token_says_who_made_it_for_whom() {
-        assert_eq!(parts(&good()).says(ISSUER, "c1").verdict, Pass);
-        assert_eq!(parts(&good()).says("https://elsewhere", "c1").verdict, Fail);
-        assert_eq!(parts(&good()).says(ISSUER, "c2").verdict, Fail);
+    fn the_claims_must_name_issuer_client_use_and_algorithm() {
+        assert_eq!(parts(&good()).check_claims(ISSUER, "c1").verdict, Pass);
+        assert_eq!(parts(&good()).check_claims("https://elsewhere", "c1").verdict, Fail);
+        assert_eq!(parts(&good()).check_claims(ISSUER, "c2").verdict, Fail);
         let access = token(&json!({ "alg": "RS256" }), &json!({ "iss": ISSUER, "aud": "c1", "token_use": "access" }));
-        assert_eq!(parts(&access).says(ISSUER, "c1").verdict, Fail);
+        assert_eq!(parts(&access).check_claims(ISSUER, "c1").verdict, Fail);
         let other = token(&json!({ "alg": "HS256" }), &claims());
-        let finding = parts(&other).says(ISSUER, "c1");
-        assert_eq!((finding.verdict, finding.received.ends_with("alg HS256")), (Fail, true));
+        let result = parts(&other).check_claims(ISSUER, "c1");
+        assert_eq!((result.verdict, result.received.ends_with("alg HS256")), (Fail, true));
     }
 
     #[test]
-    fn a_signature_fits_its_token_and_its_key() {
-        // The example's header names no key.
+    fn a_signature_is_valid_for_its_token_and_its_key_only() {
+        // The header of the example names no key.
         let signed = parts(&SIGNED.into());
-        assert_eq!(signed.signed_by(&keys("")).verdict, Pass);
-        assert_eq!(signed.signed_by(&keys("k2")).verdict, Fail, "a key nobody publishes");
+        assert_eq!(signed.check_signature(&keys("")).verdict, Pass);
+        assert_eq!(signed.check_signature(&keys("k2")).verdict, Fail, "a key that is not published");
         for forged in [signed.tampered(), signed.unsigned(), signed.expired(1_900_000_000)] {
-            assert_eq!(parts(&forged).signed_by(&keys("")).verdict, Fail);
+            assert_eq!(parts(&forged).check_signature(&keys("")).verdict, Fail);
         }
-        assert_eq!(parts(&good()).signed_by(&keys("k1")).verdict, Fail);
+        assert_eq!(parts(&good()).check_signature(&keys("k1")).verdict, Fail);
     }
 
     #[test]
-    fn forgeries_differ_in_just_that() {
+    fn forged_tokens_differ_only_in_the_forged_part() {
         let good = good();
         let tampered = parts(&good).tampered();
         let changed = good.reveal().chars().zip(tampered.reveal().chars()).filter(|(a, b)| a != b).count();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_not_taken_apart() {
+    fn other_text_is_not_parsed_as_a_token() {
         for no in ["", "a.b", "a.b.c", "..", "eyJ9.e30.x"] {
             assert!(Parts::of(&no.into()).is_none(), "{no}");
         }

@@ -85,9 +85,9 @@ fn api_to_api_lets_only_the_first_api_call_the_second() {
     for claim in [
         "a request without a signature is refused",
         "a wrong signature is refused",
-        "may use no other method",
-        // A function's own role may not call the route either.
-        "its policies do not allow the route Age GET /age",
+        "cannot use other methods",
+        // Whatever a function signs with its own role.
+        "its policies do not allow access to the route Age GET /age",
     ] {
         let passed = verified.stdout.lines().any(|line| line.contains(claim) && line.contains(r#""verdict":"pass""#));
         assert!(passed, "{claim}: {}", verified.stdout);

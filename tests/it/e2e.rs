@@ -174,7 +174,7 @@ fn up_adopts_everything_without_the_state_file() {
 fn up_restores_a_secret_that_is_in_its_recovery_window() {
     let user = someone();
     let first = up(&user)["outputs"]["secrets"].clone();
-    user.run(&["down", "--yes"]).ends(0).says("can be recovered until");
+    user.run(&["down", "--yes"]).ends(0).says("can be restored until");
     assert_eq!(up(&user)["outputs"]["secrets"], first);
     user.run(&["status", "--detailed-exitcode"]).ends(0);
     user.run(&["down", "--yes"]).ends(0);

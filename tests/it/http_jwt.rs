@@ -72,9 +72,9 @@ fn http_jwt_is_built_called_verified_and_removed() {
     assert_eq!((&anonymous["status"], &anonymous["body"]), (&json!(401), &json!({ "message": "Unauthorized" })));
 
     let proof = user.run(&with(&["verify", "--json"])).ends(0);
-    let past = proof.stdout.lines().filter(|line| line.contains("past the gateway")).count();
+    let past = proof.stdout.lines().filter(|line| line.contains("without the gateway")).count();
     assert!(past >= 5, "{}", proof.stdout);
-    assert!(proof.stdout.contains("AWS attaches no web ACL to an HTTP API"), "{}", proof.stdout);
+    assert!(proof.stdout.contains("AWS cannot attach a web ACL to an HTTP API"), "{}", proof.stdout);
 
     proxy.take();
     user.run(&with(&["up"])).ends(0).says("Nothing to do");

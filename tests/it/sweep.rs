@@ -69,8 +69,8 @@ fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     assert_eq!(inventory(&user), Vec::<String>::new());
     assert!(!elsewhere.state().exists());
 
-    // Only the secret in its recovery window is left.
-    elsewhere.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("can be recovered until");
+    // Only the secret that can be recovered is left, and said.
+    elsewhere.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("can be restored until");
     let windows = elsewhere.run(&["sweep", "--json"]).ends(0).json();
     assert!(windows["stacks"][0]["resources"][0]["recoverable_until_unix"].is_u64(), "{windows:#}");
     elsewhere.run(&["sweep", "--stack", "demo", "--yes", "--purge"]).ends(0).says("lost for good").says("0 left");
@@ -193,7 +193,7 @@ fn sweep_and_down_leave_foreign_resources_and_other_stacks_alone() {
     };
 
     let swept = neighbour.run(&["sweep", "--stack", "a", "--yes"]).ends(0).says("0 left");
-    let swept = swept.says("Not ours, left alone: a-stranger").says("of the stack a-b");
+    let swept = swept.says("Not part of this stack, not touched: a-stranger").says("of the stack a-b");
     assert!(!swept.stderr.contains("a-b-"), "{}", swept.stderr);
     let left = inventory(&user);
     assert_eq!(left.len() - both(left.clone()).len(), 2, "{left:#?}");
@@ -239,7 +239,7 @@ fn a_resource_that_cannot_be_deleted_is_listed_with_a_removal_command() {
     up(&user, "demo");
     let ann = without(&user, "logs:DeleteLogGroup");
     let swept = ann.run(&["sweep", "--stack", "demo", "--yes"]).ends(4).says("3 left");
-    let swept = swept.says("left: logs.InternalLambda (logs.group) arn:aws:logs:");
+    let swept = swept.says("remains: logs.InternalLambda (logs.group) arn:aws:logs:");
     let swept =
         swept.says("aws logs delete-log-group --log-group-name /aws/lambda/demo-InternalLambda --region eu-central-1");
     snapshot(
@@ -282,8 +282,8 @@ fn up_creates_a_new_secret_after_down_purge() {
     let second = arn(&up(&user, "demo"));
     assert_ne!(first, second);
 
-    // `--purge` also deletes a secret that an earlier `down` left in its recovery window.
-    user.run(&["down", "--stack", "demo", "--yes"]).ends(0).says("can be recovered until").says("down --purge");
+    // One that an earlier `down` left in its window goes too.
+    user.run(&["down", "--stack", "demo", "--yes"]).ends(0).says("can be restored until").says("down --purge");
     user.run(&down).ends(0).says("secret.LambdaSNSTopicARN").says("0 left");
     assert_ne!(arn(&up(&user, "demo")), second);
     user.run(&down).ends(0);

@@ -131,7 +131,7 @@ fn verify_passes_when_aws_logs_late_and_throttles_nobody() {
         let short = arrived.trim_start_matches("✓ ");
         assert!(text.contains(arrived) || text.contains(&format!("+ {short}")), "no {arrived}: {text}");
     }
-    assert!(text.contains("requests of 3 bursts") && text.contains("though the limits are in place"), "{text}");
+    assert!(text.contains("requests of 3 bursts") && text.contains("although the limits are set"), "{text}");
     let (read, refused) = reads(&proxy.take());
     assert!((4..60).contains(&read) && refused == 0, "{refused} of {read} reads of logs were refused");
 

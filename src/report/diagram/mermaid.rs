@@ -1,8 +1,8 @@
-//! The drawing as Mermaid's flowchart language, which GitHub and GitLab render in a Markdown file.
+//! The diagram in Mermaid's flowchart language, which GitHub and GitLab render in Markdown files.
 
 use super::{Diagram, NodeKind};
 
-/// The drawing as a Mermaid flowchart, from left to right.
+/// The diagram as a Mermaid flowchart, from left to right.
 pub fn mermaid(diagram: &Diagram) -> String {
     let mut text = String::from("flowchart LR\n");
     let line = |index: usize, indent: &str| {
@@ -16,12 +16,12 @@ pub fn mermaid(diagram: &Diagram) -> String {
         };
         format!("{indent}n{index}{open}\"{}\"{close}\n", escaped(&node.name))
     };
-    let framed = |index: usize| diagram.frames.iter().any(|frame| frame.routes.contains(&index));
-    (0..diagram.boxes.len()).filter(|index| !framed(*index)).for_each(|index| text += &line(index, "  "));
-    for (number, frame) in (1..).zip(&diagram.frames) {
+    let grouped = |index: usize| diagram.groups.iter().any(|group| group.routes.contains(&index));
+    (0..diagram.boxes.len()).filter(|index| !grouped(*index)).for_each(|index| text += &line(index, "  "));
+    for (number, group) in (1..).zip(&diagram.groups) {
         let number = if number == 1 { String::new() } else { number.to_string() };
-        text += &format!("  subgraph stage{number}[\"{}\"]\n", escaped(&frame.text));
-        frame.routes.iter().for_each(|index| text += &line(*index, "    "));
+        text += &format!("  subgraph stage{number}[\"{}\"]\n", escaped(&group.text));
+        group.routes.iter().for_each(|index| text += &line(*index, "    "));
         text += "  end\n";
     }
     for arrow in &diagram.arrows {
@@ -30,7 +30,7 @@ pub fn mermaid(diagram: &Diagram) -> String {
     text.trim_end().to_owned()
 }
 
-/// Text between quotation marks, where Mermaid takes `#` and `;` for entities.
+/// Text between quotation marks. There, Mermaid reads `#` and `;` as the ends of an entity.
 fn escaped(text: &str) -> String {
     text.chars().fold(String::new(), |mut text, c| {
         match c {
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_ends_its_label() {
+    fn a_name_cannot_end_its_label() {
         assert_eq!(escaped(r##"GET /{a+} "#1" <b>"##), "GET /{a+} #quot;#35;1#quot; #lt;b#gt;");
     }
 }

@@ -1,4 +1,4 @@
-//! A stack as a drawing: Mermaid for a page that renders it, SVG for one that does not.
+//! A diagram of a stack: as Mermaid for pages that render it, and as SVG for all others.
 
 mod layout;
 mod mermaid;
@@ -7,72 +7,63 @@ mod svg;
 pub use mermaid::mermaid;
 pub use svg::svg;
 
-/// A drawing of a stack. Arrows point the way a request or a message goes.
+/// A diagram of a stack. Arrows point in the direction of requests and messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagram {
     /// The stack's name.
     pub title: String,
-    /// What stands around the routes: one for each API.
-    pub frames: Vec<Frame>,
+    /// One for each API.
+    pub groups: Vec<RouteGroup>,
     /// In the stack file's order, callers first.
     pub boxes: Vec<Node>,
-    /// In the order of their beginnings.
     pub arrows: Vec<Arrow>,
 }
 
-/// What stands around the routes of one API.
+/// The routes of one API, which are drawn inside one frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
-    /// Its stage, its throttle and its firewall, with commas between.
+pub struct RouteGroup {
+    /// The frame's title: the stage, the throttle and the firewall, separated by commas.
     pub text: String,
-    /// Its routes, by their positions in [`Diagram::boxes`].
+    /// Indexes in [`Diagram::boxes`].
     pub routes: Vec<usize>,
 }
 
-/// One box.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// What it is.
     pub kind: NodeKind,
-    /// As the stack file names it.
+    /// As in the stack file.
     pub name: String,
 }
 
-/// What a box stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NodeKind {
-    /// Those who may call.
+    /// A group of people or programs that may call a route.
     Caller,
     /// One method on one path.
     Route,
-    /// A function.
     Function,
-    /// A secret.
     Secret,
-    /// A topic.
     Topic,
 }
 
-/// One arrow, between positions in [`Diagram::boxes`].
+/// An arrow between two indexes in [`Diagram::boxes`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrow {
-    /// Where it begins.
     pub from: usize,
-    /// Where it points.
     pub to: usize,
-    /// What goes along it.
+    /// What the arrow stands for, such as `ID token`, `calls` or `reads`.
     pub label: &'static str,
 }
 
 impl Diagram {
-    /// Draws an arrow; its boxes are added if they are not there.
+    /// Adds an arrow, and its boxes if they do not exist yet.
     pub fn arrow(&mut self, from: (NodeKind, &str), to: (NodeKind, &str), label: &'static str) {
-        let (from, to) = (self.place(from.0, from.1), self.place(to.0, to.1));
+        let (from, to) = (self.index_of(from.0, from.1), self.index_of(to.0, to.1));
         self.arrows.push(Arrow { from, to, label });
     }
 
-    /// A box's position; it is added if it is not there.
-    pub fn place(&mut self, kind: NodeKind, name: &str) -> usize {
+    /// The index of a box, which is added if it does not exist yet.
+    pub fn index_of(&mut self, kind: NodeKind, name: &str) -> usize {
         self.boxes.iter().position(|node| node.kind == kind && node.name == name).unwrap_or_else(|| {
             self.boxes.push(Node { kind, name: name.to_owned() });
             self.boxes.len() - 1

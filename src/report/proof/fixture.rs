@@ -1,4 +1,4 @@
-//! A proof for the tests: small, and with something of everything.
+//! A small proof for the tests, with checks of every verdict.
 
 use crate::verify::{Check, Layer, Verdict, Verification};
 
@@ -9,7 +9,7 @@ pub(super) fn check(verdict: Verdict) -> Check {
     Check {
         layer: Layer::Firewall,
         subject: "web ACL securelambda".to_owned(),
-        claim: "its rules are as written".to_owned(),
+        claim: "its rules match the stack file".to_owned(),
         verdict,
         sent: "GetWebACL".to_owned(),
         expected: "ip-set: Count".to_owned(),
@@ -19,7 +19,7 @@ pub(super) fn check(verdict: Verdict) -> Check {
     }
 }
 
-/// Two failures, one check that does not apply, one layer that was not checked.
+/// Two failures, one check that does not apply, and one layer without checks.
 pub(super) fn proof() -> Verification {
     let route = |verdict, claim: &str, sent: &str, received: &str| Check {
         layer: Layer::Authorization,
@@ -62,7 +62,7 @@ pub(super) fn proof() -> Verification {
     checks.push(Check {
         layer: Layer::Functions,
         subject: "role ExternalLambda1".to_owned(),
-        claim: "its policy is exactly the derived one".to_owned(),
+        claim: "its policy is the derived policy".to_owned(),
         sent: "ListAttachedRolePolicies, ListRolePolicies, GetRolePolicy".to_owned(),
         expected: "no managed policy".to_owned(),
         received: "arn:aws:iam::aws:policy/AmazonSNSFullAccess".to_owned(),
@@ -81,7 +81,7 @@ pub(super) fn proof() -> Verification {
     }
 }
 
-/// The same, all well.
+/// The same proof without failures.
 pub(super) fn sound() -> Verification {
     let mut proof = proof();
     for check in proof.checks.iter_mut().filter(|check| check.verdict == Verdict::Fail) {
@@ -91,7 +91,7 @@ pub(super) fn sound() -> Verification {
     proof
 }
 
-/// Every text of it tries to be more than text.
+/// A proof in which every text contains markup and control characters.
 pub(super) fn hostile() -> Verification {
     let hostile = "</td></svg>]]><script>alert(\"x\" & 'y')</script>\0\u{1b}[31m\r\n\u{202e}".to_owned();
     let mut proof = proof();

@@ -1,39 +1,36 @@
-//! The proof as JUnit XML, for build servers: a suite a layer, a case a check.
+//! The proof as JUnit XML for build servers: one test suite for each layer, one test case for each check.
 //!
-//! Written by hand: five elements, all of whose text goes through [`Text`]. Attributes hold one line each, since XML turns
-//! a line break in an attribute into a space.
+//! `quick-junit` writes the XML. It removes characters that XML forbids, so they are made visible first. Attributes
+//! hold one line, because XML turns a line break in an attribute into a space.
 
-use super::super::markup::Text;
-use super::super::timestamp::{Timestamp, seconds};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::super::markup::Visible;
+use super::super::timestamp::Timestamp;
 use super::super::words::one_line;
 use super::Section;
 use crate::verify::{Check, Verdict, Verification};
 
-/// A JUnit report. What was sent, expected and received is in every case, also where it passed.
+/// A JUnit report. A check that passed shows what was sent, expected and received too.
 pub fn proof_junit(proof: &Verification) -> String {
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    xml += &format!(
-        "<testsuites name=\"{}\" {} time=\"{}\" timestamp=\"{}\">\n",
-        Text(&one_line(&format!("verify {}", proof.stack))),
-        counts(proof.checks.len(), |verdict| proof.count(verdict)),
-        seconds(proof.elapsed_ms),
-        Timestamp(proof.began_unix_ms).iso(),
-    );
+    let mut report = Report::new(attribute(&format!("verify {}", proof.stack)));
+    report.set_time(Duration::from_millis(proof.elapsed_ms)).set_timestamp(utc(proof.began_unix_ms));
     for section in Section::all(proof).iter().filter(|section| !section.checks.is_empty()) {
-        xml += &suite(section, proof);
+        report.add_test_suite(suite(section, proof));
     }
-    xml + "</testsuites>\n"
+    // It fails only if the writer does, and writing to memory does not.
+    report.to_string().unwrap_or_default()
 }
 
-fn suite(section: &Section, proof: &Verification) -> String {
+fn suite(section: &Section, proof: &Verification) -> TestSuite {
     let began = section.checks.iter().map(|check| check.at_unix_ms.saturating_sub(check.elapsed_ms)).min();
-    let mut xml = format!(
-        "  <testsuite name=\"{}\" {} time=\"{}\" timestamp=\"{}\">\n    <properties>\n",
-        section.layer.title(),
-        counts(section.checks.len(), |verdict| section.count(verdict)),
-        seconds(section.checks.iter().map(|check| check.elapsed_ms).sum()),
-        Timestamp(began.unwrap_or(proof.began_unix_ms)).iso(),
-    );
+    let mut suite = TestSuite::new(section.layer.title());
+    suite
+        .set_time(Duration::from_millis(section.checks.iter().map(|check| check.elapsed_ms).sum()))
+        .set_timestamp(utc(began.unwrap_or(proof.began_unix_ms)));
     let facts = [
         ("stack", Some(&proof.stack)),
         ("account", Some(&proof.account)),
@@ -43,47 +40,56 @@ fn suite(section: &Section, proof: &Verification) -> String {
     ];
     for (name, value) in facts {
         if let Some(value) = value {
-            xml += &format!("      <property name=\"{name}\" value=\"{}\"/>\n", Text(&one_line(value)));
+            suite.add_property(Property::new(name, attribute(value)));
         }
     }
-    xml += "    </properties>\n";
-    for check in &section.checks {
-        xml += &case(check);
-    }
-    xml + "  </testsuite>\n"
+    suite.add_test_cases(section.checks.iter().map(|check| case(check)));
+    suite
 }
 
-fn case(check: &Check) -> String {
-    let class = one_line(&format!("{}.{}", check.layer.title(), check.subject));
-    let details = format!(
+/// A check that could not be made has failed: there are no errors beside failures.
+fn case(check: &Check) -> TestCase {
+    let details = text(&format!(
         "sent: {}\nexpected: {}\nreceived: {}\nat: {}",
         check.sent,
         check.expected,
         check.received,
         Timestamp(check.at_unix_ms).iso()
-    );
-    let details = Text(&details);
-    let outcome = match check.verdict {
-        Verdict::Pass => format!("<system-out>{details}</system-out>"),
+    ));
+    let status = match check.verdict {
+        Verdict::Pass => TestCaseStatus::success(),
         Verdict::Fail => {
-            let message = one_line(&format!("expected {}, received {}", check.expected, check.received));
-            format!("<failure message=\"{}\" type=\"verify\">{details}</failure>", Text(&message))
+            let message = attribute(&format!("expected {}, received {}", check.expected, check.received));
+            let mut failure = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            failure.set_message(message).set_type("verify").set_description(details.as_str());
+            failure
         }
-        Verdict::NotApplicable => format!("<skipped message=\"{}\"/>", Text(&one_line(&check.received))),
+        Verdict::NotApplicable => {
+            let mut skipped = TestCaseStatus::skipped();
+            skipped.set_message(attribute(&check.received));
+            skipped
+        }
     };
-    format!(
-        "    <testcase classname=\"{}\" name=\"{}\" time=\"{}\">\n      {outcome}\n    </testcase>\n",
-        Text(&class),
-        Text(&one_line(&check.claim)),
-        seconds(check.elapsed_ms),
-    )
+    let mut case = TestCase::new(attribute(&check.claim), status);
+    case.set_classname(attribute(&format!("{}.{}", check.layer.title(), check.subject)))
+        .set_time(Duration::from_millis(check.elapsed_ms));
+    if check.verdict == Verdict::Pass {
+        case.set_system_out(details);
+    }
+    case
 }
 
-/// The attributes that suites and the whole have in common. There are no errors beside failures: a check that could not
-/// be made has failed.
-fn counts(all: usize, count: impl Fn(Verdict) -> usize) -> String {
-    let (failed, skipped) = (count(Verdict::Fail), count(Verdict::NotApplicable));
-    format!("tests=\"{all}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\"")
+fn utc(unix_ms: u64) -> DateTime<Utc> {
+    i64::try_from(unix_ms).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default()
+}
+
+fn attribute(value: &str) -> String {
+    text(&one_line(value))
+}
+
+/// `quick-junit` would drop tabs.
+fn text(value: &str) -> String {
+    Visible(value).to_string().replace('\t', " ")
 }
 
 #[cfg(test)]
@@ -94,26 +100,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_suite_a_layer_and_a_case_a_check() {
+    fn each_layer_is_a_suite_and_each_check_is_a_case() {
         let mut proof = fixture::proof();
         proof.checks.retain(|check| check.verdict != Verdict::Pass || check.layer == crate::verify::Layer::Firewall);
         assert_snapshot!(proof_junit(&proof));
     }
 
     #[test]
-    fn the_whole_counts_all() {
+    fn the_root_element_counts_all_checks() {
         let xml = proof_junit(&fixture::proof());
-        let all = xml.lines().find(|line| line.starts_with("<testsuites")).expect("a root");
-        assert!(all.contains("tests=\"10\" failures=\"2\" errors=\"0\" skipped=\"1\" time=\"11.240\""), "{all}");
-        // One layer was not checked.
+        let root = xml.lines().find(|line| line.starts_with("<testsuites")).expect("a root");
+        for attribute in ["tests=\"10\"", "failures=\"2\"", "errors=\"0\"", "skipped=\"1\"", "time=\"11.240\""] {
+            assert!(root.contains(attribute), "{attribute} is not in {root}");
+        }
+        // The fixture has no check of one layer.
         assert_eq!(xml.matches("<testsuite ").count(), 4);
     }
 
     #[test]
-    fn no_text_becomes_markup_and_attributes_are_one_line() {
+    fn hostile_text_stays_text_and_attributes_are_one_line() {
         let xml = proof_junit(&fixture::hostile());
         assert!(!xml.contains("<script") && !xml.contains("]]>"), "{xml}");
         assert!(!xml.chars().any(|c| c.is_control() && c != '\n'), "{xml}");
+        assert!(xml.contains(r"\u{1b}"), "an escape character is written out: {xml}");
         for line in xml.lines().filter(|line| line.trim_start().starts_with('<')) {
             assert_eq!(line.matches('"').count() % 2, 0, "{line}");
         }

@@ -1,8 +1,7 @@
-//! A proof for its readers: a table for the terminal, a page for an auditor, JUnit XML for a build server.
+//! The proof as a table for the terminal, as an HTML page for an auditor and as JUnit XML for a build server.
 //!
-//! All three show the same [`Section`]s, so that they cannot disagree. Nothing is coloured that is not also said.
+//! All three show the same [`Section`]s, so that they agree. Colour is never the only carrier of information.
 
-mod drawing;
 #[cfg(test)]
 mod fixture;
 mod html;
@@ -16,28 +15,28 @@ pub use table::proof_table;
 use super::words;
 use crate::verify::{Check, Layer, Verdict, Verification};
 
-/// A layer and its checks, in the order they were made.
+/// A layer and its checks, in the order of the proof.
 #[derive(Debug)]
 struct Section<'a> {
     layer: Layer,
     checks: Vec<&'a Check>,
 }
 
-/// What the checks of a layer come to.
+/// The result of a layer's checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Some passed, none failed.
+    /// At least one check passed, and none failed.
     Holds,
-    /// At least one failed.
+    /// At least one check failed.
     Broken,
-    /// There were checks, and none of them applied.
+    /// There were checks, but none applied.
     NotApplicable,
-    /// There were none.
+    /// There were no checks.
     Unchecked,
 }
 
 impl State {
-    /// In words, to follow the layer's name.
+    /// A phrase that follows the name of the layer.
     fn words(self) -> &'static str {
         match self {
             Self::Holds => "holds",
@@ -49,7 +48,7 @@ impl State {
 }
 
 impl<'a> Section<'a> {
-    /// All five layers, in order, whether or not they were checked: that one was not is worth seeing.
+    /// All five layers in order. Layers without checks are included, so that readers see that they were not checked.
     fn all(proof: &'a Verification) -> [Self; 5] {
         Layer::ALL
             .map(|layer| Self { layer, checks: proof.checks.iter().filter(|check| check.layer == layer).collect() })
@@ -72,7 +71,7 @@ impl<'a> Section<'a> {
         self.checks.iter().copied().filter(move |check| check.verdict == verdict)
     }
 
-    /// The checks by what was looked at, each where its first check was.
+    /// The checks by subject, in the order of each subject's first check.
     fn subjects(&self) -> Vec<(&'a str, Vec<&'a Check>)> {
         let mut subjects: Vec<(&str, Vec<&Check>)> = Vec::new();
         for check in &self.checks {
@@ -90,7 +89,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// How many ended how, the failed ones first; what there is none of is left out.
+/// The number of checks by verdict, failed ones first. Counts of zero are omitted.
 fn tally(count: impl Fn(Verdict) -> usize) -> String {
     words::tally(&[
         (count(Verdict::Fail), "failed"),
@@ -99,7 +98,6 @@ fn tally(count: impl Fn(Verdict) -> usize) -> String {
     ])
 }
 
-/// The whole proof in a word.
 fn verdict(proof: &Verification) -> &'static str {
     if proof.holds() { "PASS" } else { "FAIL" }
 }
@@ -109,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_checks_of_a_layer_come_to() {
+    fn the_state_of_a_layer_follows_from_its_checks() {
         let state = |verdicts: &[Verdict]| {
             let checks: Vec<Check> = verdicts.iter().map(|verdict| fixture::check(*verdict)).collect();
             Section { layer: Layer::Firewall, checks: checks.iter().collect() }.state()
@@ -122,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn sections_keep_the_order_of_the_checklist_and_subjects_stay_together() {
+    fn sections_are_in_the_order_of_the_layers_and_group_checks_by_subject() {
         let proof = fixture::proof();
         let sections = Section::all(&proof);
         assert_eq!(sections.each_ref().map(|section| section.layer), Layer::ALL);

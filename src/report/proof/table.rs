@@ -1,4 +1,4 @@
-//! The proof in a terminal of 80 columns: what failed in full, what passed in a line a claim.
+//! The proof for a terminal of 80 columns: failures in full, and a line for each claim that holds.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::verify::{Check, Verdict, Verification};
 
 const WIDTH: usize = 80;
 const INDENT: usize = 2;
-/// Claims are padded to the longest of their layer, but not beyond this: what they are about needs the room.
+/// The maximum width of the column of claims, so that the subjects fit beside it.
 const CLAIM: usize = 41;
 
-/// A heading a layer, in the order of the checklist, with what failed in full, what does not apply and why, and a line
-/// for every claim that holds with what it holds of; the counts last. Ends without a line break.
+/// A section for each layer: failures in full, checks that do not apply with the reason, and a line for each claim that
+/// holds with its subjects. The counts are at the end. The text ends without a line break.
 pub fn proof_table(proof: &Verification, palette: Palette) -> String {
     let mut lines = Vec::new();
     for section in Section::all(proof) {
@@ -60,8 +60,8 @@ fn titled(mark: &str, check: &Check, palette: Palette) -> Vec<String> {
     hanging(&marked(mark, palette), &one_line(&format!("{}: {}", check.subject, check.claim)))
 }
 
-/// A line for every claim, and as many of those it holds of as there is room for. By claim and not by subject: twenty
-/// routes that all refuse garbage are one fact, and no claim need be left out.
+/// A line for each claim with as many subjects as fit. Grouping by claim keeps the table short: twenty routes that all
+/// refuse garbage are one line.
 fn passes(section: &Section, palette: Palette) -> Vec<String> {
     let mut claims: Vec<(String, Vec<String>)> = Vec::new();
     for check in section.of(Verdict::Pass) {
@@ -77,18 +77,18 @@ fn passes(section: &Section, palette: Palette) -> Vec<String> {
         let mut lines = wrap(claim, column);
         let last = lines.pop().unwrap_or_default();
         let last = pad_str(&last, column, console::Alignment::Left, None);
-        lines.push(format!("{last}  {}", palette.dim(&abridged(subjects, room, palette))));
+        lines.push(format!("{last}  {}", palette.dim(&shortened(subjects, room, palette))));
         let head = |n| if n == 0 { marked(&palette.done(), palette) } else { " ".repeat(text_column(palette)) };
         lines.iter().enumerate().map(|(n, line)| head(n) + line).collect::<Vec<_>>()
     };
     claims.iter().flat_map(lines).collect()
 }
 
-/// As many as fit, then how many were left out; where not even the first one fits, its beginning.
-fn abridged(subjects: &[String], room: usize, palette: Palette) -> String {
+/// As many subjects as fit, followed by the number of omitted ones. If the first one does not fit, it is shortened.
+fn shortened(subjects: &[String], room: usize, palette: Palette) -> String {
     let rest = |shown| match subjects.len() - shown {
         0 => String::new(),
-        left_out => format!(", {left_out} more"),
+        omitted => format!(", {omitted} more"),
     };
     let first = |shown: usize| subjects[..shown].join(", ") + &rest(shown);
     let fits = |text: &String| measure_text_width(text) <= room;
@@ -103,7 +103,7 @@ fn summary(proof: &Verification, palette: Palette) -> Vec<String> {
     let (mark, paint): (_, fn(Palette, &str) -> String) =
         if proof.holds() { (palette.done(), Palette::good) } else { (palette.failed(), Palette::bad) };
     let counts = match tally(|verdict| proof.count(verdict)) {
-        none if none.is_empty() => "nothing was checked".to_owned(),
+        none if none.is_empty() => "no check was made".to_owned(),
         counts => counts,
     };
     let took = duration(Duration::from_millis(proof.elapsed_ms));
@@ -112,7 +112,7 @@ fn summary(proof: &Verification, palette: Palette) -> Vec<String> {
     hanging(&format!("{mark} {}: ", paint(palette, verdict(proof))), &one_line(&text))
 }
 
-/// The column at which text after a mark begins.
+/// The column at which the text after a mark begins.
 fn text_column(palette: Palette) -> usize {
     INDENT + palette.mark_width() + 1
 }
@@ -122,7 +122,7 @@ fn marked(mark: &str, palette: Palette) -> String {
     format!("{}{mark} ", " ".repeat(INDENT))
 }
 
-/// A paragraph whose further lines are indented to where its text begins.
+/// A paragraph with a hanging indent: its second and later lines begin below the first line's text.
 fn hanging(head: &str, text: &str) -> Vec<String> {
     let indent = measure_text_width(head);
     let lines = wrap(text, WIDTH.saturating_sub(indent));
@@ -143,7 +143,7 @@ mod tests {
     const UNICODE: Palette = Palette { color: false, unicode: true };
 
     #[test]
-    fn failures_in_full_and_a_line_a_claim() {
+    fn the_table_shows_failures_in_full_and_a_line_for_each_claim() {
         assert_snapshot!(proof_table(&fixture::proof(), UNICODE), @r#"
         Authentication  1 passed
           ✓ a user can sign in  MyUserPool1
@@ -151,7 +151,7 @@ mod tests {
         Firewall  1 passed, 1 not applicable
           – web ACL securelambda: a blocked address is refused
             the firewall only counts: its mode is count
-          ✓ its rules are as written  web ACL securelambda
+          ✓ its rules match the stack file  web ACL securelambda
 
         Authorization  1 failed, 5 passed
           ✗ POST /lambda1: a token of MyUserPool2 is refused
@@ -168,7 +168,7 @@ mod tests {
         Secrets  not checked
 
         Functions  1 failed
-          ✗ role ExternalLambda1: its policy is exactly the derived one
+          ✗ role ExternalLambda1: its policy is the derived policy
             sent      ListAttachedRolePolicies, ListRolePolicies, GetRolePolicy
             expected  no managed policy
             received  arn:aws:iam::aws:policy/AmazonSNSFullAccess
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn without_symbols_and_with_colours_the_words_are_the_same() {
+    fn the_words_do_not_depend_on_symbols_and_colours() {
         let proof = fixture::proof();
         let ascii = proof_table(&proof, Palette::default());
         assert!(ascii.is_ascii(), "{ascii}");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn it_fits_80_columns_and_answers_cannot_steer_the_terminal() {
+    fn the_table_fits_80_columns_and_has_no_control_characters() {
         let mut proof = fixture::hostile();
         for (n, check) in proof.checks.iter_mut().enumerate() {
             check.subject = format!("a subject with quite a long name, number {n}");
@@ -201,23 +201,23 @@ mod tests {
     }
 
     #[test]
-    fn what_a_claim_holds_of_is_abridged() {
+    fn a_long_list_of_subjects_is_shortened() {
         let subjects = ["POST /a", "POST /b", "POST /c"].map(str::to_owned);
-        let abridged = |room| abridged(&subjects, room, UNICODE);
-        assert_eq!(abridged(25), "POST /a, POST /b, POST /c");
-        assert_eq!(abridged(24), "POST /a, POST /b, 1 more");
-        assert_eq!(abridged(23), "POST /a, 2 more");
-        assert_eq!(abridged(13), "POST…, 2 more");
+        let shortened = |room| shortened(&subjects, room, UNICODE);
+        assert_eq!(shortened(25), "POST /a, POST /b, POST /c");
+        assert_eq!(shortened(24), "POST /a, POST /b, 1 more");
+        assert_eq!(shortened(23), "POST /a, 2 more");
+        assert_eq!(shortened(13), "POST…, 2 more");
     }
 
     #[test]
-    fn the_last_lines() {
+    fn the_summary_shows_the_verdict_and_the_counts() {
         let last = |proof: &Verification| summary(proof, UNICODE).join("\n");
         assert_snapshot!(last(&fixture::sound()), @"✓ PASS: 9 passed, 1 not applicable in 11.2s; account 123456789012, eu-central-1");
         let nothing =
             Verification { checks: Vec::new(), endpoint: Some("http://127.0.0.1:4566".into()), ..fixture::proof() };
         assert_snapshot!(last(&nothing), @"
-        ✗ FAIL: nothing was checked in 11.2s; account 123456789012, eu-central-1 at
+        ✗ FAIL: no check was made in 11.2s; account 123456789012, eu-central-1 at
                 http://127.0.0.1:4566
         ");
     }
