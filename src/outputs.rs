@@ -193,8 +193,8 @@ impl Outputs {
         self.all_apis().flat_map(|(_, api)| &api.routes)
     }
 
-    /// The route with this name (`POST /lambda1`, or `Age GET /age` for a named API), or with this path if only one route
-    /// has it, and its API.
+    /// The route with this name (`POST /lambda1`, or `Age GET /age` for a named API), or with this path if only one
+    /// route has it, and its API.
     pub fn route_of(&self, wanted: &str) -> Option<(&Api, &Route)> {
         let routes = || self.all_apis().flat_map(|(name, api)| api.routes.iter().map(move |route| (name, api, route)));
         let plain = |route: &Route| format!("{} {}", route.method, route.path);
@@ -209,8 +209,8 @@ impl Outputs {
         found.map(|(_, api, route)| (api, route))
     }
 
-    /// The route that answers a client's request such as `GET /orders/7`, its API, and its parameters such as `id=7`. If
-    /// several routes match, it is the one with the fewest parameters, as in API Gateway.
+    /// The route that answers a client's request such as `GET /orders/7`, its API, and its parameters such as `id=7`.
+    /// If several routes match, it is the one with the fewest parameters, as in API Gateway.
     pub fn route_for(&self, asked: &str) -> Option<(&Api, &Route, Vec<String>)> {
         let at = asked.find('/')?;
         let (before, path) = (asked[..at].trim_end(), &asked[at..]);

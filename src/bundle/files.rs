@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_to_files_outside_of_the_folder_are_refused() {
+    fn links_are_followed_inside_of_the_folder_and_refused_outside() {
         let place = tempfile::tempdir().expect("a folder");
         let (inside, outside) = (place.path().join("f"), place.path().join("secret"));
         fs::create_dir_all(inside.join("a")).expect("made");

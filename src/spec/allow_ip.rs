@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn several_of_both_families_and_each_once() {
+    fn addresses_of_both_families_are_added_once_each() {
         let before = "[firewall]\naddresses = [\"203.0.113.7/32\"]\n";
         let asked = ["2001:DB8::1/128", "10.0.0.9/24", "2001:db8::1/128", "203.0.113.7/32"];
         let after = "[firewall]\naddresses = [\"2001:db8::1/128\", \"10.0.0.0/24\", \"203.0.113.7/32\"]\n";
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_not_let_anyone_in_is_refused() {
+    fn an_address_is_refused_if_the_firewall_would_not_let_it_in() {
         let list = "addresses = [\"203.0.113.7/32\"]\n";
         assert_eq!(
             added(&format!("[firewall]\nmode = \"block\"\n{list}"), &["10.0.0.1/32"]),

@@ -177,7 +177,7 @@ impl Reader {
     pub(super) fn tables<'a, S: Section>(&mut self, table: &Table<'a>, key: &Nested<S>) -> Option<Vec<Item<'a>>> {
         let item = table.get(&key.key)?;
         let DeValue::Array(items) = item.get_ref() else {
-            self.wrong(item, key.key.name, "a list of tables");
+            self.wrong(item, key.key.name, "a list of tables in double brackets");
             return None;
         };
         Some(items.iter().collect())
