@@ -26,7 +26,7 @@ pub(super) async fn run(command: &Command, output: Output) -> Result<Ending, Err
                 ));
             }
         }
-        Command::CancellationToken => {
+        Command::Stop => {
             let stopped = local.stop().await?;
             note(if stopped.is_some() { "The emulator is stopped." } else { "The emulator was not running." });
             if output.json {

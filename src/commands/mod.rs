@@ -1,4 +1,5 @@
-//! One file a command: glue between what was asked, the engine and what is shown.
+//! One file for each command, and what several commands share. A command connects the other modules: it reads the stack,
+//! calls the engine and prints the result.
 
 mod add_user;
 mod allow_ip;
@@ -28,7 +29,7 @@ mod users;
 mod values;
 mod verify;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Shared, StackCommand, ToolCommand, TrafficCommand, UserCommand};
 use crate::config::{Config, Output};
 use crate::engine::{CancellationToken, Cause, StopLevel, Summary};
 use crate::error::{Error, Kind};
@@ -39,76 +40,126 @@ use crate::state::{State, Store};
 /// How a command ends if it does not end in an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// As asked.
     Done,
-    /// As asked, and there are changes or drift that `--detailed-exitcode` tells of.
+    /// There are changes or drift, and `--detailed-exitcode` asks to report them.
     Changes,
 }
 
-/// Does what was asked.
+/// Runs the command. Every command has its arm here, without a fall-through.
 pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Result<Ending, Error> {
+    let run = Invocation { shared: &cli.shared, output, stop };
     match &cli.command {
-        Command::Local(command) => return unless_interrupted(&stop, local::run(command, output)).await,
-        Command::Completions(args) => return Ok(manual::completions(args)),
-        Command::Man(args) => return manual::man(args),
-        Command::Init(args) => return init::run(args, cli.shared.blueprint.as_deref(), output),
-        Command::Schema => return Ok(schema::run()),
-        _ => {}
-    }
-    let tells_events = match &cli.command {
-        Command::Up(_) => Some("up"),
-        Command::Down(_) => Some("down"),
-        Command::Verify(_) => Some("verify"),
-        // Without a stack it is a list.
-        Command::Sweep(_) if cli.shared.stack.is_some() => Some("sweep"),
-        _ => None,
-    };
-    let ended = match &cli.command {
-        // It needs no stack file.
-        Command::Sweep(args) => sweep::run(args, &cli.shared, output, stop).await,
-        _ => asked(&cli, output, stop).await,
-    };
-    // Whatever kept such a command from its work, its last line is a summary.
-    if let Err(error) = &ended
-        && let Some(verb) = tells_events
-        && output.json
-        && !error.summed_up
-    {
-        report::answer(&report::failed_line(verb, error));
-    }
-    ended
-}
-
-async fn asked(cli: &Cli, output: Output, stop: CancellationToken) -> Result<Ending, Error> {
-    let config = Config::new(&cli.shared, output)?;
-    let stop = stop.at(config.connection.time_scale);
-    match &cli.command {
-        Command::Up(args) => up::run(args, config, stop).await,
-        Command::Down(args) => down::run(args, config, stop).await,
-        Command::Plan(args) => unless_interrupted(&stop, plan::run(args, config, stop.clone())).await,
-        Command::Status(args) => unless_interrupted(&stop, status::run(args, config, stop.clone())).await,
-        Command::Outputs(args) => outputs::run(args, &config),
-        Command::AddUser(args) => unless_interrupted(&stop, add_user::run(args, config)).await,
-        Command::Users(args) => unless_interrupted(&stop, users::list(args, config)).await,
-        Command::RemoveUser(args) => unless_interrupted(&stop, users::remove(args, config)).await,
-        Command::Token(args) => unless_interrupted(&stop, token::run(args, config)).await,
-        Command::Call(args) => unless_interrupted(&stop, call::run(args, config)).await,
-        Command::Logs(args) => logs::run(args, config, &stop).await,
-        Command::Traffic(args) => unless_interrupted(&stop, traffic::run(args, config)).await,
-        Command::Verify(args) => verify::run(args, config, stop).await,
-        Command::Doctor => unless_interrupted(&stop, doctor::run(config, stop.clone())).await,
-        Command::Policy(args) => unless_interrupted(&stop, policy::run(args, &config)).await,
-        Command::Graph(args) => Ok(graph::run(args, &config)),
-        Command::Init(_)
-        | Command::Local(_)
-        | Command::Sweep(_)
-        | Command::Completions(_)
-        | Command::Man(_)
-        | Command::Schema => Ok(Ending::Done),
+        Command::Stack(command) => match command {
+            StackCommand::Init(args) => init::run(args, run.shared.blueprint.as_deref(), output),
+            StackCommand::Up(args) => {
+                run.with_events("up", async |config, stop| up::run(args, config, stop).await).await
+            }
+            StackCommand::Plan(args) => {
+                run.until_ctrl_c(async |config, stop| plan::run(args, config, stop).await).await
+            }
+            StackCommand::Down(args) => {
+                run.with_events("down", async |config, stop| down::run(args, config, stop).await).await
+            }
+            StackCommand::Sweep(args) => {
+                let ended = sweep::run(args, run.shared, output, run.stop.clone()).await;
+                // Without a stack, `sweep` prints a list and no events.
+                if run.shared.stack.is_some() { run.summarize("sweep", ended) } else { ended }
+            }
+            StackCommand::Status(args) => {
+                run.until_ctrl_c(async |config, stop| status::run(args, config, stop).await).await
+            }
+            StackCommand::Outputs(args) => outputs::run(args, &run.config()?),
+        },
+        Command::Users(command) => match command {
+            UserCommand::AddUser(args) => run.until_ctrl_c(async |config, _| add_user::run(args, config).await).await,
+            UserCommand::Users(args) => run.until_ctrl_c(async |config, _| users::list(args, config).await).await,
+            UserCommand::RemoveUser(args) => {
+                run.until_ctrl_c(async |config, _| users::remove(args, config).await).await
+            }
+            UserCommand::Token(args) => run.until_ctrl_c(async |config, _| token::run(args, config).await).await,
+        },
+        Command::Traffic(command) => match command {
+            TrafficCommand::Call(args) => run.until_ctrl_c(async |config, _| call::run(args, config).await).await,
+            TrafficCommand::Logs(args) => {
+                let config = run.config()?;
+                let stop = run.stop_for(&config);
+                logs::run(args, config, &stop).await
+            }
+            TrafficCommand::Traffic(args) => run.until_ctrl_c(async |config, _| traffic::run(args, config).await).await,
+            TrafficCommand::Verify(args) => {
+                run.with_events("verify", async |config, stop| verify::run(args, config, stop).await).await
+            }
+        },
+        Command::Tools(command) => match command {
+            ToolCommand::Doctor => run.until_ctrl_c(async |config, stop| doctor::run(config, stop).await).await,
+            ToolCommand::Policy(args) => run.until_ctrl_c(async |config, _| policy::run(args, &config).await).await,
+            ToolCommand::Graph(args) => Ok(graph::run(args, &run.config()?)),
+            ToolCommand::Local(command) => unless_interrupted(&run.stop, local::run(command, output)).await,
+            ToolCommand::Completions(args) => Ok(manual::completions(args)),
+            ToolCommand::Man(args) => manual::man(args),
+            ToolCommand::Schema => Ok(schema::run()),
+        },
     }
 }
 
-/// For commands that hold nothing a Ctrl-C could lose: they end at once.
+/// One run of the program: what every command gets.
+struct Invocation<'a> {
+    shared: &'a Shared,
+    output: Output,
+    stop: CancellationToken,
+}
+
+impl Invocation<'_> {
+    /// Reads the stack file and the environment.
+    fn config(&self) -> Result<Config, Error> {
+        Config::new(self.shared, self.output)
+    }
+
+    /// The cancellation token, whose waits last as long as the configuration says.
+    fn stop_for(&self, config: &Config) -> CancellationToken {
+        self.stop.clone().at(config.connection.time_scale)
+    }
+
+    /// Runs a command that has nothing to clean up: Ctrl-C ends it at once.
+    async fn until_ctrl_c(
+        &self,
+        command: impl AsyncFnOnce(Config, CancellationToken) -> Result<Ending, Error>,
+    ) -> Result<Ending, Error> {
+        let config = self.config()?;
+        let stop = self.stop_for(&config);
+        unless_interrupted(&stop, command(config, stop.clone())).await
+    }
+
+    /// Runs a command that prints events with `--json`, and that handles Ctrl-C itself.
+    async fn with_events(
+        &self,
+        verb: &str,
+        command: impl AsyncFnOnce(Config, CancellationToken) -> Result<Ending, Error>,
+    ) -> Result<Ending, Error> {
+        let ended = match self.config() {
+            Ok(config) => {
+                let stop = self.stop_for(&config);
+                command(config, stop).await
+            }
+            Err(error) => Err(error),
+        };
+        self.summarize(verb, ended)
+    }
+
+    /// Prints the `summary` line for an error that the command itself has not summarized. The last line of a command that
+    /// prints events is always a summary.
+    fn summarize(&self, verb: &str, ended: Result<Ending, Error>) -> Result<Ending, Error> {
+        if let Err(error) = &ended
+            && self.output.json
+            && !error.summed_up
+        {
+            report::answer(&report::failed_line(verb, error));
+        }
+        ended
+    }
+}
+
+/// Runs something that can be dropped at any moment, until Ctrl-C.
 async fn unless_interrupted(
     stop: &CancellationToken,
     work: impl Future<Output = Result<Ending, Error>>,
