@@ -125,8 +125,8 @@ pub(super) const STACK: Section = Section {
     keys: &[
         key(
             "name",
-            Holds::Form("^[a-z][a-z0-9-]{0,23}$"),
-            "The prefix of every resource's name: 1 to 24 characters of a-z, 0-9 and -, beginning with a letter.",
+            Holds::Form("^[a-z]([a-z0-9-]{0,22}[a-z0-9])?$"),
+            "Prefix of all resource names: 1 to 24 of a-z, 0-9 and -, beginning with a letter, not ending in -.",
         )
         .or("\"securelambda\"")
         .required(),

@@ -33,8 +33,13 @@ pub(super) fn stack_name(name: &str) -> Result<(), String> {
     let fits = (1..=24).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    fits.then_some(())
-        .ok_or_else(|| format!("a stack's name is 1 to 24 of a-z, 0-9 and -, beginning with a letter; {name:?} is not"))
+    fits.then_some(()).ok_or_else(|| {
+        format!("a stack's name is 1 to 24 of a-z, 0-9 and -, beginning with a letter; {name:?} is not")
+    })?;
+    if name.ends_with('-') {
+        return Err(format!("a stack's name must not end in '-'; {name:?} does"));
+    }
+    Ok(())
 }
 
 /// The ARN of a managed policy: an account's own, or one of AWS's.
@@ -296,7 +301,12 @@ mod tests {
 
     #[test]
     fn names_keep_to_the_smallest_limit() {
-        assert!(stack_name("a-1").is_ok() && stack_name("1a").is_err() && stack_name("A").is_err());
+        assert!(
+            stack_name("a-1").is_ok()
+                && stack_name("a-").is_err()
+                && stack_name("1a").is_err()
+                && stack_name("A").is_err()
+        );
         assert!(stack_name(&"a".repeat(24)).is_ok() && stack_name(&"a".repeat(25)).is_err());
         assert!(name("functions", &"f".repeat(39)).is_ok() && name("functions", &"f".repeat(40)).is_err());
         assert!(name("identity_pools", &"i".repeat(32)).is_ok() && name("identity_pools", &"i".repeat(33)).is_err());
