@@ -1,4 +1,4 @@
-//! Arguments and environment into a [`Config`] that cannot be invalid. The only reader of the process's environment.
+//! Turns arguments and environment into a valid [`Config`]. No other module reads the process's environment.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -14,78 +14,73 @@ use crate::report::{Palette, Setting, Style, choose};
 use crate::stack::blueprints::{self, Blueprint};
 use crate::stack::{self, Diagnostic, LocatedDiagnostic, SpanMap, Stack};
 
-/// The stack file that is taken where none is named.
+/// The stack file that is used if `--file` is not given.
 pub const DEFAULT_FILE: &str = "securelambda.toml";
 
-/// Everything that does not come from AWS.
+/// Everything that a command needs and that does not come from AWS.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What to build, its name settled.
     pub stack: Stack,
-    /// The file it was read from, for mistakes that are found later.
+    /// The text of the stack file, for mistakes that are found later.
     pub document: Document,
-    /// Where its functions' sources are.
     pub sources: Sources,
     /// The stack file's path, if it is not the built-in stack.
     pub file: Option<PathBuf>,
-    /// The blueprint that was asked for by name.
+    /// `--blueprint`.
     pub blueprint: Option<&'static str>,
-    /// Where state files are.
     pub state_dir: PathBuf,
-    /// Whom to talk to.
     pub connection: Connection,
-    /// How many resources are changed at once.
+    /// The maximum number of resources to change at the same time.
     pub jobs: usize,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     pub yes: bool,
-    /// How to show things.
     pub output: Output,
-    /// How this program was called, for commands that are shown to be typed next.
+    /// How this program was called, for suggested commands.
     pub program: String,
 }
 
-/// Whom to talk to.
+/// How to reach AWS or the emulator.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// `--profile`.
     pub profile: Option<String>,
     /// `--region`.
     pub region: Option<String>,
-    /// `--endpoint-url` or AWS_ENDPOINT_URL. A profile may have one too, which is read later.
+    /// `--endpoint-url` or AWS_ENDPOINT_URL. The endpoint of a profile is read later.
     pub endpoint: Option<String>,
     /// `--local`.
     pub local: bool,
-    /// How long waiting lasts: SECURELAMBDA_TIME_SCALE, for tests.
+    /// SECURELAMBDA_TIME_SCALE: shortens all waits, for tests.
     pub time_scale: TimeScale,
-    /// What requests go through: HTTPS_PROXY and its kin.
+    /// HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
     pub proxies: Proxies,
-    /// Where AWS's configuration files are, and which profile is chosen: AWS_PROFILE and its kin.
+    /// The locations of AWS's configuration files, and AWS_PROFILE.
     pub sources: aws::profiles::Sources,
 }
 
-/// How to show things.
+/// How to print results and progress.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct Output {
-    /// Answers are JSON.
+    /// `--json`.
     pub json: bool,
-    /// Only errors and answers.
+    /// `--quiet`: only results and errors.
     pub quiet: bool,
-    /// `-v`: more than usual.
+    /// `--verbose`.
     pub verbose: bool,
-    /// How a run is reported.
+    /// How progress is shown.
     pub style: Style,
-    /// Say at the end of a run what took how long.
+    /// `--timings`.
     pub timings: bool,
-    /// A question can be asked: a person sits at standard input and standard error.
+    /// Prompts are possible: standard input and standard error are a terminal, and CI is not set.
     pub can_ask: bool,
-    /// Colours for standard output.
+    /// Colors for standard output.
     pub answers: Palette,
-    /// Colours for standard error.
+    /// Colors for standard error.
     pub messages: Palette,
 }
 
-/// A variable of the process's environment; empty counts as unset.
+/// An environment variable; `None` if it is unset or empty.
 pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -94,7 +89,7 @@ fn text(name: &str) -> Option<String> {
     variable(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// The region of the environment, where AWS's own tools look for it too.
+/// The region from AWS_REGION or AWS_DEFAULT_REGION.
 pub fn region() -> Option<String> {
     text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION"))
 }
@@ -126,7 +121,7 @@ impl Output {
                 ci,
                 json: shared.json,
                 quiet: shared.quiet,
-                // What `-v` tells goes to standard error too, and would tear a frame apart.
+                // `-v` also prints to standard error, which would break a progress display.
                 term_dumb: dumb || shared.verbose > 0,
             }),
             timings: shared.timings,
@@ -138,9 +133,9 @@ impl Output {
 }
 
 impl Config {
-    /// Reads the stack file and settles every default.
+    /// Reads the stack file and sets every default.
     pub fn new(shared: &Shared, output: Output) -> Result<Self, Error> {
-        // The command line takes no other name.
+        // The argument parser accepts only known names.
         let blueprint = shared.blueprint.as_deref().and_then(Blueprint::of);
         let file = match &shared.file {
             Some(file) => Some(file.clone()),
@@ -202,7 +197,7 @@ impl Connection {
         let time_scale = match text("SECURELAMBDA_TIME_SCALE") {
             None => TimeScale::REAL,
             Some(second) => second.parse().ok().and_then(TimeScale::new).ok_or_else(|| {
-                Error::usage(format!("SECURELAMBDA_TIME_SCALE is {second:?}, and must be above 0 and not above 1"))
+                Error::usage(format!("SECURELAMBDA_TIME_SCALE is {second:?}, but must be greater than 0 and at most 1"))
             })?,
         };
         Ok(Self {
@@ -217,22 +212,21 @@ impl Connection {
     }
 }
 
-/// Refuses an endpoint that is no URL.
+/// Refuses an endpoint that is not an http:// or https:// URL.
 pub fn check_endpoint(url: &str) -> Result<(), Error> {
     if url.starts_with("http://") || url.starts_with("https://") {
         return Ok(());
     }
-    Err(Error::usage(format!("the endpoint {url:?} is no http:// or https:// URL")))
+    Err(Error::usage(format!("the endpoint {url:?} is not an http:// or https:// URL")))
 }
 
-/// A stack file as it was written.
+/// The text of a stack file.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub name: String,
-    /// All of it.
     pub text: String,
-    /// Where everything stands in it.
+    /// The position of every key.
     pub places: SpanMap,
 }
 
@@ -269,7 +263,7 @@ impl Document {
     }
 }
 
-/// Mistakes as people read them: each with the lines it is in, marked.
+/// Renders mistakes for people: each with the marked lines of the stack file.
 pub fn shown(name: &str, text: &str, mistakes: Vec<LocatedDiagnostic>, palette: Palette) -> String {
     let theme = match (palette.unicode, palette.color) {
         (true, true) => miette::GraphicalTheme::unicode(),

@@ -1,4 +1,4 @@
-//! The shape of `outputs --json`, which scripts rely on: what is there, by the names of the stack file.
+//! The document of `outputs --json`: the existing resources, by their names in the stack file. Scripts rely on it.
 
 use std::collections::BTreeMap;
 
@@ -11,67 +11,57 @@ use crate::scope::Scope;
 use crate::stack::{self, ApiKind, Auth, Stack};
 use crate::state::State;
 
-/// Everything a client or a script needs to know of a stack.
+/// Ids, ARNs and URLs of a stack.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outputs {
-    /// Rises when this shape changes so that scripts would break.
+    /// Increases with every incompatible change.
     pub schema_version: u32,
-    /// The stack's name.
     pub stack: String,
     /// Twelve digits.
     pub account: String,
-    /// As in `eu-central-1`.
+    /// Such as `eu-central-1`.
     pub region: String,
-    /// The API, once it is there.
+    /// The API without a name, if it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<Api>,
-    /// Further APIs by name, those that are there.
+    /// The existing named APIs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub apis: BTreeMap<String, Api>,
-    /// User pools by name.
     pub pools: BTreeMap<String, Pool>,
-    /// Identity pools by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub identity_pools: BTreeMap<String, IdentityPool>,
-    /// Functions by name.
     pub functions: BTreeMap<String, Function>,
-    /// Topics by name.
     pub topics: BTreeMap<String, Arn>,
-    /// Secrets by name: where they are, not what is in them.
+    /// Names and ARNs, no values.
     pub secrets: BTreeMap<String, Arn>,
-    /// The firewall, once it is there.
+    /// The firewall, if it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub firewall: Option<Firewall>,
 }
 
-/// The API.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Api {
-    /// API Gateway's id of it.
+    /// API Gateway's id.
     pub id: String,
-    /// The stage's name.
     pub stage: String,
-    /// What every route's URL begins with.
+    /// The prefix of every route's URL.
     pub base_url: String,
-    /// In the stack file's order.
+    /// In the order of the stack file.
     pub routes: Vec<Route>,
 }
 
-/// One route.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Route {
-    /// As in `POST`.
+    /// Such as `POST`.
     pub method: String,
-    /// As in `/lambda1`.
+    /// Such as `/lambda1`.
     pub path: String,
-    /// Where to send requests.
     pub url: String,
-    /// What answers.
     pub function: String,
-    /// Whose ID tokens pass, and with an HTTP API whose access tokens; absent for a route that is open or takes signatures.
+    /// The pool whose ID tokens the route accepts; an HTTP API also accepts access tokens. Absent for other routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
-    /// Only requests signed by whom IAM allows to pass.
+    /// The route accepts only IAM-signed requests.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub iam: bool,
 }
@@ -79,54 +69,45 @@ pub struct Route {
 /// A user pool and its app client.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pool {
-    /// As in `eu-central-1_AbCdEf123`.
+    /// Such as `eu-central-1_AbCdEf123`.
     pub id: String,
-    /// The pool's ARN.
     pub arn: String,
-    /// What clients sign in with.
+    /// The id of the app client.
     pub client_id: String,
 }
 
-/// An identity pool and the role that its users get.
+/// An identity pool and the role of its users.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IdentityPool {
-    /// As in `eu-central-1:` and a GUID.
+    /// `eu-central-1:` and a GUID.
     pub id: String,
-    /// What its users may do.
     pub role_arn: String,
 }
 
-/// A function.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Function {
-    /// Its name in AWS.
+    /// The name in AWS.
     pub name: String,
-    /// Its ARN.
     pub arn: String,
-    /// What it may do.
     pub role_arn: String,
-    /// Where it logs.
     pub log_group: String,
 }
 
-/// Something with an ARN.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Arn {
-    /// It.
     pub arn: String,
 }
 
 /// The web ACL on the API's stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Firewall {
-    /// The web ACL's ARN.
     pub web_acl_arn: String,
-    /// The IPv4 list's ARN.
+    /// The IPv4 address list.
     pub ip_set_arn: String,
 }
 
 impl Outputs {
-    /// From what each resource put on record. What is not there yet is left out.
+    /// Collects the outputs from the state. Resources that do not exist yet are left out.
     pub fn new(stack: &Stack, scope: &Scope, endpoint: Option<&str>, recorded: &State) -> Self {
         let text = |id: String, field: &str| recorded.outputs(&id)?.get(field)?.as_str().map(str::to_owned);
         let arn = |what: &str, name: &String| Some((name.clone(), Arn { arn: text(format!("{what}.{name}"), "arn")? }));
@@ -210,8 +191,8 @@ impl Outputs {
         self.all_apis().flat_map(|(_, api)| &api.routes)
     }
 
-    /// The route of that name (`POST /lambda1`), or of that path where only one has it, and its API. With the API's name
-    /// before it (`Age GET /age`) just that API is asked.
+    /// Finds a route by its name (`POST /lambda1`), by its name with the API's (`Age GET /age`), or by its path if only
+    /// one route has it.
     pub fn route_of(&self, wanted: &str) -> Option<(&Api, &Route)> {
         let routes = || self.all_apis().flat_map(|(name, api)| api.routes.iter().map(move |route| (name, api, route)));
         let plain = |route: &Route| format!("{} {}", route.method, route.path);
@@ -226,8 +207,8 @@ impl Outputs {
         found.map(|(_, api, route)| (api, route))
     }
 
-    /// The route that answers a client's `GET /orders/7`, and what its parameters are then: `id=7`. Of those that fit, the
-    /// one with the fewest parameters, as API Gateway chooses.
+    /// Finds the route for a request such as `GET /orders/7`, and the values of its parameters: `id=7`. If several
+    /// match, API Gateway chooses the one with the fewest parameters.
     pub fn route_for(&self, asked: &str) -> Option<(&Api, &Route, Vec<String>)> {
         let at = asked.find('/')?;
         let (before, path) = (asked[..at].trim_end(), &asked[at..]);
@@ -245,7 +226,7 @@ impl Outputs {
     }
 }
 
-/// What the parameters of a route are on this path, as in `id=7`; `None` if it is another's.
+/// The values of a route's parameters for a path, such as `id=7`; `None` if the path does not match.
 fn values(route: &str, path: &str) -> Option<Vec<String>> {
     let mut rest = path.split('/');
     let mut values = Vec::new();
@@ -274,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clients_path_gives_the_parameters() {
+    fn parameters_are_taken_from_the_path() {
         let table: [(&str, &str, Option<&[&str]>); 10] = [
             ("/orders/{id}", "/orders/7", Some(&["id=7"])),
             ("/orders/{id}/lines/{line}", "/orders/7/lines/2", Some(&["id=7", "line=2"])),

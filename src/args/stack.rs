@@ -24,8 +24,8 @@ pub enum StackCommand {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Creates securelambda.toml, which explains every key, securelambda.schema.json, which editors use to check the
-stack file, and lambdas/, the functions' code. Existing files are never overwritten.
+    after_help = "Creates securelambda.toml, which explains every key, securelambda.schema.json, which editors use to check
+the stack file, and lambdas/, the functions' code. Existing files are never overwritten.
 
 Example:
   securelambda init my-api && cd my-api && securelambda up --local"
@@ -38,7 +38,7 @@ pub struct Init {
 
 #[derive(Debug, Args)]
 pub struct Up {
-    /// Rewrite this secret: variables and prompts are read again, and new values are generated; can be repeated
+    /// Rewrite this secret: read variables and prompts again, and generate new values; can be repeated
     #[arg(long, value_name = "SECRET", value_delimiter = ',')]
     pub rotate: Vec<String>,
     /// Exit with code 7 if anything was changed

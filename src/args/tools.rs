@@ -29,9 +29,9 @@ pub enum ToolCommand {
 #[command(after_help = "With --account and --region, no credentials are needed:
   securelambda policy --account 123456789012 --region eu-central-1 --out policies
 
-IAM allows 6144 characters in a managed policy. If one policy is enough, it is printed as JSON. If more are needed, --out
-writes one file for each and prints the commands that create them, and --json prints all of them as one document. Attach
-all of them to the operator.
+IAM allows 6144 characters in a managed policy. If one policy is enough, it is printed as JSON. If more are needed,
+--out writes one file for each and prints the commands that create them, and --json prints all of them as one
+document. Attach all of them to the operator.
 
 Anyone who can create roles can escalate their own privileges, unless the policy requires a permissions boundary:
   securelambda policy --permissions-boundary arn:aws:iam::123456789012:policy/functions")]

@@ -21,8 +21,8 @@ pub enum TrafficCommand {
 
 #[derive(Debug, Args)]
 pub struct Call {
-    /// The route as in the stack file ('POST /lambda1') or with its parameters filled in ('GET /orders/7'); the path alone
-    /// if only one route has it
+    /// The route as in the stack file ('POST /lambda1'), or with values for its parameters ('GET /orders/7'); the path
+    /// alone if only one route has it
     pub route: String,
     /// Sign in as this user of the route's pool
     #[arg(long = "as", value_name = "EMAIL", required_unless_present_any = ["anonymous", "token_stdin"])]
@@ -92,14 +92,14 @@ fn time_span(text: &str) -> Result<Duration, String> {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Adds test users with random addresses and removes them at the end, also when it is stopped. Exits with code 5 if a
-check fails.
+    after_help = "Adds test users with random addresses and removes them at the end, also when it is stopped. Exits with
+code 5 if a check fails.
 
 Example:
   securelambda verify --report proof.html --report proof.xml"
 )]
 pub struct Verify {
-    /// Write the results to a file: a web page if the name ends in .html, JUnit XML if it ends in .xml; can be repeated
+    /// Write a report: a web page if the file name ends in .html, JUnit XML if it ends in .xml; can be repeated
     #[arg(long = "report", value_name = "FILE", value_parser = report_file)]
     pub reports: Vec<PathBuf>,
 }

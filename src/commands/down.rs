@@ -1,5 +1,5 @@
-//! `down`: shows what goes, asks, removes it in the documented order, looks again and says what is left. Works after a
-//! half-finished `up` or `down`, and without the state file.
+//! `down`: lists the resources, asks for confirmation, removes them in the documented order, and checks what remains.
+//! It works after an interrupted `up` or `down`, and without the state file.
 
 use super::ask::confirm;
 use super::removal::{Removal, at};
@@ -34,8 +34,8 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
         stop: &stop,
         strangers: &[],
     };
-    // Two looks that know nothing of each other: by the stack file and the record, and by what AWS lists.
-    // And meanwhile how many users would be lost.
+    // Resources are found in two independent ways: by the stack file and the state, and by AWS's lists. At the same
+    // time the users that would be deleted are counted.
     let pools = super::pools::recorded(&session, &state);
     let looks = async {
         let (refresh, inventory, pools) = tokio::join!(session.refresh(&state, &stop), removal.inventory(), pools);
@@ -49,7 +49,7 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     let unseen = removal.unknown(unseen, &targets, &inventory, &state);
     let removal = Removal { strangers: &strangers, ..removal };
     for (id, failure) in strangers.iter().filter(|_| !output.quiet) {
-        say(&format!("left alone: {id}: {failure}"));
+        say(&format!("not removed: {id}: {failure}"));
     }
     if targets.is_empty() {
         let removed = removal.nothing(&inventory, &unseen);
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
             store.forget()?;
         }
         if removed.is_clean() && !output.json && !output.quiet {
-            say(&format!("Nothing to remove: there is nothing of the stack {}. 0 left.", session.scope().stack));
+            say(&format!("Nothing to remove: the stack {} has no resources. 0 left.", session.scope().stack));
         }
         removal.tell(&removed, state.resources.len());
         return removal.ending(&removed);
@@ -65,14 +65,14 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     let farewell = or_stopped(&stop, super::pools::farewell(&session, &targets, &pools)).await?;
     removal.announce(&targets);
     for one in unseen.iter().filter(|_| !output.json && !output.quiet) {
-        say(&format!("cannot be read, and so is not removed: {}: {}", one.target.id, one.failure));
+        say(&format!("not removed, because it could not be read: {}: {}", one.target.id, one.failure));
     }
     for line in farewell.iter().filter(|_| !output.json && !output.quiet) {
         say(line);
     }
     if !session.config.yes && !session.config.connection.local {
         let scope = session.scope();
-        let question = format!("Remove all this from account {}, {}?", scope.account, scope.region);
+        let question = format!("Remove these resources from account {}, {}?", scope.account, scope.region);
         or_stopped(&stop, confirm(output, &question)).await?;
     }
 

@@ -1,5 +1,5 @@
-//! One file for each command, and what several commands share. A command connects the other modules: it reads the stack,
-//! calls the engine and prints the result.
+//! One file for each command, and what several commands share. A command connects the other modules: it reads the
+//! stack, calls the engine and prints the result.
 
 mod add_user;
 mod allow_ip;
@@ -146,8 +146,8 @@ impl Invocation<'_> {
         self.summarize(verb, ended)
     }
 
-    /// Prints the `summary` line for an error that the command itself has not summarized. The last line of a command that
-    /// prints events is always a summary.
+    /// Prints the `summary` line for an error that the command itself has not summarized. The last line of a command
+    /// that prints events is always a summary.
     fn summarize(&self, verb: &str, ended: Result<Ending, Error>) -> Result<Ending, Error> {
         if let Err(error) = &ended
             && self.output.json
@@ -174,15 +174,15 @@ async fn unless_interrupted(
     }
 }
 
-/// For the part of `up` and `down` before anything is written.
+/// Runs the part of a command before anything is written, until it is asked to stop.
 async fn or_stopped<T>(stop: &CancellationToken, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let stopped = || {
-        let error = Error::new(Kind::Stopped, "stopped before anything was changed");
-        Err(error.hint("run the same command again when it suits you"))
+        let error = Error::new(Kind::Stopped, "stopped; nothing was changed");
+        Err(error.hint("run the same command again"))
     };
     tokio::select! {
         ended = work => match ended {
-            // The work heard of it first, or a Ctrl-C has ended a process it waited for.
+            // The work noticed the request first, or Ctrl-C ended a process that it waited for.
             Err(_) if stop.level() != StopLevel::No => stopped(),
             ended => ended,
         },
@@ -190,7 +190,7 @@ async fn or_stopped<T>(stop: &CancellationToken, work: impl Future<Output = Resu
     }
 }
 
-/// Whether a run did all it was asked, as an error where it did not.
+/// The error of a run that did not finish everything.
 fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
     if done.save_error.is_some() || done.stopped {
         return Err(interrupted::error(done, verb));
@@ -198,7 +198,7 @@ fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
     if done.failed.iter().any(|(_, failure)| failure.cause == Cause::Fatal) {
         let message = format!("the credentials are no longer accepted; {}", interrupted::kept(verb));
         return Err(Error::new(Kind::Account, message)
-            .hint(format!("sign in again, then `securelambda {verb}` goes on from here")));
+            .hint(format!("sign in again, then run `securelambda {verb}` to continue")));
     }
     if !done.failed.is_empty() || !done.skipped.is_empty() {
         return Err(up::failed(verb, done));
@@ -206,7 +206,7 @@ fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The one state file of this stack in the state folder, for commands that ask AWS nothing.
+/// The state of this stack, found in the state folder without an AWS call.
 fn recorded(config: &Config) -> Result<State, Error> {
     let wanted = |state: &State| {
         config.connection.region.as_ref().is_none_or(|region| *region == state.region)
@@ -215,47 +215,46 @@ fn recorded(config: &Config) -> Result<State, Error> {
     let mut states = Store::of_stack(&config.state_dir, &config.stack.name)?;
     states.retain(wanted);
     match states.len() {
-        0 => Err(Error::new(Kind::NoStack, format!("there is no stack {} on record", config.stack.name))
-            .hint(format!("looked in {}; `securelambda up` builds it", config.state_dir.display()))),
+        0 => Err(Error::new(Kind::NoStack, format!("no state file for the stack {}", config.stack.name))
+            .hint(format!("looked in {}; run `securelambda up` to create the stack", config.state_dir.display()))),
         1 => Ok(states.remove(0)),
         _ => {
             let places: Vec<String> =
                 states.iter().map(|state| format!("{} in {}", state.account, state.region)).collect();
-            Err(Error::usage(format!("there are {} stacks of this name on record", places.len()))
-                .hint(format!("they are in {}; choose with --region, --local or --state-dir", places.join(", "))))
+            Err(Error::usage(format!("{} stacks have this name", places.len()))
+                .hint(format!("choose one with --region, --local or --state-dir: {}", places.join(", "))))
         }
     }
 }
 
-/// What is said of a stack with an HTTP API, in front of which AWS puts no firewall.
+/// A note for stacks with an HTTP API.
 fn no_firewall(stack: &Stack) -> Option<&'static str> {
     let http = stack.all_apis().any(|(_, api)| api.kind == ApiKind::Http);
     http.then_some(
-        "No firewall can stand before an HTTP API: AWS attaches web ACLs to REST APIs alone. Its authorizer and its \
-         throttle protect it.",
+        "HTTP APIs have no firewall, because AWS WAF supports only REST APIs. The authorizer and the rate limits \
+         protect them.",
     )
 }
 
-/// What the routes of a stack let through; `None` where there are none. A stage's limits hold for each route by itself.
+/// The request limits of the routes; `None` without routes. A stage applies its limits to each route separately.
 fn limits(stack: &Stack) -> Option<String> {
     let Throughput { routes, rate, burst } = stack.throughput();
     if routes == 0 {
         return None;
     }
-    let of = |api: &Api| format!("{} requests/s and {} at once", api.rate_limit, api.burst_limit);
+    let of = |api: &Api| format!("{} requests/s, burst {}", api.rate_limit, api.burst_limit);
     let mut each: Vec<(Option<&str>, String)> = stack.all_apis().map(|(name, api)| (name, of(api))).collect();
     let same = each.iter().all(|(_, limits)| *limits == each[0].1);
     each.truncate(if same { 1 } else { each.len() });
     let lines = each.into_iter().map(|(name, limits)| {
         let of = if same { String::new() } else { format!(" of {}", name.unwrap_or("[api]")) };
-        format!("Each route{of} lets through {limits}.")
+        format!("Limit per route{of}: {limits}.")
     });
-    let sum = (routes > 1)
-        .then(|| format!("Together the {routes} routes let through {rate} requests/s and {burst} at once."));
+    let sum = (routes > 1).then(|| format!("All {routes} routes together: {rate} requests/s, burst {burst}."));
     Some(lines.chain(sum).collect::<Vec<_>>().join(" "))
 }
 
-/// Tells on standard error what goes on meanwhile.
+/// Prints progress on standard error.
 fn note_unless(quiet: bool) -> impl Fn(&str) + Copy {
     move |text: &str| {
         if !quiet {
@@ -264,12 +263,11 @@ fn note_unless(quiet: bool) -> impl Fn(&str) + Copy {
     }
 }
 
-/// JSON for people and programs alike.
 fn pretty(value: &serde_json::Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }
 
-/// For a shell.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
@@ -280,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_each_routes_and_their_sum_is_said() {
+    fn limits_are_shown_per_route_and_as_a_sum() {
         let said = |more: &str| {
             let head = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n";
             limits(&crate::stack::parse(&format!("{head}{more}")).expect("sound"))
@@ -292,12 +290,12 @@ mod tests {
         let two = format!("{one}{}", route("api", "/b"));
         let other = format!("{two}[apis.Other]\nrate_limit = 7\n{}", route("apis.Other", "/c"));
         assert_eq!(said(""), None);
-        assert_eq!(said(&one).as_deref(), Some("Each route lets through 50 requests/s and 50 at once."));
-        let sum = "Together the 2 routes let through 100 requests/s and 100 at once.";
-        assert_eq!(said(&two), Some(format!("Each route lets through 50 requests/s and 50 at once. {sum}")));
-        let sum = "Together the 3 routes let through 107 requests/s and 150 at once.";
-        let first = "Each route of [api] lets through 50 requests/s and 50 at once.";
-        let second = "Each route of Other lets through 7 requests/s and 50 at once.";
+        assert_eq!(said(&one).as_deref(), Some("Limit per route: 50 requests/s, burst 50."));
+        let sum = "All 2 routes together: 100 requests/s, burst 100.";
+        assert_eq!(said(&two), Some(format!("Limit per route: 50 requests/s, burst 50. {sum}")));
+        let sum = "All 3 routes together: 107 requests/s, burst 150.";
+        let first = "Limit per route of [api]: 50 requests/s, burst 50.";
+        let second = "Limit per route of Other: 7 requests/s, burst 50.";
         assert_eq!(said(&other), Some(format!("{first} {second} {sum}")));
     }
 }

@@ -168,7 +168,7 @@ impl Removal<'_> {
             let lingers = |one: &&Leftover| one.seen && removed.done.done.iter().any(|(id, _)| *id == one.id);
             if let Some(one) = left.iter().find(lingers) {
                 if patience.first() {
-                    self.say(&format!("{} is still listed; looking again for up to {LINGERS} s", one.id));
+                    self.say(&format!("{} is still listed; checking again for up to {LINGERS} s", one.id));
                 }
                 if patience.pause(self.stop).await {
                     continue;
@@ -306,7 +306,7 @@ impl Removal<'_> {
         let secrets: Vec<&str> =
             targets.iter().filter(|target| target.kind == SECRET).map(|target| target.id.parts().1).collect();
         (self.purge && !secrets.is_empty())
-            .then(|| format!("With --purge the values of these secrets are lost for good: {}", secrets.join(", ")))
+            .then(|| format!("--purge permanently deletes the values of these secrets: {}", secrets.join(", ")))
     }
 
     /// Tells how it went. `on_record` is how many resources the state file still has.
@@ -334,7 +334,7 @@ impl Removal<'_> {
             let perhaps = left.len() - seen;
             // A row is of what is there, or of what could not be read.
             let count = seen.max(on_record.saturating_sub(perhaps));
-            let perhaps = if perhaps == 0 { String::new() } else { format!(", {perhaps} may be left") };
+            let perhaps = if perhaps == 0 { String::new() } else { format!(", {perhaps} may remain") };
             say(&format!("{gone} removed, {count} left{perhaps}."));
         }
         for text in [
@@ -370,19 +370,19 @@ impl Removal<'_> {
         let what = [
             count(seen, "is still there", "are still there"),
             count(left.len() - seen, "may still be there", "may still be there"),
-            count(failed, "could not be removed as it should", "could not be removed as they should"),
+            count(failed, "was not removed cleanly", "were not removed cleanly"),
             (!unread.is_empty()).then(|| "some services could not be listed, so resources may remain".to_owned()),
         ];
         let what: Vec<String> = what.into_iter().flatten().collect();
         let (again, stack) = (&self.again, &self.scope.stack);
         let sweep = format!("sweep --stack {stack}");
         let error = Error::new(Kind::Resource, what.join("; "))
-            .hint("each is listed above, with the reason")
-            .hint(format!("when the cause is removed, `securelambda {again}` goes on from here"));
+            .hint("see the reasons above")
+            .hint(format!("fix the cause, then run `securelambda {again}` to continue"));
         let error = if *again == sweep {
             error
         } else {
-            error.hint(format!("`securelambda {sweep}` finds what carries the stack's tag, and needs no record of it"))
+            error.hint(format!("`securelambda {sweep}` finds resources by the stack's tag, without the state file"))
         };
         Err(error.summed_up())
     }
@@ -436,7 +436,7 @@ fn reason(done: &Summary, id: &engine::Id) -> Option<Failure> {
     let skipped = || done.skipped.iter().find(|(skipped, _)| skipped == id);
     failed.or_else(|| {
         let (_, because) = skipped()?;
-        Some(Failure::refused(format!("not begun, because {because} could not be removed")))
+        Some(Failure::refused(format!("not started, because {because} could not be removed")))
     })
 }
 
@@ -451,7 +451,7 @@ fn names(targets: &[Target]) -> String {
 
 /// What goes, in the documented order.
 fn listing(targets: &[Target]) -> String {
-    let mut text = String::from("This goes, in this order:\n");
+    let mut text = String::from("These resources will be removed, in this order:\n");
     for (index, group) in cleanup::GROUPS.iter().enumerate() {
         let ids: Vec<&str> =
             targets.iter().filter(|target| cleanup::group(&target.kind) == index).map(|t| t.id.as_str()).collect();

@@ -69,7 +69,7 @@ fn one_api_calls_another_and_nobody_else_can() {
     ] {
         assert_eq!(day(&user, query), (400, json!({ "message": reason })), "{query}");
     }
-    user.run(&["call", "GET /age", "--anonymous"]).ends(2).says("signed requests only");
+    user.run(&["call", "GET /age", "--anonymous"]).ends(2).says("accepts only IAM-signed requests");
 
     // As a stranger's own client sees the second API.
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();

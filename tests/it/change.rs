@@ -457,7 +457,7 @@ fn a_pool_with_users_goes_only_if_it_is_named() {
     let user = someone(&account(), &endpoint());
     up(&user);
     user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", POOLS[1], "--password-stdin"]).ends(0);
-    user.run(&["up", "--yes", "--remove-pool", POOLS[1]]).ends(2).says("is in the stack file");
+    user.run(&["up", "--yes", "--remove-pool", POOLS[1]]).ends(2).says("it is in the stack file");
     edit(&user, |file| {
         file["pools"].as_table_mut().unwrap().remove(POOLS[1]);
         routes(file).pop();
@@ -500,7 +500,7 @@ fn a_protected_pool_stays_until_its_protection_is_off() {
     assert_eq!(botocore::inventory(&user), before);
     protect(false);
     up(&user);
-    user.run(&["down", "--yes"]).ends(0).says("MyUserPool2 has 1 user: lost with it").says("0 left");
+    user.run(&["down", "--yes"]).ends(0).says("1 user of MyUserPool2 will be deleted").says("0 left");
     assert_eq!(botocore::inventory(&user), Vec::<String>::new());
 }
 
@@ -555,7 +555,7 @@ fn the_firewall_changes_its_mode_in_place_and_each_group_its_own() {
     user.run(&["up", "--yes", "--allow-ip", "me"]).ends(2).says("checkip.amazonaws.com");
     user.run(&["up", "--yes", "--allow-ip", "198.51.100.4/32"])
         .ends(0)
-        .says("securelambda.toml now has 198.51.100.4/32");
+        .says("Added to the firewall's addresses in securelambda.toml: 198.51.100.4/32");
     // It stays: in the file, on the firewall, and through the next plain run.
     for args in [&["up", "--yes", "--allow-ip", "198.51.100.4/32"][..], &["up", "--yes"]] {
         user.run(args).ends(0).says("Nothing to do");

@@ -23,15 +23,15 @@ fn a_sound_account_is_sound() {
     // Root, on an emulator.
     assert_eq!(check(&document, "who")["health"], "warning");
     assert_eq!(check(&document, "permissions")["health"], "not_applicable");
-    assert_eq!(check(&document, "user pools")["finding"], "0 of 1000 by AWS's default used, 2 to come");
+    assert_eq!(check(&document, "user pools")["finding"], "0 of 1000 (AWS's default) used, 2 to create");
     assert_eq!(check(&document, "names")["health"], "good");
-    assert_eq!(check(&document, "API Gateway's throttle")["health"], "good");
+    assert_eq!(check(&document, "API Gateway limit")["health"], "good");
     for check in document["checks"].as_array().unwrap() {
         assert_eq!(check["hint"].is_null(), check["health"] == "good", "{check}");
     }
     assert!(!user.folder.path().join("state").exists(), "it leaves nothing");
     let text = user.run(&["doctor"]).ends(0).stdout;
-    assert!(text.contains("Node.js for --local") && text.contains("good"), "{text}");
+    assert!(text.contains("Node.js for --local") && text.contains("passed"), "{text}");
 }
 
 #[test]
@@ -47,8 +47,8 @@ fn a_strangers_name_and_a_secret_in_its_window_are_seen() {
     assert!(topic["finding"].as_str().unwrap().contains("does not belong to this stack"), "{topic}");
     let secret = check(&document, "secret LambdaSNSTopicARN");
     assert_eq!(secret["health"], "warning");
-    assert!(secret["finding"].as_str().unwrap().starts_with("to be deleted on 20"), "{secret}");
-    ran.says("1 thing is in the way");
+    assert!(secret["finding"].as_str().unwrap().starts_with("scheduled for deletion on 20"), "{secret}");
+    ran.says("1 error found");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_permission_that_is_missing_is_named() {
     operator.may(&as_ministack_reads_it(&less));
     let ran = operator.user.run(&["doctor", "--json"]).ends(1);
     let finding = check(&ran.json(), "permissions")["finding"].as_str().unwrap().to_owned();
-    assert!(finding.ends_with("missing: sns:DeleteTopic"), "{finding}");
+    assert!(finding.ends_with("denied: sns:DeleteTopic"), "{finding}");
     // One who may not even ask.
     operator.may(&json!({ "Version": "2012-10-17", "Statement": [
         { "Sid": "Nothing", "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*" }
@@ -92,7 +92,7 @@ fn without_credentials_it_goes_on_with_this_machine() {
     user.write("file", "");
     let document = user.run(&["doctor", "--json", "--state-dir", "/proc/nowhere"]).ends(3).json();
     assert_eq!(check(&document, "state folder")["health"], "bad");
-    // Nor tools: in the way of --local alone.
+    // Missing tools are errors only with --local.
     let poor = User::bare().with("AWS_REGION", REGION).with("PATH", "/nowhere");
     let document = poor.run(&["doctor", "--json"]).ends(3).json();
     assert_eq!(check(&document, "Python for --local")["health"], "warning");

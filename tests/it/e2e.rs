@@ -190,7 +190,7 @@ fn a_strangers_resource_is_shown_and_left_alone() {
     let arn = ":securelambda-greetings";
     let ran = ran.says(arn).says("does not belong to this stack").says("skipped");
     assert!(ran.stderr.contains("role"), "what does not need it goes on:\n{}", ran.stderr);
-    user.run(&["down", "--yes"]).ends(0).says("left alone");
+    user.run(&["down", "--yes"]).ends(0).says("not removed");
     let topics = aws(&user, "sns", "list_topics", &serde_json::json!({}));
     assert!(topics.to_string().contains(arn), "{topics}");
 }

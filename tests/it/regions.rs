@@ -97,7 +97,7 @@ fn a_region_that_lacks_a_service_of_the_stack_is_refused_before_the_first_call()
     for command in CONNECTING {
         let ran = user.run(command).ends(3);
         let told = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(told.contains("cn-north-1 has no Cognito user pools (cognito-idp)"), "{command:?}: {told}");
+        assert!(told.contains("cn-north-1 does not have Cognito user pools (cognito-idp)"), "{command:?}: {told}");
         assert!(told.contains("no region of AWS China has everything"), "{command:?}: {told}");
     }
     // A stack that an earlier version has begun there can be removed all the same.

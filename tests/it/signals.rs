@@ -73,8 +73,8 @@ fn up_lets_calls_in_flight_return_and_keeps_their_results() {
         let proxy = Proxy::where_first("CreateUserPool", LATE);
         let user = by_way_of(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &[signal]);
-        let ran = ran.ends(8).says("stopping").says("error: stopped; what was made is on record");
-        ran.says("`securelambda up` goes on from here, `securelambda down` removes it");
+        let ran = ran.ends(8).says("stopping").says("error: stopped; created resources are recorded in the state file");
+        ran.says("to continue, run `securelambda up`; to remove the stack, run `securelambda down`");
         assert!(took > Duration::from_secs(1), "the answer was waited for");
         let pools = pools(&user);
         assert!(pools.iter().all(|row| row.outputs.is_some()) && !pools.is_empty(), "and written down: {pools:?}");
@@ -89,7 +89,9 @@ fn down_lets_calls_in_flight_return_and_forgets_what_is_gone() {
         let proxy = Proxy::where_first("DeleteUserPool", LATE);
         let user = by_way_of(user, &proxy);
         let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[signal]);
-        ran.ends(8).says("stopped; what is still there is on record").says("`securelambda down` goes on from here");
+        ran.ends(8)
+            .says("stopped; remaining resources are recorded in the state file")
+            .says("to continue, run `securelambda down`");
         assert!(took > Duration::from_secs(1), "the answer was waited for");
         assert_eq!(pools(&user).len(), 0, "both were being removed");
         let user = user.with("AWS_ENDPOINT_URL", &endpoint());
@@ -104,14 +106,14 @@ fn a_call_that_is_never_answered_is_left_to_the_next_run() {
     let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
     let user = by_way_of(User::newcomer(), &proxy);
     let (ran, took) = stopped(&user, &proxy, &["up", "--yes", "--jobs", "1"], &[Signal::TERM]);
-    ran.ends(8).says("1 call had not been answered (pool.MyUserPool").says("the next run looks what came of it");
+    ran.ends(8).says("no response yet to 1 AWS call (pool.MyUserPool").says("the next run checks the result");
     assert!(took > Duration::from_secs(5), "it was given time: {took:?}");
     goes_on(user);
 
     let user = User::with_a_stack();
     let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungAfter);
     let user = by_way_of(user, &proxy);
-    stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT]).0.ends(8).says("1 call had not been answered");
+    stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT]).0.ends(8).says("no response yet to 1 AWS call");
     goes_on(user);
 }
 
@@ -124,9 +126,9 @@ fn a_call_whose_turn_has_not_come_is_given_up() {
     let proxy = Proxy::where_first("DeleteRestApi", LATE);
     let user = by_way_of(user, &proxy).with("SECURELAMBDA_TIME_SCALE", "1");
     let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
-    let ran = ran.ends(8).says("held to AWS's published rate of calls").says("goes on from here");
+    let ran = ran.ends(8).says("held to AWS's published rate of calls").says("to continue, run");
     assert!(took > Duration::from_secs(1) && took < AT_ONCE, "only what was on its way was waited for: {took:?}");
-    assert!(!ran.stderr.contains("had not been answered"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("no response yet to"), "{}", ran.stderr);
     let user = user.with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&args).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
@@ -138,7 +140,7 @@ fn asked_twice_it_leaves_at_once() {
         let proxy = Proxy::where_first("CreateUserPool", CallOutcome::HungAfter);
         let user = by_way_of(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &signals);
-        ran.ends(130).says("left at once; what was made is on record").says("goes on from here");
+        ran.ends(130).says("interrupted; created resources are recorded in the state file").says("to continue, run");
         assert!(took < AT_ONCE, "{took:?}");
         goes_on(user);
     }
@@ -146,7 +148,7 @@ fn asked_twice_it_leaves_at_once() {
     let proxy = Proxy::where_first("DeleteUserPool", CallOutcome::HungBefore);
     let user = by_way_of(user, &proxy);
     let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT, Signal::TERM]);
-    ran.ends(130).says("left at once; what is still there is on record");
+    ran.ends(130).says("interrupted; remaining resources are recorded in the state file");
     assert!(took < AT_ONCE, "{took:?}");
     goes_on(user);
 }
@@ -176,7 +178,7 @@ fn before_anything_is_written_it_stops_at_once() {
             let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
             let ran = ran.ends(code);
             if code == 8 {
-                ran.says("stopped before anything was changed").says("hint: run the same command again");
+                ran.says("stopped; nothing was changed").says("hint: run the same command again");
             }
             assert!(took < AT_ONCE, "{took:?}");
             assert!(!user.state().exists(), "nothing is on record");
@@ -205,7 +207,7 @@ fn verify_removes_its_guests_or_names_them() {
     let user = User::with_a_stack();
     let late = Proxy::where_first("InitiateAuth", LATE);
     let user = by_way_of(user, &late);
-    stopped(&user, &late, &["verify"], &[Signal::INT]).0.ends(8).says("the throw-away users are removed");
+    stopped(&user, &late, &["verify"], &[Signal::INT]).0.ends(8).says("the test users were removed");
     // Nothing answers any more.
     let hung = Proxy::where_first("AdminDeleteUser", CallOutcome::HungBefore);
     let user = by_way_of(user, &hung);
@@ -255,7 +257,7 @@ fn a_reader_that_never_reads_does_not_hold_us() {
     sleep(Duration::from_secs(2));
     run.signal(Signal::TERM);
     let (ran, _) = run.ends_within(SEVEN);
-    ran.ends(8).says("something held it up").says("on record");
+    ran.ends(8).says("stopped while blocked").says("recorded");
     drop(reader);
     full.join().unwrap();
     goes_on(user);
@@ -332,7 +334,11 @@ mod in_a_terminal {
         let ended = terminal.ends(SEVEN);
         assert_eq!(ended.code, 8, "{}", ended.screen);
         assert!(ended.sent.contains("stopping: waiting for"), "it says what it waits for");
-        assert!(ended.screen.contains("error: stopped; what was made is on record"), "{}", ended.screen);
+        assert!(
+            ended.screen.contains("error: stopped; created resources are recorded in the state file"),
+            "{}",
+            ended.screen
+        );
         is_clean(&ended);
         goes_on(user);
     }
@@ -350,7 +356,7 @@ mod in_a_terminal {
         terminal.types("\x03");
         let ended = terminal.ends(AT_ONCE);
         assert_eq!(ended.code, 130, "{}", ended.screen);
-        assert!(ended.screen.contains("left at once"), "{}", ended.screen);
+        assert!(ended.screen.contains("error: interrupted"), "{}", ended.screen);
         is_clean(&ended);
         goes_on(user);
     }
@@ -377,9 +383,9 @@ mod in_a_terminal {
     #[test]
     fn a_question_can_be_answered_and_broken_off() {
         let user = User::newcomer();
-        for (keys, words) in [("n", "nothing was done"), ("\x03", "")] {
+        for (keys, words) in [("n", "Cancelled. Nothing was changed."), ("\x03", "")] {
             let mut terminal = Pty::start(&user, &["up"]);
-            terminal.shows("Build this in account");
+            terminal.shows("Apply these changes to account");
             terminal.types(keys);
             let ended = terminal.ends(AT_ONCE);
             assert_eq!(ended.code, 8, "{}", ended.screen);
@@ -387,17 +393,17 @@ mod in_a_terminal {
             is_clean(&ended);
         }
         let terminal = Pty::start(&user, &["up"]);
-        terminal.shows("Build this in account");
+        terminal.shows("Apply these changes to account");
         let program = i32::try_from(holder(&user).pid).unwrap();
         kill_process(Pid::from_raw(program).unwrap(), Signal::TERM).unwrap();
         let ended = terminal.ends(AT_ONCE);
         assert_eq!(ended.code, 8, "{}", ended.screen);
-        assert!(ended.screen.contains("stopped before anything was changed"), "{}", ended.screen);
+        assert!(ended.screen.contains("stopped; nothing was changed"), "{}", ended.screen);
         is_clean(&ended);
         assert_eq!(inventory(&user), Vec::<String>::new());
 
         let mut terminal = Pty::start(&user, &["up"]);
-        terminal.shows("Build this in account");
+        terminal.shows("Apply these changes to account");
         terminal.types("y");
         let ended = terminal.ends(Duration::from_mins(1));
         assert_eq!(ended.code, 0, "{}", ended.screen);

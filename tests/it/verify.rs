@@ -148,7 +148,7 @@ fn every_api_is_proved_by_itself() {
 fn reports_have_a_form_and_a_place() {
     let user = User::bare();
     user.run(&["verify", "--report", "proof.pdf"]).ends(2).says(".html or .xml");
-    user.run(&["verify", "--report", "nowhere/proof.xml"]).ends(2).says("no folder");
+    user.run(&["verify", "--report", "nowhere/proof.xml"]).ends(2).says("does not exist");
 }
 
 #[test]
