@@ -4,15 +4,17 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use crate::args::{Color, Shared};
 use crate::aws;
 use crate::bundle::Sources;
 use crate::engine::TimeScale;
-use crate::error::{DiagnosticReport, Error, Kind};
+use crate::error::{Error, Kind};
 use crate::proxies::Proxies;
 use crate::report::{Palette, Setting, Style, choose};
 use crate::stack::blueprints::{self, Blueprint};
-use crate::stack::{self, Diagnostic, LocatedDiagnostic, SpanMap, Stack};
+use crate::stack::{self, Diagnostic, SpanMap, Stack};
 
 /// The stack file that is used if `--file` is not given.
 pub const DEFAULT_FILE: &str = "securelambda.toml";
@@ -231,40 +233,41 @@ pub struct Document {
 }
 
 impl Document {
-    /// Mistakes of which only the place is known, as an error that shows them all.
-    pub fn flawed(&self, flaws: Vec<Diagnostic>, output: Output) -> Error {
-        let mut mistakes: Vec<LocatedDiagnostic> = flaws.into_iter().map(|flaw| self.places.locate(flaw)).collect();
-        mistakes.sort_by_key(|diagnostic| diagnostic.span.offset());
+    /// The error for mistakes that are known by their keys.
+    pub fn flawed(&self, mistakes: Vec<Diagnostic>, output: Output) -> Error {
+        let mut mistakes: Vec<_> = mistakes.into_iter().map(|mistake| self.places.locate(mistake)).collect();
+        mistakes.sort_by_key(Diagnostic::offset);
         self.mistaken(mistakes, output)
     }
 
-    /// All mistakes, each shown at its place, as one error.
-    pub fn mistaken(&self, mistakes: Vec<LocatedDiagnostic>, output: Output) -> Error {
+    /// One error for all located mistakes.
+    fn mistaken(&self, mistakes: Vec<Diagnostic>, output: Output) -> Error {
         let count = mistakes.len();
         let what = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
         let mut error = Error::new(Kind::Usage, format!("{} has {what}", self.name));
-        error.mistakes = mistakes.iter().map(|diagnostic| self.spot(diagnostic)).collect();
+        error.mistakes = mistakes.iter().map(|mistake| self.json(mistake)).collect();
         error.details = Some(shown(&self.name, &self.text, mistakes, output.messages).into());
         error
     }
 
-    fn spot(&self, diagnostic: &LocatedDiagnostic) -> DiagnosticReport {
-        let (from, length) = (diagnostic.span.offset(), diagnostic.span.len());
+    /// A mistake as JSON. Lines and columns count from 1, columns in characters.
+    fn json(&self, mistake: &Diagnostic) -> Value {
+        let (from, length) = mistake.span.map_or((0, 0), |span| (span.offset(), span.len()));
         let before = self.text.get(..from).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
-        DiagnosticReport {
-            message: diagnostic.message.clone(),
-            help: diagnostic.help.clone(),
-            file: self.name.clone(),
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
-            length: self.text.get(from..from + length).map_or(0, |text| text.chars().count()),
-        }
+        json!({
+            "message": mistake.message,
+            "help": mistake.help,
+            "file": self.name,
+            "line": before.matches('\n').count() + 1,
+            "column": line.chars().count() + 1,
+            "length": self.text.get(from..from + length).map_or(0, |text| text.chars().count()),
+        })
     }
 }
 
 /// Renders mistakes for people: each with the marked lines of the stack file.
-pub fn shown(name: &str, text: &str, mistakes: Vec<LocatedDiagnostic>, palette: Palette) -> String {
+pub fn shown(name: &str, text: &str, mistakes: Vec<Diagnostic>, palette: Palette) -> String {
     let theme = match (palette.unicode, palette.color) {
         (true, true) => miette::GraphicalTheme::unicode(),
         (true, false) => miette::GraphicalTheme::unicode_nocolor(),

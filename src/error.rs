@@ -51,27 +51,10 @@ pub struct Error {
     pub hints: Vec<String>,
     /// Further lines: the rendered mistakes of a stack file, or the last output of a tool that failed.
     pub details: Option<Box<str>>,
-    /// The mistakes of a stack file, for `--json`.
-    pub mistakes: Box<[DiagnosticReport]>,
+    /// The mistakes of a stack file, as JSON documents.
+    pub mistakes: Box<[serde_json::Value]>,
     /// With `--json`: a `summary` line already reports this error.
     pub summed_up: bool,
-}
-
-/// A mistake in the stack file, for programs. Lines and columns count from 1, columns in characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DiagnosticReport {
-    /// What is wrong.
-    pub message: String,
-    /// What would be right.
-    pub help: Option<String>,
-    /// The stack file.
-    pub file: String,
-    /// Where it begins.
-    pub line: usize,
-    /// Where it begins within the line.
-    pub column: usize,
-    /// For how many characters it goes on.
-    pub length: usize,
 }
 
 /// Identifies an error response, for AWS Support.

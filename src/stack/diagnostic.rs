@@ -3,59 +3,57 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// One mistake in a stack file.
+/// A mistake in a stack file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{message}")]
-pub struct LocatedDiagnostic {
-    /// What is wrong.
+pub struct Diagnostic {
+    /// The path of the key, such as `functions.Hello.source`. Empty if the mistake was found by its span.
+    pub key: String,
     pub message: String,
-    /// Where: bytes of the file.
-    #[label("here")]
-    pub span: miette::SourceSpan,
-    /// What would be right.
+    /// How to correct it.
     #[help]
     pub help: Option<String>,
-    /// What must not be shown, though the file says it: somebody may have written a secret there.
-    pub secrets: Vec<Range<usize>>,
+    /// Bytes of the file; `None` until [`SpanMap::locate`] has found the key.
+    #[label("here")]
+    pub span: Option<miette::SourceSpan>,
+    /// Bytes of the file that may be a secret, and so must not be shown.
+    pub concealed: Vec<Range<usize>>,
 }
 
-/// The text with stars for what these mistakes hide.
-pub fn conceal(text: &str, mistakes: &[LocatedDiagnostic]) -> String {
+/// The text with asterisks for everything that these mistakes conceal.
+pub fn conceal(text: &str, mistakes: &[Diagnostic]) -> String {
     let secrets =
-        |at: usize| mistakes.iter().flat_map(|diagnostic| &diagnostic.secrets).any(|range| range.contains(&at));
-    // As many bytes as before, so that every span still fits.
+        |at: usize| mistakes.iter().flat_map(|diagnostic| &diagnostic.concealed).any(|range| range.contains(&at));
+    // The number of bytes stays the same, so that every span remains valid.
     let stars =
         |(at, c): (usize, char)| if secrets(at) && c != '\n' { "*".repeat(c.len_utf8()) } else { c.to_string() };
     text.char_indices().map(stars).collect()
 }
 
-/// A mistake of which the place is known by name, not yet by its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// As in `functions.Hello.source`.
-    pub place: String,
-    /// What is wrong.
-    pub message: String,
-    /// What would be right.
-    pub help: Option<String>,
-}
-
 impl Diagnostic {
-    /// This is wrong, there.
-    pub fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { place: place.into(), message: message.into(), help: None }
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { key: key.into(), message: message.into(), help: None, span: None, concealed: Vec::new() }
     }
 
-    /// It is in this API; in the one without a name where there is none.
+    /// A mistake that is found by its span instead of its key.
+    pub(super) fn at(span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self { span: Some(span.clone().into()), ..Self::new("", message) }
+    }
+
+    /// Where the mistake begins, in bytes.
+    pub fn offset(&self) -> usize {
+        self.span.map_or(0, |span| span.offset())
+    }
+
+    /// Puts the key into this API; `None` is the API without a name.
     #[must_use]
     pub(super) fn within(mut self, api: Option<&str>) -> Self {
         if let Some(api) = api {
-            self.place = format!("apis.{api}.{}", self.place);
+            self.key = format!("apis.{api}.{}", self.key);
         }
         self
     }
 
-    /// And this would be right.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -63,7 +61,7 @@ impl Diagnostic {
     }
 }
 
-/// Where everything stands in a stack file, by name: `functions.Hello`, `functions.Hello.source`, `routes.0.body`.
+/// The spans of a stack file by key path: `functions.Hello`, `functions.Hello.source`, `routes.0.body`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpanMap(BTreeMap<String, Range<usize>>);
 
@@ -78,19 +76,19 @@ impl SpanMap {
         within.filter(|name| !name.contains('.')).collect()
     }
 
-    /// The mistake at its place, or at the nearest thing around it that is known.
-    pub fn locate(&self, flaw: Diagnostic) -> LocatedDiagnostic {
-        let mut place = flaw.place.as_str();
+    /// Adds the span of the key, or of the nearest key around it that is known.
+    pub fn locate(&self, diagnostic: Diagnostic) -> Diagnostic {
+        let mut key = diagnostic.key.as_str();
         let span = loop {
-            if let Some(span) = self.0.get(place) {
+            if let Some(span) = self.0.get(key) {
                 break span.clone();
             }
-            match place.rsplit_once('.') {
-                Some((around, _)) => place = around,
+            match key.rsplit_once('.') {
+                Some((around, _)) => key = around,
                 None => break 0..0,
             }
         };
-        LocatedDiagnostic { message: flaw.message, span: span.into(), help: flaw.help, secrets: Vec::new() }
+        Diagnostic { span: Some(span.into()), ..diagnostic }
     }
 }
 
@@ -99,21 +97,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_hidden_keeps_its_length() {
+    fn concealed_text_keeps_its_length() {
         let mut diagnostic = SpanMap::default().locate(Diagnostic::new("x", "wrong"));
-        diagnostic.secrets.push(4..11);
+        diagnostic.concealed.push(4..11);
         assert_eq!(conceal("K = \"hü\n2\" # ü", &[diagnostic]), "K = ****\n** # ü");
     }
 
     #[test]
-    fn a_place_that_is_not_known_is_shown_by_what_is_around_it() {
+    fn an_unknown_key_is_located_at_the_key_around_it() {
         let mut places = SpanMap::default();
         places.remember("functions.Hello".into(), 3..8);
         places.remember("functions.Hello.source".into(), 10..12);
         let at = |place: &str| places.locate(Diagnostic::new(place, "wrong")).span;
-        assert_eq!(at("functions.Hello.source"), (3 + 7, 2).into());
-        assert_eq!(at("functions.Hello.runtime"), (3, 5).into());
-        assert_eq!(at("pools.People"), (0, 0).into());
+        assert_eq!(at("functions.Hello.source"), Some((3 + 7, 2).into()));
+        assert_eq!(at("functions.Hello.runtime"), Some((3, 5).into()));
+        assert_eq!(at("pools.People"), Some((0, 0).into()));
         assert_eq!(places.names("functions"), ["Hello"]);
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap};
+use super::diagnostic::{Diagnostic, SpanMap};
 use super::keys;
 use super::model::{
     Api, ApiKind, Auth, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Pool, Route,
@@ -18,12 +18,12 @@ use super::reader::{Item, Reader, Table, suggest};
 use super::{managed, rules};
 
 /// Reads a stack file. `Err` holds every mistake, in the order of the file.
-pub fn parse(text: &str) -> Result<Stack, Vec<LocatedDiagnostic>> {
+pub fn parse(text: &str) -> Result<Stack, Vec<Diagnostic>> {
     read(text).map(|(stack, _)| stack)
 }
 
 /// Reads a stack file, and says where everything stands in it, for mistakes that only its folder or AWS can tell of.
-pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<LocatedDiagnostic>> {
+pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<Diagnostic>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader::default();
     if !errors.is_empty() {
@@ -42,7 +42,7 @@ pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<LocatedDiagnostic>> {
     if reader.mistakes.is_empty() {
         return Ok((stack, reader.places));
     }
-    reader.mistakes.sort_by_key(|diagnostic| diagnostic.span.offset());
+    reader.mistakes.sort_by_key(Diagnostic::offset);
     Err(reader.mistakes)
 }
 

@@ -39,7 +39,7 @@ use crate::secret::SecretValue;
 
 pub use allow_ip::{Unwritable, allow};
 pub use body_schema::check_body_schema;
-pub use diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap, conceal};
+pub use diagnostic::{Diagnostic, SpanMap, conceal};
 pub use file::{parse, read};
 pub use identity_pools::service_username;
 pub(crate) use ids::Ids as ApiIds;

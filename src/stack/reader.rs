@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap};
+use super::diagnostic::{Diagnostic, SpanMap};
 use super::keys::Section;
 use super::rules;
 use crate::error::nearest;
@@ -13,7 +13,7 @@ use crate::error::nearest;
 /// What was found so far.
 #[derive(Default)]
 pub(super) struct Reader {
-    pub(super) mistakes: Vec<LocatedDiagnostic>,
+    pub(super) mistakes: Vec<Diagnostic>,
     pub(super) places: SpanMap,
 }
 
@@ -55,18 +55,13 @@ pub(super) fn suggest(word: &str, known: &[&str]) -> String {
 
 impl Reader {
     pub(super) fn diagnostic(&mut self, span: &Range<usize>, message: impl Into<String>, help: Option<String>) {
-        self.mistakes.push(LocatedDiagnostic {
-            message: message.into(),
-            span: span.clone().into(),
-            help,
-            secrets: Vec::new(),
-        });
+        self.mistakes.push(Diagnostic { help, ..Diagnostic::at(span, message) });
     }
 
     /// Keeps out of sight, with the mistake that was told last, what may be a secret.
     pub(super) fn hide(&mut self, span: Range<usize>) {
         if let Some(diagnostic) = self.mistakes.last_mut() {
-            diagnostic.secrets.push(span);
+            diagnostic.concealed.push(span);
         }
     }
 
