@@ -175,7 +175,7 @@ pub(super) fn refuse_root(caller: &CallerIdentity, endpoint: Option<&str>) -> Re
     if !caller.is_root() || endpoint.is_some() {
         return Ok(());
     }
-    let message = format!("the credentials are the root user's of account {}", caller.account);
+    let message = format!("these are credentials of the root user of account {}", caller.account);
     Err(Error::new(Kind::Account, message)
         .hint("use a role or an IAM user with limited permissions, and delete the root user's access keys"))
 }
@@ -270,7 +270,7 @@ mod tests {
         };
         let (root, user) = (caller("arn:aws:iam::123456789012:root"), caller("arn:aws:iam::123456789012:user/ann"));
         let refused = refuse_root(&root, None).err().map(|error| (error.kind, error.message));
-        let words = "the credentials are the root user's of account 123456789012".to_owned();
+        let words = "these are credentials of the root user of account 123456789012".to_owned();
         assert_eq!(refused, Some((Kind::Account, words)));
         assert!(refuse_root(&root, Some("http://127.0.0.1:4566")).is_ok() && refuse_root(&user, None).is_ok());
     }
