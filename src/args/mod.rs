@@ -34,14 +34,17 @@ pub use self::users::{AddUser, RemoveUser, SignIn, Token, User, UserCommand, Use
 Every option can also be set by an environment variable, such as SECURELAMBDA_REGION or SECURELAMBDA_YES.
 
 Exit codes:
-  0  success                              6    the stack does not exist
-  1  another error                        7    changes or drift, with --detailed-exitcode
-  2  usage, or a mistake in the stack     8    stopped on request; the next run continues
-     file                                 9    another run holds the lock
-  3  credentials, account or region       130  interrupted
-  4  a resource failed; the others are
-     kept in the state file
-  5  verify failed"
+  0    success
+  1    another error
+  2    usage, or a mistake in the stack file
+  3    credentials, account or region
+  4    a resource failed; the others are kept in the state file
+  5    verify failed
+  6    the stack does not exist
+  7    changes or drift, with --detailed-exitcode
+  8    stopped on request; the next run continues
+  9    another run holds the lock
+  130  interrupted"
 )]
 pub struct Cli {
     #[command(subcommand)]
