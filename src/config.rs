@@ -1,65 +1,62 @@
-//! Arguments and environment into a [`Config`] that cannot be invalid. The only reader of the process's environment.
+//! Turns arguments and environment into a valid [`Config`]. No other module reads the process's environment.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use crate::args::{Color, Shared};
 use crate::aws;
 use crate::bundle::Sources;
 use crate::engine::TimeScale;
-use crate::error::{DiagnosticReport, Error, Kind};
+use crate::error::{Error, Kind};
 use crate::proxies::Proxies;
 use crate::report::{Output, Palette, Setting, choose};
 use crate::spec::blueprints::{self, Blueprint};
-use crate::spec::{self, Diagnostic, LocatedDiagnostic, SpanMap, Stack};
+use crate::spec::{self, Diagnostic, SpanMap, Stack};
 
-/// The stack file that is taken where none is named.
+/// The stack file that is used if `--file` is not given.
 pub const DEFAULT_FILE: &str = "securelambda.toml";
 
-/// Everything that does not come from AWS.
+/// Everything that a command needs and that does not come from AWS.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What to build, its name settled.
     pub stack: Stack,
-    /// The file it was read from, for mistakes that are found later.
+    /// The text of the stack file, for mistakes that are found later.
     pub document: Document,
-    /// Where its functions' sources are.
     pub sources: Sources,
     /// The stack file's path, if it is not the built-in stack.
     pub file: Option<PathBuf>,
-    /// The blueprint that was asked for by name.
+    /// `--blueprint`.
     pub blueprint: Option<&'static str>,
-    /// Where state files are.
     pub state_dir: PathBuf,
-    /// Whom to talk to.
     pub connection: Connection,
-    /// How many resources are changed at once.
+    /// The maximum number of resources to change at the same time.
     pub jobs: usize,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     pub yes: bool,
-    /// How to show things.
     pub output: Output,
-    /// How this program was called, for commands that are shown to be typed next.
+    /// How this program was called, for suggested commands.
     pub program: String,
 }
 
-/// Whom to talk to.
+/// How to reach AWS or the emulator.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// `--profile`.
     pub profile: Option<String>,
     /// `--region`.
     pub region: Option<String>,
-    /// `--endpoint-url` or AWS_ENDPOINT_URL. A profile may have one too, which is read later.
+    /// `--endpoint-url` or AWS_ENDPOINT_URL. The endpoint of a profile is read later.
     pub endpoint: Option<String>,
     /// `--local`.
     pub local: bool,
-    /// How long waiting lasts: SECURELAMBDA_TIME_SCALE, for tests.
+    /// SECURELAMBDA_TIME_SCALE: shortens all waits, for tests.
     pub time_scale: TimeScale,
-    /// What requests go through: HTTPS_PROXY and its kin.
+    /// HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
     pub proxies: Proxies,
-    /// Where AWS's configuration files are, and which profile is chosen: AWS_PROFILE and its kin.
+    /// The locations of AWS's configuration files, and AWS_PROFILE.
     pub sources: aws::profiles::Sources,
 }
 
@@ -72,7 +69,7 @@ fn text(name: &str) -> Option<String> {
     variable(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// The region of the environment, where AWS's own tools look for it too.
+/// The region from AWS_REGION or AWS_DEFAULT_REGION.
 pub fn region() -> Option<String> {
     text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION"))
 }
@@ -114,9 +111,9 @@ pub fn output(shared: &Shared) -> Output {
 }
 
 impl Config {
-    /// Reads the stack file and settles every default.
+    /// Reads the stack file and sets every default.
     pub fn new(shared: &Shared, output: Output) -> Result<Self, Error> {
-        // The command line takes no other name.
+        // The argument parser accepts only known names.
         let blueprint = shared.blueprint.as_deref().and_then(Blueprint::of);
         let file = match &shared.file {
             Some(file) => Some(file.clone()),
@@ -177,7 +174,7 @@ impl Connection {
         let time_scale = match text("SECURELAMBDA_TIME_SCALE") {
             None => TimeScale::REAL,
             Some(second) => second.parse().ok().and_then(TimeScale::new).ok_or_else(|| {
-                Error::usage(format!("SECURELAMBDA_TIME_SCALE is {second:?}, and must be above 0 and not above 1"))
+                Error::usage(format!("SECURELAMBDA_TIME_SCALE is {second:?}, but must be greater than 0 and at most 1"))
             })?,
         };
         Ok(Self {
@@ -192,60 +189,60 @@ impl Connection {
     }
 }
 
-/// Refuses an endpoint that is no URL.
+/// Refuses an endpoint that is not an http:// or https:// URL.
 pub fn check_endpoint(url: &str) -> Result<(), Error> {
     if url.starts_with("http://") || url.starts_with("https://") {
         return Ok(());
     }
-    Err(Error::usage(format!("the endpoint {url:?} is no http:// or https:// URL")))
+    Err(Error::usage(format!("the endpoint {url:?} is not an http:// or https:// URL")))
 }
 
-/// A stack file as it was written.
+/// The text of a stack file.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub name: String,
-    /// All of it.
     pub text: String,
-    /// Where everything stands in it.
+    /// The position of every key.
     pub places: SpanMap,
 }
 
 impl Document {
-    /// Mistakes of which only the place is known, as an error that shows them all.
-    pub fn flawed(&self, flaws: Vec<Diagnostic>, output: Output) -> Error {
-        let mut mistakes: Vec<LocatedDiagnostic> = flaws.into_iter().map(|flaw| self.places.locate(flaw)).collect();
-        mistakes.sort_by_key(|diagnostic| diagnostic.span.offset());
+    /// The error for mistakes that are known by their keys.
+    pub fn flawed(&self, mistakes: Vec<Diagnostic>, output: Output) -> Error {
+        let mut mistakes: Vec<_> = mistakes.into_iter().map(|mistake| self.places.locate(mistake)).collect();
+        mistakes.sort_by_key(Diagnostic::offset);
         self.mistaken(mistakes, output)
     }
 
-    /// All mistakes, each shown at its place, as one error.
-    pub fn mistaken(&self, mistakes: Vec<LocatedDiagnostic>, output: Output) -> Error {
+    /// One error for all located mistakes.
+    fn mistaken(&self, mistakes: Vec<Diagnostic>, output: Output) -> Error {
         let count = mistakes.len();
         let what = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
         let mut error = Error::new(Kind::Usage, format!("{} has {what}", self.name));
-        error.mistakes = mistakes.iter().map(|diagnostic| self.spot(diagnostic)).collect();
+        error.mistakes = mistakes.iter().map(|mistake| self.json(mistake)).collect();
         error.details = Some(shown(&self.name, &self.text, mistakes, output.messages).into());
         error
     }
 
-    fn spot(&self, diagnostic: &LocatedDiagnostic) -> DiagnosticReport {
-        let (from, length) = (diagnostic.span.offset(), diagnostic.span.len());
+    /// A mistake as JSON. Lines and columns count from 1, columns in characters.
+    fn json(&self, mistake: &Diagnostic) -> Value {
+        let (from, length) = mistake.span.map_or((0, 0), |span| (span.offset(), span.len()));
         let before = self.text.get(..from).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
-        DiagnosticReport {
-            message: diagnostic.message.clone(),
-            help: diagnostic.help.clone(),
-            file: self.name.clone(),
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
-            length: self.text.get(from..from + length).map_or(0, |text| text.chars().count()),
-        }
+        json!({
+            "message": mistake.message,
+            "help": mistake.help,
+            "file": self.name,
+            "line": before.matches('\n').count() + 1,
+            "column": line.chars().count() + 1,
+            "length": self.text.get(from..from + length).map_or(0, |text| text.chars().count()),
+        })
     }
 }
 
-/// Mistakes as people read them: each with the lines it is in, marked.
-pub fn shown(name: &str, text: &str, mistakes: Vec<LocatedDiagnostic>, palette: Palette) -> String {
+/// Renders mistakes for people: each with the marked lines of the stack file.
+pub fn shown(name: &str, text: &str, mistakes: Vec<Diagnostic>, palette: Palette) -> String {
     let theme = match (palette.unicode, palette.color) {
         (true, true) => miette::GraphicalTheme::unicode(),
         (true, false) => miette::GraphicalTheme::unicode_nocolor(),

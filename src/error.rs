@@ -1,4 +1,4 @@
-//! What a command can end with: one error shape, its exit code, its words, its next step.
+//! The error of a command: its exit code, its message and hints.
 
 use std::fmt;
 
@@ -8,81 +8,61 @@ use crate::engine::{Cause, Failure};
 use crate::spelling::nearest;
 use crate::state::{StateError, StateErrorKind};
 
-/// Why a command did not do what it was asked; each has its exit code.
+/// The kind of an error, which is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Anything that has no code of its own.
+    /// An error without an exit code of its own.
     Other = 1,
-    /// The command line or the stack file.
+    /// A mistake on the command line or in the stack file.
     Usage = 2,
-    /// Credentials, account or region.
+    /// A problem with credentials, account or region.
     Account = 3,
-    /// A resource failed; the rest is kept in the state file.
+    /// A resource failed; the others are kept in the state file.
     Resource = 4,
-    /// `verify` found something that does not hold.
+    /// A check of `verify` failed.
     Verify = 5,
-    /// There is no such stack.
+    /// The stack does not exist.
     NoStack = 6,
-    /// There are changes or drift, and `--detailed-exitcode` asks to be told.
+    /// There are changes or drift, and `--detailed-exitcode` asks to report them. Not an error.
     Changes = 7,
-    /// Stopped on request; the next run goes on.
+    /// Stopped on request; the next run continues.
     Stopped = 8,
     /// Another run holds the lock.
     Locked = 9,
-    /// Stopped hard.
+    /// Interrupted without waiting for AWS calls in flight.
     Interrupted = 130,
 }
 
 impl Kind {
-    /// The process's exit code.
     pub fn code(self) -> u8 {
         self as u8
     }
 }
 
-/// An error, in words for the user.
+/// An error for the user.
 #[derive(Debug, thiserror::Error)]
 pub struct Error {
-    /// What kind, and so which exit code.
     pub kind: Kind,
-    /// What failed: a sentence without its full stop.
+    /// What failed: a sentence without the full stop.
     pub message: String,
-    /// How AWS answered, where it did.
+    /// The error that AWS returned, if it did.
     pub aws: Option<Box<AwsAnswer>>,
     /// What to do next.
     pub hints: Vec<String>,
-    /// Mistakes in the stack file, with their spans, already rendered; or the last words of a tool that failed.
+    /// Further lines: the rendered mistakes of a stack file, or the last output of a tool that failed.
     pub details: Option<Box<str>>,
-    /// The same mistakes, for programs.
-    pub mistakes: Box<[DiagnosticReport]>,
-    /// With `--json`: a `summary` line has told of it.
+    /// The mistakes of a stack file, as JSON documents.
+    pub mistakes: Box<[serde_json::Value]>,
+    /// With `--json`: a `summary` line already reports this error.
     pub summed_up: bool,
 }
 
-/// A mistake in the stack file, for programs. Lines and columns count from 1, columns in characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DiagnosticReport {
-    /// What is wrong.
-    pub message: String,
-    /// What would be right.
-    pub help: Option<String>,
-    /// The stack file.
-    pub file: String,
-    /// Where it begins.
-    pub line: usize,
-    /// Where it begins within the line.
-    pub column: usize,
-    /// For how many characters it goes on.
-    pub length: usize,
-}
-
-/// What identifies an answer of AWS's, for its support.
+/// Identifies an error response, for AWS Support.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AwsAnswer {
-    /// The error code.
     pub code: String,
-    /// The request id, unless it was lost on the way.
+    /// `None` if the response has no request id.
     pub request_id: Option<String>,
 }
 
@@ -93,7 +73,6 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// An error of a kind, in words.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let mistakes = Box::default();
         Self { kind, message: message.into(), aws: None, hints: Vec::new(), details: None, mistakes, summed_up: false }
@@ -104,25 +83,24 @@ impl Error {
         Self::new(Kind::Usage, message)
     }
 
-    /// Anything without an exit code of its own.
     pub fn other(message: impl Into<String>) -> Self {
         Self::new(Kind::Other, message)
     }
 
-    /// Adds what to do next.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// A `summary` line has told of it.
+    /// Marks the error as reported by a `summary` line.
     #[must_use]
     pub fn summed_up(self) -> Self {
         Self { summed_up: true, ..self }
     }
 
-    /// A name that is not among the known ones: lists them, the nearest first suggested.
+    /// An unknown name. The hint suggests the most similar name, or lists all of them.
     pub fn unknown(what: &str, name: &str, known: &[&str]) -> Self {
         let error = Self::usage(format!("there is no {what} called {name}"));
         let error = match nearest(name, known) {

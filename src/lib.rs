@@ -1,20 +1,21 @@
-//! securelambda publishes an API on AWS Lambda behind five layers, looks after it and removes it, by calls to the AWS SDK.
+//! securelambda deploys an API on AWS Lambda behind five layers of security, tests it and removes it. It uses the AWS
+//! SDK.
 //!
-//! The modules, in the order in which data flows. docs/architecture.md has the whole map, with what each module imports;
-//! `tests/it/architecture.rs` checks the rules that are stated there.
+//! The modules, in the order in which data flows. docs/architecture.md has the whole map, with what each module
+//! imports; `tests/it/architecture.rs` checks the rules that are stated there.
 //!
 //! 1. [`args`]: the command line
-//! 2. [`config`]: arguments, environment and stack file into a valid configuration; [`bundle`] packs the functions
+//! 2. [`config`]: makes a valid configuration of arguments, environment and stack file; [`bundle`] packs the functions
 //! 3. [`spec`]: what the user wrote, read and checked; [`topology`]: what follows from it, as a graph of resources. Both
 //!    call nothing
 //! 4. [`engine`]: creates, changes and removes resources; knows neither AWS nor the terminal. Start in `engine/up.rs`
 //! 5. [`aws`]: a module for each service, the only users of the SDK; [`local`] starts the emulator instead of AWS
-//! 6. [`state`]: what is remembered between runs
-//! 7. [`verify`]: the proof that what exists does what was asked
-//! 8. [`report`]: what the user sees
+//! 6. [`state`]: the state file, which connects one run with the next
+//! 7. [`verify`]: tests the security layers of the live stack
+//! 8. [`report`]: everything that is printed
 //! 9. [`commands`]: one file for each command, which connects all of these
 //!
-//! Beside them:
+//! Others:
 //!
 //! - [`scope`] (names, ARNs, tags), [`partition`] and [`regions`] (what differs between AWS's regions), [`policy`] (IAM
 //!   documents, compared by meaning)
@@ -62,12 +63,12 @@ use crate::error::{Error, Kind};
 use crate::report::Output;
 use crate::signals::Signals;
 
-/// The whole program: parses, does, prints an error once, and returns the exit code.
+/// Runs the program: parses the arguments, runs the command, prints an error, and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::read(args, config::variable) {
         Ok(cli) => cli,
         Err(asked_for_help) => {
-            // Help and version are answers, the rest are usage errors; clap knows which stream each goes to.
+            // Help and version go to standard output with exit code 0; everything else is a usage error.
             let _ = asked_for_help.print();
             return if asked_for_help.use_stderr() { Kind::Usage.code().into() } else { ExitCode::SUCCESS };
         }
@@ -102,36 +103,36 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// An answer that did not arrive is none, whatever was done for it.
+/// A result that could not be printed is an error.
 fn answered(ending: Ending) -> Result<Ending, Error> {
     match report::lost() {
-        Some(why) => Err(Error::other(format!("the answer could not be written to standard output: {why}"))),
+        Some(why) => Err(Error::other(format!("the result could not be written to standard output: {why}"))),
         None => Ok(ending),
     }
 }
 
-/// The stack of the thread that a command runs on, in bytes.
+/// The stack size of the command's thread, in bytes.
 const STACK: usize = 8 << 20;
 
-/// Runs the command on a thread of its own, which can be left behind wherever it is stuck.
+/// Runs the command on a thread of its own, so that the program can end although the command is blocked.
 async fn on_its_own(cli: Cli, output: Output, stop: CancellationToken) -> Result<Ending, Error> {
     let (end, ended) = tokio::sync::oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
     let work = move || end.send(runtime.block_on(commands::dispatch(cli, output, stop)));
-    // As much as the main thread has: what a command waits for is kept on its stack.
+    // The size of a main thread's stack, because the command's futures live on it.
     let thread = std::thread::Builder::new().stack_size(STACK).spawn(work);
     let thread = thread.map_err(|error| Error::other(format!("could not start: {error}")))?;
     match ended.await {
         Ok(ended) => ended,
-        // It ended without a word: a panic, which goes on here.
+        // The thread ended without a result: it panicked.
         Err(_) => match thread.join() {
             Err(panic) => std::panic::resume_unwind(panic),
-            Ok(_) => Err(Error::other("the command ended without an answer")),
+            Ok(_) => Err(Error::other("the command ended without a result")),
         },
     }
 }
 
-/// Prints the error. Asked to stop, we do not wait for somebody who reads it.
+/// Prints the error. After a request to stop, a blocked standard error delays the end by at most 200 ms.
 fn print(error: Error, output: Output, stop: &CancellationToken) {
     if stop.level() == StopLevel::No {
         return report::error(&error, output);
@@ -144,9 +145,9 @@ fn print(error: Error, output: Output, stop: &CancellationToken) {
     let _ = wait.recv_timeout(std::time::Duration::from_millis(200));
 }
 
-/// How a command ends that was asked to stop and did not.
+/// The error of a command that did not stop when asked to.
 fn stuck(asked: StopLevel) -> Error {
     let kind = if asked == StopLevel::Now { Kind::Interrupted } else { Kind::Stopped };
-    Error::new(kind, "stopped, though something held it up: a pipe that nobody reads, or a disk that does not answer")
-        .hint("what was begun is on record; run the same command again, or `securelambda down`")
+    Error::new(kind, "stopped while blocked, for example by a pipe that nobody reads or a disk that does not respond")
+        .hint("changes that were started are recorded; run the same command again, or `securelambda down`")
 }

@@ -1,5 +1,5 @@
-//! The least IAM policy of whoever runs this program: picked from what the AWS files say they need, for the commands that
-//! are to work and for the kinds of resources that the stack is made of. Pure.
+//! The minimal IAM policies for running this program: the permissions in `aws/rights` that the given commands need for
+//! the kinds of resources in the stack. Pure functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,18 +11,17 @@ use crate::aws::rights::{Condition, StatementTemplate, Usage, grants};
 use crate::policy::VERSION;
 use crate::scope::{STACK_TAG, Scope};
 
-/// Puts a boundary on a role that is there already, or replaces one.
+/// Sets or replaces an existing role's permissions boundary.
 const SET_BOUNDARY: &str = "iam:PutRolePermissionsBoundary";
 
-/// The most characters in a managed policy, white space not counted.
+/// The maximum size of a managed policy in characters. IAM does not count whitespace.
 pub const LONGEST_POLICY: usize = 6144;
 
-/// The most managed policies that a user or a role may have attached, unless AWS has raised that.
+/// The default quota of managed policies that are attached to a user or role.
 pub const MOST_POLICIES: usize = 10;
 
-/// A command that needs rights. `token`, `call`, `outputs` and `local` need none.
+/// A command that needs IAM permissions. `token`, `call`, `outputs` and `local` need none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-
 pub enum CommandName {
     Up,
     Plan,
@@ -39,7 +38,7 @@ pub enum CommandName {
 }
 
 impl CommandName {
-    /// Whether this command has that need.
+    /// Whether this command needs the permissions of `need`.
     fn has(self, need: Usage) -> bool {
         let looks = matches!(need, Usage::Read(_));
         match self {
@@ -60,16 +59,15 @@ impl CommandName {
     }
 }
 
-/// What a policy is to be for.
+/// What the policies must allow.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
-    /// Where the stack lives.
     pub scope: &'a Scope,
-    /// The commands; none are all of them.
+    /// The commands; all if empty.
     pub works: &'a [CommandName],
-    /// The kinds of resources that there are or will be.
+    /// The kinds of resources in the stack file and the state.
     pub kinds: &'a BTreeSet<String>,
-    /// Without this boundary no role may be made or given rights.
+    /// The permissions boundary that every role must have.
     pub boundary: Option<&'a str>,
 }
 
@@ -87,10 +85,10 @@ impl Wanted<'_> {
         there && works.iter().any(|work| work.has(need))
     }
 
-    /// The actions of a grant that are needed, in order; none if the grant is not.
+    /// The required actions of a grant, sorted; empty if the grant is not needed.
     fn actions(&self, grant: &StatementTemplate) -> BTreeSet<&'static str> {
         let needed = grant.rights.iter().filter(|right| right.needs.iter().any(|need| self.needs(*need)));
-        // Without a boundary of its own the program sets none, and must not be able to replace one.
+        // Without a boundary the program never sets one, and must not be able to replace one.
         let used = |action: &&str| *action != SET_BOUNDARY || self.boundary.is_some();
         needed.flat_map(|right| right.actions).copied().filter(used).collect()
     }
@@ -106,7 +104,7 @@ impl Wanted<'_> {
             .fold(text, |text, (name, value)| text.replace(name, value))
     }
 
-    /// What a statement's condition is made of; empty if it has none.
+    /// The condition block of a statement; empty if it has none.
     fn condition(&self, when: &[Condition]) -> ConditionBlock {
         let mut condition = ConditionBlock::new();
         let mut add = |operator, key: &str, values: &[&str]| {
@@ -119,15 +117,15 @@ impl Wanted<'_> {
                 Condition::TagGiven => add("StringEquals", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
                 Condition::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
                 Condition::NotAnothers => {
-                    add("StringEqualsIfExists", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack])
+                    add("StringEqualsIfExists", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]);
                 }
                 Condition::NoOthersTagGiven => {
-                    add("StringEqualsIfExists", &format!("aws:RequestTag/{STACK_TAG}"), &[stack])
+                    add("StringEqualsIfExists", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]);
                 }
                 Condition::Is(key, values) => {
                     let filled_in = |value: &&str| match *value {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
-                        // Whom a function may be opened to, as far as the stack has such a thing.
+                        // Only stacks with topics let SNS invoke functions.
                         "sns.amazonaws.com" if !self.kinds.contains("sns.subscription") => Vec::new(),
                         value => vec![value.to_owned()],
                     };
@@ -146,51 +144,44 @@ impl Wanted<'_> {
     }
 }
 
-/// A condition: operators, the keys they look at, and the values these may have.
+/// A condition block: keys and allowed values by operator.
 pub type ConditionBlock = BTreeMap<&'static str, BTreeMap<String, Values>>;
 
-/// The values of a key; a lone one is written without its list.
+/// The values of a key. A single value is serialized without a list.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct Values(#[serde(serialize_with = "one_or_many")] pub BTreeSet<String>);
 
-/// One statement.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Statement {
-    /// Its id.
     pub sid: &'static str,
     /// `Allow`.
     pub effect: &'static str,
-    /// What is allowed.
     #[serde(serialize_with = "one_or_many")]
     pub action: BTreeSet<&'static str>,
-    /// On what.
     #[serde(serialize_with = "one_or_many")]
     pub resource: BTreeSet<String>,
-    /// All of it must hold.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub condition: ConditionBlock,
 }
 
-/// A whole policy, which serialises as IAM takes it, in the order in which people read it.
+/// A policy document. It serializes in the usual order of elements.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Document {
-    /// Of the policy language.
     pub version: &'static str,
-    /// What is allowed.
     pub statement: Vec<Statement>,
 }
 
 impl Document {
-    /// As IAM counts.
+    /// The size as IAM counts it: without whitespace.
     pub fn length(&self) -> usize {
         serde_json::to_string(self).map_or(usize::MAX, |text| text.len())
     }
 }
 
-/// The least policies, as few as hold all statements: in their order, each in the first policy that has room for it.
+/// Distributes the statements over as few policies as possible: each goes into the first policy with enough room.
 pub fn policies(wanted: &Wanted<'_>) -> Vec<Document> {
     let mut documents: Vec<Document> = Vec::new();
     for statement in statements(wanted) {
@@ -231,7 +222,7 @@ fn statements(wanted: &Wanted<'_>) -> Vec<Statement> {
     statements
 }
 
-/// What IAM can be asked for each right: one example of what it is needed on, in the circumstances it is needed in.
+/// Simulation requests for the permissions, each with an example resource and condition values.
 pub fn questions(wanted: &Wanted<'_>) -> Vec<SimulationRequest> {
     let question = |grant: &StatementTemplate| {
         let actions: Vec<String> = wanted.actions(grant).into_iter().map(str::to_owned).collect();
@@ -243,11 +234,11 @@ pub fn questions(wanted: &Wanted<'_>) -> Vec<SimulationRequest> {
             grant.when.iter().any(|when| !matches!(when, Condition::NotAnothers | Condition::NoOthersTagGiven));
         (!actions.is_empty()).then_some(SimulationRequest { actions, resource, context, only_then })
     };
-    // IAM's simulation knows neither what has no id yet nor an action that AWS's list lacks.
+    // IAM cannot simulate resources without an id, or actions that its own list lacks.
     grants().filter(|grant| !["TagWhatIsMade", "TagHttpStages"].contains(&grant.sid)).filter_map(question).collect()
 }
 
-/// IAM takes a lone value without its list, which is shorter.
+/// Serializes a single value without a list, which is shorter.
 fn one_or_many<T: Serialize + Ord, S: Serializer>(values: &BTreeSet<T>, to: S) -> Result<S::Ok, S::Error> {
     match (values.len(), values.first()) {
         (1, Some(one)) => one.serialize(to),
@@ -273,7 +264,7 @@ mod tests {
         crate::aws::registry(&clients).kinds().map(str::to_owned).collect()
     }
 
-    /// All statements in one document, however long that is.
+    /// All statements in one document, of any size.
     fn least(works: &[CommandName], boundary: Option<&str>) -> Document {
         let wanted = Wanted { scope: &scope("demo"), works, kinds: &every_kind(), boundary };
         let statement = policies(&wanted).into_iter().flat_map(|document| document.statement).collect();
@@ -294,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_needs_and_no_more() {
+    fn the_policy_of_one_command() {
         insta::assert_snapshot!("what_reading_needs", pretty(&least(&[CommandName::Status], None)));
         insta::assert_snapshot!("what_adding_a_user_needs", pretty(&least(&[CommandName::AddUser], None)));
     }
@@ -324,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_are_in_the_whole() {
+    fn the_whole_policy_has_the_actions_of_all_commands() {
         let whole = least(&[], None);
         let parts = CommandName::value_variants().iter().map(|work| least(&[*work], None));
         let parts: Vec<Document> = parts.collect();
@@ -333,14 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn kinds_that_are_not_there_need_nothing() {
+    fn kinds_outside_the_stack_need_no_permissions() {
         let kinds = every_kind().into_iter().filter(|kind| !kind.starts_with("wafv2.")).collect();
         let wanted = Wanted { scope: &scope("demo"), works: &[CommandName::Up], kinds: &kinds, boundary: None };
         let actions: Vec<_> = statements(&wanted).into_iter().flat_map(|statement| statement.action).collect();
         assert!(actions.iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")), "{actions:?}");
     }
 
-    /// The kinds that a blueprint is made of.
+    /// The kinds of resources in a blueprint.
     fn kinds_of(blueprint: &crate::spec::blueprints::Blueprint) -> BTreeSet<String> {
         let stack = crate::spec::parse(blueprint.text).expect("a sound file");
         let (bundles, hidden) = Default::default();
@@ -348,7 +339,7 @@ mod tests {
         graph.ids().map(|(_, kind)| kind.to_owned()).collect()
     }
 
-    /// The longest name, region, partition and boundary that there are.
+    /// With the longest possible name, region, partition and boundary.
     #[test]
     fn every_policy_fits_and_ten_are_enough() {
         let mut long = scope("abcdefghijklmnopqrstuvwx");
@@ -374,7 +365,7 @@ mod tests {
         }
     }
 
-    /// IAM refuses a wildcard there.
+    /// IAM refuses wildcards in the service prefix of an action.
     #[test]
     fn no_service_is_a_pattern() {
         for statement in least(&[], None).statement {
@@ -385,9 +376,9 @@ mod tests {
         }
     }
 
-    /// MiniStack cannot evaluate these; AWS can.
+    /// MiniStack ignores these conditions; AWS does not.
     #[test]
-    fn conditions_are_where_they_matter() {
+    fn critical_statements_have_conditions() {
         let document = least(&[], Some("arn:aws:iam::123456789012:policy/b"));
         let statement = |action: &str| {
             let mut all = document.statement.iter().filter(|statement| statement.action.contains(action));
@@ -413,7 +404,7 @@ mod tests {
         ] {
             assert_eq!(statement(action)[operator][key], value, "{action}");
         }
-        // One statement for each service, since each is there for another kind.
+        // One statement for each service, because each belongs to another kind.
         let passed = document.statement.iter().filter(|statement| statement.action.contains("iam:PassRole"));
         let passed = passed.map(|one| serde_json::to_value(&one.condition).expect("JSON"));
         let mut services: Vec<_> =
@@ -424,10 +415,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_boundary_none_is_demanded() {
+    fn without_a_boundary_no_statement_requires_one() {
         let document = least(&[], None);
         assert!(!pretty(&document).contains("Boundary\":"), "{}", pretty(&document));
-        // Longer ones may be put into the documents in another order.
+        // A boundary makes statements longer, which may change their distribution.
         let set = |document: &Document| document.statement.iter().map(|one| one.sid).collect::<BTreeSet<_>>();
         assert_eq!(set(&document), set(&least(&[], Some("arn:aws:iam::123456789012:policy/b"))));
     }

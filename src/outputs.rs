@@ -24,7 +24,7 @@ pub struct Outputs {
     pub stack: String,
     /// Twelve digits.
     pub account: String,
-    /// As in `eu-central-1`.
+    /// Such as `eu-central-1`.
     pub region: String,
     /// The API without a name, if it exists.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,6 @@ pub struct Outputs {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub apis: BTreeMap<String, Api>,
     pub pools: BTreeMap<String, Pool>,
-    /// Identity pools by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub identity_pools: BTreeMap<String, IdentityPool>,
     pub functions: BTreeMap<String, Function>,
@@ -47,20 +46,20 @@ pub struct Outputs {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Api {
-    /// API Gateway's id of it.
+    /// API Gateway's id.
     pub id: String,
     pub stage: String,
     /// The beginning of every route's URL.
     pub base_url: String,
-    /// In the stack file's order.
+    /// In the order of the stack file.
     pub routes: Vec<Route>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Route {
-    /// As in `POST`.
+    /// Such as `POST`.
     pub method: String,
-    /// As in `/lambda1`.
+    /// Such as `/lambda1`.
     pub path: String,
     pub url: String,
     /// The name of the function that answers.
@@ -76,17 +75,17 @@ pub struct Route {
 /// A user pool and its app client.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pool {
-    /// As in `eu-central-1_AbCdEf123`.
+    /// Such as `eu-central-1_AbCdEf123`.
     pub id: String,
     pub arn: String,
     /// The id of the app client.
     pub client_id: String,
 }
 
-/// An identity pool and the role that its users get.
+/// An identity pool and the role of its users.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IdentityPool {
-    /// As in `eu-central-1:` and a GUID.
+    /// `eu-central-1:` and a GUID.
     pub id: String,
     /// The role of its users.
     pub role_arn: String,
@@ -94,7 +93,7 @@ pub struct IdentityPool {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Function {
-    /// Its name in AWS.
+    /// The name in AWS.
     pub name: String,
     pub arn: String,
     /// The role that it runs as.

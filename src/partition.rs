@@ -1,22 +1,21 @@
-//! AWS's partitions: groups of regions with accounts, names and hosts of their own. Everything that differs between them
-//! is known here and nowhere else. The sources: docs/aws.md, What differs between partitions.
+//! AWS's partitions: groups of regions with their own accounts, ARNs and hosts. All differences between partitions are
+//! in this file. Sources: docs/aws.md, What differs between partitions.
 //!
-//! The same in all of them: the principals `lambda.amazonaws.com`, `sns.amazonaws.com` and `apigateway.amazonaws.com`.
+//! These principals are the same in all of them: `lambda.amazonaws.com`, `sns.amazonaws.com` and
+//! `apigateway.amazonaws.com`.
 
-/// A partition.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// The second part of its ARNs.
+    /// As in ARNs.
     pub name: &'static str,
-    /// What AWS calls it.
+    /// As in AWS's documentation.
     pub title: &'static str,
-    /// How the names of its hosts end.
     pub dns_suffix: &'static str,
-    /// The region whose STS knows every account of the partition.
+    /// The region whose STS serves every account of the partition.
     pub main_region: &'static str,
-    /// How the names of its regions begin.
+    /// The prefixes of its regions.
     prefixes: &'static [&'static str],
-    /// Whether stacks can be built there.
+    /// Whether stacks can be created there.
     pub supported: bool,
 }
 
@@ -63,12 +62,12 @@ const fn unsupported(
 }
 
 impl Partition {
-    /// The partition of a region, told by the region's name. A region of no known partition counts as AWS's main one.
+    /// The partition of a region, by the region's prefix. An unknown region counts as one of the partition `aws`.
     pub fn of(region: &str) -> &'static Self {
         let begins = |partition: &Self| {
             partition.prefixes.iter().filter(|prefix| region.starts_with(**prefix)).map(|prefix| prefix.len()).max()
         };
-        // The longest prefix: `us-gov-west-1` begins like a region of the main partition too.
+        // The longest matching prefix: `us-gov-west-1` also begins with `us-`.
         PARTITIONS
             .iter()
             .max_by_key(|partition| begins(partition))
@@ -76,28 +75,27 @@ impl Partition {
             .unwrap_or(&PARTITIONS[0])
     }
 
-    /// Every partition.
     pub fn all() -> impl Iterator<Item = &'static Self> {
         PARTITIONS.iter()
     }
 
-    /// Whether a region's name begins like those of this partition's regions.
+    /// Whether a region's name has a prefix of this partition.
     pub fn may_have(&self, region: &str) -> bool {
         self.prefixes.iter().any(|prefix| region.starts_with(prefix))
     }
 }
 
-/// A service's host in a region, as in `sts.eu-central-1.amazonaws.com`.
+/// A service's host in a region, such as `sts.eu-central-1.amazonaws.com`.
 pub fn host(service: &str, region: &str) -> String {
     format!("{service}.{region}.{}", Partition::of(region).dns_suffix)
 }
 
-/// Whether API Gateway has security policies that begin with `SecurityPolicy_` in a region: not in GovCloud.
+/// Whether API Gateway supports security policies with the prefix `SecurityPolicy_`. GovCloud does not.
 pub fn has_enhanced_tls(region: &str) -> bool {
     Partition::of(region).name != "aws-us-gov"
 }
 
-/// Who identity pools are where a role trusts them: the principal, and how the condition keys of their tokens begin.
+/// The principal of identity pools in trust policies, which is also the prefix of their condition keys.
 pub fn identity_pools_principal(region: &str) -> String {
     match region {
         "us-gov-west-1" => "cognito-identity-us-gov.amazonaws.com".to_owned(),
@@ -106,8 +104,8 @@ pub fn identity_pools_principal(region: &str) -> String {
     }
 }
 
-/// What IAM may call identity pools when a role is passed to them. In us-gov-east-1 that is not documented, so it is any of
-/// the names that they have.
+/// The values of `iam:PassedToService` when a role is passed to identity pools. For us-gov-east-1 AWS documents none,
+/// so these are all known principals.
 pub fn identity_pools_passed_to(region: &str) -> Vec<String> {
     let mut names = vec![identity_pools_principal(region)];
     if region == "us-gov-east-1" {
@@ -121,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_region_tells_its_partition() {
+    fn the_partition_of_a_region() {
         for (region, name, suffix) in [
             ("eu-central-1", "aws", "amazonaws.com"),
             ("us-east-1", "aws", "amazonaws.com"),
@@ -140,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn identity_pools_of_govcloud_have_principals_of_their_own() {
+    fn identity_pools_have_other_principals_in_govcloud() {
         for (region, principal) in [
             ("eu-central-1", "cognito-identity.amazonaws.com"),
             ("us-east-1", "cognito-identity.amazonaws.com"),

@@ -1,7 +1,7 @@
-//! IAM policy documents as values, and what they mean.
+//! IAM policy documents, compared by meaning.
 //!
-//! AWS gives a document back with other spaces, a list where one value was sent or one value where a list was, and
-//! sometimes in another order. So documents are compared by meaning: [`Policy::means_same`].
+//! AWS returns a document with different whitespace, with a list instead of a single value or the reverse, and
+//! sometimes in another order. [`Policy::means_same`] ignores such differences.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,17 +9,17 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-/// The version of the policy language that every document of ours is written in.
+/// The version of the policy language that this program uses.
 pub const VERSION: &str = "2012-10-17";
 
-/// What IAM takes a document without a version to be written in.
+/// The version that IAM assumes for a document without one.
 const VERSION_IF_UNSAID: &str = "2008-10-17";
 
 /// A policy document: JSON with `Version` and `Statement`. Prints as compact JSON.
 #[derive(Debug, Clone)]
 pub struct Policy(Value);
 
-/// What a statement says, element by element (`Action`, `Principal.AWS`, `Condition.ArnLike.aws:sourcearn`).
+/// The values of a statement by element (`Action`, `Principal.AWS`, `Condition.ArnLike.aws:sourcearn`).
 type Meaning = BTreeMap<String, BTreeSet<String>>;
 
 impl Default for Policy {
@@ -29,12 +29,11 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// A document of these statements.
     pub fn new(statements: impl IntoIterator<Item = Value>) -> Self {
         Self(json!({ "Version": VERSION, "Statement": statements.into_iter().collect::<Vec<_>>() }))
     }
 
-    /// A role's trust policy: this service (`lambda.amazonaws.com`) may assume it, and nothing else may.
+    /// A trust policy that lets only this service (`lambda.amazonaws.com`) assume the role.
     pub fn trust(service: &str) -> Self {
         Self::new([json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" })])
     }
@@ -46,29 +45,28 @@ impl Policy {
         self.with(json!({ "Effect": "Allow", "Action": actions, "Resource": resources }))
     }
 
-    /// Adds a statement.
     #[must_use]
     pub fn with(self, statement: Value) -> Self {
         Self::new(self.statements().cloned().chain([statement]))
     }
 
-    /// A document as Lambda gives it: JSON.
+    /// Parses JSON, the format of Lambda.
     ///
     /// # Errors
-    /// It is not JSON.
+    /// The text is not JSON.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text).map(Self)
     }
 
-    /// A document as IAM gives it: URL-encoded after RFC 3986 (docs/aws.md, Policy documents).
+    /// Parses URL-encoded JSON, the format of IAM (RFC 3986; docs/aws.md, Policy documents).
     ///
     /// # Errors
-    /// It is not JSON once decoded.
+    /// The decoded text is not JSON.
     pub fn parse_encoded(text: &str) -> Result<Self, serde_json::Error> {
         Self::parse(&percent_decode_str(text).decode_utf8_lossy())
     }
 
-    /// Its statements; a lone one need not be in a list.
+    /// The statements. A single statement need not be in a list.
     pub fn statements(&self) -> impl Iterator<Item = &Value> {
         self.0.get("Statement").into_iter().flat_map(one_or_many)
     }
@@ -78,8 +76,8 @@ impl Policy {
         self.statements().find(|statement| statement.get("Sid").and_then(Value::as_str) == Some(sid))
     }
 
-    /// Whether both grant and deny the same. The order of statements and of values, one value or a list of one, the
-    /// case of actions and condition keys, and the ids of statements make no difference. Wildcards are not expanded.
+    /// Whether both documents allow and deny the same. Ignored are the order of statements and values, lists of one
+    /// value, the case of actions and condition keys, and statement ids. Wildcards are not expanded.
     pub fn means_same(&self, other: &Self) -> bool {
         self.version() == other.version() && self.meanings() == other.meanings()
     }
@@ -132,7 +130,7 @@ fn meaning(statement: &Value) -> Meaning {
     meaning
 }
 
-/// An account's root ARN and its twelve digits name the same principal.
+/// Converts an account's root ARN to the account id, which is the same principal.
 fn principal(who: String) -> String {
     let account = who.strip_suffix(":root").and_then(|arn| arn.split_once(":iam::")).map(|(_, account)| account);
     account.map(str::to_owned).unwrap_or(who)
@@ -145,7 +143,7 @@ fn one_or_many(value: &Value) -> std::slice::Iter<'_, Value> {
     }
 }
 
-/// Numbers and booleans may stand for their text, as in `{"Bool": {"aws:SecureTransport": true}}`.
+/// Numbers and booleans equal their text, as in `{"Bool": {"aws:SecureTransport": true}}`.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -161,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_difference() {
+    fn spelling_differences_are_ignored() {
         let ours = Policy::default().allow(&["logs:PutLogEvents", "logs:CreateLogStream"], &["arn:aws:logs:a"]);
         for same in [
             r#"{"Statement": {"Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents"],
@@ -174,11 +172,11 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_a_difference() {
+    fn differences_in_meaning_are_found() {
         let ours = Policy::default().allow(&["sns:Publish"], &["arn:aws:sns:t"]);
         for other in [
             r#"{"Version":"2012-10-17","Statement":[]}"#,
-            // Without a version IAM takes the older language.
+            // Without a version, IAM assumes the older language.
             r#"{"Statement":[{"Effect":"Allow","Action":"sns:Publish","Resource":"arn:aws:sns:t"}]}"#,
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"sns:Publish","Resource":"arn:aws:sns:t"}]}"#,
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sns:*","Resource":"arn:aws:sns:t"}]}"#,
@@ -194,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn principals_and_conditions_have_several_spellings() {
+    fn spellings_of_principals_and_conditions_are_equal() {
         let statement = |principal: Value, condition: Value| {
             Policy::new([json!({ "Effect": "Allow", "Principal": principal, "Action": "a:b", "Condition": condition })])
         };
@@ -208,21 +206,21 @@ mod tests {
     }
 
     #[test]
-    fn finds_a_statement_by_its_id_even_a_lone_one() {
+    fn a_statement_is_found_by_its_id() {
         let one = policy(r#"{"Statement":{"Sid":"a","Effect":"Allow"}}"#);
         assert!(one.statement("a").is_some());
         assert!(one.statement("b").is_none());
     }
 
     #[test]
-    fn decodes_what_iam_sends() {
+    fn urlencoded_documents_are_decoded() {
         let trust = Policy::parse_encoded(
             "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D",
         );
         assert!(Policy::trust("lambda.amazonaws.com").means_same(&trust.expect("JSON")));
     }
 
-    /// The same statements, statements and values in another order, single values with or without their list.
+    /// The same statements with statements and values in another order, and single values with or without a list.
     fn respelt(statements: &[(Vec<String>, Vec<String>)], turn: usize, upper: bool, lone: bool) -> Policy {
         let spell = |values: &[String]| {
             let mut values: Vec<&String> = values.iter().collect();
@@ -251,7 +249,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn order_and_spelling_do_not_matter(
+        fn order_and_spelling_are_ignored(
             statements in prop::collection::vec(
                 (prop::collection::vec("[a-z]{1,4}:[A-Z][a-z]{1,5}", 1..4), prop::collection::vec("arn:[a-z:/*]{1,8}", 1..4)),
                 1..5,

@@ -1,4 +1,4 @@
-//! Requests to the deployed API, as any client would send them: no AWS credentials, no SDK.
+//! Requests to the deployed API, as any client sends them: without AWS credentials or the SDK.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,43 +10,35 @@ use crate::proxies::{Proxies, Proxy};
 use crate::reach::{NoWay, Unreached};
 use crate::secret::SecretValue;
 
-/// One request.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// As in `POST`.
+    /// Such as `POST`.
     pub method: &'a str,
-    /// The whole of it.
     pub url: &'a str,
-    /// Sent as it is in `Authorization`, which is what a Cognito authorizer expects.
+    /// Sent unchanged in `Authorization`, as Cognito authorizers expect.
     pub token: Option<&'a SecretValue>,
-    /// What it carries.
     pub body: Option<Body<'a>>,
 }
 
-/// The body of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Body<'a> {
-    /// As in `application/json`.
+    /// Such as `application/json`.
     pub content_type: &'a str,
-    /// All of it.
     pub text: &'a str,
 }
 
 impl<'a> Body<'a> {
-    /// A body that says it is JSON.
     pub fn json(text: &'a str) -> Self {
         Self { content_type: "application/json", text }
     }
 }
 
-/// What came back.
+/// The response to a request.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// As in 200.
     pub status: u16,
-    /// By name in lower case.
+    /// By name, in lower case.
     pub headers: BTreeMap<String, String>,
-    /// As text.
     pub body: String,
 }
 
@@ -55,22 +47,21 @@ pub async fn send(request: &Request<'_>, proxies: &Proxies) -> Result<Answer, Er
     Client::new(proxies)?.send(request).await
 }
 
-/// Sends many requests over connections that it keeps.
+/// Sends requests and reuses connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     direct: reqwest::Client,
-    /// By what the proxy is shown as.
+    /// Clients by the text of their proxy.
     through: Vec<(String, reqwest::Client)>,
     proxies: Proxies,
     proves: bool,
 }
 
 impl Client {
-    /// With no connection yet.
     pub fn new(proxies: &Proxies) -> Result<Self, Error> {
         let through = |proxy: &Proxy| {
             let carrier = reqwest::Proxy::all(proxy.url().reveal());
-            let carrier = carrier.map_err(|_| Error::other(format!("{proxy} is none that can be gone through")))?;
+            let carrier = carrier.map_err(|_| Error::other(format!("{proxy} is not a valid proxy")))?;
             Ok((proxy.to_string(), client(Some(carrier))?))
         };
         Ok(Self {
@@ -81,18 +72,18 @@ impl Client {
         })
     }
 
-    /// One whose answers prove something: it sends nothing where a proxy could answer in the API's place.
+    /// A client for `verify`: it refuses requests that a proxy could answer instead of the API.
     pub fn of_proof(proxies: &Proxies) -> Result<Self, Error> {
         Ok(Self { proves: true, ..Self::new(proxies)? })
     }
 
-    /// What a request to this URL goes through.
+    /// The proxy and the client for a URL.
     fn way(&self, url: &str) -> Result<(Option<String>, &reqwest::Client), Error> {
         let unreached = |why| not_reached(&Unreached::new(url, None, why));
         let proxy = self.proxies.of(url).map_err(|malformed| unreached(NoWay::Malformed(malformed)))?;
         let Some(shown) = proxy.map(ToString::to_string) else { return Ok((None, &self.direct)) };
         if self.proves && url.starts_with("http://") {
-            let why = format!("{shown} could answer in its place, for the connection is not encrypted");
+            let why = format!("{shown} could answer instead, because the connection is not encrypted");
             return Err(unreached(NoWay::Failed(why)).hint("add the host to NO_PROXY"));
         }
         let known = self.through.iter().find(|(known, _)| *known == shown);
@@ -105,25 +96,26 @@ impl Client {
         self.send_signed(request, &[]).await
     }
 
-    /// Sends a request once, with these headers beside its own.
+    /// Sends a request once, with additional headers.
     pub async fn send_signed(&self, request: &Request<'_>, headers: &[(String, SecretValue)]) -> Result<Answer, Error> {
         let (proxy, client) = self.way(request.url)?;
         let unsent = |error: reqwest::Error| {
             let why = NoWay::of(&error, proxy.is_some());
-            not_reached(&Unreached::new(request.url, proxy.clone(), why)).hint("or see `securelambda status`")
+            not_reached(&Unreached::new(request.url, proxy.clone(), why))
+                .hint("`securelambda status` shows whether the API exists")
         };
         let method = reqwest::Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| Error::usage(format!("{:?} is no HTTP method", request.method)))?;
+            .map_err(|_| Error::usage(format!("{:?} is not an HTTP method", request.method)))?;
         let mut call = client.request(method, request.url);
         if let Some(token) = request.token {
             let mut value = reqwest::header::HeaderValue::from_str(token.reveal())
-                .map_err(|_| Error::usage("the token has characters that no token has"))?;
+                .map_err(|_| Error::usage("the token contains characters that are not allowed in a header"))?;
             value.set_sensitive(true);
             call = call.header(AUTHORIZATION, value);
         }
         for (name, value) in headers {
             let mut value = reqwest::header::HeaderValue::from_str(value.reveal())
-                .map_err(|_| Error::other(format!("the header {name} has characters that no header has")))?;
+                .map_err(|_| Error::other(format!("the header {name} contains characters that are not allowed")))?;
             value.set_sensitive(true);
             call = call.header(name, value);
         }
@@ -145,9 +137,9 @@ impl Client {
     }
 }
 
-/// Goes through this proxy, or straight ahead: which of both is decided here, and not by what it reads itself.
+/// A client with this proxy, or without one. It ignores the environment, which `proxies` has already read.
 fn client(proxy: Option<reqwest::Proxy>) -> Result<reqwest::Client, Error> {
-    // Whoever comes first installs it; both are the same.
+    // Fails if a provider is installed already, which is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .no_proxy()
@@ -161,7 +153,7 @@ fn client(proxy: Option<reqwest::Proxy>) -> Result<reqwest::Client, Error> {
     builder.build().map_err(|error| {
         let chain = std::iter::successors(std::error::Error::source(&error), |error| error.source());
         let root = chain.last().map_or_else(|| error.to_string(), ToString::to_string);
-        Error::other(format!("could not make an HTTP client: {root}"))
+        Error::other(format!("could not create an HTTP client: {root}"))
     })
 }
 
@@ -169,7 +161,7 @@ fn not_reached(unreached: &Unreached) -> Error {
     Error::other(unreached.to_string()).hint(unreached.hint())
 }
 
-/// The method to call a route by: for `ANY`, one that no other route on its path has for itself.
+/// The method for calling a route. For `ANY`, a method that no other route on its path has.
 pub fn method_of<'a>(
     (method, path): (&'a str, &str),
     routes: impl Iterator<Item = (&'a str, &'a str)>,

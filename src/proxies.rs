@@ -1,8 +1,8 @@
-//! Which proxy a request goes through, as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say. Pure: the variables are values.
+//! The proxy of a request, from `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Pure: the variables are passed in.
 //!
-//! The rules are those of AWS's own command line: a lower-case variable goes before its upper-case twin, `HTTPS_PROXY` is
-//! for `https://` alone and `HTTP_PROXY` for `http://` alone. This machine is never reached through a proxy, whatever the
-//! variables say: a proxy would reach its own loopback address, and what answers there is not what was asked for.
+//! The rules are those of the AWS CLI: a lower-case variable takes precedence over the upper-case one, `HTTPS_PROXY`
+//! applies only to `https://` and `HTTP_PROXY` only to `http://`. Requests to this machine never use a proxy, because
+//! the proxy would connect to its own loopback address.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,7 +12,7 @@ use reqwest::Url;
 
 use crate::secret::SecretValue;
 
-/// What the environment says about proxies.
+/// The proxy settings of the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
     https: Option<Result<Proxy, Malformed>>,
@@ -20,7 +20,7 @@ pub struct Proxies {
     exempt: Vec<Exempt>,
 }
 
-/// A proxy, and the variable that names it. No formatting shows its user name and password.
+/// A proxy and its variable. Formatting does not show the user name and the password.
 #[derive(Debug, Clone)]
 pub struct Proxy {
     url: SecretValue,
@@ -29,7 +29,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Its URL with the user name and the password, for the client that goes through it.
+    /// The URL with user name and password.
     pub fn url(&self) -> &SecretValue {
         &self.url
     }
@@ -42,27 +42,26 @@ impl fmt::Display for Proxy {
     }
 }
 
-/// A variable that should hold the URL of a proxy and holds something else. The value is not shown: it may hold a
+/// A proxy variable that does not contain the URL of a proxy. The value is not shown, because it may contain a
 /// password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} is not the URL of a proxy, such as http://proxy.example:3128: {why}")]
 pub struct Malformed {
-    /// Its name.
     pub variable: &'static str,
     why: String,
 }
 
-/// An entry of `NO_PROXY`: what is reached without a proxy.
+/// An entry of `NO_PROXY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Exempt {
     All,
     Network(IpNet),
-    /// A host and all hosts below it, on this port or on any.
+    /// A host and its subdomains, on this port or on any port.
     Domain(String, Option<u16>),
 }
 
 impl Proxies {
-    /// From variables: `variable` gives the value of one, and nothing for an empty one.
+    /// `variable` returns the value of an environment variable; `None` if it is unset or empty.
     pub fn new(variable: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, variable(name)?)));
         let proxy = |names| first(names).map(|(name, value)| parse(name, value.trim()));
@@ -75,10 +74,10 @@ impl Proxies {
         }
     }
 
-    /// The proxy that a request to this URL goes through, if it goes through one.
+    /// The proxy for a request to this URL; `None` if it needs none.
     ///
     /// # Errors
-    /// The variable for it holds no URL of a proxy.
+    /// The variable does not contain the URL of a proxy.
     pub fn of(&self, url: &str) -> Result<Option<&Proxy>, Malformed> {
         let Ok(url) = Url::parse(url) else { return Ok(None) };
         let proxy = match url.scheme() {
@@ -98,14 +97,13 @@ impl Proxies {
         proxy.as_ref().map(Some).map_err(Malformed::clone)
     }
 
-    /// All that are set and sound, each once for each variable that names it.
+    /// All valid proxies.
     pub fn all(&self) -> impl Iterator<Item = &Proxy> {
         [&self.https, &self.http].into_iter().flatten().flatten()
     }
 }
 
-/// This machine itself, and the addresses that tell a machine at AWS who it is: what answers a proxy there is the
-/// proxy's own machine.
+/// Whether a host is this machine or an AWS metadata endpoint. A proxy would reach its own machine at these addresses.
 fn is_at_hand(host: &str, address: Option<IpAddr>) -> bool {
     const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
     const PODS: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23);
@@ -120,11 +118,11 @@ fn is_at_hand(host: &str, address: Option<IpAddr>) -> bool {
 
 fn parse(variable: &'static str, value: &str) -> Result<Proxy, Malformed> {
     let malformed = |why: &str| Malformed { variable, why: why.to_owned() };
-    // Many tools take `proxy.example:3128` as well.
+    // Many tools also accept `proxy.example:3128`.
     let whole = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     let url = Url::parse(&whole).map_err(|error| malformed(&error.to_string()))?;
     if !["http", "https"].contains(&url.scheme()) {
-        return Err(malformed(&format!("proxies of the kind {} are not supported", url.scheme())));
+        return Err(malformed(&format!("{} proxies are not supported", url.scheme())));
     }
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| malformed("it has no host"))?;
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -178,13 +176,13 @@ mod tests {
         Proxies::new(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
     }
 
-    /// The proxy for a URL, as it is shown.
+    /// The text of the proxy for a URL.
     fn shown(proxies: &Proxies, url: &str) -> Option<String> {
         proxies.of(url).expect("a sound variable").map(ToString::to_string)
     }
 
     #[test]
-    fn each_variable_is_for_its_own_scheme_and_lower_case_goes_first() {
+    fn each_variable_applies_to_its_scheme_and_lower_case_takes_precedence() {
         let one = proxies(&[("HTTPS_PROXY", "http://a:1"), ("HTTP_PROXY", "http://b:2")]);
         assert_eq!(
             shown(&one, "https://sns.eu-central-1.amazonaws.com/"),
@@ -201,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_and_its_metadata_are_never_reached_through_a_proxy() {
+    fn loopback_and_metadata_addresses_never_use_a_proxy() {
         let all = proxies(&[("HTTPS_PROXY", "http://a:1"), ("HTTP_PROXY", "http://a:1")]);
         for host in [
             "127.0.0.1",
@@ -231,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_proxy_names_is_reached_without_one() {
+    fn hosts_in_no_proxy_use_no_proxy() {
         let table = [
             ("*", "https://a.example", true),
             ("example.com", "https://example.com", true),
@@ -274,18 +272,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_proxys_url_is_an_error_that_names_the_variable_and_not_the_value() {
+    fn a_malformed_variable_is_an_error_that_does_not_show_the_value() {
         for (value, why) in [
             ("http://user:sentinel@", "empty host"),
             ("http://user:sentinel@proxy:port", "invalid port number"),
-            ("socks5://user:sentinel@proxy:1080", "proxies of the kind socks5 are not supported"),
+            ("socks5://user:sentinel@proxy:1080", "socks5 proxies are not supported"),
             ("sentinel proxy", "invalid international domain name"),
         ] {
             let proxies = proxies(&[("https_proxy", value)]);
             let error = proxies.of("https://x.example").expect_err(value).to_string();
             assert!(error.starts_with("https_proxy is not the URL of a proxy") && error.contains(why), "{error}");
             assert!(!error.contains("sentinel"), "{error}");
-            // It is of no matter to what does not go through it.
+            // Requests that use no proxy are not affected.
             assert!(proxies.of("https://localhost").expect("not looked at").is_none());
         }
     }

@@ -1,14 +1,14 @@
-//! Where a stack lives, and how its things are called there. Every physical name, ARN and tag is made here.
+//! A stack's account, region and name, and the names, ARNs and tags of its resources.
 
 use serde::{Deserialize, Serialize};
 
 use crate::partition::{self, Partition};
 
-/// The tag that says which stack a thing belongs to. Nothing without it, or not under something with it, is ours.
+/// The tag with the stack's name. A resource belongs to a stack only if it, or its parent, has this tag.
 pub const STACK_TAG: &str = "securelambda:stack";
 
-/// The tag that says which resource of the stack a thing is.
-pub const RESOURCE_TAG: &str = "securelambda:resource";
+/// The tag with the resource's id within the stack.
+const RESOURCE_TAG: &str = "securelambda:resource";
 
 /// A stack's account, region and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,14 +17,14 @@ pub struct Scope {
     pub partition: String,
     /// Twelve digits.
     pub account: String,
-    /// As in `eu-central-1`.
+    /// Such as `eu-central-1`.
     pub region: String,
-    /// 1 to 24 of a-z, 0-9 and -, beginning with a letter.
+    /// 1 to 24 characters of a-z, 0-9 and -, beginning with a letter and not ending in -.
     pub stack: String,
 }
 
 impl Scope {
-    /// The name in AWS of what the stack file calls `name`.
+    /// The name in AWS of a resource that the stack file calls `name`.
     pub fn physical(&self, name: &str) -> String {
         format!("{}-{name}", self.stack)
     }
@@ -48,65 +48,64 @@ impl Scope {
         partition::host(service, &self.region)
     }
 
-    /// Whether REST APIs can have security policies that begin with `SecurityPolicy_` here.
+    /// Whether REST APIs support security policies with the prefix `SecurityPolicy_`.
     pub fn has_enhanced_tls(&self) -> bool {
         partition::has_enhanced_tls(&self.region)
     }
 
-    /// Who identity pools are here, for roles that trust them.
+    /// The principal of identity pools in trust policies.
     pub fn identity_pools_principal(&self) -> String {
         partition::identity_pools_principal(&self.region)
     }
 
-    /// What IAM may call identity pools here when a role is passed to them.
+    /// The values of `iam:PassedToService` when a role is passed to identity pools.
     pub fn identity_pools_passed_to(&self) -> Vec<String> {
         partition::identity_pools_passed_to(&self.region)
     }
 
-    /// The path that this stack's roles live under, and that only they do.
+    /// The path of this stack's roles, which no other role has.
     pub fn role_path(&self) -> String {
         format!("/securelambda/{}/", self.stack)
     }
 
-    /// The ARN of one of this stack's roles, by its physical name.
+    /// The ARN of one of this stack's roles, by its name in AWS.
     pub fn role_arn(&self, name: &str) -> String {
         format!("arn:{}:iam::{}:role{}{name}", self.partition, self.account, self.role_path())
     }
 
-    /// The tags of the resource with this id (`function.ExternalLambda1`). The same on every run: SNS refuses a create
-    /// whose tags differ from those of the topic that is there.
+    /// The tags of the resource with this id (`function.ExternalLambda1`). They never change, because SNS refuses to
+    /// create an existing topic with other tags.
     pub fn tags(&self, id: &str) -> [(&'static str, String); 2] {
         [(STACK_TAG, self.stack.clone()), (RESOURCE_TAG, tag_value(id))]
     }
 
-    /// Whether tags read from AWS say that a thing is this stack's.
+    /// Whether a resource with these tags belongs to this stack.
     pub fn owns<'a>(&self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> bool {
         tags.into_iter().any(|(key, value)| key == STACK_TAG && value == self.stack)
     }
 }
 
-/// An id as a tag's value: without the characters that some service refuses in tags, so that `stage.$default` becomes
-/// `stage.default`. API Gateway takes the fewest: ASCII letters, digits, spaces and `.:+=@_/-` (docs/aws.md, Tags).
-pub(crate) fn tag_value(id: &str) -> String {
+/// A resource's id as a tag value, without the characters that some services refuse: `stage.$default` becomes
+/// `stage.default`. API Gateway allows the fewest: ASCII letters, digits, spaces and `.:+=@_/-` (docs/aws.md, Tags).
+fn tag_value(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || " .:+=@_/-".contains(*c)).collect()
 }
 
-/// The partition that a region is in, where AWS cannot be asked.
+/// The name of a region's partition, without an AWS call.
 pub fn partition_of(region: &str) -> &'static str {
     Partition::of(region).name
 }
 
-/// Whose things are looked for where no graph and no record says what there should be.
+/// Which stacks' resources a list should contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whose {
-    /// This stack's.
     Stack(String),
-    /// Every stack's of the account and region.
+    /// Every stack in the account and region.
     Any,
 }
 
 impl Whose {
-    /// How the names begin; empty where nothing is known of them.
+    /// The prefix of the names; empty for [`Whose::Any`].
     pub fn prefix(&self) -> String {
         match self {
             Self::Stack(stack) => format!("{stack}-"),
@@ -114,7 +113,7 @@ impl Whose {
         }
     }
 
-    /// The path that the roles lie under, perhaps among others.
+    /// The path prefix of the roles.
     pub fn role_path(&self) -> String {
         match self {
             Self::Stack(stack) => format!("/securelambda/{stack}/"),
@@ -122,7 +121,7 @@ impl Whose {
         }
     }
 
-    /// Whether what its tags say of a thing makes it one.
+    /// Whether a resource with this owner belongs in the list.
     pub fn owns(&self, owner: &Owner) -> bool {
         match self {
             Self::Stack(stack) => owner.stack == *stack,
@@ -130,8 +129,8 @@ impl Whose {
         }
     }
 
-    /// Whether a thing of this name may be one. Just a reason to read its tags: those of the stack `a-b` begin like those
-    /// of `a`.
+    /// Whether a resource with this name may belong in the list, so that its tags must be read: names of the stack
+    /// `a-b` also begin with `a-`.
     pub fn may_own(&self, name: &str) -> bool {
         match self {
             Self::Stack(_) => name.starts_with(&self.prefix()),
@@ -143,17 +142,16 @@ impl Whose {
     }
 }
 
-/// What a thing's tags say of it.
+/// The owner of a resource, from its tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// The stack.
     pub stack: String,
-    /// Which of its resources; whoever made the thing may have left it out.
+    /// The id within the stack; `None` if the tag is missing.
     pub resource: Option<String>,
 }
 
 impl Owner {
-    /// `None`: it does not carry our tag.
+    /// `None` if the stack's tag is missing.
     pub fn read<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Self> {
         let (mut stack, mut resource) = (None, None);
         for (key, value) in tags {
@@ -172,9 +170,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_only_a_reason_to_look() {
+    fn a_name_only_says_that_tags_must_be_read() {
         let a = Whose::Stack("a".into());
-        assert!(a.may_own("a-f") && a.may_own("a-b-f"), "the stack a-b is told apart by its tag");
+        assert!(a.may_own("a-f") && a.may_own("a-b-f"), "the tag distinguishes the stack a-b");
         assert!(!a.may_own("ab-f") && !a.may_own("a") && !a.may_own("A-f"));
         assert!(Whose::Any.may_own("demo-f") && Whose::Any.may_own("a-b-f"));
         for no in ["Demo-f", "1a-f", "demo", "demo-", "-f", "my_demo-f"] {
@@ -183,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_has_no_character_that_a_service_refuses() {
+    fn tag_values_contain_only_allowed_characters() {
         let scope = Scope { partition: "aws".into(), account: "1".into(), region: "r".into(), stack: "demo".into() };
         let value = |id: &str| scope.tags(id)[1].1.clone();
         assert_eq!(value("stage.$default"), "stage.default");
@@ -193,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_say_whose_a_thing_is() {
+    fn the_owner_is_read_from_tags() {
         let tags = [("team", "blue"), (STACK_TAG, "a-b"), (RESOURCE_TAG, "topic.t")];
         let owner = Owner::read(tags);
         assert_eq!(owner, Some(Owner { stack: "a-b".into(), resource: Some("topic.t".into()) }));

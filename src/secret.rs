@@ -1,22 +1,21 @@
-//! Values that must never be printed, logged or saved. Not serialisable, so that no state file and no report can hold
-//! one by accident; what does unwrap one says `reveal`, and can be found by that word.
+//! Values that must never be printed, logged or saved. They cannot be serialized, so no state file or report contains
+//! one by accident. Only [`SecretValue::reveal`] returns the text.
 
 use std::fmt;
 
 use rand::RngExt;
 use secrecy::{ExposeSecret, SecretString};
 
-/// A value that is wiped from memory when dropped and that no formatting shows.
+/// A value that is wiped from memory when dropped, and that formatting does not show.
 #[derive(Clone)]
 pub struct SecretValue(SecretString);
 
 impl SecretValue {
-    /// Hides `text`.
     pub fn new(text: String) -> Self {
         Self(text.into())
     }
 
-    /// The value itself, for the one call that must carry it.
+    /// The text, for the call that must send it.
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
     }
@@ -34,8 +33,8 @@ impl fmt::Debug for SecretValue {
     }
 }
 
-/// The proof that no output, report or state can hold one: with `Serialize` or `Display` for [`SecretValue`], the trait below
-/// would have two implementations to choose from, and this would not compile.
+/// Fails to compile if [`SecretValue`] implements `Serialize` or `Display`: then the trait below has two matching
+/// implementations.
 const _: fn() = || {
     trait Unprintable<Which> {
         fn holds() {}
@@ -46,7 +45,7 @@ const _: fn() = || {
     <SecretValue as Unprintable<_>>::holds();
 };
 
-/// A value made up from the operating system's randomness: so many letters and digits, near six bits each.
+/// Generates a random value of letters and digits, with almost six bits of entropy each.
 pub fn generate(length: usize) -> SecretValue {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut random = rand::rng();
@@ -59,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formatting_shows_nothing_and_reveal_shows_all() {
+    fn only_reveal_shows_the_text() {
         let hidden = SecretValue::from("hunter2");
         assert_eq!(format!("{:?} {:#?}", hidden, Some(&hidden)), "[hidden] Some(\n    [hidden],\n)");
         assert_eq!(hidden.clone().reveal(), "hunter2");

@@ -1,4 +1,4 @@
-//! Requests to stop from outside: Ctrl-C, SIGTERM, the terminal's being closed.
+//! Handles Ctrl-C, SIGTERM and a closed terminal.
 
 use std::time::Duration;
 
@@ -9,28 +9,27 @@ use tokio::time::Instant;
 
 use crate::engine::{CancellationToken, StopLevel};
 
-/// Two signals this close together are one request that reached us twice, as when `timeout` tells the process and then
-/// its group. No finger is that fast.
+/// Two signals within this time count as one request. `timeout`, for example, signals the process and then its group.
 const ONE_REQUEST: Duration = Duration::from_millis(50);
 
-/// Within this time of the first request the program is gone, whatever holds it up.
+/// The program ends at the latest this long after the first request, even if a command is blocked.
 const PATIENCE: Duration = Duration::from_millis(6800);
 
-/// And within this time of the second.
+/// The same after the second request.
 const NO_PATIENCE: Duration = Duration::from_millis(500);
 
-/// The signals, ours from the moment this is made. Those that whoever started us wants ignored stay ignored: `nohup`
-/// does that with SIGHUP, and a shell script's `&` with SIGINT.
+/// The signal handlers. Signals that the parent process set to be ignored stay ignored: `nohup` does that with SIGHUP,
+/// and `&` in a shell script with SIGINT.
 pub(crate) struct Signals {
     interrupt: Option<Signal>,
     terminate: Option<Signal>,
     hang_up: Option<Signal>,
-    /// A file that grows beyond `ulimit -f` is then an error of the call that writes it, and not our end.
+    /// Handled so that a write beyond `ulimit -f` fails with an error instead of killing the process.
     _file_size: Option<Signal>,
 }
 
 impl Signals {
-    /// To be called within a runtime.
+    /// Installs the handlers. Must be called within a Tokio runtime.
     pub(crate) fn take() -> Self {
         let ignored = ignored();
         let ours = |number: Number| {
@@ -46,15 +45,15 @@ impl Signals {
         }
     }
 
-    /// Turns the first into a request to stop and the second into a request to leave. Never ends: a third must not be
-    /// our death either.
+    /// Turns the first signal into a request to stop, and the second into a request to stop at once. Never returns, so
+    /// that further signals do not kill the process.
     pub(crate) async fn listen(mut self, asked: watch::Sender<StopLevel>) {
         let mut first: Option<Instant> = None;
         loop {
             let may_insist = tokio::select! {
                 () = next(&mut self.interrupt) => true,
                 () = next(&mut self.terminate) => true,
-                // A closed terminal is told of by the shell and by the system, and nobody is there to insist.
+                // Both the shell and the kernel send SIGHUP, so a second one is not a second request.
                 () = next(&mut self.hang_up) => false,
             };
             let insists = may_insist && first.is_some_and(|first| first.elapsed() > ONE_REQUEST);
@@ -64,8 +63,8 @@ impl Signals {
     }
 }
 
-/// Comes back once a command that was asked to stop should long have ended: it is stuck where it cannot hear, such as
-/// in a pipe that nobody reads. What it was doing is on record, as if it were killed.
+/// Returns when a command has not stopped in time: it is blocked, for example by a pipe that nobody reads. As after a
+/// kill, the changes that it started are recorded.
 pub(crate) async fn out_of_patience(stop: &CancellationToken) -> StopLevel {
     stop.reached(StopLevel::Drain).await;
     let insisted = async {
@@ -88,7 +87,7 @@ async fn next(signal: &mut Option<Signal>) {
     }
 }
 
-/// The signals that are ignored, as bits from SIGHUP on. Where the system does not say: none.
+/// The ignored signals as a bit mask whose lowest bit is SIGHUP. Zero if the system has no `/proc`.
 fn ignored() -> u64 {
     std::fs::read_to_string("/proc/self/status").map_or(0, |status| ignored_in(&status))
 }
@@ -103,14 +102,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_ignored_is_read_from_the_systems_words() {
+    fn ignored_signals_are_read_from_proc() {
         let status = "Name:\tx\nSigBlk:\t00000000ffffffff\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000002\n";
         assert_eq!(ignored_in(status), 1 | 1 << 12, "SIGHUP and SIGPIPE");
         assert_eq!((ignored_in(""), ignored_in("SigIgn:\tno number\n")), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn patience_is_seven_seconds_and_half_a_second_once_insisted() {
+    async fn a_blocked_command_ends_after_seven_seconds_or_half_a_second_after_the_second_request() {
         let (asked, stop) = CancellationToken::new();
         let begun = Instant::now();
         asked.send_replace(StopLevel::Drain);

@@ -1,6 +1,6 @@
-//! Where the credentials come from, by AWS's configuration files, and what is wrong there. The SDK passes over what it
-//! cannot use, and looks elsewhere: for credentials of somebody else, for a region that is another, for none at all. So
-//! the way that it would go is gone here first.
+//! Finds where the credentials come from, and mistakes in AWS's configuration files. The SDK ignores settings that it
+//! cannot use and may then use credentials of another account. This module follows the same path and reports such
+//! settings.
 
 use std::path::{Path, PathBuf};
 
@@ -173,6 +173,10 @@ fn along(profiles: &ProfileSet, selected: &str, chosen: Option<String>) -> Resul
         }
         return match base(profiles, profile)? {
             Some(origin) => Ok(origin),
+            None if profile.get("role_arn").is_some() => Err(fault(format!(
+                "the profile {name} has source_profile = {name}, but no credentials of its own"
+            ))
+            .hint("add aws_access_key_id and aws_secret_access_key to it, or name another profile as source_profile")),
             None if is_first => Ok(Origin::Elsewhere { profile: chosen }),
             None => Err(fault(format!("the profile {name} has no credentials, and others have it as source_profile"))
                 .hint("add aws_access_key_id and aws_secret_access_key, or another way to get some")),
@@ -290,4 +294,28 @@ fn no_session(profiles: &ProfileSet, profile: &str, session: &str) -> Failure {
     );
     fault(format!("the profile {profile} has sso_session = {session}, and there is no [sso-session {session}]"))
         .hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Follows the profile `a` of a configuration file.
+    async fn origin_of(config: &str) -> Result<Origin, String> {
+        let fs = Fs::from_slice(&[("config", config)]);
+        let env = Env::from_slice(&[("AWS_CONFIG_FILE", "config"), ("HOME", "/nowhere")]);
+        #[expect(clippy::default_trait_access, reason = "its type is of a crate that is not among the dependencies")]
+        let files = &Default::default();
+        let profiles = aws_config::profile::load(&fs, &env, files, Some("a".into())).await.expect("a valid file");
+        along(&profiles, "a", Some("a".to_owned())).map_err(|failure| failure.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_profile_that_names_itself_as_source_must_have_credentials() {
+        let role = "[profile a]\nrole_arn = arn:aws:iam::123456789012:role/x\nsource_profile = a\n";
+        let keys = "aws_access_key_id = x\naws_secret_access_key = y\n";
+        assert_eq!(origin_of(&format!("{role}{keys}")).await, Ok(Origin::Profile("a".to_owned())));
+        let missing = "the profile a has source_profile = a, but no credentials of its own";
+        assert_eq!(origin_of(role).await, Err(missing.to_owned()));
+    }
 }

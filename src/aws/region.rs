@@ -193,7 +193,7 @@ mod tests {
     async fn a_region_that_lacks_a_service_is_refused_at_aws_and_played_by_an_emulator() {
         let tutorial = Needs { services: [Service::Lambda, Service::UserPools].into(), ..Needs::default() };
         let failure = check(&in_region("cn-north-1"), &at(None), &tutorial).await.unwrap_err();
-        assert!(failure.context.contains("cn-north-1 has no Cognito user pools (cognito-idp)"), "{failure}");
+        assert!(failure.context.contains("cn-north-1 does not have Cognito user pools (cognito-idp)"), "{failure}");
         for region in ["cn-north-1", "eusc-de-east-1", "eu-central-9"] {
             assert_eq!(check(&in_region(region), &at(EMULATOR), &tutorial).await, Ok(()), "{region}");
         }

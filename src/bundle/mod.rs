@@ -187,9 +187,8 @@ fn schemas(stack: &Stack, sources: &Sources, flaws: &mut Vec<Diagnostic>) -> BTr
             Ok(text) => {
                 let wrong = check_body_schema(&text);
                 flaws.extend(wrong.into_iter().map(|(message, help)| Diagnostic {
-                    place: place.clone(),
-                    message: format!("{}: {message}", body.display()),
                     help,
+                    ..Diagnostic::new(place.clone(), format!("{}: {message}", body.display()))
                 }));
                 schemas.insert(body.clone(), text);
             }

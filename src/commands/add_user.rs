@@ -1,4 +1,4 @@
-//! `add-user`: a confirmed user who can sign in. Twice is fine.
+//! `add-user`: adds a confirmed user who can sign in. The command can be repeated.
 
 use serde_json::json;
 
@@ -31,21 +31,21 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
     let rule = users.password_rule(&pool.id).await?;
     let password = password(args, &session, &rule).await?;
     if let Err(missing) = rule.check(&password) {
-        let message = format!("the password is too weak for {name}: {}", missing.join("; "));
-        return Err(Error::usage(message).hint(format!("the pool's rule: {}", rule.describe())));
+        let message = format!("the password does not meet the policy of {name}: {}", missing.join("; "));
+        return Err(Error::usage(message).hint(format!("password policy: {}", rule.describe())));
     }
     let shown = args.generate.then_some(&password);
     if args.sign_up {
         users.sign_up(&pool.client_id, email, password.clone()).await?;
         if !session.config.output.quiet {
-            say(&format!("{email} has signed up; Cognito has mailed a code"));
+            say(&format!("{email} has signed up. Cognito sends a code by e-mail."));
         }
         if let Some(code) = ask::code(session.config.output).await? {
             users.confirm_sign_up(&pool.client_id, email, &code).await?;
             done(&session, email, &name, "confirmed", shown);
         } else {
             done(&session, email, &name, "signed_up", shown);
-            say(&format!("confirm it with `securelambda add-user {email} --pool {name} --code CODE`"));
+            say(&format!("Confirm with `securelambda add-user {email} --pool {name} --code CODE`."));
         }
         return Ok(Ending::Done);
     }
@@ -54,28 +54,28 @@ pub(super) async fn run(args: &args::AddUser, config: Config) -> Result<Ending, 
     Ok(Ending::Done)
 }
 
-/// An address that Cognito could take, before anything else is asked. In lower case: our pools tell none apart by case,
-/// though an emulator may.
+/// Checks an e-mail address and converts it to lower case. The stack's pools ignore case, but an emulator may not.
 pub(super) fn check_email(email: &str) -> Result<String, Error> {
     if is_email(email) {
         return Ok(email.to_lowercase());
     }
-    Err(Error::usage(format!("{email:?} is no e-mail address")).hint("users sign in with theirs: you@example.com"))
+    Err(Error::usage(format!("{email:?} is not an e-mail address")).hint("write it as in you@example.com"))
 }
 
-/// The pool that was named, or the only one, of what is on record.
+/// The named pool, or the only pool, from the state file.
 pub(super) async fn pool_of(session: &Session, named: Option<&str>) -> Result<(String, Pool), Error> {
     pool_in(&session.outputs(&session.state().await?), session, named)
 }
 
-/// The same of these outputs.
+/// The named pool, or the only pool, from `outputs`.
 pub(super) fn pool_in(outputs: &Outputs, session: &Session, named: Option<&str>) -> Result<(String, Pool), Error> {
     let known: Vec<&str> = session.config.stack.pools.keys().map(String::as_str).collect();
     let name = match (named, known.as_slice()) {
         (Some(name), _) => name,
         (None, [only]) => only,
         (None, _) => {
-            return Err(Error::usage("there are several pools").hint(format!("give --pool: {}", known.join(", "))));
+            return Err(Error::usage("the stack has several pools")
+                .hint(format!("choose one with --pool: {}", known.join(", "))));
         }
     };
     if !known.contains(&name) {
@@ -83,7 +83,7 @@ pub(super) fn pool_in(outputs: &Outputs, session: &Session, named: Option<&str>)
     }
     match outputs.pools.get(name) {
         Some(pool) => Ok((name.to_owned(), pool.clone())),
-        None => Err(Error::other(format!("the pool {name} is not there yet")).hint("run `securelambda up`")),
+        None => Err(Error::other(format!("the pool {name} does not exist yet")).hint("run `securelambda up`")),
     }
 }
 
@@ -96,7 +96,7 @@ async fn password(args: &args::AddUser, session: &Session, rule: &PasswordPolicy
     }
     let output = session.config.output;
     if output.can_ask {
-        say(&format!("The pool's rule: {}", rule.describe()));
+        say(&format!("Password policy: {}", rule.describe()));
     }
     let question = format!("Password for {}", args.user.email);
     ask::password(output, &question, true, "--password-stdin, --generate or --invite").await
@@ -123,9 +123,9 @@ fn done(session: &Session, email: &str, pool: &str, result: &str, generated: Opt
     }
     let text = match result {
         "created" => format!("{email} can sign in to {pool}"),
-        "password_set" => format!("{email} was there already and can sign in to {pool} with this password"),
-        "invited" => format!("{email} is invited to {pool}; Cognito mails a temporary password"),
-        "invited_again" => format!("{email} was there already; Cognito mails the invitation to {pool} again"),
+        "password_set" => format!("{email} already existed in {pool}; the password was changed"),
+        "invited" => format!("{email} is invited to {pool}; Cognito sends a temporary password by e-mail"),
+        "invited_again" => format!("{email} already existed; Cognito sends the invitation to {pool} again"),
         "confirmed" => format!("{email} is confirmed and can sign in to {pool}"),
         _ => format!("{email} has signed up to {pool} and is not confirmed yet"),
     };

@@ -1,5 +1,5 @@
-//! `up --allow-ip`: one more address for the firewall. It is written into the stack file, so that the next plain `up`
-//! neither forgets it nor keeps it unseen.
+//! `up --allow-ip`: adds addresses to the firewall and to the stack file. Without the latter, the next `up` would
+//! remove them again.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::report::say;
 use crate::spec::{self, Mode, Unwritable};
 
-/// A stack file to be written once it is decided that it is built.
+/// A change to the stack file, written after the user has confirmed the plan.
 #[derive(Debug)]
 pub(super) struct Edit {
     file: PathBuf,
@@ -19,14 +19,14 @@ pub(super) struct Edit {
     new: Vec<IpNet>,
 }
 
-/// Puts the addresses into what is wanted; what is to be written for it, if anything is new.
+/// Adds the addresses to the configuration. Returns the change to the stack file, or `None` if it has all of them.
 pub(super) fn prepare(config: &mut Config, asked: &[String]) -> Result<Option<Edit>, Error> {
     if asked.is_empty() {
         return Ok(None);
     }
     let Some(file) = config.file.clone() else {
-        return Err(Error::usage("--allow-ip adds to the stack file, and the built-in stack has none")
-            .hint("`securelambda init` writes it out"));
+        return Err(Error::usage("--allow-ip changes the stack file, but the built-in stack has none")
+            .hint("create a stack file with `securelambda init`"));
     };
     let (text, new) =
         spec::allow(&config.document.text, &config.stack, asked).map_err(|why| refused(&why, &file, asked))?;
@@ -34,7 +34,7 @@ pub(super) fn prepare(config: &mut Config, asked: &[String]) -> Result<Option<Ed
     if let Some(firewall) = &mut config.stack.firewall {
         firewall.addresses.splice(0..0, new.iter().copied());
         if firewall.mode == Mode::Count && !config.output.quiet {
-            say("the firewall's mode is \"count\": its addresses are counted, and everyone passes anyway");
+            say("The firewall's mode is \"count\": it counts requests from its addresses, and allows all requests.");
         }
     }
     Ok(Some(Edit { file, text, new }))
@@ -43,21 +43,24 @@ pub(super) fn prepare(config: &mut Config, asked: &[String]) -> Result<Option<Ed
 fn refused(why: &Unwritable, file: &Path, asked: &[String]) -> Error {
     let error = Error::usage(why.to_string());
     match why {
-        Unwritable::NoNetwork(_) if asked.iter().any(|one| one == "me") => error
-            .hint("only the other side sees your address: `curl https://checkip.amazonaws.com` prints what AWS sees"),
-        Unwritable::NoNetwork(_) => error.hint("write it as CIDR: 203.0.113.7/32"),
-        Unwritable::NoFirewall => error.hint("without a firewall every address passes"),
-        Unwritable::WouldBlock => error.hint("take the address out of the list instead, or change the mode"),
-        Unwritable::Form => error.hint(format!("add it to `addresses` in {} by hand, then run `up`", file.display())),
+        Unwritable::NoNetwork(_) if asked.iter().any(|one| one == "me") => {
+            error.hint("`curl https://checkip.amazonaws.com` prints the address that AWS sees")
+        }
+        Unwritable::NoNetwork(_) => error.hint("use CIDR notation, such as 203.0.113.7/32"),
+        Unwritable::NoFirewall => error.hint("without a firewall, all addresses are allowed"),
+        Unwritable::WouldBlock => error.hint("remove the address from the list instead, or change the mode"),
+        Unwritable::Form => {
+            error.hint(format!("add it to `addresses` in {} with an editor, then run `up`", file.display()))
+        }
     }
 }
 
 impl Edit {
-    /// Writes the stack file: all of it or nothing, its permissions as they are.
+    /// Replaces the stack file atomically and keeps its permissions.
     pub(super) fn write(&self, quiet: bool) -> Result<(), Error> {
         let file = &self.file;
         let write = || {
-            // Through a link to what it leads to.
+            // Follow symbolic links, so that a link stays one.
             let file = file.canonicalize()?;
             let mut new = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
             new.write_all(self.text.as_bytes())?;
@@ -71,7 +74,7 @@ impl Edit {
         })?;
         if !quiet {
             let new: Vec<String> = self.new.iter().map(ToString::to_string).collect();
-            say(&format!("{} now has {} among the firewall's addresses.", file.display(), new.join(", ")));
+            say(&format!("Added to the firewall's addresses in {}: {}.", file.display(), new.join(", ")));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Asking the person at the keyboard: only where there is one, and never for what could have been a flag without naming it.
+//! Prompts. Without a terminal they fail, with a hint that names the flag to use instead.
 //!
-//! A question waits on a thread of its own, so that a request to stop is heard meanwhile.
+//! A prompt runs on a thread of its own, so that Ctrl-C works while it waits.
 
 use std::io::{BufRead, Read};
 
@@ -12,38 +12,44 @@ use crate::error::{Error, Kind};
 use crate::report::Output;
 use crate::secret::SecretValue;
 
-/// The longest password or token that is read from standard input, in bytes.
+/// The maximum length of a password or token on standard input, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
-/// Asks before something is made or removed.
+/// Asks for confirmation. A "no" is an error that ends the command.
 pub(super) async fn confirm(output: Output, question: &str) -> Result<(), Error> {
     if !output.can_ask {
-        return Err(Error::usage("this asks before it goes on, and there is nobody to ask").hint("give --yes"));
+        return Err(Error::usage("this command asks for confirmation, and there is no terminal (or CI is set)")
+            .hint("pass --yes"));
     }
     let question = question.to_owned();
     let asked = asked(move || Confirm::with_theme(&SimpleTheme).with_prompt(question).default(false).interact());
-    if asked.await.unwrap_or(false) { Ok(()) } else { Err(Error::new(Kind::Stopped, "nothing was done")) }
+    if asked.await.unwrap_or(false) {
+        Ok(())
+    } else {
+        Err(Error::new(Kind::Stopped, "Cancelled. Nothing was changed."))
+    }
 }
 
-/// Asks for a password, twice if it is a new one.
+/// Asks for a password, twice if it is new. `instead` names the flags that replace the prompt.
 pub(super) async fn password(output: Output, question: &str, new: bool, instead: &str) -> Result<SecretValue, Error> {
     if !output.can_ask {
-        return Err(Error::usage("a password is needed, and there is nobody to ask").hint(format!("give {instead}")));
+        return Err(Error::usage("a password is required, and there is no terminal (or CI is set)")
+            .hint(format!("use {instead}")));
     }
     let question = question.to_owned();
     let asked = asked(move || {
         let prompt = Password::with_theme(&SimpleTheme).with_prompt(question);
-        if new { prompt.with_confirmation("Once more", "They differ") } else { prompt }.interact()
+        if new { prompt.with_confirmation("Repeat the password", "The passwords differ.") } else { prompt }.interact()
     });
     Ok(SecretValue::new(asked.await?))
 }
 
-/// Asks for the code from the mail.
+/// Asks for the code that Cognito sent; `None` without a terminal.
 pub(super) async fn code(output: Output) -> Result<Option<String>, Error> {
     if !output.can_ask {
         return Ok(None);
     }
-    let asked = asked(|| Input::with_theme(&SimpleTheme).with_prompt("The code from the mail").interact_text());
+    let asked = asked(|| Input::with_theme(&SimpleTheme).with_prompt("Code from the e-mail").interact_text());
     Ok(Some(asked.await?))
 }
 
@@ -57,12 +63,12 @@ pub(super) async fn standard_input(what: &str) -> Result<SecretValue, Error> {
     let line = read.map_err(|error| Error::usage(format!("the {what} cannot be read from standard input: {error}")))?;
     let line = line.trim_end_matches(['\r', '\n']);
     if line.is_empty() {
-        return Err(Error::usage(format!("there is no {what} on standard input")));
+        return Err(Error::usage(format!("standard input contains no {what}")));
     }
     Ok(SecretValue::from(line))
 }
 
-/// Asks, and leaves the terminal as it was, also if the answer is no longer waited for.
+/// Runs a prompt, and restores the terminal if it is interrupted.
 async fn asked<T: Send + 'static>(ask: impl FnOnce() -> dialoguer::Result<T> + Send + 'static) -> Result<T, Error> {
     let mut terminal = Terminal { settings: tcgetattr(std::io::stdin()).ok(), answered: false };
     let answer = tokio::task::spawn_blocking(ask).await.ok().and_then(Result::ok);
@@ -70,7 +76,7 @@ async fn asked<T: Send + 'static>(ask: impl FnOnce() -> dialoguer::Result<T> + S
     answer.ok_or_else(|| Error::new(Kind::Interrupted, "interrupted"))
 }
 
-/// The terminal's settings from before a question, which may hide what is typed, and the cursor.
+/// Restores the terminal's settings and its cursor. A password prompt switches the echo off.
 struct Terminal {
     settings: Option<Termios>,
     answered: bool,
@@ -81,7 +87,7 @@ impl Drop for Terminal {
         if self.answered {
             return;
         }
-        // The terminal may be gone: then there is nothing to restore.
+        // Fails if the terminal was closed; then there is nothing to restore.
         if let Some(settings) = &self.settings {
             let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, settings);
         }

@@ -1,4 +1,4 @@
-//! `call`: one request to a route, as a client would send it.
+//! `call`: sends one request to a route, as a client does.
 
 use serde_json::{Value, json};
 
@@ -27,8 +27,10 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
         return Err(Error::unknown("route", name, &known.iter().map(String::as_str).collect::<Vec<_>>()));
     };
     if route.iam {
-        return Err(Error::usage(format!("the route {name} takes signed requests only, and this command signs none"))
-            .hint("`securelambda verify` signs requests to it, with credentials that pass and with others"));
+        return Err(Error::usage(format!(
+            "the route {name} accepts only IAM-signed requests, which `call` cannot send"
+        ))
+        .hint("`securelambda verify` tests the route with signed requests"));
     }
     let mut url = fill(route, &[values, args.params.clone()].concat())?;
     if !query.is_empty() {
@@ -45,14 +47,14 @@ pub(super) async fn run(args: &args::Call, config: Config) -> Result<Ending, Err
         return Ok(Ending::Done);
     }
     let asked = asked(&session, &outputs, api, route, token.is_some());
-    let error = Error::other(format!("the route answered {}", answered.status));
+    let error = Error::other(format!("the route returned status {}", answered.status));
     Err(match advice(&answered, &asked) {
         Some(advice) => error.hint(advice),
         None => error,
     })
 }
 
-/// What the stack file says of a route, for telling what its answer means.
+/// The route's settings in the stack file, which explain its answer.
 fn asked<'a>(session: &Session, outputs: &Outputs, api: &outputs::Api, route: &'a Route, token: bool) -> Asked<'a> {
     let stack = &session.config.stack;
     let name = outputs.all_apis().find(|(_, known)| known.id == api.id).and_then(|(name, _)| name);
@@ -97,12 +99,12 @@ fn body(data: &str) -> Result<String, Error> {
     }
 }
 
-/// The route's URL with its path parameters filled in.
+/// Fills the path parameters into the route's URL.
 fn fill(route: &Route, params: &[String]) -> Result<String, Error> {
     let mut url = route.url.clone();
     for param in params {
         let (name, value) =
-            param.split_once('=').ok_or_else(|| Error::usage(format!("--param is NAME=VALUE; {param:?} is not")))?;
+            param.split_once('=').ok_or_else(|| Error::usage(format!("{param:?} is not of the form NAME=VALUE")))?;
         let before = url.clone();
         for place in [format!("{{{name}}}"), format!("{{{name}+}}")] {
             url = url.replace(&place, value);
@@ -115,8 +117,8 @@ fn fill(route: &Route, params: &[String]) -> Result<String, Error> {
         None => Ok(url),
         Some((_, rest)) => {
             let name = rest.split(['}', '+']).next().unwrap_or_default();
-            Err(Error::usage(format!("the route {} needs a value for {name}", route.path))
-                .hint(format!("give --param {name}=VALUE")))
+            Err(Error::usage(format!("the route {} requires the parameter {name}", route.path))
+                .hint(format!("pass --param {name}=VALUE")))
         }
     }
 }

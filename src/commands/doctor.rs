@@ -1,4 +1,4 @@
-//! `doctor`: what would go wrong, before anything is made. Without credentials it says so, and goes on with this machine.
+//! `doctor`: checks credentials, account, stack and machine. Without usable credentials it still checks the machine.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -23,10 +23,10 @@ use crate::report::{answer, checkup_text, clock, date};
 use crate::spec::Stack;
 use crate::state::State;
 
-/// Simulations in flight at once: IAM is slow to anger and slow to forget.
+/// Concurrent policy simulations. IAM throttles more of them, and for a long time.
 const AT_ONCE: usize = 4;
 
-/// The permission that whoever simulates has used: a simulation that denies it cannot be trusted.
+/// The permission that a simulation itself requires. If the simulation denies it, its results cannot be trusted.
 const CONTROL: &str = "iam:SimulatePrincipalPolicy";
 
 /// Half a year, in seconds.
@@ -63,11 +63,11 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<Endin
     if bad == 0 {
         return Ok(Ending::Done);
     }
-    let things = if bad == 1 { "1 thing is".to_owned() } else { format!("{bad} things are") };
-    Err(Error::new(kind, format!("{things} in the way; see above")))
+    let errors = if bad == 1 { "1 error".to_owned() } else { format!("{bad} errors") };
+    Err(Error::new(kind, format!("{errors} found; see above")))
 }
 
-/// What needs no call beyond those that every run makes: said by `up` too, where it is not good.
+/// Checks that need no further AWS calls. `up` prints their warnings and errors.
 pub(super) fn at_hand(session: &Session, expires: Expiry) -> Vec<HealthCheck> {
     let clients = &session.clients;
     let mut checks = vec![doctor::expiry(expires, clients.now_ms() / 1000, moment), doctor::clock(clients.ahead())];
@@ -146,10 +146,10 @@ async fn in_the_account(session: &Session, stop: &CancellationToken) -> Result<V
     Ok(checks)
 }
 
-/// What calls and requests go through, where they go through anything.
+/// The proxy of the AWS calls, if they use one.
 fn proxies(session: &Session) -> Vec<HealthCheck> {
     let check =
-        |proxy: &Proxy| HealthCheck::new(Area::Machine, "proxy", Health::Good, format!("calls go through {proxy}"));
+        |proxy: &Proxy| HealthCheck::new(Area::Machine, "proxy", Health::Good, format!("AWS calls use {proxy}"));
     let host = crate::partition::host("sts", &session.scope().region);
     let url = session.endpoint.clone().unwrap_or_else(|| format!("https://{host}"));
     session.config.connection.proxies.of(&url).ok().flatten().map(check).into_iter().collect()
@@ -161,13 +161,13 @@ fn place(session: &Session) -> String {
     format!("account {}, {}{endpoint}", scope.account, scope.region)
 }
 
-/// What may not be asked is no obstacle by itself: the calls that matter are asked about elsewhere.
+/// A value that could not be read. This is not an error: the permissions check covers the calls that a run makes.
 fn untold(subject: &str, failure: &Failure) -> HealthCheck {
     let check = HealthCheck::new(Area::Account, subject, Health::NotApplicable, failure.to_string());
     HealthCheck { hint: failure.hint.clone(), ..check }
 }
 
-/// Names that strangers have, things that may not be read, secrets that wait to be deleted.
+/// Checks for name conflicts, unreadable resources, and secrets in their recovery window.
 async fn names(session: &Session, refresh: &Refresh) -> Vec<HealthCheck> {
     let mut checks = Vec::new();
     let secrets = SecretsManager::new(&session.clients);
@@ -184,19 +184,19 @@ async fn names(session: &Session, refresh: &Refresh) -> Vec<HealthCheck> {
         }
     }
     if checks.iter().all(|check| check.health != Health::Bad) {
-        checks.push(HealthCheck::new(Area::Stack, "names", Health::Good, "none is a stranger's"));
+        checks.push(HealthCheck::new(Area::Stack, "names", Health::Good, "no name conflicts"));
     }
     checks
 }
 
-/// Whether the caller has the rights of the least policy, as IAM's simulation has it.
+/// Simulates whether the caller has the permissions of the minimal policy.
 async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     let caller = &session.caller;
     if caller.is_root() {
-        return Rights::Untold("the root user may do everything".to_owned());
+        return Rights::Untold("the root user has all permissions".to_owned());
     }
     let Some(principal) = simulated(&caller.arn) else {
-        return Rights::Untold(format!("IAM cannot simulate what {} may do", caller.arn));
+        return Rights::Untold(format!("IAM cannot simulate the permissions of {}", caller.arn));
     };
     let recorded = state.resources.values().map(|record| record.kind.clone());
     let kinds: BTreeSet<String> = session.graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
@@ -204,7 +204,7 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     let wanted = Wanted { scope: session.scope(), works: &[], kinds: &kinds, boundary };
     let mut questions = questions(&wanted);
     if session.endpoint.is_some() {
-        // Emulators leave the circumstances out of a simulation, and paths.
+        // Emulators ignore conditions and paths in a simulation.
         questions.retain(|question| !question.only_then && !question.resource.contains(":role/"));
     }
     let asked = questions.iter().flat_map(|question| &question.actions).collect::<BTreeSet<_>>().len();
@@ -218,23 +218,23 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
         }
     }
     if missing.contains(CONTROL) {
-        return Rights::Untold("IAM's simulation denies here what was just done".to_owned());
+        return Rights::Untold("IAM's simulation denies an action that was just allowed".to_owned());
     }
     Rights::Judged { asked, missing: missing.into_iter().collect() }
 }
 
-/// Whether state files can be written, tried where the folder is or will be.
+/// Whether state files can be written in the folder, or in its nearest existing parent.
 fn state_folder(folder: &Path) -> HealthCheck {
     let there = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
     let check = |health, finding| HealthCheck::new(Area::Machine, "state folder", health, finding);
     match tempfile::tempfile_in(there) {
-        Ok(_) => check(Health::Good, format!("{} can be written", folder.display())),
-        Err(error) => check(Health::Bad, format!("{} cannot be written: {error}", folder.display()))
-            .hint("choose another with --state-dir, or make it yours"),
+        Ok(_) => check(Health::Good, format!("{} is writable", folder.display())),
+        Err(error) => check(Health::Bad, format!("{} is not writable: {error}", folder.display()))
+            .hint("choose another folder with --state-dir, or change its permissions"),
     }
 }
 
-/// The tools of `--local`: in the way only of who uses it.
+/// The tools that `--local` requires. A missing tool is an error only with `--local`.
 async fn machine(local: bool) -> Vec<HealthCheck> {
     let lacking = if local { Health::Bad } else { Health::Warning };
     let classify = |(name, found): (&str, Result<String, crate::local::LocalError>)| {

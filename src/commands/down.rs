@@ -1,5 +1,5 @@
-//! `down`: shows what goes, asks, removes it in the documented order, looks again and says what is left. Works after a
-//! half-finished `up` or `down`, and without the state file.
+//! `down`: lists the resources, asks for confirmation, removes them in the documented order, and checks what remains.
+//! It works after an interrupted `up` or `down`, and without the state file.
 
 use super::ask::confirm;
 use super::removal::{Report, at, removal};
@@ -22,8 +22,8 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     let registry = registry_that_parts(&session.clients, mode);
     let (output, scope) = (session.config.output, session.scope().clone());
     let removal = removal(&scope.stack, &listers, args.purge);
-    // The stack is read in two ways that know nothing of each other: by the stack file and the record, and by AWS's
-    // lists. Meanwhile the users that would be lost are counted.
+    // Resources are found in two independent ways: by the stack file and the state, and by AWS's lists. At the same
+    // time the users that would be deleted are counted.
     let pools = super::pools::recorded(&session, &state);
     let reading = async {
         let (refresh, inventory, pools) = tokio::join!(session.refresh(&state, &stop), removal.list(&stop), pools);
@@ -45,7 +45,7 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
         strangers: &strangers,
     };
     for (id, failure) in strangers.iter().filter(|_| !output.quiet) {
-        say(&format!("left alone: {id}: {failure}"));
+        say(&format!("not removed: {id}: {failure}"));
     }
     if targets.is_empty() {
         let removed = removal.nothing(inventory, &unread);
@@ -53,7 +53,7 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
             store.delete().await?;
         }
         if removed.is_clean() && !output.json && !output.quiet {
-            say(&format!("Nothing to remove: there is nothing of the stack {}. 0 left.", scope.stack));
+            say(&format!("Nothing to remove: the stack {} has no resources. 0 left.", scope.stack));
         }
         report.tell(&removed, state.resources.len());
         return report.ending(&removed);
@@ -61,13 +61,13 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     let farewell = or_stopped(&stop, super::pools::farewell(&session, &targets, &pools)).await?;
     report.announce(&targets);
     for one in unread.iter().filter(|_| !output.json && !output.quiet) {
-        say(&format!("cannot be read, and so is not removed: {}: {}", one.target.id, one.failure));
+        say(&format!("not removed, because it could not be read: {}: {}", one.target.id, one.failure));
     }
     for line in farewell.iter().filter(|_| !output.json && !output.quiet) {
         say(line);
     }
     if !session.config.yes && !session.config.connection.local {
-        let question = format!("Remove all this from account {}, {}?", scope.account, scope.region);
+        let question = format!("Remove these resources from account {}, {}?", scope.account, scope.region);
         or_stopped(&stop, confirm(output, &question)).await?;
     }
 

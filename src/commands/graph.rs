@@ -1,4 +1,4 @@
-//! `graph`: draws the stack, who may call what. Asks AWS nothing.
+//! `graph`: draws the stack as a diagram, without AWS calls.
 
 use std::collections::BTreeSet;
 
@@ -80,7 +80,7 @@ fn diagram(stack: &Stack) -> Diagram {
     diagram
 }
 
-/// Who may call a route, and what they send for it.
+/// The callers of a route, and how they authenticate.
 fn callers(stack: &Stack, (name, api): (Option<&str>, &Api), route: &Route) -> Vec<(String, &'static str)> {
     match &route.auth {
         Auth::Pool(pool) => {
@@ -93,12 +93,12 @@ fn callers(stack: &Stack, (name, api): (Option<&str>, &Api), route: &Route) -> V
             let pools = stack.identity_pools.iter().filter(|(_, pool)| pool.invokes.iter().any(opens));
             let users = pools.map(|(by, pool)| (format!("users of {} via {by}", pool.pool), "signature"));
             let users: Vec<_> = users.collect();
-            if users.is_empty() { vec![("whom IAM allows to".to_owned(), "signature")] } else { users }
+            if users.is_empty() { vec![("IAM principals".to_owned(), "signature")] } else { users }
         }
     }
 }
 
-/// The APIs whose URLs a function is given, each once.
+/// The APIs whose URLs the function gets in its environment.
 fn urls(function: &Function) -> BTreeSet<&str> {
     fn url(value: &Variable) -> Option<&str> {
         match value {
@@ -122,7 +122,7 @@ fn frame((name, api): (Option<&str>, &Api), firewall: Option<&Firewall>) -> Stri
             };
             text += &match firewall.mode {
                 Mode::Count => format!(", firewall counts {addresses}"),
-                Mode::Allow => format!(", firewall lets {addresses} pass"),
+                Mode::Allow => format!(", firewall allows {addresses}"),
                 Mode::Block => format!(", firewall blocks {addresses}"),
             };
         }
@@ -137,7 +137,7 @@ mod tests {
     use crate::spec::{BUILTIN, blueprints, parse};
 
     #[test]
-    fn everything_in_the_file_is_drawn_and_every_arrow_is_a_permission() {
+    fn the_built_in_stack_is_drawn_completely() {
         let stack = parse(BUILTIN).expect("the built-in stack is sound");
         let drawn = diagram(&stack);
         let name = |index: usize| drawn.boxes[index].name.as_str();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_route_says_anyone_and_what_nothing_calls_stands_alone() {
+    fn anyone_calls_an_open_route_and_an_unused_function_has_no_arrow() {
         let text = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[functions.Idle]\nsource = \"g\"\n[api]\n\
                     [[api.routes]]\nroute = \"GET /x\"\nfunction = \"F\"\nauth = \"none\"\n";
         let drawn = diagram(&parse(text).expect("sound"));
@@ -168,14 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_stack_in_both_languages() {
+    fn the_built_in_stack_as_mermaid_and_svg() {
         let drawn = diagram(&parse(BUILTIN).expect("sound"));
         insta::assert_snapshot!("mermaid", mermaid(&drawn));
         insta::assert_snapshot!("svg", svg(&drawn));
     }
 
     #[test]
-    fn every_blueprint_is_drawn_whole() {
+    fn every_blueprint_is_drawn_completely() {
         // The first of them is the built-in stack.
         for blueprint in &blueprints::ALL[1..] {
             let stack = parse(blueprint.text).expect("sound");
@@ -188,11 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn who_signs_is_said_as_far_as_the_file_does() {
+    fn callers_of_an_iam_route_are_pool_users_or_iam_principals() {
         let route = "[[apis.A.routes]]\nroute = \"GET /x\"\nfunction = \"F\"\nauth = \"iam\"\n";
         let text = format!("[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[pools.P]\n[apis.A]\n{route}");
         let first = |text: &str| diagram(&parse(text).expect("sound")).boxes[0].name.clone();
-        assert_eq!(first(&text), "whom IAM allows to");
+        assert_eq!(first(&text), "IAM principals");
         let pool = "[identity_pools.I]\npool = \"P\"\ninvokes = [\"A GET /x\"]\n";
         assert_eq!(first(&format!("{text}{pool}")), "users of P via I");
     }

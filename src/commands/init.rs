@@ -1,4 +1,4 @@
-//! `init`: a commented stack file and the functions that it names, written from what this binary carries.
+//! `init`: writes a commented stack file and its functions, which are embedded in the program.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,20 +17,20 @@ use crate::report::{Output, answer, say};
 use crate::spec::blueprints::{self, Blueprint};
 use crate::spec::json_schema;
 
-/// The schema's file, as the stack file names it in its first line.
+/// The name of the schema file; the first line of the stack file refers to it.
 const SCHEMA_FILE: &str = "securelambda.schema.json";
 
 pub(super) fn run(args: &args::Init, blueprint: Option<&str>, output: Output) -> Result<Ending, Error> {
-    // The command line takes no other name.
+    // The argument parser accepts only known names.
     let blueprint = blueprint.and_then(Blueprint::of).unwrap_or(blueprints::DEFAULT);
     let files = files(blueprint);
     let folder = if args.folder == Path::new(".") { Path::new("") } else { &args.folder };
     let in_the_way = in_the_way(folder, &files);
     if !in_the_way.is_empty() {
-        let (these, what) = if in_the_way.len() == 1 { ("it", "is already") } else { ("them", "are already") };
+        let (these, what) = if in_the_way.len() == 1 { ("it", "a file exists") } else { ("them", "files exist") };
         let shown: Vec<String> = in_the_way.iter().map(|path| format!("  {}", path.display())).collect();
-        let mut error = Error::usage(format!("nothing was written, since there {what}"))
-            .hint(format!("name another folder, as in `securelambda init my-api`, or move {these} away"));
+        let mut error = Error::usage(format!("nothing was written, because {what} already"))
+            .hint(format!("choose another folder, such as `securelambda init my-api`, or move {these} away"));
         error.details = Some(shown.join("\n").into());
         return Err(error);
     }
@@ -49,7 +49,7 @@ pub(super) fn run(args: &args::Init, blueprint: Option<&str>, output: Output) ->
     Ok(Ending::Done)
 }
 
-/// What is written, by its path within the folder.
+/// The files to write, by their paths within the folder.
 fn files(blueprint: &Blueprint) -> BTreeMap<PathBuf, Vec<u8>> {
     let lambdas = bundle::embedded(&blueprint.folders());
     let mut files: BTreeMap<PathBuf, Vec<u8>> = lambdas.into_iter().map(|(path, text)| (path, text.to_vec())).collect();
@@ -58,11 +58,11 @@ fn files(blueprint: &Blueprint) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// What is there and would be overwritten, or stands where a folder has to be.
+/// Existing files that would be overwritten, or that have the name of a folder to create.
 fn in_the_way(folder: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     for path in files.keys().map(|path| folder.join(path)) {
-        // A link that leads nowhere is in the way too.
+        // A dangling symbolic link counts as an existing file.
         let there = |path: &Path| path.symlink_metadata().is_ok();
         let blocking = path.ancestors().skip(1).find(|around| there(around) && !around.is_dir());
         let taken = blocking.map(Path::to_owned).or_else(|| there(&path).then_some(path));
@@ -73,7 +73,7 @@ fn in_the_way(folder: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<PathBuf>
     found
 }
 
-/// Writes all of it, or takes back what was written.
+/// Writes all files. If one fails, deletes those that were written.
 fn write(folder: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) -> Result<(), Error> {
     let mut written: Vec<PathBuf> = Vec::new();
     for (path, contents) in files {
@@ -89,7 +89,9 @@ fn write(folder: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) -> Result<(), Error>
             }
             let error = Error::other(format!("{} cannot be written: {why}", path.display()));
             return Err(match why.kind() {
-                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => error.hint("name a folder of yours"),
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                    error.hint("choose a folder that you can write to")
+                }
                 _ => error.hint("nothing was written"),
             });
         }
@@ -103,8 +105,9 @@ fn next(folder: &Path, output: &Output) -> String {
         next += &format!("  cd {}\n", folder.display());
     }
     let note = |text: &str| output.messages.dim(text);
-    next += &format!("  securelambda up --local     {}\n", note("build it on this machine; no account needed"));
-    next += &format!("  {DEFAULT_FILE}           {}\n", note("every key is explained there: change it, then"));
-    next += &format!("  securelambda plan --local   {}", note("say what `up` would do"));
+    next +=
+        &format!("  securelambda up --local     {}\n", note("create the stack on this machine; no AWS account needed"));
+    next += &format!("  {DEFAULT_FILE}           {}\n", note("explains every key: change it, then run"));
+    next += &format!("  securelambda plan --local   {}", note("show the changes that `up` would make"));
     next
 }

@@ -1,10 +1,9 @@
-//! A run that ended before its end: stopped on request, or because the state could not be saved. What is kept, what is
-//! not, and how to go on.
+//! Errors of runs that were stopped, or that could not save the state: what is recorded, and how to continue.
 
 use crate::engine::{Id, NotSaved, Summary};
 use crate::error::{Error, Kind};
 
-/// The error that such a run ends with.
+/// The error of such a run.
 pub(super) fn error(done: &Summary, verb: &str) -> Error {
     let error = match &done.save_error {
         Some(not_saved) => not_saved_error(not_saved, verb),
@@ -13,36 +12,40 @@ pub(super) fn error(done: &Summary, verb: &str) -> Error {
     if done.unanswered.is_empty() {
         return error;
     }
-    let calls = if done.unanswered.len() == 1 { "1 call had" } else { &format!("{} calls had", done.unanswered.len()) };
-    error.hint(format!("{calls} not been answered ({}); the next run looks what came of it", list(&done.unanswered)))
+    let calls = if done.unanswered.len() == 1 { "1 AWS call" } else { &format!("{} AWS calls", done.unanswered.len()) };
+    error.hint(format!("no response yet to {calls} ({}); the next run checks the result", list(&done.unanswered)))
 }
 
 fn stopped(done: &Summary, verb: &str) -> Error {
-    let (kind, how) = if done.abandoned { (Kind::Interrupted, "left at once") } else { (Kind::Stopped, "stopped") };
-    let other = if verb == "up" { "`securelambda down` removes it" } else { "`securelambda up` builds it again" };
-    Error::new(kind, format!("{how}; {}", kept(verb))).hint(format!("`securelambda {verb}` goes on from here, {other}"))
+    let (kind, how) = if done.abandoned { (Kind::Interrupted, "interrupted") } else { (Kind::Stopped, "stopped") };
+    let other = if verb == "up" {
+        "to remove the stack, run `securelambda down`"
+    } else {
+        "to recreate the stack, run `securelambda up`"
+    };
+    Error::new(kind, format!("{how}; {}", kept(verb))).hint(format!("to continue, run `securelambda {verb}`; {other}"))
 }
 
-/// What there is after a run that ended early, and how it is found again. `sweep` may have no record to find it by.
+/// How the next run finds the resources. For `sweep` there may be no state file.
 pub(super) fn kept(verb: &str) -> &'static str {
     match verb {
-        "up" => "what was made is on record",
-        "down" => "what is still there is on record",
-        _ => "what is still there carries the stack's tag",
+        "up" => "created resources are recorded in the state file",
+        "down" => "remaining resources are recorded in the state file",
+        _ => "remaining resources carry the stack's tag",
     }
 }
 
 fn not_saved_error(not_saved: &NotSaved, verb: &str) -> Error {
     let error = Error::other(not_saved.message.clone()).hint(not_saved.hint.clone());
     if not_saved.made.is_empty() {
-        return error.hint(format!("nothing more was begun; `securelambda {verb}` goes on from here"));
+        return error.hint(format!("no further changes were started; to continue, run `securelambda {verb}`"));
     }
-    let mut made = String::from("These were made and could not be written down:\n");
+    let mut made = String::from("These resources were created but could not be recorded:\n");
     for (id, outputs) in &not_saved.made {
         made += &format!("  {id} {outputs}\n");
     }
     let error =
-        error.hint("`securelambda up` and `securelambda down` find them by name and tag; keep this list till then");
+        error.hint("`securelambda up` and `securelambda down` find them by name and tag; keep this list until then");
     Error { details: Some(made.into()), ..error }
 }
 
@@ -67,46 +70,46 @@ mod tests {
     }
 
     #[test]
-    fn stopped_says_how_to_go_on() {
+    fn a_stopped_run_says_how_to_continue() {
         let mut done = Summary { stopped: true, ..Summary::default() };
         insta::assert_snapshot!(said(&done, "up"), @r#"
-        8 stopped; what was made is on record
-        `securelambda up` goes on from here, `securelambda down` removes it
+        8 stopped; created resources are recorded in the state file
+        to continue, run `securelambda up`; to remove the stack, run `securelambda down`
         "#);
         insta::assert_snapshot!(said(&done, "down"), @r#"
-        8 stopped; what is still there is on record
-        `securelambda down` goes on from here, `securelambda up` builds it again
+        8 stopped; remaining resources are recorded in the state file
+        to continue, run `securelambda down`; to recreate the stack, run `securelambda up`
         "#);
         insta::assert_snapshot!(said(&done, "sweep --stack mine"), @r#"
-        8 stopped; what is still there carries the stack's tag
-        `securelambda sweep --stack mine` goes on from here, `securelambda up` builds it again
+        8 stopped; remaining resources carry the stack's tag
+        to continue, run `securelambda sweep --stack mine`; to recreate the stack, run `securelambda up`
         "#);
         done.abandoned = true;
         done.unanswered = vec![pool(), Id::new("role", "Hello")];
         insta::assert_snapshot!(said(&done, "up"), @r#"
-        130 left at once; what was made is on record
-        `securelambda up` goes on from here, `securelambda down` removes it
-        2 calls had not been answered (pool.People, role.Hello); the next run looks what came of it
+        130 interrupted; created resources are recorded in the state file
+        to continue, run `securelambda up`; to remove the stack, run `securelambda down`
+        no response yet to 2 AWS calls (pool.People, role.Hello); the next run checks the result
         "#);
     }
 
     #[test]
-    fn what_is_not_on_disk_is_listed_with_its_ids() {
+    fn resources_that_could_not_be_recorded_are_listed() {
         let mut not_saved = NotSaved { message: "the disk is full".into(), hint: "make room".into(), made: Vec::new() };
         let done = |not_saved: &NotSaved| Summary { save_error: Some(not_saved.clone()), ..Summary::default() };
         insta::assert_snapshot!(said(&done(&not_saved), "up"), @r#"
         1 the disk is full
         make room
-        nothing more was begun; `securelambda up` goes on from here
+        no further changes were started; to continue, run `securelambda up`
         "#);
         not_saved.made.push((pool(), json!({ "id": "eu-central-1_1" })));
         insta::assert_snapshot!(said(&done(&not_saved), "down"), @r#"
         1 the disk is full
-        These were made and could not be written down:
+        These resources were created but could not be recorded:
           pool.People {"id":"eu-central-1_1"}
 
         make room
-        `securelambda up` and `securelambda down` find them by name and tag; keep this list till then
+        `securelambda up` and `securelambda down` find them by name and tag; keep this list until then
         "#);
     }
 }

@@ -1,4 +1,4 @@
-//! `local start|stop|status|reset`: the emulator on this machine.
+//! `local start|stop|status|reset`: controls the local emulator.
 
 use serde_json::json;
 
@@ -16,10 +16,10 @@ pub(super) async fn run(command: &Command, output: Output) -> Result<Ending, Err
     match command {
         Command::Start { port } => {
             let (emulator, was_running) = local.start(*port, &note).await?;
-            note(if was_running { "The emulator was running already." } else { "The emulator is running." });
+            note(if was_running { "The emulator is already running." } else { "The emulator is running." });
             tell(output, "running", Some(&emulator));
             if !output.json && !output.quiet {
-                note("Use it with --local, or from other tools with:");
+                note("Use it with --local, or with other tools after:");
                 let (key, secret) = Local::credentials();
                 note(&format!(
                     "  export AWS_ENDPOINT_URL={} AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret} AWS_REGION={}",
@@ -27,9 +27,9 @@ pub(super) async fn run(command: &Command, output: Output) -> Result<Ending, Err
                 ));
             }
         }
-        Command::CancellationToken => {
+        Command::Stop => {
             let stopped = local.stop().await?;
-            note(if stopped.is_some() { "The emulator is stopped." } else { "The emulator was not running." });
+            note(if stopped.is_some() { "Stopped the emulator." } else { "The emulator was not running." });
             if output.json {
                 tell(output, "stopped", None);
             }
@@ -39,8 +39,8 @@ pub(super) async fn run(command: &Command, output: Output) -> Result<Ending, Err
             Status::Unhealthy(emulator) => {
                 tell(output, "unhealthy", Some(&emulator));
                 let log = emulator.log.display();
-                return Err(Error::other(format!("the emulator does not answer; its log is {log}"))
-                    .hint("`securelambda local stop` ends it"));
+                return Err(Error::other(format!("the emulator does not respond; its log is {log}"))
+                    .hint("run `securelambda local stop`, then `securelambda local start`"));
             }
             Status::Stopped => {
                 if output.json {
@@ -52,7 +52,7 @@ pub(super) async fn run(command: &Command, output: Output) -> Result<Ending, Err
         },
         Command::Reset => {
             let emulator = local.reset().await?;
-            note("The emulator is empty.");
+            note("Deleted everything in the emulator.");
             if output.json {
                 tell(output, "running", Some(&emulator));
             }

@@ -1,4 +1,4 @@
-//! `logs`: what the functions logged, all of them side by side, and what they log from now on.
+//! `logs`: shows the functions' log entries, merged by time, and follows new ones.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::engine::{CancellationToken, Failure, StopLevel};
 use crate::error::Error;
 use crate::report::{LogLine, LogStyle, Stream, duration, log_json, log_text, say};
 
-/// How long `--follow` rests between two looks.
+/// The time between two reads of `--follow`.
 const REST: Duration = Duration::from_secs(1);
 
-/// What was logged arrives late and out of order across the copies of a function, so each look begins this long before
-/// the newest line seen.
+/// Entries of a function's instances arrive late and out of order, so each read begins this long before the newest
+/// entry.
 const OVERLAP_MS: i64 = 15_000;
 
 pub(super) async fn run(args: &args::Logs, config: Config, stop: &CancellationToken) -> Result<Ending, Error> {
@@ -27,7 +27,7 @@ pub(super) async fn run(args: &args::Logs, config: Config, stop: &CancellationTo
     }
     tokio::select! {
         ended = show(args, config) => ended,
-        // Ctrl-C is how following ends.
+        // Ctrl-C is the normal end of `--follow`.
         () = stop.reached(StopLevel::Drain) => Ok(Ending::Done),
     }
 }
@@ -50,7 +50,7 @@ async fn show(args: &args::Logs, config: Config) -> Result<Ending, Error> {
         let missing = read(&logs, &mut sources, session.config.jobs).await?;
         if look == 0 && !output.quiet {
             for Source { function, group, .. } in missing.iter().map(|&index| &sources[index]) {
-                say(&format!("{function}: its log group {group} is not there; `securelambda up` makes it"));
+                say(&format!("{function}: the log group {group} does not exist; run `securelambda up` to create it"));
             }
         }
         let mut fresh: Vec<(&Source, LogEvent)> = Vec::new();
@@ -76,24 +76,25 @@ async fn show(args: &args::Logs, config: Config) -> Result<Ending, Error> {
         tokio::time::sleep(REST).await;
     }
     if lines == 0 && !args.follow && !output.quiet {
-        let what = args.filter.as_ref().map_or("nothing".to_owned(), |part| format!("nothing with {part:?} in it"));
-        say(&format!("{what} was logged in the last {}", duration(args.since)));
+        let what = args.filter.as_ref().map_or(String::new(), |part| format!(" that contain {part:?}"));
+        say(&format!("No log entries{what} in the last {}.", duration(args.since)));
     }
     Ok(Ending::Done)
 }
 
-/// Looked for here and not by AWS: its patterns match words, and read quotes, brackets and dashes as something else.
+/// Filters here and not in AWS, whose filter patterns match words and give quotes, brackets and dashes a special
+/// meaning.
 fn holds(event: &LogEvent, shown: &str, part: &str) -> bool {
     event.message.contains(part) || shown.contains(part)
 }
 
-/// One function's log.
+/// The log of one function.
 struct Source {
     function: String,
     place: usize,
     group: String,
     tail: Tail,
-    /// Read, and not shown yet.
+    /// Entries that were read and not printed yet.
     new: Vec<LogEvent>,
 }
 
@@ -111,13 +112,13 @@ async fn sources(args: &args::Logs, session: &Session, names: &[String]) -> Resu
         }
     }
     if sources.is_empty() {
-        let what = args.function.as_ref().map_or("no function is", |_| "the function is not");
-        return Err(Error::other(format!("{what} there yet")).hint("run `securelambda up`"));
+        let what = args.function.as_ref().map_or("no function exists", |_| "the function does not exist");
+        return Err(Error::other(format!("{what} yet")).hint("run `securelambda up`"));
     }
     Ok(sources)
 }
 
-/// Reads what is new in each, some side by side; returns the places of those that have no log group.
+/// Reads new entries of all sources concurrently. Returns the indexes of those without a log group.
 async fn read(logs: &Logs, sources: &mut [Source], jobs: usize) -> Result<Vec<usize>, Failure> {
     let looks: Vec<_> = sources.iter().map(|source| logs.events(&source.group, source.tail.since_ms)).collect();
     let read: Vec<Option<Vec<LogEvent>>> = futures_util::stream::iter(looks).buffered(jobs).try_collect().await?;
@@ -131,16 +132,16 @@ async fn read(logs: &Logs, sources: &mut [Source], jobs: usize) -> Result<Vec<us
     Ok(missing)
 }
 
-/// Where reading goes on, and what of it was shown already.
+/// Where the next read begins, and which entries from there on were already printed.
 struct Tail {
     since_ms: i64,
     shown: BTreeSet<(i64, String)>,
 }
 
 impl Tail {
-    /// Of everything from `since_ms` on, what was not there the last time; and moves on.
+    /// The entries that the previous reads did not return.
     fn new_ones(&mut self, events: Vec<LogEvent>) -> Vec<LogEvent> {
-        // Where lines have no id of their own, equal ones of one moment are told apart by counting them.
+        // Entries without an id that are equal in every field are numbered, so that none is dropped as a duplicate.
         let mut equal: HashMap<String, usize> = HashMap::new();
         let mut new = Vec::new();
         for event in events {
@@ -170,7 +171,7 @@ mod tests {
         LogEvent { id: id.map(str::to_owned), stream: "s".into(), at_ms, message: message.into() }
     }
 
-    /// What is shown of each look, when every look reads all that is in the log from `since_ms` on.
+    /// The entries that each read returns, when every read gets all entries from `since_ms` on.
     fn shown(looks: &[Vec<LogEvent>]) -> (Vec<Vec<String>>, Tail) {
         let mut tail = Tail { since_ms: 0, shown: BTreeSet::new() };
         let mut look = |log: &Vec<LogEvent>| {
@@ -182,18 +183,18 @@ mod tests {
     }
 
     #[test]
-    fn every_line_is_shown_once_even_one_that_arrives_late() {
+    fn every_entry_is_printed_once_even_if_it_arrives_late() {
         let (a, b) = (event(Some("1"), 100_000, "a"), event(Some("2"), 120_000, "b"));
         let late = event(Some("3"), 110_000, "late");
         let looks = [vec![a.clone()], vec![a.clone(), b.clone()], vec![a.clone(), late.clone(), b.clone()], vec![b]];
         let (shown, tail) = shown(&looks);
         assert_eq!(shown, [vec!["a"], vec!["b"], vec!["late"], vec![]]);
-        assert_eq!(tail.since_ms, 105_000, "what is long past is not read again");
-        assert_eq!(tail.shown.len(), 2, "nor remembered");
+        assert_eq!(tail.since_ms, 105_000, "old entries are not read again");
+        assert_eq!(tail.shown.len(), 2, "old entries are forgotten");
     }
 
     #[test]
-    fn equal_lines_without_ids_are_counted() {
+    fn equal_entries_without_ids_are_all_printed() {
         let same = || event(None, 100_000, "again");
         let (shown, _) = shown(&[vec![same(), same()], vec![same(), same()], vec![same(), same(), same()]]);
         assert_eq!(shown, [vec!["again", "again"], vec![], vec!["again"]]);

@@ -1,4 +1,4 @@
-//! `completions` and `man`: what shells and `man` want to know of the command line.
+//! `completions` and `man`: shell completion scripts and manual pages.
 
 use std::path::Path;
 
@@ -9,7 +9,6 @@ use crate::args::{self, Cli};
 use crate::error::Error;
 use crate::report::{answer, say};
 
-/// A shell's completions, on standard output.
 pub(super) fn completions(args: &args::Completions) -> Ending {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "securelambda", &mut script);
@@ -17,7 +16,7 @@ pub(super) fn completions(args: &args::Completions) -> Ending {
     Ending::Done
 }
 
-/// The manual's main page on standard output, or a page for every command into a folder.
+/// Prints the main page, or writes a page for every command to a folder.
 pub(super) fn man(args: &args::Man) -> Result<Ending, Error> {
     let Some(folder) = &args.dir else {
         let mut page = Vec::new();
@@ -28,11 +27,11 @@ pub(super) fn man(args: &args::Man) -> Result<Ending, Error> {
     let failed = |error: std::io::Error| Error::other(format!("could not write to {}: {error}", folder.display()));
     std::fs::create_dir_all(folder).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), folder).map_err(failed)?;
-    say(&format!("The manual is in {0}; try `man {0}/securelambda.1`", shown(folder)));
+    say(&format!("Wrote the manual pages to {0}. Read them with `man {0}/securelambda.1`.", shown(folder)));
     Ok(Ending::Done)
 }
 
-/// With a slash in it, so that `man` takes it for a file.
+/// The folder with a slash in it: without one, `man` would not treat the page as a file.
 fn shown(folder: &Path) -> String {
     if folder.components().count() == 1 && folder.is_relative() {
         format!("./{}", folder.display())

@@ -1,4 +1,5 @@
-//! One file a command: glue between what was asked, the engine and what is shown.
+//! One file for each command, and what several commands share. A command connects the other modules: it reads the
+//! stack, calls the engine and prints the result.
 
 mod add_user;
 mod allow_ip;
@@ -28,7 +29,7 @@ mod users;
 mod values;
 mod verify;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Shared, StackCommand, ToolCommand, TrafficCommand, UserCommand};
 use crate::config::Config;
 use crate::engine::{CancellationToken, Cause, StopLevel, Summary};
 use crate::error::{Error, Kind};
@@ -40,76 +41,126 @@ use crate::state::{self, State};
 /// How a command ends if it does not end in an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// As asked.
     Done,
-    /// As asked, and there are changes or drift that `--detailed-exitcode` tells of.
+    /// There are changes or drift, and `--detailed-exitcode` asks to report them.
     Changes,
 }
 
-/// Does what was asked.
+/// Runs the command. Every command has its arm here, without a fall-through.
 pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Result<Ending, Error> {
+    let run = Invocation { shared: &cli.shared, output, stop };
     match &cli.command {
-        Command::Local(command) => return unless_interrupted(&stop, local::run(command, output)).await,
-        Command::Completions(args) => return Ok(manual::completions(args)),
-        Command::Man(args) => return manual::man(args),
-        Command::Init(args) => return init::run(args, cli.shared.blueprint.as_deref(), output),
-        Command::Schema => return Ok(schema::run()),
-        _ => {}
-    }
-    let tells_events = match &cli.command {
-        Command::Up(_) => Some("up"),
-        Command::Down(_) => Some("down"),
-        Command::Verify(_) => Some("verify"),
-        // Without a stack it is a list.
-        Command::Sweep(_) if cli.shared.stack.is_some() => Some("sweep"),
-        _ => None,
-    };
-    let ended = match &cli.command {
-        // It needs no stack file.
-        Command::Sweep(args) => sweep::run(args, &cli.shared, output, stop).await,
-        _ => asked(&cli, output, stop).await,
-    };
-    // Whatever kept such a command from its work, its last line is a summary.
-    if let Err(error) = &ended
-        && let Some(verb) = tells_events
-        && output.json
-        && !error.summed_up
-    {
-        report::answer(&report::failed_line(verb, error));
-    }
-    ended
-}
-
-async fn asked(cli: &Cli, output: Output, stop: CancellationToken) -> Result<Ending, Error> {
-    let config = Config::new(&cli.shared, output)?;
-    let stop = stop.at(config.connection.time_scale);
-    match &cli.command {
-        Command::Up(args) => up::run(args, config, stop).await,
-        Command::Down(args) => down::run(args, config, stop).await,
-        Command::Plan(args) => unless_interrupted(&stop, plan::run(args, config, stop.clone())).await,
-        Command::Status(args) => unless_interrupted(&stop, status::run(args, config, stop.clone())).await,
-        Command::Outputs(args) => outputs::run(args, &config).await,
-        Command::AddUser(args) => unless_interrupted(&stop, add_user::run(args, config)).await,
-        Command::Users(args) => unless_interrupted(&stop, users::list(args, config)).await,
-        Command::RemoveUser(args) => unless_interrupted(&stop, users::remove(args, config)).await,
-        Command::Token(args) => unless_interrupted(&stop, token::run(args, config)).await,
-        Command::Call(args) => unless_interrupted(&stop, call::run(args, config)).await,
-        Command::Logs(args) => logs::run(args, config, &stop).await,
-        Command::Traffic(args) => unless_interrupted(&stop, traffic::run(args, config)).await,
-        Command::Verify(args) => verify::run(args, config, stop).await,
-        Command::Doctor => unless_interrupted(&stop, doctor::run(config, stop.clone())).await,
-        Command::Policy(args) => unless_interrupted(&stop, policy::run(args, &config)).await,
-        Command::Graph(args) => Ok(graph::run(args, &config)),
-        Command::Init(_)
-        | Command::Local(_)
-        | Command::Sweep(_)
-        | Command::Completions(_)
-        | Command::Man(_)
-        | Command::Schema => Ok(Ending::Done),
+        Command::Stack(command) => match command {
+            StackCommand::Init(args) => init::run(args, run.shared.blueprint.as_deref(), output),
+            StackCommand::Up(args) => {
+                run.with_events("up", async |config, stop| up::run(args, config, stop).await).await
+            }
+            StackCommand::Plan(args) => {
+                run.until_ctrl_c(async |config, stop| plan::run(args, config, stop).await).await
+            }
+            StackCommand::Down(args) => {
+                run.with_events("down", async |config, stop| down::run(args, config, stop).await).await
+            }
+            StackCommand::Sweep(args) => {
+                let ended = sweep::run(args, run.shared, output, run.stop.clone()).await;
+                // Without a stack, `sweep` prints a list and no events.
+                if run.shared.stack.is_some() { run.summarize("sweep", ended) } else { ended }
+            }
+            StackCommand::Status(args) => {
+                run.until_ctrl_c(async |config, stop| status::run(args, config, stop).await).await
+            }
+            StackCommand::Outputs(args) => outputs::run(args, &run.config()?).await,
+        },
+        Command::Users(command) => match command {
+            UserCommand::AddUser(args) => run.until_ctrl_c(async |config, _| add_user::run(args, config).await).await,
+            UserCommand::Users(args) => run.until_ctrl_c(async |config, _| users::list(args, config).await).await,
+            UserCommand::RemoveUser(args) => {
+                run.until_ctrl_c(async |config, _| users::remove(args, config).await).await
+            }
+            UserCommand::Token(args) => run.until_ctrl_c(async |config, _| token::run(args, config).await).await,
+        },
+        Command::Traffic(command) => match command {
+            TrafficCommand::Call(args) => run.until_ctrl_c(async |config, _| call::run(args, config).await).await,
+            TrafficCommand::Logs(args) => {
+                let config = run.config()?;
+                let stop = run.stop_for(&config);
+                logs::run(args, config, &stop).await
+            }
+            TrafficCommand::Traffic(args) => run.until_ctrl_c(async |config, _| traffic::run(args, config).await).await,
+            TrafficCommand::Verify(args) => {
+                run.with_events("verify", async |config, stop| verify::run(args, config, stop).await).await
+            }
+        },
+        Command::Tools(command) => match command {
+            ToolCommand::Doctor => run.until_ctrl_c(async |config, stop| doctor::run(config, stop).await).await,
+            ToolCommand::Policy(args) => run.until_ctrl_c(async |config, _| policy::run(args, &config).await).await,
+            ToolCommand::Graph(args) => Ok(graph::run(args, &run.config()?)),
+            ToolCommand::Local(command) => unless_interrupted(&run.stop, local::run(command, output)).await,
+            ToolCommand::Completions(args) => Ok(manual::completions(args)),
+            ToolCommand::Man(args) => manual::man(args),
+            ToolCommand::Schema => Ok(schema::run()),
+        },
     }
 }
 
-/// For commands that hold nothing a Ctrl-C could lose: they end at once.
+/// One run of the program: what every command gets.
+struct Invocation<'a> {
+    shared: &'a Shared,
+    output: Output,
+    stop: CancellationToken,
+}
+
+impl Invocation<'_> {
+    /// Reads the stack file and the environment.
+    fn config(&self) -> Result<Config, Error> {
+        Config::new(self.shared, self.output)
+    }
+
+    /// The cancellation token, whose waits last as long as the configuration says.
+    fn stop_for(&self, config: &Config) -> CancellationToken {
+        self.stop.clone().at(config.connection.time_scale)
+    }
+
+    /// Runs a command that has nothing to clean up: Ctrl-C ends it at once.
+    async fn until_ctrl_c(
+        &self,
+        command: impl AsyncFnOnce(Config, CancellationToken) -> Result<Ending, Error>,
+    ) -> Result<Ending, Error> {
+        let config = self.config()?;
+        let stop = self.stop_for(&config);
+        unless_interrupted(&stop, command(config, stop.clone())).await
+    }
+
+    /// Runs a command that prints events with `--json`, and that handles Ctrl-C itself.
+    async fn with_events(
+        &self,
+        verb: &str,
+        command: impl AsyncFnOnce(Config, CancellationToken) -> Result<Ending, Error>,
+    ) -> Result<Ending, Error> {
+        let ended = match self.config() {
+            Ok(config) => {
+                let stop = self.stop_for(&config);
+                command(config, stop).await
+            }
+            Err(error) => Err(error),
+        };
+        self.summarize(verb, ended)
+    }
+
+    /// Prints the `summary` line for an error that the command itself has not summarized. The last line of a command
+    /// that prints events is always a summary.
+    fn summarize(&self, verb: &str, ended: Result<Ending, Error>) -> Result<Ending, Error> {
+        if let Err(error) = &ended
+            && self.output.json
+            && !error.summed_up
+        {
+            report::answer(&report::failed_line(verb, error));
+        }
+        ended
+    }
+}
+
+/// Runs something that can be dropped at any moment, until Ctrl-C.
 async fn unless_interrupted(
     stop: &CancellationToken,
     work: impl Future<Output = Result<Ending, Error>>,
@@ -124,15 +175,15 @@ async fn unless_interrupted(
     }
 }
 
-/// For the part of `up` and `down` before anything is written.
+/// Runs the part of a command before anything is written, until it is asked to stop.
 async fn or_stopped<T>(stop: &CancellationToken, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let stopped = || {
-        let error = Error::new(Kind::Stopped, "stopped before anything was changed");
-        Err(error.hint("run the same command again when it suits you"))
+        let error = Error::new(Kind::Stopped, "stopped; nothing was changed");
+        Err(error.hint("run the same command again"))
     };
     tokio::select! {
         ended = work => match ended {
-            // The work heard of it first, or a Ctrl-C has ended a process it waited for.
+            // The work noticed the request first, or Ctrl-C ended a process that it waited for.
             Err(_) if stop.level() != StopLevel::No => stopped(),
             ended => ended,
         },
@@ -140,7 +191,7 @@ async fn or_stopped<T>(stop: &CancellationToken, work: impl Future<Output = Resu
     }
 }
 
-/// Whether a run did all it was asked, as an error where it did not.
+/// The error of a run that did not finish everything.
 fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
     if done.save_error.is_some() || done.stopped {
         return Err(interrupted::error(done, verb));
@@ -148,7 +199,7 @@ fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
     if done.failed.iter().any(|(_, failure)| failure.cause == Cause::Fatal) {
         let message = format!("the credentials are no longer accepted; {}", interrupted::kept(verb));
         return Err(Error::new(Kind::Account, message)
-            .hint(format!("sign in again, then `securelambda {verb}` goes on from here")));
+            .hint(format!("sign in again, then run `securelambda {verb}` to continue")));
     }
     if !done.failed.is_empty() || !done.skipped.is_empty() {
         return Err(up::failed(verb, done));
@@ -156,7 +207,7 @@ fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The one state file of this stack in the state folder, for commands that ask AWS nothing.
+/// The state of this stack, found in the state folder without an AWS call.
 async fn recorded(config: &Config) -> Result<State, Error> {
     let wanted = |state: &State| {
         config.connection.region.as_ref().is_none_or(|region| *region == state.region)
@@ -165,47 +216,46 @@ async fn recorded(config: &Config) -> Result<State, Error> {
     let mut states = state::states_of(&*state::open(&config.state_dir), &config.stack.name).await?;
     states.retain(wanted);
     match states.len() {
-        0 => Err(Error::new(Kind::NoStack, format!("there is no stack {} on record", config.stack.name))
-            .hint(format!("looked in {}; `securelambda up` builds it", config.state_dir.display()))),
+        0 => Err(Error::new(Kind::NoStack, format!("no state file for the stack {}", config.stack.name))
+            .hint(format!("looked in {}; run `securelambda up` to create the stack", config.state_dir.display()))),
         1 => Ok(states.remove(0)),
         _ => {
             let places: Vec<String> =
                 states.iter().map(|state| format!("{} in {}", state.account, state.region)).collect();
-            Err(Error::usage(format!("there are {} stacks of this name on record", places.len()))
-                .hint(format!("they are in {}; choose with --region, --local or --state-dir", places.join(", "))))
+            Err(Error::usage(format!("{} stacks have this name", places.len()))
+                .hint(format!("choose one with --region, --local or --state-dir: {}", places.join(", "))))
         }
     }
 }
 
-/// What is said of a stack with an HTTP API, in front of which AWS puts no firewall.
+/// A note for stacks with an HTTP API.
 fn no_firewall(stack: &Stack) -> Option<&'static str> {
     let http = stack.all_apis().any(|(_, api)| api.kind == ApiKind::Http);
     http.then_some(
-        "No firewall can stand before an HTTP API: AWS attaches web ACLs to REST APIs alone. Its authorizer and its \
-         throttle protect it.",
+        "HTTP APIs have no firewall, because AWS WAF supports only REST APIs. The authorizer and the rate limits \
+         protect them.",
     )
 }
 
-/// What the routes of a stack let through; `None` where there are none. A stage's limits hold for each route by itself.
+/// The request limits of the routes; `None` without routes. A stage applies its limits to each route separately.
 fn limits(stack: &Stack) -> Option<String> {
     let Throughput { routes, rate, burst } = stack.throughput();
     if routes == 0 {
         return None;
     }
-    let of = |api: &Api| format!("{} requests/s and {} at once", api.rate_limit, api.burst_limit);
+    let of = |api: &Api| format!("{} requests/s, burst {}", api.rate_limit, api.burst_limit);
     let mut each: Vec<(Option<&str>, String)> = stack.all_apis().map(|(name, api)| (name, of(api))).collect();
     let same = each.iter().all(|(_, limits)| *limits == each[0].1);
     each.truncate(if same { 1 } else { each.len() });
     let lines = each.into_iter().map(|(name, limits)| {
         let of = if same { String::new() } else { format!(" of {}", name.unwrap_or("[api]")) };
-        format!("Each route{of} lets through {limits}.")
+        format!("Limit per route{of}: {limits}.")
     });
-    let sum = (routes > 1)
-        .then(|| format!("Together the {routes} routes let through {rate} requests/s and {burst} at once."));
+    let sum = (routes > 1).then(|| format!("All {routes} routes together: {rate} requests/s, burst {burst}."));
     Some(lines.chain(sum).collect::<Vec<_>>().join(" "))
 }
 
-/// Tells on standard error what goes on meanwhile.
+/// Prints progress on standard error.
 fn note_unless(quiet: bool) -> impl Fn(&str) + Copy {
     move |text: &str| {
         if !quiet {
@@ -214,12 +264,11 @@ fn note_unless(quiet: bool) -> impl Fn(&str) + Copy {
     }
 }
 
-/// JSON for people and programs alike.
 fn pretty(value: &serde_json::Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }
 
-/// For a shell.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
@@ -230,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_each_routes_and_their_sum_is_said() {
+    fn limits_are_shown_per_route_and_as_a_sum() {
         let said = |more: &str| {
             let head = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n";
             limits(&crate::spec::parse(&format!("{head}{more}")).expect("sound"))
@@ -242,12 +291,12 @@ mod tests {
         let two = format!("{one}{}", route("api", "/b"));
         let other = format!("{two}[apis.Other]\nrate_limit = 7\n{}", route("apis.Other", "/c"));
         assert_eq!(said(""), None);
-        assert_eq!(said(&one).as_deref(), Some("Each route lets through 50 requests/s and 50 at once."));
-        let sum = "Together the 2 routes let through 100 requests/s and 100 at once.";
-        assert_eq!(said(&two), Some(format!("Each route lets through 50 requests/s and 50 at once. {sum}")));
-        let sum = "Together the 3 routes let through 107 requests/s and 150 at once.";
-        let first = "Each route of [api] lets through 50 requests/s and 50 at once.";
-        let second = "Each route of Other lets through 7 requests/s and 50 at once.";
+        assert_eq!(said(&one).as_deref(), Some("Limit per route: 50 requests/s, burst 50."));
+        let sum = "All 2 routes together: 100 requests/s, burst 100.";
+        assert_eq!(said(&two), Some(format!("Limit per route: 50 requests/s, burst 50. {sum}")));
+        let sum = "All 3 routes together: 107 requests/s, burst 150.";
+        let first = "Limit per route of [api]: 50 requests/s, burst 50.";
+        let second = "Limit per route of Other: 7 requests/s, burst 50.";
         assert_eq!(said(&other), Some(format!("{first} {second} {sum}")));
     }
 }

@@ -1,4 +1,4 @@
-//! `outputs`: ids, ARNs and URLs from the state file; one of them, by its path, for scripts.
+//! `outputs`: prints ids, ARNs and URLs from the state file, or one of them by its path.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub(super) async fn run(args: &args::Outputs, config: &Config) -> Result<Ending,
         answer(&if config.output.json { super::pretty(&document) } else { flat(&document).join("\n") });
         return Ok(Ending::Done);
     };
-    // Names may hold dots in no case, so a path is its parts; a number picks from a list.
+    // Names never contain dots. A number is an index into a list.
     let found = path.split('.').try_fold(&document, |at, part| match part.parse::<usize>() {
         Ok(index) if at.is_array() => at.get(index),
         _ => at.get(part),
@@ -41,7 +41,7 @@ pub(super) async fn run(args: &args::Outputs, config: &Config) -> Result<Ending,
     Ok(Ending::Done)
 }
 
-/// `path value` for every leaf, so that what is listed is what can be asked for.
+/// `path value` for every value. Each path is a valid argument of `outputs`.
 fn flat(document: &Value) -> Vec<String> {
     fn walk(path: &str, value: &Value, lines: &mut Vec<String>) {
         let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };

@@ -1,4 +1,4 @@
-//! `plan`: says what `up` would do, by reading only.
+//! `plan`: shows the changes that `up` would make.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
             answer(&format!("\n{}", grants_text(&grants, verbose)));
         }
         for kept in &kept {
-            answer(&format!("\n{} {}\n  {}", answers.warn("up is refused:"), kept.why, kept.hint));
+            answer(&format!("\n{} {}\n  {}", answers.warn("`up` will fail:"), kept.why, kept.hint));
         }
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Ending::Changes } else { Ending::Done })
@@ -65,7 +65,7 @@ fn changes(plan: &Plan, id: &Id) -> bool {
     plan.changes.iter().any(|(known, _, change)| known == id && *change != Change::Keep)
 }
 
-/// What AWS cannot change in place, as the error that ends `up` before anything is changed.
+/// The error for changes that AWS does not support. It ends `up` before anything is changed.
 pub(super) fn unchangeable(plan: &Plan) -> Option<Error> {
     let unchangeable = plan.changes.iter().filter(|(id, ..)| plan.unchangeable.contains(id)).filter_map(
         |(_, _, change)| match change {
@@ -75,7 +75,7 @@ pub(super) fn unchangeable(plan: &Plan) -> Option<Error> {
     );
     let unchangeable: Vec<_> = unchangeable.collect();
     let whys: Vec<String> = unchangeable.iter().map(ToString::to_string).collect();
-    let error = Error::new(Kind::Resource, format!("{}; nothing was changed", whys.join(", and ")));
+    let error = Error::new(Kind::Resource, format!("{}; nothing was changed", whys.join("; ")));
     let hints = unchangeable.iter().filter_map(|failure| failure.hint.as_ref());
     (!unchangeable.is_empty()).then(|| hints.fold(error, Error::hint))
 }

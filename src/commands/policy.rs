@@ -1,4 +1,4 @@
-//! `policy`: the least IAM policies of whoever runs the other commands on this stack.
+//! `policy`: prints the minimal IAM policies for running the other commands on this stack.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -31,7 +31,7 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
     let documents = least(config, &scope, endpoint.as_deref(), &args.works).await?;
     if documents.len() > MOST_POLICIES || documents.iter().any(|document| document.length() > LONGEST_POLICY) {
         return Err(Error::other(format!(
-            "what is needed does not fit {MOST_POLICIES} managed policies of {LONGEST_POLICY} characters"
+            "the permissions do not fit into {MOST_POLICIES} managed policies of {LONGEST_POLICY} characters"
         ))
         .hint("--for COMMAND prints the permissions of one command only"));
     }
@@ -52,8 +52,8 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
                 say(&format!("Wrote {}", file.display()));
             }
             say(match files.len() {
-                1 => "Create the policy with this command, and attach it to the operator:",
-                _ => "Create the policies with these commands, and attach all of them to the operator:",
+                1 => "Create the policy with this command and attach it to the operator:",
+                _ => "Create the policies with these commands and attach all of them to the operator:",
             });
             for (name, file) in names.iter().zip(&files) {
                 let file = quoted(&format!("file://{}", file.display()));
@@ -63,7 +63,7 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
         (None, [text]) => answer(text),
         (None, texts) => {
             return Err(Error::usage(format!(
-                "the operator needs {} managed policies, because IAM allows {LONGEST_POLICY} characters in each",
+                "the permissions require {} managed policies, because IAM allows {LONGEST_POLICY} characters in each",
                 texts.len()
             ))
             .hint("--out DIR writes a file for each and prints the commands that create them")
@@ -74,25 +74,25 @@ pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, 
     Ok(Ending::Done)
 }
 
-/// How the names of the policies begin: those for some commands alone are others than those for all.
+/// The prefix of the policies' names. It depends on the commands, so that policies for different commands can coexist.
 fn label(stack: &str, works: &[CommandName]) -> String {
     let works: Vec<String> =
         works.iter().filter_map(|work| Some(work.to_possible_value()?.get_name().to_owned())).collect();
     if works.is_empty() { format!("{stack}-operator") } else { format!("{stack}-{}", works.join("-")) }
 }
 
-/// A boundary is a policy of AWS's, or of the role's own account.
+/// Refuses a permissions boundary of another account.
 fn check_boundary(boundary: Option<&str>, account: &str) -> Result<(), Error> {
     match boundary.and_then(|arn| arn.split(':').nth(4)) {
         Some(other) if other != "aws" && other != account => Err(Error::usage(format!(
-            "the permissions boundary is in account {other}, and the stack is in account {account}"
+            "the permissions boundary is in account {other}, but the stack is in account {account}"
         ))
-        .hint("IAM takes a boundary of the same account, or one of AWS's own policies")),
+        .hint("use a policy of the same account, or an AWS managed policy")),
         _ => Ok(()),
     }
 }
 
-/// The least policies for the stack file, and for what is on record and no longer in it: `up` will remove that.
+/// The minimal policies for the resources in the stack file, and for those in the state file that `up` will remove.
 async fn least(
     config: &Config,
     scope: &Scope,
@@ -101,7 +101,7 @@ async fn least(
 ) -> Result<Vec<Document>, Error> {
     let recorded = stored(config, scope, endpoint).read().await?;
     let recorded = recorded.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
-    // What the functions are made of makes no difference here.
+    // The functions' code makes no difference here.
     let graph =
         topology::desired(&config.stack, scope, endpoint, &Bundles::default(), &topology::SecretValues::default());
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
@@ -109,22 +109,21 @@ async fn least(
     Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary }))
 }
 
-/// Where the stack will live, without asking anybody.
+/// The scope of the stack, without AWS calls.
 fn offline(account: &str, config: &Config) -> Result<Scope, Error> {
     let region = config.connection.region.clone().or_else(config::region);
-    let region = region.ok_or_else(|| Error::usage("--account needs a region beside it").hint("give --region too"))?;
-    // A policy says nothing of what the region has; but its ARNs must be right.
+    let region = region.ok_or_else(|| Error::usage("--account requires a region").hint("pass --region too"))?;
+    // The region may lack services, but its partition must be known: it is part of the ARNs.
     check(&region, &Needs::default()).map_err(|unfit| Error::new(Kind::Account, unfit.message).hint(unfit.hint))?;
     let partition = partition_of(&region).to_owned();
     Ok(Scope { partition, account: account.to_owned(), region, stack: config.stack.name.clone() })
 }
 
-/// In the order in which people read a policy.
 fn pretty(document: &Document) -> Result<String, Error> {
     serde_json::to_string_pretty(document).map_err(|error| Error::other(error.to_string()))
 }
 
-/// All policies, each with the name that its command gives it.
+/// All policies as one JSON document, with the names that the printed commands use.
 fn in_one(names: &[String], documents: &[Document], files: Option<&[PathBuf]>) -> Result<Value, Error> {
     let mut policies = Vec::new();
     for (index, (name, document)) in names.iter().zip(documents).enumerate() {
@@ -138,10 +137,11 @@ fn in_one(names: &[String], documents: &[Document], files: Option<&[PathBuf]>) -
     Ok(json!({ "schema_version": SCHEMA_VERSION, "policies": policies }))
 }
 
-/// Writes each policy into a file of its name.
+/// Writes each policy to a file that is named after it.
 fn write(folder: &Path, names: &[String], texts: &[String]) -> Result<Vec<PathBuf>, Error> {
     let failed = |what: &Path, why: &std::io::Error| {
-        Error::other(format!("{} cannot be written: {why}", what.display())).hint("name a folder of yours with --out")
+        Error::other(format!("{} cannot be written: {why}", what.display()))
+            .hint("choose a folder that you can write to with --out")
     };
     fs::create_dir_all(folder).map_err(|why| failed(folder, &why))?;
     let mut files = Vec::new();
@@ -150,12 +150,12 @@ fn write(folder: &Path, names: &[String], texts: &[String]) -> Result<Vec<PathBu
         fs::write(&file, format!("{text}\n")).map_err(|why| failed(&file, &why))?;
         files.push(file);
     }
-    // An earlier run may have needed more.
+    // An earlier run may have written more files.
     let prefix = names.first().and_then(|name| name.strip_suffix('1')).unwrap_or_default();
     for number in names.len() + 1..=MOST_POLICIES {
         let file = folder.join(format!("{prefix}{number}.json"));
         if file.exists() {
-            say(&format!("{} is of an earlier run: this policy is no longer needed", file.display()));
+            say(&format!("{} is from an earlier run; this policy is no longer needed", file.display()));
         }
     }
     Ok(files)

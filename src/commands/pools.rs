@@ -1,5 +1,5 @@
-//! Pools that would be lost with their users. A pool is a directory of people, who cannot be made anew: it goes only if
-//! nobody is in it, or if it is named.
+//! Protects user pools with users. Users cannot be recreated, so `up` removes a pool only if it is empty or named with
+//! `--remove-pool`.
 
 use std::collections::BTreeMap;
 
@@ -16,18 +16,15 @@ use crate::state::State;
 /// The kind of a user pool.
 const POOL: &str = <crate::aws::cognito::UserPool as crate::engine::Resource>::KIND;
 
-/// A pool that is not to be removed, and why.
+/// A pool that `up` must not remove.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Kept {
-    /// Which.
     pub id: Id,
-    /// Why.
     pub why: String,
-    /// What can be done.
     pub hint: String,
 }
 
-/// Of the pools that `plan` would remove, those that it must not; `named` may go with their users.
+/// The pools that `plan` would remove but must not. Pools in `named` may be removed together with their users.
 pub(super) async fn kept(session: &Session, state: &State, plan: &Plan, named: &[String]) -> Result<Vec<Kept>, Error> {
     let gone = plan.removals.iter().filter(|id| state.resources.get(id.as_str()).is_some_and(|row| row.kind == POOL));
     let ids = gone.filter_map(|id| Some((id, state.outputs(id.as_str())?["id"].as_str()?)));
@@ -36,21 +33,19 @@ pub(super) async fn kept(session: &Session, state: &State, plan: &Plan, named: &
     Ok(looked.into_iter().filter_map(|(id, seen)| keeps(id, seen, named)).collect())
 }
 
-/// Names that `--remove-pool` does not take: a pool of the stack file would be made again.
+/// Refuses `--remove-pool` for a pool that is still in the stack file: `up` would create it again.
 pub(super) fn check(session: &Session, named: &[String]) -> Result<(), Error> {
     match named.iter().find(|name| session.config.stack.pools.contains_key(*name)) {
-        Some(name) => Err(Error::usage(format!("the pool {name} is in the stack file, so it is not to be removed"))
-            .hint("take it and what names it out of the stack file first")),
+        Some(name) => Err(Error::usage(format!("cannot remove the pool {name}: it is in the stack file"))
+            .hint("remove the pool and all references to it from the stack file first")),
         None => Ok(()),
     }
 }
 
-/// What `down` says of the pools it removes, a line each; nothing of those without users. That users cannot be counted is
-/// said, and does not keep a pool: without `--yes` the question is still to come.
+/// One line for each pool that `down` removes and that has users, or whose users could not be counted.
 ///
 /// # Errors
-/// A pool is protected: it is said before anything is removed, for without the pool the rest is no use to anybody. Or the
-/// credentials are dead.
+/// A pool is protected from deletion, or the credentials are not accepted. Nothing has been removed then.
 pub(super) async fn farewell(session: &Session, targets: &[Target], seen: &Seen) -> Result<Vec<String>, Error> {
     let pools: Vec<&Target> = targets.iter().filter(|target| target.kind == POOL).collect();
     let ids = pools.iter().filter_map(|target| Some((&target.id, target.outputs["id"].as_str()?)));
@@ -60,21 +55,20 @@ pub(super) async fn farewell(session: &Session, targets: &[Target], seen: &Seen)
     let of = |target: &Target| looked.iter().find(|(id, _)| **id == target.id).map(|(_, looked)| looked);
     let is_protected = |target: &&&Target| match of(target) {
         Some(Ok(seen)) => seen.protected,
-        // As it was when it could be read last.
+        // The last known value.
         _ => target.outputs["deletion_protection"] == true,
     };
     let protected: Vec<&str> = pools.iter().filter(is_protected).map(|target| target.id.parts().1).collect();
     if !protected.is_empty() {
         let names = protected.join(", ");
-        return Err(Error::new(Kind::Resource, format!("protected from deletion: {names}; nothing was removed")).hint(
-            "set `deletion_protection = false` for it in the stack file, run `securelambda up`, then `down` again",
-        ));
+        return Err(Error::new(Kind::Resource, format!("deletion protection is on: {names}; nothing was removed"))
+            .hint("set `deletion_protection = false` in the stack file, run `securelambda up`, then `down` again"));
     }
     let said = looked.iter().filter_map(|(id, looked)| match looked {
         Ok(seen) if seen.users == 0 => None,
-        Ok(seen) => Some(format!("{} has {}: lost with it.", id.parts().1, users(*seen))),
+        Ok(seen) => Some(format!("{} of {} will be deleted.", users(*seen), id.parts().1)),
         Err(failure) => Some(format!(
-            "The users of {} could not be counted ({}). If it has any, they are lost with it.",
+            "The users of {} could not be counted ({}). All of them will be deleted.",
             id.parts().1,
             one_line(&failure.to_string())
         )),
@@ -82,10 +76,10 @@ pub(super) async fn farewell(session: &Session, targets: &[Target], seen: &Seen)
     Ok(said.collect())
 }
 
-/// What stands against removing pools, by their ids; or why that could not be read.
+/// The users and the deletion protection of each pool, by the pool's id.
 pub(super) type Seen = BTreeMap<String, Result<Occupancy, Failure>>;
 
-/// Looks at the pools on record, so that [`farewell`] need not: beside other looks it takes no time of its own.
+/// Reads the pools in the state file, concurrently with other reads, so that [`farewell`] need not.
 pub(super) async fn recorded(session: &Session, state: &State) -> Result<Seen, Error> {
     let rows = state.resources.iter().filter(|(_, row)| row.kind == POOL);
     let ids: Vec<(Id, &str)> =
@@ -95,10 +89,10 @@ pub(super) async fn recorded(session: &Session, state: &State) -> Result<Seen, E
     Ok(seen.into_iter().filter_map(|(id, seen)| Some((pool(id)?, seen))).collect())
 }
 
-/// Looks at pools side by side; those that are gone are left out.
+/// Reads pools concurrently. Pools that no longer exist are left out.
 ///
 /// # Errors
-/// The credentials are dead.
+/// The credentials are not accepted.
 async fn look<'a>(
     session: &Session,
     pools: impl Iterator<Item = (&'a Id, &'a str)>,
@@ -120,16 +114,15 @@ fn keeps(id: &Id, seen: Occupancy, named: &[String]) -> Option<Kept> {
     if seen.protected {
         return Some(Kept {
             id: id.clone(),
-            why: format!("the pool {name} is protected from deletion"),
-            hint: "put it back into the stack file with `deletion_protection = false`, run `up`, then take it out"
-                .into(),
+            why: format!("the pool {name} has deletion protection"),
+            hint: "add it to the stack file again, with `deletion_protection = false`, run `up`, then remove it".into(),
         });
     }
     (seen.users > 0 && !named.iter().any(|named| named == name)).then(|| Kept {
         id: id.clone(),
-        why: format!("the pool {name} has {}, who would be lost with it", users(seen)),
+        why: format!("the pool {name} has {}", users(seen)),
         hint: format!(
-            "`securelambda up --remove-pool {name}` removes it with its users; or put it back into the stack file"
+            "to remove it and its users, run `securelambda up --remove-pool {name}`; to keep it, restore it in the stack file"
         ),
     })
 }
@@ -142,10 +135,10 @@ fn users(seen: Occupancy) -> String {
     }
 }
 
-/// As the error that ends `up` before anything is changed.
+/// The error that ends `up` before anything is changed.
 pub(super) fn refusal(kept: &[Kept]) -> Option<Error> {
     let whys: Vec<&str> = kept.iter().map(|kept| kept.why.as_str()).collect();
-    let error = Error::new(Kind::Resource, format!("{}; nothing was changed", whys.join(", and ")));
+    let error = Error::new(Kind::Resource, format!("{}; nothing was changed", whys.join("; ")));
     (!kept.is_empty()).then(|| kept.iter().fold(error, |error, kept| error.hint(&kept.hint)))
 }
 
@@ -154,16 +147,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_with_users_is_kept_unless_it_is_named_and_a_protected_one_even_then() {
+    fn a_pool_with_users_is_kept_unless_named_and_a_protected_pool_always() {
         let id = Id::new("pool", "Staff");
         let staff = vec!["Staff".to_owned()];
         let seen = |protected, users| Occupancy { protected, users, more: false };
         let table = [
             (seen(false, 0), vec![], None),
-            (seen(false, 1), vec![], Some("the pool Staff has 1 user, who would be lost with it")),
-            (seen(false, 2), vec!["Other".to_owned()], Some("the pool Staff has 2 users, who would be lost with it")),
+            (seen(false, 1), vec![], Some("the pool Staff has 1 user")),
+            (seen(false, 2), vec!["Other".to_owned()], Some("the pool Staff has 2 users")),
             (seen(false, 2), staff.clone(), None),
-            (seen(true, 0), staff, Some("the pool Staff is protected from deletion")),
+            (seen(true, 0), staff, Some("the pool Staff has deletion protection")),
         ];
         for (seen, named, why) in table {
             assert_eq!(keeps(&id, seen, &named).map(|kept| kept.why), why.map(str::to_owned));
@@ -172,10 +165,10 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_kept_is_said_at_once() {
+    fn one_error_names_all_kept_pools() {
         assert!(refusal(&[]).is_none());
         let kept = |name: &str| Kept { id: Id::new("pool", name), why: format!("{name} stays"), hint: "do so".into() };
         let error = refusal(&[kept("A"), kept("B")]).expect("an error");
-        assert_eq!((error.message.as_str(), error.hints.len()), ("A stays, and B stays; nothing was changed", 2));
+        assert_eq!((error.message.as_str(), error.hints.len()), ("A stays; B stays; nothing was changed", 2));
     }
 }

@@ -77,7 +77,7 @@ impl Report<'_> {
         let secrets: Vec<&str> =
             targets.iter().filter(|target| target.kind == SECRET).map(|target| target.id.parts().1).collect();
         (self.purge && !secrets.is_empty())
-            .then(|| format!("With --purge the values of these secrets are lost for good: {}", secrets.join(", ")))
+            .then(|| format!("--purge permanently deletes the values of these secrets: {}", secrets.join(", ")))
     }
 
     fn around(&self, removed: &Removed) -> Around<'_> {
@@ -121,7 +121,7 @@ impl Report<'_> {
             let perhaps = left.len() - seen;
             // A record is of a resource that is there, or that could not be read.
             let count = seen.max(on_record.saturating_sub(perhaps));
-            let perhaps = if perhaps == 0 { String::new() } else { format!(", {perhaps} may be left") };
+            let perhaps = if perhaps == 0 { String::new() } else { format!(", {perhaps} may remain") };
             say(&format!("{gone} removed, {count} left{perhaps}."));
         }
         for text in [
@@ -157,7 +157,7 @@ impl Report<'_> {
         let what = [
             count(seen, "is still there", "are still there"),
             count(left.len() - seen, "may still be there", "may still be there"),
-            count(failed, "could not be removed as it should", "could not be removed as they should"),
+            count(failed, "was not removed cleanly", "were not removed cleanly"),
             (!inventory.unread.is_empty())
                 .then(|| "some services could not be listed, so resources may remain".to_owned()),
         ];
@@ -165,12 +165,12 @@ impl Report<'_> {
         let (again, stack) = (&self.again, &self.scope.stack);
         let sweep = format!("sweep --stack {stack}");
         let error = Error::new(Kind::Resource, what.join("; "))
-            .hint("each is listed above, with the reason")
-            .hint(format!("when the cause is removed, `securelambda {again}` goes on from here"));
+            .hint("see the reasons above")
+            .hint(format!("fix the cause, then run `securelambda {again}` to continue"));
         let error = if *again == sweep {
             error
         } else {
-            error.hint(format!("`securelambda {sweep}` finds what carries the stack's tag, and needs no record of it"))
+            error.hint(format!("`securelambda {sweep}` finds resources by the stack's tag, without the state file"))
         };
         Err(error.summed_up())
     }

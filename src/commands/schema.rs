@@ -1,4 +1,4 @@
-//! `schema`: the stack file's JSON schema, for editors.
+//! `schema`: prints the JSON schema of the stack file, for editors.
 
 use super::Ending;
 use crate::report::answer;

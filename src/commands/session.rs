@@ -104,7 +104,7 @@ impl Session {
     pub(super) async fn may_write(&self) -> Result<(), Error> {
         refuse_root(&self.caller, self.endpoint.as_deref())?;
         if self.caller.is_root() && !self.config.connection.local && !self.config.output.quiet {
-            say("warning: these are root credentials; on AWS itself they would be refused");
+            say("warning: these are root credentials; with AWS they would be refused");
         }
         let scope = self.scope();
         let others = self.store.others().await?;
@@ -114,12 +114,12 @@ impl Session {
             .find(|other| other.region == scope.region && other.endpoint.is_some() == self.endpoint.is_some());
         if let Some(other) = twin {
             let message = format!(
-                "the stack {} in {} is in account {}, and these credentials are of account {}",
+                "the stack {} in {} belongs to account {}, but the credentials belong to account {}",
                 scope.stack, scope.region, other.account, scope.account
             );
             return Err(Error::new(Kind::Account, message)
                 .hint(format!("use credentials of account {}", other.account))
-                .hint("or build another stack with --stack, or beside it with --state-dir"));
+                .hint("or create another stack with --stack or --state-dir"));
         }
         Ok(())
     }
@@ -142,9 +142,9 @@ impl Session {
         let error = Error::new(Kind::NoStack, format!("there is no stack {stack} in account {account}, {region}"));
         let elsewhere = self.store.others().await.unwrap_or_default();
         let error = elsewhere.iter().fold(error, |error, other| {
-            error.hint(format!("there is one in account {}, {}", other.account, other.region))
+            error.hint(format!("a stack of this name exists in account {}, {}", other.account, other.region))
         });
-        error.hint("`securelambda up` builds it; if its state file was lost, `up` finds what is there")
+        error.hint("run `securelambda up` to create it; if its state file was lost, `up` finds the existing resources")
     }
 
     /// Looks at everything.
@@ -190,9 +190,9 @@ pub(super) fn refuse_root(caller: &CallerIdentity, endpoint: Option<&str>) -> Re
     if !caller.is_root() || endpoint.is_some() {
         return Ok(());
     }
-    let message = format!("these are the root user's credentials of account {}", caller.account);
+    let message = format!("these are credentials of the root user of account {}", caller.account);
     Err(Error::new(Kind::Account, message)
-        .hint("use a role or a user with fewer rights; the root user's keys should not exist at all"))
+        .hint("use a role or an IAM user with limited permissions, and delete the root user's access keys"))
 }
 
 /// How to reach AWS. With `--local`, the emulator, started if need be.
@@ -285,7 +285,7 @@ mod tests {
         };
         let (root, user) = (caller("arn:aws:iam::123456789012:root"), caller("arn:aws:iam::123456789012:user/ann"));
         let refused = refuse_root(&root, None).err().map(|error| (error.kind, error.message));
-        let words = "these are the root user's credentials of account 123456789012".to_owned();
+        let words = "these are credentials of the root user of account 123456789012".to_owned();
         assert_eq!(refused, Some((Kind::Account, words)));
         assert!(refuse_root(&root, Some("http://127.0.0.1:4566")).is_ok() && refuse_root(&user, None).is_ok());
     }

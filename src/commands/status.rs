@@ -1,4 +1,4 @@
-//! `status`: every resource as it is now, the routes, and who may call what.
+//! `status`: compares every resource with the stack file, and lists the routes.
 
 use serde_json::{Value, json};
 
@@ -34,9 +34,9 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
         state: "unwanted",
         weakens: false,
         drift: Vec::new(),
-        why: Some("no longer in the stack file; `up` removes it".into()),
+        why: Some("no longer in the stack file; `up` will remove it".into()),
     }));
-    // What weakens comes first; the rest stays in the order in which it would be made.
+    // Weakened resources first. The others stay in the order of creation.
     rows.sort_by_key(|row| !row.weakens);
     let sound = rows.iter().all(|row| row.state == "live");
     let outputs = session.outputs(&state);
@@ -67,34 +67,34 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
     Ok(if args.detailed_exitcode && !sound { Ending::Changes } else { Ending::Done })
 }
 
-/// One resource, in words.
+/// One resource of the table.
 struct Row {
     id: String,
     kind: String,
     state: &'static str,
-    /// Less is protected than the stack file asks for.
+    /// The stack is less protected than the stack file asks for.
     weakens: bool,
-    /// What weakens comes first.
+    /// Differences that weaken security come first.
     drift: Vec<Drift>,
     why: Option<String>,
 }
 
 impl Row {
-    /// `guards`: the stack is less protected without it.
+    /// `guards`: the stack is less protected without this resource.
     fn new(id: &Id, kind: &str, sight: &ReadResult, recorded: Option<Status>, guards: bool) -> Self {
         let was_there = matches!(recorded, Some(Status::Ready | Status::Updating));
         let (state, mut drift, why) = match sight {
             ReadResult::Live { drift, .. } if drift.is_empty() => ("live", Vec::new(), None),
             ReadResult::Live { drift, .. } => ("drifted", drift.clone(), None),
             ReadResult::Absent if recorded == Some(Status::Creating) => {
-                ("pending", Vec::new(), Some("a run was cut off before it was made".to_owned()))
+                ("pending", Vec::new(), Some("a run was interrupted before it was created".to_owned()))
             }
             ReadResult::Absent => ("missing", Vec::new(), None),
-            ReadResult::Blocked => ("pending", Vec::new(), Some("waits for what it is made from".to_owned())),
+            ReadResult::Blocked => ("pending", Vec::new(), Some("waiting for other resources".to_owned())),
             ReadResult::Failed(failure) => ("unknown", Vec::new(), Some(words_of(failure))),
         };
         drift.sort_by_key(|drift| !drift.weakens);
-        // What was never there has not gone missing: the stack file has just got it.
+        // A resource that never existed is not missing: it was just added to the stack file.
         let gone = guards && was_there && *sight == ReadResult::Absent;
         let weakens = gone || drift.iter().any(|drift| drift.weakens);
         Self { id: id.to_string(), kind: kind.to_owned(), state, weakens, drift, why }
@@ -107,7 +107,7 @@ impl Row {
         })
     }
 
-    /// What weakens, a line each.
+    /// One line for each difference that weakens security.
     fn warnings(&self) -> Vec<String> {
         let id = &self.id;
         if self.drift.is_empty() {
@@ -118,19 +118,18 @@ impl Row {
     }
 }
 
-/// Why something could not be seen, and what to do about it.
+/// Why a resource could not be read, and what to do.
 fn words_of(failure: &Failure) -> String {
     let hint = failure.hint.as_ref().map(|hint| format!("\nhint: {hint}"));
     failure.to_string() + &hint.unwrap_or_default()
 }
 
-/// A difference with both values, except of a secret, whose values stay out of it.
+/// A difference with both values; for a secret, without values.
 fn words(drift: &Drift) -> String {
     let Drift { field, live, want, .. } = drift;
     if live == want { format!("{field} differs") } else { format!("{field} is {live}, wanted {want}") }
 }
 
-/// What weakens security comes first.
 fn text(state: &State, rows: &[Row], sound: bool, palette: Palette) -> String {
     let mut text = format!("Stack {} in account {}, {}\n", state.stack, state.account, state.region);
     let warnings: Vec<String> = rows.iter().filter(|row| row.weakens).flat_map(Row::warnings).collect();
@@ -138,7 +137,7 @@ fn text(state: &State, rows: &[Row], sound: bool, palette: Palette) -> String {
         text += &format!("\n{}", palette.warn(warning));
     }
     if !warnings.is_empty() {
-        text += "\n\n  The above weakens security; `securelambda up` puts it right.\n";
+        text += "\n\n  These differences weaken security. To fix them, run `securelambda up`.\n";
     }
     let lines = rows.iter().map(|row| {
         let details = row.drift.iter().map(words).chain(row.why.clone());
@@ -148,11 +147,11 @@ fn text(state: &State, rows: &[Row], sound: bool, palette: Palette) -> String {
     text += &format!("\n{}", table(&["RESOURCE", "STATE", ""], lines));
     let count = |state: &str| rows.iter().filter(|row| row.state == state).count();
     text += &if sound {
-        format!("\n\n{} resources, all live and as the stack file asks.", rows.len())
+        format!("\n\n{} resources, all live; settings match the stack file.", rows.len())
     } else {
         let states = ["live", "drifted", "missing", "pending", "unknown", "unwanted"];
         let counts = states.iter().filter(|state| count(state) > 0).map(|state| format!("{} {state}", count(state)));
-        format!("\n\n{}. `securelambda up` puts it right.", counts.collect::<Vec<_>>().join(", "))
+        format!("\n\n{}. To fix this, run `securelambda up`.", counts.collect::<Vec<_>>().join(", "))
     };
     text
 }
@@ -179,7 +178,7 @@ async fn offline(config: &Config) -> Result<Ending, Error> {
     }
     let rows = state.resources.iter().map(|(id, record)| vec![id.clone(), word(record.status).to_owned()]);
     answer(&format!(
-        "Stack {} in account {}, {}, as recorded (AWS was not asked)\n\n{}",
+        "Stack {} in account {}, {}, from the state file (no AWS calls)\n\n{}",
         state.stack,
         state.account,
         state.region,
@@ -202,12 +201,12 @@ mod tests {
     }
 
     #[test]
-    fn what_guards_and_has_gone_missing_weakens() {
+    fn a_missing_guard_weakens_the_stack() {
         let table = [
             (Some(Status::Ready), true, "missing", true),
             (Some(Status::Updating), true, "missing", true),
             (Some(Status::Ready), false, "missing", false),
-            // The stack file has just got it, or it was never made.
+            // Just added to the stack file, or never created.
             (None, true, "missing", false),
             (Some(Status::Creating), true, "pending", false),
         ];
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_weakens_comes_first_with_both_values_and_on_one_line() {
+    fn weakening_differences_come_first_on_one_line_with_both_values() {
         let drift = vec![Drift::new("memory", 128, 256), Drift::weakening("PolicyNames", "no others", "x\n! forged")];
         let rows = [row(&live(drift), Some(Status::Ready), false), row(&ReadResult::Absent, Some(Status::Ready), true)];
         assert_eq!(rows[0].drift[0].field, "PolicyNames");
@@ -233,12 +232,12 @@ mod tests {
         ! firewall.association: PolicyNames is x ! forged, wanted no others
         ! firewall.association: missing
 
-          The above weakens security; `securelambda up` puts it right.
+          These differences weaken security. To fix them, run `securelambda up`.
         ");
     }
 
     #[test]
-    fn secrets_differ_without_values() {
+    fn values_of_secrets_are_not_shown() {
         assert_eq!(words(&Drift::new("value", "(hidden)", "(hidden)")), "value differs");
     }
 }

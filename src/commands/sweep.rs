@@ -1,5 +1,5 @@
-//! `sweep`: what carries a stack's tag, found by AWS's own lists alone. Needs no stack file, and no state file; where
-//! there is one, its lock is held and it is taken away with the stack.
+//! `sweep`: finds resources by their tags in AWS's lists. It needs neither a stack file nor a state file. If a state
+//! file exists, it is locked, and it is deleted together with the stack.
 
 use std::sync::Arc;
 
@@ -32,14 +32,15 @@ pub(super) async fn run(
     if let Some(stack) = &shared.stack {
         check_name(stack).map_err(Error::usage)?;
     } else if args.purge {
-        return Err(Error::usage("--purge removes, and without --stack nothing is removed")
-            .hint("name the stack: `securelambda sweep --stack NAME --purge`"));
+        return Err(
+            Error::usage("--purge requires --stack").hint("name the stack: `securelambda sweep --stack NAME --purge`")
+        );
     }
     let connection = Connection::new(shared)?;
     let stop = stop.at(connection.time_scale);
     let access = or_stopped(&stop, access(&connection, output.quiet)).await?;
     let named = shared.stack.as_deref().unwrap_or_default();
-    // Without a stack file nothing is built, so the region need not have anything.
+    // Nothing is created, so the region may lack services.
     let (clients, caller) = or_stopped(&stop, connected(named, &access, &Needs::default())).await?;
     let scope = &clients.scope;
     let id =
@@ -84,16 +85,16 @@ pub(super) async fn run(
             let Scope { stack, account, region, .. } = scope;
             return Err(Error::new(
                 Kind::NoStack,
-                format!("nothing of the stack {stack} is in account {account}, {region}"),
+                format!("the stack {stack} has no resources in account {account}, {region}"),
             )
-            .hint("`securelambda sweep` lists the stacks that there are")
+            .hint("`securelambda sweep` lists all stacks")
             .summed_up());
         }
         return Ok(Ending::Done);
     }
     report.announce(&targets);
     if !shared.yes && !connection.local {
-        let question = format!("Remove all this from account {}, {}?", scope.account, scope.region);
+        let question = format!("Remove these resources from account {}, {}?", scope.account, scope.region);
         or_stopped(&stop, confirm(output, &question)).await?;
     }
     let mut reporter = report::reporter(output, id_width(targets.iter().map(|target| &target.id)));
@@ -143,11 +144,11 @@ fn list(
             "not_looked_for": inventory.unread,
         })));
     } else if stacks.is_empty() {
-        answer(&format!("Nothing in account {}, {} carries the tag of a stack.", scope.account, scope.region));
+        answer(&format!("No tagged resources in account {}, {}.", scope.account, scope.region));
     } else {
         answer(&swept_text(inventory, &stacks));
         if !output.quiet {
-            say("`securelambda sweep --stack NAME` removes what there is of one.");
+            say("To remove a stack, run `securelambda sweep --stack NAME`.");
         }
     }
     if inventory.unread.is_empty() {
@@ -156,7 +157,7 @@ fn list(
     for line in inventory.unread.iter().flat_map(unread_lines).filter(|_| !output.json && !output.quiet) {
         say(&line);
     }
-    Err(Error::new(Kind::Resource, "some services could not be read, so there may be more stacks and resources").hint(
-        "`securelambda policy` prints the rights that one stack needs; the list of all stacks needs them for all",
+    Err(Error::new(Kind::Resource, "some services could not be listed, so there may be more stacks and resources").hint(
+        "`securelambda policy` prints the permissions for one stack; a list of all stacks requires them for all stacks",
     ))
 }

@@ -1,4 +1,4 @@
-//! `token`: a user's token on standard output, and nothing else.
+//! `token`: signs in and prints a token on standard output, and nothing else.
 
 use serde_json::json;
 
@@ -37,7 +37,7 @@ pub(super) async fn run(args: &args::Token, config: Config) -> Result<Ending, Er
     Ok(Ending::Done)
 }
 
-/// Signs in as a client would, with a password from standard input or a prompt.
+/// Signs in as a client does, with a password from standard input or a prompt.
 pub(super) async fn sign_in(session: &Session, pool: &Pool, email: &str, how: &args::SignIn) -> Result<Tokens, Error> {
     let password = if how.password_stdin {
         ask::standard_input("password").await?

@@ -1,4 +1,4 @@
-//! `traffic`: what the web ACL counted, let through and blocked, from the samples that AWS keeps.
+//! `traffic`: shows which requests the web ACL counted, allowed and blocked, from the samples that AWS keeps.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,22 +17,23 @@ use crate::report::{answer, clock, date, one_line, table};
 /// How long AWS keeps samples.
 const KEPT: Duration = Duration::from_hours(3);
 
-/// The requests that are listed one by one; `--json` has all.
+/// The number of samples that are listed; `--json` prints all of them.
 const LISTED: usize = 20;
 
-/// By so many seconds AWS may round the times it gives.
+/// How many seconds AWS may round its times by.
 const SLACK: i64 = 60;
 
 pub(super) async fn run(args: &args::Traffic, config: Config) -> Result<Ending, Error> {
     if args.since > KEPT {
-        return Err(Error::usage("AWS keeps samples of requests for 3 hours").hint("give --since 3h, or less"));
+        return Err(Error::usage("--since must be at most 3h, because AWS keeps samples for 3 hours")
+            .hint("use --since 3h or less"));
     }
     if config.stack.firewall.is_none() {
-        return Err(Error::other("this stack has no firewall").hint("a [firewall] in the stack file gives it one"));
+        return Err(Error::other("this stack has no firewall").hint("add a [firewall] section to the stack file"));
     }
     let session = Session::open(config, Sources::Untouched).await?;
     let Some(firewall) = session.outputs(&session.state().await?).firewall else {
-        return Err(Error::other("the firewall is not there yet").hint("run `securelambda up`"));
+        return Err(Error::other("the firewall does not exist yet").hint("run `securelambda up`"));
     };
     let rules = Wafv2::new(&session.clients).traffic(&firewall.web_acl_arn, args.since).await?;
     if session.config.output.json {
@@ -43,17 +44,16 @@ pub(super) async fn run(args: &args::Traffic, config: Config) -> Result<Ending, 
     Ok(Ending::Done)
 }
 
-/// What a rule did to requests.
+/// The requests on which a rule took one action.
 #[derive(Debug, PartialEq)]
 struct Share {
     action: String,
-    /// Samples.
     sampled: usize,
-    /// Requests, as far as the samples tell.
+    /// The number of requests, estimated from the samples.
     requests: i64,
 }
 
-/// By action. Samples stand for the requests they were chosen among, each by its weight.
+/// The requests of a rule by action. Each sample represents a number of requests in proportion to its weight.
 fn shares(rule: &RuleTraffic) -> Vec<Share> {
     let mut by_action: BTreeMap<&str, (usize, i64)> = BTreeMap::new();
     for sample in &rule.samples {
@@ -70,7 +70,7 @@ fn shares(rule: &RuleTraffic) -> Vec<Share> {
     by_action.into_iter().map(share).collect()
 }
 
-/// The samples are all the requests there were.
+/// Whether every request was sampled.
 fn is_whole(rule: &RuleTraffic) -> bool {
     i64::try_from(rule.samples.len()).is_ok_and(|sampled| sampled >= rule.population)
 }
@@ -78,13 +78,13 @@ fn is_whole(rule: &RuleTraffic) -> bool {
 fn text(rules: &[RuleTraffic]) -> String {
     let window = rules.iter().map(|rule| rule.window).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     let (from, to) = window.unwrap_or_default();
-    let mut text = format!("What met each rule from {} to {}\n\n", moment(from), moment(to));
+    let mut text = format!("Requests by rule, from {} to {}\n\n", moment(from), moment(to));
     let rows = rules.iter().flat_map(|rule| {
         let name = one_line(&rule.rule);
         let row = |action: String, requests: String, how: String| vec![name.clone(), action, requests, how];
         let shares = shares(rule);
         if !rule.sampling {
-            return vec![row("-".into(), "?".into(), "sampling is switched off".into())];
+            return vec![row("-".into(), "?".into(), "sampling is off".into())];
         }
         if shares.is_empty() {
             return vec![row("-".into(), "0".into(), String::new())];
@@ -92,11 +92,11 @@ fn text(rules: &[RuleTraffic]) -> String {
         let share = |share: Share| {
             let action = one_line(&share.action);
             if is_whole(rule) {
-                return row(action, share.requests.to_string(), "every one sampled".into());
+                return row(action, share.requests.to_string(), "all requests sampled".into());
             }
             let mut how =
-                format!("{} in samples of {} of {} requests", share.sampled, rule.samples.len(), rule.population);
-            // After its first 5,000 requests AWS chooses from no more of them, and says until when it did.
+                format!("{} of {} samples, from {} requests", share.sampled, rule.samples.len(), rule.population);
+            // AWS samples only the first 5,000 requests of the window, and reports until when it sampled.
             if rule.window.1 + SLACK < to {
                 how += &format!(", all before {}", moment(rule.window.1));
             }
@@ -107,12 +107,12 @@ fn text(rules: &[RuleTraffic]) -> String {
     text += &table(&["RULE", "ACTION", "REQUESTS", "FROM"], rows);
     let latest = latest(rules);
     if latest.is_empty() {
-        text += "\n\nNo request was sampled.";
+        text += "\n\nNo requests were sampled.";
         return text;
     }
     let shown = latest.len().min(LISTED);
     text += &format!(
-        "\n\nThe latest {shown} of {} samples; a request shows up under each rule that it met\n\n",
+        "\n\nThe latest {shown} of {} samples. A request is listed once for each rule that matched it.\n\n",
         latest.len()
     );
     let rows = latest.iter().take(LISTED).map(|(rule, sample)| {
@@ -201,18 +201,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_and_what_is_estimated_are_told_apart() {
+    fn exact_and_estimated_counts_are_distinguished() {
         insta::assert_snapshot!(text(&rules()), @r"
-        What met each rule from 2026-11-28 00:00:00Z to 2026-11-28 03:00:00Z
+        Requests by rule, from 2026-11-28 00:00:00Z to 2026-11-28 03:00:00Z
 
         RULE            ACTION  REQUESTS   FROM
-        addresses-v4    COUNT   1          every one sampled
+        addresses-v4    COUNT   1          all requests sampled
         rate-per-ip     -       0
-        common          -       ?          sampling is switched off
-        default action  ALLOW   about 750  1 in samples of 2 of 1000 requests, all before 2026-11-28 02:00:00Z
-        default action  BLOCK   about 250  1 in samples of 2 of 1000 requests, all before 2026-11-28 02:00:00Z
+        common          -       ?          sampling is off
+        default action  ALLOW   about 750  1 of 2 samples, from 1000 requests, all before 2026-11-28 02:00:00Z
+        default action  BLOCK   about 250  1 of 2 samples, from 1000 requests, all before 2026-11-28 02:00:00Z
 
-        The latest 3 of 3 samples; a request shows up under each rule that it met
+        The latest 3 of 3 samples. A request is listed once for each rule that matched it.
 
         TIME                  ADDRESS      COUNTRY  METHOD  PATH                      RULE            ACTION
         2026-11-28 01:40:01Z  203.0.113.7  DE       POST    /development/lambda1 [2J  default action  BLOCK
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_stand_for_the_requests_they_were_chosen_among() {
+    fn samples_represent_requests_in_proportion_to_their_weight() {
         let share = |action: &str, requests| Share { action: action.into(), sampled: 1, requests };
         assert_eq!(shares(&rules()[3]), [share("ALLOW", 750), share("BLOCK", 250)]);
         assert_eq!(shares(&rules()[0]), [share("COUNT", 1)]);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn as_json() {
+    fn the_json_document() {
         let document = document("arn:acl", &rules());
         assert_eq!(document["rules"][3]["actions"][0], json!({ "action": "ALLOW", "sampled": 1, "requests": 750 }));
         assert_eq!((&document["rules"][0]["exact"], &document["rules"][3]["exact"]), (&json!(true), &json!(false)));

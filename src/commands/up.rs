@@ -49,7 +49,7 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
             let extra = json!({ "outputs": session.outputs(&state) });
             answer(&summary_line("up", &nothing_done(&plan), Duration::ZERO, extra));
         } else {
-            say_unless(output.quiet, "Nothing to do: everything is as the stack file asks.");
+            say_unless(output.quiet, "Nothing to do: the stack matches the stack file.");
             show(&session, &state);
         }
         return Ok(Ending::Done);
@@ -59,7 +59,8 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     }
     let wanted = values::wanted(&session.config, &plan, &state, &rotate)?;
     if !session.config.yes && !session.config.connection.local {
-        let question = format!("Build this in account {}, {}?", session.scope().account, session.scope().region);
+        let question =
+            format!("Apply these changes to account {}, {}?", session.scope().account, session.scope().region);
         super::or_stopped(&stop, confirm(output, &question)).await?;
     }
 
@@ -156,7 +157,7 @@ pub(super) fn routes(outputs: &Outputs) -> String {
     let routes = outputs.routes().map(|route| {
         let who = match &route.pool {
             Some(pool) => format!("for users of {pool}"),
-            None if route.iam => "for requests signed by whom IAM allows to".to_owned(),
+            None if route.iam => "for IAM-signed requests".to_owned(),
             None => "OPEN to anyone".to_owned(),
         };
         format!("{:<7} {}\n        {}, {who}", route.method, route.url, route.function)
@@ -176,6 +177,6 @@ pub(super) fn failed(verb: &str, done: &Summary) -> Error {
         1 => "1 resource failed".to_owned(),
         count => format!("{count} resources failed"),
     };
-    Error::new(Kind::Resource, format!("{what}; all else is kept in the state file"))
-        .hint(format!("when the cause is removed, `securelambda {verb}` goes on from here"))
+    Error::new(Kind::Resource, format!("{what}; the others are kept in the state file"))
+        .hint(format!("fix the cause, then run `securelambda {verb}` to continue"))
 }

@@ -1,4 +1,4 @@
-//! `users` and `remove-user`.
+//! `users` and `remove-user`: lists and removes the users of a pool.
 
 use serde_json::json;
 
@@ -32,7 +32,7 @@ pub(super) async fn list(args: &args::Users, config: Config) -> Result<Ending, E
     if session.config.output.json {
         answer(&super::pretty(&json!({ "schema_version": SCHEMA_VERSION, "users": documents })));
     } else if rows.is_empty() {
-        say("no users yet: `securelambda add-user EMAIL --pool POOL` adds one");
+        say("No users. To add one, run `securelambda add-user EMAIL --pool POOL`.");
     } else {
         answer(&table(&["EMAIL", "POOL", "STATUS", "SINCE"], rows));
     }
@@ -50,7 +50,7 @@ pub(super) async fn remove(args: &args::RemoveUser, config: Config) -> Result<En
             &json!({ "schema_version": SCHEMA_VERSION, "email": email, "pool": name, "result": result }),
         ));
     } else if !session.config.output.quiet {
-        let what = if was_there { "is removed from" } else { "was not in" };
+        let what = if was_there { "was removed from" } else { "is not a user of" };
         say(&format!("{email} {what} {name}"));
     }
     Ok(Ending::Done)

@@ -1,5 +1,5 @@
-//! Values of secrets that come from outside the stack file. Read only when a secret is about to be written: nobody is
-//! asked for a value that is there already, and none that was made up is ever made up again behind its user's back.
+//! Values of secrets that the stack file does not contain: variables, prompts and generated values. They are read only
+//! if the plan writes the secret. A generated value is replaced only with `--rotate`.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::spec::{MAX_SECRET, Value};
 use crate::state::{State, Status};
 use crate::topology::SecretValues;
 
-/// No values yet: that there is one for each key is all that is needed to compare.
+/// Placeholders for all values. A comparison needs only the keys.
 pub(super) fn unread(config: &Config, rotate: BTreeSet<String>) -> SecretValues {
     let mut secrets = SecretValues { rotate, ..SecretValues::default() };
     for (secret, key, value) in each(config) {
@@ -30,7 +30,10 @@ fn each(config: &Config) -> impl Iterator<Item = (&String, &String, &Value)> {
     config.stack.secrets.iter().flat_map(|(secret, values)| values.iter().map(move |(key, value)| (secret, key, value)))
 }
 
-/// The secrets that were named for `--rotate`, if the stack has them all.
+/// The secrets that `--rotate` names.
+///
+/// # Errors
+/// The stack has no such secret.
 pub(super) fn to_rotate(config: &Config, named: &[String]) -> Result<BTreeSet<String>, Error> {
     let known: Vec<&str> = config.stack.secrets.keys().map(String::as_str).collect();
     for name in named {
@@ -41,7 +44,7 @@ pub(super) fn to_rotate(config: &Config, named: &[String]) -> Result<BTreeSet<St
     Ok(named.iter().cloned().collect())
 }
 
-/// The secrets that a plan may write, with the values that need nobody to be asked.
+/// The secrets that a plan may write, and the values that need no prompt.
 pub(super) struct Wanted {
     secrets: SecretValues,
     /// By secret and key.
@@ -49,10 +52,10 @@ pub(super) struct Wanted {
     written: BTreeSet<String>,
 }
 
-/// What this plan needs, before anybody is asked whether it should be carried out.
+/// The values that this plan needs, before the user confirms it.
 ///
 /// # Errors
-/// A value cannot be had, or writing the secret would lose one that was made up.
+/// A value is not available, or writing the secret would lose a generated value.
 pub(super) fn wanted(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String>) -> Result<Wanted, Error> {
     let written = written(config, plan, state, rotate)?;
     let mut wanted = Wanted { secrets: unread(config, rotate.clone()), to_be_asked: Vec::new(), written };
@@ -65,10 +68,11 @@ pub(super) fn wanted(config: &Config, plan: &Plan, state: &State, rotate: &BTree
                 continue;
             }
             Value::Prompt => {
-                let message = format!("{key} of the secret {secret} is to be asked for, and there is nobody to ask");
+                let message =
+                    format!("{key} of the secret {secret} must be entered, and there is no terminal (or CI is set)");
                 let variable = key.to_uppercase();
                 return Err(Error::usage(message).hint(format!(
-                    "run it at a terminal, or write {{ env = \"{variable}\" }} in the stack file and set that variable"
+                    "run the command in a terminal, or use {{ env = \"{variable}\" }} in the stack file and set {variable}"
                 )));
             }
             Value::Generate(length) => generate(usize::from(*length)),
@@ -79,7 +83,7 @@ pub(super) fn wanted(config: &Config, plan: &Plan, state: &State, rotate: &BTree
 }
 
 impl Wanted {
-    /// Asks for what is left, and returns all of it.
+    /// Prompts for the remaining values and returns all of them.
     pub(super) async fn ask(mut self, config: &Config) -> Result<SecretValues, Error> {
         for (secret, key) in self.to_be_asked {
             let question = format!("{key} of the secret {secret}");
@@ -88,7 +92,7 @@ impl Wanted {
                 if !value.reveal().is_empty() {
                     break value;
                 }
-                say("It cannot be empty; Ctrl-C stops.");
+                say("The value must not be empty. Press Ctrl-C to stop.");
             };
             self.secrets.values.insert((secret, key), value);
         }
@@ -99,7 +103,7 @@ impl Wanted {
     }
 }
 
-/// Which secrets the plan may write.
+/// The secrets that the plan may write.
 fn written(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
     let mut written = BTreeSet::new();
     for (secret, values) in &config.stack.secrets {
@@ -108,7 +112,7 @@ fn written(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String
         let overwrites = match change {
             Some(Change::Create) => false,
             Some(Change::Update { drift }) if drift.iter().any(|drift| drift.field == "value") => true,
-            // Where its topic is gone nothing will have changed: a topic's name decides its ARN.
+            // A recreated topic does not change the secret: the topic's ARN follows from its name.
             _ => continue,
         };
         let made_up: Vec<&str> = values
@@ -116,15 +120,13 @@ fn written(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String
             .filter(|(_, value)| matches!(value, Value::Generate(_)))
             .map(|(key, _)| key.as_str())
             .collect();
-        // A write that was begun and not finished has nothing to lose.
+        // An unfinished write has no value to lose.
         let begun = state.resources.get(&id).is_some_and(|record| record.status != Status::Ready);
         if overwrites && !made_up.is_empty() && !rotate.contains(secret) && !begun {
             let keys = made_up.join(", ");
-            return Err(Error::usage(format!(
-                "the secret {secret} would have to be written anew, and what was made up for it would be lost: {keys}"
-            ))
-            .hint(format!("`up --rotate {secret}` does so, and makes up new ones"))
-            .hint("or leave this secret's keys as they were, and put a new key into a secret of its own"));
+            return Err(Error::usage(format!("changing the secret {secret} would lose its generated values: {keys}"))
+                .hint(format!("to generate new values, run `securelambda up --rotate {secret}`"))
+                .hint("to keep the values, undo the changes to this secret and add new keys to another secret"));
         }
         written.insert(secret.clone());
     }
@@ -133,24 +135,24 @@ fn written(config: &Config, plan: &Plan, state: &State, rotate: &BTreeSet<String
 
 fn from_environment(secret: &str, key: &str, name: &str) -> Result<SecretValue, Error> {
     let value = variable(name)
-        .ok_or_else(|| Error::usage(format!("{key} of the secret {secret} comes from ${name}, which is not set")))
+        .ok_or_else(|| {
+            Error::usage(format!("{key} of the secret {secret} requires the variable {name}, which is not set"))
+        })
         .and_then(|value| {
-            value
-                .into_string()
-                .map_err(|_| Error::usage(format!("${name}, for {key} of the secret {secret}, is not UTF-8")))
+            value.into_string().map_err(|_| {
+                Error::usage(format!("the variable {name} for {key} of the secret {secret} is not valid UTF-8"))
+            })
         });
     value.map(SecretValue::new).map_err(|error| error.hint(format!("set {name} and run the command again")))
 }
 
-/// Secrets Manager's limit, with room for the ARNs of topics.
+/// Checks Secrets Manager's size limit.
 fn fits(secret: &str, secrets: &SecretValues) -> Result<(), Error> {
     let fields = secrets.values.iter().filter(|((of, _), _)| of == secret);
     let size: usize = fields.map(|((_, key), value)| key.len() + json!(value.reveal()).to_string().len() + 4).sum();
     if size > MAX_SECRET {
-        return Err(Error::usage(format!(
-            "the secret {secret} would be {size} bytes; Secrets Manager takes {MAX_SECRET}"
-        ))
-        .hint("make two secrets of it"));
+        return Err(Error::usage(format!("the secret {secret} has {size} bytes; Secrets Manager allows {MAX_SECRET}"))
+            .hint("split it into two secrets"));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `verify`: the proof that every layer holds, as a table, as JSON Lines, and as files.
+//! `verify`: tests every security layer, and prints the results as a table, as JSON lines, or to files.
 
 use std::fs::Permissions;
 use std::io::Write;
@@ -21,7 +21,7 @@ use crate::verify::{Proof, Subject, Verdict, Verification, verify};
 pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     for file in &args.reports {
         if !folder(file).is_dir() {
-            return Err(Error::usage(format!("there is no folder for the report {}", file.display())));
+            return Err(Error::usage(format!("the folder of the report {} does not exist", file.display())));
         }
     }
     let began = Instant::now();
@@ -78,22 +78,23 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
     for file in &args.reports {
         write(file, &proof).map_err(Error::summed_up)?;
         if !output.quiet && !output.json {
-            say(&format!("The proof is in {}", file.display()));
+            say(&format!("Wrote the report to {}", file.display()));
         }
     }
     ended(&proof, &left).map_err(Error::summed_up)
 }
 
-/// A line of the type `check` for each, with the fields of [`crate::verify::Check`]; and at last the `summary`: the
-/// fields of a [`Verification`] but for its checks, and
+/// The lines that `--json` prints: a line of the type `check` for each check, with the fields of
+/// [`crate::verify::Check`], and at the end a `summary` with the fields of [`Verification`] except its checks, and
+/// these:
 ///
 /// | field       | meaning |
 /// |-------------|---------|
 /// | `verb`      | `verify` |
-/// | `succeeded` | nothing failed, and nothing was left behind |
-/// | `counts`    | how many checks ended as `pass`, `fail`, `not_applicable` |
-/// | `reports`   | the files that were asked for |
-/// | `left`      | throw-away users that could not be removed, and why |
+/// | `succeeded` | no check failed, and all test users were removed |
+/// | `counts`    | the number of checks by result: `pass`, `fail`, `not_applicable` |
+/// | `reports`   | the files of `--report` |
+/// | `left`      | test users that could not be removed, and why |
 fn lines(proof: &Verification, reports: &[std::path::PathBuf], left: &[String]) -> Vec<Value> {
     let typed = |mut line: Value, kind: &str| {
         line["schema_version"] = json!(SCHEMA_VERSION);
@@ -103,7 +104,7 @@ fn lines(proof: &Verification, reports: &[std::path::PathBuf], left: &[String]) 
     let checks = proof.checks.iter().map(|check| typed(json!(check), "check"));
     let mut summary = typed(json!(proof), "summary");
     if let Some(fields) = summary.as_object_mut() {
-        // They have been told.
+        // Each has a line of its own.
         fields.remove("checks");
     }
     summary["verb"] = json!("verify");
@@ -124,40 +125,40 @@ fn ended(proof: &Verification, left: &[String]) -> Result<Ending, Error> {
         let checks = if proof.checks.len() == 1 { "check" } else { "checks" };
         let message = format!("{failed} of {} {checks} failed", proof.checks.len());
         let error = Error::new(Kind::Verify, message).hint(
-            "`securelambda status` compares every setting with the stack file, `securelambda up` puts them right",
+            "`securelambda status` compares every setting with the stack file; `securelambda up` fixes differences",
         );
         return Err(with_left(error, left));
     }
     if !proof.holds() {
-        return Err(with_left(Error::new(Kind::Verify, "nothing could be checked"), left));
+        return Err(with_left(Error::new(Kind::Verify, "no check could be made"), left));
     }
     match left {
         [] => Ok(Ending::Done),
-        left => Err(with_left(Error::other("every check passed, but a throw-away user could not be removed"), left)),
+        left => Err(with_left(Error::other("all checks passed, but a test user could not be removed"), left)),
     }
 }
 
 fn stopped(left: &[String]) -> Error {
-    let error = Error::new(Kind::Stopped, "stopped before all was checked");
+    let error = Error::new(Kind::Stopped, "stopped before all checks were made");
     match left {
-        [] => error.hint("the throw-away users are removed, and nothing else was changed"),
+        [] => error.hint("the test users were removed, and nothing else was changed"),
         left => with_left(error, left),
     }
 }
 
 fn with_left(error: Error, left: &[String]) -> Error {
     left.iter()
-        .fold(error, |error, user| error.hint(format!("left behind, remove it by `securelambda remove-user`: {user}")))
+        .fold(error, |error, user| error.hint(format!("remove this test user with `securelambda remove-user`: {user}")))
 }
 
-/// Whole or not at all: a reader never meets half a report.
+/// Writes the report atomically.
 fn write(file: &Path, proof: &Verification) -> Result<(), Error> {
     let text = match file.extension().and_then(|extension| extension.to_str()) {
         Some("html") => proof_html(proof),
         _ => proof_junit(proof),
     };
     let written = || -> std::io::Result<()> {
-        // The process's umask narrows this, as for any file.
+        // The umask restricts this, as for any file.
         let permissions = Permissions::from_mode(0o666);
         let mut temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(folder(file))?;
         temporary.write_all(text.as_bytes())?;
@@ -165,7 +166,7 @@ fn write(file: &Path, proof: &Verification) -> Result<(), Error> {
         temporary.persist(file)?;
         Ok(())
     };
-    written().map_err(|error| Error::other(format!("the report {} cannot be written: {error}", file.display())))
+    written().map_err(|error| Error::other(format!("the report {} could not be written: {error}", file.display())))
 }
 
 fn folder(file: &Path) -> &Path {

@@ -1,7 +1,7 @@
-//! The emulator's own endpoints, which no AWS service has: health and reset.
+//! The emulator's own endpoints: health and reset.
 //!
-//! A request written by hand, over HTTP/1.0 so that the answer ends with the connection and is never in chunks. An
-//! HTTP client would need a TLS provider set up first, to ask this machine for twenty words.
+//! The requests are written by hand, because an HTTP client would first need a TLS provider. With HTTP/1.0 the response
+//! ends with the connection and is never chunked.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// Healthy answers take a millisecond; a reset waits for the calls in flight.
+/// Health responses take a millisecond; a reset waits for calls in flight.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// More than the longest answer.
+/// The maximum length of a response, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
-/// What the emulator says of itself.
+/// The response of the health endpoint.
 #[derive(Debug, Deserialize)]
 pub(super) struct Health {
     edition: String,
@@ -22,7 +22,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// Whether this is the very emulator we started under this name, and not another one that has got its port.
+    /// Whether this is the emulator that was started with this name, and not another one on the same port.
     pub(super) fn is_ours(&self, name: &str) -> bool {
         self.edition == name && self.auth == "enabled"
     }
@@ -47,7 +47,7 @@ fn exchange(port: u16, method: &str, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    // Written at once: a server may answer, and close, after the first of several pieces.
+    // Written at once, because a server may respond and close after the first part.
     let request = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
@@ -55,7 +55,7 @@ fn exchange(port: u16, method: &str, path: &str) -> io::Result<String> {
     Ok(answer)
 }
 
-/// The body of an answer with status 200; anything else is an error that shows the status line.
+/// The body of a response with status 200. Any other status is an error with the status line.
 fn body(answer: &str) -> io::Result<String> {
     let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
     let status = head.lines().next().unwrap_or_default();
@@ -73,14 +73,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_status_200_has_a_body() {
+    fn other_statuses_than_200_are_errors() {
         assert_eq!(body("HTTP/1.0 200 \r\nA: b\r\n\r\n{}").expect("fine"), "{}");
         assert_eq!(body("HTTP/1.1 503 Busy\r\n\r\n{}").expect_err("not fine").to_string(), "HTTP/1.1 503 Busy");
         assert_eq!(body("").expect_err("nothing").kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]
-    fn ours_has_our_name_and_checks_signatures() {
+    fn our_emulator_has_our_name_and_checks_signatures() {
         let health = |auth: &str| Health { edition: "ours".into(), auth: auth.into() };
         assert!(health("enabled").is_ours("ours"));
         assert!(!health("disabled").is_ours("ours"));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn asks_and_reads_over_a_real_socket() {
+    async fn health_is_read_over_a_socket() {
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = server.local_addr().expect("an address").port();
         let serving = std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! What can go wrong with the emulator, and what to do about it.
+//! Errors of the emulator, with hints.
 
 use std::fmt;
 use std::io;
@@ -6,156 +6,122 @@ use std::path::PathBuf;
 
 use super::tools::{OLDEST_NODE, OLDEST_PYTHON, Version};
 
-/// A failure of the emulator, never of a stack. `Display` says what happened, [`hint`](Self::hint) what to do.
+/// An error of the emulator, not of a stack. [`hint`](Self::hint) says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalError {
-    /// Neither a cache folder nor a home folder is known.
-    #[error("no folder to keep the emulator in: neither SECURELAMBDA_CACHE_DIR nor HOME is set")]
+    #[error("no cache folder for the emulator: neither SECURELAMBDA_CACHE_DIR nor HOME is set")]
     NoCacheFolder,
-    /// No Python, or an old one.
+    /// Python is missing or too old.
     #[error("the emulator needs Python {OLDEST_PYTHON} or later; {}", Found("Python", .found.as_ref()))]
     Python {
-        /// The newest there is.
+        /// The newest version that was found.
         found: Option<Version>,
     },
-    /// Debian and its kin pack `venv` and `ensurepip` apart.
+    /// Debian and Ubuntu package `venv` and `ensurepip` separately.
     #[error("{python} has no module `{module}`, so it cannot make a virtual environment")]
     Venv {
-        /// The command that was tried.
         python: String,
-        /// Its version.
         version: Version,
-        /// The module it lacks.
+        /// The missing module.
         module: String,
     },
-    /// No Node.js, or an old one.
+    /// Node.js is missing or too old.
     #[error("the emulator runs the functions with Node.js {OLDEST_NODE} or later; {}", Found("Node.js", .found.as_ref()))]
     Node {
-        /// What there is.
+        /// The version that was found.
         found: Option<Version>,
     },
-    /// Node.js without npm.
-    #[error("npm is missing; it installs the AWS SDK for JavaScript, which on AWS the Node.js runtime carries")]
+    #[error("npm is missing; it installs the AWS SDK for JavaScript, which Lambda's Node.js runtime includes")]
     Npm,
-    /// A step of the installation failed.
     #[error("{step} failed:\n{output}")]
     Install {
-        /// The command, as a person would type it.
+        /// The command.
         step: &'static str,
-        /// The last lines it printed.
+        /// The last lines of its output.
         output: String,
     },
-    /// The port that was asked for is in use.
     #[error("port {port} of 127.0.0.1 is in use by another program")]
-    PortTaken {
-        /// The port.
-        port: u16,
-    },
-    /// It runs already, on another port than the one asked for.
+    PortTaken { port: u16 },
+    /// The emulator is already running on another port than the requested one.
     #[error("the emulator is already running, on port {port}")]
-    RunsElsewhere {
-        /// Where it is.
-        port: u16,
-    },
-    /// The process ended before it answered.
-    #[error("the emulator ended while it was starting; its last words:\n{output}")]
+    RunsElsewhere { port: u16 },
+    /// The process ended during the start.
+    #[error("the emulator ended during the start; its last output:\n{output}")]
     Died {
-        /// The end of its log.
+        /// The last lines of its log.
         output: String,
-        /// The log.
         log: PathBuf,
     },
-    /// The process lives, yet did not answer in time.
-    #[error("the emulator did not answer within {seconds} s, and was stopped; its last words:\n{output}")]
+    /// The process did not respond in time.
+    #[error("the emulator did not respond within {seconds} s and was stopped; its last output:\n{output}")]
     TooSlow {
-        /// The budget.
         seconds: u64,
-        /// The end of its log.
+        /// The last lines of its log.
         output: String,
-        /// The log.
         log: PathBuf,
     },
-    /// It was fine once and no longer answers.
-    #[error("the emulator (pid {pid}) is running but does not answer")]
-    NotAnswering {
-        /// The process.
-        pid: u32,
-        /// Its log.
-        log: PathBuf,
-    },
-    /// There is nothing to reset.
+    #[error("the emulator (pid {pid}) is running but does not respond")]
+    NotAnswering { pid: u32, log: PathBuf },
     #[error("the emulator is not running")]
     NotRunning,
-    /// The emulator refused to forget.
-    #[error("the emulator did not reset: {0}")]
+    #[error("the emulator could not be reset: {0}")]
     Reset(#[source] io::Error),
-    /// It survived even SIGKILL, or belongs to someone else.
+    /// The process survived SIGKILL, or belongs to another user.
     #[error("the emulator (pid {pid}) could not be stopped: {why}")]
     Unstoppable {
-        /// The process.
         pid: u32,
-        /// In the system's words.
+        /// The error message of the operating system.
         why: String,
     },
-    /// The record is not one that this program wrote.
+    /// The record file is malformed.
     #[error("{} cannot be read: {source}", .path.display())]
-    Record {
-        /// The file.
-        path: PathBuf,
-        /// Where it goes wrong.
-        source: serde_json::Error,
-    },
-    /// A file or a folder could not be read or written.
+    Record { path: PathBuf, source: serde_json::Error },
+    /// A file or folder could not be read or written.
     #[error("{}: {source}", .path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
 }
 
 impl LocalError {
-    /// What to do about it, as one sentence.
+    /// What to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoCacheFolder => "set SECURELAMBDA_CACHE_DIR to a folder of yours".to_owned(),
+            Self::NoCacheFolder => "set SECURELAMBDA_CACHE_DIR to a folder that you can write to".to_owned(),
             Self::Python { .. } => format!(
                 "install Python {OLDEST_PYTHON} or later: `apt install python3 python3-venv`, `dnf install python3`, `brew install python`, or python.org"
             ),
             Self::Venv { version: Version { major, minor, .. }, .. } => format!(
-                "on Debian and Ubuntu: `apt install python3-venv` (or `python{major}.{minor}-venv`); elsewhere, a Python from python.org has it"
+                "on Debian and Ubuntu: `apt install python3-venv` (or `python{major}.{minor}-venv`); elsewhere, install Python from python.org"
             ),
             Self::Node { .. } => {
-                format!("install Node.js {OLDEST_NODE} or later: `brew install node`, or nodejs.org; then `node --version` must say so")
+                format!("install Node.js {OLDEST_NODE} or later: `brew install node`, or nodejs.org; `node --version` must then show it")
             }
-            Self::Npm => "install npm (`apt install npm`); the Node.js of nodejs.org and of Homebrew brings it".to_owned(),
+            Self::Npm => "install npm (`apt install npm`); Node.js from nodejs.org and Homebrew includes it".to_owned(),
             Self::Install { .. } => {
-                "the first start needs to reach the Python and npm package registries; behind a proxy, set HTTPS_PROXY. Running it again starts afresh"
+                "the first start downloads from the Python and npm package registries; behind a proxy, set HTTPS_PROXY, then run the command again"
                     .to_owned()
             }
-            Self::PortTaken { .. } => "leave the port out, and a free one is taken".to_owned(),
-            Self::RunsElsewhere { port } => format!("use it there (port {port}), or `securelambda local stop` first"),
-            Self::Died { log, .. } | Self::TooSlow { log, .. } => format!("the whole log is in {}", log.display()),
+            Self::PortTaken { .. } => "omit --port to use a free port".to_owned(),
+            Self::RunsElsewhere { port } => format!("use port {port}, or run `securelambda local stop` first"),
+            Self::Died { log, .. } | Self::TooSlow { log, .. } => format!("the log is in {}", log.display()),
             Self::NotAnswering { log, .. } => {
-                format!("`securelambda local stop`, then `securelambda local start`; its log is in {}", log.display())
+                format!("run `securelambda local stop`, then `securelambda local start`; the log is in {}", log.display())
             }
-            Self::NotRunning => "`securelambda local start` starts it".to_owned(),
-            Self::Unstoppable { pid, .. } => format!("see what it is with `ps -p {pid}`"),
-            Self::Record { path, .. } => format!("remove {}; if an emulator still runs, end it by hand", path.display()),
+            Self::NotRunning => "run `securelambda local start`".to_owned(),
+            Self::Unstoppable { pid, .. } => format!("`ps -p {pid}` shows the process"),
+            Self::Record { path, .. } => format!("delete {}; if an emulator is still running, end its process", path.display()),
             Self::File { .. } | Self::Reset(_) => return None,
         })
     }
 
-    /// For `map_err`: a failure at this path.
+    /// For `map_err`: adds the path to an I/O error.
     pub(super) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }
     }
 }
 
-/// "found Python 3.9.6", or "none was found".
+/// Displays "found Python 3.9.6", or "none was found".
 struct Found<'a>(&'static str, Option<&'a Version>);
 
 impl fmt::Display for Found<'_> {
@@ -167,7 +133,7 @@ impl fmt::Display for Found<'_> {
     }
 }
 
-/// The last lines of what a program printed: where the reason is.
+/// The last lines of a program's output, which contain the reason of an error.
 pub(crate) fn tail(text: &str) -> String {
     const LINES: usize = 15;
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
@@ -179,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_what_was_found_and_what_to_install() {
+    fn errors_name_the_version_found_and_what_to_install() {
         let old = LocalError::Python { found: Version::parse("3.9.6") };
         assert_eq!(old.to_string(), "the emulator needs Python 3.10 or later; found Python 3.9.6");
         let none = LocalError::Node { found: None };
@@ -190,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_is_the_last_lines_that_say_something() {
+    fn the_tail_has_the_last_lines_that_are_not_empty() {
         let text = (1..=40).map(|n| format!("line {n}  \n")).collect::<Vec<_>>().join("\n");
         let tail = tail(&text);
         assert_eq!(tail.lines().count(), 15);

@@ -1,4 +1,4 @@
-//! The cache folder: private to its owner, locked while it changes, its files replaced whole.
+//! The cache folder. It is private to its owner and locked during changes; files are replaced atomically.
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{self, Write};
@@ -8,12 +8,12 @@ use std::path::Path;
 use super::Note;
 use super::error::LocalError;
 
-/// Makes a folder, and those above it, for its owner alone. One that exists is left as it is.
+/// Creates a folder and its parents, accessible only to the owner. An existing folder is not changed.
 pub(super) fn make_folder(path: &Path) -> Result<(), LocalError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(LocalError::file(path))
 }
 
-/// Removes a folder and all in it; one that is not there is fine.
+/// Removes a folder with its contents. A missing folder is not an error.
 pub(super) fn remove_folder(path: &Path) -> Result<(), LocalError> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LocalError::file(path)(error)),
@@ -21,7 +21,7 @@ pub(super) fn remove_folder(path: &Path) -> Result<(), LocalError> {
     }
 }
 
-/// Replaces a file atomically, readable by its owner alone: whoever reads it sees all of the old or all of the new.
+/// Replaces a file atomically. Only the owner can read it.
 pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), LocalError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || {
@@ -34,15 +34,15 @@ pub(super) fn replace(path: &Path, contents: &[u8]) -> Result<(), LocalError> {
     write().map_err(LocalError::file(path))
 }
 
-/// Takes the lock of the cache folder, waiting for whoever holds it; it is released when the file is dropped, or with
-/// the process. The emulator does not inherit it: Rust opens files close-on-exec.
+/// Locks the cache folder; waits if another process holds the lock. It is released when the file is dropped or the
+/// process ends. The emulator does not inherit it, because Rust opens files close-on-exec.
 pub(super) async fn lock(cache: &Path, say: Note<'_>) -> Result<File, LocalError> {
     make_folder(cache)?;
     let path = cache.join("lock");
     let file = File::options().create(true).read(true).append(true).open(&path).map_err(LocalError::file(&path))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => say("Another securelambda is working on the emulator; waiting for it."),
+        Err(TryLockError::WouldBlock) => say("Waiting for another securelambda process that uses the emulator."),
         Err(TryLockError::Error(error)) => return Err(LocalError::file(path)(error)),
     }
     let waiting = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_lock_is_held_by_one_at_a_time() {
+    async fn only_one_process_holds_the_lock() {
         let home = tempfile::tempdir().expect("a folder");
         let first = lock(home.path(), &|_| ()).await.expect("free");
         let said = std::sync::Mutex::new(Vec::new());

@@ -1,22 +1,22 @@
-//! The installation: one folder a version, with all that the emulator and the functions need.
+//! The installation: one folder per version, with everything that the emulator and the functions need.
 //!
 //! ```text
 //! ministack-<version>/
 //! ├── venv/             Python's virtual environment with MiniStack
 //! ├── node_modules/     the AWS SDK for JavaScript
-//! ├── tmp/              the emulator's TMPDIR: here it unpacks the functions
-//! ├── home/             its HOME, empty: nobody's ~/.aws
-//! └── installed.json    written last: what is in the folder, and that it is whole
+//! ├── tmp/              the emulator's TMPDIR, where it unpacks the functions
+//! ├── home/             its HOME, empty, so that it reads no ~/.aws
+//! └── installed.json    written last: the versions; marks a complete installation
 //! ```
 //!
-//! On AWS the Node.js runtime carries the SDK. Node looks for an ES module's imports in the `node_modules` of the
-//! folders above the importing file (`NODE_PATH` is not for ES modules), hence `tmp` beside `node_modules`.
+//! Lambda's Node.js runtime includes the SDK. Node.js looks for the imports of an ES module in the `node_modules` of
+//! the parent folders (`NODE_PATH` does not apply to ES modules), so `tmp` is next to `node_modules`.
 //!
-//! Every step is given the lock as its standard input. The lock lasts as long as anyone has it open, so if we are killed
-//! while pip runs on, the next start waits for it instead of working in the same folder at the same time.
+//! Every step gets the lock file as its standard input. The lock is held as long as a process has the file open. If
+//! this program is killed while pip runs, the next start waits for pip instead of changing the folder at the same time.
 //!
-//! A folder without `installed.json` was interrupted and is made anew. We chose this over building elsewhere and
-//! renaming because a virtual environment holds absolute paths; a marker commits just as atomically.
+//! A folder without `installed.json` is incomplete and is created again. Creating it elsewhere and renaming it would
+//! not work, because a virtual environment contains absolute paths.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -29,11 +29,11 @@ use super::error::{LocalError, tail};
 use super::tools::{self, Python};
 use super::{Note, files};
 
-/// MiniStack's version: the one that the tests were run against.
+/// The version of MiniStack, which is also the one that the tests use.
 pub(super) const MINISTACK: &str = "1.5.33";
-/// MiniStack does without it, but then signs and verifies no tokens.
+/// Optional for MiniStack, but without it MiniStack neither signs nor verifies tokens.
 const CRYPTOGRAPHY: &str = "cryptography>=44,<51";
-/// What the functions import.
+/// The packages that the functions import.
 const NODE_PACKAGES: [(&str, &str); 4] = [
     ("@aws-sdk/client-cognito-identity", "3.1162.0"),
     ("@aws-sdk/client-cognito-identity-provider", "3.1162.0"),
@@ -41,11 +41,11 @@ const NODE_PACKAGES: [(&str, &str); 4] = [
     ("@aws-sdk/client-sns", "3.1169.0"),
 ];
 
-/// Succeeds where the environment still works: its Python may have been removed or upgraded under it.
+/// Fails if the virtual environment is broken, for example because its Python was removed or upgraded.
 const STILL_WORKS: &str =
     "import sys, importlib.util as u; sys.exit(not (u.find_spec('ministack') and u.find_spec('cryptography')))";
 
-/// A folder in which everything is in place.
+/// A complete installation.
 #[derive(Debug)]
 pub(super) struct Installation {
     folder: PathBuf,
@@ -72,7 +72,7 @@ impl Installation {
         self.folder.join("installed.json")
     }
 
-    /// The installation, made first where there is none that works.
+    /// Returns the installation; creates it if there is none that works.
     pub(super) async fn ensure(cache: &Path, lock: &File, say: Note<'_>) -> Result<Self, LocalError> {
         let this = Self::at(cache);
         if !this.is_marked() || !this.still_works().await {
@@ -81,7 +81,7 @@ impl Installation {
         Ok(this)
     }
 
-    /// Whether it is whole and holds what this program would install.
+    /// Whether it is complete and has the versions that this program installs.
     fn is_marked(&self) -> bool {
         std::fs::read(self.marker())
             .is_ok_and(|text| serde_json::from_slice(&text).is_ok_and(|found: Value| found == recipe()))
@@ -92,14 +92,14 @@ impl Installation {
     }
 
     async fn build(&self, lock: &File, say: Note<'_>) -> Result<(), LocalError> {
-        // Before anything is touched: what is missing is better known at once than after a download.
+        // First, so that a missing tool is reported before a download.
         let (python, ()) = tokio::try_join!(Python::find(), tools::npm())?;
         if self.folder.exists() {
-            say("The emulator's folder is incomplete or out of date; making it anew.");
+            say("The emulator's folder is incomplete or outdated; installing again.");
             files::remove_folder(&self.folder)?;
         }
         say(&format!(
-            "Installing MiniStack {MINISTACK} and the AWS SDK for JavaScript in {} (once).",
+            "Installing MiniStack {MINISTACK} and the AWS SDK for JavaScript in {} (only once).",
             self.folder.display()
         ));
         for folder in [&self.folder, &self.tmp(), &self.home()] {
@@ -119,7 +119,8 @@ impl Installation {
             .arg("--disable-pip-version-check")
             .arg(format!("ministack=={MINISTACK}"))
             .arg(CRYPTOGRAPHY)
-            // Settings that would put the packages elsewhere. Mirrors, proxies and certificates stay the user's.
+            // These settings would install to another folder. Mirrors, proxies and certificates of the user still
+            // apply.
             .env_remove("PIP_TARGET")
             .env_remove("PIP_PREFIX");
         run("pip install", &mut pip, Some(lock)).await
@@ -136,12 +137,12 @@ impl Installation {
     }
 }
 
-/// What this program installs; a folder made by another recipe is made anew.
+/// The versions that this program installs. A folder with other versions is created again.
 fn recipe() -> Value {
     json!({ "ministack": MINISTACK, "cryptography": CRYPTOGRAPHY, "node": NODE_PACKAGES })
 }
 
-/// Runs one step to its end, holding the lock meanwhile; if it fails, with its last words.
+/// Runs one step, which holds the lock. An error contains the last lines of its output.
 async fn run(step: &'static str, command: &mut Command, lock: Option<&File>) -> Result<(), LocalError> {
     let failed = |output: String| LocalError::Install { step, output };
     let stdin = match lock.map(File::try_clone) {
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_folder_marked_by_this_recipe_is_whole() {
+    fn only_a_folder_with_the_same_versions_is_complete() {
         let cache = tempfile::tempdir().expect("a folder");
         let installation = Installation::at(cache.path());
         files::make_folder(&installation.folder).expect("made");
@@ -175,13 +176,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_marked_folder_whose_python_is_gone_does_not_work() {
+    async fn a_folder_without_its_python_does_not_work() {
         let cache = tempfile::tempdir().expect("a folder");
         assert!(!Installation::at(cache.path()).still_works().await);
     }
 
     #[tokio::test]
-    async fn a_step_that_outlives_us_keeps_the_lock() {
+    async fn a_step_that_outlives_the_program_keeps_the_lock() {
         let cache = tempfile::tempdir().expect("a folder");
         let lock = files::lock(cache.path(), &|_| ()).await.expect("free");
         let stdin = lock.try_clone().expect("cloned");
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_step_shows_its_last_words() {
+    async fn a_failed_step_shows_its_last_output() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo out; echo 'no such package' >&2; exit 3"]);
         let error = run("pip install", &mut command, None).await.expect_err("it fails");

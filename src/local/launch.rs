@@ -1,4 +1,4 @@
-//! From the installation to an emulator that answers.
+//! Starts the emulator and waits until it responds.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -19,13 +19,13 @@ use super::record::{Emulator, Record};
 use super::tools::Node;
 use super::{Note, control, files};
 
-/// The region of a request that names none.
+/// The region of requests that name none.
 const REGION: &str = "us-east-1";
-/// It takes a second; this is for a cold disk on a busy machine.
+/// A start usually takes a second; a slow, busy machine needs more.
 const BUDGET: Duration = Duration::from_mins(1);
 
-/// Waits for our word, then becomes MiniStack. If we are killed before the process is on record, the word never comes
-/// and it leaves: no emulator ever runs that no one knows of.
+/// Starts MiniStack when a line arrives on standard input. If this program is killed before the process is recorded, no
+/// line arrives and the process ends, so no unrecorded emulator keeps running.
 const LAUNCHER: &str = "\
 import sys
 if not sys.stdin.readline():
@@ -35,7 +35,7 @@ from ministack.app import main
 main()
 ";
 
-/// Starts the emulator, puts it on record and waits until it answers. The caller holds the lock.
+/// Starts the emulator, records it, and waits until it responds. The caller must hold the lock.
 pub(super) async fn launch(
     cache: &Path,
     installation: &Installation,
@@ -43,7 +43,7 @@ pub(super) async fn launch(
     port: Option<u16>,
     say: Note<'_>,
 ) -> Result<Emulator, LocalError> {
-    // What an earlier emulator unpacked and, if it was killed, left behind.
+    // An emulator that was killed leaves its unpacked functions behind.
     files::remove_folder(&installation.tmp())?;
     files::make_folder(&installation.tmp())?;
 
@@ -67,10 +67,10 @@ pub(super) async fn launch(
         },
         name,
     };
-    // Collects its exit status for as long as we run, lest it stays a zombie; it outlives us, so this never joins.
+    // Collects the exit status, so that the process does not stay a zombie. The emulator outlives this program.
     std::thread::spawn(move || child.wait());
     record.save(cache)?;
-    // If it has already ended there is no one to read this, and waiting will find out why.
+    // Fails if the process has ended already; `wait_until_ready` reports that.
     let _ = go.map(|mut go| go.write_all(b"go\n"));
     match wait_until_ready(&record).await {
         Ok(()) => Ok(record.emulator),
@@ -82,7 +82,7 @@ pub(super) async fn launch(
     }
 }
 
-/// The port, if it is free; without one, any that is.
+/// The given port if it is free, or any free port.
 fn free_port(port: Option<u16>) -> Result<u16, LocalError> {
     let address = (Ipv4Addr::LOCALHOST, port.unwrap_or(0));
     match TcpListener::bind(address).and_then(|listener| listener.local_addr()) {
@@ -92,7 +92,7 @@ fn free_port(port: Option<u16>) -> Result<u16, LocalError> {
     }
 }
 
-/// In a process group of its own, so that Ctrl-C in this terminal does not reach it.
+/// Starts the process in its own process group, so that Ctrl-C in this terminal does not reach it.
 fn spawn(installation: &Installation, environment: &Environment, log: &Path) -> Result<Child, LocalError> {
     let open = || {
         let log = File::options().create(true).write(true).truncate(true).mode(0o600).open(log)?;
@@ -101,7 +101,7 @@ fn spawn(installation: &Installation, environment: &Environment, log: &Path) -> 
     let (output, errors) = open().map_err(LocalError::file(log))?;
     let python = installation.python();
     Command::new(&python)
-        // Isolated: neither the current folder nor PYTHON* variables change what is imported.
+        // Isolated mode: imports depend neither on the current folder nor on PYTHON* variables.
         .args(["-I", "-X", "utf8", "-u", "-c", LAUNCHER])
         .env_clear()
         .envs(environment.iter().map(|(key, value)| (key, value)))
@@ -116,7 +116,8 @@ fn spawn(installation: &Installation, environment: &Environment, log: &Path) -> 
 
 type Environment = Vec<(&'static str, OsString)>;
 
-/// All of the emulator's environment, and so of the functions': nothing is passed on from ours, least of all `AWS_*`.
+/// The complete environment of the emulator and its functions. Nothing is inherited, in particular no `AWS_*`
+/// variables.
 fn environment(installation: &Installation, node: &Node, port: u16, name: &str) -> Environment {
     let mut path = node.folder.clone().into_os_string();
     path.push(":/usr/bin:/bin");
@@ -127,20 +128,20 @@ fn environment(installation: &Installation, node: &Node, port: u16, name: &str) 
         ("BIND_HOST", "127.0.0.1".into()),
         ("GATEWAY_PORT", port.to_string().into()),
         ("AUTH", "true".into()),
-        // No more than a label, which the health endpoint shows: how we know our emulator by its answer.
+        // A label that the health endpoint returns. It identifies the emulator of this program.
         ("MINISTACK_EDITION", name.into()),
         ("MINISTACK_REGION", REGION.into()),
         ("LAMBDA_EXECUTOR", "local".into()),
-        // It keeps nothing: what is stopped is gone. Cognito's signing keys are files all the same, and would be in a
-        // folder of /tmp that every emulator on this machine shares.
+        // Nothing is kept after a stop. Cognito's signing keys are files nevertheless; without STATE_DIR all emulators
+        // on this machine would share a folder in /tmp.
         ("PERSIST_STATE", "0".into()),
         ("S3_PERSIST", "0".into()),
         ("STATE_DIR", installation.tmp().into()),
-        // It would look after containers of other MiniStacks on this machine, and listen for devices and files.
+        // Otherwise MiniStack manages containers of other MiniStacks, and listens for IoT devices and SFTP.
         ("DOCKER_HOST", "unix:///nonexistent".into()),
         ("IOT_MTLS_ENABLED", "0".into()),
         ("SFTP_ENABLED", "0".into()),
-        // Of the SDK in the functions: no look for a machine's role, no advice on Node.js in the functions' logs.
+        // For the SDK in the functions: no requests to the metadata service, and no Node.js warnings in the logs.
         ("AWS_EC2_METADATA_DISABLED", "true".into()),
         ("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true".into()),
     ]
@@ -170,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_our_own() {
+    fn the_environment_is_not_inherited() {
         let node = Node { folder: "/opt/node/bin".into() };
         let installation = Installation::at(Path::new("/cache"));
         let environment = environment(&installation, &node, 4566, "ours");
@@ -184,12 +185,12 @@ mod tests {
         {
             assert!(inside.starts_with("/cache") && get(name) == inside.to_str(), "{name}");
         }
-        // The emulator's root user is `AWS_ACCESS_KEY_ID`, if that is set.
+        // MiniStack takes AWS_ACCESS_KEY_ID as its root user's key, if it is set.
         assert!(!environment.iter().any(|(key, _)| key.contains("KEY") || key.contains("PROFILE")));
     }
 
     #[test]
-    fn a_port_in_use_is_refused_and_none_means_any() {
+    fn a_used_port_is_refused_and_no_port_means_any_free_one() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = taken.local_addr().expect("an address").port();
         assert!(matches!(free_port(Some(port)), Err(LocalError::PortTaken { port: p }) if p == port));

@@ -1,16 +1,16 @@
-//! The local emulator: MiniStack on this machine, for `--local` and `securelambda local`.
+//! The local emulator, MiniStack, for `--local` and `securelambda local`.
 //!
-//! It needs Python and Node.js, no Docker and no account. The first start installs it; every start leaves it running
-//! on 127.0.0.1 after this program has ended, with signatures checked and IAM enforced (`AUTH=true`).
+//! It needs Python and Node.js, but neither Docker nor an AWS account. The first start installs it. It keeps running on
+//! 127.0.0.1 after this program has ended. It checks signatures and enforces IAM policies (`AUTH=true`).
 //!
-//! - [`tools`]: which Python, which Node.js
-//! - [`install`]: a folder that holds all the emulator needs, made once a version
-//! - [`launch`]: from that folder to a process that answers
-//! - [`process`]: is it still ours, and how it ends
-//! - [`record`]: what is remembered between two runs of this program
-//! - [`control`]: the emulator's own endpoints, health and reset
+//! - [`tools`]: finds Python and Node.js
+//! - [`install`]: installs the emulator into a folder, once per version
+//! - [`launch`]: starts it
+//! - [`process`]: identifies and ends its process
+//! - [`record`]: the file that connects one run of this program with the next
+//! - [`control`]: the emulator's health and reset endpoints
 //!
-//! Prints nothing: progress goes to the caller's [`Note`]. Knows nothing of stacks or of AWS.
+//! This module prints nothing: it passes progress to the caller's [`Note`]. It knows neither stacks nor AWS.
 
 mod control;
 mod error;
@@ -31,40 +31,38 @@ pub use self::record::Emulator;
 use self::install::Installation;
 use self::record::Record;
 
-/// Where progress goes: one call, one sentence.
+/// Receives progress messages, one sentence per call.
 pub type Note<'a> = &'a (dyn Fn(&str) + Sync);
 
-/// What there is to say about the emulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It answers, and it is ours.
+    /// The emulator of this cache folder responds.
     Running(Emulator),
-    /// None was started, or it has ended.
+    /// The emulator was not started, or has ended.
     Stopped,
-    /// The process lives but does not answer: it is starting, or it hangs.
+    /// The process is running but does not respond: it is starting, or it hangs.
     Unhealthy(Emulator),
 }
 
-/// The emulator of one cache folder. A folder has one at most.
+/// The emulator of one cache folder. A folder has at most one.
 #[derive(Clone, Debug)]
 pub struct Local {
     cache: PathBuf,
 }
 
 impl Local {
-    /// The emulator that lives in `cache`.
     pub fn new(cache: PathBuf) -> Self {
-        // Absolute, because the emulator and its functions run in folders of their own.
+        // Absolute, because the emulator and its functions run in other folders.
         let cache = std::path::absolute(&cache).unwrap_or(cache);
         Self { cache }
     }
 
-    /// The emulator of this user: `SECURELAMBDA_CACHE_DIR`, else `securelambda` in `XDG_CACHE_HOME` or `~/.cache`.
-    /// The environment comes in as a look-up, so that only `config` reads the real one.
+    /// The emulator in `SECURELAMBDA_CACHE_DIR`, or else in `securelambda` in `XDG_CACHE_HOME` or `~/.cache`. `look_up`
+    /// reads an environment variable.
     pub fn from_env(look_up: impl Fn(&str) -> Option<OsString>) -> Result<Self, LocalError> {
         let folder = |name| look_up(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         folder("SECURELAMBDA_CACHE_DIR")
-            // The XDG specification: a relative path is to be ignored.
+            // The XDG specification says to ignore relative paths.
             .or_else(|| {
                 folder("XDG_CACHE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("securelambda"))
             })
@@ -75,29 +73,30 @@ impl Local {
 
     /// The access key and the secret key of the emulator's root user, in account 000000000000.
     ///
-    /// Not a secret: it listens on this machine's loopback only. IAM users made in the emulator get keys of their own.
+    /// Not secret, because the emulator listens only on the loopback interface. IAM users in the emulator get other
+    /// keys.
     pub fn credentials() -> (&'static str, &'static str) {
         ("test", "test")
     }
 
-    /// The emulator's Python, which runs the functions that are written in it; `None` before the first start.
+    /// The emulator's Python, which also runs Python functions; `None` before the first start.
     pub fn python(&self) -> Option<PathBuf> {
         Some(Installation::at(&self.cache).python()).filter(|python| python.exists())
     }
 
-    /// Whether it is this kind of emulator that answers on a port of this machine, whoever started it.
+    /// Whether a MiniStack responds on a port of this machine, regardless of who started it.
     pub async fn answers(port: u16) -> bool {
         control::health(port).await.is_ok()
     }
 
-    /// The folder that holds all of it.
     pub fn cache(&self) -> &Path {
         &self.cache
     }
 
-    /// Starts the emulator, installing it first where need be; says whether it was already running.
+    /// Starts the emulator and installs it first if necessary. Also returns whether it was already running. Without a
+    /// port, uses a free one.
     ///
-    /// Two at once are safe: the second waits, then finds the first one's emulator. Without a port, a free one is taken.
+    /// Concurrent starts are safe: the second one waits, then finds the emulator of the first.
     pub async fn start(&self, port: Option<u16>, say: Note<'_>) -> Result<(Emulator, bool), LocalError> {
         let lock = files::lock(&self.cache, say).await?;
         match self.status().await? {
@@ -107,7 +106,9 @@ impl Local {
             Status::Running(emulator) => {
                 if emulator.version != install::MINISTACK {
                     let (old, new) = (&emulator.version, install::MINISTACK);
-                    say(&format!("MiniStack {old} is running; `local stop`, then `local start` changes to {new}."));
+                    say(&format!(
+                        "MiniStack {old} is running. To change to {new}, run `securelambda local stop`, then `securelambda local start`."
+                    ));
                 }
                 return Ok((emulator, true));
             }
@@ -120,8 +121,8 @@ impl Local {
         Ok((emulator, false))
     }
 
-    /// Ends the emulator and waits until it is gone, with the functions it was running; what it held goes with it.
-    /// `None` if there was none.
+    /// Stops the emulator and its functions, and waits until they have ended. The emulator's contents are lost. Returns
+    /// `None` if it was not running.
     pub async fn stop(&self) -> Result<Option<Emulator>, LocalError> {
         if !self.cache.exists() {
             return Ok(None);
@@ -132,12 +133,12 @@ impl Local {
         let was_alive = process.is_alive();
         process.end().await?;
         Record::remove(&self.cache)?;
-        // Only tidiness: if a function's last file is still being written, the next start clears the folder.
+        // May fail while a function still writes a file; the next start clears the folder.
         let _ = files::remove_folder(&Installation::at(&self.cache).tmp());
         Ok(was_alive.then_some(record.emulator))
     }
 
-    /// Whether it runs. Looks at the process as well as at the record, which outlives a crash or a reboot.
+    /// Whether it is running. Checks the process too, because the record survives a crash or a reboot.
     pub async fn status(&self) -> Result<Status, LocalError> {
         let Some(record) = Record::load(&self.cache)?.filter(|record| record.process().is_alive()) else {
             return Ok(Status::Stopped);
@@ -148,7 +149,7 @@ impl Local {
         })
     }
 
-    /// Makes the running emulator forget everything in it, in every account and region.
+    /// Deletes everything in the running emulator, in all accounts and regions.
     pub async fn reset(&self) -> Result<Emulator, LocalError> {
         match self.status().await? {
             Status::Running(emulator) => {
@@ -161,7 +162,7 @@ impl Local {
     }
 }
 
-/// The tools that the emulator needs, and whether this machine has each: what it is called, or why it will not do.
+/// The tools that the emulator needs: for each, the command or path that was found, or why it cannot be used.
 pub async fn tools() -> [(&'static str, Result<String, LocalError>); 3] {
     let (python, node, npm) = tokio::join!(tools::Python::find(), tools::Node::find(), tools::npm());
     [
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_folder_is_the_first_that_is_named() {
+    fn the_cache_folder_is_the_first_variable_that_is_set() {
         let home = ("HOME", "/home/ada");
         let xdg = ("XDG_CACHE_HOME", "/caches");
         let own = ("SECURELAMBDA_CACHE_DIR", "/own");
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_and_relative_settings_do_not_count() {
+    fn empty_and_relative_values_are_ignored() {
         let home = ("HOME", "/home/ada");
         let default = Some("/home/ada/.cache/securelambda".into());
         assert_eq!(cache_with(&[home, ("SECURELAMBDA_CACHE_DIR", "")]), default);
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_started_is_stopped_and_looking_makes_no_folder() {
+    async fn status_is_stopped_and_creates_no_folder_before_the_first_start() {
         let home = tempfile::tempdir().expect("a folder");
         let local = Local::new(home.path().join("cache"));
         assert_eq!(local.status().await.expect("status"), Status::Stopped);

@@ -1,4 +1,4 @@
-//! The emulator's process: whether it is still the one we started, and how it ends.
+//! The emulator's process: identifies it, and ends it.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use tokio::time::{Instant, sleep};
 
 use super::error::LocalError;
 
-/// How long it may take to leave by itself, and then to be removed.
+/// How long the process may take to end after SIGTERM, and again after SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A process group and its leader, told apart from a later process with the same pid by when it was born.
+/// A process group and its leader. The start time distinguishes it from a later process with the same pid.
 #[derive(Clone, Debug)]
 pub(super) struct Process {
     pub(super) pid: u32,
@@ -19,18 +19,18 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// The process with this pid, as it is now.
+    /// The process that has this pid now.
     pub(super) fn now(pid: u32) -> Option<Self> {
         birth(pid).map(|birth| Self { pid, birth })
     }
 
-    /// Whether it still runs. One that has ended but was not waited for yet does not.
+    /// Whether it is still running. A zombie is not.
     pub(super) fn is_alive(&self) -> bool {
         birth(self.pid).is_some_and(|birth| birth == self.birth)
     }
 
-    /// Ends it and waits until it is gone: SIGTERM, and after the grace SIGKILL. The whole group gets the signal, as the
-    /// functions run as children of the emulator.
+    /// Ends the process with SIGTERM, or with SIGKILL after the grace period, and waits for its end. The signal goes to
+    /// the whole group, because the functions are child processes of the emulator.
     pub(super) async fn end(&self) -> Result<(), LocalError> {
         for signal in [Signal::TERM, Signal::KILL] {
             if !self.is_alive() {
@@ -42,14 +42,14 @@ impl Process {
                 sleep(Duration::from_millis(50)).await;
             }
         }
-        if self.is_alive() { Err(self.unstoppable("it outlived SIGKILL")) } else { Ok(()) }
+        if self.is_alive() { Err(self.unstoppable("it survived SIGKILL")) } else { Ok(()) }
     }
 
     fn signal(&self, signal: Signal) -> Result<(), LocalError> {
         let group = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         let group = group.ok_or_else(|| self.unstoppable("not a pid"))?;
         match kill_process_group(group, signal) {
-            // No such process: it left between the look and the signal.
+            // The process ended just before the signal.
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(error) => Err(self.unstoppable(&error.to_string())),
         }
@@ -60,7 +60,7 @@ impl Process {
     }
 }
 
-/// When a process was born, in a form that is only ever compared: the boot, and the clock ticks since.
+/// When a process started, as text for comparison: the boot id and the clock ticks since the boot.
 #[cfg(target_os = "linux")]
 fn birth(pid: u32) -> Option<String> {
     let ticks = start_in_stat(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
@@ -73,7 +73,7 @@ fn birth(pid: u32) -> Option<String> {
     birth_by_ps(pid)
 }
 
-/// Field 22 of `/proc/PID/stat`, counted from behind the command's name, which may hold blanks and brackets.
+/// Field 22 of `/proc/PID/stat`, counted after the command's name, which may contain spaces and parentheses.
 #[cfg(target_os = "linux")]
 fn start_in_stat(line: &str) -> Option<u64> {
     let mut fields = line.rsplit_once(')')?.1.split_ascii_whitespace();
@@ -82,7 +82,7 @@ fn start_in_stat(line: &str) -> Option<u64> {
     (!is_dead(state)).then_some(start)
 }
 
-/// Where there is no `/proc`: `ps`, which every Unix has.
+/// For systems without `/proc`.
 #[cfg(any(test, not(target_os = "linux")))]
 fn birth_by_ps(pid: u32) -> Option<String> {
     let output = std::process::Command::new("ps")
@@ -101,7 +101,7 @@ fn start_in_ps(line: &str) -> Option<String> {
     (!is_dead(state) && !start.is_empty()).then_some(start)
 }
 
-/// Zombies, and what the kernel is just removing.
+/// Zombies, and processes that the kernel is removing.
 fn is_dead(state: &str) -> bool {
     state.starts_with(['Z', 'X'])
 }
@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// A shell in a group of its own, and the number it says once it is ready.
+    /// Starts a shell in its own group, and returns the number that it prints when it is ready.
     fn shell(script: &str) -> (Child, u32) {
         let mut command = Command::new("sh");
         let mut child = command.args(["-c", script]).stdout(Stdio::piped()).process_group(0).spawn().expect("a shell");
@@ -149,17 +149,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stranger_with_the_same_pid_is_not_killed() {
+    async fn another_process_with_the_same_pid_is_not_killed() {
         let (mut child, _) = shell("echo 0; exec sleep 60");
-        let stranger = Process { pid: child.id(), birth: "earlier".into() };
-        stranger.end().await.expect("nothing to end");
+        let other = Process { pid: child.id(), birth: "earlier".into() };
+        other.end().await.expect("nothing to end");
         assert!(child.try_wait().expect("asked").is_none(), "it was killed");
         Process::now(child.id()).expect("alive").end().await.expect("ended");
         child.wait().expect("gone");
     }
 
     #[tokio::test]
-    async fn its_children_end_with_it() {
+    async fn child_processes_end_with_it() {
         let (mut shell, child) = shell("sleep 60 & echo $!; wait");
         let (shell_process, child) = (Process::now(shell.id()).expect("alive"), Process::now(child).expect("alive"));
         shell_process.end().await.expect("ended");
@@ -167,7 +167,7 @@ mod tests {
         shell.wait().expect("gone");
         let deadline = Instant::now() + GRACE;
         while child.is_alive() {
-            assert!(Instant::now() < deadline, "the child lives on");
+            assert!(Instant::now() < deadline, "the child is still running");
             sleep(Duration::from_millis(10)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! What is remembered of the emulator between two runs of this program: `emulator.json` in the cache folder.
+//! The record of the emulator between two runs of this program: `emulator.json` in the cache folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,33 +9,32 @@ use super::error::LocalError;
 use super::files;
 use super::process::Process;
 
-/// How the emulator is reached.
+/// How to reach the emulator.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Emulator {
-    /// `http://127.0.0.1:PORT`, for every service.
+    /// `http://127.0.0.1:PORT`, for all services.
     pub endpoint: String,
-    /// The port.
     pub port: u16,
-    /// The process; the leader of its own process group.
+    /// The leader of its own process group.
     pub pid: u32,
-    /// What it prints, the calls it gets included.
+    /// Its log file, which includes all calls.
     pub log: PathBuf,
-    /// MiniStack's version.
+    /// The version of MiniStack.
     pub version: String,
-    /// The region of a request that names none.
+    /// The region of requests that name none.
     pub region: String,
-    /// When it was started, in seconds since 1970.
+    /// The start time, in seconds since 1970.
     pub started_unix: u64,
 }
 
-/// The emulator, with what tells it from others: a later process that got its pid, another emulator that got its port.
+/// The emulator, with values that distinguish it from a later process with its pid and another emulator on its port.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub(super) struct Record {
     #[serde(flatten)]
     pub(super) emulator: Emulator,
-    /// When its process was born.
+    /// When its process started: see [`Process`].
     pub(super) birth: String,
-    /// What it answers to: a name given to no other.
+    /// The unique name that its health endpoint returns.
     pub(super) name: String,
 }
 
@@ -51,7 +50,7 @@ impl Record {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(LocalError::file(path)(error)),
         };
-        // Not taken for "none": an emulator that runs unseen would never be stopped.
+        // An error, because otherwise a running emulator could never be stopped.
         serde_json::from_slice(&text).map(Some).map_err(|source| LocalError::Record { path, source })
     }
 
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_loaded_until_it_is_removed() {
+    fn a_saved_record_can_be_loaded_and_removed() {
         let cache = tempfile::tempdir().expect("a folder");
         assert_eq!(Record::load(cache.path()).expect("none yet"), None);
         record().save(cache.path()).expect("saved");
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_record_is_an_error_that_says_which_file() {
+    fn a_damaged_record_is_an_error_that_names_the_file() {
         let cache = tempfile::tempdir().expect("a folder");
         std::fs::write(cache.path().join("emulator.json"), "{\"port\":").expect("written");
         let error = Record::load(cache.path()).expect_err("damaged");
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_a_later_version_are_passed_over() {
+    fn unknown_fields_are_ignored() {
         let mut value = serde_json::to_value(record()).expect("a value");
         value["colour"] = "blue".into();
         assert_eq!(serde_json::from_value::<Record>(value).expect("read"), record());

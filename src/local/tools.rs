@@ -1,4 +1,4 @@
-//! Python and Node.js as they are on this machine.
+//! Finds Python, Node.js and npm on this machine.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,23 +8,23 @@ use tokio::process::Command;
 
 use super::error::LocalError;
 
-/// What MiniStack asks for.
+/// Required by MiniStack.
 pub(super) const OLDEST_PYTHON: Minimum = Minimum(3, Some(10));
-/// What the AWS SDK for JavaScript asks for.
+/// Required by the AWS SDK for JavaScript.
 pub(super) const OLDEST_NODE: Minimum = Minimum(20, None);
 
-/// The first that is new enough wins. `python3` may be an old one (macOS has 3.9) beside newer ones.
+/// The first one that is new enough is used. `python3` may be older than the others (macOS has 3.9).
 const PYTHONS: [&str; 7] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
 
-/// Prints the version, then whichever of the two modules for virtual environments is missing.
+/// Prints the version, then those of the two modules for virtual environments that are missing.
 const ASK_PYTHON: &str = "import sys, importlib.util as u; \
     print('%d.%d.%d' % sys.version_info[:3], *(m for m in ('venv', 'ensurepip') if u.find_spec(m) is None))";
 
-/// Prints the version, then the binary itself: what is on the PATH may be a version manager's shim, which would need
-/// that manager's environment.
+/// Prints the version, then the path of the binary. The `node` in PATH may be a version manager's shim, which needs the
+/// manager's environment.
 const ASK_NODE: &str = "`${process.versions.node}\\n${process.execPath}`";
 
-/// A version as these tools number theirs. What follows the numbers (`rc1`, `+`) is left out.
+/// A version number. Suffixes such as `rc1` and `+` are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     pub(super) major: u32,
@@ -33,7 +33,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// From what `--version` prints, with or without a name or a `v` before it.
+    /// Parses the output of `--version`, with or without a name or a `v` before the number.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let number = text.split_whitespace().find_map(|word| {
             let word = word.trim_start_matches('v');
@@ -61,7 +61,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// The oldest version that will do: a major, and a minor where that matters.
+/// The oldest supported version: major, and minor if it matters.
 #[derive(Clone, Copy)]
 pub(super) struct Minimum(u32, Option<u32>);
 
@@ -74,19 +74,19 @@ impl fmt::Display for Minimum {
     }
 }
 
-/// A Python that can make a virtual environment.
+/// A Python that can create virtual environments.
 #[derive(Debug)]
 pub(super) struct Python {
     pub(super) command: &'static str,
 }
 
 impl Python {
-    /// The first that will do, or why none does: of several reasons the one that is least work to remove.
+    /// The first suitable Python. If there is none, the error is the one that is easiest to fix.
     pub(super) async fn find() -> Result<Self, LocalError> {
         let mut reason = LocalError::Python { found: None };
         for command in PYTHONS {
             let Some(answer) = ask(command, &["-c", ASK_PYTHON]).await else { continue };
-            match judge_python(command, &answer) {
+            match check_python(command, &answer) {
                 Ok(()) => return Ok(Self { command }),
                 Err(venv @ LocalError::Venv { .. }) => reason = venv,
                 Err(LocalError::Python { found }) => {
@@ -101,7 +101,7 @@ impl Python {
     }
 }
 
-fn judge_python(command: &str, answer: &str) -> Result<(), LocalError> {
+fn check_python(command: &str, answer: &str) -> Result<(), LocalError> {
     let Some(version) = Version::parse(answer) else { return Err(LocalError::Python { found: None }) };
     if !version.is_at_least(OLDEST_PYTHON) {
         return Err(LocalError::Python { found: Some(version) });
@@ -112,7 +112,7 @@ fn judge_python(command: &str, answer: &str) -> Result<(), LocalError> {
     }
 }
 
-/// The Node.js that will run the functions.
+/// The Node.js that runs the functions.
 #[derive(Debug)]
 pub(super) struct Node {
     /// The folder of the binary.
@@ -121,11 +121,11 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) async fn find() -> Result<Self, LocalError> {
-        judge_node(&ask("node", &["-p", ASK_NODE]).await.unwrap_or_default())
+        check_node(&ask("node", &["-p", ASK_NODE]).await.unwrap_or_default())
     }
 }
 
-fn judge_node(answer: &str) -> Result<Node, LocalError> {
+fn check_node(answer: &str) -> Result<Node, LocalError> {
     let (version, binary) = answer.trim_end().split_once('\n').unwrap_or((answer, ""));
     let version = Version::parse(version);
     match (&version, PathBuf::from(binary).parent()) {
@@ -134,12 +134,13 @@ fn judge_node(answer: &str) -> Result<Node, LocalError> {
     }
 }
 
-/// npm is only needed to install.
+/// Checks that npm exists. It is needed only for the installation.
 pub(super) async fn npm() -> Result<(), LocalError> {
     ask("npm", &["--version"]).await.map(drop).ok_or(LocalError::Npm)
 }
 
-/// What a tool prints; `None` where it is missing or fails. (On macOS a `python3` that is not installed is a stub that fails.)
+/// The output of a tool; `None` if it is missing or fails. (On macOS `python3` is a failing stub until it is
+/// installed.)
 async fn ask(command: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(command).args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await.ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_the_tools_print() {
+    fn versions_are_parsed_from_tool_output() {
         let shown = |text| Version::parse(text).map(|version| version.to_string());
         assert_eq!(shown("Python 3.11.7\n"), Some("3.11.7".into()));
         assert_eq!(shown("Python 3.12.0+"), Some("3.12.0".into()));
@@ -164,27 +165,27 @@ mod tests {
     }
 
     #[test]
-    fn three_ten_is_later_than_three_nine() {
+    fn version_3_10_is_later_than_3_9() {
         let will_do = |text| Version::parse(text).is_some_and(|version| version.is_at_least(OLDEST_PYTHON));
         assert!(will_do("3.10.0") && will_do("3.13.1") && will_do("4.0.0"));
         assert!(!will_do("3.9.18") && !will_do("2.7.18"));
     }
 
     #[test]
-    fn a_python_without_venv_is_told_from_an_old_one() {
-        assert!(judge_python("python3", "3.11.2\n").is_ok());
-        assert!(matches!(judge_python("python3", "3.9.6\n"), Err(LocalError::Python { found: Some(_) })));
-        assert!(matches!(judge_python("python3", ""), Err(LocalError::Python { found: None })));
-        let Err(LocalError::Venv { module, .. }) = judge_python("python3", "3.11.2 ensurepip\n") else {
-            panic!("not told")
+    fn a_python_without_venv_is_distinguished_from_an_old_one() {
+        assert!(check_python("python3", "3.11.2\n").is_ok());
+        assert!(matches!(check_python("python3", "3.9.6\n"), Err(LocalError::Python { found: Some(_) })));
+        assert!(matches!(check_python("python3", ""), Err(LocalError::Python { found: None })));
+        let Err(LocalError::Venv { module, .. }) = check_python("python3", "3.11.2 ensurepip\n") else {
+            panic!("expected a missing module")
         };
         assert_eq!(module, "ensurepip");
     }
 
     #[test]
-    fn node_is_the_binary_behind_the_shim() {
-        assert_eq!(judge_node("20.11.1\n/opt/node/bin/node\n").expect("node").folder, PathBuf::from("/opt/node/bin"));
-        assert!(matches!(judge_node("18.19.0\n/usr/bin/node\n"), Err(LocalError::Node { found: Some(_) })));
-        assert!(matches!(judge_node(""), Err(LocalError::Node { found: None })));
+    fn the_path_of_node_is_that_of_the_binary_behind_a_shim() {
+        assert_eq!(check_node("20.11.1\n/opt/node/bin/node\n").expect("node").folder, PathBuf::from("/opt/node/bin"));
+        assert!(matches!(check_node("18.19.0\n/usr/bin/node\n"), Err(LocalError::Node { found: Some(_) })));
+        assert!(matches!(check_node(""), Err(LocalError::Node { found: None })));
     }
 }

@@ -1,5 +1,5 @@
-//! What AWS has in which region, as far as it is known, and whether a stack can be built there. `table.rs` is made from
-//! botocore's data. A region that is not in it is not refused: nothing is known of it.
+//! Which services each region lacks, and whether a stack can be created there. `table.rs` is generated from botocore's
+//! data. A region that is not in the table is accepted.
 
 mod table;
 
@@ -8,9 +8,7 @@ use std::collections::BTreeSet;
 use self::table::REGIONS;
 use crate::partition::Partition;
 
-/// A service that a stack may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each is the service of that name")]
 pub enum Service {
     ApiGateway,
     IdentityPools,
@@ -25,7 +23,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// The service that keeps resources of this kind (`lambda.function`).
+    /// The service of a kind of resource, such as `lambda.function`.
     pub fn of_kind(kind: &str) -> Option<Self> {
         let (service, what) = kind.split_once('.')?;
         Some(match service {
@@ -42,7 +40,7 @@ impl Service {
         })
     }
 
-    /// What people call it, and what its hosts are called.
+    /// The name for messages, with the name in host names.
     fn title(self) -> &'static str {
         match self {
             Self::ApiGateway => "API Gateway (apigateway)",
@@ -59,26 +57,23 @@ impl Service {
     }
 }
 
-/// What a stack needs of its region.
+/// What a stack requires from its region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// The services that keep its resources.
     pub services: BTreeSet<Service>,
-    /// The names of the roles that identity pools assume.
+    /// The names of roles that identity pools assume.
     pub assumed_by_pools: Vec<String>,
 }
 
-/// Why a stack cannot be built in a region, and what to do about it.
+/// Why a stack cannot be created in a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfit {
-    /// Names the region and what it lacks.
     pub message: String,
-    /// What would do.
     pub hint: String,
 }
 
-/// Regions that every account has. All others of the partition `aws` must be enabled by an account before it can use
-/// them; the other partitions have no such regions.
+/// Regions that are enabled in every account. An account must enable the other regions of the partition `aws` before it
+/// can use them. The other partitions have no such regions.
 const ALWAYS_ENABLED: [&str; 17] = [
     "ap-northeast-1",
     "ap-northeast-2",
@@ -99,15 +94,15 @@ const ALWAYS_ENABLED: [&str; 17] = [
     "us-west-2",
 ];
 
-/// The longest name of a role that identity pools are sure to assume in us-gov-east-1.
+/// The maximum length of a role name that identity pools can certainly assume in us-gov-east-1.
 const LONGEST_ROLE_IN_GOV_EAST: usize = 20;
 
-/// The names of all regions that are known.
+/// The names of all known regions.
 pub fn known() -> Vec<&'static str> {
     REGIONS.iter().map(|(name, _)| *name).collect()
 }
 
-/// What a region is known to lack.
+/// The services that a region is known to lack.
 pub fn lacks(region: &str) -> &'static [Service] {
     REGIONS.iter().find(|(name, _)| *name == region).map_or(&[], |(_, lacks)| lacks)
 }
@@ -117,7 +112,7 @@ pub fn is_opt_in(region: &str) -> bool {
     Partition::of(region).name == "aws" && !ALWAYS_ENABLED.contains(&region)
 }
 
-/// Whether a name is made like those of regions, though it need not be one: `eu-central-9` is, `eu-cental-1` is not.
+/// Whether a name has the form of a region name: `eu-central-9` has, `eu-cental-1` does not.
 pub fn is_well_formed(region: &str) -> bool {
     const DIRECTIONS: [&str; 9] =
         ["north", "south", "east", "west", "central", "northeast", "northwest", "southeast", "southwest"];
@@ -130,10 +125,10 @@ pub fn is_well_formed(region: &str) -> bool {
     in_a_partition && area.split('-').all(one_word) && DIRECTIONS.contains(&direction) && number
 }
 
-/// Refuses a region of which it is known that a stack with these needs cannot be built there.
+/// Refuses a region where a stack with these needs cannot be created.
 ///
 /// # Errors
-/// Why not.
+/// The partition is not supported, or the region lacks a service.
 pub fn check(region: &str, needs: &Needs) -> Result<(), Unfit> {
     let partition = Partition::of(region);
     if !partition.supported {
@@ -141,7 +136,7 @@ pub fn check(region: &str, needs: &Needs) -> Result<(), Unfit> {
             "the region {region} belongs to {} (the partition {}), which securelambda does not support",
             partition.title, partition.name
         );
-        let hint = "which services, principals and host names it has could not be confirmed; use another region";
+        let hint = "its services, principals and host names could not be confirmed; use another region";
         return Err(Unfit { message, hint: hint.to_owned() });
     }
     let missing: Vec<&str> = lacks(region)
@@ -150,11 +145,11 @@ pub fn check(region: &str, needs: &Needs) -> Result<(), Unfit> {
         .map(|service| service.title())
         .collect();
     if !missing.is_empty() {
-        let message = format!("{region} has no {}; this stack needs that", missing.join(" and no "));
+        let message = format!("{region} does not have {}, which this stack requires", missing.join(" and "));
         let hint = match nearest_with(region, &needs.services) {
-            Some(near) => format!("{near} has everything that this stack needs"),
+            Some(near) => format!("use a region that has everything, such as {near}"),
             None => format!(
-                "no region of {} has everything that this stack needs: leave it out of the stack file, or use a region and \
+                "no region of {} has everything that this stack requires: remove it from the stack file, or use a region and \
                  an account of another partition",
                 partition.title
             ),
@@ -167,7 +162,7 @@ pub fn check(region: &str, needs: &Needs) -> Result<(), Unfit> {
         return Err(Unfit {
             message: format!(
                 "in us-gov-east-1 identity pools may be unable to assume a role whose name is longer than \
-                 {LONGEST_ROLE_IN_GOV_EAST} characters, and {role} has {}",
+                 {LONGEST_ROLE_IN_GOV_EAST} characters, but {role} has {}",
                 role.len()
             ),
             hint: "give the stack or the identity pool a shorter name, or use us-gov-west-1".to_owned(),
@@ -176,7 +171,7 @@ pub fn check(region: &str, needs: &Needs) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// The region of the same partition that has all these services and is most likely near.
+/// A region of the same partition that has all these services, preferably nearby.
 fn nearest_with(region: &str, services: &BTreeSet<Service>) -> Option<&'static str> {
     let partition = Partition::of(region);
     let area = region.split('-').next().unwrap_or(region);
@@ -184,7 +179,7 @@ fn nearest_with(region: &str, services: &BTreeSet<Service>) -> Option<&'static s
         *name != region && Partition::of(name) == partition && !lacks.iter().any(|service| services.contains(service))
     };
     let rank = |name: &str| {
-        // Regions that need no enabling first, then those of the same part of the world, then the partition's main one.
+        // In this order: the same part of the world, enabled by default, the partition's main region.
         (name.split('-').next() != Some(area), is_opt_in(name), name != partition.main_region)
     };
     REGIONS.iter().filter(fits).map(|(name, _)| *name).min_by_key(|name| rank(name))
@@ -199,19 +194,22 @@ mod tests {
     }
 
     #[test]
-    fn a_region_that_lacks_a_service_of_the_stack_is_refused_by_name() {
+    fn a_region_that_lacks_a_required_service_is_refused() {
         let pools = needs(&[Service::Lambda, Service::UserPools]);
         let unfit = check("cn-north-1", &pools).expect_err("refused");
-        assert_eq!(unfit.message, "cn-north-1 has no Cognito user pools (cognito-idp); this stack needs that");
+        assert_eq!(
+            unfit.message,
+            "cn-north-1 does not have Cognito user pools (cognito-idp), which this stack requires"
+        );
         assert!(unfit.hint.starts_with("no region of AWS China has everything"), "{}", unfit.hint);
         let both = check("cn-northwest-1", &needs(&[Service::UserPools, Service::IdentityPools])).expect_err("refused");
         assert!(both.message.contains("cognito-idp") && both.message.contains("cognito-identity"), "{}", both.message);
         let identities = check("cn-northwest-1", &needs(&[Service::IdentityPools])).expect_err("refused");
-        assert_eq!(identities.hint, "cn-north-1 has everything that this stack needs");
+        assert_eq!(identities.hint, "use a region that has everything, such as cn-north-1");
     }
 
     #[test]
-    fn a_stack_without_pools_can_be_built_in_china_and_any_stack_elsewhere() {
+    fn a_stack_without_pools_is_possible_in_china_and_any_stack_elsewhere() {
         let without = needs(&[Service::ApiGateway, Service::Iam, Service::Lambda, Service::Logs, Service::Waf]);
         for region in known() {
             assert_eq!(check(region, &without), Ok(()), "{region}");
@@ -222,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_refused_for_lack_of_knowledge() {
+    fn unknown_regions_are_accepted() {
         let all = needs(&[Service::UserPools, Service::IdentityPools, Service::Waf]);
         for region in ["eu-central-9", "cn-south-1", "us-gov-north-1"] {
             assert_eq!(check(region, &all), Ok(()), "{region}");
@@ -230,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_that_are_not_known_well_enough_are_refused_with_the_reason() {
+    fn unsupported_partitions_are_refused() {
         for (region, title) in [
             ("eusc-de-east-1", "AWS European Sovereign Cloud"),
             ("us-iso-east-1", "AWS Top Secret"),
@@ -242,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn long_role_names_are_refused_where_identity_pools_cannot_assume_them() {
+    fn long_role_names_of_identity_pools_are_refused_in_gov_east() {
         let named = |role: &str| Needs { services: BTreeSet::new(), assumed_by_pools: vec![role.to_owned()] };
         assert_eq!(check("us-gov-east-1", &named(&"r".repeat(20))), Ok(()));
         let unfit = check("us-gov-east-1", &named(&"r".repeat(21))).expect_err("refused");
@@ -251,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn only_regions_of_the_main_partition_have_to_be_enabled() {
+    fn only_the_main_partition_has_opt_in_regions() {
         for region in
             ["af-south-1", "ap-east-1", "eu-south-2", "il-central-1", "me-south-1", "mx-central-1", "eu-west-9"]
         {
@@ -261,11 +259,11 @@ mod tests {
             assert!(!is_opt_in(region), "{region}");
         }
         let enabled = known().into_iter().filter(|region| Partition::of(region).name == "aws" && !is_opt_in(region));
-        assert_eq!(enabled.count(), ALWAYS_ENABLED.len(), "each of them is a region");
+        assert_eq!(enabled.count(), ALWAYS_ENABLED.len(), "every always-enabled region is known");
     }
 
     #[test]
-    fn a_mistyped_region_is_told_from_a_new_one() {
+    fn mistyped_regions_are_distinguished_from_new_ones() {
         for region in ["eu-central-9", "cn-south-1", "us-gov-north-1", "me-west-1", "eusc-de-east-1", "ap-southeast-12"]
         {
             assert!(is_well_formed(region), "{region}");

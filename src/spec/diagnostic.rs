@@ -1,53 +1,55 @@
-//! Mistakes in a stack file, and their places.
+//! What is wrong with a stack file, and where.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// One mistake in a stack file.
+/// A mistake in a stack file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("{message}")]
-pub struct LocatedDiagnostic {
+pub struct Diagnostic {
+    /// The path of the key, such as `functions.Hello.source`. Empty if the mistake was found by its span.
+    pub key: String,
     pub message: String,
-    /// In bytes of the file.
-    #[label("here")]
-    pub span: miette::SourceSpan,
-    /// A suggestion.
+    /// How to correct it.
     #[help]
     pub help: Option<String>,
-    /// Parts of the file that must not be shown: somebody may have written a secret there.
-    pub secrets: Vec<Range<usize>>,
+    /// Bytes of the file; `None` until [`SpanMap::locate`] has found the key.
+    #[label("here")]
+    pub span: Option<miette::SourceSpan>,
+    /// Bytes of the file that may be a secret, and so must not be shown.
+    pub concealed: Vec<Range<usize>>,
 }
 
-/// The text, with stars in the place of the secrets of these mistakes.
-pub fn conceal(text: &str, mistakes: &[LocatedDiagnostic]) -> String {
+/// The text with asterisks for everything that these mistakes conceal.
+pub fn conceal(text: &str, mistakes: &[Diagnostic]) -> String {
     let secrets =
-        |at: usize| mistakes.iter().flat_map(|diagnostic| &diagnostic.secrets).any(|range| range.contains(&at));
-    // As many bytes as before, so that every span still fits.
+        |at: usize| mistakes.iter().flat_map(|diagnostic| &diagnostic.concealed).any(|range| range.contains(&at));
+    // The number of bytes stays the same, so that every span remains valid.
     let stars =
         |(at, c): (usize, char)| if secrets(at) && c != '\n' { "*".repeat(c.len_utf8()) } else { c.to_string() };
     text.char_indices().map(stars).collect()
 }
 
-/// A mistake at a place that is known by its name; [`SpanMap::locate`] finds the bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// As in `functions.Hello.source`.
-    pub place: String,
-    pub message: String,
-    /// A suggestion.
-    pub help: Option<String>,
-}
-
 impl Diagnostic {
-    pub fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { place: place.into(), message: message.into(), help: None }
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { key: key.into(), message: message.into(), help: None, span: None, concealed: Vec::new() }
     }
 
-    /// Moves the place into this API; the API without a name has no prefix.
+    /// A mistake that is found by its span instead of its key.
+    pub(super) fn at(span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self { span: Some(span.clone().into()), ..Self::new("", message) }
+    }
+
+    /// Where the mistake begins, in bytes.
+    pub fn offset(&self) -> usize {
+        self.span.map_or(0, |span| span.offset())
+    }
+
+    /// Puts the key into this API; `None` is the API without a name.
     #[must_use]
     pub(super) fn within(mut self, api: Option<&str>) -> Self {
         if let Some(api) = api {
-            self.place = format!("apis.{api}.{}", self.place);
+            self.key = format!("apis.{api}.{}", self.key);
         }
         self
     }
@@ -59,7 +61,7 @@ impl Diagnostic {
     }
 }
 
-/// The places of a stack file's parts, by name: `functions.Hello`, `functions.Hello.source`, `routes.0.body`.
+/// The spans of a stack file by key path: `functions.Hello`, `functions.Hello.source`, `routes.0.body`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpanMap(BTreeMap<String, Range<usize>>);
 
@@ -68,25 +70,25 @@ impl SpanMap {
         self.0.insert(place, span);
     }
 
-    /// The names in a section such as `functions`, with or without mistakes.
+    /// The names in a section such as `functions`, whether or not what they stand for is sound.
     pub(super) fn names(&self, section: &str) -> Vec<&str> {
         let within = self.0.keys().filter_map(|place| place.strip_prefix(section)?.strip_prefix('.'));
         within.filter(|name| !name.contains('.')).collect()
     }
 
-    /// The mistake with the bytes of its place, or of the nearest known place around it.
-    pub fn locate(&self, flaw: Diagnostic) -> LocatedDiagnostic {
-        let mut place = flaw.place.as_str();
+    /// Adds the span of the key, or of the nearest key around it that is known.
+    pub fn locate(&self, diagnostic: Diagnostic) -> Diagnostic {
+        let mut key = diagnostic.key.as_str();
         let span = loop {
-            if let Some(span) = self.0.get(place) {
+            if let Some(span) = self.0.get(key) {
                 break span.clone();
             }
-            match place.rsplit_once('.') {
-                Some((around, _)) => place = around,
+            match key.rsplit_once('.') {
+                Some((around, _)) => key = around,
                 None => break 0..0,
             }
         };
-        LocatedDiagnostic { message: flaw.message, span: span.into(), help: flaw.help, secrets: Vec::new() }
+        Diagnostic { span: Some(span.into()), ..diagnostic }
     }
 }
 
@@ -97,19 +99,19 @@ mod tests {
     #[test]
     fn concealed_text_keeps_its_length() {
         let mut diagnostic = SpanMap::default().locate(Diagnostic::new("x", "wrong"));
-        diagnostic.secrets.push(4..11);
+        diagnostic.concealed.push(4..11);
         assert_eq!(conceal("K = \"hü\n2\" # ü", &[diagnostic]), "K = ****\n** # ü");
     }
 
     #[test]
-    fn a_mistake_at_an_unknown_place_is_shown_at_the_place_around_it() {
+    fn an_unknown_key_is_located_at_the_key_around_it() {
         let mut places = SpanMap::default();
         places.remember("functions.Hello".into(), 3..8);
         places.remember("functions.Hello.source".into(), 10..12);
         let at = |place: &str| places.locate(Diagnostic::new(place, "wrong")).span;
-        assert_eq!(at("functions.Hello.source"), (3 + 7, 2).into());
-        assert_eq!(at("functions.Hello.runtime"), (3, 5).into());
-        assert_eq!(at("pools.People"), (0, 0).into());
+        assert_eq!(at("functions.Hello.source"), Some((3 + 7, 2).into()));
+        assert_eq!(at("functions.Hello.runtime"), Some((3, 5).into()));
+        assert_eq!(at("pools.People"), Some((0, 0).into()));
         assert_eq!(places.names("functions"), ["Hello"]);
     }
 }

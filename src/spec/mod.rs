@@ -24,7 +24,7 @@ mod sizes;
 
 pub use allow_ip::{Unwritable, allow};
 pub use body_schema::check_body_schema;
-pub use diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap, conceal};
+pub use diagnostic::{Diagnostic, SpanMap, conceal};
 pub use file::{parse, read};
 pub use model::{
     Api, ApiKind, Auth, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Pool, Route,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap};
+use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
     AuthKey, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Required, Section, Text, TextOr, Word,
 };
@@ -16,7 +16,7 @@ use crate::spelling::nearest;
 /// The mistakes and places that were found so far.
 #[derive(Default)]
 pub(super) struct Reader {
-    pub(super) mistakes: Vec<LocatedDiagnostic>,
+    pub(super) mistakes: Vec<Diagnostic>,
     pub(super) places: SpanMap,
 }
 
@@ -75,18 +75,13 @@ pub(super) fn suggest(word: &str, known: &[&str]) -> String {
 
 impl Reader {
     pub(super) fn diagnostic(&mut self, span: &Range<usize>, message: impl Into<String>, help: Option<String>) {
-        self.mistakes.push(LocatedDiagnostic {
-            message: message.into(),
-            span: span.clone().into(),
-            help,
-            secrets: Vec::new(),
-        });
+        self.mistakes.push(Diagnostic { help, ..Diagnostic::at(span, message) });
     }
 
     /// Hides part of the file when the latest mistake is shown: it may be a secret.
     pub(super) fn hide(&mut self, span: Range<usize>) {
         if let Some(diagnostic) = self.mistakes.last_mut() {
-            diagnostic.secrets.push(span);
+            diagnostic.concealed.push(span);
         }
     }
 

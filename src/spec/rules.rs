@@ -33,7 +33,11 @@ pub fn stack_name(name: &str) -> Result<(), String> {
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     fits.then_some(()).ok_or_else(|| {
         format!("{name:?} is not a valid stack name: use 1 to 24 characters of a-z, 0-9 and -, beginning with a letter")
-    })
+    })?;
+    if name.ends_with('-') {
+        return Err(format!("{name:?} is not a valid stack name: it must not end in '-'"));
+    }
+    Ok(())
 }
 
 /// Checks the ARN of a managed policy, which belongs to an account or to AWS.
@@ -300,7 +304,12 @@ mod tests {
 
     #[test]
     fn names_have_at_most_the_length_that_fits_into_every_name_at_aws() {
-        assert!(stack_name("a-1").is_ok() && stack_name("1a").is_err() && stack_name("A").is_err());
+        assert!(
+            stack_name("a-1").is_ok()
+                && stack_name("a-").is_err()
+                && stack_name("1a").is_err()
+                && stack_name("A").is_err()
+        );
         assert!(stack_name(&"a".repeat(24)).is_ok() && stack_name(&"a".repeat(25)).is_err());
         assert!(name("functions", &"f".repeat(39)).is_ok() && name("functions", &"f".repeat(40)).is_err());
         assert!(name("identity_pools", &"i".repeat(32)).is_ok() && name("identity_pools", &"i".repeat(33)).is_err());

@@ -69,7 +69,7 @@ fn api_to_api_lets_only_the_first_api_call_the_second() {
     ] {
         assert_eq!(day(&user, query), (400, json!({ "message": reason })), "{query}");
     }
-    user.run(&["call", "GET /age", "--anonymous"]).ends(2).says("signed requests only");
+    user.run(&["call", "GET /age", "--anonymous"]).ends(2).says("accepts only IAM-signed requests");
 
     // An unsigned request to the second API.
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();

@@ -14,10 +14,14 @@ fn unknown_pools_and_routes_and_damaged_state_files_are_refused() {
         words.extend(args);
         user.run_with(password, &words)
     };
-    add("short", &["--pool", "MyUserPool1"]).ends(2).says("too weak").says("at least 12 characters").says("a symbol");
-    add("", &["--pool", "MyUserPool1"]).ends(2).says("no password on standard input");
+    add("short", &["--pool", "MyUserPool1"])
+        .ends(2)
+        .says("does not meet the policy of MyUserPool1")
+        .says("at least 12 characters")
+        .says("a symbol");
+    add("", &["--pool", "MyUserPool1"]).ends(2).says("standard input contains no password");
     add("x", &["--pool", "MyUserPool3"]).ends(2).says("known: MyUserPool1, MyUserPool2");
-    add("x", &[]).ends(2).says("give --pool: MyUserPool1, MyUserPool2");
+    add("x", &[]).ends(2).says("choose one with --pool: MyUserPool1, MyUserPool2");
     user.run(&["add-user", "ada@example.com", "--pool", "MyUserPool1"]).ends(2).says("--password-stdin");
     user.run(&["call", "POST /lambda3", "--anonymous"]).ends(2).says("known: POST /lambda1, POST /lambda2");
     user.run(&["outputs", "api.base"]).ends(2).says("did you mean api.base_url?");
@@ -52,10 +56,10 @@ fn credentials_of_another_account_are_refused_before_any_write() {
     let other = account();
     let user = user.with("AWS_ACCESS_KEY_ID", &other);
     for command in ["up", "down"] {
-        user.run(&[command, "--yes"]).ends(3).says("is in account").says(&other);
+        user.run(&[command, "--yes"]).ends(3).says("belongs to account").says(&other);
     }
     assert_eq!(botocore::inventory(&user), Vec::<String>::new());
-    user.run(&["status"]).ends(6).says("there is one in account");
+    user.run(&["status"]).ends(6).says("a stack of this name exists in account");
     let outputs = user.run(&["outputs", "--json"]).ends(0).json();
     let user = user.with("AWS_ACCESS_KEY_ID", outputs["account"].as_str().unwrap());
     assert_eq!(botocore::inventory(&user), before);

@@ -456,7 +456,7 @@ fn up_removes_a_pool_with_users_only_with_remove_pool() {
     let user = someone(&account(), &endpoint());
     up(&user);
     user.run_with(PASSWORD, &["add-user", "ada@example.com", "--pool", POOLS[1], "--password-stdin"]).ends(0);
-    user.run(&["up", "--yes", "--remove-pool", POOLS[1]]).ends(2).says("is in the stack file");
+    user.run(&["up", "--yes", "--remove-pool", POOLS[1]]).ends(2).says("it is in the stack file");
     edit(&user, |file| {
         file["pools"].as_table_mut().unwrap().remove(POOLS[1]);
         routes(file).pop();
@@ -499,7 +499,7 @@ fn down_refuses_while_a_pool_has_deletion_protection() {
     assert_eq!(botocore::inventory(&user), before);
     protect(false);
     up(&user);
-    user.run(&["down", "--yes"]).ends(0).says("MyUserPool2 has 1 user: lost with it").says("0 left");
+    user.run(&["down", "--yes"]).ends(0).says("1 user of MyUserPool2 will be deleted").says("0 left");
     assert_eq!(botocore::inventory(&user), Vec::<String>::new());
 }
 
@@ -556,8 +556,8 @@ fn the_firewall_mode_and_rule_group_actions_change_in_place() {
     user.run(&["up", "--yes", "--allow-ip", "me"]).ends(2).says("checkip.amazonaws.com");
     user.run(&["up", "--yes", "--allow-ip", "198.51.100.4/32"])
         .ends(0)
-        .says("securelambda.toml now has 198.51.100.4/32");
-    // The address stays in the file and in the firewall, also after the next run without the flag.
+        .says("Added to the firewall's addresses in securelambda.toml: 198.51.100.4/32");
+    // It stays: in the file, on the firewall, and through the next plain run.
     for args in [&["up", "--yes", "--allow-ip", "198.51.100.4/32"][..], &["up", "--yes"]] {
         user.run(args).ends(0).says("Nothing to do");
     }

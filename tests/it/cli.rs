@@ -26,7 +26,7 @@ fn usage_errors_end_with_2_and_suggest_a_correction() {
     user.run(&["up", "--jobs", "0"]).ends(2).says("1..=64");
     user.run(&["up", "--stack", "No"]).ends(2).says("1 to 24 characters of a-z");
     user.run(&["up", "--endpoint-url", "localhost:4566"]).ends(2).says("http://");
-    user.run(&["add-user", "nobody", "--pool", "MyUserPool1"]).ends(2).says("no e-mail address");
+    user.run(&["add-user", "nobody", "--pool", "MyUserPool1"]).ends(2).says("not an e-mail address");
     user.run(&["up", "--file", "nowhere.toml"]).ends(2).says("nowhere.toml");
     user.run(&["call", "POST /lambda1"]).ends(2).says("--as");
 }

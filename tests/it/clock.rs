@@ -21,8 +21,8 @@ fn at(faults: impl FaultInjector + 'static) -> (Proxy, User) {
 #[test]
 fn up_and_down_succeed_when_the_clock_is_twenty_minutes_wrong() {
     for (ahead, words) in [
-        (20, "20 min behind AWS's; calls are corrected for it"),
-        (-20, "20 min ahead of AWS's; calls are corrected for it"),
+        (20, "20 min behind AWS's clock; signatures use AWS's time"),
+        (-20, "20 min ahead of AWS's clock; signatures use AWS's time"),
     ] {
         let clock = OtherClock::ahead(ahead);
         let (_proxy, user) = at(clock.clone());

@@ -144,8 +144,9 @@ fn up_prints_the_ids_that_it_could_not_save() {
             assert!(summary["save_error"].as_str().unwrap().contains("File too large"), "{summary}");
             assert!(summary["unsaved"].to_string().contains(pool), "{summary}");
         } else {
-            let ran =
-                ran.says("cannot be written: File too large").says("These were made and could not be written down");
+            let ran = ran
+                .says("cannot be written: File too large")
+                .says("These resources were created but could not be recorded");
             ran.says(pool).says("`securelambda up` and `securelambda down` find them by name and tag");
         }
         completes_and_removes(&user);
@@ -203,7 +204,7 @@ fn up_saves_its_results_when_the_disk_fills_up_half_way() {
     std::fs::write(user.folder.path().join("go"), "").unwrap();
     let (ran, _) = run.ends_within(MINUTE);
     let ran = ran.ends(1).says("is full; what was made is saved in the room kept for this");
-    ran.says("nothing more was begun; `securelambda up` goes on from here").says("0 left");
+    ran.says("no further changes were started; to continue, run `securelambda up`").says("0 left");
     let kept = std::fs::read_to_string(user.folder.path().join("kept")).unwrap();
     assert!(kept.contains(r#""id": "eu-central-1_"#), "the pool that was in flight is on record: {kept}");
     assert_eq!(inventory(&user), Vec::<String>::new());

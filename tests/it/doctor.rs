@@ -23,15 +23,15 @@ fn doctor_finds_nothing_wrong_in_a_sound_account() {
     // The caller is the root user of the emulator.
     assert_eq!(check(&document, "who")["health"], "warning");
     assert_eq!(check(&document, "permissions")["health"], "not_applicable");
-    assert_eq!(check(&document, "user pools")["finding"], "0 of 1000 by AWS's default used, 2 to come");
+    assert_eq!(check(&document, "user pools")["finding"], "0 of 1000 (AWS's default) used, 2 to create");
     assert_eq!(check(&document, "names")["health"], "good");
-    assert_eq!(check(&document, "API Gateway's throttle")["health"], "good");
+    assert_eq!(check(&document, "API Gateway limit")["health"], "good");
     for check in document["checks"].as_array().unwrap() {
         assert_eq!(check["hint"].is_null(), check["health"] == "good", "{check}");
     }
     assert!(!user.folder.path().join("state").exists(), "it leaves nothing");
     let text = user.run(&["doctor"]).ends(0).stdout;
-    assert!(text.contains("Node.js for --local") && text.contains("good"), "{text}");
+    assert!(text.contains("Node.js for --local") && text.contains("passed"), "{text}");
 }
 
 #[test]
@@ -47,8 +47,8 @@ fn doctor_names_a_foreign_topic_and_a_secret_in_its_recovery_window() {
     assert!(topic["finding"].as_str().unwrap().contains("does not belong to this stack"), "{topic}");
     let secret = check(&document, "secret LambdaSNSTopicARN");
     assert_eq!(secret["health"], "warning");
-    assert!(secret["finding"].as_str().unwrap().starts_with("to be deleted on 20"), "{secret}");
-    ran.says("1 thing is in the way");
+    assert!(secret["finding"].as_str().unwrap().starts_with("scheduled for deletion on 20"), "{secret}");
+    ran.says("1 error found");
 }
 
 #[test]
@@ -69,8 +69,8 @@ fn doctor_names_a_missing_permission() {
     operator.set_policy(&reduced_for_ministack(&less));
     let ran = operator.user.run(&["doctor", "--json"]).ends(1);
     let finding = check(&ran.json(), "permissions")["finding"].as_str().unwrap().to_owned();
-    assert!(finding.ends_with("missing: sns:DeleteTopic"), "{finding}");
-    // An operator who may not simulate permissions.
+    assert!(finding.ends_with("denied: sns:DeleteTopic"), "{finding}");
+    // One who may not even ask.
     operator.set_policy(&json!({ "Version": "2012-10-17", "Statement": [
         { "Sid": "Nothing", "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*" }
     ] }));
@@ -92,7 +92,7 @@ fn doctor_checks_this_machine_without_credentials() {
     user.write("file", "");
     let document = user.run(&["doctor", "--json", "--state-dir", "/proc/nowhere"]).ends(3).json();
     assert_eq!(check(&document, "state folder")["health"], "bad");
-    // Without tools, which only `--local` needs.
+    // Missing tools are errors only with --local.
     let poor = User::bare().with("AWS_REGION", REGION).with("PATH", "/nowhere");
     let document = poor.run(&["doctor", "--json"]).ends(3).json();
     assert_eq!(check(&document, "Python for --local")["health"], "warning");

@@ -79,7 +79,7 @@ impl Stack {
             assert!(shown.lines().any(|text| line(&text)), "{name}: no line about {id} with {words:?} in:\n{shown}");
         }
         let (warnings, table) = shown.split_once("RESOURCE").unwrap();
-        assert!(warnings.contains("weakens security") && !table.contains("! "), "{name}:\n{shown}");
+        assert!(warnings.contains("weaken security") && !table.contains("! "), "{name}:\n{shown}");
     }
 
     /// Asserts that `up` repairs everything.

@@ -43,8 +43,8 @@ fn table() -> Vec<(i32, &'static str, Cause)> {
     vec![
         (0, "", |flags| run(&User::newcomer(), &["down", "--yes"], flags)),
         (1, "no answer", |flags| run(&User::of("111111111111", "http://127.0.0.1:9"), &["down", "--yes"], flags)),
-        (2, "there is nobody to ask", |flags| run(&User::newcomer(), &["up"], flags)),
-        (2, "there is nobody to ask", |flags| run(&User::with_a_stack(), &["down"], flags)),
+        (2, "there is no terminal", |flags| run(&User::newcomer(), &["up"], flags)),
+        (2, "there is no terminal", |flags| run(&User::with_a_stack(), &["down"], flags)),
         (2, "has 3 mistakes", |flags| {
             let user = User::bare();
             user.write("securelambda.toml", "[stack]\nname = \"No\"\n[firewall]\nmode = \"alow\"\n");
@@ -77,14 +77,14 @@ fn table() -> Vec<(i32, &'static str, Cause)> {
         }),
         (6, "there is no stack securelambda", |flags| run(&User::newcomer(), &["verify"], flags)),
         (7, "", |flags| run(&User::newcomer(), &["up", "--yes", "--detailed-exitcode"], flags)),
-        (8, "stopped; what was made is on record", |flags| up_and(&[Signal::TERM], flags)),
+        (8, "stopped; created resources are recorded in the state file", |flags| up_and(&[Signal::TERM], flags)),
         (9, "another run holds the lock", |flags| {
             let user = User::with_a_stack();
             let lock = std::fs::File::options().write(true).open(user.state().with_extension("lock")).unwrap();
             lock.lock().unwrap();
             run(&user, &["up", "--yes"], flags)
         }),
-        (130, "left at once", |flags| up_and(&[Signal::INT, Signal::INT], flags)),
+        (130, "interrupted; created resources", |flags| up_and(&[Signal::INT, Signal::INT], flags)),
     ]
 }
 

@@ -31,8 +31,8 @@ fn http_jwt_is_built_called_verified_and_removed() {
     let proxy = Proxy::new(&endpoint(), Duration::ZERO);
     let user = User::of("test", &proxy.endpoint);
     let planned = user.run(&with(&["plan"])).ends(0);
-    assert!(planned.stdout.contains("No firewall can stand before an HTTP API"), "{}", planned.stdout);
-    user.run(&with(&["up", "--yes"])).ends(0).says("No firewall can stand before an HTTP API");
+    assert!(planned.stdout.contains("HTTP APIs have no firewall"), "{}", planned.stdout);
+    user.run(&with(&["up", "--yes"])).ends(0).says("HTTP APIs have no firewall");
     let outputs = user.run(&with(&["outputs", "--json"])).ends(0).json();
     assert_eq!(outputs["api"]["stage"], "$default");
 
@@ -84,7 +84,7 @@ fn http_jwt_is_built_called_verified_and_removed() {
     let writes: Vec<_> = asked.map(|call| &call.name).collect();
     assert!(!calls.is_empty() && writes.is_empty(), "{writes:?}");
     let status = user.run(&with(&["status", "--detailed-exitcode"])).ends(0);
-    assert!(status.stdout.contains("No firewall can stand before an HTTP API"), "{}", status.stdout);
+    assert!(status.stdout.contains("HTTP APIs have no firewall"), "{}", status.stdout);
 
     let summary = user.run(&with(&["down", "--yes", "--json"])).ends(0).summary();
     assert_eq!(summary["left"], json!([]));

@@ -51,7 +51,7 @@ fn shown(user: &User, args: &[&str], part: &str) -> String {
 #[test]
 fn logs_shows_the_logs_of_all_functions_together() {
     let user = User::with_a_stack();
-    let ran = user.run(&["logs"]).ends(0).says("nothing was logged in the last 10m");
+    let ran = user.run(&["logs"]).ends(0).says("No log entries in the last 10m");
     assert_eq!(ran.stdout, "");
 
     invoke(&user, "Ada");
@@ -69,7 +69,7 @@ fn logs_shows_the_logs_of_all_functions_together() {
     let one = shown(&user, &["InternalLambda"], greeting);
     assert!(!one.contains("ExternalLambda1"), "{one}");
     assert!(!shown(&user, &["--filter", "Refused: no"], refusal).contains("Hello"));
-    user.run(&["logs", "--filter", "nowhere"]).ends(0).says("nothing with \"nowhere\" in it");
+    user.run(&["logs", "--filter", "nowhere"]).ends(0).says("No log entries that contain \"nowhere\"");
     assert!(shown(&user, &["-v"], "REPORT RequestId: ").contains("requestId="));
 
     let coloured = shown(&user, &["--color", "always"], "Hello Ada");

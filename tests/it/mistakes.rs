@@ -433,7 +433,8 @@ proptest! {
         let Err(mistakes) = securelambda::spec::parse(&text) else { return Ok(()) };
         prop_assert!(!mistakes.is_empty());
         for mistake in &mistakes {
-            let (from, length) = (mistake.span.offset(), mistake.span.len());
+            let span = mistake.span.expect("every mistake is located");
+            let (from, length) = (span.offset(), span.len());
             prop_assert!(text.get(from..from + length).is_some(), "{from}..{} of {}: {mistake}", from + length, text.len());
             prop_assert!(!mistake.message.is_empty());
         }

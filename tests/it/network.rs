@@ -79,7 +79,7 @@ fn hosts_in_no_proxy_are_called_directly() {
     let user = nowhere().with("HTTPS_PROXY", &tunnel.url);
     let said = user.run(&["status"]).ends(1).stderr;
     assert!(said.contains("no answer from aws.securelambda.invalid: the proxy http://127.0.0.1:"), "{said}");
-    assert!(said.contains("(HTTPS_PROXY) makes no connection to it"), "{said}");
+    assert!(said.contains("(HTTPS_PROXY) refused to connect to it"), "{said}");
     assert!(tunnel.take().iter().all(|host| host == "aws.securelambda.invalid:443"));
     for (name, exempt) in [("NO_PROXY", "x.example,.securelambda.invalid"), ("no_proxy", "*")] {
         let user = nowhere().with("HTTPS_PROXY", &tunnel.url).with(name, exempt);
@@ -95,7 +95,7 @@ fn http_endpoints_use_http_proxy_instead_of_https_proxy() {
     let tunnel = Tunnel::new(TunnelBehaviour::Refuses(502));
     let user = User::of("111111111111", "http://aws.securelambda.invalid").with("SECURELAMBDA_TIME_SCALE", "0.001");
     let user = user.with("HTTP_PROXY", &tunnel.url).with("HTTPS_PROXY", "http://127.0.0.1:9");
-    user.run(&["status"]).ends(1).says("(HTTP_PROXY) makes no connection to it");
+    user.run(&["status"]).ends(1).says("(HTTP_PROXY) refused to connect to it");
     assert!(tunnel.take()[0].starts_with("http://aws.securelambda.invalid/"));
 }
 
@@ -106,7 +106,7 @@ fn proxy_errors_name_the_proxy_without_its_password() {
     for (value, words, hint) in [
         (
             with_user(&asks.url),
-            "(HTTPS_PROXY) asks for a user name and a password, or for others (407)",
+            "(HTTPS_PROXY) requires a user name and a password, or refused them (407)",
             "percent-encoded",
         ),
         (with_user("http://127.0.0.1:9"), "the proxy http://127.0.0.1:9 (HTTPS_PROXY) cannot be reached: ", "NO_PROXY"),
@@ -154,7 +154,7 @@ async fn an_answer_of_the_proxy_is_not_taken_for_the_routes_answer() {
         Request { method: "GET", url, token: None, body: None }
     }
     for (scheme, variable) in [("https", "HTTPS_PROXY"), ("http", "HTTP_PROXY")] {
-        for (status, words) in [(407, "asks for a user name and a password"), (502, "makes no connection to it")] {
+        for (status, words) in [(407, "requires a user name and a password"), (502, "refused to connect to it")] {
             let tunnel = std::thread::spawn(move || Tunnel::new(TunnelBehaviour::Refuses(status))).join().unwrap();
             let proxies = proxies(variable, &tunnel.url);
             let url = format!("{scheme}://api.securelambda.invalid/dev/age");
@@ -169,7 +169,7 @@ async fn an_answer_of_the_proxy_is_not_taken_for_the_routes_answer() {
     let tunnel = std::thread::spawn(|| Tunnel::new(TunnelBehaviour::Refuses(403))).join().unwrap();
     let client = Client::of_proof(&proxies("HTTP_PROXY", &tunnel.url)).unwrap();
     let error = client.send(&to("http://api.securelambda.invalid/dev/age")).await.unwrap_err().to_string();
-    assert!(error.contains("could answer in its place"), "{error}");
+    assert!(error.contains("could answer instead"), "{error}");
     assert_eq!(tunnel.take(), Vec::<String>::new());
     std::thread::spawn(move || drop(tunnel)).join().unwrap();
 }

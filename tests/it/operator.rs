@@ -600,7 +600,7 @@ fn several_policies_are_written_to_files_or_printed_as_json() {
     let at = ["policy", "--account", "123456789012", "--region", REGION];
     let one = user.run(&[&at[..], &["--for", "status"]].concat()).ends(0).json();
     assert_eq!(one["Version"], "2012-10-17");
-    let refused = user.run(&at).ends(2).says("needs 2 managed policies").says("--out DIR").says("--json");
+    let refused = user.run(&at).ends(2).says("require 2 managed policies").says("--out DIR").says("--json");
     assert_eq!(refused.stdout, "");
 
     let printed = user.run(&[&at[..], &["--json"]].concat()).ends(0).json();
@@ -626,7 +626,7 @@ fn several_policies_are_written_to_files_or_printed_as_json() {
     assert!(!one.stderr.contains("earlier run"), "{}", one.stderr);
     user.write("my policies/securelambda-status-2.json", "{}");
     let fewer = user.run(&[&at[..], &["--for", "status", "--out", "my policies"]].concat()).ends(0);
-    fewer.says("securelambda-status-2.json is of an earlier run");
+    fewer.says("securelambda-status-2.json is from an earlier run");
     let foreign = [&at[..], &["--permissions-boundary", "arn:aws:iam::999999999999:policy/b", "--json"]].concat();
     user.run(&foreign).ends(2).says("the permissions boundary is in account 999999999999");
     user.write("file", "");

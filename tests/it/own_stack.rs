@@ -202,7 +202,7 @@ fn up_keeps_generated_secret_values_unless_rotate_is_given() {
     let more = STACK.replace("MADE = {", "MORE = { env = \"MORE\" }\nMADE = {");
     user.write("securelambda.toml", &more);
     let user = user.with("PARTNER_KEY", KEY).with("MORE", "more");
-    user.run(&["up", "--yes"]).ends(2).says("would be lost: MADE").says("--rotate Partner");
+    user.run(&["up", "--yes"]).ends(2).says("would lose its generated values: MADE").says("--rotate Partner");
     assert_eq!(secret(&user), first);
     user.run(&["up", "--yes", "--rotate", "Partnr"]).ends(2).says("did you mean Partner?");
     user.run(&["up", "--yes", "--rotate", "Partner"]).ends(0);
@@ -222,9 +222,9 @@ fn up_keeps_generated_secret_values_unless_rotate_is_given() {
 #[test]
 fn a_secret_value_that_is_not_available_fails_before_any_create() {
     let user = someone(&account()).with("PARTNER_KEY", "");
-    user.run(&["up", "--yes"]).ends(2).says("$PARTNER_KEY, which is not set").says("hint: set PARTNER_KEY");
+    user.run(&["up", "--yes"]).ends(2).says("the variable PARTNER_KEY, which is not set").says("hint: set PARTNER_KEY");
     user.write("securelambda.toml", &STACK.replace("{ env = \"PARTNER_KEY\" }", "{ prompt = true }"));
-    user.run(&["up", "--yes"]).ends(2).says("nobody to ask").says("{ env = \"KEY\" }");
+    user.run(&["up", "--yes"]).ends(2).says("there is no terminal").says("{ env = \"KEY\" }");
     assert_eq!(botocore::inventory(&user), Vec::<String>::new());
     user.write("securelambda.toml", STACK);
     let user = user.with("PARTNER_KEY", &"x".repeat(70_000));

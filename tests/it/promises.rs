@@ -92,16 +92,16 @@ fn the_documented_exit_codes_equal_the_codes() {
     use securelambda::error::Kind;
     let section = section("docs/commands.md", "## Exit codes");
     let kinds = [
-        (Kind::Other, "another failure"),
+        (Kind::Other, "another error"),
         (Kind::Usage, "usage, or a mistake in the stack file"),
         (Kind::Account, "credentials, account or region"),
         (Kind::Resource, "a resource failed"),
         (Kind::Verify, "verify failed"),
-        (Kind::NoStack, "there is no such stack"),
+        (Kind::NoStack, "the stack does not exist"),
         (Kind::Changes, "changes or drift"),
         (Kind::Stopped, "stopped on request"),
         (Kind::Locked, "another run holds the lock"),
-        (Kind::Interrupted, "stopped hard"),
+        (Kind::Interrupted, "interrupted"),
     ];
     for (kind, words) in kinds {
         assert!(section.contains(&format!("| {} | {words}", kind.code())), "{kind:?}");

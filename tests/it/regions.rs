@@ -96,7 +96,7 @@ fn a_region_without_a_needed_service_is_refused_before_the_first_call() {
     for command in CONNECTING {
         let ran = user.run(command).ends(3);
         let told = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(told.contains("cn-north-1 has no Cognito user pools (cognito-idp)"), "{command:?}: {told}");
+        assert!(told.contains("cn-north-1 does not have Cognito user pools (cognito-idp)"), "{command:?}: {told}");
         assert!(told.contains("no region of AWS China has everything"), "{command:?}: {told}");
     }
     // A stack that an earlier version built there can still be removed.

@@ -73,8 +73,8 @@ fn a_signal_lets_up_finish_calls_in_flight_and_save_their_results() {
         let proxy = Proxy::for_first_call("CreateUserPool", LATE);
         let user = through_proxy(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &[signal]);
-        let ran = ran.ends(8).says("stopping").says("error: stopped; what was made is on record");
-        ran.says("`securelambda up` goes on from here, `securelambda down` removes it");
+        let ran = ran.ends(8).says("stopping").says("error: stopped; created resources are recorded in the state file");
+        ran.says("to continue, run `securelambda up`; to remove the stack, run `securelambda down`");
         assert!(took > Duration::from_secs(1), "the answer was waited for");
         let pools = pools(&user);
         assert!(pools.iter().all(|row| row.outputs.is_some()) && !pools.is_empty(), "and written down: {pools:?}");
@@ -89,7 +89,9 @@ fn a_signal_lets_down_finish_calls_in_flight_and_save_the_deletions() {
         let proxy = Proxy::for_first_call("DeleteUserPool", LATE);
         let user = through_proxy(user, &proxy);
         let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[signal]);
-        ran.ends(8).says("stopped; what is still there is on record").says("`securelambda down` goes on from here");
+        ran.ends(8)
+            .says("stopped; remaining resources are recorded in the state file")
+            .says("to continue, run `securelambda down`");
         assert!(took > Duration::from_secs(1), "the answer was waited for");
         assert_eq!(pools(&user).len(), 0, "both were being removed");
         let user = user.with("AWS_ENDPOINT_URL", &endpoint());
@@ -104,14 +106,14 @@ fn the_next_run_resolves_a_call_that_was_never_answered() {
     let proxy = Proxy::for_first_call("CreateUserPool", CallOutcome::HungAfter);
     let user = through_proxy(User::newcomer(), &proxy);
     let (ran, took) = stopped(&user, &proxy, &["up", "--yes", "--jobs", "1"], &[Signal::TERM]);
-    ran.ends(8).says("1 call had not been answered (pool.MyUserPool").says("the next run looks what came of it");
+    ran.ends(8).says("no response yet to 1 AWS call (pool.MyUserPool").says("the next run checks the result");
     assert!(took > Duration::from_secs(5), "it was given time: {took:?}");
     completes_and_removes(user);
 
     let user = User::with_a_stack();
     let proxy = Proxy::for_first_call("DeleteUserPool", CallOutcome::HungAfter);
     let user = through_proxy(user, &proxy);
-    stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT]).0.ends(8).says("1 call had not been answered");
+    stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT]).0.ends(8).says("no response yet to 1 AWS call");
     completes_and_removes(user);
 }
 
@@ -124,9 +126,9 @@ fn a_signal_drops_calls_that_wait_for_the_published_rate() {
     let proxy = Proxy::for_first_call("DeleteRestApi", LATE);
     let user = through_proxy(user, &proxy).with("SECURELAMBDA_TIME_SCALE", "1");
     let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
-    let ran = ran.ends(8).says("held to AWS's published rate of calls").says("goes on from here");
+    let ran = ran.ends(8).says("held to AWS's published rate of calls").says("to continue, run");
     assert!(took > Duration::from_secs(1) && took < AT_ONCE, "only what was on its way was waited for: {took:?}");
-    assert!(!ran.stderr.contains("had not been answered"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("no response yet to"), "{}", ran.stderr);
     let user = user.with("SECURELAMBDA_TIME_SCALE", "0.02");
     user.run(&args).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
@@ -138,7 +140,7 @@ fn a_second_signal_ends_the_program_at_once() {
         let proxy = Proxy::for_first_call("CreateUserPool", CallOutcome::HungAfter);
         let user = through_proxy(User::newcomer(), &proxy);
         let (ran, took) = stopped(&user, &proxy, &["up", "--yes"], &signals);
-        ran.ends(130).says("left at once; what was made is on record").says("goes on from here");
+        ran.ends(130).says("interrupted; created resources are recorded in the state file").says("to continue, run");
         assert!(took < AT_ONCE, "{took:?}");
         completes_and_removes(user);
     }
@@ -146,7 +148,7 @@ fn a_second_signal_ends_the_program_at_once() {
     let proxy = Proxy::for_first_call("DeleteUserPool", CallOutcome::HungBefore);
     let user = through_proxy(user, &proxy);
     let (ran, took) = stopped(&user, &proxy, &["down", "--yes"], &[Signal::INT, Signal::TERM]);
-    ran.ends(130).says("left at once; what is still there is on record");
+    ran.ends(130).says("interrupted; remaining resources are recorded in the state file");
     assert!(took < AT_ONCE, "{took:?}");
     completes_and_removes(user);
 }
@@ -176,7 +178,7 @@ fn a_signal_before_any_change_stops_at_once() {
             let (ran, took) = stopped(&user, &proxy, &args, &[Signal::TERM]);
             let ran = ran.ends(code);
             if code == 8 {
-                ran.says("stopped before anything was changed").says("hint: run the same command again");
+                ran.says("stopped; nothing was changed").says("hint: run the same command again");
             }
             assert!(took < AT_ONCE, "{took:?}");
             assert!(!user.state().exists(), "nothing is on record");
@@ -205,8 +207,8 @@ fn an_interrupted_verify_removes_its_test_users_or_names_them() {
     let user = User::with_a_stack();
     let late = Proxy::for_first_call("InitiateAuth", LATE);
     let user = through_proxy(user, &late);
-    stopped(&user, &late, &["verify"], &[Signal::INT]).0.ends(8).says("the throw-away users are removed");
-    // AWS does not answer the deletion of the test user.
+    stopped(&user, &late, &["verify"], &[Signal::INT]).0.ends(8).says("the test users were removed");
+    // Nothing answers any more.
     let hung = Proxy::for_first_call("AdminDeleteUser", CallOutcome::HungBefore);
     let user = through_proxy(user, &hung);
     let run = user.start(&["verify"]);
@@ -255,7 +257,7 @@ fn a_signal_ends_up_even_if_nobody_reads_its_output() {
     sleep(Duration::from_secs(2));
     run.signal(Signal::TERM);
     let (ran, _) = run.ends_within(SEVEN);
-    ran.ends(8).says("something held it up").says("on record");
+    ran.ends(8).says("stopped while blocked").says("recorded");
     drop(reader);
     full.join().unwrap();
     completes_and_removes(user);
@@ -332,7 +334,11 @@ mod in_a_terminal {
         let ended = terminal.ends(SEVEN);
         assert_eq!(ended.code, 8, "{}", ended.screen);
         assert!(ended.sent.contains("stopping: waiting for"), "it says what it waits for");
-        assert!(ended.screen.contains("error: stopped; what was made is on record"), "{}", ended.screen);
+        assert!(
+            ended.screen.contains("error: stopped; created resources are recorded in the state file"),
+            "{}",
+            ended.screen
+        );
         assert_clean(&ended);
         completes_and_removes(user);
     }
@@ -350,7 +356,7 @@ mod in_a_terminal {
         terminal.types("\x03");
         let ended = terminal.ends(AT_ONCE);
         assert_eq!(ended.code, 130, "{}", ended.screen);
-        assert!(ended.screen.contains("left at once"), "{}", ended.screen);
+        assert!(ended.screen.contains("error: interrupted"), "{}", ended.screen);
         assert_clean(&ended);
         completes_and_removes(user);
     }
@@ -377,9 +383,9 @@ mod in_a_terminal {
     #[test]
     fn prompts_can_be_answered_declined_and_interrupted() {
         let user = User::newcomer();
-        for (keys, words) in [("n", "nothing was done"), ("\x03", "")] {
+        for (keys, words) in [("n", "Cancelled. Nothing was changed."), ("\x03", "")] {
             let mut terminal = Pty::start(&user, &["up"]);
-            terminal.shows("Build this in account");
+            terminal.shows("Apply these changes to account");
             terminal.types(keys);
             let ended = terminal.ends(AT_ONCE);
             assert_eq!(ended.code, 8, "{}", ended.screen);
@@ -387,17 +393,17 @@ mod in_a_terminal {
             assert_clean(&ended);
         }
         let terminal = Pty::start(&user, &["up"]);
-        terminal.shows("Build this in account");
+        terminal.shows("Apply these changes to account");
         let program = i32::try_from(holder(&user).pid).unwrap();
         kill_process(Pid::from_raw(program).unwrap(), Signal::TERM).unwrap();
         let ended = terminal.ends(AT_ONCE);
         assert_eq!(ended.code, 8, "{}", ended.screen);
-        assert!(ended.screen.contains("stopped before anything was changed"), "{}", ended.screen);
+        assert!(ended.screen.contains("stopped; nothing was changed"), "{}", ended.screen);
         assert_clean(&ended);
         assert_eq!(inventory(&user), Vec::<String>::new());
 
         let mut terminal = Pty::start(&user, &["up"]);
-        terminal.shows("Build this in account");
+        terminal.shows("Apply these changes to account");
         terminal.types("y");
         let ended = terminal.ends(Duration::from_mins(1));
         assert_eq!(ended.code, 0, "{}", ended.screen);

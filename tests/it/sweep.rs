@@ -51,7 +51,7 @@ fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     // Without a terminal there is no confirmation.
     elsewhere.run(&["sweep", "--stack", "demo"]).ends(2).says("--yes");
     assert_eq!(inventory(&user), before);
-    elsewhere.run(&["sweep", "--stack", "dem", "--yes"]).ends(6).says("nothing of the stack dem");
+    elsewhere.run(&["sweep", "--stack", "dem", "--yes"]).ends(6).says("the stack dem has no resources");
     let none = elsewhere.run(&["sweep", "--stack", "dem", "--yes", "--json"]).ends(6).json();
     assert_eq!((&none["type"], &none["verb"]), (&"summary".into(), &"sweep".into()), "one line: {none}");
 
@@ -73,11 +73,11 @@ fn sweep_lists_and_removes_a_stack_without_state_or_stack_file() {
     elsewhere.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("can be restored until");
     let windows = elsewhere.run(&["sweep", "--json"]).ends(0).json();
     assert!(windows["stacks"][0]["resources"][0]["recoverable_until_unix"].is_u64(), "{windows:#}");
-    elsewhere.run(&["sweep", "--stack", "demo", "--yes", "--purge"]).ends(0).says("lost for good").says("0 left");
+    elsewhere.run(&["sweep", "--stack", "demo", "--yes", "--purge"]).ends(0).says("permanently deletes").says("0 left");
     elsewhere.run(&["sweep", "--stack", "demo", "--yes", "--purge"]).ends(6);
     let nothing = elsewhere.run(&["sweep"]).ends(0);
-    assert!(nothing.stdout.contains("Nothing in account"), "{}", nothing.stdout);
-    // A state file whose stack is gone does not make `down` fail.
+    assert!(nothing.stdout.contains("No tagged resources in account"), "{}", nothing.stdout);
+    // A state file that outlived its stack is no obstacle.
     user.run(&["down", "--yes", "--stack", "demo"]).ends(0).says("0 left");
     assert!(!user.state().exists());
 }
@@ -265,7 +265,7 @@ fn sweep_reports_a_service_that_cannot_be_listed_and_ends_with_4() {
     let ran = ran.says("could not be listed: wafv2.ip_set").says("(call: wafv2 ListIPSets)");
     ran.says("some services could not be listed, so resources may remain").says("`securelambda sweep --stack demo`");
     let ran = ann.run(&["sweep"]).ends(4).says("could not be listed: wafv2.ip_set");
-    ran.says("some services could not be read, so there may be more");
+    ran.says("some services could not be listed, so there may be more");
     assert_eq!(inventory(&user), ["list_ip_sets demo-addresses-v4"]);
     user.run(&["sweep", "--stack", "demo", "--yes"]).ends(0).says("0 left");
     assert_eq!(inventory(&user), Vec::<String>::new());
@@ -277,7 +277,11 @@ fn up_creates_a_new_secret_after_down_purge() {
     let arn = |summary: &Value| summary["outputs"]["secrets"]["LambdaSNSTopicARN"]["arn"].clone();
     let first = arn(&up(&user, "demo"));
     let down = ["down", "--stack", "demo", "--yes", "--purge"];
-    let ran = user.run(&down).ends(0).says("lost for good: LambdaSNSTopicARN").says("0 left");
+    let ran = user
+        .run(&down)
+        .ends(0)
+        .says("--purge permanently deletes the values of these secrets: LambdaSNSTopicARN")
+        .says("0 left");
     assert!(!ran.stderr.contains("can be recovered"), "{}", ran.stderr);
     let second = arn(&up(&user, "demo"));
     assert_ne!(first, second);

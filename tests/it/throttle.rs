@@ -113,7 +113,7 @@ fn verify_passes_when_aws_logs_late_and_throttles_nobody() {
     let aws = Aws::new();
     let proxy = Proxy::with_faults(&endpoint(), Duration::ZERO, Arc::clone(&aws) as Arc<dyn FaultInjector>);
     let user = User::of("test", &proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", &TIME_SCALE.to_string());
-    let limits = "Each route lets through 50 requests/s and 50 at once. Together the 2 routes let through 100";
+    let limits = "Limit per route: 50 requests/s, burst 50. All 2 routes together: 100 requests/s, burst 100.";
     assert!(user.run(&["plan"]).ends(0).stdout.contains(limits));
     user.run(&["up", "--yes"]).ends(0);
     assert!(user.run(&["status"]).ends(0).stdout.contains(limits));
@@ -157,7 +157,7 @@ fn verify_passes_when_aws_logs_late_and_throttles_nobody() {
     // A 502 because of a malformed answer is explained, with the command that shows the logs.
     set(&aws.malformed, true);
     let ran = user.run_with("no token", &["call", "POST /lambda1", "--token-stdin", "--data", "{}"]).ends(1);
-    ran.says("its answer has the wrong shape").says("securelambda logs ExternalLambda1");
+    ran.says("its response has the wrong format").says("securelambda logs ExternalLambda1");
     user.run(&["down", "--yes"]).ends(0);
 }
 
@@ -193,11 +193,11 @@ fn doctor_compares_the_sum_of_route_limits_with_the_account_limits() {
         let document = user.run(&["doctor", "--json"]).ends(0).json();
         let checks = document["checks"].as_array().unwrap();
         let of = |subject: &str| checks.iter().find(|check| check["subject"] == subject).unwrap().clone();
-        let (gateway, lambda) = (of("API Gateway's throttle"), of("functions at once"));
+        let (gateway, lambda) = (of("API Gateway limit"), of("Lambda concurrency"));
         assert_eq!((&gateway["health"], &lambda["health"]), (&json!(throttle), &json!(functions)), "{routes} routes");
         if routes == 51 {
             let hint = gateway["hint"].as_str().unwrap();
-            assert!(hint.starts_with("the 51 routes together let 2550 through in a second"), "{hint}");
+            assert!(hint.starts_with("the 51 routes together allow 2550 requests/s"), "{hint}");
         }
     }
 }

@@ -148,7 +148,7 @@ fn verify_checks_each_of_several_apis_separately() {
 fn verify_refuses_a_report_of_unknown_format_or_in_a_missing_folder() {
     let user = User::bare();
     user.run(&["verify", "--report", "proof.pdf"]).ends(2).says(".html or .xml");
-    user.run(&["verify", "--report", "nowhere/proof.xml"]).ends(2).says("no folder");
+    user.run(&["verify", "--report", "nowhere/proof.xml"]).ends(2).says("does not exist");
 }
 
 #[test]

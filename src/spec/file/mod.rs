@@ -14,19 +14,19 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, LocatedDiagnostic, SpanMap};
+use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::Section;
 use super::model::{Stack, Value};
 use super::reader::{Item, Reader, Table, joined};
 use super::{check, keys, rules};
 
 /// Reads a stack file. `Err` holds every mistake, in the order of the file.
-pub fn parse(text: &str) -> Result<Stack, Vec<LocatedDiagnostic>> {
+pub fn parse(text: &str) -> Result<Stack, Vec<Diagnostic>> {
     read(text).map(|(stack, _)| stack)
 }
 
 /// Reads a stack file, and returns the places of its parts for mistakes that are found later.
-pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<LocatedDiagnostic>> {
+pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<Diagnostic>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader::default();
     if !errors.is_empty() {
@@ -46,7 +46,7 @@ pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<LocatedDiagnostic>> {
     if reader.mistakes.is_empty() {
         return Ok((stack, reader.places));
     }
-    reader.mistakes.sort_by_key(|diagnostic| diagnostic.span.offset());
+    reader.mistakes.sort_by_key(Diagnostic::offset);
     Err(reader.mistakes)
 }
 

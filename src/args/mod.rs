@@ -1,0 +1,119 @@
+//! The command line: commands, options and help texts. Each file holds a group of commands with their arguments.
+//! `config` validates the values.
+
+mod shared;
+mod stack;
+mod tools;
+mod traffic;
+mod users;
+
+use std::ffi::{OsStr, OsString};
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use self::shared::{Color, Shared};
+pub use self::stack::{Down, Init, Outputs, Plan, StackCommand, Status, Sweep, Up};
+pub use self::tools::{Completions, Graph, Local, Man, Policy, ToolCommand};
+pub use self::traffic::{Call, Logs, Traffic, TrafficCommand, Verify};
+pub use self::users::{AddUser, RemoveUser, SignIn, Token, User, UserCommand, Users};
+
+/// Deploy an API on AWS Lambda behind five layers of security, test it, and remove it completely.
+#[derive(Debug, Parser)]
+#[command(
+    name = "securelambda",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  securelambda up --local                 create the stack on this machine; no AWS account needed
+  securelambda add-user you@example.com --pool MyUserPool1
+  securelambda call 'POST /lambda1' --as you@example.com --data '{\"name\":\"Ada\"}'
+  securelambda verify --local             test every security layer
+  securelambda down --local               remove the stack
+
+Every option can also be set by an environment variable, such as SECURELAMBDA_REGION or SECURELAMBDA_YES.
+
+Exit codes:
+  0    success
+  1    another error
+  2    usage, or a mistake in the stack file
+  3    credentials, account or region
+  4    a resource failed; the others are kept in the state file
+  5    verify failed
+  6    the stack does not exist
+  7    changes or drift, with --detailed-exitcode
+  8    stopped on request; the next run continues
+  9    another run holds the lock
+  130  interrupted"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub shared: Shared,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    #[command(flatten)]
+    Stack(StackCommand),
+    #[command(flatten)]
+    Users(UserCommand),
+    #[command(flatten)]
+    Traffic(TrafficCommand),
+    #[command(flatten)]
+    Tools(ToolCommand),
+}
+
+impl Cli {
+    /// Parses the command line. Options that it does not set are taken from the environment, which `variable` reads.
+    ///
+    /// # Errors
+    /// The command line is invalid. Requests for help or the version are errors too, as clap reports them.
+    pub fn read(line: impl IntoIterator<Item = OsString>, variable: Lookup) -> Result<Self, clap::Error> {
+        let mut command = with_environment(Self::command(), variable);
+        let mut matches = command.try_get_matches_from_mut(line)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// Reads an environment variable; `None` if it is unset or empty.
+type Lookup = fn(&str) -> Option<OsString>;
+
+/// Adds an environment variable to every option: SECURELAMBDA_STATE_DIR for `--state-dir`.
+fn with_environment(command: clap::Command, variable: Lookup) -> clap::Command {
+    command
+        .mut_args(|arg| from_environment(arg, variable))
+        .mut_subcommands(|command| with_environment(command, variable))
+}
+
+fn from_environment(arg: clap::Arg, variable: Lookup) -> clap::Arg {
+    let Some(name) = variable_of(&arg) else { return arg };
+    let Some(value) = variable(&name) else { return arg };
+    let is_switch = matches!(arg.get_action(), ArgAction::SetTrue | ArgAction::Count);
+    match arg.get_action() {
+        // clap would count a switch that is set to "false" as given, and report conflicts with it.
+        _ if is_switch && is_no(&value) => arg,
+        ArgAction::SetTrue => arg.value_parser(BoolishValueParser::new()).env(name).hide_env(true),
+        _ => arg.env(name).hide_env(true),
+    }
+}
+
+/// The environment variable for an option; `None` for a positional argument.
+fn variable_of(arg: &clap::Arg) -> Option<String> {
+    arg.get_long().map(|long| format!("SECURELAMBDA_{}", long.replace('-', "_").to_uppercase()))
+}
+
+fn is_no(value: &OsStr) -> bool {
+    ["0", "n", "no", "f", "false", "off"].iter().any(|no| value.eq_ignore_ascii_case(no))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_definition_is_valid() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,99 @@
+//! Commands for the operator: checks, permissions, diagrams, the emulator and the shell.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::operator::CommandName;
+
+#[derive(Debug, Subcommand)]
+pub enum ToolCommand {
+    /// Check credentials, permissions, quotas and this machine before a deployment
+    Doctor,
+    /// Print the minimal IAM policies for operating the stack
+    Policy(Policy),
+    /// Draw the stack as a diagram
+    Graph(Graph),
+    /// Start, stop or reset the local emulator
+    #[command(subcommand)]
+    Local(Local),
+    /// Print a shell completion script
+    Completions(Completions),
+    /// Print the manual page, or write one for every command
+    Man(Man),
+    /// Print the JSON schema of the stack file
+    Schema,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "With --account and --region, no credentials are needed:
+  securelambda policy --account 123456789012 --region eu-central-1 --out policies
+
+IAM allows 6144 characters in a managed policy. If one policy is enough, it is printed as JSON. If more are needed,
+--out writes one file for each and prints the commands that create them, and --json prints all of them as one
+document. Attach all of them to the operator.
+
+Anyone who can create roles can escalate their own privileges, unless the policy requires a permissions boundary:
+  securelambda policy --permissions-boundary arn:aws:iam::123456789012:policy/functions")]
+pub struct Policy {
+    /// Include only the permissions of this command; can be repeated. token, call, outputs and local need none
+    #[arg(long = "for", value_name = "COMMAND", value_delimiter = ',')]
+    pub works: Vec<CommandName>,
+    /// Write each policy to a file in this folder, and print the commands that create the policies
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// AWS account id; overrides the account of the credentials
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub account: Option<String>,
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let is_id = text.len() == 12 && text.chars().all(|c| c.is_ascii_digit());
+    is_id.then(|| text.to_owned()).ok_or_else(|| "an account id has 12 digits, such as 123456789012".to_owned())
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda graph > stack.mmd            Mermaid, which GitHub and GitLab render in Markdown files
+  securelambda graph --svg > stack.svg      an SVG picture")]
+pub struct Graph {
+    /// Print SVG instead of Mermaid
+    #[arg(long)]
+    pub svg: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Local {
+    /// Start the emulator; the first start installs it
+    Start {
+        /// Port to listen on [default: a free port]
+        #[arg(long, value_name = "PORT")]
+        port: Option<u16>,
+    },
+    /// Stop the emulator; its contents are lost
+    Stop,
+    /// Show whether the emulator is running, and its endpoint
+    Status,
+    /// Delete everything in the emulator
+    Reset,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda completions bash > ~/.local/share/bash-completion/completions/securelambda
+  securelambda completions zsh > ~/.zfunc/_securelambda
+  securelambda completions fish > ~/.config/fish/completions/securelambda.fish")]
+pub struct Completions {
+    /// The shell to print the script for
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  securelambda man | man -l -
+  securelambda man --dir ~/.local/share/man/man1")]
+pub struct Man {
+    /// Write a page for every command to this folder
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}

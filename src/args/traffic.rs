@@ -1,0 +1,133 @@
+//! Commands that send requests to a live stack, or show what happened to requests.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::users::SignIn;
+
+#[derive(Debug, Subcommand)]
+pub enum TrafficCommand {
+    /// Send one request to a route
+    Call(Call),
+    /// Show the functions' logs
+    Logs(Logs),
+    /// Show which requests the firewall counted, allowed and blocked
+    Traffic(Traffic),
+    /// Test every security layer of the live stack
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub struct Call {
+    /// The route as in the stack file ('POST /lambda1'), or with values for its parameters ('GET /orders/7'); the path
+    /// alone if only one route has it
+    pub route: String,
+    /// Sign in as this user of the route's pool
+    #[arg(long = "as", value_name = "EMAIL", required_unless_present_any = ["anonymous", "token_stdin"])]
+    pub user: Option<String>,
+    /// Sign in to this pool instead of the route's pool
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+    #[command(flatten)]
+    pub sign_in: SignIn,
+    /// Read a token from standard input and send it, instead of signing in
+    #[arg(long, conflicts_with_all = ["user", "anonymous", "password_stdin"])]
+    pub token_stdin: bool,
+    /// Send no token
+    #[arg(long, conflicts_with = "user")]
+    pub anonymous: bool,
+    /// Request body; @FILE reads it from a file
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<String>,
+    /// Value of a path parameter; can be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// Also print the status and the headers, on standard error
+    #[arg(short, long)]
+    pub include: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The function's name in the stack file [default: all functions]
+    pub function: Option<String>,
+    /// Print new entries until Ctrl-C
+    #[arg(short, long)]
+    pub follow: bool,
+    /// How far back to begin: 30s, 10m, 2h or 1d
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time_span)]
+    pub since: Duration,
+    /// Print only entries that contain this text (case-sensitive)
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Traffic {
+    /// How far back to begin, at most 3h: AWS keeps samples for 3 hours
+    #[arg(long, value_name = "TIME", default_value = "3h", value_parser = time_span)]
+    pub since: Duration,
+}
+
+/// Parses a whole number and a unit, such as `10m`.
+fn time_span(text: &str) -> Result<Duration, String> {
+    let malformed = || "expected a whole number and a unit, such as 30s, 10m, 2h or 1d".to_owned();
+    let unit = text.chars().last().ok_or_else(malformed)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(malformed()),
+    };
+    let count: u64 = text[..text.len() - 1].parse().map_err(|_| malformed())?;
+    match count.checked_mul(seconds) {
+        Some(1..) if count <= 36_500 * 86_400 / seconds => Ok(Duration::from_secs(count * seconds)),
+        Some(0) => Err("must be longer than 0, such as 30s, 10m, 2h or 1d".to_owned()),
+        _ => Err("must be at most 100 years".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Adds test users with random addresses and removes them at the end, also when it is stopped. Exits with
+code 5 if a check fails.
+
+Example:
+  securelambda verify --report proof.html --report proof.xml"
+)]
+pub struct Verify {
+    /// Write a report: a web page if the file name ends in .html, JUnit XML if it ends in .xml; can be repeated
+    #[arg(long = "report", value_name = "FILE", value_parser = report_file)]
+    pub reports: Vec<PathBuf>,
+}
+
+fn report_file(name: &str) -> Result<PathBuf, String> {
+    let file = PathBuf::from(name);
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "xml") => Ok(file),
+        _ => Err("the file name must end in .html or .xml".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_span_is_a_whole_number_and_a_unit() {
+        let table = [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86_400)];
+        for (text, seconds) in table {
+            assert_eq!(time_span(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in ["", "m", "10", "10 m", "-1m", "1.5h", "10min", "1w", "1m30s", "+5m "] {
+            assert!(time_span(text).is_err_and(|why| why.contains("30s, 10m, 2h or 1d")), "{text:?}");
+        }
+        assert!(time_span("0s").is_err());
+        for text in ["99999999999999999999s", "18446744073709551615d", "40000d"] {
+            assert!(time_span(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Commands for the users of a pool.
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Add a user who can sign in
+    AddUser(AddUser),
+    /// List the users of the stack's pools
+    Users(Users),
+    /// Remove a user
+    RemoveUser(RemoveUser),
+    /// Sign in and print the user's ID token
+    Token(Token),
+}
+
+#[derive(Debug, Args)]
+pub struct User {
+    /// The user's e-mail address
+    pub email: String,
+    /// The pool's name in the stack file; optional if the stack has only one pool
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent flag")]
+#[command(
+    group = clap::ArgGroup::new("password").args(["password_stdin", "generate", "invite"]),
+    after_help = "The password is never a command-line argument, because other users of the machine can read those.
+
+Examples:
+  securelambda add-user you@example.com --pool MyUserPool1                     ask for the password
+  printf %s \"$PASSWORD\" | securelambda add-user … --password-stdin             read it from standard input
+  securelambda add-user you@example.com --pool MyUserPool1 --generate          generate it and print it once"
+)]
+pub struct AddUser {
+    #[command(flatten)]
+    pub user: User,
+    /// Read the password from standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Generate a password and print it on standard output
+    #[arg(long)]
+    pub generate: bool,
+    /// Let Cognito send a temporary password by e-mail
+    #[arg(long, conflicts_with_all = ["sign_up", "code"])]
+    pub invite: bool,
+    /// Sign up as the tutorial does, and confirm with the code that Cognito sends by e-mail
+    #[arg(long)]
+    pub sign_up: bool,
+    /// Confirm a user who has signed up, with the code from the e-mail
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["password_stdin", "generate"])]
+    pub code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Users {
+    /// List only the users of this pool
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RemoveUser {
+    #[command(flatten)]
+    pub user: User,
+}
+
+/// How to obtain the user's password.
+#[derive(Debug, Args)]
+pub struct SignIn {
+    /// Read the password from standard input instead of asking for it
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").args(["access", "refresh"]))]
+pub struct Token {
+    #[command(flatten)]
+    pub user: User,
+    #[command(flatten)]
+    pub sign_in: SignIn,
+    /// Print the access token instead
+    #[arg(long)]
+    pub access: bool,
+    /// Print the refresh token instead
+    #[arg(long)]
+    pub refresh: bool,
+}
