@@ -20,7 +20,7 @@ pub(super) struct Timings {
     style: Style,
     palette: Palette,
     began: Instant,
-    timings: Vec<Timing>,
+    measured: Vec<Timing>,
 }
 
 /// One operation on one resource. Times are relative to the beginning of the run.
@@ -34,26 +34,26 @@ struct Timing {
 
 impl Timings {
     pub(super) fn around(inner: Box<dyn Reporter>, style: Style, palette: Palette) -> Self {
-        Self { inner, style, palette, began: Instant::now(), timings: Vec::new() }
+        Self { inner, style, palette, began: Instant::now(), measured: Vec::new() }
     }
 
     fn note(&mut self, event: &Event, now: Duration) {
         let last = |timings: &[Timing], wanted: &Id| timings.iter().rposition(|timing| timing.id == *wanted);
         match event {
             Event::Started { id, .. } => {
-                self.timings.push(Timing { id: id.clone(), began: now, ended: None, waited: Vec::new() });
+                self.measured.push(Timing { id: id.clone(), began: now, ended: None, waited: Vec::new() });
             }
             Event::Noted { id, why } => {
                 let why = one_line(why);
-                if let Some(timing) = last(&self.timings, id).map(|index| &mut self.timings[index])
+                if let Some(timing) = last(&self.measured, id).map(|index| &mut self.measured[index])
                     && !timing.waited.contains(&why)
                 {
                     timing.waited.push(why);
                 }
             }
             Event::Done { id, .. } | Event::Failed { id, .. } => {
-                if let Some(index) = last(&self.timings, id) {
-                    self.timings[index].ended.get_or_insert(now);
+                if let Some(index) = last(&self.measured, id) {
+                    self.measured[index].ended.get_or_insert(now);
                 }
             }
             Event::Began { .. }
@@ -74,9 +74,9 @@ impl Reporter for Timings {
     fn finish(&mut self) {
         self.inner.finish();
         match self.style {
-            Style::Json => Stream::stdout().line(document(&self.timings)),
-            _ if self.timings.is_empty() => {}
-            _ => Stream::stderr().line(text(&self.timings, self.palette)),
+            Style::Json => Stream::stdout().line(document(&self.measured)),
+            _ if self.measured.is_empty() => {}
+            _ => Stream::stderr().line(text(&self.measured, self.palette)),
         }
     }
 }
@@ -171,6 +171,6 @@ mod tests {
                 elapsed: Duration::ZERO,
             });
         }
-        assert_eq!(timings.timings.iter().filter(|timing| timing.ended.is_some()).count(), 2);
+        assert_eq!(timings.measured.iter().filter(|timing| timing.ended.is_some()).count(), 2);
     }
 }
