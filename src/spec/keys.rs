@@ -36,6 +36,7 @@ macro_rules! section {
         $constant:ident: $section:ident = $what:literal, $choice:expr;
         $($name:ident: $kind:ty = $make:ident($($value:expr),* $(,)?);)*
     ) => {
+        #[allow(clippy::struct_field_names, reason = "a field has the name of its key")]
         pub(super) struct $section {
             $(pub $name: $kind,)*
         }

@@ -23,7 +23,7 @@ pub(super) struct Reader {
 /// A table of the stack file.
 pub(super) struct Table<'a> {
     pub(super) span: Range<usize>,
-    pub(super) table: &'a DeTable<'a>,
+    pub(super) entries: &'a DeTable<'a>,
     /// Where it is, as in `functions.Hello`; empty for the whole file.
     pub(super) path: String,
     /// Its name in messages: `functions.Hello`, or `a route`.
@@ -37,7 +37,7 @@ pub(super) type Located = (String, Range<usize>);
 
 impl<'a> Table<'a> {
     pub(super) fn get(&self, key: &Key) -> Option<Item<'a>> {
-        self.table.get(key.name)
+        self.entries.get(key.name)
     }
 
     /// The place of a key of this table, as in `functions.Hello.source`.
@@ -106,7 +106,7 @@ impl Reader {
             self.diagnostic(&item.span(), format!("{called} must be a table, not {}", kind(item)), None);
             return None;
         };
-        let table = Table { span: item.span(), table, path, what: section.what().to_owned() };
+        let table = Table { span: item.span(), entries: table, path, what: section.what().to_owned() };
         self.known(&table, section);
         Some(table)
     }
@@ -114,7 +114,7 @@ impl Reader {
     /// Reports unknown keys.
     pub(super) fn known(&mut self, table: &Table, section: &'static dyn Section) {
         let (what, keys): (_, Vec<&str>) = (section.what(), section.keys().iter().map(|key| key.name).collect());
-        for key in table.table.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())) {
+        for key in table.entries.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())) {
             let help = match nearest(key.get_ref(), &keys) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if keys.is_empty() => format!("{what} has no settings"),

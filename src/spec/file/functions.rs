@@ -10,6 +10,9 @@ use super::super::model::{Function, Variable};
 use super::super::reader::{Reader, Table, joined, suggest};
 use super::super::{keys, rules};
 
+/// The key of a source of a variable, and the variable with that source.
+type Source<'a> = (&'a Text, fn(String) -> Variable);
+
 impl Reader {
     pub(super) fn function(&mut self, name: String, table: &Table) -> (String, Function) {
         let keys::Function {
@@ -97,7 +100,7 @@ impl Reader {
 
     fn variable(&mut self, table: &Table) -> Option<Variable> {
         let keys::VariableFrom { pool_id, client_id, identity_pool_id, url } = &keys::VARIABLE_FROM;
-        let sources: [(&Text, fn(String) -> Variable); 4] = [
+        let sources: [Source; 4] = [
             (pool_id, Variable::PoolId),
             (client_id, Variable::ClientId),
             (identity_pool_id, Variable::IdentityPoolId),

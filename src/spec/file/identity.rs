@@ -44,7 +44,7 @@ impl Reader {
         let none = DeTable::new();
         let password = self.table(table, password).unwrap_or_else(|| Table {
             span: table.span.clone(),
-            table: &none,
+            entries: &none,
             path: String::new(),
             what: String::new(),
         });

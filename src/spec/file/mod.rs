@@ -38,7 +38,7 @@ pub fn read(text: &str) -> Result<(Stack, SpanMap), Vec<Diagnostic>> {
         }
         return Err(reader.mistakes);
     }
-    let root = Table { span: 0..0, table: document.get_ref(), path: String::new(), what: String::new() };
+    let root = Table { span: 0..0, entries: document.get_ref(), path: String::new(), what: String::new() };
     let stack = reader.stack(&root);
     for flaw in check::flaws(&stack, &reader.places) {
         reader.flaw(flaw);
@@ -69,7 +69,10 @@ impl Reader {
         Stack {
             name,
             permissions_boundary,
-            topics: self.each(root, topics, Self::topic),
+            topics: self.each(root, topics, |_, name, _| {
+                let keys::Topic {} = &keys::TOPIC;
+                name
+            }),
             secrets: self.secrets(secrets),
             functions: self.each(root, functions, Self::function),
             pools: self.each(root, pools, Self::pool),
@@ -99,11 +102,6 @@ impl Reader {
         (wanted.map_or_else(|| name.default.to_owned(), |(wanted, _)| wanted), boundary.map(|(arn, _)| arn))
     }
 
-    fn topic(&mut self, name: String, _: &Table) -> String {
-        let keys::Topic {} = &keys::TOPIC;
-        name
-    }
-
     fn secrets(&mut self, secrets: Vec<(String, Item)>) -> BTreeMap<String, BTreeMap<String, Value>> {
         let mut all = BTreeMap::new();
         for (name, item) in secrets {
@@ -129,14 +127,14 @@ impl Reader {
             if key.get_ref().trim().is_empty() {
                 self.diagnostic(&key.span(), "a secret's key is empty", None);
             }
-            if let Some(value) = self.secret_value(item, place) {
+            if let Some(value) = self.secret_value(item, &place) {
                 values.insert(key.get_ref().to_string(), value);
             }
         }
         values
     }
 
-    fn secret_value(&mut self, item: Item, place: String) -> Option<Value> {
+    fn secret_value(&mut self, item: Item, place: &str) -> Option<Value> {
         let help = "write { topic = \"…\" }, { env = \"VARIABLE\" }, { prompt = true } or { generate = 32 }; the value \
                     itself is never in this file";
         let keys::Value { topic, env, prompt, generate } = &keys::VALUE;
@@ -145,12 +143,12 @@ impl Reader {
             self.hide(item.span());
             return None;
         };
-        let table = self.open(item, &place, place.clone(), &keys::VALUE)?;
+        let table = self.open(item, place, place.to_owned(), &keys::VALUE)?;
         let known: Vec<&str> = keys::VALUE.keys().iter().map(|key| key.name).collect();
-        for (_, item) in table.table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+        for (_, item) in table.entries.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
             self.hide(item.span());
         }
-        if table.table.len() != 1 {
+        if table.entries.len() != 1 {
             self.diagnostic(&item.span(), "a secret's value must have exactly one source", Some(help.into()));
             return None;
         }
