@@ -42,13 +42,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::{listers, testing::replay};
 
     /// By hand, from the names of outputs and not from the types: a name that no type has would give no command.
     #[test]
     fn all_that_stands_on_its_own_has_a_command() {
         let outputs = json!({ "arn": "arn:x", "id": "i", "name": "n" });
-        for kind in listers(&replay(Vec::new()).0).kinds() {
+        for kind in ["sns.topic", "secretsmanager.secret", "logs.group", "iam.role", "lambda.function", "wafv2.web_acl"]
+        {
             let command = removal(kind, &outputs).unwrap_or_else(|| panic!("none for {kind}"));
             assert!(command.starts_with("aws "), "{command}");
             assert_eq!(removal(kind, &json!({})), None);

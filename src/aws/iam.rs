@@ -16,9 +16,9 @@ use super::error::{OrAbsent, OrFail, UNKNOWN_CALL};
 use super::retries::{client, once};
 use super::settle::{IAM_BUSY, ROLE_IN_USE, ROLE_VISIBLE, settled};
 use super::{Clients, tags};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::policy::Policy;
-use crate::scope::Scope;
+use crate::scope::{Scope, Whose};
 
 /// A role, under the stack's path. What it may do is in its [`RolePolicy`]s alone: it has no managed policies.
 #[derive(Debug, Clone)]
@@ -87,6 +87,10 @@ impl Resource for Role {
         RoleKey { id: self.id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &RoleOutputs) -> String {
+        outputs.arn.clone()
+    }
+
     fn drift(&self, live: &RoleLive) -> Vec<Drift> {
         let mut drift = Vec::new();
         if !self.trust.means_same(&live.trust) {
@@ -139,6 +143,10 @@ impl Resource for RolePolicy {
 
     fn key(&self) -> RolePolicyOutputs {
         RolePolicyOutputs { role: self.role.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &RolePolicyOutputs) -> String {
+        format!("{}/{}", outputs.role, outputs.name)
     }
 
     fn drift(&self, live: &Policy) -> Vec<Drift> {
@@ -312,13 +320,8 @@ impl Provider<Role> for Iam {
         role.as_ref().map(outputs).ok_or_else(|| Failure::refused(format!("could not {doing}: AWS returned no role")))
     }
 
-    async fn update(
-        &self,
-        want: &Role,
-        found: &Found<Role>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<RoleOutputs, Failure> {
+    async fn update(&self, want: &Role, found: &Found<Role>, task: &Task) -> Result<RoleOutputs, Failure> {
+        let drift = want.drift(&found.live);
         for setting in drift {
             match setting.field.as_str() {
                 "AssumeRolePolicyDocument" => self.trust(want, task).await?,
@@ -375,6 +378,10 @@ impl Provider<Role> for Iam {
         });
         deleted.await.or_absent().map(drop)
     }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_roles(whose).await
+    }
 }
 
 impl Provider<RolePolicy> for Iam {
@@ -413,9 +420,9 @@ impl Provider<RolePolicy> for Iam {
         &self,
         want: &RolePolicy,
         found: &Found<RolePolicy>,
-        drift: &[Drift],
         task: &Task,
     ) -> Result<RolePolicyOutputs, Failure> {
+        let drift = want.drift(&found.live);
         if drift.is_empty() {
             return Ok(found.outputs.clone());
         }
@@ -424,6 +431,10 @@ impl Provider<RolePolicy> for Iam {
 
     async fn delete(&self, gone: &RolePolicyOutputs, task: &Task) -> Result<(), Failure> {
         self.remove_inline(&gone.role, &gone.name, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -574,7 +585,7 @@ mod tests {
         assert_eq!(found.outputs.unique_id, "AROA1");
         assert_eq!(requests(&http).len(), 3);
         let (idle, _) = replay(vec![]);
-        Provider::<Role>::update(&Iam::new(&idle), &want(), &found, &[], &task()).await.unwrap();
+        Provider::<Role>::update(&Iam::new(&idle), &want(), &found, &task()).await.unwrap();
     }
 
     #[tokio::test]
@@ -584,7 +595,7 @@ mod tests {
         let found = Provider::<RolePolicy>::read(&iam, &policy().key(), None, &task()).await.unwrap().unwrap();
         assert_eq!(policy().drift(&found.live), []);
         let (idle, _) = replay(vec![]);
-        Provider::<RolePolicy>::update(&Iam::new(&idle), &policy(), &found, &[], &task()).await.unwrap();
+        Provider::<RolePolicy>::update(&Iam::new(&idle), &policy(), &found, &task()).await.unwrap();
     }
 
     #[tokio::test]
@@ -641,7 +652,7 @@ mod tests {
         let outputs = RoleOutputs { name: "demo-f".into(), arn: "arn:r".into(), unique_id: "AROA1".into() };
         let found = Found::<Role> { outputs, live: live.clone() };
         let (clients, http) = replay(vec![(200, "<x/>"); 3]);
-        Provider::<Role>::update(&Iam::new(&clients), &want, &found, &want.drift(&live), &task()).await.unwrap();
+        Provider::<Role>::update(&Iam::new(&clients), &want, &found, &task()).await.unwrap();
         let requests = requests(&http);
         assert!(requests[0].contains("DeleteRolePolicy") && requests[0].contains("PolicyName=more"), "{requests:?}");
         assert!(requests[1].contains("DetachRolePolicy") && requests[1].contains("arn%3Aa"), "{requests:?}");

@@ -39,7 +39,7 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use futures_util::StreamExt;
 
-use crate::engine::{Failure, Listers, Listing, Registry, Resource, Unread};
+use crate::engine::{Failure, Listing, Registry, Resource, Unread};
 use crate::regions::Service;
 use crate::scope::Scope;
 
@@ -99,7 +99,8 @@ pub fn registry(clients: &Clients) -> Registry {
     registry_that_parts(clients, secretsmanager::DeletionMode::Recoverable)
 }
 
-/// The same, with a say in how secrets are deleted.
+/// The same, with a say in how secrets are deleted. Kinds of a service that the region does not have are not listed: there
+/// cannot be any.
 pub fn registry_that_parts(clients: &Clients, parting: secretsmanager::DeletionMode) -> Registry {
     let sns = sns::Sns::new(clients);
     let iam = iam::Iam::new(clients);
@@ -139,25 +140,7 @@ pub fn registry_that_parts(clients: &Clients, parting: secretsmanager::DeletionM
         .with::<wafv2::IpSet>(waf.clone())
         .with::<wafv2::WebAcl>(waf.clone())
         .with::<wafv2::Association>(waf)
-}
-
-/// Every kind of thing that stands on its own, with how to list all there are of it. What hangs under such a thing is
-/// listed with it. What the region has no service for cannot be there, and is left out.
-pub fn listers(clients: &Clients) -> Listers {
-    let waf = wafv2::Wafv2::new(clients);
-    Listers::default()
-        .with::<sns::Topic>(sns::Sns::new(clients))
-        .with::<secretsmanager::Secret>(secretsmanager::SecretsManager::new(clients))
-        .with::<logs::LogGroup>(logs::Logs::new(clients))
-        .with::<iam::Role>(iam::Iam::new(clients))
-        .with::<lambda::Function>(lambda::Lambda::new(clients))
-        .with::<apigateway::RestApi>(apigateway::ApiGateway::new(clients))
-        .with::<apigatewayv2::HttpApi>(apigatewayv2::ApiGatewayV2::new(clients))
-        .with::<cognito::IdentityPool>(cognito::CognitoIdentity::new(clients))
-        .with::<cognito::UserPool>(cognito::Cognito::new(clients))
-        .with::<wafv2::IpSet>(waf.clone())
-        .with::<wafv2::WebAcl>(waf)
-        .only(|kind| Service::of_kind(kind).is_none_or(|service| region::has(&clients.sdk, service)))
+        .listing_only(|kind| Service::of_kind(kind).is_none_or(|service| region::has(&clients.sdk, service)))
 }
 
 /// Looks closer at what a list names, some side by side: one read or more each. What cannot be read is told by its name.
@@ -264,13 +247,14 @@ mod tests {
         let in_region = |region: &'static str| {
             let clients = testing::replay(vec![]).0;
             let sdk = clients.sdk.into_builder().region(aws_config::Region::from_static(region)).build();
-            let kinds: Vec<_> = listers(&Clients::new(sdk, clients.scope)).kinds().collect();
+            let registry = registry(&Clients::new(sdk, clients.scope));
+            let kinds: Vec<_> = registry.listed_kinds().collect();
             (kinds.contains(&"cognito.user_pool"), kinds.contains(&"cognito.identity_pool"), kinds.len())
         };
         let (pools, identities, all) = in_region("eu-central-1");
         assert!(pools && identities);
-        assert_eq!(in_region("cn-north-1"), (false, true, all - 1));
-        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 2));
+        assert_eq!(in_region("cn-north-1"), (false, true, all - 3), "user pools, app clients and service users");
+        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 5), "and identity pools, and their roles");
     }
 
     #[tokio::test]
@@ -347,8 +331,8 @@ mod tests {
             let (clients, _) = testing::replay(vec![]);
             let clients = Clients::new(clients.sdk.into_builder().http_client(http).build(), clients.scope);
             let whose = crate::scope::Whose::Stack("demo".into());
-            let (listers, stop) = (listers(&clients), crate::engine::CancellationToken::never());
-            let inventory = crate::engine::list_all(&listers, &whose, &stop).await.expect("listed");
+            let (registry, stop) = (registry(&clients), crate::engine::CancellationToken::never());
+            let inventory = crate::engine::list_all(&registry, &whose, &stop).await.expect("listed");
             // That there is such a stack is told by the list of its APIs. If it is not, nothing is known.
             let mut kinds: Vec<&str> =
                 inventory.listed.iter().filter(|one| one.kind != "apigatewayv2.api").map(|one| one.kind).collect();

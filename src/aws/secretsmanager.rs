@@ -21,8 +21,8 @@ use super::refusals::{NOT_RESTORED, SECRET_EXISTS, SECRET_SCHEDULED};
 use super::retries::{client, once};
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
-use crate::scope::Scope;
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::{Scope, Whose};
 use crate::secret::SecretValue;
 
 /// For how many days a deleted secret can be brought back: the least that AWS allows, and free of charge.
@@ -161,6 +161,10 @@ impl Resource for Secret {
 
     fn key(&self) -> SecretKey {
         SecretKey { id: self.id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &SecretOutputs) -> String {
+        outputs.arn.clone()
     }
 
     fn drift(&self, live: &SecretLive) -> Vec<Drift> {
@@ -433,13 +437,8 @@ impl Provider<Secret> for SecretsManager {
         }
     }
 
-    async fn update(
-        &self,
-        want: &Secret,
-        found: &Found<Secret>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<SecretOutputs, Failure> {
+    async fn update(&self, want: &Secret, found: &Found<Secret>, task: &Task) -> Result<SecretOutputs, Failure> {
+        let drift = want.drift(&found.live);
         let mut outputs = found.outputs.clone();
         for setting in drift {
             match setting.field.as_str() {
@@ -465,6 +464,10 @@ impl Provider<Secret> for SecretsManager {
             Err(failure) if SECRET_SCHEDULED.is(&failure) => Ok(()),
             answer => answer.map(drop),
         }
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_secrets(whose).await
     }
 }
 
@@ -569,8 +572,7 @@ mod tests {
         assert_eq!(refused.to_string(), "the secret demo-s changed meanwhile, and its API_KEY was not read");
         let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
         let found = Found { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live };
-        let drift = unread.drift(&found.live);
-        assert!(secrets.update(&unread, &found, &drift, &task()).await.is_err());
+        assert!(secrets.update(&unread, &found, &task()).await.is_err());
         assert_eq!(requests(&asked).len(), 0);
     }
 
@@ -622,7 +624,7 @@ mod tests {
         assert_eq!(found.outputs, SecretOutputs { arn: ARN.into(), version_id: plain().digest().unwrap() });
         assert!(requests(&http).iter().all(|call| call.contains("DescribeSecret")));
         let (idle, _) = replay(vec![]);
-        SecretsManager::new(&idle).update(&plain(), &found, &[], &task()).await.unwrap();
+        SecretsManager::new(&idle).update(&plain(), &found, &task()).await.unwrap();
     }
 
     #[tokio::test]
@@ -750,8 +752,7 @@ mod tests {
         let found =
             Found::<Secret> { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live: live.clone() };
         let (clients, http) = replay(vec![(200, &made("ignored"))]);
-        let outputs =
-            SecretsManager::new(&clients).update(&plain(), &found, &plain().drift(&live), &task()).await.unwrap();
+        let outputs = SecretsManager::new(&clients).update(&plain(), &found, &task()).await.unwrap();
         assert!(requests(&http)[0].contains("PutSecretValue") && requests(&http)[0].contains(&outputs.version_id));
         let mended = SecretLive {
             current: Some(outputs.version_id.clone()),
@@ -760,7 +761,7 @@ mod tests {
         };
         let found = Found::<Secret> { outputs: found.outputs, live: mended.clone() };
         let (clients, http) = replay(vec![(200, &made("ignored"))]);
-        SecretsManager::new(&clients).update(&plain(), &found, &plain().drift(&mended), &task()).await.unwrap();
+        SecretsManager::new(&clients).update(&plain(), &found, &task()).await.unwrap();
         assert!(requests(&http)[0].contains("UpdateSecret") && !requests(&http)[0].contains("SecretString"));
     }
 

@@ -12,8 +12,8 @@ use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{SNS_BUSY, settled};
 use super::{Clients, tags};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
-use crate::scope::Scope;
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::{Scope, Whose};
 
 /// A topic.
 #[derive(Debug, Clone)]
@@ -46,6 +46,10 @@ impl Resource for Topic {
 
     fn key(&self) -> TopicKey {
         TopicKey { id: self.id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &TopicOutputs) -> String {
+        outputs.arn.clone()
     }
 
     fn drift(&self, (): &()) -> Vec<Drift> {
@@ -87,6 +91,10 @@ impl Resource for Subscription {
 
     fn key(&self) -> SubscriptionKey {
         SubscriptionKey { topic: self.topic.clone(), function: self.function.clone() }
+    }
+
+    fn identity(outputs: &SubscriptionOutputs) -> String {
+        outputs.arn.clone()
     }
 
     fn drift(&self, (): &()) -> Vec<Drift> {
@@ -142,7 +150,7 @@ impl Provider<Topic> for Sns {
         Ok(TopicOutputs { arn })
     }
 
-    async fn update(&self, _: &Topic, found: &Found<Topic>, _: &[Drift], _: &Task) -> Result<TopicOutputs, Failure> {
+    async fn update(&self, _: &Topic, found: &Found<Topic>, _: &Task) -> Result<TopicOutputs, Failure> {
         Ok(found.outputs.clone())
     }
 
@@ -157,6 +165,10 @@ impl Provider<Topic> for Sns {
             self.client.delete_topic().topic_arn(&gone.arn).send().await.or_fail(&format!("delete {}", gone.arn))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_topics(whose).await
     }
 }
 
@@ -202,7 +214,6 @@ impl Provider<Subscription> for Sns {
         &self,
         _: &Subscription,
         found: &Found<Subscription>,
-        _: &[Drift],
         _: &Task,
     ) -> Result<SubscriptionOutputs, Failure> {
         Ok(found.outputs.clone())
@@ -214,5 +225,9 @@ impl Provider<Subscription> for Sns {
             call.send().await.or_fail(&format!("unsubscribe {}", gone.arn))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }

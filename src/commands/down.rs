@@ -6,8 +6,8 @@ use super::removal::{Removal, at};
 use super::session::Session;
 use super::{Ending, or_stopped};
 use crate::args;
+use crate::aws::registry_that_parts;
 use crate::aws::secretsmanager::DeletionMode;
-use crate::aws::{listers, registry_that_parts};
 use crate::config::Config;
 use crate::engine::{self, CancellationToken, FoundTargets, add_listed};
 use crate::error::Error;
@@ -17,7 +17,6 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     let session = or_stopped(&stop, Session::for_removal(config)).await?;
     session.may_write()?;
     let (mut state, mut store) = session.lock("down")?;
-    let listers = listers(&session.clients);
     let parting = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
     let registry = registry_that_parts(&session.clients, parting);
     let output = session.config.output;
@@ -27,7 +26,6 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
         scope: session.scope(),
         at: at(&session.scope().region, session.config.connection.profile.as_deref(), session.endpoint.as_deref()),
         registry: &registry,
-        listers: &listers,
         output,
         jobs: session.config.jobs,
         purge: args.purge,

@@ -10,8 +10,8 @@ use super::{Ending, quoted};
 use crate::aws::by_hand;
 use crate::config::Output;
 use crate::engine::{
-    self, CancellationToken, Cause, Cleanup, Failure, Inventory, InventoryItem, Leftover, Listers, Outcome, Registry,
-    Summary, Target, Unread, UnreadTarget, add_listed, list_all, look_again, retry,
+    self, CancellationToken, Cause, Cleanup, Failure, Inventory, InventoryItem, Leftover, Outcome, Registry, Summary,
+    Target, Unread, UnreadTarget, add_listed, list_all, look_again, retry,
 };
 use crate::error::{Error, Kind};
 use crate::report::{self, LOG_POLICY, answer, id_width, left_text, others_text, recoverable_text, say, summary_line};
@@ -44,7 +44,6 @@ pub(super) struct Removal<'a> {
     /// What a command of the AWS CLI needs to reach the same region, account and endpoint.
     pub at: String,
     pub registry: &'a Registry,
-    pub listers: &'a Listers,
     pub output: Output,
     pub jobs: usize,
     /// Secrets are removed for good.
@@ -88,7 +87,7 @@ impl Removed {
 impl Removal<'_> {
     /// What there is, by the lists.
     pub(super) async fn inventory(&self) -> Result<Inventory, Failure> {
-        list_all(self.listers, &Whose::Stack(self.scope.stack.clone()), self.stop).await
+        list_all(self.registry, &Whose::Stack(self.scope.stack.clone()), self.stop).await
     }
 
     /// What of it is to be removed: all that is this stack's, except secrets that are deleted and not to be purged.
@@ -110,7 +109,7 @@ impl Removal<'_> {
             let on_record = state.resources.contains_key(target.id.as_str());
             !goes(&target.id)
                 && !target.parent().is_some_and(goes)
-                && (on_record || self.lists(&target.kind) && inventory.may_lack(&target.kind))
+                && (on_record || inventory.by_list.contains(&*target.kind) && inventory.may_lack(&target.kind))
         };
         unseen.into_iter().filter(kept).collect()
     }
@@ -259,7 +258,9 @@ impl Removal<'_> {
                 // What it hung under is gone, and tells of itself.
                 (Err(_), Some(Outcome::WentWithParent)) => continue,
                 // A list that was read to its end does not show it any more.
-                (Err(_), Some(_)) if self.lists(&target.kind) && !inventory.may_lack(&target.kind) => continue,
+                (Err(_), Some(_)) if inventory.by_list.contains(&*target.kind) && !inventory.may_lack(&target.kind) => {
+                    continue;
+                }
                 (Err(failure), Some(_)) => {
                     let context = format!("deleted, but it could not be checked that it is gone: {}", failure.context);
                     Some(Failure { context, ..failure.clone() })
@@ -280,11 +281,6 @@ impl Removal<'_> {
         let told: Vec<engine::Id> = left.iter().map(|one| one.id.clone()).collect();
         left.extend(unseen.iter().filter(|one| !told.contains(&one.target.id)).map(may_be_left));
         left
-    }
-
-    /// Whether there is a list of a kind.
-    fn lists(&self, kind: &str) -> bool {
-        self.listers.kinds().any(|listed| listed == kind)
     }
 
     fn say(&self, text: &str) {
@@ -506,7 +502,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::engine::{Drift, Found, Lister, Listing, Provider, Resource, Task};
+    use crate::engine::{Drift, Found, Listing, Provider, Resource, Task};
     use crate::report::{Palette, Style};
     use crate::scope::Owner;
     use crate::state::StateError;
@@ -521,6 +517,9 @@ mod tests {
         type Live = ();
         fn key(&self) -> String {
             String::new()
+        }
+        fn identity(outputs: &Value) -> String {
+            outputs["arn"].clone()
         }
         fn drift(&self, (): &()) -> Vec<Drift> {
             Vec::new()
@@ -539,7 +538,23 @@ mod tests {
         refuses: bool,
     }
 
-    impl Lister<Thing> for Service {
+    impl Provider<Thing> for Service {
+        async fn read(&self, _: &String, _: Option<&Value>, _: &Task) -> Result<Option<Found<Thing>>, Failure> {
+            Ok(None)
+        }
+        async fn create(&self, _: &Thing, _: &Task) -> Result<Value, Failure> {
+            Err(Failure::refused("never"))
+        }
+        async fn update(&self, _: &Thing, _: &Found<Thing>, _: &Task) -> Result<Value, Failure> {
+            Err(Failure::refused("never"))
+        }
+        async fn delete(&self, gone: &Value, _: &Task) -> Result<(), Failure> {
+            if self.refuses {
+                return Err(Failure::refused("no"));
+            }
+            self.deleted.lock().expect("no panic holds it").push(gone["arn"].clone());
+            Ok(())
+        }
         async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
             let look = self.looks.fetch_add(1, Ordering::SeqCst);
             let shown = self.listed.iter().filter(|(_, when)| when.contains(&look));
@@ -549,25 +564,6 @@ mod tests {
                 InventoryItem::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs, "aws rm")
             };
             Ok(shown.map(thing).collect::<Vec<_>>().into())
-        }
-    }
-
-    impl Provider<Thing> for Service {
-        async fn read(&self, _: &String, _: Option<&Value>, _: &Task) -> Result<Option<Found<Thing>>, Failure> {
-            Ok(None)
-        }
-        async fn create(&self, _: &Thing, _: &Task) -> Result<Value, Failure> {
-            Err(Failure::refused("never"))
-        }
-        async fn update(&self, _: &Thing, _: &Found<Thing>, _: &[Drift], _: &Task) -> Result<Value, Failure> {
-            Err(Failure::refused("never"))
-        }
-        async fn delete(&self, gone: &Value, _: &Task) -> Result<(), Failure> {
-            if self.refuses {
-                return Err(Failure::refused("no"));
-            }
-            self.deleted.lock().expect("no panic holds it").push(gone["arn"].clone());
-            Ok(())
         }
     }
 
@@ -592,7 +588,6 @@ mod tests {
             },
             at: String::new(),
             registry: &Registry::default().with::<Thing>(service.clone()),
-            listers: &Listers::default().with::<Thing>(service.clone()),
             output: Output {
                 json: false,
                 quiet: true,

@@ -8,8 +8,8 @@ use super::removal::{Removal, at};
 use super::session::{access, connected, refuse_root};
 use super::{Ending, or_stopped};
 use crate::args::{self, Shared};
+use crate::aws::registry_that_parts;
 use crate::aws::secretsmanager::DeletionMode;
-use crate::aws::{listers, registry_that_parts};
 use crate::config::{Connection, Output};
 use crate::engine::{CancellationToken, Inventory, add_listed, list_all};
 use crate::error::{Error, Kind};
@@ -40,23 +40,22 @@ pub(super) async fn run(
     let scope = &clients.scope;
     let store =
         |stack: &str| Store::new(&shared.state_dir, stack, &scope.account, &scope.region, access.endpoint.as_deref());
-    let listers = listers(&clients);
+    let parting = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
+    let registry = registry_that_parts(&clients, parting);
     if shared.stack.is_none() {
-        let mut inventory = list_all(&listers, &Whose::Any, &stop).await?;
+        let mut inventory = list_all(&registry, &Whose::Any, &stop).await?;
         inventory.listed.sort_by(|a, b| (group(a.kind), &a.id).cmp(&(group(b.kind), &b.id)));
         return list(&inventory, scope, &store, output);
     }
 
     refuse_root(&caller, access.endpoint.as_deref())?;
     let (mut state, mut store) = store(&scope.stack).lock("securelambda sweep")?;
-    let parting = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
     let removal = Removal {
         verb: "sweep",
         again: format!("sweep --stack {}", scope.stack),
         scope,
         at: at(&scope.region, access.profile.as_deref(), access.endpoint.as_deref()),
-        registry: &registry_that_parts(&clients, parting),
-        listers: &listers,
+        registry: &registry,
         output,
         jobs: usize::from(shared.jobs),
         purge: args.purge,

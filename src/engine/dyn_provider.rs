@@ -5,7 +5,7 @@
 //! document and every description is read back only by the code of the kind that wrote it.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::failure::{Cause, Failure};
+use super::inventory::Listing;
 use super::resource::{Drift, Found, Provider, Resource};
 use super::task::Task;
+use crate::scope::Whose;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
@@ -69,9 +71,12 @@ pub(super) trait DynProvider: Send + Sync {
     fn wrote(&self, outputs: &Value) -> bool;
     fn read(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Observed>>;
     fn create(&self, desired: Desired, task: Task) -> Boxed<'_, Value>;
-    fn update(&self, desired: Desired, result: Observed, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value>;
+    fn update(&self, desired: Desired, result: Observed, task: Task) -> Boxed<'_, Value>;
     fn vouch(&self, outputs: Value, task: Task) -> Boxed<'_, bool>;
     fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()>;
+    fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a, Listing>;
+    /// See [`Resource::identity`]. `None`: these outputs cannot be read, so nothing can be said.
+    fn identity(&self, outputs: &Value) -> Option<String>;
 }
 
 struct Erase<R, P>(P, std::marker::PhantomData<fn() -> R>);
@@ -106,13 +111,13 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
         })
     }
 
-    fn update(&self, desired: Desired, result: Observed, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value> {
+    fn update(&self, desired: Desired, result: Observed, task: Task) -> Boxed<'_, Value> {
         Box::pin(async move {
             let want = desired.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
             let outputs = parse::<R::Outputs>(R::KIND, result.outputs)?;
             let live = result.live.downcast_ref::<R::Live>().ok_or_else(|| mismatch(R::KIND))?;
             let found = Found::<R> { outputs, live: live.clone() };
-            Ok(write(&self.0.update(want, &found, &drift, &task).await?))
+            Ok(write(&self.0.update(want, &found, &task).await?))
         })
     }
 
@@ -123,12 +128,23 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
     fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()> {
         Box::pin(async move { self.0.delete(&parse::<R::Outputs>(R::KIND, outputs)?, &task).await })
     }
+
+    fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a, Listing> {
+        Box::pin(self.0.list(whose))
+    }
+
+    fn identity(&self, outputs: &Value) -> Option<String> {
+        R::Outputs::deserialize(outputs).ok().as_ref().map(R::identity)
+    }
 }
 
 /// Which provider looks after which kind.
 #[derive(Default, Clone)]
 pub struct Registry {
     providers: HashMap<&'static str, Arc<dyn DynProvider>>,
+    /// In the order of their registration.
+    kinds: Vec<&'static str>,
+    unlisted: HashSet<&'static str>,
 }
 
 impl Registry {
@@ -140,12 +156,36 @@ impl Registry {
     pub fn with<R: Resource>(mut self, provider: impl Provider<R>) -> Self {
         let dyn_provider = Arc::new(Erase(provider, std::marker::PhantomData));
         assert!(self.providers.insert(R::KIND, dyn_provider).is_none(), "{} is registered twice", R::KIND);
+        self.kinds.push(R::KIND);
         self
+    }
+
+    /// Keeps [`list_all`](super::list_all) from asking for the lists of kinds that do not pass.
+    #[must_use]
+    pub fn listing_only(mut self, passes: impl Fn(&str) -> bool) -> Self {
+        self.unlisted = self.kinds.iter().copied().filter(|kind| !passes(kind)).collect();
+        self
+    }
+
+    /// The kinds whose list is asked for.
+    pub fn listed_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.listed().map(|(kind, _)| kind)
+    }
+
+    /// Every kind whose list is asked for, with its provider.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&'static str, &dyn DynProvider)> {
+        let listed = self.kinds.iter().filter(|kind| !self.unlisted.contains(*kind));
+        listed.filter_map(|kind| Some((*kind, &**self.providers.get(kind)?)))
+    }
+
+    /// What tells a resource from others of its kind; `None` where its outputs, or its kind, are not known.
+    pub(super) fn identity(&self, kind: &str, outputs: &Value) -> Option<String> {
+        self.providers.get(kind)?.identity(outputs)
     }
 
     /// The kinds it knows.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.providers.keys().copied()
+        self.kinds.iter().copied()
     }
 
     pub(super) fn of(&self, kind: &str) -> Result<Arc<dyn DynProvider>, Failure> {

@@ -2,29 +2,18 @@
 //! knows any more is found this way, by what its tags say.
 
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Id;
-use super::dyn_provider::write;
+use super::dyn_provider::{Registry, write};
 use super::failure::{Cause, Failure};
 use super::refresh::stopped;
-use super::resource::{Does, Resource};
+use super::resource::Resource;
 use super::task::{CancellationToken, StopLevel};
 use crate::scope::{Owner, Whose};
-
-/// How to list all things of one kind that there are, and what hangs under them.
-pub trait Lister<R: Resource>: Send + Sync + 'static {
-    /// Reads the list to its end. Of a thing whose name (or path) fits, its tags are read too, and everything under it
-    /// that does not go with it is listed after it. What is not there any more is left out. What could be read is
-    /// listed, whatever else could not.
-    fn list(&self, whose: &Whose) -> impl Does<Listing>;
-}
 
 /// What a list shows, and what could not be read of it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,6 +22,8 @@ pub struct Listing {
     pub listed: Vec<InventoryItem>,
     /// Of these nothing can be said.
     pub unread: Vec<Unread>,
+    /// The kind has no list of its own.
+    with_parent: bool,
 }
 
 /// What could not be read: one thing, what hangs under it, or all things of a kind.
@@ -74,6 +65,7 @@ impl Unread {
             remove: String::new(),
             key: Value::Null,
             outputs: Value::Null,
+            identity: None,
             under: None,
             goes_with_parent: false,
             goes_with: None,
@@ -83,6 +75,11 @@ impl Unread {
 }
 
 impl Listing {
+    /// The answer of a kind without a list of its own: its resources are listed below their parent, or disappear with it.
+    pub fn with_parent() -> Self {
+        Self { with_parent: true, ..Self::default() }
+    }
+
     /// Takes in another.
     pub fn extend(&mut self, other: Self) {
         self.listed.extend(other.listed);
@@ -99,7 +96,7 @@ impl Listing {
 
 impl From<Vec<InventoryItem>> for Listing {
     fn from(listed: Vec<InventoryItem>) -> Self {
-        Self { listed, unread: Vec::new() }
+        Self { listed, ..Self::default() }
     }
 }
 
@@ -125,6 +122,9 @@ pub struct InventoryItem {
     pub(super) key: Value,
     #[serde(skip)]
     pub(super) outputs: Value,
+    /// See [`Resource::identity`]. `None`: it could not be read.
+    #[serde(skip)]
+    pub(super) identity: Option<String>,
     /// The `arn` of what it hangs under.
     #[serde(skip)]
     pub(super) under: Option<String>,
@@ -179,7 +179,7 @@ impl InventoryItem {
         remove: String,
     ) -> Self {
         let (name, arn) = (name.to_owned(), arn.to_owned());
-        let (key, outputs) = (write(key), write(outputs));
+        let (key, identity, outputs) = (write(key), R::identity(outputs), write(outputs));
         Self {
             id,
             kind: R::KIND,
@@ -190,6 +190,7 @@ impl InventoryItem {
             remove,
             key,
             outputs,
+            identity: Some(identity),
             under: None,
             goes_with_parent: false,
             goes_with: None,
@@ -218,56 +219,6 @@ impl InventoryItem {
         self.rests_on = Some(R::KIND);
         self
     }
-
-    /// Whether these outputs, of a thing of this kind, are of the same thing.
-    pub(super) fn is(&self, kind: &str, outputs: &Value) -> bool {
-        self.kind == kind && IDENTIFYING.iter().all(|field| self.outputs.get(field) == outputs.get(field))
-    }
-}
-
-/// The fields of outputs by which a thing is told from others of its kind. All others may change while it stays the same.
-const IDENTIFYING: [&str; 8] = ["arn", "id", "api_id", "client_id", "role", "name", "stage_arn", "web_acl_arn"];
-
-type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Listing, Failure>> + Send + 'a>>;
-
-/// An [`Lister`], its type forgotten.
-trait DynLister: Send + Sync {
-    fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a>;
-}
-
-struct Erase<R, I>(I, std::marker::PhantomData<fn() -> R>);
-
-impl<R: Resource, I: Lister<R>> DynLister for Erase<R, I> {
-    fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a> {
-        Box::pin(self.0.list(whose))
-    }
-}
-
-/// How to list every kind of thing that stands on its own.
-#[derive(Default, Clone)]
-pub struct Listers {
-    lists: Vec<(&'static str, Arc<dyn DynLister>)>,
-}
-
-impl Listers {
-    /// Adds the list of `R`'s kind.
-    #[must_use]
-    pub fn with<R: Resource>(mut self, inventory: impl Lister<R>) -> Self {
-        self.lists.push((R::KIND, Arc::new(Erase(inventory, std::marker::PhantomData))));
-        self
-    }
-
-    /// Leaves out the lists of kinds that do not pass.
-    #[must_use]
-    pub fn only(mut self, passes: impl Fn(&str) -> bool) -> Self {
-        self.lists.retain(|(kind, _)| passes(kind));
-        self
-    }
-
-    /// The kinds it lists.
-    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.lists.iter().map(|(kind, _)| *kind)
-    }
 }
 
 /// What there is.
@@ -277,6 +228,9 @@ pub struct Inventory {
     pub listed: Vec<InventoryItem>,
     /// What could not be read, and why.
     pub unread: Vec<Unread>,
+    /// The kinds that have a list of their own, which was asked for. Other kinds are listed below their parents, or not
+    /// at all.
+    pub by_list: BTreeSet<&'static str>,
 }
 
 impl Inventory {
@@ -315,22 +269,25 @@ impl Inventory {
 ///
 /// # Errors
 /// A failure that dooms every list, such as expired credentials, or a request to stop.
-pub async fn list_all(listers: &Listers, whose: &Whose, stop: &CancellationToken) -> Result<Inventory, Failure> {
-    let lists = join_all(listers.lists.iter().map(|(_, inventory)| inventory.list(whose)));
+pub async fn list_all(registry: &Registry, whose: &Whose, stop: &CancellationToken) -> Result<Inventory, Failure> {
+    let providers: Vec<_> = registry.listed().collect();
+    let lists = join_all(providers.iter().map(|(_, provider)| provider.list(whose)));
     let lists = tokio::select! {
         biased;
         () = stop.reached(StopLevel::Drain) => return Err(stopped()),
         lists = lists => lists,
     };
     let mut inventory = Inventory::default();
-    for ((kind, _), list) in listers.lists.iter().zip(lists) {
+    for ((kind, _), list) in providers.iter().zip(lists) {
         match list {
-            Ok(Listing { listed, unread }) => {
+            Ok(Listing { with_parent: true, .. }) => continue,
+            Ok(Listing { listed, unread, .. }) => {
                 inventory.listed.extend(listed);
                 inventory.unread.extend(unread);
             }
             Err(error) => inventory.unread.push(Unread { kind, name: None, error, denied: false }),
         }
+        inventory.by_list.insert(kind);
     }
     match inventory.unread.iter().find(|unread| unread.error.cause == Cause::Fatal) {
         Some(dead) => Err(dead.error.clone()),
@@ -377,6 +334,9 @@ mod tests {
                 type Outputs = Value;
                 type Live = ();
                 fn key(&self) {}
+                fn identity(outputs: &Value) -> String {
+                    outputs["arn"].to_string() + &outputs["client_id"].to_string()
+                }
                 fn drift(&self, (): &()) -> Vec<Drift> {
                     Vec::new()
                 }
@@ -418,6 +378,16 @@ mod tests {
         add_listed(&mut targets, [&one, &other, &client(&other)]);
         assert_eq!(targets[0].needs(), ["client.p".into()]);
         assert_eq!(targets[1].needs(), []);
+    }
+
+    #[test]
+    fn a_target_with_unreadable_outputs_is_not_the_same_as_a_listed_resource() {
+        let mut targets = Vec::new();
+        add_listed(&mut targets, [&pool("arn:1", "on")]);
+        targets[0].identity = None;
+        assert!(!targets[0].is(&pool("arn:1", "on")));
+        let denied = InventoryItem { identity: None, ..pool("arn:1", "on") };
+        assert!(!targets[0].is(&denied), "nothing is known of either");
     }
 
     #[test]

@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::inventory::Listing;
 use super::task::Task;
+use crate::scope::Whose;
 
 /// One thing we want to exist. Plain data: no client, no IO, no clock.
 pub trait Resource: Clone + Send + Sync + 'static {
@@ -42,6 +44,10 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// Where it is looked for.
     fn key(&self) -> Self::Key;
 
+    /// The part of the outputs that tells one resource of this kind from every other one. It must not contain settings:
+    /// `down` compares what the record names with what AWS lists, and a changed setting does not make another resource.
+    fn identity(outputs: &Self::Outputs) -> String;
+
     /// The settings whose live value does not mean what this asks for. Pure; empty says all is well.
     fn drift(&self, live: &Self::Live) -> Vec<Drift>;
 
@@ -62,8 +68,8 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
     /// that `update` would make as well.
     fn create(&self, want: &R, task: &Task) -> impl Does<R::Outputs>;
 
-    /// Puts right what `drift` names, and nothing else.
-    fn update(&self, want: &R, found: &Found<R>, drift: &[Drift], task: &Task) -> impl Does<R::Outputs>;
+    /// Changes the settings in which the resource differs from what is wanted ([`Resource::drift`]), and no others.
+    fn update(&self, want: &R, found: &Found<R>, task: &Task) -> impl Does<R::Outputs>;
 
     /// For what is on record and could not be read by [`find`](Self::find): whether deleting it touches nobody else's.
     /// That it is gone counts as yes. Writes nothing.
@@ -73,6 +79,16 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
 
     /// Removes it, from its outputs alone. Already gone is success. Returns once its name can be used again.
     fn delete(&self, gone: &R::Outputs, task: &Task) -> impl Does<()>;
+
+    /// Lists all resources of this kind that `whose` may own, whoever made them, and reads their tags where the list
+    /// does not show them. Resources below a listed one that do not disappear with it follow it in the listing. A
+    /// resource that disappeared in the meantime is left out; one that cannot be read is reported as [`Unread`] and does
+    /// not stop the others from being listed.
+    ///
+    /// A kind that is listed with its parent, or always disappears with it, returns [`Listing::with_parent`].
+    ///
+    /// [`Unread`]: super::Unread
+    fn list(&self, whose: &Whose) -> impl Does<Listing>;
 }
 
 /// A future that the loop may spawn. Implemented for all that qualify, so providers are written as plain `async fn`.

@@ -129,6 +129,9 @@ mod tests {
         type Outputs = Value;
         type Live = ();
         fn key(&self) {}
+        fn identity(outputs: &Value) -> String {
+            outputs.to_string()
+        }
         fn drift(&self, (): &()) -> Vec<Drift> {
             Vec::new()
         }

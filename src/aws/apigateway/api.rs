@@ -13,7 +13,8 @@ use super::super::retries::NotAfter;
 use super::super::settle::{API_DELETE_RATE, API_UPDATING, confirmed, settled, until};
 use super::super::{pairs, tag_map};
 use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// TLS 1.2 or later, with the ciphers that AWS recommends. An API without a policy takes TLS 1.0.
 pub(super) const POLICY: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1312202106;
@@ -150,6 +151,10 @@ impl Resource for RestApi {
 
     fn key(&self) -> RestApiKey {
         RestApiKey { name: self.name.clone() }
+    }
+
+    fn identity(outputs: &RestApiOutputs) -> String {
+        outputs.id.clone()
     }
 
     fn drift(&self, live: &LiveRestApi) -> Vec<Drift> {
@@ -304,13 +309,7 @@ impl Provider<RestApi> for ApiGateway {
         Ok(RestApiOutputs { id, root_resource_id, name: want.name.clone(), revision: 0 })
     }
 
-    async fn update(
-        &self,
-        want: &RestApi,
-        found: &Found<RestApi>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<RestApiOutputs, Failure> {
+    async fn update(&self, want: &RestApi, found: &Found<RestApi>, task: &Task) -> Result<RestApiOutputs, Failure> {
         let id = &found.outputs.id;
         let mends = want.mends(&found.live);
         let awaits_deployment = mends.iter().any(|(drift, _)| IN_FORCE_WHEN_DEPLOYED.contains(&drift.field.as_str()));
@@ -335,6 +334,10 @@ impl Provider<RestApi> for ApiGateway {
             Ok(api.is_none().then_some(()))
         });
         confirmed(seen_gone.await)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_apis(whose).await
     }
 }
 
@@ -465,10 +468,10 @@ mod tests {
         let gateway = ApiGateway::new(&clients);
         let changed = |live| Found { outputs: outputs(), live };
         let tls = changed(LiveRestApi { security_policy: None, ..live() });
-        let mended = Provider::<RestApi>::update(&gateway, &want(), &tls, &[], &task()).await;
+        let mended = Provider::<RestApi>::update(&gateway, &want(), &tls, &task()).await;
         assert_eq!(mended.map(|outputs| outputs.revision), Ok(1));
         let described = changed(LiveRestApi { description: "x".into(), ..live() });
-        let mended = Provider::<RestApi>::update(&gateway, &want(), &described, &[], &task()).await;
+        let mended = Provider::<RestApi>::update(&gateway, &want(), &described, &task()).await;
         assert_eq!(mended.map(|outputs| outputs.revision), Ok(0));
     }
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 const TYPE: &str = "COGNITO_USER_POOLS";
 const SOURCE: &str = "method.request.header.Authorization";
@@ -100,6 +101,10 @@ impl Resource for Authorizer {
         AuthorizerKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &AuthorizerOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.id)
+    }
+
     fn drift(&self, live: &LiveAuthorizer) -> Vec<Drift> {
         drifts(self.mends(live))
     }
@@ -154,7 +159,6 @@ impl Provider<Authorizer> for ApiGateway {
         &self,
         want: &Authorizer,
         found: &Found<Authorizer>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<AuthorizerOutputs, Failure> {
         let id = &found.outputs.id;
@@ -178,6 +182,10 @@ impl Provider<Authorizer> for ApiGateway {
             call.send().await.or_fail(&format!("delete the authorizer {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -282,7 +290,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, &answer)]);
         let live = LiveAuthorizer { provider_arns: [OTHER.to_owned()].into(), ..live() };
         let found = Found { outputs: want().outputs(Some("x2".into())), live };
-        let outputs = Provider::<Authorizer>::update(&ApiGateway::new(&clients), &want(), &found, &[], &task()).await;
+        let outputs = Provider::<Authorizer>::update(&ApiGateway::new(&clients), &want(), &found, &task()).await;
         assert_eq!(outputs, Ok(found.outputs));
         let (call, body) = &asked(&http)[0];
         assert!(call.starts_with("PATCH"), "{call}");

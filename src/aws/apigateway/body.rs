@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// A validator that checks bodies and parameters, for all methods that name it.
 #[derive(Debug, Clone)]
@@ -64,6 +65,10 @@ impl Resource for Validator {
         ValidatorKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &ValidatorOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.id)
+    }
+
     fn drift(&self, live: &LiveValidator) -> Vec<Drift> {
         drifts(Self::mends(*live))
     }
@@ -111,7 +116,6 @@ impl Provider<Validator> for ApiGateway {
         &self,
         want: &Validator,
         found: &Found<Validator>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<ValidatorOutputs, Failure> {
         let patches = patches(Validator::mends(found.live));
@@ -129,6 +133,10 @@ impl Provider<Validator> for ApiGateway {
             call.send().await.or_fail(&format!("delete the request validator {}", gone.id))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -190,6 +198,10 @@ impl Resource for Model {
         ModelKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &ModelOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.name)
+    }
+
     fn drift(&self, live: &String) -> Vec<Drift> {
         drifts(self.mends(live))
     }
@@ -213,13 +225,7 @@ impl Provider<Model> for ApiGateway {
         made.await.map(|_| want.outputs())
     }
 
-    async fn update(
-        &self,
-        want: &Model,
-        found: &Found<Model>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<ModelOutputs, Failure> {
+    async fn update(&self, want: &Model, found: &Found<Model>, task: &Task) -> Result<ModelOutputs, Failure> {
         let patches = patches(want.mends(&found.live));
         let updated = self.write(&want.api_id, task, &[], || async {
             let call = self.client.update_model().rest_api_id(&want.api_id).model_name(&want.name);
@@ -235,6 +241,10 @@ impl Provider<Model> for ApiGateway {
             call.send().await.or_fail(&format!("delete the model {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_UPDATING;
 use super::{ApiGateway, PAGE};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// What our descriptions begin with.
 const OURS: &str = "securelambda ";
@@ -53,6 +54,10 @@ impl Resource for Deployment {
 
     fn key(&self) -> DeploymentKey {
         DeploymentKey { api_id: self.api_id.clone(), hash: self.hash.clone() }
+    }
+
+    fn identity(outputs: &DeploymentOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.id)
     }
 
     fn drift(&self, (): &()) -> Vec<Drift> {
@@ -130,18 +135,16 @@ impl Provider<Deployment> for ApiGateway {
         Ok(DeploymentOutputs { api_id: want.api_id.clone(), id, hash: want.hash.clone() })
     }
 
-    async fn update(
-        &self,
-        _: &Deployment,
-        found: &Found<Deployment>,
-        _: &[Drift],
-        _: &Task,
-    ) -> Result<DeploymentOutputs, Failure> {
+    async fn update(&self, _: &Deployment, found: &Found<Deployment>, _: &Task) -> Result<DeploymentOutputs, Failure> {
         Ok(found.outputs.clone())
     }
 
     async fn delete(&self, gone: &DeploymentOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_deployment(&gone.api_id, &gone.id, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 

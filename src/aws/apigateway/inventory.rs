@@ -5,7 +5,7 @@ use aws_sdk_apigateway::types;
 use super::{ApiGateway, PAGE, RestApi, RestApiKey, RestApiOutputs, Stage, StageKey};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl ApiGateway {
@@ -46,8 +46,8 @@ impl ApiGateway {
     }
 }
 
-impl Lister<RestApi> for ApiGateway {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl ApiGateway {
+    pub(super) async fn list_apis(&self, whose: &Whose) -> Result<Listing, Failure> {
         let pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
         let (pages, cut) = as_far_as_it_goes!(pages, "list the REST APIs");
         let looks = pages.into_iter().flat_map(|page| page.items.unwrap_or_default()).filter_map(|api| {
@@ -79,7 +79,7 @@ mod tests {
         let absent = r#"{"__type":"NotFoundException","message":"no such API"}"#;
         let (clients, http) =
             replay(vec![(200, first), (200, second), (200, stages), (200, r#"{"item":[]}"#), (404, absent)]);
-        let listed = ApiGateway::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = ApiGateway::new(&clients).list_apis(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         let expected = [("api.rest", Some("demo")), ("stage.development", Some("demo")), ("rest_api.demo-api", None)];
         assert_eq!(seen, expected);

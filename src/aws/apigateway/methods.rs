@@ -18,7 +18,8 @@ use super::{
     AT_ONCE, ApiGateway, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs, given, remove, replace,
     route,
 };
-use crate::engine::{Cause, Drift, Failure, Found, Provider, Task};
+use crate::engine::{Cause, Failure, Found, Listing, Provider, Task};
+use crate::scope::Whose;
 
 /// What one method takes.
 #[derive(Debug, PartialEq)]
@@ -300,13 +301,7 @@ impl Provider<Routes> for ApiGateway {
         Ok(RoutesOutputs { api_id: want.api_id.clone(), hash: want.hash() })
     }
 
-    async fn update(
-        &self,
-        want: &Routes,
-        found: &Found<Routes>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<RoutesOutputs, Failure> {
+    async fn update(&self, want: &Routes, found: &Found<Routes>, task: &Task) -> Result<RoutesOutputs, Failure> {
         self.take(&want.api_id, steps(want, &found.live), task).await?;
         Ok(RoutesOutputs { api_id: want.api_id.clone(), hash: want.hash() })
     }
@@ -320,6 +315,10 @@ impl Provider<Routes> for ApiGateway {
             fingerprint: String::new(),
         };
         self.take(&gone.api_id, steps(&none, &live), task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -477,7 +476,7 @@ mod tests {
         ];
         for (found, expected) in table {
             let (clients, http) = replay(expected.iter().map(|_| (200, "{}")).collect());
-            Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &[], &task())
+            Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &task())
                 .await
                 .expect("converged");
             assert_eq!(calls(&http), expected);
@@ -535,7 +534,7 @@ mod tests {
         for (live, expected) in table {
             let answer = patched(&live_method());
             let (clients, http) = replay(vec![(200, &answer)]);
-            Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &[], &task())
+            Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &task())
                 .await
                 .expect("converged");
             let (bodies, calls): (Vec<_>, _) = (asked(&http).into_iter().map(|(_, body)| body).collect(), calls(&http));
@@ -552,7 +551,7 @@ mod tests {
         live.integration.iter_mut().for_each(|live| live.uri = "arn:g".into());
         let answer = patched(&live_method());
         let (clients, http) = replay(vec![(200, &answer), (200, "{}")]);
-        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &[], &task())
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &task())
             .await
             .expect("converged");
         assert_eq!(calls(&http), [PATCH, REPOINT]);
@@ -567,7 +566,7 @@ mod tests {
         literal.models.insert("application~1json".into(), "Request".into());
         let answer = patched(&literal);
         let (clients, http) = replay(vec![(200, &answer), (201, "{}"), (201, "{}")]);
-        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, old)]), &[], &task())
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, old)]), &task())
             .await
             .expect("converged");
         assert_eq!(calls(&http), [PATCH, PUT, INTEGRATE]);
@@ -578,9 +577,7 @@ mod tests {
         let stray = LiveMethod { resource_id: "p9".into(), ..live_method() };
         let (clients, http) = replay(vec![(201, "{}"), (201, "{}"), (204, "")]);
         let found = found(&[("POST /a-stray", stray)]);
-        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &[], &task())
-            .await
-            .expect("converged");
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &task()).await.expect("converged");
         assert_eq!(calls(&http), [PUT, INTEGRATE, "DELETE /p9/methods/POST"]);
     }
 
@@ -592,7 +589,7 @@ mod tests {
         let opened = LiveMethod { authorization: "NONE".into(), ..live_method() };
         let answer = patched(&opened);
         let (clients, http) = replay(vec![(200, &answer)]);
-        Provider::<Routes>::update(&ApiGateway::new(&clients), &want, &found(&[(NAME, live_method())]), &[], &task())
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &want, &found(&[(NAME, live_method())]), &task())
             .await
             .expect("converged");
         let body = &asked(&http)[0].1;
@@ -604,7 +601,7 @@ mod tests {
     async fn a_stray_whose_path_is_gone_is_gone() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
         let found = found(&[("POST /x/{id}", live_method()), ("GET /y", live_method())]);
-        let done = Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &[], &task()).await;
+        let done = Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &task()).await;
         assert_eq!(done, Ok(found.outputs));
     }
 

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::side_by_side;
 use super::{AT_ONCE, ApiGateway};
-use crate::engine::{Cause, Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Cause, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// The paths that an API has, and no others.
 #[derive(Debug, Clone)]
@@ -81,6 +82,10 @@ impl Resource for Paths {
 
     fn key(&self) -> PathsKey {
         PathsKey { api_id: self.api_id.clone() }
+    }
+
+    fn identity(outputs: &PathsOutputs) -> String {
+        outputs.api_id.clone()
     }
 
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
@@ -185,13 +190,7 @@ impl Provider<Paths> for ApiGateway {
         self.make_paths(&want.api_id, &want.wanted(), root, task).await
     }
 
-    async fn update(
-        &self,
-        want: &Paths,
-        found: &Found<Paths>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<PathsOutputs, Failure> {
+    async fn update(&self, want: &Paths, found: &Found<Paths>, task: &Task) -> Result<PathsOutputs, Failure> {
         let wanted = want.wanted();
         let (keep, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
             ids(&found.live).into_iter().partition(|(path, _)| wanted.contains(path));
@@ -205,6 +204,10 @@ impl Provider<Paths> for ApiGateway {
         let mut below = gone.ids.clone();
         below.remove("/");
         self.remove_paths(&gone.api_id, &below, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -323,7 +326,7 @@ mod tests {
         let outputs = PathsOutputs { api_id: "abc".into(), ids: ids(&live) };
         let want = want(&["/z"]);
         let made =
-            Provider::<Paths>::update(&ApiGateway::new(&clients), &want, &Found { outputs, live }, &[], &task()).await;
+            Provider::<Paths>::update(&ApiGateway::new(&clients), &want, &Found { outputs, live }, &task()).await;
         assert_eq!(made.expect("converged").ids.into_keys().collect::<Vec<_>>(), ["/", "/z"]);
         let calls: Vec<_> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(calls[0].contains("id%2Fx%2Fy") && calls[1].ends_with("id%2Fx"), "{calls:?}");

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, replace};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// A stage answers from this deployment.
 #[derive(Debug, Clone)]
@@ -41,6 +42,10 @@ impl Resource for Release {
 
     fn key(&self) -> ReleaseOutputs {
         ReleaseOutputs { api_id: self.api_id.clone(), stage: self.stage.clone() }
+    }
+
+    fn identity(outputs: &ReleaseOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.stage)
     }
 
     fn drift(&self, live: &String) -> Vec<Drift> {
@@ -94,13 +99,8 @@ impl Provider<Release> for ApiGateway {
         Ok(want.key())
     }
 
-    async fn update(
-        &self,
-        want: &Release,
-        found: &Found<Release>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<ReleaseOutputs, Failure> {
+    async fn update(&self, want: &Release, found: &Found<Release>, task: &Task) -> Result<ReleaseOutputs, Failure> {
+        let drift = want.drift(&found.live);
         if !drift.is_empty() {
             self.release(want, &found.live, task).await?;
         }
@@ -110,6 +110,10 @@ impl Provider<Release> for ApiGateway {
     /// A stage always answers from something: it goes with the stage.
     async fn delete(&self, _: &ReleaseOutputs, _: &Task) -> Result<(), Failure> {
         Ok(())
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -136,7 +140,7 @@ mod tests {
         let found = found.expect("found");
         assert_eq!(want("d1").drift(&found.live), []);
         let (idle, _) = replay(vec![]);
-        Provider::<Release>::update(&ApiGateway::new(&idle), &want("d1"), &found, &[], &task()).await.expect("done");
+        Provider::<Release>::update(&ApiGateway::new(&idle), &want("d1"), &found, &task()).await.expect("done");
         assert_eq!(asked(&http).len(), 1);
     }
 
@@ -156,9 +160,7 @@ mod tests {
         let found = Found { outputs: want("d2").key(), live: "d1".to_owned() };
         let drift = want("d2").drift(&found.live);
         assert_eq!(drift, [Drift::weakening("deploymentId", "d2", "d1")]);
-        Provider::<Release>::update(&ApiGateway::new(&clients), &want("d2"), &found, &drift, &task())
-            .await
-            .expect("moved");
+        Provider::<Release>::update(&ApiGateway::new(&clients), &want("d2"), &found, &task()).await.expect("moved");
         let asked = asked(&http);
         assert_eq!(asked[0].1, r#"{"patchOperations":[{"op":"replace","path":"/deploymentId","value":"d2"}]}"#);
         assert!(asked[3].0.starts_with("DELETE") && asked[3].0.ends_with("/deployments/d0"), "{asked:?}");

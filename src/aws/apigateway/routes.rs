@@ -270,6 +270,10 @@ impl Resource for Routes {
         RoutesKey { api_id: self.api_id.clone(), hash: self.hash() }
     }
 
+    fn identity(outputs: &RoutesOutputs) -> String {
+        outputs.api_id.clone()
+    }
+
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
         let wanted = self.methods.iter().flat_map(|(name, method)| match Self::live_for(method, name, live) {
             None => vec![Drift::new(name, "present", "absent")],

@@ -11,7 +11,8 @@ use super::super::error::{OrAbsent, OrFail};
 use super::super::refusals::MAY_NOT_TAG;
 use super::super::tag_map;
 use super::{ApiGateway, Mend, drifts, patches, remove, replace};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// The setting that stands for all methods which have none of their own.
 const ALL: &str = "*/*";
@@ -146,6 +147,10 @@ impl Resource for Stage {
         StageKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &StageOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.name)
+    }
+
     fn drift(&self, live: &LiveStage) -> Vec<Drift> {
         drifts(self.mends(live))
     }
@@ -217,13 +222,7 @@ impl Provider<Stage> for ApiGateway {
         Ok(self.stage_outputs(&want.api_id, &want.name))
     }
 
-    async fn update(
-        &self,
-        want: &Stage,
-        found: &Found<Stage>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<StageOutputs, Failure> {
+    async fn update(&self, want: &Stage, found: &Found<Stage>, task: &Task) -> Result<StageOutputs, Failure> {
         // The stage stays: it keeps its web ACL, its throttle and its address.
         self.patch_stage(want, patches(want.mends(&found.live)), task).await?;
         Ok(self.stage_outputs(&want.api_id, &want.name))
@@ -235,6 +234,10 @@ impl Provider<Stage> for ApiGateway {
             call.send().await.or_fail(&format!("delete the stage {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -370,7 +373,7 @@ mod tests {
         let live = live(&[(ALL, setting(10.0, 50, false))]);
         let found = Found { outputs: gateway.stage_outputs("abc", "development"), live };
         let elsewhere = Stage { deployment_id: None, ..want() };
-        Provider::<Stage>::update(&gateway, &elsewhere, &found, &[], &task()).await.expect("converged");
+        Provider::<Stage>::update(&gateway, &elsewhere, &found, &task()).await.expect("converged");
         let patch = r#"{"patchOperations":[{"op":"replace","path":"/*/*/throttling/rateLimit","value":"50"}]}"#;
         assert_eq!(asked(&http).iter().map(|(_, body)| body.as_str()).collect::<Vec<_>>(), [patch]);
     }

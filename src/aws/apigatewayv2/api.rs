@@ -8,7 +8,8 @@ use super::super::error::{OrAbsent, OrFail, several};
 use super::super::settle::settled;
 use super::super::{as_far_as_pages_go, tag_map, whole};
 use super::{ApiGatewayV2, PAGE};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// An HTTP API, empty.
 #[derive(Debug, Clone)]
@@ -59,6 +60,10 @@ impl Resource for HttpApi {
 
     fn key(&self) -> HttpApiKey {
         HttpApiKey { name: self.name.clone() }
+    }
+
+    fn identity(outputs: &HttpApiOutputs) -> String {
+        outputs.id.clone()
     }
 
     fn drift(&self, live: &LiveHttpApi) -> Vec<Drift> {
@@ -147,13 +152,7 @@ impl Provider<HttpApi> for ApiGatewayV2 {
         Ok(HttpApiOutputs { id: made.await?.api_id.unwrap_or_default(), name: want.name.clone() })
     }
 
-    async fn update(
-        &self,
-        want: &HttpApi,
-        found: &Found<HttpApi>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<HttpApiOutputs, Failure> {
+    async fn update(&self, want: &HttpApi, found: &Found<HttpApi>, task: &Task) -> Result<HttpApiOutputs, Failure> {
         let id = &found.outputs.id;
         let doing = format!("update the HTTP API {}", want.name);
         // An update merges, so what lets pages of other origins call it has a call of its own (docs/aws.md, Updates of
@@ -182,6 +181,10 @@ impl Provider<HttpApi> for ApiGatewayV2 {
                 .or_fail(&format!("delete the HTTP API {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_apis(whose).await
     }
 }
 
@@ -287,7 +290,7 @@ mod tests {
         };
         let found = Found { outputs: outputs(), live };
         let gateway = ApiGatewayV2::new(&clients);
-        let done = Provider::<HttpApi>::update(&gateway, &want(), &found, &[], &task()).await;
+        let done = Provider::<HttpApi>::update(&gateway, &want(), &found, &task()).await;
         assert_eq!(done, Ok(outputs()));
         assert!(asked(&http)[0].0.starts_with("DELETE") && asked(&http)[0].0.contains("/cors"));
     }

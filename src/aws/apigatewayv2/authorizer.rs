@@ -7,7 +7,8 @@ use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_ISSUER;
 use super::super::to_the_end;
 use super::{ApiGatewayV2, PAGE};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 const TYPE: &str = "JWT";
 const SOURCE: &str = "$request.header.Authorization";
@@ -81,6 +82,10 @@ impl Resource for JwtAuthorizer {
         JwtAuthorizerKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &JwtAuthorizerOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.id)
+    }
+
     fn drift(&self, live: &LiveJwtAuthorizer) -> Vec<Drift> {
         let mut drift = Vec::new();
         if live.kind != TYPE {
@@ -144,7 +149,6 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
         &self,
         want: &JwtAuthorizer,
         found: &Found<JwtAuthorizer>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<JwtAuthorizerOutputs, Failure> {
         let id = &found.outputs.id;
@@ -164,6 +168,10 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
             call.send().await.or_fail(&format!("delete the authorizer {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::{ApiGatewayV2, HttpApi, HttpApiKey, HttpApiOutputs};
 use crate::aws::pairs;
-use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-impl Lister<HttpApi> for ApiGatewayV2 {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl ApiGatewayV2 {
+    pub(super) async fn list_apis(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (apis, cut) = self.apis("list the HTTP APIs").await;
         let listed = apis.into_iter().filter_map(|api| {
             let owner = Owner::read(pairs(api.tags()));
@@ -39,7 +39,7 @@ mod tests {
             {"apiId":"x1","name":"theirs","tags":{"securelambda:stack":"other"}}]}"#;
         let second = r#"{"items":[{"apiId":"a2","name":"demo-api"}]}"#;
         let (clients, http) = replay(vec![(200, first), (200, second)]);
-        let listed = ApiGatewayV2::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = ApiGatewayV2::new(&clients).list_apis(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("api.http", Some("demo")), ("api.demo-api", None)]);
         assert!(asked(&http)[1].0.contains("nextToken=p2"), "{:?}", asked(&http));

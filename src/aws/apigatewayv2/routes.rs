@@ -12,7 +12,8 @@ use tokio::try_join;
 use super::super::error::{OrAbsent, OrFail};
 use super::super::to_the_end;
 use super::{ApiGatewayV2, PAGE};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// What the function gets: a request in the newer, smaller format.
 const PAYLOAD: &str = "2.0";
@@ -146,6 +147,10 @@ impl Resource for HttpRoutes {
 
     fn key(&self) -> HttpRoutesKey {
         HttpRoutesKey { api_id: self.api_id.clone() }
+    }
+
+    fn identity(outputs: &HttpRoutesOutputs) -> String {
+        outputs.api_id.clone()
     }
 
     fn drift(&self, live: &LiveHttpRoutes) -> Vec<Drift> {
@@ -325,7 +330,6 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
         &self,
         want: &HttpRoutes,
         found: &Found<HttpRoutes>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<HttpRoutesOutputs, Failure> {
         self.bring_routes(want, &found.live, task).await?;
@@ -336,6 +340,10 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
         let Some(live) = self.live_routes(&gone.api_id).await? else { return Ok(()) };
         let none = HttpRoutes { api_id: gone.api_id.clone(), routes: BTreeMap::new(), authorizers: BTreeMap::new() };
         self.bring_routes(&none, &live, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -439,7 +447,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, "{}"), (204, ""), (204, "")]);
         let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live: was };
         let gateway = ApiGatewayV2::new(&clients);
-        Provider::<HttpRoutes>::update(&gateway, &want(), &found, &[], &task()).await.expect("brought");
+        Provider::<HttpRoutes>::update(&gateway, &want(), &found, &task()).await.expect("brought");
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(calls[0].starts_with("PATCH") && calls[0].contains("/routes/r1"), "{calls:?}");
         assert!(calls[1].starts_with("DELETE") && calls[1].contains("/routes/r2"), "{calls:?}");
@@ -457,7 +465,7 @@ mod tests {
             assert_eq!(want().drift(&live).len(), 1);
             let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
             let (clients, http) = replay(vec![(204, "")]);
-            Provider::<HttpRoutes>::update(&gateway(clients), &want(), &found, &[], &task()).await.expect("brought");
+            Provider::<HttpRoutes>::update(&gateway(clients), &want(), &found, &task()).await.expect("brought");
             let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
             assert_eq!(calls.len(), 1, "{calls:?}");
             assert!(calls[0].starts_with("DELETE") && calls[0].contains(&format!("/integrations/{idle}")), "{calls:?}");
@@ -469,7 +477,7 @@ mod tests {
                 ..want()
             };
             let (clients, http) = replay(vec![(201, r#"{"routeId":"r2"}"#), (204, "")]);
-            Provider::<HttpRoutes>::update(&gateway(clients), &more, &found, &[], &task()).await.expect("brought");
+            Provider::<HttpRoutes>::update(&gateway(clients), &more, &found, &task()).await.expect("brought");
             let asked = asked(&http);
             assert!(asked[0].1.contains(&format!(r#""target":"integrations/{used}""#)), "{asked:?}");
             assert!(
@@ -496,7 +504,7 @@ mod tests {
         let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
         let (clients, http) = replay(vec![(204, "")]);
         let gateway = ApiGatewayV2::new(&clients);
-        Provider::<HttpRoutes>::update(&gateway, &both, &found, &[], &task()).await.expect("brought");
+        Provider::<HttpRoutes>::update(&gateway, &both, &found, &task()).await.expect("brought");
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(calls.len() == 1 && calls[0].contains("/integrations/i3"), "{calls:?}");
     }

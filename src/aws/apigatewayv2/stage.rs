@@ -8,7 +8,8 @@ use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_LOG_GROUP;
 use super::super::tag_map;
 use super::ApiGatewayV2;
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// One line a request, with nothing in it of who called or what was sent. It must hold the request's id (docs/aws.md,
 /// Access logs of HTTP APIs).
@@ -102,6 +103,10 @@ impl Resource for HttpStage {
         HttpStageKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &HttpStageOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.name)
+    }
+
     fn drift(&self, live: &LiveHttpStage) -> Vec<Drift> {
         let mut drift = Vec::new();
         let limit = |field: &str, want: f64, live: Option<f64>| match live {
@@ -168,7 +173,6 @@ impl Provider<HttpStage> for ApiGatewayV2 {
         &self,
         want: &HttpStage,
         found: &Found<HttpStage>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<HttpStageOutputs, Failure> {
         let doing = format!("update the stage {}", want.name);
@@ -195,6 +199,10 @@ impl Provider<HttpStage> for ApiGatewayV2 {
             call.send().await.or_fail(&format!("delete the stage {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -280,7 +288,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, "{}"), (204, "")]);
         let live = LiveHttpStage { routes: vec![("GET /x".into(), Some(900.0), None)], ..live() };
         let found = Found { outputs: want().outputs(), live };
-        let done = Provider::<HttpStage>::update(&ApiGatewayV2::new(&clients), &want(), &found, &[], &task()).await;
+        let done = Provider::<HttpStage>::update(&ApiGatewayV2::new(&clients), &want(), &found, &task()).await;
         assert_eq!(done, Ok(want().outputs()));
         assert!(asked(&http)[1].0.starts_with("DELETE"), "{:?}", asked(&http));
     }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{Cognito, PAGE};
 use crate::aws::error::{DENIED, OrAbsent, OrFail, empty, several};
 use crate::aws::settle::{COGNITO_BUSY, settled};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// The ways to sign in.
 const FLOWS: [Flow; 4] = [
@@ -75,6 +76,10 @@ impl Resource for AppClient {
 
     fn key(&self) -> AppClientKey {
         AppClientKey { pool_id: self.pool_id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &AppClientOutputs) -> String {
+        format!("{}/{}", outputs.pool_id, outputs.client_id)
     }
 
     fn drift(&self, AppClientLive(live): &AppClientLive) -> Vec<Drift> {
@@ -231,7 +236,6 @@ impl Provider<AppClient> for Cognito {
         &self,
         want: &AppClient,
         found: &Found<AppClient>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<AppClientOutputs, Failure> {
         let (seen, AppClientLive(live)) = (&found.outputs, &found.live);
@@ -271,6 +275,10 @@ impl Provider<AppClient> for Cognito {
             call.send().await.or_fail(&format!("delete the app client {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -415,7 +423,7 @@ mod tests {
         let answer = got().to_string();
         let found = read(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
         let (clients, http) = replay(vec![(200, &answer)]);
-        let outputs = Cognito::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await;
+        let outputs = Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await;
         assert_eq!(outputs, Ok(ids()));
         let sent: Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
         assert_eq!(sent["AuthSessionValidity"], 5, "not ours to decide");

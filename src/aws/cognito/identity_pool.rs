@@ -13,7 +13,7 @@ use crate::aws::error::{OrAbsent, OrFail, several};
 use crate::aws::retries::{client, once};
 use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
 use crate::aws::{Clients, as_far_as_it_goes, closer, pairs, tag_map, whole};
-use crate::engine::{Drift, Failure, Found, InventoryItem, Lister, Listing, Provider, Resource, Task, Unread};
+use crate::engine::{Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
 use crate::scope::{Owner, Scope, Whose};
 
 /// Things in one page of a list; the most there may be.
@@ -103,6 +103,10 @@ impl Resource for IdentityPool {
         IdentityPoolKey { name: self.name.clone() }
     }
 
+    fn identity(outputs: &IdentityPoolOutputs) -> String {
+        outputs.id.clone()
+    }
+
     fn drift(&self, live: &IdentityPoolLive) -> Vec<Drift> {
         let mut drift: Vec<Drift> =
             Drift::unless_equal("IdentityPoolName", &self.name, &live.name).into_iter().collect();
@@ -179,7 +183,6 @@ impl Provider<IdentityPool> for CognitoIdentity {
         &self,
         want: &IdentityPool,
         found: &Found<IdentityPool>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<IdentityPoolOutputs, Failure> {
         // A full replacement: what is left out goes back to its default, which is what is wanted of other providers.
@@ -203,6 +206,10 @@ impl Provider<IdentityPool> for CognitoIdentity {
             call.send().await.or_fail(&format!("delete the identity pool {}", gone.id))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_pools(whose).await
     }
 }
 
@@ -250,8 +257,8 @@ impl CognitoIdentity {
     }
 }
 
-impl Lister<IdentityPool> for CognitoIdentity {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl CognitoIdentity {
+    pub(super) async fn list_pools(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (pools, cut) = self.named(|name| whose.may_own(name)).await;
         let looks = pools.into_iter().map(|(id, name)| (format!("{name} ({id})"), self.listed_pool(id)));
         let listing = closer::<IdentityPool, _>(looks.collect()).await;
@@ -294,6 +301,10 @@ impl Resource for IdentityPoolRoles {
 
     fn key(&self) -> IdentityPoolRolesOutputs {
         IdentityPoolRolesOutputs { pool_id: self.pool_id.clone() }
+    }
+
+    fn identity(outputs: &IdentityPoolRolesOutputs) -> String {
+        outputs.pool_id.clone()
     }
 
     fn drift(&self, live: &IdentityPoolRolesLive) -> Vec<Drift> {
@@ -352,7 +363,6 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
         &self,
         want: &IdentityPoolRoles,
         _: &Found<IdentityPoolRoles>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<IdentityPoolRolesOutputs, Failure> {
         self.set_roles(want, task).await
@@ -366,6 +376,10 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
             call.send().await.or_fail(&format!("take the roles off the identity pool {}", gone.pool_id))
         });
         set.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -479,7 +493,7 @@ mod tests {
         let known = IdentityPoolOutputs { id: "r:1".into() };
         let found = Provider::<IdentityPool>::read(&pools, &want().key(), Some(&known), &task()).await;
         let found = found.expect("no failure").expect("found");
-        Provider::<IdentityPool>::update(&pools, &want(), &found, &[], &task()).await.expect("updated");
+        Provider::<IdentityPool>::update(&pools, &want(), &found, &task()).await.expect("updated");
         let body: serde_json::Value = serde_json::from_str(&asked(&http)[1].1).expect("JSON");
         let resource = "identity_pool.Services";
         let tags = serde_json::json!({
@@ -495,7 +509,7 @@ mod tests {
         let (clients, http) = replay(vec![(400, wrong)]);
         let found = Found { outputs: IdentityPoolOutputs { id: "r:1".into() }, live: live() };
         let pools = CognitoIdentity::new(&clients);
-        let done = Provider::<IdentityPool>::update(&pools, &want(), &found, &[], &task()).await;
+        let done = Provider::<IdentityPool>::update(&pools, &want(), &found, &task()).await;
         assert_eq!(done.map_err(|failure| failure.cause), Err(Cause::Refused));
         let roles = IdentityPoolRolesOutputs { pool_id: "r:1".into() };
         let (more, again) = replay(vec![(400, wrong)]);

@@ -4,7 +4,7 @@ use super::pool::outputs;
 use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl Cognito {
@@ -47,8 +47,8 @@ impl Cognito {
     }
 }
 
-impl Lister<UserPool> for Cognito {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Cognito {
+    pub(super) async fn list_pools(&self, whose: &Whose) -> Result<Listing, Failure> {
         let pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
         let (pages, cut) = as_far_as_it_goes!(pages, "list the user pools");
         let pools = pages.into_iter().flat_map(|page| page.user_pools.unwrap_or_default());
@@ -82,7 +82,7 @@ mod tests {
         let (one, two) = (described("r_1", "demo"), described("r_2", "demo"));
         let reads = [(200, &*one), (200, clients), (200, &*two), (200, none), (400, gone), (400, gone)];
         let (clients, http) = replay([vec![(200, first), (200, second)], reads.to_vec()].concat());
-        let listed = Cognito::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Cognito::new(&clients).list_pools(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.arn.as_str())).collect();
         assert_eq!(seen, [("pool.p", "arn:r_1"), ("client.p", "arn:r_1/client/c1"), ("pool.p", "arn:r_2")]);
         assert!(asked(&http)[1].1.contains("p2"));

@@ -15,7 +15,8 @@ use super::{Cognito, PAGE, PasswordPolicy};
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::aws::{pairs, tag_map};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// The fields that AWS does not change once a pool is made.
 const FIXED: [&str; 2] = ["UsernameAttributes", "UsernameConfiguration.CaseSensitive"];
@@ -81,6 +82,10 @@ impl Resource for UserPool {
 
     fn key(&self) -> UserPoolKey {
         UserPoolKey { name: self.name.clone() }
+    }
+
+    fn identity(outputs: &UserPoolOutputs) -> String {
+        outputs.id.clone()
     }
 
     fn drift(&self, UserPoolLive(live): &UserPoolLive) -> Vec<Drift> {
@@ -332,13 +337,8 @@ impl Provider<UserPool> for Cognito {
         Ok(outputs)
     }
 
-    async fn update(
-        &self,
-        want: &UserPool,
-        found: &Found<UserPool>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<UserPoolOutputs, Failure> {
+    async fn update(&self, want: &UserPool, found: &Found<UserPool>, task: &Task) -> Result<UserPoolOutputs, Failure> {
+        let drift = want.drift(&found.live);
         let (seen, UserPoolLive(live)) = (&found.outputs, &found.live);
         if drift.iter().any(|drift| drift.field != "MfaConfiguration") {
             let recovery = &email_recovery()?;
@@ -373,6 +373,10 @@ impl Provider<UserPool> for Cognito {
             Err(refusal) => Err(self.explained(gone, refusal).await),
             deleted => deleted.map(drop),
         }
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_pools(whose).await
     }
 }
 
@@ -655,11 +659,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_update_is_sent_everything() {
-        let found =
-            Found { outputs: ids("p1"), live: tokio::task::spawn_blocking(|| live(&got("p1"))).await.expect("live") };
+        let mut weaker = got("p1");
+        weaker["UserPool"]["Policies"]["PasswordPolicy"]["MinimumLength"] = json!(8);
+        let live = tokio::task::spawn_blocking(move || live(&weaker)).await.expect("live");
+        let found = Found { outputs: ids("p1"), live };
         let (clients, http) = replay(vec![(200, "{}"), (200, "{}")]);
-        let drift = [Drift::new("PasswordPolicy.MinimumLength", 12, 8)];
-        let outputs = Cognito::new(&clients).update(&want(), &found, &drift, &Task::detached("x")).await;
+        let outputs = Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await;
         assert_eq!(outputs, Ok(ids("p1")));
         let asked = asked(&http);
         let sent: Value = serde_json::from_str(&asked[0].1).expect("JSON");
@@ -693,8 +698,7 @@ mod tests {
             Found { outputs: ids("p1"), live: tokio::task::spawn_blocking(|| live(&got("p1"))).await.expect("live") };
         let (clients, http) = replay(vec![(200, "{}")]);
         let want = UserPool { mfa: Mfa::Off, ..want() };
-        let drift = want.drift(&found.live);
-        let result = Cognito::new(&clients).update(&want, &found, &drift, &Task::detached("x")).await;
+        let result = Cognito::new(&clients).update(&want, &found, &Task::detached("x")).await;
         assert_eq!(result, Ok(ids("p1")));
         assert_eq!(
             asked(&http),

@@ -14,7 +14,8 @@ use crate::aws::Clients;
 use crate::aws::error::{DENIED, OrAbsent, OrFail, hide};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::aws::settle::{COGNITO_BUSY, settled};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 use crate::secret::SecretValue;
 
 /// The attribute that carries the secret's version: a standard one, so that no pool needs a schema of its own for it.
@@ -69,6 +70,10 @@ impl Resource for ServiceUser {
             username: self.username.clone(),
             secret_arn: self.secret_arn.clone(),
         }
+    }
+
+    fn identity(outputs: &ServiceUserOutputs) -> String {
+        format!("{}/{}", outputs.pool_id, outputs.username)
     }
 
     fn drift(&self, live: &ServiceUserLive) -> Vec<Drift> {
@@ -158,7 +163,6 @@ impl Provider<ServiceUser> for ServiceUsers {
         &self,
         want: &ServiceUser,
         found: &Found<ServiceUser>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<ServiceUserOutputs, Failure> {
         if !found.live.enabled {
@@ -172,6 +176,10 @@ impl Provider<ServiceUser> for ServiceUsers {
     async fn delete(&self, gone: &ServiceUserOutputs, _: &Task) -> Result<(), Failure> {
         let call = self.users.client.admin_delete_user().user_pool_id(&gone.pool_id).username(&gone.username);
         call.send().await.or_fail(&format!("remove the user {}", gone.username)).or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -242,7 +250,7 @@ mod tests {
             let mut answers = vec![(200, "{}"); 1 + written];
             answers.push((500, "{}"));
             let (clients, http) = replay(answers);
-            let done = ServiceUsers::new(&clients).update(&want(), &found(), &[], &task()).await;
+            let done = ServiceUsers::new(&clients).update(&want(), &found(), &task()).await;
             assert_eq!(done.map_err(|failure| failure.cause), Err(Cause::Unknown));
             let (call, put) = asked(&http).swap_remove(1);
             assert_eq!(call, "PutSecretValue", "{written}");

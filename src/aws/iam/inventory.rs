@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Iam, Role, RoleKey, RolePolicy, RolePolicyOutputs, outputs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer};
-use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 /// Roles in one page of a list; the most there may be.
@@ -40,8 +40,8 @@ impl Iam {
     }
 }
 
-impl Lister<Role> for Iam {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Iam {
+    pub(super) async fn list_roles(&self, whose: &Whose) -> Result<Listing, Failure> {
         let call = self.client.list_roles().path_prefix(whose.role_path()).max_items(PAGE);
         let (roles, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the roles");
         let looks = roles.into_iter().map(|role| (role.role_name.clone(), self.listed_role(role.role_name)));
@@ -84,7 +84,7 @@ mod tests {
         let absent = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
         let reads = [(200, &*f), (200, &*one), (200, &*g), (200, &*none), (404, absent), (404, absent)];
         let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
-        let listed = Iam::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Iam::new(&clients).list_roles(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.name.as_str(), one.stack.as_deref())).collect();
         let expected = [
             ("iam.role", "demo-f", Some("demo")),

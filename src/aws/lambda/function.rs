@@ -18,7 +18,8 @@ use super::Lambda;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
 use crate::aws::tag_map;
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 use crate::secret::SecretValue;
 
 /// How often a function that settles is looked at, in milliseconds, first and at most; and for how many seconds in all.
@@ -235,6 +236,10 @@ impl Resource for Function {
         FunctionKey { id: self.id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &FunctionOutputs) -> String {
+        outputs.arn.clone()
+    }
+
     fn drift(&self, live: &FunctionLive) -> Vec<Drift> {
         let mut drift = Vec::new();
         if live.package != PackageType::Zip.as_str() {
@@ -395,13 +400,8 @@ impl Provider<Function> for Lambda {
         Ok(self.function(&want.name, made.function_arn))
     }
 
-    async fn update(
-        &self,
-        want: &Function,
-        found: &Found<Function>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<FunctionOutputs, Failure> {
+    async fn update(&self, want: &Function, found: &Found<Function>, task: &Task) -> Result<FunctionOutputs, Failure> {
+        let drift = want.drift(&found.live);
         // What has failed is asked for again as a whole.
         let all = matches!(found.live.state, State::Failed(_));
         let needs = |remedy: Remedy| all || drift.iter().any(|setting| Remedy::of(setting) == remedy);
@@ -434,6 +434,10 @@ impl Provider<Function> for Lambda {
             Ok(self.read(&gone.name).await?.is_none().then_some(()))
         });
         confirmed(seen_gone.await)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_functions(whose).await
     }
 }
 
@@ -506,7 +510,7 @@ mod tests {
         assert_eq!(want().drift(&found.live), []);
         assert_eq!(found.outputs, FunctionOutputs { name: "demo-f".into(), arn: ARN.into() });
         let (idle, _) = replay(vec![]);
-        let outputs = Provider::<Function>::update(&Lambda::new(&idle), &want(), &found, &[], &task()).await;
+        let outputs = Provider::<Function>::update(&Lambda::new(&idle), &want(), &found, &task()).await;
         assert_eq!(outputs.unwrap(), found.outputs);
     }
 
@@ -635,8 +639,7 @@ mod tests {
             (200, &read("Active", "Successful")),
             (200, &said("Active", "Successful")),
         ]);
-        let drift = want().drift(&found.live);
-        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
         let requests = requests(&http);
         assert!(requests[1].contains("PUT") && requests[1].contains("/configuration"), "{requests:?}");
         assert!(
@@ -650,8 +653,7 @@ mod tests {
         let want = Function { environment: BTreeMap::new(), ..want() };
         let found = found().await;
         let (clients, http) = replay(vec![(200, &said("Active", "Successful"))]);
-        let drift = want.drift(&found.live);
-        Provider::<Function>::update(&Lambda::new(&clients), &want, &found, &drift, &task()).await.unwrap();
+        Provider::<Function>::update(&Lambda::new(&clients), &want, &found, &task()).await.unwrap();
         assert!(requests(&http)[0].contains(r#""Environment":{"Variables":{}}"#));
     }
 
@@ -660,8 +662,7 @@ mod tests {
         let mut found = found().await;
         found.live.state = State::Settling;
         let (clients, http) = replay(vec![(200, &read("Active", "Successful"))]);
-        let drift = want().drift(&found.live);
-        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
         assert_eq!(requests(&http).len(), 1);
     }
 

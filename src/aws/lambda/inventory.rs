@@ -3,7 +3,7 @@
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
 use crate::aws::error::OrFail;
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl Lambda {
@@ -27,8 +27,8 @@ impl Lambda {
     }
 }
 
-impl Lister<Function> for Lambda {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Lambda {
+    pub(super) async fn list_functions(&self, whose: &Whose) -> Result<Listing, Failure> {
         let functions = self.client.list_functions().into_paginator().items().send();
         let (functions, cut) = as_far_as_it_goes!(functions, "list the functions");
         let named = functions.into_iter().filter_map(|one| one.function_name.zip(one.function_arn));
@@ -61,7 +61,7 @@ mod tests {
         let gone = r#"{"Type":"User","Message":"Function not found"}"#;
         let absent = format!(r#"{{"__type":"ResourceNotFoundException",{}"#, &gone[1..]);
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, &f), (200, &g), (404, &absent)]);
-        let listed = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Lambda::new(&clients).list_functions(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
         assert_eq!(seen, [("demo-f", "demo"), ("demo-g", "demo-b")]);
         assert!(requests(&http)[1].contains("Marker=m2"));
@@ -73,7 +73,7 @@ mod tests {
         let read =
             r#"{"Configuration":{"FunctionName":"demo-f"},"TagsError":{"ErrorCode":"AccessDenied","Message":"no"}}"#;
         let (clients, _) = replay(vec![(200, &list), (200, read)]);
-        let listing = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listing = Lambda::new(&clients).list_functions(&Whose::Stack("demo".into())).await.unwrap();
         assert_eq!(listing.listed, []);
         let unread = &listing.unread[0];
         assert_eq!(unread.name.as_deref(), Some("demo-f"));
@@ -88,7 +88,7 @@ mod tests {
         // The first page, the second; of the first function both calls, of the second one.
         let answers = vec![(200, &*list), (403, denied), (403, denied), (403, denied), (200, read)];
         let (clients, http) = replay(answers);
-        let listing = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listing = Lambda::new(&clients).list_functions(&Whose::Stack("demo".into())).await.unwrap();
         let unread: Vec<_> = listing.unread.iter().map(|one| one.name.as_deref()).collect();
         let listed: Vec<_> = listing.listed.iter().map(|one| one.name.as_str()).collect();
         assert_eq!((listed, unread), (vec!["demo-g"], vec![Some("demo-f"), None]), "{:?}", requests(&http));

@@ -6,8 +6,9 @@ use serde_json::json;
 use super::Lambda;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, settled};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::policy::Policy;
+use crate::scope::Whose;
 
 const INVOKE: &str = "lambda:InvokeFunction";
 
@@ -45,6 +46,10 @@ impl Resource for Permission {
 
     fn key(&self) -> PermissionOutputs {
         PermissionOutputs { function: self.function.clone(), sid: self.sid.clone() }
+    }
+
+    fn identity(outputs: &PermissionOutputs) -> String {
+        format!("{}/{}", outputs.function, outputs.sid)
     }
 
     fn drift(&self, live: &Policy) -> Vec<Drift> {
@@ -123,9 +128,9 @@ impl Provider<Permission> for Lambda {
         &self,
         want: &Permission,
         found: &Found<Permission>,
-        drift: &[Drift],
         task: &Task,
     ) -> Result<PermissionOutputs, Failure> {
+        let drift = want.drift(&found.live);
         if !drift.is_empty() {
             let lock = self.lock_of(&want.function);
             let _alone = lock.lock().await;
@@ -143,6 +148,10 @@ impl Provider<Permission> for Lambda {
         let lock = self.lock_of(&gone.function);
         let _alone = lock.lock().await;
         self.disallow(gone, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -220,7 +229,7 @@ mod tests {
         let found = read(vec![(200, FUNCTION), (200, &policy(&aws_statement()))]).await.unwrap().unwrap();
         assert_eq!(want().drift(&found.live), []);
         let (idle, _) = replay(vec![]);
-        Provider::<Permission>::update(&Lambda::new(&idle), &want(), &found, &[], &task()).await.unwrap();
+        Provider::<Permission>::update(&Lambda::new(&idle), &want(), &found, &task()).await.unwrap();
     }
 
     #[tokio::test]
@@ -266,8 +275,7 @@ mod tests {
         wider["Condition"] = json!({});
         let found = read(vec![(200, FUNCTION), (200, &policy(&wider))]).await.unwrap().unwrap();
         let (clients, http) = replay(vec![(204, ""), (201, "{}")]);
-        let drift = want().drift(&found.live);
-        Provider::<Permission>::update(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
+        Provider::<Permission>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
         let requests = requests(&http);
         assert!(requests[0].starts_with("DELETE") && requests[1].starts_with("POST"), "{requests:?}");
     }

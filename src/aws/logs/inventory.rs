@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::{LogGroup, LogGroupKey, Logs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 /// Where the log groups of functions are, and those of HTTP APIs.
@@ -35,8 +35,8 @@ impl Logs {
     }
 }
 
-impl Lister<LogGroup> for Logs {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Logs {
+    pub(super) async fn list_groups(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (names, cuts): (Vec<_>, Vec<_>) =
             join_all(PLACES.map(|place| self.groups_at(place, whose))).await.into_iter().unzip();
         let looks = names.concat().into_iter().map(|name| (name.clone(), self.listed_group(name)));
@@ -64,7 +64,7 @@ mod tests {
             (200, r#"{"tags":{}}"#),
             (400, gone),
         ]);
-        let listed = Logs::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Logs::new(&clients).list_groups(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("logs.f", Some("demo")), ("group./aws/lambda/demo-g", None)]);
         let requests = requests(&http);

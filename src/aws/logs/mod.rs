@@ -12,8 +12,8 @@ use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
 use super::{Clients, pairs, tag_map};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
-use crate::scope::Scope;
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::{Scope, Whose};
 
 pub use events::LogEvent;
 
@@ -60,6 +60,10 @@ impl Resource for LogGroup {
 
     fn key(&self) -> LogGroupKey {
         LogGroupKey { id: self.id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &LogGroupOutputs) -> String {
+        outputs.arn.clone()
     }
 
     fn drift(&self, live: &LogGroupLive) -> Vec<Drift> {
@@ -142,13 +146,8 @@ impl Provider<LogGroup> for Logs {
         Ok(self.outputs(&want.name))
     }
 
-    async fn update(
-        &self,
-        want: &LogGroup,
-        found: &Found<LogGroup>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<LogGroupOutputs, Failure> {
+    async fn update(&self, want: &LogGroup, found: &Found<LogGroup>, task: &Task) -> Result<LogGroupOutputs, Failure> {
+        let drift = want.drift(&found.live);
         if !drift.is_empty() {
             self.retain(want, task).await?;
         }
@@ -167,6 +166,10 @@ impl Provider<LogGroup> for Logs {
             self.client.delete_log_group().log_group_name(&gone.name).send().await.or_fail(&doing)
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_groups(whose).await
     }
 }
 
@@ -202,7 +205,7 @@ mod tests {
         assert_eq!(found.outputs.arn, "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/demo-f");
         assert_eq!(requests(&http).len(), 2);
         let (idle, _) = replay(vec![]);
-        Logs::new(&idle).update(&want(), &found, &[], &Task::detached("x")).await.unwrap();
+        Logs::new(&idle).update(&want(), &found, &Task::detached("x")).await.unwrap();
     }
 
     #[tokio::test]

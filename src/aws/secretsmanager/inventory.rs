@@ -5,7 +5,7 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntr
 use super::{Secret, SecretKey, SecretOutputs, SecretsManager, live};
 use crate::aws::error::OrFail;
 use crate::aws::{as_far_as_it_goes, closer};
-use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl SecretsManager {
@@ -34,8 +34,8 @@ impl SecretsManager {
     }
 }
 
-impl Lister<Secret> for SecretsManager {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl SecretsManager {
+    pub(super) async fn list_secrets(&self, whose: &Whose) -> Result<Listing, Failure> {
         let prefix = whose.prefix();
         let begins = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
         let call = self.client.list_secrets().include_planned_deletion(true);
@@ -82,7 +82,7 @@ mod tests {
         let (a, b) = (described("demo-a", ""), described("demo-b", r#","DeletedDate":1.795824e9"#));
         let gone = r#"{"__type":"ResourceNotFoundException","message":"no"}"#;
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, &a), (400, gone), (200, &b)]);
-        let listed = SecretsManager::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = SecretsManager::new(&clients).list_secrets(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.until)).collect();
         assert_eq!(seen, [("demo-a", None), ("demo-b", Some(1_795_824_000))]);
         assert!(listed.iter().all(|one| one.stack.as_deref() == Some("demo")));
@@ -97,7 +97,7 @@ mod tests {
         let list = page(&["NotOurs", "demo-a"], "");
         let a = described("demo-a", "");
         let (clients, http) = replay(vec![(200, &list), (200, &a)]);
-        assert_eq!(SecretsManager::new(&clients).list(&Whose::Any).await.unwrap().listed.len(), 1);
+        assert_eq!(SecretsManager::new(&clients).list_secrets(&Whose::Any).await.unwrap().listed.len(), 1);
         assert!(!requests(&http)[0].contains("Filters"));
     }
 }

@@ -5,7 +5,7 @@ use aws_sdk_sns::types::Subscription as AwsSubscription;
 use super::{Sns, Subscription, SubscriptionKey, SubscriptionOutputs, Topic, TopicKey, TopicOutputs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer};
-use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 /// An ARN's last part.
@@ -44,8 +44,8 @@ impl Sns {
     }
 }
 
-impl Lister<Topic> for Sns {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Sns {
+    pub(super) async fn list_topics(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (mut listing, (subscriptions, cut)) = tokio::join!(self.topics(whose), self.subscriptions());
         let topics = listing.listed.clone();
         // Of a topic that could not be read nobody knows whose its subscriptions are.
@@ -118,7 +118,7 @@ mod tests {
         let answers = vec![(200, &*first), (200, &*none), (200, &*second)];
         let (ours, theirs) = (tags("demo"), tags("demo-b"));
         let (clients, http) = replay([answers, vec![(200, &*ours), (200, &*theirs)]].concat());
-        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Sns::new(&clients).list_topics(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
         assert_eq!(seen, [("demo-t", "demo"), ("demo-b-t", "demo-b")]);
         assert_eq!(listed[0].id.as_str(), "topic.t");
@@ -140,7 +140,7 @@ mod tests {
         ];
         let members = subscriptions(&members.concat());
         let (clients, _) = replay(vec![(200, &list), (200, &members), (200, &ours)]);
-        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Sns::new(&clients).list_topics(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         let expected = [
             ("topic.t", Some("demo")),

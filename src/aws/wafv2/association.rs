@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Wafv2;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::{WAF_ASSOCIATION, WAF_IN_USE, WAF_TROUBLE, settled};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// A web ACL in front of a stage. A stage has at most one.
 #[derive(Debug, Clone)]
@@ -51,6 +52,10 @@ impl Resource for Association {
 
     fn key(&self) -> AssociationKey {
         AssociationKey { stage_arn: self.stage_arn.clone(), web_acl_arn: self.web_acl_arn.clone() }
+    }
+
+    fn identity(outputs: &AssociationOutputs) -> String {
+        format!("{} on {}", outputs.web_acl_arn, outputs.stage_arn)
     }
 
     fn drift(&self, live: &AssociationLive) -> Vec<Drift> {
@@ -112,7 +117,6 @@ impl Provider<Association> for Wafv2 {
         &self,
         want: &Association,
         _: &Found<Association>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<AssociationOutputs, Failure> {
         self.attach(&self.client, want, task).await
@@ -120,6 +124,10 @@ impl Provider<Association> for Wafv2 {
 
     async fn delete(&self, gone: &AssociationOutputs, task: &Task) -> Result<(), Failure> {
         settled(task, &[&WAF_IN_USE, &WAF_TROUBLE], || self.detach(&gone.stage_arn, &gone.web_acl_arn)).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -160,7 +168,7 @@ mod tests {
     async fn another_tools_web_acl_is_replaced() {
         let (clients, http) = replay(vec![(200, "{}")]);
         let found = Found { outputs: ids(), live: AssociationLive { attached: "arn:theirs".into() } };
-        assert_eq!(Wafv2::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await, Ok(ids()));
+        assert_eq!(Wafv2::new(&clients).update(&want(), &found, &Task::detached("x")).await, Ok(ids()));
         assert_eq!(asked(&http)[0].0, "AssociateWebACL");
     }
 

@@ -5,7 +5,7 @@ use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 use super::{Association, AssociationKey, AssociationOutputs, IpSet, Key, Outputs, Wafv2, WebAcl};
 use crate::aws::closer;
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Resource, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Listing, Resource, Unread};
 use crate::scope::{Owner, Whose};
 
 /// What both lists tell of a thing, where they tell all of it.
@@ -71,8 +71,8 @@ impl Wafv2 {
     }
 }
 
-impl Lister<IpSet> for Wafv2 {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Wafv2 {
+    pub(super) async fn list_sets(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (sets, cut) = self.ip_sets().await;
         let sets = sets.into_iter().filter_map(|set| {
             let IpSetSummary { name, id, arn, lock_token, .. } = set;
@@ -84,8 +84,8 @@ impl Lister<IpSet> for Wafv2 {
     }
 }
 
-impl Lister<WebAcl> for Wafv2 {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Wafv2 {
+    pub(super) async fn list_acls(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (acls, cut) = self.web_acls().await;
         let acls = acls.into_iter().filter_map(|acl| {
             let WebAclSummary { name, id, arn, lock_token, .. } = acl;
@@ -120,7 +120,7 @@ mod tests {
         let (first, second) = (page("IPSets", &["x", "demo-a"], "m2"), page("IPSets", &["demo-b", "demo-c"], ""));
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, TAGS), (200, NO_TAGS), (400, ABSENT)]);
         let whose = Whose::Stack("demo".into());
-        let listed = Lister::<IpSet>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
+        let listed = Wafv2::new(&clients).list_sets(&whose).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("firewall.x", Some("demo")), ("ip_set.demo-b", None)]);
         let asked = asked(&http);
@@ -135,7 +135,7 @@ mod tests {
         let reads = [(200, TAGS), (200, &*stages), (400, ABSENT), (400, ABSENT)];
         let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
         let whose = Whose::Stack("demo".into());
-        let listed = Lister::<WebAcl>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
+        let listed = Wafv2::new(&clients).list_acls(&whose).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.arn.as_str())).collect();
         assert_eq!(seen, [("wafv2.web_acl", "arn:demo-acl"), ("wafv2.association", STAGE)]);
         assert!(listed.iter().all(|one| one.stack.as_deref() == Some("demo")));

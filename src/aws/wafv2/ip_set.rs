@@ -9,7 +9,8 @@ use super::{Key, Outputs, PAGE, SCOPE, Wafv2, locked, token};
 use crate::aws::error::{OrAbsent, OrFail, empty};
 use crate::aws::settle::{WAF_IN_USE, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::aws::{as_far_as_pages_go, whole};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// The field that AWS does not change once a set is made.
 const FAMILY: &str = "IPAddressVersion";
@@ -81,6 +82,10 @@ impl Resource for IpSet {
 
     fn key(&self) -> Key {
         Key { name: self.name.clone() }
+    }
+
+    fn identity(outputs: &Outputs) -> String {
+        outputs.arn.clone()
     }
 
     fn drift(&self, live: &IpSetLive) -> Vec<Drift> {
@@ -202,7 +207,7 @@ impl Provider<IpSet> for Wafv2 {
         }
     }
 
-    async fn update(&self, want: &IpSet, found: &Found<IpSet>, _: &[Drift], task: &Task) -> Result<Outputs, Failure> {
+    async fn update(&self, want: &IpSet, found: &Found<IpSet>, task: &Task) -> Result<Outputs, Failure> {
         let seen = &found.outputs;
         want.check()?;
         // What is left out is reset.
@@ -224,6 +229,10 @@ impl Provider<IpSet> for Wafv2 {
             call.send().await.or_fail(&format!("delete the IP set {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_sets(whose).await
     }
 }
 
@@ -399,7 +408,7 @@ mod tests {
         let (clients, http) = replay(vec![(400, stale), (200, &fresh), (200, r#"{"NextLockToken": "t3"}"#)]);
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
         let found = Found { outputs: ids(), live: live(&[]) };
-        let outputs = waf.update(&want(&["10.0.0.0/8"]), &found, &[], &task).await;
+        let outputs = waf.update(&want(&["10.0.0.0/8"]), &found, &task).await;
         assert_eq!(outputs, Ok(Outputs { lock_token: "t3".into(), ..ids() }));
         let asked = asked(&http);
         assert!(asked[0].1.contains(r#""LockToken":"t1""#) && asked[2].1.contains(r#""LockToken":"t2""#));

@@ -8,7 +8,8 @@ use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
 use crate::aws::refusals::ASSOCIATED;
 use crate::aws::settle::{WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::aws::{as_far_as_pages_go, whole};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::Whose;
 
 /// What decides over every request to what it is associated with.
 #[derive(Debug, Clone)]
@@ -40,6 +41,10 @@ impl Resource for WebAcl {
 
     fn key(&self) -> Key {
         Key { name: self.name.clone() }
+    }
+
+    fn identity(outputs: &Outputs) -> String {
+        outputs.arn.clone()
     }
 
     fn drift(&self, WebAclLive(live): &WebAclLive) -> Vec<Drift> {
@@ -142,7 +147,7 @@ impl Provider<WebAcl> for Wafv2 {
         }
     }
 
-    async fn update(&self, want: &WebAcl, found: &Found<WebAcl>, _: &[Drift], task: &Task) -> Result<Outputs, Failure> {
+    async fn update(&self, want: &WebAcl, found: &Found<WebAcl>, task: &Task) -> Result<Outputs, Failure> {
         let (seen, WebAclLive(live)) = (&found.outputs, &found.live);
         let rules = &want.rules.iter().map(Rule::to_aws).collect::<Result<Vec<_>, _>>()?;
         let visible = &visibility(&want.metric)?;
@@ -184,6 +189,10 @@ impl Provider<WebAcl> for Wafv2 {
             deleted
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_acls(whose).await
     }
 }
 
@@ -426,7 +435,7 @@ mod tests {
         answer["WebACL"]["Rules"] = json!([]);
         let found = found(&answer).await;
         let (clients, http) = replay(vec![(200, r#"{"NextLockToken": "t2"}"#)]);
-        let outputs = Wafv2::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await;
+        let outputs = Wafv2::new(&clients).update(&want(), &found, &Task::detached("x")).await;
         assert_eq!(outputs, Ok(Outputs { lock_token: "t2".into(), ..ids() }));
         let sent: Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
         assert_eq!(sent["TokenDomains"], json!(["example.com"]));
@@ -439,7 +448,7 @@ mod tests {
         let absent = r#"{"__type": "WAFNonexistentItemException", "Message": "no such thing"}"#;
         let found = found(&got()).await;
         let (clients, http) = replay(vec![(400, absent), (400, absent)]);
-        let failure = Wafv2::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await.expect_err("gone");
+        let failure = Wafv2::new(&clients).update(&want(), &found, &Task::detached("x")).await.expect_err("gone");
         assert_eq!((failure.cause, asked(&http).len()), (Cause::Refused, 2));
     }
 
