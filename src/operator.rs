@@ -1,5 +1,5 @@
-//! The least IAM policy of whoever runs this program: picked from what the AWS files say they need, for the commands that
-//! are to work and for the kinds of resources that the stack is made of. Pure.
+//! The least IAM policy of whoever runs this program: picked from what the AWS files say they need, for the commands
+//! that are to work and for the kinds of resources that the stack is made of. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,9 @@ use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
 use crate::aws::account::SimulationRequest;
-use crate::aws::rights::{Condition, StatementTemplate, Usage, grants};
+use crate::aws::rights::{Condition, Grant, Sid, StatementTemplate, Usage, grants};
+use crate::aws::sns::Subscription;
+use crate::engine::Resource as _;
 use crate::policy::VERSION;
 use crate::scope::{STACK_TAG, Scope};
 
@@ -41,11 +43,11 @@ pub enum CommandName {
 impl CommandName {
     /// Whether this command has that need.
     fn has(self, need: Usage) -> bool {
-        let looks = matches!(need, Usage::Read(_));
+        let looks = need == Usage::Read;
         match self {
             Self::Plan | Self::Status => looks,
-            Self::Up => looks || matches!(need, Usage::Create(_) | Usage::Update(_) | Usage::Delete(_)),
-            Self::Down | Self::Sweep => looks || matches!(need, Usage::Delete(_) | Usage::Survivors),
+            Self::Up => looks || matches!(need, Usage::Create | Usage::Update | Usage::Delete),
+            Self::Down | Self::Sweep => looks || matches!(need, Usage::Delete | Usage::Survivors),
             Self::Verify => {
                 use Usage::{AddUser, Invoke, ListUsers, ReadLogs, RemoveUser, Simulate};
                 looks || matches!(need, AddUser | Invoke(_) | ListUsers | RemoveUser | ReadLogs | Simulate)
@@ -74,22 +76,23 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn needs(&self, need: Usage) -> bool {
+    /// Whether a use of a permission is wanted; `kind` is the kind that lists the permission.
+    fn needs(&self, kind: Option<&str>, need: Usage) -> bool {
         let works = if self.works.is_empty() { CommandName::value_variants() } else { self.works };
         let there = match need {
-            Usage::Read(kind)
-            | Usage::Create(kind)
-            | Usage::Update(kind)
-            | Usage::Delete(kind)
-            | Usage::Invoke(kind) => self.kinds.contains(kind),
+            Usage::Read | Usage::Create | Usage::Update | Usage::Delete => {
+                kind.is_none_or(|kind| self.kinds.contains(kind))
+            }
+            Usage::Invoke(kind) => self.kinds.contains(kind),
             _ => true,
         };
         there && works.iter().any(|work| work.has(need))
     }
 
     /// The actions of a grant that are needed, in order; none if the grant is not.
-    fn actions(&self, grant: &StatementTemplate) -> BTreeSet<&'static str> {
-        let needed = grant.rights.iter().filter(|right| right.needs.iter().any(|need| self.needs(*need)));
+    fn actions(&self, Grant { kind, template }: Grant) -> BTreeSet<&'static str> {
+        let rights = template.rights.iter();
+        let needed = rights.filter(|right| right.needs.iter().any(|need| self.needs(kind, *need)));
         // Without a boundary of its own the program sets none, and must not be able to replace one.
         let used = |action: &&str| *action != SET_BOUNDARY || self.boundary.is_some();
         needed.flat_map(|right| right.actions).copied().filter(used).collect()
@@ -128,7 +131,7 @@ impl Wanted<'_> {
                     let filled_in = |value: &&str| match *value {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
                         // Whom a function may be opened to, as far as the stack has such a thing.
-                        "sns.amazonaws.com" if !self.kinds.contains("sns.subscription") => Vec::new(),
+                        "sns.amazonaws.com" if !self.kinds.contains(Subscription::KIND) => Vec::new(),
                         value => vec![value.to_owned()],
                     };
                     let values: Vec<String> = values.iter().flat_map(filled_in).collect();
@@ -207,44 +210,52 @@ pub fn policies(wanted: &Wanted<'_>) -> Vec<Document> {
 }
 
 fn statements(wanted: &Wanted<'_>) -> Vec<Statement> {
-    let mut statements: Vec<Statement> = Vec::new();
+    let mut statements: BTreeMap<Sid, Statement> = BTreeMap::new();
     for grant in grants() {
         let action = wanted.actions(grant);
         if action.is_empty() {
             continue;
         }
-        let resource = grant.on.iter().map(|pattern| wanted.filled_in(pattern));
-        match statements.iter_mut().find(|statement| statement.sid == grant.sid) {
-            Some(statement) => {
-                statement.action.extend(action);
-                statement.resource.extend(resource);
-            }
-            None => statements.push(Statement {
-                sid: grant.sid,
-                effect: "Allow",
-                action,
-                resource: resource.collect(),
-                condition: wanted.condition(grant.when),
-            }),
-        }
+        let sid = grant.template.sid;
+        let statement = statements.entry(sid).or_insert_with(|| Statement {
+            sid: sid.name(),
+            effect: "Allow",
+            action: BTreeSet::new(),
+            resource: BTreeSet::new(),
+            condition: wanted.condition(sid.conditions()),
+        });
+        statement.action.extend(action);
+        statement.resource.extend(grant.template.on.iter().map(|pattern| wanted.filled_in(pattern)));
     }
-    statements
+    statements.into_values().collect()
 }
 
-/// What IAM can be asked for each right: one example of what it is needed on, in the circumstances it is needed in.
+/// Questions for IAM's simulation: for each permission one example of a resource, and of the circumstances that it is
+/// needed in.
 pub fn questions(wanted: &Wanted<'_>) -> Vec<SimulationRequest> {
-    let question = |grant: &StatementTemplate| {
-        let actions: Vec<String> = wanted.actions(grant).into_iter().map(str::to_owned).collect();
+    // Kinds that need the same on the same resources share a question.
+    let mut needed: Vec<(&StatementTemplate, BTreeSet<&str>)> = Vec::new();
+    for grant in grants() {
+        let (template, actions) = (grant.template, wanted.actions(grant));
+        match needed.iter_mut().find(|(other, _)| other.sid == template.sid && other.on == template.on) {
+            Some((_, all)) => all.extend(actions),
+            None => needed.push((template, actions)),
+        }
+    }
+    let question = |(template, actions): (&StatementTemplate, BTreeSet<&str>)| {
+        let actions: Vec<String> = actions.into_iter().map(str::to_owned).collect();
         let example = |text: &str| if text == "*" { text.to_owned() } else { text.replace('*', "example") };
-        let resource = grant.on.first().map(|pattern| example(&wanted.filled_in(pattern)))?;
-        let keys = wanted.condition(grant.when).into_values().flatten();
+        let resource = template.on.first().map(|pattern| example(&wanted.filled_in(pattern)))?;
+        let conditions = template.sid.conditions();
+        let keys = wanted.condition(conditions).into_values().flatten();
         let context = keys.filter_map(|(key, values)| Some((key, example(values.0.first()?)))).collect();
         let only_then =
-            grant.when.iter().any(|when| !matches!(when, Condition::NotAnothers | Condition::NoOthersTagGiven));
+            conditions.iter().any(|when| !matches!(when, Condition::NotAnothers | Condition::NoOthersTagGiven));
         (!actions.is_empty()).then_some(SimulationRequest { actions, resource, context, only_then })
     };
-    // IAM's simulation knows neither what has no id yet nor an action that AWS's list lacks.
-    grants().filter(|grant| !["TagWhatIsMade", "TagHttpStages"].contains(&grant.sid)).filter_map(question).collect()
+    // The simulation knows neither resources without an id nor an action that AWS's list lacks.
+    let known = |template: &StatementTemplate| !matches!(template.sid, Sid::TagWhatIsMade | Sid::TagHttpStages);
+    needed.into_iter().filter(|(template, _)| known(template)).filter_map(question).collect()
 }
 
 /// IAM takes a lone value without its list, which is shorter.

@@ -1,7 +1,7 @@
-//! What can be asked of an account as a whole: how full it is, and what the caller may do in it.
+//! Questions about the account as a whole: how much of its quotas is used, and what the caller may do.
 //!
-//! Odd about it: only IAM and Lambda tell their quotas, so the others' are AWS's defaults; and a simulation is asked for
-//! the role behind a session, never for the session.
+//! Only IAM and Lambda report their quotas; for the other services AWS's default quotas are assumed. IAM simulates the
+//! permissions of a role, not of a session, so the simulation asks about the role behind the session.
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -224,8 +224,8 @@ fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Whom a simulation is asked for: a user, or the role behind a session. `None` for root, and where the ARN does not tell:
-/// a session's ARN leaves its role's path out, so the role is guessed to have none.
+/// Whom a simulation is asked for: a user, or the role behind a session. `None` for root, and where the ARN does not
+/// tell: a session's ARN leaves its role's path out, so the role is guessed to have none.
 pub fn simulated(arn: &str) -> Option<String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let [_, partition, service, _, account, resource] = parts.as_slice() else { return None };

@@ -1,9 +1,9 @@
-//! AWS's clock, as far as its answers tell it.
+//! AWS's clock, as far as its answers show it.
 //!
-//! AWS refuses requests that were signed more than some minutes ago or ahead of its time. Every answer says in its
-//! `Date` header what time it is there. Where this machine's clock is off, all that is signed from the next request on is
-//! signed with AWS's time: by every client, creates included. The SDK's own correction is off: it is one of each client,
-//! and works from a client's second try on, which creates do not have.
+//! AWS refuses requests whose signature is some minutes too old or too new. The `Date` header of each answer gives
+//! AWS's time. If this machine's clock differs, every client signs the following requests with AWS's time. The SDK's
+//! own correction is switched off: it works only for the second attempt of a client, and creates have no second
+//! attempt.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

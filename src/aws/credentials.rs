@@ -1,5 +1,5 @@
-//! Credentials as the SDK gets them, watched: who waits for them long is told, nobody waits for ever, and what went wrong
-//! is said with the name of the profile. What a `credential_process` prints is never said: it may hold a secret.
+//! The SDK's credentials, with supervision: a slow source is reported, a source that does not answer is given up, and
+//! errors name the profile. The output of a `credential_process` is never shown, because it may contain a secret.
 
 use std::error::Error;
 use std::fmt;

@@ -1,6 +1,6 @@
-//! Where the credentials come from, by AWS's configuration files, and what is wrong there. The SDK passes over what it
-//! cannot use, and looks elsewhere: for credentials of somebody else, for a region that is another, for none at all. So
-//! the way that it would go is gone here first.
+//! AWS's configuration files: where the credentials come from, and errors there. The SDK ignores a setting that it
+//! cannot use, and may then use somebody else's credentials, another region, or none. This module follows the same
+//! steps first and reports such settings.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! The region, before and after the first call: whether the stack can be built there at all, and whether the account has
-//! it.
+//! Checks of the region: before the first call, whether the stack can be built there; after it, whether the account has
+//! enabled it.
 
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
@@ -44,8 +44,8 @@ async fn exists(region: &str, proxies: &Proxies) -> bool {
     by_proxy || tokio::net::lookup_host((host, 443)).await.is_ok()
 }
 
-/// Whether a service may be asked: not where it is known that the region lacks it. An endpoint that is not AWS's own has
-/// every service.
+/// Whether a service may be asked: not where it is known that the region lacks it. An endpoint that is not AWS's own
+/// has every service.
 pub(super) fn has(sdk: &SdkConfig, service: Service) -> bool {
     let lacks = sdk.region().map_or(&[][..], |region| regions::lacks(region.as_ref()));
     sdk.endpoint_url().is_some() || !lacks.contains(&service)

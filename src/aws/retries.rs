@@ -1,7 +1,7 @@
-//! What the SDK must not repeat by itself, and what it may though it creates.
+//! Which calls the SDK must not retry, and which it may retry although they create something.
 //!
-//! Quotas are not throttling: the SDK takes `LimitExceededException` for "too many calls" and asks again and again
-//! (docs/aws.md, Throttling and quotas), where AWS means "too many things" and would say so each time.
+//! Quotas are not throttling. The SDK takes `LimitExceededException` for throttling and retries (docs/aws.md,
+//! Throttling and quotas), although AWS means a quota and would refuse every time.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! How calls reach their hosts: directly, or through the proxy that the environment names. A failure on the way names
-//! the host, and the proxy if there was one.
+//! How calls reach their hosts: directly, or through the proxy that the environment names. Errors name the host and the
+//! proxy.
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};

@@ -1,27 +1,25 @@
 //! Secrets Manager: secrets whose value is a JSON object.
 //!
-//! Odd about secrets: deleting one only schedules it, and its name stays taken for days (docs/aws.md, Deletion and
-//! recovery), so making one again brings the old one back. And an operator who never needs a secret's value must not be
-//! able to read it, so the value is compared by the id of its current version, which we choose when we write it:
-//! - A value without hidden fields is first written under its own digest: that version can never hold another value.
-//! - Any other is written under half a digest, of what is not hidden, and half chance. No digest of a hidden value is ever
-//!   made. The id is recorded, so that another version of ours can be told from this one.
+//! Deleting a secret only schedules its deletion, and its name stays taken for days (docs/aws.md, Deletion and
+//! recovery), so creating it again restores the old one. An operator need not read values and therefore must not be
+//! able to. Instead the program compares the id of the current version, which it chooses when it writes a value:
+//! - A value without hidden fields is first written under its own digest, so that this version can never contain
+//!   another value.
+//! - For any other value, half of the id is a digest of the visible fields, and half is random. Hidden values are never
+//!   digested. The id is recorded, so that this version can be told from other versions of ours.
 
 mod inventory;
+mod secret;
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use sha2::{Digest, Sha256};
-
-use super::error::{OrAbsent, OrFail, hide, is_absent};
+pub use self::secret::{Secret, SecretKey, SecretLive, SecretOutputs};
+use super::error::{OrAbsent, OrFail, is_absent};
 use super::refusals::{NOT_RESTORED, SECRET_EXISTS, SECRET_SCHEDULED};
 use super::retries::{client, once};
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Failure, Found, Listing, Provider, Resource, Task};
 use crate::scope::{Scope, Whose};
 use crate::secret::SecretValue;
 
@@ -30,161 +28,6 @@ const RECOVERY_DAYS: i64 = 7;
 
 /// The label of the version that readers get.
 const CURRENT: &str = "AWSCURRENT";
-
-/// How much of a version's id, 64 hexadecimal digits, is a digest where the rest is chance.
-const SHAPE: usize = 32;
-
-/// A secret.
-#[derive(Debug, Clone)]
-pub struct Secret {
-    /// Its id in the stack, for its tags.
-    pub id: String,
-    /// 1 to 512 of `A-Z a-z 0-9 / _ + = . @ -`.
-    pub name: String,
-    /// Up to 2048 characters.
-    pub description: String,
-    /// Fields that anybody may see, such as ARNs.
-    pub plain: BTreeMap<String, String>,
-    /// Fields that nobody may. A change of one's value alone is not seen as drift: there is nothing to see it by. An
-    /// empty one has not been read, and is never written.
-    pub secret_fields: BTreeMap<String, SecretValue>,
-    /// Write the value anew although nothing is seen to have changed.
-    pub rotate: bool,
-    /// Another resource writes the value: it is made without one, and whatever it has is right.
-    pub filled_by_another: bool,
-}
-
-/// Where a secret is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SecretOutputs {
-    /// `arn:aws:secretsmanager:<region>:<account>:secret:<name>-` and six characters of AWS's.
-    pub arn: String,
-    /// The version that this stack wrote last.
-    pub version_id: String,
-}
-
-/// A secret is looked up by its name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SecretKey {
-    id: String,
-    name: String,
-}
-
-/// A secret's settings; of its value, just which version it is.
-#[derive(Debug, Clone)]
-pub struct SecretLive {
-    /// What AWS has for a description; none is an empty one.
-    pub description: String,
-    /// The id of the version that readers get.
-    pub current: Option<String>,
-    /// The id of the version that this stack is on record to have written last.
-    pub recorded: Option<String>,
-}
-
-impl Secret {
-    /// The value: a JSON object of all fields.
-    fn document(&self) -> SecretValue {
-        let plain = self.plain.iter().map(|(name, value)| (name, value.as_str()));
-        let fields: BTreeMap<_, _> =
-            plain.chain(self.secret_fields.iter().map(|(name, value)| (name, value.reveal()))).collect();
-        SecretValue::new(json!(fields).to_string())
-    }
-
-    /// That its values are at hand. The plan read those of the secrets that it meant to write; between the plan and the
-    /// call a secret may have changed or gone.
-    fn is_read(&self) -> Result<(), Failure> {
-        match self.secret_fields.iter().find(|(_, value)| value.reveal().is_empty()) {
-            None => Ok(()),
-            Some((key, _)) => {
-                let message = format!("the secret {} changed meanwhile, and its {key} was not read", self.name);
-                Err(Failure::refused(message).hint("run it again"))
-            }
-        }
-    }
-
-    /// Takes the hidden fields out of what AWS said.
-    fn hide(&self, failure: Failure) -> Failure {
-        self.secret_fields.values().fold(failure, hide)
-    }
-
-    /// The digest of the value, where all of it may be seen.
-    fn digest(&self) -> Option<String> {
-        self.secret_fields.is_empty().then(|| hex(self.document().reveal()))
-    }
-
-    /// The digest of what may be seen of the value: the plain fields and the hidden ones' names.
-    fn shape(&self) -> String {
-        let mut shape = self.digest().unwrap_or_else(|| {
-            let names: Vec<&String> = self.secret_fields.keys().collect();
-            hex(&json!([self.plain, names]).to_string())
-        });
-        shape.truncate(SHAPE);
-        shape
-    }
-
-    /// An id for a version to be written, not used before.
-    fn fresh_version(&self) -> String {
-        format!("{}{:032x}", self.shape(), rand::random::<u128>())
-    }
-
-    /// Whether readers get what this asks for, as far as that can be told without reading it.
-    fn is_current(&self, live: &SecretLive) -> bool {
-        let Some(current) = &live.current else { return false };
-        if self.digest().as_ref() == Some(current) {
-            return true;
-        }
-        // Only we write versions of this shape. Without a record nothing tells this one from an earlier one of ours. Where
-        // that is all the same it is written again; else it is kept, since values made up or typed in would be lost.
-        let as_recorded = match &live.recorded {
-            Some(recorded) => recorded == current,
-            None => !self.secret_fields.is_empty(),
-        };
-        as_recorded && current.starts_with(&self.shape())
-    }
-}
-
-/// SHA-256 in hexadecimal.
-fn hex(text: &str) -> String {
-    Sha256::digest(text).iter().fold(String::new(), |mut digits, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
-}
-
-impl Resource for Secret {
-    const KIND: &'static str = "secretsmanager.secret";
-    const ID_IS_GIVEN_ONCE: bool = true;
-    type Key = SecretKey;
-    type Outputs = SecretOutputs;
-    type Live = SecretLive;
-
-    fn key(&self) -> SecretKey {
-        SecretKey { id: self.id.clone(), name: self.name.clone() }
-    }
-
-    fn identity(outputs: &SecretOutputs) -> String {
-        outputs.arn.clone()
-    }
-
-    fn drift(&self, live: &SecretLive) -> Vec<Drift> {
-        let mut drift: Vec<Drift> =
-            Drift::unless_equal("Description", &self.description, &live.description).into_iter().collect();
-        if self.filled_by_another {
-            return drift;
-        }
-        if self.rotate {
-            drift.push(Drift::new("value", "a new version", "the version of before"));
-        } else if !self.is_current(live) {
-            let (want, other) = ("the stack's version", "another version");
-            // Where the version is the one on record, it is the stack file that has changed.
-            let strangers = live.recorded.is_some() && live.recorded != live.current;
-            let make = if strangers { Drift::weakening } else { Drift::new };
-            drift.push(make("value", want, other));
-        }
-        drift
-    }
-}
 
 /// Looks after secrets.
 #[derive(Debug, Clone)]
@@ -205,8 +48,6 @@ pub enum DeletionMode {
     /// Its value is lost for good, at once; that of one which waits in its recovery window too.
     ForGood,
 }
-
-type Described = aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
 /// A secret that `create` has got hold of.
 enum Made {
@@ -233,8 +74,8 @@ impl SecretsManager {
         Self { parting, ..self }
     }
 
-    /// Deletes a secret without a recovery window, one that is in its own included. Until that has come to its end, which
-    /// takes seconds, its name is taken; a later create waits for that.
+    /// Deletes a secret without a recovery window, one that is in its own included. Until that has come to its end,
+    /// which takes seconds, its name is taken; a later create waits for that.
     async fn purge(&self, arn: &str, task: &Task) -> Result<(), Failure> {
         let doing = format!("delete {arn} for good");
         let purge = || async {
@@ -258,8 +99,8 @@ impl SecretsManager {
         }
     }
 
-    /// The date AWS gives for the deletion of a secret that is waiting for it, in Unix seconds; `None` if there is no such
-    /// secret, or it is in use.
+    /// The date AWS gives for the deletion of a secret that is waiting for it, in Unix seconds; `None` if there is no
+    /// such secret, or it is in use.
     ///
     /// # Errors
     /// It could not be read.
@@ -268,13 +109,13 @@ impl SecretsManager {
         Ok(described.and_then(|secret| secret.deleted_date).map(|date| date.secs()))
     }
 
-    async fn describe(&self, arn_or_name: &str) -> Result<Option<Described>, Failure> {
+    async fn describe(&self, arn_or_name: &str) -> Result<Option<DescribeSecretOutput>, Failure> {
         let answer = self.client.describe_secret().secret_id(arn_or_name).send().await;
         let secret = answer.or_fail(&format!("read the secret {arn_or_name}")).or_absent()?;
         Ok(secret.filter(|secret| is_asked_for(arn_or_name, secret)))
     }
 
-    fn owns(&self, secret: &Described) -> bool {
+    fn owns(&self, secret: &DescribeSecretOutput) -> bool {
         self.scope.owns(secret.tags().iter().filter_map(|tag| tag.key().zip(tag.value())))
     }
 
@@ -310,8 +151,8 @@ impl SecretsManager {
         self.put(arn, version, &want.document(), &doing, task).await.map_err(|failure| want.hide(failure))
     }
 
-    /// Writes a value as the version that readers get. Should AWS quote it, so does the failure: who knows what must not
-    /// be told takes it out.
+    /// Writes a value as the version that readers get. Should AWS quote it, so does the failure: who knows what must
+    /// not be told takes it out.
     pub(super) async fn put(
         &self,
         arn: &str,
@@ -351,15 +192,15 @@ impl SecretsManager {
     }
 }
 
-/// Whether this is the secret of that very name or ARN. Secrets are looked up by parts of ARNs too, and a name that ends in
-/// a hyphen and six characters looks like an ARN's end (docs/aws.md, Names of secrets).
-fn is_asked_for(arn_or_name: &str, secret: &Described) -> bool {
+/// Whether this is the secret of that very name or ARN. Secrets are looked up by parts of ARNs too, and a name that
+/// ends in a hyphen and six characters looks like an ARN's end (docs/aws.md, Names of secrets).
+fn is_asked_for(arn_or_name: &str, secret: &DescribeSecretOutput) -> bool {
     let said = if arn_or_name.starts_with("arn:") { secret.arn() } else { secret.name() };
     said == Some(arn_or_name)
 }
 
 /// What a description of a secret says of its settings.
-fn live(secret: &Described, recorded: Option<String>) -> SecretLive {
+fn live(secret: &DescribeSecretOutput, recorded: Option<String>) -> SecretLive {
     let versions = secret.version_ids_to_stages.iter().flatten();
     let current = versions.filter(|(_, stages)| stages.iter().any(|stage| stage == CURRENT)).map(|(id, _)| id.clone());
     SecretLive { description: secret.description().unwrap_or_default().to_owned(), current: current.min(), recorded }
@@ -479,9 +320,11 @@ fn is_name_taken(failure: &Failure) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::aws::testing::{replay, requests};
-    use crate::engine::Cause;
+    use crate::engine::{Cause, Drift};
 
     const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-s-AbCdEf";
 

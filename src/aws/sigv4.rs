@@ -1,4 +1,4 @@
-//! Signatures for requests to an API's routes, as AWS's own clients make them (Signature Version 4).
+//! Signatures (Signature Version 4) for requests to an API's routes.
 
 use std::time::SystemTime;
 

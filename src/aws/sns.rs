@@ -1,7 +1,7 @@
-//! SNS: topics, and the subscription of a function to one.
+//! SNS: topics, and the subscription of a function to a topic.
 //!
-//! Odd about SNS: `CreateTopic` on a topic that exists succeeds only with the very same attributes and tags, so we look
-//! first and our tags are the same on every run. A topic's ARN is known before it exists. Deleting a topic deletes its
+//! `CreateTopic` for an existing topic succeeds only with the same attributes and tags, so the program reads first, and
+//! the tags are the same in every run. A topic's ARN is known before it exists. Deleting a topic deletes its
 //! subscriptions; deleting a function does not.
 
 mod inventory;
@@ -12,8 +12,17 @@ use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{SNS_BUSY, settled};
 use super::{Clients, tags};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::{Scope, Whose};
+
+/// What identifies a request to SNS.
+const API_VERSION: &str = "2010-03-31";
+
+const TOPICS: &[&str] = &["{arn:sns}:{stack}-*"];
 
 /// A topic.
 #[derive(Debug, Clone)]
@@ -52,9 +61,67 @@ impl Resource for Topic {
         outputs.arn.clone()
     }
 
+    fn removal_command(outputs: &TopicOutputs) -> Option<String> {
+        Some(format!("aws sns delete-topic --topic-arn {}", outputs.arn))
+    }
+
     fn drift(&self, (): &()) -> Vec<Drift> {
         Vec::new()
     }
+}
+
+impl Described for Topic {
+    const ABOUT: Kind = Kind {
+        service: Service::Sns,
+        label: "topic",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Sns,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: TOPICS,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Read],
+                        actions: &["sns:GetTopicAttributes", "sns:ListTagsForResource"],
+                    },
+                    Permissions { needs: &[Usage::Survivors], actions: &["sns:ListTagsForResource"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["sns:DeleteTopic"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["sns:CreateTopic", "sns:TagResource"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Survivors],
+                    actions: &["sns:ListSubscriptions", "sns:ListTopics"],
+                }],
+            },
+        ],
+        rates: &[
+            Rate::per_second(
+                10,
+                Calls::Operations(API_VERSION, &["TagResource", "UntagResource", "ListTagsForResource"]),
+            ),
+            Rate::per_second(30, Calls::Operations(API_VERSION, &["CreateTopic"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Functions,
+            subject: "topic {}",
+            holds: "its settings are as written",
+            read: "GetTopicAttributes",
+        },
+    };
 }
 
 /// A function that is called with every message of a topic.
@@ -97,9 +164,48 @@ impl Resource for Subscription {
         outputs.arn.clone()
     }
 
+    fn removal_command(outputs: &SubscriptionOutputs) -> Option<String> {
+        Some(format!("aws sns unsubscribe --subscription-arn {}", outputs.arn))
+    }
+
     fn drift(&self, (): &()) -> Vec<Drift> {
         Vec::new()
     }
+}
+
+impl Described for Subscription {
+    const ABOUT: Kind = Kind {
+        service: Service::Sns,
+        label: "subscription",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Sns,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["sns:ListSubscriptionsByTopic"] }],
+            },
+            // AWS checks this permission on the topic: a policy cannot name a subscription.
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["sns:Unsubscribe"] }],
+            },
+            StatementTemplate {
+                sid: Sid::SubscribeFunctions,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["sns:Subscribe"] }],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Functions,
+            subject: "{}",
+            holds: "it is subscribed to its topic",
+            read: "ListSubscriptionsByTopic",
+        },
+    };
 }
 
 /// Looks after topics and subscriptions.

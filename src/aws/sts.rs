@@ -1,4 +1,4 @@
-//! STS: who is asking.
+//! STS: the caller's identity.
 
 use aws_config::SdkConfig;
 

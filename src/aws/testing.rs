@@ -1,4 +1,4 @@
-//! Replays recorded answers to the services' clients, for their tests.
+//! Clients with recorded answers, for unit tests.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};

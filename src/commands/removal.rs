@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{Ending, quoted};
-use crate::aws::by_hand;
+use crate::aws::kind::{CleanupGroup, cleanup_position, must_go_first};
 use crate::config::Output;
 use crate::engine::{
     self, CancellationToken, Cause, Cleanup, Failure, Inventory, InventoryItem, Leftover, Outcome, Registry, Summary,
@@ -16,11 +16,10 @@ use crate::engine::{
 use crate::error::{Error, Kind};
 use crate::report::{self, LOG_POLICY, answer, id_width, left_text, others_text, recoverable_text, say, summary_line};
 use crate::scope::{Scope, Whose};
-use crate::stack::cleanup;
 use crate::state::{State, StateStore};
 
 /// The order in which a stack is taken away.
-const ORDER: Cleanup = Cleanup { group: cleanup::group, holds: cleanup::holds };
+const ORDER: Cleanup = Cleanup { group: cleanup_position, holds: must_go_first };
 
 /// The kind whose access logs AWS delivers.
 const HTTP_API: &str = "apigatewayv2.api";
@@ -191,7 +190,8 @@ impl Removal<'_> {
 
     /// For where there is nothing to remove: what else there is.
     pub(super) fn nothing(&self, inventory: &Inventory, unseen: &[UnreadTarget]) -> Removed {
-        let mut removed = Removed { left: unseen.iter().map(may_be_left).collect(), ..Removed::default() };
+        let mut removed =
+            Removed { left: unseen.iter().map(|one| self.may_be_left(one)).collect(), ..Removed::default() };
         self.look_around(&mut removed, inventory, &[]);
         removed
     }
@@ -273,14 +273,26 @@ impl Removal<'_> {
                 id: id.clone(),
                 kind: target.kind.clone(),
                 arn: place(outputs),
-                remove: by_hand::removal(&target.kind, outputs),
+                remove: self.registry.removal_command(&target.kind, outputs),
                 seen: found.is_ok(),
                 error,
             });
         }
         let told: Vec<engine::Id> = left.iter().map(|one| one.id.clone()).collect();
-        left.extend(unseen.iter().filter(|one| !told.contains(&one.target.id)).map(may_be_left));
+        left.extend(unseen.iter().filter(|one| !told.contains(&one.target.id)).map(|one| self.may_be_left(one)));
         left
+    }
+
+    /// Something that could not be read, and so was not touched.
+    fn may_be_left(&self, UnreadTarget { target, failure }: &UnreadTarget) -> Leftover {
+        Leftover {
+            id: target.id.clone(),
+            kind: target.kind.clone(),
+            arn: place(&target.outputs),
+            remove: self.registry.removal_command(&target.kind, &target.outputs),
+            seen: false,
+            error: Some(failure.clone()),
+        }
     }
 
     fn say(&self, text: &str) {
@@ -390,18 +402,6 @@ fn place(outputs: &serde_json::Value) -> Option<String> {
     fields.map(str::to_owned)
 }
 
-/// Something that could not be read, and so was not touched.
-fn may_be_left(UnreadTarget { target, failure }: &UnreadTarget) -> Leftover {
-    Leftover {
-        id: target.id.clone(),
-        kind: target.kind.clone(),
-        arn: place(&target.outputs),
-        remove: by_hand::removal(&target.kind, &target.outputs),
-        seen: false,
-        error: Some(failure.clone()),
-    }
-}
-
 /// Whether one of these has the same id.
 fn names_one(targets: &[Target], one: &Target) -> bool {
     targets.iter().any(|target| target.id == one.id)
@@ -448,11 +448,11 @@ fn names(targets: &[Target]) -> String {
 /// What goes, in the documented order.
 fn listing(targets: &[Target]) -> String {
     let mut text = String::from("This goes, in this order:\n");
-    for (index, group) in cleanup::GROUPS.iter().enumerate() {
+    for (index, group) in CleanupGroup::ALL.iter().enumerate() {
         let ids: Vec<&str> =
-            targets.iter().filter(|target| cleanup::group(&target.kind) == index).map(|t| t.id.as_str()).collect();
+            targets.iter().filter(|target| cleanup_position(&target.kind) == index).map(|t| t.id.as_str()).collect();
         if !ids.is_empty() {
-            text += &format!("  {}. {}\n     {}\n", index + 1, group.title, ids.join(", "));
+            text += &format!("  {}. {}\n     {}\n", index + 1, group.title(), ids.join(", "));
         }
     }
     text.trim_end().to_owned()
@@ -521,6 +521,9 @@ mod tests {
         fn identity(outputs: &Value) -> String {
             outputs["arn"].clone()
         }
+        fn removal_command(_: &Value) -> Option<String> {
+            Some("aws rm".to_owned())
+        }
         fn drift(&self, (): &()) -> Vec<Drift> {
             Vec::new()
         }
@@ -561,7 +564,7 @@ mod tests {
             let thing = |(name, _): &(&str, _)| {
                 let owner = Owner { stack: "demo".into(), resource: Some(format!("logs.{name}")) };
                 let outputs = Value::from([("arn".to_owned(), format!("arn:{name}"))]);
-                InventoryItem::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs, "aws rm")
+                InventoryItem::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs)
             };
             Ok(shown.map(thing).collect::<Vec<_>>().into())
         }

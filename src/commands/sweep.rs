@@ -8,6 +8,7 @@ use super::removal::{Removal, at};
 use super::session::{access, connected, refuse_root};
 use super::{Ending, or_stopped};
 use crate::args::{self, Shared};
+use crate::aws::kind::cleanup_position;
 use crate::aws::registry_that_parts;
 use crate::aws::secretsmanager::DeletionMode;
 use crate::config::{Connection, Output};
@@ -16,7 +17,7 @@ use crate::error::{Error, Kind};
 use crate::regions::Needs;
 use crate::report::{SCHEMA_VERSION, answer, say, swept_text, unread_lines};
 use crate::scope::{Scope, Whose};
-use crate::stack::{check_name, cleanup::group};
+use crate::stack::check_name;
 use crate::state::Store;
 
 pub(super) async fn run(
@@ -44,7 +45,7 @@ pub(super) async fn run(
     let registry = registry_that_parts(&clients, parting);
     if shared.stack.is_none() {
         let mut inventory = list_all(&registry, &Whose::Any, &stop).await?;
-        inventory.listed.sort_by(|a, b| (group(a.kind), &a.id).cmp(&(group(b.kind), &b.id)));
+        inventory.listed.sort_by(|a, b| (cleanup_position(a.kind), &a.id).cmp(&(cleanup_position(b.kind), &b.id)));
         return list(&inventory, scope, &store, output);
     }
 

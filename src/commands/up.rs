@@ -9,12 +9,12 @@ use super::session::{Session, Sources};
 use super::{Ending, values};
 use crate::args;
 use crate::aws::account::Account;
+use crate::aws::kind::cleanup_position;
 use crate::config::Config;
 use crate::engine::{self, CancellationToken, Cause, Id, Outcome, Plan, StopLevel, Summary};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
 use crate::report::{self, answer, counts, id_width, plan_text, say, summary_line};
-use crate::stack::cleanup;
 use crate::state::{Locked, State};
 
 /// The kind of what moves an API's stage to a new deployment.
@@ -137,7 +137,7 @@ async fn remove_unwanted(
         }
     };
     // The rest of the stack stays, and may still use what something that is not gone was made from.
-    let order = engine::Cleanup { group: cleanup::group, holds: |_, _| true };
+    let order = engine::Cleanup { group: cleanup_position, holds: |_, _| true };
     engine::down(&targets, &[], order, &session.registry, state, store, session.config.jobs, stop, tell).await
 }
 

@@ -77,6 +77,8 @@ pub(super) trait DynProvider: Send + Sync {
     fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a, Listing>;
     /// See [`Resource::identity`]. `None`: these outputs cannot be read, so nothing can be said.
     fn identity(&self, outputs: &Value) -> Option<String>;
+    /// See [`Resource::removal_command`].
+    fn removal_command(&self, outputs: &Value) -> Option<String>;
 }
 
 struct Erase<R, P>(P, std::marker::PhantomData<fn() -> R>);
@@ -136,6 +138,10 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
     fn identity(&self, outputs: &Value) -> Option<String> {
         R::Outputs::deserialize(outputs).ok().as_ref().map(R::identity)
     }
+
+    fn removal_command(&self, outputs: &Value) -> Option<String> {
+        R::Outputs::deserialize(outputs).ok().as_ref().and_then(R::removal_command)
+    }
 }
 
 /// Which provider looks after which kind.
@@ -181,6 +187,12 @@ impl Registry {
     /// What tells a resource from others of its kind; `None` where its outputs, or its kind, are not known.
     pub(super) fn identity(&self, kind: &str, outputs: &Value) -> Option<String> {
         self.providers.get(kind)?.identity(outputs)
+    }
+
+    /// A command with which a person can remove a resource ([`Resource::removal_command`]); `None` also where its
+    /// outputs, or its kind, are not known.
+    pub fn removal_command(&self, kind: &str, outputs: &Value) -> Option<String> {
+        self.providers.get(kind)?.removal_command(outputs)
     }
 
     /// The kinds it knows.

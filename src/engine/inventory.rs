@@ -75,7 +75,8 @@ impl Unread {
 }
 
 impl Listing {
-    /// The answer of a kind without a list of its own: its resources are listed below their parent, or disappear with it.
+    /// The answer of a kind without a list of its own: its resources are listed below their parent, or disappear with
+    /// it.
     pub fn with_parent() -> Self {
         Self { with_parent: true, ..Self::default() }
     }
@@ -145,12 +146,11 @@ impl InventoryItem {
         owner: Option<Owner>,
         key: impl FnOnce(String) -> R::Key,
         outputs: &R::Outputs,
-        remove: impl Into<String>,
     ) -> Self {
         let what = R::KIND.rsplit('.').next().unwrap_or(R::KIND);
         let (stack, resource) = owner.map_or((None, None), |owner| (Some(owner.stack), owner.resource));
         let id = resource.map_or_else(|| Id::new(what, name), Id::from);
-        let mut listed = Self::bare::<R>(id.clone(), (name, arn), &key(id.to_string()), outputs, remove.into());
+        let mut listed = Self::bare::<R>(id.clone(), (name, arn), &key(id.to_string()), outputs);
         listed.stack = stack;
         listed
     }
@@ -162,23 +162,17 @@ impl InventoryItem {
         (name, arn): (&str, &str),
         key: &R::Key,
         outputs: &R::Outputs,
-        remove: impl Into<String>,
     ) -> Self {
-        let mut listed = Self::bare::<R>(id, (name, arn), key, outputs, remove.into());
+        let mut listed = Self::bare::<R>(id, (name, arn), key, outputs);
         listed.stack.clone_from(&parent.stack);
         listed.under = Some(parent.arn.clone());
         listed.goes_with_parent = R::GOES_WITH_PARENT;
         listed
     }
 
-    fn bare<R: Resource>(
-        id: Id,
-        (name, arn): (&str, &str),
-        key: &R::Key,
-        outputs: &R::Outputs,
-        remove: String,
-    ) -> Self {
+    fn bare<R: Resource>(id: Id, (name, arn): (&str, &str), key: &R::Key, outputs: &R::Outputs) -> Self {
         let (name, arn) = (name.to_owned(), arn.to_owned());
+        let remove = R::removal_command(outputs).unwrap_or_default();
         let (key, identity, outputs) = (write(key), R::identity(outputs), write(outputs));
         Self {
             id,
@@ -337,6 +331,9 @@ mod tests {
                 fn identity(outputs: &Value) -> String {
                     outputs["arn"].to_string() + &outputs["client_id"].to_string()
                 }
+                fn removal_command(_: &Value) -> Option<String> {
+                    None
+                }
                 fn drift(&self, (): &()) -> Vec<Drift> {
                     Vec::new()
                 }
@@ -349,12 +346,12 @@ mod tests {
     fn pool(arn: &str, noise: &str) -> InventoryItem {
         let owner = Owner { stack: "demo".into(), resource: Some("pool.p".into()) };
         let outputs = json!({ "arn": arn, "name": "demo-p", "deletion_protection": noise });
-        InventoryItem::new::<Pool>(("demo-p", arn), Some(owner), |_| (), &outputs, "")
+        InventoryItem::new::<Pool>(("demo-p", arn), Some(owner), |_| (), &outputs)
     }
 
     fn client(pool: &InventoryItem) -> InventoryItem {
         let (id, arn) = (Id::new("client", "p"), format!("{}/c", pool.arn));
-        InventoryItem::under::<Client>(pool, id, ("c", &arn), &(), &json!({ "client_id": arn }), "")
+        InventoryItem::under::<Client>(pool, id, ("c", &arn), &(), &json!({ "client_id": arn }))
     }
 
     #[test]
@@ -394,7 +391,7 @@ mod tests {
     fn what_hangs_under_a_thing_is_whose_that_is() {
         let listed = client(&pool("arn:1", "on"));
         assert_eq!(listed.stack.as_deref(), Some("demo"));
-        let stranger = InventoryItem::new::<Pool>(("demo-x", "arn:x"), None, |_| (), &json!({}), "");
+        let stranger = InventoryItem::new::<Pool>(("demo-x", "arn:x"), None, |_| (), &json!({}));
         assert_eq!((stranger.id.as_str(), client(&stranger).stack), ("user_pool.demo-x", None));
     }
 }

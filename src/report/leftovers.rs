@@ -132,6 +132,9 @@ mod tests {
         fn identity(outputs: &Value) -> String {
             outputs.to_string()
         }
+        fn removal_command(_: &Value) -> Option<String> {
+            Some("aws rm".to_owned())
+        }
         fn drift(&self, (): &()) -> Vec<Drift> {
             Vec::new()
         }
@@ -139,7 +142,7 @@ mod tests {
 
     fn listed(name: &str, stack: Option<&str>) -> InventoryItem {
         let owner = stack.map(|stack| Owner { stack: stack.into(), resource: Some(format!("secret.{name}")) });
-        InventoryItem::new::<Secret>((name, &format!("arn:{name}")), owner, |_| (), &json!({}), "aws rm")
+        InventoryItem::new::<Secret>((name, &format!("arn:{name}")), owner, |_| (), &json!({}))
     }
 
     #[test]

@@ -6,7 +6,6 @@ mod api;
 pub mod blueprints;
 mod body_schema;
 mod check;
-pub mod cleanup;
 mod diagnostic;
 mod edge;
 mod file;

@@ -2,6 +2,7 @@
 
 use super::identity_pools::role_name;
 use super::{SecretValues, Stack, desired};
+use crate::aws::kind;
 use crate::bundle::Bundles;
 use crate::regions::{Needs, Service};
 use crate::scope::Scope;
@@ -13,7 +14,7 @@ pub fn needs(stack: &Stack) -> Needs {
         Scope { partition: "aws".into(), account: String::new(), region: String::new(), stack: stack.name.clone() };
     let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default());
     Needs {
-        services: graph.ids().filter_map(|(_, kind)| Service::of_kind(kind)).chain([Service::Sts]).collect(),
+        services: graph.ids().filter_map(|(_, kind)| kind::service(kind)).chain([Service::Sts]).collect(),
         assumed_by_pools: stack.identity_pools.keys().map(|pool| anywhere.physical(&role_name(pool))).collect(),
     }
 }
@@ -23,14 +24,7 @@ pub fn needs(stack: &Stack) -> Needs {
 mod tests {
     use super::*;
     use crate::regions::check;
-    use crate::stack::{blueprints, cleanup, parse};
-
-    #[test]
-    fn every_kind_of_resource_has_its_service() {
-        for kind in cleanup::GROUPS.iter().flat_map(|group| group.kinds) {
-            assert!(Service::of_kind(kind).is_some(), "{kind}");
-        }
-    }
+    use crate::stack::{blueprints, parse};
 
     #[test]
     fn every_blueprint_needs_user_pools_and_one_needs_identity_pools() {

@@ -28,38 +28,7 @@ use serde::Serialize;
 
 pub use run::{Proof, Subject, verify};
 
-/// The five layers, in the order of the checklist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layer {
-    /// User pools, app clients, signing in.
-    Authentication,
-    /// IP sets, web ACL, its place on the stage.
-    Firewall,
-    /// Every route against every kind of caller.
-    Authorization,
-    /// What the functions learn, and what they may not.
-    Secrets,
-    /// Roles, logs, runtimes, the way of a message, the throttle.
-    Functions,
-}
-
-impl Layer {
-    /// All of them, in order.
-    pub const ALL: [Self; 5] =
-        [Self::Authentication, Self::Firewall, Self::Authorization, Self::Secrets, Self::Functions];
-
-    /// As people call it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Authentication => "Authentication",
-            Self::Firewall => "Firewall",
-            Self::Authorization => "Authorization",
-            Self::Secrets => "Secrets",
-            Self::Functions => "Functions",
-        }
-    }
-}
+pub use crate::layer::Layer;
 
 /// What came of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -2,96 +2,21 @@
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::{Check, Layer};
-use crate::engine::{Drift, Id, ReadResult};
+use crate::aws::kind::{self, SettingsCheck};
+use crate::aws::lambda::Permission;
+use crate::aws::logs::LogGroup;
+use crate::engine::{Drift, Id, ReadResult, Resource as _};
 
 /// What a resource was seen like.
 pub(super) type Seen<'a> = (&'a Id, &'static str, &'a ReadResult);
 
-/// What a kind's settings are about: its layer, what people call it (`{}` is its name in the stack file), what holds
-/// if nothing has drifted, and how it was read.
-type Row = (&'static str, Layer, &'static str, &'static str, &'static str);
-
-const AS_WRITTEN: &str = "its settings are as written";
-
-const KINDS: &[Row] = &[
-    ("cognito.user_pool", Layer::Authentication, "{}", AS_WRITTEN, "DescribeUserPool"),
-    (
-        "cognito.app_client",
-        Layer::Authentication,
-        "app client of {}",
-        "its flows are as written",
-        "DescribeUserPoolClient",
-    ),
-    (
-        "cognito.service_user",
-        Layer::Authentication,
-        "service user {}",
-        "its password is the one in its secret",
-        "AdminGetUser, DescribeSecret",
-    ),
-    (
-        "cognito.identity_pool",
-        Layer::Authentication,
-        "identity pool {}",
-        "it knows its own pool's users alone, and no guests",
-        "DescribeIdentityPool",
-    ),
-    (
-        "cognito.identity_pool_roles",
-        Layer::Authentication,
-        "identity pool {}",
-        "it gives out its own role alone",
-        "GetIdentityPoolRoles",
-    ),
-    ("wafv2.ip_set", Layer::Firewall, "IP set {}", "its addresses are as written", "GetIPSet"),
-    ("wafv2.web_acl", Layer::Firewall, "web ACL", "its rules and actions are as written", "GetWebACL"),
-    ("wafv2.association", Layer::Firewall, "web ACL", "it is attached to the API's stage", "GetWebACLForResource"),
-    ("apigateway.rest_api", Layer::Authorization, "API", AS_WRITTEN, "GetRestApi"),
-    ("apigateway.authorizer", Layer::Authorization, "authorizer {}", "it trusts its own pool alone", "GetAuthorizers"),
-    ("apigateway.paths", Layer::Authorization, "API", "it has the paths of the stack file", "GetResources"),
-    (
-        "apigateway.routes",
-        Layer::Authorization,
-        "API",
-        "its routes are as written, and there is no other",
-        "GetResources",
-    ),
-    ("apigateway.deployment", Layer::Authorization, "API", "the stack file's routes are deployed", "GetDeployments"),
-    ("apigateway.stage", Layer::Authorization, "stage {}", "each route is throttled as written", "GetStage"),
-    ("apigateway.release", Layer::Authorization, "API", "the stage serves that deployment", "GetStage"),
-    ("apigatewayv2.api", Layer::Authorization, "HTTP API", AS_WRITTEN, "GetApi"),
-    (
-        "apigatewayv2.authorizer",
-        Layer::Authorization,
-        "authorizer {}",
-        "it trusts its own pool and client alone",
-        "GetAuthorizers",
-    ),
-    (
-        "apigatewayv2.routes",
-        Layer::Authorization,
-        "HTTP API",
-        "its routes are as written, and there is no other",
-        "GetRoutes, GetIntegrations",
-    ),
-    (
-        "apigatewayv2.stage",
-        Layer::Authorization,
-        "stage {}",
-        "each route is throttled and logged as written",
-        "GetStage",
-    ),
-    ("lambda.permission", Layer::Authorization, "{}", "nothing else may call the function in its place", "GetPolicy"),
-    ("apigateway.request_validator", Layer::Secrets, "body validator", AS_WRITTEN, "GetRequestValidators"),
-    ("apigateway.model", Layer::Secrets, "model {}", "it is the schema of the stack's folder", "GetModel"),
-    ("secretsmanager.secret", Layer::Secrets, "secret {}", "it holds what the stack put there", "DescribeSecret"),
-    ("sns.topic", Layer::Functions, "topic {}", AS_WRITTEN, "GetTopicAttributes"),
-    ("sns.subscription", Layer::Functions, "{}", "it is subscribed to its topic", "ListSubscriptionsByTopic"),
-    ("logs.group", Layer::Functions, "log of {}", "its retention is as written", "DescribeLogGroups"),
-    ("iam.role", Layer::Functions, "role {}", "only Lambda may take it, and it has no further policies", "GetRole"),
-    ("iam.role_policy", Layer::Functions, "role {}", "its policy is exactly the derived one", "GetRolePolicy"),
-    ("lambda.function", Layer::Functions, "{}", "its code and settings are as written", "GetFunction"),
-];
+/// For a kind that is not described. The graph contains none.
+const UNKNOWN: SettingsCheck = SettingsCheck {
+    layer: Layer::Functions,
+    subject: "{}",
+    holds: "its settings are as written",
+    read: "the calls of `status`",
+};
 
 /// A check for everything that should exist.
 pub(super) fn checks(seen: &[Seen<'_>]) -> Vec<Check> {
@@ -100,19 +25,17 @@ pub(super) fn checks(seen: &[Seen<'_>]) -> Vec<Check> {
 
 fn claim(id: &Id, kind: &str) -> CheckSpec {
     let (_, name) = id.parts();
-    let row = KINDS.iter().find(|(known, ..)| *known == kind);
-    let (_, mut layer, subject, claim, read) =
-        row.copied().unwrap_or(("", Layer::Functions, "{}", AS_WRITTEN, "the calls of `status`"));
+    let SettingsCheck { mut layer, subject, holds, read } = kind::about(kind).map_or(UNKNOWN, |about| about.check);
     // A route's permission has the route's name in it; the other ones are for topics.
-    if kind == "lambda.permission" && !name.contains(' ') {
+    if kind == Permission::KIND && !name.contains(' ') {
         layer = Layer::Functions;
     }
     // The one role that is not a function's, and the one log.
-    let (subject, claim) = match id.parts() {
+    let (subject, holds) = match id.parts() {
         ("caller", _) => ("role of the users of {}", "only they may take it, and it has no further policies"),
-        ("caller-policy", _) => ("role of the users of {}", claim),
-        ("api", _) if kind == "logs.group" => ("access log", claim),
-        _ => (subject, claim),
+        ("caller-policy", _) => ("role of the users of {}", holds),
+        ("api", _) if kind == LogGroup::KIND => ("access log", holds),
+        _ => (subject, holds),
     };
     // What there is one of for each API says for which, where that has a name.
     let of_api = match id.parts() {
@@ -121,7 +44,7 @@ fn claim(id: &Id, kind: &str) -> CheckSpec {
         _ => None,
     };
     let subject = of_api.unwrap_or_else(|| subject.replace("{}", name));
-    CheckSpec::new(layer, subject, claim).sent(read).expects("live, as the stack file asks")
+    CheckSpec::new(layer, subject, holds).sent(read).expects("live, as the stack file asks")
 }
 
 fn judged(sight: &ReadResult) -> CheckResult {
@@ -194,14 +117,6 @@ mod tests {
         ] {
             let check = checks(&[(&Id::new(what, name), kind, &ReadResult::Absent)]).remove(0);
             assert_eq!(check.subject, subject);
-        }
-    }
-
-    #[test]
-    fn every_kind_has_its_row() {
-        let (clients, _) = crate::aws::testing::replay(vec![]);
-        for kind in crate::aws::registry(&clients).kinds() {
-            assert!(KINDS.iter().any(|(known, ..)| *known == kind), "{kind}");
         }
     }
 

@@ -27,7 +27,7 @@ fn sources(within: &str) -> Vec<(PathBuf, String)> {
 fn never(within: &str, forbidden: &[&str], except: &[&str]) {
     for (path, code) in sources(within) {
         let name = path.display().to_string();
-        if except.iter().any(|one| name.ends_with(one)) {
+        if except.iter().any(|one| name.contains(one)) {
             continue;
         }
         for word in forbidden {
@@ -96,7 +96,7 @@ fn services_know_no_order_and_no_terminal() {
 /// what the SDK's credential providers report as text alone.
 const TABLES: [&str; 5] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs", "src/meaning.rs", "aws/credentials.rs"];
 /// What is compiled for tests only.
-const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "stack/reference.rs"];
+const OF_TESTS: [&str; 3] = ["aws/waits/", "report/fixture.rs", "stack/reference.rs"];
 
 /// The text literals of some code.
 fn literals(code: &str) -> Vec<String> {
@@ -117,7 +117,7 @@ fn what_a_service_says_is_judged_by_the_tables_alone() {
     let mut elsewhere = Vec::new();
     for (path, code) in sources("") {
         let name = path.display().to_string();
-        if TABLES.iter().chain(&OF_TESTS).any(|file| name.ends_with(file)) {
+        if TABLES.iter().chain(&OF_TESTS).any(|file| name.contains(file)) {
             continue;
         }
         for literal in literals(&code) {

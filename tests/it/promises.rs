@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use securelambda::args::Cli;
-use securelambda::stack::cleanup::{GROUPS, group};
+use securelambda::aws::kind::CleanupGroup;
 
 /// The most lines that README.md may have.
 const LONGEST_README: usize = 200;
@@ -41,24 +41,9 @@ fn the_cleanup_order_is_the_codes() {
         Some((number.parse::<usize>().ok()?, title.to_owned()))
     };
     let listed: Vec<(usize, String)> = section.lines().filter_map(numbered).collect();
-    let coded: Vec<(usize, String)> = (1..).zip(GROUPS.iter().map(|group| group.title.to_owned())).collect();
+    let coded: Vec<(usize, String)> =
+        (1..).zip(CleanupGroup::ALL.iter().map(|group| group.title().to_owned())).collect();
     assert_eq!(listed, coded);
-}
-
-#[test]
-fn every_kind_has_a_place_in_the_cleanup_order() {
-    let clients = securelambda::aws::Clients::new(
-        securelambda::aws::offline(),
-        securelambda::scope::Scope {
-            partition: "aws".into(),
-            account: "123456789012".into(),
-            region: "eu-central-1".into(),
-            stack: "demo".into(),
-        },
-    );
-    for kind in securelambda::aws::registry(&clients).kinds() {
-        assert!(group(kind) < GROUPS.len(), "{kind} is in no group");
-    }
 }
 
 /// The flags that a text names, as `--flag`.

@@ -1,4 +1,4 @@
-//! The REST API itself. It carries the tag by which all under it is ours.
+//! The REST API itself. Its tag marks everything below it as ours.
 
 use aws_sdk_apigateway::Config;
 use aws_sdk_apigateway::operation::get_rest_api::GetRestApiOutput;
@@ -12,19 +12,14 @@ use super::super::refusals::BAD_REQUEST;
 use super::super::retries::NotAfter;
 use super::super::settle::{API_DELETE_RATE, API_UPDATING, confirmed, settled, until};
 use super::super::{pairs, tag_map};
-use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
+use super::tls::ACCESS_MODE;
+use super::{APIS, ApiGateway, BELOW, Mend, PAGE, drifts, patches, replace};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
-
-/// TLS 1.2 or later, with the ciphers that AWS recommends. An API without a policy takes TLS 1.0.
-pub(super) const POLICY: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1312202106;
-
-/// TLS 1.2 or later where AWS has no policies that begin with `SecurityPolicy_`. It takes no access mode.
-const LEGACY_POLICY: SecurityPolicy = SecurityPolicy::Tls12;
-
-/// The host that a request names in TLS must be the API's own. A policy that begins with `SecurityPolicy_` needs an access
-/// mode beside it (docs/aws.md, TLS of REST APIs).
-const ACCESS_MODE: EndpointAccessMode = EndpointAccessMode::Strict;
 
 /// The settings that AWS puts in force with the next deployment (docs/aws.md, TLS of REST APIs).
 const IN_FORCE_WHEN_DEPLOYED: [&str; 4] =
@@ -113,32 +108,6 @@ impl RestApi {
         .flatten()
         .collect()
     }
-
-    /// The policy that it is created with.
-    fn policy(&self) -> SecurityPolicy {
-        if self.enhanced_tls { POLICY } else { LEGACY_POLICY }
-    }
-
-    /// Every policy but `TLS_1_0` demands TLS 1.2 at least, so that another one is left as somebody chose it.
-    fn tls_mend(&self, policy: Option<&str>, mode: Option<&str>) -> Option<Mend> {
-        match policy {
-            None | Some("" | "TLS_1_0") => {
-                let drift = Drift::weakening("securityPolicy", self.policy().as_str(), "TLS_1_0");
-                Some((drift, self.tls_patches()))
-            }
-            Some(policy) if policy.starts_with("SecurityPolicy_") && mode != Some(ACCESS_MODE.as_str()) => {
-                let drift = Drift::weakening("endpointAccessMode", ACCESS_MODE.as_str(), mode.unwrap_or("none"));
-                Some((drift, vec![replace("/endpointAccessMode", ACCESS_MODE.as_str())]))
-            }
-            Some(_) => None,
-        }
-    }
-
-    fn tls_patches(&self) -> Vec<PatchOperation> {
-        let mode = || replace("/endpointAccessMode", ACCESS_MODE.as_str());
-        let policy = replace("/securityPolicy", self.policy().as_str());
-        [policy].into_iter().chain(self.enhanced_tls.then(mode)).collect()
-    }
 }
 
 impl Resource for RestApi {
@@ -157,9 +126,69 @@ impl Resource for RestApi {
         outputs.id.clone()
     }
 
+    fn removal_command(outputs: &RestApiOutputs) -> Option<String> {
+        Some(format!("aws apigateway delete-rest-api --rest-api-id {}", outputs.id))
+    }
+
     fn drift(&self, live: &LiveRestApi) -> Vec<Drift> {
         drifts(self.mends(live))
     }
+}
+
+impl Described for RestApi {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "REST API",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors, Usage::Doctor],
+                    actions: &["apigateway:GET"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: &["arn:{partition}:apigateway:{region}::/restapis"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] }],
+            },
+            StatementTemplate {
+                sid: Sid::TagWhatIsMade,
+                on: &[
+                    "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F${*}",
+                ],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:PUT"] }],
+            },
+            // API Gateway creates a role of its own with an account's first API.
+            StatementTemplate {
+                sid: Sid::FirstApi,
+                on: &["arn:{partition}:iam::{account}:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["iam:CreateServiceLinkedRole"] }],
+            },
+        ],
+        rates: &[
+            Rate::one_in(3, Calls::Requests(&["POST"], "/restapis")),
+            Rate::one_in(30, Calls::Requests(&["DELETE"], "/restapis/*")),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "API",
+            holds: "its settings are as written",
+            read: "GetRestApi",
+        },
+    };
 }
 
 impl ApiGateway {

@@ -1,4 +1,4 @@
-//! Who may pass: tokens of one user pool.
+//! The authorizer of a REST API, which accepts the tokens of one user pool.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,12 @@ use aws_sdk_apigateway::types::{self, AuthorizerType, Op, PatchOperation};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
+use super::{APIS, ApiGateway, BELOW, Mend, PAGE, drifts, patches, replace};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 const TYPE: &str = "COGNITO_USER_POOLS";
@@ -105,9 +109,46 @@ impl Resource for Authorizer {
         format!("{}/{}", outputs.api_id, outputs.id)
     }
 
+    fn removal_command(_: &AuthorizerOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &LiveAuthorizer) -> Vec<Drift> {
         drifts(self.mends(live))
     }
+}
+
+impl Described for Authorizer {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "authorizer",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "authorizer {}",
+            holds: "it trusts its own pool alone",
+            read: "GetAuthorizers",
+        },
+    };
 }
 
 impl Provider<Authorizer> for ApiGateway {

@@ -1,12 +1,16 @@
-//! What a request must look like: the validator that checks, and the models it checks against.
+//! The checks of request bodies: the validator, and the models that it compares bodies with.
 
 use aws_sdk_apigateway::types::RequestValidator;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
+use super::{APIS, ApiGateway, BELOW, Mend, PAGE, drifts, patches, replace};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// A validator that checks bodies and parameters, for all methods that name it.
@@ -69,9 +73,48 @@ impl Resource for Validator {
         format!("{}/{}", outputs.api_id, outputs.id)
     }
 
+    fn removal_command(_: &ValidatorOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &LiveValidator) -> Vec<Drift> {
         drifts(Self::mends(*live))
     }
+}
+
+impl Described for Validator {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "request validator",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            // The documentation does not say that request validators inherit their API's tag, so the tag cannot be
+            // demanded.
+            StatementTemplate {
+                sid: Sid::RequestValidators,
+                on: &["arn:{partition}:apigateway:{region}::/restapis/*/requestvalidators*"],
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Secrets,
+            subject: "body validator",
+            holds: "its settings are as written",
+            read: "GetRequestValidators",
+        },
+    };
 }
 
 impl Provider<Validator> for ApiGateway {
@@ -202,9 +245,46 @@ impl Resource for Model {
         format!("{}/{}", outputs.api_id, outputs.name)
     }
 
+    fn removal_command(_: &ModelOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &String) -> Vec<Drift> {
         drifts(self.mends(live))
     }
+}
+
+impl Described for Model {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "model",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Secrets,
+            subject: "model {}",
+            holds: "it is the schema of the stack's folder",
+            read: "GetModel",
+        },
+    };
 }
 
 impl Provider<Model> for ApiGateway {

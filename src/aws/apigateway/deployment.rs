@@ -1,6 +1,6 @@
-//! A deployment: what the API was when it was made, for stages to answer from.
+//! Deployments: snapshots of an API, which stages serve.
 //!
-//! It is named, in its description, by the hash of what it deploys, so that the same is never deployed twice.
+//! The description contains the hash of the deployed methods, so that the same methods are never deployed twice.
 
 use std::collections::HashSet;
 
@@ -9,8 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_UPDATING;
-use super::{ApiGateway, PAGE};
+use super::{APIS, ApiGateway, BELOW, PAGE};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// What our descriptions begin with.
@@ -60,9 +64,45 @@ impl Resource for Deployment {
         format!("{}/{}", outputs.api_id, outputs.id)
     }
 
+    fn removal_command(_: &DeploymentOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, (): &()) -> Vec<Drift> {
         Vec::new()
     }
+}
+
+impl Described for Deployment {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "deployment",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[Rate::one_in(5, Calls::Requests(&["POST"], "/restapis/*/deployments"))],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "API",
+            holds: "the stack file's routes are deployed",
+            read: "GetDeployments",
+        },
+    };
 }
 
 impl ApiGateway {
@@ -78,8 +118,8 @@ impl ApiGateway {
         Ok(Some(all))
     }
 
-    /// Removes our deployments that no stage answers from any more, except these. What fails stays until the next one is
-    /// made: it is in nobody's way.
+    /// Removes our deployments that no stage answers from any more, except these. What fails stays until the next one
+    /// is made: it is in nobody's way.
     pub(super) async fn prune_deployments(&self, api: &str, keep: &[&str], task: &Task) {
         let stages = async { self.client.get_stages().rest_api_id(api).send().await };
         let (Ok(Some(all)), Ok(stages)) = tokio::join!(self.deployments(api), stages) else { return };

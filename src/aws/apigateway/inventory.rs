@@ -1,4 +1,4 @@
-//! All REST APIs, with their stages. All else that hangs under an API goes with it.
+//! The list of all REST APIs, with their stages. Everything else below an API disappears with it.
 
 use aws_sdk_apigateway::types;
 
@@ -24,22 +24,13 @@ impl ApiGateway {
         let root_resource_id = api.root_resource_id.unwrap_or_default();
         let outputs = RestApiOutputs { id: id.clone(), root_resource_id, name: name.clone(), revision: 0 };
         let place = self.arn(&format!("/restapis/{id}"));
-        let remove = format!("aws apigateway delete-rest-api --rest-api-id {id}");
         let key = |_| RestApiKey { name: name.clone() };
-        let listed = InventoryItem::new::<RestApi>((&name, &place), owner, key, &outputs, remove);
+        let listed = InventoryItem::new::<RestApi>((&name, &place), owner, key, &outputs);
         let under = stages.into_iter().map(|stage| {
             let name = stage.stage_name.unwrap_or_default();
             let outputs = self.stage_outputs(&id, &name);
             let key = StageKey { api_id: id.clone(), name: name.clone() };
-            let remove = format!("aws apigateway delete-stage --rest-api-id {id} --stage-name {name}");
-            InventoryItem::under::<Stage>(
-                &listed,
-                Id::new("stage", &name),
-                (&name, &outputs.arn),
-                &key,
-                &outputs,
-                remove,
-            )
+            InventoryItem::under::<Stage>(&listed, Id::new("stage", &name), (&name, &outputs.arn), &key, &outputs)
         });
         let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))

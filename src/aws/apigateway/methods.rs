@@ -1,9 +1,9 @@
-//! The calls that look after [`Routes`].
+//! The calls that create and change [`Routes`].
 //!
-//! A method that differs is patched where a patch can say it, for two reasons: `PutMethod` refuses one that exists, and
-//! one call leaves no moment without it. At AWS callers would not notice that moment, since the stage answers from what is
-//! deployed; where methods are live at once, as in an emulator, they would. For the same reason what is wanted is put
-//! right first, and what is not wanted goes after.
+//! A method that differs is patched if a patch can express the change. `PutMethod` refuses a method that exists, and
+//! with a patch the method is never missing. On AWS nobody would notice that it is missing, because the stage serves
+//! the deployed snapshot; an emulator that makes methods live at once would show it. For the same reason new and
+//! changed methods come first and removed ones last.
 
 use std::collections::BTreeMap;
 
@@ -55,9 +55,9 @@ impl Integrate {
     }
 }
 
-/// What brings a method to what is wanted, if patches can say it. They are texts, and an emulator may keep the text where
-/// AWS makes a yes or no of it; what is of that kind differs only if somebody changed it behind our back, and is left to a
-/// new method.
+/// What brings a method to what is wanted, if patches can say it. They are texts, and an emulator may keep the text
+/// where AWS makes a yes or no of it; what is of that kind differs only if somebody changed it behind our back, and is
+/// left to a new method.
 fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     let validator = want.validator_id.as_ref()?;
     if live.api_key_required || want.required() != live.required {
@@ -110,8 +110,8 @@ fn steps<'a>(want: &'a Routes, live: &'a BTreeMap<String, LiveMethod>) -> Vec<St
 }
 
 impl ApiGateway {
-    /// What is wanted first, then what is not; in each of the two methods side by side, each method's calls one after the
-    /// other.
+    /// What is wanted first, then what is not; in each of the two methods side by side, each method's calls one after
+    /// the other.
     async fn take(&self, api: &str, steps: Vec<Step<'_>>, task: &Task) -> Result<(), Failure> {
         let (removals, wanted): (Vec<_>, Vec<_>) =
             steps.into_iter().partition(|step| matches!(step, Step::Remove { .. }));
@@ -169,7 +169,8 @@ impl ApiGateway {
         }
     }
 
-    /// Whether the method is as wanted now: an emulator may not know all of these patches, and does something else then.
+    /// Whether the method is as wanted now: an emulator may not know all of these patches, and does something else
+    /// then.
     async fn patch_method(
         &self,
         api: &str,

@@ -1,13 +1,12 @@
-//! API Gateway: one REST API (v1) with all that hangs under it.
+//! API Gateway: a REST API (v1) and everything below it.
 //!
-//! Odd about API Gateway: names of APIs, validators and deployments are not unique, so an API is told by its tag and a
-//! deployment by the hash in its description. Nothing that is changed on an API is live until it is deployed. Two
-//! writes to one API may meet, and then one is refused with "concurrent modification" (docs/aws.md, Concurrent writes):
-//! ours run side by side all the same, and one that was refused runs again on its own. Settings are changed by patches,
-//! so every difference that is found carries the patches that put it right.
+//! Names of APIs, validators and deployments are not unique, so an API is recognised by its tag and a deployment by the
+//! hash in its description. Changes of an API become live when they are deployed. AWS refuses one of two concurrent
+//! writes to an API (docs/aws.md, Concurrent writes). Ours run concurrently all the same, and a refused one is repeated
+//! alone. Settings are changed by patches, so each difference is found together with the patches that remove it.
 //!
-//! An API's paths are one resource here, and its methods another: AWS lists all of either in one call, so an API of a
-//! hundred routes is looked at as fast as one of two.
+//! All paths of an API are one resource here, and all methods another. AWS lists each of them in one call, so an API
+//! with a hundred routes is read as fast as one with two.
 
 mod api;
 mod authorizer;
@@ -19,6 +18,7 @@ mod paths;
 mod release;
 mod routes;
 mod stage;
+mod tls;
 mod urls;
 
 use std::collections::{BTreeMap, HashMap};
@@ -45,6 +45,12 @@ pub use release::{Release, ReleaseOutputs};
 pub use routes::{Authorization, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs};
 pub use stage::{LiveSetting, LiveStage, Stage, StageKey, StageOutputs};
 pub use urls::{execute_api_arn, integration_uri, stage_url};
+
+/// AWS chooses the ids, so a policy recognises our APIs by their tag, which everything below an API inherits.
+const APIS: &[&str] =
+    &["arn:{partition}:apigateway:{region}::/restapis", "arn:{partition}:apigateway:{region}::/restapis/*"];
+
+const BELOW: &[&str] = &["arn:{partition}:apigateway:{region}::/restapis/*"];
 
 /// As many as a list call returns at most; it returns 25 unless told (docs/aws.md, Creating and finding REST APIs).
 const PAGE: i32 = 500;

@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::side_by_side;
-use super::{AT_ONCE, ApiGateway};
+use super::{APIS, AT_ONCE, ApiGateway, BELOW};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Cause, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The paths that an API has, and no others.
@@ -88,6 +92,10 @@ impl Resource for Paths {
         outputs.api_id.clone()
     }
 
+    fn removal_command(_: &PathsOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
         let wanted = self.wanted();
         let missing = wanted.iter().filter(|path| !live.contains_key(*path));
@@ -102,6 +110,41 @@ impl Resource for Paths {
         });
         missing.chain(extra).collect()
     }
+}
+
+impl Described for Paths {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "paths",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[
+            Rate::per_second(5, Calls::Requests(&["POST", "DELETE"], "/restapis/*/resources/*")),
+            Rate { calls: Calls::Requests(&["GET"], "/restapis/*/resources"), count: 5, seconds: 2, burst: 5 },
+        ],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "API",
+            holds: "it has the paths of the stack file",
+            read: "GetResources",
+        },
+    };
 }
 
 impl ApiGateway {

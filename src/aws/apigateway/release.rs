@@ -1,14 +1,18 @@
-//! What a stage answers from. The stage itself comes early, for its throttle and its web ACL hang on it; to which
-//! deployment it points comes last, when all that the new one leads to is there.
+//! Which deployment a stage serves. The stage itself is created early, because its throttle and its web ACL depend on
+//! it. It is pointed to the new deployment last, when everything that the deployment needs exists.
 //!
-//! A deployment is a snapshot, so until this one call callers see the old API, and after it the new one. The stage stays:
-//! it keeps its address, its throttle and its web ACL.
+//! A deployment is a snapshot: callers see the old API before this one call and the new API after it. The stage keeps
+//! its address, its throttle and its web ACL.
 
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGateway, replace};
+use super::{APIS, ApiGateway, BELOW, replace};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// A stage answers from this deployment.
@@ -48,10 +52,47 @@ impl Resource for Release {
         format!("{}/{}", outputs.api_id, outputs.stage)
     }
 
+    fn removal_command(_: &ReleaseOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &String) -> Vec<Drift> {
         let same = *live == self.deployment_id;
         (!same).then(|| Drift::weakening("deploymentId", &self.deployment_id, live)).into_iter().collect()
     }
+}
+
+impl Described for Release {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "release",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            // An update deletes deployments that no stage uses any more.
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Update, Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "API",
+            holds: "the stage serves that deployment",
+            read: "GetStage",
+        },
+    };
 }
 
 impl ApiGateway {

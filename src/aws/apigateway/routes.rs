@@ -1,20 +1,25 @@
-//! All methods of an API, as one resource: who may call what, what a request must look like, and which function
-//! answers. What is wanted of them and how it differs is here; the calls are in `methods.rs`.
+//! All methods of an API, as one resource: who may call them, what their requests must look like, and which functions
+//! answer. This file describes and compares them; the calls are in `methods.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::{APIS, BELOW};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Resource};
+use crate::layer::Layer;
+use crate::regions::Service;
 
 /// The longest that AWS lets a function take to answer, unless a quota was raised (docs/aws.md, Paths, methods and
 /// integrations).
 pub(super) const TIMEOUT_MS: i32 = 29_000;
 
 /// The keys of a method's models: JSON, and every content type that has no key of its own. Without the second a request
-/// with any other `Content-Type` reaches the function unchecked (docs/aws.md, Request validation). The first follows from
-/// the second on AWS; it is there for endpoints that do not know the second.
+/// with any other `Content-Type` reaches the function unchecked (docs/aws.md, Request validation). The first follows
+/// from the second on AWS; it is there for endpoints that do not know the second.
 pub(super) const CHECKED_TYPES: [&str; 2] = ["application/json", "$default"];
 
 /// The methods that an API has, and no others; each answered by a function.
@@ -227,7 +232,7 @@ impl Routes {
         let mut part = |text: &str| digest.update(format!("{text}\0"));
         part(&self.api_id);
         // A changed policy is in force after the next deployment only.
-        part(super::api::POLICY.as_str());
+        part(super::tls::POLICY.as_str());
         part(&self.fingerprint);
         for (name, method) in &self.methods {
             part(name);
@@ -274,6 +279,10 @@ impl Resource for Routes {
         outputs.api_id.clone()
     }
 
+    fn removal_command(_: &RoutesOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
         let wanted = self.methods.iter().flat_map(|(name, method)| match Self::live_for(method, name, live) {
             None => vec![Drift::new(name, "present", "absent")],
@@ -286,6 +295,40 @@ impl Resource for Routes {
         let extra = live.keys().filter(|name| !self.methods.contains_key(*name));
         wanted.chain(extra.map(|name| Drift::weakening(name, "absent", "present"))).collect()
     }
+}
+
+impl Described for Routes {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "routes",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:PUT"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "API",
+            holds: "its routes are as written, and there is no other",
+            read: "GetResources",
+        },
+    };
 }
 
 #[cfg(test)]

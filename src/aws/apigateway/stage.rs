@@ -1,5 +1,5 @@
-//! The stage: what callers reach. Public from the moment it is made, so its throttle follows at once. To which
-//! deployment it points is a [`Release`](super::Release)'s business, except that it cannot be made without one.
+//! The stage, which callers reach. It is public as soon as it exists, so its throttle is set at once. It cannot be
+//! created without a deployment; which one it serves later is a [`Release`](super::Release).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,8 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::refusals::MAY_NOT_TAG;
 use super::super::tag_map;
-use super::{ApiGateway, Mend, drifts, patches, remove, replace};
+use super::{APIS, ApiGateway, BELOW, Mend, drifts, patches, remove, replace};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The setting that stands for all methods which have none of their own.
@@ -151,9 +155,56 @@ impl Resource for Stage {
         format!("{}/{}", outputs.api_id, outputs.name)
     }
 
+    fn removal_command(outputs: &StageOutputs) -> Option<String> {
+        Some(format!("aws apigateway delete-stage --rest-api-id {} --stage-name {}", outputs.api_id, outputs.name))
+    }
+
     fn drift(&self, live: &LiveStage) -> Vec<Drift> {
         drifts(self.mends(live))
     }
+}
+
+impl Described for Stage {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "stage",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            // Creating it deletes deployments that no stage uses any more.
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete, Usage::Create], actions: &["apigateway:DELETE"] },
+                ],
+            },
+            // AWS knows the name of the stage that is being created. Its documentation does not say whether IAM is
+            // asked about that name or about an asterisk. If it is the name, the stage is created without tags.
+            StatementTemplate {
+                sid: Sid::TagWhatIsMade,
+                on: &[
+                    "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F*%2Fstages%2F${*}",
+                ],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:PUT"] }],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "stage {}",
+            holds: "each route is throttled as written",
+            read: "GetStage",
+        },
+    };
 }
 
 impl ApiGateway {
@@ -211,7 +262,8 @@ impl Provider<Stage> for ApiGateway {
             made.await
         };
         match create(Some(tag_map(&self.scope, &want.id))).await {
-            // No policy allows to tag just any stage. What was denied was not done, and a stage is under its API's tags too.
+            // No policy allows to tag just any stage. What was denied was not done, and a stage is under its API's tags
+            // too.
             Err(failure) if MAY_NOT_TAG.is(&failure) => create(None).await?,
             made => made?,
         };

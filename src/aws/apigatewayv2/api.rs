@@ -1,4 +1,4 @@
-//! The HTTP API itself. It carries the tag by which all under it is ours.
+//! The HTTP API itself. Its tag marks everything below it as ours.
 
 use aws_sdk_apigatewayv2::operation::get_api::GetApiOutput;
 use aws_sdk_apigatewayv2::types::{self, ProtocolType};
@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail, several};
 use super::super::settle::settled;
 use super::super::{as_far_as_pages_go, tag_map, whole};
-use super::{ApiGatewayV2, PAGE};
+use super::{APIS, ApiGatewayV2, BELOW, MADE, PAGE, PARTS};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// An HTTP API, empty.
@@ -66,6 +70,10 @@ impl Resource for HttpApi {
         outputs.id.clone()
     }
 
+    fn removal_command(outputs: &HttpApiOutputs) -> Option<String> {
+        Some(format!("aws apigatewayv2 delete-api --api-id {}", outputs.id))
+    }
+
     fn drift(&self, live: &LiveHttpApi) -> Vec<Drift> {
         let mut drift = Vec::new();
         drift.extend(Drift::unless_equal("Name", &self.name, &live.name));
@@ -78,6 +86,69 @@ impl Resource for HttpApi {
         }
         drift
     }
+}
+
+impl Described for HttpApi {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "HTTP API",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnHttpApis,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+            // The CORS configuration has a call of its own that deletes it.
+            StatementTemplate {
+                sid: Sid::HttpApiParts,
+                on: PARTS,
+                rights: &[Permissions { needs: &[Usage::Update], actions: &["apigateway:DELETE"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: MADE,
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] }],
+            },
+            StatementTemplate {
+                sid: Sid::TagWhatIsMade,
+                on: &[
+                    "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Fv2%2Fapis%2F${*}",
+                ],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] }],
+            },
+            StatementTemplate {
+                sid: Sid::FirstApi,
+                on: &["arn:{partition}:iam::{account}:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["iam:CreateServiceLinkedRole"] }],
+            },
+            StatementTemplate {
+                sid: Sid::DeliverAccessLogs,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Delete],
+                    actions: &["logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries"],
+                }],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "HTTP API",
+            holds: "its settings are as written",
+            read: "GetApi",
+        },
+    };
 }
 
 impl ApiGatewayV2 {

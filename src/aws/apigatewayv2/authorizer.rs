@@ -1,4 +1,4 @@
-//! Who may pass an HTTP API: tokens of one user pool, made for one of its app clients.
+//! The JWT authorizer of an HTTP API, which accepts the tokens that one user pool issued for one app client.
 
 use aws_sdk_apigatewayv2::types::{AuthorizerType, JwtConfiguration};
 use serde::{Deserialize, Serialize};
@@ -6,8 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_ISSUER;
 use super::super::to_the_end;
-use super::{ApiGatewayV2, PAGE};
+use super::{APIS, ApiGatewayV2, PAGE, PARTS};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 const TYPE: &str = "JWT";
@@ -86,6 +90,10 @@ impl Resource for JwtAuthorizer {
         format!("{}/{}", outputs.api_id, outputs.id)
     }
 
+    fn removal_command(_: &JwtAuthorizerOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &LiveJwtAuthorizer) -> Vec<Drift> {
         let mut drift = Vec::new();
         if live.kind != TYPE {
@@ -102,6 +110,39 @@ impl Resource for JwtAuthorizer {
         }
         drift
     }
+}
+
+impl Described for JwtAuthorizer {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "JWT authorizer",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::HttpApiParts,
+                on: PARTS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "authorizer {}",
+            holds: "it trusts its own pool and client alone",
+            read: "GetAuthorizers",
+        },
+    };
 }
 
 impl Provider<JwtAuthorizer> for ApiGatewayV2 {

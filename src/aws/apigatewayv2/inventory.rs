@@ -1,4 +1,4 @@
-//! All HTTP APIs. All that hangs under an API goes with it.
+//! The list of all HTTP APIs. Everything below an API disappears with it.
 
 use super::{ApiGatewayV2, HttpApi, HttpApiKey, HttpApiOutputs};
 use crate::aws::pairs;
@@ -18,8 +18,7 @@ impl ApiGatewayV2 {
             let place = format!("arn:{}:apigateway:{}::/apis/{id}", self.scope.partition, self.scope.region);
             let outputs = HttpApiOutputs { id: id.clone(), name: name.clone() };
             let key = |_| HttpApiKey { name: name.clone() };
-            let remove = format!("aws apigatewayv2 delete-api --api-id {id}");
-            Some(InventoryItem::new::<HttpApi>((&name, &place), owner, key, &outputs, remove))
+            Some(InventoryItem::new::<HttpApi>((&name, &place), owner, key, &outputs))
         });
         let listing = Listing::from(listed.collect::<Vec<_>>());
         Ok(listing.and_unread(cut.map(|failure| Unread::new::<HttpApi>(None, failure))))

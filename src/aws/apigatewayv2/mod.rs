@@ -1,9 +1,9 @@
-//! API Gateway v2: one HTTP API with all that hangs under it.
+//! API Gateway v2: an HTTP API and everything below it.
 //!
-//! Odd about v2: names of APIs are not unique, so one is told by its tag. Its stage deploys every change by itself, so
-//! a route is open or closed from the call that makes it: authorizers come first and the permission to invoke comes
-//! last. Two writes to one API may meet, and then one is refused with a conflict (docs/aws.md, Concurrent writes): ours
-//! go one after the other. Updates merge: what is left out stays as it was. A web ACL cannot be attached.
+//! Names of APIs are not unique, so an API is recognised by its tag. The stage deploys every change by itself, so a
+//! route is live from the call that creates it: authorizers are created first, and the permission to invoke the
+//! function last. AWS refuses one of two concurrent writes to an API (docs/aws.md, Concurrent writes), so ours run one
+//! after the other. An update keeps the settings that it leaves out. A web ACL cannot be attached.
 
 mod api;
 mod authorizer;
@@ -31,6 +31,29 @@ pub use routes::{
 };
 pub use stage::{HttpStage, HttpStageKey, HttpStageOutputs, LiveHttpStage};
 pub use urls::http_stage_url;
+
+/// AWS chooses the ids, so a policy recognises our APIs and stages by their tags.
+const APIS: &[&str] = &["arn:{partition}:apigateway:{region}::/apis", "arn:{partition}:apigateway:{region}::/apis/*"];
+
+const BELOW: &[&str] = &["arn:{partition}:apigateway:{region}::/apis/*"];
+
+/// The parts of an API that have no tags and inherit none. AWS offers nothing else to tell whose they are.
+const PARTS: &[&str] = &[
+    "arn:{partition}:apigateway:{region}::/apis/*/authorizers",
+    "arn:{partition}:apigateway:{region}::/apis/*/authorizers/*",
+    "arn:{partition}:apigateway:{region}::/apis/*/cors",
+    "arn:{partition}:apigateway:{region}::/apis/*/integrations",
+    "arn:{partition}:apigateway:{region}::/apis/*/integrations/*",
+    "arn:{partition}:apigateway:{region}::/apis/*/routes",
+    "arn:{partition}:apigateway:{region}::/apis/*/routes/*",
+    "arn:{partition}:apigateway:{region}::/apis/*/stages/*/routesettings/*",
+];
+
+const MADE: &[&str] =
+    &["arn:{partition}:apigateway:{region}::/apis", "arn:{partition}:apigateway:{region}::/apis/*/stages"];
+
+/// The groups of access logs.
+const LOG_GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/vendedlogs/apis/{stack}-*"];
 
 /// As many as a list call returns at most.
 const PAGE: &str = "500";

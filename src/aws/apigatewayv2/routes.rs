@@ -1,7 +1,7 @@
-//! The routes of an HTTP API and the integrations behind them, as one resource: AWS lists all of either in one call.
+//! The routes of an HTTP API and their integrations, as one resource: AWS lists each of them in one call.
 //!
-//! The stage deploys every change at once, so a route is made with its authorizer in the very call, and a changed one is
-//! changed in place: it is never open, and never away.
+//! The stage deploys every change at once. A route is therefore created together with its authorizer and changed in
+//! place, so that it is never open and never missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,12 @@ use tokio::try_join;
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::to_the_end;
-use super::{ApiGatewayV2, PAGE};
+use super::{APIS, ApiGatewayV2, PAGE, PARTS};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// What the function gets: a request in the newer, smaller format.
@@ -153,6 +157,10 @@ impl Resource for HttpRoutes {
         outputs.api_id.clone()
     }
 
+    fn removal_command(_: &HttpRoutesOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &LiveHttpRoutes) -> Vec<Drift> {
         let mut drift: Vec<Drift> =
             self.routes.iter().flat_map(|(key, want)| self.route_drift(key, want, live)).collect();
@@ -168,6 +176,39 @@ impl Resource for HttpRoutes {
         }
         drift
     }
+}
+
+impl Described for HttpRoutes {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "routes",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::HttpApiParts,
+                on: PARTS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "HTTP API",
+            holds: "its routes are as written, and there is no other",
+            read: "GetRoutes, GetIntegrations",
+        },
+    };
 }
 
 impl ApiGatewayV2 {

@@ -1,5 +1,5 @@
-//! The stage of an HTTP API: what callers reach. It deploys changes by itself, throttles each route, and logs every request
-//! without saying who made it.
+//! The stage of an HTTP API, which callers reach. It deploys changes by itself, throttles each route, and logs every
+//! request without the caller's identity.
 
 use aws_sdk_apigatewayv2::types::{AccessLogSettings, RouteSettings};
 use serde::{Deserialize, Serialize};
@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_LOG_GROUP;
 use super::super::tag_map;
-use super::ApiGatewayV2;
+use super::{APIS, ApiGatewayV2, BELOW, LOG_GROUPS, MADE, PARTS};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// One line a request, with nothing in it of who called or what was sent. It must hold the request's id (docs/aws.md,
@@ -66,8 +70,8 @@ pub struct LiveHttpStage {
 }
 
 impl HttpStage {
-    /// Neither `dataTraceEnabled` nor `loggingLevel`: AWS refuses both for HTTP APIs, whatever their values (docs/aws.md,
-    /// Stages of HTTP APIs).
+    /// Neither `dataTraceEnabled` nor `loggingLevel`: AWS refuses both for HTTP APIs, whatever their values
+    /// (docs/aws.md, Stages of HTTP APIs).
     fn settings(&self) -> RouteSettings {
         RouteSettings::builder()
             .throttling_rate_limit(self.rate_limit)
@@ -107,6 +111,10 @@ impl Resource for HttpStage {
         format!("{}/{}", outputs.api_id, outputs.name)
     }
 
+    fn removal_command(_: &HttpStageOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &LiveHttpStage) -> Vec<Drift> {
         let mut drift = Vec::new();
         let limit = |field: &str, want: f64, live: Option<f64>| match live {
@@ -133,6 +141,103 @@ impl Resource for HttpStage {
         }
         drift
     }
+}
+
+impl Described for HttpStage {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "stage",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnHttpApis,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+            // The limits of a route have a call of their own that deletes them.
+            StatementTemplate {
+                sid: Sid::HttpApiParts,
+                on: PARTS,
+                rights: &[Permissions { needs: &[Usage::Update], actions: &["apigateway:DELETE"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: MADE,
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] }],
+            },
+            // The one permission that is no HTTP method. AWS's list of actions lacks it, and AWS asks for it all the
+            // same, on the list of the API's stages. No call that tags an existing stage asks for it there.
+            StatementTemplate {
+                sid: Sid::TagHttpStages,
+                on: &["arn:{partition}:apigateway:{region}::/apis/*/stages"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:TagResource"] }],
+            },
+            // CloudWatch delivers the access log. Its permissions cannot be limited to a log group.
+            StatementTemplate {
+                sid: Sid::DeliverAccessLogs,
+                on: &["*"],
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update],
+                        actions: &[
+                            "logs:CreateLogDelivery",
+                            "logs:DescribeResourcePolicies",
+                            "logs:GetLogDelivery",
+                            "logs:ListLogDeliveries",
+                            "logs:PutResourcePolicy",
+                            "logs:UpdateLogDelivery",
+                        ],
+                    },
+                    Permissions {
+                        needs: &[Usage::Delete],
+                        actions: &["logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries"],
+                    },
+                ],
+            },
+            // The log group of the access log, by name like those of functions.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: LOG_GROUPS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors],
+                    actions: &["logs:ListTagsForResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: LOG_GROUPS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: LOG_GROUPS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["logs:CreateLogGroup", "logs:TagResource"],
+                }],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "stage {}",
+            holds: "each route is throttled and logged as written",
+            read: "GetStage",
+        },
+    };
 }
 
 impl Provider<HttpStage> for ApiGatewayV2 {

@@ -8,10 +8,14 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Cognito, PAGE};
+use super::{Cognito, PAGE, POOLS};
 use crate::aws::error::{DENIED, OrAbsent, OrFail, empty, several};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The ways to sign in.
@@ -82,6 +86,13 @@ impl Resource for AppClient {
         format!("{}/{}", outputs.pool_id, outputs.client_id)
     }
 
+    fn removal_command(outputs: &AppClientOutputs) -> Option<String> {
+        Some(format!(
+            "aws cognito-idp delete-user-pool-client --user-pool-id {} --client-id {}",
+            outputs.pool_id, outputs.client_id
+        ))
+    }
+
     fn drift(&self, AppClientLive(live): &AppClientLive) -> Vec<Drift> {
         let mut drift = Vec::new();
         let mut set = |field: &str, want: BTreeSet<&str>, has: BTreeSet<&str>| {
@@ -116,6 +127,45 @@ impl Resource for AppClient {
         }
         drift
     }
+}
+
+impl Described for AppClient {
+    const ABOUT: Kind = Kind {
+        service: Service::UserPools,
+        label: "app client",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Cognito,
+        gone_before: &[],
+        permissions: &[
+            // `DescribeUserPool` tells whether the pool of a client that cannot be read is gone.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: POOLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read],
+                    actions: &["cognito-idp:DescribeUserPool", "cognito-idp:ListUserPoolClients"],
+                }],
+            },
+            // The answer of `DescribeUserPoolClient` contains the client's secret.
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: POOLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Read], actions: &["cognito-idp:DescribeUserPoolClient"] },
+                    Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPoolClient"] },
+                    Permissions { needs: &[Usage::Update], actions: &["cognito-idp:UpdateUserPoolClient"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPoolClient"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authentication,
+            subject: "app client of {}",
+            holds: "its flows are as written",
+            read: "DescribeUserPoolClient",
+        },
+    };
 }
 
 fn words(set: &BTreeSet<&str>) -> String {

@@ -1,4 +1,4 @@
-//! A domain that somebody gave to a pool of ours.
+//! A domain that somebody gave to one of our pools.
 
 use super::{Cognito, UserPoolOutputs};
 use crate::aws::refusals::HAS_DOMAIN;

@@ -1,4 +1,4 @@
-//! What an identity pool gives to who asks. Anyone may ask: these calls are not signed, and take no right.
+//! Identities and credentials from an identity pool. These calls are not signed and need no permission.
 
 use aws_sdk_cognitoidentity::Client;
 

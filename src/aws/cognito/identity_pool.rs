@@ -1,19 +1,23 @@
-//! Identity pools: temporary credentials of a role for who has signed in to a user pool.
+//! Identity pools: temporary credentials of a role for the users of a user pool.
 //!
-//! Odd about them: names are not unique; an update is a full replacement; and which role is given out is a setting of
-//! its own, that is refused for a while after the role was made (docs/aws.md, Identity pools).
+//! Names are not unique, and an update replaces all settings (docs/aws.md, Identity pools).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use aws_sdk_cognitoidentity::Client;
 use aws_sdk_cognitoidentity::types::CognitoIdentityProvider;
 use serde::{Deserialize, Serialize};
 
+use super::IDENTITY_POOLS;
 use crate::aws::error::{OrAbsent, OrFail, several};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::retries::{client, once};
-use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::aws::settle::{IDENTITY_BUSY, settled};
 use crate::aws::{Clients, as_far_as_it_goes, closer, pairs, tag_map, whole};
 use crate::engine::{Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::{Owner, Scope, Whose};
 
 /// Things in one page of a list; the most there may be.
@@ -22,7 +26,7 @@ const PAGE: i32 = 60;
 /// Looks after identity pools.
 #[derive(Debug, Clone)]
 pub struct CognitoIdentity {
-    client: Client,
+    pub(super) client: Client,
     /// Without the SDK's retries, for calls that create.
     once: Client,
     scope: Scope,
@@ -107,6 +111,10 @@ impl Resource for IdentityPool {
         outputs.id.clone()
     }
 
+    fn removal_command(outputs: &IdentityPoolOutputs) -> Option<String> {
+        Some(format!("aws cognito-identity delete-identity-pool --identity-pool-id {}", outputs.id))
+    }
+
     fn drift(&self, live: &IdentityPoolLive) -> Vec<Drift> {
         let mut drift: Vec<Drift> =
             Drift::unless_equal("IdentityPoolName", &self.name, &live.name).into_iter().collect();
@@ -130,6 +138,59 @@ impl Resource for IdentityPool {
         }
         drift
     }
+}
+
+impl Described for IdentityPool {
+    const ABOUT: Kind = Kind {
+        service: Service::IdentityPools,
+        label: "identity pool",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Cognito,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: IDENTITY_POOLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors],
+                    actions: &["cognito-identity:DescribeIdentityPool"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: IDENTITY_POOLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["cognito-identity:UpdateIdentityPool"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["cognito-identity:DeleteIdentityPool"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeUserPools,
+                on: &["*"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["cognito-identity:CreateIdentityPool"] }],
+            },
+            StatementTemplate {
+                sid: Sid::TagWhatIsMade,
+                on: &["{arn:cognito-identity}:identitypool/${*}"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["cognito-identity:TagResource"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors],
+                    actions: &["cognito-identity:ListIdentityPools"],
+                }],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authentication,
+            subject: "identity pool {}",
+            holds: "it knows its own pool's users alone, and no guests",
+            read: "DescribeIdentityPool",
+        },
+    };
 }
 
 impl IdentityPool {
@@ -230,8 +291,7 @@ impl CognitoIdentity {
         let owner = Owner::read(pairs(Some(&found.live.tags)));
         let (name, outputs) = (found.live.name, found.outputs);
         let key = |_| IdentityPoolKey { name: name.clone() };
-        let remove = format!("aws cognito-identity delete-identity-pool --identity-pool-id {id}");
-        Ok(vec![InventoryItem::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs, remove)].into())
+        Ok(vec![InventoryItem::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs)].into())
     }
 
     /// The pool with this id, whosever it is.
@@ -263,123 +323,6 @@ impl CognitoIdentity {
         let looks = pools.into_iter().map(|(id, name)| (format!("{name} ({id})"), self.listed_pool(id)));
         let listing = closer::<IdentityPool, _>(looks.collect()).await;
         Ok(listing.and_unread(cut.map(|failure| Unread::new::<IdentityPool>(None, failure))))
-    }
-}
-
-/// Which role an identity pool gives out to who has signed in.
-#[derive(Debug, Clone)]
-pub struct IdentityPoolRoles {
-    /// The identity pool's id.
-    pub pool_id: String,
-    /// The role's ARN.
-    pub role_arn: String,
-}
-
-/// Which pool's roles; also where they are looked up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IdentityPoolRolesOutputs {
-    /// The identity pool's id.
-    pub pool_id: String,
-}
-
-/// The roles as they are.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct IdentityPoolRolesLive {
-    /// By who gets it: `authenticated` or `unauthenticated`.
-    pub roles: BTreeMap<String, String>,
-    /// Rules by which tokens choose other roles.
-    pub mappings: usize,
-}
-
-impl Resource for IdentityPoolRoles {
-    const KIND: &'static str = "cognito.identity_pool_roles";
-    const ID_IS_GIVEN_ONCE: bool = true;
-    const GOES_WITH_PARENT: bool = true;
-    type Key = IdentityPoolRolesOutputs;
-    type Outputs = IdentityPoolRolesOutputs;
-    type Live = IdentityPoolRolesLive;
-
-    fn key(&self) -> IdentityPoolRolesOutputs {
-        IdentityPoolRolesOutputs { pool_id: self.pool_id.clone() }
-    }
-
-    fn identity(outputs: &IdentityPoolRolesOutputs) -> String {
-        outputs.pool_id.clone()
-    }
-
-    fn drift(&self, live: &IdentityPoolRolesLive) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        match live.roles.get("authenticated") {
-            Some(role) if *role == self.role_arn => {}
-            Some(role) => drift.push(Drift::weakening("Roles.authenticated", &self.role_arn, role)),
-            None => drift.push(Drift::new("Roles.authenticated", &self.role_arn, "none")),
-        }
-        if let Some(role) = live.roles.get("unauthenticated") {
-            drift.push(Drift::weakening("Roles.unauthenticated", "none", role));
-        }
-        if live.mappings > 0 {
-            drift.push(Drift::weakening("RoleMappings", "none", live.mappings));
-        }
-        drift
-    }
-}
-
-impl CognitoIdentity {
-    async fn set_roles(&self, want: &IdentityPoolRoles, task: &Task) -> Result<IdentityPoolRolesOutputs, Failure> {
-        // A full replacement, so it may be repeated.
-        let set = settled(task, &[&IDENTITY_ROLES], || async {
-            let call = self.client.set_identity_pool_roles().identity_pool_id(&want.pool_id);
-            let call = call.roles("authenticated", &want.role_arn);
-            call.send().await.or_fail(&format!("set the roles of the identity pool {}", want.pool_id))
-        });
-        set.await?;
-        Ok(want.key())
-    }
-}
-
-impl Provider<IdentityPoolRoles> for CognitoIdentity {
-    async fn read(
-        &self,
-        key: &IdentityPoolRolesOutputs,
-        _: Option<&IdentityPoolRolesOutputs>,
-        _: &Task,
-    ) -> Result<Option<Found<IdentityPoolRoles>>, Failure> {
-        let call = self.client.get_identity_pool_roles().identity_pool_id(&key.pool_id).send().await;
-        let read = call.or_fail(&format!("read the roles of the identity pool {}", key.pool_id)).or_absent()?;
-        let Some(read) = read else { return Ok(None) };
-        let live = IdentityPoolRolesLive {
-            roles: read.roles.unwrap_or_default().into_iter().collect(),
-            mappings: read.role_mappings.map_or(0, |all| all.len()),
-        };
-        // A pool that gives out nothing has none.
-        Ok((live != IdentityPoolRolesLive::default()).then(|| Found { outputs: key.clone(), live }))
-    }
-
-    async fn create(&self, want: &IdentityPoolRoles, task: &Task) -> Result<IdentityPoolRolesOutputs, Failure> {
-        self.set_roles(want, task).await
-    }
-
-    async fn update(
-        &self,
-        want: &IdentityPoolRoles,
-        _: &Found<IdentityPoolRoles>,
-        task: &Task,
-    ) -> Result<IdentityPoolRolesOutputs, Failure> {
-        self.set_roles(want, task).await
-    }
-
-    async fn delete(&self, gone: &IdentityPoolRolesOutputs, task: &Task) -> Result<(), Failure> {
-        // There is no call to delete them: none are set.
-        let set = settled(task, &[&IDENTITY_BUSY], || async {
-            let call = self.client.set_identity_pool_roles().identity_pool_id(&gone.pool_id);
-            let call = call.set_roles(Some(HashMap::new()));
-            call.send().await.or_fail(&format!("take the roles off the identity pool {}", gone.pool_id))
-        });
-        set.await.or_absent().map(drop)
-    }
-
-    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-        Ok(Listing::with_parent())
     }
 }
 
@@ -437,18 +380,6 @@ mod tests {
             let drift = want().drift(&live);
             assert_eq!((drift.len(), drift[0].weakens), (1, true), "{live:?}");
         }
-        let roles = IdentityPoolRoles { pool_id: "p".into(), role_arn: "arn:r".into() };
-        let is = |entries: &[(&str, &str)], mappings| IdentityPoolRolesLive {
-            roles: entries.iter().map(|(who, role)| ((*who).to_owned(), (*role).to_owned())).collect(),
-            mappings,
-        };
-        assert_eq!(roles.drift(&is(&[("authenticated", "arn:r")], 0)), vec![]);
-        let table = [
-            is(&[("authenticated", "arn:other")], 0),
-            is(&[("authenticated", "arn:r"), ("unauthenticated", "arn:r")], 0),
-            is(&[("authenticated", "arn:r")], 1),
-        ];
-        assert!(table.iter().all(|live| roles.drift(live)[0].weakens));
     }
 
     #[tokio::test]
@@ -511,11 +442,7 @@ mod tests {
         let pools = CognitoIdentity::new(&clients);
         let done = Provider::<IdentityPool>::update(&pools, &want(), &found, &task()).await;
         assert_eq!(done.map_err(|failure| failure.cause), Err(Cause::Refused));
-        let roles = IdentityPoolRolesOutputs { pool_id: "r:1".into() };
-        let (more, again) = replay(vec![(400, wrong)]);
-        let gone = Provider::<IdentityPoolRoles>::delete(&CognitoIdentity::new(&more), &roles, &task()).await;
-        assert_eq!(gone.map_err(|failure| failure.cause), Err(Cause::Refused));
-        assert_eq!((asked(&http).len(), asked(&again).len()), (1, 1));
+        assert_eq!(asked(&http).len(), 1);
     }
 
     #[tokio::test]

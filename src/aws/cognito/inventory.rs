@@ -1,4 +1,4 @@
-//! All user pools, with their app clients. The list tells no tags (docs/aws.md, User pools).
+//! The list of all user pools, with their app clients. It does not show tags (docs/aws.md, User pools).
 
 use super::pool::outputs;
 use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
@@ -13,9 +13,8 @@ impl Cognito {
         let Some(pool) = pool? else { return Ok(Listing::default()) };
         let owner = Owner::read(pairs(pool.user_pool_tags()));
         let outputs = outputs(&pool, &id)?;
-        let remove = format!("aws cognito-idp delete-user-pool --user-pool-id {id}");
         let key = |_| UserPoolKey { name: outputs.name.clone() };
-        let listed = InventoryItem::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs, remove);
+        let listed = InventoryItem::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs);
         // They go with the pool, known or not.
         let (clients, unread) = match clients {
             Ok(clients) => (clients, None),
@@ -24,10 +23,9 @@ impl Cognito {
         let under = clients.into_iter().map(|(client_id, name)| {
             let key = AppClientKey { pool_id: id.clone(), name: name.clone() };
             let of = Id::new("client", listed.id.parts().1);
-            let remove = format!("aws cognito-idp delete-user-pool-client --user-pool-id {id} --client-id {client_id}");
             let place = format!("{}/client/{client_id}", outputs.arn);
             let outputs = AppClientOutputs { pool_id: id.clone(), client_id, name: name.clone() };
-            InventoryItem::under::<AppClient>(&listed, of, (&name, &place), &key, &outputs, remove)
+            InventoryItem::under::<AppClient>(&listed, of, (&name, &place), &key, &outputs)
         });
         let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))

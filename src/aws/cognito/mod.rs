@@ -1,17 +1,19 @@
 //! Cognito: user pools, their app clients, and their users.
 //!
-//! Odd about Cognito: names are not unique, so a repeated create makes a second pool or client, and lists tell no
-//! tags. An update puts back to its default whatever it leaves out, so it is sent everything there is. What users sign
-//! in with cannot be changed once a pool is made, and a pool that is deleted takes its users along.
+//! Names are not unique, so a repeated create makes a second pool or client, and lists do not show tags. An update
+//! resets every setting that it leaves out, so it is sent all of them. The attribute that users sign in with cannot be
+//! changed later. Deleting a pool deletes its users.
 
 mod client;
 mod domain;
 mod identities;
 mod identity_pool;
+mod identity_pool_roles;
 mod inventory;
 mod occupancy;
 mod password;
 mod pool;
+mod pool_settings;
 mod service_user;
 mod users;
 
@@ -21,15 +23,21 @@ use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
 pub use identities::Identities;
-pub use identity_pool::{
-    CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs, IdentityPoolRoles,
-    IdentityPoolRolesLive, IdentityPoolRolesOutputs,
-};
+pub use identity_pool::{CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs};
+pub use identity_pool_roles::{IdentityPoolRoles, IdentityPoolRolesLive, IdentityPoolRolesOutputs};
 pub use occupancy::Occupancy;
 pub use password::{PasswordPolicy, generate};
 pub use pool::{Mfa, UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
 pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
+
+/// What identifies a request to user pools.
+const TARGET: &str = "AWSCognitoIdentityProviderService";
+
+/// AWS chooses the ids, so a policy recognises our pools by their tag.
+const POOLS: &[&str] = &["{arn:cognito-idp}:userpool/*"];
+
+const IDENTITY_POOLS: &[&str] = &["{arn:cognito-identity}:identitypool/*"];
 
 /// Who a pool's tokens say made them. The same on an emulator, which plays AWS.
 pub fn issuer(scope: &Scope, pool_id: &str) -> String {

@@ -1,5 +1,5 @@
-//! Who would be lost with a pool. Counted from the list of users: the number that a pool gives of itself is an estimate,
-//! and lags behind.
+//! The users that would be deleted with a pool, counted from the list of users. The number in a pool's description is
+//! an estimate and out of date.
 
 use aws_sdk_cognitoidentityprovider::types::UserType;
 
@@ -25,7 +25,7 @@ impl Cognito {
     /// What stands against removing the pool with this id; `None` if there is no such pool.
     pub async fn occupancy(&self, pool_id: &str) -> Result<Option<Occupancy>, Failure> {
         let Some(pool) = self.pool(pool_id).await? else { return Ok(None) };
-        let mut seen = Occupancy { protected: super::pool::is_protected(&pool), users: 0, more: false };
+        let mut seen = Occupancy { protected: super::pool_settings::is_protected(&pool), users: 0, more: false };
         let mut next = None;
         for _ in 0..PAGES {
             let call = self.client.list_users().user_pool_id(pool_id).limit(PAGE).set_pagination_token(next);

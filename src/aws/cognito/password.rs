@@ -1,4 +1,4 @@
-//! What a pool asks of a password: in words, as a check before the call, and as a way to make one.
+//! A pool's password policy: in words, as a check before a call, and as a generator.
 
 use rand::RngExt;
 

@@ -1,20 +1,24 @@
-//! Service users: programs that sign in to a user pool. The password is made up, goes straight into a secret, and is
-//! never seen or kept by anyone else.
+//! Service users: programs that sign in to a user pool. The program generates the password and writes it into a secret;
+//! nobody else sees it.
 //!
-//! Whether the secret has the user's password cannot be read. So the user carries the id of the secret's version that
-//! has it, and that id is written last: where the two differ, as after a run that was cut off in between, a new password
-//! is made.
+//! Nobody can read whether the secret contains the user's password. So an attribute of the user holds the id of the
+//! secret's version that contains it, and is written last. If the two differ, for example after an interrupted run, a
+//! new password is set.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::users::attributes;
-use super::{PasswordPolicy, Users, generate};
+use super::{POOLS, PasswordPolicy, TARGET, Users, generate};
 use crate::aws::Clients;
 use crate::aws::error::{DENIED, OrAbsent, OrFail, hide};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 use crate::secret::SecretValue;
 
@@ -76,6 +80,10 @@ impl Resource for ServiceUser {
         format!("{}/{}", outputs.pool_id, outputs.username)
     }
 
+    fn removal_command(_: &ServiceUserOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &ServiceUserLive) -> Vec<Drift> {
         let mut drift = Vec::new();
         if !live.enabled {
@@ -89,6 +97,59 @@ impl Resource for ServiceUser {
         }
         drift
     }
+}
+
+impl Described for ServiceUser {
+    const ABOUT: Kind = Kind {
+        service: Service::UserPools,
+        label: "service user",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Cognito,
+        gone_before: &[],
+        permissions: &[
+            // Tells whether the pool of a user that cannot be read is gone.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: POOLS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["cognito-idp:DescribeUserPool"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: POOLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Read], actions: &["cognito-idp:AdminGetUser"] },
+                    Permissions {
+                        needs: &[Usage::Create],
+                        actions: &[
+                            "cognito-idp:AdminCreateUser",
+                            "cognito-idp:AdminSetUserPassword",
+                            "cognito-idp:AdminUpdateUserAttributes",
+                        ],
+                    },
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &[
+                            "cognito-idp:AdminEnableUser",
+                            "cognito-idp:AdminSetUserPassword",
+                            "cognito-idp:AdminUpdateUserAttributes",
+                        ],
+                    },
+                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:AdminDeleteUser"] },
+                ],
+            },
+        ],
+        rates: &[
+            Rate::per_second(50, Calls::Operations(TARGET, &["AdminCreateUser"])),
+            Rate::per_second(30, Calls::Operations(TARGET, &["AdminSetUserPassword"])),
+            Rate::per_second(25, Calls::Operations(TARGET, &["AdminDeleteUser"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Authentication,
+            subject: "service user {}",
+            holds: "its password is the one in its secret",
+            read: "AdminGetUser, DescribeSecret",
+        },
+    };
 }
 
 /// Looks after service users.

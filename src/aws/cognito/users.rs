@@ -1,4 +1,4 @@
-//! A pool's users: what the commands do with them. They are nobody's resources: users come and go on their own.
+//! The users of a pool, for the commands. They are no resources of the stack: users come and go by themselves.
 
 use std::collections::HashMap;
 

@@ -1,8 +1,9 @@
-//! All roles under our path, with their inline policies. The list tells no tags (docs/aws.md, Roles).
+//! The list of all roles under our path, with their inline policies. It does not show tags (docs/aws.md, Roles).
 
 use std::collections::BTreeSet;
 
-use super::{Iam, Role, RoleKey, RolePolicy, RolePolicyOutputs, outputs};
+use super::role::outputs;
+use super::{Iam, Role, RoleKey, RolePolicy, RolePolicyOutputs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer};
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
@@ -22,8 +23,7 @@ impl Iam {
         let owner = Owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())));
         let owner = owner.filter(|owner| Whose::Stack(owner.stack.clone()).role_path() == role.path());
         let key = |id| RoleKey { id, name: name.clone() };
-        let remove = format!("aws iam delete-role --role-name {name}");
-        let listed = InventoryItem::new::<Role>((&name, role.arn()), owner, key, &outputs(&role), remove);
+        let listed = InventoryItem::new::<Role>((&name, role.arn()), owner, key, &outputs(&role));
         let (policies, unread): (BTreeSet<String>, _) = match policies.or_absent() {
             Ok(policies) => (policies.unwrap_or_default(), None),
             Err(failure) => (BTreeSet::new(), Some(Unread::new::<RolePolicy>(format!("of {name}"), failure))),
@@ -32,8 +32,7 @@ impl Iam {
             let outputs = RolePolicyOutputs { role: name.clone(), name: policy };
             let id = Id::new("policy", listed.id.parts().1);
             let (what, place) = (format!("{} of {name}", outputs.name), format!("{}/{}", role.arn(), outputs.name));
-            let remove = format!("aws iam delete-role-policy --role-name {name} --policy-name {}", outputs.name);
-            InventoryItem::under::<RolePolicy>(&listed, id, (&what, &place), &outputs, &outputs, remove)
+            InventoryItem::under::<RolePolicy>(&listed, id, (&what, &place), &outputs, &outputs)
         });
         let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))

@@ -1,26 +1,22 @@
 //! Functions.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::sync::Arc;
 
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{
-    Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, LogFormat, LoggingConfig,
-    PackageType, Runtime, State as AwsState,
-};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LogFormat, LoggingConfig, PackageType, Runtime};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::Lambda;
+use super::live::state_of;
+use super::{Code, FUNCTIONS, FunctionLive, Lambda, State};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
 use crate::aws::tag_map;
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
-use crate::secret::SecretValue;
 
 /// How often a function that settles is looked at, in milliseconds, first and at most; and for how many seconds in all.
 const PACE: (u64, u64) = (500, 2000);
@@ -58,28 +54,6 @@ pub struct Function {
 /// The field that AWS does not change once a function is made.
 const PACKAGE: &str = "PackageType";
 
-/// A function's code. Cheap to clone.
-#[derive(Clone)]
-pub struct Code {
-    /// A zip file.
-    pub zip: Arc<Vec<u8>>,
-    /// Its SHA-256 in base64, as in AWS's `CodeSha256`.
-    pub sha256: String,
-}
-
-impl Code {
-    /// This zip file.
-    pub fn new(zip: Vec<u8>) -> Self {
-        Self { sha256: BASE64_STANDARD.encode(Sha256::digest(&zip)), zip: Arc::new(zip) }
-    }
-}
-
-impl fmt::Debug for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Code({} bytes, {})", self.zip.len(), self.sha256)
-    }
-}
-
 /// Where a function is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionOutputs {
@@ -94,109 +68,6 @@ pub struct FunctionOutputs {
 pub struct FunctionKey {
     pub(super) id: String,
     pub(super) name: String,
-}
-
-/// A function's settings.
-#[derive(Debug, Clone)]
-pub struct FunctionLive {
-    /// None is an empty one.
-    pub description: String,
-    /// As in `nodejs24.x`.
-    pub runtime: String,
-    /// As in `index.handler`.
-    pub handler: String,
-    /// `arm64` or `x86_64`.
-    pub architecture: String,
-    /// In MB.
-    pub memory_mb: i32,
-    /// In seconds.
-    pub timeout_s: i32,
-    /// The ARN of the role it runs as.
-    pub role_arn: String,
-    /// The name of the group it logs to.
-    pub log_group: String,
-    /// `Text` or `JSON`: as the function writes it, or wrapped by Lambda.
-    pub log_format: String,
-    /// Hidden, because somebody may have put a credential there.
-    pub environment: BTreeMap<String, SecretValue>,
-    /// `Zip` or `Image`.
-    pub package: String,
-    /// SHA-256 in base64.
-    pub code_sha256: String,
-    /// The ARNs of its layers: code that is not ours.
-    pub layers: Vec<String>,
-    /// Whether it can be called and changed.
-    pub state: State,
-}
-
-/// Whether a function can be called and changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// It can.
-    Ready,
-    /// Not yet.
-    Settling,
-    /// Not any more.
-    Going,
-    /// What was asked for last could not be done, for this reason.
-    Failed(String),
-}
-
-impl State {
-    fn new(
-        (state, reason): (Option<&AwsState>, Option<&str>),
-        (update, update_reason): (Option<&LastUpdateStatus>, Option<&str>),
-    ) -> Self {
-        let failed = |reason: Option<&str>| Self::Failed(reason.unwrap_or("no reason given").to_owned());
-        match (state, update) {
-            (Some(AwsState::Deleting), _) => Self::Going,
-            (Some(AwsState::Failed), _) => failed(reason),
-            (_, Some(LastUpdateStatus::Failed)) => failed(update_reason),
-            (Some(AwsState::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Self::Settling,
-            // Inactive among others: idle for weeks, and woken by a call.
-            _ => Self::Ready,
-        }
-    }
-}
-
-/// Four answers have the same four fields, and no type in common.
-macro_rules! state_of {
-    ($answer:expr) => {{
-        let answer = &$answer;
-        State::new(
-            (answer.state(), answer.state_reason()),
-            (answer.last_update_status(), answer.last_update_status_reason()),
-        )
-    }};
-}
-
-impl FunctionLive {
-    fn new(config: &FunctionConfiguration) -> Self {
-        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let variables = config.environment().and_then(|environment| environment.variables());
-        let logging = config.logging_config();
-        let usual_group = || format!("/aws/lambda/{}", config.function_name().unwrap_or_default());
-        Self {
-            description: owned(config.description()),
-            runtime: owned(config.runtime().map(Runtime::as_str)),
-            handler: owned(config.handler()),
-            architecture: config.architectures().first().unwrap_or(&Architecture::X8664).as_str().to_owned(),
-            memory_mb: config.memory_size().unwrap_or_default(),
-            timeout_s: config.timeout().unwrap_or_default(),
-            role_arn: owned(config.role()),
-            log_group: logging.and_then(|to| to.log_group()).map_or_else(usual_group, str::to_owned),
-            log_format: logging.and_then(|to| to.log_format()).unwrap_or(&LogFormat::Text).as_str().to_owned(),
-            environment: variables
-                .into_iter()
-                .flatten()
-                .map(|(name, value)| (name.clone(), SecretValue::from(value.as_str())))
-                .collect(),
-            package: config.package_type().unwrap_or(&PackageType::Zip).as_str().to_owned(),
-            code_sha256: owned(config.code_sha256()),
-            layers: config.layers().iter().map(|layer| owned(layer.arn())).collect(),
-            state: state_of!(config),
-        }
-    }
 }
 
 impl Function {
@@ -238,6 +109,10 @@ impl Resource for Function {
 
     fn identity(outputs: &FunctionOutputs) -> String {
         outputs.arn.clone()
+    }
+
+    fn removal_command(outputs: &FunctionOutputs) -> Option<String> {
+        Some(format!("aws lambda delete-function --function-name {}", outputs.name))
     }
 
     fn drift(&self, live: &FunctionLive) -> Vec<Drift> {
@@ -284,6 +159,65 @@ impl Resource for Function {
              `up` makes it anew",
         ))
     }
+}
+
+impl Described for Function {
+    const ABOUT: Kind = Kind {
+        service: Service::Lambda,
+        label: "function",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Lambda,
+        gone_before: &[],
+        permissions: &[
+            // Without the permission to list tags, `GetFunction` leaves them out.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Create, Usage::Survivors],
+                    actions: &["lambda:GetFunction", "lambda:ListTags"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: FUNCTIONS,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["lambda:DeleteFunction"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["lambda:CreateFunction", "lambda:TagResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::PassRolesToLambda,
+                on: &["arn:{partition}:iam::{account}:role/securelambda/{stack}/*"],
+                rights: &[Permissions { needs: &[Usage::Create, Usage::Update], actions: &["iam:PassRole"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions { needs: &[Usage::Survivors], actions: &["lambda:ListFunctions"] }],
+            },
+        ],
+        rates: &[Rate::per_second(100, Calls::Requests(&["GET"], "/*/functions/*"))],
+        check: SettingsCheck {
+            layer: Layer::Functions,
+            subject: "{}",
+            holds: "its code and settings are as written",
+            read: "GetFunction",
+        },
+    };
 }
 
 /// Which of the calls that change a function a difference needs.

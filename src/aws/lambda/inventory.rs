@@ -1,4 +1,4 @@
-//! All functions. What is told of one in a list lacks its tags (docs/aws.md, Functions).
+//! The list of all functions. It does not show tags (docs/aws.md, Functions).
 
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
 use crate::aws::error::OrFail;
@@ -22,8 +22,7 @@ impl Lambda {
         let owner = Owner::read(pairs(Some(&tags)));
         let key = |id| FunctionKey { id, name: name.clone() };
         let outputs = FunctionOutputs { name: name.clone(), arn: arn.clone() };
-        let remove = format!("aws lambda delete-function --function-name {name}");
-        Ok(vec![InventoryItem::new::<Function>((&name, &arn), owner, key, &outputs, remove)].into())
+        Ok(vec![InventoryItem::new::<Function>((&name, &arn), owner, key, &outputs)].into())
     }
 }
 

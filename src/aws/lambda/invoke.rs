@@ -1,4 +1,4 @@
-//! Calling a function by hand, past whatever stands before it.
+//! Calls a function without its gateway.
 
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;

@@ -1,12 +1,14 @@
 //! Lambda: functions, and who may invoke them.
 //!
-//! Odd about Lambda: a write is refused while an earlier one settles, so each is waited for; all writes of an account
-//! share fifteen calls a second, so waiting reads with GetFunction, which has a hundred of its own; and permissions
-//! added to one function side by side get lost (docs/aws.md, Invoke permissions).
+//! A write is refused while an earlier one is in progress, so each is waited for. All writes of an account share 15
+//! calls a second, so waiting reads with GetFunction, which has 100 of its own. Permissions that are added to one
+//! function at the same time get lost (docs/aws.md, Invoke permissions).
 
+mod code;
 mod function;
 mod inventory;
 mod invoke;
+mod live;
 mod permission;
 
 use std::collections::HashMap;
@@ -14,8 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Mutex as AsyncMutex;
 
-pub use function::{Code, Function, FunctionKey, FunctionLive, FunctionOutputs, State};
+pub use code::Code;
+pub use function::{Function, FunctionKey, FunctionOutputs};
 pub use invoke::Invoked;
+pub use live::{FunctionLive, State};
 pub use permission::{Permission, PermissionOutputs};
 
 use super::error::{OrAbsent, OrFail};
@@ -23,6 +27,8 @@ use super::retries::{client, once};
 use super::{Clients, pairs};
 use crate::engine::Failure;
 use crate::scope::Scope;
+
+const FUNCTIONS: &[&str] = &["{arn:lambda}:function:{stack}-*"];
 
 type Read = aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 

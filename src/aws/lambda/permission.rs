@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::Lambda;
+use super::{FUNCTIONS, Lambda};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, settled};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
 use crate::policy::Policy;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 const INVOKE: &str = "lambda:InvokeFunction";
@@ -52,6 +56,10 @@ impl Resource for Permission {
         format!("{}/{}", outputs.function, outputs.sid)
     }
 
+    fn removal_command(_: &PermissionOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &Policy) -> Vec<Drift> {
         let want = Policy::new([json!({
             "Sid": self.sid,
@@ -62,6 +70,46 @@ impl Resource for Permission {
         })]);
         if want.means_same(live) { Vec::new() } else { vec![Drift::weakening("Statement", want, live)] }
     }
+}
+
+impl Described for Permission {
+    const ABOUT: Kind = Kind {
+        service: Service::Lambda,
+        label: "invoke permission",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Lambda,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read],
+                    actions: &["lambda:GetFunction", "lambda:ListTags", "lambda:GetPolicy"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update, Usage::Delete],
+                    actions: &["lambda:RemovePermission"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::LetServicesInvoke,
+                on: FUNCTIONS,
+                rights: &[Permissions { needs: &[Usage::Create, Usage::Update], actions: &["lambda:AddPermission"] }],
+            },
+        ],
+        rates: &[Rate::per_second(15, Calls::Requests(&["GET"], "/*/functions/*/policy"))],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "{}",
+            holds: "nothing else may call the function in its place",
+            read: "GetPolicy",
+        },
+    };
 }
 
 /// The statement with this id, without its resource.

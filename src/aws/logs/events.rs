@@ -1,4 +1,4 @@
-//! What is in a log group.
+//! The events in a log group.
 
 use super::Logs;
 use crate::aws::error::{OrAbsent, OrFail};

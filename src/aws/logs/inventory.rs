@@ -1,4 +1,4 @@
-//! All log groups of functions, and of the stages of HTTP APIs.
+//! The list of all log groups of functions and of the stages of HTTP APIs.
 
 use futures_util::future::join_all;
 
@@ -19,8 +19,7 @@ impl Logs {
         let Some(tags) = tags else { return Ok(Listing::default()) };
         let owner = Owner::read(pairs(tags.tags()));
         let key = |id| LogGroupKey { id, name: name.clone() };
-        let remove = format!("aws logs delete-log-group --log-group-name {name}");
-        Ok(vec![InventoryItem::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs, remove)].into())
+        Ok(vec![InventoryItem::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs)].into())
     }
 }
 

@@ -1,7 +1,7 @@
-//! CloudWatch Logs: the groups that functions log to, and what is in them.
+//! CloudWatch Logs: log groups and their events.
 //!
-//! Odd about Logs: a group's ARN ends in `:*` for some calls and must not for others (docs/aws.md, Log groups);
-//! retention cannot be set in the call that creates; a list by prefix is the only way to read a group.
+//! A group's ARN ends in `:*` for some calls and must not for others (docs/aws.md, Log groups). The create call cannot
+//! set the retention. The only way to read a group is a list by prefix.
 
 mod events;
 mod inventory;
@@ -12,10 +12,20 @@ use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
 use super::{Clients, pairs, tag_map};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::{Scope, Whose};
 
 pub use events::LogEvent;
+
+/// What identifies a request to CloudWatch Logs.
+const TARGET: &str = "Logs_";
+
+/// Some calls name a group with `:*` at the end and others without; this pattern covers both.
+const GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/lambda/{stack}-*"];
 
 /// A log group. Made before what logs to it, so that no function needs the right to make one.
 #[derive(Debug, Clone)]
@@ -66,6 +76,10 @@ impl Resource for LogGroup {
         outputs.arn.clone()
     }
 
+    fn removal_command(outputs: &LogGroupOutputs) -> Option<String> {
+        Some(format!("aws logs delete-log-group --log-group-name {}", outputs.name))
+    }
+
     fn drift(&self, live: &LogGroupLive) -> Vec<Drift> {
         let field = "retentionInDays";
         match live.retention_days {
@@ -74,6 +88,66 @@ impl Resource for LogGroup {
             None => vec![Drift::weakening(field, self.retention_days, "never expires")],
         }
     }
+}
+
+impl Described for LogGroup {
+    const ABOUT: Kind = Kind {
+        service: Service::Logs,
+        label: "log group",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Logs,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: GROUPS,
+                rights: &[
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:ListTagsForResource"] },
+                    Permissions { needs: &[Usage::ReadLogs], actions: &["logs:FilterLogEvents"] },
+                ],
+            },
+            // By name: `PutRetentionPolicy` follows `CreateLogGroup` at once, when IAM may not see the tags yet.
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: GROUPS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: GROUPS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["logs:CreateLogGroup", "logs:TagResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors],
+                    actions: &["logs:DescribeLogGroups"],
+                }],
+            },
+        ],
+        rates: &[
+            Rate::per_second(10, Calls::Operations(TARGET, &["CreateLogGroup"])),
+            Rate::per_second(10, Calls::Operations(TARGET, &["DeleteLogGroup"])),
+            Rate::per_second(10, Calls::Operations(TARGET, &["DescribeLogGroups"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["PutRetentionPolicy"])),
+            // 10 and 25 in some regions; the lowest rate is used everywhere.
+            Rate::per_second(5, Calls::Operations(TARGET, &["FilterLogEvents"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["ListTagsForResource"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Functions,
+            subject: "log of {}",
+            holds: "its retention is as written",
+            read: "DescribeLogGroups",
+        },
+    };
 }
 
 /// Looks after log groups.

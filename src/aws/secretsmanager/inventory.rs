@@ -1,4 +1,4 @@
-//! All secrets, those in their recovery window too.
+//! The list of all secrets, including those in their recovery window.
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry};
 
@@ -28,8 +28,7 @@ impl SecretsManager {
         let name = entry.name.as_deref().unwrap_or(&arn);
         let key = |id| SecretKey { id, name: name.to_owned() };
         let outputs = SecretOutputs { arn: arn.clone(), version_id };
-        let remove = format!("aws secretsmanager delete-secret --recovery-window-in-days 7 --secret-id {arn}");
-        let listed = InventoryItem::new::<Secret>((name, &arn), owner, key, &outputs, remove);
+        let listed = InventoryItem::new::<Secret>((name, &arn), owner, key, &outputs);
         Ok(vec![listed.recoverable(until.map(|date| date.secs()))].into())
     }
 }

@@ -1,4 +1,4 @@
-//! All topics and subscriptions.
+//! The list of all topics and subscriptions.
 
 use aws_sdk_sns::types::Subscription as AwsSubscription;
 
@@ -30,9 +30,7 @@ impl Sns {
         let owner = Owner::read(tags.tags().iter().map(|tag| (tag.key(), tag.value())));
         let name = last(&arn);
         let key = |id| TopicKey { id, name: name.to_owned() };
-        let remove = format!("aws sns delete-topic --topic-arn {arn}");
-        Ok(vec![InventoryItem::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() }, remove)]
-            .into())
+        Ok(vec![InventoryItem::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() })].into())
     }
 
     async fn subscriptions(&self) -> (Vec<AwsSubscription>, Option<Failure>) {
@@ -57,18 +55,17 @@ impl Sns {
             let name = format!("{} to {}", last(topic), last(function));
             let key = SubscriptionKey { topic: topic.to_owned(), function: function.to_owned() };
             let outputs = SubscriptionOutputs { arn: arn.to_owned() };
-            let remove = format!("aws sns unsubscribe --subscription-arn {arn}");
             if let Some(parent) = topics.iter().find(|parent| parent.arn == topic) {
                 let prefix =
                     parent.stack.as_ref().map(|stack| Whose::Stack(stack.clone()).prefix()).unwrap_or_default();
                 let id = Id::new("subscription", last(function).strip_prefix(&prefix).unwrap_or(last(function)));
-                listed.push(InventoryItem::under::<Subscription>(parent, id, (&name, arn), &key, &outputs, remove));
+                listed.push(InventoryItem::under::<Subscription>(parent, id, (&name, arn), &key, &outputs));
             } else if matches!(whose, Whose::Stack(_))
                 && !unsure
                 && (whose.may_own(last(topic)) || whose.may_own(last(function)))
             {
                 // It carries no tag, and what could prove it ours is gone or a stranger's.
-                listed.push(InventoryItem::new::<Subscription>((&name, arn), None, |_| key, &outputs, remove));
+                listed.push(InventoryItem::new::<Subscription>((&name, arn), None, |_| key, &outputs));
             }
         }
         Ok(listing.and_unread(cut.map(|failure| Unread::new::<Subscription>(None, failure))))

@@ -3,10 +3,14 @@
 use aws_sdk_wafv2::Client;
 use serde::{Deserialize, Serialize};
 
-use super::Wafv2;
+use super::{ACL_AND_STAGES, RULE_GROUPS, SETS_AND_ACLS, STAGES, TARGET, Wafv2};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_ASSOCIATION, WAF_IN_USE, WAF_TROUBLE, settled};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// A web ACL in front of a stage. A stage has at most one.
@@ -58,10 +62,78 @@ impl Resource for Association {
         format!("{} on {}", outputs.web_acl_arn, outputs.stage_arn)
     }
 
+    fn removal_command(outputs: &AssociationOutputs) -> Option<String> {
+        Some(format!("aws wafv2 disassociate-web-acl --resource-arn {}", outputs.stage_arn))
+    }
+
     fn drift(&self, live: &AssociationLive) -> Vec<Drift> {
         let same = self.web_acl_arn == live.attached;
         (!same).then(|| Drift::weakening("WebACLArn", &self.web_acl_arn, &live.attached)).into_iter().collect()
     }
+}
+
+impl Described for Association {
+    const ABOUT: Kind = Kind {
+        service: Service::Waf,
+        label: "association",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Waf,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: SETS_AND_ACLS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["wafv2:GetWebACL"] }],
+            },
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: ACL_AND_STAGES,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Delete],
+                    actions: &["wafv2:GetWebACLForResource"],
+                }],
+            },
+            // AWS WAF does not see the tags of a stage. API Gateway checks with `SetWebACL` that the stage is ours.
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: ACL_AND_STAGES,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["wafv2:AssociateWebACL"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["wafv2:DisassociateWebACL"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: RULE_GROUPS,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update],
+                        actions: &["wafv2:GetPermissionPolicy", "wafv2:PutPermissionPolicy"],
+                    },
+                    Permissions { needs: &[Usage::Delete], actions: &["wafv2:PutPermissionPolicy"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: STAGES,
+                rights: &[Permissions {
+                    needs: &[Usage::Create, Usage::Update, Usage::Delete],
+                    actions: &["apigateway:SetWebACL"],
+                }],
+            },
+        ],
+        rates: &[
+            Rate::one_in(2, Calls::Operations(TARGET, &["AssociateWebACL"])),
+            Rate::one_in(2, Calls::Operations(TARGET, &["DisassociateWebACL"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["GetWebACLForResource"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Firewall,
+            subject: "web ACL",
+            holds: "it is attached to the API's stage",
+            read: "GetWebACLForResource",
+        },
+    };
 }
 
 impl Wafv2 {

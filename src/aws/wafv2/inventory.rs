@@ -1,4 +1,5 @@
-//! All IP sets and web ACLs, with what the latter stand in front of. Lists tell no tags (docs/aws.md, Web ACLs).
+//! The list of all IP sets and web ACLs, with the associations of the latter. It does not show tags (docs/aws.md, Web
+//! ACLs).
 
 use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 
@@ -22,27 +23,20 @@ impl Wafv2 {
         Ok(tags.map(|tags| Owner::read(tags.iter().map(|tag| (tag.key(), tag.value())))))
     }
 
-    fn listed<R: Resource<Key = Key, Outputs = Outputs>>(
-        owner: Option<Owner>,
-        seen: &Outputs,
-        what: &str,
-    ) -> InventoryItem {
+    fn listed<R: Resource<Key = Key, Outputs = Outputs>>(owner: Option<Owner>, seen: &Outputs) -> InventoryItem {
         let key = |_| Key { name: seen.name.clone() };
-        let Outputs { name, id, lock_token, .. } = seen;
-        let remove =
-            format!("aws wafv2 delete-{what} --scope REGIONAL --name {name} --id {id} --lock-token {lock_token}");
-        InventoryItem::new::<R>((name, &seen.arn), owner, key, seen, remove)
+        InventoryItem::new::<R>((&seen.name, &seen.arn), owner, key, seen)
     }
 
     async fn listed_set(&self, seen: Outputs) -> Result<Listing, Failure> {
         let owner = self.owner(&seen.arn).await?;
-        Ok(Vec::from_iter(owner.map(|owner| Self::listed::<IpSet>(owner, &seen, "ip-set"))).into())
+        Ok(Vec::from_iter(owner.map(|owner| Self::listed::<IpSet>(owner, &seen))).into())
     }
 
     async fn listed_acl(&self, seen: Outputs) -> Result<Listing, Failure> {
         let (owner, stages) = tokio::join!(self.owner(&seen.arn), self.stages(&seen.arn));
         let Some(owner) = owner? else { return Ok(Listing::default()) };
-        let acl = Self::listed::<WebAcl>(owner, &seen, "web-acl").resting_on::<IpSet>();
+        let acl = Self::listed::<WebAcl>(owner, &seen).resting_on::<IpSet>();
         let (stages, unread) = match stages {
             Ok(stages) => (stages, None),
             Err(failure) => (Vec::new(), Some(Unread::new::<Association>(format!("of {}", seen.name), failure))),
@@ -52,10 +46,8 @@ impl Wafv2 {
             let key = AssociationKey { stage_arn: stage_arn.clone(), web_acl_arn: web_acl_arn.clone() };
             let outputs = AssociationOutputs { stage_arn: stage_arn.clone(), web_acl_arn };
             let name = format!("{} on {stage_arn}", seen.name);
-            let remove = format!("aws wafv2 disassociate-web-acl --resource-arn {stage_arn}");
             let id = Id::new("firewall", "association");
-            InventoryItem::under::<Association>(&acl, id, (&name, &stage_arn), &key, &outputs, remove)
-                .going_with(&stage_arn)
+            InventoryItem::under::<Association>(&acl, id, (&name, &stage_arn), &key, &outputs).going_with(&stage_arn)
         });
         let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![acl], under].concat()).and_unread(unread))

@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 use aws_sdk_wafv2::types::{IpAddressVersion, IpSetSummary};
 use ipnet::IpNet;
 
-use super::{Key, Outputs, PAGE, SCOPE, Wafv2, locked, token};
+use super::{Key, Outputs, PAGE, SCOPE, SETS_AND_ACLS, TARGET, Wafv2, WebAcl, locked, removal_command, token};
 use crate::aws::error::{OrAbsent, OrFail, empty};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_IN_USE, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::aws::{as_far_as_pages_go, whole};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The field that AWS does not change once a set is made.
@@ -88,6 +92,10 @@ impl Resource for IpSet {
         outputs.arn.clone()
     }
 
+    fn removal_command(outputs: &Outputs) -> Option<String> {
+        Some(removal_command("ip-set", outputs))
+    }
+
     fn drift(&self, live: &IpSetLive) -> Vec<Drift> {
         let mut drift = Vec::new();
         if self.v6 != live.v6 {
@@ -112,6 +120,63 @@ impl Resource for IpSet {
         let message = format!("AWS cannot change the IP set {} from {live} to {want}", self.name);
         Some(Failure::refused(message).hint("only a new one can have it: `securelambda down`, then `up`"))
     }
+}
+
+impl Described for IpSet {
+    const ABOUT: Kind = Kind {
+        service: Service::Waf,
+        label: "IP set",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Waf,
+        gone_before: &[WebAcl::KIND],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: SETS_AND_ACLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Read, Usage::Update, Usage::Delete], actions: &["wafv2:GetIPSet"] },
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["wafv2:ListTagsForResource"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: SETS_AND_ACLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["wafv2:UpdateIPSet"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["wafv2:DeleteIPSet"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: SETS_AND_ACLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["wafv2:CreateIPSet", "wafv2:TagResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors, Usage::Doctor],
+                    actions: &["wafv2:ListIPSets"],
+                }],
+            },
+        ],
+        rates: &[
+            Rate::one_in(1, Calls::Operations(TARGET, &["CreateIPSet"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["UpdateIPSet"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["DeleteIPSet"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["GetIPSet"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["ListIPSets"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Firewall,
+            subject: "IP set {}",
+            holds: "its addresses are as written",
+            read: "GetIPSet",
+        },
+    };
 }
 
 fn read(text: &str) -> Option<IpNet> {

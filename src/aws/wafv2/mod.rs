@@ -1,9 +1,9 @@
 //! WAFv2, REGIONAL: IP sets, web ACLs, and the association of a web ACL with an API's stage.
 //!
-//! Odd about WAF: calls want name and id, so without a record the id comes from a list, whose last page may carry an
-//! empty marker. An update replaces the whole thing; it and a delete need the lock token that the last read or write
-//! gave out. What was made a moment ago is not seen everywhere, and what was deleted is still counted, for minutes
-//! (docs/aws.md, Associations): hence the waits. Associating replaces whatever was associated before, without a word.
+//! Calls need the name and the id, so without a record the id comes from a list, whose last page may have an empty
+//! marker. An update replaces everything. Updates and deletions need the lock token of the last read or write. A new
+//! resource is not visible everywhere, and a deleted one counts as in use, for minutes (docs/aws.md, Associations); the
+//! waits are for that. A new association silently replaces the one before.
 
 mod association;
 mod inventory;
@@ -29,6 +29,33 @@ pub use ip_set::{IpSet, IpSetLive, is_description};
 pub use rule::{Rule, RuleAction, RuleKind};
 pub use traffic::{RuleTraffic, Sample};
 pub use web_acl::{WebAcl, WebAclLive};
+
+/// What identifies a request to AWS WAF.
+const TARGET: &str = "AWSWAF_";
+
+/// Every web ACL may use AWS's managed rule groups.
+const SETS_AND_ACLS: &[&str] = &[
+    "{arn:wafv2}:regional/ipset/{stack}-*",
+    "{arn:wafv2}:regional/webacl/{stack}-*",
+    "{arn:wafv2}:regional/managedruleset/*",
+];
+
+const STAGES: &[&str] = &["arn:{partition}:apigateway:{region}::/restapis/*/stages/*"];
+
+const ACL_AND_STAGES: &[&str] =
+    &["{arn:wafv2}:regional/webacl/{stack}-*", "arn:{partition}:apigateway:{region}::/restapis/*/stages/*"];
+
+/// The service authorization reference says that associating a web ACL needs permissions on rule groups too. The
+/// program creates none.
+const RULE_GROUPS: &[&str] = &["{arn:wafv2}:regional/rulegroup/{stack}-*"];
+
+/// The lock token is read when the command runs: a recorded one may be out of date.
+fn removal_command(what: &str, Outputs { name, id, .. }: &Outputs) -> String {
+    let thing = format!("--scope REGIONAL --name {name} --id {id}");
+    format!(
+        "aws wafv2 delete-{what} {thing} --lock-token \"$(aws wafv2 get-{what} {thing} --query LockToken --output text)\""
+    )
+}
 
 /// Everything here is for APIs in a region; the other scope is CloudFront's.
 const SCOPE: aws_sdk_wafv2::types::Scope = aws_sdk_wafv2::types::Scope::Regional;

@@ -1,4 +1,4 @@
-//! A web ACL's rules: as we want them, as AWS writes them, and as we read them back.
+//! The rules of a web ACL: as the stack wants them, as AWS writes them, and read back.
 
 use std::fmt;
 

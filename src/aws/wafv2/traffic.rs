@@ -1,5 +1,5 @@
-//! What went through a web ACL. AWS keeps samples for 3 hours, rule by rule: of the requests that met the rule, at most
-//! 500 chosen among the first 5,000. So what they say of all requests is an estimate, unless they are all of them.
+//! The requests that a web ACL saw. AWS keeps samples for 3 hours, for each rule at most 500 of the first 5,000
+//! requests that matched it. Numbers derived from them are estimates, unless the samples are complete.
 
 use std::time::{Duration, SystemTime};
 

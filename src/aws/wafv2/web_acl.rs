@@ -3,12 +3,19 @@
 use aws_sdk_wafv2::types::{AllowAction, BlockAction, DefaultAction, WebAcl as AwsWebAcl, WebAclSummary};
 
 use super::rule::{rules_drift, visibility, visibility_drift};
-use super::{Key, Outputs, PAGE, Rule, SCOPE, Wafv2, locked, token};
+use super::{
+    ACL_AND_STAGES, Association, Key, Outputs, PAGE, RULE_GROUPS, Rule, SCOPE, SETS_AND_ACLS, STAGES, TARGET, Wafv2,
+    locked, removal_command, token,
+};
 use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::refusals::ASSOCIATED;
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::aws::{as_far_as_pages_go, whole};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
 use crate::scope::Whose;
 
 /// What decides over every request to what it is associated with.
@@ -47,6 +54,10 @@ impl Resource for WebAcl {
         outputs.arn.clone()
     }
 
+    fn removal_command(outputs: &Outputs) -> Option<String> {
+        Some(removal_command("web-acl", outputs))
+    }
+
     fn drift(&self, WebAclLive(live): &WebAclLive) -> Vec<Drift> {
         let mut drift = Vec::new();
         let allows = live.default_action().map(|action| action.allow().is_some());
@@ -58,6 +69,98 @@ impl Resource for WebAcl {
         drift.extend(visibility_drift("", &self.metric, live.visibility_config()));
         drift
     }
+}
+
+impl Described for WebAcl {
+    const ABOUT: Kind = Kind {
+        service: Service::Waf,
+        label: "web ACL",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Waf,
+        gone_before: &[Association::KIND],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: SETS_AND_ACLS,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Read, Usage::Update, Usage::Delete, Usage::ReadTraffic],
+                        actions: &["wafv2:GetWebACL"],
+                    },
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["wafv2:ListTagsForResource"] },
+                    Permissions {
+                        needs: &[Usage::Survivors, Usage::Delete],
+                        actions: &["wafv2:ListResourcesForWebACL"],
+                    },
+                    Permissions { needs: &[Usage::ReadTraffic], actions: &["wafv2:GetSampledRequests"] },
+                ],
+            },
+            // By name: AWS's managed rule groups, which the web ACL contains, carry no tag of ours.
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: SETS_AND_ACLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["wafv2:UpdateWebACL"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["wafv2:DeleteWebACL"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: SETS_AND_ACLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["wafv2:CreateWebACL", "wafv2:TagResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors, Usage::Doctor],
+                    actions: &["wafv2:ListWebACLs"],
+                }],
+            },
+            // Deleting it also removes its associations.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: ACL_AND_STAGES,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["wafv2:GetWebACLForResource"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: ACL_AND_STAGES,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["wafv2:DisassociateWebACL"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: RULE_GROUPS,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["wafv2:PutPermissionPolicy"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: STAGES,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["apigateway:SetWebACL"] }],
+            },
+        ],
+        rates: &[
+            Rate::one_in(1, Calls::Operations(TARGET, &["CreateWebACL"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["UpdateWebACL"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["DeleteWebACL"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["ListResourcesForWebACL"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["GetWebACL"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["ListWebACLs"])),
+            // AWS does not publish this one; it is assumed to be like the other reads.
+            Rate::per_second(5, Calls::Operations(TARGET, &["GetSampledRequests"])),
+            // Shared with IP sets.
+            Rate::per_second(5, Calls::Operations(TARGET, &["ListTagsForResource"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Firewall,
+            subject: "web ACL",
+            holds: "its rules and actions are as written",
+            read: "GetWebACL",
+        },
+    };
 }
 
 impl WebAcl {

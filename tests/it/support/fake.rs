@@ -121,6 +121,10 @@ impl<K: Kind> Resource for Thing<K> {
         outputs.id.clone()
     }
 
+    fn removal_command(_: &Ids) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
         let differs =
             |(setting, want): (&String, &String)| Drift::unless_equal(setting, &Some(want), &live.get(setting));

@@ -1,0 +1,249 @@
+//! A secret as the stack wants it, and how its value is compared without being read.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::RECOVERY_DAYS;
+use crate::aws::error::hide;
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Resource};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::secret::SecretValue;
+
+const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];
+
+/// How much of a version's id, 64 hexadecimal digits, is a digest where the rest is chance.
+const SHAPE: usize = 32;
+
+/// A secret.
+#[derive(Debug, Clone)]
+pub struct Secret {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// 1 to 512 of `A-Z a-z 0-9 / _ + = . @ -`.
+    pub name: String,
+    /// Up to 2048 characters.
+    pub description: String,
+    /// Fields that anybody may see, such as ARNs.
+    pub plain: BTreeMap<String, String>,
+    /// Fields that nobody may. A change of one's value alone is not seen as drift: there is nothing to see it by. An
+    /// empty one has not been read, and is never written.
+    pub secret_fields: BTreeMap<String, SecretValue>,
+    /// Write the value anew although nothing is seen to have changed.
+    pub rotate: bool,
+    /// Another resource writes the value: it is made without one, and whatever it has is right.
+    pub filled_by_another: bool,
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecretOutputs {
+    /// `arn:aws:secretsmanager:<region>:<account>:secret:<name>-` and six characters of AWS's.
+    pub arn: String,
+    /// The version that this stack wrote last.
+    pub version_id: String,
+}
+
+/// A secret is looked up by its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecretKey {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+/// A secret's settings; of its value, just which version it is.
+#[derive(Debug, Clone)]
+pub struct SecretLive {
+    /// What AWS has for a description; none is an empty one.
+    pub description: String,
+    /// The id of the version that readers get.
+    pub current: Option<String>,
+    /// The id of the version that this stack is on record to have written last.
+    pub recorded: Option<String>,
+}
+
+impl Secret {
+    /// The value: a JSON object of all fields.
+    pub(super) fn document(&self) -> SecretValue {
+        let plain = self.plain.iter().map(|(name, value)| (name, value.as_str()));
+        let fields: BTreeMap<_, _> =
+            plain.chain(self.secret_fields.iter().map(|(name, value)| (name, value.reveal()))).collect();
+        SecretValue::new(json!(fields).to_string())
+    }
+
+    /// That its values are at hand. The plan read those of the secrets that it meant to write; between the plan and the
+    /// call a secret may have changed or gone.
+    pub(super) fn is_read(&self) -> Result<(), Failure> {
+        match self.secret_fields.iter().find(|(_, value)| value.reveal().is_empty()) {
+            None => Ok(()),
+            Some((key, _)) => {
+                let message = format!("the secret {} changed meanwhile, and its {key} was not read", self.name);
+                Err(Failure::refused(message).hint("run it again"))
+            }
+        }
+    }
+
+    /// Takes the hidden fields out of what AWS said.
+    pub(super) fn hide(&self, failure: Failure) -> Failure {
+        self.secret_fields.values().fold(failure, hide)
+    }
+
+    /// The digest of the value, where all of it may be seen.
+    pub(super) fn digest(&self) -> Option<String> {
+        self.secret_fields.is_empty().then(|| hex(self.document().reveal()))
+    }
+
+    /// The digest of what may be seen of the value: the plain fields and the hidden ones' names.
+    pub(super) fn shape(&self) -> String {
+        let mut shape = self.digest().unwrap_or_else(|| {
+            let names: Vec<&String> = self.secret_fields.keys().collect();
+            hex(&json!([self.plain, names]).to_string())
+        });
+        shape.truncate(SHAPE);
+        shape
+    }
+
+    /// An id for a version to be written, not used before.
+    pub(super) fn fresh_version(&self) -> String {
+        format!("{}{:032x}", self.shape(), rand::random::<u128>())
+    }
+
+    /// Whether readers get what this asks for, as far as that can be told without reading it.
+    fn is_current(&self, live: &SecretLive) -> bool {
+        let Some(current) = &live.current else { return false };
+        if self.digest().as_ref() == Some(current) {
+            return true;
+        }
+        // Only we write versions of this shape. Without a record nothing tells this one from an earlier one of ours.
+        // Where that is all the same it is written again; else it is kept, since values made up or typed in would be
+        // lost.
+        let as_recorded = match &live.recorded {
+            Some(recorded) => recorded == current,
+            None => !self.secret_fields.is_empty(),
+        };
+        as_recorded && current.starts_with(&self.shape())
+    }
+}
+
+/// SHA-256 in hexadecimal.
+fn hex(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |mut digits, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}
+
+impl Resource for Secret {
+    const KIND: &'static str = "secretsmanager.secret";
+    const ID_IS_GIVEN_ONCE: bool = true;
+    type Key = SecretKey;
+    type Outputs = SecretOutputs;
+    type Live = SecretLive;
+
+    fn key(&self) -> SecretKey {
+        SecretKey { id: self.id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &SecretOutputs) -> String {
+        outputs.arn.clone()
+    }
+
+    fn removal_command(outputs: &SecretOutputs) -> Option<String> {
+        Some(format!(
+            "aws secretsmanager delete-secret --recovery-window-in-days {RECOVERY_DAYS} --secret-id {}",
+            outputs.arn
+        ))
+    }
+
+    fn drift(&self, live: &SecretLive) -> Vec<Drift> {
+        let mut drift: Vec<Drift> =
+            Drift::unless_equal("Description", &self.description, &live.description).into_iter().collect();
+        if self.filled_by_another {
+            return drift;
+        }
+        if self.rotate {
+            drift.push(Drift::new("value", "a new version", "the version of before"));
+        } else if !self.is_current(live) {
+            let (want, other) = ("the stack's version", "another version");
+            // Where the version is the one on record, it is the stack file that has changed.
+            let strangers = live.recorded.is_some() && live.recorded != live.current;
+            let make = if strangers { Drift::weakening } else { Drift::new };
+            drift.push(make("value", want, other));
+        }
+        drift
+    }
+}
+
+impl Described for Secret {
+    const ABOUT: Kind = Kind {
+        service: Service::SecretsManager,
+        label: "secret",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::SecretsManager,
+        gone_before: &[],
+        permissions: &[
+            // Nobody needs to read a value: the operator writes them, the functions read them.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: SECRETS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Create, Usage::Delete],
+                    actions: &["secretsmanager:DescribeSecret"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: SECRETS,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Create],
+                        actions: &[
+                            "secretsmanager:PutSecretValue",
+                            "secretsmanager:RestoreSecret",
+                            "secretsmanager:UpdateSecret",
+                        ],
+                    },
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret"],
+                    },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: SECRETS,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["secretsmanager:DeleteSecret"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: SECRETS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions { needs: &[Usage::Survivors], actions: &["secretsmanager:ListSecrets"] }],
+            },
+        ],
+        rates: &[Rate::per_second(
+            50,
+            Calls::Operations("secretsmanager", &["PutSecretValue", "UpdateSecret", "CreateSecret", "DeleteSecret"]),
+        )],
+        check: SettingsCheck {
+            layer: Layer::Secrets,
+            subject: "secret {}",
+            holds: "it holds what the stack put there",
+            read: "DescribeSecret",
+        },
+    };
+}
