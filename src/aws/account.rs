@@ -246,7 +246,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[test]
-    fn a_session_is_asked_about_by_its_role() {
+    fn a_session_is_simulated_as_its_role() {
         let user = "arn:aws:iam::123456789012:user/a/ada";
         assert_eq!(simulated(user).as_deref(), Some(user));
         let session = "arn:aws-cn:sts::123456789012:assumed-role/operator/me@example.com";
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_allowed_is_named() {
+    async fn missing_permissions_are_named() {
         let one = |action: &str, decision: &str| {
             format!("<member><EvalActionName>{action}</EvalActionName><EvalDecision>{decision}</EvalDecision></member>")
         };
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn temporary_credentials_do_not_always_say_until_when() {
+    fn temporary_credentials_may_lack_an_expiry() {
         let credentials = |token: Option<&str>, expires: Option<u64>| {
             let at = expires.map(|at| std::time::UNIX_EPOCH + std::time::Duration::from_secs(at));
             Expiry::of(&Credentials::new("id", "secret", token.map(str::to_owned), at, "test"))
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_account_lets_through_is_read_and_not_made_up() {
+    async fn the_accounts_throttle_is_read_and_never_assumed() {
         for (answer, expected) in [
             (
                 r#"{"throttleSettings":{"rateLimit":2500.0,"burstLimit":1250}}"#,
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_reserved_for_other_functions_is_not_ours() {
+    async fn concurrency_reserved_by_other_functions_is_not_available() {
         let limits = r#"{"AccountLimit":{"TotalCodeSize":9,"ConcurrentExecutions":1000,"UnreservedConcurrentExecutions":100},
             "AccountUsage":{"TotalCodeSize":1}}"#;
         let (clients, _) = replay(vec![(200, limits)]);
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lists_are_counted_to_their_end() {
+    async fn lists_are_counted_over_all_pages() {
         let (clients, _) = replay(vec![
             (200, r#"{"WebACLs": [{"Name": "a"}, {"Name": "b"}], "NextMarker": "b"}"#),
             (200, r#"{"WebACLs": [{"Name": "c"}], "NextMarker": ""}"#),

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_off_by_minutes_is_corrected_by_any_answer_and_one_that_is_right_again_too() {
+    fn every_answer_corrects_a_clock_that_is_minutes_off() {
         for ahead in [20 * MINUTE, -20 * MINUTE] {
             let clock = Clock::default();
             assert!(!heard(&clock, answer(200, ahead, false)), "nothing was refused");
@@ -157,7 +157,7 @@ mod tests {
 
     /// Another answer may have told the time since it was signed.
     #[test]
-    fn what_was_signed_too_far_from_its_answers_time_is_marked_if_it_was_refused() {
+    fn a_refused_request_with_a_wrong_signing_time_is_marked() {
         for (status, marked) in [(200, false), (400, true), (401, true), (403, true), (404, false), (500, false)] {
             let clock = Clock::default();
             clock.hear(SystemTime::now(), None, &mut answer(200, 20 * MINUTE, false));

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endpoint_that_is_set_to_nothing_is_not_set() {
+    async fn an_empty_endpoint_counts_as_missing() {
         let (clients, http) = testing::replay(vec![(500, "")]);
         let sdk = clients.once.into_builder().endpoint_url("").service_config(Empty).build();
         // Only the address of the request matters here.

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_process_printed_is_repeated() {
+    fn output_of_a_credential_process_is_never_shown() {
         let process = Origin::Process("prod".into());
         for (said, expected) in [
             (

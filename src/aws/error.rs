@@ -341,7 +341,7 @@ mod tests {
 
     /// Names of things are ours; nothing is decided on them.
     #[test]
-    fn a_thing_named_like_a_refusal_changes_nothing() {
+    fn a_resource_named_like_a_refusal_changes_nothing() {
         let failed = |name: &str| {
             let answer = ServiceError::new("ConflictException", "No.");
             Failure::refused(format!("could not create the route /{name}")).answered(answer)

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn drift_of_a_policy_is_by_meaning() {
+    fn policies_are_compared_by_meaning() {
         let respelt = r#"{"Statement":{"Resource":"arn:aws:sns:eu-central-1:123456789012:t","Action":"SNS:publish",
             "Effect":"Allow","Sid":"x"},"Version":"2012-10-17"}"#;
         assert_eq!(policy().drift(&Policy::parse(respelt).unwrap()), []);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_role_elsewhere_or_without_our_tag_is_a_strangers_and_so_is_its_policy() {
+    async fn a_role_with_another_path_or_tag_and_its_policy_are_foreign() {
         for other in [
             get_role().replace("<Value>demo</Value>", "<Value>other</Value>"),
             get_role().replace("<Path>/securelambda/demo/</Path>", "<Path>/</Path>"),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_there_is_no_role_there_is_nothing() {
+    async fn a_missing_role_and_its_policy_are_absent() {
         let none = refused("NoSuchEntity");
         let (clients, _) = replay(vec![(404, &none); 5]);
         let iam = Iam::new(&clients);
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_role_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+    async fn an_existing_role_and_a_lost_answer_have_different_causes() {
         for (status, code, cause) in [
             (409, "EntityAlreadyExists", Cause::Exists),
             (500, "InternalFailure", Cause::Unknown),
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn converge_takes_away_what_should_not_be_there() {
+    async fn an_update_removes_other_policies() {
         let live =
             RoleLive { inline: ["access".into(), "more".into()].into(), attached: ["arn:a".into()].into(), ..live() };
         let want = Role { boundary: Some("arn:b".into()), ..want() };
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn delete_looks_for_what_hangs_on_a_role_only_when_refused() {
+    async fn a_deletion_looks_for_policies_only_when_refused() {
         let outputs = RoleOutputs { name: "demo-f".into(), arn: "arn:r".into(), unique_id: "AROA1".into() };
         let (clients, http) = replay(vec![
             (409, &refused("DeleteConflict")),
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_simulation_says_yes_no_or_nothing() {
+    async fn a_simulation_allows_denies_or_is_not_implemented() {
         let answer = |decision: &str| {
             format!(
                 "<SimulatePrincipalPolicyResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\

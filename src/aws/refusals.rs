@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_table_leaves_one_out() {
+    fn the_table_contains_every_refusal() {
         let of = |source: &'static str| {
             source.lines().filter_map(|line| {
                 let line = line.trim_start_matches("pub(super) ").trim_start_matches("pub ");

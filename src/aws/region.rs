@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_that_are_good_elsewhere_tell_a_region_that_is_not_enabled() {
+    async fn credentials_valid_elsewhere_mean_the_region_is_not_enabled() {
         let refused = refusal("InvalidClientTokenId");
         let (answer, asked) = ask("ap-east-1", vec![(403, &refused), (200, ME)]).await;
         let failure = answer.unwrap_err();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_that_are_good_nowhere_are_invalid() {
+    async fn credentials_valid_nowhere_are_invalid() {
         let refused = refusal("InvalidClientTokenId");
         let (answer, asked) = ask("ap-east-1", vec![(403, &refused), (403, &refused)]).await;
         let failure = answer.unwrap_err();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_else_is_asked_where_every_account_has_the_region_or_keys_are_known() {
+    async fn regions_enabled_by_default_need_no_second_call() {
         let refused = refusal("InvalidClientTokenId");
         for region in ["eu-central-1", "us-gov-east-1", "cn-north-1"] {
             let (answer, asked) = ask(region, vec![(403, &refused)]).await;
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_region_that_lacks_a_service_is_refused_at_aws_and_played_by_an_emulator() {
+    async fn a_region_that_lacks_a_service_is_refused_except_with_an_emulator() {
         let tutorial = Needs { services: [Service::Lambda, Service::UserPools].into(), ..Needs::default() };
         let failure = check(&in_region("cn-north-1"), &at(None), &tutorial).await.unwrap_err();
         assert!(failure.context.contains("cn-north-1 has no Cognito user pools (cognito-idp)"), "{failure}");
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_region_lacks_is_not_asked_but_of_an_emulator() {
+    fn a_service_that_the_region_lacks_is_called_only_on_an_emulator() {
         let china = in_region("cn-northwest-1");
         assert!(
             !has(&china, Service::UserPools) && !has(&china, Service::IdentityPools) && has(&china, Service::Lambda)

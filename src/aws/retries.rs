@@ -117,7 +117,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test(start_paused = true)]
-    async fn a_quota_is_asked_once_and_throttling_again() {
+    async fn a_quota_is_final_and_throttling_is_retried() {
         for (body, calls) in [
             (r#"{"__type":"LimitExceededException","message":"Too many."}"#, 1),
             (r#"{"__type":"com.amazonaws.wafv2#LimitExceededException","message":"Too many."}"#, 1),

@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn the_value_is_known_by_its_version_and_never_shown() {
+    fn values_are_compared_by_version_and_never_shown() {
         let digest = plain().digest().unwrap();
         assert_eq!(digest.len(), 64);
         let (ours, other) = (hidden().fresh_version(), hidden().fresh_version());
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_another_fills_is_made_without_a_value_and_never_gets_one() {
+    async fn a_secret_filled_by_another_resource_gets_no_value() {
         let want = Secret { plain: BTreeMap::new(), filled_by_another: true, ..plain() };
         let (clients, http) = replay(vec![(200, &made(""))]);
         SecretsManager::new(&clients).create(&want, &task()).await.unwrap();
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_another_fills_comes_back_with_what_it_had() {
+    async fn a_restored_secret_filled_by_another_resource_keeps_its_value() {
         let want = Secret { plain: BTreeMap::new(), filled_by_another: true, ..plain() };
         let taken = refused("InvalidRequestException", "scheduled for deletion");
         let back = described("before", r#","DeletedDate":1.7e9"#);
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_value_leaves_no_trace_in_a_versions_id() {
+    fn version_ids_do_not_depend_on_hidden_values() {
         let other =
             Secret { secret_fields: BTreeMap::from([("API_KEY".into(), SecretValue::from("other"))]), ..plain() };
         assert_eq!(hidden().shape(), other.shape());
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_brings_back_what_is_ours_and_scheduled_for_deletion() {
+    async fn create_restores_our_secret_that_is_scheduled_for_deletion() {
         let words = "You can't create this secret because a secret with this name is already scheduled for deletion.";
         for refusal in
             [refused("InvalidRequestException", words), refused("ResourceExistsException", "demo-s already exists.")]
@@ -531,7 +531,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_brings_back_an_unchanged_value_without_writing_it() {
+    async fn create_restores_an_unchanged_value_without_writing_it() {
         let digest = plain().digest().unwrap();
         let (clients, _) = replay(vec![
             (400, &refused("InvalidRequestException", "scheduled for deletion")),
@@ -576,7 +576,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+    async fn an_existing_secret_and_a_lost_answer_have_different_causes() {
         let (clients, _) = replay(vec![
             (400, &refused("ResourceExistsException", "demo-s already exists.")),
             (200, &described("v", "")),
@@ -590,7 +590,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn converge_writes_only_what_differs() {
+    async fn an_update_writes_only_what_differs() {
         let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
         let found =
             Found::<Secret> { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live: live.clone() };
@@ -609,7 +609,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_alike_is_never_taken_for_the_secret_that_was_asked_for() {
+    async fn a_secret_with_a_similar_name_is_ignored() {
         let longer = described("v", "").replace("\"Name\":\"demo-s\"", "\"Name\":\"demo-s-Stripe\"");
         let longer = longer.replace("demo-s-AbCdEf", "demo-s-Stripe-AbCdEf");
         let key = plain().key();
@@ -623,7 +623,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deleting_keeps_a_recovery_window_and_twice_is_fine() {
+    async fn deleting_keeps_a_recovery_window_and_may_be_repeated() {
         let (clients, http) = replay(vec![
             (200, &made("")),
             (400, &refused("InvalidRequestException", "it was already scheduled for deletion.")),
@@ -640,7 +640,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_that_is_purged_is_gone_at_once() {
+    async fn a_purged_secret_is_deleted_at_once() {
         let (clients, http) = replay(vec![
             (200, &made("")),
             (400, &refused("ResourceNotFoundException", "no")),

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_of_one_service_in_one_region_and_never_shown() {
+    fn a_signature_names_one_service_and_region_and_is_never_shown() {
         let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_795_892_707);
         let keys = Keys { id: "AKIDEXAMPLE".into(), secret: "sentinel".into(), session: Some("session".into()) };
         let headers =
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn forged_keys_have_the_name_and_not_the_secret() {
+    fn forged_credentials_have_the_id_and_another_secret() {
         let keys = Keys::unknown();
         assert_eq!((keys.id.len(), &keys.forged().id), (20, &keys.id));
         assert_ne!(keys.forged().secret.reveal(), keys.secret.reveal());

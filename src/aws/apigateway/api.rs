@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_that_takes_tls_1_0_is_weaker_and_a_stricter_policy_is_not() {
+    fn tls_1_0_weakens_and_a_stricter_policy_does_not() {
         let with = |policy: Option<&str>, mode: Option<&str>| LiveRestApi {
             security_policy: policy.map(str::to_owned),
             access_mode: mode.map(str::to_owned),
@@ -453,7 +453,7 @@ mod tests {
 
     /// Where AWS has no policies of the newer kind, it would refuse one, and an access mode with it.
     #[tokio::test]
-    async fn where_there_are_only_legacy_policies_one_of_those_demands_tls_1_2() {
+    async fn regions_with_legacy_policies_use_the_one_with_tls_1_2() {
         let want = RestApi { enhanced_tls: false, ..want() };
         let weak = want.mends(&LiveRestApi { security_policy: Some("TLS_1_0".into()), access_mode: None, ..live() });
         let patches: Vec<_> = weak[0].1.iter().map(|patch| (patch.path(), patch.value())).collect();
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn another_kind_of_endpoint_takes_its_policy_along() {
+    fn a_change_of_the_endpoint_type_sets_the_policy_too() {
         let edge = LiveRestApi {
             endpoint_types: vec!["EDGE".into()],
             security_policy: Some("SecurityPolicy_TLS13_2025_EDGE".into()),
@@ -492,7 +492,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_in_force_when_deployed_makes_a_new_deployment() {
+    async fn settings_that_need_a_deployment_make_one() {
         let (clients, _) = replay(vec![(200, OURS), (200, OURS)]);
         let gateway = ApiGateway::new(&clients);
         let changed = |live| Found { outputs: outputs(), live };
@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endpoint_that_drops_the_policy_is_told_again() {
+    async fn a_policy_that_was_dropped_is_set_again() {
         let dropped = r#"{"id":"abc","name":"demo-api","rootResourceId":"r00t"}"#;
         let (clients, http) = replay(vec![(201, dropped), (200, OURS)]);
         let made = Provider::<RestApi>::create(&ApiGateway::new(&clients), &want(), &task()).await;
@@ -515,7 +515,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn by_its_id_it_is_found_in_one_call_and_unchanged() {
+    async fn an_unchanged_api_costs_one_call_by_id() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let found =
             Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
@@ -526,7 +526,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_its_id_it_is_found_by_name_and_tag_on_any_page() {
+    async fn without_an_id_an_api_is_found_by_name_and_tag_on_any_page() {
         let stranger = OURS.replace("\"abc\"", "\"zzz\"").replace(r#""securelambda:stack":"demo","#, "");
         let first = format!(r#"{{"item":[{stranger}],"position":"next"}}"#);
         let second = format!(r#"{{"item":[{OURS}]}}"#);
@@ -538,7 +538,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_of_ours_are_never_chosen_between() {
+    async fn two_apis_of_ours_with_one_name_are_an_error() {
         let list = format!(r#"{{"item":[{OURS},{}]}}"#, OURS.replace("\"abc\"", "\"def\""));
         let (clients, _) = replay(vec![(200, &list)]);
         let failure = Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), None, &task())
@@ -549,7 +549,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_recorded_one_that_lost_our_tag_is_a_strangers() {
+    async fn a_recorded_api_without_our_tag_is_foreign() {
         let (clients, _) = replay(vec![(200, r#"{"id":"abc","name":"demo-api","rootResourceId":"r00t"}"#)]);
         let found =
             Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
@@ -559,7 +559,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_created_with_its_tags_and_waited_for() {
+    async fn a_create_sets_tags_and_waits() {
         let updating = OURS.replace("AVAILABLE", "UPDATING");
         let (clients, http) = replay(vec![(201, &updating), (200, OURS)]);
         let made = Provider::<RestApi>::create(&ApiGateway::new(&clients), &want(), &task()).await;
@@ -580,7 +580,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_gone_only_when_it_cannot_be_read_any_more() {
+    async fn a_deletion_waits_until_the_api_cannot_be_read() {
         let gone = r#"{"__type":"NotFoundException"}"#;
         let (clients, http) = replay(vec![(202, ""), (200, OURS), (404, gone)]);
         let deleted = Provider::<RestApi>::delete(&ApiGateway::new(&clients), &outputs(), &task()).await;
@@ -588,7 +588,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn already_gone_is_deleted() {
+    async fn deleting_a_missing_api_succeeds() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
         let gateway = ApiGateway::new(&clients);
         assert_eq!(Provider::<RestApi>::delete(&gateway, &outputs(), &task()).await, Ok(()));

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_too_many_or_another_weakens() {
+    fn an_extra_or_other_pool_weakens() {
         assert_eq!(want().drift(&live()), vec![]);
         let pools = |arns: &[&str]| arns.iter().map(|arn| (*arn).to_owned()).collect::<BTreeSet<_>>();
         let table = [
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_found_by_id_or_name_in_one_call_and_unchanged() {
+    async fn an_unchanged_authorizer_costs_one_call_by_id_or_name() {
         for known in [None, Some("x2"), Some("gone")] {
             let (clients, http) = replay(vec![(200, &list())]);
             let known = known.map(|id| want().outputs(Some(id.to_owned())));
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_its_api_there_is_none() {
+    async fn without_its_api_an_authorizer_is_absent() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
         let found = Provider::<Authorizer>::read(&ApiGateway::new(&clients), &want().key(), None, &task())
             .await
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_is_taken_is_looked_at() {
+    async fn an_existing_authorizer_is_read() {
         for words in [
             "Authorizer name must be unique. Authorizer name AGAuthorizer1 already exists in this RestApi.",
             "Authorizer name must be unique",

@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_is_off_weakens() {
+    fn a_disabled_check_weakens() {
         let drift = |body, parameters| validator().drift(&LiveValidator { body, parameters });
         assert_eq!(drift(true, true), vec![]);
         assert_eq!(drift(false, true), vec![Drift::weakening("validateRequestBody", true, false)]);
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_twins_the_same_validator_is_found_every_time() {
+    async fn of_two_equal_validators_the_same_is_found_every_time() {
         let list = r#"{"item":[
             {"id":"v2","name":"all","validateRequestBody":true,"validateRequestParameters":true},
             {"id":"v1","name":"all","validateRequestBody":true,"validateRequestParameters":true},
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_model_that_exists_is_looked_at() {
+    async fn an_existing_model_is_read() {
         let answer = r#"{"__type":"ConflictException","message":"Model name already exists for this REST API"}"#;
         let (clients, _) = replay(vec![(409, answer)]);
         let made = Provider::<Model>::create(&ApiGateway::new(&clients), &model(), &task()).await;

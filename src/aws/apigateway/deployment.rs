@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_recorded_one_is_found_or_else_the_newest_of_that_hash() {
+    async fn the_recorded_deployment_is_found_or_else_the_newest_with_that_hash() {
         for (known, expected) in [(None, "d3"), (Some("d1"), "d1"), (Some("d2"), "d3")] {
             let (clients, http) = replay(vec![(200, LIST)]);
             let known = known.map(outputs);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_hash_is_not_it() {
+    async fn a_deployment_with_another_hash_is_ignored() {
         let (clients, _) = replay(vec![(200, LIST)]);
         let key = Deployment { hash: "cccc".into(), ..want() }.key();
         let found = Provider::<Deployment>::read(&ApiGateway::new(&clients), &key, Some(&outputs("d1")), &task()).await;
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unanswered_one_is_looked_for_and_not_repeated() {
+    async fn an_unanswered_create_is_not_repeated() {
         let (clients, http) = replay(vec![(500, r#"{"__type":"InternalFailure"}"#)]);
         let made = Provider::<Deployment>::create(&ApiGateway::new(&clients), &want(), &task()).await;
         assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Unknown));
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_ours_that_no_stage_answers_from_are_pruned() {
+    async fn only_unused_deployments_of_ours_are_deleted() {
         let stages = r#"{"item":[{"stageName":"other","deploymentId":"d2"}]}"#;
         let (clients, http) = replay(vec![(200, LIST), (200, stages), (202, "")]);
         ApiGateway::new(&clients).prune_deployments("abc", &["d3"], &task()).await;

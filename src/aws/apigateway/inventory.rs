@@ -60,7 +60,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test]
-    async fn apis_are_listed_to_the_end_whatever_they_are_called_now() {
+    async fn rest_apis_are_listed_by_tag_even_if_renamed() {
         let first = r#"{"position":"p2","item":[
             {"id":"a1","name":"renamed","tags":{"securelambda:stack":"demo","securelambda:resource":"api.rest"}},
             {"id":"x1","name":"theirs","tags":{"securelambda:stack":"other"}}]}"#;

@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_are_found_in_one_call_and_unchanged() {
+    async fn unchanged_methods_cost_one_call() {
         let (clients, http) = replay(vec![(200, &list(&whole()))]);
         let found = Provider::<Routes>::read(&ApiGateway::new(&clients), &routes().key(), None, &task())
             .await
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_api_without_methods_has_none_and_so_has_no_api() {
+    async fn an_api_without_methods_and_a_missing_api_have_no_routes() {
         let bare = r#"{"item":[{"id":"r00t","path":"/"}]}"#;
         let (clients, _) = replay(vec![(200, bare), (404, r#"{"__type":"NotFoundException"}"#)]);
         let gateway = ApiGateway::new(&clients);
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_in_the_way_is_replaced() {
+    async fn an_existing_method_is_replaced() {
         let exists = r#"{"__type":"ConflictException","message":"Method already exists for this resource"}"#;
         let (clients, http) = replay(vec![(409, exists), (204, ""), (201, "{}"), (201, "{}")]);
         Provider::<Routes>::create(&ApiGateway::new(&clients), &routes(), &task()).await.expect("made");
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_authorizer_made_a_moment_ago_is_waited_for() {
+    async fn a_new_authorizer_is_waited_for() {
         let not_yet = r#"{"__type":"BadRequestException","message":"Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer."}"#;
         let (clients, http) = replay(vec![(400, not_yet), (201, "{}"), (201, "{}")]);
         Provider::<Routes>::create(&ApiGateway::new(&clients), &routes(), &task()).await.expect("made");
@@ -456,7 +456,7 @@ mod tests {
     const DELETE: &str = "DELETE /p1/methods/POST";
 
     #[tokio::test]
-    async fn only_what_differs_is_touched() {
+    async fn only_differing_methods_are_changed() {
         let half = LiveMethod { integration: None, ..live_method() };
         let keyed = LiveMethod { api_key_required: true, ..live_method() };
         let bare = LiveMethod { required: BTreeSet::new(), ..live_method() };
@@ -547,7 +547,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_route_to_another_pool_and_function_is_guarded_before_it_leads_there() {
+    async fn a_route_gets_its_authorizer_before_its_function() {
         let mut live = LiveMethod { authorizer_id: Some("a2".into()), ..live_method() };
         live.integration.iter_mut().for_each(|live| live.uri = "arn:g".into());
         let answer = patched(&live_method());
@@ -561,7 +561,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_patch_that_does_something_else_gives_way_to_a_new_method() {
+    async fn a_method_that_a_patch_does_not_fix_is_created_anew() {
         let old = LiveMethod { models: BTreeMap::from([("application/json".into(), "Old".into())]), ..live_method() };
         let mut literal = old.clone();
         literal.models.insert("application~1json".into(), "Request".into());
@@ -574,7 +574,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_wanted_goes_after_what_is() {
+    async fn unwanted_methods_are_removed_last() {
         let stray = LiveMethod { resource_id: "p9".into(), ..live_method() };
         let (clients, http) = replay(vec![(201, "{}"), (201, "{}"), (204, "")]);
         let found = found(&[("POST /a-stray", stray)]);
@@ -583,7 +583,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_opened_method_is_patched_and_what_names_nobody_is_idle() {
+    async fn an_opened_method_is_patched() {
         let mut want = routes();
         want.methods.values_mut().for_each(|method| method.authorization = super::super::Authorization::None);
         // AWS may go on naming the authorizer of a method that asks nobody.
@@ -599,7 +599,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stray_whose_path_is_gone_is_gone() {
+    async fn an_unwanted_method_disappears_with_its_path() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
         let found = found(&[("POST /x/{id}", live_method()), ("GET /y", live_method())]);
         let done = Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &task()).await;
@@ -607,7 +607,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_on_a_path_that_was_made_anew_is_put_there() {
+    fn a_method_is_created_again_on_a_new_path() {
         let old = found(&[("POST /x/{id}", LiveMethod { resource_id: "old".into(), ..live_method() })]);
         let (want, method) = (routes(), method());
         let expected = Step::Put { name: "POST /x/{id}", method: &method, replaces: false };

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_met_another_is_done_again_alone() {
+    async fn a_write_with_a_conflict_is_repeated_alone() {
         let gateway = ApiGateway::new(&replay(vec![]).0);
         let (tries, task) = (AtomicUsize::new(0), Task::detached("test.write"));
         let lock = gateway.lock("abc");

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_on_the_way_are_wanted_too() {
+    fn parent_paths_are_wanted_too() {
         let wanted = want(&["/items/{id}/parts", "/files/{proxy+}", "/items"]).wanted();
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
         assert_eq!(wanted, ["/", "/files", "/files/{proxy+}", "/items", "/items/{id}", "/items/{id}/parts"]);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_too_many_weakens_if_it_carries_methods() {
+    fn an_extra_path_weakens_if_it_has_methods() {
         let want = want(&["/lambda1"]);
         assert_eq!(want.drift(&live(&[("/", false), ("/lambda1", true)])), vec![]);
         assert_eq!(want.drift(&live(&[("/", false)])), vec![Drift::new("resource /lambda1", "present", "absent")]);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn they_are_found_in_one_call_and_unchanged() {
+    async fn unchanged_paths_cost_one_call() {
         let (clients, http) = replay(vec![(200, &format!(r#"{{"item":[{ROOT},{LAMBDA1}]}}"#))]);
         let want = want(&["/lambda1"]);
         let found =
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bare_api_has_none_and_so_has_no_api() {
+    async fn an_empty_api_and_a_missing_api_have_no_paths() {
         let bare = format!(r#"{{"item":[{ROOT}]}}"#);
         let (clients, _) = replay(vec![(200, &bare), (200, &bare), (404, r#"{"__type":"NotFoundException"}"#)]);
         let gateway = ApiGateway::new(&clients);
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn parents_are_made_before_children_and_one_that_exists_is_adopted() {
+    async fn parents_are_created_first_and_existing_paths_are_adopted() {
         let exists = r#"{"__type":"ConflictException",
             "message":"Another resource with the same parent already has this name: a"}"#;
         let list = format!(r#"{{"item":[{ROOT},{{"id":"pa","parentId":"r00t","pathPart":"a","path":"/a"}}]}}"#);
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_at_odds_are_refused() {
+    async fn paths_that_exclude_each_other_are_refused() {
         let odds = r#"{"__type":"BadRequestException","message":"A sibling ({a}) of this resource already has a variable path part -- only one is allowed"}"#;
         let (clients, http) = replay(vec![(400, odds), (200, &format!(r#"{{"item":[{ROOT}]}}"#))]);
         let made = Provider::<Paths>::create(&ApiGateway::new(&clients), &want(&["/{b}"]), &task()).await;
@@ -353,7 +353,7 @@ mod tests {
 
     /// What a thing is called is no part of what AWS says of it.
     #[tokio::test(start_paused = true)]
-    async fn a_path_named_like_a_conflict_is_refused_at_once() {
+    async fn a_path_named_like_a_conflict_is_not_waited_for() {
         let refused = r#"{"__type":"ConflictException","message":"No."}"#;
         let (clients, http) = replay(vec![(409, refused); 5]);
         let made = Provider::<Paths>::create(&ApiGateway::new(&clients), &want(&["/concurrent-jobs"]), &task()).await;
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_must_go_goes_children_first() {
+    async fn children_are_removed_before_parents() {
         let (clients, http) =
             replay(vec![(202, ""), (404, r#"{"__type":"NotFoundException"}"#), (201, r#"{"id":"new"}"#)]);
         let live = live(&[("/", false), ("/x", false), ("/x/y", true)]);

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unchanged_one_costs_one_read_and_no_write() {
+    async fn an_unchanged_release_costs_one_read() {
         let (clients, http) = replay(vec![(200, STAGE)]);
         let gateway = ApiGateway::new(&clients);
         let found = Provider::<Release>::read(&gateway, &want("d1").key(), None, &task()).await.expect("no failure");
@@ -186,14 +186,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_its_stage_there_is_none() {
+    async fn without_its_stage_a_release_is_absent() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
         let found = Provider::<Release>::read(&ApiGateway::new(&clients), &want("d1").key(), None, &task()).await;
         assert!(found.expect("no failure").is_none());
     }
 
     #[tokio::test]
-    async fn the_stage_is_moved_in_one_patch_and_the_last_but_one_deployment_is_pruned() {
+    async fn one_patch_moves_the_stage_and_older_deployments_are_deleted() {
         let deployments = r#"{"item":[{"id":"d0","description":"securelambda x"},
             {"id":"d1","description":"securelambda y"},{"id":"d2","description":"securelambda z"}]}"#;
         let stages = r#"{"item":[{"stageName":"development","deploymentId":"d2"}]}"#;
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_stage_is_moved_only_if_it_answers_from_another() {
+    async fn a_new_stage_is_moved_only_if_it_serves_another_deployment() {
         for (deployment, calls) in [("d1", 1), ("d2", 4)] {
             let none = r#"{"item":[]}"#;
             let (clients, http) = replay(vec![(200, STAGE), (200, STAGE), (200, none), (200, none)]);

@@ -385,7 +385,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_protects_less_weakens() {
+    fn less_protection_weakens() {
         assert_eq!(fields(live_method()), []);
         let with = |change: fn(&mut LiveMethod)| {
             let mut live = live_method();
@@ -427,7 +427,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn authorizers_are_named() {
+    fn differences_name_authorizers() {
         let live = |id: &str| {
             BTreeMap::from([(
                 "POST /x/{id}".to_owned(),
@@ -440,7 +440,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_method_may_be_missing_one_too_many_or_on_a_path_that_is_gone() {
+    fn missing_and_extra_methods_are_differences() {
         let missing = routes().drift(&BTreeMap::new());
         assert_eq!(missing, vec![Drift::new("POST /x/{id}", "present", "absent")]);
         let both = BTreeMap::from([
@@ -452,7 +452,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_hash_changes_with_whatever_is_deployed_and_only_with_that() {
+    fn the_hash_covers_exactly_the_deployed_settings() {
         let base = routes().hash();
         assert_eq!(base.len(), 16);
         assert_eq!(base, routes().hash());

@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_lets_more_through_weakens_and_has_its_patch() {
+    fn settings_that_allow_more_weaken_and_are_patched() {
         let all = (ALL, setting(50.0, 50, false));
         assert_eq!(want().drift(&live(&[all])), vec![]);
         let stricter = ("~1lambda1/POST", setting(50.0, 10, false));
@@ -353,13 +353,13 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_lets_less_through_is_merely_a_difference() {
+    fn a_lower_limit_does_not_weaken() {
         let drift = want().drift(&live(&[(ALL, setting(10.0, 50, false))]));
         assert_eq!(drift, vec![Drift::new("throttlingRateLimit of each route", 50, 10)]);
     }
 
     #[tokio::test]
-    async fn it_is_found_unchanged_in_one_call() {
+    async fn an_unchanged_stage_costs_one_call() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let found = Provider::<Stage>::read(&ApiGateway::new(&clients), &want().key(), None, &task())
             .await
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_created_with_its_tags_and_throttled_at_once() {
+    async fn a_stage_is_created_with_tags_and_throttled_at_once() {
         let (clients, http) = replay(vec![(201, OURS), (200, OURS)]);
         let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await;
         assert_eq!(made.expect("made").name, "development");
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_it_may_not_be_tagged_it_is_created_without_tags() {
+    async fn a_stage_that_may_not_be_tagged_is_created_without_tags() {
         let denied = |action: &str, on: &str| {
             let resource = format!("arn:aws:apigateway:eu-central-1::{on}");
             format!(
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deployments_that_a_stage_before_it_answered_from_are_pruned() {
+    async fn deployments_of_an_earlier_stage_are_deleted() {
         let deployments =
             r#"{"item":[{"id":"d0","description":"securelambda x"},{"id":"d1","description":"securelambda y"}]}"#;
         let stages = r#"{"item":[{"stageName":"development","deploymentId":"d1"}]}"#;
@@ -412,14 +412,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_exists_is_looked_at() {
+    async fn an_existing_stage_is_read() {
         let (clients, _) = replay(vec![(409, r#"{"__type":"ConflictException","message":"Stage already exists"}"#)]);
         let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await;
         assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Exists));
     }
 
     #[tokio::test]
-    async fn it_stays_where_it_points_and_one_patch_changes_its_throttle() {
+    async fn an_update_keeps_the_deployment_and_patches_the_throttle() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let gateway = ApiGateway::new(&clients);
         let live = live(&[(ALL, setting(10.0, 50, false))]);
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_deployment_none_is_made() {
+    async fn a_stage_is_not_created_without_a_deployment() {
         let (clients, http) = replay(vec![]);
         let want = Stage { deployment_id: None, ..want() };
         let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want, &task()).await;

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_that_were_let_in_weaken() {
+    fn allowed_cors_origins_weaken() {
         let live = LiveHttpApi {
             name: "demo-api".into(),
             description: "d".into(),
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn by_its_id_it_is_found_in_one_call_and_unchanged() {
+    async fn an_unchanged_api_costs_one_call_by_id() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let gateway = ApiGatewayV2::new(&clients);
         let found = Provider::<HttpApi>::read(&gateway, &want().key(), Some(&outputs()), &task()).await;
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_its_id_it_is_found_by_name_and_tag_on_any_page() {
+    async fn without_an_id_an_api_is_found_by_name_and_tag_on_any_page() {
         let stranger = OURS.replace("\"abc\"", "\"zzz\"").replace(r#""securelambda:stack":"demo","#, "");
         let first = format!(r#"{{"items":[{stranger}],"nextToken":"more"}}"#);
         let second = format!(r#"{{"items":[{OURS}]}}"#);
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_of_ours_are_never_chosen_between() {
+    async fn two_apis_of_ours_with_one_name_are_an_error() {
         let list = format!(r#"{{"items":[{OURS},{}]}}"#, OURS.replace("\"abc\"", "\"def\""));
         let (clients, _) = replay(vec![(200, &list)]);
         let found = Provider::<HttpApi>::read(&ApiGatewayV2::new(&clients), &want().key(), None, &task()).await;
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_recorded_one_that_lost_our_tag_is_a_strangers() {
+    async fn a_recorded_api_without_our_tag_is_foreign() {
         let (clients, _) = replay(vec![(200, r#"{"apiId":"abc","name":"demo-api"}"#)]);
         let gateway = ApiGatewayV2::new(&clients);
         let found = Provider::<HttpApi>::read(&gateway, &want().key(), Some(&outputs()), &task()).await;
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_created_once_and_with_its_tags() {
+    async fn an_api_is_created_once_with_its_tags() {
         let (clients, http) = replay(vec![(201, OURS)]);
         let made = Provider::<HttpApi>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await;
         assert_eq!(made, Ok(outputs()));
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn origins_are_taken_away_by_a_call_of_their_own() {
+    async fn cors_origins_are_removed_by_a_separate_call() {
         let (clients, http) = replay(vec![(204, ""), (200, OURS)]);
         let live = LiveHttpApi {
             name: "demo-api".into(),

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_found_by_id_or_name_in_one_call_and_unchanged() {
+    async fn an_unchanged_authorizer_costs_one_call_by_id_or_name() {
         for known in [None, Some("x1"), Some("gone")] {
             let (clients, http) = replay(vec![(200, &list())]);
             let known = known.map(|id| want().outputs(Some(id.to_owned())));
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_created_with_the_one_issuer_and_audience() {
+    async fn an_authorizer_is_created_with_one_issuer_and_audience() {
         let (clients, http) = replay(vec![(201, r#"{"authorizerId":"x1"}"#)]);
         let made = Provider::<JwtAuthorizer>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await;
         assert_eq!(made, Ok(want().outputs(Some("x1".into()))));

@@ -32,7 +32,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test]
-    async fn apis_are_listed_to_the_end_whatever_they_are_called_now() {
+    async fn http_apis_are_listed_by_tag_even_if_renamed() {
         let first = r#"{"nextToken":"p2","items":[
             {"apiId":"a1","name":"renamed","tags":{"securelambda:stack":"demo","securelambda:resource":"api.http"}},
             {"apiId":"x1","name":"theirs","tags":{"securelambda:stack":"other"}}]}"#;

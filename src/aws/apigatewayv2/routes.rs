@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn they_are_found_in_two_calls_and_unchanged() {
+    async fn unchanged_routes_cost_two_calls() {
         let routes = r#"{"items":[{"routeId":"r1","routeKey":"GET /hello","authorizationType":"JWT","authorizerId":"a1",
             "target":"integrations/i1"}]}"#;
         let integrations = format!(
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_route_is_made_with_its_authorizer_in_the_very_call() {
+    async fn the_call_that_creates_a_route_sets_its_authorizer() {
         let (clients, http) = replay(vec![(201, r#"{"integrationId":"i1"}"#), (201, r#"{"routeId":"r1"}"#)]);
         Provider::<HttpRoutes>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await.expect("made");
         let body = &asked(&http)[1].1;
@@ -475,7 +475,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_changed_route_stays_and_a_removed_one_goes_last() {
+    async fn routes_are_changed_in_place_and_removed_last() {
         let was = with(|live| {
             let mut extra = live.routes["GET /hello"].clone();
             extra.id = "r2".into();
@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_integration_that_a_route_uses_stays_whichever_is_idle() {
+    async fn of_two_integrations_the_unused_one_is_removed() {
         let gateway = |http: Clients| ApiGatewayV2::new(&http);
         for (used, idle) in [("i1", "i2"), ("i2", "i1")] {
             let live = with(|live| {
@@ -529,7 +529,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_stay_where_routes_use_both() {
+    async fn two_integrations_that_are_used_both_stay() {
         let live = with(|live| {
             let other =
                 LiveHttpRoute { id: "r2".into(), integration_id: "i2".into(), ..live.routes["GET /hello"].clone() };

@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifted_limit_and_a_lost_log_weaken() {
+    fn removing_a_limit_or_the_log_weakens() {
         assert_eq!(want().drift(&live()), vec![]);
         assert_eq!(want().drift(&LiveHttpStage { log_destination: format!("{GROUP}:*"), ..live() }), vec![]);
         let table = [
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_one_route_was_allowed_more_is_taken_back() {
+    async fn a_higher_limit_of_one_route_is_removed() {
         let (clients, http) = replay(vec![(200, "{}"), (204, "")]);
         let live = LiveHttpStage { routes: vec![("GET /x".into(), Some(900.0), None)], ..live() };
         let found = Found { outputs: want().outputs(), live };

@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn validities_left_out_are_the_defaults() {
+    async fn missing_validities_are_the_defaults() {
         let mut answer = got();
         for field in ["AccessTokenValidity", "IdTokenValidity", "RefreshTokenValidity", "TokenValidityUnits"] {
             answer["UserPoolClient"][field] = json!(null);
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn denied_it_is_absent_only_where_its_pool_is_gone() {
+    async fn a_client_that_cannot_be_read_is_absent_only_without_its_pool() {
         let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
         let (found, asked) = read(vec![(400, denied), (400, ABSENT), (400, ABSENT)], Some(&ids())).await;
         assert!(found.expect("an answer").is_none());
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_is_found_by_its_name_and_never_chosen_from_two() {
+    async fn two_clients_with_one_name_are_an_error() {
         let listed = r#"{"UserPoolClients": [{"ClientId": "c0", "ClientName": "x"}, {"ClientId": "c1", "ClientName": "demo-client"}]}"#;
         let answer = got().to_string();
         let of_another_pool = AppClientOutputs { pool_id: "p0".into(), ..ids() };
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_is_sent_everything() {
+    async fn an_update_sends_all_settings() {
         let answer = got().to_string();
         let found = read(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
         let (clients, http) = replay(vec![(200, &answer)]);
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn gone_is_done() {
+    async fn deleting_a_missing_client_succeeds() {
         let (clients, _) = replay(vec![(400, ABSENT)]);
         let cognito = Cognito::new(&clients);
         assert_eq!(Provider::<AppClient>::delete(&cognito, &ids(), &Task::detached("x")).await, Ok(()));

@@ -43,7 +43,7 @@ mod tests {
     use crate::engine::{Cause, Provider, Task};
 
     #[tokio::test]
-    async fn a_pool_with_a_domain_names_the_way() {
+    async fn a_pool_with_a_domain_explains_how_to_remove_it() {
         let refusal = r#"{"__type":"InvalidParameterException","message":
             "User pool cannot be deleted. It has a domain configured that should be deleted first."}"#;
         let described = r#"{"UserPool":{"Id":"p1","Domain":"login","CustomDomain":"login.example.com"}}"#;

@@ -57,7 +57,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test]
-    async fn a_token_is_traded_for_keys() {
+    async fn a_token_is_exchanged_for_credentials() {
         let keys = r#"{"IdentityId":"i","Credentials":{"AccessKeyId":"ASIA","SecretKey":"s","SessionToken":"t"}}"#;
         let (clients, http) = replay(vec![(200, r#"{"IdentityId":"i"}"#), (200, keys)]);
         let given = Identities::new(&clients).credentials("pool", "eu_A", &SecretValue::from("token")).await;
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_without_keys_is_a_failure() {
+    async fn an_answer_without_credentials_is_a_failure() {
         let (clients, _) = replay(vec![(200, r#"{"IdentityId":"i"}"#), (200, r#"{"IdentityId":"i"}"#)]);
         assert!(Identities::new(&clients).credentials("pool", "eu_A", &SecretValue::from("token")).await.is_err());
     }

@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn guests_and_other_ways_in_weaken() {
+    fn guests_and_other_providers_weaken() {
         assert_eq!(want().drift(&live()), vec![]);
         let provider = |provider: &str, client: &str, checked| vec![(provider.into(), client.into(), checked)];
         let table = [
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn by_its_id_it_is_found_in_one_call_and_unchanged() {
+    async fn an_unchanged_pool_costs_one_call_by_id() {
         let (clients, http) = replay(vec![(200, &described("r:1", "demo"))]);
         let known = IdentityPoolOutputs { id: "r:1".into() };
         let pools = CognitoIdentity::new(&clients);
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_its_id_it_is_found_by_name_and_tag_on_any_page() {
+    async fn without_an_id_a_pool_is_found_by_name_and_tag_on_any_page() {
         let first =
             r#"{"IdentityPools":[{"IdentityPoolId":"r:0","IdentityPoolName":"demo-Services"}],"NextToken":"n"}"#;
         let second = r#"{"IdentityPools":[{"IdentityPoolId":"r:1","IdentityPoolName":"demo-Services"},
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_recorded_one_that_lost_our_tag_is_a_strangers() {
+    async fn a_recorded_pool_without_our_tag_is_foreign() {
         let (clients, _) = replay(vec![(200, &described("r:1", "other"))]);
         let known = IdentityPoolOutputs { id: "r:1".into() };
         let pools = CognitoIdentity::new(&clients);
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_mistake_in_an_update_is_not_waited_for() {
+    async fn a_refused_update_is_not_repeated() {
         let wrong = r#"{"__type":"InvalidParameterException","message":"1 validation error"}"#;
         let (clients, http) = replay(vec![(400, wrong)]);
         let found = Found { outputs: IdentityPoolOutputs { id: "r:1".into() }, live: live() };
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_created_shut_and_only_once() {
+    async fn a_pool_is_created_once_without_guests() {
         let (clients, http) = replay(vec![(200, &described("r:1", "demo"))]);
         let made = Provider::<IdentityPool>::create(&CognitoIdentity::new(&clients), &want(), &task()).await;
         assert_eq!(made.map(|outputs| outputs.id), Ok("r:1".into()));

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_is_called_alike_by_who_makes_tokens_and_who_takes_them() {
+    fn issuer_and_provider_name_a_pool_alike() {
         for (partition, region, host) in [
             ("aws", "eu-central-1", "cognito-idp.eu-central-1.amazonaws.com"),
             ("aws-cn", "cn-north-1", "cognito-idp.cn-north-1.amazonaws.com.cn"),

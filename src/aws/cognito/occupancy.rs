@@ -67,20 +67,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn users_are_counted_page_by_page_and_the_estimate_is_not_believed() {
+    async fn users_are_counted_page_by_page_instead_of_estimated() {
         let expected = Occupancy { protected: true, users: 3, more: false };
         assert_eq!(look(vec![(200, POOL), (200, TWO), (200, ONE)]).await, (Ok(Some(expected)), 3));
     }
 
     #[tokio::test]
-    async fn counting_ends_somewhere() {
+    async fn counting_stops_at_a_limit() {
         let answers = std::iter::once((200, POOL)).chain(std::iter::repeat_n((200, TWO), 20));
         let expected = Occupancy { protected: true, users: 20, more: true };
         assert_eq!(look(answers.collect()).await, (Ok(Some(expected)), 11));
     }
 
     #[tokio::test]
-    async fn a_pool_that_is_gone_has_none_and_one_that_cannot_be_read_is_not_empty() {
+    async fn a_missing_pool_has_no_users_and_an_unreadable_one_fails() {
         let gone = r#"{"__type":"ResourceNotFoundException","message":"no such pool"}"#;
         assert_eq!(look(vec![(400, gone)]).await, (Ok(None), 1));
         let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_is_nothing_checked() {
+    fn an_empty_policy_checks_nothing() {
         let none = PasswordPolicy {
             minimum_length: 6,
             lowercase: false,
@@ -169,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_generated_meets_every_policy(policy in any_policy()) {
+        fn generated_passwords_meet_every_policy(policy in any_policy()) {
             let password = generate(&policy);
             prop_assert_eq!(policy.check(&password), Ok(()));
             // And four kinds of character even where none is asked for.
@@ -178,12 +178,12 @@ mod tests {
         }
 
         #[test]
-        fn what_meets_the_strictest_meets_all(policy in any_policy()) {
+        fn the_strictest_policy_implies_all_others(policy in any_policy()) {
             prop_assert_eq!(policy.check(&generate(&PasswordPolicy::STRICTEST)), Ok(()));
         }
 
         #[test]
-        fn what_it_lacks_never_quotes_it(text in "[a-z€ ]{12,40}") {
+        fn messages_never_contain_the_password(text in "[a-z€ ]{12,40}") {
             for lack in policy().check(&SecretValue::new(text.clone())).err().unwrap_or_default() {
                 prop_assert!(!lack.contains(&text));
             }
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_are_alike() {
+    fn generated_passwords_differ() {
         let made: std::collections::HashSet<String> =
             (0..1000).map(|_| generate(&policy()).reveal().to_owned()).collect();
         assert_eq!(made.len(), 1000);

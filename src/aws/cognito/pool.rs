@@ -522,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn no_days_are_seven_days() {
+    fn a_missing_validity_means_seven_days() {
         let mut answer = got("p1");
         answer["UserPool"]["Policies"]["PasswordPolicy"]["TemporaryPasswordValidityDays"] = json!(0);
         assert_eq!(want().drift(&live(&answer)), []);
@@ -540,7 +540,7 @@ mod tests {
     const ABSENT: &str = r#"{"__type": "ResourceNotFoundException", "message": "User pool p1 does not exist."}"#;
 
     #[tokio::test]
-    async fn pools_of_strangers_with_our_name_are_passed_over() {
+    async fn foreign_pools_with_our_name_are_ignored() {
         let pages = [
             r#"{"UserPools": [{"Id": "p0", "Name": "demo-MyUserPool1"}, {"Id": "p9", "Name": "other"}], "NextToken": "n"}"#,
             r#"{"UserPools": [{"Id": "p2", "Name": "demo-MyUserPool1"}]}"#,
@@ -560,14 +560,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_recorded_pool_without_our_tag_is_a_strangers() {
+    async fn a_recorded_pool_without_our_tag_is_foreign() {
         let theirs = got("p1").to_string().replace("\"demo\"", "\"somebody\"");
         let (found, _) = read(vec![(200, &theirs)], Some(&ids("p1"))).await;
         assert_eq!(found.expect_err("a stranger's").cause, Cause::Foreign);
     }
 
     #[tokio::test]
-    async fn two_of_ours_are_listed_and_not_chosen_from() {
+    async fn two_pools_of_ours_with_one_name_are_an_error() {
         let listed =
             r#"{"UserPools": [{"Id": "p1", "Name": "demo-MyUserPool1"}, {"Id": "p2", "Name": "demo-MyUserPool1"}]}"#;
         let (one, two) = (got("p1").to_string(), got("p2").to_string());
@@ -598,7 +598,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_is_sent_everything() {
+    async fn an_update_sends_all_settings() {
         let mut weaker = got("p1");
         weaker["UserPool"]["Policies"]["PasswordPolicy"]["MinimumLength"] = json!(8);
         let live = tokio::task::spawn_blocking(move || live(&weaker)).await.expect("live");
@@ -647,7 +647,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_change_is_refused() {
+    async fn a_setting_that_cannot_change_requires_replacement() {
         let mut answer = got("p1");
         answer["UserPool"]["UsernameAttributes"] = json!(["phone_number"]);
         let live = tokio::task::spawn_blocking(move || live(&answer)).await.expect("live");
@@ -657,7 +657,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_protected_pool_is_not_deleted_and_a_gone_one_is_done() {
+    async fn a_protected_pool_is_not_deleted_and_a_missing_one_is_success() {
         let (clients, http) = replay(vec![]);
         let cognito = Cognito::new(&clients);
         let failure =

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_is_not_the_secrets_is_seen_without_reading_either() {
+    fn a_password_that_differs_from_the_secret_is_detected_unread() {
         assert_eq!(want().drift(&live()), vec![]);
         let table = [
             (ServiceUserLive { version: Some("v0".into()), ..live() }, "password"),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_mark_is_written_last() {
+    async fn the_version_attribute_is_written_last() {
         let (clients, http) = replay(vec![(200, r#"{"User":{}}"#), (200, "{}"), (200, "{}"), (200, "{}")]);
         ServiceUsers::new(&clients).create(&want(), &task()).await.expect("made");
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
@@ -305,7 +305,7 @@ mod tests {
 
     /// Mark and version are the same before, so whichever write comes first must make them differ.
     #[tokio::test]
-    async fn cut_off_at_any_write_the_next_look_sees_that_the_password_may_be_another() {
+    async fn after_an_interruption_the_next_read_sees_a_doubtful_password() {
         let found = || Found { outputs: want().key(), live: ServiceUserLive { enabled: false, ..live() } };
         for written in 1..=2 {
             let mut answers = vec![(200, "{}"); 1 + written];
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_there_already_gets_a_new_password() {
+    async fn an_existing_user_gets_a_new_password() {
         let exists = r#"{"__type":"UsernameExistsException","message":"User account already exists"}"#;
         let (clients, http) = replay(vec![(400, exists), (200, "{}"), (200, "{}"), (200, "{}")]);
         ServiceUsers::new(&clients).create(&want(), &task()).await.expect("made");
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn denied_it_is_absent_only_where_its_pool_is_gone() {
+    async fn a_user_that_cannot_be_read_is_absent_only_without_its_pool() {
         let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
         let gone = r#"{"__type":"ResourceNotFoundException","message":"User pool does not exist"}"#;
         for (pool, is_absent) in [((400, gone), true), ((200, r#"{"UserPool":{"Id":"p"}}"#), false)] {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_found_in_two_calls_and_unchanged() {
+    async fn an_unchanged_user_costs_two_calls() {
         let user = r#"{"Username":"u","Enabled":true,"UserStatus":"CONFIRMED","UserAttributes":[{"Name":"nickname","Value":"v1"}]}"#;
         let arn = want().secret_arn;
         let secret = format!(r#"{{"ARN":"{arn}","VersionIdsToStages":{{"v0":["AWSPREVIOUS"],"v1":["AWSCURRENT"]}}}}"#);

@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn adding_twice_is_fine() {
+    async fn adding_a_user_twice_succeeds() {
         let (clients, http) = replay(vec![(400, EXISTS), (200, "{}")]);
         let added = Users::new(&clients).add("p1", "ann@example.com", AddUser::Password(hidden("x"))).await;
         assert_eq!((added, asked(&http).len()), (Ok(Added::PasswordSet), 2));
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn confirming_twice_is_fine_and_a_wrong_code_is_not() {
+    async fn confirming_twice_succeeds_and_a_wrong_code_fails() {
         let done = error("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED");
         let wrong = error("CodeMismatchException", "Invalid verification code provided, please try again.");
         let (clients, _) = replay(vec![(400, &done), (400, &wrong)]);
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_way_not_to_be_let_in_has_a_way_out() {
+    async fn every_failed_sign_in_has_a_hint() {
         let answers = [
             (400, error("NotAuthorizedException", "Incorrect username or password."), "sets a new password"),
             (400, error("NotAuthorizedException", "Password attempts exceeded"), "wait some minutes"),
@@ -492,7 +492,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn too_many_tries_are_not_called_a_quota() {
+    async fn too_many_attempts_are_not_reported_as_a_quota() {
         for code in ["LimitExceededException", "TooManyFailedAttemptsException"] {
             let answer = error(code, "Attempt limit exceeded, please try after some time.");
             // The SDK takes the first for throttling and tries again (docs/aws.md, Throttling and quotas).
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_told_from_what_is_none() {
+    fn email_addresses_are_recognised() {
         for good in ["ann@example.com", "a.b+c@mail.example.co.uk", "o'neil@example.org", "ünal@beispiel.de"] {
             assert!(is_email(good), "{good}");
         }

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn roles_are_listed_by_path_to_the_end_with_their_policies() {
+    async fn roles_on_all_pages_are_listed_with_their_policies() {
         let first = list(&["demo-f"], "<IsTruncated>true</IsTruncated><Marker>m2</Marker>");
         let second = list(&["demo-g", "demo-gone"], "<IsTruncated>false</IsTruncated>");
         let get = |name, stack| answer("GetRole", &format!("<Role>{}</Role>", role(name, stack)));

@@ -482,13 +482,13 @@ mod tests {
     }
 
     #[test]
-    fn code_is_known_by_its_hash_and_not_printed() {
+    fn code_is_compared_by_its_hash_and_never_printed() {
         let code = Code::new(b"zip".to_vec());
         assert_eq!(format!("{code:?}"), "Code(3 bytes, SnD+mqZDbgLC3qNA+9HjUuTvLYzmylKtJdS5VHH8i/I=)");
     }
 
     #[tokio::test]
-    async fn a_function_without_our_tag_is_a_strangers_unless_tags_could_not_be_read() {
+    async fn a_function_without_our_tag_is_foreign_unless_tags_are_unreadable() {
         let theirs = read("Active", "Successful").replace(r#""demo"}"#, r#""other"}"#);
         let unread = json!({
             "Configuration": config("Active", "Successful"),
@@ -502,7 +502,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_function_that_is_going_is_gone_and_one_that_is_coming_is_there() {
+    async fn a_deleting_function_is_absent_and_a_pending_one_exists() {
         let (clients, _) =
             replay(vec![(200, &read("Deleting", "Successful")), (404, ABSENT), (200, &read("Pending", "InProgress"))]);
         let lambda = Lambda::new(&clients);
@@ -513,7 +513,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_that_answers_active_asks_no_more() {
+    async fn a_create_that_answers_active_needs_no_read() {
         let (clients, http) = replay(vec![(201, &said("Active", "Successful"))]);
         let outputs = Provider::<Function>::create(&Lambda::new(&clients), &want(), &task()).await.unwrap();
         assert_eq!(outputs.arn, ARN);
@@ -550,7 +550,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_function_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+    async fn an_existing_function_and_a_lost_answer_have_different_causes() {
         for (status, body, cause) in [
             (409, conflict("Function already exist: demo-f"), Cause::Exists),
             (500, json!({ "__type": "ServiceException", "Message": "sorry" }).to_string(), Cause::Unknown),
@@ -563,7 +563,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn converge_configures_then_uploads_and_waits_between() {
+    async fn an_update_configures_then_uploads_and_waits_between() {
         let mut found = found().await;
         found.live.timeout_s = 3;
         found.live.code_sha256 = "x".into();
@@ -583,7 +583,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn converge_sends_an_empty_map_of_variables() {
+    async fn an_update_sends_an_empty_map_of_variables() {
         let want = Function { environment: BTreeMap::new(), ..want() };
         let found = found().await;
         let (clients, http) = replay(vec![(200, &said("Active", "Successful"))]);
@@ -592,7 +592,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn converge_of_one_that_is_coming_only_waits() {
+    async fn an_update_of_a_pending_function_only_waits() {
         let mut found = found().await;
         found.live.state = State::Settling;
         let (clients, http) = replay(vec![(200, &read("Active", "Successful"))]);

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn functions_are_listed_to_the_end_and_told_by_their_tags() {
+    async fn functions_on_all_pages_are_recognised_by_their_tags() {
         let (first, second) = (page(&["demo-f", "x"], r#","NextMarker":"m2""#), page(&["demo-g", "demo-gone"], ""));
         let read = |name: &str, stack: &str| {
             format!(r#"{{"Configuration":{{"FunctionName":"{name}"}},"Tags":{{"securelambda:stack":"{stack}"}}}}"#)
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tags_that_cannot_be_read_are_no_strangers() {
+    async fn unreadable_tags_do_not_make_a_function_foreign() {
         let list = page(&["demo-f"], "");
         let read =
             r#"{"Configuration":{"FunctionName":"demo-f"},"TagsError":{"ErrorCode":"AccessDenied","Message":"no"}}"#;
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_cannot_be_read_and_a_page_that_cannot_be_read_hide_no_other() {
+    async fn an_unreadable_function_or_page_does_not_hide_others() {
         let list = page(&["demo-f", "demo-g"], r#","NextMarker":"m2""#);
         let denied = r#"{"message":"no"}"#;
         let read = r#"{"Configuration":{"FunctionName":"demo-g"},"Tags":{"securelambda:stack":"demo"}}"#;

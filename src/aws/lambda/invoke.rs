@@ -41,7 +41,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test]
-    async fn its_status_is_told_and_nothing_else() {
+    async fn an_invocation_returns_only_the_status() {
         for (body, expected) in [
             (r#"{"statusCode":401,"body":"{}"}"#, Invoked::Status(401)),
             (r#""hello""#, Invoked::Something),

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_meaning_weakens() {
+    fn a_permission_with_another_meaning_weakens() {
         let of = |statement: Value| {
             let policy = Policy::new([statement]);
             super::statement(&policy, "api").unwrap()
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_absent_without_the_statement_the_policy_the_function_or_our_tag_on_it() {
+    async fn a_permission_is_absent_without_statement_policy_function_or_tag() {
         let (other, ours) = (policy(&json!({ "Sid": "x" })), policy(&aws_statement()));
         let theirs = FUNCTION.replace("demo\"}", "other\"}");
         for answers in [
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_permission_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+    async fn an_existing_permission_and_a_lost_answer_have_different_causes() {
         for (status, code, words, cause) in [
             (409, "ResourceConflictException", "The statement id (api) provided already exists.", Cause::Exists),
             (500, "ServiceException", "sorry", Cause::Unknown),
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn converge_replaces_the_statement() {
+    async fn an_update_replaces_the_statement() {
         let mut wider = aws_statement();
         wider["Condition"] = json!({});
         let found = read(vec![(200, FUNCTION), (200, &policy(&wider))]).await.unwrap().unwrap();
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deleting_what_is_gone_is_done() {
+    async fn deleting_a_missing_permission_succeeds() {
         let (clients, _) = replay(vec![(404, ABSENT)]);
         Provider::<Permission>::delete(&Lambda::new(&clients), &want().key(), &task()).await.unwrap();
     }

@@ -64,7 +64,7 @@ mod tests {
     use crate::aws::testing::{asked, replay, requests};
 
     #[tokio::test]
-    async fn all_pages_are_read_and_put_in_order() {
+    async fn events_of_all_pages_are_sorted() {
         let first = r#"{"nextToken":"more","events":[
             {"eventId":"2","logStreamName":"s","timestamp":2000,"message":"two\n","ingestionTime":9},
             {"eventId":"1","logStreamName":"s","timestamp":1000,"message":"one"}]}"#;

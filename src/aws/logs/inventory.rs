@@ -50,7 +50,7 @@ mod tests {
     use crate::aws::testing::{replay, requests};
 
     #[tokio::test]
-    async fn groups_are_listed_to_the_end_and_told_by_their_tags() {
+    async fn groups_on_all_pages_are_recognised_by_their_tags() {
         let first = r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-f"}],"nextToken":"p2"}"#;
         let second = r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-g"},{"logGroupName":"/aws/lambda/demo-h"}]}"#;
         let ours = r#"{"tags":{"securelambda:stack":"demo","securelambda:resource":"logs.f"}}"#;

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_group_without_our_tag_is_a_strangers() {
+    async fn a_group_without_our_tag_is_foreign() {
         let (clients, _) = replay(vec![(200, GROUPS), (200, r#"{"tags":{"securelambda:stack":"other"}}"#)]);
         let failure = Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap_err();
         assert_eq!(failure.cause, Cause::Foreign);
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_group_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+    async fn an_existing_group_and_a_lost_answer_have_different_causes() {
         for (status, code, cause) in [
             (400, "ResourceAlreadyExistsException", Cause::Exists),
             (503, "ServiceUnavailableException", Cause::Unknown),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deleting_what_is_gone_is_done() {
+    async fn deleting_a_missing_group_succeeds() {
         let (clients, _) = replay(vec![(400, r#"{"__type":"ResourceNotFoundException","message":"no"}"#)]);
         let logs = Logs::new(&clients);
         logs.delete(&logs.outputs("/aws/lambda/demo-f"), &Task::detached("x")).await.unwrap();

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_is_asked_itself_and_one_in_its_window_says_until_when() {
+    async fn listed_secrets_are_read_with_their_recovery_date() {
         let (first, second) = (page(&["demo-a", "demo-gone"], r#","NextToken":"p2""#), page(&["demo-b"], ""));
         let (a, b) = (described("demo-a", ""), described("demo-b", r#","DeletedDate":1.795824e9"#));
         let gone = r#"{"__type":"ResourceNotFoundException","message":"no"}"#;
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn for_every_stack_there_is_no_filter() {
+    async fn a_list_for_all_stacks_has_no_filter() {
         let list = page(&["NotOurs", "demo-a"], "");
         let a = described("demo-a", "");
         let (clients, http) = replay(vec![(200, &list), (200, &a)]);

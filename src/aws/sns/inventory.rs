@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn topics_are_listed_to_the_end_and_told_by_their_tags() {
+    async fn topics_on_all_pages_are_recognised_by_their_tags() {
         let (first, second) = (topics(&["other-t", "demo-t"], "<NextToken>p2</NextToken>"), topics(&["demo-b-t"], ""));
         let none = subscriptions("");
         // Both lists are read side by side: topics, subscriptions, topics' second page, tags.

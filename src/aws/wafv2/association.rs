@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn find_tells_ours_from_anothers_and_from_none() {
+    async fn reading_separates_our_association_from_others_and_none() {
         let other = Drift::weakening("WebACLArn", "arn:ours", "arn:theirs");
         let table =
             [(200, OURS, Some(vec![])), (200, THEIRS, Some(vec![other])), (200, "{}", None), (400, ABSENT, None)];
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_delete_leaves_what_is_not_ours() {
+    async fn a_deletion_leaves_foreign_associations() {
         let table: [(Vec<(u16, &str)>, usize); 4] = [
             (vec![(200, OURS), (200, "{}")], 2),
             (vec![(200, THEIRS)], 1),

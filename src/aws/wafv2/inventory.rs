@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn web_acls_are_listed_with_the_stages_they_stand_in_front_of() {
+    async fn web_acls_are_listed_with_their_associations() {
         let (first, second) = (page("WebACLs", &["demo-acl"], "m2"), page("WebACLs", &["demo-gone"], ""));
         let stages = format!(r#"{{"ResourceArns":["{STAGE}"]}}"#);
         let reads = [(200, TAGS), (200, &*stages), (400, ABSENT), (400, ABSENT)];

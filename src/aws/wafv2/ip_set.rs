@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn long_sets_are_told_in_few_words() {
+    fn long_sets_are_shortened_in_messages() {
         let many: Vec<String> = (0..30).map(|n| format!("10.0.{n}.0/24")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let drift = want(&many).drift(&live(&many[1..]));
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unchanged_set_costs_two_reads_side_by_side() {
+    async fn an_unchanged_set_costs_two_concurrent_reads() {
         let (clients, http) = replay(vec![(200, GET), (200, TAGS)]);
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
         let want = want(&["203.0.113.9/24"]);
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_set_that_is_gone_by_its_ids_is_looked_for_by_its_name() {
+    async fn a_set_without_its_recorded_id_is_found_by_name() {
         let other_page = r#"{"NextMarker": "demo-a", "IPSets": [{"Name": "demo-a", "Id": "9", "ARN": "arn:9"}]}"#;
         let (clients, http) =
             replay(vec![(400, ABSENT), (400, ABSENT), (200, other_page), (200, LISTED), (200, GET), (200, TAGS)]);
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_set_without_our_tag_is_a_strangers() {
+    async fn a_set_without_our_tag_is_foreign() {
         let (clients, _) = replay(vec![(200, LISTED), (200, GET), (200, NO_TAGS)]);
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
         let result = Provider::<IpSet>::read(&waf, &want(&[]).key(), None, &task).await;
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stale_token_is_read_anew() {
+    async fn a_stale_lock_token_is_read_again() {
         let stale = r#"{"__type": "WAFOptimisticLockException", "Message": "changed by another request"}"#;
         let fresh = GET.replace("t1", "t2");
         let (clients, http) = replay(vec![(400, stale), (200, &fresh), (200, r#"{"NextLockToken": "t3"}"#)]);
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_delete_is_one_call_and_gone_is_done() {
+    async fn deleting_a_set_is_one_call_and_a_missing_one_is_success() {
         for (status, body) in [(200, "{}"), (400, ABSENT)] {
             let (clients, http) = replay(vec![(status, body)]);
             let waf = Wafv2::new(&clients);

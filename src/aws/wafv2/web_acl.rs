@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_created_reads_back_without_drift() {
+    async fn a_new_web_acl_has_no_drift() {
         let made =
             json!({"Summary": {"Name": "demo-firewall", "Id": "1-2", "ARN": ARN, "LockToken": "t1"}}).to_string();
         let (clients, http) = replay(vec![(200, &made)]);
@@ -523,7 +523,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_create_that_exists_or_gets_no_answer_has_the_right_cause() {
+    async fn an_existing_web_acl_and_a_lost_answer_have_different_causes() {
         let duplicate = r#"{"__type": "WAFDuplicateItemException", "Message": "a duplicate"}"#;
         for (status, body, cause) in [(400, duplicate, Cause::Exists), (503, "{}", Cause::Unknown)] {
             let (clients, http) = replay(vec![(status, body)]);
@@ -533,7 +533,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_keeps_what_is_not_ours_to_decide() {
+    async fn an_update_keeps_settings_that_the_stack_does_not_name() {
         let mut answer = got();
         answer["WebACL"]["Rules"] = json!([]);
         let found = found(&answer).await;
@@ -547,7 +547,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_web_acl_that_goes_meanwhile_is_not_waited_for() {
+    async fn a_web_acl_that_disappears_is_not_waited_for() {
         let absent = r#"{"__type": "WAFNonexistentItemException", "Message": "no such thing"}"#;
         let found = found(&got()).await;
         let (clients, http) = replay(vec![(400, absent), (400, absent)]);
@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_web_acl_in_use_is_taken_off_its_stages_first() {
+    async fn a_web_acl_in_use_is_disassociated_first() {
         let in_use = r#"{"__type": "WAFAssociatedItemException", "Message": "in use"}"#;
         let listed = json!({"ResourceArns": [STAGE, "arn:taken-over"]}).to_string();
         let attached = json!({"WebACL": got()["WebACL"]}).to_string();

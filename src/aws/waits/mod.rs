@@ -191,7 +191,7 @@ fn every_wait_has_a_case() {
 
 /// Of the classes that stay, AWS's own words say which it is.
 #[test]
-fn a_case_is_about_its_own_wait() {
+fn each_case_meets_its_own_wait() {
     for case in cases() {
         let failure = Failure::refused("could not").answered(ServiceError::new(case.refusal.1, case.refusal.2));
         assert!(row(case.wait).heals(&failure), "{}", case.wait);
@@ -200,7 +200,7 @@ fn a_case_is_about_its_own_wait() {
 
 /// The cases say what AWS says: see `tests/it/facts`.
 #[test]
-fn a_case_speaks_in_known_words() {
+fn each_case_uses_documented_words() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/facts");
     let tables = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let tables = tables.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
@@ -226,7 +226,7 @@ fn a_case_speaks_in_known_words() {
 /// Densely at first, then less so, and never longer apart than a third of the budget: a class that heals late is seen
 /// to heal.
 #[test]
-fn a_wait_begins_densely_and_ends_in_minutes() {
+fn a_wait_starts_with_short_pauses_and_ends_in_minutes() {
     for (name, wait) in WAITS {
         assert!(wait.first <= wait.cap && wait.cap.as_secs_f64() * 1.2 * 3.0 <= wait.budget.as_secs_f64(), "{name}");
         // AWS says "about 15 minutes" of a changed security policy, in which the API cannot be deployed.
@@ -237,7 +237,7 @@ fn a_wait_begins_densely_and_ends_in_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_twice_each_succeeds_and_says_why_it_waits() {
+async fn a_call_refused_twice_succeeds_and_reports_the_wait() {
     let runs = cases().into_iter().map(|case| async move {
         let (clients, calls) = clients(case.at, case.refusal, 2, None, RetryConfig::disabled());
         let (task, mut notes) = Task::overheard("test.wait");
@@ -257,7 +257,7 @@ async fn refused_twice_each_succeeds_and_says_why_it_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_for_ever_each_ends_with_the_last_refusal_and_the_reason() {
+async fn a_call_refused_for_ever_ends_with_the_last_refusal() {
     let runs = cases().into_iter().map(|case| async move {
         let wait = row(case.wait);
         let (clients, calls) = clients(case.at, case.refusal, usize::MAX, None, RetryConfig::disabled());
@@ -282,7 +282,7 @@ async fn refused_for_ever_each_ends_with_the_last_refusal_and_the_reason() {
 
 /// Two classes that take turns do not set each other's clock back.
 #[tokio::test(start_paused = true)]
-async fn refusals_of_two_classes_by_turns_end_too() {
+async fn alternating_refusals_of_two_classes_end_too() {
     let turn = AtomicUsize::new(0);
     let task = Task::detached("test.turns");
     let ended = settled(&task, &[&settle::WAF_LOCK], || async {
@@ -295,7 +295,7 @@ async fn refusals_of_two_classes_by_turns_end_too() {
 
 /// API Gateway's hint is slept instead of our own pause, at the run's tempo.
 #[tokio::test(start_paused = true)]
-async fn a_hint_is_honoured_at_the_runs_tempo() {
+async fn a_pause_in_the_answer_is_scaled_and_kept() {
     let refusal = (429, "TooManyRequestsException", "Too Many Requests");
     let time_scale = TimeScale::new(0.01).expect("a tempo");
     for (hint, least) in [(20, 200), (1, 10)] {
@@ -317,7 +317,7 @@ async fn a_hint_is_honoured_at_the_runs_tempo() {
 
 /// Waiters do not ask in step.
 #[tokio::test(start_paused = true)]
-async fn pauses_are_spread() {
+async fn pauses_are_randomised() {
     let runs = (0..8).map(|_| async {
         let pauses = Mutex::new(Vec::new());
         let task = Task::detached("test.jitter");
@@ -337,7 +337,7 @@ async fn pauses_are_spread() {
 
 /// Neither here nor by the SDK's own retries: time heals none of these.
 #[tokio::test(start_paused = true)]
-async fn what_must_not_be_retried_is_asked_once() {
+async fn a_final_refusal_is_not_repeated() {
     type Verb = fn(Clients, Task) -> LocalBoxFuture<'static, Result<(), Failure>>;
     let json: [&str; 9] = [
         "AccessDeniedException",
