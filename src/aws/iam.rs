@@ -38,7 +38,6 @@ pub struct Iam {
 }
 
 impl Iam {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_iam, &clients.sdk),
@@ -47,7 +46,7 @@ impl Iam {
         }
     }
 
-    /// Ours has our tag and lies under our path.
+    /// A role is ours if it has our tag and our path.
     fn owns(&self, role: &aws_sdk_iam::types::Role) -> bool {
         role.path() == self.scope.role_path() && self.scope.owns(role.tags().iter().map(|tag| (tag.key(), tag.value())))
     }
@@ -71,8 +70,8 @@ impl Iam {
 }
 
 impl Iam {
-    /// Whether IAM's own simulation lets this role do this to that; nothing is done. `None`: the endpoint has no such
-    /// call.
+    /// Whether IAM's simulation allows this role this action on this resource. `None`: the endpoint does not implement
+    /// the call.
     pub async fn simulate(&self, role_arn: &str, action: &str, resource: &str) -> Result<Option<bool>, Failure> {
         let call = self.client.simulate_principal_policy().policy_source_arn(role_arn);
         let call = call.action_names(action).resource_arns(resource);
@@ -84,7 +83,7 @@ impl Iam {
     }
 }
 
-/// What IAM's simulation says: each action, and whether it is allowed.
+/// The results of a simulation: each action, and whether it is allowed.
 pub(super) async fn decisions(
     call: SimulatePrincipalPolicyFluentBuilder,
     doing: &str,

@@ -12,8 +12,8 @@ use crate::partition::{Partition, host};
 use crate::proxies::Proxies;
 use crate::regions::{self, Needs, Service};
 
-/// Refuses a region that does not exist, and one of which it is known that the stack cannot be built there. Nothing is
-/// asked of AWS. An endpoint that is not AWS's own plays any region, with every service.
+/// Refuses a region that does not exist, or in which the stack cannot be built as far as that is known. Makes no calls.
+/// An endpoint that is not AWS's has every region and every service.
 pub(super) async fn check(sdk: &SdkConfig, access: &Access, needs: &Needs) -> Result<(), Failure> {
     let elsewhere = access.endpoint.is_some();
     let Some(region) = sdk.region().map(Region::as_ref) else {
@@ -36,23 +36,22 @@ pub(super) async fn check(sdk: &SdkConfig, access: &Access, needs: &Needs) -> Re
     })
 }
 
-/// Whether a region that is newer than this program exists: every region has a host for STS. Behind a proxy names may
-/// not be known to this machine, and then the first call tells.
+/// Whether a region that this program does not know exists: every region has a host for STS. Behind a proxy this
+/// machine may be unable to look up names; then the first call shows it.
 async fn exists(region: &str, proxies: &Proxies) -> bool {
     let host = host("sts", region);
     let by_proxy = proxies.of(&format!("https://{host}")).is_ok_and(|proxy| proxy.is_some());
     by_proxy || tokio::net::lookup_host((host, 443)).await.is_ok()
 }
 
-/// Whether a service may be asked: not where it is known that the region lacks it. An endpoint that is not AWS's own
-/// has every service.
+/// Whether the region has a service, as far as that is known. An endpoint that is not AWS's has every service.
 pub(super) fn has(sdk: &SdkConfig, service: Service) -> bool {
     let lacks = sdk.region().map_or(&[][..], |region| regions::lacks(region.as_ref()));
     sdk.endpoint_url().is_some() || !lacks.contains(&service)
 }
 
-/// Who is asking. A region that the account has not enabled is told from credentials that are not valid (docs/aws.md,
-/// Regions that an account has to enable).
+/// The caller's identity. The errors for a region that the account has not enabled and for invalid credentials differ
+/// (docs/aws.md, Regions that an account has to enable).
 pub(super) async fn caller(sdk: &SdkConfig) -> Result<CallerIdentity, Failure> {
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let refused = match sts::caller(sdk).await {
@@ -69,7 +68,7 @@ pub(super) async fn caller(sdk: &SdkConfig) -> Result<CallerIdentity, Failure> {
     if !regions::is_opt_in(&region) {
         return Err(refused);
     }
-    // Every account of the partition has this one.
+    // Every account of the partition has this region enabled.
     let enabled = sdk.clone().into_builder().region(Region::from_static(partition.main_region)).build();
     match sts::caller(&enabled).await {
         Ok(caller) => Err(not_enabled(&region, &caller, is_temporary(sdk).await, refused)),
@@ -77,7 +76,7 @@ pub(super) async fn caller(sdk: &SdkConfig) -> Result<CallerIdentity, Failure> {
     }
 }
 
-/// The keys are good, and only this region refuses them.
+/// The credentials are valid, and only this region refuses them.
 fn not_enabled(region: &str, caller: &CallerIdentity, temporary: bool, refused: Failure) -> Failure {
     let account = &caller.account;
     let mut hint = format!(
@@ -94,7 +93,7 @@ fn not_enabled(region: &str, caller: &CallerIdentity, temporary: bool, refused: 
     Failure { context, hint: Some(hint), ..refused }
 }
 
-/// Whether the credentials are a session's.
+/// Whether the credentials belong to a session.
 async fn is_temporary(sdk: &SdkConfig) -> bool {
     let Some(provider) = sdk.credentials_provider() else { return false };
     provider.provide_credentials().await.is_ok_and(|credentials| credentials.session_token().is_some())
@@ -117,7 +116,7 @@ mod tests {
         )
     }
 
-    /// Asks in a region, with these answers. Who it was, and where was asked.
+    /// Asks for the identity in a region, with these answers. Returns the result and the hosts that were asked.
     async fn ask(region: &'static str, answers: Vec<(u16, &str)>) -> (Result<CallerIdentity, Failure>, Vec<String>) {
         let (clients, http) = replay(answers);
         let sdk = clients.once.into_builder().region(Region::from_static(region)).build();

@@ -23,7 +23,7 @@ use crate::engine::{Failure, Found, Listing, Provider, Resource, Task};
 use crate::scope::{Scope, Whose};
 use crate::secret::SecretValue;
 
-/// For how many days a deleted secret can be brought back: the least that AWS allows, and free of charge.
+/// For how many days a deleted secret can be restored: the least that AWS allows, and free of charge.
 const RECOVERY_DAYS: i64 = 7;
 
 /// The label of the version that readers get.
@@ -42,23 +42,22 @@ pub struct SecretsManager {
 /// How a secret is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeletionMode {
-    /// It can be brought back for some days.
+    /// It can be restored for some days.
     #[default]
     Recoverable,
-    /// Its value is lost for good, at once; that of one which waits in its recovery window too.
+    /// Its value is lost at once, also during a recovery window.
     ForGood,
 }
 
-/// A secret that `create` has got hold of.
+/// The secret that a create call led to.
 enum Made {
     /// A new one, whose first version has this id.
     New(SecretOutputs),
-    /// The old one, back from its recovery window.
+    /// The old one, restored from its recovery window.
     Back { arn: String, live: SecretLive },
 }
 
 impl SecretsManager {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_secretsmanager, &clients.sdk),
@@ -68,14 +67,14 @@ impl SecretsManager {
         }
     }
 
-    /// Deletes secrets in this way.
+    /// Chooses how secrets are deleted.
     #[must_use]
     pub fn parting(self, parting: DeletionMode) -> Self {
         Self { parting, ..self }
     }
 
-    /// Deletes a secret without a recovery window, one that is in its own included. Until that has come to its end,
-    /// which takes seconds, its name is taken; a later create waits for that.
+    /// Deletes a secret without a recovery window, also one that is in its window. Until that is finished,
+    /// which takes seconds, its name is taken. A later create waits for it.
     async fn purge(&self, arn: &str, task: &Task) -> Result<(), Failure> {
         let doing = format!("delete {arn} for good");
         let purge = || async {
@@ -90,7 +89,7 @@ impl SecretsManager {
                 match restored.or_fail(&doing).or_absent() {
                     Ok(Some(_)) => settled(task, &[&SECRET_BACK], purge).await.or_absent().map(drop),
                     Ok(None) => Ok(()),
-                    // A forced delete is on its way already.
+                    // A forced deletion is in progress already.
                     Err(failure) if SECRET_SCHEDULED.is(&failure) => Ok(()),
                     Err(failure) => Err(failure),
                 }
@@ -99,7 +98,7 @@ impl SecretsManager {
         }
     }
 
-    /// The date AWS gives for the deletion of a secret that is waiting for it, in Unix seconds; `None` if there is no
+    /// The date for which the deletion of a secret is scheduled, in Unix seconds; `None` if there is no
     /// such secret, or it is in use.
     ///
     /// # Errors
@@ -125,8 +124,8 @@ impl SecretsManager {
         })
     }
 
-    /// After a create that was refused because the name is taken: brings back what is scheduled for deletion and ours.
-    /// Anything else keeps the refusal, which is waited for or looked into by the engine.
+    /// After a create that was refused because the name is taken: restores the secret if it is ours and scheduled for
+    /// deletion. Otherwise returns the refusal, which is waited for or handled by the engine.
     async fn bring_back(&self, want: &Secret, refusal: Failure) -> Result<Made, Failure> {
         let Some(secret) = self.describe(&want.name).await? else { return Err(refusal) };
         if secret.deleted_date.is_none() {
@@ -139,7 +138,7 @@ impl SecretsManager {
         let restored = self.client.restore_secret().secret_id(&arn).send().await;
         match restored.or_fail(&format!("restore the secret {}", want.name)) {
             Ok(_) => Ok(Made::Back { arn, live: live(&secret, None) }),
-            // Deleted without a recovery window: it is going away, and its name will be free.
+            // It is being deleted without a recovery window, and its name will be free.
             Err(failure) if is_absent(&failure) || NOT_RESTORED.is(&failure) => Err(refusal),
             Err(failure) => Err(failure),
         }
@@ -151,8 +150,8 @@ impl SecretsManager {
         self.put(arn, version, &want.document(), &doing, task).await.map_err(|failure| want.hide(failure))
     }
 
-    /// Writes a value as the version that readers get. Should AWS quote it, so does the failure: who knows what must
-    /// not be told takes it out.
+    /// Writes a value as the current version. If AWS quotes it, the failure contains it: the caller, who knows which
+    /// parts are secret, must remove them.
     pub(super) async fn put(
         &self,
         arn: &str,
@@ -192,14 +191,14 @@ impl SecretsManager {
     }
 }
 
-/// Whether this is the secret of that very name or ARN. Secrets are looked up by parts of ARNs too, and a name that
+/// Whether this is the secret with exactly that name or ARN. AWS also finds secrets by parts of ARNs, and a name that
 /// ends in a hyphen and six characters looks like an ARN's end (docs/aws.md, Names of secrets).
 fn is_asked_for(arn_or_name: &str, secret: &DescribeSecretOutput) -> bool {
     let said = if arn_or_name.starts_with("arn:") { secret.arn() } else { secret.name() };
     said == Some(arn_or_name)
 }
 
-/// What a description of a secret says of its settings.
+/// The settings in an answer of DescribeSecret.
 fn live(secret: &DescribeSecretOutput, recorded: Option<String>) -> SecretLive {
     let versions = secret.version_ids_to_stages.iter().flatten();
     let current = versions.filter(|(_, stages)| stages.iter().any(|stage| stage == CURRENT)).map(|(id, _)| id.clone());
@@ -213,7 +212,7 @@ impl Provider<Secret> for SecretsManager {
         known: Option<&SecretOutputs>,
         _: &Task,
     ) -> Result<Option<Found<Secret>>, Failure> {
-        // By name even where the ARN is known: at any time one secret at most has it.
+        // By name even if the ARN is known: at most one secret has a name at any time.
         let Some(secret) = self.describe(&key.name).await? else { return Ok(None) };
         let arn = secret.arn().unwrap_or(&key.name).to_owned();
         if !self.owns(&secret) {
@@ -224,7 +223,7 @@ impl Provider<Secret> for SecretsManager {
         }
         let recorded = known.filter(|known| known.arn == arn).map(|known| known.version_id.clone());
         let live = live(&secret, recorded);
-        // A stranger's version must never be recorded as ours.
+        // A version that somebody else wrote must never be recorded as ours.
         let version_id = live.recorded.clone().or_else(|| live.current.clone()).unwrap_or_default();
         Ok(Some(Found { outputs: SecretOutputs { arn, version_id }, live }))
     }
@@ -285,7 +284,7 @@ impl Provider<Secret> for SecretsManager {
             match setting.field.as_str() {
                 "Description" => self.describe_as(&outputs.arn, want, task).await?,
                 "value" => {
-                    // Never an id used before: putting a version that exists is ignored, current or not (docs/aws.md,
+                    // Always a new id: AWS ignores writing a version that exists, current or not (docs/aws.md,
                     // Values and versions).
                     outputs.version_id = want.fresh_version();
                     self.put_value(&outputs.arn, want, &outputs.version_id, task).await?;
@@ -312,7 +311,8 @@ impl Provider<Secret> for SecretsManager {
     }
 }
 
-/// AWS says `InvalidRequestException` of a name that is held by a deletion; MiniStack says that the secret exists.
+/// If the name belongs to a secret that is being deleted, AWS answers `InvalidRequestException`; MiniStack says it
+/// exists.
 fn is_name_taken(failure: &Failure) -> bool {
     SECRET_EXISTS.is(failure) || SECRET_SCHEDULED.is(failure)
 }

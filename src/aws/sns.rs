@@ -24,7 +24,6 @@ const API_VERSION: &str = "2010-03-31";
 
 const TOPICS: &[&str] = &["{arn:sns}:{stack}-*"];
 
-/// A topic.
 #[derive(Debug, Clone)]
 pub struct Topic {
     /// Its id in the stack, for its tags.
@@ -33,7 +32,6 @@ pub struct Topic {
     pub name: String,
 }
 
-/// Where a topic is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TopicOutputs {
     /// `arn:aws:sns:<region>:<account>:<name>`.
@@ -127,20 +125,17 @@ impl Described for Topic {
 /// A function that is called with every message of a topic.
 #[derive(Debug, Clone)]
 pub struct Subscription {
-    /// The topic's ARN.
     pub topic: String,
-    /// The function's ARN.
     pub function: String,
 }
 
-/// Which subscription.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SubscriptionOutputs {
-    /// The topic's ARN with an id of AWS's behind it.
+    /// The topic's ARN, followed by an id that AWS chose.
     pub arn: String,
 }
 
-/// A subscription is looked up among its topic's by what it calls.
+/// A subscription is found among those of its topic by its function.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SubscriptionKey {
     topic: String,
@@ -218,7 +213,6 @@ pub struct Sns {
 }
 
 impl Sns {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_sns, &clients.sdk),
@@ -294,7 +288,7 @@ impl Provider<Subscription> for Sns {
                 .subscriptions()
                 .iter()
                 .find(|one| one.protocol() == Some("lambda") && one.endpoint() == Some(&key.function));
-            // A pending one has a word in the place of its ARN; it is not there yet.
+            // A pending one has a word instead of its ARN and does not exist yet.
             if let Some(arn) = ours.and_then(|one| one.subscription_arn()).filter(|arn| arn.starts_with("arn:")) {
                 return Ok(Some(Found { outputs: SubscriptionOutputs { arn: arn.to_owned() }, live: () }));
             }
@@ -303,8 +297,8 @@ impl Provider<Subscription> for Sns {
     }
 
     async fn create(&self, want: &Subscription, task: &Task) -> Result<SubscriptionOutputs, Failure> {
-        // Repeating it answers with the same ARN (docs/aws.md, Subscriptions), which is how a pending one is waited
-        // for.
+        // A repeated call answers with the same ARN (docs/aws.md, Subscriptions). That is how the program waits for a
+        // pending subscription.
         let doing = format!("subscribe {} to {}", want.function, want.topic);
         let made = super::settle::until(task, "the subscription is not confirmed yet", (500, 2000), 120, || async {
             let call = self.once.subscribe().topic_arn(&want.topic).protocol("lambda").endpoint(&want.function);

@@ -1,7 +1,7 @@
-//! Where types are forgotten, so that the loop can hold different resources in one list. Outputs travel as JSON
-//! documents, descriptions as `Any`.
+//! Type erasure, so that the engine can hold resources of different kinds in one list. Outputs become JSON documents,
+//! descriptions become `Any`.
 //!
-//! This is safe because a kind names one type: [`Registry::register`] refuses a second provider for a kind, and every
+//! This is safe because a kind names one type: [`Registry::with`] refuses a second provider for a kind, and every
 //! document and every description is read back only by the code of the kind that wrote it.
 
 use std::any::Any;
@@ -22,7 +22,7 @@ use crate::scope::Whose;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
-/// A description, its type forgotten.
+/// A description without its type.
 #[derive(Clone)]
 pub(super) struct Desired {
     pub key: Value,
@@ -55,19 +55,19 @@ impl Desired {
     }
 }
 
-/// A [`Found`], its type forgotten.
+/// A [`Found`] without its type.
 #[derive(Clone)]
 pub(super) struct Observed {
     pub outputs: Value,
     live: Arc<dyn Any + Send + Sync>,
 }
 
-/// A [`Provider`], its type forgotten.
+/// A [`Provider`] without its type.
 pub(super) trait DynProvider: Send + Sync {
     fn name_is_unique(&self) -> bool;
     fn goes_with_parent(&self) -> bool;
-    /// Whether a document on record has the shape that this kind's outputs have: another version's, or an edited one,
-    /// may not.
+    /// Whether a recorded document can be read as outputs of this kind. One of another version, or an edited one, may
+    /// not.
     fn wrote(&self, outputs: &Value) -> bool;
     fn read(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Observed>>;
     fn create(&self, desired: Desired, task: Task) -> Boxed<'_, Value>;
@@ -99,7 +99,7 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
     fn read(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Observed>> {
         Box::pin(async move {
             let key = parse::<R::Key>(R::KIND, key)?;
-            // Outputs of an older shape are as good as none: the key finds it too.
+            // Outputs that cannot be read are not needed: the key finds the resource too.
             let known = known.and_then(|known| serde_json::from_value::<R::Outputs>(known).ok());
             let found = self.0.read(&key, known.as_ref(), &task).await?;
             Ok(found.map(|Found { outputs, live }| Observed { outputs: write(&outputs), live: Arc::new(live) }))
@@ -144,7 +144,7 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
     }
 }
 
-/// Which provider looks after which kind.
+/// The provider of each kind.
 #[derive(Default, Clone)]
 pub struct Registry {
     providers: HashMap<&'static str, Arc<dyn DynProvider>>,
@@ -184,18 +184,17 @@ impl Registry {
         listed.filter_map(|kind| Some((*kind, &**self.providers.get(kind)?)))
     }
 
-    /// What tells a resource from others of its kind; `None` where its outputs, or its kind, are not known.
+    /// A resource's identity ([`Resource::identity`]); `None` if its outputs cannot be read or its kind is not known.
     pub(super) fn identity(&self, kind: &str, outputs: &Value) -> Option<String> {
         self.providers.get(kind)?.identity(outputs)
     }
 
-    /// A command with which a person can remove a resource ([`Resource::removal_command`]); `None` also where its
-    /// outputs, or its kind, are not known.
+    /// A command with which a person can remove a resource ([`Resource::removal_command`]); `None` also if its
+    /// outputs cannot be read or its kind is not known.
     pub fn removal_command(&self, kind: &str, outputs: &Value) -> Option<String> {
         self.providers.get(kind)?.removal_command(outputs)
     }
 
-    /// The kinds it knows.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
         self.kinds.iter().copied()
     }
@@ -208,7 +207,7 @@ impl Registry {
     }
 }
 
-/// Reads back what a resource of this kind wrote; see the module's comment for why it cannot fail.
+/// Reads outputs that a resource of this kind wrote. The module comment says why this cannot fail.
 pub(super) fn read<T: DeserializeOwned>(kind: &str, document: Value) -> T {
     match serde_json::from_value(document) {
         Ok(value) => value,

@@ -1,5 +1,5 @@
-//! Takes stock: what there is, by AWS's own lists, independently of the graph and of the record. What neither of those
-//! knows any more is found this way, by what its tags say.
+//! The inventory: the resources that the services' lists show, independently of the graph and the state. It finds
+//! resources that neither of those knows any more, by their tags.
 
 use std::collections::BTreeSet;
 
@@ -15,39 +15,37 @@ use super::resource::Resource;
 use super::task::{CancellationToken, StopLevel};
 use crate::scope::{Owner, Whose};
 
-/// What a list shows, and what could not be read of it.
+/// The resources that a list shows, and those that could not be read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Listing {
     /// In the list's order.
     pub listed: Vec<InventoryItem>,
-    /// Of these nothing can be said.
     pub unread: Vec<Unread>,
     /// The kind has no list of its own.
     with_parent: bool,
 }
 
-/// What could not be read: one thing, what hangs under it, or all things of a kind.
+/// Something that could not be read: a resource, the resources below it, or all resources of a kind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Unread {
     /// The kind.
     pub kind: &'static str,
-    /// Which thing, or whose children. `None`: every one, or all that come after those that were read.
+    /// The resource, or the parent of the resources. `None`: all of the kind, or all after those that were read.
     pub name: Option<String>,
     /// Why.
     pub error: Failure,
-    /// These credentials may not read it.
+    /// The caller lacks the permission to read it.
     #[serde(skip)]
     pub denied: bool,
 }
 
 impl Unread {
-    /// Something of the kind `R`.
     pub fn new<R: Resource>(name: impl Into<Option<String>>, error: Failure) -> Self {
         Self { kind: R::KIND, name: name.into(), error, denied: false }
     }
 
-    /// What it is, if it is a thing of one of these stacks that may not be read: an operator's rights end at the tag of
-    /// another stack.
+    /// If its name begins like the resources of one of these stacks and reading it was denied, it is that stack's: an
+    /// operator may not read resources with another stack's tag.
     fn of_another(&self, stacks: &BTreeSet<String>) -> Option<InventoryItem> {
         let name = self.name.as_deref().filter(|_| self.denied)?;
         let begins = |stack: &&String| {
@@ -81,13 +79,13 @@ impl Listing {
         Self { with_parent: true, ..Self::default() }
     }
 
-    /// Takes in another.
+    /// Appends another listing.
     pub fn extend(&mut self, other: Self) {
         self.listed.extend(other.listed);
         self.unread.extend(other.unread);
     }
 
-    /// And this could not be read, if anything could not.
+    /// Adds what could not be read.
     #[must_use]
     pub fn and_unread(mut self, unread: impl IntoIterator<Item = Unread>) -> Self {
         self.unread.extend(unread);
@@ -101,23 +99,23 @@ impl From<Vec<InventoryItem>> for Listing {
     }
 }
 
-/// A thing that a list shows.
+/// A resource that a list shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct InventoryItem {
-    /// Its id in the stack, as its tag has it, or made from its kind and name.
+    /// Its id in the stack, from its tag, or else made from its kind and name.
     pub id: Id,
     /// Its kind.
     pub kind: &'static str,
     /// Its name in AWS.
     pub name: String,
-    /// Its ARN, or what else tells it from all others.
+    /// Its ARN, or another text that identifies it.
     pub arn: String,
-    /// The stack that its tag names, or the tag of what it hangs under. `None`: a stranger's.
+    /// The stack that its tag, or its parent's tag, names. `None`: it belongs to no stack.
     pub stack: Option<String>,
-    /// It is deleted already and can be brought back until then, in seconds since 1970.
+    /// It is deleted and can be restored until this time, in seconds since 1970.
     #[serde(rename = "recoverable_until_unix", skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
-    /// How to remove it with AWS's own tool.
+    /// See [`Resource::removal_command`]; empty if there is none.
     pub remove: String,
     #[serde(skip)]
     pub(super) key: Value,
@@ -126,21 +124,21 @@ pub struct InventoryItem {
     /// See [`Resource::identity`]. `None`: it could not be read.
     #[serde(skip)]
     pub(super) identity: Option<String>,
-    /// The `arn` of what it hangs under.
+    /// The `arn` of its parent.
     #[serde(skip)]
     pub(super) under: Option<String>,
     #[serde(skip)]
     pub(super) goes_with_parent: bool,
-    /// The `arn` of what takes it along, where that is not what it hangs under.
+    /// The `arn` of the resource whose deletion also deletes it, if that is not its parent.
     #[serde(skip)]
     pub(super) goes_with: Option<String>,
-    /// The kind of all that must stay until it is gone.
+    /// All resources of this kind must stay until it is gone.
     #[serde(skip)]
     pub(super) rests_on: Option<&'static str>,
 }
 
 impl InventoryItem {
-    /// A thing that carries tags of its own.
+    /// A resource with tags of its own.
     pub fn new<R: Resource>(
         (name, arn): (&str, &str),
         owner: Option<Owner>,
@@ -155,7 +153,7 @@ impl InventoryItem {
         listed
     }
 
-    /// A thing without tags, that is whose what it hangs under is.
+    /// A resource without tags, which belongs to its parent's stack.
     pub fn under<R: Resource>(
         parent: &Self,
         id: Id,
@@ -192,14 +190,15 @@ impl InventoryItem {
         }
     }
 
-    /// It is deleted already, and can be brought back until then.
+    /// Marks it as deleted and restorable until this time.
     #[must_use]
     pub fn recoverable(mut self, until: Option<i64>) -> Self {
         self.until = until;
         self
     }
 
-    /// It goes with what has this ARN, and not with what it hangs under. If that stays it is taken away by itself.
+    /// It disappears with the resource of this ARN, and not with its parent. If that resource stays, it is deleted by
+    /// itself.
     #[must_use]
     pub fn going_with(mut self, arn: &str) -> Self {
         self.goes_with_parent = false;
@@ -207,7 +206,7 @@ impl InventoryItem {
         self
     }
 
-    /// Things of that kind may be in use by it, so it goes before all of them. A list does not tell which.
+    /// It may use resources of this kind, and lists do not show which. So it is removed before all of them.
     #[must_use]
     pub fn resting_on<R: Resource>(mut self) -> Self {
         self.rests_on = Some(R::KIND);
@@ -215,12 +214,11 @@ impl InventoryItem {
     }
 }
 
-/// What there is.
+/// What all lists show.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    /// Everything whose name or path fits, whosever it is; what hangs under a thing comes after it.
+    /// All resources whose name or path fits, whoever they belong to. Children follow their parents.
     pub listed: Vec<InventoryItem>,
-    /// What could not be read, and why.
     pub unread: Vec<Unread>,
     /// The kinds that have a list of their own, which was asked for. Other kinds are listed below their parents, or not
     /// at all.
@@ -228,7 +226,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// What may not be read and begins like the things of another stack that was seen is that stack's.
+    /// Assigns resources that may not be read to another stack that was seen, if their names begin like its resources.
     fn told_apart(mut self, whose: &Whose) -> Self {
         let Whose::Stack(ours) = whose else { return self };
         let stacks: BTreeSet<String> = self.others(ours).filter_map(|one| one.stack.clone()).collect();
@@ -243,26 +241,26 @@ impl Inventory {
         Self { unread, ..self }
     }
 
-    /// What is this stack's.
+    /// The stack's resources.
     pub fn of<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a InventoryItem> {
         self.listed.iter().filter(move |one| one.stack.as_deref() == Some(stack))
     }
 
-    /// Whether something of a kind may be there that is not listed.
+    /// Whether resources of a kind may exist that are not listed.
     pub fn may_lack(&self, kind: &str) -> bool {
         self.unread.iter().any(|unread| unread.kind == kind)
     }
 
-    /// What has a name like this stack's and is not this stack's.
+    /// Resources with names like this stack's that are not this stack's.
     pub fn others<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a InventoryItem> {
         self.listed.iter().filter(move |one| one.stack.as_deref() != Some(stack))
     }
 }
 
-/// Lists everything, side by side.
+/// Asks for all lists at the same time.
 ///
 /// # Errors
-/// A failure that dooms every list, such as expired credentials, or a request to stop.
+/// A failure that every list would have, such as expired credentials, or a request to stop.
 pub async fn list_all(registry: &Registry, whose: &Whose, stop: &CancellationToken) -> Result<Inventory, Failure> {
     let providers: Vec<_> = registry.listed().collect();
     let lists = join_all(providers.iter().map(|(_, provider)| provider.list(whose)));
@@ -289,20 +287,20 @@ pub async fn list_all(registry: &Registry, whose: &Whose, stop: &CancellationTok
     }
 }
 
-/// Something of ours that should be gone.
+/// A resource of ours that should be gone.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Leftover {
     /// Its id in the stack.
     pub id: Id,
     /// Its kind.
     pub kind: String,
-    /// Its ARN, or what else tells it from all others, where that is known.
+    /// Its ARN or another text that identifies it, if known.
     pub arn: Option<String>,
-    /// How to remove it with AWS's own tool, where a list shows it.
+    /// See [`Resource::removal_command`].
     pub remove: Option<String>,
-    /// Whether it was seen; else it could not be read, and may or may not be there.
+    /// Whether it was seen. Otherwise it could not be read, and may or may not exist.
     pub seen: bool,
-    /// Why it could not be removed, or not be read.
+    /// Why it could not be removed or read.
     pub error: Option<Failure>,
 }
 

@@ -26,12 +26,12 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// engine looks longer for a resource whose create call was not answered, before it repeats the call.
     const NAME_IS_UNIQUE: bool = true;
 
-    /// Whether AWS never uses its id, or its parent's id, a second time. Then a recorded id belongs to this stack's resource
-    /// or to none, even if it cannot be read. A name, in contrast, may belong to somebody else by now.
+    /// Whether AWS never uses its id, or its parent's id, a second time. Then a recorded id belongs to this stack's
+    /// resource or to none, even if it cannot be read. A name, in contrast, may belong to somebody else by now.
     const ID_IS_GIVEN_ONCE: bool = false;
 
-    /// Whether its absence weakens the stack, as a [`Drift::weakening`] does: something is less protected, not logged, or
-    /// not triggered any more.
+    /// Whether its absence weakens the stack, as a [`Drift::weakening`] does: something is less protected, not logged,
+    /// or not triggered any more.
     const GUARDS: bool = false;
 
     /// How to find it without an id that AWS chose. Recorded before it is created.
@@ -54,8 +54,8 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// The settings whose live value differs in meaning from the wanted one. Pure.
     fn drift(&self, live: &Self::Live) -> Vec<Drift>;
 
-    /// Why AWS cannot change these settings of an existing resource, and what to do instead; `None` if it can. Asked before
-    /// anything is changed.
+    /// Why AWS cannot change these settings of an existing resource, and what to do instead; `None` if it can. Asked
+    /// before anything is changed.
     fn requires_replacement(&self, _drift: &[Drift]) -> Option<Failure> {
         None
     }
@@ -63,24 +63,25 @@ pub trait Resource: Clone + Send + Sync + 'static {
 
 /// Manages the resources of one kind. Every call may be repeated at any time.
 pub trait Provider<R: Resource>: Send + Sync + 'static {
-    /// Reads the resource, by the recorded ids in `known` or else by `key` and our tags. Changes nothing. `None`: it does
-    /// not exist. A resource of that name that is not ours is a [`Failure::foreign`].
+    /// Reads the resource, by the recorded ids in `known` or else by `key` and our tags. Changes nothing. `None`: it
+    /// does not exist. A resource of that name that is not ours is a [`Failure::foreign`].
     fn read(&self, key: &R::Key, known: Option<&R::Outputs>, task: &Task) -> impl Does<Option<Found<R>>>;
 
-    /// Creates the resource. At most one call of it must not be repeated, and that call sets our tags. All other calls are
-    /// ones that `update` would make too.
+    /// Creates the resource. At most one call of it must not be repeated, and that call sets our tags. All other calls
+    /// are ones that `update` would make too.
     fn create(&self, want: &R, task: &Task) -> impl Does<R::Outputs>;
 
     /// Changes the settings in which the resource differs from what is wanted ([`Resource::drift`]), and no others.
     fn update(&self, want: &R, found: &Found<R>, task: &Task) -> impl Does<R::Outputs>;
 
-    /// For a recorded resource that [`read`](Self::read) could not read: whether deleting it cannot affect anybody else's
-    /// resource. If it is gone, the answer is yes. Changes nothing.
+    /// For a recorded resource that [`read`](Self::read) could not read: whether deleting it cannot affect anybody
+    /// else's resource. If it is gone, the answer is yes. Changes nothing.
     fn vouch(&self, _recorded: &R::Outputs, _task: &Task) -> impl Does<bool> {
         std::future::ready(Ok(R::ID_IS_GIVEN_ONCE))
     }
 
-    /// Deletes the resource, with its outputs alone. Succeeds if it is gone already. Returns when its name can be used again.
+    /// Deletes the resource, with its outputs alone. Succeeds if it is gone already. Returns when its name can be used
+    /// again.
     fn delete(&self, gone: &R::Outputs, task: &Task) -> impl Does<()>;
 
     /// Lists all resources of this kind that `whose` may own, whoever made them, and reads their tags where the list

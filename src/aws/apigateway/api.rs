@@ -41,14 +41,11 @@ pub struct RestApi {
     pub enhanced_tls: bool,
 }
 
-/// Which API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestApiOutputs {
     /// Ten characters of AWS's choice; also the first part of its host name.
     pub id: String,
-    /// The id of the path `/`.
     pub root_resource_id: String,
-    /// Its name.
     pub name: String,
     /// How often a setting was put right that AWS puts in force with the next deployment only: its TLS, or its own host
     /// name. Each time makes a new deployment.
@@ -62,12 +59,9 @@ pub struct RestApiKey {
     pub(super) name: String,
 }
 
-/// An API's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveRestApi {
-    /// Its name.
     pub name: String,
-    /// Its description.
     pub description: String,
     /// `REGIONAL`, `EDGE` or `PRIVATE`; AWS allows just one.
     pub endpoint_types: Vec<String>,

@@ -20,22 +20,17 @@ const SOURCE: &str = "method.request.header.Authorization";
 /// An authorizer that lets through who signed in at a user pool.
 #[derive(Debug, Clone)]
 pub struct Authorizer {
-    /// The API's id.
     pub api_id: String,
     /// Its name, unique in the API.
     pub name: String,
-    /// The user pool's ARN.
     pub pool_arn: String,
 }
 
-/// Which authorizer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuthorizerOutputs {
-    /// The API's id.
     pub api_id: String,
     /// An id of AWS's choice.
     pub id: String,
-    /// Its name.
     pub name: String,
 }
 
@@ -46,10 +41,8 @@ pub struct AuthorizerKey {
     name: String,
 }
 
-/// An authorizer's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveAuthorizer {
-    /// Its name.
     pub name: String,
     /// `COGNITO_USER_POOLS`, `TOKEN` or `REQUEST`.
     pub kind: String,

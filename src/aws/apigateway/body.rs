@@ -16,16 +16,13 @@ use crate::scope::Whose;
 /// A validator that checks bodies and parameters, for all methods that name it.
 #[derive(Debug, Clone)]
 pub struct Validator {
-    /// The API's id.
     pub api_id: String,
     /// Its name; AWS lets several have the same.
     pub name: String,
 }
 
-/// Which validator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValidatorOutputs {
-    /// The API's id.
     pub api_id: String,
     /// An id of AWS's choice.
     pub id: String,
@@ -186,7 +183,6 @@ impl Provider<Validator> for ApiGateway {
 /// A model: what a JSON body must look like.
 #[derive(Debug, Clone)]
 pub struct Model {
-    /// The API's id.
     pub api_id: String,
     /// Letters and digits only; unique in the API. `Empty` and `Error` are AWS's own.
     pub name: String,
@@ -194,12 +190,9 @@ pub struct Model {
     pub schema: String,
 }
 
-/// Which model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// Its name.
     pub name: String,
 }
 

@@ -23,16 +23,13 @@ const OURS: &str = "securelambda ";
 /// A deployment of all that the API has.
 #[derive(Debug, Clone)]
 pub struct Deployment {
-    /// The API's id.
     pub api_id: String,
     /// Of what it deploys: [`super::Routes::hash`].
     pub hash: String,
 }
 
-/// Which deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeploymentOutputs {
-    /// The API's id.
     pub api_id: String,
     /// An id of AWS's choice.
     pub id: String,

@@ -70,7 +70,6 @@ pub struct ApiGateway {
 }
 
 impl ApiGateway {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_apigateway, &clients.sdk),

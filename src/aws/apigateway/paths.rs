@@ -18,18 +18,14 @@ use crate::scope::Whose;
 /// The paths that an API has, and no others.
 #[derive(Debug, Clone)]
 pub struct Paths {
-    /// The API's id.
     pub api_id: String,
-    /// The id of the path `/`.
     pub root_id: String,
     /// As in `/lambda1`, `/items/{id}` or `/files/{proxy+}`. Those on the way to them need not be given.
     pub paths: BTreeSet<String>,
 }
 
-/// Where each path is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PathsOutputs {
-    /// The API's id.
     pub api_id: String,
     /// Each path's id, that of `/` and of those on the way included.
     pub ids: BTreeMap<String, String>,
@@ -44,7 +40,6 @@ pub struct PathsKey {
 /// A path that an API has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LivePath {
-    /// Its id.
     pub id: String,
     /// There are methods on it.
     pub carries_methods: bool,

@@ -18,20 +18,15 @@ use crate::scope::Whose;
 /// A stage answers from this deployment.
 #[derive(Debug, Clone)]
 pub struct Release {
-    /// The API's id.
     pub api_id: String,
-    /// The stage's name.
     pub stage: String,
-    /// The deployment's id.
     pub deployment_id: String,
 }
 
 /// Of which stage; also where it is looked up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReleaseOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// The stage's name.
     pub stage: String,
 }
 

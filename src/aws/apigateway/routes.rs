@@ -25,7 +25,6 @@ pub(super) const CHECKED_TYPES: [&str; 2] = ["application/json", "$default"];
 /// The methods that an API has, and no others; each answered by a function.
 #[derive(Debug, Clone)]
 pub struct Routes {
-    /// The API's id.
     pub api_id: String,
     /// By name, as in `POST /lambda1`.
     pub methods: BTreeMap<String, Method>,
@@ -39,7 +38,6 @@ pub struct Routes {
 /// One method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Method {
-    /// The path's id.
     pub resource_id: String,
     /// `POST`, or `ANY` for all.
     pub http_method: String,
@@ -59,10 +57,7 @@ pub struct Method {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorization {
     /// Who shows a token that this authorizer takes.
-    Cognito {
-        /// The authorizer's id.
-        authorizer_id: String,
-    },
+    Cognito { authorizer_id: String },
     /// Who signs with AWS credentials that allow it.
     Iam,
     /// Everybody.
@@ -90,7 +85,6 @@ impl Authorization {
 /// What is there to deploy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoutesOutputs {
-    /// The API's id.
     pub api_id: String,
     /// [`Routes::hash`] of what is wanted.
     pub hash: String,
@@ -107,19 +101,16 @@ pub struct RoutesKey {
 /// A method as AWS has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveMethod {
-    /// The path's id.
     pub resource_id: String,
     /// `POST`, or `ANY` for all.
     pub http_method: String,
     /// `COGNITO_USER_POOLS`, `AWS_IAM`, `CUSTOM` or `NONE`.
     pub authorization: String,
-    /// The authorizer's id.
     pub authorizer_id: Option<String>,
     /// With any, the authorizer wants an access token with one of these instead of an ID token.
     pub scopes: BTreeSet<String>,
     /// Callers need an API key.
     pub api_key_required: bool,
-    /// The validator's id.
     pub validator_id: Option<String>,
     /// The model's name by content type.
     pub models: BTreeMap<String, String>,

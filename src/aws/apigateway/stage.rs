@@ -26,7 +26,6 @@ const ALL: &str = "*/*";
 pub struct Stage {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// The API's id.
     pub api_id: String,
     /// Its name, the first part of every path: 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub name: String,
@@ -38,12 +37,9 @@ pub struct Stage {
     pub burst_limit: i32,
 }
 
-/// Which stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// Its name.
     pub name: String,
     /// `arn:aws:apigateway:<region>::/restapis/<api>/stages/<name>`.
     pub arn: String,
@@ -56,7 +52,6 @@ pub struct StageKey {
     pub(super) name: String,
 }
 
-/// A stage's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveStage {
     /// Another deployment gets this percentage of the requests.

@@ -26,12 +26,10 @@ pub struct HttpApi {
     pub description: String,
 }
 
-/// Which API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpApiOutputs {
     /// Of AWS's choice; also the first part of its host name.
     pub id: String,
-    /// Its name.
     pub name: String,
 }
 
@@ -41,12 +39,9 @@ pub struct HttpApiKey {
     pub(super) name: String,
 }
 
-/// An API's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveHttpApi {
-    /// Its name.
     pub name: String,
-    /// Its description.
     pub description: String,
     /// Its own host name does not answer.
     pub execute_api_disabled: bool,

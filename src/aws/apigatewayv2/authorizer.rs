@@ -20,9 +20,7 @@ const SOURCE: &str = "$request.header.Authorization";
 /// An authorizer that checks the signature, issuer, audience and times of a token.
 #[derive(Debug, Clone)]
 pub struct JwtAuthorizer {
-    /// The API's id.
     pub api_id: String,
-    /// Its name.
     pub name: String,
     /// `https://cognito-idp.<region>.amazonaws.com/<pool>`, with no slash at its end.
     pub issuer: String,
@@ -30,14 +28,11 @@ pub struct JwtAuthorizer {
     pub audience: String,
 }
 
-/// Which authorizer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JwtAuthorizerOutputs {
-    /// The API's id.
     pub api_id: String,
     /// An id of AWS's choice.
     pub id: String,
-    /// Its name.
     pub name: String,
 }
 
@@ -48,7 +43,6 @@ pub struct JwtAuthorizerKey {
     name: String,
 }
 
-/// An authorizer's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveJwtAuthorizer {
     /// `JWT` or `REQUEST`.

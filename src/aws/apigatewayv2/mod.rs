@@ -70,7 +70,6 @@ pub struct ApiGatewayV2 {
 }
 
 impl ApiGatewayV2 {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_apigatewayv2, &clients.sdk),

@@ -28,7 +28,6 @@ const TIMEOUT_MS: i32 = 30_000;
 /// All routes of an API.
 #[derive(Debug, Clone)]
 pub struct HttpRoutes {
-    /// The API's id.
     pub api_id: String,
     /// By their keys, as in `GET /hello`.
     pub routes: BTreeMap<String, HttpRoute>,
@@ -49,10 +48,7 @@ pub struct HttpRoute {
 #[derive(Debug, Clone, PartialEq)]
 pub enum HttpAuthorization {
     /// Who holds a token that this authorizer takes.
-    Jwt {
-        /// The authorizer's id.
-        authorizer_id: String,
-    },
+    Jwt { authorizer_id: String },
     /// Who signs as someone that IAM allows to.
     Iam,
     /// Anyone.
@@ -62,7 +58,6 @@ pub enum HttpAuthorization {
 /// All routes of this API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpRoutesOutputs {
-    /// The API's id.
     pub api_id: String,
 }
 
@@ -90,7 +85,6 @@ pub struct LiveHttpRoute {
     pub authorization_type: String,
     /// With `JWT` and `CUSTOM`.
     pub authorizer_id: Option<String>,
-    /// The integration's id.
     pub integration_id: String,
 }
 

@@ -24,7 +24,6 @@ const FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.reque
 pub struct HttpStage {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// The API's id.
     pub api_id: String,
     /// Its name; `$default` answers at the root of the API's host.
     pub name: String,
@@ -36,12 +35,9 @@ pub struct HttpStage {
     pub log_group_arn: String,
 }
 
-/// Which stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpStageOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// Its name.
     pub name: String,
 }
 
@@ -52,7 +48,6 @@ pub struct HttpStageKey {
     name: String,
 }
 
-/// A stage's settings.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveHttpStage {
     /// It deploys changes by itself.

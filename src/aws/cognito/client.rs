@@ -41,7 +41,6 @@ const WRITE: [&str; 1] = ["email"];
 /// A public client of a pool, without a secret: what users sign in through.
 #[derive(Debug, Clone)]
 pub struct AppClient {
-    /// The pool's id.
     pub pool_id: String,
     /// 1 to 128 of letters, digits, spaces and `_+=,.@-`.
     pub name: String,
@@ -54,14 +53,11 @@ pub struct AppClientKey {
     pub(super) name: String,
 }
 
-/// Which client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppClientOutputs {
-    /// The pool's id.
     pub pool_id: String,
     /// Its own id; public, as it is in every token.
     pub client_id: String,
-    /// Its name.
     pub name: String,
 }
 
@@ -306,7 +302,7 @@ impl Provider<AppClient> for Cognito {
                 .set_write_attributes(Some(owned(&WRITE)))
                 // No hosted sign-in: what is left out of it goes.
                 .allowed_o_auth_flows_user_pool_client(false)
-                // The rest is not ours to decide, and would be reset if it were left out.
+                // The stack file does not decide about the rest, and an update would reset it if it were left out.
                 .set_supported_identity_providers(live.supported_identity_providers.clone())
                 .set_analytics_configuration(live.analytics_configuration.clone())
                 .set_auth_session_validity(live.auth_session_validity)

@@ -18,7 +18,6 @@ pub struct Identities {
 }
 
 impl Identities {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self { client: client!(aws_sdk_cognitoidentity, &clients.sdk), scope: clients.scope.clone() }
     }

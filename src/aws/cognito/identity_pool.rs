@@ -20,7 +20,7 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::{Owner, Scope, Whose};
 
-/// Things in one page of a list; the most there may be.
+/// The size of a list's page; the most that AWS allows.
 const PAGE: i32 = 60;
 
 /// Looks after identity pools.
@@ -33,7 +33,6 @@ pub struct CognitoIdentity {
 }
 
 impl CognitoIdentity {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cognitoidentity, &clients.sdk),
@@ -65,7 +64,6 @@ pub struct IdentityPool {
     pub client_id: String,
 }
 
-/// Which identity pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IdentityPoolOutputs {
     /// `<region>:<GUID>`.
@@ -78,10 +76,8 @@ pub struct IdentityPoolKey {
     name: String,
 }
 
-/// An identity pool's settings.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IdentityPoolLive {
-    /// Its name.
     pub name: String,
     /// Guests get credentials too.
     pub test_users: bool,

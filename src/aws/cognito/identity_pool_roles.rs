@@ -15,23 +15,18 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// Which role an identity pool gives out to who has signed in.
 #[derive(Debug, Clone)]
 pub struct IdentityPoolRoles {
-    /// The identity pool's id.
     pub pool_id: String,
-    /// The role's ARN.
     pub role_arn: String,
 }
 
 /// Which pool's roles; also where they are looked up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IdentityPoolRolesOutputs {
-    /// The identity pool's id.
     pub pool_id: String,
 }
 
-/// The roles as they are.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IdentityPoolRolesLive {
     /// By who gets it: `authenticated` or `unauthenticated`.

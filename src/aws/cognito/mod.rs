@@ -49,7 +49,7 @@ pub fn provider(scope: &Scope, pool_id: &str) -> String {
     format!("{}/{pool_id}", scope.host("cognito-idp"))
 }
 
-/// Things in one page of a list; the most there may be.
+/// The size of a list's page; the most that AWS allows.
 const PAGE: i32 = 60;
 
 /// Looks after user pools and app clients.
@@ -62,7 +62,6 @@ pub struct Cognito {
 }
 
 impl Cognito {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk),

@@ -56,14 +56,12 @@ pub struct UserPoolKey {
     pub(super) name: String,
 }
 
-/// Which pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserPoolOutputs {
     /// `<region>_<nine letters and digits>`.
     pub id: String,
     /// `arn:aws:cognito-idp:<region>:<account>:userpool/<id>`.
     pub arn: String,
-    /// Its name.
     pub name: String,
     /// It was protected from deletion when we last looked. Recorded so that refusing to delete it takes no call.
     pub deletion_protection: bool,

@@ -28,7 +28,6 @@ const VERSION: &str = "nickname";
 /// A user that is a program.
 #[derive(Debug, Clone)]
 pub struct ServiceUser {
-    /// The user pool's id.
     pub pool_id: String,
     /// Its name: an e-mail address that nobody has, in a domain that does not exist.
     pub username: String,
@@ -39,15 +38,11 @@ pub struct ServiceUser {
 /// Which user; also where it is looked up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceUserOutputs {
-    /// The user pool's id.
     pub pool_id: String,
-    /// Its name.
     pub username: String,
-    /// The secret's ARN.
     pub secret_arn: String,
 }
 
-/// A user's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceUserLive {
     /// May sign in.

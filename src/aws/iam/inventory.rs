@@ -9,7 +9,7 @@ use crate::aws::{as_far_as_it_goes, closer};
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-/// Roles in one page of a list; the most there may be.
+/// The size of a list's page; the most that AWS allows.
 const PAGE: i32 = 1000;
 
 impl Iam {
@@ -19,7 +19,7 @@ impl Iam {
         let Some(role) = role.or_fail(&doing).or_absent()?.and_then(|answer| answer.role) else {
             return Ok(Listing::default());
         };
-        // Ours has the tag and lies under that very stack's path.
+        // A role is ours if it has the tag and the path of the same stack.
         let owner = Owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())));
         let owner = owner.filter(|owner| Whose::Stack(owner.stack.clone()).role_path() == role.path());
         let key = |id| RoleKey { id, name: name.clone() };

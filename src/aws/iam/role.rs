@@ -16,31 +16,28 @@ use crate::policy::Policy;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// A role, under the stack's path. What it may do is in its [`RolePolicy`]s alone: it has no managed policies.
+/// A role with the stack's path. All its permissions are in its [`RolePolicy`]s: it has no managed policies.
 #[derive(Debug, Clone)]
 pub struct Role {
     /// Its id in the stack, for its tags.
     pub id: String,
     /// 1 to 64 of `A-Z a-z 0-9 _ + = , . @ -`.
     pub name: String,
-    /// Who may assume it.
     pub trust: Policy,
     /// Up to 1000 characters of Latin-1.
     pub description: String,
-    /// The ARN of the managed policy that bounds what it may do. `None`: whichever it has, or none.
+    /// The ARN of its permissions boundary. `None`: the one that it has, or none.
     pub boundary: Option<String>,
-    /// The names of the inline policies it may have. Any other is taken away.
+    /// The names of the inline policies that it may have. Others are removed.
     pub inline_policies: Vec<String>,
 }
 
-/// Where a role is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoleOutputs {
-    /// Its name.
     pub name: String,
     /// `arn:aws:iam::<account>:role/securelambda/<stack>/<name>`.
     pub arn: String,
-    /// `AROA...`: a role made again under the same name is another one.
+    /// `AROA...`: a role that is created again under the same name has another one.
     pub unique_id: String,
 }
 
@@ -51,10 +48,8 @@ pub struct RoleKey {
     pub(super) name: String,
 }
 
-/// A role's settings.
 #[derive(Debug, Clone)]
 pub struct RoleLive {
-    /// Who may assume it.
     pub trust: Policy,
     /// None is an empty one.
     pub description: String,
@@ -104,7 +99,7 @@ impl Resource for Role {
             let attached: Vec<&str> = live.attached.iter().map(String::as_str).collect();
             drift.push(Drift::weakening("AttachedPolicies", "none", attached.join(", ")));
         }
-        // One that somebody else has set only takes rights away, and to remove it would be to help oneself to them.
+        // A boundary that somebody else set only takes permissions away. Removing it would escalate privileges.
         if let Some(wanted) = self.boundary.as_ref().filter(|_| self.boundary != live.boundary) {
             drift.push(Drift::weakening("PermissionsBoundary", wanted, live.boundary.as_deref().unwrap_or("none")));
         }
@@ -247,7 +242,7 @@ impl Provider<Role> for Iam {
         if !self.owns(&role) {
             return Err(Failure::foreign("the role", role.arn()));
         }
-        // Made a moment ago, it may be known to one call and not to another yet; then it has no policies either.
+        // A new role may be visible to one call and not to another yet. Then it has no policies either.
         let (inline, attached) = (inline.or_absent()?.unwrap_or_default(), attached.or_absent()?.unwrap_or_default());
         let live = RoleLive {
             trust: document(role.assume_role_policy_document().unwrap_or("{}"), &doing)?,
@@ -298,7 +293,7 @@ impl Provider<Role> for Iam {
     }
 
     async fn vouch(&self, recorded: &RoleOutputs, _: &Task) -> Result<bool, Failure> {
-        // A role that was made again under the name is another one, and has another unique id.
+        // A role that was created again under the name has another unique id.
         let call = self.client.list_roles().path_prefix(self.scope.role_path());
         let mut roles = call.into_paginator().items().send();
         while let Some(role) = roles.next().await {
@@ -316,7 +311,7 @@ impl Provider<Role> for Iam {
         let deleted = settled(task, &[&ROLE_IN_USE, &IAM_BUSY], || async {
             match delete().await {
                 Err(failure) if ROLE_IN_USE.heals(&failure) => {
-                    // Something hangs on it: what was put there since, or what is not gone everywhere yet.
+                    // It still has policies: new ones, or removed ones that IAM still sees.
                     let (inline, attached) = tokio::join!(self.inline(&gone.name), self.attached(&gone.name));
                     for name in inline.iter().flatten() {
                         self.remove_inline(&gone.name, name, task).await?;
@@ -324,7 +319,7 @@ impl Provider<Role> for Iam {
                     for arn in attached.iter().flatten() {
                         self.detach(&gone.name, arn, task).await?;
                     }
-                    // A list that cannot be read matters only if it was in the way.
+                    // A list that cannot be read matters only if the deletion is refused again.
                     delete().await.map_err(|conflict| inline.err().or(attached.err()).unwrap_or(conflict))
                 }
                 answer => answer,

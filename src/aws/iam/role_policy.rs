@@ -16,20 +16,16 @@ use crate::scope::Whose;
 /// An inline policy of a role.
 #[derive(Debug, Clone)]
 pub struct RolePolicy {
-    /// The role's name.
     pub role: String,
     /// 1 to 128 of `A-Z a-z 0-9 _ + = , . @ -`.
     pub name: String,
-    /// What it allows.
     pub document: Policy,
 }
 
-/// Which inline policy; also where it is looked up.
+/// The outputs are also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RolePolicyOutputs {
-    /// The role's name.
     pub role: String,
-    /// The policy's.
     pub name: String,
 }
 
@@ -103,7 +99,7 @@ impl Provider<RolePolicy> for Iam {
         _: &Task,
     ) -> Result<Option<Found<RolePolicy>>, Failure> {
         let doing = format!("read the policy {} of the role {}", key.name, key.role);
-        // It carries no tag: it is ours if the role is, and the role may be another one by now.
+        // It has no tag: it is ours if the role is, and the role may have been replaced by another.
         let (role, policy) = tokio::join!(
             self.client.get_role().role_name(&key.role).send(),
             self.client.get_role_policy().role_name(&key.role).policy_name(&key.name).send(),
@@ -117,7 +113,7 @@ impl Provider<RolePolicy> for Iam {
     }
 
     async fn create(&self, want: &RolePolicy, task: &Task) -> Result<RolePolicyOutputs, Failure> {
-        // Putting is repeatable, so this may go through the SDK's retries.
+        // This call can be repeated, so the SDK's retries are allowed.
         let doing = format!("put the policy {} on the role {}", want.name, want.role);
         let put = settled(task, &[&ROLE_VISIBLE, &IAM_BUSY], || async {
             let call = self.client.put_role_policy().role_name(&want.role).policy_name(&want.name);

@@ -17,7 +17,6 @@ pub struct Code {
 }
 
 impl Code {
-    /// This zip file.
     pub fn new(zip: Vec<u8>) -> Self {
         Self { sha256: BASE64_STANDARD.encode(Sha256::digest(&zip)), zip: Arc::new(zip) }
     }

@@ -18,11 +18,11 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// How often a function that settles is looked at, in milliseconds, first and at most; and for how many seconds in all.
+/// While a function is pending: the first and the longest pause between two reads, in milliseconds, and the total time
+/// in seconds.
 const PACE: (u64, u64) = (500, 2000);
 const BUDGET: u64 = 300;
 
-/// A function.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// Its id in the stack, for its tags.
@@ -47,17 +47,14 @@ pub struct Function {
     pub log_group: String,
     /// All of its environment variables. Never credentials: those are in secrets.
     pub environment: BTreeMap<String, String>,
-    /// What it runs.
     pub code: Code,
 }
 
-/// The field that AWS does not change once a function is made.
+/// The field that AWS cannot change later.
 const PACKAGE: &str = "PackageType";
 
-/// Where a function is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionOutputs {
-    /// Its name.
     pub name: String,
     /// `arn:aws:lambda:<region>:<account>:function:<name>`.
     pub arn: String,
@@ -86,7 +83,7 @@ impl Function {
 
     fn variables(&self) -> Environment {
         let variables: HashMap<String, String> = self.environment.clone().into_iter().collect();
-        // An empty map, where none at all would keep what is there (docs/aws.md, Functions).
+        // An empty map: without a map AWS would keep the existing variables (docs/aws.md, Functions).
         Environment::builder().set_variables(Some(variables)).build()
     }
 
@@ -220,7 +217,6 @@ impl Described for Function {
     };
 }
 
-/// Which of the calls that change a function a difference needs.
 #[derive(PartialEq)]
 enum Remedy {
     Wait,
@@ -239,7 +235,7 @@ impl Remedy {
 }
 
 impl Lambda {
-    /// Waits until a function can be called and changed, from what an answer has just said of it.
+    /// Waits until a function can be called and changed. `said` is its state in the last answer.
     async fn ready(&self, name: &str, said: State, task: &Task) -> Result<(), Failure> {
         let mut said = Some(said);
         let ready = until(task, "the function is not active yet", PACE, BUDGET, || {
@@ -336,7 +332,7 @@ impl Provider<Function> for Lambda {
 
     async fn update(&self, want: &Function, found: &Found<Function>, task: &Task) -> Result<FunctionOutputs, Failure> {
         let drift = want.drift(&found.live);
-        // What has failed is asked for again as a whole.
+        // After a failure both are sent again.
         let all = matches!(found.live.state, State::Failed(_));
         let needs = |remedy: Remedy| all || drift.iter().any(|setting| Remedy::of(setting) == remedy);
         let (configure, upload) = (needs(Remedy::Configuration), needs(Remedy::Code));

@@ -10,12 +10,12 @@ impl Lambda {
     async fn listed_function(&self, name: String, arn: String) -> Result<Listing, Failure> {
         let tags = match self.read(&name).await {
             Ok(Some(read)) => {
-                // Says so if tags could not be read, which does not make it a stranger's.
+                // Fails if the tags cannot be read: that does not make the function somebody else's.
                 self.owns(&read)?;
                 Some(read.tags.unwrap_or_default())
             }
             Ok(None) => None,
-            // Another call tells the tags too.
+            // Another call returns the tags too.
             Err(failure) => self.tags(&arn).await.map_err(|_| failure)?,
         };
         let Some(tags) = tags else { return Ok(Listing::default()) };

@@ -8,7 +8,6 @@ use aws_sdk_lambda::types::{
 
 use crate::secret::SecretValue;
 
-/// A function's settings.
 #[derive(Debug, Clone)]
 pub struct FunctionLive {
     /// None is an empty one.
@@ -48,9 +47,9 @@ pub enum State {
     Ready,
     /// Not yet.
     Settling,
-    /// Not any more.
+    /// It is being deleted.
     Going,
-    /// What was asked for last could not be done, for this reason.
+    /// The last change failed, for this reason.
     Failed(String),
 }
 
@@ -65,13 +64,13 @@ impl State {
             (Some(AwsState::Failed), _) => failed(reason),
             (_, Some(LastUpdateStatus::Failed)) => failed(update_reason),
             (Some(AwsState::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Self::Settling,
-            // Inactive among others: idle for weeks, and woken by a call.
+            // Also `Inactive`: idle for weeks, and activated by the next call.
             _ => Self::Ready,
         }
     }
 }
 
-/// Four answers have the same four fields, and no type in common.
+/// Four types of answers have these four fields, and no trait in common.
 macro_rules! state_of {
     ($answer:expr) => {{
         let answer = &$answer;

@@ -16,26 +16,23 @@ use crate::scope::Whose;
 
 const INVOKE: &str = "lambda:InvokeFunction";
 
-/// A service may invoke a function on behalf of one thing.
+/// The permission of a service to invoke a function for one source.
 #[derive(Debug, Clone)]
 pub struct Permission {
-    /// The function's name.
     pub function: String,
     /// The statement's id: 1 to 100 of `a-z A-Z 0-9 - _`.
     pub sid: String,
     /// The service, as in `apigateway.amazonaws.com`.
     pub principal: String,
-    /// What it may be on behalf of: an ARN, in which `*` stands for anything. It names the account too, and so there is
-    /// no condition on that: the services need not send one (docs/aws.md, Invoke permissions).
+    /// The source: an ARN, in which `*` matches anything. It contains the account, so there is
+    /// no separate condition on the account, which services need not send (docs/aws.md, Invoke permissions).
     pub source_arn: String,
 }
 
-/// Which permission; also where it is looked up.
+/// The outputs are also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PermissionOutputs {
-    /// The function's name.
     pub function: String,
-    /// The statement's id.
     pub sid: String,
 }
 
@@ -45,7 +42,7 @@ impl Resource for Permission {
     const GOES_WITH_PARENT: bool = true;
     type Key = PermissionOutputs;
     type Outputs = PermissionOutputs;
-    /// The one statement, without what it is about: that is the function.
+    /// The statement, without its resource, which is the function.
     type Live = Policy;
 
     fn key(&self) -> PermissionOutputs {
@@ -150,7 +147,7 @@ impl Provider<Permission> for Lambda {
         _: &Task,
     ) -> Result<Option<Found<Permission>>, Failure> {
         let doing = format!("read the permissions of the function {}", key.function);
-        // It carries no tag: it is ours if the function is, and the function may be another one by now.
+        // It has no tag: it is ours if the function is, and the function may have been replaced by another.
         let (function, policy) =
             tokio::join!(self.read(&key.function), self.client.get_policy().function_name(&key.function).send());
         let Some(policy) = policy.or_fail(&doing).or_absent()?.and_then(|answer| answer.policy) else {

@@ -8,7 +8,7 @@ use crate::aws::{as_far_as_it_goes, closer, pairs};
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-/// Where the log groups of functions are, and those of HTTP APIs.
+/// The prefixes of the log groups of functions and of HTTP APIs.
 const PLACES: [&str; 2] = ["/aws/lambda/", "/aws/vendedlogs/apis/"];
 
 impl Logs {
@@ -24,7 +24,7 @@ impl Logs {
 }
 
 impl Logs {
-    /// The names of the groups at a place, and why the list ends before its end.
+    /// The names of the groups with a prefix, and the failure if the list could not be read to its end.
     async fn groups_at(&self, place: &str, whose: &Whose) -> (Vec<String>, Option<Unread>) {
         let call = self.client.describe_log_groups().log_group_name_prefix(format!("{place}{}", whose.prefix()));
         let (groups, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the log groups");

@@ -27,7 +27,7 @@ const TARGET: &str = "Logs_";
 /// Some calls name a group with `:*` at the end and others without; this pattern covers both.
 const GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/lambda/{stack}-*"];
 
-/// A log group. Made before what logs to it, so that no function needs the right to make one.
+/// A log group. It is created before its function, so that no function needs the permission to create one.
 #[derive(Debug, Clone)]
 pub struct LogGroup {
     /// Its id in the stack, for its tags.
@@ -38,10 +38,8 @@ pub struct LogGroup {
     pub retention_days: i32,
 }
 
-/// Where a log group is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogGroupOutputs {
-    /// Its name.
     pub name: String,
     /// `arn:aws:logs:<region>:<account>:log-group:<name>`, without `:*`.
     pub arn: String,
@@ -54,7 +52,6 @@ pub struct LogGroupKey {
     name: String,
 }
 
-/// A log group's settings.
 #[derive(Debug, Clone)]
 pub struct LogGroupLive {
     /// In days; `None`: events are kept for ever.
@@ -160,7 +157,6 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cloudwatchlogs, &clients.sdk),
@@ -196,7 +192,7 @@ impl Provider<LogGroup> for Logs {
             self.client.describe_log_groups().log_group_name_prefix(&key.name).send(),
             self.client.list_tags_for_resource().resource_arn(&outputs.arn).send(),
         );
-        // In ASCII order, so of all that begin with a name the name itself comes first: one page will do.
+        // The list is in ASCII order, so the name itself comes before longer names: one page is enough.
         let groups = groups.or_fail(&doing)?.log_groups.unwrap_or_default();
         let Some(group) = groups.into_iter().find(|group| group.log_group_name() == Some(&key.name)) else {
             return Ok(None);

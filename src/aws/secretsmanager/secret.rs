@@ -18,10 +18,9 @@ use crate::secret::SecretValue;
 
 const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];
 
-/// How much of a version's id, 64 hexadecimal digits, is a digest where the rest is chance.
+/// How many of a version id's 64 hexadecimal digits are a digest if the rest is random.
 const SHAPE: usize = 32;
 
-/// A secret.
 #[derive(Debug, Clone)]
 pub struct Secret {
     /// Its id in the stack, for its tags.
@@ -30,18 +29,17 @@ pub struct Secret {
     pub name: String,
     /// Up to 2048 characters.
     pub description: String,
-    /// Fields that anybody may see, such as ARNs.
+    /// Fields that are not secret, such as ARNs.
     pub plain: BTreeMap<String, String>,
-    /// Fields that nobody may. A change of one's value alone is not seen as drift: there is nothing to see it by. An
-    /// empty one has not been read, and is never written.
+    /// Secret fields. A change of a value alone is not detected, because no digest of it is kept. An
+    /// empty value has not been read, and is never written.
     pub secret_fields: BTreeMap<String, SecretValue>,
-    /// Write the value anew although nothing is seen to have changed.
+    /// Write the value again although no change was detected.
     pub rotate: bool,
-    /// Another resource writes the value: it is made without one, and whatever it has is right.
+    /// Another resource writes the value: the secret is created without one, and any value is correct.
     pub filled_by_another: bool,
 }
 
-/// Where a secret is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SecretOutputs {
     /// `arn:aws:secretsmanager:<region>:<account>:secret:<name>-` and six characters of AWS's.
@@ -57,14 +55,14 @@ pub struct SecretKey {
     pub(super) name: String,
 }
 
-/// A secret's settings; of its value, just which version it is.
+/// A secret's settings. Of its value it contains only the version.
 #[derive(Debug, Clone)]
 pub struct SecretLive {
     /// What AWS has for a description; none is an empty one.
     pub description: String,
     /// The id of the version that readers get.
     pub current: Option<String>,
-    /// The id of the version that this stack is on record to have written last.
+    /// The recorded id of the version that this stack wrote last.
     pub recorded: Option<String>,
 }
 
@@ -77,8 +75,8 @@ impl Secret {
         SecretValue::new(json!(fields).to_string())
     }
 
-    /// That its values are at hand. The plan read those of the secrets that it meant to write; between the plan and the
-    /// call a secret may have changed or gone.
+    /// Fails unless all values have been read. The plan reads the values of the secrets that it means to write; between
+    /// plan and call a secret may have changed or gone.
     pub(super) fn is_read(&self) -> Result<(), Failure> {
         match self.secret_fields.iter().find(|(_, value)| value.reveal().is_empty()) {
             None => Ok(()),
@@ -89,17 +87,17 @@ impl Secret {
         }
     }
 
-    /// Takes the hidden fields out of what AWS said.
+    /// Removes the hidden fields from AWS's message.
     pub(super) fn hide(&self, failure: Failure) -> Failure {
         self.secret_fields.values().fold(failure, hide)
     }
 
-    /// The digest of the value, where all of it may be seen.
+    /// The digest of the value, if it contains no secrets.
     pub(super) fn digest(&self) -> Option<String> {
         self.secret_fields.is_empty().then(|| hex(self.document().reveal()))
     }
 
-    /// The digest of what may be seen of the value: the plain fields and the hidden ones' names.
+    /// The digest of the visible parts of the value: the plain fields and the names of the hidden ones.
     pub(super) fn shape(&self) -> String {
         let mut shape = self.digest().unwrap_or_else(|| {
             let names: Vec<&String> = self.secret_fields.keys().collect();
@@ -109,19 +107,19 @@ impl Secret {
         shape
     }
 
-    /// An id for a version to be written, not used before.
+    /// A new id for a version.
     pub(super) fn fresh_version(&self) -> String {
         format!("{}{:032x}", self.shape(), rand::random::<u128>())
     }
 
-    /// Whether readers get what this asks for, as far as that can be told without reading it.
+    /// Whether the current version has the wanted value, as far as that is known without reading it.
     fn is_current(&self, live: &SecretLive) -> bool {
         let Some(current) = &live.current else { return false };
         if self.digest().as_ref() == Some(current) {
             return true;
         }
-        // Only we write versions of this shape. Without a record nothing tells this one from an earlier one of ours.
-        // Where that is all the same it is written again; else it is kept, since values made up or typed in would be
+        // Only this program writes versions of this form. Without a record this one may also be an earlier one of ours.
+        // Values that can be written again are; generated and typed values are kept, because they would be
         // lost.
         let as_recorded = match &live.recorded {
             Some(recorded) => recorded == current,
@@ -172,7 +170,7 @@ impl Resource for Secret {
             drift.push(Drift::new("value", "a new version", "the version of before"));
         } else if !self.is_current(live) {
             let (want, other) = ("the stack's version", "another version");
-            // Where the version is the one on record, it is the stack file that has changed.
+            // If the version is the recorded one, the stack file has changed.
             let strangers = live.recorded.is_some() && live.recorded != live.current;
             let make = if strangers { Drift::weakening } else { Drift::new };
             drift.push(make("value", want, other));

@@ -8,7 +8,7 @@ use crate::aws::{as_far_as_it_goes, closer};
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-/// An ARN's last part.
+/// The last part of an ARN.
 fn last(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
@@ -36,7 +36,7 @@ impl Sns {
     async fn subscriptions(&self) -> (Vec<AwsSubscription>, Option<Failure>) {
         let all = self.client.list_subscriptions().into_paginator().items().send();
         let (mut all, cut) = as_far_as_it_goes!(all, "list the subscriptions");
-        // One that is not confirmed, or deleted already, has a word in the place of its ARN.
+        // One that is not confirmed, or already deleted, has a word instead of its ARN.
         all.retain(|one| one.subscription_arn().is_some_and(|arn| arn.starts_with("arn:")));
         (all, cut)
     }
@@ -46,7 +46,7 @@ impl Sns {
     pub(super) async fn list_topics(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (mut listing, (subscriptions, cut)) = tokio::join!(self.topics(whose), self.subscriptions());
         let topics = listing.listed.clone();
-        // Of a topic that could not be read nobody knows whose its subscriptions are.
+        // If a topic could not be read, nobody knows whose its subscriptions are.
         let unsure = !listing.unread.is_empty();
         let listed = &mut listing.listed;
         for one in subscriptions {
@@ -64,7 +64,7 @@ impl Sns {
                 && !unsure
                 && (whose.may_own(last(topic)) || whose.may_own(last(function)))
             {
-                // It carries no tag, and what could prove it ours is gone or a stranger's.
+                // It has no tag, and the topic that could show that it is ours is gone or somebody else's.
                 listed.push(InventoryItem::new::<Subscription>((&name, arn), None, |_| key, &outputs));
             }
         }

@@ -13,10 +13,9 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// A web ACL in front of a stage. A stage has at most one.
+/// The association of a web ACL with a stage. A stage has at most one.
 #[derive(Debug, Clone)]
 pub struct Association {
-    /// The web ACL's ARN.
     pub web_acl_arn: String,
     /// `arn:aws:apigateway:<region>::/restapis/<api>/stages/<stage>`: without an account.
     pub stage_arn: String,
@@ -29,16 +28,15 @@ pub struct AssociationKey {
     pub(super) web_acl_arn: String,
 }
 
-/// Which association: it has no id of its own.
+/// An association has no id of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AssociationOutputs {
-    /// The stage's ARN.
     pub stage_arn: String,
     /// Our web ACL's ARN.
     pub web_acl_arn: String,
 }
 
-/// What a stage has in front of it.
+/// The association of a stage.
 #[derive(Debug, Clone)]
 pub struct AssociationLive {
     /// The ARN of the web ACL, ours or another.
@@ -137,14 +135,15 @@ impl Described for Association {
 }
 
 impl Wafv2 {
-    /// The ARN of the web ACL in front of a stage. `None`: there is none, or no such stage.
+    /// The ARN of the web ACL that is associated with a stage. `None`: there is none, or no such stage.
     async fn attached(&self, stage_arn: &str) -> Result<Option<String>, Failure> {
         let call = self.client.get_web_acl_for_resource().resource_arn(stage_arn);
         let answer = call.send().await.or_fail(&format!("read the web ACL of {stage_arn}")).or_absent()?;
         Ok(answer.and_then(|answer| answer.web_acl).map(|acl| acl.arn))
     }
 
-    /// Takes a web ACL off a stage, unless another has taken its place: that would strip somebody's protection.
+    /// Removes the association of our web ACL. If the stage has another web ACL now, it stays: it is somebody's
+    /// protection.
     pub(super) async fn detach(&self, stage_arn: &str, web_acl_arn: &str) -> Result<(), Failure> {
         if self.attached(stage_arn).await?.as_deref() != Some(web_acl_arn) {
             return Ok(());
@@ -153,7 +152,7 @@ impl Wafv2 {
         call.send().await.or_fail(&format!("take the web ACL off {stage_arn}")).or_absent().map(drop)
     }
 
-    /// Puts a web ACL in front of a stage, in the place of any other.
+    /// Associates a web ACL with a stage, in place of any other.
     async fn attach(&self, client: &Client, want: &Association, task: &Task) -> Result<AssociationOutputs, Failure> {
         let Association { web_acl_arn, stage_arn } = want;
         let attached = settled(task, &[&WAF_ASSOCIATION, &WAF_TROUBLE], || async {

@@ -9,13 +9,13 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::engine::{Failure, Id, InventoryItem, Listing, Resource, Unread};
 use crate::scope::{Owner, Whose};
 
-/// What both lists tell of a thing, where they tell all of it.
+/// The outputs of a listed resource, if the list shows all of them.
 fn outputs(name: Option<String>, id: Option<String>, arn: Option<String>, token: Option<String>) -> Option<Outputs> {
     Some(Outputs { name: name?, id: id?, arn: arn?, lock_token: token.unwrap_or_default() })
 }
 
 impl Wafv2 {
-    /// Whose it is; `None` if it is gone.
+    /// Its owner; `None` if it does not exist any more.
     async fn owner(&self, arn: &str) -> Result<Option<Option<Owner>>, Failure> {
         let call = self.client.list_tags_for_resource().resource_arn(arn);
         let answer = call.send().await.or_fail(&format!("read the tags of {arn}")).or_absent()?;
@@ -53,7 +53,7 @@ impl Wafv2 {
         Ok(Listing::from([vec![acl], under].concat()).and_unread(unread))
     }
 
-    /// The ARNs of the stages that a web ACL stands in front of.
+    /// The ARNs of the stages that a web ACL is associated with.
     pub(super) async fn stages(&self, acl_arn: &str) -> Result<Vec<String>, Failure> {
         // Without a type it lists load balancers only.
         let call = self.client.list_resources_for_web_acl().web_acl_arn(acl_arn);

@@ -16,10 +16,10 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// The field that AWS does not change once a set is made.
+/// The field that AWS cannot change later.
 const FAMILY: &str = "IPAddressVersion";
 
-/// Differing addresses that a drift of a long set names.
+/// How many differing addresses of a long set a message names.
 const NAMED: usize = 4;
 
 /// A list of address ranges that a web ACL's rules may refer to.
@@ -29,7 +29,7 @@ pub struct IpSet {
     pub id: String,
     /// 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub name: String,
-    /// What it is for; see [`is_description`]. `None` leaves it as it is.
+    /// See [`is_description`]. `None` keeps the existing one.
     pub description: Option<String>,
     /// At most 10,000 ranges of the one family, none of them a /0. Bits beyond the prefix do not matter.
     pub addresses: Vec<IpNet>,
@@ -46,7 +46,7 @@ pub struct IpSetLive {
 }
 
 impl IpSet {
-    /// The ranges in their canonical form, each once: whether AWS would mend or refuse others is not known
+    /// The ranges in canonical form, each once. It is not known whether AWS corrects or refuses others
     /// (docs/aws.md, IP sets).
     fn canonical(&self) -> BTreeSet<IpNet> {
         self.addresses.iter().map(IpNet::trunc).collect()
@@ -101,7 +101,8 @@ impl Resource for IpSet {
         if self.v6 != live.v6 {
             drift.push(Drift::weakening(FAMILY, family(self.v6), family(live.v6)));
         }
-        // WAF writes IPv6 in a form of its own, so texts say nothing; one that cannot be read differs.
+        // WAF has its own notation for IPv6, so addresses are not compared as text. One that cannot be parsed counts as
+        // different.
         let want = self.canonical();
         let read: Option<BTreeSet<IpNet>> = live.addresses.iter().map(|text| read(text)).collect();
         if read.as_ref() != Some(&want) {
@@ -187,7 +188,7 @@ fn family(v6: bool) -> IpAddressVersion {
     if v6 { IpAddressVersion::Ipv6 } else { IpAddressVersion::Ipv4 }
 }
 
-/// A set in words: the whole of it if it is short, else how many and some of those that `other` lacks.
+/// A set in words: a short one completely, a long one by its size and some addresses that `other` lacks.
 fn list(set: &BTreeSet<IpNet>, other: &BTreeSet<IpNet>) -> String {
     let names = |nets: &mut dyn Iterator<Item = &IpNet>| nets.map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if set.is_empty() {
@@ -220,7 +221,7 @@ impl Wafv2 {
         Ok(Some(Found { outputs: Outputs { name: set.name, id: set.id, arn: set.arn, lock_token }, live }))
     }
 
-    /// All IP sets, whosever they are, and why the list ends before its end.
+    /// All IP sets of the account, and the failure if the list could not be read to its end.
     pub(super) async fn ip_sets(&self) -> (Vec<IpSetSummary>, Option<Failure>) {
         let list = |marker| async move {
             let call = self.client.list_ip_sets().scope(SCOPE).limit(PAGE).set_next_marker(marker);
@@ -275,7 +276,7 @@ impl Provider<IpSet> for Wafv2 {
     async fn update(&self, want: &IpSet, found: &Found<IpSet>, task: &Task) -> Result<Outputs, Failure> {
         let seen = &found.outputs;
         want.check()?;
-        // What is left out is reset.
+        // An update resets what it leaves out.
         let description = want.description.as_ref().or(found.live.description.as_ref());
         let read = || self.ip_set_token(seen);
         let updated = locked(task, &[&WAF_LOCK, &WAF_TROUBLE], seen, read, |token| async move {

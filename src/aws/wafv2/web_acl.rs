@@ -18,7 +18,7 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// What decides over every request to what it is associated with.
+/// A web ACL decides about every request to the resources that it is associated with.
 #[derive(Debug, Clone)]
 pub struct WebAcl {
     /// Its id in the stack, for its tags.
@@ -27,9 +27,9 @@ pub struct WebAcl {
     pub name: String,
     /// The name of its CloudWatch metric; 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub metric: String,
-    /// What no rule decides is let through; else it is blocked.
+    /// Whether a request that no rule decides is allowed. Otherwise it is blocked.
     pub default_allow: bool,
-    /// In any order; their priorities say which comes first.
+    /// In any order; their priorities decide.
     pub rules: Vec<Rule>,
 }
 
@@ -189,7 +189,7 @@ impl Wafv2 {
         Ok(Some(Found { outputs, live: WebAclLive(acl) }))
     }
 
-    /// All web ACLs, whosever they are, and why the list ends before its end.
+    /// All web ACLs of the account, and the failure if the list could not be read to its end.
     pub(super) async fn web_acls(&self) -> (Vec<WebAclSummary>, Option<Failure>) {
         let list = |marker| async move {
             let call = self.client.list_web_acls().scope(SCOPE).limit(PAGE).set_next_marker(marker);
@@ -209,7 +209,7 @@ impl Wafv2 {
         .await
     }
 
-    /// Takes a web ACL that is to go off every stage that still has it: the web ACL is ours, so nobody's own is lost.
+    /// Removes all associations of a web ACL that is being deleted. It is ours, so nobody else's protection is lost.
     async fn release(&self, acl: &Outputs, task: &Task) -> Result<(), Failure> {
         for stage in self.stages(&acl.arn).await? {
             task.note(format!("taking it off {stage}"));
@@ -254,7 +254,7 @@ impl Provider<WebAcl> for Wafv2 {
         let (seen, WebAclLive(live)) = (&found.outputs, &found.live);
         let rules = &want.rules.iter().map(Rule::to_aws).collect::<Result<Vec<_>, _>>()?;
         let visible = &visibility(&want.metric)?;
-        // An IP set that is not visible yet is waited for; a web ACL that has gone is not.
+        // Waits for an IP set that is not visible yet, but not for a web ACL that is gone.
         let read = || async {
             let token = self.web_acl_token(seen).await;
             token.map_err(|failure| if is_absent(&failure) { Failure::refused(failure.to_string()) } else { failure })
@@ -263,7 +263,7 @@ impl Provider<WebAcl> for Wafv2 {
             let call = self.client.update_web_acl().name(&seen.name).id(&seen.id).scope(SCOPE).lock_token(token);
             let call = call.default_action(want.default_action()).set_rules(Some(rules.clone()));
             let call = call.visibility_config(visible.clone());
-            // The rest is not ours to decide, and would be reset if it were left out.
+            // The stack file does not decide about the rest, and an update would reset it if it were left out.
             let call = call
                 .set_description(live.description.clone().filter(|text| !text.is_empty()))
                 .set_data_protection_config(live.data_protection_config.clone())
