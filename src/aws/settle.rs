@@ -63,13 +63,13 @@ impl Wait {
         self
     }
 
-    /// Whether time heals this refusal.
+    /// Whether this refusal ends by itself.
     pub(super) fn heals(&self, failure: &Failure) -> bool {
         self.refusal.is(failure)
     }
 }
 
-/// Live successes were seen 8 to 23 s after the role was made; dense tries find the first of them.
+/// On AWS the call was seen to succeed 8 to 23 s after the role was created. Short pauses find the first success.
 pub const ROLE: Wait = wait(
     "new-roles",
     "the role cannot be assumed yet",
@@ -83,7 +83,7 @@ pub const ROLE: Wait = wait(
 ])
 .pace(500, 2000, 120);
 
-/// Created or changed a moment ago.
+/// The function was just created or changed.
 pub const FUNCTION_BUSY: Wait = wait(
     "states-of-functions",
     "the function is still settling",
@@ -109,7 +109,7 @@ pub const FUNCTION_VISIBLE: Wait = wait(
 )
 .pace(500, 2000, 60);
 
-/// The least consistent step of all; five minutes were not always enough.
+/// This takes longest of all; five minutes were not always enough.
 pub const WAF_ASSOCIATION: Wait = wait(
     "associations",
     "the firewall cannot see the stage or the web ACL yet",
@@ -118,7 +118,7 @@ pub const WAF_ASSOCIATION: Wait = wait(
 )
 .pace(2000, 10_000, 600);
 
-/// A link that is going away still counts.
+/// A removed association still counts as use.
 pub const WAF_IN_USE: Wait = wait(
     "associations",
     "it still counts as in use",
@@ -127,7 +127,7 @@ pub const WAF_IN_USE: Wait = wait(
 )
 .pace(2000, 10_000, 600);
 
-/// Somebody else wrote in between; the caller reads a fresh token before each try.
+/// Somebody else changed the resource. The caller reads the lock token again before each attempt.
 pub const WAF_LOCK: Wait = wait(
     "web-acls",
     "its lock token is stale",
@@ -136,7 +136,7 @@ pub const WAF_LOCK: Wait = wait(
 )
 .pace(1000, 2000, 15);
 
-/// Only for an IP set of our own that was made a moment ago.
+/// Only for an IP set that was just created.
 pub const WAF_IP_SET: Wait = wait(
     "associations",
     "the web ACL cannot see the IP set yet",
@@ -145,8 +145,8 @@ pub const WAF_IP_SET: Wait = wait(
 )
 .pace(2000, 10_000, 300);
 
-/// The service's own trouble, mostly with tags. What a create made all the same is found by its name, as any that
-/// exists already.
+/// Problems inside the service, mostly with tags. If a create succeeded all the same, the resource is found by its
+/// name, like any that exists already.
 pub const WAF_TROUBLE: Wait = wait(
     "associations",
     "the firewall service is busy",
@@ -155,7 +155,7 @@ pub const WAF_TROUBLE: Wait = wait(
 )
 .pace(1000, 5000, 60);
 
-/// A forced delete in progress; a recovery window is told apart by looking.
+/// A forced deletion in progress. Reading the secret distinguishes it from a recovery window.
 pub const SECRET_NAME: Wait = wait(
     "deletion-and-recovery",
     "the secret's name is not free yet",
@@ -165,7 +165,7 @@ pub const SECRET_NAME: Wait = wait(
 .words(&["scheduled for deletion", "was deleted"])
 .pace(2000, 5000, 120);
 
-/// After our own RestoreSecret, which calls on the secret may not see yet.
+/// After RestoreSecret, other calls may not see the restored secret yet.
 pub const SECRET_BACK: Wait = wait(
     "deletion-and-recovery",
     "the secret is not back yet",
@@ -305,7 +305,7 @@ pub const WAITS: [(&str, &Wait); 26] = named! {
     API_DELETE_RATE, LOGS_BUSY, LOGS_VISIBLE
 };
 
-/// For the log.
+/// Milliseconds, for the log.
 fn millis(pause: Duration) -> u64 {
     u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
 }
@@ -353,10 +353,10 @@ pub async fn settled<T, F: Future<Output = Result<T, Failure>>>(
     }
 }
 
-/// Asks `look` until it says `Some`, at `pace` milliseconds, for at most `budget` seconds.
+/// Calls `look` until it returns `Some`, with pauses of `pace` milliseconds, for at most `budget` seconds.
 ///
 /// # Errors
-/// What `look` returns; a refusal that says what was waited for; [`Cause::Stopped`].
+/// Failures of `look`; a refusal with the reason of the wait if the time is used up; [`Cause::Stopped`].
 pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
     task: &Task,
     why: &str,

@@ -21,11 +21,11 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// The settings that AWS puts in force with the next deployment (docs/aws.md, TLS of REST APIs).
+/// Settings that take effect with the next deployment (docs/aws.md, TLS of REST APIs).
 const IN_FORCE_WHEN_DEPLOYED: [&str; 4] =
     ["securityPolicy", "endpointAccessMode", "disableExecuteApiEndpoint", "endpointConfiguration.types"];
 
-/// How long AWS may take to put another policy in force, in seconds: "about 15 minutes".
+/// How long a change of the policy may take, in seconds. AWS says "about 15 minutes".
 const POLICY_CHANGE_S: u64 = 1500;
 
 /// A regional REST API, empty.
@@ -33,7 +33,7 @@ const POLICY_CHANGE_S: u64 = 1500;
 pub struct RestApi {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// Its name; AWS lets several have the same.
+    /// Not unique.
     pub name: String,
     /// A sentence for the console.
     pub description: String,
@@ -47,13 +47,13 @@ pub struct RestApiOutputs {
     pub id: String,
     pub root_resource_id: String,
     pub name: String,
-    /// How often a setting was put right that AWS puts in force with the next deployment only: its TLS, or its own host
-    /// name. Each time makes a new deployment.
+    /// How often a setting was corrected that takes effect with the next deployment: TLS, or the API's own host
+    /// name. Each correction makes a new deployment.
     #[serde(default)]
     pub revision: u32,
 }
 
-/// An API is looked up by its name among those that carry our tag.
+/// An API is found by its name among those with our tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestApiKey {
     pub(super) name: String,
@@ -65,9 +65,9 @@ pub struct LiveRestApi {
     pub description: String,
     /// `REGIONAL`, `EDGE` or `PRIVATE`; AWS allows just one.
     pub endpoint_types: Vec<String>,
-    /// Its own host name does not answer.
+    /// Whether its own host name is disabled.
     pub execute_api_disabled: bool,
-    /// Which TLS its own host name takes; none is TLS 1.0.
+    /// The TLS policy of its own host name; none means TLS 1.0.
     pub security_policy: Option<String>,
     /// `STRICT` or `BASIC`.
     pub access_mode: Option<String>,
@@ -81,7 +81,7 @@ impl RestApi {
         let kind = live.endpoint_types.first().map_or("EDGE", String::as_str);
         let disabled = live.execute_api_disabled;
         let tls = self.tls_mend(live.security_policy.as_deref(), live.access_mode.as_deref());
-        // Another kind of endpoint takes a policy of its own with it.
+        // A change of the endpoint's type sets a policy too.
         let tls = tls.filter(|_| !endpoint);
         [
             name.map(|drift| (drift, vec![replace("/name", &self.name)])),
@@ -89,7 +89,7 @@ impl RestApi {
             endpoint.then(|| {
                 let drift = Drift::new("endpointConfiguration.types", "REGIONAL", live.endpoint_types.join(", "));
                 let kind = replace(format!("/endpointConfiguration/types/{kind}"), "REGIONAL");
-                // AWS refuses the change of the kind alone (docs/aws.md, TLS of REST APIs).
+                // AWS refuses a change of the type alone (docs/aws.md, TLS of REST APIs).
                 (drift, [kind].into_iter().chain(self.tls_patches()).collect())
             }),
             disabled.then(|| {
@@ -206,7 +206,7 @@ impl ApiGateway {
         Ok(Found { outputs: RestApiOutputs { id, root_resource_id, name, revision: 0 }, live })
     }
 
-    /// The id of the path `/`, which newer answers carry themselves.
+    /// The id of the path `/`, which some answers contain.
     async fn root(&self, id: &str, given: Option<String>) -> Result<String, Failure> {
         if let Some(root) = given {
             return Ok(root);
@@ -245,7 +245,7 @@ impl ApiGateway {
     }
 }
 
-/// The answer about one API has the shape of an entry in the list of all, and a type of its own.
+/// Turns the answer about one API into an entry of the list. Both have the same fields and different types.
 fn as_listed(api: GetRestApiOutput) -> types::RestApi {
     types::RestApi::builder()
         .set_id(api.id)
@@ -279,7 +279,7 @@ impl Provider<RestApi> for ApiGateway {
                 return Ok(Some(found));
             }
         }
-        // Names are not unique: those of that name without our tag are nobody we know.
+        // Names are not unique: APIs of that name without our tag are somebody else's.
         let mut ours = Vec::new();
         let mut pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -302,7 +302,7 @@ impl Provider<RestApi> for ApiGateway {
                 let want = RestApi { enhanced_tls, ..want.clone() };
                 let endpoint = EndpointConfiguration::builder().types(EndpointType::Regional).build();
                 let call = self.once.create_rest_api().name(&want.name).description(&want.description);
-                // Here it is in force at once; a later change takes AWS about 15 minutes.
+                // Set at creation the policy takes effect at once; a later change takes about 15 minutes.
                 let call = call.security_policy(want.policy());
                 let call = call.set_endpoint_access_mode(want.enhanced_tls.then_some(ACCESS_MODE));
                 let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(false);
@@ -313,7 +313,7 @@ impl Provider<RestApi> for ApiGateway {
             })
         };
         let made = match create(want.enhanced_tls).await {
-            // A region that does not know the newer policies yet: the older one demands TLS 1.2 too.
+            // The region does not know the newer policies yet. The older one demands TLS 1.2 too.
             Err(failure) if want.enhanced_tls && BAD_REQUEST.is(&failure) => create(false).await,
             made => made,
         };
@@ -350,7 +350,7 @@ impl Provider<RestApi> for ApiGateway {
         if deleted.await.or_absent()?.is_none() {
             return Ok(());
         }
-        // Until then the list of all shows it too, and whoever looks again would take it for left over.
+        // Until then the list shows it too, and the check for leftovers would find it.
         let seen_gone = until(task, "the API is not gone yet", (500, 2000), 60, || async {
             let api = self.client.get_rest_api().rest_api_id(&gone.id).send().await;
             let api = api.or_fail(&format!("read the REST API {}", gone.name)).or_absent()?;

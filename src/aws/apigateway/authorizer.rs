@@ -17,7 +17,7 @@ use crate::scope::Whose;
 const TYPE: &str = "COGNITO_USER_POOLS";
 const SOURCE: &str = "method.request.header.Authorization";
 
-/// An authorizer that lets through who signed in at a user pool.
+/// An authorizer that accepts the tokens of a user pool.
 #[derive(Debug, Clone)]
 pub struct Authorizer {
     pub api_id: String,
@@ -29,12 +29,12 @@ pub struct Authorizer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuthorizerOutputs {
     pub api_id: String,
-    /// An id of AWS's choice.
+    /// An id that AWS chose.
     pub id: String,
     pub name: String,
 }
 
-/// An authorizer is looked up by name in its API.
+/// An authorizer is found by its name in its API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuthorizerKey {
     api_id: String,
@@ -48,7 +48,7 @@ pub struct LiveAuthorizer {
     pub kind: String,
     /// The user pools whose tokens it takes.
     pub provider_arns: BTreeSet<String>,
-    /// Where in a request it looks for the token.
+    /// The part of a request that contains the token.
     pub identity_source: String,
 }
 
@@ -69,7 +69,7 @@ impl Authorizer {
         if !live.provider_arns.contains(&self.pool_arn) || strangers().next().is_some() {
             let listed: Vec<&str> = live.provider_arns.iter().map(String::as_str).collect();
             let drift = Drift::weakening("providerARNs", &self.pool_arn, listed.join(", "));
-            // Ours is added before others are removed: there is always one.
+            // Our pool is added before others are removed, so that there is always one.
             let add = (!live.provider_arns.contains(&self.pool_arn)).then(|| pools(Op::Add, &self.pool_arn));
             mends.push((drift, add.into_iter().chain(strangers().map(|arn| pools(Op::Remove, arn))).collect()));
         }
@@ -151,7 +151,7 @@ impl Provider<Authorizer> for ApiGateway {
         known: Option<&AuthorizerOutputs>,
         _: &Task,
     ) -> Result<Option<Found<Authorizer>>, Failure> {
-        // An API has ten at most unless the quota was raised, so the list is one call and answers for id and name.
+        // An API has at most ten authorizers unless the quota was raised, so one call lists them all.
         let mut all: Vec<types::Authorizer> = Vec::new();
         let mut position = None;
         loop {
@@ -205,7 +205,8 @@ impl Provider<Authorizer> for ApiGateway {
         if updated.await?.provider_arns() == [want.pool_arn.as_str()] {
             return Ok(found.outputs.clone());
         }
-        // MiniStack does not know the patches of `providerARNs`: it is made anew, and the routes follow its new id.
+        // MiniStack ignores patches of `providerARNs`: the authorizer is created again, and the routes follow its new
+        // id.
         Provider::<Authorizer>::delete(self, &found.outputs, task).await?;
         Provider::<Authorizer>::create(self, want, task).await
     }

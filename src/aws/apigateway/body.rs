@@ -17,14 +17,14 @@ use crate::scope::Whose;
 #[derive(Debug, Clone)]
 pub struct Validator {
     pub api_id: String,
-    /// Its name; AWS lets several have the same.
+    /// Not unique.
     pub name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValidatorOutputs {
     pub api_id: String,
-    /// An id of AWS's choice.
+    /// An id that AWS chose.
     pub id: String,
 }
 
@@ -38,9 +38,9 @@ pub struct ValidatorKey {
 /// What a validator checks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LiveValidator {
-    /// Bodies, against the method's model.
+    /// Whether bodies match the method's model.
     pub body: bool,
-    /// That required parameters are there.
+    /// Whether required parameters are present.
     pub parameters: bool,
 }
 
@@ -133,8 +133,8 @@ impl Provider<Validator> for ApiGateway {
                 break;
             }
         }
-        // A create whose answer was lost may have left a twin. Either does, and both go with the API; but it must be
-        // the same one every time, for methods name it by its id.
+        // A create whose answer was lost may have left a second one. Either is good, and both disappear with the API.
+        // But it must be the same one every time, because methods refer to its id.
         let by_id = known.and_then(|known| all.iter().find(|one| one.id() == Some(&known.id)));
         let named = all.iter().filter(|one| one.name() == Some(&key.name));
         let Some(one) = by_id.or_else(|| named.min_by_key(|one| one.id().map(str::to_owned))) else { return Ok(None) };
@@ -180,7 +180,7 @@ impl Provider<Validator> for ApiGateway {
     }
 }
 
-/// A model: what a JSON body must look like.
+/// A model: the schema of JSON bodies.
 #[derive(Debug, Clone)]
 pub struct Model {
     pub api_id: String,
@@ -204,7 +204,7 @@ pub struct ModelKey {
 }
 
 impl Model {
-    /// `live` is the schema. Whatever differs may let more through, so every difference weakens.
+    /// `live` is the schema. Any other schema may accept more, so every difference weakens.
     fn mends(&self, live: &str) -> Vec<Mend> {
         let same = match (serde_json::from_str::<Value>(&self.schema), serde_json::from_str::<Value>(live)) {
             (Ok(want), Ok(live)) => want == live,

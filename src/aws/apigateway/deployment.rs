@@ -17,27 +17,27 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// What our descriptions begin with.
+/// The beginning of our descriptions.
 const OURS: &str = "securelambda ";
 
-/// A deployment of all that the API has.
+/// A deployment of all methods of the API.
 #[derive(Debug, Clone)]
 pub struct Deployment {
     pub api_id: String,
-    /// Of what it deploys: [`super::Routes::hash`].
+    /// The hash of the deployed methods: [`super::Routes::hash`].
     pub hash: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeploymentOutputs {
     pub api_id: String,
-    /// An id of AWS's choice.
+    /// An id that AWS chose.
     pub id: String,
-    /// Of what it deploys.
+    /// The hash of the deployed methods.
     pub hash: String,
 }
 
-/// A deployment is looked up by its hash in its API.
+/// A deployment is found by its hash in its API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeploymentKey {
     api_id: String,
@@ -115,8 +115,8 @@ impl ApiGateway {
         Ok(Some(all))
     }
 
-    /// Removes our deployments that no stage answers from any more, except these. What fails stays until the next one
-    /// is made: it is in nobody's way.
+    /// Deletes our deployments that no stage serves any more, except these. One that cannot be deleted stays until the
+    /// next deployment, and does no harm.
     pub(super) async fn prune_deployments(&self, api: &str, keep: &[&str], task: &Task) {
         let stages = async { self.client.get_stages().rest_api_id(api).send().await };
         let (Ok(Some(all)), Ok(stages)) = tokio::join!(self.deployments(api), stages) else { return };
@@ -163,7 +163,7 @@ impl Provider<Deployment> for ApiGateway {
 
     async fn create(&self, want: &Deployment, task: &Task) -> Result<DeploymentOutputs, Failure> {
         let made = self.write(&want.api_id, task, &[&API_UPDATING], || async {
-            // Without a stage's name: that would change the stage before we say so.
+            // Without the stage's name, which would change the stage at once.
             let call = self.once.create_deployment().rest_api_id(&want.api_id);
             let call = call.description(format!("{OURS}{}", want.hash));
             call.send().await.or_fail(&format!("deploy the API {}", want.api_id))

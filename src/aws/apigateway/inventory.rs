@@ -13,14 +13,14 @@ impl ApiGateway {
         let (id, name) = (api.id.unwrap_or_default(), api.name.unwrap_or_default());
         let doing = format!("list the stages of the REST API {name}");
         let stages = self.client.get_stages().rest_api_id(&id).send().await.or_fail(&doing).or_absent();
-        // They go with the API, known or not.
+        // They disappear with the API even if they are not known.
         let (stages, unread) = match stages {
             Ok(Some(stages)) => (stages.item.unwrap_or_default(), None),
-            // The list lags; its stages say that it is gone.
+            // The list is out of date: the API is gone.
             Ok(None) => return Ok(Listing::default()),
             Err(failure) => (Vec::new(), Some(Unread::new::<Stage>(format!("of the REST API {name}"), failure))),
         };
-        // Newer answers carry the root's id; nothing that removes an API needs it.
+        // The root's id may be missing; deleting an API does not need it.
         let root_resource_id = api.root_resource_id.unwrap_or_default();
         let outputs = RestApiOutputs { id: id.clone(), root_resource_id, name: name.clone(), revision: 0 };
         let place = self.arn(&format!("/restapis/{id}"));
@@ -43,7 +43,7 @@ impl ApiGateway {
         let (pages, cut) = as_far_as_it_goes!(pages, "list the REST APIs");
         let looks = pages.into_iter().flat_map(|page| page.items.unwrap_or_default()).filter_map(|api| {
             let owner = Owner::read(pairs(api.tags()));
-            // Tags come with the list, and a name may have been changed since.
+            // The list shows tags, and the name may have been changed.
             let ours = owner.as_ref().is_some_and(|owner| whose.owns(owner));
             let ours = ours || api.name().is_some_and(|name| whose.may_own(name));
             ours.then(|| (api.name().unwrap_or_default().to_owned(), self.listed_api(api, owner)))

@@ -21,25 +21,25 @@ use super::{
 use crate::engine::{Cause, Failure, Found, Listing, Provider, Task};
 use crate::scope::Whose;
 
-/// What one method takes.
+/// The step that one method needs.
 #[derive(Debug, PartialEq)]
 enum Step<'a> {
-    /// Delete what is there, if anything is; then method and integration.
+    /// Delete the existing method, if there is one; then create method and integration.
     Put { name: &'a str, method: &'a Method, replaces: bool },
-    /// The method in place, then if need be its integration.
+    /// Patch the method, then its integration if needed.
     Patch { name: &'a str, method: &'a Method, patches: Vec<PatchOperation>, integrate: Option<Integrate> },
-    /// Only the integration: it differs, or the method was left half made.
+    /// Only the integration: it differs, or it is missing.
     Integrate { name: &'a str, method: &'a Method, how: Integrate },
-    /// There should be none.
+    /// Delete the method.
     Remove { name: &'a str, resource_id: &'a str, http_method: &'a str },
 }
 
-/// How an integration is put right.
+/// How an integration is corrected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Integrate {
-    /// It leads to another function, and nothing else.
+    /// By a patch: only its function differs.
     Repoint,
-    /// As a whole; this replaces what is there.
+    /// By replacing it.
     Put,
 }
 
@@ -55,9 +55,9 @@ impl Integrate {
     }
 }
 
-/// What brings a method to what is wanted, if patches can say it. They are texts, and an emulator may keep the text
-/// where AWS makes a yes or no of it; what is of that kind differs only if somebody changed it behind our back, and is
-/// left to a new method.
+/// The patches that correct a method, if patches can. Their values are texts, and an emulator may keep the text
+/// where AWS makes a boolean of it. Booleans differ only if somebody else changed them; then the method is
+/// created again.
 fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     let validator = want.validator_id.as_ref()?;
     if live.api_key_required || want.required() != live.required {
@@ -66,7 +66,7 @@ fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     let mut patches = Vec::new();
     let (kind, authorizer) = (want.authorization.kind(), want.authorization.authorizer_id());
     if kind != live.authorization || authorizer.is_some_and(|id| live.authorizer_id.as_deref() != Some(id)) {
-        // Both in one call: there is no moment at which one is the old and the other the new.
+        // Both in one call, so that they never belong to different versions.
         patches.push(replace("/authorizationType", kind));
         patches.extend(authorizer.map(|id| replace("/authorizerId", id)));
     }
@@ -110,8 +110,8 @@ fn steps<'a>(want: &'a Routes, live: &'a BTreeMap<String, LiveMethod>) -> Vec<St
 }
 
 impl ApiGateway {
-    /// What is wanted first, then what is not; in each of the two methods side by side, each method's calls one after
-    /// the other.
+    /// First the wanted methods, then the removed ones. Within each group methods are changed concurrently, the calls
+    /// of one method in sequence.
     async fn take(&self, api: &str, steps: Vec<Step<'_>>, task: &Task) -> Result<(), Failure> {
         let (removals, wanted): (Vec<_>, Vec<_>) =
             steps.into_iter().partition(|step| matches!(step, Step::Remove { .. }));
@@ -145,7 +145,7 @@ impl ApiGateway {
         side_by_side(AT_ONCE, calls.collect()).await.map(drop)
     }
 
-    /// May be repeated: whatever method is in the way, perhaps an unanswered try's own, hangs under our API.
+    /// May be repeated: an existing method, perhaps of an unanswered attempt, is in our API.
     async fn put_method(&self, api: &str, name: &str, method: &Method, task: &Task) -> Result<(), Failure> {
         let put = || {
             self.write(api, task, &[&API_AUTHORIZER_VISIBLE], || async {
@@ -169,7 +169,7 @@ impl ApiGateway {
         }
     }
 
-    /// Whether the method is as wanted now: an emulator may not know all of these patches, and does something else
+    /// Whether the patches had the wanted effect: an emulator may not implement all of them, and do something else
     /// then.
     async fn patch_method(
         &self,
@@ -234,7 +234,7 @@ impl ApiGateway {
             let call = self.client.delete_method().rest_api_id(api).resource_id(resource_id).http_method(http_method);
             call.send().await.or_fail(&format!("delete the method {name}"))
         });
-        // Its whole path may have gone in the meantime.
+        // Its whole path may have been deleted meanwhile.
         deleted.await.or_absent().map(drop)
     }
 
@@ -250,7 +250,7 @@ impl ApiGateway {
     }
 }
 
-/// What a patch's answer says of a method.
+/// The method in the answer to a patch.
 fn answered(method: &Method, answer: UpdateMethodOutput) -> LiveMethod {
     let live = types::Method::builder()
         .set_authorization_type(answer.authorization_type)

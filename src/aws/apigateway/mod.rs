@@ -52,10 +52,10 @@ const APIS: &[&str] =
 
 const BELOW: &[&str] = &["arn:{partition}:apigateway:{region}::/restapis/*"];
 
-/// As many as a list call returns at most; it returns 25 unless told (docs/aws.md, Creating and finding REST APIs).
+/// The most entries of a list call, which returns 25 by default (docs/aws.md, Creating and finding REST APIs).
 const PAGE: i32 = 500;
 
-/// Writes to one API in flight at once; the account's rate is ten a second.
+/// The most concurrent writes to one API. The account's rate is ten calls a second.
 const AT_ONCE: usize = 8;
 
 /// Looks after REST APIs and all that hangs under them.
@@ -65,7 +65,7 @@ pub struct ApiGateway {
     /// Without the SDK's retries, for calls that create.
     once: Client,
     scope: Scope,
-    /// For each API: held shared by a write, alone by one that met another.
+    /// For each API: shared by writes, exclusive for one that is repeated after a conflict.
     locks: Arc<Mutex<HashMap<String, Arc<RwLock<()>>>>>,
 }
 
@@ -79,9 +79,9 @@ impl ApiGateway {
         }
     }
 
-    /// Does one call that writes to the API with this id. It runs beside other writes to it; if AWS says that they met,
-    /// it is done again with all others of ours held back. A call is refused as a whole then, so even one that creates
-    /// may be repeated.
+    /// Makes a call that writes to the API with this id, concurrently with other writes. If AWS reports a conflict,
+    /// it is repeated while our other writes wait. After a conflict nothing was carried out, so even a call that
+    /// creates may be repeated.
     async fn write<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         api: &str,
@@ -109,7 +109,7 @@ impl ApiGateway {
         Arc::clone(locks.entry(api.to_owned()).or_default())
     }
 
-    /// The ARN of something of API Gateway's own; these have no account in them.
+    /// An ARN of API Gateway, which contains no account.
     fn arn(&self, path: &str) -> String {
         format!("arn:{}:apigateway:{}::{path}", self.scope.partition, self.scope.region)
     }
@@ -131,7 +131,7 @@ impl ApiGateway {
     }
 }
 
-/// A difference, and what puts it right.
+/// A difference, and the patches that correct it.
 type Mend = (Drift, Vec<PatchOperation>);
 
 fn drifts(mends: Vec<Mend>) -> Vec<Drift> {
@@ -151,12 +151,12 @@ fn remove(path: impl Into<String>) -> PatchOperation {
     PatchOperation::builder().op(Op::Remove).path(path).build()
 }
 
-/// How a method is named here, as in a stack file: `POST /lambda1`.
+/// A method's name, as in a stack file: `POST /lambda1`.
 fn route(http_method: &str, path: &str) -> String {
     format!("{http_method} {path}")
 }
 
-/// An absent text, and one that the service gives as empty, mean the same.
+/// A missing text and an empty one mean the same.
 fn given(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -15,23 +15,23 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// The paths that an API has, and no others.
+/// All paths of an API.
 #[derive(Debug, Clone)]
 pub struct Paths {
     pub api_id: String,
     pub root_id: String,
-    /// As in `/lambda1`, `/items/{id}` or `/files/{proxy+}`. Those on the way to them need not be given.
+    /// As in `/lambda1`, `/items/{id}` or `/files/{proxy+}`. Parents need not be listed.
     pub paths: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PathsOutputs {
     pub api_id: String,
-    /// Each path's id, that of `/` and of those on the way included.
+    /// The id of each path, including `/` and all parents.
     pub ids: BTreeMap<String, String>,
 }
 
-/// Paths are looked up in their API.
+/// Paths are found in their API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PathsKey {
     api_id: String,
@@ -41,12 +41,12 @@ pub struct PathsKey {
 #[derive(Debug, Clone, PartialEq)]
 pub struct LivePath {
     pub id: String,
-    /// There are methods on it.
+    /// Whether it has methods.
     pub carries_methods: bool,
 }
 
 impl Paths {
-    /// The paths with all on the way to them, `/` included.
+    /// The paths with all parents, including `/`.
     fn wanted(&self) -> BTreeSet<String> {
         let parents = |path: &String| {
             let cuts: Vec<usize> = path.match_indices('/').map(|(at, _)| at).filter(|&at| at > 0).collect();
@@ -57,7 +57,7 @@ impl Paths {
     }
 }
 
-/// How far below `/` it is.
+/// The number of levels below `/`.
 fn depth(path: &str) -> usize {
     if path == "/" { 0 } else { path.matches('/').count() }
 }
@@ -143,7 +143,7 @@ impl Described for Paths {
 }
 
 impl ApiGateway {
-    /// Makes those of `wanted` that `ids` does not have, parents first, siblings side by side.
+    /// Creates the paths of `wanted` that `ids` lacks: parents first, siblings concurrently.
     async fn make_paths(
         &self,
         api: &str,
@@ -162,7 +162,7 @@ impl ApiGateway {
         Ok(PathsOutputs { api_id: api.to_owned(), ids })
     }
 
-    /// A path's name is unique in its parent, so this may be repeated: one that is there is taken as it is.
+    /// A path's name is unique in its parent, so this may be repeated: an existing path is used.
     async fn make_path(&self, api: &str, parent: &str, path: &str, task: &Task) -> Result<String, Failure> {
         let made = self.write(api, task, &[], || async {
             let call = self.client.create_resource().rest_api_id(api).parent_id(parent).path_part(split(path).1);
@@ -172,14 +172,14 @@ impl ApiGateway {
             Ok(made) => Ok(made.id.unwrap_or_default()),
             Err(failure) if failure.cause == Cause::Exists => {
                 let there = self.resources(api, false).await?.unwrap_or_default().remove(path);
-                // Not there: it went again, or its list lags.
+                // It is gone again, or the list is out of date.
                 there.and_then(|there| there.id).ok_or(Failure { cause: Cause::Refused, ..failure })
             }
             Err(failure) => Err(failure),
         }
     }
 
-    /// Removes paths by their ids, children first, siblings side by side; with their methods.
+    /// Deletes paths with their methods by their ids: children first, siblings concurrently.
     async fn remove_paths(&self, api: &str, gone: &BTreeMap<String, String>, task: &Task) -> Result<(), Failure> {
         for level in levels(gone.keys()).into_values().rev() {
             let calls = level.into_iter().map(|path| async move {
@@ -215,7 +215,7 @@ impl Provider<Paths> for ApiGateway {
         _: &Task,
     ) -> Result<Option<Found<Paths>>, Failure> {
         let Some(all) = self.resources(&key.api_id, false).await? else { return Ok(None) };
-        // Every API has `/`. Unless we are known to have been here, that is none.
+        // Every API has `/`. Without a record it does not count as paths of ours.
         if known.is_none_or(|known| known.api_id != key.api_id) && all.len() < 2 {
             return Ok(None);
         }
@@ -232,8 +232,8 @@ impl Provider<Paths> for ApiGateway {
         let wanted = want.wanted();
         let (keep, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
             ids(&found.live).into_iter().partition(|(path, _)| wanted.contains(path));
-        // First those that must go: `{b}` cannot be made while there is `{a}` beside it. Callers notice neither, for
-        // the stage answers from what is deployed.
+        // Unwanted paths first: `{b}` cannot be created next to `{a}`. Callers notice neither, because
+        // the stage serves a deployment.
         self.remove_paths(&want.api_id, &gone, task).await?;
         self.make_paths(&want.api_id, &wanted, keep, task).await
     }

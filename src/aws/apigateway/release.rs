@@ -15,7 +15,7 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// A stage answers from this deployment.
+/// The deployment that a stage serves.
 #[derive(Debug, Clone)]
 pub struct Release {
     pub api_id: String,
@@ -23,7 +23,7 @@ pub struct Release {
     pub deployment_id: String,
 }
 
-/// Of which stage; also where it is looked up.
+/// The outputs are also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReleaseOutputs {
     pub api_id: String,
@@ -36,7 +36,7 @@ impl Resource for Release {
     const GOES_WITH_PARENT: bool = true;
     type Key = ReleaseOutputs;
     type Outputs = ReleaseOutputs;
-    /// The id of the deployment that the stage answers from.
+    /// The id of the deployment that the stage serves.
     type Live = String;
 
     fn key(&self) -> ReleaseOutputs {
@@ -91,7 +91,7 @@ impl Described for Release {
 }
 
 impl ApiGateway {
-    /// The id of the deployment that a stage answers from; `None` if there is no such stage.
+    /// The id of the deployment that a stage serves; `None` if there is no such stage.
     async fn released(&self, key: &ReleaseOutputs) -> Result<Option<String>, Failure> {
         let call = self.client.get_stage().rest_api_id(&key.api_id).stage_name(&key.stage);
         let stage = call.send().await.or_fail(&format!("read the stage {}", key.stage)).or_absent()?;
@@ -108,8 +108,8 @@ impl ApiGateway {
                 .or_fail(&format!("move the stage {} to the deployment {}", want.stage, want.deployment_id))
         });
         moved.await?;
-        // For some seconds a part of AWS's own servers still answers from the one before (docs/aws.md, Deployments): it
-        // goes when the next one is released.
+        // For some seconds some of AWS's servers still serve the previous deployment (docs/aws.md, Deployments). It
+        // is deleted when the next one is released.
         self.prune_deployments(&want.api_id, &[&want.deployment_id, before], task).await;
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Provider<Release> for ApiGateway {
     }
 
     async fn create(&self, want: &Release, task: &Task) -> Result<ReleaseOutputs, Failure> {
-        // The stage was made a moment ago, and with this very deployment unless somebody else was faster.
+        // The stage was just created, with this deployment unless somebody else changed it.
         let before = self.released(&want.key()).await?.unwrap_or_default();
         if before != want.deployment_id {
             self.release(want, &before, task).await?;
@@ -143,7 +143,7 @@ impl Provider<Release> for ApiGateway {
         Ok(found.outputs.clone())
     }
 
-    /// A stage always answers from something: it goes with the stage.
+    /// A stage always serves a deployment, so there is nothing to delete but the stage.
     async fn delete(&self, _: &ReleaseOutputs, _: &Task) -> Result<(), Failure> {
         Ok(())
     }

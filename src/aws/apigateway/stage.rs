@@ -18,7 +18,7 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// The setting that stands for all methods which have none of their own.
+/// The key of the setting for all methods without one of their own.
 const ALL: &str = "*/*";
 
 /// A stage. Its limits hold for each method by itself: see docs/aws.md, API Gateway, REST APIs.
@@ -29,11 +29,11 @@ pub struct Stage {
     pub api_id: String,
     /// Its name, the first part of every path: 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub name: String,
-    /// The deployment that it answers from at first; `None` while there is none yet.
+    /// The deployment that it serves at first; `None` if there is none yet.
     pub deployment_id: Option<String>,
     /// Requests a second, for each method.
     pub rate_limit: f64,
-    /// Requests at once, for each method.
+    /// The burst, for each method.
     pub burst_limit: i32,
 }
 
@@ -60,12 +60,12 @@ pub struct LiveStage {
     pub settings: BTreeMap<String, LiveSetting>,
 }
 
-/// What holds for some of a stage's methods.
+/// The settings of some of a stage's methods.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LiveSetting {
-    /// Requests a second; negative is no limit.
+    /// Requests a second; negative: no limit.
     pub rate: f64,
-    /// Requests at once; negative is no limit.
+    /// The burst; negative: no limit.
     pub burst: i32,
     /// Bodies and tokens are written to the log.
     pub data_trace: bool,
@@ -98,8 +98,8 @@ impl Stage {
             let drift = Drift::weakening("*/* dataTraceEnabled", false, true);
             mends.push((drift, vec![replace("/*/*/logging/dataTrace", false)]));
         }
-        // One method's own setting stands before the stage's. Those that protect more are left alone; single values of
-        // the others cannot be removed, only the whole (docs/aws.md, Stages).
+        // A method's own setting overrides the stage's. Settings that protect more are kept. Of the others
+        // only the whole setting can be removed, not a single value (docs/aws.md, Stages).
         for (key, own) in live.settings.iter().filter(|(key, _)| *key != ALL) {
             let lifted = lifts(own.rate, self.rate_limit) || lifts(own.burst.into(), self.burst_limit.into());
             if lifted || own.data_trace {
@@ -112,7 +112,7 @@ impl Stage {
         mends
     }
 
-    /// What `CreateStage` cannot set (docs/aws.md, Stages).
+    /// The settings that `CreateStage` cannot make (docs/aws.md, Stages).
     fn throttle(&self) -> [PatchOperation; 2] {
         [replace("/*/*/throttling/rateLimit", self.rate_limit), replace("/*/*/throttling/burstLimit", self.burst_limit)]
     }
@@ -122,13 +122,13 @@ fn same(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-6
 }
 
-/// Whether a limit lets more through than it may.
+/// Whether a limit allows more than the wanted one.
 fn lifts(limit: f64, most: f64) -> bool {
     limit < 0.0 || (limit > most && !same(limit, most))
 }
 
-/// A setting's key as a patch's path: the resource path is one segment of it, with its slashes escaped. AWS gives keys
-/// with the escapes, emulators without.
+/// A setting's key as the path of a patch. The resource path is one segment of it, with escaped slashes. AWS returns
+/// keys with these escapes, emulators without.
 fn pointer(key: &str) -> String {
     let (path, method) = key.rsplit_once('/').unwrap_or((key, "*"));
     let path = if path.contains("~1") { path.to_owned() } else { path.replace('~', "~0").replace('/', "~1") };
@@ -211,7 +211,7 @@ impl ApiGateway {
         }
     }
 
-    /// All at once: callers never meet half of a change.
+    /// All patches in one call, so that callers never see half of a change.
     async fn patch_stage(&self, want: &Stage, patches: Vec<PatchOperation>, task: &Task) -> Result<(), Failure> {
         let updated = self.write(&want.api_id, task, &[], || async {
             let call = self.client.update_stage().rest_api_id(&want.api_id).stage_name(&want.name);
@@ -257,12 +257,12 @@ impl Provider<Stage> for ApiGateway {
             made.await
         };
         match create(Some(tag_map(&self.scope, &want.id))).await {
-            // No policy allows to tag just any stage. What was denied was not done, and a stage is under its API's tags
-            // too.
+            // The operator's policy cannot allow tagging any stage. A denied call did nothing, and a stage also
+            // inherits its API's tags, so it is created without tags.
             Err(failure) if MAY_NOT_TAG.is(&failure) => create(None).await?,
             made => made?,
         };
-        // A `down` that was cut off may have left deployments of a stage before this one.
+        // An interrupted `down` may have left deployments of an earlier stage.
         let keep = [deployment.as_str()];
         let prune = self.prune_deployments(&want.api_id, &keep, task);
         tokio::join!(self.patch_stage(want, want.throttle().into(), task), prune).0?;

@@ -5,14 +5,14 @@ use aws_sdk_apigateway::types::{EndpointAccessMode, PatchOperation, SecurityPoli
 use super::{Mend, RestApi, replace};
 use crate::engine::Drift;
 
-/// TLS 1.2 or later, with the ciphers that AWS recommends. An API without a policy takes TLS 1.0.
+/// TLS 1.2 or later, with the ciphers that AWS recommends. An API without a policy accepts TLS 1.0.
 pub(super) const POLICY: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1312202106;
 
-/// TLS 1.2 or later where AWS has no policies that begin with `SecurityPolicy_`. It takes no access mode.
+/// TLS 1.2 or later, for regions without policies that begin with `SecurityPolicy_`. It has no access mode.
 const LEGACY_POLICY: SecurityPolicy = SecurityPolicy::Tls12;
 
-/// The host that a request names in TLS must be the API's own. A policy that begins with `SecurityPolicy_` needs an
-/// access mode beside it (docs/aws.md, TLS of REST APIs).
+/// The host name in TLS must be the API's own. A policy that begins with `SecurityPolicy_` needs an
+/// access mode (docs/aws.md, TLS of REST APIs).
 pub(super) const ACCESS_MODE: EndpointAccessMode = EndpointAccessMode::Strict;
 
 impl RestApi {
@@ -21,7 +21,7 @@ impl RestApi {
         if self.enhanced_tls { POLICY } else { LEGACY_POLICY }
     }
 
-    /// Every policy but `TLS_1_0` demands TLS 1.2 at least, so that another one is left as somebody chose it.
+    /// Every policy except `TLS_1_0` demands at least TLS 1.2, so another one that somebody chose is kept.
     pub(super) fn tls_mend(&self, policy: Option<&str>, mode: Option<&str>) -> Option<Mend> {
         match policy {
             None | Some("" | "TLS_1_0") => {

@@ -20,7 +20,7 @@ use crate::scope::Whose;
 pub struct HttpApi {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// Its name, 1 to 128 characters; AWS lets several have the same.
+    /// 1 to 128 characters; not unique.
     pub name: String,
     /// A sentence for the console.
     pub description: String,
@@ -28,12 +28,12 @@ pub struct HttpApi {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpApiOutputs {
-    /// Of AWS's choice; also the first part of its host name.
+    /// Chosen by AWS; also the first part of its host name.
     pub id: String,
     pub name: String,
 }
 
-/// An API is looked up by its name among those that carry our tag.
+/// An API is found by its name among those with our tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpApiKey {
     pub(super) name: String,
@@ -43,9 +43,9 @@ pub struct HttpApiKey {
 pub struct LiveHttpApi {
     pub name: String,
     pub description: String,
-    /// Its own host name does not answer.
+    /// Whether its own host name is disabled.
     pub execute_api_disabled: bool,
-    /// Pages of these origins may call it from a browser.
+    /// Browsers allow pages of these origins to call it.
     pub cors_origins: Vec<String>,
 }
 
@@ -147,7 +147,7 @@ impl Described for HttpApi {
 }
 
 impl ApiGatewayV2 {
-    /// All HTTP APIs, whosever they are, and why the list ends before its end.
+    /// All HTTP APIs of the account, and the failure if the list could not be read to its end.
     pub(super) async fn apis(&self, doing: &str) -> (Vec<types::Api>, Option<Failure>) {
         let list = |next| async move {
             let page = self.client.get_apis().max_results(PAGE).set_next_token(next).send().await.or_fail(doing)?;
@@ -168,7 +168,7 @@ impl ApiGatewayV2 {
     }
 }
 
-/// The answer about one API has the shape of an entry in the list of all, and a type of its own.
+/// Turns the answer about one API into an entry of the list. Both have the same fields and different types.
 fn as_listed(api: GetApiOutput) -> types::Api {
     types::Api::builder()
         .set_api_id(api.api_id)
@@ -199,7 +199,7 @@ impl Provider<HttpApi> for ApiGatewayV2 {
                 return Ok(Some(Self::found_api(api)));
             }
         }
-        // Names are not unique: those of that name without our tag are nobody we know.
+        // Names are not unique: APIs of that name without our tag are somebody else's.
         let mut ours = whole(self.apis(&doing).await)?;
         ours.retain(|api| api.name() == Some(&key.name) && self.owns(api.tags()));
         if ours.len() > 1 {
@@ -221,8 +221,8 @@ impl Provider<HttpApi> for ApiGatewayV2 {
     async fn update(&self, want: &HttpApi, found: &Found<HttpApi>, task: &Task) -> Result<HttpApiOutputs, Failure> {
         let id = &found.outputs.id;
         let doing = format!("update the HTTP API {}", want.name);
-        // An update merges, so what lets pages of other origins call it has a call of its own (docs/aws.md, Updates of
-        // HTTP APIs).
+        // An update keeps what it leaves out, so a call of its own removes the CORS configuration (docs/aws.md, Updates
+        // of HTTP APIs).
         if !found.live.cors_origins.is_empty() {
             let removed = self.write(id, task, &[], || async {
                 self.client.delete_cors_configuration().api_id(id).send().await.or_fail(&doing)

@@ -24,19 +24,19 @@ pub struct JwtAuthorizer {
     pub name: String,
     /// `https://cognito-idp.<region>.amazonaws.com/<pool>`, with no slash at its end.
     pub issuer: String,
-    /// The app client whose tokens it takes.
+    /// The app client whose tokens it accepts.
     pub audience: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JwtAuthorizerOutputs {
     pub api_id: String,
-    /// An id of AWS's choice.
+    /// An id that AWS chose.
     pub id: String,
     pub name: String,
 }
 
-/// An authorizer is looked up by name in its API.
+/// An authorizer is found by its name in its API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JwtAuthorizerKey {
     api_id: String,
@@ -47,11 +47,11 @@ pub struct JwtAuthorizerKey {
 pub struct LiveJwtAuthorizer {
     /// `JWT` or `REQUEST`.
     pub kind: String,
-    /// Where in a request it looks for the token.
+    /// The part of a request that contains the token.
     pub identity_source: Vec<String>,
-    /// Whose tokens it takes.
+    /// The issuer of the tokens that it accepts.
     pub issuer: String,
-    /// For whom they must have been made.
+    /// The app clients that the tokens must have been issued for.
     pub audience: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ impl Resource for JwtAuthorizer {
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     const GOES_WITH_PARENT: bool = true;
-    // Nothing that could be lost hangs on a second one of a name, but nothing refuses it either.
+    // AWS does not refuse a second one of the same name, and a second one does no harm.
     const NAME_IS_UNIQUE: bool = false;
     type Key = JwtAuthorizerKey;
     type Outputs = JwtAuthorizerOutputs;
@@ -146,7 +146,7 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
         known: Option<&JwtAuthorizerOutputs>,
         _: &Task,
     ) -> Result<Option<Found<JwtAuthorizer>>, Failure> {
-        // An API has ten at most unless the quota was raised, so the list is one call and answers for id and name.
+        // An API has at most ten authorizers unless the quota was raised, so one call lists them all.
         let list = |next| async move {
             let call = self.client.get_authorizers().api_id(&key.api_id).max_results(PAGE).set_next_token(next);
             let page = call.send().await.or_fail(&format!("list the authorizers of the API {}", key.api_id))?;

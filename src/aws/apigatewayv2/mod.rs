@@ -55,7 +55,7 @@ const MADE: &[&str] =
 /// The groups of access logs.
 const LOG_GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/vendedlogs/apis/{stack}-*"];
 
-/// As many as a list call returns at most.
+/// The most entries of a list call.
 const PAGE: &str = "500";
 
 /// Looks after HTTP APIs and all that hangs under them.
@@ -65,7 +65,7 @@ pub struct ApiGatewayV2 {
     /// Without the SDK's retries, for calls that create.
     once: Client,
     scope: Scope,
-    /// For each API: held by the write in flight.
+    /// For each API: held by the current write.
     locks: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
@@ -79,7 +79,7 @@ impl ApiGatewayV2 {
         }
     }
 
-    /// Does one call that writes to the API with this id, after all others of ours that do.
+    /// Makes a call that writes to the API with this id, after our earlier writes to it.
     async fn write<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         api: &str,

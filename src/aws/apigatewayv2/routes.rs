@@ -19,10 +19,10 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// What the function gets: a request in the newer, smaller format.
+/// The format of requests to functions: the newer, smaller one.
 const PAYLOAD: &str = "2.0";
 
-/// The longest that an HTTP API waits for a function is 30 s; a function's own limit comes first.
+/// An HTTP API waits at most 30 s for a function. A function's own timeout comes first.
 const TIMEOUT_MS: i32 = 30_000;
 
 /// All routes of an API.
@@ -31,7 +31,7 @@ pub struct HttpRoutes {
     pub api_id: String,
     /// By their keys, as in `GET /hello`.
     pub routes: BTreeMap<String, HttpRoute>,
-    /// The names of the API's authorizers, by id: for people.
+    /// The names of the API's authorizers by id, for messages.
     pub authorizers: BTreeMap<String, String>,
 }
 
@@ -47,9 +47,9 @@ pub struct HttpRoute {
 /// Who may call a route.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HttpAuthorization {
-    /// Who holds a token that this authorizer takes.
+    /// Callers with a token that this authorizer accepts.
     Jwt { authorizer_id: String },
-    /// Who signs as someone that IAM allows to.
+    /// Callers who sign and whom IAM allows to call.
     Iam,
     /// Anyone.
     None,
@@ -67,19 +67,19 @@ pub struct HttpRoutesKey {
     api_id: String,
 }
 
-/// Routes and integrations as they are.
+/// Routes and integrations, as read from AWS.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveHttpRoutes {
     /// Routes by their keys.
     pub routes: BTreeMap<String, LiveHttpRoute>,
-    /// Integrations by their ids: the function's ARN, where it is a plain proxy to one in our format.
+    /// Integrations by id: the function's ARN, if it is a plain proxy to a function in our format.
     pub integrations: BTreeMap<String, Option<String>>,
 }
 
-/// A route as it is.
+/// A route, as read from AWS.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveHttpRoute {
-    /// An id of AWS's choice.
+    /// An id that AWS chose.
     pub id: String,
     /// `NONE`, `JWT`, `AWS_IAM` or `CUSTOM`.
     pub authorization_type: String,
@@ -106,7 +106,7 @@ impl HttpAuthorization {
 }
 
 impl HttpRoutes {
-    /// For people: an authorizer's name rather than its id.
+    /// Contains an authorizer's name instead of its id, for messages.
     fn who(&self, kind: &str, authorizer: Option<&str>) -> String {
         match authorizer {
             Some(id) => format!("{kind} {}", self.authorizers.get(id).map_or(id, String::as_str)),
@@ -122,7 +122,7 @@ impl HttpRoutes {
         if kind.as_str() != route.authorization_type || authorizer != route.authorizer_id.as_deref() {
             let wanted = self.who(kind.as_str(), authorizer);
             let is = self.who(&route.authorization_type, route.authorizer_id.as_deref());
-            // What was meant to be open is not weaker for being closed.
+            // A closed route that should be open is not weaker.
             let weakens = want.authorization != HttpAuthorization::None;
             drift.push(Drift { weakens, ..Drift::new(format!("{key} authorizer"), wanted, is) });
         }
@@ -164,7 +164,7 @@ impl Resource for HttpRoutes {
         }
         let used = |id: &String| live.routes.values().any(|route| route.integration_id == *id);
         let idle = live.integrations.keys().filter(|id| !used(id)).count();
-        // Only once the routes are right: before that one of them may be what a new route will use.
+        // Only after the routes are correct: before that a new route may still need one of them.
         if drift.is_empty() && idle > 0 {
             drift.push(Drift::new("integrations that no route uses", "none", idle));
         }
@@ -247,11 +247,11 @@ impl ApiGatewayV2 {
         }))
     }
 
-    /// Makes integrations for functions that have none, then routes; changes routes in place; and only then takes away
-    /// what is no longer wanted.
+    /// Creates missing integrations, then missing routes; changes routes in place; and then removes
+    /// unwanted ones.
     async fn bring_routes(&self, want: &HttpRoutes, live: &LiveHttpRoutes, task: &Task) -> Result<(), Failure> {
         let api = &want.api_id;
-        // Routes that stay as they are, on the integrations they are on; what else is wanted joins them there.
+        // Unchanged routes keep their integrations, and other routes to the same functions use these too.
         let at_rest = want.routes.iter().filter_map(|(key, route)| {
             let is = live.routes.get(key).filter(|_| want.route_drift(key, route, live).is_empty())?;
             Some((key, (&route.function_arn, &is.integration_id)))
@@ -349,7 +349,7 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
         _: &Task,
     ) -> Result<Option<Found<HttpRoutes>>, Failure> {
         let Some(live) = self.live_routes(&key.api_id).await? else { return Ok(None) };
-        // An API that has none has not been begun.
+        // An API without any has not been set up yet.
         if live.routes.is_empty() && live.integrations.is_empty() {
             return Ok(None);
         }

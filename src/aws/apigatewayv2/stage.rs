@@ -15,21 +15,21 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// One line a request, with nothing in it of who called or what was sent. It must hold the request's id (docs/aws.md,
-/// Access logs of HTTP APIs).
+/// One line for each request, without the caller's identity and without contents. It must contain the request's id
+/// (docs/aws.md, Access logs of HTTP APIs).
 const FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTime","route":"$context.routeKey","status":"$context.status","error":"$context.error.message","authorizer":"$context.authorizer.error","latencyMs":"$context.responseLatency"}"#;
 
-/// A stage that deploys by itself.
+/// A stage that deploys changes by itself.
 #[derive(Debug, Clone)]
 pub struct HttpStage {
     /// Its id in the stack, for its tags.
     pub id: String,
     pub api_id: String,
-    /// Its name; `$default` answers at the root of the API's host.
+    /// Its name; `$default` is at the root of the API's host.
     pub name: String,
     /// Requests a second, for each route.
     pub rate_limit: f64,
-    /// Requests at once, for each route.
+    /// The burst, for each route.
     pub burst_limit: i32,
     /// The log group's ARN, without `:*` at its end.
     pub log_group_arn: String,
@@ -50,17 +50,17 @@ pub struct HttpStageKey {
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveHttpStage {
-    /// It deploys changes by itself.
+    /// Whether it deploys changes by itself.
     pub auto_deploy: bool,
-    /// Requests a second; none is the account's.
+    /// Requests a second; `None`: the account's.
     pub rate: Option<f64>,
-    /// Requests at once; none is the account's.
+    /// The burst; `None`: the account's.
     pub burst: Option<i32>,
-    /// Where requests are logged.
+    /// The log group's ARN.
     pub log_destination: String,
-    /// What of them.
+    /// The format of a line.
     pub log_format: String,
-    /// Routes with settings of their own, and what these are.
+    /// Routes with settings of their own, and these settings.
     pub routes: Vec<(String, Option<f64>, Option<i32>)>,
 }
 
@@ -83,7 +83,7 @@ impl HttpStage {
         HttpStageOutputs { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
-    /// Whether a route's own setting lets more through than the stage's. A rate of 0 stands for "not set".
+    /// Whether a route's own setting allows more than the stage's. A rate of 0 means "not set".
     fn lifts(&self, (_, rate, burst): &(String, Option<f64>, Option<i32>)) -> bool {
         rate.is_some_and(|rate| rate > self.rate_limit) || burst.is_some_and(|burst| burst > self.burst_limit)
     }
@@ -123,7 +123,7 @@ impl Resource for HttpStage {
         if !live.auto_deploy {
             drift.push(Drift::weakening("AutoDeploy", true, false));
         }
-        // AWS may give the ARN back with or without `:*`.
+        // AWS may return the ARN with or without `:*`.
         if live.log_destination.trim_end_matches(":*") != self.log_group_arn {
             let live = if live.log_destination.is_empty() { "none" } else { &live.log_destination };
             drift.push(Drift::weakening("AccessLogSettings.DestinationArn", &self.log_group_arn, live));
@@ -282,7 +282,8 @@ impl Provider<HttpStage> for ApiGatewayV2 {
             call.send().await.or_fail(&doing)
         });
         updated.await?;
-        // An update merges: a route's own setting has a call of its own to end it (docs/aws.md, Updates of HTTP APIs).
+        // An update keeps what it leaves out, so a call of its own removes a route's setting (docs/aws.md, Updates of
+        // HTTP APIs).
         for (route, ..) in found.live.routes.iter().filter(|route| want.lifts(route)) {
             let removed = self.write(&want.api_id, task, &[], || async {
                 let call = self.client.delete_route_settings().api_id(&want.api_id).stage_name(&want.name);

@@ -26,19 +26,19 @@ const FLOWS: [Flow; 4] = [
     Flow::AllowRefreshTokenAuth,
 ];
 
-/// How long access and ID tokens live: what revocation cannot shorten (docs/aws.md, App clients).
+/// The validity of access and ID tokens. Revocation does not shorten it (docs/aws.md, App clients).
 const TOKEN_MINUTES: i32 = 60;
 
-/// How long refresh tokens live.
+/// The validity of refresh tokens.
 const REFRESH_DAYS: i32 = 30;
 
-/// The attributes that tokens may tell.
+/// The attributes that tokens may contain.
 const READ: [&str; 2] = ["email", "email_verified"];
 
-/// The attributes that a user may set. Left out, it would be nearly all.
+/// The attributes that a user may set. Without a list these are nearly all.
 const WRITE: [&str; 1] = ["email"];
 
-/// A public client of a pool, without a secret: what users sign in through.
+/// A public client of a pool, without a secret, through which users sign in.
 #[derive(Debug, Clone)]
 pub struct AppClient {
     pub pool_id: String,
@@ -46,7 +46,7 @@ pub struct AppClient {
     pub name: String,
 }
 
-/// A client is looked up among its pool's by its name. It cannot carry tags: it is ours because the pool is.
+/// A client is found by its name in its pool. It has no tags: it is ours because the pool is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppClientKey {
     pub(super) pool_id: String,
@@ -56,12 +56,12 @@ pub struct AppClientKey {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppClientOutputs {
     pub pool_id: String,
-    /// Its own id; public, as it is in every token.
+    /// Its id, which is not secret: every token contains it.
     pub client_id: String,
     pub name: String,
 }
 
-/// A client as AWS has it. The whole of it, since what an update leaves out is reset.
+/// A client, as read from AWS: complete, because an update resets what it leaves out.
 #[derive(Debug, Clone)]
 pub struct AppClientLive(UserPoolClientType);
 
@@ -95,7 +95,7 @@ impl Resource for AppClient {
             if want == has {
                 return;
             }
-            // More than is wanted opens something; nothing listed means AWS's defaults, which are wide.
+            // Additional flows weaken. An empty list means AWS's defaults, which are many.
             let wider = has.is_empty() || !has.is_subset(&want);
             let make = if wider { Drift::weakening } else { Drift::new };
             drift.push(make(field, words(&want), words(&has)));
@@ -168,7 +168,7 @@ fn words(set: &BTreeSet<&str>) -> String {
     if set.is_empty() { "none".to_owned() } else { set.iter().copied().collect::<Vec<_>>().join(", ") }
 }
 
-/// How long each kind of token is to live and does live, in seconds. Left out, or 0, means AWS's default.
+/// The wanted and the live validity of each kind of token, in seconds. Missing or 0 means AWS's default.
 fn lifetimes(live: &UserPoolClientType) -> [(&'static str, i64, i64); 3] {
     let units = live.token_validity_units();
     let seconds = |count: Option<i32>, unit: Option<&TimeUnitsType>, assumed: i64, default: i64| {
@@ -206,7 +206,7 @@ impl Cognito {
     async fn app_client(&self, pool: &str, client: &str) -> Result<Option<Found<AppClient>>, Failure> {
         let call = self.client.describe_user_pool_client().user_pool_id(pool).client_id(client);
         let answer = match call.send().await.or_fail(&format!("read the app client {client}")).or_absent() {
-            // An operator may read the clients of pools that carry the stack's tag: one that is gone carries none.
+            // An operator may read only clients of pools with the stack's tag. A pool that is gone has no tag.
             Err(failure) if DENIED.is(&failure) => match self.pool(pool).await? {
                 None => None,
                 Some(_) => return Err(failure),
@@ -300,7 +300,7 @@ impl Provider<AppClient> for Cognito {
                 .token_validity_units(units())
                 .set_read_attributes(Some(owned(&READ)))
                 .set_write_attributes(Some(owned(&WRITE)))
-                // No hosted sign-in: what is left out of it goes.
+                // There is no hosted sign-in, so its settings are left out and reset.
                 .allowed_o_auth_flows_user_pool_client(false)
                 // The stack file does not decide about the rest, and an update would reset it if it were left out.
                 .set_supported_identity_providers(live.supported_identity_providers.clone())

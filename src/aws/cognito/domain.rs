@@ -5,10 +5,10 @@ use crate::aws::refusals::HAS_DOMAIN;
 use crate::engine::Failure;
 
 impl Cognito {
-    /// Explains the refusal to delete a pool that has a domain; passes any other on.
+    /// Explains the refusal to delete a pool that has a domain. Returns any other refusal unchanged.
     ///
-    /// The pool is ours, its domain is not: this program makes none, so somebody may sign in through it, and once it is
-    /// deleted anybody in the region may take its name. So it is not removed along with the pool.
+    /// The pool is ours, but its domain is not: this program creates none, so somebody may sign in through it, and once
+    /// it is deleted anybody in the region may take its name. So it is not deleted together with the pool.
     pub(super) async fn explained(&self, pool: &UserPoolOutputs, refusal: Failure) -> Failure {
         if !HAS_DOMAIN.is(&refusal) {
             return refusal;

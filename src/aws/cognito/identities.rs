@@ -37,13 +37,13 @@ impl Identities {
         keys.ok_or_else(|| empty("credentials"))
     }
 
-    /// The identity that a guest gets, who has signed in nowhere.
+    /// The identity that a guest gets.
     pub async fn guest(&self, pool_id: &str) -> Result<String, Failure> {
         let call = self.client.get_id().identity_pool_id(pool_id).send().await;
         Ok(call.or_fail("get an identity without a token")?.identity_id.unwrap_or_default())
     }
 
-    /// That a guest's identity gets credentials.
+    /// Asks for credentials for a guest's identity.
     pub async fn guest_credentials(&self, identity: &str) -> Result<(), Failure> {
         let call = self.client.get_credentials_for_identity().identity_id(identity).send().await;
         call.or_fail("get credentials without a token").map(drop)

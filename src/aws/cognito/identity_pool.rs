@@ -50,17 +50,17 @@ impl CognitoIdentity {
     }
 }
 
-/// An identity pool for the users of one app client of one user pool. No guests, no classic flow; and a token that was
-/// revoked no longer helps.
+/// An identity pool for the users of one app client of one user pool. It has no guests and no classic flow, and does
+/// not accept revoked tokens.
 #[derive(Debug, Clone)]
 pub struct IdentityPool {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// 1 to 128 of `A-Z a-z 0-9 _ + = , . @ -` and blanks; AWS lets several have the same.
+    /// 1 to 128 of `A-Z a-z 0-9 _ + = , . @ -` and spaces; not unique.
     pub name: String,
     /// `cognito-idp.<region>.amazonaws.com/<pool>`.
     pub provider: String,
-    /// The app client whose tokens it takes.
+    /// The app client whose tokens it accepts.
     pub client_id: String,
 }
 
@@ -70,7 +70,7 @@ pub struct IdentityPoolOutputs {
     pub id: String,
 }
 
-/// An identity pool is looked up by its name among those that carry our tag.
+/// An identity pool is found by its name among those with our tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IdentityPoolKey {
     name: String,
@@ -79,15 +79,15 @@ pub struct IdentityPoolKey {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IdentityPoolLive {
     pub name: String,
-    /// Guests get credentials too.
+    /// Whether guests get credentials.
     pub test_users: bool,
-    /// A caller may choose the role, and the session's policy is not narrowed.
+    /// Whether callers may choose the role, without a narrowed session policy.
     pub classic_flow: bool,
-    /// Whose tokens it takes: provider, app client, and whether it asks the user pool if the token was revoked.
+    /// The tokens that it accepts: provider, app client, and whether it asks the user pool if a token was revoked.
     pub providers: Vec<(String, String, bool)>,
-    /// Other ways to be taken for someone: social logins, OIDC, SAML, developers' own.
+    /// The number of other identity providers: social logins, OIDC, SAML, developers' own.
     pub others: usize,
-    /// Its tags; others than ours are kept.
+    /// Other tags than ours are kept.
     pub tags: HashMap<String, String>,
 }
 
@@ -212,7 +212,7 @@ impl Provider<IdentityPool> for CognitoIdentity {
             }
             return Ok(Some(found));
         }
-        // Names are not unique, and the list tells no tags: each of that name is looked at.
+        // Names are not unique, and the list does not show tags, so each pool of that name is read.
         let mut ours = Vec::new();
         for (id, _) in whole(self.named(|name| name == key.name).await)? {
             ours.extend(self.describe(&id, &doing).await?.filter(|found| self.owns(found)));
@@ -242,7 +242,7 @@ impl Provider<IdentityPool> for CognitoIdentity {
         found: &Found<IdentityPool>,
         task: &Task,
     ) -> Result<IdentityPoolOutputs, Failure> {
-        // A full replacement: what is left out goes back to its default, which is what is wanted of other providers.
+        // An update replaces all settings. Other providers are left out, and so removed.
         let kept = found.live.tags.iter().filter(|(key, _)| !key.starts_with("aws:"));
         let mut tags: HashMap<String, String> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
         tags.extend(tag_map(&self.scope, &want.id));
@@ -271,7 +271,7 @@ impl Provider<IdentityPool> for CognitoIdentity {
 }
 
 impl CognitoIdentity {
-    /// The ids and names of all pools whose name is like this, and why the list ends before its end.
+    /// The ids and names of all pools with such a name, and the failure if the list could not be read to its end.
     async fn named(&self, like: impl Fn(&str) -> bool) -> (Vec<(String, String)>, Option<Failure>) {
         let pools = self.client.list_identity_pools().max_results(PAGE).into_paginator().items().send();
         let (pools, cut) = as_far_as_it_goes!(pools, "list the identity pools");
@@ -280,7 +280,7 @@ impl CognitoIdentity {
     }
 
     async fn listed_pool(&self, id: String) -> Result<Listing, Failure> {
-        // The list lags.
+        // The list is out of date.
         let Some(found) = self.describe(&id, &format!("read the identity pool {id}")).await? else {
             return Ok(Listing::default());
         };
@@ -290,7 +290,7 @@ impl CognitoIdentity {
         Ok(vec![InventoryItem::new::<IdentityPool>((&name, &self.arn(&id)), owner, key, &outputs)].into())
     }
 
-    /// The pool with this id, whosever it is.
+    /// The pool with this id, whoever it belongs to.
     async fn describe(&self, id: &str, doing: &str) -> Result<Option<Found<IdentityPool>>, Failure> {
         let described = self.client.describe_identity_pool().identity_pool_id(id).send().await;
         let Some(pool) = described.or_fail(doing).or_absent()? else { return Ok(None) };

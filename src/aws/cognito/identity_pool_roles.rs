@@ -21,7 +21,7 @@ pub struct IdentityPoolRoles {
     pub role_arn: String,
 }
 
-/// Which pool's roles; also where they are looked up.
+/// The outputs are also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IdentityPoolRolesOutputs {
     pub pool_id: String,
@@ -29,9 +29,9 @@ pub struct IdentityPoolRolesOutputs {
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IdentityPoolRolesLive {
-    /// By who gets it: `authenticated` or `unauthenticated`.
+    /// By recipient: `authenticated` or `unauthenticated`.
     pub roles: BTreeMap<String, String>,
-    /// Rules by which tokens choose other roles.
+    /// The number of rules by which tokens choose other roles.
     pub mappings: usize,
 }
 
@@ -112,7 +112,7 @@ impl Described for IdentityPoolRoles {
 
 impl CognitoIdentity {
     async fn set_roles(&self, want: &IdentityPoolRoles, task: &Task) -> Result<IdentityPoolRolesOutputs, Failure> {
-        // A full replacement, so it may be repeated.
+        // The call replaces all roles, so it may be repeated.
         let set = settled(task, &[&IDENTITY_ROLES], || async {
             let call = self.client.set_identity_pool_roles().identity_pool_id(&want.pool_id);
             let call = call.roles("authenticated", &want.role_arn);
@@ -137,7 +137,7 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
             roles: read.roles.unwrap_or_default().into_iter().collect(),
             mappings: read.role_mappings.map_or(0, |all| all.len()),
         };
-        // A pool that gives out nothing has none.
+        // A pool without roles counts as absent.
         Ok((live != IdentityPoolRolesLive::default()).then(|| Found { outputs: key.clone(), live }))
     }
 
@@ -155,7 +155,7 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
     }
 
     async fn delete(&self, gone: &IdentityPoolRolesOutputs, task: &Task) -> Result<(), Failure> {
-        // There is no call to delete them: none are set.
+        // There is no call that deletes them; an empty map is set.
         let set = settled(task, &[&IDENTITY_BUSY], || async {
             let call = self.client.set_identity_pool_roles().identity_pool_id(&gone.pool_id);
             let call = call.set_roles(Some(HashMap::new()));

@@ -39,12 +39,12 @@ const POOLS: &[&str] = &["{arn:cognito-idp}:userpool/*"];
 
 const IDENTITY_POOLS: &[&str] = &["{arn:cognito-identity}:identitypool/*"];
 
-/// Who a pool's tokens say made them. The same on an emulator, which plays AWS.
+/// The issuer in a pool's tokens. It is the same on an emulator.
 pub fn issuer(scope: &Scope, pool_id: &str) -> String {
     format!("https://{}", provider(scope, pool_id))
 }
 
-/// What an identity pool calls a user pool whose tokens it takes.
+/// The name of a user pool as a provider of an identity pool.
 pub fn provider(scope: &Scope, pool_id: &str) -> String {
     format!("{}/{pool_id}", scope.host("cognito-idp"))
 }

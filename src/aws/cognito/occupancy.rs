@@ -7,22 +7,22 @@ use super::{Cognito, PAGE};
 use crate::aws::error::OrFail;
 use crate::engine::Failure;
 
-/// Pages that are counted at most: 600 users are as good a reason to think again as 60,000.
+/// The most pages that are counted: 600 users are as good a warning as 60,000.
 const PAGES: usize = 10;
 
-/// What stands against removing a pool.
+/// Reasons not to delete a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Occupancy {
-    /// AWS refuses to delete it.
+    /// Whether AWS refuses to delete it.
     pub protected: bool,
-    /// Its users, or as many as were counted.
+    /// The number of users that were counted.
     pub users: usize,
-    /// There are more of them.
+    /// Whether there are more.
     pub more: bool,
 }
 
 impl Cognito {
-    /// What stands against removing the pool with this id; `None` if there is no such pool.
+    /// Reasons not to delete the pool with this id; `None` if there is no such pool.
     pub async fn occupancy(&self, pool_id: &str) -> Result<Option<Occupancy>, Failure> {
         let Some(pool) = self.pool(pool_id).await? else { return Ok(None) };
         let mut seen = Occupancy { protected: super::pool_settings::is_protected(&pool), users: 0, more: false };
@@ -30,7 +30,7 @@ impl Cognito {
         for _ in 0..PAGES {
             let call = self.client.list_users().user_pool_id(pool_id).limit(PAGE).set_pagination_token(next);
             let page = call.send().await.or_fail(&format!("count the users of {pool_id}"))?;
-            // Programs that the stack has made do not count: their passwords are made up anew at any time.
+            // The stack's service users do not count: they can be created again at any time.
             seen.users +=
                 page.users.unwrap_or_default().iter().filter(|user| !is_program(user, &self.scope.stack)).count();
             next = page.pagination_token;
@@ -43,7 +43,7 @@ impl Cognito {
     }
 }
 
-/// A service user of this stack's, by its address.
+/// Whether this is the address of a service user of the stack.
 fn is_program(user: &UserType, stack: &str) -> bool {
     let ours = |address: &str| address.ends_with(&format!("@{stack}.invalid"));
     let addresses = user.attributes().iter().filter(|attribute| attribute.name() == "email");

@@ -19,7 +19,7 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// The fields that AWS does not change once a pool is made.
+/// The fields that AWS cannot change later.
 const FIXED: [&str; 2] = ["UsernameAttributes", "UsernameConfiguration.CaseSensitive"];
 
 /// A directory of users who sign in with their e-mail address, which Cognito verifies.
@@ -29,13 +29,13 @@ pub struct UserPool {
     pub id: String,
     /// 1 to 128 of letters, digits, spaces and `_+=,.@-`.
     pub name: String,
-    /// What it asks of passwords.
+    /// Its password policy.
     pub password: PasswordPolicy,
-    /// Anybody may sign up; else only an administrator adds users.
+    /// Whether anybody may sign up. Otherwise only administrators add users.
     pub self_sign_up: bool,
-    /// Whether users need a second factor, which is a TOTP app's code.
+    /// Whether users need a second factor: the code of a TOTP app.
     pub mfa: Mfa,
-    /// AWS refuses to delete it.
+    /// Whether AWS refuses to delete it.
     pub deletion_protection: bool,
 }
 
@@ -44,13 +44,13 @@ pub struct UserPool {
 pub enum Mfa {
     /// No user has one.
     Off,
-    /// Who has set one up needs it.
+    /// Users who have set one up need it.
     Optional,
-    /// Everybody needs one.
+    /// All users need one.
     On,
 }
 
-/// Where a pool is looked for: its name, which others may have too, and our tag.
+/// A pool is found by its name, which is not unique, and our tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserPoolKey {
     pub(super) name: String,
@@ -63,11 +63,12 @@ pub struct UserPoolOutputs {
     /// `arn:aws:cognito-idp:<region>:<account>:userpool/<id>`.
     pub arn: String,
     pub name: String,
-    /// It was protected from deletion when we last looked. Recorded so that refusing to delete it takes no call.
+    /// Whether it was protected from deletion when it was last read. With the record no call is needed to refuse the
+    /// deletion.
     pub deletion_protection: bool,
 }
 
-/// A pool as AWS has it. The whole of it, since what an update leaves out is reset.
+/// A pool, as read from AWS: complete, because an update resets what it leaves out.
 #[derive(Debug, Clone)]
 pub struct UserPoolLive(UserPoolType);
 
@@ -238,7 +239,7 @@ impl Cognito {
         self.scope.owns(pairs(pool.user_pool_tags()))
     }
 
-    /// The ids of all pools of a name, ours and others'.
+    /// The ids of all pools with this name, whoever they belong to.
     async fn pools_named(&self, name: &str) -> Result<Vec<String>, Failure> {
         let mut pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
         let mut ids = Vec::new();
@@ -249,8 +250,8 @@ impl Cognito {
         Ok(ids)
     }
 
-    /// Sets the second factor. AWS takes TOTP only here, and refuses a factor along with `OFF` (docs/aws.md, Updates of
-    /// pools and clients).
+    /// Sets the second factor. Only this call accepts TOTP, and AWS refuses a factor together with `OFF` (docs/aws.md,
+    /// Updates of pools and clients).
     async fn set_mfa(&self, want: &UserPool, id: &str, task: &Task) -> Result<(), Failure> {
         let totp = (want.mfa != Mfa::Off).then(|| SoftwareTokenMfaConfigType::builder().enabled(true).build());
         let set = settled(task, &[&COGNITO_BUSY], || async {
@@ -280,7 +281,7 @@ impl Provider<UserPool> for Cognito {
         let ids = self.pools_named(&key.name).await?;
         let mut ours = Vec::new();
         for pool in join_all(ids.iter().map(|id| self.pool(id))).await {
-            // Others may have pools of that name: those are none of our business.
+            // Pools of that name that belong to others are ignored.
             ours.extend(pool?.filter(|pool| self.owns(pool)));
         }
         match ours.as_slice() {
@@ -334,8 +335,8 @@ impl Provider<UserPool> for Cognito {
             });
             updated.await?;
         }
-        // After an update too: whether that resets the second factor is known of some calls only (docs/aws.md, Updates
-        // of pools and clients).
+        // Also after an update: it is not known for all calls whether they reset the second factor (docs/aws.md,
+        // Updates of pools and clients).
         if want.mfa != Mfa::Off || Mfa::read(live) != Mfa::Off {
             self.set_mfa(want, &seen.id, task).await?;
         }
@@ -343,7 +344,7 @@ impl Provider<UserPool> for Cognito {
     }
 
     async fn delete(&self, gone: &UserPoolOutputs, task: &Task) -> Result<(), Failure> {
-        // AWS refuses it too; an emulator may not.
+        // AWS refuses it too, but an emulator may not.
         if gone.deletion_protection {
             return Err(Failure::refused(format!("the user pool {} is protected from deletion", gone.name)).hint(
                 "set `deletion_protection = false` for it in the stack file and run `up`, then `down` again; \

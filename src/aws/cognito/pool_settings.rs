@@ -12,14 +12,14 @@ use super::{Mfa, PasswordPolicy, UserPool};
 use crate::aws::error::built;
 use crate::engine::{Drift, Failure};
 
-/// One setting's drift, if it has any; `weakens` says whether the live value, being another, protects less.
+/// The drift of one setting, if it differs. `weakens`: whether the live value then protects less.
 pub(super) fn differ<T: PartialEq + fmt::Display>(field: &str, want: T, live: T, weakens: bool) -> Option<Drift> {
     let make = if weakens { Drift::weakening } else { Drift::new };
     (want != live).then(|| make(field, want, live))
 }
 
 impl PasswordPolicy {
-    /// A pool's own, with AWS's defaults for what it does not say.
+    /// A pool's policy, with AWS's defaults for missing values.
     pub(super) fn read(pool: &UserPoolType) -> Self {
         let policy = pool.policies().and_then(UserPoolPolicyType::password_policy);
         let days = policy.map_or(0, PasswordPolicyType::temporary_password_validity_days);
@@ -87,14 +87,14 @@ pub(super) fn is_protected(pool: &UserPoolType) -> bool {
     pool.deletion_protection() == Some(&DeletionProtectionType::Active)
 }
 
-/// A set of attributes, in one order.
+/// A set of attributes, sorted.
 pub(super) fn names<T: ToString>(attributes: &[T]) -> String {
     let mut names: Vec<String> = attributes.iter().map(ToString::to_string).collect();
     names.sort_unstable();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// The ways to a new password, the preferred one first.
+/// The ways to recover an account, the preferred one first.
 pub(super) fn recovery(pool: &UserPoolType) -> String {
     let ways = pool.account_recovery_setting().map_or(&[][..], |setting| setting.recovery_mechanisms());
     let mut ways: Vec<(i32, String)> = ways.iter().map(|way| (way.priority(), way.name().to_string())).collect();
@@ -109,14 +109,14 @@ pub(super) fn email_recovery() -> Result<AccountRecoverySettingType, Failure> {
     Ok(AccountRecoverySettingType::builder().recovery_mechanisms(way).build())
 }
 
-/// An address that a user enters stays unused until it is verified.
+/// A new address is not used until it is verified.
 pub(super) fn verify_first() -> UserAttributeUpdateSettingsType {
     let email = VerifiedAttributeType::Email;
     UserAttributeUpdateSettingsType::builder().attributes_require_verification_before_update(email).build()
 }
 
-/// An update to what is wanted that keeps everything else: what it leaves out is reset (docs/aws.md, Updates of pools
-/// and clients).
+/// An update that sets the wanted settings and repeats all others, because AWS resets missing ones (docs/aws.md,
+/// Updates of pools and clients).
 pub(super) fn update(
     client: &aws_sdk_cognitoidentityprovider::Client,
     want: &UserPool,
@@ -130,11 +130,12 @@ pub(super) fn update(
         .password_policy(password)
         .set_sign_in_policy(policies.and_then(UserPoolPolicyType::sign_in_policy).cloned());
     let invite = live.admin_create_user_config().and_then(AdminCreateUserConfigType::invite_message_template);
-    // The legacy validity of invitations is not kept: beside that of temporary passwords AWS takes none but 0.
+    // The old setting for the validity of invitations is not kept: next to that of temporary passwords AWS accepts only
+    // 0.
     let invite = AdminCreateUserConfigType::builder()
         .allow_admin_create_user_only(!want.self_sign_up)
         .set_invite_message_template(invite.cloned());
-    // AWS says back what it does not take: its own tags, and texts and senders that are not set.
+    // AWS returns values that it does not accept: its own tags, and empty texts and senders.
     let tags = live.user_pool_tags().into_iter().flatten().filter(|(key, _)| !key.starts_with("aws:"));
     let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     let sms = live.sms_configuration().filter(|sms| !sms.sns_caller_arn().is_empty());

@@ -22,20 +22,20 @@ use crate::regions::Service;
 use crate::scope::Whose;
 use crate::secret::SecretValue;
 
-/// The attribute that carries the secret's version: a standard one, so that no pool needs a schema of its own for it.
+/// The attribute that contains the secret's version: a standard one, so that no pool needs a custom attribute.
 const VERSION: &str = "nickname";
 
 /// A user that is a program.
 #[derive(Debug, Clone)]
 pub struct ServiceUser {
     pub pool_id: String,
-    /// Its name: an e-mail address that nobody has, in a domain that does not exist.
+    /// An e-mail address in a domain that does not exist.
     pub username: String,
     /// The ARN of the secret that gets `{"username", "password"}`.
     pub secret_arn: String,
 }
 
-/// Which user; also where it is looked up.
+/// The outputs are also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceUserOutputs {
     pub pool_id: String,
@@ -45,13 +45,13 @@ pub struct ServiceUserOutputs {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceUserLive {
-    /// May sign in.
+    /// Whether it may sign in.
     pub enabled: bool,
-    /// `CONFIRMED`, or why it cannot sign in.
+    /// `CONFIRMED`, or the reason why it cannot sign in.
     pub status: String,
-    /// The version of the secret that has its password.
+    /// The version of the secret that contains its password.
     pub version: Option<String>,
-    /// The version of the secret that readers get.
+    /// The current version of the secret.
     pub current: Option<String>,
 }
 
@@ -160,8 +160,8 @@ impl ServiceUsers {
         Self { users: Users::new(clients), secrets: SecretsManager::new(clients) }
     }
 
-    /// Gives the user a new password, and the secret too. The secret first: cut off at any point after it, mark and
-    /// version differ.
+    /// Writes a new password into the secret and then sets it for the user. After an interruption at any point,
+    /// attribute and version differ.
     async fn renew(&self, want: &ServiceUser, task: &Task) -> Result<(), Failure> {
         let ServiceUser { pool_id, username, secret_arn } = want;
         let password = generate(&PasswordPolicy::STRICTEST);
@@ -191,7 +191,7 @@ impl Provider<ServiceUser> for ServiceUsers {
             let call = self.users.client.admin_get_user().user_pool_id(&key.pool_id).username(&key.username);
             let user = call.send().await.or_fail(&format!("read the user {}", key.username)).or_absent();
             match user {
-                // An operator may read the users of pools that carry the stack's tag: one that is gone carries none.
+                // An operator may read only users of pools with the stack's tag. A pool that is gone has no tag.
                 Err(failure) if DENIED.is(&failure) && !self.users.pool_is_there(&key.pool_id).await? => Ok(None),
                 user => user,
             }
@@ -209,7 +209,7 @@ impl Provider<ServiceUser> for ServiceUsers {
     }
 
     async fn create(&self, want: &ServiceUser, task: &Task) -> Result<ServiceUserOutputs, Failure> {
-        // The pool is ours and so is all in it; an earlier run may have come this far.
+        // The user is in our pool, so an earlier run created it.
         self.users.ensure(&want.pool_id, &want.username).await?;
         self.renew(want, task).await?;
         Ok(want.key())

@@ -33,7 +33,7 @@ pub struct WebAcl {
     pub rules: Vec<Rule>,
 }
 
-/// A web ACL as AWS has it. The whole of it, since what an update leaves out is reset.
+/// A web ACL, as read from AWS: complete, because an update resets what it leaves out.
 #[derive(Debug, Clone)]
 pub struct WebAclLive(AwsWebAcl);
 
