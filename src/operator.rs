@@ -122,10 +122,10 @@ impl Wanted<'_> {
                 Condition::TagGiven => add("StringEquals", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]),
                 Condition::TagCarried => add("StringEquals", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]),
                 Condition::NotAnothers => {
-                    add("StringEqualsIfExists", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack])
+                    add("StringEqualsIfExists", &format!("aws:ResourceTag/{STACK_TAG}"), &[stack]);
                 }
                 Condition::NoOthersTagGiven => {
-                    add("StringEqualsIfExists", &format!("aws:RequestTag/{STACK_TAG}"), &[stack])
+                    add("StringEqualsIfExists", &format!("aws:RequestTag/{STACK_TAG}"), &[stack]);
                 }
                 Condition::Is(key, values) => {
                     let filled_in = |value: &&str| match *value {

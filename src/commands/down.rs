@@ -44,7 +44,7 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     let FoundTargets { mut targets, strangers, unseen } = or_stopped(&stop, looking).await?;
     add_listed(&mut targets, removal.ours(&inventory));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
-    let unseen = removal.unknown(unseen, &targets, &inventory, &state);
+    let unseen = Removal::unknown(unseen, &targets, &inventory, &state);
     let removal = Removal { strangers: &strangers, ..removal };
     for (id, failure) in strangers.iter().filter(|_| !output.quiet) {
         say(&format!("left alone: {id}: {failure}"));

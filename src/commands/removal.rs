@@ -97,7 +97,6 @@ impl Removal<'_> {
     /// Of what could not be read, what nothing else tells of. What a list shows as ours is among the targets, and what
     /// hangs under a target goes with it. What is not on record either can be there only if it could not be listed.
     pub(super) fn unknown(
-        &self,
         unseen: Vec<UnreadTarget>,
         targets: &[Target],
         inventory: &Inventory,
