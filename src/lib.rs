@@ -33,6 +33,7 @@ pub mod config;
 pub mod doctor;
 pub mod engine;
 pub mod error;
+pub mod layer;
 pub mod local;
 pub mod meaning;
 pub mod operator;

@@ -1,5 +1,5 @@
-//! The minimal IAM policies for running this program: the permissions in `aws/rights` that the given commands need for
-//! the kinds of resources in the stack. Pure functions.
+//! The minimal IAM policies for running this program: the permissions that the given commands need for the kinds
+//! of resources in the stack, as the kinds describe them. Pure functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,9 @@ use clap::ValueEnum;
 use serde::{Serialize, Serializer};
 
 use crate::aws::account::SimulationRequest;
-use crate::aws::rights::{Condition, StatementTemplate, Usage, grants};
+use crate::aws::rights::{Condition, Grant, Sid, StatementTemplate, Usage, grants};
+use crate::aws::sns::Subscription;
+use crate::engine::Resource as _;
 use crate::policy::VERSION;
 use crate::scope::{STACK_TAG, Scope};
 
@@ -40,11 +42,11 @@ pub enum CommandName {
 impl CommandName {
     /// Whether this command needs the permissions of `need`.
     fn has(self, need: Usage) -> bool {
-        let looks = matches!(need, Usage::Read(_));
+        let looks = need == Usage::Read;
         match self {
             Self::Plan | Self::Status => looks,
-            Self::Up => looks || matches!(need, Usage::Create(_) | Usage::Update(_) | Usage::Delete(_)),
-            Self::Down | Self::Sweep => looks || matches!(need, Usage::Delete(_) | Usage::Survivors),
+            Self::Up => looks || matches!(need, Usage::Create | Usage::Update | Usage::Delete),
+            Self::Down | Self::Sweep => looks || matches!(need, Usage::Delete | Usage::Survivors),
             Self::Verify => {
                 use Usage::{AddUser, Invoke, ListUsers, ReadLogs, RemoveUser, Simulate};
                 looks || matches!(need, AddUser | Invoke(_) | ListUsers | RemoveUser | ReadLogs | Simulate)
@@ -72,22 +74,23 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    fn needs(&self, need: Usage) -> bool {
+    /// Whether a use of a permission is wanted; `kind` is the kind that lists the permission.
+    fn needs(&self, kind: Option<&str>, need: Usage) -> bool {
         let works = if self.works.is_empty() { CommandName::value_variants() } else { self.works };
         let there = match need {
-            Usage::Read(kind)
-            | Usage::Create(kind)
-            | Usage::Update(kind)
-            | Usage::Delete(kind)
-            | Usage::Invoke(kind) => self.kinds.contains(kind),
+            Usage::Read | Usage::Create | Usage::Update | Usage::Delete => {
+                kind.is_none_or(|kind| self.kinds.contains(kind))
+            }
+            Usage::Invoke(kind) => self.kinds.contains(kind),
             _ => true,
         };
         there && works.iter().any(|work| work.has(need))
     }
 
     /// The required actions of a grant, sorted; empty if the grant is not needed.
-    fn actions(&self, grant: &StatementTemplate) -> BTreeSet<&'static str> {
-        let needed = grant.rights.iter().filter(|right| right.needs.iter().any(|need| self.needs(*need)));
+    fn actions(&self, Grant { kind, template }: Grant) -> BTreeSet<&'static str> {
+        let rights = template.rights.iter();
+        let needed = rights.filter(|right| right.needs.iter().any(|need| self.needs(kind, *need)));
         // Without a boundary the program never sets one, and must not be able to replace one.
         let used = |action: &&str| *action != SET_BOUNDARY || self.boundary.is_some();
         needed.flat_map(|right| right.actions).copied().filter(used).collect()
@@ -126,7 +129,7 @@ impl Wanted<'_> {
                     let filled_in = |value: &&str| match *value {
                         "{identity-pools}" => self.scope.identity_pools_passed_to(),
                         // Only stacks with topics let SNS invoke functions.
-                        "sns.amazonaws.com" if !self.kinds.contains("sns.subscription") => Vec::new(),
+                        "sns.amazonaws.com" if !self.kinds.contains(Subscription::KIND) => Vec::new(),
                         value => vec![value.to_owned()],
                     };
                     let values: Vec<String> = values.iter().flat_map(filled_in).collect();
@@ -198,44 +201,51 @@ pub fn policies(wanted: &Wanted<'_>) -> Vec<Document> {
 }
 
 fn statements(wanted: &Wanted<'_>) -> Vec<Statement> {
-    let mut statements: Vec<Statement> = Vec::new();
+    let mut statements: BTreeMap<Sid, Statement> = BTreeMap::new();
     for grant in grants() {
         let action = wanted.actions(grant);
         if action.is_empty() {
             continue;
         }
-        let resource = grant.on.iter().map(|pattern| wanted.filled_in(pattern));
-        match statements.iter_mut().find(|statement| statement.sid == grant.sid) {
-            Some(statement) => {
-                statement.action.extend(action);
-                statement.resource.extend(resource);
-            }
-            None => statements.push(Statement {
-                sid: grant.sid,
-                effect: "Allow",
-                action,
-                resource: resource.collect(),
-                condition: wanted.condition(grant.when),
-            }),
-        }
+        let sid = grant.template.sid;
+        let statement = statements.entry(sid).or_insert_with(|| Statement {
+            sid: sid.name(),
+            effect: "Allow",
+            action: BTreeSet::new(),
+            resource: BTreeSet::new(),
+            condition: wanted.condition(sid.conditions()),
+        });
+        statement.action.extend(action);
+        statement.resource.extend(grant.template.on.iter().map(|pattern| wanted.filled_in(pattern)));
     }
-    statements
+    statements.into_values().collect()
 }
 
 /// Simulation requests for the permissions, each with an example resource and condition values.
 pub fn questions(wanted: &Wanted<'_>) -> Vec<SimulationRequest> {
-    let question = |grant: &StatementTemplate| {
-        let actions: Vec<String> = wanted.actions(grant).into_iter().map(str::to_owned).collect();
+    // Kinds that need the same on the same resources share a question.
+    let mut needed: Vec<(&StatementTemplate, BTreeSet<&str>)> = Vec::new();
+    for grant in grants() {
+        let (template, actions) = (grant.template, wanted.actions(grant));
+        match needed.iter_mut().find(|(other, _)| other.sid == template.sid && other.on == template.on) {
+            Some((_, all)) => all.extend(actions),
+            None => needed.push((template, actions)),
+        }
+    }
+    let question = |(template, actions): (&StatementTemplate, BTreeSet<&str>)| {
+        let actions: Vec<String> = actions.into_iter().map(str::to_owned).collect();
         let example = |text: &str| if text == "*" { text.to_owned() } else { text.replace('*', "example") };
-        let resource = grant.on.first().map(|pattern| example(&wanted.filled_in(pattern)))?;
-        let keys = wanted.condition(grant.when).into_values().flatten();
+        let resource = template.on.first().map(|pattern| example(&wanted.filled_in(pattern)))?;
+        let conditions = template.sid.conditions();
+        let keys = wanted.condition(conditions).into_values().flatten();
         let context = keys.filter_map(|(key, values)| Some((key, example(values.0.first()?)))).collect();
         let only_then =
-            grant.when.iter().any(|when| !matches!(when, Condition::NotAnothers | Condition::NoOthersTagGiven));
+            conditions.iter().any(|when| !matches!(when, Condition::NotAnothers | Condition::NoOthersTagGiven));
         (!actions.is_empty()).then_some(SimulationRequest { actions, resource, context, only_then })
     };
-    // IAM cannot simulate resources without an id, or actions that its own list lacks.
-    grants().filter(|grant| !["TagWhatIsMade", "TagHttpStages"].contains(&grant.sid)).filter_map(question).collect()
+    // The simulation knows neither resources without an id nor an action that AWS's list lacks.
+    let known = |template: &StatementTemplate| !matches!(template.sid, Sid::TagWhatIsMade | Sid::TagHttpStages);
+    needed.into_iter().filter(|(template, _)| known(template)).filter_map(question).collect()
 }
 
 /// Serializes a single value without a list, which is shorter.

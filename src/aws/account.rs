@@ -1,7 +1,7 @@
-//! What can be asked of an account as a whole: how full it is, and what the caller may do in it.
+//! Questions about the account as a whole: how much of its quotas is used, and what the caller may do.
 //!
-//! Odd about it: only IAM and Lambda tell their quotas, so the others' are AWS's defaults; and a simulation is asked for
-//! the role behind a session, never for the session.
+//! Only IAM and Lambda report their quotas; for the other services AWS's default quotas are assumed. IAM simulates the
+//! permissions of a role, not of a session, so the simulation asks about the role behind the session.
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -15,14 +15,14 @@ use super::{Clients, region, to_the_end};
 use crate::engine::Failure;
 use crate::regions::Service;
 
-/// Web ACLs in a region, by default (docs/aws.md, Web ACLs); as many IP sets.
+/// The default quota of web ACLs in a region, and of IP sets (docs/aws.md, Web ACLs).
 const WEB_ACLS: i64 = 100;
-/// User pools in a region, by default.
+/// The default quota of user pools in a region.
 const USER_POOLS: i64 = 1000;
-/// Regional REST APIs in a region (docs/aws.md, Limits of API Gateway).
+/// The quota of regional REST APIs in a region (docs/aws.md, Limits of API Gateway).
 const REST_APIS: i64 = 600;
 
-/// How many of a kind there are and may be.
+/// A quota, and how much of it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountUsage {
     /// `web ACLs`
@@ -33,51 +33,50 @@ pub struct AccountUsage {
     pub used: i64,
     /// How many there may be.
     pub limit: i64,
-    /// The account told the limit; else it is AWS's default, and the account's own may be higher.
+    /// The service reported the limit. Otherwise it is AWS's default, and the account's limit may be higher.
     pub told: bool,
 }
 
-/// What Lambda says of the account.
+/// Lambda's limits of the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LambdaLimits {
     /// Bytes of code that are stored.
     pub code_used: i64,
-    /// Bytes of code that may be.
+    /// The most bytes of code.
     pub code_limit: i64,
-    /// Functions that may run at once and are not reserved for single ones: all functions of a stack share these.
+    /// The most concurrent executions that are not reserved for single functions. All functions of a stack share them.
     pub concurrency: i64,
 }
 
-/// What API Gateway lets through for all APIs of an account in a region.
+/// API Gateway's throttle of all APIs of an account in a region.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AccountThrottle {
     /// Requests a second.
     pub rate: f64,
-    /// Requests at once.
+    /// The burst: requests at once.
     pub burst: i64,
 }
 
 /// A question to IAM's simulation.
 #[derive(Debug, Clone)]
 pub struct SimulationRequest {
-    /// What is to be done.
+    /// The actions.
     pub actions: Vec<String>,
-    /// To what.
     pub resource: String,
-    /// In what circumstances: key and value.
+    /// Keys and values of the request's context.
     pub context: Vec<(String, String)>,
-    /// It is allowed in no others. If not, it is allowed too where nothing is known of the circumstances.
+    /// The actions are allowed only with this context. Otherwise they are also allowed without any context.
     pub only_then: bool,
 }
 
-/// Until when credentials are good.
+/// When credentials expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// They are long-lived keys.
+    /// Never: they are long-lived keys.
     Never,
-    /// It cannot be told: temporary ones in environment variables do not say.
+    /// Unknown: temporary credentials in environment variables do not say it.
     Unknown,
-    /// Until then, in seconds since 1970.
+    /// In seconds since 1970.
     At(i64),
 }
 
@@ -100,19 +99,18 @@ pub struct Account {
 }
 
 impl Account {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self { sdk: clients.sdk.clone() }
     }
 
-    /// Until when the credentials are good.
+    /// When the credentials expire.
     pub async fn credentials_expire(&self) -> Expiry {
         let Some(provider) = self.sdk.credentials_provider() else { return Expiry::Unknown };
         provider.provide_credentials().await.map_or(Expiry::Unknown, |credentials| Expiry::of(&credentials))
     }
 
-    /// How many there are of what there may not be any number of; what could not be counted as a failure. Without what
-    /// the region has no service for.
+    /// The quotas and their use; a failure for what could not be counted. Services that the region does not have are
+    /// left out.
     pub async fn usage(&self) -> Vec<Result<AccountUsage, Failure>> {
         let (acls, sets, pools, apis, roles) =
             tokio::join!(self.web_acls(), self.ip_sets(), self.user_pools(), self.rest_apis(), self.roles());
@@ -182,7 +180,7 @@ impl Account {
         used.zip(limit).ok_or_else(|| Failure::refused("could not count the roles: the account's summary says nothing"))
     }
 
-    /// How much code there is and may be, and how many functions may run at once. `None`: the endpoint does not say.
+    /// Lambda's limits. `None`: the endpoint does not report them.
     pub async fn lambda(&self) -> Result<Option<LambdaLimits>, Failure> {
         let answer = client!(aws_sdk_lambda, &self.sdk).get_account_settings().send().await;
         let answer = answer.or_fail("read Lambda's limits")?;
@@ -194,19 +192,19 @@ impl Account {
         }))
     }
 
-    /// What API Gateway lets through for the whole account. `None`: the endpoint does not say.
+    /// The account's throttle. `None`: the endpoint does not report it.
     pub async fn throttle(&self) -> Result<Option<AccountThrottle>, Failure> {
         let answer = client!(aws_sdk_apigateway, &self.sdk).get_account().send().await;
         let answer = answer.or_fail("read API Gateway's limits")?;
-        // What is left out reads as nothing.
+        // The SDK reads a missing value as 0.
         let told = answer.throttle_settings().filter(|limits| limits.rate_limit() > 0.0 && limits.burst_limit() > 0);
         Ok(told.map(|limits| AccountThrottle { rate: limits.rate_limit(), burst: i64::from(limits.burst_limit()) }))
     }
 
-    /// Those of the actions that IAM's simulation does not allow this principal.
+    /// The actions that IAM's simulation does not allow this principal.
     ///
     /// # Errors
-    /// It may not be asked, or there is no such call.
+    /// The caller may not ask, or the endpoint does not implement the call.
     pub async fn denied(&self, principal: &str, question: &SimulationRequest) -> Result<Vec<String>, Failure> {
         let client = client!(aws_sdk_iam, &self.sdk);
         let context = question.context.iter().map(|(key, value)| {
@@ -224,8 +222,8 @@ fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Whom a simulation is asked for: a user, or the role behind a session. `None` for root, and where the ARN does not tell:
-/// a session's ARN leaves its role's path out, so the role is guessed to have none.
+/// The principal to simulate: a user, or the role behind a session. `None` for root and for other principals. A
+/// session's ARN does not contain the role's path, so the path is assumed to be `/`.
 pub fn simulated(arn: &str) -> Option<String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let [_, partition, service, _, account, resource] = parts.as_slice() else { return None };
@@ -246,7 +244,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[test]
-    fn a_session_is_asked_about_by_its_role() {
+    fn a_session_is_simulated_as_its_role() {
         let user = "arn:aws:iam::123456789012:user/a/ada";
         assert_eq!(simulated(user).as_deref(), Some(user));
         let session = "arn:aws-cn:sts::123456789012:assumed-role/operator/me@example.com";
@@ -256,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_allowed_is_named() {
+    async fn missing_permissions_are_named() {
         let one = |action: &str, decision: &str| {
             format!("<member><EvalActionName>{action}</EvalActionName><EvalDecision>{decision}</EvalDecision></member>")
         };
@@ -284,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn temporary_credentials_do_not_always_say_until_when() {
+    fn temporary_credentials_may_lack_an_expiry() {
         let credentials = |token: Option<&str>, expires: Option<u64>| {
             let at = expires.map(|at| std::time::UNIX_EPOCH + std::time::Duration::from_secs(at));
             Expiry::of(&Credentials::new("id", "secret", token.map(str::to_owned), at, "test"))
@@ -295,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_account_lets_through_is_read_and_not_made_up() {
+    async fn the_accounts_throttle_is_read_and_never_assumed() {
         for (answer, expected) in [
             (
                 r#"{"throttleSettings":{"rateLimit":2500.0,"burstLimit":1250}}"#,
@@ -311,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_reserved_for_other_functions_is_not_ours() {
+    async fn concurrency_reserved_by_other_functions_is_not_available() {
         let limits = r#"{"AccountLimit":{"TotalCodeSize":9,"ConcurrentExecutions":1000,"UnreservedConcurrentExecutions":100},
             "AccountUsage":{"TotalCodeSize":1}}"#;
         let (clients, _) = replay(vec![(200, limits)]);
@@ -320,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lists_are_counted_to_their_end() {
+    async fn lists_are_counted_over_all_pages() {
         let (clients, _) = replay(vec![
             (200, r#"{"WebACLs": [{"Name": "a"}, {"Name": "b"}], "NextMarker": "b"}"#),
             (200, r#"{"WebACLs": [{"Name": "c"}], "NextMarker": ""}"#),

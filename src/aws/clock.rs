@@ -1,9 +1,9 @@
-//! AWS's clock, as far as its answers tell it.
+//! AWS's clock, as far as its answers show it.
 //!
-//! AWS refuses requests that were signed more than some minutes ago or ahead of its time. Every answer says in its
-//! `Date` header what time it is there. Where this machine's clock is off, all that is signed from the next request on is
-//! signed with AWS's time: by every client, creates included. The SDK's own correction is off: it is one of each client,
-//! and works from a client's second try on, which creates do not have.
+//! AWS refuses requests whose signature is some minutes too old or too new. The `Date` header of each answer gives
+//! AWS's time. If this machine's clock differs, every client signs the following requests with AWS's time. The SDK's
+//! own correction is switched off: it works only for the second attempt of a client, and creates have no second
+//! attempt.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,13 +15,13 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use time::{Date, Month, OffsetDateTime, Time};
 
-/// A clock that is off by less is left alone. Answers take their time, and what AWS allows is more (5 minutes).
+/// A smaller difference is ignored: answers take time, and AWS allows 5 minutes.
 const LEEWAY: Duration = Duration::from_mins(2);
 
-/// A request that was signed this far from the time of its answer may have been refused for that.
+/// If a request was signed at a time that differs this much from its answer's, that may be why it was refused.
 const TOO_FAR: Duration = Duration::from_mins(4);
 
-/// What time it is at AWS. Clones are the same clock.
+/// AWS's time. Clones are the same clock.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     /// By how many milliseconds AWS's clock is ahead of this machine's.
@@ -34,8 +34,8 @@ impl TimeSource for Clock {
     }
 }
 
-/// On an answer to a request whose signature was too far from AWS's time: nothing was carried out, and a signature made
-/// now is of the right time.
+/// Marks an answer to a request that was signed at a wrong time: nothing was carried out, and a new signature will have
+/// the right time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Skewed;
 
@@ -45,11 +45,11 @@ impl Clock {
         self.ahead.load(Ordering::Relaxed)
     }
 
-    /// Learns from an answer, and marks it if the request was signed at a wrong time. `sent` is when, by this machine's
-    /// clock; `signed` is its `X-Amz-Date`.
+    /// Reads the time of an answer, and marks the answer if the request was signed at a wrong time. `sent` is the time
+    /// of the request by this machine's clock, `signed` its `X-Amz-Date`.
     pub(super) fn hear(&self, sent: SystemTime, signed: Option<SystemTime>, answer: &mut HttpResponse) {
         let received = SystemTime::now();
-        // One from a cache tells the time of another day.
+        // An answer from a cache has an old date.
         let date = answer.headers().get("date").filter(|_| answer.headers().get("age").is_none());
         let Some(theirs) = date.and_then(server_time) else { return };
         let ahead = self.ahead();
@@ -69,7 +69,7 @@ impl Clock {
     }
 }
 
-/// When a request was signed: `20261128T190000Z`.
+/// The time of a signature, as in `20261128T190000Z`.
 pub(super) fn signing_time(header: &str) -> Option<SystemTime> {
     let number = |range: std::ops::Range<usize>| header.get(range)?.parse::<u8>().ok();
     let year = header.get(0..4)?.parse().ok()?;
@@ -86,7 +86,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// By how many milliseconds one is after the other.
+/// The difference in milliseconds.
 fn difference(one: SystemTime, other: SystemTime) -> i64 {
     let signed = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     match one.duration_since(other) {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_off_by_minutes_is_corrected_by_any_answer_and_one_that_is_right_again_too() {
+    fn every_answer_corrects_a_clock_that_is_minutes_off() {
         for ahead in [20 * MINUTE, -20 * MINUTE] {
             let clock = Clock::default();
             assert!(!heard(&clock, answer(200, ahead, false)), "nothing was refused");
@@ -157,7 +157,7 @@ mod tests {
 
     /// Another answer may have told the time since it was signed.
     #[test]
-    fn what_was_signed_too_far_from_its_answers_time_is_marked_if_it_was_refused() {
+    fn a_refused_request_with_a_wrong_signing_time_is_marked() {
         for (status, marked) in [(200, false), (400, true), (401, true), (403, true), (404, false), (500, false)] {
             let clock = Clock::default();
             clock.hear(SystemTime::now(), None, &mut answer(200, 20 * MINUTE, false));

@@ -1,4 +1,4 @@
-//! From "whom to talk to" to a configuration whose credentials, account and region are known to be good.
+//! Connects: checks credentials, account and region, and returns the SDK's configuration.
 
 use std::time::Duration;
 
@@ -20,30 +20,31 @@ use crate::engine::{Failure, TimeScale};
 use crate::proxies::Proxies;
 use crate::regions::Needs;
 
-/// How to reach AWS, or something that speaks like it.
+/// How to reach AWS, or an endpoint with the same protocols.
 #[derive(Debug, Clone)]
 pub struct Access {
     /// The profile in AWS's configuration files.
     pub profile: Option<String>,
-    /// The region, where it is not left to the environment and the profile.
+    /// The region. `None`: the environment or the profile names it.
     pub region: Option<String>,
-    /// Another endpoint than AWS's own.
+    /// An endpoint that is not AWS's.
     pub endpoint: Option<String>,
-    /// An access key and its secret, instead of the environment's: the local emulator's well-known ones.
+    /// An access key and its secret, instead of those of the environment: the local emulator's.
     pub fixed: Option<(String, String)>,
-    /// How long waiting lasts.
+    /// By how much waits are shortened.
     pub time_scale: TimeScale,
-    /// Calls are held to AWS's published rates. The emulator on this machine has none.
+    /// Whether calls keep to AWS's published rates. The local emulator has none.
     pub paced: bool,
-    /// What calls go through.
+    /// The proxies of the environment.
     pub proxies: Proxies,
     /// Where the credentials come from.
     pub origin: Origin,
-    /// Tells the user what takes long.
+    /// Tells the user what the program is waiting for.
     pub note: Note,
 }
 
-/// A configuration for every service, and who we are there; in a region where a stack with these needs can be built.
+/// The configuration for every service, and the caller's identity. Checks that a stack with these needs can be built in
+/// the region.
 ///
 /// # Errors
 /// [`Cause::Fatal`] for credentials and regions that cannot be used.
@@ -53,8 +54,8 @@ pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, Calle
     region::check(&sdk, access, needs).await?;
     match region::caller(&sdk).await {
         Ok(caller) => Ok((sdk, caller)),
-        // What fetches credentials signs calls of its own, with a clock that has been corrected since. The SDK's part in
-        // it has a correction of its own by now, and would correct twice: so it begins anew.
+        // What fetches credentials signs calls of its own, with a clock that has been corrected since. The SDK's part
+        // in it has a correction of its own by now, and would correct twice: so it begins anew.
         Err(_) if clock.ahead() != 0 => {
             let sdk = load(access, clock).await;
             let caller = region::caller(&sdk).await?;
@@ -67,7 +68,7 @@ pub async fn connect(access: &Access, needs: &Needs) -> Result<(SdkConfig, Calle
 async fn load(access: &Access, clock: Clock) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
-        // The longest upload is 50 MB; an answer that takes longer than this does not come.
+        // The longest upload has 50 MB; an answer that takes longer than this never comes.
         .read_timeout(Duration::from_mins(1))
         .build();
     let retries = RetryConfig::standard()
@@ -82,7 +83,7 @@ async fn load(access: &Access, clock: Clock) -> SdkConfig {
         // The limit is that of `credentials`.
         .identity_cache(IdentityCache::lazy().load_timeout(AT_MOST * 2).build())
         .retry_config(retries)
-        // It takes a call that waits for its turn in `http` for one that hangs.
+        // This protection would take a call that waits for its turn in `http` for one that hangs.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts);
     if let Some(profile) = &access.profile {
@@ -106,7 +107,7 @@ async fn load(access: &Access, clock: Clock) -> SdkConfig {
 
 /// The endpoint that AWS's own tools would take from the environment or a profile; `None`: AWS's.
 pub async fn configured_endpoint(profile: Option<&str>) -> Option<String> {
-    // Files alone are read: with a region and without credentials there is nothing to ask anybody for.
+    // This reads only files: with a region and without credentials the SDK makes no calls.
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http::client(Some("http://"), &Proxies::default(), None, Clock::default()))
         .region(Region::from_static("us-east-1"))
@@ -117,7 +118,7 @@ pub async fn configured_endpoint(profile: Option<&str>) -> Option<String> {
     without_empty(loader.load().await).endpoint_url().map(str::to_owned)
 }
 
-/// The same, where settings that are there and empty are not there: the SDK takes an empty endpoint for one.
+/// The same, but empty settings count as missing: the SDK takes an empty endpoint for one.
 fn without_empty(sdk: SdkConfig) -> SdkConfig {
     let endpoint = sdk.endpoint_url().filter(|url| !url.is_empty()).map(str::to_owned);
     let mut builder = sdk.clone().into_builder();
@@ -125,7 +126,7 @@ fn without_empty(sdk: SdkConfig) -> SdkConfig {
     builder.service_config(NotEmpty(sdk)).build()
 }
 
-/// A configuration's settings of single services, but for those that are empty.
+/// A configuration's settings of single services, without empty ones.
 #[derive(Debug)]
 struct NotEmpty(SdkConfig);
 
@@ -141,7 +142,7 @@ mod tests {
     use crate::aws::sts::caller;
     use crate::aws::testing;
 
-    /// Everything is set, to nothing.
+    /// All settings are there and empty.
     #[derive(Debug)]
     struct Empty;
 
@@ -152,10 +153,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endpoint_that_is_set_to_nothing_is_not_set() {
+    async fn an_empty_endpoint_counts_as_missing() {
         let (clients, http) = testing::replay(vec![(500, "")]);
         let sdk = clients.once.into_builder().endpoint_url("").service_config(Empty).build();
-        // The answer is of no matter: where it was looked for is.
+        // Only the address of the request matters here.
         let _ = caller(&without_empty(sdk)).await;
         let asked: Vec<_> = http.actual_requests().map(|request| request.uri().to_owned()).collect();
         assert_eq!(asked, ["https://sts.eu-central-1.amazonaws.com/"]);

@@ -1,5 +1,5 @@
-//! Credentials as the SDK gets them, watched: who waits for them long is told, nobody waits for ever, and what went wrong
-//! is said with the name of the profile. What a `credential_process` prints is never said: it may hold a secret.
+//! The SDK's credentials, with supervision: a slow source is reported, a source that does not answer is given up, and
+//! errors name the profile. The output of a `credential_process` is never shown, because it may contain a secret.
 
 use std::error::Error;
 use std::fmt;
@@ -15,18 +15,18 @@ use super::error::host_in;
 use super::profiles::Origin;
 use crate::engine::{Task, TimeScale};
 
-/// Who waits longer is told what for.
+/// After this time the user is told what the program is waiting for.
 const LONG: Duration = Duration::from_secs(3);
 
-/// Nobody waits longer: time enough to touch a key, and to answer a question of the program's.
+/// After this time the program gives up. It is long enough to touch a security key or to answer a question of the
+/// credential program.
 pub(super) const AT_MOST: Duration = Duration::from_mins(1);
 
-/// Tells the user something meanwhile.
+/// Shows a message to the user.
 #[derive(Clone)]
 pub struct Note(Arc<dyn Fn(&str) + Send + Sync>);
 
 impl Note {
-    /// By this.
     pub fn new(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
@@ -112,7 +112,7 @@ fn unusable(why: Unusable) -> CredentialsError {
     CredentialsError::provider_error(why)
 }
 
-/// Pure: what went wrong, for people; `None` where the error says it well enough.
+/// The error in words for people; `None` if the SDK's error is good enough. Pure.
 fn explain(origin: &Origin, error: &CredentialsError) -> Option<Unusable> {
     let chain: Vec<&(dyn Error + 'static)> =
         std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source()).collect();
@@ -130,7 +130,7 @@ fn explain(origin: &Origin, error: &CredentialsError) -> Option<Unusable> {
     }
     match origin {
         Origin::Sso(profile) => {
-            // Signed in, and not allowed to have this role. Anything else is about the sign-in.
+            // The user is signed in and may not have this role. All other errors are about the sign-in.
             if format!("{error:?}").contains("ForbiddenException") {
                 let why =
                     format!("IAM Identity Center does not let you have the role that the profile {profile} names");
@@ -149,7 +149,7 @@ fn explain(origin: &Origin, error: &CredentialsError) -> Option<Unusable> {
     }
 }
 
-/// From the SDK's words about a `credential_process`, of which those that it printed are left out.
+/// The SDK's message about a `credential_process`, without the output that it quotes.
 fn of_process(origin: &Origin, said: &str) -> Unusable {
     let whose = match origin {
         Origin::Process(_) => origin.waited_for(),
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_process_printed_is_repeated() {
+    fn output_of_a_credential_process_is_never_shown() {
         let process = Origin::Process("prod".into());
         for (said, expected) in [
             (

@@ -1,4 +1,4 @@
-//! Any SDK error into a [`Failure`], by code, in one place.
+//! Turns errors of the SDK into [`Failure`]s, by their codes.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
@@ -13,7 +13,7 @@ use crate::engine::{Cause, Failure, Refusal, ServiceError};
 use crate::reach::Unreached;
 use crate::secret::SecretValue;
 
-/// The credentials are refused as such: no other call will fare better.
+/// The credentials themselves are refused, so every other call would fail too.
 pub const CREDENTIALS: Refusal = Refusal::new(
     EVERYWHERE,
     &[
@@ -33,24 +33,24 @@ pub const CREDENTIALS: Refusal = Refusal::new(
     ],
 );
 
-/// Of those, the ones that were good once.
+/// Those of them that say that the credentials were valid and have expired.
 pub const EXPIRED: Refusal = Refusal::new(EVERYWHERE, &["ExpiredToken", "ExpiredTokenException"]);
 
-/// How endpoints that are not AWS say that they do not know a call.
+/// How endpoints that are not AWS say that they do not implement a call.
 pub const UNKNOWN_CALL: Refusal = Refusal::new(
     EVERYWHERE,
     &["InvalidAction", "UnknownOperationException", "UnknownOperation", "NotImplemented", "NotImplementedException"],
 );
 
-/// The caller lacks a right.
+/// The caller lacks a permission.
 pub const DENIED: Refusal =
     Refusal::new(EVERYWHERE, &["AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized"]);
 
-/// Too many things of a kind.
+/// A quota of the account is used up.
 pub const QUOTA: Refusal =
     Refusal::new(EVERYWHERE, &["LimitExceededException", "LimitExceeded", "WAFLimitsExceededException"]);
 
-/// Not carried out, because there were too many calls.
+/// The call was not carried out because of the rate of calls.
 pub const THROTTLED: Refusal = Refusal::new(
     EVERYWHERE,
     &[
@@ -63,7 +63,7 @@ pub const THROTTLED: Refusal = Refusal::new(
     ],
 );
 
-/// Turns what the SDK returns into what the engine understands.
+/// Turns a result of the SDK into one of the engine.
 pub(super) trait OrFail<T> {
     /// `doing` completes "could not ...": `create the topic greetings`.
     fn or_fail(self, doing: &str) -> Result<T, Failure>;
@@ -78,9 +78,9 @@ where
     }
 }
 
-/// Tells "there is no such thing" from other failures.
+/// Separates "no such resource" from other failures.
 pub(super) trait OrAbsent<T> {
-    /// `None` where AWS said that there is no such thing.
+    /// `None` if AWS said that the resource does not exist.
     fn or_absent(self) -> Result<Option<T>, Failure>;
 }
 
@@ -94,34 +94,34 @@ impl<T> OrAbsent<T> for Result<T, Failure> {
     }
 }
 
-/// AWS said that there is no such thing.
+/// Whether AWS said that the resource does not exist.
 pub(super) fn is_absent(failure: &Failure) -> bool {
     ABSENT.iter().any(|refusal| refusal.is(failure))
 }
 
-/// AWS refused because there were too many calls.
+/// Whether AWS refused because of the rate of calls.
 pub fn is_throttled(failure: &Failure) -> bool {
     THROTTLED.is(failure)
 }
 
-/// AWS answered without the thing that was asked for.
+/// AWS's answer lacks the resource that was asked for.
 pub(super) fn empty(what: &str) -> Failure {
     Failure::refused(format!("AWS's answer about {what} has nothing in it"))
 }
 
-/// There are several of ours under one name, and no telling which of them is in use.
+/// Several resources of this stack have the same name, and nothing tells which one is in use.
 pub(super) fn several(what: &str, name: &str, ids: &[&str]) -> Failure {
     Failure::refused(format!("there are {} {what} {name} of this stack: {}", ids.len(), ids.join(", ")))
         .hint("find out which one is in use, delete the others by their ids, and run the same command again")
 }
 
-/// What a builder of the SDK's returned: it fails only where a field was forgotten here.
+/// The result of a builder of the SDK, which fails only if this program forgot a field.
 pub(super) fn built<T>(result: Result<T, BuildError>) -> Result<T, Failure> {
     result.map_err(|error| Failure::refused(format!("could not put the request together: {error}")))
 }
 
-/// Takes a secret out of what AWS said, should it have said it: some refusals quote what they refuse, perhaps with the
-/// JSON that it was sent in.
+/// Removes a secret from AWS's message, in case it is there: some refusals quote the refused value, perhaps escaped as
+/// JSON.
 pub(super) fn hide(mut failure: Failure, secret: &SecretValue) -> Failure {
     let secret = secret.reveal();
     if secret.is_empty() {
@@ -154,7 +154,7 @@ where
     failure
 }
 
-/// The operation that answers with this type of error, as `sns CreateTopic`; empty if the type's name does not say it.
+/// The operation that has this type of error, as `sns CreateTopic`; empty if the type's name does not contain it.
 fn operation<E>() -> String {
     // The SDK's crate of SNS, then `operation::create_topic::CreateTopicError`.
     let parts: Vec<&str> = std::any::type_name::<E>().split("::").collect();
@@ -188,7 +188,7 @@ fn hint(failure: &Failure) -> Option<String> {
     if EXPIRED.is(failure) {
         Some("sign in again (for example `aws sso login`), then run the same command: it goes on from here".into())
     } else if CREDENTIALS.is(failure) {
-        // Signatures are made with AWS's time, so it is hardly the clock.
+        // Signatures use AWS's time, so a wrong clock is hardly the cause.
         Some("check the access key and the secret key".into())
     } else if DENIED.is(failure) {
         let what = denied_action(failure).unwrap_or_else(|| "that permission".to_owned());
@@ -202,7 +202,7 @@ fn hint(failure: &Failure) -> Option<String> {
     }
 }
 
-/// The action that AWS says is not allowed: `sns:CreateTopic`. Services write it in cases of their own.
+/// The action that AWS's message says is not allowed, as `sns:CreateTopic`. Services differ in upper and lower case.
 fn denied_action(failure: &Failure) -> Option<String> {
     let rest = failure.service.as_ref()?.after(&DENIED_ACTION)?;
     let (service, name) = rest.split_whitespace().next()?.split_once(':')?;
@@ -211,13 +211,13 @@ fn denied_action(failure: &Failure) -> Option<String> {
     (is_word(service) && is_word(name)).then(|| format!("{}:{name}", service.to_lowercase()))
 }
 
-/// No answer came: nothing was sent, or it is not known whether the call was carried out.
+/// Without an answer: the call was not sent, or nobody knows whether it was carried out.
 fn unanswered<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: std::error::Error + Send + Sync + 'static,
 {
     let words = DisplayErrorContext(error).to_string();
-    // The context ends in a debug rendering in parentheses; the chain before it is for people.
+    // The text ends with a debug rendering in parentheses; the chain of errors before it is readable.
     let words = words.split(" (").next().unwrap_or(&words).to_owned();
     match error {
         SdkError::ConstructionFailure(_) => Failure::new(Cause::Refused, format!("could not {doing}: {words}")),
@@ -237,13 +237,13 @@ where
     }
 }
 
-/// The host that did not answer, if one was asked: also by what fetches the credentials.
+/// The host that did not answer, also if the SDK asked it for credentials.
 fn unreached(dispatch: &DispatchFailure) -> Option<&Unreached> {
     host_in(causes(dispatch))
 }
 
-/// The host that did not answer, by a chain of errors. That there is no metadata service says that this machine is none of
-/// AWS's, and nothing of the network.
+/// The host that did not answer, found in a chain of errors. A missing metadata service only says that this machine is
+/// not on AWS, and nothing about the network.
 pub(super) fn host_in<'a>(
     mut chain: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>,
 ) -> Option<&'a Unreached> {
@@ -252,7 +252,7 @@ pub(super) fn host_in<'a>(
 }
 
 fn unanswered_by(doing: &str, unreached: &Unreached) -> Failure {
-    // What the proxy did not let through was not carried out.
+    // A request that the proxy rejected was not carried out.
     let cause = if unreached.why.lasts() { Cause::Refused } else { Cause::Unknown };
     let hint = format!("{}; then run the command again", unreached.hint());
     Failure::new(cause, format!("could not {doing}: {unreached}")).hint(hint)
@@ -263,18 +263,18 @@ fn no_answer(doing: &str, words: &str) -> Failure {
         .hint("check the network and the endpoint, then run the same command again: it goes on from here")
 }
 
-/// Why nothing was sent, from the outside to the root of it.
+/// Why nothing was sent: the chain of errors, from the outermost to the root.
 fn causes(dispatch: &DispatchFailure) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     let error = dispatch.as_connector_error().map(|error| error as &(dyn std::error::Error + 'static));
     std::iter::successors(error, |error| error.source())
 }
 
-/// It waited for its turn when the run was asked to stop.
+/// Whether the call was waiting for its turn when the run was asked to stop.
 fn not_sent(dispatch: &DispatchFailure) -> bool {
     causes(dispatch).any(<dyn std::error::Error>::is::<NotSent>)
 }
 
-/// What is wrong with the credentials, if that is why nothing was sent, and what to do about it.
+/// If nothing was sent because of the credentials: what is wrong with them, and what to do.
 fn about_credentials(dispatch: &DispatchFailure) -> Option<(String, String)> {
     let chain: Vec<_> = causes(dispatch)
         .skip_while(|error| !error.is::<aws_credential_types::provider::error::CredentialsError>())
@@ -284,7 +284,7 @@ fn about_credentials(dispatch: &DispatchFailure) -> Option<(String, String)> {
         return Some((why.clone(), hint.clone()));
     }
     let why: Vec<String> = chain.iter().map(ToString::to_string).collect();
-    // The last place that is looked at is the machine's role; that there is none says nothing.
+    // The SDK asks for the machine's role last. A machine without one says nothing about the credentials.
     let nowhere = why.is_empty() || why.iter().any(|words| words.contains("IMDS"));
     let why =
         if nowhere { "none in the environment, the profile or the machine's role".into() } else { why.join(": ") };
@@ -341,7 +341,7 @@ mod tests {
 
     /// Names of things are ours; nothing is decided on them.
     #[test]
-    fn a_thing_named_like_a_refusal_changes_nothing() {
+    fn a_resource_named_like_a_refusal_changes_nothing() {
         let failed = |name: &str| {
             let answer = ServiceError::new("ConflictException", "No.");
             Failure::refused(format!("could not create the route /{name}")).answered(answer)

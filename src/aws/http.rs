@@ -1,10 +1,13 @@
-//! The one HTTP client under all services, the pace of what goes through it, and the log of every call (`-vv`).
+//! The HTTP client of all services. It keeps to AWS's published rates and logs every call (`-vv`).
 //!
-//! AWS's services publish rates per account for their control planes (docs/aws.md, Published rates) that cannot be
-//! raised. Pacing sits here, under the SDK, so that no call and no retry can get past it. A call that waits for its
-//! turn says so, and is given up when the run is asked to stop: it was never sent.
+//! AWS publishes rates of calls per account that cannot be raised (docs/aws.md, Published rates). The kinds of
+//! resources describe those of their calls. They are kept here, below the SDK, so that they apply to every call and
+//! every retry. A call that waits for its turn tells the user, and is given up, unsent, when the run is asked to stop.
+//!
+//! It finds the resource on whose behalf it is called through a task-local variable ([`Task::current`]). The
+//! alternative, an interceptor that puts the task into the request, would have to be added to every single call of the
+//! SDK.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -19,96 +22,20 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::clock::{Clock, signing_time};
-use super::road;
+use super::kind::Calls;
+use super::{KINDS, road};
 use crate::engine::{Task, TimeScale};
 use crate::proxies::Proxies;
 
-/// The client for an endpoint, paced at a run's tempo, or not at all. Its answers set the clock.
+/// The client for an endpoint. `pace` is the time scale of the rates; without it calls are not paced. The answers set
+/// the clock.
 pub fn client(endpoint: Option<&str>, proxies: &Proxies, pace: Option<TimeScale>, clock: Clock) -> SharedHttpClient {
     let inner = road::client(endpoint, proxies);
     SharedHttpClient::new(Paced { inner, rates: pace.map(|time_scale| Arc::new(Rates::new(time_scale))), clock })
 }
 
-/// A published rate: so many calls in so many seconds, with such a burst.
-struct Rate {
-    /// What the service's `x-amz-target` begins with; of SNS, the version of its protocol.
-    service: &'static str,
-    /// The operations that share it.
-    operations: &'static [&'static str],
-    calls: u32,
-    seconds: u64,
-    burst: u32,
-}
-
-const fn rate(
-    service: &'static str,
-    operations: &'static [&'static str],
-    calls: u32,
-    seconds: u64,
-    burst: u32,
-) -> Rate {
-    Rate { service, operations, calls, seconds, burst }
-}
-
-const WAF: &str = "AWSWAF_";
-const COGNITO: &str = "AWSCognitoIdentityProviderService";
-const LOGS: &str = "Logs_";
-const SECRETS: &str = "secretsmanager";
-const SNS: &str = "2010-03-31";
-
-/// The rates of the services whose requests name their operation (docs/aws.md, Published rates). Where several
-/// operations stand together the sum is meant, which is more careful than AWS says. That Cognito also counts the
-/// changes of each pool, five a second, is never felt: a pool has one client.
-const RATES: [Rate; 29] = [
-    rate(WAF, &["AssociateWebACL"], 1, 2, 1),
-    rate(WAF, &["DisassociateWebACL"], 1, 2, 1),
-    rate(WAF, &["GetWebACLForResource"], 1, 1, 1),
-    rate(WAF, &["ListResourcesForWebACL"], 1, 1, 1),
-    rate(WAF, &["CreateWebACL"], 1, 1, 1),
-    rate(WAF, &["UpdateWebACL"], 1, 1, 1),
-    rate(WAF, &["DeleteWebACL"], 1, 1, 1),
-    rate(WAF, &["CreateIPSet"], 1, 1, 1),
-    rate(WAF, &["UpdateIPSet"], 1, 1, 1),
-    rate(WAF, &["DeleteIPSet"], 1, 1, 1),
-    rate(WAF, &["GetWebACL"], 5, 1, 5),
-    rate(WAF, &["GetIPSet"], 5, 1, 5),
-    rate(WAF, &["ListWebACLs"], 5, 1, 5),
-    rate(WAF, &["ListIPSets"], 5, 1, 5),
-    // Not published; as the other reads.
-    rate(WAF, &["GetSampledRequests"], 5, 1, 5),
-    rate(WAF, &["ListTagsForResource"], 5, 1, 5),
-    rate(COGNITO, &POOLS, 15, 1, 15),
-    rate(COGNITO, &["AdminCreateUser"], 50, 1, 50),
-    rate(COGNITO, &["AdminSetUserPassword"], 30, 1, 30),
-    rate(COGNITO, &["AdminDeleteUser"], 25, 1, 25),
-    rate(LOGS, &["CreateLogGroup"], 10, 1, 10),
-    rate(LOGS, &["DeleteLogGroup"], 10, 1, 10),
-    rate(LOGS, &["DescribeLogGroups"], 10, 1, 10),
-    rate(LOGS, &["PutRetentionPolicy"], 5, 1, 5),
-    // 10 and 25 in some regions; the least is taken.
-    rate(LOGS, &["FilterLogEvents"], 5, 1, 5),
-    rate(LOGS, &["ListTagsForResource"], 5, 1, 5),
-    rate(SECRETS, &["PutSecretValue", "UpdateSecret", "CreateSecret", "DeleteSecret"], 50, 1, 50),
-    rate(SNS, &["TagResource", "UntagResource", "ListTagsForResource"], 10, 1, 10),
-    rate(SNS, &["CreateTopic"], 30, 1, 30),
-];
-
-const POOLS: [&str; 11] = [
-    "CreateUserPool",
-    "DescribeUserPool",
-    "UpdateUserPool",
-    "DeleteUserPool",
-    "ListUserPools",
-    "SetUserPoolMfaConfig",
-    "CreateUserPoolClient",
-    "DescribeUserPoolClient",
-    "UpdateUserPoolClient",
-    "DeleteUserPoolClient",
-    "ListUserPoolClients",
-];
-
-/// Calls that set out at an even pace do not arrive at one: a road that was long for one call and short for the next
-/// brings them closer together than AWS allows. So ours leave this much further apart.
+/// Calls that are sent evenly do not arrive evenly: if one takes longer than the next, they arrive closer together than
+/// AWS allows. So they are sent this much further apart.
 const MARGIN: f64 = 1.05;
 
 #[derive(Debug)]
@@ -156,16 +83,16 @@ impl HttpConnector for PacedConnector {
     }
 }
 
-/// Why a call was not sent: its turn had not come when the run was asked to stop.
+/// The call was not sent: it was still waiting for its turn when the run was asked to stop.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped before its turn came")]
 pub(super) struct NotSent;
 
-/// Said where a call waits so long that somebody may wonder.
+/// What the user is told if a call waits long enough to be noticed.
 const HELD: &str = "held to AWS's published rate of calls";
 const LONG: Duration = Duration::from_secs(1);
 
-/// Waits until a call may be sent. Nobody can stop it outside a run.
+/// Waits until a call may be sent. Outside a run nothing can stop the wait.
 async fn turn(rate: &DefaultDirectRateLimiter) -> Result<(), ConnectorError> {
     let Err(not_yet) = rate.check() else { return Ok(()) };
     let Some(task) = Task::current() else {
@@ -175,19 +102,18 @@ async fn turn(rate: &DefaultDirectRateLimiter) -> Result<(), ConnectorError> {
     if not_yet.wait_time_from(DefaultClock::default().now()) >= task.time_scale().of(LONG) {
         task.note(HELD);
     }
-    // No kind: the SDK does not try again what has one of its own.
+    // An error without a kind: the SDK does not retry it.
     task.unless_stopped(rate.until_ready()).await.ok_or_else(|| ConnectorError::other(Box::new(NotSent), None))
 }
 
-/// What a call is, for the log: nothing of its body but the operation's name, and nothing of its headers, which carry
-/// signatures and tokens.
+/// The call's name for the log. Bodies and headers are not logged: they contain secrets, signatures and tokens.
 fn name(request: &HttpRequest) -> String {
     // JSON protocols: `AWSWAF_20190729.CreateWebACL`.
     if let Some(target) = request.headers().get("x-amz-target") {
         return target.to_owned();
     }
     let (host, path) = host_and_path(request);
-    // Query protocols begin their body with `Action=CreateRole&`; that of others is left alone.
+    // With the query protocol a body begins with `Action=CreateRole&`.
     let action = request.body().bytes().and_then(|body| {
         let rest = body.strip_prefix(b"Action=")?;
         let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
@@ -206,45 +132,66 @@ fn host_and_path(request: &HttpRequest) -> (&str, &str) {
     (host, path.split('?').next().unwrap_or(path))
 }
 
-/// The published rates, for this process's share of the account.
+/// The limiters of the published rates.
 #[derive(Debug)]
 struct Rates {
-    create_rest_api: DefaultDirectRateLimiter,
-    delete_rest_api: DefaultDirectRateLimiter,
-    create_deployment: DefaultDirectRateLimiter,
-    change_path: DefaultDirectRateLimiter,
-    list_paths: DefaultDirectRateLimiter,
+    /// The rates that kinds describe.
+    described: Vec<(Calls, DefaultDirectRateLimiter)>,
+    /// All calls of API Gateway.
     api_gateway: DefaultDirectRateLimiter,
-    get_function: DefaultDirectRateLimiter,
-    get_policy: DefaultDirectRateLimiter,
+    /// Lambda's calls, except those with a rate of their own and invocations.
     lambda: DefaultDirectRateLimiter,
-    /// By service and operation.
-    named: HashMap<(&'static str, &'static str), Arc<DefaultDirectRateLimiter>>,
 }
 
 impl Rates {
     fn new(time_scale: TimeScale) -> Self {
-        let paced = |calls: u32, seconds: u64, burst: u32| {
-            let period = Duration::from_secs(seconds).mul_f64(MARGIN) / calls;
+        let paced = |count: u32, seconds: u64, burst: u32| {
+            let period = Duration::from_secs(seconds).mul_f64(MARGIN) / count;
             limiter(Quota::with_period(time_scale.of(period)), burst)
         };
-        let mut named = HashMap::new();
-        for rate in &RATES {
-            let limiter = Arc::new(paced(rate.calls, rate.seconds, rate.burst));
-            named.extend(rate.operations.iter().map(|name| ((rate.service, *name), Arc::clone(&limiter))));
-        }
+        let rates = KINDS.iter().flat_map(|(_, about)| about.rates);
         Self {
-            create_rest_api: paced(1, 3, 1),
-            delete_rest_api: paced(1, 30, 1),
-            create_deployment: paced(1, 5, 1),
-            change_path: paced(5, 1, 5),
-            list_paths: paced(5, 2, 5),
+            described: rates.map(|rate| (rate.calls, paced(rate.count, rate.seconds, rate.burst))).collect(),
             api_gateway: paced(10, 1, 40),
-            get_function: paced(100, 1, 100),
-            get_policy: paced(15, 1, 15),
             lambda: paced(15, 1, 15),
-            named,
         }
+    }
+
+    /// The rates that a call counts towards.
+    fn of(&self, request: &HttpRequest) -> Vec<&DefaultDirectRateLimiter> {
+        // JSON protocols name the operation in a header: `AWSWAF_20190729.CreateWebACL`.
+        if let Some((service, operation)) =
+            request.headers().get("x-amz-target").and_then(|target| target.split_once('.'))
+        {
+            return self.of_operation(service, operation);
+        }
+        // The query protocol names it in the body: `Action=CreateTopic&Version=2010-03-31&...`.
+        if let Some(form) = request.body().bytes().and_then(|body| body.strip_prefix(b"Action=")) {
+            let mut fields =
+                form.split(|byte| *byte == b'&').map(|field| std::str::from_utf8(field).unwrap_or_default());
+            let (action, version) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
+            return self.of_operation(version.strip_prefix("Version=").unwrap_or_default(), action);
+        }
+        // REST services have only a method and a path.
+        let (_, path) = host_and_path(request);
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let own = self.described.iter().filter(|(calls, _)| is_request(calls, request.method(), &segments));
+        let mut own: Vec<&DefaultDirectRateLimiter> = own.map(|(_, rate)| rate).collect();
+        match segments.as_slice() {
+            ["restapis" | "tags", ..] | ["v2", "apis", ..] | ["account"] => own.push(&self.api_gateway),
+            [_, "functions", _, "invocations"] => {}
+            [_, "functions" | "tags" | "account-settings", ..] if own.is_empty() => own.push(&self.lambda),
+            _ => {}
+        }
+        own
+    }
+
+    fn of_operation(&self, service: &str, operation: &str) -> Vec<&DefaultDirectRateLimiter> {
+        let counts = |calls: &Calls| match calls {
+            Calls::Operations(begin, all) => service.starts_with(begin) && all.contains(&operation),
+            Calls::Requests(..) => false,
+        };
+        self.described.iter().filter(|(calls, _)| counts(calls)).map(|(_, rate)| rate).collect()
     }
 }
 
@@ -253,57 +200,13 @@ fn limiter(quota: Option<Quota>, burst: u32) -> DefaultDirectRateLimiter {
     RateLimiter::direct(quota.allow_burst(NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN)))
 }
 
-impl Rates {
-    /// The rates that a call counts towards.
-    fn of(&self, request: &HttpRequest) -> Vec<&DefaultDirectRateLimiter> {
-        // JSON protocols name the operation in a header, `AWSWAF_20190729.CreateWebACL`; REST ones are their path.
-        if let Some((service, operation)) =
-            request.headers().get("x-amz-target").and_then(|target| target.split_once('.'))
-        {
-            let service = [WAF, COGNITO, LOGS, SECRETS].into_iter().find(|known| service.starts_with(known));
-            return service.map_or_else(Vec::new, |service| self.named(service, operation));
-        }
-        // The query protocol: `Action=CreateTopic&Version=2010-03-31&...`.
-        if let Some(form) = request.body().bytes().and_then(|body| body.strip_prefix(b"Action=")) {
-            let mut fields =
-                form.split(|byte| *byte == b'&').map(|field| std::str::from_utf8(field).unwrap_or_default());
-            let (action, version) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
-            return if version.ends_with(SNS) { self.named(SNS, action) } else { Vec::new() };
-        }
-        let (_, path) = host_and_path(request);
-        if ["/restapis", "/v2/apis", "/tags/"].iter().any(|begin| path.starts_with(begin)) || path == "/account" {
-            return self.api_gateway(request.method(), path);
-        }
-        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-        match (request.method(), parts.as_slice()) {
-            ("GET", [_, "functions", _]) => vec![&self.get_function],
-            ("GET", [_, "functions", _, "policy"]) => vec![&self.get_policy],
-            (_, [_, "functions", _, "invocations"]) => Vec::new(),
-            (_, [_, "functions" | "tags" | "account-settings", ..]) => vec![&self.lambda],
-            _ => Vec::new(),
-        }
-    }
-
-    fn named(&self, service: &'static str, operation: &str) -> Vec<&DefaultDirectRateLimiter> {
-        self.named
-            .iter()
-            .filter(|((of, name), _)| *of == service && *name == operation)
-            .map(|(_, rate)| &**rate)
-            .collect()
-    }
-
-    fn api_gateway(&self, method: &str, path: &str) -> Vec<&DefaultDirectRateLimiter> {
-        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let own = match (method, parts.as_slice()) {
-            ("POST", ["restapis"]) => Some(&self.create_rest_api),
-            ("DELETE", ["restapis", _]) => Some(&self.delete_rest_api),
-            ("POST", ["restapis", _, "deployments"]) => Some(&self.create_deployment),
-            ("POST" | "DELETE", ["restapis", _, "resources", _]) => Some(&self.change_path),
-            ("GET", ["restapis", _, "resources"]) => Some(&self.list_paths),
-            _ => None,
-        };
-        own.into_iter().chain([&self.api_gateway]).collect()
-    }
+/// Whether a request with this method and path is one of these calls.
+fn is_request(calls: &Calls, method: &str, segments: &[&str]) -> bool {
+    let Calls::Requests(methods, path) = calls else { return false };
+    let pattern: Vec<&str> = path.trim_matches('/').split('/').collect();
+    methods.contains(&method)
+        && pattern.len() == segments.len()
+        && pattern.iter().zip(segments).all(|(pattern, segment)| *pattern == "*" || pattern == segment)
 }
 
 #[cfg(test)]
@@ -330,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_names_operations_and_nothing_of_what_is_sent() {
+    fn the_log_names_operations_and_never_their_arguments() {
         let table = [
             (
                 request("POST", "https://wafv2.x/", Some("AWSWAF_20190729.GetWebACL"), r#"{"Name":"n"}"#),
@@ -346,7 +249,7 @@ mod tests {
         }
     }
 
-    /// How many calls of a kind may set out at once; `None`: as many as one likes.
+    /// How many calls may be sent at once; `None`: any number.
     #[test]
     fn every_kind_of_call_counts_towards_its_rates() {
         let target = |target| request("POST", "https://x/", Some(target), "{}");
@@ -386,7 +289,7 @@ mod tests {
 
     /// One REST API can be deleted in 30 s.
     #[tokio::test]
-    async fn a_call_that_waits_for_its_turn_says_so_and_is_given_up_when_the_run_is_stopped() {
+    async fn a_waiting_call_tells_the_user_and_is_given_up_when_the_run_stops() {
         let time_scale = TimeScale::new(0.02).expect("a tempo");
         let sent = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&sent);

@@ -1,11 +1,10 @@
-//! WITH WHAT: the only importer of the AWS SDK. One file a service, each with the same parts in the same order: what the
-//! service is odd about; the resources; their outputs; how to look after them; tests that replay exchanges. These files
-//! know no order: what needs what is the stack's business.
+//! The only module that uses the AWS SDK. Each service has a file or a folder with its resources, its provider and unit
+//! tests that replay AWS's answers; the module comment says how the service differs from the others. [`kind`] describes
+//! what the program must know about a kind besides that. Which resource needs which is decided elsewhere, by the graph.
 
 pub mod account;
 pub mod apigateway;
 pub mod apigatewayv2;
-pub mod by_hand;
 pub mod clock;
 pub mod cognito;
 pub mod connect;
@@ -13,6 +12,7 @@ pub mod credentials;
 pub mod error;
 pub mod http;
 pub mod iam;
+pub mod kind;
 pub mod lambda;
 pub mod logs;
 pub mod profiles;
@@ -39,33 +39,31 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use futures_util::StreamExt;
 
-use crate::engine::{Failure, Listers, Listing, Registry, Resource, Unread};
-use crate::regions::Service;
+use self::kind::{Described as _, Kind};
+use crate::engine::{Failure, Listing, Registry, Resource, Unread};
 use crate::scope::Scope;
 
-/// Things of one kind that are looked at closer at once, while taking stock.
+/// How many listed resources of one kind are read at the same time.
 const CLOSER_AT_ONCE: usize = 16;
 
-/// What every service's clients are made from.
+/// The configuration that every service's clients are made from.
 #[derive(Debug, Clone)]
 pub struct Clients {
     /// With the SDK's retries.
     pub sdk: SdkConfig,
-    /// Without: for calls that create. An answer that was lost is looked for by the engine before it asks again. To be
-    /// made into a client by `retries::once!`.
+    /// Without retries, for calls that create: if an answer is lost, the engine looks for the resource before it tries
+    /// again. The macro `retries::once!` makes a client of it.
     pub once: SdkConfig,
-    /// Where the stack lives.
     pub scope: Scope,
 }
 
 impl Clients {
-    /// On this configuration, for a stack that lives there.
     pub fn new(sdk: SdkConfig, scope: Scope) -> Self {
         let once = sdk.clone().into_builder().retry_config(RetryConfig::disabled()).build();
         Self { sdk, once, scope }
     }
 
-    /// What time it is at AWS, as far as its answers have told.
+    /// AWS's time, by the dates of its answers so far.
     pub fn now(&self) -> SystemTime {
         self.sdk.time_source().map_or_else(SystemTime::now, |clock| clock.now())
     }
@@ -88,79 +86,102 @@ impl Clients {
     }
 }
 
-/// A configuration that reaches nothing: for asking what there would be.
+/// A configuration without credentials and region, for questions that need no call.
 pub fn offline() -> SdkConfig {
     SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build()
 }
 
-/// Every kind of resource this program knows, with what looks after it. Secrets can be recovered for some days after a
-/// delete.
+/// A client of each service, as the providers need them.
+struct Services {
+    api_gateway: apigateway::ApiGateway,
+    api_gateway_v2: apigatewayv2::ApiGatewayV2,
+    cognito: cognito::Cognito,
+    cognito_identity: cognito::CognitoIdentity,
+    iam: iam::Iam,
+    lambda: lambda::Lambda,
+    logs: logs::Logs,
+    secrets_manager: secretsmanager::SecretsManager,
+    service_users: cognito::ServiceUsers,
+    sns: sns::Sns,
+    wafv2: wafv2::Wafv2,
+}
+
+impl Services {
+    fn new(clients: &Clients, deletion: secretsmanager::DeletionMode) -> Self {
+        Self {
+            api_gateway: apigateway::ApiGateway::new(clients),
+            api_gateway_v2: apigatewayv2::ApiGatewayV2::new(clients),
+            cognito: cognito::Cognito::new(clients),
+            cognito_identity: cognito::CognitoIdentity::new(clients),
+            iam: iam::Iam::new(clients),
+            lambda: lambda::Lambda::new(clients),
+            logs: logs::Logs::new(clients),
+            secrets_manager: secretsmanager::SecretsManager::new(clients).parting(deletion),
+            service_users: cognito::ServiceUsers::new(clients),
+            sns: sns::Sns::new(clients),
+            wafv2: wafv2::Wafv2::new(clients),
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($resource:ty => $service:ident,)+) => {
+        /// Every kind of resource, by its name, with its description.
+        pub static KINDS: &[(&str, &Kind)] = &[$((<$resource>::KIND, &<$resource>::ABOUT)),+];
+
+        fn providers(services: &Services) -> Registry {
+            Registry::default()$(.with::<$resource>(services.$service.clone()))+
+        }
+    };
+}
+
+// The one list of all kinds, with the service whose client is the provider.
+kinds! {
+    sns::Topic => sns,
+    sns::Subscription => sns,
+    secretsmanager::Secret => secrets_manager,
+    logs::LogGroup => logs,
+    iam::Role => iam,
+    iam::RolePolicy => iam,
+    lambda::Function => lambda,
+    lambda::Permission => lambda,
+    apigateway::RestApi => api_gateway,
+    apigateway::Authorizer => api_gateway,
+    apigateway::Validator => api_gateway,
+    apigateway::Model => api_gateway,
+    apigateway::Paths => api_gateway,
+    apigateway::Routes => api_gateway,
+    apigateway::Deployment => api_gateway,
+    apigateway::Stage => api_gateway,
+    apigateway::Release => api_gateway,
+    apigatewayv2::HttpApi => api_gateway_v2,
+    apigatewayv2::JwtAuthorizer => api_gateway_v2,
+    apigatewayv2::HttpRoutes => api_gateway_v2,
+    apigatewayv2::HttpStage => api_gateway_v2,
+    cognito::IdentityPool => cognito_identity,
+    cognito::IdentityPoolRoles => cognito_identity,
+    cognito::UserPool => cognito,
+    cognito::AppClient => cognito,
+    cognito::ServiceUser => service_users,
+    wafv2::IpSet => wafv2,
+    wafv2::WebAcl => wafv2,
+    wafv2::Association => wafv2,
+}
+
+/// The provider of every kind. Deleted secrets can be recovered for some days.
 pub fn registry(clients: &Clients) -> Registry {
     registry_that_parts(clients, secretsmanager::DeletionMode::Recoverable)
 }
 
-/// The same, with a say in how secrets are deleted.
-pub fn registry_that_parts(clients: &Clients, parting: secretsmanager::DeletionMode) -> Registry {
-    let sns = sns::Sns::new(clients);
-    let iam = iam::Iam::new(clients);
-    let lambda = lambda::Lambda::new(clients);
-    let cognito = cognito::Cognito::new(clients);
-    let waf = wafv2::Wafv2::new(clients);
-    let api = apigateway::ApiGateway::new(clients);
-    let http_api = apigatewayv2::ApiGatewayV2::new(clients);
-    let identity = cognito::CognitoIdentity::new(clients);
-    Registry::default()
-        .with::<sns::Topic>(sns.clone())
-        .with::<sns::Subscription>(sns)
-        .with::<secretsmanager::Secret>(secretsmanager::SecretsManager::new(clients).parting(parting))
-        .with::<logs::LogGroup>(logs::Logs::new(clients))
-        .with::<iam::Role>(iam.clone())
-        .with::<iam::RolePolicy>(iam)
-        .with::<lambda::Function>(lambda.clone())
-        .with::<lambda::Permission>(lambda)
-        .with::<apigateway::RestApi>(api.clone())
-        .with::<apigateway::Authorizer>(api.clone())
-        .with::<apigateway::Validator>(api.clone())
-        .with::<apigateway::Model>(api.clone())
-        .with::<apigateway::Paths>(api.clone())
-        .with::<apigateway::Routes>(api.clone())
-        .with::<apigateway::Deployment>(api.clone())
-        .with::<apigateway::Stage>(api.clone())
-        .with::<apigateway::Release>(api)
-        .with::<cognito::UserPool>(cognito.clone())
-        .with::<apigatewayv2::HttpApi>(http_api.clone())
-        .with::<apigatewayv2::JwtAuthorizer>(http_api.clone())
-        .with::<apigatewayv2::HttpRoutes>(http_api.clone())
-        .with::<apigatewayv2::HttpStage>(http_api)
-        .with::<cognito::AppClient>(cognito)
-        .with::<cognito::ServiceUser>(cognito::ServiceUsers::new(clients))
-        .with::<cognito::IdentityPool>(identity.clone())
-        .with::<cognito::IdentityPoolRoles>(identity)
-        .with::<wafv2::IpSet>(waf.clone())
-        .with::<wafv2::WebAcl>(waf.clone())
-        .with::<wafv2::Association>(waf)
+/// The same, with a choice of how secrets are deleted. Kinds of a service that the region does not have are not listed:
+/// there cannot be any.
+pub fn registry_that_parts(clients: &Clients, deletion: secretsmanager::DeletionMode) -> Registry {
+    providers(&Services::new(clients, deletion))
+        .listing_only(|kind| kind::service(kind).is_none_or(|service| region::has(&clients.sdk, service)))
 }
 
-/// Every kind of thing that stands on its own, with how to list all there are of it. What hangs under such a thing is
-/// listed with it. What the region has no service for cannot be there, and is left out.
-pub fn listers(clients: &Clients) -> Listers {
-    let waf = wafv2::Wafv2::new(clients);
-    Listers::default()
-        .with::<sns::Topic>(sns::Sns::new(clients))
-        .with::<secretsmanager::Secret>(secretsmanager::SecretsManager::new(clients))
-        .with::<logs::LogGroup>(logs::Logs::new(clients))
-        .with::<iam::Role>(iam::Iam::new(clients))
-        .with::<lambda::Function>(lambda::Lambda::new(clients))
-        .with::<apigateway::RestApi>(apigateway::ApiGateway::new(clients))
-        .with::<apigatewayv2::HttpApi>(apigatewayv2::ApiGatewayV2::new(clients))
-        .with::<cognito::IdentityPool>(cognito::CognitoIdentity::new(clients))
-        .with::<cognito::UserPool>(cognito::Cognito::new(clients))
-        .with::<wafv2::IpSet>(waf.clone())
-        .with::<wafv2::WebAcl>(waf)
-        .only(|kind| Service::of_kind(kind).is_none_or(|service| region::has(&clients.sdk, service)))
-}
-
-/// Looks closer at what a list names, some side by side: one read or more each. What cannot be read is told by its name.
+/// Reads the resources that a list names, some of them at the same time. One that cannot be read is reported by its
+/// name.
 async fn closer<R: Resource, F: Future<Output = Result<Listing, Failure>>>(looks: Vec<(String, F)>) -> Listing {
     let (names, looks): (Vec<String>, Vec<F>) = looks.into_iter().unzip();
     let seen: Vec<_> = futures_util::stream::iter(looks).buffered(CLOSER_AT_ONCE).collect().await;
@@ -174,7 +195,7 @@ async fn closer<R: Resource, F: Future<Output = Result<Listing, Failure>>>(looks
     listing
 }
 
-/// What a paginator shows, to its end or to the first page that cannot be read.
+/// Reads a paginator to its end, or to the first page that cannot be read: the pages, and the failure.
 macro_rules! as_far_as_it_goes {
     ($pages:expr, $doing:expr) => {{
         let (mut pages, mut read, mut cut) = ($pages, Vec::new(), None);
@@ -192,7 +213,8 @@ macro_rules! as_far_as_it_goes {
 }
 use as_far_as_it_goes;
 
-/// Does all of them, so many side by side. All are let finish even if one fails; then the first failure is returned.
+/// Runs all calls, `at_once` of them at the same time. If one fails, the others are finished before its failure is
+/// returned.
 async fn side_by_side<T, F: Future<Output = Result<T, Failure>>>(
     at_once: usize,
     calls: Vec<F>,
@@ -201,20 +223,20 @@ async fn side_by_side<T, F: Future<Output = Result<T, Failure>>>(
     done.into_iter().collect()
 }
 
-/// All entries of a list that the SDK has no paginator for. `page` gives those of one page, and what to ask the next
-/// one with; an empty text means what none means (docs/aws.md, Web ACLs).
+/// All entries of a list for which the SDK has no paginator. `page` returns the entries of one page and the marker of
+/// the next one; an empty marker means that there is none (docs/aws.md, Web ACLs).
 async fn to_the_end<T, F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>>(
     page: impl Fn(Option<String>) -> F,
 ) -> Result<Vec<T>, Failure> {
     whole(as_far_as_pages_go(page).await)
 }
 
-/// A list that is of no use unless it was read to its end.
+/// Turns a list that ended early into its failure.
 fn whole<T>((all, cut): (Vec<T>, Option<Failure>)) -> Result<Vec<T>, Failure> {
     cut.map_or(Ok(all), Err)
 }
 
-/// The same, and of a list that cannot be read to its end what comes before that.
+/// The same, but a failure does not discard the pages before it.
 async fn as_far_as_pages_go<T, F: Future<Output = Result<(Option<Vec<T>>, Option<String>), Failure>>>(
     page: impl Fn(Option<String>) -> F,
 ) -> (Vec<T>, Option<Failure>) {
@@ -232,12 +254,12 @@ async fn as_far_as_pages_go<T, F: Future<Output = Result<(Option<Vec<T>>, Option
     }
 }
 
-/// Our tags, for services that take them as a map.
+/// Our tags as a map.
 fn tag_map(scope: &Scope, id: &str) -> HashMap<String, String> {
     scope.tags(id).into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// Tags as services give them in a map, if they give any.
+/// The tags in a map, which some answers leave out.
 fn pairs(tags: Option<&HashMap<String, String>>) -> impl Iterator<Item = (&str, &str)> {
     tags.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
 }
@@ -260,21 +282,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_region_has_no_service_for_is_not_looked_for() {
+    fn kinds_of_a_service_that_the_region_lacks_are_not_listed() {
         let in_region = |region: &'static str| {
             let clients = testing::replay(vec![]).0;
             let sdk = clients.sdk.into_builder().region(aws_config::Region::from_static(region)).build();
-            let kinds: Vec<_> = listers(&Clients::new(sdk, clients.scope)).kinds().collect();
+            let registry = registry(&Clients::new(sdk, clients.scope));
+            let kinds: Vec<_> = registry.listed_kinds().collect();
             (kinds.contains(&"cognito.user_pool"), kinds.contains(&"cognito.identity_pool"), kinds.len())
         };
         let (pools, identities, all) = in_region("eu-central-1");
         assert!(pools && identities);
-        assert_eq!(in_region("cn-north-1"), (false, true, all - 1));
-        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 2));
+        assert_eq!(in_region("cn-north-1"), (false, true, all - 3), "user pools, app clients and service users");
+        assert_eq!(in_region("cn-northwest-1"), (false, false, all - 5), "and identity pools, and their roles");
     }
 
     #[tokio::test]
-    async fn all_are_let_finish_before_a_failure_is_told() {
+    async fn all_calls_finish_before_a_failure_is_returned() {
         let finished = AtomicUsize::new(0);
         let calls = (0..20).map(|n| {
             let finished = &finished;
@@ -288,9 +311,9 @@ mod tests {
         assert_eq!(finished.into_inner(), 20);
     }
 
-    /// An operator of `demo` may list everything, and read nothing that carries the tag of `demo-prod`.
+    /// An operator of `demo` may list everything, and may not read resources with the tag of `demo-prod`.
     #[tokio::test]
-    async fn what_carries_another_stacks_tag_keeps_nothing_else_from_being_listed() {
+    async fn resources_of_another_stack_do_not_make_the_inventory_incomplete() {
         use aws_smithy_http_client::test_util::infallible_client_fn;
         use aws_smithy_types::body::SdkBody;
 
@@ -347,9 +370,9 @@ mod tests {
             let (clients, _) = testing::replay(vec![]);
             let clients = Clients::new(clients.sdk.into_builder().http_client(http).build(), clients.scope);
             let whose = crate::scope::Whose::Stack("demo".into());
-            let (listers, stop) = (listers(&clients), crate::engine::CancellationToken::never());
-            let inventory = crate::engine::list_all(&listers, &whose, &stop).await.expect("listed");
-            // That there is such a stack is told by the list of its APIs. If it is not, nothing is known.
+            let (registry, stop) = (registry(&clients), crate::engine::CancellationToken::never());
+            let inventory = crate::engine::list_all(&registry, &whose, &stop).await.expect("listed");
+            // The list of APIs shows tags, and so the stack `demo-prod`. Without it nothing is known of that stack.
             let mut kinds: Vec<&str> =
                 inventory.listed.iter().filter(|one| one.kind != "apigatewayv2.api").map(|one| one.kind).collect();
             let mut unread: Vec<&str> = inventory.unread.iter().map(|one| one.kind).collect();
@@ -375,7 +398,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_is_read_until_there_is_no_more_or_an_empty_text_says_so() {
+    async fn a_list_ends_without_a_marker_or_with_an_empty_one() {
         for last in [None, Some(String::new())] {
             let asked = Mutex::new(Vec::new());
             let all = to_the_end(|next: Option<String>| {

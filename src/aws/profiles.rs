@@ -10,7 +10,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 use crate::engine::{Cause, Failure};
 use crate::spelling::nearest;
 
-/// What the environment says about credentials.
+/// The environment variables about credentials.
 #[derive(Debug, Clone)]
 pub struct Sources {
     config: PathBuf,
@@ -22,7 +22,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// From variables: `variable` gives the value of one, and nothing for an empty one.
+    /// Reads the variables. `variable` returns the value of one, and nothing for an empty one.
     pub fn new(variable: impl Fn(&str) -> Option<String>) -> Self {
         let home = variable("HOME").map(PathBuf::from).unwrap_or_default();
         let file = |name: &str, default: &str| match variable(name).map(PathBuf::from) {
@@ -39,26 +39,26 @@ impl Sources {
     }
 }
 
-/// Where the credentials come from.
+/// The source of the credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// From variables, or fixed ones.
+    /// Environment variables, or credentials that this program sets.
     Environment,
-    /// From what this profile says, which is something else than the following.
+    /// Other settings of this profile.
     Profile(String),
-    /// From the sign-in with IAM Identity Center that this profile names.
+    /// The profile's sign-in with IAM Identity Center.
     Sso(String),
-    /// From the program that this profile names.
+    /// The profile's `credential_process`.
     Process(String),
-    /// From wherever the SDK finds some: no profile says.
+    /// No profile names a source; the SDK uses any that it finds.
     Elsewhere {
-        /// A profile that was chosen and says nothing about credentials.
+        /// The chosen profile, which names no credentials.
         profile: Option<String>,
     },
 }
 
 impl Origin {
-    /// What is waited for if it takes long.
+    /// What the program is waiting for if it takes long.
     pub(super) fn waited_for(&self) -> String {
         match self {
             Self::Process(profile) => format!("the credential_process of the profile {profile}"),
@@ -69,10 +69,10 @@ impl Origin {
     }
 }
 
-/// Where the credentials come from: `named` is `--profile`.
+/// Finds the source of the credentials. `named` is `--profile`.
 ///
 /// # Errors
-/// [`Cause::Fatal`], with what is wrong where it is written.
+/// [`Cause::Fatal`], with the file and what is wrong there.
 pub async fn origin(named: Option<&str>, sources: &Sources) -> Result<Origin, Failure> {
     for path in [&sources.config, &sources.credentials] {
         readable(path)?;
@@ -108,7 +108,7 @@ fn fault(message: impl Into<String>) -> Failure {
     Failure::new(Cause::Fatal, message)
 }
 
-/// With the profile that was probably meant; the fault as it was if there is none like it.
+/// Adds the profile with the most similar name, if there is one.
 fn suggest(fault: Failure, name: &str, profiles: &ProfileSet) -> Result<Failure, Failure> {
     let known: Vec<&str> = profiles.profiles().collect();
     match nearest(name, &known) {
@@ -117,7 +117,7 @@ fn suggest(fault: Failure, name: &str, profiles: &ProfileSet) -> Result<Failure,
     }
 }
 
-/// The SDK takes a file that cannot be read for an empty one.
+/// Reports a file that cannot be read, which the SDK would take for an empty one.
 fn readable(path: &Path) -> Result<(), Failure> {
     let fix = "make it readable, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE";
     match std::fs::read(path) {
@@ -133,16 +133,16 @@ fn readable(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// A line that is none of a configuration file.
+/// A line that does not belong into a configuration file.
 fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
     let root = std::iter::successors(Some(error), |&error| error.source()).last();
     let words = root.map(ToString::to_string).unwrap_or_default();
-    // `error parsing FILE on line 3:\n  Expected an '=' sign defining a property`: nothing of the line itself.
+    // `error parsing FILE on line 3:\n  Expected an '=' sign defining a property`: it does not quote the line.
     let words = words.trim_start_matches("error parsing ").replace(":\n  ", ": ");
     fault(format!("AWS's configuration cannot be read: {words}")).hint("mend that line, or remove it")
 }
 
-/// From the profile that is chosen along those that it names, as the SDK goes.
+/// Follows the chain of profiles from the chosen one, as the SDK does.
 fn along(profiles: &ProfileSet, selected: &str, chosen: Option<String>) -> Result<Origin, Failure> {
     let mut seen: Vec<&str> = Vec::new();
     let mut name = selected;
@@ -184,7 +184,7 @@ fn along(profiles: &ProfileSet, selected: &str, chosen: Option<String>) -> Resul
     }
 }
 
-/// The profile whose credentials a role is taken on with; `None` if it is this one.
+/// The profile whose credentials are used to assume a role; `None` if it is this one.
 fn source(profile: &Profile) -> Result<Option<&str>, Failure> {
     let name = profile.name();
     if profile.get("mfa_serial").is_some() {
@@ -208,7 +208,7 @@ fn source(profile: &Profile) -> Result<Option<&str>, Failure> {
     }
 }
 
-/// What a profile says of credentials itself; `None` if nothing.
+/// The credentials that a profile itself names, if any.
 fn base(profiles: &ProfileSet, profile: &Profile) -> Result<Option<Origin>, Failure> {
     let (name, has) = (profile.name(), |key: &str| profile.get(key).is_some());
     let itself = || Ok(Some(Origin::Profile(name.to_owned())));
@@ -285,7 +285,7 @@ fn sso(profiles: &ProfileSet, profile: &Profile) -> Result<Origin, Failure> {
     Ok(Origin::Sso(name.to_owned()))
 }
 
-/// The section that a profile names as its `sso_session` is not there.
+/// The failure if the `sso_session` section that a profile names does not exist.
 fn no_session(profiles: &ProfileSet, profile: &str, session: &str) -> Failure {
     let known: Vec<&str> = profiles.sso_sessions().collect();
     let hint = nearest(session, &known).map_or_else(

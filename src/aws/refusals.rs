@@ -1,8 +1,8 @@
-//! What the program makes of AWS's refusals: every error code and every fragment of a message that a decision is made
-//! on, here, in [`settle`](super::settle) and in [`error`](super::error), and nowhere else.
+//! The error codes and parts of messages by which the program recognises refusals. No other file contains any, except
+//! [`settle`](super::settle) and [`error`](super::error).
 //!
-//! The tests check each against botocore's service models and `tests/it/facts`, where its source is named. Where a
-//! message is compared, that is because AWS uses one code for several things.
+//! Tests check each of them against botocore's service models and `tests/it/facts`, which gives the sources. Messages
+//! are compared only where AWS uses one code for several cases.
 
 use super::error::{CREDENTIALS, DENIED, EXPIRED, QUOTA, THROTTLED, UNKNOWN_CALL};
 use super::settle::WAITS;
@@ -27,7 +27,7 @@ pub(super) const EVERYWHERE: &[&str] = &[
 pub const NO_ENTITY: Refusal = Refusal::new(&["iam"], &["NoSuchEntity"]);
 /// SNS has no such topic or subscription; of tags it says so in a code of their own.
 pub const NO_TOPIC: Refusal = Refusal::new(&["sns"], &["NotFound", "ResourceNotFound"]);
-/// API Gateway has no such API, or nothing of that name in it.
+/// API Gateway has no such API, or no such part of it.
 pub const NO_API: Refusal = Refusal::new(&["apigateway", "apigatewayv2"], &["NotFoundException"]);
 /// There is no such function, log group, pool, client or secret.
 pub const NO_RESOURCE: Refusal = Refusal::new(
@@ -36,13 +36,13 @@ pub const NO_RESOURCE: Refusal = Refusal::new(
 );
 /// The pool has no such user.
 pub const NO_USER: Refusal = Refusal::new(&["cognito-idp"], &["UserNotFoundException"]);
-/// WAF has no such IP set or web ACL, or cannot see what it is to stand in front of.
+/// WAF has no such IP set or web ACL, or does not see the resource to protect.
 pub const NO_WAF_ITEM: Refusal = Refusal::new(&["wafv2"], &["WAFNonexistentItemException"]);
 
-/// Each way to say that there is no such thing.
+/// All refusals that say that a resource does not exist.
 pub(super) const ABSENT: [&Refusal; 6] = [&NO_ENTITY, &NO_TOPIC, &NO_API, &NO_RESOURCE, &NO_USER, &NO_WAF_ITEM];
 
-/// There is one of that name, and the code says so.
+/// A resource of that name exists, by the code.
 pub const NAME_TAKEN: Refusal = Refusal::new(
     &[
         "iam CreateRole",
@@ -61,7 +61,7 @@ pub const NAME_TAKEN: Refusal = Refusal::new(
         "UsernameExistsException",
     ],
 );
-/// There is one of that name, and the message says so.
+/// A resource of that name exists, by the message.
 pub const ALREADY_EXISTS: Refusal = Refusal::new(
     &[
         "lambda CreateFunction",
@@ -78,7 +78,7 @@ pub const ALREADY_EXISTS: Refusal = Refusal::new(
     &["ResourceConflictException", "InvalidParameter", "ConflictException"],
 )
 .words(&["already exist"]);
-/// The path has a part of that name. That two parts are at odds is said in similar words, and is something else.
+/// The path exists. Two paths that exclude each other are refused in similar words, and that is another case.
 pub const PATH_TAKEN: Refusal =
     Refusal::new(&["apigateway CreateResource"], &["ConflictException"]).words(&["already has this name"]);
 /// The API has an authorizer of that name.
@@ -88,28 +88,28 @@ pub const AUTHORIZER_TAKEN: Refusal = Refusal::new(
 )
 .words(&["must be unique"]);
 
-/// Each way to say that there is one already.
+/// All refusals that say that a resource exists already.
 pub(super) const EXISTS: [&Refusal; 4] = [&NAME_TAKEN, &ALREADY_EXISTS, &PATH_TAKEN, &AUTHORIZER_TAKEN];
 
-/// Which action is missing stands in the message after these words.
+/// The message names the missing action after these words.
 pub const DENIED_ACTION: Refusal = Refusal { words: &["not authorized to perform: "], ..DENIED };
 
-/// The right is missing to tag the stage that is to be made.
+/// The permission to tag the new stage is missing.
 pub const MAY_NOT_TAG: Refusal = Refusal::new(&["apigateway CreateStage"], &["AccessDeniedException"])
     .words(&["::/tags/", "apigateway:tagresource"]);
 
-/// A REST API cannot be made like this: perhaps the region does not know the security policy.
+/// The REST API cannot be created with these settings; perhaps the region does not know the security policy.
 pub const BAD_REQUEST: Refusal = Refusal::new(&["apigateway CreateRestApi"], &["BadRequestException"]);
 
-/// Too many things: the SDK would take it for too many calls.
+/// A quota. The SDK would take it for throttling.
 pub const TOO_MANY_THINGS: Refusal = Refusal::new(EVERYWHERE, &["LimitExceededException"]);
-/// Too many calls, of a service that gives a long wait for an answer.
+/// Throttling by a service whose answer asks for a long pause.
 pub const TOO_MANY_CALLS: Refusal = Refusal::new(&["apigateway", "lambda"], &["TooManyRequestsException"]);
 
-/// Something stands behind the web ACL still.
+/// The web ACL is still associated with a resource.
 pub const ASSOCIATED: Refusal = Refusal::new(&["wafv2 DeleteWebACL"], &["WAFAssociatedItemException"]);
 
-/// The secret's name is taken by one that is in use. Some emulators say it of one that is being deleted.
+/// A secret of this name is in use. Some emulators also say so of one that is being deleted.
 pub const SECRET_EXISTS: Refusal = Refusal::new(&["secretsmanager CreateSecret"], &["ResourceExistsException"]);
 /// The secret, or one of its name, is in its recovery window, or is being deleted for good.
 pub const SECRET_SCHEDULED: Refusal = Refusal::new(
@@ -126,7 +126,7 @@ pub const HAS_DOMAIN: Refusal =
 /// The user was confirmed before.
 pub const CONFIRMED: Refusal =
     Refusal::new(&["cognito-idp ConfirmSignUp"], &["NotAuthorizedException"]).words(&["current status is confirmed"]);
-/// A wrong password, or no such user: which of them is not said.
+/// A wrong password or an unknown user: both give the same error.
 pub const WRONG_PASSWORD: Refusal =
     Refusal::new(&["cognito-idp InitiateAuth"], &["NotAuthorizedException"]).words(&["incorrect username or password"]);
 /// Too many wrong passwords.
@@ -138,7 +138,7 @@ pub const DISABLED: Refusal =
 /// The refresh token has expired, or was revoked.
 pub const BAD_REFRESH_TOKEN: Refusal =
     Refusal::new(&["cognito-idp InitiateAuth"], &["NotAuthorizedException"]).words(&["refresh token"]);
-/// The pool takes users from its administrators only.
+/// Only administrators can add users to the pool.
 pub const NO_SIGN_UP: Refusal =
     Refusal::new(&["cognito-idp SignUp"], &["NotAuthorizedException"]).words(&["not permitted"]);
 /// The user has not entered the code from the mail.
@@ -151,31 +151,31 @@ pub const WEAK_PASSWORD: Refusal = Refusal::new(&["cognito-idp"], &["InvalidPass
 pub const USED_PASSWORD: Refusal = Refusal::new(&["cognito-idp"], &["PasswordHistoryPolicyViolationException"]);
 /// The pool has a user of that address.
 pub const USER_EXISTS: Refusal = Refusal::new(&["cognito-idp"], &["UsernameExistsException"]);
-/// The user is past the invitation.
+/// The user has already accepted the invitation.
 pub const PAST_INVITATION: Refusal = Refusal::new(&["cognito-idp"], &["UnsupportedUserStateException"]);
 /// A wrong code.
 pub const WRONG_CODE: Refusal = Refusal::new(&["cognito-idp"], &["CodeMismatchException"]);
 /// An old code.
 pub const OLD_CODE: Refusal = Refusal::new(&["cognito-idp"], &["ExpiredCodeException"]);
-/// Too many tries of a user.
+/// The user made too many attempts.
 pub const TOO_MANY_TRIES: Refusal =
     Refusal::new(&["cognito-idp"], &["LimitExceededException", "TooManyFailedAttemptsException"]);
 /// The mail could not be sent.
 pub const NOT_DELIVERED: Refusal = Refusal::new(&["cognito-idp"], &["CodeDeliveryFailureException"]);
-/// No refusal: the password was right, and Cognito asks for a second factor.
+/// Not a refusal: the password was correct, and Cognito asks for a second factor.
 pub const SECOND_FACTOR: Refusal =
     Refusal::new(&["cognito-idp InitiateAuth"], &["MFA_SETUP", "SOFTWARE_TOKEN_MFA", "SMS_MFA", "SELECT_MFA_TYPE"]);
-/// The identity pool gives guests nothing.
+/// The identity pool gives no credentials to guests.
 pub const NO_GUESTS: Refusal = Refusal::new(
     &["cognito-identity GetId", "cognito-identity GetCredentialsForIdentity"],
     &["NotAuthorizedException"],
 );
 
-/// AWS does not know the access key; or it does, and the account has not enabled the region that was asked (docs/aws.md,
-/// Regions that an account has to enable).
+/// AWS does not know the access key, or the account has not enabled the region (docs/aws.md, Regions that an account
+/// has to enable).
 pub const UNKNOWN_KEY: Refusal = Refusal::new(&["sts GetCallerIdentity"], &["InvalidClientTokenId"]);
 
-/// The identity pool's role is new, and its trust policy has not arrived everywhere.
+/// The identity pool's role is new, and the identity pool does not see its trust policy yet.
 pub const NOT_TRUSTED: Refusal =
     Refusal::new(&["cognito-identity GetCredentialsForIdentity"], &["InvalidIdentityPoolConfigurationException"]);
 
@@ -185,7 +185,7 @@ macro_rules! named {
 }
 pub(super) use named;
 
-/// Every refusal that the program tells from others, by name.
+/// All refusals that the program recognises, by name.
 pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     let mut all = HERE.to_vec();
     all.extend(WAITS.iter().map(|(name, wait)| (*name, &wait.refusal)));
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_table_leaves_one_out() {
+    fn the_table_contains_every_refusal() {
         let of = |source: &'static str| {
             source.lines().filter_map(|line| {
                 let line = line.trim_start_matches("pub(super) ").trim_start_matches("pub ");

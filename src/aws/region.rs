@@ -1,5 +1,5 @@
-//! The region, before and after the first call: whether the stack can be built there at all, and whether the account has
-//! it.
+//! Checks of the region: before the first call, whether the stack can be built there; after it, whether the account has
+//! enabled it.
 
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
@@ -12,8 +12,8 @@ use crate::partition::{Partition, host};
 use crate::proxies::Proxies;
 use crate::regions::{self, Needs, Service};
 
-/// Refuses a region that does not exist, and one of which it is known that the stack cannot be built there. Nothing is
-/// asked of AWS. An endpoint that is not AWS's own plays any region, with every service.
+/// Refuses a region that does not exist, or in which the stack cannot be built as far as that is known. Makes no calls.
+/// An endpoint that is not AWS's has every region and every service.
 pub(super) async fn check(sdk: &SdkConfig, access: &Access, needs: &Needs) -> Result<(), Failure> {
     let elsewhere = access.endpoint.is_some();
     let Some(region) = sdk.region().map(Region::as_ref) else {
@@ -36,23 +36,22 @@ pub(super) async fn check(sdk: &SdkConfig, access: &Access, needs: &Needs) -> Re
     })
 }
 
-/// Whether a region that is newer than this program exists: every region has a host for STS. Behind a proxy names may
-/// not be known to this machine, and then the first call tells.
+/// Whether a region that this program does not know exists: every region has a host for STS. Behind a proxy this
+/// machine may be unable to look up names; then the first call shows it.
 async fn exists(region: &str, proxies: &Proxies) -> bool {
     let host = host("sts", region);
     let by_proxy = proxies.of(&format!("https://{host}")).is_ok_and(|proxy| proxy.is_some());
     by_proxy || tokio::net::lookup_host((host, 443)).await.is_ok()
 }
 
-/// Whether a service may be asked: not where it is known that the region lacks it. An endpoint that is not AWS's own has
-/// every service.
+/// Whether the region has a service, as far as that is known. An endpoint that is not AWS's has every service.
 pub(super) fn has(sdk: &SdkConfig, service: Service) -> bool {
     let lacks = sdk.region().map_or(&[][..], |region| regions::lacks(region.as_ref()));
     sdk.endpoint_url().is_some() || !lacks.contains(&service)
 }
 
-/// Who is asking. A region that the account has not enabled is told from credentials that are not valid (docs/aws.md,
-/// Regions that an account has to enable).
+/// The caller's identity. The errors for a region that the account has not enabled and for invalid credentials differ
+/// (docs/aws.md, Regions that an account has to enable).
 pub(super) async fn caller(sdk: &SdkConfig) -> Result<CallerIdentity, Failure> {
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let refused = match sts::caller(sdk).await {
@@ -69,7 +68,7 @@ pub(super) async fn caller(sdk: &SdkConfig) -> Result<CallerIdentity, Failure> {
     if !regions::is_opt_in(&region) {
         return Err(refused);
     }
-    // Every account of the partition has this one.
+    // Every account of the partition has this region enabled.
     let enabled = sdk.clone().into_builder().region(Region::from_static(partition.main_region)).build();
     match sts::caller(&enabled).await {
         Ok(caller) => Err(not_enabled(&region, &caller, is_temporary(sdk).await, refused)),
@@ -77,7 +76,7 @@ pub(super) async fn caller(sdk: &SdkConfig) -> Result<CallerIdentity, Failure> {
     }
 }
 
-/// The keys are good, and only this region refuses them.
+/// The credentials are valid, and only this region refuses them.
 fn not_enabled(region: &str, caller: &CallerIdentity, temporary: bool, refused: Failure) -> Failure {
     let account = &caller.account;
     let mut hint = format!(
@@ -94,7 +93,7 @@ fn not_enabled(region: &str, caller: &CallerIdentity, temporary: bool, refused: 
     Failure { context, hint: Some(hint), ..refused }
 }
 
-/// Whether the credentials are a session's.
+/// Whether the credentials belong to a session.
 async fn is_temporary(sdk: &SdkConfig) -> bool {
     let Some(provider) = sdk.credentials_provider() else { return false };
     provider.provide_credentials().await.is_ok_and(|credentials| credentials.session_token().is_some())
@@ -117,7 +116,7 @@ mod tests {
         )
     }
 
-    /// Asks in a region, with these answers. Who it was, and where was asked.
+    /// Asks for the identity in a region, with these answers. Returns the result and the hosts that were asked.
     async fn ask(region: &'static str, answers: Vec<(u16, &str)>) -> (Result<CallerIdentity, Failure>, Vec<String>) {
         let (clients, http) = replay(answers);
         let sdk = clients.once.into_builder().region(Region::from_static(region)).build();
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_that_are_good_elsewhere_tell_a_region_that_is_not_enabled() {
+    async fn credentials_valid_elsewhere_mean_the_region_is_not_enabled() {
         let refused = refusal("InvalidClientTokenId");
         let (answer, asked) = ask("ap-east-1", vec![(403, &refused), (200, ME)]).await;
         let failure = answer.unwrap_err();
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_that_are_good_nowhere_are_invalid() {
+    async fn credentials_valid_nowhere_are_invalid() {
         let refused = refusal("InvalidClientTokenId");
         let (answer, asked) = ask("ap-east-1", vec![(403, &refused), (403, &refused)]).await;
         let failure = answer.unwrap_err();
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_else_is_asked_where_every_account_has_the_region_or_keys_are_known() {
+    async fn regions_enabled_by_default_need_no_second_call() {
         let refused = refusal("InvalidClientTokenId");
         for region in ["eu-central-1", "us-gov-east-1", "cn-north-1"] {
             let (answer, asked) = ask(region, vec![(403, &refused)]).await;
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_region_that_lacks_a_service_is_refused_at_aws_and_played_by_an_emulator() {
+    async fn a_region_that_lacks_a_service_is_refused_except_with_an_emulator() {
         let tutorial = Needs { services: [Service::Lambda, Service::UserPools].into(), ..Needs::default() };
         let failure = check(&in_region("cn-north-1"), &at(None), &tutorial).await.unwrap_err();
         assert!(failure.context.contains("cn-north-1 does not have Cognito user pools (cognito-idp)"), "{failure}");
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_region_lacks_is_not_asked_but_of_an_emulator() {
+    fn a_service_that_the_region_lacks_is_called_only_on_an_emulator() {
         let china = in_region("cn-northwest-1");
         assert!(
             !has(&china, Service::UserPools) && !has(&china, Service::IdentityPools) && has(&china, Service::Lambda)

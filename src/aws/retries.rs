@@ -1,7 +1,7 @@
-//! What the SDK must not repeat by itself, and what it may though it creates.
+//! Which calls the SDK must not retry, and which it may retry although they create something.
 //!
-//! Quotas are not throttling: the SDK takes `LimitExceededException` for "too many calls" and asks again and again
-//! (docs/aws.md, Throttling and quotas), where AWS means "too many things" and would say so each time.
+//! Quotas are not throttling. The SDK takes `LimitExceededException` for throttling and retries (docs/aws.md,
+//! Throttling and quotas), although AWS means a quota and would refuse every time.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use super::clock::Skewed;
 use super::refusals::{TOO_MANY_CALLS, TOO_MANY_THINGS};
 use crate::engine::Refusal;
 
-/// Forbids the SDK to repeat a call that was refused with this code; has no opinion on any other.
+/// Forbids the SDK to retry after a refusal with one of these codes. Leaves all other decisions to the SDK.
 #[derive(Debug)]
 pub(super) struct NotAfter(&'static Refusal);
 
 impl NotAfter {
-    /// There are too many of them.
+    /// A quota is used up.
     pub(super) const QUOTA: Self = Self(&TOO_MANY_THINGS);
-    /// Too many calls, where the wait is so long that the user must be told: [`super::settle`] does.
+    /// Throttling with such a long pause that the user must be told, which [`super::settle`] does.
     pub(super) const THROTTLE: Self = Self(&TOO_MANY_CALLS);
 }
 
 impl ClassifyRetry for NotAfter {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let Some(answer) = context.response() else { return RetryAction::NoActionIndicated };
-        // REST services name the code in a header, the others in the body; either may have more around it.
+        // REST services put the code into a header, others into the body. Both may surround it with other text.
         let header = answer.headers().get("x-amzn-errortype").map(str::to_owned);
         let code = header.or_else(|| {
             let body: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
@@ -46,12 +46,12 @@ impl ClassifyRetry for NotAfter {
     }
 }
 
-/// Lets the SDK repeat a call that was signed at a wrong time: it was refused before anything was carried out, and the
-/// clock is right by now. Has no opinion on any other.
+/// Lets the SDK retry a call that was signed at a wrong time: nothing was carried out, and the clock has been
+/// corrected. Leaves all other decisions to the SDK.
 #[derive(Debug)]
 pub(super) struct AfterSkew;
 
-/// The same, and forbids to repeat any other: for calls that create.
+/// The same, but forbids every other retry. For calls that create.
 #[derive(Debug)]
 pub(super) struct OnlyAfterSkew;
 
@@ -79,7 +79,7 @@ impl ClassifyRetry for OnlyAfterSkew {
     }
 }
 
-/// A client of one of the SDK's crates that does not ask again where a quota refused.
+/// A client of one of the SDK's crates that does not retry when a quota is used up.
 macro_rules! client {
     ($sdk:ident, $config:expr) => {
         $sdk::Client::from_conf(
@@ -92,7 +92,7 @@ macro_rules! client {
 }
 pub(super) use client;
 
-/// A client for calls that create: it asks a second time where the first was signed at a wrong time, and never else.
+/// A client for calls that create. It retries only a call that was signed at a wrong time.
 macro_rules! once {
     ($sdk:ident, $config:expr) => {
         $sdk::Client::from_conf(
@@ -105,7 +105,7 @@ macro_rules! once {
 }
 pub(super) use once;
 
-/// At most two tries, the second soon.
+/// At most two attempts, with a short pause.
 pub(super) fn twice() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50))
 }
@@ -117,7 +117,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test(start_paused = true)]
-    async fn a_quota_is_asked_once_and_throttling_again() {
+    async fn a_quota_is_final_and_throttling_is_retried() {
         for (body, calls) in [
             (r#"{"__type":"LimitExceededException","message":"Too many."}"#, 1),
             (r#"{"__type":"com.amazonaws.wafv2#LimitExceededException","message":"Too many."}"#, 1),

@@ -1,5 +1,5 @@
-//! How calls reach their hosts: directly, or through the proxy that the environment names. A failure on the way names
-//! the host, and the proxy if there was one.
+//! How calls reach their hosts: directly, or through the proxy that the environment names. Errors name the host and the
+//! proxy.
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -17,7 +17,7 @@ use crate::reach::{NoWay, Unreached};
 
 const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
 
-/// What carries calls to this endpoint, or to AWS's own hosts. One without TLS needs no certificates read.
+/// The HTTP client for this endpoint, or for AWS's hosts. Without TLS it does not read certificates.
 pub(super) fn client(endpoint: Option<&str>, proxies: &Proxies) -> SharedHttpClient {
     let direct = if endpoint.is_some_and(|url| url.starts_with("http://")) {
         Builder::new().build_http()
@@ -28,9 +28,9 @@ pub(super) fn client(endpoint: Option<&str>, proxies: &Proxies) -> SharedHttpCli
     SharedHttpClient::new(Roads { direct, through, proxies: proxies.clone() })
 }
 
-/// What carries calls through this proxy; `None` if its URL is not one to the HTTP client.
+/// The HTTP client for this proxy; `None` if the client does not accept its URL.
 fn through(proxy: &Proxy) -> Option<SharedHttpClient> {
-    // Which hosts it is for is decided here.
+    // Here and not by the client it is decided which hosts use the proxy.
     let config = ProxyConfig::all(proxy.url().reveal()).ok()?;
     Some(Builder::new().build_with_connector_fn(move |settings, components| {
         let mut builder = Connector::builder().proxy_config(config.clone()).tls_provider(TLS);
@@ -45,7 +45,7 @@ fn through(proxy: &Proxy) -> Option<SharedHttpClient> {
 #[derive(Debug)]
 struct Roads {
     direct: SharedHttpClient,
-    /// By what the proxy is shown as.
+    /// By the proxy's name in messages.
     through: Vec<(String, SharedHttpClient)>,
     proxies: Proxies,
 }
@@ -98,7 +98,7 @@ impl HttpConnector for Road {
     }
 }
 
-/// Whether an answer to an unencrypted call is of the proxy on the way: services give each of theirs a number.
+/// Whether the proxy gave this answer to an unencrypted call: services put a request id into theirs.
 fn is_the_proxys(answer: &HttpResponse) -> bool {
     let numbered = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"];
     let status = answer.status().as_u16();
@@ -106,12 +106,12 @@ fn is_the_proxys(answer: &HttpResponse) -> bool {
         || ([502, 503, 504].contains(&status) && !numbered.iter().any(|name| answer.headers().get(*name).is_some()))
 }
 
-/// An error of the same kind, by which the SDK decides whether to try again.
+/// An error of the same kind, because the SDK decides by the kind whether to retry.
 fn with_cause(unreached: Unreached, error: Option<&ConnectorError>) -> ConnectorError {
     let lasts = unreached.why.lasts();
     let source: BoxError = unreached.into();
     match error {
-        // Nothing changes by asking again.
+        // A retry would fail the same way.
         _ if lasts => ConnectorError::user(source),
         None => ConnectorError::io(source),
         Some(error) => {

@@ -1,180 +1,33 @@
 //! Secrets Manager: secrets whose value is a JSON object.
 //!
-//! Odd about secrets: deleting one only schedules it, and its name stays taken for days (docs/aws.md, Deletion and
-//! recovery), so making one again brings the old one back. And an operator who never needs a secret's value must not be
-//! able to read it, so the value is compared by the id of its current version, which we choose when we write it:
-//! - A value without hidden fields is first written under its own digest: that version can never hold another value.
-//! - Any other is written under half a digest, of what is not hidden, and half chance. No digest of a hidden value is ever
-//!   made. The id is recorded, so that another version of ours can be told from this one.
+//! Deleting a secret only schedules its deletion, and its name stays taken for days (docs/aws.md, Deletion and
+//! recovery), so creating it again restores the old one. An operator need not read values and therefore must not be
+//! able to. Instead the program compares the id of the current version, which it chooses when it writes a value:
+//! - A value without hidden fields is first written under its own digest, so that this version can never contain
+//!   another value.
+//! - For any other value, half of the id is a digest of the visible fields, and half is random. Hidden values are never
+//!   digested. The id is recorded, so that this version can be told from other versions of ours.
 
 mod inventory;
+mod secret;
 
-use std::collections::BTreeMap;
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use sha2::{Digest, Sha256};
-
-use super::error::{OrAbsent, OrFail, hide, is_absent};
+pub use self::secret::{Secret, SecretKey, SecretLive, SecretOutputs};
+use super::error::{OrAbsent, OrFail, is_absent};
 use super::refusals::{NOT_RESTORED, SECRET_EXISTS, SECRET_SCHEDULED};
 use super::retries::{client, once};
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
-use crate::scope::Scope;
+use crate::engine::{Failure, Found, Listing, Provider, Resource, Task};
+use crate::scope::{Scope, Whose};
 use crate::secret::SecretValue;
 
-/// For how many days a deleted secret can be brought back: the least that AWS allows, and free of charge.
+/// For how many days a deleted secret can be restored: the least that AWS allows, and free of charge.
 const RECOVERY_DAYS: i64 = 7;
 
 /// The label of the version that readers get.
 const CURRENT: &str = "AWSCURRENT";
-
-/// How much of a version's id, 64 hexadecimal digits, is a digest where the rest is chance.
-const SHAPE: usize = 32;
-
-/// A secret.
-#[derive(Debug, Clone)]
-pub struct Secret {
-    /// Its id in the stack, for its tags.
-    pub id: String,
-    /// 1 to 512 of `A-Z a-z 0-9 / _ + = . @ -`.
-    pub name: String,
-    /// Up to 2048 characters.
-    pub description: String,
-    /// Fields that anybody may see, such as ARNs.
-    pub plain: BTreeMap<String, String>,
-    /// Fields that nobody may. A change of one's value alone is not seen as drift: there is nothing to see it by. An
-    /// empty one has not been read, and is never written.
-    pub secret_fields: BTreeMap<String, SecretValue>,
-    /// Write the value anew although nothing is seen to have changed.
-    pub rotate: bool,
-    /// Another resource writes the value: it is made without one, and whatever it has is right.
-    pub filled_by_another: bool,
-}
-
-/// Where a secret is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SecretOutputs {
-    /// `arn:aws:secretsmanager:<region>:<account>:secret:<name>-` and six characters of AWS's.
-    pub arn: String,
-    /// The version that this stack wrote last.
-    pub version_id: String,
-}
-
-/// A secret is looked up by its name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SecretKey {
-    id: String,
-    name: String,
-}
-
-/// A secret's settings; of its value, just which version it is.
-#[derive(Debug, Clone)]
-pub struct SecretLive {
-    /// What AWS has for a description; none is an empty one.
-    pub description: String,
-    /// The id of the version that readers get.
-    pub current: Option<String>,
-    /// The id of the version that this stack is on record to have written last.
-    pub recorded: Option<String>,
-}
-
-impl Secret {
-    /// The value: a JSON object of all fields.
-    fn document(&self) -> SecretValue {
-        let plain = self.plain.iter().map(|(name, value)| (name, value.as_str()));
-        let fields: BTreeMap<_, _> =
-            plain.chain(self.secret_fields.iter().map(|(name, value)| (name, value.reveal()))).collect();
-        SecretValue::new(json!(fields).to_string())
-    }
-
-    /// That its values are at hand. The plan read those of the secrets that it meant to write; between the plan and the
-    /// call a secret may have changed or gone.
-    fn is_read(&self) -> Result<(), Failure> {
-        match self.secret_fields.iter().find(|(_, value)| value.reveal().is_empty()) {
-            None => Ok(()),
-            Some((key, _)) => {
-                let message = format!("the secret {} changed meanwhile, and its {key} was not read", self.name);
-                Err(Failure::refused(message).hint("run it again"))
-            }
-        }
-    }
-
-    /// Takes the hidden fields out of what AWS said.
-    fn hide(&self, failure: Failure) -> Failure {
-        self.secret_fields.values().fold(failure, hide)
-    }
-
-    /// The digest of the value, where all of it may be seen.
-    fn digest(&self) -> Option<String> {
-        self.secret_fields.is_empty().then(|| sha256_hex(self.document().reveal()))
-    }
-
-    /// The digest of what may be seen of the value: the plain fields and the hidden ones' names.
-    fn shape(&self) -> String {
-        let mut shape = self.digest().unwrap_or_else(|| {
-            let names: Vec<&String> = self.secret_fields.keys().collect();
-            sha256_hex(&json!([self.plain, names]).to_string())
-        });
-        shape.truncate(SHAPE);
-        shape
-    }
-
-    /// An id for a version to be written, not used before.
-    fn fresh_version(&self) -> String {
-        format!("{}{:032x}", self.shape(), rand::random::<u128>())
-    }
-
-    /// Whether readers get what this asks for, as far as that can be told without reading it.
-    fn is_current(&self, live: &SecretLive) -> bool {
-        let Some(current) = &live.current else { return false };
-        if self.digest().as_ref() == Some(current) {
-            return true;
-        }
-        // Only we write versions of this shape. Without a record nothing tells this one from an earlier one of ours. Where
-        // that is all the same it is written again; else it is kept, since values made up or typed in would be lost.
-        let as_recorded = match &live.recorded {
-            Some(recorded) => recorded == current,
-            None => !self.secret_fields.is_empty(),
-        };
-        as_recorded && current.starts_with(&self.shape())
-    }
-}
-
-fn sha256_hex(text: &str) -> String {
-    hex::encode(Sha256::digest(text))
-}
-
-impl Resource for Secret {
-    const KIND: &'static str = "secretsmanager.secret";
-    const ID_IS_GIVEN_ONCE: bool = true;
-    type Key = SecretKey;
-    type Outputs = SecretOutputs;
-    type Live = SecretLive;
-
-    fn key(&self) -> SecretKey {
-        SecretKey { id: self.id.clone(), name: self.name.clone() }
-    }
-
-    fn drift(&self, live: &SecretLive) -> Vec<Drift> {
-        let mut drift: Vec<Drift> =
-            Drift::unless_equal("Description", &self.description, &live.description).into_iter().collect();
-        if self.filled_by_another {
-            return drift;
-        }
-        if self.rotate {
-            drift.push(Drift::new("value", "a new version", "the version of before"));
-        } else if !self.is_current(live) {
-            let (want, other) = ("the stack's version", "another version");
-            // Where the version is the one on record, it is the stack file that has changed.
-            let strangers = live.recorded.is_some() && live.recorded != live.current;
-            let make = if strangers { Drift::weakening } else { Drift::new };
-            drift.push(make("value", want, other));
-        }
-        drift
-    }
-}
 
 /// Looks after secrets.
 #[derive(Debug, Clone)]
@@ -189,25 +42,22 @@ pub struct SecretsManager {
 /// How a secret is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeletionMode {
-    /// It can be brought back for some days.
+    /// It can be restored for some days.
     #[default]
     Recoverable,
-    /// Its value is lost for good, at once; that of one which waits in its recovery window too.
+    /// Its value is lost at once, also during a recovery window.
     ForGood,
 }
 
-type Described = aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-
-/// A secret that `create` has got hold of.
+/// The secret that a create call led to.
 enum Made {
     /// A new one, whose first version has this id.
     New(SecretOutputs),
-    /// The old one, back from its recovery window.
+    /// The old one, restored from its recovery window.
     Back { arn: String, live: SecretLive },
 }
 
 impl SecretsManager {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_secretsmanager, &clients.sdk),
@@ -217,14 +67,14 @@ impl SecretsManager {
         }
     }
 
-    /// Deletes secrets in this way.
+    /// Chooses how secrets are deleted.
     #[must_use]
     pub fn parting(self, parting: DeletionMode) -> Self {
         Self { parting, ..self }
     }
 
-    /// Deletes a secret without a recovery window, one that is in its own included. Until that has come to its end, which
-    /// takes seconds, its name is taken; a later create waits for that.
+    /// Deletes a secret without a recovery window, also one that is in its window. Until that is finished,
+    /// which takes seconds, its name is taken. A later create waits for it.
     async fn purge(&self, arn: &str, task: &Task) -> Result<(), Failure> {
         let doing = format!("delete {arn} for good");
         let purge = || async {
@@ -239,7 +89,7 @@ impl SecretsManager {
                 match restored.or_fail(&doing).or_absent() {
                     Ok(Some(_)) => settled(task, &[&SECRET_BACK], purge).await.or_absent().map(drop),
                     Ok(None) => Ok(()),
-                    // A forced delete is on its way already.
+                    // A forced deletion is in progress already.
                     Err(failure) if SECRET_SCHEDULED.is(&failure) => Ok(()),
                     Err(failure) => Err(failure),
                 }
@@ -248,8 +98,8 @@ impl SecretsManager {
         }
     }
 
-    /// The date AWS gives for the deletion of a secret that is waiting for it, in Unix seconds; `None` if there is no such
-    /// secret, or it is in use.
+    /// The date for which the deletion of a secret is scheduled, in Unix seconds; `None` if there is no
+    /// such secret, or it is in use.
     ///
     /// # Errors
     /// It could not be read.
@@ -258,13 +108,13 @@ impl SecretsManager {
         Ok(described.and_then(|secret| secret.deleted_date).map(|date| date.secs()))
     }
 
-    async fn describe(&self, arn_or_name: &str) -> Result<Option<Described>, Failure> {
+    async fn describe(&self, arn_or_name: &str) -> Result<Option<DescribeSecretOutput>, Failure> {
         let answer = self.client.describe_secret().secret_id(arn_or_name).send().await;
         let secret = answer.or_fail(&format!("read the secret {arn_or_name}")).or_absent()?;
         Ok(secret.filter(|secret| is_asked_for(arn_or_name, secret)))
     }
 
-    fn owns(&self, secret: &Described) -> bool {
+    fn owns(&self, secret: &DescribeSecretOutput) -> bool {
         self.scope.owns(secret.tags().iter().filter_map(|tag| tag.key().zip(tag.value())))
     }
 
@@ -274,8 +124,8 @@ impl SecretsManager {
         })
     }
 
-    /// After a create that was refused because the name is taken: brings back what is scheduled for deletion and ours.
-    /// Anything else keeps the refusal, which is waited for or looked into by the engine.
+    /// After a create that was refused because the name is taken: restores the secret if it is ours and scheduled for
+    /// deletion. Otherwise returns the refusal, which is waited for or handled by the engine.
     async fn bring_back(&self, want: &Secret, refusal: Failure) -> Result<Made, Failure> {
         let Some(secret) = self.describe(&want.name).await? else { return Err(refusal) };
         if secret.deleted_date.is_none() {
@@ -288,7 +138,7 @@ impl SecretsManager {
         let restored = self.client.restore_secret().secret_id(&arn).send().await;
         match restored.or_fail(&format!("restore the secret {}", want.name)) {
             Ok(_) => Ok(Made::Back { arn, live: live(&secret, None) }),
-            // Deleted without a recovery window: it is going away, and its name will be free.
+            // It is being deleted without a recovery window, and its name will be free.
             Err(failure) if is_absent(&failure) || NOT_RESTORED.is(&failure) => Err(refusal),
             Err(failure) => Err(failure),
         }
@@ -300,8 +150,8 @@ impl SecretsManager {
         self.put(arn, version, &want.document(), &doing, task).await.map_err(|failure| want.hide(failure))
     }
 
-    /// Writes a value as the version that readers get. Should AWS quote it, so does the failure: who knows what must not
-    /// be told takes it out.
+    /// Writes a value as the current version. If AWS quotes it, the failure contains it: the caller, who knows which
+    /// parts are secret, must remove them.
     pub(super) async fn put(
         &self,
         arn: &str,
@@ -341,15 +191,15 @@ impl SecretsManager {
     }
 }
 
-/// Whether this is the secret of that very name or ARN. Secrets are looked up by parts of ARNs too, and a name that ends in
-/// a hyphen and six characters looks like an ARN's end (docs/aws.md, Names of secrets).
-fn is_asked_for(arn_or_name: &str, secret: &Described) -> bool {
+/// Whether this is the secret with exactly that name or ARN. AWS also finds secrets by parts of ARNs, and a name that
+/// ends in a hyphen and six characters looks like an ARN's end (docs/aws.md, Names of secrets).
+fn is_asked_for(arn_or_name: &str, secret: &DescribeSecretOutput) -> bool {
     let said = if arn_or_name.starts_with("arn:") { secret.arn() } else { secret.name() };
     said == Some(arn_or_name)
 }
 
-/// What a description of a secret says of its settings.
-fn live(secret: &Described, recorded: Option<String>) -> SecretLive {
+/// The settings in an answer of DescribeSecret.
+fn live(secret: &DescribeSecretOutput, recorded: Option<String>) -> SecretLive {
     let versions = secret.version_ids_to_stages.iter().flatten();
     let current = versions.filter(|(_, stages)| stages.iter().any(|stage| stage == CURRENT)).map(|(id, _)| id.clone());
     SecretLive { description: secret.description().unwrap_or_default().to_owned(), current: current.min(), recorded }
@@ -362,7 +212,7 @@ impl Provider<Secret> for SecretsManager {
         known: Option<&SecretOutputs>,
         _: &Task,
     ) -> Result<Option<Found<Secret>>, Failure> {
-        // By name even where the ARN is known: at any time one secret at most has it.
+        // By name even if the ARN is known: at most one secret has a name at any time.
         let Some(secret) = self.describe(&key.name).await? else { return Ok(None) };
         let arn = secret.arn().unwrap_or(&key.name).to_owned();
         if !self.owns(&secret) {
@@ -373,7 +223,7 @@ impl Provider<Secret> for SecretsManager {
         }
         let recorded = known.filter(|known| known.arn == arn).map(|known| known.version_id.clone());
         let live = live(&secret, recorded);
-        // A stranger's version must never be recorded as ours.
+        // A version that somebody else wrote must never be recorded as ours.
         let version_id = live.recorded.clone().or_else(|| live.current.clone()).unwrap_or_default();
         Ok(Some(Found { outputs: SecretOutputs { arn, version_id }, live }))
     }
@@ -427,19 +277,14 @@ impl Provider<Secret> for SecretsManager {
         }
     }
 
-    async fn update(
-        &self,
-        want: &Secret,
-        found: &Found<Secret>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<SecretOutputs, Failure> {
+    async fn update(&self, want: &Secret, found: &Found<Secret>, task: &Task) -> Result<SecretOutputs, Failure> {
+        let drift = want.drift(&found.live);
         let mut outputs = found.outputs.clone();
         for setting in drift {
             match setting.field.as_str() {
                 "Description" => self.describe_as(&outputs.arn, want, task).await?,
                 "value" => {
-                    // Never an id used before: putting a version that exists is ignored, current or not (docs/aws.md,
+                    // Always a new id: AWS ignores writing a version that exists, current or not (docs/aws.md,
                     // Values and versions).
                     outputs.version_id = want.fresh_version();
                     self.put_value(&outputs.arn, want, &outputs.version_id, task).await?;
@@ -460,9 +305,14 @@ impl Provider<Secret> for SecretsManager {
             answer => answer.map(drop),
         }
     }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_secrets(whose).await
+    }
 }
 
-/// AWS says `InvalidRequestException` of a name that is held by a deletion; MiniStack says that the secret exists.
+/// If the name belongs to a secret that is being deleted, AWS answers `InvalidRequestException`; MiniStack says it
+/// exists.
 fn is_name_taken(failure: &Failure) -> bool {
     SECRET_EXISTS.is(failure) || SECRET_SCHEDULED.is(failure)
 }
@@ -470,9 +320,11 @@ fn is_name_taken(failure: &Failure) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::aws::testing::{replay, requests};
-    use crate::engine::Cause;
+    use crate::engine::{Cause, Drift};
 
     const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-s-AbCdEf";
 
@@ -513,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn the_value_is_known_by_its_version_and_never_shown() {
+    fn values_are_compared_by_version_and_never_shown() {
         let digest = plain().digest().unwrap();
         assert_eq!(digest.len(), 64);
         let (ours, other) = (hidden().fresh_version(), hidden().fresh_version());
@@ -563,13 +415,12 @@ mod tests {
         assert_eq!(refused.to_string(), "the secret demo-s changed meanwhile, and its API_KEY was not read");
         let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
         let found = Found { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live };
-        let drift = unread.drift(&found.live);
-        assert!(secrets.update(&unread, &found, &drift, &task()).await.is_err());
+        assert!(secrets.update(&unread, &found, &task()).await.is_err());
         assert_eq!(requests(&asked).len(), 0);
     }
 
     #[tokio::test]
-    async fn one_that_another_fills_is_made_without_a_value_and_never_gets_one() {
+    async fn a_secret_filled_by_another_resource_gets_no_value() {
         let want = Secret { plain: BTreeMap::new(), filled_by_another: true, ..plain() };
         let (clients, http) = replay(vec![(200, &made(""))]);
         SecretsManager::new(&clients).create(&want, &task()).await.unwrap();
@@ -582,7 +433,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_another_fills_comes_back_with_what_it_had() {
+    async fn a_restored_secret_filled_by_another_resource_keeps_its_value() {
         let want = Secret { plain: BTreeMap::new(), filled_by_another: true, ..plain() };
         let taken = refused("InvalidRequestException", "scheduled for deletion");
         let back = described("before", r#","DeletedDate":1.7e9"#);
@@ -592,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_value_leaves_no_trace_in_a_versions_id() {
+    fn version_ids_do_not_depend_on_hidden_values() {
         let other =
             Secret { secret_fields: BTreeMap::from([("API_KEY".into(), SecretValue::from("other"))]), ..plain() };
         assert_eq!(hidden().shape(), other.shape());
@@ -616,7 +467,7 @@ mod tests {
         assert_eq!(found.outputs, SecretOutputs { arn: ARN.into(), version_id: plain().digest().unwrap() });
         assert!(requests(&http).iter().all(|call| call.contains("DescribeSecret")));
         let (idle, _) = replay(vec![]);
-        SecretsManager::new(&idle).update(&plain(), &found, &[], &task()).await.unwrap();
+        SecretsManager::new(&idle).update(&plain(), &found, &task()).await.unwrap();
     }
 
     #[tokio::test]
@@ -658,7 +509,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_brings_back_what_is_ours_and_scheduled_for_deletion() {
+    async fn create_restores_our_secret_that_is_scheduled_for_deletion() {
         let words = "You can't create this secret because a secret with this name is already scheduled for deletion.";
         for refusal in
             [refused("InvalidRequestException", words), refused("ResourceExistsException", "demo-s already exists.")]
@@ -680,7 +531,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_brings_back_an_unchanged_value_without_writing_it() {
+    async fn create_restores_an_unchanged_value_without_writing_it() {
         let digest = plain().digest().unwrap();
         let (clients, _) = replay(vec![
             (400, &refused("InvalidRequestException", "scheduled for deletion")),
@@ -725,7 +576,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+    async fn an_existing_secret_and_a_lost_answer_have_different_causes() {
         let (clients, _) = replay(vec![
             (400, &refused("ResourceExistsException", "demo-s already exists.")),
             (200, &described("v", "")),
@@ -739,13 +590,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn converge_writes_only_what_differs() {
+    async fn an_update_writes_only_what_differs() {
         let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
         let found =
             Found::<Secret> { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live: live.clone() };
         let (clients, http) = replay(vec![(200, &made("ignored"))]);
-        let outputs =
-            SecretsManager::new(&clients).update(&plain(), &found, &plain().drift(&live), &task()).await.unwrap();
+        let outputs = SecretsManager::new(&clients).update(&plain(), &found, &task()).await.unwrap();
         assert!(requests(&http)[0].contains("PutSecretValue") && requests(&http)[0].contains(&outputs.version_id));
         let mended = SecretLive {
             current: Some(outputs.version_id.clone()),
@@ -754,12 +604,12 @@ mod tests {
         };
         let found = Found::<Secret> { outputs: found.outputs, live: mended.clone() };
         let (clients, http) = replay(vec![(200, &made("ignored"))]);
-        SecretsManager::new(&clients).update(&plain(), &found, &plain().drift(&mended), &task()).await.unwrap();
+        SecretsManager::new(&clients).update(&plain(), &found, &task()).await.unwrap();
         assert!(requests(&http)[0].contains("UpdateSecret") && !requests(&http)[0].contains("SecretString"));
     }
 
     #[tokio::test]
-    async fn a_look_alike_is_never_taken_for_the_secret_that_was_asked_for() {
+    async fn a_secret_with_a_similar_name_is_ignored() {
         let longer = described("v", "").replace("\"Name\":\"demo-s\"", "\"Name\":\"demo-s-Stripe\"");
         let longer = longer.replace("demo-s-AbCdEf", "demo-s-Stripe-AbCdEf");
         let key = plain().key();
@@ -773,7 +623,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deleting_keeps_a_recovery_window_and_twice_is_fine() {
+    async fn deleting_keeps_a_recovery_window_and_may_be_repeated() {
         let (clients, http) = replay(vec![
             (200, &made("")),
             (400, &refused("InvalidRequestException", "it was already scheduled for deletion.")),
@@ -790,7 +640,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_that_is_purged_is_gone_at_once() {
+    async fn a_purged_secret_is_deleted_at_once() {
         let (clients, http) = replay(vec![
             (200, &made("")),
             (400, &refused("ResourceNotFoundException", "no")),

@@ -1,8 +1,8 @@
-//! The only waiting loop, and the table of what it waits for.
+//! Waiting for refusals that end by themselves, and the table of these refusals.
 //!
-//! AWS is eventually consistent: a call may be refused for a while because an earlier one has not arrived everywhere.
-//! Each class of such refusals is a [`Wait`]: which code, which words, how densely to ask, and for how long in all. A
-//! wait that runs out ends with the last real error. Codes that a wait does not name are never retried here.
+//! AWS is eventually consistent: a call may be refused for a while because an earlier one has not reached all of AWS
+//! yet. Each class of such refusals is a [`Wait`]: its error code and words, how often to repeat the call, and for how
+//! long. A wait that runs out ends with the last refusal. No other refusal is repeated here.
 
 use std::future::Future;
 use std::time::Duration;
@@ -13,20 +13,20 @@ use super::error::THROTTLED;
 use super::refusals::named;
 use crate::engine::{Cause, Failure, Refusal, Task};
 
-/// One class of refusals that time heals.
+/// A class of refusals that end by themselves.
 #[derive(Debug)]
 pub struct Wait {
-    /// The heading of `docs/aws.md` that says why, as an anchor.
+    /// The heading of `docs/aws.md` that gives the reason, as an anchor.
     pub facts: &'static str,
-    /// Said while waiting.
+    /// What the user is told meanwhile.
     pub why: &'static str,
-    /// What it is told by.
+    /// How it is recognised.
     pub refusal: Refusal,
-    /// The first pause; then half as much again each time, up to `cap`.
+    /// The first pause. Each later one is half as long again, up to `cap`.
     pub first: Duration,
     /// The longest pause.
     pub cap: Duration,
-    /// The wall-clock time after which the last refusal stands.
+    /// The time after which the last refusal is final.
     pub budget: Duration,
 }
 
@@ -63,13 +63,13 @@ impl Wait {
         self
     }
 
-    /// Whether time heals this refusal.
+    /// Whether this refusal ends by itself.
     pub(super) fn heals(&self, failure: &Failure) -> bool {
         self.refusal.is(failure)
     }
 }
 
-/// Live successes were seen 8 to 23 s after the role was made; dense tries find the first of them.
+/// On AWS the call was seen to succeed 8 to 23 s after the role was created. Short pauses find the first success.
 pub const ROLE: Wait = wait(
     "new-roles",
     "the role cannot be assumed yet",
@@ -83,7 +83,7 @@ pub const ROLE: Wait = wait(
 ])
 .pace(500, 2000, 120);
 
-/// Created or changed a moment ago.
+/// The function was just created or changed.
 pub const FUNCTION_BUSY: Wait = wait(
     "states-of-functions",
     "the function is still settling",
@@ -109,7 +109,7 @@ pub const FUNCTION_VISIBLE: Wait = wait(
 )
 .pace(500, 2000, 60);
 
-/// The least consistent step of all; five minutes were not always enough.
+/// This takes longest of all; five minutes were not always enough.
 pub const WAF_ASSOCIATION: Wait = wait(
     "associations",
     "the firewall cannot see the stage or the web ACL yet",
@@ -118,7 +118,7 @@ pub const WAF_ASSOCIATION: Wait = wait(
 )
 .pace(2000, 10_000, 600);
 
-/// A link that is going away still counts.
+/// A removed association still counts as use.
 pub const WAF_IN_USE: Wait = wait(
     "associations",
     "it still counts as in use",
@@ -127,7 +127,7 @@ pub const WAF_IN_USE: Wait = wait(
 )
 .pace(2000, 10_000, 600);
 
-/// Somebody else wrote in between; the caller reads a fresh token before each try.
+/// Somebody else changed the resource. The caller reads the lock token again before each attempt.
 pub const WAF_LOCK: Wait = wait(
     "web-acls",
     "its lock token is stale",
@@ -136,7 +136,7 @@ pub const WAF_LOCK: Wait = wait(
 )
 .pace(1000, 2000, 15);
 
-/// Only for an IP set of our own that was made a moment ago.
+/// Only for an IP set that was just created.
 pub const WAF_IP_SET: Wait = wait(
     "associations",
     "the web ACL cannot see the IP set yet",
@@ -145,8 +145,8 @@ pub const WAF_IP_SET: Wait = wait(
 )
 .pace(2000, 10_000, 300);
 
-/// The service's own trouble, mostly with tags. What a create made all the same is found by its name, as any that
-/// exists already.
+/// Problems inside the service, mostly with tags. If a create succeeded all the same, the resource is found by its
+/// name, like any that exists already.
 pub const WAF_TROUBLE: Wait = wait(
     "associations",
     "the firewall service is busy",
@@ -155,7 +155,7 @@ pub const WAF_TROUBLE: Wait = wait(
 )
 .pace(1000, 5000, 60);
 
-/// A forced delete in progress; a recovery window is told apart by looking.
+/// A forced deletion in progress. Reading the secret distinguishes it from a recovery window.
 pub const SECRET_NAME: Wait = wait(
     "deletion-and-recovery",
     "the secret's name is not free yet",
@@ -165,7 +165,7 @@ pub const SECRET_NAME: Wait = wait(
 .words(&["scheduled for deletion", "was deleted"])
 .pace(2000, 5000, 120);
 
-/// After our own RestoreSecret, which calls on the secret may not see yet.
+/// After RestoreSecret, other calls may not see the restored secret yet.
 pub const SECRET_BACK: Wait = wait(
     "deletion-and-recovery",
     "the secret is not back yet",
@@ -180,25 +180,25 @@ pub const SECRET_BACK: Wait = wait(
 .words(&["marked for deletion"])
 .pace(500, 2000, 60);
 
-/// What hung on the role is not gone everywhere.
+/// IAM still sees policies or instance profiles that were removed from the role.
 pub const ROLE_IN_USE: Wait =
     wait("roles", "the role still counts as in use", &["iam DeleteRole"], &["DeleteConflict"]);
 
-/// After CreateRole, calls on the role may not see it.
+/// After CreateRole, other calls may not see the role yet.
 pub const ROLE_VISIBLE: Wait =
     wait("roles", "the role is not visible everywhere yet", &["iam PutRolePolicy"], &["NoSuchEntity"])
         .pace(500, 2000, 60);
 
-/// IAM's own conflicts.
+/// Conflicts inside IAM.
 pub const IAM_BUSY: Wait =
     wait("roles", "IAM is changing it already", &["iam"], &["ConcurrentModification", "ServiceFailure"]);
 
-/// Tags that outlive their topic, changes that meet, and too many calls.
+/// Tags of a deleted topic of the same name, concurrent changes, and too many calls.
 pub const SNS_BUSY: Wait =
     wait("topics", "SNS is still changing it", &["sns"], &["StaleTag", "ConcurrentAccess", "Throttled"])
         .pace(2000, 10_000, 120);
 
-/// Changes of one pool that meet.
+/// Concurrent changes of one pool.
 pub const COGNITO_BUSY: Wait = wait(
     "updates-of-pools-and-clients",
     "the user pool is being changed",
@@ -207,7 +207,7 @@ pub const COGNITO_BUSY: Wait = wait(
 )
 .pace(1000, 2000, 30);
 
-/// Writes to one API, ours or another's, met each other.
+/// Concurrent changes of one API, by this program or another.
 pub const API_BUSY: Wait =
     wait("concurrent-writes", "the API is being changed", &["apigateway", "apigatewayv2"], &["ConflictException"])
         .words(&["try again later", "concurrent"])
@@ -223,7 +223,7 @@ pub const API_UPDATING: Wait = wait(
 .words(&["apistatus is", "update in progress"])
 .pace(5000, 5000, 1500);
 
-/// An authorizer that was made a moment ago may not be visible to methods.
+/// Methods may not see a new authorizer yet.
 pub const API_AUTHORIZER_VISIBLE: Wait = wait(
     "authorizers",
     "the authorizer is not visible everywhere yet",
@@ -233,7 +233,7 @@ pub const API_AUTHORIZER_VISIBLE: Wait = wait(
 .words(&["invalid authorizer id"])
 .pace(500, 2000, 60);
 
-/// The role's trust has not arrived yet.
+/// The identity pool does not see the role's trust policy yet.
 pub const IDENTITY_ROLES: Wait = wait(
     "identity-pools",
     "the identity pool cannot use the role yet",
@@ -251,7 +251,7 @@ pub const IDENTITY_BUSY: Wait = wait(
 )
 .pace(2000, 2000, 60);
 
-/// The pool's signing keys are reachable some seconds after it is made.
+/// The signing keys of a new pool can be fetched only after some seconds.
 pub const API_ISSUER: Wait = wait(
     "jwt-authorizers",
     "the user pool's keys are not reachable yet",
@@ -261,7 +261,7 @@ pub const API_ISSUER: Wait = wait(
 .words(&["valid discovery endpoint"])
 .pace(1000, 5000, 120);
 
-/// A log group that was made a moment ago may not be visible to the stage that logs to it.
+/// The stage may not see its new log group yet.
 pub const API_LOG_GROUP: Wait = wait(
     "access-logs-of-http-apis",
     "the log group is not visible everywhere yet",
@@ -271,11 +271,11 @@ pub const API_LOG_GROUP: Wait = wait(
 .words(&["insufficient permissions to enable logging", "log group"])
 .pace(1000, 5000, 60);
 
-/// The answer may carry its own hint, which is slept instead.
+/// The answer may contain a pause of its own, which is used instead.
 pub const THROTTLE: Wait =
     wait("throttling-and-quotas", "too many calls at once", THROTTLED.on, THROTTLED.codes).pace(2000, 30_000, 300);
 
-/// One in 30 s for the whole account.
+/// AWS deletes one REST API per 30 s and account.
 pub const API_DELETE_RATE: Wait = wait(
     "deleting-rest-apis",
     "AWS deletes one REST API in 30 s",
@@ -284,12 +284,12 @@ pub const API_DELETE_RATE: Wait = wait(
 )
 .pace(32_000, 34_000, 600);
 
-/// Two operations on one group that meet.
+/// Concurrent operations on one group.
 pub const LOGS_BUSY: Wait =
     wait("log-groups", "the log group is being changed", &["logs"], &["OperationAbortedException"])
         .pace(1000, 3000, 30);
 
-/// After CreateLogGroup, calls on the group may not see it.
+/// After CreateLogGroup, other calls may not see the group yet.
 pub const LOGS_VISIBLE: Wait = wait(
     "log-groups",
     "the log group is not visible everywhere yet",
@@ -298,7 +298,6 @@ pub const LOGS_VISIBLE: Wait = wait(
 )
 .pace(500, 2000, 30);
 
-/// The whole table.
 pub const WAITS: [(&str, &Wait); 26] = named! {
     ROLE, FUNCTION_BUSY, FUNCTION_VISIBLE, WAF_ASSOCIATION, WAF_IN_USE, WAF_LOCK, WAF_IP_SET, WAF_TROUBLE,
     SECRET_NAME, SECRET_BACK, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, COGNITO_BUSY, API_BUSY,
@@ -306,22 +305,22 @@ pub const WAITS: [(&str, &Wait); 26] = named! {
     API_DELETE_RATE, LOGS_BUSY, LOGS_VISIBLE
 };
 
-/// For the log.
+/// Milliseconds, for the log.
 fn millis(pause: Duration) -> u64 {
     u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Does `call` until it succeeds, is refused for a reason that none of `waits` names, or a wait's budget is spent.
-/// Throttling is always waited for.
+/// Repeats `call` until it succeeds, is refused for a reason that none of `waits` names, or the time of a wait is used
+/// up. It always waits for throttling.
 ///
 /// # Errors
-/// The last real failure; [`Cause::Stopped`] if the run was asked to stop meanwhile.
+/// The last failure of the call; [`Cause::Stopped`] if the run was asked to stop meanwhile.
 pub async fn settled<T, F: Future<Output = Result<T, Failure>>>(
     task: &Task,
     waits: &[&Wait],
     mut call: impl FnMut() -> F,
 ) -> Result<T, Failure> {
-    // Since when each class has been waited for, and its next pause: no class's clock is set back by another's turn.
+    // For each class the time of its first refusal, and its next pause. Refusals of another class do not reset them.
     let mut clocks: Vec<(&Wait, Instant, Duration)> = Vec::new();
     let mut attempt = 0_u32;
     loop {
@@ -345,7 +344,7 @@ pub async fn settled<T, F: Future<Output = Result<T, Failure>>>(
         }
         task.note(wait.why);
         tracing::info!(resource = %task.id(), attempt, pause_ms = millis(next), "waiting: {}", wait.why);
-        // Up to a fifth more, so that many waiters do not ask in step.
+        // Up to a fifth longer, so that many waiting calls are not repeated at the same moment.
         let jitter = 1.0 + rand::random_range(0.0..0.2);
         if !task.pause(next.mul_f64(jitter)).await {
             return Err(Failure::new(Cause::Stopped, format!("stopped while waiting: {}", wait.why)));
@@ -354,10 +353,10 @@ pub async fn settled<T, F: Future<Output = Result<T, Failure>>>(
     }
 }
 
-/// Asks `look` until it says `Some`, at `pace` milliseconds, for at most `budget` seconds.
+/// Calls `look` until it returns `Some`, with pauses of `pace` milliseconds, for at most `budget` seconds.
 ///
 /// # Errors
-/// What `look` returns; a refusal that says what was waited for; [`Cause::Stopped`].
+/// Failures of `look`; a refusal with the reason of the wait if the time is used up; [`Cause::Stopped`].
 pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
     task: &Task,
     why: &str,
@@ -385,7 +384,7 @@ pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
     }
 }
 
-/// For the look that follows a delete which AWS has carried out: that it cannot be made does not undo the delete.
+/// For reading a resource after AWS has deleted it: a read that fails does not make the deletion fail.
 pub(super) fn confirmed(seen_gone: Result<(), Failure>) -> Result<(), Failure> {
     match seen_gone {
         Err(failure) if failure.call.is_some() && !failure.ends_all() => {

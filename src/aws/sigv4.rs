@@ -1,4 +1,4 @@
-//! Signatures for requests to an API's routes, as AWS's own clients make them (Signature Version 4).
+//! Signatures (Signature Version 4) for requests to an API's routes.
 
 use std::time::SystemTime;
 
@@ -8,35 +8,35 @@ use aws_sigv4::sign::v4::SigningParams;
 
 use crate::secret::SecretValue;
 
-/// What API Gateway's routes are signed for.
+/// The service name in signatures for API Gateway's routes.
 const SERVICE: &str = "execute-api";
 
 /// Temporary credentials.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    /// Which; not secret.
+    /// The access key id, which is not secret.
     pub id: String,
-    /// The key that signs.
+    /// The secret key.
     pub secret: SecretValue,
-    /// The session's token, if they are of a session.
+    /// The session token, if they belong to a session.
     pub session: Option<SecretValue>,
 }
 
 impl Keys {
-    /// The same, with another key in the place of the one that signs.
+    /// The same with another secret key.
     #[must_use]
     pub fn forged(&self) -> Self {
         Self { secret: crate::secret::generate(40), ..self.clone() }
     }
 
-    /// Keys that nobody was ever given.
+    /// Credentials that never existed.
     pub fn unknown() -> Self {
         let id: String = crate::secret::generate(16).reveal().to_uppercase();
         Self { id: format!("AKIA{id}"), secret: crate::secret::generate(40), session: None }
     }
 
-    /// The headers that sign a request without a body at this time, which is AWS's; why it cannot be signed, without a
-    /// value in the words.
+    /// The headers that sign a request without a body, at this time by AWS's clock. An error contains no
+    /// values.
     pub fn headers(
         &self,
         method: &str,
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_of_one_service_in_one_region_and_never_shown() {
+    fn a_signature_names_one_service_and_region_and_is_never_shown() {
         let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_795_892_707);
         let keys = Keys { id: "AKIDEXAMPLE".into(), secret: "sentinel".into(), session: Some("session".into()) };
         let headers =
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn forged_keys_have_the_name_and_not_the_secret() {
+    fn forged_credentials_have_the_id_and_another_secret() {
         let keys = Keys::unknown();
         assert_eq!((keys.id.len(), &keys.forged().id), (20, &keys.id));
         assert_ne!(keys.forged().secret.reveal(), keys.secret.reveal());

@@ -1,7 +1,7 @@
-//! SNS: topics, and the subscription of a function to one.
+//! SNS: topics, and the subscription of a function to a topic.
 //!
-//! Odd about SNS: `CreateTopic` on a topic that exists succeeds only with the very same attributes and tags, so we look
-//! first and our tags are the same on every run. A topic's ARN is known before it exists. Deleting a topic deletes its
+//! `CreateTopic` for an existing topic succeeds only with the same attributes and tags, so the program reads first, and
+//! the tags are the same in every run. A topic's ARN is known before it exists. Deleting a topic deletes its
 //! subscriptions; deleting a function does not.
 
 mod inventory;
@@ -12,10 +12,18 @@ use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{SNS_BUSY, settled};
 use super::{Clients, tags};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
-use crate::scope::Scope;
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::{Scope, Whose};
 
-/// A topic.
+/// What identifies a request to SNS.
+const API_VERSION: &str = "2010-03-31";
+
+const TOPICS: &[&str] = &["{arn:sns}:{stack}-*"];
+
 #[derive(Debug, Clone)]
 pub struct Topic {
     /// Its id in the stack, for its tags.
@@ -24,7 +32,6 @@ pub struct Topic {
     pub name: String,
 }
 
-/// Where a topic is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TopicOutputs {
     /// `arn:aws:sns:<region>:<account>:<name>`.
@@ -48,28 +55,87 @@ impl Resource for Topic {
         TopicKey { id: self.id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &TopicOutputs) -> String {
+        outputs.arn.clone()
+    }
+
+    fn removal_command(outputs: &TopicOutputs) -> Option<String> {
+        Some(format!("aws sns delete-topic --topic-arn {}", outputs.arn))
+    }
+
     fn drift(&self, (): &()) -> Vec<Drift> {
         Vec::new()
     }
 }
 
+impl Described for Topic {
+    const ABOUT: Kind = Kind {
+        service: Service::Sns,
+        label: "topic",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Sns,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: TOPICS,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Read],
+                        actions: &["sns:GetTopicAttributes", "sns:ListTagsForResource"],
+                    },
+                    Permissions { needs: &[Usage::Survivors], actions: &["sns:ListTagsForResource"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["sns:DeleteTopic"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["sns:CreateTopic", "sns:TagResource"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Survivors],
+                    actions: &["sns:ListSubscriptions", "sns:ListTopics"],
+                }],
+            },
+        ],
+        rates: &[
+            Rate::per_second(
+                10,
+                Calls::Operations(API_VERSION, &["TagResource", "UntagResource", "ListTagsForResource"]),
+            ),
+            Rate::per_second(30, Calls::Operations(API_VERSION, &["CreateTopic"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Functions,
+            subject: "topic {}",
+            holds: "settings match the stack file",
+            read: "GetTopicAttributes",
+        },
+    };
+}
+
 /// A function that is called with every message of a topic.
 #[derive(Debug, Clone)]
 pub struct Subscription {
-    /// The topic's ARN.
     pub topic: String,
-    /// The function's ARN.
     pub function: String,
 }
 
-/// Which subscription.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SubscriptionOutputs {
-    /// The topic's ARN with an id of AWS's behind it.
+    /// The topic's ARN, followed by an id that AWS chose.
     pub arn: String,
 }
 
-/// A subscription is looked up among its topic's by what it calls.
+/// A subscription is found among those of its topic by its function.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SubscriptionKey {
     topic: String,
@@ -89,9 +155,52 @@ impl Resource for Subscription {
         SubscriptionKey { topic: self.topic.clone(), function: self.function.clone() }
     }
 
+    fn identity(outputs: &SubscriptionOutputs) -> String {
+        outputs.arn.clone()
+    }
+
+    fn removal_command(outputs: &SubscriptionOutputs) -> Option<String> {
+        Some(format!("aws sns unsubscribe --subscription-arn {}", outputs.arn))
+    }
+
     fn drift(&self, (): &()) -> Vec<Drift> {
         Vec::new()
     }
+}
+
+impl Described for Subscription {
+    const ABOUT: Kind = Kind {
+        service: Service::Sns,
+        label: "subscription",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Sns,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["sns:ListSubscriptionsByTopic"] }],
+            },
+            // AWS checks this permission on the topic: a policy cannot name a subscription.
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["sns:Unsubscribe"] }],
+            },
+            StatementTemplate {
+                sid: Sid::SubscribeFunctions,
+                on: TOPICS,
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["sns:Subscribe"] }],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Functions,
+            subject: "{}",
+            holds: "it is subscribed to its topic",
+            read: "ListSubscriptionsByTopic",
+        },
+    };
 }
 
 /// Looks after topics and subscriptions.
@@ -104,7 +213,6 @@ pub struct Sns {
 }
 
 impl Sns {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_sns, &clients.sdk),
@@ -146,7 +254,7 @@ impl Provider<Topic> for Sns {
         Ok(TopicOutputs { arn })
     }
 
-    async fn update(&self, _: &Topic, found: &Found<Topic>, _: &[Drift], _: &Task) -> Result<TopicOutputs, Failure> {
+    async fn update(&self, _: &Topic, found: &Found<Topic>, _: &Task) -> Result<TopicOutputs, Failure> {
         Ok(found.outputs.clone())
     }
 
@@ -161,6 +269,10 @@ impl Provider<Topic> for Sns {
             self.client.delete_topic().topic_arn(&gone.arn).send().await.or_fail(&format!("delete {}", gone.arn))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_topics(whose).await
     }
 }
 
@@ -180,7 +292,7 @@ impl Provider<Subscription> for Sns {
                 .subscriptions()
                 .iter()
                 .find(|one| one.protocol() == Some("lambda") && one.endpoint() == Some(&key.function));
-            // A pending one has a word in the place of its ARN; it is not there yet.
+            // A pending one has a word instead of its ARN and does not exist yet.
             if let Some(arn) = ours.and_then(|one| one.subscription_arn()).filter(|arn| arn.starts_with("arn:")) {
                 return Ok(Some(Found { outputs: SubscriptionOutputs { arn: arn.to_owned() }, live: () }));
             }
@@ -189,8 +301,8 @@ impl Provider<Subscription> for Sns {
     }
 
     async fn create(&self, want: &Subscription, task: &Task) -> Result<SubscriptionOutputs, Failure> {
-        // Repeating it answers with the same ARN (docs/aws.md, Subscriptions), which is how a pending one is waited
-        // for.
+        // A repeated call answers with the same ARN (docs/aws.md, Subscriptions). That is how the program waits for a
+        // pending subscription.
         let doing = format!("subscribe {} to {}", want.function, want.topic);
         let made = super::settle::until(task, "the subscription is not confirmed yet", (500, 2000), 120, || async {
             let call = self.once.subscribe().topic_arn(&want.topic).protocol("lambda").endpoint(&want.function);
@@ -206,7 +318,6 @@ impl Provider<Subscription> for Sns {
         &self,
         _: &Subscription,
         found: &Found<Subscription>,
-        _: &[Drift],
         _: &Task,
     ) -> Result<SubscriptionOutputs, Failure> {
         Ok(found.outputs.clone())
@@ -218,5 +329,9 @@ impl Provider<Subscription> for Sns {
             call.send().await.or_fail(&format!("unsubscribe {}", gone.arn))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }

@@ -1,4 +1,4 @@
-//! STS: who is asking.
+//! STS: the caller's identity.
 
 use aws_config::SdkConfig;
 
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_partition_is_the_arns_and_root_is_recognised() {
+    async fn the_partition_comes_from_the_arn_and_root_is_recognised() {
         for (arn, partition, root) in [
             ("arn:aws:iam::123456789012:root", "aws", true),
             ("arn:aws-cn:iam::123456789012:user/root", "aws-cn", false),

@@ -1,4 +1,4 @@
-//! Replays recorded answers to the services' clients, for their tests.
+//! Clients with recorded answers, for unit tests.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -10,8 +10,8 @@ use aws_smithy_types::body::SdkBody;
 use super::Clients;
 use crate::scope::Scope;
 
-/// Clients that get these answers (status, body), in this order, and the record of what they asked for. With no
-/// answers, any call fails. Nothing is retried by the SDK.
+/// Clients that get these answers (status, body), in this order, and the record of their requests. Without
+/// answers every call fails. The SDK does not retry.
 pub(crate) fn replay(answers: Vec<(u16, &str)>) -> (Clients, StaticReplayClient) {
     let events = answers.into_iter().map(|(status, body)| {
         let status = status.try_into().expect("a status of three digits");
@@ -21,7 +21,7 @@ pub(crate) fn replay(answers: Vec<(u16, &str)>) -> (Clients, StaticReplayClient)
     (clients(http.clone(), RetryConfig::disabled()), http)
 }
 
-/// Clients of the stack `demo` that send everything through this.
+/// Clients of the stack `demo` that use this HTTP client.
 pub(crate) fn clients(http: impl HttpClient + 'static, retries: RetryConfig) -> Clients {
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "tests");
     let sdk = SdkConfig::builder()
@@ -40,7 +40,7 @@ pub(crate) fn clients(http: impl HttpClient + 'static, retries: RetryConfig) -> 
     Clients::new(sdk, scope)
 }
 
-/// What was asked: a JSON service's operation (`CreateIPSet`) or else method and path, and the body.
+/// The requests: a JSON service's operation (`CreateIPSet`) or else method and path, and the body.
 pub(crate) fn asked(http: &StaticReplayClient) -> Vec<(String, String)> {
     let request = |request: &HttpRequest| {
         let operation = match request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next()) {
@@ -53,7 +53,7 @@ pub(crate) fn asked(http: &StaticReplayClient) -> Vec<(String, String)> {
     http.actual_requests().map(request).collect()
 }
 
-/// What was asked, in order, as `<method> <path> <operation or empty> <body>`.
+/// The requests in order, as `<method> <path> <operation or empty> <body>`.
 pub(crate) fn requests(http: &StaticReplayClient) -> Vec<String> {
     let said = |request: &HttpRequest| {
         let path = request.uri().split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));

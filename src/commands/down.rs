@@ -6,10 +6,10 @@ use super::removal::{Report, at, removal};
 use super::session::Session;
 use super::{Ending, or_stopped};
 use crate::args;
+use crate::aws::registry_that_parts;
 use crate::aws::secretsmanager::DeletionMode;
-use crate::aws::{listers, registry_that_parts};
 use crate::config::Config;
-use crate::engine::{self, CancellationToken, FoundTargets, Run, add_listed};
+use crate::engine::{self, CancellationToken, FoundTargets, Removal, Run, add_listed};
 use crate::error::Error;
 use crate::report::{self, id_width, say};
 
@@ -17,11 +17,10 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     let session = or_stopped(&stop, Session::for_removal(config)).await?;
     session.may_write().await?;
     let (mut state, mut store) = session.lock("down").await?;
-    let listers = listers(&session.clients);
     let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
     let registry = registry_that_parts(&session.clients, mode);
     let (output, scope) = (session.config.output, session.scope().clone());
-    let removal = removal(&scope.stack, &listers, args.purge);
+    let removal = removal(&scope.stack, &registry, args.purge);
     // Resources are found in two independent ways: by the stack file and the state, and by AWS's lists. At the same
     // time the users that would be deleted are counted.
     let pools = super::pools::recorded(&session, &state);
@@ -34,7 +33,7 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     let FoundTargets { mut targets, strangers, unseen } = or_stopped(&stop, finding).await?;
     add_listed(&mut targets, removal.ours(&inventory));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
-    let unread = removal.unaccounted(unseen, &targets, &inventory, &state);
+    let unread = Removal::unaccounted(unseen, &targets, &inventory, &state);
     let report = Report {
         verb: "down",
         again: "down".to_owned(),

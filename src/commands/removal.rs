@@ -3,15 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{Ending, quoted};
-use crate::aws::by_hand;
-use crate::engine::{Cleanup, Failure, Id, Inventory, InventoryItem, Listers, Outcome, Removal, Removed, Target};
+use crate::aws::kind::{CleanupGroup, cleanup_position, must_go_first};
+use crate::engine::{Cleanup, Failure, Id, Inventory, InventoryItem, Outcome, Registry, Removal, Removed, Target};
 use crate::error::{Error, Kind};
 use crate::report::{LOG_POLICY, Output, answer, left_text, others_text, recoverable_text, say, summary_line};
 use crate::scope::Scope;
-use crate::topology::cleanup;
 
 /// The order in which a stack is removed.
-pub(super) const ORDER: Cleanup = Cleanup { group: cleanup::group, holds: cleanup::holds };
+pub(super) const ORDER: Cleanup = Cleanup { group: cleanup_position, holds: must_go_first };
 
 /// The kind whose access logs AWS delivers.
 const HTTP_API: &str = <crate::aws::apigatewayv2::HttpApi as crate::engine::Resource>::KIND;
@@ -20,8 +19,8 @@ const HTTP_API: &str = <crate::aws::apigatewayv2::HttpApi as crate::engine::Reso
 const SECRET: &str = <crate::aws::secretsmanager::Secret as crate::engine::Resource>::KIND;
 
 /// How this program removes the stack of this name.
-pub(super) fn removal<'a>(stack: &'a str, listers: &'a Listers, purge: bool) -> Removal<'a> {
-    Removal { stack, listers, cleanup: ORDER, purge, by_hand: by_hand::removal }
+pub(super) fn removal<'a>(stack: &'a str, registry: &'a Registry, purge: bool) -> Removal<'a> {
+    Removal { stack, registry, cleanup: ORDER, purge }
 }
 
 /// The flags with which the AWS CLI reaches what this run reaches.
@@ -184,11 +183,11 @@ pub(super) fn recoverable(inventory: &Inventory, stack: &str, purge: bool) -> Ve
 /// What will be removed, in the documented order.
 fn listing(targets: &[Target]) -> String {
     let mut text = String::from("These resources will be removed, in this order:\n");
-    for (index, group) in cleanup::GROUPS.iter().enumerate() {
+    for (index, group) in CleanupGroup::ALL.iter().enumerate() {
         let ids: Vec<&str> =
-            targets.iter().filter(|target| cleanup::group(&target.kind) == index).map(|t| t.id.as_str()).collect();
+            targets.iter().filter(|target| cleanup_position(&target.kind) == index).map(|t| t.id.as_str()).collect();
         if !ids.is_empty() {
-            text += &format!("  {}. {}\n     {}\n", index + 1, group.title, ids.join(", "));
+            text += &format!("  {}. {}\n     {}\n", index + 1, group.title(), ids.join(", "));
         }
     }
     text.trim_end().to_owned()
@@ -213,6 +212,12 @@ mod tests {
         type Outputs = Value;
         type Live = ();
         fn key(&self) {}
+        fn identity(outputs: &Value) -> String {
+            outputs["arn"].to_string()
+        }
+        fn removal_command(_: &Value) -> Option<String> {
+            None
+        }
         fn drift(&self, (): &()) -> Vec<Drift> {
             Vec::new()
         }
@@ -230,7 +235,7 @@ mod tests {
     fn a_failure_about_one_resource_hides_none_whose_name_begins_alike() {
         let listed = ["orders", "orders-2"].map(|name| {
             let arn = format!("arn:{name}");
-            InventoryItem::new::<LogGroup>((name, &arn), None, |_| (), &json!({ "arn": arn }), "aws rm")
+            InventoryItem::new::<LogGroup>((name, &arn), None, |_| (), &json!({ "arn": arn }))
         });
         let told = Failure::foreign("the log group", "arn:orders-2");
         let named: Vec<&str> = listed.iter().filter(|one| is_of(&told, one)).map(|one| one.arn.as_str()).collect();

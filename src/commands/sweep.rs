@@ -10,8 +10,9 @@ use super::removal::{Report, at, recoverable, removal};
 use super::session::{access, connected, refuse_root};
 use super::{Ending, or_stopped};
 use crate::args::{self, Shared};
+use crate::aws::kind::cleanup_position;
+use crate::aws::registry_that_parts;
 use crate::aws::secretsmanager::DeletionMode;
-use crate::aws::{listers, registry_that_parts};
 use crate::config::Connection;
 use crate::engine::{CancellationToken, Inventory, Run, add_listed, list_all};
 use crate::error::{Error, Kind};
@@ -21,7 +22,6 @@ use crate::report::{self, Output, answer, id_width, say, swept_text, unread_line
 use crate::scope::{Scope, Whose};
 use crate::spec::check_name;
 use crate::state::{self, StackState, StateId};
-use crate::topology::cleanup::group;
 
 pub(super) async fn run(
     args: &args::Sweep,
@@ -46,10 +46,11 @@ pub(super) async fn run(
     let id =
         |stack: &str| StateId { stack: stack.to_owned(), account: scope.account.clone(), region: scope.region.clone() };
     let backend = state::open(&shared.state_dir);
-    let listers = listers(&clients);
+    let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
+    let registry = registry_that_parts(&clients, mode);
     if shared.stack.is_none() {
-        let mut inventory = list_all(&listers, &Whose::Any, &stop).await?;
-        inventory.listed.sort_by(|a, b| (group(a.kind), &a.id).cmp(&(group(b.kind), &b.id)));
+        let mut inventory = list_all(&registry, &Whose::Any, &stop).await?;
+        inventory.listed.sort_by(|a, b| (cleanup_position(a.kind), &a.id).cmp(&(cleanup_position(b.kind), &b.id)));
         let on_record = backend.list().await?;
         let location = |stack: &str| {
             let id = id(stack);
@@ -61,9 +62,7 @@ pub(super) async fn run(
     refuse_root(&caller, access.endpoint.as_deref())?;
     let stored = StackState::new(Arc::clone(&backend), id(&scope.stack), access.endpoint.as_deref());
     let (mut state, mut store) = stored.lock("securelambda sweep").await?;
-    let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
-    let registry = registry_that_parts(&clients, mode);
-    let removal = removal(&scope.stack, &listers, args.purge);
+    let removal = removal(&scope.stack, &registry, args.purge);
     let report = Report {
         verb: "sweep",
         again: format!("sweep --stack {}", scope.stack),

@@ -9,13 +9,13 @@ use super::session::{Session, Sources};
 use super::{Ending, values};
 use crate::args;
 use crate::aws::account::Account;
+use crate::aws::kind::cleanup_position;
 use crate::config::Config;
 use crate::engine::{self, CancellationToken, Cleanup, Outcome, Plan, Run, Summary};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
 use crate::report::{self, answer, counts, id_width, plan_text, say, summary_line};
 use crate::state::State;
-use crate::topology::cleanup;
 
 pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let rotate = values::to_rotate(&config, &args.rotate)?;
@@ -79,7 +79,7 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
         tell: &mut |event| reporter.on(&event),
     };
     // The rest of the stack stays, and may still use the dependencies of a resource that could not be removed.
-    let cleanup = Cleanup { group: cleanup::group, holds: |_, _| true };
+    let cleanup = Cleanup { group: cleanup_position, holds: |_, _| true };
     // An emulator's servers all change at once.
     let lag = session.endpoint.is_none();
     let done = engine::apply(&mut run, &session.graph, refresh, cleanup, lag).await;

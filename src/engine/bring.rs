@@ -80,7 +80,7 @@ pub(super) async fn bring(
                 if let Some(failure) = desired.requires_replacement(&drift) {
                     return Err(failure);
                 }
-                let outputs = provider.update(desired, observed, drift.clone(), task.clone()).await?;
+                let outputs = provider.update(desired, observed, task.clone()).await?;
                 let outcome = if created > 0 { Outcome::Created } else { Outcome::Updated { drift } };
                 return Ok((outputs, outcome));
             }

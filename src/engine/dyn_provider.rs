@@ -1,11 +1,11 @@
-//! Where types are forgotten, so that the loop can hold different resources in one list. Outputs travel as JSON
-//! documents, descriptions as `Any`.
+//! Type erasure, so that the engine can hold resources of different kinds in one list. Outputs become JSON documents,
+//! descriptions become `Any`.
 //!
-//! This is safe because a kind names one type: [`Registry::register`] refuses a second provider for a kind, and every
+//! This is safe because a kind names one type: [`Registry::with`] refuses a second provider for a kind, and every
 //! document and every description is read back only by the code of the kind that wrote it.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,12 +15,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::failure::{Cause, Failure};
+use super::inventory::Listing;
 use super::resource::{Drift, Found, Provider, Resource};
 use super::task::Task;
+use crate::scope::Whose;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
-/// A description, its type forgotten.
+/// A description without its type.
 #[derive(Clone)]
 pub(super) struct Desired {
     pub key: Value,
@@ -53,26 +55,31 @@ impl Desired {
     }
 }
 
-/// A [`Found`], its type forgotten.
+/// A [`Found`] without its type.
 #[derive(Clone)]
 pub(super) struct Observed {
     pub outputs: Value,
     live: Arc<dyn Any + Send + Sync>,
 }
 
-/// A [`Provider`], its type forgotten.
+/// A [`Provider`] without its type.
 pub(super) trait DynProvider: Send + Sync {
     fn name_is_unique(&self) -> bool;
     fn goes_with_parent(&self) -> bool;
-    /// Whether a document on record has the shape that this kind's outputs have: another version's, or an edited one,
-    /// may not.
+    /// Whether a recorded document can be read as outputs of this kind. One of another version, or an edited one, may
+    /// not.
     fn wrote(&self, outputs: &Value) -> bool;
     fn read(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Observed>>;
     fn predict(&self, desired: &Desired) -> Option<Value>;
     fn create(&self, desired: Desired, task: Task) -> Boxed<'_, Value>;
-    fn update(&self, desired: Desired, result: Observed, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value>;
+    fn update(&self, desired: Desired, result: Observed, task: Task) -> Boxed<'_, Value>;
     fn vouch(&self, outputs: Value, task: Task) -> Boxed<'_, bool>;
     fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()>;
+    fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a, Listing>;
+    /// See [`Resource::identity`]. `None`: these outputs cannot be read, so nothing can be said.
+    fn identity(&self, outputs: &Value) -> Option<String>;
+    /// See [`Resource::removal_command`].
+    fn removal_command(&self, outputs: &Value) -> Option<String>;
 }
 
 struct Erase<R, P>(P, std::marker::PhantomData<fn() -> R>);
@@ -93,7 +100,7 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
     fn read(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Observed>> {
         Box::pin(async move {
             let key = parse::<R::Key>(R::KIND, key)?;
-            // Outputs of an older shape are as good as none: the key finds it too.
+            // Outputs that cannot be read are not needed: the key finds the resource too.
             let known = known.and_then(|known| serde_json::from_value::<R::Outputs>(known).ok());
             let found = self.0.read(&key, known.as_ref(), &task).await?;
             Ok(found.map(|Found { outputs, live }| Observed { outputs: write(&outputs), live: Arc::new(live) }))
@@ -112,13 +119,13 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
         })
     }
 
-    fn update(&self, desired: Desired, result: Observed, drift: Vec<Drift>, task: Task) -> Boxed<'_, Value> {
+    fn update(&self, desired: Desired, result: Observed, task: Task) -> Boxed<'_, Value> {
         Box::pin(async move {
             let want = desired.want.downcast_ref::<R>().ok_or_else(|| mismatch(R::KIND))?;
             let outputs = parse::<R::Outputs>(R::KIND, result.outputs)?;
             let live = result.live.downcast_ref::<R::Live>().ok_or_else(|| mismatch(R::KIND))?;
             let found = Found::<R> { outputs, live: live.clone() };
-            Ok(write(&self.0.update(want, &found, &drift, &task).await?))
+            Ok(write(&self.0.update(want, &found, &task).await?))
         })
     }
 
@@ -129,12 +136,27 @@ impl<R: Resource, P: Provider<R>> DynProvider for Erase<R, P> {
     fn delete(&self, outputs: Value, task: Task) -> Boxed<'_, ()> {
         Box::pin(async move { self.0.delete(&parse::<R::Outputs>(R::KIND, outputs)?, &task).await })
     }
+
+    fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a, Listing> {
+        Box::pin(self.0.list(whose))
+    }
+
+    fn identity(&self, outputs: &Value) -> Option<String> {
+        R::Outputs::deserialize(outputs).ok().as_ref().map(R::identity)
+    }
+
+    fn removal_command(&self, outputs: &Value) -> Option<String> {
+        R::Outputs::deserialize(outputs).ok().as_ref().and_then(R::removal_command)
+    }
 }
 
-/// Which provider looks after which kind.
+/// The provider of each kind.
 #[derive(Default, Clone)]
 pub struct Registry {
     providers: HashMap<&'static str, Arc<dyn DynProvider>>,
+    /// In the order of their registration.
+    kinds: Vec<&'static str>,
+    unlisted: HashSet<&'static str>,
 }
 
 impl Registry {
@@ -146,12 +168,41 @@ impl Registry {
     pub fn with<R: Resource>(mut self, provider: impl Provider<R>) -> Self {
         let dyn_provider = Arc::new(Erase(provider, std::marker::PhantomData));
         assert!(self.providers.insert(R::KIND, dyn_provider).is_none(), "{} is registered twice", R::KIND);
+        self.kinds.push(R::KIND);
         self
     }
 
-    /// The kinds it knows.
+    /// Keeps [`list_all`](super::list_all) from asking for the lists of kinds that do not pass.
+    #[must_use]
+    pub fn listing_only(mut self, passes: impl Fn(&str) -> bool) -> Self {
+        self.unlisted = self.kinds.iter().copied().filter(|kind| !passes(kind)).collect();
+        self
+    }
+
+    /// The kinds whose list is asked for.
+    pub fn listed_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.listed().map(|(kind, _)| kind)
+    }
+
+    /// Every kind whose list is asked for, with its provider.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&'static str, &dyn DynProvider)> {
+        let listed = self.kinds.iter().filter(|kind| !self.unlisted.contains(*kind));
+        listed.filter_map(|kind| Some((*kind, &**self.providers.get(kind)?)))
+    }
+
+    /// A resource's identity ([`Resource::identity`]); `None` if its outputs cannot be read or its kind is not known.
+    pub(super) fn identity(&self, kind: &str, outputs: &Value) -> Option<String> {
+        self.providers.get(kind)?.identity(outputs)
+    }
+
+    /// A command with which a person can remove a resource ([`Resource::removal_command`]); `None` also if its
+    /// outputs cannot be read or its kind is not known.
+    pub fn removal_command(&self, kind: &str, outputs: &Value) -> Option<String> {
+        self.providers.get(kind)?.removal_command(outputs)
+    }
+
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.providers.keys().copied()
+        self.kinds.iter().copied()
     }
 
     pub(super) fn of(&self, kind: &str) -> Result<Arc<dyn DynProvider>, Failure> {
@@ -162,7 +213,7 @@ impl Registry {
     }
 }
 
-/// Reads back what a resource of this kind wrote; see the module's comment for why it cannot fail.
+/// Reads outputs that a resource of this kind wrote. The module comment says why this cannot fail.
 pub(super) fn read<T: DeserializeOwned>(kind: &str, document: Value) -> T {
     match serde_json::from_value(document) {
         Ok(value) => value,

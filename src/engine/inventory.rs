@@ -1,62 +1,51 @@
-//! Takes stock: what there is, by AWS's own lists, independently of the graph and of the record. What neither of those
-//! knows any more is found this way, by what its tags say.
+//! The inventory: the resources that the services' lists show, independently of the graph and the state. It finds
+//! resources that neither of those knows any more, by their tags.
 
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Id;
-use super::dyn_provider::write;
+use super::dyn_provider::{Registry, write};
 use super::failure::{Cause, Failure};
 use super::refresh::stopped;
-use super::resource::{Does, Resource};
+use super::resource::Resource;
 use super::task::{CancellationToken, StopLevel};
 use crate::scope::{Owner, Whose};
 
-/// How to list all things of one kind that there are, and what hangs under them.
-pub trait Lister<R: Resource>: Send + Sync + 'static {
-    /// Reads the list to its end. Of a thing whose name (or path) fits, its tags are read too, and everything under it
-    /// that does not go with it is listed after it. What is not there any more is left out. What could be read is
-    /// listed, whatever else could not.
-    fn list(&self, whose: &Whose) -> impl Does<Listing>;
-}
-
-/// What a list shows, and what could not be read of it.
+/// The resources that a list shows, and those that could not be read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Listing {
     /// In the list's order.
     pub listed: Vec<InventoryItem>,
-    /// Of these nothing can be said.
     pub unread: Vec<Unread>,
+    /// The kind has no list of its own.
+    with_parent: bool,
 }
 
-/// What could not be read: one thing, what hangs under it, or all things of a kind.
+/// Something that could not be read: a resource, the resources below it, or all resources of a kind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Unread {
     /// The kind.
     pub kind: &'static str,
-    /// Which thing, or whose children. `None`: every one, or all that come after those that were read.
+    /// The resource, or the parent of the resources. `None`: all of the kind, or all after those that were read.
     pub name: Option<String>,
     /// Why.
     pub error: Failure,
-    /// These credentials may not read it.
+    /// The caller lacks the permission to read it.
     #[serde(skip)]
     pub denied: bool,
 }
 
 impl Unread {
-    /// Something of the kind `R`.
     pub fn new<R: Resource>(name: impl Into<Option<String>>, error: Failure) -> Self {
         Self { kind: R::KIND, name: name.into(), error, denied: false }
     }
 
-    /// What it is, if it is a thing of one of these stacks that may not be read: an operator's rights end at the tag of
-    /// another stack.
+    /// If its name begins like the resources of one of these stacks and reading it was denied, it is that stack's: an
+    /// operator may not read resources with another stack's tag.
     fn of_another(&self, stacks: &BTreeSet<String>) -> Option<InventoryItem> {
         let name = self.name.as_deref().filter(|_| self.denied)?;
         let begins = |stack: &&String| {
@@ -74,6 +63,7 @@ impl Unread {
             remove: String::new(),
             key: Value::Null,
             outputs: Value::Null,
+            identity: None,
             under: None,
             goes_with_parent: false,
             goes_with: None,
@@ -83,13 +73,19 @@ impl Unread {
 }
 
 impl Listing {
-    /// Takes in another.
+    /// The answer of a kind without a list of its own: its resources are listed below their parent, or disappear with
+    /// it.
+    pub fn with_parent() -> Self {
+        Self { with_parent: true, ..Self::default() }
+    }
+
+    /// Appends another listing.
     pub fn extend(&mut self, other: Self) {
         self.listed.extend(other.listed);
         self.unread.extend(other.unread);
     }
 
-    /// And this could not be read, if anything could not.
+    /// Adds what could not be read.
     #[must_use]
     pub fn and_unread(mut self, unread: impl IntoIterator<Item = Unread>) -> Self {
         self.unread.extend(unread);
@@ -99,87 +95,83 @@ impl Listing {
 
 impl From<Vec<InventoryItem>> for Listing {
     fn from(listed: Vec<InventoryItem>) -> Self {
-        Self { listed, unread: Vec::new() }
+        Self { listed, ..Self::default() }
     }
 }
 
-/// A thing that a list shows.
+/// A resource that a list shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct InventoryItem {
-    /// Its id in the stack, as its tag has it, or made from its kind and name.
+    /// Its id in the stack, from its tag, or else made from its kind and name.
     pub id: Id,
     /// Its kind.
     pub kind: &'static str,
     /// Its name in AWS.
     pub name: String,
-    /// Its ARN, or what else tells it from all others.
+    /// Its ARN, or another text that identifies it.
     pub arn: String,
-    /// The stack that its tag names, or the tag of what it hangs under. `None`: a stranger's.
+    /// The stack that its tag, or its parent's tag, names. `None`: it belongs to no stack.
     pub stack: Option<String>,
-    /// It is deleted already and can be brought back until then, in seconds since 1970.
+    /// It is deleted and can be restored until this time, in seconds since 1970.
     #[serde(rename = "recoverable_until_unix", skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
-    /// How to remove it with AWS's own tool.
+    /// See [`Resource::removal_command`]; empty if there is none.
     pub remove: String,
     #[serde(skip)]
     pub(super) key: Value,
     #[serde(skip)]
     pub(super) outputs: Value,
-    /// The `arn` of what it hangs under.
+    /// See [`Resource::identity`]. `None`: it could not be read.
+    #[serde(skip)]
+    pub(super) identity: Option<String>,
+    /// The `arn` of its parent.
     #[serde(skip)]
     pub(super) under: Option<String>,
     #[serde(skip)]
     pub(super) goes_with_parent: bool,
-    /// The `arn` of what takes it along, where that is not what it hangs under.
+    /// The `arn` of the resource whose deletion also deletes it, if that is not its parent.
     #[serde(skip)]
     pub(super) goes_with: Option<String>,
-    /// The kind of all that must stay until it is gone.
+    /// All resources of this kind must stay until it is gone.
     #[serde(skip)]
     pub(super) rests_on: Option<&'static str>,
 }
 
 impl InventoryItem {
-    /// A thing that carries tags of its own.
+    /// A resource with tags of its own.
     pub fn new<R: Resource>(
         (name, arn): (&str, &str),
         owner: Option<Owner>,
         key: impl FnOnce(String) -> R::Key,
         outputs: &R::Outputs,
-        remove: impl Into<String>,
     ) -> Self {
         let what = R::KIND.rsplit('.').next().unwrap_or(R::KIND);
         let (stack, resource) = owner.map_or((None, None), |owner| (Some(owner.stack), owner.resource));
         let id = resource.map_or_else(|| Id::new(what, name), Id::from);
-        let mut listed = Self::bare::<R>(id.clone(), (name, arn), &key(id.to_string()), outputs, remove.into());
+        let mut listed = Self::bare::<R>(id.clone(), (name, arn), &key(id.to_string()), outputs);
         listed.stack = stack;
         listed
     }
 
-    /// A thing without tags, that is whose what it hangs under is.
+    /// A resource without tags, which belongs to its parent's stack.
     pub fn under<R: Resource>(
         parent: &Self,
         id: Id,
         (name, arn): (&str, &str),
         key: &R::Key,
         outputs: &R::Outputs,
-        remove: impl Into<String>,
     ) -> Self {
-        let mut listed = Self::bare::<R>(id, (name, arn), key, outputs, remove.into());
+        let mut listed = Self::bare::<R>(id, (name, arn), key, outputs);
         listed.stack.clone_from(&parent.stack);
         listed.under = Some(parent.arn.clone());
         listed.goes_with_parent = R::GOES_WITH_PARENT;
         listed
     }
 
-    fn bare<R: Resource>(
-        id: Id,
-        (name, arn): (&str, &str),
-        key: &R::Key,
-        outputs: &R::Outputs,
-        remove: String,
-    ) -> Self {
+    fn bare<R: Resource>(id: Id, (name, arn): (&str, &str), key: &R::Key, outputs: &R::Outputs) -> Self {
         let (name, arn) = (name.to_owned(), arn.to_owned());
-        let (key, outputs) = (write(key), write(outputs));
+        let remove = R::removal_command(outputs).unwrap_or_default();
+        let (key, identity, outputs) = (write(key), R::identity(outputs), write(outputs));
         Self {
             id,
             kind: R::KIND,
@@ -190,6 +182,7 @@ impl InventoryItem {
             remove,
             key,
             outputs,
+            identity: Some(identity),
             under: None,
             goes_with_parent: false,
             goes_with: None,
@@ -197,14 +190,15 @@ impl InventoryItem {
         }
     }
 
-    /// It is deleted already, and can be brought back until then.
+    /// Marks it as deleted and restorable until this time.
     #[must_use]
     pub fn recoverable(mut self, until: Option<i64>) -> Self {
         self.until = until;
         self
     }
 
-    /// It goes with what has this ARN, and not with what it hangs under. If that stays it is taken away by itself.
+    /// It disappears with the resource of this ARN, and not with its parent. If that resource stays, it is deleted by
+    /// itself.
     #[must_use]
     pub fn going_with(mut self, arn: &str) -> Self {
         self.goes_with_parent = false;
@@ -212,81 +206,27 @@ impl InventoryItem {
         self
     }
 
-    /// Things of that kind may be in use by it, so it goes before all of them. A list does not tell which.
+    /// It may use resources of this kind, and lists do not show which. So it is removed before all of them.
     #[must_use]
     pub fn resting_on<R: Resource>(mut self) -> Self {
         self.rests_on = Some(R::KIND);
         self
     }
-
-    /// Whether these outputs, of a thing of this kind, are of the same thing.
-    pub(super) fn is(&self, kind: &str, outputs: &Value) -> bool {
-        self.kind == kind && same_thing(&self.outputs, outputs)
-    }
 }
 
-/// Whether the outputs of two resources of one kind are those of the same resource.
-pub(super) fn same_thing(one: &Value, other: &Value) -> bool {
-    let known = IDENTIFYING.iter().any(|field| one.get(field).is_some());
-    known && IDENTIFYING.iter().all(|field| one.get(field) == other.get(field))
-}
-
-/// The fields of outputs by which a thing is told from others of its kind. All others may change while it stays the same.
-const IDENTIFYING: [&str; 8] = ["arn", "id", "api_id", "client_id", "role", "name", "stage_arn", "web_acl_arn"];
-
-type Boxed<'a> = Pin<Box<dyn Future<Output = Result<Listing, Failure>> + Send + 'a>>;
-
-/// An [`Lister`], its type forgotten.
-trait DynLister: Send + Sync {
-    fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a>;
-}
-
-struct Erase<R, I>(I, std::marker::PhantomData<fn() -> R>);
-
-impl<R: Resource, I: Lister<R>> DynLister for Erase<R, I> {
-    fn list<'a>(&'a self, whose: &'a Whose) -> Boxed<'a> {
-        Box::pin(self.0.list(whose))
-    }
-}
-
-/// How to list every kind of thing that stands on its own.
-#[derive(Default, Clone)]
-pub struct Listers {
-    lists: Vec<(&'static str, Arc<dyn DynLister>)>,
-}
-
-impl Listers {
-    /// Adds the list of `R`'s kind.
-    #[must_use]
-    pub fn with<R: Resource>(mut self, inventory: impl Lister<R>) -> Self {
-        self.lists.push((R::KIND, Arc::new(Erase(inventory, std::marker::PhantomData))));
-        self
-    }
-
-    /// Leaves out the lists of kinds that do not pass.
-    #[must_use]
-    pub fn only(mut self, passes: impl Fn(&str) -> bool) -> Self {
-        self.lists.retain(|(kind, _)| passes(kind));
-        self
-    }
-
-    /// The kinds it lists.
-    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.lists.iter().map(|(kind, _)| *kind)
-    }
-}
-
-/// What there is.
+/// What all lists show.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    /// Everything whose name or path fits, whosever it is; what hangs under a thing comes after it.
+    /// All resources whose name or path fits, whoever they belong to. Children follow their parents.
     pub listed: Vec<InventoryItem>,
-    /// What could not be read, and why.
     pub unread: Vec<Unread>,
+    /// The kinds that have a list of their own, which was asked for. Other kinds are listed below their parents, or not
+    /// at all.
+    pub by_list: BTreeSet<&'static str>,
 }
 
 impl Inventory {
-    /// What may not be read and begins like the things of another stack that was seen is that stack's.
+    /// Assigns resources that may not be read to another stack that was seen, if their names begin like its resources.
     fn told_apart(mut self, whose: &Whose) -> Self {
         let Whose::Stack(ours) = whose else { return self };
         let stacks: BTreeSet<String> = self.others(ours).filter_map(|one| one.stack.clone()).collect();
@@ -301,42 +241,45 @@ impl Inventory {
         Self { unread, ..self }
     }
 
-    /// What is this stack's.
+    /// The stack's resources.
     pub fn of<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a InventoryItem> {
         self.listed.iter().filter(move |one| one.stack.as_deref() == Some(stack))
     }
 
-    /// Whether something of a kind may be there that is not listed.
+    /// Whether resources of a kind may exist that are not listed.
     pub fn may_lack(&self, kind: &str) -> bool {
         self.unread.iter().any(|unread| unread.kind == kind)
     }
 
-    /// What has a name like this stack's and is not this stack's.
+    /// Resources with names like this stack's that are not this stack's.
     pub fn others<'a>(&'a self, stack: &'a str) -> impl Iterator<Item = &'a InventoryItem> {
         self.listed.iter().filter(move |one| one.stack.as_deref() != Some(stack))
     }
 }
 
-/// Lists everything, side by side.
+/// Asks for all lists at the same time.
 ///
 /// # Errors
-/// A failure that dooms every list, such as expired credentials, or a request to stop.
-pub async fn list_all(listers: &Listers, whose: &Whose, stop: &CancellationToken) -> Result<Inventory, Failure> {
-    let lists = join_all(listers.lists.iter().map(|(_, inventory)| inventory.list(whose)));
+/// A failure that every list would have, such as expired credentials, or a request to stop.
+pub async fn list_all(registry: &Registry, whose: &Whose, stop: &CancellationToken) -> Result<Inventory, Failure> {
+    let providers: Vec<_> = registry.listed().collect();
+    let lists = join_all(providers.iter().map(|(_, provider)| provider.list(whose)));
     let lists = tokio::select! {
         biased;
         () = stop.reached(StopLevel::Drain) => return Err(stopped()),
         lists = lists => lists,
     };
     let mut inventory = Inventory::default();
-    for ((kind, _), list) in listers.lists.iter().zip(lists) {
+    for ((kind, _), list) in providers.iter().zip(lists) {
         match list {
-            Ok(Listing { listed, unread }) => {
+            Ok(Listing { with_parent: true, .. }) => continue,
+            Ok(Listing { listed, unread, .. }) => {
                 inventory.listed.extend(listed);
                 inventory.unread.extend(unread);
             }
             Err(error) => inventory.unread.push(Unread { kind, name: None, error, denied: false }),
         }
+        inventory.by_list.insert(kind);
     }
     match inventory.unread.iter().find(|unread| unread.error.cause == Cause::Fatal) {
         Some(dead) => Err(dead.error.clone()),
@@ -344,20 +287,20 @@ pub async fn list_all(listers: &Listers, whose: &Whose, stop: &CancellationToken
     }
 }
 
-/// Something of ours that should be gone.
+/// A resource of ours that should be gone.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Leftover {
     /// Its id in the stack.
     pub id: Id,
     /// Its kind.
     pub kind: String,
-    /// Its ARN, or what else tells it from all others, where that is known.
+    /// Its ARN or another text that identifies it, if known.
     pub arn: Option<String>,
-    /// How to remove it with AWS's own tool, where a list shows it.
+    /// See [`Resource::removal_command`].
     pub remove: Option<String>,
-    /// Whether it was seen; else it could not be read, and may or may not be there.
+    /// Whether it was seen. Otherwise it could not be read, and may or may not exist.
     pub seen: bool,
-    /// Why it could not be removed, or not be read.
+    /// Why it could not be removed or read.
     pub error: Option<Failure>,
 }
 
@@ -383,6 +326,12 @@ mod tests {
                 type Outputs = Value;
                 type Live = ();
                 fn key(&self) {}
+                fn identity(outputs: &Value) -> String {
+                    outputs["arn"].to_string() + &outputs["client_id"].to_string()
+                }
+                fn removal_command(_: &Value) -> Option<String> {
+                    None
+                }
                 fn drift(&self, (): &()) -> Vec<Drift> {
                     Vec::new()
                 }
@@ -395,12 +344,12 @@ mod tests {
     fn pool(arn: &str, noise: &str) -> InventoryItem {
         let owner = Owner { stack: "demo".into(), resource: Some("pool.p".into()) };
         let outputs = json!({ "arn": arn, "name": "demo-p", "deletion_protection": noise });
-        InventoryItem::new::<Pool>(("demo-p", arn), Some(owner), |_| (), &outputs, "")
+        InventoryItem::new::<Pool>(("demo-p", arn), Some(owner), |_| (), &outputs)
     }
 
     fn client(pool: &InventoryItem) -> InventoryItem {
         let (id, arn) = (Id::new("client", "p"), format!("{}/c", pool.arn));
-        InventoryItem::under::<Client>(pool, id, ("c", &arn), &(), &json!({ "client_id": arn }), "")
+        InventoryItem::under::<Client>(pool, id, ("c", &arn), &(), &json!({ "client_id": arn }))
     }
 
     #[test]
@@ -427,10 +376,20 @@ mod tests {
     }
 
     #[test]
+    fn a_target_with_unreadable_outputs_is_not_the_same_as_a_listed_resource() {
+        let mut targets = Vec::new();
+        add_listed(&mut targets, [&pool("arn:1", "on")]);
+        targets[0].identity = None;
+        assert!(!targets[0].is(&pool("arn:1", "on")));
+        let denied = InventoryItem { identity: None, ..pool("arn:1", "on") };
+        assert!(!targets[0].is(&denied), "nothing is known of either");
+    }
+
+    #[test]
     fn what_hangs_under_a_thing_is_whose_that_is() {
         let listed = client(&pool("arn:1", "on"));
         assert_eq!(listed.stack.as_deref(), Some("demo"));
-        let stranger = InventoryItem::new::<Pool>(("demo-x", "arn:x"), None, |_| (), &json!({}), "");
+        let stranger = InventoryItem::new::<Pool>(("demo-x", "arn:x"), None, |_| (), &json!({}));
         assert_eq!((stranger.id.as_str(), client(&stranger).stack), ("user_pool.demo-x", None));
     }
 }

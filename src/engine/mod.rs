@@ -42,7 +42,7 @@ pub use dyn_provider::Registry;
 pub use event::{Event, NotSaved, Outcome, Summary, Verb};
 pub use failure::{Cause, Failure, Refusal, ServiceError, Shown};
 pub use graph::{Deferred, Graph, Handle, Needs};
-pub use inventory::{Inventory, InventoryItem, Leftover, Lister, Listers, Listing, Unread, list_all};
+pub use inventory::{Inventory, InventoryItem, Leftover, Listing, Unread, list_all};
 pub use order::Cleanup;
 pub use plan::{Change, Plan};
 pub use refresh::{ReadResult, Refresh, refresh};

@@ -140,6 +140,7 @@ mod tests {
             kind: id.to_owned(),
             key: Value::Null,
             outputs: Value::Null,
+            identity: None,
             goes_with: goes_with.map(Id::from),
             parent: goes_with.map(Id::from),
             needs: needs.iter().copied().map(Id::from).collect(),

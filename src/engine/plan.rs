@@ -9,7 +9,6 @@ use super::Id;
 use super::dyn_provider::Desired;
 use super::failure::Failure;
 use super::graph::Graph;
-use super::inventory::same_thing;
 use super::refresh::{ReadResult, Refresh, Refreshed};
 use super::resource::Drift;
 use crate::state::{Record, State, Status};
@@ -106,9 +105,7 @@ fn moved(kind: &'static str, read: &Refreshed, on_record: Option<&Record>) -> Ve
     if record.kind != kind {
         return vec![Drift::new("kind", kind, &record.kind)];
     }
-    if let (ReadResult::Live { outputs, .. }, Some(recorded)) = (&read.result, &record.outputs)
-        && same_thing(outputs, recorded)
-    {
+    if read.is_recorded {
         return Vec::new();
     }
     let fields = |key: &Value| key.as_object().cloned().unwrap_or_default();

@@ -52,6 +52,8 @@ pub(super) struct Refreshed {
     pub observed: Option<Observed>,
     /// Of what does not exist, the outputs that it will have, where those are certain.
     pub predicted: Option<Value>,
+    /// It is the resource that is on record, though perhaps under another key.
+    pub is_recorded: bool,
 }
 
 impl Refresh {
@@ -62,7 +64,13 @@ impl Refresh {
 
     /// A survey that saw nothing: everything is to be looked at when its turn comes.
     pub fn blind(graph: &Graph) -> Self {
-        let blocked = Refreshed { result: ReadResult::Blocked, desired: None, observed: None, predicted: None };
+        let blocked = Refreshed {
+            result: ReadResult::Blocked,
+            desired: None,
+            observed: None,
+            predicted: None,
+            is_recorded: false,
+        };
         Self { nodes: vec![blocked; graph.nodes.len()] }
     }
 }
@@ -105,6 +113,10 @@ pub async fn refresh(
                     if let (ReadResult::Absent, Some(desired)) = (&done.result, &done.desired) {
                         done.predicted = registry.of(graph.nodes[index].kind)?.predict(desired);
                     }
+                    if let (ReadResult::Live { outputs, .. }, Some(recorded)) = (&done.result, recorded[index]) {
+                        let identity = |outputs| registry.identity(graph.nodes[index].kind, outputs);
+                        done.is_recorded = identity(outputs).is_some() && identity(outputs) == identity(recorded);
+                    }
                     seen[index] = Some(done);
                 }
                 Step::Look(inputs, desired) => {
@@ -144,7 +156,8 @@ pub async fn refresh(
             }
         }
     }
-    let blocked = Refreshed { result: ReadResult::Blocked, desired: None, observed: None, predicted: None };
+    let blocked =
+        Refreshed { result: ReadResult::Blocked, desired: None, observed: None, predicted: None, is_recorded: false };
     Ok(Refresh { nodes: seen.into_iter().map(|seen| seen.unwrap_or_else(|| blocked.clone())).collect() })
 }
 
@@ -176,7 +189,13 @@ fn next_step(
         Refreshed { predicted, .. } => predicted.as_ref(),
     };
     if node.parent.is_some_and(|parent| is(seen, parent, &ReadResult::Absent)) {
-        return Step::Settle(Refreshed { result: ReadResult::Absent, desired: None, observed: None, predicted: None });
+        return Step::Settle(Refreshed {
+            result: ReadResult::Absent,
+            desired: None,
+            observed: None,
+            predicted: None,
+            is_recorded: false,
+        });
     }
     let late = |need: &usize| node.late.contains(need) && node.parent != Some(*need);
     let kept_from = |need: &&usize| !late(need) && seen[**need].is_some() && live(**need).is_none();
@@ -185,7 +204,13 @@ fn next_step(
         if node.parent.is_some_and(|parent| seen[parent].is_none()) {
             return Step::Wait;
         }
-        return Step::Settle(Refreshed { result: ReadResult::Blocked, desired: None, observed: None, predicted: None });
+        return Step::Settle(Refreshed {
+            result: ReadResult::Blocked,
+            desired: None,
+            observed: None,
+            predicted: None,
+            is_recorded: false,
+        });
     }
     let certain = node.needs.iter().all(|&need| seen[need].is_some());
     let input = |&need: &usize| match live(need).or(recorded[need].filter(|_| seen[need].is_none() || !late(&need))) {
@@ -221,15 +246,25 @@ fn is(seen: &[Option<Refreshed>], index: usize, result: &ReadResult) -> bool {
 
 fn settle(desired: Desired, result: Result<Option<Observed>, Failure>) -> Refreshed {
     match result {
-        Ok(None) => Refreshed { result: ReadResult::Absent, desired: Some(desired), observed: None, predicted: None },
+        Ok(None) => Refreshed {
+            result: ReadResult::Absent,
+            desired: Some(desired),
+            observed: None,
+            predicted: None,
+            is_recorded: false,
+        },
         Ok(Some(observed)) => {
             let drift = desired.drift(&observed);
             let result = ReadResult::Live { outputs: observed.outputs.clone(), drift };
-            Refreshed { result, desired: Some(desired), observed: Some(observed), predicted: None }
+            Refreshed { result, desired: Some(desired), observed: Some(observed), predicted: None, is_recorded: false }
         }
-        Err(failure) => {
-            Refreshed { result: ReadResult::Failed(failure), desired: Some(desired), observed: None, predicted: None }
-        }
+        Err(failure) => Refreshed {
+            result: ReadResult::Failed(failure),
+            desired: Some(desired),
+            observed: None,
+            predicted: None,
+            is_recorded: false,
+        },
     }
 }
 

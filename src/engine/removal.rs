@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use super::Id;
 use super::delete::delete;
+use super::dyn_provider::Registry;
 use super::event::{Event, Outcome, Summary};
 use super::failure::{Cause, Failure};
-use super::inventory::{Inventory, InventoryItem, Leftover, Listers, list_all};
+use super::inventory::{Inventory, InventoryItem, Leftover, list_all};
 use super::order::Cleanup;
 use super::save::save;
 use super::scheduler::Run;
@@ -28,12 +29,10 @@ pub const LINGERS: u64 = 60;
 /// How a stack is removed.
 pub struct Removal<'a> {
     pub stack: &'a str,
-    pub listers: &'a Listers,
+    pub registry: &'a Registry,
     pub cleanup: Cleanup,
     /// Resources that can be recovered after their deletion are removed for good.
     pub purge: bool,
-    /// How to remove a resource of this kind, with these outputs, by hand.
-    pub by_hand: fn(&str, &Value) -> Option<String>,
 }
 
 /// How the removal went, and what there is now.
@@ -64,7 +63,7 @@ impl Removed {
 impl Removal<'_> {
     /// Lists what there is.
     pub async fn list(&self, stop: &CancellationToken) -> Result<Inventory, Failure> {
-        list_all(self.listers, &Whose::Stack(self.stack.to_owned()), stop).await
+        list_all(self.registry, &Whose::Stack(self.stack.to_owned()), stop).await
     }
 
     /// What of it is to be removed: everything of this stack, except deleted resources that can be recovered and are not
@@ -77,7 +76,6 @@ impl Removal<'_> {
     /// the targets, and what belongs to a target goes with it. What is not on record either can exist only if it could
     /// not be listed.
     pub fn unaccounted(
-        &self,
         unread: Vec<UnreadTarget>,
         targets: &[Target],
         inventory: &Inventory,
@@ -88,7 +86,7 @@ impl Removal<'_> {
             let on_record = state.resources.contains_key(target.id.as_str());
             !goes(&target.id)
                 && !target.parent().is_some_and(goes)
-                && (on_record || self.lists(&target.kind) && inventory.may_lack(&target.kind))
+                && (on_record || inventory.by_list.contains(&*target.kind) && inventory.may_lack(&target.kind))
         };
         unread.into_iter().filter(kept).collect()
     }
@@ -205,7 +203,9 @@ impl Removal<'_> {
                 // Its parent is gone, and is reported by itself if it is not.
                 (Err(_), Some(Outcome::WentWithParent)) => continue,
                 // A list that was read to its end does not show it any more.
-                (Err(_), Some(_)) if self.lists(&target.kind) && !inventory.may_lack(&target.kind) => continue,
+                (Err(_), Some(_)) if inventory.by_list.contains(&*target.kind) && !inventory.may_lack(&target.kind) => {
+                    continue;
+                }
                 (Err(failure), Some(_)) => {
                     let context = format!("deleted, but it could not be checked that it is gone: {}", failure.context);
                     Some(Failure { context, ..failure.clone() })
@@ -218,7 +218,7 @@ impl Removal<'_> {
                 id: id.clone(),
                 kind: target.kind.clone(),
                 arn: place(outputs),
-                remove: (self.by_hand)(&target.kind, outputs),
+                remove: self.registry.removal_command(&target.kind, outputs),
                 seen: found.is_ok(),
                 error,
             });
@@ -235,15 +235,10 @@ impl Removal<'_> {
             id: target.id.clone(),
             kind: target.kind.clone(),
             arn: place(&target.outputs),
-            remove: (self.by_hand)(&target.kind, &target.outputs),
+            remove: self.registry.removal_command(&target.kind, &target.outputs),
             seen: false,
             error: Some(failure.clone()),
         }
-    }
-
-    /// There is a list of this kind.
-    fn lists(&self, kind: &str) -> bool {
-        self.listers.kinds().any(|listed| listed == kind)
     }
 }
 
@@ -323,7 +318,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::engine::{Drift, Found, Lister, Listing, Provider, Registry, Resource, Task};
+    use crate::engine::{Drift, Found, Listing, Provider, Resource, Task};
     use crate::scope::Owner;
     use crate::state::{Answer, StateId, StateStore};
 
@@ -337,6 +332,12 @@ mod tests {
         type Live = ();
         fn key(&self) -> String {
             String::new()
+        }
+        fn identity(outputs: &Outputs) -> String {
+            outputs["arn"].clone()
+        }
+        fn removal_command(_: &Outputs) -> Option<String> {
+            Some("aws rm".to_owned())
         }
         fn drift(&self, (): &()) -> Vec<Drift> {
             Vec::new()
@@ -355,19 +356,6 @@ mod tests {
         refuses: bool,
     }
 
-    impl Lister<Thing> for Service {
-        async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-            let look = self.looks.fetch_add(1, Ordering::SeqCst);
-            let shown = self.listed.iter().filter(|(_, when)| when.contains(&look));
-            let thing = |(name, _): &(&str, _)| {
-                let owner = Owner { stack: "demo".into(), resource: Some(format!("logs.{name}")) };
-                let outputs = Outputs::from([("arn".to_owned(), format!("arn:{name}"))]);
-                InventoryItem::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs, "aws rm")
-            };
-            Ok(shown.map(thing).collect::<Vec<_>>().into())
-        }
-    }
-
     impl Provider<Thing> for Service {
         async fn read(&self, _: &String, _: Option<&Outputs>, _: &Task) -> Result<Option<Found<Thing>>, Failure> {
             Ok(None)
@@ -375,8 +363,18 @@ mod tests {
         async fn create(&self, _: &Thing, _: &Task) -> Result<Outputs, Failure> {
             Err(Failure::refused("never"))
         }
-        async fn update(&self, _: &Thing, _: &Found<Thing>, _: &[Drift], _: &Task) -> Result<Outputs, Failure> {
+        async fn update(&self, _: &Thing, _: &Found<Thing>, _: &Task) -> Result<Outputs, Failure> {
             Err(Failure::refused("never"))
+        }
+        async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+            let look = self.looks.fetch_add(1, Ordering::SeqCst);
+            let shown = self.listed.iter().filter(|(_, when)| when.contains(&look));
+            let thing = |(name, _): &(&str, _)| {
+                let owner = Owner { stack: "demo".into(), resource: Some(format!("logs.{name}")) };
+                let outputs = Outputs::from([("arn".to_owned(), format!("arn:{name}"))]);
+                InventoryItem::new::<Thing>((name, &format!("arn:{name}")), Some(owner), |id| id, &outputs)
+            };
+            Ok(shown.map(thing).collect::<Vec<_>>().into())
         }
         async fn delete(&self, gone: &Outputs, _: &Task) -> Result<(), Failure> {
             if self.refuses {
@@ -400,13 +398,13 @@ mod tests {
     }
 
     async fn run(service: &Service) -> (Removed, Duration) {
-        let listers = Listers::default().with::<Thing>(service.clone());
+        let registry = Registry::default().with::<Thing>(service.clone());
         let cleanup = Cleanup { group: |_| 0, holds: |_, _| true };
-        let removal = Removal { stack: "demo", listers: &listers, cleanup, purge: false, by_hand: |_, _| None };
+        let removal = Removal { stack: "demo", registry: &registry, cleanup, purge: false };
         let id = StateId { stack: "demo".into(), account: "123456789012".into(), region: "eu-central-1".into() };
         let stop = CancellationToken::never();
         let mut run = Run {
-            registry: &Registry::default().with::<Thing>(service.clone()),
+            registry: &registry,
             state: &mut State::new(&id, None),
             store: &mut Nowhere,
             jobs: 1,

@@ -10,7 +10,7 @@ use super::bring::look_often;
 use super::dyn_provider::Registry;
 use super::failure::{Cause, Failure};
 use super::graph::Graph;
-use super::inventory::{InventoryItem, same_thing};
+use super::inventory::InventoryItem;
 use super::plan::unwanted;
 use super::refresh::{ReadResult, Refresh, stopped};
 use super::task::{CancellationToken, StopLevel, Task};
@@ -28,6 +28,8 @@ pub struct Target {
     pub key: Value,
     /// Its ids, as just seen.
     pub outputs: Value,
+    /// See [`Resource::identity`](super::Resource::identity). `None`: the outputs cannot be read.
+    pub(super) identity: Option<String>,
     /// It goes with this when this goes.
     pub(super) goes_with: Option<Id>,
     pub(super) parent: Option<Id>,
@@ -75,6 +77,7 @@ pub async fn targets(
             id: node.id.clone(),
             kind: node.kind.to_owned(),
             key: key.clone(),
+            identity: registry.identity(node.kind, &outputs),
             outputs,
             goes_with: node.goes_with_parent.then(|| node.parent.map(|p| graph.nodes[p].id.clone())).flatten(),
             parent: node.parent.map(|parent| graph.nodes[parent].id.clone()),
@@ -108,7 +111,7 @@ pub async fn targets(
     let more = recorded_targets(rows, registry, state, stop).await?;
     for target in more.targets {
         // On record under two ids.
-        if looked.targets.iter().any(|known| known.kind == target.kind && same_thing(&known.outputs, &target.outputs)) {
+        if looked.targets.iter().any(|known| known.is_same(&target)) {
             state.resources.remove(target.id.as_str());
         } else {
             looked.targets.push(target);
@@ -164,7 +167,10 @@ pub async fn retry(
     let (mut seen, mut still) = (Vec::new(), Vec::new());
     for (UnreadTarget { target, .. }, found) in unseen.into_iter().zip(find_all(looks, registry, stop).await) {
         match found {
-            Ok(Some(outputs)) => seen.push(Target { outputs, ..target }),
+            Ok(Some(outputs)) => {
+                let identity = registry.identity(&target.kind, &outputs);
+                seen.push(Target { outputs, identity, ..target });
+            }
             // Lists may not show it yet: that look is the next run's.
             Ok(None) if state.unanswered(target.id.as_str()) => {}
             Ok(None) => {
@@ -211,7 +217,8 @@ pub async fn unwanted_targets(
             .nodes
             .iter()
             .filter(|node| node.kind == target.kind)
-            .any(|node| state.outputs(node.id.as_str()).is_some_and(|outputs| same_thing(outputs, &target.outputs)))
+            .filter_map(|node| registry.identity(node.kind, state.outputs(node.id.as_str())?))
+            .any(|identity| Some(identity) == target.identity)
     };
     looked.targets.retain(|target| {
         let is_desired = is_desired(target, state);
@@ -234,7 +241,7 @@ pub fn add_listed<'a>(targets: &mut Vec<Target>, listed: impl IntoIterator<Item 
     // What hangs under a thing is listed after it, and names it by its ARN.
     let mut known: HashMap<&str, Id> = HashMap::new();
     for one in listed {
-        if let Some(target) = targets.iter().find(|target| one.is(&target.kind, &target.outputs)) {
+        if let Some(target) = targets.iter().find(|target| target.is(one)) {
             known.insert(&one.arn, target.id.clone());
             continue;
         }
@@ -250,6 +257,7 @@ pub fn add_listed<'a>(targets: &mut Vec<Target>, listed: impl IntoIterator<Item 
             kind: one.kind.to_owned(),
             key: one.key.clone(),
             outputs: one.outputs.clone(),
+            identity: one.identity.clone(),
             goes_with: carrier.or_else(|| parent.clone().filter(|_| one.goes_with_parent)),
             needs: parent.iter().cloned().collect(),
             parent,
@@ -288,6 +296,7 @@ async fn recorded_targets(
             id: id.clone(),
             kind: row.kind.clone(),
             key: row.key.clone(),
+            identity: outputs.as_ref().and_then(|outputs| registry.identity(&row.kind, outputs)),
             outputs: outputs.unwrap_or(Value::Null),
             goes_with: parent.clone().filter(|_| cascades),
             parent: parent.clone(),
@@ -394,9 +403,13 @@ where
 }
 
 impl Target {
+    fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.identity.is_some() && self.identity == other.identity
+    }
+
     /// Whether this is the thing that a list shows.
     pub fn is(&self, listed: &InventoryItem) -> bool {
-        listed.is(&self.kind, &self.outputs)
+        self.kind == listed.kind && self.identity.is_some() && self.identity == listed.identity
     }
 
     /// What it goes before.

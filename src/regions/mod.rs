@@ -23,25 +23,8 @@ pub enum Service {
 }
 
 impl Service {
-    /// The service of a kind of resource, such as `lambda.function`.
-    pub fn of_kind(kind: &str) -> Option<Self> {
-        let (service, what) = kind.split_once('.')?;
-        Some(match service {
-            "apigateway" | "apigatewayv2" => Self::ApiGateway,
-            "cognito" if what.starts_with("identity_pool") => Self::IdentityPools,
-            "cognito" => Self::UserPools,
-            "iam" => Self::Iam,
-            "lambda" => Self::Lambda,
-            "logs" => Self::Logs,
-            "secretsmanager" => Self::SecretsManager,
-            "sns" => Self::Sns,
-            "wafv2" => Self::Waf,
-            _ => return None,
-        })
-    }
-
-    /// The name for messages, with the name in host names.
-    fn title(self) -> &'static str {
+    /// What people call it, and what its hosts are called.
+    pub fn title(self) -> &'static str {
         match self {
             Self::ApiGateway => "API Gateway (apigateway)",
             Self::IdentityPools => "Cognito identity pools (cognito-identity)",

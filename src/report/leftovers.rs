@@ -139,6 +139,12 @@ mod tests {
         type Outputs = Value;
         type Live = ();
         fn key(&self) {}
+        fn identity(outputs: &Value) -> String {
+            outputs.to_string()
+        }
+        fn removal_command(_: &Value) -> Option<String> {
+            Some("aws rm".to_owned())
+        }
         fn drift(&self, (): &()) -> Vec<Drift> {
             Vec::new()
         }
@@ -146,7 +152,7 @@ mod tests {
 
     fn listed(name: &str, stack: Option<&str>) -> InventoryItem {
         let owner = stack.map(|stack| Owner { stack: stack.into(), resource: Some(format!("secret.{name}")) });
-        InventoryItem::new::<Secret>((name, &format!("arn:{name}")), owner, |_| (), &json!({}), "aws rm")
+        InventoryItem::new::<Secret>((name, &format!("arn:{name}")), owner, |_| (), &json!({}))
     }
 
     #[test]

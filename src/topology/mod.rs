@@ -1,7 +1,6 @@
 //! What follows from a stack file: the graph of AWS resources that should exist. Pure: no call, no clock, no terminal.
 
 mod api;
-pub mod cleanup;
 mod edge;
 mod functions;
 mod http_api;

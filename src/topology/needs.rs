@@ -1,6 +1,7 @@
 //! The services that a stack needs in its region.
 
 use super::{SecretValues, desired};
+use crate::aws::kind;
 use crate::bundle::Bundles;
 use crate::regions::{Needs, Service};
 use crate::scope::Scope;
@@ -14,7 +15,7 @@ pub fn needs(stack: &Stack) -> Needs {
         Scope { partition: "aws".into(), account: String::new(), region: String::new(), stack: stack.name.clone() };
     let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default());
     Needs {
-        services: graph.ids().filter_map(|(_, kind)| Service::of_kind(kind)).chain([Service::Sts]).collect(),
+        services: graph.ids().filter_map(|(_, kind)| kind::service(kind)).chain([Service::Sts]).collect(),
         assumed_by_pools: stack.identity_pools.keys().map(|pool| anywhere.physical(&caller_role(pool))).collect(),
     }
 }
@@ -25,14 +26,6 @@ mod tests {
     use super::*;
     use crate::regions::check;
     use crate::spec::{blueprints, parse};
-    use crate::topology::cleanup;
-
-    #[test]
-    fn every_kind_of_resource_has_its_service() {
-        for kind in cleanup::GROUPS.iter().flat_map(|group| group.kinds) {
-            assert!(Service::of_kind(kind).is_some(), "{kind}");
-        }
-    }
 
     #[test]
     fn every_blueprint_needs_user_pools_and_one_needs_identity_pools() {

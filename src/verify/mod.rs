@@ -29,36 +29,7 @@ use serde::Serialize;
 pub use context::Subject;
 pub use run::{Proof, verify};
 
-/// The five layers, in the order of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layer {
-    /// User pools, app clients and sign-in.
-    Authentication,
-    /// The IP sets, the web ACL and its association with the stage.
-    Firewall,
-    /// Every route with every kind of caller.
-    Authorization,
-    /// Secrets, request bodies and credentials: what functions can access.
-    Secrets,
-    /// Roles, logs, runtimes, delivery of messages and throttling.
-    Functions,
-}
-
-impl Layer {
-    pub const ALL: [Self; 5] =
-        [Self::Authentication, Self::Firewall, Self::Authorization, Self::Secrets, Self::Functions];
-
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Authentication => "Authentication",
-            Self::Firewall => "Firewall",
-            Self::Authorization => "Authorization",
-            Self::Secrets => "Secrets",
-            Self::Functions => "Functions",
-        }
-    }
-}
+pub use crate::layer::Layer;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

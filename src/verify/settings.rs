@@ -2,108 +2,19 @@
 
 use super::check_spec::{CheckResult, CheckSpec};
 use super::{Check, Layer};
-use crate::engine::{Drift, Id, ReadResult};
+use crate::aws::kind::{self, SettingsCheck};
+use crate::aws::lambda::Permission;
+use crate::aws::logs::LogGroup;
+use crate::engine::{Drift, Id, ReadResult, Resource as _};
 
 /// A resource with its kind and the result of its read.
 pub(super) type Seen<'a> = (&'a Id, &'static str, &'a ReadResult);
 
-/// The check of a kind: the kind, its layer, the subject (`{}` is the name in the stack file), the claim that holds
-/// without differences, and the calls that read it.
-type KindCheck = (&'static str, Layer, &'static str, &'static str, &'static str);
-
 const MATCH: &str = "settings match the stack file";
 
-const KINDS: &[KindCheck] = &[
-    ("cognito.user_pool", Layer::Authentication, "{}", MATCH, "DescribeUserPool"),
-    (
-        "cognito.app_client",
-        Layer::Authentication,
-        "app client of {}",
-        "sign-in flows match the stack file",
-        "DescribeUserPoolClient",
-    ),
-    (
-        "cognito.service_user",
-        Layer::Authentication,
-        "service user {}",
-        "the password matches its secret",
-        "AdminGetUser, DescribeSecret",
-    ),
-    (
-        "cognito.identity_pool",
-        Layer::Authentication,
-        "identity pool {}",
-        "it trusts only its own user pool and no guests",
-        "DescribeIdentityPool",
-    ),
-    (
-        "cognito.identity_pool_roles",
-        Layer::Authentication,
-        "identity pool {}",
-        "it gives users only its own role",
-        "GetIdentityPoolRoles",
-    ),
-    ("wafv2.ip_set", Layer::Firewall, "IP set {}", "addresses match the stack file", "GetIPSet"),
-    ("wafv2.web_acl", Layer::Firewall, "web ACL", "rules and actions match the stack file", "GetWebACL"),
-    ("wafv2.association", Layer::Firewall, "web ACL", "it is attached to the API's stage", "GetWebACLForResource"),
-    ("apigateway.rest_api", Layer::Authorization, "API", MATCH, "GetRestApi"),
-    ("apigateway.authorizer", Layer::Authorization, "authorizer {}", "it trusts only its own pool", "GetAuthorizers"),
-    ("apigateway.paths", Layer::Authorization, "API", "paths match the stack file", "GetResources"),
-    (
-        "apigateway.routes",
-        Layer::Authorization,
-        "API",
-        "routes match the stack file, and there are no others",
-        "GetResources",
-    ),
-    ("apigateway.deployment", Layer::Authorization, "API", "the stack file's routes are deployed", "GetDeployments"),
-    (
-        "apigateway.stage",
-        Layer::Authorization,
-        "stage {}",
-        "throttling of each route matches the stack file",
-        "GetStage",
-    ),
-    ("apigateway.release", Layer::Authorization, "API", "the stage serves this deployment", "GetStage"),
-    ("apigatewayv2.api", Layer::Authorization, "HTTP API", MATCH, "GetApi"),
-    (
-        "apigatewayv2.authorizer",
-        Layer::Authorization,
-        "authorizer {}",
-        "it trusts only its own pool and client",
-        "GetAuthorizers",
-    ),
-    (
-        "apigatewayv2.routes",
-        Layer::Authorization,
-        "HTTP API",
-        "routes match the stack file, and there are no others",
-        "GetRoutes, GetIntegrations",
-    ),
-    ("apigatewayv2.stage", Layer::Authorization, "stage {}", "throttling and logging match the stack file", "GetStage"),
-    (
-        "lambda.permission",
-        Layer::Authorization,
-        "{}",
-        "the permission to call the function is limited to it",
-        "GetPolicy",
-    ),
-    ("apigateway.request_validator", Layer::Secrets, "body validator", MATCH, "GetRequestValidators"),
-    ("apigateway.model", Layer::Secrets, "model {}", "it matches the schema file", "GetModel"),
-    (
-        "secretsmanager.secret",
-        Layer::Secrets,
-        "secret {}",
-        "its value is the one that the stack wrote",
-        "DescribeSecret",
-    ),
-    ("sns.topic", Layer::Functions, "topic {}", MATCH, "GetTopicAttributes"),
-    ("sns.subscription", Layer::Functions, "{}", "it is subscribed to its topic", "ListSubscriptionsByTopic"),
-    ("logs.group", Layer::Functions, "log of {}", "retention matches the stack file", "DescribeLogGroups"),
-    ("iam.role", Layer::Functions, "role {}", "only Lambda can assume it, and it has no other policies", "GetRole"),
-    ("iam.role_policy", Layer::Functions, "role {}", "its policy is the derived policy", "GetRolePolicy"),
-    ("lambda.function", Layer::Functions, "{}", "code and settings match the stack file", "GetFunction"),
-];
+/// For a kind that is not described. The graph contains none.
+const UNKNOWN: SettingsCheck =
+    SettingsCheck { layer: Layer::Functions, subject: "{}", holds: MATCH, read: "the calls of `status`" };
 
 /// A check for every resource that should exist.
 pub(super) fn checks(seen: &[Seen<'_>]) -> Vec<Check> {
@@ -112,19 +23,17 @@ pub(super) fn checks(seen: &[Seen<'_>]) -> Vec<Check> {
 
 fn claim(id: &Id, kind: &str) -> CheckSpec {
     let (_, name) = id.parts();
-    let row = KINDS.iter().find(|(known, ..)| *known == kind);
-    let (_, mut layer, subject, claim, read) =
-        row.copied().unwrap_or(("", Layer::Functions, "{}", MATCH, "the calls of `status`"));
-    // The name of a route's permission contains a space. Other permissions are for topics.
-    if kind == "lambda.permission" && !name.contains(' ') {
+    let SettingsCheck { mut layer, subject, holds, read } = kind::about(kind).map_or(UNKNOWN, |about| about.check);
+    // A route's permission has the route's name in it; the other ones are for topics.
+    if kind == Permission::KIND && !name.contains(' ') {
         layer = Layer::Functions;
     }
-    // Roles and logs that do not belong to a function.
-    let (subject, claim) = match id.parts() {
+    // The one role that is not a function's, and the one log.
+    let (subject, holds) = match id.parts() {
         ("caller", _) => ("role of the users of {}", "only they can assume it, and it has no other policies"),
-        ("caller-policy", _) => ("role of the users of {}", claim),
-        ("api", _) if kind == "logs.group" => ("access log", claim),
-        _ => (subject, claim),
+        ("caller-policy", _) => ("role of the users of {}", holds),
+        ("api", _) if kind == LogGroup::KIND => ("access log", holds),
+        _ => (subject, holds),
     };
     // The subject of a resource of a named API includes the name.
     let of_api = match id.parts() {
@@ -133,7 +42,7 @@ fn claim(id: &Id, kind: &str) -> CheckSpec {
         _ => None,
     };
     let subject = of_api.unwrap_or_else(|| subject.replace("{}", name));
-    CheckSpec::new(layer, subject, claim).sent(read).expects(MATCH)
+    CheckSpec::new(layer, subject, holds).sent(read).expects(MATCH)
 }
 
 fn classify(observed: &ReadResult) -> CheckResult {
@@ -210,17 +119,9 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_a_check() {
-        let (clients, _) = crate::aws::testing::replay(vec![]);
-        for kind in crate::aws::registry(&clients).kinds() {
-            assert!(KINDS.iter().any(|(known, ..)| *known == kind), "{kind}");
-        }
-    }
-
-    #[test]
-    fn the_drift_of_a_live_resource_is_found() {
-        let (id, observed) = (Id::new("role", "F"), live(vec![Drift::new("a", 1, 2)]));
-        assert_eq!(drift(&[(&id, "iam.role", &observed)], "role.F").map(<[Drift]>::len), Some(1));
+    fn drift_is_known_of_what_is_there() {
+        let (id, sight) = (Id::new("role", "F"), live(vec![Drift::new("a", 1, 2)]));
+        assert_eq!(drift(&[(&id, "iam.role", &sight)], "role.F").map(<[Drift]>::len), Some(1));
         assert_eq!(drift(&[(&id, "iam.role", &ReadResult::Absent)], "role.F"), None);
         assert_eq!(drift(&[], "role.F"), None);
     }

@@ -27,7 +27,7 @@ fn sources(within: &str) -> Vec<(PathBuf, String)> {
 fn never(within: &str, forbidden: &[&str], except: &[&str]) {
     for (path, code) in sources(within) {
         let name = path.display().to_string();
-        if except.iter().any(|one| name.ends_with(one)) {
+        if except.iter().any(|one| name.contains(one)) {
             continue;
         }
         for word in forbidden {
@@ -168,7 +168,7 @@ fn the_aws_module_imports_no_stack_report_or_commands() {
 /// of what the SDK's credential providers report as text alone.
 const TABLES: [&str; 5] = ["aws/refusals.rs", "aws/settle.rs", "aws/error.rs", "src/meaning.rs", "aws/credentials.rs"];
 /// What is compiled for tests only.
-const OF_TESTS: [&str; 3] = ["aws/waits.rs", "report/fixture.rs", "spec/reference.rs"];
+const OF_TESTS: [&str; 3] = ["aws/waits/", "report/fixture.rs", "spec/reference.rs"];
 
 /// The string literals in code.
 fn literals(code: &str) -> Vec<String> {
@@ -189,7 +189,7 @@ fn error_codes_are_compared_only_in_the_refusal_tables() {
     let mut elsewhere = Vec::new();
     for (path, code) in sources("") {
         let name = path.display().to_string();
-        if TABLES.iter().chain(&OF_TESTS).any(|file| name.ends_with(file)) {
+        if TABLES.iter().chain(&OF_TESTS).any(|file| name.contains(file)) {
             continue;
         }
         for literal in literals(&code) {

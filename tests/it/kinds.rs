@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use securelambda::aws::{Clients, listers, offline, registry};
+use securelambda::aws::kind::Listed;
+use securelambda::aws::{Clients, KINDS, offline, registry};
 use securelambda::scope::Scope;
 
 use crate::support::{account_reader, botocore};
@@ -28,7 +29,7 @@ pub fn all() -> BTreeSet<&'static str> {
 
 /// Every kind that the program can list without a state file.
 pub fn listed() -> BTreeSet<&'static str> {
-    listers(&clients()).kinds().collect()
+    KINDS.iter().filter(|(_, about)| about.listed == Listed::ByItself).map(|(name, _)| *name).collect()
 }
 
 /// Fails unless each of `kinds` has an entry in `table`, or is exempt and does not have one. The exempt kinds come with

@@ -567,7 +567,7 @@ print(json.dumps(names))
     ];
     let verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"];
     for grant in securelambda::aws::rights::grants() {
-        for action in grant.rights.iter().flat_map(|right| right.actions) {
+        for action in grant.template.rights.iter().flat_map(|right| right.actions) {
             let (service, name) = action.split_once(':').unwrap();
             let operations = known[service].as_array();
             let is_operation = operations.is_some_and(|names| names.contains(&json!(name)));

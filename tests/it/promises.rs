@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use securelambda::args::Cli;
-use securelambda::topology::cleanup::{GROUPS, group};
+use securelambda::aws::kind::CleanupGroup;
 
 /// The most lines that README.md may have.
 const LONGEST_README: usize = 200;
@@ -40,18 +40,12 @@ fn the_documented_cleanup_order_equals_the_codes() {
         Some((number.parse::<usize>().ok()?, title.to_owned()))
     };
     let listed: Vec<(usize, String)> = section.lines().filter_map(numbered).collect();
-    let coded: Vec<(usize, String)> = (1..).zip(GROUPS.iter().map(|group| group.title.to_owned())).collect();
+    let coded: Vec<(usize, String)> =
+        (1..).zip(CleanupGroup::ALL.iter().map(|group| group.title().to_owned())).collect();
     assert_eq!(listed, coded);
 }
 
-#[test]
-fn every_kind_has_a_place_in_the_cleanup_order() {
-    for kind in crate::kinds::all() {
-        assert!(group(kind) < GROUPS.len(), "{kind} is in no group");
-    }
-}
-
-/// The flags that a text mentions as `--flag`.
+/// The flags that a text names, as `--flag`.
 fn flags(text: &str) -> BTreeSet<&str> {
     let name = |rest: &str| rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
     text.split("`--").skip(1).map(|rest| &rest[..name(rest)]).collect()

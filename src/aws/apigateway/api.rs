@@ -1,4 +1,4 @@
-//! The REST API itself. It carries the tag by which all under it is ours.
+//! The REST API itself. Its tag marks everything below it as ours.
 
 use aws_sdk_apigateway::Config;
 use aws_sdk_apigateway::operation::get_rest_api::GetRestApiOutput;
@@ -12,24 +12,20 @@ use super::super::refusals::BAD_REQUEST;
 use super::super::retries::NotAfter;
 use super::super::settle::{API_DELETE_RATE, API_UPDATING, confirmed, settled, until};
 use super::super::{pairs, tag_map};
-use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use super::tls::ACCESS_MODE;
+use super::{APIS, ApiGateway, BELOW, Mend, PAGE, drifts, patches, replace};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// TLS 1.2 or later, with the ciphers that AWS recommends. An API without a policy takes TLS 1.0.
-pub(super) const POLICY: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1312202106;
-
-/// TLS 1.2 or later where AWS has no policies that begin with `SecurityPolicy_`. It takes no access mode.
-const LEGACY_POLICY: SecurityPolicy = SecurityPolicy::Tls12;
-
-/// The host that a request names in TLS must be the API's own. A policy that begins with `SecurityPolicy_` needs an access
-/// mode beside it (docs/aws.md, TLS of REST APIs).
-const ACCESS_MODE: EndpointAccessMode = EndpointAccessMode::Strict;
-
-/// The settings that AWS puts in force with the next deployment (docs/aws.md, TLS of REST APIs).
+/// Settings that take effect with the next deployment (docs/aws.md, TLS of REST APIs).
 const IN_FORCE_WHEN_DEPLOYED: [&str; 4] =
     ["securityPolicy", "endpointAccessMode", "disableExecuteApiEndpoint", "endpointConfiguration.types"];
 
-/// How long AWS may take to put another policy in force, in seconds: "about 15 minutes".
+/// How long a change of the policy may take, in seconds. AWS says "about 15 minutes".
 const POLICY_CHANGE_S: u64 = 1500;
 
 /// A regional REST API, empty.
@@ -37,7 +33,7 @@ const POLICY_CHANGE_S: u64 = 1500;
 pub struct RestApi {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// Its name; AWS lets several have the same.
+    /// Not unique.
     pub name: String,
     /// A sentence for the console.
     pub description: String,
@@ -45,39 +41,33 @@ pub struct RestApi {
     pub enhanced_tls: bool,
 }
 
-/// Which API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestApiOutputs {
     /// Ten characters of AWS's choice; also the first part of its host name.
     pub id: String,
-    /// The id of the path `/`.
     pub root_resource_id: String,
-    /// Its name.
     pub name: String,
-    /// How often a setting was put right that AWS puts in force with the next deployment only: its TLS, or its own host
-    /// name. Each time makes a new deployment.
+    /// How often a setting was corrected that takes effect with the next deployment: TLS, or the API's own host
+    /// name. Each correction makes a new deployment.
     #[serde(default)]
     pub revision: u32,
 }
 
-/// An API is looked up by its name among those that carry our tag.
+/// An API is found by its name among those with our tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestApiKey {
     pub(super) name: String,
 }
 
-/// An API's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveRestApi {
-    /// Its name.
     pub name: String,
-    /// Its description.
     pub description: String,
     /// `REGIONAL`, `EDGE` or `PRIVATE`; AWS allows just one.
     pub endpoint_types: Vec<String>,
-    /// Its own host name does not answer.
+    /// Whether its own host name is disabled.
     pub execute_api_disabled: bool,
-    /// Which TLS its own host name takes; none is TLS 1.0.
+    /// The TLS policy of its own host name; none means TLS 1.0.
     pub security_policy: Option<String>,
     /// `STRICT` or `BASIC`.
     pub access_mode: Option<String>,
@@ -91,7 +81,7 @@ impl RestApi {
         let kind = live.endpoint_types.first().map_or("EDGE", String::as_str);
         let disabled = live.execute_api_disabled;
         let tls = self.tls_mend(live.security_policy.as_deref(), live.access_mode.as_deref());
-        // Another kind of endpoint takes a policy of its own with it.
+        // A change of the endpoint's type sets a policy too.
         let tls = tls.filter(|_| !endpoint);
         [
             name.map(|drift| (drift, vec![replace("/name", &self.name)])),
@@ -99,7 +89,7 @@ impl RestApi {
             endpoint.then(|| {
                 let drift = Drift::new("endpointConfiguration.types", "REGIONAL", live.endpoint_types.join(", "));
                 let kind = replace(format!("/endpointConfiguration/types/{kind}"), "REGIONAL");
-                // AWS refuses the change of the kind alone (docs/aws.md, TLS of REST APIs).
+                // AWS refuses a change of the type alone (docs/aws.md, TLS of REST APIs).
                 (drift, [kind].into_iter().chain(self.tls_patches()).collect())
             }),
             disabled.then(|| {
@@ -111,32 +101,6 @@ impl RestApi {
         .into_iter()
         .flatten()
         .collect()
-    }
-
-    /// The policy that it is created with.
-    fn policy(&self) -> SecurityPolicy {
-        if self.enhanced_tls { POLICY } else { LEGACY_POLICY }
-    }
-
-    /// Every policy but `TLS_1_0` demands TLS 1.2 at least, so that another one is left as somebody chose it.
-    fn tls_mend(&self, policy: Option<&str>, mode: Option<&str>) -> Option<Mend> {
-        match policy {
-            None | Some("" | "TLS_1_0") => {
-                let drift = Drift::weakening("securityPolicy", self.policy().as_str(), "TLS_1_0");
-                Some((drift, self.tls_patches()))
-            }
-            Some(policy) if policy.starts_with("SecurityPolicy_") && mode != Some(ACCESS_MODE.as_str()) => {
-                let drift = Drift::weakening("endpointAccessMode", ACCESS_MODE.as_str(), mode.unwrap_or("none"));
-                Some((drift, vec![replace("/endpointAccessMode", ACCESS_MODE.as_str())]))
-            }
-            Some(_) => None,
-        }
-    }
-
-    fn tls_patches(&self) -> Vec<PatchOperation> {
-        let mode = || replace("/endpointAccessMode", ACCESS_MODE.as_str());
-        let policy = replace("/securityPolicy", self.policy().as_str());
-        [policy].into_iter().chain(self.enhanced_tls.then(mode)).collect()
     }
 }
 
@@ -152,9 +116,73 @@ impl Resource for RestApi {
         RestApiKey { name: self.name.clone() }
     }
 
+    fn identity(outputs: &RestApiOutputs) -> String {
+        outputs.id.clone()
+    }
+
+    fn removal_command(outputs: &RestApiOutputs) -> Option<String> {
+        Some(format!("aws apigateway delete-rest-api --rest-api-id {}", outputs.id))
+    }
+
     fn drift(&self, live: &LiveRestApi) -> Vec<Drift> {
         drifts(self.mends(live))
     }
+}
+
+impl Described for RestApi {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "REST API",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors, Usage::Doctor],
+                    actions: &["apigateway:GET"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: &["arn:{partition}:apigateway:{region}::/restapis"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] }],
+            },
+            StatementTemplate {
+                sid: Sid::TagWhatIsMade,
+                on: &[
+                    "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F${*}",
+                ],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:PUT"] }],
+            },
+            // API Gateway creates a role of its own with an account's first API.
+            StatementTemplate {
+                sid: Sid::FirstApi,
+                on: &["arn:{partition}:iam::{account}:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["iam:CreateServiceLinkedRole"] }],
+            },
+        ],
+        rates: &[
+            Rate::one_in(3, Calls::Requests(&["POST"], "/restapis")),
+            Rate::one_in(30, Calls::Requests(&["DELETE"], "/restapis/*")),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "API",
+            holds: "settings match the stack file",
+            read: "GetRestApi",
+        },
+    };
 }
 
 impl ApiGateway {
@@ -178,7 +206,7 @@ impl ApiGateway {
         Ok(Found { outputs: RestApiOutputs { id, root_resource_id, name, revision: 0 }, live })
     }
 
-    /// The id of the path `/`, which newer answers carry themselves.
+    /// The id of the path `/`, which some answers contain.
     async fn root(&self, id: &str, given: Option<String>) -> Result<String, Failure> {
         if let Some(root) = given {
             return Ok(root);
@@ -217,7 +245,7 @@ impl ApiGateway {
     }
 }
 
-/// The answer about one API has the shape of an entry in the list of all, and a type of its own.
+/// Turns the answer about one API into an entry of the list. Both have the same fields and different types.
 fn as_listed(api: GetRestApiOutput) -> types::RestApi {
     types::RestApi::builder()
         .set_id(api.id)
@@ -251,7 +279,7 @@ impl Provider<RestApi> for ApiGateway {
                 return Ok(Some(found));
             }
         }
-        // Names are not unique: those of that name without our tag are nobody we know.
+        // Names are not unique: APIs of that name without our tag are somebody else's.
         let mut ours = Vec::new();
         let mut pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -274,7 +302,7 @@ impl Provider<RestApi> for ApiGateway {
                 let want = RestApi { enhanced_tls, ..want.clone() };
                 let endpoint = EndpointConfiguration::builder().types(EndpointType::Regional).build();
                 let call = self.once.create_rest_api().name(&want.name).description(&want.description);
-                // Here it is in force at once; a later change takes AWS about 15 minutes.
+                // Set at creation the policy takes effect at once; a later change takes about 15 minutes.
                 let call = call.security_policy(want.policy());
                 let call = call.set_endpoint_access_mode(want.enhanced_tls.then_some(ACCESS_MODE));
                 let call = call.endpoint_configuration(endpoint).disable_execute_api_endpoint(false);
@@ -285,7 +313,7 @@ impl Provider<RestApi> for ApiGateway {
             })
         };
         let made = match create(want.enhanced_tls).await {
-            // A region that does not know the newer policies yet: the older one demands TLS 1.2 too.
+            // The region does not know the newer policies yet. The older one demands TLS 1.2 too.
             Err(failure) if want.enhanced_tls && BAD_REQUEST.is(&failure) => create(false).await,
             made => made,
         };
@@ -304,13 +332,7 @@ impl Provider<RestApi> for ApiGateway {
         Ok(RestApiOutputs { id, root_resource_id, name: want.name.clone(), revision: 0 })
     }
 
-    async fn update(
-        &self,
-        want: &RestApi,
-        found: &Found<RestApi>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<RestApiOutputs, Failure> {
+    async fn update(&self, want: &RestApi, found: &Found<RestApi>, task: &Task) -> Result<RestApiOutputs, Failure> {
         let id = &found.outputs.id;
         let mends = want.mends(&found.live);
         let awaits_deployment = mends.iter().any(|(drift, _)| IN_FORCE_WHEN_DEPLOYED.contains(&drift.field.as_str()));
@@ -328,13 +350,17 @@ impl Provider<RestApi> for ApiGateway {
         if deleted.await.or_absent()?.is_none() {
             return Ok(());
         }
-        // Until then the list of all shows it too, and whoever looks again would take it for left over.
+        // Until then the list shows it too, and the check for leftovers would find it.
         let seen_gone = until(task, "the API is not gone yet", (500, 2000), 60, || async {
             let api = self.client.get_rest_api().rest_api_id(&gone.id).send().await;
             let api = api.or_fail(&format!("read the REST API {}", gone.name)).or_absent()?;
             Ok(api.is_none().then_some(()))
         });
         confirmed(seen_gone.await)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_apis(whose).await
     }
 }
 
@@ -399,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_that_takes_tls_1_0_is_weaker_and_a_stricter_policy_is_not() {
+    fn tls_1_0_weakens_and_a_stricter_policy_does_not() {
         let with = |policy: Option<&str>, mode: Option<&str>| LiveRestApi {
             security_policy: policy.map(str::to_owned),
             access_mode: mode.map(str::to_owned),
@@ -421,7 +447,7 @@ mod tests {
 
     /// Where AWS has no policies of the newer kind, it would refuse one, and an access mode with it.
     #[tokio::test]
-    async fn where_there_are_only_legacy_policies_one_of_those_demands_tls_1_2() {
+    async fn regions_with_legacy_policies_use_the_one_with_tls_1_2() {
         let want = RestApi { enhanced_tls: false, ..want() };
         let weak = want.mends(&LiveRestApi { security_policy: Some("TLS_1_0".into()), access_mode: None, ..live() });
         let patches: Vec<_> = weak[0].1.iter().map(|patch| (patch.path(), patch.value())).collect();
@@ -437,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn another_kind_of_endpoint_takes_its_policy_along() {
+    fn a_change_of_the_endpoint_type_sets_the_policy_too() {
         let edge = LiveRestApi {
             endpoint_types: vec!["EDGE".into()],
             security_policy: Some("SecurityPolicy_TLS13_2025_EDGE".into()),
@@ -460,20 +486,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_in_force_when_deployed_makes_a_new_deployment() {
+    async fn settings_that_need_a_deployment_make_one() {
         let (clients, _) = replay(vec![(200, OURS), (200, OURS)]);
         let gateway = ApiGateway::new(&clients);
         let changed = |live| Found { outputs: outputs(), live };
         let tls = changed(LiveRestApi { security_policy: None, ..live() });
-        let mended = Provider::<RestApi>::update(&gateway, &want(), &tls, &[], &task()).await;
+        let mended = Provider::<RestApi>::update(&gateway, &want(), &tls, &task()).await;
         assert_eq!(mended.map(|outputs| outputs.revision), Ok(1));
         let described = changed(LiveRestApi { description: "x".into(), ..live() });
-        let mended = Provider::<RestApi>::update(&gateway, &want(), &described, &[], &task()).await;
+        let mended = Provider::<RestApi>::update(&gateway, &want(), &described, &task()).await;
         assert_eq!(mended.map(|outputs| outputs.revision), Ok(0));
     }
 
     #[tokio::test]
-    async fn an_endpoint_that_drops_the_policy_is_told_again() {
+    async fn a_policy_that_was_dropped_is_set_again() {
         let dropped = r#"{"id":"abc","name":"demo-api","rootResourceId":"r00t"}"#;
         let (clients, http) = replay(vec![(201, dropped), (200, OURS)]);
         let made = Provider::<RestApi>::create(&ApiGateway::new(&clients), &want(), &task()).await;
@@ -483,7 +509,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn by_its_id_it_is_found_in_one_call_and_unchanged() {
+    async fn an_unchanged_api_costs_one_call_by_id() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let found =
             Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
@@ -494,7 +520,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_its_id_it_is_found_by_name_and_tag_on_any_page() {
+    async fn without_an_id_an_api_is_found_by_name_and_tag_on_any_page() {
         let stranger = OURS.replace("\"abc\"", "\"zzz\"").replace(r#""securelambda:stack":"demo","#, "");
         let first = format!(r#"{{"item":[{stranger}],"position":"next"}}"#);
         let second = format!(r#"{{"item":[{OURS}]}}"#);
@@ -506,7 +532,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_of_ours_are_never_chosen_between() {
+    async fn two_apis_of_ours_with_one_name_are_an_error() {
         let list = format!(r#"{{"item":[{OURS},{}]}}"#, OURS.replace("\"abc\"", "\"def\""));
         let (clients, _) = replay(vec![(200, &list)]);
         let failure = Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), None, &task())
@@ -517,7 +543,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_recorded_one_that_lost_our_tag_is_a_strangers() {
+    async fn a_recorded_api_without_our_tag_is_foreign() {
         let (clients, _) = replay(vec![(200, r#"{"id":"abc","name":"demo-api","rootResourceId":"r00t"}"#)]);
         let found =
             Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
@@ -527,7 +553,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_created_with_its_tags_and_waited_for() {
+    async fn a_create_sets_tags_and_waits() {
         let updating = OURS.replace("AVAILABLE", "UPDATING");
         let (clients, http) = replay(vec![(201, &updating), (200, OURS)]);
         let made = Provider::<RestApi>::create(&ApiGateway::new(&clients), &want(), &task()).await;
@@ -548,7 +574,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_gone_only_when_it_cannot_be_read_any_more() {
+    async fn a_deletion_waits_until_the_api_cannot_be_read() {
         let gone = r#"{"__type":"NotFoundException"}"#;
         let (clients, http) = replay(vec![(202, ""), (200, OURS), (404, gone)]);
         let deleted = Provider::<RestApi>::delete(&ApiGateway::new(&clients), &outputs(), &task()).await;
@@ -556,7 +582,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn already_gone_is_deleted() {
+    async fn deleting_a_missing_api_succeeds() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
         let gateway = ApiGateway::new(&clients);
         assert_eq!(Provider::<RestApi>::delete(&gateway, &outputs(), &task()).await, Ok(()));

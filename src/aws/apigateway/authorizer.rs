@@ -1,4 +1,4 @@
-//! Who may pass: tokens of one user pool.
+//! The authorizer of a REST API, which accepts the tokens of one user pool.
 
 use std::collections::BTreeSet;
 
@@ -6,51 +6,49 @@ use aws_sdk_apigateway::types::{self, AuthorizerType, Op, PatchOperation};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use super::{APIS, ApiGateway, BELOW, Mend, PAGE, drifts, patches, replace};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
 const TYPE: &str = "COGNITO_USER_POOLS";
 const SOURCE: &str = "method.request.header.Authorization";
 
-/// An authorizer that lets through who signed in at a user pool.
+/// An authorizer that accepts the tokens of a user pool.
 #[derive(Debug, Clone)]
 pub struct Authorizer {
-    /// The API's id.
     pub api_id: String,
     /// Its name, unique in the API.
     pub name: String,
-    /// The user pool's ARN.
     pub pool_arn: String,
 }
 
-/// Which authorizer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuthorizerOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// An id of AWS's choice.
+    /// An id that AWS chose.
     pub id: String,
-    /// Its name.
     pub name: String,
 }
 
-/// An authorizer is looked up by name in its API.
+/// An authorizer is found by its name in its API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuthorizerKey {
     api_id: String,
     name: String,
 }
 
-/// An authorizer's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveAuthorizer {
-    /// Its name.
     pub name: String,
     /// `COGNITO_USER_POOLS`, `TOKEN` or `REQUEST`.
     pub kind: String,
     /// The user pools whose tokens it takes.
     pub provider_arns: BTreeSet<String>,
-    /// Where in a request it looks for the token.
+    /// The part of a request that contains the token.
     pub identity_source: String,
 }
 
@@ -71,7 +69,7 @@ impl Authorizer {
         if !live.provider_arns.contains(&self.pool_arn) || strangers().next().is_some() {
             let listed: Vec<&str> = live.provider_arns.iter().map(String::as_str).collect();
             let drift = Drift::weakening("providerARNs", &self.pool_arn, listed.join(", "));
-            // Ours is added before others are removed: there is always one.
+            // Our pool is added before others are removed, so that there is always one.
             let add = (!live.provider_arns.contains(&self.pool_arn)).then(|| pools(Op::Add, &self.pool_arn));
             mends.push((drift, add.into_iter().chain(strangers().map(|arn| pools(Op::Remove, arn))).collect()));
         }
@@ -100,9 +98,50 @@ impl Resource for Authorizer {
         AuthorizerKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &AuthorizerOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.id)
+    }
+
+    fn removal_command(_: &AuthorizerOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &LiveAuthorizer) -> Vec<Drift> {
         drifts(self.mends(live))
     }
+}
+
+impl Described for Authorizer {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "authorizer",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "authorizer {}",
+            holds: "it trusts only its own pool",
+            read: "GetAuthorizers",
+        },
+    };
 }
 
 impl Provider<Authorizer> for ApiGateway {
@@ -112,7 +151,7 @@ impl Provider<Authorizer> for ApiGateway {
         known: Option<&AuthorizerOutputs>,
         _: &Task,
     ) -> Result<Option<Found<Authorizer>>, Failure> {
-        // An API has ten at most unless the quota was raised, so the list is one call and answers for id and name.
+        // An API has at most ten authorizers unless the quota was raised, so one call lists them all.
         let mut all: Vec<types::Authorizer> = Vec::new();
         let mut position = None;
         loop {
@@ -154,7 +193,6 @@ impl Provider<Authorizer> for ApiGateway {
         &self,
         want: &Authorizer,
         found: &Found<Authorizer>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<AuthorizerOutputs, Failure> {
         let id = &found.outputs.id;
@@ -167,7 +205,8 @@ impl Provider<Authorizer> for ApiGateway {
         if updated.await?.provider_arns() == [want.pool_arn.as_str()] {
             return Ok(found.outputs.clone());
         }
-        // MiniStack does not know the patches of `providerARNs`: it is made anew, and the routes follow its new id.
+        // MiniStack ignores patches of `providerARNs`: the authorizer is created again, and the routes follow its new
+        // id.
         Provider::<Authorizer>::delete(self, &found.outputs, task).await?;
         Provider::<Authorizer>::create(self, want, task).await
     }
@@ -178,6 +217,10 @@ impl Provider<Authorizer> for ApiGateway {
             call.send().await.or_fail(&format!("delete the authorizer {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -217,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_too_many_or_another_weakens() {
+    fn an_extra_or_other_pool_weakens() {
         assert_eq!(want().drift(&live()), vec![]);
         let pools = |arns: &[&str]| arns.iter().map(|arn| (*arn).to_owned()).collect::<BTreeSet<_>>();
         let table = [
@@ -241,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_found_by_id_or_name_in_one_call_and_unchanged() {
+    async fn an_unchanged_authorizer_costs_one_call_by_id_or_name() {
         for known in [None, Some("x2"), Some("gone")] {
             let (clients, http) = replay(vec![(200, &list())]);
             let known = known.map(|id| want().outputs(Some(id.to_owned())));
@@ -255,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_its_api_there_is_none() {
+    async fn without_its_api_an_authorizer_is_absent() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
         let found = Provider::<Authorizer>::read(&ApiGateway::new(&clients), &want().key(), None, &task())
             .await
@@ -264,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_is_taken_is_looked_at() {
+    async fn an_existing_authorizer_is_read() {
         for words in [
             "Authorizer name must be unique. Authorizer name AGAuthorizer1 already exists in this RestApi.",
             "Authorizer name must be unique",
@@ -282,7 +325,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, &answer)]);
         let live = LiveAuthorizer { provider_arns: [OTHER.to_owned()].into(), ..live() };
         let found = Found { outputs: want().outputs(Some("x2".into())), live };
-        let outputs = Provider::<Authorizer>::update(&ApiGateway::new(&clients), &want(), &found, &[], &task()).await;
+        let outputs = Provider::<Authorizer>::update(&ApiGateway::new(&clients), &want(), &found, &task()).await;
         assert_eq!(outputs, Ok(found.outputs));
         let (call, body) = &asked(&http)[0];
         assert!(call.starts_with("PATCH"), "{call}");

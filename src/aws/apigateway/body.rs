@@ -1,28 +1,30 @@
-//! What a request must look like: the validator that checks, and the models it checks against.
+//! The checks of request bodies: the validator, and the models that it compares bodies with.
 
 use aws_sdk_apigateway::types::RequestValidator;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGateway, Mend, PAGE, drifts, patches, replace};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use super::{APIS, ApiGateway, BELOW, Mend, PAGE, drifts, patches, replace};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
 /// A validator that checks bodies and parameters, for all methods that name it.
 #[derive(Debug, Clone)]
 pub struct Validator {
-    /// The API's id.
     pub api_id: String,
-    /// Its name; AWS lets several have the same.
+    /// Not unique.
     pub name: String,
 }
 
-/// Which validator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValidatorOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// An id of AWS's choice.
+    /// An id that AWS chose.
     pub id: String,
 }
 
@@ -36,9 +38,9 @@ pub struct ValidatorKey {
 /// What a validator checks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LiveValidator {
-    /// Bodies, against the method's model.
+    /// Whether bodies match the method's model.
     pub body: bool,
-    /// That required parameters are there.
+    /// Whether required parameters are present.
     pub parameters: bool,
 }
 
@@ -64,9 +66,52 @@ impl Resource for Validator {
         ValidatorKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &ValidatorOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.id)
+    }
+
+    fn removal_command(_: &ValidatorOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &LiveValidator) -> Vec<Drift> {
         drifts(Self::mends(*live))
     }
+}
+
+impl Described for Validator {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "request validator",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            // The documentation does not say that request validators inherit their API's tag, so the tag cannot be
+            // demanded.
+            StatementTemplate {
+                sid: Sid::RequestValidators,
+                on: &["arn:{partition}:apigateway:{region}::/restapis/*/requestvalidators*"],
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Secrets,
+            subject: "body validator",
+            holds: "settings match the stack file",
+            read: "GetRequestValidators",
+        },
+    };
 }
 
 impl Provider<Validator> for ApiGateway {
@@ -88,8 +133,8 @@ impl Provider<Validator> for ApiGateway {
                 break;
             }
         }
-        // A create whose answer was lost may have left a twin. Either does, and both go with the API; but it must be
-        // the same one every time, for methods name it by its id.
+        // A create whose answer was lost may have left a second one. Either is good, and both disappear with the API.
+        // But it must be the same one every time, because methods refer to its id.
         let by_id = known.and_then(|known| all.iter().find(|one| one.id() == Some(&known.id)));
         let named = all.iter().filter(|one| one.name() == Some(&key.name));
         let Some(one) = by_id.or_else(|| named.min_by_key(|one| one.id().map(str::to_owned))) else { return Ok(None) };
@@ -111,7 +156,6 @@ impl Provider<Validator> for ApiGateway {
         &self,
         want: &Validator,
         found: &Found<Validator>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<ValidatorOutputs, Failure> {
         let patches = patches(Validator::mends(found.live));
@@ -130,12 +174,15 @@ impl Provider<Validator> for ApiGateway {
         });
         deleted.await.or_absent().map(drop)
     }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
+    }
 }
 
-/// A model: what a JSON body must look like.
+/// A model: the schema of JSON bodies.
 #[derive(Debug, Clone)]
 pub struct Model {
-    /// The API's id.
     pub api_id: String,
     /// Letters and digits only; unique in the API. `Empty` and `Error` are AWS's own.
     pub name: String,
@@ -143,12 +190,9 @@ pub struct Model {
     pub schema: String,
 }
 
-/// Which model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// Its name.
     pub name: String,
 }
 
@@ -160,7 +204,7 @@ pub struct ModelKey {
 }
 
 impl Model {
-    /// `live` is the schema. Whatever differs may let more through, so every difference weakens.
+    /// `live` is the schema. Any other schema may accept more, so every difference weakens.
     fn mends(&self, live: &str) -> Vec<Mend> {
         let same = match (serde_json::from_str::<Value>(&self.schema), serde_json::from_str::<Value>(live)) {
             (Ok(want), Ok(live)) => want == live,
@@ -190,9 +234,50 @@ impl Resource for Model {
         ModelKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &ModelOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.name)
+    }
+
+    fn removal_command(_: &ModelOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &String) -> Vec<Drift> {
         drifts(self.mends(live))
     }
+}
+
+impl Described for Model {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "model",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Secrets,
+            subject: "model {}",
+            holds: "it matches the schema file",
+            read: "GetModel",
+        },
+    };
 }
 
 impl Provider<Model> for ApiGateway {
@@ -213,13 +298,7 @@ impl Provider<Model> for ApiGateway {
         made.await.map(|_| want.outputs())
     }
 
-    async fn update(
-        &self,
-        want: &Model,
-        found: &Found<Model>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<ModelOutputs, Failure> {
+    async fn update(&self, want: &Model, found: &Found<Model>, task: &Task) -> Result<ModelOutputs, Failure> {
         let patches = patches(want.mends(&found.live));
         let updated = self.write(&want.api_id, task, &[], || async {
             let call = self.client.update_model().rest_api_id(&want.api_id).model_name(&want.name);
@@ -235,6 +314,10 @@ impl Provider<Model> for ApiGateway {
             call.send().await.or_fail(&format!("delete the model {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -261,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_is_off_weakens() {
+    fn a_disabled_check_weakens() {
         let drift = |body, parameters| validator().drift(&LiveValidator { body, parameters });
         assert_eq!(drift(true, true), vec![]);
         assert_eq!(drift(false, true), vec![Drift::weakening("validateRequestBody", true, false)]);
@@ -276,7 +359,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_twins_the_same_validator_is_found_every_time() {
+    async fn of_two_equal_validators_the_same_is_found_every_time() {
         let list = r#"{"item":[
             {"id":"v2","name":"all","validateRequestBody":true,"validateRequestParameters":true},
             {"id":"v1","name":"all","validateRequestBody":true,"validateRequestParameters":true},
@@ -306,7 +389,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_model_that_exists_is_looked_at() {
+    async fn an_existing_model_is_read() {
         let answer = r#"{"__type":"ConflictException","message":"Model name already exists for this REST API"}"#;
         let (clients, _) = replay(vec![(409, answer)]);
         let made = Provider::<Model>::create(&ApiGateway::new(&clients), &model(), &task()).await;

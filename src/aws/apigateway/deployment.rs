@@ -1,6 +1,6 @@
-//! A deployment: what the API was when it was made, for stages to answer from.
+//! Deployments: snapshots of an API, which stages serve.
 //!
-//! It is named, in its description, by the hash of what it deploys, so that the same is never deployed twice.
+//! The description contains the hash of the deployed methods, so that the same methods are never deployed twice.
 
 use std::collections::HashSet;
 
@@ -9,33 +9,35 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_UPDATING;
-use super::{ApiGateway, PAGE};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use super::{APIS, ApiGateway, BELOW, PAGE};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// What our descriptions begin with.
+/// The beginning of our descriptions.
 const OURS: &str = "securelambda ";
 
-/// A deployment of all that the API has.
+/// A deployment of all methods of the API.
 #[derive(Debug, Clone)]
 pub struct Deployment {
-    /// The API's id.
     pub api_id: String,
-    /// Of what it deploys: [`super::Routes::hash`].
+    /// The hash of the deployed methods: [`super::Routes::hash`].
     pub hash: String,
 }
 
-/// Which deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeploymentOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// An id of AWS's choice.
+    /// An id that AWS chose.
     pub id: String,
-    /// Of what it deploys.
+    /// The hash of the deployed methods.
     pub hash: String,
 }
 
-/// A deployment is looked up by its hash in its API.
+/// A deployment is found by its hash in its API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeploymentKey {
     api_id: String,
@@ -55,9 +57,49 @@ impl Resource for Deployment {
         DeploymentKey { api_id: self.api_id.clone(), hash: self.hash.clone() }
     }
 
+    fn identity(outputs: &DeploymentOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.id)
+    }
+
+    fn removal_command(_: &DeploymentOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, (): &()) -> Vec<Drift> {
         Vec::new()
     }
+}
+
+impl Described for Deployment {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "deployment",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[Rate::one_in(5, Calls::Requests(&["POST"], "/restapis/*/deployments"))],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "API",
+            holds: "the stack file's routes are deployed",
+            read: "GetDeployments",
+        },
+    };
 }
 
 impl ApiGateway {
@@ -73,8 +115,8 @@ impl ApiGateway {
         Ok(Some(all))
     }
 
-    /// Removes our deployments that no stage answers from any more, except these. What fails stays until the next one is
-    /// made: it is in nobody's way.
+    /// Deletes our deployments that no stage serves any more, except these. One that cannot be deleted stays until the
+    /// next deployment, and does no harm.
     pub(super) async fn prune_deployments(&self, api: &str, keep: &[&str], task: &Task) {
         let stages = async { self.client.get_stages().rest_api_id(api).send().await };
         let (Ok(Some(all)), Ok(stages)) = tokio::join!(self.deployments(api), stages) else { return };
@@ -121,7 +163,7 @@ impl Provider<Deployment> for ApiGateway {
 
     async fn create(&self, want: &Deployment, task: &Task) -> Result<DeploymentOutputs, Failure> {
         let made = self.write(&want.api_id, task, &[&API_UPDATING], || async {
-            // Without a stage's name: that would change the stage before we say so.
+            // Without the stage's name, which would change the stage at once.
             let call = self.once.create_deployment().rest_api_id(&want.api_id);
             let call = call.description(format!("{OURS}{}", want.hash));
             call.send().await.or_fail(&format!("deploy the API {}", want.api_id))
@@ -130,18 +172,16 @@ impl Provider<Deployment> for ApiGateway {
         Ok(DeploymentOutputs { api_id: want.api_id.clone(), id, hash: want.hash.clone() })
     }
 
-    async fn update(
-        &self,
-        _: &Deployment,
-        found: &Found<Deployment>,
-        _: &[Drift],
-        _: &Task,
-    ) -> Result<DeploymentOutputs, Failure> {
+    async fn update(&self, _: &Deployment, found: &Found<Deployment>, _: &Task) -> Result<DeploymentOutputs, Failure> {
         Ok(found.outputs.clone())
     }
 
     async fn delete(&self, gone: &DeploymentOutputs, task: &Task) -> Result<(), Failure> {
         self.delete_deployment(&gone.api_id, &gone.id, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -170,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_recorded_one_is_found_or_else_the_newest_of_that_hash() {
+    async fn the_recorded_deployment_is_found_or_else_the_newest_with_that_hash() {
         for (known, expected) in [(None, "d3"), (Some("d1"), "d1"), (Some("d2"), "d3")] {
             let (clients, http) = replay(vec![(200, LIST)]);
             let known = known.map(outputs);
@@ -182,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_hash_is_not_it() {
+    async fn a_deployment_with_another_hash_is_ignored() {
         let (clients, _) = replay(vec![(200, LIST)]);
         let key = Deployment { hash: "cccc".into(), ..want() }.key();
         let found = Provider::<Deployment>::read(&ApiGateway::new(&clients), &key, Some(&outputs("d1")), &task()).await;
@@ -190,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unanswered_one_is_looked_for_and_not_repeated() {
+    async fn an_unanswered_create_is_not_repeated() {
         let (clients, http) = replay(vec![(500, r#"{"__type":"InternalFailure"}"#)]);
         let made = Provider::<Deployment>::create(&ApiGateway::new(&clients), &want(), &task()).await;
         assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Unknown));
@@ -199,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_ours_that_no_stage_answers_from_are_pruned() {
+    async fn only_unused_deployments_of_ours_are_deleted() {
         let stages = r#"{"item":[{"stageName":"other","deploymentId":"d2"}]}"#;
         let (clients, http) = replay(vec![(200, LIST), (200, stages), (202, "")]);
         ApiGateway::new(&clients).prune_deployments("abc", &["d3"], &task()).await;

@@ -1,11 +1,11 @@
-//! All REST APIs, with their stages. All else that hangs under an API goes with it.
+//! The list of all REST APIs, with their stages. Everything else below an API disappears with it.
 
 use aws_sdk_apigateway::types;
 
 use super::{ApiGateway, PAGE, RestApi, RestApiKey, RestApiOutputs, Stage, StageKey};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl ApiGateway {
@@ -13,46 +13,37 @@ impl ApiGateway {
         let (id, name) = (api.id.unwrap_or_default(), api.name.unwrap_or_default());
         let doing = format!("list the stages of the REST API {name}");
         let stages = self.client.get_stages().rest_api_id(&id).send().await.or_fail(&doing).or_absent();
-        // They go with the API, known or not.
+        // They disappear with the API even if they are not known.
         let (stages, unread) = match stages {
             Ok(Some(stages)) => (stages.item.unwrap_or_default(), None),
-            // The list lags; its stages say that it is gone.
+            // The list is out of date: the API is gone.
             Ok(None) => return Ok(Listing::default()),
             Err(failure) => (Vec::new(), Some(Unread::new::<Stage>(format!("of the REST API {name}"), failure))),
         };
-        // Newer answers carry the root's id; nothing that removes an API needs it.
+        // The root's id may be missing; deleting an API does not need it.
         let root_resource_id = api.root_resource_id.unwrap_or_default();
         let outputs = RestApiOutputs { id: id.clone(), root_resource_id, name: name.clone(), revision: 0 };
         let place = self.arn(&format!("/restapis/{id}"));
-        let remove = format!("aws apigateway delete-rest-api --rest-api-id {id}");
         let key = |_| RestApiKey { name: name.clone() };
-        let listed = InventoryItem::new::<RestApi>((&name, &place), owner, key, &outputs, remove);
+        let listed = InventoryItem::new::<RestApi>((&name, &place), owner, key, &outputs);
         let under = stages.into_iter().map(|stage| {
             let name = stage.stage_name.unwrap_or_default();
             let outputs = self.stage_outputs(&id, &name);
             let key = StageKey { api_id: id.clone(), name: name.clone() };
-            let remove = format!("aws apigateway delete-stage --rest-api-id {id} --stage-name {name}");
-            InventoryItem::under::<Stage>(
-                &listed,
-                Id::new("stage", &name),
-                (&name, &outputs.arn),
-                &key,
-                &outputs,
-                remove,
-            )
+            InventoryItem::under::<Stage>(&listed, Id::new("stage", &name), (&name, &outputs.arn), &key, &outputs)
         });
         let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
     }
 }
 
-impl Lister<RestApi> for ApiGateway {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl ApiGateway {
+    pub(super) async fn list_apis(&self, whose: &Whose) -> Result<Listing, Failure> {
         let pages = self.client.get_rest_apis().limit(PAGE).into_paginator().send();
         let (pages, cut) = as_far_as_it_goes!(pages, "list the REST APIs");
         let looks = pages.into_iter().flat_map(|page| page.items.unwrap_or_default()).filter_map(|api| {
             let owner = Owner::read(pairs(api.tags()));
-            // Tags come with the list, and a name may have been changed since.
+            // The list shows tags, and the name may have been changed.
             let ours = owner.as_ref().is_some_and(|owner| whose.owns(owner));
             let ours = ours || api.name().is_some_and(|name| whose.may_own(name));
             ours.then(|| (api.name().unwrap_or_default().to_owned(), self.listed_api(api, owner)))
@@ -69,7 +60,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test]
-    async fn apis_are_listed_to_the_end_whatever_they_are_called_now() {
+    async fn rest_apis_are_listed_by_tag_even_if_renamed() {
         let first = r#"{"position":"p2","item":[
             {"id":"a1","name":"renamed","tags":{"securelambda:stack":"demo","securelambda:resource":"api.rest"}},
             {"id":"x1","name":"theirs","tags":{"securelambda:stack":"other"}}]}"#;
@@ -79,7 +70,7 @@ mod tests {
         let absent = r#"{"__type":"NotFoundException","message":"no such API"}"#;
         let (clients, http) =
             replay(vec![(200, first), (200, second), (200, stages), (200, r#"{"item":[]}"#), (404, absent)]);
-        let listed = ApiGateway::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = ApiGateway::new(&clients).list_apis(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         let expected = [("api.rest", Some("demo")), ("stage.development", Some("demo")), ("rest_api.demo-api", None)];
         assert_eq!(seen, expected);

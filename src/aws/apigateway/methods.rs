@@ -1,9 +1,9 @@
-//! The calls that look after [`Routes`].
+//! The calls that create and change [`Routes`].
 //!
-//! A method that differs is patched where a patch can say it, for two reasons: `PutMethod` refuses one that exists, and
-//! one call leaves no moment without it. At AWS callers would not notice that moment, since the stage answers from what is
-//! deployed; where methods are live at once, as in an emulator, they would. For the same reason what is wanted is put
-//! right first, and what is not wanted goes after.
+//! A method that differs is patched if a patch can express the change. `PutMethod` refuses a method that exists, and
+//! with a patch the method is never missing. On AWS nobody would notice that it is missing, because the stage serves
+//! the deployed snapshot; an emulator that makes methods live at once would show it. For the same reason new and
+//! changed methods come first and removed ones last.
 
 use std::collections::BTreeMap;
 
@@ -18,27 +18,28 @@ use super::{
     AT_ONCE, ApiGateway, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs, given, remove, replace,
     route,
 };
-use crate::engine::{Cause, Drift, Failure, Found, Provider, Task};
+use crate::engine::{Cause, Failure, Found, Listing, Provider, Task};
+use crate::scope::Whose;
 
-/// What one method takes.
+/// The step that one method needs.
 #[derive(Debug, PartialEq)]
 enum Step<'a> {
-    /// Delete what is there, if anything is; then method and integration.
+    /// Delete the existing method, if there is one; then create method and integration.
     Put { name: &'a str, method: &'a Method, replaces: bool },
-    /// The method in place, then if need be its integration.
+    /// Patch the method, then its integration if needed.
     Patch { name: &'a str, method: &'a Method, patches: Vec<PatchOperation>, integrate: Option<Integrate> },
-    /// Only the integration: it differs, or the method was left half made.
+    /// Only the integration: it differs, or it is missing.
     Integrate { name: &'a str, method: &'a Method, how: Integrate },
-    /// There should be none.
+    /// Delete the method.
     Remove { name: &'a str, resource_id: &'a str, http_method: &'a str },
 }
 
-/// How an integration is put right.
+/// How an integration is corrected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Integrate {
-    /// It leads to another function, and nothing else.
+    /// By a patch: only its function differs.
     Repoint,
-    /// As a whole; this replaces what is there.
+    /// By replacing it.
     Put,
 }
 
@@ -54,9 +55,9 @@ impl Integrate {
     }
 }
 
-/// What brings a method to what is wanted, if patches can say it. They are texts, and an emulator may keep the text where
-/// AWS makes a yes or no of it; what is of that kind differs only if somebody changed it behind our back, and is left to a
-/// new method.
+/// The patches that correct a method, if patches can. Their values are texts, and an emulator may keep the text
+/// where AWS makes a boolean of it. Booleans differ only if somebody else changed them; then the method is
+/// created again.
 fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     let validator = want.validator_id.as_ref()?;
     if live.api_key_required || want.required() != live.required {
@@ -65,7 +66,7 @@ fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     let mut patches = Vec::new();
     let (kind, authorizer) = (want.authorization.kind(), want.authorization.authorizer_id());
     if kind != live.authorization || authorizer.is_some_and(|id| live.authorizer_id.as_deref() != Some(id)) {
-        // Both in one call: there is no moment at which one is the old and the other the new.
+        // Both in one call, so that they never belong to different versions.
         patches.push(replace("/authorizationType", kind));
         patches.extend(authorizer.map(|id| replace("/authorizerId", id)));
     }
@@ -109,8 +110,8 @@ fn steps<'a>(want: &'a Routes, live: &'a BTreeMap<String, LiveMethod>) -> Vec<St
 }
 
 impl ApiGateway {
-    /// What is wanted first, then what is not; in each of the two methods side by side, each method's calls one after the
-    /// other.
+    /// First the wanted methods, then the removed ones. Within each group methods are changed concurrently, the calls
+    /// of one method in sequence.
     async fn take(&self, api: &str, steps: Vec<Step<'_>>, task: &Task) -> Result<(), Failure> {
         let (removals, wanted): (Vec<_>, Vec<_>) =
             steps.into_iter().partition(|step| matches!(step, Step::Remove { .. }));
@@ -144,7 +145,7 @@ impl ApiGateway {
         side_by_side(AT_ONCE, calls.collect()).await.map(drop)
     }
 
-    /// May be repeated: whatever method is in the way, perhaps an unanswered try's own, hangs under our API.
+    /// May be repeated: an existing method, perhaps of an unanswered attempt, is in our API.
     async fn put_method(&self, api: &str, name: &str, method: &Method, task: &Task) -> Result<(), Failure> {
         let put = || {
             self.write(api, task, &[&API_AUTHORIZER_VISIBLE], || async {
@@ -168,7 +169,8 @@ impl ApiGateway {
         }
     }
 
-    /// Whether the method is as wanted now: an emulator may not know all of these patches, and does something else then.
+    /// Whether the patches had the wanted effect: an emulator may not implement all of them, and do something else
+    /// then.
     async fn patch_method(
         &self,
         api: &str,
@@ -232,7 +234,7 @@ impl ApiGateway {
             let call = self.client.delete_method().rest_api_id(api).resource_id(resource_id).http_method(http_method);
             call.send().await.or_fail(&format!("delete the method {name}"))
         });
-        // Its whole path may have gone in the meantime.
+        // Its whole path may have been deleted meanwhile.
         deleted.await.or_absent().map(drop)
     }
 
@@ -248,7 +250,7 @@ impl ApiGateway {
     }
 }
 
-/// What a patch's answer says of a method.
+/// The method in the answer to a patch.
 fn answered(method: &Method, answer: UpdateMethodOutput) -> LiveMethod {
     let live = types::Method::builder()
         .set_authorization_type(answer.authorization_type)
@@ -300,13 +302,7 @@ impl Provider<Routes> for ApiGateway {
         Ok(RoutesOutputs { api_id: want.api_id.clone(), hash: want.hash() })
     }
 
-    async fn update(
-        &self,
-        want: &Routes,
-        found: &Found<Routes>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<RoutesOutputs, Failure> {
+    async fn update(&self, want: &Routes, found: &Found<Routes>, task: &Task) -> Result<RoutesOutputs, Failure> {
         self.take(&want.api_id, steps(want, &found.live), task).await?;
         Ok(RoutesOutputs { api_id: want.api_id.clone(), hash: want.hash() })
     }
@@ -320,6 +316,10 @@ impl Provider<Routes> for ApiGateway {
             fingerprint: String::new(),
         };
         self.take(&gone.api_id, steps(&none, &live), task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_are_found_in_one_call_and_unchanged() {
+    async fn unchanged_methods_cost_one_call() {
         let (clients, http) = replay(vec![(200, &list(&whole()))]);
         let found = Provider::<Routes>::read(&ApiGateway::new(&clients), &routes().key(), None, &task())
             .await
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_api_without_methods_has_none_and_so_has_no_api() {
+    async fn an_api_without_methods_and_a_missing_api_have_no_routes() {
         let bare = r#"{"item":[{"id":"r00t","path":"/"}]}"#;
         let (clients, _) = replay(vec![(200, bare), (404, r#"{"__type":"NotFoundException"}"#)]);
         let gateway = ApiGateway::new(&clients);
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_in_the_way_is_replaced() {
+    async fn an_existing_method_is_replaced() {
         let exists = r#"{"__type":"ConflictException","message":"Method already exists for this resource"}"#;
         let (clients, http) = replay(vec![(409, exists), (204, ""), (201, "{}"), (201, "{}")]);
         Provider::<Routes>::create(&ApiGateway::new(&clients), &routes(), &task()).await.expect("made");
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_authorizer_made_a_moment_ago_is_waited_for() {
+    async fn a_new_authorizer_is_waited_for() {
         let not_yet = r#"{"__type":"BadRequestException","message":"Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS requires a valid authorizer."}"#;
         let (clients, http) = replay(vec![(400, not_yet), (201, "{}"), (201, "{}")]);
         Provider::<Routes>::create(&ApiGateway::new(&clients), &routes(), &task()).await.expect("made");
@@ -456,7 +456,7 @@ mod tests {
     const DELETE: &str = "DELETE /p1/methods/POST";
 
     #[tokio::test]
-    async fn only_what_differs_is_touched() {
+    async fn only_differing_methods_are_changed() {
         let half = LiveMethod { integration: None, ..live_method() };
         let keyed = LiveMethod { api_key_required: true, ..live_method() };
         let bare = LiveMethod { required: BTreeSet::new(), ..live_method() };
@@ -477,7 +477,7 @@ mod tests {
         ];
         for (found, expected) in table {
             let (clients, http) = replay(expected.iter().map(|_| (200, "{}")).collect());
-            Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &[], &task())
+            Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &task())
                 .await
                 .expect("converged");
             assert_eq!(calls(&http), expected);
@@ -535,7 +535,7 @@ mod tests {
         for (live, expected) in table {
             let answer = patched(&live_method());
             let (clients, http) = replay(vec![(200, &answer)]);
-            Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &[], &task())
+            Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &task())
                 .await
                 .expect("converged");
             let (bodies, calls): (Vec<_>, _) = (asked(&http).into_iter().map(|(_, body)| body).collect(), calls(&http));
@@ -547,12 +547,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_route_to_another_pool_and_function_is_guarded_before_it_leads_there() {
+    async fn a_route_gets_its_authorizer_before_its_function() {
         let mut live = LiveMethod { authorizer_id: Some("a2".into()), ..live_method() };
         live.integration.iter_mut().for_each(|live| live.uri = "arn:g".into());
         let answer = patched(&live_method());
         let (clients, http) = replay(vec![(200, &answer), (200, "{}")]);
-        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &[], &task())
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, live)]), &task())
             .await
             .expect("converged");
         assert_eq!(calls(&http), [PATCH, REPOINT]);
@@ -561,38 +561,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_patch_that_does_something_else_gives_way_to_a_new_method() {
+    async fn a_method_that_a_patch_does_not_fix_is_created_anew() {
         let old = LiveMethod { models: BTreeMap::from([("application/json".into(), "Old".into())]), ..live_method() };
         let mut literal = old.clone();
         literal.models.insert("application~1json".into(), "Request".into());
         let answer = patched(&literal);
         let (clients, http) = replay(vec![(200, &answer), (201, "{}"), (201, "{}")]);
-        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, old)]), &[], &task())
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found(&[(NAME, old)]), &task())
             .await
             .expect("converged");
         assert_eq!(calls(&http), [PATCH, PUT, INTEGRATE]);
     }
 
     #[tokio::test]
-    async fn what_is_not_wanted_goes_after_what_is() {
+    async fn unwanted_methods_are_removed_last() {
         let stray = LiveMethod { resource_id: "p9".into(), ..live_method() };
         let (clients, http) = replay(vec![(201, "{}"), (201, "{}"), (204, "")]);
         let found = found(&[("POST /a-stray", stray)]);
-        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &[], &task())
-            .await
-            .expect("converged");
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &task()).await.expect("converged");
         assert_eq!(calls(&http), [PUT, INTEGRATE, "DELETE /p9/methods/POST"]);
     }
 
     #[tokio::test]
-    async fn an_opened_method_is_patched_and_what_names_nobody_is_idle() {
+    async fn an_opened_method_is_patched() {
         let mut want = routes();
         want.methods.values_mut().for_each(|method| method.authorization = super::super::Authorization::None);
         // AWS may go on naming the authorizer of a method that asks nobody.
         let opened = LiveMethod { authorization: "NONE".into(), ..live_method() };
         let answer = patched(&opened);
         let (clients, http) = replay(vec![(200, &answer)]);
-        Provider::<Routes>::update(&ApiGateway::new(&clients), &want, &found(&[(NAME, live_method())]), &[], &task())
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &want, &found(&[(NAME, live_method())]), &task())
             .await
             .expect("converged");
         let body = &asked(&http)[0].1;
@@ -601,15 +599,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stray_whose_path_is_gone_is_gone() {
+    async fn an_unwanted_method_disappears_with_its_path() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
         let found = found(&[("POST /x/{id}", live_method()), ("GET /y", live_method())]);
-        let done = Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &[], &task()).await;
+        let done = Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &task()).await;
         assert_eq!(done, Ok(found.outputs));
     }
 
     #[test]
-    fn a_method_on_a_path_that_was_made_anew_is_put_there() {
+    fn a_method_is_created_again_on_a_new_path() {
         let old = found(&[("POST /x/{id}", LiveMethod { resource_id: "old".into(), ..live_method() })]);
         let (want, method) = (routes(), method());
         let expected = Step::Put { name: "POST /x/{id}", method: &method, replaces: false };

@@ -1,13 +1,12 @@
-//! API Gateway: one REST API (v1) with all that hangs under it.
+//! API Gateway: a REST API (v1) and everything below it.
 //!
-//! Odd about API Gateway: names of APIs, validators and deployments are not unique, so an API is told by its tag and a
-//! deployment by the hash in its description. Nothing that is changed on an API is live until it is deployed. Two
-//! writes to one API may meet, and then one is refused with "concurrent modification" (docs/aws.md, Concurrent writes):
-//! ours run side by side all the same, and one that was refused runs again on its own. Settings are changed by patches,
-//! so every difference that is found carries the patches that put it right.
+//! Names of APIs, validators and deployments are not unique, so an API is recognised by its tag and a deployment by the
+//! hash in its description. Changes of an API become live when they are deployed. AWS refuses one of two concurrent
+//! writes to an API (docs/aws.md, Concurrent writes). Ours run concurrently all the same, and a refused one is repeated
+//! alone. Settings are changed by patches, so each difference is found together with the patches that remove it.
 //!
-//! An API's paths are one resource here, and its methods another: AWS lists all of either in one call, so an API of a
-//! hundred routes is looked at as fast as one of two.
+//! All paths of an API are one resource here, and all methods another. AWS lists each of them in one call, so an API
+//! with a hundred routes is read as fast as one with two.
 
 mod api;
 mod authorizer;
@@ -19,6 +18,7 @@ mod paths;
 mod release;
 mod routes;
 mod stage;
+mod tls;
 mod urls;
 
 use std::collections::{BTreeMap, HashMap};
@@ -46,10 +46,16 @@ pub use routes::{Authorization, LiveIntegration, LiveMethod, Method, Routes, Rou
 pub use stage::{LiveSetting, LiveStage, Stage, StageKey, StageOutputs};
 pub use urls::{integration_uri, stage_url};
 
-/// As many as a list call returns at most; it returns 25 unless told (docs/aws.md, Creating and finding REST APIs).
+/// AWS chooses the ids, so a policy recognises our APIs by their tag, which everything below an API inherits.
+const APIS: &[&str] =
+    &["arn:{partition}:apigateway:{region}::/restapis", "arn:{partition}:apigateway:{region}::/restapis/*"];
+
+const BELOW: &[&str] = &["arn:{partition}:apigateway:{region}::/restapis/*"];
+
+/// The most entries of a list call, which returns 25 by default (docs/aws.md, Creating and finding REST APIs).
 const PAGE: i32 = 500;
 
-/// Writes to one API in flight at once; the account's rate is ten a second.
+/// The most concurrent writes to one API. The account's rate is ten calls a second.
 const AT_ONCE: usize = 8;
 
 /// Looks after REST APIs and all that hangs under them.
@@ -59,12 +65,11 @@ pub struct ApiGateway {
     /// Without the SDK's retries, for calls that create.
     once: Client,
     scope: Scope,
-    /// For each API: held shared by a write, alone by one that met another.
+    /// For each API: shared by writes, exclusive for one that is repeated after a conflict.
     locks: Arc<Mutex<HashMap<String, Arc<RwLock<()>>>>>,
 }
 
 impl ApiGateway {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_apigateway, &clients.sdk),
@@ -74,9 +79,9 @@ impl ApiGateway {
         }
     }
 
-    /// Does one call that writes to the API with this id. It runs beside other writes to it; if AWS says that they met,
-    /// it is done again with all others of ours held back. A call is refused as a whole then, so even one that creates
-    /// may be repeated.
+    /// Makes a call that writes to the API with this id, concurrently with other writes. If AWS reports a conflict,
+    /// it is repeated while our other writes wait. After a conflict nothing was carried out, so even a call that
+    /// creates may be repeated.
     async fn write<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         api: &str,
@@ -104,7 +109,7 @@ impl ApiGateway {
         Arc::clone(locks.entry(api.to_owned()).or_default())
     }
 
-    /// The ARN of something of API Gateway's own; these have no account in them.
+    /// An ARN of API Gateway, which contains no account.
     fn arn(&self, path: &str) -> String {
         format!("arn:{}:apigateway:{}::{path}", self.scope.partition, self.scope.region)
     }
@@ -126,7 +131,7 @@ impl ApiGateway {
     }
 }
 
-/// A difference, and what puts it right.
+/// A difference, and the patches that correct it.
 type Mend = (Drift, Vec<PatchOperation>);
 
 fn drifts(mends: Vec<Mend>) -> Vec<Drift> {
@@ -146,12 +151,12 @@ fn remove(path: impl Into<String>) -> PatchOperation {
     PatchOperation::builder().op(Op::Remove).path(path).build()
 }
 
-/// How a method is named here, as in a stack file: `POST /lambda1`.
+/// A method's name, as in a stack file: `POST /lambda1`.
 fn route(http_method: &str, path: &str) -> String {
     format!("{http_method} {path}")
 }
 
-/// An absent text, and one that the service gives as empty, mean the same.
+/// A missing text and an empty one mean the same.
 fn given(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }
@@ -170,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_write_that_met_another_is_done_again_alone() {
+    async fn a_write_with_a_conflict_is_repeated_alone() {
         let gateway = ApiGateway::new(&replay(vec![]).0);
         let (tries, task) = (AtomicUsize::new(0), Task::detached("test.write"));
         let lock = gateway.lock("abc");

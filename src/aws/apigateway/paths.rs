@@ -7,30 +7,31 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::side_by_side;
-use super::{AT_ONCE, ApiGateway};
-use crate::engine::{Cause, Drift, Failure, Found, Provider, Resource, Task};
+use super::{APIS, AT_ONCE, ApiGateway, BELOW};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Cause, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// The paths that an API has, and no others.
+/// All paths of an API.
 #[derive(Debug, Clone)]
 pub struct Paths {
-    /// The API's id.
     pub api_id: String,
-    /// The id of the path `/`.
     pub root_id: String,
-    /// As in `/lambda1`, `/items/{id}` or `/files/{proxy+}`. Those on the way to them need not be given.
+    /// As in `/lambda1`, `/items/{id}` or `/files/{proxy+}`. Parents need not be listed.
     pub paths: BTreeSet<String>,
 }
 
-/// Where each path is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PathsOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// Each path's id, that of `/` and of those on the way included.
+    /// The id of each path, including `/` and all parents.
     pub ids: BTreeMap<String, String>,
 }
 
-/// Paths are looked up in their API.
+/// Paths are found in their API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PathsKey {
     api_id: String,
@@ -39,14 +40,13 @@ pub struct PathsKey {
 /// A path that an API has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LivePath {
-    /// Its id.
     pub id: String,
-    /// There are methods on it.
+    /// Whether it has methods.
     pub carries_methods: bool,
 }
 
 impl Paths {
-    /// The paths with all on the way to them, `/` included.
+    /// The paths with all parents, including `/`.
     fn wanted(&self) -> BTreeSet<String> {
         let parents = |path: &String| {
             let cuts: Vec<usize> = path.match_indices('/').map(|(at, _)| at).filter(|&at| at > 0).collect();
@@ -57,7 +57,7 @@ impl Paths {
     }
 }
 
-/// How far below `/` it is.
+/// The number of levels below `/`.
 fn depth(path: &str) -> usize {
     if path == "/" { 0 } else { path.matches('/').count() }
 }
@@ -83,6 +83,14 @@ impl Resource for Paths {
         PathsKey { api_id: self.api_id.clone() }
     }
 
+    fn identity(outputs: &PathsOutputs) -> String {
+        outputs.api_id.clone()
+    }
+
+    fn removal_command(_: &PathsOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
         let wanted = self.wanted();
         let missing = wanted.iter().filter(|path| !live.contains_key(*path));
@@ -99,8 +107,43 @@ impl Resource for Paths {
     }
 }
 
+impl Described for Paths {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "paths",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[
+            Rate::per_second(5, Calls::Requests(&["POST", "DELETE"], "/restapis/*/resources/*")),
+            Rate { calls: Calls::Requests(&["GET"], "/restapis/*/resources"), count: 5, seconds: 2, burst: 5 },
+        ],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "API",
+            holds: "paths match the stack file",
+            read: "GetResources",
+        },
+    };
+}
+
 impl ApiGateway {
-    /// Makes those of `wanted` that `ids` does not have, parents first, siblings side by side.
+    /// Creates the paths of `wanted` that `ids` lacks: parents first, siblings concurrently.
     async fn make_paths(
         &self,
         api: &str,
@@ -119,7 +162,7 @@ impl ApiGateway {
         Ok(PathsOutputs { api_id: api.to_owned(), ids })
     }
 
-    /// A path's name is unique in its parent, so this may be repeated: one that is there is taken as it is.
+    /// A path's name is unique in its parent, so this may be repeated: an existing path is used.
     async fn make_path(&self, api: &str, parent: &str, path: &str, task: &Task) -> Result<String, Failure> {
         let made = self.write(api, task, &[], || async {
             let call = self.client.create_resource().rest_api_id(api).parent_id(parent).path_part(split(path).1);
@@ -129,14 +172,14 @@ impl ApiGateway {
             Ok(made) => Ok(made.id.unwrap_or_default()),
             Err(failure) if failure.cause == Cause::Exists => {
                 let there = self.resources(api, false).await?.unwrap_or_default().remove(path);
-                // Not there: it went again, or its list lags.
+                // It is gone again, or the list is out of date.
                 there.and_then(|there| there.id).ok_or(Failure { cause: Cause::Refused, ..failure })
             }
             Err(failure) => Err(failure),
         }
     }
 
-    /// Removes paths by their ids, children first, siblings side by side; with their methods.
+    /// Deletes paths with their methods by their ids: children first, siblings concurrently.
     async fn remove_paths(&self, api: &str, gone: &BTreeMap<String, String>, task: &Task) -> Result<(), Failure> {
         for level in levels(gone.keys()).into_values().rev() {
             let calls = level.into_iter().map(|path| async move {
@@ -172,7 +215,7 @@ impl Provider<Paths> for ApiGateway {
         _: &Task,
     ) -> Result<Option<Found<Paths>>, Failure> {
         let Some(all) = self.resources(&key.api_id, false).await? else { return Ok(None) };
-        // Every API has `/`. Unless we are known to have been here, that is none.
+        // Every API has `/`. Without a record it does not count as paths of ours.
         if known.is_none_or(|known| known.api_id != key.api_id) && all.len() < 2 {
             return Ok(None);
         }
@@ -185,18 +228,12 @@ impl Provider<Paths> for ApiGateway {
         self.make_paths(&want.api_id, &want.wanted(), root, task).await
     }
 
-    async fn update(
-        &self,
-        want: &Paths,
-        found: &Found<Paths>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<PathsOutputs, Failure> {
+    async fn update(&self, want: &Paths, found: &Found<Paths>, task: &Task) -> Result<PathsOutputs, Failure> {
         let wanted = want.wanted();
         let (keep, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
             ids(&found.live).into_iter().partition(|(path, _)| wanted.contains(path));
-        // First those that must go: `{b}` cannot be made while there is `{a}` beside it. Callers notice neither, for
-        // the stage answers from what is deployed.
+        // Unwanted paths first: `{b}` cannot be created next to `{a}`. Callers notice neither, because
+        // the stage serves a deployment.
         self.remove_paths(&want.api_id, &gone, task).await?;
         self.make_paths(&want.api_id, &wanted, keep, task).await
     }
@@ -205,6 +242,10 @@ impl Provider<Paths> for ApiGateway {
         let mut below = gone.ids.clone();
         below.remove("/");
         self.remove_paths(&gone.api_id, &below, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -239,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_on_the_way_are_wanted_too() {
+    fn parent_paths_are_wanted_too() {
         let wanted = want(&["/items/{id}/parts", "/files/{proxy+}", "/items"]).wanted();
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
         assert_eq!(wanted, ["/", "/files", "/files/{proxy+}", "/items", "/items/{id}", "/items/{id}/parts"]);
@@ -248,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_too_many_weakens_if_it_carries_methods() {
+    fn an_extra_path_weakens_if_it_has_methods() {
         let want = want(&["/lambda1"]);
         assert_eq!(want.drift(&live(&[("/", false), ("/lambda1", true)])), vec![]);
         assert_eq!(want.drift(&live(&[("/", false)])), vec![Drift::new("resource /lambda1", "present", "absent")]);
@@ -258,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn they_are_found_in_one_call_and_unchanged() {
+    async fn unchanged_paths_cost_one_call() {
         let (clients, http) = replay(vec![(200, &format!(r#"{{"item":[{ROOT},{LAMBDA1}]}}"#))]);
         let want = want(&["/lambda1"]);
         let found =
@@ -270,7 +311,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bare_api_has_none_and_so_has_no_api() {
+    async fn an_empty_api_and_a_missing_api_have_no_paths() {
         let bare = format!(r#"{{"item":[{ROOT}]}}"#);
         let (clients, _) = replay(vec![(200, &bare), (200, &bare), (404, r#"{"__type":"NotFoundException"}"#)]);
         let gateway = ApiGateway::new(&clients);
@@ -285,7 +326,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn parents_are_made_before_children_and_one_that_exists_is_adopted() {
+    async fn parents_are_created_first_and_existing_paths_are_adopted() {
         let exists = r#"{"__type":"ConflictException",
             "message":"Another resource with the same parent already has this name: a"}"#;
         let list = format!(r#"{{"item":[{ROOT},{{"id":"pa","parentId":"r00t","pathPart":"a","path":"/a"}}]}}"#);
@@ -297,7 +338,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_at_odds_are_refused() {
+    async fn paths_that_exclude_each_other_are_refused() {
         let odds = r#"{"__type":"BadRequestException","message":"A sibling ({a}) of this resource already has a variable path part -- only one is allowed"}"#;
         let (clients, http) = replay(vec![(400, odds), (200, &format!(r#"{{"item":[{ROOT}]}}"#))]);
         let made = Provider::<Paths>::create(&ApiGateway::new(&clients), &want(&["/{b}"]), &task()).await;
@@ -307,7 +348,7 @@ mod tests {
 
     /// What a thing is called is no part of what AWS says of it.
     #[tokio::test(start_paused = true)]
-    async fn a_path_named_like_a_conflict_is_refused_at_once() {
+    async fn a_path_named_like_a_conflict_is_not_waited_for() {
         let refused = r#"{"__type":"ConflictException","message":"No."}"#;
         let (clients, http) = replay(vec![(409, refused); 5]);
         let made = Provider::<Paths>::create(&ApiGateway::new(&clients), &want(&["/concurrent-jobs"]), &task()).await;
@@ -316,14 +357,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_must_go_goes_children_first() {
+    async fn children_are_removed_before_parents() {
         let (clients, http) =
             replay(vec![(202, ""), (404, r#"{"__type":"NotFoundException"}"#), (201, r#"{"id":"new"}"#)]);
         let live = live(&[("/", false), ("/x", false), ("/x/y", true)]);
         let outputs = PathsOutputs { api_id: "abc".into(), ids: ids(&live) };
         let want = want(&["/z"]);
         let made =
-            Provider::<Paths>::update(&ApiGateway::new(&clients), &want, &Found { outputs, live }, &[], &task()).await;
+            Provider::<Paths>::update(&ApiGateway::new(&clients), &want, &Found { outputs, live }, &task()).await;
         assert_eq!(made.expect("converged").ids.into_keys().collect::<Vec<_>>(), ["/", "/z"]);
         let calls: Vec<_> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(calls[0].contains("id%2Fx%2Fy") && calls[1].ends_with("id%2Fx"), "{calls:?}");

@@ -1,34 +1,34 @@
-//! What a stage answers from. The stage itself comes early, for its throttle and its web ACL hang on it; to which
-//! deployment it points comes last, when all that the new one leads to is there.
+//! Which deployment a stage serves. The stage itself is created early, because its throttle and its web ACL depend on
+//! it. It is pointed to the new deployment last, when everything that the deployment needs exists.
 //!
-//! A deployment is a snapshot, so until this one call callers see the old API, and after it the new one. The stage stays:
-//! it keeps its address, its throttle and its web ACL.
+//! A deployment is a snapshot: callers see the old API before this one call and the new API after it. The stage keeps
+//! its address, its throttle and its web ACL.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGateway, replace};
-use crate::engine::{Drift, Failure, Found, Lag, Provider, Resource, Task};
+use super::{APIS, ApiGateway, BELOW, replace};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Lag, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// A stage answers from this deployment.
+/// The deployment that a stage serves.
 #[derive(Debug, Clone)]
 pub struct Release {
-    /// The API's id.
     pub api_id: String,
-    /// The stage's name.
     pub stage: String,
-    /// The deployment's id.
     pub deployment_id: String,
 }
 
-/// Of which stage; also where it is looked up.
+/// The outputs are also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReleaseOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// The stage's name.
     pub stage: String,
 }
 
@@ -45,11 +45,19 @@ impl Resource for Release {
     });
     type Key = ReleaseOutputs;
     type Outputs = ReleaseOutputs;
-    /// The id of the deployment that the stage answers from.
+    /// The id of the deployment that the stage serves.
     type Live = String;
 
     fn key(&self) -> ReleaseOutputs {
         ReleaseOutputs { api_id: self.api_id.clone(), stage: self.stage.clone() }
+    }
+
+    fn identity(outputs: &ReleaseOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.stage)
+    }
+
+    fn removal_command(_: &ReleaseOutputs) -> Option<String> {
+        None
     }
 
     fn drift(&self, live: &String) -> Vec<Drift> {
@@ -58,8 +66,41 @@ impl Resource for Release {
     }
 }
 
+impl Described for Release {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "release",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            // An update deletes deployments that no stage uses any more.
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Update, Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "API",
+            holds: "the stage serves this deployment",
+            read: "GetStage",
+        },
+    };
+}
+
 impl ApiGateway {
-    /// The id of the deployment that a stage answers from; `None` if there is no such stage.
+    /// The id of the deployment that a stage serves; `None` if there is no such stage.
     async fn released(&self, key: &ReleaseOutputs) -> Result<Option<String>, Failure> {
         let call = self.client.get_stage().rest_api_id(&key.api_id).stage_name(&key.stage);
         let stage = call.send().await.or_fail(&format!("read the stage {}", key.stage)).or_absent()?;
@@ -76,8 +117,8 @@ impl ApiGateway {
                 .or_fail(&format!("move the stage {} to the deployment {}", want.stage, want.deployment_id))
         });
         moved.await?;
-        // For some seconds a part of AWS's own servers still answers from the one before (docs/aws.md, Deployments): it
-        // goes when the next one is released.
+        // For some seconds some of AWS's servers still serve the previous deployment (docs/aws.md, Deployments). It
+        // is deleted when the next one is released.
         self.prune_deployments(&want.api_id, &[&want.deployment_id, before], task).await;
         Ok(())
     }
@@ -95,7 +136,7 @@ impl Provider<Release> for ApiGateway {
     }
 
     async fn create(&self, want: &Release, task: &Task) -> Result<ReleaseOutputs, Failure> {
-        // The stage was made a moment ago, and with this very deployment unless somebody else was faster.
+        // The stage was just created, with this deployment unless somebody else changed it.
         let before = self.released(&want.key()).await?.unwrap_or_default();
         if before != want.deployment_id {
             self.release(want, &before, task).await?;
@@ -103,22 +144,21 @@ impl Provider<Release> for ApiGateway {
         Ok(want.key())
     }
 
-    async fn update(
-        &self,
-        want: &Release,
-        found: &Found<Release>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<ReleaseOutputs, Failure> {
+    async fn update(&self, want: &Release, found: &Found<Release>, task: &Task) -> Result<ReleaseOutputs, Failure> {
+        let drift = want.drift(&found.live);
         if !drift.is_empty() {
             self.release(want, &found.live, task).await?;
         }
         Ok(found.outputs.clone())
     }
 
-    /// A stage always answers from something: it goes with the stage.
+    /// A stage always serves a deployment, so there is nothing to delete but the stage.
     async fn delete(&self, _: &ReleaseOutputs, _: &Task) -> Result<(), Failure> {
         Ok(())
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -138,26 +178,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unchanged_one_costs_one_read_and_no_write() {
+    async fn an_unchanged_release_costs_one_read() {
         let (clients, http) = replay(vec![(200, STAGE)]);
         let gateway = ApiGateway::new(&clients);
         let found = Provider::<Release>::read(&gateway, &want("d1").key(), None, &task()).await.expect("no failure");
         let found = found.expect("found");
         assert_eq!(want("d1").drift(&found.live), []);
         let (idle, _) = replay(vec![]);
-        Provider::<Release>::update(&ApiGateway::new(&idle), &want("d1"), &found, &[], &task()).await.expect("done");
+        Provider::<Release>::update(&ApiGateway::new(&idle), &want("d1"), &found, &task()).await.expect("done");
         assert_eq!(asked(&http).len(), 1);
     }
 
     #[tokio::test]
-    async fn without_its_stage_there_is_none() {
+    async fn without_its_stage_a_release_is_absent() {
         let (clients, _) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#)]);
         let found = Provider::<Release>::read(&ApiGateway::new(&clients), &want("d1").key(), None, &task()).await;
         assert!(found.expect("no failure").is_none());
     }
 
     #[tokio::test]
-    async fn the_stage_is_moved_in_one_patch_and_the_last_but_one_deployment_is_pruned() {
+    async fn one_patch_moves_the_stage_and_older_deployments_are_deleted() {
         let deployments = r#"{"item":[{"id":"d0","description":"securelambda x"},
             {"id":"d1","description":"securelambda y"},{"id":"d2","description":"securelambda z"}]}"#;
         let stages = r#"{"item":[{"stageName":"development","deploymentId":"d2"}]}"#;
@@ -165,9 +205,7 @@ mod tests {
         let found = Found { outputs: want("d2").key(), live: "d1".to_owned() };
         let drift = want("d2").drift(&found.live);
         assert_eq!(drift, [Drift::weakening("deploymentId", "d2", "d1")]);
-        Provider::<Release>::update(&ApiGateway::new(&clients), &want("d2"), &found, &drift, &task())
-            .await
-            .expect("moved");
+        Provider::<Release>::update(&ApiGateway::new(&clients), &want("d2"), &found, &task()).await.expect("moved");
         let asked = asked(&http);
         assert_eq!(asked[0].1, r#"{"patchOperations":[{"op":"replace","path":"/deploymentId","value":"d2"}]}"#);
         assert!(asked[3].0.starts_with("DELETE") && asked[3].0.ends_with("/deployments/d0"), "{asked:?}");
@@ -175,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_stage_is_moved_only_if_it_answers_from_another() {
+    async fn a_new_stage_is_moved_only_if_it_serves_another_deployment() {
         for (deployment, calls) in [("d1", 1), ("d2", 4)] {
             let none = r#"{"item":[]}"#;
             let (clients, http) = replay(vec![(200, STAGE), (200, STAGE), (200, none), (200, none)]);

@@ -1,40 +1,43 @@
-//! All methods of an API, as one resource: who may call what, what a request must look like, and which function
-//! answers. What is wanted of them and how it differs is here; the calls are in `methods.rs`.
+//! All methods of an API, as one resource: who may call them, what their requests must look like, and which functions
+//! answer. This file describes and compares them; the calls are in `methods.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::{APIS, BELOW};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Resource};
+use crate::layer::Layer;
+use crate::regions::Service;
 
-/// The longest that AWS lets a function take to answer, unless a quota was raised (docs/aws.md, Paths, methods and
+/// The longest time that a function may take to answer, unless the quota was raised (docs/aws.md, Paths, methods and
 /// integrations).
 pub(super) const TIMEOUT_MS: i32 = 29_000;
 
-/// The keys of a method's models: JSON, and every content type that has no key of its own. Without the second a request
-/// with any other `Content-Type` reaches the function unchecked (docs/aws.md, Request validation). The first follows from
-/// the second on AWS; it is there for endpoints that do not know the second.
+/// The content types of a method's models: JSON, and all that are not listed. Without the second a request
+/// with another `Content-Type` reaches the function unchecked (docs/aws.md, Request validation). On AWS the second
+/// includes the first, which is for endpoints that do not implement the second.
 pub(super) const CHECKED_TYPES: [&str; 2] = ["application/json", "$default"];
 
-/// The methods that an API has, and no others; each answered by a function.
+/// All methods of an API. Each is answered by a function.
 #[derive(Debug, Clone)]
 pub struct Routes {
-    /// The API's id.
     pub api_id: String,
     /// By name, as in `POST /lambda1`.
     pub methods: BTreeMap<String, Method>,
-    /// The names of the API's authorizers by id. Only for people: a difference names them.
+    /// The names of the API's authorizers by id, for messages.
     pub authorizers: BTreeMap<String, String>,
-    /// Stands for all that a deployment takes along and that is not visible in the methods: the models' schemas, the
-    /// user pools behind the authorizers. A new value makes a new deployment.
+    /// Represents the settings that are deployed and not visible in the methods: the models' schemas, the
+    /// authorizers' user pools. A new value makes a new deployment.
     pub fingerprint: String,
 }
 
 /// One method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Method {
-    /// The path's id.
     pub resource_id: String,
     /// `POST`, or `ANY` for all.
     pub http_method: String,
@@ -46,26 +49,23 @@ pub struct Method {
     pub model: Option<String>,
     /// The names of its path's parameters, `id` for `/items/{id}`; each is required.
     pub path_parameters: Vec<String>,
-    /// Where its requests go: see [`super::integration_uri`].
+    /// See [`super::integration_uri`].
     pub integration_uri: String,
 }
 
 /// Who may call a method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorization {
-    /// Who shows a token that this authorizer takes.
-    Cognito {
-        /// The authorizer's id.
-        authorizer_id: String,
-    },
-    /// Who signs with AWS credentials that allow it.
+    /// Callers with a token that this authorizer accepts.
+    Cognito { authorizer_id: String },
+    /// Callers who sign with AWS credentials that allow it.
     Iam,
-    /// Everybody.
+    /// All callers.
     None,
 }
 
 impl Authorization {
-    /// In AWS's word.
+    /// AWS's name for it.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Cognito { .. } => "COGNITO_USER_POOLS",
@@ -82,17 +82,16 @@ impl Authorization {
     }
 }
 
-/// What is there to deploy.
+/// The API's methods.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoutesOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// [`Routes::hash`] of what is wanted.
+    /// The [`Routes::hash`] of the wanted methods.
     pub hash: String,
 }
 
-/// Methods are looked up in their API. The hash is not looked for; it is here to be handed on to the outputs, which
-/// say what is wanted even where AWS shows no difference.
+/// Methods are found in their API. The hash is not used for finding; it is passed on to the outputs, which
+/// contain the wanted hash even if AWS shows no difference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoutesKey {
     pub(super) api_id: String,
@@ -102,25 +101,22 @@ pub struct RoutesKey {
 /// A method as AWS has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveMethod {
-    /// The path's id.
     pub resource_id: String,
     /// `POST`, or `ANY` for all.
     pub http_method: String,
     /// `COGNITO_USER_POOLS`, `AWS_IAM`, `CUSTOM` or `NONE`.
     pub authorization: String,
-    /// The authorizer's id.
     pub authorizer_id: Option<String>,
-    /// With any, the authorizer wants an access token with one of these instead of an ID token.
+    /// If there are any, the authorizer demands an access token with one of them instead of an ID token.
     pub scopes: BTreeSet<String>,
-    /// Callers need an API key.
+    /// Whether callers need an API key.
     pub api_key_required: bool,
-    /// The validator's id.
     pub validator_id: Option<String>,
     /// The model's name by content type.
     pub models: BTreeMap<String, String>,
     /// The parameters that are required, as in `method.request.path.id`.
     pub required: BTreeSet<String>,
-    /// Where its requests go; `None` for a method that was left half made.
+    /// `None` if the method was left without one.
     pub integration: Option<LiveIntegration>,
 }
 
@@ -129,7 +125,7 @@ pub struct LiveMethod {
 pub struct LiveIntegration {
     /// `AWS_PROXY` for a function that sees the whole request.
     pub kind: String,
-    /// How the function is called: `POST`, whatever the caller used.
+    /// The HTTP method that calls the function: always `POST`.
     pub http_method: String,
     /// Where it goes.
     pub uri: String,
@@ -137,16 +133,16 @@ pub struct LiveIntegration {
     pub timeout_ms: i32,
 }
 
-/// What differs in one method, and so how it is put right.
+/// The differences of one method.
 pub(super) struct Differences {
-    /// Between the methods themselves.
+    /// Of the method itself.
     pub method: Vec<Drift>,
-    /// Between what they lead to.
+    /// Of its integration.
     pub integration: Vec<Drift>,
 }
 
 impl Method {
-    /// The parameters that it requires, in AWS's words.
+    /// The required parameters, by AWS's names.
     pub(super) fn required(&self) -> BTreeSet<String> {
         self.path_parameters.iter().map(|name| format!("method.request.path.{name}")).collect()
     }
@@ -156,7 +152,8 @@ impl Method {
         models.collect()
     }
 
-    /// `name` is how the fields are introduced: `POST /lambda1`; `authorizers` are the API's, names by id.
+    /// `name` begins the names of the fields, as in `POST /lambda1`. `authorizers` are the names of the API's
+    /// authorizers by id.
     pub(super) fn differences(
         &self,
         name: &str,
@@ -177,10 +174,10 @@ impl Method {
             listed(&all)
         };
         compare("authorization", self.authorization.kind().to_owned(), live.authorization.clone(), true);
-        // One that is not ours has no name here, just its id.
+        // An authorizer that is not ours is named by its id.
         let named = |id: Option<&str>| or_none(id.map(|id| authorizers.get(id).map_or(id, String::as_str)));
         let authorizer = self.authorization.authorizer_id();
-        // One that is named by a method which asks nobody means nothing.
+        // An authorizer of an open method has no effect.
         let idle = authorizer.is_none() && self.authorization.kind() == live.authorization;
         if !idle {
             compare("authorizer", named(authorizer), named(live.authorizer_id.as_deref()), true);
@@ -218,16 +215,16 @@ fn join<'a>(all: impl Iterator<Item = &'a String>) -> String {
 }
 
 impl Routes {
-    /// Sixteen hex digits that stand for all that is deployed, ids included: the same stack hashes to the same value
-    /// on every run, and whatever needs a new deployment changes it.
+    /// Sixteen hexadecimal digits for everything that is deployed, including ids. The same stack has the same hash
+    /// in every run, and every change that needs a deployment changes it.
     pub fn hash(&self) -> String {
-        // Each part ends in a zero byte, which none of them holds. Not JSON: the order of its keys depends on how the
-        // crate was built, and a hash that changes with the build makes every new build deploy.
+        // Each part ends with a zero byte, which no part contains. JSON would not do: the order of its keys depends on
+        // how the crate was built, and then every new build would deploy.
         let mut digest = Sha256::new();
         let mut part = |text: &str| digest.update(format!("{text}\0"));
         part(&self.api_id);
-        // A changed policy is in force after the next deployment only.
-        part(super::api::POLICY.as_str());
+        // A changed policy takes effect with the next deployment.
+        part(super::tls::POLICY.as_str());
         part(&self.fingerprint);
         for (name, method) in &self.methods {
             part(name);
@@ -248,7 +245,7 @@ impl Routes {
         format!("{first:016x}")
     }
 
-    /// The live method of this name, if it is on the wanted path still: a path that was made anew has another id.
+    /// The live method of this name, if it is on the wanted path: a path that was created again has another id.
     pub(super) fn live_for<'a>(
         method: &Method,
         name: &str,
@@ -270,6 +267,14 @@ impl Resource for Routes {
         RoutesKey { api_id: self.api_id.clone(), hash: self.hash() }
     }
 
+    fn identity(outputs: &RoutesOutputs) -> String {
+        outputs.api_id.clone()
+    }
+
+    fn removal_command(_: &RoutesOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
         let wanted = self.methods.iter().flat_map(|(name, method)| match Self::live_for(method, name, live) {
             None => vec![Drift::new(name, "present", "absent")],
@@ -282,6 +287,40 @@ impl Resource for Routes {
         let extra = live.keys().filter(|name| !self.methods.contains_key(*name));
         wanted.chain(extra.map(|name| Drift::weakening(name, "absent", "present"))).collect()
     }
+}
+
+impl Described for Routes {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "routes",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:PUT"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "API",
+            holds: "routes match the stack file, and there are no others",
+            read: "GetResources",
+        },
+    };
 }
 
 #[cfg(test)]
@@ -338,7 +377,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_protects_less_weakens() {
+    fn less_protection_weakens() {
         assert_eq!(fields(live_method()), []);
         let with = |change: fn(&mut LiveMethod)| {
             let mut live = live_method();
@@ -380,7 +419,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn authorizers_are_named() {
+    fn differences_name_authorizers() {
         let live = |id: &str| {
             BTreeMap::from([(
                 "POST /x/{id}".to_owned(),
@@ -393,7 +432,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_method_may_be_missing_one_too_many_or_on_a_path_that_is_gone() {
+    fn missing_and_extra_methods_are_differences() {
         let missing = routes().drift(&BTreeMap::new());
         assert_eq!(missing, vec![Drift::new("POST /x/{id}", "present", "absent")]);
         let both = BTreeMap::from([
@@ -405,7 +444,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_hash_changes_with_whatever_is_deployed_and_only_with_that() {
+    fn the_hash_covers_exactly_the_deployed_settings() {
         let base = routes().hash();
         assert_eq!(base.len(), 16);
         assert_eq!(base, routes().hash());

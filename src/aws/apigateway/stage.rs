@@ -1,5 +1,5 @@
-//! The stage: what callers reach. Public from the moment it is made, so its throttle follows at once. To which
-//! deployment it points is a [`Release`](super::Release)'s business, except that it cannot be made without one.
+//! The stage, which callers reach. It is public as soon as it exists, so its throttle is set at once. It cannot be
+//! created without a deployment; which one it serves later is a [`Release`](super::Release).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,10 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::refusals::MAY_NOT_TAG;
 use super::super::tag_map;
-use super::{ApiGateway, Mend, drifts, patches, remove, replace};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use super::{APIS, ApiGateway, BELOW, Mend, drifts, patches, remove, replace};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// The setting that stands for all methods which have none of their own.
+/// The key of the setting for all methods without one of their own.
 const ALL: &str = "*/*";
 
 /// A stage. Its limits hold for each method by itself: see docs/aws.md, API Gateway, REST APIs.
@@ -21,24 +26,20 @@ const ALL: &str = "*/*";
 pub struct Stage {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// The API's id.
     pub api_id: String,
     /// Its name, the first part of every path: 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub name: String,
-    /// The deployment that it answers from at first; `None` while there is none yet.
+    /// The deployment that it serves at first; `None` if there is none yet.
     pub deployment_id: Option<String>,
     /// Requests a second, for each method.
     pub rate_limit: f64,
-    /// Requests at once, for each method.
+    /// The burst, for each method.
     pub burst_limit: i32,
 }
 
-/// Which stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// Its name.
     pub name: String,
     /// `arn:aws:apigateway:<region>::/restapis/<api>/stages/<name>`.
     pub arn: String,
@@ -51,7 +52,6 @@ pub struct StageKey {
     pub(super) name: String,
 }
 
-/// A stage's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveStage {
     /// Another deployment gets this percentage of the requests.
@@ -60,12 +60,12 @@ pub struct LiveStage {
     pub settings: BTreeMap<String, LiveSetting>,
 }
 
-/// What holds for some of a stage's methods.
+/// The settings of some of a stage's methods.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LiveSetting {
-    /// Requests a second; negative is no limit.
+    /// Requests a second; negative: no limit.
     pub rate: f64,
-    /// Requests at once; negative is no limit.
+    /// The burst; negative: no limit.
     pub burst: i32,
     /// Bodies and tokens are written to the log.
     pub data_trace: bool,
@@ -98,8 +98,8 @@ impl Stage {
             let drift = Drift::weakening("*/* dataTraceEnabled", false, true);
             mends.push((drift, vec![replace("/*/*/logging/dataTrace", false)]));
         }
-        // One method's own setting stands before the stage's. Those that protect more are left alone; single values of
-        // the others cannot be removed, only the whole (docs/aws.md, Stages).
+        // A method's own setting overrides the stage's. Settings that protect more are kept. Of the others
+        // only the whole setting can be removed, not a single value (docs/aws.md, Stages).
         for (key, own) in live.settings.iter().filter(|(key, _)| *key != ALL) {
             let lifted = lifts(own.rate, self.rate_limit) || lifts(own.burst.into(), self.burst_limit.into());
             if lifted || own.data_trace {
@@ -112,7 +112,7 @@ impl Stage {
         mends
     }
 
-    /// What `CreateStage` cannot set (docs/aws.md, Stages).
+    /// The settings that `CreateStage` cannot make (docs/aws.md, Stages).
     fn throttle(&self) -> [PatchOperation; 2] {
         [replace("/*/*/throttling/rateLimit", self.rate_limit), replace("/*/*/throttling/burstLimit", self.burst_limit)]
     }
@@ -122,13 +122,13 @@ fn same(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-6
 }
 
-/// Whether a limit lets more through than it may.
+/// Whether a limit allows more than the wanted one.
 fn lifts(limit: f64, most: f64) -> bool {
     limit < 0.0 || (limit > most && !same(limit, most))
 }
 
-/// A setting's key as a patch's path: the resource path is one segment of it, with its slashes escaped. AWS gives keys
-/// with the escapes, emulators without.
+/// A setting's key as the path of a patch. The resource path is one segment of it, with escaped slashes. AWS returns
+/// keys with these escapes, emulators without.
 fn pointer(key: &str) -> String {
     let (path, method) = key.rsplit_once('/').unwrap_or((key, "*"));
     let path = if path.contains("~1") { path.to_owned() } else { path.replace('~', "~0").replace('/', "~1") };
@@ -146,9 +146,60 @@ impl Resource for Stage {
         StageKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &StageOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.name)
+    }
+
+    fn removal_command(outputs: &StageOutputs) -> Option<String> {
+        Some(format!("aws apigateway delete-stage --rest-api-id {} --stage-name {}", outputs.api_id, outputs.name))
+    }
+
     fn drift(&self, live: &LiveStage) -> Vec<Drift> {
         drifts(self.mends(live))
     }
+}
+
+impl Described for Stage {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "stage",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            // Creating it deletes deployments that no stage uses any more.
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete, Usage::Create], actions: &["apigateway:DELETE"] },
+                ],
+            },
+            // AWS knows the name of the stage that is being created. Its documentation does not say whether IAM is
+            // asked about that name or about an asterisk. If it is the name, the stage is created without tags.
+            StatementTemplate {
+                sid: Sid::TagWhatIsMade,
+                on: &[
+                    "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Frestapis%2F*%2Fstages%2F${*}",
+                ],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:PUT"] }],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "stage {}",
+            holds: "throttling of each route matches the stack file",
+            read: "GetStage",
+        },
+    };
 }
 
 impl ApiGateway {
@@ -160,7 +211,7 @@ impl ApiGateway {
         }
     }
 
-    /// All at once: callers never meet half of a change.
+    /// All patches in one call, so that callers never see half of a change.
     async fn patch_stage(&self, want: &Stage, patches: Vec<PatchOperation>, task: &Task) -> Result<(), Failure> {
         let updated = self.write(&want.api_id, task, &[], || async {
             let call = self.client.update_stage().rest_api_id(&want.api_id).stage_name(&want.name);
@@ -206,24 +257,19 @@ impl Provider<Stage> for ApiGateway {
             made.await
         };
         match create(Some(tag_map(&self.scope, &want.id))).await {
-            // No policy allows to tag just any stage. What was denied was not done, and a stage is under its API's tags too.
+            // The operator's policy cannot allow tagging any stage. A denied call did nothing, and a stage also
+            // inherits its API's tags, so it is created without tags.
             Err(failure) if MAY_NOT_TAG.is(&failure) => create(None).await?,
             made => made?,
         };
-        // A `down` that was cut off may have left deployments of a stage before this one.
+        // An interrupted `down` may have left deployments of an earlier stage.
         let keep = [deployment.as_str()];
         let prune = self.prune_deployments(&want.api_id, &keep, task);
         tokio::join!(self.patch_stage(want, want.throttle().into(), task), prune).0?;
         Ok(self.stage_outputs(&want.api_id, &want.name))
     }
 
-    async fn update(
-        &self,
-        want: &Stage,
-        found: &Found<Stage>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<StageOutputs, Failure> {
+    async fn update(&self, want: &Stage, found: &Found<Stage>, task: &Task) -> Result<StageOutputs, Failure> {
         // The stage stays: it keeps its web ACL, its throttle and its address.
         self.patch_stage(want, patches(want.mends(&found.live)), task).await?;
         Ok(self.stage_outputs(&want.api_id, &want.name))
@@ -235,6 +281,10 @@ impl Provider<Stage> for ApiGateway {
             call.send().await.or_fail(&format!("delete the stage {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -272,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_lets_more_through_weakens_and_has_its_patch() {
+    fn settings_that_allow_more_weaken_and_are_patched() {
         let all = (ALL, setting(50.0, 50, false));
         assert_eq!(want().drift(&live(&[all])), vec![]);
         let stricter = ("~1lambda1/POST", setting(50.0, 10, false));
@@ -298,13 +348,13 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_lets_less_through_is_merely_a_difference() {
+    fn a_lower_limit_does_not_weaken() {
         let drift = want().drift(&live(&[(ALL, setting(10.0, 50, false))]));
         assert_eq!(drift, vec![Drift::new("throttlingRateLimit of each route", 50, 10)]);
     }
 
     #[tokio::test]
-    async fn it_is_found_unchanged_in_one_call() {
+    async fn an_unchanged_stage_costs_one_call() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let found = Provider::<Stage>::read(&ApiGateway::new(&clients), &want().key(), None, &task())
             .await
@@ -316,7 +366,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_created_with_its_tags_and_throttled_at_once() {
+    async fn a_stage_is_created_with_tags_and_throttled_at_once() {
         let (clients, http) = replay(vec![(201, OURS), (200, OURS)]);
         let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await;
         assert_eq!(made.expect("made").name, "development");
@@ -326,7 +376,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_it_may_not_be_tagged_it_is_created_without_tags() {
+    async fn a_stage_that_may_not_be_tagged_is_created_without_tags() {
         let denied = |action: &str, on: &str| {
             let resource = format!("arn:aws:apigateway:eu-central-1::{on}");
             format!(
@@ -346,7 +396,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deployments_that_a_stage_before_it_answered_from_are_pruned() {
+    async fn deployments_of_an_earlier_stage_are_deleted() {
         let deployments =
             r#"{"item":[{"id":"d0","description":"securelambda x"},{"id":"d1","description":"securelambda y"}]}"#;
         let stages = r#"{"item":[{"stageName":"development","deploymentId":"d1"}]}"#;
@@ -357,26 +407,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_exists_is_looked_at() {
+    async fn an_existing_stage_is_read() {
         let (clients, _) = replay(vec![(409, r#"{"__type":"ConflictException","message":"Stage already exists"}"#)]);
         let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want(), &task()).await;
         assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Exists));
     }
 
     #[tokio::test]
-    async fn it_stays_where_it_points_and_one_patch_changes_its_throttle() {
+    async fn an_update_keeps_the_deployment_and_patches_the_throttle() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let gateway = ApiGateway::new(&clients);
         let live = live(&[(ALL, setting(10.0, 50, false))]);
         let found = Found { outputs: gateway.stage_outputs("abc", "development"), live };
         let elsewhere = Stage { deployment_id: None, ..want() };
-        Provider::<Stage>::update(&gateway, &elsewhere, &found, &[], &task()).await.expect("converged");
+        Provider::<Stage>::update(&gateway, &elsewhere, &found, &task()).await.expect("converged");
         let patch = r#"{"patchOperations":[{"op":"replace","path":"/*/*/throttling/rateLimit","value":"50"}]}"#;
         assert_eq!(asked(&http).iter().map(|(_, body)| body.as_str()).collect::<Vec<_>>(), [patch]);
     }
 
     #[tokio::test]
-    async fn without_a_deployment_none_is_made() {
+    async fn a_stage_is_not_created_without_a_deployment() {
         let (clients, http) = replay(vec![]);
         let want = Stage { deployment_id: None, ..want() };
         let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want, &task()).await;

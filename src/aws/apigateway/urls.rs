@@ -2,9 +2,9 @@
 
 use crate::scope::Scope;
 
-/// Where a stage answers, without a slash at the end; a route's URL is this with its path behind it.
+/// A stage's URL, without a slash at the end. A route's URL is this, followed by its path.
 ///
-/// `endpoint` is the override in use, if any: an emulator answers under its own address.
+/// `endpoint` is the endpoint in use if it is not AWS's: an emulator has its own address.
 pub fn stage_url(endpoint: Option<&str>, scope: &Scope, api_id: &str, stage: &str) -> String {
     if let Some(endpoint) = endpoint {
         return format!("{}/restapis/{api_id}/{stage}/_user_request_", endpoint.trim_end_matches('/'));
@@ -12,7 +12,7 @@ pub fn stage_url(endpoint: Option<&str>, scope: &Scope, api_id: &str, stage: &st
     format!("https://{api_id}.{}/{stage}", scope.host("execute-api"))
 }
 
-/// Where a method's integration sends its requests: to this function.
+/// The URI by which an integration calls this function.
 pub fn integration_uri(scope: &Scope, function_arn: &str) -> String {
     let Scope { partition, region, .. } = scope;
     format!("arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/{function_arn}/invocations")

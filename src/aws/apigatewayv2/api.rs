@@ -1,4 +1,4 @@
-//! The HTTP API itself. It carries the tag by which all under it is ours.
+//! The HTTP API itself. Its tag marks everything below it as ours.
 
 use aws_sdk_apigatewayv2::operation::get_api::GetApiOutput;
 use aws_sdk_apigatewayv2::types::{self, ProtocolType};
@@ -7,45 +7,45 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail, several};
 use super::super::settle::settled;
 use super::super::{as_far_as_pages_go, tag_map, whole};
-use super::{ApiGatewayV2, PAGE};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use super::{APIS, ApiGatewayV2, BELOW, MADE, PAGE, PARTS};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
 /// An HTTP API, empty.
 #[derive(Debug, Clone)]
 pub struct HttpApi {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// Its name, 1 to 128 characters; AWS lets several have the same.
+    /// 1 to 128 characters; not unique.
     pub name: String,
     /// A sentence for the console.
     pub description: String,
 }
 
-/// Which API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpApiOutputs {
-    /// Of AWS's choice; also the first part of its host name.
+    /// Chosen by AWS; also the first part of its host name.
     pub id: String,
-    /// Its name.
     pub name: String,
 }
 
-/// An API is looked up by its name among those that carry our tag.
+/// An API is found by its name among those with our tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpApiKey {
     pub(super) name: String,
 }
 
-/// An API's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveHttpApi {
-    /// Its name.
     pub name: String,
-    /// Its description.
     pub description: String,
-    /// Its own host name does not answer.
+    /// Whether its own host name is disabled.
     pub execute_api_disabled: bool,
-    /// Pages of these origins may call it from a browser.
+    /// Browsers allow pages of these origins to call it.
     pub cors_origins: Vec<String>,
 }
 
@@ -59,6 +59,14 @@ impl Resource for HttpApi {
 
     fn key(&self) -> HttpApiKey {
         HttpApiKey { name: self.name.clone() }
+    }
+
+    fn identity(outputs: &HttpApiOutputs) -> String {
+        outputs.id.clone()
+    }
+
+    fn removal_command(outputs: &HttpApiOutputs) -> Option<String> {
+        Some(format!("aws apigatewayv2 delete-api --api-id {}", outputs.id))
     }
 
     fn drift(&self, live: &LiveHttpApi) -> Vec<Drift> {
@@ -75,8 +83,71 @@ impl Resource for HttpApi {
     }
 }
 
+impl Described for HttpApi {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "HTTP API",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnHttpApis,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+            // The CORS configuration has a call of its own that deletes it.
+            StatementTemplate {
+                sid: Sid::HttpApiParts,
+                on: PARTS,
+                rights: &[Permissions { needs: &[Usage::Update], actions: &["apigateway:DELETE"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: MADE,
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] }],
+            },
+            StatementTemplate {
+                sid: Sid::TagWhatIsMade,
+                on: &[
+                    "arn:{partition}:apigateway:{region}::/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Fv2%2Fapis%2F${*}",
+                ],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] }],
+            },
+            StatementTemplate {
+                sid: Sid::FirstApi,
+                on: &["arn:{partition}:iam::{account}:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["iam:CreateServiceLinkedRole"] }],
+            },
+            StatementTemplate {
+                sid: Sid::DeliverAccessLogs,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Delete],
+                    actions: &["logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries"],
+                }],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "HTTP API",
+            holds: "settings match the stack file",
+            read: "GetApi",
+        },
+    };
+}
+
 impl ApiGatewayV2 {
-    /// All HTTP APIs, whosever they are, and why the list ends before its end.
+    /// All HTTP APIs of the account, and the failure if the list could not be read to its end.
     pub(super) async fn apis(&self, doing: &str) -> (Vec<types::Api>, Option<Failure>) {
         let list = |next| async move {
             let page = self.client.get_apis().max_results(PAGE).set_next_token(next).send().await.or_fail(doing)?;
@@ -97,7 +168,7 @@ impl ApiGatewayV2 {
     }
 }
 
-/// The answer about one API has the shape of an entry in the list of all, and a type of its own.
+/// Turns the answer about one API into an entry of the list. Both have the same fields and different types.
 fn as_listed(api: GetApiOutput) -> types::Api {
     types::Api::builder()
         .set_api_id(api.api_id)
@@ -128,7 +199,7 @@ impl Provider<HttpApi> for ApiGatewayV2 {
                 return Ok(Some(Self::found_api(api)));
             }
         }
-        // Names are not unique: those of that name without our tag are nobody we know.
+        // Names are not unique: APIs of that name without our tag are somebody else's.
         let mut ours = whole(self.apis(&doing).await)?;
         ours.retain(|api| api.name() == Some(&key.name) && self.owns(api.tags()));
         if ours.len() > 1 {
@@ -147,17 +218,11 @@ impl Provider<HttpApi> for ApiGatewayV2 {
         Ok(HttpApiOutputs { id: made.await?.api_id.unwrap_or_default(), name: want.name.clone() })
     }
 
-    async fn update(
-        &self,
-        want: &HttpApi,
-        found: &Found<HttpApi>,
-        _: &[Drift],
-        task: &Task,
-    ) -> Result<HttpApiOutputs, Failure> {
+    async fn update(&self, want: &HttpApi, found: &Found<HttpApi>, task: &Task) -> Result<HttpApiOutputs, Failure> {
         let id = &found.outputs.id;
         let doing = format!("update the HTTP API {}", want.name);
-        // An update merges, so what lets pages of other origins call it has a call of its own (docs/aws.md, Updates of
-        // HTTP APIs).
+        // An update keeps what it leaves out, so a call of its own removes the CORS configuration (docs/aws.md, Updates
+        // of HTTP APIs).
         if !found.live.cors_origins.is_empty() {
             let removed = self.write(id, task, &[], || async {
                 self.client.delete_cors_configuration().api_id(id).send().await.or_fail(&doing)
@@ -183,6 +248,10 @@ impl Provider<HttpApi> for ApiGatewayV2 {
         });
         deleted.await.or_absent().map(drop)
     }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_apis(whose).await
+    }
 }
 
 #[cfg(test)]
@@ -207,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_that_were_let_in_weaken() {
+    fn allowed_cors_origins_weaken() {
         let live = LiveHttpApi {
             name: "demo-api".into(),
             description: "d".into(),
@@ -222,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn by_its_id_it_is_found_in_one_call_and_unchanged() {
+    async fn an_unchanged_api_costs_one_call_by_id() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let gateway = ApiGatewayV2::new(&clients);
         let found = Provider::<HttpApi>::read(&gateway, &want().key(), Some(&outputs()), &task()).await;
@@ -232,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_its_id_it_is_found_by_name_and_tag_on_any_page() {
+    async fn without_an_id_an_api_is_found_by_name_and_tag_on_any_page() {
         let stranger = OURS.replace("\"abc\"", "\"zzz\"").replace(r#""securelambda:stack":"demo","#, "");
         let first = format!(r#"{{"items":[{stranger}],"nextToken":"more"}}"#);
         let second = format!(r#"{{"items":[{OURS}]}}"#);
@@ -246,7 +315,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_of_ours_are_never_chosen_between() {
+    async fn two_apis_of_ours_with_one_name_are_an_error() {
         let list = format!(r#"{{"items":[{OURS},{}]}}"#, OURS.replace("\"abc\"", "\"def\""));
         let (clients, _) = replay(vec![(200, &list)]);
         let found = Provider::<HttpApi>::read(&ApiGatewayV2::new(&clients), &want().key(), None, &task()).await;
@@ -256,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_recorded_one_that_lost_our_tag_is_a_strangers() {
+    async fn a_recorded_api_without_our_tag_is_foreign() {
         let (clients, _) = replay(vec![(200, r#"{"apiId":"abc","name":"demo-api"}"#)]);
         let gateway = ApiGatewayV2::new(&clients);
         let found = Provider::<HttpApi>::read(&gateway, &want().key(), Some(&outputs()), &task()).await;
@@ -264,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_created_once_and_with_its_tags() {
+    async fn an_api_is_created_once_with_its_tags() {
         let (clients, http) = replay(vec![(201, OURS)]);
         let made = Provider::<HttpApi>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await;
         assert_eq!(made, Ok(outputs()));
@@ -277,7 +346,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn origins_are_taken_away_by_a_call_of_their_own() {
+    async fn cors_origins_are_removed_by_a_separate_call() {
         let (clients, http) = replay(vec![(204, ""), (200, OURS)]);
         let live = LiveHttpApi {
             name: "demo-api".into(),
@@ -287,7 +356,7 @@ mod tests {
         };
         let found = Found { outputs: outputs(), live };
         let gateway = ApiGatewayV2::new(&clients);
-        let done = Provider::<HttpApi>::update(&gateway, &want(), &found, &[], &task()).await;
+        let done = Provider::<HttpApi>::update(&gateway, &want(), &found, &task()).await;
         assert_eq!(done, Ok(outputs()));
         assert!(asked(&http)[0].0.starts_with("DELETE") && asked(&http)[0].0.contains("/cors"));
     }

@@ -1,4 +1,4 @@
-//! Who may pass an HTTP API: tokens of one user pool, made for one of its app clients.
+//! The JWT authorizer of an HTTP API, which accepts the tokens that one user pool issued for one app client.
 
 use aws_sdk_apigatewayv2::types::{AuthorizerType, JwtConfiguration};
 use serde::{Deserialize, Serialize};
@@ -6,8 +6,13 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_ISSUER;
 use super::super::to_the_end;
-use super::{ApiGatewayV2, PAGE};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use super::{APIS, ApiGatewayV2, PAGE, PARTS};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
 const TYPE: &str = "JWT";
 const SOURCE: &str = "$request.header.Authorization";
@@ -15,44 +20,38 @@ const SOURCE: &str = "$request.header.Authorization";
 /// An authorizer that checks the signature, issuer, audience and times of a token.
 #[derive(Debug, Clone)]
 pub struct JwtAuthorizer {
-    /// The API's id.
     pub api_id: String,
-    /// Its name.
     pub name: String,
     /// `https://cognito-idp.<region>.amazonaws.com/<pool>`, with no slash at its end.
     pub issuer: String,
-    /// The app client whose tokens it takes.
+    /// The app client whose tokens it accepts.
     pub audience: String,
 }
 
-/// Which authorizer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JwtAuthorizerOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// An id of AWS's choice.
+    /// An id that AWS chose.
     pub id: String,
-    /// Its name.
     pub name: String,
 }
 
-/// An authorizer is looked up by name in its API.
+/// An authorizer is found by its name in its API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JwtAuthorizerKey {
     api_id: String,
     name: String,
 }
 
-/// An authorizer's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveJwtAuthorizer {
     /// `JWT` or `REQUEST`.
     pub kind: String,
-    /// Where in a request it looks for the token.
+    /// The part of a request that contains the token.
     pub identity_source: Vec<String>,
-    /// Whose tokens it takes.
+    /// The issuer of the tokens that it accepts.
     pub issuer: String,
-    /// For whom they must have been made.
+    /// The app clients that the tokens must have been issued for.
     pub audience: Vec<String>,
 }
 
@@ -71,7 +70,7 @@ impl Resource for JwtAuthorizer {
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     const GOES_WITH_PARENT: bool = true;
-    // Nothing that could be lost hangs on a second one of a name, but nothing refuses it either.
+    // AWS does not refuse a second one of the same name, and a second one does no harm.
     const NAME_IS_UNIQUE: bool = false;
     type Key = JwtAuthorizerKey;
     type Outputs = JwtAuthorizerOutputs;
@@ -79,6 +78,14 @@ impl Resource for JwtAuthorizer {
 
     fn key(&self) -> JwtAuthorizerKey {
         JwtAuthorizerKey { api_id: self.api_id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &JwtAuthorizerOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.id)
+    }
+
+    fn removal_command(_: &JwtAuthorizerOutputs) -> Option<String> {
+        None
     }
 
     fn drift(&self, live: &LiveJwtAuthorizer) -> Vec<Drift> {
@@ -99,6 +106,39 @@ impl Resource for JwtAuthorizer {
     }
 }
 
+impl Described for JwtAuthorizer {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "JWT authorizer",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::HttpApiParts,
+                on: PARTS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "authorizer {}",
+            holds: "it trusts only its own pool and client",
+            read: "GetAuthorizers",
+        },
+    };
+}
+
 impl Provider<JwtAuthorizer> for ApiGatewayV2 {
     async fn read(
         &self,
@@ -106,7 +146,7 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
         known: Option<&JwtAuthorizerOutputs>,
         _: &Task,
     ) -> Result<Option<Found<JwtAuthorizer>>, Failure> {
-        // An API has ten at most unless the quota was raised, so the list is one call and answers for id and name.
+        // An API has at most ten authorizers unless the quota was raised, so one call lists them all.
         let list = |next| async move {
             let call = self.client.get_authorizers().api_id(&key.api_id).max_results(PAGE).set_next_token(next);
             let page = call.send().await.or_fail(&format!("list the authorizers of the API {}", key.api_id))?;
@@ -144,7 +184,6 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
         &self,
         want: &JwtAuthorizer,
         found: &Found<JwtAuthorizer>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<JwtAuthorizerOutputs, Failure> {
         let id = &found.outputs.id;
@@ -164,6 +203,10 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
             call.send().await.or_fail(&format!("delete the authorizer {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -223,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_found_by_id_or_name_in_one_call_and_unchanged() {
+    async fn an_unchanged_authorizer_costs_one_call_by_id_or_name() {
         for known in [None, Some("x1"), Some("gone")] {
             let (clients, http) = replay(vec![(200, &list())]);
             let known = known.map(|id| want().outputs(Some(id.to_owned())));
@@ -236,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_created_with_the_one_issuer_and_audience() {
+    async fn an_authorizer_is_created_with_one_issuer_and_audience() {
         let (clients, http) = replay(vec![(201, r#"{"authorizerId":"x1"}"#)]);
         let made = Provider::<JwtAuthorizer>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await;
         assert_eq!(made, Ok(want().outputs(Some("x1".into()))));

@@ -1,25 +1,24 @@
-//! All HTTP APIs. All that hangs under an API goes with it.
+//! The list of all HTTP APIs. Everything below an API disappears with it.
 
 use super::{ApiGatewayV2, HttpApi, HttpApiKey, HttpApiOutputs};
 use crate::aws::pairs;
-use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-impl Lister<HttpApi> for ApiGatewayV2 {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl ApiGatewayV2 {
+    pub(super) async fn list_apis(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (apis, cut) = self.apis("list the HTTP APIs").await;
         let listed = apis.into_iter().filter_map(|api| {
             let owner = Owner::read(pairs(api.tags()));
             let (id, name) = (api.api_id.unwrap_or_default(), api.name.unwrap_or_default());
-            // Tags come with the list, and a name may have been changed since.
+            // The list shows tags, and the name may have been changed.
             if !owner.as_ref().is_some_and(|owner| whose.owns(owner)) && !whose.may_own(&name) {
                 return None;
             }
             let place = format!("arn:{}:apigateway:{}::/apis/{id}", self.scope.partition, self.scope.region);
             let outputs = HttpApiOutputs { id: id.clone(), name: name.clone() };
             let key = |_| HttpApiKey { name: name.clone() };
-            let remove = format!("aws apigatewayv2 delete-api --api-id {id}");
-            Some(InventoryItem::new::<HttpApi>((&name, &place), owner, key, &outputs, remove))
+            Some(InventoryItem::new::<HttpApi>((&name, &place), owner, key, &outputs))
         });
         let listing = Listing::from(listed.collect::<Vec<_>>());
         Ok(listing.and_unread(cut.map(|failure| Unread::new::<HttpApi>(None, failure))))
@@ -33,13 +32,13 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test]
-    async fn apis_are_listed_to_the_end_whatever_they_are_called_now() {
+    async fn http_apis_are_listed_by_tag_even_if_renamed() {
         let first = r#"{"nextToken":"p2","items":[
             {"apiId":"a1","name":"renamed","tags":{"securelambda:stack":"demo","securelambda:resource":"api.http"}},
             {"apiId":"x1","name":"theirs","tags":{"securelambda:stack":"other"}}]}"#;
         let second = r#"{"items":[{"apiId":"a2","name":"demo-api"}]}"#;
         let (clients, http) = replay(vec![(200, first), (200, second)]);
-        let listed = ApiGatewayV2::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = ApiGatewayV2::new(&clients).list_apis(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("api.http", Some("demo")), ("api.demo-api", None)]);
         assert!(asked(&http)[1].0.contains("nextToken=p2"), "{:?}", asked(&http));

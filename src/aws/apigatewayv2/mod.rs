@@ -1,9 +1,9 @@
-//! API Gateway v2: one HTTP API with all that hangs under it.
+//! API Gateway v2: an HTTP API and everything below it.
 //!
-//! Odd about v2: names of APIs are not unique, so one is told by its tag. Its stage deploys every change by itself, so
-//! a route is open or closed from the call that makes it: authorizers come first and the permission to invoke comes
-//! last. Two writes to one API may meet, and then one is refused with a conflict (docs/aws.md, Concurrent writes): ours
-//! go one after the other. Updates merge: what is left out stays as it was. A web ACL cannot be attached.
+//! Names of APIs are not unique, so an API is recognised by its tag. The stage deploys every change by itself, so a
+//! route is live from the call that creates it: authorizers are created first, and the permission to invoke the
+//! function last. AWS refuses one of two concurrent writes to an API (docs/aws.md, Concurrent writes), so ours run one
+//! after the other. An update keeps the settings that it leaves out. A web ACL cannot be attached.
 
 mod api;
 mod authorizer;
@@ -32,7 +32,30 @@ pub use routes::{
 pub use stage::{HttpStage, HttpStageKey, HttpStageOutputs, LiveHttpStage};
 pub use urls::http_stage_url;
 
-/// As many as a list call returns at most.
+/// AWS chooses the ids, so a policy recognises our APIs and stages by their tags.
+const APIS: &[&str] = &["arn:{partition}:apigateway:{region}::/apis", "arn:{partition}:apigateway:{region}::/apis/*"];
+
+const BELOW: &[&str] = &["arn:{partition}:apigateway:{region}::/apis/*"];
+
+/// The parts of an API that have no tags and inherit none. AWS offers nothing else to tell whose they are.
+const PARTS: &[&str] = &[
+    "arn:{partition}:apigateway:{region}::/apis/*/authorizers",
+    "arn:{partition}:apigateway:{region}::/apis/*/authorizers/*",
+    "arn:{partition}:apigateway:{region}::/apis/*/cors",
+    "arn:{partition}:apigateway:{region}::/apis/*/integrations",
+    "arn:{partition}:apigateway:{region}::/apis/*/integrations/*",
+    "arn:{partition}:apigateway:{region}::/apis/*/routes",
+    "arn:{partition}:apigateway:{region}::/apis/*/routes/*",
+    "arn:{partition}:apigateway:{region}::/apis/*/stages/*/routesettings/*",
+];
+
+const MADE: &[&str] =
+    &["arn:{partition}:apigateway:{region}::/apis", "arn:{partition}:apigateway:{region}::/apis/*/stages"];
+
+/// The groups of access logs.
+const LOG_GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/vendedlogs/apis/{stack}-*"];
+
+/// The most entries of a list call.
 const PAGE: &str = "500";
 
 /// Looks after HTTP APIs and all that hangs under them.
@@ -42,12 +65,11 @@ pub struct ApiGatewayV2 {
     /// Without the SDK's retries, for calls that create.
     once: Client,
     scope: Scope,
-    /// For each API: held by the write in flight.
+    /// For each API: held by the current write.
     locks: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 impl ApiGatewayV2 {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_apigatewayv2, &clients.sdk),
@@ -57,7 +79,7 @@ impl ApiGatewayV2 {
         }
     }
 
-    /// Does one call that writes to the API with this id, after all others of ours that do.
+    /// Makes a call that writes to the API with this id, after our earlier writes to it.
     async fn write<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         api: &str,

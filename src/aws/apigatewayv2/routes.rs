@@ -1,7 +1,7 @@
-//! The routes of an HTTP API and the integrations behind them, as one resource: AWS lists all of either in one call.
+//! The routes of an HTTP API and their integrations, as one resource: AWS lists each of them in one call.
 //!
-//! The stage deploys every change at once, so a route is made with its authorizer in the very call, and a changed one is
-//! changed in place: it is never open, and never away.
+//! The stage deploys every change at once. A route is therefore created together with its authorizer and changed in
+//! place, so that it is never open and never missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,23 +11,27 @@ use tokio::try_join;
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::to_the_end;
-use super::{ApiGatewayV2, PAGE};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use super::{APIS, ApiGatewayV2, PAGE, PARTS};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// What the function gets: a request in the newer, smaller format.
+/// The format of requests to functions: the newer, smaller one.
 const PAYLOAD: &str = "2.0";
 
-/// The longest that an HTTP API waits for a function is 30 s; a function's own limit comes first.
+/// An HTTP API waits at most 30 s for a function. A function's own timeout comes first.
 const TIMEOUT_MS: i32 = 30_000;
 
 /// All routes of an API.
 #[derive(Debug, Clone)]
 pub struct HttpRoutes {
-    /// The API's id.
     pub api_id: String,
     /// By their keys, as in `GET /hello`.
     pub routes: BTreeMap<String, HttpRoute>,
-    /// The names of the API's authorizers, by id: for people.
+    /// The names of the API's authorizers by id, for messages.
     pub authorizers: BTreeMap<String, String>,
 }
 
@@ -43,12 +47,9 @@ pub struct HttpRoute {
 /// Who may call a route.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HttpAuthorization {
-    /// Who holds a token that this authorizer takes.
-    Jwt {
-        /// The authorizer's id.
-        authorizer_id: String,
-    },
-    /// Who signs as someone that IAM allows to.
+    /// Callers with a token that this authorizer accepts.
+    Jwt { authorizer_id: String },
+    /// Callers who sign and whom IAM allows to call.
     Iam,
     /// Anyone.
     None,
@@ -57,7 +58,6 @@ pub enum HttpAuthorization {
 /// All routes of this API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpRoutesOutputs {
-    /// The API's id.
     pub api_id: String,
 }
 
@@ -67,25 +67,24 @@ pub struct HttpRoutesKey {
     api_id: String,
 }
 
-/// Routes and integrations as they are.
+/// Routes and integrations, as read from AWS.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveHttpRoutes {
     /// Routes by their keys.
     pub routes: BTreeMap<String, LiveHttpRoute>,
-    /// Integrations by their ids: the function's ARN, where it is a plain proxy to one in our format.
+    /// Integrations by id: the function's ARN, if it is a plain proxy to a function in our format.
     pub integrations: BTreeMap<String, Option<String>>,
 }
 
-/// A route as it is.
+/// A route, as read from AWS.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveHttpRoute {
-    /// An id of AWS's choice.
+    /// An id that AWS chose.
     pub id: String,
     /// `NONE`, `JWT`, `AWS_IAM` or `CUSTOM`.
     pub authorization_type: String,
     /// With `JWT` and `CUSTOM`.
     pub authorizer_id: Option<String>,
-    /// The integration's id.
     pub integration_id: String,
 }
 
@@ -107,7 +106,7 @@ impl HttpAuthorization {
 }
 
 impl HttpRoutes {
-    /// For people: an authorizer's name rather than its id.
+    /// Contains an authorizer's name instead of its id, for messages.
     fn who(&self, kind: &str, authorizer: Option<&str>) -> String {
         match authorizer {
             Some(id) => format!("{kind} {}", self.authorizers.get(id).map_or(id, String::as_str)),
@@ -123,7 +122,7 @@ impl HttpRoutes {
         if kind.as_str() != route.authorization_type || authorizer != route.authorizer_id.as_deref() {
             let wanted = self.who(kind.as_str(), authorizer);
             let is = self.who(&route.authorization_type, route.authorizer_id.as_deref());
-            // What was meant to be open is not weaker for being closed.
+            // A closed route that should be open is not weaker.
             let weakens = want.authorization != HttpAuthorization::None;
             drift.push(Drift { weakens, ..Drift::new(format!("{key} authorizer"), wanted, is) });
         }
@@ -148,6 +147,14 @@ impl Resource for HttpRoutes {
         HttpRoutesKey { api_id: self.api_id.clone() }
     }
 
+    fn identity(outputs: &HttpRoutesOutputs) -> String {
+        outputs.api_id.clone()
+    }
+
+    fn removal_command(_: &HttpRoutesOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &LiveHttpRoutes) -> Vec<Drift> {
         let mut drift: Vec<Drift> =
             self.routes.iter().flat_map(|(key, want)| self.route_drift(key, want, live)).collect();
@@ -157,12 +164,45 @@ impl Resource for HttpRoutes {
         }
         let used = |id: &String| live.routes.values().any(|route| route.integration_id == *id);
         let idle = live.integrations.keys().filter(|id| !used(id)).count();
-        // Only once the routes are right: before that one of them may be what a new route will use.
+        // Only after the routes are correct: before that a new route may still need one of them.
         if drift.is_empty() && idle > 0 {
             drift.push(Drift::new("integrations that no route uses", "none", idle));
         }
         drift
     }
+}
+
+impl Described for HttpRoutes {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "routes",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::HttpApiParts,
+                on: PARTS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:POST"] },
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "HTTP API",
+            holds: "routes match the stack file, and there are no others",
+            read: "GetRoutes, GetIntegrations",
+        },
+    };
 }
 
 impl ApiGatewayV2 {
@@ -207,11 +247,11 @@ impl ApiGatewayV2 {
         }))
     }
 
-    /// Makes integrations for functions that have none, then routes; changes routes in place; and only then takes away
-    /// what is no longer wanted.
+    /// Creates missing integrations, then missing routes; changes routes in place; and then removes
+    /// unwanted ones.
     async fn bring_routes(&self, want: &HttpRoutes, live: &LiveHttpRoutes, task: &Task) -> Result<(), Failure> {
         let api = &want.api_id;
-        // Routes that stay as they are, on the integrations they are on; what else is wanted joins them there.
+        // Unchanged routes keep their integrations, and other routes to the same functions use these too.
         let at_rest = want.routes.iter().filter_map(|(key, route)| {
             let is = live.routes.get(key).filter(|_| want.route_drift(key, route, live).is_empty())?;
             Some((key, (&route.function_arn, &is.integration_id)))
@@ -309,7 +349,7 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
         _: &Task,
     ) -> Result<Option<Found<HttpRoutes>>, Failure> {
         let Some(live) = self.live_routes(&key.api_id).await? else { return Ok(None) };
-        // An API that has none has not been begun.
+        // An API without any has not been set up yet.
         if live.routes.is_empty() && live.integrations.is_empty() {
             return Ok(None);
         }
@@ -325,7 +365,6 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
         &self,
         want: &HttpRoutes,
         found: &Found<HttpRoutes>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<HttpRoutesOutputs, Failure> {
         self.bring_routes(want, &found.live, task).await?;
@@ -336,6 +375,10 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
         let Some(live) = self.live_routes(&gone.api_id).await? else { return Ok(()) };
         let none = HttpRoutes { api_id: gone.api_id.clone(), routes: BTreeMap::new(), authorizers: BTreeMap::new() };
         self.bring_routes(&none, &live, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -402,7 +445,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn they_are_found_in_two_calls_and_unchanged() {
+    async fn unchanged_routes_cost_two_calls() {
         let routes = r#"{"items":[{"routeId":"r1","routeKey":"GET /hello","authorizationType":"JWT","authorizerId":"a1",
             "target":"integrations/i1"}]}"#;
         let integrations = format!(
@@ -417,7 +460,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_route_is_made_with_its_authorizer_in_the_very_call() {
+    async fn the_call_that_creates_a_route_sets_its_authorizer() {
         let (clients, http) = replay(vec![(201, r#"{"integrationId":"i1"}"#), (201, r#"{"routeId":"r1"}"#)]);
         Provider::<HttpRoutes>::create(&ApiGatewayV2::new(&clients), &want(), &task()).await.expect("made");
         let body = &asked(&http)[1].1;
@@ -426,7 +469,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_changed_route_stays_and_a_removed_one_goes_last() {
+    async fn routes_are_changed_in_place_and_removed_last() {
         let was = with(|live| {
             let mut extra = live.routes["GET /hello"].clone();
             extra.id = "r2".into();
@@ -439,7 +482,7 @@ mod tests {
         let (clients, http) = replay(vec![(200, "{}"), (204, ""), (204, "")]);
         let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live: was };
         let gateway = ApiGatewayV2::new(&clients);
-        Provider::<HttpRoutes>::update(&gateway, &want(), &found, &[], &task()).await.expect("brought");
+        Provider::<HttpRoutes>::update(&gateway, &want(), &found, &task()).await.expect("brought");
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(calls[0].starts_with("PATCH") && calls[0].contains("/routes/r1"), "{calls:?}");
         assert!(calls[1].starts_with("DELETE") && calls[1].contains("/routes/r2"), "{calls:?}");
@@ -447,7 +490,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_integration_that_a_route_uses_stays_whichever_is_idle() {
+    async fn of_two_integrations_the_unused_one_is_removed() {
         let gateway = |http: Clients| ApiGatewayV2::new(&http);
         for (used, idle) in [("i1", "i2"), ("i2", "i1")] {
             let live = with(|live| {
@@ -457,7 +500,7 @@ mod tests {
             assert_eq!(want().drift(&live).len(), 1);
             let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
             let (clients, http) = replay(vec![(204, "")]);
-            Provider::<HttpRoutes>::update(&gateway(clients), &want(), &found, &[], &task()).await.expect("brought");
+            Provider::<HttpRoutes>::update(&gateway(clients), &want(), &found, &task()).await.expect("brought");
             let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
             assert_eq!(calls.len(), 1, "{calls:?}");
             assert!(calls[0].starts_with("DELETE") && calls[0].contains(&format!("/integrations/{idle}")), "{calls:?}");
@@ -469,7 +512,7 @@ mod tests {
                 ..want()
             };
             let (clients, http) = replay(vec![(201, r#"{"routeId":"r2"}"#), (204, "")]);
-            Provider::<HttpRoutes>::update(&gateway(clients), &more, &found, &[], &task()).await.expect("brought");
+            Provider::<HttpRoutes>::update(&gateway(clients), &more, &found, &task()).await.expect("brought");
             let asked = asked(&http);
             assert!(asked[0].1.contains(&format!(r#""target":"integrations/{used}""#)), "{asked:?}");
             assert!(
@@ -480,7 +523,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_stay_where_routes_use_both() {
+    async fn two_integrations_that_are_used_both_stay() {
         let live = with(|live| {
             let other =
                 LiveHttpRoute { id: "r2".into(), integration_id: "i2".into(), ..live.routes["GET /hello"].clone() };
@@ -496,7 +539,7 @@ mod tests {
         let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
         let (clients, http) = replay(vec![(204, "")]);
         let gateway = ApiGatewayV2::new(&clients);
-        Provider::<HttpRoutes>::update(&gateway, &both, &found, &[], &task()).await.expect("brought");
+        Provider::<HttpRoutes>::update(&gateway, &both, &found, &task()).await.expect("brought");
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
         assert!(calls.len() == 1 && calls[0].contains("/integrations/i3"), "{calls:?}");
     }

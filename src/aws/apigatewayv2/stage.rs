@@ -1,5 +1,5 @@
-//! The stage of an HTTP API: what callers reach. It deploys changes by itself, throttles each route, and logs every request
-//! without saying who made it.
+//! The stage of an HTTP API, which callers reach. It deploys changes by itself, throttles each route, and logs every
+//! request without the caller's identity.
 
 use aws_sdk_apigatewayv2::types::{AccessLogSettings, RouteSettings};
 use serde::{Deserialize, Serialize};
@@ -7,36 +7,37 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_LOG_GROUP;
 use super::super::tag_map;
-use super::ApiGatewayV2;
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use super::{APIS, ApiGatewayV2, BELOW, LOG_GROUPS, MADE, PARTS};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// One line a request, with nothing in it of who called or what was sent. It must hold the request's id (docs/aws.md,
-/// Access logs of HTTP APIs).
+/// One line for each request, without the caller's identity and without contents. It must contain the request's id
+/// (docs/aws.md, Access logs of HTTP APIs).
 const FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTime","route":"$context.routeKey","status":"$context.status","error":"$context.error.message","authorizer":"$context.authorizer.error","latencyMs":"$context.responseLatency"}"#;
 
-/// A stage that deploys by itself.
+/// A stage that deploys changes by itself.
 #[derive(Debug, Clone)]
 pub struct HttpStage {
     /// Its id in the stack, for its tags.
     pub id: String,
-    /// The API's id.
     pub api_id: String,
-    /// Its name; `$default` answers at the root of the API's host.
+    /// Its name; `$default` is at the root of the API's host.
     pub name: String,
     /// Requests a second, for each route.
     pub rate_limit: f64,
-    /// Requests at once, for each route.
+    /// The burst, for each route.
     pub burst_limit: i32,
     /// The log group's ARN, without `:*` at its end.
     pub log_group_arn: String,
 }
 
-/// Which stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpStageOutputs {
-    /// The API's id.
     pub api_id: String,
-    /// Its name.
     pub name: String,
 }
 
@@ -47,26 +48,25 @@ pub struct HttpStageKey {
     name: String,
 }
 
-/// A stage's settings.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveHttpStage {
-    /// It deploys changes by itself.
+    /// Whether it deploys changes by itself.
     pub auto_deploy: bool,
-    /// Requests a second; none is the account's.
+    /// Requests a second; `None`: the account's.
     pub rate: Option<f64>,
-    /// Requests at once; none is the account's.
+    /// The burst; `None`: the account's.
     pub burst: Option<i32>,
-    /// Where requests are logged.
+    /// The log group's ARN.
     pub log_destination: String,
-    /// What of them.
+    /// The format of a line.
     pub log_format: String,
-    /// Routes with settings of their own, and what these are.
+    /// Routes with settings of their own, and these settings.
     pub routes: Vec<(String, Option<f64>, Option<i32>)>,
 }
 
 impl HttpStage {
-    /// Neither `dataTraceEnabled` nor `loggingLevel`: AWS refuses both for HTTP APIs, whatever their values (docs/aws.md,
-    /// Stages of HTTP APIs).
+    /// Neither `dataTraceEnabled` nor `loggingLevel`: AWS refuses both for HTTP APIs, whatever their values
+    /// (docs/aws.md, Stages of HTTP APIs).
     fn settings(&self) -> RouteSettings {
         RouteSettings::builder()
             .throttling_rate_limit(self.rate_limit)
@@ -83,7 +83,7 @@ impl HttpStage {
         HttpStageOutputs { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
-    /// Whether a route's own setting lets more through than the stage's. A rate of 0 stands for "not set".
+    /// Whether a route's own setting allows more than the stage's. A rate of 0 means "not set".
     fn lifts(&self, (_, rate, burst): &(String, Option<f64>, Option<i32>)) -> bool {
         rate.is_some_and(|rate| rate > self.rate_limit) || burst.is_some_and(|burst| burst > self.burst_limit)
     }
@@ -102,6 +102,14 @@ impl Resource for HttpStage {
         HttpStageKey { api_id: self.api_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &HttpStageOutputs) -> String {
+        format!("{}/{}", outputs.api_id, outputs.name)
+    }
+
+    fn removal_command(_: &HttpStageOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &LiveHttpStage) -> Vec<Drift> {
         let mut drift = Vec::new();
         let limit = |field: &str, want: f64, live: Option<f64>| match live {
@@ -115,7 +123,7 @@ impl Resource for HttpStage {
         if !live.auto_deploy {
             drift.push(Drift::weakening("AutoDeploy", true, false));
         }
-        // AWS may give the ARN back with or without `:*`.
+        // AWS may return the ARN with or without `:*`.
         if live.log_destination.trim_end_matches(":*") != self.log_group_arn {
             let live = if live.log_destination.is_empty() { "none" } else { &live.log_destination };
             drift.push(Drift::weakening("AccessLogSettings.DestinationArn", &self.log_group_arn, live));
@@ -128,6 +136,103 @@ impl Resource for HttpStage {
         }
         drift
     }
+}
+
+impl Described for HttpStage {
+    const ABOUT: Kind = Kind {
+        service: Service::ApiGateway,
+        label: "stage",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::ApiGateway,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: APIS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnHttpApis,
+                on: BELOW,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                ],
+            },
+            // The limits of a route have a call of their own that deletes them.
+            StatementTemplate {
+                sid: Sid::HttpApiParts,
+                on: PARTS,
+                rights: &[Permissions { needs: &[Usage::Update], actions: &["apigateway:DELETE"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: MADE,
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] }],
+            },
+            // The one permission that is no HTTP method. AWS's list of actions lacks it, and AWS asks for it all the
+            // same, on the list of the API's stages. No call that tags an existing stage asks for it there.
+            StatementTemplate {
+                sid: Sid::TagHttpStages,
+                on: &["arn:{partition}:apigateway:{region}::/apis/*/stages"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:TagResource"] }],
+            },
+            // CloudWatch delivers the access log. Its permissions cannot be limited to a log group.
+            StatementTemplate {
+                sid: Sid::DeliverAccessLogs,
+                on: &["*"],
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update],
+                        actions: &[
+                            "logs:CreateLogDelivery",
+                            "logs:DescribeResourcePolicies",
+                            "logs:GetLogDelivery",
+                            "logs:ListLogDeliveries",
+                            "logs:PutResourcePolicy",
+                            "logs:UpdateLogDelivery",
+                        ],
+                    },
+                    Permissions {
+                        needs: &[Usage::Delete],
+                        actions: &["logs:DeleteLogDelivery", "logs:GetLogDelivery", "logs:ListLogDeliveries"],
+                    },
+                ],
+            },
+            // The log group of the access log, by name like those of functions.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: LOG_GROUPS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors],
+                    actions: &["logs:ListTagsForResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: LOG_GROUPS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: LOG_GROUPS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["logs:CreateLogGroup", "logs:TagResource"],
+                }],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "stage {}",
+            holds: "throttling and logging match the stack file",
+            read: "GetStage",
+        },
+    };
 }
 
 impl Provider<HttpStage> for ApiGatewayV2 {
@@ -168,7 +273,6 @@ impl Provider<HttpStage> for ApiGatewayV2 {
         &self,
         want: &HttpStage,
         found: &Found<HttpStage>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<HttpStageOutputs, Failure> {
         let doing = format!("update the stage {}", want.name);
@@ -178,7 +282,8 @@ impl Provider<HttpStage> for ApiGatewayV2 {
             call.send().await.or_fail(&doing)
         });
         updated.await?;
-        // An update merges: a route's own setting has a call of its own to end it (docs/aws.md, Updates of HTTP APIs).
+        // An update keeps what it leaves out, so a call of its own removes a route's setting (docs/aws.md, Updates of
+        // HTTP APIs).
         for (route, ..) in found.live.routes.iter().filter(|route| want.lifts(route)) {
             let removed = self.write(&want.api_id, task, &[], || async {
                 let call = self.client.delete_route_settings().api_id(&want.api_id).stage_name(&want.name);
@@ -195,6 +300,10 @@ impl Provider<HttpStage> for ApiGatewayV2 {
             call.send().await.or_fail(&format!("delete the stage {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -239,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifted_limit_and_a_lost_log_weaken() {
+    fn removing_a_limit_or_the_log_weakens() {
         assert_eq!(want().drift(&live()), vec![]);
         assert_eq!(want().drift(&LiveHttpStage { log_destination: format!("{GROUP}:*"), ..live() }), vec![]);
         let table = [
@@ -276,11 +385,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_one_route_was_allowed_more_is_taken_back() {
+    async fn a_higher_limit_of_one_route_is_removed() {
         let (clients, http) = replay(vec![(200, "{}"), (204, "")]);
         let live = LiveHttpStage { routes: vec![("GET /x".into(), Some(900.0), None)], ..live() };
         let found = Found { outputs: want().outputs(), live };
-        let done = Provider::<HttpStage>::update(&ApiGatewayV2::new(&clients), &want(), &found, &[], &task()).await;
+        let done = Provider::<HttpStage>::update(&ApiGatewayV2::new(&clients), &want(), &found, &task()).await;
         assert_eq!(done, Ok(want().outputs()));
         assert!(asked(&http)[1].0.starts_with("DELETE"), "{:?}", asked(&http));
     }

@@ -2,12 +2,12 @@
 
 use crate::scope::Scope;
 
-/// The stage that answers at the root of the API's host.
+/// The stage at the root of the API's host.
 const DEFAULT: &str = "$default";
 
-/// Where a stage answers, without a slash at the end; a route's URL is this with its path behind it.
+/// A stage's URL, without a slash at the end. A route's URL is this, followed by its path.
 ///
-/// `endpoint` is the override in use, if any: an emulator answers under its own address.
+/// `endpoint` is the endpoint in use if it is not AWS's: an emulator has its own address.
 pub fn http_stage_url(endpoint: Option<&str>, scope: &Scope, api_id: &str, stage: &str) -> String {
     if let Some(endpoint) = endpoint {
         return format!("{}/_aws/execute-api/{api_id}/{stage}", endpoint.trim_end_matches('/'));

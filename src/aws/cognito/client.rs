@@ -8,10 +8,15 @@ use aws_sdk_cognitoidentityprovider::types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Cognito, PAGE};
+use super::{Cognito, PAGE, POOLS};
 use crate::aws::error::{DENIED, OrAbsent, OrFail, empty, several};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{COGNITO_BUSY, settled};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
 /// The ways to sign in.
 const FLOWS: [Flow; 4] = [
@@ -21,46 +26,42 @@ const FLOWS: [Flow; 4] = [
     Flow::AllowRefreshTokenAuth,
 ];
 
-/// How long access and ID tokens live: what revocation cannot shorten (docs/aws.md, App clients).
+/// The validity of access and ID tokens. Revocation does not shorten it (docs/aws.md, App clients).
 const TOKEN_MINUTES: i32 = 60;
 
-/// How long refresh tokens live.
+/// The validity of refresh tokens.
 const REFRESH_DAYS: i32 = 30;
 
-/// The attributes that tokens may tell.
+/// The attributes that tokens may contain.
 const READ: [&str; 2] = ["email", "email_verified"];
 
-/// The attributes that a user may set. Left out, it would be nearly all.
+/// The attributes that a user may set. Without a list these are nearly all.
 const WRITE: [&str; 1] = ["email"];
 
-/// A public client of a pool, without a secret: what users sign in through.
+/// A public client of a pool, without a secret, through which users sign in.
 #[derive(Debug, Clone)]
 pub struct AppClient {
-    /// The pool's id.
     pub pool_id: String,
     /// 1 to 128 of letters, digits, spaces and `_+=,.@-`.
     pub name: String,
 }
 
-/// A client is looked up among its pool's by its name. It cannot carry tags: it is ours because the pool is.
+/// A client is found by its name in its pool. It has no tags: it is ours because the pool is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppClientKey {
     pub(super) pool_id: String,
     pub(super) name: String,
 }
 
-/// Which client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppClientOutputs {
-    /// The pool's id.
     pub pool_id: String,
-    /// Its own id; public, as it is in every token.
+    /// Its id, which is not secret: every token contains it.
     pub client_id: String,
-    /// Its name.
     pub name: String,
 }
 
-/// A client as AWS has it. The whole of it, since what an update leaves out is reset.
+/// A client, as read from AWS: complete, because an update resets what it leaves out.
 #[derive(Debug, Clone)]
 pub struct AppClientLive(UserPoolClientType);
 
@@ -77,13 +78,24 @@ impl Resource for AppClient {
         AppClientKey { pool_id: self.pool_id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &AppClientOutputs) -> String {
+        format!("{}/{}", outputs.pool_id, outputs.client_id)
+    }
+
+    fn removal_command(outputs: &AppClientOutputs) -> Option<String> {
+        Some(format!(
+            "aws cognito-idp delete-user-pool-client --user-pool-id {} --client-id {}",
+            outputs.pool_id, outputs.client_id
+        ))
+    }
+
     fn drift(&self, AppClientLive(live): &AppClientLive) -> Vec<Drift> {
         let mut drift = Vec::new();
         let mut set = |field: &str, want: BTreeSet<&str>, has: BTreeSet<&str>| {
             if want == has {
                 return;
             }
-            // More than is wanted opens something; nothing listed means AWS's defaults, which are wide.
+            // Additional flows weaken. An empty list means AWS's defaults, which are many.
             let wider = has.is_empty() || !has.is_subset(&want);
             let make = if wider { Drift::weakening } else { Drift::new };
             drift.push(make(field, words(&want), words(&has)));
@@ -113,11 +125,50 @@ impl Resource for AppClient {
     }
 }
 
+impl Described for AppClient {
+    const ABOUT: Kind = Kind {
+        service: Service::UserPools,
+        label: "app client",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Cognito,
+        gone_before: &[],
+        permissions: &[
+            // `DescribeUserPool` tells whether the pool of a client that cannot be read is gone.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: POOLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read],
+                    actions: &["cognito-idp:DescribeUserPool", "cognito-idp:ListUserPoolClients"],
+                }],
+            },
+            // The answer of `DescribeUserPoolClient` contains the client's secret.
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: POOLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Read], actions: &["cognito-idp:DescribeUserPoolClient"] },
+                    Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPoolClient"] },
+                    Permissions { needs: &[Usage::Update], actions: &["cognito-idp:UpdateUserPoolClient"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPoolClient"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Authentication,
+            subject: "app client of {}",
+            holds: "sign-in flows match the stack file",
+            read: "DescribeUserPoolClient",
+        },
+    };
+}
+
 fn words(set: &BTreeSet<&str>) -> String {
     if set.is_empty() { "none".to_owned() } else { set.iter().copied().collect::<Vec<_>>().join(", ") }
 }
 
-/// How long each kind of token is to live and does live, in seconds. Left out, or 0, means AWS's default.
+/// The wanted and the live validity of each kind of token, in seconds. Missing or 0 means AWS's default.
 fn lifetimes(live: &UserPoolClientType) -> [(&'static str, i64, i64); 3] {
     let units = live.token_validity_units();
     let seconds = |count: Option<i32>, unit: Option<&TimeUnitsType>, assumed: i64, default: i64| {
@@ -155,7 +206,7 @@ impl Cognito {
     async fn app_client(&self, pool: &str, client: &str) -> Result<Option<Found<AppClient>>, Failure> {
         let call = self.client.describe_user_pool_client().user_pool_id(pool).client_id(client);
         let answer = match call.send().await.or_fail(&format!("read the app client {client}")).or_absent() {
-            // An operator may read the clients of pools that carry the stack's tag: one that is gone carries none.
+            // An operator may read only clients of pools with the stack's tag. A pool that is gone has no tag.
             Err(failure) if DENIED.is(&failure) => match self.pool(pool).await? {
                 None => None,
                 Some(_) => return Err(failure),
@@ -231,7 +282,6 @@ impl Provider<AppClient> for Cognito {
         &self,
         want: &AppClient,
         found: &Found<AppClient>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<AppClientOutputs, Failure> {
         let (seen, AppClientLive(live)) = (&found.outputs, &found.live);
@@ -250,9 +300,9 @@ impl Provider<AppClient> for Cognito {
                 .token_validity_units(units())
                 .set_read_attributes(Some(owned(&READ)))
                 .set_write_attributes(Some(owned(&WRITE)))
-                // No hosted sign-in: what is left out of it goes.
+                // There is no hosted sign-in, so its settings are left out and reset.
                 .allowed_o_auth_flows_user_pool_client(false)
-                // The rest is not ours to decide, and would be reset if it were left out.
+                // The stack file does not decide about the rest, and an update would reset it if it were left out.
                 .set_supported_identity_providers(live.supported_identity_providers.clone())
                 .set_analytics_configuration(live.analytics_configuration.clone())
                 .set_auth_session_validity(live.auth_session_validity)
@@ -271,6 +321,10 @@ impl Provider<AppClient> for Cognito {
             call.send().await.or_fail(&format!("delete the app client {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -345,7 +399,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn validities_left_out_are_the_defaults() {
+    async fn missing_validities_are_the_defaults() {
         let mut answer = got();
         for field in ["AccessTokenValidity", "IdTokenValidity", "RefreshTokenValidity", "TokenValidityUnits"] {
             answer["UserPoolClient"][field] = json!(null);
@@ -365,7 +419,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn denied_it_is_absent_only_where_its_pool_is_gone() {
+    async fn a_client_that_cannot_be_read_is_absent_only_without_its_pool() {
         let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
         let (found, asked) = read(vec![(400, denied), (400, ABSENT), (400, ABSENT)], Some(&ids())).await;
         assert!(found.expect("an answer").is_none());
@@ -376,7 +430,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_is_found_by_its_name_and_never_chosen_from_two() {
+    async fn two_clients_with_one_name_are_an_error() {
         let listed = r#"{"UserPoolClients": [{"ClientId": "c0", "ClientName": "x"}, {"ClientId": "c1", "ClientName": "demo-client"}]}"#;
         let answer = got().to_string();
         let of_another_pool = AppClientOutputs { pool_id: "p0".into(), ..ids() };
@@ -411,11 +465,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_is_sent_everything() {
+    async fn an_update_sends_all_settings() {
         let answer = got().to_string();
         let found = read(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
         let (clients, http) = replay(vec![(200, &answer)]);
-        let outputs = Cognito::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await;
+        let outputs = Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await;
         assert_eq!(outputs, Ok(ids()));
         let sent: Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
         assert_eq!(sent["AuthSessionValidity"], 5, "not ours to decide");
@@ -424,7 +478,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn gone_is_done() {
+    async fn deleting_a_missing_client_succeeds() {
         let (clients, _) = replay(vec![(400, ABSENT)]);
         let cognito = Cognito::new(&clients);
         assert_eq!(Provider::<AppClient>::delete(&cognito, &ids(), &Task::detached("x")).await, Ok(()));

@@ -1,14 +1,14 @@
-//! A domain that somebody gave to a pool of ours.
+//! A domain that somebody gave to one of our pools.
 
 use super::{Cognito, UserPoolOutputs};
 use crate::aws::refusals::HAS_DOMAIN;
 use crate::engine::Failure;
 
 impl Cognito {
-    /// Explains the refusal to delete a pool that has a domain; passes any other on.
+    /// Explains the refusal to delete a pool that has a domain. Returns any other refusal unchanged.
     ///
-    /// The pool is ours, its domain is not: this program makes none, so somebody may sign in through it, and once it is
-    /// deleted anybody in the region may take its name. So it is not removed along with the pool.
+    /// The pool is ours, but its domain is not: this program creates none, so somebody may sign in through it, and once
+    /// it is deleted anybody in the region may take its name. So it is not deleted together with the pool.
     pub(super) async fn explained(&self, pool: &UserPoolOutputs, refusal: Failure) -> Failure {
         if !HAS_DOMAIN.is(&refusal) {
             return refusal;
@@ -43,7 +43,7 @@ mod tests {
     use crate::engine::{Cause, Provider, Task};
 
     #[tokio::test]
-    async fn a_pool_with_a_domain_names_the_way() {
+    async fn a_pool_with_a_domain_explains_how_to_remove_it() {
         let refusal = r#"{"__type":"InvalidParameterException","message":
             "User pool cannot be deleted. It has a domain configured that should be deleted first."}"#;
         let described = r#"{"UserPool":{"Id":"p1","Domain":"login","CustomDomain":"login.example.com"}}"#;

@@ -1,4 +1,4 @@
-//! What an identity pool gives to who asks. Anyone may ask: these calls are not signed, and take no right.
+//! Identities and credentials from an identity pool. These calls are not signed and need no permission.
 
 use aws_sdk_cognitoidentity::Client;
 
@@ -18,7 +18,6 @@ pub struct Identities {
 }
 
 impl Identities {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self { client: client!(aws_sdk_cognitoidentity, &clients.sdk), scope: clients.scope.clone() }
     }
@@ -38,13 +37,13 @@ impl Identities {
         keys.ok_or_else(|| empty("credentials"))
     }
 
-    /// The identity that a guest gets, who has signed in nowhere.
+    /// The identity that a guest gets.
     pub async fn guest(&self, pool_id: &str) -> Result<String, Failure> {
         let call = self.client.get_id().identity_pool_id(pool_id).send().await;
         Ok(call.or_fail("get an identity without a token")?.identity_id.unwrap_or_default())
     }
 
-    /// That a guest's identity gets credentials.
+    /// Asks for credentials for a guest's identity.
     pub async fn guest_credentials(&self, identity: &str) -> Result<(), Failure> {
         let call = self.client.get_credentials_for_identity().identity_id(identity).send().await;
         call.or_fail("get credentials without a token").map(drop)
@@ -57,7 +56,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test]
-    async fn a_token_is_traded_for_keys() {
+    async fn a_token_is_exchanged_for_credentials() {
         let keys = r#"{"IdentityId":"i","Credentials":{"AccessKeyId":"ASIA","SecretKey":"s","SessionToken":"t"}}"#;
         let (clients, http) = replay(vec![(200, r#"{"IdentityId":"i"}"#), (200, keys)]);
         let given = Identities::new(&clients).credentials("pool", "eu_A", &SecretValue::from("token")).await;
@@ -67,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_without_keys_is_a_failure() {
+    async fn an_answer_without_credentials_is_a_failure() {
         let (clients, _) = replay(vec![(200, r#"{"IdentityId":"i"}"#), (200, r#"{"IdentityId":"i"}"#)]);
         assert!(Identities::new(&clients).credentials("pool", "eu_A", &SecretValue::from("token")).await.is_err());
     }

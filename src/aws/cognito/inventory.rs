@@ -1,10 +1,10 @@
-//! All user pools, with their app clients. The list tells no tags (docs/aws.md, User pools).
+//! The list of all user pools, with their app clients. It does not show tags (docs/aws.md, User pools).
 
 use super::pool::outputs;
 use super::{AppClient, AppClientKey, AppClientOutputs, Cognito, PAGE, UserPool, UserPoolKey};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl Cognito {
@@ -13,9 +13,8 @@ impl Cognito {
         let Some(pool) = pool? else { return Ok(Listing::default()) };
         let owner = Owner::read(pairs(pool.user_pool_tags()));
         let outputs = outputs(&pool, &id)?;
-        let remove = format!("aws cognito-idp delete-user-pool --user-pool-id {id}");
         let key = |_| UserPoolKey { name: outputs.name.clone() };
-        let listed = InventoryItem::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs, remove);
+        let listed = InventoryItem::new::<UserPool>((&outputs.name, &outputs.arn), owner, key, &outputs);
         // They go with the pool, known or not.
         let (clients, unread) = match clients {
             Ok(clients) => (clients, None),
@@ -24,10 +23,9 @@ impl Cognito {
         let under = clients.into_iter().map(|(client_id, name)| {
             let key = AppClientKey { pool_id: id.clone(), name: name.clone() };
             let of = Id::new("client", listed.id.parts().1);
-            let remove = format!("aws cognito-idp delete-user-pool-client --user-pool-id {id} --client-id {client_id}");
             let place = format!("{}/client/{client_id}", outputs.arn);
             let outputs = AppClientOutputs { pool_id: id.clone(), client_id, name: name.clone() };
-            InventoryItem::under::<AppClient>(&listed, of, (&name, &place), &key, &outputs, remove)
+            InventoryItem::under::<AppClient>(&listed, of, (&name, &place), &key, &outputs)
         });
         let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
@@ -47,8 +45,8 @@ impl Cognito {
     }
 }
 
-impl Lister<UserPool> for Cognito {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Cognito {
+    pub(super) async fn list_pools(&self, whose: &Whose) -> Result<Listing, Failure> {
         let pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
         let (pages, cut) = as_far_as_it_goes!(pages, "list the user pools");
         let pools = pages.into_iter().flat_map(|page| page.user_pools.unwrap_or_default());
@@ -82,7 +80,7 @@ mod tests {
         let (one, two) = (described("r_1", "demo"), described("r_2", "demo"));
         let reads = [(200, &*one), (200, clients), (200, &*two), (200, none), (400, gone), (400, gone)];
         let (clients, http) = replay([vec![(200, first), (200, second)], reads.to_vec()].concat());
-        let listed = Cognito::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Cognito::new(&clients).list_pools(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.arn.as_str())).collect();
         assert_eq!(seen, [("pool.p", "arn:r_1"), ("client.p", "arn:r_1/client/c1"), ("pool.p", "arn:r_2")]);
         assert!(asked(&http)[1].1.contains("p2"));

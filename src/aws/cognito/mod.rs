@@ -1,17 +1,19 @@
 //! Cognito: user pools, their app clients, and their users.
 //!
-//! Odd about Cognito: names are not unique, so a repeated create makes a second pool or client, and lists tell no
-//! tags. An update puts back to its default whatever it leaves out, so it is sent everything there is. What users sign
-//! in with cannot be changed once a pool is made, and a pool that is deleted takes its users along.
+//! Names are not unique, so a repeated create makes a second pool or client, and lists do not show tags. An update
+//! resets every setting that it leaves out, so it is sent all of them. The attribute that users sign in with cannot be
+//! changed later. Deleting a pool deletes its users.
 
 mod client;
 mod domain;
 mod identities;
 mod identity_pool;
+mod identity_pool_roles;
 mod inventory;
 mod occupancy;
 mod password;
 mod pool;
+mod pool_settings;
 mod service_user;
 mod users;
 
@@ -21,27 +23,33 @@ use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
 pub use identities::Identities;
-pub use identity_pool::{
-    CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs, IdentityPoolRoles,
-    IdentityPoolRolesLive, IdentityPoolRolesOutputs,
-};
+pub use identity_pool::{CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs};
+pub use identity_pool_roles::{IdentityPoolRoles, IdentityPoolRolesLive, IdentityPoolRolesOutputs};
 pub use occupancy::Occupancy;
 pub use password::{PasswordPolicy, generate};
 pub use pool::{Mfa, UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
 pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
 
-/// Who a pool's tokens say made them. The same on an emulator, which plays AWS.
+/// What identifies a request to user pools.
+const TARGET: &str = "AWSCognitoIdentityProviderService";
+
+/// AWS chooses the ids, so a policy recognises our pools by their tag.
+const POOLS: &[&str] = &["{arn:cognito-idp}:userpool/*"];
+
+const IDENTITY_POOLS: &[&str] = &["{arn:cognito-identity}:identitypool/*"];
+
+/// The issuer in a pool's tokens. It is the same on an emulator.
 pub fn issuer(scope: &Scope, pool_id: &str) -> String {
     format!("https://{}", provider(scope, pool_id))
 }
 
-/// What an identity pool calls a user pool whose tokens it takes.
+/// The name of a user pool as a provider of an identity pool.
 pub fn provider(scope: &Scope, pool_id: &str) -> String {
     format!("{}/{pool_id}", scope.host("cognito-idp"))
 }
 
-/// Things in one page of a list; the most there may be.
+/// The size of a list's page; the most that AWS allows.
 const PAGE: i32 = 60;
 
 /// Looks after user pools and app clients.
@@ -54,7 +62,6 @@ pub struct Cognito {
 }
 
 impl Cognito {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk),
@@ -69,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_is_called_alike_by_who_makes_tokens_and_who_takes_them() {
+    fn issuer_and_provider_name_a_pool_alike() {
         for (partition, region, host) in [
             ("aws", "eu-central-1", "cognito-idp.eu-central-1.amazonaws.com"),
             ("aws-cn", "cn-north-1", "cognito-idp.cn-north-1.amazonaws.com.cn"),

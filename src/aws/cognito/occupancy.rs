@@ -1,5 +1,5 @@
-//! Who would be lost with a pool. Counted from the list of users: the number that a pool gives of itself is an estimate,
-//! and lags behind.
+//! The users that would be deleted with a pool, counted from the list of users. The number in a pool's description is
+//! an estimate and out of date.
 
 use aws_sdk_cognitoidentityprovider::types::UserType;
 
@@ -7,30 +7,30 @@ use super::{Cognito, PAGE};
 use crate::aws::error::OrFail;
 use crate::engine::Failure;
 
-/// Pages that are counted at most: 600 users are as good a reason to think again as 60,000.
+/// The most pages that are counted: 600 users are as good a warning as 60,000.
 const PAGES: usize = 10;
 
-/// What stands against removing a pool.
+/// Reasons not to delete a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Occupancy {
-    /// AWS refuses to delete it.
+    /// Whether AWS refuses to delete it.
     pub protected: bool,
-    /// Its users, or as many as were counted.
+    /// The number of users that were counted.
     pub users: usize,
-    /// There are more of them.
+    /// Whether there are more.
     pub more: bool,
 }
 
 impl Cognito {
-    /// What stands against removing the pool with this id; `None` if there is no such pool.
+    /// Reasons not to delete the pool with this id; `None` if there is no such pool.
     pub async fn occupancy(&self, pool_id: &str) -> Result<Option<Occupancy>, Failure> {
         let Some(pool) = self.pool(pool_id).await? else { return Ok(None) };
-        let mut seen = Occupancy { protected: super::pool::is_protected(&pool), users: 0, more: false };
+        let mut seen = Occupancy { protected: super::pool_settings::is_protected(&pool), users: 0, more: false };
         let mut next = None;
         for _ in 0..PAGES {
             let call = self.client.list_users().user_pool_id(pool_id).limit(PAGE).set_pagination_token(next);
             let page = call.send().await.or_fail(&format!("count the users of {pool_id}"))?;
-            // Programs that the stack has made do not count: their passwords are made up anew at any time.
+            // The stack's service users do not count: they can be created again at any time.
             seen.users +=
                 page.users.unwrap_or_default().iter().filter(|user| !is_program(user, &self.scope.stack)).count();
             next = page.pagination_token;
@@ -43,7 +43,7 @@ impl Cognito {
     }
 }
 
-/// A service user of this stack's, by its address.
+/// Whether this is the address of a service user of the stack.
 fn is_program(user: &UserType, stack: &str) -> bool {
     let ours = |address: &str| address.ends_with(&format!("@{stack}.invalid"));
     let addresses = user.attributes().iter().filter(|attribute| attribute.name() == "email");
@@ -67,20 +67,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn users_are_counted_page_by_page_and_the_estimate_is_not_believed() {
+    async fn users_are_counted_page_by_page_instead_of_estimated() {
         let expected = Occupancy { protected: true, users: 3, more: false };
         assert_eq!(look(vec![(200, POOL), (200, TWO), (200, ONE)]).await, (Ok(Some(expected)), 3));
     }
 
     #[tokio::test]
-    async fn counting_ends_somewhere() {
+    async fn counting_stops_at_a_limit() {
         let answers = std::iter::once((200, POOL)).chain(std::iter::repeat_n((200, TWO), 20));
         let expected = Occupancy { protected: true, users: 20, more: true };
         assert_eq!(look(answers.collect()).await, (Ok(Some(expected)), 11));
     }
 
     #[tokio::test]
-    async fn a_pool_that_is_gone_has_none_and_one_that_cannot_be_read_is_not_empty() {
+    async fn a_missing_pool_has_no_users_and_an_unreadable_one_fails() {
         let gone = r#"{"__type":"ResourceNotFoundException","message":"no such pool"}"#;
         assert_eq!(look(vec![(400, gone)]).await, (Ok(None), 1));
         let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;

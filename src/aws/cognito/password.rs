@@ -1,24 +1,25 @@
-//! What a pool asks of a password: in words, as a check before the call, and as a way to make one.
+//! A pool's password policy: in words, as a check before a call, and as a generator.
 
 use rand::RngExt;
 
 use crate::secret::SecretValue;
 
-/// The longest password there may be.
+/// The longest password that Cognito accepts.
 const LONGEST: usize = 256;
 
-/// The shortest password that is made here.
+/// The shortest generated password.
 const GENERATED: usize = 24;
 
-/// What counts as a symbol; a space does too, unless it is the first or the last character (docs/aws.md, Users and
+/// Symbols. A space counts too, unless it is the first or the last character (docs/aws.md, Users and
 /// passwords).
 const SYMBOLS: &str = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+-";
 
-/// What passwords are made of: one of each of these at least, and none that is taken for another or for a quote.
+/// The characters of generated passwords: at least one of each group. Characters that look alike, and quotes, are left
+/// out.
 const MADE_OF: [&[u8]; 4] =
     [b"abcdefghijkmnopqrstuvwxyz", b"ABCDEFGHJKLMNPQRSTUVWXYZ", b"23456789", b"!@#%^*_-+=.,:?~"];
 
-/// What a pool asks of its users' passwords.
+/// A pool's password policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "the four are AWS's own, and each stands for itself")]
 pub struct PasswordPolicy {
@@ -36,11 +37,11 @@ pub struct PasswordPolicy {
     pub temporary_validity_days: u16,
 }
 
-/// A kind of character in words, and whether a character is of it.
+/// A class of characters: its name, and whether a character belongs to it.
 type Kind = (&'static str, fn(char) -> bool);
 
 impl PasswordPolicy {
-    /// The policy that is met by what meets any other.
+    /// A password that meets this policy meets every policy.
     pub(super) const STRICTEST: Self = Self {
         minimum_length: 99,
         lowercase: true,
@@ -50,7 +51,7 @@ impl PasswordPolicy {
         temporary_validity_days: 1,
     };
 
-    /// The kinds of character asked for.
+    /// The required classes of characters.
     fn kinds(&self) -> impl Iterator<Item = Kind> {
         let kinds: [(bool, Kind); 4] = [
             (self.lowercase, ("a lower-case letter", |c| c.is_ascii_lowercase())),
@@ -72,10 +73,10 @@ impl PasswordPolicy {
         }
     }
 
-    /// What a password lacks, in words that never quote it: "it needs a digit".
+    /// What a password lacks, in words that do not contain it: "it needs a digit".
     ///
     /// # Errors
-    /// Everything it lacks; never an empty list.
+    /// All that it lacks; never empty.
     pub fn check(&self, password: &SecretValue) -> Result<(), Vec<String>> {
         let text = password.reveal();
         let length = text.chars().count();
@@ -95,12 +96,12 @@ impl PasswordPolicy {
     }
 }
 
-/// A password nobody has seen, from a generator that the operating system seeds. It meets the policy, whatever that is.
+/// A new random password, from a generator that the operating system seeds. It meets every policy.
 pub fn generate(policy: &PasswordPolicy) -> SecretValue {
     let mut rng = rand::rng();
     let length = GENERATED.max(policy.minimum_length.into());
     let mut pick = |from: &[u8]| char::from(from[rng.random_range(0..from.len())]);
-    // One of each kind first, the rest of any kind, and then all in random order.
+    // One character of each class, the rest of any class, in random order.
     let all = MADE_OF.concat();
     let mut text: Vec<char> = MADE_OF.iter().map(|kind| pick(kind)).collect();
     text.extend((text.len()..length).map(|_| pick(&all)));
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_is_nothing_checked() {
+    fn an_empty_policy_checks_nothing() {
         let none = PasswordPolicy {
             minimum_length: 6,
             lowercase: false,
@@ -169,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_generated_meets_every_policy(policy in any_policy()) {
+        fn generated_passwords_meet_every_policy(policy in any_policy()) {
             let password = generate(&policy);
             prop_assert_eq!(policy.check(&password), Ok(()));
             // And four kinds of character even where none is asked for.
@@ -178,12 +179,12 @@ mod tests {
         }
 
         #[test]
-        fn what_meets_the_strictest_meets_all(policy in any_policy()) {
+        fn the_strictest_policy_implies_all_others(policy in any_policy()) {
             prop_assert_eq!(policy.check(&generate(&PasswordPolicy::STRICTEST)), Ok(()));
         }
 
         #[test]
-        fn what_it_lacks_never_quotes_it(text in "[a-z€ ]{12,40}") {
+        fn messages_never_contain_the_password(text in "[a-z€ ]{12,40}") {
             for lack in policy().check(&SecretValue::new(text.clone())).err().unwrap_or_default() {
                 prop_assert!(!lack.contains(&text));
             }
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_are_alike() {
+    fn generated_passwords_differ() {
         let made: std::collections::HashSet<String> =
             (0..1000).map(|_| generate(&policy()).reveal().to_owned()).collect();
         assert_eq!(made.len(), 1000);

@@ -1,23 +1,25 @@
 //! User pools.
 
-use std::fmt;
-
 use aws_sdk_cognitoidentityprovider::types::{
-    AccountRecoverySettingType, AdminCreateUserConfigType, DeletionProtectionType, PasswordPolicyType,
-    RecoveryOptionNameType, RecoveryOptionType, SoftwareTokenMfaConfigType, UserAttributeUpdateSettingsType,
-    UserPoolMfaType, UserPoolPolicyType, UserPoolType, UsernameAttributeType, UsernameConfigurationType,
-    VerifiedAttributeType,
+    AdminCreateUserConfigType, SoftwareTokenMfaConfigType, UserPoolPolicyType, UserPoolType, UsernameAttributeType,
+    UsernameConfigurationType, VerifiedAttributeType,
 };
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use super::{Cognito, PAGE, PasswordPolicy};
+use super::pool_settings::{differ, email_recovery, is_protected, names, protection, recovery, update, verify_first};
+use super::{Cognito, PAGE, POOLS, PasswordPolicy, TARGET};
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::aws::{pairs, tag_map};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// The fields that AWS does not change once a pool is made.
+/// The fields that AWS cannot change later.
 const FIXED: [&str; 2] = ["UsernameAttributes", "UsernameConfiguration.CaseSensitive"];
 
 /// A directory of users who sign in with their e-mail address, which Cognito verifies.
@@ -27,13 +29,13 @@ pub struct UserPool {
     pub id: String,
     /// 1 to 128 of letters, digits, spaces and `_+=,.@-`.
     pub name: String,
-    /// What it asks of passwords.
+    /// Its password policy.
     pub password: PasswordPolicy,
-    /// Anybody may sign up; else only an administrator adds users.
+    /// Whether anybody may sign up. Otherwise only administrators add users.
     pub self_sign_up: bool,
-    /// Whether users need a second factor, which is a TOTP app's code.
+    /// Whether users need a second factor: the code of a TOTP app.
     pub mfa: Mfa,
-    /// AWS refuses to delete it.
+    /// Whether AWS refuses to delete it.
     pub deletion_protection: bool,
 }
 
@@ -42,32 +44,31 @@ pub struct UserPool {
 pub enum Mfa {
     /// No user has one.
     Off,
-    /// Who has set one up needs it.
+    /// Users who have set one up need it.
     Optional,
-    /// Everybody needs one.
+    /// All users need one.
     On,
 }
 
-/// Where a pool is looked for: its name, which others may have too, and our tag.
+/// A pool is found by its name, which is not unique, and our tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserPoolKey {
     pub(super) name: String,
 }
 
-/// Which pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserPoolOutputs {
     /// `<region>_<nine letters and digits>`.
     pub id: String,
     /// `arn:aws:cognito-idp:<region>:<account>:userpool/<id>`.
     pub arn: String,
-    /// Its name.
     pub name: String,
-    /// It was protected from deletion when we last looked. Recorded so that refusing to delete it takes no call.
+    /// Whether it was protected from deletion when it was last read. With the record no call is needed to refuse the
+    /// deletion.
     pub deletion_protection: bool,
 }
 
-/// A pool as AWS has it. The whole of it, since what an update leaves out is reset.
+/// A pool, as read from AWS: complete, because an update resets what it leaves out.
 #[derive(Debug, Clone)]
 pub struct UserPoolLive(UserPoolType);
 
@@ -81,6 +82,14 @@ impl Resource for UserPool {
 
     fn key(&self) -> UserPoolKey {
         UserPoolKey { name: self.name.clone() }
+    }
+
+    fn identity(outputs: &UserPoolOutputs) -> String {
+        outputs.id.clone()
+    }
+
+    fn removal_command(outputs: &UserPoolOutputs) -> Option<String> {
+        Some(format!("aws cognito-idp delete-user-pool --user-pool-id {}", outputs.id))
     }
 
     fn drift(&self, UserPoolLive(live): &UserPoolLive) -> Vec<Drift> {
@@ -121,107 +130,89 @@ impl Resource for UserPool {
     }
 }
 
-/// One setting's drift, if it has any; `weakens` says whether the live value, being another, protects less.
-fn differ<T: PartialEq + fmt::Display>(field: &str, want: T, live: T, weakens: bool) -> Option<Drift> {
-    let make = if weakens { Drift::weakening } else { Drift::new };
-    (want != live).then(|| make(field, want, live))
-}
-
-impl PasswordPolicy {
-    /// A pool's own, with AWS's defaults for what it does not say.
-    pub(super) fn read(pool: &UserPoolType) -> Self {
-        let policy = pool.policies().and_then(UserPoolPolicyType::password_policy);
-        let days = policy.map_or(0, PasswordPolicyType::temporary_password_validity_days);
-        let length = policy.and_then(PasswordPolicyType::minimum_length).unwrap_or(8);
-        Self {
-            minimum_length: u8::try_from(length).unwrap_or(u8::MAX),
-            lowercase: policy.is_some_and(PasswordPolicyType::require_lowercase),
-            uppercase: policy.is_some_and(PasswordPolicyType::require_uppercase),
-            numbers: policy.is_some_and(PasswordPolicyType::require_numbers),
-            symbols: policy.is_some_and(PasswordPolicyType::require_symbols),
-            // None acts as 7 (docs/aws.md, Users and passwords).
-            temporary_validity_days: u16::try_from(if days == 0 { 7 } else { days }).unwrap_or(u16::MAX),
-        }
-    }
-
-    fn drift(&self, live: &Self) -> impl Iterator<Item = Drift> {
-        let shorter = live.minimum_length < self.minimum_length;
-        let (days, has_days) = (self.temporary_validity_days, live.temporary_validity_days);
-        let drift = [
-            differ("PasswordPolicy.MinimumLength", self.minimum_length, live.minimum_length, shorter),
-            differ("PasswordPolicy.RequireLowercase", self.lowercase, live.lowercase, self.lowercase),
-            differ("PasswordPolicy.RequireUppercase", self.uppercase, live.uppercase, self.uppercase),
-            differ("PasswordPolicy.RequireNumbers", self.numbers, live.numbers, self.numbers),
-            differ("PasswordPolicy.RequireSymbols", self.symbols, live.symbols, self.symbols),
-            differ("PasswordPolicy.TemporaryPasswordValidityDays", days, has_days, has_days > days),
-        ];
-        drift.into_iter().flatten()
-    }
-
-    fn to_aws(&self) -> PasswordPolicyType {
-        PasswordPolicyType::builder()
-            .minimum_length(self.minimum_length.into())
-            .require_lowercase(self.lowercase)
-            .require_uppercase(self.uppercase)
-            .require_numbers(self.numbers)
-            .require_symbols(self.symbols)
-            .temporary_password_validity_days(self.temporary_validity_days.into())
-            .build()
-    }
-}
-
-impl Mfa {
-    fn read(pool: &UserPoolType) -> Self {
-        match pool.mfa_configuration() {
-            Some(UserPoolMfaType::On) => Self::On,
-            Some(UserPoolMfaType::Optional) => Self::Optional,
-            _ => Self::Off,
-        }
-    }
-
-    fn to_aws(self) -> UserPoolMfaType {
-        match self {
-            Self::Off => UserPoolMfaType::Off,
-            Self::Optional => UserPoolMfaType::Optional,
-            Self::On => UserPoolMfaType::On,
-        }
-    }
-}
-
-fn protection(on: bool) -> DeletionProtectionType {
-    if on { DeletionProtectionType::Active } else { DeletionProtectionType::Inactive }
-}
-
-pub(super) fn is_protected(pool: &UserPoolType) -> bool {
-    pool.deletion_protection() == Some(&DeletionProtectionType::Active)
-}
-
-/// A set of attributes, in one order.
-fn names<T: ToString>(attributes: &[T]) -> String {
-    let mut names: Vec<String> = attributes.iter().map(ToString::to_string).collect();
-    names.sort_unstable();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-/// The ways to a new password, the preferred one first.
-fn recovery(pool: &UserPoolType) -> String {
-    let ways = pool.account_recovery_setting().map_or(&[][..], |setting| setting.recovery_mechanisms());
-    let mut ways: Vec<(i32, String)> = ways.iter().map(|way| (way.priority(), way.name().to_string())).collect();
-    ways.sort_unstable();
-    let names: Vec<String> = ways.into_iter().map(|(_, name)| name).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", then ") }
-}
-
-fn email_recovery() -> Result<AccountRecoverySettingType, Failure> {
-    let way = RecoveryOptionType::builder().priority(1).name(RecoveryOptionNameType::VerifiedEmail);
-    let way = built(way.build())?;
-    Ok(AccountRecoverySettingType::builder().recovery_mechanisms(way).build())
-}
-
-/// An address that a user enters stays unused until it is verified.
-fn verify_first() -> UserAttributeUpdateSettingsType {
-    let email = VerifiedAttributeType::Email;
-    UserAttributeUpdateSettingsType::builder().attributes_require_verification_before_update(email).build()
+impl Described for UserPool {
+    const ABOUT: Kind = Kind {
+        service: Service::UserPools,
+        label: "user pool",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Cognito,
+        gone_before: &[],
+        permissions: &[
+            // Without a stack's tag too: only the settings of a pool show whose it is.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: POOLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Delete, Usage::AddUser, Usage::Survivors],
+                    actions: &["cognito-idp:DescribeUserPool"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: POOLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["cognito-idp:SetUserPoolMfaConfig"] },
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &["cognito-idp:SetUserPoolMfaConfig", "cognito-idp:UpdateUserPool"],
+                    },
+                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPool"] },
+                    Permissions {
+                        needs: &[Usage::AddUser],
+                        actions: &["cognito-idp:AdminCreateUser", "cognito-idp:AdminSetUserPassword"],
+                    },
+                    Permissions { needs: &[Usage::ListUsers, Usage::Delete], actions: &["cognito-idp:ListUsers"] },
+                    Permissions { needs: &[Usage::RemoveUser], actions: &["cognito-idp:AdminDeleteUser"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeUserPools,
+                on: &["*"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPool"] }],
+            },
+            StatementTemplate {
+                sid: Sid::TagWhatIsMade,
+                on: &["{arn:cognito-idp}:userpool/${*}"],
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["cognito-idp:TagResource"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors, Usage::Doctor],
+                    actions: &["cognito-idp:ListUserPools"],
+                }],
+            },
+        ],
+        rates: &[
+            // AWS also limits changes to 5 a second for each pool. One pool never needs that many.
+            Rate::per_second(
+                15,
+                Calls::Operations(
+                    TARGET,
+                    &[
+                        "CreateUserPool",
+                        "DescribeUserPool",
+                        "UpdateUserPool",
+                        "DeleteUserPool",
+                        "ListUserPools",
+                        "SetUserPoolMfaConfig",
+                        "CreateUserPoolClient",
+                        "DescribeUserPoolClient",
+                        "UpdateUserPoolClient",
+                        "DeleteUserPoolClient",
+                        "ListUserPoolClients",
+                    ],
+                ),
+            ),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Authentication,
+            subject: "{}",
+            holds: "settings match the stack file",
+            read: "DescribeUserPool",
+        },
+    };
 }
 
 pub(super) fn outputs(pool: &UserPoolType, name: &str) -> Result<UserPoolOutputs, Failure> {
@@ -248,7 +239,7 @@ impl Cognito {
         self.scope.owns(pairs(pool.user_pool_tags()))
     }
 
-    /// The ids of all pools of a name, ours and others'.
+    /// The ids of all pools with this name, whoever they belong to.
     async fn pools_named(&self, name: &str) -> Result<Vec<String>, Failure> {
         let mut pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
         let mut ids = Vec::new();
@@ -259,8 +250,8 @@ impl Cognito {
         Ok(ids)
     }
 
-    /// Sets the second factor. AWS takes TOTP only here, and refuses a factor along with `OFF` (docs/aws.md, Updates of
-    /// pools and clients).
+    /// Sets the second factor. Only this call accepts TOTP, and AWS refuses a factor together with `OFF` (docs/aws.md,
+    /// Updates of pools and clients).
     async fn set_mfa(&self, want: &UserPool, id: &str, task: &Task) -> Result<(), Failure> {
         let totp = (want.mfa != Mfa::Off).then(|| SoftwareTokenMfaConfigType::builder().enabled(true).build());
         let set = settled(task, &[&COGNITO_BUSY], || async {
@@ -290,7 +281,7 @@ impl Provider<UserPool> for Cognito {
         let ids = self.pools_named(&key.name).await?;
         let mut ours = Vec::new();
         for pool in join_all(ids.iter().map(|id| self.pool(id))).await {
-            // Others may have pools of that name: those are none of our business.
+            // Pools of that name that belong to others are ignored.
             ours.extend(pool?.filter(|pool| self.owns(pool)));
         }
         match ours.as_slice() {
@@ -332,13 +323,8 @@ impl Provider<UserPool> for Cognito {
         Ok(outputs)
     }
 
-    async fn update(
-        &self,
-        want: &UserPool,
-        found: &Found<UserPool>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<UserPoolOutputs, Failure> {
+    async fn update(&self, want: &UserPool, found: &Found<UserPool>, task: &Task) -> Result<UserPoolOutputs, Failure> {
+        let drift = want.drift(&found.live);
         let (seen, UserPoolLive(live)) = (&found.outputs, &found.live);
         if drift.iter().any(|drift| drift.field != "MfaConfiguration") {
             let recovery = &email_recovery()?;
@@ -349,8 +335,8 @@ impl Provider<UserPool> for Cognito {
             });
             updated.await?;
         }
-        // After an update too: whether that resets the second factor is known of some calls only (docs/aws.md, Updates
-        // of pools and clients).
+        // Also after an update: it is not known for all calls whether they reset the second factor (docs/aws.md,
+        // Updates of pools and clients).
         if want.mfa != Mfa::Off || Mfa::read(live) != Mfa::Off {
             self.set_mfa(want, &seen.id, task).await?;
         }
@@ -358,7 +344,7 @@ impl Provider<UserPool> for Cognito {
     }
 
     async fn delete(&self, gone: &UserPoolOutputs, task: &Task) -> Result<(), Failure> {
-        // AWS refuses it too; an emulator may not.
+        // AWS refuses it too, but an emulator may not.
         if gone.deletion_protection {
             return Err(Failure::refused(format!("the user pool {} is protected from deletion", gone.name)).hint(
                 "set `deletion_protection = false` for it in the stack file and run `up`, then `down` again; \
@@ -374,53 +360,10 @@ impl Provider<UserPool> for Cognito {
             deleted => deleted.map(drop),
         }
     }
-}
 
-/// An update to what is wanted that keeps everything else: what it leaves out is reset (docs/aws.md, Updates of pools
-/// and clients).
-fn update(
-    client: &aws_sdk_cognitoidentityprovider::Client,
-    want: &UserPool,
-    live: &UserPoolType,
-) -> aws_sdk_cognitoidentityprovider::operation::update_user_pool::builders::UpdateUserPoolFluentBuilder {
-    let policies = live.policies();
-    let mut password = want.password.to_aws();
-    password.password_history_size =
-        policies.and_then(UserPoolPolicyType::password_policy).and_then(PasswordPolicyType::password_history_size);
-    let policies = UserPoolPolicyType::builder()
-        .password_policy(password)
-        .set_sign_in_policy(policies.and_then(UserPoolPolicyType::sign_in_policy).cloned());
-    let invite = live.admin_create_user_config().and_then(AdminCreateUserConfigType::invite_message_template);
-    // The legacy validity of invitations is not kept: beside that of temporary passwords AWS takes none but 0.
-    let invite = AdminCreateUserConfigType::builder()
-        .allow_admin_create_user_only(!want.self_sign_up)
-        .set_invite_message_template(invite.cloned());
-    // AWS says back what it does not take: its own tags, and texts and senders that are not set.
-    let tags = live.user_pool_tags().into_iter().flatten().filter(|(key, _)| !key.starts_with("aws:"));
-    let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    let sms = live.sms_configuration().filter(|sms| !sms.sns_caller_arn().is_empty());
-    client
-        .update_user_pool()
-        .policies(policies.build())
-        .auto_verified_attributes(VerifiedAttributeType::Email)
-        .user_attribute_update_settings(verify_first())
-        .admin_create_user_config(invite.build())
-        .deletion_protection(protection(want.deletion_protection))
-        .set_user_pool_tags(Some(tags.map(|(key, value)| (key.clone(), value.clone())).collect()))
-        .set_lambda_config(live.lambda_config().cloned())
-        .set_email_configuration(live.email_configuration().cloned())
-        .set_sms_configuration(sms.cloned())
-        .set_sms_verification_message(text(live.sms_verification_message()))
-        .set_sms_authentication_message(text(live.sms_authentication_message()))
-        .set_email_verification_message(text(live.email_verification_message()))
-        .set_email_verification_subject(text(live.email_verification_subject()))
-        .set_verification_message_template(live.verification_message_template().cloned())
-        .set_device_configuration(live.device_configuration().cloned())
-        .set_user_pool_add_ons(live.user_pool_add_ons().cloned())
-        .set_user_pool_tier(live.user_pool_tier().cloned())
-        .set_key_configuration(live.key_configuration().cloned())
-        .set_issuer_configuration(live.issuer_configuration().cloned())
-        .set_acr_configuration(live.acr_configuration().cloned())
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_pools(whose).await
+    }
 }
 
 #[cfg(test)]
@@ -578,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn no_days_are_seven_days() {
+    fn a_missing_validity_means_seven_days() {
         let mut answer = got("p1");
         answer["UserPool"]["Policies"]["PasswordPolicy"]["TemporaryPasswordValidityDays"] = json!(0);
         assert_eq!(want().drift(&live(&answer)), []);
@@ -596,7 +539,7 @@ mod tests {
     const ABSENT: &str = r#"{"__type": "ResourceNotFoundException", "message": "User pool p1 does not exist."}"#;
 
     #[tokio::test]
-    async fn pools_of_strangers_with_our_name_are_passed_over() {
+    async fn foreign_pools_with_our_name_are_ignored() {
         let pages = [
             r#"{"UserPools": [{"Id": "p0", "Name": "demo-MyUserPool1"}, {"Id": "p9", "Name": "other"}], "NextToken": "n"}"#,
             r#"{"UserPools": [{"Id": "p2", "Name": "demo-MyUserPool1"}]}"#,
@@ -616,14 +559,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_recorded_pool_without_our_tag_is_a_strangers() {
+    async fn a_recorded_pool_without_our_tag_is_foreign() {
         let theirs = got("p1").to_string().replace("\"demo\"", "\"somebody\"");
         let (found, _) = read(vec![(200, &theirs)], Some(&ids("p1"))).await;
         assert_eq!(found.expect_err("a stranger's").cause, Cause::Foreign);
     }
 
     #[tokio::test]
-    async fn two_of_ours_are_listed_and_not_chosen_from() {
+    async fn two_pools_of_ours_with_one_name_are_an_error() {
         let listed =
             r#"{"UserPools": [{"Id": "p1", "Name": "demo-MyUserPool1"}, {"Id": "p2", "Name": "demo-MyUserPool1"}]}"#;
         let (one, two) = (got("p1").to_string(), got("p2").to_string());
@@ -654,12 +597,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_is_sent_everything() {
-        let found =
-            Found { outputs: ids("p1"), live: tokio::task::spawn_blocking(|| live(&got("p1"))).await.expect("live") };
+    async fn an_update_sends_all_settings() {
+        let mut weaker = got("p1");
+        weaker["UserPool"]["Policies"]["PasswordPolicy"]["MinimumLength"] = json!(8);
+        let live = tokio::task::spawn_blocking(move || live(&weaker)).await.expect("live");
+        let found = Found { outputs: ids("p1"), live };
         let (clients, http) = replay(vec![(200, "{}"), (200, "{}")]);
-        let drift = [Drift::new("PasswordPolicy.MinimumLength", 12, 8)];
-        let outputs = Cognito::new(&clients).update(&want(), &found, &drift, &Task::detached("x")).await;
+        let outputs = Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await;
         assert_eq!(outputs, Ok(ids("p1")));
         let asked = asked(&http);
         let sent: Value = serde_json::from_str(&asked[0].1).expect("JSON");
@@ -693,8 +637,7 @@ mod tests {
             Found { outputs: ids("p1"), live: tokio::task::spawn_blocking(|| live(&got("p1"))).await.expect("live") };
         let (clients, http) = replay(vec![(200, "{}")]);
         let want = UserPool { mfa: Mfa::Off, ..want() };
-        let drift = want.drift(&found.live);
-        let result = Cognito::new(&clients).update(&want, &found, &drift, &Task::detached("x")).await;
+        let result = Cognito::new(&clients).update(&want, &found, &Task::detached("x")).await;
         assert_eq!(result, Ok(ids("p1")));
         assert_eq!(
             asked(&http),
@@ -703,7 +646,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_change_is_refused() {
+    async fn a_setting_that_cannot_change_requires_replacement() {
         let mut answer = got("p1");
         answer["UserPool"]["UsernameAttributes"] = json!(["phone_number"]);
         let live = tokio::task::spawn_blocking(move || live(&answer)).await.expect("live");
@@ -713,7 +656,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_protected_pool_is_not_deleted_and_a_gone_one_is_done() {
+    async fn a_protected_pool_is_not_deleted_and_a_missing_one_is_success() {
         let (clients, http) = replay(vec![]);
         let cognito = Cognito::new(&clients);
         let failure =

@@ -1,57 +1,57 @@
-//! Service users: programs that sign in to a user pool. The password is made up, goes straight into a secret, and is
-//! never seen or kept by anyone else.
+//! Service users: programs that sign in to a user pool. The program generates the password and writes it into a secret;
+//! nobody else sees it.
 //!
-//! Whether the secret has the user's password cannot be read. So the user carries the id of the secret's version that
-//! has it, and that id is written last: where the two differ, as after a run that was cut off in between, a new password
-//! is made.
+//! Nobody can read whether the secret contains the user's password. So an attribute of the user holds the id of the
+//! secret's version that contains it, and is written last. If the two differ, for example after an interrupted run, a
+//! new password is set.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::users::attributes;
-use super::{PasswordPolicy, Users, generate};
+use super::{POOLS, PasswordPolicy, TARGET, Users, generate};
 use crate::aws::Clients;
 use crate::aws::error::{DENIED, OrAbsent, OrFail, hide};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::aws::settle::{COGNITO_BUSY, settled};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 use crate::secret::SecretValue;
 
-/// The attribute that carries the secret's version: a standard one, so that no pool needs a schema of its own for it.
+/// The attribute that contains the secret's version: a standard one, so that no pool needs a custom attribute.
 const VERSION: &str = "nickname";
 
 /// A user that is a program.
 #[derive(Debug, Clone)]
 pub struct ServiceUser {
-    /// The user pool's id.
     pub pool_id: String,
-    /// Its name: an e-mail address that nobody has, in a domain that does not exist.
+    /// An e-mail address in a domain that does not exist.
     pub username: String,
     /// The ARN of the secret that gets `{"username", "password"}`.
     pub secret_arn: String,
 }
 
-/// Which user; also where it is looked up.
+/// The outputs are also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceUserOutputs {
-    /// The user pool's id.
     pub pool_id: String,
-    /// Its name.
     pub username: String,
-    /// The secret's ARN.
     pub secret_arn: String,
 }
 
-/// A user's settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServiceUserLive {
-    /// May sign in.
+    /// Whether it may sign in.
     pub enabled: bool,
-    /// `CONFIRMED`, or why it cannot sign in.
+    /// `CONFIRMED`, or the reason why it cannot sign in.
     pub status: String,
-    /// The version of the secret that has its password.
+    /// The version of the secret that contains its password.
     pub version: Option<String>,
-    /// The version of the secret that readers get.
+    /// The current version of the secret.
     pub current: Option<String>,
 }
 
@@ -71,6 +71,14 @@ impl Resource for ServiceUser {
         }
     }
 
+    fn identity(outputs: &ServiceUserOutputs) -> String {
+        format!("{}/{}", outputs.pool_id, outputs.username)
+    }
+
+    fn removal_command(_: &ServiceUserOutputs) -> Option<String> {
+        None
+    }
+
     fn drift(&self, live: &ServiceUserLive) -> Vec<Drift> {
         let mut drift = Vec::new();
         if !live.enabled {
@@ -86,6 +94,59 @@ impl Resource for ServiceUser {
     }
 }
 
+impl Described for ServiceUser {
+    const ABOUT: Kind = Kind {
+        service: Service::UserPools,
+        label: "service user",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Cognito,
+        gone_before: &[],
+        permissions: &[
+            // Tells whether the pool of a user that cannot be read is gone.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: POOLS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["cognito-idp:DescribeUserPool"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: POOLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Read], actions: &["cognito-idp:AdminGetUser"] },
+                    Permissions {
+                        needs: &[Usage::Create],
+                        actions: &[
+                            "cognito-idp:AdminCreateUser",
+                            "cognito-idp:AdminSetUserPassword",
+                            "cognito-idp:AdminUpdateUserAttributes",
+                        ],
+                    },
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &[
+                            "cognito-idp:AdminEnableUser",
+                            "cognito-idp:AdminSetUserPassword",
+                            "cognito-idp:AdminUpdateUserAttributes",
+                        ],
+                    },
+                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:AdminDeleteUser"] },
+                ],
+            },
+        ],
+        rates: &[
+            Rate::per_second(50, Calls::Operations(TARGET, &["AdminCreateUser"])),
+            Rate::per_second(30, Calls::Operations(TARGET, &["AdminSetUserPassword"])),
+            Rate::per_second(25, Calls::Operations(TARGET, &["AdminDeleteUser"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Authentication,
+            subject: "service user {}",
+            holds: "the password matches its secret",
+            read: "AdminGetUser, DescribeSecret",
+        },
+    };
+}
+
 /// Looks after service users.
 #[derive(Debug, Clone)]
 pub struct ServiceUsers {
@@ -99,8 +160,8 @@ impl ServiceUsers {
         Self { users: Users::new(clients), secrets: SecretsManager::new(clients) }
     }
 
-    /// Gives the user a new password, and the secret too. The secret first: cut off at any point after it, mark and
-    /// version differ.
+    /// Writes a new password into the secret and then sets it for the user. After an interruption at any point,
+    /// attribute and version differ.
     async fn renew(&self, want: &ServiceUser, task: &Task) -> Result<(), Failure> {
         let ServiceUser { pool_id, username, secret_arn } = want;
         let password = generate(&PasswordPolicy::STRICTEST);
@@ -130,7 +191,7 @@ impl Provider<ServiceUser> for ServiceUsers {
             let call = self.users.client.admin_get_user().user_pool_id(&key.pool_id).username(&key.username);
             let user = call.send().await.or_fail(&format!("read the user {}", key.username)).or_absent();
             match user {
-                // An operator may read the users of pools that carry the stack's tag: one that is gone carries none.
+                // An operator may read only users of pools with the stack's tag. A pool that is gone has no tag.
                 Err(failure) if DENIED.is(&failure) && !self.users.pool_is_there(&key.pool_id).await? => Ok(None),
                 user => user,
             }
@@ -148,7 +209,7 @@ impl Provider<ServiceUser> for ServiceUsers {
     }
 
     async fn create(&self, want: &ServiceUser, task: &Task) -> Result<ServiceUserOutputs, Failure> {
-        // The pool is ours and so is all in it; an earlier run may have come this far.
+        // The user is in our pool, so an earlier run created it.
         self.users.ensure(&want.pool_id, &want.username).await?;
         self.renew(want, task).await?;
         Ok(want.key())
@@ -158,7 +219,6 @@ impl Provider<ServiceUser> for ServiceUsers {
         &self,
         want: &ServiceUser,
         found: &Found<ServiceUser>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<ServiceUserOutputs, Failure> {
         if !found.live.enabled {
@@ -172,6 +232,10 @@ impl Provider<ServiceUser> for ServiceUsers {
     async fn delete(&self, gone: &ServiceUserOutputs, _: &Task) -> Result<(), Failure> {
         let call = self.users.client.admin_delete_user().user_pool_id(&gone.pool_id).username(&gone.username);
         call.send().await.or_fail(&format!("remove the user {}", gone.username)).or_absent().map(drop)
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -204,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_is_not_the_secrets_is_seen_without_reading_either() {
+    fn a_password_that_differs_from_the_secret_is_detected_unread() {
         assert_eq!(want().drift(&live()), vec![]);
         let table = [
             (ServiceUserLive { version: Some("v0".into()), ..live() }, "password"),
@@ -220,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_mark_is_written_last() {
+    async fn the_version_attribute_is_written_last() {
         let (clients, http) = replay(vec![(200, r#"{"User":{}}"#), (200, "{}"), (200, "{}"), (200, "{}")]);
         ServiceUsers::new(&clients).create(&want(), &task()).await.expect("made");
         let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
@@ -236,13 +300,13 @@ mod tests {
 
     /// Mark and version are the same before, so whichever write comes first must make them differ.
     #[tokio::test]
-    async fn cut_off_at_any_write_the_next_look_sees_that_the_password_may_be_another() {
+    async fn after_an_interruption_the_next_read_sees_a_doubtful_password() {
         let found = || Found { outputs: want().key(), live: ServiceUserLive { enabled: false, ..live() } };
         for written in 1..=2 {
             let mut answers = vec![(200, "{}"); 1 + written];
             answers.push((500, "{}"));
             let (clients, http) = replay(answers);
-            let done = ServiceUsers::new(&clients).update(&want(), &found(), &[], &task()).await;
+            let done = ServiceUsers::new(&clients).update(&want(), &found(), &task()).await;
             assert_eq!(done.map_err(|failure| failure.cause), Err(Cause::Unknown));
             let (call, put) = asked(&http).swap_remove(1);
             assert_eq!(call, "PutSecretValue", "{written}");
@@ -289,7 +353,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_is_there_already_gets_a_new_password() {
+    async fn an_existing_user_gets_a_new_password() {
         let exists = r#"{"__type":"UsernameExistsException","message":"User account already exists"}"#;
         let (clients, http) = replay(vec![(400, exists), (200, "{}"), (200, "{}"), (200, "{}")]);
         ServiceUsers::new(&clients).create(&want(), &task()).await.expect("made");
@@ -297,7 +361,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn denied_it_is_absent_only_where_its_pool_is_gone() {
+    async fn a_user_that_cannot_be_read_is_absent_only_without_its_pool() {
         let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
         let gone = r#"{"__type":"ResourceNotFoundException","message":"User pool does not exist"}"#;
         for (pool, is_absent) in [((400, gone), true), ((200, r#"{"UserPool":{"Id":"p"}}"#), false)] {
@@ -308,7 +372,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_found_in_two_calls_and_unchanged() {
+    async fn an_unchanged_user_costs_two_calls() {
         let user = r#"{"Username":"u","Enabled":true,"UserStatus":"CONFIRMED","UserAttributes":[{"Name":"nickname","Value":"v1"}]}"#;
         let arn = want().secret_arn;
         let secret = format!(r#"{{"ARN":"{arn}","VersionIdsToStages":{{"v0":["AWSPREVIOUS"],"v1":["AWSCURRENT"]}}}}"#);

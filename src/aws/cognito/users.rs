@@ -1,4 +1,4 @@
-//! A pool's users: what the commands do with them. They are nobody's resources: users come and go on their own.
+//! The users of a pool, for the commands. They are no resources of the stack: users come and go by themselves.
 
 use std::collections::HashMap;
 
@@ -29,53 +29,53 @@ pub enum AddUser {
     Invite,
 }
 
-/// What came of adding a user.
+/// The result of adding a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
-    /// There is a new user, with the password.
+    /// A new user with the password.
     Created,
-    /// There was such a user, who now has the password.
+    /// The user existed, and has the password now.
     PasswordSet,
-    /// There is a new user, with mail.
+    /// A new user, who gets a mail.
     Invited,
-    /// There was such a user, and the mail was sent again.
+    /// The user existed, and the mail was sent again.
     Reinvited,
 }
 
-/// What came of signing up.
+/// The result of signing up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedUp {
     /// No code is needed.
     pub confirmed: bool,
-    /// Where the code went, as Cognito tells it: `a***@e***`.
+    /// The recipient of the code, as Cognito shows it: `a***@e***`.
     pub sent_to: Option<String>,
 }
 
 /// One user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The name Cognito gave, a UUID; wherever a user is named the e-mail address does as well.
+    /// A UUID. Calls accept the e-mail address instead of it.
     pub username: String,
-    /// The address; empty where there is none.
+    /// The e-mail address; empty if there is none.
     pub email: String,
     /// As in `CONFIRMED`, `UNCONFIRMED` or `FORCE_CHANGE_PASSWORD`.
     pub status: String,
-    /// May sign in.
+    /// Whether it may sign in.
     pub enabled: bool,
-    /// When it was made, in seconds since 1970.
+    /// The time of creation, in seconds since 1970.
     pub created: i64,
 }
 
-/// What signing in gives.
+/// The tokens from signing in.
 #[derive(Debug, Clone)]
 pub struct Tokens {
-    /// Says who the user is: what the API's authorizers take.
+    /// Says who the user is. The API's authorizers accept it.
     pub id: SecretValue,
     /// Says what the user may do.
     pub access: SecretValue,
-    /// Gives new ones of the other two.
+    /// Can be exchanged for new ones of the other two.
     pub refresh: SecretValue,
-    /// Seconds that the first two live.
+    /// The validity of the first two, in seconds.
     pub expires_in: i32,
 }
 
@@ -91,7 +91,7 @@ impl Users {
         Self { client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk) }
     }
 
-    /// Adds a user to a pool. Twice is fine: the second time sets the password, or sends the mail again.
+    /// Adds a user to a pool. For an existing user it sets the password, or sends the mail again.
     pub async fn add(&self, pool_id: &str, email: &str, how: AddUser) -> Result<Added, Failure> {
         match how {
             AddUser::Password(password) => self.add_with_password(pool_id, email, &password).await,
@@ -105,10 +105,10 @@ impl Users {
         Ok(added)
     }
 
-    /// Makes a user who cannot sign in yet; `false` if there is one of that name.
+    /// Creates a user who cannot sign in yet; `false` if the name exists.
     pub(super) async fn ensure(&self, pool_id: &str, email: &str) -> Result<bool, Failure> {
         let attributes = attributes(&[("email", email), ("email_verified", "true")])?;
-        // Nobody ever learns the temporary password: should it not get another, the user cannot sign in.
+        // Nobody learns the temporary password. If no other password is set, the user cannot sign in.
         let temporary = generate(&PasswordPolicy::STRICTEST);
         let call = self.client.admin_create_user().user_pool_id(pool_id).username(email);
         let call = call.set_user_attributes(Some(attributes)).temporary_password(temporary.reveal());
@@ -120,7 +120,7 @@ impl Users {
         }
     }
 
-    /// Gives a user a lasting password.
+    /// Sets a user's permanent password.
     pub(super) async fn set_password(&self, pool_id: &str, email: &str, password: &SecretValue) -> Result<(), Failure> {
         let call = self.client.admin_set_user_password().user_pool_id(pool_id).username(email).permanent(true);
         let set = call.password(password.reveal()).send().await.or_fail(&format!("set the password of {email}"));
@@ -142,7 +142,7 @@ impl Users {
         }
     }
 
-    /// Signs a user up as the user would; Cognito mails a code.
+    /// Signs a user up, as the user would do. Cognito mails a code.
     pub async fn sign_up(&self, client_id: &str, email: &str, password: SecretValue) -> Result<SignedUp, Failure> {
         let call = self.client.sign_up().client_id(client_id).username(email).password(password.reveal());
         let answer = call.set_user_attributes(Some(attributes(&[("email", email)])?)).send().await;
@@ -152,7 +152,7 @@ impl Users {
         Ok(SignedUp { confirmed: answer.user_confirmed, sent_to })
     }
 
-    /// Confirms a sign-up with the code from the mail. Twice is fine.
+    /// Confirms a sign-up with the code from the mail. May be repeated.
     pub async fn confirm_sign_up(&self, client_id: &str, email: &str, code: &str) -> Result<(), Failure> {
         let call = self.client.confirm_sign_up().client_id(client_id).username(email).confirmation_code(code);
         match explained(call.send().await.or_fail(&format!("confirm {email}"))) {
@@ -187,13 +187,13 @@ impl Users {
         let call = self.client.admin_delete_user().user_pool_id(pool_id).username(email);
         match explained(call.send().await.or_fail(&format!("remove the user {email}"))) {
             Ok(_) => Ok(true),
-            // Not any "not found": that of a pool is a mistake.
+            // Only a missing user is accepted; a missing pool is an error.
             Err(failure) if NO_USER.is(&failure) => Ok(false),
             Err(failure) => Err(failure),
         }
     }
 
-    /// Signs in with a password, which takes no AWS credentials.
+    /// Signs in with a password. Needs no AWS credentials.
     pub async fn sign_in(
         &self,
         client_id: &str,
@@ -212,7 +212,7 @@ impl Users {
         }
     }
 
-    /// New tokens for a refresh token, which takes no AWS credentials either.
+    /// Exchanges a refresh token for new tokens. Needs no AWS credentials.
     pub async fn refresh(&self, client_id: &str, refresh: SecretValue) -> Result<Tokens, Failure> {
         let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::RefreshTokenAuth);
         let answer = call.auth_parameters("REFRESH_TOKEN", refresh.reveal()).send().await;
@@ -221,14 +221,14 @@ impl Users {
         tokens(result, Some(refresh))
     }
 
-    /// Whether there is such a pool, whosever it is.
+    /// Whether there is such a pool, whoever it belongs to.
     pub(super) async fn pool_is_there(&self, pool_id: &str) -> Result<bool, Failure> {
         let call = self.client.describe_user_pool().user_pool_id(pool_id);
         let answer = call.send().await.or_fail(&format!("read the user pool {pool_id}")).or_absent()?;
         Ok(answer.is_some())
     }
 
-    /// What a pool asks of passwords now.
+    /// A pool's current password policy.
     pub async fn password_rule(&self, pool_id: &str) -> Result<PasswordPolicy, Failure> {
         let call = self.client.describe_user_pool().user_pool_id(pool_id);
         let answer = call.send().await.or_fail(&format!("read the user pool {pool_id}"))?;
@@ -237,7 +237,7 @@ impl Users {
     }
 }
 
-/// Whether this may be an e-mail address: enough to catch what is none; whether it is one, only mail can tell.
+/// Whether this may be an e-mail address. It finds mistakes; only a mail shows whether the address exists.
 pub fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let label = |label: &str| {
@@ -275,7 +275,7 @@ fn user(user: UserType) -> User {
     }
 }
 
-/// A refresh gives no refresh token: the one that was used stays good.
+/// A refresh returns no refresh token: the used one stays valid.
 fn tokens(result: AuthenticationResultType, used: Option<SecretValue>) -> Result<Tokens, Failure> {
     let refresh = result.refresh_token.map(SecretValue::new).or(used);
     match (result.id_token, result.access_token, refresh) {
@@ -289,7 +289,7 @@ fn tokens(result: AuthenticationResultType, used: Option<SecretValue>) -> Result
     }
 }
 
-/// The password was right, and something more is asked for.
+/// The password was correct, and Cognito demands something more.
 fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
     let (why, hint) = match challenge {
         ChallengeNameType::NewPasswordRequired => (
@@ -313,7 +313,7 @@ fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
     Failure::refused(format!("could not {doing}: {why}")).answered(answer).hint(hint)
 }
 
-/// What to do about what Cognito says of users.
+/// The hint for a refusal about a user.
 const ADVICE: [(&Refusal, &str); 16] = [
     (&WRONG_PASSWORD, "check address and password; `securelambda add-user` with the same address sets a new password"),
     (&HELD_BACK, "Cognito holds this user back after too many wrong passwords: wait some minutes, then try again"),
@@ -346,7 +346,7 @@ const ADVICE: [(&Refusal, &str); 16] = [
     ),
 ];
 
-/// Adds what to do about what Cognito says of users.
+/// Adds the hint for a refusal about a user.
 fn explained<T>(result: Result<T, Failure>) -> Result<T, Failure> {
     result.map_err(|failure| match ADVICE.iter().find(|(refusal, _)| refusal.is(&failure)) {
         Some((_, advice)) => failure.hint(*advice),
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn adding_twice_is_fine() {
+    async fn adding_a_user_twice_succeeds() {
         let (clients, http) = replay(vec![(400, EXISTS), (200, "{}")]);
         let added = Users::new(&clients).add("p1", "ann@example.com", AddUser::Password(hidden("x"))).await;
         assert_eq!((added, asked(&http).len()), (Ok(Added::PasswordSet), 2));
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn confirming_twice_is_fine_and_a_wrong_code_is_not() {
+    async fn confirming_twice_succeeds_and_a_wrong_code_fails() {
         let done = error("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED");
         let wrong = error("CodeMismatchException", "Invalid verification code provided, please try again.");
         let (clients, _) = replay(vec![(400, &done), (400, &wrong)]);
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_way_not_to_be_let_in_has_a_way_out() {
+    async fn every_failed_sign_in_has_a_hint() {
         let answers = [
             (400, error("NotAuthorizedException", "Incorrect username or password."), "sets a new password"),
             (400, error("NotAuthorizedException", "Password attempts exceeded"), "wait some minutes"),
@@ -492,7 +492,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn too_many_tries_are_not_called_a_quota() {
+    async fn too_many_attempts_are_not_reported_as_a_quota() {
         for code in ["LimitExceededException", "TooManyFailedAttemptsException"] {
             let answer = error(code, "Attempt limit exceeded, please try after some time.");
             // The SDK takes the first for throttling and tries again (docs/aws.md, Throttling and quotas).
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_told_from_what_is_none() {
+    fn email_addresses_are_recognised() {
         for good in ["ann@example.com", "a.b+c@mail.example.co.uk", "o'neil@example.org", "ünal@beispiel.de"] {
             assert!(is_email(good), "{good}");
         }

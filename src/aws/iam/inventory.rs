@@ -1,14 +1,15 @@
-//! All roles under our path, with their inline policies. The list tells no tags (docs/aws.md, Roles).
+//! The list of all roles under our path, with their inline policies. It does not show tags (docs/aws.md, Roles).
 
 use std::collections::BTreeSet;
 
-use super::{Iam, Role, RoleKey, RolePolicy, RolePolicyOutputs, outputs};
+use super::role::outputs;
+use super::{Iam, Role, RoleKey, RolePolicy, RolePolicyOutputs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer};
-use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-/// Roles in one page of a list; the most there may be.
+/// The size of a list's page; the most that AWS allows.
 const PAGE: i32 = 1000;
 
 impl Iam {
@@ -18,12 +19,11 @@ impl Iam {
         let Some(role) = role.or_fail(&doing).or_absent()?.and_then(|answer| answer.role) else {
             return Ok(Listing::default());
         };
-        // Ours has the tag and lies under that very stack's path.
+        // A role is ours if it has the tag and the path of the same stack.
         let owner = Owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())));
         let owner = owner.filter(|owner| Whose::Stack(owner.stack.clone()).role_path() == role.path());
         let key = |id| RoleKey { id, name: name.clone() };
-        let remove = format!("aws iam delete-role --role-name {name}");
-        let listed = InventoryItem::new::<Role>((&name, role.arn()), owner, key, &outputs(&role), remove);
+        let listed = InventoryItem::new::<Role>((&name, role.arn()), owner, key, &outputs(&role));
         let (policies, unread): (BTreeSet<String>, _) = match policies.or_absent() {
             Ok(policies) => (policies.unwrap_or_default(), None),
             Err(failure) => (BTreeSet::new(), Some(Unread::new::<RolePolicy>(format!("of {name}"), failure))),
@@ -32,16 +32,15 @@ impl Iam {
             let outputs = RolePolicyOutputs { role: name.clone(), name: policy };
             let id = Id::new("policy", listed.id.parts().1);
             let (what, place) = (format!("{} of {name}", outputs.name), format!("{}/{}", role.arn(), outputs.name));
-            let remove = format!("aws iam delete-role-policy --role-name {name} --policy-name {}", outputs.name);
-            InventoryItem::under::<RolePolicy>(&listed, id, (&what, &place), &outputs, &outputs, remove)
+            InventoryItem::under::<RolePolicy>(&listed, id, (&what, &place), &outputs, &outputs)
         });
         let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![listed], under].concat()).and_unread(unread))
     }
 }
 
-impl Lister<Role> for Iam {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Iam {
+    pub(super) async fn list_roles(&self, whose: &Whose) -> Result<Listing, Failure> {
         let call = self.client.list_roles().path_prefix(whose.role_path()).max_items(PAGE);
         let (roles, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the roles");
         let looks = roles.into_iter().map(|role| (role.role_name.clone(), self.listed_role(role.role_name)));
@@ -74,7 +73,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn roles_are_listed_by_path_to_the_end_with_their_policies() {
+    async fn roles_on_all_pages_are_listed_with_their_policies() {
         let first = list(&["demo-f"], "<IsTruncated>true</IsTruncated><Marker>m2</Marker>");
         let second = list(&["demo-g", "demo-gone"], "<IsTruncated>false</IsTruncated>");
         let get = |name, stack| answer("GetRole", &format!("<Role>{}</Role>", role(name, stack)));
@@ -84,7 +83,7 @@ mod tests {
         let absent = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no</Message></Error></ErrorResponse>";
         let reads = [(200, &*f), (200, &*one), (200, &*g), (200, &*none), (404, absent), (404, absent)];
         let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
-        let listed = Iam::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Iam::new(&clients).list_roles(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.name.as_str(), one.stack.as_deref())).collect();
         let expected = [
             ("iam.role", "demo-f", Some("demo")),

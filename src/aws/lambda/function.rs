@@ -1,31 +1,28 @@
 //! Functions.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::sync::Arc;
 
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{
-    Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, LogFormat, LoggingConfig,
-    PackageType, Runtime, State as AwsState,
-};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LogFormat, LoggingConfig, PackageType, Runtime};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::Lambda;
+use super::live::state_of;
+use super::{Code, FUNCTIONS, FunctionLive, Lambda, State};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
 use crate::aws::tag_map;
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
-use crate::secret::SecretValue;
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// How often a function that settles is looked at, in milliseconds, first and at most; and for how many seconds in all.
+/// While a function is pending: the first and the longest pause between two reads, in milliseconds, and the total time
+/// in seconds.
 const PACE: (u64, u64) = (500, 2000);
 const BUDGET: u64 = 300;
 
-/// A function.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// Its id in the stack, for its tags.
@@ -50,39 +47,14 @@ pub struct Function {
     pub log_group: String,
     /// All of its environment variables. Never credentials: those are in secrets.
     pub environment: BTreeMap<String, String>,
-    /// What it runs.
     pub code: Code,
 }
 
-/// The field that AWS does not change once a function is made.
+/// The field that AWS cannot change later.
 const PACKAGE: &str = "PackageType";
 
-/// A function's code. Cheap to clone.
-#[derive(Clone)]
-pub struct Code {
-    /// A zip file.
-    pub zip: Arc<Vec<u8>>,
-    /// Its SHA-256 in base64, as in AWS's `CodeSha256`.
-    pub sha256: String,
-}
-
-impl Code {
-    /// This zip file.
-    pub fn new(zip: Vec<u8>) -> Self {
-        Self { sha256: BASE64_STANDARD.encode(Sha256::digest(&zip)), zip: Arc::new(zip) }
-    }
-}
-
-impl fmt::Debug for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Code({} bytes, {})", self.zip.len(), self.sha256)
-    }
-}
-
-/// Where a function is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionOutputs {
-    /// Its name.
     pub name: String,
     /// `arn:aws:lambda:<region>:<account>:function:<name>`.
     pub arn: String,
@@ -93,109 +65,6 @@ pub struct FunctionOutputs {
 pub struct FunctionKey {
     pub(super) id: String,
     pub(super) name: String,
-}
-
-/// A function's settings.
-#[derive(Debug, Clone)]
-pub struct FunctionLive {
-    /// None is an empty one.
-    pub description: String,
-    /// As in `nodejs24.x`.
-    pub runtime: String,
-    /// As in `index.handler`.
-    pub handler: String,
-    /// `arm64` or `x86_64`.
-    pub architecture: String,
-    /// In MB.
-    pub memory_mb: i32,
-    /// In seconds.
-    pub timeout_s: i32,
-    /// The ARN of the role it runs as.
-    pub role_arn: String,
-    /// The name of the group it logs to.
-    pub log_group: String,
-    /// `Text` or `JSON`: as the function writes it, or wrapped by Lambda.
-    pub log_format: String,
-    /// Hidden, because somebody may have put a credential there.
-    pub environment: BTreeMap<String, SecretValue>,
-    /// `Zip` or `Image`.
-    pub package: String,
-    /// SHA-256 in base64.
-    pub code_sha256: String,
-    /// The ARNs of its layers: code that is not ours.
-    pub layers: Vec<String>,
-    /// Whether it can be called and changed.
-    pub state: State,
-}
-
-/// Whether a function can be called and changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// It can.
-    Ready,
-    /// Not yet.
-    Settling,
-    /// Not any more.
-    Going,
-    /// What was asked for last could not be done, for this reason.
-    Failed(String),
-}
-
-impl State {
-    fn new(
-        (state, reason): (Option<&AwsState>, Option<&str>),
-        (update, update_reason): (Option<&LastUpdateStatus>, Option<&str>),
-    ) -> Self {
-        let failed = |reason: Option<&str>| Self::Failed(reason.unwrap_or("no reason given").to_owned());
-        match (state, update) {
-            (Some(AwsState::Deleting), _) => Self::Going,
-            (Some(AwsState::Failed), _) => failed(reason),
-            (_, Some(LastUpdateStatus::Failed)) => failed(update_reason),
-            (Some(AwsState::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Self::Settling,
-            // Inactive among others: idle for weeks, and woken by a call.
-            _ => Self::Ready,
-        }
-    }
-}
-
-/// Four answers have the same four fields, and no type in common.
-macro_rules! state_of {
-    ($answer:expr) => {{
-        let answer = &$answer;
-        State::new(
-            (answer.state(), answer.state_reason()),
-            (answer.last_update_status(), answer.last_update_status_reason()),
-        )
-    }};
-}
-
-impl FunctionLive {
-    fn new(config: &FunctionConfiguration) -> Self {
-        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let variables = config.environment().and_then(|environment| environment.variables());
-        let logging = config.logging_config();
-        let usual_group = || format!("/aws/lambda/{}", config.function_name().unwrap_or_default());
-        Self {
-            description: owned(config.description()),
-            runtime: owned(config.runtime().map(Runtime::as_str)),
-            handler: owned(config.handler()),
-            architecture: config.architectures().first().unwrap_or(&Architecture::X8664).as_str().to_owned(),
-            memory_mb: config.memory_size().unwrap_or_default(),
-            timeout_s: config.timeout().unwrap_or_default(),
-            role_arn: owned(config.role()),
-            log_group: logging.and_then(|to| to.log_group()).map_or_else(usual_group, str::to_owned),
-            log_format: logging.and_then(|to| to.log_format()).unwrap_or(&LogFormat::Text).as_str().to_owned(),
-            environment: variables
-                .into_iter()
-                .flatten()
-                .map(|(name, value)| (name.clone(), SecretValue::from(value.as_str())))
-                .collect(),
-            package: config.package_type().unwrap_or(&PackageType::Zip).as_str().to_owned(),
-            code_sha256: owned(config.code_sha256()),
-            layers: config.layers().iter().map(|layer| owned(layer.arn())).collect(),
-            state: state_of!(config),
-        }
-    }
 }
 
 impl Function {
@@ -214,7 +83,7 @@ impl Function {
 
     fn variables(&self) -> Environment {
         let variables: HashMap<String, String> = self.environment.clone().into_iter().collect();
-        // An empty map, where none at all would keep what is there (docs/aws.md, Functions).
+        // An empty map: without a map AWS would keep the existing variables (docs/aws.md, Functions).
         Environment::builder().set_variables(Some(variables)).build()
     }
 
@@ -233,6 +102,14 @@ impl Resource for Function {
 
     fn key(&self) -> FunctionKey {
         FunctionKey { id: self.id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &FunctionOutputs) -> String {
+        outputs.arn.clone()
+    }
+
+    fn removal_command(outputs: &FunctionOutputs) -> Option<String> {
+        Some(format!("aws lambda delete-function --function-name {}", outputs.name))
     }
 
     fn drift(&self, live: &FunctionLive) -> Vec<Drift> {
@@ -281,7 +158,65 @@ impl Resource for Function {
     }
 }
 
-/// Which of the calls that change a function a difference needs.
+impl Described for Function {
+    const ABOUT: Kind = Kind {
+        service: Service::Lambda,
+        label: "function",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Lambda,
+        gone_before: &[],
+        permissions: &[
+            // Without the permission to list tags, `GetFunction` leaves them out.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Create, Usage::Survivors],
+                    actions: &["lambda:GetFunction", "lambda:ListTags"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: FUNCTIONS,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["lambda:DeleteFunction"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["lambda:CreateFunction", "lambda:TagResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::PassRolesToLambda,
+                on: &["arn:{partition}:iam::{account}:role/securelambda/{stack}/*"],
+                rights: &[Permissions { needs: &[Usage::Create, Usage::Update], actions: &["iam:PassRole"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions { needs: &[Usage::Survivors], actions: &["lambda:ListFunctions"] }],
+            },
+        ],
+        rates: &[Rate::per_second(100, Calls::Requests(&["GET"], "/*/functions/*"))],
+        check: SettingsCheck {
+            layer: Layer::Functions,
+            subject: "{}",
+            holds: "code and settings match the stack file",
+            read: "GetFunction",
+        },
+    };
+}
+
 #[derive(PartialEq)]
 enum Remedy {
     Wait,
@@ -300,7 +235,7 @@ impl Remedy {
 }
 
 impl Lambda {
-    /// Waits until a function can be called and changed, from what an answer has just said of it.
+    /// Waits until a function can be called and changed. `said` is its state in the last answer.
     async fn ready(&self, name: &str, said: State, task: &Task) -> Result<(), Failure> {
         let mut said = Some(said);
         let ready = until(task, "the function is not active yet", PACE, BUDGET, || {
@@ -395,14 +330,9 @@ impl Provider<Function> for Lambda {
         Ok(self.function(&want.name, made.function_arn))
     }
 
-    async fn update(
-        &self,
-        want: &Function,
-        found: &Found<Function>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<FunctionOutputs, Failure> {
-        // What has failed is asked for again as a whole.
+    async fn update(&self, want: &Function, found: &Found<Function>, task: &Task) -> Result<FunctionOutputs, Failure> {
+        let drift = want.drift(&found.live);
+        // After a failure both are sent again.
         let all = matches!(found.live.state, State::Failed(_));
         let needs = |remedy: Remedy| all || drift.iter().any(|setting| Remedy::of(setting) == remedy);
         let (configure, upload) = (needs(Remedy::Configuration), needs(Remedy::Code));
@@ -434,6 +364,10 @@ impl Provider<Function> for Lambda {
             Ok(self.read(&gone.name).await?.is_none().then_some(()))
         });
         confirmed(seen_gone.await)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_functions(whose).await
     }
 }
 
@@ -506,7 +440,7 @@ mod tests {
         assert_eq!(want().drift(&found.live), []);
         assert_eq!(found.outputs, FunctionOutputs { name: "demo-f".into(), arn: ARN.into() });
         let (idle, _) = replay(vec![]);
-        let outputs = Provider::<Function>::update(&Lambda::new(&idle), &want(), &found, &[], &task()).await;
+        let outputs = Provider::<Function>::update(&Lambda::new(&idle), &want(), &found, &task()).await;
         assert_eq!(outputs.unwrap(), found.outputs);
     }
 
@@ -544,13 +478,13 @@ mod tests {
     }
 
     #[test]
-    fn code_is_known_by_its_hash_and_not_printed() {
+    fn code_is_compared_by_its_hash_and_never_printed() {
         let code = Code::new(b"zip".to_vec());
         assert_eq!(format!("{code:?}"), "Code(3 bytes, SnD+mqZDbgLC3qNA+9HjUuTvLYzmylKtJdS5VHH8i/I=)");
     }
 
     #[tokio::test]
-    async fn a_function_without_our_tag_is_a_strangers_unless_tags_could_not_be_read() {
+    async fn a_function_without_our_tag_is_foreign_unless_tags_are_unreadable() {
         let theirs = read("Active", "Successful").replace(r#""demo"}"#, r#""other"}"#);
         let unread = json!({
             "Configuration": config("Active", "Successful"),
@@ -564,7 +498,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_function_that_is_going_is_gone_and_one_that_is_coming_is_there() {
+    async fn a_deleting_function_is_absent_and_a_pending_one_exists() {
         let (clients, _) =
             replay(vec![(200, &read("Deleting", "Successful")), (404, ABSENT), (200, &read("Pending", "InProgress"))]);
         let lambda = Lambda::new(&clients);
@@ -575,7 +509,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn create_that_answers_active_asks_no_more() {
+    async fn a_create_that_answers_active_needs_no_read() {
         let (clients, http) = replay(vec![(201, &said("Active", "Successful"))]);
         let outputs = Provider::<Function>::create(&Lambda::new(&clients), &want(), &task()).await.unwrap();
         assert_eq!(outputs.arn, ARN);
@@ -612,7 +546,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_function_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+    async fn an_existing_function_and_a_lost_answer_have_different_causes() {
         for (status, body, cause) in [
             (409, conflict("Function already exist: demo-f"), Cause::Exists),
             (500, json!({ "__type": "ServiceException", "Message": "sorry" }).to_string(), Cause::Unknown),
@@ -625,7 +559,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn converge_configures_then_uploads_and_waits_between() {
+    async fn an_update_configures_then_uploads_and_waits_between() {
         let mut found = found().await;
         found.live.timeout_s = 3;
         found.live.code_sha256 = "x".into();
@@ -635,8 +569,7 @@ mod tests {
             (200, &read("Active", "Successful")),
             (200, &said("Active", "Successful")),
         ]);
-        let drift = want().drift(&found.live);
-        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
         let requests = requests(&http);
         assert!(requests[1].contains("PUT") && requests[1].contains("/configuration"), "{requests:?}");
         assert!(
@@ -646,22 +579,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn converge_sends_an_empty_map_of_variables() {
+    async fn an_update_sends_an_empty_map_of_variables() {
         let want = Function { environment: BTreeMap::new(), ..want() };
         let found = found().await;
         let (clients, http) = replay(vec![(200, &said("Active", "Successful"))]);
-        let drift = want.drift(&found.live);
-        Provider::<Function>::update(&Lambda::new(&clients), &want, &found, &drift, &task()).await.unwrap();
+        Provider::<Function>::update(&Lambda::new(&clients), &want, &found, &task()).await.unwrap();
         assert!(requests(&http)[0].contains(r#""Environment":{"Variables":{}}"#));
     }
 
     #[tokio::test]
-    async fn converge_of_one_that_is_coming_only_waits() {
+    async fn an_update_of_a_pending_function_only_waits() {
         let mut found = found().await;
         found.live.state = State::Settling;
         let (clients, http) = replay(vec![(200, &read("Active", "Successful"))]);
-        let drift = want().drift(&found.live);
-        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
         assert_eq!(requests(&http).len(), 1);
     }
 

@@ -1,34 +1,33 @@
-//! All functions. What is told of one in a list lacks its tags (docs/aws.md, Functions).
+//! The list of all functions. It does not show tags (docs/aws.md, Functions).
 
 use super::{Function, FunctionKey, FunctionOutputs, Lambda};
 use crate::aws::error::OrFail;
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl Lambda {
     async fn listed_function(&self, name: String, arn: String) -> Result<Listing, Failure> {
         let tags = match self.read(&name).await {
             Ok(Some(read)) => {
-                // Says so if tags could not be read, which does not make it a stranger's.
+                // Fails if the tags cannot be read: that does not make the function somebody else's.
                 self.owns(&read)?;
                 Some(read.tags.unwrap_or_default())
             }
             Ok(None) => None,
-            // Another call tells the tags too.
+            // Another call returns the tags too.
             Err(failure) => self.tags(&arn).await.map_err(|_| failure)?,
         };
         let Some(tags) = tags else { return Ok(Listing::default()) };
         let owner = Owner::read(pairs(Some(&tags)));
         let key = |id| FunctionKey { id, name: name.clone() };
         let outputs = FunctionOutputs { name: name.clone(), arn: arn.clone() };
-        let remove = format!("aws lambda delete-function --function-name {name}");
-        Ok(vec![InventoryItem::new::<Function>((&name, &arn), owner, key, &outputs, remove)].into())
+        Ok(vec![InventoryItem::new::<Function>((&name, &arn), owner, key, &outputs)].into())
     }
 }
 
-impl Lister<Function> for Lambda {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Lambda {
+    pub(super) async fn list_functions(&self, whose: &Whose) -> Result<Listing, Failure> {
         let functions = self.client.list_functions().into_paginator().items().send();
         let (functions, cut) = as_far_as_it_goes!(functions, "list the functions");
         let named = functions.into_iter().filter_map(|one| one.function_name.zip(one.function_arn));
@@ -52,7 +51,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn functions_are_listed_to_the_end_and_told_by_their_tags() {
+    async fn functions_on_all_pages_are_recognised_by_their_tags() {
         let (first, second) = (page(&["demo-f", "x"], r#","NextMarker":"m2""#), page(&["demo-g", "demo-gone"], ""));
         let read = |name: &str, stack: &str| {
             format!(r#"{{"Configuration":{{"FunctionName":"{name}"}},"Tags":{{"securelambda:stack":"{stack}"}}}}"#)
@@ -61,19 +60,19 @@ mod tests {
         let gone = r#"{"Type":"User","Message":"Function not found"}"#;
         let absent = format!(r#"{{"__type":"ResourceNotFoundException",{}"#, &gone[1..]);
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, &f), (200, &g), (404, &absent)]);
-        let listed = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Lambda::new(&clients).list_functions(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
         assert_eq!(seen, [("demo-f", "demo"), ("demo-g", "demo-b")]);
         assert!(requests(&http)[1].contains("Marker=m2"));
     }
 
     #[tokio::test]
-    async fn tags_that_cannot_be_read_are_no_strangers() {
+    async fn unreadable_tags_do_not_make_a_function_foreign() {
         let list = page(&["demo-f"], "");
         let read =
             r#"{"Configuration":{"FunctionName":"demo-f"},"TagsError":{"ErrorCode":"AccessDenied","Message":"no"}}"#;
         let (clients, _) = replay(vec![(200, &list), (200, read)]);
-        let listing = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listing = Lambda::new(&clients).list_functions(&Whose::Stack("demo".into())).await.unwrap();
         assert_eq!(listing.listed, []);
         let unread = &listing.unread[0];
         assert_eq!(unread.name.as_deref(), Some("demo-f"));
@@ -81,14 +80,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_cannot_be_read_and_a_page_that_cannot_be_read_hide_no_other() {
+    async fn an_unreadable_function_or_page_does_not_hide_others() {
         let list = page(&["demo-f", "demo-g"], r#","NextMarker":"m2""#);
         let denied = r#"{"message":"no"}"#;
         let read = r#"{"Configuration":{"FunctionName":"demo-g"},"Tags":{"securelambda:stack":"demo"}}"#;
         // The first page, the second; of the first function both calls, of the second one.
         let answers = vec![(200, &*list), (403, denied), (403, denied), (403, denied), (200, read)];
         let (clients, http) = replay(answers);
-        let listing = Lambda::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap();
+        let listing = Lambda::new(&clients).list_functions(&Whose::Stack("demo".into())).await.unwrap();
         let unread: Vec<_> = listing.unread.iter().map(|one| one.name.as_deref()).collect();
         let listed: Vec<_> = listing.listed.iter().map(|one| one.name.as_str()).collect();
         assert_eq!((listed, unread), (vec!["demo-g"], vec![Some("demo-f"), None]), "{:?}", requests(&http));

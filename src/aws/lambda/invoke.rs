@@ -1,4 +1,4 @@
-//! Calling a function by hand, past whatever stands before it.
+//! Calls a function without its gateway.
 
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
@@ -8,19 +8,18 @@ use crate::aws::error::OrFail;
 use crate::engine::Failure;
 use crate::secret::SecretValue;
 
-/// What a function answered, as far as it may be told.
+/// A function's answer, without its contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invoked {
-    /// With this status.
     Status(u16),
-    /// With something that is no answer to a request of HTTP.
+    /// The answer is not one to an HTTP request.
     Something,
     /// It failed.
     Broken,
 }
 
 impl Lambda {
-    /// Calls a function with this event and waits for its answer. The event may hold a token.
+    /// Calls a function with this event and waits for its answer. The event may contain a token.
     pub async fn invoke(&self, function: &str, event: &SecretValue) -> Result<Invoked, Failure> {
         let payload = Blob::new(event.reveal().as_bytes());
         let answer = self.client.invoke().function_name(function).payload(payload).send().await;
@@ -41,7 +40,7 @@ mod tests {
     use crate::aws::testing::{asked, replay};
 
     #[tokio::test]
-    async fn its_status_is_told_and_nothing_else() {
+    async fn an_invocation_returns_only_the_status() {
         for (body, expected) in [
             (r#"{"statusCode":401,"body":"{}"}"#, Invoked::Status(401)),
             (r#""hello""#, Invoked::Something),

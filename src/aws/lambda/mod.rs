@@ -1,12 +1,14 @@
 //! Lambda: functions, and who may invoke them.
 //!
-//! Odd about Lambda: a write is refused while an earlier one settles, so each is waited for; all writes of an account
-//! share fifteen calls a second, so waiting reads with GetFunction, which has a hundred of its own; and permissions
-//! added to one function side by side get lost (docs/aws.md, Invoke permissions).
+//! A write is refused while an earlier one is in progress, so each is waited for. All writes of an account share 15
+//! calls a second, so waiting reads with GetFunction, which has 100 of its own. Permissions that are added to one
+//! function at the same time get lost (docs/aws.md, Invoke permissions).
 
+mod code;
 mod function;
 mod inventory;
 mod invoke;
+mod live;
 mod permission;
 
 use std::collections::HashMap;
@@ -14,8 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Mutex as AsyncMutex;
 
-pub use function::{Code, Function, FunctionKey, FunctionLive, FunctionOutputs, State};
+pub use code::Code;
+pub use function::{Function, FunctionKey, FunctionOutputs};
 pub use invoke::Invoked;
+pub use live::{FunctionLive, State};
 pub use permission::{Permission, PermissionOutputs};
 
 use super::error::{OrAbsent, OrFail};
@@ -23,6 +27,8 @@ use super::retries::{client, once};
 use super::{Clients, pairs};
 use crate::engine::Failure;
 use crate::scope::Scope;
+
+const FUNCTIONS: &[&str] = &["{arn:lambda}:function:{stack}-*"];
 
 type Read = aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 
@@ -33,12 +39,11 @@ pub struct Lambda {
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_lambda::Client,
     scope: Scope,
-    /// One lock a function, held while its permissions are changed.
+    /// A lock for each function, held while its permissions are changed.
     locks: Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>,
 }
 
 impl Lambda {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_lambda, &clients.sdk),
@@ -49,32 +54,33 @@ impl Lambda {
     }
 
     fn lock_of(&self, function: &str) -> Arc<AsyncMutex<()>> {
-        // Nothing can fail while it is held, so a poisoned map is a whole one.
+        // Nothing can panic while it is held, so a poisoned map is intact.
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(locks.entry(function.to_owned()).or_default())
     }
 
-    /// All about a function in one answer: settings, tags, where its code is.
+    /// Reads a function's settings and tags in one call.
     async fn read(&self, name: &str) -> Result<Option<Read>, Failure> {
         let answer = self.client.get_function().function_name(name).send().await;
         answer.or_fail(&format!("read the function {name}")).or_absent()
     }
 
-    /// The tags of a function, by the call that reads nothing else of it; `None` if there is no such function.
+    /// The tags of a function, by a call that returns only them; `None` if the function does not exist.
     async fn tags(&self, arn: &str) -> Result<Option<HashMap<String, String>>, Failure> {
         let answer = self.client.list_tags().resource(arn).send().await;
         let answer = answer.or_fail(&format!("read the tags of {arn}")).or_absent()?;
         Ok(answer.map(|answer| answer.tags.unwrap_or_default()))
     }
 
-    /// Whether a function that cannot be read is this stack's, or gone.
+    /// Whether a function that cannot be read is this stack's or does not exist.
     async fn vouched(&self, arn: &str) -> Result<bool, Failure> {
         Ok(self.tags(arn).await?.is_none_or(|tags| self.scope.owns(pairs(Some(&tags)))))
     }
 
     /// Whether the function is this stack's.
     fn owns(&self, read: &Read) -> Result<bool, Failure> {
-        // Without the permission to read tags AWS leaves them out and says so: that does not make it a stranger's.
+        // Without the permission to read tags, AWS leaves them out and says so. That does not make it somebody else's
+        // function.
         if let Some(error) = read.tags_error() {
             let words = format!("could not read the tags of a function: {}", error.message());
             return Err(Failure::refused(words).hint("these credentials need the permission lambda:ListTags"));

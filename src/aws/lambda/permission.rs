@@ -3,34 +3,36 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::Lambda;
+use super::{FUNCTIONS, Lambda};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, settled};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
 use crate::policy::Policy;
+use crate::regions::Service;
+use crate::scope::Whose;
 
 const INVOKE: &str = "lambda:InvokeFunction";
 
-/// A service may invoke a function on behalf of one thing.
+/// The permission of a service to invoke a function for one source.
 #[derive(Debug, Clone)]
 pub struct Permission {
-    /// The function's name.
     pub function: String,
     /// The statement's id: 1 to 100 of `a-z A-Z 0-9 - _`.
     pub sid: String,
     /// The service, as in `apigateway.amazonaws.com`.
     pub principal: String,
-    /// What it may be on behalf of: an ARN, in which `*` stands for anything. It names the account too, and so there is
-    /// no condition on that: the services need not send one (docs/aws.md, Invoke permissions).
+    /// The source: an ARN, in which `*` matches anything. It contains the account, so there is
+    /// no separate condition on the account, which services need not send (docs/aws.md, Invoke permissions).
     pub source_arn: String,
 }
 
-/// Which permission; also where it is looked up.
+/// The outputs are also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PermissionOutputs {
-    /// The function's name.
     pub function: String,
-    /// The statement's id.
     pub sid: String,
 }
 
@@ -40,11 +42,19 @@ impl Resource for Permission {
     const GOES_WITH_PARENT: bool = true;
     type Key = PermissionOutputs;
     type Outputs = PermissionOutputs;
-    /// The one statement, without what it is about: that is the function.
+    /// The statement, without its resource, which is the function.
     type Live = Policy;
 
     fn key(&self) -> PermissionOutputs {
         PermissionOutputs { function: self.function.clone(), sid: self.sid.clone() }
+    }
+
+    fn identity(outputs: &PermissionOutputs) -> String {
+        format!("{}/{}", outputs.function, outputs.sid)
+    }
+
+    fn removal_command(_: &PermissionOutputs) -> Option<String> {
+        None
     }
 
     fn drift(&self, live: &Policy) -> Vec<Drift> {
@@ -57,6 +67,46 @@ impl Resource for Permission {
         })]);
         if want.means_same(live) { Vec::new() } else { vec![Drift::weakening("Statement", want, live)] }
     }
+}
+
+impl Described for Permission {
+    const ABOUT: Kind = Kind {
+        service: Service::Lambda,
+        label: "invoke permission",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Lambda,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read],
+                    actions: &["lambda:GetFunction", "lambda:ListTags", "lambda:GetPolicy"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: FUNCTIONS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update, Usage::Delete],
+                    actions: &["lambda:RemovePermission"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::LetServicesInvoke,
+                on: FUNCTIONS,
+                rights: &[Permissions { needs: &[Usage::Create, Usage::Update], actions: &["lambda:AddPermission"] }],
+            },
+        ],
+        rates: &[Rate::per_second(15, Calls::Requests(&["GET"], "/*/functions/*/policy"))],
+        check: SettingsCheck {
+            layer: Layer::Authorization,
+            subject: "{}",
+            holds: "the permission to call the function is limited to it",
+            read: "GetPolicy",
+        },
+    };
 }
 
 /// The statement with this id, without its resource.
@@ -97,7 +147,7 @@ impl Provider<Permission> for Lambda {
         _: &Task,
     ) -> Result<Option<Found<Permission>>, Failure> {
         let doing = format!("read the permissions of the function {}", key.function);
-        // It carries no tag: it is ours if the function is, and the function may be another one by now.
+        // It has no tag: it is ours if the function is, and the function may have been replaced by another.
         let (function, policy) =
             tokio::join!(self.read(&key.function), self.client.get_policy().function_name(&key.function).send());
         let Some(policy) = policy.or_fail(&doing).or_absent()?.and_then(|answer| answer.policy) else {
@@ -123,9 +173,9 @@ impl Provider<Permission> for Lambda {
         &self,
         want: &Permission,
         found: &Found<Permission>,
-        drift: &[Drift],
         task: &Task,
     ) -> Result<PermissionOutputs, Failure> {
+        let drift = want.drift(&found.live);
         if !drift.is_empty() {
             let lock = self.lock_of(&want.function);
             let _alone = lock.lock().await;
@@ -143,6 +193,10 @@ impl Provider<Permission> for Lambda {
         let lock = self.lock_of(&gone.function);
         let _alone = lock.lock().await;
         self.disallow(gone, task).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -193,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_meaning_weakens() {
+    fn a_permission_with_another_meaning_weakens() {
         let of = |statement: Value| {
             let policy = Policy::new([statement]);
             super::statement(&policy, "api").unwrap()
@@ -220,11 +274,11 @@ mod tests {
         let found = read(vec![(200, FUNCTION), (200, &policy(&aws_statement()))]).await.unwrap().unwrap();
         assert_eq!(want().drift(&found.live), []);
         let (idle, _) = replay(vec![]);
-        Provider::<Permission>::update(&Lambda::new(&idle), &want(), &found, &[], &task()).await.unwrap();
+        Provider::<Permission>::update(&Lambda::new(&idle), &want(), &found, &task()).await.unwrap();
     }
 
     #[tokio::test]
-    async fn it_is_absent_without_the_statement_the_policy_the_function_or_our_tag_on_it() {
+    async fn a_permission_is_absent_without_statement_policy_function_or_tag() {
         let (other, ours) = (policy(&json!({ "Sid": "x" })), policy(&aws_statement()));
         let theirs = FUNCTION.replace("demo\"}", "other\"}");
         for answers in [
@@ -238,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_permission_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+    async fn an_existing_permission_and_a_lost_answer_have_different_causes() {
         for (status, code, words, cause) in [
             (409, "ResourceConflictException", "The statement id (api) provided already exists.", Cause::Exists),
             (500, "ServiceException", "sorry", Cause::Unknown),
@@ -261,13 +315,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn converge_replaces_the_statement() {
+    async fn an_update_replaces_the_statement() {
         let mut wider = aws_statement();
         wider["Condition"] = json!({});
         let found = read(vec![(200, FUNCTION), (200, &policy(&wider))]).await.unwrap().unwrap();
         let (clients, http) = replay(vec![(204, ""), (201, "{}")]);
-        let drift = want().drift(&found.live);
-        Provider::<Permission>::update(&Lambda::new(&clients), &want(), &found, &drift, &task()).await.unwrap();
+        Provider::<Permission>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
         let requests = requests(&http);
         assert!(requests[0].starts_with("DELETE") && requests[1].starts_with("POST"), "{requests:?}");
     }
@@ -283,7 +336,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deleting_what_is_gone_is_done() {
+    async fn deleting_a_missing_permission_succeeds() {
         let (clients, _) = replay(vec![(404, ABSENT)]);
         Provider::<Permission>::delete(&Lambda::new(&clients), &want().key(), &task()).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! What is in a log group.
+//! The events in a log group.
 
 use super::Logs;
 use crate::aws::error::{OrAbsent, OrFail};
@@ -7,9 +7,9 @@ use crate::engine::Failure;
 /// One entry of a log group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEvent {
-    /// What tells it from every other, where the service says so: emulators may not.
+    /// Its id, which emulators may leave out.
     pub id: Option<String>,
-    /// The stream it is in: one a running copy of the function.
+    /// Its stream: one for each running copy of the function.
     pub stream: String,
     /// When it was written, in milliseconds since 1970.
     pub at_ms: i64,
@@ -18,7 +18,7 @@ pub struct LogEvent {
 }
 
 impl Logs {
-    /// Everything in the group from `since_ms` on, in order of time; `None` if there is no such group.
+    /// All events of the group since `since_ms`, sorted by time; `None` if there is no such group.
     ///
     /// # Errors
     /// It could not be read.
@@ -41,9 +41,9 @@ impl Logs {
         Ok(Some(events))
     }
 
-    /// Whether anything was logged to a group since then (in milliseconds since 1970): with `text` in it, or at all.
+    /// Whether the group has an event since then (in milliseconds since 1970), containing `text` if that is given.
     pub async fn any(&self, group: &str, text: Option<&str>, since_unix_ms: i64) -> Result<bool, Failure> {
-        // In quotes, a pattern is that text; without, its words in any order.
+        // A pattern in quotes matches that text. Without quotes it matches its words in any order.
         let pattern = text.map(|text| format!("\"{text}\""));
         let call = self.client.filter_log_events().log_group_name(group).start_time(since_unix_ms);
         let mut pages = call.set_filter_pattern(pattern).into_paginator().send();
@@ -64,7 +64,7 @@ mod tests {
     use crate::aws::testing::{asked, replay, requests};
 
     #[tokio::test]
-    async fn all_pages_are_read_and_put_in_order() {
+    async fn events_of_all_pages_are_sorted() {
         let first = r#"{"nextToken":"more","events":[
             {"eventId":"2","logStreamName":"s","timestamp":2000,"message":"two\n","ingestionTime":9},
             {"eventId":"1","logStreamName":"s","timestamp":1000,"message":"one"}]}"#;

@@ -1,14 +1,14 @@
-//! All log groups of functions, and of the stages of HTTP APIs.
+//! The list of all log groups of functions and of the stages of HTTP APIs.
 
 use futures_util::future::join_all;
 
 use super::{LogGroup, LogGroupKey, Logs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer, pairs};
-use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-/// Where the log groups of functions are, and those of HTTP APIs.
+/// The prefixes of the log groups of functions and of HTTP APIs.
 const PLACES: [&str; 2] = ["/aws/lambda/", "/aws/vendedlogs/apis/"];
 
 impl Logs {
@@ -19,13 +19,12 @@ impl Logs {
         let Some(tags) = tags else { return Ok(Listing::default()) };
         let owner = Owner::read(pairs(tags.tags()));
         let key = |id| LogGroupKey { id, name: name.clone() };
-        let remove = format!("aws logs delete-log-group --log-group-name {name}");
-        Ok(vec![InventoryItem::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs, remove)].into())
+        Ok(vec![InventoryItem::new::<LogGroup>((&name, &outputs.arn), owner, key, &outputs)].into())
     }
 }
 
 impl Logs {
-    /// The names of the groups at a place, and why the list ends before its end.
+    /// The names of the groups with a prefix, and the failure if the list could not be read to its end.
     async fn groups_at(&self, place: &str, whose: &Whose) -> (Vec<String>, Option<Unread>) {
         let call = self.client.describe_log_groups().log_group_name_prefix(format!("{place}{}", whose.prefix()));
         let (groups, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the log groups");
@@ -35,8 +34,8 @@ impl Logs {
     }
 }
 
-impl Lister<LogGroup> for Logs {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Logs {
+    pub(super) async fn list_groups(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (names, cuts): (Vec<_>, Vec<_>) =
             join_all(PLACES.map(|place| self.groups_at(place, whose))).await.into_iter().unzip();
         let looks = names.concat().into_iter().map(|name| (name.clone(), self.listed_group(name)));
@@ -51,7 +50,7 @@ mod tests {
     use crate::aws::testing::{replay, requests};
 
     #[tokio::test]
-    async fn groups_are_listed_to_the_end_and_told_by_their_tags() {
+    async fn groups_on_all_pages_are_recognised_by_their_tags() {
         let first = r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-f"}],"nextToken":"p2"}"#;
         let second = r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-g"},{"logGroupName":"/aws/lambda/demo-h"}]}"#;
         let ours = r#"{"tags":{"securelambda:stack":"demo","securelambda:resource":"logs.f"}}"#;
@@ -64,7 +63,7 @@ mod tests {
             (200, r#"{"tags":{}}"#),
             (400, gone),
         ]);
-        let listed = Logs::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Logs::new(&clients).list_groups(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("logs.f", Some("demo")), ("group./aws/lambda/demo-g", None)]);
         let requests = requests(&http);

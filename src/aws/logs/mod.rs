@@ -1,7 +1,7 @@
-//! CloudWatch Logs: the groups that functions log to, and what is in them.
+//! CloudWatch Logs: log groups and their events.
 //!
-//! Odd about Logs: a group's ARN ends in `:*` for some calls and must not for others (docs/aws.md, Log groups);
-//! retention cannot be set in the call that creates; a list by prefix is the only way to read a group.
+//! A group's ARN ends in `:*` for some calls and must not for others (docs/aws.md, Log groups). The create call cannot
+//! set the retention. The only way to read a group is a list by prefix.
 
 mod events;
 mod inventory;
@@ -12,12 +12,22 @@ use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
 use super::{Clients, pairs, tag_map};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
-use crate::scope::Scope;
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::{Scope, Whose};
 
 pub use events::LogEvent;
 
-/// A log group. Made before what logs to it, so that no function needs the right to make one.
+/// What identifies a request to CloudWatch Logs.
+const TARGET: &str = "Logs_";
+
+/// Some calls name a group with `:*` at the end and others without; this pattern covers both.
+const GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/lambda/{stack}-*"];
+
+/// A log group. It is created before its function, so that no function needs the permission to create one.
 #[derive(Debug, Clone)]
 pub struct LogGroup {
     /// Its id in the stack, for its tags.
@@ -28,10 +38,8 @@ pub struct LogGroup {
     pub retention_days: i32,
 }
 
-/// Where a log group is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogGroupOutputs {
-    /// Its name.
     pub name: String,
     /// `arn:aws:logs:<region>:<account>:log-group:<name>`, without `:*`.
     pub arn: String,
@@ -44,7 +52,6 @@ pub struct LogGroupKey {
     name: String,
 }
 
-/// A log group's settings.
 #[derive(Debug, Clone)]
 pub struct LogGroupLive {
     /// In days; `None`: events are kept for ever.
@@ -62,6 +69,14 @@ impl Resource for LogGroup {
         LogGroupKey { id: self.id.clone(), name: self.name.clone() }
     }
 
+    fn identity(outputs: &LogGroupOutputs) -> String {
+        outputs.arn.clone()
+    }
+
+    fn removal_command(outputs: &LogGroupOutputs) -> Option<String> {
+        Some(format!("aws logs delete-log-group --log-group-name {}", outputs.name))
+    }
+
     fn drift(&self, live: &LogGroupLive) -> Vec<Drift> {
         let field = "retentionInDays";
         match live.retention_days {
@@ -70,6 +85,66 @@ impl Resource for LogGroup {
             None => vec![Drift::weakening(field, self.retention_days, "never expires")],
         }
     }
+}
+
+impl Described for LogGroup {
+    const ABOUT: Kind = Kind {
+        service: Service::Logs,
+        label: "log group",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Logs,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: GROUPS,
+                rights: &[
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:ListTagsForResource"] },
+                    Permissions { needs: &[Usage::ReadLogs], actions: &["logs:FilterLogEvents"] },
+                ],
+            },
+            // By name: `PutRetentionPolicy` follows `CreateLogGroup` at once, when IAM may not see the tags yet.
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: GROUPS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: GROUPS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["logs:CreateLogGroup", "logs:TagResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors],
+                    actions: &["logs:DescribeLogGroups"],
+                }],
+            },
+        ],
+        rates: &[
+            Rate::per_second(10, Calls::Operations(TARGET, &["CreateLogGroup"])),
+            Rate::per_second(10, Calls::Operations(TARGET, &["DeleteLogGroup"])),
+            Rate::per_second(10, Calls::Operations(TARGET, &["DescribeLogGroups"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["PutRetentionPolicy"])),
+            // 10 and 25 in some regions; the lowest rate is used everywhere.
+            Rate::per_second(5, Calls::Operations(TARGET, &["FilterLogEvents"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["ListTagsForResource"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Functions,
+            subject: "log of {}",
+            holds: "retention matches the stack file",
+            read: "DescribeLogGroups",
+        },
+    };
 }
 
 /// Looks after log groups.
@@ -82,7 +157,6 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_cloudwatchlogs, &clients.sdk),
@@ -118,7 +192,7 @@ impl Provider<LogGroup> for Logs {
             self.client.describe_log_groups().log_group_name_prefix(&key.name).send(),
             self.client.list_tags_for_resource().resource_arn(&outputs.arn).send(),
         );
-        // In ASCII order, so of all that begin with a name the name itself comes first: one page will do.
+        // The list is in ASCII order, so the name itself comes before longer names: one page is enough.
         let groups = groups.or_fail(&doing)?.log_groups.unwrap_or_default();
         let Some(group) = groups.into_iter().find(|group| group.log_group_name() == Some(&key.name)) else {
             return Ok(None);
@@ -142,13 +216,8 @@ impl Provider<LogGroup> for Logs {
         Ok(self.outputs(&want.name))
     }
 
-    async fn update(
-        &self,
-        want: &LogGroup,
-        found: &Found<LogGroup>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<LogGroupOutputs, Failure> {
+    async fn update(&self, want: &LogGroup, found: &Found<LogGroup>, task: &Task) -> Result<LogGroupOutputs, Failure> {
+        let drift = want.drift(&found.live);
         if !drift.is_empty() {
             self.retain(want, task).await?;
         }
@@ -167,6 +236,10 @@ impl Provider<LogGroup> for Logs {
             self.client.delete_log_group().log_group_name(&gone.name).send().await.or_fail(&doing)
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_groups(whose).await
     }
 }
 
@@ -202,7 +275,7 @@ mod tests {
         assert_eq!(found.outputs.arn, "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/demo-f");
         assert_eq!(requests(&http).len(), 2);
         let (idle, _) = replay(vec![]);
-        Logs::new(&idle).update(&want(), &found, &[], &Task::detached("x")).await.unwrap();
+        Logs::new(&idle).update(&want(), &found, &Task::detached("x")).await.unwrap();
     }
 
     #[tokio::test]
@@ -215,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_group_without_our_tag_is_a_strangers() {
+    async fn a_group_without_our_tag_is_foreign() {
         let (clients, _) = replay(vec![(200, GROUPS), (200, r#"{"tags":{"securelambda:stack":"other"}}"#)]);
         let failure = Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap_err();
         assert_eq!(failure.cause, Cause::Foreign);
@@ -241,7 +314,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_group_that_exists_and_an_answer_that_is_lost_are_told_apart() {
+    async fn an_existing_group_and_a_lost_answer_have_different_causes() {
         for (status, code, cause) in [
             (400, "ResourceAlreadyExistsException", Cause::Exists),
             (503, "ServiceUnavailableException", Cause::Unknown),
@@ -255,7 +328,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deleting_what_is_gone_is_done() {
+    async fn deleting_a_missing_group_succeeds() {
         let (clients, _) = replay(vec![(400, r#"{"__type":"ResourceNotFoundException","message":"no"}"#)]);
         let logs = Logs::new(&clients);
         logs.delete(&logs.outputs("/aws/lambda/demo-f"), &Task::detached("x")).await.unwrap();

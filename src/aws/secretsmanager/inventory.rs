@@ -1,11 +1,11 @@
-//! All secrets, those in their recovery window too.
+//! The list of all secrets, including those in their recovery window.
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry};
 
 use super::{Secret, SecretKey, SecretOutputs, SecretsManager, live};
 use crate::aws::error::OrFail;
 use crate::aws::{as_far_as_it_goes, closer};
-use crate::engine::{Failure, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
 impl SecretsManager {
@@ -28,14 +28,13 @@ impl SecretsManager {
         let name = entry.name.as_deref().unwrap_or(&arn);
         let key = |id| SecretKey { id, name: name.to_owned() };
         let outputs = SecretOutputs { arn: arn.clone(), version_id };
-        let remove = format!("aws secretsmanager delete-secret --recovery-window-in-days 7 --secret-id {arn}");
-        let listed = InventoryItem::new::<Secret>((name, &arn), owner, key, &outputs, remove);
+        let listed = InventoryItem::new::<Secret>((name, &arn), owner, key, &outputs);
         Ok(vec![listed.recoverable(until.map(|date| date.secs()))].into())
     }
 }
 
-impl Lister<Secret> for SecretsManager {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl SecretsManager {
+    pub(super) async fn list_secrets(&self, whose: &Whose) -> Result<Listing, Failure> {
         let prefix = whose.prefix();
         let begins = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
         let call = self.client.list_secrets().include_planned_deletion(true);
@@ -77,12 +76,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_is_asked_itself_and_one_in_its_window_says_until_when() {
+    async fn listed_secrets_are_read_with_their_recovery_date() {
         let (first, second) = (page(&["demo-a", "demo-gone"], r#","NextToken":"p2""#), page(&["demo-b"], ""));
         let (a, b) = (described("demo-a", ""), described("demo-b", r#","DeletedDate":1.795824e9"#));
         let gone = r#"{"__type":"ResourceNotFoundException","message":"no"}"#;
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, &a), (400, gone), (200, &b)]);
-        let listed = SecretsManager::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = SecretsManager::new(&clients).list_secrets(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.until)).collect();
         assert_eq!(seen, [("demo-a", None), ("demo-b", Some(1_795_824_000))]);
         assert!(listed.iter().all(|one| one.stack.as_deref() == Some("demo")));
@@ -93,11 +92,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn for_every_stack_there_is_no_filter() {
+    async fn a_list_for_all_stacks_has_no_filter() {
         let list = page(&["NotOurs", "demo-a"], "");
         let a = described("demo-a", "");
         let (clients, http) = replay(vec![(200, &list), (200, &a)]);
-        assert_eq!(SecretsManager::new(&clients).list(&Whose::Any).await.unwrap().listed.len(), 1);
+        assert_eq!(SecretsManager::new(&clients).list_secrets(&Whose::Any).await.unwrap().listed.len(), 1);
         assert!(!requests(&http)[0].contains("Filters"));
     }
 }

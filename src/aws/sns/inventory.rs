@@ -1,14 +1,14 @@
-//! All topics and subscriptions.
+//! The list of all topics and subscriptions.
 
 use aws_sdk_sns::types::Subscription as AwsSubscription;
 
 use super::{Sns, Subscription, SubscriptionKey, SubscriptionOutputs, Topic, TopicKey, TopicOutputs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer};
-use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-/// An ARN's last part.
+/// The last part of an ARN.
 fn last(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
@@ -30,25 +30,23 @@ impl Sns {
         let owner = Owner::read(tags.tags().iter().map(|tag| (tag.key(), tag.value())));
         let name = last(&arn);
         let key = |id| TopicKey { id, name: name.to_owned() };
-        let remove = format!("aws sns delete-topic --topic-arn {arn}");
-        Ok(vec![InventoryItem::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() }, remove)]
-            .into())
+        Ok(vec![InventoryItem::new::<Topic>((name, &arn), owner, key, &TopicOutputs { arn: arn.clone() })].into())
     }
 
     async fn subscriptions(&self) -> (Vec<AwsSubscription>, Option<Failure>) {
         let all = self.client.list_subscriptions().into_paginator().items().send();
         let (mut all, cut) = as_far_as_it_goes!(all, "list the subscriptions");
-        // One that is not confirmed, or deleted already, has a word in the place of its ARN.
+        // One that is not confirmed, or already deleted, has a word instead of its ARN.
         all.retain(|one| one.subscription_arn().is_some_and(|arn| arn.starts_with("arn:")));
         (all, cut)
     }
 }
 
-impl Lister<Topic> for Sns {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Sns {
+    pub(super) async fn list_topics(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (mut listing, (subscriptions, cut)) = tokio::join!(self.topics(whose), self.subscriptions());
         let topics = listing.listed.clone();
-        // Of a topic that could not be read nobody knows whose its subscriptions are.
+        // If a topic could not be read, nobody knows whose its subscriptions are.
         let unsure = !listing.unread.is_empty();
         let listed = &mut listing.listed;
         for one in subscriptions {
@@ -57,18 +55,17 @@ impl Lister<Topic> for Sns {
             let name = format!("{} to {}", last(topic), last(function));
             let key = SubscriptionKey { topic: topic.to_owned(), function: function.to_owned() };
             let outputs = SubscriptionOutputs { arn: arn.to_owned() };
-            let remove = format!("aws sns unsubscribe --subscription-arn {arn}");
             if let Some(parent) = topics.iter().find(|parent| parent.arn == topic) {
                 let prefix =
                     parent.stack.as_ref().map(|stack| Whose::Stack(stack.clone()).prefix()).unwrap_or_default();
                 let id = Id::new("subscription", last(function).strip_prefix(&prefix).unwrap_or(last(function)));
-                listed.push(InventoryItem::under::<Subscription>(parent, id, (&name, arn), &key, &outputs, remove));
+                listed.push(InventoryItem::under::<Subscription>(parent, id, (&name, arn), &key, &outputs));
             } else if matches!(whose, Whose::Stack(_))
                 && !unsure
                 && (whose.may_own(last(topic)) || whose.may_own(last(function)))
             {
-                // It carries no tag, and what could prove it ours is gone or a stranger's.
-                listed.push(InventoryItem::new::<Subscription>((&name, arn), None, |_| key, &outputs, remove));
+                // It has no tag, and the topic that could show that it is ours is gone or somebody else's.
+                listed.push(InventoryItem::new::<Subscription>((&name, arn), None, |_| key, &outputs));
             }
         }
         Ok(listing.and_unread(cut.map(|failure| Unread::new::<Subscription>(None, failure))))
@@ -111,14 +108,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn topics_are_listed_to_the_end_and_told_by_their_tags() {
+    async fn topics_on_all_pages_are_recognised_by_their_tags() {
         let (first, second) = (topics(&["other-t", "demo-t"], "<NextToken>p2</NextToken>"), topics(&["demo-b-t"], ""));
         let none = subscriptions("");
         // Both lists are read side by side: topics, subscriptions, topics' second page, tags.
         let answers = vec![(200, &*first), (200, &*none), (200, &*second)];
         let (ours, theirs) = (tags("demo"), tags("demo-b"));
         let (clients, http) = replay([answers, vec![(200, &*ours), (200, &*theirs)]].concat());
-        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Sns::new(&clients).list_topics(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
         assert_eq!(seen, [("demo-t", "demo"), ("demo-b-t", "demo-b")]);
         assert_eq!(listed[0].id.as_str(), "topic.t");
@@ -140,7 +137,7 @@ mod tests {
         ];
         let members = subscriptions(&members.concat());
         let (clients, _) = replay(vec![(200, &list), (200, &members), (200, &ours)]);
-        let listed = Sns::new(&clients).list(&Whose::Stack("demo".into())).await.unwrap().listed;
+        let listed = Sns::new(&clients).list_topics(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         let expected = [
             ("topic.t", Some("demo")),

@@ -3,15 +3,19 @@
 use aws_sdk_wafv2::Client;
 use serde::{Deserialize, Serialize};
 
-use super::Wafv2;
+use super::{ACL_AND_STAGES, RULE_GROUPS, SETS_AND_ACLS, STAGES, TARGET, Wafv2};
 use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_ASSOCIATION, WAF_IN_USE, WAF_TROUBLE, settled};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// A web ACL in front of a stage. A stage has at most one.
+/// The association of a web ACL with a stage. A stage has at most one.
 #[derive(Debug, Clone)]
 pub struct Association {
-    /// The web ACL's ARN.
     pub web_acl_arn: String,
     /// `arn:aws:apigateway:<region>::/restapis/<api>/stages/<stage>`: without an account.
     pub stage_arn: String,
@@ -24,16 +28,15 @@ pub struct AssociationKey {
     pub(super) web_acl_arn: String,
 }
 
-/// Which association: it has no id of its own.
+/// An association has no id of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AssociationOutputs {
-    /// The stage's ARN.
     pub stage_arn: String,
     /// Our web ACL's ARN.
     pub web_acl_arn: String,
 }
 
-/// What a stage has in front of it.
+/// The association of a stage.
 #[derive(Debug, Clone)]
 pub struct AssociationLive {
     /// The ARN of the web ACL, ours or another.
@@ -53,21 +56,94 @@ impl Resource for Association {
         AssociationKey { stage_arn: self.stage_arn.clone(), web_acl_arn: self.web_acl_arn.clone() }
     }
 
+    fn identity(outputs: &AssociationOutputs) -> String {
+        format!("{} on {}", outputs.web_acl_arn, outputs.stage_arn)
+    }
+
+    fn removal_command(outputs: &AssociationOutputs) -> Option<String> {
+        Some(format!("aws wafv2 disassociate-web-acl --resource-arn {}", outputs.stage_arn))
+    }
+
     fn drift(&self, live: &AssociationLive) -> Vec<Drift> {
         let same = self.web_acl_arn == live.attached;
         (!same).then(|| Drift::weakening("WebACLArn", &self.web_acl_arn, &live.attached)).into_iter().collect()
     }
 }
 
+impl Described for Association {
+    const ABOUT: Kind = Kind {
+        service: Service::Waf,
+        label: "association",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Waf,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: SETS_AND_ACLS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["wafv2:GetWebACL"] }],
+            },
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: ACL_AND_STAGES,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Delete],
+                    actions: &["wafv2:GetWebACLForResource"],
+                }],
+            },
+            // AWS WAF does not see the tags of a stage. API Gateway checks with `SetWebACL` that the stage is ours.
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: ACL_AND_STAGES,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["wafv2:AssociateWebACL"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["wafv2:DisassociateWebACL"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: RULE_GROUPS,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update],
+                        actions: &["wafv2:GetPermissionPolicy", "wafv2:PutPermissionPolicy"],
+                    },
+                    Permissions { needs: &[Usage::Delete], actions: &["wafv2:PutPermissionPolicy"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: STAGES,
+                rights: &[Permissions {
+                    needs: &[Usage::Create, Usage::Update, Usage::Delete],
+                    actions: &["apigateway:SetWebACL"],
+                }],
+            },
+        ],
+        rates: &[
+            Rate::one_in(2, Calls::Operations(TARGET, &["AssociateWebACL"])),
+            Rate::one_in(2, Calls::Operations(TARGET, &["DisassociateWebACL"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["GetWebACLForResource"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Firewall,
+            subject: "web ACL",
+            holds: "it is attached to the API's stage",
+            read: "GetWebACLForResource",
+        },
+    };
+}
+
 impl Wafv2 {
-    /// The ARN of the web ACL in front of a stage. `None`: there is none, or no such stage.
+    /// The ARN of the web ACL that is associated with a stage. `None`: there is none, or no such stage.
     async fn attached(&self, stage_arn: &str) -> Result<Option<String>, Failure> {
         let call = self.client.get_web_acl_for_resource().resource_arn(stage_arn);
         let answer = call.send().await.or_fail(&format!("read the web ACL of {stage_arn}")).or_absent()?;
         Ok(answer.and_then(|answer| answer.web_acl).map(|acl| acl.arn))
     }
 
-    /// Takes a web ACL off a stage, unless another has taken its place: that would strip somebody's protection.
+    /// Removes the association of our web ACL. If the stage has another web ACL now, it stays: it is somebody's
+    /// protection.
     pub(super) async fn detach(&self, stage_arn: &str, web_acl_arn: &str) -> Result<(), Failure> {
         if self.attached(stage_arn).await?.as_deref() != Some(web_acl_arn) {
             return Ok(());
@@ -76,7 +152,7 @@ impl Wafv2 {
         call.send().await.or_fail(&format!("take the web ACL off {stage_arn}")).or_absent().map(drop)
     }
 
-    /// Puts a web ACL in front of a stage, in the place of any other.
+    /// Associates a web ACL with a stage, in place of any other.
     async fn attach(&self, client: &Client, want: &Association, task: &Task) -> Result<AssociationOutputs, Failure> {
         let Association { web_acl_arn, stage_arn } = want;
         let attached = settled(task, &[&WAF_ASSOCIATION, &WAF_TROUBLE], || async {
@@ -112,7 +188,6 @@ impl Provider<Association> for Wafv2 {
         &self,
         want: &Association,
         _: &Found<Association>,
-        _: &[Drift],
         task: &Task,
     ) -> Result<AssociationOutputs, Failure> {
         self.attach(&self.client, want, task).await
@@ -120,6 +195,10 @@ impl Provider<Association> for Wafv2 {
 
     async fn delete(&self, gone: &AssociationOutputs, task: &Task) -> Result<(), Failure> {
         settled(task, &[&WAF_IN_USE, &WAF_TROUBLE], || self.detach(&gone.stage_arn, &gone.web_acl_arn)).await
+    }
+
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }
 
@@ -142,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn find_tells_ours_from_anothers_and_from_none() {
+    async fn reading_separates_our_association_from_others_and_none() {
         let other = Drift::weakening("WebACLArn", "arn:ours", "arn:theirs");
         let table =
             [(200, OURS, Some(vec![])), (200, THEIRS, Some(vec![other])), (200, "{}", None), (400, ABSENT, None)];
@@ -160,7 +239,7 @@ mod tests {
     async fn another_tools_web_acl_is_replaced() {
         let (clients, http) = replay(vec![(200, "{}")]);
         let found = Found { outputs: ids(), live: AssociationLive { attached: "arn:theirs".into() } };
-        assert_eq!(Wafv2::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await, Ok(ids()));
+        assert_eq!(Wafv2::new(&clients).update(&want(), &found, &Task::detached("x")).await, Ok(ids()));
         assert_eq!(asked(&http)[0].0, "AssociateWebACL");
     }
 
@@ -175,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_delete_leaves_what_is_not_ours() {
+    async fn a_deletion_leaves_foreign_associations() {
         let table: [(Vec<(u16, &str)>, usize); 4] = [
             (vec![(200, OURS), (200, "{}")], 2),
             (vec![(200, THEIRS)], 1),

@@ -1,20 +1,21 @@
-//! All IP sets and web ACLs, with what the latter stand in front of. Lists tell no tags (docs/aws.md, Web ACLs).
+//! The list of all IP sets and web ACLs, with the associations of the latter. It does not show tags (docs/aws.md, Web
+//! ACLs).
 
 use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 
 use super::{Association, AssociationKey, AssociationOutputs, IpSet, Key, Outputs, Wafv2, WebAcl};
 use crate::aws::closer;
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::engine::{Failure, Id, InventoryItem, Lister, Listing, Resource, Unread};
+use crate::engine::{Failure, Id, InventoryItem, Listing, Resource, Unread};
 use crate::scope::{Owner, Whose};
 
-/// What both lists tell of a thing, where they tell all of it.
+/// The outputs of a listed resource, if the list shows all of them.
 fn outputs(name: Option<String>, id: Option<String>, arn: Option<String>, token: Option<String>) -> Option<Outputs> {
     Some(Outputs { name: name?, id: id?, arn: arn?, lock_token: token.unwrap_or_default() })
 }
 
 impl Wafv2 {
-    /// Whose it is; `None` if it is gone.
+    /// Its owner; `None` if it does not exist any more.
     async fn owner(&self, arn: &str) -> Result<Option<Option<Owner>>, Failure> {
         let call = self.client.list_tags_for_resource().resource_arn(arn);
         let answer = call.send().await.or_fail(&format!("read the tags of {arn}")).or_absent()?;
@@ -22,27 +23,20 @@ impl Wafv2 {
         Ok(tags.map(|tags| Owner::read(tags.iter().map(|tag| (tag.key(), tag.value())))))
     }
 
-    fn listed<R: Resource<Key = Key, Outputs = Outputs>>(
-        owner: Option<Owner>,
-        seen: &Outputs,
-        what: &str,
-    ) -> InventoryItem {
+    fn listed<R: Resource<Key = Key, Outputs = Outputs>>(owner: Option<Owner>, seen: &Outputs) -> InventoryItem {
         let key = |_| Key { name: seen.name.clone() };
-        let Outputs { name, id, lock_token, .. } = seen;
-        let remove =
-            format!("aws wafv2 delete-{what} --scope REGIONAL --name {name} --id {id} --lock-token {lock_token}");
-        InventoryItem::new::<R>((name, &seen.arn), owner, key, seen, remove)
+        InventoryItem::new::<R>((&seen.name, &seen.arn), owner, key, seen)
     }
 
     async fn listed_set(&self, seen: Outputs) -> Result<Listing, Failure> {
         let owner = self.owner(&seen.arn).await?;
-        Ok(Vec::from_iter(owner.map(|owner| Self::listed::<IpSet>(owner, &seen, "ip-set"))).into())
+        Ok(Vec::from_iter(owner.map(|owner| Self::listed::<IpSet>(owner, &seen))).into())
     }
 
     async fn listed_acl(&self, seen: Outputs) -> Result<Listing, Failure> {
         let (owner, stages) = tokio::join!(self.owner(&seen.arn), self.stages(&seen.arn));
         let Some(owner) = owner? else { return Ok(Listing::default()) };
-        let acl = Self::listed::<WebAcl>(owner, &seen, "web-acl").resting_on::<IpSet>();
+        let acl = Self::listed::<WebAcl>(owner, &seen).resting_on::<IpSet>();
         let (stages, unread) = match stages {
             Ok(stages) => (stages, None),
             Err(failure) => (Vec::new(), Some(Unread::new::<Association>(format!("of {}", seen.name), failure))),
@@ -52,16 +46,14 @@ impl Wafv2 {
             let key = AssociationKey { stage_arn: stage_arn.clone(), web_acl_arn: web_acl_arn.clone() };
             let outputs = AssociationOutputs { stage_arn: stage_arn.clone(), web_acl_arn };
             let name = format!("{} on {stage_arn}", seen.name);
-            let remove = format!("aws wafv2 disassociate-web-acl --resource-arn {stage_arn}");
             let id = Id::new("firewall", "association");
-            InventoryItem::under::<Association>(&acl, id, (&name, &stage_arn), &key, &outputs, remove)
-                .going_with(&stage_arn)
+            InventoryItem::under::<Association>(&acl, id, (&name, &stage_arn), &key, &outputs).going_with(&stage_arn)
         });
         let under: Vec<InventoryItem> = under.collect();
         Ok(Listing::from([vec![acl], under].concat()).and_unread(unread))
     }
 
-    /// The ARNs of the stages that a web ACL stands in front of.
+    /// The ARNs of the stages that a web ACL is associated with.
     pub(super) async fn stages(&self, acl_arn: &str) -> Result<Vec<String>, Failure> {
         // Without a type it lists load balancers only.
         let call = self.client.list_resources_for_web_acl().web_acl_arn(acl_arn);
@@ -71,8 +63,8 @@ impl Wafv2 {
     }
 }
 
-impl Lister<IpSet> for Wafv2 {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Wafv2 {
+    pub(super) async fn list_sets(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (sets, cut) = self.ip_sets().await;
         let sets = sets.into_iter().filter_map(|set| {
             let IpSetSummary { name, id, arn, lock_token, .. } = set;
@@ -84,8 +76,8 @@ impl Lister<IpSet> for Wafv2 {
     }
 }
 
-impl Lister<WebAcl> for Wafv2 {
-    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+impl Wafv2 {
+    pub(super) async fn list_acls(&self, whose: &Whose) -> Result<Listing, Failure> {
         let (acls, cut) = self.web_acls().await;
         let acls = acls.into_iter().filter_map(|acl| {
             let WebAclSummary { name, id, arn, lock_token, .. } = acl;
@@ -120,7 +112,7 @@ mod tests {
         let (first, second) = (page("IPSets", &["x", "demo-a"], "m2"), page("IPSets", &["demo-b", "demo-c"], ""));
         let (clients, http) = replay(vec![(200, &first), (200, &second), (200, TAGS), (200, NO_TAGS), (400, ABSENT)]);
         let whose = Whose::Stack("demo".into());
-        let listed = Lister::<IpSet>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
+        let listed = Wafv2::new(&clients).list_sets(&whose).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
         assert_eq!(seen, [("firewall.x", Some("demo")), ("ip_set.demo-b", None)]);
         let asked = asked(&http);
@@ -129,13 +121,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn web_acls_are_listed_with_the_stages_they_stand_in_front_of() {
+    async fn web_acls_are_listed_with_their_associations() {
         let (first, second) = (page("WebACLs", &["demo-acl"], "m2"), page("WebACLs", &["demo-gone"], ""));
         let stages = format!(r#"{{"ResourceArns":["{STAGE}"]}}"#);
         let reads = [(200, TAGS), (200, &*stages), (400, ABSENT), (400, ABSENT)];
         let (clients, http) = replay([vec![(200, &*first), (200, &*second)], reads.to_vec()].concat());
         let whose = Whose::Stack("demo".into());
-        let listed = Lister::<WebAcl>::list(&Wafv2::new(&clients), &whose).await.unwrap().listed;
+        let listed = Wafv2::new(&clients).list_acls(&whose).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.kind, one.arn.as_str())).collect();
         assert_eq!(seen, [("wafv2.web_acl", "arn:demo-acl"), ("wafv2.association", STAGE)]);
         assert!(listed.iter().all(|one| one.stack.as_deref() == Some("demo")));

@@ -5,16 +5,21 @@ use std::collections::BTreeSet;
 use aws_sdk_wafv2::types::{IpAddressVersion, IpSetSummary};
 use ipnet::IpNet;
 
-use super::{Key, Outputs, PAGE, SCOPE, Wafv2, locked, token};
+use super::{Key, Outputs, PAGE, SCOPE, SETS_AND_ACLS, TARGET, Wafv2, WebAcl, locked, removal_command, token};
 use crate::aws::error::{OrAbsent, OrFail, empty};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_IN_USE, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::aws::{as_far_as_pages_go, whole};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// The field that AWS does not change once a set is made.
+/// The field that AWS cannot change later.
 const FAMILY: &str = "IPAddressVersion";
 
-/// Differing addresses that a drift of a long set names.
+/// How many differing addresses of a long set a message names.
 const NAMED: usize = 4;
 
 /// A list of address ranges that a web ACL's rules may refer to.
@@ -24,7 +29,7 @@ pub struct IpSet {
     pub id: String,
     /// 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub name: String,
-    /// What it is for; see [`is_description`]. `None` leaves it as it is.
+    /// See [`is_description`]. `None` keeps the existing one.
     pub description: Option<String>,
     /// At most 10,000 ranges of the one family, none of them a /0. Bits beyond the prefix do not matter.
     pub addresses: Vec<IpNet>,
@@ -41,7 +46,7 @@ pub struct IpSetLive {
 }
 
 impl IpSet {
-    /// The ranges in their canonical form, each once: whether AWS would mend or refuse others is not known
+    /// The ranges in canonical form, each once. It is not known whether AWS corrects or refuses others
     /// (docs/aws.md, IP sets).
     fn canonical(&self) -> BTreeSet<IpNet> {
         self.addresses.iter().map(IpNet::trunc).collect()
@@ -83,12 +88,21 @@ impl Resource for IpSet {
         Key { name: self.name.clone() }
     }
 
+    fn identity(outputs: &Outputs) -> String {
+        outputs.arn.clone()
+    }
+
+    fn removal_command(outputs: &Outputs) -> Option<String> {
+        Some(removal_command("ip-set", outputs))
+    }
+
     fn drift(&self, live: &IpSetLive) -> Vec<Drift> {
         let mut drift = Vec::new();
         if self.v6 != live.v6 {
             drift.push(Drift::weakening(FAMILY, family(self.v6), family(live.v6)));
         }
-        // WAF writes IPv6 in a form of its own, so texts say nothing; one that cannot be read differs.
+        // WAF has its own notation for IPv6, so addresses are not compared as text. One that cannot be parsed counts as
+        // different.
         let want = self.canonical();
         let read: Option<BTreeSet<IpNet>> = live.addresses.iter().map(|text| read(text)).collect();
         if read.as_ref() != Some(&want) {
@@ -109,6 +123,63 @@ impl Resource for IpSet {
     }
 }
 
+impl Described for IpSet {
+    const ABOUT: Kind = Kind {
+        service: Service::Waf,
+        label: "IP set",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Waf,
+        gone_before: &[WebAcl::KIND],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: SETS_AND_ACLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Read, Usage::Update, Usage::Delete], actions: &["wafv2:GetIPSet"] },
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["wafv2:ListTagsForResource"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: SETS_AND_ACLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["wafv2:UpdateIPSet"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["wafv2:DeleteIPSet"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: SETS_AND_ACLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["wafv2:CreateIPSet", "wafv2:TagResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors, Usage::Doctor],
+                    actions: &["wafv2:ListIPSets"],
+                }],
+            },
+        ],
+        rates: &[
+            Rate::one_in(1, Calls::Operations(TARGET, &["CreateIPSet"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["UpdateIPSet"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["DeleteIPSet"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["GetIPSet"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["ListIPSets"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Firewall,
+            subject: "IP set {}",
+            holds: "addresses match the stack file",
+            read: "GetIPSet",
+        },
+    };
+}
+
 fn read(text: &str) -> Option<IpNet> {
     text.parse().ok().map(|net: IpNet| net.trunc())
 }
@@ -117,7 +188,7 @@ fn family(v6: bool) -> IpAddressVersion {
     if v6 { IpAddressVersion::Ipv6 } else { IpAddressVersion::Ipv4 }
 }
 
-/// A set in words: the whole of it if it is short, else how many and some of those that `other` lacks.
+/// A set in words: a short one completely, a long one by its size and some addresses that `other` lacks.
 fn list(set: &BTreeSet<IpNet>, other: &BTreeSet<IpNet>) -> String {
     let names = |nets: &mut dyn Iterator<Item = &IpNet>| nets.map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if set.is_empty() {
@@ -150,7 +221,7 @@ impl Wafv2 {
         Ok(Some(Found { outputs: Outputs { name: set.name, id: set.id, arn: set.arn, lock_token }, live }))
     }
 
-    /// All IP sets, whosever they are, and why the list ends before its end.
+    /// All IP sets of the account, and the failure if the list could not be read to its end.
     pub(super) async fn ip_sets(&self) -> (Vec<IpSetSummary>, Option<Failure>) {
         let list = |marker| async move {
             let call = self.client.list_ip_sets().scope(SCOPE).limit(PAGE).set_next_marker(marker);
@@ -202,10 +273,10 @@ impl Provider<IpSet> for Wafv2 {
         }
     }
 
-    async fn update(&self, want: &IpSet, found: &Found<IpSet>, _: &[Drift], task: &Task) -> Result<Outputs, Failure> {
+    async fn update(&self, want: &IpSet, found: &Found<IpSet>, task: &Task) -> Result<Outputs, Failure> {
         let seen = &found.outputs;
         want.check()?;
-        // What is left out is reset.
+        // An update resets what it leaves out.
         let description = want.description.as_ref().or(found.live.description.as_ref());
         let read = || self.ip_set_token(seen);
         let updated = locked(task, &[&WAF_LOCK, &WAF_TROUBLE], seen, read, |token| async move {
@@ -224,6 +295,10 @@ impl Provider<IpSet> for Wafv2 {
             call.send().await.or_fail(&format!("delete the IP set {}", gone.name))
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_sets(whose).await
     }
 }
 
@@ -301,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn long_sets_are_told_in_few_words() {
+    fn long_sets_are_shortened_in_messages() {
         let many: Vec<String> = (0..30).map(|n| format!("10.0.{n}.0/24")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let drift = want(&many).drift(&live(&many[1..]));
@@ -319,7 +394,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unchanged_set_costs_two_reads_side_by_side() {
+    async fn an_unchanged_set_costs_two_concurrent_reads() {
         let (clients, http) = replay(vec![(200, GET), (200, TAGS)]);
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
         let want = want(&["203.0.113.9/24"]);
@@ -331,7 +406,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_set_that_is_gone_by_its_ids_is_looked_for_by_its_name() {
+    async fn a_set_without_its_recorded_id_is_found_by_name() {
         let other_page = r#"{"NextMarker": "demo-a", "IPSets": [{"Name": "demo-a", "Id": "9", "ARN": "arn:9"}]}"#;
         let (clients, http) =
             replay(vec![(400, ABSENT), (400, ABSENT), (200, other_page), (200, LISTED), (200, GET), (200, TAGS)]);
@@ -352,7 +427,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_set_without_our_tag_is_a_strangers() {
+    async fn a_set_without_our_tag_is_foreign() {
         let (clients, _) = replay(vec![(200, LISTED), (200, GET), (200, NO_TAGS)]);
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
         let result = Provider::<IpSet>::read(&waf, &want(&[]).key(), None, &task).await;
@@ -393,13 +468,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stale_token_is_read_anew() {
+    async fn a_stale_lock_token_is_read_again() {
         let stale = r#"{"__type": "WAFOptimisticLockException", "Message": "changed by another request"}"#;
         let fresh = GET.replace("t1", "t2");
         let (clients, http) = replay(vec![(400, stale), (200, &fresh), (200, r#"{"NextLockToken": "t3"}"#)]);
         let (waf, task) = (Wafv2::new(&clients), Task::detached("ip_set.office"));
         let found = Found { outputs: ids(), live: live(&[]) };
-        let outputs = waf.update(&want(&["10.0.0.0/8"]), &found, &[], &task).await;
+        let outputs = waf.update(&want(&["10.0.0.0/8"]), &found, &task).await;
         assert_eq!(outputs, Ok(Outputs { lock_token: "t3".into(), ..ids() }));
         let asked = asked(&http);
         assert!(asked[0].1.contains(r#""LockToken":"t1""#) && asked[2].1.contains(r#""LockToken":"t2""#));
@@ -415,7 +490,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_delete_is_one_call_and_gone_is_done() {
+    async fn deleting_a_set_is_one_call_and_a_missing_one_is_success() {
         for (status, body) in [(200, "{}"), (400, ABSENT)] {
             let (clients, http) = replay(vec![(status, body)]);
             let waf = Wafv2::new(&clients);

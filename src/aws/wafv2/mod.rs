@@ -1,9 +1,9 @@
 //! WAFv2, REGIONAL: IP sets, web ACLs, and the association of a web ACL with an API's stage.
 //!
-//! Odd about WAF: calls want name and id, so without a record the id comes from a list, whose last page may carry an
-//! empty marker. An update replaces the whole thing; it and a delete need the lock token that the last read or write
-//! gave out. What was made a moment ago is not seen everywhere, and what was deleted is still counted, for minutes
-//! (docs/aws.md, Associations): hence the waits. Associating replaces whatever was associated before, without a word.
+//! Calls need the name and the id, so without a record the id comes from a list, whose last page may have an empty
+//! marker. An update replaces everything. Updates and deletions need the lock token of the last read or write. A new
+//! resource is not visible everywhere, and a deleted one counts as in use, for minutes (docs/aws.md, Associations); the
+//! waits are for that. A new association silently replaces the one before.
 
 mod association;
 mod inventory;
@@ -30,29 +30,54 @@ pub use rule::{Rule, RuleAction, RuleKind};
 pub use traffic::{RuleTraffic, Sample};
 pub use web_acl::{WebAcl, WebAclLive};
 
+/// What identifies a request to AWS WAF.
+const TARGET: &str = "AWSWAF_";
+
+/// Every web ACL may use AWS's managed rule groups.
+const SETS_AND_ACLS: &[&str] = &[
+    "{arn:wafv2}:regional/ipset/{stack}-*",
+    "{arn:wafv2}:regional/webacl/{stack}-*",
+    "{arn:wafv2}:regional/managedruleset/*",
+];
+
+const STAGES: &[&str] = &["arn:{partition}:apigateway:{region}::/restapis/*/stages/*"];
+
+const ACL_AND_STAGES: &[&str] =
+    &["{arn:wafv2}:regional/webacl/{stack}-*", "arn:{partition}:apigateway:{region}::/restapis/*/stages/*"];
+
+/// The service authorization reference says that associating a web ACL needs permissions on rule groups too. The
+/// program creates none.
+const RULE_GROUPS: &[&str] = &["{arn:wafv2}:regional/rulegroup/{stack}-*"];
+
+/// The lock token is read when the command runs: a recorded one may be out of date.
+fn removal_command(what: &str, Outputs { name, id, .. }: &Outputs) -> String {
+    let thing = format!("--scope REGIONAL --name {name} --id {id}");
+    format!(
+        "aws wafv2 delete-{what} {thing} --lock-token \"$(aws wafv2 get-{what} {thing} --query LockToken --output text)\""
+    )
+}
+
 /// Everything here is for APIs in a region; the other scope is CloudFront's.
 const SCOPE: aws_sdk_wafv2::types::Scope = aws_sdk_wafv2::types::Scope::Regional;
 
-/// Things in one page of a list; the most there may be.
+/// The size of a list's page; the most that AWS allows.
 const PAGE: i32 = 100;
 
-/// Where an IP set or a web ACL is looked for: a name is given once in an account and region.
+/// IP sets and web ACLs are found by their name, which is unique in an account and region.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Key {
     name: String,
 }
 
-/// Which IP set or web ACL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outputs {
-    /// Its name.
     pub name: String,
     /// The id AWS gave it, a UUID.
     pub id: String,
     /// `arn:aws:wafv2:<region>:<account>:regional/<ipset or webacl>/<name>/<id>`.
     pub arn: String,
-    /// What the next write shows, to prove that it has seen the last one. Recorded so that a delete straight after a
-    /// look is one call; a stale one costs one more.
+    /// The next write must contain it, as proof that it knows the last change. It is recorded so that deleting right
+    /// after reading takes one call; an outdated one takes one call more.
     pub lock_token: String,
 }
 
@@ -66,7 +91,6 @@ pub struct Wafv2 {
 }
 
 impl Wafv2 {
-    /// On these clients.
     pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_wafv2, &clients.sdk),
@@ -80,7 +104,7 @@ impl Wafv2 {
         super::tags(&self.scope, id, |key, value| Tag::builder().key(key).value(value).build())
     }
 
-    /// Whether what has this ARN carries our tag; `None` if there is no such thing.
+    /// Whether the resource with this ARN carries our tag; `None` if it does not exist.
     async fn owns(&self, arn: &str) -> Result<Option<bool>, Failure> {
         let call = self.client.list_tags_for_resource().resource_arn(arn);
         let Some(answer) = call.send().await.or_fail(&format!("read the tags of {arn}")).or_absent()? else {
@@ -91,7 +115,7 @@ impl Wafv2 {
     }
 }
 
-/// A fresh lock token: from what was read, or where that was refused from the list, which tells it too.
+/// The current lock token, from the resource itself or, if it may not be read, from the list.
 async fn token(
     name: &str,
     read: Result<Option<String>, Failure>,
@@ -104,7 +128,7 @@ async fn token(
     }
 }
 
-/// Does a write that needs a lock token: first with the one just seen, after a refusal with one freshly read.
+/// Makes a write that needs a lock token: first with the given one and, after a refusal, with the current one.
 async fn locked<T, R, W>(
     task: &Task,
     waits: &[&Wait],

@@ -1,4 +1,4 @@
-//! A web ACL's rules: as we want them, as AWS writes them, and as we read them back.
+//! The rules of a web ACL: as the stack wants them, as AWS writes them, and read back.
 
 use std::fmt;
 
@@ -15,20 +15,19 @@ const WINDOW: i64 = 300;
 pub struct Rule {
     /// Unique in its web ACL; 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub name: String,
-    /// Lower ones come first; distinct in its web ACL, 0 or more.
+    /// The rule with the lowest number comes first. Unique in its web ACL, 0 or more.
     pub priority: i32,
     /// The name of its CloudWatch metric; 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub metric: String,
-    /// What it looks for and what it does.
+    /// What it matches, and its action.
     pub kind: RuleKind,
 }
 
-/// What a rule looks for and what it does.
+/// What a rule matches, and its action.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RuleKind {
     /// Requests from the addresses of an IP set.
     IpSet {
-        /// The IP set's ARN.
         arn: String,
         /// What to do with them.
         action: RuleAction,
@@ -38,13 +37,13 @@ pub enum RuleKind {
         /// Requests in any 5 minutes, 10 to 2,000,000,000.
         limit: i64,
     },
-    /// A group of rules that a vendor looks after.
+    /// A group of rules that a vendor maintains.
     Managed {
         /// As in `AWS`.
         vendor: String,
         /// As in `AWSManagedRulesCommonRuleSet`.
         group: String,
-        /// Count what its rules match rather than do what they say.
+        /// Only count the requests that its rules match, instead of their actions.
         count_only: bool,
     },
 }
@@ -52,9 +51,9 @@ pub enum RuleKind {
 /// What to do with a request that matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleAction {
-    /// Count it and go on with the next rule.
+    /// Count the request and continue with the next rule.
     Count,
-    /// Let it through, without looking at later rules.
+    /// Allow the request, without later rules.
     Allow,
     /// Answer 403.
     Block,
@@ -93,7 +92,7 @@ impl Rule {
         built(rule.build())
     }
 
-    /// What differs in the live rule of the same name.
+    /// The differences from the live rule of the same name.
     fn differs(&self, live: &types::Rule) -> Vec<Drift> {
         let field = |name: &str| format!("Rules.{}.{name}", self.name);
         let (statement, action) = (Statement::of(&self.kind), Action::of(&self.kind));
@@ -113,7 +112,7 @@ impl Rule {
     }
 }
 
-/// What differs between rules. One that nobody asked for counts as a weakness: it may let through what a later one
+/// The differences between the wanted and the live rules. An extra rule weakens: it may allow what a later rule
 /// would have stopped.
 pub(super) fn rules_drift(want: &[Rule], live: &[types::Rule]) -> Vec<Drift> {
     let wanted = want.iter().flat_map(|rule| match live.iter().find(|live| live.name() == rule.name) {
@@ -159,7 +158,7 @@ impl RuleAction {
     }
 }
 
-/// What a rule looks for: one of ours, or something that we never write.
+/// What a live rule matches: something that this program writes, or something else.
 #[derive(PartialEq)]
 enum Statement {
     IpSet(String),
@@ -177,7 +176,7 @@ impl Statement {
         }
     }
 
-    /// Ours only if nothing narrows it down: no forwarded header in the place of the address, no scope-down, no
+    /// It counts as ours only without restrictions: no forwarded header instead of the address, no scope-down, no
     /// exception inside a group.
     fn read(rule: &types::Rule) -> Self {
         let Some(statement) = rule.statement() else { return Self::Other };

@@ -1,5 +1,5 @@
-//! What went through a web ACL. AWS keeps samples for 3 hours, rule by rule: of the requests that met the rule, at most
-//! 500 chosen among the first 5,000. So what they say of all requests is an estimate, unless they are all of them.
+//! The requests that a web ACL saw. AWS keeps samples for 3 hours, for each rule at most 500 of the first 5,000
+//! requests that matched it. Numbers derived from them are estimates, unless the samples are complete.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,31 +14,29 @@ use crate::engine::Failure;
 /// As many samples as AWS gives at once.
 const MOST: i64 = 500;
 
-/// What the rule that is left when none has decided is called here.
+/// The name of the default action in reports.
 const DEFAULT: &str = "default action";
 
-/// What met one rule.
+/// The requests that matched one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleTraffic {
     /// The rule's name, or `default action`.
     pub rule: String,
-    /// Samples are kept of it at all.
+    /// Whether AWS keeps samples of it.
     pub sampling: bool,
-    /// How many requests the samples were chosen among.
+    /// How many requests the samples were chosen from.
     pub population: i64,
-    /// When the first and the last of these may have come, in seconds since 1970: where there were more than AWS
-    /// chooses among, the time is shorter than what was asked for.
+    /// The period of these requests, in seconds since 1970. If there were more than AWS
+    /// chooses from, it is shorter than the requested period.
     pub window: (i64, i64),
-    /// The samples.
     pub samples: Vec<Sample>,
 }
 
-/// One request. Its headers stay out of it: tokens are in them.
+/// A sampled request, without its headers, which contain tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// When it came, in seconds since 1970.
+    /// In seconds since 1970.
     pub at: i64,
-    /// Whence.
     pub address: String,
     /// As in `DE`.
     pub country: String,
@@ -48,9 +46,8 @@ pub struct Sample {
     pub path: String,
     /// `ALLOW`, `BLOCK` or `COUNT`, to name those that our rules have.
     pub action: String,
-    /// Which of its rules met it, if the rule is a group.
     pub inner_rule: Option<String>,
-    /// How many requests it stands for, in proportion to the other samples.
+    /// How many requests it represents, relative to the other samples.
     pub weight: i64,
 }
 
@@ -58,7 +55,7 @@ impl Wafv2 {
     /// The samples of the last `since`, for every rule that the web ACL has now, in its order, and the default action.
     ///
     /// # Errors
-    /// It could not be read; with a hint where the endpoint keeps no samples.
+    /// The samples could not be read; with a hint if the endpoint keeps none.
     pub async fn traffic(&self, web_acl_arn: &str, since: Duration) -> Result<Vec<RuleTraffic>, Failure> {
         let mut parts = web_acl_arn.rsplit('/');
         let (id, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -75,7 +72,7 @@ impl Wafv2 {
         try_join_all(looks.map(|(rule, visible)| self.samples(web_acl_arn, rule, visible, window))).await
     }
 
-    /// A web ACL's own metric stands for its default action.
+    /// The web ACL's own metric is the one of its default action.
     async fn samples(
         &self,
         web_acl_arn: &str,

@@ -3,14 +3,22 @@
 use aws_sdk_wafv2::types::{AllowAction, BlockAction, DefaultAction, WebAcl as AwsWebAcl, WebAclSummary};
 
 use super::rule::{rules_drift, visibility, visibility_drift};
-use super::{Key, Outputs, PAGE, Rule, SCOPE, Wafv2, locked, token};
+use super::{
+    ACL_AND_STAGES, Association, Key, Outputs, PAGE, RULE_GROUPS, Rule, SCOPE, SETS_AND_ACLS, STAGES, TARGET, Wafv2,
+    locked, removal_command, token,
+};
 use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::refusals::ASSOCIATED;
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::aws::{as_far_as_pages_go, whole};
-use crate::engine::{Drift, Failure, Found, Provider, Resource, Task};
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::scope::Whose;
 
-/// What decides over every request to what it is associated with.
+/// A web ACL decides about every request to the resources that it is associated with.
 #[derive(Debug, Clone)]
 pub struct WebAcl {
     /// Its id in the stack, for its tags.
@@ -19,13 +27,13 @@ pub struct WebAcl {
     pub name: String,
     /// The name of its CloudWatch metric; 1 to 128 of `A-Z a-z 0-9 _ -`.
     pub metric: String,
-    /// What no rule decides is let through; else it is blocked.
+    /// Whether a request that no rule decides is allowed. Otherwise it is blocked.
     pub default_allow: bool,
-    /// In any order; their priorities say which comes first.
+    /// In any order; their priorities decide.
     pub rules: Vec<Rule>,
 }
 
-/// A web ACL as AWS has it. The whole of it, since what an update leaves out is reset.
+/// A web ACL, as read from AWS: complete, because an update resets what it leaves out.
 #[derive(Debug, Clone)]
 pub struct WebAclLive(AwsWebAcl);
 
@@ -42,6 +50,14 @@ impl Resource for WebAcl {
         Key { name: self.name.clone() }
     }
 
+    fn identity(outputs: &Outputs) -> String {
+        outputs.arn.clone()
+    }
+
+    fn removal_command(outputs: &Outputs) -> Option<String> {
+        Some(removal_command("web-acl", outputs))
+    }
+
     fn drift(&self, WebAclLive(live): &WebAclLive) -> Vec<Drift> {
         let mut drift = Vec::new();
         let allows = live.default_action().map(|action| action.allow().is_some());
@@ -53,6 +69,98 @@ impl Resource for WebAcl {
         drift.extend(visibility_drift("", &self.metric, live.visibility_config()));
         drift
     }
+}
+
+impl Described for WebAcl {
+    const ABOUT: Kind = Kind {
+        service: Service::Waf,
+        label: "web ACL",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Waf,
+        gone_before: &[Association::KIND],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: SETS_AND_ACLS,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Read, Usage::Update, Usage::Delete, Usage::ReadTraffic],
+                        actions: &["wafv2:GetWebACL"],
+                    },
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["wafv2:ListTagsForResource"] },
+                    Permissions {
+                        needs: &[Usage::Survivors, Usage::Delete],
+                        actions: &["wafv2:ListResourcesForWebACL"],
+                    },
+                    Permissions { needs: &[Usage::ReadTraffic], actions: &["wafv2:GetSampledRequests"] },
+                ],
+            },
+            // By name: AWS's managed rule groups, which the web ACL contains, carry no tag of ours.
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: SETS_AND_ACLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Update], actions: &["wafv2:UpdateWebACL"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["wafv2:DeleteWebACL"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: SETS_AND_ACLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["wafv2:CreateWebACL", "wafv2:TagResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Survivors, Usage::Doctor],
+                    actions: &["wafv2:ListWebACLs"],
+                }],
+            },
+            // Deleting it also removes its associations.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: ACL_AND_STAGES,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["wafv2:GetWebACLForResource"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: ACL_AND_STAGES,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["wafv2:DisassociateWebACL"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: RULE_GROUPS,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["wafv2:PutPermissionPolicy"] }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: STAGES,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["apigateway:SetWebACL"] }],
+            },
+        ],
+        rates: &[
+            Rate::one_in(1, Calls::Operations(TARGET, &["CreateWebACL"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["UpdateWebACL"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["DeleteWebACL"])),
+            Rate::one_in(1, Calls::Operations(TARGET, &["ListResourcesForWebACL"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["GetWebACL"])),
+            Rate::per_second(5, Calls::Operations(TARGET, &["ListWebACLs"])),
+            // AWS does not publish this one; it is assumed to be like the other reads.
+            Rate::per_second(5, Calls::Operations(TARGET, &["GetSampledRequests"])),
+            // Shared with IP sets.
+            Rate::per_second(5, Calls::Operations(TARGET, &["ListTagsForResource"])),
+        ],
+        check: SettingsCheck {
+            layer: Layer::Firewall,
+            subject: "web ACL",
+            holds: "rules and actions match the stack file",
+            read: "GetWebACL",
+        },
+    };
 }
 
 impl WebAcl {
@@ -81,7 +189,7 @@ impl Wafv2 {
         Ok(Some(Found { outputs, live: WebAclLive(acl) }))
     }
 
-    /// All web ACLs, whosever they are, and why the list ends before its end.
+    /// All web ACLs of the account, and the failure if the list could not be read to its end.
     pub(super) async fn web_acls(&self) -> (Vec<WebAclSummary>, Option<Failure>) {
         let list = |marker| async move {
             let call = self.client.list_web_acls().scope(SCOPE).limit(PAGE).set_next_marker(marker);
@@ -101,7 +209,7 @@ impl Wafv2 {
         .await
     }
 
-    /// Takes a web ACL that is to go off every stage that still has it: the web ACL is ours, so nobody's own is lost.
+    /// Removes all associations of a web ACL that is being deleted. It is ours, so nobody else's protection is lost.
     async fn release(&self, acl: &Outputs, task: &Task) -> Result<(), Failure> {
         for stage in self.stages(&acl.arn).await? {
             task.note(format!("taking it off {stage}"));
@@ -142,11 +250,11 @@ impl Provider<WebAcl> for Wafv2 {
         }
     }
 
-    async fn update(&self, want: &WebAcl, found: &Found<WebAcl>, _: &[Drift], task: &Task) -> Result<Outputs, Failure> {
+    async fn update(&self, want: &WebAcl, found: &Found<WebAcl>, task: &Task) -> Result<Outputs, Failure> {
         let (seen, WebAclLive(live)) = (&found.outputs, &found.live);
         let rules = &want.rules.iter().map(Rule::to_aws).collect::<Result<Vec<_>, _>>()?;
         let visible = &visibility(&want.metric)?;
-        // An IP set that is not visible yet is waited for; a web ACL that has gone is not.
+        // Waits for an IP set that is not visible yet, but not for a web ACL that is gone.
         let read = || async {
             let token = self.web_acl_token(seen).await;
             token.map_err(|failure| if is_absent(&failure) { Failure::refused(failure.to_string()) } else { failure })
@@ -155,7 +263,7 @@ impl Provider<WebAcl> for Wafv2 {
             let call = self.client.update_web_acl().name(&seen.name).id(&seen.id).scope(SCOPE).lock_token(token);
             let call = call.default_action(want.default_action()).set_rules(Some(rules.clone()));
             let call = call.visibility_config(visible.clone());
-            // The rest is not ours to decide, and would be reset if it were left out.
+            // The stack file does not decide about the rest, and an update would reset it if it were left out.
             let call = call
                 .set_description(live.description.clone().filter(|text| !text.is_empty()))
                 .set_data_protection_config(live.data_protection_config.clone())
@@ -184,6 +292,10 @@ impl Provider<WebAcl> for Wafv2 {
             deleted
         });
         deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_acls(whose).await
     }
 }
 
@@ -394,7 +506,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_created_reads_back_without_drift() {
+    async fn a_new_web_acl_has_no_drift() {
         let made =
             json!({"Summary": {"Name": "demo-firewall", "Id": "1-2", "ARN": ARN, "LockToken": "t1"}}).to_string();
         let (clients, http) = replay(vec![(200, &made)]);
@@ -411,7 +523,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_create_that_exists_or_gets_no_answer_has_the_right_cause() {
+    async fn an_existing_web_acl_and_a_lost_answer_have_different_causes() {
         let duplicate = r#"{"__type": "WAFDuplicateItemException", "Message": "a duplicate"}"#;
         for (status, body, cause) in [(400, duplicate, Cause::Exists), (503, "{}", Cause::Unknown)] {
             let (clients, http) = replay(vec![(status, body)]);
@@ -421,12 +533,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_keeps_what_is_not_ours_to_decide() {
+    async fn an_update_keeps_settings_that_the_stack_does_not_name() {
         let mut answer = got();
         answer["WebACL"]["Rules"] = json!([]);
         let found = found(&answer).await;
         let (clients, http) = replay(vec![(200, r#"{"NextLockToken": "t2"}"#)]);
-        let outputs = Wafv2::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await;
+        let outputs = Wafv2::new(&clients).update(&want(), &found, &Task::detached("x")).await;
         assert_eq!(outputs, Ok(Outputs { lock_token: "t2".into(), ..ids() }));
         let sent: Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
         assert_eq!(sent["TokenDomains"], json!(["example.com"]));
@@ -435,16 +547,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_web_acl_that_goes_meanwhile_is_not_waited_for() {
+    async fn a_web_acl_that_disappears_is_not_waited_for() {
         let absent = r#"{"__type": "WAFNonexistentItemException", "Message": "no such thing"}"#;
         let found = found(&got()).await;
         let (clients, http) = replay(vec![(400, absent), (400, absent)]);
-        let failure = Wafv2::new(&clients).update(&want(), &found, &[], &Task::detached("x")).await.expect_err("gone");
+        let failure = Wafv2::new(&clients).update(&want(), &found, &Task::detached("x")).await.expect_err("gone");
         assert_eq!((failure.cause, asked(&http).len()), (Cause::Refused, 2));
     }
 
     #[tokio::test]
-    async fn a_web_acl_in_use_is_taken_off_its_stages_first() {
+    async fn a_web_acl_in_use_is_disassociated_first() {
         let in_use = r#"{"__type": "WAFAssociatedItemException", "Message": "in use"}"#;
         let listed = json!({"ResourceArns": [STAGE, "arn:taken-over"]}).to_string();
         let attached = json!({"WebACL": got()["WebACL"]}).to_string();

@@ -10,7 +10,8 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use securelambda::engine::{Cause, Drift, Failure, Found, Provider, Registry, Resource, Task};
+use securelambda::engine::{Cause, Drift, Failure, Found, Listing, Provider, Registry, Resource, Task};
+use securelambda::scope::Whose;
 use securelambda::state::Status;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
@@ -113,6 +114,14 @@ impl<K: Kind> Resource for Toy<K> {
 
     fn key(&self) -> ToyKey {
         ToyKey { name: self.name.clone(), under: self.under.clone() }
+    }
+
+    fn identity(outputs: &ToyOutputs) -> String {
+        outputs.id.clone()
+    }
+
+    fn removal_command(_: &ToyOutputs) -> Option<String> {
+        None
     }
 
     fn drift(&self, live: &Self::Live) -> Vec<Drift> {
@@ -474,20 +483,14 @@ impl<K: Kind> Provider<Toy<K>> for Cloud {
         self.call("create", format!("{}.{}", K::NAME, want.name), task, make).await
     }
 
-    async fn update(
-        &self,
-        want: &Toy<K>,
-        found: &Found<Toy<K>>,
-        drift: &[Drift],
-        task: &Task,
-    ) -> Result<ToyOutputs, Failure> {
+    async fn update(&self, want: &Toy<K>, found: &Found<Toy<K>>, task: &Task) -> Result<ToyOutputs, Failure> {
         let mend = |inner: &mut Inner| {
             inner.check_dependencies(want)?;
             let real = inner.toys.get_mut(&found.outputs.id).ok_or_else(|| Failure::refused("it is gone"))?;
-            for Drift { field, .. } in drift {
-                match want.settings.get(field) {
-                    Some(value) => real.settings.insert(field.clone(), value.clone()),
-                    None => real.settings.remove(field),
+            for Drift { field, .. } in want.drift(&found.live) {
+                match want.settings.get(&field) {
+                    Some(value) => real.settings.insert(field, value.clone()),
+                    None => real.settings.remove(&field),
                 };
             }
             Ok(found.outputs.clone())
@@ -519,5 +522,10 @@ impl<K: Kind> Provider<Toy<K>> for Cloud {
             Ok(())
         };
         self.call("delete", format!("{}.{}", K::NAME, gone.name), task, remove).await
+    }
+
+    /// The engine's own tests do without lists.
+    async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
+        Ok(Listing::with_parent())
     }
 }

@@ -1,0 +1,164 @@
+//! A user pool's settings: read from AWS's answers, compared, and put into calls.
+
+use std::fmt;
+
+use aws_sdk_cognitoidentityprovider::types::{
+    AccountRecoverySettingType, AdminCreateUserConfigType, DeletionProtectionType, PasswordPolicyType,
+    RecoveryOptionNameType, RecoveryOptionType, UserAttributeUpdateSettingsType, UserPoolMfaType, UserPoolPolicyType,
+    UserPoolType, VerifiedAttributeType,
+};
+
+use super::{Mfa, PasswordPolicy, UserPool};
+use crate::aws::error::built;
+use crate::engine::{Drift, Failure};
+
+/// The drift of one setting, if it differs. `weakens`: whether the live value then protects less.
+pub(super) fn differ<T: PartialEq + fmt::Display>(field: &str, want: T, live: T, weakens: bool) -> Option<Drift> {
+    let make = if weakens { Drift::weakening } else { Drift::new };
+    (want != live).then(|| make(field, want, live))
+}
+
+impl PasswordPolicy {
+    /// A pool's policy, with AWS's defaults for missing values.
+    pub(super) fn read(pool: &UserPoolType) -> Self {
+        let policy = pool.policies().and_then(UserPoolPolicyType::password_policy);
+        let days = policy.map_or(0, PasswordPolicyType::temporary_password_validity_days);
+        let length = policy.and_then(PasswordPolicyType::minimum_length).unwrap_or(8);
+        Self {
+            minimum_length: u8::try_from(length).unwrap_or(u8::MAX),
+            lowercase: policy.is_some_and(PasswordPolicyType::require_lowercase),
+            uppercase: policy.is_some_and(PasswordPolicyType::require_uppercase),
+            numbers: policy.is_some_and(PasswordPolicyType::require_numbers),
+            symbols: policy.is_some_and(PasswordPolicyType::require_symbols),
+            // None acts as 7 (docs/aws.md, Users and passwords).
+            temporary_validity_days: u16::try_from(if days == 0 { 7 } else { days }).unwrap_or(u16::MAX),
+        }
+    }
+
+    pub(super) fn drift(&self, live: &Self) -> impl Iterator<Item = Drift> {
+        let shorter = live.minimum_length < self.minimum_length;
+        let (days, has_days) = (self.temporary_validity_days, live.temporary_validity_days);
+        let drift = [
+            differ("PasswordPolicy.MinimumLength", self.minimum_length, live.minimum_length, shorter),
+            differ("PasswordPolicy.RequireLowercase", self.lowercase, live.lowercase, self.lowercase),
+            differ("PasswordPolicy.RequireUppercase", self.uppercase, live.uppercase, self.uppercase),
+            differ("PasswordPolicy.RequireNumbers", self.numbers, live.numbers, self.numbers),
+            differ("PasswordPolicy.RequireSymbols", self.symbols, live.symbols, self.symbols),
+            differ("PasswordPolicy.TemporaryPasswordValidityDays", days, has_days, has_days > days),
+        ];
+        drift.into_iter().flatten()
+    }
+
+    pub(super) fn to_aws(&self) -> PasswordPolicyType {
+        PasswordPolicyType::builder()
+            .minimum_length(self.minimum_length.into())
+            .require_lowercase(self.lowercase)
+            .require_uppercase(self.uppercase)
+            .require_numbers(self.numbers)
+            .require_symbols(self.symbols)
+            .temporary_password_validity_days(self.temporary_validity_days.into())
+            .build()
+    }
+}
+
+impl Mfa {
+    pub(super) fn read(pool: &UserPoolType) -> Self {
+        match pool.mfa_configuration() {
+            Some(UserPoolMfaType::On) => Self::On,
+            Some(UserPoolMfaType::Optional) => Self::Optional,
+            _ => Self::Off,
+        }
+    }
+
+    pub(super) fn to_aws(self) -> UserPoolMfaType {
+        match self {
+            Self::Off => UserPoolMfaType::Off,
+            Self::Optional => UserPoolMfaType::Optional,
+            Self::On => UserPoolMfaType::On,
+        }
+    }
+}
+
+pub(super) fn protection(on: bool) -> DeletionProtectionType {
+    if on { DeletionProtectionType::Active } else { DeletionProtectionType::Inactive }
+}
+
+pub(super) fn is_protected(pool: &UserPoolType) -> bool {
+    pool.deletion_protection() == Some(&DeletionProtectionType::Active)
+}
+
+/// A set of attributes, sorted.
+pub(super) fn names<T: ToString>(attributes: &[T]) -> String {
+    let mut names: Vec<String> = attributes.iter().map(ToString::to_string).collect();
+    names.sort_unstable();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The ways to recover an account, the preferred one first.
+pub(super) fn recovery(pool: &UserPoolType) -> String {
+    let ways = pool.account_recovery_setting().map_or(&[][..], |setting| setting.recovery_mechanisms());
+    let mut ways: Vec<(i32, String)> = ways.iter().map(|way| (way.priority(), way.name().to_string())).collect();
+    ways.sort_unstable();
+    let names: Vec<String> = ways.into_iter().map(|(_, name)| name).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", then ") }
+}
+
+pub(super) fn email_recovery() -> Result<AccountRecoverySettingType, Failure> {
+    let way = RecoveryOptionType::builder().priority(1).name(RecoveryOptionNameType::VerifiedEmail);
+    let way = built(way.build())?;
+    Ok(AccountRecoverySettingType::builder().recovery_mechanisms(way).build())
+}
+
+/// A new address is not used until it is verified.
+pub(super) fn verify_first() -> UserAttributeUpdateSettingsType {
+    let email = VerifiedAttributeType::Email;
+    UserAttributeUpdateSettingsType::builder().attributes_require_verification_before_update(email).build()
+}
+
+/// An update that sets the wanted settings and repeats all others, because AWS resets missing ones (docs/aws.md,
+/// Updates of pools and clients).
+pub(super) fn update(
+    client: &aws_sdk_cognitoidentityprovider::Client,
+    want: &UserPool,
+    live: &UserPoolType,
+) -> aws_sdk_cognitoidentityprovider::operation::update_user_pool::builders::UpdateUserPoolFluentBuilder {
+    let policies = live.policies();
+    let mut password = want.password.to_aws();
+    password.password_history_size =
+        policies.and_then(UserPoolPolicyType::password_policy).and_then(PasswordPolicyType::password_history_size);
+    let policies = UserPoolPolicyType::builder()
+        .password_policy(password)
+        .set_sign_in_policy(policies.and_then(UserPoolPolicyType::sign_in_policy).cloned());
+    let invite = live.admin_create_user_config().and_then(AdminCreateUserConfigType::invite_message_template);
+    // The old setting for the validity of invitations is not kept: next to that of temporary passwords AWS accepts only
+    // 0.
+    let invite = AdminCreateUserConfigType::builder()
+        .allow_admin_create_user_only(!want.self_sign_up)
+        .set_invite_message_template(invite.cloned());
+    // AWS returns values that it does not accept: its own tags, and empty texts and senders.
+    let tags = live.user_pool_tags().into_iter().flatten().filter(|(key, _)| !key.starts_with("aws:"));
+    let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let sms = live.sms_configuration().filter(|sms| !sms.sns_caller_arn().is_empty());
+    client
+        .update_user_pool()
+        .policies(policies.build())
+        .auto_verified_attributes(VerifiedAttributeType::Email)
+        .user_attribute_update_settings(verify_first())
+        .admin_create_user_config(invite.build())
+        .deletion_protection(protection(want.deletion_protection))
+        .set_user_pool_tags(Some(tags.map(|(key, value)| (key.clone(), value.clone())).collect()))
+        .set_lambda_config(live.lambda_config().cloned())
+        .set_email_configuration(live.email_configuration().cloned())
+        .set_sms_configuration(sms.cloned())
+        .set_sms_verification_message(text(live.sms_verification_message()))
+        .set_sms_authentication_message(text(live.sms_authentication_message()))
+        .set_email_verification_message(text(live.email_verification_message()))
+        .set_email_verification_subject(text(live.email_verification_subject()))
+        .set_verification_message_template(live.verification_message_template().cloned())
+        .set_device_configuration(live.device_configuration().cloned())
+        .set_user_pool_add_ons(live.user_pool_add_ons().cloned())
+        .set_user_pool_tier(live.user_pool_tier().cloned())
+        .set_key_configuration(live.key_configuration().cloned())
+        .set_issuer_configuration(live.issuer_configuration().cloned())
+        .set_acr_configuration(live.acr_configuration().cloned())
+}

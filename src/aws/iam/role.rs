@@ -1,0 +1,334 @@
+//! Roles: who may assume one, and its description and boundary.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FINDABLE, Iam, ROLES, RolePolicy, document};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::aws::settle::{IAM_BUSY, ROLE_IN_USE, settled};
+use crate::aws::tags;
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::layer::Layer;
+use crate::policy::Policy;
+use crate::regions::Service;
+use crate::scope::Whose;
+
+/// A role with the stack's path. All its permissions are in its [`RolePolicy`]s: it has no managed policies.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// 1 to 64 of `A-Z a-z 0-9 _ + = , . @ -`.
+    pub name: String,
+    pub trust: Policy,
+    /// Up to 1000 characters of Latin-1.
+    pub description: String,
+    /// The ARN of its permissions boundary. `None`: the one that it has, or none.
+    pub boundary: Option<String>,
+    /// The names of the inline policies that it may have. Others are removed.
+    pub inline_policies: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoleOutputs {
+    pub name: String,
+    /// `arn:aws:iam::<account>:role/securelambda/<stack>/<name>`.
+    pub arn: String,
+    /// `AROA...`: a role that is created again under the same name has another one.
+    pub unique_id: String,
+}
+
+/// A role is looked up by its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoleKey {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct RoleLive {
+    pub trust: Policy,
+    /// None is an empty one.
+    pub description: String,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
+    /// The names of its inline policies.
+    pub inline: BTreeSet<String>,
+    /// The ARNs of the managed policies attached to it.
+    pub attached: BTreeSet<String>,
+}
+
+impl Role {
+    fn unwanted<'a>(&'a self, live: &'a RoleLive) -> impl Iterator<Item = &'a String> {
+        live.inline.iter().filter(|name| !self.inline_policies.contains(name))
+    }
+}
+
+impl Resource for Role {
+    const KIND: &'static str = "iam.role";
+    const SETTLES_IN: usize = 5; // seconds until it can be assumed
+    type Key = RoleKey;
+    type Outputs = RoleOutputs;
+    type Live = RoleLive;
+
+    fn key(&self) -> RoleKey {
+        RoleKey { id: self.id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &RoleOutputs) -> String {
+        outputs.arn.clone()
+    }
+
+    fn removal_command(outputs: &RoleOutputs) -> Option<String> {
+        Some(format!("aws iam delete-role --role-name {}", outputs.name))
+    }
+
+    fn drift(&self, live: &RoleLive) -> Vec<Drift> {
+        let mut drift = Vec::new();
+        if !self.trust.means_same(&live.trust) {
+            drift.push(Drift::weakening("AssumeRolePolicyDocument", &self.trust, &live.trust));
+        }
+        let unwanted: Vec<&str> = self.unwanted(live).map(String::as_str).collect();
+        if !unwanted.is_empty() {
+            drift.push(Drift::weakening("PolicyNames", "no others", unwanted.join(", ")));
+        }
+        if !live.attached.is_empty() {
+            let attached: Vec<&str> = live.attached.iter().map(String::as_str).collect();
+            drift.push(Drift::weakening("AttachedPolicies", "none", attached.join(", ")));
+        }
+        // A boundary that somebody else set only takes permissions away. Removing it would escalate privileges.
+        if let Some(wanted) = self.boundary.as_ref().filter(|_| self.boundary != live.boundary) {
+            drift.push(Drift::weakening("PermissionsBoundary", wanted, live.boundary.as_deref().unwrap_or("none")));
+        }
+        drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
+        drift
+    }
+}
+
+impl Described for Role {
+    const ABOUT: Kind = Kind {
+        service: Service::Iam,
+        label: "role",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::Iam,
+        gone_before: &[RolePolicy::KIND],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: FINDABLE,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Read, Usage::Delete],
+                        actions: &["iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
+                    },
+                    Permissions { needs: &[Usage::Survivors], actions: &["iam:ListRoleTags"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: ROLES,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &[
+                            "iam:DeleteRolePolicy",
+                            "iam:DetachRolePolicy",
+                            "iam:UpdateAssumeRolePolicy",
+                            "iam:UpdateRole",
+                        ],
+                    },
+                    Permissions {
+                        needs: &[Usage::Delete],
+                        actions: &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
+                    },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::AskWhatIsAllowed,
+                on: ROLES,
+                rights: &[Permissions { needs: &[Usage::Simulate], actions: &["iam:SimulatePrincipalPolicy"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: ROLES,
+                rights: &[Permissions { needs: &[Usage::Create], actions: &["iam:TagRole"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeRoles,
+                on: ROLES,
+                rights: &[
+                    Permissions { needs: &[Usage::Create], actions: &["iam:CreateRole"] },
+                    Permissions { needs: &[Usage::Update], actions: &["iam:PutRolePermissionsBoundary"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions { needs: &[Usage::Survivors], actions: &["iam:ListRoles"] }],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Functions,
+            subject: "role {}",
+            holds: "only Lambda can assume it, and it has no other policies",
+            read: "GetRole",
+        },
+    };
+}
+
+impl Iam {
+    async fn attached(&self, role: &str) -> Result<BTreeSet<String>, Failure> {
+        let mut policies = self.client.list_attached_role_policies().role_name(role).into_paginator().items().send();
+        let mut all = BTreeSet::new();
+        while let Some(policy) = policies.next().await {
+            all.extend(policy.or_fail(&format!("list the managed policies of the role {role}"))?.policy_arn);
+        }
+        Ok(all)
+    }
+
+    async fn detach(&self, role: &str, arn: &str, task: &Task) -> Result<(), Failure> {
+        let doing = format!("detach {arn} from the role {role}");
+        let detached = settled(task, &[&IAM_BUSY], || async {
+            self.client.detach_role_policy().role_name(role).policy_arn(arn).send().await.or_fail(&doing)
+        });
+        detached.await.or_absent().map(drop)
+    }
+
+    async fn trust(&self, want: &Role, task: &Task) -> Result<(), Failure> {
+        let doing = format!("set who may assume the role {}", want.name);
+        let set = settled(task, &[&IAM_BUSY], || async {
+            let call = self.client.update_assume_role_policy().role_name(&want.name);
+            call.policy_document(want.trust.to_string()).send().await.or_fail(&doing)
+        });
+        set.await.map(drop)
+    }
+
+    async fn bound(&self, want: &Role, task: &Task) -> Result<(), Failure> {
+        let Some(boundary) = &want.boundary else { return Ok(()) };
+        let doing = format!("set the permissions boundary of the role {}", want.name);
+        let set = settled(task, &[&IAM_BUSY], || async {
+            let call = self.client.put_role_permissions_boundary().role_name(&want.name);
+            call.permissions_boundary(boundary).send().await.or_fail(&doing)
+        });
+        set.await.map(drop)
+    }
+
+    async fn describe(&self, want: &Role, task: &Task) -> Result<(), Failure> {
+        let doing = format!("describe the role {}", want.name);
+        let set = settled(task, &[&IAM_BUSY], || async {
+            self.client.update_role().role_name(&want.name).description(&want.description).send().await.or_fail(&doing)
+        });
+        set.await.map(drop)
+    }
+}
+
+pub(super) fn outputs(role: &aws_sdk_iam::types::Role) -> RoleOutputs {
+    RoleOutputs { name: role.role_name().to_owned(), arn: role.arn().to_owned(), unique_id: role.role_id().to_owned() }
+}
+
+impl Provider<Role> for Iam {
+    async fn read(&self, key: &RoleKey, _: Option<&RoleOutputs>, _: &Task) -> Result<Option<Found<Role>>, Failure> {
+        let doing = format!("read the role {}", key.name);
+        let (role, inline, attached) = tokio::join!(
+            self.client.get_role().role_name(&key.name).send(),
+            self.inline(&key.name),
+            self.attached(&key.name),
+        );
+        let Some(role) = role.or_fail(&doing).or_absent()?.and_then(|answer| answer.role) else { return Ok(None) };
+        if !self.owns(&role) {
+            return Err(Failure::foreign("the role", role.arn()));
+        }
+        // A new role may be visible to one call and not to another yet. Then it has no policies either.
+        let (inline, attached) = (inline.or_absent()?.unwrap_or_default(), attached.or_absent()?.unwrap_or_default());
+        let live = RoleLive {
+            trust: document(role.assume_role_policy_document().unwrap_or("{}"), &doing)?,
+            description: role.description().unwrap_or_default().to_owned(),
+            boundary: role.permissions_boundary().and_then(|bound| bound.permissions_boundary_arn.clone()),
+            inline,
+            attached,
+        };
+        Ok(Some(Found { outputs: outputs(&role), live }))
+    }
+
+    async fn create(&self, want: &Role, task: &Task) -> Result<RoleOutputs, Failure> {
+        let doing = format!("create the role {}", want.name);
+        let made = settled(task, &[&IAM_BUSY], || async {
+            let tags = tags(&self.scope, &want.id, |key, value| {
+                aws_sdk_iam::types::Tag::builder().key(key).value(value).build()
+            })?;
+            let call = self.once.create_role().role_name(&want.name).path(self.scope.role_path());
+            let call = call.assume_role_policy_document(want.trust.to_string()).description(&want.description);
+            let call = call.set_permissions_boundary(want.boundary.clone()).set_tags(Some(tags));
+            call.send().await.or_fail(&doing)
+        });
+        let role = made.await?.role;
+        role.as_ref().map(outputs).ok_or_else(|| Failure::refused(format!("could not {doing}: AWS returned no role")))
+    }
+
+    async fn update(&self, want: &Role, found: &Found<Role>, task: &Task) -> Result<RoleOutputs, Failure> {
+        let drift = want.drift(&found.live);
+        for setting in drift {
+            match setting.field.as_str() {
+                "AssumeRolePolicyDocument" => self.trust(want, task).await?,
+                "PolicyNames" => {
+                    for name in want.unwanted(&found.live) {
+                        self.remove_inline(&want.name, name, task).await?;
+                    }
+                }
+                "AttachedPolicies" => {
+                    for arn in &found.live.attached {
+                        self.detach(&want.name, arn, task).await?;
+                    }
+                }
+                "PermissionsBoundary" => self.bound(want, task).await?,
+                "Description" => self.describe(want, task).await?,
+                _ => {}
+            }
+        }
+        Ok(found.outputs.clone())
+    }
+
+    async fn vouch(&self, recorded: &RoleOutputs, _: &Task) -> Result<bool, Failure> {
+        // A role that was created again under the name has another unique id.
+        let call = self.client.list_roles().path_prefix(self.scope.role_path());
+        let mut roles = call.into_paginator().items().send();
+        while let Some(role) = roles.next().await {
+            let role = role.or_fail("list the roles")?;
+            if role.role_name() == recorded.name {
+                return Ok(role.role_id() == recorded.unique_id);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn delete(&self, gone: &RoleOutputs, task: &Task) -> Result<(), Failure> {
+        let doing = format!("delete the role {}", gone.name);
+        let delete = || async { self.client.delete_role().role_name(&gone.name).send().await.or_fail(&doing) };
+        let deleted = settled(task, &[&ROLE_IN_USE, &IAM_BUSY], || async {
+            match delete().await {
+                Err(failure) if ROLE_IN_USE.heals(&failure) => {
+                    // It still has policies: new ones, or removed ones that IAM still sees.
+                    let (inline, attached) = tokio::join!(self.inline(&gone.name), self.attached(&gone.name));
+                    for name in inline.iter().flatten() {
+                        self.remove_inline(&gone.name, name, task).await?;
+                    }
+                    for arn in attached.iter().flatten() {
+                        self.detach(&gone.name, arn, task).await?;
+                    }
+                    // A list that cannot be read matters only if the deletion is refused again.
+                    delete().await.map_err(|conflict| inline.err().or(attached.err()).unwrap_or(conflict))
+                }
+                answer => answer,
+            }
+        });
+        deleted.await.or_absent().map(drop)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_roles(whose).await
+    }
+}

@@ -1,0 +1,265 @@
+//! What the program must know about a kind of resource besides how to read and change it. Each kind describes itself,
+//! in the file that defines it ([`Described`]). The list [`KINDS`](super::KINDS) in `mod.rs` is the only one of all
+//! kinds: the registry of providers, the cleanup order, the operator's policies, the pace of calls, the region check,
+//! the checks of `verify` and docs/kinds.md follow from it.
+
+use crate::aws::rights::StatementTemplate;
+use crate::engine::Resource;
+use crate::layer::Layer;
+use crate::regions::Service;
+
+/// A kind of resource that describes itself. The registry takes no others.
+pub trait Described: Resource {
+    const ABOUT: Kind;
+}
+
+/// The description of a kind.
+#[derive(Debug)]
+pub struct Kind {
+    /// The service that keeps its resources.
+    pub service: Service,
+    /// What people call one, in the middle of a sentence: `app client`.
+    pub label: &'static str,
+    /// Whether AWS has a list of all resources of this kind. A test compares it with what the provider's `list` does.
+    pub listed: Listed,
+    /// When `down` removes it.
+    pub cleanup: CleanupGroup,
+    /// The kinds whose resources must be gone before AWS deletes one of this kind. The rest of the cleanup order is our
+    /// choice: for example, AWS would delete a role before its function.
+    pub gone_before: &'static [&'static str],
+    /// What IAM must allow an operator for the calls of its provider.
+    pub permissions: &'static [StatementTemplate],
+    /// AWS's published rates of the calls of its provider (docs/aws.md, Published rates).
+    pub rates: &'static [Rate],
+    /// How `verify` reports the comparison of its settings with the stack file.
+    pub check: SettingsCheck,
+}
+
+/// How resources are found that no record names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// The provider lists them.
+    ByItself,
+    /// They are listed with their parent, or disappear with it.
+    WithParent,
+}
+
+/// The words of a check of `verify`.
+#[derive(Debug, Clone, Copy)]
+pub struct SettingsCheck {
+    pub layer: Layer,
+    /// What is checked; `{}` stands for its name in the stack file.
+    pub subject: &'static str,
+    /// What holds if no setting differs.
+    pub holds: &'static str,
+    /// The operations that read the settings.
+    pub read: &'static str,
+}
+
+/// A group of the cleanup order. `down` removes one group after the other, and the resources of one group side by side,
+/// except where one of them needs another. docs/removal.md lists the groups, and a test compares it with this enum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CleanupGroup {
+    SecretsManager,
+    Cognito,
+    ApiGateway,
+    Waf,
+    Lambda,
+    Iam,
+    Logs,
+    Sns,
+}
+
+impl CleanupGroup {
+    /// From the first to the last.
+    pub const ALL: [Self; 8] = [
+        Self::SecretsManager,
+        Self::Cognito,
+        Self::ApiGateway,
+        Self::Waf,
+        Self::Lambda,
+        Self::Iam,
+        Self::Logs,
+        Self::Sns,
+    ];
+
+    /// The group's name in docs/removal.md.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "Secrets Manager: the secrets",
+            Self::Cognito => "Cognito: identity pools, users and app clients, then user pools",
+            Self::ApiGateway => "API Gateway: methods and resources, the stage, the API",
+            Self::Waf => "WAF: the association, the web ACL, the IP sets",
+            Self::Lambda => "Lambda: invoke permissions and functions",
+            Self::Iam => "IAM: role policies, then roles",
+            Self::Logs => "CloudWatch Logs: the log groups",
+            Self::Sns => "SNS: subscriptions and topics",
+        }
+    }
+}
+
+/// A rate that AWS publishes for some calls of an account.
+#[derive(Debug, Clone, Copy)]
+pub struct Rate {
+    pub calls: Calls,
+    /// So many calls in so many seconds.
+    pub count: u32,
+    pub seconds: u64,
+    /// How many calls may be sent at once after a pause.
+    pub burst: u32,
+}
+
+/// The calls that share a rate. Where several operations are listed, AWS publishes a rate for each or for their sum;
+/// the program always keeps to the sum, which is the more careful reading.
+#[derive(Debug, Clone, Copy)]
+pub enum Calls {
+    /// Operations of a service whose requests name them. The first text is what identifies the service: the beginning
+    /// of the header `x-amz-target` or, with the query protocol, the version of the API.
+    Operations(&'static str, &'static [&'static str]),
+    /// Requests of a REST service with one of these methods and a path of this form, in which `*` is one segment.
+    Requests(&'static [&'static str], &'static str),
+}
+
+impl Rate {
+    /// A rate per second whose burst is one second's calls.
+    pub const fn per_second(count: u32, calls: Calls) -> Self {
+        Self { calls, count, seconds: 1, burst: count }
+    }
+
+    /// One call every so many seconds.
+    pub const fn one_in(seconds: u64, calls: Calls) -> Self {
+        Self { calls, count: 1, seconds, burst: 1 }
+    }
+}
+
+/// The description of a kind; `None` if this version does not know it.
+pub fn about(kind: &str) -> Option<&'static Kind> {
+    super::KINDS.iter().find(|(name, _)| *name == kind).map(|(_, about)| *about)
+}
+
+/// A kind's place in the cleanup order. Resources of an unknown kind, from the state file of another version, go last.
+pub fn cleanup_position(kind: &str) -> usize {
+    about(kind)
+        .and_then(|about| CleanupGroup::ALL.iter().position(|group| *group == about.cleanup))
+        .unwrap_or(CleanupGroup::ALL.len())
+}
+
+/// Whether AWS deletes a resource of the second kind only when those of the first kind are gone (docs/aws.md).
+pub fn must_go_first(kind: &str, then: &str) -> bool {
+    about(then).is_some_and(|about| about.gone_before.contains(&kind))
+}
+
+/// The service that keeps resources of a kind.
+pub fn service(kind: &str) -> Option<Service> {
+    about(kind).map(|about| about.service)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+    use crate::aws::rights::Usage;
+    use crate::aws::{Clients, KINDS, registry, testing};
+    use crate::engine::{CancellationToken, list_all};
+    use crate::scope::Whose;
+
+    fn sources(folder: &Path, all: &mut String) {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                sources(&entry, all);
+            } else {
+                *all += &std::fs::read_to_string(entry).expect("a source file");
+            }
+        }
+    }
+
+    /// A resource outside the list has no provider, and `up` would refuse a stack that contains it.
+    #[test]
+    fn every_resource_is_in_the_list_of_kinds() {
+        let mut text = String::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws"), &mut text);
+        let begins = "    const KIND: &'static str = \"";
+        let defined = text.lines().filter_map(|line| line.strip_prefix(begins)?.strip_suffix("\";"));
+        let defined: BTreeSet<&str> = defined.collect();
+        assert_eq!(defined, KINDS.iter().map(|(name, _)| *name).collect());
+    }
+
+    #[test]
+    fn every_kind_names_the_permissions_to_read_create_and_delete_it() {
+        for (name, about) in KINDS {
+            let usages = about.permissions.iter().flat_map(|template| template.rights).flat_map(|right| right.needs);
+            let usages: Vec<&Usage> = usages.collect();
+            for usage in [Usage::Read, Usage::Create, Usage::Delete] {
+                assert!(usages.contains(&&usage), "{name} names no permission for {usage:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_that_must_go_first_exist_and_do_not_go_later() {
+        for (name, about) in KINDS {
+            for first in about.gone_before {
+                assert!(cleanup_position(first) <= cleanup_position(name), "{first} before {name}");
+                assert!(must_go_first(first, name) && !must_go_first(name, first));
+                assert!(super::about(first).is_some(), "{first}");
+            }
+        }
+    }
+
+    /// Every list is refused; a list that was not asked for cannot be refused.
+    #[tokio::test]
+    async fn kinds_are_listed_as_they_say() {
+        let http = aws_smithy_http_client::test_util::infallible_client_fn(|_: hyper::Request<_>| {
+            hyper::Response::builder().status(403).body("<ErrorResponse/>").expect("an answer")
+        });
+        let (clients, _) = testing::replay(vec![]);
+        let clients = Clients::new(clients.sdk.into_builder().http_client(http).build(), clients.scope);
+        let inventory =
+            list_all(&registry(&clients), &Whose::Any, &CancellationToken::never()).await.expect("an inventory");
+        let described = KINDS.iter().filter(|(_, about)| about.listed == Listed::ByItself).map(|(name, _)| *name);
+        assert_eq!(inventory.by_list, described.collect());
+    }
+
+    const PAGE: &str = "docs/kinds.md";
+
+    fn page() -> String {
+        let mut text = String::from(
+            "# Kinds of resources\n\nThe resources that a stack can consist of. This page is generated from the code \
+             (`src/aws/kind.rs`).\n\n\
+             | Kind | In words | Service | Group of the [cleanup order](removal.md#the-cleanup-order) | Removed after | Found without a record |\n\
+             |---|---|---|---|---|---|\n",
+        );
+        for (name, about) in KINDS {
+            let first: Vec<String> = about.gone_before.iter().map(|first| format!("`{first}`")).collect();
+            let first = if first.is_empty() { "–".to_owned() } else { first.join(", ") };
+            let Kind { label, service, cleanup, listed, .. } = about;
+            let found = match listed {
+                Listed::ByItself => "by its list",
+                Listed::WithParent => "with its parent",
+            };
+            let (service, group) = (service.title(), cleanup_position(name) + 1);
+            text += &format!("| `{name}` | {label} | {service} | {group}. {cleanup:?} | {first} | {found} |\n");
+        }
+        text + "\nAWS refuses to remove a resource while one of a kind in the column \"Removed after\" exists.\n"
+    }
+
+    #[test]
+    fn the_page_lists_every_kind() {
+        let page = page();
+        if std::env::var_os("SECURELAMBDA_WRITE_DOCS").is_some() {
+            std::fs::write(PAGE, &page).expect("the page can be written");
+        }
+        let there = std::fs::read_to_string(PAGE).unwrap_or_default();
+        assert!(there == page, "write it: SECURELAMBDA_WRITE_DOCS=1 cargo test --lib aws::kind");
+    }
+
+    #[test]
+    fn every_cleanup_group_has_kinds() {
+        for group in CleanupGroup::ALL {
+            assert!(KINDS.iter().any(|(_, about)| about.cleanup == group), "{group:?}");
+        }
+        assert_eq!(cleanup_position("a.kind_of_another_version"), CleanupGroup::ALL.len());
+    }
+}

@@ -1,0 +1,112 @@
+//! A function's settings as AWS has them, and its state.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_lambda::types::{
+    Architecture, FunctionConfiguration, LastUpdateStatus, LogFormat, PackageType, Runtime, State as AwsState,
+};
+
+use crate::secret::SecretValue;
+
+#[derive(Debug, Clone)]
+pub struct FunctionLive {
+    /// None is an empty one.
+    pub description: String,
+    /// As in `nodejs24.x`.
+    pub runtime: String,
+    /// As in `index.handler`.
+    pub handler: String,
+    /// `arm64` or `x86_64`.
+    pub architecture: String,
+    /// In MB.
+    pub memory_mb: i32,
+    /// In seconds.
+    pub timeout_s: i32,
+    /// The ARN of the role it runs as.
+    pub role_arn: String,
+    /// The name of the group it logs to.
+    pub log_group: String,
+    /// `Text` or `JSON`: as the function writes it, or wrapped by Lambda.
+    pub log_format: String,
+    /// Hidden, because somebody may have put a credential there.
+    pub environment: BTreeMap<String, SecretValue>,
+    /// `Zip` or `Image`.
+    pub package: String,
+    /// SHA-256 in base64.
+    pub code_sha256: String,
+    /// The ARNs of its layers: code that is not ours.
+    pub layers: Vec<String>,
+    /// Whether it can be called and changed.
+    pub state: State,
+}
+
+/// Whether a function can be called and changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It can.
+    Ready,
+    /// Not yet.
+    Settling,
+    /// It is being deleted.
+    Going,
+    /// The last change failed, for this reason.
+    Failed(String),
+}
+
+impl State {
+    pub(super) fn new(
+        (state, reason): (Option<&AwsState>, Option<&str>),
+        (update, update_reason): (Option<&LastUpdateStatus>, Option<&str>),
+    ) -> Self {
+        let failed = |reason: Option<&str>| Self::Failed(reason.unwrap_or("no reason given").to_owned());
+        match (state, update) {
+            (Some(AwsState::Deleting), _) => Self::Going,
+            (Some(AwsState::Failed), _) => failed(reason),
+            (_, Some(LastUpdateStatus::Failed)) => failed(update_reason),
+            (Some(AwsState::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => Self::Settling,
+            // Also `Inactive`: idle for weeks, and activated by the next call.
+            _ => Self::Ready,
+        }
+    }
+}
+
+/// Four types of answers have these four fields, and no trait in common.
+macro_rules! state_of {
+    ($answer:expr) => {{
+        let answer = &$answer;
+        State::new(
+            (answer.state(), answer.state_reason()),
+            (answer.last_update_status(), answer.last_update_status_reason()),
+        )
+    }};
+}
+pub(super) use state_of;
+
+impl FunctionLive {
+    pub(super) fn new(config: &FunctionConfiguration) -> Self {
+        let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let variables = config.environment().and_then(|environment| environment.variables());
+        let logging = config.logging_config();
+        let usual_group = || format!("/aws/lambda/{}", config.function_name().unwrap_or_default());
+        Self {
+            description: owned(config.description()),
+            runtime: owned(config.runtime().map(Runtime::as_str)),
+            handler: owned(config.handler()),
+            architecture: config.architectures().first().unwrap_or(&Architecture::X8664).as_str().to_owned(),
+            memory_mb: config.memory_size().unwrap_or_default(),
+            timeout_s: config.timeout().unwrap_or_default(),
+            role_arn: owned(config.role()),
+            log_group: logging.and_then(|to| to.log_group()).map_or_else(usual_group, str::to_owned),
+            log_format: logging.and_then(|to| to.log_format()).unwrap_or(&LogFormat::Text).as_str().to_owned(),
+            environment: variables
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name.clone(), SecretValue::from(value.as_str())))
+                .collect(),
+            package: config.package_type().unwrap_or(&PackageType::Zip).as_str().to_owned(),
+            code_sha256: owned(config.code_sha256()),
+            layers: config.layers().iter().map(|layer| owned(layer.arn())).collect(),
+            state: state_of!(config),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The IAM permissions that an operator needs for the calls of this module. Each kind lists its own
+//! ([`Kind::permissions`](crate::aws::kind::Kind::permissions)); the few that belong to no kind are in [`ACCOUNT`].
+//!
+//! IAM's names for permissions are not always the names of the calls. API Gateway's permissions are HTTP methods on
+//! ARNs without an account; tags in a create call need a permission of their own; some calls can only be allowed on
+//! everything.
+//!
+//! The names of the stack `orders-prod` begin like those of `orders`, so no permission may depend on a name alone
+//! (docs/aws.md, Permissions). A permission that demands our tag is refused, instead of answered with "not found", once
+//! the resource is gone. Reading and deleting therefore demand only that no other stack's tag is there
+//! ([`Condition::NotAnothers`]).
+
+use super::KINDS;
+use super::apigatewayv2::HttpApi;
+use crate::engine::Resource as _;
+
+/// Some permissions on the same resources, for one statement.
+#[derive(Debug)]
+pub struct StatementTemplate {
+    /// The statement that they go into.
+    pub sid: Sid,
+    /// ARNs, in which `{arn:sns}` stands for `arn:<partition>:sns:<region>:<account>` and `{partition}`, `{region}`,
+    /// `{account}` and `{stack}` for themselves. `${*}` is IAM's own: an asterisk that matches only an asterisk.
+    pub on: &'static [&'static str],
+    pub rights: &'static [Permissions],
+}
+
+/// Some permissions, and their uses.
+#[derive(Debug)]
+pub struct Permissions {
+    /// They are needed for any of these.
+    pub needs: &'static [Usage],
+    /// As IAM calls them.
+    pub actions: &'static [&'static str],
+}
+
+/// A use of a permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    /// To find a resource of this kind and read it.
+    Read,
+    Create,
+    Update,
+    Delete,
+    /// To list resources that no record names, kind by kind.
+    Survivors,
+    /// To add a user to a pool and set a password.
+    AddUser,
+    /// To list the users of a pool.
+    ListUsers,
+    RemoveUser,
+    /// To read the logs of functions.
+    ReadLogs,
+    /// To read the requests that the firewall sampled.
+    ReadTraffic,
+    /// To ask what a role may do.
+    Simulate,
+    /// To call a function without the gateway, in stacks that contain this kind.
+    Invoke(&'static str),
+    /// To ask for the account's quotas and the caller's permissions.
+    Doctor,
+}
+
+/// A condition on a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// The call gives the new resource our tag.
+    TagGiven,
+    /// The resource carries our tag.
+    TagCarried,
+    /// The resource carries no other stack's tag. It may carry none: because it does not exist, because its kind has no
+    /// tags, or because it lost them.
+    NotAnothers,
+    /// If the call gives a stack's tag, it is ours.
+    NoOthersTagGiven,
+    /// The key has one of these values; `{identity-pools}` stands for the principals of identity pools in the region.
+    Is(&'static str, &'static [&'static str]),
+    /// The key, an ARN, fits this pattern.
+    IsLike(&'static str, &'static str),
+    /// The role has the permissions boundary, if one is demanded.
+    Bounded,
+}
+
+/// A statement of the operator's policies. Templates of all services share the statements: one for each service would
+/// need far more of the little room that IAM gives. Because their conditions are the same and a permission names its
+/// service, no permission reaches another service's resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sid {
+    AskWhatIsAllowed,
+    OnAnything,
+    FindOwn,
+    OwnByName,
+    MakeOwn,
+    SubscribeFunctions,
+    OwnByTag,
+    MakeRoles,
+    LetServicesInvoke,
+    PassRolesToLambda,
+    MakeUserPools,
+    /// For resources that are being created and have no id yet. Tagging an existing pool or API is never allowed: it
+    /// would make anybody's resource ours.
+    TagWhatIsMade,
+    PassRolesToIdentityPools,
+    RequestValidators,
+    FirstApi,
+    OwnHttpApis,
+    HttpApiParts,
+    TagHttpStages,
+    DeliverAccessLogs,
+}
+
+impl Sid {
+    /// Its id in the policy.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AskWhatIsAllowed => "AskWhatIsAllowed",
+            Self::OnAnything => "OnAnything",
+            Self::FindOwn => "FindOwn",
+            Self::OwnByName => "OwnByName",
+            Self::MakeOwn => "MakeOwn",
+            Self::SubscribeFunctions => "SubscribeFunctions",
+            Self::OwnByTag => "OwnByTag",
+            Self::MakeRoles => "MakeRoles",
+            Self::LetServicesInvoke => "LetServicesInvoke",
+            Self::PassRolesToLambda => "PassRolesToLambda",
+            Self::MakeUserPools => "MakeUserPools",
+            Self::TagWhatIsMade => "TagWhatIsMade",
+            Self::PassRolesToIdentityPools => "PassRolesToIdentityPools",
+            Self::RequestValidators => "RequestValidators",
+            Self::FirstApi => "FirstApi",
+            Self::OwnHttpApis => "OwnHttpApis",
+            Self::HttpApiParts => "HttpApiParts",
+            Self::TagHttpStages => "TagHttpStages",
+            Self::DeliverAccessLogs => "DeliverAccessLogs",
+        }
+    }
+
+    /// All of these must hold.
+    pub fn conditions(self) -> &'static [Condition] {
+        use Condition::{Bounded, Is, IsLike, NoOthersTagGiven, NotAnothers, TagCarried, TagGiven};
+        match self {
+            Self::AskWhatIsAllowed
+            | Self::FindOwn
+            | Self::OwnByName
+            // Parts of APIs that carry no tag and inherit none.
+            | Self::RequestValidators
+            | Self::HttpApiParts => &[NotAnothers],
+            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs => &[],
+            Self::MakeOwn => &[TagGiven, NotAnothers],
+            Self::OwnByTag | Self::OwnHttpApis => &[TagCarried],
+            Self::MakeUserPools => &[TagGiven],
+            Self::TagWhatIsMade | Self::TagHttpStages => &[NoOthersTagGiven],
+            Self::SubscribeFunctions => &[
+                Is("sns:Protocol", &["lambda"]),
+                IsLike("sns:Endpoint", "{arn:lambda}:function:{stack}-*"),
+                NotAnothers,
+            ],
+            // Anyone who can create roles and pass them on can escalate their own privileges, unless a permissions
+            // boundary is demanded. The operator can set one and never remove it.
+            Self::MakeRoles => &[Bounded],
+            Self::LetServicesInvoke => {
+                &[Is("lambda:Principal", &["apigateway.amazonaws.com", "sns.amazonaws.com"]), NotAnothers]
+            }
+            Self::PassRolesToLambda => &[Is("iam:PassedToService", &["lambda.amazonaws.com"])],
+            Self::PassRolesToIdentityPools => &[Is("iam:PassedToService", &["{identity-pools}"])],
+        }
+    }
+}
+
+/// Permissions of commands that belong to no kind of resource.
+const ACCOUNT: &[StatementTemplate] = &[
+    // A caller asks about itself, and nobody knows the caller when a policy is printed. The answer says what a user or
+    // a role may do, and nothing about another stack's resources.
+    StatementTemplate {
+        sid: Sid::AskWhatIsAllowed,
+        on: &["arn:{partition}:iam::{account}:user/*", "arn:{partition}:iam::{account}:role/*"],
+        rights: &[Permissions { needs: &[Usage::Doctor], actions: &["iam:SimulatePrincipalPolicy"] }],
+    },
+    StatementTemplate {
+        sid: Sid::OnAnything,
+        on: &["*"],
+        rights: &[Permissions {
+            needs: &[Usage::Doctor],
+            actions: &["iam:GetAccountSummary", "lambda:GetAccountSettings"],
+        }],
+    },
+    // The throttle of all APIs of the account in the region.
+    StatementTemplate {
+        sid: Sid::FindOwn,
+        on: &["arn:{partition}:apigateway:{region}::/account"],
+        rights: &[Permissions { needs: &[Usage::Doctor], actions: &["apigateway:GET"] }],
+    },
+    // `verify` calls functions behind HTTP APIs without their gateway.
+    StatementTemplate {
+        sid: Sid::OwnByTag,
+        on: &["{arn:lambda}:function:{stack}-*"],
+        rights: &[Permissions { needs: &[Usage::Invoke(HttpApi::KIND)], actions: &["lambda:InvokeFunction"] }],
+    },
+];
+
+/// A template, and the kind that lists it.
+#[derive(Debug, Clone, Copy)]
+pub struct Grant {
+    /// `None`: it belongs to no kind.
+    pub kind: Option<&'static str>,
+    pub template: &'static StatementTemplate,
+}
+
+/// All templates.
+pub fn grants() -> impl Iterator<Item = Grant> + Clone {
+    let account = ACCOUNT.iter().map(|template| Grant { kind: None, template });
+    let of_kinds = KINDS
+        .iter()
+        .flat_map(|(kind, about)| about.permissions.iter().map(move |template| Grant { kind: Some(kind), template }));
+    account.chain(of_kinds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn templates() -> impl Iterator<Item = &'static StatementTemplate> + Clone {
+        grants().map(|grant| grant.template)
+    }
+
+    /// The statement that contains a permission also names the resources of other templates. The permission must not
+    /// apply to those: they belong to another service or kind, or another template allows the same on them.
+    #[test]
+    fn no_permission_reaches_more_for_sharing_a_statement() {
+        let verbs = |template: &StatementTemplate| -> BTreeSet<&str> {
+            template.rights.iter().flat_map(|right| right.actions).filter(|action| is_verb(action)).copied().collect()
+        };
+        for (template, other) in templates().flat_map(|template| templates().map(move |other| (template, other))) {
+            if template.sid != other.sid {
+                continue;
+            }
+            let sid = template.sid;
+            assert!(template.on == other.on || !other.on.contains(&"*"), "{sid:?} would be allowed on everything");
+            // What has IAM's own asterisk in it names nothing that exists.
+            let at_gateway = |pattern: &&&str| pattern.contains(":apigateway:") && !pattern.contains("${*}");
+            for (verb, pattern) in
+                verbs(template).into_iter().flat_map(|v| other.on.iter().filter(at_gateway).map(move |p| (v, p)))
+            {
+                let covers = |own: &&str| {
+                    *own == *pattern || own.ends_with('*') && pattern.starts_with(own.trim_end_matches('*'))
+                };
+                let mut same = templates().filter(|one| one.sid == sid && verbs(one).contains(verb));
+                assert!(same.any(|one| one.on.iter().any(covers)), "{verb} of {sid:?} reaches {pattern} too");
+            }
+        }
+    }
+
+    /// API Gateway's permissions are the same for all its resources.
+    fn is_verb(action: &str) -> bool {
+        action.strip_prefix("apigateway:").is_some_and(|verb| verb.chars().all(|c| c.is_ascii_uppercase()))
+    }
+
+    #[test]
+    fn no_action_contains_a_wildcard() {
+        for action in templates().flat_map(|template| template.rights).flat_map(|right| right.actions) {
+            let (service, name) = action.split_once(':').expect("a service and a name");
+            assert!(!name.contains('*') && !service.contains('*'), "{action}");
+        }
+    }
+}

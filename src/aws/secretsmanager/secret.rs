@@ -1,0 +1,241 @@
+//! A secret as the stack wants it, and how its value is compared without being read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::RECOVERY_DAYS;
+use crate::aws::error::hide;
+use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::engine::{Drift, Failure, Resource};
+use crate::layer::Layer;
+use crate::regions::Service;
+use crate::secret::SecretValue;
+
+const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];
+
+/// How many of a version id's 64 hexadecimal digits are a digest if the rest is random.
+const SHAPE: usize = 32;
+
+#[derive(Debug, Clone)]
+pub struct Secret {
+    /// Its id in the stack, for its tags.
+    pub id: String,
+    /// 1 to 512 of `A-Z a-z 0-9 / _ + = . @ -`.
+    pub name: String,
+    /// Up to 2048 characters.
+    pub description: String,
+    /// Fields that are not secret, such as ARNs.
+    pub plain: BTreeMap<String, String>,
+    /// Secret fields. A change of a value alone is not detected, because no digest of it is kept. An
+    /// empty value has not been read, and is never written.
+    pub secret_fields: BTreeMap<String, SecretValue>,
+    /// Write the value again although no change was detected.
+    pub rotate: bool,
+    /// Another resource writes the value: the secret is created without one, and any value is correct.
+    pub filled_by_another: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecretOutputs {
+    /// `arn:aws:secretsmanager:<region>:<account>:secret:<name>-` and six characters of AWS's.
+    pub arn: String,
+    /// The version that this stack wrote last.
+    pub version_id: String,
+}
+
+/// A secret is looked up by its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecretKey {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+/// A secret's settings. Of its value it contains only the version.
+#[derive(Debug, Clone)]
+pub struct SecretLive {
+    /// What AWS has for a description; none is an empty one.
+    pub description: String,
+    /// The id of the version that readers get.
+    pub current: Option<String>,
+    /// The recorded id of the version that this stack wrote last.
+    pub recorded: Option<String>,
+}
+
+impl Secret {
+    /// The value: a JSON object of all fields.
+    pub(super) fn document(&self) -> SecretValue {
+        let plain = self.plain.iter().map(|(name, value)| (name, value.as_str()));
+        let fields: BTreeMap<_, _> =
+            plain.chain(self.secret_fields.iter().map(|(name, value)| (name, value.reveal()))).collect();
+        SecretValue::new(json!(fields).to_string())
+    }
+
+    /// Fails unless all values have been read. The plan reads the values of the secrets that it means to write; between
+    /// plan and call a secret may have changed or gone.
+    pub(super) fn is_read(&self) -> Result<(), Failure> {
+        match self.secret_fields.iter().find(|(_, value)| value.reveal().is_empty()) {
+            None => Ok(()),
+            Some((key, _)) => {
+                let message = format!("the secret {} changed meanwhile, and its {key} was not read", self.name);
+                Err(Failure::refused(message).hint("run it again"))
+            }
+        }
+    }
+
+    /// Removes the hidden fields from AWS's message.
+    pub(super) fn hide(&self, failure: Failure) -> Failure {
+        self.secret_fields.values().fold(failure, hide)
+    }
+
+    /// The digest of the value, if it contains no secrets.
+    pub(super) fn digest(&self) -> Option<String> {
+        self.secret_fields.is_empty().then(|| sha256_hex(self.document().reveal()))
+    }
+
+    /// The digest of the visible parts of the value: the plain fields and the names of the hidden ones.
+    pub(super) fn shape(&self) -> String {
+        let mut shape = self.digest().unwrap_or_else(|| {
+            let names: Vec<&String> = self.secret_fields.keys().collect();
+            sha256_hex(&json!([self.plain, names]).to_string())
+        });
+        shape.truncate(SHAPE);
+        shape
+    }
+
+    /// A new id for a version.
+    pub(super) fn fresh_version(&self) -> String {
+        format!("{}{:032x}", self.shape(), rand::random::<u128>())
+    }
+
+    /// Whether the current version has the wanted value, as far as that is known without reading it.
+    fn is_current(&self, live: &SecretLive) -> bool {
+        let Some(current) = &live.current else { return false };
+        if self.digest().as_ref() == Some(current) {
+            return true;
+        }
+        // Only this program writes versions of this form. Without a record this one may also be an earlier one of ours.
+        // Values that can be written again are; generated and typed values are kept, because they would be
+        // lost.
+        let as_recorded = match &live.recorded {
+            Some(recorded) => recorded == current,
+            None => !self.secret_fields.is_empty(),
+        };
+        as_recorded && current.starts_with(&self.shape())
+    }
+}
+
+fn sha256_hex(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
+}
+
+impl Resource for Secret {
+    const KIND: &'static str = "secretsmanager.secret";
+    const ID_IS_GIVEN_ONCE: bool = true;
+    type Key = SecretKey;
+    type Outputs = SecretOutputs;
+    type Live = SecretLive;
+
+    fn key(&self) -> SecretKey {
+        SecretKey { id: self.id.clone(), name: self.name.clone() }
+    }
+
+    fn identity(outputs: &SecretOutputs) -> String {
+        outputs.arn.clone()
+    }
+
+    fn removal_command(outputs: &SecretOutputs) -> Option<String> {
+        Some(format!(
+            "aws secretsmanager delete-secret --recovery-window-in-days {RECOVERY_DAYS} --secret-id {}",
+            outputs.arn
+        ))
+    }
+
+    fn drift(&self, live: &SecretLive) -> Vec<Drift> {
+        let mut drift: Vec<Drift> =
+            Drift::unless_equal("Description", &self.description, &live.description).into_iter().collect();
+        if self.filled_by_another {
+            return drift;
+        }
+        if self.rotate {
+            drift.push(Drift::new("value", "a new version", "the version of before"));
+        } else if !self.is_current(live) {
+            let (want, other) = ("the stack's version", "another version");
+            // If the version is the recorded one, the stack file has changed.
+            let strangers = live.recorded.is_some() && live.recorded != live.current;
+            let make = if strangers { Drift::weakening } else { Drift::new };
+            drift.push(make("value", want, other));
+        }
+        drift
+    }
+}
+
+impl Described for Secret {
+    const ABOUT: Kind = Kind {
+        service: Service::SecretsManager,
+        label: "secret",
+        listed: Listed::ByItself,
+        cleanup: CleanupGroup::SecretsManager,
+        gone_before: &[],
+        permissions: &[
+            // Nobody needs to read a value: the operator writes them, the functions read them.
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: SECRETS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Create, Usage::Delete],
+                    actions: &["secretsmanager:DescribeSecret"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: SECRETS,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Create],
+                        actions: &[
+                            "secretsmanager:PutSecretValue",
+                            "secretsmanager:RestoreSecret",
+                            "secretsmanager:UpdateSecret",
+                        ],
+                    },
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret"],
+                    },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: SECRETS,
+                rights: &[Permissions { needs: &[Usage::Delete], actions: &["secretsmanager:DeleteSecret"] }],
+            },
+            StatementTemplate {
+                sid: Sid::MakeOwn,
+                on: SECRETS,
+                rights: &[Permissions {
+                    needs: &[Usage::Create],
+                    actions: &["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions { needs: &[Usage::Survivors], actions: &["secretsmanager:ListSecrets"] }],
+            },
+        ],
+        rates: &[Rate::per_second(
+            50,
+            Calls::Operations("secretsmanager", &["PutSecretValue", "UpdateSecret", "CreateSecret", "DeleteSecret"]),
+        )],
+        check: SettingsCheck {
+            layer: Layer::Secrets,
+            subject: "secret {}",
+            holds: "its value is the one that the stack wrote",
+            read: "DescribeSecret",
+        },
+    };
+}
