@@ -53,7 +53,7 @@ fn table() -> Vec<(i32, &'static str, Cause)> {
         (3, "no usable AWS credentials", |flags| {
             run(&User::bare().with("AWS_REGION", "eu-central-1"), &["up", "--yes"], flags)
         }),
-        (4, "1 resource failed; all else is kept", |flags| {
+        (4, "1 resource failed; the others are kept", |flags| {
             let user = User::newcomer();
             // A foreign role has the name.
             let taken = json!({ "RoleName": "securelambda-InternalLambda", "Path": "/securelambda/securelambda/",

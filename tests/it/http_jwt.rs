@@ -110,7 +110,7 @@ fn a_firewall_or_body_schema_for_an_http_api_is_a_usage_error() {
     user.write("securelambda.toml", &format!("{whole}\n[firewall]\n"));
     user.run(&["graph"]).ends(2).says("AWS cannot attach a web ACL to an HTTP API");
     user.write("securelambda.toml", &format!("{whole}\nbody = \"request.schema.json\"\n"));
-    user.run(&["graph"]).ends(2).says("an HTTP API checks no bodies");
+    user.run(&["graph"]).ends(2).says("an HTTP API does not validate bodies");
     user.run(&["graph", "--file", "securelambda.toml", "--blueprint", "http-jwt"]).ends(2);
     // `--blueprint` ignores the file.
     user.run(&with(&["graph"])).ends(0);

@@ -107,7 +107,7 @@ fn proxy_errors_name_the_proxy_without_its_password() {
         (
             with_user(&asks.url),
             "(HTTPS_PROXY) requires a user name and a password, or refused them (407)",
-            "percent-encoded",
+            "percent-encode special characters",
         ),
         (with_user("http://127.0.0.1:9"), "the proxy http://127.0.0.1:9 (HTTPS_PROXY) cannot be reached: ", "NO_PROXY"),
         (

@@ -228,7 +228,7 @@ fn a_secret_value_that_is_not_available_fails_before_any_create() {
     assert_eq!(botocore::inventory(&user), Vec::<String>::new());
     user.write("securelambda.toml", STACK);
     let user = user.with("PARTNER_KEY", &"x".repeat(70_000));
-    user.run(&["up", "--yes"]).ends(2).says("Secrets Manager takes 65536");
+    user.run(&["up", "--yes"]).ends(2).says("Secrets Manager allows 65536");
     assert_eq!(botocore::inventory(&user), Vec::<String>::new());
 }
 
@@ -279,7 +279,11 @@ fn a_missing_or_failing_npm_or_pip_is_named_with_a_hint() {
     user.write("securelambda.toml", &only_python);
     user.write("plain/index.mjs", "export const handler = async () => {};");
     user.write("reports/requirements.txt", "--no-index\n--find-links wheels\nown-words==2.0\n");
-    user.run(&["plan"]).ends(1).says("`pip install` failed for Reports").says("own-words==2.0").says("only wheels");
+    user.run(&["plan"])
+        .ends(1)
+        .says("`pip install` failed for the function Reports")
+        .says("own-words==2.0")
+        .says("only wheels");
     let kept = user.folder.path().join("home/.cache/securelambda/packages");
     assert_eq!(std::fs::read_dir(kept).unwrap().count(), 0, "nothing half-made is kept");
 }
