@@ -25,13 +25,14 @@
 //!   request uses), [`reach`] (why no answer came)
 //! - [`error`] (exit codes and error messages), `spelling` (suggestions for mistyped words), `signals` (Ctrl-C, SIGTERM, a closed terminal)
 
+pub use securelambda_engine as engine;
+
 pub mod args;
 pub mod aws;
 pub mod bundle;
 pub mod commands;
 pub mod config;
 pub mod doctor;
-pub mod engine;
 pub mod error;
 pub mod layer;
 pub mod local;

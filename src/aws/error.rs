@@ -186,17 +186,17 @@ fn cause(answer: &ServiceError, status: u16) -> Cause {
 
 fn hint(failure: &Failure) -> Option<String> {
     if EXPIRED.is(failure) {
-        Some("sign in again (for example `aws sso login`), then run the same command: it goes on from here".into())
+        Some("sign in again (for example `aws sso login`), then run the same command to continue".into())
     } else if CREDENTIALS.is(failure) {
         // Signatures use AWS's time, so a wrong clock is hardly the cause.
         Some("check the access key and the secret key".into())
     } else if DENIED.is(failure) {
         let what = denied_action(failure).unwrap_or_else(|| "that permission".to_owned());
-        Some(format!("these credentials lack {what}; `securelambda policy` prints what is needed"))
+        Some(format!("these credentials lack {what}; `securelambda policy` prints the permissions that are needed"))
     } else if QUOTA.is(failure) {
         Some("this is a quota of the account: remove what is not needed or ask for more in Service Quotas".into())
     } else if failure.cause == Cause::Unknown {
-        Some("run the same command again: it goes on from here".into())
+        Some("run the same command again to continue".into())
     } else {
         None
     }
@@ -260,7 +260,7 @@ fn unanswered_by(doing: &str, unreached: &Unreached) -> Failure {
 
 fn no_answer(doing: &str, words: &str) -> Failure {
     Failure::new(Cause::Unknown, format!("could not {doing}: no answer: {words}"))
-        .hint("check the network and the endpoint, then run the same command again: it goes on from here")
+        .hint("check the network and the endpoint, then run the same command again to continue")
 }
 
 /// Why nothing was sent: the chain of errors, from the outermost to the root.

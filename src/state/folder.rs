@@ -33,7 +33,7 @@ pub enum FileError {
         error: io::Error,
     },
     /// It was saved, with the room that is kept for a full disk; there is no more for another.
-    #[error("the disk under {} is full; what was made is saved in the room kept for this", path.display())]
+    #[error("the disk under {} is full; the created resources were saved in the space reserved for this", path.display())]
     LastRoom {
         /// The state file.
         path: PathBuf,

@@ -62,6 +62,8 @@ fn imported() -> BTreeMap<String, BTreeSet<String>> {
         found.entry(module.clone()).or_default().extend(used.into_iter().filter(|used| *used != module));
     }
     found.retain(|module, _| !["lib", "main"].contains(&module.as_str()));
+    // A crate of its own, which cannot import any of these.
+    found.insert("engine".to_owned(), BTreeSet::new());
     found
 }
 
@@ -129,16 +131,15 @@ fn the_spec_knows_neither_the_topology_nor_aws_nor_the_engine() {
 
 #[test]
 fn the_engine_imports_no_aws_terminal_or_stack_module() {
-    never(
-        "engine",
-        &["aws_", "crate::aws", "crate::spec", "crate::topology", "crate::report", "crate::args", "clap", "indicatif"],
-        &[],
-    );
+    let manifest = include_str!("../../crates/engine/Cargo.toml");
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let dependencies: Vec<&str> = manifest["dependencies"].as_table().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(dependencies, ["futures-util", "serde", "serde_json", "thiserror", "tokio", "tracing"]);
 }
 
 #[test]
-fn the_state_module_imports_no_other_module() {
-    never("state", &["crate::"], &[]);
+fn the_state_module_imports_only_the_engine() {
+    never("state", &["crate::aws", "crate::spec", "crate::topology", "crate::report", "crate::scope"], &[]);
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn up_saves_its_results_when_the_disk_fills_up_half_way() {
     assert!(proxy.hangs_within(MINUTE));
     std::fs::write(user.folder.path().join("go"), "").unwrap();
     let (ran, _) = run.ends_within(MINUTE);
-    let ran = ran.ends(1).says("is full; what was made is saved in the room kept for this");
+    let ran = ran.ends(1).says("is full; the created resources were saved in the space reserved for this");
     ran.says("no further changes were started; to continue, run `securelambda up`").says("0 left");
     let kept = std::fs::read_to_string(user.folder.path().join("kept")).unwrap();
     assert!(kept.contains(r#""id": "eu-central-1_"#), "the pool that was in flight is on record: {kept}");

@@ -147,7 +147,7 @@ fn up_up_down_up_down_succeed_under_all_consistency_rules() {
     ];
     assert_reasons(&ran, waits.map(|wait| wait.why));
     assert_reasons(&ran, ["the function is not active yet", "the subscription is not confirmed yet"]);
-    assert_reasons(&ran, ["no answer came: looking whether it was made after all"]);
+    assert_reasons(&ran, ["no response: checking whether it was created"]);
     assert_eq!(there(), made);
 
     proxy.take();

@@ -188,7 +188,7 @@ fn fails_without(operator: &mut Operator, least: &[Value], sid: &str, args: &[&s
     operator.set_policy(&reduced_for_ministack(&without(least, sid)));
     let ran = operator.user.run(args);
     assert_ne!(ran.code, 0, "without {sid} {args:?} succeeds:\n{}{}", ran.stdout, ran.stderr);
-    ran.says(action).says("`securelambda policy` prints what is needed");
+    ran.says(action).says("`securelambda policy` prints the permissions that are needed");
 }
 
 /// Statements without which `up` fails, each with the action that is refused.

@@ -125,7 +125,7 @@ impl Resource for UserPool {
         let message = format!("AWS cannot change {field} of the user pool {} from {live} to {want}", self.name);
         Some(Failure::refused(message).hint(
             "only a new pool can have it: give the pool another name in the stack file, and `securelambda up \
-             --remove-pool NAME` removes the old one; its users are lost with it",
+             --remove-pool NAME` removes the old pool and deletes its users",
         ))
     }
 }
@@ -348,7 +348,7 @@ impl Provider<UserPool> for Cognito {
         if gone.deletion_protection {
             return Err(Failure::refused(format!("the user pool {} is protected from deletion", gone.name)).hint(
                 "set `deletion_protection = false` for it in the stack file and run `up`, then `down` again; \
-                 its users are lost with it",
+                 that deletes its users",
             ));
         }
         let deleted = settled(task, &[&COGNITO_BUSY], || async {

@@ -7,7 +7,7 @@ use super::{Iam, Role, RoleKey, RolePolicy, RolePolicyOutputs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer};
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
-use crate::scope::{Owner, Whose};
+use crate::scope::{Owner, Whose, role_path};
 
 /// The size of a list's page; the most that AWS allows.
 const PAGE: i32 = 1000;
@@ -21,7 +21,7 @@ impl Iam {
         };
         // A role is ours if it has the tag and the path of the same stack.
         let owner = Owner::read(role.tags().iter().map(|tag| (tag.key(), tag.value())));
-        let owner = owner.filter(|owner| Whose::Stack(owner.stack.clone()).role_path() == role.path());
+        let owner = owner.filter(|owner| role_path(&Whose::Stack(owner.stack.clone())) == role.path());
         let key = |id| RoleKey { id, name: name.clone() };
         let listed = InventoryItem::new::<Role>((&name, role.arn()), owner, key, &outputs(&role));
         let (policies, unread): (BTreeSet<String>, _) = match policies.or_absent() {
@@ -41,7 +41,7 @@ impl Iam {
 
 impl Iam {
     pub(super) async fn list_roles(&self, whose: &Whose) -> Result<Listing, Failure> {
-        let call = self.client.list_roles().path_prefix(whose.role_path()).max_items(PAGE);
+        let call = self.client.list_roles().path_prefix(role_path(whose)).max_items(PAGE);
         let (roles, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the roles");
         let looks = roles.into_iter().map(|role| (role.role_name.clone(), self.listed_role(role.role_name)));
         let listing = closer::<Role, _>(looks.collect()).await;

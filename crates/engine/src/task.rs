@@ -116,8 +116,7 @@ impl Task {
     }
 
     /// The same, in a run that is stopped by this.
-    #[cfg(test)]
-    pub(crate) fn stopped_by(self, stop: CancellationToken) -> Self {
+    pub fn stopped_by(self, stop: CancellationToken) -> Self {
         Self { stop, ..self }
     }
 
@@ -128,7 +127,7 @@ impl Task {
     }
 
     /// Does `work`, in which [`Task::current`] is this one.
-    pub(crate) async fn within<F: Future>(self, work: F) -> F::Output {
+    pub async fn within<F: Future>(self, work: F) -> F::Output {
         CURRENT.scope(self, work).await
     }
 

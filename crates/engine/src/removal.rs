@@ -17,7 +17,7 @@ use super::save::save;
 use super::scheduler::Run;
 use super::targets::{Target, UnreadTarget, add_listed, look_again, retry};
 use super::task::{CancellationToken, StopLevel};
-use crate::scope::Whose;
+use crate::owner::Whose;
 use crate::state::State;
 
 /// How often resources that lists show and nobody knew of are removed. They show up at the first look, or lag behind.
@@ -318,9 +318,9 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::engine::{Drift, Found, Listing, Provider, Resource, Task};
-    use crate::scope::Owner;
+    use crate::owner::Owner;
     use crate::state::{Answer, StateId, StateStore};
+    use crate::{Drift, Found, Listing, Provider, Resource, Task};
 
     #[derive(Clone)]
     struct Thing;

@@ -18,7 +18,7 @@ use super::failure::{Cause, Failure};
 use super::inventory::Listing;
 use super::resource::{Drift, Found, Provider, Resource};
 use super::task::Task;
-use crate::scope::Whose;
+use crate::owner::Whose;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 

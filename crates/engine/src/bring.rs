@@ -37,7 +37,7 @@ pub(super) async fn bring(
 ) -> Result<(Value, Outcome), Failure> {
     let mut created = 0;
     if unanswered && !provider.name_is_unique() && matches!(step, Start::Read | Start::Create) {
-        task.note("looking whether an earlier run made it");
+        task.note("checking whether an earlier run created it");
         step = look_often(provider, &desired.key, 1, task).await?.map_or(Start::Create, Start::Have);
     }
     loop {
@@ -56,8 +56,10 @@ pub(super) async fn bring(
                     Err(failure) if matches!(failure.cause, Cause::Unknown | Cause::Exists) => {
                         tracing::info!(resource = %task.id(), "{failure}");
                         task.note(match failure.cause {
-                            Cause::Exists => "there is one already: looking whose it is",
-                            _ => "no answer came: looking whether it was made after all",
+                            Cause::Exists => {
+                                "a resource with this name exists: checking whether it belongs to this stack"
+                            }
+                            _ => "no response: checking whether it was created",
                         });
                         match look_often(provider, &desired.key, created, task).await? {
                             Some(observed) => Start::Have(observed),

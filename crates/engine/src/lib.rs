@@ -1,4 +1,4 @@
-//! Brings what exists to its desired state, and removes it again. Knows resources, and neither AWS nor the terminal.
+//! The engine of securelambda. It brings what exists to its desired state, and removes it again. Knows resources, and neither AWS nor the terminal.
 //!
 //! A [`Graph`] holds descriptions of resources. An edge is data: one description takes another resource's outputs.
 //! [`refresh`](refresh::refresh) reads everything that exists and compares it with the descriptions; the [`Plan`] says
@@ -22,12 +22,14 @@ mod failure;
 mod graph;
 mod inventory;
 mod order;
+pub mod owner;
 mod plan;
 mod refresh;
 mod removal;
 mod resource;
 mod save;
 mod scheduler;
+pub mod state;
 mod targets;
 mod task;
 mod workers;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::inventory::Listing;
 use super::task::Task;
-use crate::scope::Whose;
+use crate::owner::Whose;
 
 /// A resource that should exist. Plain data: no client, no IO, no clock.
 pub trait Resource: Clone + Send + Sync + 'static {

@@ -13,7 +13,7 @@ use super::failure::{Cause, Failure};
 use super::refresh::stopped;
 use super::resource::Resource;
 use super::task::{CancellationToken, StopLevel};
-use crate::scope::{Owner, Whose};
+use crate::owner::{Owner, Whose};
 
 /// The resources that a list shows, and those that could not be read.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -309,7 +309,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::{Drift, add_listed};
+    use crate::{Drift, add_listed};
 
     #[derive(Clone)]
     struct Pool;
