@@ -5,12 +5,10 @@
 //! at any instant, what is there parses.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
-
+use super::holder::{Holder, holder, hostname, sign};
 use super::reserve::{Reserve, no_room};
 use super::{Answer, State, StateBackend, StateError, StateErrorKind, StateId, StateStore, VERSION};
 
@@ -116,33 +114,6 @@ impl FileError {
                 format!("wait until it ends, or {stop}; a lock whose process is gone is taken over")
             }
         }
-    }
-}
-
-/// Who holds a lock. Only told to people: what counts is the operating system's own lock on the file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// The user's number.
-    pub owner: String,
-    /// The process.
-    pub pid: u32,
-    /// The machine.
-    pub host: String,
-    /// Seconds since 1970.
-    pub since: u64,
-    /// What it is doing.
-    pub command: String,
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { owner, pid, host, since, command } = self;
-        let ago = match now().saturating_sub(*since) {
-            seconds @ 0..120 => format!("{seconds} s"),
-            seconds @ 120..7200 => format!("{} min", seconds / 60),
-            seconds => format!("{} h", seconds / 3600),
-        };
-        write!(f, "`{command}`, process {pid} of user {owner} on {host}, for {ago}")
     }
 }
 
@@ -378,33 +349,4 @@ fn parse(path: &Path, text: &str) -> Result<State, FileError> {
     let state: State = serde_json::from_value(document).map_err(|error| damaged(error.to_string()))?;
     state.check().map_err(damaged)?;
     Ok(state)
-}
-
-fn sign(file: &mut File, command: &str) -> io::Result<()> {
-    let holder = Holder {
-        owner: rustix::process::getuid().as_raw().to_string(),
-        pid: std::process::id(),
-        host: hostname(),
-        since: now(),
-        command: command.to_owned(),
-    };
-    file.set_len(0)?;
-    file.seek(SeekFrom::Start(0))?;
-    serde_json::to_writer(&mut *file, &holder)?;
-    file.flush()
-}
-
-fn holder(file: &mut File) -> Holder {
-    let mut text = String::new();
-    let unknown = Holder { owner: "?".into(), pid: 0, host: "?".into(), since: now(), command: "?".into() };
-    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text));
-    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or(unknown)
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
-
-fn hostname() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -2,13 +2,15 @@
 //! [`Folder`] keeps them on the local disk.
 
 mod folder;
+mod holder;
 mod reserve;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use crate::engine::state::*;
-pub use folder::{FileError, Folder, Holder, LockedFile, StateFile};
+pub use folder::{FileError, Folder, LockedFile, StateFile};
+pub use holder::Holder;
 
 /// The backend that keeps the states at `location`. A further backend is recognised here.
 pub fn open(location: &Path) -> Arc<dyn StateBackend> {

@@ -24,6 +24,7 @@ mod inventory;
 mod order;
 pub mod owner;
 mod plan;
+mod reads;
 mod refresh;
 mod removal;
 mod resource;

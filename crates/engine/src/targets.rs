@@ -6,15 +6,14 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::Id;
-use super::bring::look_often;
 use super::dyn_provider::Registry;
 use super::failure::{Cause, Failure};
 use super::graph::Graph;
 use super::inventory::InventoryItem;
 use super::plan::unwanted;
-use super::refresh::{ReadResult, Refresh, stopped};
-use super::task::{CancellationToken, StopLevel, Task};
-use super::workers::{WorkerEvent, Workers};
+use super::reads::{Look, ask_all, find_all};
+use super::refresh::{ReadResult, Refresh};
+use super::task::CancellationToken;
 use crate::state::{Record, State, Status};
 
 /// One thing to be removed.
@@ -344,62 +343,6 @@ pub async fn look_again(
             Err(failure) => Some((target.id.clone(), Err(failure))),
         })
         .collect()
-}
-
-/// One thing to be looked for.
-struct Look {
-    id: Id,
-    kind: String,
-    key: Value,
-    known: Option<Value>,
-    /// Lists may not show it yet.
-    often: bool,
-}
-
-async fn find_all(
-    looks: Vec<Look>,
-    registry: &Registry,
-    stop: &CancellationToken,
-) -> Vec<Result<Option<Value>, Failure>> {
-    let asks = looks.into_iter().map(|Look { id, kind, key, known, often }| {
-        let provider = registry.of(&kind);
-        let ask = move |task: Task| async move {
-            let provider = provider?;
-            let observed = if often {
-                look_often(&*provider, &key, 1, &task).await?
-            } else {
-                provider.read(key, known, task).await?
-            };
-            Ok(observed.map(|observed| observed.outputs))
-        };
-        (id, ask)
-    });
-    ask_all(asks.collect(), stop).await
-}
-
-/// Asks all of this side by side. What has no answer when we are asked to stop is stopped.
-async fn ask_all<T, A, F>(asks: Vec<(Id, A)>, stop: &CancellationToken) -> Vec<Result<T, Failure>>
-where
-    T: Send + 'static,
-    A: FnOnce(Task) -> F,
-    F: Future<Output = Result<T, Failure>> + Send + 'static,
-{
-    let mut workers = Workers::new(stop.clone());
-    let mut answers: Vec<Result<T, Failure>> = asks.iter().map(|_| Err(stopped())).collect();
-    for (index, (id, ask)) in asks.into_iter().enumerate() {
-        workers.spawn(index, &id, ask);
-    }
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.reached(StopLevel::Drain) => return answers,
-            news = workers.next() => match news {
-                Some(WorkerEvent::End(index, result)) => answers[index] = result,
-                Some(WorkerEvent::Note(..)) => {}
-                None => return answers,
-            }
-        }
-    }
 }
 
 impl Target {
