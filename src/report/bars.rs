@@ -199,7 +199,7 @@ mod tests {
             create role: user arn:aws:iam::123456789012:user/dev is not authorized to
             perform iam:CreateRole
             AWS: AccessDenied, request 4f0c2b1e-8f9a-4a51-9d3c
-            hint: `securelambda policy` prints the permissions that are needed; ask for it, then run
+            hint: `securelambda policy` prints what is needed; ask for it, then run
                   `up` again
         - function.InternalLambda   skipped    because role.InternalLambda failed
         ✓ function.ExternalLambda1  created    1m 05s

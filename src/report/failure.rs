@@ -47,7 +47,7 @@ mod tests {
         assert_snapshot!(text(&fixture::denied()), @"
         create role: user arn:aws:iam::123456789012:user/dev is not authorized to perform iam:CreateRole
         AWS: AccessDenied, request 4f0c2b1e-8f9a-4a51-9d3c
-        hint: `securelambda policy` prints the permissions that are needed; ask for it, then run `up` again
+        hint: `securelambda policy` prints what is needed; ask for it, then run `up` again
         ");
     }
 

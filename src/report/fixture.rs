@@ -45,7 +45,7 @@ pub(super) fn denied() -> Failure {
     let answer = ServiceError::new("AccessDenied", message).details(403, Some("4f0c2b1e-8f9a-4a51-9d3c"), None);
     Failure::refused("create role")
         .answered(answer)
-        .hint("`securelambda policy` prints the permissions that are needed; ask for it, then run `up` again")
+        .hint("`securelambda policy` prints what is needed; ask for it, then run `up` again")
 }
 
 pub(super) fn play(reporter: &mut dyn Reporter, events: &[Event]) {

@@ -221,7 +221,7 @@ mod tests {
         {"schema_version":1,"type":"resource_started","id":"role.InternalLambda","verb":"create"}
         {"schema_version":1,"type":"resource_waiting","id":"function.ExternalLambda1","why":"the role cannot be\nassumed by Lambda yet"}
         {"schema_version":1,"type":"resource_waiting","id":"function.ExternalLambda1","why":"the role cannot be\nassumed by Lambda yet"}
-        {"schema_version":1,"type":"resource_failed","id":"role.InternalLambda","elapsed_ms":3100,"failure":{"cause":"refused","message":"create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole","code":"AccessDenied","request_id":"4f0c2b1e-8f9a-4a51-9d3c","hint":"`securelambda policy` prints the permissions that are needed; ask for it, then run `up` again"}}
+        {"schema_version":1,"type":"resource_failed","id":"role.InternalLambda","elapsed_ms":3100,"failure":{"cause":"refused","message":"create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole","code":"AccessDenied","request_id":"4f0c2b1e-8f9a-4a51-9d3c","hint":"`securelambda policy` prints what is needed; ask for it, then run `up` again"}}
         {"schema_version":1,"type":"resource_skipped","id":"function.InternalLambda","because":"role.InternalLambda"}
         {"schema_version":1,"type":"resource_done","id":"function.ExternalLambda1","outcome":"created","elapsed_ms":65040}
         {"schema_version":1,"type":"resource_done","id":"log-group.InternalLambda","outcome":"unchanged","elapsed_ms":0}
@@ -245,7 +245,7 @@ mod tests {
             ..Summary::default()
         };
         let line = summary_line("up", &summary, Duration::from_millis(14_200), json!({ "stack": "acme" }));
-        assert_snapshot!(line, @r#"{"schema_version":1,"type":"summary","verb":"up","succeeded":false,"stopped":false,"elapsed_ms":14200,"counts":{"created":1,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":1,"skipped":1},"failed":[{"id":"role.InternalLambda","cause":"refused","message":"create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole","code":"AccessDenied","request_id":"4f0c2b1e-8f9a-4a51-9d3c","hint":"`securelambda policy` prints the permissions that are needed; ask for it, then run `up` again"}],"skipped":[{"id":"function.InternalLambda","because":"role.InternalLambda"}],"unanswered":[],"save_error":null,"unsaved":[],"stack":"acme"}"#);
+        assert_snapshot!(line, @r#"{"schema_version":1,"type":"summary","verb":"up","succeeded":false,"stopped":false,"elapsed_ms":14200,"counts":{"created":1,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":1,"skipped":1},"failed":[{"id":"role.InternalLambda","cause":"refused","message":"create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole","code":"AccessDenied","request_id":"4f0c2b1e-8f9a-4a51-9d3c","hint":"`securelambda policy` prints what is needed; ask for it, then run `up` again"}],"skipped":[{"id":"function.InternalLambda","because":"role.InternalLambda"}],"unanswered":[],"save_error":null,"unsaved":[],"stack":"acme"}"#);
         let plain = summary_line("down", &Summary::default(), Duration::ZERO, Value::Null);
         assert_snapshot!(plain, @r#"{"schema_version":1,"type":"summary","verb":"down","succeeded":true,"stopped":false,"elapsed_ms":0,"counts":{"created":0,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":0,"skipped":0},"failed":[],"skipped":[],"unanswered":[],"save_error":null,"unsaved":[]}"#);
     }

@@ -103,7 +103,7 @@ mod tests {
         failed    role.InternalLambda  after 3.1s
                   create role: user arn:aws:iam::123456789012:user/dev is not authorized to perform iam:CreateRole
                   AWS: AccessDenied, request 4f0c2b1e-8f9a-4a51-9d3c
-                  hint: `securelambda policy` prints the permissions that are needed; ask for it, then run `up` again
+                  hint: `securelambda policy` prints what is needed; ask for it, then run `up` again
         skipped   function.InternalLambda  because role.InternalLambda failed
         created   function.ExternalLambda1  1m 05s
         adopted   pool.MyUserPool1  already existed
@@ -132,7 +132,7 @@ mod tests {
         failed    role.InternalLambda  after 3.1s
                   create role: user arn:aws:iam::123456789012:user/dev is not authorized to perform iam:CreateRole
                   AWS: AccessDenied, request 4f0c2b1e-8f9a-4a51-9d3c
-                  hint: `securelambda policy` prints the permissions that are needed; ask for it, then run `up` again
+                  hint: `securelambda policy` prints what is needed; ask for it, then run `up` again
         ");
     }
 }
