@@ -244,7 +244,7 @@ fn a_resource_that_cannot_be_deleted_is_listed_with_a_removal_command() {
         swept.says("aws logs delete-log-group --log-group-name /aws/lambda/demo-InternalLambda --region eu-central-1");
     snapshot(
         "sweep_survivors",
-        &CommandOutput { stderr: swept.stderr[swept.stderr.find("removed,").unwrap()..].into(), ..swept },
+        &CommandOutput { stderr: swept.stderr[swept.stderr.find("removed, 3 left").unwrap()..].into(), ..swept },
     );
     let summary = ann.run(&["down", "--stack", "demo", "--yes", "--json"]).ends(4).summary();
     let left = summary["left"].as_array().unwrap();
