@@ -1,5 +1,5 @@
-//! Where states are kept. What a state is, and what a backend must do, is the engine's: see [`crate::engine::state`].
-//! [`Folder`] keeps them on the local disk.
+//! The backends that store states. [`crate::engine::state`] defines the state and the traits of a backend. [`Folder`]
+//! stores states on the local disk.
 
 mod folder;
 mod reserve;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub use crate::engine::state::*;
 pub use folder::{FileError, Folder, Holder, LockedFile, StateFile};
 
-/// The backend that keeps the states at `location`. A further backend is recognised here.
+/// The backend for the states at `location`. A further backend needs a line here.
 pub fn open(location: &Path) -> Arc<dyn StateBackend> {
     Arc::new(Folder::new(location))
 }

@@ -119,7 +119,7 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
 pub trait Does<T>: Future<Output = Result<T, Failure>> + Send {}
 impl<T, F: Future<Output = Result<T, Failure>> + Send> Does<T> for F {}
 
-/// A resource that exists and is ours.
+/// A resource that exists and belongs to the stack.
 #[derive(Debug, Clone)]
 pub struct Found<R: Resource> {
     /// Its outputs, as they are recorded.
