@@ -51,7 +51,7 @@ pub enum Event {
     /// Work on a resource is waiting.
     Noted {
         id: Id,
-        /// What it waits for.
+        /// The reason for waiting.
         why: String,
     },
     /// Work on a resource succeeded.

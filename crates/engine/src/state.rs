@@ -152,7 +152,7 @@ impl StackState {
         Self { backend, id, endpoint: endpoint.map(str::to_owned) }
     }
 
-    /// Where the state is, for people.
+    /// Where the state is stored, for messages.
     pub fn location(&self) -> String {
         self.backend.location(&self.id)
     }
