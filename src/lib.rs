@@ -8,7 +8,8 @@
 //! 2. [`config`]: makes a valid configuration of arguments, environment and stack file; [`bundle`] packs the functions
 //! 3. [`spec`]: what the user wrote, read and checked; [`topology`]: what follows from it, as a graph of resources. Both
 //!    call nothing
-//! 4. [`engine`]: creates, changes and removes resources; knows neither AWS nor the terminal. Start in `engine/apply.rs`
+//! 4. [`engine`]: creates, changes and removes resources; knows neither AWS nor the terminal. Start in
+//!    `crates/engine/src/apply.rs`
 //! 5. [`aws`]: a module for each service, the only users of the SDK; [`local`] starts the emulator instead of AWS
 //! 6. [`state`]: the state file, which connects one run with the next
 //! 7. [`verify`]: tests the security layers of the live stack

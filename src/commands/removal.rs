@@ -12,47 +12,46 @@ use crate::scope::Scope;
 /// The order in which a stack is removed.
 pub(super) const ORDER: Cleanup = Cleanup { group: cleanup_position, holds: must_go_first };
 
-/// The kind whose access logs AWS delivers.
+/// The kind for whose access logs AWS writes [`LOG_POLICY`].
 const HTTP_API: &str = <crate::aws::apigatewayv2::HttpApi as crate::engine::Resource>::KIND;
 
-/// Secrets: a deleted one can be recovered for some days.
+/// The kind of a secret. A deleted secret can be recovered for some days.
 const SECRET: &str = <crate::aws::secretsmanager::Secret as crate::engine::Resource>::KIND;
 
-/// How this program removes the stack of this name.
 pub(super) fn removal<'a>(stack: &'a str, registry: &'a Registry, purge: bool) -> Removal<'a> {
     Removal { stack, registry, cleanup: ORDER, purge }
 }
 
-/// The flags with which the AWS CLI reaches what this run reaches.
+/// The flags with which the AWS CLI uses the same region, account and endpoint as this run.
 pub(super) fn at(region: &str, profile: Option<&str>, endpoint: Option<&str>) -> String {
     let flag =
         |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {}", quoted(value))).unwrap_or_default();
     format!("--region {region}{}{}", flag("profile", profile), flag("endpoint-url", endpoint))
 }
 
-/// What the report of a removal is made from, beside the removal itself.
+/// Prints a removal, in words or as JSON.
 pub(super) struct Report<'a> {
     /// `down` or `sweep`.
     pub verb: &'static str,
-    /// The command that goes on.
+    /// The command that continues an incomplete removal.
     pub again: String,
     pub scope: &'a Scope,
-    /// What a command of the AWS CLI needs to reach the same region, account and endpoint.
+    /// See [`at`].
     pub at: String,
     pub output: Output,
-    /// Secrets are removed for good.
+    /// Secrets are deleted permanently.
     pub purge: bool,
-    /// Resources of others that were named already.
+    /// Somebody else's resources that were already printed.
     pub strangers: &'a [(Id, Failure)],
 }
 
-/// What is around the stack after its removal.
+/// What a report lists besides the removed and the left resources.
 struct Around<'a> {
     /// Deleted secrets that can be recovered.
     recoverable: Vec<InventoryItem>,
-    /// Resources of others with names like ours.
+    /// Somebody else's resources with names like ours.
     others: Vec<InventoryItem>,
-    /// What AWS made for the whole account on behalf of something that was removed, in words.
+    /// Says what AWS created for the whole account because of a removed resource, and leaves.
     shared: Option<&'a str>,
 }
 
@@ -63,7 +62,7 @@ impl Report<'_> {
         }
     }
 
-    /// What will be removed, in which order, and what cannot be undone.
+    /// Prints the resources that will be removed, in their order, and a warning if values are lost.
     pub(super) fn announce(&self, targets: &[Target]) {
         self.say(&listing(targets));
         if let Some(warning) = self.warning(targets) {
@@ -71,7 +70,7 @@ impl Report<'_> {
         }
     }
 
-    /// That secrets are lost for good.
+    /// Says which secrets are deleted permanently.
     fn warning(&self, targets: &[Target]) -> Option<String> {
         let secrets: Vec<&str> =
             targets.iter().filter(|target| target.kind == SECRET).map(|target| target.id.parts().1).collect();
@@ -82,7 +81,7 @@ impl Report<'_> {
     fn around(&self, removed: &Removed) -> Around<'_> {
         let Removed { inventory, targets, .. } = removed;
         let named = |one: &InventoryItem| self.strangers.iter().any(|(_, failure)| is_of(failure, one));
-        // A topic's subscriptions go with it, are listed for a while, and carry no tag.
+        // A topic's subscriptions are deleted with it, stay listed for a while, and carry no tag.
         let went = |one: &InventoryItem| {
             let arns = targets.iter().filter_map(|target| target.outputs["arn"].as_str());
             arns.into_iter().any(|arn| one.arn.strip_prefix(arn).is_some_and(|rest| rest.starts_with(':')))
@@ -94,7 +93,7 @@ impl Report<'_> {
         Around { recoverable, others, shared: targets.iter().any(logged).then_some(LOG_POLICY) }
     }
 
-    /// Tells how it went. `on_record` is how many resources the state still has.
+    /// Prints the result. `on_record`: how many resources are still in the state.
     pub(super) fn tell(&self, removed: &Removed, on_record: usize) {
         let Removed { done, elapsed, left, inventory, .. } = removed;
         let Around { recoverable, others, shared } = self.around(removed);
@@ -118,7 +117,7 @@ impl Report<'_> {
         if !done.stopped && !nothing {
             let seen = left.iter().filter(|one| one.seen).count();
             let perhaps = left.len() - seen;
-            // A record is of a resource that is there, or that could not be read.
+            // Each record is of a resource that exists or could not be read.
             let count = seen.max(on_record.saturating_sub(perhaps));
             let perhaps = if perhaps == 0 { String::new() } else { format!(", {perhaps} may remain") };
             say(&format!("{gone} removed, {count} left{perhaps}."));
@@ -146,7 +145,7 @@ impl Report<'_> {
         }
         let seen = left.iter().filter(|one| one.seen).count();
         let told = left.iter().map(|one| &one.id);
-        // It failed, and is not there all the same.
+        // Resources whose removal failed, but which no longer exist.
         let failed = done.failed.iter().filter(|(id, _)| !told.clone().any(|told| told == id)).count();
         let count = |count: usize, one: &str, more: &str| match count {
             0 => None,
@@ -180,7 +179,7 @@ pub(super) fn recoverable(inventory: &Inventory, stack: &str, purge: bool) -> Ve
     inventory.of(stack).filter(|one| !purge && one.until.is_some()).cloned().collect()
 }
 
-/// What will be removed, in the documented order.
+/// The resources that will be removed, in the documented order.
 fn listing(targets: &[Target]) -> String {
     let mut text = String::from("These resources will be removed, in this order:\n");
     for (index, group) in CleanupGroup::ALL.iter().enumerate() {
@@ -193,7 +192,7 @@ fn listing(targets: &[Target]) -> String {
     text.trim_end().to_owned()
 }
 
-/// Whether this is the resource of somebody else that a failure is about.
+/// Whether a [`Failure::foreign`] is about this resource.
 fn is_of(failure: &Failure, one: &InventoryItem) -> bool {
     failure.resource.as_ref() == Some(&one.arn)
 }
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_about_one_resource_hides_none_whose_name_begins_alike() {
+    fn a_failure_about_one_resource_does_not_hide_another_whose_name_begins_in_the_same_way() {
         let listed = ["orders", "orders-2"].map(|name| {
             let arn = format!("arn:{name}");
             InventoryItem::new::<LogGroup>((name, &arn), None, |_| (), &json!({ "arn": arn }))

@@ -1,4 +1,4 @@
-//! What commands that talk to AWS share: the connection, the graph, and the state file that belongs to both.
+//! The parts that commands which call AWS share: the connection, the graph, and the state.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::topology::{self, SecretValues};
 
 use super::{note_unless, values};
 
-/// A stack, and the account it is or will be in.
+/// A stack, and the connection to its account.
 pub(super) struct Session {
     pub config: Config,
     pub clients: Clients,
@@ -34,27 +34,27 @@ pub(super) struct Session {
     pub bundles: Bundles,
 }
 
-/// Whether a command looks at the functions' code.
+/// Whether a command needs the functions' code.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sources {
-    /// It is packed, with what it depends on, and compared or uploaded.
+    /// The code is packed with its dependencies, to be compared or uploaded.
     Packed,
-    /// It is of no matter, and need not even be there.
+    /// The code is not read and need not exist.
     Untouched,
 }
 
 impl Session {
-    /// Connects, and works out what should exist. Reads the stack's sources, and who we are; no value of a secret.
+    /// Connects, and makes the graph. Reads the functions' code and the caller's identity, and no value of a secret.
     pub(super) async fn open(config: Config, sources: Sources) -> Result<Self, Error> {
         Self::with(config, sources, BTreeSet::new()).await
     }
 
-    /// The same, for a run that only removes: the region need not have what the stack is made of.
+    /// The same, for a run that only removes resources. The region may lack services that the stack needs.
     pub(super) async fn for_removal(config: Config) -> Result<Self, Error> {
         Self::connected(config, Sources::Untouched, BTreeSet::new(), &Needs::default()).await
     }
 
-    /// The same, for a run that may write these secrets anew.
+    /// The same, for a run that may write new values of the secrets in `rotate`.
     pub(super) async fn with(config: Config, sources: Sources, rotate: BTreeSet<String>) -> Result<Self, Error> {
         let needs = topology::needs(&config.stack);
         Self::connected(config, sources, rotate, &needs).await
@@ -66,7 +66,7 @@ impl Session {
         rotate: BTreeSet<String>,
         needs: &Needs,
     ) -> Result<Self, Error> {
-        // Every mistake first, before an emulator is started or anything is installed.
+        // Report mistakes before an emulator is started or anything is installed.
         let code = match sources {
             Sources::Packed => Some(
                 Code::find(&config.stack, &config.sources)
@@ -89,18 +89,17 @@ impl Session {
         Ok(Self { config, clients, caller, endpoint, graph, registry, store, bundles })
     }
 
-    /// From now on with these values of secrets.
+    /// Makes the graph again, with these values of secrets.
     pub(super) fn fill(&mut self, secrets: &SecretValues) {
         self.graph =
             topology::desired(&self.config.stack, self.scope(), self.endpoint.as_deref(), &self.bundles, secrets);
     }
 
-    /// Where the stack lives.
     pub(super) fn scope(&self) -> &Scope {
         &self.clients.scope
     }
 
-    /// Refuses, before anything is written, credentials that must not be used for it.
+    /// Refuses credentials that must not be used to change the stack, before anything is written.
     pub(super) async fn may_write(&self) -> Result<(), Error> {
         refuse_root(&self.caller, self.endpoint.as_deref())?;
         if self.caller.is_root() && !self.config.connection.local && !self.config.output.quiet {
@@ -108,7 +107,7 @@ impl Session {
         }
         let scope = self.scope();
         let others = self.store.others().await?;
-        // An emulator's stack beside AWS's is another matter.
+        // A stack on an emulator and one on AWS may have the same name.
         let twin = others
             .iter()
             .find(|other| other.region == scope.region && other.endpoint.is_some() == self.endpoint.is_some());
@@ -129,7 +128,10 @@ impl Session {
         Ok(self.store.lock(&format!("securelambda {command}")).await?)
     }
 
-    /// The state, for commands that only read it. No state, no stack.
+    /// Reads the state, for commands that do not change it.
+    ///
+    /// # Errors
+    /// The stack has no state, so it does not exist.
     pub(super) async fn state(&self) -> Result<State, Error> {
         match self.store.read().await? {
             Some(state) => Ok(state),
@@ -147,36 +149,34 @@ impl Session {
         error.hint("run `securelambda up` to create it; if its state file was lost, `up` finds the existing resources")
     }
 
-    /// Looks at everything.
     pub(super) async fn refresh(&self, state: &State, stop: &CancellationToken) -> Result<Refresh, Error> {
         Ok(refresh(&self.graph, &self.registry, state, stop).await?)
     }
 
-    /// What scripts rely on: ids, ARNs and URLs of what is there.
+    /// The ids, ARNs and URLs that scripts use.
     pub(super) fn outputs(&self, state: &State) -> Outputs {
         Outputs::new(&self.config.stack, self.scope(), self.endpoint.as_deref(), state)
     }
 }
 
-/// Where the state of this configuration's stack is kept.
+/// Access to the state of this configuration's stack.
 pub(super) fn stored(config: &Config, scope: &Scope, endpoint: Option<&str>) -> StackState {
     StackState::new(state::open(&config.state_dir), state_id(scope), endpoint)
 }
 
-/// The state of the stack that lives there.
 pub(super) fn state_id(scope: &Scope) -> StateId {
     let Scope { stack, account, region, .. } = scope.clone();
     StateId { stack, account, region }
 }
 
-/// Connects: the clients, whose credentials they have, and where AWS is if it is not AWS itself.
+/// Connects, and returns the clients, the caller's identity, and the endpoint if it is not AWS's own.
 pub(super) async fn who_am_i(config: &Config) -> Result<(Clients, CallerIdentity, Option<String>), Error> {
     let access = access(&config.connection, config.output.quiet).await?;
     let (clients, caller) = connected(&config.stack.name, &access, &topology::needs(&config.stack)).await?;
     Ok((clients, caller, access.endpoint))
 }
 
-/// The clients for a stack of this name with these needs, and whose credentials they have.
+/// Returns the clients for a stack of this name, and the caller's identity. Refuses a region that lacks one of `needs`.
 pub(super) async fn connected(stack: &str, access: &Access, needs: &Needs) -> Result<(Clients, CallerIdentity), Error> {
     let (sdk, caller) = connect(access, needs).await.map_err(account_error)?;
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
@@ -185,7 +185,7 @@ pub(super) async fn connected(stack: &str, access: &Access, needs: &Needs) -> Re
     Ok((Clients::new(sdk, scope), caller))
 }
 
-/// The root user of an account at AWS itself may do nothing here; an emulator's has nothing to lose.
+/// Refuses the credentials of an account's root user on AWS. On an emulator they do no harm.
 pub(super) fn refuse_root(caller: &CallerIdentity, endpoint: Option<&str>) -> Result<(), Error> {
     if !caller.is_root() || endpoint.is_some() {
         return Ok(());
@@ -195,7 +195,7 @@ pub(super) fn refuse_root(caller: &CallerIdentity, endpoint: Option<&str>) -> Re
         .hint("use a role or an IAM user with limited permissions, and delete the root user's access keys"))
 }
 
-/// How to reach AWS. With `--local`, the emulator, started if need be.
+/// How to reach AWS or, with `--local`, the emulator, which is started if necessary.
 pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Access, Error> {
     let note = Note::new(note_unless(quiet));
     if !connection.local {
@@ -235,17 +235,17 @@ pub(super) async fn access(connection: &Connection, quiet: bool) -> Result<Acces
     })
 }
 
-/// Whatever keeps us from knowing who we are is about the account, unless nothing answers at all.
+/// The error if the caller's identity cannot be read. It is an error of the account, unless no service answered.
 fn account_error(failure: Failure) -> Error {
     let answered = failure.service.is_some() || failure.cause == crate::engine::Cause::Fatal;
     let error = Error::from(failure);
     if answered { Error { kind: Kind::Account, ..error } } else { error }
 }
 
-/// The functions' code, packed for what will run it.
+/// Packs the functions' code for Lambda, or for the emulator on this machine.
 async fn pack(config: &Config, code: Code<'_>, endpoint: Option<&str>) -> Result<Bundles, Error> {
     let note = note_unless(config.output.quiet);
-    // Without a home there is no folder for it, which matters only where something has to be installed.
+    // Without a home folder there is no cache folder. That matters only if something must be installed.
     let local = Local::from_env(variable).ok();
     let python = || local.as_ref().and_then(Local::python);
     let here = config.connection.local || emulated_here(endpoint).await;
@@ -257,7 +257,7 @@ async fn pack(config: &Config, code: Code<'_>, endpoint: Option<&str>) -> Result
     })
 }
 
-/// Whether what answers here is the emulator that runs functions as processes of this machine.
+/// Whether the endpoint is the emulator that runs functions as processes of this machine.
 async fn emulated_here(endpoint: Option<&str>) -> bool {
     let here = |url: &str| {
         let rest = url.strip_prefix("http://")?;
@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn root_is_refused_at_aws_and_only_there() {
+    fn root_credentials_are_refused_on_aws_and_accepted_on_an_emulator() {
         let caller = |arn: &str| CallerIdentity {
             account: "123456789012".into(),
             arn: arn.into(),

@@ -108,7 +108,7 @@ pub(super) async fn run(
     let removed = removal.remove(&mut run, targets, Vec::new()).await?;
     reporter.finish();
     if removed.is_clean() {
-        // Records of children that went with their parents.
+        // These are the records of children that were deleted with their parents.
         state.resources.clear();
         store.delete().await?;
     }
@@ -116,7 +116,7 @@ pub(super) async fn run(
     report.ending(&removed)
 }
 
-/// Lists what there is, by stack.
+/// Prints the listed resources, by stack.
 fn list(
     inventory: &Inventory,
     scope: &Scope,

@@ -1,4 +1,5 @@
-//! `up`: plans, asks, builds or converges; prints the routes and what to do next. Resumes whatever an earlier run left.
+//! `up`: plans, asks for confirmation, creates or updates the stack, and prints the routes and the next commands. It
+//! continues the work of an interrupted run.
 
 use std::time::{Duration, Instant};
 
@@ -80,14 +81,14 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     };
     // The rest of the stack stays, and may still use the dependencies of a resource that could not be removed.
     let cleanup = Cleanup { group: cleanup_position, holds: |_, _| true };
-    // An emulator's servers all change at once.
+    // On an emulator, every change takes effect at once.
     let lag = session.endpoint.is_none();
     let done = engine::apply(&mut run, &session.graph, refresh, cleanup, lag).await;
     reporter.finish();
     finish(&session, &state, &done, began.elapsed(), args.detailed_exitcode)
 }
 
-/// From here on the stack file asks for the address too.
+/// Writes the addresses of `--allow-ip` to the stack file.
 fn write(edit: Option<&super::allow_ip::Edit>, quiet: bool) -> Result<(), Error> {
     edit.map_or(Ok(()), |edit| edit.write(quiet))
 }
@@ -119,7 +120,7 @@ fn nothing_done(plan: &Plan) -> Summary {
     Summary { done: done.collect(), ..Summary::default() }
 }
 
-/// The routes as the answer, and what to type next.
+/// Prints the routes on standard output, and the next commands on standard error.
 fn show(session: &Session, state: &State) {
     let outputs = session.outputs(state);
     let config = &session.config;
@@ -152,7 +153,7 @@ fn show(session: &Session, state: &State) {
     say(&next);
 }
 
-/// Two lines a route, since URLs are long: method and URL; what answers, and who may call.
+/// Two lines for each route, because URLs are long: the method and the URL, then the function and who may call.
 pub(super) fn routes(outputs: &Outputs) -> String {
     let routes = outputs.routes().map(|route| {
         let who = match &route.pool {
@@ -171,7 +172,7 @@ fn say_unless(quiet: bool, text: &str) {
     }
 }
 
-/// Exit code 4, in words.
+/// The error for exit code 4.
 pub(super) fn failed(verb: &str, done: &Summary) -> Error {
     let what = match done.failed.len() {
         1 => "1 resource failed".to_owned(),

@@ -39,7 +39,7 @@ pub fn plan_text(plan: &Plan, palette: Palette) -> String {
             }
             Change::Replace { moved } => {
                 let details = drift::lines(moved, palette);
-                groups[2].push(entry(palette.warn("±"), "create anew, then remove the old one", details));
+                groups[2].push(entry(palette.warn("±"), "create the new one, then remove the old one", details));
             }
             Change::KnownAfterApply => {
                 groups[2].push(entry(palette.warn("~"), "(depends on changes above)", Vec::new()));

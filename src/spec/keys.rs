@@ -86,7 +86,7 @@ section! {
     name: Required = form_or(
         "^[a-z][a-z0-9-]{0,23}$",
         "securelambda",
-        "The prefix of every resource's name: 1 to 24 characters of a-z, 0-9 and -, beginning with a letter.",
+        "The prefix of every resource's name: 1 to 24 characters of a-z, 0-9 and -, beginning with a letter and not ending in -.",
     );
     permissions_boundary: Text = form(
         "^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/",

@@ -1,8 +1,8 @@
-//! The state file: found, locked, read and replaced.
+//! The first backend: a folder with one file for each state.
 //!
-//! The lock is a file beside the state, never the state itself, so that the state can be replaced by a rename while it
-//! is held. Replacing is: write a temporary file in the same folder, fsync it, rename it over, fsync the folder. Killed
-//! at any instant, what is there parses.
+//! The lock is a separate file beside the state file, so that the state file can be replaced while the lock is held. To
+//! replace it, the program writes a temporary file in the same folder, syncs it to disk, renames it over the state
+//! file, and syncs the folder. So the state file is complete even if the program is killed at any moment.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -12,73 +12,58 @@ use super::holder::{Holder, holder, hostname, sign};
 use super::reserve::{Reserve, no_room};
 use super::{Answer, State, StateBackend, StateError, StateErrorKind, StateId, StateStore, VERSION};
 
-/// What helps against a full disk.
+/// The advice for a full disk.
 const MAKE_ROOM: &str = "make room on the disk, or in your quota, and run the same command again";
 
-/// What can be wrong with a state file or its folder.
+/// An error of a state file, its lock or its folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The folder or file cannot be used.
     #[error("the state {what} {} cannot be {verb}: {error}", path.display())]
     Io {
         /// `folder`, `file` or `lock`.
         what: &'static str,
         /// `read`, `written`, `opened` or `locked`.
         verb: &'static str,
-        /// Which.
         path: PathBuf,
-        /// Why.
         error: io::Error,
     },
-    /// It was saved, with the room that is kept for a full disk; there is no more for another.
+    /// The state was saved in the space that is reserved for a full disk. There is no space for another save.
     #[error("the disk under {} is full; the created resources were saved in the space reserved for this", path.display())]
     LastRoom {
         /// The state file.
         path: PathBuf,
     },
-    /// It is not a state file, or not a whole one.
+    /// The file is not a state file, or not a complete one.
     #[error("the state file {} is damaged: {why}", path.display())]
-    Damaged {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A newer program wrote it.
+    Damaged { path: PathBuf, why: String },
+    /// A newer version of the program wrote the file.
     #[error("the state file {} has version {version}, this program knows up to {VERSION}", path.display())]
-    Newer {
-        /// Which.
-        path: PathBuf,
-        /// Its version.
-        version: u64,
-    },
-    /// It is another stack's, account's or region's.
+    Newer { path: PathBuf, version: u64 },
+    /// The file belongs to another stack, account or region.
     #[error("the state file {} is of {is}, not of {wanted}", path.display())]
     Foreign {
-        /// Which.
         path: PathBuf,
-        /// What it says it is of.
+        /// The stack, account and region in the file.
         is: String,
-        /// What we expected.
+        /// The expected stack, account and region.
         wanted: String,
     },
-    /// Another run is at it.
+    /// Another run holds the lock.
     #[error("another run holds the lock {}: {holder}", path.display())]
     Locked {
         /// The lock file.
         path: PathBuf,
-        /// Whose.
         holder: Holder,
     },
 }
 
 impl FileError {
-    /// Whether the state is on disk all the same.
+    /// Whether the state was saved despite the error.
     pub fn is_saved(&self) -> bool {
         matches!(self, Self::LastRoom { .. })
     }
 
-    /// What to do next.
+    /// What the user can do next.
     pub fn hint(&self) -> String {
         use io::ErrorKind as Why;
         match self {
@@ -129,12 +114,12 @@ impl From<FileError> for StateError {
     }
 }
 
-/// States in a folder on this machine: a file for each, named `<stack>.<account>.<region>.json`.
+/// A folder on this machine with one file for each state, named `<stack>.<account>.<region>.json`.
 #[derive(Debug, Clone)]
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Nothing is read or made yet.
+    /// Reads and creates nothing.
     pub fn new(path: &Path) -> Self {
         Self(path.to_owned())
     }
@@ -174,13 +159,12 @@ pub struct StateFile {
 }
 
 impl StateFile {
-    /// `<stack>.<account>.<region>.json` in `folder`. Nothing is read or made yet.
+    /// `<stack>.<account>.<region>.json` in `folder`. Reads and creates nothing.
     pub fn new(folder: &Path, id: &StateId) -> Self {
         let stem = format!("{}.{}.{}", id.stack, id.account, id.region);
         Self { folder: folder.to_owned(), stem, id: id.clone() }
     }
 
-    /// Where the state is.
     pub fn path(&self) -> PathBuf {
         self.folder.join(format!("{}.json", self.stem))
     }
@@ -205,7 +189,7 @@ impl StateFile {
         Ok(ids)
     }
 
-    /// Reads without locking, for commands that change nothing. `None`: there is no such stack on record.
+    /// Reads the file without locking it, for commands that change nothing. `None`: it does not exist.
     pub fn read(&self) -> Result<Option<State>, FileError> {
         let path = self.path();
         let text = match fs::read_to_string(&path) {
@@ -226,9 +210,9 @@ impl StateFile {
         Ok(Some(state))
     }
 
-    /// Locks the stack for this process and reads its state; `None` if there is none.
+    /// Locks the file for this process and reads it. `None`: it does not exist.
     ///
-    /// The folder is proved writable here, before anything is made.
+    /// Also checks that the folder can be written, before anything is created on AWS.
     pub fn lock(&self, command: &str) -> Result<(Option<State>, LockedFile), FileError> {
         let folder = |verb, error| FileError::Io { what: "folder", verb, path: self.folder.clone(), error };
         fs::create_dir_all(&self.folder).map_err(|error| folder("written", error))?;
@@ -251,7 +235,7 @@ impl StateFile {
             }
         }
         sign(&mut file, command).map_err(|error| folder("written", error))?;
-        // A temporary file and some room prove that a save can succeed, while there is nothing yet to lose.
+        // A temporary file and the reserved space prove that a save can succeed, before anything is created.
         self.sweep();
         temporary(&self.folder, &self.stem).map_err(|error| folder("written", error))?;
         let size = fs::metadata(self.path()).map_or(0, |file| file.len());
@@ -261,21 +245,21 @@ impl StateFile {
 }
 
 impl StateFile {
-    /// Takes away what killed writers of this stack left; called with the lock held, so that nobody is writing.
+    /// Deletes the temporary files of runs that were killed. Called with the lock held, so no other run is writing.
     fn sweep(&self) {
         let prefix = format!(".{}-", self.stem);
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if name.starts_with(&prefix) && name.ends_with(".tmp") {
-                // Only litter: one that stays does no harm.
+                // A temporary file that cannot be deleted does no harm.
                 let _ = fs::remove_file(entry.path());
             }
         }
     }
 }
 
-/// A stack locked for this process. Letting go of it, dying included, unlocks.
+/// A locked state file. The lock is released when this is dropped, and also when the process is killed.
 #[derive(Debug)]
 pub struct LockedFile {
     file: StateFile,
@@ -284,7 +268,7 @@ pub struct LockedFile {
 }
 
 impl LockedFile {
-    /// Takes the state file away: the stack is no more.
+    /// Deletes the state file. Succeeds if it does not exist.
     pub fn remove(&mut self) -> Result<(), FileError> {
         let path = self.file.path();
         match fs::remove_file(&path) {
@@ -297,7 +281,7 @@ impl LockedFile {
 }
 
 impl LockedFile {
-    /// Replaces the file.
+    /// Replaces the state file.
     pub fn write(&mut self, state: &State) -> Result<(), FileError> {
         let path = self.file.path();
         let StateFile { folder, stem, .. } = &self.file;
@@ -320,7 +304,7 @@ impl StateStore for LockedFile {
 }
 
 fn replace(folder: &Path, stem: &str, path: &Path, state: &State) -> io::Result<()> {
-    // Made 0600 by tempfile.
+    // The crate creates the file with mode 0600.
     let mut file = temporary(folder, stem)?;
     let mut text = serde_json::to_vec_pretty(state)?;
     text.push(b'\n');
@@ -330,7 +314,7 @@ fn replace(folder: &Path, stem: &str, path: &Path, state: &State) -> io::Result<
     File::open(folder)?.sync_all()
 }
 
-/// A new file beside the state, that goes away unless it is renamed.
+/// A new file in the folder, which is deleted unless it is renamed.
 fn temporary(folder: &Path, stem: &str) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(&format!(".{stem}-")).suffix(".tmp").tempfile_in(folder)
 }

@@ -6,18 +6,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// Who holds a lock. Only told to people: what counts is the operating system's own lock on the file.
+/// The process that holds a lock, for messages only. The lock itself is the operating system's lock on the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The user's number.
+    /// The user's numeric id.
     pub owner: String,
-    /// The process.
+    /// The process's id.
     pub pid: u32,
-    /// The machine.
+    /// The machine's name.
     pub host: String,
     /// Seconds since 1970.
     pub since: u64,
-    /// What it is doing.
+    /// The command that it runs, as in `securelambda up`.
     pub command: String,
 }
 

@@ -1,5 +1,5 @@
-//! Where states are kept. What a state is, and what a backend must do, is the engine's: see [`crate::engine::state`].
-//! [`Folder`] keeps them on the local disk.
+//! The backends that store states. [`crate::engine::state`] defines the state and the traits of a backend. [`Folder`]
+//! stores states on the local disk.
 
 mod folder;
 mod holder;
@@ -12,7 +12,7 @@ pub use crate::engine::state::*;
 pub use folder::{FileError, Folder, LockedFile, StateFile};
 pub use holder::Holder;
 
-/// The backend that keeps the states at `location`. A further backend is recognised here.
+/// The backend for the states at `location`. A further backend needs a line here.
 pub fn open(location: &Path) -> Arc<dyn StateBackend> {
     Arc::new(Folder::new(location))
 }

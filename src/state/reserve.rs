@@ -1,35 +1,36 @@
-//! Room on the disk that is kept for the end: if it fills up half-way, what is being made can still be written down.
+//! Reserves disk space for the end of a run. If the disk fills up during the run, the results can still be saved.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// More than the state file of a large stack: replacing one takes as much room again as it has.
+/// More bytes than the state file of a large stack has. Replacing a file needs as much space again as the file has.
 const ENOUGH: usize = 1 << 20;
 
-/// A file without a name: gone with the process, however that ends.
+/// A file without a name. The operating system deletes it when the process ends, even if it is killed.
 #[derive(Debug)]
 pub(super) struct Reserve(Option<File>);
 
 impl Reserve {
-    /// Takes the room, where the state file will need it. `size`: the state file's.
+    /// Reserves the space, in the folder of the state file. `size`: the state file's size in bytes.
     ///
     /// # Errors
-    /// There is not that much: better known now than once something is made.
+    /// There is not enough space. The run ends before it creates anything.
     pub(super) fn take(folder: &Path, size: u64) -> io::Result<Self> {
         let mut file = tempfile::tempfile_in(folder)?;
-        // Chance cannot be compressed, so this takes its room on any file system.
+        // Random bytes cannot be compressed, so they take this much space on any file system.
         let mut block = vec![0_u8; ENOUGH];
         rand::fill(&mut block[..]);
         for _ in 0..=size / ENOUGH as u64 {
             file.write_all(&block)?;
         }
-        // Some, such as those of the network, tell of a full disk only now.
+        // Some file systems, such as network file systems, report a full disk only now.
         file.sync_data()?;
         Ok(Self(Some(file)))
     }
 
-    /// Writes; if there is no room for it, once more in ours. `true`: ours was needed.
+    /// Calls `write`. If the disk is full, frees the reserved space and calls it again. Returns `true` if the space was
+    /// needed.
     pub(super) fn spend_on(&mut self, mut write: impl FnMut() -> io::Result<()>) -> io::Result<bool> {
         match write() {
             Err(error) if no_room(&error) && self.0.take().is_some() => write().map(|()| true),
@@ -38,7 +39,7 @@ impl Reserve {
     }
 }
 
-/// Another's files take all there is, or the user's quota does.
+/// Whether the disk or the user's quota is full.
 pub(super) fn no_room(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn it_takes_real_room_and_leaves_no_name() {
+    fn a_reserve_takes_real_space_and_leaves_no_file_name() {
         let folder = tempfile::tempdir().expect("a folder");
         for (size, blocks) in [(0, 1), (3 << 20, 4)] {
             let reserve = Reserve::take(folder.path(), size).expect("there is room");
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_spent_once_and_only_on_a_full_disk() {
+    fn a_reserve_is_used_once_and_only_if_the_disk_is_full() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut reserve = Reserve::take(folder.path(), 0).expect("there is room");
         assert!(!reserve.spend_on(|| Ok(())).expect("no need of it"));

@@ -1,9 +1,10 @@
-//! The steps that create, update and replace: START HERE. Each resource of the graph is one step. It starts as soon as
-//! the resources that it depends on are ready, because its description is made from their outputs.
+//! The steps that create, update and replace resources. Each resource of the graph is one step. A step starts as soon
+//! as the resources that it depends on are ready, because its description is made from their outputs.
 //!
-//! Replacing is creating first and deleting last: when the key of a resource has changed, its record is
-//! [set aside](State::set_aside) under an id of its own, the resource is created in its new place, and when everything
-//! that used the old one has moved, the end of the run removes it like any resource that is no longer desired.
+//! A replacement creates the new resource first and deletes the old one last. If the key of a resource has changed, its
+//! record is [set aside](State::set_aside) under an id of its own, and the resource is created in its new place. At the
+//! end of the run, when no dependent uses the old resource any more, it is removed like any resource that is no longer
+//! desired.
 
 use std::time::Duration;
 
@@ -24,10 +25,12 @@ use super::targets::unwanted_targets;
 use super::task::{CancellationToken, StopLevel, Task};
 use crate::state::{Record, State, Status};
 
-/// Brings everything in `graph` to its desired state, then removes what is on record and no longer desired, in the
-/// order of `cleanup`. With `lag`, removal waits for what [takes time to reach all of AWS](super::Lag).
+/// Brings every resource of `graph` to its desired state. If that succeeds, removes the resources that are on record
+/// and no longer desired, in the order of `cleanup`. With `lag`, the removal waits until [updates have reached all
+/// servers](super::Lag).
 ///
-/// Whatever happens is in the summary; the state holds, and the store has saved, all that was learned.
+/// The summary says what happened to each resource. All results are in the state, and the store has saved them unless
+/// the summary has a `save_error`.
 pub async fn apply(run: &mut Run<'_>, graph: &Graph, refresh: Refresh, cleanup: Cleanup, lag: bool) -> Summary {
     let mut steps = Apply::new(graph, &refresh, run.state);
     let mut summary = schedule(run, &mut steps).await;
@@ -44,8 +47,8 @@ pub async fn apply(run: &mut Run<'_>, graph: &Graph, refresh: Refresh, cleanup: 
     summary
 }
 
-/// Waits, if one of these resources may still be used in the old way although an update has succeeded. `false`: asked
-/// to stop.
+/// Waits if an update of this run may not have reached all servers yet and its old settings may use one of these
+/// resources. Returns `false` if the run is asked to stop.
 async fn wait_for_lag(run: &mut Run<'_>, graph: &Graph, unwanted: &[Id], done: &Summary) -> bool {
     let goes = |kind: &&str| {
         unwanted.iter().any(|id| run.state.resources.get(id.as_str()).is_some_and(|record| record.kind == **kind))
@@ -64,7 +67,7 @@ async fn wait_for_lag(run: &mut Run<'_>, graph: &Graph, unwanted: &[Id], done: &
     }
 }
 
-/// Removes what is on record and not in the graph, now that nothing depends on it any more.
+/// Removes the resources that are on record and not in the graph. Nothing depends on them any more.
 async fn remove_unwanted(run: &mut Run<'_>, graph: &Graph, cleanup: Cleanup) -> Summary {
     let stopped = || Summary { stopped: true, ..Summary::default() };
     let stop: CancellationToken = run.stop.clone();
@@ -76,7 +79,7 @@ async fn remove_unwanted(run: &mut Run<'_>, graph: &Graph, cleanup: Cleanup) -> 
         Ok(targets) => delete(run, &targets, &[], cleanup).await,
         Err(failure) if failure.cause == Cause::Stopped => stopped(),
         Err(failure) => {
-            // It has no resource of its own: it kept us from reading all of them.
+            // The failure ended the reading of all these resources, so it is not reported as that of one of them.
             let id = Id::from("resources that are no longer in the stack file");
             (run.tell)(Event::Failed { id: id.clone(), failure: failure.clone(), elapsed: Duration::ZERO });
             Summary { failed: vec![(id, failure)], ..Summary::default() }
@@ -89,7 +92,7 @@ struct Apply<'a> {
     refresh: &'a Refresh,
     weights: Vec<usize>,
     waits: Vec<Vec<usize>>,
-    /// Of what is ready, the outputs, and whether it was created in this run, so that it has no children yet.
+    /// For each resource that is ready: its outputs, and whether this run created it, so that it has no children yet.
     ready: Vec<Option<(Value, bool)>>,
 }
 
@@ -106,7 +109,7 @@ impl<'a> Apply<'a> {
         make(self.graph, index, &inputs)
     }
 
-    /// Where the parent on record did not exist before this run, neither did the resource.
+    /// Whether a recorded resource is gone because its parent did not exist when this run began.
     fn is_gone(&self, index: usize, on_record: &Record) -> bool {
         self.graph.nodes[index].parent.is_some_and(|parent| {
             on_record.parent.as_deref() == Some(self.id(parent).as_str())
@@ -127,7 +130,7 @@ impl Steps for Apply<'_> {
         &self.graph.nodes[index].id
     }
 
-    /// The waiting resource with all that it waits for ready, and with the longest chain of dependents.
+    /// Of the waiting resources that can start, the one with the longest chain of dependents.
     fn next(&self, phases: &[Phase]) -> Option<usize> {
         let ready = |index: &usize| {
             phases[*index] == Phase::Waiting && self.waits[*index].iter().all(|&first| phases[first] == Phase::Done)
@@ -206,8 +209,8 @@ enum First {
     Refuse(Failure),
 }
 
-/// What to do first, given what the refresh read; if it read with another key in mind, read again. What hangs under
-/// something new need not be looked for.
+/// The first step for a resource, given what the refresh read. If the refresh read it by another key, it is read again.
+/// A resource whose parent was just created cannot exist yet, so it is created without reading.
 fn first_step(desired: &Desired, read: &Refreshed, under_new: bool) -> First {
     let same_key = read.desired.as_ref().is_some_and(|then| then.key == desired.key);
     match (&read.result, &read.observed) {
@@ -224,15 +227,16 @@ fn first_step(desired: &Desired, read: &Refreshed, under_new: bool) -> First {
                 First::Calls(Start::Update(observed.clone(), drift))
             }
         }
-        // Absent without a description in mind: its parent was not there, so neither was it.
+        // Absent without a description: its parent did not exist, so it did not exist either.
         (ReadResult::Absent, _) if same_key || read.desired.is_none() => First::Calls(Start::Create),
         _ if under_new => First::Calls(Start::Create),
         _ => First::Calls(Start::Read),
     }
 }
 
-/// The nodes that each node waits for: its dependencies, and if it exists already the nodes that it is
-/// [ordered after](Graph::order_after). A resource that could not be read for want of another exists if it is on record.
+/// The nodes that each node waits for: its dependencies and, if it exists already, the nodes that it is
+/// [ordered after](Graph::order_after). A resource that could not be read because a dependency is missing counts as
+/// existing if the state has its outputs.
 fn waits(graph: &Graph, refresh: &Refresh, state: &State) -> Vec<Vec<usize>> {
     let waits = graph.nodes.iter().zip(&refresh.nodes).map(|(node, read)| {
         let there = match read.result {

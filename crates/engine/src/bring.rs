@@ -1,4 +1,4 @@
-//! Creates or updates one resource, and reads it first whenever it is not certain what is there.
+//! Creates or updates one resource. Reads it first if it is not known whether it exists.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use super::failure::{Cause, Failure};
 use super::resource::Drift;
 use super::task::Task;
 
-/// How often an unanswered create is made again, each time after looking.
+/// The most create calls for one resource. After an unanswered call, the resource is read before the call is repeated.
 const CREATES: u32 = 4;
 
-/// What is known when the calls begin.
+/// What is known about a resource before its next call.
 pub(super) enum Start {
-    /// Nothing: read it.
+    /// Nothing is known: read it.
     Read,
     /// It does not exist.
     Create,
@@ -25,8 +25,8 @@ pub(super) enum Start {
     Update(Observed, Vec<Drift>),
 }
 
-/// Creates or updates one resource. `unanswered`: an earlier run was about to create it and did not live to hear the
-/// answer.
+/// Creates or updates one resource. `unanswered`: an earlier run recorded the intent to create it but no result, so it
+/// may exist.
 pub(super) async fn bring(
     provider: &dyn DynProvider,
     desired: Desired,
@@ -90,9 +90,9 @@ pub(super) async fn bring(
     }
 }
 
-/// Looks for a resource that an unanswered create may have created. Lists lag behind creates by some seconds. Where a
-/// second create would make a second resource, we look for eleven seconds before we believe that there is none; longer
-/// each time that it was created.
+/// Reads a resource that an unanswered create call may have created. Lists lag behind create calls by some seconds. If
+/// the name is not unique, a repeated call would create a second resource, so the resource is read for 11 seconds
+/// before it counts as absent. That time is multiplied by `created`, the number of create calls so far.
 pub(super) async fn look_often(
     provider: &dyn DynProvider,
     key: &Value,

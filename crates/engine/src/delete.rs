@@ -1,5 +1,5 @@
-//! The steps that delete: group by group in the given order, side by side within a group, dependents before what they
-//! depend on. What is to be deleted is in `targets.rs`, and when its turn comes in `order.rs`.
+//! The steps that delete: one group after the other, the resources of a group at the same time, but dependents before
+//! their dependencies. `targets.rs` finds the resources to delete, and `order.rs` decides when each is deleted.
 
 use serde_json::Value;
 
@@ -12,15 +12,16 @@ use super::scheduler::{Begin, Phase, Run, Steps, schedule};
 use super::targets::{Target, UnreadTarget};
 use crate::state::{Record, State};
 
-/// Deletes `targets` in the order of `cleanup`. A resource that could not be read keeps what it holds.
+/// Deletes `targets` in the order of `cleanup`. The resources in `unread` could not be read and stay, so targets that
+/// they hold stay too.
 ///
-/// The record of each is removed once it is gone, so that a run may be cut off anywhere and taken up again.
+/// The record of a resource is removed after the resource, so another run can continue an interrupted deletion.
 pub async fn delete(run: &mut Run<'_>, targets: &[Target], unread: &[UnreadTarget], cleanup: Cleanup) -> Summary {
     for target in targets {
         run.state.resources.insert(target.id.to_string(), target.record());
     }
     let mut summary = Summary::default();
-    // Even if there is nothing to delete: reading may have taken rows off the record.
+    // Save even if there is nothing to delete: reading may have removed records of resources that are gone.
     if !save(run, Vec::new(), &mut summary).await {
         return summary;
     }

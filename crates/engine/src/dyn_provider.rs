@@ -66,8 +66,8 @@ pub(super) struct Observed {
 pub(super) trait DynProvider: Send + Sync {
     fn name_is_unique(&self) -> bool;
     fn goes_with_parent(&self) -> bool;
-    /// Whether a recorded document can be read as outputs of this kind. One of another version, or an edited one, may
-    /// not.
+    /// Whether a recorded document can be read as outputs of this kind. A document that another version of the program
+    /// wrote, or that was edited, may not be readable.
     fn wrote(&self, outputs: &Value) -> bool;
     fn read(&self, key: Value, known: Option<Value>, task: Task) -> Boxed<'_, Option<Observed>>;
     fn predict(&self, desired: &Desired) -> Option<Value>;
@@ -172,19 +172,19 @@ impl Registry {
         self
     }
 
-    /// Keeps [`list_all`](super::list_all) from asking for the lists of kinds that do not pass.
+    /// Excludes the kinds for which `passes` returns `false` from [`list_all`](super::list_all).
     #[must_use]
     pub fn listing_only(mut self, passes: impl Fn(&str) -> bool) -> Self {
         self.unlisted = self.kinds.iter().copied().filter(|kind| !passes(kind)).collect();
         self
     }
 
-    /// The kinds whose list is asked for.
+    /// The kinds that [`list_all`](super::list_all) lists.
     pub fn listed_kinds(&self) -> impl Iterator<Item = &'static str> {
         self.listed().map(|(kind, _)| kind)
     }
 
-    /// Every kind whose list is asked for, with its provider.
+    /// The kinds that [`list_all`](super::list_all) lists, with their providers.
     pub(super) fn listed(&self) -> impl Iterator<Item = (&'static str, &dyn DynProvider)> {
         let listed = self.kinds.iter().filter(|kind| !self.unlisted.contains(*kind));
         listed.filter_map(|kind| Some((*kind, &**self.providers.get(kind)?)))

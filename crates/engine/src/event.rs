@@ -1,4 +1,4 @@
-//! What happened, as facts in the past tense. Reporters decide what they look like.
+//! The events of a run, and its summary. Reporters decide how to show them.
 
 use std::time::Duration;
 
@@ -9,135 +9,106 @@ use super::Id;
 use super::failure::Failure;
 use super::resource::Drift;
 
-/// What is being done to a resource.
+/// An operation on a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
-    /// Reading it.
     Read,
-    /// Making it.
     Create,
-    /// Putting right what differs.
     Update,
-    /// Removing it.
     Delete,
 }
 
-/// What became of a resource.
+/// How the work on a resource ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
-    /// Made in this run.
     Created,
-    /// It was there and ours, though the state file did not know.
+    /// It already existed and belongs to the stack, but the state did not contain it.
     Adopted,
-    /// These settings were put right.
+    /// These settings were changed.
     Updated {
-        /// What had differed.
         drift: Vec<Drift>,
     },
-    /// As wanted already.
     Unchanged,
-    /// Removed in this run.
     Deleted,
-    /// Was not there to be removed.
+    /// It did not exist when it was to be deleted.
     Gone,
-    /// Went with what it hung under.
+    /// It was deleted together with its parent.
     WentWithParent,
 }
 
-/// One fact.
+/// Something that happened during a run.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// This many resources are to be changed.
+    /// A run began.
     Began {
-        /// How many lines a reporter can expect to see done, failed or skipped.
+        /// The number of resources. Each of them ends as done, failed or skipped, unless the run is stopped.
         total: usize,
     },
     /// Work on a resource began.
-    Started {
-        /// Which.
-        id: Id,
-        /// To do what.
-        verb: Verb,
-    },
-    /// It is waiting, and this is why.
+    Started { id: Id, verb: Verb },
+    /// Work on a resource is waiting.
     Noted {
-        /// Which.
         id: Id,
-        /// What it waits for.
+        /// The reason for waiting.
         why: String,
     },
-    /// Work on a resource ended well.
-    Done {
-        /// Which.
-        id: Id,
-        /// How.
-        outcome: Outcome,
-        /// In which time.
-        elapsed: Duration,
-    },
+    /// Work on a resource succeeded.
+    Done { id: Id, outcome: Outcome, elapsed: Duration },
     /// Work on a resource failed.
-    Failed {
-        /// Which.
-        id: Id,
-        /// Why.
-        failure: Failure,
-        /// After which time.
-        elapsed: Duration,
-    },
-    /// Not begun, because something it needs did not succeed.
+    Failed { id: Id, failure: Failure, elapsed: Duration },
+    /// Work on a resource was not started, because another resource failed.
     Skipped {
-        /// Which.
         id: Id,
-        /// The culprit.
+        /// The resource whose failure is the cause.
         because: Id,
     },
-    /// Lists show these resources of the stack, which neither the stack file nor the state knew of. They are removed too.
+    /// The services' lists show resources of the stack that neither the graph nor the state contains. They are removed
+    /// too.
     FoundByTag { ids: Vec<Id> },
-    /// A deleted resource is still listed. The run waits for so long until it is gone.
+    /// A deleted resource is still listed. The run waits at most this long until it is not.
     StillListed { id: Id, for_up_to: Duration },
-    /// No more is begun; calls in flight are waited for.
+    /// The run starts nothing more and waits for calls in flight.
     Draining,
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
-    /// What became of each resource that was dealt with, in the order it was.
+    /// The resources whose work succeeded, in the order in which it ended.
     pub done: Vec<(Id, Outcome)>,
-    /// What failed, and why.
     pub failed: Vec<(Id, Failure)>,
-    /// What was not begun, and because of what.
+    /// The resources that were not started, each with the resource whose failure is the cause.
     pub skipped: Vec<(Id, Id)>,
-    /// The run was asked to stop before all was done.
+    /// The run was asked to stop before it was complete.
     pub stopped: bool,
-    /// It was asked twice, and left at once.
+    /// The run was asked to stop a second time and ended without waiting for calls in flight.
     pub abandoned: bool,
-    /// Calls that were in flight when it left: on record as begun, and looked for by the next run.
+    /// The resources whose calls were in flight when the run ended. The state records these calls as started, and the
+    /// next run checks their results.
     pub unanswered: Vec<Id>,
-    /// The state could not be saved as it should, so that nothing more was begun.
+    /// A save of the state failed, so the run started nothing more.
     pub save_error: Option<NotSaved>,
 }
 
-/// Why the state could not be saved, and what it lacks for it.
+/// A failed save of the state, and the results that are not on disk.
 #[derive(Debug, Clone)]
 pub struct NotSaved {
-    /// Why.
     pub message: String,
-    /// What to do about it.
+    /// What the user can do about it.
     pub hint: String,
-    /// What was made and is not on disk, with its ids. Empty where a later save went well.
+    /// The resources whose outputs are not on disk, with these outputs. Empty if a later save succeeded.
     pub made: Vec<(Id, Value)>,
 }
 
 impl Summary {
-    /// Everything that was asked for was done.
+    /// Whether everything was done.
     pub fn succeeded(&self) -> bool {
         self.failed.is_empty() && self.skipped.is_empty() && !self.stopped && self.save_error.is_none()
     }
 
-    /// Takes in how the second half of a run ended.
+    /// Adds the summary of a later part of the same run.
     pub fn merge(&mut self, other: Self) {
         self.done.extend(other.done);
         self.failed.extend(other.failed);
@@ -148,7 +119,7 @@ impl Summary {
         self.save_error = self.save_error.take().or(other.save_error);
     }
 
-    /// How many resources ended with an outcome like this.
+    /// The number of resources with an outcome for which `like` returns `true`.
     pub fn count(&self, like: impl Fn(&Outcome) -> bool) -> usize {
         self.done.iter().filter(|(_, outcome)| like(outcome)).count()
     }

@@ -1,93 +1,91 @@
-//! Why a verb did not succeed: what we know of it in our words, and apart from that what a service answered.
+//! Why an operation failed: a description in our own words and, separately, the service's answer.
 //!
-//! Decisions are made on what a service answered, and on nothing else. So its code and message can be shown but not be
-//! compared: the only way to tell one refusal from another is a [`Refusal`], and all of those stand in tables.
+//! Decisions depend on the service's answer, never on our own words. Its code and message can be shown but not
+//! compared: the only way to tell one refusal from another is a [`Refusal`], and all refusals are in tables.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Why a verb did not succeed, and so what the engine does about it.
+/// The class of a failure, which decides what the engine does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// AWS said no, and would again.
+    /// The service refused the call, and would refuse it again.
     Refused,
-    /// The call may or may not have been carried out: time-out, reset, 5xx. Look before trying again.
+    /// The call may or may not have been carried out: time-out, connection reset, 5xx. The engine reads the resource
+    /// before it tries again.
     Unknown,
-    /// There is one already. Look whose it is.
+    /// A resource with this name exists. The engine checks whether it belongs to the stack.
     Exists,
-    /// There is one of that name and it is not ours.
+    /// A resource with this name exists and does not belong to the stack.
     Foreign,
-    /// No later call can succeed either: credentials expired, or refused as a whole.
+    /// No later call can succeed either: the credentials have expired, or AWS does not accept them at all.
     Fatal,
-    /// We were asked to stop while waiting.
+    /// The run was asked to stop while the operation waited.
     Stopped,
 }
 
-/// A verb that did not succeed. It is shown as `context: what the service said (waited)`.
+/// A failed operation. It is shown as `context: the service's message (waited)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(into = "Told")]
 pub struct Failure {
-    /// What the engine makes of it.
     pub cause: Cause,
-    /// What was not done, and why as far as we know, in our own words: `could not create the topic greetings`.
+    /// What was not done and, if known, why, in our own words: `could not create the topic greetings`.
     pub context: String,
-    /// The call that failed, as `iam GetRole`; none where no call was made.
+    /// The call that failed, as in `iam GetRole`. `None` if no call was made.
     pub call: Option<Box<str>>,
-    /// What the service answered, where one did.
+    /// The service's answer, if there is one.
     pub service: Option<Box<ServiceError>>,
-    /// How long it was waited, and for what: `waited 120 s: the role cannot be assumed yet`.
+    /// How long the program waited, and for what: `waited 120 s: the role cannot be assumed yet`.
     pub waited: Option<Box<str>>,
-    /// The ARN or id of the resource that is in the way, of [`Cause::Foreign`].
+    /// With [`Cause::Foreign`], the ARN or id of the other resource.
     pub resource: Option<String>,
-    /// What to do next.
+    /// What the user can do next.
     pub hint: Option<String>,
 }
 
 impl Failure {
-    /// A failure with a cause and words of our own.
     pub fn new(cause: Cause, context: impl Into<String>) -> Self {
         Self { cause, context: context.into(), call: None, service: None, waited: None, resource: None, hint: None }
     }
 
-    /// A refusal with words of our own.
+    /// A failure with [`Cause::Refused`].
     pub fn refused(context: impl Into<String>) -> Self {
         Self::new(Cause::Refused, context)
     }
 
-    /// There is one of this name, it is not ours, and this is what it is (an ARN or an id).
+    /// A failure with [`Cause::Foreign`]: `what` exists and does not belong to the stack. `arn` is its ARN or id.
     pub fn foreign(what: &str, arn: &str) -> Self {
         let failure = Self::new(Cause::Foreign, format!("{what} exists and does not belong to this stack: {arn}"));
         Self { resource: Some(arn.to_owned()), ..failure }
             .hint("choose another --stack name, or remove that resource yourself; it was not touched")
     }
 
-    /// Adds what a service answered.
+    /// Adds the service's answer.
     #[must_use]
     pub fn answered(mut self, answer: ServiceError) -> Self {
         self.service = Some(Box::new(answer));
         self
     }
 
-    /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// No later call can succeed, or none is to be made.
+    /// Whether the run must end: no later call can succeed, or the run was asked to stop.
     pub fn ends_all(&self) -> bool {
         matches!(self.cause, Cause::Fatal | Cause::Stopped)
     }
 
-    /// The service's error code, where a service answered.
+    /// The service's error code, if a service answered.
     pub fn code(&self) -> Option<Shown<'_>> {
         self.service.as_ref().map(|answer| answer.code())
     }
 
-    /// The service's id of the request, where it gave one.
+    /// The service's id of the request, if it gave one.
     pub fn request_id(&self) -> Option<&str> {
         self.service.as_ref()?.request_id.as_deref()
     }
@@ -97,7 +95,7 @@ impl Failure {
         self.service.as_ref()?.retry_after
     }
 
-    /// Takes every mention of `text` out of it.
+    /// Replaces `text` with `(hidden)` wherever it would be shown.
     pub fn hide(&mut self, text: &str) {
         let said = self.service.as_mut().map(|answer| &mut answer.message);
         for words in [Some(&mut self.context), said, self.hint.as_mut()].into_iter().flatten() {
@@ -124,7 +122,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// How a failure stands in JSON.
+/// A failure as JSON.
 #[derive(Serialize)]
 struct Told {
     cause: Cause,
@@ -149,7 +147,7 @@ impl From<Failure> for Told {
     }
 }
 
-/// What a service answered instead of doing what it was asked.
+/// A service's error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceError {
     operation: String,
@@ -161,46 +159,42 @@ pub struct ServiceError {
 }
 
 impl ServiceError {
-    /// Its code and message.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         let (code, message) = (code.into(), message.into());
         Self { operation: String::new(), code, message, status: None, request_id: None, retry_after: None }
     }
 
-    /// Which operation was asked for, as `sns CreateTopic`.
+    /// Sets the operation that was called, as in `sns CreateTopic`.
     #[must_use]
     pub fn on(self, operation: impl Into<String>) -> Self {
         Self { operation: operation.into(), ..self }
     }
 
-    /// The HTTP status, the id of the request, and after how many seconds to try again.
+    /// Sets the HTTP status, the id of the request, and after how many seconds to try again.
     #[must_use]
     pub fn details(self, status: u16, request_id: Option<&str>, retry_after: Option<u64>) -> Self {
         Self { status: Some(status), request_id: request_id.map(str::to_owned), retry_after, ..self }
     }
 
-    /// Its error code.
     pub fn code(&self) -> Shown<'_> {
         Shown(&self.code)
     }
 
-    /// Its message.
     pub fn message(&self) -> Shown<'_> {
         Shown(&self.message)
     }
 
-    /// The HTTP status that it came with.
     pub fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// What its message says after these words, the first of `refusal`'s that it holds.
+    /// The rest of the message after the first of `refusal`'s words that it contains.
     pub fn after(&self, refusal: &Refusal) -> Option<&str> {
         refusal.words.iter().find_map(|words| Some(self.message.split_once(words)?.1))
     }
 }
 
-/// A service's words: to be shown, not to be compared.
+/// A service's text. It can be shown, but not compared.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a>(&'a str);
 
@@ -210,43 +204,43 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// A refusal that the program tells from others, by the service's code and message.
+/// A refusal that the program recognises by the service's code and message.
 #[derive(Debug, Clone, Copy)]
 pub struct Refusal {
-    /// The operations that answer with it, as `sns CreateTopic`; a service alone stands for all of its operations.
+    /// The operations that answer with it, as in `sns CreateTopic`. A service's name alone means all of its operations.
     pub on: &'static [&'static str],
-    /// Any of these codes,
+    /// The code is one of these.
     pub codes: &'static [&'static str],
-    /// with a message that holds any of these, in any case; none: any message.
+    /// The message contains one of these, in upper or lower case. If this is empty, every message matches.
     pub words: &'static [&'static str],
-    /// but none of these.
+    /// The message contains none of these.
     pub unless: &'static [&'static str],
 }
 
 impl Refusal {
-    /// One that is told by its code.
+    /// A refusal with one of these codes and any message.
     pub const fn new(on: &'static [&'static str], codes: &'static [&'static str]) -> Self {
         Self { on, codes, words: &[], unless: &[] }
     }
 
-    /// And by its message, which must hold one of these.
+    /// The same, with a message that contains one of these.
     #[must_use]
     pub const fn words(self, words: &'static [&'static str]) -> Self {
         Self { words, ..self }
     }
 
-    /// And by its message, which must hold none of these.
+    /// The same, with a message that contains none of these.
     #[must_use]
     pub const fn unless(self, unless: &'static [&'static str]) -> Self {
         Self { unless, ..self }
     }
 
-    /// Whether a service answered with it.
+    /// Whether a service answered with this refusal.
     pub fn is(&self, failure: &Failure) -> bool {
         failure.service.as_ref().is_some_and(|answer| self.matches(answer))
     }
 
-    /// Whether this answer is it.
+    /// Whether a service's error is this refusal.
     pub fn matches(&self, answer: &ServiceError) -> bool {
         let matches = self.has(&answer.code, &answer.message);
         debug_assert!(
@@ -268,7 +262,7 @@ impl Refusal {
             && !self.unless.iter().any(holds)
     }
 
-    /// Whether it is known of an operation; what is not known is not doubted.
+    /// Whether `on` contains an operation. An empty name is an unknown operation and counts as contained.
     pub fn covers(&self, operation: &str) -> bool {
         let is = |one: &&str| {
             one.eq_ignore_ascii_case(operation)
@@ -285,7 +279,7 @@ mod tests {
     const BUSY: Refusal = Refusal::new(&["lambda AddPermission"], &["Conflict"]).words(&["Concurrent"]).unless(&["no"]);
 
     #[test]
-    fn a_refusal_is_told_by_the_service_and_never_by_our_words() {
+    fn a_refusal_is_recognised_by_the_services_answer_and_never_by_our_words() {
         let ours = Failure::refused("could not create the route /concurrent-jobs");
         for (code, message, is) in [
             ("Conflict", "A concurrent update", true),
@@ -300,13 +294,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "knows of [\"lambda AddPermission\"] only")]
-    fn a_refusal_of_an_operation_that_the_table_does_not_know_is_a_mistake_of_ours() {
+    fn a_refusal_by_an_operation_that_the_table_does_not_list_panics() {
         let answer = ServiceError::new("Conflict", "concurrent").on("lambda RemovePermission");
         let _ = BUSY.is(&Failure::refused("no").answered(answer));
     }
 
     #[test]
-    fn a_failure_is_shown_in_our_words_and_then_the_services() {
+    fn a_failure_shows_our_words_and_then_the_services_message() {
         let mut failure = Failure::refused("could not delete it").answered(ServiceError::new("A", "It is in use."));
         assert_eq!(failure.to_string(), "could not delete it: It is in use.");
         failure.waited = Some("waited 3 s: it still counts as in use".into());

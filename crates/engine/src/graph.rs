@@ -1,6 +1,6 @@
-//! What should exist, and what each thing needs. The needs are the data used: a resource's description is made by a
-//! function of its needs' outputs, so a forgotten dependency does not compile, and a cycle cannot be written, because
-//! a [`Handle`] comes only from having added the resource before.
+//! The graph of the resources that should exist. An edge is data: a function makes a resource's description from the
+//! outputs of its dependencies. So a forgotten dependency does not compile. A cycle cannot be written, because adding a
+//! resource is the only way to get its [`Handle`].
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -25,17 +25,18 @@ impl<R> Clone for Handle<R> {
 }
 impl<R> Copy for Handle<R> {}
 
-/// Something whose outputs a description is made from: nothing, a handle, a tuple or a list of needs.
+/// The dependencies whose outputs a description is made from: nothing, a handle, or a tuple, list or map of
+/// dependencies.
 pub trait Needs {
     /// The outputs, in the same shape.
     type Out;
     /// Positions in the graph.
     fn indices(&self) -> Vec<usize>;
-    /// Those of them that are needed to make it, but not to look at it.
+    /// The dependencies that are needed to create the resource but not to read it.
     fn late(&self) -> Vec<usize> {
         Vec::new()
     }
-    /// Reads the outputs; each is a JSON document that its own resource wrote.
+    /// Reads the outputs. Each is a JSON document that its own resource wrote.
     fn read(&self, outputs: &dyn Fn(usize) -> Value) -> Self::Out;
 }
 
@@ -57,8 +58,8 @@ impl<R: Resource> Needs for Handle<R> {
     }
 }
 
-/// A need that is there when the resource is made or changed, and need not be when it is only looked at: what is live can
-/// then be compared although this part of it is still to come.
+/// A dependency that must exist when the resource is created or changed, but not when it is read. So the live settings
+/// can be compared even if this dependency does not exist yet.
 #[derive(Debug)]
 pub struct Deferred<R>(pub Handle<R>);
 
@@ -133,37 +134,38 @@ tuple_needs!(A 0, B 1, C 2, D 3, E 4);
 
 type MakeDesired = Box<dyn Fn(&dyn Fn(usize) -> Value) -> Desired + Send + Sync>;
 
-/// One resource of the graph, its type forgotten.
+/// A resource of the graph, without its type.
 pub(super) struct Node {
     pub id: Id,
     pub kind: &'static str,
-    /// What must be ready first, each once.
+    /// Its dependencies, each once.
     pub needs: Vec<usize>,
-    /// Those of its needs that it can be looked at without.
+    /// The dependencies that are not needed to read it.
     pub late: Vec<usize>,
-    /// What must be ready too before it is changed; nothing of theirs goes into it.
+    /// See [`Graph::order_after`].
     pub after: Vec<usize>,
-    /// What it hangs under: where that is absent, so is this.
+    /// If the parent does not exist, this resource does not exist either.
     pub parent: Option<usize>,
     pub goes_with_parent: bool,
     pub settles_in: usize,
     pub guards: bool,
     pub lag: Option<Lag>,
-    /// Makes the description from the needs' outputs.
+    /// Makes the description from the outputs of the dependencies.
     pub desired: MakeDesired,
 }
 
-/// Everything that should exist. A need always points backwards, so the order of `nodes` is a valid order of creation.
+/// The resources that should exist. Dependencies are added before their dependents, so the order of `nodes` is a valid
+/// order of creation.
 #[derive(Default)]
 pub struct Graph {
     pub(super) nodes: Vec<Node>,
 }
 
 impl Graph {
-    /// Adds a resource that stands on its own.
+    /// Adds a resource without a parent.
     ///
     /// # Panics
-    /// If the id is taken: the stack's description has two resources of one name, which is a bug in it.
+    /// If the graph already has a resource with this id, which is a bug of the caller.
     pub fn add<R: Resource, N: Needs + Send + Sync + 'static>(
         &mut self,
         id: Id,
@@ -173,7 +175,8 @@ impl Graph {
         self.insert(id, None, needs, desired)
     }
 
-    /// Adds a resource that hangs under `parent`, which is also a need of it, though its outputs may not be.
+    /// Adds a resource below `parent`. The parent is one of its dependencies, even if the description does not use the
+    /// parent's outputs.
     pub fn add_under<P: Resource, R: Resource, N: Needs + Send + Sync + 'static>(
         &mut self,
         parent: Handle<P>,
@@ -212,17 +215,17 @@ impl Graph {
         Handle { index: self.nodes.len() - 1, kind: PhantomData }
     }
 
-    /// What is there already is changed only once `first` is ready, though nothing of it goes into `then`. Where `then` is
-    /// still to be made it does not wait: nobody can be using it.
+    /// If `then` exists already, it is changed only after `first` is ready, although it does not use the outputs of
+    /// `first`. If `then` does not exist yet, it does not wait, because nobody can be using it.
     ///
     /// # Panics
-    /// If `first` was added later than `then`: such waits could run in a circle.
+    /// If `first` was added after `then`: such waits could form a cycle.
     pub fn order_after<T: Resource, F: Resource>(&mut self, then: Handle<T>, first: Handle<F>) {
         assert!(first.index < then.index, "what is waited for is added first");
         self.nodes[then.index].after.push(first.index);
     }
 
-    /// The ids and kinds, in an order in which they could be made.
+    /// The ids and kinds, in a valid order of creation.
     pub fn ids(&self) -> impl Iterator<Item = (&Id, &'static str)> {
         self.nodes.iter().map(|node| (&node.id, node.kind))
     }
@@ -232,7 +235,7 @@ impl Graph {
         self.nodes.iter().any(|node| node.id == *id && node.guards)
     }
 
-    /// The ids of what a resource needs.
+    /// The ids of a resource's dependencies.
     pub fn needs(&self, id: &Id) -> Vec<&Id> {
         self.nodes
             .iter()
@@ -241,8 +244,8 @@ impl Graph {
             .unwrap_or_default()
     }
 
-    /// For each node, how long the longest chain from it to the end takes, itself included, by what each settles in. What
-    /// has more to come starts first.
+    /// For each node, the total [`Resource::SETTLES_IN`] of the longest chain of dependents, the node itself included.
+    /// Nodes with longer chains start first.
     pub(super) fn weights(&self) -> Vec<usize> {
         let mut weights: Vec<usize> = self.nodes.iter().map(|node| node.settles_in).collect();
         for index in (0..self.nodes.len()).rev() {

@@ -28,11 +28,10 @@ pub struct Listing {
 /// Something that could not be read: a resource, the resources below it, or all resources of a kind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Unread {
-    /// The kind.
     pub kind: &'static str,
-    /// The resource, or the parent of the resources. `None`: all of the kind, or all after those that were read.
+    /// The resource, or the parent of the resources. `None`: all resources of the kind, or those that follow the ones
+    /// that were read.
     pub name: Option<String>,
-    /// Why.
     pub error: Failure,
     /// The caller lacks the permission to read it.
     #[serde(skip)]
@@ -85,7 +84,7 @@ impl Listing {
         self.unread.extend(other.unread);
     }
 
-    /// Adds what could not be read.
+    /// Adds resources that could not be read.
     #[must_use]
     pub fn and_unread(mut self, unread: impl IntoIterator<Item = Unread>) -> Self {
         self.unread.extend(unread);
@@ -104,7 +103,6 @@ impl From<Vec<InventoryItem>> for Listing {
 pub struct InventoryItem {
     /// Its id in the stack, from its tag, or else made from its kind and name.
     pub id: Id,
-    /// Its kind.
     pub kind: &'static str,
     /// Its name in AWS.
     pub name: String,
@@ -132,7 +130,7 @@ pub struct InventoryItem {
     /// The `arn` of the resource whose deletion also deletes it, if that is not its parent.
     #[serde(skip)]
     pub(super) goes_with: Option<String>,
-    /// All resources of this kind must stay until it is gone.
+    /// All resources of this kind must stay until this one is gone.
     #[serde(skip)]
     pub(super) rests_on: Option<&'static str>,
 }
@@ -197,8 +195,8 @@ impl InventoryItem {
         self
     }
 
-    /// It disappears with the resource of this ARN, and not with its parent. If that resource stays, it is deleted by
-    /// itself.
+    /// Marks it as deleted together with the resource of this ARN instead of its parent. If that resource stays, this
+    /// one is deleted by a call of its own.
     #[must_use]
     pub fn going_with(mut self, arn: &str) -> Self {
         self.goes_with_parent = false;
@@ -206,7 +204,8 @@ impl InventoryItem {
         self
     }
 
-    /// It may use resources of this kind, and lists do not show which. So it is removed before all of them.
+    /// Marks it as a resource that may use any resource of this kind, because lists do not show which ones it uses. It
+    /// is removed before all of them.
     #[must_use]
     pub fn resting_on<R: Resource>(mut self) -> Self {
         self.rests_on = Some(R::KIND);
@@ -214,10 +213,10 @@ impl InventoryItem {
     }
 }
 
-/// What all lists show.
+/// The result of all lists.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    /// All resources whose name or path fits, whoever they belong to. Children follow their parents.
+    /// All resources with a matching name or path, whoever owns them. Children follow their parents.
     pub listed: Vec<InventoryItem>,
     pub unread: Vec<Unread>,
     /// The kinds that have a list of their own, which was asked for. Other kinds are listed below their parents, or not
@@ -257,7 +256,7 @@ impl Inventory {
     }
 }
 
-/// Asks for all lists at the same time.
+/// Reads all lists at the same time.
 ///
 /// # Errors
 /// A failure that every list would have, such as expired credentials, or a request to stop.
@@ -287,12 +286,10 @@ pub async fn list_all(registry: &Registry, whose: &Whose, stop: &CancellationTok
     }
 }
 
-/// A resource of ours that should be gone.
+/// A resource of the stack that should be gone and is, or may be, still there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Leftover {
-    /// Its id in the stack.
     pub id: Id,
-    /// Its kind.
     pub kind: String,
     /// Its ARN or another text that identifies it, if known.
     pub arn: Option<String>,
@@ -353,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_is_not_added_again_and_a_second_one_gets_an_id_of_its_own() {
+    fn a_known_resource_is_not_added_again_and_another_with_the_same_id_gets_a_new_id() {
         let (one, two) = (pool("arn:1", "on"), pool("arn:2", "on"));
         let mut targets = Vec::new();
         let added = add_listed(&mut targets, [&one, &client(&one)]);
@@ -367,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_rests_on_a_kind_goes_before_all_of_it() {
+    fn a_resource_that_may_use_a_kind_is_removed_before_all_of_that_kind() {
         let (one, other) = (pool("arn:1", "on").resting_on::<Client>(), pool("arn:2", "on"));
         let mut targets = Vec::new();
         add_listed(&mut targets, [&one, &other, &client(&other)]);
@@ -386,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hangs_under_a_thing_is_whose_that_is() {
+    fn a_child_belongs_to_its_parents_stack() {
         let listed = client(&pool("arn:1", "on"));
         assert_eq!(listed.stack.as_deref(), Some("demo"));
         let stranger = InventoryItem::new::<Pool>(("demo-x", "arn:x"), None, |_| (), &json!({}));

@@ -1,4 +1,5 @@
-//! The engine of securelambda. It brings what exists to its desired state, and removes it again. Knows resources, and neither AWS nor the terminal.
+//! The engine of securelambda. It brings resources to their desired state and removes them again. It knows neither AWS
+//! nor the terminal.
 //!
 //! A [`Graph`] holds descriptions of resources. An edge is data: one description takes another resource's outputs.
 //! [`refresh`](refresh::refresh) reads everything that exists and compares it with the descriptions; the [`Plan`] says
@@ -6,10 +7,10 @@
 //! are ready, and [`Removal`] deletes them until nothing is left. Both are steps of one scheduler, a loop that owns the
 //! state, the schedule and the events; the tasks that it spawns only return values.
 //!
-//! Three promises hold at every instant, so that the process may be killed at any of them:
-//! 1. The intent to create, with the key to look it up by, is on disk before the call that creates.
+//! Three promises hold at every moment, so the process can be killed at any moment:
+//! 1. Before a call that creates a resource, the intent and the key for finding the resource are on disk.
 //! 2. A result is on disk before anything that needs it starts.
-//! 3. A create whose outcome is not known is looked up before it is tried again.
+//! 3. If the outcome of a create call is not known, the engine looks for the resource before it repeats the call.
 //!
 //! Start reading in `apply.rs`, then `scheduler.rs`.
 
@@ -55,7 +56,7 @@ pub use scheduler::Run;
 pub use targets::{FoundTargets, Target, UnreadTarget, add_listed, look_again, retry, targets, unwanted_targets};
 pub use task::{CancellationToken, StopLevel, Task, TimeScale};
 
-/// A resource's name within the stack: what it is and what the stack file calls it, as in `function.ExternalLambda1`.
+/// A resource's name within the stack: its type and its name in the stack file, as in `function.ExternalLambda1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Id(String);
@@ -66,12 +67,11 @@ impl Id {
         Self(format!("{what}.{name}"))
     }
 
-    /// The whole of it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What it is, and what the stack file calls it.
+    /// The type, and the name in the stack file.
     pub fn parts(&self) -> (&str, &str) {
         self.0.split_once('.').unwrap_or((&self.0, ""))
     }

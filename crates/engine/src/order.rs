@@ -1,4 +1,4 @@
-//! When a target's turn comes in a removal, and what a failure of one means for the others.
+//! The order of a removal: when each target is deleted, and which targets stay if another one fails.
 
 use std::collections::HashMap;
 
@@ -6,26 +6,25 @@ use super::Id;
 use super::scheduler::Phase;
 use super::targets::{Target, UnreadTarget};
 
-/// The order that a removal keeps.
+/// The order in which the kinds are removed.
 #[derive(Clone, Copy)]
 pub struct Cleanup {
-    /// A kind's place in it.
+    /// A kind's position. Lower positions are removed first.
     pub group: fn(&str) -> usize,
-    /// Whether a thing of the first kind, made from one of the second, must be gone before the second can go at all.
-    /// Where it need not, it goes first all the same, but its failure holds nothing up.
+    /// Whether a resource of the first kind must be gone before a resource of the second kind, on which it depends, can
+    /// be deleted. If not, it is still deleted first, but its failure does not stop the deletion of the second one.
     pub holds: fn(&str, &str) -> bool,
 }
 
-/// When a target's turn comes.
 pub(super) struct Order {
     holds: fn(&str, &str) -> bool,
     groups: Vec<usize>,
-    /// For each that has a call of its own, what must go first: what was made from it, or from anything that goes with
-    /// it, or has something made from it going with it.
+    /// For each target that is deleted by a call of its own, the targets that are deleted before it: those that depend
+    /// on it or on its children, and those whose children do. Children here are deleted together with their parent.
     dependents: Vec<Vec<usize>>,
-    /// For each, what was made from it itself and keeps it from going, whether or not that has a call of its own.
+    /// For each target, its direct dependents that hold it, whether or not they are deleted by calls of their own.
     holders: Vec<Vec<usize>>,
-    /// For each, the parent whose removal takes it along.
+    /// For each target, the target whose deletion also deletes it.
     carried: Vec<Option<usize>>,
 }
 
@@ -50,8 +49,8 @@ impl Order {
                 }
             }
         }
-        // Children can close a circle: an API's method names a function, whose permission names the API. Such edges
-        // give way; those without children between them never make one.
+        // Children can close a cycle: an API's method names a function, whose permission names the API. An edge that
+        // comes from children is dropped if it is part of a cycle. Direct edges alone never form one.
         let dependents = (0..targets.len()).map(|index| {
             let counts = |&&(first, direct): &&(usize, bool)| direct || !leads(&edges, first, index);
             edges[index].iter().filter(counts).map(|&(first, _)| first).collect()
@@ -59,7 +58,7 @@ impl Order {
         Self { holds: cleanup.holds, dependents: dependents.collect(), groups, holders, carried }
     }
 
-    /// A waiting target all of whose forerunners are through.
+    /// A waiting target that can be deleted now: its dependents and the earlier groups have ended.
     pub(super) fn next(&self, phases: &[Phase]) -> Option<usize> {
         let pending = |index: usize| phases[index].is_pending();
         let own_call = |index: usize| self.carried[index].is_none();
@@ -72,7 +71,8 @@ impl Order {
         })
     }
 
-    /// What cannot go because something that holds it, or what goes with it, could not be read and stays; and which.
+    /// The targets that cannot be deleted because an unread resource holds them, or holds one of their children. Each
+    /// with the id of the unread resource.
     pub(super) fn held(&self, targets: &[Target], unseen: &[UnreadTarget]) -> Vec<(usize, Id)> {
         let holder = |index: usize| {
             unseen.iter().find(|UnreadTarget { target, .. }| {
@@ -90,8 +90,8 @@ impl Order {
         held
     }
 
-    /// A waiting target that cannot go because something that holds it could not, or what it goes with could not; and
-    /// that one.
+    /// A waiting target that cannot be deleted, and the target that is the cause: one that holds it, or the one whose
+    /// deletion would also delete it, was not deleted.
     pub(super) fn stuck(&self, targets: &[Target], phases: &[Phase]) -> Option<(usize, usize)> {
         (0..phases.len()).filter(|&index| phases[index] == Phase::Waiting).find_map(|index| {
             let holds = |&&first: &&usize| (self.holds)(&targets[first].kind, &targets[index].kind);
@@ -101,7 +101,7 @@ impl Order {
         })
     }
 
-    /// Everything that goes when this one goes, however deep.
+    /// All targets that are deleted together with this one, at any depth.
     pub(super) fn went_with(&self, index: usize) -> Vec<usize> {
         let mut gone = vec![index];
         let mut next = 0;
@@ -114,7 +114,7 @@ impl Order {
     }
 }
 
-/// Whether there is a way along the edges.
+/// Whether the edges lead from `from` to `to`.
 fn leads(edges: &[Vec<(usize, bool)>], from: usize, to: usize) -> bool {
     let (mut reached, mut next) = (vec![from], 0);
     while let Some(&index) = reached.get(next) {
@@ -147,10 +147,10 @@ mod tests {
         }
     }
 
-    /// A stage takes its association along. A stage that could not be deleted leaves the association, and AWS does not
-    /// delete a web ACL that is associated.
+    /// Deleting a stage deletes its association. If the stage cannot be deleted, the association stays, and AWS does
+    /// not delete a web ACL that is associated.
     #[test]
-    fn what_was_to_go_with_something_that_stays_holds_what_it_needs() {
+    fn a_child_of_a_parent_that_stays_holds_its_own_dependencies() {
         let targets = [
             target("stage", None, &[]),
             target("association", Some("stage"), &["stage", "acl"]),

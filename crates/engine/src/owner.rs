@@ -1,4 +1,4 @@
-//! To which stack a resource belongs, by its tags.
+//! Which stack a resource belongs to, by its tags.
 
 /// The tag with the stack's name. A resource belongs to a stack only if it, or its parent, has this tag.
 pub const STACK_TAG: &str = "securelambda:stack";

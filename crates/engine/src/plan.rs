@@ -20,9 +20,9 @@ pub struct Plan {
     pub changes: Vec<(Id, &'static str, Change)>,
     /// Resources that are on record and no longer desired.
     pub removals: Vec<Id>,
-    /// Resources that were there before, are to be created again, and without which the stack is less protected.
+    /// Resources that protect the stack, existed before, and are missing now. `up` creates them again.
     pub lost_guards: Vec<Id>,
-    /// Of the refused changes, those that AWS cannot make in place. Nothing is changed before that is settled.
+    /// The resources with a refused change that AWS cannot make in place. While there are any, `up` changes nothing.
     pub unchangeable: Vec<Id>,
 }
 
@@ -30,7 +30,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "action")]
 pub enum Change {
-    /// Nothing.
+    /// Nothing: it is as desired and on record.
     Keep,
     /// It exists already: only put it on record.
     Adopt,
@@ -46,7 +46,7 @@ pub enum Change {
     /// A resource that it depends on does not exist yet, so the change is not known before that one is created.
     #[serde(rename = "depends")]
     KnownAfterApply,
-    /// Nothing: it could not be read, or it belongs to somebody else.
+    /// Nothing: it could not be read, it belongs to somebody else, or AWS cannot change it in place.
     Refuse { failure: Failure },
 }
 
@@ -69,7 +69,7 @@ impl Plan {
         Self { changes, removals: unwanted(graph, state), lost_guards, unchangeable }
     }
 
-    /// Nothing at all would be written, to AWS or to the state.
+    /// Whether `up` would write nothing, neither to AWS nor to the state.
     pub fn is_empty(&self) -> bool {
         self.removals.is_empty() && self.changes.iter().all(|(_, _, change)| *change == Change::Keep)
     }
@@ -99,7 +99,7 @@ fn change(graph: &Graph, index: usize, read: &Refreshed, on_record: Option<&Reco
     }
 }
 
-/// The parts of a resource's key that are not as on record; none if the resource is to stay where it is.
+/// The parts of a resource's key that differ from the record. Empty if the resource stays in its place.
 fn moved(kind: &'static str, read: &Refreshed, on_record: Option<&Record>) -> Vec<Drift> {
     let (Some(record), Some(desired)) = (on_record, &read.desired) else { return Vec::new() };
     if record.kind != kind {

@@ -10,13 +10,13 @@ use super::refresh::stopped;
 use super::task::{CancellationToken, StopLevel, Task};
 use super::workers::{WorkerEvent, Workers};
 
-/// One thing to be looked for.
+/// A resource to read.
 pub(super) struct Look {
     pub(super) id: Id,
     pub(super) kind: String,
     pub(super) key: Value,
     pub(super) known: Option<Value>,
-    /// Lists may not show it yet.
+    /// Read it several times, because lists may not show it yet.
     pub(super) often: bool,
 }
 
@@ -41,7 +41,8 @@ pub(super) async fn find_all(
     ask_all(asks.collect(), stop).await
 }
 
-/// Asks all of this side by side. What has no answer when we are asked to stop is stopped.
+/// Sends all requests at the same time. A request without an answer when the run is asked to stop fails with
+/// [`Cause::Stopped`](super::Cause::Stopped).
 pub(super) async fn ask_all<T, A, F>(asks: Vec<(Id, A)>, stop: &CancellationToken) -> Vec<Result<T, Failure>>
 where
     T: Send + 'static,

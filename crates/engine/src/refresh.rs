@@ -1,9 +1,10 @@
-//! Looks at everything that should exist, reading only.
+//! Reads every resource of the graph and changes nothing.
 //!
-//! A description needs its needs' outputs, so looking in order would take as many round trips as the graph is deep.
-//! Instead every resource whose needs are on record is looked at straight away, as if the record were true; when the
-//! needs turn out otherwise, what was looked at on a wrong guess is compared, or looked at, once more. A stack that is
-//! as recorded is thus seen in one step, and one of which nothing is recorded in as many as it is deep.
+//! A description is made from the outputs of its dependencies, so reading in dependency order would take as many round
+//! trips as the graph is deep. Instead, a resource whose dependencies are on record is read at once, as if the record
+//! were correct. If a dependency turns out to differ from its record, the result is compared with the correct
+//! description; if that has another key, the resource is read again. So a stack that matches its record takes one round
+//! trip. A stack without a record takes as many as the graph is deep.
 
 use std::collections::VecDeque;
 
@@ -18,51 +19,45 @@ use super::task::{CancellationToken, StopLevel};
 use super::workers::{WorkerEvent, Workers};
 use crate::state::State;
 
-/// Reads in flight at once. Services pace themselves; this only bounds memory and sockets.
+/// The most reads in flight. Providers keep to the services' rates by themselves; this only limits memory and sockets.
 const LOOKS_AT_ONCE: usize = 64;
 
-/// What was seen of one resource.
+/// The result of reading one resource.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadResult {
-    /// It is not there.
+    /// It does not exist.
     Absent,
-    /// It is there, ours, and differs in these settings; none if it is as wanted.
-    Live {
-        /// Its ids.
-        outputs: Value,
-        /// The settings that differ.
-        drift: Vec<Drift>,
-    },
-    /// Something it is made from is not there, so it cannot be compared yet.
+    /// It exists, belongs to the stack, and differs in the settings of `drift`. `drift` is empty if it is as desired.
+    Live { outputs: Value, drift: Vec<Drift> },
+    /// A dependency does not exist, so it cannot be compared yet.
     Blocked,
-    /// It could not be read, or it is a stranger's.
+    /// It could not be read, or it belongs to somebody else.
     Failed(Failure),
 }
 
-/// What was seen of everything, in the graph's order.
+/// The results for all resources, in the graph's order.
 pub struct Refresh {
     pub(super) nodes: Vec<Refreshed>,
 }
 
-/// One resource: what was seen, and with which description in mind.
+/// The result for one resource, and the description that it was compared with.
 #[derive(Clone)]
 pub(super) struct Refreshed {
     pub result: ReadResult,
     pub desired: Option<Desired>,
     pub observed: Option<Observed>,
-    /// Of what does not exist, the outputs that it will have, where those are certain.
+    /// If it does not exist: the outputs that it will have, if they are certain.
     pub predicted: Option<Value>,
     /// It is the resource that is on record, though perhaps under another key.
     pub is_recorded: bool,
 }
 
 impl Refresh {
-    /// What was seen, resource by resource.
     pub fn results<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (&'a Id, &'static str, &'a ReadResult)> {
         graph.nodes.iter().zip(&self.nodes).map(|(node, read)| (&node.id, node.kind, &read.result))
     }
 
-    /// A survey that saw nothing: everything is to be looked at when its turn comes.
+    /// A refresh that has read nothing. `apply` then reads each resource in its own step.
     pub fn blind(graph: &Graph) -> Self {
         let blocked = Refreshed {
             result: ReadResult::Blocked,
@@ -75,7 +70,7 @@ impl Refresh {
     }
 }
 
-/// One look, perhaps on a guess.
+/// One read, perhaps with guessed inputs.
 #[derive(Clone)]
 struct Look {
     inputs: Vec<Value>,
@@ -83,11 +78,11 @@ struct Look {
     result: Result<Option<Observed>, Failure>,
 }
 
-/// Looks at everything in `graph`.
+/// Reads every resource of `graph`.
 ///
 /// # Errors
-/// A failure that dooms every look, such as expired credentials, or a request to stop. A failure of one look is that
-/// resource's [`ReadResult`].
+/// A failure that every read would have, such as expired credentials, or a request to stop. The failure of one read is
+/// that resource's [`ReadResult`].
 pub async fn refresh(
     graph: &Graph,
     registry: &Registry,
@@ -135,7 +130,7 @@ pub async fn refresh(
             let provider = registry.of(node.kind)?;
             workers.spawn(index, &node.id, |task| async move { provider.read(key, known, task).await });
         }
-        // Nothing is lost by leaving reads unanswered.
+        // Reads can be abandoned without loss.
         let news = tokio::select! {
             biased;
             () = stop.reached(StopLevel::Drain) => return Err(stopped()),
@@ -161,18 +156,18 @@ pub async fn refresh(
     Ok(Refresh { nodes: seen.into_iter().map(|seen| seen.unwrap_or_else(|| blocked.clone())).collect() })
 }
 
-/// What is on record of a node, if descriptions can be made from it.
+/// The recorded outputs of a node, if they are readable.
 fn guess<'a>(node: &Node, registry: &Registry, state: &'a State) -> Option<&'a Value> {
     let provider = registry.of(node.kind).ok()?;
     state.outputs(node.id.as_str()).filter(|outputs| provider.wrote(outputs))
 }
 
 enum Step {
-    /// Nothing can be said before more is known.
+    /// Wait for the results of other resources.
     Wait,
-    /// Look, with these needs' outputs in mind.
+    /// Read it, with these outputs of its dependencies.
     Look(Vec<Value>, Desired),
-    /// What was seen stands.
+    /// The result is final.
     Settle(Refreshed),
 }
 
@@ -200,7 +195,7 @@ fn next_step(
     let late = |need: &usize| node.late.contains(need) && node.parent != Some(*need);
     let kept_from = |need: &&usize| !late(need) && seen[**need].is_some() && live(**need).is_none();
     if node.needs.iter().any(|need| kept_from(&need)) {
-        // The parent may yet turn out absent, which says more.
+        // The parent may turn out to be absent, which is the more precise result.
         if node.parent.is_some_and(|parent| seen[parent].is_none()) {
             return Step::Wait;
         }
@@ -268,7 +263,7 @@ fn settle(desired: Desired, result: Result<Option<Observed>, Failure>) -> Refres
     }
 }
 
-/// The description of a node whose needs have these outputs, in the order of its needs.
+/// The description of a node whose dependencies have these outputs. `inputs` has the order of `needs`.
 pub(super) fn make(graph: &Graph, index: usize, inputs: &[Value]) -> Desired {
     let node = &graph.nodes[index];
     (node.desired)(&|need| {

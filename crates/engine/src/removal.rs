@@ -1,5 +1,5 @@
-//! Removes a stack until nothing is left: deletes the targets, lists and reads again, and deletes what turns up. What a
-//! list shows and nobody knew of carries the stack's tag, so it is removed too.
+//! Removes a stack until nothing is left: deletes the targets, lists and reads again, and deletes what that finds. A
+//! listed resource with the stack's tag is removed even if neither the graph nor the state contains it.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use super::task::{CancellationToken, StopLevel};
 use crate::owner::Whose;
 use crate::state::State;
 
-/// How often resources that lists show and nobody knew of are removed. They show up at the first look, or lag behind.
+/// The most rounds of deletion. Rounds after the first one delete resources that lists show late.
 const PASSES: usize = 3;
 
-/// For how long a deleted resource may still be listed, in seconds, before it counts as left.
+/// How many seconds a deleted resource may still be listed before it counts as left.
 pub const LINGERS: u64 = 60;
 
 /// How a stack is removed.
@@ -31,16 +31,16 @@ pub struct Removal<'a> {
     pub stack: &'a str,
     pub registry: &'a Registry,
     pub cleanup: Cleanup,
-    /// Resources that can be recovered after their deletion are removed for good.
+    /// Also removes deleted resources that can be recovered.
     pub purge: bool,
 }
 
-/// How the removal went, and what there is now.
+/// The result of a removal.
 #[derive(Default)]
 pub struct Removed {
     pub done: Summary,
     pub elapsed: Duration,
-    /// All that was to be removed, including what turned up later.
+    /// All targets, including those that were found later.
     pub targets: Vec<Target>,
     /// Resources of the stack that are still there, or may be.
     pub left: Vec<Leftover>,
@@ -49,32 +49,30 @@ pub struct Removed {
 }
 
 impl Removed {
-    /// Everything is gone, and was seen to be gone.
+    /// Whether everything is gone and all lists confirm it.
     pub fn is_clean(&self) -> bool {
         self.done.succeeded() && self.left.is_empty() && self.inventory.unread.is_empty()
     }
 
-    /// The run ended before its end, so that it is not known what is left.
+    /// Whether the run ended early, so that it is not known what is left.
     pub fn is_cut_short(&self) -> bool {
         is_cut_short(&self.done)
     }
 }
 
 impl Removal<'_> {
-    /// Lists what there is.
+    /// Lists the resources that may belong to the stack.
     pub async fn list(&self, stop: &CancellationToken) -> Result<Inventory, Failure> {
         list_all(self.registry, &Whose::Stack(self.stack.to_owned()), stop).await
     }
 
-    /// What of it is to be removed: everything of this stack, except deleted resources that can be recovered and are not
-    /// to be purged.
+    /// The listed resources to remove: all of this stack, but deleted ones that can be recovered only with `purge`.
     pub fn ours<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = &'a InventoryItem> {
         inventory.of(self.stack).filter(|one| self.purge || one.until.is_none())
     }
 
-    /// Of the targets that could not be read, those that nothing else accounts for. What a list shows as ours is among
-    /// the targets, and what belongs to a target goes with it. What is not on record either can exist only if it could
-    /// not be listed.
+    /// The unread targets that may remain after `targets` are removed. An unread target is left out if it, or its
+    /// parent, is in `targets`. One that is not on record is also left out, unless the list of its kind is incomplete.
     pub fn unaccounted(
         unread: Vec<UnreadTarget>,
         targets: &[Target],
@@ -91,10 +89,11 @@ impl Removal<'_> {
         unread.into_iter().filter(kept).collect()
     }
 
-    /// Removes `targets`, and looks again until nothing more is to be done about what is left or was `unread`.
+    /// Removes `targets`, then lists and reads again, until nothing is left or the rest cannot be removed. The
+    /// resources in `unread` could not be read so far and are read again.
     ///
     /// # Errors
-    /// A failure that dooms every call, such as expired credentials.
+    /// A failure that every call would have, such as expired credentials.
     pub async fn remove(
         &self,
         run: &mut Run<'_>,
@@ -128,7 +127,7 @@ impl Removal<'_> {
                 if !next.is_empty() {
                     (run.tell)(Event::FoundByTag { ids: next.iter().map(|target| target.id.clone()).collect() });
                 }
-                // It may have been a passing trouble.
+                // The failure may have been temporary.
                 let (seen, still) = match retry(unread, run.registry, run.state, &stop).await {
                     Err(failure) if failure.cause == Cause::Stopped => {
                         removed.done.stopped = true;
@@ -145,7 +144,7 @@ impl Removal<'_> {
                 }
             }
             let left = self.left(&removed.targets, &again, &inventory, &removed.done, &unread);
-            // What was deleted may be listed for a while.
+            // A deleted resource may still be listed for a while.
             let lingers = |one: &&Leftover| one.seen && removed.done.done.iter().any(|(id, _)| *id == one.id);
             if let Some(one) = left.iter().find(lingers) {
                 if patience.first() {
@@ -166,13 +165,13 @@ impl Removal<'_> {
         Ok(removed)
     }
 
-    /// For a stack of which nothing is to be removed: what else there is.
+    /// The result for a stack without targets.
     pub fn nothing(&self, inventory: Inventory, unread: &[UnreadTarget]) -> Removed {
         let left = unread.iter().map(|one| self.may_be_left(one)).collect();
         Removed { left, inventory, ..Removed::default() }
     }
 
-    /// What is left of the targets: by the lists, and by name.
+    /// The resources that are left, by the lists and by reading each target by name.
     fn left(
         &self,
         targets: &[Target],
@@ -200,9 +199,9 @@ impl Removal<'_> {
             let Some(target) = targets.iter().find(|target| target.id == *id) else { continue };
             let outcome = done.done.iter().find(|(done, _)| done == id).map(|(_, outcome)| outcome);
             let error = match (found, outcome) {
-                // Its parent is gone, and is reported by itself if it is not.
+                // It was deleted together with its parent. If the parent is left, the parent is reported.
                 (Err(_), Some(Outcome::WentWithParent)) => continue,
-                // A list that was read to its end does not show it any more.
+                // A complete list does not show it any more.
                 (Err(_), Some(_)) if inventory.by_list.contains(&*target.kind) && !inventory.may_lack(&target.kind) => {
                     continue;
                 }
@@ -244,12 +243,13 @@ impl Removal<'_> {
 
 type Again = Vec<(Id, Result<Value, Failure>)>;
 
-/// The output that tells a resource from others of its kind, for people.
+/// The output that identifies a resource to people.
 fn place(outputs: &Value) -> Option<String> {
     ["arn", "id", "name", "api_id"].iter().find_map(|field| outputs[*field].as_str()).map(str::to_owned)
 }
 
-/// Removes the records of children of removed resources that could not be read themselves. Whether there were any.
+/// Removes the records of all children of removed resources; some of them could not be read themselves. Returns whether
+/// there were any.
 fn forget_children(state: &mut State, done: &Summary) -> bool {
     let before = state.resources.len();
     let mut gone: Vec<String> = done.done.iter().map(|(id, _)| id.to_string()).collect();
@@ -279,7 +279,7 @@ fn is_cut_short(done: &Summary) -> bool {
     done.stopped || done.save_error.is_some() || done.failed.iter().any(|(_, failure)| failure.cause == Cause::Fatal)
 }
 
-/// How long to look again for what was deleted and is still listed.
+/// The pauses between lists while a deleted resource is still listed.
 struct Patience {
     began: Option<Instant>,
     next: Duration,
@@ -294,7 +294,7 @@ impl Patience {
         self.began.is_none()
     }
 
-    /// Waits before the next look; `false` if there is none to be.
+    /// Waits before the next list. Returns `false` if the time is up.
     async fn pause(&mut self, stop: &CancellationToken) -> bool {
         let began = *self.began.get_or_insert_with(Instant::now);
         let time_scale = stop.time_scale();
@@ -305,7 +305,7 @@ impl Patience {
         self.next = (pause * 3 / 2).min(Duration::from_secs(5));
         tokio::select! {
             () = tokio::time::sleep(time_scale.of(pause)) => {}
-            // The next look says that we were asked to stop.
+            // The next list returns the request to stop as a failure.
             () = stop.reached(StopLevel::Drain) => {}
         }
         true
@@ -346,11 +346,11 @@ mod tests {
 
     type Outputs = std::collections::BTreeMap<String, String>;
 
-    /// A service whose lists lag, and show some things late.
+    /// A service whose lists still show deleted resources for a while and show new ones late.
     #[derive(Clone, Default)]
     struct Service {
         looks: Arc<AtomicUsize>,
-        /// Name, and between which looks it is listed.
+        /// Each resource's name, and the calls of the list that show it.
         listed: Vec<(&'static str, std::ops::Range<usize>)>,
         deleted: Arc<Mutex<Vec<String>>>,
         refuses: bool,
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deleted_resource_that_is_listed_for_a_while_is_not_left() {
+    async fn a_deleted_resource_that_is_listed_for_a_while_is_not_reported_as_left() {
         let service = Service { listed: vec![("f", 0..4)], ..Service::default() };
         let (removed, elapsed) = run(&service).await;
         assert_eq!(removed.left, []);
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deleted_resource_that_stays_listed_is_left_in_the_end() {
+    async fn a_deleted_resource_that_stays_listed_is_reported_as_left() {
         let service = Service { listed: vec![("f", 0..999)], ..Service::default() };
         let (removed, elapsed) = run(&service).await;
         assert_eq!(removed.left.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["logs.f"]);
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_resource_that_could_not_be_removed_is_left_without_waiting() {
+    async fn a_resource_that_could_not_be_removed_is_reported_without_waiting() {
         let service = Service { listed: vec![("f", 0..999)], refuses: true, ..Service::default() };
         let (removed, elapsed) = run(&service).await;
         assert_eq!(removed.left[0].error.as_ref().map(ToString::to_string).as_deref(), Some("no"));

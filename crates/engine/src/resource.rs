@@ -40,7 +40,8 @@ pub trait Resource: Clone + Send + Sync + 'static {
 
     /// How to find it without an id that AWS chose. Recorded before it is created.
     type Key: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
-    /// What other resources need of it, and what finding and deleting it needs. It is saved, so it contains no secrets.
+    /// The data that its dependents need, and that finding and deleting it needs. It is saved, so it contains no
+    /// secrets.
     type Outputs: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static;
     /// Its settings, as read from AWS.
     type Live: Clone + Send + Sync + 'static;
@@ -48,7 +49,8 @@ pub trait Resource: Clone + Send + Sync + 'static {
     fn key(&self) -> Self::Key;
 
     /// The part of the outputs that tells one resource of this kind from every other one. It must not contain settings:
-    /// `down` compares what the record names with what AWS lists, and a changed setting does not make another resource.
+    /// `down` compares what the record names with what AWS lists, and a changed setting does not make it another
+    /// resource.
     fn identity(outputs: &Self::Outputs) -> String;
 
     /// A command with which a person can remove the resource without this program. `None` if the resource can only be
@@ -119,7 +121,7 @@ pub trait Provider<R: Resource>: Send + Sync + 'static {
 pub trait Does<T>: Future<Output = Result<T, Failure>> + Send {}
 impl<T, F: Future<Output = Result<T, Failure>> + Send> Does<T> for F {}
 
-/// A resource that exists and is ours.
+/// A resource that exists and belongs to the stack.
 #[derive(Debug, Clone)]
 pub struct Found<R: Resource> {
     /// Its outputs, as they are recorded.
@@ -132,9 +134,9 @@ pub struct Found<R: Resource> {
 pub struct Drift {
     /// The setting, by AWS's name.
     pub field: String,
-    /// What the stack file asks for.
+    /// The value in the stack file.
     pub want: String,
-    /// What AWS has.
+    /// The value in AWS.
     pub live: String,
     /// Whether the live value protects less than the wanted one.
     pub weakens: bool,

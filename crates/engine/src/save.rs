@@ -1,4 +1,4 @@
-//! Saving the state during a run, and what becomes of the run when that fails: it ends, and says what is not on disk.
+//! Saves the state during a run. If a save fails, the run ends, and its summary says what is not on disk.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::event::{NotSaved, Summary};
 use super::scheduler::Run;
 use crate::state::StateError;
 
-/// Saves; whether the run may go on. `made`: outputs that this save is the first to put on disk.
+/// Saves the state and returns whether the run may continue. `made`: the outputs that are not on disk yet.
 pub(super) async fn save(run: &mut Run<'_>, made: Vec<(Id, Value)>, summary: &mut Summary) -> bool {
     run.state.serial += 1;
     let saved = run.store.save(run.state).await;
@@ -27,7 +27,7 @@ pub(super) async fn save(run: &mut Run<'_>, made: Vec<(Id, Value)>, summary: &mu
     saved.is_ok()
 }
 
-/// Once more at the end of a run, if anything that was made is not on disk: there may be room by now.
+/// Saves once more at the end of a run if any outputs are not on disk: the disk may have room again.
 pub(super) async fn save_at_last(run: &mut Run<'_>, summary: &mut Summary) {
     if summary.save_error.as_ref().is_some_and(|not_saved| !not_saved.made.is_empty()) {
         save(run, Vec::new(), summary).await;

@@ -1,9 +1,9 @@
-//! The scheduler: the one loop that creates, updates, replaces and deletes. It alone owns the state, the schedule and the
-//! events while it runs. Tasks are handed what they need and only return values. What a step does and when it may start
-//! is the business of its [`Steps`]: `apply.rs` and `delete.rs`.
+//! The scheduler: the one loop that creates, updates, replaces and deletes. It alone owns the state, the schedule and
+//! the events while it runs. Tasks get everything that they need and only return values. The [`Steps`] decide what a
+//! step does and when it may start; they are in `apply.rs` and `delete.rs`.
 //!
-//! Told to stop (Ctrl-C, a failed save, expired credentials) it starts nothing more and lets calls in flight finish:
-//! dropping a create in flight would lose the id that it returns. Hence no `?` in the loop.
+//! After Ctrl-C, a failed save or expired credentials, the loop starts nothing more and waits for calls in flight,
+//! because dropping a create call would lose the id that it returns. For the same reason, the loop contains no `?`.
 
 use std::time::{Duration, Instant};
 
@@ -21,21 +21,20 @@ use crate::state::{Record, State, StateStore};
 
 /// Everything that a run works with.
 pub struct Run<'a> {
-    /// The providers.
     pub registry: &'a Registry,
-    /// What is on record. Whatever is learned is written into it.
+    /// The state of the stack. The run writes every result into it.
     pub state: &'a mut State,
-    /// Where the record is saved.
+    /// Saves `state`.
     pub store: &'a mut dyn StateStore,
-    /// How many resources are worked on at once.
+    /// How many resources are worked on at the same time.
     pub jobs: usize,
     /// Asks the run to stop.
     pub stop: &'a CancellationToken,
-    /// Hears every event.
+    /// Receives every event.
     pub tell: &'a mut (dyn FnMut(Event) + Send),
 }
 
-/// Where a step stands.
+/// The progress of a step.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Phase {
     Waiting,
@@ -43,35 +42,35 @@ pub(super) enum Phase {
     Done,
     Failed,
     Skipped,
-    /// The run was stopped before it could begin.
+    /// It ended because the run was asked to stop.
     Stopped,
 }
 
 impl Phase {
-    /// It is not through yet.
+    /// Whether it has not ended yet.
     pub(super) fn is_pending(self) -> bool {
         matches!(self, Self::Waiting | Self::Running(_))
     }
 
-    /// Steps that depend on it cannot begin any more.
+    /// Whether steps that depend on it can never start.
     pub(super) fn holds_up(self) -> bool {
         matches!(self, Self::Failed | Self::Skipped)
     }
 }
 
-/// The calls of one step. It is handed its line to the loop.
+/// The calls of one step. The [`Task`] connects them to the loop.
 pub(super) type Work<T> = Box<dyn FnOnce(Task) -> BoxFuture<'static, Result<T, Failure>> + Send>;
 
 /// How a step begins.
 pub(super) enum Begin<T> {
     /// The resource is as desired; this is its record.
     Settled(Record),
-    /// It cannot be done.
+    /// The step fails without a call.
     Refused(Failure),
-    /// These calls do it.
+    /// The step makes calls.
     Calls {
         verb: Verb,
-        /// Goes to disk before the first call.
+        /// Saved before the first call.
         intent: Option<Record>,
         work: Work<T>,
     },
@@ -86,7 +85,7 @@ pub(super) trait Steps {
 
     fn id(&self, index: usize) -> &Id;
 
-    /// Steps that cannot be done from the start, and the resource that keeps them.
+    /// The steps that can never start, each with the id of the resource that is the cause.
     fn held(&self) -> Vec<(usize, Id)> {
         Vec::new()
     }
@@ -94,13 +93,13 @@ pub(super) trait Steps {
     /// The next step that may start.
     fn next(&self, phases: &[Phase]) -> Option<usize>;
 
-    /// How it starts. Asked again if all workers are busy.
+    /// How a step begins. Called again if all workers are busy.
     fn begin(&self, index: usize, registry: &Registry, state: &State) -> Begin<Self::Output>;
 
-    /// Puts a record into the state; whether that changed the state.
+    /// Writes a record into the state. Returns whether that changed the state.
     fn put(&mut self, index: usize, record: Record, state: &mut State) -> bool;
 
-    /// Puts the result of a step's calls into the state. Returns all steps that are done by it, itself first, and the
+    /// Writes the result of a step's calls into the state. Returns all steps that it completes, itself first, and the
     /// outputs that are not on disk yet.
     fn record(
         &mut self,
@@ -113,17 +112,18 @@ pub(super) trait Steps {
     fn stuck(&self, phases: &[Phase]) -> Option<(usize, usize)>;
 }
 
-/// Where a run stands.
+/// The progress of a run.
 struct Progress {
     phases: Vec<Phase>,
-    /// For what failed or was skipped, the resource at the root of it.
+    /// For each step that failed or was skipped, the resource whose failure is the cause.
     cause: Vec<Option<Id>>,
     summary: Summary,
 }
 
-/// Carries out all steps, as many at once as the run allows.
+/// Carries out all steps, as many at the same time as the run allows.
 ///
-/// Whatever happens is in the summary; the state holds, and the store has saved, all that was learned.
+/// The summary says what happened to each resource. All results are in the state, and the store has saved them unless
+/// the summary has a `save_error`.
 pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summary {
     let count = steps.len();
     let mut progress =
@@ -137,7 +137,7 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
 
     loop {
         progress.skip_stuck(run, steps);
-        // 1. Start the steps that are ready. All intents go to disk in one write.
+        // 1. Start the steps that are ready. One save records all their intents.
         let mut starting: Vec<(usize, Verb, Work<S::Output>)> = Vec::new();
         let mut dirty = false;
         while let Some(index) = steps.next(&progress.phases).filter(|_| !halted && run.stop.level() == StopLevel::No) {
@@ -170,7 +170,7 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
             workers.spawn(index, steps.id(index), work);
         }
 
-        // 2. Hear what happened.
+        // 2. Wait for events.
         let events = match workers.hear().await {
             LoopEvent::Happened(events) => events,
             LoopEvent::Drain => {
@@ -190,7 +190,7 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
             }
         };
 
-        // 3. Write down the results; only then may dependents start.
+        // 3. Save the results. Dependents may start only after that.
         let (mut ended, mut made) = (Vec::new(), Vec::new());
         for event in events {
             let (index, result) = match event {
@@ -253,7 +253,7 @@ impl Progress {
         self.summary.failed.push((id, failure));
     }
 
-    /// Skips every step that can never start, naming what failed.
+    /// Skips every step that can never start, and names the resource whose failure is the cause.
     fn skip_stuck<S: Steps>(&mut self, run: &mut Run<'_>, steps: &S) {
         while let Some((index, first)) = steps.stuck(&self.phases) {
             let because = self.cause[first].clone().unwrap_or_else(|| steps.id(first).clone());

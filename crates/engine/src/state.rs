@@ -1,5 +1,5 @@
-//! What is remembered between runs: for every resource its kind, its progress and its ids. Never a secret, and never the
-//! desired settings. A [`StateBackend`] keeps it.
+//! The state of a stack, which is kept between runs: the kind, the progress and the ids of every resource. It contains
+//! neither secrets nor desired settings. A [`StateBackend`] stores it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,66 +9,63 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The version of the file's shape that this program writes.
+/// The version of the state's format that this program writes.
 pub const VERSION: u32 = 1;
 
-/// The whole of a state file.
+/// The state of one stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// The version of this shape.
+    /// The version of its format: see [`VERSION`].
     pub version: u32,
-    /// The program that wrote it last.
+    /// The name and version of the program that wrote it last.
     pub tool: String,
-    /// The stack's name.
     pub stack: String,
-    /// The account it lives in, twelve digits.
+    /// Twelve digits.
     pub account: String,
-    /// The region it lives in.
     pub region: String,
-    /// The endpoint it was made through, where that was not AWS's own.
+    /// The endpoint through which the stack was created, if it is not AWS's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Rises with every write, so that two files can be told apart by age.
+    /// Increases with every save, so the newer of two copies can be recognised.
     pub serial: u64,
     /// By id within the stack.
     pub resources: BTreeMap<String, Record>,
 }
 
-/// One resource.
+/// The record of one resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Its kind, as the engine's registry knows it.
+    /// See [`Resource::KIND`](crate::Resource::KIND).
     pub kind: String,
-    /// How far it got.
     pub status: Status,
-    /// Where to look for it if its outputs are not known.
+    /// Finds the resource if its outputs are not known.
     pub key: Value,
-    /// Its names, ids and ARNs; absent until AWS has told them.
+    /// Its names, ids and ARNs. `None` until a call has returned them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Value>,
-    /// The resource it hangs under.
+    /// The id of its parent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// What it was made from, so that it can be removed before them without the stack file.
+    /// The ids of its dependencies. So it can be removed before them even without the stack file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
 }
 
-/// How far a resource got.
+/// The progress of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// A call that creates it was about to be made. It may or may not be there.
+    /// A call that creates it was about to be made. It may or may not exist.
     Creating,
-    /// It is there, and was as wanted.
+    /// It exists and was as desired.
     Ready,
     /// A call that changes it was about to be made.
     Updating,
-    /// A call that removes it was about to be made. It may or may not be there.
+    /// A call that deletes it was about to be made. It may or may not exist.
     Deleting,
 }
 
-/// Which stack's state: states of one name in other accounts or regions are others.
+/// Identifies a state. A stack of the same name in another account or region has a state of its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StateId {
     pub stack: String,
@@ -77,35 +74,39 @@ pub struct StateId {
     pub region: String,
 }
 
-/// Keeps states: in a folder, or elsewhere. Opened by [`open`].
+/// Stores states, in a folder or elsewhere.
 pub trait StateBackend: Send + Sync {
-    /// Where a state is, for people.
+    /// Where a state is stored, for messages.
     fn location(&self, id: &StateId) -> String;
 
-    /// Reads a state without locking it, for commands that change nothing. `None`: there is none.
+    /// Reads a state without locking it, for commands that change nothing. `None`: it does not exist.
     fn read<'a>(&'a self, id: &'a StateId) -> Answer<'a, Option<State>>;
 
-    /// Locks a state for this run and reads it. The lock ends with the [`StateStore`], and with the process.
+    /// Locks a state for this run and reads it. The lock is released when the [`StateStore`] is dropped, and also when
+    /// the process is killed.
     ///
     /// # Errors
-    /// Another run holds the lock, or saving is bound to fail: that is found out here, before anything is created.
+    /// Another run holds the lock, or a save would fail. The backend checks that here, before anything is created.
     fn lock<'a>(&'a self, id: &'a StateId, command: &'a str) -> Answer<'a, (Option<State>, Box<dyn StateStore>)>;
 
-    /// The states that there are.
+    /// All states that exist.
     fn list(&self) -> Answer<'_, Vec<StateId>>;
 }
 
-/// A locked state. The engine saves through this and knows no files.
+/// A locked state. The engine saves through it and does not know how states are stored.
 pub trait StateStore: Send {
-    /// Returns once `state` would survive a power failure. An error that [is saved](StateError::is_saved) says that this
-    /// one would, and that nothing more may be begun.
+    /// Returns after `state` is stored so that it survives a power failure.
+    ///
+    /// # Errors
+    /// `state` could not be stored. If [`StateError::is_saved`] is true, it was stored, but another save would fail.
+    /// The run starts nothing more after either error.
     fn save<'a>(&'a mut self, state: &'a State) -> Answer<'a, ()>;
 
-    /// Removes the state: the stack is no more.
+    /// Removes the state of a stack that no longer exists.
     fn delete(&mut self) -> Answer<'_, ()>;
 }
 
-/// What a backend will answer.
+/// The future of a backend's answer.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, StateError>>;
 
 /// A state cannot be read, locked or saved.
@@ -114,30 +115,30 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, StateError>>;
 pub struct StateError {
     pub kind: StateErrorKind,
     pub message: String,
-    /// What to do about it.
+    /// What the user can do about it.
     pub hint: String,
 }
 
-/// What went wrong, as far as it changes what a command does.
+/// The errors that commands treat differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateErrorKind {
     /// The state was saved, but another save would fail.
     LastSave,
     /// Another run holds the lock.
     Locked,
-    /// The state is of another stack, account or region.
+    /// The state belongs to another stack, account or region.
     Foreign,
     Other,
 }
 
 impl StateError {
-    /// The state is safe all the same.
+    /// Whether the state was saved despite the error.
     pub fn is_saved(&self) -> bool {
         self.kind == StateErrorKind::LastSave
     }
 }
 
-/// The state of one stack, wherever it is kept.
+/// Access to the state of one stack, in any backend.
 #[derive(Clone)]
 pub struct StackState {
     backend: Arc<dyn StateBackend>,
@@ -146,22 +147,22 @@ pub struct StackState {
 }
 
 impl StackState {
-    /// Nothing is read or made yet. `endpoint`: where AWS is, if it is not AWS itself.
+    /// Reads and creates nothing. `endpoint`: the endpoint of all calls, if it is not AWS's own.
     pub fn new(backend: Arc<dyn StateBackend>, id: StateId, endpoint: Option<&str>) -> Self {
         Self { backend, id, endpoint: endpoint.map(str::to_owned) }
     }
 
-    /// Where the state is, for people.
+    /// Where the state is stored, for messages.
     pub fn location(&self) -> String {
         self.backend.location(&self.id)
     }
 
-    /// Reads without locking. `None`: there is no such stack on record.
+    /// Reads the state without locking it. `None`: the stack has no state.
     pub async fn read(&self) -> Result<Option<State>, StateError> {
         self.backend.read(&self.id).await
     }
 
-    /// Locks the stack for this run and reads its state; a blank one if there is none.
+    /// Locks the stack for this run and reads its state. If there is none, the state is empty.
     pub async fn lock(&self, command: &str) -> Result<(State, Box<dyn StateStore>), StateError> {
         let (state, store) = self.backend.lock(&self.id, command).await?;
         let blank = State::new(&self.id, self.endpoint.as_deref());
@@ -169,7 +170,7 @@ impl StackState {
         Ok((State { tool, ..state.unwrap_or(blank) }, store))
     }
 
-    /// The states of this name in other accounts or regions.
+    /// The states of stacks with this name in other accounts or regions.
     pub async fn others(&self) -> Result<Vec<State>, StateError> {
         let mut states = states_of(&*self.backend, &self.id.stack).await?;
         states.retain(|state| (&state.account, &state.region) != (&self.id.account, &self.id.region));
@@ -177,7 +178,7 @@ impl StackState {
     }
 }
 
-/// Every state of a stack of this name, whatever its account and region. Damaged ones are errors.
+/// The states of all stacks with this name, in any account and region. A damaged state is an error.
 pub async fn states_of(backend: &dyn StateBackend, stack: &str) -> Result<Vec<State>, StateError> {
     let mut states = Vec::new();
     for id in backend.list().await?.iter().filter(|id| id.stack == stack) {
@@ -187,14 +188,14 @@ pub async fn states_of(backend: &dyn StateBackend, stack: &str) -> Result<Vec<St
 }
 
 impl Record {
-    /// The same kind of resource, to be found in the same place.
+    /// Whether both records have the same kind and the same key.
     pub fn is_of_same_place(&self, other: &Self) -> bool {
         self.kind == other.kind && self.key == other.key
     }
 }
 
 impl State {
-    /// The state of a stack of which nothing is known.
+    /// An empty state.
     pub fn new(id: &StateId, endpoint: Option<&str>) -> Self {
         let StateId { stack, account, region } = id.clone();
         Self {
@@ -209,33 +210,34 @@ impl State {
         }
     }
 
-    /// The outputs of a resource, if AWS has told them.
+    /// The outputs of a resource, if they are known.
     pub fn outputs(&self, id: &str) -> Option<&Value> {
         self.resources.get(id).and_then(|record| record.outputs.as_ref())
     }
 
-    /// The outputs of a resource that was looked for in the same place: under another parent, recorded ids mean nothing.
+    /// The outputs of a resource, if it is on record with this key. With another key, for example under another parent,
+    /// the recorded ids are those of another resource.
     pub fn known(&self, id: &str, key: &Value) -> Option<&Value> {
         self.resources.get(id).filter(|record| record.key == *key).and_then(|record| record.outputs.as_ref())
     }
 
-    /// Whether a run was about to make it and did not live to hear the answer.
+    /// Whether a run recorded the intent to create a resource and no result, so that it may exist.
     pub fn unanswered(&self, id: &str) -> bool {
         self.resources.get(id).is_some_and(|record| record.status == Status::Creating)
     }
 
-    /// Whether a run was about to create it in this place and did not live to hear the answer.
+    /// The same, for the resource with this key.
     pub fn unanswered_at(&self, id: &str, key: &Value) -> bool {
         self.unanswered(id) && self.resources.get(id).is_some_and(|record| record.key == *key)
     }
 
-    /// Gives a record an id of its own, because its resource is to be created again in another place. Under that id it is
-    /// one that is no longer desired, and is removed as such.
+    /// Gives a record a new id, because its resource will be created again in another place. No desired resource has
+    /// that id, so the end of the run removes the old resource.
     pub fn set_aside(&mut self, id: &str) {
         let Some(record) = self.resources.remove(id) else { return };
         let named = |n: usize| if n == 1 { format!("{id} (replaced)") } else { format!("{id} (replaced {n})") };
         let aside = (1..).map(named).find(|free| !self.resources.contains_key(free)).unwrap_or_default();
-        // Whatever is on record belongs to the old resource, or depends on it.
+        // Records that refer to this id mean the old resource.
         for other in self.resources.values_mut() {
             for reference in other.parent.iter_mut().chain(&mut other.needs).filter(|reference| *reference == id) {
                 reference.clone_from(&aside);
@@ -244,7 +246,8 @@ impl State {
         self.resources.insert(aside, record);
     }
 
-    /// What the shape alone does not say: what is ready has outputs. A file that breaks this was edited or damaged.
+    /// Checks that every resource which is ready or being updated has outputs. A state in which one has none was edited
+    /// or damaged.
     pub fn check(&self) -> Result<(), String> {
         for (id, record) in &self.resources {
             if record.outputs.is_none() && matches!(record.status, Status::Ready | Status::Updating) {
@@ -273,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_set_aside_keeps_what_it_belonged_to() {
+    fn records_that_are_set_aside_keep_their_parents() {
         let id = StateId { stack: "s".into(), account: "1".into(), region: "r".into() };
         let mut state = State::new(&id, None);
         state.resources.insert("pool.p".into(), record(None));

@@ -1,5 +1,5 @@
-//! What there is to remove: by the graph, by the record, and by AWS's lists. What cannot be read is removed all the same
-//! where that cannot touch anybody else's; else it is told.
+//! Finds the resources to remove: by the graph, by the state, and by the services' lists. A resource that cannot be
+//! read is removed anyway if that cannot affect somebody else's resource. Otherwise it is reported.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,52 +16,49 @@ use super::refresh::{ReadResult, Refresh};
 use super::task::CancellationToken;
 use crate::state::{Record, State, Status};
 
-/// One thing to be removed.
+/// A resource to remove.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Which.
     pub id: Id,
-    /// Its kind.
     pub kind: String,
-    /// How to look for it.
+    /// Finds the resource if its outputs are not known.
     pub key: Value,
-    /// Its ids, as just seen.
+    /// Its outputs, as just read.
     pub outputs: Value,
     /// See [`Resource::identity`](super::Resource::identity). `None`: the outputs cannot be read.
     pub(super) identity: Option<String>,
-    /// It goes with this when this goes.
+    /// The target whose deletion also deletes it.
     pub(super) goes_with: Option<Id>,
     pub(super) parent: Option<Id>,
     pub(super) needs: Vec<Id>,
 }
 
-/// Something that could not be read, and whose deletion might touch somebody else's thing.
+/// A resource that could not be read, and whose deletion might affect somebody else's resource.
 #[derive(Debug, Clone)]
 pub struct UnreadTarget {
-    /// What it is. Its outputs are those on record, or null.
+    /// Its outputs are those on record, or null.
     pub target: Target,
-    /// Why it could not be read.
     pub failure: Failure,
 }
 
-/// What a look for things to remove has found.
+/// The resources that were found when looking for resources to remove.
 #[derive(Debug, Clone, Default)]
 pub struct FoundTargets {
-    /// To be removed.
     pub targets: Vec<Target>,
-    /// Somebody else's things with the names of ours.
+    /// Somebody else's resources with the names of ours.
     pub strangers: Vec<(Id, Failure)>,
-    /// May be there.
+    /// Resources that could not be read and may exist.
     pub unseen: Vec<UnreadTarget>,
 }
 
-/// What there is to remove: everything live that the graph describes, and everything on record that it does not. What
-/// could not be read is removed by its recorded ids if its provider [vouches](super::Provider::vouch) for it.
+/// Finds the resources to remove: those of the graph that exist, and those that are on record and not in the graph. A
+/// resource that could not be read is removed by its recorded ids if its provider
+/// [vouches](super::Provider::vouch) for it.
 ///
-/// Rows that turn out to be of nothing, or of a stranger's thing, are taken off the record. Nothing else is written.
+/// Records of resources that do not exist or belong to somebody else are removed from `state`. Nothing else is written.
 ///
 /// # Errors
-/// A failure that dooms every look, such as expired credentials, or a request to stop.
+/// A failure that every read would have, such as expired credentials, or a request to stop.
 pub async fn targets(
     graph: &Graph,
     refresh: &Refresh,
@@ -100,8 +97,8 @@ pub async fn targets(
             (ReadResult::Absent, _) if !state.unanswered(node.id.as_str()) => {
                 state.resources.remove(node.id.as_str());
             }
-            // What it was made from is gone or cannot be read, so the graph cannot say where it is; the record can. Or
-            // its create was cut off and one look is not enough.
+            // A dependency is gone or cannot be read, so only the record says where the resource is. Or its create call
+            // was not answered, and one read is not enough.
             _ => {
                 rows.insert(node.id.clone());
             }
@@ -109,7 +106,7 @@ pub async fn targets(
     }
     let more = recorded_targets(rows, registry, state, stop).await?;
     for target in more.targets {
-        // On record under two ids.
+        // The resource is on record under two ids.
         if looked.targets.iter().any(|known| known.is_same(&target)) {
             state.resources.remove(target.id.as_str());
         } else {
@@ -124,7 +121,7 @@ pub async fn targets(
     Ok(looked)
 }
 
-/// Moves what can safely be deleted unread from the unseen to the targets.
+/// Moves resources that can be deleted safely without reading them from `unseen` to `targets`.
 async fn vouched(looked: &mut FoundTargets, registry: &Registry, stop: &CancellationToken) -> Result<(), Failure> {
     let unseen = std::mem::take(&mut looked.unseen);
     let asks = unseen.iter().map(|UnreadTarget { target, .. }| {
@@ -137,15 +134,15 @@ async fn vouched(looked: &mut FoundTargets, registry: &Registry, stop: &Cancella
         match vouched {
             Ok(true) => looked.targets.push(unseen.target.clone()),
             Err(failure) if failure.ends_all() => return Err(failure),
-            // Why it could not be read in the first place says more.
+            // The failure of the read explains more than that of the second check.
             Ok(false) | Err(_) => looked.unseen.push(unseen.clone()),
         }
     }
     Ok(())
 }
 
-/// Looks once more for what could not be read: what is there now, and what still cannot be read. Rows of what is gone,
-/// or a stranger's, are taken off the record.
+/// Reads once more the resources that could not be read. Returns those that exist, and those that still cannot be read.
+/// Records of resources that are gone or belong to somebody else are removed from `state`.
 ///
 /// # Errors
 /// As [`targets`].
@@ -170,7 +167,7 @@ pub async fn retry(
                 let identity = registry.identity(&target.kind, &outputs);
                 seen.push(Target { outputs, identity, ..target });
             }
-            // Lists may not show it yet: that look is the next run's.
+            // Lists may not show it yet, so its record is kept for the next run.
             Ok(None) if state.unanswered(target.id.as_str()) => {}
             Ok(None) => {
                 state.resources.remove(target.id.as_str());
@@ -185,10 +182,10 @@ pub async fn retry(
     Ok((seen, still))
 }
 
-/// What is on record and no longer in the graph: for removal at the end of `up`.
+/// The resources that are on record and not in the graph, for removal at the end of `up`.
 ///
 /// # Errors
-/// Whatever kept us from looking at any of it: what cannot be seen must not be taken for gone.
+/// The failure of any read: a resource that cannot be read must not count as gone.
 pub async fn unwanted_targets(
     graph: &Graph,
     registry: &Registry,
@@ -196,7 +193,7 @@ pub async fn unwanted_targets(
     stop: &CancellationToken,
 ) -> Result<Vec<Target>, Failure> {
     let mut gone: HashSet<Id> = unwanted(graph, state).into_iter().collect();
-    // One that goes by another id now is wanted still, and only its old row goes.
+    // A resource that is desired under another id now stays. Only its old record is removed.
     let same = |state: &State, old: &Id| {
         let row = state.resources.get(old.as_str());
         let wanted = graph.nodes.iter().filter_map(|node| state.resources.get(node.id.as_str()));
@@ -210,7 +207,7 @@ pub async fn unwanted_targets(
         !renamed
     });
     let mut looked = recorded_targets(gone, registry, state, stop).await?;
-    // The key of a resource may change although the resource stays the same: then only the old record goes.
+    // The key of a resource may change although the resource stays the same. Then only the old record is removed.
     let is_desired = |target: &Target, state: &State| {
         graph
             .nodes
@@ -227,24 +224,24 @@ pub async fn unwanted_targets(
         !is_desired
     });
     match looked.unseen.into_iter().next() {
-        // Here it is part of a change, which then is not complete.
+        // In `up`, the removal is part of a change, which is incomplete without it.
         Some(unseen) => Err(unseen.failure),
         None => Ok(looked.targets),
     }
 }
 
-/// Adds what lists show to what is to be removed, where it is not among that already. Returns what was added.
+/// Adds listed resources to the targets, unless they are already among them. Returns the added targets.
 pub fn add_listed<'a>(targets: &mut Vec<Target>, listed: impl IntoIterator<Item = &'a InventoryItem>) -> Vec<Target> {
     let first = targets.len();
     let mut resting: Vec<(usize, &str)> = Vec::new();
-    // What hangs under a thing is listed after it, and names it by its ARN.
+    // Children follow their parent in the list and name it by its ARN.
     let mut known: HashMap<&str, Id> = HashMap::new();
     for one in listed {
         if let Some(target) = targets.iter().find(|target| target.is(one)) {
             known.insert(&one.arn, target.id.clone());
             continue;
         }
-        // Names are not unique everywhere: there may be a second pool that says it is the same resource of the stack.
+        // Names are not unique everywhere: a second pool may carry the same resource tag.
         let taken = targets.iter().any(|target| target.id == one.id);
         let id = if taken { Id::from(format!("{} ({})", one.id, one.arn)) } else { one.id.clone() };
         let parent = one.under.as_deref().and_then(|arn| known.get(arn)).cloned();
@@ -270,7 +267,7 @@ pub fn add_listed<'a>(targets: &mut Vec<Target>, listed: impl IntoIterator<Item 
     targets[first..].to_vec()
 }
 
-/// Looks for rows by what they say of themselves.
+/// Reads recorded resources, with nothing but their records.
 async fn recorded_targets(
     ids: HashSet<Id>,
     registry: &Registry,
@@ -317,8 +314,8 @@ async fn recorded_targets(
     Ok(looked)
 }
 
-/// Looks for every target once more, all side by side; what is still there, or could not be looked for. By name, not by
-/// id: something of ours that has the name is left over, whatever its id.
+/// Reads every target again, all at the same time. Returns those that still exist or could not be read. Reads by key
+/// and not by recorded id, because a resource of the stack with the target's name is left over, whatever its id.
 pub async fn look_again(
     targets: &[Target],
     registry: &Registry,
@@ -338,7 +335,7 @@ pub async fn look_again(
         .filter_map(|(target, found)| match found {
             Ok(None) => None,
             Ok(Some(outputs)) => Some((target.id.clone(), Ok(outputs))),
-            // A stranger has taken the name in the meantime: ours is gone.
+            // Somebody else's resource has the name now, so ours is gone.
             Err(failure) if failure.cause == Cause::Foreign => None,
             Err(failure) => Some((target.id.clone(), Err(failure))),
         })
@@ -350,18 +347,16 @@ impl Target {
         self.kind == other.kind && self.identity.is_some() && self.identity == other.identity
     }
 
-    /// Whether this is the thing that a list shows.
+    /// Whether a listed resource is this target.
     pub fn is(&self, listed: &InventoryItem) -> bool {
         self.kind == listed.kind && self.identity.is_some() && self.identity == listed.identity
     }
 
-    /// What it goes before.
     #[cfg(test)]
     pub(super) fn needs(&self) -> &[Id] {
         &self.needs
     }
 
-    /// What it hangs under.
     pub fn parent(&self) -> Option<&Id> {
         self.parent.as_ref()
     }

@@ -1,4 +1,4 @@
-//! What a verb may say to the loop while it runs, and how it hears that it should stop.
+//! The connection of an operation to the loop: it reports why it waits, and learns that it should stop.
 
 use std::time::Duration;
 
@@ -13,30 +13,31 @@ pub enum StopLevel {
     No,
     /// Start nothing more; let calls in flight return.
     Drain,
-    /// Leave now.
+    /// End at once.
     Now,
 }
 
-/// How long a second of waiting lasts. In tests, shorter than on AWS: every pause, every budget and every pace alike.
+/// The length of a second in all pauses, time limits and rates. Tests use a shorter one than AWS needs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimeScale(f64);
 
 impl TimeScale {
-    /// As AWS needs it.
+    /// For AWS: a second lasts one second.
     pub const REAL: Self = Self(1.0);
 
-    /// A second lasts so many seconds: more than none, and no longer than a second. `None` for anything else.
+    /// A second lasts `second` seconds. `None` unless that is above 0 and at most 1.
     pub fn new(second: f64) -> Option<Self> {
         (second > 0.0 && second <= 1.0).then_some(Self(second))
     }
 
-    /// How long this much waiting lasts.
+    /// `time` at this scale.
     pub fn of(self, time: Duration) -> Duration {
         time.mul_f64(self.0)
     }
 }
 
-/// The receiving end of "please stop", at a run's tempo. Cheap to clone; never says stop if its sender is gone.
+/// Receives requests to stop a run, and carries the run's time scale. Cheap to clone. If its sender is dropped, the run
+/// is not asked to stop any more.
 #[derive(Debug, Clone)]
 pub struct CancellationToken {
     level: watch::Receiver<StopLevel>,
@@ -44,29 +45,28 @@ pub struct CancellationToken {
 }
 
 impl CancellationToken {
-    /// A stop that is said through the sender.
+    /// A token, and the sender that asks it to stop.
     pub fn new() -> (watch::Sender<StopLevel>, Self) {
         let (tx, rx) = watch::channel(StopLevel::No);
         (tx, Self { level: rx, time_scale: TimeScale::REAL })
     }
 
-    /// A stop that never comes.
+    /// A token that is never asked to stop.
     pub fn never() -> Self {
         Self::new().1
     }
 
-    /// The same, for a run of another tempo.
+    /// The same token with another time scale.
     #[must_use]
     pub fn at(self, time_scale: TimeScale) -> Self {
         Self { time_scale, ..self }
     }
 
-    /// How long waiting lasts in this run.
     pub fn time_scale(&self) -> TimeScale {
         self.time_scale
     }
 
-    /// How far we have been asked to stop.
+    /// How far the run has been asked to stop.
     pub fn level(&self) -> StopLevel {
         *self.level.borrow()
     }
@@ -81,11 +81,11 @@ impl CancellationToken {
 }
 
 tokio::task_local! {
-    /// On whose behalf the running future works.
+    /// The task for which the running future works.
     static CURRENT: Task;
 }
 
-/// One verb's line to the loop.
+/// The connection of one operation to the loop.
 #[derive(Debug, Clone)]
 pub struct Task {
     id: Id,
@@ -98,66 +98,65 @@ impl Task {
         Self { id, stop, notes }
     }
 
-    /// A task that no loop listens to: for calls outside a run, and tests.
+    /// A task without a loop, for calls outside a run and for tests.
     pub fn detached(id: impl Into<String>) -> Self {
         Self::new(Id::from(id.into()), CancellationToken::never(), mpsc::unbounded_channel().0)
     }
 
-    /// The same, and what it says: each note with the resource it is about.
+    /// A task without a loop, and the receiver of its notes. Each note comes with the resource that it is about.
     pub fn overheard(id: impl Into<String>) -> (Self, mpsc::UnboundedReceiver<(Id, String)>) {
         let (notes, heard) = mpsc::unbounded_channel();
         (Self::new(Id::from(id.into()), CancellationToken::never(), notes), heard)
     }
 
-    /// The same, in a run of another tempo.
+    /// The same task with another time scale.
     #[must_use]
     pub fn at(self, time_scale: TimeScale) -> Self {
         Self { stop: self.stop.at(time_scale), ..self }
     }
 
-    /// The same, in a run that is stopped by this.
+    /// The same task, stopped by this token.
     pub fn stopped_by(self, stop: CancellationToken) -> Self {
         Self { stop, ..self }
     }
 
-    /// The task on whose behalf the caller works, if it works within a run: for what lies so deep under a verb that
-    /// nobody hands it one.
+    /// The task for which the caller works, if it works within a run. For code so deep below an operation that it gets
+    /// no task as an argument.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Self::clone).ok()
     }
 
-    /// Does `work`, in which [`Task::current`] is this one.
+    /// Runs `work`. Within it, [`Task::current`] returns this task.
     pub async fn within<F: Future>(self, work: F) -> F::Output {
         CURRENT.scope(self, work).await
     }
 
-    /// The resource this is about.
+    /// The resource that the operation works on.
     pub fn id(&self) -> &Id {
         &self.id
     }
 
-    /// Says why it takes long: "the role cannot be assumed yet".
+    /// Reports why the operation waits: "the role cannot be assumed yet".
     pub fn note(&self, why: impl Into<String>) {
-        // No listener means nobody wants to know.
+        // Without a loop, nobody needs the note.
         let _ = self.notes.send((self.id.clone(), why.into()));
     }
 
-    /// Whether we were asked to stop, so that nothing more may be begun.
+    /// Whether the run was asked to stop, so that nothing more may be started.
     pub fn stopping(&self) -> bool {
         self.stop.level() >= StopLevel::Drain
     }
 
-    /// How long waiting lasts in this run.
     pub fn time_scale(&self) -> TimeScale {
         self.stop.time_scale
     }
 
-    /// Sleeps at the run's tempo, unless asked to stop: then `false`, at once.
+    /// Waits for `time` at the run's time scale. Returns `false` at once if the run is asked to stop.
     pub async fn pause(&self, time: Duration) -> bool {
         self.unless_stopped(tokio::time::sleep(self.time_scale().of(time))).await.is_some()
     }
 
-    /// Waits for what may be given up at any moment, unless asked to stop: then `None`, at once.
+    /// Waits for a future that may be dropped at any moment. Returns `None` at once if the run is asked to stop.
     pub async fn unless_stopped<F: Future>(&self, waiting: F) -> Option<F::Output> {
         tokio::select! {
             done = waiting => Some(done),

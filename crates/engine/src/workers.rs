@@ -1,5 +1,5 @@
-//! The tasks in flight, their news in one line, and the drain: told to stop, a loop stops starting and never stops
-//! finishing, for a while.
+//! The tasks in flight. Their results and notes arrive as one sequence of events. After a request to stop, a loop
+//! starts nothing more and waits for the tasks in flight, for a limited time.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,37 +11,37 @@ use tokio::time::Instant;
 use super::Id;
 use super::task::{CancellationToken, StopLevel, Task};
 
-/// How long calls in flight may take to return once we were asked to stop. What has not returned by then is on record
-/// as unanswered and is looked up by the next run.
+/// How long calls in flight may take to return after a request to stop. A call that has not returned by then is on
+/// record as unanswered, and the next run checks its result.
 const DRAIN: Duration = Duration::from_secs(6);
 
-/// What a loop hears next.
+/// The next event for a loop.
 pub(super) enum LoopEvent<T> {
-    /// Whatever has arrived, at least one.
+    /// All events that have arrived, at least one.
     Happened(Vec<WorkerEvent<T>>),
     /// Nothing is in flight.
     Idle,
-    /// We are asked to stop, said once: start nothing more, and hear on.
+    /// The run is asked to stop: start nothing more, and wait for the tasks in flight. Reported once.
     Drain,
-    /// Leave: we were asked twice, or calls in flight took too long.
+    /// End now: the run was asked to stop a second time, or the tasks in flight took too long.
     Leave,
 }
 
-/// What a loop hears.
+/// An event of a task.
 pub(super) enum WorkerEvent<T> {
-    /// A task says why it waits.
+    /// The resource of a task, and why the task waits.
     Note(Id, String),
-    /// A task ended.
+    /// The index of a task that ended, and its result.
     End(usize, T),
 }
 
-/// Tasks, each known by an index, whose results and notes arrive in the order they happened.
+/// Tasks, each with an index. Their results and notes arrive in the order in which they happened.
 pub(super) struct Workers<T> {
     set: JoinSet<(usize, T)>,
     notes: mpsc::UnboundedReceiver<(Id, String)>,
     speak: mpsc::UnboundedSender<(Id, String)>,
     stop: CancellationToken,
-    /// Until when a drain may take.
+    /// When the loop ends although tasks are in flight. `None` before a request to stop.
     deadline: Option<Instant>,
 }
 
@@ -55,7 +55,7 @@ impl<T: Send + 'static> Workers<T> {
         self.set.len()
     }
 
-    /// Starts `work`, which is handed its line to this loop.
+    /// Starts `work` with the [`Task`] that connects it to this loop.
     pub(super) fn spawn<F>(&mut self, index: usize, id: &Id, work: impl FnOnce(Task) -> F)
     where
         F: Future<Output = T> + Send + 'static,
@@ -65,7 +65,7 @@ impl<T: Send + 'static> Workers<T> {
         self.set.spawn(task.within(async move { (index, work.await) }));
     }
 
-    /// The next news; `None` when nothing is in flight.
+    /// The next event. `None` if nothing is in flight.
     pub(super) async fn next(&mut self) -> Option<WorkerEvent<T>> {
         tokio::select! {
             biased;
@@ -74,7 +74,7 @@ impl<T: Send + 'static> Workers<T> {
         }
     }
 
-    /// What a loop that can be stopped hears next. All that has arrived is taken along, for one write instead of many.
+    /// The next events for a loop that can be stopped. Returns all that have arrived, so that one save records them.
     pub(super) async fn hear(&mut self) -> LoopEvent<T> {
         let (stop, deadline) = (self.stop.clone(), self.deadline);
         let expired = async {
@@ -83,8 +83,8 @@ impl<T: Send + 'static> Workers<T> {
                 None => std::future::pending().await,
             }
         };
-        // In this order: a request to stop is heard before an answer lets more start, and an answer that is there is
-        // taken before we leave.
+        // The order matters: a request to stop is handled before a result lets more steps start, and a result that has
+        // arrived is taken before the loop ends.
         let first = tokio::select! {
             biased;
             () = stop.reached(StopLevel::Drain), if deadline.is_none() => {
@@ -103,7 +103,7 @@ impl<T: Send + 'static> Workers<T> {
         LoopEvent::Happened(news)
     }
 
-    /// News that has arrived already.
+    /// An event that has already arrived.
     fn try_next(&mut self) -> Option<WorkerEvent<T>> {
         if let Ok((id, why)) = self.notes.try_recv() {
             return Some(WorkerEvent::Note(id, why));

@@ -161,7 +161,7 @@ impl Resource for Secret {
             return drift;
         }
         if self.rotate {
-            drift.push(Drift::new("value", "a new version", "the version of before"));
+            drift.push(Drift::new("value", "a new value", "the current value"));
         } else if !self.is_current(live) {
             let (want, other) = ("the stack's version", "another version");
             // If the version is the recorded one, the stack file has changed.
