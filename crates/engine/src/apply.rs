@@ -50,14 +50,13 @@ pub async fn apply(run: &mut Run<'_>, graph: &Graph, refresh: Refresh, cleanup: 
 /// Waits if an update of this run may not have reached all servers yet and its old settings may use one of these
 /// resources. Returns `false` if the run is asked to stop.
 async fn wait_for_lag(run: &mut Run<'_>, graph: &Graph, unwanted: &[Id], done: &Summary) -> bool {
-    let goes = |kind: &&str| {
+    let goes = |kind: &&'static str| {
         unwanted.iter().any(|id| run.state.resources.get(id.as_str()).is_some_and(|record| record.kind == **kind))
     };
     let updated =
         |id: &Id| done.done.iter().any(|(done, outcome)| done == id && matches!(outcome, Outcome::Updated { .. }));
     let mut lags = graph.nodes.iter().filter_map(|node| Some((&node.id, node.lag.as_ref()?)));
-    let Some((id, lag)) = lags.find(|(id, lag)| updated(id) && lag.before_removing.iter().any(|kind| goes(&kind)))
-    else {
+    let Some((id, lag)) = lags.find(|(id, lag)| updated(id) && lag.before_removing.iter().any(&goes)) else {
         return true;
     };
     (run.tell)(Event::Noted { id: id.clone(), why: lag.why.to_owned() });

@@ -162,6 +162,7 @@ fn guess<'a>(node: &Node, registry: &Registry, state: &'a State) -> Option<&'a V
     state.outputs(node.id.as_str()).filter(|outputs| provider.wrote(outputs))
 }
 
+#[allow(clippy::large_enum_variant, reason = "a step is matched at once and never kept")]
 enum Step {
     /// Wait for the results of other resources.
     Wait,

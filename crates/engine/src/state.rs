@@ -236,7 +236,10 @@ impl State {
     pub fn set_aside(&mut self, id: &str) {
         let Some(record) = self.resources.remove(id) else { return };
         let named = |n: usize| if n == 1 { format!("{id} (replaced)") } else { format!("{id} (replaced {n})") };
-        let aside = (1..).map(named).find(|free| !self.resources.contains_key(free)).unwrap_or_default();
+        let aside = (1..=self.resources.len() + 1)
+            .map(named)
+            .find(|free| !self.resources.contains_key(free))
+            .unwrap_or_default();
         // Records that refer to this id mean the old resource.
         for other in self.resources.values_mut() {
             for reference in other.parent.iter_mut().chain(&mut other.needs).filter(|reference| *reference == id) {

@@ -81,7 +81,7 @@ pub async fn targets(
         };
         match (&seen.result, &seen.desired) {
             (ReadResult::Live { outputs, .. }, Some(desired)) => {
-                looked.targets.push(target(&desired.key, outputs.clone()))
+                looked.targets.push(target(&desired.key, outputs.clone()));
             }
             (ReadResult::Failed(failure), _) if failure.cause == Cause::Foreign => {
                 state.resources.remove(node.id.as_str());

@@ -116,6 +116,7 @@ impl Task {
     }
 
     /// The same task, stopped by this token.
+    #[must_use]
     pub fn stopped_by(self, stop: CancellationToken) -> Self {
         Self { stop, ..self }
     }

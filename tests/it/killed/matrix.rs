@@ -221,7 +221,7 @@ pub fn run_cases(
         for test_account in test_accounts {
             let (queue, report) = (&queue, &report);
             scope.spawn(move || {
-                Worker { undisturbed, queue, report, evidence, test_account, at: AccountState::Empty }.run_all()
+                Worker { undisturbed, queue, report, evidence, test_account, at: AccountState::Empty }.run_all();
             });
         }
     });
