@@ -42,6 +42,8 @@ pub use body::{LiveValidator, Model, ModelKey, ModelOutputs, Validator, Validato
 pub use deployment::{Deployment, DeploymentKey, DeploymentOutputs};
 pub use paths::{LivePath, Paths, PathsKey, PathsOutputs};
 pub use release::{Release, ReleaseOutputs};
+#[cfg(test)]
+pub(crate) use routes::tests::method as sample_method;
 pub use routes::{Authorization, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs};
 pub use stage::{LiveSetting, LiveStage, Stage, StageKey, StageOutputs};
 pub use urls::{integration_uri, stage_url};

@@ -9,15 +9,7 @@ use crate::engine::{Failure, Provider, Task};
 
 /// Integrations of one method: the shortest of the writes to an API.
 pub(super) fn create_routes(clients: Clients, task: Task) -> LocalBoxFuture<'static, Result<(), Failure>> {
-    let method = apigateway::Method {
-        resource_id: "p1".into(),
-        http_method: "POST".into(),
-        authorization: apigateway::Authorization::Cognito { authorizer_id: "a1".into() },
-        validator_id: None,
-        model: None,
-        path_parameters: Vec::new(),
-        integration_uri: "arn:i".into(),
-    };
+    let method = apigateway::sample_method();
     let want = apigateway::Routes {
         api_id: "abc".into(),
         methods: [("POST /x".to_owned(), method)].into(),
