@@ -80,7 +80,7 @@ pub struct IdentityPoolKey {
 pub struct IdentityPoolLive {
     pub name: String,
     /// Whether guests get credentials.
-    pub test_users: bool,
+    pub guests: bool,
     /// Whether callers may choose the role, without a narrowed session policy.
     pub classic_flow: bool,
     /// The tokens that it accepts: provider, app client, and whether it asks the user pool if a token was revoked.
@@ -114,7 +114,7 @@ impl Resource for IdentityPool {
     fn drift(&self, live: &IdentityPoolLive) -> Vec<Drift> {
         let mut drift: Vec<Drift> =
             Drift::unless_equal("IdentityPoolName", &self.name, &live.name).into_iter().collect();
-        if live.test_users {
+        if live.guests {
             drift.push(Drift::weakening("AllowUnauthenticatedIdentities", false, true));
         }
         if live.classic_flow {
@@ -300,7 +300,7 @@ impl CognitoIdentity {
         });
         let live = IdentityPoolLive {
             name: pool.identity_pool_name,
-            test_users: pool.allow_unauthenticated_identities,
+            guests: pool.allow_unauthenticated_identities,
             classic_flow: pool.allow_classic_flow.unwrap_or_default(),
             providers: providers.collect(),
             others: pool.supported_login_providers.map_or(0, |all| all.len())
@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(want().drift(&live()), vec![]);
         let provider = |provider: &str, client: &str, checked| vec![(provider.into(), client.into(), checked)];
         let table = [
-            IdentityPoolLive { test_users: true, ..live() },
+            IdentityPoolLive { guests: true, ..live() },
             IdentityPoolLive { classic_flow: true, ..live() },
             IdentityPoolLive { providers: provider(PROVIDER, "c1", false), ..live() },
             IdentityPoolLive { providers: provider(PROVIDER, "c2", true), ..live() },
