@@ -9,9 +9,9 @@ use crate::args;
 use crate::aws::registry_that_parts;
 use crate::aws::secretsmanager::DeletionMode;
 use crate::config::Config;
-use crate::engine::{self, CancellationToken, FoundTargets, Removal, Run, add_listed};
+use crate::engine::{self, CancellationToken, FoundTargets, Removal, add_listed};
 use crate::error::Error;
-use crate::report::{self, id_width, say};
+use crate::report::say;
 
 pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let session = or_stopped(&stop, Session::for_removal(config)).await?;
@@ -40,6 +40,8 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
         scope: &scope,
         at: at(&scope.region, session.config.connection.profile.as_deref(), session.endpoint.as_deref()),
         output,
+        jobs: session.config.jobs,
+        stop: &stop,
         purge: args.purge,
         strangers: &strangers,
     };
@@ -70,17 +72,7 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
         or_stopped(&stop, confirm(output, &question)).await?;
     }
 
-    let mut reporter = report::reporter(output, id_width(targets.iter().map(|target| &target.id)));
-    let mut run = Run {
-        registry: &registry,
-        state: &mut state,
-        store: &mut *store,
-        jobs: session.config.jobs,
-        stop: &stop,
-        tell: &mut |event| reporter.on(&event),
-    };
-    let removed = removal.remove(&mut run, targets, unread).await?;
-    reporter.finish();
+    let removed = report.carry_out(&removal, &mut state, &mut *store, targets, unread).await?;
     if removed.is_clean() && state.resources.is_empty() {
         store.delete().await?;
     }

@@ -4,10 +4,16 @@ use serde_json::{Value, json};
 
 use super::{Ending, quoted};
 use crate::aws::kind::{CleanupGroup, cleanup_position, must_go_first};
-use crate::engine::{Cleanup, Failure, Id, Inventory, InventoryItem, Outcome, Registry, Removal, Removed, Target};
+use crate::engine::{
+    CancellationToken, Cleanup, Failure, Id, Inventory, InventoryItem, Outcome, Registry, Removal, Removed, Run,
+    Target, UnreadTarget,
+};
 use crate::error::{Error, Kind};
-use crate::report::{LOG_POLICY, Output, answer, left_text, others_text, recoverable_text, say, summary_line};
+use crate::report::{
+    self, LOG_POLICY, Output, answer, id_width, left_text, others_text, recoverable_text, say, summary_line,
+};
 use crate::scope::Scope;
+use crate::state::{State, StateStore};
 
 /// The order in which a stack is removed.
 pub(super) const ORDER: Cleanup = Cleanup { group: cleanup_position, holds: must_go_first };
@@ -39,6 +45,8 @@ pub(super) struct Report<'a> {
     /// See [`at`].
     pub at: String,
     pub output: Output,
+    pub jobs: usize,
+    pub stop: &'a CancellationToken,
     /// Secrets are deleted permanently.
     pub purge: bool,
     /// Somebody else's resources that were already printed.
@@ -91,6 +99,30 @@ impl Report<'_> {
         let recoverable = recoverable(inventory, stack, self.purge);
         let logged = |target: &Target| target.kind == HTTP_API;
         Around { recoverable, others, shared: targets.iter().any(logged).then_some(LOG_POLICY) }
+    }
+
+    /// Removes `targets` and shows the run.
+    pub(super) async fn carry_out(
+        &self,
+        removal: &Removal<'_>,
+        state: &mut State,
+        store: &mut dyn StateStore,
+        targets: Vec<Target>,
+        unread: Vec<UnreadTarget>,
+    ) -> Result<Removed, Error> {
+        let mut reporter = report::reporter(self.output, id_width(targets.iter().map(|target| &target.id)));
+        let mut run = Run {
+            registry: removal.registry,
+            state,
+            store,
+            jobs: self.jobs,
+            stop: self.stop,
+            tell: &mut |event| reporter.on(&event),
+        };
+        let removed = removal.remove(&mut run, targets, unread).await;
+        // Also after a failure: the progress display must not stay on the screen.
+        reporter.finish();
+        Ok(removed?)
     }
 
     /// Prints the result. `on_record`: how many resources are still in the state.

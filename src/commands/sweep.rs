@@ -14,11 +14,11 @@ use crate::aws::kind::cleanup_position;
 use crate::aws::registry_that_parts;
 use crate::aws::secretsmanager::DeletionMode;
 use crate::config::Connection;
-use crate::engine::{CancellationToken, Inventory, Run, add_listed, list_all};
+use crate::engine::{CancellationToken, Inventory, add_listed, list_all};
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
 use crate::regions::Needs;
-use crate::report::{self, Output, answer, id_width, say, swept_text, unread_lines};
+use crate::report::{Output, answer, say, swept_text, unread_lines};
 use crate::scope::{Scope, Whose};
 use crate::spec::check_name;
 use crate::state::{self, StackState, StateId};
@@ -69,6 +69,8 @@ pub(super) async fn run(
         scope,
         at: at(&scope.region, access.profile.as_deref(), access.endpoint.as_deref()),
         output,
+        jobs: usize::from(shared.jobs),
+        stop: &stop,
         purge: args.purge,
         strangers: &[],
     };
@@ -96,17 +98,7 @@ pub(super) async fn run(
         let question = format!("Remove these resources from account {}, {}?", scope.account, scope.region);
         or_stopped(&stop, confirm(output, &question)).await?;
     }
-    let mut reporter = report::reporter(output, id_width(targets.iter().map(|target| &target.id)));
-    let mut run = Run {
-        registry: &registry,
-        state: &mut state,
-        store: &mut *store,
-        jobs: usize::from(shared.jobs),
-        stop: &stop,
-        tell: &mut |event| reporter.on(&event),
-    };
-    let removed = removal.remove(&mut run, targets, Vec::new()).await?;
-    reporter.finish();
+    let removed = report.carry_out(&removal, &mut state, &mut *store, targets, Vec::new()).await?;
     if removed.is_clean() {
         // These are the records of children that were deleted with their parents.
         state.resources.clear();

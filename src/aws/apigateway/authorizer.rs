@@ -6,9 +6,9 @@ use aws_sdk_apigateway::types::{self, AuthorizerType, Op, PatchOperation};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{APIS, ApiGateway, BELOW, Mend, PAGE, drifts, patches, replace};
+use super::{ApiGateway, CREATE_UPDATE_DELETE, Mend, PAGE, READ, drifts, patches, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
@@ -118,22 +118,7 @@ impl Described for Authorizer {
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
-        permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
-            StatementTemplate {
-                sid: Sid::OwnByTag,
-                on: BELOW,
-                rights: &[
-                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
-                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
-                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
-                ],
-            },
-        ],
+        permissions: &[READ, CREATE_UPDATE_DELETE],
         rates: &[],
         check: SettingsCheck {
             layer: Layer::Authorization,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{APIS, ApiGateway, BELOW, Mend, PAGE, drifts, patches, replace};
+use super::{ApiGateway, CREATE_UPDATE_DELETE, Mend, PAGE, READ, drifts, patches, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
@@ -87,11 +87,7 @@ impl Described for Validator {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
+            READ,
             // The documentation does not say that request validators inherit their API's tag, so the tag cannot be
             // demanded.
             StatementTemplate {
@@ -254,22 +250,7 @@ impl Described for Model {
         listed: Listed::WithParent,
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
-        permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
-            StatementTemplate {
-                sid: Sid::OwnByTag,
-                on: BELOW,
-                rights: &[
-                    Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
-                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
-                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
-                ],
-            },
-        ],
+        permissions: &[READ, CREATE_UPDATE_DELETE],
         rates: &[],
         check: SettingsCheck {
             layer: Layer::Secrets,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_UPDATING;
-use super::{APIS, ApiGateway, BELOW, PAGE};
+use super::{ApiGateway, BELOW, PAGE, READ};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
@@ -78,11 +78,7 @@ impl Described for Deployment {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
+            READ,
             StatementTemplate {
                 sid: Sid::OwnByTag,
                 on: BELOW,

@@ -33,6 +33,7 @@ use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{API_BUSY, Wait, settled};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Task};
 use crate::scope::Scope;
 
@@ -53,6 +54,24 @@ const APIS: &[&str] =
     &["arn:{partition}:apigateway:{region}::/restapis", "arn:{partition}:apigateway:{region}::/restapis/*"];
 
 const BELOW: &[&str] = &["arn:{partition}:apigateway:{region}::/restapis/*"];
+
+/// The permission to read an API and everything below it.
+const READ: StatementTemplate = StatementTemplate {
+    sid: Sid::FindOwn,
+    on: APIS,
+    rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+};
+
+/// The permissions for a resource below an API that has a call of its own for each change.
+const CREATE_UPDATE_DELETE: StatementTemplate = StatementTemplate {
+    sid: Sid::OwnByTag,
+    on: BELOW,
+    rights: &[
+        Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
+        Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
+        Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+    ],
+};
 
 /// The most entries of a list call, which returns 25 by default (docs/aws.md, Creating and finding REST APIs).
 const PAGE: i32 = 500;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::side_by_side;
-use super::{APIS, AT_ONCE, ApiGateway, BELOW};
+use super::{AT_ONCE, ApiGateway, BELOW, READ};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Cause, Drift, Failure, Found, Listing, Provider, Resource, Task};
@@ -115,11 +115,7 @@ impl Described for Paths {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
+            READ,
             StatementTemplate {
                 sid: Sid::OwnByTag,
                 on: BELOW,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{APIS, ApiGateway, BELOW, replace};
+use super::{ApiGateway, BELOW, READ, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Lag, Listing, Provider, Resource, Task};
@@ -74,11 +74,7 @@ impl Described for Release {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
+            READ,
             // An update deletes deployments that no stage uses any more.
             StatementTemplate {
                 sid: Sid::OwnByTag,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{APIS, BELOW};
+use super::{BELOW, READ};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Resource};
@@ -297,11 +297,7 @@ impl Described for Routes {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
+            READ,
             StatementTemplate {
                 sid: Sid::OwnByTag,
                 on: BELOW,

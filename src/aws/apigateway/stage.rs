@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::refusals::MAY_NOT_TAG;
 use super::super::tag_map;
-use super::{APIS, ApiGateway, BELOW, Mend, drifts, patches, remove, replace};
+use super::{ApiGateway, BELOW, Mend, READ, drifts, patches, remove, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
@@ -167,11 +167,7 @@ impl Described for Stage {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
+            READ,
             // Creating it deletes deployments that no stage uses any more.
             StatementTemplate {
                 sid: Sid::OwnByTag,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_ISSUER;
 use super::super::to_the_end;
-use super::{APIS, ApiGatewayV2, PAGE, PARTS};
+use super::{ApiGatewayV2, PAGE, PARTS, READ};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
@@ -114,11 +114,7 @@ impl Described for JwtAuthorizer {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
+            READ,
             StatementTemplate {
                 sid: Sid::HttpApiParts,
                 on: PARTS,

@@ -21,6 +21,7 @@ use aws_sdk_apigatewayv2::Client;
 use super::retries::{client, once};
 use super::settle::{API_BUSY, Wait, settled};
 use super::{Clients, pairs};
+use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Failure, Task};
 use crate::scope::Scope;
 
@@ -36,6 +37,13 @@ pub use urls::http_stage_url;
 const APIS: &[&str] = &["arn:{partition}:apigateway:{region}::/apis", "arn:{partition}:apigateway:{region}::/apis/*"];
 
 const BELOW: &[&str] = &["arn:{partition}:apigateway:{region}::/apis/*"];
+
+/// The permission to read an API and everything below it.
+const READ: StatementTemplate = StatementTemplate {
+    sid: Sid::FindOwn,
+    on: APIS,
+    rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
+};
 
 /// The parts of an API that have no tags and inherit none. AWS offers nothing else to tell whose they are.
 const PARTS: &[&str] = &[

@@ -11,7 +11,7 @@ use tokio::try_join;
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::to_the_end;
-use super::{APIS, ApiGatewayV2, PAGE, PARTS};
+use super::{ApiGatewayV2, PAGE, PARTS, READ};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
@@ -180,11 +180,7 @@ impl Described for HttpRoutes {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
+            READ,
             StatementTemplate {
                 sid: Sid::HttpApiParts,
                 on: PARTS,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_LOG_GROUP;
 use super::super::tag_map;
-use super::{APIS, ApiGatewayV2, BELOW, LOG_GROUPS, MADE, PARTS};
+use super::{ApiGatewayV2, BELOW, LOG_GROUPS, MADE, PARTS, READ};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
@@ -146,11 +146,7 @@ impl Described for HttpStage {
         cleanup: CleanupGroup::ApiGateway,
         gone_before: &[],
         permissions: &[
-            StatementTemplate {
-                sid: Sid::FindOwn,
-                on: APIS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["apigateway:GET"] }],
-            },
+            READ,
             StatementTemplate {
                 sid: Sid::OwnHttpApis,
                 on: BELOW,
