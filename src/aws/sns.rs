@@ -14,7 +14,7 @@ use super::settle::{SNS_BUSY, settled};
 use super::{Clients, tags};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::{Scope, Whose};
@@ -63,8 +63,8 @@ impl Resource for Topic {
         Some(format!("aws sns delete-topic --topic-arn {}", outputs.arn))
     }
 
-    fn drift(&self, (): &()) -> Vec<Drift> {
-        Vec::new()
+    fn compare(&self, (): &()) -> Comparison {
+        Comparison::default()
     }
 }
 
@@ -163,8 +163,8 @@ impl Resource for Subscription {
         Some(format!("aws sns unsubscribe --subscription-arn {}", outputs.arn))
     }
 
-    fn drift(&self, (): &()) -> Vec<Drift> {
-        Vec::new()
+    fn compare(&self, (): &()) -> Comparison {
+        Comparison::default()
     }
 }
 

@@ -232,7 +232,7 @@ fn is_of(failure: &Failure, one: &InventoryItem) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Drift, Resource};
+    use crate::engine::{Comparison, Resource};
 
     #[derive(Clone)]
     struct LogGroup;
@@ -249,8 +249,8 @@ mod tests {
         fn removal_command(_: &Value) -> Option<String> {
             None
         }
-        fn drift(&self, (): &()) -> Vec<Drift> {
-            Vec::new()
+        fn compare(&self, (): &()) -> Comparison {
+            Comparison::default()
         }
     }
 

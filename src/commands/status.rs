@@ -84,8 +84,8 @@ impl Row {
     fn new(id: &Id, kind: &str, sight: &ReadResult, recorded: Option<Status>, guards: bool) -> Self {
         let was_there = matches!(recorded, Some(Status::Ready | Status::Updating));
         let (state, mut drift, why) = match sight {
-            ReadResult::Live { drift, .. } if drift.is_empty() => ("live", Vec::new(), None),
-            ReadResult::Live { drift, .. } => ("drifted", drift.clone(), None),
+            ReadResult::Live { comparison, .. } if comparison.is_as_wanted() => ("live", Vec::new(), None),
+            ReadResult::Live { comparison, .. } => ("drifted", comparison.drift(), None),
             ReadResult::Absent if recorded == Some(Status::Creating) => {
                 ("pending", Vec::new(), Some("a run was interrupted before it was created".to_owned()))
             }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn live(drift: Vec<Drift>) -> ReadResult {
-        ReadResult::Live { outputs: Value::Null, drift }
+        ReadResult::Live { outputs: Value::Null, comparison: drift.into_iter().collect() }
     }
 
     #[test]

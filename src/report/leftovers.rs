@@ -127,7 +127,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::engine::{Drift, Resource};
+    use crate::engine::{Comparison, Resource};
     use crate::scope::Owner;
 
     #[derive(Clone)]
@@ -145,8 +145,8 @@ mod tests {
         fn removal_command(_: &Value) -> Option<String> {
             Some("aws rm".to_owned())
         }
-        fn drift(&self, (): &()) -> Vec<Drift> {
-            Vec::new()
+        fn compare(&self, (): &()) -> Comparison {
+            Comparison::default()
         }
     }
 

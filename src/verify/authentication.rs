@@ -101,7 +101,7 @@ async fn token(context: &VerifyContext<'_>, user: &TestUser) -> Vec<Check> {
     let revocation = claim(user, "refresh tokens can be revoked")
         .sent("DescribeUserPoolClient")
         .expects("EnableTokenRevocation true")
-        .known(revocable(client));
+        .known(revocable(client.as_deref()));
     match parts {
         Ok(parts) => {
             let said = says.known(parts.check_claims(&issuer, &user.pool.client_id));

@@ -16,7 +16,7 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
 fn runtimes(context: &VerifyContext<'_>) -> Vec<Check> {
     let check = |(name, function): (&String, &crate::spec::Function)| {
         let drift = settings::drift(context.subject.seen, ids::function(name).as_str());
-        let live = drift.and_then(|drift| drift.iter().find(|drift| drift.field == "Runtime"));
+        let live = drift.as_ref().and_then(|drift| drift.iter().find(|drift| drift.field == "Runtime"));
         let runtime = live.map_or(&function.runtime, |drift| &drift.live);
         CheckSpec::new(Layer::Functions, name, "the runtime is supported")
             .sent("GetFunctionConfiguration")

@@ -98,7 +98,7 @@ fn simulated(allowed: Result<Option<bool>, Failure>) -> CheckResult {
 
 fn policies(context: &VerifyContext<'_>, name: &str) -> CheckResult {
     let drift = |id: &str| settings::drift(context.subject.seen, id);
-    same_policies(drift(ids::role(name).as_str()), drift(ids::policy(name).as_str()))
+    same_policies(drift(ids::role(name).as_str()).as_deref(), drift(ids::policy(name).as_str()).as_deref())
 }
 
 /// The differences of a role and of its policy. The derived policy allows access only to the function's own resources.
@@ -124,7 +124,7 @@ fn environments(context: &VerifyContext<'_>) -> Vec<Check> {
             .expects("only variables of the stack file, none of which looks like a credential")
             .known(environment(
                 &function.environment,
-                settings::drift(context.subject.seen, ids::function(name).as_str()),
+                settings::drift(context.subject.seen, ids::function(name).as_str()).as_deref(),
             ))
     });
     checks.collect()

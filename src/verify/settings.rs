@@ -5,12 +5,16 @@ use super::{Check, Layer};
 use crate::aws::kind::{self, SettingsCheck};
 use crate::aws::lambda::Permission;
 use crate::aws::logs::LogGroup;
-use crate::engine::{Drift, Id, ReadResult, Resource as _};
+use crate::engine::{Comparison, Drift, Id, ReadResult, Resource as _, Setting};
 
 /// A resource with its kind and the result of its read.
 pub(super) type Seen<'a> = (&'a Id, &'static str, &'a ReadResult);
 
 const MATCH: &str = "settings match the stack file";
+
+/// The longest value that evidence shows in full. Longer ones are policy documents and lists, which `status --json`
+/// shows.
+const VALUE: usize = 300;
 
 /// For a kind that is not described. The graph contains none.
 const UNKNOWN: SettingsCheck =
@@ -18,7 +22,8 @@ const UNKNOWN: SettingsCheck =
 
 /// A check for every resource that should exist.
 pub(super) fn checks(seen: &[Seen<'_>]) -> Vec<Check> {
-    seen.iter().map(|(id, kind, observed)| claim(id, kind).known(classify(observed))).collect()
+    let check = |(id, kind, observed): &Seen<'_>| claim(id, kind).expects(wanted(observed)).known(classify(observed));
+    seen.iter().map(check).collect()
 }
 
 fn claim(id: &Id, kind: &str) -> CheckSpec {
@@ -42,17 +47,40 @@ fn claim(id: &Id, kind: &str) -> CheckSpec {
         _ => None,
     };
     let subject = of_api.unwrap_or_else(|| subject.replace("{}", name));
-    CheckSpec::new(layer, subject, holds).sent(read).expects(MATCH)
+    CheckSpec::new(layer, subject, holds).sent(read)
 }
 
 fn classify(observed: &ReadResult) -> CheckResult {
     match observed {
-        ReadResult::Live { drift, .. } if drift.is_empty() => CheckResult::pass(MATCH),
-        ReadResult::Live { drift, .. } => CheckResult::fail(words(drift)),
+        ReadResult::Live { comparison, .. } if comparison.is_as_wanted() => {
+            CheckResult::pass(values(comparison, |setting| &setting.live))
+        }
+        ReadResult::Live { comparison, .. } => CheckResult::fail(words(&comparison.drift())),
         ReadResult::Absent => CheckResult::fail("it does not exist"),
         ReadResult::Blocked => CheckResult::fail("a resource it depends on does not exist"),
         ReadResult::Failed(failure) => CheckResult::fail(failure.to_string()),
     }
+}
+
+/// The values that the settings must have.
+fn wanted(observed: &ReadResult) -> String {
+    match observed {
+        ReadResult::Live { comparison, .. } => values(comparison, |setting| &setting.want),
+        _ => MATCH.to_owned(),
+    }
+}
+
+/// One value of each compared setting. A resource without settings exists or does not.
+fn values(comparison: &Comparison, value: impl Fn(&Setting) -> &String) -> String {
+    let setting = |setting: &Setting| {
+        let value = value(setting);
+        let short: String = value.chars().take(VALUE).collect();
+        let more = if short.len() < value.len() { "…" } else { "" };
+        let none = if value.is_empty() { "(none)" } else { "" };
+        format!("{}: {short}{none}{more}", setting.field)
+    };
+    let values: Vec<String> = comparison.settings().iter().map(setting).collect();
+    if values.is_empty() { "it exists".to_owned() } else { values.join("; ") }
 }
 
 fn words(drift: &[Drift]) -> String {
@@ -65,9 +93,9 @@ fn words(drift: &[Drift]) -> String {
 }
 
 /// The differences of a resource; `None` if it could not be compared.
-pub(super) fn drift<'a>(seen: &[Seen<'a>], id: &str) -> Option<&'a [Drift]> {
+pub(super) fn drift(seen: &[Seen<'_>], id: &str) -> Option<Vec<Drift>> {
     seen.iter().find(|(known, ..)| known.as_str() == id).and_then(|(.., observed)| match observed {
-        ReadResult::Live { drift, .. } => Some(drift.as_slice()),
+        ReadResult::Live { comparison, .. } => Some(comparison.drift()),
         _ => None,
     })
 }
@@ -81,7 +109,7 @@ mod tests {
     use crate::verify::Verdict::{Fail, Pass};
 
     fn live(drift: Vec<Drift>) -> ReadResult {
-        ReadResult::Live { outputs: Value::Null, drift }
+        ReadResult::Live { outputs: Value::Null, comparison: drift.into_iter().collect() }
     }
 
     #[test]
@@ -89,7 +117,7 @@ mod tests {
         let id = Id::new("stage", "development");
         let drifted = vec![Drift::new("description", "a", "b"), Drift::weakening("rate limit", 50, 10000)];
         for (observed, verdict, received) in [
-            (live(vec![]), Pass, MATCH),
+            (live(vec![]), Pass, "it exists"),
             (live(drifted), Fail, "rate limit is 10000, wanted 50; description is b, wanted a"),
             (ReadResult::Absent, Fail, "it does not exist"),
             (ReadResult::Blocked, Fail, "a resource it depends on does not exist"),
@@ -121,7 +149,7 @@ mod tests {
     #[test]
     fn drift_is_known_of_what_is_there() {
         let (id, sight) = (Id::new("role", "F"), live(vec![Drift::new("a", 1, 2)]));
-        assert_eq!(drift(&[(&id, "iam.role", &sight)], "role.F").map(<[Drift]>::len), Some(1));
+        assert_eq!(drift(&[(&id, "iam.role", &sight)], "role.F").map(|drift| drift.len()), Some(1));
         assert_eq!(drift(&[(&id, "iam.role", &ReadResult::Absent)], "role.F"), None);
         assert_eq!(drift(&[], "role.F"), None);
     }

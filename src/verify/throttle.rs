@@ -99,7 +99,7 @@ pub(super) async fn burst(context: &VerifyContext<'_>, (name, api): (Option<&str
         }
         Err(result) => return claim.known(result),
     }
-    let limits = limits(settings::drift(context.subject.seen, stage.as_str()));
+    let limits = limits(settings::drift(context.subject.seen, stage.as_str()).as_deref());
     claim
         .by(async {
             let made = bursts_until_throttled(context, &request, api, &limits, (bursts, most)).await;

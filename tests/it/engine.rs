@@ -333,7 +333,7 @@ mod refresh {
         assert!(
             refresh
                 .results(&stack)
-                .all(|(_, _, sight)| matches!(sight, ReadResult::Live { drift, .. } if drift.is_empty()))
+                .all(|(_, _, sight)| matches!(sight, ReadResult::Live { comparison, .. } if comparison.is_as_wanted()))
         );
         let looks = sim.cloud.calls();
         let count = |call: &str| looks.iter().filter(|look| *look == call).count();

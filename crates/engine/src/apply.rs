@@ -217,7 +217,7 @@ fn first_step(desired: &Desired, read: &Refreshed, under_new: bool) -> First {
             First::Refuse(failure.clone())
         }
         (ReadResult::Live { outputs, .. }, Some(observed)) if same_key => {
-            let drift = desired.drift(observed);
+            let drift = desired.compare(observed).drift();
             if drift.is_empty() {
                 First::Nothing(outputs.clone())
             } else if let Some(failure) = desired.requires_replacement(&drift) {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::comparison::Drift;
 use super::dyn_provider::{Desired, DynProvider, Observed};
 use super::event::Outcome;
 use super::failure::{Cause, Failure};
-use super::resource::Drift;
 use super::task::Task;
 
 /// The most create calls for one resource. After an unanswered call, the resource is read before the call is repeated.
@@ -71,7 +71,7 @@ pub(super) async fn bring(
                 }
             }
             Start::Have(observed) => {
-                let drift = desired.drift(&observed);
+                let drift = desired.compare(&observed).drift();
                 if drift.is_empty() {
                     let outcome = if created > 0 { Outcome::Created } else { Outcome::Adopted };
                     return Ok((observed.outputs, outcome));

@@ -14,9 +14,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::comparison::{Comparison, Drift};
 use super::failure::{Cause, Failure};
 use super::inventory::Listing;
-use super::resource::{Drift, Found, Provider, Resource};
+use super::resource::{Found, Provider, Resource};
 use super::task::Task;
 use crate::owner::Whose;
 
@@ -27,7 +28,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>
 pub(super) struct Desired {
     pub key: Value,
     want: Arc<dyn Any + Send + Sync>,
-    drift: fn(&dyn Any, &dyn Any) -> Vec<Drift>,
+    compare: fn(&dyn Any, &dyn Any) -> Comparison,
     requires_replacement: fn(&dyn Any, &[Drift]) -> Option<Failure>,
 }
 
@@ -36,9 +37,9 @@ impl Desired {
         Self {
             key: write(&want.key()),
             want: Arc::new(want),
-            drift: |want, live| {
+            compare: |want, live| {
                 let (want, live) = (want.downcast_ref::<R>(), live.downcast_ref::<R::Live>());
-                want.zip(live).map(|(want, live)| want.drift(live)).unwrap_or_default()
+                want.zip(live).map(|(want, live)| want.compare(live)).unwrap_or_default()
             },
             requires_replacement: |want, drift| {
                 want.downcast_ref::<R>().and_then(|want| want.requires_replacement(drift))
@@ -46,8 +47,8 @@ impl Desired {
         }
     }
 
-    pub(super) fn drift(&self, result: &Observed) -> Vec<Drift> {
-        (self.drift)(&*self.want, &*result.live)
+    pub(super) fn compare(&self, result: &Observed) -> Comparison {
+        (self.compare)(&*self.want, &*result.live)
     }
 
     pub(super) fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {

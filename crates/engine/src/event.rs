@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Id;
+use super::comparison::Drift;
 use super::failure::Failure;
-use super::resource::Drift;
 
 /// An operation on a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -306,7 +306,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Drift, add_listed};
+    use crate::{Comparison, add_listed};
 
     #[derive(Clone)]
     struct Pool;
@@ -329,8 +329,8 @@ mod tests {
                 fn removal_command(_: &Value) -> Option<String> {
                     None
                 }
-                fn drift(&self, (): &()) -> Vec<Drift> {
-                    Vec::new()
+                fn compare(&self, (): &()) -> Comparison {
+                    Comparison::default()
                 }
             }
         };

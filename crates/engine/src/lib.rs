@@ -16,6 +16,7 @@
 
 mod apply;
 mod bring;
+mod comparison;
 mod delete;
 mod dyn_provider;
 mod event;
@@ -41,6 +42,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use apply::apply;
+pub use comparison::{Comparison, Drift, Effect, Setting};
 pub use delete::delete;
 pub use dyn_provider::Registry;
 pub use event::{Event, NotSaved, Outcome, Summary, Verb};
@@ -51,7 +53,7 @@ pub use order::Cleanup;
 pub use plan::{Change, Plan};
 pub use refresh::{ReadResult, Refresh, refresh};
 pub use removal::{LINGERS, Removal, Removed};
-pub use resource::{Does, Drift, Found, Lag, Provider, Resource};
+pub use resource::{Does, Found, Lag, Provider, Resource};
 pub use scheduler::Run;
 pub use targets::{FoundTargets, Target, UnreadTarget, add_listed, look_again, retry, targets, unwanted_targets};
 pub use task::{CancellationToken, StopLevel, Task, TimeScale};

@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Id;
+use super::comparison::Drift;
 use super::dyn_provider::Desired;
 use super::failure::Failure;
 use super::graph::Graph;
 use super::refresh::{ReadResult, Refresh, Refreshed};
-use super::resource::Drift;
 use crate::state::{Record, State, Status};
 
 /// What `up` would do.
@@ -85,10 +85,11 @@ fn change(graph: &Graph, index: usize, read: &Refreshed, on_record: Option<&Reco
         ReadResult::Absent if !moved.is_empty() => Change::Replace { moved },
         ReadResult::Absent | ReadResult::Blocked => Change::Create,
         ReadResult::Failed(failure) => Change::Refuse { failure: failure.clone() },
-        ReadResult::Live { drift, .. } if !drift.is_empty() => {
-            match read.desired.as_ref().and_then(|desired| desired.requires_replacement(drift)) {
+        ReadResult::Live { comparison, .. } if !comparison.is_as_wanted() => {
+            let drift = comparison.drift();
+            match read.desired.as_ref().and_then(|desired| desired.requires_replacement(&drift)) {
                 Some(failure) => Change::Refuse { failure },
-                None => Change::Update { drift: drift.clone() },
+                None => Change::Update { drift },
             }
         }
         ReadResult::Live { outputs, .. } if read.desired.as_ref().is_some_and(|desired| settled(desired, outputs)) => {

@@ -11,10 +11,10 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 use super::Id;
+use super::comparison::Comparison;
 use super::dyn_provider::{Desired, Observed, Registry};
 use super::failure::{Cause, Failure};
 use super::graph::{Graph, Node};
-use super::resource::Drift;
 use super::task::{CancellationToken, StopLevel};
 use super::workers::{WorkerEvent, Workers};
 use crate::state::State;
@@ -27,8 +27,8 @@ const LOOKS_AT_ONCE: usize = 64;
 pub enum ReadResult {
     /// It does not exist.
     Absent,
-    /// It exists, belongs to the stack, and differs in the settings of `drift`. `drift` is empty if it is as desired.
-    Live { outputs: Value, drift: Vec<Drift> },
+    /// It exists, belongs to the stack, and was compared with its description.
+    Live { outputs: Value, comparison: Comparison },
     /// A dependency does not exist, so it cannot be compared yet.
     Blocked,
     /// It could not be read, or it belongs to somebody else.
@@ -250,8 +250,8 @@ fn settle(desired: Desired, result: Result<Option<Observed>, Failure>) -> Refres
             is_recorded: false,
         },
         Ok(Some(observed)) => {
-            let drift = desired.drift(&observed);
-            let result = ReadResult::Live { outputs: observed.outputs.clone(), drift };
+            let comparison = desired.compare(&observed);
+            let result = ReadResult::Live { outputs: observed.outputs.clone(), comparison };
             Refreshed { result, desired: Some(desired), observed: Some(observed), predicted: None, is_recorded: false }
         }
         Err(failure) => Refreshed {

@@ -320,7 +320,7 @@ mod tests {
     use super::*;
     use crate::owner::Owner;
     use crate::state::{Answer, StateId, StateStore};
-    use crate::{Drift, Found, Listing, Provider, Resource, Task};
+    use crate::{Comparison, Found, Listing, Provider, Resource, Task};
 
     #[derive(Clone)]
     struct Thing;
@@ -339,8 +339,8 @@ mod tests {
         fn removal_command(_: &Outputs) -> Option<String> {
             Some("aws rm".to_owned())
         }
-        fn drift(&self, (): &()) -> Vec<Drift> {
-            Vec::new()
+        fn compare(&self, (): &()) -> Comparison {
+            Comparison::default()
         }
     }
 

@@ -1,12 +1,12 @@
 //! The traits of a kind of resource: its description as plain data, and the provider that manages it.
 
-use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
+use super::comparison::{Comparison, Drift};
 use super::failure::Failure;
 use super::inventory::Listing;
 use super::task::Task;
@@ -57,8 +57,14 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// removed together with its parent, or if one command is not enough.
     fn removal_command(outputs: &Self::Outputs) -> Option<String>;
 
-    /// The settings whose live value differs in meaning from the wanted one. Pure.
-    fn drift(&self, live: &Self::Live) -> Vec<Drift>;
+    /// Compares every setting that the program reads with the wanted one, by meaning. Everything that gives access to
+    /// somebody is among them. Pure.
+    fn compare(&self, live: &Self::Live) -> Comparison;
+
+    /// The settings whose live value differs in meaning from the wanted one.
+    fn drift(&self, live: &Self::Live) -> Vec<Drift> {
+        self.compare(live).drift()
+    }
 
     /// Why AWS cannot change these settings of an existing resource, and what to do instead; `None` if it can. Asked
     /// before anything is changed.
@@ -127,34 +133,4 @@ pub struct Found<R: Resource> {
     /// Its outputs, as they are recorded.
     pub outputs: R::Outputs,
     pub live: R::Live,
-}
-
-/// A setting that differs from the wanted one. It contains no values of secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drift {
-    /// The setting, by AWS's name.
-    pub field: String,
-    /// The value in the stack file.
-    pub want: String,
-    /// The value in AWS.
-    pub live: String,
-    /// Whether the live value protects less than the wanted one.
-    pub weakens: bool,
-}
-
-impl Drift {
-    /// A difference that does not affect protection.
-    pub fn new(field: impl Into<String>, want: impl fmt::Display, live: impl fmt::Display) -> Self {
-        Self { field: field.into(), want: want.to_string(), live: live.to_string(), weakens: false }
-    }
-
-    /// A difference that reduces protection.
-    pub fn weakening(field: impl Into<String>, want: impl fmt::Display, live: impl fmt::Display) -> Self {
-        Self { weakens: true, ..Self::new(field, want, live) }
-    }
-
-    /// `None` if the values are equal.
-    pub fn unless_equal<T: PartialEq + fmt::Debug>(field: &str, want: &T, live: &T) -> Option<Self> {
-        (want != live).then(|| Self::new(field, format!("{want:?}"), format!("{live:?}")))
-    }
 }

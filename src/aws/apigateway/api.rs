@@ -16,7 +16,7 @@ use super::tls::ACCESS_MODE;
 use super::{APIS, ApiGateway, BELOW, Mend, PAGE, drifts, patches, replace};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -124,8 +124,9 @@ impl Resource for RestApi {
         Some(format!("aws apigateway delete-rest-api --rest-api-id {}", outputs.id))
     }
 
-    fn drift(&self, live: &LiveRestApi) -> Vec<Drift> {
-        drifts(self.mends(live))
+    fn compare(&self, live: &LiveRestApi) -> Comparison {
+        let drift = { drifts(self.mends(live)) };
+        drift.into_iter().collect()
     }
 }
 

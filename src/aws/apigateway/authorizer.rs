@@ -9,7 +9,7 @@ use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, CREATE_UPDATE_DELETE, Mend, PAGE, READ, drifts, patches, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -106,8 +106,9 @@ impl Resource for Authorizer {
         None
     }
 
-    fn drift(&self, live: &LiveAuthorizer) -> Vec<Drift> {
-        drifts(self.mends(live))
+    fn compare(&self, live: &LiveAuthorizer) -> Comparison {
+        let drift = { drifts(self.mends(live)) };
+        drift.into_iter().collect()
     }
 }
 

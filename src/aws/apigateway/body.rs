@@ -8,7 +8,7 @@ use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, CREATE_UPDATE_DELETE, Mend, PAGE, READ, drifts, patches, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -74,8 +74,9 @@ impl Resource for Validator {
         None
     }
 
-    fn drift(&self, live: &LiveValidator) -> Vec<Drift> {
-        drifts(Self::mends(*live))
+    fn compare(&self, live: &LiveValidator) -> Comparison {
+        let drift = { drifts(Self::mends(*live)) };
+        drift.into_iter().collect()
     }
 }
 
@@ -238,8 +239,9 @@ impl Resource for Model {
         None
     }
 
-    fn drift(&self, live: &String) -> Vec<Drift> {
-        drifts(self.mends(live))
+    fn compare(&self, live: &String) -> Comparison {
+        let drift = { drifts(self.mends(live)) };
+        drift.into_iter().collect()
     }
 }
 

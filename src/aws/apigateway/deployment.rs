@@ -12,7 +12,7 @@ use super::super::settle::API_UPDATING;
 use super::{ApiGateway, BELOW, PAGE, READ};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -65,8 +65,8 @@ impl Resource for Deployment {
         None
     }
 
-    fn drift(&self, (): &()) -> Vec<Drift> {
-        Vec::new()
+    fn compare(&self, (): &()) -> Comparison {
+        Comparison::default()
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::side_by_side;
 use super::{AT_ONCE, ApiGateway, BELOW, READ};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Cause, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Cause, Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -91,19 +91,22 @@ impl Resource for Paths {
         None
     }
 
-    fn drift(&self, live: &Self::Live) -> Vec<Drift> {
-        let wanted = self.wanted();
-        let missing = wanted.iter().filter(|path| !live.contains_key(*path));
-        let missing = missing.map(|path| Drift::new(format!("resource {path}"), "present", "absent"));
-        let extra = live.iter().filter(|(path, _)| !wanted.contains(*path)).map(|(path, live)| {
-            let field = format!("resource {path}");
-            if live.carries_methods {
-                Drift::weakening(field, "absent", "present, with methods")
-            } else {
-                Drift::new(field, "absent", "present")
-            }
-        });
-        missing.chain(extra).collect()
+    fn compare(&self, live: &Self::Live) -> Comparison {
+        let drift: Vec<Drift> = {
+            let wanted = self.wanted();
+            let missing = wanted.iter().filter(|path| !live.contains_key(*path));
+            let missing = missing.map(|path| Drift::new(format!("resource {path}"), "present", "absent"));
+            let extra = live.iter().filter(|(path, _)| !wanted.contains(*path)).map(|(path, live)| {
+                let field = format!("resource {path}");
+                if live.carries_methods {
+                    Drift::weakening(field, "absent", "present, with methods")
+                } else {
+                    Drift::new(field, "absent", "present")
+                }
+            });
+            missing.chain(extra).collect()
+        };
+        drift.into_iter().collect()
     }
 }
 

@@ -12,7 +12,7 @@ use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, BELOW, READ, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Lag, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Lag, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -60,9 +60,12 @@ impl Resource for Release {
         None
     }
 
-    fn drift(&self, live: &String) -> Vec<Drift> {
-        let same = *live == self.deployment_id;
-        (!same).then(|| Drift::weakening("deploymentId", &self.deployment_id, live)).into_iter().collect()
+    fn compare(&self, live: &String) -> Comparison {
+        let drift: Vec<Drift> = {
+            let same = *live == self.deployment_id;
+            (!same).then(|| Drift::weakening("deploymentId", &self.deployment_id, live)).into_iter().collect()
+        };
+        drift.into_iter().collect()
     }
 }
 

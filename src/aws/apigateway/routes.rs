@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{BELOW, READ};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Resource};
+use crate::engine::{Comparison, Drift, Resource};
 use crate::layer::Layer;
 use crate::regions::Service;
 
@@ -275,17 +275,20 @@ impl Resource for Routes {
         None
     }
 
-    fn drift(&self, live: &Self::Live) -> Vec<Drift> {
-        let wanted = self.methods.iter().flat_map(|(name, method)| match Self::live_for(method, name, live) {
-            None => vec![Drift::new(name, "present", "absent")],
-            Some(live) => {
-                let Differences { mut method, integration } = method.differences(name, live, &self.authorizers);
-                method.extend(integration);
-                method
-            }
-        });
-        let extra = live.keys().filter(|name| !self.methods.contains_key(*name));
-        wanted.chain(extra.map(|name| Drift::weakening(name, "absent", "present"))).collect()
+    fn compare(&self, live: &Self::Live) -> Comparison {
+        let drift: Vec<Drift> = {
+            let wanted = self.methods.iter().flat_map(|(name, method)| match Self::live_for(method, name, live) {
+                None => vec![Drift::new(name, "present", "absent")],
+                Some(live) => {
+                    let Differences { mut method, integration } = method.differences(name, live, &self.authorizers);
+                    method.extend(integration);
+                    method
+                }
+            });
+            let extra = live.keys().filter(|name| !self.methods.contains_key(*name));
+            wanted.chain(extra.map(|name| Drift::weakening(name, "absent", "present"))).collect()
+        };
+        drift.into_iter().collect()
     }
 }
 

@@ -13,7 +13,7 @@ use super::super::tag_map;
 use super::{ApiGateway, BELOW, Mend, READ, drifts, patches, remove, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -154,8 +154,9 @@ impl Resource for Stage {
         Some(format!("aws apigateway delete-stage --rest-api-id {} --stage-name {}", outputs.api_id, outputs.name))
     }
 
-    fn drift(&self, live: &LiveStage) -> Vec<Drift> {
-        drifts(self.mends(live))
+    fn compare(&self, live: &LiveStage) -> Comparison {
+        let drift = { drifts(self.mends(live)) };
+        drift.into_iter().collect()
     }
 }
 

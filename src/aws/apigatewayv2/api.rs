@@ -10,7 +10,7 @@ use super::super::{as_far_as_pages_go, tag_map, whole};
 use super::{APIS, ApiGatewayV2, BELOW, MADE, PAGE, PARTS};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -69,17 +69,20 @@ impl Resource for HttpApi {
         Some(format!("aws apigatewayv2 delete-api --api-id {}", outputs.id))
     }
 
-    fn drift(&self, live: &LiveHttpApi) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        drift.extend(Drift::unless_equal("Name", &self.name, &live.name));
-        drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
-        if live.execute_api_disabled {
-            drift.push(Drift::new("DisableExecuteApiEndpoint", false, true));
-        }
-        if !live.cors_origins.is_empty() {
-            drift.push(Drift::weakening("CorsConfiguration.AllowOrigins", "none", live.cors_origins.join(", ")));
-        }
-        drift
+    fn compare(&self, live: &LiveHttpApi) -> Comparison {
+        let drift = {
+            let mut drift = Vec::new();
+            drift.extend(Drift::unless_equal("Name", &self.name, &live.name));
+            drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
+            if live.execute_api_disabled {
+                drift.push(Drift::new("DisableExecuteApiEndpoint", false, true));
+            }
+            if !live.cors_origins.is_empty() {
+                drift.push(Drift::weakening("CorsConfiguration.AllowOrigins", "none", live.cors_origins.join(", ")));
+            }
+            drift
+        };
+        drift.into_iter().collect()
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::to_the_end;
 use super::{ApiGatewayV2, PAGE, PARTS, READ};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -88,21 +88,24 @@ impl Resource for JwtAuthorizer {
         None
     }
 
-    fn drift(&self, live: &LiveJwtAuthorizer) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        if live.kind != TYPE {
-            drift.push(Drift::weakening("AuthorizerType", TYPE, &live.kind));
-        }
-        if live.identity_source != [SOURCE] {
-            drift.push(Drift::new("IdentitySource", SOURCE, live.identity_source.join(", ")));
-        }
-        if live.issuer != self.issuer {
-            drift.push(Drift::weakening("JwtConfiguration.Issuer", &self.issuer, &live.issuer));
-        }
-        if live.audience != [self.audience.as_str()] {
-            drift.push(Drift::weakening("JwtConfiguration.Audience", &self.audience, live.audience.join(", ")));
-        }
-        drift
+    fn compare(&self, live: &LiveJwtAuthorizer) -> Comparison {
+        let drift = {
+            let mut drift = Vec::new();
+            if live.kind != TYPE {
+                drift.push(Drift::weakening("AuthorizerType", TYPE, &live.kind));
+            }
+            if live.identity_source != [SOURCE] {
+                drift.push(Drift::new("IdentitySource", SOURCE, live.identity_source.join(", ")));
+            }
+            if live.issuer != self.issuer {
+                drift.push(Drift::weakening("JwtConfiguration.Issuer", &self.issuer, &live.issuer));
+            }
+            if live.audience != [self.audience.as_str()] {
+                drift.push(Drift::weakening("JwtConfiguration.Audience", &self.audience, live.audience.join(", ")));
+            }
+            drift
+        };
+        drift.into_iter().collect()
     }
 }
 

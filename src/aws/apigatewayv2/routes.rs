@@ -14,7 +14,7 @@ use super::super::to_the_end;
 use super::{ApiGatewayV2, PAGE, PARTS, READ};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -155,20 +155,23 @@ impl Resource for HttpRoutes {
         None
     }
 
-    fn drift(&self, live: &LiveHttpRoutes) -> Vec<Drift> {
-        let mut drift: Vec<Drift> =
-            self.routes.iter().flat_map(|(key, want)| self.route_drift(key, want, live)).collect();
-        for (key, route) in live.routes.iter().filter(|(key, _)| !self.routes.contains_key(*key)) {
-            let is = self.who(&route.authorization_type, route.authorizer_id.as_deref());
-            drift.push(Drift::weakening(key, "no route", is));
-        }
-        let used = |id: &String| live.routes.values().any(|route| route.integration_id == *id);
-        let idle = live.integrations.keys().filter(|id| !used(id)).count();
-        // Only after the routes are correct: before that a new route may still need one of them.
-        if drift.is_empty() && idle > 0 {
-            drift.push(Drift::new("integrations that no route uses", "none", idle));
-        }
-        drift
+    fn compare(&self, live: &LiveHttpRoutes) -> Comparison {
+        let drift = {
+            let mut drift: Vec<Drift> =
+                self.routes.iter().flat_map(|(key, want)| self.route_drift(key, want, live)).collect();
+            for (key, route) in live.routes.iter().filter(|(key, _)| !self.routes.contains_key(*key)) {
+                let is = self.who(&route.authorization_type, route.authorizer_id.as_deref());
+                drift.push(Drift::weakening(key, "no route", is));
+            }
+            let used = |id: &String| live.routes.values().any(|route| route.integration_id == *id);
+            let idle = live.integrations.keys().filter(|id| !used(id)).count();
+            // Only after the routes are correct: before that a new route may still need one of them.
+            if drift.is_empty() && idle > 0 {
+                drift.push(Drift::new("integrations that no route uses", "none", idle));
+            }
+            drift
+        };
+        drift.into_iter().collect()
     }
 }
 

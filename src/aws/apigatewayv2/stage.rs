@@ -10,7 +10,7 @@ use super::super::tag_map;
 use super::{ApiGatewayV2, BELOW, LOG_GROUPS, MADE, PARTS, READ};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -110,31 +110,38 @@ impl Resource for HttpStage {
         None
     }
 
-    fn drift(&self, live: &LiveHttpStage) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        let limit = |field: &str, want: f64, live: Option<f64>| match live {
-            None => Some(Drift::weakening(field, want, "the account's")),
-            Some(live) if live > want => Some(Drift::weakening(field, want, live)),
-            Some(live) if (live - want).abs() > 1e-6 => Some(Drift::new(field, want, live)),
-            Some(_) => None,
+    fn compare(&self, live: &LiveHttpStage) -> Comparison {
+        let drift = {
+            let mut drift = Vec::new();
+            let limit = |field: &str, want: f64, live: Option<f64>| match live {
+                None => Some(Drift::weakening(field, want, "the account's")),
+                Some(live) if live > want => Some(Drift::weakening(field, want, live)),
+                Some(live) if (live - want).abs() > 1e-6 => Some(Drift::new(field, want, live)),
+                Some(_) => None,
+            };
+            drift.extend(limit("ThrottlingRateLimit of each route", self.rate_limit, live.rate));
+            drift.extend(limit(
+                "ThrottlingBurstLimit of each route",
+                self.burst_limit.into(),
+                live.burst.map(f64::from),
+            ));
+            if !live.auto_deploy {
+                drift.push(Drift::weakening("AutoDeploy", true, false));
+            }
+            // AWS may return the ARN with or without `:*`.
+            if live.log_destination.trim_end_matches(":*") != self.log_group_arn {
+                let live = if live.log_destination.is_empty() { "none" } else { &live.log_destination };
+                drift.push(Drift::weakening("AccessLogSettings.DestinationArn", &self.log_group_arn, live));
+            }
+            if live.log_format != FORMAT {
+                drift.push(Drift::new("AccessLogSettings.Format", FORMAT, &live.log_format));
+            }
+            for route in live.routes.iter().filter(|route| self.lifts(route)) {
+                drift.push(Drift::weakening(format!("RouteSettings {}", route.0), "none of its own", "a higher limit"));
+            }
+            drift
         };
-        drift.extend(limit("ThrottlingRateLimit of each route", self.rate_limit, live.rate));
-        drift.extend(limit("ThrottlingBurstLimit of each route", self.burst_limit.into(), live.burst.map(f64::from)));
-        if !live.auto_deploy {
-            drift.push(Drift::weakening("AutoDeploy", true, false));
-        }
-        // AWS may return the ARN with or without `:*`.
-        if live.log_destination.trim_end_matches(":*") != self.log_group_arn {
-            let live = if live.log_destination.is_empty() { "none" } else { &live.log_destination };
-            drift.push(Drift::weakening("AccessLogSettings.DestinationArn", &self.log_group_arn, live));
-        }
-        if live.log_format != FORMAT {
-            drift.push(Drift::new("AccessLogSettings.Format", FORMAT, &live.log_format));
-        }
-        for route in live.routes.iter().filter(|route| self.lifts(route)) {
-            drift.push(Drift::weakening(format!("RouteSettings {}", route.0), "none of its own", "a higher limit"));
-        }
-        drift
+        drift.into_iter().collect()
     }
 }
 

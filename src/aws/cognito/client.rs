@@ -13,7 +13,7 @@ use crate::aws::error::{DENIED, OrAbsent, OrFail, empty, several};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{COGNITO_BUSY, settled};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -89,39 +89,42 @@ impl Resource for AppClient {
         ))
     }
 
-    fn drift(&self, AppClientLive(live): &AppClientLive) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        let mut set = |field: &str, want: BTreeSet<&str>, has: BTreeSet<&str>| {
-            if want == has {
-                return;
+    fn compare(&self, AppClientLive(live): &AppClientLive) -> Comparison {
+        let drift = {
+            let mut drift = Vec::new();
+            let mut set = |field: &str, want: BTreeSet<&str>, has: BTreeSet<&str>| {
+                if want == has {
+                    return;
+                }
+                // Additional flows weaken. An empty list means AWS's defaults, which are many.
+                let wider = has.is_empty() || !has.is_subset(&want);
+                let make = if wider { Drift::weakening } else { Drift::new };
+                drift.push(make(field, words(&want), words(&has)));
+            };
+            let flows = live.explicit_auth_flows().iter().map(Flow::as_str).collect();
+            set("ExplicitAuthFlows", FLOWS.iter().map(Flow::as_str).collect(), flows);
+            set("ReadAttributes", READ.into(), live.read_attributes().iter().map(String::as_str).collect());
+            set("WriteAttributes", WRITE.into(), live.write_attributes().iter().map(String::as_str).collect());
+            let hidden = live.prevent_user_existence_errors();
+            if hidden != Some(&PreventUserExistenceErrorTypes::Enabled) {
+                let live = hidden.map_or("LEGACY", PreventUserExistenceErrorTypes::as_str);
+                drift.push(Drift::weakening("PreventUserExistenceErrors", "ENABLED", live));
             }
-            // Additional flows weaken. An empty list means AWS's defaults, which are many.
-            let wider = has.is_empty() || !has.is_subset(&want);
-            let make = if wider { Drift::weakening } else { Drift::new };
-            drift.push(make(field, words(&want), words(&has)));
+            if live.enable_token_revocation() == Some(false) {
+                drift.push(Drift::weakening("EnableTokenRevocation", true, false));
+            }
+            if live.allowed_o_auth_flows_user_pool_client() == Some(true) {
+                drift.push(Drift::weakening("AllowedOAuthFlowsUserPoolClient", false, true));
+            }
+            for (field, want, live) in lifetimes(live) {
+                if want != live {
+                    let make = if live > want { Drift::weakening } else { Drift::new };
+                    drift.push(make(field, format!("{want} s"), format!("{live} s")));
+                }
+            }
+            drift
         };
-        let flows = live.explicit_auth_flows().iter().map(Flow::as_str).collect();
-        set("ExplicitAuthFlows", FLOWS.iter().map(Flow::as_str).collect(), flows);
-        set("ReadAttributes", READ.into(), live.read_attributes().iter().map(String::as_str).collect());
-        set("WriteAttributes", WRITE.into(), live.write_attributes().iter().map(String::as_str).collect());
-        let hidden = live.prevent_user_existence_errors();
-        if hidden != Some(&PreventUserExistenceErrorTypes::Enabled) {
-            let live = hidden.map_or("LEGACY", PreventUserExistenceErrorTypes::as_str);
-            drift.push(Drift::weakening("PreventUserExistenceErrors", "ENABLED", live));
-        }
-        if live.enable_token_revocation() == Some(false) {
-            drift.push(Drift::weakening("EnableTokenRevocation", true, false));
-        }
-        if live.allowed_o_auth_flows_user_pool_client() == Some(true) {
-            drift.push(Drift::weakening("AllowedOAuthFlowsUserPoolClient", false, true));
-        }
-        for (field, want, live) in lifetimes(live) {
-            if want != live {
-                let make = if live > want { Drift::weakening } else { Drift::new };
-                drift.push(make(field, format!("{want} s"), format!("{live} s")));
-            }
-        }
-        drift
+        drift.into_iter().collect()
     }
 }
 

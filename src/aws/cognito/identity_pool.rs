@@ -15,7 +15,7 @@ use crate::aws::retries::{client, once};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{IDENTITY_BUSY, settled};
 use crate::aws::{Clients, as_far_as_it_goes, closer, pairs, tag_map, whole};
-use crate::engine::{Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
+use crate::engine::{Comparison, Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::{Owner, Scope, Whose};
@@ -111,28 +111,35 @@ impl Resource for IdentityPool {
         Some(format!("aws cognito-identity delete-identity-pool --identity-pool-id {}", outputs.id))
     }
 
-    fn drift(&self, live: &IdentityPoolLive) -> Vec<Drift> {
-        let mut drift: Vec<Drift> =
-            Drift::unless_equal("IdentityPoolName", &self.name, &live.name).into_iter().collect();
-        if live.guests {
-            drift.push(Drift::weakening("AllowUnauthenticatedIdentities", false, true));
-        }
-        if live.classic_flow {
-            drift.push(Drift::weakening("AllowClassicFlow", false, true));
-        }
-        let wanted = (self.provider.clone(), self.client_id.clone(), true);
-        if live.providers != [wanted] {
-            let shown = |(provider, client, checked): &(String, String, bool)| {
-                format!("{provider} {client}{}", if *checked { "" } else { " without ServerSideTokenCheck" })
-            };
-            let is = live.providers.iter().map(shown).collect::<Vec<_>>().join(", ");
-            let want = format!("{} {}", self.provider, self.client_id);
-            drift.push(Drift::weakening("CognitoIdentityProviders", want, if is.is_empty() { "none" } else { &is }));
-        }
-        if live.others > 0 {
-            drift.push(Drift::weakening("other identity providers", "none", live.others));
-        }
-        drift
+    fn compare(&self, live: &IdentityPoolLive) -> Comparison {
+        let drift = {
+            let mut drift: Vec<Drift> =
+                Drift::unless_equal("IdentityPoolName", &self.name, &live.name).into_iter().collect();
+            if live.guests {
+                drift.push(Drift::weakening("AllowUnauthenticatedIdentities", false, true));
+            }
+            if live.classic_flow {
+                drift.push(Drift::weakening("AllowClassicFlow", false, true));
+            }
+            let wanted = (self.provider.clone(), self.client_id.clone(), true);
+            if live.providers != [wanted] {
+                let shown = |(provider, client, checked): &(String, String, bool)| {
+                    format!("{provider} {client}{}", if *checked { "" } else { " without ServerSideTokenCheck" })
+                };
+                let is = live.providers.iter().map(shown).collect::<Vec<_>>().join(", ");
+                let want = format!("{} {}", self.provider, self.client_id);
+                drift.push(Drift::weakening(
+                    "CognitoIdentityProviders",
+                    want,
+                    if is.is_empty() { "none" } else { &is },
+                ));
+            }
+            if live.others > 0 {
+                drift.push(Drift::weakening("other identity providers", "none", live.others));
+            }
+            drift
+        };
+        drift.into_iter().collect()
     }
 }
 

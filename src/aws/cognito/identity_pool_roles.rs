@@ -10,7 +10,7 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -55,20 +55,23 @@ impl Resource for IdentityPoolRoles {
         None
     }
 
-    fn drift(&self, live: &IdentityPoolRolesLive) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        match live.roles.get("authenticated") {
-            Some(role) if *role == self.role_arn => {}
-            Some(role) => drift.push(Drift::weakening("Roles.authenticated", &self.role_arn, role)),
-            None => drift.push(Drift::new("Roles.authenticated", &self.role_arn, "none")),
-        }
-        if let Some(role) = live.roles.get("unauthenticated") {
-            drift.push(Drift::weakening("Roles.unauthenticated", "none", role));
-        }
-        if live.mappings > 0 {
-            drift.push(Drift::weakening("RoleMappings", "none", live.mappings));
-        }
-        drift
+    fn compare(&self, live: &IdentityPoolRolesLive) -> Comparison {
+        let drift = {
+            let mut drift = Vec::new();
+            match live.roles.get("authenticated") {
+                Some(role) if *role == self.role_arn => {}
+                Some(role) => drift.push(Drift::weakening("Roles.authenticated", &self.role_arn, role)),
+                None => drift.push(Drift::new("Roles.authenticated", &self.role_arn, "none")),
+            }
+            if let Some(role) = live.roles.get("unauthenticated") {
+                drift.push(Drift::weakening("Roles.unauthenticated", "none", role));
+            }
+            if live.mappings > 0 {
+                drift.push(Drift::weakening("RoleMappings", "none", live.mappings));
+            }
+            drift
+        };
+        drift.into_iter().collect()
     }
 }
 

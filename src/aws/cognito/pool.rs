@@ -14,7 +14,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{COGNITO_BUSY, settled};
 use crate::aws::{pairs, tag_map};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -92,31 +92,34 @@ impl Resource for UserPool {
         Some(format!("aws cognito-idp delete-user-pool --user-pool-id {}", outputs.id))
     }
 
-    fn drift(&self, UserPoolLive(live): &UserPoolLive) -> Vec<Drift> {
-        let admin_only =
-            live.admin_create_user_config().is_some_and(AdminCreateUserConfigType::allow_admin_create_user_only);
-        let sensitive = live.username_configuration().is_none_or(UsernameConfigurationType::case_sensitive);
-        let (protected, is_protected) = (protection(self.deletion_protection), protection(is_protected(live)));
-        let (mfa, has_mfa) = (self.mfa.to_aws(), Mfa::read(live));
-        let email = || "email".to_owned();
-        let settings = live.user_attribute_update_settings();
-        let first = settings.map_or(&[][..], |settings| settings.attributes_require_verification_before_update());
-        let own = [
-            differ(FIXED[0], email(), names(live.username_attributes()), true),
-            differ(FIXED[1], false, sensitive, true),
-            differ("AutoVerifiedAttributes", email(), names(live.auto_verified_attributes()), true),
-            differ("AttributesRequireVerificationBeforeUpdate", email(), names(first), true),
-            differ("AccountRecoverySetting", "verified_email".to_owned(), recovery(live), true),
-            differ(
-                "AdminCreateUserConfig.AllowAdminCreateUserOnly",
-                !self.self_sign_up,
-                admin_only,
-                !self.self_sign_up,
-            ),
-            differ("MfaConfiguration", mfa, has_mfa.to_aws(), has_mfa < self.mfa),
-            differ("DeletionProtection", protected, is_protected, self.deletion_protection),
-        ];
-        self.password.drift(&PasswordPolicy::read(live)).chain(own.into_iter().flatten()).collect()
+    fn compare(&self, UserPoolLive(live): &UserPoolLive) -> Comparison {
+        let drift: Vec<Drift> = {
+            let admin_only =
+                live.admin_create_user_config().is_some_and(AdminCreateUserConfigType::allow_admin_create_user_only);
+            let sensitive = live.username_configuration().is_none_or(UsernameConfigurationType::case_sensitive);
+            let (protected, is_protected) = (protection(self.deletion_protection), protection(is_protected(live)));
+            let (mfa, has_mfa) = (self.mfa.to_aws(), Mfa::read(live));
+            let email = || "email".to_owned();
+            let settings = live.user_attribute_update_settings();
+            let first = settings.map_or(&[][..], |settings| settings.attributes_require_verification_before_update());
+            let own = [
+                differ(FIXED[0], email(), names(live.username_attributes()), true),
+                differ(FIXED[1], false, sensitive, true),
+                differ("AutoVerifiedAttributes", email(), names(live.auto_verified_attributes()), true),
+                differ("AttributesRequireVerificationBeforeUpdate", email(), names(first), true),
+                differ("AccountRecoverySetting", "verified_email".to_owned(), recovery(live), true),
+                differ(
+                    "AdminCreateUserConfig.AllowAdminCreateUserOnly",
+                    !self.self_sign_up,
+                    admin_only,
+                    !self.self_sign_up,
+                ),
+                differ("MfaConfiguration", mfa, has_mfa.to_aws(), has_mfa < self.mfa),
+                differ("DeletionProtection", protected, is_protected, self.deletion_protection),
+            ];
+            self.password.drift(&PasswordPolicy::read(live)).chain(own.into_iter().flatten()).collect()
+        };
+        drift.into_iter().collect()
     }
 
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {

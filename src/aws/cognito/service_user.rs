@@ -16,7 +16,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::aws::settle::{COGNITO_BUSY, settled};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -79,18 +79,21 @@ impl Resource for ServiceUser {
         None
     }
 
-    fn drift(&self, live: &ServiceUserLive) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        if !live.enabled {
-            drift.push(Drift::new("Enabled", true, false));
-        }
-        if live.status != "CONFIRMED" {
-            drift.push(Drift::new("UserStatus", "CONFIRMED", &live.status));
-        }
-        if live.current.is_none() || live.version != live.current {
-            drift.push(Drift::new("password", "the one in the secret", "another"));
-        }
-        drift
+    fn compare(&self, live: &ServiceUserLive) -> Comparison {
+        let drift = {
+            let mut drift = Vec::new();
+            if !live.enabled {
+                drift.push(Drift::new("Enabled", true, false));
+            }
+            if live.status != "CONFIRMED" {
+                drift.push(Drift::new("UserStatus", "CONFIRMED", &live.status));
+            }
+            if live.current.is_none() || live.version != live.current {
+                drift.push(Drift::new("password", "the one in the secret", "another"));
+            }
+            drift
+        };
+        drift.into_iter().collect()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{IAM_BUSY, ROLE_IN_USE, settled};
 use crate::aws::tags;
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::regions::Service;
@@ -86,25 +86,28 @@ impl Resource for Role {
         Some(format!("aws iam delete-role --role-name {}", outputs.name))
     }
 
-    fn drift(&self, live: &RoleLive) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        if !self.trust.means_same(&live.trust) {
-            drift.push(Drift::weakening("AssumeRolePolicyDocument", &self.trust, &live.trust));
-        }
-        let unwanted: Vec<&str> = self.unwanted(live).map(String::as_str).collect();
-        if !unwanted.is_empty() {
-            drift.push(Drift::weakening("PolicyNames", "no others", unwanted.join(", ")));
-        }
-        if !live.attached.is_empty() {
-            let attached: Vec<&str> = live.attached.iter().map(String::as_str).collect();
-            drift.push(Drift::weakening("AttachedPolicies", "none", attached.join(", ")));
-        }
-        // A boundary that somebody else set only takes permissions away. Removing it would escalate privileges.
-        if let Some(wanted) = self.boundary.as_ref().filter(|_| self.boundary != live.boundary) {
-            drift.push(Drift::weakening("PermissionsBoundary", wanted, live.boundary.as_deref().unwrap_or("none")));
-        }
-        drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
-        drift
+    fn compare(&self, live: &RoleLive) -> Comparison {
+        let drift = {
+            let mut drift = Vec::new();
+            if !self.trust.means_same(&live.trust) {
+                drift.push(Drift::weakening("AssumeRolePolicyDocument", &self.trust, &live.trust));
+            }
+            let unwanted: Vec<&str> = self.unwanted(live).map(String::as_str).collect();
+            if !unwanted.is_empty() {
+                drift.push(Drift::weakening("PolicyNames", "no others", unwanted.join(", ")));
+            }
+            if !live.attached.is_empty() {
+                let attached: Vec<&str> = live.attached.iter().map(String::as_str).collect();
+                drift.push(Drift::weakening("AttachedPolicies", "none", attached.join(", ")));
+            }
+            // A boundary that somebody else set only takes permissions away. Removing it would escalate privileges.
+            if let Some(wanted) = self.boundary.as_ref().filter(|_| self.boundary != live.boundary) {
+                drift.push(Drift::weakening("PermissionsBoundary", wanted, live.boundary.as_deref().unwrap_or("none")));
+            }
+            drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
+            drift
+        };
+        drift.into_iter().collect()
     }
 }
 

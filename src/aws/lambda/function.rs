@@ -13,7 +13,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
 use crate::aws::tag_map;
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -112,39 +112,42 @@ impl Resource for Function {
         Some(format!("aws lambda delete-function --function-name {}", outputs.name))
     }
 
-    fn drift(&self, live: &FunctionLive) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        if live.package != PackageType::Zip.as_str() {
-            drift.push(Drift::weakening(PACKAGE, PackageType::Zip.as_str(), &live.package));
-        }
-        match &live.state {
-            State::Ready => {}
-            State::Settling | State::Going => drift.push(Drift::new("State", "Active", "Pending")),
-            State::Failed(reason) => drift.push(Drift::new("State", "Active", format!("Failed: {reason}"))),
-        }
-        for (field, want, live) in [
-            ("CodeSha256", &self.code.sha256, &live.code_sha256),
-            ("Role", &self.role_arn, &live.role_arn),
-            ("LoggingConfig.LogGroup", &self.log_group, &live.log_group),
-        ] {
-            drift.extend((want != live).then(|| Drift::weakening(field, want, live)));
-        }
-        drift.extend(self.environment_drift(live));
-        if !live.layers.is_empty() {
-            drift.push(Drift::weakening("Layers", "none", live.layers.join(", ")));
-        }
-        for (field, want, live) in [
-            ("Runtime", self.runtime.as_str(), live.runtime.as_str()),
-            ("Handler", &self.handler, &live.handler),
-            ("Architectures", &self.architecture, &live.architecture),
-            ("LoggingConfig.LogFormat", LogFormat::Text.as_str(), &live.log_format),
-        ] {
-            drift.extend((want != live).then(|| Drift::new(field, want, live)));
-        }
-        drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
-        drift.extend(Drift::unless_equal("MemorySize", &self.memory_mb, &live.memory_mb));
-        drift.extend(Drift::unless_equal("Timeout", &self.timeout_s, &live.timeout_s));
-        drift
+    fn compare(&self, live: &FunctionLive) -> Comparison {
+        let drift = {
+            let mut drift = Vec::new();
+            if live.package != PackageType::Zip.as_str() {
+                drift.push(Drift::weakening(PACKAGE, PackageType::Zip.as_str(), &live.package));
+            }
+            match &live.state {
+                State::Ready => {}
+                State::Settling | State::Going => drift.push(Drift::new("State", "Active", "Pending")),
+                State::Failed(reason) => drift.push(Drift::new("State", "Active", format!("Failed: {reason}"))),
+            }
+            for (field, want, live) in [
+                ("CodeSha256", &self.code.sha256, &live.code_sha256),
+                ("Role", &self.role_arn, &live.role_arn),
+                ("LoggingConfig.LogGroup", &self.log_group, &live.log_group),
+            ] {
+                drift.extend((want != live).then(|| Drift::weakening(field, want, live)));
+            }
+            drift.extend(self.environment_drift(live));
+            if !live.layers.is_empty() {
+                drift.push(Drift::weakening("Layers", "none", live.layers.join(", ")));
+            }
+            for (field, want, live) in [
+                ("Runtime", self.runtime.as_str(), live.runtime.as_str()),
+                ("Handler", &self.handler, &live.handler),
+                ("Architectures", &self.architecture, &live.architecture),
+                ("LoggingConfig.LogFormat", LogFormat::Text.as_str(), &live.log_format),
+            ] {
+                drift.extend((want != live).then(|| Drift::new(field, want, live)));
+            }
+            drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
+            drift.extend(Drift::unless_equal("MemorySize", &self.memory_mb, &live.memory_mb));
+            drift.extend(Drift::unless_equal("Timeout", &self.timeout_s, &live.timeout_s));
+            drift
+        };
+        drift.into_iter().collect()
     }
 
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {

@@ -8,7 +8,7 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, settled};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::regions::Service;
@@ -57,15 +57,18 @@ impl Resource for Permission {
         None
     }
 
-    fn drift(&self, live: &Policy) -> Vec<Drift> {
-        let want = Policy::new([json!({
-            "Sid": self.sid,
-            "Effect": "Allow",
-            "Principal": { "Service": self.principal },
-            "Action": INVOKE,
-            "Condition": { "ArnLike": { "AWS:SourceArn": self.source_arn } },
-        })]);
-        if want.means_same(live) { Vec::new() } else { vec![Drift::weakening("Statement", want, live)] }
+    fn compare(&self, live: &Policy) -> Comparison {
+        let drift = {
+            let want = Policy::new([json!({
+                "Sid": self.sid,
+                "Effect": "Allow",
+                "Principal": { "Service": self.principal },
+                "Action": INVOKE,
+                "Condition": { "ArnLike": { "AWS:SourceArn": self.source_arn } },
+            })]);
+            if want.means_same(live) { Vec::new() } else { vec![Drift::weakening("Statement", want, live)] }
+        };
+        drift.into_iter().collect()
     }
 }
 

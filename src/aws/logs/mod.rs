@@ -14,7 +14,7 @@ use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
 use super::{Clients, pairs, tag_map};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::{Scope, Whose};
@@ -77,13 +77,16 @@ impl Resource for LogGroup {
         Some(format!("aws logs delete-log-group --log-group-name {}", outputs.name))
     }
 
-    fn drift(&self, live: &LogGroupLive) -> Vec<Drift> {
-        let field = "retentionInDays";
-        match live.retention_days {
-            Some(days) if days == self.retention_days => Vec::new(),
-            Some(days) => vec![Drift::new(field, self.retention_days, days)],
-            None => vec![Drift::weakening(field, self.retention_days, "never expires")],
-        }
+    fn compare(&self, live: &LogGroupLive) -> Comparison {
+        let drift = {
+            let field = "retentionInDays";
+            match live.retention_days {
+                Some(days) if days == self.retention_days => Vec::new(),
+                Some(days) => vec![Drift::new(field, self.retention_days, days)],
+                None => vec![Drift::weakening(field, self.retention_days, "never expires")],
+            }
+        };
+        drift.into_iter().collect()
     }
 }
 

@@ -10,7 +10,7 @@ use super::RECOVERY_DAYS;
 use crate::aws::error::hide;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Resource};
+use crate::engine::{Comparison, Drift, Failure, Resource};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::secret::SecretValue;
@@ -154,22 +154,25 @@ impl Resource for Secret {
         ))
     }
 
-    fn drift(&self, live: &SecretLive) -> Vec<Drift> {
-        let mut drift: Vec<Drift> =
-            Drift::unless_equal("Description", &self.description, &live.description).into_iter().collect();
-        if self.filled_by_another {
-            return drift;
-        }
-        if self.rotate {
-            drift.push(Drift::new("value", "a new value", "the current value"));
-        } else if !self.is_current(live) {
-            let (want, other) = ("the stack's version", "another version");
-            // If the version is the recorded one, the stack file has changed.
-            let strangers = live.recorded.is_some() && live.recorded != live.current;
-            let make = if strangers { Drift::weakening } else { Drift::new };
-            drift.push(make("value", want, other));
-        }
-        drift
+    fn compare(&self, live: &SecretLive) -> Comparison {
+        let drift = {
+            let mut drift: Vec<Drift> =
+                Drift::unless_equal("Description", &self.description, &live.description).into_iter().collect();
+            if self.filled_by_another {
+                return drift.into_iter().collect();
+            }
+            if self.rotate {
+                drift.push(Drift::new("value", "a new value", "the current value"));
+            } else if !self.is_current(live) {
+                let (want, other) = ("the stack's version", "another version");
+                // If the version is the recorded one, the stack file has changed.
+                let strangers = live.recorded.is_some() && live.recorded != live.current;
+                let make = if strangers { Drift::weakening } else { Drift::new };
+                drift.push(make("value", want, other));
+            }
+            drift
+        };
+        drift.into_iter().collect()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_ASSOCIATION, WAF_IN_USE, WAF_TROUBLE, settled};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -64,9 +64,12 @@ impl Resource for Association {
         Some(format!("aws wafv2 disassociate-web-acl --resource-arn {}", outputs.stage_arn))
     }
 
-    fn drift(&self, live: &AssociationLive) -> Vec<Drift> {
-        let same = self.web_acl_arn == live.attached;
-        (!same).then(|| Drift::weakening("WebACLArn", &self.web_acl_arn, &live.attached)).into_iter().collect()
+    fn compare(&self, live: &AssociationLive) -> Comparison {
+        let drift: Vec<Drift> = {
+            let same = self.web_acl_arn == live.attached;
+            (!same).then(|| Drift::weakening("WebACLArn", &self.web_acl_arn, &live.attached)).into_iter().collect()
+        };
+        drift.into_iter().collect()
     }
 }
 

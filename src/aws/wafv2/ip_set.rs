@@ -11,7 +11,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_IN_USE, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::aws::{as_far_as_pages_go, whole};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -96,23 +96,26 @@ impl Resource for IpSet {
         Some(removal_command("ip-set", outputs))
     }
 
-    fn drift(&self, live: &IpSetLive) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        if self.v6 != live.v6 {
-            drift.push(Drift::weakening(FAMILY, family(self.v6), family(live.v6)));
-        }
-        // WAF has its own notation for IPv6, so addresses are not compared as text. One that cannot be parsed counts as
-        // different.
-        let want = self.canonical();
-        let read: Option<BTreeSet<IpNet>> = live.addresses.iter().map(|text| read(text)).collect();
-        if read.as_ref() != Some(&want) {
-            let read = read.unwrap_or_default();
-            drift.push(Drift::weakening("Addresses", list(&want, &read), list(&read, &want)));
-        }
-        if let Some(want) = self.description.as_ref().filter(|want| live.description.as_ref() != Some(want)) {
-            drift.push(Drift::new("Description", want, live.description.as_deref().unwrap_or("none")));
-        }
-        drift
+    fn compare(&self, live: &IpSetLive) -> Comparison {
+        let drift = {
+            let mut drift = Vec::new();
+            if self.v6 != live.v6 {
+                drift.push(Drift::weakening(FAMILY, family(self.v6), family(live.v6)));
+            }
+            // WAF has its own notation for IPv6, so addresses are not compared as text. One that cannot be parsed counts as
+            // different.
+            let want = self.canonical();
+            let read: Option<BTreeSet<IpNet>> = live.addresses.iter().map(|text| read(text)).collect();
+            if read.as_ref() != Some(&want) {
+                let read = read.unwrap_or_default();
+                drift.push(Drift::weakening("Addresses", list(&want, &read), list(&read, &want)));
+            }
+            if let Some(want) = self.description.as_ref().filter(|want| live.description.as_ref() != Some(want)) {
+                drift.push(Drift::new("Description", want, live.description.as_deref().unwrap_or("none")));
+            }
+            drift
+        };
+        drift.into_iter().collect()
     }
 
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {

@@ -13,7 +13,7 @@ use crate::aws::refusals::ASSOCIATED;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::aws::{as_far_as_pages_go, whole};
-use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -58,16 +58,19 @@ impl Resource for WebAcl {
         Some(removal_command("web-acl", outputs))
     }
 
-    fn drift(&self, WebAclLive(live): &WebAclLive) -> Vec<Drift> {
-        let mut drift = Vec::new();
-        let allows = live.default_action().map(|action| action.allow().is_some());
-        if allows != Some(self.default_allow) {
-            let word = |allow: bool| if allow { "Allow" } else { "Block" };
-            drift.push(Drift::weakening("DefaultAction", word(self.default_allow), allows.map_or("none", word)));
-        }
-        drift.extend(rules_drift(&self.rules, live.rules()));
-        drift.extend(visibility_drift("", &self.metric, live.visibility_config()));
-        drift
+    fn compare(&self, WebAclLive(live): &WebAclLive) -> Comparison {
+        let drift = {
+            let mut drift = Vec::new();
+            let allows = live.default_action().map(|action| action.allow().is_some());
+            if allows != Some(self.default_allow) {
+                let word = |allow: bool| if allow { "Allow" } else { "Block" };
+                drift.push(Drift::weakening("DefaultAction", word(self.default_allow), allows.map_or("none", word)));
+            }
+            drift.extend(rules_drift(&self.rules, live.rules()));
+            drift.extend(visibility_drift("", &self.metric, live.visibility_config()));
+            drift
+        };
+        drift.into_iter().collect()
     }
 }
 

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use securelambda::engine::{Cause, Drift, Failure, Found, Listing, Provider, Registry, Resource, Task};
+use securelambda::engine::{Cause, Comparison, Drift, Failure, Found, Listing, Provider, Registry, Resource, Task};
 use securelambda::scope::Whose;
 use securelambda::state::Status;
 use serde::{Deserialize, Serialize};
@@ -124,13 +124,16 @@ impl<K: Kind> Resource for Toy<K> {
         None
     }
 
-    fn drift(&self, live: &Self::Live) -> Vec<Drift> {
-        let differs =
-            |(setting, want): (&String, &String)| Drift::unless_equal(setting, &Some(want), &live.get(setting));
-        let extra = |setting: &str| setting.starts_with("uses ") && !self.settings.contains_key(setting);
-        let extra = live.iter().filter(|(setting, _)| extra(setting));
-        let extra = extra.map(|(setting, live)| Drift::new(setting, "", live));
-        self.settings.iter().filter_map(differs).chain(extra).collect()
+    fn compare(&self, live: &Self::Live) -> Comparison {
+        let drift: Vec<_> = {
+            let differs =
+                |(setting, want): (&String, &String)| Drift::unless_equal(setting, &Some(want), &live.get(setting));
+            let extra = |setting: &str| setting.starts_with("uses ") && !self.settings.contains_key(setting);
+            let extra = live.iter().filter(|(setting, _)| extra(setting));
+            let extra = extra.map(|(setting, live)| Drift::new(setting, "", live));
+            self.settings.iter().filter_map(differs).chain(extra).collect()
+        };
+        drift.into_iter().collect()
     }
 }
 
