@@ -31,6 +31,8 @@ pub(super) struct Key {
     pub name: &'static str,
     pub holds: Holds,
     pub default: Fallback,
+    /// The default with `posture = "hardened"`, if it is another one.
+    pub hardened: Fallback,
     pub required: bool,
     /// Its meaning, for editors and docs/stack-file.md.
     pub about: &'static str,
@@ -76,11 +78,16 @@ pub(super) enum Fallback {
 
 impl Key {
     const fn new(name: &'static str, holds: Holds, about: &'static str) -> Self {
-        Self { name, holds, default: Fallback::None, required: false, about }
+        Self { name, holds, default: Fallback::None, hardened: Fallback::None, required: false, about }
     }
 
     const fn or(mut self, default: Fallback) -> Self {
         self.default = default;
+        self
+    }
+
+    const fn hardened(mut self, default: Fallback) -> Self {
+        self.hardened = default;
         self
     }
 
@@ -91,13 +98,24 @@ impl Key {
 
     /// The default, as JSON and TOML both write it.
     pub(super) fn default(&self) -> Option<Value> {
-        match self.default {
-            Fallback::None => None,
-            Fallback::Flag(flag) => Some(json!(flag)),
-            Fallback::Number(number) => Some(json!(number)),
-            Fallback::Text(text) => Some(json!(text)),
-            Fallback::EmptyList => Some(json!([])),
-            Fallback::EmptyTable => Some(json!({})),
+        self.default.json()
+    }
+
+    /// The default with `posture = "hardened"`, if it is another one.
+    pub(super) fn hardened_default(&self) -> Option<Value> {
+        self.hardened.json()
+    }
+}
+
+impl Fallback {
+    fn json(self) -> Option<Value> {
+        match self {
+            Self::None => None,
+            Self::Flag(flag) => Some(json!(flag)),
+            Self::Number(number) => Some(json!(number)),
+            Self::Text(text) => Some(json!(text)),
+            Self::EmptyList => Some(json!([])),
+            Self::EmptyTable => Some(json!({})),
         }
     }
 }
@@ -171,6 +189,8 @@ pub(super) struct Word<T: 'static> {
     pub key: Key,
     pub words: &'static [&'static str],
     pub values: &'static [T],
+    /// The index of the default with `posture = "hardened"`.
+    pub hardened: usize,
 }
 
 impl<T: 'static> Word<T> {
@@ -181,7 +201,20 @@ impl<T: 'static> Word<T> {
         about: &'static str,
     ) -> Self {
         assert!(words.len() == values.len(), "every word has a value");
-        Self { key: Key::new(name, Holds::Word(words), about).or(Fallback::Text(words[0])), words, values }
+        let key = Key::new(name, Holds::Word(words), about).or(Fallback::Text(words[0]));
+        Self { key, words, values, hardened: 0 }
+    }
+
+    /// The word at the index `hardened` is the default with `posture = "hardened"`.
+    pub(super) const fn hardened(
+        name: &'static str,
+        words: &'static [&'static str],
+        values: &'static [T],
+        hardened: usize,
+        about: &'static str,
+    ) -> Self {
+        let Self { key, words, values, .. } = Self::of(name, words, values, about);
+        Self { key: key.hardened(Fallback::Text(words[hardened])), words, values, hardened }
     }
 }
 
@@ -189,11 +222,18 @@ impl<T: 'static> Word<T> {
 pub(super) struct Flag {
     pub key: Key,
     pub default: bool,
+    /// The default with `posture = "hardened"`.
+    pub hardened: bool,
 }
 
 impl Flag {
     pub(super) const fn or(name: &'static str, default: bool, about: &'static str) -> Self {
-        Self { key: Key::new(name, Holds::Flag, about).or(Fallback::Flag(default)), default }
+        Self { key: Key::new(name, Holds::Flag, about).or(Fallback::Flag(default)), default, hardened: default }
+    }
+
+    pub(super) const fn hardened(name: &'static str, default: bool, hardened: bool, about: &'static str) -> Self {
+        let key = Key::new(name, Holds::Flag, about).or(Fallback::Flag(default)).hardened(Fallback::Flag(hardened));
+        Self { key, default, hardened }
     }
 }
 
@@ -212,16 +252,33 @@ impl OnlyTrue {
 pub(super) struct Number {
     pub key: Key,
     pub default: u32,
+    /// The default with `posture = "hardened"`.
+    pub hardened: u32,
 }
 
 impl Number {
     pub(super) const fn range(name: &'static str, from: u32, to: u32, default: u32, about: &'static str) -> Self {
         assert!(from <= default && default <= to, "the default is in the range");
-        Self { key: Key::new(name, Holds::Number(from, to), about).or(Fallback::Number(default)), default }
+        let key = Key::new(name, Holds::Number(from, to), about).or(Fallback::Number(default));
+        Self { key, default, hardened: default }
+    }
+
+    pub(super) const fn hardened(
+        name: &'static str,
+        from: u32,
+        to: u32,
+        default: u32,
+        hardened: u32,
+        about: &'static str,
+    ) -> Self {
+        assert!(from <= hardened && hardened <= to, "the hardened default is in the range");
+        let Self { key, default, .. } = Self::range(name, from, to, default, about);
+        Self { key: key.hardened(Fallback::Number(hardened)), default, hardened }
     }
 
     pub(super) const fn one_of(name: &'static str, numbers: &'static [u32], default: u32, about: &'static str) -> Self {
-        Self { key: Key::new(name, Holds::OneOf(numbers), about).or(Fallback::Number(default)), default }
+        let key = Key::new(name, Holds::OneOf(numbers), about).or(Fallback::Number(default));
+        Self { key, default, hardened: default }
     }
 }
 

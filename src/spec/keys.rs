@@ -7,7 +7,7 @@
 use super::field::{
     AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Required, Section, Text, TextOr, Word,
 };
-use super::model::{ApiKind, Mfa, Mode};
+use super::model::{ApiKind, Mfa, Mode, Posture};
 use super::{managed, rules};
 
 /// Names in the stack file: letters, digits, `_` and `-`, short enough for the stack's name in front of them.
@@ -92,6 +92,11 @@ section! {
         "^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/",
         "The ARN of the managed policy that is the permissions boundary of every role of the stack.",
     );
+    posture: Word<Posture> = of(
+        &["baseline", "hardened"],
+        &[Posture::Baseline, Posture::Hardened],
+        "Which defaults the other keys have. hardened: those that auditors expect; `plan` shows what costs money.",
+    );
 }
 
 section! {
@@ -166,18 +171,19 @@ section! {
         "The name of the API's authorizer for this pool. The default is the pool's name followed by Authorizer.",
     );
     password: Nested<Password> = table(&PASSWORD, "The password policy.");
-    self_sign_up: Flag = or(true, "Whether people may sign up themselves.");
-    mfa: Word<Mfa> = of(
+    self_sign_up: Flag = hardened(true, false, "Whether people may sign up themselves.");
+    mfa: Word<Mfa> = hardened(
         &["off", "optional", "on"],
         &[Mfa::Off, Mfa::Optional, Mfa::On],
+        2,
         "Whether users need a code from an authenticator app.",
     );
-    deletion_protection: Flag = or(false, "Whether AWS refuses to delete the pool.");
+    deletion_protection: Flag = hardened(false, true, "Whether AWS refuses to delete the pool.");
 }
 
 section! {
     PASSWORD: Password = "a password rule", Choice::Free;
-    minimum_length: Number = range(6, 99, 12, "The least number of characters.");
+    minimum_length: Number = hardened(6, 99, 12, 14, "The least number of characters.");
     lowercase: Flag = or(true, "At least one of a-z.");
     uppercase: Flag = or(true, "At least one of A-Z.");
     numbers: Flag = or(true, "At least one of 0-9.");
@@ -323,14 +329,17 @@ mod tests {
     #[test]
     fn a_default_is_one_of_the_values_that_its_key_takes() {
         for key in sections().iter().flat_map(|section| section.keys()) {
-            let Some(default) = key.default() else { continue };
-            let fits = match key.holds {
-                Holds::Word(words) => words.iter().any(|word| default == **word),
-                Holds::OneOf(numbers) => numbers.iter().any(|number| default == *number),
-                // The kinds of keys make sure of the rest.
-                _ => true,
-            };
-            assert!(fits, "{}", key.name);
+            for default in key.default().into_iter().chain(key.hardened_default()) {
+                let fits = match key.holds {
+                    Holds::Word(words) => words.iter().any(|word| default == **word),
+                    Holds::OneOf(numbers) => numbers.iter().any(|number| default == *number),
+                    // The kinds of keys make sure of the rest.
+                    _ => true,
+                };
+                assert!(fits, "{}", key.name);
+            }
+            let hardened = key.hardened_default();
+            assert!(hardened.is_none() || hardened != key.default(), "{}: the posture changes nothing", key.name);
         }
     }
 
@@ -342,6 +351,20 @@ mod tests {
                 assert!(names.iter().all(|name| keys.contains(name)), "{}", section.what());
             }
         }
+    }
+
+    #[test]
+    fn the_posture_decides_the_defaults_and_a_given_key_counts_in_either() {
+        let pool = |posture: &str, key: &str| {
+            let file = format!("[stack]\nname = \"demo\"\nposture = \"{posture}\"\n[pools.Users]\n{key}");
+            let stack = super::super::parse(&file).expect("a stack file");
+            (stack.posture, stack.pools["Users"].clone())
+        };
+        let (posture, baseline) = pool("baseline", "");
+        assert_eq!((posture, baseline.self_sign_up, baseline.password.minimum_length), (Posture::Baseline, true, 12));
+        let (posture, hardened) = pool("hardened", "self_sign_up = true");
+        assert_eq!((posture, hardened.self_sign_up, hardened.password.minimum_length), (Posture::Hardened, true, 14));
+        assert_eq!((hardened.mfa, hardened.deletion_protection), (Mfa::On, true));
     }
 
     /// The code that reads a stack file takes names and defaults from this table: a literal would be a second place.

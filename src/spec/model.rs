@@ -11,6 +11,7 @@ pub struct Stack {
     pub name: String,
     /// The ARN of the managed policy that is the permissions boundary of every role of the stack.
     pub permissions_boundary: Option<String>,
+    pub posture: Posture,
     /// Topics have no settings.
     pub topics: BTreeSet<String>,
     /// By name. A secret is a JSON object; for each of its keys, this is the source of the value.
@@ -23,6 +24,16 @@ pub struct Stack {
     pub api: Option<Api>,
     pub apis: BTreeMap<String, Api>,
     pub firewall: Option<Firewall>,
+}
+
+/// Which defaults the stack file's keys have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Posture {
+    /// Those of the tutorial.
+    #[default]
+    Baseline,
+    /// Those that auditors expect. Some of them cost money.
+    Hardened,
 }
 
 impl Stack {

@@ -10,6 +10,7 @@ use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
     AuthKey, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Required, Section, Text, TextOr, Word,
 };
+use super::model::Posture;
 use super::rules;
 use crate::spelling::nearest;
 
@@ -18,6 +19,8 @@ use crate::spelling::nearest;
 pub(super) struct Reader {
     pub(super) mistakes: Vec<Diagnostic>,
     pub(super) places: SpanMap,
+    /// Decides the defaults. It is read before every other key.
+    pub(super) posture: Posture,
 }
 
 /// A table of the stack file.
@@ -234,7 +237,7 @@ impl Reader {
     }
 
     pub(super) fn flag(&mut self, table: &Table, key: &Flag) -> bool {
-        self.boolean(table, &key.key).unwrap_or(key.default)
+        self.boolean(table, &key.key).unwrap_or(self.default(key.default, key.hardened))
     }
 
     /// Whether the key is given. Another value than `true` is a mistake.
@@ -271,7 +274,7 @@ impl Reader {
     }
 
     pub(super) fn number(&mut self, table: &Table, key: &Number) -> u32 {
-        self.whole_number(table, &key.key).unwrap_or(key.default)
+        self.whole_number(table, &key.key).unwrap_or(self.default(key.default, key.hardened))
     }
 
     pub(super) fn optional_number(&mut self, table: &Table, key: &OptionalNumber) -> Option<u32> {
@@ -315,9 +318,18 @@ impl Reader {
         found
     }
 
-    /// The value that a word stands for, or that of the first word, which is the default.
+    /// The value that a word stands for, or the default.
     pub(super) fn word<T: Copy>(&mut self, table: &Table, key: &Word<T>) -> T {
-        self.choice(table, &key.key, key.words, key.values).unwrap_or(key.values[0])
+        let default = self.default(key.values[0], key.values[key.hardened]);
+        self.choice(table, &key.key, key.words, key.values).unwrap_or(default)
+    }
+
+    /// The default of a key in this file.
+    fn default<T>(&self, baseline: T, hardened: T) -> T {
+        match self.posture {
+            Posture::Baseline => baseline,
+            Posture::Hardened => hardened,
+        }
     }
 
     /// The value that the word of a route's caller stands for. `None` if the key is left out or wrong.

@@ -19,6 +19,9 @@ You choose the `NAME` of functions, pools and so on: 1 to 39 letters, digits, `_
 policies, permissions and authorizers are not in the file. The program derives them from it: a function may do exactly what
 its entry says.
 
+`posture = \"hardened\"` under `[stack]` changes the defaults of some keys to what auditors expect. The column \"Default\" shows
+both. A key that you write yourself counts in either posture.
+
 <!-- Generated from src/spec/keys.rs. Do not edit; docs/architecture.md says how to generate it. -->
 ";
 
@@ -73,10 +76,11 @@ fn value(key: &Key) -> String {
 
 /// What applies if the key is left out.
 fn default(key: &Key) -> String {
+    let hardened = key.hardened_default().map(|default| format!("; hardened: `{default}`")).unwrap_or_default();
     match key.default() {
         _ if key.required => "required".to_owned(),
-        Some(default) => format!("`{default}`"),
-        None => "–".to_owned(),
+        Some(default) => format!("`{default}`{hardened}"),
+        None => format!("–{hardened}"),
     }
 }
 

@@ -54,7 +54,9 @@ fn property(key: &Key) -> Value {
             named(&json!({ "type": "object", "additionalProperties": table(value), "minProperties": 1 }), NAME)
         }
     };
-    property["description"] = json!(key.about);
+    let hardened = key.hardened_default();
+    let hardened = hardened.map(|default| format!(" With posture = \"hardened\", the default is {default}."));
+    property["description"] = json!(format!("{}{}", key.about, hardened.unwrap_or_default()));
     if let Some(default) = key.default() {
         property["default"] = default;
     }

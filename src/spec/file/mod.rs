@@ -62,13 +62,14 @@ impl Reader {
         let keys::Root { stack, topics, secrets, functions, pools, service_users, identity_pools, api, apis, firewall } =
             &keys::ROOT;
         let (name, permissions_boundary) = match self.table(root, stack) {
-            Some(table) => self.name_and_boundary(&table),
+            Some(table) => self.head(&table),
             None => (keys::STACK.name.default.to_owned(), None),
         };
         let secrets = self.named(root, secrets);
         Stack {
             name,
             permissions_boundary,
+            posture: self.posture,
             topics: self.each(root, topics, |_, name, _| {
                 let keys::Topic {} = &keys::TOPIC;
                 name
@@ -85,8 +86,10 @@ impl Reader {
         }
     }
 
-    fn name_and_boundary(&mut self, table: &Table) -> (String, Option<String>) {
-        let keys::Stack { name, permissions_boundary } = &keys::STACK;
+    /// The stack's name and permissions boundary. The posture is kept: it decides the defaults of all other keys.
+    fn head(&mut self, table: &Table) -> (String, Option<String>) {
+        let keys::Stack { name, permissions_boundary, posture } = &keys::STACK;
+        self.posture = self.word(table, posture);
         let boundary = self.text(table, permissions_boundary);
         if let Some((arn, span)) = &boundary
             && let Err(why) = rules::policy_arn(arn)
