@@ -29,10 +29,12 @@
 pub use securelambda_engine as engine;
 
 pub mod args;
+pub mod audit;
 pub mod aws;
 pub mod bundle;
 pub mod commands;
 pub mod config;
+pub mod controls;
 pub mod doctor;
 pub mod error;
 pub mod layer;

@@ -30,6 +30,7 @@ pub enum CommandName {
     Down,
     Status,
     Verify,
+    Audit,
     AddUser,
     Users,
     RemoveUser,
@@ -44,7 +45,7 @@ impl CommandName {
     fn has(self, need: Usage) -> bool {
         let looks = need == Usage::Read;
         match self {
-            Self::Plan | Self::Status => looks,
+            Self::Plan | Self::Status | Self::Audit => looks,
             Self::Up => looks || matches!(need, Usage::Create | Usage::Update | Usage::Delete),
             Self::Down | Self::Sweep => looks || matches!(need, Usage::Delete | Usage::Survivors),
             Self::Verify => {

@@ -15,7 +15,7 @@ use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use self::shared::{Color, Shared};
 pub use self::stack::{Down, Init, Outputs, Plan, StackCommand, Status, Sweep, Up};
 pub use self::tools::{Completions, Graph, Local, Man, Policy, ToolCommand};
-pub use self::traffic::{Call, Logs, Traffic, TrafficCommand, Verify};
+pub use self::traffic::{Audit, Call, Logs, Traffic, TrafficCommand, Verify};
 pub use self::users::{AddUser, RemoveUser, SignIn, Token, User, UserCommand, Users};
 
 /// Deploy an API on AWS Lambda behind five layers of security, test it, and remove it completely.
@@ -39,7 +39,7 @@ Exit codes:
   2    usage, or a mistake in the stack file
   3    credentials, account or region
   4    a resource failed; the others are kept in the state file
-  5    verify failed
+  5    verify or audit failed
   6    the stack does not exist
   7    changes or drift, with --detailed-exitcode
   8    stopped on request; the next run continues

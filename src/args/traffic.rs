@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::users::SignIn;
+use crate::controls::Standard;
 
 #[derive(Debug, Subcommand)]
 pub enum TrafficCommand {
@@ -17,6 +18,8 @@ pub enum TrafficCommand {
     Traffic(Traffic),
     /// Test every security layer of the live stack
     Verify(Verify),
+    /// Compare the live stack with the controls of auditors
+    Audit(Audit),
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +105,41 @@ pub struct Verify {
     /// Write a report: a web page if the file name ends in .html, JUnit XML if it ends in .xml; can be repeated
     #[arg(long = "report", value_name = "FILE", value_parser = report_file)]
     pub reports: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Reads the live stack, as `status` does, and changes nothing. Exits with code 5 if a control fails. Each failure
+names the key of the stack file that fixes it. `[audit] accept` in the stack file closes a control with a reason.
+
+Examples:
+  securelambda audit
+  securelambda audit --standard fsbp --sarif audit.sarif --report audit.html"
+)]
+pub struct Audit {
+    /// Evaluate only this list of controls: fsbp (AWS Security Hub), prowler, owasp or checklist; can be repeated
+    #[arg(long = "standard", value_name = "NAME", value_parser = standard)]
+    pub standards: Vec<Standard>,
+    /// Also list the controls that passed or do not apply
+    #[arg(long)]
+    pub all: bool,
+    /// Write the result as SARIF 2.1.0, for code scanning
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+    /// Write the result as a web page
+    #[arg(long, value_name = "FILE", value_parser = html_file)]
+    pub report: Option<PathBuf>,
+}
+
+fn standard(word: &str) -> Result<Standard, String> {
+    let known = Standard::ALL.into_iter().find(|standard| standard.word() == word);
+    known.ok_or_else(|| format!("must be one of {}", Standard::ALL.map(Standard::word).join(", ")))
+}
+
+fn html_file(name: &str) -> Result<PathBuf, String> {
+    let file = PathBuf::from(name);
+    let html = file.extension().is_some_and(|extension| extension == "html");
+    if html { Ok(file) } else { Err("the file name must end in .html".to_owned()) }
 }
 
 fn report_file(name: &str) -> Result<PathBuf, String> {

@@ -4,6 +4,7 @@
 mod add_user;
 mod allow_ip;
 mod ask;
+mod audit;
 mod call;
 mod doctor;
 mod down;
@@ -18,6 +19,7 @@ mod plan;
 mod policy;
 mod pools;
 mod removal;
+mod report_file;
 mod schema;
 mod session;
 mod status;
@@ -87,6 +89,9 @@ pub async fn dispatch(cli: Cli, output: Output, stop: CancellationToken) -> Resu
                 logs::run(args, config, &stop).await
             }
             TrafficCommand::Traffic(args) => run.until_ctrl_c(async |config, _| traffic::run(args, config).await).await,
+            TrafficCommand::Audit(args) => {
+                run.until_ctrl_c(async |config, stop| audit::run(args, config, stop).await).await
+            }
             TrafficCommand::Verify(args) => {
                 run.with_events("verify", async |config, stop| verify::run(args, config, stop).await).await
             }

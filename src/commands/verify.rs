@@ -1,15 +1,12 @@
 //! `verify`: tests every security layer, and prints the results as a table, as JSON lines, or to files.
 
-use std::fs::Permissions;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use super::session::{Session, Sources};
-use super::{Ending, or_stopped};
+use super::{Ending, or_stopped, report_file};
 use crate::args;
 use crate::config::Config;
 use crate::engine::CancellationToken;
@@ -20,9 +17,7 @@ use crate::verify::{Proof, Subject, Verdict, Verification, verify};
 
 pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     for file in &args.reports {
-        if !folder(file).is_dir() {
-            return Err(Error::usage(format!("the folder of the report {} does not exist", file.display())));
-        }
+        report_file::check(file)?;
     }
     let began = Instant::now();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -157,18 +152,5 @@ fn write(file: &Path, proof: &Verification) -> Result<(), Error> {
         Some("html") => proof_html(proof),
         _ => proof_junit(proof),
     };
-    let written = || -> std::io::Result<()> {
-        // The umask restricts this, as for any file.
-        let permissions = Permissions::from_mode(0o666);
-        let mut temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(folder(file))?;
-        temporary.write_all(text.as_bytes())?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(file)?;
-        Ok(())
-    };
-    written().map_err(|error| Error::other(format!("the report {} could not be written: {error}", file.display())))
-}
-
-fn folder(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    report_file::write(file, &text)
 }

@@ -7,9 +7,11 @@
 //! - `summary`, `plan`, `grants` and `failure` format the text and JSON that commands print before and after a run.
 //! - `diagram` draws a stack: who may call what.
 //! - `timings` adds the duration of each resource to the end of a run.
+//! - `audit` shows the result of `audit` as text, as SARIF and as an HTML page.
 //! - `proof` shows the result of `verify` as a table, as an HTML page and as JUnit XML.
 //! - All output is written to a [`Stream`] in the colours and symbols of a [`Palette`], so that tests can read it.
 
+mod audit;
 mod bars;
 mod checkup;
 mod diagram;
@@ -43,6 +45,7 @@ use json::Json;
 use lines::Lines;
 use timings::Timings;
 
+pub use audit::{audit_html, audit_sarif, audit_text};
 pub use checkup::checkup_text;
 pub use diagram::{Arrow, Diagram, Node, NodeKind, RouteGroup, mermaid, svg};
 pub use grants::grants_text;

@@ -61,6 +61,8 @@ pub(super) enum Holds {
     Tables(&'static dyn Section),
     /// Names chosen by the user that match the expression, each with a table.
     Named(&'static str, &'static dyn Section),
+    /// Ids of controls, each with a reason as text.
+    Reasons,
     /// Names chosen by the user, each with keys chosen by the user, each with a table.
     Secrets(&'static dyn Section),
 }
@@ -347,6 +349,17 @@ impl<S: Section> Nested<S> {
 
     pub(super) const fn variables(name: &'static str, section: &'static S, about: &'static str) -> Self {
         Self::of(Key::new(name, Holds::Variables(section), about).or(Fallback::EmptyTable), section)
+    }
+}
+
+/// Ids of controls of `audit`, each with the reason why it may fail.
+pub(super) struct Reasons {
+    pub key: Key,
+}
+
+impl Reasons {
+    pub(super) const fn of(name: &'static str, about: &'static str) -> Self {
+        Self { key: Key::new(name, Holds::Reasons, about).or(Fallback::EmptyTable) }
     }
 }
 

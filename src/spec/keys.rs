@@ -5,7 +5,8 @@
 //! not read is an unused variable, which is an error there.
 
 use super::field::{
-    AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Required, Section, Text, TextOr, Word,
+    AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Reasons, Required, Section, Text,
+    TextOr, Word,
 };
 use super::model::{ApiKind, Mfa, Mode, Posture};
 use super::{managed, rules};
@@ -79,6 +80,7 @@ section! {
     api: Nested<Api> = table(&API, "The API.");
     apis: Nested<Api> = named(NAME, &API, "Further APIs, by name.");
     firewall: Nested<Firewall> = table(&FIREWALL, "The web ACL on the stages of REST APIs.");
+    audit: Nested<Audit> = table(&AUDIT, "What `audit` accepts.");
 }
 
 section! {
@@ -248,6 +250,13 @@ section! {
     managed_rules: List = words(
         &managed::WORDS,
         "AWS's managed rule groups. WAF counts what a group would block, or blocks it with :block.",
+    );
+}
+
+section! {
+    AUDIT: Audit = "audit", Choice::Free;
+    accept: Reasons = of(
+        "Controls that may fail, each with the reason, as in { \"Lambda.3\" = \"the functions reach nothing private\" }.",
     );
 }
 

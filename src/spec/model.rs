@@ -24,6 +24,8 @@ pub struct Stack {
     pub api: Option<Api>,
     pub apis: BTreeMap<String, Api>,
     pub firewall: Option<Firewall>,
+    /// The controls of `audit` that may fail, by id, each with the reason.
+    pub accepted: BTreeMap<String, String>,
 }
 
 /// Which defaults the stack file's keys have.

@@ -1,6 +1,7 @@
 //! Reads values of a stack file by the declarations of their keys, and collects mistakes: wrong types, values out of
 //! range, unknown keys.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -8,7 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
-    AuthKey, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Required, Section, Text, TextOr, Word,
+    AuthKey, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Reasons, Required, Section, Text,
+    TextOr, Word,
 };
 use super::model::Posture;
 use super::rules;
@@ -304,6 +306,25 @@ impl Reader {
             }
         }
         texts
+    }
+
+    /// The reasons in a key, by the id that each is given for. An empty reason is a mistake.
+    pub(super) fn reasons(&mut self, table: &Table, key: &Reasons) -> BTreeMap<String, Located> {
+        let Some(item) = table.get(&key.key) else { return BTreeMap::new() };
+        let DeValue::Table(entries) = item.get_ref() else {
+            self.wrong(item, key.key.name, "a table");
+            return BTreeMap::new();
+        };
+        let mut reasons = BTreeMap::new();
+        for (id, reason) in entries {
+            match reason.get_ref() {
+                DeValue::String(text) if !text.trim().is_empty() => {
+                    reasons.insert(id.get_ref().to_string(), (text.to_string(), id.span()));
+                }
+                _ => self.wrong(reason, id.get_ref(), "the reason, as text"),
+            }
+        }
+        reasons
     }
 
     /// The value that a word stands for. `None` if the key is left out or wrong.

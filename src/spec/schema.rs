@@ -47,6 +47,7 @@ fn property(key: &Key) -> Value {
         Holds::Words(words) => json!({ "type": "array", "items": { "enum": words }, "uniqueItems": true }),
         Holds::Variables(from) => named(&json!({ "anyOf": [{ "type": "string" }, table(from)] }), VARIABLE),
         Holds::Auth(words, from) => json!({ "anyOf": [{ "enum": words }, table(from)] }),
+        Holds::Reasons => json!({ "type": "object", "additionalProperties": { "type": "string", "pattern": "\\S" } }),
         Holds::Table(section) => table(section),
         Holds::Tables(section) => json!({ "type": "array", "items": table(section), "minItems": 1 }),
         Holds::Named(form, section) => named(&table(section), form),

@@ -8,6 +8,7 @@
 
 mod api_to_api;
 mod architecture;
+mod audit;
 mod aws_rules;
 mod bad_input;
 mod change;

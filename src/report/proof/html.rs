@@ -13,10 +13,10 @@ use super::super::words::duration;
 use super::{Section, State, tally, verdict};
 use crate::verify::{Check, Layer, Verdict, Verification};
 
-const STYLE: &str = include_str!("page.css");
+pub(in crate::report) const STYLE: &str = include_str!("page.css");
 
 /// A browser runs no script and sends no request or form for this page, even if text were not escaped.
-const POLICY: &str =
+pub(in crate::report) const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// A self-contained HTML page.

@@ -9,6 +9,7 @@ mod junit;
 mod table;
 
 pub use html::proof_html;
+pub(super) use html::{POLICY, STYLE};
 pub use junit::proof_junit;
 pub use table::proof_table;
 

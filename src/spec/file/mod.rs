@@ -19,6 +19,8 @@ use super::field::Section;
 use super::model::{Stack, Value};
 use super::reader::{Item, Reader, Table, joined};
 use super::{check, keys, rules};
+use crate::controls;
+use crate::spelling::nearest;
 
 /// Reads a stack file. `Err` holds every mistake, in the order of the file.
 pub fn parse(text: &str) -> Result<Stack, Vec<Diagnostic>> {
@@ -59,8 +61,19 @@ fn within(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
 impl Reader {
     fn stack(&mut self, root: &Table) -> Stack {
         self.known(root, &keys::ROOT);
-        let keys::Root { stack, topics, secrets, functions, pools, service_users, identity_pools, api, apis, firewall } =
-            &keys::ROOT;
+        let keys::Root {
+            stack,
+            topics,
+            secrets,
+            functions,
+            pools,
+            service_users,
+            identity_pools,
+            api,
+            apis,
+            firewall,
+            audit,
+        } = &keys::ROOT;
         let (name, permissions_boundary) = match self.table(root, stack) {
             Some(table) => self.head(&table),
             None => (keys::STACK.name.default.to_owned(), None),
@@ -83,6 +96,7 @@ impl Reader {
             api: self.table(root, api).map(|table| self.api(&Table { path: String::new(), ..table })),
             apis: self.each(root, apis, |reader, name, table| (name, reader.api(table))),
             firewall: self.table(root, firewall).map(|table| self.firewall(&table)),
+            accepted: self.table(root, audit).map(|table| self.accepted(&table)).unwrap_or_default(),
         }
     }
 
@@ -103,6 +117,20 @@ impl Reader {
             self.diagnostic(span, why, None);
         }
         (wanted.map_or_else(|| name.default.to_owned(), |(wanted, _)| wanted), boundary.map(|(arn, _)| arn))
+    }
+
+    fn accepted(&mut self, table: &Table) -> BTreeMap<String, String> {
+        let keys::Audit { accept } = &keys::AUDIT;
+        let reasons = self.reasons(table, accept);
+        let known = controls::ids();
+        for (id, span) in reasons.iter().map(|(id, (_, span))| (id, span)) {
+            if !known.contains(&id.as_str()) {
+                let help = nearest(id, &known).map(|near| format!("did you mean \"{near}\"?"));
+                let help = help.unwrap_or_else(|| "`securelambda audit` lists the controls".to_owned());
+                self.diagnostic(span, format!("audit has no control {id}"), Some(help));
+            }
+        }
+        reasons.into_iter().map(|(id, (reason, _))| (id, reason)).collect()
     }
 
     fn secrets(&mut self, secrets: Vec<(String, Item)>) -> BTreeMap<String, BTreeMap<String, Value>> {

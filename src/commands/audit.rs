@@ -1,0 +1,82 @@
+//! `audit`: compares the live stack with the controls of auditors.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::session::{Session, Sources};
+use super::{Ending, pretty, report_file};
+use crate::args;
+use crate::audit::{Audit, Estate, Outcome, evaluate};
+use crate::config::Config;
+use crate::controls::Standard;
+use crate::engine::CancellationToken;
+use crate::error::{Error, Kind};
+use crate::outputs::SCHEMA_VERSION;
+use crate::report::{answer, audit_html, audit_sarif, audit_text, date, say};
+
+pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
+    for file in args.sarif.iter().chain(&args.report) {
+        report_file::check(file)?;
+    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let session = Session::open(config, Sources::Packed).await?;
+    let state = session.state().await?;
+    let refresh = session.refresh(&state, &stop).await?;
+    let estate = Estate {
+        stack: &session.config.stack,
+        seen: refresh.results(&session.graph).collect(),
+        today: date(i64::try_from(since.as_secs()).unwrap_or_default()),
+    };
+    let standards = if args.standards.is_empty() { Standard::ALL.to_vec() } else { args.standards.clone() };
+    let audit = Audit {
+        schema_version: SCHEMA_VERSION,
+        tool: concat!("securelambda ", env!("CARGO_PKG_VERSION")).to_owned(),
+        stack: state.stack.clone(),
+        account: state.account.clone(),
+        region: state.region.clone(),
+        endpoint: session.endpoint.clone(),
+        at_unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+        standards: standards.iter().map(|standard| standard.word()).collect(),
+        controls: evaluate(&estate, &standards),
+    };
+    let output = session.config.output;
+    if output.json {
+        answer(&pretty(&document(&audit)));
+    } else {
+        answer(&audit_text(&audit, args.all, output.answers));
+    }
+    if let Some(file) = &args.report {
+        report_file::write(file, &audit_html(&audit))?;
+    }
+    if let Some(file) = &args.sarif {
+        report_file::write(file, &pretty(&audit_sarif(&audit, &stack_file(&session.config))))?;
+    }
+    for file in args.report.iter().chain(&args.sarif).filter(|_| !output.quiet && !output.json) {
+        say(&format!("Wrote the report to {}", file.display()));
+    }
+    if audit.passes() {
+        return Ok(Ending::Done);
+    }
+    let failed = audit.count(Outcome::Fail);
+    let controls = if failed == 1 { "control" } else { "controls" };
+    Err(Error::new(Kind::Verify, format!("{failed} {controls} of {} failed", audit.controls.len()))
+        .hint("each failure names the key of the stack file that fixes it; `[audit] accept` closes it with a reason"))
+}
+
+/// The stack file as a relative URI, which SARIF needs as a location. The built-in stack has the name that `init` would
+/// give it.
+fn stack_file(config: &Config) -> String {
+    let name = config.file.as_ref().and_then(|file| file.file_name()).map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| "securelambda.toml".to_owned())
+}
+
+/// The audit with the number of controls by outcome.
+fn document(audit: &Audit) -> Value {
+    let mut document = json!(audit);
+    let counts = Outcome::ALL.map(|outcome| (json!(outcome), audit.count(outcome)));
+    let counts = counts.into_iter().filter_map(|(outcome, count)| Some((outcome.as_str()?.to_owned(), json!(count))));
+    document["counts"] = Value::Object(counts.collect());
+    document["succeeded"] = json!(audit.passes());
+    document
+}

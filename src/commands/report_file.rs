@@ -1,0 +1,34 @@
+//! Files that commands write reports to.
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::error::Error;
+
+/// Refuses a report whose folder does not exist, before anything else happens.
+pub(super) fn check(file: &Path) -> Result<(), Error> {
+    if folder(file).is_dir() {
+        return Ok(());
+    }
+    Err(Error::usage(format!("the folder of the report {} does not exist", file.display())))
+}
+
+/// Replaces the file in one step, so that nobody reads half a report.
+pub(super) fn write(file: &Path, text: &str) -> Result<(), Error> {
+    let written = || -> std::io::Result<()> {
+        // The umask restricts this, as for any file.
+        let permissions = Permissions::from_mode(0o666);
+        let mut temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(folder(file))?;
+        temporary.write_all(text.as_bytes())?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(file)?;
+        Ok(())
+    };
+    written().map_err(|error| Error::other(format!("the report {} could not be written: {error}", file.display())))
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,134 @@
+//! The audit as SARIF 2.1.0, which code scanning services read. Each control is a rule, and each finding a result. The
+//! physical location is the stack file, because that is where a finding is fixed; the resource is a logical location.
+
+use serde_json::{Value, json};
+
+use super::{Audit, Outcome};
+use crate::audit::{Evaluation, Finding};
+
+const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// A SARIF log with one run. `file` is the path of the stack file.
+pub fn audit_sarif(audit: &Audit, file: &str) -> Value {
+    let rules: Vec<Value> = audit.controls.iter().map(rule).collect();
+    let results =
+        audit.controls.iter().enumerate().flat_map(|(index, control)| {
+            control.findings.iter().map(move |finding| result(control, index, finding, file))
+        });
+    json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "securelambda",
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "rules": rules,
+            } },
+            "automationDetails": {
+                "id": format!("securelambda/audit/{}/{}/{}", audit.stack, audit.account, audit.region),
+            },
+            "columnKind": "unicodeCodePoints",
+            "results": results.collect::<Vec<_>>(),
+        }],
+    })
+}
+
+fn rule(control: &Evaluation) -> Value {
+    let sentence = format!("{}.", control.title);
+    json!({
+        "id": control.id,
+        "name": name(control.id),
+        "shortDescription": { "text": sentence },
+        "fullDescription": { "text": sentence },
+        "help": { "text": format!("{} The findings name the key of the stack file that changes it.", sentence) },
+        "defaultConfiguration": { "level": level(control.severity) },
+        "properties": {
+            "tags": ["security", control.standard],
+            "security-severity": score(control.severity),
+        },
+    })
+}
+
+/// The id as one word that begins with a capital letter, as SARIF asks of a rule's name.
+fn name(id: &str) -> String {
+    let words = id.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
+
+fn result(control: &Evaluation, index: usize, finding: &Finding, file: &str) -> Value {
+    let fix = finding.key.as_ref().map(|key| format!(" To fix it: {key}.")).unwrap_or_default();
+    let resource = if finding.resource.is_empty() { "the stack" } else { &finding.resource };
+    let failing = matches!(finding.outcome, Outcome::Fail | Outcome::Accepted);
+    let mut result = json!({
+        "ruleId": control.id,
+        "ruleIndex": index,
+        "kind": match finding.outcome {
+            Outcome::Fail | Outcome::Accepted => "fail",
+            Outcome::NotTried => "open",
+            Outcome::Pass => "pass",
+            Outcome::NotApplicable => "notApplicable",
+        },
+        "level": if failing { level(control.severity) } else { "none" },
+        "message": { "text": format!("{resource}: {}.{fix}", finding.observed.trim_end_matches('.')) },
+        "locations": [{
+            "physicalLocation": {
+                "artifactLocation": { "uri": file },
+                "region": { "startLine": 1 },
+            },
+            "logicalLocations": [{ "fullyQualifiedName": resource, "kind": "resource" }],
+        }],
+        "partialFingerprints": { "control/v1": format!("{}/{resource}", control.id) },
+    });
+    if finding.outcome == Outcome::Accepted
+        && let Some(reason) = &control.accepted
+    {
+        result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": reason }]);
+    }
+    result
+}
+
+fn level(severity: &str) -> &'static str {
+    match severity {
+        "critical" | "high" => "error",
+        "medium" => "warning",
+        _ => "note",
+    }
+}
+
+/// A number from 0 to 10, by which code scanning sorts.
+fn score(severity: &str) -> &'static str {
+    match severity {
+        "critical" => "9.5",
+        "high" => "8.0",
+        "medium" => "5.5",
+        _ => "3.0",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::audit;
+    use super::*;
+
+    #[test]
+    fn only_failures_have_a_level_and_accepted_ones_are_suppressed() {
+        let log = audit_sarif(&audit(), "securelambda.toml");
+        let results = log["runs"][0]["results"].as_array().expect("results");
+        let kinds: Vec<(&str, &str)> = results
+            .iter()
+            .map(|result| (result["kind"].as_str().unwrap_or(""), result["level"].as_str().unwrap_or("")))
+            .collect();
+        let expected =
+            [("fail", "warning"), ("fail", "warning"), ("open", "none"), ("pass", "none"), ("notApplicable", "none")];
+        assert_eq!(kinds, expected);
+        assert_eq!(results[1]["suppressions"][0]["justification"], "programs sign in");
+        assert_eq!(results[0]["suppressions"], Value::Null);
+        assert!(results[0]["message"]["text"].as_str().is_some_and(|text| text.contains("pools.Users.mfa")));
+    }
+
+    #[test]
+    fn names_of_rules_are_one_word() {
+        assert_eq!(name("Cognito.5"), "Cognito5");
+        assert_eq!(name("sns_topics_not_publicly_accessible"), "SnsTopicsNotPubliclyAccessible");
+    }
+}
