@@ -216,6 +216,12 @@ fn nothing_ends_the_process_early() {
     never("", &["process::exit", "process::abort"], &[]);
 }
 
+/// All other code gets the task as an argument.
+#[test]
+fn only_the_code_below_the_sdk_looks_up_the_current_task() {
+    never("", &["Task::current("], &["aws/current_run.rs"]);
+}
+
 #[test]
 fn only_the_progress_bars_use_indicatif() {
     never("", &["indicatif"], &["report/bars.rs"]);
