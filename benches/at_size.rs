@@ -5,7 +5,14 @@
 //! and the shortest time that these rates allow. Exits with 1 if a limit is exceeded. The limit of the plan applies only to
 //! release builds.
 
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a measurement"
+)]
 #![allow(dead_code, reason = "shares the tests' support, and needs a part of it")]
 
 #[path = "../tests/it/support/aws_rules/mod.rs"]
