@@ -58,7 +58,7 @@ impl Signals {
             };
             let insists = may_insist && first.is_some_and(|first| first.elapsed() > ONE_REQUEST);
             first.get_or_insert_with(Instant::now);
-            asked.send_modify(|halt| *halt = (*halt).max(if insists { StopLevel::Now } else { StopLevel::Drain }));
+            asked.send_modify(|level| *level = (*level).max(if insists { StopLevel::Now } else { StopLevel::Drain }));
         }
     }
 }

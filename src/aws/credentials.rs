@@ -11,9 +11,10 @@ use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentials
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::current_run::CurrentRun;
 use super::error::host_in;
 use super::profiles::Origin;
-use crate::engine::{Task, TimeScale};
+use crate::engine::TimeScale;
 
 /// After this time the user is told what the program is waiting for.
 const LONG: Duration = Duration::from_secs(3);
@@ -32,9 +33,8 @@ impl Note {
     }
 
     fn tell(&self, words: &str) {
-        match Task::current() {
-            Some(task) => task.note(words),
-            None => (self.0)(words),
+        if !CurrentRun::get().note(words) {
+            (self.0)(words);
         }
     }
 }

@@ -3,10 +3,6 @@
 //! AWS publishes rates of calls per account that cannot be raised (docs/aws.md, Published rates). The kinds of
 //! resources describe those of their calls. They are kept here, below the SDK, so that they apply to every call and
 //! every retry. A call that waits for its turn tells the user, and is given up, unsent, when the run is asked to stop.
-//!
-//! It finds the resource on whose behalf it is called through a task-local variable ([`Task::current`]). The
-//! alternative, an interceptor that puts the task into the request, would have to be added to every single call of the
-//! SDK.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -22,9 +18,10 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::clock::{Clock, signing_time};
+use super::current_run::CurrentRun;
 use super::kind::Calls;
 use super::{KINDS, road};
-use crate::engine::{Task, TimeScale};
+use crate::engine::TimeScale;
 use crate::proxies::Proxies;
 
 /// The client for an endpoint. `pace` is the time scale of the rates; without it calls are not paced. The answers set
@@ -95,15 +92,10 @@ const LONG: Duration = Duration::from_secs(1);
 /// Waits until a call may be sent. Outside a run nothing can stop the wait.
 async fn turn(rate: &DefaultDirectRateLimiter) -> Result<(), ConnectorError> {
     let Err(not_yet) = rate.check() else { return Ok(()) };
-    let Some(task) = Task::current() else {
-        rate.until_ready().await;
-        return Ok(());
-    };
-    if not_yet.wait_time_from(DefaultClock::default().now()) >= task.time_scale().of(LONG) {
-        task.note(HELD);
-    }
+    let run = CurrentRun::get();
+    run.note_long(not_yet.wait_time_from(DefaultClock::default().now()), LONG, HELD);
     // An error without a kind: the SDK does not retry it.
-    task.unless_stopped(rate.until_ready()).await.ok_or_else(|| ConnectorError::other(Box::new(NotSent), None))
+    run.unless_stopped(rate.until_ready()).await.ok_or_else(|| ConnectorError::other(Box::new(NotSent), None))
 }
 
 /// The call's name for the log. Bodies and headers are not logged: they contain secrets, signatures and tokens.
@@ -220,7 +212,7 @@ mod tests {
     use super::*;
     use crate::aws::error::OrFail;
     use crate::aws::testing;
-    use crate::engine::{CancellationToken, Cause, StopLevel};
+    use crate::engine::{CancellationToken, Cause, StopLevel, Task};
 
     fn request(method: &str, uri: &str, target: Option<&'static str>, body: &'static str) -> HttpRequest {
         let mut request = HttpRequest::new(SdkBody::from(body));
@@ -290,7 +282,7 @@ mod tests {
     /// One REST API can be deleted in 30 s.
     #[tokio::test]
     async fn a_waiting_call_tells_the_user_and_is_given_up_when_the_run_stops() {
-        let time_scale = TimeScale::new(0.02).expect("a tempo");
+        let time_scale = TimeScale::new(0.02).expect("a time scale");
         let sent = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&sent);
         let inner = infallible_client_fn(move |_: hyper::Request<SdkBody>| {
@@ -306,19 +298,19 @@ mod tests {
         let clients = testing::clients(paced, RetryConfig::standard());
         let api = aws_sdk_apigateway::Client::new(&clients.sdk);
         let delete = async || api.delete_rest_api().rest_api_id("abc").send().await.or_fail("delete it");
-        let (task, mut heard) = Task::overheard("api.a");
+        let (task, mut notes) = Task::with_notes("api.a");
         let (asked, stop) = CancellationToken::new();
         let task = task.stopped_by(stop.at(time_scale));
 
         let began = Instant::now();
         task.clone().within(delete()).await.expect("the first goes at once");
-        assert!(heard.try_recv().is_err(), "and has nothing to say");
+        assert!(notes.try_recv().is_err(), "and has nothing to say");
         task.clone().within(delete()).await.expect("the second in its turn");
         assert!(began.elapsed() > Duration::from_millis(500), "{:?}", began.elapsed());
-        assert_eq!(heard.try_recv().expect("a note").1, HELD);
+        assert_eq!(notes.try_recv().expect("a note").1, HELD);
 
         let stopping = async {
-            heard.recv().await.expect("it waits");
+            notes.recv().await.expect("it waits");
             asked.send_replace(StopLevel::Drain);
         };
         let (third, ()) = tokio::join!(task.within(delete()), stopping);

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod cognito;
 pub mod connect;
 pub mod credentials;
+mod current_run;
 pub mod error;
 pub mod http;
 pub mod iam;
@@ -116,7 +117,7 @@ impl Services {
             iam: iam::Iam::new(clients),
             lambda: lambda::Lambda::new(clients),
             logs: logs::Logs::new(clients),
-            secrets_manager: secretsmanager::SecretsManager::new(clients).parting(deletion),
+            secrets_manager: secretsmanager::SecretsManager::new(clients).with_deletion_mode(deletion),
             service_users: cognito::ServiceUsers::new(clients),
             sns: sns::Sns::new(clients),
             wafv2: wafv2::Wafv2::new(clients),
@@ -170,12 +171,12 @@ kinds! {
 
 /// The provider of every kind. Deleted secrets can be recovered for some days.
 pub fn registry(clients: &Clients) -> Registry {
-    registry_that_parts(clients, secretsmanager::DeletionMode::Recoverable)
+    registry_with(clients, secretsmanager::DeletionMode::Recoverable)
 }
 
 /// The same, with a choice of how secrets are deleted. Kinds of a service that the region does not have are not listed:
 /// there cannot be any.
-pub fn registry_that_parts(clients: &Clients, deletion: secretsmanager::DeletionMode) -> Registry {
+pub fn registry_with(clients: &Clients, deletion: secretsmanager::DeletionMode) -> Registry {
     providers(&Services::new(clients, deletion))
         .listing_only(|kind| kind::service(kind).is_none_or(|service| region::has(&clients.sdk, service)))
 }

@@ -36,7 +36,7 @@ pub struct SecretsManager {
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_secretsmanager::Client,
     scope: Scope,
-    parting: DeletionMode,
+    deletion: DeletionMode,
 }
 
 /// How a secret is deleted.
@@ -63,14 +63,14 @@ impl SecretsManager {
             client: client!(aws_sdk_secretsmanager, &clients.sdk),
             once: once!(aws_sdk_secretsmanager, &clients.once),
             scope: clients.scope.clone(),
-            parting: DeletionMode::default(),
+            deletion: DeletionMode::default(),
         }
     }
 
     /// Chooses how secrets are deleted.
     #[must_use]
-    pub fn parting(self, parting: DeletionMode) -> Self {
-        Self { parting, ..self }
+    pub fn with_deletion_mode(self, deletion: DeletionMode) -> Self {
+        Self { deletion, ..self }
     }
 
     /// Deletes a secret without a recovery window, also one that is in its window. Until that is finished,
@@ -296,7 +296,7 @@ impl Provider<Secret> for SecretsManager {
     }
 
     async fn delete(&self, gone: &SecretOutputs, task: &Task) -> Result<(), Failure> {
-        if self.parting == DeletionMode::ForGood {
+        if self.deletion == DeletionMode::ForGood {
             return self.purge(&gone.arn, task).await;
         }
         let call = self.client.delete_secret().secret_id(&gone.arn).recovery_window_in_days(RECOVERY_DAYS);
@@ -651,7 +651,7 @@ mod tests {
             (400, &refused("InvalidRequestException", "it was deleted")),
             (400, &refused("InvalidRequestException", "it has replicas")),
         ]);
-        let secrets = SecretsManager::new(&clients).parting(DeletionMode::ForGood);
+        let secrets = SecretsManager::new(&clients).with_deletion_mode(DeletionMode::ForGood);
         let gone = SecretOutputs { arn: ARN.into(), version_id: "v".into() };
         for _ in 0..4 {
             secrets.delete(&gone, &task()).await.unwrap();

@@ -47,6 +47,10 @@ pub struct TopicKey {
 
 impl Resource for Topic {
     const KIND: &'static str = "sns.topic";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = false;
+    const GUARDS: bool = false;
     type Key = TopicKey;
     type Outputs = TopicOutputs;
     type Live = ();
@@ -144,9 +148,10 @@ pub struct SubscriptionKey {
 
 impl Resource for Subscription {
     const KIND: &'static str = "sns.subscription";
+    const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true; // the trigger is cut
-    const GOES_WITH_PARENT: bool = true;
     type Key = SubscriptionKey;
     type Outputs = SubscriptionOutputs;
     type Live = ();

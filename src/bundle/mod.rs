@@ -103,7 +103,7 @@ impl<'a> Code<'a> {
     }
 
     /// Packs the functions with their dependencies.
-    pub async fn pack(self, workshop: &DependencyInstaller<'_>) -> Result<Bundles, Unpacked> {
+    pub async fn pack(self, installer: &DependencyInstaller<'_>) -> Result<Bundles, Unpacked> {
         let mut flaws = Vec::new();
         let mut functions: BTreeMap<String, Zip> = BTreeMap::new();
         // Functions with the same source, runtime, architecture and handler share an archive.
@@ -114,12 +114,14 @@ impl<'a> Code<'a> {
             let zip = if let Some(zip) = packed.get(&(folder, runtime, architecture, handler)) {
                 zip.clone()
             } else {
-                let installed = match &source.manifest {
-                    Some(manifest) => Some(workshop.install(name, function, manifest).await.map_err(Unpacked::Failed)?),
+                let dependencies = match &source.manifest {
+                    Some(manifest) => {
+                        Some(installer.install(name, function, manifest).await.map_err(Unpacked::Failed)?)
+                    }
                     None => None,
                 };
-                let (installed, kept) = installed.map(|found| (found.files, found.folder)).unzip();
-                let mut files: Files = installed.unwrap_or_default();
+                let (dependencies, kept) = dependencies.map(|found| (found.files, found.folder)).unzip();
+                let mut files: Files = dependencies.unwrap_or_default();
                 files.extend(source.own);
                 flaws.extend(without_handler(name, function, &files));
                 let zip = kept.map_or_else(|| archive::zip(&files), |folder| archive::zip_once(&files, &folder));

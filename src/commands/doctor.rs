@@ -1,7 +1,6 @@
 //! `doctor`: checks credentials, account, stack and machine. Without usable credentials it still checks the machine.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, stream};
@@ -21,7 +20,7 @@ use crate::outputs::SCHEMA_VERSION;
 use crate::proxies::Proxy;
 use crate::report::{answer, checkup_text, clock, date};
 use crate::spec::Stack;
-use crate::state::State;
+use crate::state::{self, State, StateBackend};
 
 /// Concurrent policy simulations. IAM throttles more of them, and for a long time.
 const AT_ONCE: usize = 4;
@@ -34,7 +33,7 @@ const SOON: i64 = 182 * 86_400;
 
 pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let output = config.output;
-    let (local, stack, folder) = (config.connection.local, config.stack.clone(), config.state_dir.clone());
+    let (local, stack, backend) = (config.connection.local, config.stack.clone(), state::open(&config.state_dir));
     let mut checks = Vec::new();
     let mut kind = Kind::Other;
     match Session::open(config, Sources::Packed).await {
@@ -47,7 +46,7 @@ pub(super) async fn run(config: Config, stop: CancellationToken) -> Result<Endin
         }
     }
     checks.extend(runtimes(&stack));
-    checks.push(state_folder(&folder));
+    checks.push(state_storage(&*backend).await);
     checks.extend(machine(local).await);
     checks.sort_by_key(|check| check.area as u8);
     let bad = checks.iter().filter(|check| check.health == Health::Bad).count();
@@ -117,9 +116,9 @@ async fn in_the_account(session: &Session, stop: &CancellationToken) -> Result<V
     ];
     checks.extend(proxies(session));
     let new = |kind: &str| {
-        let missing = |sight: &ReadResult| matches!(sight, ReadResult::Absent | ReadResult::Blocked);
+        let missing = |result: &ReadResult| matches!(result, ReadResult::Absent | ReadResult::Blocked);
         let count =
-            refresh.results(&session.graph).filter(|(_, known, sight)| *known == kind && missing(sight)).count();
+            refresh.results(&session.graph).filter(|(_, known, result)| *known == kind && missing(result)).count();
         i64::try_from(count).unwrap_or(i64::MAX)
     };
     for usage in usage {
@@ -171,8 +170,8 @@ fn untold(subject: &str, failure: &Failure) -> HealthCheck {
 async fn names(session: &Session, refresh: &Refresh) -> Vec<HealthCheck> {
     let mut checks = Vec::new();
     let secrets = SecretsManager::new(&session.clients);
-    for (id, kind, sight) in refresh.results(&session.graph) {
-        match sight {
+    for (id, kind, result) in refresh.results(&session.graph) {
+        match result {
             ReadResult::Failed(failure) => checks.push(doctor::unreadable(id.as_str(), failure)),
             ReadResult::Absent | ReadResult::Blocked if kind == "secretsmanager.secret" => {
                 let name = id.parts().1;
@@ -223,14 +222,12 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     Rights::Judged { asked, missing: missing.into_iter().collect() }
 }
 
-/// Whether state files can be written in the folder, or in its nearest existing parent.
-fn state_folder(folder: &Path) -> HealthCheck {
-    let there = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
-    let check = |health, finding| HealthCheck::new(Area::Machine, "state folder", health, finding);
-    match tempfile::tempfile_in(there) {
-        Ok(_) => check(Health::Good, format!("{} is writable", folder.display())),
-        Err(error) => check(Health::Bad, format!("{} is not writable: {error}", folder.display()))
-            .hint("choose another folder with --state-dir, or change its permissions"),
+/// Whether states can be saved.
+async fn state_storage(backend: &dyn StateBackend) -> HealthCheck {
+    let check = |health, finding| HealthCheck::new(Area::Machine, "state storage", health, finding);
+    match backend.check().await {
+        Ok(()) => check(Health::Good, format!("{} is writable", backend.description())),
+        Err(error) => check(Health::Bad, error.message).hint(error.hint),
     }
 }
 

@@ -6,7 +6,7 @@ use super::removal::{Report, at, removal};
 use super::session::Session;
 use super::{Ending, or_stopped};
 use crate::args;
-use crate::aws::registry_that_parts;
+use crate::aws::registry_with;
 use crate::aws::secretsmanager::DeletionMode;
 use crate::config::Config;
 use crate::engine::{self, CancellationToken, FoundTargets, Removal, add_listed};
@@ -18,38 +18,40 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
     session.may_write().await?;
     let (mut state, mut store) = session.lock("down").await?;
     let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
-    let registry = registry_that_parts(&session.clients, mode);
+    let registry = registry_with(&session.clients, mode);
     let (output, scope) = (session.config.output, session.scope().clone());
-    let removal = removal(&scope.stack, &registry, args.purge);
+    let removal = removal(&scope.stack, args.purge);
     // Resources are found in two independent ways: by the stack file and the state, and by AWS's lists. At the same
     // time the users that would be deleted are counted.
     let pools = super::pools::recorded(&session, &state);
     let reading = async {
-        let (refresh, inventory, pools) = tokio::join!(session.refresh(&state, &stop), removal.list(&stop), pools);
+        let (refresh, inventory, pools) =
+            tokio::join!(session.refresh(&state, &stop), removal.list(&registry, &stop), pools);
         Ok((refresh?, inventory?, pools?))
     };
     let (refresh, inventory, pools) = or_stopped(&stop, reading).await?;
     let finding = async { Ok(engine::targets(&session.graph, &refresh, &registry, &mut state, &stop).await?) };
-    let FoundTargets { mut targets, strangers, unseen } = or_stopped(&stop, finding).await?;
+    let FoundTargets { mut targets, foreign, unread } = or_stopped(&stop, finding).await?;
     add_listed(&mut targets, removal.ours(&inventory));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
-    let unread = Removal::unaccounted(unseen, &targets, &inventory, &state);
+    let unread = Removal::unaccounted(unread, &targets, &inventory, &state);
     let report = Report {
         verb: "down",
         again: "down".to_owned(),
         scope: &scope,
         at: at(&scope.region, session.config.connection.profile.as_deref(), session.endpoint.as_deref()),
         output,
+        registry: &registry,
         jobs: session.config.jobs,
         stop: &stop,
         purge: args.purge,
-        strangers: &strangers,
+        foreign: &foreign,
     };
-    for (id, failure) in strangers.iter().filter(|_| !output.quiet) {
+    for (id, failure) in foreign.iter().filter(|_| !output.quiet) {
         say(&format!("not removed: {id}: {failure}"));
     }
     if targets.is_empty() {
-        let removed = removal.nothing(inventory, &unread);
+        let removed = Removal::nothing(&registry, inventory, &unread);
         if removed.is_clean() {
             store.delete().await?;
         }
@@ -59,12 +61,12 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
         report.tell(&removed, state.resources.len());
         return report.ending(&removed);
     }
-    let farewell = or_stopped(&stop, super::pools::farewell(&session, &targets, &pools)).await?;
+    let lost_users = or_stopped(&stop, super::pools::lost_users(&session, &targets, &pools)).await?;
     report.announce(&targets);
     for one in unread.iter().filter(|_| !output.json && !output.quiet) {
         say(&format!("not removed, because it could not be read: {}: {}", one.target.id, one.failure));
     }
-    for line in farewell.iter().filter(|_| !output.json && !output.quiet) {
+    for line in lost_users.iter().filter(|_| !output.json && !output.quiet) {
         say(line);
     }
     if !session.config.yes && !session.config.connection.local {

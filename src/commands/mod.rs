@@ -212,17 +212,21 @@ fn outcome_of(done: &Summary, verb: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The state of this stack, found in the state folder without an AWS call.
+/// The state of this stack, found without an AWS call.
 async fn recorded(config: &Config) -> Result<State, Error> {
     let wanted = |state: &State| {
         config.connection.region.as_ref().is_none_or(|region| *region == state.region)
             && (!config.connection.local || state.endpoint.is_some())
     };
-    let mut states = state::states_of(&*state::open(&config.state_dir), &config.stack.name).await?;
+    let backend = state::open(&config.state_dir);
+    let mut states = state::states_of(&*backend, &config.stack.name).await?;
     states.retain(wanted);
     match states.len() {
-        0 => Err(Error::new(Kind::NoStack, format!("no state file for the stack {}", config.stack.name))
-            .hint(format!("looked in {}; run `securelambda up` to create the stack", config.state_dir.display()))),
+        0 => {
+            let (stack, place) = (&config.stack.name, backend.description());
+            Err(Error::new(Kind::NoStack, format!("{place} has no state of the stack {stack}"))
+                .hint("run `securelambda up` to create the stack"))
+        }
         1 => Ok(states.remove(0)),
         _ => {
             let places: Vec<String> =

@@ -28,9 +28,9 @@ pub(super) struct Kept {
 pub(super) async fn kept(session: &Session, state: &State, plan: &Plan, named: &[String]) -> Result<Vec<Kept>, Error> {
     let gone = plan.removals.iter().filter(|id| state.resources.get(id.as_str()).is_some_and(|row| row.kind == POOL));
     let ids = gone.filter_map(|id| Some((id, state.outputs(id.as_str())?["id"].as_str()?)));
-    let looked = look(session, ids).await?.into_iter().map(|(id, seen)| Ok((id, seen?)));
-    let looked: Vec<(&Id, Occupancy)> = looked.collect::<Result<_, Failure>>()?;
-    Ok(looked.into_iter().filter_map(|(id, seen)| keeps(id, seen, named)).collect())
+    let counted = read(session, ids).await?.into_iter().map(|(id, seen)| Ok((id, seen?)));
+    let counted: Vec<(&Id, Occupancy)> = counted.collect::<Result<_, Failure>>()?;
+    Ok(counted.into_iter().filter_map(|(id, seen)| keeps(id, seen, named)).collect())
 }
 
 /// Refuses `--remove-pool` for a pool that is still in the stack file: `up` would create it again.
@@ -46,13 +46,13 @@ pub(super) fn check(session: &Session, named: &[String]) -> Result<(), Error> {
 ///
 /// # Errors
 /// A pool is protected from deletion, or the credentials are not accepted. Nothing has been removed then.
-pub(super) async fn farewell(session: &Session, targets: &[Target], seen: &Seen) -> Result<Vec<String>, Error> {
+pub(super) async fn lost_users(session: &Session, targets: &[Target], seen: &Seen) -> Result<Vec<String>, Error> {
     let pools: Vec<&Target> = targets.iter().filter(|target| target.kind == POOL).collect();
     let ids = pools.iter().filter_map(|target| Some((&target.id, target.outputs["id"].as_str()?)));
     let (known, unknown): (Vec<_>, Vec<_>) = ids.partition(|(_, pool)| seen.contains_key(*pool));
-    let mut looked = look(session, unknown.into_iter()).await?;
-    looked.extend(known.into_iter().filter_map(|(id, pool)| Some((id, seen.get(pool)?.clone()))));
-    let of = |target: &Target| looked.iter().find(|(id, _)| **id == target.id).map(|(_, looked)| looked);
+    let mut counted = read(session, unknown.into_iter()).await?;
+    counted.extend(known.into_iter().filter_map(|(id, pool)| Some((id, seen.get(pool)?.clone()))));
+    let of = |target: &Target| counted.iter().find(|(id, _)| **id == target.id).map(|(_, occupancy)| occupancy);
     let is_protected = |target: &&&Target| match of(target) {
         Some(Ok(seen)) => seen.protected,
         // The last known value.
@@ -64,7 +64,7 @@ pub(super) async fn farewell(session: &Session, targets: &[Target], seen: &Seen)
         return Err(Error::new(Kind::Resource, format!("deletion protection is on: {names}; nothing was removed"))
             .hint("set `deletion_protection = false` in the stack file, run `securelambda up`, then `down` again"));
     }
-    let said = looked.iter().filter_map(|(id, looked)| match looked {
+    let said = counted.iter().filter_map(|(id, occupancy)| match occupancy {
         Ok(seen) if seen.users == 0 => None,
         Ok(seen) => Some(format!("{} of {} will be deleted.", users(*seen), id.parts().1)),
         Err(failure) => Some(format!(
@@ -79,12 +79,12 @@ pub(super) async fn farewell(session: &Session, targets: &[Target], seen: &Seen)
 /// The users and the deletion protection of each pool, by the pool's id.
 pub(super) type Seen = BTreeMap<String, Result<Occupancy, Failure>>;
 
-/// Reads the pools in the state file, concurrently with other reads, so that [`farewell`] need not.
+/// Reads the pools in the state file, concurrently with other reads, so that [`lost_users`] need not.
 pub(super) async fn recorded(session: &Session, state: &State) -> Result<Seen, Error> {
     let rows = state.resources.iter().filter(|(_, row)| row.kind == POOL);
     let ids: Vec<(Id, &str)> =
         rows.filter_map(|(id, row)| Some((Id::from(id.clone()), row.outputs.as_ref()?["id"].as_str()?))).collect();
-    let seen = look(session, ids.iter().map(|(id, pool)| (id, *pool))).await?;
+    let seen = read(session, ids.iter().map(|(id, pool)| (id, *pool))).await?;
     let pool = |wanted: &Id| ids.iter().find(|(id, _)| id == wanted).map(|(_, pool)| (*pool).to_owned());
     Ok(seen.into_iter().filter_map(|(id, seen)| Some((pool(id)?, seen))).collect())
 }
@@ -93,17 +93,17 @@ pub(super) async fn recorded(session: &Session, state: &State) -> Result<Seen, E
 ///
 /// # Errors
 /// The credentials are not accepted.
-async fn look<'a>(
+async fn read<'a>(
     session: &Session,
     pools: impl Iterator<Item = (&'a Id, &'a str)>,
 ) -> Result<Vec<(&'a Id, Result<Occupancy, Failure>)>, Error> {
     let cognito = &Cognito::new(&session.clients);
-    let looks = pools.map(|(id, pool)| async move { (id, cognito.occupancy(pool).await) });
+    let reads = pools.map(|(id, pool)| async move { (id, cognito.occupancy(pool).await) });
     let mut seen = Vec::new();
-    for (id, occupancy) in join_all(looks).await {
+    for (id, occupancy) in join_all(reads).await {
         match occupancy.transpose() {
             Some(Err(failure)) if failure.ends_all() => return Err(failure.into()),
-            looked => seen.extend(looked.map(|looked| (id, looked))),
+            occupancy => seen.extend(occupancy.map(|occupancy| (id, occupancy))),
         }
     }
     Ok(seen)

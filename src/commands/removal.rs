@@ -24,8 +24,8 @@ const HTTP_API: &str = <crate::aws::apigatewayv2::HttpApi as crate::engine::Reso
 /// The kind of a secret. A deleted secret can be recovered for some days.
 const SECRET: &str = <crate::aws::secretsmanager::Secret as crate::engine::Resource>::KIND;
 
-pub(super) fn removal<'a>(stack: &'a str, registry: &'a Registry, purge: bool) -> Removal<'a> {
-    Removal { stack, registry, cleanup: ORDER, purge }
+pub(super) fn removal(stack: &str, purge: bool) -> Removal<'_> {
+    Removal { stack, cleanup: ORDER, purge }
 }
 
 /// The flags with which the AWS CLI uses the same region, account and endpoint as this run.
@@ -45,12 +45,13 @@ pub(super) struct Report<'a> {
     /// See [`at`].
     pub at: String,
     pub output: Output,
+    pub registry: &'a Registry,
     pub jobs: usize,
     pub stop: &'a CancellationToken,
     /// Secrets are deleted permanently.
     pub purge: bool,
     /// Somebody else's resources that were already printed.
-    pub strangers: &'a [(Id, Failure)],
+    pub foreign: &'a [(Id, Failure)],
 }
 
 /// What a report lists besides the removed and the left resources.
@@ -88,7 +89,7 @@ impl Report<'_> {
 
     fn around(&self, removed: &Removed) -> Around<'_> {
         let Removed { inventory, targets, .. } = removed;
-        let named = |one: &InventoryItem| self.strangers.iter().any(|(_, failure)| is_of(failure, one));
+        let named = |one: &InventoryItem| self.foreign.iter().any(|(_, failure)| is_of(failure, one));
         // A topic's subscriptions are deleted with it, stay listed for a while, and carry no tag.
         let went = |one: &InventoryItem| {
             let arns = targets.iter().filter_map(|target| target.outputs["arn"].as_str());
@@ -112,7 +113,7 @@ impl Report<'_> {
     ) -> Result<Removed, Error> {
         let mut reporter = report::reporter(self.output, id_width(targets.iter().map(|target| &target.id)));
         let mut run = Run {
-            registry: removal.registry,
+            registry: self.registry,
             state,
             store,
             jobs: self.jobs,
@@ -144,7 +145,7 @@ impl Report<'_> {
         if self.output.quiet {
             return;
         }
-        let gone = done.count(|outcome| matches!(outcome, Outcome::Deleted | Outcome::WentWithParent | Outcome::Gone));
+        let gone = done.count(|outcome| matches!(outcome, Outcome::Deleted | Outcome::WentWithParent));
         let nothing = done.done.is_empty() && done.failed.is_empty() && left.is_empty();
         if !done.stopped && !nothing {
             let seen = left.iter().filter(|one| one.seen).count();
@@ -239,6 +240,10 @@ mod tests {
 
     impl Resource for LogGroup {
         const KIND: &'static str = "logs.group";
+        const GOES_WITH_PARENT: bool = false;
+        const NAME_IS_UNIQUE: bool = true;
+        const ID_IS_GIVEN_ONCE: bool = false;
+        const GUARDS: bool = false;
         type Key = ();
         type Outputs = Value;
         type Live = ();

@@ -22,9 +22,9 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
     let graph = &session.graph;
     let mut rows: Vec<Row> = refresh
         .results(graph)
-        .map(|(id, kind, sight)| {
+        .map(|(id, kind, result)| {
             let recorded = state.resources.get(id.as_str()).map(|row| row.status);
-            Row::new(id, kind, sight, recorded, graph.guards(id))
+            Row::new(id, kind, result, recorded, graph.guards(id))
         })
         .collect();
     let wanted: std::collections::HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
@@ -81,9 +81,9 @@ struct Row {
 
 impl Row {
     /// `guards`: the stack is less protected without this resource.
-    fn new(id: &Id, kind: &str, sight: &ReadResult, recorded: Option<Status>, guards: bool) -> Self {
+    fn new(id: &Id, kind: &str, result: &ReadResult, recorded: Option<Status>, guards: bool) -> Self {
         let was_there = matches!(recorded, Some(Status::Ready | Status::Updating));
-        let (state, mut drift, why) = match sight {
+        let (state, mut drift, why) = match result {
             ReadResult::Live { comparison, .. } if comparison.is_as_wanted() => ("live", Vec::new(), None),
             ReadResult::Live { comparison, .. } => ("drifted", comparison.drift(), None),
             ReadResult::Absent if recorded == Some(Status::Creating) => {
@@ -95,7 +95,7 @@ impl Row {
         };
         drift.sort_by_key(|drift| !drift.weakens);
         // A resource that never existed is not missing: it was just added to the stack file.
-        let gone = guards && was_there && *sight == ReadResult::Absent;
+        let gone = guards && was_there && *result == ReadResult::Absent;
         let weakens = gone || drift.iter().any(|drift| drift.weakens);
         Self { id: id.to_string(), kind: kind.to_owned(), state, weakens, drift, why }
     }
@@ -192,8 +192,8 @@ mod tests {
     use super::*;
     use crate::state::StateId;
 
-    fn row(sight: &ReadResult, recorded: Option<Status>, guards: bool) -> Row {
-        Row::new(&Id::new("firewall", "association"), "wafv2.association", sight, recorded, guards)
+    fn row(result: &ReadResult, recorded: Option<Status>, guards: bool) -> Row {
+        Row::new(&Id::new("firewall", "association"), "wafv2.association", result, recorded, guards)
     }
 
     fn live(drift: Vec<Drift>) -> ReadResult {

@@ -11,10 +11,10 @@ use super::session::{access, connected, refuse_root};
 use super::{Ending, or_stopped};
 use crate::args::{self, Shared};
 use crate::aws::kind::cleanup_position;
-use crate::aws::registry_that_parts;
+use crate::aws::registry_with;
 use crate::aws::secretsmanager::DeletionMode;
 use crate::config::Connection;
-use crate::engine::{CancellationToken, Inventory, add_listed, list_all};
+use crate::engine::{CancellationToken, Inventory, Removal, add_listed, list_all};
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
 use crate::regions::Needs;
@@ -47,7 +47,7 @@ pub(super) async fn run(
         |stack: &str| StateId { stack: stack.to_owned(), account: scope.account.clone(), region: scope.region.clone() };
     let backend = state::open(&shared.state_dir);
     let mode = if args.purge { DeletionMode::ForGood } else { DeletionMode::Recoverable };
-    let registry = registry_that_parts(&clients, mode);
+    let registry = registry_with(&clients, mode);
     if shared.stack.is_none() {
         let mut inventory = list_all(&registry, &Whose::Any, &stop).await?;
         inventory.listed.sort_by(|a, b| (cleanup_position(a.kind), &a.id).cmp(&(cleanup_position(b.kind), &b.id)));
@@ -62,24 +62,25 @@ pub(super) async fn run(
     refuse_root(&caller, access.endpoint.as_deref())?;
     let stored = StackState::new(Arc::clone(&backend), id(&scope.stack), access.endpoint.as_deref());
     let (mut state, mut store) = stored.lock("securelambda sweep").await?;
-    let removal = removal(&scope.stack, &registry, args.purge);
+    let removal = removal(&scope.stack, args.purge);
     let report = Report {
         verb: "sweep",
         again: format!("sweep --stack {}", scope.stack),
         scope,
         at: at(&scope.region, access.profile.as_deref(), access.endpoint.as_deref()),
         output,
+        registry: &registry,
         jobs: usize::from(shared.jobs),
         stop: &stop,
         purge: args.purge,
-        strangers: &[],
+        foreign: &[],
     };
-    let inventory = removal.list(&stop).await?;
+    let inventory = removal.list(&registry, &stop).await?;
     let mut targets = Vec::new();
     add_listed(&mut targets, removal.ours(&inventory));
     targets.sort_by(|a, b| a.id.cmp(&b.id));
     if targets.is_empty() {
-        let removed = removal.nothing(inventory, &[]);
+        let removed = Removal::nothing(&registry, inventory, &[]);
         report.tell(&removed, state.resources.len());
         report.ending(&removed)?;
         if recoverable(&removed.inventory, &scope.stack, args.purge).is_empty() {

@@ -209,7 +209,6 @@ mod tests {
               description: (none) → development
         ✓ secret.Old                deleted      0.4s
         ✓ method.Old                deleted    with its parent
-        ✓ role.Old                  gone       did not exist
         ");
         // Later output begins on a new line.
         term.write_str("next").expect("writing to memory succeeds");
@@ -250,8 +249,6 @@ mod tests {
         ok secret.Old                deleted      0.4s
         ok method.Old                deleted
             with its parent
-        ok role.Old                  gone
-            did not exist
         ");
     }
 

@@ -35,7 +35,6 @@ pub(super) fn run() -> Vec<Event> {
         Event::Draining,
         done("secret.Old", Outcome::Deleted, 420),
         done("method.Old", Outcome::WentWithParent, 0),
-        done("role.Old", Outcome::Gone, 200),
     ]
 }
 

@@ -9,7 +9,7 @@
 //! | `id`             | `resource_*`      | the resource: `function.ExternalLambda1` |
 //! | `verb`           | `resource_started` | `read`, `create`, `update` or `delete` |
 //! | `why`            | `resource_waiting` | the reason for waiting |
-//! | `outcome`        | `resource_done`   | `created`, `adopted`, `updated`, `unchanged`, `deleted`, `gone`, `went_with_parent` |
+//! | `outcome`        | `resource_done`   | `created`, `adopted`, `updated`, `unchanged`, `deleted`, `went_with_parent` |
 //! | `drift`          | `resource_done`, if `updated` | the corrected differences: a list of `field`, `want`, `live`, `weakens` |
 //! | `elapsed_ms`     | `resource_done`, `resource_failed` | the duration |
 //! | `failure`        | `resource_failed` | `cause`, `message`, and `code`, `request_id`, `hint` or null; `call` if a call failed: `iam GetRole` |
@@ -232,7 +232,6 @@ mod tests {
         {"schema_version":1,"type":"run_draining"}
         {"schema_version":1,"type":"resource_done","id":"secret.Old","outcome":"deleted","elapsed_ms":420}
         {"schema_version":1,"type":"resource_done","id":"method.Old","outcome":"went_with_parent","elapsed_ms":0}
-        {"schema_version":1,"type":"resource_done","id":"role.Old","outcome":"gone","elapsed_ms":200}
         "#);
     }
 
@@ -245,8 +244,8 @@ mod tests {
             ..Summary::default()
         };
         let line = summary_line("up", &summary, Duration::from_millis(14_200), json!({ "stack": "acme" }));
-        assert_snapshot!(line, @r#"{"schema_version":1,"type":"summary","verb":"up","succeeded":false,"stopped":false,"elapsed_ms":14200,"counts":{"created":1,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":1,"skipped":1},"failed":[{"id":"role.InternalLambda","cause":"refused","message":"create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole","code":"AccessDenied","request_id":"4f0c2b1e-8f9a-4a51-9d3c","hint":"`securelambda policy` prints what is needed; ask for it, then run `up` again"}],"skipped":[{"id":"function.InternalLambda","because":"role.InternalLambda"}],"unanswered":[],"save_error":null,"unsaved":[],"stack":"acme"}"#);
+        assert_snapshot!(line, @r#"{"schema_version":1,"type":"summary","verb":"up","succeeded":false,"stopped":false,"elapsed_ms":14200,"counts":{"created":1,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"failed":1,"skipped":1},"failed":[{"id":"role.InternalLambda","cause":"refused","message":"create role: user arn:aws:iam::123456789012:user/dev is not authorized\nto perform iam:CreateRole","code":"AccessDenied","request_id":"4f0c2b1e-8f9a-4a51-9d3c","hint":"`securelambda policy` prints what is needed; ask for it, then run `up` again"}],"skipped":[{"id":"function.InternalLambda","because":"role.InternalLambda"}],"unanswered":[],"save_error":null,"unsaved":[],"stack":"acme"}"#);
         let plain = summary_line("down", &Summary::default(), Duration::ZERO, Value::Null);
-        assert_snapshot!(plain, @r#"{"schema_version":1,"type":"summary","verb":"down","succeeded":true,"stopped":false,"elapsed_ms":0,"counts":{"created":0,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"gone":0,"failed":0,"skipped":0},"failed":[],"skipped":[],"unanswered":[],"save_error":null,"unsaved":[]}"#);
+        assert_snapshot!(plain, @r#"{"schema_version":1,"type":"summary","verb":"down","succeeded":true,"stopped":false,"elapsed_ms":0,"counts":{"created":0,"adopted":0,"updated":0,"unchanged":0,"deleted":0,"failed":0,"skipped":0},"failed":[],"skipped":[],"unanswered":[],"save_error":null,"unsaved":[]}"#);
     }
 }

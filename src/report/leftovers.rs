@@ -135,6 +135,10 @@ mod tests {
 
     impl Resource for Secret {
         const KIND: &'static str = "secretsmanager.secret";
+        const GOES_WITH_PARENT: bool = false;
+        const NAME_IS_UNIQUE: bool = true;
+        const ID_IS_GIVEN_ONCE: bool = false;
+        const GUARDS: bool = false;
         type Key = ();
         type Outputs = Value;
         type Live = ();

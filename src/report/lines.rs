@@ -113,7 +113,6 @@ mod tests {
         stopping  waiting for 1 call in flight (press Ctrl-C again to exit at once)
         deleted   secret.Old  0.4s
         deleted   method.Old  with its parent
-        gone      role.Old  did not exist
         ");
     }
 

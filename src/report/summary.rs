@@ -16,7 +16,6 @@ pub(super) struct Counts {
     updated: usize,
     unchanged: usize,
     deleted: usize,
-    gone: usize,
     failed: usize,
     skipped: usize,
 }
@@ -29,7 +28,6 @@ impl Counts {
             updated: summary.count(|outcome| matches!(outcome, Outcome::Updated { .. })),
             unchanged: summary.count(|outcome| matches!(outcome, Outcome::Unchanged)),
             deleted: summary.count(|outcome| matches!(outcome, Outcome::Deleted | Outcome::WentWithParent)),
-            gone: summary.count(|outcome| matches!(outcome, Outcome::Gone)),
             failed: summary.failed.len(),
             skipped: summary.skipped.len(),
         }
@@ -45,7 +43,6 @@ pub fn counts(summary: &Summary, elapsed: Duration) -> String {
         (counts.updated, "updated"),
         (counts.unchanged, "unchanged"),
         (counts.deleted, "deleted"),
-        (counts.gone, "already gone"),
         (counts.failed, "failed"),
         (counts.skipped, "skipped"),
     ]);
@@ -86,11 +83,11 @@ mod tests {
 
     #[test]
     fn counts_of_a_stopped_run_with_failures() {
-        let mut summary = summary(&[(3, Outcome::Deleted), (2, Outcome::WentWithParent), (1, Outcome::Gone)]);
+        let mut summary = summary(&[(3, Outcome::Deleted), (2, Outcome::WentWithParent)]);
         summary.failed.push((Id::new("role", "X"), Failure::refused("no")));
         summary.skipped.push((Id::new("function", "X"), Id::new("role", "X")));
         summary.stopped = true;
-        assert_snapshot!(counts(&summary, Duration::from_secs(65)), @"5 deleted, 1 already gone, 1 failed, 1 skipped in 1m 05s, stopped before the end");
+        assert_snapshot!(counts(&summary, Duration::from_secs(65)), @"5 deleted, 1 failed, 1 skipped in 1m 05s, stopped before the end");
     }
 
     #[test]

@@ -52,7 +52,6 @@ pub(super) fn done(outcome: &Outcome) -> (&'static str, Option<&'static str>) {
         Outcome::Updated { .. } => ("updated", None),
         Outcome::Unchanged => ("unchanged", None),
         Outcome::Deleted => ("deleted", None),
-        Outcome::Gone => ("gone", Some("did not exist")),
         Outcome::WentWithParent => ("deleted", Some("with its parent")),
     }
 }
@@ -122,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_words_for_outcomes_and_verbs_fit_their_column() {
-        let outcomes = [Outcome::Created, Outcome::Adopted, Outcome::Unchanged, Outcome::Gone, Outcome::WentWithParent];
+        let outcomes = [Outcome::Created, Outcome::Adopted, Outcome::Unchanged, Outcome::WentWithParent];
         assert!(outcomes.iter().all(|outcome| done(outcome).0.len() <= WORD));
         assert!([Verb::Read, Verb::Create, Verb::Update, Verb::Delete].iter().all(|verb| doing(*verb).len() <= WORD));
     }

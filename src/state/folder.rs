@@ -130,6 +130,18 @@ impl Folder {
 }
 
 impl StateBackend for Folder {
+    fn description(&self) -> String {
+        format!("the folder {}", self.0.display())
+    }
+
+    /// Writes a temporary file into the folder or, if that does not exist yet, into its nearest existing parent.
+    fn check(&self) -> Answer<'_, ()> {
+        let there = self.0.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+        let written = tempfile::tempfile_in(there).map(drop);
+        let unwritable = |error| FileError::Io { what: "folder", verb: "written", path: self.0.clone(), error };
+        Box::pin(std::future::ready(written.map_err(|error| unwritable(error).into())))
+    }
+
     fn location(&self, id: &StateId) -> String {
         self.file(id).path().display().to_string()
     }

@@ -33,16 +33,16 @@ impl TokenHolder {
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let of = |target: Target<'a>| {
-        let strangers = match &target.route.auth {
+        let unauthorized = match &target.route.auth {
             Auth::Pool(pool) => {
-                let mut callers = strangers(context, pool);
+                let mut callers = unauthorized(context, pool);
                 // An HTTP API takes a client's access tokens as well as its ID tokens.
                 callers.extend((!target.by_http()).then(|| access(context, pool)));
                 callers
             }
             Auth::Iam | Auth::None => Vec::new(),
         };
-        let refused = strangers.into_iter().map(move |caller| -> CheckFuture<'a> {
+        let refused = unauthorized.into_iter().map(move |caller| -> CheckFuture<'a> {
             async move { vec![is_refused(context, target, caller).await] }.boxed()
         });
         // `signed` checks routes that require signatures.
@@ -53,7 +53,7 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
 }
 
 /// All callers that a route for this pool's users must refuse.
-pub(super) fn strangers(context: &VerifyContext<'_>, pool: &str) -> Vec<TokenHolder> {
+pub(super) fn unauthorized(context: &VerifyContext<'_>, pool: &str) -> Vec<TokenHolder> {
     let own = context.tokens(pool);
     let forged = |forge: fn(&Parts) -> SecretValue| {
         let parts = own.clone().map(|tokens| Parts::of(&tokens.id))?;
@@ -108,7 +108,7 @@ async fn is_refused(context: &VerifyContext<'_>, target: Target<'_>, caller: Tok
             };
             // The body is valid, so only the token can be the reason for a refusal.
             let body = body(context, target, &marker());
-            let exposure = context.gate(target);
+            let exposure = context.exposure(target);
             match ask(context, target, token.as_ref(), body.as_deref().map(Body::json)).await {
                 Ok(answer) if caller.access => access_refused(&answer, exposure, context.at_aws()),
                 Ok(answer) if target.by_http() => refused_by_http(&answer, exposure, context.at_aws()),
@@ -135,7 +135,8 @@ async fn passes(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
         ask(context, target, token, body.as_deref().map(Body::json)).await
     };
     let began = std::time::Instant::now();
-    let result = asking.await.map_or_else(|result| result, |answer| accepted_by(&answer, context.gate(target), target));
+    let result =
+        asking.await.map_or_else(|result| result, |answer| accepted_by(&answer, context.exposure(target), target));
     let passed = claim.found(result.clone(), began.elapsed());
     let traceable = body.is_some_and(|body| body.contains(&marker));
     let call = arrival::Call { target, result, marker: traceable.then_some(marker), since_unix_ms: since };

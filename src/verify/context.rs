@@ -47,16 +47,17 @@ pub(super) struct VerifyContext<'a> {
     /// By pool.
     pub signed_in: BTreeMap<String, SignedIn>,
     pub prober: Prober,
-    pub gate: FirewallExposure,
+    /// To requests of this machine.
+    pub exposure: FirewallExposure,
     pub time_scale: TimeScale,
 }
 
 impl VerifyContext<'_> {
     /// The tokens of a pool's test user, or the result of a check that needs tokens which could not be obtained.
     pub(super) fn tokens(&self, pool: &str) -> Result<&Tokens, CheckResult> {
-        match self.signed_in.get(pool).map(|guest| &guest.tokens) {
+        match self.signed_in.get(pool).map(|signed_in| &signed_in.tokens) {
             Some(Ok(tokens)) => Ok(tokens),
-            Some(Err(finding)) => Err(finding.clone()),
+            Some(Err(result)) => Err(result.clone()),
             None => Err(CheckResult::fail(format!("the pool {pool} is not there"))),
         }
     }
@@ -89,8 +90,8 @@ impl VerifyContext<'_> {
     }
 
     /// Whether the firewall lets requests of this machine reach a route. HTTP APIs have no firewall.
-    pub(super) fn gate(&self, target: Target<'_>) -> FirewallExposure {
-        if target.by_http() { FirewallExposure::Open } else { self.gate }
+    pub(super) fn exposure(&self, target: Target<'_>) -> FirewallExposure {
+        if target.by_http() { FirewallExposure::Open } else { self.exposure }
     }
 
     /// Whether the requests go to AWS, and not to an emulator.

@@ -16,7 +16,7 @@ use crate::spec::{ApiKind, Firewall, Mode};
 const WHO_AM_I: &str = "https://checkip.amazonaws.com";
 
 /// Whether a firewall with the settings of the stack file lets this machine through.
-pub(super) async fn gate(subject: &Subject<'_>, prober: &Prober) -> FirewallExposure {
+pub(super) async fn exposure(subject: &Subject<'_>, prober: &Prober) -> FirewallExposure {
     let Some(firewall) = subject.stack.firewall.as_ref() else { return FirewallExposure::Open };
     if firewall.mode == Mode::Count {
         return guarded(firewall);
@@ -59,7 +59,7 @@ fn impossible(api: Option<&str>) -> Check {
 }
 
 async fn filters(context: &VerifyContext<'_>) -> Check {
-    let (claim, expected) = match context.gate {
+    let (claim, expected) = match context.exposure {
         FirewallExposure::Shut => ("requests from this machine are blocked", "403 Forbidden"),
         FirewallExposure::Open | FirewallExposure::Guarded => {
             ("requests from this machine pass", "any answer except 403 Forbidden")
@@ -80,9 +80,9 @@ async fn filters(context: &VerifyContext<'_>) -> Check {
         .by(async {
             let request = Request { method: target.method(), url: &url, token: None, body: None };
             // A change of the firewall takes time to reach all of AWS.
-            let settled = |answer: &Answer| classify(context.gate, answer).verdict != Verdict::Fail;
+            let settled = |answer: &Answer| classify(context.exposure, answer).verdict != Verdict::Fail;
             match context.prober.ask_until(&request, settled).await {
-                Ok(answer) => classify(context.gate, &answer),
+                Ok(answer) => classify(context.exposure, &answer),
                 Err(result) => result,
             }
         })

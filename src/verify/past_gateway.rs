@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use serde_json::json;
 
 use super::Layer;
-use super::authorization::{TokenHolder, strangers};
+use super::authorization::{TokenHolder, unauthorized};
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::refused_by_function;
 use super::context::{CheckFuture, VerifyContext};
@@ -30,7 +30,7 @@ fn of<'a>(context: &'a VerifyContext<'a>, target: Target<'a>, pool: &str) -> Vec
         let why = "its variables do not name the pool and its client, so only the gateway checks tokens";
         return vec![async move { vec![claim.known(CheckResult::not_applicable(why))] }.boxed()];
     }
-    let callers = strangers(context, pool).into_iter();
+    let callers = unauthorized(context, pool).into_iter();
     callers
         .map(|caller| -> CheckFuture<'a> { async move { vec![refuses(context, target, caller).await] }.boxed() })
         .collect()

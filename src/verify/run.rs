@@ -75,7 +75,7 @@ async fn prove(
     let prober = Prober::new(rate, burst, stop.time_scale(), subject.endpoint.is_none(), subject.proxies)?;
     let ready = async {
         tokio::join!(
-            firewall::gate(subject, &prober),
+            firewall::exposure(subject, &prober),
             test_users.clean_up(subject.clients.now_ms() / 1000),
             test_users.sign_in()
         )
@@ -84,12 +84,12 @@ async fn prove(
         stop.reached(StopLevel::Drain).await;
         tokio::time::sleep(GRACE).await;
     };
-    let (gate, (), signed_in) = tokio::select! {
+    let (exposure, (), signed_in) = tokio::select! {
         ready = ready => ready,
         () = grace_over => return Ok(None),
     };
-    let prober = prober.behind(gate);
-    let context = VerifyContext { subject, test_users, signed_in, prober, gate, time_scale: stop.time_scale() };
+    let prober = prober.behind(exposure);
+    let context = VerifyContext { subject, test_users, signed_in, prober, exposure, time_scale: stop.time_scale() };
     tokio::select! {
         checks = checks(&context) => Ok(Some(checks)),
         () = stop.reached(StopLevel::Drain) => Ok(None),

@@ -189,7 +189,7 @@ async fn broken_body(context: &VerifyContext<'_>, target: Target<'_>, content_ty
                 Ok(tokens) => ask(context, target, tokens.map(|tokens| &tokens.id), Some(body)).await,
                 Err(result) => Err(result),
             };
-            asked.map_or_else(|result| result, |answer| body_refused(&answer, context.gate(target)))
+            asked.map_or_else(|result| result, |answer| body_refused(&answer, context.exposure(target)))
         })
         .await
 }

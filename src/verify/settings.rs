@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn drift_is_known_of_what_is_there() {
-        let (id, sight) = (Id::new("role", "F"), live(vec![Drift::new("a", 1, 2)]));
-        assert_eq!(drift(&[(&id, "iam.role", &sight)], "role.F").map(|drift| drift.len()), Some(1));
+        let (id, result) = (Id::new("role", "F"), live(vec![Drift::new("a", 1, 2)]));
+        assert_eq!(drift(&[(&id, "iam.role", &result)], "role.F").map(|drift| drift.len()), Some(1));
         assert_eq!(drift(&[(&id, "iam.role", &ReadResult::Absent)], "role.F"), None);
         assert_eq!(drift(&[], "role.F"), None);
     }

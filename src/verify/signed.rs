@@ -23,15 +23,16 @@ const REFUSED: &str = "403 from the gateway";
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let routes = context.routes().filter(|target| target.route.auth == Auth::Iam);
-    let strangers = routes.map(|target| -> CheckFuture<'a> { async move { strangers(context, target).await }.boxed() });
+    let without_keys =
+        routes.map(|target| -> CheckFuture<'a> { async move { without_keys(context, target).await }.boxed() });
     let pools = context.subject.stack.identity_pools.iter();
     let pools =
         pools.map(|(name, pool)| -> CheckFuture<'a> { async move { callers(context, name, pool).await }.boxed() });
-    strangers.chain(pools).collect()
+    without_keys.chain(pools).collect()
 }
 
 /// Callers without credentials of this account.
-async fn strangers(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
+async fn without_keys(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
     let unsigned = claim(target, "a request without a signature is refused").sent("no Authorization header");
     let unknown = claim(target, "a signature with keys that do not exist is refused")
         .sent("a signature with a random access key and a random secret key");
@@ -138,7 +139,7 @@ async fn of_route(
             let request = Request { method: target.method(), url: &url, token: None, body: None };
             context.prober.ask_signed(&request, &headers, true).await
         };
-        asked.await.map_or_else(|result| result, |answer| accepted_by(&answer, context.gate(target), target))
+        asked.await.map_or_else(|result| result, |answer| accepted_by(&answer, context.exposure(target), target))
     });
     let forged = claim(target, "a wrong signature is refused")
         .sent(format!("a request signed by {whose}, with another secret key"))
@@ -200,7 +201,7 @@ async fn refused(
 ) -> CheckResult {
     let method = if method == "ANY" { target.method() } else { method };
     let asked = ask(context, target, keys, method, below).await;
-    asked.map_or_else(|result| result, |answer| signature_refused(&answer, context.gate(target)))
+    asked.map_or_else(|result| result, |answer| signature_refused(&answer, context.exposure(target)))
 }
 
 /// Sends a request that must not pass to the path `below` a route, signed with these keys if there are any.

@@ -90,7 +90,7 @@ pub(super) async fn burst(context: &VerifyContext<'_>, (name, api): (Option<&str
     };
     let request = Request { method: target.method(), url: &url, token, body: Some(Body::json(&body)) };
     // The first request shows whether the others would reach the function.
-    let first = context.prober.ask(&request).await.map(|answer| body_refused(&answer, context.gate(target)));
+    let first = context.prober.ask(&request).await.map(|answer| body_refused(&answer, context.exposure(target)));
     match first {
         Ok(CheckResult { verdict: Verdict::Pass, .. }) => {}
         Ok(CheckResult { received, .. }) => {

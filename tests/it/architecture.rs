@@ -140,6 +140,20 @@ fn the_engine_imports_no_aws_terminal_or_stack_module() {
     assert_eq!(dependencies, ["futures-util", "serde", "serde_json", "thiserror", "tokio", "tracing"]);
 }
 
+/// Without its sections, the generated code of an SDK crate takes minutes to optimise for the gate, or makes what people
+/// download larger.
+#[test]
+fn every_sdk_crate_has_its_build_profiles() {
+    let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
+    for name in manifest["dependencies"].as_table().unwrap().keys().filter(|name| name.starts_with("aws-sdk-")) {
+        for (profile, level) in [("release", toml::Value::Integer(0)), ("dist", toml::Value::String("s".into()))] {
+            let section = manifest["profile"][profile]["package"].get(name);
+            let found = section.and_then(|section| section.get("opt-level"));
+            assert_eq!(found, Some(&level), "profile.{profile}.package.{name} in Cargo.toml");
+        }
+    }
+}
+
 #[test]
 fn the_state_module_imports_only_the_engine() {
     never("state", &["crate::aws", "crate::spec", "crate::topology", "crate::report", "crate::scope"], &[]);
@@ -214,6 +228,12 @@ fn only_config_and_main_read_the_environment() {
 #[test]
 fn nothing_ends_the_process_early() {
     never("", &["process::exit", "process::abort"], &[]);
+}
+
+/// All other code gets the task as an argument.
+#[test]
+fn only_the_code_below_the_sdk_looks_up_the_current_task() {
+    never("", &["Task::current("], &["aws/current_run.rs"]);
 }
 
 #[test]

@@ -87,11 +87,11 @@ fn doctor_checks_this_machine_without_credentials() {
     assert_eq!(check(&document, "credentials")["health"], "bad");
     assert!(check(&document, "credentials")["hint"].as_str().unwrap().contains("aws sso login"));
     assert_eq!(check(&document, "npm for --local")["health"], "good");
-    assert_eq!(check(&document, "state folder")["health"], "good");
-    // Without a usable state folder.
+    assert_eq!(check(&document, "state storage")["health"], "good");
+    // States cannot be saved.
     user.write("file", "");
     let document = user.run(&["doctor", "--json", "--state-dir", "/proc/nowhere"]).ends(3).json();
-    assert_eq!(check(&document, "state folder")["health"], "bad");
+    assert_eq!(check(&document, "state storage")["health"], "bad");
     // Missing tools are errors only with --local.
     let poor = User::bare().with("AWS_REGION", REGION).with("PATH", "/nowhere");
     let document = poor.run(&["doctor", "--json"]).ends(3).json();

@@ -172,10 +172,10 @@ mod up {
         let run = sim.up(&stack).await;
         assert_eq!(run.failed(), ["role.exec"]);
         assert_eq!(run.summary.failed[0].1.cause, Cause::Foreign);
-        assert!(!sim.cloud.ours().contains(&"role.exec".to_owned()), "no stranger is adopted");
+        assert!(!sim.cloud.ours().contains(&"role.exec".to_owned()), "no other owner's resource is adopted");
         assert!(sim.cloud.ours().contains(&"pool.users".to_owned()), "where names are not unique, he is no obstacle");
         let run = sim.down(&stack).await.succeeded();
-        assert_eq!(run.strangers.len(), 1);
+        assert_eq!(run.foreign.len(), 1);
         sim.assert_empty();
     }
 
@@ -331,9 +331,9 @@ mod refresh {
         sim.cloud.replace_externally("client.web");
         let refresh = sim.refresh(&stack).await.unwrap();
         assert!(
-            refresh
-                .results(&stack)
-                .all(|(_, _, sight)| matches!(sight, ReadResult::Live { comparison, .. } if comparison.is_as_wanted()))
+            refresh.results(&stack).all(
+                |(_, _, result)| matches!(result, ReadResult::Live { comparison, .. } if comparison.is_as_wanted())
+            )
         );
         let looks = sim.cloud.calls();
         let count = |call: &str| looks.iter().filter(|look| *look == call).count();
@@ -350,7 +350,7 @@ mod refresh {
         for slow in ["read pool.rest", "read pool.users"] {
             sim.cloud.on(slow, 1, Fault::Slow(3 * ANSWER));
             let refresh = sim.refresh(&stack).await.unwrap();
-            let absent = refresh.results(&stack).filter(|(_, _, sight)| **sight == ReadResult::Absent);
+            let absent = refresh.results(&stack).filter(|(_, _, result)| **result == ReadResult::Absent);
             let absent = sorted(absent.map(|(id, ..)| id.to_string()));
             assert_eq!(
                 absent,
@@ -370,10 +370,10 @@ mod refresh {
         let sim = Simulation::with(&stack).await;
         sim.cloud.on("read role.exec", 1, Fault::refuse());
         let refresh = sim.refresh(&stack).await.unwrap();
-        let sight = |wanted: &str| refresh.results(&stack).find(|(id, ..)| id.as_str() == wanted).unwrap().2.clone();
-        assert!(matches!(sight("role.exec"), ReadResult::Failed(_)));
-        assert_eq!(sight("function.greet"), ReadResult::Blocked);
-        assert!(matches!(sight("role.auth"), ReadResult::Live { .. }));
+        let result = |wanted: &str| refresh.results(&stack).find(|(id, ..)| id.as_str() == wanted).unwrap().2.clone();
+        assert!(matches!(result("role.exec"), ReadResult::Failed(_)));
+        assert_eq!(result("function.greet"), ReadResult::Blocked);
+        assert!(matches!(result("role.auth"), ReadResult::Live { .. }));
     }
 
     #[tokio::test(start_paused = true)]
@@ -537,9 +537,9 @@ mod down {
             let sim = Simulation::with(&stack).await;
             sim.cloud.on("read role.auth", 1, Fault::refuse());
             let run = sim.down(graph).await.succeeded();
-            let unseen: Vec<&str> = run.unseen.iter().map(|(id, _)| id.as_str()).collect();
-            assert_eq!((unseen, sim.cloud.ours()), (vec!["role.auth"], vec!["role.auth".to_owned()]));
-            assert!(run.unseen[0].1.context.contains("as told"), "{:?}", run.unseen);
+            let unread: Vec<&str> = run.unread.iter().map(|(id, _)| id.as_str()).collect();
+            assert_eq!((unread, sim.cloud.ours()), (vec!["role.auth"], vec!["role.auth".to_owned()]));
+            assert!(run.unread[0].1.context.contains("as told"), "{:?}", run.unread);
             assert!(sim.disk.state().resources.contains_key("role.auth"), "the next run knows of it");
             sim.down(&Graph::default()).await.succeeded();
             sim.assert_empty();
@@ -560,7 +560,7 @@ mod down {
         sim.disk.wipe();
         sim.cloud.on("read pool.users", 1, Fault::refuse());
         let run = sim.down(&stack).await;
-        assert_eq!(run.unseen.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["pool.users"]);
+        assert_eq!(run.unread.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["pool.users"]);
         assert!(sim.cloud.ours().contains(&"pool.users".to_owned()));
     }
 
@@ -769,8 +769,9 @@ mod stop {
     #[tokio::test(start_paused = true)]
     async fn a_stop_between_a_read_and_a_create_prevents_the_create() {
         let (sim, graph) = (Simulation::new(), roles(3));
+        let refresh = sim.failed_refresh(&graph).await;
         sim.stop_after(ANSWER / 2, StopLevel::Drain);
-        let run = sim.up_without_refresh(&graph).await;
+        let run = sim.up_with_refresh(&graph, refresh).await;
         assert!(run.summary.stopped && run.failed().is_empty());
         assert_eq!(sim.cloud.writes(), NONE);
         sim.clear_faults();
@@ -873,8 +874,8 @@ mod graph {
         state.serial += 1;
         sim.disk.clone().save(&state).await.unwrap();
         let run = sim.down(&Graph::default()).await;
-        assert_eq!(run.unseen.len(), 1);
-        assert!(run.unseen[0].1.context.contains("of tomorrow"), "{:?}", run.unseen);
+        assert_eq!(run.unread.len(), 1);
+        assert!(run.unread[0].1.context.contains("of tomorrow"), "{:?}", run.unread);
         assert_eq!(sim.cloud.ours(), ["role.r01"], "what this version knows is removed");
         assert!(sim.disk.state().resources.contains_key("role.r01"));
     }

@@ -1,7 +1,7 @@
 //! The program with AWS's delays, conflicts and rates, which [`crate::support::faults`] injects at a time scale. The user must
 //! see no error, and no resource may be created twice or left behind.
 //!
-//! `cargo test --test it faults:: -- --nocapture` prints which manner was met how often.
+//! `cargo test --test it faults:: -- --nocapture` prints which rule was met how often.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -241,7 +241,7 @@ fn changes_succeed_under_all_consistency_rules() {
     show(&rules);
     assert_eq!(rules.damage(), Vec::<String>::new());
     let met = rules.unmet();
-    assert!(!OF_CHANGES.iter().any(|manner| met.contains(manner)), "{met:?}");
+    assert!(!OF_CHANGES.iter().any(|rule| met.contains(rule)), "{met:?}");
 }
 
 #[test]

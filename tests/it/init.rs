@@ -15,9 +15,9 @@ use crate::support::program::User;
 /// The resources of a stack's graph and the hashes of its functions, without AWS.
 fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMap<String, String>) {
     let stack = spec::parse(text).unwrap();
-    let workshop = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
+    let installer = DependencyInstaller { cache: None, machine: Machine::Lambda, note: &|_| {} };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let bundles: Bundles = runtime.block_on(Code::find(&stack, sources).unwrap().pack(&workshop)).unwrap();
+    let bundles: Bundles = runtime.block_on(Code::find(&stack, sources).unwrap().pack(&installer)).unwrap();
     let scope = Scope {
         partition: "aws".into(),
         account: "123456789012".into(),

@@ -1,6 +1,8 @@
 //! All integration tests, in one binary, because each binary links the AWS SDK again.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     missing_docs,
     unreachable_pub,
     reason = "a test fails by panicking, its name documents it, and no other crate uses this one"
@@ -42,6 +44,7 @@ mod own_stack;
 mod pacing;
 mod policies;
 mod promises;
+mod rates;
 mod regions;
 mod replacement;
 mod secrets;

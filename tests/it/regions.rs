@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use securelambda::aws::KINDS;
 use securelambda::partition::{Partition, host};
 use securelambda::regions;
 use serde_json::{Value, json};
@@ -31,6 +32,21 @@ fn the_region_table_equals_botocores() {
     // Without the first line, which contains botocore's version.
     let rows = |text: &str| text.split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap();
     assert_eq!(rows(&made), rows(file), "run scripts/regions.py, as it says");
+}
+
+/// The script would find no region that lacks a service which it does not ask for.
+#[test]
+fn the_region_script_knows_every_service_of_a_kind() {
+    let script = include_str!("../../scripts/regions.py");
+    for (kind, about) in KINDS {
+        let host = about.service.title().rsplit_once('(').unwrap().1.trim_end_matches(')');
+        let line = format!("    \"{host}\": \"{:?}\",\n", about.service);
+        assert!(
+            script.contains(&line),
+            "SERVICES in scripts/regions.py has no {:?}, which keeps {kind}",
+            about.service
+        );
+    }
 }
 
 /// Prints the partition's name, suffix and main region for each region, and every service's host as botocore resolves it.

@@ -214,11 +214,12 @@ impl Registry {
     }
 }
 
-/// Reads outputs that a resource of this kind wrote. The module comment says why this cannot fail.
+/// Reads outputs that a resource of this kind wrote.
+#[allow(clippy::panic, reason = "a kind has one provider, and only its outputs get here: see the module comment")]
 pub(super) fn read<T: DeserializeOwned>(kind: &str, document: Value) -> T {
     match serde_json::from_value(document) {
         Ok(value) => value,
-        Err(error) => panic!("outputs of a {kind} were not written by it: {error}"),
+        Err(error) => panic!("the outputs of a {kind} come from its own provider, which can read them: {error}"),
     }
 }
 
@@ -227,10 +228,11 @@ fn parse<T: DeserializeOwned>(kind: &str, document: Value) -> Result<T, Failure>
         .map_err(|error| Failure::refused(format!("the state file's record of this {kind} cannot be read: {error}")))
 }
 
+#[allow(clippy::panic, reason = "keys and outputs are structs of texts, numbers and maps with text keys")]
 pub(super) fn write<T: Serialize>(value: &T) -> Value {
     match serde_json::to_value(value) {
         Ok(document) => document,
-        Err(error) => panic!("keys and outputs are plain data: {error}"),
+        Err(error) => panic!("keys and outputs are structs of texts, numbers and maps with text keys: {error}"),
     }
 }
 

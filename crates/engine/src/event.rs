@@ -32,8 +32,6 @@ pub enum Outcome {
     },
     Unchanged,
     Deleted,
-    /// It did not exist when it was to be deleted.
-    Gone,
     /// It was deleted together with its parent.
     WentWithParent,
 }

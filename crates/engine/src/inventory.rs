@@ -319,6 +319,9 @@ mod tests {
             impl Resource for $name {
                 const KIND: &'static str = $kind;
                 const GOES_WITH_PARENT: bool = $goes;
+                const NAME_IS_UNIQUE: bool = true;
+                const ID_IS_GIVEN_ONCE: bool = false;
+                const GUARDS: bool = false;
                 type Key = ();
                 type Outputs = Value;
                 type Live = ();
@@ -376,17 +379,17 @@ mod tests {
     fn a_target_with_unreadable_outputs_is_not_the_same_as_a_listed_resource() {
         let mut targets = Vec::new();
         add_listed(&mut targets, [&pool("arn:1", "on")]);
+        let listed = pool("arn:1", "on");
         targets[0].identity = None;
-        assert!(!targets[0].is(&pool("arn:1", "on")));
-        let denied = InventoryItem { identity: None, ..pool("arn:1", "on") };
-        assert!(!targets[0].is(&denied), "nothing is known of either");
+        assert!(!targets[0].is(listed.kind, listed.identity.as_deref()));
+        assert!(!targets[0].is(listed.kind, None), "nothing is known of either");
     }
 
     #[test]
     fn a_child_belongs_to_its_parents_stack() {
         let listed = client(&pool("arn:1", "on"));
         assert_eq!(listed.stack.as_deref(), Some("demo"));
-        let stranger = InventoryItem::new::<Pool>(("demo-x", "arn:x"), None, |_| (), &json!({}));
-        assert_eq!((stranger.id.as_str(), client(&stranger).stack), ("user_pool.demo-x", None));
+        let foreign = InventoryItem::new::<Pool>(("demo-x", "arn:x"), None, |_| (), &json!({}));
+        assert_eq!((foreign.id.as_str(), client(&foreign).stack), ("user_pool.demo-x", None));
     }
 }

@@ -58,7 +58,7 @@ where
         tokio::select! {
             biased;
             () = stop.reached(StopLevel::Drain) => return answers,
-            news = workers.next() => match news {
+            event = workers.next() => match event {
                 Some(WorkerEvent::End(index, result)) => answers[index] = result,
                 Some(WorkerEvent::Note(..)) => {}
                 None => return answers,

@@ -56,18 +56,6 @@ impl Refresh {
     pub fn results<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (&'a Id, &'static str, &'a ReadResult)> {
         graph.nodes.iter().zip(&self.nodes).map(|(node, read)| (&node.id, node.kind, &read.result))
     }
-
-    /// A refresh that has read nothing. `apply` then reads each resource in its own step.
-    pub fn blind(graph: &Graph) -> Self {
-        let blocked = Refreshed {
-            result: ReadResult::Blocked,
-            desired: None,
-            observed: None,
-            predicted: None,
-            is_recorded: false,
-        };
-        Self { nodes: vec![blocked; graph.nodes.len()] }
-    }
 }
 
 /// One read, perhaps with guessed inputs.
@@ -131,12 +119,12 @@ pub async fn refresh(
             workers.spawn(index, &node.id, |task| async move { provider.read(key, known, task).await });
         }
         // Reads can be abandoned without loss.
-        let news = tokio::select! {
+        let event = tokio::select! {
             biased;
             () = stop.reached(StopLevel::Drain) => return Err(stopped()),
-            news = workers.next() => news,
+            event = workers.next() => event,
         };
-        match news {
+        match event {
             None => break,
             Some(WorkerEvent::Note(..)) => {}
             Some(WorkerEvent::End(index, result)) => {

@@ -29,7 +29,6 @@ pub const LINGERS: u64 = 60;
 /// How a stack is removed.
 pub struct Removal<'a> {
     pub stack: &'a str,
-    pub registry: &'a Registry,
     pub cleanup: Cleanup,
     /// Also removes deleted resources that can be recovered.
     pub purge: bool,
@@ -62,8 +61,8 @@ impl Removed {
 
 impl Removal<'_> {
     /// Lists the resources that may belong to the stack.
-    pub async fn list(&self, stop: &CancellationToken) -> Result<Inventory, Failure> {
-        list_all(self.registry, &Whose::Stack(self.stack.to_owned()), stop).await
+    pub async fn list(&self, registry: &Registry, stop: &CancellationToken) -> Result<Inventory, Failure> {
+        list_all(registry, &Whose::Stack(self.stack.to_owned()), stop).await
     }
 
     /// The listed resources to remove: all of this stack, but deleted ones that can be recovered only with `purge`.
@@ -114,7 +113,8 @@ impl Removal<'_> {
             if is_cut_short(&removed.done) {
                 break;
             }
-            let (again, inventory) = tokio::join!(look_again(&removed.targets, run.registry, &stop), self.list(&stop));
+            let (again, inventory) =
+                tokio::join!(look_again(&removed.targets, run.registry, &stop), self.list(run.registry, &stop));
             let inventory = match inventory {
                 Err(failure) if failure.cause == Cause::Stopped => {
                     removed.done.stopped = true;
@@ -128,22 +128,22 @@ impl Removal<'_> {
                     (run.tell)(Event::FoundByTag { ids: next.iter().map(|target| target.id.clone()).collect() });
                 }
                 // The failure may have been temporary.
-                let (seen, still) = match retry(unread, run.registry, run.state, &stop).await {
+                let (found, still_unread) = match retry(unread, run.registry, run.state, &stop).await {
                     Err(failure) if failure.cause == Cause::Stopped => {
                         removed.done.stopped = true;
                         break;
                     }
-                    looked => looked?,
+                    read => read?,
                 };
-                unread = still;
+                unread = still_unread;
                 let known = |one: &Target| next.iter().any(|target| target.id == one.id);
-                let seen: Vec<Target> = seen.into_iter().filter(|one| !known(one)).collect();
-                next.extend(seen);
+                let found: Vec<Target> = found.into_iter().filter(|one| !known(one)).collect();
+                next.extend(found);
                 if !next.is_empty() {
                     continue;
                 }
             }
-            let left = self.left(&removed.targets, &again, &inventory, &removed.done, &unread);
+            let left = self.left(run.registry, &removed, &again, &inventory, &unread);
             // A deleted resource may still be listed for a while.
             let lingers = |one: &&Leftover| one.seen && removed.done.done.iter().any(|(id, _)| *id == one.id);
             if let Some(one) = left.iter().find(lingers) {
@@ -166,23 +166,26 @@ impl Removal<'_> {
     }
 
     /// The result for a stack without targets.
-    pub fn nothing(&self, inventory: Inventory, unread: &[UnreadTarget]) -> Removed {
-        let left = unread.iter().map(|one| self.may_be_left(one)).collect();
+    pub fn nothing(registry: &Registry, inventory: Inventory, unread: &[UnreadTarget]) -> Removed {
+        let left = unread.iter().map(|one| may_be_left(registry, one)).collect();
         Removed { left, inventory, ..Removed::default() }
     }
 
     /// The resources that are left, by the lists and by reading each target by name.
     fn left(
         &self,
-        targets: &[Target],
+        registry: &Registry,
+        Removed { targets, done, .. }: &Removed,
         again: &Again,
         inventory: &Inventory,
-        done: &Summary,
         unread: &[UnreadTarget],
     ) -> Vec<Leftover> {
         let mut left: Vec<Leftover> = Vec::new();
         for one in self.ours(inventory) {
-            let id = targets.iter().find(|target| target.is(one)).map_or(&one.id, |target| &target.id);
+            let id = targets
+                .iter()
+                .find(|target| target.is(one.kind, one.identity.as_deref()))
+                .map_or(&one.id, |target| &target.id);
             left.push(Leftover {
                 id: id.clone(),
                 kind: one.kind.to_owned(),
@@ -217,27 +220,27 @@ impl Removal<'_> {
                 id: id.clone(),
                 kind: target.kind.clone(),
                 arn: place(outputs),
-                remove: self.registry.removal_command(&target.kind, outputs),
+                remove: registry.removal_command(&target.kind, outputs),
                 seen: found.is_ok(),
                 error,
             });
         }
         let told: Vec<Id> = left.iter().map(|one| one.id.clone()).collect();
         let unread = unread.iter().filter(|one| !told.contains(&one.target.id));
-        left.extend(unread.map(|one| self.may_be_left(one)));
+        left.extend(unread.map(|one| may_be_left(registry, one)));
         left
     }
+}
 
-    /// A resource that could not be read, and so was not touched.
-    fn may_be_left(&self, UnreadTarget { target, failure }: &UnreadTarget) -> Leftover {
-        Leftover {
-            id: target.id.clone(),
-            kind: target.kind.clone(),
-            arn: place(&target.outputs),
-            remove: self.registry.removal_command(&target.kind, &target.outputs),
-            seen: false,
-            error: Some(failure.clone()),
-        }
+/// A resource that could not be read, and so was not touched.
+fn may_be_left(registry: &Registry, UnreadTarget { target, failure }: &UnreadTarget) -> Leftover {
+    Leftover {
+        id: target.id.clone(),
+        kind: target.kind.clone(),
+        arn: place(&target.outputs),
+        remove: registry.removal_command(&target.kind, &target.outputs),
+        seen: false,
+        error: Some(failure.clone()),
     }
 }
 
@@ -327,6 +330,10 @@ mod tests {
 
     impl Resource for Thing {
         const KIND: &'static str = "logs.group";
+        const GOES_WITH_PARENT: bool = false;
+        const NAME_IS_UNIQUE: bool = true;
+        const ID_IS_GIVEN_ONCE: bool = false;
+        const GUARDS: bool = false;
         type Key = String;
         type Outputs = Outputs;
         type Live = ();
@@ -400,7 +407,7 @@ mod tests {
     async fn run(service: &Service) -> (Removed, Duration) {
         let registry = Registry::default().with::<Thing>(service.clone());
         let cleanup = Cleanup { group: |_| 0, holds: |_, _| true };
-        let removal = Removal { stack: "demo", registry: &registry, cleanup, purge: false };
+        let removal = Removal { stack: "demo", cleanup, purge: false };
         let id = StateId { stack: "demo".into(), account: "123456789012".into(), region: "eu-central-1".into() };
         let stop = CancellationToken::never();
         let mut run = Run {
@@ -412,7 +419,7 @@ mod tests {
             tell: &mut |_| (),
         };
         let mut targets = Vec::new();
-        add_listed(&mut targets, removal.ours(&removal.list(&stop).await.expect("a list")));
+        add_listed(&mut targets, removal.ours(&removal.list(&registry, &stop).await.expect("a list")));
         let began = Instant::now();
         let removed = removal.remove(&mut run, targets, Vec::new()).await.expect("a removal");
         (removed, began.elapsed())

@@ -17,23 +17,23 @@ pub trait Resource: Clone + Send + Sync + 'static {
     /// The kind's name, also in the state file: `service.thing`, as in `iam.role`.
     const KIND: &'static str;
 
-    /// Relative time until dependents can use this resource. Slower chains are scheduled first.
-    const SETTLES_IN: usize = 1;
-
     /// Deleting its parent deletes it too, so it needs no call of its own when both are deleted.
-    const GOES_WITH_PARENT: bool = false;
+    const GOES_WITH_PARENT: bool;
 
     /// Whether AWS refuses a second create with the same name. If it does not (user pools, app clients, REST APIs), the
     /// engine looks longer for a resource whose create call was not answered, before it repeats the call.
-    const NAME_IS_UNIQUE: bool = true;
+    const NAME_IS_UNIQUE: bool;
 
     /// Whether AWS never uses its id, or its parent's id, a second time. Then a recorded id belongs to this stack's
     /// resource or to none, even if it cannot be read. A name, in contrast, may belong to somebody else by now.
-    const ID_IS_GIVEN_ONCE: bool = false;
+    const ID_IS_GIVEN_ONCE: bool;
 
     /// Whether its absence weakens the stack, as a [`Drift::weakening`] does: something is less protected, not logged,
     /// or not triggered any more.
-    const GUARDS: bool = false;
+    const GUARDS: bool;
+
+    /// Relative time until dependents can use this resource. Slower chains are scheduled first.
+    const SETTLES_IN: usize = 1;
 
     /// After an update of this kind has succeeded, how long the old settings may still be in use.
     const LAG: Option<Lag> = None;

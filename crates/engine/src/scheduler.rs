@@ -129,7 +129,7 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
     let mut progress =
         Progress { phases: vec![Phase::Waiting; count], cause: vec![None; count], summary: Summary::default() };
     let mut workers: Workers<Result<S::Output, Failure>> = Workers::new(run.stop.clone());
-    let mut halted = false;
+    let mut stopping = false;
     (run.tell)(Event::Began { total: count });
     for (index, because) in steps.held() {
         progress.skip(run, steps, index, because);
@@ -140,14 +140,15 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
         // 1. Start the steps that are ready. One save records all their intents.
         let mut starting: Vec<(usize, Verb, Work<S::Output>)> = Vec::new();
         let mut dirty = false;
-        while let Some(index) = steps.next(&progress.phases).filter(|_| !halted && run.stop.level() == StopLevel::No) {
+        while let Some(index) = steps.next(&progress.phases).filter(|_| !stopping && run.stop.level() == StopLevel::No)
+        {
             let free = run.jobs.max(1).saturating_sub(workers.in_flight() + starting.len());
             match steps.begin(index, run.registry, run.state) {
                 Begin::Refused(failure) => progress.fail(run, steps, index, failure, Duration::ZERO),
                 Begin::Settled(record) => {
-                    let news = steps.put(index, record, run.state);
-                    dirty |= news;
-                    let outcome = if news { Outcome::Adopted } else { Outcome::Unchanged };
+                    let changed = steps.put(index, record, run.state);
+                    dirty |= changed;
+                    let outcome = if changed { Outcome::Adopted } else { Outcome::Unchanged };
                     progress.done(run, steps, index, outcome, Duration::ZERO);
                 }
                 Begin::Calls { .. } if free == 0 => break,
@@ -160,7 +161,7 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
         }
         progress.skip_stuck(run, steps);
         if dirty && !save(run, Vec::new(), &mut progress.summary).await {
-            halted = true;
+            stopping = true;
             for (index, ..) in starting.drain(..) {
                 progress.phases[index] = Phase::Waiting;
             }
@@ -174,14 +175,14 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
         let events = match workers.hear().await {
             LoopEvent::Happened(events) => events,
             LoopEvent::Drain => {
-                halted = true;
+                stopping = true;
                 progress.summary.stopped = true;
                 if workers.in_flight() > 0 {
                     (run.tell)(Event::Draining);
                 }
                 continue;
             }
-            LoopEvent::Idle if halted || steps.next(&progress.phases).is_none() => break,
+            LoopEvent::Idle if stopping || steps.next(&progress.phases).is_none() => break,
             LoopEvent::Idle => continue,
             LoopEvent::Leave => {
                 let running = |index: &usize| matches!(progress.phases[*index], Phase::Running(_));
@@ -219,13 +220,13 @@ pub(super) async fn schedule<S: Steps>(run: &mut Run<'_>, steps: &mut S) -> Summ
                     progress.summary.stopped = true;
                 }
                 Err(failure) => {
-                    halted |= failure.cause == Cause::Fatal;
+                    stopping |= failure.cause == Cause::Fatal;
                     progress.fail(run, steps, index, failure, elapsed);
                 }
             }
         }
         if !ended.is_empty() {
-            halted |= !save(run, made, &mut progress.summary).await;
+            stopping |= !save(run, made, &mut progress.summary).await;
             for (index, outcome, elapsed) in ended {
                 progress.done(run, steps, index, outcome, elapsed);
             }

@@ -76,6 +76,15 @@ pub struct StateId {
 
 /// Stores states, in a folder or elsewhere.
 pub trait StateBackend: Send + Sync {
+    /// Where all its states are stored, for messages: `the folder state`.
+    fn description(&self) -> String;
+
+    /// Checks that a state could be saved now. Nothing that it writes remains.
+    ///
+    /// # Errors
+    /// Why not, and what to do about it.
+    fn check(&self) -> Answer<'_, ()>;
+
     /// Where a state is stored, for messages.
     fn location(&self, id: &StateId) -> String;
 

@@ -46,9 +46,9 @@ pub struct UnreadTarget {
 pub struct FoundTargets {
     pub targets: Vec<Target>,
     /// Somebody else's resources with the names of ours.
-    pub strangers: Vec<(Id, Failure)>,
+    pub foreign: Vec<(Id, Failure)>,
     /// Resources that could not be read and may exist.
-    pub unseen: Vec<UnreadTarget>,
+    pub unread: Vec<UnreadTarget>,
 }
 
 /// Finds the resources to remove: those of the graph that exist, and those that are on record and not in the graph. A
@@ -66,9 +66,9 @@ pub async fn targets(
     state: &mut State,
     stop: &CancellationToken,
 ) -> Result<FoundTargets, Failure> {
-    let mut looked = FoundTargets::default();
+    let mut found = FoundTargets::default();
     let mut rows: HashSet<Id> = unwanted(graph, state).into_iter().collect();
-    for (node, seen) in graph.nodes.iter().zip(&refresh.nodes) {
+    for (node, read) in graph.nodes.iter().zip(&refresh.nodes) {
         let target = |key: &Value, outputs: Value| Target {
             id: node.id.clone(),
             kind: node.kind.to_owned(),
@@ -79,20 +79,20 @@ pub async fn targets(
             parent: node.parent.map(|parent| graph.nodes[parent].id.clone()),
             needs: node.needs.iter().map(|&need| graph.nodes[need].id.clone()).collect(),
         };
-        match (&seen.result, &seen.desired) {
+        match (&read.result, &read.desired) {
             (ReadResult::Live { outputs, .. }, Some(desired)) => {
-                looked.targets.push(target(&desired.key, outputs.clone()));
+                found.targets.push(target(&desired.key, outputs.clone()));
             }
             (ReadResult::Failed(failure), _) if failure.cause == Cause::Foreign => {
                 state.resources.remove(node.id.as_str());
-                looked.strangers.push((node.id.clone(), failure.clone()));
+                found.foreign.push((node.id.clone(), failure.clone()));
             }
             (ReadResult::Failed(failure), desired) => {
                 let row = state.resources.get(node.id.as_str()).filter(|row| row.kind == node.kind);
                 let key = row.map(|row| &row.key).or_else(|| desired.as_ref().map(|desired| &desired.key));
                 let outputs = row.and_then(|row| row.outputs.clone()).unwrap_or(Value::Null);
                 let target = target(key.unwrap_or(&Value::Null), outputs);
-                looked.unseen.push(UnreadTarget { target, failure: failure.clone() });
+                found.unread.push(UnreadTarget { target, failure: failure.clone() });
             }
             (ReadResult::Absent, _) if !state.unanswered(node.id.as_str()) => {
                 state.resources.remove(node.id.as_str());
@@ -107,35 +107,35 @@ pub async fn targets(
     let more = recorded_targets(rows, registry, state, stop).await?;
     for target in more.targets {
         // The resource is on record under two ids.
-        if looked.targets.iter().any(|known| known.is_same(&target)) {
+        if found.targets.iter().any(|known| known.is(&target.kind, target.identity.as_deref())) {
             state.resources.remove(target.id.as_str());
         } else {
-            looked.targets.push(target);
+            found.targets.push(target);
         }
     }
-    looked.strangers.extend(more.strangers);
-    looked.unseen.extend(more.unseen);
-    vouched(&mut looked, registry, stop).await?;
-    looked.targets.sort_by(|a, b| a.id.cmp(&b.id));
-    looked.unseen.sort_by(|a, b| a.target.id.cmp(&b.target.id));
-    Ok(looked)
+    found.foreign.extend(more.foreign);
+    found.unread.extend(more.unread);
+    vouched(&mut found, registry, stop).await?;
+    found.targets.sort_by(|a, b| a.id.cmp(&b.id));
+    found.unread.sort_by(|a, b| a.target.id.cmp(&b.target.id));
+    Ok(found)
 }
 
-/// Moves resources that can be deleted safely without reading them from `unseen` to `targets`.
-async fn vouched(looked: &mut FoundTargets, registry: &Registry, stop: &CancellationToken) -> Result<(), Failure> {
-    let unseen = std::mem::take(&mut looked.unseen);
-    let asks = unseen.iter().map(|UnreadTarget { target, .. }| {
+/// Moves resources that can be deleted safely without reading them from `unread` to `targets`.
+async fn vouched(found: &mut FoundTargets, registry: &Registry, stop: &CancellationToken) -> Result<(), Failure> {
+    let unread = std::mem::take(&mut found.unread);
+    let asks = unread.iter().map(|UnreadTarget { target, .. }| {
         let (provider, outputs) = (registry.of(&target.kind), target.outputs.clone());
         let ask =
             move |task| async move { if outputs.is_null() { Ok(false) } else { provider?.vouch(outputs, task).await } };
         (target.id.clone(), ask)
     });
-    for (unseen, vouched) in unseen.iter().zip(ask_all(asks.collect(), stop).await) {
+    for (one, vouched) in unread.iter().zip(ask_all(asks.collect(), stop).await) {
         match vouched {
-            Ok(true) => looked.targets.push(unseen.target.clone()),
+            Ok(true) => found.targets.push(one.target.clone()),
             Err(failure) if failure.ends_all() => return Err(failure),
             // The failure of the read explains more than that of the second check.
-            Ok(false) | Err(_) => looked.unseen.push(unseen.clone()),
+            Ok(false) | Err(_) => found.unread.push(one.clone()),
         }
     }
     Ok(())
@@ -147,12 +147,12 @@ async fn vouched(looked: &mut FoundTargets, registry: &Registry, stop: &Cancella
 /// # Errors
 /// As [`targets`].
 pub async fn retry(
-    unseen: Vec<UnreadTarget>,
+    unread: Vec<UnreadTarget>,
     registry: &Registry,
     state: &mut State,
     stop: &CancellationToken,
 ) -> Result<(Vec<Target>, Vec<UnreadTarget>), Failure> {
-    let looks = unseen.iter().map(|UnreadTarget { target, .. }| Look {
+    let looks = unread.iter().map(|UnreadTarget { target, .. }| Look {
         id: target.id.clone(),
         kind: target.kind.clone(),
         key: target.key.clone(),
@@ -160,12 +160,12 @@ pub async fn retry(
         often: false,
     });
     let looks = looks.collect();
-    let (mut seen, mut still) = (Vec::new(), Vec::new());
-    for (UnreadTarget { target, .. }, found) in unseen.into_iter().zip(find_all(looks, registry, stop).await) {
+    let (mut targets, mut still_unread) = (Vec::new(), Vec::new());
+    for (UnreadTarget { target, .. }, found) in unread.into_iter().zip(find_all(looks, registry, stop).await) {
         match found {
             Ok(Some(outputs)) => {
                 let identity = registry.identity(&target.kind, &outputs);
-                seen.push(Target { outputs, identity, ..target });
+                targets.push(Target { outputs, identity, ..target });
             }
             // Lists may not show it yet, so its record is kept for the next run.
             Ok(None) if state.unanswered(target.id.as_str()) => {}
@@ -176,10 +176,10 @@ pub async fn retry(
                 state.resources.remove(target.id.as_str());
             }
             Err(failure) if failure.ends_all() => return Err(failure),
-            Err(failure) => still.push(UnreadTarget { target, failure }),
+            Err(failure) => still_unread.push(UnreadTarget { target, failure }),
         }
     }
-    Ok((seen, still))
+    Ok((targets, still_unread))
 }
 
 /// The resources that are on record and not in the graph, for removal at the end of `up`.
@@ -206,7 +206,7 @@ pub async fn unwanted_targets(
         }
         !renamed
     });
-    let mut looked = recorded_targets(gone, registry, state, stop).await?;
+    let mut found = recorded_targets(gone, registry, state, stop).await?;
     // The key of a resource may change although the resource stays the same. Then only the old record is removed.
     let is_desired = |target: &Target, state: &State| {
         graph
@@ -216,17 +216,17 @@ pub async fn unwanted_targets(
             .filter_map(|node| registry.identity(node.kind, state.outputs(node.id.as_str())?))
             .any(|identity| Some(identity) == target.identity)
     };
-    looked.targets.retain(|target| {
+    found.targets.retain(|target| {
         let is_desired = is_desired(target, state);
         if is_desired {
             state.resources.remove(target.id.as_str());
         }
         !is_desired
     });
-    match looked.unseen.into_iter().next() {
+    match found.unread.into_iter().next() {
         // In `up`, the removal is part of a change, which is incomplete without it.
-        Some(unseen) => Err(unseen.failure),
-        None => Ok(looked.targets),
+        Some(unread) => Err(unread.failure),
+        None => Ok(found.targets),
     }
 }
 
@@ -237,7 +237,7 @@ pub fn add_listed<'a>(targets: &mut Vec<Target>, listed: impl IntoIterator<Item 
     // Children follow their parent in the list and name it by its ARN.
     let mut known: HashMap<&str, Id> = HashMap::new();
     for one in listed {
-        if let Some(target) = targets.iter().find(|target| target.is(one)) {
+        if let Some(target) = targets.iter().find(|target| target.is(one.kind, one.identity.as_deref())) {
             known.insert(&one.arn, target.id.clone());
             continue;
         }
@@ -274,7 +274,7 @@ async fn recorded_targets(
     state: &mut State,
     stop: &CancellationToken,
 ) -> Result<FoundTargets, Failure> {
-    let mut looked = FoundTargets::default();
+    let mut found = FoundTargets::default();
     let rows: Vec<(Id, Record)> =
         ids.into_iter().filter_map(|id| state.resources.get(id.as_str()).cloned().map(|row| (id, row))).collect();
     let looks = rows.iter().map(|(id, row)| Look {
@@ -285,7 +285,7 @@ async fn recorded_targets(
         often: state.unanswered(id.as_str()),
     });
     let looks = looks.collect();
-    for ((id, row), found) in rows.iter().zip(find_all(looks, registry, stop).await) {
+    for ((id, row), result) in rows.iter().zip(find_all(looks, registry, stop).await) {
         let parent = row.parent.as_deref().map(Id::from);
         let cascades = registry.of(&row.kind).is_ok_and(|provider| provider.goes_with_parent());
         let target = |outputs: Option<Value>| Target {
@@ -298,20 +298,20 @@ async fn recorded_targets(
             parent: parent.clone(),
             needs: row.needs.iter().map(|need| Id::from(need.as_str())).collect(),
         };
-        match found {
-            Ok(Some(outputs)) => looked.targets.push(target(Some(outputs))),
+        match result {
+            Ok(Some(outputs)) => found.targets.push(target(Some(outputs))),
             Ok(None) => {
                 state.resources.remove(id.as_str());
             }
             Err(failure) if failure.cause == Cause::Foreign => {
                 state.resources.remove(id.as_str());
-                looked.strangers.push((id.clone(), failure));
+                found.foreign.push((id.clone(), failure));
             }
             Err(failure) if failure.ends_all() => return Err(failure),
-            Err(failure) => looked.unseen.push(UnreadTarget { target: target(row.outputs.clone()), failure }),
+            Err(failure) => found.unread.push(UnreadTarget { target: target(row.outputs.clone()), failure }),
         }
     }
-    Ok(looked)
+    Ok(found)
 }
 
 /// Reads every target again, all at the same time. Returns those that still exist or could not be read. Reads by key
@@ -343,13 +343,9 @@ pub async fn look_again(
 }
 
 impl Target {
-    fn is_same(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.identity.is_some() && self.identity == other.identity
-    }
-
-    /// Whether a listed resource is this target.
-    pub fn is(&self, listed: &InventoryItem) -> bool {
-        self.kind == listed.kind && self.identity.is_some() && self.identity == listed.identity
+    /// Whether a resource of this kind and [identity](super::Resource::identity) is this target.
+    pub(super) fn is(&self, kind: &str, identity: Option<&str>) -> bool {
+        self.kind == kind && identity.is_some() && self.identity.as_deref() == identity
     }
 
     #[cfg(test)]

@@ -104,9 +104,9 @@ impl Task {
     }
 
     /// A task without a loop, and the receiver of its notes. Each note comes with the resource that it is about.
-    pub fn overheard(id: impl Into<String>) -> (Self, mpsc::UnboundedReceiver<(Id, String)>) {
-        let (notes, heard) = mpsc::unbounded_channel();
-        (Self::new(Id::from(id.into()), CancellationToken::never(), notes), heard)
+    pub fn with_notes(id: impl Into<String>) -> (Self, mpsc::UnboundedReceiver<(Id, String)>) {
+        let (notes, received) = mpsc::unbounded_channel();
+        (Self::new(Id::from(id.into()), CancellationToken::never(), notes), received)
     }
 
     /// The same task with another time scale.
@@ -121,8 +121,8 @@ impl Task {
         Self { stop, ..self }
     }
 
-    /// The task for which the caller works, if it works within a run. For code so deep below an operation that it gets
-    /// no task as an argument.
+    /// The task for which the caller works, if it works within a run. For code that a library calls below an operation,
+    /// and that therefore gets no task as an argument. All other code takes the task that it is given.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Self::clone).ok()
     }

@@ -91,16 +91,16 @@ impl<T: Send + 'static> Workers<T> {
                 self.deadline = Some(Instant::now() + DRAIN);
                 return LoopEvent::Drain;
             }
-            news = self.next() => news,
+            first = self.next() => first,
             () = stop.reached(StopLevel::Now), if deadline.is_some() => return LoopEvent::Leave,
             () = expired => return LoopEvent::Leave,
         };
         let Some(first) = first else { return LoopEvent::Idle };
-        let mut news = vec![first];
+        let mut events = vec![first];
         while let Some(more) = self.try_next() {
-            news.push(more);
+            events.push(more);
         }
-        LoopEvent::Happened(news)
+        LoopEvent::Happened(events)
     }
 
     /// An event that has already arrived.

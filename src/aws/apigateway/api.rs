@@ -106,8 +106,10 @@ impl RestApi {
 
 impl Resource for RestApi {
     const KIND: &'static str = "apigateway.rest_api";
-    const ID_IS_GIVEN_ONCE: bool = true;
+    const GOES_WITH_PARENT: bool = false;
     const NAME_IS_UNIQUE: bool = false;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = RestApiKey;
     type Outputs = RestApiOutputs;
     type Live = LiveRestApi;
@@ -522,8 +524,8 @@ mod tests {
 
     #[tokio::test]
     async fn without_an_id_an_api_is_found_by_name_and_tag_on_any_page() {
-        let stranger = OURS.replace("\"abc\"", "\"zzz\"").replace(r#""securelambda:stack":"demo","#, "");
-        let first = format!(r#"{{"item":[{stranger}],"position":"next"}}"#);
+        let foreign = OURS.replace("\"abc\"", "\"zzz\"").replace(r#""securelambda:stack":"demo","#, "");
+        let first = format!(r#"{{"item":[{foreign}],"position":"next"}}"#);
         let second = format!(r#"{{"item":[{OURS}]}}"#);
         let (clients, http) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#), (200, &first), (200, &second)]);
         let gone = RestApiOutputs { id: "old".into(), ..outputs() };

@@ -65,13 +65,13 @@ impl Authorizer {
             let drift = Drift::new("identitySource", SOURCE, &live.identity_source);
             mends.push((drift, vec![replace("/identitySource", SOURCE)]));
         }
-        let strangers = || live.provider_arns.iter().filter(|arn| **arn != self.pool_arn);
-        if !live.provider_arns.contains(&self.pool_arn) || strangers().next().is_some() {
+        let others = || live.provider_arns.iter().filter(|arn| **arn != self.pool_arn);
+        if !live.provider_arns.contains(&self.pool_arn) || others().next().is_some() {
             let listed: Vec<&str> = live.provider_arns.iter().map(String::as_str).collect();
             let drift = Drift::weakening("providerARNs", &self.pool_arn, listed.join(", "));
             // Our pool is added before others are removed, so that there is always one.
             let add = (!live.provider_arns.contains(&self.pool_arn)).then(|| pools(Op::Add, &self.pool_arn));
-            mends.push((drift, add.into_iter().chain(strangers().map(|arn| pools(Op::Remove, arn))).collect()));
+            mends.push((drift, add.into_iter().chain(others().map(|arn| pools(Op::Remove, arn))).collect()));
         }
         mends
     }
@@ -87,9 +87,10 @@ fn pools(op: Op, arn: &str) -> PatchOperation {
 
 impl Resource for Authorizer {
     const KIND: &'static str = "apigateway.authorizer";
+    const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
-    const GOES_WITH_PARENT: bool = true;
     type Key = AuthorizerKey;
     type Outputs = AuthorizerOutputs;
     type Live = LiveAuthorizer;

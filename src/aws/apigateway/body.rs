@@ -54,10 +54,10 @@ impl Validator {
 
 impl Resource for Validator {
     const KIND: &'static str = "apigateway.request_validator";
-    const ID_IS_GIVEN_ONCE: bool = true;
-    const GUARDS: bool = true;
     const GOES_WITH_PARENT: bool = true;
     const NAME_IS_UNIQUE: bool = false;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = true;
     type Key = ValidatorKey;
     type Outputs = ValidatorOutputs;
     type Live = LiveValidator;
@@ -220,9 +220,10 @@ impl Model {
 
 impl Resource for Model {
     const KIND: &'static str = "apigateway.model";
+    const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
-    const GOES_WITH_PARENT: bool = true;
     type Key = ModelKey;
     type Outputs = ModelOutputs;
     type Live = String;

@@ -46,9 +46,10 @@ pub struct DeploymentKey {
 
 impl Resource for Deployment {
     const KIND: &'static str = "apigateway.deployment";
-    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
     const NAME_IS_UNIQUE: bool = false;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = DeploymentKey;
     type Outputs = DeploymentOutputs;
     type Live = ();

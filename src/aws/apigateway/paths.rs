@@ -73,8 +73,10 @@ fn split(path: &str) -> (&str, &str) {
 
 impl Resource for Paths {
     const KIND: &'static str = "apigateway.paths";
-    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = PathsKey;
     type Outputs = PathsOutputs;
     type Live = BTreeMap<String, LivePath>;

@@ -34,8 +34,10 @@ pub struct ReleaseOutputs {
 
 impl Resource for Release {
     const KIND: &'static str = "apigateway.release";
-    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     /// Until all of API Gateway's servers answer from the new deployment, the old one may call functions that it leads
     /// to (docs/aws.md, Deployments).
     const LAG: Option<Lag> = Some(Lag {

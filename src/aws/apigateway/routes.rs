@@ -257,8 +257,10 @@ impl Routes {
 
 impl Resource for Routes {
     const KIND: &'static str = "apigateway.routes";
-    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = RoutesKey;
     type Outputs = RoutesOutputs;
     type Live = BTreeMap<String, LiveMethod>;

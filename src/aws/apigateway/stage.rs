@@ -137,7 +137,10 @@ fn pointer(key: &str) -> String {
 
 impl Resource for Stage {
     const KIND: &'static str = "apigateway.stage";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = StageKey;
     type Outputs = StageOutputs;
     type Live = LiveStage;

@@ -51,8 +51,10 @@ pub struct LiveHttpApi {
 
 impl Resource for HttpApi {
     const KIND: &'static str = "apigatewayv2.api";
-    const ID_IS_GIVEN_ONCE: bool = true;
+    const GOES_WITH_PARENT: bool = false;
     const NAME_IS_UNIQUE: bool = false;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = HttpApiKey;
     type Outputs = HttpApiOutputs;
     type Live = LiveHttpApi;
@@ -305,8 +307,8 @@ mod tests {
 
     #[tokio::test]
     async fn without_an_id_an_api_is_found_by_name_and_tag_on_any_page() {
-        let stranger = OURS.replace("\"abc\"", "\"zzz\"").replace(r#""securelambda:stack":"demo","#, "");
-        let first = format!(r#"{{"items":[{stranger}],"nextToken":"more"}}"#);
+        let foreign = OURS.replace("\"abc\"", "\"zzz\"").replace(r#""securelambda:stack":"demo","#, "");
+        let first = format!(r#"{{"items":[{foreign}],"nextToken":"more"}}"#);
         let second = format!(r#"{{"items":[{OURS}]}}"#);
         let gone = r#"{"__type":"NotFoundException"}"#;
         let (clients, http) = replay(vec![(404, gone), (200, &first), (200, &second)]);

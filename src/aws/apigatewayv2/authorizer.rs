@@ -67,11 +67,11 @@ impl JwtAuthorizer {
 
 impl Resource for JwtAuthorizer {
     const KIND: &'static str = "apigatewayv2.authorizer";
-    const ID_IS_GIVEN_ONCE: bool = true;
-    const GUARDS: bool = true;
     const GOES_WITH_PARENT: bool = true;
     // AWS does not refuse a second one of the same name, and a second one does no harm.
     const NAME_IS_UNIQUE: bool = false;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = true;
     type Key = JwtAuthorizerKey;
     type Outputs = JwtAuthorizerOutputs;
     type Live = LiveJwtAuthorizer;

@@ -137,8 +137,10 @@ impl HttpRoutes {
 
 impl Resource for HttpRoutes {
     const KIND: &'static str = "apigatewayv2.routes";
-    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = HttpRoutesKey;
     type Outputs = HttpRoutesOutputs;
     type Live = LiveHttpRoutes;

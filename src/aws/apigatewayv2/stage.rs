@@ -91,9 +91,10 @@ impl HttpStage {
 
 impl Resource for HttpStage {
     const KIND: &'static str = "apigatewayv2.stage";
+    const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
-    const GOES_WITH_PARENT: bool = true;
     type Key = HttpStageKey;
     type Outputs = HttpStageOutputs;
     type Live = LiveHttpStage;

@@ -67,9 +67,10 @@ pub struct AppClientLive(UserPoolClientType);
 
 impl Resource for AppClient {
     const KIND: &'static str = "cognito.app_client";
-    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
     const NAME_IS_UNIQUE: bool = false;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = AppClientKey;
     type Outputs = AppClientOutputs;
     type Live = AppClientLive;

@@ -93,8 +93,10 @@ pub struct IdentityPoolLive {
 
 impl Resource for IdentityPool {
     const KIND: &'static str = "cognito.identity_pool";
-    const ID_IS_GIVEN_ONCE: bool = true;
+    const GOES_WITH_PARENT: bool = false;
     const NAME_IS_UNIQUE: bool = false;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = IdentityPoolKey;
     type Outputs = IdentityPoolOutputs;
     type Live = IdentityPoolLive;

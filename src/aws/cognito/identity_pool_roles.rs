@@ -37,8 +37,10 @@ pub struct IdentityPoolRolesLive {
 
 impl Resource for IdentityPoolRoles {
     const KIND: &'static str = "cognito.identity_pool_roles";
-    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = IdentityPoolRolesOutputs;
     type Outputs = IdentityPoolRolesOutputs;
     type Live = IdentityPoolRolesLive;

@@ -74,8 +74,10 @@ pub struct UserPoolLive(UserPoolType);
 
 impl Resource for UserPool {
     const KIND: &'static str = "cognito.user_pool";
-    const ID_IS_GIVEN_ONCE: bool = true;
+    const GOES_WITH_PARENT: bool = false;
     const NAME_IS_UNIQUE: bool = false;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = UserPoolKey;
     type Outputs = UserPoolOutputs;
     type Live = UserPoolLive;

@@ -57,8 +57,10 @@ pub struct ServiceUserLive {
 
 impl Resource for ServiceUser {
     const KIND: &'static str = "cognito.service_user";
-    const ID_IS_GIVEN_ONCE: bool = true;
     const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = ServiceUserOutputs;
     type Outputs = ServiceUserOutputs;
     type Live = ServiceUserLive;

@@ -69,6 +69,10 @@ impl Role {
 
 impl Resource for Role {
     const KIND: &'static str = "iam.role";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = false;
+    const GUARDS: bool = false;
     const SETTLES_IN: usize = 5; // seconds until it can be assumed
     type Key = RoleKey;
     type Outputs = RoleOutputs;

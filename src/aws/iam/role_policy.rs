@@ -31,6 +31,9 @@ pub struct RolePolicyOutputs {
 
 impl Resource for RolePolicy {
     const KIND: &'static str = "iam.role_policy";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = false;
     const GUARDS: bool = true; // the function cannot even log
     type Key = RolePolicyOutputs;
     type Outputs = RolePolicyOutputs;

@@ -95,6 +95,10 @@ impl Function {
 
 impl Resource for Function {
     const KIND: &'static str = "lambda.function";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = false;
+    const GUARDS: bool = false;
     const SETTLES_IN: usize = 3; // Pending for a second or more
     type Key = FunctionKey;
     type Outputs = FunctionOutputs;

@@ -38,8 +38,10 @@ pub struct PermissionOutputs {
 
 impl Resource for Permission {
     const KIND: &'static str = "lambda.permission";
-    const GUARDS: bool = true; // what triggers the function is cut off
     const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = false;
+    const GUARDS: bool = true; // what triggers the function is cut off
     type Key = PermissionOutputs;
     type Outputs = PermissionOutputs;
     /// The statement, without its resource, which is the function.

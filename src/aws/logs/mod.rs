@@ -60,6 +60,9 @@ pub struct LogGroupLive {
 
 impl Resource for LogGroup {
     const KIND: &'static str = "logs.group";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = false;
     const GUARDS: bool = true; // no function may make one
     type Key = LogGroupKey;
     type Outputs = LogGroupOutputs;
@@ -136,6 +139,7 @@ impl Described for LogGroup {
             Rate::per_second(10, Calls::Operations(TARGET, &["CreateLogGroup"])),
             Rate::per_second(10, Calls::Operations(TARGET, &["DeleteLogGroup"])),
             Rate::per_second(10, Calls::Operations(TARGET, &["DescribeLogGroups"])),
+            // Less than AWS allows: the program has no need for more.
             Rate::per_second(5, Calls::Operations(TARGET, &["PutRetentionPolicy"])),
             // 10 and 25 in some regions; the lowest rate is used everywhere.
             Rate::per_second(5, Calls::Operations(TARGET, &["FilterLogEvents"])),

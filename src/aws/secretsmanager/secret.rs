@@ -134,7 +134,10 @@ fn sha256_hex(text: &str) -> String {
 
 impl Resource for Secret {
     const KIND: &'static str = "secretsmanager.secret";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
+    const GUARDS: bool = false;
     type Key = SecretKey;
     type Outputs = SecretOutputs;
     type Live = SecretLive;
@@ -166,8 +169,8 @@ impl Resource for Secret {
             } else if !self.is_current(live) {
                 let (want, other) = ("the stack's version", "another version");
                 // If the version is the recorded one, the stack file has changed.
-                let strangers = live.recorded.is_some() && live.recorded != live.current;
-                let make = if strangers { Drift::weakening } else { Drift::new };
+                let changed_elsewhere = live.recorded.is_some() && live.recorded != live.current;
+                let make = if changed_elsewhere { Drift::weakening } else { Drift::new };
                 drift.push(make("value", want, other));
             }
             drift

@@ -45,9 +45,10 @@ pub struct AssociationLive {
 
 impl Resource for Association {
     const KIND: &'static str = "wafv2.association";
+    const GOES_WITH_PARENT: bool = true;
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
-    const GOES_WITH_PARENT: bool = true;
     type Key = AssociationKey;
     type Outputs = AssociationOutputs;
     type Live = AssociationLive;

@@ -78,6 +78,8 @@ pub fn is_description(text: &str) -> bool {
 
 impl Resource for IpSet {
     const KIND: &'static str = "wafv2.ip_set";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     type Key = Key;

@@ -39,6 +39,8 @@ pub struct WebAclLive(AwsWebAcl);
 
 impl Resource for WebAcl {
     const KIND: &'static str = "wafv2.web_acl";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     const SETTLES_IN: usize = 5; // minutes until a stage can see it

@@ -240,7 +240,7 @@ fn a_wait_starts_with_short_pauses_and_ends_in_minutes() {
 async fn a_call_refused_twice_succeeds_and_reports_the_wait() {
     let runs = cases().into_iter().map(|case| async move {
         let (clients, calls) = clients(case.at, case.refusal, 2, None, RetryConfig::disabled());
-        let (task, mut notes) = Task::overheard("test.wait");
+        let (task, mut notes) = Task::with_notes("test.wait");
         let done = (case.verb)(clients, task).await;
         assert_eq!(done, Ok(()), "{}", case.wait);
         let mut said = BTreeSet::new();
@@ -293,11 +293,11 @@ async fn alternating_refusals_of_two_classes_end_too() {
     assert_eq!(ended.expect_err("a refusal").cause, Cause::Refused);
 }
 
-/// API Gateway's hint is slept instead of our own pause, at the run's tempo.
+/// API Gateway's hint is slept instead of our own pause, at the run's time scale.
 #[tokio::test(start_paused = true)]
 async fn a_pause_in_the_answer_is_scaled_and_kept() {
     let refusal = (429, "TooManyRequestsException", "Too Many Requests");
-    let time_scale = TimeScale::new(0.01).expect("a tempo");
+    let time_scale = TimeScale::new(0.01).expect("a time scale");
     for (hint, least) in [(20, 200), (1, 10)] {
         let (clients, calls) = clients(INTEGRATE, refusal, 1, Some(hint), RetryConfig::disabled());
         let began = Instant::now();

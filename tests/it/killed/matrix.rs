@@ -1,6 +1,6 @@
 //! The crash matrix: every call of `up` and `down` is cut in three ways, and after each cut both `up` and `down` are tried.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::address::Address;
 use super::fault_plan::{FaultMode, ObservedCall};
+use super::part::Part;
 use super::test_account::{Built, TestAccount, Verb};
 use crate::support::proxy::CallOutcome;
 
@@ -137,17 +138,20 @@ pub fn undisturbed(test_account: &mut TestAccount) -> Undisturbed {
     Undisturbed { built: built.unwrap(), calls, excluded }
 }
 
-/// Every `stride`th case of those whose call is wanted.
-pub fn cases(undisturbed: &Undisturbed, stride: usize, wanted: impl Fn(&Address) -> bool) -> Vec<Case> {
+/// The cases of this part, of those whose call is wanted.
+pub fn cases(undisturbed: &Undisturbed, part: Part, wanted: impl Fn(&Address) -> bool) -> Vec<Case> {
     let wanted = &wanted;
-    let of = |(from, cut, then): (Start, Cut, Verb)| {
+    let of = |(row, (from, cut, then)): (usize, (Start, Cut, Verb))| {
         let calls = undisturbed.calls.get(&from).into_iter().flatten();
         let calls = calls.filter(move |call| wanted(call));
         // A read changes neither the account nor the state, so killing the program before it covers both cases.
         let calls = calls.filter(move |call| cut != Cut::KilledAfter || !call.reads());
-        calls.map(move |call| Case { from, call: call.clone(), cut, then, missed: 0 })
+        // The order of parallel calls differs from run to run, and the parts must not.
+        let calls = calls.collect::<BTreeSet<_>>().into_iter().enumerate();
+        let calls = calls.filter(move |(index, _)| part.has(row, *index));
+        calls.map(move |(_, call)| Case { from, call: call.clone(), cut, then, missed: 0 })
     };
-    rows().into_iter().flat_map(of).step_by(stride).collect()
+    rows().into_iter().enumerate().flat_map(of).collect()
 }
 
 fn rows() -> Vec<(Start, Cut, Verb)> {
@@ -390,4 +394,71 @@ pub fn evidence(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&folder);
     folder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::part;
+    use super::*;
+
+    /// A blueprint with so many calls in each run; every second one is a read.
+    fn undisturbed(calls: usize) -> Undisturbed {
+        let address = |nth: usize| {
+            let name = if nth.is_multiple_of(2) { "iam GetRole" } else { "iam CreateRole" };
+            // As in the account, not in the order of their addresses.
+            Address { name: name.to_owned(), about: format!("demo-{}", nth * 7 % calls), nth: 1 }
+        };
+        let calls: Vec<Address> = (0..calls).map(address).collect();
+        let of = |from| (from, calls.clone());
+        Undisturbed {
+            built: Built { account: BTreeMap::new(), rows: BTreeMap::new() },
+            calls: [Start::Fresh, Start::AfterDown, Start::WithStack].map(of).into(),
+            excluded: BTreeMap::new(),
+        }
+    }
+
+    fn names(cases: &[Case]) -> Vec<String> {
+        cases.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_parts_of_a_matrix_are_disjoint_and_together_the_whole() {
+        for calls in [1, 2, 10, 97] {
+            let undisturbed = undisturbed(calls);
+            let whole = names(&cases(&undisturbed, Part::first_of(1), |_| true));
+            assert_eq!(whole.len(), 3 * 2 * (2 * calls + calls / 2), "reads are not killed after the call");
+            for of in 1..=7 {
+                let mut together: Vec<String> =
+                    part::all(of).flat_map(|part| names(&cases(&undisturbed, part, |_| true))).collect();
+                together.sort();
+                let mut whole = whole.clone();
+                whole.sort();
+                assert_eq!(together, whole, "{calls} calls in {of} parts");
+            }
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_matrix_has_every_run_every_cut_and_both_commands() {
+        let undisturbed = undisturbed(12);
+        for of in 1..=6 {
+            for part in part::all(of) {
+                let rows: BTreeSet<_> = cases(&undisturbed, part, |_| true).iter().map(Case::row).collect();
+                assert_eq!(rows, rows_of_all(), "{part}");
+            }
+        }
+    }
+
+    fn rows_of_all() -> BTreeSet<(Start, Cut, Verb)> {
+        rows().into_iter().collect()
+    }
+
+    #[test]
+    fn a_part_has_the_same_cases_whatever_the_order_of_parallel_calls() {
+        let (first, mut second) = (undisturbed(12), undisturbed(12));
+        second.calls.values_mut().for_each(|calls| calls.reverse());
+        for part in part::all(3) {
+            assert_eq!(names(&cases(&first, part, |_| true)), names(&cases(&second, part, |_| true)));
+        }
+    }
 }

@@ -5,12 +5,12 @@
 //! runs execute `up` and `down` while many calls fail. The engine's own tests (`crash.rs`) cut at every save as well, with
 //! a fake cloud.
 //!
-//! `cargo test` runs a sample. All cases, with a report:
+//! `cargo test` runs a sample, and the gate one of three parts. All cases, with a report:
 //! `cargo test --test it killed:: -- --ignored --nocapture --test-threads 1`
 //!
+//! - `SECURELAMBDA_TEST_PART=2/3`: only the second of three parts
 //! - `SECURELAMBDA_TEST_SEEDS=17..18` (with `random_fault_runs`): only these seeds; a seed always gives the same faults
 //! - `SECURELAMBDA_TEST_CALL='iam CreateRole'` (with `the_whole`): only the cases of this call
-//! - `SECURELAMBDA_TEST_STRIDE=20`: every 20th case
 //! - `SECURELAMBDA_TEST_ACCOUNTS=2`: how many accounts are used in parallel
 
 #![allow(clippy::print_stderr, reason = "the report")]
@@ -19,6 +19,7 @@ mod address;
 mod fault_plan;
 mod faults;
 mod matrix;
+mod part;
 mod random_faults;
 mod test_account;
 
@@ -28,6 +29,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::address::Address;
 use self::matrix::Undisturbed;
+use self::part::Part;
 use self::test_account::TestAccount;
 use crate::support::emulator::{endpoint, python};
 
@@ -85,19 +87,23 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs every `stride`th case whose call is wanted.
-fn matrix_of(blueprint: Blueprint, stride: usize, count: usize, folder: &str, wanted: impl Fn(&Address) -> bool) {
+/// Runs the cases of this part whose call is wanted.
+fn matrix_of(blueprint: Blueprint, part: Part, count: usize, folder: &str, wanted: impl Fn(&Address) -> bool) {
     let evidence = matrix::evidence(folder);
     let undisturbed = blueprint.undisturbed();
-    let cases = matrix::cases(undisturbed, stride, wanted);
-    assert!(!cases.is_empty(), "no call of {} is wanted", blueprint.name());
+    let cases = matrix::cases(undisturbed, part, &wanted);
+    eprintln!("\n{}: {} cases ({part})", blueprint.name(), cases.len());
+    let whole = matrix::cases(undisturbed, Part::first_of(1), wanted);
+    assert!(!whole.is_empty(), "no call of {} is wanted", blueprint.name());
     let report = matrix::run_cases(undisturbed, cases, blueprint.test_accounts(count), &evidence);
     eprintln!("\n{}{}", blueprint.name(), matrix::table(undisturbed, &report));
     assert!(report.failures().is_empty(), "{} failures, listed above", report.failures().len());
 }
 
-fn random_faults_of(blueprint: Blueprint, seeds: Range<u64>, count: usize, folder: &str) {
+fn random_faults_of(blueprint: Blueprint, part: Part, seeds: Range<u64>, count: usize, folder: &str) {
     let evidence = matrix::evidence(folder);
+    let seeds = random_faults::seeds_of(part, blueprint as usize, seeds);
+    eprintln!("\n{}: {} seeds ({part})", blueprint.name(), seeds.len());
     let built = &blueprint.undisturbed().built;
     let report = random_faults::run(built, seeds, blueprint.test_accounts(count), &evidence);
     eprintln!("\n{}{}", blueprint.name(), random_faults::table(&report));
@@ -120,7 +126,7 @@ fn not_in_tutorial() -> impl Fn(&Address) -> bool {
 #[test]
 fn a_sample_of_the_tutorials_crash_matrix() {
     let _alone = alone();
-    matrix_of(Blueprint::Tutorial, 40, 2, "killed-sample", |_| true);
+    matrix_of(Blueprint::Tutorial, Part::first_of(40), 2, "killed-sample", |_| true);
 }
 
 #[test]
@@ -128,15 +134,15 @@ fn a_sample_of_the_other_blueprints_crash_matrices() {
     let _alone = alone();
     // Names of these kinds are not unique: only tags tell whether the resource exists already.
     let create = |call: &Address| call.name.starts_with("apigatewayv2 Create");
-    matrix_of(Blueprint::HttpJwt, 6, 2, "killed-http-jwt-sample", create);
+    matrix_of(Blueprint::HttpJwt, Part::first_of(6), 2, "killed-http-jwt-sample", create);
     let create = |call: &Address| call.name == "cognito-identity CreateIdentityPool";
-    matrix_of(Blueprint::ApiToApi, 3, 2, "killed-api-to-api-sample", create);
+    matrix_of(Blueprint::ApiToApi, Part::first_of(3), 2, "killed-api-to-api-sample", create);
 }
 
 #[test]
 fn a_few_random_fault_runs() {
     let _alone = alone();
-    random_faults_of(Blueprint::Tutorial, 1000..1006, 2, "random-faults-sample");
+    random_faults_of(Blueprint::Tutorial, Part::first_of(1), 1000..1006, 2, "random-faults-sample");
 }
 
 #[test]
@@ -144,9 +150,8 @@ fn a_few_random_fault_runs() {
 fn the_whole_crash_matrix_of_the_tutorial() {
     let _alone = alone();
     let only = std::env::var("SECURELAMBDA_TEST_CALL").unwrap_or_default();
-    let (stride, test_accounts) =
-        (number("SECURELAMBDA_TEST_STRIDE", 1), number("SECURELAMBDA_TEST_ACCOUNTS", PARALLEL_ACCOUNTS));
-    matrix_of(Blueprint::Tutorial, stride, test_accounts, "killed", |call| call.to_string().contains(&only));
+    let test_accounts = number("SECURELAMBDA_TEST_ACCOUNTS", PARALLEL_ACCOUNTS);
+    matrix_of(Blueprint::Tutorial, Part::asked(), test_accounts, "killed", |call| call.to_string().contains(&only));
 }
 
 /// Calls that the tutorial makes too are cut only there, unless `SECURELAMBDA_TEST_CALL` names them.
@@ -155,12 +160,11 @@ fn the_whole_crash_matrix_of_the_tutorial() {
 fn the_whole_crash_matrices_of_the_other_blueprints() {
     let _alone = alone();
     let only = std::env::var("SECURELAMBDA_TEST_CALL");
-    let (stride, test_accounts) =
-        (number("SECURELAMBDA_TEST_STRIDE", 1), number("SECURELAMBDA_TEST_ACCOUNTS", PARALLEL_ACCOUNTS));
+    let test_accounts = number("SECURELAMBDA_TEST_ACCOUNTS", PARALLEL_ACCOUNTS);
     let own = not_in_tutorial();
     let wanted = |call: &Address| only.as_ref().map_or_else(|_| own(call), |only| call.to_string().contains(only));
     for (blueprint, folder) in [(Blueprint::HttpJwt, "killed-http-jwt"), (Blueprint::ApiToApi, "killed-api-to-api")] {
-        matrix_of(blueprint, stride, test_accounts, folder, wanted);
+        matrix_of(blueprint, Part::asked(), test_accounts, folder, wanted);
     }
 }
 
@@ -169,7 +173,8 @@ fn the_whole_crash_matrices_of_the_other_blueprints() {
 fn all_random_fault_runs() {
     let _alone = alone();
     let test_accounts = number("SECURELAMBDA_TEST_ACCOUNTS", PARALLEL_ACCOUNTS);
-    random_faults_of(Blueprint::Tutorial, seeds(1..201), test_accounts, "random-faults");
-    random_faults_of(Blueprint::HttpJwt, seeds(1..31), test_accounts, "random-faults-http-jwt");
-    random_faults_of(Blueprint::ApiToApi, seeds(1..31), test_accounts, "random-faults-api-to-api");
+    let part = Part::asked();
+    random_faults_of(Blueprint::Tutorial, part, seeds(1..201), test_accounts, "random-faults");
+    random_faults_of(Blueprint::HttpJwt, part, seeds(1..31), test_accounts, "random-faults-http-jwt");
+    random_faults_of(Blueprint::ApiToApi, part, seeds(1..31), test_accounts, "random-faults-api-to-api");
 }

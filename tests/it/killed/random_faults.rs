@@ -2,12 +2,13 @@
 //! failed.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::fault_plan::FaultMode;
+use super::part::Part;
 use super::test_account::{Built, TestAccount, Verb};
 
 /// How many runs a command may take to succeed.
@@ -25,18 +26,20 @@ pub struct Report {
     time: Duration,
 }
 
+/// The seeds of this part. Neighbours, of which one begins in a new account and the other does not, stay together.
+pub fn seeds_of(part: Part, group: usize, seeds: Range<u64>) -> Vec<u64> {
+    seeds.filter(|seed| part.has(group, usize::try_from(seed / 2).unwrap())).collect()
+}
+
 /// Runs `up` and `down` under the random faults of each seed.
-pub fn run(built: &Built, seeds: std::ops::Range<u64>, test_accounts: Vec<TestAccount>, evidence: &Path) -> Report {
-    let (next, report, began) = (AtomicU64::new(seeds.start), Mutex::new(Report::default()), Instant::now());
+pub fn run(built: &Built, seeds: Vec<u64>, test_accounts: Vec<TestAccount>, evidence: &Path) -> Report {
+    let (next, report, began) = (Mutex::new(seeds.into_iter()), Mutex::new(Report::default()), Instant::now());
     std::thread::scope(|scope| {
         for mut test_account in test_accounts {
-            let (next, report, seeds) = (&next, &report, &seeds);
+            let (next, report) = (&next, &report);
             scope.spawn(move || {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
+                    let Some(seed) = next.lock().unwrap().next() else { return };
                     let result = run_seed(&mut test_account, built, seed, report);
                     let mut report = report.lock().unwrap();
                     report.seeds += 1;
@@ -107,4 +110,24 @@ pub fn table(report: &Report) -> String {
         text += &format!("FAILED {failure}\n");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::part;
+    use super::*;
+
+    #[test]
+    fn the_parts_of_the_seeds_are_disjoint_and_together_the_whole() {
+        for (group, seeds) in [(0, 1..201), (1, 1..31), (2, 1000..1006), (0, 17..18)] {
+            for of in 1..=7 {
+                let parts: Vec<Vec<u64>> = part::all(of).map(|part| seeds_of(part, group, seeds.clone())).collect();
+                let mut together = parts.concat();
+                together.sort_unstable();
+                assert_eq!(together, seeds.clone().collect::<Vec<_>>());
+                let both = |part: &Vec<u64>| [0, 1].iter().all(|rest| part.iter().any(|seed| seed % 2 == *rest));
+                assert!(seeds.end - seeds.start < 30 || parts.iter().all(both), "{parts:?}");
+            }
+        }
+    }
 }

@@ -108,6 +108,7 @@ impl<K: Kind> Resource for Toy<K> {
     const NAME_IS_UNIQUE: bool = K::UNIQUE;
     // A resource without a unique name has an id from the cloud.
     const ID_IS_GIVEN_ONCE: bool = !K::UNIQUE;
+    const GUARDS: bool = false;
     type Key = ToyKey;
     type Outputs = ToyOutputs;
     type Live = BTreeMap<String, String>;

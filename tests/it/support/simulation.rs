@@ -15,7 +15,7 @@ use securelambda::state::{Answer, FileError, State, StateError, StateId, StateSt
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::fake::{Cloud, registry};
+use super::fake::{Cloud, Fault, registry};
 
 /// The power of the machine. After it is cut, nothing that the machine does has an effect.
 #[derive(Clone)]
@@ -160,9 +160,9 @@ pub struct Run {
     pub events: Vec<Event>,
     pub took: Duration,
     /// Foreign resources, which `down` left alone.
-    pub strangers: Vec<(Id, Failure)>,
+    pub foreign: Vec<(Id, Failure)>,
     /// Resources that `down` could not read and left alone.
-    pub unseen: Vec<(Id, Failure)>,
+    pub unread: Vec<(Id, Failure)>,
     /// Resources that still existed after `down`.
     pub left: Vec<Id>,
 }
@@ -218,14 +218,14 @@ pub struct Simulation {
     pub holds: fn(&str, &str) -> bool,
     /// Requests a stop, like Ctrl-C, as soon as an event matches.
     pub stop_when: fn(&Event) -> bool,
-    halt: watch::Sender<StopLevel>,
+    stop_sender: watch::Sender<StopLevel>,
     stop: CancellationToken,
 }
 
 impl Simulation {
     pub fn new() -> Self {
         let disk = Disk::new();
-        let (halt, stop) = CancellationToken::new();
+        let (stop_sender, stop) = CancellationToken::new();
         Self {
             cloud: Cloud::new(&disk),
             disk,
@@ -233,7 +233,7 @@ impl Simulation {
             group: |_| 0,
             holds: |_, _| true,
             stop_when: |_| false,
-            halt,
+            stop_sender,
             stop,
         }
     }
@@ -249,11 +249,11 @@ impl Simulation {
     }
 
     /// Requests a stop after some time.
-    pub fn stop_after(&self, time: Duration, halt: StopLevel) {
-        let sender = self.halt.clone();
+    pub fn stop_after(&self, time: Duration, level: StopLevel) {
+        let sender = self.stop_sender.clone();
         tokio::spawn(async move {
             tokio::time::sleep(time).await;
-            sender.send_replace(halt);
+            sender.send_replace(level);
         });
     }
 
@@ -261,7 +261,7 @@ impl Simulation {
     pub fn clear_faults(&self) {
         self.cloud.clear_faults();
         self.disk.clear_faults();
-        self.halt.send_replace(StopLevel::No);
+        self.stop_sender.send_replace(StopLevel::No);
     }
 
     /// Refreshes from the recorded state.
@@ -274,9 +274,18 @@ impl Simulation {
         self.try_up(graph).await.expect("the power was cut").expect("the refresh failed")
     }
 
-    /// Runs `up` without a refresh: it reads each resource when its turn comes.
+    /// A refresh in which every read failed. `up` then reads each resource when its turn comes.
+    pub async fn failed_refresh(&self, graph: &Graph) -> Refresh {
+        let unreadable = Cloud::new(&self.disk);
+        (1..=graph.ids().count()).for_each(|nth| unreadable.on("read", nth, Fault::refuse()));
+        let stop = CancellationToken::never();
+        engine::refresh(graph, &registry(&unreadable), &self.disk.state(), &stop).await.expect("no failure ends it")
+    }
+
+    /// Runs `up` after [a refresh that failed](Self::failed_refresh).
     pub async fn up_without_refresh(&self, graph: &Graph) -> Run {
-        self.up_with_refresh(graph, Refresh::blind(graph)).await
+        let refresh = self.failed_refresh(graph).await;
+        self.up_with_refresh(graph, refresh).await
     }
 
     /// Runs `up` with the result of an earlier refresh.
@@ -304,7 +313,7 @@ impl Simulation {
         };
         let order = Cleanup { group: self.group, holds: self.holds };
         let summary = engine::apply(&mut run, graph, refresh, order, true).await;
-        Run { summary, events, took: begun.elapsed(), strangers: Vec::new(), unseen: Vec::new(), left: Vec::new() }
+        Run { summary, events, took: begun.elapsed(), foreign: Vec::new(), unread: Vec::new(), left: Vec::new() }
     }
 
     /// Runs `down`, during which the power must not be cut.
@@ -327,8 +336,8 @@ impl Simulation {
     async fn bring_down(&self, graph: &Graph, goes: impl Fn(&Id) -> bool) -> Result<Run, Failure> {
         let (registry, refresh) = (registry(&self.cloud), self.refresh(graph).await?);
         let (mut state, mut store, mut events) = (self.disk.state(), self.disk.clone(), Vec::new());
-        let looked = engine::targets(graph, &refresh, &registry, &mut state, &self.stop).await?;
-        let FoundTargets { mut targets, strangers, unseen } = looked;
+        let found = engine::targets(graph, &refresh, &registry, &mut state, &self.stop).await?;
+        let FoundTargets { mut targets, foreign, unread } = found;
         targets.retain(|target| goes(&target.id));
         let begun = Instant::now();
         let mut tell = |event| self.record(&mut events, event);
@@ -341,16 +350,16 @@ impl Simulation {
             stop: &self.stop,
             tell: &mut tell,
         };
-        let summary = engine::delete(&mut run, &targets, &unseen, order).await;
+        let summary = engine::delete(&mut run, &targets, &unread, order).await;
         let took = begun.elapsed();
         let left = engine::look_again(&targets, &registry, &self.stop).await.into_iter().map(|(id, _)| id).collect();
-        let unseen = unseen.into_iter().map(|one| (one.target.id, one.failure)).collect();
-        Ok(Run { summary, events, took, strangers, unseen, left })
+        let unread = unread.into_iter().map(|one| (one.target.id, one.failure)).collect();
+        Ok(Run { summary, events, took, foreign, unread, left })
     }
 
     fn record(&self, events: &mut Vec<Event>, event: Event) {
         if (self.stop_when)(&event) {
-            self.halt.send_replace(StopLevel::Drain);
+            self.stop_sender.send_replace(StopLevel::Drain);
         }
         events.push(event);
     }
