@@ -35,6 +35,7 @@ pub mod bundle;
 pub mod commands;
 pub mod config;
 pub mod controls;
+pub mod costs;
 pub mod doctor;
 pub mod error;
 pub mod layer;

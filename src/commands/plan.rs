@@ -8,10 +8,11 @@ use super::session::{Session, Sources, state_id};
 use super::{Ending, pools};
 use crate::args;
 use crate::config::Config;
+use crate::costs::{Price, costs};
 use crate::engine::{CancellationToken, Change, Id, Plan};
 use crate::error::{Error, Kind};
 use crate::policy::Policy;
-use crate::report::{Output, answer, grants_text, plan_json, plan_text};
+use crate::report::{Output, answer, costs_text, grants_text, plan_json, plan_text};
 use crate::spec::policies;
 use crate::state::State;
 use crate::topology::ids::{self, ApiIds};
@@ -34,6 +35,13 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
             grants.into_iter().map(|(function, policy)| (function, document_of(&policy))).collect();
         document["policies"] = json!(policies);
         document["notes"] = json!(super::no_firewall(&session.config.stack).into_iter().collect::<Vec<_>>());
+        document["costs"] = costs(&session.config.stack)
+            .into_iter()
+            .map(|cost| match cost.price {
+                Price::Monthly(cents) => json!({ "what": cost.what, "cents_a_month": cents }),
+                Price::ByUse(price) => json!({ "what": cost.what, "by_use": price }),
+            })
+            .collect();
         document["stack"] = json!(scope.stack);
         document["account"] = json!(scope.account);
         document["region"] = json!(scope.region);
@@ -48,6 +56,9 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         }
         if let Some(note) = super::no_firewall(&session.config.stack) {
             answer(&format!("\n{note}"));
+        }
+        if let Some(text) = costs_text(&costs(stack)) {
+            answer(&format!("\n{text}"));
         }
         // Those that are as they should be are no news.
         grants.retain(|(function, _)| verbose || changes(&plan, &ids::policy(function).into()));

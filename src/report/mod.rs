@@ -14,6 +14,7 @@
 mod audit;
 mod bars;
 mod checkup;
+mod costs;
 mod diagram;
 mod drift;
 mod ended;
@@ -47,6 +48,7 @@ use timings::Timings;
 
 pub use audit::{audit_html, audit_sarif, audit_text};
 pub use checkup::checkup_text;
+pub use costs::costs_text;
 pub use diagram::{Arrow, Diagram, Node, NodeKind, RouteGroup, mermaid, svg};
 pub use grants::grants_text;
 pub use json::summary_line;

@@ -1,0 +1,82 @@
+//! What a stack costs, as far as the stack file decides it. The prices are those of `us-east-1` (docs/aws.md, Prices);
+//! other regions differ a little. They are shown so that nobody is surprised, and decide nothing.
+
+use crate::spec::Stack;
+
+/// Something that AWS charges for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cost {
+    /// As in `web ACL`.
+    pub what: String,
+    pub price: Price,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Price {
+    /// Cents of a US dollar a month, also if nothing is used.
+    Monthly(u32),
+    /// By use, as in `0.50 USD per GB`.
+    ByUse(&'static str),
+}
+
+/// A web ACL.
+const WEB_ACL: u32 = 500;
+/// A rule of a web ACL. A managed rule group counts as one.
+const WEB_ACL_RULE: u32 = 100;
+/// A secret.
+const SECRET: u32 = 40;
+
+/// What AWS charges for, besides requests, function calls and stored logs, of which each account has a free tier.
+pub fn costs(stack: &Stack) -> Vec<Cost> {
+    let monthly = |what: String, cents: u32| Cost { what, price: Price::Monthly(cents) };
+    let mut costs = Vec::new();
+    let times = |count: usize, price: u32| u32::try_from(count).unwrap_or(u32::MAX).saturating_mul(price);
+    if let Some(firewall) = &stack.firewall {
+        costs.push(monthly("web ACL".to_owned(), WEB_ACL));
+        let own = usize::from(!firewall.addresses.is_empty()) + usize::from(firewall.rate_per_ip.is_some());
+        let rules = own + firewall.managed_rules.len();
+        if rules > 0 {
+            costs.push(monthly(counted(rules, "firewall rule"), times(rules, WEB_ACL_RULE)));
+        }
+    }
+    let secrets = stack.secrets.len() + stack.service_users.len();
+    if secrets > 0 {
+        costs.push(monthly(counted(secrets, "secret"), times(secrets, SECRET)));
+    }
+    costs
+}
+
+/// The sum of the monthly prices, in cents.
+pub fn monthly_sum(costs: &[Cost]) -> u32 {
+    costs.iter().fold(0, |sum: u32, cost| match cost.price {
+        Price::Monthly(cents) => sum.saturating_add(cents),
+        Price::ByUse(_) => sum,
+    })
+}
+
+/// As in `3 secrets`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::parse;
+
+    #[test]
+    fn the_built_in_stack_costs_a_web_acl_its_rule_and_a_secret() {
+        let stack = parse(crate::spec::BUILTIN).expect("the built-in stack");
+        let costs = costs(&stack);
+        let expected = [("web ACL", 500), ("1 firewall rule", 100), ("1 secret", 40)];
+        let expected = expected.map(|(what, cents)| Cost { what: what.to_owned(), price: Price::Monthly(cents) });
+        assert_eq!(costs, expected);
+        assert_eq!(monthly_sum(&costs), 640);
+    }
+
+    #[test]
+    fn a_stack_that_costs_nothing_when_idle_has_no_costs() {
+        let stack = parse("[stack]\nname = \"demo\"\n[topics.t]\n").expect("a stack");
+        assert_eq!(costs(&stack), []);
+    }
+}
