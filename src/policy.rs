@@ -1,7 +1,10 @@
 //! IAM policy documents, compared by meaning.
 //!
 //! AWS returns a document with different whitespace, with a list instead of a single value or the reverse, and
-//! sometimes in another order. [`Policy::means_same`] ignores such differences.
+//! sometimes in another order. [`Policy::means_same`] ignores such differences. [`Policy::judge`] says what a difference in
+//! meaning does to protection.
+
+mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -115,10 +118,12 @@ fn meaning(statement: &Value) -> Meaning {
                 // "*" is short for {"AWS": "*"}.
                 None => say(format!("{element}.AWS"), values, principal),
             },
-            "Condition" => {
-                let operators = values.as_object().into_iter().flatten();
-                let keys = operators.filter_map(|(operator, keys)| Some((operator, keys.as_object()?)));
-                for (operator, keys) in keys {
+            "Condition" if values.is_object() => {
+                for (operator, keys) in values.as_object().into_iter().flatten() {
+                    let Some(keys) = keys.as_object() else {
+                        say(format!("Condition.{operator}"), keys, |value| value);
+                        continue;
+                    };
                     for (key, wanted) in keys {
                         say(format!("Condition.{operator}.{}", key.to_lowercase()), wanted, |value| value);
                     }
