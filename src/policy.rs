@@ -36,9 +36,15 @@ impl Policy {
         Self(json!({ "Version": VERSION, "Statement": statements.into_iter().collect::<Vec<_>>() }))
     }
 
-    /// A trust policy that lets only this service (`lambda.amazonaws.com`) assume the role.
-    pub fn trust(service: &str) -> Self {
-        Self::new([json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" })])
+    /// A trust policy that lets only this service (`lambda.amazonaws.com`) assume the role, and only for resources of
+    /// this account (docs/aws.md, Roles).
+    pub fn trust(service: &str, account: &str) -> Self {
+        Self::new([json!({
+            "Effect": "Allow",
+            "Principal": { "Service": service },
+            "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "aws:SourceAccount": account } },
+        })])
     }
 
     /// Adds a statement that allows these actions on these ARNs.
@@ -220,9 +226,9 @@ mod tests {
     #[test]
     fn urlencoded_documents_are_decoded() {
         let trust = Policy::parse_encoded(
-            "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D",
+            "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%2C%22Condition%22%3A%7B%22StringEquals%22%3A%7B%22aws%3ASourceAccount%22%3A%22123456789012%22%7D%7D%7D%5D%7D",
         );
-        assert!(Policy::trust("lambda.amazonaws.com").means_same(&trust.expect("JSON")));
+        assert!(Policy::trust("lambda.amazonaws.com", "123456789012").means_same(&trust.expect("JSON")));
     }
 
     /// The same statements with statements and values in another order, and single values with or without a list.

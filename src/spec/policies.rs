@@ -7,9 +7,9 @@ use super::model::{Function, Stack};
 use crate::policy::Policy;
 use crate::scope::Scope;
 
-/// Lets the Lambda service, and nobody else, assume a function's role.
-pub fn trust() -> Policy {
-    Policy::trust("lambda.amazonaws.com")
+/// Lets the Lambda service, and nobody else, assume a function's role for functions of this account.
+pub fn trust(account: &str) -> Policy {
+    Policy::trust("lambda.amazonaws.com", account)
 }
 
 /// Lets a function write to its log group (an ARN without `:*`), read these secrets and publish to these topics.

@@ -70,7 +70,7 @@ fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: 
     let role = Role {
         id: id.to_string(),
         name: physical.to_owned(),
-        trust: policies::trust(),
+        trust: policies::trust(&scope.account),
         description: format!("What the function {physical} of the stack {} may do", scope.stack),
         boundary: boundary.cloned(),
         inline_policies: vec![POLICY_NAME.to_owned()],

@@ -112,7 +112,7 @@ fn role(
 
 /// Lets the signed-in users of this identity pool assume the role. Without the condition, users of any identity pool of
 /// any account could. The names of the condition keys begin with the principal (docs/aws.md, What differs between
-/// partitions).
+/// partitions). `aws:SourceAccount` cannot be used here: no AWS service calls, so the request has no such key.
 fn trust(principal: &str, identity_pool: &str) -> Policy {
     let (audience, methods) = (format!("{principal}:aud"), format!("{principal}:amr"));
     Policy::new([json!({
