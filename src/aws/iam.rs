@@ -278,7 +278,11 @@ mod tests {
             (bounded.clone(), RoleLive { boundary: Some("arn:b".into()), ..live() }, None),
             // Not ours to lift.
             (want(), RoleLive { boundary: Some("arn:c".into()), ..live() }, None),
-            (want(), RoleLive { description: String::new(), ..live() }, Some(Drift::new("Description", "runs f", ""))),
+            (
+                want(),
+                RoleLive { description: String::new(), ..live() },
+                Some(Drift::new("Description", "\"runs f\"", "\"\"")),
+            ),
         ] {
             assert_eq!(want.drift(&live), Vec::from_iter(drift));
             assert_eq!(want.compare(&live).settings().len(), 7, "all settings are evidence");

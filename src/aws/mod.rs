@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod error;
 pub mod http;
 pub mod iam;
+mod keys;
 pub mod kind;
 pub mod lambda;
 pub mod logs;
@@ -140,6 +141,7 @@ kinds! {
     sns::Topic => sns,
     sns::Subscription => sns,
     secretsmanager::Secret => secrets_manager,
+    secretsmanager::Rotation => secrets_manager,
     logs::LogGroup => logs,
     iam::Role => iam,
     iam::RolePolicy => iam,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::identity::Pools;
 use super::ids;
-use super::messaging::Secrets;
+use super::messaging::{Secrets, secret_policy};
 use crate::aws::apigateway::RestApi;
 use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, provider};
 use crate::aws::iam::{Role, RolePolicy};
@@ -44,6 +44,9 @@ pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, poo
             secret_fields: BTreeMap::new(),
             rotate: false,
             filled_by_another: true,
+            rotated: false,
+            policy: secret_policy(stack, scope, name),
+            account: scope.account.clone(),
         };
         let secret = id.add(graph, (), move |()| secret.clone());
         let username = service_username(name, &scope.stack);

@@ -134,7 +134,7 @@ impl Resource for Role {
             // A boundary that somebody else set only takes permissions away. Removing it would escalate privileges.
             None => compared.judged("PermissionsBoundary", boundary, boundary, Effect::Same),
         };
-        compared.plain("Description", &self.description, &live.description)
+        compared.plain("Description", format!("{:?}", self.description), format!("{:?}", live.description))
     }
 }
 
