@@ -175,7 +175,7 @@ impl Outputs {
             identity_pools: stack.identity_pools.keys().filter_map(identity_pool).collect(),
             pools: stack.pools.keys().filter_map(pool).collect(),
             functions: stack.functions.keys().filter_map(function).collect(),
-            topics: stack.topics.iter().filter_map(topic).collect(),
+            topics: stack.topics.keys().filter_map(topic).collect(),
             secrets: stack.secrets.keys().chain(stack.service_users.keys()).filter_map(secret).collect(),
             firewall: firewall(),
         }

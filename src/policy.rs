@@ -1,7 +1,10 @@
 //! IAM policy documents, compared by meaning.
 //!
 //! AWS returns a document with different whitespace, with a list instead of a single value or the reverse, and
-//! sometimes in another order. [`Policy::means_same`] ignores such differences.
+//! sometimes in another order. [`Policy::means_same`] ignores such differences. [`Policy::judge`] says what a difference in
+//! meaning does to protection.
+
+mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,9 +36,15 @@ impl Policy {
         Self(json!({ "Version": VERSION, "Statement": statements.into_iter().collect::<Vec<_>>() }))
     }
 
-    /// A trust policy that lets only this service (`lambda.amazonaws.com`) assume the role.
-    pub fn trust(service: &str) -> Self {
-        Self::new([json!({ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" })])
+    /// A trust policy that lets only this service (`lambda.amazonaws.com`) assume the role, and only for resources of
+    /// this account (docs/aws.md, Roles).
+    pub fn trust(service: &str, account: &str) -> Self {
+        Self::new([json!({
+            "Effect": "Allow",
+            "Principal": { "Service": service },
+            "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "aws:SourceAccount": account } },
+        })])
     }
 
     /// Adds a statement that allows these actions on these ARNs.
@@ -115,10 +124,12 @@ fn meaning(statement: &Value) -> Meaning {
                 // "*" is short for {"AWS": "*"}.
                 None => say(format!("{element}.AWS"), values, principal),
             },
-            "Condition" => {
-                let operators = values.as_object().into_iter().flatten();
-                let keys = operators.filter_map(|(operator, keys)| Some((operator, keys.as_object()?)));
-                for (operator, keys) in keys {
+            "Condition" if values.is_object() => {
+                for (operator, keys) in values.as_object().into_iter().flatten() {
+                    let Some(keys) = keys.as_object() else {
+                        say(format!("Condition.{operator}"), keys, |value| value);
+                        continue;
+                    };
                     for (key, wanted) in keys {
                         say(format!("Condition.{operator}.{}", key.to_lowercase()), wanted, |value| value);
                     }
@@ -215,9 +226,9 @@ mod tests {
     #[test]
     fn urlencoded_documents_are_decoded() {
         let trust = Policy::parse_encoded(
-            "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D",
+            "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%2C%22Condition%22%3A%7B%22StringEquals%22%3A%7B%22aws%3ASourceAccount%22%3A%22123456789012%22%7D%7D%7D%5D%7D",
         );
-        assert!(Policy::trust("lambda.amazonaws.com").means_same(&trust.expect("JSON")));
+        assert!(Policy::trust("lambda.amazonaws.com", "123456789012").means_same(&trust.expect("JSON")));
     }
 
     /// The same statements with statements and values in another order, and single values with or without a list.

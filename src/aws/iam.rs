@@ -7,17 +7,17 @@ mod inventory;
 mod role;
 mod role_policy;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::operation::simulate_principal_policy::builders::SimulatePrincipalPolicyFluentBuilder;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 
 pub use self::role::{Role, RoleKey, RoleLive, RoleOutputs};
 pub use self::role_policy::{RolePolicy, RolePolicyOutputs};
-use super::Clients;
 use super::error::{OrAbsent, OrFail, UNKNOWN_CALL};
 use super::retries::{client, once};
 use super::settle::{IAM_BUSY, settled};
+use super::{Clients, side_by_side};
 use crate::engine::{Failure, Task};
 use crate::policy::Policy;
 use crate::scope::Scope;
@@ -27,6 +27,9 @@ const ROLES: &[&str] = &["arn:{partition}:iam::{account}:role/securelambda/{stac
 /// IAM knows no path of a role that does not exist, and must be able to answer that it does not.
 const FINDABLE: &[&str] =
     &["arn:{partition}:iam::{account}:role/securelambda/{stack}/*", "arn:{partition}:iam::{account}:role/{stack}-*"];
+
+/// How many inline policies of a role are read at the same time.
+const POLICIES_AT_ONCE: usize = 4;
 
 /// Looks after roles and their inline policies.
 #[derive(Debug, Clone)]
@@ -58,6 +61,25 @@ impl Iam {
             all.insert(name.or_fail(&format!("list the inline policies of the role {role}"))?);
         }
         Ok(all)
+    }
+
+    /// The inline policies with their documents, which are read only if there are several.
+    async fn documents(
+        &self,
+        role: &str,
+        names: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, Option<Policy>>, Failure> {
+        if names.len() < 2 {
+            return Ok(names.into_iter().map(|name| (name, None)).collect());
+        }
+        let reads = names.into_iter().map(|name| async move {
+            let doing = format!("read the policy {name} of the role {role}");
+            let answer = self.client.get_role_policy().role_name(role).policy_name(&name).send().await;
+            let answer = answer.or_fail(&doing).or_absent()?;
+            let read = answer.map(|answer| document(answer.policy_document(), &doing)).transpose()?;
+            Ok(read.map(|document| (name, Some(document))))
+        });
+        Ok(side_by_side(POLICIES_AT_ONCE, reads.collect()).await?.into_iter().flatten().collect())
     }
 
     async fn remove_inline(&self, role: &str, name: &str, task: &Task) -> Result<(), Failure> {
@@ -114,7 +136,7 @@ mod tests {
         Role {
             id: "role.f".into(),
             name: "demo-f".into(),
-            trust: Policy::trust("lambda.amazonaws.com"),
+            trust: Policy::trust("lambda.amazonaws.com", "123456789012"),
             description: "runs f".into(),
             boundary: None,
             inline_policies: vec!["access".into()],
@@ -164,6 +186,18 @@ mod tests {
         answer("ListAttachedRolePolicies", &inside)
     }
 
+    fn profiles(names: &[&str]) -> String {
+        let profile = |name: &&str| {
+            format!(
+                "<member><Path>/</Path><InstanceProfileName>{name}</InstanceProfileName><InstanceProfileId>A</InstanceProfileId>\
+                 <Arn>arn:p</Arn><CreateDate>2026-11-21T00:00:00Z</CreateDate><Roles/></member>"
+            )
+        };
+        let members: String = names.iter().map(profile).collect();
+        let inside = format!("<InstanceProfiles>{members}</InstanceProfiles><IsTruncated>false</IsTruncated>");
+        answer("ListInstanceProfilesForRole", &inside)
+    }
+
     fn get_policy() -> String {
         let document = encoded(&policy().document);
         let names = "<RoleName>demo-f</RoleName><PolicyName>access</PolicyName>";
@@ -185,33 +219,55 @@ mod tests {
             trust: want().trust,
             description: "runs f".into(),
             boundary: None,
-            inline: BTreeSet::from(["access".into()]),
+            max_session_s: 3600,
+            inline: [("access".to_owned(), None)].into(),
             attached: BTreeSet::new(),
+            instance_profiles: BTreeSet::new(),
         }
+    }
+
+    fn with_inline(name: &str, document: Option<Policy>) -> RoleLive {
+        RoleLive { inline: [("access".to_owned(), None), (name.to_owned(), document)].into(), ..live() }
+    }
+
+    fn statement(effect: &str, action: &str) -> Policy {
+        Policy::new([serde_json::json!({ "Effect": effect, "Action": action, "Resource": "*" })])
     }
 
     #[test]
     fn drift_of_every_setting() {
         let bounded = Role { boundary: Some("arn:b".into()), ..want() };
-        let anyone = Policy::trust("*");
+        let anyone = Policy::trust("*", "123456789012");
         let text = |policy: &Policy| policy.to_string();
+        let administrator = "arn:aws:iam::aws:policy/AdministratorAccess";
         for (want, live, drift) in [
             (want(), live(), None),
-            (want(), RoleLive { inline: BTreeSet::new(), ..live() }, None),
+            (want(), RoleLive { inline: BTreeMap::new(), ..live() }, None),
             (
                 want(),
                 RoleLive { trust: anyone.clone(), ..live() },
                 Some(Drift::weakening("AssumeRolePolicyDocument", text(&want().trust), text(&anyone))),
             ),
+            (want(), with_inline("more", None), Some(Drift::weakening("PolicyNames", "none", "more"))),
             (
                 want(),
-                RoleLive { inline: ["access".into(), "more".into()].into(), ..live() },
-                Some(Drift::weakening("PolicyNames", "no others", "more")),
+                with_inline("more", Some(statement("Allow", "s3:GetObject"))),
+                Some(Drift::weakening("PolicyNames", "none", "more")),
             ),
             (
                 want(),
-                RoleLive { attached: ["arn:aws:iam::aws:policy/AdministratorAccess".into()].into(), ..live() },
-                Some(Drift::weakening("AttachedPolicies", "none", "arn:aws:iam::aws:policy/AdministratorAccess")),
+                RoleLive { attached: [administrator.to_owned()].into(), ..live() },
+                Some(Drift::weakening("AttachedPolicies", "none", administrator)),
+            ),
+            (
+                want(),
+                RoleLive { max_session_s: 43_200, ..live() },
+                Some(Drift::weakening("MaxSessionDuration", 3600, 43_200)),
+            ),
+            (
+                want(),
+                RoleLive { instance_profiles: ["web".to_owned()].into(), ..live() },
+                Some(Drift::weakening("InstanceProfiles", "none", "web")),
             ),
             (bounded.clone(), live(), Some(Drift::weakening("PermissionsBoundary", "arn:b", "none"))),
             (
@@ -229,7 +285,44 @@ mod tests {
             ),
         ] {
             assert_eq!(want.drift(&live), Vec::from_iter(drift));
+            assert_eq!(want.compare(&live).settings().len(), 7, "all settings are evidence");
         }
+    }
+
+    #[test]
+    fn what_only_restricts_or_traces_differs_and_does_not_weaken() {
+        let narrower = Policy::new([serde_json::json!({
+            "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
+            "Condition": {
+                "StringEquals": { "aws:SourceAccount": "123456789012" },
+                "ArnLike": { "aws:SourceArn": "arn:aws:lambda:*:123456789012:function:demo-f" },
+            },
+        })]);
+        let traces = statement("Allow", "xray:PutTraceSegments");
+        let managed = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess";
+        for (field, live) in [
+            ("AssumeRolePolicyDocument", RoleLive { trust: narrower, ..live() }),
+            ("PolicyNames", with_inline("more", Some(statement("Deny", "s3:*")))),
+            ("PolicyNames", with_inline("more", Some(traces.clone()))),
+            ("AttachedPolicies", RoleLive { attached: [managed.to_owned()].into(), ..live() }),
+        ] {
+            let drift = want().drift(&live);
+            assert!(matches!(drift.as_slice(), [one] if one.field == field && !one.weakens), "{drift:#?}");
+        }
+        let own = Policy::new(policy().document.statements().chain(traces.statements()).cloned());
+        assert_eq!(policy().drift(&own), [Drift::new("PolicyDocument", policy().document, &own)]);
+        let anothers = "arn:aws:iam::123456789012:policy/AWSXRayDaemonWriteAccess";
+        let drift = want().drift(&RoleLive { attached: [anothers.to_owned()].into(), ..live() });
+        assert!(drift[0].weakens, "{drift:#?}");
+    }
+
+    #[test]
+    fn a_trust_without_the_account_weakens() {
+        let open = Policy::new([serde_json::json!({
+            "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
+        })]);
+        let drift = want().drift(&RoleLive { trust: open.clone(), ..live() });
+        assert_eq!(drift, [Drift::weakening("AssumeRolePolicyDocument", want().trust, open)]);
     }
 
     #[test]
@@ -243,14 +336,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unchanged_role_costs_three_reads() {
-        let (clients, http) = replay(vec![(200, &get_role()), (200, &inline(&["access"])), (200, &attached(&[]))]);
+    async fn an_unchanged_role_costs_four_reads_at_once() {
+        let (clients, http) =
+            replay(vec![(200, &get_role()), (200, &inline(&["access"])), (200, &attached(&[])), (200, &profiles(&[]))]);
         let found = Provider::<Role>::read(&Iam::new(&clients), &want().key(), None, &task()).await.unwrap().unwrap();
         assert_eq!(want().drift(&found.live), []);
         assert_eq!(found.outputs.unique_id, "AROA1");
-        assert_eq!(requests(&http).len(), 3);
+        assert_eq!(requests(&http).len(), 4);
         let (idle, _) = replay(vec![]);
         Provider::<Role>::update(&Iam::new(&idle), &want(), &found, &task()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn everything_that_opens_a_role_is_read() {
+        let long = get_role().replace("<Description>", "<MaxSessionDuration>7200</MaxSessionDuration><Description>");
+        let (clients, http) = replay(vec![
+            (200, &long),
+            (200, &inline(&["access", "more"])),
+            (200, &attached(&["arn:a"])),
+            (200, &profiles(&["web"])),
+            (200, &get_policy()),
+            (200, &get_policy()),
+        ]);
+        let found = Provider::<Role>::read(&Iam::new(&clients), &want().key(), None, &task()).await.unwrap().unwrap();
+        let drift: Vec<_> = want().drift(&found.live).into_iter().map(|one| (one.field, one.weakens)).collect();
+        let fields = ["PolicyNames", "AttachedPolicies", "MaxSessionDuration", "InstanceProfiles"];
+        assert_eq!(drift, fields.map(|field| (field.to_owned(), true)));
+        assert_eq!(requests(&http).len(), 6);
     }
 
     #[tokio::test]
@@ -269,7 +381,8 @@ mod tests {
             get_role().replace("<Value>demo</Value>", "<Value>other</Value>"),
             get_role().replace("<Path>/securelambda/demo/</Path>", "<Path>/</Path>"),
         ] {
-            let (clients, _) = replay(vec![(200, &other), (200, &inline(&[])), (200, &attached(&[]))]);
+            let (clients, _) =
+                replay(vec![(200, &other), (200, &inline(&[])), (200, &attached(&[])), (200, &profiles(&[]))]);
             let failure = Provider::<Role>::read(&Iam::new(&clients), &want().key(), None, &task()).await.unwrap_err();
             assert_eq!(failure.cause, Cause::Foreign);
             let (clients, _) = replay(vec![(200, &other), (200, &get_policy())]);
@@ -281,7 +394,7 @@ mod tests {
     #[tokio::test]
     async fn a_missing_role_and_its_policy_are_absent() {
         let none = refused("NoSuchEntity");
-        let (clients, _) = replay(vec![(404, &none); 5]);
+        let (clients, _) = replay(vec![(404, &none); 6]);
         let iam = Iam::new(&clients);
         assert!(Provider::<Role>::read(&iam, &want().key(), None, &task()).await.unwrap().is_none());
         assert!(Provider::<RolePolicy>::read(&iam, &policy().key(), None, &task()).await.unwrap().is_none());
@@ -310,27 +423,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_removes_other_policies() {
-        let live =
-            RoleLive { inline: ["access".into(), "more".into()].into(), attached: ["arn:a".into()].into(), ..live() };
+    async fn an_update_removes_other_policies_and_instance_profiles() {
+        let live = RoleLive {
+            attached: ["arn:a".into()].into(),
+            instance_profiles: ["web".into()].into(),
+            max_session_s: 43_200,
+            ..with_inline("more", None)
+        };
         let want = Role { boundary: Some("arn:b".into()), ..want() };
         let outputs = RoleOutputs { name: "demo-f".into(), arn: "arn:r".into(), unique_id: "AROA1".into() };
         let found = Found::<Role> { outputs, live };
-        let (clients, http) = replay(vec![(200, "<x/>"); 3]);
+        let (clients, http) = replay(vec![(200, "<x/>"); 5]);
         Provider::<Role>::update(&Iam::new(&clients), &want, &found, &task()).await.unwrap();
         let requests = requests(&http);
         assert!(requests[0].contains("DeleteRolePolicy") && requests[0].contains("PolicyName=more"), "{requests:?}");
         assert!(requests[1].contains("DetachRolePolicy") && requests[1].contains("arn%3Aa"), "{requests:?}");
-        assert!(requests[2].contains("PutRolePermissionsBoundary") && requests[2].contains("arn%3Ab"), "{requests:?}");
+        assert!(requests[2].contains("RemoveRoleFromInstanceProfile") && requests[2].contains("web"), "{requests:?}");
+        assert!(requests[3].contains("PutRolePermissionsBoundary") && requests[3].contains("arn%3Ab"), "{requests:?}");
+        assert!(requests[4].contains("UpdateRole") && requests[4].contains("MaxSessionDuration=3600"), "{requests:?}");
     }
 
     #[tokio::test]
-    async fn a_deletion_looks_for_policies_only_when_refused() {
+    async fn a_deletion_looks_for_policies_and_instance_profiles_only_when_refused() {
         let outputs = RoleOutputs { name: "demo-f".into(), arn: "arn:r".into(), unique_id: "AROA1".into() };
         let (clients, http) = replay(vec![
             (409, &refused("DeleteConflict")),
             (200, &inline(&["more"])),
             (200, &attached(&["arn:a"])),
+            (200, &profiles(&["web"])),
+            (200, "<x/>"),
             (200, "<x/>"),
             (200, "<x/>"),
             (200, "<x/>"),

@@ -13,6 +13,7 @@ mod current_run;
 pub mod error;
 pub mod http;
 pub mod iam;
+mod keys;
 pub mod kind;
 pub mod lambda;
 pub mod logs;
@@ -141,6 +142,7 @@ kinds! {
     sns::Topic => sns,
     sns::Subscription => sns,
     secretsmanager::Secret => secrets_manager,
+    secretsmanager::Rotation => secrets_manager,
     logs::LogGroup => logs,
     iam::Role => iam,
     iam::RolePolicy => iam,

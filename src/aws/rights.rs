@@ -159,7 +159,13 @@ impl Sid {
             // boundary is demanded. The operator can set one and never remove it.
             Self::MakeRoles => &[Bounded],
             Self::LetServicesInvoke => {
-                &[Is("lambda:Principal", &["apigateway.amazonaws.com", "sns.amazonaws.com"]), NotAnothers]
+                &[
+                    Is(
+                        "lambda:Principal",
+                        &["apigateway.amazonaws.com", "secretsmanager.amazonaws.com", "sns.amazonaws.com"],
+                    ),
+                    NotAnothers,
+                ]
             }
             Self::PassRolesToLambda => &[Is("iam:PassedToService", &["lambda.amazonaws.com"])],
             Self::PassRolesToIdentityPools => &[Is("iam:PassedToService", &["{identity-pools}"])],

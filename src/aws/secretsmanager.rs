@@ -9,10 +9,12 @@
 //!   digested. The id is recorded, so that this version can be told from other versions of ours.
 
 mod inventory;
+mod rotation;
 mod secret;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 
+pub use self::rotation::{Rotation, RotationLive, RotationOutputs};
 pub use self::secret::{Secret, SecretKey, SecretLive, SecretOutputs};
 use super::error::{OrAbsent, OrFail, is_absent};
 use super::refusals::{NOT_RESTORED, SECRET_EXISTS, SECRET_SCHEDULED};
@@ -20,6 +22,7 @@ use super::retries::{client, once};
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
 use super::{Clients, tags};
 use crate::engine::{Failure, Found, Listing, Provider, Resource, Task};
+use crate::policy::Policy;
 use crate::scope::{Scope, Whose};
 use crate::secret::SecretValue;
 
@@ -98,6 +101,18 @@ impl SecretsManager {
         }
     }
 
+    /// Deletes a secret as this provider is told to.
+    async fn end(&self, arn: &str, task: &Task) -> Result<(), Failure> {
+        if self.deletion == DeletionMode::ForGood {
+            return self.purge(arn, task).await;
+        }
+        let call = self.client.delete_secret().secret_id(arn).recovery_window_in_days(RECOVERY_DAYS);
+        match call.send().await.or_fail(&format!("delete {arn}")).or_absent() {
+            Err(failure) if SECRET_SCHEDULED.is(&failure) => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
     /// The date for which the deletion of a secret is scheduled, in Unix seconds; `None` if there is no
     /// such secret, or it is in use.
     ///
@@ -172,6 +187,49 @@ impl SecretsManager {
         Ok(self.describe(arn).await?.and_then(|secret| live(&secret, None).current))
     }
 
+    /// The resource policy of a secret; without statements if it has none.
+    async fn policy(&self, name: &str) -> Result<Policy, Failure> {
+        let doing = format!("read the resource policy of the secret {name}");
+        let answer = self.client.get_resource_policy().secret_id(name).send().await.or_fail(&doing)?;
+        let policy = answer.resource_policy.filter(|policy| !policy.is_empty());
+        policy.map_or_else(
+            || Ok(Policy::default()),
+            |policy| {
+                Policy::parse(&policy)
+                    .map_err(|error| Failure::refused(format!("could not {doing}: it is not JSON: {error}")))
+            },
+        )
+    }
+
+    async fn set_policy(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
+        let doing = format!("set the resource policy of the secret {}", want.name);
+        let set = settled(task, &[&SECRET_BACK], || async {
+            if want.policy.statements().next().is_none() {
+                return self.client.delete_resource_policy().secret_id(arn).send().await.or_fail(&doing).map(drop);
+            }
+            let call = self.client.put_resource_policy().secret_id(arn).resource_policy(want.policy.to_string());
+            call.block_public_policy(true).send().await.or_fail(&doing).map(drop)
+        });
+        set.await
+    }
+
+    async fn end_rotation(&self, arn: &str) -> Result<(), Failure> {
+        let ended = self.client.cancel_rotate_secret().secret_id(arn).send().await;
+        ended.or_fail(&format!("end the rotation of {arn}")).or_absent().map(drop)
+    }
+
+    async fn remove_replicas(&self, arn: &str, regions: &[String]) -> Result<(), Failure> {
+        let call = self.client.remove_regions_from_replication().secret_id(arn);
+        let removed = call.set_remove_replica_regions(Some(regions.to_vec())).send().await;
+        removed.or_fail(&format!("remove the copies of {arn} in {}", regions.join(", "))).map(drop)
+    }
+
+    /// Encrypts it with AWS's own key.
+    async fn use_own_key(&self, arn: &str, want: &Secret) -> Result<(), Failure> {
+        let changed = self.client.update_secret().secret_id(arn).kms_key_id("").send().await;
+        changed.or_fail(&format!("take the key off the secret {}", want.name)).map(drop)
+    }
+
     async fn describe_as(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
         let doing = format!("describe the secret {}", want.name);
         let described = settled(task, &[&SECRET_BACK], || async {
@@ -202,7 +260,19 @@ fn is_asked_for(arn_or_name: &str, secret: &DescribeSecretOutput) -> bool {
 fn live(secret: &DescribeSecretOutput, recorded: Option<String>) -> SecretLive {
     let versions = secret.version_ids_to_stages.iter().flatten();
     let current = versions.filter(|(_, stages)| stages.iter().any(|stage| stage == CURRENT)).map(|(id, _)| id.clone());
-    SecretLive { description: secret.description().unwrap_or_default().to_owned(), current: current.min(), recorded }
+    let rotator = secret.rotation_lambda_arn().or(secret.owning_service());
+    SecretLive {
+        description: secret.description().unwrap_or_default().to_owned(),
+        current: current.min(),
+        recorded,
+        policy: Policy::default(),
+        kms_key: secret.kms_key_id().map(str::to_owned),
+        rotated_by: secret
+            .rotation_enabled()
+            .unwrap_or_default()
+            .then(|| rotator.unwrap_or("Secrets Manager").to_owned()),
+        replicas: secret.replication_status().iter().filter_map(|replica| replica.region.clone()).collect(),
+    }
 }
 
 impl Provider<Secret> for SecretsManager {
@@ -213,7 +283,8 @@ impl Provider<Secret> for SecretsManager {
         _: &Task,
     ) -> Result<Option<Found<Secret>>, Failure> {
         // By name even if the ARN is known: at most one secret has a name at any time.
-        let Some(secret) = self.describe(&key.name).await? else { return Ok(None) };
+        let (secret, policy) = tokio::join!(self.describe(&key.name), self.policy(&key.name));
+        let Some(secret) = secret? else { return Ok(None) };
         let arn = secret.arn().unwrap_or(&key.name).to_owned();
         if !self.owns(&secret) {
             return Err(Failure::foreign("the secret", &arn));
@@ -222,7 +293,9 @@ impl Provider<Secret> for SecretsManager {
             return Ok(None);
         }
         let recorded = known.filter(|known| known.arn == arn).map(|known| known.version_id.clone());
-        let live = live(&secret, recorded);
+        // Of a secret that is gone or being deleted it cannot be read.
+        let Some(policy) = policy.or_absent()? else { return Ok(None) };
+        let live = SecretLive { policy, ..live(&secret, recorded) };
         // A version that somebody else wrote must never be recorded as ours.
         let version_id = live.recorded.clone().or_else(|| live.current.clone()).unwrap_or_default();
         Ok(Some(Found { outputs: SecretOutputs { arn, version_id }, live }))
@@ -250,7 +323,13 @@ impl Provider<Secret> for SecretsManager {
                 Err(failure) => Err(failure),
             }
         });
-        match made.await.map_err(|failure| want.hide(failure))? {
+        let made = made.await.map_err(|failure| want.hide(failure))?;
+        if let Made::New(made) = &made
+            && want.policy.statements().next().is_some()
+        {
+            self.set_policy(&made.arn, want, task).await?;
+        }
+        match made {
             Made::New(made) if want.filled_by_another => Ok(SecretOutputs { version_id, ..made }),
             Made::New(made) if made.version_id == version_id => Ok(made),
             // MiniStack chooses the id of the first version itself.
@@ -260,6 +339,8 @@ impl Provider<Secret> for SecretsManager {
             }
             Made::Back { arn, live } => {
                 self.tag(&arn, want, task).await?;
+                // It may have come back with any policy.
+                self.set_policy(&arn, want, task).await?;
                 let version_id = match &live.current {
                     _ if want.filled_by_another => version_id,
                     Some(current) if want.digest().as_ref() == Some(current) => current.clone(),
@@ -283,6 +364,10 @@ impl Provider<Secret> for SecretsManager {
         for setting in drift {
             match setting.field.as_str() {
                 "Description" => self.describe_as(&outputs.arn, want, task).await?,
+                "ResourcePolicy" => self.set_policy(&outputs.arn, want, task).await?,
+                "RotationLambdaARN" => self.end_rotation(&outputs.arn).await?,
+                "ReplicationStatus" => self.remove_replicas(&outputs.arn, &found.live.replicas).await?,
+                "KmsKeyId" => self.use_own_key(&outputs.arn, want).await?,
                 "value" => {
                     // Always a new id: AWS ignores writing a version that exists, current or not (docs/aws.md,
                     // Values and versions).
@@ -296,14 +381,15 @@ impl Provider<Secret> for SecretsManager {
     }
 
     async fn delete(&self, gone: &SecretOutputs, task: &Task) -> Result<(), Failure> {
-        if self.deletion == DeletionMode::ForGood {
-            return self.purge(&gone.arn, task).await;
+        let Err(refusal) = self.end(&gone.arn, task).await else { return Ok(()) };
+        // AWS deletes no secret that has copies in other regions (docs/aws.md, Deletion and recovery).
+        let secret = self.describe(&gone.arn).await.ok().flatten();
+        let replicas = secret.map(|secret| live(&secret, None).replicas).unwrap_or_default();
+        if replicas.is_empty() {
+            return Err(refusal);
         }
-        let call = self.client.delete_secret().secret_id(&gone.arn).recovery_window_in_days(RECOVERY_DAYS);
-        match call.send().await.or_fail(&format!("delete {}", gone.arn)).or_absent() {
-            Err(failure) if SECRET_SCHEDULED.is(&failure) => Ok(()),
-            answer => answer.map(drop),
-        }
+        self.remove_replicas(&gone.arn, &replicas).await?;
+        self.end(&gone.arn, task).await
     }
 
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
@@ -337,8 +423,13 @@ mod tests {
             secret_fields: BTreeMap::new(),
             rotate: false,
             filled_by_another: false,
+            rotated: false,
+            policy: Policy::default(),
+            account: "123456789012".into(),
         }
     }
+
+    const NO_POLICY: &str = r#"{"ARN":"arn:s","Name":"demo-s"}"#;
 
     fn hidden() -> Secret {
         Secret { secret_fields: BTreeMap::from([("API_KEY".into(), SecretValue::from("hunter2"))]), ..plain() }
@@ -394,6 +485,7 @@ mod tests {
                 description: "what".into(),
                 current: Some(current.into()),
                 recorded: recorded.map(str::to_owned),
+                ..SecretLive::default()
             };
             let drift = want.drift(&live);
             assert_eq!(
@@ -413,7 +505,12 @@ mod tests {
         let secrets = SecretsManager::new(&clients);
         let refused = secrets.create(&unread, &task()).await.unwrap_err();
         assert_eq!(refused.to_string(), "the secret demo-s changed meanwhile, and its API_KEY was not read");
-        let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
+        let live = SecretLive {
+            description: "what".into(),
+            current: Some("x".into()),
+            recorded: None,
+            ..SecretLive::default()
+        };
         let found = Found { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live };
         assert!(secrets.update(&unread, &found, &task()).await.is_err());
         assert_eq!(requests(&asked).len(), 0);
@@ -427,7 +524,12 @@ mod tests {
         let request = &requests(&http)[0];
         assert!(request.contains("CreateSecret") && !request.contains("SecretString"), "{request}");
         for current in [None, Some("a user's".to_owned())] {
-            let live = SecretLive { description: "what".into(), current, recorded: Some(String::new()) };
+            let live = SecretLive {
+                description: "what".into(),
+                current,
+                recorded: Some(String::new()),
+                ..SecretLive::default()
+            };
             assert_eq!(want.drift(&live), []);
         }
     }
@@ -437,7 +539,7 @@ mod tests {
         let want = Secret { plain: BTreeMap::new(), filled_by_another: true, ..plain() };
         let taken = refused("InvalidRequestException", "scheduled for deletion");
         let back = described("before", r#","DeletedDate":1.7e9"#);
-        let (clients, http) = replay(vec![(400, &taken), (200, &back), (200, &made("")), (200, "{}")]);
+        let (clients, http) = replay(vec![(400, &taken), (200, &back), (200, &made("")), (200, "{}"), (200, "{}")]);
         SecretsManager::new(&clients).create(&want, &task()).await.unwrap();
         assert!(requests(&http).iter().all(|call| !call.contains("PutSecretValue")));
     }
@@ -453,28 +555,157 @@ mod tests {
 
     #[test]
     fn drift_names_the_description() {
-        let live = SecretLive { description: String::new(), current: plain().digest(), recorded: None };
+        let live = SecretLive {
+            description: String::new(),
+            current: plain().digest(),
+            recorded: None,
+            ..SecretLive::default()
+        };
         assert_eq!(plain().drift(&live), [Drift::new("Description", "\"what\"", "\"\"")]);
-        let live = SecretLive { description: "what".into(), current: None, recorded: None };
+        let live = SecretLive { description: "what".into(), current: None, recorded: None, ..SecretLive::default() };
         assert_eq!(plain().drift(&live), [Drift::new("value", "the stack's version", "another version")]);
     }
 
     #[tokio::test]
-    async fn an_unchanged_secret_costs_one_read_and_no_value() {
-        let (clients, http) = replay(vec![(200, &described(&plain().digest().unwrap(), ""))]);
-        let found = SecretsManager::new(&clients).read(&plain().key(), None, &task()).await.unwrap().unwrap();
+    async fn an_unchanged_secret_costs_two_reads_at_once_and_no_value() {
+        let (clients, http) = replay(vec![(200, &described(&plain().digest().unwrap(), "")), (200, NO_POLICY)]);
+        let found = Provider::<Secret>::read(&SecretsManager::new(&clients), &plain().key(), None, &task())
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(plain().drift(&found.live), []);
         assert_eq!(found.outputs, SecretOutputs { arn: ARN.into(), version_id: plain().digest().unwrap() });
-        assert!(requests(&http).iter().all(|call| call.contains("DescribeSecret")));
+        let calls = requests(&http);
+        assert!(calls[0].contains("DescribeSecret") && calls[1].contains("GetResourcePolicy"), "{calls:?}");
+        assert_eq!(calls.len(), 2);
         let (idle, _) = replay(vec![]);
         SecretsManager::new(&idle).update(&plain(), &found, &task()).await.unwrap();
     }
 
+    fn open() -> Policy {
+        Policy::new([serde_json::json!({
+            "Effect": "Allow", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*",
+        })])
+    }
+
+    fn as_written(more: SecretLive) -> SecretLive {
+        SecretLive { description: "what".into(), current: plain().digest(), ..more }
+    }
+
+    #[test]
+    fn whoever_else_may_read_or_replace_the_value_weakens() {
+        let key = "arn:aws:kms:eu-central-1:999999999999:key/k".to_owned();
+        for (live, expected) in [
+            (
+                SecretLive { policy: open(), ..SecretLive::default() },
+                Drift::weakening("ResourcePolicy", "none", open()),
+            ),
+            (
+                SecretLive { rotated_by: Some("arn:f".into()), ..SecretLive::default() },
+                Drift::weakening("RotationLambdaARN", "none", "arn:f"),
+            ),
+            (
+                SecretLive { replicas: vec!["eu-west-1".into()], ..SecretLive::default() },
+                Drift::new("ReplicationStatus", "none", "eu-west-1"),
+            ),
+            (
+                SecretLive { kms_key: Some(key.clone()), ..SecretLive::default() },
+                Drift::weakening("KmsKeyId", "no key of another account", key),
+            ),
+        ] {
+            assert_eq!(plain().drift(&as_written(live)), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_policy_that_only_denies_and_a_key_of_the_account_do_not_weaken() {
+        let policy = Policy::new([serde_json::json!({
+            "Effect": "Deny", "Principal": "*", "Action": "secretsmanager:*", "Resource": "*",
+            "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+        })]);
+        let denies = SecretLive { policy: policy.clone(), ..SecretLive::default() };
+        assert_eq!(plain().drift(&as_written(denies)), [Drift::new("ResourcePolicy", "none", policy)]);
+        let key = SecretLive { kms_key: Some("alias/mine".into()), ..SecretLive::default() };
+        assert_eq!(plain().drift(&as_written(key)), []);
+    }
+
+    #[test]
+    fn a_missing_or_smaller_denial_weakens() {
+        let policy = crate::policy::Policy::new([serde_json::json!({
+            "Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*",
+        })]);
+        let want = Secret { policy: policy.clone(), ..plain() };
+        let drift = want.drift(&as_written(SecretLive::default()));
+        assert_eq!(drift, [Drift::weakening("ResourcePolicy", &policy, "none")]);
+        assert_eq!(want.drift(&as_written(SecretLive { policy, ..SecretLive::default() })), []);
+    }
+
+    #[test]
+    fn a_rotated_secret_may_have_any_value() {
+        let want = Secret { rotated: true, ..plain() };
+        let live = SecretLive {
+            description: "what".into(),
+            current: Some("theirs".into()),
+            recorded: Some("ours".into()),
+            rotated_by: Some("arn:f".into()),
+            ..SecretLive::default()
+        };
+        assert_eq!(want.drift(&live), []);
+    }
+
+    #[tokio::test]
+    async fn an_update_removes_what_others_added() {
+        let described = described(
+            &plain().digest().unwrap(),
+            r#","RotationEnabled":true,"RotationLambdaARN":"arn:f","KmsKeyId":"arn:aws:kms:r:999999999999:key/k",
+                "ReplicationStatus":[{"Region":"eu-west-1","Status":"InSync"}]"#,
+        );
+        let policy =
+            serde_json::json!({ "ARN": ARN, "Name": "demo-s", "ResourcePolicy": open().to_string() }).to_string();
+        let (clients, http) =
+            replay(vec![(200, &described), (200, &policy), (200, "{}"), (200, "{}"), (200, "{}"), (200, "{}")]);
+        let secrets = SecretsManager::new(&clients);
+        let found = Provider::<Secret>::read(&secrets, &plain().key(), None, &task()).await.unwrap().unwrap();
+        secrets.update(&plain(), &found, &task()).await.unwrap();
+        let calls = requests(&http);
+        for operation in ["DeleteResourcePolicy", "RemoveRegionsFromReplication", "CancelRotateSecret", "UpdateSecret"]
+        {
+            assert!(calls[2..].iter().any(|call| call.contains(operation)), "{operation}: {calls:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_secret_with_a_policy_gets_it_after_its_creation() {
+        let want = Secret { policy: open(), ..plain() };
+        let (clients, http) = replay(vec![(200, &made(&plain().digest().unwrap())), (200, "{}")]);
+        SecretsManager::new(&clients).create(&want, &task()).await.unwrap();
+        let calls = requests(&http);
+        assert!(
+            calls[1].contains("PutResourcePolicy") && calls[1].contains(r#""BlockPublicPolicy":true"#),
+            "{calls:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_secret_with_copies_is_deleted_after_them() {
+        let copies = described("v", r#","ReplicationStatus":[{"Region":"eu-west-1"}]"#);
+        let refusal = refused("InvalidRequestException", "it has replicas");
+        let (clients, http) = replay(vec![(400, &refusal), (200, &copies), (200, "{}"), (200, "{}")]);
+        let gone = SecretOutputs { arn: ARN.into(), version_id: "v".into() };
+        Provider::<Secret>::delete(&SecretsManager::new(&clients), &gone, &task()).await.unwrap();
+        let calls = requests(&http);
+        assert!(calls[2].contains("RemoveRegionsFromReplication") && calls[2].contains("eu-west-1"), "{calls:?}");
+        assert!(calls[3].contains("DeleteSecret"), "{calls:?}");
+    }
+
     #[tokio::test]
     async fn a_strangers_version_is_not_recorded_as_ours() {
-        let (clients, _) = replay(vec![(200, &described("stranger", ""))]);
+        let (clients, _) = replay(vec![(200, &described("stranger", "")), (200, NO_POLICY)]);
         let known = SecretOutputs { arn: ARN.into(), version_id: "ours".into() };
-        let found = SecretsManager::new(&clients).read(&hidden().key(), Some(&known), &task()).await.unwrap().unwrap();
+        let found = Provider::<Secret>::read(&SecretsManager::new(&clients), &hidden().key(), Some(&known), &task())
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(found.outputs, known);
     }
 
@@ -482,10 +713,13 @@ mod tests {
     async fn a_secret_in_its_recovery_window_is_absent_and_a_strangers_is_foreign() {
         let ours = described("v", r#","DeletedDate":1.7e9"#);
         let theirs = ours.replace(r#""demo"}"#, r#""other"}"#);
-        let (clients, _) = replay(vec![(200, &ours), (200, &theirs), (200, &ours)]);
+        // The policy of a secret that is being deleted cannot be read.
+        let gone = refused("InvalidRequestException", "it was marked for deletion.");
+        let answers = vec![(200, &*ours), (400, &*gone), (200, &*theirs), (200, NO_POLICY), (200, &*ours)];
+        let (clients, _) = replay(answers);
         let secrets = SecretsManager::new(&clients);
-        assert!(secrets.read(&plain().key(), None, &task()).await.unwrap().is_none());
-        let failure = secrets.read(&plain().key(), None, &task()).await.unwrap_err();
+        assert!(Provider::<Secret>::read(&secrets, &plain().key(), None, &task()).await.unwrap().is_none());
+        let failure = Provider::<Secret>::read(&secrets, &plain().key(), None, &task()).await.unwrap_err();
         assert_eq!(failure.cause, Cause::Foreign);
         assert_eq!(secrets.scheduled_deletion("demo-s").await.unwrap(), Some(1_700_000_000));
     }
@@ -519,14 +753,22 @@ mod tests {
                 (200, &described("before", r#","DeletedDate":1.7e9"#)),
                 (200, &made("")),
                 (200, "{}"),
+                (200, "{}"),
                 (200, &made("ignored")),
             ]);
             let outputs = SecretsManager::new(&clients).create(&plain(), &task()).await.unwrap();
             assert_eq!(outputs.arn, ARN);
             let requests = requests(&http);
-            let order = ["CreateSecret", "DescribeSecret", "RestoreSecret", "TagResource", "PutSecretValue"];
+            let order = [
+                "CreateSecret",
+                "DescribeSecret",
+                "RestoreSecret",
+                "TagResource",
+                "DeleteResourcePolicy",
+                "PutSecretValue",
+            ];
             assert!(requests.iter().zip(order).all(|(call, operation)| call.contains(operation)), "{requests:?}");
-            assert!(requests[4].contains(&outputs.version_id));
+            assert!(requests[5].contains(&outputs.version_id));
         }
     }
 
@@ -537,6 +779,7 @@ mod tests {
             (400, &refused("InvalidRequestException", "scheduled for deletion")),
             (200, &described(&digest, r#","DeletedDate":1.7e9"#)),
             (200, &made("")),
+            (200, "{}"),
             (200, "{}"),
         ]);
         assert_eq!(SecretsManager::new(&clients).create(&plain(), &task()).await.unwrap().version_id, digest);
@@ -549,9 +792,10 @@ mod tests {
         let refusal = refused("InvalidRequestException", not_back);
         let taken = refused("InvalidRequestException", "scheduled for deletion");
         let answers = [(400, &*taken), (200, &*other), (200, &made("")), (400, &*refusal), (200, "{}")];
-        let (clients, http) = replay([&answers[..], &[(400, &*refusal), (200, &*made(""))]].concat());
+        let policy = [(400, &*refusal), (200, "{}")];
+        let (clients, http) = replay([&answers[..], &policy[..], &[(400, &*refusal), (200, &*made(""))]].concat());
         SecretsManager::new(&clients).create(&plain(), &task()).await.unwrap();
-        assert!(requests(&http)[6].contains("UpdateSecret"), "{:?}", requests(&http));
+        assert!(requests(&http)[8].contains("UpdateSecret"), "{:?}", requests(&http));
     }
 
     #[tokio::test]
@@ -591,7 +835,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_update_writes_only_what_differs() {
-        let live = SecretLive { description: "what".into(), current: Some("x".into()), recorded: None };
+        let live = SecretLive {
+            description: "what".into(),
+            current: Some("x".into()),
+            recorded: None,
+            ..SecretLive::default()
+        };
         let found =
             Found::<Secret> { outputs: SecretOutputs { arn: ARN.into(), version_id: "x".into() }, live: live.clone() };
         let (clients, http) = replay(vec![(200, &made("ignored"))]);
@@ -601,6 +850,7 @@ mod tests {
             current: Some(outputs.version_id.clone()),
             recorded: Some(outputs.version_id),
             description: String::new(),
+            ..SecretLive::default()
         };
         let found = Found::<Secret> { outputs: found.outputs, live: mended.clone() };
         let (clients, http) = replay(vec![(200, &made("ignored"))]);
@@ -613,13 +863,19 @@ mod tests {
         let longer = described("v", "").replace("\"Name\":\"demo-s\"", "\"Name\":\"demo-s-Stripe\"");
         let longer = longer.replace("demo-s-AbCdEf", "demo-s-Stripe-AbCdEf");
         let key = plain().key();
-        let (clients, _) = replay(vec![(200, &longer), (200, &longer), (200, &described("v", ""))]);
+        let (clients, _) = replay(vec![
+            (200, &longer),
+            (200, NO_POLICY),
+            (200, &longer),
+            (200, &described("v", "")),
+            (200, NO_POLICY),
+        ]);
         let secrets = SecretsManager::new(&clients);
-        assert!(secrets.read(&key, None, &task()).await.unwrap().is_none(), "another name");
+        assert!(Provider::<Secret>::read(&secrets, &key, None, &task()).await.unwrap().is_none(), "another name");
         // The ARN without its end would be the secret's whole ARN, were its name shorter.
         let partial = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-s-Stripe";
         assert_eq!(secrets.current(partial).await.unwrap(), None, "another ARN");
-        assert!(secrets.read(&key, None, &task()).await.unwrap().is_some());
+        assert!(Provider::<Secret>::read(&secrets, &key, None, &task()).await.unwrap().is_some());
     }
 
     #[tokio::test]
@@ -633,9 +889,9 @@ mod tests {
         let secrets = SecretsManager::new(&clients);
         let gone = SecretOutputs { arn: ARN.into(), version_id: "v".into() };
         for _ in 0..3 {
-            secrets.delete(&gone, &task()).await.unwrap();
+            Provider::<Secret>::delete(&secrets, &gone, &task()).await.unwrap();
         }
-        assert_eq!(secrets.delete(&gone, &task()).await.unwrap_err().cause, Cause::Refused);
+        assert_eq!(Provider::<Secret>::delete(&secrets, &gone, &task()).await.unwrap_err().cause, Cause::Refused);
         assert!(requests(&http)[0].contains(r#""RecoveryWindowInDays":7"#));
     }
 
@@ -654,9 +910,9 @@ mod tests {
         let secrets = SecretsManager::new(&clients).with_deletion_mode(DeletionMode::ForGood);
         let gone = SecretOutputs { arn: ARN.into(), version_id: "v".into() };
         for _ in 0..4 {
-            secrets.delete(&gone, &task()).await.unwrap();
+            Provider::<Secret>::delete(&secrets, &gone, &task()).await.unwrap();
         }
-        assert_eq!(secrets.delete(&gone, &task()).await.unwrap_err().cause, Cause::Refused);
+        assert_eq!(Provider::<Secret>::delete(&secrets, &gone, &task()).await.unwrap_err().cause, Cause::Refused);
         let requests = requests(&http);
         assert!(requests[0].contains(r#""ForceDeleteWithoutRecovery":true"#), "{requests:?}");
         assert!(!requests[0].contains("RecoveryWindowInDays"), "{requests:?}");

@@ -174,11 +174,24 @@ pub const SECRET_BACK: Wait = wait(
         "secretsmanager PutSecretValue",
         "secretsmanager UpdateSecret",
         "secretsmanager TagResource",
+        "secretsmanager PutResourcePolicy",
+        "secretsmanager DeleteResourcePolicy",
+        "secretsmanager RotateSecret",
     ],
     &["InvalidRequestException"],
 )
 .words(&["marked for deletion"])
 .pace(500, 2000, 60);
+
+/// The permission to invoke the function was just added.
+pub const ROTATION: Wait = wait(
+    "rotation",
+    "Secrets Manager may not invoke the function yet",
+    &["secretsmanager RotateSecret"],
+    &["AccessDeniedException"],
+)
+.words(&["cannot invoke the specified lambda function"])
+.pace(1000, 5000, 60);
 
 /// IAM still sees policies or instance profiles that were removed from the role.
 pub const ROLE_IN_USE: Wait =
@@ -298,9 +311,9 @@ pub const LOGS_VISIBLE: Wait = wait(
 )
 .pace(500, 2000, 30);
 
-pub const WAITS: [(&str, &Wait); 26] = named! {
+pub const WAITS: [(&str, &Wait); 27] = named! {
     ROLE, FUNCTION_BUSY, FUNCTION_VISIBLE, WAF_ASSOCIATION, WAF_IN_USE, WAF_LOCK, WAF_IP_SET, WAF_TROUBLE,
-    SECRET_NAME, SECRET_BACK, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, COGNITO_BUSY, API_BUSY,
+    SECRET_NAME, SECRET_BACK, ROTATION, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, COGNITO_BUSY, API_BUSY,
     API_UPDATING, API_AUTHORIZER_VISIBLE, IDENTITY_ROLES, IDENTITY_BUSY, API_ISSUER, API_LOG_GROUP, THROTTLE,
     API_DELETE_RATE, LOGS_BUSY, LOGS_VISIBLE
 };

@@ -71,7 +71,7 @@ fn diagram(stack: &Stack) -> Diagram {
             }
         }
     }
-    for topic in &stack.topics {
+    for topic in stack.topics.keys() {
         diagram.index_of(NodeKind::Topic, topic);
     }
     for secret in stack.secrets.keys().chain(stack.service_users.keys()) {

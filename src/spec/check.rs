@@ -49,6 +49,11 @@ fn references(stack: &Stack, places: &SpanMap) -> Vec<Diagnostic> {
             flaws.push(Diagnostic::new(place, format!("there is no {what} called {name}")).help(suggest(name, known)));
         }
     };
+    for (secret, settings) in &stack.secret_settings {
+        if let Some(rotation) = &settings.rotation {
+            lead(format!("secrets.{secret}.settings.rotation.function"), "function", &rotation.function, &functions);
+        }
+    }
     for (secret, values) in &stack.secrets {
         for (key, value) in values {
             if let Value::Topic(topic) = value {

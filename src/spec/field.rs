@@ -63,8 +63,9 @@ pub(super) enum Holds {
     Named(&'static str, &'static dyn Section),
     /// Ids of controls, each with a reason as text.
     Reasons,
-    /// Names chosen by the user, each with keys chosen by the user, each with a table.
-    Secrets(&'static dyn Section),
+    /// Names chosen by the user, each with keys chosen by the user, each with a table of the first kind. The key
+    /// `settings` may have a table of the second kind.
+    Secrets(&'static dyn Section, &'static dyn Section),
 }
 
 /// The value of a key that is left out.
@@ -343,8 +344,13 @@ impl<S: Section> Nested<S> {
         Self::of(Key::new(name, Holds::Named(form, section), about), section)
     }
 
-    pub(super) const fn secrets(name: &'static str, section: &'static S, about: &'static str) -> Self {
-        Self::of(Key::new(name, Holds::Secrets(section), about), section)
+    pub(super) const fn secrets(
+        name: &'static str,
+        section: &'static S,
+        settings: &'static dyn Section,
+        about: &'static str,
+    ) -> Self {
+        Self::of(Key::new(name, Holds::Secrets(section, settings), about), section)
     }
 
     pub(super) const fn variables(name: &'static str, section: &'static S, about: &'static str) -> Self {

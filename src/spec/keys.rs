@@ -28,6 +28,11 @@ pub(super) enum Untokened {
     Signed,
 }
 
+/// The key of a secret's settings, beside the keys of its value.
+pub(super) const SETTINGS: &str = "settings";
+
+const RESOURCE_POLICY: &str = "Whether the secret's resource policy denies reading the value to everybody but the functions that may read it, and everything to other accounts.";
+
 const ARCHITECTURES: [&str; 2] = ["arm64", "x86_64"];
 
 /// Declares a table: a constant with its keys, the type of the constant, its name in messages and which keys exclude
@@ -65,8 +70,10 @@ macro_rules! section {
 section! {
     ROOT: Root = "a stack file", Choice::Free;
     stack: Nested<Stack> = table(&STACK, "The stack's name and its permissions boundary.");
-    topics: Nested<Topic> = named(NAME, &TOPIC, "SNS topics, by name. A topic has no settings.");
-    secrets: Nested<Value> = secrets(&VALUE, "Secrets in Secrets Manager, by name. Each is a JSON object.");
+    topics: Nested<Topic> = named(NAME, &TOPIC, "SNS topics, by name. All their keys can be left out.");
+    secrets: Nested<Value> = secrets(
+        &VALUE, &SECRET_SETTINGS, "Secrets in Secrets Manager, by name. Each is a JSON object.",
+    );
     functions: Nested<Function> = named(
         NAME, &FUNCTION, "Lambda functions, by name. Each has a role of its own.",
     );
@@ -103,6 +110,14 @@ section! {
 
 section! {
     TOPIC: Topic = "a topic", Choice::Free;
+    tls_only: Flag = hardened(false, true, "Whether its policy denies messages that are published without TLS.");
+    signature_version: Number = hardened(
+        1, 2, 1, 2, "How SNS signs messages: 1 with SHA-1, 2 with SHA-256. Only receivers that check signatures notice.",
+    );
+    tracing: Flag = or(
+        false,
+        "Whether SNS sends traces of messages to X-Ray. The account needs an X-Ray resource policy that allows it, which `up` does not make.",
+    );
 }
 
 section! {
@@ -115,6 +130,23 @@ section! {
     generate: OptionalNumber = range(
         16, 4096, "`up` generates this many letters and digits, and keeps them from then on.",
     );
+}
+
+section! {
+    SECRET_SETTINGS: SecretSettings = "a secret's settings", Choice::Free;
+    resource_policy: Flag = hardened(false, true, RESOURCE_POLICY);
+    administrators: List = texts(
+        "ARNs of roles and users. With a resource policy, everybody else but the functions that may read the secret is denied everything. Whoever runs `up` must be among them.",
+    );
+    rotation: Nested<Rotation> = table(&ROTATION, "How the value is replaced regularly.");
+}
+
+section! {
+    ROTATION: Rotation = "a rotation", Choice::Free;
+    function: Required = text(
+        "The function that replaces the value, as Secrets Manager asks it to. It may read and write this secret.",
+    );
+    days: Number = range(1, 1000, 30, "After how many days the value is replaced.");
 }
 
 section! {
@@ -151,6 +183,7 @@ section! {
     pool: Required = text(
         "The pool it signs in to. `up` writes its username and password to a secret of the same name, and nowhere else.",
     );
+    resource_policy: Flag = hardened(false, true, RESOURCE_POLICY);
 }
 
 section! {
@@ -275,12 +308,15 @@ mod tests {
         while let Some(section) = found.get(next).copied() {
             next += 1;
             for key in section.keys() {
+                if let Holds::Secrets(_, settings) = key.holds {
+                    found.push(settings);
+                }
                 if let Holds::Table(inner)
                 | Holds::Tables(inner)
                 | Holds::Named(_, inner)
                 | Holds::Variables(inner)
                 | Holds::Auth(_, inner)
-                | Holds::Secrets(inner) = key.holds
+                | Holds::Secrets(inner, _) = key.holds
                     && !found.iter().any(|known| known.what() == inner.what())
                 {
                     found.push(inner);

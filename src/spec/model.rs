@@ -1,6 +1,6 @@
 //! A stack as its file describes it, with all defaults. Nothing is checked against AWS. Lists keep the file's order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -12,10 +12,11 @@ pub struct Stack {
     /// The ARN of the managed policy that is the permissions boundary of every role of the stack.
     pub permissions_boundary: Option<String>,
     pub posture: Posture,
-    /// Topics have no settings.
-    pub topics: BTreeSet<String>,
+    pub topics: BTreeMap<String, Topic>,
     /// By name. A secret is a JSON object; for each of its keys, this is the source of the value.
     pub secrets: BTreeMap<String, BTreeMap<String, Value>>,
+    /// The settings of these secrets, by their names.
+    pub secret_settings: BTreeMap<String, SecretSettings>,
     pub functions: BTreeMap<String, Function>,
     pub pools: BTreeMap<String, Pool>,
     /// Programs that sign in to a pool, by name. A secret of the same name holds the username and the password.
@@ -86,6 +87,36 @@ pub struct Throughput {
     pub burst: u64,
 }
 
+/// What the stack file says of a secret beside its value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretSettings {
+    /// Reading is denied to everybody but the functions that may read it, and everything to other accounts.
+    pub resource_policy: bool,
+    /// With a resource policy: the ARNs of the roles and users that may do more than read; empty for everybody.
+    pub administrators: Vec<String>,
+    pub rotation: Option<Rotation>,
+}
+
+/// How a secret's value is replaced regularly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// The function of the stack that does it.
+    pub function: String,
+    /// 1 to 1000.
+    pub days: u32,
+}
+
+/// A topic's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Messages that are published without TLS are denied.
+    pub tls_only: bool,
+    /// 1 for SHA-1, 2 for SHA-256.
+    pub signature_version: u8,
+    /// SNS sends traces to X-Ray.
+    pub tracing: bool,
+}
+
 /// The source of a secret's value, but never the value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -141,6 +172,8 @@ pub enum Variable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceUser {
     pub pool: String,
+    /// Reading its secret is denied to everybody but the functions that may read it.
+    pub resource_policy: bool,
 }
 
 /// Temporary credentials for a pool's users.

@@ -7,9 +7,9 @@ use super::model::{Function, Stack};
 use crate::policy::Policy;
 use crate::scope::Scope;
 
-/// Lets the Lambda service, and nobody else, assume a function's role.
-pub fn trust() -> Policy {
-    Policy::trust("lambda.amazonaws.com")
+/// Lets the Lambda service, and nobody else, assume a function's role for functions of this account.
+pub fn trust(account: &str) -> Policy {
+    Policy::trust("lambda.amazonaws.com", account)
 }
 
 /// Lets a function write to its log group (an ARN without `:*`), read these secrets and publish to these topics.
@@ -39,6 +39,65 @@ pub fn function(log_group: &str, secrets: &[String], topics: &[String]) -> Polic
     Policy::new(statements)
 }
 
+/// Lets a function replace the values of these secrets (docs/aws.md, Rotation).
+pub fn rotate(secrets: &[String]) -> Option<serde_json::Value> {
+    (!secrets.is_empty()).then(|| {
+        json!({
+            "Sid": "RotateOwnSecrets",
+            "Effect": "Allow",
+            "Action": [
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue",
+                "secretsmanager:PutSecretValue",
+                "secretsmanager:UpdateSecretVersionStage",
+            ],
+            "Resource": secrets,
+        })
+    })
+}
+
+/// The resource policy of a secret of this account. It allows nobody anything: it denies other accounts everything, and
+/// reading the value to everybody but these roles. If there are administrators (ARNs of roles and users), it denies
+/// everything to everybody else.
+pub fn secret(account: &str, readers: &[String], administrators: &[String]) -> Policy {
+    let deny = |sid: &str, actions: &str, condition: serde_json::Value| {
+        let mut statement =
+            json!({ "Sid": sid, "Effect": "Deny", "Principal": "*", "Action": actions, "Resource": "*" });
+        if !condition.is_null() {
+            statement["Condition"] = condition;
+        }
+        statement
+    };
+    let all_but = |arns: &[String]| match arns {
+        [] => serde_json::Value::Null,
+        arns => json!({ "StringNotEquals": { "aws:PrincipalArn": arns } }),
+    };
+    // AWS's own services have no account.
+    let others = json!({
+        "StringNotEquals": { "aws:PrincipalAccount": account },
+        "Bool": { "aws:PrincipalIsAWSService": "false" },
+    });
+    let mut statements = vec![
+        deny("NoOtherAccounts", "secretsmanager:*", others),
+        deny("NoOtherReaders", "secretsmanager:GetSecretValue", all_but(readers)),
+    ];
+    if !administrators.is_empty() {
+        let known: Vec<String> = readers.iter().chain(administrators).cloned().collect();
+        statements.push(deny("NobodyElse", "secretsmanager:*", all_but(&known)));
+    }
+    Policy::new(statements)
+}
+
+/// The secrets that a function rotates.
+pub fn rotated_by<'a>(stack: &'a Stack, function: &'a str) -> impl Iterator<Item = &'a String> {
+    let rotates = move |rotation: &super::model::Rotation| rotation.function == function;
+    stack
+        .secret_settings
+        .iter()
+        .filter(move |(_, settings)| settings.rotation.as_ref().is_some_and(rotates))
+        .map(|(name, _)| name)
+}
+
 /// Lets the users of an identity pool call exactly these methods of these APIs.
 pub fn invoke_only(arns: &[String]) -> Policy {
     Policy::new([json!({
@@ -52,8 +111,16 @@ pub fn invoke_only(arns: &[String]) -> Policy {
 /// Every function's policy before its resources exist. ARNs follow from names, except that a secret's ARN ends in six
 /// characters that AWS chooses. `known` returns the ARN of a secret that exists.
 pub fn planned(stack: &Stack, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Policy)> {
-    let plan = stack.functions.iter().map(|(name, wanted)| (name.clone(), planned_for(name, wanted, scope, known)));
+    let plan = stack.functions.iter().map(|(name, wanted)| {
+        let rotated: Vec<String> = rotated_by(stack, name).map(|secret| secret_arn(secret, scope, known)).collect();
+        let policy = planned_for(name, wanted, scope, known);
+        (name.clone(), rotate(&rotated).into_iter().fold(policy, Policy::with))
+    });
     plan.collect()
+}
+
+fn secret_arn(name: &str, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> String {
+    known(name).unwrap_or_else(|| scope.arn("secretsmanager", &format!("secret:{}-??????", scope.physical(name))))
 }
 
 /// The policy of one function, like [`planned`].
@@ -63,11 +130,8 @@ pub(super) fn planned_for(
     scope: &Scope,
     known: &dyn Fn(&str) -> Option<String>,
 ) -> Policy {
-    let secret = |name: &String| {
-        known(name).unwrap_or_else(|| scope.arn("secretsmanager", &format!("secret:{}-??????", scope.physical(name))))
-    };
     let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
-    let secrets: Vec<String> = wanted.secrets.iter().map(secret).collect();
+    let secrets: Vec<String> = wanted.secrets.iter().map(|secret| secret_arn(secret, scope, known)).collect();
     let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
     function(&logs, &secrets, &topics)
 }

@@ -2,7 +2,7 @@
 //! Without the variable, the test compares the page with the table.
 
 use super::field::{Holds, Key, Section};
-use super::keys::ROOT;
+use super::keys::{ROOT, SETTINGS};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/stack-file.md");
 
@@ -43,7 +43,10 @@ fn add(found: &mut Vec<Found>, path: &str, section: &'static dyn Section) {
             Holds::Tables(section) => add(found, &format!("[[{inner}]]"), section),
             Holds::Named(_, section) => add(found, &format!("[{inner}.NAME]"), section),
             Holds::Variables(section) => add(found, &format!("[{inner}.VARIABLE]"), section),
-            Holds::Secrets(section) => add(found, &format!("[{inner}.NAME.KEY]"), section),
+            Holds::Secrets(section, settings) => {
+                add(found, &format!("[{inner}.NAME.KEY]"), section);
+                add(found, &format!("[{inner}.NAME.{SETTINGS}]"), settings);
+            }
             _ => {}
         }
     }
@@ -71,7 +74,7 @@ fn value(key: &Key) -> String {
         Holds::Tables(_) => "a list of tables (below)".to_owned(),
         Holds::Named(_, section) if section.keys().is_empty() => "an empty table for each name".to_owned(),
         Holds::Named(..) => "a table for each name (below)".to_owned(),
-        Holds::Secrets(_) => "for each name, a table for each key (below)".to_owned(),
+        Holds::Secrets(..) => "for each name, a table for each key (below)".to_owned(),
     }
 }
 
@@ -89,6 +92,9 @@ fn default(key: &Key) -> String {
 fn remark(path: &str) -> &'static str {
     match path {
         "[secrets.NAME.KEY]" => "Exactly one of these keys, as in `TOPIC_ARN = { topic = \"greetings\" }`.",
+        "[secrets.NAME.settings]" => {
+            "Not part of the value. A key of the value can be called `settings` too: it has one of the keys above."
+        }
         "[functions.NAME.environment.VARIABLE]" => {
             "Exactly one of these keys, as in `POOL_ID = { pool_id = \"Users\" }`. The program fills in the value once the \
              resource exists."

@@ -53,6 +53,18 @@ pub fn policy_arn(arn: &str) -> Result<(), String> {
     })
 }
 
+/// Checks the ARN of one role or user.
+pub(super) fn principal_arn(arn: &str) -> Result<(), String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let fits = matches!(parts.as_slice(), ["arn", partition, "iam", "", account, principal]
+        if partition.starts_with("aws")
+            && account.len() == 12
+            && account.chars().all(|c| c.is_ascii_digit())
+            && ["role/", "user/"].iter().any(|kind| principal.strip_prefix(kind).is_some_and(|name| !name.is_empty()))
+            && principal.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@_/-".contains(c)));
+    fits.then_some(()).ok_or_else(|| format!("{arn:?} is not the ARN of a role or a user"))
+}
+
 /// Checks a name that the user chose in a section of the stack file.
 pub(super) fn name(section: &str, name: &str) -> Result<(), String> {
     let charset = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::field::{Choice, Holds, Key, Section};
-use super::keys::{NAME, ROOT, VARIABLE};
+use super::keys::{NAME, ROOT, SETTINGS, VARIABLE};
 
 /// The schema, in draft 7, which editors' TOML plugins know.
 pub fn json_schema() -> Value {
@@ -51,8 +51,15 @@ fn property(key: &Key) -> Value {
         Holds::Table(section) => table(section),
         Holds::Tables(section) => json!({ "type": "array", "items": table(section), "minItems": 1 }),
         Holds::Named(form, section) => named(&table(section), form),
-        Holds::Secrets(value) => {
-            named(&json!({ "type": "object", "additionalProperties": table(value), "minProperties": 1 }), NAME)
+        Holds::Secrets(value, settings) => {
+            let either = json!({ "anyOf": [table(value), table(settings)] });
+            let secret = json!({
+                "type": "object",
+                "properties": { SETTINGS: either },
+                "additionalProperties": table(value),
+                "minProperties": 1,
+            });
+            named(&secret, NAME)
         }
     };
     let hardened = key.hardened_default();

@@ -9,9 +9,11 @@ use super::references::{References, Variables};
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::lambda::{Code, Function, Permission};
 use crate::aws::logs::LogGroup;
+use crate::aws::secretsmanager::Secret;
 use crate::aws::sns::Subscription;
 use crate::bundle::Bundles;
 use crate::engine::{Graph, Handle};
+use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::policies;
 use crate::spec::secret_variable;
@@ -40,9 +42,10 @@ pub(super) fn functions(
     let mut ready = BTreeMap::new();
     for (name, wanted) in &stack.functions {
         let physical = scope.physical(name);
-        let logs = log_group(graph, name, &physical, wanted);
+        let logs = log_group(graph, name, scope, wanted);
         let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
-        let policy = policy(graph, name, role, logs, wanted, topics, secrets);
+        let rotated = policies::rotated_by(stack, name).filter_map(|secret| secrets.get(secret).copied()).collect();
+        let policy = policy(graph, name, (role, logs), wanted, topics, secrets, rotated);
         let function = function(graph, name, scope, wanted, bundles, (role, logs), references.of(&wanted.environment));
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
@@ -55,12 +58,13 @@ pub(super) fn functions(
     ready
 }
 
-fn log_group(graph: &mut Graph, name: &str, physical: &str, wanted: &Wanted) -> Handle<LogGroup> {
+fn log_group(graph: &mut Graph, name: &str, scope: &Scope, wanted: &Wanted) -> Handle<LogGroup> {
     let id = ids::log_group(name);
     let group = LogGroup {
         id: id.to_string(),
-        name: format!("/aws/lambda/{physical}"),
+        name: format!("/aws/lambda/{}", scope.physical(name)),
         retention_days: i32::try_from(wanted.log_retention_days).unwrap_or(14),
+        account: scope.account.clone(),
     };
     id.add(graph, (), move |()| group.clone())
 }
@@ -70,7 +74,7 @@ fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: 
     let role = Role {
         id: id.to_string(),
         name: physical.to_owned(),
-        trust: policies::trust(),
+        trust: policies::trust(&scope.account),
         description: format!("What the function {physical} of the stack {} may do", scope.stack),
         boundary: boundary.cloned(),
         inline_policies: vec![POLICY_NAME.to_owned()],
@@ -81,22 +85,24 @@ fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: 
 fn policy(
     graph: &mut Graph,
     name: &str,
-    role: Handle<Role>,
-    logs: Handle<LogGroup>,
+    (role, logs): (Handle<Role>, Handle<LogGroup>),
     wanted: &Wanted,
     topics: &Topics,
     secrets: &Secrets,
+    rotated: Vec<Handle<Secret>>,
 ) -> Handle<RolePolicy> {
     let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
     let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
-    let needs = (role, logs, secrets, topics);
-    ids::policy(name).add_under(graph, role, needs, |(role, logs, secrets, topics)| {
+    let needs = (role, logs, secrets, topics, rotated);
+    ids::policy(name).add_under(graph, role, needs, |(role, logs, secrets, topics, rotated)| {
         let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
         let topics: Vec<String> = topics.into_iter().map(|topic| topic.arn).collect();
+        let rotated: Vec<String> = rotated.into_iter().map(|secret| secret.arn).collect();
+        let document = policies::function(&logs.arn, &secrets, &topics);
         RolePolicy {
             role: role.name,
             name: POLICY_NAME.to_owned(),
-            document: policies::function(&logs.arn, &secrets, &topics),
+            document: policies::rotate(&rotated).into_iter().fold(document, Policy::with),
         }
     })
 }

@@ -92,6 +92,7 @@ fn access_log(
         id: id.to_string(),
         name: format!("/aws/vendedlogs/apis/{}", ids.physical(scope)),
         retention_days: i32::try_from(days.unwrap_or(14)).unwrap_or(14),
+        account: scope.account.clone(),
     };
     id.add(graph, (), move |()| group.clone())
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::identity::Pools;
 use super::ids;
-use super::messaging::Secrets;
+use super::messaging::{Secrets, secret_policy};
 use crate::aws::apigateway::RestApi;
 use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, provider};
 use crate::aws::iam::{Role, RolePolicy};
@@ -44,6 +44,9 @@ pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, poo
             secret_fields: BTreeMap::new(),
             rotate: false,
             filled_by_another: true,
+            rotated: false,
+            policy: secret_policy(stack, scope, name),
+            account: scope.account.clone(),
         };
         let secret = id.add(graph, (), move |()| secret.clone());
         let username = service_username(name, &scope.stack);
@@ -112,7 +115,7 @@ fn role(
 
 /// Lets the signed-in users of this identity pool assume the role. Without the condition, users of any identity pool of
 /// any account could. The names of the condition keys begin with the principal (docs/aws.md, What differs between
-/// partitions).
+/// partitions). `aws:SourceAccount` cannot be used here: no AWS service calls, so the request has no such key.
 fn trust(principal: &str, identity_pool: &str) -> Policy {
     let (audience, methods) = (format!("{principal}:aud"), format!("{principal}:amr"));
     Policy::new([json!({

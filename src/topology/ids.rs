@@ -10,7 +10,7 @@ use crate::aws::cognito::{AppClient, IdentityPool, IdentityPoolRoles, ServiceUse
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::lambda::{Function, Permission};
 use crate::aws::logs::LogGroup;
-use crate::aws::secretsmanager::Secret;
+use crate::aws::secretsmanager::{Rotation, Secret};
 use crate::aws::sns::{Subscription, Topic};
 use crate::aws::wafv2::{Association, IpSet, WebAcl};
 use crate::engine::{Graph, Handle, Id, Needs, Resource};
@@ -79,6 +79,16 @@ pub(crate) fn topic(name: &str) -> IdOf<Topic> {
 /// A secret of the stack file, or the one that holds a service user's name and password.
 pub(crate) fn secret(name: &str) -> IdOf<Secret> {
     IdOf::new("secret", name)
+}
+
+/// How a secret is rotated.
+pub(super) fn rotation(secret: &str) -> IdOf<Rotation> {
+    IdOf::new("rotation", secret)
+}
+
+/// The permission to invoke the function that rotates a secret.
+pub(super) fn rotation_permission(secret: &str) -> IdOf<Permission> {
+    IdOf::new("permission", &format!("rotation {secret}"))
 }
 
 pub(crate) fn pool(name: &str) -> IdOf<UserPool> {

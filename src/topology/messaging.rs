@@ -1,21 +1,83 @@
-//! Topics and secrets.
+//! Topics and secrets, and how secrets are rotated.
 
 use std::collections::BTreeMap;
 
+use super::functions::Ready;
 use super::{SecretValues, ids};
-use crate::aws::secretsmanager::Secret;
+use crate::aws::lambda::Permission;
+use crate::aws::secretsmanager::{Rotation, Secret};
 use crate::aws::sns::Topic;
 use crate::engine::{Graph, Handle};
+use crate::policy::Policy;
 use crate::scope::Scope;
-use crate::spec::{Stack, Value};
+use crate::spec::{self, Stack, Value, policies};
 
 pub(super) type Topics = BTreeMap<String, Handle<Topic>>;
 pub(super) type Secrets = BTreeMap<String, Handle<Secret>>;
 
+/// The resource policy that the stack file demands for a secret, its own or a service user's. ARNs of roles follow from
+/// their names, and AWS does not ask whether they exist.
+pub(super) fn secret_policy(stack: &Stack, scope: &Scope, secret: &str) -> Policy {
+    let settings = stack.secret_settings.get(secret);
+    let of_user = stack.service_users.get(secret).is_some_and(|user| user.resource_policy);
+    if !of_user && !settings.is_some_and(|settings| settings.resource_policy) {
+        return Policy::default();
+    }
+    let rotator = settings.and_then(|settings| settings.rotation.as_ref()).map(|rotation| &rotation.function);
+    let reads = |(name, function): &(&String, &spec::Function)| {
+        function.secrets.iter().any(|read| read == secret) || rotator == Some(*name)
+    };
+    let readers = stack.functions.iter().filter(reads).map(|(name, _)| scope.role_arn(&scope.physical(name)));
+    let readers: Vec<String> = readers.collect();
+    policies::secret(&scope.account, &readers, settings.map_or(&[], |settings| settings.administrators.as_slice()))
+}
+
+/// The rotations of secrets by functions. Secrets Manager asks the function to replace the value, so the permission to
+/// do so and the function's policy come first.
+pub(super) fn rotations(graph: &mut Graph, stack: &Stack, secrets: &Secrets, functions: &BTreeMap<String, Ready>) {
+    for (name, settings) in &stack.secret_settings {
+        let Some(rotation) = &settings.rotation else { continue };
+        let (Some(secret), Some(function)) = (secrets.get(name), functions.get(&rotation.function)) else { continue };
+        let sid = format!("securelambda-rotation-{name}");
+        let needs = (function.function, *secret);
+        let id = ids::rotation_permission(name);
+        let permission = id.add_under(graph, function.function, needs, move |(function, secret)| Permission {
+            function: function.name,
+            sid: sid.clone(),
+            principal: "secretsmanager.amazonaws.com".into(),
+            source_arn: secret.arn,
+        });
+        let needs = (*secret, function.function, permission, function.policy);
+        let days = i64::from(rotation.days);
+        ids::rotation(name).add_under(graph, *secret, needs, move |(secret, function, _, _)| Rotation {
+            secret_arn: secret.arn,
+            function_arn: function.arn,
+            days,
+        });
+    }
+}
+
+/// The ARN of a function, which follows from its name.
+fn function_arn(scope: &Scope, function: &str) -> String {
+    scope.arn("lambda", &format!("function:{}", scope.physical(function)))
+}
+
 pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics {
-    let add = |name: &String| {
+    let add = |(name, wanted): (&String, &spec::Topic)| {
         let id = ids::topic(name);
-        let topic = Topic { id: id.to_string(), name: scope.physical(name) };
+        let physical = scope.physical(name);
+        let triggered = stack.functions.iter().filter(|(_, function)| function.trigger.as_ref() == Some(name));
+        let topic = Topic {
+            id: id.to_string(),
+            arn: scope.arn("sns", &physical),
+            name: physical,
+            account: scope.account.clone(),
+            functions: stack.functions.keys().map(|function| function_arn(scope, function)).collect(),
+            subscribers: triggered.map(|(function, _)| function_arn(scope, function)).collect(),
+            tls_only: wanted.tls_only,
+            tracing: wanted.tracing,
+            signature_version: wanted.signature_version,
+        };
         (name.clone(), id.add(graph, (), move |()| topic.clone()))
     };
     stack.topics.iter().map(add).collect()
@@ -46,6 +108,9 @@ pub(super) fn secrets(
             plain: BTreeMap::new(),
             rotate: secrets.rotate.contains(name),
             filled_by_another: false,
+            rotated: stack.secret_settings.get(name).is_some_and(|settings| settings.rotation.is_some()),
+            policy: secret_policy(stack, scope, name),
+            account: scope.account.clone(),
             secret_fields: secrets
                 .values
                 .iter()

@@ -50,6 +50,7 @@ pub fn desired(
     let apis = roots.iter().filter_map(|(name, root)| Some((name.clone()?, *root))).collect();
     let references = References { pools, identity_pools, apis, urls: references::urls(stack, scope, endpoint) };
     let functions = functions::functions(&mut graph, stack, scope, bundles, &topics, &secrets, &references);
+    messaging::rotations(&mut graph, stack, &secrets, &functions);
     let firewall = edge::firewall(&mut graph, stack, scope);
     let parts = api::Parts { stack, scope, bundles, functions: &functions, pools: &references.pools.pools, firewall };
     for (name, wanted) in stack.all_apis() {

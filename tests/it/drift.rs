@@ -171,7 +171,7 @@ const ROLE_WIDENED: Damage = Damage {
         ]
     },
     shows: &[
-        ("role.ExternalLambda1", &["PolicyNames is more, wanted no others"]),
+        ("role.ExternalLambda1", &["PolicyNames is more, wanted none"]),
         ("role.ExternalLambda1", &["AttachedPolicies is arn:aws:iam::aws:policy/AdministratorAccess, wanted none"]),
     ],
 };

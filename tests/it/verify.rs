@@ -299,7 +299,7 @@ const DAMAGES: [Damage; 22] = [
             aws(user, "iam", "attach_role_policy", &managed);
         },
         fails: &[
-            "role InternalLambda: only Lambda can assume it, and it has no other policies",
+            "role InternalLambda: only the service that needs it can assume it, and it has no other policies",
             "role InternalLambda: its policies do not allow access to the topic greetings",
             "role InternalLambda: its policies do not allow access to the secret LambdaSNSTopicARN",
         ],

@@ -207,15 +207,23 @@ impl Described for HttpStage {
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: LOG_GROUPS,
-                rights: &[Permissions {
-                    needs: &[Usage::Read, Usage::Survivors],
-                    actions: &["logs:ListTagsForResource"],
-                }],
+                rights: &[
+                    Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:ListTagsForResource"] },
+                    Permissions { needs: &[Usage::Read], actions: &["logs:DescribeSubscriptionFilters"] },
+                ],
             },
             StatementTemplate {
                 sid: Sid::OwnByName,
                 on: LOG_GROUPS,
                 rights: &[
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &[
+                            "logs:DeleteSubscriptionFilter",
+                            "logs:DisassociateKmsKey",
+                            "logs:PutBearerTokenAuthentication",
+                        ],
+                    },
                     Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],

@@ -1,6 +1,6 @@
 //! Roles: who may assume one, and its description and boundary.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{IAM_BUSY, ROLE_IN_USE, settled};
 use crate::aws::tags;
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::regions::Service;
@@ -55,15 +55,46 @@ pub struct RoleLive {
     pub description: String,
     /// The ARN of its permissions boundary.
     pub boundary: Option<String>,
-    /// The names of its inline policies.
-    pub inline: BTreeSet<String>,
+    /// For how many seconds its credentials are valid at most.
+    pub max_session_s: i32,
+    /// Its inline policies by name. The documents are read only if there are several: the one that the stack wants is a
+    /// resource of its own.
+    pub inline: BTreeMap<String, Option<Policy>>,
     /// The ARNs of the managed policies attached to it.
     pub attached: BTreeSet<String>,
+    /// The names of the instance profiles that give the role to EC2 instances.
+    pub instance_profiles: BTreeSet<String>,
 }
 
+/// AWS's default and least, in seconds.
+const MAX_SESSION_S: i32 = 3600;
+
+/// Managed policies of AWS that only allow sending traces to X-Ray and reading its sampling rules (docs/aws.md, Roles).
+const SEND_TRACES: [&str; 2] = ["policy/AWSXRayDaemonWriteAccess", "policy/AWSXrayWriteOnlyAccess"];
+
 impl Role {
-    fn unwanted<'a>(&'a self, live: &'a RoleLive) -> impl Iterator<Item = &'a String> {
-        live.inline.iter().filter(|name| !self.inline_policies.contains(name))
+    /// The names of the inline policies that it may not have, and their documents if they were read.
+    fn unwanted<'a>(&'a self, live: &'a RoleLive) -> impl Iterator<Item = (&'a String, Option<&'a Policy>)> {
+        live.inline
+            .iter()
+            .filter(|(name, _)| !self.inline_policies.contains(name))
+            .map(|(name, document)| (name, document.as_ref()))
+    }
+}
+
+/// The names, or `none`.
+fn list<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// What policies do that the role should not have.
+fn unwanted(harmless: impl IntoIterator<Item = bool>) -> Effect {
+    let harmless: Vec<bool> = harmless.into_iter().collect();
+    match harmless.as_slice() {
+        [] => Effect::Same,
+        all if all.iter().all(|harmless| *harmless) => Effect::Differs,
+        _ => Effect::Weakens,
     }
 }
 
@@ -91,27 +122,23 @@ impl Resource for Role {
     }
 
     fn compare(&self, live: &RoleLive) -> Comparison {
-        let drift = {
-            let mut drift = Vec::new();
-            if !self.trust.means_same(&live.trust) {
-                drift.push(Drift::weakening("AssumeRolePolicyDocument", &self.trust, &live.trust));
-            }
-            let unwanted: Vec<&str> = self.unwanted(live).map(String::as_str).collect();
-            if !unwanted.is_empty() {
-                drift.push(Drift::weakening("PolicyNames", "no others", unwanted.join(", ")));
-            }
-            if !live.attached.is_empty() {
-                let attached: Vec<&str> = live.attached.iter().map(String::as_str).collect();
-                drift.push(Drift::weakening("AttachedPolicies", "none", attached.join(", ")));
-            }
+        let sends_traces = |arn: &String| SEND_TRACES.iter().any(|name| arn.ends_with(&format!(":iam::aws:{name}")));
+        let nothing = Policy::default();
+        let inline =
+            self.unwanted(live).map(|(_, document)| document.is_some_and(|it| nothing.judge(it) != Effect::Weakens));
+        let boundary = live.boundary.as_deref().unwrap_or("none");
+        let compared = Comparison::default()
+            .judged("AssumeRolePolicyDocument", &self.trust, &live.trust, self.trust.judge(&live.trust))
+            .judged("PolicyNames", "none", list(self.unwanted(live).map(|(name, _)| name)), unwanted(inline))
+            .judged("AttachedPolicies", "none", list(&live.attached), unwanted(live.attached.iter().map(sends_traces)))
+            .guard("MaxSessionDuration", MAX_SESSION_S, live.max_session_s)
+            .nothing_else("InstanceProfiles", &live.instance_profiles);
+        let compared = match &self.boundary {
+            Some(wanted) => compared.guard("PermissionsBoundary", wanted, boundary),
             // A boundary that somebody else set only takes permissions away. Removing it would escalate privileges.
-            if let Some(wanted) = self.boundary.as_ref().filter(|_| self.boundary != live.boundary) {
-                drift.push(Drift::weakening("PermissionsBoundary", wanted, live.boundary.as_deref().unwrap_or("none")));
-            }
-            drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
-            drift
+            None => compared.judged("PermissionsBoundary", boundary, boundary, Effect::Same),
         };
-        drift.into_iter().collect()
+        compared.plain("Description", format!("{:?}", self.description), format!("{:?}", live.description))
     }
 }
 
@@ -129,7 +156,12 @@ impl Described for Role {
                 rights: &[
                     Permissions {
                         needs: &[Usage::Read, Usage::Delete],
-                        actions: &["iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
+                        actions: &[
+                            "iam:GetRole",
+                            "iam:ListAttachedRolePolicies",
+                            "iam:ListInstanceProfilesForRole",
+                            "iam:ListRolePolicies",
+                        ],
                     },
                     Permissions { needs: &[Usage::Survivors], actions: &["iam:ListRoleTags"] },
                 ],
@@ -152,6 +184,15 @@ impl Described for Role {
                         actions: &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
                     },
                 ],
+            },
+            // The names of instance profiles that others made are not known.
+            StatementTemplate {
+                sid: Sid::OwnByName,
+                on: &["arn:{partition}:iam::{account}:instance-profile/*"],
+                rights: &[Permissions {
+                    needs: &[Usage::Update, Usage::Delete],
+                    actions: &["iam:RemoveRoleFromInstanceProfile"],
+                }],
             },
             StatementTemplate {
                 sid: Sid::AskWhatIsAllowed,
@@ -181,7 +222,7 @@ impl Described for Role {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "role {}",
-            holds: "only Lambda can assume it, and it has no other policies",
+            holds: "only the service that needs it can assume it, and it has no other policies",
             read: "GetRole",
         },
     };
@@ -195,6 +236,26 @@ impl Iam {
             all.extend(policy.or_fail(&format!("list the managed policies of the role {role}"))?.policy_arn);
         }
         Ok(all)
+    }
+
+    async fn instance_profiles(&self, role: &str) -> Result<BTreeSet<String>, Failure> {
+        let mut profiles =
+            self.client.list_instance_profiles_for_role().role_name(role).into_paginator().items().send();
+        let mut all = BTreeSet::new();
+        while let Some(profile) = profiles.next().await {
+            let profile = profile.or_fail(&format!("list the instance profiles of the role {role}"))?;
+            all.insert(profile.instance_profile_name);
+        }
+        Ok(all)
+    }
+
+    async fn leave(&self, role: &str, profile: &str, task: &Task) -> Result<(), Failure> {
+        let doing = format!("remove the role {role} from the instance profile {profile}");
+        let left = settled(task, &[&IAM_BUSY], || async {
+            let call = self.client.remove_role_from_instance_profile().role_name(role);
+            call.instance_profile_name(profile).send().await.or_fail(&doing)
+        });
+        left.await.or_absent().map(drop)
     }
 
     async fn detach(&self, role: &str, arn: &str, task: &Task) -> Result<(), Failure> {
@@ -224,10 +285,12 @@ impl Iam {
         set.await.map(drop)
     }
 
+    /// Sets the description and the longest session, which one call does.
     async fn describe(&self, want: &Role, task: &Task) -> Result<(), Failure> {
         let doing = format!("describe the role {}", want.name);
         let set = settled(task, &[&IAM_BUSY], || async {
-            self.client.update_role().role_name(&want.name).description(&want.description).send().await.or_fail(&doing)
+            let call = self.client.update_role().role_name(&want.name).description(&want.description);
+            call.max_session_duration(MAX_SESSION_S).send().await.or_fail(&doing)
         });
         set.await.map(drop)
     }
@@ -240,10 +303,11 @@ pub(super) fn outputs(role: &aws_sdk_iam::types::Role) -> RoleOutputs {
 impl Provider<Role> for Iam {
     async fn read(&self, key: &RoleKey, _: Option<&RoleOutputs>, _: &Task) -> Result<Option<Found<Role>>, Failure> {
         let doing = format!("read the role {}", key.name);
-        let (role, inline, attached) = tokio::join!(
+        let (role, inline, attached, profiles) = tokio::join!(
             self.client.get_role().role_name(&key.name).send(),
             self.inline(&key.name),
             self.attached(&key.name),
+            self.instance_profiles(&key.name),
         );
         let Some(role) = role.or_fail(&doing).or_absent()?.and_then(|answer| answer.role) else { return Ok(None) };
         if !self.owns(&role) {
@@ -252,10 +316,12 @@ impl Provider<Role> for Iam {
         // A new role may be visible to one call and not to another yet. Then it has no policies either.
         let (inline, attached) = (inline.or_absent()?.unwrap_or_default(), attached.or_absent()?.unwrap_or_default());
         let live = RoleLive {
+            max_session_s: role.max_session_duration().unwrap_or(MAX_SESSION_S),
+            instance_profiles: profiles.or_absent()?.unwrap_or_default(),
             trust: document(role.assume_role_policy_document().unwrap_or("{}"), &doing)?,
             description: role.description().unwrap_or_default().to_owned(),
             boundary: role.permissions_boundary().and_then(|bound| bound.permissions_boundary_arn.clone()),
-            inline,
+            inline: self.documents(&key.name, inline).await?,
             attached,
         };
         Ok(Some(Found { outputs: outputs(&role), live }))
@@ -277,24 +343,31 @@ impl Provider<Role> for Iam {
     }
 
     async fn update(&self, want: &Role, found: &Found<Role>, task: &Task) -> Result<RoleOutputs, Failure> {
-        let drift = want.drift(&found.live);
-        for setting in drift {
-            match setting.field.as_str() {
-                "AssumeRolePolicyDocument" => self.trust(want, task).await?,
-                "PolicyNames" => {
-                    for name in want.unwanted(&found.live) {
-                        self.remove_inline(&want.name, name, task).await?;
-                    }
-                }
-                "AttachedPolicies" => {
-                    for arn in &found.live.attached {
-                        self.detach(&want.name, arn, task).await?;
-                    }
-                }
-                "PermissionsBoundary" => self.bound(want, task).await?,
-                "Description" => self.describe(want, task).await?,
-                _ => {}
+        let fields: BTreeSet<String> = want.drift(&found.live).into_iter().map(|setting| setting.field).collect();
+        let has = |field: &str| fields.contains(field);
+        if has("AssumeRolePolicyDocument") {
+            self.trust(want, task).await?;
+        }
+        if has("PolicyNames") {
+            for (name, _) in want.unwanted(&found.live) {
+                self.remove_inline(&want.name, name, task).await?;
             }
+        }
+        if has("AttachedPolicies") {
+            for arn in &found.live.attached {
+                self.detach(&want.name, arn, task).await?;
+            }
+        }
+        if has("InstanceProfiles") {
+            for profile in &found.live.instance_profiles {
+                self.leave(&want.name, profile, task).await?;
+            }
+        }
+        if has("PermissionsBoundary") {
+            self.bound(want, task).await?;
+        }
+        if has("Description") || has("MaxSessionDuration") {
+            self.describe(want, task).await?;
         }
         Ok(found.outputs.clone())
     }
@@ -318,16 +391,25 @@ impl Provider<Role> for Iam {
         let deleted = settled(task, &[&ROLE_IN_USE, &IAM_BUSY], || async {
             match delete().await {
                 Err(failure) if ROLE_IN_USE.heals(&failure) => {
-                    // It still has policies: new ones, or removed ones that IAM still sees.
-                    let (inline, attached) = tokio::join!(self.inline(&gone.name), self.attached(&gone.name));
+                    // It still has policies, or is still in an instance profile: new ones, or removed ones that IAM
+                    // still sees.
+                    let (inline, attached, profiles) = tokio::join!(
+                        self.inline(&gone.name),
+                        self.attached(&gone.name),
+                        self.instance_profiles(&gone.name),
+                    );
                     for name in inline.iter().flatten() {
                         self.remove_inline(&gone.name, name, task).await?;
                     }
                     for arn in attached.iter().flatten() {
                         self.detach(&gone.name, arn, task).await?;
                     }
+                    for profile in profiles.iter().flatten() {
+                        self.leave(&gone.name, profile, task).await?;
+                    }
                     // A list that cannot be read matters only if the deletion is refused again.
-                    delete().await.map_err(|conflict| inline.err().or(attached.err()).unwrap_or(conflict))
+                    let unread = inline.err().or(attached.err()).or(profiles.err());
+                    delete().await.map_err(|conflict| unread.unwrap_or(conflict))
                 }
                 answer => answer,
             }

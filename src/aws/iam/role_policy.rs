@@ -7,7 +7,7 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{IAM_BUSY, ROLE_VISIBLE, settled};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::regions::Service;
@@ -53,13 +53,7 @@ impl Resource for RolePolicy {
     }
 
     fn compare(&self, live: &Policy) -> Comparison {
-        let drift = {
-            if self.document.means_same(live) {
-                return Comparison::default();
-            }
-            vec![Drift::weakening("PolicyDocument", &self.document, live)]
-        };
-        drift.into_iter().collect()
+        Comparison::default().judged("PolicyDocument", &self.document, live, self.document.judge(live))
     }
 }
 

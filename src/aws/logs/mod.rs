@@ -6,15 +6,16 @@
 mod events;
 mod inventory;
 
+use aws_sdk_cloudwatchlogs::types::{LogGroup as AwsLogGroup, SubscriptionFilter as AwsFilter};
 use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
-use super::{Clients, pairs, tag_map};
+use super::{Clients, keys, pairs, tag_map};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::{Scope, Whose};
@@ -36,6 +37,8 @@ pub struct LogGroup {
     pub name: String,
     /// How long events are kept, in days; one of the periods that AWS allows (docs/aws.md, Log groups).
     pub retention_days: i32,
+    /// The account that owns it: twelve digits.
+    pub account: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,10 +55,59 @@ pub struct LogGroupKey {
     name: String,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct LogGroupLive {
     /// In days; `None`: events are kept for ever.
     pub retention_days: Option<i32>,
+    /// The policy of the account that sets the retention instead of the group.
+    pub retention_policy: Option<String>,
+    /// The ARN of the key that encrypts the events.
+    pub kms_key: Option<String>,
+    /// Who receives every event: the names of the subscription filters, and their destinations.
+    pub subscription_filters: Vec<SubscriptionFilter>,
+    /// Whether anybody with a token may write events over HTTP.
+    pub takes_bearer_tokens: bool,
+    /// Further settings, by AWS's names, which give nobody access.
+    pub others: Vec<(&'static str, String)>,
+}
+
+/// Sends the events of a group to somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionFilter {
+    pub name: String,
+    /// The ARN of a stream, a function or a destination in another account.
+    pub destination: String,
+}
+
+impl std::fmt::Display for SubscriptionFilter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} to {}", self.name, self.destination)
+    }
+}
+
+impl LogGroupLive {
+    fn read(group: AwsLogGroup, filters: Vec<AwsFilter>) -> Self {
+        let filter = |filter: AwsFilter| SubscriptionFilter {
+            name: filter.filter_name.unwrap_or_default(),
+            destination: filter.destination_arn.unwrap_or_default(),
+        };
+        let flag = |on: Option<bool>| on.unwrap_or_default().to_string();
+        let class = group.log_group_class.as_ref().map_or("STANDARD", |class| class.as_str());
+        let protection = group.data_protection_status.as_ref().map_or("none", |status| status.as_str());
+        let others = vec![
+            ("logGroupClass", class.to_owned()),
+            ("dataProtectionStatus", protection.to_owned()),
+            ("deletionProtectionEnabled", flag(group.deletion_protection_enabled)),
+        ];
+        Self {
+            retention_days: group.retention_in_days,
+            retention_policy: group.retention_policy_name,
+            kms_key: group.kms_key_id,
+            subscription_filters: filters.into_iter().map(filter).collect(),
+            takes_bearer_tokens: group.bearer_token_authentication_enabled.unwrap_or_default(),
+            others,
+        }
+    }
 }
 
 impl Resource for LogGroup {
@@ -81,15 +133,24 @@ impl Resource for LogGroup {
     }
 
     fn compare(&self, live: &LogGroupLive) -> Comparison {
-        let drift = {
-            let field = "retentionInDays";
-            match live.retention_days {
-                Some(days) if days == self.retention_days => Vec::new(),
-                Some(days) => vec![Drift::new(field, self.retention_days, days)],
-                None => vec![Drift::weakening(field, self.retention_days, "never expires")],
-            }
+        let days = live.retention_days.map_or_else(|| "never expires".to_owned(), |days| days.to_string());
+        let retention = match (live.retention_days, &live.retention_policy) {
+            (Some(days), _) if days == self.retention_days => Effect::Same,
+            // The account's policy replaces the group's retention, which then cannot be seen or changed.
+            (_, Some(_)) => Effect::Same,
+            (Some(_), None) => Effect::Differs,
+            (None, None) => Effect::Weakens,
         };
-        drift.into_iter().collect()
+        let mut compared = Comparison::default()
+            .judged("retentionInDays", self.retention_days, days, retention)
+            .nothing_else("subscriptionFilters", &live.subscription_filters)
+            .guard("bearerTokenAuthenticationEnabled", false, live.takes_bearer_tokens);
+        compared = keys::compared(compared, "kmsKeyId", live.kms_key.as_ref(), &self.account);
+        // What the stack file does not say and what gives nobody access is kept as it is.
+        for (name, value) in &live.others {
+            compared = compared.judged(*name, value, value, Effect::Same);
+        }
+        compared
     }
 }
 
@@ -106,6 +167,7 @@ impl Described for LogGroup {
                 on: GROUPS,
                 rights: &[
                     Permissions { needs: &[Usage::Read, Usage::Survivors], actions: &["logs:ListTagsForResource"] },
+                    Permissions { needs: &[Usage::Read], actions: &["logs:DescribeSubscriptionFilters"] },
                     Permissions { needs: &[Usage::ReadLogs], actions: &["logs:FilterLogEvents"] },
                 ],
             },
@@ -115,6 +177,14 @@ impl Described for LogGroup {
                 on: GROUPS,
                 rights: &[
                     Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &[
+                            "logs:DeleteSubscriptionFilter",
+                            "logs:DisassociateKmsKey",
+                            "logs:PutBearerTokenAuthentication",
+                        ],
+                    },
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
             },
@@ -148,8 +218,8 @@ impl Described for LogGroup {
         check: SettingsCheck {
             layer: Layer::Functions,
             subject: "log of {}",
-            holds: "retention matches the stack file",
-            read: "DescribeLogGroups",
+            holds: "retention matches the stack file, and nobody else receives the events",
+            read: "DescribeLogGroups and DescribeSubscriptionFilters",
         },
     };
 }
@@ -176,6 +246,43 @@ impl Logs {
         LogGroupOutputs { name: name.to_owned(), arn: self.scope.arn("logs", &format!("log-group:{name}")) }
     }
 
+    async fn subscription_filters(&self, group: &str) -> Result<Vec<AwsFilter>, Failure> {
+        let call = self.client.describe_subscription_filters().log_group_name(group);
+        let mut filters = call.into_paginator().items().send();
+        let mut all = Vec::new();
+        while let Some(filter) = filters.next().await {
+            all.push(filter.or_fail(&format!("list the subscription filters of the log group {group}"))?);
+        }
+        Ok(all)
+    }
+
+    async fn remove_filter(&self, group: &str, filter: &str, task: &Task) -> Result<(), Failure> {
+        let doing = format!("remove the subscription filter {filter} from the log group {group}");
+        let removed = settled(task, &[&LOGS_BUSY], || async {
+            let call = self.client.delete_subscription_filter().log_group_name(group).filter_name(filter);
+            call.send().await.or_fail(&doing)
+        });
+        removed.await.or_absent().map(drop)
+    }
+
+    async fn refuse_bearer_tokens(&self, group: &LogGroupOutputs, task: &Task) -> Result<(), Failure> {
+        let doing = format!("make the log group {} refuse bearer tokens", group.name);
+        let set = settled(task, &[&LOGS_BUSY], || async {
+            let call = self.client.put_bearer_token_authentication().log_group_identifier(&group.name);
+            call.bearer_token_authentication_enabled(false).send().await.or_fail(&doing)
+        });
+        set.await.map(drop)
+    }
+
+    /// Encrypts new events with AWS's own key.
+    async fn use_own_key(&self, group: &str, task: &Task) -> Result<(), Failure> {
+        let doing = format!("take the key off the log group {group}");
+        let taken = settled(task, &[&LOGS_BUSY], || async {
+            self.client.disassociate_kms_key().log_group_name(group).send().await.or_fail(&doing)
+        });
+        taken.await.map(drop)
+    }
+
     async fn retain(&self, want: &LogGroup, task: &Task) -> Result<(), Failure> {
         let doing = format!("set the retention of the log group {}", want.name);
         let set = settled(task, &[&LOGS_VISIBLE, &LOGS_BUSY], || async {
@@ -195,9 +302,10 @@ impl Provider<LogGroup> for Logs {
     ) -> Result<Option<Found<LogGroup>>, Failure> {
         let outputs = self.outputs(&key.name);
         let doing = format!("read the log group {}", key.name);
-        let (groups, tags) = tokio::join!(
+        let (groups, tags, filters) = tokio::join!(
             self.client.describe_log_groups().log_group_name_prefix(&key.name).send(),
             self.client.list_tags_for_resource().resource_arn(&outputs.arn).send(),
+            self.subscription_filters(&key.name),
         );
         // The list is in ASCII order, so the name itself comes before longer names: one page is enough.
         let groups = groups.or_fail(&doing)?.log_groups.unwrap_or_default();
@@ -208,7 +316,8 @@ impl Provider<LogGroup> for Logs {
         if !self.scope.owns(pairs(tags.tags())) {
             return Err(Failure::foreign("the log group", &outputs.arn));
         }
-        Ok(Some(Found { outputs, live: LogGroupLive { retention_days: group.retention_in_days } }))
+        let Some(filters) = filters.or_absent()? else { return Ok(None) };
+        Ok(Some(Found { outputs, live: LogGroupLive::read(group, filters) }))
     }
 
     async fn create(&self, want: &LogGroup, task: &Task) -> Result<LogGroupOutputs, Failure> {
@@ -224,9 +333,18 @@ impl Provider<LogGroup> for Logs {
     }
 
     async fn update(&self, want: &LogGroup, found: &Found<LogGroup>, task: &Task) -> Result<LogGroupOutputs, Failure> {
-        let drift = want.drift(&found.live);
-        if !drift.is_empty() {
-            self.retain(want, task).await?;
+        for setting in want.drift(&found.live) {
+            match setting.field.as_str() {
+                "retentionInDays" => self.retain(want, task).await?,
+                "subscriptionFilters" => {
+                    for filter in &found.live.subscription_filters {
+                        self.remove_filter(&want.name, &filter.name, task).await?;
+                    }
+                }
+                "bearerTokenAuthenticationEnabled" => self.refuse_bearer_tokens(&found.outputs, task).await?,
+                "kmsKeyId" => self.use_own_key(&want.name, task).await?,
+                _ => {}
+            }
         }
         Ok(found.outputs.clone())
     }
@@ -255,11 +373,19 @@ impl Provider<LogGroup> for Logs {
 mod tests {
     use super::*;
     use crate::aws::testing::{replay, requests};
-    use crate::engine::Cause;
+    use crate::engine::{Cause, Drift};
 
     fn want() -> LogGroup {
-        LogGroup { id: "log_group.f".into(), name: "/aws/lambda/demo-f".into(), retention_days: 14 }
+        LogGroup {
+            id: "log_group.f".into(),
+            name: "/aws/lambda/demo-f".into(),
+            retention_days: 14,
+            account: "123456789012".into(),
+        }
     }
+
+    const NO_FILTERS: &str = r#"{"subscriptionFilters":[]}"#;
+    const ABSENT: &str = r#"{"__type":"ResourceNotFoundException","message":"no"}"#;
 
     const GROUPS: &str = r#"{"logGroups":[
         {"logGroupName":"/aws/lambda/demo-f","retentionInDays":14},
@@ -268,19 +394,19 @@ mod tests {
 
     #[test]
     fn drift_names_the_retention_and_no_retention_weakens() {
-        let drift = |days| want().drift(&LogGroupLive { retention_days: days });
+        let drift = |days| want().drift(&LogGroupLive { retention_days: days, ..LogGroupLive::default() });
         assert_eq!(drift(Some(14)), []);
         assert_eq!(drift(Some(1)), [Drift::new("retentionInDays", 14, 1)]);
         assert_eq!(drift(None), [Drift::weakening("retentionInDays", 14, "never expires")]);
     }
 
     #[tokio::test]
-    async fn an_unchanged_group_is_found_by_its_exact_name_and_costs_two_reads() {
-        let (clients, http) = replay(vec![(200, GROUPS), (200, OURS)]);
+    async fn an_unchanged_group_is_found_by_its_exact_name_and_costs_three_reads_at_once() {
+        let (clients, http) = replay(vec![(200, GROUPS), (200, OURS), (200, NO_FILTERS)]);
         let found = Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap().unwrap();
         assert_eq!(want().drift(&found.live), []);
         assert_eq!(found.outputs.arn, "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/demo-f");
-        assert_eq!(requests(&http).len(), 2);
+        assert_eq!(requests(&http).len(), 3);
         let (idle, _) = replay(vec![]);
         Logs::new(&idle).update(&want(), &found, &Task::detached("x")).await.unwrap();
     }
@@ -289,16 +415,52 @@ mod tests {
     async fn a_longer_name_is_another_group() {
         let (clients, _) = replay(vec![
             (200, r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-fun"}]}"#),
-            (400, r#"{"__type":"ResourceNotFoundException","message":"no"}"#),
+            (400, ABSENT),
+            (400, ABSENT),
         ]);
         assert!(Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap().is_none());
     }
 
     #[tokio::test]
     async fn a_group_without_our_tag_is_foreign() {
-        let (clients, _) = replay(vec![(200, GROUPS), (200, r#"{"tags":{"securelambda:stack":"other"}}"#)]);
+        let (clients, _) =
+            replay(vec![(200, GROUPS), (200, r#"{"tags":{"securelambda:stack":"other"}}"#), (200, NO_FILTERS)]);
         let failure = Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap_err();
         assert_eq!(failure.cause, Cause::Foreign);
+    }
+
+    #[tokio::test]
+    async fn who_else_receives_or_writes_events_is_named_and_removed() {
+        let group = r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-f","retentionInDays":14,
+            "kmsKeyId":"arn:aws:kms:eu-central-1:999999999999:key/k","bearerTokenAuthenticationEnabled":true,
+            "deletionProtectionEnabled":true,"dataProtectionStatus":"ACTIVATED"}]}"#;
+        let filters =
+            r#"{"subscriptionFilters":[{"filterName":"copy","destinationArn":"arn:aws:logs:r:9:destination:d"}]}"#;
+        let (clients, _) = replay(vec![(200, group), (200, OURS), (200, filters)]);
+        let found = Logs::new(&clients).read(&want().key(), None, &Task::detached("x")).await.unwrap().unwrap();
+        let expected = [
+            Drift::weakening("subscriptionFilters", "none", "copy to arn:aws:logs:r:9:destination:d"),
+            Drift::weakening("bearerTokenAuthenticationEnabled", false, true),
+            Drift::weakening("kmsKeyId", "no key of another account", "arn:aws:kms:eu-central-1:999999999999:key/k"),
+        ];
+        assert_eq!(want().drift(&found.live), expected, "protection that was set by hand is kept");
+        let (clients, http) = replay(vec![(200, "{}"), (200, "{}"), (200, "{}")]);
+        Logs::new(&clients).update(&want(), &found, &Task::detached("x")).await.unwrap();
+        let requests = requests(&http);
+        assert!(requests[0].contains("DeleteSubscriptionFilter") && requests[0].contains("copy"), "{requests:?}");
+        assert!(requests[1].contains("PutBearerTokenAuthentication") && requests[1].contains("false"), "{requests:?}");
+        assert!(requests[2].contains("DisassociateKmsKey"), "{requests:?}");
+    }
+
+    #[test]
+    fn a_key_of_the_account_and_its_retention_policy_are_kept() {
+        let live = LogGroupLive {
+            retention_policy: Some("a-year".into()),
+            retention_days: Some(365),
+            kms_key: Some("arn:aws:kms:eu-central-1:123456789012:key/k".into()),
+            ..LogGroupLive::default()
+        };
+        assert_eq!(want().drift(&live), []);
     }
 
     #[tokio::test]

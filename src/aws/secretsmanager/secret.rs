@@ -8,14 +8,16 @@ use sha2::{Digest, Sha256};
 
 use super::RECOVERY_DAYS;
 use crate::aws::error::hide;
+use crate::aws::keys;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Failure, Resource};
+use crate::engine::{Comparison, Effect, Failure, Resource};
 use crate::layer::Layer;
+use crate::policy::Policy;
 use crate::regions::Service;
 use crate::secret::SecretValue;
 
-const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];
+pub(super) const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];
 
 /// How many of a version id's 64 hexadecimal digits are a digest if the rest is random.
 const SHAPE: usize = 32;
@@ -37,6 +39,12 @@ pub struct Secret {
     pub rotate: bool,
     /// Another resource writes the value: the secret is created without one, and any value is correct.
     pub filled_by_another: bool,
+    /// A [`Rotation`](super::Rotation) replaces the value, so any value is correct.
+    pub rotated: bool,
+    /// Its resource policy; without statements, it has none.
+    pub policy: Policy,
+    /// The account that owns it: twelve digits.
+    pub account: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +63,7 @@ pub struct SecretKey {
 }
 
 /// A secret's settings. Of its value it contains only the version.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SecretLive {
     /// What AWS has for a description; none is an empty one.
     pub description: String,
@@ -63,6 +71,14 @@ pub struct SecretLive {
     pub current: Option<String>,
     /// The recorded id of the version that this stack wrote last.
     pub recorded: Option<String>,
+    /// Its resource policy; without statements if it has none.
+    pub policy: Policy,
+    /// The ARN, id or alias of the key that encrypts it; `None`: AWS's own key.
+    pub kms_key: Option<String>,
+    /// What replaces its value regularly: the ARN of a function, or the name of the service that owns the secret.
+    pub rotated_by: Option<String>,
+    /// The regions in which there are copies.
+    pub replicas: Vec<String>,
 }
 
 impl Secret {
@@ -158,25 +174,42 @@ impl Resource for Secret {
     }
 
     fn compare(&self, live: &SecretLive) -> Comparison {
-        let drift = {
-            let mut drift: Vec<Drift> =
-                Drift::unless_equal("Description", &self.description, &live.description).into_iter().collect();
-            if self.filled_by_another {
-                return drift.into_iter().collect();
-            }
-            if self.rotate {
-                drift.push(Drift::new("value", "a new value", "the current value"));
-            } else if !self.is_current(live) {
-                let (want, other) = ("the stack's version", "another version");
-                // If the version is the recorded one, the stack file has changed.
-                let changed_elsewhere = live.recorded.is_some() && live.recorded != live.current;
-                let make = if changed_elsewhere { Drift::weakening } else { Drift::new };
-                drift.push(make("value", want, other));
-            }
-            drift
-        };
-        drift.into_iter().collect()
+        let compared = Comparison::default()
+            .plain("Description", format!("{:?}", self.description), format!("{:?}", live.description))
+            .judged("ResourcePolicy", shown(&self.policy), shown(&live.policy), self.policy.judge(&live.policy))
+            // Copies have the same policy, in the same account.
+            .plain("ReplicationStatus", "none", list(&live.replicas));
+        let mut compared = keys::compared(compared, "KmsKeyId", live.kms_key.as_ref(), &self.account);
+        if !self.rotated {
+            compared = compared.nothing_else("RotationLambdaARN", &live.rotated_by);
+        }
+        if self.filled_by_another {
+            return compared;
+        }
+        let (ours, other) = ("the stack's version", "another version");
+        if self.rotate {
+            return compared.plain("value", "a new value", "the current value");
+        }
+        if self.is_current(live) {
+            return compared.plain("value", ours, ours);
+        }
+        if self.rotated {
+            return compared.judged("value", ours, "a version of the rotation function's", Effect::Same);
+        }
+        // If the version is the recorded one, the stack file has changed.
+        let changed_elsewhere = live.recorded.is_some() && live.recorded != live.current;
+        compared.judged("value", ours, other, if changed_elsewhere { Effect::Weakens } else { Effect::Differs })
     }
+}
+
+/// The policy, or `none`.
+fn shown(policy: &Policy) -> String {
+    if policy.statements().next().is_none() { "none".to_owned() } else { policy.to_string() }
+}
+
+/// The names, or `none`.
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 impl Described for Secret {
@@ -191,10 +224,13 @@ impl Described for Secret {
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: SECRETS,
-                rights: &[Permissions {
-                    needs: &[Usage::Read, Usage::Create, Usage::Delete],
-                    actions: &["secretsmanager:DescribeSecret"],
-                }],
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Read, Usage::Create, Usage::Delete],
+                        actions: &["secretsmanager:DescribeSecret"],
+                    },
+                    Permissions { needs: &[Usage::Read], actions: &["secretsmanager:GetResourcePolicy"] },
+                ],
             },
             StatementTemplate {
                 sid: Sid::OwnByTag,
@@ -203,6 +239,8 @@ impl Described for Secret {
                     Permissions {
                         needs: &[Usage::Create],
                         actions: &[
+                            "secretsmanager:DeleteResourcePolicy",
+                            "secretsmanager:PutResourcePolicy",
                             "secretsmanager:PutSecretValue",
                             "secretsmanager:RestoreSecret",
                             "secretsmanager:UpdateSecret",
@@ -210,14 +248,26 @@ impl Described for Secret {
                     },
                     Permissions {
                         needs: &[Usage::Update],
-                        actions: &["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret"],
+                        actions: &[
+                            "secretsmanager:CancelRotateSecret",
+                            "secretsmanager:DeleteResourcePolicy",
+                            "secretsmanager:PutResourcePolicy",
+                            "secretsmanager:PutSecretValue",
+                            "secretsmanager:UpdateSecret",
+                        ],
                     },
                 ],
             },
             StatementTemplate {
                 sid: Sid::OwnByName,
                 on: SECRETS,
-                rights: &[Permissions { needs: &[Usage::Delete], actions: &["secretsmanager:DeleteSecret"] }],
+                rights: &[
+                    Permissions { needs: &[Usage::Delete], actions: &["secretsmanager:DeleteSecret"] },
+                    Permissions {
+                        needs: &[Usage::Update, Usage::Delete],
+                        actions: &["secretsmanager:RemoveRegionsFromReplication"],
+                    },
+                ],
             },
             StatementTemplate {
                 sid: Sid::MakeOwn,
@@ -240,8 +290,8 @@ impl Described for Secret {
         check: SettingsCheck {
             layer: Layer::Secrets,
             subject: "secret {}",
-            holds: "its value is the one that the stack wrote",
-            read: "DescribeSecret",
+            holds: "its value is the one that the stack wrote, and nobody else may read or replace it",
+            read: "DescribeSecret and GetResourcePolicy",
         },
     };
 }

@@ -2,7 +2,9 @@
 
 use aws_sdk_sns::types::Subscription as AwsSubscription;
 
-use super::{Sns, Subscription, SubscriptionKey, SubscriptionOutputs, Topic, TopicKey, TopicOutputs};
+use super::subscription::{Subscription, SubscriptionKey, SubscriptionOutputs};
+use super::topic::{Topic, TopicKey, TopicOutputs};
+use super::{Sns, confirmed};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer};
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
@@ -37,7 +39,7 @@ impl Sns {
         let all = self.client.list_subscriptions().into_paginator().items().send();
         let (mut all, cut) = as_far_as_it_goes!(all, "list the subscriptions");
         // One that is not confirmed, or already deleted, has a word instead of its ARN.
-        all.retain(|one| one.subscription_arn().is_some_and(|arn| arn.starts_with("arn:")));
+        all.retain(|one| confirmed(one).is_some());
         (all, cut)
     }
 }

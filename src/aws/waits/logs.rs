@@ -30,6 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
                     id: "log_group.f".into(),
                     name: "/aws/lambda/demo-f".into(),
                     retention_days: 14,
+                    account: "123456789012".into(),
                 };
                 async move { logs::Logs::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
             },

@@ -120,8 +120,16 @@ fn willing(call: &str, body: &str) -> Answer {
     (200, json.to_string())
 }
 
-const QUERY: [&str; 7] =
-    ["DeleteRole", "PutRolePolicy", "DeleteTopic", "CreateTopic", "CreateRole", "ListRolePolicies", "DeleteRolePolicy"];
+const QUERY: [&str; 8] = [
+    "DeleteRole",
+    "PutRolePolicy",
+    "DeleteTopic",
+    "CreateTopic",
+    "CreateRole",
+    "ListInstanceProfilesForRole",
+    "ListRolePolicies",
+    "DeleteRolePolicy",
+];
 
 /// Clients whose calls at one place are refused so many times; and how often that place was called.
 fn clients(

@@ -17,6 +17,9 @@ fn create_secret(name: &str, clients: Clients, task: Task) -> LocalBoxFuture<'st
         secret_fields: std::collections::BTreeMap::new(),
         rotate: false,
         filled_by_another: false,
+        rotated: false,
+        policy: crate::policy::Policy::default(),
+        account: "123456789012".into(),
     };
     async move { secretsmanager::SecretsManager::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
 }
@@ -36,6 +39,21 @@ pub(super) fn cases() -> Vec<Case> {
             at: "TagResource",
             refusal: (400, "InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion."),
             verb: |clients, task| create_secret("demo-s", clients, task),
+        },
+        Case {
+            wait: "ROTATION",
+            at: "RotateSecret",
+            refusal: (400, "AccessDeniedException",
+                "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access \
+                 to the principal secretsmanager.amazonaws.com."),
+            verb: |clients, task| {
+                let want = secretsmanager::Rotation {
+                    secret_arn: "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-s-AbCdEf".into(),
+                    function_arn: "arn:aws:lambda:eu-central-1:123456789012:function:demo-f".into(),
+                    days: 30,
+                };
+                async move { secretsmanager::SecretsManager::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
+            },
         },
     ]
 }

@@ -22,7 +22,17 @@ pub(super) fn cases() -> Vec<Case> {
                 "A tag has been added to a resource with the same ARN as a deleted resource. Wait a short while and \
                  then retry the operation."),
             verb: |clients, task| {
-                let want = sns::Topic { id: "topic.t".into(), name: "demo-t".into() };
+                let want = sns::Topic {
+                    id: "topic.t".into(),
+                    name: "demo-t".into(),
+                    arn: "arn:aws:sns:eu-central-1:123456789012:demo-t".into(),
+                    account: "123456789012".into(),
+                    subscribers: Vec::new(),
+                    functions: Vec::new(),
+                    tls_only: false,
+                    tracing: false,
+                    signature_version: 1,
+                };
                 async move { sns::Sns::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
             },
         },

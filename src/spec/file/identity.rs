@@ -8,8 +8,9 @@ use super::super::{keys, rules};
 
 impl Reader {
     pub(super) fn service_user(&mut self, name: String, table: &Table) -> (String, ServiceUser) {
-        let keys::ServiceUser { pool } = &keys::SERVICE_USER;
-        (name, ServiceUser { pool: self.required_or(table, pool) })
+        let keys::ServiceUser { pool, resource_policy } = &keys::SERVICE_USER;
+        let resource_policy = self.flag(table, resource_policy);
+        (name, ServiceUser { pool: self.required_or(table, pool), resource_policy })
     }
 
     pub(super) fn identity_pool(&mut self, name: String, table: &Table) -> (String, IdentityPool) {

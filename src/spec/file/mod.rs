@@ -16,11 +16,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::Section;
-use super::model::{Stack, Value};
+use super::model::{Rotation, SecretSettings, Stack, Topic, Value};
 use super::reader::{Item, Reader, Table, joined};
 use super::{check, keys, rules};
 use crate::controls;
 use crate::spelling::nearest;
+
+/// The sources of the values of each secret.
+type Secrets = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// Reads a stack file. `Err` holds every mistake, in the order of the file.
 pub fn parse(text: &str) -> Result<Stack, Vec<Diagnostic>> {
@@ -58,6 +61,13 @@ fn within(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
     start..text.ceil_char_boundary(span.end.clamp(start, text.len()))
 }
 
+/// Whether the table under the key `settings` of a secret holds settings rather than the source of a value.
+fn is_settings(item: &Item) -> bool {
+    let sources: Vec<&str> = keys::VALUE.keys().iter().map(|key| key.name).collect();
+    let DeValue::Table(table) = item.get_ref() else { return false };
+    !table.is_empty() && !table.keys().any(|key| sources.contains(&key.get_ref().as_ref()))
+}
+
 impl Reader {
     fn stack(&mut self, root: &Table) -> Stack {
         self.known(root, &keys::ROOT);
@@ -79,15 +89,14 @@ impl Reader {
             None => (keys::STACK.name.default.to_owned(), None),
         };
         let secrets = self.named(root, secrets);
+        let (secrets, secret_settings) = self.secrets(secrets);
         Stack {
             name,
             permissions_boundary,
             posture: self.posture,
-            topics: self.each(root, topics, |_, name, _| {
-                let keys::Topic {} = &keys::TOPIC;
-                name
-            }),
-            secrets: self.secrets(secrets),
+            topics: self.each(root, topics, Self::topic),
+            secrets,
+            secret_settings,
             functions: self.each(root, functions, Self::function),
             pools: self.each(root, pools, Self::pool),
             service_users: self.each(root, service_users, Self::service_user),
@@ -133,8 +142,19 @@ impl Reader {
         reasons.into_iter().map(|(id, (reason, _))| (id, reason)).collect()
     }
 
-    fn secrets(&mut self, secrets: Vec<(String, Item)>) -> BTreeMap<String, BTreeMap<String, Value>> {
-        let mut all = BTreeMap::new();
+    fn topic(&mut self, name: String, table: &Table) -> (String, Topic) {
+        let keys::Topic { tls_only, signature_version, tracing } = &keys::TOPIC;
+        let topic = Topic {
+            tls_only: self.flag(table, tls_only),
+            // The key's range ends at 2.
+            signature_version: u8::try_from(self.number(table, signature_version)).unwrap_or(1),
+            tracing: self.flag(table, tracing),
+        };
+        (name, topic)
+    }
+
+    fn secrets(&mut self, secrets: Vec<(String, Item)>) -> (Secrets, BTreeMap<String, SecretSettings>) {
+        let (mut all, mut settings) = (BTreeMap::new(), BTreeMap::new());
         for (name, item) in secrets {
             let place = joined(keys::ROOT.secrets.key.name, &name);
             let DeValue::Table(table) = item.get_ref() else {
@@ -142,17 +162,19 @@ impl Reader {
                 self.hide(item.span());
                 continue;
             };
-            if table.is_empty() {
+            let own = table.get(keys::SETTINGS).filter(|item| is_settings(item));
+            if table.len() == usize::from(own.is_some()) {
                 self.flaw(Diagnostic::new(place.as_str(), format!("the secret {name} has no value")));
             }
+            settings.insert(name.clone(), self.secret_settings(own, joined(&place, keys::SETTINGS)));
             all.insert(name, self.secret(&place, table));
         }
-        all
+        (all, settings)
     }
 
     fn secret(&mut self, place: &str, table: &DeTable) -> BTreeMap<String, Value> {
         let mut values = BTreeMap::new();
-        for (key, item) in table {
+        for (key, item) in table.iter().filter(|(key, item)| key.get_ref() != keys::SETTINGS || !is_settings(item)) {
             let place = joined(place, key.get_ref());
             self.remember(place.clone(), item.span());
             if key.get_ref().trim().is_empty() {
@@ -163,6 +185,35 @@ impl Reader {
             }
         }
         values
+    }
+
+    /// The settings of a secret; those of one without the key `settings` are the defaults.
+    fn secret_settings(&mut self, item: Option<Item>, place: String) -> SecretSettings {
+        let keys::SecretSettings { resource_policy, administrators, rotation } = &keys::SECRET_SETTINGS;
+        let none = DeTable::new();
+        let given = item.and_then(|item| self.open(item, keys::SETTINGS, place.clone(), &keys::SECRET_SETTINGS));
+        let table = given.unwrap_or(Table { span: 0..0, entries: &none, path: place, what: String::new() });
+        let mut arns = Vec::new();
+        for (arn, span) in self.list(&table, administrators) {
+            match rules::principal_arn(&arn) {
+                Ok(()) => arns.push(arn),
+                Err(why) => self.diagnostic(&span, why, Some("as in arn:aws:iam::123456789012:role/Deploy".into())),
+            }
+        }
+        let resource_policy = self.flag(&table, resource_policy);
+        if !arns.is_empty() && !resource_policy {
+            let help = "add `resource_policy = true`";
+            self.diagnostic(
+                &table.span,
+                "administrators have an effect only with a resource policy",
+                Some(help.into()),
+            );
+        }
+        let rotation = self.table(&table, rotation).map(|rotation| {
+            let keys::Rotation { function, days } = &keys::ROTATION;
+            Rotation { function: self.required_or(&rotation, function), days: self.number(&rotation, days) }
+        });
+        SecretSettings { resource_policy, administrators: arns, rotation }
     }
 
     fn secret_value(&mut self, item: Item, place: &str) -> Option<Value> {
