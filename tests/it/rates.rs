@@ -9,6 +9,7 @@ use securelambda::aws::KINDS;
 use securelambda::aws::kind::{Calls, Rate};
 use serde_json::Value;
 
+use crate::kinds::host;
 use crate::support::emulator::python;
 
 const PAGE: &str = include_str!("../../docs/aws.md");
@@ -51,11 +52,6 @@ fn published() -> BTreeMap<&'static str, Published> {
         entry.operations.extend(operations.split(", ").map(|operation| (operation, limit)));
     }
     services
-}
-
-/// The IAM name of the service that keeps a kind: the last part of `Secrets Manager (secretsmanager)`.
-fn host(about: &securelambda::aws::kind::Kind) -> &'static str {
-    about.service.title().rsplit_once('(').unwrap().1.trim_end_matches(')')
 }
 
 /// The rates that the kinds of a service describe.
