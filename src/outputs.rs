@@ -188,15 +188,15 @@ impl Outputs {
         self.api.iter().map(|api| (None, api)).chain(further)
     }
 
-    /// Every ARN that these outputs contain.
+    /// Every ARN that these outputs contain: the fields `arn` and those whose names end with `_arn`.
     pub fn arns(&self) -> Vec<String> {
         let mut arns = Vec::new();
-        let mut parts = vec![serde_json::to_value(self).unwrap_or_default()];
-        while let Some(part) = parts.pop() {
+        let mut parts = vec![(String::new(), serde_json::to_value(self).unwrap_or_default())];
+        while let Some((name, part)) = parts.pop() {
             match part {
-                Value::String(text) if text.starts_with("arn:") => arns.push(text),
-                Value::Array(items) => parts.extend(items),
-                Value::Object(fields) => parts.extend(fields.into_iter().map(|(_, field)| field)),
+                Value::String(text) if name == "arn" || name.ends_with("_arn") => arns.push(text),
+                Value::Array(items) => parts.extend(items.into_iter().map(|item| (String::new(), item))),
+                Value::Object(fields) => parts.extend(fields),
                 _ => {}
             }
         }
