@@ -16,23 +16,14 @@ out, since nothing is known of its services.
 import gzip
 import json
 import pathlib
+import re
 
 import botocore
 
-# As botocore calls them, with the name in src/regions.rs. execute-api is not in endpoints.json: it comes with
-# apigateway, which stands for REST APIs and HTTP APIs alike.
-SERVICES = {
-    "apigateway": "ApiGateway",
-    "cognito-identity": "IdentityPools",
-    "cognito-idp": "UserPools",
-    "iam": "Iam",
-    "lambda": "Lambda",
-    "logs": "Logs",
-    "secretsmanager": "SecretsManager",
-    "sns": "Sns",
-    "sts": "Sts",
-    "wafv2": "Waf",
-}
+# The variants of Service in src/regions/mod.rs, by botocore's name: `Self::Sns => "SNS (sns)"`. execute-api is not in
+# endpoints.json: it comes with apigateway, which stands for REST APIs and HTTP APIs alike.
+SOURCE = pathlib.Path(__file__).parent.parent / "src/regions/mod.rs"
+SERVICES = {host: name for name, host in re.findall(r'Self::(\w+) => "[^"]*\(([a-z0-9-]+)\)"', SOURCE.read_text())}
 PARTITIONS = ["aws", "aws-cn", "aws-us-gov"]
 
 

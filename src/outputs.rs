@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::aws::apigateway::stage_url;
 use crate::aws::apigatewayv2::http_stage_url;
@@ -17,7 +18,7 @@ use crate::topology::ids;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Everything that a client or a script needs to know about a stack.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Outputs {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -185,6 +186,21 @@ impl Outputs {
     pub fn all_apis(&self) -> impl Iterator<Item = (Option<&str>, &Api)> {
         let further = self.apis.iter().map(|(name, api)| (Some(name.as_str()), api));
         self.api.iter().map(|api| (None, api)).chain(further)
+    }
+
+    /// Every ARN that these outputs contain: the fields `arn` and those whose names end with `_arn`.
+    pub fn arns(&self) -> Vec<String> {
+        let mut arns = Vec::new();
+        let mut parts = vec![(String::new(), serde_json::to_value(self).unwrap_or_default())];
+        while let Some((name, part)) = parts.pop() {
+            match part {
+                Value::String(text) if name == "arn" || name.ends_with("_arn") => arns.push(text),
+                Value::Array(items) => parts.extend(items.into_iter().map(|item| (String::new(), item))),
+                Value::Object(fields) => parts.extend(fields),
+                _ => {}
+            }
+        }
+        arns
     }
 
     /// The routes of all APIs.

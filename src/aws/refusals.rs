@@ -9,7 +9,7 @@ use super::settle::WAITS;
 use crate::engine::Refusal;
 
 /// Every service that the program calls.
-pub(super) const EVERYWHERE: &[&str] = &[
+pub const EVERYWHERE: &[&str] = &[
     "apigateway",
     "apigatewayv2",
     "cognito-identity",

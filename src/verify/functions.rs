@@ -44,19 +44,14 @@ fn one_place(context: &VerifyContext<'_>) -> Check {
 }
 
 fn in_one_place(outputs: &Outputs) -> CheckResult {
-    let pools = outputs.pools.values().map(|pool| &pool.arn);
-    let functions = outputs.functions.values().flat_map(|function| [&function.arn, &function.role_arn]);
-    let callers = outputs.identity_pools.values().map(|pool| &pool.role_arn);
-    let others = outputs.topics.values().chain(outputs.secrets.values()).map(|at| &at.arn);
-    let firewall = outputs.firewall.iter().flat_map(|firewall| [&firewall.web_acl_arn, &firewall.ip_set_arn]);
-    let arns: Vec<&String> = pools.chain(functions).chain(callers).chain(others).chain(firewall).collect();
-    let elsewhere = |arn: &&&String| {
+    let arns = outputs.arns();
+    let elsewhere = |arn: &&String| {
         let mut parts = arn.split(':').skip(3);
         let (region, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         // ARNs of IAM have no region.
         account != outputs.account || !(region == outputs.region || region.is_empty())
     };
-    let strays: Vec<&str> = arns.iter().filter(elsewhere).map(|arn| arn.as_str()).collect();
+    let strays: Vec<&str> = arns.iter().filter(elsewhere).map(String::as_str).collect();
     if strays.is_empty() {
         CheckResult::pass(format!("all {} ARNs", arns.len()))
     } else {
@@ -80,18 +75,10 @@ mod tests {
     #[test]
     fn an_arn_of_another_account_or_region_fails() {
         let outputs = |arn: &str| Outputs {
-            schema_version: 1,
-            stack: "demo".into(),
             account: "123456789012".into(),
             region: "eu-central-1".into(),
-            api: None,
-            apis: [].into(),
-            identity_pools: [].into(),
-            pools: [].into(),
-            functions: [].into(),
             topics: [("t".to_owned(), Arn { arn: arn.into() })].into(),
-            secrets: [].into(),
-            firewall: None,
+            ..Outputs::default()
         };
         for (arn, verdict) in [
             ("arn:aws:sns:eu-central-1:123456789012:t", Pass),

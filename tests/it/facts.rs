@@ -4,34 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use securelambda::aws::refusals;
 use securelambda::aws::settle::WAITS;
+use securelambda::aws::{KINDS, refusals};
 use securelambda::engine::Refusal;
 use securelambda::meaning::GATEWAY_WORDS;
 use serde_json::{Value, json};
 
+use crate::kinds;
 use crate::support::facts::{Fact, Known, tables};
 use crate::support::proxy::models::ask;
-
-const SERVICES: [&str; 11] = [
-    "apigateway",
-    "apigatewayv2",
-    "cognito-identity",
-    "cognito-idp",
-    "iam",
-    "lambda",
-    "logs",
-    "secretsmanager",
-    "sns",
-    "sts",
-    "wafv2",
-];
 
 /// botocore's error codes and their status, by service and operation.
 type Modelled = BTreeMap<String, BTreeMap<String, BTreeMap<String, Option<u16>>>>;
 
 fn modelled() -> Modelled {
-    let answer = ask(&[json!({ "ask": "errors", "services": SERVICES })]).remove(0);
+    let answer = ask(&[json!({ "ask": "errors", "services": refusals::EVERYWHERE })]).remove(0);
     serde_json::from_value(answer).unwrap()
 }
 
@@ -52,6 +39,18 @@ fn is_modelled(modelled: &Modelled, on: &[&str], code: &str) -> bool {
 /// Whether a refusal and a fact have an operation in common.
 fn meet(refusal: &Refusal, fact: &Fact) -> bool {
     fact.on.iter().any(|on| refusal.covers(on) || refusal.on.iter().any(|one| *one == on || fact.covers(one)))
+}
+
+/// Codes such as expired credentials are recognised only in the answers of services that the tables know.
+#[test]
+fn the_refusal_tables_know_every_service_of_a_kind() {
+    for (kind, about) in KINDS {
+        let host = kinds::host(about);
+        assert!(
+            refusals::EVERYWHERE.contains(&host),
+            "EVERYWHERE in src/aws/refusals.rs has no {host}, which keeps {kind}"
+        );
+    }
 }
 
 #[test]

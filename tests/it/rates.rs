@@ -9,6 +9,7 @@ use securelambda::aws::KINDS;
 use securelambda::aws::kind::{Calls, Rate};
 use serde_json::Value;
 
+use crate::kinds::host;
 use crate::support::emulator::python;
 
 const PAGE: &str = include_str!("../../docs/aws.md");
@@ -30,7 +31,7 @@ struct Published {
     covers_all: bool,
 }
 
-/// The table of docs/aws.md, by service.
+/// The table of published rates, by service.
 fn published() -> BTreeMap<&'static str, Published> {
     let (_, section) = PAGE.split_once("## Published rates\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
@@ -51,11 +52,6 @@ fn published() -> BTreeMap<&'static str, Published> {
         entry.operations.extend(operations.split(", ").map(|operation| (operation, limit)));
     }
     services
-}
-
-/// The IAM name of the service that keeps a kind: the last part of `Secrets Manager (secretsmanager)`.
-fn host(about: &securelambda::aws::kind::Kind) -> &'static str {
-    about.service.title().rsplit_once('(').unwrap().1.trim_end_matches(')')
 }
 
 /// The rates that the kinds of a service describe.
@@ -128,5 +124,5 @@ fn the_table_of_published_rates_has_every_operation_that_a_kind_uses() {
         let named = used.filter(|_| !covers_all).chain(limited.copied());
         missing.extend(named.filter(|name| !operations.contains_key(name)).map(|name| format!("{service} {name}")));
     }
-    assert_eq!(missing, BTreeSet::new(), "add their rates to docs/aws.md, or that none is known");
+    assert_eq!(missing, BTreeSet::new(), "add their rates, or that none is known, to docs/aws.md");
 }

@@ -38,7 +38,7 @@ pub(super) async fn bring(
     let mut created = 0;
     if unanswered && !provider.name_is_unique() && matches!(step, Start::Read | Start::Create) {
         task.note("checking whether an earlier run created it");
-        step = look_often(provider, &desired.key, 1, task).await?.map_or(Start::Create, Start::Have);
+        step = read_often(provider, &desired.key, 1, task).await?.map_or(Start::Create, Start::Have);
     }
     loop {
         step = match step {
@@ -61,7 +61,7 @@ pub(super) async fn bring(
                             }
                             _ => "no response: checking whether it was created",
                         });
-                        match look_often(provider, &desired.key, created, task).await? {
+                        match read_often(provider, &desired.key, created, task).await? {
                             Some(observed) => Start::Have(observed),
                             None if created < CREATES => Start::Create,
                             None => return Err(Failure { cause: Cause::Refused, ..failure }),
@@ -93,15 +93,15 @@ pub(super) async fn bring(
 /// Reads a resource that an unanswered create call may have created. Lists lag behind create calls by some seconds. If
 /// the name is not unique, a repeated call would create a second resource, so the resource is read for 11 seconds
 /// before it counts as absent. That time is multiplied by `created`, the number of create calls so far.
-pub(super) async fn look_often(
+pub(super) async fn read_often(
     provider: &dyn DynProvider,
     key: &Value,
     created: u32,
     task: &Task,
 ) -> Result<Option<Observed>, Failure> {
-    let looks: &[u64] = if provider.name_is_unique() { &[250] } else { &[250, 1000, 3000, 7000] };
-    for wait in looks {
-        if !task.pause(Duration::from_millis(wait * u64::from(created))).await {
+    let pauses: &[u64] = if provider.name_is_unique() { &[250] } else { &[250, 1000, 3000, 7000] };
+    for pause in pauses {
+        if !task.pause(Duration::from_millis(pause * u64::from(created))).await {
             return Err(Failure::new(Cause::Stopped, "stopped while looking for an unanswered create"));
         }
         if let Some(observed) = provider.read(key.clone(), None, task.clone()).await? {

@@ -55,7 +55,7 @@ pub use refresh::{ReadResult, Refresh, refresh};
 pub use removal::{LINGERS, Removal, Removed};
 pub use resource::{Does, Found, Lag, Provider, Resource};
 pub use scheduler::Run;
-pub use targets::{FoundTargets, Target, UnreadTarget, add_listed, look_again, retry, targets, unwanted_targets};
+pub use targets::{FoundTargets, Target, UnreadTarget, add_listed, read_again, retry, targets, unwanted_targets};
 pub use task::{CancellationToken, StopLevel, Task, TimeScale};
 
 /// A resource's name within the stack: its type and its name in the stack file, as in `function.ExternalLambda1`.

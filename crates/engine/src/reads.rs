@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Id;
-use super::bring::look_often;
+use super::bring::read_often;
 use super::dyn_provider::Registry;
 use super::failure::Failure;
 use super::refresh::stopped;
@@ -11,7 +11,7 @@ use super::task::{CancellationToken, StopLevel, Task};
 use super::workers::{WorkerEvent, Workers};
 
 /// A resource to read.
-pub(super) struct Look {
+pub(super) struct ReadRequest {
     pub(super) id: Id,
     pub(super) kind: String,
     pub(super) key: Value,
@@ -20,17 +20,17 @@ pub(super) struct Look {
     pub(super) often: bool,
 }
 
-pub(super) async fn find_all(
-    looks: Vec<Look>,
+pub(super) async fn read_all(
+    requests: Vec<ReadRequest>,
     registry: &Registry,
     stop: &CancellationToken,
 ) -> Vec<Result<Option<Value>, Failure>> {
-    let asks = looks.into_iter().map(|Look { id, kind, key, known, often }| {
+    let asks = requests.into_iter().map(|ReadRequest { id, kind, key, known, often }| {
         let provider = registry.of(&kind);
         let ask = move |task: Task| async move {
             let provider = provider?;
             let observed = if often {
-                look_often(&*provider, &key, 1, &task).await?
+                read_often(&*provider, &key, 1, &task).await?
             } else {
                 provider.read(key, known, task).await?
             };

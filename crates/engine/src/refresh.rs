@@ -20,7 +20,7 @@ use super::workers::{WorkerEvent, Workers};
 use crate::state::State;
 
 /// The most reads in flight. Providers keep to the services' rates by themselves; this only limits memory and sockets.
-const LOOKS_AT_ONCE: usize = 64;
+const READS_AT_ONCE: usize = 64;
 
 /// The result of reading one resource.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +60,7 @@ impl Refresh {
 
 /// One read, perhaps with guessed inputs.
 #[derive(Clone)]
-struct Look {
+struct Read {
     inputs: Vec<Value>,
     desired: Desired,
     result: Result<Option<Observed>, Failure>,
@@ -80,18 +80,18 @@ pub async fn refresh(
     let count = graph.nodes.len();
     let recorded: Vec<Option<&Value>> = graph.nodes.iter().map(|node| guess(node, registry, state)).collect();
     let mut seen: Vec<Option<Refreshed>> = vec![None; count];
-    let mut looks: Vec<Option<Look>> = vec![None; count];
-    let mut looking: Vec<Option<(Vec<Value>, Desired)>> = vec![None; count];
+    let mut reads: Vec<Option<Read>> = vec![None; count];
+    let mut pending: Vec<Option<(Vec<Value>, Desired)>> = vec![None; count];
     let mut queue: VecDeque<usize> = VecDeque::new();
     let mut workers: Workers<Result<Option<Observed>, Failure>> = Workers::new(stop.clone());
 
     loop {
         // Nodes are in topological order, so one pass settles whatever can be settled.
         for index in 0..count {
-            if seen[index].is_some() || looking[index].is_some() {
+            if seen[index].is_some() || pending[index].is_some() {
                 continue;
             }
-            match next_step(graph, index, &seen, &recorded, looks[index].as_ref()) {
+            match next_step(graph, index, &seen, &recorded, reads[index].as_ref()) {
                 Step::Settle(mut done) => {
                     if let (ReadResult::Absent, Some(desired)) = (&done.result, &done.desired) {
                         done.predicted = registry.of(graph.nodes[index].kind)?.predict(desired);
@@ -102,18 +102,18 @@ pub async fn refresh(
                     }
                     seen[index] = Some(done);
                 }
-                Step::Look(inputs, desired) => {
-                    looking[index] = Some((inputs, desired));
+                Step::Read(inputs, desired) => {
+                    pending[index] = Some((inputs, desired));
                     queue.push_back(index);
                 }
                 Step::Wait => {}
             }
         }
-        while workers.in_flight() < LOOKS_AT_ONCE
+        while workers.in_flight() < READS_AT_ONCE
             && let Some(index) = queue.pop_front()
         {
             let node = &graph.nodes[index];
-            let Some((_, desired)) = &looking[index] else { continue };
+            let Some((_, desired)) = &pending[index] else { continue };
             let (key, known) = (desired.key.clone(), state.known(node.id.as_str(), &desired.key).cloned());
             let provider = registry.of(node.kind)?;
             workers.spawn(index, &node.id, |task| async move { provider.read(key, known, task).await });
@@ -133,8 +133,8 @@ pub async fn refresh(
                 {
                     return Err(failure.clone());
                 }
-                if let Some((inputs, desired)) = looking[index].take() {
-                    looks[index] = Some(Look { inputs, desired, result });
+                if let Some((inputs, desired)) = pending[index].take() {
+                    reads[index] = Some(Read { inputs, desired, result });
                 }
             }
         }
@@ -155,7 +155,7 @@ enum Step {
     /// Wait for the results of other resources.
     Wait,
     /// Read it, with these outputs of its dependencies.
-    Look(Vec<Value>, Desired),
+    Read(Vec<Value>, Desired),
     /// The result is final.
     Settle(Refreshed),
 }
@@ -165,7 +165,7 @@ fn next_step(
     index: usize,
     seen: &[Option<Refreshed>],
     recorded: &[Option<&Value>],
-    look: Option<&Look>,
+    read: Option<&Read>,
 ) -> Step {
     let node = &graph.nodes[index];
     let live = |need: usize| match seen[need].as_ref()? {
@@ -203,17 +203,17 @@ fn next_step(
     };
     let inputs: Option<Vec<Value>> = node.needs.iter().map(input).collect();
     let Some(inputs) = inputs else { return Step::Wait };
-    match look {
+    match read {
         None => {
             let desired = make(graph, index, &inputs);
-            Step::Look(inputs, desired)
+            Step::Read(inputs, desired)
         }
-        Some(look) if certain => {
-            let desired = if look.inputs == inputs { look.desired.clone() } else { make(graph, index, &inputs) };
-            if desired.key == look.desired.key {
-                Step::Settle(settle(desired, look.result.clone()))
+        Some(read) if certain => {
+            let desired = if read.inputs == inputs { read.desired.clone() } else { make(graph, index, &inputs) };
+            if desired.key == read.desired.key {
+                Step::Settle(settle(desired, read.result.clone()))
             } else {
-                Step::Look(inputs, desired)
+                Step::Read(inputs, desired)
             }
         }
         Some(_) => Step::Wait,
@@ -221,7 +221,7 @@ fn next_step(
 }
 
 pub(super) fn stopped() -> Failure {
-    Failure::new(Cause::Stopped, "stopped while looking")
+    Failure::new(Cause::Stopped, "stopped while reading")
 }
 
 fn is(seen: &[Option<Refreshed>], index: usize, result: &ReadResult) -> bool {

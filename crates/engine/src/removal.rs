@@ -15,7 +15,7 @@ use super::inventory::{Inventory, InventoryItem, Leftover, list_all};
 use super::order::Cleanup;
 use super::save::save;
 use super::scheduler::Run;
-use super::targets::{Target, UnreadTarget, add_listed, look_again, retry};
+use super::targets::{Target, UnreadTarget, add_listed, read_again, retry};
 use super::task::{CancellationToken, StopLevel};
 use crate::owner::Whose;
 use crate::state::State;
@@ -114,7 +114,7 @@ impl Removal<'_> {
                 break;
             }
             let (again, inventory) =
-                tokio::join!(look_again(&removed.targets, run.registry, &stop), self.list(run.registry, &stop));
+                tokio::join!(read_again(&removed.targets, run.registry, &stop), self.list(run.registry, &stop));
             let inventory = match inventory {
                 Err(failure) if failure.cause == Cause::Stopped => {
                     removed.done.stopped = true;
@@ -356,7 +356,7 @@ mod tests {
     /// A service whose lists still show deleted resources for a while and show new ones late.
     #[derive(Clone, Default)]
     struct Service {
-        looks: Arc<AtomicUsize>,
+        lists: Arc<AtomicUsize>,
         /// Each resource's name, and the calls of the list that show it.
         listed: Vec<(&'static str, std::ops::Range<usize>)>,
         deleted: Arc<Mutex<Vec<String>>>,
@@ -374,8 +374,8 @@ mod tests {
             Err(Failure::refused("never"))
         }
         async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
-            let look = self.looks.fetch_add(1, Ordering::SeqCst);
-            let shown = self.listed.iter().filter(|(_, when)| when.contains(&look));
+            let list = self.lists.fetch_add(1, Ordering::SeqCst);
+            let shown = self.listed.iter().filter(|(_, when)| when.contains(&list));
             let thing = |(name, _): &(&str, _)| {
                 let owner = Owner { stack: "demo".into(), resource: Some(format!("logs.{name}")) };
                 let outputs = Outputs::from([("arn".to_owned(), format!("arn:{name}"))]);

@@ -11,7 +11,7 @@ use super::failure::{Cause, Failure};
 use super::graph::Graph;
 use super::inventory::InventoryItem;
 use super::plan::unwanted;
-use super::reads::{Look, ask_all, find_all};
+use super::reads::{ReadRequest, ask_all, read_all};
 use super::refresh::{ReadResult, Refresh};
 use super::task::CancellationToken;
 use crate::state::{Record, State, Status};
@@ -152,16 +152,16 @@ pub async fn retry(
     state: &mut State,
     stop: &CancellationToken,
 ) -> Result<(Vec<Target>, Vec<UnreadTarget>), Failure> {
-    let looks = unread.iter().map(|UnreadTarget { target, .. }| Look {
+    let requests = unread.iter().map(|UnreadTarget { target, .. }| ReadRequest {
         id: target.id.clone(),
         kind: target.kind.clone(),
         key: target.key.clone(),
         known: Some(target.outputs.clone()).filter(|outputs| !outputs.is_null()),
         often: false,
     });
-    let looks = looks.collect();
+    let requests = requests.collect();
     let (mut targets, mut still_unread) = (Vec::new(), Vec::new());
-    for (UnreadTarget { target, .. }, found) in unread.into_iter().zip(find_all(looks, registry, stop).await) {
+    for (UnreadTarget { target, .. }, found) in unread.into_iter().zip(read_all(requests, registry, stop).await) {
         match found {
             Ok(Some(outputs)) => {
                 let identity = registry.identity(&target.kind, &outputs);
@@ -277,15 +277,15 @@ async fn recorded_targets(
     let mut found = FoundTargets::default();
     let rows: Vec<(Id, Record)> =
         ids.into_iter().filter_map(|id| state.resources.get(id.as_str()).cloned().map(|row| (id, row))).collect();
-    let looks = rows.iter().map(|(id, row)| Look {
+    let requests = rows.iter().map(|(id, row)| ReadRequest {
         id: id.clone(),
         kind: row.kind.clone(),
         key: row.key.clone(),
         known: row.outputs.clone(),
         often: state.unanswered(id.as_str()),
     });
-    let looks = looks.collect();
-    for ((id, row), result) in rows.iter().zip(find_all(looks, registry, stop).await) {
+    let requests = requests.collect();
+    for ((id, row), result) in rows.iter().zip(read_all(requests, registry, stop).await) {
         let parent = row.parent.as_deref().map(Id::from);
         let cascades = registry.of(&row.kind).is_ok_and(|provider| provider.goes_with_parent());
         let target = |outputs: Option<Value>| Target {
@@ -316,19 +316,19 @@ async fn recorded_targets(
 
 /// Reads every target again, all at the same time. Returns those that still exist or could not be read. Reads by key
 /// and not by recorded id, because a resource of the stack with the target's name is left over, whatever its id.
-pub async fn look_again(
+pub async fn read_again(
     targets: &[Target],
     registry: &Registry,
     stop: &CancellationToken,
 ) -> Vec<(Id, Result<Value, Failure>)> {
-    let looks = targets.iter().map(|target| Look {
+    let requests = targets.iter().map(|target| ReadRequest {
         id: target.id.clone(),
         kind: target.kind.clone(),
         key: target.key.clone(),
         known: None,
         often: false,
     });
-    let found = find_all(looks.collect(), registry, stop).await;
+    let found = read_all(requests.collect(), registry, stop).await;
     targets
         .iter()
         .zip(found)

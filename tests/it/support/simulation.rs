@@ -352,7 +352,7 @@ impl Simulation {
         };
         let summary = engine::delete(&mut run, &targets, &unread, order).await;
         let took = begun.elapsed();
-        let left = engine::look_again(&targets, &registry, &self.stop).await.into_iter().map(|(id, _)| id).collect();
+        let left = engine::read_again(&targets, &registry, &self.stop).await.into_iter().map(|(id, _)| id).collect();
         let unread = unread.into_iter().map(|one| (one.target.id, one.failure)).collect();
         Ok(Run { summary, events, took, foreign, unread, left })
     }
