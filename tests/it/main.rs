@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, its name documents it, and no other crate uses this one"
 )]
 
+mod access;
 mod api_to_api;
 mod architecture;
 mod audit;

@@ -281,7 +281,9 @@ const DAMAGES: [Damage; 22] = [
             let value = json!({ "TOPIC_ARN": "arn:aws:sns:eu-central-1:000000000000:elsewhere" }).to_string();
             aws(user, "secretsmanager", "put_secret_value", &json!({ "SecretId": secret, "SecretString": value }));
         },
-        fails: &["secret LambdaSNSTopicARN: its value is the one that the stack wrote"],
+        fails: &[
+            "secret LambdaSNSTopicARN: its value is the one that the stack wrote, and nobody else may read or replace it",
+        ],
     },
     Damage {
         name: "a role widened twice",
@@ -356,7 +358,7 @@ const DAMAGES: [Damage; 22] = [
             let group = &outputs["functions"]["InternalLambda"]["log_group"];
             aws(user, "logs", "delete_retention_policy", &json!({ "logGroupName": group }));
         },
-        fails: &["log of InternalLambda: retention matches the stack file"],
+        fails: &["log of InternalLambda: retention matches the stack file, and nobody else receives the events"],
     },
     Damage {
         name: "the body's check gone",
@@ -380,7 +382,7 @@ const DAMAGES: [Damage; 22] = [
             }
         },
         fails: &[
-            "InternalLambda: it is subscribed to its topic",
+            "InternalLambda: it is subscribed to its topic, and receives every message",
             "InternalLambda: the message of a call to POST /lambda1 arrives",
             "InternalLambda: the message of a call to POST /lambda2 arrives",
         ],

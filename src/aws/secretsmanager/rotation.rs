@@ -158,8 +158,8 @@ impl Provider<Rotation> for SecretsManager {
         self.create(want, task).await
     }
 
-    async fn delete(&self, gone: &RotationOutputs, _: &Task) -> Result<(), Failure> {
-        match self.end_rotation(&gone.secret_arn).await.or_absent() {
+    async fn delete(&self, gone: &RotationOutputs, task: &Task) -> Result<(), Failure> {
+        match self.end_rotation(&gone.secret_arn, task).await.or_absent() {
             // The rotation ends with the secret.
             Err(failure) if super::SECRET_SCHEDULED.is(&failure) => Ok(()),
             answer => answer.map(drop),

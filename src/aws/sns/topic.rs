@@ -291,6 +291,7 @@ impl Described for Topic {
                 Calls::Operations(API_VERSION, &["TagResource", "UntagResource", "ListTagsForResource"]),
             ),
             Rate::per_second(30, Calls::Operations(API_VERSION, &["CreateTopic"])),
+            Rate::per_second(30, Calls::Operations(API_VERSION, &["ListSubscriptionsByTopic"])),
         ],
         check: SettingsCheck {
             layer: Layer::Functions,

@@ -186,10 +186,11 @@ const LAGGING_LISTS: [(&str, &str, &str, &str); 5] = [
 ];
 
 /// The first call that creates a resource of each kind: service, operation, and the kind as in the state file.
-const CREATES: [(&str, &str, &str); 28] = [
+const CREATES: [(&str, &str, &str); 29] = [
     ("sns", "CreateTopic", "sns.topic"),
     ("sns", "Subscribe", "sns.subscription"),
     ("secretsmanager", "CreateSecret", "secretsmanager.secret"),
+    ("secretsmanager", "RotateSecret", "secretsmanager.rotation"),
     ("logs", "CreateLogGroup", "logs.group"),
     ("iam", "CreateRole", "iam.role"),
     ("iam", "PutRolePolicy", "iam.role_policy"),
@@ -312,6 +313,7 @@ mod tests {
             ("sns.topic", BY_NAME),
             ("sns.subscription", "no other resource depends on it"),
             ("secretsmanager.secret", "its ARN starts with its name; the random end is not checked"),
+            ("secretsmanager.rotation", PART),
             ("logs.group", BY_NAME),
             ("iam.role", BY_NAME),
             ("iam.role_policy", BY_NAME),

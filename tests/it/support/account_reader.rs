@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 pub const SCRIPT: &str = include_str!("account_reader.py");
 
 /// The operation by which `account_reader.py` reads each kind of resource.
-pub const READS: [(&str, &str); 29] = [
+pub const READS: [(&str, &str); 30] = [
     ("sns.topic", "get_topic_attributes"),
     ("sns.subscription", "list_subscriptions"),
     ("secretsmanager.secret", "describe_secret"),
+    ("secretsmanager.rotation", "describe_secret"),
     ("logs.group", "describe_log_groups"),
     ("iam.role", "get_role"),
     ("iam.role_policy", "get_role_policy"),

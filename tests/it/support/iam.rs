@@ -141,7 +141,9 @@ fn needs_without_resource_tags(call: &Call, place: &StackIdentity<'_>) -> Vec<Us
                 "ListTagsForResource" | "TagResource" => text("ResourceArn"),
                 "ListTopics" | "ListSubscriptions" => "*".to_owned(),
                 // The ARN of the topic is the beginning of the subscription's ARN.
-                "Unsubscribe" => text("SubscriptionArn").rsplit_once(':').unwrap().0.to_owned(),
+                "GetSubscriptionAttributes" | "SetSubscriptionAttributes" | "Unsubscribe" => {
+                    text("SubscriptionArn").rsplit_once(':').unwrap().0.to_owned()
+                }
                 _ => text("TopicArn"),
             };
             let context = [("sns:Protocol", text("Protocol")), ("sns:Endpoint", text("Endpoint"))];
@@ -156,6 +158,9 @@ fn needs_without_resource_tags(call: &Call, place: &StackIdentity<'_>) -> Vec<Us
             let resource = match operation.as_str() {
                 "GetAccountSummary" | "ListRoles" => "*".to_owned(),
                 "SimulatePrincipalPolicy" => text("PolicySourceArn"),
+                "RemoveRoleFromInstanceProfile" => {
+                    format!("arn:aws:iam::{}:instance-profile/{}", place.account, text("InstanceProfileName"))
+                }
                 // The path of a missing role is not known.
                 _ if call.status == 404 => format!("arn:aws:iam::{}:role/{}", place.account, text("RoleName")),
                 _ => format!("arn:aws:iam::{}:role/securelambda/{}/{}", place.account, place.stack, text("RoleName")),
@@ -181,6 +186,9 @@ fn needs_without_resource_tags(call: &Call, place: &StackIdentity<'_>) -> Vec<Us
             let mut needs = vec![tagged(need(&action, resource.clone(), &[]), tags.clone())];
             if operation == "CreateSecret" {
                 needs.push(tagged(need("secretsmanager:TagResource", resource, &[]), tags));
+            }
+            if operation == "RotateSecret" {
+                needs.push(need("lambda:InvokeFunction", text("RotationLambdaARN"), &[]));
             }
             needs
         }

@@ -1,0 +1,333 @@
+//! Access that somebody gives behind the program's back to a topic, a secret, a log group or a role: `status` and `verify`
+//! name it, and `up` takes it away. What only restricts is not called weakening.
+
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::emulator::{account, default_account, endpoint};
+use crate::support::program::User;
+
+const TOPIC: &str = "topic.greetings";
+const SECRET: &str = "secret.LambdaSNSTopicARN";
+const LOGS: &str = "logs.InternalLambda";
+const ROLE: &str = "role.ExternalLambda1";
+const ROLE_NAME: &str = "securelambda-ExternalLambda1";
+
+/// Something planted with botocore.
+struct Hole {
+    name: &'static str,
+    /// The calls, `[service, operation, arguments]` each, made from the outputs of `up`.
+    calls: fn(&Value) -> Vec<Value>,
+    /// The resource and the setting that `status` must name.
+    at: (&'static str, &'static str),
+    weakens: bool,
+}
+
+/// MiniStack does not know `CancelRotateSecret`. The program says so and goes on.
+const NOT_REPAIRED_HERE: &str = "RotationLambdaARN";
+
+fn open(action: &str, resource: &Value) -> String {
+    let statement = json!({ "Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource });
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
+fn topic(outputs: &Value) -> &Value {
+    &outputs["topics"]["greetings"]["arn"]
+}
+
+fn secret(outputs: &Value) -> &Value {
+    &outputs["secrets"]["LambdaSNSTopicARN"]["arn"]
+}
+
+fn group(outputs: &Value) -> &Value {
+    &outputs["functions"]["InternalLambda"]["log_group"]
+}
+
+/// A trust policy for Lambda with this condition.
+fn trust(condition: &Value) -> String {
+    let statement = json!({ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" },
+        "Action": "sts:AssumeRole", "Condition": condition });
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
+fn attribute(outputs: &Value, name: &str, value: &str) -> Vec<Value> {
+    let set = json!({ "TopicArn": topic(outputs), "AttributeName": name, "AttributeValue": value });
+    vec![json!(["sns", "set_topic_attributes", set])]
+}
+
+/// The account's id is not known before `up`; it is part of every ARN.
+fn account_of(outputs: &Value) -> String {
+    topic(outputs).as_str().unwrap().split(':').nth(4).unwrap().to_owned()
+}
+
+const HOLES: &[Hole] = &[
+    Hole {
+        name: "a topic that anybody may publish to",
+        calls: |outputs| attribute(outputs, "Policy", &open("sns:Publish", topic(outputs))),
+        at: (TOPIC, "Policy"),
+        weakens: true,
+    },
+    Hole {
+        name: "a stranger's subscription",
+        calls: |outputs| {
+            let eve = json!({ "TopicArn": topic(outputs), "Protocol": "email", "Endpoint": "eve@example.com" });
+            vec![json!(["sns", "subscribe", eve])]
+        },
+        at: (TOPIC, "Subscriptions"),
+        weakens: true,
+    },
+    Hole {
+        name: "a topic with the key of another account",
+        calls: |outputs| attribute(outputs, "KmsMasterKeyId", "arn:aws:kms:eu-central-1:999999999999:key/k"),
+        at: (TOPIC, "KmsMasterKeyId"),
+        weakens: true,
+    },
+    Hole {
+        name: "a secret that anybody may read",
+        calls: |outputs| {
+            let policy = open("secretsmanager:GetSecretValue", &json!("*"));
+            let put = json!({ "SecretId": secret(outputs), "ResourcePolicy": policy });
+            vec![json!(["secretsmanager", "put_resource_policy", put])]
+        },
+        at: (SECRET, "ResourcePolicy"),
+        weakens: true,
+    },
+    Hole {
+        name: "a stranger's rotation function",
+        calls: |outputs| {
+            let function = "arn:aws:lambda:eu-central-1:999999999999:function:f";
+            let rotation = json!({ "SecretId": secret(outputs), "RotationLambdaARN": function,
+                "RotationRules": { "AutomaticallyAfterDays": 30 }, "RotateImmediately": false });
+            vec![json!(["secretsmanager", "rotate_secret", rotation])]
+        },
+        at: (SECRET, "RotationLambdaARN"),
+        weakens: true,
+    },
+    Hole {
+        name: "logs that are sent to somebody else",
+        calls: |outputs| {
+            let filter = json!({ "logGroupName": group(outputs), "filterName": "copy", "filterPattern": "",
+                "destinationArn": "arn:aws:logs:eu-central-1:999999999999:destination:d" });
+            vec![json!(["logs", "put_subscription_filter", filter])]
+        },
+        at: (LOGS, "subscriptionFilters"),
+        weakens: true,
+    },
+    Hole {
+        name: "a role that trusts Lambda in every account",
+        calls: |_| {
+            let update = json!({ "RoleName": ROLE_NAME, "PolicyDocument": trust(&json!({})) });
+            vec![json!(["iam", "update_assume_role_policy", update])]
+        },
+        at: (ROLE, "AssumeRolePolicyDocument"),
+        weakens: true,
+    },
+    Hole {
+        name: "a role with sessions of twelve hours",
+        calls: |_| vec![json!(["iam", "update_role", { "RoleName": ROLE_NAME, "MaxSessionDuration": 43_200 }])],
+        at: (ROLE, "MaxSessionDuration"),
+        weakens: true,
+    },
+    Hole {
+        name: "a role that instances can have",
+        calls: |_| {
+            let (profile, role) = ("InstanceProfileName", "RoleName");
+            vec![
+                json!(["iam", "create_instance_profile", { profile: "theirs" }]),
+                json!(["iam", "add_role_to_instance_profile", { profile: "theirs", role: ROLE_NAME }]),
+            ]
+        },
+        at: (ROLE, "InstanceProfiles"),
+        weakens: true,
+    },
+    // What follows restricts or observes.
+    Hole {
+        name: "a topic that refuses what is not encrypted",
+        calls: |outputs| {
+            let resource = topic(outputs);
+            let owner = json!({ "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": ["SNS:Publish", "SNS:Subscribe"],
+                "Resource": resource, "Condition": { "StringEquals": { "AWS:SourceOwner": account_of(outputs) } } });
+            let denial = json!({ "Effect": "Deny", "Principal": "*", "Action": "SNS:Publish", "Resource": resource,
+                "Condition": { "Bool": { "aws:SecureTransport": "false" } } });
+            let policy = json!({ "Version": "2012-10-17", "Statement": [owner, denial] });
+            attribute(outputs, "Policy", &policy.to_string())
+        },
+        at: (TOPIC, "Policy"),
+        weakens: false,
+    },
+    Hole {
+        name: "a topic that traces",
+        calls: |outputs| attribute(outputs, "TracingConfig", "Active"),
+        at: (TOPIC, "TracingConfig"),
+        weakens: false,
+    },
+    Hole {
+        name: "a secret whose policy denies",
+        calls: |outputs| {
+            let policy = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Deny", "Principal": "*",
+                "Action": "secretsmanager:DeleteSecret", "Resource": "*" }] });
+            let put = json!({ "SecretId": secret(outputs), "ResourcePolicy": policy.to_string() });
+            vec![json!(["secretsmanager", "put_resource_policy", put])]
+        },
+        at: (SECRET, "ResourcePolicy"),
+        weakens: false,
+    },
+    Hole {
+        name: "a role that trusts only one function",
+        calls: |outputs| {
+            let account = account_of(outputs);
+            let function = format!("arn:aws:lambda:*:{account}:function:{ROLE_NAME}");
+            let condition = json!({ "StringEquals": { "aws:SourceAccount": account },
+                "ArnLike": { "aws:SourceArn": function } });
+            let update = json!({ "RoleName": ROLE_NAME, "PolicyDocument": trust(&condition) });
+            vec![json!(["iam", "update_assume_role_policy", update])]
+        },
+        at: (ROLE, "AssumeRolePolicyDocument"),
+        weakens: false,
+    },
+    Hole {
+        name: "a role that may send traces",
+        calls: |_| {
+            let policy = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow",
+                "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*" }] });
+            let put = json!({ "RoleName": ROLE_NAME, "PolicyName": "traces", "PolicyDocument": policy.to_string() });
+            vec![json!(["iam", "put_role_policy", put])]
+        },
+        at: (ROLE, "PolicyNames"),
+        weakens: false,
+    },
+];
+
+fn plant(user: &User, outputs: &Value, hole: &Hole) {
+    let calls = (hole.calls)(outputs);
+    for (call, answer) in calls.iter().zip(botocore::calls(user, &calls)) {
+        assert!(answer.get("Error").is_none(), "{}: {call}: {answer}", hole.name);
+    }
+}
+
+/// The settings of the resource in which it differs, and whether each weakens.
+fn differences(status: &Value, id: &str) -> Vec<(String, bool)> {
+    let row = status["resources"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap();
+    let drift = row["drift"].as_array().into_iter().flatten();
+    drift.map(|one| (one["field"].as_str().unwrap().to_owned(), one["weakens"].as_bool().unwrap())).collect()
+}
+
+#[test]
+fn status_names_and_up_removes_access_that_somebody_gave() {
+    let user = User::of(&account(), &endpoint());
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    for hole in HOLES.iter().filter(|hole| hole.at.1 != NOT_REPAIRED_HERE) {
+        plant(&user, &outputs, hole);
+        let status = user.run(&["status", "--json"]).ends(0).json();
+        let (id, field) = hole.at;
+        assert_eq!(differences(&status, id), [(field.to_owned(), hole.weakens)], "{}: {status:#}", hole.name);
+        let ran = user.run(&["up", "--yes"]);
+        assert_eq!(ran.code, 0, "{}:\n{}", hole.name, ran.stderr);
+        let status = user.run(&["status", "--json"]).ends(0).json();
+        assert_eq!(differences(&status, id), [], "{} is not repaired", hole.name);
+    }
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+    let rotation = HOLES.iter().find(|hole| hole.at.1 == NOT_REPAIRED_HERE).unwrap();
+    plant(&user, &outputs, rotation);
+    let status = user.run(&["status", "--json"]).ends(0).json();
+    let found = differences(&status, SECRET);
+    // The emulator rotates a secret at once, so that its value is another one too.
+    assert_eq!(found, [(NOT_REPAIRED_HERE.to_owned(), true), ("value".to_owned(), true)]);
+    user.run(&["up", "--yes"]).ends(0).says("the emulator cannot end a rotation");
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+#[test]
+fn verify_fails_while_somebody_else_has_access() {
+    let _alone = default_account();
+    let user = User::of("test", &endpoint());
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    for hole in HOLES.iter().filter(|hole| hole.weakens) {
+        plant(&user, &outputs, hole);
+    }
+    let ran = user.run(&["verify", "--json"]).ends(5);
+    let lines = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let failed: Vec<Value> = lines.filter(|line| line["type"] == "check" && line["verdict"] == "fail").collect();
+    for (subject, setting) in [
+        ("topic greetings", "eve@example.com"),
+        ("secret LambdaSNSTopicARN", "function:f"),
+        ("log of InternalLambda", "destination:d"),
+        ("role ExternalLambda1", "theirs"),
+    ] {
+        let check = failed.iter().find(|check| check["subject"] == subject);
+        let check = check.unwrap_or_else(|| panic!("{subject} passes: {failed:#?}"));
+        assert!(check.to_string().contains(setting), "{setting}: {check:#}");
+    }
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn a_function_that_instances_can_have_can_be_removed() {
+    let user = User::of(&account(), &endpoint());
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    let hole = HOLES.iter().find(|hole| hole.at.1 == "InstanceProfiles").unwrap();
+    plant(&user, &outputs, hole);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
+
+const FILE: &str = r#"[stack]
+name = "rotating"
+posture = "hardened"
+
+[topics.news]
+
+[secrets.Partner]
+KEY = { generate = 24 }
+settings = { rotation = { function = "Rotate", days = 30 } }
+
+[functions.Rotate]
+source = "rotate"
+
+[functions.Reader]
+source = "rotate"
+trigger = { topic = "news" }
+secrets = ["Partner"]
+"#;
+
+#[test]
+fn a_hardened_stack_has_topic_and_secret_policies_and_rotation_and_keeps_them() {
+    let user = User::of(&account(), &endpoint());
+    user.write("securelambda.toml", FILE);
+    user.write("rotate/index.mjs", "export const handler = async () => ({});\n");
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+
+    let aws = |service: &str, operation: &str, arguments: Value| botocore::call(&user, service, operation, &arguments);
+    let arn = &outputs["secrets"]["Partner"]["arn"];
+    let policy = aws("secretsmanager", "get_resource_policy", json!({ "SecretId": arn }))["ResourcePolicy"].clone();
+    let policy: Value = serde_json::from_str(policy.as_str().unwrap()).unwrap();
+    let readers = policy["Statement"][1]["Condition"]["StringNotEquals"]["aws:PrincipalArn"].to_string();
+    assert!(readers.contains("rotating-Reader") && readers.contains("rotating-Rotate"), "{policy:#}");
+    assert!(policy["Statement"].as_array().unwrap().iter().all(|one| one["Effect"] == "Deny"), "{policy:#}");
+    let secret = aws("secretsmanager", "describe_secret", json!({ "SecretId": arn }));
+    assert_eq!(secret["RotationEnabled"], true);
+    assert_eq!(secret["RotationRules"]["AutomaticallyAfterDays"], 30);
+    let topic = aws("sns", "get_topic_attributes", json!({ "TopicArn": outputs["topics"]["news"]["arn"] }));
+    let attributes = &topic["Attributes"];
+    assert!(attributes["Policy"].as_str().unwrap().contains("aws:SecureTransport"), "{attributes:#}");
+    assert_eq!(attributes["SignatureVersion"], "2");
+
+    // Another function takes the rotation over, and the policy is removed.
+    let rotation =
+        json!({ "SecretId": arn, "RotationLambdaARN": "arn:aws:lambda:eu-central-1:999999999999:function:f" });
+    aws("secretsmanager", "rotate_secret", rotation);
+    aws("secretsmanager", "delete_resource_policy", json!({ "SecretId": arn }));
+    let status = user.run(&["status", "--json"]).ends(0).json();
+    assert_eq!(differences(&status, "rotation.Partner"), [("RotationLambdaARN".to_owned(), true)]);
+    assert_eq!(differences(&status, "secret.Partner"), [("ResourcePolicy".to_owned(), true)]);
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+
+    // Without the key the rotation ends, which the emulator cannot do, and the value is the stack's again.
+    user.write("securelambda.toml", &FILE.replace("settings = { rotation", "# settings = { rotation"));
+    user.run(&["up", "--yes", "--rotate", "Partner"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
