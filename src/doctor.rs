@@ -171,6 +171,22 @@ pub fn concurrency(limit: i64, lets: Throughput) -> HealthCheck {
     ))
 }
 
+/// How many executions must remain that are not reserved for single functions (docs/aws.md, Concurrency and retries).
+const UNRESERVED: i64 = 100;
+
+/// Whether executions can be reserved for the functions. `unreserved` is what is not reserved yet in the account, and
+/// `new` is how many more the stack file reserves than the functions have.
+pub fn reserved_concurrency(unreserved: i64, new: i64) -> HealthCheck {
+    let numbers = format!("{new} to reserve of {unreserved} that are not reserved");
+    let check = |health| HealthCheck::new(Area::Account, "reserved concurrency", health, numbers.clone());
+    if new <= 0 || unreserved - new >= UNRESERVED {
+        return check(Health::Good);
+    }
+    check(Health::Bad).hint(format!(
+        "at least {UNRESERVED} must remain: lower `reserved_concurrency`, or request an increase in Service Quotas"
+    ))
+}
+
 /// API Gateway's limit for all APIs of the account in the region, compared with the limits of all routes.
 pub fn throttle(account: AccountThrottle, lets: Throughput) -> HealthCheck {
     let Throughput { routes, rate, burst } = lets;
@@ -353,6 +369,24 @@ mod tests {
             assert_eq!(check.health, expected, "{account:?}, {routes} routes");
             assert!(check.hint.unwrap_or_default().contains(words), "{words}");
         }
+    }
+
+    #[test]
+    fn a_hundred_executions_must_remain_unreserved() {
+        for (unreserved, new, expected) in [
+            (1000, 0, Good),
+            (1000, 900, Good),
+            (1000, 901, Bad),
+            // A young account: nothing can be reserved, and what is reserved already can stay.
+            (10, 1, Bad),
+            (10, 0, Good),
+            (10, -5, Good),
+        ] {
+            assert_eq!(reserved_concurrency(unreserved, new).health, expected, "{unreserved} {new}");
+        }
+        let check = reserved_concurrency(150, 60);
+        assert_eq!(check.finding, "60 to reserve of 150 that are not reserved");
+        assert!(check.hint.is_some_and(|hint| hint.contains("`reserved_concurrency`")));
     }
 
     #[test]

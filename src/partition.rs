@@ -95,6 +95,11 @@ pub fn has_enhanced_tls(region: &str) -> bool {
     Partition::of(region).name != "aws-us-gov"
 }
 
+/// Whether functions can send traces to X-Ray. In China they cannot (docs/aws.md, Tracing).
+pub fn has_tracing(region: &str) -> bool {
+    Partition::of(region).name != "aws-cn"
+}
+
 /// The principal of identity pools in trust policies, which is also the prefix of their condition keys.
 pub fn identity_pools_principal(region: &str) -> String {
     match region {

@@ -48,6 +48,11 @@ impl Scope {
         partition::has_enhanced_tls(&self.region)
     }
 
+    /// Whether functions can send traces to X-Ray.
+    pub fn has_tracing(&self) -> bool {
+        partition::has_tracing(&self.region)
+    }
+
     /// The principal of identity pools in trust policies.
     pub fn identity_pools_principal(&self) -> String {
         partition::identity_pools_principal(&self.region)

@@ -172,7 +172,9 @@ impl Rates {
         match segments.as_slice() {
             ["restapis" | "tags", ..] | ["v2", "apis", ..] | ["account"] => own.push(&self.api_gateway),
             [_, "functions", _, "invocations"] => {}
-            [_, "functions" | "tags" | "account-settings", ..] if own.is_empty() => own.push(&self.lambda),
+            [_, "functions" | "event-source-mappings" | "tags" | "account-settings", ..] if own.is_empty() => {
+                own.push(&self.lambda)
+            }
             _ => {}
         }
         own

@@ -95,6 +95,7 @@ pub enum Sid {
     OwnByTag,
     MakeRoles,
     LetServicesInvoke,
+    OwnFunctionsEvents,
     PassRolesToLambda,
     MakeUserPools,
     /// For resources that are being created and have no id yet. Tagging an existing pool or API is never allowed: it
@@ -122,6 +123,7 @@ impl Sid {
             Self::OwnByTag => "OwnByTag",
             Self::MakeRoles => "MakeRoles",
             Self::LetServicesInvoke => "LetServicesInvoke",
+            Self::OwnFunctionsEvents => "OwnFunctionsEvents",
             Self::PassRolesToLambda => "PassRolesToLambda",
             Self::MakeUserPools => "MakeUserPools",
             Self::TagWhatIsMade => "TagWhatIsMade",
@@ -166,6 +168,10 @@ impl Sid {
                     ),
                     NotAnothers,
                 ]
+            }
+            // Mappings that somebody added by hand carry no tag.
+            Self::OwnFunctionsEvents => {
+                &[IsLike("lambda:FunctionArn", "{arn:lambda}:function:{stack}-*"), NotAnothers]
             }
             Self::PassRolesToLambda => &[Is("iam:PassedToService", &["lambda.amazonaws.com"])],
             Self::PassRolesToIdentityPools => &[Is("iam:PassedToService", &["{identity-pools}"])],

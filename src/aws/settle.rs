@@ -94,6 +94,13 @@ pub const FUNCTION_BUSY: Wait = wait(
         "lambda DeleteFunction",
         "lambda AddPermission",
         "lambda RemovePermission",
+        "lambda PutFunctionConcurrency",
+        "lambda DeleteFunctionConcurrency",
+        "lambda PutRuntimeManagementConfig",
+        "lambda PutFunctionRecursionConfig",
+        "lambda DeleteFunctionUrlConfig",
+        "lambda DeleteFunctionEventInvokeConfig",
+        "lambda DeleteAlias",
     ],
     &["ResourceConflictException"],
 )

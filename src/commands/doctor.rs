@@ -9,10 +9,11 @@ use serde_json::json;
 use super::Ending;
 use super::session::{Session, Sources, state_id};
 use crate::aws::account::{Account, Expiry, simulated};
+use crate::aws::lambda::{Function, reserved_concurrency};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::config::Config;
 use crate::doctor::{self, Area, Health, HealthCheck, Rights};
-use crate::engine::{CancellationToken, Failure, ReadResult, Refresh};
+use crate::engine::{CancellationToken, Failure, ReadResult, Refresh, Resource as _};
 use crate::error::{Error, Kind};
 use crate::local::tools;
 use crate::operator::{Wanted, questions};
@@ -131,6 +132,9 @@ async fn in_the_account(session: &Session, stop: &CancellationToken) -> Result<V
         Ok(Some(limits)) => {
             checks.push(doctor::stored_code(limits.code_used, limits.code_limit));
             checks.push(doctor::concurrency(limits.concurrency, lets));
+            if session.config.stack.functions.values().any(|function| function.reserved_concurrency.is_some()) {
+                checks.push(doctor::reserved_concurrency(limits.concurrency, to_reserve(session, &refresh)));
+            }
         }
         Ok(None) => {}
         Err(failure) => checks.push(untold("Lambda's limits", &failure)),
@@ -143,6 +147,16 @@ async fn in_the_account(session: &Session, stop: &CancellationToken) -> Result<V
     checks.push(doctor::rights(&rights));
     checks.extend(names(session, &refresh).await);
     Ok(checks)
+}
+
+/// How many more executions the stack file reserves than the functions have.
+fn to_reserve(session: &Session, refresh: &Refresh) -> i64 {
+    let wanted = session.config.stack.functions.values().filter_map(|function| function.reserved_concurrency);
+    let reserved = refresh.results(&session.graph).filter_map(|(_, kind, result)| match result {
+        ReadResult::Live { comparison, .. } if kind == Function::KIND => reserved_concurrency(comparison),
+        _ => None,
+    });
+    wanted.map(i64::from).sum::<i64>() - reserved.sum::<i64>()
 }
 
 /// The proxy of the AWS calls, if they use one.

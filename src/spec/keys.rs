@@ -166,6 +166,13 @@ section! {
     architecture: Word<&'static str> = of(&ARCHITECTURES, &ARCHITECTURES, "The processor it runs on.");
     memory_mb: Number = range(128, 10_240, 128, "Memory in MB. CPU power grows with it.");
     timeout_s: Number = range(1, 900, 10, "How many seconds one call may take. The API waits 29 seconds.");
+    reserved_concurrency: OptionalNumber = range(
+        1, 10_000,
+        "How many calls it may handle at the same time. They are reserved for it: at least 100 of the account must remain for all other functions, which `doctor` checks. Left out, it shares the account's with all functions.",
+    );
+    tracing: Flag = hardened(
+        false, true, "Whether it sends traces to X-Ray. Not in China's regions, which do not have it.",
+    );
     log_retention_days: Number = one_of(&rules::RETENTION_DAYS, 14, "How many days its logs are kept.");
     environment: Nested<VariableFrom> = variables(&VARIABLE_FROM, "Environment variables that are not secret.");
 }

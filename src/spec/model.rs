@@ -149,6 +149,10 @@ pub struct Function {
     pub memory_mb: u32,
     /// 1 to 900.
     pub timeout_s: u32,
+    /// How many executions are reserved for it, 1 to 10,000.
+    pub reserved_concurrency: Option<u32>,
+    /// Whether it sends traces to X-Ray.
+    pub tracing: bool,
     /// One of the values that CloudWatch Logs allows.
     pub log_retention_days: u32,
     pub environment: BTreeMap<String, Variable>,

@@ -1,5 +1,6 @@
-//! The IAM documents that follow from the stack file's entries. Resources are full ARNs. The only wildcard stands for
-//! the streams within a function's own log group.
+//! The IAM documents that follow from the stack file's entries. Resources are full ARNs, with two exceptions: a wildcard
+//! stands for the streams within a function's own log group, and X-Ray's permissions to send traces can only be given
+//! for everything (docs/aws.md, Tracing).
 
 use serde_json::json;
 
@@ -12,8 +13,9 @@ pub fn trust(account: &str) -> Policy {
     Policy::trust("lambda.amazonaws.com", account)
 }
 
-/// Lets a function write to its log group (an ARN without `:*`), read these secrets and publish to these topics.
-pub fn function(log_group: &str, secrets: &[String], topics: &[String]) -> Policy {
+/// Lets a function write to its log group (an ARN without `:*`), read these secrets, publish to these topics and, with
+/// `tracing`, send traces.
+pub fn function(log_group: &str, secrets: &[String], topics: &[String], tracing: bool) -> Policy {
     let mut statements = vec![json!({
         "Sid": "WriteOwnLogs",
         "Effect": "Allow",
@@ -34,6 +36,14 @@ pub fn function(log_group: &str, secrets: &[String], topics: &[String]) -> Polic
             "Effect": "Allow",
             "Action": "sns:Publish",
             "Resource": topics,
+        }));
+    }
+    if tracing {
+        statements.push(json!({
+            "Sid": "SendTraces",
+            "Effect": "Allow",
+            "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+            "Resource": "*",
         }));
     }
     Policy::new(statements)
@@ -133,7 +143,12 @@ pub(super) fn planned_for(
     let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
     let secrets: Vec<String> = wanted.secrets.iter().map(|secret| secret_arn(secret, scope, known)).collect();
     let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
-    function(&logs, &secrets, &topics)
+    function(&logs, &secrets, &topics, traces(wanted, scope))
+}
+
+/// Whether a function sends traces: if its entry says so and the partition has it (docs/aws.md, Tracing).
+pub fn traces(wanted: &Function, scope: &Scope) -> bool {
+    wanted.tracing && scope.has_tracing()
 }
 
 #[cfg(test)]
@@ -158,8 +173,8 @@ mod tests {
         let topics = [arn("sns:eu-west-1:123456789012:demo-greetings")];
         let secret =
             |tail: &str| [arn(&format!("secretsmanager:eu-west-1:123456789012:secret:demo-LambdaSNSTopicARN-{tail}"))];
-        assert_eq!(of(&|_| None), Some(function(&logs, &secret("??????"), &topics).to_string()));
+        assert_eq!(of(&|_| None), Some(function(&logs, &secret("??????"), &topics, false).to_string()));
         let known = secret("a1B2c3");
-        assert_eq!(of(&|_| Some(known[0].clone())), Some(function(&logs, &known, &topics).to_string()));
+        assert_eq!(of(&|_| Some(known[0].clone())), Some(function(&logs, &known, &topics, false).to_string()));
     }
 }

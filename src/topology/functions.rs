@@ -1,9 +1,10 @@
 //! The functions, each with a log group, a role and a policy; functions with a trigger also have a permission and a
 //! subscription.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::ids;
+use super::api::permission_sid;
+use super::ids::{self, ApiIds};
 use super::messaging::{Secrets, Topics};
 use super::references::{References, Variables};
 use crate::aws::iam::{Role, RolePolicy};
@@ -21,6 +22,9 @@ use crate::spec::{Function as Wanted, Stack, Variable};
 
 /// The name of a role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
+
+/// The id of the statement in a function's resource policy for its topic.
+const TRIGGER_SID: &str = "securelambda-topic";
 
 /// A function, and the policy that must exist before the function is called.
 #[derive(Clone, Copy)]
@@ -45,8 +49,11 @@ pub(super) fn functions(
         let logs = log_group(graph, name, scope, wanted);
         let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
         let rotated = policies::rotated_by(stack, name).filter_map(|secret| secrets.get(secret).copied()).collect();
-        let policy = policy(graph, name, (role, logs), wanted, topics, secrets, rotated);
-        let function = function(graph, name, scope, wanted, bundles, (role, logs), references.of(&wanted.environment));
+        let tracing = policies::traces(wanted, scope);
+        let policy = policy(graph, name, (role, logs), wanted, topics, secrets, rotated, tracing);
+        let statements = statements(stack, name, wanted);
+        let variables = references.of(&wanted.environment);
+        let function = function(graph, name, scope, wanted, bundles, (role, logs), variables, statements);
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
@@ -90,15 +97,16 @@ fn policy(
     topics: &Topics,
     secrets: &Secrets,
     rotated: Vec<Handle<Secret>>,
+    tracing: bool,
 ) -> Handle<RolePolicy> {
     let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
     let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
     let needs = (role, logs, secrets, topics, rotated);
-    ids::policy(name).add_under(graph, role, needs, |(role, logs, secrets, topics, rotated)| {
+    ids::policy(name).add_under(graph, role, needs, move |(role, logs, secrets, topics, rotated)| {
         let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
         let topics: Vec<String> = topics.into_iter().map(|topic| topic.arn).collect();
         let rotated: Vec<String> = rotated.into_iter().map(|secret| secret.arn).collect();
-        let document = policies::function(&logs.arn, &secrets, &topics);
+        let document = policies::function(&logs.arn, &secrets, &topics, tracing);
         RolePolicy {
             role: role.name,
             name: POLICY_NAME.to_owned(),
@@ -107,6 +115,18 @@ fn policy(
     })
 }
 
+/// The ids of the statements that the function's resource policy may have: one for each route that calls it, one for
+/// its topic, and one for each secret that it rotates.
+fn statements(stack: &Stack, name: &str, wanted: &Wanted) -> BTreeSet<String> {
+    let routes = stack.all_apis().flat_map(|(api, wanted)| {
+        let calls = wanted.routes.iter().filter(|route| route.function == name);
+        calls.map(move |route| permission_sid(&ApiIds(api).within(&route.name())))
+    });
+    let rotations = policies::rotated_by(stack, name).map(|secret| messaging::rotation_sid(secret));
+    routes.chain(wanted.trigger.as_ref().map(|_| TRIGGER_SID.to_owned())).chain(rotations).collect()
+}
+
+#[allow(clippy::too_many_arguments, reason = "a function is given all of these")]
 fn function(
     graph: &mut Graph,
     name: &str,
@@ -115,6 +135,7 @@ fn function(
     bundles: &Bundles,
     (role, logs): (Handle<Role>, Handle<LogGroup>),
     variables: Variables,
+    statements: BTreeSet<String>,
 ) -> Handle<Function> {
     let id = ids::function(name);
     let mut environment: BTreeMap<String, String> = wanted
@@ -151,6 +172,9 @@ fn function(
         role_arn: String::new(),
         log_group: String::new(),
         environment,
+        tracing: policies::traces(wanted, scope),
+        reserved_concurrency: wanted.reserved_concurrency.and_then(|reserved| i32::try_from(reserved).ok()),
+        statements,
         code: Code {
             zip: zip.map(|zip| zip.bytes.clone()).unwrap_or_default(),
             sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),
@@ -176,7 +200,7 @@ fn trigger(
     let permission =
         ids::trigger_permission(name).add_under(graph, function, (function, topic), |(function, topic)| Permission {
             function: function.name,
-            sid: "securelambda-topic".into(),
+            sid: TRIGGER_SID.into(),
             principal: "sns.amazonaws.com".into(),
             source_arn: topic.arn,
         });

@@ -38,7 +38,7 @@ pub(super) fn rotations(graph: &mut Graph, stack: &Stack, secrets: &Secrets, fun
     for (name, settings) in &stack.secret_settings {
         let Some(rotation) = &settings.rotation else { continue };
         let (Some(secret), Some(function)) = (secrets.get(name), functions.get(&rotation.function)) else { continue };
-        let sid = format!("securelambda-rotation-{name}");
+        let sid = rotation_sid(name);
         let needs = (function.function, *secret);
         let id = ids::rotation_permission(name);
         let permission = id.add_under(graph, function.function, needs, move |(function, secret)| Permission {
@@ -55,6 +55,11 @@ pub(super) fn rotations(graph: &mut Graph, stack: &Stack, secrets: &Secrets, fun
             days,
         });
     }
+}
+
+/// The id of the statement that lets Secrets Manager call the function that rotates a secret.
+pub(super) fn rotation_sid(secret: &str) -> String {
+    format!("securelambda-rotation-{secret}")
 }
 
 /// The ARN of a function, which follows from its name.

@@ -8,8 +8,8 @@ use crate::support::emulator::{account, endpoint};
 use crate::support::program::User;
 
 /// A stack, and the ids that botocore needs to change it.
-struct Stack {
-    user: User,
+pub struct Stack {
+    pub user: User,
     outputs: Value,
     /// Path ids by path.
     paths: Vec<(String, String)>,
@@ -18,17 +18,21 @@ struct Stack {
 }
 
 /// One change with botocore.
-struct Damage {
-    name: &'static str,
+pub struct Damage {
+    pub name: &'static str,
     /// The calls, `[service, operation, arguments]` each.
-    calls: fn(&Stack) -> Vec<Value>,
+    pub calls: fn(&Stack) -> Vec<Value>,
     /// What `status` must show: the resource, and words that one of its lines must contain, including both values.
-    shows: &'static [(&'static str, &'static [&'static str])],
+    pub shows: &'static [(&'static str, &'static [&'static str])],
 }
 
 impl Stack {
-    fn new() -> Self {
-        let user = User::of(&account(), &endpoint());
+    pub fn new() -> Self {
+        Self::of(User::of(&account(), &endpoint()))
+    }
+
+    /// A stack of this user.
+    pub fn of(user: User) -> Self {
         let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
         let api = json!({ "restApiId": outputs["api"]["id"] });
         let asked = [json!(["apigateway", "get_resources", api]), json!(["apigateway", "get_authorizers", api])];
@@ -49,15 +53,25 @@ impl Stack {
     }
 
     /// A value of `outputs`, such as `/topics/greetings/arn`.
-    fn output(&self, pointer: &str) -> &str {
+    pub fn output(&self, pointer: &str) -> &str {
         text(self.outputs.pointer(pointer).unwrap())
+    }
+
+    /// The account that the stack is in.
+    pub fn account(&self) -> &str {
+        self.output("/topics/greetings/arn").split(':').nth(4).unwrap()
+    }
+
+    /// The beginning of the ARNs of a service's resources in the stack's account and region.
+    pub fn arn_of(&self, service: &str) -> String {
+        format!("arn:aws:{service}:eu-central-1:{}:", self.account())
     }
 
     fn stage_arn(&self) -> String {
         format!("arn:aws:apigateway:eu-central-1::/restapis/{}/stages/development", self.output("/api/id"))
     }
 
-    fn break_it(&self, damage: &Damage) {
+    pub fn break_it(&self, damage: &Damage) {
         let calls = (damage.calls)(self);
         for (call, answer) in calls.iter().zip(botocore::calls(&self.user, &calls)) {
             assert!(answer.get("Error").is_none(), "{}: {call}: {answer}", damage.name);
@@ -65,7 +79,7 @@ impl Stack {
     }
 
     /// Asserts that `status` names the damage, marks it as weakening security, and lists it first.
-    fn assert_named(&self, damage: &Damage) {
+    pub fn assert_named(&self, damage: &Damage) {
         let name = damage.name;
         let status = self.user.run(&["status", "--json", "--detailed-exitcode"]).ends(7).json();
         let rows = status["resources"].as_array().unwrap();
@@ -83,7 +97,7 @@ impl Stack {
     }
 
     /// Asserts that `up` repairs everything.
-    fn assert_repaired(&self, name: &str) {
+    pub fn assert_repaired(&self, name: &str) {
         let ran = self.user.run(&["up", "--yes"]);
         assert_eq!(ran.code, 0, "{name}:\n{}", ran.stderr);
         let status = self.user.run(&["status", "--json", "--detailed-exitcode"]);
@@ -91,7 +105,7 @@ impl Stack {
     }
 
     /// Applies each damage separately, and asserts that it is named and repaired.
-    fn each(damages: &[Damage]) {
+    pub fn each(damages: &[Damage]) {
         let stack = Self::new();
         for damage in damages {
             stack.break_it(damage);
@@ -292,7 +306,7 @@ const RETENTION_REMOVED: Damage = Damage {
 };
 
 /// A zip with one file in it, `index.mjs`.
-fn other_code() -> Vec<u8> {
+pub fn other_code() -> Vec<u8> {
     use std::io::Write;
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("index.mjs", zip::write::SimpleFileOptions::default()).unwrap();

@@ -28,6 +28,7 @@ mod engine;
 mod exit_codes;
 mod facts;
 mod faults;
+mod function_access;
 mod html;
 mod http_jwt;
 mod init;

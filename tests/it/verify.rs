@@ -12,7 +12,7 @@ use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::Proxy;
 
 /// A user with a stack in the default account, the only one that unsigned requests reach. Hold `default_account()`.
-fn someone(endpoint: &str) -> User {
+pub fn someone(endpoint: &str) -> User {
     let user = User::of("test", endpoint);
     user.run(&["up", "--yes"]).ends(0);
     user

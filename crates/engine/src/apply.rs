@@ -161,7 +161,9 @@ impl Steps for Apply<'_> {
         let intent = Some(record(self.graph, index, &desired, status, outputs));
         let unanswered = state.unanswered_at(node.id.as_str(), &desired.key);
         let provider = registry.of(node.kind);
+        let parts = state.parts_of(node.id.as_str());
         let work = Box::new(move |task: Task| {
+            let task = task.with_parts(parts);
             Box::pin(async move { bring(&*provider?, desired, known, start, unanswered, &task).await }) as _
         });
         Begin::Calls { verb, intent, work }

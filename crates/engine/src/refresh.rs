@@ -116,7 +116,12 @@ pub async fn refresh(
             let Some((_, desired)) = &pending[index] else { continue };
             let (key, known) = (desired.key.clone(), state.known(node.id.as_str(), &desired.key).cloned());
             let provider = registry.of(node.kind)?;
-            workers.spawn(index, &node.id, |task| async move { provider.read(key, known, task).await });
+            let parts = state.parts_of(node.id.as_str());
+            workers.spawn(
+                index,
+                &node.id,
+                |task| async move { provider.read(key, known, task.with_parts(parts)).await },
+            );
         }
         // Reads can be abandoned without loss.
         let event = tokio::select! {

@@ -230,6 +230,12 @@ impl State {
         self.resources.get(id).filter(|record| record.key == *key).and_then(|record| record.outputs.as_ref())
     }
 
+    /// The kind and the key of every recorded part of a resource.
+    pub fn parts_of(&self, parent: &str) -> Vec<(String, Value)> {
+        let parts = self.resources.values().filter(|record| record.parent.as_deref() == Some(parent));
+        parts.map(|record| (record.kind.clone(), record.key.clone())).collect()
+    }
+
     /// Whether a run recorded the intent to create a resource and no result, so that it may exist.
     pub fn unanswered(&self, id: &str) -> bool {
         self.resources.get(id).is_some_and(|record| record.status == Status::Creating)

@@ -1,10 +1,13 @@
 //! The connection of an operation to the loop: it reports why it waits, and learns that it should stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use super::Id;
+use super::resource::Resource;
 
 /// How far a run has been asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,11 +94,34 @@ pub struct Task {
     id: Id,
     stop: CancellationToken,
     notes: mpsc::UnboundedSender<(Id, String)>,
+    /// The kind and the key of each part of the resource that is on record.
+    parts: Arc<[(String, Value)]>,
 }
 
 impl Task {
     pub(super) fn new(id: Id, stop: CancellationToken, notes: mpsc::UnboundedSender<(Id, String)>) -> Self {
-        Self { id, stop, notes }
+        Self { id, stop, notes, parts: Arc::default() }
+    }
+
+    /// The same task, for a resource with these recorded parts: the kind and the key of each.
+    #[must_use]
+    pub(super) fn with_parts(self, parts: Vec<(String, Value)>) -> Self {
+        Self { parts: parts.into(), ..self }
+    }
+
+    /// The same task, for a resource with these recorded parts. For tests of providers.
+    #[must_use]
+    pub fn with_parts_of<R: Resource>(self, keys: impl IntoIterator<Item = R::Key>) -> Self {
+        let part = |key: R::Key| Some((R::KIND.to_owned(), serde_json::to_value(key).ok()?));
+        self.with_parts(keys.into_iter().filter_map(part).collect())
+    }
+
+    /// The keys of the parts of this kind that the resource has according to the state, whether they are still wanted
+    /// or not. The engine itself removes those that are not. So a provider that looks for foreign parts of a resource
+    /// must not take them for foreign.
+    pub fn recorded_parts<R: Resource>(&self) -> impl Iterator<Item = R::Key> {
+        let of_kind = self.parts.iter().filter(|(kind, _)| kind == R::KIND);
+        of_kind.filter_map(|(_, key)| serde_json::from_value(key.clone()).ok())
     }
 
     /// A task without a loop, for calls outside a run and for tests.

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::{
-    Architecture, FunctionConfiguration, LastUpdateStatus, LogFormat, PackageType, Runtime, State as AwsState,
+    Architecture, FunctionConfiguration, LastUpdateStatus, LogFormat, PackageType, Runtime, SnapStartApplyOn,
+    State as AwsState, TracingMode,
 };
 
+use super::access::Access;
+use super::settings::EPHEMERAL_MB;
 use crate::secret::SecretValue;
 
 #[derive(Debug, Clone)]
@@ -36,6 +39,28 @@ pub struct FunctionLive {
     pub code_sha256: String,
     /// The ARNs of its layers: code that is not ours.
     pub layers: Vec<String>,
+    /// The ARNs of mounted file systems, and where they are mounted.
+    pub file_systems: Vec<String>,
+    /// What replaces the entry point, command and folder of an image.
+    pub image_config: Option<String>,
+    /// The size of `/tmp` in MB.
+    pub ephemeral_mb: i32,
+    /// `None` or `PublishedVersions`.
+    pub snap_start: String,
+    /// `PassThrough` or `Active`.
+    pub tracing: String,
+    /// The ARN of the queue or topic that receives asynchronous requests that failed. None is an empty one.
+    pub dead_letters: String,
+    /// Its subnets and security groups. None is an empty one.
+    pub vpc: String,
+    /// The ARN of the customer's key that encrypts its variables. None is an empty one.
+    pub kms_key: String,
+    /// The ARN of the profile that signed its code. None is an empty one.
+    pub signing_profile: String,
+    /// How many executions are reserved for it, and the most that it can have.
+    pub reserved_concurrency: Option<i32>,
+    /// What hangs under it.
+    pub access: Access,
     /// Whether it can be called and changed.
     pub state: State,
 }
@@ -83,7 +108,7 @@ macro_rules! state_of {
 pub(super) use state_of;
 
 impl FunctionLive {
-    pub(super) fn new(config: &FunctionConfiguration) -> Self {
+    pub(super) fn new(config: &FunctionConfiguration, reserved_concurrency: Option<i32>, access: Access) -> Self {
         let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let variables = config.environment().and_then(|environment| environment.variables());
         let logging = config.logging_config();
@@ -106,7 +131,45 @@ impl FunctionLive {
             package: config.package_type().unwrap_or(&PackageType::Zip).as_str().to_owned(),
             code_sha256: owned(config.code_sha256()),
             layers: config.layers().iter().map(|layer| owned(layer.arn())).collect(),
+            file_systems: config
+                .file_system_configs()
+                .iter()
+                .map(|mounted| format!("{} at {}", mounted.arn(), mounted.local_mount_path()))
+                .collect(),
+            image_config: image_config(config),
+            ephemeral_mb: config.ephemeral_storage().map_or(EPHEMERAL_MB, |storage| storage.size()),
+            snap_start: config
+                .snap_start()
+                .and_then(|snap| snap.apply_on())
+                .unwrap_or(&SnapStartApplyOn::None)
+                .as_str()
+                .to_owned(),
+            tracing: config
+                .tracing_config()
+                .and_then(|tracing| tracing.mode())
+                .unwrap_or(&TracingMode::PassThrough)
+                .as_str()
+                .to_owned(),
+            dead_letters: owned(config.dead_letter_config().and_then(|to| to.target_arn())),
+            vpc: vpc(config),
+            kms_key: owned(config.kms_key_arn()),
+            signing_profile: owned(config.signing_profile_version_arn()),
+            reserved_concurrency,
+            access,
             state: state_of!(config),
         }
     }
+}
+
+/// The subnets and security groups; empty outside a VPC, for which AWS also answers empty lists.
+fn vpc(config: &FunctionConfiguration) -> String {
+    let Some(vpc) = config.vpc_config().filter(|vpc| !vpc.subnet_ids().is_empty()) else { return String::new() };
+    format!("{}; {}", vpc.subnet_ids().join(", "), vpc.security_group_ids().join(", "))
+}
+
+fn image_config(config: &FunctionConfiguration) -> Option<String> {
+    let image = config.image_config_response()?.image_config()?;
+    let parts = image.entry_point().iter().chain(image.command()).map(String::as_str);
+    let parts: Vec<&str> = parts.chain(image.working_directory()).filter(|part| !part.is_empty()).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }

@@ -3,24 +3,35 @@
 //! A write is refused while an earlier one is in progress, so each is waited for. All writes of an account share 15
 //! calls a second, so waiting reads with GetFunction, which has 100 of its own. Permissions that are added to one
 //! function at the same time get lost (docs/aws.md, Invoke permissions).
+//!
+//! What hangs under a function and is not in the stack file ([`Access`]) is a difference of the function, and its update
+//! removes it. The statements of its resource policy that the stack file implies are a kind of their own.
 
+mod access;
 mod code;
 mod function;
 mod inventory;
 mod invoke;
 mod live;
 mod permission;
+mod repair;
+#[cfg(test)]
+mod sample;
+mod settings;
+mod update;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Mutex as AsyncMutex;
 
+pub use access::Access;
 pub use code::Code;
 pub use function::{Function, FunctionKey, FunctionOutputs};
 pub use invoke::Invoked;
 pub use live::{FunctionLive, State};
 pub use permission::{Permission, PermissionOutputs};
+pub use settings::reserved_concurrency;
 
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
@@ -39,6 +50,8 @@ pub struct Lambda {
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_lambda::Client,
     scope: Scope,
+    /// Calls go to an emulator.
+    emulated: bool,
     /// A lock for each function, held while its permissions are changed.
     locks: Arc<Mutex<HashMap<String, Arc<AsyncMutex<()>>>>>,
 }
@@ -49,6 +62,7 @@ impl Lambda {
             client: client!(aws_sdk_lambda, &clients.sdk),
             once: once!(aws_sdk_lambda, &clients.once),
             scope: clients.scope.clone(),
+            emulated: clients.is_emulator(),
             locks: Arc::default(),
         }
     }

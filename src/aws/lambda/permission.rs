@@ -1,14 +1,15 @@
 //! Who may invoke a function: statements of its resource policy.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::access::qualifier_of;
 use super::{FUNCTIONS, Lambda};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, settled};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::regions::Service;
@@ -60,17 +61,21 @@ impl Resource for Permission {
     }
 
     fn compare(&self, live: &Policy) -> Comparison {
-        let drift = {
-            let want = Policy::new([json!({
-                "Sid": self.sid,
-                "Effect": "Allow",
-                "Principal": { "Service": self.principal },
-                "Action": INVOKE,
-                "Condition": { "ArnLike": { "AWS:SourceArn": self.source_arn } },
-            })]);
-            if want.means_same(live) { Vec::new() } else { vec![Drift::weakening("Statement", want, live)] }
+        let want = Policy::new([json!({
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Principal": { "Service": self.principal },
+            "Action": INVOKE,
+            "Condition": { "ArnLike": { "AWS:SourceArn": self.source_arn } },
+        })]);
+        let effect = if want.means_same(live) {
+            Effect::Same
+        } else if only_adds_conditions(&want, live) {
+            Effect::Differs
+        } else {
+            Effect::Weakens
         };
-        drift.into_iter().collect()
+        Comparison::default().judged("Statement", want, live, effect)
     }
 }
 
@@ -114,13 +119,48 @@ impl Described for Permission {
     };
 }
 
-/// The statement with this id, without its resource.
+/// The statements about the function as a whole with this id, without their resource. AddPermission refuses a second
+/// one of an id, PutResourcePolicy may not.
 fn statement(policy: &Policy, sid: &str) -> Option<Policy> {
-    let mut statement = policy.statement(sid)?.clone();
-    if let Some(elements) = statement.as_object_mut() {
-        elements.remove("Resource");
-    }
-    Some(Policy::new([statement]))
+    let ours = policy.statements().filter(|statement| {
+        let qualified = statement["Resource"].as_str().and_then(qualifier_of).is_some();
+        statement["Sid"] == sid && !qualified
+    });
+    let bare = |statement: &Value| {
+        let mut statement = statement.clone();
+        if let Some(elements) = statement.as_object_mut() {
+            elements.remove("Resource");
+        }
+        statement
+    };
+    let ours: Vec<Value> = ours.map(bare).collect();
+    (!ours.is_empty()).then(|| Policy::new(ours))
+}
+
+/// Whether the live statements only have conditions that the wanted one lacks. All conditions of a statement must hold,
+/// so they allow less.
+fn only_adds_conditions(want: &Policy, live: &Policy) -> bool {
+    let wanted: Vec<&Value> = want.statements().collect();
+    let wants = |operator: &str, key: &str| {
+        let has = |statement: &&Value| {
+            let keys = statement["Condition"][operator].as_object();
+            keys.is_some_and(|keys| keys.keys().any(|wanted| wanted.eq_ignore_ascii_case(key)))
+        };
+        wanted.iter().any(has)
+    };
+    let without = |statement: &Value| {
+        let mut statement = statement.clone();
+        if let Some(operators) = statement.get_mut("Condition").and_then(Value::as_object_mut) {
+            for (operator, keys) in operators.iter_mut() {
+                if let Some(keys) = keys.as_object_mut() {
+                    keys.retain(|key, _| wants(operator, key));
+                }
+            }
+            operators.retain(|_, keys| keys.as_object().is_none_or(|keys| !keys.is_empty()));
+        }
+        statement
+    };
+    want.means_same(&Policy::new(live.statements().map(without)))
 }
 
 impl Lambda {
@@ -134,11 +174,19 @@ impl Lambda {
         added.await.map(drop)
     }
 
-    async fn disallow(&self, key: &PermissionOutputs, task: &Task) -> Result<(), Failure> {
-        let doing = format!("remove the permission {} of the function {}", key.sid, key.function);
+    /// Removes a statement of the resource policy of a function, or of its alias or version. The caller holds the
+    /// function's lock.
+    pub(super) async fn disallow(
+        &self,
+        function: &str,
+        sid: &str,
+        qualifier: Option<&String>,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        let doing = format!("remove the permission {sid} of the function {function}");
         let removed = settled(task, &[&FUNCTION_BUSY], || async {
-            let call = self.client.remove_permission().function_name(&key.function).statement_id(&key.sid);
-            call.send().await.or_fail(&doing)
+            let call = self.client.remove_permission().function_name(function).statement_id(sid);
+            call.set_qualifier(qualifier.cloned()).send().await.or_fail(&doing)
         });
         removed.await.or_absent().map(drop)
     }
@@ -151,19 +199,12 @@ impl Provider<Permission> for Lambda {
         _: Option<&PermissionOutputs>,
         _: &Task,
     ) -> Result<Option<Found<Permission>>, Failure> {
-        let doing = format!("read the permissions of the function {}", key.function);
         // It has no tag: it is ours if the function is, and the function may have been replaced by another.
-        let (function, policy) =
-            tokio::join!(self.read(&key.function), self.client.get_policy().function_name(&key.function).send());
-        let Some(policy) = policy.or_fail(&doing).or_absent()?.and_then(|answer| answer.policy) else {
-            return Ok(None);
-        };
-        let Some(function) = function? else { return Ok(None) };
+        let (function, policy) = tokio::join!(self.read(&key.function), self.policy(&key.function, None));
+        let (Some(policy), Some(function)) = (policy?, function?) else { return Ok(None) };
         if !self.owns(&function)? {
             return Ok(None);
         }
-        let policy = Policy::parse(&policy)
-            .map_err(|error| Failure::refused(format!("could not {doing}: not a policy: {error}")))?;
         Ok(statement(&policy, &key.sid).map(|live| Found { outputs: key.clone(), live }))
     }
 
@@ -184,7 +225,7 @@ impl Provider<Permission> for Lambda {
         if !drift.is_empty() {
             let lock = self.lock_of(&want.function);
             let _alone = lock.lock().await;
-            self.disallow(&found.outputs, task).await?;
+            self.disallow(&want.function, &want.sid, None, task).await?;
             self.allow(want, task).await?;
         }
         Ok(found.outputs.clone())
@@ -197,7 +238,7 @@ impl Provider<Permission> for Lambda {
     async fn delete(&self, gone: &PermissionOutputs, task: &Task) -> Result<(), Failure> {
         let lock = self.lock_of(&gone.function);
         let _alone = lock.lock().await;
-        self.disallow(gone, task).await
+        self.disallow(&gone.function, &gone.sid, None, task).await
     }
 
     async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
@@ -272,6 +313,36 @@ mod tests {
             assert_eq!(drift.len(), 1, "{pointer}");
             assert!(drift[0].weakens && drift[0].field == "Statement");
         }
+    }
+
+    #[test]
+    fn a_permission_with_further_conditions_differs_and_does_not_weaken() {
+        for (condition, weakens) in [
+            (
+                json!({ "ArnLike": { "AWS:SourceArn": API }, "StringEquals": { "AWS:SourceAccount": "123456789012" } }),
+                false,
+            ),
+            (json!({ "ArnLike": { "AWS:SourceArn": API, "aws:PrincipalArn": "arn:x" } }), false),
+            (json!({ "StringEquals": { "aws:PrincipalOrgID": "o-1" } }), true),
+            (json!({ "ArnLike": { "AWS:SourceArn": "arn:aws:execute-api:*" }, "Bool": { "x": "true" } }), true),
+        ] {
+            let mut statement = aws_statement();
+            statement["Condition"] = condition.clone();
+            let drift = want().drift(&super::statement(&Policy::new([statement]), "api").unwrap());
+            assert_eq!((drift.len(), drift[0].weakens), (1, weakens), "{condition}");
+        }
+    }
+
+    #[test]
+    fn a_second_statement_with_the_same_id_weakens() {
+        let mut open = aws_statement();
+        open["Principal"] = json!("*");
+        let two = super::statement(&Policy::new([aws_statement(), open.clone()]), "api").unwrap();
+        assert!(want().drift(&two)[0].weakens);
+        // One of an alias is a difference of the function.
+        open["Resource"] = json!("arn:aws:lambda:eu-central-1:123456789012:function:demo-f:live");
+        let one = super::statement(&Policy::new([open, aws_statement()]), "api").unwrap();
+        assert_eq!(want().drift(&one), []);
     }
 
     #[tokio::test]

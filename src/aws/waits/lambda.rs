@@ -27,6 +27,9 @@ pub(super) fn cases() -> Vec<Case> {
                     role_arn: "arn:r".into(),
                     log_group: "/aws/lambda/demo-f".into(),
                     environment: std::collections::BTreeMap::new(),
+                    tracing: false,
+                    reserved_concurrency: None,
+                    statements: std::collections::BTreeSet::new(),
                     code: lambda::Code::new(b"zip".to_vec()),
                 };
                 async move {

@@ -25,6 +25,8 @@ impl Reader {
             architecture,
             memory_mb,
             timeout_s,
+            reserved_concurrency,
+            tracing,
             log_retention_days,
             environment,
         } = &keys::FUNCTION;
@@ -41,6 +43,8 @@ impl Reader {
             architecture: self.word(table, architecture).to_owned(),
             memory_mb: self.number(table, memory_mb),
             timeout_s: self.number(table, timeout_s),
+            reserved_concurrency: self.optional_number(table, reserved_concurrency),
+            tracing: self.flag(table, tracing),
             log_retention_days: self.number(table, log_retention_days),
             environment: self.environment(table, environment),
         };

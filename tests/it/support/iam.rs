@@ -373,6 +373,26 @@ fn lambda(call: &Call, body: &Value, place: &StackIdentity<'_>) -> Vec<Usage> {
         ("PUT", _, Some("configuration")) => {
             one("lambda:UpdateFunctionConfiguration").into_iter().chain(pass()).collect()
         }
+        ("GET", Some("event-source-mappings"), _) => vec![need("lambda:ListEventSourceMappings", "*".to_owned(), &[])],
+        ("DELETE", Some("event-source-mappings"), _) => {
+            let mapping = place.arn("lambda", &format!("event-source-mapping:{}", parts[2]));
+            // The function is known to AWS alone. The stack has only one whose mapping a test may remove.
+            let function = place.arn("lambda", &format!("function:{}-ExternalLambda1", place.stack));
+            vec![need("lambda:DeleteEventSourceMapping", mapping, &[("lambda:FunctionArn", function)])]
+        }
+        ("GET", _, Some("urls")) => one("lambda:ListFunctionUrlConfigs"),
+        ("DELETE", _, Some("url")) => one("lambda:DeleteFunctionUrlConfig"),
+        ("GET", _, Some("event-invoke-config")) => one("lambda:ListFunctionEventInvokeConfigs"),
+        ("DELETE", _, Some("event-invoke-config")) => one("lambda:DeleteFunctionEventInvokeConfig"),
+        ("GET", _, Some("aliases")) => one("lambda:ListAliases"),
+        ("DELETE", _, Some("aliases")) => one("lambda:DeleteAlias"),
+        ("GET", _, Some("versions")) => one("lambda:ListVersionsByFunction"),
+        ("GET", _, Some("runtime-management-config")) => one("lambda:GetRuntimeManagementConfig"),
+        ("PUT", _, Some("runtime-management-config")) => one("lambda:PutRuntimeManagementConfig"),
+        ("GET", _, Some("recursion-config")) => one("lambda:GetFunctionRecursionConfig"),
+        ("PUT", _, Some("recursion-config")) => one("lambda:PutFunctionRecursionConfig"),
+        ("PUT", _, Some("concurrency")) => one("lambda:PutFunctionConcurrency"),
+        ("DELETE", _, Some("concurrency")) => one("lambda:DeleteFunctionConcurrency"),
         ("DELETE", _, None) => one("lambda:DeleteFunction"),
         ("POST", _, None) => {
             let tags = body["Tags"].as_object().map(request_tags).unwrap_or_default();

@@ -1,0 +1,401 @@
+//! Compares a function, and what hangs under it, with its description.
+//!
+//! A setting with a key in the stack file follows the file. Settings that only harden and have no key (a VPC, a
+//! customer's key, a signature of the code) are kept as somebody set them. What lets somebody else call the function,
+//! receive what it handles, or run other code in it weakens.
+
+use aws_sdk_lambda::types::{LogFormat, PackageType, RecursiveLoop, SnapStartApplyOn, TracingMode, UpdateRuntimeOn};
+
+use super::access::{InvokeConfig, Reading, Statement};
+use super::{Function, FunctionLive, State};
+use crate::engine::{Comparison, Effect};
+
+/// The one field that AWS cannot change later.
+pub(super) const PACKAGE: &str = "PackageType";
+
+/// What hangs under the function.
+pub(super) const STATEMENTS: &str = "Policy.Statement";
+pub(super) const URLS: &str = "FunctionUrlConfigs";
+pub(super) const INVOKE_CONFIGS: &str = "FunctionEventInvokeConfigs";
+pub(super) const MAPPINGS: &str = "EventSourceMappings";
+pub(super) const ALIASES: &str = "Aliases";
+pub(super) const VERSIONS: &str = "Versions";
+
+/// Settings with calls of their own.
+pub(super) const CONCURRENCY: &str = "Concurrency.ReservedConcurrentExecutions";
+pub(super) const RUNTIME_UPDATES: &str = "UpdateRuntimeOn";
+pub(super) const RECURSION: &str = "RecursiveLoop";
+
+/// Settings of UpdateFunctionConfiguration that are sent only to reset them.
+pub(super) const FILE_SYSTEMS: &str = "FileSystemConfigs";
+pub(super) const IMAGE_CONFIG: &str = "ImageConfigResponse.ImageConfig";
+pub(super) const DEAD_LETTERS: &str = "DeadLetterConfig.TargetArn";
+pub(super) const EPHEMERAL: &str = "EphemeralStorage.Size";
+pub(super) const SNAP_START: &str = "SnapStart.ApplyOn";
+
+/// The size of `/tmp` in MB that AWS gives a function without being asked.
+pub(super) const EPHEMERAL_MB: i32 = 512;
+
+const NONE: &str = "none";
+
+/// The wanted value of a setting that the stack file cannot have.
+const ANY: &str = "any";
+
+/// The account in an ARN.
+fn account(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4)
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { NONE } else { text }
+}
+
+fn list<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
+    let words: Vec<&str> = words.into_iter().map(String::as_str).collect();
+    or_none(&words.join(", ")).to_owned()
+}
+
+/// A setting that may have no value here, which is then no difference.
+fn reading(
+    comparison: Comparison,
+    field: &str,
+    want: &str,
+    live: &Reading,
+    otherwise: fn(&str) -> Effect,
+) -> Comparison {
+    match live {
+        Ok(live) if live == want => comparison.judged(field, want, live, Effect::Same),
+        Ok(live) => comparison.judged(field, want, live, otherwise(live)),
+        Err(why) => comparison.judged(field, want, why, Effect::Same),
+    }
+}
+
+/// How many executions are reserved for a function that was compared.
+pub fn reserved_concurrency(comparison: &Comparison) -> Option<i64> {
+    let setting = comparison.settings().iter().find(|setting| setting.field == CONCURRENCY);
+    setting.and_then(|setting| setting.live.parse().ok())
+}
+
+impl Function {
+    /// Which statements of the resource policy neither the stack file implies nor the state has.
+    pub(super) fn foreign_statements<'a>(&'a self, live: &'a FunctionLive) -> impl Iterator<Item = &'a Statement> {
+        live.access.statements.iter().filter(|statement| {
+            let known = |sid: &String| self.statements.contains(sid) || live.access.recorded.contains(sid);
+            statement.qualifier.is_some() || !statement.sid.as_ref().is_some_and(known)
+        })
+    }
+
+    pub(super) fn compared(&self, live: &FunctionLive) -> Comparison {
+        let state = match &live.state {
+            State::Ready => "Active".to_owned(),
+            State::Settling | State::Going => "Pending".to_owned(),
+            State::Failed(reason) => format!("Failed: {reason}"),
+        };
+        let comparison = Comparison::default()
+            .guard(PACKAGE, PackageType::Zip.as_str(), &live.package)
+            .plain("State", "Active", state)
+            .guard("CodeSha256", &self.code.sha256, &live.code_sha256)
+            .guard("Role", &self.role_arn, &live.role_arn)
+            .guard("LoggingConfig.LogGroup", &self.log_group, &live.log_group);
+        let comparison = self
+            .environment_compared(comparison, live)
+            .nothing_else("Layers", &live.layers)
+            .nothing_else(FILE_SYSTEMS, &live.file_systems)
+            .nothing_else(IMAGE_CONFIG, &live.image_config)
+            .plain("Runtime", &self.runtime, &live.runtime)
+            .plain("Handler", &self.handler, &live.handler)
+            .plain("Architectures", &self.architecture, &live.architecture)
+            .plain("LoggingConfig.LogFormat", LogFormat::Text.as_str(), &live.log_format)
+            .plain("Description", format!("{:?}", self.description), format!("{:?}", live.description))
+            .plain("MemorySize", self.memory_mb, live.memory_mb)
+            .plain("Timeout", self.timeout_s, live.timeout_s)
+            .plain(EPHEMERAL, EPHEMERAL_MB, live.ephemeral_mb)
+            .plain(SNAP_START, SnapStartApplyOn::None.as_str(), &live.snap_start)
+            .judged(DEAD_LETTERS, NONE, or_none(&live.dead_letters), self.receiver(&live.dead_letters))
+            .judged("VpcConfig", ANY, or_none(&live.vpc), Effect::Same)
+            .judged("KMSKeyArn", ANY, or_none(&live.kms_key), Effect::Same)
+            .judged("SigningProfileVersionArn", ANY, or_none(&live.signing_profile), Effect::Same);
+        let comparison = self.concurrency_compared(self.tracing_compared(comparison, live), live);
+        let comparison = reading(
+            comparison,
+            RUNTIME_UPDATES,
+            UpdateRuntimeOn::Auto.as_str(),
+            &live.access.runtime_updates,
+            // Pinned to one version, the runtime gets no security patches.
+            |live| if live == UpdateRuntimeOn::Manual.as_str() { Effect::Weakens } else { Effect::Differs },
+        );
+        let terminate = RecursiveLoop::Terminate;
+        let comparison =
+            reading(comparison, RECURSION, terminate.as_str(), &live.access.recursion, |_| Effect::Weakens);
+        self.access_compared(comparison, live)
+    }
+
+    fn access_compared(&self, comparison: Comparison, live: &FunctionLive) -> Comparison {
+        let foreign: Vec<&Statement> = self.foreign_statements(live).collect();
+        let words = list(foreign.iter().map(|statement| &statement.words));
+        let effect = match foreign.as_slice() {
+            [] => Effect::Same,
+            all if all.iter().all(|statement| statement.denies) => Effect::Differs,
+            _ => Effect::Weakens,
+        };
+        let access = &live.access;
+        let configs = list(access.invoke_configs.iter().map(|config| &config.words));
+        comparison
+            .judged(STATEMENTS, NONE, words, effect)
+            .nothing_else(URLS, access.urls.iter().map(|url| &url.words))
+            .judged(INVOKE_CONFIGS, NONE, configs, self.destinations(&access.invoke_configs))
+            .nothing_else(MAPPINGS, access.mappings.iter().map(|mapping| &mapping.words))
+            .nothing_else(ALIASES, &access.aliases)
+            .nothing_else(VERSIONS, &access.versions)
+    }
+
+    fn environment_compared(&self, mut comparison: Comparison, live: &FunctionLive) -> Comparison {
+        for (name, value) in &self.environment {
+            let (field, want) = (format!("Environment.{name}"), format!("{value:?}"));
+            comparison = match live.environment.get(name) {
+                Some(live) if live.reveal() == value => comparison.judged(field, &want, &want, Effect::Same),
+                Some(_) => comparison.judged(field, want, "another value", Effect::Weakens),
+                None => comparison.judged(field, want, "unset", Effect::Differs),
+            };
+        }
+        let others = live.environment.keys().filter(|name| !self.environment.contains_key(*name));
+        others.fold(comparison, |comparison, name| {
+            comparison.judged(format!("Environment.{name}"), "unset", "set", Effect::Weakens)
+        })
+    }
+
+    fn tracing_compared(&self, comparison: Comparison, live: &FunctionLive) -> Comparison {
+        let (field, want) = ("TracingConfig.Mode", self.tracing_mode());
+        match want {
+            TracingMode::Active => comparison.guard(field, want.as_str(), &live.tracing),
+            _ => comparison.plain(field, want.as_str(), &live.tracing),
+        }
+    }
+
+    pub(super) fn tracing_mode(&self) -> TracingMode {
+        if self.tracing { TracingMode::Active } else { TracingMode::PassThrough }
+    }
+
+    fn concurrency_compared(&self, comparison: Comparison, live: &FunctionLive) -> Comparison {
+        let text = |reserved: Option<i32>| reserved.map_or_else(|| NONE.to_owned(), |reserved| reserved.to_string());
+        comparison.plain(CONCURRENCY, text(self.reserved_concurrency), text(live.reserved_concurrency))
+    }
+
+    /// What it means that this receives the requests that failed. In the own account somebody keeps them for later; in
+    /// another account, somebody else reads them.
+    fn receiver(&self, arn: &str) -> Effect {
+        match arn {
+            "" => Effect::Same,
+            arn if account(arn) == account(&self.role_arn) => Effect::Differs,
+            _ => Effect::Weakens,
+        }
+    }
+
+    /// What the configurations of asynchronous calls mean. None is wanted.
+    fn destinations(&self, configs: &[InvokeConfig]) -> Effect {
+        let effect = |config: &InvokeConfig| match (&config.on_success, &config.on_failure) {
+            // What receives all results reads along.
+            (Some(_), _) => Effect::Weakens,
+            (None, Some(on_failure)) => self.receiver(on_failure),
+            (None, None) => Effect::Differs,
+        };
+        let effects: Vec<Effect> = configs.iter().map(effect).collect();
+        match effects.as_slice() {
+            [] => Effect::Same,
+            all if all.contains(&Effect::Weakens) => Effect::Weakens,
+            _ => Effect::Differs,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::super::access::{Mapping, Url};
+    use super::super::sample::{live, want};
+    use super::*;
+    use crate::engine::{Drift, Resource as _};
+
+    type Change = fn(&mut FunctionLive);
+
+    fn drift(change: Change, live: &FunctionLive) -> Vec<Drift> {
+        let mut live = live.clone();
+        change(&mut live);
+        assert!(!format!("{:?} {live:?}", want().drift(&live)).contains("hunter2"));
+        want().drift(&live)
+    }
+
+    fn statement(sid: &str, qualifier: Option<&str>, denies: bool) -> Statement {
+        Statement {
+            sid: Some(sid.into()),
+            qualifier: qualifier.map(str::to_owned),
+            denies,
+            words: format!("{sid}: everybody"),
+        }
+    }
+
+    fn config(on_success: Option<&str>, on_failure: Option<&str>) -> InvokeConfig {
+        InvokeConfig {
+            qualifier: Some("$LATEST".into()),
+            on_success: on_success.map(str::to_owned),
+            on_failure: on_failure.map(str::to_owned),
+            words: "$LATEST (a destination)".into(),
+        }
+    }
+
+    const OWN_QUEUE: &str = "arn:aws:sqs:eu-central-1:123456789012:q";
+    const THEIR_QUEUE: &str = "arn:aws:sqs:eu-central-1:210987654321:q";
+
+    #[tokio::test]
+    async fn every_setting_is_evidence() {
+        let found = want().compare(&live().await);
+        let fields: Vec<&str> = found.settings().iter().map(|setting| setting.field.as_str()).collect();
+        let expected = [
+            PACKAGE,
+            "State",
+            "CodeSha256",
+            "Role",
+            "LoggingConfig.LogGroup",
+            "Environment.SECRET_ID",
+            "Layers",
+            FILE_SYSTEMS,
+            IMAGE_CONFIG,
+            "Runtime",
+            "Handler",
+            "Architectures",
+            "LoggingConfig.LogFormat",
+            "Description",
+            "MemorySize",
+            "Timeout",
+            EPHEMERAL,
+            SNAP_START,
+            DEAD_LETTERS,
+            "VpcConfig",
+            "KMSKeyArn",
+            "SigningProfileVersionArn",
+            "TracingConfig.Mode",
+            CONCURRENCY,
+            RUNTIME_UPDATES,
+            RECURSION,
+            STATEMENTS,
+            URLS,
+            INVOKE_CONFIGS,
+            MAPPINGS,
+            ALIASES,
+            VERSIONS,
+        ];
+        assert_eq!(fields, expected);
+        assert!(found.is_as_wanted(), "{:?}", found.drift());
+        let of = |field: &str| found.settings().iter().find(|setting| setting.field == field).unwrap();
+        assert_eq!((of(URLS).live.as_str(), of("TracingConfig.Mode").live.as_str()), ("none", "PassThrough"));
+    }
+
+    #[tokio::test]
+    async fn drift_of_every_setting() {
+        let same = live().await;
+        let table: [(Change, &str, bool); 36] = [
+            (|live| live.package = "Image".into(), PACKAGE, true),
+            (|live| live.code_sha256 = "x".into(), "CodeSha256", true),
+            (|live| live.role_arn = "x".into(), "Role", true),
+            (|live| live.log_group = "x".into(), "LoggingConfig.LogGroup", true),
+            (|live| live.log_format = "JSON".into(), "LoggingConfig.LogFormat", false),
+            (|live| live.layers = vec!["arn:layer".into()], "Layers", true),
+            (|live| live.file_systems = vec!["arn:fs at /mnt/x".into()], FILE_SYSTEMS, true),
+            (|live| live.image_config = Some("sh".into()), IMAGE_CONFIG, true),
+            (|live| live.runtime = "nodejs22.x".into(), "Runtime", false),
+            (|live| live.handler = "x".into(), "Handler", false),
+            (|live| live.architecture = "x86_64".into(), "Architectures", false),
+            (|live| live.description = "x".into(), "Description", false),
+            (|live| live.memory_mb = 256, "MemorySize", false),
+            (|live| live.timeout_s = 3, "Timeout", false),
+            (|live| live.ephemeral_mb = 1024, EPHEMERAL, false),
+            (|live| live.snap_start = "PublishedVersions".into(), SNAP_START, false),
+            (|live| live.tracing = "Active".into(), "TracingConfig.Mode", false),
+            (|live| live.reserved_concurrency = Some(0), CONCURRENCY, false),
+            (|live| live.dead_letters = OWN_QUEUE.into(), DEAD_LETTERS, false),
+            (|live| live.dead_letters = THEIR_QUEUE.into(), DEAD_LETTERS, true),
+            (|live| drop(live.environment.insert("KEY".into(), "hunter2".into())), "Environment.KEY", true),
+            (|live| drop(live.environment.insert("SECRET_ID".into(), "hunter2".into())), "Environment.SECRET_ID", true),
+            (|live| drop(live.environment.remove("SECRET_ID")), "Environment.SECRET_ID", false),
+            (|live| live.state = State::Settling, "State", false),
+            (|live| live.state = State::Failed("why".into()), "State", false),
+            (|live| live.access.runtime_updates = Ok("Manual".into()), RUNTIME_UPDATES, true),
+            (|live| live.access.runtime_updates = Ok("FunctionUpdate".into()), RUNTIME_UPDATES, false),
+            (|live| live.access.recursion = Ok("Allow".into()), RECURSION, true),
+            (|live| live.access.statements.push(statement("open", None, false)), STATEMENTS, true),
+            (
+                |live| live.access.statements.push(statement("securelambda-topic", Some("live"), false)),
+                STATEMENTS,
+                true,
+            ),
+            (|live| live.access.statements.push(statement("no", None, true)), STATEMENTS, false),
+            (
+                |live| {
+                    let url = Url { qualifier: None, words: "https://x (AuthType NONE)".into() };
+                    live.access.urls.push(url);
+                },
+                URLS,
+                true,
+            ),
+            (|live| live.access.invoke_configs.push(config(None, Some(OWN_QUEUE))), INVOKE_CONFIGS, false),
+            (|live| live.access.invoke_configs.push(config(Some(OWN_QUEUE), None)), INVOKE_CONFIGS, true),
+            (|live| live.access.aliases.push("live".into()), ALIASES, true),
+            (|live| live.access.versions.push("1".into()), VERSIONS, true),
+        ];
+        for (change, field, weakens) in table {
+            let drift = drift(change, &same);
+            assert_eq!(drift.len(), 1, "{field}: {drift:?}");
+            assert_eq!((drift[0].field.as_str(), drift[0].weakens), (field, weakens), "{drift:?}");
+        }
+        let mapped = drift(
+            |live| live.access.mappings.push(Mapping { uuid: "u".into(), words: "u (from arn:q)".into() }),
+            &same,
+        );
+        assert_eq!(mapped, [Drift::weakening(MAPPINGS, "none", "u (from arn:q)")]);
+    }
+
+    #[tokio::test]
+    async fn hardening_without_a_key_is_kept_and_shown() {
+        let mut live = live().await;
+        live.vpc = "subnet-1; sg-1".into();
+        live.kms_key = "arn:aws:kms:eu-central-1:123456789012:key/k".into();
+        live.signing_profile = "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/p/1".into();
+        assert_eq!(want().drift(&live), []);
+        let found = want().compare(&live);
+        let shown = |field: &str| found.settings().iter().any(|setting| setting.field == field && setting.live != NONE);
+        assert!(["VpcConfig", "KMSKeyArn", "SigningProfileVersionArn"].into_iter().all(shown));
+    }
+
+    #[tokio::test]
+    async fn tracing_and_concurrency_follow_their_keys() {
+        let want = Function { tracing: true, reserved_concurrency: Some(5), ..want() };
+        let mut live = live().await;
+        let expected =
+            [Drift::weakening("TracingConfig.Mode", "Active", "PassThrough"), Drift::new(CONCURRENCY, 5, "none")];
+        assert_eq!(want.drift(&live), expected);
+        live.tracing = "Active".into();
+        live.reserved_concurrency = Some(5);
+        assert_eq!(want.drift(&live), []);
+        assert_eq!(reserved_concurrency(&want.compare(&live)), Some(5));
+    }
+
+    #[tokio::test]
+    async fn statements_of_the_stack_file_and_of_the_record_are_not_foreign() {
+        let mut live = live().await;
+        live.access.statements = vec![statement("securelambda-topic", None, false), statement("old", None, false)];
+        let drift = want().drift(&live);
+        assert_eq!(drift, [Drift::weakening(STATEMENTS, "none", "old: everybody")]);
+        live.access.recorded = ["old".to_owned()].into();
+        assert_eq!(want().drift(&live), []);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_here_is_no_difference() {
+        let mut live = live().await;
+        live.access.runtime_updates = Err(crate::aws::unsupported::NOT_SUPPORTED);
+        assert_eq!(want().drift(&live), []);
+        let found = want().compare(&live);
+        let setting = found.settings().iter().find(|setting| setting.field == RUNTIME_UPDATES).unwrap();
+        assert_eq!(setting.live, "not supported by the emulator");
+    }
+}

@@ -1,0 +1,511 @@
+//! Reads, creates, changes and deletes functions.
+
+use std::collections::HashMap;
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode, ImageConfig, LogFormat, LoggingConfig,
+    Runtime, SnapStart, SnapStartApplyOn, TracingConfig,
+};
+
+use super::live::state_of;
+use super::settings::{
+    ALIASES, CONCURRENCY, DEAD_LETTERS, EPHEMERAL, EPHEMERAL_MB, FILE_SYSTEMS, IMAGE_CONFIG, INVOKE_CONFIGS, MAPPINGS,
+    RECURSION, RUNTIME_UPDATES, SNAP_START, STATEMENTS, URLS, VERSIONS,
+};
+use super::{Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
+use crate::aws::tag_map;
+use crate::engine::{Drift, Failure, Found, Listing, Provider, Resource as _, Task};
+use crate::scope::Whose;
+
+/// While a function is pending: the first and the longest pause between two reads, in milliseconds, and the total time
+/// in seconds.
+const PACE: (u64, u64) = (500, 2000);
+const BUDGET: u64 = 300;
+
+impl Function {
+    fn variables(&self) -> Environment {
+        let variables: HashMap<String, String> = self.environment.clone().into_iter().collect();
+        // An empty map: without a map AWS would keep the existing variables (docs/aws.md, Functions).
+        Environment::builder().set_variables(Some(variables)).build()
+    }
+
+    /// The functions write JSON lines themselves; Lambda's own JSON format would wrap them once more.
+    fn logging(&self) -> LoggingConfig {
+        LoggingConfig::builder().log_format(LogFormat::Text).log_group(&self.log_group).build()
+    }
+}
+
+#[derive(PartialEq)]
+enum Remedy {
+    Wait,
+    Code,
+    Configuration,
+    /// Remove what hangs under the function.
+    Access,
+    Concurrency,
+    RuntimeUpdates,
+    Recursion,
+}
+
+impl Remedy {
+    fn of(setting: &Drift) -> Self {
+        match setting.field.as_str() {
+            "State" => Self::Wait,
+            "CodeSha256" | "Architectures" => Self::Code,
+            STATEMENTS | URLS | INVOKE_CONFIGS | MAPPINGS | ALIASES | VERSIONS => Self::Access,
+            CONCURRENCY => Self::Concurrency,
+            RUNTIME_UPDATES => Self::RuntimeUpdates,
+            RECURSION => Self::Recursion,
+            _ => Self::Configuration,
+        }
+    }
+}
+
+impl Lambda {
+    /// Waits until a function can be called and changed. `said` is its state in the last answer.
+    async fn ready(&self, name: &str, said: State, task: &Task) -> Result<(), Failure> {
+        let mut said = Some(said);
+        let ready = until(task, "the function is not active yet", PACE, BUDGET, || {
+            let said = said.take();
+            async move {
+                let state = match said {
+                    Some(state) => state,
+                    None => self.state(name, task).await?,
+                };
+                match state {
+                    State::Ready => Ok(Some(())),
+                    State::Settling | State::Going => Ok(None),
+                    State::Failed(reason) => Err(Failure::refused(format!("the function {name} failed: {reason}"))),
+                }
+            }
+        });
+        ready.await
+    }
+
+    async fn state(&self, name: &str, task: &Task) -> Result<State, Failure> {
+        let doing = format!("wait for the function {name}");
+        let read = settled(task, &[&FUNCTION_VISIBLE], || async {
+            self.client.get_function().function_name(name).send().await.or_fail(&doing)
+        });
+        Ok(read.await?.configuration.map_or(State::Settling, |config| state_of!(config)))
+    }
+
+    /// Sends all settings that a stack file can have, and those of the others that differ: some of those do not exist
+    /// for every runtime and in every region.
+    async fn configure(&self, want: &Function, drift: &[Drift], task: &Task) -> Result<(), Failure> {
+        let differs = |field: &str| drift.iter().any(|setting| setting.field == field);
+        let doing = format!("configure the function {}", want.name);
+        let updated = settled(task, &[&ROLE, &FUNCTION_BUSY], || async {
+            let call = self.client.update_function_configuration().function_name(&want.name);
+            let call = call.description(&want.description).handler(&want.handler).role(&want.role_arn);
+            let call = call.runtime(Runtime::from(want.runtime.as_str()));
+            let call = call.memory_size(want.memory_mb).timeout(want.timeout_s);
+            let call = call.environment(want.variables()).logging_config(want.logging()).set_layers(Some(Vec::new()));
+            let tracing = TracingConfig::builder().mode(want.tracing_mode()).build();
+            let call = if want.tracing || differs("TracingConfig.Mode") { call.tracing_config(tracing) } else { call };
+            let storage = EphemeralStorage::builder().size(EPHEMERAL_MB).build().ok();
+            let snap_start = SnapStart::builder().apply_on(SnapStartApplyOn::None).build();
+            // An empty ARN removes the target.
+            let dead_letters = DeadLetterConfig::builder().target_arn("").build();
+            let call = call
+                .set_file_system_configs(differs(FILE_SYSTEMS).then(Vec::new))
+                .set_image_config(differs(IMAGE_CONFIG).then(|| ImageConfig::builder().build()))
+                .set_ephemeral_storage(storage.filter(|_| differs(EPHEMERAL)))
+                .set_snap_start(differs(SNAP_START).then_some(snap_start))
+                .set_dead_letter_config(differs(DEAD_LETTERS).then_some(dead_letters));
+            call.send().await.or_fail(&doing)
+        });
+        let said = state_of!(updated.await?);
+        self.ready(&want.name, said, task).await
+    }
+
+    async fn upload(&self, want: &Function, task: &Task) -> Result<(), Failure> {
+        let doing = format!("upload the code of the function {}", want.name);
+        let updated = settled(task, &[&ROLE, &FUNCTION_BUSY], || async {
+            let call = self.client.update_function_code().function_name(&want.name);
+            let call = call.architectures(Architecture::from(want.architecture.as_str()));
+            call.zip_file(Blob::new(want.code.zip.as_slice())).send().await.or_fail(&doing)
+        });
+        let said = state_of!(updated.await?);
+        self.ready(&want.name, said, task).await
+    }
+
+    fn function(&self, name: &str, arn: Option<String>) -> FunctionOutputs {
+        let arn = arn.unwrap_or_else(|| self.scope.arn("lambda", &format!("function:{name}")));
+        FunctionOutputs { name: name.to_owned(), arn }
+    }
+}
+
+impl Provider<Function> for Lambda {
+    async fn read(
+        &self,
+        key: &FunctionKey,
+        known: Option<&FunctionOutputs>,
+        task: &Task,
+    ) -> Result<Option<Found<Function>>, Failure> {
+        // A function that is not on record usually does not exist. Asking what hangs under it would use up calls that
+        // creating it needs.
+        let (read, access) = match known {
+            Some(_) => {
+                let (read, access) = tokio::join!(self.read(&key.name), self.access(&key.name, task));
+                (read?, Some(access))
+            }
+            None => (self.read(&key.name).await?, None),
+        };
+        let Some(read) = read else { return Ok(None) };
+        let ours = self.owns(&read)?;
+        let Some(config) = read.configuration else { return Ok(None) };
+        let outputs = self.function(&key.name, config.function_arn.clone());
+        if !ours {
+            return Err(Failure::foreign("the function", &outputs.arn));
+        }
+        let access = match access {
+            Some(access) => access?,
+            None => self.access(&key.name, task).await?,
+        };
+        let reserved = read.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
+        let live = FunctionLive::new(&config, reserved, access);
+        Ok((live.state != State::Going).then_some(Found { outputs, live }))
+    }
+
+    async fn create(&self, want: &Function, task: &Task) -> Result<FunctionOutputs, Failure> {
+        let doing = format!("create the function {}", want.name);
+        let tags = tag_map(&self.scope, &want.id);
+        let made = settled(task, &[&ROLE, &FUNCTION_BUSY], || async {
+            let code = FunctionCode::builder().zip_file(Blob::new(want.code.zip.as_slice())).build();
+            let call = self.once.create_function().function_name(&want.name).code(code).publish(false);
+            let call = call.description(&want.description).handler(&want.handler).role(&want.role_arn);
+            let call = call.runtime(Runtime::from(want.runtime.as_str()));
+            let call = call.architectures(Architecture::from(want.architecture.as_str()));
+            let call = call.memory_size(want.memory_mb).timeout(want.timeout_s);
+            let call = call.environment(want.variables()).logging_config(want.logging());
+            let tracing = TracingConfig::builder().mode(want.tracing_mode()).build();
+            let call = if want.tracing { call.tracing_config(tracing) } else { call };
+            call.set_tags(Some(tags.clone())).send().await.or_fail(&doing)
+        });
+        let made = made.await?;
+        self.ready(&want.name, state_of!(made), task).await?;
+        if want.reserved_concurrency.is_some() {
+            self.reserve(want, task).await?;
+        }
+        Ok(self.function(&want.name, made.function_arn))
+    }
+
+    async fn update(&self, want: &Function, found: &Found<Function>, task: &Task) -> Result<FunctionOutputs, Failure> {
+        let drift = want.drift(&found.live);
+        // After a failure both are sent again.
+        let all = matches!(found.live.state, State::Failed(_));
+        let needs = |remedy: Remedy| all || drift.iter().any(|setting| Remedy::of(setting) == remedy);
+        let (configure, upload) = (needs(Remedy::Configuration), needs(Remedy::Code));
+        let differs = |remedy: Remedy| drift.iter().any(|setting| Remedy::of(setting) == remedy);
+        if differs(Remedy::Access) {
+            self.remove_foreign(want, &found.live, task).await?;
+        }
+        if differs(Remedy::Concurrency) {
+            self.reserve(want, task).await?;
+        }
+        if differs(Remedy::Recursion) {
+            self.stop_recursion(want, task).await?;
+        }
+        if configure {
+            self.configure(want, &drift, task).await?;
+        }
+        if upload {
+            self.upload(want, task).await?;
+        }
+        if !configure && !upload {
+            self.ready(&want.name, found.live.state.clone(), task).await?;
+        }
+        if differs(Remedy::RuntimeUpdates) {
+            self.update_runtime(want, task).await?;
+        }
+        Ok(found.outputs.clone())
+    }
+
+    async fn vouch(&self, recorded: &FunctionOutputs, _: &Task) -> Result<bool, Failure> {
+        self.vouched(&recorded.arn).await
+    }
+
+    async fn delete(&self, gone: &FunctionOutputs, task: &Task) -> Result<(), Failure> {
+        let doing = format!("delete the function {}", gone.name);
+        let deleted = settled(task, &[&FUNCTION_BUSY], || async {
+            self.client.delete_function().function_name(&gone.name).send().await.or_fail(&doing)
+        });
+        if deleted.await.or_absent()?.is_none() {
+            return Ok(());
+        }
+        let seen_gone = until(task, "the function is not gone yet", PACE, BUDGET, || async {
+            Ok(self.read(&gone.name).await?.is_none().then_some(()))
+        });
+        confirmed(seen_gone.await)
+    }
+
+    async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
+        self.list_functions(whose).await
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::super::Code;
+    use super::super::sample::{
+        ABSENT, ARN, config, conflict, found, found_by, outputs, read, reads, said, task, want,
+    };
+    use super::*;
+    use crate::aws::testing::{replay, requests};
+    use crate::engine::Cause;
+
+    #[tokio::test]
+    async fn an_unchanged_function_costs_reads_alone() {
+        let (lambda, asked) = reads(&[]);
+        let found = found_by(&lambda, &task()).await.unwrap();
+        assert_eq!(want().drift(&found.live), []);
+        assert_eq!(found.outputs, outputs());
+        let mut asked = asked.lock().unwrap().clone();
+        asked.sort();
+        let expected = [
+            "GET event-source-mappings?FunctionName=demo-f",
+            "GET functions/demo-f",
+            "GET functions/demo-f/aliases",
+            "GET functions/demo-f/event-invoke-config/list",
+            "GET functions/demo-f/policy",
+            "GET functions/demo-f/recursion-config",
+            "GET functions/demo-f/runtime-management-config",
+            "GET functions/demo-f/urls",
+            "GET functions/demo-f/versions",
+        ];
+        assert_eq!(asked, expected);
+        let (idle, _) = replay(vec![]);
+        let outputs = Provider::<Function>::update(&Lambda::new(&idle), &want(), &found, &task()).await;
+        assert_eq!(outputs.unwrap(), found.outputs);
+    }
+
+    #[tokio::test]
+    async fn what_hangs_under_a_function_without_a_record_is_read_only_if_it_exists() {
+        let (lambda, asked) = reads(&[("functions/demo-f", 404, ABSENT)]);
+        assert!(Provider::<Function>::read(&lambda, &want().key(), None, &task()).await.unwrap().is_none());
+        assert_eq!(*asked.lock().unwrap(), ["GET functions/demo-f"]);
+        let (lambda, asked) = reads(&[]);
+        let found = Provider::<Function>::read(&lambda, &want().key(), None, &task()).await.unwrap().unwrap();
+        assert_eq!(want().drift(&found.live), []);
+        assert_eq!(asked.lock().unwrap().len(), 9);
+    }
+
+    #[tokio::test]
+    async fn a_refused_read_of_what_hangs_under_a_function_is_a_failure() {
+        let denied = r#"{"__type":"AccessDeniedException","Message":"not allowed"}"#;
+        for path in [
+            "functions/demo-f/policy",
+            "functions/demo-f/urls",
+            "functions/demo-f/event-invoke-config/list",
+            "event-source-mappings?FunctionName=demo-f",
+            "functions/demo-f/aliases",
+            "functions/demo-f/versions",
+            "functions/demo-f/runtime-management-config",
+            "functions/demo-f/recursion-config",
+        ] {
+            let (lambda, _) = reads(&[(path, 403, denied)]);
+            assert_eq!(found_by(&lambda, &task()).await.unwrap_err().cause, Cause::Refused, "{path}");
+        }
+    }
+
+    #[test]
+    fn code_is_compared_by_its_hash_and_never_printed() {
+        let code = Code::new(b"zip".to_vec());
+        assert_eq!(format!("{code:?}"), "Code(3 bytes, SnD+mqZDbgLC3qNA+9HjUuTvLYzmylKtJdS5VHH8i/I=)");
+    }
+
+    #[tokio::test]
+    async fn a_function_without_our_tag_is_foreign_unless_tags_are_unreadable() {
+        let theirs = read("Active", "Successful").replace(r#""demo"}"#, r#""other"}"#);
+        let unread = json!({
+            "Configuration": config("Active", "Successful"),
+            "TagsError": { "ErrorCode": "AccessDeniedException", "Message": "not allowed" },
+        });
+        for (answer, cause) in [(theirs, Cause::Foreign), (unread.to_string(), Cause::Refused)] {
+            let (lambda, _) = reads(&[("functions/demo-f", 200, &answer)]);
+            assert_eq!(found_by(&lambda, &task()).await.unwrap_err().cause, cause);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deleting_function_is_absent_and_a_pending_one_exists() {
+        for (status, answer, there) in [
+            (200, read("Deleting", "Successful"), false),
+            (404, ABSENT.to_owned(), false),
+            (200, read("Pending", "InProgress"), true),
+        ] {
+            let (lambda, _) = reads(&[("functions/demo-f", status, &answer)]);
+            let found = Provider::<Function>::read(&lambda, &want().key(), Some(&outputs()), &task()).await.unwrap();
+            assert_eq!(found.is_some(), there);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_create_that_answers_active_needs_no_read() {
+        let (clients, http) = replay(vec![(201, &said("Active", "Successful"))]);
+        let outputs = Provider::<Function>::create(&Lambda::new(&clients), &want(), &task()).await.unwrap();
+        assert_eq!(outputs.arn, ARN);
+        let requests = requests(&http);
+        for part in [r#""securelambda:stack":"demo""#, r#""LogFormat":"Text""#, r#""Publish":false"#, r#"["arm64"]"#] {
+            assert!(requests[0].contains(part), "{part} in {requests:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn create_waits_for_its_role_and_until_it_is_active() {
+        let role = json!({
+            "__type": "InvalidParameterValueException",
+            "Message": "The role defined for the function cannot be assumed by Lambda.",
+        });
+        let (clients, http) = replay(vec![
+            (400, &role.to_string()),
+            (201, &said("Pending", "InProgress")),
+            (200, &read("Pending", "InProgress")),
+            (200, &read("Active", "Successful")),
+        ]);
+        Provider::<Function>::create(&Lambda::new(&clients), &want(), &task()).await.unwrap();
+        assert_eq!(requests(&http).len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_function_that_fails_says_why() {
+        let (clients, _) = replay(vec![(201, &said("Pending", "InProgress")), (200, &read("Failed", "Failed"))]);
+        let failure = Provider::<Function>::create(&Lambda::new(&clients), &want(), &task()).await.unwrap_err();
+        assert_eq!(
+            (failure.cause, failure.to_string().as_str()),
+            (Cause::Refused, "the function demo-f failed: the reason")
+        );
+    }
+
+    #[tokio::test]
+    async fn an_existing_function_and_a_lost_answer_have_different_causes() {
+        for (status, body, cause) in [
+            (409, conflict("Function already exist: demo-f"), Cause::Exists),
+            (500, json!({ "__type": "ServiceException", "Message": "sorry" }).to_string(), Cause::Unknown),
+            (400, json!({ "__type": "InvalidParameterValueException", "Message": "no" }).to_string(), Cause::Refused),
+        ] {
+            let (clients, http) = replay(vec![(status, &body)]);
+            let failure = Provider::<Function>::create(&Lambda::new(&clients), &want(), &task()).await.unwrap_err();
+            assert_eq!((failure.cause, requests(&http).len()), (cause, 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_update_configures_then_uploads_and_waits_between() {
+        let mut found = found().await;
+        found.live.timeout_s = 3;
+        found.live.code_sha256 = "x".into();
+        let (clients, http) = replay(vec![
+            (409, &conflict("The operation cannot be performed at this time. An update is in progress for resource")),
+            (200, &said("Active", "InProgress")),
+            (200, &read("Active", "Successful")),
+            (200, &said("Active", "Successful")),
+        ]);
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
+        let requests = requests(&http);
+        assert!(requests[1].contains("PUT") && requests[1].contains("/configuration"), "{requests:?}");
+        assert!(
+            requests[1].contains(r#""Variables":{"SECRET_ID":"demo-s"}"#) && requests[1].contains(r#""Layers":[]"#)
+        );
+        assert!(requests[3].contains("PUT") && requests[3].contains("/code"), "{requests:?}");
+    }
+
+    #[tokio::test]
+    async fn an_update_sends_an_empty_map_of_variables() {
+        let want = Function { environment: BTreeMap::new(), ..want() };
+        let found = found().await;
+        let (clients, http) = replay(vec![(200, &said("Active", "Successful"))]);
+        Provider::<Function>::update(&Lambda::new(&clients), &want, &found, &task()).await.unwrap();
+        assert!(requests(&http)[0].contains(r#""Environment":{"Variables":{}}"#));
+    }
+
+    #[tokio::test]
+    async fn an_update_of_a_pending_function_only_waits() {
+        let mut found = found().await;
+        found.live.state = State::Settling;
+        let (clients, http) = replay(vec![(200, &read("Active", "Successful"))]);
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
+        assert_eq!(requests(&http).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn delete_returns_once_it_is_gone() {
+        let gone = FunctionOutputs { name: "demo-f".into(), arn: ARN.into() };
+        let (clients, http) = replay(vec![
+            (409, &conflict("The function is currently in the following state: Pending")),
+            (200, ""),
+            (200, &read("Deleting", "Successful")),
+            (404, ABSENT),
+            (404, ABSENT),
+        ]);
+        let lambda = Lambda::new(&clients);
+        Provider::<Function>::delete(&lambda, &gone, &task()).await.unwrap();
+        assert_eq!(requests(&http).len(), 4);
+        Provider::<Function>::delete(&lambda, &gone, &task()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn tracing_and_reserved_concurrency_are_set_when_it_is_created() {
+        let want = Function { tracing: true, reserved_concurrency: Some(5), ..want() };
+        let (clients, http) = replay(vec![(201, &said("Active", "Successful")), (200, "{}")]);
+        Provider::<Function>::create(&Lambda::new(&clients), &want, &task()).await.unwrap();
+        let requests = requests(&http);
+        assert!(requests[0].contains(r#""TracingConfig":{"Mode":"Active"}"#), "{requests:?}");
+        assert!(requests[1].starts_with("PUT /2017-10-31/functions/demo-f/concurrency"), "{requests:?}");
+        assert!(requests[1].contains(r#"{"ReservedConcurrentExecutions":5}"#), "{requests:?}");
+    }
+
+    #[tokio::test]
+    async fn only_settings_that_differ_are_reset() {
+        let mut found = found().await;
+        found.live.dead_letters = "arn:aws:sqs:eu-central-1:123456789012:q".into();
+        found.live.ephemeral_mb = 1024;
+        found.live.file_systems = vec!["arn:fs at /mnt/x".into()];
+        found.live.snap_start = "PublishedVersions".into();
+        found.live.tracing = "Active".into();
+        let (clients, http) = replay(vec![(200, &said("Active", "Successful"))]);
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
+        let sent = &requests(&http)[0];
+        for part in [
+            r#""DeadLetterConfig":{"TargetArn":""}"#,
+            r#""EphemeralStorage":{"Size":512}"#,
+            r#""FileSystemConfigs":[]"#,
+            r#""SnapStart":{"ApplyOn":"None"}"#,
+            r#""TracingConfig":{"Mode":"PassThrough"}"#,
+        ] {
+            assert!(sent.contains(part), "{part} in {sent}");
+        }
+        let mut found = super::super::sample::found().await;
+        found.live.timeout_s = 3;
+        let (clients, http) = replay(vec![(200, &said("Active", "Successful"))]);
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
+        let sent = &requests(&http)[0];
+        for part in ["DeadLetter", "Ephemeral", "FileSystem", "SnapStart", "Tracing", "Vpc", "KMSKey", "ImageConfig"] {
+            assert!(!sent.contains(part), "{part} in {sent}");
+        }
+    }
+
+    #[tokio::test]
+    async fn settings_with_calls_of_their_own_are_corrected_by_these() {
+        let mut found = found().await;
+        found.live.reserved_concurrency = Some(0);
+        found.live.access.recursion = Ok("Allow".into());
+        found.live.access.runtime_updates = Ok("Manual".into());
+        let (clients, http) =
+            replay(vec![(204, ""), (200, "{}"), (200, r#"{"UpdateRuntimeOn":"Auto","FunctionArn":"a"}"#)]);
+        Provider::<Function>::update(&Lambda::new(&clients), &want(), &found, &task()).await.unwrap();
+        let requests = requests(&http);
+        assert!(requests[0].starts_with("DELETE /2017-10-31/functions/demo-f/concurrency"), "{requests:?}");
+        assert!(requests[1].contains(r#"{"RecursiveLoop":"Terminate"}"#), "{requests:?}");
+        assert!(requests[2].contains(r#""UpdateRuntimeOn":"Auto""#), "{requests:?}");
+    }
+}
