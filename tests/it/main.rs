@@ -40,6 +40,7 @@ mod ordering;
 mod own_stack;
 mod pacing;
 mod policies;
+mod pools;
 mod promises;
 mod regions;
 mod replacement;

@@ -351,6 +351,14 @@ const DAMAGES: [Damage; 22] = [
         ],
     },
     Damage {
+        name: "a second app client",
+        by: |user, outputs| {
+            let arguments = json!({ "UserPoolId": outputs["pools"]["MyUserPool1"]["id"], "ClientName": "theirs" });
+            aws(user, "cognito-idp", "create_user_pool_client", &arguments);
+        },
+        fails: &["MyUserPool1: settings match the stack file"],
+    },
+    Damage {
         name: "logs kept for ever",
         by: |user, outputs| {
             let group = &outputs["functions"]["InternalLambda"]["log_group"];
