@@ -219,7 +219,7 @@ fn authorizers(user: &User, outputs: &Value) -> [Value; 2] {
     [id("AGAuthorizer1"), id("AGAuthorizer2")]
 }
 
-const DAMAGES: [Damage; 22] = [
+const DAMAGES: [Damage; 23] = [
     Damage {
         name: "a route open to anyone",
         by: |user, outputs| {

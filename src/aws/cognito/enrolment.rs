@@ -26,11 +26,21 @@ pub struct SignedIn {
 
 impl Users {
     /// Signs in with a password. If the pool demands a second factor and the user has none, it sets one up and forgets
-    /// it, so this is for users that are removed afterwards. `now` is AWS's time. Needs no AWS credentials.
+    /// it, so this is for users that are removed afterwards. Needs no AWS credentials.
     ///
     /// # Errors
     /// The sign-in is refused, or the user already has a factor.
     pub async fn sign_in_and_enrol(
+        &self,
+        client_id: &str,
+        pool_id: &str,
+        email: &str,
+        password: SecretValue,
+    ) -> Result<SignedIn, Failure> {
+        self.sign_in_at(client_id, pool_id, email, password, self.now()).await
+    }
+
+    async fn sign_in_at(
         &self,
         client_id: &str,
         pool_id: &str,
@@ -149,7 +159,7 @@ mod tests {
         let verified = r#"{"Status": "SUCCESS", "Session": "s3"}"#;
         let (clients, http) = replay(vec![(200, setup), (200, &begun), (200, verified), (200, TOKENS)]);
         let users = Users::new(&clients);
-        let signed = users.sign_in_and_enrol("c1", "p1", "ann@example.com", SecretValue::from("x"), at(59)).await;
+        let signed = users.sign_in_at("c1", "p1", "ann@example.com", SecretValue::from("x"), at(59)).await;
         let signed = signed.expect("tokens");
         assert_eq!((signed.tokens.id.reveal(), signed.enrolled), ("i1", true));
         let asked = asked(&http);
@@ -169,7 +179,7 @@ mod tests {
     async fn without_a_demand_nothing_is_set_up() {
         let (clients, http) = replay(vec![(200, TOKENS)]);
         let users = Users::new(&clients);
-        let signed = users.sign_in_and_enrol("c1", "p1", "ann@example.com", SecretValue::from("x"), at(59)).await;
+        let signed = users.sign_in_at("c1", "p1", "ann@example.com", SecretValue::from("x"), at(59)).await;
         assert!(!signed.expect("tokens").enrolled);
         assert_eq!(asked(&http).len(), 1);
     }
@@ -181,7 +191,7 @@ mod tests {
         let wrong = r#"{"__type": "EnableSoftwareTokenMFAException", "message": "Code mismatch: 287082"}"#;
         let (clients, _) = replay(vec![(200, setup), (200, &begun), (400, wrong)]);
         let users = Users::new(&clients);
-        let signed = users.sign_in_and_enrol("c1", "p1", "ann@example.com", SecretValue::from("x"), at(59)).await;
+        let signed = users.sign_in_at("c1", "p1", "ann@example.com", SecretValue::from("x"), at(59)).await;
         let failure = signed.expect_err("refused").to_string();
         assert!(failure.contains("Code mismatch") && !failure.contains("287082"), "{failure}");
     }

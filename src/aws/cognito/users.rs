@@ -1,6 +1,7 @@
 //! The users of a pool, for the commands. They are no resources of the stack: users come and go by themselves.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::operation::initiate_auth::InitiateAuthOutput;
@@ -8,6 +9,7 @@ use aws_sdk_cognitoidentityprovider::types::{
     AttributeType, AuthFlowType, AuthenticationResultType, ChallengeNameType, DeliveryMediumType, MessageActionType,
     UserType,
 };
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
 use super::{PAGE, PasswordPolicy, generate};
 use crate::aws::Clients;
@@ -84,12 +86,18 @@ pub struct Tokens {
 #[derive(Debug, Clone)]
 pub struct Users {
     pub(super) client: Client,
+    /// AWS's time, for the codes of a second factor.
+    clock: Option<SharedTimeSource>,
 }
 
 impl Users {
     /// On these clients. Everything here may be repeated, so the SDK's retries are on.
     pub fn new(clients: &Clients) -> Self {
-        Self { client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk) }
+        Self { client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk), clock: clients.sdk.time_source() }
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.clock.as_ref().map_or_else(SystemTime::now, TimeSource::now)
     }
 
     /// Adds a user to a pool. For an existing user it sets the password, or sends the mail again.
