@@ -51,6 +51,7 @@ pub const NAME_TAKEN: Refusal = Refusal::new(
         "wafv2 CreateIPSet",
         "wafv2 CreateWebACL",
         "cognito-idp AdminCreateUser",
+        "cognito-idp CreateGroup",
         "cognito-idp SignUp",
     ],
     &[
@@ -59,6 +60,7 @@ pub const NAME_TAKEN: Refusal = Refusal::new(
         "ResourceAlreadyExistsException",
         "WAFDuplicateItemException",
         "UsernameExistsException",
+        "GroupExistsException",
     ],
 );
 /// A resource of that name exists, by the message.
@@ -123,6 +125,15 @@ pub const NOT_RESTORED: Refusal = Refusal::new(&["secretsmanager RestoreSecret"]
 /// The pool has a domain.
 pub const HAS_DOMAIN: Refusal =
     Refusal::new(&["cognito-idp DeleteUserPool"], &["InvalidParameterException"]).words(&["has a domain configured"]);
+/// The pool has no threat protection, and so no reactions to risks.
+pub const NO_RISK_CONFIGURATION: Refusal =
+    Refusal::new(&["cognito-idp DescribeRiskConfiguration"], &["UserPoolAddOnNotEnabledException"]);
+/// The identity pool gives the provider's users no tags.
+pub const NO_PRINCIPAL_TAGS: Refusal =
+    Refusal::new(&["cognito-identity GetPrincipalTagAttributeMap"], &["ResourceNotFoundException"]);
+/// The app client does not allow signing in with a password.
+pub const NO_PASSWORD_FLOW: Refusal =
+    Refusal::new(&["cognito-idp InitiateAuth"], &["InvalidParameterException"]).words(&["flow not enabled"]);
 /// The user was confirmed before.
 pub const CONFIRMED: Refusal =
     Refusal::new(&["cognito-idp ConfirmSignUp"], &["NotAuthorizedException"]).words(&["current status is confirmed"]);
@@ -192,10 +203,10 @@ pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     all
 }
 
-const HERE: [(&str, &Refusal); 46] = named! {
+const HERE: [(&str, &Refusal); 49] = named! {
     NO_ENTITY, NO_TOPIC, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
     AUTHORIZER_TAKEN, DENIED_ACTION, MAY_NOT_TAG, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
-    SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,
+    SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, NO_RISK_CONFIGURATION, NO_PRINCIPAL_TAGS, NO_PASSWORD_FLOW, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,
     BAD_REFRESH_TOKEN, NO_SIGN_UP, NOT_CONFIRMED, PASSWORD_RESET, WEAK_PASSWORD, USED_PASSWORD, USER_EXISTS,
     PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NO_GUESTS, BAD_REQUEST, NOT_TRUSTED, UNKNOWN_KEY,
     CREDENTIALS,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::diagnostic::{Diagnostic, SpanMap};
-use super::model::{Api, ApiKind, Auth, Mode, Route, Stack, Value, Variable};
+use super::model::{Api, ApiKind, Auth, Mfa, Mode, Plan, Route, Stack, ThreatProtection, Value, Variable};
 use super::names::{body_model, caller_role, service_username};
 use super::reader::suggest;
 use super::{rules, sizes};
@@ -19,6 +19,7 @@ pub(super) fn flaws(stack: &Stack, places: &SpanMap) -> Vec<Diagnostic> {
     }
     flaws.extend(pointless(stack));
     flaws.extend(unbuildable(stack));
+    flaws.extend(pools(stack));
     flaws.extend(sizes::flaws(stack));
     flaws
 }
@@ -31,6 +32,39 @@ fn unbuildable(stack: &Stack) -> Vec<Diagnostic> {
             let message = "an HTTP API does not validate bodies, so this schema would have no effect";
             let help = "use `kind = \"rest\"` for the API, or remove `body` and validate bodies in the function";
             flaws.push(Diagnostic::new(format!("routes.{index}.body"), message).help(help).within(name));
+        }
+    }
+    flaws
+}
+
+/// Settings of a user pool that exclude each other.
+fn pools(stack: &Stack) -> Vec<Diagnostic> {
+    let mut flaws = Vec::new();
+    for (name, pool) in &stack.pools {
+        let mut flaw = |key: &str, message: String, help: &str| {
+            flaws.push(Diagnostic::new(format!("pools.{name}.{key}"), message).help(help));
+        };
+        let programs = stack.service_users.iter().filter(|(_, user)| user.pool == *name);
+        let programs: Vec<&str> = programs.map(|(program, _)| program.as_str()).collect();
+        if pool.mfa == Mfa::On && !programs.is_empty() {
+            let message = format!(
+                "the pool {name} would demand a code of an authenticator app from {}, which sign in with a password only",
+                programs.join(", ")
+            );
+            flaw("mfa", message, "use mfa = \"optional\", or let the service users sign in to a pool of their own");
+        }
+        if pool.threat_protection != ThreatProtection::Off && pool.plan.is_some_and(|plan| plan < Plan::Plus) {
+            let message = "threat protection needs the plan plus".to_owned();
+            flaw("plan", message, "remove the key, or set threat_protection = \"off\"");
+        }
+        if pool.password.history > 0 && pool.plan == Some(Plan::Lite) {
+            let message = "a password history needs the plan essentials or plus".to_owned();
+            flaw("plan", message, "remove the key, or set history = 0 in the password rule");
+        }
+        let longest = pool.tokens.id_minutes.max(pool.tokens.access_minutes);
+        if pool.tokens.refresh_days * 24 * 60 <= longest {
+            let message = "refresh tokens would not be valid for longer than the tokens that they renew".to_owned();
+            flaw("tokens", message, "set a larger refresh_days, or a smaller id_minutes and access_minutes");
         }
     }
     flaws

@@ -27,6 +27,7 @@ pub(super) enum Choice {
 }
 
 /// A key, for the schema and the documentation.
+#[derive(Clone, Copy)]
 pub(super) struct Key {
     pub name: &'static str,
     pub holds: Holds,
@@ -75,6 +76,7 @@ pub(super) enum Fallback {
     Flag(bool),
     Number(u32),
     Text(&'static str),
+    Texts(&'static [&'static str]),
     EmptyList,
     EmptyTable,
 }
@@ -117,6 +119,7 @@ impl Fallback {
             Self::Flag(flag) => Some(json!(flag)),
             Self::Number(number) => Some(json!(number)),
             Self::Text(text) => Some(json!(text)),
+            Self::Texts(texts) => Some(json!(texts)),
             Self::EmptyList => Some(json!([])),
             Self::EmptyTable => Some(json!({})),
         }
@@ -218,6 +221,48 @@ impl<T: 'static> Word<T> {
     ) -> Self {
         let Self { key, words, values, .. } = Self::of(name, words, values, about);
         Self { key: key.hardened(Fallback::Text(words[hardened])), words, values, hardened }
+    }
+}
+
+/// One of a few words, each of which stands for a value. It can be left out, and then is absent.
+pub(super) struct OptionalWord<T: 'static> {
+    pub key: Key,
+    pub words: &'static [&'static str],
+    pub values: &'static [T],
+}
+
+impl<T: 'static> OptionalWord<T> {
+    pub(super) const fn of(
+        name: &'static str,
+        words: &'static [&'static str],
+        values: &'static [T],
+        about: &'static str,
+    ) -> Self {
+        assert!(words.len() == values.len(), "every word has a value");
+        Self { key: Key::new(name, Holds::Word(words), about), words, values }
+    }
+}
+
+/// A list with at least one of a few words, each of which stands for a value.
+pub(super) struct WordList<T: 'static> {
+    pub key: Key,
+    pub words: &'static [&'static str],
+    pub values: &'static [T],
+    /// The words of the default with `posture = "hardened"`. Otherwise the default has all words.
+    pub hardened: &'static [&'static str],
+}
+
+impl<T: 'static> WordList<T> {
+    pub(super) const fn hardened(
+        name: &'static str,
+        words: &'static [&'static str],
+        values: &'static [T],
+        hardened: &'static [&'static str],
+        about: &'static str,
+    ) -> Self {
+        assert!(words.len() == values.len(), "every word has a value");
+        let key = Key::new(name, Holds::Words(words), about).or(Fallback::Texts(words));
+        Self { key: key.hardened(Fallback::Texts(hardened)), words, values, hardened }
     }
 }
 

@@ -5,10 +5,9 @@
 //! not read is an unused variable, which is an error there.
 
 use super::field::{
-    AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Reasons, Required, Section, Text,
-    TextOr, Word,
+    AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required, Section, Text, TextOr, Word, WordList,
 };
-use super::model::{ApiKind, Mfa, Mode, Posture};
+use super::model::{ApiKind, Flow, Mfa, Mode, Plan, Posture, ThreatProtection};
 use super::{managed, rules};
 
 /// Names in the stack file: letters, digits, `_` and `-`, short enough for the stack's name in front of them.
@@ -218,14 +217,45 @@ section! {
         &["off", "optional", "on"],
         &[Mfa::Off, Mfa::Optional, Mfa::On],
         2,
-        "Whether users need a code from an authenticator app.",
+        "Whether users need a code from an authenticator app. A pool with service users cannot demand one of everybody, so there the default is off in either posture.",
     );
     deletion_protection: Flag = hardened(false, true, "Whether AWS refuses to delete the pool.");
+    threat_protection: Word<ThreatProtection> = hardened(
+        &["off", "audit", "enforced"],
+        &[ThreatProtection::Off, ThreatProtection::Audit, ThreatProtection::Enforced],
+        2,
+        "Whether Cognito watches sign-ins for stolen passwords and unusual behaviour. audit: it logs them. enforced: it refuses them. Needs the plan plus, which costs money for each user.",
+    );
+    plan: OptionalWord<Plan> = of(
+        &["lite", "essentials", "plus"],
+        &[Plan::Lite, Plan::Essentials, Plan::Plus],
+        "Cognito's feature plan, which decides the price. Left out: plus with threat_protection, at least essentials with a password history, otherwise what AWS gives the pool.",
+    );
+    tokens: Nested<Tokens> = table(&TOKENS, "How long tokens are valid.");
+    flows: WordList<Flow> = hardened(
+        &["srp", "password", "admin-password"],
+        &[Flow::Srp, Flow::Password, Flow::AdminPassword],
+        &["srp", "password"],
+        "How users may sign in. `token`, `call` and `verify` need password, and so does a function that signs in with a service user's password.",
+    );
+}
+
+section! {
+    TOKENS: Tokens = "tokens", Choice::Free;
+    id_minutes: Number = hardened(5, 1440, 60, 15, "How many minutes an ID token is valid.");
+    access_minutes: Number = hardened(5, 1440, 60, 15, "How many minutes an access token is valid.");
+    refresh_days: Number = hardened(1, 3650, 30, 1, "How many days users can get new tokens without signing in again.");
+    rotate: Flag = hardened(
+        false, true, "Whether a refresh token can be used once. Clients then renew tokens with GetTokensFromRefreshToken.",
+    );
 }
 
 section! {
     PASSWORD: Password = "a password rule", Choice::Free;
     minimum_length: Number = hardened(6, 99, 12, 14, "The least number of characters.");
+    history: Number = hardened(
+        0, 24, 0, 24, "How many earlier passwords a user cannot choose again. Needs the plan essentials or plus.",
+    );
     lowercase: Flag = or(true, "At least one of a-z.");
     uppercase: Flag = or(true, "At least one of A-Z.");
     numbers: Flag = or(true, "At least one of 0-9.");
@@ -360,7 +390,8 @@ mod tests {
             for key in section.keys() {
                 let Some(default) = key.default() else { continue };
                 let written = |line: &str| {
-                    let line = line.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
+                    // JSON writes lists without spaces.
+                    let line = line.split_whitespace().collect::<Vec<_>>().join(" ").replace("\", \"", "\",\"") + " ";
                     [" ", ","].iter().any(|end| line.contains(&format!("{} = {default}{end}", key.name)))
                 };
                 assert!(settings().any(written), "{} = {default} is not in builtin.toml", key.name);
@@ -417,6 +448,11 @@ mod tests {
         let (posture, hardened) = pool("hardened", "self_sign_up = true");
         assert_eq!((posture, hardened.self_sign_up, hardened.password.minimum_length), (Posture::Hardened, true, 14));
         assert_eq!((hardened.mfa, hardened.deletion_protection), (Mfa::On, true));
+        assert_eq!(baseline.flows, [Flow::Srp, Flow::Password, Flow::AdminPassword]);
+        assert_eq!(hardened.flows, [Flow::Srp, Flow::Password]);
+        assert_eq!(hardened.threat_protection, ThreatProtection::Enforced);
+        assert_eq!((hardened.password.history, hardened.tokens.rotate, hardened.tokens.id_minutes), (24, true, 15));
+        assert_eq!((baseline.password.history, baseline.tokens.rotate, baseline.tokens.id_minutes), (0, false, 60));
     }
 
     /// The code that reads a stack file takes names and defaults from this table: a literal would be a second place.

@@ -207,6 +207,54 @@ pub struct Pool {
     pub mfa: Mfa,
     /// Whether AWS refuses to delete it.
     pub deletion_protection: bool,
+    pub threat_protection: ThreatProtection,
+    /// `None`: it follows from the other settings.
+    pub plan: Option<Plan>,
+    pub tokens: Tokens,
+    /// At least one, in the order of the declaration.
+    pub flows: Vec<Flow>,
+}
+
+/// Whether Cognito watches sign-ins for stolen passwords and unusual behaviour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThreatProtection {
+    Off,
+    /// It logs them.
+    Audit,
+    /// It refuses them.
+    Enforced,
+}
+
+/// Cognito's feature plans, the cheapest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Plan {
+    Lite,
+    Essentials,
+    Plus,
+}
+
+/// How long tokens are valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tokens {
+    /// 5 to 1440.
+    pub id_minutes: u32,
+    /// 5 to 1440.
+    pub access_minutes: u32,
+    /// 1 to 3650.
+    pub refresh_days: u32,
+    /// Whether a refresh token can be used once.
+    pub rotate: bool,
+}
+
+/// A way to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// The password is proved and never sent (Secure Remote Password).
+    Srp,
+    /// The client sends the password.
+    Password,
+    /// A program with AWS credentials sends the password.
+    AdminPassword,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -222,6 +270,8 @@ pub struct Password {
     pub numbers: bool,
     /// At least one of Cognito's symbols.
     pub symbols: bool,
+    /// How many earlier passwords cannot be chosen again, 0 to 24.
+    pub history: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! range, unknown keys.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -9,8 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
-    AuthKey, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, Reasons, Required, Section, Text,
-    TextOr, Word,
+    AuthKey, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required, Section, Text, TextOr, Word, WordList,
 };
 use super::model::Posture;
 use super::rules;
@@ -23,6 +23,8 @@ pub(super) struct Reader {
     pub(super) places: SpanMap,
     /// Decides the defaults. It is read before every other key.
     pub(super) posture: Posture,
+    /// The pools that programs sign in to, which decides a default of these pools.
+    pub(super) pools_of_programs: BTreeSet<String>,
 }
 
 /// A table of the stack file.
@@ -330,6 +332,7 @@ impl Reader {
     /// The value that a word stands for. `None` if the key is left out or wrong.
     fn choice<T: Copy>(&mut self, table: &Table, key: &Key, words: &[&str], values: &[T]) -> Option<T> {
         let item = table.get(key)?;
+        self.remember(table.at(key), item.span());
         let word = self.string(item, key.name)?;
         let found = words.iter().zip(values).find(|(known, _)| **known == word).map(|(_, value)| *value);
         if found.is_none() {
@@ -343,6 +346,31 @@ impl Reader {
     pub(super) fn word<T: Copy>(&mut self, table: &Table, key: &Word<T>) -> T {
         let default = self.default(key.values[0], key.values[key.hardened]);
         self.choice(table, &key.key, key.words, key.values).unwrap_or(default)
+    }
+
+    pub(super) fn optional_word<T: Copy>(&mut self, table: &Table, key: &OptionalWord<T>) -> Option<T> {
+        self.choice(table, &key.key, key.words, key.values)
+    }
+
+    /// The values that the words stand for, in the order of the declaration, or the default.
+    pub(super) fn words<T: Copy>(&mut self, table: &Table, key: &WordList<T>) -> Vec<T> {
+        let texts = self.list(table, &List { key: key.key });
+        if let Some(item) = table.get(&key.key)
+            && matches!(item.get_ref(), DeValue::Array(items) if items.is_empty())
+        {
+            let message = format!("`{}` must have at least one of {}", key.key.name, key.words.join(", "));
+            self.diagnostic(&item.span(), message, None);
+        }
+        for (text, span) in texts.iter().filter(|(text, _)| !key.words.contains(&text.as_str())) {
+            let message = format!("`{}` takes {}, not {text}", key.key.name, key.words.join(", "));
+            self.diagnostic(span, message, Some(suggest(text, key.words)));
+        }
+        let default = self.default(key.words, key.hardened);
+        let given = |word: &str| match table.get(&key.key) {
+            Some(_) => texts.iter().any(|(text, _)| text == word),
+            None => default.contains(&word),
+        };
+        key.words.iter().zip(key.values).filter(|(word, _)| given(word)).map(|(_, value)| *value).collect()
     }
 
     /// The default of a key in this file.

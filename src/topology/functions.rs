@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::permission_sid;
 use super::ids::{self, ApiIds};
-use super::messaging::{Secrets, Topics};
+use super::messaging::{self, Secrets, Topics};
 use super::references::{References, Variables};
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::lambda::{Code, Function, Permission};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ids;
-use crate::aws::cognito::{AppClient, Mfa, PasswordPolicy, UserPool};
+use crate::aws::cognito::{AppClient, Mfa, PasswordPolicy, Plan, SignInFlow, ThreatProtection, TokenRules, UserPool};
 use crate::engine::{Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::{self, Stack};
@@ -22,6 +22,7 @@ pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Pools {
     let mut pools = Pools::default();
     for (name, wanted) in &stack.pools {
         let id = ids::pool(name);
+        let client = format!("{}-client", scope.physical(name));
         let pool = UserPool {
             id: id.to_string(),
             name: scope.physical(name),
@@ -33,11 +34,28 @@ pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Pools {
                 spec::Mfa::On => Mfa::On,
             },
             deletion_protection: wanted.deletion_protection,
+            threat_protection: match wanted.threat_protection {
+                spec::ThreatProtection::Off => ThreatProtection::Off,
+                spec::ThreatProtection::Audit => ThreatProtection::Audit,
+                spec::ThreatProtection::Enforced => ThreatProtection::Enforced,
+            },
+            plan: wanted.plan.map(|plan| match plan {
+                spec::Plan::Lite => Plan::Lite,
+                spec::Plan::Essentials => Plan::Essentials,
+                spec::Plan::Plus => Plan::Plus,
+            }),
+            clients: vec![client.clone()],
         };
         let handle = id.add(graph, (), move |()| pool.clone());
-        let client = format!("{}-client", scope.physical(name));
+        let client = AppClient {
+            pool_id: String::new(),
+            name: client,
+            flows: wanted.flows.iter().map(flow).collect(),
+            tokens: tokens(wanted.tokens),
+            watched: wanted.threat_protection != spec::ThreatProtection::Off,
+        };
         let client = ids::client(name)
-            .add_under(graph, handle, handle, move |pool| AppClient { pool_id: pool.id, name: client.clone() });
+            .add_under(graph, handle, handle, move |pool| AppClient { pool_id: pool.id, ..client.clone() });
         pools.clients.insert(name.clone(), client);
         pools.pools.insert(name.clone(), handle);
     }
@@ -52,5 +70,25 @@ fn password(wanted: &spec::Password) -> PasswordPolicy {
         numbers: wanted.numbers,
         symbols: wanted.symbols,
         temporary_validity_days: TEMPORARY_DAYS,
+        history: wanted.history,
+    }
+}
+
+fn flow(wanted: &spec::Flow) -> SignInFlow {
+    match wanted {
+        spec::Flow::Srp => SignInFlow::Srp,
+        spec::Flow::Password => SignInFlow::Password,
+        spec::Flow::AdminPassword => SignInFlow::AdminPassword,
+    }
+}
+
+fn tokens(wanted: spec::Tokens) -> TokenRules {
+    // The ranges of the keys end below.
+    let number = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    TokenRules {
+        id_minutes: number(wanted.id_minutes),
+        access_minutes: number(wanted.access_minutes),
+        refresh_days: number(wanted.refresh_days),
+        rotate: wanted.rotate,
     }
 }

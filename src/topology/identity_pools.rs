@@ -84,9 +84,11 @@ pub(super) fn identity_pools(
         let role = role(graph, name, pool, scope, stack.permissions_boundary.as_ref());
         let policy = policy(graph, name, role, &wanted.invokes, stack, scope, apis);
         let id = ids::identity_pool_roles(name);
-        let roles = id.add_under(graph, pool, (pool, role), |(pool, role)| IdentityPoolRoles {
+        let home = scope.clone();
+        let roles = id.add_under(graph, pool, (pool, role, *users), move |(pool, role, users)| IdentityPoolRoles {
             pool_id: pool.id,
             role_arn: role.arn,
+            provider: provider(&home, &users.id),
         });
         callers.insert(name.clone(), PoolCaller { pool, policy, roles });
     }

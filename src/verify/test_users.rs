@@ -84,7 +84,8 @@ impl TestUsers {
             let tokens = match added {
                 Ok(password) => {
                     let TestUser { pool, email, .. } = user;
-                    self.users.sign_in(&pool.client_id, &pool.id, email, password).await.map_err(|why| without(&why))
+                    let signed = self.users.sign_in_and_enrol(&pool.client_id, &pool.id, email, password).await;
+                    signed.map(|signed| signed.tokens).map_err(|why| without(&why))
                 }
                 Err(failure) => Err(without(&failure)),
             };

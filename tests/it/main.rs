@@ -45,6 +45,7 @@ mod ordering;
 mod own_stack;
 mod pacing;
 mod policies;
+mod pools;
 mod promises;
 mod rates;
 mod regions;

@@ -526,10 +526,20 @@ fn the_policy_forbids_tagging_foreign_resources_and_reading_secrets() {
 }
 
 /// Granted actions that the test above does not use, with reasons.
-const UNUSED: [(&str, &str); 12] = [
+const UNUSED: [(&str, &str); 22] = [
+    ("cognito-identity:SetPrincipalTagAttributeMap", "another tool has given sessions tags"),
     ("cognito-identity:UpdateIdentityPool", "another tool has changed an identity pool"),
+    ("cognito-idp:AdminAddUserToGroup", "another tool has given a group a role"),
     ("cognito-idp:AdminEnableUser", "another tool has disabled a service user"),
+    ("cognito-idp:CreateGroup", "another tool has given a group a role"),
+    ("cognito-idp:DeleteGroup", "another tool has given a group a role"),
+    ("cognito-idp:DeleteIdentityProvider", "another tool has added an identity provider"),
+    ("cognito-idp:DeleteResourceServer", "another tool has added a resource server"),
     ("cognito-idp:DeleteUserPoolClient", "a client goes with its pool; alone only after an unfinished run"),
+    ("cognito-idp:DeleteUserPoolDomain", "another tool has added a domain"),
+    ("cognito-idp:DescribeRiskConfiguration", "pools with threat protection"),
+    ("cognito-idp:ListUsersInGroup", "another tool has given a group a role"),
+    ("cognito-idp:SetRiskConfiguration", "pools with threat protection"),
     ("cognito-idp:UpdateUserPoolClient", "another tool has changed a client"),
     ("iam:DetachRolePolicy", "another tool has attached a policy"),
     ("iam:ListRoleTags", "down and sweep look for what no record names"),

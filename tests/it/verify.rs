@@ -219,7 +219,7 @@ fn authorizers(user: &User, outputs: &Value) -> [Value; 2] {
     [id("AGAuthorizer1"), id("AGAuthorizer2")]
 }
 
-const DAMAGES: [Damage; 22] = [
+const DAMAGES: [Damage; 23] = [
     Damage {
         name: "a route open to anyone",
         by: |user, outputs| {
@@ -351,6 +351,14 @@ const DAMAGES: [Damage; 22] = [
             "MyUserPool1: a wrong password and an unknown user get the same answer",
             "MyUserPool1: refresh tokens can be revoked",
         ],
+    },
+    Damage {
+        name: "a second app client",
+        by: |user, outputs| {
+            let arguments = json!({ "UserPoolId": outputs["pools"]["MyUserPool1"]["id"], "ClientName": "theirs" });
+            aws(user, "cognito-idp", "create_user_pool_client", &arguments);
+        },
+        fails: &["MyUserPool1: settings match the stack file"],
     },
     Damage {
         name: "logs kept for ever",

@@ -1,42 +1,20 @@
 //! App clients.
 
-use std::collections::BTreeSet;
-
-use aws_sdk_cognitoidentityprovider::types::{
-    ExplicitAuthFlowsType as Flow, PreventUserExistenceErrorTypes, TimeUnitsType, TokenValidityUnitsType,
-    UserPoolClientType,
-};
+use aws_sdk_cognitoidentityprovider::types::{PreventUserExistenceErrorTypes, UserPoolClientType};
 use serde::{Deserialize, Serialize};
 
-use super::{Cognito, PAGE, POOLS};
+use super::client_settings::{self, SESSION_MINUTES, SignInFlow, TokenRules, read_attributes, units, write_attributes};
+use super::threat::Risk;
+use super::{Cognito, POOLS};
 use crate::aws::error::{DENIED, OrAbsent, OrFail, empty, several};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::aws::unsupported::unless_unsupported;
 use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
-
-/// The ways to sign in.
-const FLOWS: [Flow; 4] = [
-    Flow::AllowUserPasswordAuth,
-    Flow::AllowAdminUserPasswordAuth,
-    Flow::AllowUserSrpAuth,
-    Flow::AllowRefreshTokenAuth,
-];
-
-/// The validity of access and ID tokens. Revocation does not shorten it (docs/aws.md, App clients).
-const TOKEN_MINUTES: i32 = 60;
-
-/// The validity of refresh tokens.
-const REFRESH_DAYS: i32 = 30;
-
-/// The attributes that tokens may contain.
-const READ: [&str; 2] = ["email", "email_verified"];
-
-/// The attributes that a user may set. Without a list these are nearly all.
-const WRITE: [&str; 1] = ["email"];
 
 /// A public client of a pool, without a secret, through which users sign in.
 #[derive(Debug, Clone)]
@@ -44,6 +22,11 @@ pub struct AppClient {
     pub pool_id: String,
     /// 1 to 128 of letters, digits, spaces and `_+=,.@-`.
     pub name: String,
+    /// At least one.
+    pub flows: Vec<SignInFlow>,
+    pub tokens: TokenRules,
+    /// Whether its pool has threat protection, so that a client can have reactions to risks of its own.
+    pub watched: bool,
 }
 
 /// A client is found by its name in its pool. It has no tags: it is ours because the pool is.
@@ -51,6 +34,9 @@ pub struct AppClient {
 pub struct AppClientKey {
     pub(super) pool_id: String,
     pub(super) name: String,
+    /// Whether to read its reactions to risks.
+    #[serde(default)]
+    pub(super) watched: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +49,15 @@ pub struct AppClientOutputs {
 
 /// A client, as read from AWS: complete, because an update resets what it leaves out.
 #[derive(Debug, Clone)]
-pub struct AppClientLive(UserPoolClientType);
+pub struct AppClientLive {
+    pub(super) client: UserPoolClientType,
+    /// The ids of the pool's other clients of the same name.
+    pub(super) twins: Vec<String>,
+    /// Whether it has reactions to risks of its own, instead of the pool's.
+    pub(super) overrides: bool,
+    /// Whether an emulator gave the answer.
+    pub(super) emulator: bool,
+}
 
 impl Resource for AppClient {
     const KIND: &'static str = "cognito.app_client";
@@ -76,7 +70,7 @@ impl Resource for AppClient {
     type Live = AppClientLive;
 
     fn key(&self) -> AppClientKey {
-        AppClientKey { pool_id: self.pool_id.clone(), name: self.name.clone() }
+        AppClientKey { pool_id: self.pool_id.clone(), name: self.name.clone(), watched: self.watched }
     }
 
     fn identity(outputs: &AppClientOutputs) -> String {
@@ -90,42 +84,14 @@ impl Resource for AppClient {
         ))
     }
 
-    fn compare(&self, AppClientLive(live): &AppClientLive) -> Comparison {
-        let drift = {
-            let mut drift = Vec::new();
-            let mut set = |field: &str, want: BTreeSet<&str>, has: BTreeSet<&str>| {
-                if want == has {
-                    return;
-                }
-                // Additional flows weaken. An empty list means AWS's defaults, which are many.
-                let wider = has.is_empty() || !has.is_subset(&want);
-                let make = if wider { Drift::weakening } else { Drift::new };
-                drift.push(make(field, words(&want), words(&has)));
-            };
-            let flows = live.explicit_auth_flows().iter().map(Flow::as_str).collect();
-            set("ExplicitAuthFlows", FLOWS.iter().map(Flow::as_str).collect(), flows);
-            set("ReadAttributes", READ.into(), live.read_attributes().iter().map(String::as_str).collect());
-            set("WriteAttributes", WRITE.into(), live.write_attributes().iter().map(String::as_str).collect());
-            let hidden = live.prevent_user_existence_errors();
-            if hidden != Some(&PreventUserExistenceErrorTypes::Enabled) {
-                let live = hidden.map_or("LEGACY", PreventUserExistenceErrorTypes::as_str);
-                drift.push(Drift::weakening("PreventUserExistenceErrors", "ENABLED", live));
-            }
-            if live.enable_token_revocation() == Some(false) {
-                drift.push(Drift::weakening("EnableTokenRevocation", true, false));
-            }
-            if live.allowed_o_auth_flows_user_pool_client() == Some(true) {
-                drift.push(Drift::weakening("AllowedOAuthFlowsUserPoolClient", false, true));
-            }
-            for (field, want, live) in lifetimes(live) {
-                if want != live {
-                    let make = if live > want { Drift::weakening } else { Drift::new };
-                    drift.push(make(field, format!("{want} s"), format!("{live} s")));
-                }
-            }
-            drift
-        };
-        drift.into_iter().collect()
+    fn compare(&self, live: &AppClientLive) -> Comparison {
+        client_settings::compare(self, live)
+    }
+
+    fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
+        drift.iter().find(|drift| drift.field == "ClientSecret")?;
+        let message = format!("the app client {} has a secret, which AWS cannot take from it", self.name);
+        Some(Failure::refused(message).hint("delete the app client, and run `securelambda up` again to create it"))
     }
 }
 
@@ -151,9 +117,19 @@ impl Described for AppClient {
                 sid: Sid::OwnByTag,
                 on: POOLS,
                 rights: &[
-                    Permissions { needs: &[Usage::Read], actions: &["cognito-idp:DescribeUserPoolClient"] },
+                    Permissions {
+                        needs: &[Usage::Read],
+                        actions: &["cognito-idp:DescribeRiskConfiguration", "cognito-idp:DescribeUserPoolClient"],
+                    },
                     Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPoolClient"] },
-                    Permissions { needs: &[Usage::Update], actions: &["cognito-idp:UpdateUserPoolClient"] },
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &[
+                            "cognito-idp:DeleteUserPoolClient",
+                            "cognito-idp:SetRiskConfiguration",
+                            "cognito-idp:UpdateUserPoolClient",
+                        ],
+                    },
                     Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPoolClient"] },
                 ],
             },
@@ -163,51 +139,14 @@ impl Described for AppClient {
             layer: Layer::Authentication,
             subject: "app client of {}",
             holds: "sign-in flows match the stack file",
-            read: "DescribeUserPoolClient",
+            read: "DescribeUserPoolClient, ListUserPoolClients",
         },
     };
 }
 
-fn words(set: &BTreeSet<&str>) -> String {
-    if set.is_empty() { "none".to_owned() } else { set.iter().copied().collect::<Vec<_>>().join(", ") }
-}
-
-/// The wanted and the live validity of each kind of token, in seconds. Missing or 0 means AWS's default.
-fn lifetimes(live: &UserPoolClientType) -> [(&'static str, i64, i64); 3] {
-    let units = live.token_validity_units();
-    let seconds = |count: Option<i32>, unit: Option<&TimeUnitsType>, assumed: i64, default: i64| {
-        let unit = match unit {
-            Some(TimeUnitsType::Seconds) => 1,
-            Some(TimeUnitsType::Minutes) => 60,
-            Some(TimeUnitsType::Hours) => 3600,
-            Some(TimeUnitsType::Days) => 86_400,
-            _ => assumed,
-        };
-        count.filter(|count| *count != 0).map_or(default, |count| i64::from(count) * unit)
-    };
-    let (hour, day) = (3600, 86_400);
-    let access = seconds(live.access_token_validity(), units.and_then(|u| u.access_token()), hour, hour);
-    let id = seconds(live.id_token_validity(), units.and_then(|u| u.id_token()), hour, hour);
-    let refresh = seconds(Some(live.refresh_token_validity()), units.and_then(|u| u.refresh_token()), day, 30 * day);
-    let (token, again) = (i64::from(TOKEN_MINUTES) * 60, i64::from(REFRESH_DAYS) * day);
-    [("AccessTokenValidity", token, access), ("IdTokenValidity", token, id), ("RefreshTokenValidity", again, refresh)]
-}
-
-fn units() -> TokenValidityUnitsType {
-    TokenValidityUnitsType::builder()
-        .access_token(TimeUnitsType::Minutes)
-        .id_token(TimeUnitsType::Minutes)
-        .refresh_token(TimeUnitsType::Days)
-        .build()
-}
-
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
-}
-
 impl Cognito {
     /// A client by its ids; `None` if there is none, or no such pool.
-    async fn app_client(&self, pool: &str, client: &str) -> Result<Option<Found<AppClient>>, Failure> {
+    async fn app_client(&self, pool: &str, client: &str) -> Result<Option<UserPoolClientType>, Failure> {
         let call = self.client.describe_user_pool_client().user_pool_id(pool).client_id(client);
         let answer = match call.send().await.or_fail(&format!("read the app client {client}")).or_absent() {
             // An operator may read only clients of pools with the stack's tag. A pool that is gone has no tag.
@@ -217,15 +156,50 @@ impl Cognito {
             },
             answer => answer?,
         };
-        let live = answer.and_then(|answer| answer.user_pool_client);
-        Ok(live.map(|live| Found {
-            outputs: AppClientOutputs {
-                pool_id: pool.to_owned(),
-                client_id: client.to_owned(),
-                name: live.client_name().unwrap_or_default().to_owned(),
-            },
-            live: AppClientLive(live),
-        }))
+        Ok(answer.and_then(|answer| answer.user_pool_client))
+    }
+
+    /// Whether the client has reactions to risks of its own.
+    async fn overrides_risks(&self, key: &AppClientKey, client: &str) -> Result<bool, Failure> {
+        if !key.watched {
+            return Ok(false);
+        }
+        let is_own = |risk: &aws_sdk_cognitoidentityprovider::types::RiskConfigurationType| {
+            risk.client_id().is_some_and(|id| id == client)
+                && (risk.account_takeover_risk_configuration().is_some()
+                    || risk.compromised_credentials_risk_configuration().is_some()
+                    || risk.risk_exception_configuration().is_some())
+        };
+        let risk = self.risks(&key.pool_id, Some(client)).await.or_absent()?;
+        Ok(matches!(risk, Some(Risk::Read(risk)) if is_own(&risk)))
+    }
+
+    /// The pool itself as a provider, if the client names it; no other one.
+    fn providers(&self, live: &UserPoolClientType) -> Option<Vec<String>> {
+        let own: Vec<String> =
+            live.supported_identity_providers().iter().filter(|name| *name == "COGNITO").cloned().collect();
+        (self.emulator || !own.is_empty()).then_some(own)
+    }
+
+    /// One client with everything else that is read about it. `clients` are all clients of the pool.
+    async fn whole_client(
+        &self,
+        key: &AppClientKey,
+        id: &str,
+        clients: impl Future<Output = Result<Vec<(String, String)>, Failure>>,
+    ) -> Result<Option<Found<AppClient>>, Failure> {
+        let (client, clients, overrides) =
+            tokio::join!(self.app_client(&key.pool_id, id), clients, self.overrides_risks(key, id));
+        let Some(client) = client? else { return Ok(None) };
+        let twins = clients?.into_iter().filter(|(other, name)| other != id && *name == key.name);
+        let outputs = AppClientOutputs {
+            pool_id: key.pool_id.clone(),
+            client_id: id.to_owned(),
+            name: client.client_name().unwrap_or_default().to_owned(),
+        };
+        let twins = twins.map(|(id, _)| id).collect();
+        let live = AppClientLive { client, twins, overrides: overrides?, emulator: self.emulator };
+        Ok(Some(Found { outputs, live }))
     }
 }
 
@@ -237,42 +211,38 @@ impl Provider<AppClient> for Cognito {
         _: &Task,
     ) -> Result<Option<Found<AppClient>>, Failure> {
         if let Some(known) = known.filter(|known| known.pool_id == key.pool_id)
-            && let Some(found) = self.app_client(&known.pool_id, &known.client_id).await?
+            && let Some(found) = self.whole_client(key, &known.client_id, self.clients(&key.pool_id)).await?
         {
             return Ok(Some(found));
         }
-        let call = self.client.list_user_pool_clients().user_pool_id(&key.pool_id).max_results(PAGE);
-        let mut pages = call.into_paginator().send();
-        let mut ids = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.or_fail(&format!("list the app clients of {}", key.pool_id)).or_absent()?;
-            let clients = page.and_then(|page| page.user_pool_clients).unwrap_or_default();
-            let ours = clients.into_iter().filter(|client| client.client_name() == Some(&key.name));
-            ids.extend(ours.filter_map(|client| client.client_id));
-        }
-        match ids.as_slice() {
+        let clients = self.clients(&key.pool_id).await?;
+        let named: Vec<&str> =
+            clients.iter().filter(|(_, name)| *name == key.name).map(|(id, _)| id.as_str()).collect();
+        match named.as_slice() {
             [] => Ok(None),
-            [id] => self.app_client(&key.pool_id, id).await,
-            all => Err(several("app clients", &key.name, &all.iter().map(String::as_str).collect::<Vec<_>>())),
+            [id] => self.whole_client(key, id, std::future::ready(Ok(Vec::new()))).await,
+            all => Err(several("app clients", &key.name, all)),
         }
     }
 
     async fn create(&self, want: &AppClient, task: &Task) -> Result<AppClientOutputs, Failure> {
+        let rotation = want.tokens.rotate.then(|| want.rotation()).transpose()?;
         let made = settled(task, &[&COGNITO_BUSY], || async {
             self.once
                 .create_user_pool_client()
                 .user_pool_id(&want.pool_id)
                 .client_name(&want.name)
                 .generate_secret(false)
-                .set_explicit_auth_flows(Some(FLOWS.into()))
+                .set_explicit_auth_flows(Some(want.flows()))
                 .prevent_user_existence_errors(PreventUserExistenceErrorTypes::Enabled)
                 .enable_token_revocation(true)
-                .access_token_validity(TOKEN_MINUTES)
-                .id_token_validity(TOKEN_MINUTES)
-                .refresh_token_validity(REFRESH_DAYS)
+                .access_token_validity(want.tokens.access_minutes.into())
+                .id_token_validity(want.tokens.id_minutes.into())
+                .refresh_token_validity(want.tokens.refresh_days.into())
                 .token_validity_units(units())
-                .set_read_attributes(Some(owned(&READ)))
-                .set_write_attributes(Some(owned(&WRITE)))
+                .set_refresh_token_rotation(rotation.clone())
+                .set_read_attributes(Some(read_attributes()))
+                .set_write_attributes(Some(write_attributes()))
                 .send()
                 .await
                 .or_fail(&format!("create the app client {}", want.name))
@@ -288,29 +258,45 @@ impl Provider<AppClient> for Cognito {
         found: &Found<AppClient>,
         task: &Task,
     ) -> Result<AppClientOutputs, Failure> {
-        let (seen, AppClientLive(live)) = (&found.outputs, &found.live);
+        let (seen, live) = (&found.outputs, &found.live.client);
+        for twin in &found.live.twins {
+            self.delete_client(&seen.pool_id, twin, task).await?;
+        }
+        if found.live.overrides {
+            let call = self.client.set_risk_configuration().user_pool_id(&seen.pool_id).client_id(&seen.client_id);
+            let reset = call.send().await.or_fail(&format!("reset the reactions to risks of {}", want.name));
+            unless_unsupported(self.emulator, reset)?;
+        }
+        let rotates = want.tokens.rotate || live.refresh_token_rotation().is_some();
+        let rotation = rotates.then(|| want.rotation()).transpose()?;
+        // An emulator resets lists only if they are sent.
+        let none = || self.emulator.then(Vec::new);
         let updated = settled(task, &[&COGNITO_BUSY], || async {
             self.client
                 .update_user_pool_client()
                 .user_pool_id(&seen.pool_id)
                 .client_id(&seen.client_id)
                 .client_name(&want.name)
-                .set_explicit_auth_flows(Some(FLOWS.into()))
+                .set_explicit_auth_flows(Some(want.flows()))
                 .prevent_user_existence_errors(PreventUserExistenceErrorTypes::Enabled)
                 .enable_token_revocation(true)
-                .access_token_validity(TOKEN_MINUTES)
-                .id_token_validity(TOKEN_MINUTES)
-                .refresh_token_validity(REFRESH_DAYS)
+                .access_token_validity(want.tokens.access_minutes.into())
+                .id_token_validity(want.tokens.id_minutes.into())
+                .refresh_token_validity(want.tokens.refresh_days.into())
                 .token_validity_units(units())
-                .set_read_attributes(Some(owned(&READ)))
-                .set_write_attributes(Some(owned(&WRITE)))
-                // There is no hosted sign-in, so its settings are left out and reset.
+                .set_refresh_token_rotation(rotation.clone())
+                .set_read_attributes(Some(read_attributes()))
+                .set_write_attributes(Some(write_attributes()))
+                .auth_session_validity(SESSION_MINUTES)
+                .enable_propagate_additional_user_context_data(false)
+                // There is no hosted sign-in, no analysis and no other provider, so these settings are left out and
+                // reset.
                 .allowed_o_auth_flows_user_pool_client(false)
-                // The stack file does not decide about the rest, and an update would reset it if it were left out.
-                .set_supported_identity_providers(live.supported_identity_providers.clone())
-                .set_analytics_configuration(live.analytics_configuration.clone())
-                .set_auth_session_validity(live.auth_session_validity)
-                .set_enable_propagate_additional_user_context_data(live.enable_propagate_additional_user_context_data)
+                .set_supported_identity_providers(self.providers(live))
+                .set_callback_urls(self.emulator.then(Vec::new))
+                .set_logout_urls(self.emulator.then(Vec::new))
+                .set_allowed_o_auth_scopes(self.emulator.then(Vec::new))
+                .set_allowed_o_auth_flows(none())
                 .send()
                 .await
                 .or_fail(&format!("update the app client {}", want.name))
@@ -320,11 +306,7 @@ impl Provider<AppClient> for Cognito {
     }
 
     async fn delete(&self, gone: &AppClientOutputs, task: &Task) -> Result<(), Failure> {
-        let deleted = settled(task, &[&COGNITO_BUSY], || async {
-            let call = self.client.delete_user_pool_client().user_pool_id(&gone.pool_id).client_id(&gone.client_id);
-            call.send().await.or_fail(&format!("delete the app client {}", gone.name))
-        });
-        deleted.await.or_absent().map(drop)
+        self.delete_client(&gone.pool_id, &gone.client_id, task).await
     }
 
     async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
@@ -341,8 +323,17 @@ mod tests {
     use crate::engine::Cause;
 
     fn want() -> AppClient {
-        AppClient { pool_id: "p1".into(), name: "demo-client".into() }
+        AppClient {
+            pool_id: "p1".into(),
+            name: "demo-client".into(),
+            flows: vec![SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword],
+            tokens: TokenRules { id_minutes: 60, access_minutes: 60, refresh_days: 30, rotate: false },
+            watched: false,
+        }
     }
+
+    /// The pool's clients: this one alone.
+    const LISTED: (u16, &str) = (200, r#"{"UserPoolClients": [{"ClientId": "c1", "ClientName": "demo-client"}]}"#);
 
     fn ids() -> AppClientOutputs {
         AppClientOutputs { pool_id: "p1".into(), client_id: "c1".into(), name: "demo-client".into() }
@@ -358,7 +349,7 @@ mod tests {
             "PreventUserExistenceErrors": "ENABLED", "EnableTokenRevocation": true,
             "AccessTokenValidity": 1, "IdTokenValidity": 3600, "RefreshTokenValidity": 30,
             "TokenValidityUnits": {"AccessToken": "hours", "IdToken": "seconds", "RefreshToken": "days"},
-            "AuthSessionValidity": 5, "AllowedOAuthFlowsUserPoolClient": false}})
+            "AuthSessionValidity": 3, "AllowedOAuthFlowsUserPoolClient": false}})
     }
 
     async fn read(
@@ -390,12 +381,23 @@ mod tests {
             ("AccessTokenValidity", json!(24), "86400 s", true),
             ("IdTokenValidity", json!(300), "300 s", false),
             ("RefreshTokenValidity", json!(365), "31536000 s", true),
+            ("AuthSessionValidity", json!(15), "15", true),
+            ("SupportedIdentityProviders", json!(["COGNITO", "Google"]), "Google", true),
+            ("AllowedOAuthFlows", json!(["implicit"]), "implicit", true),
+            ("AllowedOAuthScopes", json!(["openid"]), "openid", true),
+            ("CallbackURLs", json!(["https://evil.example"]), "https://evil.example", true),
+            ("LogoutURLs", json!(["https://evil.example"]), "https://evil.example", true),
+            ("DefaultRedirectURI", json!("https://evil.example"), "https://evil.example", true),
+            ("AnalyticsConfiguration", json!({"ApplicationId": "a1"}), "a1", true),
+            ("EnablePropagateAdditionalUserContextData", json!(true), "true", true),
+            ("ClientSecret", json!("hush"), "set", false),
         ];
         for (field, value, live, weakens) in table {
             let mut answer = got();
             answer["UserPoolClient"][field] = value;
             let answer = answer.to_string();
-            let found = read(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
+            let answers = vec![(200, answer.as_str()), LISTED];
+            let found = read(answers, Some(&ids())).await.0.expect("an answer").expect("a client");
             let drift = want().drift(&found.live);
             let told: Vec<_> = drift.iter().map(|d| (d.field.as_str(), d.live.as_str(), d.weakens)).collect();
             assert_eq!(told, [(field, live, weakens)]);
@@ -409,27 +411,30 @@ mod tests {
             answer["UserPoolClient"][field] = json!(null);
         }
         let answer = answer.to_string();
-        let found = read(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
+        let answers = vec![(200, answer.as_str()), LISTED];
+        let found = read(answers, Some(&ids())).await.0.expect("an answer").expect("a client");
         assert_eq!(want().drift(&found.live), []);
     }
 
     #[tokio::test]
-    async fn an_unchanged_client_costs_one_read() {
+    async fn an_unchanged_client_costs_one_round_trip() {
         let answer = got().to_string();
-        let (found, asked) = read(vec![(200, &answer)], Some(&ids())).await;
+        let (found, asked) = read(vec![(200, &answer), LISTED], Some(&ids())).await;
         let found = found.expect("an answer").expect("a client");
         assert_eq!((want().drift(&found.live), found.outputs), (vec![], ids()));
-        assert_eq!(asked, ["DescribeUserPoolClient"]);
+        assert_eq!(asked, ["DescribeUserPoolClient", "ListUserPoolClients"], "at the same time");
     }
 
     #[tokio::test]
     async fn a_client_that_cannot_be_read_is_absent_only_without_its_pool() {
         let denied = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
-        let (found, asked) = read(vec![(400, denied), (400, ABSENT), (400, ABSENT)], Some(&ids())).await;
+        let gone = vec![(400, denied), (400, ABSENT), (400, ABSENT), (400, ABSENT)];
+        let (found, asked) = read(gone, Some(&ids())).await;
         assert!(found.expect("an answer").is_none());
-        assert_eq!(asked, ["DescribeUserPoolClient", "DescribeUserPool", "ListUserPoolClients"]);
+        let lists = "ListUserPoolClients";
+        assert_eq!(asked, ["DescribeUserPoolClient", "DescribeUserPool", lists, lists]);
         let pool = r#"{"UserPool": {"Id": "p1"}}"#;
-        let (found, _) = read(vec![(400, denied), (200, pool)], Some(&ids())).await;
+        let (found, _) = read(vec![(400, denied), (200, pool), LISTED], Some(&ids())).await;
         assert!(found.expect_err("it may not be read").to_string().contains("not authorized"));
     }
 
@@ -446,7 +451,7 @@ mod tests {
         let failure = read(vec![(200, &twice)], None).await.0.expect_err("two");
         assert!(failure.to_string().ends_with("c0, c1"), "{failure}");
 
-        let (found, _) = read(vec![(400, ABSENT), (400, ABSENT)], Some(&ids())).await;
+        let (found, _) = read(vec![(400, ABSENT); 3], Some(&ids())).await;
         assert!(found.expect("an answer").is_none(), "the pool is gone, and so is the client");
     }
 
@@ -471,12 +476,14 @@ mod tests {
     #[tokio::test]
     async fn an_update_sends_all_settings() {
         let answer = got().to_string();
-        let found = read(vec![(200, &answer)], Some(&ids())).await.0.expect("an answer").expect("a client");
+        let answers = vec![(200, answer.as_str()), LISTED];
+        let found = read(answers, Some(&ids())).await.0.expect("an answer").expect("a client");
         let (clients, http) = replay(vec![(200, &answer)]);
         let outputs = Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await;
         assert_eq!(outputs, Ok(ids()));
         let sent: Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
-        assert_eq!(sent["AuthSessionValidity"], 5, "not ours to decide");
+        assert_eq!(sent["AuthSessionValidity"], 3);
+        assert_eq!(sent.get("SupportedIdentityProviders"), None);
         assert_eq!(sent["ExplicitAuthFlows"].as_array().map(Vec::len), Some(4));
         assert_eq!(sent["AllowedOAuthFlowsUserPoolClient"], false);
     }
@@ -486,5 +493,69 @@ mod tests {
         let (clients, _) = replay(vec![(400, ABSENT)]);
         let cognito = Cognito::new(&clients);
         assert_eq!(Provider::<AppClient>::delete(&cognito, &ids(), &Task::detached("x")).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_second_client_of_the_name_weakens_and_is_deleted() {
+        let listed = r#"{"UserPoolClients": [{"ClientId": "c1", "ClientName": "demo-client"},
+            {"ClientId": "c2", "ClientName": "demo-client"}, {"ClientId": "c3", "ClientName": "other"}]}"#;
+        let answer = got().to_string();
+        let (found, _) = read(vec![(200, &answer), (200, listed)], Some(&ids())).await;
+        let found = found.expect("an answer").expect("a client");
+        let drift = want().drift(&found.live);
+        assert_eq!((drift.len(), drift[0].live.as_str(), drift[0].weakens), (1, "c2", true));
+        let (clients, http) = replay(vec![(200, "{}"), (200, &answer)]);
+        Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await.expect("updated");
+        let asked = asked(&http);
+        assert_eq!(asked[0].0, "DeleteUserPoolClient");
+        assert!(asked[0].1.contains("c2") && asked[1].0 == "UpdateUserPoolClient", "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn rotation_takes_the_place_of_the_refresh_flow() {
+        let rotating = AppClient { tokens: TokenRules { rotate: true, ..want().tokens }, ..want() };
+        let made = got().to_string();
+        let (clients, http) = replay(vec![(200, &made)]);
+        Cognito::new(&clients).create(&rotating, &Task::detached("x")).await.expect("made");
+        let sent: Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
+        let rotation = json!({"Feature": "ENABLED", "RetryGracePeriodSeconds": 10});
+        assert_eq!(sent["RefreshTokenRotation"], rotation);
+        assert!(!sent["ExplicitAuthFlows"].to_string().contains("REFRESH"), "{sent}");
+
+        let mut answer = got();
+        answer["UserPoolClient"]["ExplicitAuthFlows"] = sent["ExplicitAuthFlows"].clone();
+        answer["UserPoolClient"]["RefreshTokenRotation"] = rotation;
+        let answer = answer.to_string();
+        let (found, _) = read(vec![(200, &answer), LISTED], Some(&ids())).await;
+        let found = found.expect("an answer").expect("a client");
+        assert_eq!(rotating.drift(&found.live), []);
+        let drift = want().drift(&found.live);
+        assert!(drift.iter().all(|drift| !drift.weakens) && drift.len() == 2, "hardened by hand: {drift:?}");
+        let (clients, http) = replay(vec![(200, &answer)]);
+        Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await.expect("updated");
+        let sent: Value = serde_json::from_str(&asked(&http)[0].1).expect("JSON");
+        assert_eq!(sent["RefreshTokenRotation"], json!({"Feature": "DISABLED"}));
+    }
+
+    #[tokio::test]
+    async fn a_clients_own_reactions_to_risks_weaken_and_are_reset() {
+        let watched = AppClient { watched: true, ..want() };
+        let answer = got().to_string();
+        let own = r#"{"RiskConfiguration": {"UserPoolId": "p1", "ClientId": "c1",
+            "RiskExceptionConfiguration": {"SkippedIPRangeList": ["0.0.0.0/1"]}}}"#;
+        let of_the_pool = r#"{"RiskConfiguration": {"UserPoolId": "p1"}}"#;
+        for (risk, expected) in [(own, 1), (of_the_pool, 0)] {
+            let (clients, _) = replay(vec![(200, &answer), LISTED, (200, risk)]);
+            let cognito = Cognito::new(&clients);
+            let read = Provider::<AppClient>::read(&cognito, &watched.key(), Some(&ids()), &Task::detached("x")).await;
+            let found = read.expect("an answer").expect("a client");
+            let drift = watched.drift(&found.live);
+            assert_eq!(drift.iter().filter(|drift| drift.weakens).count(), expected, "{drift:?}");
+            let (clients, http) = replay(vec![(200, "{}"), (200, "{}")]);
+            Cognito::new(&clients).update(&watched, &found, &Task::detached("x")).await.expect("updated");
+            assert_eq!(asked(&http).len(), 1 + expected);
+            let reset = r#"{"UserPoolId":"p1","ClientId":"c1"}"#;
+            assert!(expected == 0 || asked(&http)[0].1 == reset, "{:?}", asked(&http));
+        }
     }
 }

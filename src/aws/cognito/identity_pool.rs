@@ -15,7 +15,7 @@ use crate::aws::retries::{client, once};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{IDENTITY_BUSY, settled};
 use crate::aws::{Clients, as_far_as_it_goes, closer, pairs, tag_map, whole};
-use crate::engine::{Comparison, Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
+use crate::engine::{Comparison, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::{Owner, Scope, Whose};
@@ -85,8 +85,14 @@ pub struct IdentityPoolLive {
     pub classic_flow: bool,
     /// The tokens that it accepts: provider, app client, and whether it asks the user pool if a token was revoked.
     pub providers: Vec<(String, String, bool)>,
-    /// The number of other identity providers: social logins, OIDC, SAML, developers' own.
-    pub others: usize,
+    /// The social logins that it accepts.
+    pub logins: Vec<String>,
+    /// The ARNs of the OpenID Connect providers that it accepts.
+    pub openid: Vec<String>,
+    /// The ARNs of the SAML providers that it accepts.
+    pub saml: Vec<String>,
+    /// The name under which developers may ask for credentials for anybody.
+    pub developer: Option<String>,
     /// Other tags than ours are kept.
     pub tags: HashMap<String, String>,
 }
@@ -114,34 +120,24 @@ impl Resource for IdentityPool {
     }
 
     fn compare(&self, live: &IdentityPoolLive) -> Comparison {
-        let drift = {
-            let mut drift: Vec<Drift> =
-                Drift::unless_equal("IdentityPoolName", &self.name, &live.name).into_iter().collect();
-            if live.guests {
-                drift.push(Drift::weakening("AllowUnauthenticatedIdentities", false, true));
-            }
-            if live.classic_flow {
-                drift.push(Drift::weakening("AllowClassicFlow", false, true));
-            }
-            let wanted = (self.provider.clone(), self.client_id.clone(), true);
-            if live.providers != [wanted] {
-                let shown = |(provider, client, checked): &(String, String, bool)| {
-                    format!("{provider} {client}{}", if *checked { "" } else { " without ServerSideTokenCheck" })
-                };
-                let is = live.providers.iter().map(shown).collect::<Vec<_>>().join(", ");
-                let want = format!("{} {}", self.provider, self.client_id);
-                drift.push(Drift::weakening(
-                    "CognitoIdentityProviders",
-                    want,
-                    if is.is_empty() { "none" } else { &is },
-                ));
-            }
-            if live.others > 0 {
-                drift.push(Drift::weakening("other identity providers", "none", live.others));
-            }
-            drift
-        };
-        drift.into_iter().collect()
+        let (ours, others): (Vec<_>, Vec<_>) = live
+            .providers
+            .iter()
+            .partition(|(provider, client, _)| *provider == self.provider && *client == self.client_id);
+        let other = |(provider, client, _): &(String, String, bool)| format!("{provider} {client}");
+        let own = format!("{} {}", self.provider, self.client_id);
+        let checked = ours.iter().all(|(_, _, checked)| *checked);
+        Comparison::default()
+            .plain("IdentityPoolName", &self.name, &live.name)
+            .guard("AllowUnauthenticatedIdentities", false, live.guests)
+            .guard("AllowClassicFlow", false, live.classic_flow)
+            .plain("CognitoIdentityProviders", &own, if ours.is_empty() { "none" } else { own.as_str() })
+            .guard("CognitoIdentityProviders.ServerSideTokenCheck", true, checked)
+            .nothing_else("CognitoIdentityProviders of others", others.into_iter().map(other))
+            .nothing_else("SupportedLoginProviders", &live.logins)
+            .nothing_else("OpenIdConnectProviderARNs", &live.openid)
+            .nothing_else("SamlProviderARNs", &live.saml)
+            .nothing_else("DeveloperProviderName", &live.developer)
     }
 }
 
@@ -312,10 +308,10 @@ impl CognitoIdentity {
             guests: pool.allow_unauthenticated_identities,
             classic_flow: pool.allow_classic_flow.unwrap_or_default(),
             providers: providers.collect(),
-            others: pool.supported_login_providers.map_or(0, |all| all.len())
-                + pool.open_id_connect_provider_arns.map_or(0, |all| all.len())
-                + pool.saml_provider_arns.map_or(0, |all| all.len())
-                + usize::from(pool.developer_provider_name.is_some_and(|name| !name.is_empty())),
+            logins: pool.supported_login_providers.unwrap_or_default().into_keys().collect(),
+            openid: pool.open_id_connect_provider_arns.unwrap_or_default(),
+            saml: pool.saml_provider_arns.unwrap_or_default(),
+            developer: pool.developer_provider_name.filter(|name| !name.is_empty()),
             tags: pool.identity_pool_tags.unwrap_or_default(),
         };
         Ok(Some(Found { outputs: IdentityPoolOutputs { id: pool.identity_pool_id }, live }))
@@ -378,13 +374,19 @@ mod tests {
             IdentityPoolLive { providers: provider(PROVIDER, "c1", false), ..live() },
             IdentityPoolLive { providers: provider(PROVIDER, "c2", true), ..live() },
             IdentityPoolLive { providers: provider("accounts.google.com", "c1", true), ..live() },
-            IdentityPoolLive { providers: vec![], ..live() },
-            IdentityPoolLive { others: 1, ..live() },
+            IdentityPoolLive { logins: vec!["accounts.google.com".into()], ..live() },
+            IdentityPoolLive { openid: vec!["arn:o".into()], ..live() },
+            IdentityPoolLive { saml: vec!["arn:s".into()], ..live() },
+            IdentityPoolLive { developer: Some("d".into()), ..live() },
         ];
         for live in table {
             let drift = want().drift(&live);
-            assert_eq!((drift.len(), drift[0].weakens), (1, true), "{live:?}");
+            assert!(drift.iter().any(|drift| drift.weakens), "{live:?}");
+            assert!(drift.iter().all(|drift| drift.weakens || drift.live == "none"), "{live:?}: {drift:?}");
         }
+        // Then nobody gets credentials.
+        let drift = want().drift(&IdentityPoolLive { providers: vec![], ..live() });
+        assert_eq!((drift.len(), drift[0].weakens), (1, false));
     }
 
     #[tokio::test]

@@ -3,14 +3,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_cognitoidentity::operation::get_identity_pool_roles::GetIdentityPoolRolesOutput;
+use aws_sdk_cognitoidentity::types::RoleMapping;
 use serde::{Deserialize, Serialize};
 
 use super::{CognitoIdentity, IDENTITY_POOLS};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
+use crate::aws::refusals::NO_PRINCIPAL_TAGS;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{IDENTITY_BUSY, IDENTITY_ROLES, settled};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -19,20 +22,27 @@ use crate::scope::Whose;
 pub struct IdentityPoolRoles {
     pub pool_id: String,
     pub role_arn: String,
+    /// The user pool, as the identity pool knows it: `cognito-idp.<region>.amazonaws.com/<pool>`.
+    pub provider: String,
 }
 
 /// The outputs are also the key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IdentityPoolRolesOutputs {
     pub pool_id: String,
+    /// Empty in the state of an older version.
+    #[serde(default)]
+    pub provider: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IdentityPoolRolesLive {
     /// By recipient: `authenticated` or `unauthenticated`.
     pub roles: BTreeMap<String, String>,
-    /// The number of rules by which tokens choose other roles.
-    pub mappings: usize,
+    /// The rules by which tokens choose other roles: the provider and the kind of rule.
+    pub mappings: Vec<String>,
+    /// The tags that sessions get from tokens, which policies may trust: `tag: claim`.
+    pub tags: Vec<String>,
 }
 
 impl Resource for IdentityPoolRoles {
@@ -46,7 +56,7 @@ impl Resource for IdentityPoolRoles {
     type Live = IdentityPoolRolesLive;
 
     fn key(&self) -> IdentityPoolRolesOutputs {
-        IdentityPoolRolesOutputs { pool_id: self.pool_id.clone() }
+        IdentityPoolRolesOutputs { pool_id: self.pool_id.clone(), provider: self.provider.clone() }
     }
 
     fn identity(outputs: &IdentityPoolRolesOutputs) -> String {
@@ -58,22 +68,19 @@ impl Resource for IdentityPoolRoles {
     }
 
     fn compare(&self, live: &IdentityPoolRolesLive) -> Comparison {
-        let drift = {
-            let mut drift = Vec::new();
-            match live.roles.get("authenticated") {
-                Some(role) if *role == self.role_arn => {}
-                Some(role) => drift.push(Drift::weakening("Roles.authenticated", &self.role_arn, role)),
-                None => drift.push(Drift::new("Roles.authenticated", &self.role_arn, "none")),
-            }
-            if let Some(role) = live.roles.get("unauthenticated") {
-                drift.push(Drift::weakening("Roles.unauthenticated", "none", role));
-            }
-            if live.mappings > 0 {
-                drift.push(Drift::weakening("RoleMappings", "none", live.mappings));
-            }
-            drift
+        let (role, others): (Vec<_>, Vec<_>) = live.roles.iter().partition(|(who, _)| *who == "authenticated");
+        let effect = match role.as_slice() {
+            // Without a role nobody gets credentials.
+            [] => Effect::Differs,
+            [(_, role)] => Effect::weakens_unless(**role == self.role_arn),
+            _ => Effect::Weakens,
         };
-        drift.into_iter().collect()
+        let role = role.first().map_or("none", |(_, role)| role.as_str());
+        Comparison::default()
+            .judged("Roles.authenticated", &self.role_arn, role, effect)
+            .nothing_else("Roles", others.into_iter().map(|(who, role)| format!("{who}: {role}")))
+            .nothing_else("RoleMappings", &live.mappings)
+            .nothing_else("PrincipalTags", &live.tags)
     }
 }
 
@@ -88,7 +95,18 @@ impl Described for IdentityPoolRoles {
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: IDENTITY_POOLS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["cognito-identity:GetIdentityPoolRoles"] }],
+                rights: &[Permissions {
+                    needs: &[Usage::Read],
+                    actions: &["cognito-identity:GetIdentityPoolRoles", "cognito-identity:GetPrincipalTagAttributeMap"],
+                }],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: IDENTITY_POOLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Update],
+                    actions: &["cognito-identity:SetPrincipalTagAttributeMap"],
+                }],
             },
             // AWS cannot limit it to a pool. The permission to pass roles limits which roles it can set.
             StatementTemplate {
@@ -110,12 +128,47 @@ impl Described for IdentityPoolRoles {
             layer: Layer::Authentication,
             subject: "identity pool {}",
             holds: "it gives users only its own role",
-            read: "GetIdentityPoolRoles",
+            read: "GetIdentityPoolRoles, GetPrincipalTagAttributeMap",
         },
     };
 }
 
 impl CognitoIdentity {
+    async fn roles(&self, pool_id: &str) -> Result<Option<GetIdentityPoolRolesOutput>, Failure> {
+        let call = self.client.get_identity_pool_roles().identity_pool_id(pool_id).send().await;
+        call.or_fail(&format!("read the roles of the identity pool {pool_id}")).or_absent()
+    }
+
+    /// The tags that sessions get from the user pool's tokens, in words.
+    async fn principal_tags(&self, key: &IdentityPoolRolesOutputs) -> Result<Vec<String>, Failure> {
+        let call = self.client.get_principal_tag_attribute_map().identity_pool_id(&key.pool_id);
+        let answer = call.identity_provider_name(&key.provider).send().await;
+        let answer = match answer.or_fail(&format!("read the principal tags of the identity pool {}", key.pool_id)) {
+            Err(failure) if NO_PRINCIPAL_TAGS.is(&failure) => return Ok(Vec::new()),
+            answer => answer?,
+        };
+        let mut tags: Vec<String> = answer
+            .principal_tags
+            .unwrap_or_default()
+            .into_iter()
+            .collect::<BTreeMap<_, _>>()
+            .into_iter()
+            .map(|(tag, claim)| format!("{tag}: {claim}"))
+            .collect();
+        tags.extend((answer.use_defaults == Some(true)).then(|| "AWS's defaults".to_owned()));
+        Ok(tags)
+    }
+
+    async fn forget_principal_tags(&self, want: &IdentityPoolRoles, task: &Task) -> Result<(), Failure> {
+        let set = settled(task, &[&IDENTITY_BUSY], || async {
+            let call = self.client.set_principal_tag_attribute_map().identity_pool_id(&want.pool_id);
+            let call = call.identity_provider_name(&want.provider).use_defaults(false);
+            let call = call.set_principal_tags(Some(HashMap::new()));
+            call.send().await.or_fail(&format!("remove the principal tags of the identity pool {}", want.pool_id))
+        });
+        set.await.map(drop)
+    }
+
     async fn set_roles(&self, want: &IdentityPoolRoles, task: &Task) -> Result<IdentityPoolRolesOutputs, Failure> {
         // The call replaces all roles, so it may be repeated.
         let set = settled(task, &[&IDENTITY_ROLES], || async {
@@ -135,15 +188,20 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
         _: Option<&IdentityPoolRolesOutputs>,
         _: &Task,
     ) -> Result<Option<Found<IdentityPoolRoles>>, Failure> {
-        let call = self.client.get_identity_pool_roles().identity_pool_id(&key.pool_id).send().await;
-        let read = call.or_fail(&format!("read the roles of the identity pool {}", key.pool_id)).or_absent()?;
-        let Some(read) = read else { return Ok(None) };
+        let (roles, tags) = tokio::join!(self.roles(&key.pool_id), self.principal_tags(key));
+        let Some(read) = roles? else { return Ok(None) };
+        let mapping =
+            |(provider, mapping): (String, RoleMapping)| format!("{provider} by {}", mapping.r#type().as_str());
         let live = IdentityPoolRolesLive {
             roles: read.roles.unwrap_or_default().into_iter().collect(),
-            mappings: read.role_mappings.map_or(0, |all| all.len()),
+            mappings: read.role_mappings.unwrap_or_default().into_iter().map(mapping).collect(),
+            tags: Vec::new(),
         };
         // A pool without roles counts as absent.
-        Ok((live != IdentityPoolRolesLive::default()).then(|| Found { outputs: key.clone(), live }))
+        if live == IdentityPoolRolesLive::default() {
+            return Ok(None);
+        }
+        Ok(Some(Found { outputs: key.clone(), live: IdentityPoolRolesLive { tags: tags?, ..live } }))
     }
 
     async fn create(&self, want: &IdentityPoolRoles, task: &Task) -> Result<IdentityPoolRolesOutputs, Failure> {
@@ -153,9 +211,12 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
     async fn update(
         &self,
         want: &IdentityPoolRoles,
-        _: &Found<IdentityPoolRoles>,
+        found: &Found<IdentityPoolRoles>,
         task: &Task,
     ) -> Result<IdentityPoolRolesOutputs, Failure> {
+        if !found.live.tags.is_empty() {
+            self.forget_principal_tags(want, task).await?;
+        }
         self.set_roles(want, task).await
     }
 
@@ -180,25 +241,82 @@ mod tests {
     use crate::aws::testing::{asked, replay};
     use crate::engine::Cause;
 
-    #[test]
-    fn another_role_and_a_role_for_guests_weaken() {
-        let roles = IdentityPoolRoles { pool_id: "p".into(), role_arn: "arn:r".into() };
-        let is = |entries: &[(&str, &str)], mappings| IdentityPoolRolesLive {
-            roles: entries.iter().map(|(who, role)| ((*who).to_owned(), (*role).to_owned())).collect(),
-            mappings,
-        };
-        assert_eq!(roles.drift(&is(&[("authenticated", "arn:r")], 0)), vec![]);
+    fn want() -> IdentityPoolRoles {
+        IdentityPoolRoles { pool_id: "r:1".into(), role_arn: "arn:r".into(), provider: "cognito-idp.x/p".into() }
+    }
+
+    fn task() -> Task {
+        Task::detached("identity-pool-roles.Services")
+    }
+
+    const ROLES: &str = r#"{"IdentityPoolId":"r:1","Roles":{"authenticated":"arn:r"}}"#;
+    const NO_TAGS: &str = r#"{"__type":"ResourceNotFoundException","message":"No Principal Tags configured"}"#;
+
+    async fn read(roles: &str, tags: (u16, &str)) -> Option<Found<IdentityPoolRoles>> {
+        let (clients, http) = replay(vec![(200, roles), tags]);
+        let pools = CognitoIdentity::new(&clients);
+        let found = Provider::<IdentityPoolRoles>::read(&pools, &want().key(), None, &task()).await;
+        assert_eq!(asked(&http).len(), 2);
+        found.expect("no failure")
+    }
+
+    #[tokio::test]
+    async fn what_gives_somebody_another_role_or_tag_weakens() {
+        let sound = read(ROLES, (400, NO_TAGS)).await.expect("found");
+        assert_eq!(want().drift(&sound.live), vec![]);
+        assert_eq!(want().compare(&sound.live).settings().len(), 4);
+        let none = (400, NO_TAGS);
         let table = [
-            is(&[("authenticated", "arn:other")], 0),
-            is(&[("authenticated", "arn:r"), ("unauthenticated", "arn:r")], 0),
-            is(&[("authenticated", "arn:r")], 1),
+            (r#"{"Roles":{"authenticated":"arn:other"}}"#, none, "Roles.authenticated", "arn:other", true),
+            (
+                r#"{"Roles":{"authenticated":"arn:r","unauthenticated":"arn:g"}}"#,
+                none,
+                "Roles",
+                "unauthenticated: arn:g",
+                true,
+            ),
+            (
+                r#"{"Roles":{"authenticated":"arn:r"},"RoleMappings":{"cognito-idp.x/p:c":{"Type":"Token"}}}"#,
+                none,
+                "RoleMappings",
+                "cognito-idp.x/p:c by Token",
+                true,
+            ),
+            (
+                ROLES,
+                (200, r#"{"UseDefaults":false,"PrincipalTags":{"role":"custom:role"}}"#),
+                "PrincipalTags",
+                "role: custom:role",
+                true,
+            ),
+            (ROLES, (200, r#"{"UseDefaults":true,"PrincipalTags":{}}"#), "PrincipalTags", "AWS's defaults", true),
         ];
-        assert!(table.iter().all(|live| roles.drift(live)[0].weakens));
+        for (roles, tags, field, live, weakens) in table {
+            let drift = want().drift(&read(roles, tags).await.expect("found").live);
+            let told: Vec<_> = drift.iter().map(|d| (d.field.as_str(), d.live.as_str(), d.weakens)).collect();
+            assert_eq!(told, [(field, live, weakens)]);
+        }
+        assert!(read("{}", none).await.is_none(), "a pool without roles");
+        let empty = (200, r#"{"UseDefaults":false,"PrincipalTags":{}}"#);
+        assert_eq!(want().drift(&read(ROLES, empty).await.expect("found").live), vec![]);
+    }
+
+    #[tokio::test]
+    async fn an_update_removes_tags_and_sets_the_one_role() {
+        let tags = (200, r#"{"UseDefaults":true,"PrincipalTags":{"role":"custom:role"}}"#);
+        let found = read(ROLES, tags).await.expect("found");
+        let (clients, http) = replay(vec![(200, "{}"), (200, "{}")]);
+        let pools = CognitoIdentity::new(&clients);
+        Provider::<IdentityPoolRoles>::update(&pools, &want(), &found, &task()).await.expect("updated");
+        let asked = asked(&http);
+        assert_eq!((asked[0].0.as_str(), asked[1].0.as_str()), ("SetPrincipalTagAttributeMap", "SetIdentityPoolRoles"));
+        let sent: serde_json::Value = serde_json::from_str(&asked[0].1).expect("JSON");
+        assert_eq!((&sent["UseDefaults"], &sent["PrincipalTags"]), (&false.into(), &serde_json::json!({})));
     }
 
     #[tokio::test]
     async fn a_refused_deletion_is_not_repeated() {
-        let roles = IdentityPoolRolesOutputs { pool_id: "r:1".into() };
+        let roles = want().key();
         let (clients, http) =
             replay(vec![(400, r#"{"__type":"InvalidParameterException","message":"1 validation error"}"#)]);
         let gone = Provider::<IdentityPoolRoles>::delete(

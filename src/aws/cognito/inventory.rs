@@ -21,7 +21,7 @@ impl Cognito {
             Err(failure) => (Vec::new(), Some(Unread::new::<AppClient>(format!("of {}", outputs.name), failure))),
         };
         let under = clients.into_iter().map(|(client_id, name)| {
-            let key = AppClientKey { pool_id: id.clone(), name: name.clone() };
+            let key = AppClientKey { pool_id: id.clone(), name: name.clone(), watched: false };
             let of = Id::new("client", listed.id.parts().1);
             let place = format!("{}/client/{client_id}", outputs.arn);
             let outputs = AppClientOutputs { pool_id: id.clone(), client_id, name: name.clone() };
@@ -32,7 +32,7 @@ impl Cognito {
     }
 
     /// The ids and names of a pool's clients.
-    async fn clients(&self, pool: &str) -> Result<Vec<(String, String)>, Failure> {
+    pub(super) async fn clients(&self, pool: &str) -> Result<Vec<(String, String)>, Failure> {
         let call = self.client.list_user_pool_clients().user_pool_id(pool).max_results(PAGE);
         let mut pages = call.into_paginator().send();
         let mut all = Vec::new();

@@ -4,8 +4,12 @@
 //! resets every setting that it leaves out, so it is sent all of them. The attribute that users sign in with cannot be
 //! changed later. Deleting a pool deletes its users.
 
+mod attached;
 mod client;
+mod client_settings;
 mod domain;
+mod enrolment;
+mod groups;
 mod identities;
 mod identity_pool;
 mod identity_pool_roles;
@@ -13,8 +17,10 @@ mod inventory;
 mod occupancy;
 mod password;
 mod pool;
+mod pool_comparison;
 mod pool_settings;
 mod service_user;
+mod threat;
 mod users;
 
 use crate::aws::Clients;
@@ -22,6 +28,8 @@ use crate::aws::retries::{client, once};
 use crate::scope::Scope;
 
 pub use client::{AppClient, AppClientKey, AppClientLive, AppClientOutputs};
+pub use client_settings::{SignInFlow, TokenRules};
+pub use enrolment::SignedIn;
 pub use identities::Identities;
 pub use identity_pool::{CognitoIdentity, IdentityPool, IdentityPoolKey, IdentityPoolLive, IdentityPoolOutputs};
 pub use identity_pool_roles::{IdentityPoolRoles, IdentityPoolRolesLive, IdentityPoolRolesOutputs};
@@ -29,6 +37,7 @@ pub use occupancy::Occupancy;
 pub use password::{PasswordPolicy, generate};
 pub use pool::{Mfa, UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
 pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
+pub use threat::{Plan, ThreatProtection};
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
 
 /// What identifies a request to user pools.
@@ -59,11 +68,14 @@ pub struct Cognito {
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_cognitoidentityprovider::Client,
     scope: Scope,
+    /// Whether the endpoint is an emulator, which lacks some operations and settings.
+    emulator: bool,
 }
 
 impl Cognito {
     pub fn new(clients: &Clients) -> Self {
         Self {
+            emulator: clients.is_emulator(),
             client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk),
             once: once!(aws_sdk_cognitoidentityprovider, &clients.once),
             scope: clients.scope.clone(),

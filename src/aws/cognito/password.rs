@@ -35,6 +35,8 @@ pub struct PasswordPolicy {
     pub symbols: bool,
     /// Days for which a temporary password can be used, 1 to 365.
     pub temporary_validity_days: u16,
+    /// How many earlier passwords cannot be chosen again, 0 to 24.
+    pub history: u8,
 }
 
 /// A class of characters: its name, and whether a character belongs to it.
@@ -49,6 +51,7 @@ impl PasswordPolicy {
         numbers: true,
         symbols: true,
         temporary_validity_days: 1,
+        history: 0,
     };
 
     /// The required classes of characters.
@@ -148,6 +151,7 @@ mod tests {
             numbers: false,
             symbols: false,
             temporary_validity_days: 7,
+            history: 0,
         };
         assert_eq!(none.check(&SecretValue::new("aaaaaa".into())), Ok(()));
         assert_eq!(none.describe(), "at least 6 characters");
@@ -162,9 +166,9 @@ mod tests {
         fn any_policy()(
             minimum_length in 6_u8..=99,
             lowercase: bool, uppercase: bool, numbers: bool, symbols: bool,
-            temporary_validity_days in 1_u16..=365,
+            temporary_validity_days in 1_u16..=365, history in 0_u8..=24,
         ) -> PasswordPolicy {
-            PasswordPolicy { minimum_length, lowercase, uppercase, numbers, symbols, temporary_validity_days }
+            PasswordPolicy { minimum_length, lowercase, uppercase, numbers, symbols, temporary_validity_days, history }
         }
     }
 

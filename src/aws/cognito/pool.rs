@@ -1,13 +1,16 @@
 //! User pools.
 
 use aws_sdk_cognitoidentityprovider::types::{
-    AdminCreateUserConfigType, SoftwareTokenMfaConfigType, UserPoolPolicyType, UserPoolType, UsernameAttributeType,
-    UsernameConfigurationType, VerifiedAttributeType,
+    AdminCreateUserConfigType, EmailMfaConfigType, SmsMfaConfigType, SoftwareTokenMfaConfigType, UserPoolPolicyType,
+    UserPoolType, UsernameAttributeType, UsernameConfigurationType, VerifiedAttributeType,
 };
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use super::pool_settings::{differ, email_recovery, is_protected, names, protection, recovery, update, verify_first};
+use super::attached::{Attached, is_attached};
+use super::pool_comparison::{self, is_factor};
+use super::pool_settings::{email_recovery, is_protected, protection, update, verify_first};
+use super::threat::{Plan, Risk, ThreatProtection, add_ons, is_risk, tier};
 use super::{Cognito, PAGE, POOLS, PasswordPolicy, TARGET};
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
@@ -20,7 +23,7 @@ use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The fields that AWS cannot change later.
-const FIXED: [&str; 2] = ["UsernameAttributes", "UsernameConfiguration.CaseSensitive"];
+const FIXED: [&str; 3] = ["UsernameAttributes", "AliasAttributes", "UsernameConfiguration.CaseSensitive"];
 
 /// A directory of users who sign in with their e-mail address, which Cognito verifies.
 #[derive(Debug, Clone)]
@@ -37,6 +40,12 @@ pub struct UserPool {
     pub mfa: Mfa,
     /// Whether AWS refuses to delete it.
     pub deletion_protection: bool,
+    pub threat_protection: ThreatProtection,
+    /// `None`: the cheapest one that has what the other settings need.
+    pub plan: Option<Plan>,
+    /// The names of the stack's own app clients of this pool. Any other one lets programs sign in that the stack file
+    /// does not name.
+    pub clients: Vec<String>,
 }
 
 /// Whether users need a second factor.
@@ -70,7 +79,13 @@ pub struct UserPoolOutputs {
 
 /// A pool, as read from AWS: complete, because an update resets what it leaves out.
 #[derive(Debug, Clone)]
-pub struct UserPoolLive(UserPoolType);
+pub struct UserPoolLive {
+    pub(super) pool: UserPoolType,
+    pub(super) attached: Attached,
+    pub(super) risk: Risk,
+    /// Whether an emulator gave the answer.
+    pub(super) emulator: bool,
+}
 
 impl Resource for UserPool {
     const KIND: &'static str = "cognito.user_pool";
@@ -94,34 +109,8 @@ impl Resource for UserPool {
         Some(format!("aws cognito-idp delete-user-pool --user-pool-id {}", outputs.id))
     }
 
-    fn compare(&self, UserPoolLive(live): &UserPoolLive) -> Comparison {
-        let drift: Vec<Drift> = {
-            let admin_only =
-                live.admin_create_user_config().is_some_and(AdminCreateUserConfigType::allow_admin_create_user_only);
-            let sensitive = live.username_configuration().is_none_or(UsernameConfigurationType::case_sensitive);
-            let (protected, is_protected) = (protection(self.deletion_protection), protection(is_protected(live)));
-            let (mfa, has_mfa) = (self.mfa.to_aws(), Mfa::read(live));
-            let email = || "email".to_owned();
-            let settings = live.user_attribute_update_settings();
-            let first = settings.map_or(&[][..], |settings| settings.attributes_require_verification_before_update());
-            let own = [
-                differ(FIXED[0], email(), names(live.username_attributes()), true),
-                differ(FIXED[1], false, sensitive, true),
-                differ("AutoVerifiedAttributes", email(), names(live.auto_verified_attributes()), true),
-                differ("AttributesRequireVerificationBeforeUpdate", email(), names(first), true),
-                differ("AccountRecoverySetting", "verified_email".to_owned(), recovery(live), true),
-                differ(
-                    "AdminCreateUserConfig.AllowAdminCreateUserOnly",
-                    !self.self_sign_up,
-                    admin_only,
-                    !self.self_sign_up,
-                ),
-                differ("MfaConfiguration", mfa, has_mfa.to_aws(), has_mfa < self.mfa),
-                differ("DeletionProtection", protected, is_protected, self.deletion_protection),
-            ];
-            self.password.drift(&PasswordPolicy::read(live)).chain(own.into_iter().flatten()).collect()
-        };
-        drift.into_iter().collect()
+    fn compare(&self, live: &UserPoolLive) -> Comparison {
+        pool_comparison::compare(self, live)
     }
 
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
@@ -153,13 +142,43 @@ impl Described for UserPool {
                 }],
             },
             StatementTemplate {
+                sid: Sid::FindOwn,
+                on: POOLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read],
+                    actions: &[
+                        "cognito-idp:DescribeRiskConfiguration",
+                        "cognito-idp:GetUserPoolMfaConfig",
+                        "cognito-idp:ListGroups",
+                        "cognito-idp:ListIdentityProviders",
+                        "cognito-idp:ListResourceServers",
+                        "cognito-idp:ListUserPoolClients",
+                    ],
+                }],
+            },
+            StatementTemplate {
                 sid: Sid::OwnByTag,
                 on: POOLS,
                 rights: &[
-                    Permissions { needs: &[Usage::Create], actions: &["cognito-idp:SetUserPoolMfaConfig"] },
+                    Permissions {
+                        needs: &[Usage::Create],
+                        actions: &["cognito-idp:SetRiskConfiguration", "cognito-idp:SetUserPoolMfaConfig"],
+                    },
                     Permissions {
                         needs: &[Usage::Update],
-                        actions: &["cognito-idp:SetUserPoolMfaConfig", "cognito-idp:UpdateUserPool"],
+                        actions: &[
+                            "cognito-idp:AdminAddUserToGroup",
+                            "cognito-idp:CreateGroup",
+                            "cognito-idp:DeleteGroup",
+                            "cognito-idp:DeleteIdentityProvider",
+                            "cognito-idp:DeleteResourceServer",
+                            "cognito-idp:DeleteUserPoolClient",
+                            "cognito-idp:DeleteUserPoolDomain",
+                            "cognito-idp:ListUsersInGroup",
+                            "cognito-idp:SetRiskConfiguration",
+                            "cognito-idp:SetUserPoolMfaConfig",
+                            "cognito-idp:UpdateUserPool",
+                        ],
                     },
                     Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPool"] },
                     Permissions {
@@ -193,29 +212,48 @@ impl Described for UserPool {
             // AWS also limits changes to 5 a second for each pool. One pool never needs that many.
             Rate::per_second(
                 15,
+                Calls::Operations(TARGET, &["DescribeUserPool", "ListUserPools", "GetUserPoolMfaConfig"]),
+            ),
+            Rate::per_second(
+                15,
+                Calls::Operations(
+                    TARGET,
+                    &["CreateUserPool", "UpdateUserPool", "DeleteUserPool", "SetUserPoolMfaConfig"],
+                ),
+            ),
+            Rate::per_second(15, Calls::Operations(TARGET, &["DescribeUserPoolClient", "ListUserPoolClients"])),
+            Rate::per_second(
+                15,
+                Calls::Operations(TARGET, &["CreateUserPoolClient", "UpdateUserPoolClient", "DeleteUserPoolClient"]),
+            ),
+            Rate::per_second(
+                20,
+                Calls::Operations(
+                    TARGET,
+                    &["ListGroups", "ListIdentityProviders", "ListResourceServers", "DescribeRiskConfiguration"],
+                ),
+            ),
+            Rate::per_second(
+                15,
                 Calls::Operations(
                     TARGET,
                     &[
-                        "CreateUserPool",
-                        "DescribeUserPool",
-                        "UpdateUserPool",
-                        "DeleteUserPool",
-                        "ListUserPools",
-                        "SetUserPoolMfaConfig",
-                        "CreateUserPoolClient",
-                        "DescribeUserPoolClient",
-                        "UpdateUserPoolClient",
-                        "DeleteUserPoolClient",
-                        "ListUserPoolClients",
+                        "CreateGroup",
+                        "DeleteGroup",
+                        "DeleteIdentityProvider",
+                        "DeleteResourceServer",
+                        "DeleteUserPoolDomain",
+                        "SetRiskConfiguration",
                     ],
                 ),
             ),
+            Rate::per_second(25, Calls::Operations(TARGET, &["AdminAddUserToGroup"])),
         ],
         check: SettingsCheck {
             layer: Layer::Authentication,
             subject: "{}",
             holds: "settings match the stack file",
-            read: "DescribeUserPool",
+            read: "DescribeUserPool and what hangs under the pool",
         },
     };
 }
@@ -255,6 +293,18 @@ impl Cognito {
         Ok(ids)
     }
 
+    /// A pool of ours that was just read, with everything else that belongs to it.
+    async fn whole_pool(
+        &self,
+        pool: UserPoolType,
+        attached: Result<Attached, Failure>,
+        name: &str,
+    ) -> Result<Found<UserPool>, Failure> {
+        let risk = self.risks_of(&pool).await?;
+        let outputs = outputs(&pool, name)?;
+        Ok(Found { outputs, live: UserPoolLive { pool, attached: attached?, risk, emulator: self.emulator } })
+    }
+
     /// Sets the second factor. Only this call accepts TOTP, and AWS refuses a factor together with `OFF` (docs/aws.md,
     /// Updates of pools and clients).
     async fn set_mfa(&self, want: &UserPool, id: &str, task: &Task) -> Result<(), Failure> {
@@ -262,6 +312,11 @@ impl Cognito {
         let set = settled(task, &[&COGNITO_BUSY], || async {
             let call = self.client.set_user_pool_mfa_config().user_pool_id(id);
             let call = call.mfa_configuration(want.mfa.to_aws()).set_software_token_mfa_configuration(totp.clone());
+            // AWS takes other factors away if they are left out, an emulator only if they are empty.
+            let forget = self.emulator && totp.is_some();
+            let call = call
+                .set_sms_mfa_configuration(forget.then(|| SmsMfaConfigType::builder().build()))
+                .set_email_mfa_configuration(forget.then(|| EmailMfaConfigType::builder().build()));
             call.send().await.or_fail(&format!("set the second factor of the user pool {}", want.name))
         });
         set.await.map(drop)
@@ -275,13 +330,14 @@ impl Provider<UserPool> for Cognito {
         known: Option<&UserPoolOutputs>,
         _: &Task,
     ) -> Result<Option<Found<UserPool>>, Failure> {
-        if let Some(known) = known
-            && let Some(pool) = self.pool(&known.id).await?
-        {
-            if !self.owns(&pool) {
-                return Err(Failure::foreign("the user pool", &known.arn));
+        if let Some(known) = known {
+            let (pool, attached) = tokio::join!(self.pool(&known.id), self.attached(&known.id));
+            if let Some(pool) = pool? {
+                if !self.owns(&pool) {
+                    return Err(Failure::foreign("the user pool", &known.arn));
+                }
+                return self.whole_pool(pool, attached, &key.name).await.map(Some);
             }
-            return Ok(Some(Found { outputs: outputs(&pool, &key.name)?, live: UserPoolLive(pool) }));
         }
         let ids = self.pools_named(&key.name).await?;
         let mut ours = Vec::new();
@@ -291,7 +347,10 @@ impl Provider<UserPool> for Cognito {
         }
         match ours.as_slice() {
             [] => Ok(None),
-            [pool] => Ok(Some(Found { outputs: outputs(pool, &key.name)?, live: UserPoolLive(pool.clone()) })),
+            [pool] => {
+                let attached = self.attached(pool.id().unwrap_or_default()).await;
+                self.whole_pool(pool.clone(), attached, &key.name).await.map(Some)
+            }
             all => {
                 let ids: Vec<&str> = all.iter().filter_map(UserPoolType::id).collect();
                 Err(several("user pools", &key.name, &ids))
@@ -302,6 +361,7 @@ impl Provider<UserPool> for Cognito {
     async fn create(&self, want: &UserPool, task: &Task) -> Result<UserPoolOutputs, Failure> {
         let recovery = email_recovery()?;
         let usernames = built(UsernameConfigurationType::builder().case_sensitive(false).build())?;
+        let (add_ons, plan) = (add_ons(want, None)?, tier(want, None));
         let made = settled(task, &[&COGNITO_BUSY], || async {
             let invite = AdminCreateUserConfigType::builder().allow_admin_create_user_only(!want.self_sign_up);
             self.once
@@ -315,6 +375,8 @@ impl Provider<UserPool> for Cognito {
                 .account_recovery_setting(recovery.clone())
                 .admin_create_user_config(invite.build())
                 .deletion_protection(protection(want.deletion_protection))
+                .set_user_pool_add_ons(add_ons.clone())
+                .set_user_pool_tier(plan.clone())
                 .set_user_pool_tags(Some(tag_map(&self.scope, &want.id)))
                 .send()
                 .await
@@ -325,25 +387,37 @@ impl Provider<UserPool> for Cognito {
         if want.mfa != Mfa::Off {
             self.set_mfa(want, &outputs.id, task).await?;
         }
+        if want.threat_protection == ThreatProtection::Enforced {
+            self.set_risks(want, &outputs.id, &Risk::NotRead, task).await?;
+        }
         Ok(outputs)
     }
 
     async fn update(&self, want: &UserPool, found: &Found<UserPool>, task: &Task) -> Result<UserPoolOutputs, Failure> {
         let drift = want.drift(&found.live);
-        let (seen, UserPoolLive(live)) = (&found.outputs, &found.live);
-        if drift.iter().any(|drift| drift.field != "MfaConfiguration") {
-            let recovery = &email_recovery()?;
+        let (seen, UserPoolLive { pool: live, attached, risk, .. }) = (&found.outputs, &found.live);
+        let is = |which: fn(&str) -> bool| drift.iter().any(|drift| which(&drift.field));
+        if is(is_attached) {
+            self.detach(want, live, attached, task).await?;
+        }
+        if is(|field| !is_attached(field) && !is_factor(field) && !is_risk(field)) {
+            let (recovery, add_ons) = (&email_recovery()?, &add_ons(want, Some(live))?);
             let updated = settled(task, &[&COGNITO_BUSY], || async move {
-                let call =
-                    update(&self.client, want, live).user_pool_id(&seen.id).account_recovery_setting(recovery.clone());
+                let call = update(&self.client, want, live, self.emulator).user_pool_id(&seen.id);
+                let call = call.account_recovery_setting(recovery.clone()).set_user_pool_add_ons(add_ons.clone());
                 call.send().await.or_fail(&format!("update the user pool {}", want.name))
             });
             updated.await?;
         }
         // Also after an update: it is not known for all calls whether they reset the second factor (docs/aws.md,
         // Updates of pools and clients).
-        if want.mfa != Mfa::Off || Mfa::read(live) != Mfa::Off {
+        if is(|field| !is_attached(field) && !is_risk(field)) && (want.mfa != Mfa::Off || Mfa::read(live) != Mfa::Off) {
             self.set_mfa(want, &seen.id, task).await?;
+        }
+        let begins = ThreatProtection::Enforced == want.threat_protection
+            && is(|field| is_risk(field) || field.starts_with("UserPoolAddOns"));
+        if begins {
+            self.set_risks(want, &seen.id, risk, task).await?;
         }
         Ok(UserPoolOutputs { deletion_protection: want.deletion_protection, ..seen.clone() })
     }
@@ -390,11 +464,29 @@ mod tests {
                 numbers: true,
                 symbols: false,
                 temporary_validity_days: 7,
+                history: 5,
             },
             self_sign_up: false,
             mfa: Mfa::Optional,
             deletion_protection: true,
+            threat_protection: ThreatProtection::Off,
+            plan: None,
+            clients: vec!["demo-MyUserPool1-client".into()],
         }
+    }
+
+    /// What AWS answers about all that hangs under a sound pool, in the order of the questions.
+    const ATTACHED: [(u16, &str); 5] = [
+        (200, r#"{"UserPoolClients": [{"ClientId": "c1", "ClientName": "demo-MyUserPool1-client"}]}"#),
+        (200, r#"{"ResourceServers": []}"#),
+        (200, r#"{"Providers": []}"#),
+        (200, r#"{"Groups": [{"GroupName": "staff", "Precedence": 0}]}"#),
+        (200, r#"{"MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": {"Enabled": true}}"#),
+    ];
+
+    /// The answers about a pool and about what hangs under it.
+    fn whole(pool: (u16, &str)) -> Vec<(u16, &str)> {
+        [vec![pool], ATTACHED.to_vec()].concat()
     }
 
     /// What AWS answers once `want` is as wanted.
@@ -407,7 +499,6 @@ mod tests {
                     "RequireSymbols": false, "TemporaryPasswordValidityDays": 7, "PasswordHistorySize": 5},
                 "SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD"]}},
             "DeletionProtection": "ACTIVE",
-            "LambdaConfig": {"PreSignUp": "arn:aws:lambda:::function:check"},
             "AutoVerifiedAttributes": ["email"],
             "UsernameAttributes": ["email"],
             "UsernameConfiguration": {"CaseSensitive": false},
@@ -442,8 +533,16 @@ mod tests {
     }
 
     fn live(answer: &Value) -> UserPoolLive {
+        live_with(answer, ATTACHED)
+    }
+
+    fn live_with(answer: &Value, attached: [(u16, &'static str); 5]) -> UserPoolLive {
         let answer = answer.to_string();
-        let found = async move { read(vec![(200, &answer)], Some(&ids("p1"))).await.0 };
+        let found = async move {
+            // With threat protection, its reactions to risks are read too.
+            let answers = [vec![(200, answer.as_str())], attached.to_vec(), vec![(200, "{}")]].concat();
+            read(answers, Some(&ids("p1"))).await.0
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(found).expect("an answer").expect("a pool").live
     }
@@ -452,35 +551,47 @@ mod tests {
     fn every_field_is_compared() {
         // What is changed, to what, and the drift: field, live value, whether it weakens.
         let table = [
-            ("/Policies/PasswordPolicy/MinimumLength", json!(8), "PasswordPolicy.MinimumLength", "8", true),
-            ("/Policies/PasswordPolicy/MinimumLength", json!(20), "PasswordPolicy.MinimumLength", "20", false),
+            ("/Policies/PasswordPolicy/MinimumLength", json!(8), "Policies.PasswordPolicy.MinimumLength", "8", true),
+            ("/Policies/PasswordPolicy/MinimumLength", json!(20), "Policies.PasswordPolicy.MinimumLength", "20", false),
             (
                 "/Policies/PasswordPolicy/RequireLowercase",
                 json!(false),
-                "PasswordPolicy.RequireLowercase",
+                "Policies.PasswordPolicy.RequireLowercase",
                 "false",
                 true,
             ),
             (
                 "/Policies/PasswordPolicy/RequireUppercase",
                 json!(false),
-                "PasswordPolicy.RequireUppercase",
+                "Policies.PasswordPolicy.RequireUppercase",
                 "false",
                 true,
             ),
-            ("/Policies/PasswordPolicy/RequireNumbers", json!(false), "PasswordPolicy.RequireNumbers", "false", true),
-            ("/Policies/PasswordPolicy/RequireSymbols", json!(true), "PasswordPolicy.RequireSymbols", "true", false),
+            (
+                "/Policies/PasswordPolicy/RequireNumbers",
+                json!(false),
+                "Policies.PasswordPolicy.RequireNumbers",
+                "false",
+                true,
+            ),
+            (
+                "/Policies/PasswordPolicy/RequireSymbols",
+                json!(true),
+                "Policies.PasswordPolicy.RequireSymbols",
+                "true",
+                false,
+            ),
             (
                 "/Policies/PasswordPolicy/TemporaryPasswordValidityDays",
                 json!(90),
-                "PasswordPolicy.TemporaryPasswordValidityDays",
+                "Policies.PasswordPolicy.TemporaryPasswordValidityDays",
                 "90",
                 true,
             ),
             (
                 "/Policies/PasswordPolicy/TemporaryPasswordValidityDays",
                 json!(1),
-                "PasswordPolicy.TemporaryPasswordValidityDays",
+                "Policies.PasswordPolicy.TemporaryPasswordValidityDays",
                 "1",
                 false,
             ),
@@ -508,17 +619,86 @@ mod tests {
             (
                 "/AccountRecoverySetting/RecoveryMechanisms",
                 json!([{"Priority": 2, "Name": "verified_email"}, {"Priority": 1, "Name": "verified_phone_number"}]),
-                "AccountRecoverySetting",
+                "AccountRecoverySetting.RecoveryMechanisms",
                 "verified_phone_number, then verified_email",
                 true,
             ),
-            ("/AccountRecoverySetting", json!(null), "AccountRecoverySetting", "none", true),
-            ("/UserAttributeUpdateSettings", json!(null), "AttributesRequireVerificationBeforeUpdate", "none", true),
+            ("/AccountRecoverySetting", json!(null), "AccountRecoverySetting.RecoveryMechanisms", "none", true),
+            (
+                "/AccountRecoverySetting/RecoveryMechanisms",
+                json!([{"Priority": 1, "Name": "admin_only"}]),
+                "AccountRecoverySetting.RecoveryMechanisms",
+                "admin_only",
+                false,
+            ),
+            (
+                "/UserAttributeUpdateSettings",
+                json!(null),
+                "UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate",
+                "none",
+                true,
+            ),
+            (
+                "/Policies/PasswordPolicy/PasswordHistorySize",
+                json!(0),
+                "Policies.PasswordPolicy.PasswordHistorySize",
+                "0",
+                true,
+            ),
+            (
+                "/Policies/PasswordPolicy/PasswordHistorySize",
+                json!(24),
+                "Policies.PasswordPolicy.PasswordHistorySize",
+                "24",
+                false,
+            ),
+            (
+                "/Policies/SignInPolicy/AllowedFirstAuthFactors",
+                json!(["PASSWORD", "EMAIL_OTP"]),
+                "Policies.SignInPolicy.AllowedFirstAuthFactors",
+                "EMAIL_OTP, PASSWORD",
+                true,
+            ),
+            (
+                "/Policies/SignInPolicy/AllowedFirstAuthFactors",
+                json!(["PASSWORD", "WEB_AUTHN"]),
+                "Policies.SignInPolicy.AllowedFirstAuthFactors",
+                "PASSWORD, WEB_AUTHN",
+                false,
+            ),
+            ("/AliasAttributes", json!(["phone_number"]), "AliasAttributes", "phone_number", true),
+            (
+                "/LambdaConfig",
+                json!({"PreTokenGeneration": "arn:f", "PreTokenGenerationConfig":
+                    {"LambdaVersion": "V2_0", "LambdaArn": "arn:f"}, "UserMigration": "arn:m"}),
+                "LambdaConfig",
+                "PreTokenGenerationConfig: arn:f, UserMigration: arn:m",
+                true,
+            ),
+            (
+                "/DeviceConfiguration",
+                json!({"ChallengeRequiredOnNewDevice": true}),
+                "DeviceConfiguration",
+                "remembered devices need no second factor",
+                true,
+            ),
+            ("/Domain", json!("login"), "Domains", "login", true),
+            ("/CustomDomain", json!("login.example.com"), "Domains", "login.example.com", true),
+            (
+                "/UserPoolAddOns",
+                json!({"AdvancedSecurityMode": "ENFORCED"}),
+                "UserPoolAddOns.AdvancedSecurityMode",
+                "ENFORCED",
+                false,
+            ),
         ];
         assert_eq!(want().drift(&live(&got("p1"))), []);
         for (at, value, field, in_words, weakens) in table {
             let mut answer = got("p1");
-            *answer["UserPool"].pointer_mut(at).expect("a field") = value;
+            match answer["UserPool"].pointer_mut(at) {
+                Some(field) => *field = value,
+                None => answer["UserPool"][&at[1..]] = value,
+            }
             let drift = want().drift(&live(&answer));
             let told: Vec<_> = drift.iter().map(|d| (d.field.as_str(), d.live.as_str(), d.weakens)).collect();
             assert_eq!(told, [(field, in_words, weakens)], "{at}");
@@ -533,12 +713,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unchanged_pool_costs_one_read() {
+    async fn an_unchanged_pool_costs_one_round_trip() {
         let answer = got("p1").to_string();
-        let (found, asked) = read(vec![(200, &answer)], Some(&ids("p1"))).await;
+        let (found, asked) = read(whole((200, &answer)), Some(&ids("p1"))).await;
         let found = found.expect("an answer").expect("a pool");
         assert_eq!((want().drift(&found.live), found.outputs), (vec![], ids("p1")));
-        assert_eq!(asked, ["DescribeUserPool"]);
+        let expected = [
+            "DescribeUserPool",
+            "ListUserPoolClients",
+            "ListResourceServers",
+            "ListIdentityProviders",
+            "ListGroups",
+            "GetUserPoolMfaConfig",
+        ];
+        assert_eq!(asked, expected, "all at the same time");
     }
 
     const ABSENT: &str = r#"{"__type": "ResourceNotFoundException", "message": "User pool p1 does not exist."}"#;
@@ -551,10 +739,15 @@ mod tests {
         ];
         let theirs = got("p0").to_string().replace("\"demo\"", "\"somebody\"");
         let ours = got("p2").to_string();
-        let answers = vec![(400, ABSENT), (200, pages[0]), (200, pages[1]), (200, &theirs), (200, &ours)];
-        let (found, asked) = read(answers, Some(&ids("p1"))).await;
+        let answers = [
+            whole((400, ABSENT)),
+            vec![(200, pages[0]), (200, pages[1]), (200, &theirs), (200, &ours)],
+            ATTACHED.to_vec(),
+        ];
+        let (found, asked) = read(answers.concat(), Some(&ids("p1"))).await;
         assert_eq!(found.expect("an answer").expect("a pool").outputs, ids("p2"));
-        assert_eq!(asked.len(), 5, "the pool of another name is not read: {asked:?}");
+        let described = asked.iter().filter(|call| *call == "DescribeUserPool").count();
+        assert_eq!(described, 3, "the pool of another name is not read: {asked:?}");
 
         let listed = r#"{"UserPools": [{"Id": "p0", "Name": "demo-MyUserPool1"}]}"#;
         let (found, _) = read(vec![(200, listed), (200, &theirs)], None).await;
@@ -566,7 +759,7 @@ mod tests {
     #[tokio::test]
     async fn a_recorded_pool_without_our_tag_is_foreign() {
         let theirs = got("p1").to_string().replace("\"demo\"", "\"somebody\"");
-        let (found, _) = read(vec![(200, &theirs)], Some(&ids("p1"))).await;
+        let (found, _) = read(whole((200, &theirs)), Some(&ids("p1"))).await;
         assert_eq!(found.expect_err("a stranger's").cause, Cause::Foreign);
     }
 
@@ -615,7 +808,6 @@ mod tests {
         let before = got("p1")["UserPool"].clone();
         for kept in [
             "AutoVerifiedAttributes",
-            "LambdaConfig",
             "EmailConfiguration",
             "UserPoolTier",
             "Policies",
@@ -633,6 +825,8 @@ mod tests {
             "any other legacy validity is refused beside the temporary password's"
         );
         assert_eq!(sent.get("SmsVerificationMessage"), None, "an empty text is refused");
+        assert_eq!(sent["LambdaConfig"], json!({}), "no trigger");
+        assert_eq!(sent.get("DeviceConfiguration"), None, "left out, AWS remembers no devices");
         assert_eq!(asked[1].0, "SetUserPoolMfaConfig");
     }
 
@@ -674,5 +868,66 @@ mod tests {
             assert_eq!(Provider::<UserPool>::delete(&cognito, &gone, &Task::detached("x")).await, Ok(()));
             assert_eq!(asked(&http).len(), 1);
         }
+    }
+
+    const FOREIGN: [(u16, &str); 5] = [
+        (
+            200,
+            r#"{"UserPoolClients": [{"ClientId": "c1", "ClientName": "demo-MyUserPool1-client"},
+                {"ClientId": "c9", "ClientName": "theirs"}]}"#,
+        ),
+        (200, r#"{"ResourceServers": [{"UserPoolId": "p1", "Identifier": "orders", "Name": "orders"}]}"#),
+        (200, r#"{"Providers": [{"ProviderName": "Google", "ProviderType": "Google"}]}"#),
+        (200, r#"{"Groups": [{"GroupName": "staff", "RoleArn": "arn:aws:iam::1:role/admin"}]}"#),
+        (
+            200,
+            r#"{"MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": {"Enabled": false},
+                "EmailMfaConfiguration": {"Subject": "code"}}"#,
+        ),
+    ];
+
+    #[test]
+    fn what_hangs_under_the_pool_and_other_factors_weaken() {
+        let drift = want().drift(&live_with(&got("p1"), FOREIGN));
+        let told: Vec<_> = drift.iter().map(|d| (d.field.as_str(), d.live.as_str(), d.weakens)).collect();
+        let expected = [
+            ("SoftwareTokenMfaConfiguration.Enabled", "false", true),
+            ("EmailMfaConfiguration", "enabled", true),
+            ("UserPoolClients", "theirs (c9)", true),
+            ("ResourceServers", "orders", true),
+            ("IdentityProviders", "Google", true),
+            ("Groups.RoleArn", "staff: arn:aws:iam::1:role/admin", true),
+        ];
+        assert_eq!(told, expected);
+        let off = UserPool { mfa: Mfa::Off, ..want() };
+        let drift = off.drift(&live_with(&got("p1"), FOREIGN));
+        assert!(drift.iter().all(|drift| !drift.field.starts_with("EmailMfa")), "no factor is asked for: {drift:?}");
+    }
+
+    #[tokio::test]
+    async fn an_update_removes_exactly_what_is_foreign() {
+        let mut answer = got("p1");
+        answer["UserPool"]["Domain"] = json!("login");
+        let live = tokio::task::spawn_blocking(move || live_with(&answer, FOREIGN)).await.expect("live");
+        let found = Found { outputs: ids("p1"), live };
+        let (clients, http) = replay(vec![(200, "{}"); 20]);
+        Cognito::new(&clients).update(&want(), &found, &Task::detached("x")).await.expect("updated");
+        let asked = asked(&http);
+        let calls: Vec<&str> = asked.iter().map(|(call, _)| call.as_str()).collect();
+        let expected = [
+            "DeleteUserPoolClient",
+            "DeleteIdentityProvider",
+            "DeleteResourceServer",
+            "DeleteUserPoolDomain",
+            "CreateGroup",
+            "ListUsersInGroup",
+            "DeleteGroup",
+            "CreateGroup",
+            "ListUsersInGroup",
+            "DeleteGroup",
+            "SetUserPoolMfaConfig",
+        ];
+        assert_eq!(calls, expected, "the pool's own settings are as wanted");
+        assert!(asked[0].1.contains("c9") && asked[3].1.contains("login"), "{asked:?}");
     }
 }

@@ -1,22 +1,16 @@
 //! A user pool's settings: read from AWS's answers, compared, and put into calls.
 
-use std::fmt;
-
 use aws_sdk_cognitoidentityprovider::types::{
-    AccountRecoverySettingType, AdminCreateUserConfigType, DeletionProtectionType, PasswordPolicyType,
-    RecoveryOptionNameType, RecoveryOptionType, UserAttributeUpdateSettingsType, UserPoolMfaType, UserPoolPolicyType,
-    UserPoolType, VerifiedAttributeType,
+    AccountRecoverySettingType, AdminCreateUserConfigType, AuthFactorType, DeletionProtectionType,
+    DeviceConfigurationType, LambdaConfigType, PasswordPolicyType, RecoveryOptionNameType, RecoveryOptionType,
+    SignInPolicyType, UserAttributeUpdateSettingsType, UserPoolMfaType, UserPoolPolicyType, UserPoolType,
+    VerifiedAttributeType,
 };
 
+use super::threat::tier;
 use super::{Mfa, PasswordPolicy, UserPool};
 use crate::aws::error::built;
-use crate::engine::{Drift, Failure};
-
-/// The drift of one setting, if it differs. `weakens`: whether the live value then protects less.
-pub(super) fn differ<T: PartialEq + fmt::Display>(field: &str, want: T, live: T, weakens: bool) -> Option<Drift> {
-    let make = if weakens { Drift::weakening } else { Drift::new };
-    (want != live).then(|| make(field, want, live))
-}
+use crate::engine::Failure;
 
 impl PasswordPolicy {
     /// A pool's policy, with AWS's defaults for missing values.
@@ -32,21 +26,10 @@ impl PasswordPolicy {
             symbols: policy.is_some_and(PasswordPolicyType::require_symbols),
             // None acts as 7 (docs/aws.md, Users and passwords).
             temporary_validity_days: u16::try_from(if days == 0 { 7 } else { days }).unwrap_or(u16::MAX),
+            history: policy
+                .and_then(PasswordPolicyType::password_history_size)
+                .map_or(0, |size| u8::try_from(size).unwrap_or(u8::MAX)),
         }
-    }
-
-    pub(super) fn drift(&self, live: &Self) -> impl Iterator<Item = Drift> {
-        let shorter = live.minimum_length < self.minimum_length;
-        let (days, has_days) = (self.temporary_validity_days, live.temporary_validity_days);
-        let drift = [
-            differ("PasswordPolicy.MinimumLength", self.minimum_length, live.minimum_length, shorter),
-            differ("PasswordPolicy.RequireLowercase", self.lowercase, live.lowercase, self.lowercase),
-            differ("PasswordPolicy.RequireUppercase", self.uppercase, live.uppercase, self.uppercase),
-            differ("PasswordPolicy.RequireNumbers", self.numbers, live.numbers, self.numbers),
-            differ("PasswordPolicy.RequireSymbols", self.symbols, live.symbols, self.symbols),
-            differ("PasswordPolicy.TemporaryPasswordValidityDays", days, has_days, has_days > days),
-        ];
-        drift.into_iter().flatten()
     }
 
     pub(super) fn to_aws(&self) -> PasswordPolicyType {
@@ -57,6 +40,8 @@ impl PasswordPolicy {
             .require_numbers(self.numbers)
             .require_symbols(self.symbols)
             .temporary_password_validity_days(self.temporary_validity_days.into())
+            // AWS takes none for none, and needs a higher plan for any number.
+            .set_password_history_size((self.history > 0).then_some(self.history.into()))
             .build()
     }
 }
@@ -115,20 +100,24 @@ pub(super) fn verify_first() -> UserAttributeUpdateSettingsType {
     UserAttributeUpdateSettingsType::builder().attributes_require_verification_before_update(email).build()
 }
 
+/// Users prove their password first.
+fn password_only() -> SignInPolicyType {
+    SignInPolicyType::builder().allowed_first_auth_factors(AuthFactorType::Password).build()
+}
+
 /// An update that sets the wanted settings and repeats all others, because AWS resets missing ones (docs/aws.md,
 /// Updates of pools and clients).
 pub(super) fn update(
     client: &aws_sdk_cognitoidentityprovider::Client,
     want: &UserPool,
     live: &UserPoolType,
+    emulator: bool,
 ) -> aws_sdk_cognitoidentityprovider::operation::update_user_pool::builders::UpdateUserPoolFluentBuilder {
-    let policies = live.policies();
-    let mut password = want.password.to_aws();
-    password.password_history_size =
-        policies.and_then(UserPoolPolicyType::password_policy).and_then(PasswordPolicyType::password_history_size);
+    // A plan without a choice of first factors has no such policy.
+    let has_choice = live.policies().is_some_and(|policies| policies.sign_in_policy().is_some());
     let policies = UserPoolPolicyType::builder()
-        .password_policy(password)
-        .set_sign_in_policy(policies.and_then(UserPoolPolicyType::sign_in_policy).cloned());
+        .password_policy(want.password.to_aws())
+        .set_sign_in_policy(has_choice.then(password_only));
     let invite = live.admin_create_user_config().and_then(AdminCreateUserConfigType::invite_message_template);
     // The old setting for the validity of invitations is not kept: next to that of temporary passwords AWS accepts only
     // 0.
@@ -147,7 +136,8 @@ pub(super) fn update(
         .admin_create_user_config(invite.build())
         .deletion_protection(protection(want.deletion_protection))
         .set_user_pool_tags(Some(tags.map(|(key, value)| (key.clone(), value.clone())).collect()))
-        .set_lambda_config(live.lambda_config().cloned())
+        // Without triggers. AWS removes them if the member is left out, an emulator only if it is empty.
+        .lambda_config(LambdaConfigType::builder().build())
         .set_email_configuration(live.email_configuration().cloned())
         .set_sms_configuration(sms.cloned())
         .set_sms_verification_message(text(live.sms_verification_message()))
@@ -155,9 +145,10 @@ pub(super) fn update(
         .set_email_verification_message(text(live.email_verification_message()))
         .set_email_verification_subject(text(live.email_verification_subject()))
         .set_verification_message_template(live.verification_message_template().cloned())
-        .set_device_configuration(live.device_configuration().cloned())
-        .set_user_pool_add_ons(live.user_pool_add_ons().cloned())
-        .set_user_pool_tier(live.user_pool_tier().cloned())
+        // Left out, AWS remembers no devices. An emulator forgets the setting only if it is empty, which on AWS might
+        // mean that devices are remembered.
+        .set_device_configuration(emulator.then(|| DeviceConfigurationType::builder().build()))
+        .set_user_pool_tier(tier(want, Some(live)))
         .set_key_configuration(live.key_configuration().cloned())
         .set_issuer_configuration(live.issuer_configuration().cloned())
         .set_acr_configuration(live.acr_configuration().cloned())

@@ -16,7 +16,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::secretsmanager::SecretsManager;
 use crate::aws::settle::{COGNITO_BUSY, settled};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -82,20 +82,13 @@ impl Resource for ServiceUser {
     }
 
     fn compare(&self, live: &ServiceUserLive) -> Comparison {
-        let drift = {
-            let mut drift = Vec::new();
-            if !live.enabled {
-                drift.push(Drift::new("Enabled", true, false));
-            }
-            if live.status != "CONFIRMED" {
-                drift.push(Drift::new("UserStatus", "CONFIRMED", &live.status));
-            }
-            if live.current.is_none() || live.version != live.current {
-                drift.push(Drift::new("password", "the one in the secret", "another"));
-            }
-            drift
-        };
-        drift.into_iter().collect()
+        let matches = live.current.is_some() && live.version == live.current;
+        let password = if matches { "the one in the secret" } else { "another" };
+        Comparison::default().plain("Enabled", true, live.enabled).plain("UserStatus", "CONFIRMED", &live.status).plain(
+            "password",
+            "the one in the secret",
+            password,
+        )
     }
 }
 

@@ -1,20 +1,23 @@
 //! The users of a pool, for the commands. They are no resources of the stack: users come and go by themselves.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use aws_sdk_cognitoidentityprovider::Client;
+use aws_sdk_cognitoidentityprovider::operation::initiate_auth::InitiateAuthOutput;
 use aws_sdk_cognitoidentityprovider::types::{
     AttributeType, AuthFlowType, AuthenticationResultType, ChallengeNameType, DeliveryMediumType, MessageActionType,
     UserType,
 };
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
 use super::{PAGE, PasswordPolicy, generate};
 use crate::aws::Clients;
 use crate::aws::error::{OrAbsent, OrFail, built, empty, hide};
 use crate::aws::refusals::{
-    BAD_REFRESH_TOKEN, CONFIRMED, DISABLED, HELD_BACK, NO_SIGN_UP, NO_USER, NOT_CONFIRMED, NOT_DELIVERED, OLD_CODE,
-    PASSWORD_RESET, PAST_INVITATION, TOO_MANY_TRIES, USED_PASSWORD, USER_EXISTS, WEAK_PASSWORD, WRONG_CODE,
-    WRONG_PASSWORD,
+    BAD_REFRESH_TOKEN, CONFIRMED, DISABLED, HELD_BACK, NO_PASSWORD_FLOW, NO_SIGN_UP, NO_USER, NOT_CONFIRMED,
+    NOT_DELIVERED, OLD_CODE, PASSWORD_RESET, PAST_INVITATION, TOO_MANY_TRIES, USED_PASSWORD, USER_EXISTS,
+    WEAK_PASSWORD, WRONG_CODE, WRONG_PASSWORD,
 };
 use crate::aws::retries::client;
 use crate::engine::{Cause, Failure, Refusal, ServiceError};
@@ -83,12 +86,18 @@ pub struct Tokens {
 #[derive(Debug, Clone)]
 pub struct Users {
     pub(super) client: Client,
+    /// AWS's time, for the codes of a second factor.
+    clock: Option<SharedTimeSource>,
 }
 
 impl Users {
     /// On these clients. Everything here may be repeated, so the SDK's retries are on.
     pub fn new(clients: &Clients) -> Self {
-        Self { client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk) }
+        Self { client: client!(aws_sdk_cognitoidentityprovider, &clients.sdk), clock: clients.sdk.time_source() }
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.clock.as_ref().map_or_else(SystemTime::now, TimeSource::now)
     }
 
     /// Adds a user to a pool. For an existing user it sets the password, or sends the mail again.
@@ -201,19 +210,32 @@ impl Users {
         email: &str,
         password: SecretValue,
     ) -> Result<Tokens, Failure> {
-        let doing = format!("sign {email} in to {pool_id}");
-        let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::UserPasswordAuth);
-        let call = call.auth_parameters("USERNAME", email).auth_parameters("PASSWORD", password.reveal());
-        let answer = explained(call.send().await.or_fail(&doing)).map_err(|failure| hide(failure, &password))?;
-        match (answer.authentication_result, answer.challenge_name) {
-            (Some(result), _) => tokens(result, None),
-            (None, Some(challenge)) => Err(challenged(&doing, &challenge)),
-            (None, None) => Err(empty(&format!("signing {email} in"))),
-        }
+        let answer = self.ask_for_tokens(client_id, pool_id, email, &password).await?;
+        granted(answer, pool_id, email)
     }
 
-    /// Exchanges a refresh token for new tokens. Needs no AWS credentials.
-    pub async fn refresh(&self, client_id: &str, refresh: SecretValue) -> Result<Tokens, Failure> {
+    pub(super) async fn ask_for_tokens(
+        &self,
+        client_id: &str,
+        pool_id: &str,
+        email: &str,
+        password: &SecretValue,
+    ) -> Result<InitiateAuthOutput, Failure> {
+        let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::UserPasswordAuth);
+        let call = call.auth_parameters("USERNAME", email).auth_parameters("PASSWORD", password.reveal());
+        let answer = call.send().await.or_fail(&format!("sign {email} in to {pool_id}"));
+        explained(answer).map_err(|failure| hide(failure, password))
+    }
+
+    /// Exchanges a refresh token for new tokens. Needs no AWS credentials. `rotated`: whether the client rotates refresh
+    /// tokens; the used one is then replaced by the new one.
+    pub async fn refresh(&self, client_id: &str, refresh: SecretValue, rotated: bool) -> Result<Tokens, Failure> {
+        if rotated {
+            let call = self.client.get_tokens_from_refresh_token().client_id(client_id).refresh_token(refresh.reveal());
+            let answer = explained(call.send().await.or_fail("refresh the tokens"));
+            let answer = answer.map_err(|failure| hide(failure, &refresh))?;
+            return tokens(answer.authentication_result.ok_or_else(|| empty("refreshing the tokens"))?, None);
+        }
         let call = self.client.initiate_auth().client_id(client_id).auth_flow(AuthFlowType::RefreshTokenAuth);
         let answer = call.auth_parameters("REFRESH_TOKEN", refresh.reveal()).send().await;
         let answer = explained(answer.or_fail("refresh the tokens")).map_err(|failure| hide(failure, &refresh))?;
@@ -275,8 +297,17 @@ fn user(user: UserType) -> User {
     }
 }
 
+/// The tokens in an answer, or the failure that a challenge is.
+pub(super) fn granted(answer: InitiateAuthOutput, pool_id: &str, email: &str) -> Result<Tokens, Failure> {
+    match (answer.authentication_result, answer.challenge_name) {
+        (Some(result), _) => tokens(result, None),
+        (None, Some(challenge)) => Err(challenged(&format!("sign {email} in to {pool_id}"), &challenge)),
+        (None, None) => Err(empty(&format!("signing {email} in"))),
+    }
+}
+
 /// A refresh returns no refresh token: the used one stays valid.
-fn tokens(result: AuthenticationResultType, used: Option<SecretValue>) -> Result<Tokens, Failure> {
+pub(super) fn tokens(result: AuthenticationResultType, used: Option<SecretValue>) -> Result<Tokens, Failure> {
     let refresh = result.refresh_token.map(SecretValue::new).or(used);
     match (result.id_token, result.access_token, refresh) {
         (Some(id), Some(access), Some(refresh)) => Ok(Tokens {
@@ -314,9 +345,14 @@ fn challenged(doing: &str, challenge: &ChallengeNameType) -> Failure {
 }
 
 /// The hint for a refusal about a user.
-const ADVICE: [(&Refusal, &str); 16] = [
+const ADVICE: [(&Refusal, &str); 17] = [
     (&WRONG_PASSWORD, "check address and password; `securelambda add-user` with the same address sets a new password"),
     (&HELD_BACK, "Cognito holds this user back after too many wrong passwords: wait some minutes, then try again"),
+    (
+        &NO_PASSWORD_FLOW,
+        "the pool's app client does not let clients send passwords: add \"password\" to the pool's `flows` in the stack \
+         file, or sign in with the application",
+    ),
     (&DISABLED, "an administrator has disabled this user"),
     (&BAD_REFRESH_TOKEN, "sign in again with the password"),
     (&NO_SIGN_UP, "this pool takes no sign-ups: add the user without `--sign-up`, or set `self_sign_up = true` for it"),
@@ -347,7 +383,7 @@ const ADVICE: [(&Refusal, &str); 16] = [
 ];
 
 /// Adds the hint for a refusal about a user.
-fn explained<T>(result: Result<T, Failure>) -> Result<T, Failure> {
+pub(super) fn explained<T>(result: Result<T, Failure>) -> Result<T, Failure> {
     result.map_err(|failure| match ADVICE.iter().find(|(refusal, _)| refusal.is(&failure)) {
         Some((_, advice)) => failure.hint(*advice),
         None => failure,
@@ -461,7 +497,7 @@ mod tests {
         let users = Users::new(&clients);
         let tokens = users.sign_in("c1", "p1", "ann@example.com", hidden("x")).await.expect("tokens");
         assert_eq!((tokens.id.reveal(), tokens.refresh.reveal(), tokens.expires_in), ("i1", "r1", 3600));
-        let tokens = users.refresh("c1", tokens.refresh).await.expect("tokens");
+        let tokens = users.refresh("c1", tokens.refresh, false).await.expect("tokens");
         assert_eq!((tokens.access.reveal(), tokens.refresh.reveal()), ("a2", "r1"));
         let signed = |request: &aws_smithy_runtime_api::client::orchestrator::HttpRequest| {
             request.headers().get("authorization").is_some()

@@ -31,7 +31,11 @@ pub(super) fn cases() -> Vec<Case> {
             at: "SetIdentityPoolRoles",
             refusal: (400, "InvalidParameterException", "Invalid role ARN"),
             verb: |clients, task| {
-                let want = cognito::IdentityPoolRoles { pool_id: "r:1".into(), role_arn: "arn:r".into() };
+                let want = cognito::IdentityPoolRoles {
+                    pool_id: "r:1".into(),
+                    role_arn: "arn:r".into(),
+                    provider: "p".into(),
+                };
                 async move {
                     cognito::CognitoIdentity::new(&clients).create(&want, &task).await.map(drop)
                 }.boxed_local()

@@ -1,8 +1,8 @@
 //! Reads the user pools, service users and identity pools of a stack file.
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
-use super::super::model::{IdentityPool, Invoke, Password, Pool, ServiceUser};
+use super::super::model::{IdentityPool, Invoke, Mfa, Password, Pool, ServiceUser, Tokens};
 use super::super::reader::{Reader, Table, joined};
 use super::super::{keys, rules};
 
@@ -35,7 +35,17 @@ impl Reader {
     }
 
     pub(super) fn pool(&mut self, name: String, table: &Table) -> (String, Pool) {
-        let keys::Pool { authorizer, password, self_sign_up, mfa, deletion_protection } = &keys::POOL;
+        let keys::Pool {
+            authorizer,
+            password,
+            self_sign_up,
+            mfa,
+            deletion_protection,
+            threat_protection,
+            plan,
+            tokens,
+            flows,
+        } = &keys::POOL;
         let authorizer = self.text(table, authorizer);
         if let Some((authorizer, span)) = &authorizer
             && let Err(why) = rules::name("authorizers", authorizer)
@@ -43,24 +53,52 @@ impl Reader {
             self.diagnostic(span, why, None);
         }
         let none = DeTable::new();
-        let password = self.table(table, password).unwrap_or_else(|| Table {
-            span: table.span.clone(),
-            entries: &none,
-            path: String::new(),
-            what: String::new(),
-        });
+        let empty = || Table { span: table.span.clone(), entries: &none, path: String::new(), what: String::new() };
+        let password = self.table(table, password).unwrap_or_else(empty);
+        let tokens = self.table(table, tokens).unwrap_or_else(empty);
+        // A program has no authenticator app, so the posture leaves its pool without the demand for a code.
+        let no_codes = table.get(&mfa.key).is_none() && self.pools_of_programs.contains(&name);
         let pool = Pool {
             authorizer: authorizer.map_or_else(|| format!("{name}Authorizer"), |(authorizer, _)| authorizer),
             password: self.password(&password),
             self_sign_up: self.flag(table, self_sign_up),
-            mfa: self.word(table, mfa),
+            mfa: if no_codes { Mfa::Off } else { self.word(table, mfa) },
             deletion_protection: self.flag(table, deletion_protection),
+            threat_protection: self.word(table, threat_protection),
+            plan: self.optional_word(table, plan),
+            tokens: self.tokens(&tokens),
+            flows: self.words(table, flows),
         };
         (name, pool)
     }
 
+    /// Remembers the pools that service users sign in to. Mistakes in these entries are reported when they are read.
+    pub(super) fn find_pools_of_programs(&mut self, root: &Table) {
+        let Some(DeValue::Table(users)) = root.get(&keys::ROOT.service_users.key).map(|item| item.get_ref()) else {
+            return;
+        };
+        for user in users.values() {
+            if let DeValue::Table(user) = user.get_ref()
+                && let Some(DeValue::String(pool)) =
+                    user.get(keys::SERVICE_USER.pool.key.name).map(|pool| pool.get_ref())
+            {
+                self.pools_of_programs.insert(pool.to_string());
+            }
+        }
+    }
+
+    fn tokens(&mut self, table: &Table) -> Tokens {
+        let keys::Tokens { id_minutes, access_minutes, refresh_days, rotate } = &keys::TOKENS;
+        Tokens {
+            id_minutes: self.number(table, id_minutes),
+            access_minutes: self.number(table, access_minutes),
+            refresh_days: self.number(table, refresh_days),
+            rotate: self.flag(table, rotate),
+        }
+    }
+
     fn password(&mut self, table: &Table) -> Password {
-        let keys::Password { minimum_length, lowercase, uppercase, numbers, symbols } = &keys::PASSWORD;
+        let keys::Password { minimum_length, history, lowercase, uppercase, numbers, symbols } = &keys::PASSWORD;
         Password {
             // The key's range ends at 99.
             minimum_length: u8::try_from(self.number(table, minimum_length)).unwrap_or(u8::MAX),
@@ -68,6 +106,8 @@ impl Reader {
             uppercase: self.flag(table, uppercase),
             numbers: self.flag(table, numbers),
             symbols: self.flag(table, symbols),
+            // The key's range ends at 24.
+            history: u8::try_from(self.number(table, history)).unwrap_or(u8::MAX),
         }
     }
 }

@@ -88,6 +88,7 @@ impl Reader {
             Some(table) => self.head(&table),
             None => (keys::STACK.name.default.to_owned(), None),
         };
+        self.find_pools_of_programs(root);
         let secrets = self.named(root, secrets);
         let (secrets, secret_settings) = self.secrets(secrets);
         Stack {

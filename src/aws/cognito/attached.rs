@@ -1,0 +1,147 @@
+//! What hangs under a user pool beside our app client: other app clients, resource servers, identity providers, domains,
+//! groups with a role. The stack file names none of them, and each lets somebody sign in, or gives somebody more.
+
+use aws_sdk_cognitoidentityprovider::operation::get_user_pool_mfa_config::GetUserPoolMfaConfigOutput;
+use aws_sdk_cognitoidentityprovider::types::UserPoolType;
+
+use super::groups::Group;
+use super::{Cognito, PAGE, UserPool};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::engine::{Comparison, Failure, Task};
+
+/// The size of a page of resource servers; the most that AWS allows.
+const RESOURCE_SERVERS: i32 = 50;
+
+/// What hangs under a pool, and its factors.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Attached {
+    /// The id and the name of each app client.
+    pub clients: Vec<(String, String)>,
+    /// The identifier of each resource server.
+    pub resource_servers: Vec<String>,
+    /// The name of each identity provider.
+    pub identity_providers: Vec<String>,
+    pub groups: Vec<Group>,
+    pub factors: Option<GetUserPoolMfaConfigOutput>,
+}
+
+/// The domains of a pool's sign-in pages.
+fn domains(pool: &UserPoolType) -> impl Iterator<Item = &str> {
+    [pool.domain(), pool.custom_domain()].into_iter().flatten().filter(|domain| !domain.is_empty())
+}
+
+impl Attached {
+    /// The app clients that the stack file does not ask for. Two of the same name are the client's own matter.
+    fn foreign_clients<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a (String, String)> {
+        self.clients.iter().filter(|(_, name)| !want.clients.contains(name))
+    }
+
+    pub(super) fn compare(&self, want: &UserPool, pool: &UserPoolType) -> Comparison {
+        let clients = self.foreign_clients(want).map(|(id, name)| format!("{name} ({id})"));
+        let role = |group: &Group| group.role.as_ref().map(|role| format!("{}: {role}", group.name));
+        let copies: Vec<&str> = self.groups.iter().filter_map(Group::copy_of).collect();
+        Comparison::default()
+            .nothing_else("UserPoolClients", clients)
+            .nothing_else("ResourceServers", &self.resource_servers)
+            .nothing_else("IdentityProviders", &self.identity_providers)
+            .nothing_else("Domains", domains(pool))
+            .nothing_else("Groups.RoleArn", self.groups.iter().filter_map(role))
+            .plain("Groups", "complete", if copies.is_empty() { "complete".into() } else { unfinished(&copies) })
+    }
+}
+
+fn unfinished(copies: &[&str]) -> String {
+    format!("an interrupted run left copies of {}", copies.join(", "))
+}
+
+/// Whether a drift is repaired by [`Cognito::detach`].
+pub(super) fn is_attached(field: &str) -> bool {
+    ["UserPoolClients", "ResourceServers", "IdentityProviders", "Domains", "Groups.RoleArn", "Groups"].contains(&field)
+}
+
+impl Cognito {
+    /// Reads what hangs under a pool, in parallel.
+    pub(super) async fn attached(&self, pool_id: &str) -> Result<Attached, Failure> {
+        let (clients, resource_servers, identity_providers, groups, factors) = tokio::try_join!(
+            self.clients(pool_id),
+            self.resource_servers(pool_id),
+            self.identity_providers(pool_id),
+            self.groups(pool_id),
+            self.factors(pool_id),
+        )?;
+        Ok(Attached { clients, resource_servers, identity_providers, groups, factors: Some(factors) })
+    }
+
+    async fn resource_servers(&self, pool_id: &str) -> Result<Vec<String>, Failure> {
+        let call = self.client.list_resource_servers().user_pool_id(pool_id).max_results(RESOURCE_SERVERS);
+        let mut pages = call.into_paginator().send();
+        let mut all = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.or_fail(&format!("list the resource servers of {pool_id}"))?;
+            all.extend(page.resource_servers.into_iter().filter_map(|server| server.identifier));
+        }
+        Ok(all)
+    }
+
+    async fn identity_providers(&self, pool_id: &str) -> Result<Vec<String>, Failure> {
+        let call = self.client.list_identity_providers().user_pool_id(pool_id).max_results(PAGE);
+        let mut pages = call.into_paginator().send();
+        let mut all = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.or_fail(&format!("list the identity providers of {pool_id}"))?;
+            all.extend(page.providers.into_iter().filter_map(|provider| provider.provider_name));
+        }
+        Ok(all)
+    }
+
+    async fn factors(&self, pool_id: &str) -> Result<GetUserPoolMfaConfigOutput, Failure> {
+        let call = self.client.get_user_pool_mfa_config().user_pool_id(pool_id);
+        call.send().await.or_fail(&format!("read the second factors of the user pool {pool_id}"))
+    }
+
+    /// Removes what hangs under the pool and is not in the stack file. A group keeps its members and loses its role.
+    pub(super) async fn detach(
+        &self,
+        want: &UserPool,
+        pool: &UserPoolType,
+        attached: &Attached,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        let id = pool.id().unwrap_or_default();
+        for (client, _) in attached.foreign_clients(want) {
+            self.delete_client(id, client, task).await?;
+        }
+        for provider in &attached.identity_providers {
+            let deleted = settled(task, &[&COGNITO_BUSY], || async {
+                let call = self.client.delete_identity_provider().user_pool_id(id).provider_name(provider);
+                call.send().await.or_fail(&format!("delete the identity provider {provider}"))
+            });
+            deleted.await.or_absent()?;
+        }
+        for server in &attached.resource_servers {
+            let deleted = settled(task, &[&COGNITO_BUSY], || async {
+                let call = self.client.delete_resource_server().user_pool_id(id).identifier(server);
+                call.send().await.or_fail(&format!("delete the resource server {server}"))
+            });
+            deleted.await.or_absent()?;
+        }
+        for domain in domains(pool) {
+            let deleted = settled(task, &[&COGNITO_BUSY], || async {
+                let call = self.client.delete_user_pool_domain().user_pool_id(id).domain(domain);
+                call.send().await.or_fail(&format!("delete the domain {domain}"))
+            });
+            deleted.await.or_absent()?;
+        }
+        self.take_roles(id, &attached.groups, task).await
+    }
+
+    /// Deletes an app client; one that is gone is no failure.
+    pub(super) async fn delete_client(&self, pool_id: &str, client_id: &str, task: &Task) -> Result<(), Failure> {
+        let deleted = settled(task, &[&COGNITO_BUSY], || async {
+            let call = self.client.delete_user_pool_client().user_pool_id(pool_id).client_id(client_id);
+            call.send().await.or_fail(&format!("delete the app client {client_id}"))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}

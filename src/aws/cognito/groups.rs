@@ -1,0 +1,200 @@
+//! Groups of a user pool that have a role: their members' tokens name the role, and identity pools may give it to them.
+//!
+//! `UpdateGroup` keeps the role if it is left out and takes no empty one (docs/aws.md, What hangs under a pool), so a
+//! group loses its role only by being created again. That would lose its members, who are therefore copied to another
+//! group first. An interrupted run leaves that copy, from which the next one continues.
+
+use aws_sdk_cognitoidentityprovider::types::{GroupType, UserType};
+
+use super::{Cognito, PAGE};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::engine::{Cause, Failure, Task};
+
+/// The beginning of a copy's name.
+const COPY: &str = "securelambda-copy-of-";
+
+/// The most characters of a group's name.
+const LONGEST: usize = 128;
+
+/// A group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Group {
+    pub name: String,
+    /// The ARN of the role that its members may get.
+    pub role: Option<String>,
+    description: Option<String>,
+    precedence: Option<i32>,
+}
+
+impl From<GroupType> for Group {
+    fn from(group: GroupType) -> Self {
+        Self {
+            name: group.group_name.unwrap_or_default(),
+            role: group.role_arn.filter(|role| !role.is_empty()),
+            description: group.description.filter(|text| !text.is_empty()),
+            precedence: group.precedence,
+        }
+    }
+}
+
+impl Group {
+    /// The name of the group that this one is a copy of.
+    pub(super) fn copy_of(&self) -> Option<&str> {
+        self.name.strip_prefix(COPY)
+    }
+
+    fn copy(&self) -> Result<Self, Failure> {
+        let name = format!("{COPY}{}", self.name);
+        if name.chars().count() > LONGEST {
+            let message = format!("the group {} has a role, and its name is too long for a copy of it", self.name);
+            return Err(Failure::refused(message).hint("delete the group, or create it again without a role"));
+        }
+        Ok(Self { name, role: None, ..self.clone() })
+    }
+}
+
+impl Cognito {
+    pub(super) async fn groups(&self, pool_id: &str) -> Result<Vec<Group>, Failure> {
+        let mut pages = self.client.list_groups().user_pool_id(pool_id).limit(PAGE).into_paginator().send();
+        let mut all = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.or_fail(&format!("list the groups of {pool_id}"))?;
+            all.extend(page.groups.unwrap_or_default().into_iter().map(Group::from));
+        }
+        Ok(all)
+    }
+
+    /// Takes the role from every group that has one, and finishes what an interrupted run began. Members, description
+    /// and precedence stay.
+    pub(super) async fn take_roles(&self, pool_id: &str, groups: &[Group], task: &Task) -> Result<(), Failure> {
+        for group in groups.iter().filter(|group| group.role.is_some()) {
+            let copy = group.copy()?;
+            self.create_group(pool_id, &copy, task).await?;
+            self.copy_members(pool_id, &group.name, &copy.name, task).await?;
+            self.delete_group(pool_id, &group.name, task).await?;
+            self.restore(pool_id, &copy, task).await?;
+        }
+        let with_role = |name: &str| groups.iter().any(|group| group.name == name && group.role.is_some());
+        for copy in groups.iter().filter(|group| group.copy_of().is_some_and(|name| !with_role(name))) {
+            self.restore(pool_id, copy, task).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates the group that `copy` is a copy of, with its members, and then deletes the copy.
+    async fn restore(&self, pool_id: &str, copy: &Group, task: &Task) -> Result<(), Failure> {
+        let Some(name) = copy.copy_of() else { return Ok(()) };
+        let group = Group { name: name.to_owned(), ..copy.clone() };
+        self.create_group(pool_id, &group, task).await?;
+        self.copy_members(pool_id, &copy.name, name, task).await?;
+        self.delete_group(pool_id, &copy.name, task).await
+    }
+
+    /// Creates a group without a role, if there is none of this name.
+    async fn create_group(&self, pool_id: &str, group: &Group, task: &Task) -> Result<(), Failure> {
+        let made = settled(task, &[&COGNITO_BUSY], || async {
+            let call = self.client.create_group().user_pool_id(pool_id).group_name(&group.name);
+            let call = call.set_description(group.description.clone()).set_precedence(group.precedence);
+            call.send().await.or_fail(&format!("create the group {}", group.name))
+        });
+        match made.await {
+            Err(failure) if failure.cause == Cause::Exists => Ok(()),
+            made => made.map(drop),
+        }
+    }
+
+    async fn delete_group(&self, pool_id: &str, name: &str, task: &Task) -> Result<(), Failure> {
+        let deleted = settled(task, &[&COGNITO_BUSY], || async {
+            let call = self.client.delete_group().user_pool_id(pool_id).group_name(name);
+            call.send().await.or_fail(&format!("delete the group {name}"))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+
+    async fn copy_members(&self, pool_id: &str, from: &str, to: &str, task: &Task) -> Result<(), Failure> {
+        let call = self.client.list_users_in_group().user_pool_id(pool_id).group_name(from).limit(PAGE);
+        let mut pages = call.into_paginator().send();
+        let mut members: Vec<UserType> = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.or_fail(&format!("list the members of the group {from}"))?;
+            members.extend(page.users.unwrap_or_default());
+        }
+        for name in members.into_iter().filter_map(|member| member.username) {
+            let added = settled(task, &[&COGNITO_BUSY], || async {
+                let call = self.client.admin_add_user_to_group().user_pool_id(pool_id).group_name(to).username(&name);
+                call.send().await.or_fail(&format!("add a member to the group {to}"))
+            });
+            // A user who was deleted meanwhile needs no group.
+            added.await.or_absent()?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{asked, replay};
+
+    fn group(name: &str, role: Option<&str>) -> Group {
+        Group {
+            name: name.into(),
+            role: role.map(str::to_owned),
+            description: Some("The staff".into()),
+            precedence: Some(3),
+        }
+    }
+
+    const MEMBERS: &str = r#"{"Users":[{"Username":"ann"},{"Username":"bob"}]}"#;
+
+    #[tokio::test]
+    async fn a_group_loses_its_role_and_keeps_its_members() {
+        let answers = ["{}", MEMBERS, "{}", "{}", "{}", "{}", MEMBERS, "{}", "{}", "{}"].map(|body| (200, body));
+        let (clients, http) = replay(answers.to_vec());
+        let groups = [group("staff", Some("arn:aws:iam::1:role/x")), group("guests", None)];
+        Cognito::new(&clients).take_roles("p1", &groups, &Task::detached("x")).await.expect("repaired");
+        let asked = asked(&http);
+        let calls: Vec<&str> = asked.iter().map(|(call, _)| call.as_str()).collect();
+        let add = "AdminAddUserToGroup";
+        let expected = [
+            "CreateGroup",
+            "ListUsersInGroup",
+            add,
+            add,
+            "DeleteGroup",
+            "CreateGroup",
+            "ListUsersInGroup",
+            add,
+            add,
+            "DeleteGroup",
+        ];
+        assert_eq!(calls, expected);
+        assert!(asked[4].1.contains(r#""GroupName":"staff""#), "{}", asked[4].1);
+        let made: serde_json::Value = serde_json::from_str(&asked[5].1).expect("JSON");
+        let expected = serde_json::json!({
+            "UserPoolId": "p1", "GroupName": "staff", "Description": "The staff", "Precedence": 3
+        });
+        assert_eq!(made, expected, "without a role");
+        assert!(asked[9].1.contains("securelambda-copy-of-staff"));
+    }
+
+    #[tokio::test]
+    async fn a_run_continues_from_the_copy_that_an_interrupted_one_left() {
+        let exists = r#"{"__type":"GroupExistsException","message":"A group already exists with the name"}"#;
+        let (clients, http) =
+            replay(vec![(400, exists), (200, r#"{"Users":[{"Username":"ann"}]}"#), (200, "{}"), (200, "{}")]);
+        let groups = [group("securelambda-copy-of-staff", None), group("staff", None)];
+        Cognito::new(&clients).take_roles("p1", &groups, &Task::detached("x")).await.expect("repaired");
+        let calls: Vec<String> = asked(&http).into_iter().map(|(call, _)| call).collect();
+        assert_eq!(calls, ["CreateGroup", "ListUsersInGroup", "AdminAddUserToGroup", "DeleteGroup"]);
+    }
+
+    #[tokio::test]
+    async fn a_group_whose_name_leaves_no_room_for_a_copy_is_left_alone() {
+        let (clients, http) = replay(vec![]);
+        let long = [group(&"g".repeat(120), Some("arn:aws:iam::1:role/x"))];
+        assert!(Cognito::new(&clients).take_roles("p1", &long, &Task::detached("x")).await.is_err());
+        assert_eq!(asked(&http).len(), 0);
+    }
+}
