@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use super::functions::Ready;
 use super::ids::ApiIds;
 use crate::aws::apigateway::{
-    Authorization, Authorizer, Deployment, Method, Model, Paths, Release, RestApi, Routes, Stage, Validator,
-    integration_uri,
+    Authorization, Authorizer, Deployment, ExecutionLog, Method, MinimumTls, Model, Paths, Release, RestApi, Routes,
+    Stage, Validator, integration_uri,
 };
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
@@ -28,7 +28,7 @@ use crate::spec::{Api, ApiKind, Auth, Route, Stack};
 /// The REST APIs, without paths, stages and other parts.
 pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap<Option<String>, Handle<RestApi>> {
     let mut roots = BTreeMap::new();
-    for (name, _) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
+    for (name, wanted) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
         let ids = ApiIds(name);
         let id = ids.rest();
         let rest = RestApi {
@@ -36,6 +36,8 @@ pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap
             name: ids.physical(scope),
             description: ids.description(scope),
             enhanced_tls: scope.has_enhanced_tls(),
+            tls: MinimumTls::V1_2,
+            has_signed_routes: wanted.routes.iter().any(|route| route.auth == Auth::Iam),
         };
         roots.insert(name.map(str::to_owned), id.add(graph, (), move |()| rest.clone()));
     }
@@ -277,6 +279,9 @@ fn stage(
         deployment_id: deployment.map(|deployment| deployment.id),
         rate_limit,
         burst_limit,
+        access_log: None,
+        execution_log: ExecutionLog::Off,
+        tracing: false,
     })
 }
 
