@@ -107,6 +107,8 @@ pub enum Sid {
     HttpApiParts,
     TagHttpStages,
     DeliverAccessLogs,
+    AllowApiLogs,
+    PassRoleToApiGateway,
 }
 
 impl Sid {
@@ -132,6 +134,8 @@ impl Sid {
             Self::HttpApiParts => "HttpApiParts",
             Self::TagHttpStages => "TagHttpStages",
             Self::DeliverAccessLogs => "DeliverAccessLogs",
+            Self::AllowApiLogs => "AllowApiLogs",
+            Self::PassRoleToApiGateway => "PassRoleToApiGateway",
         }
     }
 
@@ -162,6 +166,11 @@ impl Sid {
                 &[Is("lambda:Principal", &["apigateway.amazonaws.com", "sns.amazonaws.com"]), NotAnothers]
             }
             Self::PassRolesToLambda => &[Is("iam:PassedToService", &["lambda.amazonaws.com"])],
+            Self::AllowApiLogs => &[IsLike(
+                "iam:PolicyARN",
+                "arn:{partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
+            )],
+            Self::PassRoleToApiGateway => &[Is("iam:PassedToService", &["apigateway.amazonaws.com"])],
             Self::PassRolesToIdentityPools => &[Is("iam:PassedToService", &["{identity-pools}"])],
         }
     }

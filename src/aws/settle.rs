@@ -303,6 +303,15 @@ pub const LOGS_BUSY: Wait =
     wait("log-groups", "the log group is being changed", &["logs"], &["OperationAbortedException"])
         .pace(1000, 3000, 30);
 
+/// After CreateLogGroup, IAM may not see the group's tags yet.
+pub const LOGS_TAGGED: Wait = wait(
+    "log-groups",
+    "IAM does not see the log group's tags yet",
+    &["logs PutRetentionPolicy"],
+    &["AccessDeniedException"],
+)
+.pace(1000, 3000, 20);
+
 /// After CreateLogGroup, other calls may not see the group yet.
 pub const LOGS_VISIBLE: Wait = wait(
     "log-groups",
@@ -312,11 +321,11 @@ pub const LOGS_VISIBLE: Wait = wait(
 )
 .pace(500, 2000, 30);
 
-pub const WAITS: [(&str, &Wait); 27] = named! {
+pub const WAITS: [(&str, &Wait); 28] = named! {
     ROLE, FUNCTION_BUSY, FUNCTION_VISIBLE, WAF_ASSOCIATION, WAF_IN_USE, WAF_LOCK, WAF_IP_SET, WAF_TROUBLE,
     SECRET_NAME, SECRET_BACK, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, COGNITO_BUSY, API_BUSY,
     API_UPDATING, API_AUTHORIZER_VISIBLE, API_LOG_ROLE, IDENTITY_ROLES, IDENTITY_BUSY, API_ISSUER, API_LOG_GROUP, THROTTLE,
-    API_DELETE_RATE, LOGS_BUSY, LOGS_VISIBLE
+    API_DELETE_RATE, LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE
 };
 
 /// Milliseconds, for the log.

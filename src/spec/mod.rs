@@ -27,8 +27,8 @@ pub use body_schema::check_body_schema;
 pub use diagnostic::{Diagnostic, SpanMap, conceal};
 pub use file::{parse, read};
 pub use model::{
-    Api, ApiKind, Auth, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Pool, Posture,
-    Route, ServiceUser, Stack, Throughput, Value, Variable,
+    Api, ApiKind, ApiLogs, Auth, ExecutionLog, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode,
+    Password, Pool, Posture, Route, ServiceUser, Stack, Throughput, Tls, Value, Variable,
 };
 pub use rules::{deprecated_on, policy_arn as check_boundary, secret_variable, stack_name as check_name};
 pub use schema::json_schema;

@@ -227,11 +227,20 @@ mod tests {
     use super::*;
     use crate::aws::{apigateway, apigatewayv2};
     use crate::engine::Resource;
-    use crate::spec::ApiKind;
+    use crate::spec::{ApiKind, ApiLogs, Tls};
     use crate::verify::Verdict::{Fail, NotApplicable, Pass};
 
     fn api() -> Api {
-        Api { kind: ApiKind::Rest, stage: "s".into(), rate_limit: 50, burst_limit: 50, routes: vec![] }
+        Api {
+            kind: ApiKind::Rest,
+            stage: "s".into(),
+            rate_limit: 50,
+            burst_limit: 50,
+            tls: Tls::V1_2,
+            logs: ApiLogs::NONE,
+            tracing: false,
+            routes: vec![],
+        }
     }
 
     fn sent(answered: u32, throttled: u32, seconds: u64) -> Burst {

@@ -128,14 +128,15 @@ fn unescaped(policy: &str) -> String {
     serde_json::from_str(&format!("\"{policy}\"")).unwrap_or_else(|_| policy.to_owned())
 }
 
-/// The effects of a policy's statements; `None` if it cannot be read.
-fn effects(policy: &str) -> Option<Vec<String>> {
+/// The effect of each statement of a policy, and whether it has conditions; `None` if the policy cannot be read.
+fn effects(policy: &str) -> Option<Vec<(String, bool)>> {
     let document: Value = serde_json::from_str(policy).ok()?;
     let statements = match document.get("Statement")? {
         Value::Array(statements) => statements.clone(),
         one => vec![one.clone()],
     };
-    statements.iter().map(|one| Some(one.get("Effect")?.as_str()?.to_owned())).collect()
+    let effect = |one: &Value| Some((one.get("Effect")?.as_str()?.to_owned(), one.get("Condition").is_some()));
+    statements.iter().map(effect).collect()
 }
 
 impl RestApi {
@@ -144,10 +145,10 @@ impl RestApi {
     fn policy_effect(&self, policy: Option<&str>) -> Effect {
         let Some(policy) = policy else { return Effect::Same };
         let Some(effects) = effects(policy) else { return Effect::Weakens };
-        let allows = effects.iter().any(|effect| effect == "Allow");
-        let denies = effects.iter().any(|effect| effect == "Deny");
-        // The usual way to let only some networks in: allow everybody, deny everybody from elsewhere.
-        let narrows = denies && (!allows || !self.has_signed_routes);
+        let allows = effects.iter().any(|(effect, _)| effect == "Allow");
+        // The usual ways to let only some networks in: allow these, or allow everybody and deny those from elsewhere.
+        let narrows = effects.iter().any(|(effect, conditional)| effect == "Deny" || *conditional);
+        let narrows = narrows && (!allows || !self.has_signed_routes);
         if narrows { Effect::Differs } else { Effect::Weakens }
     }
 
@@ -211,6 +212,7 @@ mod tests {
 
     const ANYONE: &str = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke"}}"#;
     const OFFICE: &str = r#"{"Statement":[{"Effect":"Allow","Principal":"*"},{"Effect":"Deny","Principal":"*"}]}"#;
+    const NETWORK: &str = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}]}"#;
     const NOBODY: &str = r#"{"Statement":[{"Effect":"Deny","Principal":"*"}]}"#;
 
     fn weakens(want: &RestApi, live: &LiveRestApi) -> Option<bool> {
@@ -223,9 +225,13 @@ mod tests {
     fn a_resource_policy_weakens_if_it_can_open_a_route() {
         let with = |policy: &str| LiveRestApi { policy: Some(policy.to_owned()), ..live() };
         let signed = RestApi { has_signed_routes: true, ..want() };
-        for (policy, unsigned_weakens, signed_weakens) in
-            [(ANYONE, true, true), (OFFICE, false, true), (NOBODY, false, false), ("no JSON", true, true)]
-        {
+        for (policy, unsigned_weakens, signed_weakens) in [
+            (ANYONE, true, true),
+            (OFFICE, false, true),
+            (NETWORK, false, true),
+            (NOBODY, false, false),
+            ("no JSON", true, true),
+        ] {
             assert_eq!(weakens(&want(), &with(policy)), Some(unsigned_weakens), "{policy}");
             assert_eq!(weakens(&signed, &with(policy)), Some(signed_weakens), "{policy}");
         }

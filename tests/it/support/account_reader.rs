@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub const SCRIPT: &str = include_str!("account_reader.py");
 
 /// The operation by which `account_reader.py` reads each kind of resource.
-pub const READS: [(&str, &str); 29] = [
+pub const READS: [(&str, &str); 30] = [
     ("sns.topic", "get_topic_attributes"),
     ("sns.subscription", "list_subscriptions"),
     ("secretsmanager.secret", "describe_secret"),
@@ -38,6 +38,7 @@ pub const READS: [(&str, &str); 29] = [
     ("apigateway.stage", "get_stages"),
     // The stage says which deployment is live.
     ("apigateway.release", "get_stages"),
+    ("apigateway.log_role", "get_account"),
     ("apigatewayv2.api", "get_apis"),
     ("apigatewayv2.authorizer", "get_authorizers"),
     ("apigatewayv2.routes", "get_routes"),
