@@ -108,6 +108,8 @@ pub enum Sid {
     HttpApiParts,
     TagHttpStages,
     DeliverAccessLogs,
+    AllowApiLogs,
+    PassRoleToApiGateway,
 }
 
 impl Sid {
@@ -134,6 +136,8 @@ impl Sid {
             Self::HttpApiParts => "HttpApiParts",
             Self::TagHttpStages => "TagHttpStages",
             Self::DeliverAccessLogs => "DeliverAccessLogs",
+            Self::AllowApiLogs => "AllowApiLogs",
+            Self::PassRoleToApiGateway => "PassRoleToApiGateway",
         }
     }
 
@@ -174,6 +178,11 @@ impl Sid {
                 &[IsLike("lambda:FunctionArn", "{arn:lambda}:function:{stack}-*"), NotAnothers]
             }
             Self::PassRolesToLambda => &[Is("iam:PassedToService", &["lambda.amazonaws.com"])],
+            Self::AllowApiLogs => &[IsLike(
+                "iam:PolicyARN",
+                "arn:{partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
+            )],
+            Self::PassRoleToApiGateway => &[Is("iam:PassedToService", &["apigateway.amazonaws.com"])],
             Self::PassRolesToIdentityPools => &[Is("iam:PassedToService", &["{identity-pools}"])],
         }
     }

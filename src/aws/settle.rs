@@ -253,6 +253,20 @@ pub const API_AUTHORIZER_VISIBLE: Wait = wait(
 .words(&["invalid authorizer id"])
 .pace(500, 2000, 60);
 
+/// API Gateway cannot use the account's role for logs yet, or a stage does not see it yet.
+pub const API_LOG_ROLE: Wait = wait(
+    "logs-of-rest-apis",
+    "API Gateway cannot use the account's role for logs yet",
+    &["apigateway UpdateAccount", "apigateway UpdateStage"],
+    &["BadRequestException"],
+)
+.words(&[
+    "role arn must be set",
+    "role arn does not have required permissions",
+    "could not successfully write to cloudwatch logs",
+])
+.pace(2000, 10_000, 120);
+
 /// The identity pool does not see the role's trust policy yet.
 pub const IDENTITY_ROLES: Wait = wait(
     "identity-pools",
@@ -309,6 +323,15 @@ pub const LOGS_BUSY: Wait =
     wait("log-groups", "the log group is being changed", &["logs"], &["OperationAbortedException"])
         .pace(1000, 3000, 30);
 
+/// After CreateLogGroup, IAM may not see the group's tags yet.
+pub const LOGS_TAGGED: Wait = wait(
+    "log-groups",
+    "IAM does not see the log group's tags yet",
+    &["logs PutRetentionPolicy"],
+    &["AccessDeniedException"],
+)
+.pace(1000, 3000, 20);
+
 /// After CreateLogGroup, other calls may not see the group yet.
 pub const LOGS_VISIBLE: Wait = wait(
     "log-groups",
@@ -318,11 +341,11 @@ pub const LOGS_VISIBLE: Wait = wait(
 )
 .pace(500, 2000, 30);
 
-pub const WAITS: [(&str, &Wait); 27] = named! {
+pub const WAITS: [(&str, &Wait); 29] = named! {
     ROLE, FUNCTION_BUSY, FUNCTION_VISIBLE, WAF_ASSOCIATION, WAF_IN_USE, WAF_LOCK, WAF_IP_SET, WAF_TROUBLE,
     SECRET_NAME, SECRET_BACK, ROTATION, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, COGNITO_BUSY, API_BUSY,
-    API_UPDATING, API_AUTHORIZER_VISIBLE, IDENTITY_ROLES, IDENTITY_BUSY, API_ISSUER, API_LOG_GROUP, THROTTLE,
-    API_DELETE_RATE, LOGS_BUSY, LOGS_VISIBLE
+    API_UPDATING, API_AUTHORIZER_VISIBLE, API_LOG_ROLE, IDENTITY_ROLES, IDENTITY_BUSY, API_ISSUER, API_LOG_GROUP,
+    THROTTLE, API_DELETE_RATE, LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE
 };
 
 /// Milliseconds, for the log.

@@ -10,7 +10,7 @@ use crate::engine::{
 };
 use crate::error::{Error, Kind};
 use crate::report::{
-    self, LOG_POLICY, Output, answer, id_width, left_text, others_text, recoverable_text, say, summary_line,
+    self, LOG_POLICY, LOG_ROLE, Output, answer, id_width, left_text, others_text, recoverable_text, say, summary_line,
 };
 use crate::scope::Scope;
 use crate::state::{State, StateStore};
@@ -20,6 +20,15 @@ pub(super) const ORDER: Cleanup = Cleanup { group: cleanup_position, holds: must
 
 /// The kind for whose access logs AWS writes [`LOG_POLICY`].
 const HTTP_API: &str = <crate::aws::apigatewayv2::HttpApi as crate::engine::Resource>::KIND;
+
+/// The kind whose access and execution logs need the role of [`LOG_ROLE`].
+const REST_API: &str = <crate::aws::apigateway::RestApi as crate::engine::Resource>::KIND;
+
+/// The kind of a log group.
+const LOG_GROUP: &str = <crate::aws::logs::LogGroup as crate::engine::Resource>::KIND;
+
+/// The beginnings of the names of groups with logs of APIs.
+const API_LOGS: [&str; 2] = ["/aws/vendedlogs/apis/", crate::aws::logs::EXECUTION_LOGS];
 
 /// The kind of a secret. A deleted secret can be recovered for some days.
 const SECRET: &str = <crate::aws::secretsmanager::Secret as crate::engine::Resource>::KIND;
@@ -55,13 +64,13 @@ pub(super) struct Report<'a> {
 }
 
 /// What a report lists besides the removed and the left resources.
-struct Around<'a> {
+struct Around {
     /// Deleted secrets that can be recovered.
     recoverable: Vec<InventoryItem>,
     /// Somebody else's resources with names like ours.
     others: Vec<InventoryItem>,
-    /// Says what AWS created for the whole account because of a removed resource, and leaves.
-    shared: Option<&'a str>,
+    /// Says what was created for the whole account because of a removed resource, and stays.
+    shared: Option<String>,
 }
 
 impl Report<'_> {
@@ -87,7 +96,7 @@ impl Report<'_> {
             .then(|| format!("--purge permanently deletes the values of these secrets: {}", secrets.join(", ")))
     }
 
-    fn around(&self, removed: &Removed) -> Around<'_> {
+    fn around(&self, removed: &Removed) -> Around {
         let Removed { inventory, targets, .. } = removed;
         let named = |one: &InventoryItem| self.foreign.iter().any(|(_, failure)| is_of(failure, one));
         // A topic's subscriptions are deleted with it, stay listed for a while, and carry no tag.
@@ -98,8 +107,15 @@ impl Report<'_> {
         let stack = &self.scope.stack;
         let others = inventory.others(stack).filter(|one| !named(one) && !went(one)).cloned().collect();
         let recoverable = recoverable(inventory, stack, self.purge);
-        let logged = |target: &Target| target.kind == HTTP_API;
-        Around { recoverable, others, shared: targets.iter().any(logged).then_some(LOG_POLICY) }
+        let any = |kind: &str| targets.iter().any(|target| target.kind == kind);
+        let logs = |target: &Target| {
+            let name = target.outputs["name"].as_str().unwrap_or_default();
+            target.kind == LOG_GROUP && API_LOGS.iter().any(|place| name.starts_with(place))
+        };
+        let by_role = any(REST_API) && targets.iter().any(logs);
+        let shared = [any(HTTP_API).then_some(LOG_POLICY), by_role.then_some(LOG_ROLE)];
+        let shared: Vec<&str> = shared.into_iter().flatten().collect();
+        Around { recoverable, others, shared: (!shared.is_empty()).then(|| shared.join("\n")) }
     }
 
     /// Removes `targets` and shows the run.
@@ -159,7 +175,7 @@ impl Report<'_> {
             left_text(left, &inventory.unread, &self.at),
             others_text(&others, &self.scope.stack),
             recoverable_text(&recoverable),
-            shared.unwrap_or_default().to_owned(),
+            shared.unwrap_or_default(),
         ] {
             if !text.is_empty() {
                 say(&text);

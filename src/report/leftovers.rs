@@ -54,6 +54,10 @@ pub const LOG_POLICY: &str = "AWS keeps a resource policy of CloudWatch Logs for
                               account (its name begins with AWSLogDeliveryWrite). Other stacks and services may use \
                               it, so it is not deleted.";
 
+/// Explains the role that stays in the account after REST APIs wrote logs.
+pub const LOG_ROLE: &str = "API Gateway's role for logs belongs to the account (securelambda-apigateway-logs, unless the \
+                            account had another one). Other APIs may use it, so it is not deleted.";
+
 /// Resources that have a name like this stack's and do not belong to it. Empty if there are none.
 pub fn others_text(others: &[InventoryItem], stack: &str) -> String {
     let mut lines = Vec::new();

@@ -52,7 +52,7 @@ pub use costs::costs_text;
 pub use diagram::{Arrow, Diagram, Node, NodeKind, RouteGroup, mermaid, svg};
 pub use grants::grants_text;
 pub use json::summary_line;
-pub use leftovers::{LOG_POLICY, left_text, others_text, recoverable_text, swept_text, unread_lines};
+pub use leftovers::{LOG_POLICY, LOG_ROLE, left_text, others_text, recoverable_text, swept_text, unread_lines};
 pub use logs::{LogLine, LogStyle, log_json, log_text};
 pub use palette::Palette;
 pub use plan::{plan_json, plan_text};

@@ -7,7 +7,7 @@
 use super::field::{
     AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required, Section, Text, TextOr, Word, WordList,
 };
-use super::model::{ApiKind, Flow, Mfa, Mode, Plan, Posture, ThreatProtection};
+use super::model::{ApiKind, ExecutionLog, Flow, Mfa, Mode, Plan, Posture, ThreatProtection, Tls};
 use super::{managed, rules};
 
 /// Names in the stack file: letters, digits, `_` and `-`, short enough for the stack's name in front of them.
@@ -279,7 +279,32 @@ section! {
     burst_limit: Number = range(
         1, 5_000, 50, "Requests at once that each route allows. All routes together allow the sum.",
     );
+    tls: Word<Tls> = hardened(
+        &["1.2", "1.3"],
+        &[Tls::V1_2, Tls::V1_3],
+        1,
+        "The oldest version of TLS that the API accepts. REST APIs only.",
+    );
+    logs: Nested<ApiLogs> = table(
+        &API_LOGS, "What API Gateway logs. REST APIs only: an HTTP API always writes an access log.",
+    );
+    tracing: Flag = hardened(
+        false, true, "Whether X-Ray traces requests, which costs money. REST APIs only.",
+    );
     routes: Nested<Route> = tables(&ROUTE, "The routes that can be called.");
+}
+
+section! {
+    API_LOGS: ApiLogs = "logs", Choice::Free;
+    access: Flag = hardened(
+        false, true, "Whether there is a line for each request, without the caller's identity and without contents.",
+    );
+    execution: Word<ExecutionLog> = hardened(
+        &["off", "error", "info"],
+        &[ExecutionLog::Off, ExecutionLog::Error, ExecutionLog::Info],
+        1,
+        "What is logged about the execution of requests. Bodies and tokens never are.",
+    );
 }
 
 section! {
@@ -453,6 +478,29 @@ mod tests {
         assert_eq!(hardened.threat_protection, ThreatProtection::Enforced);
         assert_eq!((hardened.password.history, hardened.tokens.rotate, hardened.tokens.id_minutes), (24, true, 15));
         assert_eq!((baseline.password.history, baseline.tokens.rotate, baseline.tokens.id_minutes), (0, false, 60));
+    }
+
+    #[test]
+    fn what_aws_has_for_rest_apis_alone_is_refused_for_http_apis_and_not_set_by_the_posture() {
+        use super::super::{ApiLogs, ExecutionLog, Tls};
+        let file = |posture: &str, keys: &str| {
+            let route = "[[api.routes]]\nroute = \"GET /x\"\nfunction = \"F\"\nauth = \"none\"\n";
+            let head = format!("[stack]\nname = \"demo\"\nposture = \"{posture}\"\n[functions.F]\nsource = \"f\"\n");
+            super::super::parse(&format!("{head}[api]\n{keys}\n{route}"))
+        };
+        let api = |posture: &str, keys: &str| file(posture, keys).expect("a stack file").api.expect("an API");
+        let seen = |api: super::super::Api| (api.tls, api.logs, api.tracing);
+        let errors = ApiLogs { access: true, execution: ExecutionLog::Error };
+        assert_eq!(seen(api("baseline", "")), (Tls::V1_2, ApiLogs::NONE, false));
+        assert_eq!(seen(api("hardened", "")), (Tls::V1_3, errors, true));
+        assert_eq!(seen(api("hardened", "kind = \"http\"")), (Tls::V1_2, ApiLogs::NONE, false));
+        let kept = api("hardened", "tls = \"1.2\"\nlogs = { access = false }\ntracing = false");
+        assert_eq!(seen(kept), (Tls::V1_2, ApiLogs { access: false, ..errors }, false));
+        for key in ["tls = \"1.2\"", "logs = { access = true }", "tracing = false"] {
+            let mistakes = file("baseline", &format!("kind = \"http\"\n{key}")).expect_err("refused");
+            let name = key.split(' ').next().expect("a name");
+            assert!(mistakes.iter().any(|one| one.message.starts_with(&format!("`{name}`: "))), "{mistakes:?}");
+        }
     }
 
     /// The code that reads a stack file takes names and defaults from this table: a literal would be a second place.

@@ -290,6 +290,38 @@ pub enum ApiKind {
     Http,
 }
 
+/// The oldest version of TLS that an API accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    V1_2,
+    V1_3,
+}
+
+/// What API Gateway logs about the execution of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecutionLog {
+    Off,
+    Error,
+    Info,
+}
+
+/// What the stage of a REST API logs. The stage of an HTTP API always logs every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiLogs {
+    /// A line for each request.
+    pub access: bool,
+    pub execution: ExecutionLog,
+}
+
+impl ApiLogs {
+    pub const NONE: Self = Self { access: false, execution: ExecutionLog::Off };
+
+    /// Whether anything is logged, for which API Gateway needs a role.
+    pub fn any(self) -> bool {
+        self != Self::NONE
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Api {
     pub kind: ApiKind,
@@ -299,6 +331,12 @@ pub struct Api {
     pub rate_limit: u32,
     /// Requests at once that each route allows.
     pub burst_limit: u32,
+    /// TLS 1.2 for HTTP APIs, whose own policy is AWS's.
+    pub tls: Tls,
+    /// None for HTTP APIs.
+    pub logs: ApiLogs,
+    /// Whether X-Ray traces requests. Never for HTTP APIs.
+    pub tracing: bool,
     pub routes: Vec<Route>,
 }
 

@@ -11,24 +11,26 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use super::functions::Ready;
-use super::ids::ApiIds;
+use super::http_api::{access_log, access_log_name, retention_days};
+use super::ids::{self, ApiIds};
 use crate::aws::apigateway::{
-    Authorization, Authorizer, Deployment, Method, Model, Paths, Release, RestApi, Routes, Stage, Validator,
-    integration_uri,
+    Authorization, Authorizer, Deployment, ExecutionLog, LOG_ROLE, LogRole, Method, MinimumTls, Model, Paths, Release,
+    RestApi, RestApiOutputs, Routes, Stage, Validator, integration_uri,
 };
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
+use crate::aws::logs::{EXECUTION_LOGS, LogGroup};
 use crate::aws::wafv2::{Association, WebAcl};
 use crate::bundle::Bundles;
 use crate::engine::{Deferred, Graph, Handle, Needs};
 use crate::scope::Scope;
 use crate::spec::names::body_model;
-use crate::spec::{Api, ApiKind, Auth, Route, Stack};
+use crate::spec::{self, Api, ApiKind, Auth, Route, Stack, Tls};
 
 /// The REST APIs, without paths, stages and other parts.
 pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap<Option<String>, Handle<RestApi>> {
     let mut roots = BTreeMap::new();
-    for (name, _) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
+    for (name, wanted) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
         let ids = ApiIds(name);
         let id = ids.rest();
         let rest = RestApi {
@@ -36,10 +38,27 @@ pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap
             name: ids.physical(scope),
             description: ids.description(scope),
             enhanced_tls: scope.has_enhanced_tls(),
+            tls: match wanted.tls {
+                Tls::V1_2 => MinimumTls::V1_2,
+                Tls::V1_3 => MinimumTls::V1_3,
+            },
+            has_signed_routes: wanted.routes.iter().any(|route| route.auth == Auth::Iam),
         };
         roots.insert(name.map(str::to_owned), id.add(graph, (), move |()| rest.clone()));
     }
     roots
+}
+
+/// API Gateway's role for logs, if an API logs anything.
+pub(super) fn log_role(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Option<Handle<LogRole>> {
+    // Other stacks use it too, so it stays even if this one no longer does.
+    graph.keep::<LogRole>();
+    let logs = stack.all_apis().any(|(_, api)| api.logs.any());
+    let role = LogRole {
+        role_arn: format!("arn:{}:iam::{}:role/{LOG_ROLE}", scope.partition, scope.account),
+        boundary: stack.permissions_boundary.clone(),
+    };
+    logs.then(|| ids::log_role().add(graph, (), move |()| role.clone()))
 }
 
 /// What the parts of every API are made from.
@@ -50,13 +69,14 @@ pub(super) struct Parts<'a> {
     pub functions: &'a BTreeMap<String, Ready>,
     pub pools: &'a BTreeMap<String, Handle<UserPool>>,
     pub firewall: Option<Handle<WebAcl>>,
+    pub log_role: Option<Handle<LogRole>>,
 }
 
 pub(super) fn api(
     graph: &mut Graph,
     (name, wanted): (Option<&str>, &Api),
     api: Handle<RestApi>,
-    &Parts { stack, scope, bundles, functions, pools, firewall }: &Parts<'_>,
+    &Parts { stack, scope, bundles, functions, pools, firewall, log_role }: &Parts<'_>,
 ) {
     let ids = ApiIds(name);
     let authorizers = authorizers(graph, api, ids, wanted, stack, pools);
@@ -73,7 +93,12 @@ pub(super) fn api(
     for ready in functions.values() {
         graph.order_after(routes, ready.function);
     }
-    let stage = stage(graph, api, ids, deployment, wanted);
+    let logs = Logs {
+        access: wanted.logs.access.then(|| access_log(graph, ids, scope, functions, wanted, stack)),
+        execution: execution_log(graph, api, ids, retention_days(functions, wanted, stack), wanted),
+        role: log_role.filter(|_| wanted.logs.any()),
+    };
+    let stage = stage(graph, api, ids, deployment, wanted, scope, logs);
 
     let association = firewall.map(|web_acl| {
         let needs = (stage, web_acl);
@@ -260,23 +285,64 @@ fn parameters(path: &str) -> Vec<String> {
     braced.map(|name| name.trim_end_matches('+').to_owned()).collect()
 }
 
+/// What the stage's logs need.
+struct Logs {
+    access: Option<Handle<LogGroup>>,
+    execution: Option<Handle<LogGroup>>,
+    role: Option<Handle<LogRole>>,
+}
+
+/// The group of the execution log. API Gateway would create it without a retention (docs/aws.md, Logs of REST APIs).
+fn execution_log(
+    graph: &mut Graph,
+    api: Handle<RestApi>,
+    ids: ApiIds<'_>,
+    retention_days: i32,
+    wanted: &Api,
+) -> Option<Handle<LogGroup>> {
+    let id = ids.execution_log();
+    let (tag, stage) = (id.to_string(), wanted.stage.clone());
+    let group = move |api: RestApiOutputs| LogGroup {
+        id: tag.clone(),
+        name: format!("{EXECUTION_LOGS}{}/{stage}", api.id),
+        retention_days,
+    };
+    (wanted.logs.execution != spec::ExecutionLog::Off).then(|| id.add(graph, api, group))
+}
+
 fn stage(
     graph: &mut Graph,
     api: Handle<RestApi>,
     ids: ApiIds<'_>,
     deployment: Handle<Deployment>,
     wanted: &Api,
+    scope: &Scope,
+    logs: Logs,
 ) -> Handle<Stage> {
     let id = ids.rest_stage(&wanted.stage);
-    let (name, tag) = (wanted.stage.clone(), id.to_string());
+    let (name, tag, tracing) = (wanted.stage.clone(), id.to_string(), wanted.tracing);
     let (rate_limit, burst_limit) = (f64::from(wanted.rate_limit), i32::try_from(wanted.burst_limit).unwrap_or(50));
-    id.add_under(graph, api, (api, Deferred(deployment)), move |(api, deployment)| Stage {
+    let execution_log = match wanted.logs.execution {
+        spec::ExecutionLog::Off => ExecutionLog::Off,
+        spec::ExecutionLog::Error => ExecutionLog::Error,
+        spec::ExecutionLog::Info => ExecutionLog::Info,
+    };
+    let group = scope.arn("logs", &format!("log-group:{}", access_log_name(ids, scope)));
+    let access_log = logs.access.map(|_| group);
+    // The stage can be read without these.
+    let groups: Vec<_> = logs.access.into_iter().chain(logs.execution).map(Deferred).collect();
+    let role: Vec<_> = logs.role.into_iter().map(Deferred).collect();
+    let needs = (api, Deferred(deployment), groups, role);
+    id.add_under(graph, api, needs, move |(api, deployment, _, _)| Stage {
         id: tag.clone(),
         api_id: api.id,
         name: name.clone(),
         deployment_id: deployment.map(|deployment| deployment.id),
         rate_limit,
         burst_limit,
+        access_log: access_log.clone(),
+        execution_log,
+        tracing,
     })
 }
 

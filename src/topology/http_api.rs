@@ -76,8 +76,20 @@ fn authorizers(
     authorizers
 }
 
+/// The name of the group of an API's access log.
+pub(super) fn access_log_name(ids: ApiIds<'_>, scope: &Scope) -> String {
+    format!("/aws/vendedlogs/apis/{}", ids.physical(scope))
+}
+
+/// How many days the logs of an API are kept: as long as the longest kept log of its functions.
+pub(super) fn retention_days(functions: &BTreeMap<String, Ready>, wanted: &Api, stack: &Stack) -> i32 {
+    let called = wanted.routes.iter().map(|route| &route.function).filter(|name| functions.contains_key(*name));
+    let days = called.filter_map(|name| stack.functions.get(name)).map(|function| function.log_retention_days).max();
+    i32::try_from(days.unwrap_or(14)).unwrap_or(14)
+}
+
 /// The stage's access log, which is kept as long as the longest kept log of the API's functions.
-fn access_log(
+pub(super) fn access_log(
     graph: &mut Graph,
     ids: ApiIds<'_>,
     scope: &Scope,
@@ -85,13 +97,11 @@ fn access_log(
     wanted: &Api,
     stack: &Stack,
 ) -> Handle<LogGroup> {
-    let called = wanted.routes.iter().map(|route| &route.function).filter(|name| functions.contains_key(*name));
-    let days = called.filter_map(|name| stack.functions.get(name)).map(|function| function.log_retention_days).max();
     let id = ids.access_log();
     let group = LogGroup {
         id: id.to_string(),
-        name: format!("/aws/vendedlogs/apis/{}", ids.physical(scope)),
-        retention_days: i32::try_from(days.unwrap_or(14)).unwrap_or(14),
+        name: access_log_name(ids, scope),
+        retention_days: retention_days(functions, wanted, stack),
         account: scope.account.clone(),
     };
     id.add(graph, (), move |()| group.clone())

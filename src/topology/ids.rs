@@ -4,7 +4,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::aws::apigateway::{Authorizer, Deployment, Model, Paths, Release, RestApi, Routes, Stage, Validator};
+use crate::aws::apigateway::{
+    Authorizer, Deployment, LogRole, Model, Paths, Release, RestApi, Routes, Stage, Validator,
+};
 use crate::aws::apigatewayv2::{HttpApi, HttpRoutes, HttpStage, JwtAuthorizer};
 use crate::aws::cognito::{AppClient, IdentityPool, IdentityPoolRoles, ServiceUser, UserPool};
 use crate::aws::iam::{Role, RolePolicy};
@@ -141,6 +143,11 @@ pub(super) fn trigger_permission(function: &str) -> IdOf<Permission> {
     IdOf::new("permission", function)
 }
 
+/// The account's role for API Gateway's logs.
+pub(super) fn log_role() -> IdOf<LogRole> {
+    IdOf::new("account", "api-logs")
+}
+
 pub(super) fn subscription(function: &str) -> IdOf<Subscription> {
     IdOf::new("subscription", function)
 }
@@ -208,6 +215,10 @@ impl ApiIds<'_> {
 
     pub(super) fn access_log(self) -> IdOf<LogGroup> {
         self.of("api", "access-log")
+    }
+
+    pub(super) fn execution_log(self) -> IdOf<LogGroup> {
+        self.of("api", "execution-log")
     }
 
     pub(super) fn authorizer(self, name: &str) -> IdOf<Authorizer> {

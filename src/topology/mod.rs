@@ -52,7 +52,9 @@ pub fn desired(
     let functions = functions::functions(&mut graph, stack, scope, bundles, &topics, &secrets, &references);
     messaging::rotations(&mut graph, stack, &secrets, &functions);
     let firewall = edge::firewall(&mut graph, stack, scope);
-    let parts = api::Parts { stack, scope, bundles, functions: &functions, pools: &references.pools.pools, firewall };
+    let log_role = api::log_role(&mut graph, stack, scope);
+    let parts =
+        api::Parts { stack, scope, bundles, functions: &functions, pools: &references.pools.pools, firewall, log_role };
     for (name, wanted) in stack.all_apis() {
         match roots.get(&name.map(str::to_owned)) {
             Some(root) => api::api(&mut graph, (name, wanted), *root, &parts),

@@ -37,6 +37,7 @@ fn claim(id: &Id, kind: &str) -> CheckSpec {
     let (subject, holds) = match id.parts() {
         ("caller", _) => ("role of the users of {}", "only they can assume it, and it has no other policies"),
         ("caller-policy", _) => ("role of the users of {}", holds),
+        ("api", part) if kind == LogGroup::KIND && part.ends_with("execution-log") => ("execution log", holds),
         ("api", _) if kind == LogGroup::KIND => ("access log", holds),
         _ => (subject, holds),
     };
@@ -139,6 +140,7 @@ mod tests {
             ("wafv2.association", "firewall", "association", "web ACL"),
             ("wafv2.association", "firewall", "association.Age", "web ACL before Age"),
             ("logs.group", "api", "Age.access-log", "access log Age"),
+            ("logs.group", "api", "execution-log", "execution log"),
             ("logs.group", "logs", "Age", "log of Age"),
         ] {
             let check = checks(&[(&Id::new(what, name), kind, &ReadResult::Absent)]).remove(0);

@@ -130,10 +130,8 @@ fn affordable(context: &VerifyContext<'_>, api: &Api, most: u32) -> Result<usize
 /// `drift`: the differences of the stage; `None` if it could not be read.
 fn limits(drift: Option<&[Drift]>) -> Limits {
     let Some(drift) = drift else { return Limits::Unread };
-    let is_limit = |drift: &&Drift| {
-        let field = drift.field.to_lowercase();
-        ["throttling", "methodsettings", "routesettings"].iter().any(|word| field.starts_with(word))
-    };
+    // A route's own settings are one setting, whose value contains its limits.
+    let is_limit = |drift: &&Drift| format!("{} {}", drift.field, drift.live).to_lowercase().contains("throttling");
     let words: Vec<String> = drift
         .iter()
         .filter(is_limit)
@@ -229,11 +227,20 @@ mod tests {
     use super::*;
     use crate::aws::{apigateway, apigatewayv2};
     use crate::engine::Resource;
-    use crate::spec::ApiKind;
+    use crate::spec::{ApiKind, ApiLogs, Tls};
     use crate::verify::Verdict::{Fail, NotApplicable, Pass};
 
     fn api() -> Api {
-        Api { kind: ApiKind::Rest, stage: "s".into(), rate_limit: 50, burst_limit: 50, routes: vec![] }
+        Api {
+            kind: ApiKind::Rest,
+            stage: "s".into(),
+            rate_limit: 50,
+            burst_limit: 50,
+            tls: Tls::V1_2,
+            logs: ApiLogs::NONE,
+            tracing: false,
+            routes: vec![],
+        }
     }
 
     fn sent(answered: u32, throttled: u32, seconds: u64) -> Burst {
@@ -244,7 +251,7 @@ mod tests {
     #[test]
     fn a_429_passes_and_its_absence_does_not_apply_if_the_limits_are_set() {
         let verdict = |bursts: &[Burst], limits: &Limits, at_aws| classify(bursts, &api(), limits, at_aws).verdict;
-        let lifted = Limits::Other("throttlingRateLimit of each route is 10000, wanted 50".into());
+        let lifted = Limits::Other("methodSettings.*/*.throttlingRateLimit is 10000, wanted 50".into());
         for (bursts, limits, at_aws, expected) in [
             (vec![sent(90, 3, 1)], Limits::Match, true, Pass),
             (vec![sent(300, 0, 1), sent(300, 0, 1), sent(90, 1, 1)], Limits::Match, true, Pass),
@@ -295,19 +302,22 @@ mod tests {
             deployment_id: None,
             rate_limit: 50.0,
             burst_limit: 50,
+            access_log: None,
+            execution_log: apigateway::ExecutionLog::Off,
+            tracing: false,
         };
-        let setting = |rate, burst| apigateway::LiveSetting { rate, burst, data_trace: false };
+        let setting = |rate, burst| apigateway::LiveSetting { rate, burst, ..Default::default() };
         let live = |settings: &[(&str, apigateway::LiveSetting)]| apigateway::LiveStage {
-            canary_percent: None,
-            settings: settings.iter().map(|(key, setting)| ((*key).to_owned(), *setting)).collect(),
+            settings: settings.iter().map(|(key, setting)| ((*key).to_owned(), setting.clone())).collect(),
+            ..Default::default()
         };
         let right = ("*/*", setting(50.0, 50));
-        assert_eq!(limits(Some(&rest.drift(&live(&[right])))), Limits::Match);
+        assert_eq!(limits(Some(&rest.drift(&live(std::slice::from_ref(&right))))), Limits::Match);
         for settings in [
             vec![],
             vec![("*/*", setting(10_000.0, 50))],
             vec![("*/*", setting(50.0, 5000))],
-            vec![right, ("~1x/GET", setting(10_000.0, 50))],
+            vec![right.clone(), ("~1x/GET", setting(10_000.0, 50))],
         ] {
             assert!(matches!(limits(Some(&rest.drift(&live(&settings)))), Limits::Other(_)), "{settings:?}");
         }

@@ -139,7 +139,7 @@ const ROUTE_OPENED: Damage = Damage {
     name: "a route's authorization set to NONE, and deployed",
     calls: |stack| deployed(stack, &[("/lambda1", &[("/authorizationType", "NONE")])]),
     shows: &[
-        ("api.routes", &["POST /lambda1 authorization is NONE, wanted COGNITO_USER_POOLS"]),
+        ("api.routes", &["POST /lambda1 authorizationType is NONE, wanted COGNITO_USER_POOLS"]),
         ("api.release", &["deploymentId is ", ", wanted "]),
     ],
 };
@@ -151,8 +151,8 @@ const AUTHORIZERS_SWAPPED: Damage = Damage {
         deployed(stack, &[("/lambda1", &[("/authorizerId", second)]), ("/lambda2", &[("/authorizerId", first)])])
     },
     shows: &[
-        ("api.routes", &["POST /lambda1 authorizer is AGAuthorizer2, wanted AGAuthorizer1"]),
-        ("api.routes", &["POST /lambda2 authorizer is AGAuthorizer1, wanted AGAuthorizer2"]),
+        ("api.routes", &["POST /lambda1 authorizerId is AGAuthorizer2, wanted AGAuthorizer1"]),
+        ("api.routes", &["POST /lambda2 authorizerId is AGAuthorizer1, wanted AGAuthorizer2"]),
         ("api.release", &["deploymentId"]),
     ],
 };
@@ -160,7 +160,7 @@ const AUTHORIZERS_SWAPPED: Damage = Damage {
 const ROUTE_UNCHECKED: Damage = Damage {
     name: "a route's validator taken away",
     calls: |stack| deployed(stack, &[("/lambda2", &[("/requestValidatorId", "")])]),
-    shows: &[("api.routes", &["POST /lambda2 validator is none, wanted "])],
+    shows: &[("api.routes", &["POST /lambda2 requestValidatorId is none, wanted "])],
 };
 
 const AUTHORIZER_REMOVED: Damage = Damage {
@@ -217,7 +217,7 @@ const THROTTLE_LIFTED: Damage = Damage {
         });
         vec![json!(["apigateway", "update_stage", stage])]
     },
-    shows: &[("stage.development", &["throttlingRateLimit of each route is 10000, wanted 50"])],
+    shows: &[("stage.development", &["methodSettings.*/*.throttlingRateLimit is 10000, wanted 50"])],
 };
 
 const SECRET_LEADS_ELSEWHERE: Damage = Damage {

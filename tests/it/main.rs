@@ -29,6 +29,7 @@ mod exit_codes;
 mod facts;
 mod faults;
 mod function_access;
+mod gateway_holes;
 mod html;
 mod http_jwt;
 mod init;

@@ -144,7 +144,7 @@ fn verify_passes_when_aws_logs_late_and_throttles_nobody() {
     set(&aws.logs_late, false);
     let ran = user.run(&["verify"]).ends(5);
     let text = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("throttlingRateLimit of each route is 10000, wanted 50"), "{text}");
+    assert!(text.contains("methodSettings.*/*.throttlingRateLimit is 10000, wanted 50"), "{text}");
     assert!(text.contains("no 429 for") && !ran.stderr.contains("another burst"), "{text}");
 
     // The program reads a long log no faster than AWS's rate allows.

@@ -263,7 +263,7 @@ const DAMAGES: [Damage; 23] = [
             aws(user, "apigateway", "update_stage", &arguments);
         },
         fails: &[
-            "stage development: throttling of each route matches the stack file",
+            "stage development: throttling of each route matches the stack file, and there are no other stages",
             "stage development: a burst above a route's limit is throttled",
         ],
     },

@@ -2,7 +2,7 @@
 //! outputs of its dependencies. So a forgotten dependency does not compile. A cycle cannot be written, because adding a
 //! resource is the only way to get its [`Handle`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use serde_json::Value;
@@ -159,9 +159,16 @@ pub(super) struct Node {
 #[derive(Default)]
 pub struct Graph {
     pub(super) nodes: Vec<Node>,
+    /// The kinds that [`keep`](Self::keep) names.
+    pub(super) kept: BTreeSet<&'static str>,
 }
 
 impl Graph {
+    /// Resources of this kind belong to the whole account: they are created if they are missing, and never removed.
+    pub fn keep<R: Resource>(&mut self) {
+        self.kept.insert(R::KIND);
+    }
+
     /// Adds a resource without a parent.
     ///
     /// # Panics

@@ -124,11 +124,12 @@ fn moved(kind: &'static str, read: &Refreshed, on_record: Option<&Record>) -> Ve
         .collect()
 }
 
-/// The ids that are on record and not in the graph.
+/// The ids that are on record and not in the graph, without those that are [kept](Graph::keep).
 pub(super) fn unwanted(graph: &Graph, state: &State) -> Vec<Id> {
     let wanted: HashSet<&str> = graph.nodes.iter().map(|node| node.id.as_str()).collect();
-    let rows = state.resources.keys().filter(|id| !wanted.contains(id.as_str()));
-    rows.map(|id| Id::from(id.as_str())).collect()
+    let goes = |row: &Record| !graph.kept.contains(row.kind.as_str());
+    let rows = state.resources.iter().filter(|(id, row)| !wanted.contains(id.as_str()) && goes(row));
+    rows.map(|(id, _)| Id::from(id.as_str())).collect()
 }
 
 /// The record of a node.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Id;
 use super::dyn_provider::Registry;
 use super::failure::{Cause, Failure};
-use super::graph::Graph;
+use super::graph::{Graph, Node};
 use super::inventory::InventoryItem;
 use super::plan::unwanted;
 use super::reads::{ReadRequest, ask_all, read_all};
@@ -67,8 +67,11 @@ pub async fn targets(
     stop: &CancellationToken,
 ) -> Result<FoundTargets, Failure> {
     let mut found = FoundTargets::default();
+    // What is kept does not remain of the stack, so its record goes.
+    state.resources.retain(|_, row| !graph.kept.contains(row.kind.as_str()));
     let mut rows: HashSet<Id> = unwanted(graph, state).into_iter().collect();
-    for (node, read) in graph.nodes.iter().zip(&refresh.nodes) {
+    let goes = |node: &Node| !graph.kept.contains(node.kind);
+    for (node, read) in graph.nodes.iter().zip(&refresh.nodes).filter(|(node, _)| goes(node)) {
         let target = |key: &Value, outputs: Value| Target {
             id: node.id.clone(),
             kind: node.kind.to_owned(),

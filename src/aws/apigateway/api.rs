@@ -1,5 +1,7 @@
 //! The REST API itself. Its tag marks everything below it as ours.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_apigateway::Config;
 use aws_sdk_apigateway::operation::get_rest_api::GetRestApiOutput;
 use aws_sdk_apigateway::types::{
@@ -12,18 +14,15 @@ use super::super::refusals::BAD_REQUEST;
 use super::super::retries::NotAfter;
 use super::super::settle::{API_DELETE_RATE, API_UPDATING, confirmed, settled, until};
 use super::super::{pairs, tag_map};
-use super::tls::ACCESS_MODE;
-use super::{APIS, ApiGateway, BELOW, Mend, PAGE, drifts, patches, replace};
+use super::api_settings::{LiveGatewayResponse, LiveRestApi};
+use super::tls::{ACCESS_MODE, MinimumTls};
+use super::{APIS, ApiGateway, BELOW, Mends, PAGE};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
-
-/// Settings that take effect with the next deployment (docs/aws.md, TLS of REST APIs).
-const IN_FORCE_WHEN_DEPLOYED: [&str; 4] =
-    ["securityPolicy", "endpointAccessMode", "disableExecuteApiEndpoint", "endpointConfiguration.types"];
 
 /// How long a change of the policy may take, in seconds. AWS says "about 15 minutes".
 const POLICY_CHANGE_S: u64 = 1500;
@@ -39,6 +38,9 @@ pub struct RestApi {
     pub description: String,
     /// The region has policies that begin with `SecurityPolicy_` (docs/aws.md, What differs between partitions).
     pub enhanced_tls: bool,
+    pub tls: MinimumTls,
+    /// Some of its routes are for IAM-signed requests.
+    pub has_signed_routes: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,51 +59,6 @@ pub struct RestApiOutputs {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestApiKey {
     pub(super) name: String,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct LiveRestApi {
-    pub name: String,
-    pub description: String,
-    /// `REGIONAL`, `EDGE` or `PRIVATE`; AWS allows just one.
-    pub endpoint_types: Vec<String>,
-    /// Whether its own host name is disabled.
-    pub execute_api_disabled: bool,
-    /// The TLS policy of its own host name; none means TLS 1.0.
-    pub security_policy: Option<String>,
-    /// `STRICT` or `BASIC`.
-    pub access_mode: Option<String>,
-}
-
-impl RestApi {
-    fn mends(&self, live: &LiveRestApi) -> Vec<Mend> {
-        let name = Drift::unless_equal("name", &self.name, &live.name);
-        let description = Drift::unless_equal("description", &self.description, &live.description);
-        let endpoint = live.endpoint_types != ["REGIONAL"];
-        let kind = live.endpoint_types.first().map_or("EDGE", String::as_str);
-        let disabled = live.execute_api_disabled;
-        let tls = self.tls_mend(live.security_policy.as_deref(), live.access_mode.as_deref());
-        // A change of the endpoint's type sets a policy too.
-        let tls = tls.filter(|_| !endpoint);
-        [
-            name.map(|drift| (drift, vec![replace("/name", &self.name)])),
-            description.map(|drift| (drift, vec![replace("/description", &self.description)])),
-            endpoint.then(|| {
-                let drift = Drift::new("endpointConfiguration.types", "REGIONAL", live.endpoint_types.join(", "));
-                let kind = replace(format!("/endpointConfiguration/types/{kind}"), "REGIONAL");
-                // AWS refuses a change of the type alone (docs/aws.md, TLS of REST APIs).
-                (drift, [kind].into_iter().chain(self.tls_patches()).collect())
-            }),
-            disabled.then(|| {
-                let drift = Drift::new("disableExecuteApiEndpoint", false, true);
-                (drift, vec![replace("/disableExecuteApiEndpoint", false)])
-            }),
-            tls,
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
 }
 
 impl Resource for RestApi {
@@ -127,8 +84,7 @@ impl Resource for RestApi {
     }
 
     fn compare(&self, live: &LiveRestApi) -> Comparison {
-        let drift = { drifts(self.mends(live)) };
-        drift.into_iter().collect()
+        self.mends(live).compared
     }
 }
 
@@ -152,8 +108,12 @@ impl Described for RestApi {
                 sid: Sid::OwnByTag,
                 on: BELOW,
                 rights: &[
-                    Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
-                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                    Permissions {
+                        needs: &[Usage::Update],
+                        actions: &["apigateway:PATCH", "apigateway:UpdateRestApiPolicy"],
+                    },
+                    // An update resets answers of the gateway.
+                    Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
                 ],
             },
             StatementTemplate {
@@ -183,7 +143,7 @@ impl Described for RestApi {
             layer: Layer::Authorization,
             subject: "API",
             holds: "settings match the stack file",
-            read: "GetRestApi",
+            read: "GetRestApi, GetGatewayResponses",
         },
     };
 }
@@ -193,20 +153,26 @@ impl ApiGateway {
         self.scope.owns(pairs(api.tags()))
     }
 
-    async fn found_api(&self, api: types::RestApi) -> Result<Found<RestApi>, Failure> {
-        let id = api.id.unwrap_or_default();
-        let root_resource_id = self.root(&id, api.root_resource_id).await?;
-        let types = api.endpoint_configuration.and_then(|endpoint| endpoint.types).unwrap_or_default();
-        let name = api.name.unwrap_or_default();
-        let live = LiveRestApi {
-            name: name.clone(),
-            description: api.description.unwrap_or_default(),
-            endpoint_types: types.iter().map(|kind| kind.as_str().to_owned()).collect(),
-            execute_api_disabled: api.disable_execute_api_endpoint,
-            security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
-            access_mode: api.endpoint_access_mode.map(|mode| mode.as_str().to_owned()),
-        };
-        Ok(Found { outputs: RestApiOutputs { id, root_resource_id, name, revision: 0 }, live })
+    fn found_api(
+        &self,
+        api: types::RestApi,
+        root_resource_id: String,
+        responses: BTreeMap<String, LiveGatewayResponse>,
+    ) -> Found<RestApi> {
+        let (id, name) = (api.id.clone().unwrap_or_default(), api.name.clone().unwrap_or_default());
+        let outputs = RestApiOutputs { id, root_resource_id, name, revision: 0 };
+        Found { outputs, live: LiveRestApi::of(api, responses) }
+    }
+
+    /// The customised answers of the gateway itself. AWS lists its own too (docs/aws.md, Gateway responses).
+    async fn gateway_responses(&self, id: &str) -> Result<BTreeMap<String, LiveGatewayResponse>, Failure> {
+        let all = self.client.get_gateway_responses().rest_api_id(id).limit(PAGE).send().await;
+        let all = all.or_fail(&format!("list the gateway responses of the REST API {id}")).or_absent()?;
+        let all = all.and_then(|page| page.items).unwrap_or_default().into_iter();
+        let customised = all.filter(|response| !response.default_response).filter_map(|response| {
+            Some((response.response_type.as_ref()?.as_str().to_owned(), LiveGatewayResponse::of(response)))
+        });
+        Ok(customised.collect())
     }
 
     /// The id of the path `/`, which some answers contain.
@@ -260,6 +226,10 @@ fn as_listed(api: GetRestApiOutput) -> types::RestApi {
         .disable_execute_api_endpoint(api.disable_execute_api_endpoint)
         .set_security_policy(api.security_policy)
         .set_endpoint_access_mode(api.endpoint_access_mode)
+        .set_policy(api.policy)
+        .set_api_key_source(api.api_key_source)
+        .set_binary_media_types(api.binary_media_types)
+        .set_minimum_compression_size(api.minimum_compression_size)
         .build()
 }
 
@@ -272,12 +242,16 @@ impl Provider<RestApi> for ApiGateway {
     ) -> Result<Option<Found<RestApi>>, Failure> {
         let doing = format!("read the REST API {}", key.name);
         if let Some(known) = known {
-            let api = self.client.get_rest_api().rest_api_id(&known.id).send().await.or_fail(&doing).or_absent()?;
-            if let Some(api) = api.map(as_listed) {
+            let (api, responses) = tokio::join!(
+                self.client.get_rest_api().rest_api_id(&known.id).send(),
+                self.gateway_responses(&known.id),
+            );
+            if let Some(api) = api.or_fail(&doing).or_absent()?.map(as_listed) {
                 if !self.owns(&api) {
                     return Err(Failure::foreign("the REST API", &self.arn(&format!("/restapis/{}", known.id))));
                 }
-                let mut found = self.found_api(api).await?;
+                let root = self.root(&known.id, api.root_resource_id.clone()).await?;
+                let mut found = self.found_api(api, root, responses?);
                 found.outputs.revision = known.revision;
                 return Ok(Some(found));
             }
@@ -293,10 +267,11 @@ impl Provider<RestApi> for ApiGateway {
             let ids: Vec<&str> = ours.iter().filter_map(types::RestApi::id).collect();
             return Err(several("REST APIs", &key.name, &ids));
         }
-        match ours.pop() {
-            Some(api) => self.found_api(api).await.map(Some),
-            None => Ok(None),
-        }
+        let Some(api) = ours.pop() else { return Ok(None) };
+        let id = api.id().unwrap_or_default();
+        let (root, responses) =
+            tokio::try_join!(self.root(id, api.root_resource_id.clone()), self.gateway_responses(id))?;
+        Ok(Some(self.found_api(api, root, responses)))
     }
 
     async fn create(&self, want: &RestApi, task: &Task) -> Result<RestApiOutputs, Failure> {
@@ -317,19 +292,22 @@ impl Provider<RestApi> for ApiGateway {
         };
         let made = match create(want.enhanced_tls).await {
             // The region does not know the newer policies yet. The older one demands TLS 1.2 too.
-            Err(failure) if want.enhanced_tls && BAD_REQUEST.is(&failure) => create(false).await,
+            Err(failure) if want.enhanced_tls && want.tls == MinimumTls::V1_2 && BAD_REQUEST.is(&failure) => {
+                create(false).await
+            }
             made => made,
         };
         let made = made?;
         let id = made.id.unwrap_or_default();
         self.available(&id, made.api_status.as_ref(), task).await?;
         // An endpoint that is not AWS may have dropped the policy.
-        let dropped = want.tls_mend(
+        let dropped = want.tls_mends(
+            Mends::default(),
             made.security_policy.as_ref().map(SecurityPolicy::as_str),
             made.endpoint_access_mode.as_ref().map(EndpointAccessMode::as_str),
         );
-        if let Some((_, patches)) = dropped {
-            self.patch_api(&id, &want.name, patches, task).await?;
+        if !dropped.patches.is_empty() {
+            self.patch_api(&id, &want.name, dropped.patches, task).await?;
         }
         let root_resource_id = self.root(&id, made.root_resource_id).await?;
         Ok(RestApiOutputs { id, root_resource_id, name: want.name.clone(), revision: 0 })
@@ -338,8 +316,17 @@ impl Provider<RestApi> for ApiGateway {
     async fn update(&self, want: &RestApi, found: &Found<RestApi>, task: &Task) -> Result<RestApiOutputs, Failure> {
         let id = &found.outputs.id;
         let mends = want.mends(&found.live);
-        let awaits_deployment = mends.iter().any(|(drift, _)| IN_FORCE_WHEN_DEPLOYED.contains(&drift.field.as_str()));
-        self.patch_api(id, &want.name, patches(mends), task).await?;
+        let awaits_deployment = RestApi::awaits_deployment(&mends);
+        for kind in found.live.gateway_responses.keys() {
+            let deleted = self.write(id, task, &[], || async {
+                let call = self.client.delete_gateway_response().rest_api_id(id).response_type(kind.as_str().into());
+                call.send().await.or_fail(&format!("reset the gateway response {kind} of the REST API {}", want.name))
+            });
+            deleted.await.or_absent()?;
+        }
+        if !mends.patches.is_empty() {
+            self.patch_api(id, &want.name, mends.patches, task).await?;
+        }
         let revision = found.outputs.revision + u32::from(awaits_deployment);
         Ok(RestApiOutputs { name: want.name.clone(), revision, ..found.outputs.clone() })
     }
@@ -368,25 +355,37 @@ impl Provider<RestApi> for ApiGateway {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::aws::testing::{asked, replay};
-    use crate::engine::Cause;
+    use crate::engine::{Cause, Drift};
 
     const OURS: &str = r#"{"id":"abc","name":"demo-api","description":"d","rootResourceId":"r00t",
         "endpointConfiguration":{"types":["REGIONAL"]},"apiStatus":"AVAILABLE","disableExecuteApiEndpoint":false,
         "securityPolicy":"SecurityPolicy_TLS13_1_2_2021_06","endpointAccessMode":"STRICT",
         "tags":{"securelambda:stack":"demo","securelambda:resource":"api.main"}}"#;
 
-    fn want() -> RestApi {
-        RestApi { id: "api.main".into(), name: "demo-api".into(), description: "d".into(), enhanced_tls: true }
+    /// None of the gateway's answers is customised.
+    const RESPONSES: &str = r#"{"item":[{"responseType":"DEFAULT_4XX","defaultResponse":true}]}"#;
+
+    pub(crate) fn want() -> RestApi {
+        RestApi {
+            id: "api.main".into(),
+            name: "demo-api".into(),
+            description: "d".into(),
+            enhanced_tls: true,
+            tls: MinimumTls::V1_2,
+            has_signed_routes: false,
+        }
     }
+
+    const NONE: &str = r#"{"__type":"NotFoundException"}"#;
 
     fn outputs() -> RestApiOutputs {
         RestApiOutputs { id: "abc".into(), root_resource_id: "r00t".into(), name: "demo-api".into(), revision: 0 }
     }
 
-    fn live() -> LiveRestApi {
+    pub(crate) fn live() -> LiveRestApi {
         LiveRestApi {
             name: "demo-api".into(),
             description: "d".into(),
@@ -394,6 +393,7 @@ mod tests {
             execute_api_disabled: false,
             security_policy: Some("SecurityPolicy_TLS13_1_2_2021_06".into()),
             access_mode: Some("STRICT".into()),
+            ..LiveRestApi::default()
         }
     }
 
@@ -420,10 +420,11 @@ mod tests {
         ];
         for (live, field, path) in table {
             let mends = want().mends(&live);
-            assert_eq!(mends.len(), 1);
-            assert_eq!(mends[0].0.field, field);
-            assert!(!mends[0].0.weakens);
-            assert_eq!(mends[0].1[0].path(), Some(path));
+            let drift = mends.compared.drift();
+            assert_eq!(drift.len(), 1);
+            assert_eq!(drift[0].field, field);
+            assert!(!drift[0].weakens);
+            assert_eq!(mends.patches[0].path(), Some(path));
         }
     }
 
@@ -436,16 +437,57 @@ mod tests {
         };
         for weak in [with(None, None), with(Some("TLS_1_0"), None), with(Some("TLS_1_0"), Some("STRICT"))] {
             let mends = want().mends(&weak);
-            let paths: Vec<_> =
-                mends.iter().flat_map(|(_, patches)| patches).filter_map(|patch| patch.path()).collect();
+            let paths: Vec<_> = mends.patches.iter().filter_map(|patch| patch.path()).collect();
             assert_eq!(paths, ["/securityPolicy", "/endpointAccessMode"], "{weak:?}");
-            assert!(mends[0].0.weakens);
+            assert!(mends.compared.drift()[0].weakens);
         }
         let basic = want().mends(&with(Some("SecurityPolicy_TLS13_1_3_2025_09"), Some("BASIC")));
-        assert_eq!((basic[0].0.field.as_str(), basic[0].1.len()), ("endpointAccessMode", 1));
+        let drift = basic.compared.drift();
+        assert_eq!((drift[0].field.as_str(), drift.len(), basic.patches.len()), ("endpointAccessMode", 1, 1));
         let strict = with(Some("SecurityPolicy_TLS13_1_3_2025_09"), Some("STRICT"));
         assert_eq!(want().drift(&strict), vec![]);
         assert_eq!(want().drift(&with(Some("TLS_1_2"), None)), vec![]);
+        // Where TLS 1.3 is demanded, it must not accept TLS 1.2.
+        let strictest = RestApi { tls: MinimumTls::V1_3, ..want() };
+        assert_eq!(strictest.drift(&strict), vec![]);
+        let mends = strictest.mends(&live());
+        assert_eq!(
+            mends.compared.drift(),
+            [Drift::weakening(
+                "securityPolicy",
+                "SecurityPolicy_TLS13_1_3_2025_09",
+                "SecurityPolicy_TLS13_1_2_2021_06"
+            )]
+        );
+        assert_eq!(mends.patches.len(), 2);
+        let basic = strictest.mends(&with(Some("SecurityPolicy_TLS13_1_2_2021_06"), Some("BASIC")));
+        assert_eq!((basic.compared.drift().len(), basic.patches.len()), (2, 2), "each setting is patched once");
+    }
+
+    #[tokio::test]
+    async fn an_api_for_tls_1_3_is_not_created_with_an_older_policy() {
+        let want = RestApi { tls: MinimumTls::V1_3, ..want() };
+        let refused = r#"{"__type":"BadRequestException","message":"Invalid security policy"}"#;
+        let (clients, http) = replay(vec![(400, refused)]);
+        let made = Provider::<RestApi>::create(&ApiGateway::new(&clients), &want, &task()).await;
+        assert_eq!(made.map_err(|failure| failure.cause), Err(Cause::Refused));
+        assert!(asked(&http)[0].1.contains(r#""securityPolicy":"SecurityPolicy_TLS13_1_3_2025_09""#));
+    }
+
+    #[tokio::test]
+    async fn customised_answers_of_the_gateway_are_read_and_reset() {
+        let custom = r#"{"item":[{"responseType":"DEFAULT_4XX","statusCode":"200","defaultResponse":false},
+            {"responseType":"UNAUTHORIZED","statusCode":"401","defaultResponse":true}]}"#;
+        let (clients, http) = replay(vec![(200, OURS), (200, custom), (202, "")]);
+        let gateway = ApiGateway::new(&clients);
+        let found = Provider::<RestApi>::read(&gateway, &want().key(), Some(&outputs()), &task()).await;
+        let found = found.expect("no failure").expect("found");
+        let drift = want().drift(&found.live);
+        assert_eq!((drift.len(), drift[0].field.as_str(), drift[0].weakens), (1, "gatewayResponses DEFAULT_4XX", true));
+        let mended = Provider::<RestApi>::update(&gateway, &want(), &found, &task()).await;
+        assert_eq!(mended.map(|outputs| outputs.revision), Ok(1), "it is deployed");
+        let reset = &asked(&http)[2].0;
+        assert!(reset.starts_with("DELETE") && reset.ends_with("/gatewayresponses/DEFAULT_4XX"), "{reset}");
     }
 
     /// Where AWS has no policies of the newer kind, it would refuse one, and an access mode with it.
@@ -453,7 +495,7 @@ mod tests {
     async fn regions_with_legacy_policies_use_the_one_with_tls_1_2() {
         let want = RestApi { enhanced_tls: false, ..want() };
         let weak = want.mends(&LiveRestApi { security_policy: Some("TLS_1_0".into()), access_mode: None, ..live() });
-        let patches: Vec<_> = weak[0].1.iter().map(|patch| (patch.path(), patch.value())).collect();
+        let patches: Vec<_> = weak.patches.iter().map(|patch| (patch.path(), patch.value())).collect();
         assert_eq!(patches, [(Some("/securityPolicy"), Some("TLS_1_2"))]);
         let sound = OURS
             .replace("SecurityPolicy_TLS13_1_2_2021_06", "TLS_1_2")
@@ -473,7 +515,7 @@ mod tests {
             ..live()
         };
         let mends = want().mends(&edge);
-        let paths: Vec<_> = mends.iter().flat_map(|(_, patches)| patches).filter_map(|patch| patch.path()).collect();
+        let paths: Vec<_> = mends.patches.iter().filter_map(|patch| patch.path()).collect();
         assert_eq!(paths, ["/endpointConfiguration/types/EDGE", "/securityPolicy", "/endpointAccessMode"]);
     }
 
@@ -512,14 +554,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unchanged_api_costs_one_call_by_id() {
-        let (clients, http) = replay(vec![(200, OURS)]);
+    async fn an_unchanged_api_costs_two_concurrent_calls_by_id() {
+        let (clients, http) = replay(vec![(200, OURS), (200, RESPONSES)]);
         let found =
             Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
         let found = found.expect("no failure").expect("found");
         assert_eq!(found.outputs, outputs());
         assert_eq!(want().drift(&found.live), vec![]);
-        assert_eq!(asked(&http).len(), 1);
+        assert_eq!(asked(&http).len(), 2);
     }
 
     #[tokio::test]
@@ -527,11 +569,11 @@ mod tests {
         let foreign = OURS.replace("\"abc\"", "\"zzz\"").replace(r#""securelambda:stack":"demo","#, "");
         let first = format!(r#"{{"item":[{foreign}],"position":"next"}}"#);
         let second = format!(r#"{{"item":[{OURS}]}}"#);
-        let (clients, http) = replay(vec![(404, r#"{"__type":"NotFoundException"}"#), (200, &first), (200, &second)]);
+        let (clients, http) = replay(vec![(404, NONE), (404, NONE), (200, &first), (200, &second), (200, RESPONSES)]);
         let gone = RestApiOutputs { id: "old".into(), ..outputs() };
         let found = Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), Some(&gone), &task()).await;
         assert_eq!(found.expect("no failure").expect("found").outputs, outputs());
-        assert!(asked(&http)[2].0.contains("position=next"));
+        assert!(asked(&http)[3].0.contains("position=next"));
     }
 
     #[tokio::test]
@@ -547,7 +589,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_recorded_api_without_our_tag_is_foreign() {
-        let (clients, _) = replay(vec![(200, r#"{"id":"abc","name":"demo-api","rootResourceId":"r00t"}"#)]);
+        let (clients, _) =
+            replay(vec![(200, r#"{"id":"abc","name":"demo-api","rootResourceId":"r00t"}"#), (200, RESPONSES)]);
         let found =
             Provider::<RestApi>::read(&ApiGateway::new(&clients), &want().key(), Some(&outputs()), &task()).await;
         let failure = found.expect_err("a stranger");

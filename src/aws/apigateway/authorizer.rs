@@ -6,16 +6,18 @@ use aws_sdk_apigateway::types::{self, AuthorizerType, Op, PatchOperation};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGateway, CREATE_UPDATE_DELETE, Mend, PAGE, READ, drifts, patches, replace};
+use super::{ApiGateway, CREATE_UPDATE_DELETE, Mends, PAGE, READ, given, listed, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
-
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
 const TYPE: &str = "COGNITO_USER_POOLS";
 const SOURCE: &str = "method.request.header.Authorization";
+
+/// AWS's default, in seconds (docs/aws.md, Authorizers).
+const RESULT_TTL_S: i32 = 300;
 
 /// An authorizer that accepts the tokens of a user pool.
 #[derive(Debug, Clone)]
@@ -50,30 +52,33 @@ pub struct LiveAuthorizer {
     pub provider_arns: BTreeSet<String>,
     /// The part of a request that contains the token.
     pub identity_source: String,
+    /// The expression that the token's audience must match.
+    pub identity_validation_expression: Option<String>,
+    /// How long a result may be used again, in seconds, if AWS says so.
+    pub result_ttl_s: Option<i32>,
 }
 
 impl Authorizer {
-    fn mends(&self, live: &LiveAuthorizer) -> Vec<Mend> {
-        let mut mends = Vec::new();
-        if live.name != self.name {
-            mends.push((Drift::new("name", &self.name, &live.name), vec![replace("/name", &self.name)]));
-        }
-        if live.kind != TYPE {
-            mends.push((Drift::weakening("type", TYPE, &live.kind), vec![replace("/type", TYPE)]));
-        }
-        if live.identity_source != SOURCE {
-            let drift = Drift::new("identitySource", SOURCE, &live.identity_source);
-            mends.push((drift, vec![replace("/identitySource", SOURCE)]));
-        }
-        let others = || live.provider_arns.iter().filter(|arn| **arn != self.pool_arn);
-        if !live.provider_arns.contains(&self.pool_arn) || others().next().is_some() {
-            let listed: Vec<&str> = live.provider_arns.iter().map(String::as_str).collect();
-            let drift = Drift::weakening("providerARNs", &self.pool_arn, listed.join(", "));
-            // Our pool is added before others are removed, so that there is always one.
-            let add = (!live.provider_arns.contains(&self.pool_arn)).then(|| pools(Op::Add, &self.pool_arn));
-            mends.push((drift, add.into_iter().chain(others().map(|arn| pools(Op::Remove, arn))).collect()));
-        }
-        mends
+    fn mends(&self, live: &LiveAuthorizer) -> Mends {
+        let wanted = BTreeSet::from([self.pool_arn.clone()]);
+        // Our pool is added before others are removed, so that there is always one.
+        let missing = wanted.difference(&live.provider_arns).map(|arn| pools(Op::Add, arn));
+        let foreign = live.provider_arns.difference(&wanted).map(|arn| pools(Op::Remove, arn));
+        // An expression that the token's audience must match only takes callers away.
+        let expression = live.identity_validation_expression.as_deref().unwrap_or("none");
+        let ttl = live.result_ttl_s.unwrap_or(RESULT_TTL_S);
+        Mends::default()
+            .plain("name", &self.name, &live.name, [replace("/name", &self.name)])
+            .guard("type", TYPE, &live.kind, [replace("/type", TYPE)])
+            .plain("identitySource", SOURCE, &live.identity_source, [replace("/identitySource", SOURCE)])
+            .plain("identityValidationExpression", "none", expression, [replace("/identityValidationExpression", "")])
+            .plain(
+                "authorizerResultTtlInSeconds",
+                RESULT_TTL_S,
+                ttl,
+                [replace("/authorizerResultTtlInSeconds", RESULT_TTL_S)],
+            )
+            .guard("providerARNs", &self.pool_arn, listed(&live.provider_arns), missing.chain(foreign))
     }
 
     fn outputs(&self, id: Option<String>) -> AuthorizerOutputs {
@@ -108,8 +113,7 @@ impl Resource for Authorizer {
     }
 
     fn compare(&self, live: &LiveAuthorizer) -> Comparison {
-        let drift = { drifts(self.mends(live)) };
-        drift.into_iter().collect()
+        self.mends(live).compared
     }
 }
 
@@ -131,6 +135,33 @@ impl Described for Authorizer {
     };
 }
 
+impl ApiGateway {
+    /// All authorizers of an API; `None` if there is no such API. An API has at most ten unless the quota was raised, so
+    /// one call lists them all.
+    pub(super) async fn authorizers(&self, api: &str) -> Result<Option<Vec<types::Authorizer>>, Failure> {
+        let mut all = Vec::new();
+        let mut position = None;
+        loop {
+            let call = self.client.get_authorizers().rest_api_id(api).limit(PAGE).set_position(position);
+            let page = call.send().await.or_fail(&format!("list the authorizers of the API {api}"));
+            let Some(page) = page.or_absent()? else { return Ok(None) };
+            all.extend(page.items.unwrap_or_default());
+            position = page.position;
+            if position.is_none() {
+                return Ok(Some(all));
+            }
+        }
+    }
+
+    pub(super) async fn delete_authorizer(&self, api: &str, id: &str, name: &str, task: &Task) -> Result<(), Failure> {
+        let deleted = self.write(api, task, &[], || async {
+            let call = self.client.delete_authorizer().rest_api_id(api).authorizer_id(id);
+            call.send().await.or_fail(&format!("delete the authorizer {name}"))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
 impl Provider<Authorizer> for ApiGateway {
     async fn read(
         &self,
@@ -138,19 +169,7 @@ impl Provider<Authorizer> for ApiGateway {
         known: Option<&AuthorizerOutputs>,
         _: &Task,
     ) -> Result<Option<Found<Authorizer>>, Failure> {
-        // An API has at most ten authorizers unless the quota was raised, so one call lists them all.
-        let mut all: Vec<types::Authorizer> = Vec::new();
-        let mut position = None;
-        loop {
-            let call = self.client.get_authorizers().rest_api_id(&key.api_id).limit(PAGE).set_position(position);
-            let page = call.send().await.or_fail(&format!("list the authorizers of the API {}", key.api_id));
-            let Some(page) = page.or_absent()? else { return Ok(None) };
-            all.extend(page.items.unwrap_or_default());
-            position = page.position;
-            if position.is_none() {
-                break;
-            }
-        }
+        let Some(mut all) = self.authorizers(&key.api_id).await? else { return Ok(None) };
         let by_id = known.and_then(|known| all.iter().position(|one| one.id() == Some(&known.id)));
         let Some(index) = by_id.or_else(|| all.iter().position(|one| one.name() == Some(&key.name))) else {
             return Ok(None);
@@ -161,6 +180,8 @@ impl Provider<Authorizer> for ApiGateway {
             name: one.name.unwrap_or_default(),
             provider_arns: one.provider_arns.unwrap_or_default().into_iter().collect(),
             identity_source: one.identity_source.unwrap_or_default(),
+            identity_validation_expression: given(one.identity_validation_expression.as_deref()),
+            result_ttl_s: one.authorizer_result_ttl_in_seconds,
         };
         let id = one.id.unwrap_or_default();
         let outputs = AuthorizerOutputs { api_id: key.api_id.clone(), id, name: key.name.clone() };
@@ -183,7 +204,7 @@ impl Provider<Authorizer> for ApiGateway {
         task: &Task,
     ) -> Result<AuthorizerOutputs, Failure> {
         let id = &found.outputs.id;
-        let patches = patches(want.mends(&found.live));
+        let patches = want.mends(&found.live).patches;
         let updated = self.write(&want.api_id, task, &[], || async {
             let call = self.client.update_authorizer().rest_api_id(&want.api_id).authorizer_id(id);
             let call = call.set_patch_operations(Some(patches.clone()));
@@ -199,11 +220,7 @@ impl Provider<Authorizer> for ApiGateway {
     }
 
     async fn delete(&self, gone: &AuthorizerOutputs, task: &Task) -> Result<(), Failure> {
-        let deleted = self.write(&gone.api_id, task, &[], || async {
-            let call = self.client.delete_authorizer().rest_api_id(&gone.api_id).authorizer_id(&gone.id);
-            call.send().await.or_fail(&format!("delete the authorizer {}", gone.name))
-        });
-        deleted.await.or_absent().map(drop)
+        self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
     }
 
     async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
@@ -230,6 +247,8 @@ mod tests {
             kind: TYPE.into(),
             provider_arns: [POOL.to_owned()].into(),
             identity_source: SOURCE.into(),
+            identity_validation_expression: None,
+            result_ttl_s: None,
         }
     }
 
@@ -262,11 +281,20 @@ mod tests {
             (LiveAuthorizer { provider_arns: pools(&[OTHER]), ..live() }, "providerARNs", true, 2),
             (LiveAuthorizer { provider_arns: pools(&[OTHER, POOL]), ..live() }, "providerARNs", true, 1),
             (LiveAuthorizer { provider_arns: pools(&[]), ..live() }, "providerARNs", true, 1),
+            // Only tokens of some app clients pass.
+            (
+                LiveAuthorizer { identity_validation_expression: Some("^c1$".into()), ..live() },
+                "identityValidationExpression",
+                false,
+                1,
+            ),
+            (LiveAuthorizer { result_ttl_s: Some(3600), ..live() }, "authorizerResultTtlInSeconds", false, 1),
         ];
         for (live, field, weakens, count) in table {
             let mends = want().mends(&live);
-            assert_eq!(mends.len(), 1, "{live:?}");
-            assert_eq!((mends[0].0.field.as_str(), mends[0].0.weakens, mends[0].1.len()), (field, weakens, count));
+            let drift = mends.compared.drift();
+            assert_eq!(drift.len(), 1, "{live:?}");
+            assert_eq!((drift[0].field.as_str(), drift[0].weakens, mends.patches.len()), (field, weakens, count));
         }
     }
 

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::error::{OrAbsent, OrFail};
-use super::{ApiGateway, CREATE_UPDATE_DELETE, Mend, PAGE, READ, drifts, patches, replace};
+use super::{ApiGateway, CREATE_UPDATE_DELETE, Mends, PAGE, READ, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -45,10 +45,11 @@ pub struct LiveValidator {
 }
 
 impl Validator {
-    fn mends(live: LiveValidator) -> Vec<Mend> {
-        let checks = [("validateRequestBody", live.body), ("validateRequestParameters", live.parameters)];
-        let off = checks.into_iter().filter(|(_, on)| !on);
-        off.map(|(field, on)| (Drift::weakening(field, true, on), vec![replace(format!("/{field}"), true)])).collect()
+    fn mends(live: LiveValidator) -> Mends {
+        let check =
+            |mends: Mends, field: &str, on: bool| mends.guard(field, true, on, [replace(format!("/{field}"), true)]);
+        let mends = check(Mends::default(), "validateRequestBody", live.body);
+        check(mends, "validateRequestParameters", live.parameters)
     }
 }
 
@@ -75,8 +76,7 @@ impl Resource for Validator {
     }
 
     fn compare(&self, live: &LiveValidator) -> Comparison {
-        let drift = { drifts(Self::mends(*live)) };
-        drift.into_iter().collect()
+        Self::mends(*live).compared
     }
 }
 
@@ -155,7 +155,7 @@ impl Provider<Validator> for ApiGateway {
         found: &Found<Validator>,
         task: &Task,
     ) -> Result<ValidatorOutputs, Failure> {
-        let patches = patches(Validator::mends(found.live));
+        let patches = Validator::mends(found.live).patches;
         let updated = self.write(&want.api_id, task, &[], || async {
             let call = self.client.update_request_validator().rest_api_id(&want.api_id);
             let call = call.request_validator_id(&found.outputs.id).set_patch_operations(Some(patches.clone()));
@@ -202,15 +202,13 @@ pub struct ModelKey {
 
 impl Model {
     /// `live` is the schema. Any other schema may accept more, so every difference weakens.
-    fn mends(&self, live: &str) -> Vec<Mend> {
+    fn mends(&self, live: &str) -> Mends {
         let same = match (serde_json::from_str::<Value>(&self.schema), serde_json::from_str::<Value>(live)) {
             (Ok(want), Ok(live)) => want == live,
             _ => self.schema == live,
         };
-        if same {
-            return Vec::new();
-        }
-        vec![(Drift::weakening("schema", &self.schema, live), vec![replace("/schema", &self.schema)])]
+        let effect = Effect::weakens_unless(same);
+        Mends::default().judged("schema", &self.schema, live, effect, [replace("/schema", &self.schema)])
     }
 
     fn outputs(&self) -> ModelOutputs {
@@ -241,8 +239,7 @@ impl Resource for Model {
     }
 
     fn compare(&self, live: &String) -> Comparison {
-        let drift = { drifts(self.mends(live)) };
-        drift.into_iter().collect()
+        self.mends(live).compared
     }
 }
 
@@ -283,7 +280,7 @@ impl Provider<Model> for ApiGateway {
     }
 
     async fn update(&self, want: &Model, found: &Found<Model>, task: &Task) -> Result<ModelOutputs, Failure> {
-        let patches = patches(want.mends(&found.live));
+        let patches = want.mends(&found.live).patches;
         let updated = self.write(&want.api_id, task, &[], || async {
             let call = self.client.update_model().rest_api_id(&want.api_id).model_name(&want.name);
             let call = call.set_patch_operations(Some(patches.clone()));
@@ -309,7 +306,7 @@ impl Provider<Model> for ApiGateway {
 mod tests {
     use super::*;
     use crate::aws::testing::{asked, replay};
-    use crate::engine::Cause;
+    use crate::engine::{Cause, Drift};
 
     fn validator() -> Validator {
         Validator { api_id: "abc".into(), name: "all".into() }

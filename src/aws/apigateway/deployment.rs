@@ -20,6 +20,10 @@ use crate::scope::Whose;
 /// The beginning of our descriptions.
 const OURS: &str = "securelambda ";
 
+fn description(hash: &str) -> String {
+    format!("{OURS}{hash}")
+}
+
 /// A deployment of all methods of the API.
 #[derive(Debug, Clone)]
 pub struct Deployment {
@@ -52,7 +56,8 @@ impl Resource for Deployment {
     const GUARDS: bool = false;
     type Key = DeploymentKey;
     type Outputs = DeploymentOutputs;
-    type Live = ();
+    /// The description of the deployment with the wanted hash.
+    type Live = String;
 
     fn key(&self) -> DeploymentKey {
         DeploymentKey { api_id: self.api_id.clone(), hash: self.hash.clone() }
@@ -66,8 +71,8 @@ impl Resource for Deployment {
         None
     }
 
-    fn compare(&self, (): &()) -> Comparison {
-        Comparison::default()
+    fn compare(&self, live: &String) -> Comparison {
+        Comparison::default().plain("description", description(&self.hash), live)
     }
 }
 
@@ -149,20 +154,20 @@ impl Provider<Deployment> for ApiGateway {
         _: &Task,
     ) -> Result<Option<Found<Deployment>>, Failure> {
         let Some(mut all) = self.deployments(&key.api_id).await? else { return Ok(None) };
-        let name = format!("{OURS}{}", key.hash);
+        let name = description(&key.hash);
         all.retain(|one| one.description() == Some(&name));
         let recorded = known.and_then(|known| all.iter().find(|one| one.id() == Some(&known.id)));
         let newest = || all.iter().max_by_key(|one| one.created_date().map(aws_smithy_types::DateTime::secs));
         let id = recorded.or_else(newest).and_then(types::Deployment::id);
         let DeploymentKey { api_id, hash } = key.clone();
-        Ok(id.map(|id| Found { outputs: DeploymentOutputs { api_id, id: id.to_owned(), hash }, live: () }))
+        Ok(id.map(|id| Found { outputs: DeploymentOutputs { api_id, id: id.to_owned(), hash }, live: name }))
     }
 
     async fn create(&self, want: &Deployment, task: &Task) -> Result<DeploymentOutputs, Failure> {
         let made = self.write(&want.api_id, task, &[&API_UPDATING], || async {
             // Without the stage's name, which would change the stage at once.
             let call = self.once.create_deployment().rest_api_id(&want.api_id);
-            let call = call.description(format!("{OURS}{}", want.hash));
+            let call = call.description(description(&want.hash));
             call.send().await.or_fail(&format!("deploy the API {}", want.api_id))
         });
         let id = made.await?.id.unwrap_or_default();

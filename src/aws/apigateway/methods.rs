@@ -15,8 +15,8 @@ use super::super::settle::API_AUTHORIZER_VISIBLE;
 use super::super::side_by_side;
 use super::routes::TIMEOUT_MS;
 use super::{
-    AT_ONCE, ApiGateway, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs, given, remove, replace,
-    route,
+    AT_ONCE, ApiGateway, LiveIntegration, LiveMethod, LiveRoutes, Method, Routes, RoutesKey, RoutesOutputs, remove,
+    replace, route, segment,
 };
 use crate::engine::{Cause, Failure, Found, Listing, Provider, Task};
 use crate::scope::Whose;
@@ -46,21 +46,22 @@ enum Integrate {
 impl Integrate {
     fn of(method: &Method, live: &LiveMethod) -> Option<Self> {
         let live = live.integration.as_ref();
-        if method.integration_differences("", live).is_empty() {
+        let sound = |live: Option<&LiveIntegration>| method.compare_integration("", live).is_as_wanted();
+        if sound(live) {
             return None;
         }
         let repointed = live.map(|live| LiveIntegration { uri: method.integration_uri.clone(), ..live.clone() });
-        let only_uri = repointed.is_some_and(|live| method.integration_differences("", Some(&live)).is_empty());
+        let only_uri = repointed.is_some_and(|live| sound(Some(&live)));
         Some(if only_uri { Self::Repoint } else { Self::Put })
     }
 }
 
 /// The patches that correct a method, if patches can. Their values are texts, and an emulator may keep the text
 /// where AWS makes a boolean of it. Booleans differ only if somebody else changed them; then the method is
-/// created again.
+/// created again, as it is to lose declared answers.
 fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     let validator = want.validator_id.as_ref()?;
-    if live.api_key_required || want.required() != live.required {
+    if live.api_key_required || want.required() != live.required || !live.responses.is_empty() {
         return None;
     }
     let mut patches = Vec::new();
@@ -75,8 +76,7 @@ fn patches(want: &Method, live: &LiveMethod) -> Option<Vec<PatchOperation>> {
     if live.validator_id.as_ref() != Some(validator) {
         patches.push(replace("/requestValidatorId", validator));
     }
-    let (models, path) =
-        (want.models(), |kind: &str| format!("/requestModels/{}", kind.replace('~', "~0").replace('/', "~1")));
+    let (models, path) = (want.models(), |kind: &str| format!("/requestModels/{}", segment(kind)));
     for (kind, model) in &models {
         let op = match live.models.get(kind) {
             Some(live) if live == model => continue,
@@ -95,7 +95,7 @@ fn steps<'a>(want: &'a Routes, live: &'a BTreeMap<String, LiveMethod>) -> Vec<St
             return Some(Step::Put { name, method, replaces: false });
         };
         let integrate = Integrate::of(method, live);
-        if method.differences(name, live, &want.authorizers).method.is_empty() {
+        if method.compare(name, live, &want.authorizers).is_as_wanted() {
             return integrate.map(|how| Step::Integrate { name, method, how });
         }
         Some(match patches(method, live) {
@@ -185,7 +185,7 @@ impl ApiGateway {
             call.send().await.or_fail(&format!("update the method {name}"))
         });
         let live = answered(method, updated.await?);
-        Ok(method.differences(name, &live, &BTreeMap::new()).method.is_empty())
+        Ok(method.compare(name, &live, &BTreeMap::new()).is_as_wanted())
     }
 
     async fn integrate(
@@ -244,7 +244,9 @@ impl ApiGateway {
         let methods = all.into_iter().flat_map(|(path, resource)| {
             let id = resource.id.unwrap_or_default();
             let methods = resource.resource_methods.unwrap_or_default();
-            methods.into_iter().map(move |(http, method)| (route(&http, &path), seen(id.clone(), http, method)))
+            methods
+                .into_iter()
+                .map(move |(http, method)| (route(&http, &path), LiveMethod::of(id.clone(), http, method)))
         });
         Ok(Some(methods.collect()))
     }
@@ -259,30 +261,9 @@ fn answered(method: &Method, answer: UpdateMethodOutput) -> LiveMethod {
         .set_api_key_required(answer.api_key_required)
         .set_request_validator_id(answer.request_validator_id)
         .set_request_models(answer.request_models)
-        .set_request_parameters(answer.request_parameters);
-    seen(method.resource_id.clone(), method.http_method.clone(), live.build())
-}
-
-fn seen(resource_id: String, http_method: String, method: types::Method) -> LiveMethod {
-    let integration = method.method_integration.map(|integration| LiveIntegration {
-        kind: integration.r#type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
-        http_method: integration.http_method.unwrap_or_default(),
-        uri: integration.uri.unwrap_or_default(),
-        timeout_ms: integration.timeout_in_millis,
-    });
-    let parameters = method.request_parameters.unwrap_or_default().into_iter();
-    LiveMethod {
-        resource_id,
-        http_method,
-        authorizer_id: given(method.authorizer_id.as_deref()),
-        validator_id: given(method.request_validator_id.as_deref()),
-        authorization: method.authorization_type.unwrap_or_default(),
-        scopes: method.authorization_scopes.unwrap_or_default().into_iter().collect(),
-        api_key_required: method.api_key_required.unwrap_or_default(),
-        models: method.request_models.unwrap_or_default().into_iter().collect(),
-        required: parameters.filter(|(_, required)| *required).map(|(name, _)| name).collect(),
-        integration,
-    }
+        .set_request_parameters(answer.request_parameters)
+        .set_method_responses(answer.method_responses);
+    LiveMethod::of(method.resource_id.clone(), method.http_method.clone(), live.build())
 }
 
 impl Provider<Routes> for ApiGateway {
@@ -292,9 +273,13 @@ impl Provider<Routes> for ApiGateway {
         _: Option<&RoutesOutputs>,
         _: &Task,
     ) -> Result<Option<Found<Routes>>, Failure> {
-        let live = self.methods(&key.api_id).await?.filter(|methods| !methods.is_empty());
+        let (methods, authorizers) = tokio::try_join!(self.methods(&key.api_id), self.authorizers(&key.api_id))?;
+        let Some(methods) = methods.filter(|methods| !methods.is_empty()) else { return Ok(None) };
+        let authorizers = authorizers.unwrap_or_default().into_iter();
+        let named = authorizers.map(|one| (one.id.unwrap_or_default(), one.name.unwrap_or_default()));
+        let live = LiveRoutes { methods, authorizers: named.collect() };
         let RoutesKey { api_id, hash } = key.clone();
-        Ok(live.map(|live| Found { outputs: RoutesOutputs { api_id, hash }, live }))
+        Ok(Some(Found { outputs: RoutesOutputs { api_id, hash }, live }))
     }
 
     async fn create(&self, want: &Routes, task: &Task) -> Result<RoutesOutputs, Failure> {
@@ -303,7 +288,11 @@ impl Provider<Routes> for ApiGateway {
     }
 
     async fn update(&self, want: &Routes, found: &Found<Routes>, task: &Task) -> Result<RoutesOutputs, Failure> {
-        self.take(&want.api_id, steps(want, &found.live), task).await?;
+        self.take(&want.api_id, steps(want, &found.live.methods), task).await?;
+        // Last: AWS refuses to delete an authorizer that a method names.
+        for (id, name) in want.other_authorizers(&found.live) {
+            self.delete_authorizer(&want.api_id, id, name, task).await?;
+        }
         Ok(RoutesOutputs { api_id: want.api_id.clone(), hash: want.hash() })
     }
 
@@ -327,10 +316,13 @@ impl Provider<Routes> for ApiGateway {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::routes::tests::{URI, live_method, method, routes};
+    use super::super::routes::tests::{URI, live_method, live_routes, method, routes};
     use super::*;
     use crate::aws::testing::{asked, replay};
     use crate::engine::Resource;
+
+    const OURS: &str = r#"{"item":[{"id":"a1","name":"First"},{"id":"a2","name":"Second"}]}"#;
+    const NONE: &str = r#"{"__type":"NotFoundException"}"#;
 
     fn list(method: &str) -> String {
         format!(
@@ -350,7 +342,7 @@ mod tests {
     }
 
     fn found(live: &[(&str, LiveMethod)]) -> Found<Routes> {
-        let live = live.iter().map(|(name, live)| ((*name).to_owned(), live.clone())).collect();
+        let live = live_routes(live.iter().map(|(name, live)| ((*name).to_owned(), live.clone())));
         Found { outputs: RoutesOutputs { api_id: "abc".into(), hash: routes().hash() }, live }
     }
 
@@ -365,8 +357,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unchanged_methods_cost_one_call() {
-        let (clients, http) = replay(vec![(200, &list(&whole()))]);
+    async fn unchanged_methods_cost_two_concurrent_calls() {
+        let (clients, http) = replay(vec![(200, &list(&whole())), (200, OURS)]);
         let found = Provider::<Routes>::read(&ApiGateway::new(&clients), &routes().key(), None, &task())
             .await
             .expect("no failure");
@@ -374,15 +366,15 @@ mod tests {
         assert_eq!(routes().drift(&found.live), vec![]);
         assert_eq!(found.outputs.hash, routes().hash());
         let calls = calls(&http);
-        assert_eq!(calls.len(), 1);
+        assert_eq!(calls.len(), 2);
         assert!(calls[0].contains("embed=methods") && calls[0].contains("limit=500"), "{calls:?}");
-        assert_eq!(steps(&routes(), &found.live), vec![]);
+        assert_eq!(steps(&routes(), &found.live.methods), vec![]);
     }
 
     #[tokio::test]
     async fn an_api_without_methods_and_a_missing_api_have_no_routes() {
         let bare = r#"{"item":[{"id":"r00t","path":"/"}]}"#;
-        let (clients, _) = replay(vec![(200, bare), (404, r#"{"__type":"NotFoundException"}"#)]);
+        let (clients, _) = replay(vec![(200, bare), (200, OURS), (404, NONE), (404, NONE)]);
         let gateway = ApiGateway::new(&clients);
         for _ in 0..2 {
             assert!(
@@ -460,6 +452,7 @@ mod tests {
         let half = LiveMethod { integration: None, ..live_method() };
         let keyed = LiveMethod { api_key_required: true, ..live_method() };
         let bare = LiveMethod { required: BTreeSet::new(), ..live_method() };
+        let answering = LiveMethod { responses: BTreeSet::from(["200".into()]), ..live_method() };
         let stray = LiveMethod { resource_id: "p9".into(), http_method: "ANY".into(), ..live_method() };
         let to = |change: fn(&mut LiveIntegration)| {
             let mut live = live_method();
@@ -473,6 +466,8 @@ mod tests {
             (found(&[(NAME, to(|live| live.timeout_ms = 50))]), vec![INTEGRATE]),
             (found(&[(NAME, keyed)]), vec![DELETE, PUT, INTEGRATE]),
             (found(&[(NAME, bare)]), vec![DELETE, PUT, INTEGRATE]),
+            (found(&[(NAME, answering)]), vec![DELETE, PUT, INTEGRATE]),
+            (found(&[(NAME, to(|live| live.credentials = Some("arn:r".into())))]), vec![INTEGRATE]),
             (found(&[(NAME, live_method()), ("ANY /stray", stray)]), vec!["DELETE /p9/methods/ANY"]),
         ];
         for (found, expected) in table {
@@ -611,6 +606,17 @@ mod tests {
         let old = found(&[("POST /x/{id}", LiveMethod { resource_id: "old".into(), ..live_method() })]);
         let (want, method) = (routes(), method());
         let expected = Step::Put { name: "POST /x/{id}", method: &method, replaces: false };
-        assert_eq!(steps(&want, &old.live), vec![expected]);
+        assert_eq!(steps(&want, &old.live.methods), vec![expected]);
+    }
+
+    #[tokio::test]
+    async fn other_authorizers_are_removed_after_the_methods_that_name_them() {
+        let mut found = found(&[(NAME, LiveMethod { authorizer_id: Some("a9".into()), ..live_method() })]);
+        found.live.authorizers.insert("a9".into(), "Stranger".into());
+        let answer = patched(&live_method());
+        let (clients, http) = replay(vec![(200, &answer), (202, "")]);
+        Provider::<Routes>::update(&ApiGateway::new(&clients), &routes(), &found, &task()).await.expect("converged");
+        let asked: Vec<_> = asked(&http).into_iter().map(|(call, _)| call).collect();
+        assert!(asked[0].starts_with("PATCH") && asked[1].ends_with("/restapis/abc/authorizers/a9"), "{asked:?}");
     }
 }

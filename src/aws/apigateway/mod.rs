@@ -3,25 +3,30 @@
 //! Names of APIs, validators and deployments are not unique, so an API is recognised by its tag and a deployment by the
 //! hash in its description. Changes of an API become live when they are deployed. AWS refuses one of two concurrent
 //! writes to an API (docs/aws.md, Concurrent writes). Ours run concurrently all the same, and a refused one is repeated
-//! alone. Settings are changed by patches, so each difference is found together with the patches that remove it.
+//! alone. Settings are changed by patches, so each setting is compared together with the patches that correct it.
 //!
 //! All paths of an API are one resource here, and all methods another. AWS lists each of them in one call, so an API
 //! with a hundred routes is read as fast as one with two.
 
 mod api;
+mod api_settings;
 mod authorizer;
 mod body;
 mod deployment;
 mod inventory;
+mod log_role;
 mod methods;
 mod paths;
 mod release;
+mod route_settings;
 mod routes;
 mod stage;
+mod stage_settings;
 mod tls;
 mod urls;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,19 +39,24 @@ use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{API_BUSY, Wait, settled};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Drift, Failure, Task};
+use crate::engine::{Comparison, Effect, Failure, Task};
 use crate::scope::Scope;
 
-pub use api::{LiveRestApi, RestApi, RestApiKey, RestApiOutputs};
+pub use api::{RestApi, RestApiKey, RestApiOutputs};
+pub use api_settings::{LiveGatewayResponse, LiveRestApi};
 pub use authorizer::{Authorizer, AuthorizerKey, AuthorizerOutputs, LiveAuthorizer};
 pub use body::{LiveValidator, Model, ModelKey, ModelOutputs, Validator, ValidatorKey, ValidatorOutputs};
 pub use deployment::{Deployment, DeploymentKey, DeploymentOutputs};
+pub use log_role::{LOG_ROLE, LogRole, LogRoleKey, LogRoleOutputs, LogRoles};
 pub use paths::{LivePath, Paths, PathsKey, PathsOutputs};
 pub use release::{Release, ReleaseOutputs};
+pub use route_settings::{LiveIntegration, LiveMethod, LiveRoutes};
 #[cfg(test)]
 pub(crate) use routes::tests::method as sample_method;
-pub use routes::{Authorization, LiveIntegration, LiveMethod, Method, Routes, RoutesKey, RoutesOutputs};
-pub use stage::{LiveSetting, LiveStage, Stage, StageKey, StageOutputs};
+pub use routes::{Authorization, Method, Routes, RoutesKey, RoutesOutputs};
+pub use stage::{ExecutionLog, Stage, StageKey, StageOutputs};
+pub use stage_settings::{LiveSetting, LiveStage};
+pub use tls::MinimumTls;
 pub use urls::{integration_uri, stage_url};
 
 /// AWS chooses the ids, so a policy recognises our APIs by their tag, which everything below an API inherits.
@@ -152,19 +162,70 @@ impl ApiGateway {
     }
 }
 
-/// A difference, and the patches that correct it.
-type Mend = (Drift, Vec<PatchOperation>);
-
-fn drifts(mends: Vec<Mend>) -> Vec<Drift> {
-    mends.into_iter().map(|(drift, _)| drift).collect()
+/// Settings that were compared, and the patches that correct those that differ.
+#[derive(Debug, Default)]
+struct Mends {
+    compared: Comparison,
+    patches: Vec<PatchOperation>,
 }
 
-fn patches(mends: Vec<Mend>) -> Vec<PatchOperation> {
-    mends.into_iter().flat_map(|(_, patches)| patches).collect()
+impl Mends {
+    /// Adds a setting that does not affect protection.
+    fn plain(
+        self,
+        field: impl Into<String>,
+        want: impl Display,
+        live: impl Display,
+        patches: impl IntoIterator<Item = PatchOperation>,
+    ) -> Self {
+        let (want, live) = (want.to_string(), live.to_string());
+        let effect = Effect::differs_unless(want == live);
+        self.judged(field, want, live, effect, patches)
+    }
+
+    /// Adds a setting for which every other value protects less than the wanted one.
+    fn guard(
+        self,
+        field: impl Into<String>,
+        want: impl Display,
+        live: impl Display,
+        patches: impl IntoIterator<Item = PatchOperation>,
+    ) -> Self {
+        let (want, live) = (want.to_string(), live.to_string());
+        let effect = Effect::weakens_unless(want == live);
+        self.judged(field, want, live, effect, patches)
+    }
+
+    /// Adds a setting whose values were compared by the caller.
+    fn judged(
+        mut self,
+        field: impl Into<String>,
+        want: impl Display,
+        live: impl Display,
+        effect: Effect,
+        patches: impl IntoIterator<Item = PatchOperation>,
+    ) -> Self {
+        self.compared = self.compared.judged(field, want, live, effect);
+        if effect != Effect::Same {
+            self.patches.extend(patches);
+        }
+        self
+    }
+}
+
+/// A list as a comparison shows it.
+fn listed<T: Display>(all: impl IntoIterator<Item = T>) -> String {
+    let all: Vec<String> = all.into_iter().map(|one| one.to_string()).collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+}
+
+/// One segment of a patch's path (docs/aws.md, Stages).
+fn segment(text: &str) -> String {
+    text.replace('~', "~0").replace('/', "~1")
 }
 
 /// Values of patches are always strings (docs/aws.md, Stages).
-fn replace(path: impl Into<String>, value: impl std::fmt::Display) -> PatchOperation {
+fn replace(path: impl Into<String>, value: impl Display) -> PatchOperation {
     PatchOperation::builder().op(Op::Replace).path(path).value(format!("{value}")).build()
 }
 

@@ -10,7 +10,7 @@ use super::super::side_by_side;
 use super::{AT_ONCE, ApiGateway, BELOW, READ};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Cause, Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Cause, Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -94,22 +94,25 @@ impl Resource for Paths {
     }
 
     fn compare(&self, live: &Self::Live) -> Comparison {
-        let drift: Vec<Drift> = {
-            let wanted = self.wanted();
-            let missing = wanted.iter().filter(|path| !live.contains_key(*path));
-            let missing = missing.map(|path| Drift::new(format!("resource {path}"), "present", "absent"));
-            let extra = live.iter().filter(|(path, _)| !wanted.contains(*path)).map(|(path, live)| {
-                let field = format!("resource {path}");
-                if live.carries_methods {
-                    Drift::weakening(field, "absent", "present, with methods")
-                } else {
-                    Drift::new(field, "absent", "present")
-                }
-            });
-            missing.chain(extra).collect()
-        };
-        drift.into_iter().collect()
+        let wanted = self.wanted();
+        let mut compared = Comparison::default();
+        for path in &wanted {
+            let there = live.contains_key(path);
+            compared = compared.plain(field(path), "present", if there { "present" } else { "absent" });
+        }
+        for (path, live) in live.iter().filter(|(path, _)| !wanted.contains(*path)) {
+            let (live, effect) = match live.carries_methods {
+                true => ("present, with methods", Effect::Weakens),
+                false => ("present", Effect::Differs),
+            };
+            compared = compared.judged(field(path), "absent", live, effect);
+        }
+        compared
     }
+}
+
+fn field(path: &str) -> String {
+    format!("resource {path}")
 }
 
 impl Described for Paths {
@@ -259,6 +262,7 @@ fn seen(resource: types::Resource) -> LivePath {
 mod tests {
     use super::*;
     use crate::aws::testing::{asked, replay};
+    use crate::engine::Drift;
 
     const ROOT: &str = r#"{"id":"r00t","path":"/"}"#;
     const LAMBDA1: &str =

@@ -12,7 +12,7 @@ use super::super::error::{OrAbsent, OrFail};
 use super::{ApiGateway, BELOW, READ, replace};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Failure, Found, Lag, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Lag, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -63,11 +63,7 @@ impl Resource for Release {
     }
 
     fn compare(&self, live: &String) -> Comparison {
-        let drift: Vec<Drift> = {
-            let same = *live == self.deployment_id;
-            (!same).then(|| Drift::weakening("deploymentId", &self.deployment_id, live)).into_iter().collect()
-        };
-        drift.into_iter().collect()
+        Comparison::default().guard("deploymentId", &self.deployment_id, live)
     }
 }
 
@@ -167,6 +163,7 @@ impl Provider<Release> for ApiGateway {
 mod tests {
     use super::*;
     use crate::aws::testing::{asked, replay};
+    use crate::engine::Drift;
 
     const STAGE: &str = r#"{"stageName":"development","deploymentId":"d1"}"#;
 

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{BELOW, READ};
+use super::route_settings::{LiveMethod, LiveRoutes};
+use super::{BELOW, READ, listed};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Resource};
+use crate::engine::{Comparison, Effect, Resource};
 use crate::layer::Layer;
 use crate::regions::Service;
 
@@ -28,7 +29,7 @@ pub struct Routes {
     pub api_id: String,
     /// By name, as in `POST /lambda1`.
     pub methods: BTreeMap<String, Method>,
-    /// The names of the API's authorizers by id, for messages.
+    /// The names of the API's authorizers by id. It must have no others.
     pub authorizers: BTreeMap<String, String>,
     /// Represents the settings that are deployed and not visible in the methods: the models' schemas, the
     /// authorizers' user pools. A new value makes a new deployment.
@@ -98,49 +99,6 @@ pub struct RoutesKey {
     pub(super) hash: String,
 }
 
-/// A method as AWS has it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LiveMethod {
-    pub resource_id: String,
-    /// `POST`, or `ANY` for all.
-    pub http_method: String,
-    /// `COGNITO_USER_POOLS`, `AWS_IAM`, `CUSTOM` or `NONE`.
-    pub authorization: String,
-    pub authorizer_id: Option<String>,
-    /// If there are any, the authorizer demands an access token with one of them instead of an ID token.
-    pub scopes: BTreeSet<String>,
-    /// Whether callers need an API key.
-    pub api_key_required: bool,
-    pub validator_id: Option<String>,
-    /// The model's name by content type.
-    pub models: BTreeMap<String, String>,
-    /// The parameters that are required, as in `method.request.path.id`.
-    pub required: BTreeSet<String>,
-    /// `None` if the method was left without one.
-    pub integration: Option<LiveIntegration>,
-}
-
-/// A method's integration as AWS has it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LiveIntegration {
-    /// `AWS_PROXY` for a function that sees the whole request.
-    pub kind: String,
-    /// The HTTP method that calls the function: always `POST`.
-    pub http_method: String,
-    /// Where it goes.
-    pub uri: String,
-    /// In milliseconds.
-    pub timeout_ms: i32,
-}
-
-/// The differences of one method.
-pub(super) struct Differences {
-    /// Of the method itself.
-    pub method: Vec<Drift>,
-    /// Of its integration.
-    pub integration: Vec<Drift>,
-}
-
 impl Method {
     /// The required parameters, by AWS's names.
     pub(super) fn required(&self) -> BTreeSet<String> {
@@ -151,70 +109,17 @@ impl Method {
         let models = self.model.iter().flat_map(|model| CHECKED_TYPES.map(|kind| (kind.to_owned(), model.clone())));
         models.collect()
     }
-
-    /// `name` begins the names of the fields, as in `POST /lambda1`. `authorizers` are the names of the API's
-    /// authorizers by id.
-    pub(super) fn differences(
-        &self,
-        name: &str,
-        live: &LiveMethod,
-        authorizers: &BTreeMap<String, String>,
-    ) -> Differences {
-        let field = |what: &str| format!("{name} {what}");
-        let mut method = Vec::new();
-        let mut compare = |what: &str, want: String, live: String, weakens: bool| {
-            if want != live {
-                method.push(Drift { weakens, ..Drift::new(field(what), want, live) });
-            }
-        };
-        let or_none = |text: Option<&str>| text.unwrap_or("none").to_owned();
-        let listed = |all: &BTreeSet<String>| or_none((!all.is_empty()).then(|| join(all.iter())).as_deref());
-        let models = |all: &BTreeMap<String, String>| {
-            let all: BTreeSet<String> = all.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
-            listed(&all)
-        };
-        compare("authorization", self.authorization.kind().to_owned(), live.authorization.clone(), true);
-        // An authorizer that is not ours is named by its id.
-        let named = |id: Option<&str>| or_none(id.map(|id| authorizers.get(id).map_or(id, String::as_str)));
-        let authorizer = self.authorization.authorizer_id();
-        // An authorizer of an open method has no effect.
-        let idle = authorizer.is_none() && self.authorization.kind() == live.authorization;
-        if !idle {
-            compare("authorizer", named(authorizer), named(live.authorizer_id.as_deref()), true);
-        }
-        compare("authorizationScopes", listed(&BTreeSet::new()), listed(&live.scopes), true);
-        compare("apiKeyRequired", false.to_string(), live.api_key_required.to_string(), false);
-        compare("validator", or_none(self.validator_id.as_deref()), or_none(live.validator_id.as_deref()), true);
-        compare("model", models(&self.models()), models(&live.models), true);
-        compare("requestParameters", listed(&self.required()), listed(&live.required), false);
-        Differences { method, integration: self.integration_differences(name, live.integration.as_ref()) }
-    }
-
-    pub(super) fn integration_differences(&self, name: &str, live: Option<&LiveIntegration>) -> Vec<Drift> {
-        let field = |what: &str| format!("{name} {what}");
-        let Some(live) = live else {
-            return vec![Drift::new(field("integration"), &self.integration_uri, "none")];
-        };
-        let mut drifts = Vec::new();
-        if live.kind != "AWS_PROXY" || live.http_method != "POST" {
-            let live = format!("{} {}", live.kind, live.http_method);
-            drifts.push(Drift::weakening(field("integration"), "AWS_PROXY POST", live));
-        }
-        if live.uri != self.integration_uri {
-            drifts.push(Drift::weakening(field("integration uri"), &self.integration_uri, &live.uri));
-        }
-        if live.timeout_ms != TIMEOUT_MS {
-            drifts.push(Drift::new(field("integration timeoutInMillis"), TIMEOUT_MS, live.timeout_ms));
-        }
-        drifts
-    }
-}
-
-fn join<'a>(all: impl Iterator<Item = &'a String>) -> String {
-    all.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl Routes {
+    /// The ids and names of authorizers that the stack does not have.
+    pub(super) fn other_authorizers<'a>(
+        &'a self,
+        live: &'a LiveRoutes,
+    ) -> impl Iterator<Item = (&'a String, &'a String)> {
+        live.authorizers.iter().filter(|(id, _)| !self.authorizers.contains_key(*id))
+    }
+
     /// Sixteen hexadecimal digits for everything that is deployed, including ids. The same stack has the same hash
     /// in every run, and every change that needs a deployment changes it.
     pub fn hash(&self) -> String {
@@ -263,7 +168,7 @@ impl Resource for Routes {
     const GUARDS: bool = false;
     type Key = RoutesKey;
     type Outputs = RoutesOutputs;
-    type Live = BTreeMap<String, LiveMethod>;
+    type Live = LiveRoutes;
 
     fn key(&self) -> RoutesKey {
         RoutesKey { api_id: self.api_id.clone(), hash: self.hash() }
@@ -278,19 +183,21 @@ impl Resource for Routes {
     }
 
     fn compare(&self, live: &Self::Live) -> Comparison {
-        let drift: Vec<Drift> = {
-            let wanted = self.methods.iter().flat_map(|(name, method)| match Self::live_for(method, name, live) {
-                None => vec![Drift::new(name, "present", "absent")],
+        let mut compared = Comparison::default();
+        for (name, method) in &self.methods {
+            match Self::live_for(method, name, &live.methods) {
+                None => compared = compared.plain(name, "present", "absent"),
                 Some(live) => {
-                    let Differences { mut method, integration } = method.differences(name, live, &self.authorizers);
-                    method.extend(integration);
-                    method
+                    compared.extend(method.compare(name, live, &self.authorizers));
+                    compared.extend(method.compare_integration(name, live.integration.as_ref()));
                 }
-            });
-            let extra = live.keys().filter(|name| !self.methods.contains_key(*name));
-            wanted.chain(extra.map(|name| Drift::weakening(name, "absent", "present"))).collect()
-        };
-        drift.into_iter().collect()
+            }
+        }
+        let unwanted = live.methods.keys().filter(|name| !self.methods.contains_key(*name));
+        // An authorizer alone opens nothing. A method that names it is a difference of the method.
+        let others: Vec<&String> = self.other_authorizers(live).map(|(_, name)| name).collect();
+        let effect = Effect::differs_unless(others.is_empty());
+        compared.nothing_else("other methods", unwanted).judged("other authorizers", "none", listed(others), effect)
     }
 }
 
@@ -319,14 +226,16 @@ impl Described for Routes {
             layer: Layer::Authorization,
             subject: "API",
             holds: "routes match the stack file, and there are no others",
-            read: "GetResources",
+            read: "GetResources, GetAuthorizers",
         },
     };
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::LiveIntegration;
     use super::*;
+    use crate::engine::Drift;
 
     pub(crate) const URI: &str = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/arn:f/invocations";
 
@@ -348,6 +257,11 @@ pub(super) mod tests {
         Routes { api_id: "abc".into(), methods, authorizers, fingerprint: "f".into() }
     }
 
+    /// Methods without other authorizers than ours.
+    pub(crate) fn live_routes(methods: impl IntoIterator<Item = (String, LiveMethod)>) -> LiveRoutes {
+        LiveRoutes { methods: methods.into_iter().collect(), authorizers: routes().authorizers }
+    }
+
     pub(crate) fn live_method() -> LiveMethod {
         LiveMethod {
             resource_id: "p1".into(),
@@ -359,21 +273,23 @@ pub(super) mod tests {
             validator_id: Some("v1".into()),
             models: CHECKED_TYPES.map(|kind| (kind.to_owned(), "Request".to_owned())).into(),
             required: BTreeSet::from(["method.request.path.id".into()]),
+            responses: BTreeSet::new(),
             integration: Some(integration()),
         }
     }
 
-    fn integration() -> LiveIntegration {
+    pub(crate) fn integration() -> LiveIntegration {
         LiveIntegration {
             kind: "AWS_PROXY".into(),
             http_method: "POST".into(),
             uri: URI.into(),
             timeout_ms: TIMEOUT_MS,
+            ..LiveIntegration::default()
         }
     }
 
     fn fields(live: LiveMethod) -> Vec<(String, bool)> {
-        let live = BTreeMap::from([("POST /x/{id}".to_owned(), live)]);
+        let live = live_routes([("POST /x/{id}".to_owned(), live)]);
         routes().drift(&live).into_iter().map(|drift| (drift.field, drift.weakens)).collect()
     }
 
@@ -386,31 +302,31 @@ pub(super) mod tests {
             live
         };
         let table = [
-            (with(|live| live.authorization = "NONE".into()), "authorization", true),
-            (with(|live| live.authorizer_id = Some("a2".into())), "authorizer", true),
-            (with(|live| live.authorizer_id = None), "authorizer", true),
+            (with(|live| live.authorization = "NONE".into()), "authorizationType", true),
+            (with(|live| live.authorizer_id = Some("a2".into())), "authorizerId", true),
+            (with(|live| live.authorizer_id = None), "authorizerId", true),
             (with(|live| live.scopes = BTreeSet::from(["x/y".into()])), "authorizationScopes", true),
             (with(|live| live.api_key_required = true), "apiKeyRequired", false),
-            (with(|live| live.validator_id = None), "validator", true),
-            (with(|live| live.models.clear()), "model", true),
-            (with(|live| _ = live.models.insert(CHECKED_TYPES[0].into(), "Empty".into())), "model", true),
+            (with(|live| live.validator_id = None), "requestValidatorId", true),
+            (with(|live| live.models.clear()), "requestModels", true),
+            (with(|live| _ = live.models.insert(CHECKED_TYPES[0].into(), "Empty".into())), "requestModels", true),
             // Bodies of every other content type would reach the function unchecked.
-            (with(|live| _ = live.models.remove("$default")), "model", true),
+            (with(|live| _ = live.models.remove("$default")), "requestModels", true),
             (with(|live| live.required.clear()), "requestParameters", false),
-            (with(|live| live.integration = None), "integration", false),
+            (with(|live| live.integration = None), "methodIntegration", false),
             (
                 with(|live| live.integration = Some(LiveIntegration { kind: "MOCK".into(), ..integration() })),
-                "integration",
+                "methodIntegration.type",
                 true,
             ),
             (
                 with(|live| live.integration = Some(LiveIntegration { uri: "arn:g".into(), ..integration() })),
-                "integration uri",
+                "methodIntegration.uri",
                 true,
             ),
             (
                 with(|live| live.integration = Some(LiveIntegration { timeout_ms: 100, ..integration() })),
-                "integration timeoutInMillis",
+                "methodIntegration.timeoutInMillis",
                 false,
             ),
         ];
@@ -422,26 +338,35 @@ pub(super) mod tests {
     #[test]
     fn differences_name_authorizers() {
         let live = |id: &str| {
-            BTreeMap::from([(
+            live_routes([(
                 "POST /x/{id}".to_owned(),
                 LiveMethod { authorizer_id: Some(id.to_owned()), ..live_method() },
             )])
         };
-        let field = "POST /x/{id} authorizer";
+        let field = "POST /x/{id} authorizerId";
         assert_eq!(routes().drift(&live("a2")), [Drift::weakening(field, "First", "Second")]);
         assert_eq!(routes().drift(&live("a9")), [Drift::weakening(field, "First", "a9")]);
     }
 
     #[test]
     fn missing_and_extra_methods_are_differences() {
-        let missing = routes().drift(&BTreeMap::new());
+        let missing = routes().drift(&live_routes([]));
         assert_eq!(missing, vec![Drift::new("POST /x/{id}", "present", "absent")]);
-        let both = BTreeMap::from([
+        let both = live_routes([
             ("POST /x/{id}".to_owned(), LiveMethod { resource_id: "old".into(), ..live_method() }),
             ("ANY /y".to_owned(), live_method()),
         ]);
         let drift: Vec<_> = routes().drift(&both).into_iter().map(|drift| (drift.field, drift.weakens)).collect();
-        assert_eq!(drift, [("POST /x/{id}".to_owned(), false), ("ANY /y".to_owned(), true)]);
+        assert_eq!(drift, [("POST /x/{id}".to_owned(), false), ("other methods".to_owned(), true)]);
+        let unwanted = routes().drift(&both).pop().expect("two");
+        assert_eq!(unwanted, Drift::weakening("other methods", "none", "ANY /y"));
+    }
+
+    #[test]
+    fn other_authorizers_are_named() {
+        let mut live = live_routes([("POST /x/{id}".to_owned(), live_method())]);
+        live.authorizers.insert("a9".into(), "Stranger".into());
+        assert_eq!(routes().drift(&live), [Drift::new("other authorizers", "none", "Stranger")]);
     }
 
     #[test]

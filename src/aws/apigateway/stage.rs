@@ -1,25 +1,27 @@
 //! The stage, which callers reach. It is public as soon as it exists, so its throttle is set at once. It cannot be
 //! created without a deployment; which one it serves later is a [`Release`](super::Release).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use aws_sdk_apigateway::operation::get_stage::GetStageOutput;
 use aws_sdk_apigateway::types::PatchOperation;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::refusals::MAY_NOT_TAG;
+use super::super::settle::API_LOG_ROLE;
 use super::super::tag_map;
-use super::{ApiGateway, BELOW, Mend, READ, drifts, patches, remove, replace};
+use super::stage_settings::LiveStage;
+use super::{ApiGateway, BELOW, READ};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// The key of the setting for all methods without one of their own.
-const ALL: &str = "*/*";
+/// One line for each request, without the caller's identity and without contents. It must contain the request's id
+/// (docs/aws.md, Logs of REST APIs).
+pub(super) const FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTime","method":"$context.httpMethod","route":"$context.resourcePath","status":"$context.status","error":"$context.error.message","authorizer":"$context.authorizer.error","firewall":"$context.waf.status","latencyMs":"$context.responseLatency"}"#;
 
 /// A stage. Its limits hold for each method by itself: see docs/aws.md, API Gateway, REST APIs.
 #[derive(Debug, Clone)]
@@ -35,6 +37,30 @@ pub struct Stage {
     pub rate_limit: f64,
     /// The burst, for each method.
     pub burst_limit: i32,
+    /// The ARN of the access log's group, without `:*` at its end; `None` for no access log.
+    pub access_log: Option<String>,
+    pub execution_log: ExecutionLog,
+    /// Whether requests are traced by X-Ray.
+    pub tracing: bool,
+}
+
+/// What API Gateway logs of each request's execution. It never logs bodies and tokens (`dataTrace`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExecutionLog {
+    Off,
+    Error,
+    Info,
+}
+
+impl ExecutionLog {
+    /// AWS's word for it.
+    pub(super) fn level(self) -> &'static str {
+        match self {
+            Self::Off => "OFF",
+            Self::Error => "ERROR",
+            Self::Info => "INFO",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,89 +76,6 @@ pub struct StageOutputs {
 pub struct StageKey {
     pub(super) api_id: String,
     pub(super) name: String,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct LiveStage {
-    /// Another deployment gets this percentage of the requests.
-    pub canary_percent: Option<f64>,
-    /// By path and method, as in `*/*` or `~1items/GET`.
-    pub settings: BTreeMap<String, LiveSetting>,
-}
-
-/// The settings of some of a stage's methods.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LiveSetting {
-    /// Requests a second; negative: no limit.
-    pub rate: f64,
-    /// The burst; negative: no limit.
-    pub burst: i32,
-    /// Bodies and tokens are written to the log.
-    pub data_trace: bool,
-}
-
-impl Stage {
-    fn mends(&self, live: &LiveStage) -> Vec<Mend> {
-        let mut mends = Vec::new();
-        if let Some(percent) = live.canary_percent {
-            let drift = Drift::weakening("canarySettings", "none", format!("{percent} %"));
-            mends.push((drift, vec![remove("/canarySettings")]));
-        }
-        let all = live.settings.get(ALL);
-        let [rate, burst] = self.throttle();
-        let limits = [
-            ("throttlingRateLimit", self.rate_limit, all.map(|all| all.rate), rate),
-            ("throttlingBurstLimit", self.burst_limit.into(), all.map(|all| all.burst.into()), burst),
-        ];
-        for (limit, want, live, patch) in limits {
-            let field = format!("{limit} of each route");
-            let drift = match live {
-                None => Drift::weakening(field, want, "the account's"),
-                Some(live) if lifts(live, want) => Drift::weakening(field, want, live),
-                Some(live) if !same(live, want) => Drift::new(field, want, live),
-                Some(_) => continue,
-            };
-            mends.push((drift, vec![patch]));
-        }
-        if all.is_some_and(|all| all.data_trace) {
-            let drift = Drift::weakening("*/* dataTraceEnabled", false, true);
-            mends.push((drift, vec![replace("/*/*/logging/dataTrace", false)]));
-        }
-        // A method's own setting overrides the stage's. Settings that protect more are kept. Of the others
-        // only the whole setting can be removed, not a single value (docs/aws.md, Stages).
-        for (key, own) in live.settings.iter().filter(|(key, _)| *key != ALL) {
-            let lifted = lifts(own.rate, self.rate_limit) || lifts(own.burst.into(), self.burst_limit.into());
-            if lifted || own.data_trace {
-                let LiveSetting { rate, burst, data_trace } = own;
-                let live = format!("rate {rate}, burst {burst}, dataTrace {data_trace}");
-                let drift = Drift::weakening(format!("methodSettings {key}"), "none of its own", live);
-                mends.push((drift, vec![remove(pointer(key))]));
-            }
-        }
-        mends
-    }
-
-    /// The settings that `CreateStage` cannot make (docs/aws.md, Stages).
-    fn throttle(&self) -> [PatchOperation; 2] {
-        [replace("/*/*/throttling/rateLimit", self.rate_limit), replace("/*/*/throttling/burstLimit", self.burst_limit)]
-    }
-}
-
-fn same(a: f64, b: f64) -> bool {
-    (a - b).abs() < 1e-6
-}
-
-/// Whether a limit allows more than the wanted one.
-fn lifts(limit: f64, most: f64) -> bool {
-    limit < 0.0 || (limit > most && !same(limit, most))
-}
-
-/// A setting's key as the path of a patch. The resource path is one segment of it, with escaped slashes. AWS returns
-/// keys with these escapes, emulators without.
-fn pointer(key: &str) -> String {
-    let (path, method) = key.rsplit_once('/').unwrap_or((key, "*"));
-    let path = if path.contains("~1") { path.to_owned() } else { path.replace('~', "~0").replace('/', "~1") };
-    format!("/{path}/{method}")
 }
 
 impl Resource for Stage {
@@ -158,8 +101,7 @@ impl Resource for Stage {
     }
 
     fn compare(&self, live: &LiveStage) -> Comparison {
-        let drift = { drifts(self.mends(live)) };
-        drift.into_iter().collect()
+        self.mends(live).compared.nothing_else("other stages", &live.others)
     }
 }
 
@@ -179,7 +121,11 @@ impl Described for Stage {
                 rights: &[
                     Permissions { needs: &[Usage::Create], actions: &["apigateway:POST"] },
                     Permissions { needs: &[Usage::Create, Usage::Update], actions: &["apigateway:PATCH"] },
-                    Permissions { needs: &[Usage::Delete, Usage::Create], actions: &["apigateway:DELETE"] },
+                    // An update deletes stages that the stack does not have.
+                    Permissions {
+                        needs: &[Usage::Delete, Usage::Create, Usage::Update],
+                        actions: &["apigateway:DELETE"],
+                    },
                 ],
             },
             // AWS knows the name of the stage that is being created. Its documentation does not say whether IAM is
@@ -196,8 +142,8 @@ impl Described for Stage {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "stage {}",
-            holds: "throttling of each route matches the stack file",
-            read: "GetStage",
+            holds: "throttling of each route matches the stack file, and there are no other stages",
+            read: "GetStages",
         },
     };
 }
@@ -213,35 +159,35 @@ impl ApiGateway {
 
     /// All patches in one call, so that callers never see half of a change.
     async fn patch_stage(&self, want: &Stage, patches: Vec<PatchOperation>, task: &Task) -> Result<(), Failure> {
-        let updated = self.write(&want.api_id, task, &[], || async {
+        let updated = self.write(&want.api_id, task, &[&API_LOG_ROLE], || async {
             let call = self.client.update_stage().rest_api_id(&want.api_id).stage_name(&want.name);
             let call = call.set_patch_operations(Some(patches.clone()));
             call.send().await.or_fail(&format!("update the stage {}", want.name))
         });
         updated.await.map(drop)
     }
-}
 
-fn seen(stage: GetStageOutput) -> LiveStage {
-    let settings = stage.method_settings.unwrap_or_default().into_iter().map(|(key, setting)| {
-        let live = LiveSetting {
-            rate: setting.throttling_rate_limit,
-            burst: setting.throttling_burst_limit,
-            data_trace: setting.data_trace_enabled,
-        };
-        (key, live)
-    });
-    LiveStage {
-        settings: settings.collect(),
-        canary_percent: stage.canary_settings.map(|canary| canary.percent_traffic),
+    async fn delete_stage(&self, api: &str, name: &str, task: &Task) -> Result<(), Failure> {
+        let deleted = self.write(api, task, &[], || async {
+            let call = self.client.delete_stage().rest_api_id(api).stage_name(name);
+            call.send().await.or_fail(&format!("delete the stage {name}"))
+        });
+        deleted.await.or_absent().map(drop)
     }
 }
 
 impl Provider<Stage> for ApiGateway {
     async fn read(&self, key: &StageKey, _: Option<&StageOutputs>, _: &Task) -> Result<Option<Found<Stage>>, Failure> {
-        let call = self.client.get_stage().rest_api_id(&key.api_id).stage_name(&key.name);
-        let stage = call.send().await.or_fail(&format!("read the stage {}", key.name)).or_absent()?;
-        Ok(stage.map(|stage| Found { outputs: self.stage_outputs(&key.api_id, &key.name), live: seen(stage) }))
+        let stages = self.client.get_stages().rest_api_id(&key.api_id).send().await;
+        let stages = stages.or_fail(&format!("read the stage {}", key.name)).or_absent()?;
+        let stages = stages.and_then(|answer| answer.item).unwrap_or_default();
+        let (ours, others): (Vec<_>, Vec<_>) =
+            stages.into_iter().partition(|stage| stage.stage_name() == Some(&key.name));
+        let others = others.into_iter().filter_map(|stage| stage.stage_name).collect();
+        Ok(ours.into_iter().next().map(|stage| Found {
+            outputs: self.stage_outputs(&key.api_id, &key.name),
+            live: LiveStage::of(stage, others),
+        }))
     }
 
     async fn create(&self, want: &Stage, task: &Task) -> Result<StageOutputs, Failure> {
@@ -252,6 +198,7 @@ impl Provider<Stage> for ApiGateway {
             let made = self.write(&want.api_id, task, &[], || async {
                 let call = self.once.create_stage().rest_api_id(&want.api_id).stage_name(&want.name);
                 let call = call.deployment_id(deployment).set_tags(tags.clone());
+                let call = call.set_tracing_enabled(want.tracing.then_some(true));
                 call.send().await.or_fail(&format!("create the stage {}", want.name))
             });
             made.await
@@ -266,21 +213,29 @@ impl Provider<Stage> for ApiGateway {
         let keep = [deployment.as_str()];
         let prune = self.prune_deployments(&want.api_id, &keep, task);
         tokio::join!(self.patch_stage(want, want.throttle().into(), task), prune).0?;
+        // After the throttle, which must not wait for the account's role for logs.
+        let logs = want.logs();
+        if !logs.is_empty() {
+            self.patch_stage(want, logs, task).await?;
+        }
         Ok(self.stage_outputs(&want.api_id, &want.name))
     }
 
     async fn update(&self, want: &Stage, found: &Found<Stage>, task: &Task) -> Result<StageOutputs, Failure> {
         // The stage stays: it keeps its web ACL, its throttle and its address.
-        self.patch_stage(want, patches(want.mends(&found.live)), task).await?;
+        let patches = want.mends(&found.live).patches;
+        if !patches.is_empty() {
+            self.patch_stage(want, patches, task).await?;
+        }
+        // Other stages have a throttle of their own and no web ACL.
+        for name in &found.live.others {
+            self.delete_stage(&want.api_id, name, task).await?;
+        }
         Ok(self.stage_outputs(&want.api_id, &want.name))
     }
 
     async fn delete(&self, gone: &StageOutputs, task: &Task) -> Result<(), Failure> {
-        let deleted = self.write(&gone.api_id, task, &[], || async {
-            let call = self.client.delete_stage().rest_api_id(&gone.api_id).stage_name(&gone.name);
-            call.send().await.or_fail(&format!("delete the stage {}", gone.name))
-        });
-        deleted.await.or_absent().map(drop)
+        self.delete_stage(&gone.api_id, &gone.name, task).await
     }
 
     async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
@@ -289,15 +244,16 @@ impl Provider<Stage> for ApiGateway {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::super::stage_settings::tests::throttled;
     use super::*;
     use crate::aws::testing::{asked, replay};
-    use crate::engine::Cause;
+    use crate::engine::{Cause, Drift};
 
     const OURS: &str = r#"{"stageName":"development","deploymentId":"d1","methodSettings":{"*/*":{
         "throttlingRateLimit":50.0,"throttlingBurstLimit":50,"dataTraceEnabled":false,"metricsEnabled":false}}}"#;
 
-    fn want() -> Stage {
+    pub(crate) fn want() -> Stage {
         Stage {
             id: "stage.development".into(),
             api_id: "abc".into(),
@@ -305,57 +261,23 @@ mod tests {
             deployment_id: Some("d1".into()),
             rate_limit: 50.0,
             burst_limit: 50,
+            access_log: None,
+            execution_log: ExecutionLog::Off,
+            tracing: false,
         }
     }
 
-    fn setting(rate: f64, burst: i32, data_trace: bool) -> LiveSetting {
-        LiveSetting { rate, burst, data_trace }
-    }
-
-    fn live(settings: &[(&str, LiveSetting)]) -> LiveStage {
-        let settings = settings.iter().map(|(key, setting)| ((*key).to_owned(), *setting)).collect();
-        LiveStage { canary_percent: None, settings }
+    fn stages(others: &str) -> String {
+        format!(r#"{{"item":[{OURS}{others}]}}"#)
     }
 
     fn task() -> Task {
         Task::detached("stage.development")
     }
 
-    #[test]
-    fn settings_that_allow_more_weaken_and_are_patched() {
-        let all = (ALL, setting(50.0, 50, false));
-        assert_eq!(want().drift(&live(&[all])), vec![]);
-        let stricter = ("~1lambda1/POST", setting(50.0, 10, false));
-        assert_eq!(want().drift(&live(&[all, stricter])), vec![]);
-        let table = [
-            (LiveStage { canary_percent: Some(10.0), ..live(&[all]) }, vec!["/canarySettings"]),
-            (live(&[]), vec!["/*/*/throttling/rateLimit", "/*/*/throttling/burstLimit"]),
-            (live(&[(ALL, setting(10_000.0, 50, false))]), vec!["/*/*/throttling/rateLimit"]),
-            (live(&[(ALL, setting(50.0, 5000, false))]), vec!["/*/*/throttling/burstLimit"]),
-            (live(&[(ALL, setting(-1.0, -1, false))]), vec!["/*/*/throttling/rateLimit", "/*/*/throttling/burstLimit"]),
-            (live(&[(ALL, setting(50.0, 50, true))]), vec!["/*/*/logging/dataTrace"]),
-            (live(&[all, ("~1lambda1/POST", setting(51.0, 50, false))]), vec!["/~1lambda1/POST"]),
-            (live(&[all, ("/items/{id}/GET", setting(1.0, 51, false))]), vec!["/~1items~1{id}/GET"]),
-            (live(&[all, ("items/GET", setting(-1.0, -1, false))]), vec!["/items/GET"]),
-            (live(&[all, ("~1/GET", setting(1.0, 1, true))]), vec!["/~1/GET"]),
-        ];
-        for (live, paths) in table {
-            let mends = want().mends(&live);
-            assert!(mends.iter().all(|(drift, _)| drift.weakens), "{mends:?}");
-            let patched: Vec<_> = mends.iter().flat_map(|(_, patches)| patches).filter_map(|one| one.path()).collect();
-            assert_eq!(patched, paths);
-        }
-    }
-
-    #[test]
-    fn a_lower_limit_does_not_weaken() {
-        let drift = want().drift(&live(&[(ALL, setting(10.0, 50, false))]));
-        assert_eq!(drift, vec![Drift::new("throttlingRateLimit of each route", 50, 10)]);
-    }
-
     #[tokio::test]
     async fn an_unchanged_stage_costs_one_call() {
-        let (clients, http) = replay(vec![(200, OURS)]);
+        let (clients, http) = replay(vec![(200, &stages(""))]);
         let found = Provider::<Stage>::read(&ApiGateway::new(&clients), &want().key(), None, &task())
             .await
             .expect("no failure");
@@ -417,7 +339,7 @@ mod tests {
     async fn an_update_keeps_the_deployment_and_patches_the_throttle() {
         let (clients, http) = replay(vec![(200, OURS)]);
         let gateway = ApiGateway::new(&clients);
-        let live = live(&[(ALL, setting(10.0, 50, false))]);
+        let live = throttled(10.0, 50);
         let found = Found { outputs: gateway.stage_outputs("abc", "development"), live };
         let elsewhere = Stage { deployment_id: None, ..want() };
         Provider::<Stage>::update(&gateway, &elsewhere, &found, &task()).await.expect("converged");
@@ -431,5 +353,38 @@ mod tests {
         let want = Stage { deployment_id: None, ..want() };
         let made = Provider::<Stage>::create(&ApiGateway::new(&clients), &want, &task()).await;
         assert_eq!((made.map_err(|failure| failure.cause), asked(&http).len()), (Err(Cause::Refused), 0));
+    }
+
+    #[tokio::test]
+    async fn other_stages_are_found_and_removed() {
+        let (clients, http) = replay(vec![(200, &stages(r#",{"stageName":"open"}"#)), (202, "")]);
+        let gateway = ApiGateway::new(&clients);
+        let found = Provider::<Stage>::read(&gateway, &want().key(), None, &task()).await.expect("no failure");
+        let found = found.expect("found");
+        assert_eq!(want().drift(&found.live), [Drift::weakening("other stages", "none", "open")]);
+        Provider::<Stage>::update(&gateway, &want(), &found, &task()).await.expect("converged");
+        let call = &asked(&http)[1].0;
+        assert!(call.starts_with("DELETE") && call.ends_with("/restapis/abc/stages/open"), "{call}");
+    }
+
+    #[tokio::test]
+    async fn logs_follow_the_throttle() {
+        let none = r#"{"item":[]}"#;
+        let (clients, http) = replay(vec![(201, OURS), (200, OURS), (200, none), (200, none), (200, OURS)]);
+        let want = Stage {
+            access_log: Some("arn:aws:logs:eu-central-1:123456789012:log-group:demo".into()),
+            execution_log: ExecutionLog::Error,
+            tracing: true,
+            ..want()
+        };
+        Provider::<Stage>::create(&ApiGateway::new(&clients), &want, &task()).await.expect("made");
+        let asked = asked(&http);
+        assert!(asked[0].1.contains(r#""tracingEnabled":true"#), "{asked:?}");
+        assert!(!asked[1].1.contains("logging"), "{asked:?}");
+        let logs = &asked.last().expect("a call").1;
+        for part in [r#""path":"/accessLogSettings/destinationArn""#, "$context.requestId", r#""value":"ERROR""#] {
+            assert!(logs.contains(part), "{part}: {logs}");
+        }
+        assert!(!logs.contains("dataTrace"), "bodies and tokens are not logged");
     }
 }

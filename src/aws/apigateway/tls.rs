@@ -2,14 +2,27 @@
 
 use aws_sdk_apigateway::types::{EndpointAccessMode, PatchOperation, SecurityPolicy};
 
-use super::{Mend, RestApi, replace};
-use crate::engine::Drift;
+use super::{Mends, RestApi, replace};
+use crate::engine::Effect;
+
+/// The oldest version of TLS that an API accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MinimumTls {
+    V1_2,
+    V1_3,
+}
 
 /// TLS 1.2 or later, with the ciphers that AWS recommends. An API without a policy accepts TLS 1.0.
 pub(super) const POLICY: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1312202106;
 
+/// TLS 1.3.
+const POLICY_1_3: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1313202509;
+
 /// TLS 1.2 or later, for regions without policies that begin with `SecurityPolicy_`. It has no access mode.
 const LEGACY_POLICY: SecurityPolicy = SecurityPolicy::Tls12;
+
+/// The policies of regional APIs that accept TLS 1.3 alone begin with this.
+const ONLY_1_3: &str = "SecurityPolicy_TLS13_1_3_";
 
 /// The host name in TLS must be the API's own. A policy that begins with `SecurityPolicy_` needs an
 /// access mode (docs/aws.md, TLS of REST APIs).
@@ -18,22 +31,34 @@ pub(super) const ACCESS_MODE: EndpointAccessMode = EndpointAccessMode::Strict;
 impl RestApi {
     /// The policy that it is created with.
     pub(super) fn policy(&self) -> SecurityPolicy {
-        if self.enhanced_tls { POLICY } else { LEGACY_POLICY }
+        match (self.enhanced_tls, self.tls) {
+            (false, _) => LEGACY_POLICY,
+            (true, MinimumTls::V1_2) => POLICY,
+            (true, MinimumTls::V1_3) => POLICY_1_3,
+        }
     }
 
-    /// Every policy except `TLS_1_0` demands at least TLS 1.2, so another one that somebody chose is kept.
-    pub(super) fn tls_mend(&self, policy: Option<&str>, mode: Option<&str>) -> Option<Mend> {
-        match policy {
-            None | Some("" | "TLS_1_0") => {
-                let drift = Drift::weakening("securityPolicy", self.policy().as_str(), "TLS_1_0");
-                Some((drift, self.tls_patches()))
-            }
-            Some(policy) if policy.starts_with("SecurityPolicy_") && mode != Some(ACCESS_MODE.as_str()) => {
-                let drift = Drift::weakening("endpointAccessMode", ACCESS_MODE.as_str(), mode.unwrap_or("none"));
-                Some((drift, vec![replace("/endpointAccessMode", ACCESS_MODE.as_str())]))
-            }
-            Some(_) => None,
+    /// Every policy except `TLS_1_0` demands at least TLS 1.2, so another one that somebody chose is kept if it accepts
+    /// no older version than the wanted one.
+    fn accepts(&self, policy: &str) -> bool {
+        match self.tls {
+            MinimumTls::V1_3 if self.enhanced_tls => policy.starts_with(ONLY_1_3),
+            MinimumTls::V1_2 | MinimumTls::V1_3 => policy != "TLS_1_0",
         }
+    }
+
+    /// Compares the policy and, where there is one, the access mode.
+    pub(super) fn tls_mends(&self, mends: Mends, policy: Option<&str>, mode: Option<&str>) -> Mends {
+        let policy = policy.filter(|policy| !policy.is_empty()).unwrap_or("TLS_1_0");
+        let sound = self.accepts(policy);
+        let effect = Effect::weakens_unless(sound);
+        let mends = mends.judged("securityPolicy", self.policy().as_str(), policy, effect, self.tls_patches());
+        if !policy.starts_with("SecurityPolicy_") {
+            return mends;
+        }
+        // A new policy sets the mode too.
+        let patch = sound.then(|| replace("/endpointAccessMode", ACCESS_MODE.as_str()));
+        mends.guard("endpointAccessMode", ACCESS_MODE.as_str(), mode.unwrap_or("none"), patch)
     }
 
     pub(super) fn tls_patches(&self) -> Vec<PatchOperation> {

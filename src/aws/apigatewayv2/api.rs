@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 use super::super::error::{OrAbsent, OrFail, several};
 use super::super::settle::settled;
 use super::super::{as_far_as_pages_go, tag_map, whole};
-use super::{APIS, ApiGatewayV2, BELOW, MADE, PAGE, PARTS};
+use super::{APIS, ApiGatewayV2, BELOW, MADE, PAGE, PARTS, given, listed};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
+
+/// AWS's default.
+const API_KEY_SOURCE: &str = "$request.header.x-api-key";
 
 /// An HTTP API, empty.
 #[derive(Debug, Clone)]
@@ -39,14 +42,40 @@ pub struct HttpApiKey {
     pub(super) name: String,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveHttpApi {
     pub name: String,
     pub description: String,
     /// Whether its own host name is disabled.
     pub execute_api_disabled: bool,
-    /// Browsers allow pages of these origins to call it.
-    pub cors_origins: Vec<String>,
+    /// What browsers allow to pages of other origins.
+    pub cors: Option<LiveCors>,
+    /// Where API keys are. None is AWS's default.
+    pub api_key_selection_expression: Option<String>,
+}
+
+/// What browsers allow to pages of other origins.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveCors {
+    /// The origins whose pages may read answers.
+    pub origins: Vec<String>,
+    pub headers: Vec<String>,
+    pub methods: Vec<String>,
+    pub exposed: Vec<String>,
+    /// Whether requests contain cookies.
+    pub credentials: bool,
+}
+
+impl std::fmt::Display for LiveCors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { origins, headers, methods, exposed, credentials } = self;
+        let [origins, headers, methods, exposed] = [origins, headers, methods, exposed].map(listed);
+        write!(
+            f,
+            "AllowOrigins {origins}, AllowHeaders {headers}, AllowMethods {methods}, ExposeHeaders {exposed}, \
+             AllowCredentials {credentials}"
+        )
+    }
 }
 
 impl Resource for HttpApi {
@@ -72,19 +101,19 @@ impl Resource for HttpApi {
     }
 
     fn compare(&self, live: &LiveHttpApi) -> Comparison {
-        let drift = {
-            let mut drift = Vec::new();
-            drift.extend(Drift::unless_equal("Name", &self.name, &live.name));
-            drift.extend(Drift::unless_equal("Description", &self.description, &live.description));
-            if live.execute_api_disabled {
-                drift.push(Drift::new("DisableExecuteApiEndpoint", false, true));
-            }
-            if !live.cors_origins.is_empty() {
-                drift.push(Drift::weakening("CorsConfiguration.AllowOrigins", "none", live.cors_origins.join(", ")));
-            }
-            drift
+        let cors = live.cors.as_ref().map_or("none".to_owned(), LiveCors::to_string);
+        // Only with an origin does a browser let a page read answers.
+        let effect = match &live.cors {
+            Some(cors) if !cors.origins.is_empty() => Effect::Weakens,
+            cors => Effect::differs_unless(cors.is_none()),
         };
-        drift.into_iter().collect()
+        let key_source = live.api_key_selection_expression.as_deref().unwrap_or(API_KEY_SOURCE);
+        Comparison::default()
+            .plain("Name", &self.name, &live.name)
+            .plain("Description", &self.description, &live.description)
+            .plain("DisableExecuteApiEndpoint", false, live.execute_api_disabled)
+            .plain("ApiKeySelectionExpression", API_KEY_SOURCE, key_source)
+            .judged("CorsConfiguration", "none", cors, effect)
     }
 }
 
@@ -167,7 +196,14 @@ impl ApiGatewayV2 {
             name: name.clone(),
             description: api.description.unwrap_or_default(),
             execute_api_disabled: api.disable_execute_api_endpoint.unwrap_or_default(),
-            cors_origins: api.cors_configuration.and_then(|cors| cors.allow_origins).unwrap_or_default(),
+            cors: api.cors_configuration.map(|cors| LiveCors {
+                origins: cors.allow_origins.unwrap_or_default(),
+                headers: cors.allow_headers.unwrap_or_default(),
+                methods: cors.allow_methods.unwrap_or_default(),
+                exposed: cors.expose_headers.unwrap_or_default(),
+                credentials: cors.allow_credentials.unwrap_or_default(),
+            }),
+            api_key_selection_expression: given(api.api_key_selection_expression),
         };
         Found { outputs: HttpApiOutputs { id: api.api_id.unwrap_or_default(), name }, live }
     }
@@ -181,6 +217,7 @@ fn as_listed(api: GetApiOutput) -> types::Api {
         .set_description(api.description)
         .set_disable_execute_api_endpoint(api.disable_execute_api_endpoint)
         .set_cors_configuration(api.cors_configuration)
+        .set_api_key_selection_expression(api.api_key_selection_expression)
         .set_tags(api.tags)
         .build()
 }
@@ -228,14 +265,18 @@ impl Provider<HttpApi> for ApiGatewayV2 {
         let doing = format!("update the HTTP API {}", want.name);
         // An update keeps what it leaves out, so a call of its own removes the CORS configuration (docs/aws.md, Updates
         // of HTTP APIs).
-        if !found.live.cors_origins.is_empty() {
+        if found.live.cors.is_some() {
             let removed = self.write(id, task, &[], || async {
                 self.client.delete_cors_configuration().api_id(id).send().await.or_fail(&doing)
             });
             removed.await?;
         }
+        // It has no effect on HTTP APIs, so it is sent only to set it back.
+        let key_source = found.live.api_key_selection_expression.as_ref().filter(|now| *now != API_KEY_SOURCE);
+        let key_source = key_source.map(|_| API_KEY_SOURCE.to_owned());
         let updated = self.write(id, task, &[], || async {
             let call = self.client.update_api().api_id(id).name(&want.name).description(&want.description);
+            let call = call.set_api_key_selection_expression(key_source.clone());
             call.disable_execute_api_endpoint(false).send().await.or_fail(&doing)
         });
         updated.await?;
@@ -282,17 +323,18 @@ mod tests {
 
     #[test]
     fn allowed_cors_origins_weaken() {
-        let live = LiveHttpApi {
-            name: "demo-api".into(),
-            description: "d".into(),
-            execute_api_disabled: false,
-            cors_origins: Vec::new(),
-        };
+        let live = LiveHttpApi { name: "demo-api".into(), description: "d".into(), ..LiveHttpApi::default() };
         assert_eq!(want().drift(&live), vec![]);
-        let open = LiveHttpApi { cors_origins: vec!["*".into()], ..live.clone() };
+        let cors = LiveCors { origins: vec!["*".into()], ..LiveCors::default() };
+        let open = LiveHttpApi { cors: Some(cors), ..live.clone() };
         assert!(want().drift(&open)[0].weakens);
-        let shut = LiveHttpApi { execute_api_disabled: true, ..live };
+        let idle = LiveHttpApi { cors: Some(LiveCors::default()), ..live.clone() };
+        assert!(!want().drift(&idle)[0].weakens, "without an origin nobody may read an answer");
+        let shut = LiveHttpApi { execute_api_disabled: true, ..live.clone() };
         assert_eq!(want().drift(&shut)[0].field, "DisableExecuteApiEndpoint");
+        let keyed =
+            LiveHttpApi { api_key_selection_expression: Some("$context.authorizer.usageIdentifierKey".into()), ..live };
+        assert_eq!(want().drift(&keyed)[0].field, "ApiKeySelectionExpression");
     }
 
     #[tokio::test]
@@ -356,8 +398,8 @@ mod tests {
         let live = LiveHttpApi {
             name: "demo-api".into(),
             description: "d".into(),
-            execute_api_disabled: false,
-            cors_origins: vec!["*".into()],
+            cors: Some(LiveCors { origins: vec!["*".into()], ..LiveCors::default() }),
+            ..LiveHttpApi::default()
         };
         let found = Found { outputs: outputs(), live };
         let gateway = ApiGatewayV2::new(&clients);

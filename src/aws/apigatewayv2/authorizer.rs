@@ -1,15 +1,15 @@
 //! The JWT authorizer of an HTTP API, which accepts the tokens that one user pool issued for one app client.
 
-use aws_sdk_apigatewayv2::types::{AuthorizerType, JwtConfiguration};
+use aws_sdk_apigatewayv2::types::{self, AuthorizerType, JwtConfiguration};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_ISSUER;
 use super::super::to_the_end;
-use super::{ApiGatewayV2, PAGE, PARTS, READ};
+use super::{ApiGatewayV2, PAGE, PARTS, READ, listed};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -89,23 +89,11 @@ impl Resource for JwtAuthorizer {
     }
 
     fn compare(&self, live: &LiveJwtAuthorizer) -> Comparison {
-        let drift = {
-            let mut drift = Vec::new();
-            if live.kind != TYPE {
-                drift.push(Drift::weakening("AuthorizerType", TYPE, &live.kind));
-            }
-            if live.identity_source != [SOURCE] {
-                drift.push(Drift::new("IdentitySource", SOURCE, live.identity_source.join(", ")));
-            }
-            if live.issuer != self.issuer {
-                drift.push(Drift::weakening("JwtConfiguration.Issuer", &self.issuer, &live.issuer));
-            }
-            if live.audience != [self.audience.as_str()] {
-                drift.push(Drift::weakening("JwtConfiguration.Audience", &self.audience, live.audience.join(", ")));
-            }
-            drift
-        };
-        drift.into_iter().collect()
+        Comparison::default()
+            .guard("AuthorizerType", TYPE, &live.kind)
+            .plain("IdentitySource", SOURCE, listed(&live.identity_source))
+            .guard("JwtConfiguration.Issuer", &self.issuer, &live.issuer)
+            .guard("JwtConfiguration.Audience", &self.audience, listed(&live.audience))
     }
 }
 
@@ -138,6 +126,26 @@ impl Described for JwtAuthorizer {
     };
 }
 
+impl ApiGatewayV2 {
+    /// All authorizers of an API. It has at most ten unless the quota was raised, so one call lists them all.
+    pub(super) async fn authorizers(&self, api: &str) -> Result<Vec<types::Authorizer>, Failure> {
+        let list = |next| async move {
+            let call = self.client.get_authorizers().api_id(api).max_results(PAGE).set_next_token(next);
+            let page = call.send().await.or_fail(&format!("list the authorizers of the API {api}"))?;
+            Ok((page.items, page.next_token))
+        };
+        to_the_end(list).await
+    }
+
+    pub(super) async fn delete_authorizer(&self, api: &str, id: &str, name: &str, task: &Task) -> Result<(), Failure> {
+        let deleted = self.write(api, task, &[], || async {
+            let call = self.client.delete_authorizer().api_id(api).authorizer_id(id);
+            call.send().await.or_fail(&format!("delete the authorizer {name}"))
+        });
+        deleted.await.or_absent().map(drop)
+    }
+}
+
 impl Provider<JwtAuthorizer> for ApiGatewayV2 {
     async fn read(
         &self,
@@ -145,13 +153,7 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
         known: Option<&JwtAuthorizerOutputs>,
         _: &Task,
     ) -> Result<Option<Found<JwtAuthorizer>>, Failure> {
-        // An API has at most ten authorizers unless the quota was raised, so one call lists them all.
-        let list = |next| async move {
-            let call = self.client.get_authorizers().api_id(&key.api_id).max_results(PAGE).set_next_token(next);
-            let page = call.send().await.or_fail(&format!("list the authorizers of the API {}", key.api_id))?;
-            Ok((page.items, page.next_token))
-        };
-        let Some(mut all) = to_the_end(list).await.or_absent()? else { return Ok(None) };
+        let Some(mut all) = self.authorizers(&key.api_id).await.or_absent()? else { return Ok(None) };
         let by_id = known.and_then(|known| all.iter().position(|one| one.authorizer_id() == Some(&known.id)));
         let Some(index) = by_id.or_else(|| all.iter().position(|one| one.name() == Some(&key.name))) else {
             return Ok(None);
@@ -197,11 +199,7 @@ impl Provider<JwtAuthorizer> for ApiGatewayV2 {
     }
 
     async fn delete(&self, gone: &JwtAuthorizerOutputs, task: &Task) -> Result<(), Failure> {
-        let deleted = self.write(&gone.api_id, task, &[], || async {
-            let call = self.client.delete_authorizer().api_id(&gone.api_id).authorizer_id(&gone.id);
-            call.send().await.or_fail(&format!("delete the authorizer {}", gone.name))
-        });
-        deleted.await.or_absent().map(drop)
+        self.delete_authorizer(&gone.api_id, &gone.id, &gone.name, task).await
     }
 
     async fn list(&self, _: &Whose) -> Result<Listing, Failure> {

@@ -8,6 +8,7 @@
 mod api;
 mod authorizer;
 mod inventory;
+mod route_settings;
 mod routes;
 mod stage;
 mod urls;
@@ -27,9 +28,8 @@ use crate::scope::Scope;
 
 pub use api::{HttpApi, HttpApiKey, HttpApiOutputs, LiveHttpApi};
 pub use authorizer::{JwtAuthorizer, JwtAuthorizerKey, JwtAuthorizerOutputs, LiveJwtAuthorizer};
-pub use routes::{
-    HttpAuthorization, HttpRoute, HttpRoutes, HttpRoutesKey, HttpRoutesOutputs, LiveHttpRoute, LiveHttpRoutes,
-};
+pub use route_settings::{LiveHttpIntegration, LiveHttpRoute, LiveHttpRoutes};
+pub use routes::{HttpAuthorization, HttpRoute, HttpRoutes, HttpRoutesKey, HttpRoutesOutputs};
 pub use stage::{HttpStage, HttpStageKey, HttpStageOutputs, LiveHttpStage};
 pub use urls::http_stage_url;
 
@@ -62,6 +62,17 @@ const MADE: &[&str] =
 
 /// The groups of access logs.
 const LOG_GROUPS: &[&str] = &["{arn:logs}:log-group:/aws/vendedlogs/apis/{stack}-*"];
+
+/// A list as a comparison shows it.
+fn listed<T: std::fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
+    let all: Vec<String> = all.into_iter().map(|one| one.to_string()).collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+}
+
+/// A missing text and an empty one mean the same.
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
 
 /// The most entries of a list call.
 const PAGE: &str = "500";

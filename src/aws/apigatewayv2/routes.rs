@@ -11,19 +11,19 @@ use tokio::try_join;
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::to_the_end;
-use super::{ApiGatewayV2, PAGE, PARTS, READ};
+use super::{ApiGatewayV2, LiveHttpIntegration, LiveHttpRoute, LiveHttpRoutes, PAGE, PARTS, READ};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
 /// The format of requests to functions: the newer, smaller one.
-const PAYLOAD: &str = "2.0";
+pub(super) const PAYLOAD: &str = "2.0";
 
 /// An HTTP API waits at most 30 s for a function. A function's own timeout comes first.
-const TIMEOUT_MS: i32 = 30_000;
+pub(super) const TIMEOUT_MS: i32 = 30_000;
 
 /// All routes of an API.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct HttpRoutes {
     pub api_id: String,
     /// By their keys, as in `GET /hello`.
     pub routes: BTreeMap<String, HttpRoute>,
-    /// The names of the API's authorizers by id, for messages.
+    /// The names of the API's authorizers by id. It must have no others.
     pub authorizers: BTreeMap<String, String>,
 }
 
@@ -67,29 +67,8 @@ pub struct HttpRoutesKey {
     api_id: String,
 }
 
-/// Routes and integrations, as read from AWS.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct LiveHttpRoutes {
-    /// Routes by their keys.
-    pub routes: BTreeMap<String, LiveHttpRoute>,
-    /// Integrations by id: the function's ARN, if it is a plain proxy to a function in our format.
-    pub integrations: BTreeMap<String, Option<String>>,
-}
-
-/// A route, as read from AWS.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LiveHttpRoute {
-    /// An id that AWS chose.
-    pub id: String,
-    /// `NONE`, `JWT`, `AWS_IAM` or `CUSTOM`.
-    pub authorization_type: String,
-    /// With `JWT` and `CUSTOM`.
-    pub authorizer_id: Option<String>,
-    pub integration_id: String,
-}
-
 impl HttpAuthorization {
-    fn kind(&self) -> AuthorizationType {
+    pub(super) fn kind(&self) -> AuthorizationType {
         match self {
             Self::Jwt { .. } => AuthorizationType::Jwt,
             Self::Iam => AuthorizationType::AwsIam,
@@ -97,41 +76,11 @@ impl HttpAuthorization {
         }
     }
 
-    fn authorizer(&self) -> Option<&str> {
+    pub(super) fn authorizer(&self) -> Option<&str> {
         match self {
             Self::Jwt { authorizer_id } => Some(authorizer_id),
             Self::Iam | Self::None => None,
         }
-    }
-}
-
-impl HttpRoutes {
-    /// Contains an authorizer's name instead of its id, for messages.
-    fn who(&self, kind: &str, authorizer: Option<&str>) -> String {
-        match authorizer {
-            Some(id) => format!("{kind} {}", self.authorizers.get(id).map_or(id, String::as_str)),
-            None => kind.to_owned(),
-        }
-    }
-
-    /// Each route's own differences.
-    fn route_drift(&self, key: &str, want: &HttpRoute, live: &LiveHttpRoutes) -> Vec<Drift> {
-        let Some(route) = live.routes.get(key) else { return vec![Drift::new(key, "a route", "none")] };
-        let mut drift = Vec::new();
-        let (kind, authorizer) = (want.authorization.kind(), want.authorization.authorizer());
-        if kind.as_str() != route.authorization_type || authorizer != route.authorizer_id.as_deref() {
-            let wanted = self.who(kind.as_str(), authorizer);
-            let is = self.who(&route.authorization_type, route.authorizer_id.as_deref());
-            // A closed route that should be open is not weaker.
-            let weakens = want.authorization != HttpAuthorization::None;
-            drift.push(Drift { weakens, ..Drift::new(format!("{key} authorizer"), wanted, is) });
-        }
-        match live.integrations.get(&route.integration_id) {
-            Some(Some(arn)) if *arn == want.function_arn => {}
-            Some(Some(arn)) => drift.push(Drift::weakening(format!("{key} function"), &want.function_arn, arn)),
-            _ => drift.push(Drift::weakening(format!("{key} function"), &want.function_arn, "something else")),
-        }
-        drift
     }
 }
 
@@ -158,22 +107,7 @@ impl Resource for HttpRoutes {
     }
 
     fn compare(&self, live: &LiveHttpRoutes) -> Comparison {
-        let drift = {
-            let mut drift: Vec<Drift> =
-                self.routes.iter().flat_map(|(key, want)| self.route_drift(key, want, live)).collect();
-            for (key, route) in live.routes.iter().filter(|(key, _)| !self.routes.contains_key(*key)) {
-                let is = self.who(&route.authorization_type, route.authorizer_id.as_deref());
-                drift.push(Drift::weakening(key, "no route", is));
-            }
-            let used = |id: &String| live.routes.values().any(|route| route.integration_id == *id);
-            let idle = live.integrations.keys().filter(|id| !used(id)).count();
-            // Only after the routes are correct: before that a new route may still need one of them.
-            if drift.is_empty() && idle > 0 {
-                drift.push(Drift::new("integrations that no route uses", "none", idle));
-            }
-            drift
-        };
-        drift.into_iter().collect()
+        self.compare_all(live)
     }
 }
 
@@ -201,7 +135,7 @@ impl Described for HttpRoutes {
             layer: Layer::Authorization,
             subject: "HTTP API",
             holds: "routes match the stack file, and there are no others",
-            read: "GetRoutes, GetIntegrations",
+            read: "GetRoutes, GetIntegrations, GetAuthorizers",
         },
     };
 }
@@ -226,25 +160,13 @@ impl ApiGatewayV2 {
     }
 
     async fn live_routes(&self, api: &str) -> Result<Option<LiveHttpRoutes>, Failure> {
-        let both = async { try_join!(self.routes(api), self.integrations(api)) };
-        let Some((routes, integrations)) = both.await.or_absent()? else { return Ok(None) };
-        let integration = |one: types::Integration| {
-            let proxy = one.integration_type == Some(IntegrationType::AwsProxy)
-                && one.payload_format_version.as_deref() == Some(PAYLOAD);
-            (one.integration_id.unwrap_or_default(), one.integration_uri.filter(|_| proxy))
-        };
-        let route = |one: types::Route| {
-            let live = LiveHttpRoute {
-                id: one.route_id.unwrap_or_default(),
-                authorization_type: one.authorization_type.map_or("NONE".into(), |kind| kind.as_str().to_owned()),
-                authorizer_id: one.authorizer_id.filter(|id| !id.is_empty()),
-                integration_id: one.target.unwrap_or_default().trim_start_matches("integrations/").to_owned(),
-            };
-            (one.route_key.unwrap_or_default(), live)
-        };
+        let all = async { try_join!(self.routes(api), self.integrations(api), self.authorizers(api)) };
+        let Some((routes, integrations, authorizers)) = all.await.or_absent()? else { return Ok(None) };
+        let named = |one: types::Authorizer| (one.authorizer_id.unwrap_or_default(), one.name.unwrap_or_default());
         Ok(Some(LiveHttpRoutes {
-            routes: routes.into_iter().map(route).collect(),
-            integrations: integrations.into_iter().map(integration).collect(),
+            routes: routes.into_iter().map(LiveHttpRoute::of).collect(),
+            integrations: integrations.into_iter().map(LiveHttpIntegration::of).collect(),
+            authorizers: authorizers.into_iter().map(named).collect(),
         }))
     }
 
@@ -254,11 +176,11 @@ impl ApiGatewayV2 {
         let api = &want.api_id;
         // Unchanged routes keep their integrations, and other routes to the same functions use these too.
         let at_rest = want.routes.iter().filter_map(|(key, route)| {
-            let is = live.routes.get(key).filter(|_| want.route_drift(key, route, live).is_empty())?;
+            let is = live.routes.get(key).filter(|_| want.compare_route(key, route, live).is_as_wanted())?;
             Some((key, (&route.function_arn, &is.integration_id)))
         });
         let at_rest: BTreeMap<&String, (&String, &String)> = at_rest.collect();
-        let known = live.integrations.iter().filter_map(|(id, arn)| Some((arn.as_ref()?, id)));
+        let known = live.integrations.iter().filter_map(|(id, one)| Some((one.plain_function()?, id)));
         let mut by_function: BTreeMap<String, String> =
             known.chain(at_rest.values().copied()).map(|(arn, id)| (arn.clone(), id.clone())).collect();
         for route in want.routes.values() {
@@ -272,7 +194,7 @@ impl ApiGatewayV2 {
             match live.routes.get(key) {
                 None => self.make_route(api, key, route, target, task).await?,
                 Some(_) if at_rest.contains_key(key) => {}
-                Some(is) => self.change_route(api, key, &is.id, route, target, task).await?,
+                Some(is) => self.change_route(api, key, is, route, target, task).await?,
             }
         }
         for (key, gone) in live.routes.iter().filter(|(key, _)| !want.routes.contains_key(*key)) {
@@ -292,6 +214,10 @@ impl ApiGatewayV2 {
                 call.send().await.or_fail(&format!("delete the integration {id}"))
             });
             deleted.await.or_absent()?;
+        }
+        // Last: AWS refuses to delete an authorizer that a route names.
+        for (id, name) in want.other_authorizers(live) {
+            self.delete_authorizer(api, id, name, task).await?;
         }
         Ok(())
     }
@@ -327,13 +253,16 @@ impl ApiGatewayV2 {
         &self,
         api: &str,
         key: &str,
-        id: &str,
+        is: &LiveHttpRoute,
         route: &HttpRoute,
         target: Option<String>,
         task: &Task,
     ) -> Result<(), Failure> {
+        // An update keeps what it leaves out, so an empty list takes scopes away.
+        let no_scopes = (!is.scopes.is_empty()).then(Vec::new);
         let changed = self.write(api, task, &[], || async {
-            let call = self.client.update_route().api_id(api).route_id(id).set_target(target.clone());
+            let call = self.client.update_route().api_id(api).route_id(&is.id).set_target(target.clone());
+            let call = call.set_authorization_scopes(no_scopes.clone());
             let call = call.authorization_type(route.authorization.kind());
             let call = call.set_authorizer_id(route.authorization.authorizer().map(str::to_owned));
             call.send().await.or_fail(&format!("update the route {key}"))
@@ -375,6 +304,8 @@ impl Provider<HttpRoutes> for ApiGatewayV2 {
     async fn delete(&self, gone: &HttpRoutesOutputs, task: &Task) -> Result<(), Failure> {
         let Some(live) = self.live_routes(&gone.api_id).await? else { return Ok(()) };
         let none = HttpRoutes { api_id: gone.api_id.clone(), routes: BTreeMap::new(), authorizers: BTreeMap::new() };
+        // The authorizers have records of their own.
+        let live = LiveHttpRoutes { authorizers: BTreeMap::new(), ..live };
         self.bring_routes(&none, &live, task).await
     }
 
@@ -406,10 +337,12 @@ mod tests {
             authorization_type: "JWT".into(),
             authorizer_id: Some("a1".into()),
             integration_id: "i1".into(),
+            ..LiveHttpRoute::default()
         };
         LiveHttpRoutes {
             routes: [("GET /hello".to_owned(), route)].into(),
-            integrations: [("i1".to_owned(), Some(HELLO.to_owned()))].into(),
+            integrations: [("i1".to_owned(), LiveHttpIntegration::proxy(HELLO))].into(),
+            authorizers: [("a1".to_owned(), "Users".to_owned())].into(),
         }
     }
 
@@ -432,32 +365,70 @@ mod tests {
         };
         let drift = want().drift(&with(open));
         assert!(drift[0].weakens);
-        assert_eq!((drift[0].want.as_str(), drift[0].live.as_str()), ("JWT Users", "NONE"));
-        let other = |live: &mut LiveHttpRoutes| drop(live.integrations.insert("i1".into(), None));
-        assert!(want().drift(&with(other))[0].weakens);
+        assert_eq!((drift[0].want.as_str(), drift[0].live.as_str()), ("JWT", "NONE"));
+        assert_eq!((drift[1].want.as_str(), drift[1].live.as_str()), ("Users", "none"));
+        let integrations: [fn(&mut LiveHttpIntegration); 6] = [
+            |live| live.kind = "HTTP_PROXY".into(),
+            |live| live.uri = "https://elsewhere.example".into(),
+            |live| live.payload = "1.0".into(),
+            |live| live.credentials = Some("arn:aws:iam::123456789012:role/r".into()),
+            |live| drop(live.request_parameters.insert("overwrite:header.x-who".into(), "admin".into())),
+            |live| *live = LiveHttpIntegration::default(),
+        ];
+        for change in integrations {
+            let drift = want().drift(&with(|live| live.integrations.values_mut().for_each(change)));
+            assert!(!drift.is_empty() && drift.iter().all(|drift| drift.weakens), "{drift:?}");
+        }
+        let slow = |live: &mut LiveHttpRoutes| live.integrations.values_mut().for_each(|one| one.timeout_ms = Some(50));
+        let scoped = |live: &mut LiveHttpRoutes| {
+            live.routes.values_mut().for_each(|route| _ = route.scopes.insert("orders/read".into()));
+        };
+        let authorizer = |live: &mut LiveHttpRoutes| drop(live.authorizers.insert("a9".into(), "Stranger".into()));
+        for drift in [want().drift(&with(slow)), want().drift(&with(scoped)), want().drift(&with(authorizer))] {
+            assert!(drift.len() == 1 && !drift[0].weakens, "{drift:?}");
+        }
         let more = |live: &mut LiveHttpRoutes| {
             let extra = live.routes["GET /hello"].clone();
             live.routes.insert("ANY /{all+}".into(), extra);
         };
-        assert_eq!(want().drift(&with(more))[0].field, "ANY /{all+}");
-        let idle = |live: &mut LiveHttpRoutes| drop(live.integrations.insert("i2".into(), Some(HELLO.into())));
+        let drift = want().drift(&with(more));
+        assert_eq!((drift[0].field.as_str(), drift[0].live.as_str()), ("other routes", "ANY /{all+} (JWT Users)"));
+        let idle = |live: &mut LiveHttpRoutes| {
+            live.integrations.insert("i2".into(), LiveHttpIntegration::proxy(HELLO));
+        };
         let drift = want().drift(&with(idle));
         assert_eq!((drift.len(), drift[0].weakens), (1, false));
     }
 
     #[tokio::test]
-    async fn unchanged_routes_cost_two_calls() {
+    async fn unchanged_routes_cost_three_concurrent_calls() {
         let routes = r#"{"items":[{"routeId":"r1","routeKey":"GET /hello","authorizationType":"JWT","authorizerId":"a1",
             "target":"integrations/i1"}]}"#;
         let integrations = format!(
             r#"{{"items":[{{"integrationId":"i1","integrationType":"AWS_PROXY","integrationUri":"{HELLO}",
             "payloadFormatVersion":"2.0"}}]}}"#
         );
-        let (clients, http) = replay(vec![(200, routes), (200, &integrations)]);
+        let authorizers = r#"{"items":[{"authorizerId":"a1","name":"Users"}]}"#;
+        let (clients, http) = replay(vec![(200, routes), (200, &integrations), (200, authorizers)]);
         let gateway = ApiGatewayV2::new(&clients);
         let found = Provider::<HttpRoutes>::read(&gateway, &want().key(), None, &task()).await;
         assert_eq!(want().drift(&found.expect("no failure").expect("found").live), vec![]);
-        assert_eq!(asked(&http).len(), 2);
+        assert_eq!(asked(&http).len(), 3);
+    }
+
+    #[tokio::test]
+    async fn scopes_and_authorizers_set_by_hand_are_taken_away() {
+        let live = with(|live| {
+            live.routes.values_mut().for_each(|route| _ = route.scopes.insert("orders/read".into()));
+            live.authorizers.insert("a9".into(), "Stranger".into());
+        });
+        let (clients, http) = replay(vec![(200, "{}"), (204, "")]);
+        let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
+        let gateway = ApiGatewayV2::new(&clients);
+        Provider::<HttpRoutes>::update(&gateway, &want(), &found, &task()).await.expect("brought");
+        let asked = asked(&http);
+        assert!(asked[0].1.contains(r#""authorizationScopes":[]"#), "{asked:?}");
+        assert!(asked[1].0.starts_with("DELETE") && asked[1].0.ends_with("/authorizers/a9"), "{asked:?}");
     }
 
     #[tokio::test]
@@ -476,7 +447,7 @@ mod tests {
             extra.id = "r2".into();
             extra.integration_id = "i2".into();
             live.routes.insert("GET /old".into(), extra);
-            live.integrations.insert("i2".into(), Some(format!("{HELLO}-old")));
+            live.integrations.insert("i2".into(), LiveHttpIntegration::proxy(&format!("{HELLO}-old")));
             let route = live.routes.get_mut("GET /hello").expect("there");
             (route.authorization_type, route.authorizer_id) = ("NONE".into(), None);
         });
@@ -496,7 +467,7 @@ mod tests {
         for (used, idle) in [("i1", "i2"), ("i2", "i1")] {
             let live = with(|live| {
                 live.routes.get_mut("GET /hello").expect("there").integration_id = used.into();
-                live.integrations = [used, idle].map(|id| (id.to_owned(), Some(HELLO.to_owned()))).into();
+                live.integrations = [used, idle].map(|id| (id.to_owned(), LiveHttpIntegration::proxy(HELLO))).into();
             });
             assert_eq!(want().drift(&live).len(), 1);
             let found = Found { outputs: HttpRoutesOutputs { api_id: "abc".into() }, live };
@@ -529,7 +500,7 @@ mod tests {
             let other =
                 LiveHttpRoute { id: "r2".into(), integration_id: "i2".into(), ..live.routes["GET /hello"].clone() };
             live.routes.insert("GET /other".into(), other);
-            live.integrations.extend(["i2", "i3"].map(|id| (id.to_owned(), Some(HELLO.to_owned()))));
+            live.integrations.extend(["i2", "i3"].map(|id| (id.to_owned(), LiveHttpIntegration::proxy(HELLO))));
         });
         let both = HttpRoutes {
             routes: ["GET /hello", "GET /other"]

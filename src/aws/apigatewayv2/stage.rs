@@ -1,16 +1,18 @@
 //! The stage of an HTTP API, which callers reach. It deploys changes by itself, throttles each route, and logs every
 //! request without the caller's identity.
 
+use std::collections::{BTreeSet, HashMap};
+
 use aws_sdk_apigatewayv2::types::{AccessLogSettings, RouteSettings};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::settle::API_LOG_GROUP;
-use super::super::tag_map;
-use super::{ApiGatewayV2, BELOW, LOG_GROUPS, MADE, PARTS, READ};
+use super::super::{tag_map, to_the_end};
+use super::{ApiGatewayV2, BELOW, LOG_GROUPS, MADE, PAGE, PARTS, READ, listed};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -50,8 +52,14 @@ pub struct HttpStageKey {
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveHttpStage {
+    /// The API's other stages.
+    pub others: Vec<String>,
     /// Whether it deploys changes by itself.
     pub auto_deploy: bool,
+    /// Whether each route has metrics of its own, which cost money.
+    pub metrics: bool,
+    /// The names of its variables.
+    pub variables: BTreeSet<String>,
     /// Requests a second; `None`: the account's.
     pub rate: Option<f64>,
     /// The burst; `None`: the account's.
@@ -112,38 +120,45 @@ impl Resource for HttpStage {
     }
 
     fn compare(&self, live: &LiveHttpStage) -> Comparison {
-        let drift = {
-            let mut drift = Vec::new();
-            let limit = |field: &str, want: f64, live: Option<f64>| match live {
-                None => Some(Drift::weakening(field, want, "the account's")),
-                Some(live) if live > want => Some(Drift::weakening(field, want, live)),
-                Some(live) if (live - want).abs() > 1e-6 => Some(Drift::new(field, want, live)),
-                Some(_) => None,
+        let mut compared = Comparison::default();
+        let limits = [
+            ("ThrottlingRateLimit", self.rate_limit, live.rate),
+            ("ThrottlingBurstLimit", self.burst_limit.into(), live.burst.map(f64::from)),
+        ];
+        for (limit, want, live) in limits {
+            let effect = match live {
+                Some(live) if live <= want || same(live, want) => Effect::differs_unless(same(live, want)),
+                _ => Effect::Weakens,
             };
-            drift.extend(limit("ThrottlingRateLimit of each route", self.rate_limit, live.rate));
-            drift.extend(limit(
-                "ThrottlingBurstLimit of each route",
-                self.burst_limit.into(),
-                live.burst.map(f64::from),
-            ));
-            if !live.auto_deploy {
-                drift.push(Drift::weakening("AutoDeploy", true, false));
-            }
-            // AWS may return the ARN with or without `:*`.
-            if live.log_destination.trim_end_matches(":*") != self.log_group_arn {
-                let live = if live.log_destination.is_empty() { "none" } else { &live.log_destination };
-                drift.push(Drift::weakening("AccessLogSettings.DestinationArn", &self.log_group_arn, live));
-            }
-            if live.log_format != FORMAT {
-                drift.push(Drift::new("AccessLogSettings.Format", FORMAT, &live.log_format));
-            }
-            for route in live.routes.iter().filter(|route| self.lifts(route)) {
-                drift.push(Drift::weakening(format!("RouteSettings {}", route.0), "none of its own", "a higher limit"));
-            }
-            drift
-        };
-        drift.into_iter().collect()
+            let live = live.map_or("the account's".to_owned(), |live| live.to_string());
+            compared = compared.judged(format!("DefaultRouteSettings.{limit}"), want, live, effect);
+        }
+        // AWS may return the ARN with or without `:*`.
+        let group = live.log_destination.trim_end_matches(":*");
+        let or_none = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
+        compared = compared
+            .plain("DefaultRouteSettings.DetailedMetricsEnabled", false, live.metrics)
+            .guard("AutoDeploy", true, live.auto_deploy)
+            .guard("AccessLogSettings.DestinationArn", &self.log_group_arn, or_none(group))
+            .plain("AccessLogSettings.Format", FORMAT, or_none(&live.log_format))
+            .plain("StageVariables", "none", listed(&live.variables));
+        for route in &live.routes {
+            let (key, rate, burst) = route;
+            let limit = |limit: Option<String>| limit.unwrap_or_else(|| "the stage's".to_owned());
+            let own = format!(
+                "ThrottlingRateLimit {}, ThrottlingBurstLimit {}",
+                limit(rate.map(|rate| rate.to_string())),
+                limit(burst.map(|burst| burst.to_string()))
+            );
+            let effect = Effect::weakens_unless(!self.lifts(route));
+            compared = compared.judged(format!("RouteSettings {key}"), "none of its own", own, effect);
+        }
+        compared.nothing_else("other stages", &live.others)
     }
+}
+
+fn same(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-6
 }
 
 impl Described for HttpStage {
@@ -160,7 +175,8 @@ impl Described for HttpStage {
                 on: BELOW,
                 rights: &[
                     Permissions { needs: &[Usage::Update], actions: &["apigateway:PATCH"] },
-                    Permissions { needs: &[Usage::Delete], actions: &["apigateway:DELETE"] },
+                    // An update deletes stages that the stack does not have.
+                    Permissions { needs: &[Usage::Delete, Usage::Update], actions: &["apigateway:DELETE"] },
                 ],
             },
             // The limits of a route have a call of their own that deletes them.
@@ -241,10 +257,20 @@ impl Described for HttpStage {
         check: SettingsCheck {
             layer: Layer::Authorization,
             subject: "stage {}",
-            holds: "throttling and logging match the stack file",
-            read: "GetStage",
+            holds: "throttling and logging match the stack file, and there are no other stages",
+            read: "GetStages",
         },
     };
+}
+
+impl ApiGatewayV2 {
+    async fn delete_stage(&self, api: &str, name: &str, task: &Task) -> Result<(), Failure> {
+        let deleted = self.write(api, task, &[], || async {
+            let call = self.client.delete_stage().api_id(api).stage_name(name);
+            call.send().await.or_fail(&format!("delete the stage {name}"))
+        });
+        deleted.await.or_absent().map(drop)
+    }
 }
 
 impl Provider<HttpStage> for ApiGatewayV2 {
@@ -254,11 +280,23 @@ impl Provider<HttpStage> for ApiGatewayV2 {
         _: Option<&HttpStageOutputs>,
         _: &Task,
     ) -> Result<Option<Found<HttpStage>>, Failure> {
-        let call = self.client.get_stage().api_id(&key.api_id).stage_name(&key.name).send().await;
-        let Some(stage) = call.or_fail(&format!("read the stage {}", key.name)).or_absent()? else { return Ok(None) };
+        let list = |next| async move {
+            let call = self.client.get_stages().api_id(&key.api_id).max_results(PAGE).set_next_token(next);
+            let page = call.send().await.or_fail(&format!("read the stage {}", key.name))?;
+            Ok((page.items, page.next_token))
+        };
+        let Some(stages) = to_the_end(list).await.or_absent()? else { return Ok(None) };
+        let (ours, others): (Vec<_>, Vec<_>) =
+            stages.into_iter().partition(|stage| stage.stage_name() == Some(&key.name));
+        let Some(stage) = ours.into_iter().next() else { return Ok(None) };
+        let variables = stage.stage_variables.unwrap_or_default().into_iter();
         let (defaults, log) = (stage.default_route_settings, stage.access_log_settings);
         let routes = stage.route_settings.unwrap_or_default().into_iter();
         let live = LiveHttpStage {
+            others: others.into_iter().filter_map(|stage| stage.stage_name).collect(),
+            metrics: defaults.as_ref().and_then(RouteSettings::detailed_metrics_enabled).unwrap_or_default(),
+            // An empty value takes a variable away.
+            variables: variables.filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).collect(),
             auto_deploy: stage.auto_deploy.unwrap_or_default(),
             rate: defaults.as_ref().and_then(RouteSettings::throttling_rate_limit),
             burst: defaults.as_ref().and_then(RouteSettings::throttling_burst_limit),
@@ -288,8 +326,12 @@ impl Provider<HttpStage> for ApiGatewayV2 {
         task: &Task,
     ) -> Result<HttpStageOutputs, Failure> {
         let doing = format!("update the stage {}", want.name);
+        let cleared: HashMap<String, String> =
+            found.live.variables.iter().map(|name| (name.clone(), String::new())).collect();
+        let cleared = (!cleared.is_empty()).then_some(cleared);
         let updated = self.write(&want.api_id, task, &[&API_LOG_GROUP], || async {
             let call = self.client.update_stage().api_id(&want.api_id).stage_name(&want.name).auto_deploy(true);
+            let call = call.set_stage_variables(cleared.clone());
             let call = call.default_route_settings(want.settings()).access_log_settings(want.access_log());
             call.send().await.or_fail(&doing)
         });
@@ -303,15 +345,14 @@ impl Provider<HttpStage> for ApiGatewayV2 {
             });
             removed.await.or_absent()?;
         }
+        for name in &found.live.others {
+            self.delete_stage(&want.api_id, name, task).await?;
+        }
         Ok(want.outputs())
     }
 
     async fn delete(&self, gone: &HttpStageOutputs, task: &Task) -> Result<(), Failure> {
-        let deleted = self.write(&gone.api_id, task, &[], || async {
-            let call = self.client.delete_stage().api_id(&gone.api_id).stage_name(&gone.name);
-            call.send().await.or_fail(&format!("delete the stage {}", gone.name))
-        });
-        deleted.await.or_absent().map(drop)
+        self.delete_stage(&gone.api_id, &gone.name, task).await
     }
 
     async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
@@ -345,6 +386,7 @@ mod tests {
             log_destination: GROUP.into(),
             log_format: FORMAT.into(),
             routes: vec![("GET /calm".into(), Some(5.0), Some(5))],
+            ..LiveHttpStage::default()
         }
     }
 
@@ -364,13 +406,16 @@ mod tests {
         assert_eq!(want().drift(&live()), vec![]);
         assert_eq!(want().drift(&LiveHttpStage { log_destination: format!("{GROUP}:*"), ..live() }), vec![]);
         let table = [
-            (LiveHttpStage { rate: None, ..live() }, "ThrottlingRateLimit of each route", true),
-            (LiveHttpStage { rate: Some(10_000.0), ..live() }, "ThrottlingRateLimit of each route", true),
-            (LiveHttpStage { rate: Some(1.0), ..live() }, "ThrottlingRateLimit of each route", false),
-            (LiveHttpStage { burst: Some(5000), ..live() }, "ThrottlingBurstLimit of each route", true),
+            (LiveHttpStage { rate: None, ..live() }, "DefaultRouteSettings.ThrottlingRateLimit", true),
+            (LiveHttpStage { rate: Some(10_000.0), ..live() }, "DefaultRouteSettings.ThrottlingRateLimit", true),
+            (LiveHttpStage { rate: Some(1.0), ..live() }, "DefaultRouteSettings.ThrottlingRateLimit", false),
+            (LiveHttpStage { burst: Some(5000), ..live() }, "DefaultRouteSettings.ThrottlingBurstLimit", true),
             (LiveHttpStage { auto_deploy: false, ..live() }, "AutoDeploy", true),
             (LiveHttpStage { log_destination: String::new(), ..live() }, "AccessLogSettings.DestinationArn", true),
             (LiveHttpStage { log_format: "x".into(), ..live() }, "AccessLogSettings.Format", false),
+            (LiveHttpStage { metrics: true, ..live() }, "DefaultRouteSettings.DetailedMetricsEnabled", false),
+            (LiveHttpStage { variables: BTreeSet::from(["a".into()]), ..live() }, "StageVariables", false),
+            (LiveHttpStage { others: vec!["open".into()], ..live() }, "other stages", true),
             (
                 LiveHttpStage { routes: vec![("GET /x".into(), Some(900.0), None)], ..live() },
                 "RouteSettings GET /x",
@@ -404,5 +449,20 @@ mod tests {
         let done = Provider::<HttpStage>::update(&ApiGatewayV2::new(&clients), &want(), &found, &task()).await;
         assert_eq!(done, Ok(want().outputs()));
         assert!(asked(&http)[1].0.starts_with("DELETE"), "{:?}", asked(&http));
+    }
+
+    #[tokio::test]
+    async fn other_stages_and_variables_are_found_and_removed() {
+        let stages = r#"{"items":[{"stageName":"open"},{"stageName":"$default","autoDeploy":true,
+            "stageVariables":{"to":"elsewhere","gone":""}}]}"#;
+        let (clients, http) = replay(vec![(200, stages), (200, "{}"), (204, "")]);
+        let gateway = ApiGatewayV2::new(&clients);
+        let found = Provider::<HttpStage>::read(&gateway, &want().key(), None, &task()).await.expect("no failure");
+        let found = found.expect("found");
+        assert_eq!((found.live.others.len(), listed(&found.live.variables).as_str()), (1, "to"));
+        Provider::<HttpStage>::update(&gateway, &want(), &found, &task()).await.expect("converged");
+        let asked = asked(&http);
+        assert!(asked[1].1.contains(r#""stageVariables":{"to":""}"#), "{asked:?}");
+        assert!(asked[2].0.starts_with("DELETE") && asked[2].0.ends_with("/stages/open"), "{asked:?}");
     }
 }

@@ -1,14 +1,14 @@
-//! The list of all log groups of functions and of the stages of HTTP APIs.
+//! The list of all log groups of functions and of the stages of APIs.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
-use super::{LogGroup, LogGroupKey, Logs};
+use super::{EXECUTION_LOGS, LogGroup, LogGroupKey, Logs};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::{as_far_as_it_goes, closer, pairs};
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
-/// The prefixes of the log groups of functions and of HTTP APIs.
+/// The prefixes of the log groups of functions and of access logs. After them comes the stack's name.
 const PLACES: [&str; 2] = ["/aws/lambda/", "/aws/vendedlogs/apis/"];
 
 impl Logs {
@@ -36,10 +36,34 @@ impl Logs {
 
 impl Logs {
     pub(super) async fn list_groups(&self, whose: &Whose) -> Result<Listing, Failure> {
-        let (names, cuts): (Vec<_>, Vec<_>) =
-            join_all(PLACES.map(|place| self.groups_at(place, whose))).await.into_iter().unzip();
+        let (named, (executions, cut)) =
+            join(join_all(PLACES.map(|place| self.groups_at(place, whose))), self.execution_logs()).await;
+        let (names, cuts): (Vec<_>, Vec<_>) = named.into_iter().unzip();
         let looks = names.concat().into_iter().map(|name| (name.clone(), self.listed_group(name)));
-        Ok(closer::<LogGroup, _>(looks.collect()).await.and_unread(cuts.into_iter().flatten()))
+        let mut listing = closer::<LogGroup, _>(looks.collect()).await.and_unread(cuts.into_iter().flatten());
+        // Their names do not tell whose they are, and most are somebody else's.
+        let looks = executions.into_iter().map(|name| {
+            let group = name.clone();
+            let look = async move {
+                let mut seen = self.listed_group(group).await?;
+                seen.listed.retain(|one| match whose {
+                    Whose::Stack(stack) => one.stack.as_ref() == Some(stack),
+                    Whose::Any => one.stack.is_some(),
+                });
+                Ok(seen)
+            };
+            (name, look)
+        });
+        listing.extend(closer::<LogGroup, _>(looks.collect()).await);
+        Ok(listing.and_unread(cut))
+    }
+
+    /// The names of all groups of execution logs in the account.
+    async fn execution_logs(&self) -> (Vec<String>, Option<Unread>) {
+        let call = self.client.describe_log_groups().log_group_name_prefix(EXECUTION_LOGS);
+        let (groups, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the log groups");
+        let names = groups.into_iter().filter_map(|group| group.log_group_name).collect();
+        (names, cut.map(|failure| Unread::new::<LogGroup>(format!("under {EXECUTION_LOGS}"), failure)))
     }
 }
 
@@ -55,20 +79,28 @@ mod tests {
         let second = r#"{"logGroups":[{"logGroupName":"/aws/lambda/demo-g"},{"logGroupName":"/aws/lambda/demo-h"}]}"#;
         let ours = r#"{"tags":{"securelambda:stack":"demo","securelambda:resource":"logs.f"}}"#;
         let gone = r#"{"__type":"ResourceNotFoundException","message":"no"}"#;
+        let executions = r#"{"logGroups":[{"logGroupName":"API-Gateway-Execution-Logs_abc/live"},
+            {"logGroupName":"API-Gateway-Execution-Logs_zzz/theirs"}]}"#;
         let (clients, http) = replay(vec![
             (200, first),
             (200, r#"{"logGroups":[]}"#),
+            (200, executions),
             (200, second),
             (200, ours),
             (200, r#"{"tags":{}}"#),
             (400, gone),
+            (200, &ours.replace("logs.f", "api.execution-log")),
+            (200, r#"{"tags":{}}"#),
         ]);
         let listed = Logs::new(&clients).list_groups(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
-        assert_eq!(seen, [("logs.f", Some("demo")), ("group./aws/lambda/demo-g", None)]);
+        let expected =
+            [("logs.f", Some("demo")), ("group./aws/lambda/demo-g", None), ("api.execution-log", Some("demo"))];
+        assert_eq!(seen, expected, "a group of an API that no stack has is nobody's concern");
         let requests = requests(&http);
         assert!(requests[0].contains(r#""logGroupNamePrefix":"/aws/lambda/demo-""#), "{requests:?}");
         assert!(requests[1].contains(r#""logGroupNamePrefix":"/aws/vendedlogs/apis/demo-""#), "{requests:?}");
-        assert!(requests[2].contains(r#""nextToken":"p2""#), "{requests:?}");
+        assert!(requests[2].contains(r#""logGroupNamePrefix":"API-Gateway-Execution-Logs_""#), "{requests:?}");
+        assert!(requests[3].contains(r#""nextToken":"p2""#), "{requests:?}");
     }
 }

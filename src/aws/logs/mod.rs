@@ -11,16 +11,20 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
-use super::settle::{LOGS_BUSY, LOGS_VISIBLE, settled};
+use super::settle::{LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE, Wait, settled};
 use super::{Clients, keys, pairs, tag_map};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
-use crate::scope::{Scope, Whose};
+use crate::scope::{Owner, Scope, Whose};
 
 pub use events::LogEvent;
+
+/// The beginning of the names of groups that API Gateway writes the execution logs of REST APIs to. After it come the
+/// API's id, which AWS never gives twice, and the stage (docs/aws.md, Logs of REST APIs).
+pub const EXECUTION_LOGS: &str = "API-Gateway-Execution-Logs_";
 
 /// What identifies a request to CloudWatch Logs.
 const TARGET: &str = "Logs_";
@@ -285,7 +289,13 @@ impl Logs {
 
     async fn retain(&self, want: &LogGroup, task: &Task) -> Result<(), Failure> {
         let doing = format!("set the retention of the log group {}", want.name);
-        let set = settled(task, &[&LOGS_VISIBLE, &LOGS_BUSY], || async {
+        // An operator may change these by their tags alone.
+        let waits: &[&Wait] = if want.name.starts_with(EXECUTION_LOGS) {
+            &[&LOGS_VISIBLE, &LOGS_BUSY, &LOGS_TAGGED]
+        } else {
+            &[&LOGS_VISIBLE, &LOGS_BUSY]
+        };
+        let set = settled(task, waits, || async {
             let call = self.client.put_retention_policy().log_group_name(&want.name);
             call.retention_in_days(want.retention_days).send().await.or_fail(&doing)
         });
@@ -313,7 +323,9 @@ impl Provider<LogGroup> for Logs {
             return Ok(None);
         };
         let Some(tags) = tags.or_fail(&doing).or_absent()? else { return Ok(None) };
-        if !self.scope.owns(pairs(tags.tags())) {
+        // API Gateway may have created it, for an API whose id is in its name.
+        let of_our_api = key.name.starts_with(EXECUTION_LOGS) && Owner::read(pairs(tags.tags())).is_none();
+        if !of_our_api && !self.scope.owns(pairs(tags.tags())) {
             return Err(Failure::foreign("the log group", &outputs.arn));
         }
         let Some(filters) = filters.or_absent()? else { return Ok(None) };

@@ -57,6 +57,22 @@ pub(super) fn cases() -> Vec<Case> {
             verb: create_routes,
         },
         Case {
+            wait: "API_LOG_ROLE",
+            at: "PATCH /account",
+            refusal: (400, "BadRequestException",
+                "The role ARN does not have required permissions configured. Please grant trust permission for API \
+                 Gateway and add the required role policy."),
+            verb: |clients, task| {
+                let want = apigateway::LogRole {
+                    role_arn: "arn:aws:iam::123456789012:role/logs".into(),
+                    boundary: None,
+                };
+                async move {
+                    apigateway::LogRoles::new(&clients).create(&want, &task).await.map(drop)
+                }.boxed_local()
+            },
+        },
+        Case {
             wait: "API_DELETE_RATE",
             at: "DELETE /restapis/abc",
             refusal: (429, "TooManyRequestsException", "Too Many Requests"),

@@ -22,6 +22,19 @@ pub(super) fn cases() -> Vec<Case> {
             verb: delete_log_group,
         },
         Case {
+            wait: "LOGS_TAGGED",
+            at: "PutRetentionPolicy",
+            refusal: (400, "AccessDeniedException", "User: arn:me is not authorized to perform: logs:PutRetentionPolicy"),
+            verb: |clients, task| {
+                let want = logs::LogGroup {
+                    id: "api.execution-log".into(),
+                    name: "API-Gateway-Execution-Logs_abc/live".into(),
+                    retention_days: 14,
+                };
+                async move { logs::Logs::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
+            },
+        },
+        Case {
             wait: "LOGS_VISIBLE",
             at: "PutRetentionPolicy",
             refusal: (400, "ResourceNotFoundException", "The specified log group does not exist."),

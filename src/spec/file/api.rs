@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
-use super::super::field::{AuthKey, Text};
+use super::super::field::{AuthKey, Flag, Nested, Text, Word};
 use super::super::keys::Untokened;
-use super::super::model::{Api, Auth, Firewall, ManagedRule, Route};
+use super::super::model::{Api, ApiKind, ApiLogs, Auth, Firewall, ManagedRule, Route, Tls};
 use super::super::reader::{Reader, Table, joined};
 use super::super::{keys, managed, rules};
 
 impl Reader {
     pub(super) fn api(&mut self, table: &Table) -> Api {
-        let keys::Api { kind, stage, rate_limit, burst_limit, routes } = &keys::API;
+        let keys::Api { kind, stage, rate_limit, burst_limit, tls, logs, tracing, routes } = &keys::API;
         let kind = self.word(table, kind);
         let stage = self.text(table, stage);
         if let Some((stage, span)) = &stage
@@ -21,6 +21,7 @@ impl Reader {
         {
             self.diagnostic(span, why, None);
         }
+        let (tls, logs, tracing) = self.rest_only(table, kind, (tls, logs, tracing));
         let place = table.at(&routes.key);
         let mut sound = Vec::new();
         let given = table.get(&routes.key).is_some();
@@ -38,8 +39,42 @@ impl Reader {
             stage: stage.map_or_else(|| rules::default_stage(kind).to_owned(), |(stage, _)| stage),
             rate_limit: self.number(table, rate_limit),
             burst_limit: self.number(table, burst_limit),
+            tls,
+            logs,
+            tracing,
             routes: sound,
         }
+    }
+
+    /// The settings that AWS has for REST APIs alone. The posture does not set them for HTTP APIs.
+    fn rest_only(
+        &mut self,
+        table: &Table,
+        kind: ApiKind,
+        (tls, logs, tracing): (&Word<Tls>, &Nested<keys::ApiLogs>, &Flag),
+    ) -> (Tls, ApiLogs, bool) {
+        if kind == ApiKind::Rest {
+            return (self.word(table, tls), self.logs(table, logs), self.flag(table, tracing));
+        }
+        for (key, why) in [
+            (&tls.key, "AWS decides about TLS of its own host names of HTTP APIs, which demand TLS 1.2"),
+            (&logs.key, "an HTTP API always writes an access log, and has no execution log"),
+            (&tracing.key, "X-Ray does not trace HTTP APIs"),
+        ] {
+            if let Some(item) = table.get(key) {
+                let help = "use `kind = \"rest\"` for the API, or remove the key";
+                self.diagnostic(&item.span(), format!("`{}`: {why}", key.name), Some(help.into()));
+            }
+        }
+        (Tls::V1_2, ApiLogs::NONE, false)
+    }
+
+    fn logs(&mut self, table: &Table, key: &Nested<keys::ApiLogs>) -> ApiLogs {
+        let keys::ApiLogs { access, execution } = &keys::API_LOGS;
+        let none = DeTable::new();
+        let empty = Table { span: table.span.clone(), entries: &none, path: String::new(), what: String::new() };
+        let logs = self.table(table, key).unwrap_or(empty);
+        ApiLogs { access: self.flag(&logs, access), execution: self.word(&logs, execution) }
     }
 
     fn route(&mut self, table: &Table) -> Option<Route> {

@@ -241,6 +241,9 @@ class Account:
                 one.pop("LastUpdatedDate", None)
                 one.pop("LastDeploymentStatusMessage", None)
                 yield called + " stage " + one["StageName"], one
+        role = self.call("apigateway", "get_account").get("cloudwatchRoleArn")
+        if role:
+            yield "log role", {"cloudwatchRoleArn": role}
         for kind in ("usage_plans", "api_keys", "domain_names"):
             for one in self.call("apigateway", "get_" + kind).get("items", []):
                 yield kind + " " + one.get("name", one.get("domainName", "?")), one

@@ -39,6 +39,7 @@ pub const READS: [(&str, &str); 30] = [
     ("apigateway.stage", "get_stages"),
     // The stage says which deployment is live.
     ("apigateway.release", "get_stages"),
+    ("apigateway.log_role", "get_account"),
     ("apigatewayv2.api", "get_apis"),
     ("apigatewayv2.authorizer", "get_authorizers"),
     ("apigatewayv2.routes", "get_routes"),

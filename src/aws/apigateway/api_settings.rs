@@ -1,0 +1,309 @@
+//! The settings of a REST API as AWS has them, and their comparison with the wanted ones.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_apigateway::types;
+use serde_json::Value;
+
+use super::{Mends, RestApi, given, listed, remove, replace, segment};
+use crate::engine::Effect;
+
+/// AWS's default: callers send API keys in a header. Routes demand none.
+const API_KEY_SOURCE: &str = "HEADER";
+
+/// Settings that take effect with the next deployment (docs/aws.md, TLS of REST APIs and Deployments).
+const IN_FORCE_WHEN_DEPLOYED: [&str; 8] = [
+    "securityPolicy",
+    "endpointAccessMode",
+    "disableExecuteApiEndpoint",
+    "endpointConfiguration.types",
+    "policy",
+    "apiKeySource",
+    "binaryMediaTypes",
+    "minimumCompressionSize",
+];
+
+/// The beginning of the fields of gateway responses, which take effect with the next deployment too.
+const GATEWAY_RESPONSES: &str = "gatewayResponses";
+
+/// What of the request or the caller an answer must not repeat. AWS's own answers contain an error's message alone.
+const REVEALING: [&str; 6] = [
+    "$context.authorizer",
+    "$context.identity",
+    "$context.integration",
+    "$context.request",
+    "$stageVariables",
+    "$input",
+];
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveRestApi {
+    pub name: String,
+    pub description: String,
+    /// `REGIONAL`, `EDGE` or `PRIVATE`; AWS allows just one.
+    pub endpoint_types: Vec<String>,
+    /// Whether its own host name is disabled.
+    pub execute_api_disabled: bool,
+    /// The TLS policy of its own host name; none means TLS 1.0.
+    pub security_policy: Option<String>,
+    /// `STRICT` or `BASIC`.
+    pub access_mode: Option<String>,
+    /// The resource policy: who may call it from where.
+    pub policy: Option<String>,
+    /// Where callers send API keys: `HEADER` or `AUTHORIZER`. None is AWS's default.
+    pub api_key_source: Option<String>,
+    /// The content types that are passed on as they are.
+    pub binary_media_types: Vec<String>,
+    /// Answers of at least so many bytes are compressed.
+    pub minimum_compression_size: Option<i32>,
+    /// The customised answers of the gateway itself, by their types, as in `DEFAULT_4XX`.
+    pub gateway_responses: BTreeMap<String, LiveGatewayResponse>,
+}
+
+/// A customised answer of the gateway itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveGatewayResponse {
+    /// None is that of the error.
+    pub status_code: Option<String>,
+    /// Values of headers: text in single quotes, or a part of the request.
+    pub parameters: BTreeMap<String, String>,
+    /// Bodies by content type.
+    pub templates: BTreeMap<String, String>,
+}
+
+impl LiveGatewayResponse {
+    pub(super) fn of(response: types::GatewayResponse) -> Self {
+        Self {
+            status_code: given(response.status_code.as_deref()),
+            parameters: response.response_parameters.unwrap_or_default().into_iter().collect(),
+            templates: response.response_templates.unwrap_or_default().into_iter().collect(),
+        }
+    }
+
+    /// It calls a refusal a success, or repeats something of the request or the caller. Other headers and other words
+    /// protect no less.
+    fn weakens(&self) -> bool {
+        let refuses = self.status_code.as_deref().is_none_or(|code| code.starts_with(['4', '5']));
+        let copies = self.parameters.values().any(|value| !value.starts_with('\''));
+        let reveals = self.templates.values().any(|body| REVEALING.iter().any(|word| body.contains(word)));
+        !refuses || copies || reveals
+    }
+}
+
+impl std::fmt::Display for LiveGatewayResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pairs = |all: &BTreeMap<String, String>| listed(all.iter().map(|(name, value)| format!("{name}={value}")));
+        let status = self.status_code.as_deref().unwrap_or("the error's");
+        write!(
+            f,
+            "statusCode {status}, responseParameters {}, responseTemplates {}",
+            pairs(&self.parameters),
+            pairs(&self.templates)
+        )
+    }
+}
+
+impl LiveRestApi {
+    pub(super) fn of(api: types::RestApi, gateway_responses: BTreeMap<String, LiveGatewayResponse>) -> Self {
+        let types = api.endpoint_configuration.and_then(|endpoint| endpoint.types).unwrap_or_default();
+        Self {
+            name: api.name.unwrap_or_default(),
+            description: api.description.unwrap_or_default(),
+            endpoint_types: types.iter().map(|kind| kind.as_str().to_owned()).collect(),
+            execute_api_disabled: api.disable_execute_api_endpoint,
+            security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
+            access_mode: api.endpoint_access_mode.map(|mode| mode.as_str().to_owned()),
+            policy: given(api.policy.as_deref()).map(|policy| unescaped(&policy)),
+            api_key_source: api.api_key_source.map(|source| source.as_str().to_owned()),
+            binary_media_types: api.binary_media_types.unwrap_or_default(),
+            minimum_compression_size: api.minimum_compression_size,
+            gateway_responses,
+        }
+    }
+}
+
+/// API Gateway returns a policy as the inside of a JSON string: its quotes are escaped (docs/aws.md, Resource policies
+/// of REST APIs).
+fn unescaped(policy: &str) -> String {
+    serde_json::from_str(&format!("\"{policy}\"")).unwrap_or_else(|_| policy.to_owned())
+}
+
+/// The effect of each statement of a policy, and whether it has conditions; `None` if the policy cannot be read.
+fn effects(policy: &str) -> Option<Vec<(String, bool)>> {
+    let document: Value = serde_json::from_str(policy).ok()?;
+    let statements = match document.get("Statement")? {
+        Value::Array(statements) => statements.clone(),
+        one => vec![one.clone()],
+    };
+    let effect = |one: &Value| Some((one.get("Effect")?.as_str()?.to_owned(), one.get("Condition").is_some()));
+    statements.iter().map(effect).collect()
+}
+
+impl RestApi {
+    /// A statement that allows opens IAM-signed routes to callers whom their own policies do not allow to call. Denying
+    /// statements take callers away (docs/aws.md, Resource policies of REST APIs).
+    fn policy_effect(&self, policy: Option<&str>) -> Effect {
+        let Some(policy) = policy else { return Effect::Same };
+        let Some(effects) = effects(policy) else { return Effect::Weakens };
+        let allows = effects.iter().any(|(effect, _)| effect == "Allow");
+        // The usual ways to let only some networks in: allow these, or allow everybody and deny those from elsewhere.
+        let narrows = effects.iter().any(|(effect, conditional)| effect == "Deny" || *conditional);
+        let narrows = narrows && (!allows || !self.has_signed_routes);
+        if narrows { Effect::Differs } else { Effect::Weakens }
+    }
+
+    pub(super) fn mends(&self, live: &LiveRestApi) -> Mends {
+        let regional = live.endpoint_types == ["REGIONAL"];
+        let kind = live.endpoint_types.first().map_or("EDGE", String::as_str);
+        let kind = replace(format!("/endpointConfiguration/types/{kind}"), "REGIONAL");
+        // AWS refuses a change of the type alone (docs/aws.md, TLS of REST APIs).
+        let with_policy = [kind].into_iter().chain(self.tls_patches());
+        let policy = live.policy.as_deref();
+        let key_source = live.api_key_source.as_deref().unwrap_or(API_KEY_SOURCE);
+        let binary = live.binary_media_types.iter().map(|kind| remove(format!("/binaryMediaTypes/{}", segment(kind))));
+        let size = live.minimum_compression_size.map_or("none".to_owned(), |size| size.to_string());
+        let mut mends = Mends::default()
+            .plain("name", &self.name, &live.name, [replace("/name", &self.name)])
+            .plain("description", &self.description, &live.description, [replace("/description", &self.description)])
+            .plain("endpointConfiguration.types", "REGIONAL", listed(&live.endpoint_types), with_policy)
+            .plain(
+                "disableExecuteApiEndpoint",
+                false,
+                live.execute_api_disabled,
+                [replace("/disableExecuteApiEndpoint", false)],
+            )
+            .judged("policy", "none", policy.unwrap_or("none"), self.policy_effect(policy), [replace("/policy", "")])
+            .plain("apiKeySource", API_KEY_SOURCE, key_source, [replace("/apiKeySource", API_KEY_SOURCE)])
+            .plain("binaryMediaTypes", "none", listed(&live.binary_media_types), binary)
+            .plain("minimumCompressionSize", "none", size, [unset("/minimumCompressionSize")]);
+        for (kind, response) in &live.gateway_responses {
+            let effect = if response.weakens() { Effect::Weakens } else { Effect::Differs };
+            mends = mends.judged(format!("{GATEWAY_RESPONSES} {kind}"), "AWS's own", response, effect, []);
+        }
+        if live.gateway_responses.is_empty() {
+            mends = mends.plain(GATEWAY_RESPONSES, "AWS's own", "AWS's own", []);
+        }
+        let before = mends.patches.len();
+        let mut mends = self.tls_mends(mends, live.security_policy.as_deref(), live.access_mode.as_deref());
+        if !regional {
+            // The change of the type set them already.
+            mends.patches.truncate(before);
+        }
+        mends
+    }
+
+    /// Whether correcting these settings needs a deployment to take effect.
+    pub(super) fn awaits_deployment(mends: &Mends) -> bool {
+        let deployed = |field: &str| IN_FORCE_WHEN_DEPLOYED.contains(&field) || field.starts_with(GATEWAY_RESPONSES);
+        mends.compared.drift().iter().any(|drift| deployed(&drift.field))
+    }
+}
+
+/// A patch that takes a value away: `replace` without one (docs/aws.md, Creating and finding REST APIs).
+fn unset(path: &str) -> types::PatchOperation {
+    types::PatchOperation::builder().op(types::Op::Replace).path(path).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::api::tests::{live, want};
+    use super::*;
+    use crate::engine::Resource;
+
+    const ANYONE: &str = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke"}}"#;
+    const OFFICE: &str = r#"{"Statement":[{"Effect":"Allow","Principal":"*"},{"Effect":"Deny","Principal":"*"}]}"#;
+    const NETWORK: &str = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}]}"#;
+    const NOBODY: &str = r#"{"Statement":[{"Effect":"Deny","Principal":"*"}]}"#;
+
+    fn weakens(want: &RestApi, live: &LiveRestApi) -> Option<bool> {
+        let drift = want.drift(live);
+        assert!(drift.len() < 2, "{drift:?}");
+        drift.first().map(|drift| drift.weakens)
+    }
+
+    #[test]
+    fn a_resource_policy_weakens_if_it_can_open_a_route() {
+        let with = |policy: &str| LiveRestApi { policy: Some(policy.to_owned()), ..live() };
+        let signed = RestApi { has_signed_routes: true, ..want() };
+        for (policy, unsigned_weakens, signed_weakens) in [
+            (ANYONE, true, true),
+            (OFFICE, false, true),
+            (NETWORK, false, true),
+            (NOBODY, false, false),
+            ("no JSON", true, true),
+        ] {
+            assert_eq!(weakens(&want(), &with(policy)), Some(unsigned_weakens), "{policy}");
+            assert_eq!(weakens(&signed, &with(policy)), Some(signed_weakens), "{policy}");
+        }
+        let patches = want().mends(&with(ANYONE)).patches;
+        assert_eq!((patches[0].path(), patches[0].value()), (Some("/policy"), Some("")));
+    }
+
+    #[test]
+    fn a_policy_is_read_as_api_gateway_writes_it() {
+        assert_eq!(unescaped(r#"{\"Statement\":[]}"#), r#"{"Statement":[]}"#);
+        assert_eq!(unescaped(r#"{"Statement":[]}"#), r#"{"Statement":[]}"#);
+    }
+
+    #[test]
+    fn an_answer_of_the_gateway_weakens_if_it_hides_a_refusal_or_reveals_something() {
+        let response = LiveGatewayResponse { status_code: Some("403".into()), ..LiveGatewayResponse::default() };
+        let header = |value: &str| BTreeMap::from([("gatewayresponse.header.X".to_owned(), value.to_owned())]);
+        let body = |text: &str| BTreeMap::from([("application/json".to_owned(), text.to_owned())]);
+        let table = [
+            (response.clone(), false),
+            (LiveGatewayResponse { status_code: None, ..response.clone() }, false),
+            (LiveGatewayResponse { status_code: Some("200".into()), ..response.clone() }, true),
+            (LiveGatewayResponse { parameters: header("'https://app.example.com'"), ..response.clone() }, false),
+            (LiveGatewayResponse { parameters: header("method.request.header.Cookie"), ..response.clone() }, true),
+            (LiveGatewayResponse { templates: body(r#"{"message":"no"}"#), ..response.clone() }, false),
+            (LiveGatewayResponse { templates: body("$context.authorizer.claims.sub"), ..response }, true),
+        ];
+        for (response, expected) in table {
+            let live = LiveRestApi {
+                gateway_responses: BTreeMap::from([("DEFAULT_4XX".to_owned(), response.clone())]),
+                ..live()
+            };
+            assert_eq!(weakens(&want(), &live), Some(expected), "{response}");
+            let mends = want().mends(&live);
+            assert!(mends.patches.is_empty() && RestApi::awaits_deployment(&mends));
+            assert_eq!(mends.compared.drift()[0].field, "gatewayResponses DEFAULT_4XX");
+        }
+    }
+
+    #[test]
+    fn settings_set_by_hand_differ_and_are_set_back() {
+        let table = [
+            (LiveRestApi { api_key_source: Some("AUTHORIZER".into()), ..live() }, "/apiKeySource"),
+            (LiveRestApi { binary_media_types: vec!["image/*".into()], ..live() }, "/binaryMediaTypes/image~1*"),
+            (LiveRestApi { minimum_compression_size: Some(1024), ..live() }, "/minimumCompressionSize"),
+        ];
+        for (live, path) in table {
+            assert_eq!(weakens(&want(), &live), Some(false));
+            let mends = want().mends(&live);
+            assert_eq!(mends.patches.iter().filter_map(|patch| patch.path()).collect::<Vec<_>>(), [path]);
+            assert!(RestApi::awaits_deployment(&mends));
+        }
+        assert!(!RestApi::awaits_deployment(&want().mends(&LiveRestApi { name: "x".into(), ..live() })));
+    }
+
+    #[test]
+    fn every_setting_is_shown() {
+        let compared = want().compare(&live());
+        let fields: Vec<&str> = compared.settings().iter().map(|setting| setting.field.as_str()).collect();
+        let expected = [
+            "name",
+            "description",
+            "endpointConfiguration.types",
+            "disableExecuteApiEndpoint",
+            "policy",
+            "apiKeySource",
+            "binaryMediaTypes",
+            "minimumCompressionSize",
+            "gatewayResponses",
+            "securityPolicy",
+            "endpointAccessMode",
+        ];
+        assert_eq!(fields, expected);
+    }
+}

@@ -1,0 +1,210 @@
+//! Methods and their integrations as AWS has them, and their comparison with the wanted ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_apigateway::types;
+
+use super::routes::TIMEOUT_MS;
+use super::{Authorization, Method, given, listed};
+use crate::engine::{Comparison, Effect};
+
+/// An API's methods and authorizers as AWS has them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveRoutes {
+    /// By name, as in `POST /lambda1`.
+    pub methods: BTreeMap<String, LiveMethod>,
+    /// The names of all authorizers by id.
+    pub authorizers: BTreeMap<String, String>,
+}
+
+/// A method as AWS has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveMethod {
+    pub resource_id: String,
+    /// `POST`, or `ANY` for all.
+    pub http_method: String,
+    /// `COGNITO_USER_POOLS`, `AWS_IAM`, `CUSTOM` or `NONE`.
+    pub authorization: String,
+    pub authorizer_id: Option<String>,
+    /// If there are any, the authorizer demands an access token with one of them instead of an ID token.
+    pub scopes: BTreeSet<String>,
+    /// Whether callers need an API key.
+    pub api_key_required: bool,
+    pub validator_id: Option<String>,
+    /// The model's name by content type.
+    pub models: BTreeMap<String, String>,
+    /// The parameters that are required, as in `method.request.path.id`.
+    pub required: BTreeSet<String>,
+    /// The status codes of declared answers. A function behind a proxy integration needs none.
+    pub responses: BTreeSet<String>,
+    /// `None` if the method was left without one.
+    pub integration: Option<LiveIntegration>,
+}
+
+/// A method's integration as AWS has it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LiveIntegration {
+    /// `AWS_PROXY` for a function that sees the whole request.
+    pub kind: String,
+    /// The HTTP method that calls the function: always `POST`.
+    pub http_method: String,
+    /// Where it goes.
+    pub uri: String,
+    /// In milliseconds.
+    pub timeout_ms: i32,
+    /// The role that calls the function instead of API Gateway itself, or that of the caller.
+    pub credentials: Option<String>,
+    /// The private network that it goes through.
+    pub vpc_link: Option<String>,
+    /// Whether the server's certificate is not checked.
+    pub trusts_any_certificate: bool,
+    /// The parameters that tell cached answers apart.
+    pub cache_keys: BTreeSet<String>,
+    /// What is added to requests, by its name, as in `integration.request.header.X-Who`.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl LiveMethod {
+    pub(super) fn of(resource_id: String, http_method: String, method: types::Method) -> Self {
+        let parameters = method.request_parameters.unwrap_or_default().into_iter();
+        Self {
+            resource_id,
+            http_method,
+            authorizer_id: given(method.authorizer_id.as_deref()),
+            validator_id: given(method.request_validator_id.as_deref()),
+            authorization: method.authorization_type.unwrap_or_default(),
+            scopes: method.authorization_scopes.unwrap_or_default().into_iter().collect(),
+            api_key_required: method.api_key_required.unwrap_or_default(),
+            models: method.request_models.unwrap_or_default().into_iter().collect(),
+            required: parameters.filter(|(_, required)| *required).map(|(name, _)| name).collect(),
+            responses: method.method_responses.unwrap_or_default().into_keys().collect(),
+            integration: method.method_integration.map(LiveIntegration::of),
+        }
+    }
+}
+
+impl LiveIntegration {
+    fn of(integration: types::Integration) -> Self {
+        Self {
+            kind: integration.r#type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            credentials: given(integration.credentials()),
+            vpc_link: given(integration.connection_id()),
+            trusts_any_certificate: integration.tls_config().is_some_and(|tls| tls.insecure_skip_verification()),
+            http_method: integration.http_method.unwrap_or_default(),
+            uri: integration.uri.unwrap_or_default(),
+            timeout_ms: integration.timeout_in_millis,
+            cache_keys: integration.cache_key_parameters.unwrap_or_default().into_iter().collect(),
+            parameters: integration.request_parameters.unwrap_or_default().into_iter().collect(),
+        }
+    }
+}
+
+fn or_none(text: Option<&str>) -> String {
+    text.unwrap_or("none").to_owned()
+}
+
+fn pairs(all: &BTreeMap<String, String>, between: &str) -> String {
+    listed(all.iter().map(|(name, value)| format!("{name}{between}{value}")))
+}
+
+impl Method {
+    /// Compares the method without its integration. `name` begins the names of the fields, as in `POST /lambda1`.
+    /// `authorizers` are the names of the API's authorizers by id.
+    pub(super) fn compare(&self, name: &str, live: &LiveMethod, authorizers: &BTreeMap<String, String>) -> Comparison {
+        let field = |what: &str| format!("{name} {what}");
+        let kind = self.authorization.kind();
+        // A closed route that should be open is not weaker.
+        let opens = self.authorization != Authorization::None;
+        let differs = if opens { Effect::Weakens } else { Effect::Differs };
+        let who = if kind == live.authorization { Effect::Same } else { differs };
+        let compared = Comparison::default().judged(field("authorizationType"), kind, &live.authorization, who);
+        // An authorizer that is not ours is named by its id.
+        let named = |id: Option<&str>| or_none(id.map(|id| authorizers.get(id).map_or(id, String::as_str)));
+        let authorizer = self.authorization.authorizer_id();
+        let (want, is) = (named(authorizer), named(live.authorizer_id.as_deref()));
+        // An authorizer of an open method has no effect.
+        let idle = authorizer.is_none() && kind == live.authorization;
+        let effect = if idle || want == is { Effect::Same } else { differs };
+        compared
+            .judged(field("authorizerId"), want, is, effect)
+            .guard(field("authorizationScopes"), "none", listed(&live.scopes))
+            .plain(field("apiKeyRequired"), false, live.api_key_required)
+            .guard(
+                field("requestValidatorId"),
+                or_none(self.validator_id.as_deref()),
+                or_none(live.validator_id.as_deref()),
+            )
+            .guard(field("requestModels"), pairs(&self.models(), " "), pairs(&live.models, " "))
+            .plain(field("requestParameters"), listed(self.required()), listed(&live.required))
+            .plain(field("methodResponses"), "none", listed(&live.responses))
+    }
+
+    pub(super) fn compare_integration(&self, name: &str, live: Option<&LiveIntegration>) -> Comparison {
+        let field = |what: &str| format!("{name} methodIntegration{what}");
+        let Some(live) = live else {
+            return Comparison::default().plain(field(""), &self.integration_uri, "none");
+        };
+        Comparison::default()
+            .guard(field(".type"), "AWS_PROXY", &live.kind)
+            .guard(field(".httpMethod"), "POST", &live.http_method)
+            .guard(field(".uri"), &self.integration_uri, &live.uri)
+            .plain(field(".timeoutInMillis"), TIMEOUT_MS, live.timeout_ms)
+            // With a role the function's own policy is not asked who may call it.
+            .guard(field(".credentials"), "none", or_none(live.credentials.as_deref()))
+            .plain(field(".connectionId"), "none", or_none(live.vpc_link.as_deref()))
+            .guard(field(".tlsConfig.insecureSkipVerification"), false, live.trusts_any_certificate)
+            .plain(field(".cacheKeyParameters"), "none", listed(&live.cache_keys))
+            // A function may trust a header that only the gateway sets.
+            .guard(field(".requestParameters"), "none", pairs(&live.parameters, "="))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::routes::tests::{integration, method};
+    use super::*;
+
+    #[test]
+    fn an_integration_that_uses_a_role_or_checks_nothing_weakens() {
+        let with = |change: fn(&mut LiveIntegration)| {
+            let mut live = integration();
+            change(&mut live);
+            live
+        };
+        let table = [
+            (with(|live| live.credentials = Some("arn:aws:iam::*:user/*".into())), ".credentials", true),
+            (with(|live| live.http_method = "GET".into()), ".httpMethod", true),
+            (with(|live| live.trusts_any_certificate = true), ".tlsConfig.insecureSkipVerification", true),
+            (
+                with(|live| _ = live.parameters.insert("integration.request.header.A".into(), "'b'".into())),
+                ".requestParameters",
+                true,
+            ),
+            (with(|live| live.vpc_link = Some("v1".into())), ".connectionId", false),
+            (with(|live| _ = live.cache_keys.insert("method.request.header.A".into())), ".cacheKeyParameters", false),
+        ];
+        assert!(method().compare_integration("", Some(&integration())).is_as_wanted());
+        for (live, field, weakens) in table {
+            let drift = method().compare_integration("POST /x", Some(&live)).drift();
+            let seen: Vec<_> = drift.iter().map(|drift| (drift.field.as_str(), drift.weakens)).collect();
+            assert_eq!(seen, [(format!("POST /x methodIntegration{field}").as_str(), weakens)]);
+        }
+    }
+
+    #[test]
+    fn a_closed_route_that_should_be_open_is_not_weaker() {
+        let open = Method { authorization: Authorization::None, ..method() };
+        let live = super::super::routes::tests::live_method();
+        let drift = open.compare("POST /x", &live, &BTreeMap::new()).drift();
+        let seen: Vec<_> = drift.iter().map(|drift| (drift.field.as_str(), drift.weakens)).collect();
+        assert_eq!(seen, [("POST /x authorizationType", false), ("POST /x authorizerId", false)]);
+    }
+
+    #[test]
+    fn declared_answers_differ() {
+        let mut live = super::super::routes::tests::live_method();
+        live.responses.insert("200".into());
+        let drift = method().compare("POST /x", &live, &BTreeMap::new()).drift();
+        assert_eq!((drift.len(), drift[0].field.as_str(), drift[0].weakens), (1, "POST /x methodResponses", false));
+    }
+}
