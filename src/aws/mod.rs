@@ -28,6 +28,7 @@ pub mod sns;
 pub mod sts;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unsupported;
 pub mod wafv2;
 #[cfg(test)]
 mod waits;
@@ -166,6 +167,8 @@ kinds! {
     wafv2::IpSet => wafv2,
     wafv2::WebAcl => wafv2,
     wafv2::Association => wafv2,
+    wafv2::PoolAssociation => wafv2,
+    wafv2::Logging => wafv2,
 }
 
 /// The provider of every kind. Deleted secrets can be recovered for some days.

@@ -107,6 +107,8 @@ pub enum Sid {
     HttpApiParts,
     TagHttpStages,
     DeliverAccessLogs,
+    /// What a user pool asks of a web ACL. It contains no pools.
+    PutBeforePools,
 }
 
 impl Sid {
@@ -132,6 +134,7 @@ impl Sid {
             Self::HttpApiParts => "HttpApiParts",
             Self::TagHttpStages => "TagHttpStages",
             Self::DeliverAccessLogs => "DeliverAccessLogs",
+            Self::PutBeforePools => "PutBeforePools",
         }
     }
 
@@ -144,7 +147,8 @@ impl Sid {
             | Self::OwnByName
             // Parts of APIs that carry no tag and inherit none.
             | Self::RequestValidators
-            | Self::HttpApiParts => &[NotAnothers],
+            | Self::HttpApiParts
+            | Self::PutBeforePools => &[NotAnothers],
             Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag | Self::OwnHttpApis => &[TagCarried],

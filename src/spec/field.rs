@@ -73,6 +73,7 @@ pub(super) enum Fallback {
     Number(u32),
     Text(&'static str),
     EmptyList,
+    List(&'static [&'static str]),
     EmptyTable,
 }
 
@@ -115,6 +116,7 @@ impl Fallback {
             Self::Number(number) => Some(json!(number)),
             Self::Text(text) => Some(json!(text)),
             Self::EmptyList => Some(json!([])),
+            Self::List(texts) => Some(json!(texts)),
             Self::EmptyTable => Some(json!({})),
         }
     }
@@ -296,19 +298,32 @@ impl OptionalNumber {
 /// A list of text, empty if it is left out.
 pub(super) struct List {
     pub key: Key,
+    /// The default with `posture = "hardened"`.
+    pub hardened: &'static [&'static str],
 }
 
 impl List {
     pub(super) const fn texts(name: &'static str, about: &'static str) -> Self {
-        Self { key: Key::new(name, Holds::Texts, about).or(Fallback::EmptyList) }
+        Self { key: Key::new(name, Holds::Texts, about).or(Fallback::EmptyList), hardened: &[] }
     }
 
     pub(super) const fn words(name: &'static str, words: &'static [&'static str], about: &'static str) -> Self {
-        Self { key: Key::new(name, Holds::Words(words), about).or(Fallback::EmptyList) }
+        Self { key: Key::new(name, Holds::Words(words), about).or(Fallback::EmptyList), hardened: &[] }
+    }
+
+    /// With `posture = "hardened"`, these are the default.
+    pub(super) const fn hardened_words(
+        name: &'static str,
+        words: &'static [&'static str],
+        hardened: &'static [&'static str],
+        about: &'static str,
+    ) -> Self {
+        let Self { key, .. } = Self::words(name, words, about);
+        Self { key: key.hardened(Fallback::List(hardened)), hardened }
     }
 
     pub(super) const fn required(name: &'static str, about: &'static str) -> Self {
-        Self { key: Key::new(name, Holds::Texts, about).required() }
+        Self { key: Key::new(name, Holds::Texts, about).required(), hardened: &[] }
     }
 }
 
@@ -330,6 +345,11 @@ impl<S: Section> Nested<S> {
     /// A list of tables that must be given.
     pub(super) const fn tables(name: &'static str, section: &'static S, about: &'static str) -> Self {
         Self::of(Key::new(name, Holds::Tables(section), about).required(), section)
+    }
+
+    /// A list of tables that can be left out.
+    pub(super) const fn some_tables(name: &'static str, section: &'static S, about: &'static str) -> Self {
+        Self::of(Key::new(name, Holds::Tables(section), about), section)
     }
 
     pub(super) const fn named(

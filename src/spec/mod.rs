@@ -7,6 +7,7 @@ mod allow_ip;
 pub mod blueprints;
 mod body_schema;
 mod check;
+mod countries;
 mod diagnostic;
 mod field;
 mod file;
@@ -27,8 +28,8 @@ pub use body_schema::check_body_schema;
 pub use diagnostic::{Diagnostic, SpanMap, conceal};
 pub use file::{parse, read};
 pub use model::{
-    Api, ApiKind, Auth, Firewall, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Pool, Posture,
-    Route, ServiceUser, Stack, Throughput, Value, Variable,
+    Api, ApiKind, Auth, Countries, Firewall, FirewallAction, FirewallRule, Function, IdentityPool, Invoke, ManagedRule,
+    Mfa, Mode, Password, Pool, Posture, Route, ServiceUser, Stack, Throughput, Value, Variable,
 };
 pub use rules::{deprecated_on, policy_arn as check_boundary, secret_variable, stack_name as check_name};
 pub use schema::json_schema;

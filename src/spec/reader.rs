@@ -283,7 +283,10 @@ impl Reader {
 
     /// Texts, each once. Their places are the list's with the text behind it, as in `functions.Hello.secrets.Partner`.
     pub(super) fn list(&mut self, table: &Table, key: &List) -> Vec<Located> {
-        let Some(item) = table.get(&key.key) else { return Vec::new() };
+        let Some(item) = table.get(&key.key) else {
+            let default = self.default(&[][..], key.hardened);
+            return default.iter().map(|text| ((*text).to_owned(), table.span.clone())).collect();
+        };
         let (name, place) = (key.key.name, table.at(&key.key));
         let DeValue::Array(items) = item.get_ref() else {
             self.wrong(item, name, "a list of strings");

@@ -51,6 +51,7 @@ pub fn desired(
     let references = References { pools, identity_pools, apis, urls: references::urls(stack, scope, endpoint) };
     let functions = functions::functions(&mut graph, stack, scope, bundles, &topics, &secrets, &references);
     let firewall = edge::firewall(&mut graph, stack, scope);
+    edge::before_pools(&mut graph, stack, &references.pools, firewall);
     let parts = api::Parts { stack, scope, bundles, functions: &functions, pools: &references.pools.pools, firewall };
     for (name, wanted) in stack.all_apis() {
         match roots.get(&name.map(str::to_owned)) {

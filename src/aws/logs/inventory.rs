@@ -1,4 +1,4 @@
-//! The list of all log groups of functions and of the stages of HTTP APIs.
+//! The list of all log groups of functions, of the stages of HTTP APIs and of web ACLs.
 
 use futures_util::future::join_all;
 
@@ -10,6 +10,9 @@ use crate::scope::{Owner, Whose};
 
 /// The prefixes of the log groups of functions and of HTTP APIs.
 const PLACES: [&str; 2] = ["/aws/lambda/", "/aws/vendedlogs/apis/"];
+
+/// The prefix of the log groups of web ACLs. The stack's name follows, and nothing else.
+const FIREWALLS: &str = "aws-waf-logs-";
 
 impl Logs {
     async fn listed_group(&self, name: String) -> Result<Listing, Failure> {
@@ -26,18 +29,36 @@ impl Logs {
 impl Logs {
     /// The names of the groups with a prefix, and the failure if the list could not be read to its end.
     async fn groups_at(&self, place: &str, whose: &Whose) -> (Vec<String>, Option<Unread>) {
-        let call = self.client.describe_log_groups().log_group_name_prefix(format!("{place}{}", whose.prefix()));
-        let (groups, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the log groups");
-        let mut names: Vec<String> = groups.into_iter().filter_map(|group| group.log_group_name).collect();
+        let (mut names, cut) = self.groups_like(format!("{place}{}", whose.prefix()), place).await;
         names.retain(|name| name.strip_prefix(place).is_some_and(|rest| whose.may_own(rest)));
+        (names, cut)
+    }
+
+    /// The same of web ACLs' groups.
+    async fn groups_of_firewalls(&self, whose: &Whose) -> (Vec<String>, Option<Unread>) {
+        let stack = match whose {
+            Whose::Stack(stack) => stack.as_str(),
+            Whose::Any => "",
+        };
+        let (mut names, cut) = self.groups_like(format!("{FIREWALLS}{stack}"), FIREWALLS).await;
+        names.retain(|name| stack.is_empty() || name.strip_prefix(FIREWALLS) == Some(stack));
+        (names, cut)
+    }
+
+    async fn groups_like(&self, prefix: String, place: &str) -> (Vec<String>, Option<Unread>) {
+        let call = self.client.describe_log_groups().log_group_name_prefix(prefix);
+        let (groups, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the log groups");
+        let names = groups.into_iter().filter_map(|group| group.log_group_name).collect();
         (names, cut.map(|failure| Unread::new::<LogGroup>(format!("under {place}"), failure)))
     }
 }
 
 impl Logs {
     pub(super) async fn list_groups(&self, whose: &Whose) -> Result<Listing, Failure> {
-        let (names, cuts): (Vec<_>, Vec<_>) =
-            join_all(PLACES.map(|place| self.groups_at(place, whose))).await.into_iter().unzip();
+        let (mut places, firewalls) =
+            tokio::join!(join_all(PLACES.map(|place| self.groups_at(place, whose))), self.groups_of_firewalls(whose));
+        places.push(firewalls);
+        let (names, cuts): (Vec<_>, Vec<_>) = places.into_iter().unzip();
         let looks = names.concat().into_iter().map(|name| (name.clone(), self.listed_group(name)));
         Ok(closer::<LogGroup, _>(looks.collect()).await.and_unread(cuts.into_iter().flatten()))
     }
@@ -58,17 +79,23 @@ mod tests {
         let (clients, http) = replay(vec![
             (200, first),
             (200, r#"{"logGroups":[]}"#),
+            (200, r#"{"logGroups":[{"logGroupName":"aws-waf-logs-demo"},{"logGroupName":"aws-waf-logs-demo2"}]}"#),
             (200, second),
             (200, ours),
             (200, r#"{"tags":{}}"#),
             (400, gone),
+            (200, &ours.replace("logs.f", "firewall.log")),
         ]);
         let listed = Logs::new(&clients).list_groups(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
-        assert_eq!(seen, [("logs.f", Some("demo")), ("group./aws/lambda/demo-g", None)]);
+        assert_eq!(
+            seen,
+            [("logs.f", Some("demo")), ("group./aws/lambda/demo-g", None), ("firewall.log", Some("demo"))]
+        );
         let requests = requests(&http);
         assert!(requests[0].contains(r#""logGroupNamePrefix":"/aws/lambda/demo-""#), "{requests:?}");
         assert!(requests[1].contains(r#""logGroupNamePrefix":"/aws/vendedlogs/apis/demo-""#), "{requests:?}");
-        assert!(requests[2].contains(r#""nextToken":"p2""#), "{requests:?}");
+        assert!(requests[2].contains(r#""logGroupNamePrefix":"aws-waf-logs-demo""#), "{requests:?}");
+        assert!(requests[3].contains(r#""nextToken":"p2""#), "{requests:?}");
     }
 }

@@ -34,7 +34,7 @@ impl Reader {
     }
 
     pub(super) fn pool(&mut self, name: String, table: &Table) -> (String, Pool) {
-        let keys::Pool { authorizer, password, self_sign_up, mfa, deletion_protection } = &keys::POOL;
+        let keys::Pool { authorizer, password, self_sign_up, mfa, deletion_protection, firewall } = &keys::POOL;
         let authorizer = self.text(table, authorizer);
         if let Some((authorizer, span)) = &authorizer
             && let Err(why) = rules::name("authorizers", authorizer)
@@ -54,6 +54,7 @@ impl Reader {
             self_sign_up: self.flag(table, self_sign_up),
             mfa: self.word(table, mfa),
             deletion_protection: self.flag(table, deletion_protection),
+            firewall: self.flag(table, firewall),
         };
         (name, pool)
     }
