@@ -28,7 +28,7 @@ pub mod sns;
 pub mod sts;
 #[cfg(test)]
 pub(crate) mod testing;
-mod unsupported;
+pub mod unsupported;
 pub mod wafv2;
 #[cfg(test)]
 mod waits;

@@ -113,7 +113,7 @@ pub const FUNCTION_VISIBLE: Wait = wait(
 pub const WAF_ASSOCIATION: Wait = wait(
     "associations",
     "the firewall cannot see the stage or the web ACL yet",
-    &["wafv2 AssociateWebACL"],
+    &["wafv2 AssociateWebACL", "wafv2 PutLoggingConfiguration"],
     &["WAFUnavailableEntityException", "WAFNonexistentItemException"],
 )
 .pace(2000, 10_000, 600);
@@ -144,15 +144,6 @@ pub const WAF_IP_SET: Wait = wait(
     &["WAFUnavailableEntityException", "WAFNonexistentItemException"],
 )
 .pace(2000, 10_000, 300);
-
-/// The delivery of the log is being set up, or the web ACL or the log group is not visible yet.
-pub const WAF_LOG: Wait = wait(
-    "logging-of-web-acls",
-    "the firewall's log cannot be delivered yet",
-    &["wafv2 PutLoggingConfiguration"],
-    &["WAFLogDestinationPermissionIssueException", "WAFNonexistentItemException", "WAFOptimisticLockException"],
-)
-.pace(2000, 10_000, 120);
 
 /// Problems inside the service, mostly with tags. If a create succeeded all the same, the resource is found by its
 /// name, like any that exists already.
@@ -307,8 +298,8 @@ pub const LOGS_VISIBLE: Wait = wait(
 )
 .pace(500, 2000, 30);
 
-pub const WAITS: [(&str, &Wait); 27] = named! {
-    ROLE, FUNCTION_BUSY, FUNCTION_VISIBLE, WAF_ASSOCIATION, WAF_IN_USE, WAF_LOCK, WAF_IP_SET, WAF_LOG, WAF_TROUBLE,
+pub const WAITS: [(&str, &Wait); 26] = named! {
+    ROLE, FUNCTION_BUSY, FUNCTION_VISIBLE, WAF_ASSOCIATION, WAF_IN_USE, WAF_LOCK, WAF_IP_SET, WAF_TROUBLE,
     SECRET_NAME, SECRET_BACK, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, COGNITO_BUSY, API_BUSY,
     API_UPDATING, API_AUTHORIZER_VISIBLE, IDENTITY_ROLES, IDENTITY_BUSY, API_ISSUER, API_LOG_GROUP, THROTTLE,
     API_DELETE_RATE, LOGS_BUSY, LOGS_VISIBLE

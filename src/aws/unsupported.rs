@@ -1,41 +1,74 @@
-//! Operations that AWS has and an emulator lacks. With an emulator, a run goes on without them, and the setting's live
-//! value is [`NOT_SUPPORTED`]. From AWS the same refusal is an error like any other.
+//! What an emulator lacks. AWS has every operation and every setting that the program uses, so on AWS a missing one is a
+//! failure like any other.
 
-use aws_config::SdkConfig;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
+use super::Clients;
 use super::error::UNKNOWN_CALL;
-use crate::engine::Failure;
+use crate::engine::{Failure, Task};
 
-/// The live value of a setting that an emulator does not keep.
-pub(super) const NOT_SUPPORTED: &str = "not supported by the emulator";
+/// The live value of a setting that an emulator cannot show.
+pub const NOT_SUPPORTED: &str = "not supported by the emulator";
 
-/// Whether calls go to an emulator instead of AWS.
-pub(super) fn is_emulator(sdk: &SdkConfig) -> bool {
-    sdk.endpoint_url().is_some()
+impl Clients {
+    /// Whether the endpoint is an emulator instead of AWS.
+    pub fn is_emulator(&self) -> bool {
+        self.sdk.endpoint_url().is_some()
+    }
 }
 
-/// Whether an emulator refused an operation because it does not have it.
-pub(super) fn is_unsupported(sdk: &SdkConfig, failure: &Failure) -> bool {
-    is_emulator(sdk) && UNKNOWN_CALL.is(failure)
+/// The calls about which a note was given.
+static NOTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// `None` if the endpoint is an emulator that does not implement the call. The user is told so once for each call.
+///
+/// # Errors
+/// Every other failure, and every failure on AWS.
+pub(super) fn unless_unsupported<T>(emulator: bool, result: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match result {
+        Err(failure) if emulator && UNKNOWN_CALL.is(&failure) => {
+            note(failure.call.as_deref().unwrap_or("a call"));
+            Ok(None)
+        }
+        result => result.map(Some),
+    }
+}
+
+fn note(call: &str) {
+    if !NOTED.lock().unwrap_or_else(PoisonError::into_inner).insert(call.to_owned()) {
+        return;
+    }
+    tracing::info!("the emulator does not support {call}");
+    if let Some(task) = Task::current() {
+        task.note(format!("the emulator does not support {call}"));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::error::OrFail;
-    use crate::aws::testing::replay;
+    use crate::engine::{Cause, ServiceError};
 
-    #[tokio::test]
-    async fn only_an_emulator_may_lack_an_operation() {
-        let unknown = r#"{"__type": "InvalidAction", "message": "Unknown WAF action: GetLoggingConfiguration"}"#;
-        let denied = r#"{"__type": "AccessDeniedException", "message": "no"}"#;
-        for (body, lacks) in [(unknown, true), (denied, false)] {
-            let (clients, _) = replay(vec![(400, body)]);
-            let aws = clients.sdk.clone();
-            let emulated = aws.clone().into_builder().endpoint_url("http://127.0.0.1:9").build();
-            let call = aws_sdk_wafv2::Client::new(&aws).get_logging_configuration().resource_arn("arn:acl");
-            let failure = call.send().await.or_fail("read it").expect_err("a refusal");
-            assert_eq!((is_unsupported(&aws, &failure), is_unsupported(&emulated, &failure)), (false, lacks));
-        }
+    fn unknown() -> Failure {
+        let answer = ServiceError::new("InvalidAction", "Unknown Cognito IDP action: SetRiskConfiguration");
+        Failure::refused("could not set it").answered(answer.on("cognito-idp SetRiskConfiguration"))
+    }
+
+    #[test]
+    fn only_an_emulator_may_lack_a_call() {
+        assert_eq!(unless_unsupported::<()>(true, Err(unknown())), Ok(None));
+        assert_eq!(unless_unsupported::<()>(false, Err(unknown())), Err(unknown()));
+        assert_eq!(unless_unsupported(true, Ok(1)), Ok(Some(1)));
+        let other = Failure::new(Cause::Refused, "no");
+        assert_eq!(unless_unsupported::<()>(true, Err(other.clone())), Err(other));
+    }
+
+    #[test]
+    fn an_endpoint_is_an_emulator() {
+        let (clients, _) = crate::aws::testing::replay(vec![]);
+        assert!(!clients.is_emulator());
+        let sdk = clients.sdk.into_builder().endpoint_url("http://127.0.0.1:4577").build();
+        assert!(Clients::new(sdk, clients.scope).is_emulator());
     }
 }

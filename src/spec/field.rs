@@ -72,8 +72,8 @@ pub(super) enum Fallback {
     Flag(bool),
     Number(u32),
     Text(&'static str),
+    Texts(&'static [&'static str]),
     EmptyList,
-    List(&'static [&'static str]),
     EmptyTable,
 }
 
@@ -115,8 +115,8 @@ impl Fallback {
             Self::Flag(flag) => Some(json!(flag)),
             Self::Number(number) => Some(json!(number)),
             Self::Text(text) => Some(json!(text)),
+            Self::Texts(texts) => Some(json!(texts)),
             Self::EmptyList => Some(json!([])),
-            Self::List(texts) => Some(json!(texts)),
             Self::EmptyTable => Some(json!({})),
         }
     }
@@ -298,17 +298,15 @@ impl OptionalNumber {
 /// A list of text, empty if it is left out.
 pub(super) struct List {
     pub key: Key,
-    /// The default with `posture = "hardened"`.
-    pub hardened: &'static [&'static str],
 }
 
 impl List {
     pub(super) const fn texts(name: &'static str, about: &'static str) -> Self {
-        Self { key: Key::new(name, Holds::Texts, about).or(Fallback::EmptyList), hardened: &[] }
+        Self { key: Key::new(name, Holds::Texts, about).or(Fallback::EmptyList) }
     }
 
     pub(super) const fn words(name: &'static str, words: &'static [&'static str], about: &'static str) -> Self {
-        Self { key: Key::new(name, Holds::Words(words), about).or(Fallback::EmptyList), hardened: &[] }
+        Self { key: Key::new(name, Holds::Words(words), about).or(Fallback::EmptyList) }
     }
 
     /// With `posture = "hardened"`, these are the default.
@@ -319,11 +317,11 @@ impl List {
         about: &'static str,
     ) -> Self {
         let Self { key, .. } = Self::words(name, words, about);
-        Self { key: key.hardened(Fallback::List(hardened)), hardened }
+        Self { key: key.hardened(Fallback::Texts(hardened)) }
     }
 
     pub(super) const fn required(name: &'static str, about: &'static str) -> Self {
-        Self { key: Key::new(name, Holds::Texts, about).required(), hardened: &[] }
+        Self { key: Key::new(name, Holds::Texts, about).required() }
     }
 }
 

@@ -12,8 +12,8 @@ use super::{TARGET, WEB_ACLS, Wafv2};
 use crate::aws::error::{OrAbsent, OrFail, built};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{WAF_LOG, WAF_TROUBLE, settled};
-use crate::aws::unsupported::{NOT_SUPPORTED, is_unsupported};
+use crate::aws::settle::{WAF_ASSOCIATION, WAF_TROUBLE, settled};
+use crate::aws::unsupported::{NOT_SUPPORTED, unless_unsupported};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
@@ -221,13 +221,9 @@ impl Wafv2 {
     /// The log of a web ACL.
     pub(super) async fn log_of(&self, web_acl_arn: &str) -> Result<LoggingLive, Failure> {
         let call = self.client.get_logging_configuration().resource_arn(web_acl_arn).send().await;
-        match call.or_fail(&format!("read the logging of {web_acl_arn}")).or_absent() {
-            Ok(answer) => {
-                Ok(answer.and_then(|answer| answer.logging_configuration).map_or(LoggingLive::None, LoggingLive::Some))
-            }
-            Err(failure) if is_unsupported(&self.sdk, &failure) => Ok(LoggingLive::Unsupported),
-            Err(failure) => Err(failure),
-        }
+        let answer = call.or_fail(&format!("read the logging of {web_acl_arn}")).or_absent();
+        let Some(answer) = unless_unsupported(self.emulator, answer)? else { return Ok(LoggingLive::Unsupported) };
+        Ok(answer.and_then(|answer| answer.logging_configuration).map_or(LoggingLive::None, LoggingLive::Some))
     }
 
     /// Logs to this group, in place of any other.
@@ -240,11 +236,11 @@ impl Wafv2 {
         }
         let config = built(config.build())?;
         // The call replaces the whole configuration, so it may be repeated.
-        let put = settled(task, &[&WAF_LOG, &WAF_TROUBLE], || async {
+        let put = settled(task, &[&WAF_ASSOCIATION, &WAF_TROUBLE], || async {
             let call = self.client.put_logging_configuration().logging_configuration(config.clone());
             call.send().await.or_fail(&format!("log the requests to {}", want.web_acl_arn))
         });
-        put.await?;
+        unless_unsupported(self.emulator, put.await)?;
         Ok(LoggingOutputs { web_acl_arn: want.web_acl_arn.clone() })
     }
 }
@@ -254,25 +250,16 @@ impl Provider<Logging> for Wafv2 {
     async fn read(
         &self,
         key: &LoggingKey,
-        known: Option<&LoggingOutputs>,
-        task: &Task,
+        _: Option<&LoggingOutputs>,
+        _: &Task,
     ) -> Result<Option<Found<Logging>>, Failure> {
         let live = self.log_of(&key.web_acl_arn).await?;
-        if matches!(live, LoggingLive::Unsupported) && known.is_none() {
-            task.note("the emulator does not support the logging of web ACLs");
-        }
         let outputs = LoggingOutputs { web_acl_arn: key.web_acl_arn.clone() };
         Ok((!matches!(live, LoggingLive::None)).then_some(Found { outputs, live }))
     }
 
     async fn create(&self, want: &Logging, task: &Task) -> Result<LoggingOutputs, Failure> {
-        match self.log_to(want, task).await {
-            Err(failure) if is_unsupported(&self.sdk, &failure) => {
-                task.note("the emulator does not support the logging of web ACLs");
-                Ok(LoggingOutputs { web_acl_arn: want.web_acl_arn.clone() })
-            }
-            result => result,
-        }
+        self.log_to(want, task).await
     }
 
     async fn update(&self, want: &Logging, _: &Found<Logging>, task: &Task) -> Result<LoggingOutputs, Failure> {
@@ -284,13 +271,114 @@ impl Provider<Logging> for Wafv2 {
             let call = self.client.delete_logging_configuration().resource_arn(&gone.web_acl_arn);
             call.send().await.or_fail(&format!("stop the logging of {}", gone.web_acl_arn))
         });
-        match deleted.await.or_absent() {
-            Err(failure) if is_unsupported(&self.sdk, &failure) => Ok(()),
-            deleted => deleted.map(drop),
-        }
+        unless_unsupported(self.emulator, deleted.await.or_absent()).map(drop)
     }
 
     async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
         Ok(Listing::with_parent())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::Clients;
+    use crate::aws::testing::{asked, replay};
+    use crate::engine::Drift;
+
+    const ACL: &str = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/demo-web-acl/1-2";
+    const GROUP: &str = "arn:aws:logs:eu-central-1:123456789012:log-group:aws-waf-logs-demo";
+    const UNKNOWN: &str = r#"{"__type": "InvalidAction", "message": "Unknown WAF action: GetLoggingConfiguration"}"#;
+    const ABSENT: &str = r#"{"__type": "WAFNonexistentItemException", "Message": "no such thing"}"#;
+
+    fn want() -> Logging {
+        Logging { web_acl_arn: ACL.into(), log_group_arn: GROUP.into() }
+    }
+
+    async fn read(waf: &Wafv2) -> Result<Option<Found<Logging>>, Failure> {
+        Provider::<Logging>::read(waf, &want().key(), None, &Task::detached("x")).await
+    }
+
+    #[tokio::test]
+    async fn every_change_of_the_log_is_compared() {
+        let header = |name: &str| json!({"SingleHeader": {"Name": name}});
+        let secrets = || vec![header("authorization"), header("cookie")];
+        let filter = |default: &str| {
+            let blocked = json!({"ActionCondition": {"Action": "BLOCK"}});
+            let keep = json!({"Behavior": "KEEP", "Requirement": "MEETS_ANY", "Conditions": [blocked]});
+            json!({"Filters": [keep], "DefaultBehavior": default})
+        };
+        let (path, destination) = (json!({"UriPath": {}}), "LoggingConfiguration.LogDestinationConfigs");
+        let (fields, filters) = ("LoggingConfiguration.RedactedFields", "LoggingConfiguration.LoggingFilter");
+        let more = [secrets(), vec![path]].concat();
+        let (both, group) = ("header authorization, header cookie", format!("{GROUP}:*"));
+        for (to, redacted, filtered, expected) in [
+            (group.as_str(), secrets(), None, vec![]),
+            (GROUP, secrets().into_iter().rev().collect(), None, vec![]),
+            ("arn:bucket", secrets(), None, vec![Drift::weakening(destination, GROUP, "arn:bucket")]),
+            (GROUP, vec![header("Cookie")], None, vec![Drift::weakening(fields, both, "header cookie")]),
+            (GROUP, vec![], None, vec![Drift::weakening(fields, both, "nothing")]),
+            (GROUP, more, None, vec![Drift::new(fields, both, format!("{both}, path"))]),
+            (
+                GROUP,
+                secrets(),
+                Some(filter("DROP")),
+                vec![Drift::weakening(filters, "none", "1 filters, otherwise DROP")],
+            ),
+            (GROUP, secrets(), Some(filter("KEEP")), vec![Drift::new(filters, "none", "1 filters, otherwise KEEP")]),
+        ] {
+            let mut live = json!({"ResourceArn": ACL, "LogDestinationConfigs": [to], "RedactedFields": redacted});
+            if let Some(filtered) = filtered {
+                live["LoggingFilter"] = filtered;
+            }
+            let answer = json!({"LoggingConfiguration": live}).to_string();
+            let (clients, _) = replay(vec![(200, &answer)]);
+            let found = read(&Wafv2::new(&clients)).await.expect("an answer").expect("a log");
+            assert_eq!(want().drift(&found.live), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn tokens_and_cookies_are_kept_out_of_the_log() {
+        let (clients, http) = replay(vec![(200, "{}")]);
+        Wafv2::new(&clients).create(&want(), &Task::detached("x")).await.expect("a log");
+        let asked = asked(&http);
+        let sent: serde_json::Value = serde_json::from_str(&asked[0].1).expect("JSON");
+        let headers = ["authorization", "cookie"].map(|name| json!({"SingleHeader": {"Name": name}}));
+        let expected = json!({"LoggingConfiguration": {
+            "ResourceArn": ACL, "LogDestinationConfigs": [GROUP], "RedactedFields": headers}});
+        assert_eq!((asked[0].0.as_str(), sent), ("PutLoggingConfiguration", expected));
+    }
+
+    #[tokio::test]
+    async fn only_an_emulator_may_keep_no_logging_configuration() {
+        let (clients, _) = replay(vec![(400, UNKNOWN), (400, UNKNOWN), (400, UNKNOWN)]);
+        let aws = Wafv2::new(&clients);
+        assert!(read(&aws).await.is_err());
+        assert!(aws.create(&want(), &Task::detached("x")).await.is_err());
+        let gone = LoggingOutputs { web_acl_arn: ACL.into() };
+        assert!(Provider::<Logging>::delete(&aws, &gone, &Task::detached("x")).await.is_err());
+
+        let (clients, http) = replay(vec![(400, UNKNOWN), (400, UNKNOWN), (400, UNKNOWN)]);
+        let sdk = clients.sdk.into_builder().endpoint_url("http://127.0.0.1:9").build();
+        let emulator = Wafv2::new(&Clients::new(sdk, clients.scope));
+        let found = read(&emulator).await.expect("an answer").expect("it counts as there");
+        let compared = want().compare(&found.live);
+        assert!(compared.is_as_wanted());
+        assert_eq!(compared.settings()[0].live, NOT_SUPPORTED);
+        assert!(emulator.create(&want(), &Task::detached("x")).await.is_ok());
+        assert_eq!(Provider::<Logging>::delete(&emulator, &gone, &Task::detached("x")).await, Ok(()));
+        assert_eq!(asked(&http).len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_web_acl_without_a_log_has_none_and_a_missing_one_is_deleted() {
+        let (clients, _) = replay(vec![(400, ABSENT), (400, ABSENT)]);
+        let waf = Wafv2::new(&clients);
+        assert!(read(&waf).await.expect("an answer").is_none());
+        let gone = LoggingOutputs { web_acl_arn: ACL.into() };
+        assert_eq!(Provider::<Logging>::delete(&waf, &gone, &Task::detached("x")).await, Ok(()));
     }
 }

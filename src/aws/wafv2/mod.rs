@@ -25,7 +25,6 @@ use crate::aws::Clients;
 use crate::aws::error::{OrAbsent, OrFail, empty, is_absent};
 use crate::aws::retries::{client, once};
 use crate::aws::settle::{Wait, settled};
-use crate::aws::unsupported;
 use crate::engine::{Failure, Task};
 use crate::scope::Scope;
 
@@ -97,8 +96,8 @@ pub struct Wafv2 {
     client: aws_sdk_wafv2::Client,
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_wafv2::Client,
-    /// Tells an emulator from AWS.
-    sdk: aws_config::SdkConfig,
+    /// Whether the endpoint is an emulator instead of AWS.
+    emulator: bool,
     scope: Scope,
 }
 
@@ -107,13 +106,9 @@ impl Wafv2 {
         Self {
             client: client!(aws_sdk_wafv2, &clients.sdk),
             once: once!(aws_sdk_wafv2, &clients.once),
-            sdk: clients.sdk.clone(),
+            emulator: clients.is_emulator(),
             scope: clients.scope.clone(),
         }
-    }
-
-    fn emulated(&self) -> bool {
-        unsupported::is_emulator(&self.sdk)
     }
 
     /// Our tags on the resource with this id.

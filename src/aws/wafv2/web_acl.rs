@@ -199,7 +199,7 @@ impl Wafv2 {
         let acl = answer.web_acl.ok_or_else(|| empty(name))?;
         let lock_token = answer.lock_token.unwrap_or_default();
         let outputs = Outputs { name: acl.name.clone(), id: acl.id.clone(), arn: acl.arn.clone(), lock_token };
-        let (logging, resources, emulated) = (logging?, resources?, self.emulated());
+        let (logging, resources, emulated) = (logging?, resources?, self.emulator);
         Ok(Some(Found { outputs, live: WebAclLive { acl, logging, resources, emulated } }))
     }
 

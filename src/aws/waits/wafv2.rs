@@ -75,17 +75,6 @@ pub(super) fn cases() -> Vec<Case> {
             },
         },
         Case {
-            wait: "WAF_LOG",
-            at: "PutLoggingConfiguration",
-            refusal: (400, "WAFLogDestinationPermissionIssueException",
-                "The operation failed because you don\u{2019}t have the permissions that your logging configuration \
-                 requires."),
-            verb: |clients, task| {
-                let want = wafv2::Logging { web_acl_arn: "arn:acl".into(), log_group_arn: "arn:group".into() };
-                async move { wafv2::Wafv2::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
-            },
-        },
-        Case {
             wait: "WAF_TROUBLE",
             at: "CreateIPSet",
             refusal: (500, "WAFInternalErrorException",
