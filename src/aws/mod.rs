@@ -173,6 +173,8 @@ kinds! {
     wafv2::IpSet => wafv2,
     wafv2::WebAcl => wafv2,
     wafv2::Association => wafv2,
+    wafv2::PoolAssociation => wafv2,
+    wafv2::Logging => wafv2,
 }
 
 /// The provider of every kind. Deleted secrets can be recovered for some days.

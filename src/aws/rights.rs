@@ -110,6 +110,8 @@ pub enum Sid {
     DeliverAccessLogs,
     AllowApiLogs,
     PassRoleToApiGateway,
+    /// What a user pool asks of a web ACL. It contains no pools.
+    PutBeforePools,
 }
 
 impl Sid {
@@ -138,6 +140,7 @@ impl Sid {
             Self::DeliverAccessLogs => "DeliverAccessLogs",
             Self::AllowApiLogs => "AllowApiLogs",
             Self::PassRoleToApiGateway => "PassRoleToApiGateway",
+            Self::PutBeforePools => "PutBeforePools",
         }
     }
 
@@ -150,7 +153,8 @@ impl Sid {
             | Self::OwnByName
             // Parts of APIs that carry no tag and inherit none.
             | Self::RequestValidators
-            | Self::HttpApiParts => &[NotAnothers],
+            | Self::HttpApiParts
+            | Self::PutBeforePools => &[NotAnothers],
             Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag | Self::OwnHttpApis => &[TagCarried],

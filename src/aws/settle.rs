@@ -120,7 +120,7 @@ pub const FUNCTION_VISIBLE: Wait = wait(
 pub const WAF_ASSOCIATION: Wait = wait(
     "associations",
     "the firewall cannot see the stage or the web ACL yet",
-    &["wafv2 AssociateWebACL"],
+    &["wafv2 AssociateWebACL", "wafv2 PutLoggingConfiguration"],
     &["WAFUnavailableEntityException", "WAFNonexistentItemException"],
 )
 .pace(2000, 10_000, 600);

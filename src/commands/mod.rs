@@ -37,7 +37,7 @@ use crate::engine::{CancellationToken, Cause, StopLevel, Summary};
 use crate::error::{Error, Kind};
 use crate::report;
 use crate::report::Output;
-use crate::spec::{Api, ApiKind, Stack, Throughput};
+use crate::spec::{Api, ApiKind, Mode, Stack, Throughput};
 use crate::state::{self, State};
 
 /// How a command ends if it does not end in an error.
@@ -237,13 +237,18 @@ async fn recorded(config: &Config) -> Result<State, Error> {
     }
 }
 
-/// A note for stacks with an HTTP API.
-fn no_firewall(stack: &Stack) -> Option<&'static str> {
+/// Notes for stacks with an HTTP API, and for stacks with a firewall that blocks nothing.
+fn firewall_notes(stack: &Stack) -> Vec<&'static str> {
     let http = stack.all_apis().any(|(_, api)| api.kind == ApiKind::Http);
-    http.then_some(
+    let http = http.then_some(
         "HTTP APIs have no firewall, because AWS WAF supports only REST APIs. The authorizer and the rate limits \
          protect them.",
-    )
+    );
+    let idle = stack.firewall.as_ref().filter(|firewall| !firewall.blocks()).map(|firewall| match firewall.mode {
+        Mode::Count => "The firewall blocks nothing: mode is count.",
+        Mode::Allow | Mode::Block => "The firewall blocks nothing: it has no addresses to block.",
+    });
+    http.into_iter().chain(idle).collect()
 }
 
 /// The request limits of the routes; `None` without routes. A stage applies its limits to each route separately.

@@ -34,7 +34,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         let policies: BTreeMap<_, _> =
             grants.into_iter().map(|(function, policy)| (function, document_of(&policy))).collect();
         document["policies"] = json!(policies);
-        document["notes"] = json!(super::no_firewall(&session.config.stack).into_iter().collect::<Vec<_>>());
+        document["notes"] = json!(super::firewall_notes(&session.config.stack));
         document["costs"] = costs(&session.config.stack)
             .into_iter()
             .map(|cost| match cost.price {
@@ -54,7 +54,7 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         if let Some(limits) = super::limits(stack).filter(|_| throttles) {
             answer(&format!("\n{limits}"));
         }
-        if let Some(note) = super::no_firewall(&session.config.stack) {
+        for note in super::firewall_notes(&session.config.stack) {
             answer(&format!("\n{note}"));
         }
         if let Some(text) = costs_text(&costs(stack)) {

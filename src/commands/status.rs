@@ -48,7 +48,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
             "region": state.region,
             "sound": sound,
             "resources": rows.iter().map(Row::json).collect::<Vec<_>>(),
-            "notes": super::no_firewall(&session.config.stack).into_iter().collect::<Vec<_>>(),
+            "notes": super::firewall_notes(&session.config.stack),
             "routes": outputs.routes().collect::<Vec<_>>(),
         });
         answer(&super::pretty(&document));
@@ -60,7 +60,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
                 answer(&format!("\n{limits}"));
             }
         }
-        if let Some(note) = super::no_firewall(&session.config.stack) {
+        for note in super::firewall_notes(&session.config.stack) {
             answer(&format!("\n{note}"));
         }
     }

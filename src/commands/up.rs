@@ -128,7 +128,7 @@ fn show(session: &Session, state: &State) {
         say("");
     }
     answer(&routes(&outputs));
-    if let Some(note) = super::no_firewall(&config.stack) {
+    for note in super::firewall_notes(&config.stack) {
         say_unless(config.output.quiet, &format!("\n{note}"));
     }
     let Some(route) = outputs.routes().find(|route| !route.iam).filter(|_| !config.output.quiet) else {

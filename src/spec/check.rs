@@ -289,12 +289,15 @@ fn pointless(stack: &Stack) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     if let Some(firewall) = &stack.firewall {
         let mut kinds = stack.all_apis().map(|(_, api)| api.kind).peekable();
-        if kinds.peek().is_none() {
-            flaws.push(Diagnostic::new("firewall", "this stack has a firewall, but no API that it could protect"));
+        if stack.pools.values().any(|pool| pool.firewall) {
+            // It protects these pools.
+        } else if kinds.peek().is_none() {
+            let message = "this stack has a firewall, but no API or pool that it could protect";
+            flaws.push(Diagnostic::new("firewall", message));
         } else if kinds.all(|kind| kind == ApiKind::Http) {
             let message = "AWS cannot attach a web ACL to an HTTP API, so this firewall would protect nothing";
-            let help = "use `kind = \"rest\"` for the API, or remove the firewall: an HTTP API is protected by its \
-                        authorizer and its throttle only";
+            let help = "use `kind = \"rest\"` for the API, set `firewall = true` on a pool, or remove the firewall: an HTTP \
+                        API is protected by its authorizer and its throttle only";
             flaws.push(Diagnostic::new("firewall", message).help(help));
         }
         if firewall.mode == Mode::Allow && firewall.addresses.is_empty() {
@@ -304,6 +307,9 @@ fn pointless(stack: &Stack) -> Vec<Diagnostic> {
             );
             flaws.push(flaw.help("add the addresses that may call the API, or set mode = \"count\""));
         }
+    } else if let Some((name, _)) = stack.pools.iter().find(|(_, pool)| pool.firewall) {
+        let message = "this pool is to have a firewall, and the stack has none";
+        flaws.push(Diagnostic::new(format!("pools.{name}"), message).help("add [firewall]"));
     }
     flaws
 }

@@ -355,6 +355,17 @@ impl List {
         Self { key: Key::new(name, Holds::Words(words), about).or(Fallback::EmptyList) }
     }
 
+    /// With `posture = "hardened"`, these are the default.
+    pub(super) const fn hardened_words(
+        name: &'static str,
+        words: &'static [&'static str],
+        hardened: &'static [&'static str],
+        about: &'static str,
+    ) -> Self {
+        let Self { key, .. } = Self::words(name, words, about);
+        Self { key: key.hardened(Fallback::Texts(hardened)) }
+    }
+
     pub(super) const fn required(name: &'static str, about: &'static str) -> Self {
         Self { key: Key::new(name, Holds::Texts, about).required() }
     }
@@ -378,6 +389,11 @@ impl<S: Section> Nested<S> {
     /// A list of tables that must be given.
     pub(super) const fn tables(name: &'static str, section: &'static S, about: &'static str) -> Self {
         Self::of(Key::new(name, Holds::Tables(section), about).required(), section)
+    }
+
+    /// A list of tables that can be left out.
+    pub(super) const fn some_tables(name: &'static str, section: &'static S, about: &'static str) -> Self {
+        Self::of(Key::new(name, Holds::Tables(section), about), section)
     }
 
     pub(super) const fn named(

@@ -7,7 +7,7 @@
 use super::field::{
     AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required, Section, Text, TextOr, Word, WordList,
 };
-use super::model::{ApiKind, ExecutionLog, Flow, Mfa, Mode, Plan, Posture, ThreatProtection, Tls};
+use super::model::{ApiKind, ExecutionLog, FirewallAction, Flow, Mfa, Mode, Plan, Posture, ThreatProtection, Tls};
 use super::{managed, rules};
 
 /// Names in the stack file: letters, digits, `_` and `-`, short enough for the stack's name in front of them.
@@ -85,7 +85,10 @@ section! {
     );
     api: Nested<Api> = table(&API, "The API.");
     apis: Nested<Api> = named(NAME, &API, "Further APIs, by name.");
-    firewall: Nested<Firewall> = table(&FIREWALL, "The web ACL on the stages of REST APIs.");
+    firewall: Nested<Firewall> = table(
+        &FIREWALL,
+        "The web ACL on the stages of REST APIs and on user pools. With posture = \"hardened\" there is one without it.",
+    );
     audit: Nested<Audit> = table(&AUDIT, "What `audit` accepts.");
 }
 
@@ -238,6 +241,7 @@ section! {
         &["srp", "password"],
         "How users may sign in. `token`, `call` and `verify` need password, and so does a function that signs in with a service user's password.",
     );
+    firewall: Flag = hardened(false, true, "Whether the firewall also filters the requests that sign in to the pool.");
 }
 
 section! {
@@ -342,10 +346,87 @@ section! {
     rate_per_ip: OptionalNumber = range(
         10, 2_000_000_000, "The most requests of one address in 5 minutes. Above that, the address is blocked.",
     );
-    managed_rules: List = words(
+    managed_rules: List = hardened_words(
         &managed::WORDS,
+        &["ip-reputation:block", "common:block", "known-bad-inputs:block"],
         "AWS's managed rule groups. WAF counts what a group would block, or blocks it with :block.",
     );
+    exceptions: Nested<Exceptions> = table(&EXCEPTIONS, "Rules of the managed rule groups that only count.");
+    countries: Nested<Countries> = table(&COUNTRIES, "The countries whose addresses are blocked.");
+    body_limit_kb: Number = one_of(
+        &[16, 32, 48, 64],
+        16,
+        "How many KB of a body WAF inspects before an API. It charges for more than 16.",
+    );
+    log: Flag = hardened(
+        false,
+        true,
+        "Whether every request is logged to the log group aws-waf-logs-<stack>, without its authorization and cookie headers.",
+    );
+    rules: Nested<FirewallRule> = some_tables(
+        &FIREWALL_RULE, "Rules of your own, in this order, after all others except the addresses of mode = \"allow\".",
+    );
+}
+
+section! {
+    COUNTRIES: Countries = "countries", Choice::OneKey;
+    block: List = texts("Requests from these countries are blocked: codes of two letters, as in \"DE\" (ISO 3166).");
+    allow: List = texts("Requests from all other countries are blocked.");
+}
+
+section! {
+    FIREWALL_RULE: FirewallRule = "a firewall rule", Choice::Free;
+    name: Required = form(NAME, "Its name in WAF, in its log and in its metrics.");
+    action: Word<FirewallAction> = of(
+        &["block", "count", "allow"],
+        &[FirewallAction::Block, FirewallAction::Count, FirewallAction::Allow],
+        "What happens to a request that meets all conditions below. allow: it passes, and no later rule sees it.",
+    );
+    path: Text = form(
+        "^/\\S*$", "Its path without the stage, as in \"/admin/*\". An asterisk stands for any characters.",
+    );
+    header: Text = form(
+        "^[A-Za-z0-9-]+: ?\\S",
+        "A header with its value, as in \"X-Client: beta*\". An asterisk stands for any characters.",
+    );
+    method: Text = form("^[A-Z]+$", "Its method, as in DELETE.");
+    body_over_kb: OptionalNumber = range(1, 64, "Its body is longer than this many KB.");
+    label: Text = form(
+        "^[0-9A-Za-z_:-]+$", "A managed rule group, or another rule before it, gave it this label.",
+    );
+    unless_address: List = texts("It comes from none of these IPv4 and IPv6 networks, given as CIDR.");
+}
+
+/// The keys of `exceptions` are the names of the managed rule groups, which are no names in Rust.
+pub(super) struct Exceptions {
+    /// In the order of [`managed::GROUPS`].
+    pub groups: [List; managed::GROUPS.len()],
+}
+
+pub(super) static EXCEPTIONS: Exceptions = Exceptions {
+    groups: [
+        List::words("ip-reputation", managed::RULES[0], EXCEPTION),
+        List::words("anonymous-ip", managed::RULES[1], EXCEPTION),
+        List::words("common", managed::RULES[2], EXCEPTION),
+        List::words("known-bad-inputs", managed::RULES[3], EXCEPTION),
+        List::words("sqli", managed::RULES[4], EXCEPTION),
+    ],
+};
+
+const EXCEPTION: &str = "Rules of this group that only count.";
+
+impl Section for Exceptions {
+    fn what(&self) -> &'static str {
+        "exceptions"
+    }
+
+    fn keys(&'static self) -> Vec<&'static Key> {
+        self.groups.iter().map(|group| &group.key).collect()
+    }
+
+    fn choice(&self) -> Choice {
+        Choice::Free
+    }
 }
 
 section! {

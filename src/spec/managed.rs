@@ -15,6 +15,60 @@ pub const GROUPS: [(&str, &str); 5] = [
     ("sqli", "AWSManagedRulesSQLiRuleSet"),
 ];
 
+/// The rules of each group, in the order of [`GROUPS`] (docs/aws.md, Managed rules). AWS adds some from time to time.
+pub const RULES: [&[&str]; GROUPS.len()] = [
+    &["AWSManagedIPReputationList", "AWSManagedReconnaissanceList", "AWSManagedIPDDoSList"],
+    &["AnonymousIPList", "HostingProviderIPList"],
+    &[
+        "NoUserAgent_HEADER",
+        "UserAgent_BadBots_HEADER",
+        "SizeRestrictions_QUERYSTRING",
+        "SizeRestrictions_Cookie_HEADER",
+        "SizeRestrictions_BODY",
+        "SizeRestrictions_URIPATH",
+        "EC2MetaDataSSRF_BODY",
+        "EC2MetaDataSSRF_COOKIE",
+        "EC2MetaDataSSRF_URIPATH",
+        "EC2MetaDataSSRF_QUERYARGUMENTS",
+        "GenericLFI_QUERYARGUMENTS",
+        "GenericLFI_URIPATH",
+        "GenericLFI_BODY",
+        "RestrictedExtensions_URIPATH",
+        "RestrictedExtensions_QUERYARGUMENTS",
+        "GenericRFI_QUERYARGUMENTS",
+        "GenericRFI_BODY",
+        "GenericRFI_URIPATH",
+        "CrossSiteScripting_COOKIE",
+        "CrossSiteScripting_QUERYARGUMENTS",
+        "CrossSiteScripting_BODY",
+        "CrossSiteScripting_URIPATH",
+    ],
+    &[
+        "JavaDeserializationRCE_HEADER",
+        "JavaDeserializationRCE_BODY",
+        "JavaDeserializationRCE_URIPATH",
+        "JavaDeserializationRCE_QUERYSTRING",
+        "Host_localhost_HEADER",
+        "PROPFIND_METHOD",
+        "ExploitablePaths_URIPATH",
+        "Log4JRCE_HEADER",
+        "Log4JRCE_QUERYSTRING",
+        "Log4JRCE_BODY",
+        "Log4JRCE_URIPATH",
+        "ReactJSRCE_BODY",
+    ],
+    &[
+        "SQLi_QUERYARGUMENTS",
+        "SQLiExtendedPatterns_QUERYARGUMENTS",
+        "SQLi_BODY",
+        "SQLiExtendedPatterns_BODY",
+        "SQLiExtendedPatterns_HEADER",
+        "SQLiExtendedPatterns_URIPATH",
+        "SQLi_COOKIE",
+        "SQLi_URIPATH",
+    ],
+];
+
 /// All values of an entry of `managed_rules`.
 pub const WORDS: [&str; 15] = [
     "ip-reputation",
@@ -56,7 +110,17 @@ pub fn parse(text: &str) -> Result<ManagedRule, (String, Option<String>)> {
         let help = nearest(name, &known).map(|near| format!("did you mean \"{near}\"?"));
         return Err((format!("{name:?} is not a managed rule group: use one of {}", known.join(", ")), help));
     }
-    Ok(ManagedRule { name: name.to_owned(), block })
+    Ok(ManagedRule { name: name.to_owned(), block, exceptions: Vec::new() })
+}
+
+/// Whether a group has a rule. An error is a message and perhaps a suggestion.
+pub fn rule(name: &str, rule: &str) -> Result<(), (String, Option<String>)> {
+    let known = group(name).map_or(&[][..], |(position, _)| RULES[position]);
+    if known.contains(&rule) {
+        return Ok(());
+    }
+    let help = nearest(rule, known).map(|near| format!("did you mean \"{near}\"?"));
+    Err((format!("{name} has no rule {rule:?}: use one of {}", known.join(", ")), help))
 }
 
 #[cfg(test)]
@@ -65,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_group_counts_unless_block_is_given() {
-        let rule = |block| Ok(ManagedRule { name: "common".into(), block });
+        let rule = |block| Ok(ManagedRule { name: "common".into(), block, exceptions: Vec::new() });
         assert_eq!(
             [parse("common"), parse("common:count"), parse("common:block")],
             [rule(false), rule(false), rule(true)]
@@ -77,6 +141,18 @@ mod tests {
         assert!(WORDS.iter().all(|word| parse(word).is_ok()));
         let of = |name: &str| WORDS.iter().filter(|word| word.split(':').next() == Some(name)).count();
         assert!(GROUPS.iter().all(|(name, _)| of(name) == 3));
+    }
+
+    #[test]
+    fn every_rule_is_in_one_group() {
+        assert!(rule("common", "SizeRestrictions_BODY").is_ok());
+        let (message, help) = rule("common", "SizeRestriction_BODY").expect_err("it is mistyped");
+        assert!(message.contains("common has no rule"), "{message}");
+        assert_eq!(help.as_deref(), Some("did you mean \"SizeRestrictions_BODY\"?"));
+        assert!(rule("sqli", "SizeRestrictions_BODY").is_err());
+        let all: Vec<&str> = RULES.concat();
+        let once: std::collections::BTreeSet<&&str> = all.iter().collect();
+        assert_eq!(once.len(), all.len());
     }
 
     #[test]

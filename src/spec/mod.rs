@@ -7,6 +7,7 @@ mod allow_ip;
 pub mod blueprints;
 mod body_schema;
 mod check;
+mod countries;
 mod diagnostic;
 mod field;
 mod file;
@@ -27,7 +28,7 @@ pub use body_schema::check_body_schema;
 pub use diagnostic::{Diagnostic, SpanMap, conceal};
 pub use file::{parse, read};
 pub use model::{
-    Api, ApiKind, ApiLogs, Auth, ExecutionLog, Firewall, Flow, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Plan, Pool, Posture, Rotation, Route, SecretSettings, ServiceUser, Stack, ThreatProtection, Throughput, Tls, Tokens, Topic, Value, Variable,
+    Api, ApiKind, ApiLogs, Auth, Countries, ExecutionLog, Firewall, FirewallAction, FirewallRule, Flow, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Plan, Pool, Posture, Rotation, Route, SecretSettings, ServiceUser, Stack, ThreatProtection, Throughput, Tls, Tokens, Topic, Value, Variable,
 };
 pub use rules::{deprecated_on, policy_arn as check_boundary, secret_variable, stack_name as check_name};
 pub use schema::json_schema;

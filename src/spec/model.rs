@@ -213,6 +213,8 @@ pub struct Pool {
     pub tokens: Tokens,
     /// At least one, in the order of the declaration.
     pub flows: Vec<Flow>,
+    /// Whether the firewall filters the requests that sign in to it.
+    pub firewall: bool,
 }
 
 /// Whether Cognito watches sign-ins for stolen passwords and unusual behaviour.
@@ -382,6 +384,75 @@ pub struct Firewall {
     /// The most requests of one address in five minutes. Above that, WAF blocks the address.
     pub rate_per_ip: Option<u32>,
     pub managed_rules: Vec<ManagedRule>,
+    pub countries: Option<Countries>,
+    /// How much of a body WAF inspects before an API, in KB: 16, 32, 48 or 64.
+    pub body_limit_kb: u32,
+    /// Every request is logged.
+    pub log: bool,
+    /// In the order of evaluation.
+    pub rules: Vec<FirewallRule>,
+}
+
+impl Firewall {
+    /// Whether it blocks any request.
+    pub fn blocks(&self) -> bool {
+        // Without addresses, the mode `block` blocks nobody.
+        let addresses = match self.mode {
+            Mode::Count => false,
+            Mode::Allow => true,
+            Mode::Block => !self.addresses.is_empty(),
+        };
+        addresses || self.may_block_anyone()
+    }
+
+    /// Whether it blocks requests by other rules than that on its addresses.
+    pub fn may_block_anyone(&self) -> bool {
+        self.rate_per_ip.is_some()
+            || self.managed_rules.iter().any(|group| group.block)
+            || self.countries.is_some()
+            || self.rules.iter().any(|rule| rule.action == FirewallAction::Block)
+    }
+}
+
+/// Whose addresses are blocked, by country.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Countries {
+    /// Codes of two letters, sorted.
+    pub codes: Vec<String>,
+    /// All countries except these are blocked, instead of these.
+    pub all_others: bool,
+}
+
+/// A rule of the stack's own. It matches a request that meets all of its conditions; there is at least one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FirewallRule {
+    pub name: String,
+    pub action: FirewallAction,
+    /// Without the stage; `*` stands for any characters.
+    pub path: Option<String>,
+    /// Its name in lower case, and its value, in which `*` stands for any characters.
+    pub header: Option<(String, String)>,
+    pub method: Option<String>,
+    pub body_over_kb: Option<u32>,
+    pub label: Option<String>,
+    pub unless_address: Vec<IpNet>,
+}
+
+impl FirewallRule {
+    pub fn has_conditions(&self) -> bool {
+        let Self { name: _, action: _, path, header, method, body_over_kb, label, unless_address } = self;
+        let texts = [path.is_some(), header.is_some(), method.is_some(), body_over_kb.is_some(), label.is_some()];
+        texts.contains(&true) || !unless_address.is_empty()
+    }
+}
+
+/// What a rule of the stack's own does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirewallAction {
+    Block,
+    Count,
+    /// Lets the request pass. No later rule sees it.
+    Allow,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -390,6 +461,8 @@ pub struct ManagedRule {
     pub name: String,
     /// Whether WAF blocks what the group matches, or only counts it.
     pub block: bool,
+    /// Rules of the group that only count.
+    pub exceptions: Vec<String>,
 }
 
 /// How the firewall uses its addresses.

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
-    AuthKey, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required, Section, Text, TextOr, Word, WordList,
+    AuthKey, Fallback, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required, Section, Text, TextOr, Word, WordList,
 };
 use super::model::Posture;
 use super::rules;
@@ -287,7 +287,11 @@ impl Reader {
 
     /// Texts, each once. Their places are the list's with the text behind it, as in `functions.Hello.secrets.Partner`.
     pub(super) fn list(&mut self, table: &Table, key: &List) -> Vec<Located> {
-        let Some(item) = table.get(&key.key) else { return Vec::new() };
+        let Some(item) = table.get(&key.key) else {
+            let hardened = if let Fallback::Texts(texts) = key.key.hardened { texts } else { &[] };
+            let default = self.default(&[][..], hardened);
+            return default.iter().map(|text| ((*text).to_owned(), table.span.clone())).collect();
+        };
         let (name, place) = (key.key.name, table.at(&key.key));
         let DeValue::Array(items) = item.get_ref() else {
             self.wrong(item, name, "a list of strings");

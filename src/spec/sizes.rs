@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::IpNet;
 use serde_json::json;
 
 use super::diagnostic::Diagnostic;
@@ -50,20 +51,23 @@ pub(super) fn flaws(stack: &Stack) -> Vec<Diagnostic> {
         flaws.extend(caller(name, wanted, stack, &scope));
     }
     if let Some(firewall) = &stack.firewall {
-        for v6 in [false, true] {
-            let count = firewall.addresses.iter().filter(|network| network.addr().is_ipv6() == v6).count();
-            if count > MAX_ADDRESSES {
-                let family = if v6 { "IPv6" } else { "IPv4" };
-                let message =
-                    format!("there are {count} {family} addresses; an IP set of WAF holds at most {MAX_ADDRESSES}");
-                flaws.push(
-                    Diagnostic::new("firewall.addresses", message)
-                        .help("combine neighbouring networks into larger ones"),
-                );
-            }
+        let of_rules = firewall.rules.iter().enumerate();
+        let of_rules =
+            of_rules.map(|(index, rule)| (format!("firewall.rules.{index}.unless_address"), &rule.unless_address));
+        for (place, addresses) in [("firewall.addresses".to_owned(), &firewall.addresses)].into_iter().chain(of_rules) {
+            flaws.extend([false, true].into_iter().filter_map(|v6| too_many(&place, addresses, v6)));
         }
     }
     flaws
+}
+
+/// Addresses of one family that do not fit into an IP set.
+fn too_many(place: &str, addresses: &[IpNet], v6: bool) -> Option<Diagnostic> {
+    let count = addresses.iter().filter(|network| network.addr().is_ipv6() == v6).count();
+    let family = if v6 { "IPv6" } else { "IPv4" };
+    let message = format!("there are {count} {family} addresses; an IP set of WAF holds at most {MAX_ADDRESSES}");
+    let help = "combine neighbouring networks into larger ones";
+    (count > MAX_ADDRESSES).then(|| Diagnostic::new(place, message).help(help))
 }
 
 /// A scope with the greatest length of partition, account and region.

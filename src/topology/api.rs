@@ -102,10 +102,7 @@ pub(super) fn api(
 
     let association = firewall.map(|web_acl| {
         let needs = (stage, web_acl);
-        ids.association().add_under(graph, stage, needs, |(stage, web_acl)| Association {
-            web_acl_arn: web_acl.arn,
-            stage_arn: stage.arn,
-        })
+        ids.association().add_under(graph, stage, needs, |(stage, web_acl)| Association::new(web_acl.arn, stage.arn))
     });
     let guarded = (stage, Vec::from_iter(association));
     let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(&route.function)?)));

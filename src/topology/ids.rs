@@ -14,7 +14,7 @@ use crate::aws::lambda::{Function, Permission};
 use crate::aws::logs::LogGroup;
 use crate::aws::secretsmanager::{Rotation, Secret};
 use crate::aws::sns::{Subscription, Topic};
-use crate::aws::wafv2::{Association, IpSet, WebAcl};
+use crate::aws::wafv2::{Association, IpSet, Logging, PoolAssociation, WebAcl};
 use crate::engine::{Graph, Handle, Id, Needs, Resource};
 use crate::scope::Scope;
 use crate::spec::Route;
@@ -159,6 +159,25 @@ pub(crate) fn web_acl() -> IdOf<WebAcl> {
 /// The IP set for IPv4 or IPv6.
 pub(crate) fn ip_set(v6: bool) -> IdOf<IpSet> {
     IdOf::new("firewall", if v6 { "addresses-v6" } else { "addresses-v4" })
+}
+
+/// The IP set of the addresses that a rule of the firewall does not concern.
+pub(super) fn exempt(rule: &str, v6: bool) -> IdOf<IpSet> {
+    IdOf::new("firewall", &format!("rule.{rule}-{}", if v6 { "v6" } else { "v4" }))
+}
+
+/// The firewall's log group.
+pub(super) fn firewall_log() -> IdOf<LogGroup> {
+    IdOf::new("firewall", "log")
+}
+
+pub(super) fn logging() -> IdOf<Logging> {
+    IdOf::new("firewall", "logging")
+}
+
+/// `firewall.pool.Users`
+pub(super) fn pool_association(pool: &str) -> IdOf<PoolAssociation> {
+    IdOf::new("firewall", &format!("pool.{pool}"))
 }
 
 /// The ids of one API's parts, of either kind. Those of a named API contain its name, so that the ids of two APIs

@@ -52,6 +52,7 @@ pub fn desired(
     let functions = functions::functions(&mut graph, stack, scope, bundles, &topics, &secrets, &references);
     messaging::rotations(&mut graph, stack, &secrets, &functions);
     let firewall = edge::firewall(&mut graph, stack, scope);
+    edge::before_pools(&mut graph, stack, &references.pools, firewall);
     let log_role = api::log_role(&mut graph, stack, scope);
     let parts =
         api::Parts { stack, scope, bundles, functions: &functions, pools: &references.pools.pools, firewall, log_role };

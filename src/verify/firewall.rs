@@ -40,8 +40,7 @@ fn exposure_for(firewall: &Firewall, address: IpAddr) -> FirewallExposure {
 
 /// The exposure for an address that the list of addresses lets through.
 fn guarded(firewall: &Firewall) -> FirewallExposure {
-    let blocks = firewall.rate_per_ip.is_some() || firewall.managed_rules.iter().any(|rule| rule.block);
-    if blocks { FirewallExposure::Guarded } else { FirewallExposure::Open }
+    if firewall.may_block_anyone() { FirewallExposure::Guarded } else { FirewallExposure::Open }
 }
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
@@ -123,13 +122,17 @@ mod tests {
             addresses: vec!["203.0.113.0/24".parse().expect("a network")],
             rate_per_ip: None,
             managed_rules: vec![],
+            countries: None,
+            body_limit_kb: 16,
+            log: false,
+            rules: vec![],
         };
         let blocking = Firewall { rate_per_ip: Some(500), ..firewall(Mode::Count) };
         assert_eq!(
             [guarded(&firewall(Mode::Count)), guarded(&blocking)],
             [FirewallExposure::Open, FirewallExposure::Guarded]
         );
-        let group = |block| crate::spec::ManagedRule { name: "common".into(), block };
+        let group = |block| crate::spec::ManagedRule { name: "common".into(), block, exceptions: vec![] };
         for (block, expected) in [(false, FirewallExposure::Open), (true, FirewallExposure::Guarded)] {
             let firewall = Firewall { managed_rules: vec![group(block)], ..firewall(Mode::Count) };
             assert_eq!(guarded(&firewall), expected, "a blocking group: {block}");

@@ -5,6 +5,7 @@ use super::{Check, Layer};
 use crate::aws::kind::{self, SettingsCheck};
 use crate::aws::lambda::Permission;
 use crate::aws::logs::LogGroup;
+use crate::aws::wafv2::PoolAssociation;
 use crate::engine::{Comparison, Drift, Id, ReadResult, Resource as _, Setting};
 
 /// A resource with its kind and the result of its read.
@@ -33,17 +34,21 @@ fn claim(id: &Id, kind: &str) -> CheckSpec {
     if kind == Permission::KIND && !name.contains(' ') {
         layer = Layer::Functions;
     }
-    // The one role that is not a function's, and the one log.
+    // The one role that is not a function's, and the logs that are not.
     let (subject, holds) = match id.parts() {
         ("caller", _) => ("role of the users of {}", "only they can assume it, and it has no other policies"),
         ("caller-policy", _) => ("role of the users of {}", holds),
         ("api", part) if kind == LogGroup::KIND && part.ends_with("execution-log") => ("execution log", holds),
         ("api", _) if kind == LogGroup::KIND => ("access log", holds),
+        ("firewall", _) if kind == LogGroup::KIND => ("log of the web ACL", holds),
         _ => (subject, holds),
     };
     // The subject of a resource of a named API includes the name.
     let of_api = match id.parts() {
         ("api", part) => part.split_once('.').map(|(api, _)| format!("{subject} {api}")),
+        ("firewall", part) if kind == PoolAssociation::KIND => {
+            part.strip_prefix("pool.").map(|pool| format!("{subject} {pool}"))
+        }
         ("firewall", part) => part.strip_prefix("association.").map(|api| format!("{subject} before {api}")),
         _ => None,
     };

@@ -1,6 +1,6 @@
-//! The list of all log groups of functions and of the stages of APIs.
+//! The list of all log groups of functions, of the stages of APIs and of web ACLs.
 
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 
 use super::{EXECUTION_LOGS, LogGroup, LogGroupKey, Logs};
 use crate::aws::error::{OrAbsent, OrFail};
@@ -10,6 +10,9 @@ use crate::scope::{Owner, Whose};
 
 /// The prefixes of the log groups of functions and of access logs. After them comes the stack's name.
 const PLACES: [&str; 2] = ["/aws/lambda/", "/aws/vendedlogs/apis/"];
+
+/// The prefix of the log groups of web ACLs. The stack's name follows, and nothing else.
+const FIREWALLS: &str = "aws-waf-logs-";
 
 impl Logs {
     async fn listed_group(&self, name: String) -> Result<Listing, Failure> {
@@ -26,19 +29,38 @@ impl Logs {
 impl Logs {
     /// The names of the groups with a prefix, and the failure if the list could not be read to its end.
     async fn groups_at(&self, place: &str, whose: &Whose) -> (Vec<String>, Option<Unread>) {
-        let call = self.client.describe_log_groups().log_group_name_prefix(format!("{place}{}", whose.prefix()));
-        let (groups, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the log groups");
-        let mut names: Vec<String> = groups.into_iter().filter_map(|group| group.log_group_name).collect();
+        let (mut names, cut) = self.groups_like(format!("{place}{}", whose.prefix()), place).await;
         names.retain(|name| name.strip_prefix(place).is_some_and(|rest| whose.may_own(rest)));
+        (names, cut)
+    }
+
+    /// The same of web ACLs' groups.
+    async fn groups_of_firewalls(&self, whose: &Whose) -> (Vec<String>, Option<Unread>) {
+        let stack = match whose {
+            Whose::Stack(stack) => stack.as_str(),
+            Whose::Any => "",
+        };
+        let (mut names, cut) = self.groups_like(format!("{FIREWALLS}{stack}"), FIREWALLS).await;
+        names.retain(|name| stack.is_empty() || name.strip_prefix(FIREWALLS) == Some(stack));
+        (names, cut)
+    }
+
+    async fn groups_like(&self, prefix: String, place: &str) -> (Vec<String>, Option<Unread>) {
+        let call = self.client.describe_log_groups().log_group_name_prefix(prefix);
+        let (groups, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the log groups");
+        let names = groups.into_iter().filter_map(|group| group.log_group_name).collect();
         (names, cut.map(|failure| Unread::new::<LogGroup>(format!("under {place}"), failure)))
     }
 }
 
 impl Logs {
     pub(super) async fn list_groups(&self, whose: &Whose) -> Result<Listing, Failure> {
-        let (named, (executions, cut)) =
-            join(join_all(PLACES.map(|place| self.groups_at(place, whose))), self.execution_logs()).await;
-        let (names, cuts): (Vec<_>, Vec<_>) = named.into_iter().unzip();
+        let (places, firewalls, (executions, cut)) = tokio::join!(
+            join_all(PLACES.map(|place| self.groups_at(place, whose))),
+            self.groups_of_firewalls(whose),
+            self.execution_logs(),
+        );
+        let (names, cuts): (Vec<_>, Vec<_>) = places.into_iter().chain([firewalls]).unzip();
         let looks = names.concat().into_iter().map(|name| (name.clone(), self.listed_group(name)));
         let mut listing = closer::<LogGroup, _>(looks.collect()).await.and_unread(cuts.into_iter().flatten());
         // Their names do not tell whose they are, and most are somebody else's.
@@ -84,23 +106,34 @@ mod tests {
         let (clients, http) = replay(vec![
             (200, first),
             (200, r#"{"logGroups":[]}"#),
+            (200, r#"{"logGroups":[{"logGroupName":"aws-waf-logs-demo"},{"logGroupName":"aws-waf-logs-demo2"}]}"#),
             (200, executions),
             (200, second),
             (200, ours),
             (200, r#"{"tags":{}}"#),
             (400, gone),
+            (200, &ours.replace("logs.f", "firewall.log")),
             (200, &ours.replace("logs.f", "api.execution-log")),
             (200, r#"{"tags":{}}"#),
         ]);
         let listed = Logs::new(&clients).list_groups(&Whose::Stack("demo".into())).await.unwrap().listed;
         let seen: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.stack.as_deref())).collect();
-        let expected =
-            [("logs.f", Some("demo")), ("group./aws/lambda/demo-g", None), ("api.execution-log", Some("demo"))];
+        let expected = [
+            ("logs.f", Some("demo")),
+            ("group./aws/lambda/demo-g", None),
+            ("firewall.log", Some("demo")),
+            ("api.execution-log", Some("demo")),
+        ];
         assert_eq!(seen, expected, "a group of an API that no stack has is nobody's concern");
         let requests = requests(&http);
-        assert!(requests[0].contains(r#""logGroupNamePrefix":"/aws/lambda/demo-""#), "{requests:?}");
-        assert!(requests[1].contains(r#""logGroupNamePrefix":"/aws/vendedlogs/apis/demo-""#), "{requests:?}");
-        assert!(requests[2].contains(r#""logGroupNamePrefix":"API-Gateway-Execution-Logs_""#), "{requests:?}");
-        assert!(requests[3].contains(r#""nextToken":"p2""#), "{requests:?}");
+        let prefix = |index: usize, text: &str| {
+            let wanted = format!(r#""logGroupNamePrefix":"{text}""#);
+            assert!(requests[index].contains(&wanted), "{requests:?}");
+        };
+        prefix(0, "/aws/lambda/demo-");
+        prefix(1, "/aws/vendedlogs/apis/demo-");
+        prefix(2, "aws-waf-logs-demo");
+        prefix(3, "API-Gateway-Execution-Logs_");
+        assert!(requests[4].contains(r#""nextToken":"p2""#), "{requests:?}");
     }
 }

@@ -1,51 +1,89 @@
-//! The association of a web ACL with an API's stage.
+//! The association of a web ACL with an API's stage or with a user pool. Each has at most one.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
 
 use aws_sdk_wafv2::Client;
 use serde::{Deserialize, Serialize};
 
-use super::{ACL_AND_STAGES, RULE_GROUPS, SETS_AND_ACLS, STAGES, TARGET, Wafv2};
+use super::{ACL_AND_STAGES, POOLS, RULE_GROUPS, SETS_AND_ACLS, STAGES, TARGET, WEB_ACLS, Wafv2};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_ASSOCIATION, WAF_IN_USE, WAF_TROUBLE, settled};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// The association of a web ACL with a stage. A stage has at most one.
-#[derive(Debug, Clone)]
-pub struct Association {
-    pub web_acl_arn: String,
-    /// `arn:aws:apigateway:<region>::/restapis/<api>/stages/<stage>`: without an account.
-    pub stage_arn: String,
+/// Something that a web ACL can stand in front of.
+pub trait Target: Clone + Debug + Send + Sync + 'static {
+    /// The kind of its association.
+    const KIND: &'static str;
+    /// Whether AWS deletes the association together with it.
+    const GOES_WITH_PARENT: bool;
+    /// See [`Described::ABOUT`].
+    const ABOUT: Kind;
 }
 
-/// An association is looked up from its stage.
+/// A stage of a REST API.
+#[derive(Debug, Clone)]
+pub struct OfStage;
+
+/// A Cognito user pool.
+#[derive(Debug, Clone)]
+pub struct OfPool;
+
+/// The association of a web ACL with one resource.
+#[derive(Debug, Clone)]
+pub struct AssociationOf<T> {
+    pub web_acl_arn: String,
+    /// `arn:aws:apigateway:<region>::/restapis/<api>/stages/<stage>`, without an account, or
+    /// `arn:aws:cognito-idp:<region>:<account>:userpool/<id>`.
+    pub resource_arn: String,
+    target: PhantomData<fn() -> T>,
+}
+
+/// The association of a web ACL with a stage.
+pub type Association = AssociationOf<OfStage>;
+
+/// The association of a web ACL with a user pool.
+pub type PoolAssociation = AssociationOf<OfPool>;
+
+impl<T> AssociationOf<T> {
+    pub fn new(web_acl_arn: String, resource_arn: String) -> Self {
+        Self { web_acl_arn, resource_arn, target: PhantomData }
+    }
+}
+
+/// An association is looked up from its resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AssociationKey {
-    pub(super) stage_arn: String,
+    // The name in states that are older than associations of pools.
+    #[serde(rename = "stage_arn")]
+    pub(super) resource_arn: String,
     pub(super) web_acl_arn: String,
 }
 
 /// An association has no id of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AssociationOutputs {
-    pub stage_arn: String,
+    #[serde(rename = "stage_arn")]
+    pub resource_arn: String,
     /// Our web ACL's ARN.
     pub web_acl_arn: String,
 }
 
-/// The association of a stage.
+/// The association of a resource.
 #[derive(Debug, Clone)]
 pub struct AssociationLive {
     /// The ARN of the web ACL, ours or another.
     attached: String,
 }
 
-impl Resource for Association {
-    const KIND: &'static str = "wafv2.association";
-    const GOES_WITH_PARENT: bool = true;
+impl<T: Target> Resource for AssociationOf<T> {
+    const KIND: &str = T::KIND;
+    const GOES_WITH_PARENT: bool = T::GOES_WITH_PARENT;
     const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
@@ -54,27 +92,29 @@ impl Resource for Association {
     type Live = AssociationLive;
 
     fn key(&self) -> AssociationKey {
-        AssociationKey { stage_arn: self.stage_arn.clone(), web_acl_arn: self.web_acl_arn.clone() }
+        AssociationKey { resource_arn: self.resource_arn.clone(), web_acl_arn: self.web_acl_arn.clone() }
     }
 
     fn identity(outputs: &AssociationOutputs) -> String {
-        format!("{} on {}", outputs.web_acl_arn, outputs.stage_arn)
+        format!("{} on {}", outputs.web_acl_arn, outputs.resource_arn)
     }
 
     fn removal_command(outputs: &AssociationOutputs) -> Option<String> {
-        Some(format!("aws wafv2 disassociate-web-acl --resource-arn {}", outputs.stage_arn))
+        Some(format!("aws wafv2 disassociate-web-acl --resource-arn {}", outputs.resource_arn))
     }
 
     fn compare(&self, live: &AssociationLive) -> Comparison {
-        let drift: Vec<Drift> = {
-            let same = self.web_acl_arn == live.attached;
-            (!same).then(|| Drift::weakening("WebACLArn", &self.web_acl_arn, &live.attached)).into_iter().collect()
-        };
-        drift.into_iter().collect()
+        Comparison::default().guard("WebACLArn", &self.web_acl_arn, &live.attached)
     }
 }
 
-impl Described for Association {
+impl<T: Target> Described for AssociationOf<T> {
+    const ABOUT: Kind = T::ABOUT;
+}
+
+impl Target for OfStage {
+    const KIND: &'static str = "wafv2.association";
+    const GOES_WITH_PARENT: bool = true;
     const ABOUT: Kind = Kind {
         service: Service::Waf,
         label: "association",
@@ -138,67 +178,143 @@ impl Described for Association {
     };
 }
 
+/// The permissions of AWS WAF, and those of Cognito, which checks that the pool is ours.
+impl Target for OfPool {
+    const KIND: &'static str = "wafv2.pool_association";
+    // It is not known what happens to the association of a deleted pool (docs/aws.md, Associations).
+    const GOES_WITH_PARENT: bool = false;
+    const ABOUT: Kind = Kind {
+        service: Service::Waf,
+        label: "association with a user pool",
+        listed: Listed::WithParent,
+        cleanup: CleanupGroup::Cognito,
+        gone_before: &[],
+        permissions: &[
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: WEB_ACLS,
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["wafv2:GetWebACL"] }],
+            },
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: POOLS,
+                rights: &[
+                    Permissions {
+                        needs: &[Usage::Read, Usage::Delete],
+                        actions: &["cognito-idp:GetWebACLForResource", "wafv2:GetWebACLForResource"],
+                    },
+                    Permissions { needs: &[Usage::Survivors], actions: &["cognito-idp:ListResourcesForWebACL"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::FindOwn,
+                on: WEB_ACLS,
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Delete],
+                    actions: &["wafv2:GetWebACLForResource"],
+                }],
+            },
+            StatementTemplate { sid: Sid::OwnByName, on: WEB_ACLS, rights: ATTACHING },
+            StatementTemplate { sid: Sid::OwnByName, on: POOLS, rights: ATTACHING },
+            // Cognito checks the web ACL and the pool. A statement that contains no pools, so that the pool must be ours.
+            StatementTemplate {
+                sid: Sid::PutBeforePools,
+                on: WEB_ACLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["cognito-idp:AssociateWebACL"] },
+                    Permissions { needs: &[Usage::Survivors], actions: &["cognito-idp:ListResourcesForWebACL"] },
+                ],
+            },
+            StatementTemplate {
+                sid: Sid::OwnByTag,
+                on: POOLS,
+                rights: &[
+                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["cognito-idp:AssociateWebACL"] },
+                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DisassociateWebACL"] },
+                ],
+            },
+        ],
+        rates: &[],
+        check: SettingsCheck {
+            layer: Layer::Firewall,
+            subject: "web ACL before the pool",
+            holds: "it is attached to the user pool",
+            read: "GetWebACLForResource",
+        },
+    };
+}
+
+const ATTACHING: &[Permissions] = &[
+    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["wafv2:AssociateWebACL"] },
+    Permissions { needs: &[Usage::Delete], actions: &["wafv2:DisassociateWebACL"] },
+];
+
 impl Wafv2 {
-    /// The ARN of the web ACL that is associated with a stage. `None`: there is none, or no such stage.
-    async fn attached(&self, stage_arn: &str) -> Result<Option<String>, Failure> {
-        let call = self.client.get_web_acl_for_resource().resource_arn(stage_arn);
-        let answer = call.send().await.or_fail(&format!("read the web ACL of {stage_arn}")).or_absent()?;
+    /// The ARN of the web ACL that is associated with a resource. `None`: there is none, or no such resource.
+    async fn attached(&self, resource_arn: &str) -> Result<Option<String>, Failure> {
+        let call = self.client.get_web_acl_for_resource().resource_arn(resource_arn);
+        let answer = call.send().await.or_fail(&format!("read the web ACL of {resource_arn}")).or_absent()?;
         Ok(answer.and_then(|answer| answer.web_acl).map(|acl| acl.arn))
     }
 
-    /// Removes the association of our web ACL. If the stage has another web ACL now, it stays: it is somebody's
+    /// Removes the association of our web ACL. If the resource has another web ACL now, it stays: it is somebody's
     /// protection.
-    pub(super) async fn detach(&self, stage_arn: &str, web_acl_arn: &str) -> Result<(), Failure> {
-        if self.attached(stage_arn).await?.as_deref() != Some(web_acl_arn) {
+    pub(super) async fn detach(&self, resource_arn: &str, web_acl_arn: &str) -> Result<(), Failure> {
+        if self.attached(resource_arn).await?.as_deref() != Some(web_acl_arn) {
             return Ok(());
         }
-        let call = self.client.disassociate_web_acl().resource_arn(stage_arn);
-        call.send().await.or_fail(&format!("take the web ACL off {stage_arn}")).or_absent().map(drop)
+        let call = self.client.disassociate_web_acl().resource_arn(resource_arn);
+        call.send().await.or_fail(&format!("take the web ACL off {resource_arn}")).or_absent().map(drop)
     }
 
-    /// Associates a web ACL with a stage, in place of any other.
-    async fn attach(&self, client: &Client, want: &Association, task: &Task) -> Result<AssociationOutputs, Failure> {
-        let Association { web_acl_arn, stage_arn } = want;
+    /// Associates a web ACL with a resource, in place of any other.
+    async fn attach<T>(
+        &self,
+        client: &Client,
+        want: &AssociationOf<T>,
+        task: &Task,
+    ) -> Result<AssociationOutputs, Failure> {
+        let AssociationOf { web_acl_arn, resource_arn, .. } = want;
         let attached = settled(task, &[&WAF_ASSOCIATION, &WAF_TROUBLE], || async {
-            let call = client.associate_web_acl().web_acl_arn(web_acl_arn).resource_arn(stage_arn);
-            call.send().await.or_fail(&format!("put the web ACL in front of {stage_arn}"))
+            let call = client.associate_web_acl().web_acl_arn(web_acl_arn).resource_arn(resource_arn);
+            call.send().await.or_fail(&format!("put the web ACL in front of {resource_arn}"))
         });
         attached.await?;
-        Ok(AssociationOutputs { stage_arn: stage_arn.clone(), web_acl_arn: web_acl_arn.clone() })
+        Ok(AssociationOutputs { resource_arn: resource_arn.clone(), web_acl_arn: web_acl_arn.clone() })
     }
 }
 
-impl Provider<Association> for Wafv2 {
+impl<T: Target> Provider<AssociationOf<T>> for Wafv2 {
     async fn read(
         &self,
         key: &AssociationKey,
         _: Option<&AssociationOutputs>,
         _: &Task,
-    ) -> Result<Option<Found<Association>>, Failure> {
-        let AssociationKey { stage_arn, web_acl_arn } = key.clone();
-        let attached = self.attached(&stage_arn).await?;
+    ) -> Result<Option<Found<AssociationOf<T>>>, Failure> {
+        let AssociationKey { resource_arn, web_acl_arn } = key.clone();
+        let attached = self.attached(&resource_arn).await?;
         let found = |attached| Found {
-            outputs: AssociationOutputs { stage_arn, web_acl_arn },
+            outputs: AssociationOutputs { resource_arn, web_acl_arn },
             live: AssociationLive { attached },
         };
         Ok(attached.map(found))
     }
 
-    async fn create(&self, want: &Association, task: &Task) -> Result<AssociationOutputs, Failure> {
+    async fn create(&self, want: &AssociationOf<T>, task: &Task) -> Result<AssociationOutputs, Failure> {
         self.attach(&self.once, want, task).await
     }
 
     async fn update(
         &self,
-        want: &Association,
-        _: &Found<Association>,
+        want: &AssociationOf<T>,
+        _: &Found<AssociationOf<T>>,
         task: &Task,
     ) -> Result<AssociationOutputs, Failure> {
         self.attach(&self.client, want, task).await
     }
 
     async fn delete(&self, gone: &AssociationOutputs, task: &Task) -> Result<(), Failure> {
-        settled(task, &[&WAF_IN_USE, &WAF_TROUBLE], || self.detach(&gone.stage_arn, &gone.web_acl_arn)).await
+        settled(task, &[&WAF_IN_USE, &WAF_TROUBLE], || self.detach(&gone.resource_arn, &gone.web_acl_arn)).await
     }
 
     async fn list(&self, _: &Whose) -> Result<Listing, Failure> {
@@ -210,18 +326,18 @@ impl Provider<Association> for Wafv2 {
 mod tests {
     use super::*;
     use crate::aws::testing::{asked, replay};
-    use crate::engine::Cause;
+    use crate::engine::{Cause, Drift};
 
     const OURS: &str = r#"{"WebACL": {"Name": "demo", "Id": "1", "ARN": "arn:ours"}}"#;
     const THEIRS: &str = r#"{"WebACL": {"Name": "other", "Id": "2", "ARN": "arn:theirs"}}"#;
     const ABSENT: &str = r#"{"__type": "WAFNonexistentItemException", "Message": "your resource doesn't exist"}"#;
 
     fn want() -> Association {
-        Association { web_acl_arn: "arn:ours".into(), stage_arn: "arn:stage".into() }
+        Association::new("arn:ours".into(), "arn:stage".into())
     }
 
     fn ids() -> AssociationOutputs {
-        AssociationOutputs { web_acl_arn: "arn:ours".into(), stage_arn: "arn:stage".into() }
+        AssociationOutputs { web_acl_arn: "arn:ours".into(), resource_arn: "arn:stage".into() }
     }
 
     #[tokio::test]

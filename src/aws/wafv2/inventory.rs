@@ -3,7 +3,10 @@
 
 use aws_sdk_wafv2::types::{IpSetSummary, ResourceType, WebAclSummary};
 
-use super::{Association, AssociationKey, AssociationOutputs, IpSet, Key, Outputs, Wafv2, WebAcl};
+use super::{
+    Association, AssociationKey, AssociationOutputs, IpSet, Key, Logging, LoggingKey, LoggingLive, LoggingOutputs,
+    Outputs, PoolAssociation, Wafv2, WebAcl,
+};
 use crate::aws::closer;
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::engine::{Failure, Id, InventoryItem, Listing, Resource, Unread};
@@ -34,32 +37,70 @@ impl Wafv2 {
     }
 
     async fn listed_acl(&self, seen: Outputs) -> Result<Listing, Failure> {
-        let (owner, stages) = tokio::join!(self.owner(&seen.arn), self.stages(&seen.arn));
+        let (owner, stages, pools, log) = tokio::join!(
+            self.owner(&seen.arn),
+            self.stages(&seen.arn),
+            self.associated(&seen.arn, ResourceType::CognitioUserPool),
+            self.log_of(&seen.arn)
+        );
         let Some(owner) = owner? else { return Ok(Listing::default()) };
         let acl = Self::listed::<WebAcl>(owner, &seen).resting_on::<IpSet>();
-        let (stages, unread) = match stages {
-            Ok(stages) => (stages, None),
-            Err(failure) => (Vec::new(), Some(Unread::new::<Association>(format!("of {}", seen.name), failure))),
+        let of = || format!("of {}", seen.name);
+        let (stages, unread_stages) = parts::<Association, _>(of(), stages);
+        let (pools, unread_pools) = parts::<PoolAssociation, _>(of(), pools);
+        let (log, unread_log) = parts::<Logging, _>(of(), log.map(|log| vec![log]));
+        let attached = |resource_arn: &String| {
+            let (web_acl_arn, name) = (seen.arn.clone(), format!("{} on {resource_arn}", seen.name));
+            let key = AssociationKey { resource_arn: resource_arn.clone(), web_acl_arn: web_acl_arn.clone() };
+            (name, key, AssociationOutputs { resource_arn: resource_arn.clone(), web_acl_arn })
         };
-        let under = stages.into_iter().map(|stage_arn| {
-            let web_acl_arn = seen.arn.clone();
-            let key = AssociationKey { stage_arn: stage_arn.clone(), web_acl_arn: web_acl_arn.clone() };
-            let outputs = AssociationOutputs { stage_arn: stage_arn.clone(), web_acl_arn };
-            let name = format!("{} on {stage_arn}", seen.name);
+        let mut under = vec![acl];
+        for arn in stages {
+            let (name, key, outputs) = attached(&arn);
             let id = Id::new("firewall", "association");
-            InventoryItem::under::<Association>(&acl, id, (&name, &stage_arn), &key, &outputs).going_with(&stage_arn)
-        });
-        let under: Vec<InventoryItem> = under.collect();
-        Ok(Listing::from([vec![acl], under].concat()).and_unread(unread))
+            under.push(
+                InventoryItem::under::<Association>(&under[0], id, (&name, &arn), &key, &outputs).going_with(&arn),
+            );
+        }
+        // On an emulator, the list of pools contains the stages too.
+        for arn in pools.into_iter().filter(|arn| arn.contains(":userpool/")) {
+            let (name, key, outputs) = attached(&arn);
+            let id = Id::new("firewall", "pool");
+            under.push(InventoryItem::under::<PoolAssociation>(&under[0], id, (&name, &arn), &key, &outputs));
+        }
+        if log.iter().any(|log| matches!(log, LoggingLive::Some(_))) {
+            let (key, outputs) =
+                (LoggingKey { web_acl_arn: seen.arn.clone() }, LoggingOutputs { web_acl_arn: seen.arn.clone() });
+            let (id, name) = (Id::new("firewall", "logging"), format!("log of {}", seen.name));
+            let arn = format!("log of {}", seen.arn);
+            under.push(InventoryItem::under::<Logging>(&under[0], id, (&name, &arn), &key, &outputs));
+        }
+        Ok(Listing::from(under).and_unread([unread_stages, unread_pools, unread_log].into_iter().flatten()))
     }
 
     /// The ARNs of the stages that a web ACL is associated with.
     pub(super) async fn stages(&self, acl_arn: &str) -> Result<Vec<String>, Failure> {
+        let mut arns = self.associated(acl_arn, ResourceType::ApiGateway).await?;
+        // On an emulator, the list contains user pools too.
+        arns.retain(|arn| !arn.contains(":userpool/"));
+        Ok(arns)
+    }
+
+    /// The ARNs of the resources of a type that a web ACL is associated with.
+    async fn associated(&self, acl_arn: &str, kind: ResourceType) -> Result<Vec<String>, Failure> {
         // Without a type it lists load balancers only.
         let call = self.client.list_resources_for_web_acl().web_acl_arn(acl_arn);
-        let answer = call.resource_type(ResourceType::ApiGateway).send().await;
+        let answer = call.resource_type(kind).send().await;
         let answer = answer.or_fail(&format!("list what {acl_arn} is associated with")).or_absent()?;
         Ok(answer.and_then(|answer| answer.resource_arns).unwrap_or_default())
+    }
+}
+
+/// What is below a web ACL, and what could not be read.
+fn parts<R: Resource, T>(of: String, read: Result<Vec<T>, Failure>) -> (Vec<T>, Option<Unread>) {
+    match read {
+        Ok(parts) => (parts, None),
+        Err(failure) => (Vec::new(), Some(Unread::new::<R>(of, failure))),
     }
 }
 

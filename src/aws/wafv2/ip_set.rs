@@ -11,7 +11,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_IN_USE, WAF_LOCK, WAF_TROUBLE, settled};
 use crate::aws::{as_far_as_pages_go, whole};
-use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Comparison, Drift, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
@@ -35,6 +35,17 @@ pub struct IpSet {
     pub addresses: Vec<IpNet>,
     /// The addresses are IPv6.
     pub v6: bool,
+    /// What being in it means.
+    pub membership: Membership,
+}
+
+/// What rules do with the addresses of an IP set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// They get through, so an additional address weakens the stack.
+    LetsIn,
+    /// They are blocked or counted, so a missing address weakens the stack.
+    KeepsOut,
 }
 
 /// An IP set as AWS has it.
@@ -99,25 +110,21 @@ impl Resource for IpSet {
     }
 
     fn compare(&self, live: &IpSetLive) -> Comparison {
-        let drift = {
-            let mut drift = Vec::new();
-            if self.v6 != live.v6 {
-                drift.push(Drift::weakening(FAMILY, family(self.v6), family(live.v6)));
-            }
-            // WAF has its own notation for IPv6, so addresses are not compared as text. One that cannot be parsed counts as
-            // different.
-            let want = self.canonical();
-            let read: Option<BTreeSet<IpNet>> = live.addresses.iter().map(|text| read(text)).collect();
-            if read.as_ref() != Some(&want) {
-                let read = read.unwrap_or_default();
-                drift.push(Drift::weakening("Addresses", list(&want, &read), list(&read, &want)));
-            }
-            if let Some(want) = self.description.as_ref().filter(|want| live.description.as_ref() != Some(want)) {
-                drift.push(Drift::new("Description", want, live.description.as_deref().unwrap_or("none")));
-            }
-            drift
-        };
-        drift.into_iter().collect()
+        // WAF has its own notation for IPv6, so addresses are not compared as text.
+        let want = self.canonical();
+        let parsed: Option<BTreeSet<IpNet>> = live.addresses.iter().map(|text| read(text)).collect();
+        let effect = parsed.as_ref().map_or(Effect::Weakens, |live| self.membership.effect(&want, live));
+        let found = parsed.unwrap_or_default();
+        let (family_wanted, family_found) = (family(self.v6), family(live.v6));
+        let compared = Comparison::default().guard(FAMILY, family_wanted, family_found).judged(
+            "Addresses",
+            list(&want, &found),
+            list(&found, &want),
+            effect,
+        );
+        let described = live.description.as_deref().unwrap_or("none");
+        // Without a wanted description, an existing one is kept.
+        compared.plain("Description", self.description.as_deref().unwrap_or(described), described)
     }
 
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
@@ -183,6 +190,27 @@ impl Described for IpSet {
             read: "GetIPSet",
         },
     };
+}
+
+impl Membership {
+    /// What it means that the set holds `live` instead of `want`. A network may be written as its parts.
+    fn effect(self, want: &BTreeSet<IpNet>, live: &BTreeSet<IpNet>) -> Effect {
+        let covers = |some: &BTreeSet<IpNet>, others: &BTreeSet<IpNet>| {
+            let all = IpNet::aggregate(&others.iter().copied().collect());
+            some.iter().all(|net| all.iter().any(|other| other.contains(net)))
+        };
+        let kept = match self {
+            Self::LetsIn => covers(live, want),
+            Self::KeepsOut => covers(want, live),
+        };
+        if want == live {
+            Effect::Same
+        } else if kept {
+            Effect::Differs
+        } else {
+            Effect::Weakens
+        }
+    }
 }
 
 fn read(text: &str) -> Option<IpNet> {
@@ -330,6 +358,7 @@ mod tests {
             description: None,
             addresses: addresses.iter().map(|text| text.parse().expect("a range")).collect(),
             v6: addresses.iter().any(|text| text.contains(':')),
+            membership: Membership::KeepsOut,
         }
     }
 
@@ -360,15 +389,28 @@ mod tests {
         for (wanted, has) in same {
             assert_eq!(want(&wanted).drift(&live(&has)), [], "{wanted:?}");
         }
+        // The addresses that are wanted and found, in words, and whether the difference weakens a set that keeps out, and
+        // one that lets in.
         let differ = [
-            (vec!["203.0.113.0/24"], vec![], "203.0.113.0/24", "none"),
-            (vec!["203.0.113.0/24"], vec!["203.0.113.0/25"], "203.0.113.0/24", "203.0.113.0/25"),
-            (vec![], vec!["10.0.0.0/8"], "none", "10.0.0.0/8"),
-            (vec!["10.0.0.0/8"], vec!["10.0.0.0/8", "what is this"], "10.0.0.0/8", "none"),
+            (vec!["203.0.113.0/24"], vec![], "203.0.113.0/24", "none", [true, false]),
+            (vec!["203.0.113.0/24"], vec!["203.0.113.0/25"], "203.0.113.0/24", "203.0.113.0/25", [true, false]),
+            (vec![], vec!["10.0.0.0/8"], "none", "10.0.0.0/8", [false, true]),
+            (
+                vec!["10.0.0.0/9", "10.128.0.0/9"],
+                vec!["10.0.0.0/8"],
+                "10.0.0.0/9, 10.128.0.0/9",
+                "10.0.0.0/8",
+                [false; 2],
+            ),
+            (vec!["10.0.0.0/8"], vec!["192.0.2.0/24"], "10.0.0.0/8", "192.0.2.0/24", [true, true]),
+            (vec!["10.0.0.0/8"], vec!["10.0.0.0/8", "what is this"], "10.0.0.0/8", "none", [true, true]),
         ];
-        for (wanted, has, in_words, has_in_words) in differ {
-            let drift = want(&wanted).drift(&live(&has));
-            assert_eq!(drift, [Drift::weakening("Addresses", in_words, has_in_words)]);
+        for (wanted, has, in_words, has_in_words, weakens) in differ {
+            for (membership, weakens) in [Membership::KeepsOut, Membership::LetsIn].into_iter().zip(weakens) {
+                let drift = IpSet { membership, ..want(&wanted) }.drift(&live(&has));
+                let expected = Drift { weakens, ..Drift::new("Addresses", in_words, has_in_words) };
+                assert_eq!(drift, [expected], "{membership:?}");
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! WAFv2, REGIONAL: IP sets, web ACLs, and the association of a web ACL with an API's stage.
+//! WAFv2, REGIONAL: IP sets, web ACLs, their logging, and their association with an API's stage or a user pool.
 //!
 //! Calls need the name and the id, so without a record the id comes from a list, whose last page may have an empty
 //! marker. An update replaces everything. Updates and deletions need the lock token of the last read or write. A new
@@ -6,9 +6,13 @@
 //! waits are for that. A new association silently replaces the one before.
 
 mod association;
+mod compare;
 mod inventory;
 mod ip_set;
+mod logging;
 mod rule;
+mod settings;
+mod statement;
 mod traffic;
 mod web_acl;
 
@@ -24,9 +28,10 @@ use crate::aws::settle::{Wait, settled};
 use crate::engine::{Failure, Task};
 use crate::scope::Scope;
 
-pub use association::{Association, AssociationKey, AssociationLive, AssociationOutputs};
-pub use ip_set::{IpSet, IpSetLive, is_description};
-pub use rule::{Rule, RuleAction, RuleKind};
+pub use association::{Association, AssociationKey, AssociationLive, AssociationOutputs, PoolAssociation};
+pub use ip_set::{IpSet, IpSetLive, Membership, is_description};
+pub use logging::{Logging, LoggingKey, LoggingLive, LoggingOutputs};
+pub use rule::{Match, Rule, RuleAction, RuleKind};
 pub use traffic::{RuleTraffic, Sample};
 pub use web_acl::{WebAcl, WebAclLive};
 
@@ -44,6 +49,10 @@ const STAGES: &[&str] = &["arn:{partition}:apigateway:{region}::/restapis/*/stag
 
 const ACL_AND_STAGES: &[&str] =
     &["{arn:wafv2}:regional/webacl/{stack}-*", "arn:{partition}:apigateway:{region}::/restapis/*/stages/*"];
+
+const WEB_ACLS: &[&str] = &["{arn:wafv2}:regional/webacl/{stack}-*"];
+
+const POOLS: &[&str] = &["{arn:cognito-idp}:userpool/*"];
 
 /// The service authorization reference says that associating a web ACL needs permissions on rule groups too. The
 /// program creates none.
@@ -87,6 +96,8 @@ pub struct Wafv2 {
     client: aws_sdk_wafv2::Client,
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_wafv2::Client,
+    /// Whether the endpoint is an emulator instead of AWS.
+    emulator: bool,
     scope: Scope,
 }
 
@@ -95,6 +106,7 @@ impl Wafv2 {
         Self {
             client: client!(aws_sdk_wafv2, &clients.sdk),
             once: once!(aws_sdk_wafv2, &clients.once),
+            emulator: clients.is_emulator(),
             scope: clients.scope.clone(),
         }
     }

@@ -1,14 +1,12 @@
-//! The rules of a web ACL: as the stack wants them, as AWS writes them, and read back.
-
-use std::fmt;
+//! The rules of a web ACL: as the stack wants them, and as AWS writes them.
 
 use aws_sdk_wafv2::types;
 
 use crate::aws::error::built;
-use crate::engine::{Drift, Failure};
+use crate::engine::Failure;
 
 /// The window of a rate rule, in seconds: AWS's default.
-const WINDOW: i64 = 300;
+pub(super) const WINDOW: i64 = 300;
 
 /// One rule of a web ACL.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +43,35 @@ pub enum RuleKind {
         group: String,
         /// Only count the requests that its rules match, instead of their actions.
         count_only: bool,
+        /// Rules of the group that only count, as in `SizeRestrictions_BODY`.
+        exceptions: Vec<String>,
     },
+    /// Blocks requests by the country of their address.
+    Countries {
+        /// Codes of two letters, as in `DE`.
+        codes: Vec<String>,
+        /// Blocks the countries that are not listed, instead of the listed ones.
+        all_others: bool,
+    },
+    /// Requests that meet all conditions, of which there is at least one.
+    Match { conditions: Vec<Match>, action: RuleAction },
+}
+
+/// One condition of a rule.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Match {
+    /// The path matches a regular expression, after it was decoded and normalized.
+    Path(String),
+    /// The header, named in lower case, matches a regular expression.
+    Header { name: String, value: String },
+    /// As in `POST`.
+    Method(String),
+    /// The body has more bytes than this. A body that is longer than WAF inspects has.
+    BodyOver(i32),
+    /// An earlier rule gave the request this label.
+    Label(String),
+    /// The address is in none of these IP sets.
+    NotFrom(Vec<String>),
 }
 
 /// What to do with a request that matches.
@@ -63,67 +89,129 @@ impl Rule {
     /// As AWS writes it.
     pub(super) fn to_aws(&self) -> Result<types::Rule, Failure> {
         let rule = types::Rule::builder().name(&self.name).priority(self.priority);
-        let rule = rule.visibility_config(visibility(&self.metric)?);
-        let statement = types::Statement::builder();
+        let rule = rule.visibility_config(visibility(&self.metric)?).statement(self.kind.statement()?);
         // A group takes an override action and no action, every other rule the reverse (docs/aws.md, Web ACLs).
-        let rule = match &self.kind {
-            RuleKind::IpSet { arn, action } => {
-                let addresses = built(types::IpSetReferenceStatement::builder().arn(arn).build())?;
-                let rule = rule.statement(statement.ip_set_reference_statement(addresses).build());
-                rule.action(action.to_aws())
+        built(
+            match &self.kind {
+                RuleKind::IpSet { action, .. } | RuleKind::Match { action, .. } => rule.action(action.to_aws()),
+                RuleKind::RatePerIp { .. } | RuleKind::Countries { .. } => rule.action(RuleAction::Block.to_aws()),
+                RuleKind::Managed { count_only, .. } => {
+                    let action = types::OverrideAction::builder();
+                    rule.override_action(if *count_only {
+                        action.count(types::CountAction::builder().build()).build()
+                    } else {
+                        action.none(types::NoneAction::builder().build()).build()
+                    })
+                }
             }
-            RuleKind::RatePerIp { limit } => {
-                let rate = types::RateBasedStatement::builder().limit(*limit).evaluation_window_sec(WINDOW);
-                let rate = rate.aggregate_key_type(types::RateBasedStatementAggregateKeyType::Ip).build();
-                let rule = rule.statement(statement.rate_based_statement(built(rate)?).build());
-                rule.action(RuleAction::Block.to_aws())
-            }
-            RuleKind::Managed { vendor, group, count_only } => {
-                let managed = types::ManagedRuleGroupStatement::builder().vendor_name(vendor).name(group).build();
-                let rule = rule.statement(statement.managed_rule_group_statement(built(managed)?).build());
-                let action = types::OverrideAction::builder();
-                rule.override_action(if *count_only {
-                    action.count(types::CountAction::builder().build()).build()
-                } else {
-                    action.none(types::NoneAction::builder().build()).build()
-                })
-            }
-        };
-        built(rule.build())
-    }
-
-    /// The differences from the live rule of the same name.
-    fn differs(&self, live: &types::Rule) -> Vec<Drift> {
-        let field = |name: &str| format!("Rules.{}.{name}", self.name);
-        let (statement, action) = (Statement::of(&self.kind), Action::of(&self.kind));
-        let (live_statement, live_action) = (Statement::read(live), Action::read(live));
-        let mut drift = Vec::new();
-        if self.priority != live.priority() {
-            drift.push(Drift::weakening(field("Priority"), self.priority, live.priority()));
-        }
-        if statement != live_statement {
-            drift.push(Drift::weakening(field("Statement"), statement, live_statement));
-        }
-        if action != live_action {
-            drift.push(Drift::weakening(field("Action"), action, live_action));
-        }
-        drift.extend(visibility_drift(&format!("Rules.{}.", self.name), &self.metric, live.visibility_config()));
-        drift
+            .build(),
+        )
     }
 }
 
-/// The differences between the wanted and the live rules. An extra rule weakens: it may allow what a later rule
-/// would have stopped.
-pub(super) fn rules_drift(want: &[Rule], live: &[types::Rule]) -> Vec<Drift> {
-    let wanted = want.iter().flat_map(|rule| match live.iter().find(|live| live.name() == rule.name) {
-        Some(live) => rule.differs(live),
-        None => vec![Drift::weakening(format!("Rules.{}", rule.name), Statement::of(&rule.kind), "no such rule")],
-    });
-    let unwanted = live.iter().filter(|live| want.iter().all(|rule| rule.name != live.name())).map(|live| {
-        let does = format!("{}: {}", Statement::read(live), Action::read(live));
-        Drift::weakening(format!("Rules.{}", live.name()), "no such rule", does)
-    });
-    wanted.chain(unwanted).collect()
+impl RuleKind {
+    fn statement(&self) -> Result<types::Statement, Failure> {
+        let statement = types::Statement::builder();
+        Ok(match self {
+            Self::IpSet { arn, .. } => in_set(arn)?,
+            Self::RatePerIp { limit } => {
+                let rate = types::RateBasedStatement::builder().limit(*limit).evaluation_window_sec(WINDOW);
+                let rate = rate.aggregate_key_type(types::RateBasedStatementAggregateKeyType::Ip).build();
+                statement.rate_based_statement(built(rate)?).build()
+            }
+            Self::Managed { vendor, group, exceptions, .. } => {
+                let mut managed = types::ManagedRuleGroupStatement::builder().vendor_name(vendor).name(group);
+                for rule in exceptions {
+                    let counts = types::RuleActionOverride::builder().name(rule);
+                    managed =
+                        managed.rule_action_overrides(built(counts.action_to_use(RuleAction::Count.to_aws()).build())?);
+                }
+                statement.managed_rule_group_statement(built(managed.build())?).build()
+            }
+            Self::Countries { codes, all_others } => {
+                let codes = codes.iter().map(|code| types::CountryCode::from(code.as_str())).collect();
+                let from = types::GeoMatchStatement::builder().set_country_codes(Some(codes)).build();
+                let from = statement.geo_match_statement(from).build();
+                if *all_others { not(from) } else { from }
+            }
+            Self::Match { conditions, .. } => {
+                all(conditions.iter().map(Match::statements).collect::<Result<_, _>>()?)?
+            }
+        })
+    }
+}
+
+impl Match {
+    /// The statements of a condition, all of which must hold.
+    fn statements(&self) -> Result<Vec<types::Statement>, Failure> {
+        use types::TextTransformationType::{NormalizePath, UrlDecode};
+        let field = types::FieldToMatch::builder();
+        Ok(match self {
+            Self::Path(pattern) => {
+                let path = field.uri_path(types::UriPath::builder().build()).build();
+                vec![matching(pattern, path, &[UrlDecode, NormalizePath])?]
+            }
+            Self::Header { name, value } => {
+                let header = built(types::SingleHeader::builder().name(name).build())?;
+                vec![matching(value, field.single_header(header).build(), &[types::TextTransformationType::None])?]
+            }
+            Self::Method(method) => {
+                let of = field.method(types::Method::builder().build()).build();
+                vec![matching(&format!("^{method}$"), of, &[types::TextTransformationType::None])?]
+            }
+            Self::BodyOver(bytes) => {
+                let body = types::Body::builder().oversize_handling(types::OversizeHandling::Match).build();
+                let size = types::SizeConstraintStatement::builder().field_to_match(field.body(body).build());
+                let size = size.comparison_operator(types::ComparisonOperator::Gt).size(i64::from(*bytes));
+                let size = size.text_transformations(transformation(0, types::TextTransformationType::None)?);
+                vec![types::Statement::builder().size_constraint_statement(built(size.build())?).build()]
+            }
+            Self::Label(key) => {
+                let label = types::LabelMatchStatement::builder().scope(types::LabelMatchScope::Label).key(key);
+                vec![types::Statement::builder().label_match_statement(built(label.build())?).build()]
+            }
+            Self::NotFrom(sets) => {
+                sets.iter().map(|arn| in_set(arn).map(not)).collect::<Result<Vec<types::Statement>, Failure>>()?
+            }
+        })
+    }
+}
+
+fn in_set(arn: &str) -> Result<types::Statement, Failure> {
+    let addresses = built(types::IpSetReferenceStatement::builder().arn(arn).build())?;
+    Ok(types::Statement::builder().ip_set_reference_statement(addresses).build())
+}
+
+fn not(statement: types::Statement) -> types::Statement {
+    let not = types::NotStatement::builder().statement(statement).build();
+    types::Statement::builder().not_statement(not).build()
+}
+
+/// One statement that holds if all of these do. AWS wants at least two in an `AndStatement`.
+fn all(statements: Vec<Vec<types::Statement>>) -> Result<types::Statement, Failure> {
+    let mut statements = statements.concat();
+    if statements.len() == 1 {
+        return Ok(statements.remove(0));
+    }
+    let all = types::AndStatement::builder().set_statements(Some(statements)).build();
+    Ok(types::Statement::builder().and_statement(built(all)?).build())
+}
+
+fn transformation(priority: i32, kind: types::TextTransformationType) -> Result<types::TextTransformation, Failure> {
+    built(types::TextTransformation::builder().priority(priority).r#type(kind).build())
+}
+
+/// A regular expression that a field must match, after these transformations.
+fn matching(
+    pattern: &str,
+    field: types::FieldToMatch,
+    first: &[types::TextTransformationType],
+) -> Result<types::Statement, Failure> {
+    let mut regex = types::RegexMatchStatement::builder().regex_string(pattern).field_to_match(field);
+    for (priority, kind) in (0..).zip(first) {
+        regex = regex.text_transformations(transformation(priority, kind.clone())?);
+    }
+    Ok(types::Statement::builder().regex_match_statement(built(regex.build())?).build())
 }
 
 /// Metrics and sampled requests on, under this name.
@@ -132,128 +220,13 @@ pub(super) fn visibility(metric: &str) -> Result<types::VisibilityConfig, Failur
     built(config.cloud_watch_metrics_enabled(true).sampled_requests_enabled(true).build())
 }
 
-/// What differs in a visibility configuration whose fields begin with `at`.
-pub(super) fn visibility_drift(at: &str, metric: &str, live: Option<&types::VisibilityConfig>) -> Vec<Drift> {
-    let field = |name: &str| format!("{at}VisibilityConfig.{name}");
-    let name = live.map_or("none", types::VisibilityConfig::metric_name);
-    let metrics = live.is_some_and(types::VisibilityConfig::cloud_watch_metrics_enabled);
-    let samples = live.is_some_and(types::VisibilityConfig::sampled_requests_enabled);
-    let mut drift = Vec::new();
-    if name != metric {
-        drift.push(Drift::new(field("MetricName"), metric, name));
-    }
-    drift.extend(Drift::unless_equal(&field("CloudWatchMetricsEnabled"), &true, &metrics));
-    drift.extend(Drift::unless_equal(&field("SampledRequestsEnabled"), &true, &samples));
-    drift
-}
-
 impl RuleAction {
-    fn to_aws(self) -> types::RuleAction {
+    pub(super) fn to_aws(self) -> types::RuleAction {
         let action = types::RuleAction::builder();
         match self {
             Self::Count => action.count(types::CountAction::builder().build()).build(),
             Self::Allow => action.allow(types::AllowAction::builder().build()).build(),
             Self::Block => action.block(types::BlockAction::builder().build()).build(),
         }
-    }
-}
-
-/// What a live rule matches: something that this program writes, or something else.
-#[derive(PartialEq)]
-enum Statement {
-    IpSet(String),
-    RatePerIp { limit: i64, window: i64 },
-    Managed { vendor: String, group: String },
-    Other,
-}
-
-impl Statement {
-    fn of(kind: &RuleKind) -> Self {
-        match kind {
-            RuleKind::IpSet { arn, .. } => Self::IpSet(arn.clone()),
-            RuleKind::RatePerIp { limit } => Self::RatePerIp { limit: *limit, window: WINDOW },
-            RuleKind::Managed { vendor, group, .. } => Self::Managed { vendor: vendor.clone(), group: group.clone() },
-        }
-    }
-
-    /// It counts as ours only without restrictions: no forwarded header instead of the address, no scope-down, no
-    /// exception inside a group.
-    fn read(rule: &types::Rule) -> Self {
-        let Some(statement) = rule.statement() else { return Self::Other };
-        if let Some(set) = statement.ip_set_reference_statement() {
-            if set.ip_set_forwarded_ip_config().is_none() {
-                return Self::IpSet(set.arn().to_owned());
-            }
-        } else if let Some(rate) = statement.rate_based_statement() {
-            let by_ip = *rate.aggregate_key_type() == types::RateBasedStatementAggregateKeyType::Ip;
-            if by_ip && rate.scope_down_statement().is_none() && rate.custom_keys().is_empty() {
-                // Left out means the default.
-                let window = if rate.evaluation_window_sec() == 0 { WINDOW } else { rate.evaluation_window_sec() };
-                return Self::RatePerIp { limit: rate.limit(), window };
-            }
-        } else if let Some(managed) = statement.managed_rule_group_statement() {
-            let whole = managed.scope_down_statement().is_none()
-                && managed.excluded_rules().is_empty()
-                && managed.rule_action_overrides().is_empty()
-                && managed.version().is_none();
-            if whole {
-                let (vendor, group) = (managed.vendor_name().to_owned(), managed.name().to_owned());
-                return Self::Managed { vendor, group };
-            }
-        }
-        Self::Other
-    }
-}
-
-impl fmt::Display for Statement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::IpSet(arn) => write!(f, "addresses of {arn}"),
-            Self::RatePerIp { limit, window } => write!(f, "over {limit} requests in {window} s from one address"),
-            Self::Managed { vendor, group } => write!(f, "the whole group {vendor}/{group}"),
-            Self::Other => f.write_str("another statement"),
-        }
-    }
-}
-
-/// What a rule does.
-#[derive(PartialEq)]
-enum Action {
-    Take(RuleAction),
-    AsTheGroupSays,
-    Other,
-}
-
-impl Action {
-    fn of(kind: &RuleKind) -> Self {
-        match kind {
-            RuleKind::IpSet { action, .. } => Self::Take(*action),
-            RuleKind::RatePerIp { .. } => Self::Take(RuleAction::Block),
-            RuleKind::Managed { count_only: true, .. } => Self::Take(RuleAction::Count),
-            RuleKind::Managed { count_only: false, .. } => Self::AsTheGroupSays,
-        }
-    }
-
-    fn read(rule: &types::Rule) -> Self {
-        match (rule.action(), rule.override_action()) {
-            (Some(action), None) if action.count().is_some() => Self::Take(RuleAction::Count),
-            (Some(action), None) if action.allow().is_some() => Self::Take(RuleAction::Allow),
-            (Some(action), None) if action.block().is_some() => Self::Take(RuleAction::Block),
-            (None, Some(action)) if action.count().is_some() => Self::Take(RuleAction::Count),
-            (None, Some(action)) if action.none().is_some() => Self::AsTheGroupSays,
-            _ => Self::Other,
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Take(RuleAction::Count) => "Count",
-            Self::Take(RuleAction::Allow) => "Allow",
-            Self::Take(RuleAction::Block) => "Block",
-            Self::AsTheGroupSays => "as the group says",
-            Self::Other => "another action",
-        })
     }
 }

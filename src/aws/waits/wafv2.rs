@@ -19,6 +19,7 @@ fn ip_set() -> wafv2::IpSet {
         description: None,
         addresses: Vec::new(),
         v6: false,
+        membership: wafv2::Membership::KeepsOut,
     }
 }
 
@@ -35,7 +36,7 @@ pub(super) fn cases() -> Vec<Case> {
             refusal: (400, "WAFUnavailableEntityException",
                 "AWS WAF couldn\u{2019}t retrieve the resource that you requested. Retry your request."),
             verb: |clients, task| {
-                let want = wafv2::Association { web_acl_arn: "arn:acl".into(), stage_arn: "arn:stage".into() };
+                let want = wafv2::Association::new("arn:acl".into(), "arn:stage".into());
                 async move { wafv2::Wafv2::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
             },
         },
@@ -68,6 +69,7 @@ pub(super) fn cases() -> Vec<Case> {
                     metric: "demo".into(),
                     default_allow: true,
                     rules: Vec::new(),
+                    body_limit_kb: 16,
                 };
                 async move { wafv2::Wafv2::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
             },

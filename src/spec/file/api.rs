@@ -1,15 +1,14 @@
-//! Reads the APIs and the firewall of a stack file.
+//! Reads the APIs of a stack file.
 
 use std::path::PathBuf;
 
-use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
 use super::super::field::{AuthKey, Flag, Nested, Text, Word};
 use super::super::keys::Untokened;
-use super::super::model::{Api, ApiKind, ApiLogs, Auth, Firewall, ManagedRule, Route, Tls};
+use super::super::model::{Api, ApiKind, ApiLogs, Auth, Route, Tls};
 use super::super::reader::{Reader, Table, joined};
-use super::super::{keys, managed, rules};
+use super::super::{keys, rules};
 
 impl Reader {
     pub(super) fn api(&mut self, table: &Table) -> Api {
@@ -133,36 +132,6 @@ impl Reader {
                 self.diagnostic(&span, "a route has either `pool` or `auth`, not both", None);
                 None
             }
-        }
-    }
-
-    pub(super) fn firewall(&mut self, table: &Table) -> Firewall {
-        let keys::Firewall { mode, addresses, rate_per_ip, managed_rules } = &keys::FIREWALL;
-        let mut networks: Vec<IpNet> = Vec::new();
-        for (address, span) in self.list(table, addresses) {
-            match rules::network(&address) {
-                Ok(network) if networks.contains(&network) => {
-                    self.diagnostic(&span, format!("{network} is listed twice"), None);
-                }
-                Ok(network) => networks.push(network),
-                Err(why) => self.diagnostic(&span, why, Some("write it as CIDR: \"203.0.113.7/32\"".into())),
-            }
-        }
-        let mut groups: Vec<ManagedRule> = Vec::new();
-        for (group, span) in self.list(table, managed_rules) {
-            match managed::parse(&group) {
-                Ok(rule) if groups.iter().any(|known| known.name == rule.name) => {
-                    self.diagnostic(&span, format!("{} is listed twice", rule.name), None);
-                }
-                Ok(rule) => groups.push(rule),
-                Err((why, help)) => self.diagnostic(&span, why, help),
-            }
-        }
-        Firewall {
-            mode: self.word(table, mode),
-            addresses: networks,
-            rate_per_ip: self.optional_number(table, rate_per_ip),
-            managed_rules: groups,
         }
     }
 }

@@ -45,6 +45,7 @@ impl Reader {
             plan,
             tokens,
             flows,
+            firewall,
         } = &keys::POOL;
         let authorizer = self.text(table, authorizer);
         if let Some((authorizer, span)) = &authorizer
@@ -68,6 +69,7 @@ impl Reader {
             plan: self.optional_word(table, plan),
             tokens: self.tokens(&tokens),
             flows: self.words(table, flows),
+            firewall: self.flag(table, firewall),
         };
         (name, pool)
     }

@@ -7,6 +7,7 @@
 #![deny(unused_variables)]
 
 mod api;
+mod firewall;
 mod functions;
 mod identity;
 
@@ -16,7 +17,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::Section;
-use super::model::{Rotation, SecretSettings, Stack, Topic, Value};
+use super::model::{ApiKind, Posture, Rotation, SecretSettings, Stack, Topic, Value};
 use super::reader::{Item, Reader, Table, joined};
 use super::{check, keys, rules};
 use crate::controls;
@@ -91,7 +92,8 @@ impl Reader {
         self.find_pools_of_programs(root);
         let secrets = self.named(root, secrets);
         let (secrets, secret_settings) = self.secrets(secrets);
-        Stack {
+        let wall = self.table(root, firewall).map(|table| self.firewall(&table));
+        let mut stack = Stack {
             name,
             permissions_boundary,
             posture: self.posture,
@@ -105,9 +107,18 @@ impl Reader {
             // The places of the API without a name begin with its keys: `routes.0`.
             api: self.table(root, api).map(|table| self.api(&Table { path: String::new(), ..table })),
             apis: self.each(root, apis, |reader, name, table| (name, reader.api(table))),
-            firewall: self.table(root, firewall).map(|table| self.firewall(&table)),
             accepted: self.table(root, audit).map(|table| self.accepted(&table)).unwrap_or_default(),
+            firewall: wall,
+        };
+        // Auditors expect a web ACL on every stage and pool that can have one.
+        let could_have_one = stack.all_apis().any(|(_, api)| api.kind == ApiKind::Rest)
+            || stack.pools.values().any(|pool| pool.firewall);
+        if self.posture == Posture::Hardened && root.get(&firewall.key).is_none() && could_have_one {
+            let (entries, path) = (DeTable::new(), root.at(&firewall.key));
+            let what = firewall.section.what().to_owned();
+            stack.firewall = Some(self.firewall(&Table { span: 0..0, entries: &entries, path, what }));
         }
+        stack
     }
 
     /// The stack's name and permissions boundary. The posture is kept: it decides the defaults of all other keys.
