@@ -5,7 +5,8 @@
 //! not read is an unused variable, which is an error there.
 
 use super::field::{
-    AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required, Section, Text, TextOr, Word, WordList,
+    AuthKey, Choice, Flag, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required,
+    Section, Text, TextOr, Word, WordList,
 };
 use super::model::{ApiKind, ExecutionLog, FirewallAction, Flow, Mfa, Mode, Plan, Posture, ThreatProtection, Tls};
 use super::{managed, rules};

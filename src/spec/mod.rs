@@ -28,7 +28,9 @@ pub use body_schema::check_body_schema;
 pub use diagnostic::{Diagnostic, SpanMap, conceal};
 pub use file::{parse, read};
 pub use model::{
-    Api, ApiKind, ApiLogs, Auth, Countries, ExecutionLog, Firewall, FirewallAction, FirewallRule, Flow, Function, IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Plan, Pool, Posture, Rotation, Route, SecretSettings, ServiceUser, Stack, ThreatProtection, Throughput, Tls, Tokens, Topic, Value, Variable,
+    Api, ApiKind, ApiLogs, Auth, Countries, ExecutionLog, Firewall, FirewallAction, FirewallRule, Flow, Function,
+    IdentityPool, Invoke, ManagedRule, Mfa, Mode, Password, Plan, Pool, Posture, Rotation, Route, SecretSettings,
+    ServiceUser, Stack, ThreatProtection, Throughput, Tls, Tokens, Topic, Value, Variable,
 };
 pub use rules::{deprecated_on, policy_arn as check_boundary, secret_variable, stack_name as check_name};
 pub use schema::json_schema;

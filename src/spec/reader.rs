@@ -10,7 +10,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, SpanMap};
 use super::field::{
-    AuthKey, Fallback, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons, Required, Section, Text, TextOr, Word, WordList,
+    AuthKey, Fallback, Flag, Holds, Key, List, Nested, Number, OnlyTrue, OptionalNumber, OptionalWord, Reasons,
+    Required, Section, Text, TextOr, Word, WordList,
 };
 use super::model::Posture;
 use super::rules;

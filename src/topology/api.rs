@@ -95,7 +95,7 @@ pub(super) fn api(
     }
     let logs = Logs {
         access: wanted.logs.access.then(|| access_log(graph, ids, scope, functions, wanted, stack)),
-        execution: execution_log(graph, api, ids, retention_days(functions, wanted, stack), wanted),
+        execution: execution_log(graph, api, ids, retention_days(functions, wanted, stack), wanted, scope),
         role: log_role.filter(|_| wanted.logs.any()),
     };
     let stage = stage(graph, api, ids, deployment, wanted, scope, logs);
@@ -296,13 +296,15 @@ fn execution_log(
     ids: ApiIds<'_>,
     retention_days: i32,
     wanted: &Api,
+    scope: &Scope,
 ) -> Option<Handle<LogGroup>> {
     let id = ids.execution_log();
-    let (tag, stage) = (id.to_string(), wanted.stage.clone());
+    let (tag, stage, account) = (id.to_string(), wanted.stage.clone(), scope.account.clone());
     let group = move |api: RestApiOutputs| LogGroup {
         id: tag.clone(),
         name: format!("{EXECUTION_LOGS}{}/{stage}", api.id),
         retention_days,
+        account: account.clone(),
     };
     (wanted.logs.execution != spec::ExecutionLog::Off).then(|| id.add(graph, api, group))
 }

@@ -92,6 +92,7 @@ fn log(graph: &mut Graph, stack: &Stack, scope: &Scope, web_acl: Handle<WebAcl>)
         // AWS demands the beginning of the name.
         name: format!("aws-waf-logs-{}", scope.stack),
         retention_days: i32::try_from(days).unwrap_or_default(),
+        account: scope.account.clone(),
     };
     let group = id.add(graph, (), move |()| group.clone());
     ids::logging().add_under(graph, web_acl, (web_acl, group), |(web_acl, group)| Logging {

@@ -4,6 +4,7 @@
 
 use aws_sdk_iam::types::Role;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::super::error::{OrAbsent, OrFail};
 use super::super::retries::{client, once};
@@ -55,8 +56,18 @@ pub struct LogRoleKey {
     role_arn: String,
 }
 
+/// AWS's documentation of this role has no condition, and does not say whether API Gateway sends the account when it
+/// assumes the role (docs/aws.md, The account's role for logs).
+fn trust() -> Policy {
+    let service = json!({ "Service": "apigateway.amazonaws.com" });
+    Policy::new([json!({ "Effect": "Allow", "Principal": service, "Action": "sts:AssumeRole" })])
+}
+
 impl Resource for LogRole {
     const KIND: &'static str = "apigateway.log_role";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = false;
     /// Without it nothing is logged.
     const GUARDS: bool = true;
     type Key = LogRoleKey;
@@ -212,7 +223,7 @@ impl LogRoles {
     async fn make_role(&self, want: &LogRole, task: &Task) -> Result<(), Failure> {
         let made = settled(task, &[&IAM_BUSY], || async {
             let call = self.once.create_role().role_name(LOG_ROLE).description(DESCRIPTION);
-            let call = call.assume_role_policy_document(Policy::trust("apigateway.amazonaws.com").to_string());
+            let call = call.assume_role_policy_document(trust().to_string());
             let call = call.set_permissions_boundary(want.boundary.clone());
             call.send().await.or_fail(&format!("create the role {LOG_ROLE}"))
         });

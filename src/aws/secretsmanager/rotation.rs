@@ -40,6 +40,7 @@ pub struct RotationLive {
 
 impl Resource for Rotation {
     const KIND: &'static str = "secretsmanager.rotation";
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true; // the value stays the same for ever
     const GOES_WITH_PARENT: bool = true;

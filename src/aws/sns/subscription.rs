@@ -61,6 +61,7 @@ fn redrive(policy: &str, topic: &str) -> Effect {
 
 impl Resource for Subscription {
     const KIND: &'static str = "sns.subscription";
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true; // the trigger is cut
     const GOES_WITH_PARENT: bool = true;

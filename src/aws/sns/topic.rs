@@ -191,6 +191,10 @@ impl Topic {
 
 impl Resource for Topic {
     const KIND: &'static str = "sns.topic";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
+    const ID_IS_GIVEN_ONCE: bool = false;
+    const GUARDS: bool = false;
     type Key = TopicKey;
     type Outputs = TopicOutputs;
     type Live = TopicLive;

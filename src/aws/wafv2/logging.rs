@@ -99,6 +99,8 @@ fn filter(live: Option<&LoggingFilter>) -> (String, Effect) {
 
 impl Resource for Logging {
     const KIND: &'static str = "wafv2.logging";
+    const GOES_WITH_PARENT: bool = false;
+    const NAME_IS_UNIQUE: bool = true;
     const ID_IS_GIVEN_ONCE: bool = true;
     const GUARDS: bool = true;
     type Key = LoggingKey;

@@ -30,6 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
                     id: "api.execution-log".into(),
                     name: "API-Gateway-Execution-Logs_abc/live".into(),
                     retention_days: 14,
+                    account: "123456789012".into(),
                 };
                 async move { logs::Logs::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
             },

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub const SCRIPT: &str = include_str!("account_reader.py");
 
 /// The operation by which `account_reader.py` reads each kind of resource.
-pub const READS: [(&str, &str); 30] = [
+pub const READS: &[(&str, &str)] = &[
     ("sns.topic", "get_topic_attributes"),
     ("sns.subscription", "list_subscriptions"),
     ("secretsmanager.secret", "describe_secret"),
