@@ -137,6 +137,7 @@ impl Wanted<'_> {
                     add("StringEquals", key, &values.iter().map(String::as_str).collect::<Vec<_>>());
                 }
                 Condition::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
+                Condition::IsArnLike(key, pattern) => add("ArnLike", key, &[&self.filled_in(pattern)]),
                 Condition::Bounded => {
                     if let Some(boundary) = self.boundary {
                         add("ArnEquals", "iam:PermissionsBoundary", &[boundary]);

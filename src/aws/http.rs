@@ -173,7 +173,7 @@ impl Rates {
             ["restapis" | "tags", ..] | ["v2", "apis", ..] | ["account"] => own.push(&self.api_gateway),
             [_, "functions", _, "invocations"] => {}
             [_, "functions" | "event-source-mappings" | "tags" | "account-settings", ..] if own.is_empty() => {
-                own.push(&self.lambda)
+                own.push(&self.lambda);
             }
             _ => {}
         }

@@ -75,8 +75,10 @@ pub enum Condition {
     NoOthersTagGiven,
     /// The key has one of these values; `{identity-pools}` stands for the principals of identity pools in the region.
     Is(&'static str, &'static [&'static str]),
-    /// The key, an ARN, fits this pattern.
+    /// The key, which holds an ARN as text, fits this pattern.
     IsLike(&'static str, &'static str),
+    /// The key, of the type ARN, fits this pattern.
+    IsArnLike(&'static str, &'static str),
     /// The role has the permissions boundary, if one is demanded.
     Bounded,
 }
@@ -146,7 +148,7 @@ impl Sid {
 
     /// All of these must hold.
     pub fn conditions(self) -> &'static [Condition] {
-        use Condition::{Bounded, Is, IsLike, NoOthersTagGiven, NotAnothers, TagCarried, TagGiven};
+        use Condition::{Bounded, Is, IsArnLike, IsLike, NoOthersTagGiven, NotAnothers, TagCarried, TagGiven};
         match self {
             Self::AskWhatIsAllowed
             | Self::FindOwn
@@ -179,7 +181,7 @@ impl Sid {
             }
             // Mappings that somebody added by hand carry no tag.
             Self::OwnFunctionsEvents => {
-                &[IsLike("lambda:FunctionArn", "{arn:lambda}:function:{stack}-*"), NotAnothers]
+                &[IsArnLike("lambda:FunctionArn", "{arn:lambda}:function:{stack}-*"), NotAnothers]
             }
             Self::PassRolesToLambda => &[Is("iam:PassedToService", &["lambda.amazonaws.com"])],
             Self::AllowApiLogs => &[IsLike(

@@ -318,7 +318,7 @@ const DAMAGES: [Damage; 23] = [
         },
         fails: &[
             "ExternalLambda1: its environment contains no credential",
-            "ExternalLambda1: code and settings match the stack file",
+            "ExternalLambda1: code and settings match the stack file, and nothing else can call it or receive what it handles",
         ],
     },
     Damage {
@@ -330,7 +330,7 @@ const DAMAGES: [Damage; 23] = [
             aws(user, "lambda", "update_function_code", &json!({ "FunctionName": name, "ZipFile": zip }));
         },
         fails: &[
-            "ExternalLambda2: code and settings match the stack file",
+            "ExternalLambda2: code and settings match the stack file, and nothing else can call it or receive what it handles",
             "POST /lambda2: a token of MyUserPool2 passes",
         ],
     },

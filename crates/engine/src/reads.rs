@@ -28,7 +28,7 @@ pub(super) async fn read_all(
     let asks = requests.into_iter().map(|ReadRequest { id, kind, key, known, often }| {
         let provider = registry.of(&kind);
         let ask = move |task: Task| async move {
-            let provider = provider?;
+            let (provider, task) = (provider?, task.only_finding());
             let observed = if often {
                 read_often(&*provider, &key, 1, &task).await?
             } else {

@@ -319,4 +319,19 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn the_parts_of_a_resource_are_those_on_record_whether_they_are_wanted_or_not() {
+        let id = StateId { stack: "s".into(), account: "1".into(), region: "r".into() };
+        let mut state = State::new(&id, None);
+        state.resources.insert("pool.p".into(), record(None));
+        for part in ["client.p", "client.old"] {
+            let record = Record { kind: "client".into(), key: json!(part), outputs: None, ..record(Some("pool.p")) };
+            state.resources.insert(part.into(), record);
+        }
+        state.resources.insert("client.q".into(), record(Some("pool.q")));
+        let client = |key: &str| ("client".to_owned(), json!(key));
+        assert_eq!(state.parts_of("pool.p"), [client("client.old"), client("client.p")]);
+        assert_eq!(state.parts_of("client.p"), []);
+    }
 }

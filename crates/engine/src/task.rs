@@ -96,11 +96,24 @@ pub struct Task {
     notes: mpsc::UnboundedSender<(Id, String)>,
     /// The kind and the key of each part of the resource that is on record.
     parts: Arc<[(String, Value)]>,
+    only_finds: bool,
 }
 
 impl Task {
     pub(super) fn new(id: Id, stop: CancellationToken, notes: mpsc::UnboundedSender<(Id, String)>) -> Self {
-        Self { id, stop, notes, parts: Arc::default() }
+        Self { id, stop, notes, parts: Arc::default(), only_finds: false }
+    }
+
+    /// The same task, for a read whose settings nobody compares.
+    #[must_use]
+    pub fn only_finding(self) -> Self {
+        Self { only_finds: true, ..self }
+    }
+
+    /// Whether a read only finds out if the resource exists and belongs to the stack, because it is to be removed. Then
+    /// calls that read further settings are not needed.
+    pub fn only_finds(&self) -> bool {
+        self.only_finds
     }
 
     /// The same task, for a resource with these recorded parts: the kind and the key of each.

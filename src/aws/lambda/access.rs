@@ -25,6 +25,9 @@ const WITHOUT_RECURSION: [&str; 2] = ["ap-southeast-6", "mx-central-1"];
 /// The live value of a setting that the region does not have.
 const NOT_OFFERED: &str = "not offered in this region";
 
+/// The live value of a setting that nobody asked for.
+const NOT_READ: &str = "not read";
+
 /// A setting, or why it has no value here.
 pub(super) type Reading = Result<String, &'static str>;
 
@@ -90,6 +93,23 @@ pub(super) fn qualifier_of(arn: &str) -> Option<String> {
 
 fn on(qualifier: Option<&String>) -> String {
     qualifier.map(|qualifier| format!(" on {qualifier}")).unwrap_or_default()
+}
+
+impl Access {
+    /// Of a function that is only looked for.
+    pub(super) fn unread() -> Self {
+        Self {
+            statements: Vec::new(),
+            urls: Vec::new(),
+            invoke_configs: Vec::new(),
+            mappings: Vec::new(),
+            aliases: Vec::new(),
+            versions: Vec::new(),
+            runtime_updates: Err(NOT_READ),
+            recursion: Err(NOT_READ),
+            recorded: BTreeSet::new(),
+        }
+    }
 }
 
 impl Statement {
@@ -397,9 +417,10 @@ mod tests {
             let mut scope = lambda.scope.clone();
             (scope.partition, scope.region) = (partition.into(), region.into());
             let read = found_by(&Lambda { scope, ..lambda }, &task()).await;
-            match offered {
-                true => assert_eq!(read.unwrap_err().cause, Cause::Refused),
-                false => assert_eq!(read.unwrap().live.access.recursion, Err(NOT_OFFERED)),
+            if offered {
+                assert_eq!(read.unwrap_err().cause, Cause::Refused);
+            } else {
+                assert_eq!(read.unwrap().live.access.recursion, Err(NOT_OFFERED));
             }
         }
     }

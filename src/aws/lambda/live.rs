@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::{
-    Architecture, FunctionConfiguration, LastUpdateStatus, LogFormat, PackageType, Runtime, SnapStartApplyOn,
-    State as AwsState, TracingMode,
+    Architecture, EphemeralStorage, FunctionConfiguration, LastUpdateStatus, LogFormat, PackageType, Runtime,
+    SnapStartApplyOn, State as AwsState, TracingMode,
 };
 
 use super::access::Access;
@@ -137,7 +137,7 @@ impl FunctionLive {
                 .map(|mounted| format!("{} at {}", mounted.arn(), mounted.local_mount_path()))
                 .collect(),
             image_config: image_config(config),
-            ephemeral_mb: config.ephemeral_storage().map_or(EPHEMERAL_MB, |storage| storage.size()),
+            ephemeral_mb: config.ephemeral_storage().map_or(EPHEMERAL_MB, EphemeralStorage::size),
             snap_start: config
                 .snap_start()
                 .and_then(|snap| snap.apply_on())

@@ -110,23 +110,19 @@ impl Lambda {
     /// Reserves executions for the function, or removes the reservation.
     pub(super) async fn reserve(&self, want: &Function, task: &Task) -> Result<(), Failure> {
         let name = &want.name;
-        match want.reserved_concurrency {
-            Some(reserved) => {
-                let doing = format!("reserve {reserved} concurrent executions for the function {name}");
-                let put = settled(task, &[&FUNCTION_BUSY], || async {
-                    let call = self.client.put_function_concurrency().function_name(name);
-                    call.reserved_concurrent_executions(reserved).send().await.or_fail(&doing)
-                });
-                put.await.map(drop)
-            }
-            None => {
-                let doing = format!("remove the reserved concurrency of the function {name}");
-                let removed = settled(task, &[&FUNCTION_BUSY], || async {
-                    self.client.delete_function_concurrency().function_name(name).send().await.or_fail(&doing)
-                });
-                removed.await.or_absent().map(drop)
-            }
+        if let Some(reserved) = want.reserved_concurrency {
+            let doing = format!("reserve {reserved} concurrent executions for the function {name}");
+            let put = settled(task, &[&FUNCTION_BUSY], || async {
+                let call = self.client.put_function_concurrency().function_name(name);
+                call.reserved_concurrent_executions(reserved).send().await.or_fail(&doing)
+            });
+            return put.await.map(drop);
         }
+        let doing = format!("remove the reserved concurrency of the function {name}");
+        let removed = settled(task, &[&FUNCTION_BUSY], || async {
+            self.client.delete_function_concurrency().function_name(name).send().await.or_fail(&doing)
+        });
+        removed.await.or_absent().map(drop)
     }
 
     pub(super) async fn stop_recursion(&self, want: &Function, task: &Task) -> Result<(), Failure> {

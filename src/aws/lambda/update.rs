@@ -13,7 +13,7 @@ use super::settings::{
     ALIASES, CONCURRENCY, DEAD_LETTERS, EPHEMERAL, EPHEMERAL_MB, FILE_SYSTEMS, IMAGE_CONFIG, INVOKE_CONFIGS, MAPPINGS,
     RECURSION, RUNTIME_UPDATES, SNAP_START, STATEMENTS, URLS, VERSIONS,
 };
-use super::{Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State};
+use super::{Access, Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
 use crate::aws::tag_map;
@@ -149,6 +149,7 @@ impl Provider<Function> for Lambda {
         // A function that is not on record usually does not exist. Asking what hangs under it would use up calls that
         // creating it needs.
         let (read, access) = match known {
+            _ if task.only_finds() => (self.read(&key.name).await?, Some(Ok(Access::unread()))),
             Some(_) => {
                 let (read, access) = tokio::join!(self.read(&key.name), self.access(&key.name, task));
                 (read?, Some(access))
@@ -297,6 +298,17 @@ mod tests {
         let found = Provider::<Function>::read(&lambda, &want().key(), None, &task()).await.unwrap().unwrap();
         assert_eq!(want().drift(&found.live), []);
         assert_eq!(asked.lock().unwrap().len(), 9);
+    }
+
+    #[tokio::test]
+    async fn a_function_that_is_to_be_removed_costs_one_read() {
+        let (lambda, asked) = reads(&[]);
+        let task = task().only_finding();
+        for known in [None, Some(&outputs())] {
+            let found = Provider::<Function>::read(&lambda, &want().key(), known, &task).await.unwrap();
+            assert_eq!(found.unwrap().outputs, outputs());
+        }
+        assert_eq!(*asked.lock().unwrap(), ["GET functions/demo-f"; 2]);
     }
 
     #[tokio::test]

@@ -43,7 +43,7 @@ fn holds(condition: &Value, need: &Usage) -> bool {
             let Some(value) = need.context.get(key) else { return operator.ends_with("IfExists") };
             match operator.as_str() {
                 "StringEquals" | "StringEqualsIfExists" => many(wanted).any(|wanted| wanted == value),
-                "StringLike" | "ArnEquals" => many(wanted).any(|wanted| matches_pattern(wanted, value)),
+                "StringLike" | "ArnEquals" | "ArnLike" => many(wanted).any(|wanted| matches_pattern(wanted, value)),
                 other => panic!("no such operator here: {other}"),
             }
         })
@@ -376,8 +376,8 @@ fn lambda(call: &Call, body: &Value, place: &StackIdentity<'_>) -> Vec<Usage> {
         ("GET", Some("event-source-mappings"), _) => vec![need("lambda:ListEventSourceMappings", "*".to_owned(), &[])],
         ("DELETE", Some("event-source-mappings"), _) => {
             let mapping = place.arn("lambda", &format!("event-source-mapping:{}", parts[2]));
-            // The function is known to AWS alone. The stack has only one whose mapping a test may remove.
-            let function = place.arn("lambda", &format!("function:{}-ExternalLambda1", place.stack));
+            // AWS alone knows the mapping's function: here the one that `operator.rs` opens.
+            let function = place.arn("lambda", &format!("function:{}-Orders", place.stack));
             vec![need("lambda:DeleteEventSourceMapping", mapping, &[("lambda:FunctionArn", function)])]
         }
         ("GET", _, Some("urls")) => one("lambda:ListFunctionUrlConfigs"),
