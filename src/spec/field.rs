@@ -1,7 +1,11 @@
 //! The kinds of keys that a stack file can have. `keys` declares every key once, as one of these; the reader, the JSON
 //! schema and docs/stack-file.md follow from the declaration.
 
+mod words;
+
 use serde_json::{Value, json};
+
+pub(super) use words::{OptionalWord, Word, WordList};
 
 /// The keys of one table of the stack file. [`section!`](super::keys) implements it.
 pub(super) trait Section: Sync + 'static {
@@ -187,82 +191,6 @@ impl TextOr {
     /// One of these words. The first one is the default.
     pub(super) const fn word(name: &'static str, words: &'static [&'static str], about: &'static str) -> Self {
         Self { key: Key::new(name, Holds::Word(words), about).or(Fallback::Text(words[0])), default: words[0] }
-    }
-}
-
-/// One of a few words, each of which stands for a value. The first word is the default.
-pub(super) struct Word<T: 'static> {
-    pub key: Key,
-    pub words: &'static [&'static str],
-    pub values: &'static [T],
-    /// The index of the default with `posture = "hardened"`.
-    pub hardened: usize,
-}
-
-impl<T: 'static> Word<T> {
-    pub(super) const fn of(
-        name: &'static str,
-        words: &'static [&'static str],
-        values: &'static [T],
-        about: &'static str,
-    ) -> Self {
-        assert!(words.len() == values.len(), "every word has a value");
-        let key = Key::new(name, Holds::Word(words), about).or(Fallback::Text(words[0]));
-        Self { key, words, values, hardened: 0 }
-    }
-
-    /// The word at the index `hardened` is the default with `posture = "hardened"`.
-    pub(super) const fn hardened(
-        name: &'static str,
-        words: &'static [&'static str],
-        values: &'static [T],
-        hardened: usize,
-        about: &'static str,
-    ) -> Self {
-        let Self { key, words, values, .. } = Self::of(name, words, values, about);
-        Self { key: key.hardened(Fallback::Text(words[hardened])), words, values, hardened }
-    }
-}
-
-/// One of a few words, each of which stands for a value. It can be left out, and then is absent.
-pub(super) struct OptionalWord<T: 'static> {
-    pub key: Key,
-    pub words: &'static [&'static str],
-    pub values: &'static [T],
-}
-
-impl<T: 'static> OptionalWord<T> {
-    pub(super) const fn of(
-        name: &'static str,
-        words: &'static [&'static str],
-        values: &'static [T],
-        about: &'static str,
-    ) -> Self {
-        assert!(words.len() == values.len(), "every word has a value");
-        Self { key: Key::new(name, Holds::Word(words), about), words, values }
-    }
-}
-
-/// A list with at least one of a few words, each of which stands for a value.
-pub(super) struct WordList<T: 'static> {
-    pub key: Key,
-    pub words: &'static [&'static str],
-    pub values: &'static [T],
-    /// The words of the default with `posture = "hardened"`. Otherwise the default has all words.
-    pub hardened: &'static [&'static str],
-}
-
-impl<T: 'static> WordList<T> {
-    pub(super) const fn hardened(
-        name: &'static str,
-        words: &'static [&'static str],
-        values: &'static [T],
-        hardened: &'static [&'static str],
-        about: &'static str,
-    ) -> Self {
-        assert!(words.len() == values.len(), "every word has a value");
-        let key = Key::new(name, Holds::Words(words), about).or(Fallback::Texts(words));
-        Self { key: key.hardened(Fallback::Texts(hardened)), words, values, hardened }
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn pools(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Pools {
         let client = AppClient {
             pool_id: String::new(),
             name: client,
-            flows: wanted.flows.iter().map(flow).collect(),
+            flows: wanted.flows.iter().copied().map(flow).collect(),
             tokens: tokens(wanted.tokens),
             watched: wanted.threat_protection != spec::ThreatProtection::Off,
         };
@@ -74,7 +74,7 @@ fn password(wanted: &spec::Password) -> PasswordPolicy {
     }
 }
 
-fn flow(wanted: &spec::Flow) -> SignInFlow {
+fn flow(wanted: spec::Flow) -> SignInFlow {
     match wanted {
         spec::Flow::Srp => SignInFlow::Srp,
         spec::Flow::Password => SignInFlow::Password,

@@ -321,12 +321,6 @@ const IDENTITY_POOL: &[Change] = &[
         weakens: true,
     },
     Change {
-        name: "a developer's provider",
-        calls: |stack| vec![stack.identity(&json!({ "DeveloperProviderName": "login.theirs" }))],
-        shows: ("identity-pool.Callers", "DeveloperProviderName"),
-        weakens: true,
-    },
-    Change {
         name: "a social login",
         calls: |stack| vec![stack.identity(&json!({ "SupportedLoginProviders": { "accounts.google.com": "1.apps" } }))],
         shows: ("identity-pool.Callers", "SupportedLoginProviders"),

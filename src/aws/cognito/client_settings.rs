@@ -64,9 +64,10 @@ impl AppClient {
 
     pub(super) fn rotation(&self) -> Result<RefreshTokenRotationType, Failure> {
         let rotation = RefreshTokenRotationType::builder();
-        built(match self.tokens.rotate {
-            true => rotation.feature(FeatureType::Enabled).retry_grace_period_seconds(GRACE_SECONDS).build(),
-            false => rotation.feature(FeatureType::Disabled).build(),
+        built(if self.tokens.rotate {
+            rotation.feature(FeatureType::Enabled).retry_grace_period_seconds(GRACE_SECONDS).build()
+        } else {
+            rotation.feature(FeatureType::Disabled).build()
         })
     }
 }

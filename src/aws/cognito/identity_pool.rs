@@ -15,7 +15,7 @@ use crate::aws::retries::{client, once};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{IDENTITY_BUSY, settled};
 use crate::aws::{Clients, as_far_as_it_goes, closer, pairs, tag_map, whole};
-use crate::engine::{Comparison, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
+use crate::engine::{Comparison, Drift, Failure, Found, InventoryItem, Listing, Provider, Resource, Task, Unread};
 use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::{Owner, Scope, Whose};
@@ -117,6 +117,16 @@ impl Resource for IdentityPool {
 
     fn removal_command(outputs: &IdentityPoolOutputs) -> Option<String> {
         Some(format!("aws cognito-identity delete-identity-pool --identity-pool-id {}", outputs.id))
+    }
+
+    fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
+        let fixed = drift.iter().find(|drift| drift.field == "DeveloperProviderName")?;
+        let message =
+            format!("AWS cannot take the developer provider {} from the identity pool {}", fixed.live, self.name);
+        Some(Failure::refused(message).hint(
+            "only a new identity pool is without it: delete this one with `aws cognito-identity delete-identity-pool`, \
+             and run `securelambda up` again",
+        ))
     }
 
     fn compare(&self, live: &IdentityPoolLive) -> Comparison {
@@ -247,7 +257,7 @@ impl Provider<IdentityPool> for CognitoIdentity {
         found: &Found<IdentityPool>,
         task: &Task,
     ) -> Result<IdentityPoolOutputs, Failure> {
-        // An update replaces all settings. Other providers are left out, and so removed.
+        // An update replaces all settings. Other providers are sent as none: an emulator keeps what is left out.
         let kept = found.live.tags.iter().filter(|(key, _)| !key.starts_with("aws:"));
         let mut tags: HashMap<String, String> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
         tags.extend(tag_map(&self.scope, &want.id));
@@ -255,6 +265,9 @@ impl Provider<IdentityPool> for CognitoIdentity {
             let call = self.client.update_identity_pool().identity_pool_id(&found.outputs.id);
             let call = call.identity_pool_name(&want.name).allow_unauthenticated_identities(false);
             let call = call.allow_classic_flow(false).set_cognito_identity_providers(Some(want.providers()));
+            let call = call.set_supported_login_providers(Some(HashMap::new()));
+            let call =
+                call.set_open_id_connect_provider_arns(Some(Vec::new())).set_saml_provider_arns(Some(Vec::new()));
             let call = call.set_identity_pool_tags(Some(tags.clone()));
             call.send().await.or_fail(&format!("update the identity pool {}", want.name))
         });
@@ -384,6 +397,10 @@ mod tests {
             assert!(drift.iter().any(|drift| drift.weakens), "{live:?}");
             assert!(drift.iter().all(|drift| drift.weakens || drift.live == "none"), "{live:?}: {drift:?}");
         }
+        let developed = IdentityPoolLive { developer: Some("d".into()), ..live() };
+        assert!(want().requires_replacement(&want().drift(&developed)).is_some(), "AWS cannot change it");
+        let guests = IdentityPoolLive { guests: true, ..live() };
+        assert!(want().requires_replacement(&want().drift(&guests)).is_none());
         // Then nobody gets credentials.
         let drift = want().drift(&IdentityPoolLive { providers: vec![], ..live() });
         assert_eq!((drift.len(), drift[0].weakens), (1, false));

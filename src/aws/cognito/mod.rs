@@ -17,6 +17,7 @@ mod inventory;
 mod occupancy;
 mod password;
 mod pool;
+mod pool_calls;
 mod pool_comparison;
 mod pool_settings;
 mod service_user;

@@ -1,8 +1,8 @@
 //! User pools.
 
 use aws_sdk_cognitoidentityprovider::types::{
-    AdminCreateUserConfigType, EmailMfaConfigType, SmsMfaConfigType, SoftwareTokenMfaConfigType, UserPoolPolicyType,
-    UserPoolType, UsernameAttributeType, UsernameConfigurationType, VerifiedAttributeType,
+    AdminCreateUserConfigType, UserPoolPolicyType, UserPoolType, UsernameAttributeType, UsernameConfigurationType,
+    VerifiedAttributeType,
 };
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,12 @@ use super::attached::{Attached, is_attached};
 use super::pool_comparison::{self, is_factor};
 use super::pool_settings::{email_recovery, is_protected, protection, update, verify_first};
 use super::threat::{Plan, Risk, ThreatProtection, add_ons, is_risk, tier};
-use super::{Cognito, PAGE, POOLS, PasswordPolicy, TARGET};
+use super::{Cognito, POOLS, PasswordPolicy, TARGET};
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{COGNITO_BUSY, settled};
-use crate::aws::{pairs, tag_map};
+use crate::aws::tag_map;
 use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
@@ -267,59 +267,6 @@ pub(super) fn outputs(pool: &UserPoolType, name: &str) -> Result<UserPoolOutputs
             deletion_protection: is_protected(pool),
         }),
         _ => Err(empty(&format!("the user pool {name}"))),
-    }
-}
-
-impl Cognito {
-    /// A pool by its id; `None` if there is none.
-    pub(super) async fn pool(&self, id: &str) -> Result<Option<UserPoolType>, Failure> {
-        let call = self.client.describe_user_pool().user_pool_id(id);
-        let answer = call.send().await.or_fail(&format!("read the user pool {id}")).or_absent()?;
-        Ok(answer.and_then(|answer| answer.user_pool))
-    }
-
-    fn owns(&self, pool: &UserPoolType) -> bool {
-        self.scope.owns(pairs(pool.user_pool_tags()))
-    }
-
-    /// The ids of all pools with this name, whoever they belong to.
-    async fn pools_named(&self, name: &str) -> Result<Vec<String>, Failure> {
-        let mut pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
-        let mut ids = Vec::new();
-        while let Some(page) = pages.next().await {
-            let pools = page.or_fail("list the user pools")?.user_pools.unwrap_or_default();
-            ids.extend(pools.into_iter().filter(|pool| pool.name() == Some(name)).filter_map(|pool| pool.id));
-        }
-        Ok(ids)
-    }
-
-    /// A pool of ours that was just read, with everything else that belongs to it.
-    async fn whole_pool(
-        &self,
-        pool: UserPoolType,
-        attached: Result<Attached, Failure>,
-        name: &str,
-    ) -> Result<Found<UserPool>, Failure> {
-        let risk = self.risks_of(&pool).await?;
-        let outputs = outputs(&pool, name)?;
-        Ok(Found { outputs, live: UserPoolLive { pool, attached: attached?, risk, emulator: self.emulator } })
-    }
-
-    /// Sets the second factor. Only this call accepts TOTP, and AWS refuses a factor together with `OFF` (docs/aws.md,
-    /// Updates of pools and clients).
-    async fn set_mfa(&self, want: &UserPool, id: &str, task: &Task) -> Result<(), Failure> {
-        let totp = (want.mfa != Mfa::Off).then(|| SoftwareTokenMfaConfigType::builder().enabled(true).build());
-        let set = settled(task, &[&COGNITO_BUSY], || async {
-            let call = self.client.set_user_pool_mfa_config().user_pool_id(id);
-            let call = call.mfa_configuration(want.mfa.to_aws()).set_software_token_mfa_configuration(totp.clone());
-            // AWS takes other factors away if they are left out, an emulator only if they are empty.
-            let forget = self.emulator && totp.is_some();
-            let call = call
-                .set_sms_mfa_configuration(forget.then(|| SmsMfaConfigType::builder().build()))
-                .set_email_mfa_configuration(forget.then(|| EmailMfaConfigType::builder().build()));
-            call.send().await.or_fail(&format!("set the second factor of the user pool {}", want.name))
-        });
-        set.await.map(drop)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Compares a user pool with the stack file. Every setting that an auditor looks at is listed, also if no key sets it.
 
 use aws_sdk_cognitoidentityprovider::types::{
-    AdminCreateUserConfigType, AuthFactorType, DeviceConfigurationType, LambdaConfigType, SignInPolicyType,
-    UserPoolPolicyType, UserPoolType, UsernameConfigurationType,
+    AdminCreateUserConfigType, AuthFactorType, CustomEmailLambdaVersionConfigType, CustomSmsLambdaVersionConfigType,
+    DeviceConfigurationType, InboundFederationLambdaType, LambdaConfigType, PreTokenGenerationVersionConfigType,
+    SignInPolicyType, SmsConfigurationType, SoftwareTokenMfaConfigType, UserPoolPolicyType, UserPoolType,
+    UsernameConfigurationType,
 };
 
 use super::pool_settings::{is_protected, names, protection, recovery};
@@ -48,9 +50,10 @@ fn sign_in(want: &UserPool, pool: &UserPoolType) -> Comparison {
         _ => Effect::Weakens,
     };
     let (protected, is_protected) = (protection(want.deletion_protection), protection(is_protected(pool)));
-    let protection_effect = match want.deletion_protection {
-        true => Effect::weakens_unless(protected == is_protected),
-        false => Effect::differs_unless(protected == is_protected),
+    let protection_effect = if want.deletion_protection {
+        Effect::weakens_unless(protected == is_protected)
+    } else {
+        Effect::differs_unless(protected == is_protected)
     };
     Comparison::default()
         .guard("UsernameAttributes", "email", names(pool.username_attributes()))
@@ -104,7 +107,8 @@ fn factors(want: &UserPool, live: &UserPoolLive) -> Comparison {
         _ => Effect::Differs,
     };
     let set = live.attached.factors.as_ref();
-    let app = set.and_then(|set| set.software_token_mfa_configuration()).is_some_and(|app| app.enabled());
+    let app =
+        set.and_then(|set| set.software_token_mfa_configuration()).is_some_and(SoftwareTokenMfaConfigType::enabled);
     let sms = set.and_then(|set| set.sms_mfa_configuration());
     let sms = sms.filter(|sms| sms.sms_configuration().is_some() || sms.sms_authentication_message().is_some());
     let email = set.and_then(|set| set.email_mfa_configuration());
@@ -123,9 +127,12 @@ fn factors(want: &UserPool, live: &UserPoolLive) -> Comparison {
             && !device.device_only_remembered_on_user_prompt())
     };
     let devices = pool.device_configuration().filter(unset);
-    let remembered = devices.map_or("none", |device| match device.challenge_required_on_new_device() {
-        true => "remembered devices need no second factor",
-        false => "devices are remembered",
+    let remembered = devices.map_or("none", |device| {
+        if device.challenge_required_on_new_device() {
+            "remembered devices need no second factor"
+        } else {
+            "devices are remembered"
+        }
     });
     let device_effect = match (devices, want.mfa) {
         (None, _) => Effect::Same,
@@ -150,7 +157,7 @@ fn functions(pool: &UserPoolType) -> Comparison {
 
 /// The name of each trigger that is set, and the ARN of its function.
 fn triggers(config: &LambdaConfigType) -> Vec<String> {
-    let token = config.pre_token_generation_config().map(|config| config.lambda_arn());
+    let token = config.pre_token_generation_config().map(PreTokenGenerationVersionConfigType::lambda_arn);
     let set = [
         ("PreSignUp", config.pre_sign_up()),
         ("CustomMessage", config.custom_message()),
@@ -164,10 +171,10 @@ fn triggers(config: &LambdaConfigType) -> Vec<String> {
         ("PreTokenGeneration", config.pre_token_generation().filter(|arn| token != Some(*arn))),
         ("PreTokenGenerationConfig", token),
         ("UserMigration", config.user_migration()),
-        ("CustomSMSSender", config.custom_sms_sender().map(|sender| sender.lambda_arn())),
-        ("CustomEmailSender", config.custom_email_sender().map(|sender| sender.lambda_arn())),
+        ("CustomSMSSender", config.custom_sms_sender().map(CustomSmsLambdaVersionConfigType::lambda_arn)),
+        ("CustomEmailSender", config.custom_email_sender().map(CustomEmailLambdaVersionConfigType::lambda_arn)),
         ("KMSKeyID", config.kms_key_id()),
-        ("InboundFederation", config.inbound_federation().map(|federation| federation.lambda_arn())),
+        ("InboundFederation", config.inbound_federation().map(InboundFederationLambdaType::lambda_arn)),
     ];
     let set = set.into_iter().filter_map(|(name, arn)| Some((name, arn.filter(|arn| !arn.is_empty())?)));
     set.map(|(name, arn)| format!("{name}: {arn}")).collect()
@@ -178,7 +185,7 @@ fn kept(pool: &UserPoolType) -> Comparison {
     let email = pool.email_configuration();
     let sender = email.and_then(|email| email.email_sending_account()).map_or("none", |account| account.as_str());
     let source = email.and_then(|email| email.source_arn()).unwrap_or("none");
-    let sms = pool.sms_configuration().map(|sms| sms.sns_caller_arn()).filter(|arn| !arn.is_empty());
+    let sms = pool.sms_configuration().map(SmsConfigurationType::sns_caller_arn).filter(|arn| !arn.is_empty());
     let own = pool.schema_attributes().iter().filter_map(|attribute| attribute.name());
     let own: Vec<&str> = own.filter(|name| name.starts_with("custom:") || name.starts_with("dev:")).collect();
     let mut found = Comparison::default();

@@ -316,7 +316,7 @@ mod tests {
     fn the_plan_follows_from_what_is_asked_for() {
         use ThreatProtection::{Audit, Enforced, Off};
         let enforced = || Some(AdvancedSecurityModeType::Enforced);
-        let table = [
+        let table = vec![
             // Nothing is asked for: a new pool gets AWS's default, and an old one keeps what it has.
             (want(Off, None, 0), None, None),
             (want(Off, None, 0), Some(pool(Some(Lite), None)), Some(Lite)),

@@ -76,13 +76,13 @@ impl Reader {
 
     /// Remembers the pools that service users sign in to. Mistakes in these entries are reported when they are read.
     pub(super) fn find_pools_of_programs(&mut self, root: &Table) {
-        let Some(DeValue::Table(users)) = root.get(&keys::ROOT.service_users.key).map(|item| item.get_ref()) else {
+        let Some(DeValue::Table(users)) = root.get(&keys::ROOT.service_users.key).map(toml::Spanned::get_ref) else {
             return;
         };
         for user in users.values() {
             if let DeValue::Table(user) = user.get_ref()
                 && let Some(DeValue::String(pool)) =
-                    user.get(keys::SERVICE_USER.pool.key.name).map(|pool| pool.get_ref())
+                    user.get(keys::SERVICE_USER.pool.key.name).map(toml::Spanned::get_ref)
             {
                 self.pools_of_programs.insert(pool.to_string());
             }
@@ -111,5 +111,62 @@ impl Reader {
             // The key's range ends at 24.
             history: u8::try_from(self.number(table, history)).unwrap_or(u8::MAX),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::{Flow, Mfa, Plan, parse};
+
+    const ROBOT: &str = "[service_users.Robot]\npool = \"People\"\n";
+
+    fn file(posture: &str, pool: &str, more: &str) -> String {
+        format!("[stack]\nname = \"demo\"\nposture = \"{posture}\"\n[pools.People]\n{pool}\n[pools.Staff]\n{more}")
+    }
+
+    /// The messages of all mistakes.
+    fn mistakes(pool: &str, more: &str) -> Vec<String> {
+        let mistakes = parse(&file("baseline", pool, more)).err().unwrap_or_default();
+        mistakes.into_iter().map(|mistake| mistake.message).collect()
+    }
+
+    #[test]
+    fn the_posture_demands_no_code_of_programs() {
+        let mfa = |posture: &str, pool: &str, more: &str| {
+            let stack = parse(&file(posture, pool, more)).expect("a sound file");
+            (stack.pools["People"].mfa, stack.pools["Staff"].mfa)
+        };
+        assert_eq!(mfa("hardened", "", ""), (Mfa::On, Mfa::On));
+        assert_eq!(mfa("hardened", "", ROBOT), (Mfa::Off, Mfa::On));
+        assert_eq!(mfa("hardened", "mfa = \"optional\"", ROBOT), (Mfa::Optional, Mfa::On));
+        assert_eq!(mfa("baseline", "", ROBOT), (Mfa::Off, Mfa::Off));
+        let refused = mistakes("mfa = \"on\"", ROBOT);
+        assert!(refused.len() == 1 && refused[0].contains("authenticator app from Robot"), "{refused:?}");
+        assert_eq!(mistakes("mfa = \"on\"", ""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn flows_are_read_in_the_order_of_the_declaration() {
+        let flows =
+            |pool: &str| parse(&file("baseline", pool, "")).expect("a sound file").pools["People"].flows.clone();
+        assert_eq!(flows("flows = [\"password\", \"srp\"]"), [Flow::Srp, Flow::Password]);
+        assert_eq!(flows(""), [Flow::Srp, Flow::Password, Flow::AdminPassword]);
+        assert_eq!(mistakes("flows = []", ""), ["`flows` must have at least one of srp, password, admin-password"]);
+        assert_eq!(mistakes("flows = [\"spr\"]", ""), ["`flows` takes srp, password, admin-password, not spr"]);
+    }
+
+    #[test]
+    fn a_plan_must_have_what_the_pool_asks_for() {
+        let plan = |pool: &str| parse(&file("baseline", pool, "")).expect("a sound file").pools["People"].plan;
+        assert_eq!((plan(""), plan("plan = \"lite\"")), (None, Some(Plan::Lite)));
+        for pool in [
+            "plan = \"essentials\"\nthreat_protection = \"audit\"",
+            "plan = \"lite\"\npassword = { history = 5 }",
+            "tokens = { refresh_days = 1, id_minutes = 1440 }",
+        ] {
+            assert_eq!(mistakes(pool, "").len(), 1, "{pool}");
+        }
+        assert_eq!(mistakes("plan = \"plus\"\nthreat_protection = \"enforced\"", ""), Vec::<String>::new());
+        assert_eq!(mistakes("tokens = { refresh_days = 2, id_minutes = 1440 }", ""), Vec::<String>::new());
     }
 }

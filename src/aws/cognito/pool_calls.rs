@@ -1,0 +1,66 @@
+//! Calls about user pools that several operations make.
+
+use aws_sdk_cognitoidentityprovider::types::{
+    EmailMfaConfigType, SmsMfaConfigType, SoftwareTokenMfaConfigType, UserPoolType,
+};
+
+use super::attached::Attached;
+use super::pool::outputs;
+use super::{Cognito, Mfa, PAGE, UserPool, UserPoolLive};
+use crate::aws::error::{OrAbsent, OrFail};
+use crate::aws::pairs;
+use crate::aws::settle::{COGNITO_BUSY, settled};
+use crate::engine::{Failure, Found, Task};
+
+impl Cognito {
+    /// A pool by its id; `None` if there is none.
+    pub(super) async fn pool(&self, id: &str) -> Result<Option<UserPoolType>, Failure> {
+        let call = self.client.describe_user_pool().user_pool_id(id);
+        let answer = call.send().await.or_fail(&format!("read the user pool {id}")).or_absent()?;
+        Ok(answer.and_then(|answer| answer.user_pool))
+    }
+
+    pub(super) fn owns(&self, pool: &UserPoolType) -> bool {
+        self.scope.owns(pairs(pool.user_pool_tags()))
+    }
+
+    /// The ids of all pools with this name, whoever they belong to.
+    pub(super) async fn pools_named(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let mut pages = self.client.list_user_pools().max_results(PAGE).into_paginator().send();
+        let mut ids = Vec::new();
+        while let Some(page) = pages.next().await {
+            let pools = page.or_fail("list the user pools")?.user_pools.unwrap_or_default();
+            ids.extend(pools.into_iter().filter(|pool| pool.name() == Some(name)).filter_map(|pool| pool.id));
+        }
+        Ok(ids)
+    }
+
+    /// A pool of ours that was just read, with everything else that belongs to it.
+    pub(super) async fn whole_pool(
+        &self,
+        pool: UserPoolType,
+        attached: Result<Attached, Failure>,
+        name: &str,
+    ) -> Result<Found<UserPool>, Failure> {
+        let risk = self.risks_of(&pool).await?;
+        let outputs = outputs(&pool, name)?;
+        Ok(Found { outputs, live: UserPoolLive { pool, attached: attached?, risk, emulator: self.emulator } })
+    }
+
+    /// Sets the second factor. Only this call accepts TOTP, and AWS refuses a factor together with `OFF` (docs/aws.md,
+    /// Updates of pools and clients).
+    pub(super) async fn set_mfa(&self, want: &UserPool, id: &str, task: &Task) -> Result<(), Failure> {
+        let totp = (want.mfa != Mfa::Off).then(|| SoftwareTokenMfaConfigType::builder().enabled(true).build());
+        let set = settled(task, &[&COGNITO_BUSY], || async {
+            let call = self.client.set_user_pool_mfa_config().user_pool_id(id);
+            let call = call.mfa_configuration(want.mfa.to_aws()).set_software_token_mfa_configuration(totp.clone());
+            // AWS takes other factors away if they are left out, an emulator only if they are empty.
+            let forget = self.emulator && totp.is_some();
+            let call = call
+                .set_sms_mfa_configuration(forget.then(|| SmsMfaConfigType::builder().build()))
+                .set_email_mfa_configuration(forget.then(|| EmailMfaConfigType::builder().build()));
+            call.send().await.or_fail(&format!("set the second factor of the user pool {}", want.name))
+        });
+        set.await.map(drop)
+    }
+}
