@@ -28,6 +28,7 @@ pub mod sns;
 pub mod sts;
 #[cfg(test)]
 pub(crate) mod testing;
+mod until;
 pub mod wafv2;
 #[cfg(test)]
 mod waits;

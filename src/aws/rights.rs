@@ -107,7 +107,10 @@ pub enum Sid {
     HttpApiParts,
     TagHttpStages,
     DeliverAccessLogs,
+    /// Of its own: the stack's roles may be given any policy, this one may not.
+    MakeLogRole,
     AllowApiLogs,
+    SetApiLogRole,
     PassRoleToApiGateway,
 }
 
@@ -134,7 +137,9 @@ impl Sid {
             Self::HttpApiParts => "HttpApiParts",
             Self::TagHttpStages => "TagHttpStages",
             Self::DeliverAccessLogs => "DeliverAccessLogs",
+            Self::MakeLogRole => "MakeLogRole",
             Self::AllowApiLogs => "AllowApiLogs",
+            Self::SetApiLogRole => "SetApiLogRole",
             Self::PassRoleToApiGateway => "PassRoleToApiGateway",
         }
     }
@@ -149,7 +154,7 @@ impl Sid {
             // Parts of APIs that carry no tag and inherit none.
             | Self::RequestValidators
             | Self::HttpApiParts => &[NotAnothers],
-            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs => &[],
+            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag | Self::OwnHttpApis => &[TagCarried],
             Self::MakeUserPools => &[TagGiven],
@@ -161,7 +166,7 @@ impl Sid {
             ],
             // Anyone who can create roles and pass them on can escalate their own privileges, unless a permissions
             // boundary is demanded. The operator can set one and never remove it.
-            Self::MakeRoles => &[Bounded],
+            Self::MakeRoles | Self::MakeLogRole => &[Bounded],
             Self::LetServicesInvoke => {
                 &[Is("lambda:Principal", &["apigateway.amazonaws.com", "sns.amazonaws.com"]), NotAnothers]
             }
