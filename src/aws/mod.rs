@@ -31,6 +31,7 @@ pub mod sts;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod unsupported;
+mod until;
 pub mod wafv2;
 #[cfg(test)]
 mod waits;

@@ -110,7 +110,10 @@ pub enum Sid {
     HttpApiParts,
     TagHttpStages,
     DeliverAccessLogs,
+    /// Of its own: the stack's roles may be given any policy, this one may not.
+    MakeLogRole,
     AllowApiLogs,
+    SetApiLogRole,
     PassRoleToApiGateway,
     /// What a user pool asks of a web ACL. It contains no pools.
     PutBeforePools,
@@ -140,7 +143,9 @@ impl Sid {
             Self::HttpApiParts => "HttpApiParts",
             Self::TagHttpStages => "TagHttpStages",
             Self::DeliverAccessLogs => "DeliverAccessLogs",
+            Self::MakeLogRole => "MakeLogRole",
             Self::AllowApiLogs => "AllowApiLogs",
+            Self::SetApiLogRole => "SetApiLogRole",
             Self::PassRoleToApiGateway => "PassRoleToApiGateway",
             Self::PutBeforePools => "PutBeforePools",
         }
@@ -157,7 +162,7 @@ impl Sid {
             | Self::RequestValidators
             | Self::HttpApiParts
             | Self::PutBeforePools => &[NotAnothers],
-            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs => &[],
+            Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag | Self::OwnHttpApis => &[TagCarried],
             Self::MakeUserPools => &[TagGiven],
@@ -169,7 +174,7 @@ impl Sid {
             ],
             // Anyone who can create roles and pass them on can escalate their own privileges, unless a permissions
             // boundary is demanded. The operator can set one and never remove it.
-            Self::MakeRoles => &[Bounded],
+            Self::MakeRoles | Self::MakeLogRole => &[Bounded],
             Self::LetServicesInvoke => {
                 &[
                     Is(

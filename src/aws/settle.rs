@@ -11,7 +11,11 @@ use tokio::time::Instant;
 
 use super::error::THROTTLED;
 use super::refusals::named;
+use super::until::millis;
 use crate::engine::{Cause, Failure, Refusal, Task};
+
+pub(super) use super::until::confirmed;
+pub use super::until::until;
 
 /// A class of refusals that end by themselves.
 #[derive(Debug)]
@@ -348,11 +352,6 @@ pub const WAITS: [(&str, &Wait); 29] = named! {
     THROTTLE, API_DELETE_RATE, LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE
 };
 
-/// Milliseconds, for the log.
-fn millis(pause: Duration) -> u64 {
-    u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Repeats `call` until it succeeds, is refused for a reason that none of `waits` names, or the time of a wait is used
 /// up. It always waits for throttling.
 ///
@@ -393,47 +392,5 @@ pub async fn settled<T, F: Future<Output = Result<T, Failure>>>(
             return Err(Failure::new(Cause::Stopped, format!("stopped while waiting: {}", wait.why)));
         }
         clocks[known].2 = pause.mul_f64(1.5).min(wait.cap);
-    }
-}
-
-/// Calls `look` until it returns `Some`, with pauses of `pace` milliseconds, for at most `budget` seconds.
-///
-/// # Errors
-/// Failures of `look`; a refusal with the reason of the wait if the time is used up; [`Cause::Stopped`].
-pub async fn until<T, F: Future<Output = Result<Option<T>, Failure>>>(
-    task: &Task,
-    why: &str,
-    (first, cap): (u64, u64),
-    budget: u64,
-    mut look: impl FnMut() -> F,
-) -> Result<T, Failure> {
-    let began = Instant::now();
-    let mut pause = Duration::from_millis(first);
-    let mut attempt = 0_u32;
-    loop {
-        attempt += 1;
-        if let Some(value) = look().await? {
-            return Ok(value);
-        }
-        if began.elapsed() + task.time_scale().of(pause) > task.time_scale().of(Duration::from_secs(budget)) {
-            return Err(Failure::refused(format!("waited {budget} s in vain: {why}")));
-        }
-        task.note(why);
-        tracing::info!(resource = %task.id(), attempt, pause_ms = millis(pause), "waiting: {why}");
-        if !task.pause(pause).await {
-            return Err(Failure::new(Cause::Stopped, format!("stopped while waiting: {why}")));
-        }
-        pause = pause.mul_f64(1.5).min(Duration::from_millis(cap));
-    }
-}
-
-/// For reading a resource after AWS has deleted it: a read that fails does not make the deletion fail.
-pub(super) fn confirmed(seen_gone: Result<(), Failure>) -> Result<(), Failure> {
-    match seen_gone {
-        Err(failure) if failure.call.is_some() && !failure.ends_all() => {
-            tracing::info!("deleted, and not seen to be gone: {failure}");
-            Ok(())
-        }
-        seen => seen,
     }
 }

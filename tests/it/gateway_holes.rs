@@ -310,7 +310,6 @@ fn a_logged_and_traced_rest_api_is_built_and_removed_with_the_generated_policy()
     let role = format!("arn:aws:iam::{account}:role/securelambda-apigateway-logs");
     assert_eq!(answers[0]["cloudwatchRoleArn"], role);
     let api = &answers[1]["items"][0];
-    assert_eq!(api["securityPolicy"], "SecurityPolicy_TLS13_1_3_2025_09");
     let execution = format!("API-Gateway-Execution-Logs_{}/live", api["id"].as_str().unwrap());
     let groups = answers[2]["logGroups"].as_array().unwrap();
     for name in [execution.as_str(), "/aws/vendedlogs/apis/logged-api"] {

@@ -112,12 +112,12 @@ impl Described for LogRole {
                 rights: &[Permissions { needs: &[Usage::Read], actions: &["iam:GetRole"] }],
             },
             StatementTemplate {
-                sid: Sid::OwnByName,
+                sid: Sid::SetApiLogRole,
                 on: ACCOUNT,
                 rights: &[Permissions { needs: &[Usage::Create], actions: &["apigateway:PATCH"] }],
             },
             StatementTemplate {
-                sid: Sid::MakeRoles,
+                sid: Sid::MakeLogRole,
                 on: ROLE,
                 rights: &[Permissions { needs: &[Usage::Create], actions: &["iam:CreateRole"] }],
             },

@@ -101,9 +101,10 @@ impl Resource for Paths {
             compared = compared.plain(field(path), "present", if there { "present" } else { "absent" });
         }
         for (path, live) in live.iter().filter(|(path, _)| !wanted.contains(*path)) {
-            let (live, effect) = match live.carries_methods {
-                true => ("present, with methods", Effect::Weakens),
-                false => ("present", Effect::Differs),
+            let (live, effect) = if live.carries_methods {
+                ("present, with methods", Effect::Weakens)
+            } else {
+                ("present", Effect::Differs)
             };
             compared = compared.judged(field(path), "absent", live, effect);
         }

@@ -35,6 +35,7 @@ pub struct LiveStage {
 
 /// The settings of some of a stage's methods.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "API Gateway's own five flags")]
 pub struct LiveSetting {
     /// Requests a second; negative: no limit.
     pub rate: f64,
@@ -324,6 +325,10 @@ pub(super) mod tests {
         }
     }
 
+    fn all(live: &mut LiveStage) -> &mut LiveSetting {
+        live.settings.get_mut(ALL).expect("it is there")
+    }
+
     #[test]
     fn what_protects_no_less_differs() {
         let hand = |change: fn(&mut LiveStage)| {
@@ -331,9 +336,6 @@ pub(super) mod tests {
             change(&mut live);
             live
         };
-        fn all(live: &mut LiveStage) -> &mut LiveSetting {
-            live.settings.get_mut(ALL).expect("it is there")
-        }
         let table = [
             (hand(|live| all(live).rate = 10.0), "methodSettings.*/*.throttlingRateLimit", "/*/*/throttling/rateLimit"),
             (

@@ -84,7 +84,8 @@ impl Logs {
     async fn execution_logs(&self) -> (Vec<String>, Option<Unread>) {
         let call = self.client.describe_log_groups().log_group_name_prefix(EXECUTION_LOGS);
         let (groups, cut) = as_far_as_it_goes!(call.into_paginator().items().send(), "list the log groups");
-        let names = groups.into_iter().filter_map(|group| group.log_group_name).collect();
+        let mut names: Vec<String> = groups.into_iter().filter_map(|group| group.log_group_name).collect();
+        names.retain(|name| name.starts_with(EXECUTION_LOGS));
         (names, cut.map(|failure| Unread::new::<LogGroup>(format!("under {EXECUTION_LOGS}"), failure)))
     }
 }
