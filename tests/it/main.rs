@@ -24,6 +24,7 @@ mod engine;
 mod exit_codes;
 mod facts;
 mod faults;
+mod firewall;
 mod html;
 mod http_jwt;
 mod init;
