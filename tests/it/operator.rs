@@ -15,7 +15,8 @@ use crate::support::simulator;
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 const REGION: &str = "eu-central-1";
 
-/// A larger stack with nearly every feature: several topics, secrets and pools, MFA, and a firewall with IPv4 and IPv6.
+/// A larger stack with nearly every feature: several topics, secrets and pools, MFA, and a firewall with IPv4 and IPv6,
+/// a log and a rule of its own, which also filters a pool.
 const LARGER: &str = r#"
 [stack]
 name = "larger"
@@ -42,6 +43,7 @@ source = "lambdas/internal"
 trigger = { topic = "news" }
 [pools.Customers]
 mfa = "optional"
+firewall = true
 [pools.Staff]
 [api]
 stage = "live"
@@ -59,6 +61,11 @@ mode = "block"
 addresses = ["203.0.113.7/32", "2001:db8::/48"]
 rate_per_ip = 500
 managed_rules = ["common"]
+log = true
+[[firewall.rules]]
+name = "admin"
+path = "/admin/*"
+unless_address = ["203.0.113.0/24"]
 "#;
 
 /// The documents that `policy` prints without credentials.
@@ -218,7 +225,15 @@ fn up_fails_without_any_one_statement_of_the_policy() {
     });
     let (_, least) = of_the_larger_stack();
     let tested = FOR_UP.map(|(sid, _)| sid);
-    let elsewhere = ["AskWhatIsAllowed", "FirstApi", "PassRolesToLambda", "RequestValidators", "TagWhatIsMade"];
+    let elsewhere = [
+        "AskWhatIsAllowed",
+        "DeliverAccessLogs",
+        "FirstApi",
+        "PassRolesToLambda",
+        "PutBeforePools",
+        "RequestValidators",
+        "TagWhatIsMade",
+    ];
     let all: BTreeSet<String> = tested.into_iter().chain(elsewhere).map(str::to_owned).collect();
     assert_eq!(sids(&least).into_iter().collect::<BTreeSet<_>>(), all, "each statement is to be tested");
 }
@@ -526,7 +541,7 @@ fn the_policy_forbids_tagging_foreign_resources_and_reading_secrets() {
 }
 
 /// Granted actions that the test above does not use, with reasons.
-const UNUSED: [(&str, &str); 12] = [
+const UNUSED: [(&str, &str); 11] = [
     ("cognito-identity:UpdateIdentityPool", "another tool has changed an identity pool"),
     ("cognito-idp:AdminEnableUser", "another tool has disabled a service user"),
     ("cognito-idp:DeleteUserPoolClient", "a client goes with its pool; alone only after an unfinished run"),
@@ -538,7 +553,6 @@ const UNUSED: [(&str, &str); 12] = [
     ("iam:UpdateRole", "another tool has changed a description"),
     ("lambda:UpdateFunctionCode", "changed code"),
     ("secretsmanager:UpdateSecret", "another tool has changed a description"),
-    ("wafv2:DisassociateWebACL", "an association goes with its stage; alone only where the stage stays"),
 ];
 
 /// An action that does not exist in AWS allows nothing, and IAM reports no error.
@@ -554,8 +568,12 @@ print(json.dumps(names))
     let known: Value = serde_json::from_slice(&output.stdout).unwrap();
     // Permissions that are no operations. API Gateway's permissions are HTTP methods.
     let others = [
-        // Lambda's permission for Invoke, and those that CloudWatch requires for access logs.
+        // Lambda's permission for Invoke, those of Cognito for web ACLs, and those that CloudWatch requires for logs.
         "lambda:InvokeFunction",
+        "cognito-idp:AssociateWebACL",
+        "cognito-idp:DisassociateWebACL",
+        "cognito-idp:GetWebACLForResource",
+        "cognito-idp:ListResourcesForWebACL",
         "logs:CreateLogDelivery",
         "logs:DeleteLogDelivery",
         "logs:GetLogDelivery",

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub const SCRIPT: &str = include_str!("account_reader.py");
 
 /// The operation by which `account_reader.py` reads each kind of resource.
-pub const READS: [(&str, &str); 29] = [
+pub const READS: [(&str, &str); 31] = [
     ("sns.topic", "get_topic_attributes"),
     ("sns.subscription", "list_subscriptions"),
     ("secretsmanager.secret", "describe_secret"),
@@ -28,6 +28,8 @@ pub const READS: [(&str, &str); 29] = [
     ("wafv2.ip_set", "get_ip_set"),
     ("wafv2.web_acl", "get_web_acl"),
     ("wafv2.association", "get_web_acl_for_resource"),
+    ("wafv2.pool_association", "get_web_acl_for_resource"),
+    ("wafv2.logging", "get_logging_configuration"),
     ("apigateway.rest_api", "get_rest_api"),
     ("apigateway.authorizer", "get_authorizers"),
     ("apigateway.request_validator", "get_request_validators"),
