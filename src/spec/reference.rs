@@ -101,6 +101,8 @@ fn remark(path: &str) -> &'static str {
         }
         "[api]" => "`[apis.NAME]` has the same keys.",
         "[[api.routes]]" => "A route has either `pool` or `auth`.",
+        "[firewall.countries]" => "Exactly one of these keys.",
+        "[[firewall.rules]]" => "A request must meet all conditions of a rule, and a rule has at least one.",
         _ => "",
     }
 }

@@ -537,8 +537,7 @@ fn the_firewall_mode_and_rule_group_actions_change_in_place() {
 
     firewall("mode = 'block'\naddresses = ['203.0.113.7/32']\nmanaged_rules = ['common:block', 'ip-reputation']");
     let plan = user.run(&["plan", "--detailed-exitcode"]).ends(7).stdout;
-    for line in
-        ["DefaultAction: Block → Allow", "Rules.common.Action: Count → as the group says", "- firewall.addresses-v6"]
+    for line in ["DefaultAction: Block → Allow", "Rules.common.OverrideAction: Count → None", "- firewall.addresses-v6"]
     {
         assert!(plan.contains(line), "{line} is not in the plan:\n{plan}");
     }

@@ -28,6 +28,7 @@ mod engine;
 mod exit_codes;
 mod facts;
 mod faults;
+mod firewall;
 mod function_access;
 mod gateway_holes;
 mod html;

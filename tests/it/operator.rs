@@ -15,7 +15,8 @@ use crate::support::simulator;
 const PASSWORD: &str = "Correct-Horse-7-Battery\n";
 const REGION: &str = "eu-central-1";
 
-/// A larger stack with nearly every feature: several topics, secrets and pools, MFA, and a firewall with IPv4 and IPv6.
+/// A larger stack with nearly every feature: several topics, secrets and pools, MFA, and a firewall with IPv4 and IPv6,
+/// a log and a rule of its own, which also filters a pool.
 const LARGER: &str = r#"
 [stack]
 name = "larger"
@@ -42,6 +43,7 @@ source = "lambdas/internal"
 trigger = { topic = "news" }
 [pools.Customers]
 mfa = "optional"
+firewall = true
 [pools.Staff]
 [api]
 stage = "live"
@@ -59,6 +61,11 @@ mode = "block"
 addresses = ["203.0.113.7/32", "2001:db8::/48"]
 rate_per_ip = 500
 managed_rules = ["common"]
+log = true
+[[firewall.rules]]
+name = "admin"
+path = "/admin/*"
+unless_address = ["203.0.113.0/24"]
 "#;
 
 /// The documents that `policy` prints without credentials.
@@ -223,6 +230,8 @@ fn up_fails_without_any_one_statement_of_the_policy() {
         "FirstApi",
         "OwnFunctionsEvents",
         "PassRolesToLambda",
+        "DeliverAccessLogs",
+        "PutBeforePools",
         "RequestValidators",
         "TagWhatIsMade",
     ];
@@ -588,7 +597,6 @@ const UNUSED: &[(&str, &str)] = &[
     ("lambda:PutRuntimeManagementConfig", "another tool has pinned a runtime, which the emulator does not know"),
     ("lambda:UpdateFunctionCode", "changed code"),
     ("secretsmanager:UpdateSecret", "another tool has changed a description"),
-    ("wafv2:DisassociateWebACL", "an association goes with its stage; alone only where the stage stays"),
 ];
 
 /// An action that does not exist in AWS allows nothing, and IAM reports no error.
@@ -604,8 +612,12 @@ print(json.dumps(names))
     let known: Value = serde_json::from_slice(&output.stdout).unwrap();
     // Permissions that are no operations. API Gateway's permissions are HTTP methods.
     let others = [
-        // Lambda's permission for Invoke, and those that CloudWatch requires for access logs.
+        // Lambda's permission for Invoke, those of Cognito for web ACLs, and those that CloudWatch requires for logs.
         "lambda:InvokeFunction",
+        "cognito-idp:AssociateWebACL",
+        "cognito-idp:DisassociateWebACL",
+        "cognito-idp:GetWebACLForResource",
+        "cognito-idp:ListResourcesForWebACL",
         "logs:CreateLogDelivery",
         "logs:DeleteLogDelivery",
         "logs:GetLogDelivery",

@@ -144,17 +144,7 @@ impl Target for OfStage {
                     Permissions { needs: &[Usage::Delete], actions: &["wafv2:DisassociateWebACL"] },
                 ],
             },
-            StatementTemplate {
-                sid: Sid::OwnByName,
-                on: RULE_GROUPS,
-                rights: &[
-                    Permissions {
-                        needs: &[Usage::Create, Usage::Update],
-                        actions: &["wafv2:GetPermissionPolicy", "wafv2:PutPermissionPolicy"],
-                    },
-                    Permissions { needs: &[Usage::Delete], actions: &["wafv2:PutPermissionPolicy"] },
-                ],
-            },
+            StatementTemplate { sid: Sid::OwnByName, on: RULE_GROUPS, rights: ON_RULE_GROUPS },
             StatementTemplate {
                 sid: Sid::OwnByTag,
                 on: STAGES,
@@ -216,6 +206,7 @@ impl Target for OfPool {
             },
             StatementTemplate { sid: Sid::OwnByName, on: WEB_ACLS, rights: ATTACHING },
             StatementTemplate { sid: Sid::OwnByName, on: POOLS, rights: ATTACHING },
+            StatementTemplate { sid: Sid::OwnByName, on: RULE_GROUPS, rights: ON_RULE_GROUPS },
             // Cognito checks the web ACL and the pool. A statement that contains no pools, so that the pool must be ours.
             StatementTemplate {
                 sid: Sid::PutBeforePools,
@@ -243,6 +234,14 @@ impl Target for OfPool {
         },
     };
 }
+
+const ON_RULE_GROUPS: &[Permissions] = &[
+    Permissions {
+        needs: &[Usage::Create, Usage::Update],
+        actions: &["wafv2:GetPermissionPolicy", "wafv2:PutPermissionPolicy"],
+    },
+    Permissions { needs: &[Usage::Delete], actions: &["wafv2:PutPermissionPolicy"] },
+];
 
 const ATTACHING: &[Permissions] = &[
     Permissions { needs: &[Usage::Create, Usage::Update], actions: &["wafv2:AssociateWebACL"] },

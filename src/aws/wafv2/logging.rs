@@ -248,7 +248,7 @@ impl Wafv2 {
 }
 
 impl Provider<Logging> for Wafv2 {
-    /// An emulator that keeps no logging configurations counts as one that has it, so that a run goes on.
+    /// On an emulator that keeps no logging configurations, every web ACL counts as logged, so that a run goes on.
     async fn read(
         &self,
         key: &LoggingKey,
@@ -256,6 +256,9 @@ impl Provider<Logging> for Wafv2 {
         _: &Task,
     ) -> Result<Option<Found<Logging>>, Failure> {
         let live = self.log_of(&key.web_acl_arn).await?;
+        if matches!(live, LoggingLive::Unsupported) && self.owns(&key.web_acl_arn).await?.is_none() {
+            return Ok(None);
+        }
         let outputs = LoggingOutputs { web_acl_arn: key.web_acl_arn.clone() };
         Ok((!matches!(live, LoggingLive::None)).then_some(Found { outputs, live }))
     }
@@ -363,7 +366,9 @@ mod tests {
         let gone = LoggingOutputs { web_acl_arn: ACL.into() };
         assert!(Provider::<Logging>::delete(&aws, &gone, &Task::detached("x")).await.is_err());
 
-        let (clients, http) = replay(vec![(400, UNKNOWN), (400, UNKNOWN), (400, UNKNOWN)]);
+        let tags = r#"{"TagInfoForResource": {"TagList": [{"Key": "securelambda:stack", "Value": "demo"}]}}"#;
+        let unknown = (400, UNKNOWN);
+        let (clients, http) = replay(vec![unknown, (200, tags), unknown, unknown, unknown, (400, ABSENT)]);
         let sdk = clients.sdk.into_builder().endpoint_url("http://127.0.0.1:9").build();
         let emulator = Wafv2::new(&Clients::new(sdk, clients.scope));
         let found = read(&emulator).await.expect("an answer").expect("it counts as there");
@@ -372,7 +377,8 @@ mod tests {
         assert_eq!(compared.settings()[0].live, NOT_SUPPORTED);
         assert!(emulator.create(&want(), &Task::detached("x")).await.is_ok());
         assert_eq!(Provider::<Logging>::delete(&emulator, &gone, &Task::detached("x")).await, Ok(()));
-        assert_eq!(asked(&http).len(), 3);
+        assert!(read(&emulator).await.expect("an answer").is_none(), "it is gone with its web ACL");
+        assert_eq!(asked(&http).len(), 6);
     }
 
     #[tokio::test]

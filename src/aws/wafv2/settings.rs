@@ -83,13 +83,18 @@ pub(super) fn others(compared: Comparison, want: &WebAcl, live: &WebAclLive) -> 
         .plain("CaptchaConfig.ImmunityTimeProperty", "none", immunity(captcha.map(|time| time.immunity_time())))
         .plain("ChallengeConfig.ImmunityTimeProperty", "none", immunity(challenge.map(|time| time.immunity_time())))
         .plain("TokenDomains", "none", none_or(domains, |names| names));
+    let resources = match live.resources.as_deref() {
+        None => NOT_SUPPORTED.to_owned(),
+        Some([]) => "none".to_owned(),
+        Some(arns) => arns.join(", "),
+    };
     let shown = [
         ("DataProtectionConfig", protected),
         ("PreProcessFirewallManagerRuleGroups", groups(acl.pre_process_firewall_manager_rule_groups())),
         ("PostProcessFirewallManagerRuleGroups", groups(acl.post_process_firewall_manager_rule_groups())),
         ("Capacity", acl.capacity().to_string()),
         ("LoggingConfiguration", live.logging.to_string()),
-        ("ResourceArns", if live.resources.is_empty() { "none".to_owned() } else { live.resources.join(", ") }),
+        ("ResourceArns", resources),
     ];
     shown.into_iter().fold(compared, |compared, (field, value)| compared.judged(field, &value, &value, Effect::Same))
 }

@@ -43,8 +43,8 @@ pub struct WebAclLive {
     pub(super) acl: AwsWebAcl,
     /// Where its log goes, if anywhere.
     pub(super) logging: LoggingLive,
-    /// The ARNs of the stages that it is associated with, ours and others.
-    pub(super) resources: Vec<String>,
+    /// The ARNs of the stages that it is associated with, ours and others. `None`: the emulator does not list them.
+    pub(super) resources: Option<Vec<String>>,
     /// An emulator may forget settings that AWS keeps.
     pub(super) emulated: bool,
 }
@@ -201,7 +201,12 @@ impl Wafv2 {
         let acl = answer.web_acl.ok_or_else(|| empty(name))?;
         let lock_token = answer.lock_token.unwrap_or_default();
         let outputs = Outputs { name: acl.name.clone(), id: acl.id.clone(), arn: acl.arn.clone(), lock_token };
-        let (logging, resources, emulated) = (logging?, resources?, self.emulator);
+        let resources = match resources {
+            // They are only shown.
+            Err(failure) if self.emulator && !failure.ends_all() => None,
+            resources => Some(resources?),
+        };
+        let (logging, emulated) = (logging?, self.emulator);
         Ok(Some(Found { outputs, live: WebAclLive { acl, logging, resources, emulated } }))
     }
 

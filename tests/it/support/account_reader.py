@@ -22,7 +22,7 @@ NOISE = {
     "UserLastModifiedDate", "Location", "LastUpdateStatusReason",
     "nextToken", "NextToken", "NextMarker", "IsTruncated", "Marker",
 }
-EMPTY = ("NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "WAFNonexistentItemException")
+EMPTY = ("NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "WAFNonexistentItemException", "InvalidAction")
 
 session = botocore.session.get_session()
 clients = {}
@@ -155,6 +155,10 @@ class Account:
             for one in self.call("wafv2", lists, **scope)[items]:
                 self.named(one["Id"], kind, one["Name"])
                 about = self.call("wafv2", get, Name=one["Name"], Id=one["Id"], **scope)[item]
+                # The emulator does not know this call.
+                log = kind == "web ACL" and self.maybe("wafv2", "get_logging_configuration", ResourceArn=one["ARN"])
+                if log:
+                    about["log"] = log["LoggingConfiguration"]
                 yield kind + " " + one["Name"], {
                     "about": about, "tags": tags(self.call("wafv2", "list_tags_for_resource", ResourceARN=one["ARN"])["TagInfoForResource"]["TagList"])}
 
@@ -164,6 +168,9 @@ class Account:
             about = self.call("cognito-idp", "describe_user_pool", **key)["UserPool"]
             pool["Name"] += whose(about.get("UserPoolTags", {}))
             self.named(pool["Id"], "pool", pool["Name"])
+            acl = self.maybe("wafv2", "get_web_acl_for_resource", ResourceArn=about["Arn"])
+            if acl:
+                about["firewall"] = acl.get("WebACL", {}).get("ARN")
             yield "pool " + pool["Name"], about
             for client in self.call("cognito-idp", "list_user_pool_clients", MaxResults=60, **key)["UserPoolClients"]:
                 self.named(client["ClientId"], "client", pool["Name"], client["ClientName"])

@@ -29,6 +29,8 @@ pub const READS: &[(&str, &str)] = &[
     ("wafv2.ip_set", "get_ip_set"),
     ("wafv2.web_acl", "get_web_acl"),
     ("wafv2.association", "get_web_acl_for_resource"),
+    ("wafv2.pool_association", "get_web_acl_for_resource"),
+    ("wafv2.logging", "get_logging_configuration"),
     ("apigateway.rest_api", "get_rest_api"),
     ("apigateway.authorizer", "get_authorizers"),
     ("apigateway.request_validator", "get_request_validators"),

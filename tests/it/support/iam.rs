@@ -212,8 +212,18 @@ fn needs_without_resource_tags(call: &Call, place: &StackIdentity<'_>) -> Vec<Us
             assert!(tags.is_empty());
             let tags = list_tags(&body["Tags"], "Key", "Value");
             let one = |resource: String| tagged(need(&action, resource, &[]), tags.clone());
-            let stage =
-                |resource: &str| need("apigateway:SetWebACL", resource.to_owned(), &[(OURS, place.stack.to_owned())]);
+            let ours = [(OURS, place.stack.to_owned())];
+            // The service of the protected resource is asked too.
+            let owner = |verb: &str, resource: &str| {
+                if resource.contains(":userpool/") {
+                    need(&format!("cognito-idp:{verb}WebACL"), resource.to_owned(), &ours)
+                } else {
+                    need("apigateway:SetWebACL", resource.to_owned(), &ours)
+                }
+            };
+            let everywhere = |actions: &[&str]| -> Vec<Usage> {
+                actions.iter().map(|action| need(&format!("logs:{action}"), "*".to_owned(), &[])).collect()
+            };
             match operation.as_str() {
                 "ListIPSets" | "ListWebACLs" => vec![one("*".to_owned())],
                 "ListTagsForResource" => vec![one(text("ResourceARN"))],
@@ -238,19 +248,42 @@ fn needs_without_resource_tags(call: &Call, place: &StackIdentity<'_>) -> Vec<Us
                     let groups = place.arn("wafv2", &format!("regional/rulegroup/{}-any/0b1c", place.stack));
                     let more =
                         ["Get", "Put"].map(|verb| need(&format!("wafv2:{verb}PermissionPolicy"), groups.clone(), &[]));
-                    let these = [one(text("WebACLArn")), one(text("ResourceArn")), stage(&text("ResourceArn"))];
-                    these.into_iter().chain(more).collect()
+                    let resource = text("ResourceArn");
+                    // Cognito checks the web ACL too, and sees no tags of it.
+                    let acl = resource
+                        .contains(":userpool/")
+                        .then(|| need("cognito-idp:AssociateWebACL", text("WebACLArn"), &[]));
+                    let these = [one(text("WebACLArn")), one(resource.clone()), owner("Associate", &resource)];
+                    these.into_iter().chain(acl).chain(more).collect()
                 }
                 "DisassociateWebACL" => {
                     let groups = place.arn("wafv2", &format!("regional/rulegroup/{}-any/0b1c", place.stack));
                     let more = need("wafv2:PutPermissionPolicy", groups, &[]);
-                    vec![one(text("ResourceArn")), stage(&text("ResourceArn")), more]
+                    vec![one(text("ResourceArn")), owner("Disassociate", &text("ResourceArn")), more]
                 }
                 "GetWebACLForResource" => {
                     let acl = place.arn("wafv2", &format!("regional/webacl/{}-web-acl/0b1c", place.stack));
-                    vec![one(text("ResourceArn")), need("wafv2:GetWebACL", acl, &[])]
+                    let resource = text("ResourceArn");
+                    let pool = resource.contains(":userpool/");
+                    let pool = pool.then(|| need("cognito-idp:GetWebACLForResource", resource.clone(), &[]));
+                    let these = [one(resource), one(acl.clone()), need("wafv2:GetWebACL", acl, &[])];
+                    these.into_iter().chain(pool).collect()
                 }
-                "ListResourcesForWebACL" => vec![one(text("WebACLArn"))],
+                "ListResourcesForWebACL" => {
+                    let pools = text("ResourceType") == "COGNITO_USER_POOL";
+                    let pools = pools.then(|| need("cognito-idp:ListResourcesForWebACL", text("WebACLArn"), &[]));
+                    [one(text("WebACLArn"))].into_iter().chain(pools).collect()
+                }
+                "GetLoggingConfiguration" => vec![one(text("ResourceArn"))],
+                "PutLoggingConfiguration" => {
+                    let acl = body["LoggingConfiguration"]["ResourceArn"].as_str().unwrap();
+                    let delivery =
+                        ["CreateLogDelivery", "DescribeLogGroups", "DescribeResourcePolicies", "PutResourcePolicy"];
+                    [vec![one(acl.to_owned())], everywhere(&delivery)].concat()
+                }
+                "DeleteLoggingConfiguration" => {
+                    [vec![one(text("ResourceArn"))], everywhere(&["DeleteLogDelivery"])].concat()
+                }
                 "GetSampledRequests" => vec![one(text("WebAclArn"))],
                 _ => vec![one(arn("webacl"))],
             }
