@@ -34,6 +34,7 @@ pub mod bundle;
 pub mod commands;
 pub mod config;
 pub mod doctor;
+pub mod emulator;
 pub mod error;
 pub mod layer;
 pub mod local;

@@ -34,12 +34,14 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
             grants.into_iter().map(|(function, policy)| (function, document_of(&policy))).collect();
         document["policies"] = json!(policies);
         document["notes"] = json!(super::no_firewall(&session.config.stack).into_iter().collect::<Vec<_>>());
+        document["emulator"] = json!(session.emulator());
         document["stack"] = json!(scope.stack);
         document["account"] = json!(scope.account);
         document["region"] = json!(scope.region);
         answer(&super::pretty(&document));
     } else {
         let Output { verbose, answers, .. } = session.config.output;
+        session.announce();
         answer(&plan_text(&plan, answers));
         let stack = &session.config.stack;
         let throttles = stack.all_apis().any(|(name, api)| changes(&plan, &ApiIds(name).stage(&api.stage)));

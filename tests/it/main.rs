@@ -41,6 +41,7 @@ mod own_stack;
 mod pacing;
 mod policies;
 mod promises;
+mod proof;
 mod regions;
 mod replacement;
 mod secrets;

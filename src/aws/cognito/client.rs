@@ -151,9 +151,15 @@ impl Described for AppClient {
                 on: POOLS,
                 rights: &[
                     Permissions { needs: &[Usage::Read], actions: &["cognito-idp:DescribeUserPoolClient"] },
-                    Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPoolClient"] },
+                    Permissions {
+                        needs: &[Usage::Create, Usage::ShortLivedClient],
+                        actions: &["cognito-idp:CreateUserPoolClient"],
+                    },
                     Permissions { needs: &[Usage::Update], actions: &["cognito-idp:UpdateUserPoolClient"] },
-                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPoolClient"] },
+                    Permissions {
+                        needs: &[Usage::Delete, Usage::ShortLivedClient],
+                        actions: &["cognito-idp:DeleteUserPoolClient"],
+                    },
                 ],
             },
         ],

@@ -15,6 +15,7 @@ mod password;
 mod pool;
 mod pool_settings;
 mod service_user;
+mod test_clients;
 mod users;
 
 use crate::aws::Clients;
@@ -29,6 +30,7 @@ pub use occupancy::Occupancy;
 pub use password::{PasswordPolicy, generate};
 pub use pool::{Mfa, UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
 pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
+pub use test_clients::TestClients;
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
 
 /// What identifies a request to user pools.
