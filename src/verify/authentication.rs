@@ -75,7 +75,7 @@ async fn writes_nothing(context: &VerifyContext<'_>, user: &TestUser) -> Check {
     let names = NOT_THEIRS.map(|(name, _)| name).join(", ");
     let claim = claim(user, "users cannot set attributes that are not theirs to set")
         .sent(format!("UpdateUserAttributes for {names}, each with the user's own access token"))
-        .expects("NotAuthorizedException for each");
+        .expects(format!("{} for each", NOT_WRITABLE.codes[0]));
     if !context.at_aws() {
         return claim.known(CheckResult::not_tried("this endpoint accepts every attribute, unlike AWS"));
     }

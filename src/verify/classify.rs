@@ -195,7 +195,7 @@ pub(super) fn no_route(answer: &Answer, destination: Destination) -> CheckResult
 
 /// For an access token where an ID token is required. AWS refuses it. Some emulators do not.
 pub(super) fn access_refused(answer: &Answer, destination: Destination) -> CheckResult {
-    if !destination.at_aws && (200..300).contains(&answer.status) {
+    if !destination.at_aws && !destination.is_of_gateway(answer) && answer.status < 500 {
         return CheckResult::not_tried("this endpoint accepts access tokens too, unlike AWS");
     }
     refused(answer, destination)
@@ -337,6 +337,7 @@ pub(super) mod tests {
         assert_eq!(access_refused(&refused, AWS).verdict, Pass);
         assert_eq!(access_refused(&function(200), AWS).verdict, Fail);
         assert_eq!(access_refused(&function(200), EMULATOR).verdict, NotTried);
+        assert_eq!(access_refused(&function(403), EMULATOR).verdict, NotTried, "the function's own refusal");
         assert_eq!(access_refused(&gateway(500, "no"), EMULATOR).verdict, Fail);
     }
 
