@@ -37,6 +37,7 @@ pub mod config;
 pub mod controls;
 pub mod costs;
 pub mod doctor;
+pub mod emulator;
 pub mod error;
 pub mod layer;
 pub mod local;

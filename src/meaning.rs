@@ -35,6 +35,17 @@ pub const GATEWAY_WORDS: [&str; 9] =
 const HTTP_ANSWERS: [(u16, &str); 5] =
     [(403, FORBIDDEN), (404, NOT_FOUND), (429, TOO_MANY), (500, FAILED), (503, UNAVAILABLE)];
 
+/// The headers with the id that API Gateway gives each request, whoever answers it.
+const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-apigw-id", "apigw-requestid"];
+
+/// What MiniStack's HTTP APIs answer to callers without a valid token: without AWS's `www-authenticate` header.
+const BARE_ANSWERS: [(u16, &str); 2] = [(401, r#"{"message": "Unauthorized"}"#), (403, r#"{"message": "Forbidden"}"#)];
+
+/// Whether API Gateway passed the response on or sent it. Otherwise it is from a server in between, such as a proxy.
+pub fn came_through_gateway(answer: &Answer) -> bool {
+    REQUEST_IDS.iter().any(|name| answer.headers.contains_key(*name)) || OfGateway::read(answer).is_some()
+}
+
 /// A response of API Gateway itself, or of its web ACL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OfGateway {
@@ -50,9 +61,11 @@ impl OfGateway {
         let kind = answer.headers.get("x-amzn-errortype");
         // An HTTP API sends no error type. Its authorizer asks for a token. A function could send the other messages
         // too, but not with the gateway's request id.
-        let asks = answer.status == 401 && answer.headers.contains_key("www-authenticate");
-        let by_http = answer.headers.contains_key("apigw-requestid");
         let is = |message: &str| answer.body == format!(r#"{{"message":"{message}"}}"#);
+        let asks = answer.status == 401
+            && answer.headers.contains_key("www-authenticate")
+            && (answer.body.is_empty() || is(UNAUTHORIZED[0]));
+        let by_http = answer.headers.contains_key("apigw-requestid");
         let known = HTTP_ANSWERS.iter().any(|(status, message)| answer.status == *status && is(message));
         if kind.is_none() && !asks && !(by_http && known) {
             return None;
@@ -61,6 +74,23 @@ impl OfGateway {
         let message = body.get("message").and_then(Value::as_str).unwrap_or_default();
         let kind = kind.map(|kind| kind.split([':', ';']).next().unwrap_or_default().trim().to_owned());
         Some(Self { kind: kind.unwrap_or_default(), message: message.chars().take(100).collect() })
+    }
+
+    /// The same, for a response of AWS or of an emulator, whose gateway may leave out the headers by which AWS's is
+    /// recognised.
+    pub fn read_at(answer: &Answer, at_aws: bool) -> Option<Self> {
+        let bare = || {
+            let known = BARE_ANSWERS.iter().any(|(status, body)| answer.status == *status && answer.body == *body);
+            let message = if answer.status == 401 { UNAUTHORIZED[0] } else { FORBIDDEN };
+            (!at_aws && known).then(|| Self { kind: String::new(), message: message.to_owned() })
+        };
+        Self::read(answer).or_else(bare)
+    }
+
+    /// Whether it says that there is no such route.
+    pub fn is_no_route(&self, status: u16) -> bool {
+        (status == 403 && (self.message == NO_SUCH_ROUTE || self.kind == "MissingAuthenticationTokenException"))
+            || (status == 404 && self.message == NOT_FOUND)
     }
 }
 
@@ -235,6 +265,37 @@ mod tests {
         assert_eq!(by(http(401, "Unauthorized")), None);
         assert_eq!(by(answer(403, &[], r#"{"error":"Admin access required"}"#)), None);
         assert_eq!(by(answer(200, &[("apigw-requestid", "abc=")], "{}")), None);
+        // One that asks for a token in the gateway's way, but in its own words.
+        let asks = [("www-authenticate", "Bearer"), ("apigw-requestid", "abc=")];
+        assert_eq!(by(answer(401, &asks, r#"{"error":"no token"}"#)), None);
+    }
+
+    #[test]
+    fn an_emulators_bare_refusals_count_only_there() {
+        let bare = http(401, "Unauthorized");
+        let bare = Answer { body: bare.body.replace(':', ": "), ..bare };
+        assert_eq!(OfGateway::read_at(&bare, false).map(|by| by.message), Some("Unauthorized".to_owned()));
+        assert_eq!(OfGateway::read_at(&bare, true), None);
+        // A function writes it without the space.
+        assert_eq!(OfGateway::read_at(&http(401, "Unauthorized"), false), None);
+    }
+
+    #[test]
+    fn an_answer_without_a_request_id_did_not_come_through_the_gateway() {
+        assert!(came_through_gateway(&answer(200, &[("x-amzn-requestid", "1")], "{}")));
+        assert!(came_through_gateway(&http(404, "Not Found")));
+        assert!(came_through_gateway(&rest(403, "ForbiddenException", "Forbidden")));
+        assert!(!came_through_gateway(&answer(404, &[("server", "squid")], "<html>")));
+    }
+
+    #[test]
+    fn an_unknown_route_is_recognised_for_both_kinds_of_api() {
+        let unknown = |answer: Answer| OfGateway::read(&answer).is_some_and(|by| by.is_no_route(answer.status));
+        assert!(unknown(rest(403, "MissingAuthenticationTokenException", NO_SUCH_ROUTE)));
+        assert!(unknown(answer(403, &[("x-amzn-errortype", "MissingAuthenticationTokenException")], "")));
+        assert!(unknown(http(404, "Not Found")));
+        assert!(!unknown(rest(403, "ForbiddenException", "Forbidden")));
+        assert!(!unknown(rest(401, "UnauthorizedException", "Unauthorized")));
     }
 
     #[test]

@@ -49,8 +49,9 @@ impl CommandName {
             Self::Up => looks || matches!(need, Usage::Create | Usage::Update | Usage::Delete),
             Self::Down | Self::Sweep => looks || matches!(need, Usage::Delete | Usage::Survivors),
             Self::Verify => {
-                use Usage::{AddUser, Invoke, ListUsers, ReadLogs, RemoveUser, Simulate};
-                looks || matches!(need, AddUser | Invoke(_) | ListUsers | RemoveUser | ReadLogs | Simulate)
+                use Usage::{AddUser, Invoke, ListUsers, ReadLogs, RemoveUser, ShortLivedClient, Simulate};
+                let users = matches!(need, AddUser | ListUsers | RemoveUser | ShortLivedClient);
+                looks || users || matches!(need, Invoke(_) | ReadLogs | Simulate)
             }
             Self::AddUser => need == Usage::AddUser,
             Self::Users => need == Usage::ListUsers,
@@ -79,7 +80,7 @@ impl Wanted<'_> {
     fn needs(&self, kind: Option<&str>, need: Usage) -> bool {
         let works = if self.works.is_empty() { CommandName::value_variants() } else { self.works };
         let there = match need {
-            Usage::Read | Usage::Create | Usage::Update | Usage::Delete => {
+            Usage::Read | Usage::Create | Usage::Update | Usage::Delete | Usage::ShortLivedClient => {
                 kind.is_none_or(|kind| self.kinds.contains(kind))
             }
             Usage::Invoke(kind) => self.kinds.contains(kind),

@@ -22,7 +22,7 @@ pub struct Request<'a> {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Body<'a> {
-    /// Such as `application/json`.
+    /// Such as `application/json`; without the header if it is empty.
     pub content_type: &'a str,
     pub text: &'a str,
 }
@@ -47,12 +47,28 @@ pub async fn send(request: &Request<'_>, proxies: &Proxies) -> Result<Answer, Er
     Client::new(proxies)?.send(request).await
 }
 
+/// How the names of headers are written. To an HTTP server both mean the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderNames {
+    /// `authorization`
+    LowerCase,
+    /// `Authorization`
+    TitleCase,
+}
+
+/// A client for each way to write the names of headers.
+#[derive(Debug, Clone)]
+struct Carrier {
+    lower: reqwest::Client,
+    title: reqwest::Client,
+}
+
 /// Sends requests and reuses connections.
 #[derive(Debug, Clone)]
 pub struct Client {
-    direct: reqwest::Client,
+    direct: Carrier,
     /// Clients by the text of their proxy.
-    through: Vec<(String, reqwest::Client)>,
+    through: Vec<(String, Carrier)>,
     proxies: Proxies,
     proves: bool,
 }
@@ -62,10 +78,10 @@ impl Client {
         let through = |proxy: &Proxy| {
             let carrier = reqwest::Proxy::all(proxy.url().reveal());
             let carrier = carrier.map_err(|_| Error::other(format!("{proxy} is not a valid proxy")))?;
-            Ok((proxy.to_string(), client(Some(carrier))?))
+            Ok((proxy.to_string(), Carrier::new(Some(&carrier))?))
         };
         Ok(Self {
-            direct: client(None)?,
+            direct: Carrier::new(None)?,
             through: proxies.all().map(through).collect::<Result<_, Error>>()?,
             proxies: proxies.clone(),
             proves: false,
@@ -78,7 +94,7 @@ impl Client {
     }
 
     /// The proxy and the client for a URL.
-    fn way(&self, url: &str) -> Result<(Option<String>, &reqwest::Client), Error> {
+    fn way(&self, url: &str) -> Result<(Option<String>, &Carrier), Error> {
         let unreached = |why| not_reached(&Unreached::new(url, None, why));
         let proxy = self.proxies.of(url).map_err(|malformed| unreached(NoWay::Malformed(malformed)))?;
         let Some(shown) = proxy.map(ToString::to_string) else { return Ok((None, &self.direct)) };
@@ -93,12 +109,21 @@ impl Client {
 
     /// Sends a request once.
     pub async fn send(&self, request: &Request<'_>) -> Result<Answer, Error> {
-        self.send_signed(request, &[]).await
+        self.send_with(request, &[], HeaderNames::LowerCase).await
     }
 
     /// Sends a request once, with additional headers.
-    pub async fn send_signed(&self, request: &Request<'_>, headers: &[(String, SecretValue)]) -> Result<Answer, Error> {
-        let (proxy, client) = self.way(request.url)?;
+    pub async fn send_with(
+        &self,
+        request: &Request<'_>,
+        headers: &[(String, SecretValue)],
+        names: HeaderNames,
+    ) -> Result<Answer, Error> {
+        let (proxy, carrier) = self.way(request.url)?;
+        let client = match names {
+            HeaderNames::LowerCase => &carrier.lower,
+            HeaderNames::TitleCase => &carrier.title,
+        };
         let unsent = |error: reqwest::Error| {
             let why = NoWay::of(&error, proxy.is_some());
             not_reached(&Unreached::new(request.url, proxy.clone(), why))
@@ -120,7 +145,10 @@ impl Client {
             call = call.header(name, value);
         }
         if let Some(body) = request.body {
-            call = call.header(CONTENT_TYPE, body.content_type).body(body.text.to_owned());
+            if !body.content_type.is_empty() {
+                call = call.header(CONTENT_TYPE, body.content_type);
+            }
+            call = call.body(body.text.to_owned());
         }
         let response = call.send().await.map_err(unsent)?;
         let status = response.status().as_u16();
@@ -137,8 +165,15 @@ impl Client {
     }
 }
 
+impl Carrier {
+    fn new(proxy: Option<&reqwest::Proxy>) -> Result<Self, Error> {
+        let [lower, title] = [HeaderNames::LowerCase, HeaderNames::TitleCase].map(|names| client(proxy, names));
+        Ok(Self { lower: lower?, title: title? })
+    }
+}
+
 /// A client with this proxy, or without one. It ignores the environment, which `proxies` has already read.
-fn client(proxy: Option<reqwest::Proxy>) -> Result<reqwest::Client, Error> {
+fn client(proxy: Option<&reqwest::Proxy>, names: HeaderNames) -> Result<reqwest::Client, Error> {
     // Fails if a provider is installed already, which is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
@@ -147,8 +182,12 @@ fn client(proxy: Option<reqwest::Proxy>) -> Result<reqwest::Client, Error> {
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("securelambda/", env!("CARGO_PKG_VERSION")));
     let builder = match proxy {
-        Some(proxy) => builder.proxy(proxy),
+        Some(proxy) => builder.proxy(proxy.clone()),
         None => builder,
+    };
+    let builder = match names {
+        HeaderNames::LowerCase => builder,
+        HeaderNames::TitleCase => builder.http1_title_case_headers(),
     };
     builder.build().map_err(|error| {
         let chain = std::iter::successors(std::error::Error::source(&error), |error| error.source());

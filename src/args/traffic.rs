@@ -102,6 +102,13 @@ Example:
   securelambda verify --report proof.html --report proof.xml"
 )]
 pub struct Verify {
+    /// Send no request to this route, named as in `call`; can be repeated
+    #[arg(long = "skip", value_name = "ROUTE")]
+    pub skip: Vec<String>,
+    /// Also test that an expired token is refused: create a temporary app client whose tokens are valid for five minutes,
+    /// and wait
+    #[arg(long)]
+    pub wait_for_expiry: bool,
     /// Write a report: a web page if the file name ends in .html, JUnit XML if it ends in .xml; can be repeated
     #[arg(long = "report", value_name = "FILE", value_parser = report_file)]
     pub reports: Vec<PathBuf>,

@@ -1,6 +1,7 @@
 //! The stack as rules see it: the stack file, and what the engine has read of each resource.
 
 use super::{Finding, Outcome};
+use crate::emulator::UNSUPPORTED;
 use crate::engine::{Id, ReadResult};
 use crate::spec::Stack;
 
@@ -12,9 +13,6 @@ pub struct Estate<'a> {
     /// The date, as in `2026-11-29`.
     pub today: String,
 }
-
-/// The live value of settings that the emulator does not have. Kinds write it, and it decides nothing.
-pub(super) const UNSUPPORTED: &str = "not supported by the emulator";
 
 /// A resource that exists, with its settings.
 pub(super) struct Resource<'a> {

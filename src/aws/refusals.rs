@@ -173,6 +173,8 @@ pub const TOO_MANY_TRIES: Refusal =
     Refusal::new(&["cognito-idp"], &["LimitExceededException", "TooManyFailedAttemptsException"]);
 /// The mail could not be sent.
 pub const NOT_DELIVERED: Refusal = Refusal::new(&["cognito-idp"], &["CodeDeliveryFailureException"]);
+/// The app client gives users no permission to write the attribute.
+pub const NOT_WRITABLE: Refusal = Refusal::new(&["cognito-idp UpdateUserAttributes"], &["NotAuthorizedException"]);
 /// Not a refusal: the password was correct, and Cognito asks for a second factor.
 pub const SECOND_FACTOR: Refusal =
     Refusal::new(&["cognito-idp InitiateAuth"], &["MFA_SETUP", "SOFTWARE_TOKEN_MFA", "SMS_MFA", "SELECT_MFA_TYPE"]);
@@ -203,12 +205,12 @@ pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     all
 }
 
-const HERE: [(&str, &Refusal); 49] = named! {
+const HERE: [(&str, &Refusal); 50] = named! {
     NO_ENTITY, NO_TOPIC, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
     AUTHORIZER_TAKEN, DENIED_ACTION, MAY_NOT_TAG, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
     SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, NO_RISK_CONFIGURATION, NO_PRINCIPAL_TAGS, NO_PASSWORD_FLOW, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,
     BAD_REFRESH_TOKEN, NO_SIGN_UP, NOT_CONFIRMED, PASSWORD_RESET, WEAK_PASSWORD, USED_PASSWORD, USER_EXISTS,
-    PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NO_GUESTS, BAD_REQUEST, NOT_TRUSTED, UNKNOWN_KEY,
+    PAST_INVITATION, WRONG_CODE, OLD_CODE, TOO_MANY_TRIES, NOT_DELIVERED, SECOND_FACTOR, NOT_WRITABLE, NO_GUESTS, BAD_REQUEST, NOT_TRUSTED, UNKNOWN_KEY,
     CREDENTIALS,
     DENIED, EXPIRED, QUOTA, THROTTLED, UNKNOWN_CALL
 };

@@ -49,6 +49,8 @@ pub enum Usage {
     /// To list the users of a pool.
     ListUsers,
     RemoveUser,
+    /// To create and delete an app client whose tokens expire soon.
+    ShortLivedClient,
     /// To read the logs of functions.
     ReadLogs,
     /// To read the requests that the firewall sampled.

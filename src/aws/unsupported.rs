@@ -8,8 +8,7 @@ use super::Clients;
 use super::error::UNKNOWN_CALL;
 use crate::engine::{Failure, Task};
 
-/// The live value of a setting that an emulator cannot show.
-pub const NOT_SUPPORTED: &str = "not supported by the emulator";
+pub use crate::emulator::UNSUPPORTED;
 
 impl Clients {
     /// Whether the endpoint is an emulator instead of AWS.

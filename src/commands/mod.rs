@@ -26,6 +26,7 @@ mod status;
 mod sweep;
 mod token;
 mod traffic;
+mod unremoved;
 mod up;
 mod users;
 mod values;

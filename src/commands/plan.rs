@@ -42,12 +42,14 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
                 Price::ByUse(price) => json!({ "what": cost.what, "by_use": price }),
             })
             .collect();
+        document["emulator"] = json!(session.emulator());
         document["stack"] = json!(scope.stack);
         document["account"] = json!(scope.account);
         document["region"] = json!(scope.region);
         answer(&super::pretty(&document));
     } else {
         let Output { verbose, answers, .. } = session.config.output;
+        session.announce();
         answer(&plan_text(&plan, answers));
         let stack = &session.config.stack;
         let throttles = stack.all_apis().any(|(name, api)| changes(&plan, &ApiIds(name).stage(&api.stage)));

@@ -9,12 +9,13 @@ use crate::aws::sts::CallerIdentity;
 use crate::aws::{Clients, registry};
 use crate::bundle::{Bundles, Code, DependencyInstaller, Machine, Unpacked};
 use crate::config::{Config, Connection, check_endpoint, variable};
+use crate::emulator::Emulator;
 use crate::engine::{CancellationToken, Failure, Graph, Refresh, Registry, refresh};
 use crate::error::{Error, Kind};
 use crate::local::Local;
 use crate::outputs::Outputs;
 use crate::regions::Needs;
-use crate::report::say;
+use crate::report::{answer, emulator_text, say};
 use crate::scope::Scope;
 use crate::state::{self, StackState, State, StateId, StateStore};
 use crate::topology::{self, SecretValues};
@@ -151,6 +152,18 @@ impl Session {
 
     pub(super) async fn refresh(&self, state: &State, stop: &CancellationToken) -> Result<Refresh, Error> {
         Ok(refresh(&self.graph, &self.registry, state, stop).await?)
+    }
+
+    /// The emulator, if one is used instead of AWS.
+    pub(super) fn emulator(&self) -> Option<Emulator> {
+        Emulator::of(self.endpoint.as_deref())
+    }
+
+    /// Says on standard output what an emulator cannot show. Commands whose text is about a stack begin with it.
+    pub(super) fn announce(&self) {
+        if let Some(emulator) = self.emulator().filter(|_| !self.config.output.json) {
+            answer(&emulator_text(&emulator));
+        }
     }
 
     /// The ids, ARNs and URLs that scripts use.

@@ -6,10 +6,11 @@ use super::Ending;
 use super::session::{Session, Sources};
 use crate::args;
 use crate::config::Config;
+use crate::emulator::Emulator;
 use crate::engine::{CancellationToken, Drift, Failure, Id, ReadResult};
 use crate::error::Error;
 use crate::outputs::SCHEMA_VERSION;
-use crate::report::{Palette, answer, one_line, table};
+use crate::report::{Palette, answer, emulator_text, one_line, table};
 use crate::state::{State, Status};
 
 pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
@@ -46,6 +47,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
             "stack": state.stack,
             "account": state.account,
             "region": state.region,
+            "emulator": session.emulator(),
             "sound": sound,
             "resources": rows.iter().map(Row::json).collect::<Vec<_>>(),
             "notes": super::firewall_notes(&session.config.stack),
@@ -53,6 +55,7 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
         });
         answer(&super::pretty(&document));
     } else {
+        session.announce();
         answer(&text(&state, &rows, sound, session.config.output.answers));
         if outputs.routes().next().is_some() {
             answer(&format!("\n{}", super::up::routes(&outputs)));
@@ -164,6 +167,7 @@ async fn offline(config: &Config) -> Result<Ending, Error> {
         Status::Updating => "updating",
         Status::Deleting => "deleting",
     };
+    let emulator = Emulator::of(state.endpoint.as_deref());
     if config.output.json {
         let resources: Vec<_> = state
             .resources
@@ -172,9 +176,12 @@ async fn offline(config: &Config) -> Result<Ending, Error> {
             .collect();
         answer(&super::pretty(&json!({
             "schema_version": SCHEMA_VERSION, "stack": state.stack, "account": state.account, "region": state.region,
-            "offline": true, "resources": resources,
+            "emulator": emulator, "offline": true, "resources": resources,
         })));
         return Ok(Ending::Done);
+    }
+    if let Some(emulator) = &emulator {
+        answer(&emulator_text(emulator));
     }
     let rows = state.resources.iter().map(|(id, record)| vec![id.clone(), word(record.status).to_owned()]);
     answer(&format!(

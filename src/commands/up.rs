@@ -15,13 +15,16 @@ use crate::config::Config;
 use crate::engine::{self, CancellationToken, Cleanup, Outcome, Plan, Run, Summary};
 use crate::error::{Error, Kind};
 use crate::outputs::Outputs;
-use crate::report::{self, answer, counts, id_width, plan_text, say, summary_line};
+use crate::report::{self, answer, counts, emulator_text, id_width, plan_text, say, summary_line};
 use crate::state::State;
 
 pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     let rotate = values::to_rotate(&config, &args.rotate)?;
     let edit = super::allow_ip::prepare(&mut config, &args.allow_ips)?;
     let mut session = super::or_stopped(&stop, Session::with(config, Sources::Packed, rotate.clone())).await?;
+    if let Some(emulator) = session.emulator().filter(|_| !session.config.output.json) {
+        say_unless(session.config.output.quiet, &emulator_text(&emulator));
+    }
     session.may_write().await?;
     super::pools::check(&session, &args.remove_pools)?;
     let (mut state, mut store) = session.lock("up").await?;
@@ -47,7 +50,7 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     if plan.is_empty() {
         write(edit.as_ref(), output.quiet)?;
         if output.json {
-            let extra = json!({ "outputs": session.outputs(&state) });
+            let extra = json!({ "emulator": session.emulator(), "outputs": session.outputs(&state) });
             answer(&summary_line("up", &nothing_done(&plan), Duration::ZERO, extra));
         } else {
             say_unless(output.quiet, "Nothing to do: the stack matches the stack file.");
@@ -102,7 +105,7 @@ fn finish(
 ) -> Result<Ending, Error> {
     let output = session.config.output;
     if output.json {
-        let extra = json!({ "outputs": session.outputs(state) });
+        let extra = json!({ "emulator": session.emulator(), "outputs": session.outputs(state) });
         answer(&summary_line("up", done, elapsed, extra));
     } else {
         say_unless(output.quiet, &counts(done, elapsed));

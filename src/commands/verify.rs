@@ -5,20 +5,21 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::session::{Session, Sources};
-use super::{Ending, or_stopped, report_file};
+use super::session::{Session, Sources, state_id};
+use super::{Ending, or_stopped, report_file, unremoved};
 use crate::args;
 use crate::config::Config;
+use crate::emulator::Emulator;
 use crate::engine::CancellationToken;
 use crate::error::{Error, Kind};
-use crate::outputs::SCHEMA_VERSION;
 use crate::report::{answer, date, proof_html, proof_junit, proof_table, say};
-use crate::verify::{Proof, Subject, Verdict, Verification, verify};
+use crate::verify::{Leftover, Proof, SCHEMA_VERSION, Subject, Verdict, Verification, notes, route_names, verify};
 
 pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
     for file in &args.reports {
         report_file::check(file)?;
     }
+    let skip = route_names(&config.stack, &args.skip)?;
     let began = Instant::now();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let looking = async {
@@ -29,6 +30,7 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
     };
     let (session, state, refresh) = or_stopped(&stop, looking).await?;
     let output = session.config.output;
+    session.announce();
     if !output.quiet && !output.json {
         say(&format!("Verifying {} in account {}, {} …", state.stack, state.account, state.region));
     }
@@ -38,18 +40,26 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
         }
     };
     let (outputs, seen) = (session.outputs(&state), refresh.results(&session.graph).collect::<Vec<_>>());
+    let remembered = unremoved::file(&state_id(session.scope()));
+    let left_before = unremoved::read(remembered.as_deref());
     let subject = Subject {
         stack: &session.config.stack,
         schemas: &session.bundles.schemas,
         outputs: &outputs,
+        graph: &session.graph,
         seen: &seen,
         clients: &session.clients,
         endpoint: session.endpoint.as_deref(),
         proxies: &session.config.connection.proxies,
         today: &date(i64::try_from(since.as_secs()).unwrap_or_default()),
+        skip: &skip,
+        wait_for_expiry: args.wait_for_expiry,
+        left_before: &left_before,
         tell: &tell,
     };
-    let Proof { checks, left } = verify(&subject, &stop).await?;
+    let Proof { checks, left } = verify(&subject, &stop).await;
+    unremoved::write(remembered.as_deref(), &left_before, &left, matches!(checks, Ok(Some(_))));
+    let checks = checks.map_err(|error| with_left(error, &left))?;
     let Some(checks) = checks else { return Err(stopped(&left)) };
     let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let proof = Verification {
@@ -59,6 +69,8 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
         account: state.account,
         region: state.region,
         endpoint: session.endpoint.clone(),
+        emulator: Emulator::of(session.endpoint.as_deref()),
+        notes: notes(&session.config.stack),
         began_unix_ms: millis(since),
         elapsed_ms: millis(began.elapsed()),
         checks,
@@ -87,10 +99,10 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
 /// |-------------|---------|
 /// | `verb`      | `verify` |
 /// | `succeeded` | no check failed, and all test users were removed |
-/// | `counts`    | the number of checks by result: `pass`, `fail`, `not_applicable` |
+/// | `counts`    | the number of checks by result: `pass`, `fail`, `not_tried` |
 /// | `reports`   | the files of `--report` |
-/// | `left`      | test users that could not be removed, and why |
-fn lines(proof: &Verification, reports: &[std::path::PathBuf], left: &[String]) -> Vec<Value> {
+/// | `left`      | temporary users and app clients that could not be removed, and why |
+fn lines(proof: &Verification, reports: &[std::path::PathBuf], left: &[Leftover]) -> Vec<Value> {
     let typed = |mut line: Value, kind: &str| {
         line["schema_version"] = json!(SCHEMA_VERSION);
         line["type"] = json!(kind);
@@ -107,14 +119,14 @@ fn lines(proof: &Verification, reports: &[std::path::PathBuf], left: &[String]) 
     summary["counts"] = json!({
         "pass": proof.count(Verdict::Pass),
         "fail": proof.count(Verdict::Fail),
-        "not_applicable": proof.count(Verdict::NotApplicable),
+        "not_tried": proof.count(Verdict::NotTried),
     });
     summary["reports"] = json!(reports);
-    summary["left"] = json!(left);
+    summary["left"] = json!(left.iter().map(ToString::to_string).collect::<Vec<_>>());
     checks.chain([summary]).collect()
 }
 
-fn ended(proof: &Verification, left: &[String]) -> Result<Ending, Error> {
+fn ended(proof: &Verification, left: &[Leftover]) -> Result<Ending, Error> {
     let failed = proof.count(Verdict::Fail);
     if failed > 0 {
         let checks = if proof.checks.len() == 1 { "check" } else { "checks" };
@@ -129,11 +141,14 @@ fn ended(proof: &Verification, left: &[String]) -> Result<Ending, Error> {
     }
     match left {
         [] => Ok(Ending::Done),
-        left => Err(with_left(Error::other("all checks passed, but a test user could not be removed"), left)),
+        left => {
+            let message = "no check failed, but a temporary user or app client could not be removed";
+            Err(with_left(Error::other(message), left))
+        }
     }
 }
 
-fn stopped(left: &[String]) -> Error {
+fn stopped(left: &[Leftover]) -> Error {
     let error = Error::new(Kind::Stopped, "stopped before all checks were made");
     match left {
         [] => error.hint("the test users were removed, and nothing else was changed"),
@@ -141,9 +156,10 @@ fn stopped(left: &[String]) -> Error {
     }
 }
 
-fn with_left(error: Error, left: &[String]) -> Error {
-    left.iter()
-        .fold(error, |error, user| error.hint(format!("remove this test user with `securelambda remove-user`: {user}")))
+fn with_left(error: Error, left: &[Leftover]) -> Error {
+    left.iter().fold(error, |error, left| {
+        error.hint(format!("the next `securelambda verify` removes this temporary user or app client: {left}"))
+    })
 }
 
 /// Writes the report atomically.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Output, Palette, Stream};
 use crate::error::{Error, Kind};
 use crate::outputs::SCHEMA_VERSION;
+use crate::verify;
 
 /// Prints a result on standard output. A reader that closed the pipe, as in `securelambda outputs | head -1`, is no
 /// error.
@@ -34,8 +35,9 @@ pub fn error(error: &Error, output: Output) {
 /// The `summary` line of a command that prints events and failed before its run began. It has the fields of every
 /// summary and the error that is also printed on standard error.
 pub fn failed_line(verb: &str, error: &Error) -> String {
+    let version = if verb == "verify" { verify::SCHEMA_VERSION } else { SCHEMA_VERSION };
     let document = json!({
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": version,
         "type": "summary",
         "verb": verb,
         "succeeded": false,

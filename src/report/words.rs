@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::emulator::Emulator;
 use crate::engine::{Id, Outcome, Verb};
 
 /// The width of the column that shows the outcome of a resource. Its longest word is `unchanged`.
@@ -59,6 +60,11 @@ pub(super) fn done(outcome: &Outcome) -> (&'static str, Option<&'static str>) {
 pub(super) fn draining(in_flight: usize) -> String {
     let calls = if in_flight == 1 { "call" } else { "calls" };
     format!("waiting for {in_flight} {calls} in flight (press Ctrl-C again to exit at once)")
+}
+
+/// The first lines of an output about a stack on an emulator, at most 80 columns wide, and an empty line.
+pub fn emulator_text(emulator: &Emulator) -> String {
+    wrap(&one_line(&emulator.to_string()), 80).join("\n") + "\n"
 }
 
 /// `12 created, 3 failed`: counts of zero are omitted.

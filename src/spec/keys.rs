@@ -329,6 +329,10 @@ section! {
     body: Text = any(
         "The JSON schema (draft 4) for request bodies: a file, relative to the stack file. Without one, any body passes.",
     );
+    verify: Flag = or(
+        false,
+        "Whether `verify` may call the route as a user who is allowed to, although its method is POST, PUT, PATCH, DELETE or ANY. Such calls run the function.",
+    );
 }
 
 section! {

@@ -355,12 +355,19 @@ pub struct Route {
     pub auth: Auth,
     /// The file with the JSON schema of request bodies, relative to the stack file.
     pub body: Option<PathBuf>,
+    /// Whether `verify` may call it as somebody who is allowed to, even if its method changes data.
+    pub verify: bool,
 }
 
 impl Route {
     /// As in `POST /lambda1`.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
+    }
+
+    /// Whether `verify` may send requests that reach its function.
+    pub fn may_be_called(&self) -> bool {
+        self.verify || ["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
     }
 }
 

@@ -104,7 +104,8 @@ pub(super) fn api(
         let needs = (stage, web_acl);
         ids.association().add_under(graph, stage, needs, |(stage, web_acl)| Association::new(web_acl.arn, stage.arn))
     });
-    let guarded = (stage, Vec::from_iter(association));
+    // A permission can be read while the association is missing. It is created only after it.
+    let guarded = (stage, Vec::from_iter(association.map(Deferred)));
     let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(&route.function)?)));
     let permissions = called.map(|(route, ready)| {
         invoke_permission(graph, ids, route, ready, guarded.clone(), |(stage, _)| (stage.api_id, stage.name), scope)

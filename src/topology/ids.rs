@@ -262,7 +262,7 @@ impl ApiIds<'_> {
     }
 
     /// `firewall.association`, or `firewall.association.Age`.
-    pub(super) fn association(self) -> IdOf<Association> {
+    pub(crate) fn association(self) -> IdOf<Association> {
         IdOf::new("firewall", &self.0.map_or("association".to_owned(), |api| format!("association.{api}")))
     }
 

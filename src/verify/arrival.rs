@@ -30,6 +30,8 @@ const TELL_AFTER: Duration = Duration::from_secs(5);
 /// A call with valid credentials.
 pub(super) struct Call<'a> {
     pub target: Target<'a>,
+    /// The name of the check that made it.
+    pub name: String,
     pub result: CheckResult,
     /// The text to search for in logs; `None` if the body could not contain it.
     pub marker: Option<String>,
@@ -59,14 +61,14 @@ pub(super) async fn messages(context: &VerifyContext<'_>, call: &Call<'_>) -> Ve
 async fn arrives(context: &VerifyContext<'_>, call: &Call<'_>, name: &str) -> CheckResult {
     match call.result.verdict {
         Verdict::Pass => {}
-        Verdict::Fail => return CheckResult::fail(format!("the call itself failed: {}", call.result.received)),
-        Verdict::NotApplicable => return call.result.clone(),
+        Verdict::Fail => return CheckResult::because_failed(&call.name),
+        Verdict::NotTried => return call.result.clone(),
     }
     let Some(marker) = &call.marker else {
-        return CheckResult::not_applicable("the route's body has no field for a random name");
+        return CheckResult::not_tried("the route's body has no field for a random name");
     };
     let Some(function) = context.subject.outputs.functions.get(name) else {
-        return CheckResult::fail("the function does not exist");
+        return CheckResult::not_tried("because the function does not exist");
     };
     let logs = Logs::new(context.subject.clients);
     // The search for the name begins earlier, because clocks differ. Other lines may belong to an earlier call.
@@ -82,9 +84,9 @@ async fn arrives(context: &VerifyContext<'_>, call: &Call<'_>, name: &str) -> Ch
         }
         Ok(None) => {
             let ran = logs.any(&function.log_group, None, since(0)).await;
-            ran.map_or_else(|failure| unread(&failure), not_arrived)
+            ran.map_or_else(|failure| unread(context, &failure), not_arrived)
         }
-        Err(failure) => unread(&failure),
+        Err(failure) => unread(context, &failure),
     }
 }
 
@@ -119,21 +121,22 @@ async fn wait_for_line<F: Future<Output = Result<bool, Failure>>>(
 }
 
 /// The result if the log could not be read.
-fn unread(failure: &Failure) -> CheckResult {
-    if is_throttled(failure) {
+fn unread(context: &VerifyContext<'_>, failure: &Failure) -> CheckResult {
+    throttled(failure).unwrap_or_else(|| context.failed(failure))
+}
+
+fn throttled(failure: &Failure) -> Option<CheckResult> {
+    is_throttled(failure).then(|| {
         let why = "CloudWatch Logs throttled the search, because something else in the account reads logs too";
-        return CheckResult::not_applicable(format!("{why} ({failure})"));
-    }
-    CheckResult::fail(failure.to_string())
+        CheckResult::not_tried(format!("{why} ({failure})"))
+    })
 }
 
 /// The result if the message was not found. `logged`: whether the function has logged anything since the call.
 fn not_arrived(logged: bool) -> CheckResult {
     let seconds = ARRIVES_IN.as_secs();
     if logged {
-        CheckResult::not_applicable(format!(
-            "the function ran, but its log did not contain the name within {seconds} s"
-        ))
+        CheckResult::not_tried(format!("the function ran, but its log did not contain the name within {seconds} s"))
     } else {
         CheckResult::fail(format!("the function logged nothing within {seconds} s"))
     }
@@ -145,9 +148,9 @@ mod tests {
 
     use super::*;
     use crate::engine::ServiceError;
-    use crate::verify::Verdict::{Fail, NotApplicable};
+    use crate::verify::Verdict::{Fail, NotTried};
 
-    fn throttled() -> Failure {
+    fn rate_exceeded() -> Failure {
         Failure::refused("could not search the log group /aws/lambda/f")
             .answered(ServiceError::new("ThrottlingException", "Rate exceeded"))
     }
@@ -163,7 +166,7 @@ mod tests {
         let search = || {
             made.borrow_mut().push(began.elapsed());
             let there = began.elapsed() >= found_after;
-            async move { if refused && !there { Err(throttled()) } else { Ok(there) } }
+            async move { if refused && !there { Err(rate_exceeded()) } else { Ok(there) } }
         };
         let seen = wait_for_line(TimeScale::REAL, || *told.borrow_mut() += 1, search).await;
         (seen, made.into_inner(), told.into_inner())
@@ -203,13 +206,14 @@ mod tests {
         let (seen, ..) = searches(Duration::from_secs(20), true).await;
         assert!(seen.is_ok_and(|after| after.is_some()));
         let (seen, ..) = searches(Duration::from_secs(1000), true).await;
-        assert_eq!(unread(&seen.expect_err("always throttled")).verdict, NotApplicable);
-        assert_eq!(unread(&Failure::refused("no such group")).verdict, Fail);
+        let result = throttled(&seen.expect_err("always throttled"));
+        assert_eq!(result.map(|result| result.verdict), Some(NotTried));
+        assert_eq!(throttled(&Failure::refused("no such group")), None);
     }
 
     #[test]
     fn a_missing_message_is_a_failure_only_if_the_function_logged_nothing() {
         assert_eq!(not_arrived(false).verdict, Fail);
-        assert_eq!(not_arrived(true).verdict, NotApplicable);
+        assert_eq!(not_arrived(true).verdict, NotTried);
     }
 }

@@ -1,25 +1,34 @@
-//! Checks of user pools: users can sign in, errors reveal no accounts, and tokens are correct.
+//! Checks of user pools: users can sign in, errors reveal no accounts, tokens are correct, and users cannot change
+//! attributes that the stack file does not give them.
 
 use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::check_spec::{CheckResult, CheckSpec};
-use super::context::{CheckFuture, VerifyContext};
+use super::context::{CheckFuture, SIGNED_BY_POOL, SIGNS_IN, Subject, VerifyContext};
+use super::prober::Prober;
 use super::settings;
 use super::test_users::{TestUser, address};
 use super::tokens::Parts;
 use super::{Check, Layer};
 use crate::aws::cognito::issuer;
 use crate::aws::cognito::{Tokens, Users};
+use crate::aws::refusals::NOT_WRITABLE;
 use crate::engine::{Drift, Failure};
 use crate::probe::Request;
 use crate::secret::{self, SecretValue};
+use crate::spec::Mfa;
 use crate::topology::ids;
 
+/// Attributes that a user of the app client must not be able to set: one that says something about the user, and one
+/// that the stack does not use at all.
+const NOT_THEIRS: [(&str, &str); 2] = [("email_verified", "true"), ("name", "securelambda-verify")];
+
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
-    let of = |user: &'a TestUser| -> [CheckFuture<'a>; 3] {
+    let of = |user: &'a TestUser| -> [CheckFuture<'a>; 4] {
         [
-            async { vec![signs_in(context, user)] }.boxed(),
+            async { signs_in(context, user) }.boxed(),
+            async { vec![writes_nothing(context, user).await] }.boxed(),
             async { vec![reveals_nothing(context, user).await] }.boxed(),
             async { token(context, user).await }.boxed(),
         ]
@@ -31,14 +40,72 @@ fn claim(user: &TestUser, claim: &str) -> CheckSpec {
     CheckSpec::new(Layer::Authentication, &user.name, claim)
 }
 
-fn signs_in(context: &VerifyContext, user: &TestUser) -> Check {
-    let claim = claim(user, "a user can sign in").sent("InitiateAuth with the right password").expects("tokens");
-    let took = context.signed_in.get(&user.name).map(|signed_in| signed_in.took);
-    let result = match context.tokens(&user.name) {
-        Ok(tokens) => CheckResult::pass(format!("tokens that are valid for {} s", tokens.expires_in)),
+fn signs_in(context: &VerifyContext<'_>, user: &TestUser) -> Vec<Check> {
+    const SENT: &str = "InitiateAuth (USER_PASSWORD_AUTH) with the right password";
+    let signed_in = context.signed_in.get(&user.name);
+    let took = signed_in.map(|signed_in| signed_in.took).unwrap_or_default();
+    let tokens = match signed_in.map(|signed_in| &signed_in.tokens) {
+        Some(tokens) => tokens.as_ref().map_err(Clone::clone),
+        None => Err(CheckResult::fail("no answer")),
+    };
+    let passes = claim(user, SIGNS_IN).sent(SENT).expects("tokens");
+    let mfa = context.subject.stack.pools.get(&user.name).is_some_and(|pool| pool.mfa == Mfa::On);
+    if !mfa {
+        let result = tokens.map(|tokens| CheckResult::pass(valid(tokens)));
+        return vec![passes.found(result.unwrap_or_else(|result| result), took)];
+    }
+    let needs = claim(user, "a password alone gives no tokens").sent(SENT).expects("a challenge for a second factor");
+    let result = match tokens {
+        Ok(_) if !context.at_aws() => CheckResult::not_tried("this endpoint asks nobody for a second factor"),
+        Ok(tokens) => CheckResult::fail(format!("{} without a second factor", valid(tokens))),
+        // The only other reason not to try is a challenge.
+        Err(result) if result.verdict == super::Verdict::NotTried => CheckResult::pass(&result.received),
         Err(result) => result,
     };
-    claim.found(result, took.unwrap_or_default())
+    let no_code = CheckResult::not_tried("the pool requires a second factor, which verify does not have");
+    vec![passes.known(no_code), needs.found(result, took)]
+}
+
+fn valid(tokens: &Tokens) -> String {
+    format!("ID, access and refresh tokens; ExpiresIn: {} s", tokens.expires_in)
+}
+
+/// A user's own call must not change attributes for which the app client has no write permission.
+async fn writes_nothing(context: &VerifyContext<'_>, user: &TestUser) -> Check {
+    let names = NOT_THEIRS.map(|(name, _)| name).join(", ");
+    let claim = claim(user, "users cannot set attributes that are not theirs to set")
+        .sent(format!("UpdateUserAttributes for {names}, each with the user's own access token"))
+        .expects(format!("{} for each", NOT_WRITABLE.codes[0]));
+    if !context.at_aws() {
+        return claim.known(CheckResult::not_tried("this endpoint accepts every attribute, unlike AWS"));
+    }
+    claim
+        .by(async {
+            let access = match context.tokens(&user.name) {
+                Ok(tokens) => &tokens.access,
+                Err(result) => return result,
+            };
+            let users = Users::new(context.subject.clients);
+            let mut received = Vec::new();
+            for (name, value) in NOT_THEIRS {
+                let result = written(name, &users.set_own_attribute(access, name, value).await);
+                if result.verdict != super::Verdict::Pass {
+                    return result;
+                }
+                received.push(result.received);
+            }
+            CheckResult::pass(received.join("; "))
+        })
+        .await
+}
+
+/// The result of setting an attribute that is not the user's to set.
+fn written(name: &str, answer: &Result<(), Failure>) -> CheckResult {
+    match answer {
+        Ok(()) => CheckResult::fail(format!("{name} was changed")),
+        Err(failure) if NOT_WRITABLE.is(failure) => CheckResult::pass(format!("{name}: {}", refusal(failure, ""))),
+        Err(failure) => CheckResult::fail(format!("{name}: {failure}")),
+    }
 }
 
 /// A wrong password and an unknown user get the same answer, so that nobody can find out who has an account.
@@ -49,10 +116,8 @@ async fn reveals_nothing(context: &VerifyContext<'_>, user: &TestUser) -> Check 
     claim
         .by(async {
             // Without a test user, both requests would be for unknown users.
-            if let Err(result) = context.tokens(&user.name)
-                && result.verdict == super::Verdict::Fail
-            {
-                return result;
+            if context.signed_in.get(&user.name).is_none_or(|signed_in| signed_in.password.is_none()) {
+                return CheckResult::because_failed(&format!("{}: {SIGNS_IN}", user.name));
             }
             let users = Users::new(context.subject.clients);
             let (users, unknown) = (&users, address());
@@ -71,6 +136,7 @@ async fn reveals_nothing(context: &VerifyContext<'_>, user: &TestUser) -> Check 
 /// What an error reveals: its code and message, without the requested address.
 fn refusal(failure: &Failure, email: &str) -> String {
     match &failure.service {
+        Some(answer) if email.is_empty() => format!("{} {}", answer.code(), answer.message()),
         Some(answer) => format!("{} {}", answer.code(), answer.message()).replace(email, "the address"),
         None => format!("no answer: {}", failure.to_string().replace(email, "the address")),
     }
@@ -91,8 +157,8 @@ async fn token(context: &VerifyContext<'_>, user: &TestUser) -> Vec<Check> {
     let says = claim(user, "ID tokens name their issuer and their client")
         .sent("the decoded ID token")
         .expects(format!("iss {issuer}, aud {}, token_use id, alg RS256", user.pool.client_id));
-    let signed = claim(user, "ID tokens are signed with a published key")
-        .sent("the ID token and the pool's jwks.json")
+    let signed = claim(user, SIGNED_BY_POOL)
+        .sent(format!("GET {issuer}/.well-known/jwks.json, and the ID token's signature"))
         .expects("the signature is valid");
     let parts = context.tokens(&user.name).and_then(|tokens| {
         Parts::of(&tokens.id).ok_or_else(|| CheckResult::fail("the ID token of the pool is not a JSON Web Token"))
@@ -105,28 +171,29 @@ async fn token(context: &VerifyContext<'_>, user: &TestUser) -> Vec<Check> {
     match parts {
         Ok(parts) => {
             let said = says.known(parts.check_claims(&issuer, &user.pool.client_id));
-            let signed = signed.by(async {
-                match keys(context, &issuer, &user.pool.id).await {
-                    Ok(keys) => parts.check_signature(&keys),
-                    Err(result) => result,
-                }
+            let signed = signed.known(match context.keys(&user.name) {
+                Ok(keys) => parts.check_signature(keys),
+                // Here the failure itself is reported.
+                Err(result) => match context.published.get(&user.name) {
+                    Some(Err(failed)) => failed.clone(),
+                    _ => result,
+                },
             });
-            vec![said, signed.await, revocation]
+            vec![said, signed, revocation]
         }
         Err(result) => vec![says.known(result.clone()), signed.known(result), revocation],
     }
 }
 
 /// The keys that a pool publishes.
-async fn keys(context: &VerifyContext<'_>, issuer: &str, pool_id: &str) -> Result<Value, CheckResult> {
-    let base = context.subject.endpoint.map_or_else(|| issuer.to_owned(), |endpoint| format!("{endpoint}/{pool_id}"));
+pub(super) async fn keys(subject: &Subject<'_>, prober: &Prober, pool_id: &str) -> Result<Value, CheckResult> {
+    let issuer = issuer(&subject.clients.scope, pool_id);
+    let base = subject.endpoint.map_or(issuer, |endpoint| format!("{endpoint}/{pool_id}"));
     let url = format!("{base}/.well-known/jwks.json");
-    let answer = context.prober.ask_once(&Request { method: "GET", url: &url, token: None, body: None }).await?;
+    let answer = prober.ask_once(&Request { method: "GET", url: &url, token: None, body: None }).await?;
     match serde_json::from_str(&answer.body) {
         Ok(keys) if answer.status == 200 => Ok(keys),
-        _ if !context.at_aws() => {
-            Err(CheckResult::not_applicable("this endpoint publishes no keys, so the signature was not checked"))
-        }
+        _ if subject.endpoint.is_some() => Err(CheckResult::not_tried("this endpoint publishes no keys")),
         _ => Err(CheckResult::fail(format!("{url} answered {} without keys", answer.status))),
     }
 }
@@ -134,7 +201,7 @@ async fn keys(context: &VerifyContext<'_>, issuer: &str, pool_id: &str) -> Resul
 /// `drift`: the differences of the app client.
 fn revocable(drift: Option<&[Drift]>) -> CheckResult {
     match drift {
-        None => CheckResult::fail("the app client could not be read"),
+        None => CheckResult::not_tried("because the app client could not be read"),
         Some(drift) => {
             let off = drift.iter().any(|drift| drift.field == "EnableTokenRevocation");
             CheckResult::pass_if(!off, format!("EnableTokenRevocation {}", !off))
@@ -146,7 +213,7 @@ fn revocable(drift: Option<&[Drift]>) -> CheckResult {
 mod tests {
     use super::*;
     use crate::engine::ServiceError;
-    use crate::verify::Verdict::{Fail, Pass};
+    use crate::verify::Verdict::{Fail, NotTried, Pass};
 
     fn tokens() -> Tokens {
         let some = || SecretValue::from("x");
@@ -160,6 +227,17 @@ mod tests {
         assert_eq!(same(&refused("a"), &refused("b")).verdict, Fail);
         assert_eq!(same(&Ok(tokens()), &refused("a")).verdict, Fail);
         assert_eq!(same(&refused("a"), &Ok(tokens())).verdict, Fail);
+    }
+
+    #[test]
+    fn an_attribute_must_be_refused_for_want_of_permission() {
+        let refused = |code: &str| {
+            let answer = ServiceError::new(code, "no").on("cognito-idp UpdateUserAttributes");
+            Err(Failure::refused("no").answered(answer))
+        };
+        assert_eq!(written("name", &refused("NotAuthorizedException")).verdict, Pass);
+        assert_eq!(written("name", &Ok(())).verdict, Fail);
+        assert_eq!(written("name", &refused("InternalErrorException")).verdict, Fail);
     }
 
     #[test]
@@ -177,7 +255,7 @@ mod tests {
         assert_eq!(revocable(Some(&[])).verdict, Pass);
         assert_eq!(revocable(Some(&[Drift::new("ExplicitAuthFlows", 1, 2)])).verdict, Pass);
         assert_eq!(revocable(Some(&[Drift::weakening("EnableTokenRevocation", true, false)])).verdict, Fail);
-        assert_eq!(revocable(None).verdict, Fail);
+        assert_eq!(revocable(None).verdict, NotTried);
     }
 
     #[test]

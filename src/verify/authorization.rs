@@ -1,145 +1,132 @@
 //! Checks every route with every kind of caller. The call that passes is also used to check that its message arrives.
 
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use serde_json::json;
 
-use super::check_spec::{CheckResult, CheckSpec, unix_ms};
-use super::classify::{accepted_by, access_refused, refused, refused_by_http};
+use super::attacks::{Caller, Place, access, callers, in_query};
+use super::check_spec::{CheckResult, CheckSpec};
+use super::classify::{accepted_by, access_refused, refused};
 use super::context::{CheckFuture, VerifyContext};
+use super::prober::Patience;
 use super::target::Target;
 use super::test_users::marker;
-use super::tokens::Parts;
-use super::{Check, Layer, arrival, sample};
+use super::{Check, Layer, arrival, evidence, sample};
 use crate::aws::cognito::Tokens;
-use crate::probe::{Answer, Body, Request};
-use crate::secret::{self, SecretValue};
+use crate::probe::{Answer, Body, HeaderNames, Request};
+use crate::secret::SecretValue;
 use crate::spec::Auth;
 
-/// A caller that the gateway must refuse.
-pub(super) struct TokenHolder {
-    pub claim: String,
-    pub sent: String,
-    /// The token, or the result of the check if there is none.
-    pub token: Result<Option<SecretValue>, CheckResult>,
-    /// It is an access token, which some emulators accept.
-    access: bool,
-}
-
-impl TokenHolder {
-    fn new(claim: impl Into<String>, sent: impl Into<String>, token: Result<Option<SecretValue>, CheckResult>) -> Self {
-        Self { claim: claim.into(), sent: sent.into(), token, access: false }
-    }
-}
+const REFUSED: &str = "401 from API Gateway, with the message Unauthorized";
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let of = |target: Target<'a>| {
-        let unauthorized = match &target.route.auth {
-            Auth::Pool(pool) => {
-                let mut callers = unauthorized(context, pool);
-                // An HTTP API takes a client's access tokens as well as its ID tokens.
-                callers.extend((!target.by_http()).then(|| access(context, pool)));
-                callers
-            }
-            Auth::Iam | Auth::None => Vec::new(),
+        let refused = match &target.route.auth {
+            Auth::Pool(pool) => Some(async move { strangers(context, target, pool).await }.boxed()),
+            Auth::Iam | Auth::None => None,
         };
-        let refused = unauthorized.into_iter().map(move |caller| -> CheckFuture<'a> {
-            async move { vec![is_refused(context, target, caller).await] }.boxed()
-        });
         // `signed` checks routes that require signatures.
         let by_token = (target.route.auth != Auth::Iam).then(|| async move { passes(context, target).await }.boxed());
-        refused.chain(by_token)
+        refused.into_iter().chain(by_token)
     };
     context.routes().flat_map(of).collect()
 }
 
-/// All callers that a route for this pool's users must refuse.
-pub(super) fn unauthorized(context: &VerifyContext<'_>, pool: &str) -> Vec<TokenHolder> {
-    let own = context.tokens(pool);
-    let forged = |forge: fn(&Parts) -> SecretValue| {
-        let parts = own.clone().map(|tokens| Parts::of(&tokens.id))?;
-        parts
-            .map(|parts| Some(forge(&parts)))
-            .ok_or_else(|| CheckResult::fail("the ID token of the pool is not a JSON Web Token"))
-    };
-    let mut callers = vec![
-        TokenHolder::new("a call without a token is refused", "no Authorization header", Ok(None)),
-        TokenHolder::new("garbage is refused", "64 random letters and digits as token", Ok(Some(secret::generate(64)))),
-        TokenHolder::new(
-            "a tampered signature is refused",
-            format!("an ID token of {pool}, one character of its signature changed"),
-            forged(Parts::tampered),
-        ),
-        TokenHolder::new(
-            "a token with alg none is refused",
-            format!("an ID token of {pool} with alg none and without a signature"),
-            forged(Parts::unsigned),
-        ),
-        TokenHolder::new(
-            "a token with a changed expiry is refused",
-            format!("an ID token of {pool} with an earlier exp, so that its signature is no longer valid"),
-            forged(|parts| parts.expired(unix_ms() / 1000)),
-        ),
-    ];
-    let others = context.subject.stack.pools.keys().filter(|other| *other != pool);
-    callers.extend(others.map(|other| {
-        let token = context.tokens(other).map(|tokens| Some(tokens.id.clone()));
-        TokenHolder::new(format!("a token of {other} is refused"), format!("an ID token of {other}"), token)
-    }));
-    callers
-}
-
-/// A user of the pool with an access token.
-fn access(context: &VerifyContext<'_>, pool: &str) -> TokenHolder {
-    let token = context.tokens(pool).map(|tokens| Some(tokens.access.clone()));
-    TokenHolder {
-        access: true,
-        ..TokenHolder::new("an access token is refused", format!("an access token of {pool}"), token)
+/// All callers that the route must refuse. If it does not ask for a token at all, the others show nothing more.
+async fn strangers(context: &VerifyContext<'_>, target: Target<'_>, pool: &str) -> Vec<Check> {
+    let first = is_refused(context, target, Caller::anonymous()).await;
+    let mut others = callers(context, pool);
+    // An HTTP API takes a client's access tokens as well as its ID tokens.
+    others.extend((!target.by_http()).then(|| access(context, pool)));
+    others.push(in_query(context, pool));
+    if first.verdict == super::Verdict::Fail {
+        let cause = CheckResult::because_failed(&format!("{}: {}", first.subject, first.claim));
+        for caller in &mut others {
+            caller.token = Err(cause.clone());
+        }
     }
+    let others = join_all(others.into_iter().map(|caller| is_refused(context, target, caller))).await;
+    [vec![first], others].concat()
 }
 
-async fn is_refused(context: &VerifyContext<'_>, target: Target<'_>, caller: TokenHolder) -> Check {
-    let claim = CheckSpec::new(Layer::Authorization, target.subject(), caller.claim);
-    let claim = claim.sent(caller.sent).expects("401 Unauthorized");
+async fn is_refused(context: &VerifyContext<'_>, target: Target<'_>, caller: Caller) -> Check {
+    // If the route is open by mistake, this body reaches its function. It says who sent it.
+    let body = harmless(context, target, &marker());
+    let body = body.as_deref().map(Body::json);
+    let claim = CheckSpec::new(Layer::Authorization, target.subject(), &caller.claim).expects(REFUSED);
+    let claim = claim.sent(shown(context, target, &caller.words(), body));
     claim
         .by(async {
-            let token = match caller.token {
-                Ok(token) => token,
-                Err(result) => return result,
-            };
-            // The body is valid, so only the token can be the reason for a refusal.
-            let body = body(context, target, &marker());
-            let exposure = context.exposure(target);
-            match ask(context, target, token.as_ref(), body.as_deref().map(Body::json)).await {
-                Ok(answer) if caller.access => access_refused(&answer, exposure, context.at_aws()),
-                Ok(answer) if target.by_http() => refused_by_http(&answer, exposure, context.at_aws()),
-                Ok(answer) => refused(&answer, exposure),
+            let destination = context.destination(target);
+            match send(context, target, &caller, body).await {
+                Ok(answer) if caller.access => access_refused(&answer, destination),
+                Ok(answer) => refused(&answer, destination),
                 Err(result) => result,
             }
         })
         .await
 }
 
+async fn send(
+    context: &VerifyContext<'_>,
+    target: Target<'_>,
+    caller: &Caller,
+    body: Option<Body<'_>>,
+) -> Result<Answer, CheckResult> {
+    let url = context.url(target)?;
+    if caller.valid {
+        context.may_call(target)?;
+    }
+    let token = caller.token.as_ref().map_err(Clone::clone)?.as_ref();
+    let in_query = token.filter(|_| caller.place == Place::Query).map(|token| {
+        let token = token.reveal();
+        format!("{url}?Authorization={token}&access_token={token}&token={token}")
+    });
+    let names = match caller.place {
+        Place::TitleCaseHeader => HeaderNames::TitleCase,
+        Place::Header | Place::Query => HeaderNames::LowerCase,
+    };
+    let token = token.filter(|_| in_query.is_none());
+    let request = Request { method: target.method(), url: in_query.as_deref().unwrap_or(&url), token, body };
+    context.prober.ask_with(&request, &[], names, Patience::UntilDeployed).await
+}
+
+/// The evidence of a request to a route; without a URL if it has none.
+pub(super) fn shown(context: &VerifyContext<'_>, target: Target<'_>, words: &str, body: Option<Body<'_>>) -> String {
+    match context.url(target) {
+        Ok(url) => evidence::sent(&Request { method: target.method(), url: &url, token: None, body }, words),
+        Err(_) => words.to_owned(),
+    }
+}
+
 /// The call of a caller that may use the route, and the checks of its message.
 async fn passes(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
-    let (claim, sent) = match &target.route.auth {
-        Auth::Pool(pool) => (format!("a token of {pool} passes"), format!("an ID token of {pool} and a valid body")),
-        Auth::Iam => ("an IAM-signed request passes".to_owned(), "a signed request".to_owned()),
-        Auth::None => ("a request without a token passes".to_owned(), "a valid body without a token".to_owned()),
+    let (claim, words) = match &target.route.auth {
+        Auth::Pool(pool) => (format!("a token of {pool} passes"), format!("authorization: an ID token of {pool}")),
+        Auth::Iam => ("an IAM-signed request passes".to_owned(), "a signature".to_owned()),
+        Auth::None => ("a request without a token passes".to_owned(), "no Authorization header".to_owned()),
     };
-    let claim =
-        CheckSpec::new(Layer::Authorization, target.subject(), claim).sent(sent).expects("200 from the function");
     let (marker, since) = (marker(), context.subject.clients.now_ms());
-    let body = body(context, target, &marker);
+    let text = body(context, target, &marker);
+    let body = text.as_deref().map(Body::json);
+    let claim = CheckSpec::new(Layer::Authorization, target.subject(), claim)
+        .sent(shown(context, target, &words, body))
+        .expects("an answer from the function, with a status below 500");
     let asking = async {
+        context.included(target)?;
+        context.may_call(target)?;
         let token = context.own_tokens(target.route)?.map(|tokens: &Tokens| &tokens.id);
-        ask(context, target, token, body.as_deref().map(Body::json)).await
+        ask(context, target, token, body).await
     };
     let began = std::time::Instant::now();
-    let result =
-        asking.await.map_or_else(|result| result, |answer| accepted_by(&answer, context.exposure(target), target));
+    let result = match asking.await {
+        Ok(answer) => accepted_by(&answer, context.destination(target), target),
+        Err(result) => result,
+    };
+    let name = claim.name();
     let passed = claim.found(result.clone(), began.elapsed());
-    let traceable = body.is_some_and(|body| body.contains(&marker));
-    let call = arrival::Call { target, result, marker: traceable.then_some(marker), since_unix_ms: since };
+    let traceable = text.as_ref().is_some_and(|body| body.contains(&marker));
+    let call = arrival::Call { target, name, result, marker: traceable.then_some(marker), since_unix_ms: since };
     let mut checks = vec![passed];
     checks.extend(arrival::messages(context, &call).await);
     checks
@@ -154,6 +141,18 @@ fn body(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Option
     }
 }
 
+/// A body for requests that the route must refuse. If its function changes data, the body is one that it cannot take
+/// for a client's; where the gateway checks bodies, it would not even let that through.
+fn harmless(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Option<String> {
+    if target.route.may_be_called() {
+        return body(context, target, marker);
+    }
+    let schema = context.schema(target.route);
+    let broken = schema.and_then(|schema| sample::breaking(&schema, marker));
+    let marked = || json!({ "securelambda-verify": marker }).to_string();
+    (target.method() != "GET").then(|| broken.unwrap_or_else(marked))
+}
+
 /// Sends a request to a route until the answer is final.
 pub(super) async fn ask(
     context: &VerifyContext<'_>,
@@ -161,6 +160,6 @@ pub(super) async fn ask(
     token: Option<&SecretValue>,
     body: Option<Body<'_>>,
 ) -> Result<Answer, CheckResult> {
-    let Some(url) = context.url(target) else { return Err(CheckResult::fail("the API does not exist")) };
+    let url = context.url(target)?;
     context.prober.ask(&Request { method: target.method(), url: &url, token, body }).await
 }

@@ -8,6 +8,7 @@ use super::{Check, Layer, Verdict};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CheckResult {
     pub verdict: Verdict,
+    /// What was received. If the check was not tried, the reason.
     pub received: String,
 }
 
@@ -20,13 +21,22 @@ impl CheckResult {
         Self { verdict: Verdict::Fail, received: received.into() }
     }
 
-    pub(super) fn not_applicable(why: impl Into<String>) -> Self {
-        Self { verdict: Verdict::NotApplicable, received: why.into() }
+    pub(super) fn not_tried(why: impl Into<String>) -> Self {
+        Self { verdict: Verdict::NotTried, received: why.into() }
+    }
+
+    /// For a check that needs what another check, `what`, has shown not to hold. The failure is reported there alone.
+    pub(super) fn because_failed(what: &str) -> Self {
+        Self::not_tried(format!("because this check failed: {what}"))
     }
 
     /// Passes if `holds`, and fails otherwise.
     pub(super) fn pass_if(holds: bool, received: impl Into<String>) -> Self {
         if holds { Self::pass(received) } else { Self::fail(received) }
+    }
+
+    pub(super) fn failed(&self) -> bool {
+        self.verdict == Verdict::Fail
     }
 }
 
@@ -55,6 +65,16 @@ impl CheckSpec {
     /// What the check must receive.
     pub(super) fn expects(self, expected: impl Into<String>) -> Self {
         Self { expected: expected.into(), ..self }
+    }
+
+    /// Another claim about the same subject.
+    pub(super) fn with_claim(self, claim: &str) -> Self {
+        Self { claim: claim.to_owned(), ..self }
+    }
+
+    /// Its name in the reasons of other checks: `POST /lambda1: a call without a token is refused`.
+    pub(super) fn name(&self) -> String {
+        format!("{}: {}", self.subject, self.claim)
     }
 
     /// The check with a result that was received now, after `elapsed`.

@@ -1,14 +1,15 @@
 //! Pure functions that turn an API's answer into the result of a check.
-//!
-//! Results quote messages of API Gateway. They do not quote answers of functions, which may contain what was sent.
 
 use std::time::Duration;
 
 use super::Verdict;
 use super::check_spec::CheckResult;
+use super::evidence::received;
 use super::target::Target;
 use crate::aws::lambda::Invoked;
-use crate::meaning::{BAD_BODY, FORBIDDEN, NO_SUCH_ROUTE, NOT_FOUND, OfGateway, UNAUTHORIZED, failed};
+use crate::meaning::{
+    BAD_BODY, FORBIDDEN, NO_SUCH_ROUTE, NOT_FOUND, OfGateway, UNAUTHORIZED, came_through_gateway, failed,
+};
 use crate::probe::Answer;
 
 /// Whether a firewall with the settings of the stack file lets requests from this machine through.
@@ -24,30 +25,48 @@ pub(super) enum FirewallExposure {
     Unknown,
 }
 
-/// The message of API Gateway or WAF; `None` if the function answered.
-fn gateway_says(answer: &Answer) -> Option<String> {
-    OfGateway::read(answer).map(|by| by.message)
-}
-
-/// Whether API Gateway or WAF answered, and not the function.
-pub(super) fn is_of_gateway(answer: &Answer) -> bool {
-    OfGateway::read(answer).is_some()
-}
-
-/// `401 Unauthorized`, or `200 from the function`.
-pub(super) fn shown(answer: &Answer) -> String {
-    match gateway_says(answer) {
-        Some(words) => format!("{} {words}", answer.status).trim_end().to_owned(),
-        None => format!("{} from the function", answer.status),
-    }
-}
-
-/// The facts about the endpoint that determine how long to wait for another answer.
+/// Where requests go. It decides how answers are read and how long to wait for another answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Destination {
     /// At AWS, a change takes time to reach all servers. An emulator applies it at once.
     pub at_aws: bool,
     pub exposure: FirewallExposure,
+}
+
+impl Destination {
+    /// The message of API Gateway or WAF; `None` if the function answered.
+    fn gateway_says(self, answer: &Answer) -> Option<String> {
+        OfGateway::read_at(answer, self.at_aws).map(|by| by.message)
+    }
+
+    /// Whether API Gateway or WAF answered, and not the function.
+    pub(super) fn is_of_gateway(self, answer: &Answer) -> bool {
+        OfGateway::read_at(answer, self.at_aws).is_some()
+    }
+
+    /// The evidence of an answer.
+    pub(super) fn shown(self, answer: &Answer) -> String {
+        received(answer, self.is_of_gateway(answer))
+    }
+
+    fn pass_if(self, holds: bool, answer: &Answer) -> CheckResult {
+        self.behind(answer).unwrap_or_else(|| CheckResult::pass_if(holds, self.shown(answer)))
+    }
+
+    /// The result if the firewall refuses this machine and may do so: nothing is known about the layers behind it.
+    fn behind(self, answer: &Answer) -> Option<CheckResult> {
+        let why = match self.exposure {
+            FirewallExposure::Open => return None,
+            FirewallExposure::Guarded => {
+                "a blocking rule of the firewall refuses requests from this machine (`securelambda traffic` shows \
+                 which one); run verify from another machine"
+            }
+            FirewallExposure::Shut | FirewallExposure::Unknown => {
+                "the firewall blocks this machine's address; run verify from an address that it allows"
+            }
+        };
+        is_filtered(answer).then(|| CheckResult::not_tried(why))
+    }
 }
 
 /// How long to wait until a change of a role, a permission or the firewall takes effect. It usually takes seconds, and
@@ -56,7 +75,8 @@ pub(super) const SETTLES_IN: Duration = Duration::from_mins(1);
 
 /// How long to wait for another answer; `None` if the answer is final.
 pub(super) fn passing(answer: &Answer, destination: Destination) -> Option<Duration> {
-    match (answer.status, gateway_says(answer).as_deref()) {
+    let says = OfGateway::read(answer).map(|by| by.message);
+    match (answer.status, says.as_deref()) {
         // The answer before a new deployment, or the stage of an HTTP API, has reached all servers (docs/aws.md,
         // Answers of the gateway).
         (403, Some(NO_SUCH_ROUTE)) | (404, Some(NOT_FOUND)) => Some(Duration::from_mins(1)),
@@ -64,52 +84,47 @@ pub(super) fn passing(answer: &Answer, destination: Destination) -> Option<Durat
         (403, Some(FORBIDDEN)) if destination.at_aws && destination.exposure == FirewallExposure::Open => {
             Some(SETTLES_IN)
         }
-        (429, _) => Some(Duration::from_secs(30)),
+        _ => busy(answer, destination),
+    }
+}
+
+/// The same for a request that no route answers: that there is no route is final.
+pub(super) fn busy(answer: &Answer, destination: Destination) -> Option<Duration> {
+    match answer.status {
+        429 => Some(Duration::from_secs(30)),
         // A function that was just changed or, at AWS, a permission that has not taken effect yet.
-        (500..=599, _) if destination.at_aws => Some(Duration::from_secs(30)),
-        (500..=599, _) => Some(Duration::from_secs(5)),
+        500..=599 if destination.at_aws => Some(Duration::from_secs(30)),
+        500..=599 => Some(Duration::from_secs(5)),
         _ => None,
     }
 }
 
 /// Whether the web ACL refused the request.
 pub(super) fn is_filtered(answer: &Answer) -> bool {
-    answer.status == 403 && gateway_says(answer).as_deref() == Some(FORBIDDEN)
-}
-
-/// Not applicable if the firewall refuses this machine and may do so: nothing is known about the layers behind it.
-fn behind(exposure: FirewallExposure, answer: &Answer) -> Option<CheckResult> {
-    let why = match exposure {
-        FirewallExposure::Open => return None,
-        FirewallExposure::Guarded => {
-            "a blocking rule of the firewall refuses requests from this machine (`securelambda traffic` shows which \
-             one); run verify from another machine"
-        }
-        FirewallExposure::Shut | FirewallExposure::Unknown => {
-            "the firewall blocks this machine's address; run verify from an address that it allows"
-        }
-    };
-    is_filtered(answer).then(|| CheckResult::not_applicable(why))
+    answer.status == 403 && OfGateway::read(answer).is_some_and(|by| by.message == FORBIDDEN)
 }
 
 /// For a token that must not pass: the gateway must refuse it, and because of the token.
-pub(super) fn refused(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
-    let unauthorized = match gateway_says(answer) {
+pub(super) fn refused(answer: &Answer, destination: Destination) -> CheckResult {
+    let unauthorized = match destination.gateway_says(answer) {
         // An answer to HEAD has no body and therefore no message.
         Some(words) => answer.body.is_empty() || UNAUTHORIZED.contains(&words.as_str()),
         None => false,
     };
-    let right = answer.status == 401 && unauthorized;
-    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
+    destination.pass_if(answer.status == 401 && unauthorized, answer)
 }
 
-/// [`refused`] for an HTTP API, whose function may refuse tokens too and must not be mistaken for the gateway. The
-/// gateways of some emulators answer with the status alone.
-pub(super) fn refused_by_http(answer: &Answer, exposure: FirewallExposure, at_aws: bool) -> CheckResult {
-    if !at_aws && answer.status == 401 && gateway_says(answer).is_none() {
-        return CheckResult::pass("401 Unauthorized");
+/// For a token that has expired. An HTTP API refuses a token of another app client anyway, so there the answer must
+/// say that the token has expired.
+pub(super) fn expired(answer: &Answer, destination: Destination, by_http: bool) -> CheckResult {
+    let asks = answer.headers.get("www-authenticate").map(String::as_str).unwrap_or_default();
+    let says = destination.gateway_says(answer).unwrap_or_default();
+    let result = refused(answer, destination);
+    if result.verdict == Verdict::Pass && by_http && !asks.contains("expired") && !says.contains("expired") {
+        let why = "the API refused the token without saying that it has expired; perhaps because of its app client";
+        return CheckResult::not_tried(format!("{why} ({})", result.received));
     }
-    refused(answer, exposure)
+    result
 }
 
 /// For a function that was called directly with a token that must not pass.
@@ -121,23 +136,21 @@ pub(super) fn refused_by_function(invoked: Invoked) -> CheckResult {
     }
 }
 
-/// For a token that must pass: the request must reach the function, and the function must not fail. Its answer does not
-/// matter.
-pub(super) fn accepted(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
-    let by_function = gateway_says(answer).is_none();
-    let reached = match answer.status {
-        200..=399 => true,
-        401 | 403 => false,
-        400..=499 => by_function,
-        _ => false,
-    };
-    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(reached, shown(answer)))
+/// For a token that must pass: the request must reach the function, and the function must not fail. What it answers
+/// does not matter: it may refuse the user itself.
+pub(super) fn accepted(answer: &Answer, destination: Destination) -> CheckResult {
+    let by_function = !destination.is_of_gateway(answer);
+    if destination.at_aws && by_function && !came_through_gateway(answer) {
+        let shown = destination.shown(answer).replacen("the function", "an unknown server", 1);
+        return CheckResult::fail(format!("{shown}: the answer has no request id of API Gateway"));
+    }
+    destination.pass_if(by_function && answer.status < 500, answer)
 }
 
 /// [`accepted`], with the most likely reason if the function failed.
-pub(super) fn accepted_by(answer: &Answer, exposure: FirewallExposure, target: Target<'_>) -> CheckResult {
-    let result = accepted(answer, exposure);
-    if result.verdict != Verdict::Fail || !(500..600).contains(&answer.status) {
+pub(super) fn accepted_by(answer: &Answer, destination: Destination, target: Target<'_>) -> CheckResult {
+    let result = accepted(answer, destination);
+    if !result.failed() || !(500..600).contains(&answer.status) {
         return result;
     }
     let why = failed(answer, target.by_http(), &target.route.function);
@@ -145,29 +158,56 @@ pub(super) fn accepted_by(answer: &Answer, exposure: FirewallExposure, target: T
 }
 
 /// For a body that violates the model: the gateway must refuse it, so that it does not reach the function.
-pub(super) fn body_refused(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
-    let right = answer.status == 400 && gateway_says(answer).as_deref() == Some(BAD_BODY);
-    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
+pub(super) fn body_refused(answer: &Answer, destination: Destination) -> CheckResult {
+    let right = answer.status == 400 && destination.gateway_says(answer).as_deref() == Some(BAD_BODY);
+    destination.pass_if(right, answer)
+}
+
+/// For a body that is too large: the gateway must refuse it, and not because of its token.
+pub(super) fn too_large(answer: &Answer, destination: Destination) -> CheckResult {
+    if destination.is_of_gateway(answer) && [401, 403].contains(&answer.status) {
+        let why = "the gateway refused the request before it looked at the size of the body";
+        return CheckResult::not_tried(format!("{why} ({})", destination.shown(answer)));
+    }
+    // Some servers in front of the gateway answer 413 without its headers; no function gets such a body.
+    destination.pass_if(answer.status == 413, answer)
 }
 
 /// For a request without a valid signature: the gateway must refuse it, with any message.
-pub(super) fn signature_refused(answer: &Answer, exposure: FirewallExposure) -> CheckResult {
-    let right = answer.status == 403 && gateway_says(answer).is_some();
-    behind(exposure, answer).unwrap_or_else(|| CheckResult::pass_if(right, shown(answer)))
+pub(super) fn signature_refused(answer: &Answer, destination: Destination) -> CheckResult {
+    destination.pass_if(answer.status == 403 && destination.is_of_gateway(answer), answer)
+}
+
+/// For a signed request with a method or a path that no route has: the gateway must refuse it, whether it looks for the
+/// route or for the permission first.
+pub(super) fn no_route_or_permission(answer: &Answer, destination: Destination) -> CheckResult {
+    let by = OfGateway::read_at(answer, destination.at_aws);
+    let refused = by.is_some_and(|by| answer.status == 403 || by.is_no_route(answer.status));
+    destination.pass_if(refused, answer)
+}
+
+/// For a method or a path that no route has: the gateway must say that there is no such route. Any other answer, also a
+/// demand for a token, shows that there is one.
+pub(super) fn no_route(answer: &Answer, destination: Destination) -> CheckResult {
+    let by = OfGateway::read_at(answer, destination.at_aws);
+    destination.pass_if(by.is_some_and(|by| by.is_no_route(answer.status)), answer)
 }
 
 /// For an access token where an ID token is required. AWS refuses it. Some emulators do not.
-pub(super) fn access_refused(answer: &Answer, exposure: FirewallExposure, at_aws: bool) -> CheckResult {
-    if !at_aws && (200..300).contains(&answer.status) {
-        return CheckResult::not_applicable("this endpoint accepts access tokens too, unlike AWS");
+pub(super) fn access_refused(answer: &Answer, destination: Destination) -> CheckResult {
+    if !destination.at_aws && !destination.is_of_gateway(answer) && answer.status < 500 {
+        return CheckResult::not_tried("this endpoint accepts access tokens too, unlike AWS");
     }
-    refused(answer, exposure)
+    refused(answer, destination)
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::verify::Verdict::{Fail, NotApplicable, Pass};
+    use crate::verify::Verdict::{Fail, NotTried, Pass};
+
+    pub(in crate::verify) const AWS: Destination = Destination { at_aws: true, exposure: FirewallExposure::Open };
+    const EMULATOR: Destination = Destination { at_aws: false, exposure: FirewallExposure::Open };
 
     /// An answer of API Gateway.
     pub(in crate::verify) fn gateway(status: u16, message: &str) -> Answer {
@@ -177,12 +217,13 @@ pub(super) mod tests {
 
     /// An answer of the function.
     pub(in crate::verify) fn function(status: u16) -> Answer {
-        Answer { status, headers: [].into(), body: r#"{"message":"Unauthorized"}"#.into() }
+        let headers = [("x-amzn-requestid".to_owned(), "1".to_owned())].into();
+        Answer { status, headers, body: r#"{"message":"Unauthorized"}"#.into() }
     }
 
     #[test]
     fn a_refusal_passes_only_if_the_gateway_refused_the_token() {
-        let verdict = |answer: &Answer| refused(answer, FirewallExposure::Open).verdict;
+        let verdict = |answer: &Answer| refused(answer, AWS).verdict;
         assert_eq!(verdict(&gateway(401, "Unauthorized")), Pass);
         assert_eq!(verdict(&gateway(401, "The incoming token has expired")), Pass);
         for wrong in [
@@ -201,24 +242,36 @@ pub(super) mod tests {
 
     #[test]
     fn a_token_is_accepted_if_the_request_reaches_the_function() {
-        let verdict = |answer: &Answer| accepted(answer, FirewallExposure::Open).verdict;
-        for right in [function(200), function(204), function(404)] {
+        let verdict = |answer: &Answer| accepted(answer, AWS).verdict;
+        // A function may refuse a user itself, as in 403 {"error":"Admin access required"}.
+        for right in [function(200), function(204), function(401), function(403), function(404), function(429)] {
             assert_eq!(verdict(&right), Pass, "{right:?}");
         }
         for wrong in [
             gateway(401, "Unauthorized"),
-            function(403),
+            gateway(403, "Forbidden"),
             gateway(400, "Invalid request body"),
             gateway(429, "Too Many Requests"),
             function(500),
         ] {
             assert_eq!(verdict(&wrong), Fail, "{wrong:?}");
         }
+        let own = Answer { body: r#"{"error":"Admin access required"}"#.into(), ..function(403) };
+        assert!(accepted(&own, AWS).received.starts_with("403 from the function;"));
+    }
+
+    #[test]
+    fn an_answer_that_did_not_come_through_the_gateway_is_not_the_functions() {
+        let proxy = Answer { headers: [("server".to_owned(), "squid".to_owned())].into(), ..function(404) };
+        let result = accepted(&proxy, AWS);
+        assert_eq!(result.verdict, Fail);
+        assert!(result.received.starts_with("404 from an unknown server"), "{}", result.received);
+        assert_eq!(accepted(&proxy, EMULATOR).verdict, Pass, "an emulator may leave the id out");
     }
 
     #[test]
     fn a_body_must_be_refused_by_the_gateway() {
-        let verdict = |answer: &Answer| body_refused(answer, FirewallExposure::Open).verdict;
+        let verdict = |answer: &Answer| body_refused(answer, AWS).verdict;
         assert_eq!(verdict(&gateway(400, "Invalid request body")), Pass);
         for wrong in [function(400), function(200), gateway(400, "Bad request"), gateway(401, "Unauthorized")] {
             assert_eq!(verdict(&wrong), Fail, "{wrong:?}");
@@ -226,21 +279,75 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_access_token_must_be_refused_at_aws_only() {
-        let refused = gateway(401, "Unauthorized");
-        assert_eq!(access_refused(&refused, FirewallExposure::Open, true).verdict, Pass);
-        assert_eq!(access_refused(&function(200), FirewallExposure::Open, true).verdict, Fail);
-        assert_eq!(access_refused(&function(200), FirewallExposure::Open, false).verdict, NotApplicable);
-        assert_eq!(access_refused(&gateway(500, "no"), FirewallExposure::Open, false).verdict, Fail);
+    fn a_large_body_must_be_refused_for_its_size() {
+        for (answer, verdict) in [
+            (gateway(413, "Request Too Long"), Pass),
+            (function(200), Fail),
+            (gateway(401, "Unauthorized"), NotTried),
+            (gateway(403, "Forbidden"), NotTried),
+            (gateway(500, "Internal server error"), Fail),
+        ] {
+            assert_eq!(too_large(&answer, AWS).verdict, verdict, "{answer:?}");
+        }
     }
 
     #[test]
-    fn a_check_does_not_apply_if_the_firewall_may_refuse_this_machine() {
+    fn an_unlisted_route_must_not_exist() {
+        let none = |kind: &str, answer: Answer| Answer {
+            headers: [("x-amzn-errortype".to_owned(), kind.to_owned())].into(),
+            ..answer
+        };
+        let unknown = gateway(403, "Missing Authentication Token");
+        assert_eq!(no_route(&unknown, AWS).verdict, Pass);
+        assert_eq!(no_route(&none("MissingAuthenticationTokenException", unknown), AWS).verdict, Pass);
+        let http =
+            Answer { headers: [("apigw-requestid".to_owned(), "a=".to_owned())].into(), ..gateway(404, "Not Found") };
+        for refused in [&gateway(403, "User is not authorized"), &gateway(403, "Missing Authentication Token"), &http] {
+            assert_eq!(no_route_or_permission(refused, AWS).verdict, Pass);
+        }
+        for reached in [function(200), function(403), function(404), gateway(401, "Unauthorized")] {
+            assert_eq!(no_route_or_permission(&reached, AWS).verdict, Fail, "{reached:?}");
+        }
+        for there in [function(200), function(404), gateway(401, "Unauthorized"), gateway(403, "Forbidden")] {
+            assert_eq!(no_route(&there, AWS).verdict, Fail, "{there:?}");
+        }
+    }
+
+    #[test]
+    fn an_http_api_must_say_that_a_token_has_expired() {
+        let asks = |error: &str| {
+            let answer = Answer { body: r#"{"message":"Unauthorized"}"#.into(), ..gateway(401, "") };
+            Answer { headers: [("www-authenticate".to_owned(), error.to_owned())].into(), ..answer }
+        };
+        let expiry = asks("Bearer error=\"invalid_token\" error_description=\"the token has expired\"");
+        assert_eq!(expired(&expiry, AWS, true).verdict, Pass);
+        let audience =
+            asks("Bearer error=\"invalid_token\" error_description=\"the token does not have a valid audience\"");
+        assert_eq!(expired(&audience, AWS, true).verdict, NotTried);
+        assert_eq!(expired(&gateway(401, "The incoming token has expired"), AWS, false).verdict, Pass);
+        assert_eq!(expired(&gateway(401, "Unauthorized"), AWS, false).verdict, Pass);
+        for by_http in [false, true] {
+            assert_eq!(expired(&function(200), AWS, by_http).verdict, Fail);
+        }
+    }
+
+    #[test]
+    fn an_access_token_must_be_refused_at_aws_only() {
+        let refused = gateway(401, "Unauthorized");
+        assert_eq!(access_refused(&refused, AWS).verdict, Pass);
+        assert_eq!(access_refused(&function(200), AWS).verdict, Fail);
+        assert_eq!(access_refused(&function(200), EMULATOR).verdict, NotTried);
+        assert_eq!(access_refused(&function(403), EMULATOR).verdict, NotTried, "the function's own refusal");
+        assert_eq!(access_refused(&gateway(500, "no"), EMULATOR).verdict, Fail);
+    }
+
+    #[test]
+    fn a_check_is_not_tried_if_the_firewall_may_refuse_this_machine() {
         let filtered = gateway(403, "Forbidden");
-        for classify in [refused, accepted, body_refused] {
-            assert_eq!(classify(&filtered, FirewallExposure::Open).verdict, Fail);
+        for classify in [refused, accepted, body_refused, no_route] {
+            assert_eq!(classify(&filtered, AWS).verdict, Fail);
             for exposure in [FirewallExposure::Guarded, FirewallExposure::Shut, FirewallExposure::Unknown] {
-                assert_eq!(classify(&filtered, exposure).verdict, NotApplicable);
+                assert_eq!(classify(&filtered, Destination { exposure, ..AWS }).verdict, NotTried);
             }
         }
     }
@@ -248,13 +355,13 @@ pub(super) mod tests {
     #[test]
     fn temporary_answers_are_waited_out_and_final_ones_are_not() {
         let emulator = Destination { at_aws: false, exposure: FirewallExposure::Unknown };
-        let aws = Destination { at_aws: true, exposure: FirewallExposure::Open };
         for waits in [gateway(403, "Missing Authentication Token"), gateway(429, "Too Many Requests"), function(502)] {
-            assert!(passing(&waits, emulator).is_some() && passing(&waits, aws).is_some(), "{waits:?}");
+            assert!(passing(&waits, emulator).is_some() && passing(&waits, AWS).is_some(), "{waits:?}");
         }
         for stands in [gateway(401, "Unauthorized"), function(200), function(403)] {
-            assert_eq!((passing(&stands, emulator), passing(&stands, aws)), (None, None), "{stands:?}");
+            assert_eq!((passing(&stands, emulator), passing(&stands, AWS)), (None, None), "{stands:?}");
         }
+        assert_eq!(busy(&gateway(403, "Missing Authentication Token"), AWS), None);
     }
 
     #[test]
@@ -279,11 +386,5 @@ pub(super) mod tests {
             waited(&function(500), true, FirewallExposure::Open)
                 > waited(&function(500), false, FirewallExposure::Open)
         );
-    }
-
-    #[test]
-    fn only_messages_of_the_gateway_are_quoted() {
-        assert_eq!(shown(&function(200)), "200 from the function");
-        assert_eq!(shown(&gateway(401, "Unauthorized")), "401 Unauthorized");
     }
 }

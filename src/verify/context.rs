@@ -1,24 +1,33 @@
 //! What all checks share: the stack that is verified, the signed-in test users, and the way to send requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::Check;
 use super::check_spec::CheckResult;
-use super::classify::FirewallExposure;
+use super::classify::{Destination, FirewallExposure};
+use super::paths;
 use super::prober::Prober;
 use super::settings::Seen;
 use super::target::Target;
 use super::test_users::{SignedIn, TestUsers};
 use crate::aws::Clients;
 use crate::aws::cognito::Tokens;
-use crate::engine::TimeScale;
+use crate::engine::{Cause, Failure, Graph, TimeScale};
 use crate::outputs::Outputs;
 use crate::proxies::Proxies;
 use crate::spec::{Auth, Route, Stack};
+
+/// The claim on which everything that needs a user's tokens depends.
+pub(super) const SIGNS_IN: &str = "a user can sign in";
+
+/// The claim on which everything that needs a pool's published keys depends.
+pub(super) const SIGNED_BY_POOL: &str = "ID tokens are signed with a published key";
 
 /// The stack that is verified: as the stack file describes it, and as it was read from AWS.
 pub struct Subject<'a> {
@@ -26,6 +35,8 @@ pub struct Subject<'a> {
     /// The body schemas, by the route's `body`.
     pub schemas: &'a BTreeMap<PathBuf, String>,
     pub outputs: &'a Outputs,
+    /// Which resource needs which.
+    pub graph: &'a Graph,
     /// The result of reading each resource.
     pub seen: &'a [Seen<'a>],
     pub clients: &'a Clients,
@@ -34,6 +45,12 @@ pub struct Subject<'a> {
     pub proxies: &'a Proxies,
     /// The date, as in `2026-11-28`.
     pub today: &'a str,
+    /// The routes to which no request is sent, by [`super::route_names`].
+    pub skip: &'a BTreeSet<String>,
+    /// Whether to wait until a token has expired.
+    pub wait_for_expiry: bool,
+    /// Test users of earlier proofs that could not be removed: the pool's id and the address.
+    pub left_before: &'a [(String, String)],
     /// Tells the user why a check takes longer than usual.
     pub tell: &'a (dyn Fn(&str) + Sync),
 }
@@ -41,24 +58,77 @@ pub struct Subject<'a> {
 /// A future that makes one or more checks.
 pub(super) type CheckFuture<'a> = BoxFuture<'a, Vec<Check>>;
 
+/// Set once AWS no longer accepts the credentials: no further check can have a result.
+#[derive(Debug, Default)]
+pub(super) struct Expired {
+    failure: OnceLock<Failure>,
+    noticed: Notify,
+}
+
+impl Expired {
+    /// Notices a failure that says so. Returns whether it does.
+    pub(super) fn notice(&self, failure: &Failure) -> bool {
+        let expired = failure.cause == Cause::Fatal;
+        if expired && self.failure.set(failure.clone()).is_ok() {
+            self.noticed.notify_one();
+        }
+        expired
+    }
+
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.failure.get()
+    }
+
+    /// Waits until it is set.
+    pub(super) async fn reached(&self) -> Failure {
+        loop {
+            if let Some(failure) = self.failure() {
+                return failure.clone();
+            }
+            self.noticed.notified().await;
+        }
+    }
+}
+
 pub(super) struct VerifyContext<'a> {
     pub subject: &'a Subject<'a>,
     pub test_users: &'a TestUsers,
     /// By pool.
     pub signed_in: BTreeMap<String, SignedIn>,
+    /// The key sets that the pools publish, by pool.
+    pub published: BTreeMap<String, Result<Value, CheckResult>>,
     pub prober: Prober,
-    /// To requests of this machine.
     pub exposure: FirewallExposure,
     pub time_scale: TimeScale,
+    pub expired: &'a Expired,
 }
 
 impl VerifyContext<'_> {
+    /// The result of a check whose call to AWS failed.
+    pub(super) fn failed(&self, failure: &Failure) -> CheckResult {
+        self.expired.notice(failure);
+        CheckResult::fail(failure.to_string())
+    }
+
     /// The tokens of a pool's test user, or the result of a check that needs tokens which could not be obtained.
     pub(super) fn tokens(&self, pool: &str) -> Result<&Tokens, CheckResult> {
-        match self.signed_in.get(pool).map(|signed_in| &signed_in.tokens) {
+        match self.signed_in.get(pool).map(|guest| &guest.tokens) {
             Some(Ok(tokens)) => Ok(tokens),
+            Some(Err(result)) if result.failed() => Err(CheckResult::because_failed(&format!("{pool}: {SIGNS_IN}"))),
             Some(Err(result)) => Err(result.clone()),
-            None => Err(CheckResult::fail(format!("the pool {pool} is not there"))),
+            None => Err(CheckResult::not_tried(format!("because the pool {pool} or its app client does not exist"))),
+        }
+    }
+
+    /// The keys that a pool publishes, or the result of a check that needs them.
+    pub(super) fn keys(&self, pool: &str) -> Result<&Value, CheckResult> {
+        match self.published.get(pool) {
+            Some(Ok(keys)) => Ok(keys),
+            Some(Err(result)) if result.failed() => {
+                Err(CheckResult::because_failed(&format!("{pool}: {SIGNED_BY_POOL}")))
+            }
+            Some(Err(result)) => Err(result.clone()),
+            None => Err(CheckResult::not_tried(format!("because the pool {pool} does not exist"))),
         }
     }
 
@@ -66,18 +136,38 @@ impl VerifyContext<'_> {
     pub(super) fn own_tokens(&self, route: &Route) -> Result<Option<&Tokens>, CheckResult> {
         match &route.auth {
             Auth::Pool(pool) => self.tokens(pool).map(Some),
-            Auth::Iam => Err(CheckResult::not_applicable("requests to it are signed, not sent with a token")),
+            Auth::Iam => Err(CheckResult::not_tried("requests to it are signed, not sent with a token")),
             Auth::None => Ok(None),
         }
     }
 
-    /// The route's URL, with a fixed value for each of its parameters.
-    pub(super) fn url(&self, Target { name, route, .. }: Target<'_>) -> Option<String> {
-        let (_, api) = self.subject.outputs.all_apis().find(|(known, _)| *known == name)?;
-        let known = api.routes.iter().find(|known| known.method == route.method && known.path == route.path)?;
-        let part = |part: &str| if part.starts_with('{') { "securelambda-verify".to_owned() } else { part.to_owned() };
-        let parts = known.path.split('/').map(part).collect::<Vec<_>>().join("/");
-        known.url.strip_suffix(&known.path).map(|base| format!("{base}{parts}"))
+    /// Refuses to call a route as somebody who is allowed to, if the function may then change data.
+    pub(super) fn may_call(&self, target: Target<'_>) -> Result<(), CheckResult> {
+        let may = target.route.may_be_called();
+        may.then_some(()).ok_or_else(|| CheckResult::not_tried("the route changes data; set verify = true"))
+    }
+
+    /// Refuses routes that the user left out.
+    pub(super) fn included(&self, target: Target<'_>) -> Result<(), CheckResult> {
+        let included = !self.subject.skip.contains(&target.subject());
+        included.then_some(()).ok_or_else(|| CheckResult::not_tried("--skip leaves this route out"))
+    }
+
+    /// The URL of a request that this route answers, with a fixed value for each of its parameters; or the result of a
+    /// check if there is none.
+    pub(super) fn url(&self, target: Target<'_>) -> Result<String, CheckResult> {
+        self.included(target)?;
+        let base = self.base_url(target.name)?;
+        let path = paths::reaching(target.api, target.route).map(|(_, path)| path);
+        let path = path.ok_or_else(|| CheckResult::not_tried("other routes answer every request to it"))?;
+        Ok(format!("{base}{path}"))
+    }
+
+    /// The beginning of an API's URLs.
+    pub(super) fn base_url(&self, api: Option<&str>) -> Result<String, CheckResult> {
+        let known = self.subject.outputs.all_apis().find(|(known, _)| *known == api);
+        let url = known.map(|(_, api)| api.base_url.trim_end_matches('/').to_owned());
+        url.ok_or_else(|| CheckResult::not_tried("because the API or its stage does not exist"))
     }
 
     /// The JSON schema of the route's body.
@@ -89,13 +179,28 @@ impl VerifyContext<'_> {
         self.subject.stack.all_apis().flat_map(Target::all)
     }
 
-    /// Whether the firewall lets requests of this machine reach a route. HTTP APIs have no firewall.
-    pub(super) fn exposure(&self, target: Target<'_>) -> FirewallExposure {
-        if target.by_http() { FirewallExposure::Open } else { self.exposure }
+    /// Where requests to a route go. HTTP APIs have no firewall.
+    pub(super) fn destination(&self, target: Target<'_>) -> Destination {
+        let exposure = if target.by_http() { FirewallExposure::Open } else { self.exposure };
+        Destination { at_aws: self.at_aws(), exposure }
     }
 
     /// Whether the requests go to AWS, and not to an emulator.
     pub(super) fn at_aws(&self) -> bool {
         self.subject.endpoint.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn expired_credentials_are_noticed_once_and_other_failures_are_not() {
+        let expired = Expired::default();
+        assert!(!expired.notice(&Failure::refused("no")) && expired.failure().is_none());
+        assert!(expired.notice(&Failure::new(Cause::Fatal, "expired")));
+        assert!(expired.notice(&Failure::new(Cause::Fatal, "again")));
+        assert_eq!(expired.reached().await.context, "expired");
     }
 }

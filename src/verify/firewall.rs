@@ -5,12 +5,14 @@ use std::net::IpAddr;
 use futures_util::FutureExt;
 
 use super::check_spec::{CheckResult, CheckSpec};
-use super::classify::{FirewallExposure, is_filtered, shown};
+use super::classify::{Destination, FirewallExposure, is_filtered};
 use super::context::{CheckFuture, Subject, VerifyContext};
 use super::prober::Prober;
-use super::{Check, Layer, Verdict};
+use super::target::Target;
+use super::{Check, Layer, evidence, settings};
 use crate::probe::{Answer, Request};
-use crate::spec::{ApiKind, Firewall, Mode};
+use crate::spec::{Api, ApiKind, Firewall, Mode, Stack};
+use crate::topology::ids::{self, ApiIds};
 
 /// A service of AWS that returns the caller's address.
 const WHO_AM_I: &str = "https://checkip.amazonaws.com";
@@ -44,75 +46,100 @@ fn guarded(firewall: &Firewall) -> FirewallExposure {
 }
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
-    let firewall = context.subject.stack.firewall.iter().map(|_| async { vec![filters(context).await] }.boxed());
-    let http = context.subject.stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Http);
-    let http = http.map(|(name, _)| async move { vec![impossible(name)] }.boxed());
-    firewall.chain(http).collect()
+    let of = |(name, api): (Option<&'a str>, &'a Api)| async move { vec![filters(context, name, api).await] }.boxed();
+    context.subject.stack.all_apis().map(of).collect()
 }
 
-/// The check is included because a reader who looks for the firewall of an HTTP API finds the reason for its absence.
-fn impossible(api: Option<&str>) -> Check {
-    let subject = api.map_or("HTTP API".to_owned(), |name| format!("HTTP API {name}"));
-    let why = "AWS cannot attach a web ACL to an HTTP API; its authorizer and its throttle protect it";
-    CheckSpec::new(Layer::Firewall, subject, "a firewall filters its requests").known(CheckResult::not_applicable(why))
-}
-
-async fn filters(context: &VerifyContext<'_>) -> Check {
+/// A check for each API, so that a reader who looks for its firewall finds the result or the reason why there is none.
+async fn filters(context: &VerifyContext<'_>, name: Option<&str>, api: &Api) -> Check {
     let (claim, expected) = match context.exposure {
         FirewallExposure::Shut => ("requests from this machine are blocked", "403 Forbidden"),
         FirewallExposure::Open | FirewallExposure::Guarded => {
-            ("requests from this machine pass", "any answer except 403 Forbidden")
+            ("requests from this machine pass the firewall", "any answer except 403 Forbidden")
         }
         FirewallExposure::Unknown => {
             ("addresses that must be blocked are blocked", "403 Forbidden for an address that must be blocked")
         }
     };
-    let claim = CheckSpec::new(Layer::Firewall, "web ACL", claim).expects(expected);
-    // An HTTP API has no firewall.
-    let found =
-        context.routes().find(|target| !target.by_http()).and_then(|target| Some((target, context.url(target)?)));
-    let Some((target, url)) = found else {
-        return claim.known(CheckResult::not_applicable("there is no route to send a request to"));
+    let subject = name.map_or("web ACL".to_owned(), |name| format!("web ACL before {name}"));
+    let claim = CheckSpec::new(Layer::Firewall, subject, claim).expects(expected);
+    if let Some(why) = untested(context, name, api) {
+        return claim.known(why);
+    }
+    let Some((method, url)) =
+        Target::all((name, api)).find_map(|target| Some((target.method(), context.url(target).ok()?)))
+    else {
+        return claim.known(CheckResult::not_tried("there is no route to send a request to"));
     };
+    let request = Request { method, url: &url, token: None, body: None };
     claim
-        .sent(format!("{}, without a token", target.subject()))
+        .sent(evidence::sent(&request, "no Authorization header"))
         .by(async {
-            let request = Request { method: target.method(), url: &url, token: None, body: None };
+            let destination = Destination { at_aws: context.at_aws(), exposure: context.exposure };
             // A change of the firewall takes time to reach all of AWS.
-            let settled = |answer: &Answer| classify(context.exposure, answer).verdict != Verdict::Fail;
+            let settled = |answer: &Answer| !classify(destination, answer).failed();
             match context.prober.ask_until(&request, settled).await {
-                Ok(answer) => classify(context.exposure, &answer),
+                Ok(answer) => classify(destination, &answer),
                 Err(result) => result,
             }
         })
         .await
 }
 
-fn classify(exposure: FirewallExposure, answer: &Answer) -> CheckResult {
-    match (exposure, is_filtered(answer)) {
-        (FirewallExposure::Open, filtered) => CheckResult::pass_if(!filtered, shown(answer)),
-        (FirewallExposure::Guarded, true) => CheckResult::not_applicable(format!(
-            "{}: a blocking rule of the firewall refused it; `securelambda traffic` shows which one",
-            shown(answer)
+/// Why a request would show nothing about the firewall.
+fn untested(context: &VerifyContext<'_>, name: Option<&str>, api: &Api) -> Option<CheckResult> {
+    if api.kind == ApiKind::Http {
+        let why = "AWS cannot attach a web ACL to an HTTP API; its authorizer and its throttle protect it";
+        return Some(CheckResult::not_tried(why));
+    }
+    if context.subject.stack.firewall.is_none() {
+        return Some(CheckResult::not_tried("the stack file has no firewall"));
+    }
+    if !context.at_aws() {
+        return Some(CheckResult::not_tried("this endpoint stores the firewall's rules and does not filter"));
+    }
+    for id in [ids::web_acl().to_string(), ApiIds(name).association().to_string()] {
+        if !settings::is_as_wanted(context.subject.seen, &id) {
+            return Some(CheckResult::because_failed(&settings::name(context.subject.seen, &id)));
+        }
+    }
+    None
+}
+
+/// A remark for the summary if the firewall of the stack file blocks no request.
+pub(super) fn blocks_nothing(stack: &Stack) -> Option<String> {
+    let firewall = stack.firewall.as_ref().filter(|_| stack.all_apis().any(|(_, api)| api.kind == ApiKind::Rest))?;
+    let open = firewall.mode == Mode::Count && guarded(firewall) == FirewallExposure::Open;
+    open.then(|| {
+        "The firewall blocks nothing: its mode is count, so it counts the requests of its addresses and lets every \
+         request pass."
+            .to_owned()
+    })
+}
+
+fn classify(destination: Destination, answer: &Answer) -> CheckResult {
+    let shown = destination.shown(answer);
+    match (destination.exposure, is_filtered(answer)) {
+        (FirewallExposure::Open, filtered) => CheckResult::pass_if(!filtered, shown),
+        (FirewallExposure::Guarded, true) => CheckResult::not_tried(format!(
+            "{shown}: a blocking rule of the firewall refused it; `securelambda traffic` shows which one"
         )),
         (FirewallExposure::Guarded, false) | (FirewallExposure::Shut | FirewallExposure::Unknown, true) => {
-            CheckResult::pass(shown(answer))
+            CheckResult::pass(shown)
         }
         (FirewallExposure::Shut, false) => CheckResult::fail(format!(
-            "{}; a change of the firewall can take minutes to take effect; if you changed it just now, run verify again",
-            shown(answer)
+            "{shown}; a change of the firewall can take minutes to take effect; if you changed it just now, run verify again"
         )),
-        (FirewallExposure::Unknown, false) => CheckResult::not_applicable(format!(
-            "{}; it is not known whether this machine must be blocked, and an emulator may not filter at all",
-            shown(answer)
-        )),
+        (FirewallExposure::Unknown, false) => {
+            CheckResult::not_tried(format!("{shown}; it is not known whether this machine must be blocked"))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::Verdict::{Fail, NotApplicable, Pass};
+    use crate::verify::Verdict::{Fail, NotTried, Pass};
     use crate::verify::classify::tests::gateway;
 
     #[test]
@@ -157,13 +184,31 @@ mod tests {
             (FirewallExposure::Open, &passed, Pass),
             (FirewallExposure::Open, &filtered, Fail),
             (FirewallExposure::Guarded, &passed, Pass),
-            (FirewallExposure::Guarded, &filtered, NotApplicable),
+            (FirewallExposure::Guarded, &filtered, NotTried),
             (FirewallExposure::Shut, &filtered, Pass),
             (FirewallExposure::Shut, &passed, Fail),
             (FirewallExposure::Unknown, &filtered, Pass),
-            (FirewallExposure::Unknown, &passed, NotApplicable),
+            (FirewallExposure::Unknown, &passed, NotTried),
         ] {
-            assert_eq!(classify(exposure, answer).verdict, verdict, "{exposure:?}");
+            let destination = Destination { at_aws: true, exposure };
+            assert_eq!(classify(destination, answer).verdict, verdict, "{exposure:?}");
+        }
+    }
+
+    #[test]
+    fn the_summary_says_whether_the_firewall_blocks_nothing() {
+        let head = "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[api]\n[[api.routes]]\nroute = \"GET /a\"\n\
+                    function = \"F\"\nauth = \"none\"\n";
+        for (firewall, nothing) in [
+            ("", false),
+            ("[firewall]\n", true),
+            ("[firewall]\nmanaged_rules = [\"common\"]\n", true),
+            ("[firewall]\nmanaged_rules = [\"common:block\"]\n", false),
+            ("[firewall]\nrate_per_ip = 500\n", false),
+            ("[firewall]\nmode = \"allow\"\naddresses = [\"203.0.113.7/32\"]\n", false),
+        ] {
+            let stack = crate::spec::parse(&format!("{head}{firewall}")).expect("a stack file");
+            assert_eq!(blocks_nothing(&stack).is_some(), nothing, "{firewall}");
         }
     }
 }

@@ -15,13 +15,19 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
 
 fn runtimes(context: &VerifyContext<'_>) -> Vec<Check> {
     let check = |(name, function): (&String, &crate::spec::Function)| {
-        let drift = settings::drift(context.subject.seen, ids::function(name).as_str());
-        let live = drift.as_ref().and_then(|drift| drift.iter().find(|drift| drift.field == "Runtime"));
-        let runtime = live.map_or(&function.runtime, |drift| &drift.live);
+        let id = ids::function(name);
+        let drift = settings::drift(context.subject.seen, id.as_str());
+        let result = match drift {
+            None => CheckResult::because_failed(&settings::name(context.subject.seen, id.as_str())),
+            Some(drift) => {
+                let live = drift.iter().find(|drift| drift.field == "Runtime").map(|drift| &drift.live);
+                supported(live.unwrap_or(&function.runtime), context.subject.today)
+            }
+        };
         CheckSpec::new(Layer::Functions, name, "the runtime is supported")
             .sent("GetFunctionConfiguration")
             .expects(format!("a runtime that gets security patches after {}", context.subject.today))
-            .known(supported(runtime, context.subject.today))
+            .known(result)
     };
     context.subject.stack.functions.iter().map(check).collect()
 }

@@ -5,15 +5,22 @@
 //! and removes the users. Pure functions turn answers into results, most of them in `classify`. Nothing here prints.
 
 mod arrival;
+mod attacker;
+mod attacks;
 mod authentication;
 mod authorization;
+mod bodies;
 mod check_spec;
 mod classify;
 mod context;
+mod evidence;
+mod expiry;
 mod firewall;
 mod functions;
 mod past_gateway;
+mod paths;
 mod prober;
+mod reach;
 mod run;
 mod sample;
 mod secrets;
@@ -23,23 +30,34 @@ mod target;
 mod test_users;
 mod throttle;
 mod tokens;
+mod unlisted;
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 pub use context::Subject;
 pub use run::{Proof, verify};
+pub use test_users::Leftover;
 
+use crate::emulator::Emulator;
+use crate::error::Error;
 pub use crate::layer::Layer;
+use crate::spec::Stack;
+use target::Target;
+
+/// The version of the lines of `verify --json`. Version 2 has the verdict `not_tried` instead of `not_applicable`.
+pub const SCHEMA_VERSION: u32 = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The claim holds.
     Pass,
-    /// The claim does not hold or could not be tested.
+    /// The claim does not hold.
     Fail,
-    /// The claim does not apply or cannot be tested here. `received` has the reason.
-    NotApplicable,
+    /// The claim was not tested. `received` has the reason.
+    NotTried,
 }
 
 /// One check. None of its texts contains a password or a token.
@@ -53,7 +71,7 @@ pub struct Check {
     pub verdict: Verdict,
     pub sent: String,
     pub expected: String,
-    /// What was received or, if the check does not apply, the reason.
+    /// What was received or, if the check was not tried, the reason.
     pub received: String,
     /// The end of the check, in milliseconds since 1970.
     pub at_unix_ms: u64,
@@ -71,6 +89,10 @@ pub struct Verification {
     pub region: String,
     /// The endpoint, unless it is AWS.
     pub endpoint: Option<String>,
+    /// What the endpoint cannot show, unless it is AWS.
+    pub emulator: Option<Emulator>,
+    /// Sentences that a reader of the summary must know.
+    pub notes: Vec<String>,
     /// The beginning, in milliseconds since 1970.
     pub began_unix_ms: u64,
     pub elapsed_ms: u64,
@@ -87,5 +109,61 @@ impl Verification {
     /// Whether no check failed and at least one passed.
     pub fn holds(&self) -> bool {
         self.count(Verdict::Fail) == 0 && self.count(Verdict::Pass) > 0
+    }
+}
+
+/// What the summary of a proof of this stack must say, whatever its checks find.
+pub fn notes(stack: &Stack) -> Vec<String> {
+    firewall::blocks_nothing(stack).into_iter().collect()
+}
+
+/// The names of routes that the user names: as `call` takes them, `POST /lambda1`, `Age GET /age`, or a path that only
+/// one route has.
+///
+/// # Errors
+/// There is no such route.
+pub fn route_names(stack: &Stack, wanted: &[String]) -> Result<BTreeSet<String>, Error> {
+    let all: Vec<Target<'_>> = stack.all_apis().flat_map(Target::all).collect();
+    let known: Vec<String> = all.iter().map(|target| target.subject()).collect();
+    let find = |wanted: &String| {
+        let named = |target: &&Target<'_>| target.subject() == *wanted || target.route.name() == *wanted;
+        let mut on_path = all.iter().filter(|target| target.route.path == *wanted);
+        let by_path = on_path.next().filter(|_| on_path.next().is_none());
+        let found = all.iter().find(named).or(by_path).map(|target| target.subject());
+        found.ok_or_else(|| Error::unknown("route", wanted, &known.iter().map(String::as_str).collect::<Vec<_>>()))
+    };
+    wanted.iter().map(find).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_named_as_in_call_and_an_unknown_one_is_a_mistake() {
+        let route = |api: &str, name: &str| {
+            format!("[[{api}.routes]]\nroute = \"{name}\"\nfunction = \"F\"\nauth = \"none\"\n")
+        };
+        let file = [
+            "[stack]\nname = \"s\"\n[functions.F]\nsource = \"f\"\n[api]\n",
+            &route("api", "POST /a"),
+            &route("api", "GET /b"),
+            &route("api", "PUT /b"),
+            "[apis.Age]\n",
+            &route("apis.Age", "GET /age"),
+        ];
+        let stack = crate::spec::parse(&file.concat()).expect("a stack file");
+        let names = |wanted: &str| route_names(&stack, &[wanted.to_owned()]).map(|names| names.into_iter().collect());
+        for (wanted, name) in
+            [("POST /a", "POST /a"), ("/a", "POST /a"), ("Age GET /age", "Age GET /age"), ("GET /age", "Age GET /age")]
+        {
+            assert_eq!(names(wanted).ok(), Some(vec![name.to_owned()]), "{wanted}");
+        }
+        for wanted in ["/b", "POST /aa", "GET /a"] {
+            let error = names(wanted).expect_err("no such route, or several");
+            assert_eq!(error.kind, crate::error::Kind::Usage);
+        }
+        assert!(names("POST /aa").expect_err("none").hints[0].contains("did you mean POST /a?"));
+        assert_eq!(route_names(&stack, &[]).expect("none"), BTreeSet::new());
     }
 }

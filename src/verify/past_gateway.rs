@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use serde_json::json;
 
 use super::Layer;
-use super::authorization::{TokenHolder, unauthorized};
+use super::attacks::{Caller, Place, callers};
 use super::check_spec::{CheckResult, CheckSpec};
 use super::classify::refused_by_function;
 use super::context::{CheckFuture, VerifyContext};
@@ -28,10 +28,11 @@ fn of<'a>(context: &'a VerifyContext<'a>, target: Target<'a>, pool: &str) -> Vec
     if !checks_itself(context, target.route, pool) {
         let claim = CheckSpec::new(Layer::Authorization, target.subject(), "the function checks tokens too");
         let why = "its variables do not name the pool and its client, so only the gateway checks tokens";
-        return vec![async move { vec![claim.known(CheckResult::not_applicable(why))] }.boxed()];
+        return vec![async move { vec![claim.known(CheckResult::not_tried(why))] }.boxed()];
     }
-    let callers = unauthorized(context, pool).into_iter();
+    let callers = std::iter::once(Caller::anonymous()).chain(callers(context, pool));
     callers
+        .filter(|caller| caller.place == Place::Header)
         .map(|caller| -> CheckFuture<'a> { async move { vec![refuses(context, target, caller).await] }.boxed() })
         .collect()
 }
@@ -43,24 +44,28 @@ fn checks_itself(context: &VerifyContext<'_>, route: &Route, pool: &str) -> bool
     told(Variable::PoolId(pool.to_owned())) && told(Variable::ClientId(pool.to_owned()))
 }
 
-async fn refuses(context: &VerifyContext<'_>, target: Target<'_>, caller: TokenHolder) -> super::Check {
+async fn refuses(context: &VerifyContext<'_>, target: Target<'_>, caller: Caller) -> super::Check {
     let route = target.route;
     let claim =
         CheckSpec::new(Layer::Authorization, target.subject(), format!("without the gateway, {}", caller.claim));
-    let claim = claim.sent(format!("Invoke {} with {}", route.function, caller.sent)).expects("401 from the function");
+    let claim = claim.sent(format!("Invoke {}; {}", route.function, caller.words())).expects("401 from the function");
     claim
         .by(async {
+            // A function that checks no tokens would do what it does for its users.
+            if let Err(result) = context.included(target).and_then(|()| context.may_call(target)) {
+                return result;
+            }
             let token = match caller.token {
                 Ok(token) => token,
                 Err(result) => return result,
             };
             let Some(live) = context.subject.outputs.functions.get(&route.function) else {
-                return CheckResult::fail("the function does not exist");
+                return CheckResult::not_tried("because the function does not exist");
             };
             let event = event(target.method(), &route.path, token.as_ref());
             match Lambda::new(context.subject.clients).invoke(&live.name, &event).await {
                 Ok(invoked) => refused_by_function(invoked),
-                Err(failure) => CheckResult::fail(failure.to_string()),
+                Err(failure) => context.failed(&failure),
             }
         })
         .await

@@ -1,15 +1,17 @@
 //! Sends requests to a stage: slowly enough not to be throttled, and repeatedly while changes take effect.
 
 use std::num::NonZeroU32;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::check_spec::CheckResult;
-use super::classify::{Destination, FirewallExposure, SETTLES_IN, is_of_gateway, passing};
+use super::classify::{Destination, FirewallExposure, SETTLES_IN, busy, passing};
 use crate::engine::TimeScale;
 use crate::error::Error;
-use crate::probe::{Answer, Client, Request};
+use crate::meaning::came_through_gateway;
+use crate::probe::{Answer, Client, HeaderNames, Request};
 use crate::proxies::Proxies;
 use crate::secret::SecretValue;
 
@@ -23,6 +25,20 @@ pub(super) struct Prober {
     began: Instant,
     time_scale: TimeScale,
     destination: Destination,
+    /// The URLs to which an API answered.
+    answered: Mutex<Vec<String>>,
+}
+
+/// When an answer is final, besides those that say that the gateway or the function is busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Once it is not that of an API that was deployed just now.
+    UntilDeployed,
+    /// At once: also that there is no such route. A route that requires signatures answers the same to requests
+    /// without one.
+    None,
+    /// Once it is no 403, because the permissions of a new role take time to take effect.
+    UntilAllowed,
 }
 
 impl Prober {
@@ -37,8 +53,9 @@ impl Prober {
         let half = |limit: u32| NonZeroU32::new(limit / 2).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(half(rate_limit)).allow_burst(half(burst_limit));
         let destination = Destination { at_aws, exposure: FirewallExposure::Unknown };
-        let client = Client::of_proof(proxies)?;
-        Ok(Self { client, pace: RateLimiter::direct(quota), began: Instant::now(), time_scale, destination })
+        let (client, answered) = (Client::of_proof(proxies)?, Mutex::default());
+        let (began, pace) = (Instant::now(), RateLimiter::direct(quota));
+        Ok(Self { client, pace, began, time_scale, destination, answered })
     }
 
     /// Sets whether the firewall lets this machine through.
@@ -48,23 +65,25 @@ impl Prober {
 
     /// Sends a request until the answer is final. All requests together wait once for a deployment to take effect.
     pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Answer, CheckResult> {
-        self.until(request, &[], |answer| passing(answer, self.destination)).await
+        self.ask_with(request, &[], HeaderNames::LowerCase, Patience::UntilDeployed).await
     }
 
-    /// Sends a request with these headers until the answer is final. `Missing Authentication Token` is final: a route
-    /// that requires signatures answers the same to requests without one. If the request should pass, a 403 is not
-    /// final at AWS, because the permissions of a new role take time to take effect.
-    pub(super) async fn ask_signed(
+    /// Sends a request with these headers until the answer is final.
+    pub(super) async fn ask_with(
         &self,
         request: &Request<'_>,
         headers: &[(String, SecretValue)],
-        should_pass: bool,
+        names: HeaderNames,
+        patience: Patience,
     ) -> Result<Answer, CheckResult> {
-        let wait = |answer: &Answer| match answer.status {
-            403 => (should_pass && self.destination.at_aws && is_of_gateway(answer)).then_some(SETTLES_IN),
-            _ => passing(answer, self.destination),
+        let wait = |answer: &Answer| match (patience, answer.status) {
+            (Patience::UntilAllowed, 403) => {
+                (self.destination.at_aws && self.destination.is_of_gateway(answer)).then_some(SETTLES_IN)
+            }
+            (Patience::UntilDeployed, _) => passing(answer, self.destination),
+            _ => busy(answer, self.destination),
         };
-        self.until(request, headers, wait).await
+        self.until(request, headers, names, wait).await
     }
 
     /// Sends a request until `settled` returns true, for at most the time that a change takes to reach all of AWS.
@@ -74,7 +93,8 @@ impl Prober {
         settled: impl Fn(&Answer) -> bool,
     ) -> Result<Answer, CheckResult> {
         let unsettled = |answer: &Answer| (self.destination.at_aws && !settled(answer)).then_some(SETTLES_IN);
-        self.until(request, &[], |answer| unsettled(answer).max(passing(answer, self.destination))).await
+        let wait = |answer: &Answer| unsettled(answer).max(passing(answer, self.destination));
+        self.until(request, &[], HeaderNames::LowerCase, wait).await
     }
 
     /// Sends a request until `wait` returns `None`, which means that the answer is final, or until the time it returns
@@ -83,17 +103,35 @@ impl Prober {
         &self,
         request: &Request<'_>,
         headers: &[(String, SecretValue)],
+        names: HeaderNames,
         wait: impl Fn(&Answer) -> Option<Duration>,
     ) -> Result<Answer, CheckResult> {
         loop {
             self.pace.until_ready().await;
-            let answer = self.client.send_signed(request, headers).await;
+            let answer = self.client.send_with(request, headers, names).await;
             let answer = answer.map_err(|error| CheckResult::fail(error.message))?;
             match wait(&answer) {
                 Some(budget) if self.began.elapsed() < self.time_scale.of(budget) => tokio::time::sleep(PAUSE).await,
-                _ => return Ok(answer),
+                _ => {
+                    self.note(request, &answer);
+                    return Ok(answer);
+                }
             }
         }
+    }
+
+    /// Remembers that an API answered. An emulator may leave out the headers by which AWS's gateway is recognised.
+    fn note(&self, request: &Request<'_>, answer: &Answer) {
+        if !self.destination.at_aws || came_through_gateway(answer) {
+            let mut answered = self.answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            answered.push(request.url.to_owned());
+        }
+    }
+
+    /// How many requests to URLs that begin like this the API has answered.
+    pub(super) fn answers(&self, base_url: &str) -> usize {
+        let answered = self.answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        answered.iter().filter(|url| url.starts_with(base_url)).count()
     }
 
     /// Whether changes from before this proof may not have taken effect everywhere.

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt, stream};
 
-use super::context::{Subject, VerifyContext};
+use super::context::{Expired, Subject, VerifyContext};
+use super::expiry::{self, ShortClients};
 use super::prober::Prober;
-use super::test_users::TestUsers;
+use super::test_users::{Leftover, TestUsers};
 use super::{
-    Check, authentication, authorization, firewall, functions, past_gateway, secrets, settings, signed, throttle,
+    Check, authentication, authorization, bodies, firewall, functions, past_gateway, reach, secrets, settings, signed,
+    throttle, unlisted,
 };
-use crate::aws::cognito::Users;
-use crate::engine::{CancellationToken, StopLevel};
+use crate::aws::cognito::{TestClients, Users};
+use crate::engine::{CancellationToken, Failure, StopLevel};
 use crate::error::{Error, Kind};
 use crate::spec::Api;
 
@@ -28,84 +31,108 @@ const LAST: Duration = Duration::from_millis(5500);
 /// What came of it.
 #[derive(Debug)]
 pub struct Proof {
-    /// In the order of the checklist; `None` if it was stopped before all were made.
-    pub checks: Option<Vec<Check>>,
-    /// Throw-away users that could not be removed, and why.
-    pub left: Vec<String>,
+    /// In the order of the checklist; `None` if it was stopped before all were made. An error if it cannot have a
+    /// verdict: AWS no longer accepts the credentials, or the proof was interrupted.
+    pub checks: Result<Option<Vec<Check>>, Error>,
+    /// Temporary users and app clients that remain or may remain.
+    pub left: Vec<Leftover>,
 }
 
 /// Makes the proof. If it is stopped, it starts no further checks and removes its users.
-pub async fn verify(subject: &Subject<'_>, stop: &CancellationToken) -> Result<Proof, Error> {
+pub async fn verify(subject: &Subject<'_>, stop: &CancellationToken) -> Proof {
     let test_users = TestUsers::of(Users::new(subject.clients), &subject.outputs.pools);
+    let short = ShortClients::of(TestClients::new(subject.clients), subject.outputs);
     let proof = async {
-        let checks = prove(subject, &test_users, stop).await;
+        let checks = prove(subject, (&test_users, &short), stop).await;
         // Also after an error.
-        let left = test_users.remove().await;
-        checks.map(|checks| Proof { checks, left })
+        let (users, clients) = tokio::join!(test_users.remove(), short.remove());
+        Proof { checks, left: [users, clients].concat() }
     };
     let overdue = async {
         stop.reached(StopLevel::Drain).await;
         tokio::time::sleep(LAST).await;
     };
+    let cut = |kind, message: &str| Proof {
+        checks: Err(Error::new(kind, message)),
+        left: [test_users.remaining("it may remain"), short.remaining("it may remain")].concat(),
+    };
     tokio::select! {
         proof = proof => proof,
-        () = stop.reached(StopLevel::Now) => Err(may_remain(Error::new(Kind::Interrupted, "interrupted"), &test_users)),
-        () = overdue => {
-            let error = Error::new(Kind::Stopped, "stopped before all checks were made; AWS no longer answers");
-            Err(may_remain(error, &test_users))
-        }
+        () = stop.reached(StopLevel::Now) => cut(Kind::Interrupted, "interrupted"),
+        () = overdue => cut(Kind::Stopped, "stopped before all checks were made; AWS no longer answers"),
     }
-}
-
-fn may_remain(error: Error, test_users: &TestUsers) -> Error {
-    let emails: Vec<&str> = test_users.iter().map(|user| user.email.as_str()).collect();
-    error
-        .hint(format!("these test users may remain: {}", emails.join(", ")))
-        .hint("run `securelambda verify` again after 15 minutes to remove them")
 }
 
 async fn prove(
     subject: &Subject<'_>,
-    test_users: &TestUsers,
+    (test_users, short): (&TestUsers, &ShortClients),
     stop: &CancellationToken,
 ) -> Result<Option<Vec<Check>>, Error> {
     // All routes together use one rate: that of the route with the lowest limits.
     let least = |limit: fn(&Api) -> u32| subject.stack.all_apis().map(|(_, api)| limit(api)).min().unwrap_or(1);
     let (rate, burst) = (least(|api| api.rate_limit), least(|api| api.burst_limit));
     let prober = Prober::new(rate, burst, stop.time_scale(), subject.endpoint.is_none(), subject.proxies)?;
+    let (expired, now) = (Expired::default(), subject.clients.now_ms() / 1000);
+    let pools = subject.outputs.pools.iter();
+    let published =
+        pools.map(|(name, pool)| async { (name.clone(), authentication::keys(subject, &prober, &pool.id).await) });
     let ready = async {
         tokio::join!(
             firewall::exposure(subject, &prober),
-            test_users.clean_up(subject.clients.now_ms() / 1000),
-            test_users.sign_in()
+            test_users.clean_up(now, subject.left_before),
+            short.clean_up(now, subject.left_before),
+            test_users.sign_in(&expired),
+            join_all(published)
         )
     };
     let grace_over = async {
         stop.reached(StopLevel::Drain).await;
         tokio::time::sleep(GRACE).await;
     };
-    let (exposure, (), signed_in) = tokio::select! {
+    let (exposure, (), (), signed_in, published) = tokio::select! {
         ready = ready => ready,
         () = grace_over => return Ok(None),
     };
+    if let Some(failure) = expired.failure() {
+        return Err(no_verdict(failure));
+    }
     let prober = prober.behind(exposure);
-    let context = VerifyContext { subject, test_users, signed_in, prober, exposure, time_scale: stop.time_scale() };
+    let published = published.into_iter().collect();
+    let time_scale = stop.time_scale();
+    let context =
+        VerifyContext { subject, test_users, signed_in, published, prober, exposure, time_scale, expired: &expired };
     tokio::select! {
-        checks = checks(&context) => Ok(Some(checks)),
+        // The credentials may expire in the last check.
+        biased;
+        failure = expired.reached() => Err(no_verdict(&failure)),
         () = stop.reached(StopLevel::Drain) => Ok(None),
+        checks = checks(&context, short) => match expired.failure() {
+            Some(failure) => Err(no_verdict(failure)),
+            None => Ok(Some(checks)),
+        },
     }
 }
 
+/// The error if AWS no longer accepts the credentials. Checks that failed for this reason say nothing about the stack.
+fn no_verdict(failure: &Failure) -> Error {
+    let error = Error::from(failure.clone());
+    let message = format!("AWS no longer accepts the credentials, so there is no verdict: {}", error.message);
+    Error { message, ..error }.hint("sign in again, then run `securelambda verify` again")
+}
+
 /// All checks, in the order of the checklist.
-async fn checks(context: &VerifyContext<'_>) -> Vec<Check> {
-    let mut checks = settings::checks(context.subject.seen);
+async fn checks(context: &VerifyContext<'_>, short: &ShortClients) -> Vec<Check> {
+    let mut checks = settings::checks(context.subject.seen, context.subject.graph);
+    let short_tokens = expiry::tokens(context, short).await;
     let units = [
         authentication::units(context),
         firewall::units(context),
         authorization::units(context),
+        unlisted::units(context),
         signed::units(context),
         past_gateway::units(context),
         secrets::units(context),
+        bodies::units(context),
         functions::units(context),
     ];
     // As they end: one that waits for a message must not hold up those behind it.
@@ -113,10 +140,29 @@ async fn checks(context: &VerifyContext<'_>) -> Vec<Check> {
     let mut found: Vec<(usize, Vec<Check>)> = stream::iter(numbered).buffer_unordered(AT_ONCE).collect().await;
     found.sort_by_key(|(at, _)| *at);
     checks.extend(found.into_iter().flat_map(|(_, checks)| checks));
+    checks.extend(expiry::checks(context, &short_tokens).await);
     // By themselves, and last: each uses up what a stage lets through.
     for api in context.subject.stack.all_apis() {
         checks.push(throttle::burst(context, api).await);
     }
+    checks.extend(reach::checks(context));
     checks.sort_by_key(|check| check.layer);
     checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Cause, ServiceError};
+
+    #[test]
+    fn expired_credentials_are_an_error_of_the_account_and_no_verdict() {
+        let failure = Failure::new(Cause::Fatal, "could not call the function F").answered(ServiceError::new(
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+        ));
+        let error = no_verdict(&failure);
+        assert_eq!(error.kind, Kind::Account);
+        assert!(error.message.contains("no verdict") && error.message.contains("could not call"), "{error}");
+    }
 }

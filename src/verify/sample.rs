@@ -13,7 +13,7 @@ pub(super) fn satisfying(schema: &Value, marker: &str) -> Value {
     build(schema, schema, marker, DEPTH)
 }
 
-/// An invalid body that contains `marker` if possible; `None` if the schema allows every body.
+/// An invalid body that contains `marker`; `None` if the schema allows every body.
 pub(super) fn breaking(schema: &Value, marker: &str) -> Option<String> {
     let is_object = kind(schema) == "object";
     if is_object && schema.get("additionalProperties") == Some(&json!(false)) {
@@ -23,8 +23,7 @@ pub(super) fn breaking(schema: &Value, marker: &str) -> Option<String> {
     }
     let required = schema.get("required").and_then(Value::as_array).is_some_and(|names| !names.is_empty());
     match kind(schema) {
-        "object" if required => Some("{}".to_owned()),
-        "object" => Some("[]".to_owned()),
+        "object" if !required => Some(json!([marker]).to_string()),
         "" => None,
         _ => Some(json!({ "securelambda-verify": marker }).to_string()),
     }
@@ -140,13 +139,15 @@ mod tests {
             "f": -1, "g": "secur",
         });
         assert_eq!(satisfying(&schema, MARKER), want);
-        assert_eq!(breaking(&schema, MARKER).as_deref(), Some("{}"));
+        let broken = breaking(&schema, MARKER);
+        assert_eq!(broken, Some(json!({ "securelambda-verify": MARKER }).to_string()));
     }
 
     #[test]
     fn a_schema_that_allows_everything_has_no_invalid_body_and_recursion_ends() {
         assert_eq!(breaking(&json!({}), MARKER), None);
-        assert_eq!(breaking(&json!({ "type": "object" }), MARKER).as_deref(), Some("[]"));
+        let list = breaking(&json!({ "type": "object" }), MARKER);
+        assert_eq!(list, Some(json!([MARKER]).to_string()));
         assert!(breaking(&json!({ "type": "array" }), MARKER).is_some_and(|body| body.starts_with('{')));
         let endless = json!({ "type": "object", "required": ["next"], "properties": { "next": { "$ref": "#" } } });
         assert!(satisfying(&endless, MARKER).is_object());

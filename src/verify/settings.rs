@@ -6,7 +6,8 @@ use crate::aws::kind::{self, SettingsCheck};
 use crate::aws::lambda::Permission;
 use crate::aws::logs::LogGroup;
 use crate::aws::wafv2::PoolAssociation;
-use crate::engine::{Comparison, Drift, Id, ReadResult, Resource as _, Setting};
+use crate::emulator::UNSUPPORTED;
+use crate::engine::{Comparison, Drift, Effect, Graph, Id, ReadResult, Resource as _, Setting};
 
 /// A resource with its kind and the result of its read.
 pub(super) type Seen<'a> = (&'a Id, &'static str, &'a ReadResult);
@@ -21,10 +22,61 @@ const VALUE: usize = 300;
 const UNKNOWN: SettingsCheck =
     SettingsCheck { layer: Layer::Functions, subject: "{}", holds: MATCH, read: "the calls of `status`" };
 
-/// A check for every resource that should exist.
-pub(super) fn checks(seen: &[Seen<'_>]) -> Vec<Check> {
-    let check = |(id, kind, observed): &Seen<'_>| claim(id, kind).expects(wanted(observed)).known(classify(observed));
-    seen.iter().map(check).collect()
+/// A check for every resource that should exist, and one for the settings that an emulator does not support.
+pub(super) fn checks(seen: &[Seen<'_>], graph: &Graph) -> Vec<Check> {
+    let needs = |id: &Id| graph.needs(id).into_iter().cloned().collect();
+    seen.iter().flat_map(|seen_one| of(seen_one, seen, &needs)).collect()
+}
+
+/// `needs` returns the ids of a resource's dependencies.
+fn of((id, kind, observed): &Seen<'_>, seen: &[Seen<'_>], needs: &dyn Fn(&Id) -> Vec<Id>) -> Vec<Check> {
+    let because = || missing_need(id, seen, needs).map(|cause| CheckResult::because_failed(&cause));
+    let result = match observed {
+        ReadResult::Absent | ReadResult::Blocked => because(),
+        _ => None,
+    };
+    let mut checks =
+        vec![claim(id, kind).expects(wanted(observed)).known(result.unwrap_or_else(|| classify(observed)))];
+    let fields = unsupported(observed);
+    if !fields.is_empty() {
+        let name = claim(id, kind);
+        let claim = name.with_claim(&format!("settings that an emulator does not support: {}", fields.join(", ")));
+        checks.push(claim.known(CheckResult::not_tried(UNSUPPORTED)));
+    }
+    checks
+}
+
+/// The name of a failed check on whose resource this one depends, directly or through others.
+fn missing_need(id: &Id, seen: &[Seen<'_>], needs: &dyn Fn(&Id) -> Vec<Id>) -> Option<String> {
+    let find = |need: &Id| seen.iter().find(|(known, ..)| *known == need);
+    needs(id).iter().filter_map(find).find_map(|(need, kind, observed)| match observed {
+        ReadResult::Live { .. } => None,
+        ReadResult::Failed(_) => Some(claim(need, kind).name()),
+        ReadResult::Absent | ReadResult::Blocked => {
+            Some(missing_need(need, seen, needs).unwrap_or_else(|| claim(need, kind).name()))
+        }
+    })
+}
+
+/// The name of the check of a resource.
+pub(super) fn name(seen: &[Seen<'_>], id: &str) -> String {
+    let found = seen.iter().find(|(known, ..)| known.as_str() == id);
+    found.map_or_else(|| id.to_owned(), |(id, kind, _)| claim(id, kind).name())
+}
+
+/// Whether a resource exists and no setting of it differs.
+pub(super) fn is_as_wanted(seen: &[Seen<'_>], id: &str) -> bool {
+    drift(seen, id).is_some_and(|drift| drift.is_empty())
+}
+
+/// The settings whose live value an emulator does not have.
+fn unsupported(observed: &ReadResult) -> Vec<&str> {
+    let ReadResult::Live { comparison, .. } = observed else { return Vec::new() };
+    comparison.settings().iter().filter(|setting| is_unsupported(setting)).map(|setting| &*setting.field).collect()
+}
+
+fn is_unsupported(setting: &Setting) -> bool {
+    setting.live == UNSUPPORTED && setting.effect == Effect::Same
 }
 
 fn claim(id: &Id, kind: &str) -> CheckSpec {
@@ -63,7 +115,7 @@ fn classify(observed: &ReadResult) -> CheckResult {
         }
         ReadResult::Live { comparison, .. } => CheckResult::fail(words(&comparison.drift())),
         ReadResult::Absent => CheckResult::fail("it does not exist"),
-        ReadResult::Blocked => CheckResult::fail("a resource it depends on does not exist"),
+        ReadResult::Blocked => CheckResult::not_tried("because a resource that it depends on does not exist"),
         ReadResult::Failed(failure) => CheckResult::fail(failure.to_string()),
     }
 }
@@ -85,7 +137,8 @@ fn values(comparison: &Comparison, value: impl Fn(&Setting) -> &String) -> Strin
         let none = if value.is_empty() { "(none)" } else { "" };
         format!("{}: {short}{none}{more}", setting.field)
     };
-    let values: Vec<String> = comparison.settings().iter().map(setting).collect();
+    let tried = comparison.settings().iter().filter(|setting| !is_unsupported(setting));
+    let values: Vec<String> = tried.map(setting).collect();
     if values.is_empty() { "it exists".to_owned() } else { values.join("; ") }
 }
 
@@ -112,7 +165,11 @@ mod tests {
 
     use super::*;
     use crate::engine::Failure;
-    use crate::verify::Verdict::{Fail, Pass};
+    use crate::verify::Verdict::{Fail, NotTried, Pass};
+
+    fn checks(seen: &[Seen<'_>]) -> Vec<Check> {
+        super::checks(seen, &Graph::default())
+    }
 
     fn live(drift: Vec<Drift>) -> ReadResult {
         ReadResult::Live { outputs: Value::Null, comparison: drift.into_iter().collect() }
@@ -126,13 +183,55 @@ mod tests {
             (live(vec![]), Pass, "it exists"),
             (live(drifted), Fail, "rate limit is 10000, wanted 50; description is b, wanted a"),
             (ReadResult::Absent, Fail, "it does not exist"),
-            (ReadResult::Blocked, Fail, "a resource it depends on does not exist"),
+            (ReadResult::Blocked, NotTried, "because a resource that it depends on does not exist"),
             (ReadResult::Failed(Failure::refused("could not read it")), Fail, "could not read it"),
         ] {
             let check = checks(&[(&id, "apigateway.stage", &observed)]).remove(0);
             assert_eq!((check.verdict, check.received.as_str()), (verdict, received));
             assert_eq!((check.layer, check.subject.as_str()), (Layer::Authorization, "stage development"));
         }
+    }
+
+    #[test]
+    fn a_missing_resource_fails_once_and_its_dependents_are_not_tried() {
+        let [stage, association, permission] =
+            [Id::new("stage", "s"), Id::new("firewall", "association"), Id::new("permission", "GET /x F")];
+        let needs = |id: &Id| match id {
+            id if *id == association => vec![stage.clone()],
+            id if *id == permission => vec![association.clone()],
+            _ => vec![],
+        };
+        let seen: [Seen<'_>; 3] = [
+            (&stage, "apigateway.stage", &ReadResult::Absent),
+            (&association, "wafv2.association", &ReadResult::Absent),
+            (&permission, "lambda.permission", &ReadResult::Blocked),
+        ];
+        let checks: Vec<Check> = seen.iter().flat_map(|one| of(one, &seen, &needs)).collect();
+        let verdicts: Vec<_> = checks.iter().map(|check| check.verdict).collect();
+        assert_eq!(verdicts, [Fail, NotTried, NotTried]);
+        for check in &checks[1..] {
+            assert!(check.received.starts_with("because this check failed: stage s: "), "{}", check.received);
+        }
+        // What is in place is judged by itself.
+        let read = live(vec![]);
+        let seen: [Seen<'_>; 2] =
+            [(&association, "wafv2.association", &ReadResult::Absent), (&permission, "lambda.permission", &read)];
+        assert_eq!(of(&seen[1], &seen, &needs)[0].verdict, Pass);
+    }
+
+    #[test]
+    fn a_setting_that_an_emulator_does_not_support_is_not_tried() {
+        let comparison = Comparison::default().guard("DefaultAction", "Allow", "Allow").judged(
+            "LoggingConfiguration",
+            "on",
+            UNSUPPORTED,
+            Effect::Same,
+        );
+        let observed = ReadResult::Live { outputs: Value::Null, comparison };
+        let checks = checks(&[(&Id::new("firewall", "web-acl"), "wafv2.web_acl", &observed)]);
+        assert_eq!((checks[0].verdict, checks[0].received.as_str()), (Pass, "DefaultAction: Allow"));
+        assert_eq!((checks[1].verdict, checks[1].received.as_str()), (NotTried, UNSUPPORTED));
+        assert!(checks[1].claim.ends_with("LoggingConfiguration"), "{}", checks[1].claim);
     }
 
     #[test]

@@ -6,43 +6,51 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::check_spec::{CheckResult, CheckSpec};
-use super::classify::{accepted_by, signature_refused};
+use super::classify::{accepted_by, no_route_or_permission, signature_refused};
 use super::context::{CheckFuture, VerifyContext};
+use super::prober::Patience;
 use super::target::Target;
-use super::{Check, Layer};
+use super::{Check, Layer, paths, settings};
 use crate::aws::cognito::Identities;
 use crate::aws::refusals::NO_GUESTS;
 use crate::aws::refusals::NOT_TRUSTED;
 use crate::aws::sigv4::Keys;
 use crate::engine::Failure;
-use crate::probe::Request;
-use crate::secret::SecretValue;
+use crate::probe::{Answer, HeaderNames, Request};
 use crate::spec::{Auth, IdentityPool};
+use crate::topology::ids;
 
 const REFUSED: &str = "403 from the gateway";
 
 pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> {
     let routes = context.routes().filter(|target| target.route.auth == Auth::Iam);
-    let without_keys =
-        routes.map(|target| -> CheckFuture<'a> { async move { without_keys(context, target).await }.boxed() });
+    let strangers = routes.map(|target| -> CheckFuture<'a> { async move { strangers(context, target).await }.boxed() });
     let pools = context.subject.stack.identity_pools.iter();
     let pools =
         pools.map(|(name, pool)| -> CheckFuture<'a> { async move { callers(context, name, pool).await }.boxed() });
-    without_keys.chain(pools).collect()
+    strangers.chain(pools).collect()
 }
 
 /// Callers without credentials of this account.
-async fn without_keys(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
-    let unsigned = claim(target, "a request without a signature is refused").sent("no Authorization header");
-    let unknown = claim(target, "a signature with keys that do not exist is refused")
-        .sent("a signature with a random access key and a random secret key");
+async fn strangers(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
+    let unsigned = claim(target, "a request without a signature is refused").sent(shown(
+        context,
+        target,
+        "no Authorization header",
+    ));
+    let unknown = claim(target, "a signature with keys that do not exist is refused").sent(shown(
+        context,
+        target,
+        "authorization: a signature with a random access key and a random secret key",
+    ));
     let keys = Keys::unknown();
-    let (unsigned, unknown) = futures_util::future::join(
-        unsigned.expects(REFUSED).by(refused(context, target, None, &target.route.method, "")),
-        unknown.expects(REFUSED).by(refused(context, target, Some(&keys), &target.route.method, "")),
-    )
-    .await;
-    vec![unsigned, unknown]
+    let unsigned = unsigned.expects(REFUSED).by(refused(context, target, None)).await;
+    let unknown = unknown.expects(REFUSED);
+    if unsigned.verdict == super::Verdict::Fail {
+        let cause = CheckResult::because_failed(&format!("{}: {}", unsigned.subject, unsigned.claim));
+        return vec![unsigned, unknown.known(cause)];
+    }
+    vec![unsigned, unknown.by(refused(context, target, Some(&keys))).await]
 }
 
 /// Callers with credentials of an identity pool, and callers that request credentials without signing in.
@@ -57,14 +65,19 @@ async fn callers(context: &VerifyContext<'_>, name: &str, pool: &IdentityPool) -
         .sent(format!("GetId and GetCredentialsForIdentity with an ID token of {}", pool.pool))
         .expects("temporary credentials");
     let Some(known) = known else {
-        let absent = || CheckResult::fail("the identity pool does not exist");
+        let id = ids::identity_pool(name);
+        let absent = || CheckResult::because_failed(&settings::name(context.subject.seen, id.as_str()));
         return vec![guest.known(absent()), signs_in.known(absent())];
     };
     let guest = guest.by(guest_gets(&identities, &known.id, context.at_aws())).await;
     let began = std::time::Instant::now();
     let keys = keys(context, &identities, &known.id, pool).await;
-    let result = keys.as_ref().map_or_else(Clone::clone, |_| CheckResult::pass("temporary credentials"));
+    let result = keys.as_ref().map_or_else(Clone::clone, |keys| {
+        CheckResult::pass(format!("temporary credentials, AccessKeyId beginning with {:.4}", keys.id))
+    });
+    let because = CheckResult::because_failed(&signs_in.name());
     let mut checks = vec![guest, signs_in.found(result, began.elapsed())];
+    let keys = keys.map_err(|result| if result.failed() { because } else { result });
     for target in context.routes().filter(|target| target.route.auth == Auth::Iam) {
         checks.extend(of_route(context, name, pool, target, &keys).await);
     }
@@ -79,7 +92,7 @@ async fn keys(
 ) -> Result<Keys, CheckResult> {
     let token = &context.tokens(&pool.pool)?.id;
     let users = context.subject.outputs.pools.get(&pool.pool);
-    let users = users.ok_or_else(|| CheckResult::fail("the user pool does not exist"))?;
+    let users = users.ok_or_else(|| CheckResult::not_tried("because the user pool does not exist"))?;
     loop {
         match identities.credentials(identity_pool, &users.id, token).await {
             Ok(keys) => return Ok(keys),
@@ -87,7 +100,7 @@ async fn keys(
             Err(failure) if NOT_TRUSTED.is(&failure) && context.prober.settling() => {
                 tokio::time::sleep(context.time_scale.of(Duration::from_secs(2))).await;
             }
-            Err(failure) => return Err(CheckResult::fail(failure.to_string())),
+            Err(failure) => return Err(context.failed(&failure)),
         }
     }
 }
@@ -99,7 +112,7 @@ async fn guest_gets(identities: &Identities, identity_pool: &str, at_aws: bool) 
         other => return guest_refused(other.map(drop)),
     };
     match identities.guest_credentials(&identity).await {
-        Ok(()) => CheckResult::not_applicable("this endpoint gives guests an identity and credentials, unlike AWS"),
+        Ok(()) => CheckResult::not_tried("this endpoint gives guests an identity and credentials, unlike AWS"),
         refused => guest_refused(refused),
     }
 }
@@ -114,7 +127,8 @@ fn guest_refused(answer: Result<(), Failure>) -> CheckResult {
     }
 }
 
-/// What these credentials allow and refuse on a route that requires signatures.
+/// What these credentials allow and refuse on a route that requires signatures, and beside it: a method or a path that
+/// no route has could be one that requires signatures, which would look absent to requests without one.
 async fn of_route(
     context: &VerifyContext<'_>,
     name: &str,
@@ -123,116 +137,129 @@ async fn of_route(
     keys: &Result<Keys, CheckResult>,
 ) -> Vec<Check> {
     let whose = format!("the role of {name}'s users");
-    let may = |method: &str| may(pool, target, method);
-    if !may(&target.route.method) {
+    let words = format!("authorization: a signature with credentials of {whose}");
+    if !is_listed(pool, target) {
         let claim = claim(target, &format!("a request signed by {whose} is refused"));
-        let claim = claim.sent(format!("a request signed by {whose}")).expects(REFUSED);
-        return vec![claim.by(refused_to(context, target, keys, target.method(), "")).await];
+        let claim = claim.sent(shown(context, target, &words)).expects(REFUSED);
+        return vec![claim.by(refused_to(context, target, keys)).await];
     }
     let passes = claim(target, &format!("a request signed by {whose} passes"))
-        .sent(format!("a request signed by {whose}"))
-        .expects("an answer from the function");
+        .sent(shown(context, target, &words))
+        .expects("an answer from the function, with a status below 500");
     let passes = passes.by(async {
         let asked = async {
-            let keys = Some(keys.as_ref().map_err(Clone::clone)?);
-            let (url, headers) = signed(context, target, keys, target.method(), "")?;
-            let request = Request { method: target.method(), url: &url, token: None, body: None };
-            context.prober.ask_signed(&request, &headers, true).await
+            context.included(target)?;
+            context.may_call(target)?;
+            let keys = keys.as_ref().map_err(Clone::clone)?;
+            send(context, target, Some(keys), Patience::UntilAllowed).await
         };
-        asked.await.map_or_else(|result| result, |answer| accepted_by(&answer, context.exposure(target), target))
+        asked.await.map_or_else(|result| result, |answer| accepted_by(&answer, context.destination(target), target))
     });
     let forged = claim(target, "a wrong signature is refused")
-        .sent(format!("a request signed by {whose}, with another secret key"))
+        .sent(shown(context, target, &format!("{words}, made with another secret key")))
         .expects(REFUSED);
     let wrong = keys.as_ref().map(Keys::forged).map_err(Clone::clone);
-    let forged = forged.by(refused_to(context, target, &wrong, target.method(), ""));
-    let others: Vec<&str> =
-        ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().filter(|method| !may(method)).collect();
-    let methods = claim(target, &format!("{whose} cannot use other methods"))
-        .sent(format!("{} on {}, signed by {whose}", others.join(", "), target.route.path))
-        .expects(REFUSED);
-    let methods = methods.by(async {
-        let mut last = CheckResult::not_applicable("every method is allowed");
-        for method in &others {
-            last = refused_to(context, target, keys, method, "").await;
-            if last.verdict == super::Verdict::Fail {
-                return CheckResult::fail(format!("{method}: {}", last.received));
-            }
-        }
-        last
-    });
-    let path = claim(target, &format!("{whose} cannot use other paths"))
-        .sent(format!("{} {}/securelambda-verify, signed by {whose}", target.method(), target.route.path))
-        .expects(REFUSED);
-    let path = path.by(refused_to(context, target, keys, target.method(), "/securelambda-verify"));
-    let (passes, forged, methods, path) = tokio::join!(passes, forged, methods, path);
-    vec![passes, forged, methods, path]
+    let (passes, forged) = tokio::join!(passes, forged.by(refused_to(context, target, &wrong)));
+    let path = paths::reaching(target.api, target.route).map(|(_, path)| path).unwrap_or_default();
+    let methods = paths::unlisted_methods(target.api, &path);
+    let methods = match methods.as_slice() {
+        [] => Err("the routes of this path have all methods"),
+        methods => Ok((methods.to_vec(), path)),
+    };
+    let other = paths::unlisted(target.api, &target.route.path).map(|path| (vec![target.method()], path));
+    let other = other.ok_or("other routes answer every path near this one");
+    vec![
+        passes,
+        forged,
+        beside(context, target, keys, (&whose, "methods"), methods).await,
+        beside(context, target, keys, (&whose, "paths"), other).await,
+    ]
 }
 
-/// Whether the users of the identity pool may call the route's path with this method.
-fn may(pool: &IdentityPool, target: Target<'_>, method: &str) -> bool {
-    let names = [format!("{method} {}", target.route.path), format!("ANY {}", target.route.path)];
-    pool.invokes.iter().any(|invoke| invoke.api.as_deref() == target.name && names.contains(&invoke.route))
+/// Requests that no route answers, or why there are none.
+async fn beside(
+    context: &VerifyContext<'_>,
+    target: Target<'_>,
+    keys: &Result<Keys, CheckResult>,
+    (whose, what): (&str, &str),
+    requests: Result<(Vec<&str>, String), &str>,
+) -> Check {
+    let claim = claim(target, &format!("{whose} cannot use other {what}"));
+    let found = context.included(target).and_then(|()| {
+        let (methods, path) = requests.map_err(CheckResult::not_tried)?;
+        Ok((methods, format!("{}{path}", context.base_url(target.name)?), keys.as_ref().map_err(Clone::clone)?))
+    });
+    let (methods, url, keys) = match found {
+        Ok(found) => found,
+        Err(result) => return claim.known(result),
+    };
+    claim
+        .sent(format!("{} {url}; authorization: a signature with credentials of {whose}", methods.join(", ")))
+        .expects("403 or 404 from the gateway")
+        .by(async {
+            let mut last = CheckResult::not_tried("there is no method to try");
+            for method in methods {
+                let asked = send_to(context, (method, &url), Some(keys), Patience::None).await;
+                let judge = |answer| no_route_or_permission(&answer, context.destination(target));
+                last = asked.map_or_else(|result| result, judge);
+                if last.verdict != super::Verdict::Pass {
+                    return CheckResult { received: format!("{method}: {}", last.received), ..last };
+                }
+            }
+            last
+        })
+        .await
+}
+
+/// Whether the stack file lets the users of the identity pool call the route.
+fn is_listed(pool: &IdentityPool, target: Target<'_>) -> bool {
+    let name = target.route.name();
+    pool.invokes.iter().any(|invoke| invoke.api.as_deref() == target.name && invoke.route == name)
 }
 
 fn claim(target: Target<'_>, claim: &str) -> CheckSpec {
     CheckSpec::new(Layer::Authorization, target.subject(), claim)
 }
 
-async fn refused_to(
-    context: &VerifyContext<'_>,
-    target: Target<'_>,
-    keys: &Result<Keys, CheckResult>,
-    method: &str,
-    below: &str,
-) -> CheckResult {
+fn shown(context: &VerifyContext<'_>, target: Target<'_>, words: &str) -> String {
+    super::authorization::shown(context, target, words, None)
+}
+
+async fn refused_to(context: &VerifyContext<'_>, target: Target<'_>, keys: &Result<Keys, CheckResult>) -> CheckResult {
     match keys {
-        Ok(keys) => refused(context, target, Some(keys), method, below).await,
+        Ok(keys) => refused(context, target, Some(keys)).await,
         Err(result) => result.clone(),
     }
 }
 
-async fn refused(
-    context: &VerifyContext<'_>,
-    target: Target<'_>,
-    keys: Option<&Keys>,
-    method: &str,
-    below: &str,
-) -> CheckResult {
-    let method = if method == "ANY" { target.method() } else { method };
-    let asked = ask(context, target, keys, method, below).await;
-    asked.map_or_else(|result| result, |answer| signature_refused(&answer, context.exposure(target)))
+async fn refused(context: &VerifyContext<'_>, target: Target<'_>, keys: Option<&Keys>) -> CheckResult {
+    let asked = send(context, target, keys, Patience::None).await;
+    asked.map_or_else(|result| result, |answer| signature_refused(&answer, context.destination(target)))
 }
 
-/// Sends a request that must not pass to the path `below` a route, signed with these keys if there are any.
-async fn ask(
+/// Sends a request without a body, signed with these keys if there are any.
+async fn send(
     context: &VerifyContext<'_>,
     target: Target<'_>,
     keys: Option<&Keys>,
-    method: &str,
-    below: &str,
-) -> Result<crate::probe::Answer, CheckResult> {
-    let (url, headers) = signed(context, target, keys, method, below)?;
-    let request = Request { method, url: &url, token: None, body: None };
-    context.prober.ask_signed(&request, &headers, false).await
+    patience: Patience,
+) -> Result<Answer, CheckResult> {
+    send_to(context, (target.method(), &context.url(target)?), keys, patience).await
 }
 
-/// The URL of the path `below` a route, and the headers that sign a request to it.
-fn signed(
+async fn send_to(
     context: &VerifyContext<'_>,
-    target: Target<'_>,
+    (method, url): (&str, &str),
     keys: Option<&Keys>,
-    method: &str,
-    below: &str,
-) -> Result<(String, Vec<(String, SecretValue)>), CheckResult> {
-    let Some(url) = context.url(target) else { return Err(CheckResult::fail("the API does not exist")) };
-    let url = format!("{url}{below}");
+    patience: Patience,
+) -> Result<Answer, CheckResult> {
     let region = &context.subject.clients.scope.region;
     let headers = keys
-        .map(|keys| keys.headers(method, &url, region, context.subject.clients.now()))
+        .map(|keys| keys.headers(method, url, region, context.subject.clients.now()))
         .transpose()
         .map_err(CheckResult::fail)?;
-    Ok((url, headers.unwrap_or_default()))
+    let request = Request { method, url, token: None, body: None };
+    context.prober.ask_with(&request, &headers.unwrap_or_default(), HeaderNames::LowerCase, patience).await
 }
 
 #[cfg(test)]

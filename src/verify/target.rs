@@ -1,6 +1,6 @@
 //! A route with its API. Routes of two APIs may have the same name.
 
-use crate::probe::method_of;
+use super::paths;
 use crate::spec::{Api, ApiKind, Route};
 use crate::topology::ids::ApiIds;
 
@@ -25,8 +25,7 @@ impl<'a> Target<'a> {
 
     /// The method to call it with. For `ANY`, a method that no other route of the path has.
     pub(super) fn method(self) -> &'a str {
-        let routes = self.api.routes.iter().map(|route| (route.method.as_str(), route.path.as_str()));
-        method_of((&self.route.method, &self.route.path), routes, true)
+        paths::reaching(self.api, self.route).map_or(&self.route.method, |(method, _)| method)
     }
 
     /// Whether it belongs to an HTTP API.

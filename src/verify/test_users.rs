@@ -1,11 +1,13 @@
 //! Temporary users, one for each pool, with a random address and a random password. They exist only during a proof.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::check_spec::CheckResult;
+use super::context::Expired;
 use crate::aws::cognito::{AddUser, Tokens, Users, generate};
 use crate::aws::refusals::{NO_RESOURCE, SECOND_FACTOR};
 use crate::engine::Failure;
@@ -13,7 +15,7 @@ use crate::outputs::Pool;
 use crate::secret::SecretValue;
 
 /// The beginning of their addresses.
-const PREFIX: &str = "securelambda-verify-";
+pub(super) const PREFIX: &str = "securelambda-verify-";
 
 /// An older test user belongs to a run that was killed.
 const FORGOTTEN: Duration = Duration::from_mins(15);
@@ -24,6 +26,26 @@ pub(super) struct TestUser {
     pub name: String,
     pub pool: Pool,
     pub email: String,
+    /// Whether the call that creates it was sent.
+    created: AtomicBool,
+}
+
+/// A test user, or a temporary app client, that may remain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// The name of the pool in the stack file.
+    pub pool: String,
+    pub pool_id: String,
+    /// The address of the user, or the name of the client.
+    pub name: String,
+    /// Why it was not removed.
+    pub why: String,
+}
+
+impl std::fmt::Display for Leftover {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} in {}: {}", self.name, self.pool, self.why)
+    }
 }
 
 /// The result of a test user's sign-in.
@@ -31,6 +53,8 @@ pub(super) struct TestUser {
 pub(super) struct SignedIn {
     /// The tokens, or the result of checks that need them.
     pub tokens: Result<Tokens, CheckResult>,
+    /// `None` if the user could not be added.
+    pub password: Option<SecretValue>,
     pub took: Duration,
 }
 
@@ -53,8 +77,12 @@ pub(super) fn address() -> String {
 impl TestUsers {
     /// One test user for each pool. None is created yet.
     pub(super) fn of(users: Users, pools: &BTreeMap<String, Pool>) -> Self {
-        let user =
-            |(name, pool): (&String, &Pool)| TestUser { name: name.clone(), pool: pool.clone(), email: address() };
+        let user = |(name, pool): (&String, &Pool)| TestUser {
+            name: name.clone(),
+            pool: pool.clone(),
+            email: address(),
+            created: AtomicBool::new(false),
+        };
         Self { users, all: pools.iter().map(user).collect() }
     }
 
@@ -63,11 +91,14 @@ impl TestUsers {
     }
 
     /// Removes test users of earlier proofs that were killed. Failures are only logged, because no check depends on it.
-    /// `now` is AWS's time in seconds since 1970.
-    pub(super) async fn clean_up(&self, now: i64) {
+    /// `now` is AWS's time in seconds since 1970. Those in `left`, as pool id and address, belong to proofs that ended on
+    /// this machine, so their age does not matter.
+    pub(super) async fn clean_up(&self, now: i64, left: &[(String, String)]) {
         join_all(self.all.iter().map(|user| async move {
+            let known = |email: &String| left.contains(&(user.pool.id.clone(), email.clone()));
             let users = self.users.list_beginning(&user.pool.id, PREFIX).await.unwrap_or_default();
-            for old in users.into_iter().filter(|old| is_forgotten(&old.email, now - old.created)) {
+            let old = users.into_iter().filter(|old| is_forgotten(&old.email, now - old.created) || known(&old.email));
+            for old in old.filter(|old| old.email.starts_with(PREFIX)) {
                 if let Err(failure) = self.users.remove(&user.pool.id, &old.email).await {
                     tracing::info!("{} remains from an earlier run: {failure}", old.email);
                 }
@@ -77,19 +108,23 @@ impl TestUsers {
     }
 
     /// Adds the users and signs them in, in parallel.
-    pub(super) async fn sign_in(&self) -> BTreeMap<String, SignedIn> {
+    pub(super) async fn sign_in(&self, expired: &Expired) -> BTreeMap<String, SignedIn> {
         join_all(self.all.iter().map(|user| async move {
             let added = self.add(user).await;
             let began = Instant::now();
-            let tokens = match added {
+            let TestUser { pool, email, .. } = user;
+            let tokens = match &added {
                 Ok(password) => {
-                    let TestUser { pool, email, .. } = user;
-                    let signed = self.users.sign_in_and_enrol(&pool.client_id, &pool.id, email, password).await;
-                    signed.map(|signed| signed.tokens).map_err(|why| without(&why))
+                    let signed = self.users.sign_in_and_enrol(&pool.client_id, &pool.id, email, password.clone()).await;
+                    signed.map(|signed| signed.tokens)
                 }
-                Err(failure) => Err(without(&failure)),
+                Err(failure) => Err(failure.clone()),
             };
-            (user.name.clone(), SignedIn { tokens, took: began.elapsed() })
+            let tokens = tokens.map_err(|failure| {
+                expired.notice(&failure);
+                without(&failure)
+            });
+            (user.name.clone(), SignedIn { tokens, password: added.ok(), took: began.elapsed() })
         }))
         .await
         .into_iter()
@@ -98,32 +133,54 @@ impl TestUsers {
 
     async fn add(&self, user: &TestUser) -> Result<SecretValue, Failure> {
         let password = generate(&self.users.password_rule(&user.pool.id).await?);
+        user.created.store(true, Ordering::Relaxed);
         self.users.add(&user.pool.id, &user.email, AddUser::Password(password.clone())).await?;
         Ok(password)
     }
 
-    /// Removes the users, whether they were added or not. Returns those that could not be removed: `<address> in
-    /// <pool>: <reason>`.
-    pub(super) async fn remove(&self) -> Vec<String> {
-        let removed = join_all(self.all.iter().map(|user| async move {
+    /// Removes the users that were or may have been added. Returns those that could not be removed.
+    pub(super) async fn remove(&self) -> Vec<Leftover> {
+        let removed = join_all(self.all.iter().filter(|user| user.may_exist()).map(|user| async move {
             let removed = self.users.remove(&user.pool.id, &user.email).await;
             // Without the pool, there is no user.
             let failure = removed.err().filter(|failure| !NO_RESOURCE.is(failure));
-            failure.map(|failure| format!("{} in {}: {failure}", user.email, user.name))
+            failure.map(|failure| user.left(&failure.to_string()))
         }));
         removed.await.into_iter().flatten().collect()
+    }
+
+    /// The users that were or may have been added, if they are not removed.
+    pub(super) fn remaining(&self, why: &str) -> Vec<Leftover> {
+        self.all.iter().filter(|user| user.may_exist()).map(|user| user.left(why)).collect()
+    }
+}
+
+impl TestUser {
+    /// Whether it was created, or may have been.
+    fn may_exist(&self) -> bool {
+        self.created.load(Ordering::Relaxed)
+    }
+
+    fn left(&self, why: &str) -> Leftover {
+        let (pool, pool_id) = (self.name.clone(), self.pool.id.clone());
+        Leftover { pool, pool_id, name: self.email.clone(), why: why.to_owned() }
     }
 }
 
 /// Whether it is a test user that is older than any proof takes, so that it does not belong to a running proof.
 fn is_forgotten(email: &str, age_s: i64) -> bool {
-    email.starts_with(PREFIX) && age_s > i64::try_from(FORGOTTEN.as_secs()).unwrap_or(i64::MAX)
+    email.starts_with(PREFIX) && is_old(age_s)
+}
+
+/// Whether something of this age in seconds belongs to no running proof.
+pub(super) fn is_old(age_s: i64) -> bool {
+    age_s > i64::try_from(FORGOTTEN.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The result of checks that need the tokens of a failed sign-in.
 fn without(failure: &Failure) -> CheckResult {
     if SECOND_FACTOR.is(failure) {
-        return CheckResult::not_applicable(
+        return CheckResult::not_tried(
             "the password was accepted; the pool then requires a second factor, which verify does not have",
         );
     }
@@ -135,7 +192,7 @@ mod tests {
     use super::*;
     use crate::aws::cognito::is_email;
     use crate::engine::ServiceError;
-    use crate::verify::Verdict::{Fail, NotApplicable};
+    use crate::verify::Verdict::{Fail, NotTried};
 
     #[test]
     fn addresses_are_valid_for_cognito_and_unique() {
@@ -152,9 +209,20 @@ mod tests {
     }
 
     #[test]
+    fn users_that_were_never_created_do_not_remain() {
+        let (clients, _) = crate::aws::testing::replay(vec![]);
+        let pool = Pool { id: "p1".into(), arn: "arn".into(), client_id: "c1".into() };
+        let users = TestUsers::of(Users::new(&clients), &[("Users".to_owned(), pool)].into());
+        assert_eq!(users.remaining("stopped"), []);
+        users.all[0].created.store(true, Ordering::Relaxed);
+        let left = users.remaining("stopped");
+        assert!(left[0].to_string().ends_with("@example.com in Users: stopped"), "{}", left[0]);
+    }
+
+    #[test]
     fn a_pool_that_requires_a_second_factor_is_no_failure() {
         let failure = Failure::refused("could not sign in: the user has no second factor");
         assert_eq!(without(&failure).verdict, Fail);
-        assert_eq!(without(&failure.answered(ServiceError::new("MFA_SETUP", ""))).verdict, NotApplicable);
+        assert_eq!(without(&failure.answered(ServiceError::new("MFA_SETUP", ""))).verdict, NotTried);
     }
 }

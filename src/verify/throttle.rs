@@ -11,14 +11,15 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::check_spec::{CheckResult, CheckSpec};
-use super::classify::{body_refused, is_of_gateway};
+use super::classify::body_refused;
 use super::context::VerifyContext;
 use super::target::Target;
 use super::test_users::marker;
-use super::{Check, Layer, Verdict, sample, settings};
+use super::{Check, Layer, Verdict, evidence, sample, settings};
 use crate::engine::Drift;
+use crate::meaning::OfGateway;
 use crate::probe::{Answer, Body, Request};
-use crate::spec::Api;
+use crate::spec::{Api, ApiKind};
 use crate::topology::ids::ApiIds;
 
 /// Higher rate limits are not tested, because that would take too many requests.
@@ -70,32 +71,35 @@ pub(super) async fn burst(context: &VerifyContext<'_>, (name, api): (Option<&str
     let claim = CheckSpec::new(Layer::Functions, subject, "a burst above a route's limit is throttled");
     let claim = claim.expects("429 Too Many Requests for some requests");
     let most = api.rate_limit.saturating_add(api.burst_limit).saturating_mul(3).min(BURST_AT_MOST);
+    if api.kind == ApiKind::Http && !context.at_aws() {
+        return claim.known(CheckResult::not_tried("this endpoint does not throttle HTTP APIs"));
+    }
     let bursts = match affordable(context, api, most) {
         Ok(bursts) => bursts,
-        Err(why) => return claim.known(CheckResult::not_applicable(why)),
+        Err(why) => return claim.known(CheckResult::not_tried(why)),
     };
     let found = Target::all((name, api)).find_map(|target| {
         let body = sample::breaking(&context.schema(target.route)?, &marker())?;
-        Some((target, context.url(target)?, body))
+        Some((target, context.url(target).ok()?, body))
     });
     let Some((target, url, body)) = found else {
         let why = "the gateway checks no route's body, so a burst would reach the functions";
-        return claim.known(CheckResult::not_applicable(why));
+        return claim.known(CheckResult::not_tried(why));
     };
-    let claim =
-        claim.sent(format!("up to {most} requests to {} with a body that violates the model", target.subject()));
     let token = match context.own_tokens(target.route) {
         Ok(tokens) => tokens.map(|tokens| &tokens.id),
         Err(result) => return claim.known(result),
     };
     let request = Request { method: target.method(), url: &url, token, body: Some(Body::json(&body)) };
+    let words = token.map_or("no Authorization header", |_| "authorization: an ID token of the route's pool");
+    let claim = claim.sent(format!("up to {most} requests: {}", evidence::sent(&request, words)));
     // The first request shows whether the others would reach the function.
-    let first = context.prober.ask(&request).await.map(|answer| body_refused(&answer, context.exposure(target)));
+    let first = context.prober.ask(&request).await.map(|answer| body_refused(&answer, context.destination(target)));
     match first {
         Ok(CheckResult { verdict: Verdict::Pass, .. }) => {}
         Ok(CheckResult { received, .. }) => {
             let why = format!("a request with such a body got {received}, so a burst might reach the function");
-            return claim.known(CheckResult::not_applicable(why));
+            return claim.known(CheckResult::not_tried(why));
         }
         Err(result) => return claim.known(result),
     }
@@ -190,7 +194,7 @@ async fn send(context: &VerifyContext<'_>, request: &Request<'_>, most: u32) -> 
 
 /// Whether API Gateway answered 429. A function that counts requests may answer 429 too.
 fn is_throttled(answer: &Answer) -> bool {
-    answer.status == 429 && is_of_gateway(answer)
+    answer.status == 429 && OfGateway::read(answer).is_some()
 }
 
 fn classify(bursts: &[Burst], api: &Api, limits: &Limits, at_aws: bool) -> CheckResult {
@@ -205,7 +209,9 @@ fn classify(bursts: &[Burst], api: &Api, limits: &Limits, at_aws: bool) -> Check
     let took: Duration = bursts.iter().map(|burst| burst.took).sum();
     let none = format!("no 429 for {answered} requests{times} in {:.1} s", took.as_secs_f64());
     match limits {
-        Limits::Unread => return CheckResult::fail(format!("{none}, and the stage's limits could not be read")),
+        Limits::Unread => {
+            return CheckResult::not_tried(format!("{none}, and the stage does not exist or could not be read"));
+        }
         Limits::Other(words) => {
             return CheckResult::fail(format!("{none}, and the limits differ from the stack file: {words}"));
         }
@@ -219,7 +225,7 @@ fn classify(bursts: &[Burst], api: &Api, limits: &Limits, at_aws: bool) -> Check
     } else {
         "although the limits are set: this endpoint does not apply them"
     };
-    CheckResult::not_applicable(format!("{none}, {why}"))
+    CheckResult::not_tried(format!("{none}, {why}"))
 }
 
 #[cfg(test)]
@@ -228,7 +234,7 @@ mod tests {
     use crate::aws::{apigateway, apigatewayv2};
     use crate::engine::Resource;
     use crate::spec::{ApiKind, ApiLogs, Tls};
-    use crate::verify::Verdict::{Fail, NotApplicable, Pass};
+    use crate::verify::Verdict::{Fail, NotTried, Pass};
 
     fn api() -> Api {
         Api {
@@ -249,21 +255,21 @@ mod tests {
     }
 
     #[test]
-    fn a_429_passes_and_its_absence_does_not_apply_if_the_limits_are_set() {
+    fn a_429_passes_and_its_absence_is_not_tried_if_the_limits_are_set() {
         let verdict = |bursts: &[Burst], limits: &Limits, at_aws| classify(bursts, &api(), limits, at_aws).verdict;
         let lifted = Limits::Other("methodSettings.*/*.throttlingRateLimit is 10000, wanted 50".into());
         for (bursts, limits, at_aws, expected) in [
             (vec![sent(90, 3, 1)], Limits::Match, true, Pass),
             (vec![sent(300, 0, 1), sent(300, 0, 1), sent(90, 1, 1)], Limits::Match, true, Pass),
             // AWS throttles on a best-effort basis.
-            (vec![sent(300, 0, 1); 3], Limits::Match, true, NotApplicable),
-            (vec![sent(300, 0, 1); 3], Limits::Match, false, NotApplicable),
+            (vec![sent(300, 0, 1); 3], Limits::Match, true, NotTried),
+            (vec![sent(300, 0, 1); 3], Limits::Match, false, NotTried),
             // Too slow to exceed the limits.
-            (vec![sent(300, 0, 9)], Limits::Match, true, NotApplicable),
+            (vec![sent(300, 0, 9)], Limits::Match, true, NotTried),
             (vec![sent(300, 0, 1)], lifted.clone(), true, Fail),
             (vec![sent(300, 0, 9)], lifted.clone(), true, Fail),
             (vec![sent(300, 0, 1)], lifted, false, Fail),
-            (vec![sent(300, 0, 1)], Limits::Unread, true, Fail),
+            (vec![sent(300, 0, 1)], Limits::Unread, true, NotTried),
             // No request was answered.
             (vec![sent(0, 0, 1)], Limits::Match, true, Fail),
         ] {

@@ -10,8 +10,8 @@ use crate::secret::SecretValue;
 
 /// The three parts of a token. The first two are parsed. It contains a token and must not be printed.
 pub(super) struct Parts {
-    header: Value,
-    claims: Value,
+    pub header: Value,
+    pub claims: Value,
     /// The signed text: header and claims.
     signed: SecretValue,
     signature: SecretValue,
@@ -45,11 +45,25 @@ impl Parts {
         SecretValue::new(format!("{}.{}.", write(&header), write(&self.claims)))
     }
 
-    /// The token with an expiry an hour ago. The signature is no longer valid, because only the pool can sign.
-    pub(super) fn expired(&self, now_unix: u64) -> SecretValue {
+    /// The token with a changed claim. The signature is no longer valid, because only the pool can sign.
+    pub(super) fn changed(&self, claim: &str, value: Value) -> SecretValue {
         let mut claims = self.claims.clone();
-        claims["exp"] = json!(now_unix.saturating_sub(3600));
+        claims[claim] = value;
         SecretValue::new(format!("{}.{}.{}", write(&self.header), write(&claims), self.signature.reveal()))
+    }
+
+    /// The token with another key's name. Its signature is that of the pool's key.
+    pub(super) fn named(&self, kid: &str) -> SecretValue {
+        let mut header = self.header.clone();
+        header["kid"] = json!(kid);
+        SecretValue::new(format!("{}.{}.{}", write(&header), write(&self.claims), self.signature.reveal()))
+    }
+
+    /// The published key that the token names.
+    pub(super) fn key_in<'a>(&self, keys: &'a Value) -> Option<&'a Value> {
+        let id = self.header.get("kid").and_then(Value::as_str).unwrap_or_default();
+        let mut all = keys.get("keys").and_then(Value::as_array).into_iter().flatten();
+        all.find(|key| key.get("kid").and_then(Value::as_str).unwrap_or_default() == id)
     }
 
     /// Whether the claims are those of an ID token of this issuer for this client.
@@ -68,9 +82,7 @@ impl Parts {
 
     /// Whether one of the published keys signed it.
     pub(super) fn check_signature(&self, keys: &Value) -> CheckResult {
-        let id = self.header.get("kid").and_then(Value::as_str).unwrap_or_default();
-        let mut all = keys.get("keys").and_then(Value::as_array).into_iter().flatten();
-        let Some(key) = all.find(|key| key.get("kid").and_then(Value::as_str) == Some(id)) else {
+        let Some(key) = self.key_in(keys) else {
             return CheckResult::fail("the token names a key that the pool does not publish");
         };
         let part = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(key.get(name)?.as_str()?).ok();
@@ -80,7 +92,9 @@ impl Parts {
         };
         let key = RsaPublicKeyComponents { n, e };
         let fits = key.verify(&RSA_PKCS1_2048_8192_SHA256, self.signed.reveal().as_bytes(), &signature).is_ok();
-        CheckResult::pass_if(fits, if fits { "the signature is valid" } else { "the signature is not valid" })
+        let id = self.header.get("kid").and_then(Value::as_str).unwrap_or_default();
+        let valid = if fits { "valid" } else { "not valid" };
+        CheckResult::pass_if(fits, format!("the signature is {valid} for the key {id}"))
     }
 }
 
@@ -88,12 +102,12 @@ fn read(part: &str) -> Option<Value> {
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok().filter(Value::is_object)
 }
 
-fn write(part: &Value) -> String {
+pub(super) fn write(part: &Value) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(part.to_string())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::verify::Verdict::{Fail, Pass};
 
@@ -119,15 +133,15 @@ mod tests {
         SecretValue::new(format!("{}.{}.c2lnbmF0dXJl", write(header), write(claims)))
     }
 
-    fn good() -> SecretValue {
+    pub(in crate::verify) fn good() -> SecretValue {
         token(&json!({ "alg": "RS256", "kid": "k1" }), &claims())
     }
 
-    fn parts(token: &SecretValue) -> Parts {
+    pub(in crate::verify) fn parts(token: &SecretValue) -> Parts {
         Parts::of(token).expect("a token")
     }
 
-    fn keys(id: &str) -> Value {
+    pub(in crate::verify) fn keys(id: &str) -> Value {
         json!({ "keys": [{ "kid": id, "n": MODULUS, "e": "AQAB" }] })
     }
 
@@ -149,7 +163,7 @@ mod tests {
         let signed = parts(&SIGNED.into());
         assert_eq!(signed.check_signature(&keys("")).verdict, Pass);
         assert_eq!(signed.check_signature(&keys("k2")).verdict, Fail, "a key that is not published");
-        for forged in [signed.tampered(), signed.unsigned(), signed.expired(1_900_000_000)] {
+        for forged in [signed.tampered(), signed.unsigned(), signed.changed("exp", json!(1)), signed.named("")] {
             assert_eq!(parts(&forged).check_signature(&keys("")).verdict, Fail);
         }
         assert_eq!(parts(&good()).check_signature(&keys("k1")).verdict, Fail);
@@ -164,8 +178,10 @@ mod tests {
         let unsigned = parts(&good).unsigned();
         assert!(unsigned.reveal().ends_with('.'));
         assert_eq!((&parts(&unsigned).header["alg"], &parts(&unsigned).claims), (&json!("none"), &claims()));
-        let expired = parts(&good).expired(1_900_000_000);
-        assert_eq!(parts(&expired).claims["exp"], json!(1_899_996_400));
+        let changed = parts(&parts(&good).changed("exp", json!(1_899_996_400)));
+        assert_eq!((&changed.claims["exp"], &changed.claims["aud"]), (&json!(1_899_996_400), &json!("c1")));
+        let named = parts(&parts(&good).named("k9"));
+        assert_eq!((&named.header["kid"], &named.claims), (&json!("k9"), &claims()));
     }
 
     #[test]

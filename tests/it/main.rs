@@ -49,6 +49,7 @@ mod pacing;
 mod policies;
 mod pools;
 mod promises;
+mod proof;
 mod rates;
 mod regions;
 mod replacement;

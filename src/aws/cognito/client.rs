@@ -121,7 +121,10 @@ impl Described for AppClient {
                         needs: &[Usage::Read],
                         actions: &["cognito-idp:DescribeRiskConfiguration", "cognito-idp:DescribeUserPoolClient"],
                     },
-                    Permissions { needs: &[Usage::Create], actions: &["cognito-idp:CreateUserPoolClient"] },
+                    Permissions {
+                        needs: &[Usage::Create, Usage::ShortLivedClient],
+                        actions: &["cognito-idp:CreateUserPoolClient"],
+                    },
                     Permissions {
                         needs: &[Usage::Update],
                         actions: &[
@@ -130,7 +133,10 @@ impl Described for AppClient {
                             "cognito-idp:UpdateUserPoolClient",
                         ],
                     },
-                    Permissions { needs: &[Usage::Delete], actions: &["cognito-idp:DeleteUserPoolClient"] },
+                    Permissions {
+                        needs: &[Usage::Delete, Usage::ShortLivedClient],
+                        actions: &["cognito-idp:DeleteUserPoolClient"],
+                    },
                 ],
             },
         ],

@@ -9,7 +9,7 @@ use aws_sdk_cognitoidentityprovider::types::{
 
 use super::{AppClient, AppClientLive};
 use crate::aws::error::built;
-use crate::aws::unsupported::NOT_SUPPORTED;
+use crate::aws::unsupported::UNSUPPORTED;
 use crate::engine::{Comparison, Effect, Failure};
 
 /// The attributes that tokens may contain.
@@ -160,7 +160,7 @@ fn rotation(found: Comparison, want: &AppClient, live: &UserPoolClientType, emul
         _ => Effect::Same,
     };
     if emulator && rotation.is_none() && want.tokens.rotate {
-        return found.judged("RefreshTokenRotation.Feature", "ENABLED", NOT_SUPPORTED, Effect::Same);
+        return found.judged("RefreshTokenRotation.Feature", "ENABLED", UNSUPPORTED, Effect::Same);
     }
     found.judged("RefreshTokenRotation.Feature", word(want.tokens.rotate), word(is_on), effect)
 }

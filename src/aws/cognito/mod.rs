@@ -21,6 +21,7 @@ mod pool_calls;
 mod pool_comparison;
 mod pool_settings;
 mod service_user;
+mod test_clients;
 mod threat;
 mod users;
 
@@ -38,6 +39,7 @@ pub use occupancy::Occupancy;
 pub use password::{PasswordPolicy, generate};
 pub use pool::{Mfa, UserPool, UserPoolKey, UserPoolLive, UserPoolOutputs};
 pub use service_user::{ServiceUser, ServiceUserLive, ServiceUserOutputs, ServiceUsers};
+pub use test_clients::TestClients;
 pub use threat::{Plan, ThreatProtection};
 pub use users::{AddUser, Added, SignedUp, Tokens, User, Users, is_email};
 

@@ -14,7 +14,7 @@ use super::{Cognito, UserPool};
 use crate::aws::error::{OrFail, built};
 use crate::aws::refusals::NO_RISK_CONFIGURATION;
 use crate::aws::settle::{COGNITO_BUSY, settled};
-use crate::aws::unsupported::{NOT_SUPPORTED, unless_unsupported};
+use crate::aws::unsupported::{UNSUPPORTED, unless_unsupported};
 use crate::engine::{Comparison, Effect, Failure, Task};
 
 /// Whether Cognito watches sign-ins.
@@ -165,7 +165,7 @@ fn risks(found: Comparison, risk: &Risk) -> Comparison {
     let none = RiskConfigurationType::builder().build();
     let live = match risk {
         Risk::Unsupported => {
-            return found.judged("RiskConfiguration", "BLOCK", NOT_SUPPORTED, Effect::Same);
+            return found.judged("RiskConfiguration", "BLOCK", UNSUPPORTED, Effect::Same);
         }
         Risk::NotRead => &none,
         Risk::Read(live) => live,
@@ -435,7 +435,7 @@ mod tests {
         let risk = cognito.risks_of(&enforced()).await.expect("no failure");
         let found = compare(&want, &enforced(), &risk);
         assert_eq!(found.drift(), []);
-        assert!(found.settings().iter().any(|setting| setting.live == NOT_SUPPORTED));
+        assert!(found.settings().iter().any(|setting| setting.live == UNSUPPORTED));
         cognito.set_risks(&want, "p1", &risk, &Task::detached("x")).await.expect("no failure");
     }
 }

@@ -273,7 +273,7 @@ impl Lambda {
         let auto = UpdateRuntimeOn::Auto;
         Ok(match read {
             // The emulator answers calls that it does not know as if the function did not exist.
-            None if self.emulated => Err(unsupported::NOT_SUPPORTED),
+            None if self.emulated => Err(unsupported::UNSUPPORTED),
             read => {
                 let mode = read.as_ref().and_then(|read| read.update_runtime_on()).unwrap_or(&auto);
                 Ok(mode.as_str().to_owned())

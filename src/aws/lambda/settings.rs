@@ -392,7 +392,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_read_here_is_no_difference() {
         let mut live = live().await;
-        live.access.runtime_updates = Err(crate::aws::unsupported::NOT_SUPPORTED);
+        live.access.runtime_updates = Err(crate::aws::unsupported::UNSUPPORTED);
         assert_eq!(want().drift(&live), []);
         let found = want().compare(&live);
         let setting = found.settings().iter().find(|setting| setting.field == RUNTIME_UPDATES).unwrap();

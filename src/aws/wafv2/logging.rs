@@ -13,7 +13,7 @@ use crate::aws::error::{OrAbsent, OrFail, built};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{WAF_ASSOCIATION, WAF_TROUBLE, settled};
-use crate::aws::unsupported::{NOT_SUPPORTED, unless_unsupported};
+use crate::aws::unsupported::{UNSUPPORTED, unless_unsupported};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::regions::Service;
@@ -59,7 +59,7 @@ impl fmt::Display for LoggingLive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("none"),
-            Self::Unsupported => f.write_str(NOT_SUPPORTED),
+            Self::Unsupported => f.write_str(UNSUPPORTED),
             Self::Some(live) => {
                 write!(f, "{} without {}", destinations(live), redacted(live.redacted_fields()).join(", "))
             }
@@ -125,7 +125,7 @@ impl Resource for Logging {
         let live = match live {
             LoggingLive::Some(live) => live,
             LoggingLive::Unsupported => {
-                return compared.judged(field, &self.log_group_arn, NOT_SUPPORTED, Effect::Same);
+                return compared.judged(field, &self.log_group_arn, UNSUPPORTED, Effect::Same);
             }
             LoggingLive::None => return compared.guard(field, &self.log_group_arn, "none"),
         };
@@ -374,7 +374,7 @@ mod tests {
         let found = read(&emulator).await.expect("an answer").expect("it counts as there");
         let compared = want().compare(&found.live);
         assert!(compared.is_as_wanted());
-        assert_eq!(compared.settings()[0].live, NOT_SUPPORTED);
+        assert_eq!(compared.settings()[0].live, UNSUPPORTED);
         assert!(emulator.create(&want(), &Task::detached("x")).await.is_ok());
         assert_eq!(Provider::<Logging>::delete(&emulator, &gone, &Task::detached("x")).await, Ok(()));
         assert!(read(&emulator).await.expect("an answer").is_none(), "it is gone with its web ACL");

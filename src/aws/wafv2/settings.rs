@@ -4,7 +4,7 @@ use aws_sdk_wafv2::types::{self, AssociatedResourceType, SizeInspectionLimit};
 
 use super::web_acl::{WebAcl, WebAclLive};
 use crate::aws::error::built;
-use crate::aws::unsupported::NOT_SUPPORTED;
+use crate::aws::unsupported::UNSUPPORTED;
 use crate::engine::{Comparison, Effect, Failure};
 
 /// How many KB of a body WAF inspects before API Gateway, if nothing else is set (docs/aws.md, Web ACLs).
@@ -84,7 +84,7 @@ pub(super) fn others(compared: Comparison, want: &WebAcl, live: &WebAclLive) -> 
         .plain("ChallengeConfig.ImmunityTimeProperty", "none", immunity(challenge.map(|time| time.immunity_time())))
         .plain("TokenDomains", "none", none_or(domains, |names| names));
     let resources = match live.resources.as_deref() {
-        None => NOT_SUPPORTED.to_owned(),
+        None => UNSUPPORTED.to_owned(),
         Some([]) => "none".to_owned(),
         Some(arns) => arns.join(", "),
     };
@@ -106,7 +106,7 @@ fn body_limit(compared: Comparison, want: u32, live: &WebAclLive) -> Comparison 
     let set = bodies.and_then(|bodies| bodies.get(&AssociatedResourceType::ApiGateway));
     let found = set.map(types::RequestBodyAssociatedResourceTypeConfig::default_size_inspection_limit);
     if found.is_none() && want != USUAL_LIMIT && live.emulated {
-        return compared.judged(field, limit(want), NOT_SUPPORTED, Effect::Same);
+        return compared.judged(field, limit(want), UNSUPPORTED, Effect::Same);
     }
     let found = found.map_or(USUAL_LIMIT, kilobytes);
     let effect = match found.cmp(&want) {

@@ -19,7 +19,7 @@ pub(super) fn check(verdict: Verdict) -> Check {
     }
 }
 
-/// Two failures, one check that does not apply, and one layer without checks.
+/// Two failures, one check that was not tried, and one layer without checks.
 pub(super) fn proof() -> Verification {
     let route = |verdict, claim: &str, sent: &str, received: &str| Check {
         layer: Layer::Authorization,
@@ -47,7 +47,7 @@ pub(super) fn proof() -> Verification {
             sent: String::new(),
             expected: "403".to_owned(),
             received: "the firewall only counts: its mode is count".to_owned(),
-            ..check(Verdict::NotApplicable)
+            ..check(Verdict::NotTried)
         },
     ];
     let kinds = ["no token", "garbage", "a tampered signature", "a token with alg none", "an expired token"];
@@ -69,12 +69,14 @@ pub(super) fn proof() -> Verification {
         ..check(Verdict::Fail)
     });
     Verification {
-        schema_version: 1,
+        schema_version: 2,
         tool: "securelambda 0.1.0".to_owned(),
         stack: "securelambda".to_owned(),
         account: "123456789012".to_owned(),
         region: "eu-central-1".to_owned(),
         endpoint: None,
+        emulator: None,
+        notes: vec!["The firewall blocks nothing: its mode is count.".to_owned()],
         began_unix_ms: BEGAN,
         elapsed_ms: 11_240,
         checks,
@@ -103,6 +105,8 @@ pub(super) fn hostile() -> Verification {
     for text in [&mut proof.tool, &mut proof.stack, &mut proof.account, &mut proof.region] {
         text.clone_from(&hostile);
     }
+    proof.emulator = crate::emulator::Emulator::of(Some(&hostile));
+    proof.notes = vec![hostile.clone()];
     proof.endpoint = Some(hostile);
     proof
 }

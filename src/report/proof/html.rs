@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::super::markup::Visible;
 use super::super::timestamp::{Timestamp, seconds};
 use super::super::words::duration;
-use super::{Section, State, tally, verdict};
+use super::{Section, State, reasons, statement, tally, verdict};
 use crate::verify::{Check, Layer, Verdict, Verification};
 
 pub(in crate::report) const STYLE: &str = include_str!("page.css");
@@ -28,12 +28,13 @@ pub fn proof_html(proof: &Verification) -> String {
             (head(proof))
             body {
                 main {
-                    (heading(proof, &sections))
+                    (heading(proof))
                     section.layers {
                         h2 { "The five layers" }
                         ol { @for section in &sections { (summary(section)) } }
                     }
                     (failures(proof))
+                    (not_tried(proof))
                     section.checks {
                         h2 { "All checks" }
                         @for section in &sections { (details(section)) }
@@ -62,14 +63,19 @@ fn head(proof: &Verification) -> Markup {
     }
 }
 
-fn heading(proof: &Verification, sections: &[Section; 5]) -> Markup {
+fn heading(proof: &Verification) -> Markup {
     let counts = tally(|verdict| proof.count(verdict));
     let began = Timestamp(proof.began_unix_ms);
+    let endpoint = match (&proof.endpoint, &proof.emulator) {
+        (Some(url), Some(_)) => format!("{url}, an emulator"),
+        (Some(url), None) => url.clone(),
+        (None, _) => "AWS".to_owned(),
+    };
     let facts = [
         ("Stack", &*proof.stack),
         ("Account", &proof.account),
         ("Region", &proof.region),
-        ("Endpoint", proof.endpoint.as_deref().unwrap_or("AWS")),
+        ("Endpoint", &endpoint),
         ("Verified", &format!("{} {} UTC", began.day(), began.time())),
         ("Duration", &duration(Duration::from_millis(proof.elapsed_ms))),
         ("Checks", &proof.checks.len().to_string()),
@@ -77,33 +83,22 @@ fn heading(proof: &Verification, sections: &[Section; 5]) -> Markup {
     ];
     html! {
         header {
+            @if let Some(emulator) = &proof.emulator {
+                p.notice { strong { "Not a proof about AWS. " } (Visible(&emulator.to_string())) }
+            }
             p.kind { "Proof of the stack " strong { (Visible(&proof.stack)) } }
             h1 {
                 span.badge.pass[proof.holds()].fail[!proof.holds()] { (verdict(proof)) }
-                " " (statement(sections))
+                " " (statement(proof))
             }
             @if !counts.is_empty() { p.lead { (counts) } }
+            @for note in &proof.notes { p.note { (Visible(note)) } }
             dl.facts {
                 @for (name, value) in facts {
                     div { dt { (name) } dd { (Visible(value)) } }
                 }
             }
         }
-    }
-}
-
-/// The result as a sentence. It says that every layer holds only if every layer was checked.
-fn statement(sections: &[Section; 5]) -> String {
-    let titles = |state: State| -> Vec<&str> {
-        sections.iter().filter(|section| section.state() == state).map(|section| section.layer.title()).collect()
-    };
-    let (holding, broken) = (titles(State::Holds), titles(State::Broken));
-    match (broken.as_slice(), holding.len()) {
-        ([], 0) => "Nothing was verified".to_owned(),
-        ([], 5) => "Every layer holds".to_owned(),
-        ([], holding) => format!("{holding} of 5 layers hold, the others were not verified"),
-        ([layer], _) => format!("The layer {layer} does not hold"),
-        (layers, _) => format!("{} of 5 layers do not hold", layers.len()),
     }
 }
 
@@ -114,7 +109,7 @@ fn summary(section: &Section) -> Markup {
         li class=(class(state)) {
             span.name { (section.layer.title()) }
             span.role { (role(section.layer)) }
-            span class={ "mark " (class(state)) } { (mark(state)) " " (state.words()) }
+            span class={ "mark " (class(state)) } { (mark(state)) " " (section.words()) }
             @if !counts.is_empty() { span.counts { (counts) } }
         }
     }
@@ -163,6 +158,27 @@ fn failure(check: &Check) -> Markup {
     }
 }
 
+/// The checks that were not tried, by reason; empty if there are none.
+fn not_tried(proof: &Verification) -> Markup {
+    let reasons = reasons(proof);
+    html! {
+        @if !reasons.is_empty() {
+            section.untried {
+                h2 { "Not tried " span { "(" (proof.count(Verdict::NotTried)) ")" } }
+                p { "These claims are neither shown to hold nor shown not to hold." }
+                dl {
+                    @for (reason, checks) in reasons {
+                        dt { (Visible(reason)) }
+                        @for check in checks {
+                            dd { strong { (Visible(&check.subject)) } ": " (Visible(&check.claim)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The checks of a layer. They are unfolded only if the layer does not hold.
 fn details(section: &Section) -> Markup {
     let state = section.state();
@@ -170,7 +186,7 @@ fn details(section: &Section) -> Markup {
         details open[state == State::Broken] {
             summary {
                 h3 { (section.layer.title()) } " "
-                span class={ "mark " (class(state)) } { (mark(state)) " " (state.words()) } " "
+                span class={ "mark " (class(state)) } { (mark(state)) " " (section.words()) } " "
                 span.counts { (section.counts()) }
             }
             @if section.checks.is_empty() {
@@ -213,14 +229,14 @@ fn row(check: &Check) -> Markup {
     let (class, result) = match check.verdict {
         Verdict::Pass => ("pass", "✓ Pass"),
         Verdict::Fail => ("fail", "✗ Fail"),
-        Verdict::NotApplicable => ("na", "– N/A"),
+        Verdict::NotTried => ("na", "– Not tried"),
     };
     let at = Timestamp(check.at_unix_ms);
     html! {
         tr class=(class) {
             td.result data-label="Result" { span class={ "mark " (class) } { (result) } }
             th scope="row" { (Visible(&check.claim)) }
-            @if check.verdict == Verdict::NotApplicable {
+            @if check.verdict == Verdict::NotTried {
                 td colspan="3" data-label="Reason" { (Visible(&check.received)) }
             } @else {
                 td data-label="Sent" { (Visible(&check.sent)) }
@@ -240,9 +256,9 @@ fn footer() -> Markup {
         footer {
             p {
                 "Each check ran against the live stack at the time shown. All times are in UTC. "
-                strong { "Fail" } " means that the claim does not hold or could not be tested. "
-                strong { "N/A" } " means that the claim does not apply to this stack or cannot be tested there; the "
-                "reason is shown next to it. This page contains no password and no token."
+                strong { "Fail" } " means that the claim does not hold, or that reading or sending failed. "
+                strong { "Not tried" } " means that nothing is known about the claim; the reason is shown next to it. "
+                "This page contains no password and no token."
             }
         }
     }
@@ -253,7 +269,7 @@ fn class(state: State) -> &'static str {
     match state {
         State::Holds => "pass",
         State::Broken => "fail",
-        State::NotApplicable | State::Unchecked => "na",
+        State::NotTried | State::Unchecked => "na",
     }
 }
 
@@ -261,7 +277,7 @@ fn mark(state: State) -> &'static str {
     match state {
         State::Holds => "✓",
         State::Broken => "✗",
-        State::NotApplicable | State::Unchecked => "–",
+        State::NotTried | State::Unchecked => "–",
     }
 }
 
@@ -292,38 +308,43 @@ mod tests {
     }
 
     #[test]
-    fn a_row_shows_the_result_or_the_reason_why_it_does_not_apply() {
-        let rows = [Verdict::Pass, Verdict::NotApplicable].map(|verdict| readable(row(&fixture::check(verdict))));
+    fn a_row_shows_the_result_or_the_reason_why_it_was_not_tried() {
+        let rows = [Verdict::Pass, Verdict::NotTried].map(|verdict| readable(row(&fixture::check(verdict))));
         assert_snapshot!(rows.join("\n"));
     }
 
     #[test]
     fn the_heading_shows_stack_result_place_and_time() {
         let proof = fixture::proof();
-        assert_snapshot!(readable(heading(&proof, &Section::all(&proof))));
+        assert_snapshot!(readable(heading(&proof)));
     }
 
     #[test]
-    fn the_statement_says_which_layers_hold() {
-        let said = |proof: &Verification| statement(&Section::all(proof));
+    fn the_page_says_that_the_endpoint_is_an_emulator_before_anything_else() {
         let mut proof = fixture::sound();
-        assert_eq!(said(&proof), "4 of 5 layers hold, the others were not verified");
-        proof.checks.push(Check { layer: Layer::Secrets, ..fixture::check(Verdict::Pass) });
-        assert_eq!(said(&proof), "Every layer holds");
-        assert!(proof_html(&proof).contains("PASS"));
-        proof.checks.push(Check { layer: Layer::Secrets, ..fixture::check(Verdict::Fail) });
-        assert_eq!(said(&proof), "The layer Secrets does not hold");
-        assert_eq!(said(&fixture::proof()), "2 of 5 layers do not hold");
-        proof.checks.clear();
-        assert_eq!(said(&proof), "Nothing was verified");
-        assert!(proof_html(&proof).contains("FAIL"));
+        assert!(!proof_html(&proof).contains("Not a proof about AWS"));
+        proof.endpoint = Some("http://127.0.0.1:4577".into());
+        proof.emulator = crate::emulator::Emulator::of(proof.endpoint.as_deref());
+        let page = proof_html(&proof);
+        assert!(at(&page, "Not a proof about AWS") < at(&page, "Proof of the stack"));
+        at(&page, "http://127.0.0.1:4577, an emulator");
+    }
+
+    #[test]
+    fn what_was_not_tried_has_a_section_with_the_reason() {
+        let page = proof_html(&fixture::sound());
+        assert!(at(&page, "<section class=\"untried\">") < at(&page, "All checks"));
+        at(&page, "<dt>the firewall only counts: its mode is count</dt>");
+        at(&page, "The firewall blocks nothing: its mode is count.");
     }
 
     #[test]
     fn the_overview_says_the_state_of_each_layer_in_words() {
         let proof = fixture::proof();
         let shown = Section::all(&proof).each_ref().map(|section| summary(section).into_string());
-        for (layer, expected) in shown.iter().zip(["✓ holds", "✓ holds", "✗ does not hold", "– not checked"]) {
+        for (layer, expected) in
+            shown.iter().zip(["✓ holds", "✓ holds as far as tried", "✗ does not hold", "– not checked"])
+        {
             assert!(layer.contains(&format!(">{expected}<")), "{layer}");
         }
         assert!(shown[2].contains("1 failed, 5 passed"), "{}", shown[2]);

@@ -31,11 +31,13 @@ fn suite(section: &Section, proof: &Verification) -> TestSuite {
     suite
         .set_time(Duration::from_millis(section.checks.iter().map(|check| check.elapsed_ms).sum()))
         .set_timestamp(utc(began.unwrap_or(proof.began_unix_ms)));
+    let emulator = proof.emulator.as_ref().map(ToString::to_string);
     let facts = [
         ("stack", Some(&proof.stack)),
         ("account", Some(&proof.account)),
         ("region", Some(&proof.region)),
         ("endpoint", proof.endpoint.as_ref()),
+        ("emulator", emulator.as_ref()),
         ("tool", Some(&proof.tool)),
     ];
     for (name, value) in facts {
@@ -43,11 +45,14 @@ fn suite(section: &Section, proof: &Verification) -> TestSuite {
             suite.add_property(Property::new(name, attribute(value)));
         }
     }
+    for note in &proof.notes {
+        suite.add_property(Property::new("note", attribute(note)));
+    }
     suite.add_test_cases(section.checks.iter().map(|check| case(check)));
     suite
 }
 
-/// A check that could not be made has failed: there are no errors beside failures.
+/// A check that was not tried is skipped. There are no errors beside failures.
 fn case(check: &Check) -> TestCase {
     let details = text(&format!(
         "sent: {}\nexpected: {}\nreceived: {}\nat: {}",
@@ -64,7 +69,7 @@ fn case(check: &Check) -> TestCase {
             failure.set_message(message).set_type("verify").set_description(details.as_str());
             failure
         }
-        Verdict::NotApplicable => {
+        Verdict::NotTried => {
             let mut skipped = TestCaseStatus::skipped();
             skipped.set_message(attribute(&check.received));
             skipped

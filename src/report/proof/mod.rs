@@ -30,8 +30,8 @@ enum State {
     Holds,
     /// At least one check failed.
     Broken,
-    /// There were checks, but none applied.
-    NotApplicable,
+    /// There were checks, but none was tried.
+    NotTried,
     /// There were no checks.
     Unchecked,
 }
@@ -42,7 +42,7 @@ impl State {
         match self {
             Self::Holds => "holds",
             Self::Broken => "does not hold",
-            Self::NotApplicable => "not applicable",
+            Self::NotTried => "not tried",
             Self::Unchecked => "not checked",
         }
     }
@@ -58,9 +58,17 @@ impl<'a> Section<'a> {
     fn state(&self) -> State {
         match (self.count(Verdict::Pass), self.count(Verdict::Fail), self.checks.len()) {
             (0, 0, 0) => State::Unchecked,
-            (0, 0, _) => State::NotApplicable,
+            (0, 0, _) => State::NotTried,
             (_, 0, _) => State::Holds,
             _ => State::Broken,
+        }
+    }
+
+    /// The state in words. A layer holds only as far as it was tried.
+    fn words(&self) -> &'static str {
+        match self.state() {
+            State::Holds if self.count(Verdict::NotTried) > 0 => "holds as far as tried",
+            state => state.words(),
         }
     }
 
@@ -84,7 +92,7 @@ impl<'a> Section<'a> {
         subjects
     }
 
-    /// `2 failed, 14 passed, 1 not applicable`
+    /// `2 failed, 14 passed, 1 not tried`
     fn counts(&self) -> String {
         tally(|verdict| self.count(verdict))
     }
@@ -95,8 +103,42 @@ fn tally(count: impl Fn(Verdict) -> usize) -> String {
     words::tally(&[
         (count(Verdict::Fail), "failed"),
         (count(Verdict::Pass), "passed"),
-        (count(Verdict::NotApplicable), "not applicable"),
+        (count(Verdict::NotTried), "not tried"),
     ])
+}
+
+/// The reasons why checks were not tried, each with its checks, in the order of the first ones.
+fn reasons(proof: &Verification) -> Vec<(&str, Vec<&Check>)> {
+    let mut reasons: Vec<(&str, Vec<&Check>)> = Vec::new();
+    for check in proof.checks.iter().filter(|check| check.verdict == Verdict::NotTried) {
+        match reasons.iter_mut().find(|(reason, _)| *reason == check.received) {
+            Some((_, checks)) => checks.push(check),
+            None => reasons.push((&check.received, vec![check])),
+        }
+    }
+    reasons
+}
+
+/// The result as a sentence. It says that every layer holds only if every check was tried.
+fn statement(proof: &Verification) -> String {
+    let sections = Section::all(proof);
+    let titles = |state: State| -> Vec<&str> {
+        sections.iter().filter(|section| section.state() == state).map(|section| section.layer.title()).collect()
+    };
+    let (holding, broken) = (titles(State::Holds), titles(State::Broken));
+    let untried = proof.count(Verdict::NotTried);
+    let checks = if untried == 1 { "check was" } else { "checks were" };
+    match (broken.as_slice(), holding.len(), untried) {
+        ([], 0, _) => "Nothing was verified".to_owned(),
+        ([], 5, 0) => "Every layer holds".to_owned(),
+        ([], 5, _) => format!("What was tried holds in every layer; {untried} {checks} not tried"),
+        ([], holding, 0) => format!("{holding} of 5 layers hold, the others were not verified"),
+        ([], holding, _) => {
+            format!("{holding} of 5 layers hold as far as they were tried; {untried} {checks} not tried")
+        }
+        ([layer], ..) => format!("The layer {layer} does not hold"),
+        (layers, ..) => format!("{} of 5 layers do not hold", layers.len()),
+    }
 }
 
 fn verdict(proof: &Verification) -> &'static str {
@@ -114,10 +156,32 @@ mod tests {
             Section { layer: Layer::Firewall, checks: checks.iter().collect() }.state()
         };
         assert_eq!(state(&[]), State::Unchecked);
-        assert_eq!(state(&[Verdict::NotApplicable]), State::NotApplicable);
-        assert_eq!(state(&[Verdict::NotApplicable, Verdict::Pass]), State::Holds);
+        assert_eq!(state(&[Verdict::NotTried]), State::NotTried);
+        assert_eq!(state(&[Verdict::NotTried, Verdict::Pass]), State::Holds);
         assert_eq!(state(&[Verdict::Pass, Verdict::Fail]), State::Broken);
         assert_eq!(state(&[Verdict::Fail]), State::Broken);
+    }
+
+    #[test]
+    fn a_layer_is_not_said_to_hold_without_saying_what_was_not_tried() {
+        let mut proof = fixture::sound();
+        assert_eq!(statement(&proof), "4 of 5 layers hold as far as they were tried; 1 check was not tried");
+        proof.checks.push(Check { layer: Layer::Secrets, ..fixture::check(Verdict::Pass) });
+        assert_eq!(statement(&proof), "What was tried holds in every layer; 1 check was not tried");
+        proof.checks.retain(|check| check.verdict == Verdict::Pass);
+        assert_eq!(statement(&proof), "Every layer holds");
+        proof.checks.clear();
+        assert_eq!(statement(&proof), "Nothing was verified");
+        assert_eq!(statement(&fixture::proof()), "2 of 5 layers do not hold");
+    }
+
+    #[test]
+    fn checks_that_were_not_tried_are_grouped_by_reason() {
+        let mut proof = fixture::proof();
+        proof.checks.push(fixture::check(Verdict::NotTried));
+        let reasons = reasons(&proof);
+        assert_eq!(reasons.iter().map(|(_, checks)| checks.len()).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(reasons[0].0, "the firewall only counts: its mode is count");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use console::{measure_text_width, pad_str, truncate_str};
 
 use super::super::palette::Palette;
 use super::super::words::{duration, one_line, wrap};
-use super::{Section, State, tally, verdict};
+use super::{Section, State, statement, tally, verdict};
 use crate::verify::{Check, Verdict, Verification};
 
 const WIDTH: usize = 80;
@@ -14,8 +14,8 @@ const INDENT: usize = 2;
 /// The maximum width of the column of claims, so that the subjects fit beside it.
 const CLAIM: usize = 41;
 
-/// A section for each layer: failures in full, checks that do not apply with the reason, and a line for each claim that
-/// holds with its subjects. The counts are at the end. The text ends without a line break.
+/// A section for each layer: failures in full, a line for each claim that was not tried with its subjects and the reason,
+/// and one for each claim that holds with its subjects. The counts are at the end. The text ends without a line break.
 pub fn proof_table(proof: &Verification, palette: Palette) -> String {
     let mut lines = Vec::new();
     for section in Section::all(proof) {
@@ -33,7 +33,7 @@ fn layer(section: &Section, palette: Palette) -> Vec<String> {
     };
     let mut lines = vec![format!("{}  {state}", palette.strong(section.layer.title()))];
     lines.extend(section.of(Verdict::Fail).flat_map(|check| failure(check, palette)));
-    lines.extend(section.of(Verdict::NotApplicable).flat_map(|check| not_applicable(check, palette)));
+    lines.extend(not_tried(section, palette));
     lines.extend(passes(section, palette));
     lines
 }
@@ -48,11 +48,24 @@ fn failure(check: &Check, palette: Palette) -> Vec<String> {
     lines
 }
 
-fn not_applicable(check: &Check, palette: Palette) -> Vec<String> {
-    let mut lines = titled(palette.pick("–", "-"), check, palette);
-    let why = wrap(&one_line(&check.received), WIDTH - text_column(palette));
-    lines.extend(why.iter().map(|line| format!("{}{}", " ".repeat(text_column(palette)), palette.dim(line))));
-    lines
+/// Checks of one claim with one reason are one paragraph: `– POST /a, POST /b: an expired token is refused`.
+fn not_tried(section: &Section, palette: Palette) -> Vec<String> {
+    let mut groups: Vec<(String, String, Vec<String>)> = Vec::new();
+    for check in section.of(Verdict::NotTried) {
+        let (claim, why, subject) = (one_line(&check.claim), one_line(&check.received), one_line(&check.subject));
+        match groups.iter_mut().find(|(known, reason, _)| *known == claim && *reason == why) {
+            Some((_, _, subjects)) => subjects.push(subject),
+            None => groups.push((claim, why, vec![subject])),
+        }
+    }
+    let lines = |(claim, why, subjects): (String, String, Vec<String>)| {
+        let title = format!("{}: {claim}", subjects.join(", "));
+        let mut lines = hanging(&marked(palette.pick("–", "-"), palette), &title);
+        let why = wrap(&why, WIDTH - text_column(palette));
+        lines.extend(why.iter().map(|line| format!("{}{}", " ".repeat(text_column(palette)), palette.dim(line))));
+        lines
+    };
+    groups.into_iter().flat_map(lines).collect()
 }
 
 /// `✗ POST /lambda1: a token of MyUserPool2 is refused`
@@ -98,7 +111,8 @@ fn shortened(subjects: &[String], room: usize, palette: Palette) -> String {
     })
 }
 
-/// `✗ FAIL: 3 failed, 83 passed, 4 not applicable in 11.2s; account 123456789012, eu-central-1`
+/// `✗ FAIL: 3 failed, 83 passed, 4 not tried in 11.2s; account 123456789012, eu-central-1`, the result as a sentence,
+/// and notes.
 fn summary(proof: &Verification, palette: Palette) -> Vec<String> {
     let (mark, paint): (_, fn(Palette, &str) -> String) =
         if proof.holds() { (palette.done(), Palette::good) } else { (palette.failed(), Palette::bad) };
@@ -107,9 +121,13 @@ fn summary(proof: &Verification, palette: Palette) -> Vec<String> {
         counts => counts,
     };
     let took = duration(Duration::from_millis(proof.elapsed_ms));
-    let place = proof.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
+    let what = if proof.emulator.is_some() { "the emulator " } else { "" };
+    let place = proof.endpoint.as_ref().map(|endpoint| format!(" at {what}{endpoint}")).unwrap_or_default();
     let text = format!("{counts} in {took}; account {}, {}{place}", proof.account, proof.region);
-    hanging(&format!("{mark} {}: ", paint(palette, verdict(proof))), &one_line(&text))
+    let mut lines = hanging(&format!("{mark} {}: ", paint(palette, verdict(proof))), &one_line(&text));
+    lines.extend(wrap(&format!("{}.", statement(proof)), WIDTH));
+    lines.extend(proof.notes.iter().flat_map(|note| wrap(&one_line(note), WIDTH)));
+    lines
 }
 
 /// The column at which the text after a mark begins.
@@ -148,7 +166,7 @@ mod tests {
         Authentication  1 passed
           ✓ a user can sign in  MyUserPool1
 
-        Firewall  1 passed, 1 not applicable
+        Firewall  1 passed, 1 not tried
           – web ACL securelambda: a blocked address is refused
             the firewall only counts: its mode is count
           ✓ its rules match the stack file  web ACL securelambda
@@ -173,8 +191,10 @@ mod tests {
             expected  no managed policy
             received  arn:aws:iam::aws:policy/AmazonSNSFullAccess
 
-        ✗ FAIL: 2 failed, 7 passed, 1 not applicable in 11.2s; account 123456789012,
+        ✗ FAIL: 2 failed, 7 passed, 1 not tried in 11.2s; account 123456789012,
                 eu-central-1
+        2 of 5 layers do not hold.
+        The firewall blocks nothing: its mode is count.
         "#);
     }
 
@@ -213,12 +233,18 @@ mod tests {
     #[test]
     fn the_summary_shows_the_verdict_and_the_counts() {
         let last = |proof: &Verification| summary(proof, UNICODE).join("\n");
-        assert_snapshot!(last(&fixture::sound()), @"✓ PASS: 9 passed, 1 not applicable in 11.2s; account 123456789012, eu-central-1");
-        let nothing =
-            Verification { checks: Vec::new(), endpoint: Some("http://127.0.0.1:4566".into()), ..fixture::proof() };
+        assert_snapshot!(last(&fixture::sound()), @"
+        ✓ PASS: 9 passed, 1 not tried in 11.2s; account 123456789012, eu-central-1
+        4 of 5 layers hold as far as they were tried; 1 check was not tried.
+        The firewall blocks nothing: its mode is count.
+        ");
+        let endpoint = Some("http://127.0.0.1:4566".to_owned());
+        let emulator = crate::emulator::Emulator::of(endpoint.as_deref());
+        let nothing = Verification { checks: Vec::new(), notes: Vec::new(), endpoint, emulator, ..fixture::proof() };
         assert_snapshot!(last(&nothing), @"
-        ✗ FAIL: no check was made in 11.2s; account 123456789012, eu-central-1 at
-                http://127.0.0.1:4566
+        ✗ FAIL: no check was made in 11.2s; account 123456789012, eu-central-1 at the
+                emulator http://127.0.0.1:4566
+        Nothing was verified.
         ");
     }
 }

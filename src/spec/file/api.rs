@@ -77,20 +77,21 @@ impl Reader {
     }
 
     fn route(&mut self, table: &Table) -> Option<Route> {
-        let keys::Route { route, function, pool, auth, body } = &keys::ROUTE;
+        let keys::Route { route, function, pool, auth, body, verify } = &keys::ROUTE;
         let route = self.required(table, route);
         // A mistake in the function or the caller must not hide other mistakes of the route.
         let function = self.required_or(table, function);
         let name = route.as_ref().map_or("this route", |(route, _)| route);
         let auth = self.auth(name, table, pool, auth).unwrap_or(Auth::None);
         let body = self.text(table, body).map(|(body, _)| PathBuf::from(body.trim()));
+        let verify = self.flag(table, verify);
         let (route, span) = route?;
         let parts = rules::route(&route);
         if let Err(why) = &parts {
             self.diagnostic(&span, why.message.as_str(), Some(why.help.clone()));
         }
         let (method, path) = parts.ok()?;
-        Some(Route { method, path, function, auth, body })
+        Some(Route { method, path, function, auth, body, verify })
     }
 
     fn auth(

@@ -186,7 +186,7 @@ const LAGGING_LISTS: [(&str, &str, &str, &str); 5] = [
 ];
 
 /// The first call that creates a resource of each kind: service, operation, and the kind as in the state file.
-const CREATES: [(&str, &str, &str); 29] = [
+const CREATES: &[(&str, &str, &str)] = &[
     ("sns", "CreateTopic", "sns.topic"),
     ("sns", "Subscribe", "sns.subscription"),
     ("secretsmanager", "CreateSecret", "secretsmanager.secret"),

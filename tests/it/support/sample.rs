@@ -1,5 +1,6 @@
 //! A sample result of `verify` for the built-in stack with about 90 checks, to test reports with.
 
+use securelambda::emulator::Emulator;
 use securelambda::verify::{Check, Layer, Verdict, Verification};
 
 /// 2026-11-28, 12:04:20 UTC.
@@ -14,7 +15,7 @@ pub const FIRST_FAILURE: &str = "a wrong password and an unknown user get the sa
 /// The claim of the first check of both, which passes.
 pub const FIRST_PASS: &str = "sign-in is by e-mail";
 
-/// All checks pass, except a few that do not apply.
+/// All checks pass, except a few that were not tried.
 pub fn sound() -> Verification {
     let mut list = List::default();
     authentication(&mut list);
@@ -23,12 +24,14 @@ pub fn sound() -> Verification {
     secrets(&mut list);
     functions(&mut list);
     Verification {
-        schema_version: 1,
+        schema_version: 2,
         tool: "securelambda 0.1.0".to_owned(),
         stack: "securelambda".to_owned(),
         account: "123456789012".to_owned(),
         region: "eu-central-1".to_owned(),
         endpoint: Some("http://127.0.0.1:41873".to_owned()),
+        emulator: Emulator::of(Some("http://127.0.0.1:41873")),
+        notes: vec!["The firewall blocks nothing: its mode is count.".to_owned()],
         began_unix_ms: BEGAN,
         elapsed_ms: 11_240,
         checks: list.checks,
@@ -75,9 +78,9 @@ impl List {
         });
     }
 
-    fn not_applicable(&mut self, layer: Layer, subject: &str, claim: &str, why: &str) {
+    fn not_tried(&mut self, layer: Layer, subject: &str, claim: &str, why: &str) {
         self.pass(layer, subject, claim, "", why);
-        self.checks.last_mut().unwrap().verdict = Verdict::NotApplicable;
+        self.checks.last_mut().unwrap().verdict = Verdict::NotTried;
     }
 }
 
@@ -127,9 +130,9 @@ fn firewall(list: &mut List) {
     pass("web ACL securelambda", "its rules are counted", "GetWebACL", "CloudWatch metrics on, sampled requests on");
     pass("stage development", "the web ACL is attached to it", "GetWebACLForResource", "securelambda");
     let why = "the firewall only counts (mode = \"count\"): nothing is blocked";
-    list.not_applicable(Layer::Firewall, "stage development", "a blocked address is refused", why);
+    list.not_tried(Layer::Firewall, "stage development", "a blocked address is refused", why);
     let why = "this endpoint has no GetSampledRequests";
-    list.not_applicable(Layer::Firewall, "web ACL securelambda", "sampled requests show the traffic", why);
+    list.not_tried(Layer::Firewall, "web ACL securelambda", "sampled requests show the traffic", why);
 }
 
 fn authorization(list: &mut List) {
@@ -199,7 +202,7 @@ fn secrets(list: &mut List) {
         pass(&route, "a refused body reaches no function", "FilterLogEvents since then", "no event");
     }
     let why = "the built-in stack has one secret: there is none that is another's";
-    list.not_applicable(Layer::Secrets, "secret LambdaSNSTopicARN", "no role reads another's", why);
+    list.not_tried(Layer::Secrets, "secret LambdaSNSTopicARN", "no role reads another's", why);
 }
 
 fn functions(list: &mut List) {
@@ -222,5 +225,5 @@ fn functions(list: &mut List) {
     pass("stage development", "throttling of each route matches the stack file", "GetStage", "50 a second, burst 50");
     pass("stage development", "a burst above a route's limit is throttled", "150 requests at once", "429 for some");
     let why = "X-Ray is off in the stack file";
-    list.not_applicable(Layer::Functions, "stage development", "calls can be traced", why);
+    list.not_tried(Layer::Functions, "stage development", "calls can be traced", why);
 }

@@ -1,0 +1,175 @@
+//! Which route answers a request, and paths that a certain route, or no route, answers.
+//!
+//! A probe of a path that another route covers would test that route. So every probe's path is derived from all routes
+//! of the API (docs/aws.md, Which route answers).
+
+use crate::spec::{Api, Route};
+
+/// Stands for parameters, and begins paths that no route has.
+const MARK: &str = "securelambda-verify";
+
+/// The methods that an API can be asked for beside its own. An answer to HEAD has no body, so nobody could tell who
+/// sent it.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/// The most parts that a greedy parameter is filled with.
+const DEEP: usize = 8;
+
+/// Whether a route's path covers a request's path.
+pub(super) fn covers(route: &str, path: &str) -> bool {
+    let (mut pattern, mut parts) = (split(route), split(path));
+    loop {
+        match (pattern.next(), parts.next()) {
+            (None, None) => return true,
+            (Some(greedy), Some(_)) if is_greedy(greedy) => return true,
+            (Some(wanted), Some(part)) if wanted == part || wanted.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}
+
+/// The route of the API that answers a request: the most specific one that covers its path and takes its method.
+pub(super) fn answering<'a>(api: &'a Api, method: &str, path: &str) -> Option<&'a Route> {
+    let takes = |route: &&Route| (route.method == method || route.method == "ANY") && covers(&route.path, path);
+    let rank = |part: &str| if is_greedy(part) { 2 } else { u8::from(part.starts_with('{')) };
+    let specific = |route: &&Route| (split(&route.path).map(rank).collect::<Vec<_>>(), route.method == "ANY");
+    api.routes.iter().filter(takes).min_by_key(specific)
+}
+
+/// A method and a path for which this route answers; `None` if other routes cover all of its paths.
+pub(super) fn reaching<'a>(api: &Api, route: &'a Route) -> Option<(&'a str, String)> {
+    let methods = if route.method == "ANY" { vec!["POST", "PUT", "PATCH", "DELETE", "GET", "HEAD"] } else { vec![] };
+    let methods = if methods.is_empty() { vec![route.method.as_str()] } else { methods };
+    let deep = if route.path.contains("+}") { DEEP } else { 1 };
+    let paths = (1..=deep).map(|deep| filled(&route.path, deep));
+    paths
+        .flat_map(|path| methods.iter().map(move |method| (*method, path.clone())))
+        .find(|(method, path)| answering(api, method, path).is_some_and(|answers| std::ptr::eq(answers, route)))
+}
+
+/// A path near a route that no route of the API covers, whatever the method; `None` if there is none, because of a
+/// greedy route.
+pub(super) fn unlisted(api: &Api, near: &str) -> Option<String> {
+    let near = filled(near, 1);
+    let above = near.rsplit_once('/').map_or("", |(above, _)| above);
+    let candidates = [near.trim_end_matches('/'), above, ""].map(|base| format!("{base}/{MARK}-unlisted"));
+    candidates.into_iter().find(|path| !api.routes.iter().any(|route| covers(&route.path, path)))
+}
+
+/// The methods with which no route of the API answers this path.
+pub(super) fn unlisted_methods(api: &Api, path: &str) -> Vec<&'static str> {
+    METHODS.into_iter().filter(|method| answering(api, method, path).is_none()).collect()
+}
+
+/// The path with each parameter filled in, a greedy one with so many parts.
+fn filled(path: &str, deep: usize) -> String {
+    let part = |part: &str| match part {
+        greedy if is_greedy(greedy) => vec![MARK; deep].join("/"),
+        parameter if parameter.starts_with('{') => MARK.to_owned(),
+        literal => literal.to_owned(),
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+fn split(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').skip(1)
+}
+
+fn is_greedy(part: &str) -> bool {
+    part.starts_with('{') && part.ends_with("+}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{ApiKind, Auth};
+
+    fn api(routes: &[&str]) -> Api {
+        let route = |name: &&str| {
+            let (method, path) = name.split_once(' ').expect("a method and a path");
+            Route {
+                method: method.into(),
+                path: path.into(),
+                function: "F".into(),
+                auth: Auth::None,
+                body: None,
+                verify: false,
+            }
+        };
+        let routes = routes.iter().map(route).collect();
+        Api {
+            kind: ApiKind::Rest,
+            stage: "s".into(),
+            rate_limit: 1,
+            burst_limit: 1,
+            tls: crate::spec::Tls::V1_2,
+            logs: crate::spec::ApiLogs::NONE,
+            tracing: false,
+            routes,
+        }
+    }
+
+    #[test]
+    fn the_most_specific_route_answers() {
+        let api = api(&["ANY /{proxy+}", "GET /notes/{id}", "GET /notes", "ANY /notes/{id}", "POST /a/{rest+}"]);
+        let name = |method, path| answering(&api, method, path).map(Route::name);
+        for (method, path, route) in [
+            ("GET", "/notes", "GET /notes"),
+            ("PUT", "/notes", "ANY /{proxy+}"),
+            ("GET", "/notes/7", "GET /notes/{id}"),
+            ("PUT", "/notes/7", "ANY /notes/{id}"),
+            ("GET", "/notes/7/x", "ANY /{proxy+}"),
+            ("POST", "/a/b/c", "POST /a/{rest+}"),
+        ] {
+            assert_eq!(name(method, path).as_deref(), Some(route), "{method} {path}");
+        }
+        assert!(!covers("/{proxy+}", "") && covers("/", "/") && !covers("/a", "/a/b") && !covers("/a/{id}", "/a"));
+    }
+
+    #[test]
+    fn each_route_is_reached_by_a_path_that_no_other_route_answers() {
+        let reached = |routes: &[&str], at: usize| reaching(&api(routes), &api(routes).routes[at]).is_some();
+        assert!(!reached(&["GET /a"], 0), "another API's route is not reached");
+        let path = |routes: &[&str], at: usize| {
+            let api = api(routes);
+            reaching(&api, &api.routes[at]).map(|(method, path)| format!("{method} {path}"))
+        };
+        assert_eq!(path(&["GET /notes/{id}"], 0).as_deref(), Some("GET /notes/securelambda-verify"));
+        // One part would reach the other route.
+        let greedy = ["ANY /{proxy+}", "ANY /{id}"];
+        assert_eq!(path(&greedy, 0).as_deref(), Some("POST /securelambda-verify/securelambda-verify"));
+        assert_eq!(path(&["ANY /a", "POST /a"], 0).as_deref(), Some("PUT /a"));
+        let all = ["ANY /a", "GET /a", "POST /a", "PUT /a", "PATCH /a", "DELETE /a", "HEAD /a"];
+        assert_eq!(path(&all, 0), None);
+    }
+
+    #[test]
+    fn an_unlisted_path_is_covered_by_no_route() {
+        for (routes, near, expected) in [
+            (&["GET /notes"][..], "/notes", Some("/notes/securelambda-verify-unlisted")),
+            // The path below would be a note, which the caller may read.
+            (&["GET /notes", "GET /notes/{id}"], "/notes", Some("/securelambda-verify-unlisted")),
+            (
+                &["GET /notes", "GET /notes/{id}"],
+                "/notes/{id}",
+                Some("/notes/securelambda-verify/securelambda-verify-unlisted"),
+            ),
+            (&["ANY /{proxy+}"], "/{proxy+}", None),
+            (&["GET /notes", "ANY /{proxy+}"], "/notes", None),
+            (&["GET /"], "/", Some("/securelambda-verify-unlisted")),
+        ] {
+            let api = api(routes);
+            let path = unlisted(&api, near);
+            assert_eq!(path.as_deref(), expected, "{routes:?} {near}");
+            let covered = |path: &String| api.routes.iter().any(|route| covers(&route.path, path));
+            assert!(!path.as_ref().is_some_and(covered));
+        }
+    }
+
+    #[test]
+    fn unlisted_methods_are_those_of_no_covering_route() {
+        assert_eq!(unlisted_methods(&api(&["POST /a"]), "/a"), ["GET", "PUT", "PATCH", "DELETE"]);
+        assert_eq!(unlisted_methods(&api(&["POST /a", "GET /{proxy+}"]), "/a"), ["PUT", "PATCH", "DELETE"]);
+        assert!(unlisted_methods(&api(&["ANY /a"]), "/a").is_empty());
+    }
+}
