@@ -3,6 +3,7 @@
 //! A role's name is unique in the account, whatever its path. Documents in answers are URL-encoded. A role that has
 //! policies cannot be deleted. For some seconds a change is not visible everywhere (docs/aws.md, Roles).
 
+mod attachments;
 mod inventory;
 mod role;
 mod role_policy;

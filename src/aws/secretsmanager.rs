@@ -8,6 +8,7 @@
 //! - For any other value, half of the id is a digest of the visible fields, and half is random. Hidden values are never
 //!   digested. The id is recorded, so that this version can be told from other versions of ours.
 
+mod access;
 mod inventory;
 mod rotation;
 mod secret;
@@ -20,9 +21,8 @@ use super::error::{OrAbsent, OrFail, is_absent};
 use super::refusals::{NOT_RESTORED, SECRET_EXISTS, SECRET_SCHEDULED};
 use super::retries::{client, once};
 use super::settle::{SECRET_BACK, SECRET_NAME, settled};
-use super::unsupported::unless_unsupported;
 use super::{Clients, tags};
-use crate::engine::{Cause, Failure, Found, Listing, Provider, Resource, Task};
+use crate::engine::{Failure, Found, Listing, Provider, Resource, Task};
 use crate::policy::Policy;
 use crate::scope::{Scope, Whose};
 use crate::secret::SecretValue;
@@ -188,57 +188,6 @@ impl SecretsManager {
     /// The version of a secret that readers get.
     pub(super) async fn current(&self, arn: &str) -> Result<Option<String>, Failure> {
         Ok(self.describe(arn).await?.and_then(|secret| live(&secret, None).current))
-    }
-
-    /// The resource policy of a secret; without statements if it has none.
-    async fn policy(&self, name: &str) -> Result<Policy, Failure> {
-        let doing = format!("read the resource policy of the secret {name}");
-        let answer = self.client.get_resource_policy().secret_id(name).send().await.or_fail(&doing)?;
-        let policy = answer.resource_policy.filter(|policy| !policy.is_empty());
-        policy.map_or_else(
-            || Ok(Policy::default()),
-            |policy| {
-                Policy::parse(&policy)
-                    .map_err(|error| Failure::refused(format!("could not {doing}: it is not JSON: {error}")))
-            },
-        )
-    }
-
-    async fn set_policy(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
-        let doing = format!("set the resource policy of the secret {}", want.name);
-        let set = settled(task, &[&SECRET_BACK], || async {
-            if want.policy.statements().next().is_none() {
-                return self.client.delete_resource_policy().secret_id(arn).send().await.or_fail(&doing).map(drop);
-            }
-            let call = self.client.put_resource_policy().secret_id(arn).resource_policy(want.policy.to_string());
-            call.block_public_policy(true).send().await.or_fail(&doing).map(drop)
-        });
-        set.await
-    }
-
-    async fn end_rotation(&self, arn: &str, task: &Task) -> Result<(), Failure> {
-        let ended = self.client.cancel_rotate_secret().secret_id(arn).send().await;
-        let ended = ended.or_fail(&format!("end the rotation of {arn}")).or_absent();
-        match unless_unsupported(self.is_emulator, ended) {
-            // MiniStack answers calls that it does not know with a code of the service's own.
-            Err(failure) if self.is_emulator && failure.cause == Cause::Refused => {
-                task.note("the emulator cannot end a rotation");
-                Ok(())
-            }
-            answer => answer.map(drop),
-        }
-    }
-
-    async fn remove_replicas(&self, arn: &str, regions: &[String]) -> Result<(), Failure> {
-        let call = self.client.remove_regions_from_replication().secret_id(arn);
-        let removed = call.set_remove_replica_regions(Some(regions.to_vec())).send().await;
-        removed.or_fail(&format!("remove the copies of {arn} in {}", regions.join(", "))).map(drop)
-    }
-
-    /// Encrypts it with AWS's own key.
-    async fn use_own_key(&self, arn: &str, want: &Secret) -> Result<(), Failure> {
-        let changed = self.client.update_secret().secret_id(arn).kms_key_id("").send().await;
-        changed.or_fail(&format!("take the key off the secret {}", want.name)).map(drop)
     }
 
     async fn describe_as(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
@@ -421,7 +370,7 @@ mod tests {
 
     use super::*;
     use crate::aws::testing::{replay, requests};
-    use crate::engine::Drift;
+    use crate::engine::{Cause, Drift};
 
     const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-s-AbCdEf";
 

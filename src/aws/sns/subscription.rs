@@ -106,10 +106,13 @@ impl Described for Subscription {
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: TOPICS,
-                rights: &[Permissions {
-                    needs: &[Usage::Read],
-                    actions: &["sns:GetSubscriptionAttributes", "sns:ListSubscriptionsByTopic"],
-                }],
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["sns:ListSubscriptionsByTopic"] }],
+            },
+            // Sources disagree whether it can be limited to a topic (docs/aws.md, Permissions of single calls).
+            StatementTemplate {
+                sid: Sid::OnAnything,
+                on: &["*"],
+                rights: &[Permissions { needs: &[Usage::Read], actions: &["sns:GetSubscriptionAttributes"] }],
             },
             // AWS checks these permissions on the topic: a policy cannot name a subscription.
             StatementTemplate {

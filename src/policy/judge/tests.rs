@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "the statements of a test are written in place")]
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

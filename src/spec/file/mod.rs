@@ -63,7 +63,7 @@ fn within(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
 }
 
 /// Whether the table under the key `settings` of a secret holds settings rather than the source of a value.
-fn is_settings(item: &Item) -> bool {
+fn is_settings(item: Item) -> bool {
     let sources: Vec<&str> = keys::VALUE.keys().iter().map(|key| key.name).collect();
     let DeValue::Table(table) = item.get_ref() else { return false };
     !table.is_empty() && !table.keys().any(|key| sources.contains(&key.get_ref().as_ref()))
