@@ -36,9 +36,9 @@ impl Logs {
 
 impl Logs {
     pub(super) async fn list_groups(&self, whose: &Whose) -> Result<Listing, Failure> {
-        let (named, (executions, cut)) =
+        let (by_name, (executions, cut)) =
             join(join_all(PLACES.map(|place| self.groups_at(place, whose))), self.execution_logs()).await;
-        let (names, cuts): (Vec<_>, Vec<_>) = named.into_iter().unzip();
+        let (names, cuts): (Vec<_>, Vec<_>) = by_name.into_iter().unzip();
         let looks = names.concat().into_iter().map(|name| (name.clone(), self.listed_group(name)));
         let mut listing = closer::<LogGroup, _>(looks.collect()).await.and_unread(cuts.into_iter().flatten());
         // Their names do not tell whose they are, and most are somebody else's.
