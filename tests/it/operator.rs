@@ -626,6 +626,7 @@ print(json.dumps(names))
         "iam:PassRole",
         "apigateway:SetWebACL",
         "apigateway:TagResource",
+        "apigateway:UpdateRestApiPolicy",
     ];
     let verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"];
     for grant in securelambda::aws::rights::grants() {

@@ -154,7 +154,6 @@ impl ApiGateway {
     }
 
     fn found_api(
-        &self,
         api: types::RestApi,
         root_resource_id: String,
         responses: BTreeMap<String, LiveGatewayResponse>,
@@ -251,7 +250,7 @@ impl Provider<RestApi> for ApiGateway {
                     return Err(Failure::foreign("the REST API", &self.arn(&format!("/restapis/{}", known.id))));
                 }
                 let root = self.root(&known.id, api.root_resource_id.clone()).await?;
-                let mut found = self.found_api(api, root, responses?);
+                let mut found = Self::found_api(api, root, responses?);
                 found.outputs.revision = known.revision;
                 return Ok(Some(found));
             }
@@ -271,7 +270,7 @@ impl Provider<RestApi> for ApiGateway {
         let id = api.id().unwrap_or_default();
         let (root, responses) =
             tokio::try_join!(self.root(id, api.root_resource_id.clone()), self.gateway_responses(id))?;
-        Ok(Some(self.found_api(api, root, responses)))
+        Ok(Some(Self::found_api(api, root, responses)))
     }
 
     async fn create(&self, want: &RestApi, task: &Task) -> Result<RestApiOutputs, Failure> {

@@ -89,7 +89,7 @@ impl LiveIntegration {
             kind: integration.r#type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
             credentials: given(integration.credentials()),
             vpc_link: given(integration.connection_id()),
-            trusts_any_certificate: integration.tls_config().is_some_and(|tls| tls.insecure_skip_verification()),
+            trusts_any_certificate: integration.tls_config().is_some_and(types::TlsConfig::insecure_skip_verification),
             http_method: integration.http_method.unwrap_or_default(),
             uri: integration.uri.unwrap_or_default(),
             timeout_ms: integration.timeout_in_millis,
