@@ -183,18 +183,18 @@ impl Target for OfPool {
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: WEB_ACLS,
-                rights: &[Permissions { needs: &[Usage::Read], actions: &["wafv2:GetWebACL"] }],
+                rights: &[
+                    Permissions { needs: &[Usage::Read], actions: &["wafv2:GetWebACL"] },
+                    Permissions { needs: &[Usage::Survivors], actions: &["cognito-idp:ListResourcesForWebACL"] },
+                ],
             },
             StatementTemplate {
                 sid: Sid::FindOwn,
                 on: POOLS,
-                rights: &[
-                    Permissions {
-                        needs: &[Usage::Read, Usage::Delete],
-                        actions: &["cognito-idp:GetWebACLForResource", "wafv2:GetWebACLForResource"],
-                    },
-                    Permissions { needs: &[Usage::Survivors], actions: &["cognito-idp:ListResourcesForWebACL"] },
-                ],
+                rights: &[Permissions {
+                    needs: &[Usage::Read, Usage::Delete],
+                    actions: &["cognito-idp:GetWebACLForResource", "wafv2:GetWebACLForResource"],
+                }],
             },
             StatementTemplate {
                 sid: Sid::FindOwn,
@@ -211,10 +211,10 @@ impl Target for OfPool {
             StatementTemplate {
                 sid: Sid::PutBeforePools,
                 on: WEB_ACLS,
-                rights: &[
-                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["cognito-idp:AssociateWebACL"] },
-                    Permissions { needs: &[Usage::Survivors], actions: &["cognito-idp:ListResourcesForWebACL"] },
-                ],
+                rights: &[Permissions {
+                    needs: &[Usage::Create, Usage::Update],
+                    actions: &["cognito-idp:AssociateWebACL"],
+                }],
             },
             StatementTemplate {
                 sid: Sid::OwnByTag,

@@ -135,7 +135,7 @@ impl RuleKind {
                 if *all_others { not(from) } else { from }
             }
             Self::Match { conditions, .. } => {
-                all(conditions.iter().map(Match::statements).collect::<Result<_, _>>()?)?
+                all(&conditions.iter().map(Match::statements).collect::<Result<Vec<_>, _>>()?)?
             }
         })
     }
@@ -188,7 +188,7 @@ fn not(statement: types::Statement) -> types::Statement {
 }
 
 /// One statement that holds if all of these do. AWS wants at least two in an `AndStatement`.
-fn all(statements: Vec<Vec<types::Statement>>) -> Result<types::Statement, Failure> {
+fn all(statements: &[Vec<types::Statement>]) -> Result<types::Statement, Failure> {
     let mut statements = statements.concat();
     if statements.len() == 1 {
         return Ok(statements.remove(0));

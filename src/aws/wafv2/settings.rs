@@ -65,7 +65,7 @@ pub(super) fn others(compared: Comparison, want: &WebAcl, live: &WebAclLive) -> 
     let captcha = acl.captcha_config().and_then(|config| config.immunity_time_property());
     let challenge = acl.challenge_config().and_then(|config| config.immunity_time_property());
     let domains = Some(acl.token_domains()).filter(|domains| !domains.is_empty()).map(|domains| domains.join(", "));
-    let protected = acl.data_protection_config().map(|config| config.data_protections());
+    let protected = acl.data_protection_config().map(types::DataProtectionConfig::data_protections);
     let protected = none_or(protected.filter(|all| !all.is_empty()), |all| {
         let one = |one: &types::DataProtection| {
             let keys = one.field().map(|field| field.field_keys().join(" ")).unwrap_or_default();
@@ -80,8 +80,16 @@ pub(super) fn others(compared: Comparison, want: &WebAcl, live: &WebAclLive) -> 
     };
     let compared = body_limit(compared, want.body_limit_kb, live)
         .plain("CustomResponseBodies", "none", none_or(bodies, |names| names))
-        .plain("CaptchaConfig.ImmunityTimeProperty", "none", immunity(captcha.map(|time| time.immunity_time())))
-        .plain("ChallengeConfig.ImmunityTimeProperty", "none", immunity(challenge.map(|time| time.immunity_time())))
+        .plain(
+            "CaptchaConfig.ImmunityTimeProperty",
+            "none",
+            immunity(captcha.map(types::ImmunityTimeProperty::immunity_time)),
+        )
+        .plain(
+            "ChallengeConfig.ImmunityTimeProperty",
+            "none",
+            immunity(challenge.map(types::ImmunityTimeProperty::immunity_time)),
+        )
         .plain("TokenDomains", "none", none_or(domains, |names| names));
     let resources = match live.resources.as_deref() {
         None => UNSUPPORTED.to_owned(),
