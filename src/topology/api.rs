@@ -286,6 +286,7 @@ fn parameters(path: &str) -> Vec<String> {
 }
 
 /// What the stage's logs need.
+#[derive(Clone, Copy)]
 struct Logs {
     access: Option<Handle<LogGroup>>,
     execution: Option<Handle<LogGroup>>,
