@@ -284,6 +284,7 @@ fn parameters(path: &str) -> Vec<String> {
 }
 
 /// What the stage's logs need.
+#[derive(Clone, Copy)]
 struct Logs {
     access: Option<Handle<LogGroup>>,
     execution: Option<Handle<LogGroup>>,
@@ -328,10 +329,11 @@ fn stage(
         spec::ExecutionLog::Info => ExecutionLog::Info,
     };
     let group = scope.arn("logs", &format!("log-group:{}", access_log_name(ids, scope)));
-    let access_log = logs.access.map(|_| group);
+    let Logs { access, execution, role } = logs;
+    let access_log = access.map(|_| group);
     // The stage can be read without these.
-    let groups: Vec<_> = logs.access.into_iter().chain(logs.execution).map(Deferred).collect();
-    let role: Vec<_> = logs.role.into_iter().map(Deferred).collect();
+    let groups: Vec<_> = access.into_iter().chain(execution).map(Deferred).collect();
+    let role: Vec<_> = role.into_iter().map(Deferred).collect();
     let needs = (api, Deferred(deployment), groups, role);
     id.add_under(graph, api, needs, move |(api, deployment, _, _)| Stage {
         id: tag.clone(),
