@@ -30,7 +30,7 @@ pub(super) fn units<'a>(context: &'a VerifyContext<'a>) -> Vec<CheckFuture<'a>> 
             async { signs_in(context, user) }.boxed(),
             async { vec![writes_nothing(context, user).await] }.boxed(),
             async { vec![reveals_nothing(context, user).await] }.boxed(),
-            async { token(context, user).await }.boxed(),
+            async { token(context, user) }.boxed(),
         ]
     };
     context.test_users.iter().flat_map(of).collect()
@@ -152,7 +152,7 @@ fn same(wrong: &Result<Tokens, String>, unknown: &Result<Tokens, String>) -> Che
 }
 
 /// The claims and the signature of the ID token, and whether refresh tokens can be revoked.
-async fn token(context: &VerifyContext<'_>, user: &TestUser) -> Vec<Check> {
+fn token(context: &VerifyContext<'_>, user: &TestUser) -> Vec<Check> {
     let issuer = issuer(&context.subject.clients.scope, &user.pool.id);
     let says = claim(user, "ID tokens name their issuer and their client")
         .sent("the decoded ID token")

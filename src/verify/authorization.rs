@@ -75,7 +75,7 @@ async fn send(
 ) -> Result<Answer, CheckResult> {
     let url = context.url(target)?;
     if caller.valid {
-        context.may_call(target)?;
+        target.may_be_called()?;
     }
     let token = caller.token.as_ref().map_err(Clone::clone)?.as_ref();
     let in_query = token.filter(|_| caller.place == Place::Query).map(|token| {
@@ -114,7 +114,7 @@ async fn passes(context: &VerifyContext<'_>, target: Target<'_>) -> Vec<Check> {
         .expects("an answer from the function, with a status below 500");
     let asking = async {
         context.included(target)?;
-        context.may_call(target)?;
+        target.may_be_called()?;
         let token = context.own_tokens(target.route)?.map(|tokens: &Tokens| &tokens.id);
         ask(context, target, token, body).await
     };
@@ -149,8 +149,8 @@ fn harmless(context: &VerifyContext<'_>, target: Target<'_>, marker: &str) -> Op
     }
     let schema = context.schema(target.route);
     let broken = schema.and_then(|schema| sample::breaking(&schema, marker));
-    let marked = || json!({ "securelambda-verify": marker }).to_string();
-    (target.method() != "GET").then(|| broken.unwrap_or_else(marked))
+    let anything = || json!({ "securelambda-verify": marker }).to_string();
+    (target.method() != "GET").then(|| broken.unwrap_or_else(anything))
 }
 
 /// Sends a request to a route until the answer is final.

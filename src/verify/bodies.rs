@@ -87,7 +87,7 @@ async fn large(context: &VerifyContext<'_>, (name, api): (Option<&str>, &Api)) -
         return claim.known(CheckResult::not_tried("this endpoint has no limit on the size of bodies"));
     }
     let takes_body = |target: &Target<'_>| {
-        let callable = context.included(*target).and_then(|()| context.may_call(*target)).is_ok();
+        let callable = context.included(*target).and_then(|()| target.may_be_called()).is_ok();
         callable && target.route.auth != Auth::Iam && ["POST", "PUT", "PATCH"].contains(&target.method())
     };
     let Some(target) = Target::all((name, api)).find(takes_body) else {

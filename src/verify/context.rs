@@ -141,12 +141,6 @@ impl VerifyContext<'_> {
         }
     }
 
-    /// Refuses to call a route as somebody who is allowed to, if the function may then change data.
-    pub(super) fn may_call(&self, target: Target<'_>) -> Result<(), CheckResult> {
-        let may = target.route.may_be_called();
-        may.then_some(()).ok_or_else(|| CheckResult::not_tried("the route changes data; set verify = true"))
-    }
-
     /// Refuses routes that the user left out.
     pub(super) fn included(&self, target: Target<'_>) -> Result<(), CheckResult> {
         let included = !self.subject.skip.contains(&target.subject());

@@ -52,7 +52,7 @@ async fn refuses(context: &VerifyContext<'_>, target: Target<'_>, caller: Caller
     claim
         .by(async {
             // A function that checks no tokens would do what it does for its users.
-            if let Err(result) = context.included(target).and_then(|()| context.may_call(target)) {
+            if let Err(result) = context.included(target).and_then(|()| target.may_be_called()) {
                 return result;
             }
             let token = match caller.token {

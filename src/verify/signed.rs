@@ -149,7 +149,7 @@ async fn of_route(
     let passes = passes.by(async {
         let asked = async {
             context.included(target)?;
-            context.may_call(target)?;
+            target.may_be_called()?;
             let keys = keys.as_ref().map_err(Clone::clone)?;
             send(context, target, Some(keys), Patience::UntilAllowed).await
         };

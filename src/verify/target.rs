@@ -1,5 +1,6 @@
 //! A route with its API. Routes of two APIs may have the same name.
 
+use super::check_spec::CheckResult;
 use super::paths;
 use crate::spec::{Api, ApiKind, Route};
 use crate::topology::ids::ApiIds;
@@ -26,6 +27,12 @@ impl<'a> Target<'a> {
     /// The method to call it with. For `ANY`, a method that no other route of the path has.
     pub(super) fn method(self) -> &'a str {
         paths::reaching(self.api, self.route).map_or(&self.route.method, |(method, _)| method)
+    }
+
+    /// Refuses to call it as somebody who is allowed to, if the function may then change data.
+    pub(super) fn may_be_called(self) -> Result<(), CheckResult> {
+        let may = self.route.may_be_called();
+        may.then_some(()).ok_or_else(|| CheckResult::not_tried("the route changes data; set verify = true"))
     }
 
     /// Whether it belongs to an HTTP API.
