@@ -177,7 +177,19 @@ section! {
         false, true, "Whether it sends traces to X-Ray. Not in China's regions, which do not have it.",
     );
     log_retention_days: Number = one_of(&rules::RETENTION_DAYS, 14, "How many days its logs are kept.");
+    vpc: Nested<Vpc> = table(
+        &VPC,
+        "The VPC that it runs in. Left out: a VPC that somebody else set is kept. There it reaches AWS's services and the internet only as far as the VPC does.",
+    );
     environment: Nested<VariableFrom> = variables(&VARIABLE_FROM, "Environment variables that are not secret.");
+}
+
+section! {
+    VPC: Vpc = "a VPC", Choice::Free;
+    subnets: List = texts(
+        "The ids of up to 16 subnets, in several zones if possible. Without subnets and security groups it runs in no VPC.",
+    );
+    security_groups: List = texts("The ids of up to 5 security groups.");
 }
 
 section! {

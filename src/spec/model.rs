@@ -155,7 +155,18 @@ pub struct Function {
     pub tracing: bool,
     /// One of the values that CloudWatch Logs allows.
     pub log_retention_days: u32,
+    /// `None`: the stack file says nothing about it.
+    pub vpc: Option<Vpc>,
     pub environment: BTreeMap<String, Variable>,
+}
+
+/// The network that a function runs in. Both lists are empty for a function in no VPC.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vpc {
+    /// Up to 16 ids, as in `subnet-0a1b2c3d4e5f60718`.
+    pub subnets: Vec<String>,
+    /// Up to 5 ids, as in `sg-0a1b2c3d4e5f60718`.
+    pub security_groups: Vec<String>,
 }
 
 /// The value of an environment variable.

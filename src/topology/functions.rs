@@ -8,7 +8,7 @@ use super::ids::{self, ApiIds};
 use super::messaging::{self, Secrets, Topics};
 use super::references::{References, Variables};
 use crate::aws::iam::{Role, RolePolicy};
-use crate::aws::lambda::{Code, Function, Permission};
+use crate::aws::lambda::{Code, Function, Permission, Vpc};
 use crate::aws::logs::LogGroup;
 use crate::aws::secretsmanager::Secret;
 use crate::aws::sns::Subscription;
@@ -49,8 +49,7 @@ pub(super) fn functions(
         let logs = log_group(graph, name, scope, wanted);
         let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
         let rotated = policies::rotated_by(stack, name).filter_map(|secret| secrets.get(secret).copied()).collect();
-        let tracing = policies::traces(wanted, scope);
-        let policy = policy(graph, name, (role, logs), wanted, topics, secrets, rotated, tracing);
+        let policy = policy(graph, name, scope, (role, logs), wanted, topics, secrets, rotated);
         let statements = statements(stack, name, wanted);
         let variables = references.of(&wanted.environment);
         let function = function(graph, name, scope, wanted, bundles, (role, logs), variables, statements);
@@ -89,18 +88,20 @@ fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: 
     id.add(graph, (), move |()| role.clone())
 }
 
+#[allow(clippy::too_many_arguments, reason = "a policy follows from all of these")]
 fn policy(
     graph: &mut Graph,
     name: &str,
+    scope: &Scope,
     (role, logs): (Handle<Role>, Handle<LogGroup>),
     wanted: &Wanted,
     topics: &Topics,
     secrets: &Secrets,
     rotated: Vec<Handle<Secret>>,
-    tracing: bool,
 ) -> Handle<RolePolicy> {
     let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
     let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
+    let (tracing, beyond) = (policies::traces(wanted, scope), policies::beyond(name, wanted, scope));
     let needs = (role, logs, secrets, topics, rotated);
     ids::policy(name).add_under(graph, role, needs, move |(role, logs, secrets, topics, rotated)| {
         let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
@@ -110,7 +111,7 @@ fn policy(
         RolePolicy {
             role: role.name,
             name: POLICY_NAME.to_owned(),
-            document: policies::rotate(&rotated).into_iter().fold(document, Policy::with),
+            document: policies::rotate(&rotated).into_iter().chain(beyond.clone()).fold(document, Policy::with),
         }
     })
 }
@@ -175,6 +176,7 @@ fn function(
         tracing: policies::traces(wanted, scope),
         reserved_concurrency: wanted.reserved_concurrency.and_then(|reserved| i32::try_from(reserved).ok()),
         statements,
+        vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)),
         code: Code {
             zip: zip.map(|zip| zip.bytes.clone()).unwrap_or_default(),
             sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),

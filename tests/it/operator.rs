@@ -589,6 +589,9 @@ const UNUSED: &[(&str, &str)] = &[
     ("cognito-idp:ListUsersInGroup", "another tool has given a group a role"),
     ("cognito-idp:SetRiskConfiguration", "pools with threat protection"),
     ("cognito-idp:UpdateUserPoolClient", "another tool has changed a client"),
+    ("ec2:DescribeSecurityGroups", "Lambda looks as the caller, if a function has the key `vpc`"),
+    ("ec2:DescribeSubnets", "Lambda looks as the caller, if a function has the key `vpc`"),
+    ("ec2:DescribeVpcs", "Lambda looks as the caller, if a function has the key `vpc`"),
     ("iam:DetachRolePolicy", "another tool has attached a policy"),
     ("iam:ListRoleTags", "down and sweep look for what no record names"),
     ("iam:PutRolePermissionsBoundary", "a boundary that comes later, or that another tool has changed"),
@@ -606,7 +609,7 @@ fn every_action_of_the_policies_exists_in_aws() {
     let script = r#"
 import json, sys, botocore.session
 loader = botocore.session.get_session()
-names = {s: loader.get_service_model(s).operation_names for s in ["cognito-identity", "cognito-idp", "iam", "lambda", "logs", "secretsmanager", "sns", "wafv2"]}
+names = {s: loader.get_service_model(s).operation_names for s in ["cognito-identity", "cognito-idp", "ec2", "iam", "lambda", "logs", "secretsmanager", "sns", "wafv2"]}
 print(json.dumps(names))
 "#;
     let output = std::process::Command::new(python()).args(["-c", script]).output().unwrap();

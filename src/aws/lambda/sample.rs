@@ -31,6 +31,7 @@ pub(super) fn want() -> Function {
         tracing: false,
         reserved_concurrency: None,
         statements: BTreeSet::from(["securelambda-topic".into()]),
+        vpc: None,
         code: Code::new(b"zip".to_vec()),
     }
 }

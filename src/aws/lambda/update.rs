@@ -13,7 +13,7 @@ use super::settings::{
     ALIASES, CONCURRENCY, DEAD_LETTERS, EPHEMERAL, EPHEMERAL_MB, FILE_SYSTEMS, IMAGE_CONFIG, INVOKE_CONFIGS, MAPPINGS,
     RECURSION, RUNTIME_UPDATES, SNAP_START, STATEMENTS, URLS, VERSIONS,
 };
-use super::{Access, Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State};
+use super::{Access, Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State, Vpc};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
 use crate::aws::tag_map;
@@ -115,6 +115,7 @@ impl Lambda {
                 .set_image_config(differs(IMAGE_CONFIG).then(|| ImageConfig::builder().build()))
                 .set_ephemeral_storage(storage.filter(|_| differs(EPHEMERAL)))
                 .set_snap_start(differs(SNAP_START).then_some(snap_start))
+                .set_vpc_config(want.vpc.as_ref().map(Vpc::config))
                 .set_dead_letter_config(differs(DEAD_LETTERS).then_some(dead_letters));
             call.send().await.or_fail(&doing)
         });
@@ -185,6 +186,7 @@ impl Provider<Function> for Lambda {
             let call = call.environment(want.variables()).logging_config(want.logging());
             let tracing = TracingConfig::builder().mode(want.tracing_mode()).build();
             let call = if want.tracing { call.tracing_config(tracing) } else { call };
+            let call = call.set_vpc_config(want.vpc.as_ref().map(Vpc::config));
             call.set_tags(Some(tags.clone())).send().await.or_fail(&doing)
         });
         let made = made.await?;
@@ -503,6 +505,29 @@ mod tests {
         let sent = &requests(&http)[0];
         for part in ["DeadLetter", "Ephemeral", "FileSystem", "SnapStart", "Tracing", "Vpc", "KMSKey", "ImageConfig"] {
             assert!(!sent.contains(part), "{part} in {sent}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_vpc_is_sent_only_if_the_stack_file_has_one() {
+        let vpc = Vpc::new(&["subnet-1".into()], &["sg-1".into()]);
+        let inside =
+            r#""VpcConfig":{"Ipv6AllowedForDualStack":false,"SecurityGroupIds":["sg-1"],"SubnetIds":["subnet-1"]}"#;
+        let outside = r#""VpcConfig":{"Ipv6AllowedForDualStack":false,"SecurityGroupIds":[],"SubnetIds":[]}"#;
+        for (vpc, sent) in [(vpc, inside), (Vpc::default(), outside)] {
+            let want = Function { vpc: Some(vpc), timeout_s: 4, ..want() };
+            let (clients, http) =
+                replay(vec![(201, &said("Active", "Successful")), (200, &said("Active", "Successful"))]);
+            let lambda = Lambda::new(&clients);
+            Provider::<Function>::create(&lambda, &want, &task()).await.unwrap();
+            Provider::<Function>::update(&lambda, &want, &found().await, &task()).await.unwrap();
+            for request in requests(&http) {
+                let body: serde_json::Value =
+                    serde_json::from_str(request.split_once('{').map(|(_, b)| format!("{{{b}")).unwrap().as_str())
+                        .unwrap();
+                let expected: serde_json::Value = serde_json::from_str(&format!("{{{sent}}}")).unwrap();
+                assert_eq!(body["VpcConfig"], expected["VpcConfig"], "{request}");
+            }
         }
     }
 

@@ -30,6 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
                     tracing: false,
                     reserved_concurrency: None,
                     statements: std::collections::BTreeSet::new(),
+                    vpc: None,
                     code: lambda::Code::new(b"zip".to_vec()),
                 };
                 async move {
