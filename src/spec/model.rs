@@ -1,6 +1,6 @@
 //! A stack as its file describes it, with all defaults. Nothing is checked against AWS. Lists keep the file's order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -62,6 +62,11 @@ impl Stack {
             let route = api.routes.iter().find(|route| route.name() == invoke.route)?;
             Some((invoke, api, route))
         })
+    }
+
+    /// The names of the queues that receive events of functions.
+    pub fn queues(&self) -> BTreeSet<&String> {
+        self.functions.values().filter_map(|function| function.on_failure.as_ref()).collect()
     }
 
     /// The limits of all routes of all APIs together. A stage's limits apply to each route separately.
@@ -157,6 +162,8 @@ pub struct Function {
     pub log_retention_days: u32,
     /// `None`: the stack file says nothing about it.
     pub vpc: Option<Vpc>,
+    /// The name of the queue that receives the events of asynchronous calls that failed.
+    pub on_failure: Option<String>,
     pub environment: BTreeMap<String, Variable>,
 }
 

@@ -170,7 +170,16 @@ pub(super) fn planned_for(
 pub fn beyond(name: &str, wanted: &Function, scope: &Scope) -> Vec<serde_json::Value> {
     let arn = scope.arn("lambda", &format!("function:{}", scope.physical(name)));
     // Also for a function that leaves its VPC: Lambda deletes its network interfaces with these permissions.
-    wanted.vpc.iter().flat_map(|_| join_vpc(&arn)).collect()
+    let network = wanted.vpc.iter().flat_map(|_| join_vpc(&arn));
+    let failed = wanted.on_failure.iter().map(|queue| {
+        json!({
+            "Sid": "SendFailedEvents",
+            "Effect": "Allow",
+            "Action": "sqs:SendMessage",
+            "Resource": scope.arn("sqs", &scope.physical(queue)),
+        })
+    });
+    network.chain(failed).collect()
 }
 
 /// Whether a function sends traces: if its entry says so and the partition has it (docs/aws.md, Tracing).

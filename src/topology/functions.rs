@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::permission_sid;
 use super::ids::{self, ApiIds};
-use super::messaging::{self, Secrets, Topics};
+use super::messaging::{self, Queues, Secrets, Topics};
 use super::references::{References, Variables};
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::lambda::{Code, Function, Permission, Vpc};
 use crate::aws::logs::LogGroup;
 use crate::aws::secretsmanager::Secret;
 use crate::aws::sns::Subscription;
+use crate::aws::sqs::Queue;
 use crate::bundle::Bundles;
 use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
@@ -39,7 +40,7 @@ pub(super) fn functions(
     stack: &Stack,
     scope: &Scope,
     bundles: &Bundles,
-    topics: &Topics,
+    (topics, queues): (&Topics, &Queues),
     secrets: &Secrets,
     references: &References,
 ) -> BTreeMap<String, Ready> {
@@ -52,7 +53,8 @@ pub(super) fn functions(
         let policy = policy(graph, name, scope, (role, logs), wanted, topics, secrets, rotated);
         let statements = statements(stack, name, wanted);
         let variables = references.of(&wanted.environment);
-        let function = function(graph, name, scope, wanted, bundles, (role, logs), variables, statements);
+        let queue = wanted.on_failure.iter().filter_map(|queue| queues.get(queue).copied()).collect();
+        let function = function(graph, name, scope, wanted, bundles, (role, logs, queue), variables, statements);
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
@@ -134,7 +136,7 @@ fn function(
     scope: &Scope,
     wanted: &Wanted,
     bundles: &Bundles,
-    (role, logs): (Handle<Role>, Handle<LogGroup>),
+    (role, logs, queue): (Handle<Role>, Handle<LogGroup>, Vec<Handle<Queue>>),
     variables: Variables,
     statements: BTreeSet<String>,
 ) -> Handle<Function> {
@@ -177,14 +179,16 @@ fn function(
         reserved_concurrency: wanted.reserved_concurrency.and_then(|reserved| i32::try_from(reserved).ok()),
         statements,
         vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)),
+        dead_letters: None,
         code: Code {
             zip: zip.map(|zip| zip.bytes.clone()).unwrap_or_default(),
             sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),
         },
     };
     let Variables { used, urls } = variables;
-    id.add(graph, (role, logs, used), move |(role, logs, used)| {
-        let mut function = Function { role_arn: role.arn, log_group: logs.name, ..function.clone() };
+    id.add(graph, (role, logs, queue, used), move |(role, logs, queue, used)| {
+        let dead_letters = queue.into_iter().next().map(|queue| queue.arn);
+        let mut function = Function { role_arn: role.arn, log_group: logs.name, dead_letters, ..function.clone() };
         function.environment.extend(Variables::read(&urls, used));
         function
     })

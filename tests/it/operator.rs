@@ -38,6 +38,7 @@ publishes = ["news"]
 [functions.Listener]
 source = "lambdas/internal"
 trigger = { topic = "orders" }
+on_failure = { queue = "dead" }
 [functions.Reader]
 source = "lambdas/internal"
 trigger = { topic = "news" }
@@ -600,6 +601,7 @@ const UNUSED: &[(&str, &str)] = &[
     ("lambda:PutFunctionConcurrency", "a function has the key `reserved_concurrency`"),
     ("lambda:PutRuntimeManagementConfig", "another tool has pinned a runtime, which the emulator does not know"),
     ("lambda:UpdateFunctionCode", "changed code"),
+    ("sqs:SetQueueAttributes", "another tool has changed a queue"),
     ("secretsmanager:UpdateSecret", "another tool has changed a description"),
 ];
 
@@ -609,7 +611,7 @@ fn every_action_of_the_policies_exists_in_aws() {
     let script = r#"
 import json, sys, botocore.session
 loader = botocore.session.get_session()
-names = {s: loader.get_service_model(s).operation_names for s in ["cognito-identity", "cognito-idp", "ec2", "iam", "lambda", "logs", "secretsmanager", "sns", "wafv2"]}
+names = {s: loader.get_service_model(s).operation_names for s in ["cognito-identity", "cognito-idp", "ec2", "iam", "lambda", "logs", "secretsmanager", "sns", "sqs", "wafv2"]}
 print(json.dumps(names))
 "#;
     let output = std::process::Command::new(python()).args(["-c", script]).output().unwrap();

@@ -44,6 +44,8 @@ pub struct Function {
     pub statements: BTreeSet<String>,
     /// The network that it runs in. `None`: one that somebody set is kept.
     pub vpc: Option<Vpc>,
+    /// The ARN of the queue that receives the events of asynchronous calls that failed.
+    pub dead_letters: Option<String>,
     pub code: Code,
 }
 

@@ -32,6 +32,7 @@ pub(super) fn want() -> Function {
         reserved_concurrency: None,
         statements: BTreeSet::from(["securelambda-topic".into()]),
         vpc: None,
+        dead_letters: None,
         code: Code::new(b"zip".to_vec()),
     }
 }

@@ -113,9 +113,16 @@ impl Function {
             .plain("Timeout", self.timeout_s, live.timeout_s)
             .plain(EPHEMERAL, EPHEMERAL_MB, live.ephemeral_mb)
             .plain(SNAP_START, SnapStartApplyOn::None.as_str(), &live.snap_start)
-            .judged(DEAD_LETTERS, NONE, or_none(&live.dead_letters), self.receiver(&live.dead_letters))
             .judged("KMSKeyArn", ANY, or_none(&live.kms_key), Effect::Same)
             .judged("SigningProfileVersionArn", ANY, or_none(&live.signing_profile), Effect::Same);
+        let wanted = self.dead_letters.as_deref().unwrap_or_default();
+        let lost = match live.dead_letters.as_str() {
+            live if live == wanted => Effect::Same,
+            // Nobody else gets what is lost.
+            "" => Effect::Differs,
+            live => self.receiver(live),
+        };
+        let comparison = comparison.judged(DEAD_LETTERS, or_none(wanted), or_none(&live.dead_letters), lost);
         let comparison = match &self.vpc {
             Some(want) => comparison.guard(VPC, want, &live.vpc),
             None => comparison.judged(VPC, ANY, &live.vpc, Effect::Same),
@@ -275,9 +282,9 @@ mod tests {
             "Timeout",
             EPHEMERAL,
             SNAP_START,
-            DEAD_LETTERS,
             "KMSKeyArn",
             "SigningProfileVersionArn",
+            "DeadLetterConfig.TargetArn",
             "VpcConfig",
             "TracingConfig.Mode",
             CONCURRENCY,
@@ -386,6 +393,20 @@ mod tests {
         assert_eq!(want.drift(&live), [opened]);
         let outside = Function { vpc: Some(Vpc::default()), ..want };
         assert_eq!(outside.drift(&live).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn failed_events_go_to_the_queue_of_the_stack_file() {
+        let queue = "arn:aws:sqs:eu-central-1:123456789012:demo-dead";
+        let want = Function { dead_letters: Some(queue.into()), ..want() };
+        let mut live = live().await;
+        assert_eq!(want.drift(&live), [Drift::new(DEAD_LETTERS, queue, "none")]);
+        live.dead_letters = OWN_QUEUE.into();
+        assert_eq!(want.drift(&live), [Drift::new(DEAD_LETTERS, queue, OWN_QUEUE)]);
+        live.dead_letters = "arn:aws:sqs:eu-central-1:999999999999:q".into();
+        assert_eq!(want.drift(&live), [Drift::weakening(DEAD_LETTERS, queue, &live.dead_letters)]);
+        live.dead_letters = queue.into();
+        assert_eq!(want.drift(&live), []);
     }
 
     #[tokio::test]

@@ -32,6 +32,11 @@ impl Function {
         Environment::builder().set_variables(Some(variables)).build()
     }
 
+    /// An empty ARN removes the target.
+    fn dead_letter_config(&self) -> DeadLetterConfig {
+        DeadLetterConfig::builder().target_arn(self.dead_letters.as_deref().unwrap_or_default()).build()
+    }
+
     /// The functions write JSON lines themselves; Lambda's own JSON format would wrap them once more.
     fn logging(&self) -> LoggingConfig {
         LoggingConfig::builder().log_format(LogFormat::Text).log_group(&self.log_group).build()
@@ -108,15 +113,14 @@ impl Lambda {
             let call = if want.tracing || differs("TracingConfig.Mode") { call.tracing_config(tracing) } else { call };
             let storage = EphemeralStorage::builder().size(EPHEMERAL_MB).build().ok();
             let snap_start = SnapStart::builder().apply_on(SnapStartApplyOn::None).build();
-            // An empty ARN removes the target.
-            let dead_letters = DeadLetterConfig::builder().target_arn("").build();
+            let sends_dead_letters = want.dead_letters.is_some() || differs(DEAD_LETTERS);
             let call = call
                 .set_file_system_configs(differs(FILE_SYSTEMS).then(Vec::new))
                 .set_image_config(differs(IMAGE_CONFIG).then(|| ImageConfig::builder().build()))
                 .set_ephemeral_storage(storage.filter(|_| differs(EPHEMERAL)))
                 .set_snap_start(differs(SNAP_START).then_some(snap_start))
                 .set_vpc_config(want.vpc.as_ref().map(Vpc::config))
-                .set_dead_letter_config(differs(DEAD_LETTERS).then_some(dead_letters));
+                .set_dead_letter_config(sends_dead_letters.then(|| want.dead_letter_config()));
             call.send().await.or_fail(&doing)
         });
         let said = state_of!(updated.await?);
@@ -186,7 +190,8 @@ impl Provider<Function> for Lambda {
             let call = call.environment(want.variables()).logging_config(want.logging());
             let tracing = TracingConfig::builder().mode(want.tracing_mode()).build();
             let call = if want.tracing { call.tracing_config(tracing) } else { call };
-            let call = call.set_vpc_config(want.vpc.as_ref().map(Vpc::config));
+            let dead_letters = want.dead_letters.is_some().then(|| want.dead_letter_config());
+            let call = call.set_vpc_config(want.vpc.as_ref().map(Vpc::config)).set_dead_letter_config(dead_letters);
             call.set_tags(Some(tags.clone())).send().await.or_fail(&doing)
         });
         let made = made.await?;
@@ -529,6 +534,18 @@ mod tests {
                 assert_eq!(body["VpcConfig"], expected["VpcConfig"], "{request}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn the_queue_for_failed_events_is_sent_with_every_change() {
+        let queue = "arn:aws:sqs:eu-central-1:123456789012:demo-dead";
+        let want = Function { dead_letters: Some(queue.into()), ..want() };
+        let (clients, http) = replay(vec![(201, &said("Active", "Successful")), (200, &said("Active", "Successful"))]);
+        let lambda = Lambda::new(&clients);
+        Provider::<Function>::create(&lambda, &want, &task()).await.unwrap();
+        Provider::<Function>::update(&lambda, &want, &found().await, &task()).await.unwrap();
+        let sent = format!(r#""DeadLetterConfig":{{"TargetArn":"{queue}"}}"#);
+        assert!(requests(&http).iter().all(|request| request.contains(&sent)), "{:?}", requests(&http));
     }
 
     #[tokio::test]

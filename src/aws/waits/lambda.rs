@@ -31,6 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
                     reserved_concurrency: None,
                     statements: std::collections::BTreeSet::new(),
                     vpc: None,
+                    dead_letters: None,
                     code: lambda::Code::new(b"zip".to_vec()),
                 };
                 async move {

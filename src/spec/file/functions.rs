@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use super::super::field::{List, Nested, Text, TextOr};
-use super::super::model::{Function, Variable, Vpc};
+use super::super::model::{Function, Posture, Variable, Vpc};
 use super::super::reader::{Reader, Table, joined, suggest};
 use super::super::{keys, rules};
+
+/// The queue for failed events with `posture = "hardened"`.
+const DEAD_LETTERS: &str = "dead";
 
 /// The key of a source of a variable, and the variable with that source.
 type Source<'a> = (&'a Text, fn(String) -> Variable);
@@ -29,6 +32,7 @@ impl Reader {
             tracing,
             log_retention_days,
             vpc,
+            on_failure,
             environment,
         } = &keys::FUNCTION;
         let function = Function {
@@ -48,9 +52,24 @@ impl Reader {
             tracing: self.flag(table, tracing),
             log_retention_days: self.number(table, log_retention_days),
             vpc: self.vpc(table, vpc),
+            on_failure: self.on_failure(table, on_failure),
             environment: self.environment(table, environment),
         };
         (name, function)
+    }
+
+    fn on_failure(&mut self, table: &Table, key: &Nested<keys::OnFailure>) -> Option<String> {
+        let keys::OnFailure { queue } = &keys::ON_FAILURE;
+        let Some(table) = self.table(table, key) else {
+            // Auditors expect that no event is lost.
+            return (self.posture == Posture::Hardened && table.get(&key.key).is_none())
+                .then(|| DEAD_LETTERS.to_owned());
+        };
+        let (name, span) = self.required(&table, queue)?;
+        if let Err(why) = rules::name("queues", &name) {
+            self.diagnostic(&span, why, None);
+        }
+        Some(name)
     }
 
     fn vpc(&mut self, table: &Table, key: &Nested<keys::Vpc>) -> Option<Vpc> {
