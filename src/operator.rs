@@ -63,6 +63,9 @@ impl CommandName {
     }
 }
 
+/// Stands for the ARN of the stack file's key in templates.
+const KEY: &str = "{kms-key}";
+
 /// What the policies must allow.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
@@ -73,6 +76,8 @@ pub struct Wanted<'a> {
     pub kinds: &'a BTreeSet<String>,
     /// The permissions boundary that every role must have.
     pub boundary: Option<&'a str>,
+    /// The ARN of the key that encrypts what the stack keeps.
+    pub key: Option<&'a str>,
 }
 
 impl Wanted<'_> {
@@ -91,6 +96,9 @@ impl Wanted<'_> {
 
     /// The required actions of a grant, sorted; empty if the grant is not needed.
     fn actions(&self, Grant { kind, template }: Grant) -> BTreeSet<&'static str> {
+        if self.key.is_none() && template.on.contains(&KEY) {
+            return BTreeSet::new();
+        }
         let rights = template.rights.iter();
         let needed = rights.filter(|right| right.needs.iter().any(|need| self.needs(kind, *need)));
         // Without a boundary the program never sets one, and must not be able to replace one.
@@ -104,7 +112,8 @@ impl Wanted<'_> {
             Some((service, rest)) => format!("arn:{partition}:{service}:{region}:{account}{rest}"),
             None => pattern.to_owned(),
         };
-        [("{partition}", partition), ("{region}", region), ("{account}", account), ("{stack}", stack)]
+        let key = self.key.unwrap_or_default().to_owned();
+        [(KEY, &key), ("{partition}", partition), ("{region}", region), ("{account}", account), ("{stack}", stack)]
             .iter()
             .fold(text, |text, (name, value)| text.replace(name, value))
     }
@@ -279,7 +288,7 @@ mod tests {
 
     /// All statements in one document, of any size.
     fn least(works: &[CommandName], boundary: Option<&str>) -> Document {
-        let wanted = Wanted { scope: &scope("demo"), works, kinds: &every_kind(), boundary };
+        let wanted = Wanted { scope: &scope("demo"), works, kinds: &every_kind(), boundary, key: None };
         let statement = policies(&wanted).into_iter().flat_map(|document| document.statement).collect();
         Document { version: VERSION, statement }
     }
@@ -339,9 +348,25 @@ mod tests {
     #[test]
     fn kinds_outside_the_stack_need_no_permissions() {
         let kinds = every_kind().into_iter().filter(|kind| !kind.starts_with("wafv2.")).collect();
-        let wanted = Wanted { scope: &scope("demo"), works: &[CommandName::Up], kinds: &kinds, boundary: None };
+        let wanted =
+            Wanted { scope: &scope("demo"), works: &[CommandName::Up], kinds: &kinds, boundary: None, key: None };
         let actions: Vec<_> = statements(&wanted).into_iter().flat_map(|statement| statement.action).collect();
         assert!(actions.iter().all(|action| !action.contains("WebACL") && !action.contains("wafv2")), "{actions:?}");
+    }
+
+    #[test]
+    fn the_key_of_the_stack_file_is_used_through_services_alone() {
+        let key = "arn:aws:kms:eu-central-1:123456789012:key/k";
+        let of = |key, works| {
+            let wanted = Wanted { scope: &scope("demo"), works: &[works], kinds: &every_kind(), boundary: None, key };
+            statements(&wanted).into_iter().find(|statement| statement.sid == "UseKey")
+        };
+        assert!(of(None, CommandName::Up).is_none());
+        let up = of(Some(key), CommandName::Up).expect("a statement");
+        assert_eq!((up.resource.iter().next().map(String::as_str), up.resource.len()), (Some(key), 1));
+        assert!(up.action.contains("kms:GenerateDataKey") && up.condition["StringLike"].contains_key("kms:ViaService"));
+        let status = of(Some(key), CommandName::Status).expect("a statement");
+        assert_eq!(status.action, ["kms:Decrypt"].into());
     }
 
     /// The kinds of resources in a blueprint.
@@ -362,7 +387,7 @@ mod tests {
         let blueprints = crate::spec::blueprints::ALL.iter().map(kinds_of);
         for kinds in blueprints.chain([every_kind()]) {
             for (scope, boundary) in [(&long, Some(boundary.as_str())), (&scope("a"), None)] {
-                let wanted = Wanted { scope, works: &[], kinds: &kinds, boundary };
+                let wanted = Wanted { scope, works: &[], kinds: &kinds, boundary, key: None };
                 let documents = policies(&wanted);
                 assert!((1..=MOST_POLICIES).contains(&documents.len()), "{}", documents.len());
                 for document in &documents {

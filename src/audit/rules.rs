@@ -273,7 +273,7 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
     }
 }
 
-const KEY: &str = "stack.kms_key = \"create\"";
+const KEY: &str = "stack.kms_key with the ARN of a key";
 
 fn repair() -> String {
     "run `securelambda up`".to_owned()

@@ -2,16 +2,36 @@
 
 use crate::engine::{Comparison, Effect};
 
-/// Adds the key that a resource is encrypted with: its ARN, id or alias, or nothing for AWS's own encryption.
+/// Adds the key that a resource is encrypted with: its ARN, id or alias, or nothing for AWS's own encryption. `want` is
+/// the ARN of the stack file's key.
 ///
-/// The stack file says nothing about it, so a key that somebody set by hand is kept. The exception is another account's
-/// key: whoever owns it can make the content unreadable.
-pub(super) fn compared(so_far: Comparison, field: &str, live: Option<&String>, account: &str) -> Comparison {
+/// If the stack file has none, a key that somebody set by hand is kept. The exception is another account's key: whoever
+/// owns it can make the content unreadable.
+pub(super) fn compared(
+    so_far: Comparison,
+    field: &str,
+    want: Option<&String>,
+    live: Option<&String>,
+    account: &str,
+) -> Comparison {
+    if let Some(want) = want {
+        let effect = match live {
+            Some(live) if is_same(want, live) => Effect::Same,
+            Some(live) if !is_anothers(live, account) => Effect::Differs,
+            _ => Effect::Weakens,
+        };
+        return so_far.judged(field, want, live.map_or("none", String::as_str), effect);
+    }
     match live {
         Some(key) if is_anothers(key, account) => so_far.guard(field, "no key of another account", key),
         Some(key) => so_far.judged(field, "any key of this account", key, Effect::Same),
         None => so_far.plain(field, "none", "none"),
     }
+}
+
+/// Whether a key is the one with this ARN. Some services answer with the id that the ARN ends in.
+fn is_same(arn: &str, key: &str) -> bool {
+    arn == key || arn.rsplit_once(":key/").is_some_and(|(_, id)| id == key)
 }
 
 /// Whether the key belongs to another account. Only ARNs show it; ids and aliases are this account's.
@@ -27,7 +47,7 @@ mod tests {
     #[test]
     fn keys_of_the_account_are_kept_and_others_weaken() {
         let drift = |key: Option<&str>| {
-            compared(Comparison::default(), "KmsKeyId", key.map(str::to_owned).as_ref(), "123456789012").drift()
+            compared(Comparison::default(), "KmsKeyId", None, key.map(str::to_owned).as_ref(), "123456789012").drift()
         };
         let ours = "arn:aws:kms:eu-central-1:123456789012:key/k";
         for kept in [None, Some(ours), Some("alias/aws/sns"), Some("1234abcd-12ab-34cd-56ef-1234567890ab")] {
@@ -35,5 +55,22 @@ mod tests {
         }
         let theirs = "arn:aws:kms:eu-central-1:999999999999:key/k";
         assert_eq!(drift(Some(theirs)), [Drift::weakening("KmsKeyId", "no key of another account", theirs)]);
+    }
+
+    #[test]
+    fn the_key_of_the_stack_file_is_demanded() {
+        let want = "arn:aws:kms:eu-central-1:123456789012:key/k".to_owned();
+        let drift = |key: Option<&str>| {
+            let key = key.map(str::to_owned);
+            compared(Comparison::default(), "KmsKeyId", Some(&want), key.as_ref(), "123456789012").drift()
+        };
+        for same in [&*want, "k"] {
+            assert_eq!(drift(Some(same)), []);
+        }
+        let theirs = "arn:aws:kms:eu-central-1:999999999999:key/k";
+        assert_eq!(drift(Some(theirs)), [Drift::weakening("KmsKeyId", &want, theirs)]);
+        assert_eq!(drift(None), [Drift::weakening("KmsKeyId", &want, "none")]);
+        let other = "arn:aws:kms:eu-central-1:123456789012:key/other";
+        assert_eq!(drift(Some(other)), [Drift::new("KmsKeyId", &want, other)]);
     }
 }

@@ -20,7 +20,8 @@ pub struct StatementTemplate {
     /// The statement that they go into.
     pub sid: Sid,
     /// ARNs, in which `{arn:sns}` stands for `arn:<partition>:sns:<region>:<account>` and `{partition}`, `{region}`,
-    /// `{account}` and `{stack}` for themselves. `${*}` is IAM's own: an asterisk that matches only an asterisk.
+    /// `{account}` and `{stack}` for themselves, and `{kms-key}` for the ARN of the stack file's key; without that key the
+    /// template is left out. `${*}` is IAM's own: an asterisk that matches only an asterisk.
     pub on: &'static [&'static str],
     pub rights: &'static [Permissions],
 }
@@ -119,6 +120,8 @@ pub enum Sid {
     PassRoleToApiGateway,
     /// What a user pool asks of a web ACL. It contains no pools.
     PutBeforePools,
+    /// The key of the stack file, which is nobody's resource.
+    UseKey,
 }
 
 impl Sid {
@@ -150,6 +153,7 @@ impl Sid {
             Self::SetApiLogRole => "SetApiLogRole",
             Self::PassRoleToApiGateway => "PassRoleToApiGateway",
             Self::PutBeforePools => "PutBeforePools",
+            Self::UseKey => "UseKey",
         }
     }
 
@@ -196,6 +200,8 @@ impl Sid {
                 "arn:{partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
             )],
             Self::PassRoleToApiGateway => &[Is("iam:PassedToService", &["apigateway.amazonaws.com"])],
+            // Through AWS's services alone, such as Secrets Manager, Lambda and SNS.
+            Self::UseKey => &[IsLike("kms:ViaService", "*.{region}.amazonaws.com*")],
             Self::PassRolesToIdentityPools => &[Is("iam:PassedToService", &["{identity-pools}"])],
         }
     }
@@ -223,6 +229,18 @@ const ACCOUNT: &[StatementTemplate] = &[
         sid: Sid::FindOwn,
         on: &["arn:{partition}:apigateway:{region}::/account"],
         rights: &[Permissions { needs: &[Usage::Doctor], actions: &["apigateway:GET"] }],
+    },
+    // The services use the key as the caller (docs/aws.md, Keys of the stack file).
+    StatementTemplate {
+        sid: Sid::UseKey,
+        on: &["{kms-key}"],
+        rights: &[
+            Permissions { needs: &[Usage::Read, Usage::Create, Usage::Update], actions: &["kms:Decrypt"] },
+            Permissions {
+                needs: &[Usage::Create, Usage::Update],
+                actions: &["kms:CreateGrant", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
+            },
+        ],
     },
     // `verify` calls functions behind HTTP APIs without their gateway.
     StatementTemplate {

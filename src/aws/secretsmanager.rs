@@ -269,6 +269,7 @@ impl Provider<Secret> for SecretsManager {
             if want.filled_by_another { String::new() } else { want.digest().unwrap_or_else(|| want.fresh_version()) };
         let made = settled(task, &[&SECRET_NAME], || async {
             let call = self.once.create_secret().name(&want.name).description(&want.description);
+            let call = call.set_kms_key_id(want.kms_key.clone());
             let call = if want.filled_by_another {
                 call
             } else {
@@ -301,6 +302,9 @@ impl Provider<Secret> for SecretsManager {
                 self.tag(&arn, want, task).await?;
                 // It may have come back with any policy.
                 self.set_policy(&arn, want, task).await?;
+                if want.kms_key.is_some() && want.kms_key != live.kms_key {
+                    self.set_key(&arn, want, task).await?;
+                }
                 let version_id = match &live.current {
                     _ if want.filled_by_another => version_id,
                     Some(current) if want.digest().as_ref() == Some(current) => current.clone(),
@@ -327,7 +331,7 @@ impl Provider<Secret> for SecretsManager {
                 "ResourcePolicy" => self.set_policy(&outputs.arn, want, task).await?,
                 "RotationLambdaARN" => self.end_rotation(&outputs.arn, task).await?,
                 "ReplicationStatus" => self.remove_replicas(&outputs.arn, &found.live.replicas).await?,
-                "KmsKeyId" => self.use_own_key(&outputs.arn, want).await?,
+                "KmsKeyId" => self.set_key(&outputs.arn, want, task).await?,
                 "value" => {
                     // Always a new id: AWS ignores writing a version that exists, current or not (docs/aws.md,
                     // Values and versions).
@@ -386,6 +390,7 @@ mod tests {
             rotated: false,
             policy: Policy::default(),
             account: "123456789012".into(),
+            kms_key: None,
         }
     }
 

@@ -5,13 +5,15 @@
 //! exists. Deleting a topic deletes its subscriptions; deleting a function does not.
 
 mod inventory;
+mod subscribed;
 mod subscription;
 mod topic;
 
 use aws_sdk_sns::types::Subscription as AwsSubscription;
 
+pub use self::subscribed::Subscribed;
 pub use self::subscription::{Subscription, SubscriptionKey, SubscriptionLive, SubscriptionOutputs};
-pub use self::topic::{Subscribed, Topic, TopicKey, TopicLive, TopicOutputs};
+pub use self::topic::{Topic, TopicKey, TopicLive, TopicOutputs};
 use super::Clients;
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};

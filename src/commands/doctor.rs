@@ -214,7 +214,8 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     let recorded = state.resources.values().map(|record| record.kind.clone());
     let kinds: BTreeSet<String> = session.graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let boundary = session.config.stack.permissions_boundary.as_deref();
-    let wanted = Wanted { scope: session.scope(), works: &[], kinds: &kinds, boundary };
+    let key = session.config.stack.kms_key.as_deref();
+    let wanted = Wanted { scope: session.scope(), works: &[], kinds: &kinds, boundary, key };
     let mut questions = questions(&wanted);
     if session.endpoint.is_some() {
         // Emulators ignore conditions and paths in a simulation.

@@ -106,7 +106,8 @@ async fn least(
         topology::desired(&config.stack, scope, endpoint, &Bundles::default(), &topology::SecretValues::default());
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let boundary = config.stack.permissions_boundary.as_deref();
-    Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary }))
+    let key = config.stack.kms_key.as_deref();
+    Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary, key }))
 }
 
 /// The scope of the stack, without AWS calls.

@@ -69,7 +69,7 @@ macro_rules! section {
 
 section! {
     ROOT: Root = "a stack file", Choice::Free;
-    stack: Nested<Stack> = table(&STACK, "The stack's name and its permissions boundary.");
+    stack: Nested<Stack> = table(&STACK, "The stack's name and what holds for all of it.");
     topics: Nested<Topic> = named(NAME, &TOPIC, "SNS topics, by name. All their keys can be left out.");
     secrets: Nested<Value> = secrets(
         &VALUE, &SECRET_SETTINGS, "Secrets in Secrets Manager, by name. Each is a JSON object.",
@@ -103,6 +103,10 @@ section! {
     permissions_boundary: Text = form(
         "^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/",
         "The ARN of the managed policy that is the permissions boundary of every role of the stack.",
+    );
+    kms_key: Text = form(
+        "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
+        "The ARN of the KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. Its key policy must let CloudWatch Logs use it, and the account's policies decide about the rest. Left out: AWS's own keys, or those that somebody set.",
     );
     posture: Word<Posture> = of(
         &["baseline", "hardened"],

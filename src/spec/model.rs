@@ -11,6 +11,8 @@ pub struct Stack {
     pub name: String,
     /// The ARN of the managed policy that is the permissions boundary of every role of the stack.
     pub permissions_boundary: Option<String>,
+    /// The ARN of the key that encrypts what the stack keeps.
+    pub kms_key: Option<String>,
     pub posture: Posture,
     pub topics: BTreeMap<String, Topic>,
     /// By name. A secret is a JSON object; for each of its keys, this is the source of the value.

@@ -142,7 +142,7 @@ pub fn invoke_only(arns: &[String]) -> Policy {
 pub fn planned(stack: &Stack, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Policy)> {
     let plan = stack.functions.iter().map(|(name, wanted)| {
         let rotated: Vec<String> = rotated_by(stack, name).map(|secret| secret_arn(secret, scope, known)).collect();
-        let policy = planned_for(name, wanted, scope, known);
+        let policy = planned_for(name, wanted, scope, stack.kms_key.as_ref(), known);
         (name.clone(), rotate(&rotated).into_iter().fold(policy, Policy::with))
     });
     plan.collect()
@@ -157,17 +157,18 @@ pub(super) fn planned_for(
     name: &str,
     wanted: &Function,
     scope: &Scope,
+    key: Option<&String>,
     known: &dyn Fn(&str) -> Option<String>,
 ) -> Policy {
     let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
     let secrets: Vec<String> = wanted.secrets.iter().map(|secret| secret_arn(secret, scope, known)).collect();
     let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
     let policy = function(&logs, &secrets, &topics, traces(wanted, scope));
-    beyond(name, wanted, scope).into_iter().fold(policy, Policy::with)
+    beyond(name, wanted, scope, key).into_iter().fold(policy, Policy::with)
 }
 
-/// The statements of a function's policy that depend on nothing but the stack file.
-pub fn beyond(name: &str, wanted: &Function, scope: &Scope) -> Vec<serde_json::Value> {
+/// The statements of a function's policy that depend on nothing but the stack file. `key` is the ARN of its key.
+pub fn beyond(name: &str, wanted: &Function, scope: &Scope, key: Option<&String>) -> Vec<serde_json::Value> {
     let arn = scope.arn("lambda", &format!("function:{}", scope.physical(name)));
     // Also for a function that leaves its VPC: Lambda deletes its network interfaces with these permissions.
     let network = wanted.vpc.iter().flat_map(|_| join_vpc(&arn));
@@ -179,7 +180,11 @@ pub fn beyond(name: &str, wanted: &Function, scope: &Scope) -> Vec<serde_json::V
             "Resource": scope.arn("sqs", &scope.physical(queue)),
         })
     });
-    network.chain(failed).collect()
+    // Who sends to an encrypted topic or queue lets its service make data keys (docs/aws.md, Keys of the stack file).
+    let sends = !wanted.publishes.is_empty() || wanted.on_failure.is_some();
+    let actions: &[&str] = if sends { &["kms:Decrypt", "kms:GenerateDataKey"] } else { &["kms:Decrypt"] };
+    let uses_key = key.map(|key| json!({ "Sid": "UseKey", "Effect": "Allow", "Action": actions, "Resource": key }));
+    network.chain(failed).chain(uses_key).collect()
 }
 
 /// Whether a function sends traces: if its entry says so and the partition has it (docs/aws.md, Tracing).

@@ -53,6 +53,18 @@ pub fn policy_arn(arn: &str) -> Result<(), String> {
     })
 }
 
+/// Checks the ARN of a KMS key. Not every service takes the ARN of an alias.
+pub(super) fn key_arn(arn: &str) -> Result<(), String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let fits = matches!(parts.as_slice(), ["arn", partition, "kms", region, account, key]
+        if partition.starts_with("aws")
+            && !region.is_empty()
+            && account.len() == 12
+            && account.chars().all(|c| c.is_ascii_digit())
+            && key.strip_prefix("key/").is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')));
+    fits.then_some(()).ok_or_else(|| format!("{arn:?} is not the ARN of a KMS key"))
+}
+
 /// Checks the ARN of one role or user.
 pub(super) fn principal_arn(arn: &str) -> Result<(), String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();

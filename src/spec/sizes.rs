@@ -34,7 +34,7 @@ pub(super) fn flaws(stack: &Stack) -> Vec<Diagnostic> {
     let mut flaws = Vec::new();
     for (name, function) in &stack.functions {
         flaws.extend(environment(name, function, &scope));
-        flaws.extend(policy(name, function, &scope));
+        flaws.extend(policy(name, function, &scope, stack.kms_key.as_ref()));
     }
     for (name, values) in &stack.secrets {
         flaws.extend(secret(name, values));
@@ -105,8 +105,8 @@ fn environment(name: &str, function: &Function, scope: &Scope) -> Option<Diagnos
     })
 }
 
-fn policy(name: &str, function: &Function, scope: &Scope) -> Option<Diagnostic> {
-    let size = policies::planned_for(name, function, scope, &|_| None).to_string().len();
+fn policy(name: &str, function: &Function, scope: &Scope, key: Option<&String>) -> Option<Diagnostic> {
+    let size = policies::planned_for(name, function, scope, key, &|_| None).to_string().len();
     (size > MAX_POLICY).then(|| {
         let message = format!("the role of {name} would need a policy of {size} characters; IAM allows {MAX_POLICY}");
         Diagnostic::new(format!("functions.{name}"), message)

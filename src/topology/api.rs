@@ -95,7 +95,7 @@ pub(super) fn api(
     }
     let logs = Logs {
         access: wanted.logs.access.then(|| access_log(graph, ids, scope, functions, wanted, stack)),
-        execution: execution_log(graph, api, ids, retention_days(functions, wanted, stack), wanted, scope),
+        execution: execution_log(graph, api, ids, retention_days(functions, wanted, stack), wanted, (stack, scope)),
         role: log_role.filter(|_| wanted.logs.any()),
     };
     let stage = stage(graph, api, ids, deployment, wanted, scope, logs);
@@ -298,15 +298,17 @@ fn execution_log(
     ids: ApiIds<'_>,
     retention_days: i32,
     wanted: &Api,
-    scope: &Scope,
+    (stack, scope): (&Stack, &Scope),
 ) -> Option<Handle<LogGroup>> {
     let id = ids.execution_log();
     let (tag, stage, account) = (id.to_string(), wanted.stage.clone(), scope.account.clone());
+    let key = stack.kms_key.clone();
     let group = move |api: RestApiOutputs| LogGroup {
         id: tag.clone(),
         name: format!("{EXECUTION_LOGS}{}/{stage}", api.id),
         retention_days,
         account: account.clone(),
+        kms_key: key.clone(),
     };
     (wanted.logs.execution != spec::ExecutionLog::Off).then(|| id.add(graph, api, group))
 }

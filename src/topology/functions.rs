@@ -47,14 +47,15 @@ pub(super) fn functions(
     let mut ready = BTreeMap::new();
     for (name, wanted) in &stack.functions {
         let physical = scope.physical(name);
-        let logs = log_group(graph, name, scope, wanted);
+        let logs = log_group(graph, name, (stack, scope), wanted);
         let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
         let rotated = policies::rotated_by(stack, name).filter_map(|secret| secrets.get(secret).copied()).collect();
-        let policy = policy(graph, name, scope, (role, logs), wanted, topics, secrets, rotated);
+        let policy = policy(graph, name, (stack, scope), (role, logs), wanted, topics, secrets, rotated);
         let statements = statements(stack, name, wanted);
         let variables = references.of(&wanted.environment);
         let queue = wanted.on_failure.iter().filter_map(|queue| queues.get(queue).copied()).collect();
-        let function = function(graph, name, scope, wanted, bundles, (role, logs, queue), variables, statements);
+        let function =
+            function(graph, name, (stack, scope), wanted, bundles, (role, logs, queue), variables, statements);
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
@@ -66,13 +67,14 @@ pub(super) fn functions(
     ready
 }
 
-fn log_group(graph: &mut Graph, name: &str, scope: &Scope, wanted: &Wanted) -> Handle<LogGroup> {
+fn log_group(graph: &mut Graph, name: &str, (stack, scope): (&Stack, &Scope), wanted: &Wanted) -> Handle<LogGroup> {
     let id = ids::log_group(name);
     let group = LogGroup {
         id: id.to_string(),
         name: format!("/aws/lambda/{}", scope.physical(name)),
         retention_days: i32::try_from(wanted.log_retention_days).unwrap_or(14),
         account: scope.account.clone(),
+        kms_key: stack.kms_key.clone(),
     };
     id.add(graph, (), move |()| group.clone())
 }
@@ -94,7 +96,7 @@ fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: 
 fn policy(
     graph: &mut Graph,
     name: &str,
-    scope: &Scope,
+    (stack, scope): (&Stack, &Scope),
     (role, logs): (Handle<Role>, Handle<LogGroup>),
     wanted: &Wanted,
     topics: &Topics,
@@ -103,7 +105,8 @@ fn policy(
 ) -> Handle<RolePolicy> {
     let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
     let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
-    let (tracing, beyond) = (policies::traces(wanted, scope), policies::beyond(name, wanted, scope));
+    let (tracing, beyond) =
+        (policies::traces(wanted, scope), policies::beyond(name, wanted, scope, stack.kms_key.as_ref()));
     let needs = (role, logs, secrets, topics, rotated);
     ids::policy(name).add_under(graph, role, needs, move |(role, logs, secrets, topics, rotated)| {
         let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
@@ -133,7 +136,7 @@ fn statements(stack: &Stack, name: &str, wanted: &Wanted) -> BTreeSet<String> {
 fn function(
     graph: &mut Graph,
     name: &str,
-    scope: &Scope,
+    (stack, scope): (&Stack, &Scope),
     wanted: &Wanted,
     bundles: &Bundles,
     (role, logs, queue): (Handle<Role>, Handle<LogGroup>, Vec<Handle<Queue>>),
@@ -180,6 +183,7 @@ fn function(
         statements,
         vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)),
         dead_letters: None,
+        kms_key: stack.kms_key.clone(),
         code: Code {
             zip: zip.map(|zip| zip.bytes.clone()).unwrap_or_default(),
             sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),

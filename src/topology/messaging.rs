@@ -79,6 +79,7 @@ pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics 
             arn: scope.arn("sns", &physical),
             name: physical,
             account: scope.account.clone(),
+            kms_key: stack.kms_key.clone(),
             functions: stack.functions.keys().map(|function| function_arn(scope, function)).collect(),
             subscribers: triggered.map(|(function, _)| function_arn(scope, function)).collect(),
             tls_only: wanted.tls_only,
@@ -100,6 +101,7 @@ pub(super) fn queues(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Queues 
             arn: scope.arn("sqs", &physical),
             name: physical,
             account: scope.account.clone(),
+            kms_key: stack.kms_key.clone(),
         };
         (name.clone(), id.add(graph, (), move |()| queue.clone()))
     };
@@ -134,6 +136,7 @@ pub(super) fn secrets(
             rotated: stack.secret_settings.get(name).is_some_and(|settings| settings.rotation.is_some()),
             policy: secret_policy(stack, scope, name),
             account: scope.account.clone(),
+            kms_key: stack.kms_key.clone(),
             secret_fields: secrets
                 .values
                 .iter()

@@ -34,6 +34,7 @@ mod gateway_holes;
 mod html;
 mod http_jwt;
 mod init;
+mod keys;
 mod killed;
 mod kinds;
 mod locks;

@@ -598,6 +598,7 @@ const UNUSED: &[(&str, &str)] = &[
     ("iam:PutRolePermissionsBoundary", "a boundary that comes later, or that another tool has changed"),
     ("iam:UpdateAssumeRolePolicy", "another tool has changed who may take a role"),
     ("iam:UpdateRole", "another tool has changed a description"),
+    ("logs:AssociateKmsKey", "the stack file has a key"),
     ("lambda:PutFunctionConcurrency", "a function has the key `reserved_concurrency`"),
     ("lambda:PutRuntimeManagementConfig", "another tool has pinned a runtime, which the emulator does not know"),
     ("lambda:UpdateFunctionCode", "changed code"),
@@ -611,7 +612,7 @@ fn every_action_of_the_policies_exists_in_aws() {
     let script = r#"
 import json, sys, botocore.session
 loader = botocore.session.get_session()
-names = {s: loader.get_service_model(s).operation_names for s in ["cognito-identity", "cognito-idp", "ec2", "iam", "lambda", "logs", "secretsmanager", "sns", "sqs", "wafv2"]}
+names = {s: loader.get_service_model(s).operation_names for s in ["cognito-identity", "cognito-idp", "ec2", "iam", "kms", "lambda", "logs", "secretsmanager", "sns", "sqs", "wafv2"]}
 print(json.dumps(names))
 "#;
     let output = std::process::Command::new(python()).args(["-c", script]).output().unwrap();

@@ -103,7 +103,7 @@ fn all() -> Vec<(String, Value)> {
             let boundary = format!("arn:{}:iam::123456789012:policy/{}", scope.partition, "b".repeat(128));
             for boundary in [None, Some(boundary.as_str())] {
                 for (stack, kinds) in &stacks {
-                    let made = policies(&Wanted { scope: &scope, works: &[], kinds, boundary });
+                    let made = policies(&Wanted { scope: &scope, works: &[], kinds, boundary, key: None });
                     assert!((1..=MOST_POLICIES).contains(&made.len()), "{stack} in {region}: {}", made.len());
                     for (number, document) in made.iter().enumerate() {
                         let what = format!("{stack}, {name}, {region}, {}, {number}", boundary.is_some());

@@ -144,7 +144,10 @@ impl Described for LogRole {
                 sid: Sid::OwnByName,
                 on: ACCESS_LOGS,
                 rights: &[
-                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update],
+                        actions: &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],
+                    },
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
             },
@@ -169,7 +172,10 @@ impl Described for LogRole {
                 sid: Sid::OwnByTag,
                 on: EXECUTION_LOGS,
                 rights: &[
-                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update],
+                        actions: &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],
+                    },
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
             },

@@ -240,7 +240,10 @@ impl Described for HttpStage {
                             "logs:PutBearerTokenAuthentication",
                         ],
                     },
-                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update],
+                        actions: &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],
+                    },
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
             },

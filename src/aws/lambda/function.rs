@@ -46,6 +46,8 @@ pub struct Function {
     pub vpc: Option<Vpc>,
     /// The ARN of the queue that receives the events of asynchronous calls that failed.
     pub dead_letters: Option<String>,
+    /// The ARN of the stack file's key that encrypts its variables. `None`: one that somebody set is kept.
+    pub kms_key: Option<String>,
     pub code: Code,
 }
 

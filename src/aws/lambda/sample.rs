@@ -33,6 +33,7 @@ pub(super) fn want() -> Function {
         statements: BTreeSet::from(["securelambda-topic".into()]),
         vpc: None,
         dead_letters: None,
+        kms_key: None,
         code: Code::new(b"zip".to_vec()),
     }
 }

@@ -8,6 +8,7 @@ use aws_sdk_lambda::types::{LogFormat, PackageType, RecursiveLoop, SnapStartAppl
 
 use super::access::{InvokeConfig, Reading, Statement};
 use super::{Function, FunctionLive, State};
+use crate::aws::keys;
 use crate::engine::{Comparison, Effect};
 
 /// The one field that AWS cannot change later.
@@ -113,8 +114,15 @@ impl Function {
             .plain("Timeout", self.timeout_s, live.timeout_s)
             .plain(EPHEMERAL, EPHEMERAL_MB, live.ephemeral_mb)
             .plain(SNAP_START, SnapStartApplyOn::None.as_str(), &live.snap_start)
-            .judged("KMSKeyArn", ANY, or_none(&live.kms_key), Effect::Same)
             .judged("SigningProfileVersionArn", ANY, or_none(&live.signing_profile), Effect::Same);
+        let comparison = match &self.kms_key {
+            Some(want) => {
+                let key = Some(&live.kms_key).filter(|key| !key.is_empty());
+                let own = account(&self.role_arn).unwrap_or_default();
+                keys::compared(comparison, "KMSKeyArn", Some(want), key, own)
+            }
+            None => comparison.judged("KMSKeyArn", ANY, or_none(&live.kms_key), Effect::Same),
+        };
         let wanted = self.dead_letters.as_deref().unwrap_or_default();
         let lost = match live.dead_letters.as_str() {
             live if live == wanted => Effect::Same,
@@ -282,8 +290,8 @@ mod tests {
             "Timeout",
             EPHEMERAL,
             SNAP_START,
-            "KMSKeyArn",
             "SigningProfileVersionArn",
+            "KMSKeyArn",
             "DeadLetterConfig.TargetArn",
             "VpcConfig",
             "TracingConfig.Mode",

@@ -5,13 +5,15 @@
 
 mod events;
 mod inventory;
+mod live;
 
-use aws_sdk_cloudwatchlogs::types::{LogGroup as AwsLogGroup, SubscriptionFilter as AwsFilter};
+use aws_sdk_cloudwatchlogs::types::SubscriptionFilter as AwsFilter;
 use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE, Wait, settled};
+use super::unsupported::UNSUPPORTED;
 use super::{Clients, keys, pairs, tag_map};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
@@ -21,6 +23,7 @@ use crate::regions::Service;
 use crate::scope::{Owner, Scope, Whose};
 
 pub use events::LogEvent;
+pub use live::{LogGroupLive, SubscriptionFilter};
 
 /// The beginning of the names of groups that API Gateway writes the execution logs of REST APIs to. After it come the
 /// API's id, which AWS never gives twice, and the stage (docs/aws.md, Logs of REST APIs).
@@ -43,6 +46,8 @@ pub struct LogGroup {
     pub retention_days: i32,
     /// The account that owns it: twelve digits.
     pub account: String,
+    /// The ARN of the stack file's key that encrypts it.
+    pub kms_key: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,61 +62,6 @@ pub struct LogGroupOutputs {
 pub struct LogGroupKey {
     id: String,
     name: String,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct LogGroupLive {
-    /// In days; `None`: events are kept for ever.
-    pub retention_days: Option<i32>,
-    /// The policy of the account that sets the retention instead of the group.
-    pub retention_policy: Option<String>,
-    /// The ARN of the key that encrypts the events.
-    pub kms_key: Option<String>,
-    /// Who receives every event: the names of the subscription filters, and their destinations.
-    pub subscription_filters: Vec<SubscriptionFilter>,
-    /// Whether anybody with a token may write events over HTTP.
-    pub takes_bearer_tokens: bool,
-    /// Further settings, by AWS's names, which give nobody access.
-    pub others: Vec<(&'static str, String)>,
-}
-
-/// Sends the events of a group to somebody else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SubscriptionFilter {
-    pub name: String,
-    /// The ARN of a stream, a function or a destination in another account.
-    pub destination: String,
-}
-
-impl std::fmt::Display for SubscriptionFilter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} to {}", self.name, self.destination)
-    }
-}
-
-impl LogGroupLive {
-    fn read(group: AwsLogGroup, filters: Vec<AwsFilter>) -> Self {
-        let filter = |filter: AwsFilter| SubscriptionFilter {
-            name: filter.filter_name.unwrap_or_default(),
-            destination: filter.destination_arn.unwrap_or_default(),
-        };
-        let flag = |on: Option<bool>| on.unwrap_or_default().to_string();
-        let class = group.log_group_class.as_ref().map_or("STANDARD", |class| class.as_str());
-        let protection = group.data_protection_status.as_ref().map_or("none", |status| status.as_str());
-        let others = vec![
-            ("logGroupClass", class.to_owned()),
-            ("dataProtectionStatus", protection.to_owned()),
-            ("deletionProtectionEnabled", flag(group.deletion_protection_enabled)),
-        ];
-        Self {
-            retention_days: group.retention_in_days,
-            retention_policy: group.retention_policy_name,
-            kms_key: group.kms_key_id,
-            subscription_filters: filters.into_iter().map(filter).collect(),
-            takes_bearer_tokens: group.bearer_token_authentication_enabled.unwrap_or_default(),
-            others,
-        }
-    }
 }
 
 impl Resource for LogGroup {
@@ -149,7 +99,13 @@ impl Resource for LogGroup {
             .judged("retentionInDays", self.retention_days, days, retention)
             .nothing_else("subscriptionFilters", &live.subscription_filters)
             .guard("bearerTokenAuthenticationEnabled", false, live.takes_bearer_tokens);
-        compared = keys::compared(compared, "kmsKeyId", live.kms_key.as_ref(), &self.account);
+        compared = match &self.kms_key {
+            // The emulator cannot give a group another key (docs/local.md).
+            Some(want) if live.emulated && live.kms_key.as_ref() != Some(want) => {
+                compared.judged("kmsKeyId", want, UNSUPPORTED, Effect::Same)
+            }
+            want => keys::compared(compared, "kmsKeyId", want.as_ref(), live.kms_key.as_ref(), &self.account),
+        };
         // What the stack file does not say and what gives nobody access is kept as it is.
         for (name, value) in &live.others {
             compared = compared.judged(*name, value, value, Effect::Same);
@@ -180,7 +136,10 @@ impl Described for LogGroup {
                 sid: Sid::OwnByName,
                 on: GROUPS,
                 rights: &[
-                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update],
+                        actions: &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],
+                    },
                     Permissions {
                         needs: &[Usage::Update],
                         actions: &[
@@ -235,6 +194,8 @@ pub struct Logs {
     /// Without the SDK's retries, for calls that create.
     once: aws_sdk_cloudwatchlogs::Client,
     scope: Scope,
+    /// Calls go to an emulator.
+    emulated: bool,
 }
 
 impl Logs {
@@ -243,6 +204,7 @@ impl Logs {
             client: client!(aws_sdk_cloudwatchlogs, &clients.sdk),
             once: once!(aws_sdk_cloudwatchlogs, &clients.once),
             scope: clients.scope.clone(),
+            emulated: clients.is_emulator(),
         }
     }
 
@@ -278,8 +240,17 @@ impl Logs {
         set.await.map(drop)
     }
 
-    /// Encrypts new events with AWS's own key.
-    async fn use_own_key(&self, group: &str, task: &Task) -> Result<(), Failure> {
+    /// Encrypts new events with the wanted key; with none, with AWS's own.
+    async fn set_key(&self, want: &LogGroup, task: &Task) -> Result<(), Failure> {
+        let group = &want.name;
+        if let Some(key) = &want.kms_key {
+            let doing = format!("encrypt the log group {group} with {key}");
+            let set = settled(task, &[&LOGS_BUSY], || async {
+                let call = self.client.associate_kms_key().log_group_name(group).kms_key_id(key);
+                call.send().await.or_fail(&doing)
+            });
+            return set.await.map(drop);
+        }
         let doing = format!("take the key off the log group {group}");
         let taken = settled(task, &[&LOGS_BUSY], || async {
             self.client.disassociate_kms_key().log_group_name(group).send().await.or_fail(&doing)
@@ -329,7 +300,10 @@ impl Provider<LogGroup> for Logs {
             return Err(Failure::foreign("the log group", &outputs.arn));
         }
         let Some(filters) = filters.or_absent()? else { return Ok(None) };
-        Ok(Some(Found { outputs, live: LogGroupLive::read(group, filters) }))
+        Ok(Some(Found {
+            outputs,
+            live: LogGroupLive { emulated: self.emulated, ..LogGroupLive::read(group, filters) },
+        }))
     }
 
     async fn create(&self, want: &LogGroup, task: &Task) -> Result<LogGroupOutputs, Failure> {
@@ -337,7 +311,7 @@ impl Provider<LogGroup> for Logs {
         let tags = tag_map(&self.scope, &want.id);
         let made = settled(task, &[&LOGS_BUSY], || async {
             let call = self.once.create_log_group().log_group_name(&want.name).set_tags(Some(tags.clone()));
-            call.send().await.or_fail(&doing)
+            call.set_kms_key_id(want.kms_key.clone()).send().await.or_fail(&doing)
         });
         made.await?;
         self.retain(want, task).await?;
@@ -354,7 +328,7 @@ impl Provider<LogGroup> for Logs {
                     }
                 }
                 "bearerTokenAuthenticationEnabled" => self.refuse_bearer_tokens(&found.outputs, task).await?,
-                "kmsKeyId" => self.use_own_key(&want.name, task).await?,
+                "kmsKeyId" => self.set_key(want, task).await?,
                 _ => {}
             }
         }
@@ -393,6 +367,7 @@ mod tests {
             name: "/aws/lambda/demo-f".into(),
             retention_days: 14,
             account: "123456789012".into(),
+            kms_key: None,
         }
     }
 
@@ -410,6 +385,25 @@ mod tests {
         assert_eq!(drift(Some(14)), []);
         assert_eq!(drift(Some(1)), [Drift::new("retentionInDays", 14, 1)]);
         assert_eq!(drift(None), [Drift::weakening("retentionInDays", 14, "never expires")]);
+    }
+
+    #[tokio::test]
+    async fn the_key_of_the_stack_file_is_given_when_it_is_made_and_later() {
+        let key = "arn:aws:kms:eu-central-1:123456789012:key/k";
+        let want = LogGroup { kms_key: Some(key.into()), ..want() };
+        let bare = LogGroupLive { retention_days: Some(14), ..LogGroupLive::default() };
+        assert_eq!(want.drift(&bare), [Drift::weakening("kmsKeyId", key, "none")]);
+        assert_eq!(want.drift(&LogGroupLive { emulated: true, ..bare.clone() }), []);
+        let found = Found { outputs: LogGroupOutputs { name: want.name.clone(), arn: "arn:l".into() }, live: bare };
+        let (clients, http) = replay(vec![(200, ""), (200, ""), (200, "")]);
+        let (logs, task) = (Logs::new(&clients), Task::detached("x"));
+        logs.create(&want, &task).await.unwrap();
+        logs.update(&want, &found, &task).await.unwrap();
+        let requests = requests(&http);
+        for request in [&requests[0], &requests[2]] {
+            assert!(request.contains(&format!(r#""kmsKeyId":"{key}""#)), "{requests:?}");
+        }
+        assert!(requests[2].contains("AssociateKmsKey"), "{requests:?}");
     }
 
     #[tokio::test]

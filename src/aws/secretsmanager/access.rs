@@ -53,9 +53,13 @@ impl SecretsManager {
         removed.or_fail(&format!("remove the copies of {arn} in {}", regions.join(", "))).map(drop)
     }
 
-    /// Encrypts it with AWS's own key.
-    pub(super) async fn use_own_key(&self, arn: &str, want: &Secret) -> Result<(), Failure> {
-        let changed = self.client.update_secret().secret_id(arn).kms_key_id("").send().await;
-        changed.or_fail(&format!("take the key off the secret {}", want.name)).map(drop)
+    /// Encrypts it with the wanted key; with none, with AWS's own.
+    pub(super) async fn set_key(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
+        let doing = format!("set the key of the secret {}", want.name);
+        let key = want.kms_key.as_deref().unwrap_or_default();
+        let set = settled(task, &[&SECRET_BACK], || async {
+            self.client.update_secret().secret_id(arn).kms_key_id(key).send().await.or_fail(&doing)
+        });
+        set.await.map(drop)
     }
 }

@@ -45,6 +45,8 @@ pub struct Secret {
     pub policy: Policy,
     /// The account that owns it: twelve digits.
     pub account: String,
+    /// The ARN of the stack file's key that encrypts it.
+    pub kms_key: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -179,7 +181,8 @@ impl Resource for Secret {
             .judged("ResourcePolicy", shown(&self.policy), shown(&live.policy), self.policy.judge(&live.policy))
             // Copies have the same policy, in the same account.
             .plain("ReplicationStatus", "none", list(&live.replicas));
-        let mut compared = keys::compared(compared, "KmsKeyId", live.kms_key.as_ref(), &self.account);
+        let (want, key) = (self.kms_key.as_ref(), live.kms_key.as_ref());
+        let mut compared = keys::compared(compared, "KmsKeyId", want, key, &self.account);
         if !self.rotated {
             compared = compared.nothing_else("RotationLambdaARN", &live.rotated_by);
         }

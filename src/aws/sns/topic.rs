@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_sns::types::Subscription as AwsSubscription;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{API_VERSION, Sns, TOPICS, confirmed};
+use super::{API_VERSION, Sns, Subscribed, TOPICS};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
@@ -63,6 +62,8 @@ pub struct Topic {
     pub tracing: bool,
     /// How SNS signs messages: 1 with SHA-1, 2 with SHA-256.
     pub signature_version: u8,
+    /// The ARN of the stack file's key that encrypts it.
+    pub kms_key: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,43 +86,6 @@ pub struct TopicLive {
     /// The attributes by AWS's names, without the policy and what only counts or identifies.
     pub attributes: BTreeMap<String, String>,
     pub subscriptions: Vec<Subscribed>,
-}
-
-/// A subscription of a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscribed {
-    /// Such as `lambda`, `email` or `https`.
-    pub protocol: String,
-    /// Who receives the messages. Of a URL only scheme, host and path: the rest may be secret.
-    pub endpoint: String,
-    /// `None`: it is not confirmed, and nobody can end it.
-    pub arn: Option<String>,
-}
-
-impl Subscribed {
-    fn read(subscription: &AwsSubscription) -> Self {
-        let (protocol, endpoint) = (subscription.protocol().unwrap_or("?"), subscription.endpoint().unwrap_or("?"));
-        Self {
-            protocol: protocol.to_owned(),
-            endpoint: if protocol.starts_with("http") { without_secrets(endpoint) } else { endpoint.to_owned() },
-            arn: confirmed(subscription).map(str::to_owned),
-        }
-    }
-}
-
-impl std::fmt::Display for Subscribed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let id = self.arn.as_ref().and_then(|arn| arn.rsplit(':').next()).unwrap_or("not confirmed");
-        write!(f, "{} {} ({id})", self.protocol, self.endpoint)
-    }
-}
-
-/// A URL without user, password, query and fragment.
-fn without_secrets(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else { return "?".to_owned() };
-    let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
-    format!("{scheme}://{}{path}", host.rsplit('@').next().unwrap_or(host))
 }
 
 /// The subscriptions, or `none`.
@@ -185,6 +149,9 @@ impl Topic {
         if self.signature_version != 1 {
             beyond.push(("SignatureVersion", self.signature_version.to_string()));
         }
+        if let Some(key) = &self.kms_key {
+            beyond.push(("KmsMasterKeyId", key.clone()));
+        }
         beyond
     }
 }
@@ -236,7 +203,8 @@ impl Resource for Topic {
             .judged("Subscriptions.PendingConfirmation", "none", &waiting, Effect::differs_unless(waiting == "none"))
             .plain("TracingConfig", self.tracing_mode(), attribute("TracingConfig", "PassThrough"))
             .judged("SignatureVersion", self.signature_version, signature, signed);
-        compared = keys::compared(compared, "KmsMasterKeyId", live.attributes.get("KmsMasterKeyId"), &self.account);
+        let key = live.attributes.get("KmsMasterKeyId");
+        compared = keys::compared(compared, "KmsMasterKeyId", self.kms_key.as_ref(), key, &self.account);
         // What the stack file does not say and what gives nobody access is kept as it is.
         for (name, value) in &live.attributes {
             if !["TracingConfig", "SignatureVersion", "KmsMasterKeyId"].contains(&name.as_str()) {
@@ -376,7 +344,9 @@ impl Provider<Topic> for Sns {
                     self.set(arn, "SignatureVersion", &want.signature_version.to_string(), task).await?;
                 }
                 // An empty name turns the encryption with the account's own key off.
-                "KmsMasterKeyId" => self.set(arn, "KmsMasterKeyId", "", task).await?,
+                "KmsMasterKeyId" => {
+                    self.set(arn, "KmsMasterKeyId", want.kms_key.as_deref().unwrap_or_default(), task).await?;
+                }
                 _ => {}
             }
         }
@@ -423,6 +393,7 @@ mod tests {
             tls_only: false,
             tracing: false,
             signature_version: 1,
+            kms_key: None,
         }
     }
 
@@ -507,13 +478,6 @@ mod tests {
                 if weakens { Drift::weakening(field, "none", text) } else { Drift::new(field, "none", text) };
             assert_eq!(drift, [expected]);
         }
-    }
-
-    #[test]
-    fn urls_are_shown_without_secrets() {
-        assert_eq!(without_secrets("https://user:pass@example.com/a?token=x#y"), "https://example.com/a");
-        assert_eq!(without_secrets("https://example.com"), "https://example.com");
-        assert_eq!(without_secrets("user:pass@example.com"), "?");
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct Queue {
     pub arn: String,
     /// The account that owns the queue: twelve digits.
     pub account: String,
+    /// The ARN of the stack file's key that encrypts it; `None`: SQS's own encryption.
+    pub kms_key: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,9 +116,13 @@ impl Queue {
 
     /// The attributes that a new queue is given.
     fn attributes(&self) -> HashMap<Attribute, String> {
+        let encrypted = match &self.kms_key {
+            Some(key) => (Attribute::KmsMasterKeyId, key.clone()),
+            None => (Attribute::SqsManagedSseEnabled, "true".to_owned()),
+        };
         [
             (Attribute::Policy, self.policy().to_string()),
-            (Attribute::SqsManagedSseEnabled, "true".to_owned()),
+            encrypted,
             (Attribute::MessageRetentionPeriod, RETENTION.to_owned()),
         ]
         .into()
@@ -157,9 +163,10 @@ impl Resource for Queue {
         let policy = self.policy();
         let compared = Comparison::default().judged(POLICY, &policy, &live.policy, policy.judge(&live.policy));
         // Before the encryption of SQS: a queue has one or the other.
-        let mut compared = keys::compared(compared, KEY, key, &self.account);
+        let mut compared = keys::compared(compared, KEY, self.kms_key.as_ref(), key, &self.account);
         let own = attribute(OWN_ENCRYPTION, "false");
-        let by_key = key.is_some_and(|key| !keys::is_anothers(key, &self.account));
+        // A missing key of the stack file was named before.
+        let by_key = self.kms_key.is_some() || key.is_some_and(|key| !keys::is_anothers(key, &self.account));
         let encrypted = if by_key { Effect::Same } else { Effect::weakens_unless(own == "true") };
         let moved_to = attribute(MOVED_TO, "none");
         compared = compared
@@ -283,7 +290,10 @@ impl Provider<Queue> for Sqs {
             match setting.field.as_str() {
                 POLICY => self.set(&url, Attribute::Policy, &want.policy().to_string()).await?,
                 // An empty one turns the encryption with that key off, and the moving of messages.
-                KEY => self.set(&url, Attribute::KmsMasterKeyId, "").await?,
+                KEY => {
+                    let key = want.kms_key.as_deref().unwrap_or_default();
+                    self.set(&url, Attribute::KmsMasterKeyId, key).await?;
+                }
                 MOVED_TO => self.set(&url, Attribute::RedrivePolicy, "").await?,
                 OWN_ENCRYPTION => self.set(&url, Attribute::SqsManagedSseEnabled, "true").await?,
                 KEPT_FOR => self.set(&url, Attribute::MessageRetentionPeriod, RETENTION).await?,
@@ -330,7 +340,13 @@ mod tests {
         r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue does not exist."}"#;
 
     fn want() -> Queue {
-        Queue { id: "queue.dead".into(), name: "demo-dead".into(), arn: ARN.into(), account: "123456789012".into() }
+        Queue {
+            id: "queue.dead".into(),
+            name: "demo-dead".into(),
+            arn: ARN.into(),
+            account: "123456789012".into(),
+            kms_key: None,
+        }
     }
 
     /// As AWS answers of the wanted queue, with these attributes instead.

@@ -193,7 +193,10 @@ impl Described for Logging {
                 sid: Sid::OwnByName,
                 on: LOG_GROUPS,
                 rights: &[
-                    Permissions { needs: &[Usage::Create, Usage::Update], actions: &["logs:PutRetentionPolicy"] },
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update],
+                        actions: &["logs:AssociateKmsKey", "logs:PutRetentionPolicy"],
+                    },
                     Permissions { needs: &[Usage::Delete], actions: &["logs:DeleteLogGroup"] },
                 ],
             },

@@ -32,6 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
                     statements: std::collections::BTreeSet::new(),
                     vpc: None,
                     dead_letters: None,
+                    kms_key: None,
                     code: lambda::Code::new(b"zip".to_vec()),
                 };
                 async move {

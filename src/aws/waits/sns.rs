@@ -32,6 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
                     tls_only: false,
                     tracing: false,
                     signature_version: 1,
+                    kms_key: None,
                 };
                 async move { sns::Sns::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
             },

@@ -85,9 +85,9 @@ impl Reader {
             firewall,
             audit,
         } = &keys::ROOT;
-        let (name, permissions_boundary) = match self.table(root, stack) {
+        let (name, permissions_boundary, kms_key) = match self.table(root, stack) {
             Some(table) => self.head(&table),
-            None => (keys::STACK.name.default.to_owned(), None),
+            None => (keys::STACK.name.default.to_owned(), None, None),
         };
         self.find_pools_of_programs(root);
         let secrets = self.named(root, secrets);
@@ -96,6 +96,7 @@ impl Reader {
         let mut stack = Stack {
             name,
             permissions_boundary,
+            kms_key,
             posture: self.posture,
             topics: self.each(root, topics, Self::topic),
             secrets,
@@ -121,9 +122,9 @@ impl Reader {
         stack
     }
 
-    /// The stack's name and permissions boundary. The posture is kept: it decides the defaults of all other keys.
-    fn head(&mut self, table: &Table) -> (String, Option<String>) {
-        let keys::Stack { name, permissions_boundary, posture } = &keys::STACK;
+    /// The stack's name, permissions boundary and key. The posture is kept: it decides the defaults of all other keys.
+    fn head(&mut self, table: &Table) -> (String, Option<String>, Option<String>) {
+        let keys::Stack { name, permissions_boundary, kms_key, posture } = &keys::STACK;
         self.posture = self.word(table, posture);
         let boundary = self.text(table, permissions_boundary);
         if let Some((arn, span)) = &boundary
@@ -131,13 +132,21 @@ impl Reader {
         {
             self.diagnostic(span, why, None);
         }
+        let key = self.text(table, kms_key);
+        if let Some((arn, span)) = &key
+            && let Err(why) = rules::key_arn(arn)
+        {
+            let help = "as in arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+            self.diagnostic(span, why, Some(help.into()));
+        }
         let wanted = self.required(table, name);
         if let Some((wanted, span)) = &wanted
             && let Err(why) = rules::stack_name(wanted)
         {
             self.diagnostic(span, why, None);
         }
-        (wanted.map_or_else(|| name.default.to_owned(), |(wanted, _)| wanted), boundary.map(|(arn, _)| arn))
+        let name = wanted.map_or_else(|| name.default.to_owned(), |(wanted, _)| wanted);
+        (name, boundary.map(|(arn, _)| arn), key.map(|(arn, _)| arn))
     }
 
     fn accepted(&mut self, table: &Table) -> BTreeMap<String, String> {
