@@ -1,0 +1,155 @@
+"""Plants holes and asks the program about them."""
+
+import dataclasses
+import json
+import re
+
+import botocore.exceptions
+
+
+@dataclasses.dataclass
+class Result:
+    hole: str
+    stack: str
+    # planted, "not there" (the stack has not got the protection) or "emulator" (the emulator does not know the call, or
+    # drops the setting)
+    outcome: str
+    why: str = ""
+    status: bool = False
+    plan: bool = False
+    verify: bool = False
+    # Called weakening by `status`; None where it was not seen.
+    weakening: bool = None
+    must_weaken: bool = None
+    repaired: bool = False
+    shown: str = ""
+
+    @property
+    def missed(self):
+        """What the program did not do."""
+        wrong = [word for word, done in (("status", self.status), ("verify", self.verify), ("repair", self.repaired))
+                 if not done]
+        return wrong if self.outcome == "planted" else []
+
+
+def frozen(value):
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def names(identity):
+    """What `verify` calls a resource: the subjects of its checks."""
+    kind, _, name = identity.partition(".")
+    return {
+        "pool": {name, f"pool {name}"}, "client": {f"app client of {name}"}, "user": {f"service user {name}"},
+        "topic": {f"topic {name}"}, "subscription": {name}, "secret": {f"secret {name}"}, "function": {name},
+        "logs": {f"log of {name}"}, "role": {f"role {name}"}, "policy": {f"role {name}"}, "permission": {name},
+        "caller": {f"role of the users of {name}"}, "caller-policy": {f"role of the users of {name}"},
+        "identity-pool": {f"identity pool {name}"}, "identity-pool-roles": {f"identity pool {name}"},
+        "stage": {f"stage {name}"}, "authorizer": {f"authorizer {name}"}, "model": {f"model {name}"},
+        "firewall": {"web ACL", f"IP set {name}"}, "key": {"key", "the stack's key"}, "queue": {f"queue {name}", name},
+        "alarm": {"alarm"}, "api": of_api(name),
+    }[kind]
+
+
+def of_api(name):
+    api, _, part = name.rpartition(".")
+    named = f" {api}" if api else ""
+    if part == "access-log":
+        return {"access log" + named}
+    return {kind + named for kind in ("API", "HTTP API", "body validator")}
+
+
+def conflict(one, other):
+    """Whether two holes could be taken for each other."""
+    def all_names(hole):
+        return set(hole.at).union(*map(names, hole.at))
+    return bool(all_names(one) & all_names(other))
+
+
+def batches(holes):
+    """Puts each hole into the first batch of its stack in which it can be told from all others."""
+    found = []
+    for hole in holes:
+        batch = next((batch for batch in found if batch[0].stack == hole.stack
+                      and not any(conflict(hole, other) for other in batch)), None)
+        if batch is None:
+            found.append([hole])
+        else:
+            batch.append(hole)
+    return found
+
+
+# What AWS and the emulator answer when they do not know an operation or refuse the value.
+def put(stack, hole):
+    """Plants one hole. Returns a result if that was not possible, and otherwise the setting before."""
+    if hole.where and not hole.where(stack):
+        return Result(hole.name, hole.stack, "not there", "the stack has not got this protection"), None
+    try:
+        before = frozen(hole.read(stack))
+        hole.plant(stack)
+        after = frozen(hole.read(stack))
+    except botocore.exceptions.ClientError as error:
+        return Result(hole.name, hole.stack, "emulator", str(error)), None
+    except botocore.exceptions.ParamValidationError as error:
+        raise SystemExit(f"{hole.name}: {error}") from error
+    if before == after:
+        return Result(hole.name, hole.stack, "emulator", "it drops the setting"), None
+    return Result(hole.name, hole.stack, "planted", must_weaken=hole.weakens), before
+
+
+def rows_of(hole, rows):
+    known = set(hole.at)
+    return [row for row in rows if row["id"] in known or row["id"].partition(".")[0] in known]
+
+
+def run_batch(stack, holes):
+    """Plants a batch, asks `status`, `plan` and `verify`, lets `up` repair it, and looks. Returns the results."""
+    planted, results = [], []
+    for hole in holes:
+        result, before = put(stack, hole)
+        results.append(result)
+        if result.outcome == "planted":
+            planted.append((hole, result, before))
+        elif result.outcome == "emulator":
+            stack.dirty = True
+    if not planted:
+        return results
+    drifted = [row for row in stack.status()["resources"] if row["state"] != "live" or row["drift"]]
+    changes = [row for row in stack.run("plan", "--json").json()["changes"] if row["action"] != "keep"]
+    checks = [line for line in stack.run("verify", "--json").lines() if line.get("type") == "check"]
+    failed = [check for check in checks if check["verdict"] == "fail"]
+    for hole, result, _ in planted:
+        rows = rows_of(hole, drifted)
+        result.status, result.plan = bool(rows), bool(rows_of(hole, changes))
+        result.weakening = any(row["weakens"] for row in rows) if rows else None
+        result.verify = any(is_about(hole, check) for check in failed)
+        result.shown = "; ".join(f"{row['id']}: {text(row)}" for row in rows)[:600]
+    ended = stack.up()
+    for hole, result, before in planted:
+        try:
+            result.repaired = frozen(hole.read(stack)) == before
+        except botocore.exceptions.ClientError as error:
+            result.why = str(error)
+        if not result.repaired and ended.code != 0:
+            result.why = "`up` fails: " + last_error(ended)
+    if ended.code != 0 or not all(result.repaired for _, result, _ in planted):
+        stack.dirty = True
+    return results
+
+
+def is_about(hole, check):
+    if check.get("resource"):
+        return check["resource"] in hole.at
+    subjects = set().union(*map(names, hole.at))
+    return any(check["subject"] == subject or check["subject"].startswith(f"{subject} before ") for subject in subjects)
+
+
+def text(row):
+    if not row["drift"]:
+        return row["state"]
+    return ", ".join(f"{one['field']} is {one['live']}, wanted {one['want']}" for one in row["drift"])
+
+
+def last_error(ended):
+    lines = [line for line in ended.stderr.splitlines() if re.search("error|failed|refus", line, re.IGNORECASE)]
+    return (lines or ended.stderr.splitlines() or ["?"])[-1][:400]
