@@ -28,7 +28,7 @@ def arguments():
     parser.add_argument("--no-holes", action="store_true", help="leave out the holes")
     parser.add_argument("--prowler", action="store_true", help="also run Prowler; installs it on first use")
     parser.add_argument("--json", metavar="FILE", help="write the results to a file")
-    parser.add_argument("--markdown", metavar="FILE", help="write the tables to a file")
+    parser.add_argument("--write-docs", action="store_true", help="write the tables to docs/proof.md")
     return parser.parse_args()
 
 

@@ -11,6 +11,8 @@ import botocore
 
 from . import model, planted, plant, stacks, tables
 
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "proof.md"
+
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
@@ -60,13 +62,15 @@ def run(options, emulator, work):
     if options.json:
         as_json = {**report, "holes": [dataclasses.asdict(result) for result in report["holes"]]}
         pathlib.Path(options.json).write_text(json.dumps(as_json, indent=1) + "\n")
-    if options.markdown:
-        pathlib.Path(options.markdown).write_text(text + "\n")
+    if options.write_docs:
+        page = PAGE.read_text()
+        end = page.index("-->", page.index("<!-- The rest of this page is written")) + len("-->")
+        PAGE.write_text(page[:end] + "\n\n" + text + "\n")
     return 1 if failed(report) else 0
 
 
 def failed(report):
-    wrong = any(result.missed for result in report["holes"])
+    wrong = any(result.missed or result.outcome == "broken" for result in report["holes"])
     return wrong or any(stack["alarms"] for stack in report["sound"]) or bool(report["problems"])
 
 
@@ -76,12 +80,12 @@ def plant_all(emulator, work, holes, seconds):
         stack = stacks.stack(emulator, name, work)
         all_batches = plant.batches([hole for hole in holes if hole.stack == name])
         for number, batch in enumerate(all_batches, 1):
-            if stack.dirty:
-                stack.deploy()
-            found = plant.run_batch(stack, batch)
+            found = plant.run(stack, batch)
             results += found
             missed = [result for result in found if result.missed]
             say(f"{name} {number}/{len(all_batches)}: {len(batch)} holes, {len(missed)} not seen or not repaired")
+            for result in (result for result in found if result.outcome in ("broken", "emulator")):
+                say(f"  {result.hole}: {result.outcome}: {result.why[:300]}")
             for result in missed:
                 say(f"  {result.hole}: not {', not '.join(result.missed)}  {result.why}")
         note_seconds(stack, seconds)

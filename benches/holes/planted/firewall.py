@@ -33,7 +33,8 @@ def change(edit):
     def plant(s):
         web_acl, token = acl(s)
         known = s.waf.meta.service_model.operation_model("UpdateWebACL").input_shape.members
-        arguments = {member: value for member, value in web_acl.items() if member in known}
+        # The emulator answers "" for a description that is not there; AWS refuses that.
+        arguments = {member: value for member, value in web_acl.items() if member in known and value != ""}
         edit(s, arguments)
         s.waf.update_web_acl(**{**arguments, **key(acl_arn(s)), "LockToken": token})
     return plant
@@ -129,7 +130,10 @@ def stage_arn(s):
 
 
 def attached(s):
-    found = s.waf.get_web_acl_for_resource(ResourceArn=stage_arn(s)).get("WebACL")
+    try:
+        found = s.waf.get_web_acl_for_resource(ResourceArn=stage_arn(s)).get("WebACL")
+    except s.waf.exceptions.WAFNonexistentItemException:
+        return None
     return found and found["Name"]
 
 

@@ -29,12 +29,12 @@ def merged(old, new):
 def change(s, operation, identifying, described, new):
     """Sends everything that was there again, with one change: AWS resets what such an update leaves out."""
     known = s.idp.meta.service_model.operation_model(operation).input_shape.members
-    kept = {key: value for key, value in described.items() if key in known and value is not None}
+    # The emulator answers "" for texts that are not set; AWS refuses those.
+    kept = {key: value for key, value in described.items() if key in known and value not in (None, "")}
     arguments = {**merged(json.loads(json.dumps(kept, default=str)), new), **identifying}
     if operation == "UpdateUserPool":
-        # AWS refuses both of these beside the settings that replaced them.
+        # AWS refuses it beside the setting that replaced it.
         arguments.get("AdminCreateUserConfig", {}).pop("UnusedAccountValidityDays", None)
-        arguments.pop("SmsConfiguration", None) if not arguments.get("SmsConfiguration") else None
     method = {"UpdateUserPool": s.idp.update_user_pool, "UpdateUserPoolClient": s.idp.update_user_pool_client}[operation]
     method(**arguments)
 
