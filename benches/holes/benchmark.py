@@ -84,8 +84,8 @@ def plant_all(emulator, work, holes, seconds):
             results += found
             missed = [result for result in found if result.missed]
             say(f"{name} {number}/{len(all_batches)}: {len(batch)} holes, {len(missed)} not seen or not repaired")
-            for result in (result for result in found if result.outcome in ("broken", "emulator")):
-                say(f"  {result.hole}: {result.outcome}: {result.why[:300]}")
+            for result in (result for result in found if result.outcome == "broken"):
+                say(f"  {result.hole}: not planted: {result.why[:300]}")
             for result in missed:
                 say(f"  {result.hole}: not {', not '.join(result.missed)}  {result.why}")
         note_seconds(stack, seconds)

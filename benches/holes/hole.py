@@ -4,10 +4,6 @@ import dataclasses
 import typing
 
 
-class NotThere(Exception):
-    """The stack has not got the protection that this hole takes away."""
-
-
 @dataclasses.dataclass
 class Hole:
     # A sentence about the change.
@@ -23,9 +19,10 @@ class Hole:
     plant: typing.Callable
     # Reads the setting or list that it changes.
     read: typing.Callable
-    # Whether it reduces protection. Otherwise it is a difference that must be seen and repaired, no more.
+    # Whether `status` must call it weakening. None: whether it does is not judged, because it depends on the stack or on
+    # who looks.
     weakens: bool = True
-    # Why the emulator cannot show it; the hole is then listed and not planted.
+    # Why the emulator cannot show it: then the hole is listed and not planted.
     emulator: str = ""
     # The hole is planted only where this is true: the stack has the protection that it takes away.
     where: typing.Callable = None

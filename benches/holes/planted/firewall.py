@@ -177,21 +177,24 @@ HOLES = [
     Hole("the firewall looks at less of each body", "guarded",
          [UPDATE + "AssociationConfig.RequestBody{}.DefaultSizeInspectionLimit"], ACL,
          change(lambda s, arguments: arguments.update(AssociationConfig={
-             "RequestBody": {"API_GATEWAY": {"DefaultSizeInspectionLimit": "KB_64"}}})), settings, weakens=None),
+             "RequestBody": {"API_GATEWAY": {"DefaultSizeInspectionLimit": "KB_64"}}})), settings, weakens=None,
+         emulator="it drops the setting"),
     Hole("a solved puzzle counts for three days", "guarded",
          [UPDATE + "CaptchaConfig.ImmunityTimeProperty.ImmunityTime|ChallengeConfig.ImmunityTimeProperty.ImmunityTime"], ACL,
          change(lambda s, arguments: arguments.update(
-             CaptchaConfig={"ImmunityTimeProperty": {"ImmunityTime": 259200}})), settings, weakens=None),
+             CaptchaConfig={"ImmunityTimeProperty": {"ImmunityTime": 259200}})), settings, weakens=None,
+         emulator="it drops the setting"),
     Hole("tokens of a stranger's site count", "guarded", [UPDATE + "TokenDomains[]"], ACL,
-         change(lambda s, arguments: arguments.update(TokenDomains=["stranger.example.org"])), settings, weakens=None),
+         change(lambda s, arguments: arguments.update(TokenDomains=["stranger.example.org"])), settings, weakens=None,
+         emulator="it drops the setting"),
     Hole("the firewall's log goes elsewhere", "hardened",
          ["wafv2 PutLoggingConfiguration LoggingConfiguration.LogDestinationConfigs[]|LoggingConfiguration.RedactedFields[]|"
           "LoggingConfiguration.LoggingFilter.DefaultBehavior|LoggingConfiguration.LoggingFilter.Filters[].Behavior"], ACL,
          lambda s: s.waf.put_logging_configuration(LoggingConfiguration={
              "ResourceArn": acl_arn(s),
              "LogDestinationConfigs": [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:aws-waf-logs-stranger"]}),
-         lambda s: s.waf.get_logging_configuration(ResourceArn=acl_arn(s))),
+         lambda s: s.waf.get_logging_configuration(ResourceArn=acl_arn(s)), emulator="it does not know PutLoggingConfiguration"),
     Hole("the firewall's log is off", "hardened", ["wafv2 DeleteLoggingConfiguration ResourceArn"], ACL,
          lambda s: s.waf.delete_logging_configuration(ResourceArn=acl_arn(s)),
-         lambda s: s.waf.get_logging_configuration(ResourceArn=acl_arn(s))),
+         lambda s: s.waf.get_logging_configuration(ResourceArn=acl_arn(s)), emulator="it does not know PutLoggingConfiguration"),
 ]

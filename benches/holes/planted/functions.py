@@ -221,7 +221,8 @@ HOLES = [
          ["lambda PutRuntimeManagementConfig UpdateRuntimeOn|RuntimeVersionArn"], at("InternalLambda"),
          lambda s: s.lambda_.put_runtime_management_config(
              FunctionName=s.function("InternalLambda"), UpdateRuntimeOn="Manual",
-             RuntimeVersionArn=f"arn:aws:lambda:{REGION}::runtime:{'0' * 64}"), runtime_management),
+             RuntimeVersionArn=f"arn:aws:lambda:{REGION}::runtime:{'0' * 64}"), runtime_management,
+         emulator="it does not know PutRuntimeManagementConfig"),
     Hole("a function may call itself without end", "tutorial", ["lambda PutFunctionRecursionConfig RecursiveLoop"],
          at("ExternalLambda2"),
          lambda s: s.lambda_.put_function_recursion_config(

@@ -7,9 +7,12 @@ from ..stack import STRANGER, policy
 
 
 def key_of(s):
-    """The key of the stack, if it has one: what its topic is encrypted with."""
-    found = s.sns.get_topic_attributes(TopicArn=s.topic("greetings"))["Attributes"].get("KmsMasterKeyId", "")
-    return found if "alias/aws/" not in found else ""
+    """The key of the stack, if it has one: the key with the stack's tag."""
+    for one in s.kms.list_keys()["Keys"]:
+        tags = s.kms.list_resource_tags(KeyId=one["KeyId"])["Tags"]
+        if any(tag["TagKey"] == "securelambda:stack" and tag["TagValue"] == s.out["stack"] for tag in tags):
+            return one["KeyId"]
+    return None
 
 
 def key_policy(s):

@@ -243,7 +243,8 @@ POOLS = [
          lambda s: s.idp.set_log_delivery_configuration(UserPoolId=s.pool(ONE), LogConfigurations=[{
              "LogLevel": "INFO", "EventSource": "userAuthEvents",
              "S3Configuration": {"BucketArn": "arn:aws:s3:::stranger"}}]),
-         lambda s: s.idp.get_log_delivery_configuration(UserPoolId=s.pool(ONE))),
+         lambda s: s.idp.get_log_delivery_configuration(UserPoolId=s.pool(ONE)),
+         emulator="it does not know SetLogDeliveryConfiguration"),
     Hole("threat protection lets one address pass", "hardened",
          ["cognito-idp SetRiskConfiguration RiskExceptionConfiguration.SkippedIPRangeList[]|"
           "RiskExceptionConfiguration.BlockedIPRangeList[]|CompromisedCredentialsRiskConfiguration.Actions.EventAction|"
@@ -253,7 +254,8 @@ POOLS = [
           "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"], at(ONE),
          lambda s: s.idp.set_risk_configuration(
              UserPoolId=s.pool(ONE), RiskExceptionConfiguration={"SkippedIPRangeList": ["198.51.100.0/24"]}),
-         lambda s: s.idp.describe_risk_configuration(UserPoolId=s.pool(ONE))),
+         lambda s: s.idp.describe_risk_configuration(UserPoolId=s.pool(ONE)),
+         emulator="it does not know SetRiskConfiguration"),
 ]
 
 REDIRECT = {"AllowedOAuthFlowsUserPoolClient": True, "AllowedOAuthFlows": ["implicit"],

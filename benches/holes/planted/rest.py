@@ -85,6 +85,37 @@ def new_method(s):
     deploy(s)
 
 
+def made_anew(change):
+    """Replaces a method by one with other settings; the integration stays as it was."""
+    def plant(s):
+        old = s.rest.get_method(restApiId=s.api(), resourceId=resource(s), httpMethod="POST")
+        where = {"restApiId": s.api(), "resourceId": resource(s), "httpMethod": "POST"}
+        kept = ("authorizationType", "authorizerId", "apiKeyRequired", "requestValidatorId", "requestModels",
+                "requestParameters", "authorizationScopes", "operationName")
+        integration = ("type", "uri", "credentials", "passthroughBehavior", "timeoutInMillis", "cacheNamespace")
+        settings = {key: old[key] for key in kept if old.get(key)}
+        backend = {key: old["methodIntegration"][key] for key in integration if old["methodIntegration"].get(key)}
+        s.rest.delete_method(**where)
+        s.rest.put_method(**where, **{**settings, **change(old)})
+        s.rest.put_integration(**where, integrationHttpMethod="POST", **backend)
+        deploy(s)
+    return plant
+
+
+def trusting_two(s):
+    """A route asks for an authorizer that trusts a foreign pool beside the right one."""
+    own = authorizers(s)["AGAuthorizer1"]["providerARNs"]
+    made = s.rest.create_authorizer(restApiId=s.api(), name="stranger", type="COGNITO_USER_POOLS",
+                                    providerARNs=[*own, s.foreign_pool()[0]], identitySource="method.request.header.Authorization")
+    made_anew(lambda old: {"authorizerId": made["id"]})(s)
+
+
+def authorized_by(s):
+    """The name of the authorizer of POST /lambda1, and all authorizers."""
+    names = {one["id"]: name for name, one in authorizers(s).items()}
+    return [names.get((method(s) or {}).get("authorizerId")), sorted(authorizers(s))]
+
+
 def to_elsewhere(s):
     """A further method that passes requests on to a stranger's address."""
     s.rest.put_method(restApiId=s.api(), resourceId=resource(s), httpMethod="DELETE", authorizationType="NONE",
@@ -217,7 +248,13 @@ HOLES = [
     Hole("a route asks for another pool's token", "tutorial", [UPDATE_METHOD + "<authorizerId>"], API,
          change_method(lambda s: patch("/authorizerId", authorizers(s)["AGAuthorizer2"]["id"])), method),
     Hole("a route takes access tokens of a scope", "tutorial", [UPDATE_METHOD + "<authorizationScopes[]>"], API,
-         change_method(patch("/authorizationScopes", "aws.cognito.signin.user.admin", "add")), method),
+         change_method(patch("/authorizationScopes", "aws.cognito.signin.user.admin", "add")), method,
+         emulator="it stores a text in place of the list"),
+    Hole("a method is made anew, for access tokens of a scope", "tutorial",
+         ["apigateway PutMethod authorizerId|authorizationScopes[]"], API, made_anew(
+             lambda old: {"authorizationScopes": ["aws.cognito.signin.user.admin"]}), method),
+    Hole("a method is made anew, for a foreign authorizer", "tutorial",
+         ["apigateway CreateAuthorizer providerARNs[]", "apigateway PutMethod authorizerId"], API, trusting_two, authorized_by),
     Hole("a route's bodies are not validated", "tutorial", [UPDATE_METHOD + "<requestValidatorId>"], API,
          change_method(patch("/requestValidatorId", ""), "/lambda2"), lambda s: method(s, "/lambda2")),
     Hole("a route validates against any model", "tutorial", [UPDATE_METHOD + "<requestModels{}>"], API,
@@ -300,26 +337,27 @@ HOLES = [
          lambda s: s.rest.get_method(restApiId=s.api("Age"), resourceId=resource(s, "/age", "Age"),
                                      httpMethod="GET")["authorizationType"]),
     Hole("every body is binary, and not validated", "tutorial", [UPDATE_API + "<binaryMediaTypes[]>"], API,
-         change_api([{"op": "add", "path": "/binaryMediaTypes/*~1*"}]), api),
+         change_api([{"op": "add", "path": "/binaryMediaTypes/*~1*"}]), api, emulator="it stores a map in place of the list"),
     Hole("old TLS versions are allowed", "tutorial", [UPDATE_API + "<securityPolicy>"], API,
          change_api(patch("/securityPolicy", "TLS_1_0")), api),
     Hole("the endpoint takes any client's TLS", "tutorial", [UPDATE_API + "<endpointAccessMode>"], API,
          change_api(patch("/endpointAccessMode", "BASIC")), api,
          where=lambda s: api(s).get("endpointAccessMode", "BASIC") != "BASIC"),
     Hole("the API has another kind of endpoint", "tutorial", [UPDATE_API + "<endpointConfiguration.types[]>"], API,
-         change_api(patch("/endpointConfiguration/types/REGIONAL", "EDGE")), api, weakens=None),
+         change_api(patch("/endpointConfiguration/types/REGIONAL", "EDGE")), api, weakens=None, emulator="it drops the setting"),
     Hole("API keys come from an authorizer", "tutorial", [UPDATE_API + "<apiKeySource>"], API,
          change_api(patch("/apiKeySource", "AUTHORIZER")), api, weakens=None),
     Hole("an authorizer trusts a foreign pool too", "tutorial", [UPDATE_AUTHORIZER + "<providerARNs[]>"], API,
          change_authorizer("AGAuthorizer1", lambda s: patch("/providerARNs", s.foreign_pool()[0], "add")),
-         of_authorizer("AGAuthorizer1")),
+         of_authorizer("AGAuthorizer1"), emulator="it stores a text in place of the list"),
     Hole("an authorizer reads tokens from another header", "tutorial",
          [UPDATE_AUTHORIZER + "<identitySource>"], API,
          change_authorizer("AGAuthorizer2", patch("/identitySource", "method.request.header.X-Stranger")),
          of_authorizer("AGAuthorizer2"), weakens=None),
     Hole("an authorizer's answer counts for an hour", "tutorial",
          [UPDATE_AUTHORIZER + "<authorizerResultTtlInSeconds>|<identityValidationExpression>"], API,
-         change_authorizer("AGAuthorizer1", patch("/authorizerResultTtlInSeconds", "3600")), of_authorizer("AGAuthorizer1")),
+         change_authorizer("AGAuthorizer1", patch("/authorizerResultTtlInSeconds", "3600")), of_authorizer("AGAuthorizer1"),
+         emulator="it stores a text in place of the number"),
     Hole("a foreign function is an authorizer of the API", "tutorial",
          ["apigateway CreateAuthorizer type|authorizerUri|identitySource|authorizerResultTtlInSeconds|name"], API,
          foreign_authorizer, lambda s: sorted(authorizers(s))),
