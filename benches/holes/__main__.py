@@ -9,6 +9,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import argparse
+import fcntl
 import glob
 import os
 import pathlib
@@ -40,13 +41,19 @@ def program():
     return found, pathlib.Path(target).resolve() / "holes"
 
 
-def in_the_emulators_python(emulator):
-    """Runs this again with the Python that has botocore."""
-    python = glob.glob(str(emulator.cache / "*" / "venv" / "bin" / "python"))
-    if not python:
-        sys.exit("the emulator has no Python environment")
-    os.execve(python[0], [python[0], "-B", str(pathlib.Path(__file__).parent), *sys.argv[1:]],
-              {**os.environ, "HOLES_ENDPOINT": emulator.endpoint})
+def in_the_emulators_python(cache, endpoint):
+    """Runs this again with the Python that has botocore, and keeps the lock."""
+    python = glob.glob(str(cache / "*" / "venv" / "bin" / "python"))
+    if python:
+        os.execve(python[0], [python[0], "-B", str(pathlib.Path(__file__).parent), *sys.argv[1:]],
+                  {**os.environ, "HOLES_ENDPOINT": endpoint})
+
+
+def locked(work):
+    """One run at a time has the emulator. The lock is held as long as the handle is open, also by the next program."""
+    handle = os.open(work / "lock", os.O_CREAT | os.O_RDWR)
+    os.set_inheritable(handle, True)
+    fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def main():
@@ -54,19 +61,21 @@ def main():
     binary, work = program()
     work.mkdir(parents=True, exist_ok=True)
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-    endpoint = os.environ.pop("HOLES_ENDPOINT", None)
-    if endpoint is None:
-        # Without botocore, so nothing of the package can be imported yet but this.
-        from holes.emulator import Emulator
-        emulator = Emulator(binary, work / "cache").start()
-        in_the_emulators_python(emulator)
     from holes.emulator import Emulator
+    emulator = Emulator(binary, work / "cache", os.environ.pop("HOLES_ENDPOINT", None))
+    only_models = options.list or options.check or options.write_fields
+    if emulator.endpoint is None:
+        if only_models:
+            in_the_emulators_python(emulator.cache, "none")
+        locked(work)
+        in_the_emulators_python(emulator.cache, emulator.start().endpoint)
+        sys.exit("the emulator has no Python environment")
     from holes import benchmark
-    emulator = Emulator(binary, work / "cache", endpoint)
     try:
         return benchmark.run(options, emulator, work)
     finally:
-        emulator.stop()
+        if emulator.endpoint != "none":
+            emulator.stop()
 
 
 if __name__ == "__main__":
