@@ -32,7 +32,21 @@ class Result:
 
 
 def frozen(value):
-    return json.dumps(value, sort_keys=True, default=str)
+    """A setting as text. What is off, empty or not there is the same: services answer it in any of these ways."""
+    return json.dumps(without_empty(value), sort_keys=True, default=str)
+
+
+def without_empty(value):
+    if isinstance(value, dict):
+        items = {key: without_empty(item) for key, item in value.items()}
+        value = {key: item for key, item in items.items() if not is_empty(item)}
+    if isinstance(value, (list, tuple)):
+        value = [without_empty(item) for item in value]
+    return None if is_empty(value) else value
+
+
+def is_empty(value):
+    return value is None or value is False or (isinstance(value, (str, list, dict)) and not value)
 
 
 def names(identity):

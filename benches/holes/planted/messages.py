@@ -97,6 +97,12 @@ def value(s):
     return s.secrets.get_secret_value(SecretId=s.secret(NAME))["SecretString"]
 
 
+def rotated_by(s):
+    """The function that rotates the secret; AWS keeps its name when rotation is cancelled."""
+    answer = s.secrets.describe_secret(SecretId=s.secret(NAME))
+    return answer.get("RotationLambdaARN") if answer.get("RotationEnabled") else None
+
+
 def rotate_with(s):
     s.secrets.rotate_secret(SecretId=s.secret(NAME), RotationLambdaARN=s.foreign_function(), RotateImmediately=False,
                             RotationRules={"AutomaticallyAfterDays": 30})
@@ -128,7 +134,7 @@ SECRETS = [
          lambda s: s.secrets.delete_resource_policy(SecretId=s.secret(NAME)), secret_policy, where=secret_policy),
     Hole("a foreign function rotates the secret", "tutorial",
          ["secretsmanager RotateSecret RotationLambdaARN|RotationRules.AutomaticallyAfterDays|RotateImmediately"], SECRET,
-         rotate_with, described("RotationEnabled", "RotationLambdaARN")),
+         rotate_with, rotated_by),
     Hole("the secret is no longer rotated", "hardened", ["secretsmanager CancelRotateSecret SecretId"], SECRET,
          stop_rotation, described("RotationEnabled"), where=lambda s: described("RotationEnabled")(s)[0]),
     Hole("a copy of the secret is kept in another region", "tutorial",

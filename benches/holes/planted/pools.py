@@ -163,8 +163,11 @@ POOLS = [
     password("temporary passwords are valid for a year", "tutorial", ONE, "TemporaryPasswordValidityDays", 365),
     password("old passwords may be used again", "hardened", ONE, "PasswordHistorySize", 0,
              where=pool(ONE, "Policies.PasswordPolicy.PasswordHistorySize")),
-    setting("a code by text message replaces the password", "tutorial", TWO, "Policies.SignInPolicy.AllowedFirstAuthFactors",
-            ["PASSWORD", "SMS_OTP"], sets="Policies.SignInPolicy.AllowedFirstAuthFactors[]"),
+    Hole("a code by text message replaces the password", "tutorial",
+         [UPDATE + "Policies.SignInPolicy.AllowedFirstAuthFactors[]"], at(TWO),
+         change_pool(TWO, {"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "SMS_OTP"]}}}),
+         # Without a policy, the password is the only first factor.
+         lambda s: pool(TWO, "Policies.SignInPolicy.AllowedFirstAuthFactors")(s) or ["PASSWORD"]),
     hook(ONE, "PreSignUp"), hook(TWO, "PostConfirmation"), hook(ONE, "PreAuthentication"),
     hook(TWO, "PostAuthentication"), hook(ONE, "DefineAuthChallenge"), hook(TWO, "CreateAuthChallenge"),
     hook(ONE, "VerifyAuthChallengeResponse"), hook(TWO, "PreTokenGeneration"), hook(ONE, "UserMigration"),
