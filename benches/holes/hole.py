@@ -24,6 +24,8 @@ class Hole:
     weakens: bool = True
     # Why the emulator cannot show it: then the hole is listed and not planted.
     emulator: str = ""
+    # Why the emulator cannot show the repair: then that is not judged.
+    repair: str = ""
     # The hole is planted only where this is true: the stack has the protection that it takes away.
     where: typing.Callable = None
 

@@ -20,6 +20,7 @@ class Result:
     # Called weakening by `status`; None where it was not seen.
     weakening: bool = None
     must_weaken: bool = None
+    # None where the emulator cannot show it.
     repaired: bool = False
     shown: str = ""
 
@@ -27,7 +28,7 @@ class Result:
     def missed(self):
         """What the program did not do."""
         wrong = [word for word, done in (("status", self.status), ("verify", self.verify), ("repair", self.repaired))
-                 if not done]
+                 if done is False]
         return wrong if self.outcome == "planted" else []
 
 
@@ -122,7 +123,7 @@ def run(stack, holes):
     results = run_batch(stack, holes)
     if len(holes) > 1:
         for number, (hole, result) in enumerate(zip(holes, results)):
-            dealt_with = {result.status, result.plan, result.verify, result.repaired}
+            dealt_with = {result.status, result.plan, result.verify, result.repaired} - {None}
             if result.outcome == "planted" and len(dealt_with) > 1:
                 stack.deploy()
                 [results[number]] = run_batch(stack, [hole])
@@ -141,7 +142,8 @@ def run_batch(stack, holes):
             stack.dirty = True
     if not planted:
         return results
-    drifted = [row for row in stack.status()["resources"] if row["state"] != "live" or row["drift"]]
+    # A resource that could not be read shows that something is wrong, and not what.
+    drifted = [row for row in stack.status()["resources"] if row["state"] in ("drifted", "missing", "unwanted")]
     changes = [row for row in stack.run("plan", "--json").json()["changes"] if row["action"] != "keep"]
     checks = [line for line in stack.run("verify", "--json").lines() if line.get("type") == "check"]
     failed = [check for check in checks if check["verdict"] == "fail"]
@@ -159,6 +161,8 @@ def run_batch(stack, holes):
             result.why = str(error)
         if not result.repaired and ended.code != 0:
             result.why = "`up` fails: " + last_error(ended)
+        if hole.repair:
+            result.repaired, result.why, stack.dirty = None, f"repair: {hole.repair}", True
     if ended.code != 0 or not all(result.repaired for _, result, _ in planted):
         stack.dirty = True
     return results

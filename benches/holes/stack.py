@@ -29,7 +29,10 @@ class Ran:
         self.stdout, self.stderr = ended.stdout, ended.stderr
 
     def json(self):
-        return json.loads(self.stdout)
+        try:
+            return json.loads(self.stdout)
+        except ValueError:
+            raise SystemExit(f"{' '.join(self.command)} ends with {self.code}:\n{self.stdout[-2000:]}\n{self.stderr[-2000:]}")
 
     def lines(self):
         return [json.loads(line) for line in self.stdout.splitlines() if line.startswith("{")]

@@ -55,10 +55,11 @@ def holes_tables(results):
         of = [result for result in results if stack in (None, result.stack)]
         done = [result for result in of if result.outcome == "planted"]
         weakens = [result for result in done if result.must_weaken]
+        judged = [result for result in done if result.repaired is not None]
         rows.append((stack or "all", len(done), share(sum(r.status for r in done), len(done)),
                      share(sum(r.plan for r in done), len(done)), share(sum(r.verify for r in done), len(done)),
                      share(sum(bool(r.weakening) for r in weakens), len(weakens)),
-                     share(sum(r.repaired for r in done), len(done)), len(of) - len(done)))
+                     share(sum(r.repaired for r in judged), len(judged)), len(of) - len(done)))
     parts.append(table(["Stack", "Holes planted", "Seen by status", "Changed by plan", "Seen by verify",
                         "Called weakening where it weakens", "Repaired by up", "Not planted"], rows))
     missed = [result for result in results if result.missed]
@@ -70,8 +71,8 @@ def holes_tables(results):
     if quiet:
         parts.append("Seen, and not called weakening:")
         parts.append(table(["Stack", "Hole", "Shown"], [(r.stack, r.hole, r.shown) for r in quiet]))
-    others = [result for result in results if result.outcome != "planted"]
+    others = [result for result in results if result.outcome != "planted" or result.repaired is None]
     if others:
-        parts.append("Not planted:")
+        parts.append("Not planted, or the repair not judged:")
         parts.append(table(["Stack", "Hole", "Why"], [(r.stack, r.hole, r.why) for r in others]))
     return parts

@@ -299,7 +299,8 @@ CLIENTS = [
               "ApplicationId": "a" * 32, "ExternalId": "stranger", "UserDataShared": True,
               "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/stranger"}},
           sets="AnalyticsConfiguration.ApplicationId|AnalyticsConfiguration.ApplicationArn|AnalyticsConfiguration.RoleArn|"
-               "AnalyticsConfiguration.ExternalId|AnalyticsConfiguration.UserDataShared"),
+               "AnalyticsConfiguration.ExternalId|AnalyticsConfiguration.UserDataShared",
+          repair="it keeps what an update leaves out, which AWS removes"),
     loose("a program may say where a user comes from", ONE, "EnablePropagateAdditionalUserContextData", True),
     loose("refresh tokens are no longer rotated", TWO, "RefreshTokenRotation",
           lambda old: {"RefreshTokenRotation": {"Feature": "DISABLED", "RetryGracePeriodSeconds": 0}}, stack="hardened",

@@ -282,10 +282,6 @@ HOLES = [
           "<cacheClusterSize>"], ON_STAGE,
          change_stage([*patch("/cacheClusterEnabled", "true"), *patch("/cacheClusterSize", "0.5"),
                        *setting("caching/enabled", "true"), *setting("caching/ttlInSeconds", "3600")]), stage),
-    Hole("anyone may empty the cache", "tutorial",
-         [UPDATE_STAGE + "<methodSettings{}.requireAuthorizationForCacheControl>|"
-          "<methodSettings{}.unauthorizedCacheControlHeaderStrategy>|<methodSettings{}.cacheDataEncrypted>"], ON_STAGE,
-         change_stage(setting("caching/requireAuthorizationForCacheControl", "false")), stage, weakens=None),
     Hole("the throttle allows ten thousand requests a second", "tutorial",
          [UPDATE_STAGE + "<methodSettings{}.throttlingRateLimit>"], ON_STAGE,
          change_stage(setting("throttling/rateLimit", "10000")), stage),
