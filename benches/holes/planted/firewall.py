@@ -1,5 +1,7 @@
 """Holes in the firewall."""
 
+import json
+
 from ..hole import Hole
 from ..stack import ACCOUNT, REGION
 
@@ -23,7 +25,8 @@ def acl(s):
 
 def settings(s):
     web_acl, _ = acl(s)
-    return {member: web_acl.get(member) for member in
+    # As texts: here an empty structure means something, as in {"Allow": {}}.
+    return {member: json.dumps(web_acl[member], sort_keys=True, default=str) for member in web_acl if member in
             ("DefaultAction", "Rules", "VisibilityConfig", "CustomResponseBodies", "TokenDomains", "CaptchaConfig",
              "ChallengeConfig", "AssociationConfig", "DataProtectionConfig")}
 

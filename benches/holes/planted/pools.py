@@ -85,9 +85,10 @@ def servers(name):
         UserPoolId=s.pool(name), MaxResults=50)["ResourceServers"])
 
 
-def groups(name):
-    return lambda s: sorted((one["GroupName"], one.get("RoleArn")) for one in s.idp.list_groups(
-        UserPoolId=s.pool(name))["Groups"])
+def group_roles(name):
+    """The groups that have a role. A group alone is about people, whom the stack file does not name."""
+    return lambda s: sorted((one["GroupName"], one["RoleArn"]) for one in s.idp.list_groups(
+        UserPoolId=s.pool(name))["Groups"] if one.get("RoleArn"))
 
 
 def foreign_provider(name):
@@ -198,8 +199,11 @@ POOLS = [
     setting("threat protection does not cover custom sign-in", "hardened", ONE,
             "UserPoolAddOns.AdvancedSecurityAdditionalFlows.CustomAuthMode", "AUDIT",
             where=lambda s: pool(ONE, "UserPoolAddOns.AdvancedSecurityAdditionalFlows.CustomAuthMode")(s) == "ENFORCED"),
-    setting("the pool's plan has no threat protection", "hardened", TWO, "UserPoolTier", "LITE",
-            where=lambda s: pool(TWO, "UserPoolTier")(s) == "PLUS"),
+    Hole("the pool's plan has no threat protection", "hardened", [UPDATE + "UserPoolTier"], at(TWO),
+         # AWS refuses this plan while one of the settings is on that only others have.
+         change_pool(TWO, {"UserPoolTier": "LITE", "UserPoolAddOns": {"AdvancedSecurityMode": "OFF"},
+                           "Policies": {"PasswordPolicy": {"PasswordHistorySize": 0}}}), pool(TWO, "UserPoolTier"),
+         where=lambda s: pool(TWO, "UserPoolTier")(s) == "PLUS"),
     setting("a changed address counts before it is verified", "tutorial", ONE, "UserAttributeUpdateSettings",
             {"AttributesRequireVerificationBeforeUpdate": []},
             sets="UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate[]",
@@ -236,7 +240,7 @@ POOLS = [
              Scopes=[{"ScopeName": "all", "ScopeDescription": "all"}]), servers(ONE), weakens=None),
     Hole("a group with a role", "api-to-api", ["cognito-idp CreateGroup GroupName|RoleArn|Precedence"], at("Callers"),
          lambda s: s.idp.create_group(UserPoolId=s.pool("Callers"), GroupName="stranger", RoleArn=s.foreign_role(),
-                                      Precedence=0), groups("Callers")),
+                                      Precedence=0), group_roles("Callers")),
     Hole("a hosted sign-in page", "tutorial", ["cognito-idp CreateUserPoolDomain Domain|ManagedLoginVersion"], at(TWO),
          lambda s: s.idp.create_user_pool_domain(UserPoolId=s.pool(TWO), Domain="stranger-of-the-benchmark"), domain),
     Hole("sign-ins are reported to another account", "tutorial",
