@@ -166,7 +166,7 @@ HOLES = [
     Hole("a layer of another account in a function", "tutorial", [CONFIGURATION + "Layers[]"], at("ExternalLambda1"),
          configure("ExternalLambda1", Layers=[OTHER_LAYER]), configuration("ExternalLambda1", "Layers")),
     Hole("another entry point of a function", "tutorial", [CONFIGURATION + "Handler"], at("ExternalLambda2"),
-         configure("ExternalLambda2", Handler="log.handler"), configuration("ExternalLambda2", "Handler")),
+         configure("ExternalLambda2", Handler="log.handler"), configuration("ExternalLambda2", "Handler"), weakens=None),
     Hole("an old runtime of a function", "tutorial", [CONFIGURATION + "Runtime"], at("InternalLambda"),
          configure("InternalLambda", Runtime="nodejs20.x"), configuration("InternalLambda", "Runtime")),
     Hole("a function in a foreign network", "tutorial",
@@ -180,7 +180,8 @@ HOLES = [
              "LocalMountPath": "/mnt/stranger"}]), configuration("ExternalLambda2", "FileSystemConfigs")),
     Hole("a function's failed events go to a foreign queue", "tutorial", [CONFIGURATION + "DeadLetterConfig.TargetArn"],
          at("InternalLambda"), configure("InternalLambda", DeadLetterConfig=lambda s: {"TargetArn": s.foreign_queue()}),
-         configuration("InternalLambda", "DeadLetterConfig", "TargetArn")),
+         # In this account it could be somebody's hardening as well.
+         configuration("InternalLambda", "DeadLetterConfig", "TargetArn"), weakens=None),
     Hole("a function's results go to a foreign queue", "tutorial",
          ["lambda PutFunctionEventInvokeConfig DestinationConfig.OnSuccess.Destination"], at("InternalLambda"),
          sends_results("InternalLambda", "OnSuccess", lambda s: s.foreign_queue()), invoke_config("InternalLambda")),
@@ -188,7 +189,7 @@ HOLES = [
          ["lambda PutFunctionEventInvokeConfig DestinationConfig.OnFailure.Destination",
           "lambda UpdateFunctionEventInvokeConfig DestinationConfig.OnSuccess.Destination|"
           "DestinationConfig.OnFailure.Destination"], at("ExternalLambda1"),
-         sends_results("ExternalLambda1", "OnFailure", lambda s: s.foreign_topic()), invoke_config("ExternalLambda1")),
+         sends_results("ExternalLambda1", "OnFailure", lambda s: s.foreign_topic()), invoke_config("ExternalLambda1"), weakens=None),
     Hole("a foreign queue calls a function", "tutorial", ["lambda CreateEventSourceMapping EventSourceArn|Enabled"],
          at("ExternalLambda2"),
          lambda s: s.lambda_.create_event_source_mapping(

@@ -139,10 +139,10 @@ HOLES = [
     hole("an HTTP API changes requests on their way", [INTEGRATION + "RequestParameters{}"], API,
          change_integration(RequestParameters={"overwrite:path": "/admin"}), integrations),
     hole("an HTTP API changes answers on their way", [INTEGRATION + "ResponseParameters{}{}"], API,
-         change_integration(ResponseParameters={"403": {"overwrite:statuscode": "200"}}), integrations),
+         change_integration(ResponseParameters={"403": {"overwrite:statuscode": "200"}}), integrations, weakens=None),
     hole("a foreign authorizer in an HTTP API",
          ["apigatewayv2 CreateAuthorizer Name|AuthorizerType|IdentitySource[]|JwtConfiguration.Audience[]|"
-          "JwtConfiguration.Issuer"], API, foreign_authorizer, authorizers),
+          "JwtConfiguration.Issuer"], API, foreign_authorizer, authorizers, weakens=None),
     hole("an HTTP API trusts a further client's tokens", [AUTHORIZER + "JwtConfiguration.Audience[]"], API,
          change_authorizer(JwtConfiguration=lambda s, old: {
              **old["JwtConfiguration"], "Audience": [*old["JwtConfiguration"]["Audience"], "stranger"]}), authorizers),

@@ -356,10 +356,11 @@ HOLES = [
          emulator="it stores a text in place of the number"),
     Hole("a foreign function is an authorizer of the API", "tutorial",
          ["apigateway CreateAuthorizer type|authorizerUri|identitySource|authorizerResultTtlInSeconds|name"], API,
-         foreign_authorizer, lambda s: sorted(authorizers(s))),
+         foreign_authorizer, lambda s: sorted(authorizers(s)), weakens=None),
     Hole("refused requests get an answer of 200", "tutorial",
          ["apigateway PutGatewayResponse responseType|statusCode|responseTemplates{}"], API,
          answer_as("UNAUTHORIZED", "200", templates={"application/json": '{"message":"welcome"}'}), responses),
     Hole("the gateway's errors let any page read them", "tutorial", ["apigateway PutGatewayResponse responseParameters{}"],
-         API, answer_as("DEFAULT_4XX", "403", {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}), responses),
+         API, answer_as("DEFAULT_4XX", "403", {"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"}), responses,
+         weakens=None),
 ]
