@@ -172,7 +172,8 @@ class Stack:
         return pool["Arn"], pool["Id"], client["ClientId"]
 
     def foreign_key(self):
-        return self.kms.create_key()["KeyMetadata"]["Arn"]
+        """A key of another account, which can take the key away at any time."""
+        return f"arn:aws:kms:{REGION}:{STRANGER}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 def policy(*statements):

@@ -36,7 +36,8 @@ def the_subscription(s):
 
 
 def subscription_attribute(name):
-    return lambda s: s.sns.get_subscription_attributes(SubscriptionArn=the_subscription(s))["Attributes"].get(name, "")
+    return lambda s: json.loads(
+        s.sns.get_subscription_attributes(SubscriptionArn=the_subscription(s))["Attributes"].get(name) or "{}")
 
 
 def set_subscription(name, value):
@@ -71,7 +72,8 @@ TOPICS = [
     Hole("the subscription's failed messages go to a foreign queue", "tutorial",
          ["sns SetSubscriptionAttributes AttributeName|AttributeValue"], SUBSCRIPTION,
          set_subscription("RedrivePolicy", lambda s: json.dumps({"deadLetterTargetArn": s.foreign_queue()})),
-         subscription_attribute("RedrivePolicy")),
+         # In this account it could be somebody's hardening as well.
+         subscription_attribute("RedrivePolicy"), weakens=None),
     Hole("a filter keeps messages from the function", "tutorial", ["sns SetSubscriptionAttributes AttributeValue"],
          SUBSCRIPTION, set_subscription("FilterPolicy", json.dumps({"kind": ["none"]})),
          subscription_attribute("FilterPolicy"), weakens=None),
@@ -150,7 +152,7 @@ SECRETS = [
           "ForceOverwriteReplicaSecret"], SECRET,
          lambda s: s.secrets.replicate_secret_to_regions(SecretId=s.secret(NAME), AddReplicaRegions=[{"Region": "us-east-1"}]),
          lambda s: [one["Region"] for one in s.secrets.describe_secret(SecretId=s.secret(NAME)).get("ReplicationStatus", [])],
-         repair="it does not know RemoveRegionsFromReplication"),
+         weakens=None, repair="it does not know RemoveRegionsFromReplication"),
     Hole("the secret is encrypted with a stranger's key", "tutorial", ["secretsmanager UpdateSecret KmsKeyId"], SECRET,
          lambda s: s.secrets.update_secret(SecretId=s.secret(NAME), KmsKeyId=s.foreign_key()), described("KmsKeyId")),
     Hole("the secret leads to another topic", "tutorial", ["secretsmanager PutSecretValue SecretString|VersionStages[]"],
