@@ -24,7 +24,7 @@ class Hole:
     weakens: bool = True
     # Why the emulator cannot show it: then the hole is listed and not planted.
     emulator: str = ""
-    # Why the emulator cannot show the repair: then that is not judged.
+    # Why there is no repair, or none that the emulator can show: then that is not judged.
     repair: str = ""
     # The hole is planted only where this is true: the stack has the protection that it takes away.
     where: typing.Callable = None
