@@ -12,10 +12,6 @@ def share(part, whole):
     return f"{part} of {whole} ({100 * part / whole:.0f} %)" if whole else "–"
 
 
-def service(hole_fields):
-    return hole_fields[0].split(" ", 1)[0]
-
-
 def list_of(holes, judged):
     """Every hole, and every operation that has none with its reasons."""
     rows = [(hole.stack, hole.name, ", ".join(hole.sets), "" if hole.weakens else "need not be called weakening")

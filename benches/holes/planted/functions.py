@@ -1,5 +1,7 @@
 """Holes in functions."""
 
+import time
+
 from ..hole import Hole
 from ..stack import ACCOUNT, REGION, STRANGER, archive
 
@@ -32,7 +34,18 @@ def configure(name, **change):
     def plant(s):
         arguments = {key: value(s) if callable(value) else value for key, value in change.items()}
         s.lambda_.update_function_configuration(FunctionName=s.function(name), **arguments)
+        active(s, name)
     return plant
+
+
+def active(s, name):
+    """Waits until a change is done: a function that is still changing differs for that alone."""
+    for _ in range(100):
+        found = s.lambda_.get_function_configuration(FunctionName=s.function(name))
+        if (found.get("State"), found.get("LastUpdateStatus")) == ("Active", "Successful"):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"{name} is {found.get('State')}, {found.get('LastUpdateStatus')}")
 
 
 def with_variable(name, key, value):
@@ -153,7 +166,8 @@ HOLES = [
          ["lambda PublishVersion FunctionName", PERMISSION + "Qualifier"], at("ExternalLambda2"), version_for_anyone,
          versions("ExternalLambda2")),
     Hole("a function's code is replaced", "tutorial", ["lambda UpdateFunctionCode ZipFile"], at("InternalLambda"),
-         lambda s: s.lambda_.update_function_code(FunctionName=s.function("InternalLambda"), ZipFile=archive()),
+         lambda s: (s.lambda_.update_function_code(FunctionName=s.function("InternalLambda"), ZipFile=archive()),
+                    active(s, "InternalLambda")),
          configuration("InternalLambda", "CodeSha256")),
     Hole("a function runs as another role", "tutorial", [CONFIGURATION + "Role"], at("ExternalLambda1"),
          configure("ExternalLambda1", Role=lambda s: s.foreign_role()), configuration("ExternalLambda1", "Role")),
@@ -172,7 +186,8 @@ HOLES = [
     Hole("a function in a foreign network", "tutorial",
          [CONFIGURATION + "VpcConfig.SubnetIds[]|VpcConfig.SecurityGroupIds[]"], at("ExternalLambda1"),
          configure("ExternalLambda1", VpcConfig={"SubnetIds": ["subnet-0a1b2c3d"], "SecurityGroupIds": ["sg-0a1b2c3d"]}),
-         configuration("ExternalLambda1", "VpcConfig", "SubnetIds")),
+         # In this account it could be somebody's hardening as well.
+         configuration("ExternalLambda1", "VpcConfig", "SubnetIds"), weakens=None),
     Hole("a foreign file system in a function", "tutorial",
          [CONFIGURATION + "FileSystemConfigs[].Arn|FileSystemConfigs[].LocalMountPath"], at("ExternalLambda2"),
          configure("ExternalLambda2", FileSystemConfigs=[{

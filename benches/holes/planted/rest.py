@@ -3,7 +3,7 @@
 import json
 
 from ..hole import Hole
-from ..stack import ACCOUNT, REGION, STRANGER, policy
+from ..stack import REGION, STRANGER, policy
 
 STAGE = "development"
 # One part of an API reports for another: a method can show as a route, as a path or as a release.
@@ -19,10 +19,6 @@ def resource(s, path="/lambda1", api=None):
 
 def authorizers(s):
     return {one["name"]: one for one in s.rest.get_authorizers(restApiId=s.api())["items"]}
-
-
-def patches(**values):
-    return [{"op": "replace", "path": "/" + path.replace("__", "/"), "value": value} for path, value in values.items()]
 
 
 def patch(path, value, op="replace"):
