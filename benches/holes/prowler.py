@@ -117,6 +117,7 @@ def run(emulator, work, holes):
         stack = stacks.stack(emulator, name, work)
         stack.deploy()
         sound = scan(command, stack, work, name)
+        print(f"prowler {name}: {len(sound['failures'])} failures, {sound['seconds']:.0f} s", file=sys.stderr, flush=True)
         if name in ("tutorial", "hardened"):
             report["stacks"].append({
                 "stack": name, "checks": sound["checks"], "crashed": sound["crashed"], "seconds": sound["seconds"],
@@ -126,6 +127,7 @@ def run(emulator, work, holes):
                    if plant.put(stack, hole)[0].outcome == "planted"]
         holed = scan(command, stack, work, name + "-holes")
         new = sorted(key for key in holed["failures"] if key not in sound["failures"] and about_stack(key[1]))
+        print(f"prowler {name}: {len(planted)} holes, {len(new)} new failures", file=sys.stderr, flush=True)
         report["holes"].append({"stack": name, "planted": len(planted), "new": new, "crashed": holed["crashed"],
                                 "seconds": holed["seconds"]})
     return report
