@@ -78,6 +78,8 @@ class Stack:
 
     def prepare(self):
         """What must exist before `up`: the policy that bounds the roles of a stack."""
+        if self.name != "guarded":
+            return
         everything = policy({"Effect": "Allow", "Action": "*", "Resource": "*"})
         self.iam.create_policy(PolicyName="bounds", PolicyDocument=everything)
 
