@@ -126,15 +126,17 @@ def run(emulator, work, holes):
         planted = [hole for hole in reversed([hole for hole in holes if hole.stack == name])
                    if plant.put(stack, hole)[0].outcome == "planted"]
         holed = scan(command, stack, work, name + "-holes")
-        new = sorted(key for key in holed["failures"] if key not in sound["failures"] and about_stack(key[1]))
+        new = sorted(key for key in holed["failures"] if key not in sound["failures"] and about_stack(stack, key[1]))
         print(f"prowler {name}: {len(planted)} holes, {len(new)} new failures", file=sys.stderr, flush=True)
         report["holes"].append({"stack": name, "planted": len(planted), "new": new, "crashed": holed["crashed"],
                                 "seconds": holed["seconds"]})
     return report
 
 
-def about_stack(resource):
+def about_stack(stack, resource):
     """Whether a failure is about the stack, and not about the strangers' things that holes lead to."""
+    if ":userpool/" in resource:
+        return resource in [pool["arn"] for pool in stack.out["pools"].values()]
     return "stranger" not in resource
 
 
