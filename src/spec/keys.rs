@@ -176,7 +176,9 @@ section! {
     tracing: Flag = hardened(
         false, true, "Whether it sends traces to X-Ray. Not in China's regions, which do not have it.",
     );
-    log_retention_days: Number = one_of(&rules::RETENTION_DAYS, 14, "How many days its logs are kept.");
+    log_retention_days: Number = hardened_one_of(
+        &rules::RETENTION_DAYS, 14, 365, "How many days its logs are kept.",
+    );
     environment: Nested<VariableFrom> = variables(&VARIABLE_FROM, "Environment variables that are not secret.");
 }
 
