@@ -182,5 +182,6 @@ fn parliament_finds_no_fault_in_any_operator_policy() {
         assert!(muted.is_some(), "{what}: {issue}: {detail}");
         heard.extend(muted.map(|(_, action, _)| *action));
     }
-    assert_eq!(heard.len(), OUTDATED.len(), "remove exceptions that the linter no longer reports");
+    let muted: BTreeSet<&str> = OUTDATED.iter().map(|(_, action, _)| *action).collect();
+    assert_eq!(heard, muted, "remove exceptions that the linter no longer reports");
 }
