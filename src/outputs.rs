@@ -38,6 +38,9 @@ pub struct Outputs {
     pub identity_pools: BTreeMap<String, IdentityPool>,
     pub functions: BTreeMap<String, Function>,
     pub topics: BTreeMap<String, Arn>,
+    /// The queues of failed events, if there are any.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub queues: BTreeMap<String, Arn>,
     /// ARNs of secrets by name. Values are never part of the outputs.
     pub secrets: BTreeMap<String, Arn>,
     /// The firewall, if it exists.
@@ -165,6 +168,7 @@ impl Outputs {
             Some(Firewall { web_acl_arn: web_acl.arn, ip_set_arn: ip_set.arn })
         };
         let topic = |name: &String| Some((name.clone(), Arn { arn: ids::topic(name).recorded(state)?.arn }));
+        let queue = |name: &String| Some((name.clone(), Arn { arn: ids::queue(name).recorded(state)?.arn }));
         let secret = |name: &String| Some((name.clone(), Arn { arn: ids::secret(name).recorded(state)?.arn }));
         Self {
             schema_version: SCHEMA_VERSION,
@@ -177,6 +181,7 @@ impl Outputs {
             pools: stack.pools.keys().filter_map(pool).collect(),
             functions: stack.functions.keys().filter_map(function).collect(),
             topics: stack.topics.keys().filter_map(topic).collect(),
+            queues: stack.queues().into_iter().filter_map(queue).collect(),
             secrets: stack.secrets.keys().chain(stack.service_users.keys()).filter_map(secret).collect(),
             firewall: firewall(),
         }

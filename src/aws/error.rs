@@ -60,6 +60,7 @@ pub const THROTTLED: Refusal = Refusal::new(
         "ThrottledException",
         "TooManyRequestsException",
         "RequestLimitExceeded",
+        "RequestThrottled",
     ],
 );
 

@@ -15,7 +15,7 @@ pub(super) fn compared(so_far: Comparison, field: &str, live: Option<&String>, a
 }
 
 /// Whether the key belongs to another account. Only ARNs show it; ids and aliases are this account's.
-fn is_anothers(key: &str, account: &str) -> bool {
+pub(super) fn is_anothers(key: &str, account: &str) -> bool {
     key.starts_with("arn:") && key.split(':').nth(4).is_some_and(|owner| owner != account)
 }
 

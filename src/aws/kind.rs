@@ -68,11 +68,12 @@ pub enum CleanupGroup {
     Iam,
     Logs,
     Sns,
+    Sqs,
 }
 
 impl CleanupGroup {
     /// From the first to the last.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SecretsManager,
         Self::Cognito,
         Self::ApiGateway,
@@ -81,6 +82,7 @@ impl CleanupGroup {
         Self::Iam,
         Self::Logs,
         Self::Sns,
+        Self::Sqs,
     ];
 
     /// The group's name in docs/removal.md.
@@ -94,6 +96,7 @@ impl CleanupGroup {
             Self::Iam => "IAM: role policies, then roles",
             Self::Logs => "CloudWatch Logs: the log groups",
             Self::Sns => "SNS: subscriptions and topics",
+            Self::Sqs => "SQS: the queues",
         }
     }
 }

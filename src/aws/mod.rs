@@ -27,6 +27,7 @@ pub mod secretsmanager;
 pub mod settle;
 pub mod sigv4;
 pub mod sns;
+pub mod sqs;
 pub mod sts;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -108,6 +109,7 @@ struct Services {
     secrets_manager: secretsmanager::SecretsManager,
     service_users: cognito::ServiceUsers,
     sns: sns::Sns,
+    sqs: sqs::Sqs,
     wafv2: wafv2::Wafv2,
 }
 
@@ -125,6 +127,7 @@ impl Services {
             secrets_manager: secretsmanager::SecretsManager::new(clients).with_deletion_mode(deletion),
             service_users: cognito::ServiceUsers::new(clients),
             sns: sns::Sns::new(clients),
+            sqs: sqs::Sqs::new(clients),
             wafv2: wafv2::Wafv2::new(clients),
         }
     }
@@ -145,6 +148,7 @@ macro_rules! kinds {
 kinds! {
     sns::Topic => sns,
     sns::Subscription => sns,
+    sqs::Queue => sqs,
     secretsmanager::Secret => secrets_manager,
     secretsmanager::Rotation => secrets_manager,
     logs::LogGroup => logs,
@@ -358,6 +362,7 @@ mod tests {
                         operation,
                         "<Topics><member><TopicArn>arn:aws:sns:r:1:demo-prod-t</TopicArn></member></Topics>",
                     ),
+                    ("ListQueues", _) => r#"{"QueueUrls":["https://sqs.r.amazonaws.com/1/demo-prod-q"]}"#.to_owned(),
                     ("ListSubscriptions", _) => xml(operation, "<Subscriptions/>"),
                     ("ListRoles", _) => xml(operation, "<Roles/><IsTruncated>false</IsTruncated>"),
                     (_, "/v2/apis") if seen => {
@@ -395,6 +400,7 @@ mod tests {
                 "logs.group",
                 "secretsmanager.secret",
                 "sns.topic",
+                "sqs.queue",
                 "wafv2.ip_set",
                 "wafv2.web_acl",
             ];

@@ -19,6 +19,7 @@ pub const EVERYWHERE: &[&str] = &[
     "logs",
     "secretsmanager",
     "sns",
+    "sqs",
     "sts",
     "wafv2",
 ];
@@ -27,6 +28,10 @@ pub const EVERYWHERE: &[&str] = &[
 pub const NO_ENTITY: Refusal = Refusal::new(&["iam"], &["NoSuchEntity"]);
 /// SNS has no such topic or subscription; of tags it says so in a code of their own.
 pub const NO_TOPIC: Refusal = Refusal::new(&["sns"], &["NotFound", "ResourceNotFound"]);
+/// SQS has no such queue. Its newer protocol has a code of its own.
+pub const NO_QUEUE: Refusal = Refusal::new(&["sqs"], &["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"]);
+/// The codes for a queue of that name that was deleted less than a minute ago, in both protocols.
+pub(super) const QUEUE_DELETED: &[&str] = &["AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"];
 /// API Gateway has no such API, or no such part of it.
 pub const NO_API: Refusal = Refusal::new(&["apigateway", "apigatewayv2"], &["NotFoundException"]);
 /// There is no such function, log group, pool, client or secret.
@@ -40,7 +45,8 @@ pub const NO_USER: Refusal = Refusal::new(&["cognito-idp"], &["UserNotFoundExcep
 pub const NO_WAF_ITEM: Refusal = Refusal::new(&["wafv2"], &["WAFNonexistentItemException"]);
 
 /// All refusals that say that a resource does not exist.
-pub(super) const ABSENT: [&Refusal; 6] = [&NO_ENTITY, &NO_TOPIC, &NO_API, &NO_RESOURCE, &NO_USER, &NO_WAF_ITEM];
+pub(super) const ABSENT: [&Refusal; 7] =
+    [&NO_ENTITY, &NO_TOPIC, &NO_QUEUE, &NO_API, &NO_RESOURCE, &NO_USER, &NO_WAF_ITEM];
 
 /// A resource of that name exists, by the code.
 pub const NAME_TAKEN: Refusal = Refusal::new(
@@ -205,8 +211,8 @@ pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     all
 }
 
-const HERE: [(&str, &Refusal); 50] = named! {
-    NO_ENTITY, NO_TOPIC, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
+const HERE: [(&str, &Refusal); 51] = named! {
+    NO_ENTITY, NO_TOPIC, NO_QUEUE, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
     AUTHORIZER_TAKEN, DENIED_ACTION, MAY_NOT_TAG, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
     SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, NO_RISK_CONFIGURATION, NO_PRINCIPAL_TAGS, NO_PASSWORD_FLOW, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,
     BAD_REFRESH_TOKEN, NO_SIGN_UP, NOT_CONFIRMED, PASSWORD_RESET, WEAK_PASSWORD, USED_PASSWORD, USER_EXISTS,

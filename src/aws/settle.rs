@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::error::THROTTLED;
-use super::refusals::named;
+use super::refusals::{QUEUE_DELETED, named};
 use super::until::millis;
 use crate::engine::{Cause, Failure, Refusal, Task};
 
@@ -222,6 +222,10 @@ pub const SNS_BUSY: Wait =
     wait("topics", "SNS is still changing it", &["sns"], &["StaleTag", "ConcurrentAccess", "Throttled"])
         .pace(2000, 10_000, 120);
 
+/// For a minute after a queue of that name was deleted.
+pub const QUEUE_NAME: Wait =
+    wait("queues", "the queue's name is not free yet", &["sqs CreateQueue"], QUEUE_DELETED).pace(5000, 10_000, 120);
+
 /// Concurrent changes of one pool.
 pub const COGNITO_BUSY: Wait = wait(
     "updates-of-pools-and-clients",
@@ -345,9 +349,9 @@ pub const LOGS_VISIBLE: Wait = wait(
 )
 .pace(500, 2000, 30);
 
-pub const WAITS: [(&str, &Wait); 29] = named! {
+pub const WAITS: [(&str, &Wait); 30] = named! {
     ROLE, FUNCTION_BUSY, FUNCTION_VISIBLE, WAF_ASSOCIATION, WAF_IN_USE, WAF_LOCK, WAF_IP_SET, WAF_TROUBLE,
-    SECRET_NAME, SECRET_BACK, ROTATION, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, COGNITO_BUSY, API_BUSY,
+    SECRET_NAME, SECRET_BACK, ROTATION, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, QUEUE_NAME, COGNITO_BUSY, API_BUSY,
     API_UPDATING, API_AUTHORIZER_VISIBLE, API_LOG_ROLE, IDENTITY_ROLES, IDENTITY_BUSY, API_ISSUER, API_LOG_GROUP,
     THROTTLE, API_DELETE_RATE, LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE
 };

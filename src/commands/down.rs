@@ -62,11 +62,12 @@ pub(super) async fn run(args: &args::Down, config: Config, stop: CancellationTok
         return report.ending(&removed);
     }
     let lost_users = or_stopped(&stop, super::pools::lost_users(&session, &targets, &pools)).await?;
+    let lost_events = or_stopped(&stop, super::queues::lost_by_removal(&session, &targets)).await?;
     report.announce(&targets);
     for one in unread.iter().filter(|_| !output.json && !output.quiet) {
         say(&format!("not removed, because it could not be read: {}: {}", one.target.id, one.failure));
     }
-    for line in lost_users.iter().filter(|_| !output.json && !output.quiet) {
+    for line in lost_users.iter().chain(&lost_events).filter(|_| !output.json && !output.quiet) {
         say(line);
     }
     if !session.config.yes && !session.config.connection.local {

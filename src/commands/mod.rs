@@ -18,6 +18,7 @@ mod outputs;
 mod plan;
 mod policy;
 mod pools;
+mod queues;
 mod removal;
 mod report_file;
 mod schema;

@@ -24,7 +24,8 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
     let state = state.unwrap_or_else(|| State::new(&state_id(scope), None));
     let refresh = session.refresh(&state, &stop).await?;
     let plan = Plan::new(&session.graph, &refresh, &state);
-    let kept = pools::kept(&session, &state, &plan, &[]).await?;
+    let (kept, lost_events) =
+        tokio::try_join!(pools::kept(&session, &state, &plan, &[]), super::queues::lost_with(&session, &state, &plan))?;
     let known = |secret: &str| Some(ids::secret(secret).recorded(&state)?.arn);
     let mut grants = policies::planned(&session.config.stack, scope, &known);
     if session.config.output.json {
@@ -34,7 +35,8 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         let policies: BTreeMap<_, _> =
             grants.into_iter().map(|(function, policy)| (function, document_of(&policy))).collect();
         document["policies"] = json!(policies);
-        document["notes"] = json!(super::firewall_notes(&session.config.stack));
+        document["notes"] =
+            super::firewall_notes(&session.config.stack).into_iter().map(str::to_owned).chain(lost_events).collect();
         document["costs"] = costs(&session.config.stack)
             .into_iter()
             .map(|cost| match cost.price {
@@ -56,7 +58,9 @@ pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationTok
         if let Some(limits) = super::limits(stack).filter(|_| throttles) {
             answer(&format!("\n{limits}"));
         }
-        for note in super::firewall_notes(&session.config.stack) {
+        for note in
+            super::firewall_notes(&session.config.stack).into_iter().chain(lost_events.iter().map(String::as_str))
+        {
             answer(&format!("\n{note}"));
         }
         if let Some(text) = costs_text(&costs(stack)) {

@@ -58,8 +58,12 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
         }
         return Ok(Ending::Done);
     }
+    let lost_events = super::or_stopped(&stop, super::queues::lost_with(&session, &state, &plan)).await?;
     if !output.json && !output.quiet {
         say(&plan_text(&plan, output.messages));
+        for line in &lost_events {
+            say(line);
+        }
     }
     let wanted = values::wanted(&session.config, &plan, &state, &rotate)?;
     if !session.config.yes && !session.config.connection.local {

@@ -18,6 +18,7 @@ pub enum Service {
     Logs,
     SecretsManager,
     Sns,
+    Sqs,
     Sts,
     Waf,
 }
@@ -34,6 +35,7 @@ impl Service {
             Self::Logs => "CloudWatch Logs (logs)",
             Self::SecretsManager => "Secrets Manager (secretsmanager)",
             Self::Sns => "SNS (sns)",
+            Self::Sqs => "SQS (sqs)",
             Self::Sts => "STS (sts)",
             Self::Waf => "AWS WAF (wafv2)",
         }

@@ -179,7 +179,31 @@ section! {
     log_retention_days: Number = hardened_one_of(
         &rules::RETENTION_DAYS, 14, 365, "How many days its logs are kept.",
     );
+    vpc: Nested<Vpc> = table(
+        &VPC,
+        "The VPC that it runs in. Left out: a VPC that somebody else set is kept. There it reaches AWS's services and the internet only as far as the VPC does.",
+    );
+    on_failure: Nested<OnFailure> = table(
+        &ON_FAILURE,
+        "Where the events of asynchronous calls go that failed again and again, such as a topic's messages. With posture = \"hardened\" it is { queue = \"dead\" }.",
+    );
     environment: Nested<VariableFrom> = variables(&VARIABLE_FROM, "Environment variables that are not secret.");
+}
+
+section! {
+    ON_FAILURE: OnFailure = "a destination", Choice::Free;
+    queue: Required = form(
+        NAME,
+        "The name of a queue of the stack. `up` creates it, encrypted, and only this account can use it. It keeps events for 14 days. Several functions may share one.",
+    );
+}
+
+section! {
+    VPC: Vpc = "a VPC", Choice::Free;
+    subnets: List = texts(
+        "The ids of up to 16 subnets, in several zones if possible. Without subnets and security groups it runs in no VPC.",
+    );
+    security_groups: List = texts("The ids of up to 5 security groups.");
 }
 
 section! {

@@ -1,6 +1,6 @@
 //! A stack as its file describes it, with all defaults. Nothing is checked against AWS. Lists keep the file's order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -62,6 +62,11 @@ impl Stack {
             let route = api.routes.iter().find(|route| route.name() == invoke.route)?;
             Some((invoke, api, route))
         })
+    }
+
+    /// The names of the queues that receive events of functions.
+    pub fn queues(&self) -> BTreeSet<&String> {
+        self.functions.values().filter_map(|function| function.on_failure.as_ref()).collect()
     }
 
     /// The limits of all routes of all APIs together. A stage's limits apply to each route separately.
@@ -155,7 +160,20 @@ pub struct Function {
     pub tracing: bool,
     /// One of the values that CloudWatch Logs allows.
     pub log_retention_days: u32,
+    /// `None`: the stack file says nothing about it.
+    pub vpc: Option<Vpc>,
+    /// The name of the queue that receives the events of asynchronous calls that failed.
+    pub on_failure: Option<String>,
     pub environment: BTreeMap<String, Variable>,
+}
+
+/// The network that a function runs in. Both lists are empty for a function in no VPC.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vpc {
+    /// Up to 16 ids, as in `subnet-0a1b2c3d4e5f60718`.
+    pub subnets: Vec<String>,
+    /// Up to 5 ids, as in `sg-0a1b2c3d4e5f60718`.
+    pub security_groups: Vec<String>,
 }
 
 /// The value of an environment variable.

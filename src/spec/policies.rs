@@ -8,6 +8,16 @@ use super::model::{Function, Stack};
 use crate::policy::Policy;
 use crate::scope::Scope;
 
+/// What Lambda does with the role of a function in a VPC.
+const NETWORK_ACTIONS: [&str; 6] = [
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+];
+
 /// Lets the Lambda service, and nobody else, assume a function's role for functions of this account.
 pub fn trust(account: &str) -> Policy {
     Policy::trust("lambda.amazonaws.com", account)
@@ -64,6 +74,15 @@ pub fn rotate(secrets: &[String]) -> Option<serde_json::Value> {
             "Resource": secrets,
         })
     })
+}
+
+/// Lets Lambda connect a function (an ARN) to its VPC, with the permissions of AWS's `AWSLambdaVPCAccessExecutionRole`.
+/// The code of the function may use none of them (docs/aws.md, Functions in a VPC).
+pub fn join_vpc(function: &str) -> [serde_json::Value; 2] {
+    let statement = |sid: &str, effect: &str, actions: &[&str]| json!({ "Sid": sid, "Effect": effect, "Action": actions, "Resource": "*" });
+    let mut not_by_code = statement("NoNetworkCallsByCode", "Deny", &NETWORK_ACTIONS);
+    not_by_code["Condition"] = json!({ "ArnEquals": { "lambda:SourceFunctionArn": function } });
+    [statement("JoinVpc", "Allow", &NETWORK_ACTIONS), not_by_code]
 }
 
 /// The resource policy of a secret of this account. It allows nobody anything: it denies other accounts everything, and
@@ -143,7 +162,24 @@ pub(super) fn planned_for(
     let logs = scope.arn("logs", &format!("log-group:/aws/lambda/{}", scope.physical(name)));
     let secrets: Vec<String> = wanted.secrets.iter().map(|secret| secret_arn(secret, scope, known)).collect();
     let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
-    function(&logs, &secrets, &topics, traces(wanted, scope))
+    let policy = function(&logs, &secrets, &topics, traces(wanted, scope));
+    beyond(name, wanted, scope).into_iter().fold(policy, Policy::with)
+}
+
+/// The statements of a function's policy that depend on nothing but the stack file.
+pub fn beyond(name: &str, wanted: &Function, scope: &Scope) -> Vec<serde_json::Value> {
+    let arn = scope.arn("lambda", &format!("function:{}", scope.physical(name)));
+    // Also for a function that leaves its VPC: Lambda deletes its network interfaces with these permissions.
+    let network = wanted.vpc.iter().flat_map(|_| join_vpc(&arn));
+    let failed = wanted.on_failure.iter().map(|queue| {
+        json!({
+            "Sid": "SendFailedEvents",
+            "Effect": "Allow",
+            "Action": "sqs:SendMessage",
+            "Resource": scope.arn("sqs", &scope.physical(queue)),
+        })
+    });
+    network.chain(failed).collect()
 }
 
 /// Whether a function sends traces: if its entry says so and the partition has it (docs/aws.md, Tracing).

@@ -65,6 +65,13 @@ pub(super) fn principal_arn(arn: &str) -> Result<(), String> {
     fits.then_some(()).ok_or_else(|| format!("{arn:?} is not the ARN of a role or a user"))
 }
 
+/// Checks the id of a subnet (`kind` is `subnet`) or of a security group (`sg`) by its form.
+pub(super) fn ec2_id(kind: &str, id: &str) -> Result<(), String> {
+    let rest = id.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+    let fits = (1..=17).contains(&rest.len()) && rest.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    fits.then_some(()).ok_or_else(|| format!("{id:?} is not an id that begins with {kind}-"))
+}
+
 /// Checks a name that the user chose in a section of the stack file.
 pub(super) fn name(section: &str, name: &str) -> Result<(), String> {
     let charset = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

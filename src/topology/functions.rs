@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::permission_sid;
 use super::ids::{self, ApiIds};
-use super::messaging::{self, Secrets, Topics};
+use super::messaging::{self, Queues, Secrets, Topics};
 use super::references::{References, Variables};
 use crate::aws::iam::{Role, RolePolicy};
-use crate::aws::lambda::{Code, Function, Permission};
+use crate::aws::lambda::{Code, Function, Permission, Vpc};
 use crate::aws::logs::LogGroup;
 use crate::aws::secretsmanager::Secret;
 use crate::aws::sns::Subscription;
+use crate::aws::sqs::Queue;
 use crate::bundle::Bundles;
 use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
@@ -39,7 +40,7 @@ pub(super) fn functions(
     stack: &Stack,
     scope: &Scope,
     bundles: &Bundles,
-    topics: &Topics,
+    (topics, queues): (&Topics, &Queues),
     secrets: &Secrets,
     references: &References,
 ) -> BTreeMap<String, Ready> {
@@ -49,11 +50,11 @@ pub(super) fn functions(
         let logs = log_group(graph, name, scope, wanted);
         let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
         let rotated = policies::rotated_by(stack, name).filter_map(|secret| secrets.get(secret).copied()).collect();
-        let tracing = policies::traces(wanted, scope);
-        let policy = policy(graph, name, (role, logs), wanted, topics, secrets, rotated, tracing);
+        let policy = policy(graph, name, scope, (role, logs), wanted, topics, secrets, rotated);
         let statements = statements(stack, name, wanted);
         let variables = references.of(&wanted.environment);
-        let function = function(graph, name, scope, wanted, bundles, (role, logs), variables, statements);
+        let queue = wanted.on_failure.iter().filter_map(|queue| queues.get(queue).copied()).collect();
+        let function = function(graph, name, scope, wanted, bundles, (role, logs, queue), variables, statements);
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
@@ -89,18 +90,20 @@ fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: 
     id.add(graph, (), move |()| role.clone())
 }
 
+#[allow(clippy::too_many_arguments, reason = "a policy follows from all of these")]
 fn policy(
     graph: &mut Graph,
     name: &str,
+    scope: &Scope,
     (role, logs): (Handle<Role>, Handle<LogGroup>),
     wanted: &Wanted,
     topics: &Topics,
     secrets: &Secrets,
     rotated: Vec<Handle<Secret>>,
-    tracing: bool,
 ) -> Handle<RolePolicy> {
     let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
     let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
+    let (tracing, beyond) = (policies::traces(wanted, scope), policies::beyond(name, wanted, scope));
     let needs = (role, logs, secrets, topics, rotated);
     ids::policy(name).add_under(graph, role, needs, move |(role, logs, secrets, topics, rotated)| {
         let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
@@ -110,7 +113,7 @@ fn policy(
         RolePolicy {
             role: role.name,
             name: POLICY_NAME.to_owned(),
-            document: policies::rotate(&rotated).into_iter().fold(document, Policy::with),
+            document: policies::rotate(&rotated).into_iter().chain(beyond.clone()).fold(document, Policy::with),
         }
     })
 }
@@ -133,7 +136,7 @@ fn function(
     scope: &Scope,
     wanted: &Wanted,
     bundles: &Bundles,
-    (role, logs): (Handle<Role>, Handle<LogGroup>),
+    (role, logs, queue): (Handle<Role>, Handle<LogGroup>, Vec<Handle<Queue>>),
     variables: Variables,
     statements: BTreeSet<String>,
 ) -> Handle<Function> {
@@ -175,14 +178,17 @@ fn function(
         tracing: policies::traces(wanted, scope),
         reserved_concurrency: wanted.reserved_concurrency.and_then(|reserved| i32::try_from(reserved).ok()),
         statements,
+        vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)),
+        dead_letters: None,
         code: Code {
             zip: zip.map(|zip| zip.bytes.clone()).unwrap_or_default(),
             sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),
         },
     };
     let Variables { used, urls } = variables;
-    id.add(graph, (role, logs, used), move |(role, logs, used)| {
-        let mut function = Function { role_arn: role.arn, log_group: logs.name, ..function.clone() };
+    id.add(graph, (role, logs, queue, used), move |(role, logs, queue, used)| {
+        let dead_letters = queue.into_iter().next().map(|queue| queue.arn);
+        let mut function = Function { role_arn: role.arn, log_group: logs.name, dead_letters, ..function.clone() };
         function.environment.extend(Variables::read(&urls, used));
         function
     })

@@ -14,6 +14,7 @@ use crate::aws::lambda::{Function, Permission};
 use crate::aws::logs::LogGroup;
 use crate::aws::secretsmanager::{Rotation, Secret};
 use crate::aws::sns::{Subscription, Topic};
+use crate::aws::sqs::Queue;
 use crate::aws::wafv2::{Association, IpSet, Logging, PoolAssociation, WebAcl};
 use crate::engine::{Graph, Handle, Id, Needs, Resource};
 use crate::scope::Scope;
@@ -76,6 +77,11 @@ impl<R> From<IdOf<R>> for Id {
 
 pub(crate) fn topic(name: &str) -> IdOf<Topic> {
     IdOf::new("topic", name)
+}
+
+/// A queue for events that functions could not handle.
+pub(crate) fn queue(name: &str) -> IdOf<Queue> {
+    IdOf::new("queue", name)
 }
 
 /// A secret of the stack file, or the one that holds a service user's name and password.

@@ -1,4 +1,4 @@
-//! Topics and secrets, and how secrets are rotated.
+//! Topics, queues and secrets, and how secrets are rotated.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,14 @@ use super::{SecretValues, ids};
 use crate::aws::lambda::Permission;
 use crate::aws::secretsmanager::{Rotation, Secret};
 use crate::aws::sns::Topic;
+use crate::aws::sqs::Queue;
 use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::{self, Stack, Value, policies};
 
 pub(super) type Topics = BTreeMap<String, Handle<Topic>>;
+pub(super) type Queues = BTreeMap<String, Handle<Queue>>;
 pub(super) type Secrets = BTreeMap<String, Handle<Secret>>;
 
 /// The resource policy that the stack file demands for a secret, its own or a service user's. ARNs of roles follow from
@@ -86,6 +88,22 @@ pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics 
         (name.clone(), id.add(graph, (), move |()| topic.clone()))
     };
     stack.topics.iter().map(add).collect()
+}
+
+/// The queues for events that functions could not handle.
+pub(super) fn queues(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Queues {
+    let add = |name: &String| {
+        let id = ids::queue(name);
+        let physical = scope.physical(name);
+        let queue = Queue {
+            id: id.to_string(),
+            arn: scope.arn("sqs", &physical),
+            name: physical,
+            account: scope.account.clone(),
+        };
+        (name.clone(), id.add(graph, (), move |()| queue.clone()))
+    };
+    stack.queues().into_iter().map(add).collect()
 }
 
 pub(super) fn secrets(

@@ -41,6 +41,7 @@ pub fn desired(
 ) -> Graph {
     let mut graph = Graph::default();
     let topics = messaging::topics(&mut graph, stack, scope);
+    let queues = messaging::queues(&mut graph, stack, scope);
     let mut secrets = messaging::secrets(&mut graph, stack, scope, &topics, secrets);
     let pools = identity::pools(&mut graph, stack, scope);
     secrets.extend(identity_pools::service_users(&mut graph, stack, scope, &pools));
@@ -49,7 +50,7 @@ pub fn desired(
     let identity_pools = identity_pools::identity_pools(&mut graph, stack, scope, &pools, &roots);
     let apis = roots.iter().filter_map(|(name, root)| Some((name.clone()?, *root))).collect();
     let references = References { pools, identity_pools, apis, urls: references::urls(stack, scope, endpoint) };
-    let functions = functions::functions(&mut graph, stack, scope, bundles, &topics, &secrets, &references);
+    let functions = functions::functions(&mut graph, stack, scope, bundles, (&topics, &queues), &secrets, &references);
     messaging::rotations(&mut graph, stack, &secrets, &functions);
     let firewall = edge::firewall(&mut graph, stack, scope);
     edge::before_pools(&mut graph, stack, &references.pools, firewall);

@@ -229,6 +229,7 @@ mod tests {
             pools: [("Users".to_owned(), pool)].into(),
             functions: [].into(),
             topics: [].into(),
+            queues: [].into(),
             secrets: [].into(),
             firewall: None,
         }

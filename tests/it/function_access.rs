@@ -404,6 +404,56 @@ fn tracing_and_reserved_concurrency_are_set_changed_and_removed() {
 }
 
 #[test]
+fn a_function_joins_a_vpc_is_brought_back_to_it_and_leaves_it() {
+    let user = owner();
+    let vpc = |groups: &str, subnets: &str| format!("vpc = {{ security_groups = [{groups}], subnets = [{subnets}] }}");
+    let live = |user: &User| {
+        let read = call(user, "lambda", "get_function", &json!({ "FunctionName": "keys-F" }));
+        let policy =
+            call(user, "iam", "get_role_policy", &json!({ "RoleName": "keys-F", "PolicyName": "securelambda" }));
+        let subnets = read["Configuration"]["VpcConfig"]["SubnetIds"].as_array().map_or(0, Vec::len);
+        (subnets, policy.to_string().contains("ec2:CreateNetworkInterface"))
+    };
+    written(&user, &vpc("\"sg-1\"", "\"subnet-2\", \"subnet-1\""), "");
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(live(&user), (2, true));
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    let nowhere = json!({ "FunctionName": "keys-F", "VpcConfig": { "SubnetIds": [], "SecurityGroupIds": [] } });
+    call(&user, "lambda", "update_function_configuration", &nowhere);
+    let shown = user.run(&["status"]).ends(0).stdout;
+    assert!(shown.contains("VpcConfig is none, wanted subnet-1, subnet-2; sg-1"), "{shown}");
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(live(&user), (2, true));
+    // Without the key, the VPC is kept.
+    written(&user, "", "");
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(live(&user), (2, false));
+    written(&user, &vpc("", ""), "");
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(live(&user), (0, true));
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0);
+}
+
+#[test]
+fn a_vpc_with_wrong_ids_is_a_mistake() {
+    let user = owner();
+    for (vpc, words) in [
+        ("{ subnets = [\"vpc-1\"], security_groups = [\"sg-1\"] }", "\"vpc-1\" is not an id that begins with subnet-"),
+        (
+            "{ subnets = [\"subnet-1\"], security_groups = [\"default\"] }",
+            "\"default\" is not an id that begins with sg-",
+        ),
+        ("{ subnets = [\"subnet-1\"], security_groups = [] }", "a VPC needs subnets and security groups"),
+        ("{ subnets = [\"subnet-1\"] }", "a VPC needs subnets and security groups"),
+    ] {
+        written(&user, &format!("vpc = {vpc}"), "");
+        let ran = user.run(&["plan"]).ends(2);
+        assert!(ran.stderr.contains(words), "{vpc}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn hardened_functions_send_traces() {
     let user = owner();
     let hardened = FILE.replace("name = \"keys\"", "name = \"keys\"\nposture = \"hardened\"");

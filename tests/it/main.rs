@@ -50,6 +50,7 @@ mod policies;
 mod pools;
 mod promises;
 mod proof;
+mod queues;
 mod rates;
 mod regions;
 mod replacement;

@@ -38,6 +38,7 @@ publishes = ["news"]
 [functions.Listener]
 source = "lambdas/internal"
 trigger = { topic = "orders" }
+on_failure = { queue = "dead" }
 [functions.Reader]
 source = "lambdas/internal"
 trigger = { topic = "news" }
@@ -601,6 +602,9 @@ const UNUSED: &[(&str, &str)] = &[
     ("secretsmanager:RemoveRegionsFromReplication", "another tool has copied a secret to another region"),
     ("sns:SetSubscriptionAttributes", "another tool has changed a subscription"),
     ("sns:SetTopicAttributes", "another tool has changed a topic"),
+    ("ec2:DescribeSecurityGroups", "Lambda looks as the caller, if a function has the key `vpc`"),
+    ("ec2:DescribeSubnets", "Lambda looks as the caller, if a function has the key `vpc`"),
+    ("ec2:DescribeVpcs", "Lambda looks as the caller, if a function has the key `vpc`"),
     ("iam:DetachRolePolicy", "another tool has attached a policy"),
     ("iam:ListRoleTags", "down and sweep look for what no record names"),
     ("iam:PutRolePermissionsBoundary", "a boundary that comes later, or that another tool has changed"),
@@ -609,6 +613,7 @@ const UNUSED: &[(&str, &str)] = &[
     ("lambda:PutFunctionConcurrency", "a function has the key `reserved_concurrency`"),
     ("lambda:PutRuntimeManagementConfig", "another tool has pinned a runtime, which the emulator does not know"),
     ("lambda:UpdateFunctionCode", "changed code"),
+    ("sqs:SetQueueAttributes", "another tool has changed a queue"),
     ("secretsmanager:UpdateSecret", "another tool has changed a description"),
 ];
 
@@ -618,7 +623,7 @@ fn every_action_of_the_policies_exists_in_aws() {
     let script = r#"
 import json, sys, botocore.session
 loader = botocore.session.get_session()
-names = {s: loader.get_service_model(s).operation_names for s in ["cognito-identity", "cognito-idp", "iam", "lambda", "logs", "secretsmanager", "sns", "wafv2"]}
+names = {s: loader.get_service_model(s).operation_names for s in ["cognito-identity", "cognito-idp", "ec2", "iam", "lambda", "logs", "secretsmanager", "sns", "sqs", "wafv2"]}
 print(json.dumps(names))
 "#;
     let output = std::process::Command::new(python()).args(["-c", script]).output().unwrap();

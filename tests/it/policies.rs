@@ -157,16 +157,6 @@ const OUTDATED: &[(&str, &str, &str)] = &[
         "its list is older than the operation; today's service authorization reference has it",
     ),
     (
-        "RESOURCE_MISMATCH",
-        "sns:Unsubscribe",
-        "its list has no resource for it; today's service authorization reference has the topic",
-    ),
-    (
-        "RESOURCE_MISMATCH",
-        "sns:SetSubscriptionAttributes",
-        "its list has no resource for it; today's service authorization reference has the topic",
-    ),
-    (
         "UNKNOWN_ACTION",
         "apigateway:TagResource",
         "no list of AWS's has it, and AWS asks for it by that name when a stage of an HTTP API is made with tags",

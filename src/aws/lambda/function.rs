@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::settings::PACKAGE;
-use super::{Code, FUNCTIONS, FunctionLive};
+use super::{Code, FUNCTIONS, FunctionLive, Vpc};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Drift, Failure, Resource};
@@ -42,6 +42,10 @@ pub struct Function {
     pub reserved_concurrency: Option<i32>,
     /// The ids of the statements that its resource policy may have. Each is a [`Permission`](super::Permission).
     pub statements: BTreeSet<String>,
+    /// The network that it runs in. `None`: one that somebody set is kept.
+    pub vpc: Option<Vpc>,
+    /// The ARN of the queue that receives the events of asynchronous calls that failed.
+    pub dead_letters: Option<String>,
     pub code: Code,
 }
 
@@ -190,6 +194,11 @@ impl Described for Function {
                 rights: &[
                     Permissions { needs: &[Usage::Survivors], actions: &["lambda:ListFunctions"] },
                     Permissions { needs: &[Usage::Read], actions: &["lambda:ListEventSourceMappings"] },
+                    // Lambda looks at the network of a function as the caller (docs/aws.md, Functions in a VPC).
+                    Permissions {
+                        needs: &[Usage::Create, Usage::Update],
+                        actions: &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"],
+                    },
                 ],
             },
         ],

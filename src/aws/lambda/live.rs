@@ -7,6 +7,7 @@ use aws_sdk_lambda::types::{
     SnapStartApplyOn, State as AwsState, TracingMode,
 };
 
+use super::Vpc;
 use super::access::Access;
 use super::settings::EPHEMERAL_MB;
 use crate::secret::SecretValue;
@@ -51,8 +52,7 @@ pub struct FunctionLive {
     pub tracing: String,
     /// The ARN of the queue or topic that receives asynchronous requests that failed. None is an empty one.
     pub dead_letters: String,
-    /// Its subnets and security groups. None is an empty one.
-    pub vpc: String,
+    pub vpc: Vpc,
     /// The ARN of the customer's key that encrypts its variables. None is an empty one.
     pub kms_key: String,
     /// The ARN of the profile that signed its code. None is an empty one.
@@ -151,7 +151,7 @@ impl FunctionLive {
                 .as_str()
                 .to_owned(),
             dead_letters: owned(config.dead_letter_config().and_then(|to| to.target_arn())),
-            vpc: vpc(config),
+            vpc: Vpc::read(config),
             kms_key: owned(config.kms_key_arn()),
             signing_profile: owned(config.signing_profile_version_arn()),
             reserved_concurrency,
@@ -159,12 +159,6 @@ impl FunctionLive {
             state: state_of!(config),
         }
     }
-}
-
-/// The subnets and security groups; empty outside a VPC, for which AWS also answers empty lists.
-fn vpc(config: &FunctionConfiguration) -> String {
-    let Some(vpc) = config.vpc_config().filter(|vpc| !vpc.subnet_ids().is_empty()) else { return String::new() };
-    format!("{}; {}", vpc.subnet_ids().join(", "), vpc.security_group_ids().join(", "))
 }
 
 fn image_config(config: &FunctionConfiguration) -> Option<String> {

@@ -19,6 +19,7 @@ mod repair;
 mod sample;
 mod settings;
 mod update;
+mod vpc;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +33,7 @@ pub use invoke::Invoked;
 pub use live::{FunctionLive, State};
 pub use permission::{Permission, PermissionOutputs};
 pub use settings::reserved_concurrency;
+pub use vpc::Vpc;
 
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};

@@ -31,6 +31,8 @@ pub(super) fn want() -> Function {
         tracing: false,
         reserved_concurrency: None,
         statements: BTreeSet::from(["securelambda-topic".into()]),
+        vpc: None,
+        dead_letters: None,
         code: Code::new(b"zip".to_vec()),
     }
 }

@@ -1,7 +1,7 @@
 //! Compares a function, and what hangs under it, with its description.
 //!
-//! A setting with a key in the stack file follows the file. Settings that only harden and have no key (a VPC, a
-//! customer's key, a signature of the code) are kept as somebody set them. What lets somebody else call the function,
+//! A setting with a key in the stack file follows the file. Settings that only harden and that the file does not have (a
+//! VPC, a customer's key, a signature of the code) are kept as somebody set them. What lets somebody else call the function,
 //! receive what it handles, or run other code in it weakens.
 
 use aws_sdk_lambda::types::{LogFormat, PackageType, RecursiveLoop, SnapStartApplyOn, TracingMode, UpdateRuntimeOn};
@@ -32,6 +32,8 @@ pub(super) const IMAGE_CONFIG: &str = "ImageConfigResponse.ImageConfig";
 pub(super) const DEAD_LETTERS: &str = "DeadLetterConfig.TargetArn";
 pub(super) const EPHEMERAL: &str = "EphemeralStorage.Size";
 pub(super) const SNAP_START: &str = "SnapStart.ApplyOn";
+
+const VPC: &str = "VpcConfig";
 
 /// The size of `/tmp` in MB that AWS gives a function without being asked.
 pub(super) const EPHEMERAL_MB: i32 = 512;
@@ -111,10 +113,20 @@ impl Function {
             .plain("Timeout", self.timeout_s, live.timeout_s)
             .plain(EPHEMERAL, EPHEMERAL_MB, live.ephemeral_mb)
             .plain(SNAP_START, SnapStartApplyOn::None.as_str(), &live.snap_start)
-            .judged(DEAD_LETTERS, NONE, or_none(&live.dead_letters), self.receiver(&live.dead_letters))
-            .judged("VpcConfig", ANY, or_none(&live.vpc), Effect::Same)
             .judged("KMSKeyArn", ANY, or_none(&live.kms_key), Effect::Same)
             .judged("SigningProfileVersionArn", ANY, or_none(&live.signing_profile), Effect::Same);
+        let wanted = self.dead_letters.as_deref().unwrap_or_default();
+        let lost = match live.dead_letters.as_str() {
+            live if live == wanted => Effect::Same,
+            // Nobody else gets what is lost.
+            "" => Effect::Differs,
+            live => self.receiver(live),
+        };
+        let comparison = comparison.judged(DEAD_LETTERS, or_none(wanted), or_none(&live.dead_letters), lost);
+        let comparison = match &self.vpc {
+            Some(want) => comparison.guard(VPC, want, &live.vpc),
+            None => comparison.judged(VPC, ANY, &live.vpc, Effect::Same),
+        };
         let comparison = self.concurrency_compared(self.tracing_compared(comparison, live), live);
         let comparison = reading(
             comparison,
@@ -211,6 +223,7 @@ impl Function {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use super::super::Vpc;
     use super::super::access::{Mapping, Url};
     use super::super::sample::{live, want};
     use super::*;
@@ -269,10 +282,10 @@ mod tests {
             "Timeout",
             EPHEMERAL,
             SNAP_START,
-            DEAD_LETTERS,
-            "VpcConfig",
             "KMSKeyArn",
             "SigningProfileVersionArn",
+            "DeadLetterConfig.TargetArn",
+            "VpcConfig",
             "TracingConfig.Mode",
             CONCURRENCY,
             RUNTIME_UPDATES,
@@ -357,13 +370,43 @@ mod tests {
     #[tokio::test]
     async fn hardening_without_a_key_is_kept_and_shown() {
         let mut live = live().await;
-        live.vpc = "subnet-1; sg-1".into();
+        live.vpc = Vpc::new(&["subnet-1".into()], &["sg-1".into()]);
         live.kms_key = "arn:aws:kms:eu-central-1:123456789012:key/k".into();
         live.signing_profile = "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/p/1".into();
         assert_eq!(want().drift(&live), []);
         let found = want().compare(&live);
         let shown = |field: &str| found.settings().iter().any(|setting| setting.field == field && setting.live != NONE);
         assert!(["VpcConfig", "KMSKeyArn", "SigningProfileVersionArn"].into_iter().all(shown));
+    }
+
+    #[tokio::test]
+    async fn a_vpc_of_the_stack_file_is_demanded_whatever_its_order() {
+        let ids = |of: &[&str]| of.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        let vpc = Vpc::new(&ids(&["subnet-2", "subnet-1"]), &ids(&["sg-1"]));
+        let want = Function { vpc: Some(vpc), ..want() };
+        let mut live = live().await;
+        assert_eq!(want.drift(&live), [Drift::weakening("VpcConfig", "subnet-1, subnet-2; sg-1", "none")]);
+        live.vpc = Vpc::new(&ids(&["subnet-1", "subnet-2"]), &ids(&["sg-1"]));
+        assert_eq!(want.drift(&live), []);
+        live.vpc.ipv6 = true;
+        let opened = Drift::weakening("VpcConfig", "subnet-1, subnet-2; sg-1", "subnet-1, subnet-2; sg-1; IPv6");
+        assert_eq!(want.drift(&live), [opened]);
+        let outside = Function { vpc: Some(Vpc::default()), ..want };
+        assert_eq!(outside.drift(&live).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn failed_events_go_to_the_queue_of_the_stack_file() {
+        let queue = "arn:aws:sqs:eu-central-1:123456789012:demo-dead";
+        let want = Function { dead_letters: Some(queue.into()), ..want() };
+        let mut live = live().await;
+        assert_eq!(want.drift(&live), [Drift::new(DEAD_LETTERS, queue, "none")]);
+        live.dead_letters = OWN_QUEUE.into();
+        assert_eq!(want.drift(&live), [Drift::new(DEAD_LETTERS, queue, OWN_QUEUE)]);
+        live.dead_letters = "arn:aws:sqs:eu-central-1:999999999999:q".into();
+        assert_eq!(want.drift(&live), [Drift::weakening(DEAD_LETTERS, queue, &live.dead_letters)]);
+        live.dead_letters = queue.into();
+        assert_eq!(want.drift(&live), []);
     }
 
     #[tokio::test]

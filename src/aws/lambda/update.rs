@@ -13,7 +13,7 @@ use super::settings::{
     ALIASES, CONCURRENCY, DEAD_LETTERS, EPHEMERAL, EPHEMERAL_MB, FILE_SYSTEMS, IMAGE_CONFIG, INVOKE_CONFIGS, MAPPINGS,
     RECURSION, RUNTIME_UPDATES, SNAP_START, STATEMENTS, URLS, VERSIONS,
 };
-use super::{Access, Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State};
+use super::{Access, Function, FunctionKey, FunctionLive, FunctionOutputs, Lambda, State, Vpc};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::settle::{FUNCTION_BUSY, FUNCTION_VISIBLE, ROLE, confirmed, settled, until};
 use crate::aws::tag_map;
@@ -30,6 +30,11 @@ impl Function {
         let variables: HashMap<String, String> = self.environment.clone().into_iter().collect();
         // An empty map: without a map AWS would keep the existing variables (docs/aws.md, Functions).
         Environment::builder().set_variables(Some(variables)).build()
+    }
+
+    /// An empty ARN removes the target.
+    fn dead_letter_config(&self) -> DeadLetterConfig {
+        DeadLetterConfig::builder().target_arn(self.dead_letters.as_deref().unwrap_or_default()).build()
     }
 
     /// The functions write JSON lines themselves; Lambda's own JSON format would wrap them once more.
@@ -108,14 +113,14 @@ impl Lambda {
             let call = if want.tracing || differs("TracingConfig.Mode") { call.tracing_config(tracing) } else { call };
             let storage = EphemeralStorage::builder().size(EPHEMERAL_MB).build().ok();
             let snap_start = SnapStart::builder().apply_on(SnapStartApplyOn::None).build();
-            // An empty ARN removes the target.
-            let dead_letters = DeadLetterConfig::builder().target_arn("").build();
+            let sends_dead_letters = want.dead_letters.is_some() || differs(DEAD_LETTERS);
             let call = call
                 .set_file_system_configs(differs(FILE_SYSTEMS).then(Vec::new))
                 .set_image_config(differs(IMAGE_CONFIG).then(|| ImageConfig::builder().build()))
                 .set_ephemeral_storage(storage.filter(|_| differs(EPHEMERAL)))
                 .set_snap_start(differs(SNAP_START).then_some(snap_start))
-                .set_dead_letter_config(differs(DEAD_LETTERS).then_some(dead_letters));
+                .set_vpc_config(want.vpc.as_ref().map(Vpc::config))
+                .set_dead_letter_config(sends_dead_letters.then(|| want.dead_letter_config()));
             call.send().await.or_fail(&doing)
         });
         let said = state_of!(updated.await?);
@@ -185,6 +190,8 @@ impl Provider<Function> for Lambda {
             let call = call.environment(want.variables()).logging_config(want.logging());
             let tracing = TracingConfig::builder().mode(want.tracing_mode()).build();
             let call = if want.tracing { call.tracing_config(tracing) } else { call };
+            let dead_letters = want.dead_letters.is_some().then(|| want.dead_letter_config());
+            let call = call.set_vpc_config(want.vpc.as_ref().map(Vpc::config)).set_dead_letter_config(dead_letters);
             call.set_tags(Some(tags.clone())).send().await.or_fail(&doing)
         });
         let made = made.await?;
@@ -504,6 +511,41 @@ mod tests {
         for part in ["DeadLetter", "Ephemeral", "FileSystem", "SnapStart", "Tracing", "Vpc", "KMSKey", "ImageConfig"] {
             assert!(!sent.contains(part), "{part} in {sent}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_vpc_is_sent_only_if_the_stack_file_has_one() {
+        let vpc = Vpc::new(&["subnet-1".into()], &["sg-1".into()]);
+        let inside =
+            r#""VpcConfig":{"Ipv6AllowedForDualStack":false,"SecurityGroupIds":["sg-1"],"SubnetIds":["subnet-1"]}"#;
+        let outside = r#""VpcConfig":{"Ipv6AllowedForDualStack":false,"SecurityGroupIds":[],"SubnetIds":[]}"#;
+        for (vpc, sent) in [(vpc, inside), (Vpc::default(), outside)] {
+            let want = Function { vpc: Some(vpc), timeout_s: 4, ..want() };
+            let (clients, http) =
+                replay(vec![(201, &said("Active", "Successful")), (200, &said("Active", "Successful"))]);
+            let lambda = Lambda::new(&clients);
+            Provider::<Function>::create(&lambda, &want, &task()).await.unwrap();
+            Provider::<Function>::update(&lambda, &want, &found().await, &task()).await.unwrap();
+            for request in requests(&http) {
+                let body: serde_json::Value =
+                    serde_json::from_str(request.split_once('{').map(|(_, b)| format!("{{{b}")).unwrap().as_str())
+                        .unwrap();
+                let expected: serde_json::Value = serde_json::from_str(&format!("{{{sent}}}")).unwrap();
+                assert_eq!(body["VpcConfig"], expected["VpcConfig"], "{request}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_queue_for_failed_events_is_sent_with_every_change() {
+        let queue = "arn:aws:sqs:eu-central-1:123456789012:demo-dead";
+        let want = Function { dead_letters: Some(queue.into()), ..want() };
+        let (clients, http) = replay(vec![(201, &said("Active", "Successful")), (200, &said("Active", "Successful"))]);
+        let lambda = Lambda::new(&clients);
+        Provider::<Function>::create(&lambda, &want, &task()).await.unwrap();
+        Provider::<Function>::update(&lambda, &want, &found().await, &task()).await.unwrap();
+        let sent = format!(r#""DeadLetterConfig":{{"TargetArn":"{queue}"}}"#);
+        assert!(requests(&http).iter().all(|request| request.contains(&sent)), "{:?}", requests(&http));
     }
 
     #[tokio::test]

@@ -30,6 +30,8 @@ pub(super) fn cases() -> Vec<Case> {
                     tracing: false,
                     reserved_concurrency: None,
                     statements: std::collections::BTreeSet::new(),
+                    vpc: None,
+                    dead_letters: None,
                     code: lambda::Code::new(b"zip".to_vec()),
                 };
                 async move {

@@ -8,6 +8,7 @@ mod lambda;
 mod logs;
 mod secretsmanager;
 mod sns;
+mod sqs;
 mod wafv2;
 
 use std::collections::BTreeSet;
@@ -174,6 +175,7 @@ fn cases() -> Vec<Case> {
         logs::cases(),
         secretsmanager::cases(),
         sns::cases(),
+        sqs::cases(),
         wafv2::cases(),
     ];
     services.into_iter().flatten().chain(shared).collect()

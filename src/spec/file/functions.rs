@@ -5,10 +5,13 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::super::field::{Nested, Text, TextOr};
-use super::super::model::{Function, Variable};
+use super::super::field::{List, Nested, Text, TextOr};
+use super::super::model::{Function, Posture, Variable, Vpc};
 use super::super::reader::{Reader, Table, joined, suggest};
 use super::super::{keys, rules};
+
+/// The queue for failed events with `posture = "hardened"`.
+const DEAD_LETTERS: &str = "dead";
 
 /// The key of a source of a variable, and the variable with that source.
 type Source<'a> = (&'a Text, fn(String) -> Variable);
@@ -28,6 +31,8 @@ impl Reader {
             reserved_concurrency,
             tracing,
             log_retention_days,
+            vpc,
+            on_failure,
             environment,
         } = &keys::FUNCTION;
         let function = Function {
@@ -46,9 +51,53 @@ impl Reader {
             reserved_concurrency: self.optional_number(table, reserved_concurrency),
             tracing: self.flag(table, tracing),
             log_retention_days: self.number(table, log_retention_days),
+            vpc: self.vpc(table, vpc),
+            on_failure: self.on_failure(table, on_failure),
             environment: self.environment(table, environment),
         };
         (name, function)
+    }
+
+    fn on_failure(&mut self, table: &Table, key: &Nested<keys::OnFailure>) -> Option<String> {
+        let keys::OnFailure { queue } = &keys::ON_FAILURE;
+        let Some(table) = self.table(table, key) else {
+            // Auditors expect that no event is lost.
+            return (self.posture == Posture::Hardened && table.get(&key.key).is_none())
+                .then(|| DEAD_LETTERS.to_owned());
+        };
+        let (name, span) = self.required(&table, queue)?;
+        if let Err(why) = rules::name("queues", &name) {
+            self.diagnostic(&span, why, None);
+        }
+        Some(name)
+    }
+
+    fn vpc(&mut self, table: &Table, key: &Nested<keys::Vpc>) -> Option<Vpc> {
+        let keys::Vpc { subnets, security_groups } = &keys::VPC;
+        let table = self.table(table, key)?;
+        let vpc = Vpc {
+            subnets: self.ids(&table, subnets, "subnet", 16),
+            security_groups: self.ids(&table, security_groups, "sg", 5),
+        };
+        if vpc.subnets.is_empty() != vpc.security_groups.is_empty() {
+            let help = "name at least one of each, or none of either for a function in no VPC";
+            self.diagnostic(&table.span, "a VPC needs subnets and security groups", Some(help.into()));
+        }
+        Some(vpc)
+    }
+
+    /// Up to `most` ids of EC2 that begin with `kind` and a hyphen.
+    fn ids(&mut self, table: &Table, key: &List, kind: &str, most: usize) -> Vec<String> {
+        let mut ids = Vec::new();
+        for (id, span) in self.list(table, key) {
+            if let Err(why) = rules::ec2_id(kind, &id) {
+                self.diagnostic(&span, why, Some(format!("as in {kind}-0a1b2c3d4e5f60718")));
+            } else if ids.len() == most {
+                self.diagnostic(&span, format!("a function has at most {most} {}", key.key.name), None);
+            }
+            ids.push(id);
+        }
+        ids
     }
 
     fn handler(&mut self, table: &Table, key: &TextOr) -> String {

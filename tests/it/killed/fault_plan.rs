@@ -189,6 +189,7 @@ const LAGGING_LISTS: [(&str, &str, &str, &str); 5] = [
 const CREATES: &[(&str, &str, &str)] = &[
     ("sns", "CreateTopic", "sns.topic"),
     ("sns", "Subscribe", "sns.subscription"),
+    ("sqs", "CreateQueue", "sqs.queue"),
     ("secretsmanager", "CreateSecret", "secretsmanager.secret"),
     ("secretsmanager", "RotateSecret", "secretsmanager.rotation"),
     ("logs", "CreateLogGroup", "logs.group"),
@@ -232,6 +233,7 @@ const DELETES: &[(&str, &str)] = &[
     ("DeleteRole", "iam.role"),
     ("DeleteLogGroup", "logs.group"),
     ("DeleteTopic", "sns.topic"),
+    ("DeleteQueue", "sqs.queue"),
 ];
 
 impl Inner {
@@ -317,6 +319,7 @@ mod tests {
         let exempt = [
             ("sns.topic", BY_NAME),
             ("sns.subscription", "no other resource depends on it"),
+            ("sqs.queue", BY_NAME),
             ("secretsmanager.secret", "its ARN starts with its name; the random end is not checked"),
             ("secretsmanager.rotation", PART),
             ("logs.group", BY_NAME),
@@ -351,6 +354,7 @@ mod tests {
         const UNIQUE: &str = "AWS refuses a second one of the same name";
         let exempt = [
             ("sns.topic", UNIQUE),
+            ("sqs.queue", UNIQUE),
             ("secretsmanager.secret", UNIQUE),
             ("logs.group", UNIQUE),
             ("iam.role", UNIQUE),

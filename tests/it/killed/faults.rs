@@ -29,6 +29,7 @@ fn throttling(service: &str) -> Fault {
     match service {
         "iam" | "sts" => recorded_refusal("iam-throttled", &[]),
         "sns" => recorded_refusal("sns-throttled", &[]),
+        "sqs" => recorded_refusal("sqs-throttled", &[]),
         "lambda" => recorded_refusal("lambda-throttled", &[]),
         "apigateway" | "apigatewayv2" => Fault { retry_after: Some(1), ..recorded_refusal("api-throttled", &[]) },
         "cognito-idp" | "cognito-identity" => recorded_refusal("cognito-throttled", &[]),
@@ -42,6 +43,7 @@ fn server_error(service: &str) -> Fault {
     match service {
         "iam" | "sts" => recorded_refusal("iam-unavailable", &[]),
         "sns" => recorded_refusal("sns-unavailable", &[]),
+        "sqs" => recorded_refusal("sqs-unavailable", &[]),
         "lambda" => recorded_refusal("lambda-unavailable", &[]),
         "apigateway" | "apigatewayv2" => recorded_refusal("api-unavailable", &[]),
         "cognito-idp" | "cognito-identity" => recorded_refusal("cognito-unavailable", &[]),
@@ -69,6 +71,7 @@ fn conflict(asked: &AwsRequest) -> Fault {
         ("cognito-identity", _) => "identity-pool-concurrent",
         ("logs", _) => "log-group-busy",
         ("sns", _) => "topic-concurrent",
+        ("sqs", "CreateQueue") => "queue-deleted-recently",
         ("wafv2", "AssociateWebACL") => "waf-unavailable-entity",
         ("wafv2", operation) if operation.starts_with("Create") => "waf-tagging",
         ("wafv2", operation) if operation.starts_with("Update") || operation.starts_with("Delete") => "waf-lock",

@@ -60,7 +60,7 @@ class Account:
 
     def describe(self):
         found = {}
-        for part in (self.topics, self.secrets, self.log_groups, self.roles, self.functions, self.firewall, self.pools,
+        for part in (self.topics, self.queues, self.secrets, self.log_groups, self.roles, self.functions, self.firewall, self.pools,
                      self.identity_pools, self.apis, self.others):
             for name, settings in part():
                 # Two resources of one name get two entries.
@@ -83,6 +83,14 @@ class Account:
         for one in self.call("sns", "list_subscriptions")["Subscriptions"]:
             self.named(one["SubscriptionArn"], "subscription", one["Endpoint"].rsplit(":")[-1])
             yield "subscription " + one["Endpoint"] + " to " + one["TopicArn"], one
+
+    def queues(self):
+        for url in self.call("sqs", "list_queues").get("QueueUrls", []):
+            attributes = self.call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            for name in ("CreatedTimestamp", "LastModifiedTimestamp"):
+                attributes.pop(name, None)
+            found = self.call("sqs", "list_queue_tags", QueueUrl=url).get("Tags", {})
+            yield "queue " + url.rsplit("/")[-1], {"attributes": attributes, "tags": found}
 
     def secrets(self):
         for secret in self.call("secretsmanager", "list_secrets")["SecretList"]:

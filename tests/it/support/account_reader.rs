@@ -14,6 +14,7 @@ pub const SCRIPT: &str = include_str!("account_reader.py");
 pub const READS: &[(&str, &str)] = &[
     ("sns.topic", "get_topic_attributes"),
     ("sns.subscription", "list_subscriptions"),
+    ("sqs.queue", "get_queue_attributes"),
     ("secretsmanager.secret", "describe_secret"),
     ("secretsmanager.rotation", "describe_secret"),
     ("logs.group", "describe_log_groups"),

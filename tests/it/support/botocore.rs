@@ -129,6 +129,7 @@ pub fn lists() -> Vec<List> {
     let rows = [
         ("sns.topic", "sns", "list_topics", json!({}), "Topics", "TopicArn"),
         ("sns.subscription", "sns", "list_subscriptions", json!({}), "Subscriptions", "TopicArn"),
+        ("sqs.queue", "sqs", "list_queues", json!({}), "QueueUrls", "QueueUrl"),
         ("secretsmanager.secret", "secretsmanager", "list_secrets", json!({}), "SecretList", "Name"),
         ("logs.group", "logs", "describe_log_groups", json!({}), "logGroups", "logGroupName"),
         ("iam.role", "iam", "list_roles", json!({}), "Roles", "Arn"),
@@ -164,7 +165,9 @@ pub fn inventory(user: &User) -> Vec<String> {
         for item in answer[*items].as_array().into_iter().flatten() {
             if item.get("DeletedDate").is_none() {
                 // Without an ARN's account, so that two accounts can be compared.
-                let name = item[*name].as_str().unwrap_or("?");
+                // Queues are listed by their URLs alone.
+                let url = item.as_str().and_then(|url| url.rsplit('/').next());
+                let name = url.or(item[*name].as_str()).unwrap_or("?");
                 let name = if name.starts_with("arn:") { name.splitn(6, ':').last().unwrap_or(name) } else { name };
                 names.push(format!("{operation} {name}"));
                 pools.extend(item["Id"].as_str().filter(|_| *service == "cognito-idp").map(str::to_owned));

@@ -104,7 +104,7 @@ pub fn needs(call: &Call, place: &StackIdentity<'_>) -> Vec<Usage> {
     // An existing resource with a name has our tag. A resource that is being created, or is gone, has none.
     let service = call.sent.service.as_str();
     let makes = call.sent.operation.starts_with("Create") && call.sent.operation != "CreateUserPoolClient";
-    let named = ["sns", "iam", "secretsmanager", "logs", "lambda", "wafv2"].contains(&service);
+    let named = ["sns", "sqs", "iam", "secretsmanager", "logs", "lambda", "wafv2"].contains(&service);
     let makes = makes
         || (service, call.sent.method.as_str(), call.sent.path.ends_with("/functions")) == ("lambda", "POST", true);
     for need in needs.iter_mut().filter(|_| named && !makes && call.status < 400) {
@@ -151,6 +151,20 @@ fn needs_without_resource_tags(call: &Call, place: &StackIdentity<'_>) -> Vec<Us
             let mut needs = vec![tagged(need(&action, resource.clone(), &context), tags.clone())];
             if operation == "CreateTopic" {
                 needs.push(tagged(need("sns:TagResource", resource, &[]), tags));
+            }
+            needs
+        }
+        "sqs" => {
+            let name = match operation.as_str() {
+                "CreateQueue" | "GetQueueUrl" => text("QueueName"),
+                _ => text("QueueUrl").rsplit('/').next().unwrap_or_default().to_owned(),
+            };
+            let resource = if operation == "ListQueues" { "*".to_owned() } else { place.arn("sqs", &name) };
+            let tags = given(&body["tags"]);
+            let mut needs = vec![tagged(need(&action, resource.clone(), &[]), tags.clone())];
+            if operation == "CreateQueue" {
+                assert!(!tags.is_empty(), "{body}");
+                needs.push(tagged(need("sqs:TagQueue", resource, &[]), tags));
             }
             needs
         }

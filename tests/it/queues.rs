@@ -1,0 +1,144 @@
+//! Queues for the events that functions could not handle: made, weakened with another tool, repaired and removed.
+
+use serde_json::{Value, json};
+
+use crate::support::botocore;
+use crate::support::emulator::{account, endpoint};
+use crate::support::program::User;
+
+const FILE: &str = r#"
+[stack]
+name = "failing"
+[topics.news]
+[functions.Reader]
+source = "f"
+trigger = { topic = "news" }
+KEY
+[functions.Writer]
+source = "f"
+KEY
+"#;
+
+const QUEUE: &str = r#"on_failure = { queue = "dead" }"#;
+
+fn owner(key: &str) -> User {
+    let user = User::of(&account(), &endpoint()).with("SECURELAMBDA_TIME_SCALE", "0.02");
+    user.write("f/index.mjs", "export const handler = async () => ({});\n");
+    user.write("securelambda.toml", &FILE.replace("KEY", key));
+    user
+}
+
+fn call(user: &User, service: &str, operation: &str, arguments: &Value) -> Value {
+    let answer = botocore::call(user, service, operation, arguments);
+    assert!(answer.get("Error").is_none(), "{operation}: {answer}");
+    answer
+}
+
+fn url(user: &User) -> Value {
+    call(user, "sqs", "get_queue_url", &json!({ "QueueName": "failing-dead" }))["QueueUrl"].clone()
+}
+
+fn attributes(user: &User) -> Value {
+    let all = json!({ "QueueUrl": url(user), "AttributeNames": ["All"] });
+    call(user, "sqs", "get_queue_attributes", &all)["Attributes"].clone()
+}
+
+fn queues(user: &User) -> usize {
+    call(user, "sqs", "list_queues", &json!({}))["QueueUrls"].as_array().map_or(0, Vec::len)
+}
+
+/// Where the failed events of a function go.
+fn target(user: &User, function: &str) -> Value {
+    let read = call(user, "lambda", "get_function", &json!({ "FunctionName": format!("failing-{function}") }));
+    read["Configuration"]["DeadLetterConfig"]["TargetArn"].clone()
+}
+
+#[test]
+fn functions_share_a_queue_that_is_guarded_repaired_and_removed() {
+    let user = owner(QUEUE);
+    let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    let arn = &outputs["queues"]["dead"]["arn"];
+    for function in ["Reader", "Writer"] {
+        assert_eq!(target(&user, function), *arn, "{function}");
+        let name = format!("failing-{function}");
+        let policy = call(&user, "iam", "get_role_policy", &json!({ "RoleName": name, "PolicyName": "securelambda" }));
+        assert!(policy.to_string().contains("sqs:SendMessage"), "{policy:#}");
+    }
+    let made = attributes(&user);
+    assert_eq!((&made["SqsManagedSseEnabled"], &made["MessageRetentionPeriod"]), (&json!("true"), &json!("1209600")));
+    let sound: Value = serde_json::from_str(made["Policy"].as_str().unwrap()).unwrap();
+    assert!(sound["Statement"].as_array().unwrap().iter().all(|one| one["Effect"] == "Deny"), "{sound:#}");
+
+    // The emulator has no TLS, so nobody can send anything to it.
+    let message = json!({ "QueueUrl": url(&user), "MessageBody": "failed" });
+    assert!(botocore::call(&user, "sqs", "send_message", &message).get("Error").is_some());
+
+    // Somebody opens the queue, encrypts it no longer, and takes the queue from a function.
+    let open = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": arn } ] });
+    let opened =
+        json!({ "Policy": open.to_string(), "SqsManagedSseEnabled": "false", "MessageRetentionPeriod": "3600" });
+    call(&user, "sqs", "set_queue_attributes", &json!({ "QueueUrl": url(&user), "Attributes": opened }));
+    call(&user, "sqs", "send_message", &message);
+    let without = json!({ "FunctionName": "failing-Writer", "DeadLetterConfig": { "TargetArn": "" } });
+    call(&user, "lambda", "update_function_configuration", &without);
+    let status = user.run(&["status", "--json"]).ends(0).json();
+    let differing = |id: &str| -> Vec<(String, bool)> {
+        let rows = status["resources"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["id"] == id).unwrap();
+        let drift = row["drift"].as_array().unwrap_or_else(|| panic!("{row:#}"));
+        // The function may still be settling.
+        let drift = drift.iter().filter(|one| one["field"] != "State");
+        drift.map(|one| (one["field"].as_str().unwrap().to_owned(), one["weakens"] == true)).collect()
+    };
+    let expected = [("Policy", true), ("SqsManagedSseEnabled", true), ("MessageRetentionPeriod", false)];
+    assert_eq!(differing("queue.dead"), expected.map(|(field, weakens)| (field.to_owned(), weakens)));
+    assert_eq!(differing("function.Writer"), [("DeadLetterConfig.TargetArn".to_owned(), false)]);
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+    assert_eq!(serde_json::from_str::<Value>(attributes(&user)["Policy"].as_str().unwrap()).unwrap(), sound);
+    assert_eq!(target(&user, "Writer"), *arn);
+
+    // A key of the account is kept.
+    let key = call(&user, "kms", "create_key", &json!({}))["KeyMetadata"]["Arn"].clone();
+    let by_key = json!({ "SqsManagedSseEnabled": "false", "KmsMasterKeyId": key });
+    call(&user, "sqs", "set_queue_attributes", &json!({ "QueueUrl": url(&user), "Attributes": by_key }));
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+
+    // What is in the queue is lost with it, which is said before.
+    user.write("securelambda.toml", &FILE.replace("KEY", ""));
+    let planned = user.run(&["plan"]).ends(0).stdout;
+    assert!(planned.contains("About 1 failed event in the queue dead will be deleted."), "{planned}");
+    user.write("securelambda.toml", &FILE.replace("KEY", QUEUE));
+    let removed = user.run(&["down", "--yes"]).ends(0).says("0 left");
+    assert!(removed.stderr.contains("About 1 failed event in the queue dead will be deleted."), "{}", removed.stderr);
+    assert_eq!(queues(&user), 0);
+}
+
+#[test]
+fn a_queue_that_leaves_the_stack_file_is_removed_and_sweep_finds_one_without_a_record() {
+    let user = owner(QUEUE);
+    user.run(&["up", "--yes"]).ends(0);
+    user.write("securelambda.toml", &FILE.replace("KEY", ""));
+    user.run(&["up", "--yes"]).ends(0);
+    assert_eq!(queues(&user), 0);
+    assert!(target(&user, "Reader").as_str().is_none_or(str::is_empty));
+    user.run(&["plan", "--detailed-exitcode"]).ends(0);
+    user.write("securelambda.toml", &FILE.replace("KEY", QUEUE));
+    user.run(&["up", "--yes"]).ends(0);
+    user.run(&["sweep", "--stack", "failing", "--yes"]).ends(0);
+    assert_eq!(queues(&user), 0);
+}
+
+#[test]
+fn the_hardened_posture_keeps_failed_events_of_every_function() {
+    let user = owner("");
+    user.write("securelambda.toml", &FILE.replace("KEY", "").replace("name = ", "posture = \"hardened\"\nname = "));
+    user.run(&["up", "--yes"]).ends(0);
+    for function in ["Reader", "Writer"] {
+        assert!(target(&user, function).as_str().unwrap().ends_with(":failing-dead"), "{function}");
+    }
+    user.run(&["status", "--detailed-exitcode"]).ends(0);
+    user.run(&["down", "--yes"]).ends(0).says("0 left");
+}
