@@ -5,7 +5,7 @@ use super::{Finding, Outcome};
 use crate::aws::{apigateway, apigatewayv2, cognito, iam, lambda, logs, secretsmanager, sns, wafv2};
 use crate::controls::Rule;
 use crate::emulator::UNSUPPORTED;
-use crate::engine::{ReadResult, Resource as Kind};
+use crate::engine::{Comparison, ReadResult, Resource as Kind};
 use crate::spec::{self, Auth, Mode};
 
 /// A year, in days: what Security Hub asks of log groups.
@@ -361,7 +361,7 @@ fn nothing_else(estate: &Estate<'_>, kind: &str) -> Vec<Finding> {
                 ReadResult::Live { comparison, .. } => Some(comparison),
                 _ => None,
             })
-            .flat_map(|comparison| comparison.drift())
+            .flat_map(Comparison::drift)
             .filter(|drift| drift.want == "none")
             .map(|drift| format!("{}: {}", drift.field, drift.live))
             .collect();
@@ -410,7 +410,7 @@ fn weakened(estate: &Estate<'_>, resource: &Resource<'_>) -> Vec<String> {
         ReadResult::Live { comparison, .. } => Some(comparison),
         _ => None,
     });
-    let drift = comparison.flat_map(|comparison| comparison.drift()).filter(|drift| drift.weakens);
+    let drift = comparison.flat_map(Comparison::drift).filter(|drift| drift.weakens);
     drift.map(|drift| format!("{}: {}", drift.field, drift.live)).collect()
 }
 

@@ -144,8 +144,8 @@ const CHANGES: [Change; 30] = [
         "an Allow rule before all others",
         |user| {
             change(user, |acl| {
-                added(acl, 5, &json!({ "Allow": {} }), &json!({ "GeoMatchStatement": { "CountryCodes": ["DE"] } }))
-            })
+                added(acl, 5, &json!({ "Allow": {} }), &json!({ "GeoMatchStatement": { "CountryCodes": ["DE"] } }));
+            });
         },
         (ACL, "Rules.door is countries DE: Allow (priority 5), wanted no such rule"),
         true,
@@ -154,8 +154,8 @@ const CHANGES: [Change; 30] = [
         "an Allow rule after all others",
         |user| {
             change(user, |acl| {
-                added(acl, 900, &json!({ "Allow": {} }), &json!({ "GeoMatchStatement": { "CountryCodes": ["DE"] } }))
-            })
+                added(acl, 900, &json!({ "Allow": {} }), &json!({ "GeoMatchStatement": { "CountryCodes": ["DE"] } }));
+            });
         },
         (ACL, "Rules.door is countries DE: Allow (priority 900)"),
         false,
@@ -164,8 +164,8 @@ const CHANGES: [Change; 30] = [
         "a Block rule",
         |user| {
             change(user, |acl| {
-                added(acl, 5, &json!({ "Block": {} }), &json!({ "GeoMatchStatement": { "CountryCodes": ["KP"] } }))
-            })
+                added(acl, 5, &json!({ "Block": {} }), &json!({ "GeoMatchStatement": { "CountryCodes": ["KP"] } }));
+            });
         },
         (ACL, "Rules.door is countries KP: Block"),
         false,
@@ -174,8 +174,8 @@ const CHANGES: [Change; 30] = [
         "a Count rule",
         |user| {
             change(user, |acl| {
-                added(acl, 5, &json!({ "Count": {} }), &json!({ "GeoMatchStatement": { "CountryCodes": ["KP"] } }))
-            })
+                added(acl, 5, &json!({ "Count": {} }), &json!({ "GeoMatchStatement": { "CountryCodes": ["KP"] } }));
+            });
         },
         (ACL, "Rules.door is countries KP: Count"),
         false,
@@ -227,8 +227,8 @@ const CHANGES: [Change; 30] = [
         "a response of its own",
         |user| {
             change(user, |acl| {
-                rule(acl, "addresses-v4")["Action"] = json!({ "Block": { "CustomResponse": { "ResponseCode": 404 } } })
-            })
+                rule(acl, "addresses-v4")["Action"] = json!({ "Block": { "CustomResponse": { "ResponseCode": 404 } } });
+            });
         },
         (ACL, "Rules.addresses-v4.Action is Block with a response of its own, wanted Block"),
         false,
