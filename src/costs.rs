@@ -1,7 +1,7 @@
 //! What a stack costs, as far as the stack file decides it. The prices are those of `us-east-1` (docs/aws.md, Prices);
 //! other regions differ a little. They are shown so that nobody is surprised, and decide nothing.
 
-use crate::spec::Stack;
+use crate::spec::{Stack, ThreatProtection};
 
 /// Something that AWS charges for.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub enum Price {
 const WEB_ACL: u32 = 500;
 /// A rule of a web ACL. A managed rule group counts as one.
 const WEB_ACL_RULE: u32 = 100;
+/// Logs, by what is written.
+const LOGS: &str = "0.50 USD per GB";
 /// A secret.
 const SECRET: u32 = 40;
 
@@ -34,7 +36,8 @@ pub fn costs(stack: &Stack) -> Vec<Cost> {
     if let Some(firewall) = &stack.firewall {
         costs.push(monthly("web ACL".to_owned(), WEB_ACL));
         let own = usize::from(!firewall.addresses.is_empty()) + usize::from(firewall.rate_per_ip.is_some());
-        let rules = own + firewall.managed_rules.len();
+        let countries = usize::from(firewall.countries.is_some());
+        let rules = own + countries + firewall.rules.len() + firewall.managed_rules.len();
         if rules > 0 {
             costs.push(monthly(counted(rules, "firewall rule"), times(rules, WEB_ACL_RULE)));
         }
@@ -42,6 +45,22 @@ pub fn costs(stack: &Stack) -> Vec<Cost> {
     let secrets = stack.secrets.len() + stack.service_users.len();
     if secrets > 0 {
         costs.push(monthly(counted(secrets, "secret"), times(secrets, SECRET)));
+    }
+    let mut by_use = |what: &str, price: &'static str| {
+        costs.push(Cost { what: what.to_owned(), price: Price::ByUse(price) });
+    };
+    if stack.firewall.as_ref().is_some_and(|firewall| firewall.log) {
+        by_use("firewall log", LOGS);
+    }
+    if stack.all_apis().any(|(_, api)| api.logs.any()) {
+        by_use("logs of the APIs", LOGS);
+    }
+    let traced = stack.functions.values().any(|function| function.tracing);
+    if traced || stack.all_apis().any(|(_, api)| api.tracing) {
+        by_use("X-Ray", "5 USD per million traces");
+    }
+    if stack.pools.values().any(|pool| pool.threat_protection != ThreatProtection::Off) {
+        by_use("threat protection", "0.02 USD per user that signs in during a month");
     }
     costs
 }
@@ -72,6 +91,16 @@ mod tests {
         let expected = expected.map(|(what, cents)| Cost { what: what.to_owned(), price: Price::Monthly(cents) });
         assert_eq!(costs, expected);
         assert_eq!(monthly_sum(&costs), 640);
+    }
+
+    #[test]
+    fn the_hardened_posture_costs_by_use_too() {
+        let hardened = crate::spec::BUILTIN.replacen("[stack]", "[stack]\nposture = \"hardened\"", 1);
+        let costs = costs(&parse(&hardened).expect("a stack"));
+        let by_use: Vec<&str> =
+            costs.iter().filter(|cost| matches!(cost.price, Price::ByUse(_))).map(|cost| cost.what.as_str()).collect();
+        assert_eq!(by_use, ["firewall log", "logs of the APIs", "X-Ray", "threat protection"]);
+        assert!(costs.iter().any(|cost| cost.what == "4 firewall rules"), "{costs:?}");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use super::estate::{Estate, Resource, found, general, not_applicable, not_tried}
 use super::{Finding, Outcome};
 use crate::aws::{apigateway, apigatewayv2, cognito, iam, lambda, logs, secretsmanager, sns, wafv2};
 use crate::controls::Rule;
-use crate::engine::Resource as Kind;
+use crate::emulator::UNSUPPORTED;
+use crate::engine::{Comparison, ReadResult, Resource as Kind};
 use crate::spec::{self, Auth, Mode};
 
 /// A year, in days: what Security Hub asks of log groups.
@@ -30,17 +31,10 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
     let topic = |fields: &[&str], passes: fn(&str) -> bool, key: &str| {
         estate.field(sns::Topic::KIND, fields, passes, |_| key.to_owned())
     };
-    let secret = |fields: &[&str], passes: fn(&str) -> bool, key: &str| {
-        estate.field(secretsmanager::Secret::KIND, fields, passes, |secret| {
-            if key.starts_with("stack.") || key.is_empty() {
-                key.to_owned()
-            } else {
-                format!("secrets.{}.{key}", secret.name())
-            }
+    let secret = |passes: fn(&str) -> bool, key: &str| {
+        estate.field(secretsmanager::Secret::KIND, &["ResourcePolicy"], passes, |secret| {
+            if key.is_empty() { repair() } else { format!("secrets.{}.{key}", secret.name()) }
         })
-    };
-    let web_acl = |fields: &[&str], passes: fn(&str) -> bool, key: &str| {
-        estate.field(wafv2::WebAcl::KIND, fields, passes, |_| key.to_owned())
     };
     let log_group = |fields: &[&str], passes: fn(&str) -> bool, key: fn(&Resource<'_>) -> String| {
         estate.field(logs::LogGroup::KIND, fields, passes, key)
@@ -60,16 +54,13 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
             |value| value == "ENFORCED",
             "threat_protection = \"enforced\"",
         ),
-        Rule::PoolBlocksCompromisedPasswords => pool(
-            &["CompromisedCredentialsRiskConfiguration.Actions.EventAction"],
-            |value| value == "BLOCK",
-            "threat_protection = \"enforced\"",
-        ),
-        Rule::PoolBlocksTakeovers => pool(
-            &["AccountTakeoverRiskConfiguration.Actions"],
-            |value| value.matches("BLOCK").count() == 3,
-            "threat_protection = \"enforced\"",
-        ),
+        Rule::PoolBlocksCompromisedPasswords => risks(estate, |pool| {
+            pool.value("RiskConfiguration.CompromisedCredentialsRiskConfiguration.Actions.EventAction") == Some("BLOCK")
+        }),
+        Rule::PoolBlocksTakeovers => risks(estate, |pool| {
+            let actions = pool.values("RiskConfiguration.AccountTakeoverRiskConfiguration.Actions");
+            actions.iter().filter(|(_, value)| value.contains("BLOCK")).count() == 3
+        }),
         Rule::PoolPasswordLength8 => {
             pool(&["Policies.PasswordPolicy.MinimumLength"], |value| number(value) >= 8, "password.minimum_length = 14")
         }
@@ -101,7 +92,7 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
         }
         Rule::PoolRecoveryWithoutSms => estate.field(
             cognito::UserPool::KIND,
-            &["AccountRecoverySetting"],
+            &["AccountRecoverySetting.RecoveryMechanisms"],
             |value| !value.contains("phone"),
             |_| repair(),
         ),
@@ -176,7 +167,7 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
         Rule::RoutesAuthorized => routes_authorized(estate),
         Rule::RoutesThrottled => routes_throttled(estate),
         Rule::CustomDomains => general(Outcome::NotApplicable, "the stack has no custom domain names"),
-        Rule::FunctionNotPublic => function(&["Policy"], |value| value == "none", ""),
+        Rule::FunctionNotPublic => function(&["Policy.Statement"], |value| value == "none", ""),
         Rule::FunctionNoUrl => function(&["FunctionUrlConfigs"], |value| value == "none", ""),
         Rule::FunctionRuntime => runtimes(estate),
         Rule::FunctionVpc => {
@@ -215,7 +206,7 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
         Rule::RolePermissionsDerived => estate.field(
             iam::RolePolicy::KIND,
             &["PolicyDocument"],
-            |value| !value.contains(":*\"") && !value.contains("\"Action\":\"*\""),
+            |value| !allows_wildcard_actions(value),
             |_| repair(),
         ),
         Rule::TopicKey => topic(&["KmsMasterKeyId"], |value| value != "none", KEY),
@@ -223,43 +214,46 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
         Rule::SubscriptionsWithoutHttp => {
             topic(&["Subscriptions"], |value| !value.contains("http:"), "run `securelambda up`")
         }
-        Rule::SecretRotation => secret(
-            &["RotationEnabled"],
-            |value| value == "true",
-            "settings = { rotation = { function = \"NAME\", days = 30 } }",
-        ),
+        Rule::SecretRotation => estate.each(secretsmanager::Secret::KIND, |secret| {
+            let rotated = rotation(estate, secret).is_some();
+            let observed = if rotated { "rotated by a function of the stack" } else { "not rotated" };
+            let key = "settings = { rotation = { function = \"NAME\", days = 30 } }";
+            found(secret.id, rotated, observed, format!("secrets.{}.{key}", secret.name()))
+        }),
         Rule::SecretRotatedInTime => {
-            estate.each(secretsmanager::Secret::KIND, |secret| match secret.value("RotationEnabled") {
-                None => not_tried(secret.id, "RotationEnabled was not read"),
-                Some("true") => found(
+            estate.each(secretsmanager::Secret::KIND, |secret| match rotation(estate, secret) {
+                None => not_applicable(secret.id, "the secret is not rotated"),
+                Some(days) => found(
                     secret.id,
-                    secret.value("RotationRules").is_some_and(|rules| number(rules) <= 90),
-                    format!("RotationRules: {}", secret.value("RotationRules").unwrap_or("none")),
+                    number(&days) <= 90,
+                    format!("RotationRules.AutomaticallyAfterDays: {days}"),
                     format!("secrets.{}.settings.rotation.days = 90", secret.name()),
                 ),
-                Some(_) => not_applicable(secret.id, "the secret is not rotated"),
             })
         }
-        Rule::SecretPolicy => secret(&["ResourcePolicy"], |value| value != "none", "stack.posture = \"hardened\""),
-        Rule::SecretNotPublic => secret(&["ResourcePolicy"], |value| !is_public(value), ""),
+        Rule::SecretPolicy => secret(|value| value != "none", "settings = { resource_policy = true }"),
+        Rule::SecretNotPublic => secret(|value| !is_public(value), ""),
         // Secrets Manager always encrypts, with the account's key if no other one is chosen.
-        Rule::SecretKey => secret(&["KmsKeyId"], |_| true, ""),
+        Rule::SecretKey => estate.field(secretsmanager::Secret::KIND, &["KmsKeyId"], |_| true, |_| String::new()),
         Rule::WebAclHasRules => estate.each(wafv2::WebAcl::KIND, |acl| {
-            let rules = acl.values("Rules");
-            found(
-                acl.id,
-                !rules.is_empty() && rules.iter().all(|(_, value)| *value != "none"),
-                format!("{} rules", rules.len()),
-                repair(),
-            )
+            let rules = acl.values("Rules.").into_iter().filter(|(field, _)| field.ends_with(".Priority")).count();
+            found(acl.id, rules > 0, format!("{rules} rules"), "firewall.addresses or firewall.managed_rules")
         }),
         Rule::WebAclBlocks => firewall_blocks(estate),
-        Rule::WebAclLogs => web_acl(&["LoggingConfiguration"], |value| value != "none", "firewall.log = true"),
-        Rule::WebAclMetrics => web_acl(
-            &["VisibilityConfig"],
-            |value| !value.contains("CloudWatchMetricsEnabled: false"),
-            "run `securelambda up`",
-        ),
+        Rule::WebAclLogs if estate.stack.firewall.as_ref().is_some_and(|firewall| firewall.log) => {
+            estate.field(wafv2::Logging::KIND, &["LoggingConfiguration"], |value| value != "none", |_| repair())
+        }
+        Rule::WebAclLogs => estate
+            .each(wafv2::WebAcl::KIND, |acl| found(acl.id, false, "LoggingConfiguration: none", "firewall.log = true")),
+        Rule::WebAclMetrics => estate.each(wafv2::WebAcl::KIND, |acl| {
+            let metrics: Vec<_> = acl
+                .values("")
+                .into_iter()
+                .filter(|(field, _)| field.ends_with("VisibilityConfig.CloudWatchMetricsEnabled"))
+                .collect();
+            let without = metrics.iter().filter(|(_, value)| *value != "true").count();
+            found(acl.id, without == 0 && !metrics.is_empty(), format!("{without} without metrics"), repair())
+        }),
         Rule::WebAclManagedRules => managed_rules(estate),
         Rule::LogsKeptForAYear => {
             log_group(&["retentionInDays"], |value| value == "none" || number(value) >= YEAR, retention)
@@ -305,6 +299,45 @@ fn is_public(policy: &str) -> bool {
     })
 }
 
+/// Whether the pool blocks what threat protection finds. Without threat protection there are no reactions to read.
+fn risks(estate: &Estate<'_>, blocks: impl Fn(&Resource<'_>) -> bool) -> Vec<Finding> {
+    estate.each(cognito::UserPool::KIND, |pool| {
+        let read = pool.values("RiskConfiguration");
+        if read.iter().any(|(_, value)| *value == UNSUPPORTED) {
+            return not_tried(pool.id, format!("RiskConfiguration is {UNSUPPORTED}"));
+        }
+        let observed: Vec<String> = read.iter().map(|(field, value)| format!("{field}: {value}")).collect();
+        let observed = if observed.is_empty() { "no threat protection".to_owned() } else { observed.join("; ") };
+        found(pool.id, blocks(pool), observed, format!("pools.{}.threat_protection = \"enforced\"", pool.name()))
+    })
+}
+
+/// The days between two rotations of a secret; `None` if it is not rotated.
+fn rotation(estate: &Estate<'_>, secret: &Resource<'_>) -> Option<String> {
+    let id = format!("rotation.{}", secret.name());
+    estate.seen.iter().find(|(known, ..)| known.as_str() == id).and_then(|(.., result)| match result {
+        ReadResult::Live { comparison, .. } => {
+            let mut settings = comparison.settings().iter();
+            settings.find(|setting| setting.field.starts_with("RotationRules")).map(|setting| setting.live.clone())
+        }
+        _ => None,
+    })
+}
+
+/// Whether a policy allows all actions, or all actions of a service.
+fn allows_wildcard_actions(policy: &str) -> bool {
+    let Ok(policy) = serde_json::from_str::<serde_json::Value>(policy) else { return true };
+    let many = |value: &serde_json::Value| match value {
+        serde_json::Value::Array(all) => all.clone(),
+        one => vec![one.clone()],
+    };
+    many(&policy["Statement"]).iter().filter(|statement| statement["Effect"] == "Allow").any(|statement| {
+        let actions = many(&statement["Action"]);
+        !statement["NotAction"].is_null()
+            || actions.iter().any(|action| action.as_str().is_none_or(|action| action == "*" || action.ends_with(":*")))
+    })
+}
+
 /// The table of an API in the stack file, by a resource that belongs to it: `api`, or `apis.NAME`.
 fn api(resource: &Resource<'_>) -> String {
     resource.name().split_once('.').map_or_else(|| "api".to_owned(), |(api, _)| format!("apis.{api}"))
@@ -325,10 +358,10 @@ fn nothing_else(estate: &Estate<'_>, kind: &str) -> Vec<Finding> {
             .iter()
             .filter(|(id, ..)| *id == resource.id)
             .filter_map(|(.., result)| match result {
-                crate::engine::ReadResult::Live { comparison, .. } => Some(comparison),
+                ReadResult::Live { comparison, .. } => Some(comparison),
                 _ => None,
             })
-            .flat_map(|comparison| comparison.drift())
+            .flat_map(Comparison::drift)
             .filter(|drift| drift.want == "none")
             .map(|drift| format!("{}: {}", drift.field, drift.live))
             .collect();
@@ -374,10 +407,10 @@ fn routes_authorized(estate: &Estate<'_>) -> Vec<Finding> {
 fn weakened(estate: &Estate<'_>, resource: &Resource<'_>) -> Vec<String> {
     let of = estate.seen.iter().filter(|(id, ..)| *id == resource.id);
     let comparison = of.filter_map(|(.., result)| match result {
-        crate::engine::ReadResult::Live { comparison, .. } => Some(comparison),
+        ReadResult::Live { comparison, .. } => Some(comparison),
         _ => None,
     });
-    let drift = comparison.flat_map(|comparison| comparison.drift()).filter(|drift| drift.weakens);
+    let drift = comparison.flat_map(Comparison::drift).filter(|drift| drift.weakens);
     drift.map(|drift| format!("{}: {}", drift.field, drift.live)).collect()
 }
 
@@ -411,7 +444,7 @@ fn pools_behind_a_firewall(estate: &Estate<'_>) -> Vec<Finding> {
         let associated = estate
             .seen
             .iter()
-            .any(|(known, _, result)| known.as_str() == id && matches!(result, crate::engine::ReadResult::Live { .. }));
+            .any(|(known, _, result)| known.as_str() == id && matches!(result, ReadResult::Live { .. }));
         let observed = if associated { "the web ACL is associated" } else { "no web ACL" };
         found(pool.id, associated, observed, format!("pools.{}.firewall = true", pool.name()))
     })

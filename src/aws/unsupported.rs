@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::Clients;
+use super::current_run::CurrentRun;
 use super::error::UNKNOWN_CALL;
-use crate::engine::{Failure, Task};
+use crate::engine::Failure;
 
 pub use crate::emulator::UNSUPPORTED;
 
@@ -38,10 +39,8 @@ fn note(call: &str) {
     if !NOTED.lock().unwrap_or_else(PoisonError::into_inner).insert(call.to_owned()) {
         return;
     }
-    tracing::info!("the emulator does not support {call}");
-    if let Some(task) = Task::current() {
-        task.note(format!("the emulator does not support {call}"));
-    }
+    tracing::debug!("the emulator does not support {call}");
+    CurrentRun::get().note(&format!("the emulator does not support {call}"));
 }
 
 #[cfg(test)]

@@ -42,8 +42,11 @@ pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationTo
     };
     let output = session.config.output;
     if output.json {
-        answer(&pretty(&document(&audit)));
+        let mut document = document(&audit);
+        document["emulator"] = json!(session.emulator());
+        answer(&pretty(&document));
     } else {
+        session.announce();
         answer(&audit_text(&audit, args.all, output.answers));
     }
     if let Some(file) = &args.report {

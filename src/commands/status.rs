@@ -29,7 +29,9 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
         })
         .collect();
     let wanted: std::collections::HashSet<String> = rows.iter().map(|row| row.id.clone()).collect();
-    rows.extend(state.resources.iter().filter(|(id, _)| !wanted.contains(*id)).map(|(id, record)| Row {
+    // What `up` never removes is not unwanted.
+    let others = state.resources.iter().filter(|(id, record)| !wanted.contains(*id) && !graph.keeps(&record.kind));
+    rows.extend(others.map(|(id, record)| Row {
         id: id.clone(),
         kind: record.kind.clone(),
         state: "unwanted",

@@ -1,7 +1,6 @@
 //! Twenty points that an API behind five layers of security must meet, four for each layer. The built-in stack is built
 //! to meet them.
 
-use super::Rule::*;
 use super::controls;
 
 controls! { Checklist;

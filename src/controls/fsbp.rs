@@ -2,7 +2,6 @@
 //! of the AWS Security Hub User Guide, as of November 2026. Controls for AWS WAF Classic are left out: a stack cannot
 //! contain such resources.
 
-use super::Rule::*;
 use super::controls;
 
 controls! { Fsbp;

@@ -173,13 +173,13 @@ pub fn ids() -> Vec<&'static str> {
 
 /// A table of controls of one standard.
 macro_rules! controls {
-    ($standard:ident; $($id:literal $severity:ident $title:literal: $($rule:expr),+;)*) => {
+    ($standard:ident; $($id:literal $severity:ident $title:literal: $($rule:ident $(($why:literal))?),+;)*) => {
         pub(super) static CONTROLS: &[super::Control] = &[$(super::Control {
             id: $id,
             standard: super::Standard::$standard,
             severity: super::Severity::$severity,
             title: $title,
-            rules: &[$($rule),+],
+            rules: &[$(super::Rule::$rule $(($why))?),+],
         },)*];
     };
 }

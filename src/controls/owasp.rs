@@ -1,7 +1,6 @@
 //! OWASP API Security Top 10, edition 2023. What depends on a function's own code cannot be seen from outside, and the
 //! control says so.
 
-use super::Rule::*;
 use super::controls;
 
 controls! { Owasp;

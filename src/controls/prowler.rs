@@ -1,7 +1,6 @@
 //! The checks of Prowler 5.46 that apply to the resources of a stack, with Prowler's own severities. Checks of the
 //! account as a whole (its root user, its password policy, its trails) are left out.
 
-use super::Rule::*;
 use super::controls;
 
 controls! { Prowler;

@@ -258,6 +258,20 @@ impl Number {
     }
 }
 
+impl Number {
+    /// One of the numbers. With `posture = "hardened"` the second default applies.
+    pub(super) const fn hardened_one_of(
+        name: &'static str,
+        numbers: &'static [u32],
+        default: u32,
+        hardened: u32,
+        about: &'static str,
+    ) -> Self {
+        let Self { key, default, .. } = Self::one_of(name, numbers, default, about);
+        Self { key: key.hardened(Fallback::Number(hardened)), default, hardened }
+    }
+}
+
 /// A whole number that can be left out, and then is absent.
 pub(super) struct OptionalNumber {
     pub key: Key,

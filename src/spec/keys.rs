@@ -180,7 +180,9 @@ section! {
     tracing: Flag = hardened(
         false, true, "Whether it sends traces to X-Ray. Not in China's regions, which do not have it.",
     );
-    log_retention_days: Number = one_of(&rules::RETENTION_DAYS, 14, "How many days its logs are kept.");
+    log_retention_days: Number = hardened_one_of(
+        &rules::RETENTION_DAYS, 14, 365, "How many days its logs are kept.",
+    );
     vpc: Nested<Vpc> = table(
         &VPC,
         "The VPC that it runs in. Left out: a VPC that somebody else set is kept. There it reaches AWS's services and the internet only as far as the VPC does.",

@@ -243,7 +243,8 @@ fn verify_fails_while_somebody_else_has_access() {
     let _alone = default_account();
     let user = User::of("test", &endpoint());
     let outputs = user.run(&["up", "--yes", "--json"]).ends(0).summary()["outputs"].clone();
-    for hole in HOLES.iter().filter(|hole| hole.weakens) {
+    // A rotation would stay in the emulator, and other tests use this account too.
+    for hole in HOLES.iter().filter(|hole| hole.weakens && hole.at.1 != NOT_REPAIRED_HERE) {
         plant(&user, &outputs, hole);
     }
     let ran = user.run(&["verify", "--json"]).ends(5);
@@ -251,7 +252,7 @@ fn verify_fails_while_somebody_else_has_access() {
     let failed: Vec<Value> = lines.filter(|line| line["type"] == "check" && line["verdict"] == "fail").collect();
     for (subject, setting) in [
         ("topic greetings", "eve@example.com"),
-        ("secret LambdaSNSTopicARN", "function:f"),
+        ("secret LambdaSNSTopicARN", "ResourcePolicy"),
         ("log of InternalLambda", "destination:d"),
         ("role ExternalLambda1", "theirs"),
     ] {

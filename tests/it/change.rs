@@ -437,7 +437,7 @@ fn a_route_that_moves_to_another_function_leaves_no_old_permission() {
     {
         assert!(plan.contains(line), "{line} is not in the plan:\n{plan}");
     }
-    assert!(plan.contains("integration uri: ") && plan.contains("Lambda1/invoc"), "{plan}");
+    assert!(plan.contains("methodIntegration.uri: ") && plan.contains("Lambda1/invoc"), "{plan}");
     up(&user);
     let statements = |function: &str| {
         let function = json!({ "FunctionName": format!("securelambda-{function}") });

@@ -40,6 +40,8 @@ const UNSEEN: &[(&str, &str)] = &[
     ("cognito-idp GetTokensFromRefreshToken", "no command renews tokens; replayed exchanges test the call"),
     ("cognito-idp RespondToAuthChallenge", "no emulator asks for a factor; replayed exchanges test the call"),
     ("cognito-idp VerifySoftwareToken", "no emulator asks for a factor; replayed exchanges test the call"),
+    ("cognito-idp DeleteUserPoolClient", "a client goes with its pool"),
+    ("cognito-idp UpdateUserAttributes", "not tried on an emulator, which accepts every attribute"),
     ("iam PutRolePermissionsBoundary", "another tool has changed it; replayed exchanges test the call"),
     ("logs DisassociateKmsKey", "the emulator does not know it; replayed exchanges test the call"),
     ("logs PutBearerTokenAuthentication", "the emulator does not know it; replayed exchanges test the call"),

@@ -90,7 +90,7 @@ fn the_documented_exit_codes_equal_the_codes() {
         (Kind::Usage, "usage, or a mistake in the stack file"),
         (Kind::Account, "credentials, account or region"),
         (Kind::Resource, "a resource failed"),
-        (Kind::Verify, "verify failed"),
+        (Kind::Verify, "verify or audit failed"),
         (Kind::NoStack, "the stack does not exist"),
         (Kind::Changes, "changes or drift"),
         (Kind::Stopped, "stopped on request"),

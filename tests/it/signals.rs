@@ -215,7 +215,7 @@ fn an_interrupted_verify_removes_its_test_users_or_names_them() {
     assert!(hung.hangs_within(Duration::from_mins(1)));
     run.signal(Signal::TERM);
     let (ran, _) = run.ends_within(SEVEN);
-    ran.ends(8).says("securelambda-verify-").says("15 minutes");
+    ran.ends(8).says("securelambda-verify-").says("the next `securelambda verify` removes this temporary user");
     completes_and_removes(user);
 }
 

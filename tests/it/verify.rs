@@ -293,6 +293,20 @@ fn accept_every_token(user: &User, outputs: &Value) {
 
 const DAMAGES: &[Damage] = &[
     Damage {
+        name: "a topic open to anyone",
+        by: |user, outputs| {
+            let policy = json!({ "Version": "2012-10-17", "Statement": [
+                { "Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": "*" },
+            ] });
+            let arguments = json!({
+                "TopicArn": outputs["topics"]["greetings"]["arn"], "AttributeName": "Policy",
+                "AttributeValue": policy.to_string(),
+            });
+            aws(user, "sns", "set_topic_attributes", &arguments);
+        },
+        fails: &["topic greetings: only the stack's functions receive its messages, and only this account can use it"],
+    },
+    Damage {
         name: "a route open to anyone",
         by: |user, outputs| {
             let patch = json!({ "op": "replace", "path": "/authorizationType", "value": "NONE" });
@@ -714,6 +728,7 @@ fn verify_names_every_damage_and_up_repairs_it() {
     aws(&user, "lambda", "delete_function", &json!({ "FunctionName": "stranger" }));
     let ran = user.run(&["verify", "--json"]).ends(0);
     assert_eq!(failed(&ran), BTreeSet::new());
+    never_failed.retain(|claim| !claim.starts_with("settings that an emulator does not support"));
     assert_eq!(never_failed, UNDAMAGED.map(str::to_owned).into(), "every other claim was seen to fail");
     user.run(&["down", "--yes"]).ends(0);
 }

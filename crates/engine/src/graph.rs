@@ -169,6 +169,11 @@ impl Graph {
         self.kept.insert(R::KIND);
     }
 
+    /// Whether resources of this kind are never removed ([`keep`](Self::keep)).
+    pub fn keeps(&self, kind: &str) -> bool {
+        self.kept.contains(kind)
+    }
+
     /// Adds a resource without a parent.
     ///
     /// # Panics

@@ -57,7 +57,7 @@ pub struct LogRoleKey {
 }
 
 /// AWS's documentation of this role has no condition, and does not say whether API Gateway sends the account when it
-/// assumes the role (docs/aws.md, The account's role for logs).
+/// assumes the role (docs/aws.md, Logs of REST APIs).
 fn trust() -> Policy {
     let service = json!({ "Service": "apigateway.amazonaws.com" });
     Policy::new([json!({ "Effect": "Allow", "Principal": service, "Action": "sts:AssumeRole" })])

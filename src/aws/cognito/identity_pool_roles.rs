@@ -100,14 +100,8 @@ impl Described for IdentityPoolRoles {
                     actions: &["cognito-identity:GetIdentityPoolRoles", "cognito-identity:GetPrincipalTagAttributeMap"],
                 }],
             },
-            StatementTemplate {
-                sid: Sid::OwnByTag,
-                on: IDENTITY_POOLS,
-                rights: &[Permissions {
-                    needs: &[Usage::Update],
-                    actions: &["cognito-identity:SetPrincipalTagAttributeMap"],
-                }],
-            },
+            // Not `SetPrincipalTagAttributeMap`, which takes tags of another tool off: AWS cannot limit it to a pool, so it
+            // would allow changing those of every pool (docs/least-privilege.md).
             // AWS cannot limit it to a pool. The permission to pass roles limits which roles it can set.
             StatementTemplate {
                 sid: Sid::OnAnything,

@@ -24,7 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             wait: "LOGS_TAGGED",
             at: "PutRetentionPolicy",
-            refusal: (400, "AccessDeniedException", "User: arn:me is not authorized to perform: logs:PutRetentionPolicy"),
+            refusal: (400, "AccessDeniedException", "User: arn:me is not authorized to perform: logs:PutRetentionPolicy on resource: arn:group because no identity-based policy allows the logs:PutRetentionPolicy action"),
             verb: |clients, task| {
                 let want = logs::LogGroup {
                     id: "api.execution-log".into(),

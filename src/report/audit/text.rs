@@ -8,11 +8,6 @@ use crate::report::words::one_line;
 /// What failed, was accepted or was not tried, by standard; with `all`, every control.
 pub fn audit_text(audit: &Audit, all: bool, palette: Palette) -> String {
     let mut text = format!("Audit of {} in account {}, {}\n", audit.stack, audit.account, audit.region);
-    if let Some(endpoint) = &audit.endpoint {
-        text += &format!(
-            "The endpoint {endpoint} is an emulator: the values are its own, and AWS may answer differently.\n"
-        );
-    }
     for standard in &audit.standards {
         text += &format!("\n{}: {}\n", title(standard), counts(audit, standard));
         for outcome in Outcome::ALL {
@@ -63,7 +58,6 @@ mod tests {
                         MfaConfiguration: <OFF>\n          fix: pools.Users.mfa = \"on\"\n";
         assert!(text.contains(expected), "{text}");
         assert!(text.contains("accepted: programs sign in"), "{text}");
-        assert!(text.contains("is an emulator"), "{text}");
         assert!(
             text.contains("AWS Security Hub: 1 failed, 1 accepted, 1 not tried, 1 passed, 1 not applicable"),
             "{text}"

@@ -179,6 +179,9 @@ class Account:
             acl = self.maybe("wafv2", "get_web_acl_for_resource", ResourceArn=about["Arn"])
             if acl:
                 about["firewall"] = acl.get("WebACL", {}).get("ARN")
+            # The emulator has no way back from remembering devices to none; both mean the same there.
+            if not any(about.get("DeviceConfiguration", {}).values()):
+                about.pop("DeviceConfiguration", None)
             yield "pool " + pool["Name"], about
             for client in self.call("cognito-idp", "list_user_pool_clients", MaxResults=60, **key)["UserPoolClients"]:
                 self.named(client["ClientId"], "client", pool["Name"], client["ClientName"])

@@ -1,0 +1,189 @@
+"""Plants holes and asks the program about them."""
+
+import dataclasses
+import json
+
+import botocore.exceptions
+
+
+@dataclasses.dataclass
+class Result:
+    hole: str
+    stack: str
+    # planted; "not there": the stack has not got the protection; "emulator": it cannot show the hole; "broken": the hole
+    # could not be planted, which is a mistake in this benchmark or news about the emulator
+    outcome: str
+    why: str = ""
+    status: bool = False
+    plan: bool = False
+    verify: bool = False
+    # Called weakening by `status`; None where it was not seen.
+    weakening: bool = None
+    must_weaken: bool = None
+    # None where the emulator cannot show it.
+    repaired: bool = False
+    shown: str = ""
+
+    @property
+    def missed(self):
+        """What the program did not do."""
+        wrong = [word for word, done in (("status", self.status), ("verify", self.verify), ("repair", self.repaired))
+                 if done is False]
+        return wrong if self.outcome == "planted" else []
+
+
+def frozen(value):
+    """A setting as text. What is off, empty or not there is the same: services answer it in any of these ways."""
+    return json.dumps(without_empty(value), sort_keys=True, default=str)
+
+
+def without_empty(value):
+    if isinstance(value, dict):
+        items = {key: without_empty(item) for key, item in value.items()}
+        value = {key: item for key, item in items.items() if not is_empty(item)}
+    if isinstance(value, (list, tuple)):
+        value = [without_empty(item) for item in value]
+    return None if is_empty(value) else value
+
+
+def is_empty(value):
+    return value is None or value is False or (isinstance(value, (str, list, dict)) and not value)
+
+
+def names(identity):
+    """What `verify` calls a resource: the subjects of its checks."""
+    kind, _, name = identity.partition(".")
+    return {
+        "pool": {name, f"pool {name}"}, "client": {f"app client of {name}"}, "user": {f"service user {name}"},
+        "topic": {f"topic {name}"}, "subscription": {name}, "secret": {f"secret {name}"}, "function": {name},
+        "logs": {f"log of {name}"}, "role": {f"role {name}"}, "policy": {f"role {name}"}, "permission": {name},
+        "caller": {f"role of the users of {name}"}, "caller-policy": {f"role of the users of {name}"},
+        "identity-pool": {f"identity pool {name}"}, "identity-pool-roles": {f"identity pool {name}"},
+        "stage": {f"stage {name}"}, "authorizer": {f"authorizer {name}"}, "model": {f"model {name}"},
+        "firewall": {"web ACL", f"IP set {name}"}, "key": {"key", "the stack's key"}, "queue": {f"queue {name}", name},
+        "alarm": {"alarm"}, "api": of_api(name),
+    }[kind]
+
+
+def of_api(name):
+    api, _, part = name.rpartition(".")
+    named = f" {api}" if api else ""
+    if part == "access-log":
+        return {"access log" + named}
+    return {kind + named for kind in ("API", "HTTP API", "body validator")}
+
+
+def conflict(one, other):
+    """Whether two holes could be taken for each other."""
+    def all_names(hole):
+        return set(hole.at).union(*map(names, hole.at))
+    return bool(all_names(one) & all_names(other))
+
+
+def batches(holes):
+    """Puts each hole into the first batch of its stack in which it can be told from all others."""
+    found = []
+    for hole in holes:
+        batch = next((batch for batch in found if batch[0].stack == hole.stack
+                      and not any(conflict(hole, other) for other in batch)), None)
+        if batch is None:
+            found.append([hole])
+        else:
+            batch.append(hole)
+    return found
+
+
+def put(stack, hole):
+    """Plants one hole. Returns the result so far, and the setting before if the hole is planted."""
+    if hole.emulator:
+        return Result(hole.name, hole.stack, "emulator", hole.emulator), None
+    if hole.where and not hole.where(stack):
+        return Result(hole.name, hole.stack, "not there", "the stack has not got this protection"), None
+    try:
+        before = frozen(hole.read(stack))
+        hole.plant(stack)
+        after = frozen(hole.read(stack))
+    except Exception as error:  # A mistake in the benchmark, which must not pass for a miss.
+        return Result(hole.name, hole.stack, "broken", f"{type(error).__name__}: {error}"), None
+    if before == after:
+        return Result(hole.name, hole.stack, "broken", "the setting is as it was"), None
+    return Result(hole.name, hole.stack, "planted", must_weaken=hole.weakens), before
+
+
+def rows_of(hole, rows):
+    known = set(hole.at)
+    return [row for row in rows if row["id"] in known or row["id"].partition(".")[0] in known]
+
+
+def run(stack, holes):
+    """Runs a batch. A hole that was only partly dealt with is planted again alone: what another hole of the batch caused
+    must count neither for it nor against it."""
+    if stack.dirty:
+        stack.deploy()
+    results = run_batch(stack, holes)
+    if len(holes) > 1:
+        for number, (hole, result) in enumerate(zip(holes, results)):
+            dealt_with = {result.status, result.plan, result.verify, result.repaired} - {None}
+            if result.outcome == "planted" and len(dealt_with) > 1:
+                stack.deploy()
+                [results[number]] = run_batch(stack, [hole])
+    return results
+
+
+def run_batch(stack, holes):
+    """Plants a batch, asks `status`, `plan` and `verify`, lets `up` repair it, and looks. Returns the results."""
+    planted, results = [], []
+    for hole in holes:
+        result, before = put(stack, hole)
+        results.append(result)
+        if result.outcome == "planted":
+            planted.append((hole, result, before))
+        elif result.outcome == "broken":
+            stack.dirty = True
+    if not planted:
+        return results
+    # A resource that could not be read shows that something is wrong, and not what.
+    drifted = [row for row in stack.status()["resources"] if row["state"] in ("drifted", "missing", "unwanted")]
+    changes = [row for row in stack.run("plan", "--json").json()["changes"] if row["action"] != "keep"]
+    checks = [line for line in stack.run("verify", "--json").lines() if line.get("type") == "check"]
+    failed = [check for check in checks if check["verdict"] == "fail"]
+    for hole, result, _ in planted:
+        rows = rows_of(hole, drifted)
+        result.status, result.plan = bool(rows), bool(rows_of(hole, changes))
+        result.weakening = any(row["weakens"] for row in rows) if rows else None
+        result.verify = any(is_about(hole, check) for check in failed)
+        result.shown = "; ".join(f"{row['id']}: {text(row)}" for row in rows)[:600]
+    ended = stack.up()
+    for hole, result, before in planted:
+        try:
+            result.repaired = frozen(hole.read(stack)) == before
+        except botocore.exceptions.ClientError as error:
+            result.why = str(error)
+        if not result.repaired and ended.code != 0:
+            result.why = "`up` fails: " + last_error(ended)
+        if hole.repair:
+            result.repaired, result.why, stack.dirty = None, f"repair: {hole.repair}", True
+    if ended.code != 0 or not all(result.repaired for _, result, _ in planted):
+        stack.dirty = True
+    return results
+
+
+def is_about(hole, check):
+    if check.get("resource"):
+        return check["resource"] in hole.at
+    subjects = set().union(*map(names, hole.at))
+    return any(check["subject"] == subject or check["subject"].startswith(f"{subject} before ") for subject in subjects)
+
+
+def text(row):
+    if not row["drift"]:
+        return row["state"]
+    return ", ".join(f"{one['field']} is {one['live']}, wanted {one['want']}" for one in row["drift"])
+
+
+def last_error(ended):
+    """The resources that `up` could not change, and why."""
+    summary = next((line for line in ended.lines() if line.get("type") == "summary"), {})
+    failed = [f"{one.get('id')}: {one.get('message') or one.get('cause') or one}" if isinstance(one, dict) else str(one)
+              for one in summary.get("failed", [])]
+    return "; ".join(failed)[:600] or ended.stderr.strip()[-400:]

@@ -1,0 +1,11 @@
+"""The planted holes, service by service."""
+
+from . import firewall, functions, http, identities, later, messages, pools, rest, roles
+
+
+def holes():
+    services = [messages, roles, functions, pools, identities, rest, http, firewall, later]
+    found = [hole for service in services for hole in service.HOLES]
+    names = [hole.name for hole in found]
+    assert len(set(names)) == len(names), f"two holes of one name: {sorted(name for name in names if names.count(name) > 1)}"
+    return found

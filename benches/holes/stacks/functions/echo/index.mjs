@@ -1,0 +1,2 @@
+// Answers every call.
+export const handler = async () => ({ statusCode: 200, body: JSON.stringify({ answer: "ok" }) });
