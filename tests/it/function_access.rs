@@ -233,6 +233,8 @@ fn verify_fails_while_others_can_call_a_function_and_shows_what_it_read() {
     }
     stack.assert_repaired("a URL and an event source");
     user.run(&["verify", "--json"]).ends(0);
+    let queue = call(user, "sqs", "get_queue_url", &json!({ "QueueName": "foreign-events" }));
+    call(user, "sqs", "delete_queue", &json!({ "QueueUrl": queue["QueueUrl"] }));
     user.run(&["down", "--yes"]).ends(0);
 }
 

@@ -51,8 +51,18 @@ fn every_aws_service_is_called_through_https_proxy() {
             hosts.extend(asked);
         }
     }
-    let regional =
-        ["apigateway", "cognito-identity", "cognito-idp", "lambda", "logs", "secretsmanager", "sns", "sts", "wafv2"];
+    let regional = [
+        "apigateway",
+        "cognito-identity",
+        "cognito-idp",
+        "lambda",
+        "logs",
+        "secretsmanager",
+        "sns",
+        "sqs",
+        "sts",
+        "wafv2",
+    ];
     let mut expected: BTreeSet<String> =
         regional.iter().map(|service| format!("{service}.eu-central-1.amazonaws.com:443")).collect();
     expected.insert("iam.amazonaws.com:443".to_owned());

@@ -28,7 +28,8 @@ const WORDS: [&str; 2] = ["Signature expired: ", "Signature not yet current: "];
 
 pub const REFUSALS: [Refusal; 3] = [
     Refusal {
-        services: &["sts", "iam", "sns"],
+        // Of SQS it is assumed: its answers carry the codes of the query protocol.
+        services: &["sts", "iam", "sns", "sqs"],
         minutes: 15,
         status: 403,
         code: "SignatureDoesNotMatch",
