@@ -36,6 +36,7 @@ const UNSEEN: &[(&str, &str)] = &[
     ("cognito-idp VerifySoftwareToken", "no emulator asks for a factor; replayed exchanges test the call"),
     ("iam PutRolePermissionsBoundary", "another tool has changed it; replayed exchanges test the call"),
     ("lambda PutRuntimeManagementConfig", "the emulator does not know it; replayed exchanges test the call"),
+    ("logs AssociateKmsKey", "the emulator does not know it; replayed exchanges test the call"),
     ("logs DisassociateKmsKey", "the emulator does not know it; replayed exchanges test the call"),
     ("logs PutBearerTokenAuthentication", "the emulator does not know it; replayed exchanges test the call"),
     ("secretsmanager RemoveRegionsFromReplication", "the emulator does not know it; replayed exchanges test the call"),
