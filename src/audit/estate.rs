@@ -2,7 +2,7 @@
 
 use super::{Finding, Outcome};
 use crate::emulator::UNSUPPORTED;
-use crate::engine::{Id, ReadResult};
+use crate::engine::{Comparison, Drift, Id, ReadResult};
 use crate::spec::Stack;
 
 /// The stack that is audited.
@@ -17,18 +17,26 @@ pub struct Estate<'a> {
 /// A resource that exists, with its settings.
 pub(super) struct Resource<'a> {
     pub id: &'a Id,
-    settings: Vec<(&'a str, &'a str)>,
+    comparison: &'a Comparison,
 }
 
 impl<'a> Resource<'a> {
     /// The live value of the setting.
     pub(super) fn value(&self, field: &str) -> Option<&'a str> {
-        self.settings.iter().find(|(known, _)| *known == field).map(|(_, value)| *value)
+        let mut settings = self.comparison.settings().iter();
+        settings.find(|setting| setting.field == field).map(|setting| setting.live.as_str())
     }
 
-    /// The settings whose names begin so.
+    /// The settings whose names begin so, with their live values.
     pub(super) fn values(&self, prefix: &str) -> Vec<(&'a str, &'a str)> {
-        self.settings.iter().filter(|(known, _)| known.starts_with(prefix)).copied().collect()
+        let settings = self.comparison.settings().iter().filter(|setting| setting.field.starts_with(prefix));
+        settings.map(|setting| (setting.field.as_str(), setting.live.as_str())).collect()
+    }
+
+    /// The settings that differ from the stack file in this way, with their live values.
+    pub(super) fn differing(&self, how: impl Fn(&Drift) -> bool) -> Vec<String> {
+        let drift = self.comparison.drift().into_iter().filter(how);
+        drift.map(|drift| format!("{}: {}", drift.field, drift.live)).collect()
     }
 
     /// The name in the stack file.
@@ -43,11 +51,7 @@ impl<'a> Estate<'a> {
         let of_kind = self.seen.iter().filter(|(_, known, _)| *known == kind);
         of_kind
             .map(|&(id, _, result)| match result {
-                ReadResult::Live { comparison, .. } => {
-                    let settings = comparison.settings().iter();
-                    let settings = settings.map(|setting| (setting.field.as_str(), setting.live.as_str())).collect();
-                    judge(&Resource { id, settings })
-                }
+                ReadResult::Live { comparison, .. } => judge(&Resource { id, comparison }),
                 ReadResult::Absent => Finding {
                     resource: id.to_string(),
                     outcome: Outcome::Fail,

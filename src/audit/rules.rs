@@ -5,7 +5,7 @@ use super::{Finding, Outcome};
 use crate::aws::{apigateway, apigatewayv2, cognito, iam, lambda, logs, secretsmanager, sns, wafv2};
 use crate::controls::Rule;
 use crate::emulator::UNSUPPORTED;
-use crate::engine::{Comparison, ReadResult, Resource as Kind};
+use crate::engine::{ReadResult, Resource as Kind};
 use crate::spec::{self, Auth, Mode};
 
 /// A year, in days: what Security Hub asks of log groups.
@@ -353,18 +353,7 @@ fn retention(group: &Resource<'_>) -> String {
 /// Whether a kind whose settings list foreign parts has none.
 fn nothing_else(estate: &Estate<'_>, kind: &str) -> Vec<Finding> {
     estate.each(kind, |resource| {
-        let foreign: Vec<String> = estate
-            .seen
-            .iter()
-            .filter(|(id, ..)| *id == resource.id)
-            .filter_map(|(.., result)| match result {
-                ReadResult::Live { comparison, .. } => Some(comparison),
-                _ => None,
-            })
-            .flat_map(Comparison::drift)
-            .filter(|drift| drift.want == "none")
-            .map(|drift| format!("{}: {}", drift.field, drift.live))
-            .collect();
+        let foreign = resource.differing(|drift| drift.want == "none");
         let observed = if foreign.is_empty() { "nothing else".to_owned() } else { foreign.join("; ") };
         found(resource.id, foreign.is_empty(), observed, repair())
     })
@@ -391,7 +380,7 @@ fn routes_authorized(estate: &Estate<'_>) -> Vec<Finding> {
     // The stack file says it; the live routes must be so, too.
     for kind in [apigateway::Routes::KIND, apigatewayv2::HttpRoutes::KIND] {
         findings.extend(estate.each(kind, |routes| {
-            let drift: Vec<String> = weakened(estate, routes);
+            let drift = routes.differing(|drift| drift.weakens);
             found(
                 routes.id,
                 drift.is_empty(),
@@ -401,17 +390,6 @@ fn routes_authorized(estate: &Estate<'_>) -> Vec<Finding> {
         }));
     }
     findings
-}
-
-/// The settings of a resource that protect less than the stack file asks for.
-fn weakened(estate: &Estate<'_>, resource: &Resource<'_>) -> Vec<String> {
-    let of = estate.seen.iter().filter(|(id, ..)| *id == resource.id);
-    let comparison = of.filter_map(|(.., result)| match result {
-        ReadResult::Live { comparison, .. } => Some(comparison),
-        _ => None,
-    });
-    let drift = comparison.flat_map(Comparison::drift).filter(|drift| drift.weakens);
-    drift.map(|drift| format!("{}: {}", drift.field, drift.live)).collect()
 }
 
 fn routes_throttled(estate: &Estate<'_>) -> Vec<Finding> {
@@ -506,8 +484,7 @@ fn dead_letters(estate: &Estate<'_>) -> Vec<Finding> {
 /// could be one.
 fn environments(estate: &Estate<'_>) -> Vec<Finding> {
     estate.each(lambda::Function::KIND, |function| {
-        let foreign: Vec<String> =
-            weakened(estate, function).into_iter().filter(|field| field.starts_with("Environment.")).collect();
+        let foreign = function.differing(|drift| drift.weakens && drift.field.starts_with("Environment."));
         let observed =
             if foreign.is_empty() { "only the variables of the stack file".to_owned() } else { foreign.join("; ") };
         found(function.id, foreign.is_empty(), observed, repair())
