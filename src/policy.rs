@@ -147,7 +147,7 @@ fn principal(who: String) -> String {
     account.map(str::to_owned).unwrap_or(who)
 }
 
-fn one_or_many(value: &Value) -> std::slice::Iter<'_, Value> {
+pub(crate) fn one_or_many(value: &Value) -> std::slice::Iter<'_, Value> {
     match value {
         Value::Array(many) => many.iter(),
         one => std::slice::from_ref(one).iter(),

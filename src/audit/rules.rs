@@ -1,11 +1,14 @@
 //! How each rule is evaluated. The names of the settings are AWS's, as the kinds in `aws` report them.
 
+use serde_json::Value;
+
 use super::estate::{Estate, Resource, found, general, not_applicable, not_tried};
 use super::{Finding, Outcome};
 use crate::aws::{apigateway, apigatewayv2, cognito, iam, lambda, logs, secretsmanager, sns, wafv2};
 use crate::controls::Rule;
 use crate::emulator::UNSUPPORTED;
 use crate::engine::{ReadResult, Resource as Kind};
+use crate::policy::{Policy, one_or_many};
 use crate::spec::{self, Auth, Mode};
 
 /// A year, in days: what Security Hub asks of log groups.
@@ -281,21 +284,11 @@ fn number(value: &str) -> u64 {
 
 /// Whether a resource policy admits everyone without a condition.
 fn is_public(policy: &str) -> bool {
-    let Ok(policy) = serde_json::from_str::<serde_json::Value>(policy) else { return policy != "none" };
-    let statements = match &policy["Statement"] {
-        serde_json::Value::Array(statements) => statements.clone(),
-        one => vec![one.clone()],
-    };
-    let everyone = |principal: &serde_json::Value| {
-        let any = |value: &serde_json::Value| match value {
-            serde_json::Value::String(text) => text == "*",
-            serde_json::Value::Array(all) => all.iter().any(|one| one == "*"),
-            _ => false,
-        };
-        any(principal) || any(&principal["AWS"])
-    };
-    statements.iter().any(|statement| {
-        statement["Effect"] == "Allow" && everyone(&statement["Principal"]) && statement["Condition"].is_null()
+    let Ok(policy) = Policy::parse(policy) else { return policy != "none" };
+    let any = |value: &Value| one_or_many(value).any(|one| one == "*");
+    policy.statements().any(|statement| {
+        let principal = &statement["Principal"];
+        statement["Effect"] == "Allow" && (any(principal) || any(&principal["AWS"])) && statement["Condition"].is_null()
     })
 }
 
@@ -326,16 +319,10 @@ fn rotation(estate: &Estate<'_>, secret: &Resource<'_>) -> Option<String> {
 
 /// Whether a policy allows all actions, or all actions of a service.
 fn allows_wildcard_actions(policy: &str) -> bool {
-    let Ok(policy) = serde_json::from_str::<serde_json::Value>(policy) else { return true };
-    let many = |value: &serde_json::Value| match value {
-        serde_json::Value::Array(all) => all.clone(),
-        one => vec![one.clone()],
-    };
-    many(&policy["Statement"]).iter().filter(|statement| statement["Effect"] == "Allow").any(|statement| {
-        let actions = many(&statement["Action"]);
-        !statement["NotAction"].is_null()
-            || actions.iter().any(|action| action.as_str().is_none_or(|action| action == "*" || action.ends_with(":*")))
-    })
+    let Ok(policy) = Policy::parse(policy) else { return true };
+    let wide = |action: &Value| action.as_str().is_none_or(|action| action == "*" || action.ends_with(":*"));
+    let mut allowing = policy.statements().filter(|statement| statement["Effect"] == "Allow");
+    allowing.any(|statement| !statement["NotAction"].is_null() || one_or_many(&statement["Action"]).any(wide))
 }
 
 /// The table of an API in the stack file, by a resource that belongs to it: `api`, or `apis.NAME`.

@@ -1,6 +1,6 @@
 //! Compares the settings of a resource that exists with the wanted ones.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,11 +26,6 @@ impl Drift {
     /// A difference that reduces protection.
     pub fn weakening(field: impl Into<String>, want: impl Display, live: impl Display) -> Self {
         Self { weakens: true, ..Self::new(field, want, live) }
-    }
-
-    /// `None` if the values are equal.
-    pub fn unless_equal<T: PartialEq + fmt::Debug>(field: &str, want: &T, live: &T) -> Option<Self> {
-        (want != live).then(|| Self::new(field, format!("{want:?}"), format!("{live:?}")))
     }
 }
 

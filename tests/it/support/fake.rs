@@ -127,8 +127,10 @@ impl<K: Kind> Resource for Toy<K> {
 
     fn compare(&self, live: &Self::Live) -> Comparison {
         let drift: Vec<_> = {
-            let differs =
-                |(setting, want): (&String, &String)| Drift::unless_equal(setting, &Some(want), &live.get(setting));
+            let differs = |(setting, want): (&String, &String)| {
+                let (want, live) = (Some(want), live.get(setting));
+                (want != live).then(|| Drift::new(setting, format!("{want:?}"), format!("{live:?}")))
+            };
             let extra = |setting: &str| setting.starts_with("uses ") && !self.settings.contains_key(setting);
             let extra = live.iter().filter(|(setting, _)| extra(setting));
             let extra = extra.map(|(setting, live)| Drift::new(setting, "", live));
