@@ -148,6 +148,7 @@ impl Wanted<'_> {
                 }
                 Condition::IsLike(key, pattern) => add("StringLike", key, &[&self.filled_in(pattern)]),
                 Condition::IsArnLike(key, pattern) => add("ArnLike", key, &[&self.filled_in(pattern)]),
+                Condition::Absent(key) => add("Null", key, &["true"]),
                 Condition::Bounded => {
                     if let Some(boundary) = self.boundary {
                         add("ArnEquals", "iam:PermissionsBoundary", &[boundary]);

@@ -67,13 +67,15 @@ pub enum CleanupGroup {
     Lambda,
     Iam,
     Logs,
+    CloudWatch,
     Sns,
     Sqs,
+    Kms,
 }
 
 impl CleanupGroup {
     /// From the first to the last.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::SecretsManager,
         Self::Cognito,
         Self::ApiGateway,
@@ -81,8 +83,10 @@ impl CleanupGroup {
         Self::Lambda,
         Self::Iam,
         Self::Logs,
+        Self::CloudWatch,
         Self::Sns,
         Self::Sqs,
+        Self::Kms,
     ];
 
     /// The group's name in docs/removal.md.
@@ -95,8 +99,10 @@ impl CleanupGroup {
             Self::Lambda => "Lambda: invoke permissions and functions",
             Self::Iam => "IAM: role policies, then roles",
             Self::Logs => "CloudWatch Logs: the log groups",
+            Self::CloudWatch => "CloudWatch: the alarms",
             Self::Sns => "SNS: subscriptions and topics",
             Self::Sqs => "SQS: the queues",
+            Self::Kms => "KMS: the key, whose deletion is scheduled",
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod account;
 pub mod apigateway;
 pub mod apigatewayv2;
 pub mod clock;
+pub mod cloudwatch;
 pub mod cognito;
 pub mod connect;
 pub mod credentials;
@@ -15,6 +16,7 @@ pub mod http;
 pub mod iam;
 mod keys;
 pub mod kind;
+pub mod kms;
 pub mod lambda;
 pub mod logs;
 pub mod profiles;
@@ -100,9 +102,11 @@ pub fn offline() -> SdkConfig {
 struct Services {
     api_gateway: apigateway::ApiGateway,
     api_gateway_v2: apigatewayv2::ApiGatewayV2,
+    cloudwatch: cloudwatch::CloudWatch,
     cognito: cognito::Cognito,
     cognito_identity: cognito::CognitoIdentity,
     iam: iam::Iam,
+    kms: kms::Kms,
     lambda: lambda::Lambda,
     log_roles: apigateway::LogRoles,
     logs: logs::Logs,
@@ -114,13 +118,15 @@ struct Services {
 }
 
 impl Services {
-    fn new(clients: &Clients, deletion: secretsmanager::DeletionMode) -> Self {
+    fn new(clients: &Clients, removal: kms::RemovalOf, deletion: secretsmanager::DeletionMode) -> Self {
         Self {
             api_gateway: apigateway::ApiGateway::new(clients),
             api_gateway_v2: apigatewayv2::ApiGatewayV2::new(clients),
+            cloudwatch: cloudwatch::CloudWatch::new(clients),
             cognito: cognito::Cognito::new(clients),
             cognito_identity: cognito::CognitoIdentity::new(clients),
             iam: iam::Iam::new(clients),
+            kms: kms::Kms::new(clients, removal),
             lambda: lambda::Lambda::new(clients),
             log_roles: apigateway::LogRoles::new(clients),
             logs: logs::Logs::new(clients),
@@ -180,17 +186,23 @@ kinds! {
     wafv2::Association => wafv2,
     wafv2::PoolAssociation => wafv2,
     wafv2::Logging => wafv2,
+    kms::Key => kms,
+    cloudwatch::Alarm => cloudwatch,
 }
 
-/// The provider of every kind. Deleted secrets can be recovered for some days.
+/// The provider of every kind, for a stack that stays. Deleted secrets can be recovered for some days.
 pub fn registry(clients: &Clients) -> Registry {
-    registry_with(clients, secretsmanager::DeletionMode::Recoverable)
+    registry_of(&Services::new(clients, kms::RemovalOf::Part, secretsmanager::DeletionMode::Recoverable), clients)
 }
 
-/// The same, with a choice of how secrets are deleted. Kinds of a service that the region does not have are not listed:
-/// there cannot be any.
+/// The same for the removal of a stack, with a choice of how secrets are deleted.
 pub fn registry_with(clients: &Clients, deletion: secretsmanager::DeletionMode) -> Registry {
-    providers(&Services::new(clients, deletion))
+    registry_of(&Services::new(clients, kms::RemovalOf::Stack, deletion), clients)
+}
+
+/// Kinds of a service that the region does not have are not listed: there cannot be any.
+fn registry_of(services: &Services, clients: &Clients) -> Registry {
+    providers(services)
         .listing_only(|kind| kind::service(kind).is_none_or(|service| region::has(&clients.sdk, service)))
 }
 

@@ -12,9 +12,11 @@ use crate::engine::Refusal;
 pub const EVERYWHERE: &[&str] = &[
     "apigateway",
     "apigatewayv2",
+    "cloudwatch",
     "cognito-identity",
     "cognito-idp",
     "iam",
+    "kms",
     "lambda",
     "logs",
     "secretsmanager",
@@ -44,9 +46,14 @@ pub const NO_USER: Refusal = Refusal::new(&["cognito-idp"], &["UserNotFoundExcep
 /// WAF has no such IP set or web ACL, or does not see the resource to protect.
 pub const NO_WAF_ITEM: Refusal = Refusal::new(&["wafv2"], &["WAFNonexistentItemException"]);
 
+/// KMS has no such key, alias or grant.
+pub const NO_KEY: Refusal = Refusal::new(&["kms"], &["NotFoundException"]);
+/// CloudWatch has no such alarm.
+pub const NO_ALARM: Refusal = Refusal::new(&["cloudwatch"], &["ResourceNotFound", "ResourceNotFoundException"]);
+
 /// All refusals that say that a resource does not exist.
-pub(super) const ABSENT: [&Refusal; 7] =
-    [&NO_ENTITY, &NO_TOPIC, &NO_QUEUE, &NO_API, &NO_RESOURCE, &NO_USER, &NO_WAF_ITEM];
+pub(super) const ABSENT: [&Refusal; 9] =
+    [&NO_ENTITY, &NO_TOPIC, &NO_QUEUE, &NO_API, &NO_RESOURCE, &NO_USER, &NO_WAF_ITEM, &NO_KEY, &NO_ALARM];
 
 /// A resource of that name exists, by the code.
 pub const NAME_TAKEN: Refusal = Refusal::new(
@@ -59,6 +66,7 @@ pub const NAME_TAKEN: Refusal = Refusal::new(
         "cognito-idp AdminCreateUser",
         "cognito-idp CreateGroup",
         "cognito-idp SignUp",
+        "kms CreateAlias",
     ],
     &[
         "EntityAlreadyExists",
@@ -67,6 +75,7 @@ pub const NAME_TAKEN: Refusal = Refusal::new(
         "WAFDuplicateItemException",
         "UsernameExistsException",
         "GroupExistsException",
+        "AlreadyExistsException",
     ],
 );
 /// A resource of that name exists, by the message.
@@ -125,6 +134,10 @@ pub const SECRET_SCHEDULED: Refusal = Refusal::new(
     &["InvalidRequestException"],
 )
 .words(&["scheduled for deletion", "marked for deletion", "was deleted"]);
+/// The deletion of the key is scheduled already, or is not scheduled any more.
+pub const KEY_PENDING: Refusal =
+    Refusal::new(&["kms CancelKeyDeletion", "kms ScheduleKeyDeletion"], &["KMSInvalidStateException"]);
+
 /// The secret cannot be restored: it is being deleted for good.
 pub const NOT_RESTORED: Refusal = Refusal::new(&["secretsmanager RestoreSecret"], &["InvalidRequestException"]);
 
@@ -211,7 +224,8 @@ pub fn all() -> Vec<(&'static str, &'static Refusal)> {
     all
 }
 
-const HERE: [(&str, &Refusal); 51] = named! {
+const HERE: [(&str, &Refusal); 54] = named! {
+    NO_KEY, NO_ALARM, KEY_PENDING,
     NO_ENTITY, NO_TOPIC, NO_QUEUE, NO_API, NO_RESOURCE, NO_USER, NO_WAF_ITEM, NAME_TAKEN, ALREADY_EXISTS, PATH_TAKEN,
     AUTHORIZER_TAKEN, DENIED_ACTION, MAY_NOT_TAG, TOO_MANY_THINGS, TOO_MANY_CALLS, ASSOCIATED, SECRET_EXISTS,
     SECRET_SCHEDULED, NOT_RESTORED, HAS_DOMAIN, NO_RISK_CONFIGURATION, NO_PRINCIPAL_TAGS, NO_PASSWORD_FLOW, CONFIRMED, WRONG_PASSWORD, HELD_BACK, DISABLED,

@@ -82,6 +82,8 @@ pub enum Condition {
     IsLike(&'static str, &'static str),
     /// The key, of the type ARN, fits this pattern.
     IsArnLike(&'static str, &'static str),
+    /// The request does not have this key.
+    Absent(&'static str),
     /// The role has the permissions boundary, if one is demanded.
     Bounded,
 }
@@ -122,6 +124,12 @@ pub enum Sid {
     PutBeforePools,
     /// The key of the stack file, which is nobody's resource.
     UseKey,
+    /// A key has no id yet when IAM is asked whether it may be created.
+    MakeKeys,
+    /// A key is named by its id, which says nothing about the stack. One that has an alias is somebody's already.
+    TagNewKeys,
+    /// The key that the stack made.
+    UseOwnKey,
 }
 
 impl Sid {
@@ -154,12 +162,15 @@ impl Sid {
             Self::PassRoleToApiGateway => "PassRoleToApiGateway",
             Self::PutBeforePools => "PutBeforePools",
             Self::UseKey => "UseKey",
+            Self::MakeKeys => "MakeKeys",
+            Self::TagNewKeys => "TagNewKeys",
+            Self::UseOwnKey => "UseOwnKey",
         }
     }
 
     /// All of these must hold.
     pub fn conditions(self) -> &'static [Condition] {
-        use Condition::{Bounded, Is, IsArnLike, IsLike, NoOthersTagGiven, NotAnothers, TagCarried, TagGiven};
+        use Condition::{Absent, Bounded, Is, IsArnLike, IsLike, NoOthersTagGiven, NotAnothers, TagCarried, TagGiven};
         match self {
             Self::AskWhatIsAllowed
             | Self::FindOwn
@@ -171,7 +182,9 @@ impl Sid {
             Self::OnAnything | Self::FirstApi | Self::DeliverAccessLogs | Self::SetApiLogRole => &[],
             Self::MakeOwn => &[TagGiven, NotAnothers],
             Self::OwnByTag | Self::OwnHttpApis => &[TagCarried],
-            Self::MakeUserPools => &[TagGiven],
+            Self::MakeUserPools | Self::MakeKeys => &[TagGiven],
+            Self::TagNewKeys => &[TagGiven, NotAnothers, Absent("kms:ResourceAliases")],
+            Self::UseOwnKey => &[TagCarried, IsLike("kms:ViaService", "*.{region}.amazonaws.com*")],
             Self::TagWhatIsMade | Self::TagHttpStages => &[NoOthersTagGiven],
             Self::SubscribeFunctions => &[
                 Is("sns:Protocol", &["lambda"]),

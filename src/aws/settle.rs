@@ -349,11 +349,39 @@ pub const LOGS_VISIBLE: Wait = wait(
 )
 .pace(500, 2000, 30);
 
-pub const WAITS: [(&str, &Wait); 30] = named! {
+/// After CreateKey, other calls may not see the key yet.
+pub const KEY_VISIBLE: Wait = wait(
+    "keys-of-a-stack",
+    "the key is not visible everywhere yet",
+    &["kms CreateAlias", "kms EnableKey", "kms EnableKeyRotation"],
+    &["NotFoundException", "KMSInvalidStateException"],
+)
+.pace(500, 5000, 180);
+
+/// After CreateKey, IAM may not see the key's tags yet.
+pub const KEY_TAGGED: Wait = wait(
+    "keys-of-a-stack",
+    "IAM does not see the key's tags yet",
+    &["kms CreateAlias", "kms EnableKeyRotation"],
+    &["AccessDeniedException"],
+)
+.pace(1000, 10_000, 300);
+
+/// A new key, or a changed policy of a key, has not reached CloudWatch Logs yet.
+pub const LOGS_KEY: Wait = wait(
+    "keys-of-a-stack",
+    "CloudWatch Logs may not use the key yet",
+    &["logs CreateLogGroup", "logs AssociateKmsKey"],
+    &["AccessDeniedException", "InvalidParameterException"],
+)
+.words(&["kms key does not exist or is not allowed to be used"])
+.pace(1000, 5000, 60);
+
+pub const WAITS: [(&str, &Wait); 33] = named! {
     ROLE, FUNCTION_BUSY, FUNCTION_VISIBLE, WAF_ASSOCIATION, WAF_IN_USE, WAF_LOCK, WAF_IP_SET, WAF_TROUBLE,
     SECRET_NAME, SECRET_BACK, ROTATION, ROLE_IN_USE, ROLE_VISIBLE, IAM_BUSY, SNS_BUSY, QUEUE_NAME, COGNITO_BUSY, API_BUSY,
     API_UPDATING, API_AUTHORIZER_VISIBLE, API_LOG_ROLE, IDENTITY_ROLES, IDENTITY_BUSY, API_ISSUER, API_LOG_GROUP,
-    THROTTLE, API_DELETE_RATE, LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE
+    KEY_VISIBLE, KEY_TAGGED, LOGS_KEY, THROTTLE, API_DELETE_RATE, LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE
 };
 
 /// Repeats `call` until it succeeds, is refused for a reason that none of `waits` names, or the time of a wait is used

@@ -11,9 +11,11 @@ use crate::partition::Partition;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     ApiGateway,
+    CloudWatch,
     IdentityPools,
     UserPools,
     Iam,
+    Kms,
     Lambda,
     Logs,
     SecretsManager,
@@ -28,9 +30,11 @@ impl Service {
     pub fn title(self) -> &'static str {
         match self {
             Self::ApiGateway => "API Gateway (apigateway)",
+            Self::CloudWatch => "CloudWatch (monitoring)",
             Self::IdentityPools => "Cognito identity pools (cognito-identity)",
             Self::UserPools => "Cognito user pools (cognito-idp)",
             Self::Iam => "IAM (iam)",
+            Self::Kms => "KMS (kms)",
             Self::Lambda => "Lambda (lambda)",
             Self::Logs => "CloudWatch Logs (logs)",
             Self::SecretsManager => "Secrets Manager (secretsmanager)",

@@ -59,6 +59,7 @@ impl Unread {
             arn: name.to_owned(),
             stack: Some(stack.clone()),
             until: None,
+            ends_by_itself: false,
             remove: String::new(),
             key: Value::Null,
             outputs: Value::Null,
@@ -113,6 +114,9 @@ pub struct InventoryItem {
     /// It is deleted and can be restored until this time, in seconds since 1970.
     #[serde(rename = "recoverable_until_unix", skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
+    /// Until then nothing can delete it, not even `down --purge`.
+    #[serde(skip)]
+    pub ends_by_itself: bool,
     /// See [`Resource::removal_command`]; empty if there is none.
     pub remove: String,
     #[serde(skip)]
@@ -177,6 +181,7 @@ impl InventoryItem {
             arn,
             stack: None,
             until: None,
+            ends_by_itself: false,
             remove,
             key,
             outputs,
@@ -191,6 +196,15 @@ impl InventoryItem {
     /// Marks it as deleted and restorable until this time.
     #[must_use]
     pub fn recoverable(mut self, until: Option<i64>) -> Self {
+        self.until = until;
+        self
+    }
+
+    /// Marks it as a resource whose deletion is scheduled for this time and cannot be hastened. It can be restored
+    /// until then.
+    #[must_use]
+    pub fn ending(mut self, until: Option<i64>) -> Self {
+        self.ends_by_itself = until.is_some();
         self.until = until;
         self
     }

@@ -65,9 +65,10 @@ impl Removal<'_> {
         list_all(registry, &Whose::Stack(self.stack.to_owned()), stop).await
     }
 
-    /// The listed resources to remove: all of this stack, but deleted ones that can be recovered only with `purge`.
+    /// The listed resources to remove: all of this stack, but deleted ones that can be recovered only with `purge`, and
+    /// those that nothing can delete sooner never.
     pub fn ours<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = &'a InventoryItem> {
-        inventory.of(self.stack).filter(|one| self.purge || one.until.is_none())
+        inventory.of(self.stack).filter(|one| one.until.is_none() || self.purge && !one.ends_by_itself)
     }
 
     /// The unread targets that may remain after `targets` are removed. An unread target is left out if it, or its

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
-use super::settle::{LOGS_BUSY, LOGS_TAGGED, LOGS_VISIBLE, Wait, settled};
+use super::settle::{LOGS_BUSY, LOGS_KEY, LOGS_TAGGED, LOGS_VISIBLE, Wait, settled};
 use super::unsupported::UNSUPPORTED;
 use super::{Clients, keys, pairs, tag_map};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
@@ -245,7 +245,7 @@ impl Logs {
         let group = &want.name;
         if let Some(key) = &want.kms_key {
             let doing = format!("encrypt the log group {group} with {key}");
-            let set = settled(task, &[&LOGS_BUSY], || async {
+            let set = settled(task, &[&LOGS_BUSY, &LOGS_KEY], || async {
                 let call = self.client.associate_kms_key().log_group_name(group).kms_key_id(key);
                 call.send().await.or_fail(&doing)
             });
@@ -309,7 +309,7 @@ impl Provider<LogGroup> for Logs {
     async fn create(&self, want: &LogGroup, task: &Task) -> Result<LogGroupOutputs, Failure> {
         let doing = format!("create the log group {}", want.name);
         let tags = tag_map(&self.scope, &want.id);
-        let made = settled(task, &[&LOGS_BUSY], || async {
+        let made = settled(task, &[&LOGS_BUSY, &LOGS_KEY], || async {
             let call = self.once.create_log_group().log_group_name(&want.name).set_tags(Some(tags.clone()));
             call.set_kms_key_id(want.kms_key.clone()).send().await.or_fail(&doing)
         });

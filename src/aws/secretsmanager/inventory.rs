@@ -4,7 +4,7 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntr
 
 use super::{Secret, SecretKey, SecretOutputs, SecretsManager, live};
 use crate::aws::error::OrFail;
-use crate::aws::{as_far_as_it_goes, closer};
+use crate::aws::{as_far_as_it_goes, closer, whole};
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
@@ -48,6 +48,41 @@ impl SecretsManager {
         });
         let listing = closer::<Secret, _>(looks.collect()).await;
         Ok(listing.and_unread(cut.map(|failure| Unread::new::<Secret>(None, failure))))
+    }
+}
+
+/// A secret that needs a key.
+pub struct Encrypted {
+    pub name: String,
+    /// It is deleted and can be restored until then, in seconds since 1970.
+    pub until: Option<i64>,
+}
+
+impl SecretsManager {
+    /// All secrets of the account that one of these keys encrypts: ARNs, ids or aliases of the same key.
+    ///
+    /// # Errors
+    /// The list could not be read.
+    pub async fn encrypted_with(&self, keys: &[&str]) -> Result<Vec<Encrypted>, Failure> {
+        let pages = self.client.list_secrets().include_planned_deletion(true).into_paginator().send();
+        let secrets = whole(as_far_as_it_goes!(pages, "list the secrets"))?;
+        let secrets = secrets.into_iter().flat_map(|page| page.secret_list.unwrap_or_default());
+        let by = |key: Option<&str>| {
+            key.is_some_and(|key| keys.iter().any(|one| *one == key || one.rsplit('/').next() == Some(key)))
+        };
+        let mut encrypted = Vec::new();
+        for secret in secrets.filter(|secret| by(secret.kms_key_id())) {
+            let (Some(arn), Some(name)) = (secret.arn(), secret.name()) else { continue };
+            // The list lags behind. Of somebody else's secret it is all that may be read.
+            let until = match self.describe(arn).await {
+                Ok(Some(now)) if by(now.kms_key_id()) => now.deleted_date,
+                Ok(_) => continue,
+                Err(failure) if failure.ends_all() => return Err(failure),
+                Err(_) => secret.deleted_date,
+            };
+            encrypted.push(Encrypted { name: name.to_owned(), until: until.map(|date| date.secs()) });
+        }
+        Ok(encrypted)
     }
 }
 

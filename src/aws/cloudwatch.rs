@@ -1,0 +1,28 @@
+//! CloudWatch: alarms on metrics of the stack.
+//!
+//! `PutMetricAlarm` creates an alarm or replaces all its settings, whoever made it, so the program reads first. It gives
+//! tags only to a new alarm. The name is unique in account and region, and the ARN follows from it.
+
+mod alarm;
+mod inventory;
+
+pub use self::alarm::{Alarm, AlarmKey, AlarmLive, AlarmOutputs, Metric, Statistic};
+use super::Clients;
+use super::retries::client;
+use crate::scope::Scope;
+
+const ALARMS: &[&str] = &["{arn:cloudwatch}:alarm:{stack}-*"];
+
+/// Looks after alarms.
+#[derive(Debug, Clone)]
+pub struct CloudWatch {
+    /// Every call may be repeated.
+    client: aws_sdk_cloudwatch::Client,
+    scope: Scope,
+}
+
+impl CloudWatch {
+    pub fn new(clients: &Clients) -> Self {
+        Self { client: client!(aws_sdk_cloudwatch, &clients.sdk), scope: clients.scope.clone() }
+    }
+}

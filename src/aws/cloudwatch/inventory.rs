@@ -1,0 +1,31 @@
+//! The list of all alarms.
+
+use super::CloudWatch;
+use super::alarm::{Alarm, AlarmKey, AlarmOutputs, pairs};
+use crate::aws::error::OrFail;
+use crate::aws::{as_far_as_it_goes, closer};
+use crate::engine::{Failure, InventoryItem, Listing, Unread};
+use crate::scope::{Owner, Whose};
+
+impl CloudWatch {
+    pub(super) async fn alarms(&self, whose: &Whose) -> Listing {
+        let prefix = Some(whose.prefix()).filter(|prefix| !prefix.is_empty());
+        // Without a type, only metric alarms are listed. The stack has no others.
+        let pages = self.client.describe_alarms().set_alarm_name_prefix(prefix).into_paginator().send();
+        let (pages, cut) = as_far_as_it_goes!(pages, "list the alarms");
+        let alarms = pages.into_iter().flat_map(|page| page.metric_alarms.unwrap_or_default());
+        let names = alarms.filter_map(|alarm| alarm.alarm_name).filter(|name| whose.may_own(name));
+        let looks = names.map(|name| (name.clone(), self.listed_alarm(name)));
+        let listing = closer::<Alarm, _>(looks.collect()).await;
+        listing.and_unread(cut.map(|failure| Unread::new::<Alarm>(None, failure)))
+    }
+
+    async fn listed_alarm(&self, name: String) -> Result<Listing, Failure> {
+        let arn = self.scope.arn("cloudwatch", &format!("alarm:{name}"));
+        let Some(tags) = self.tags_of(&arn).await? else { return Ok(Listing::default()) };
+        let owner = Owner::read(pairs(&tags));
+        let key = |id| AlarmKey { id, name: name.clone() };
+        let outputs = AlarmOutputs { arn: arn.clone() };
+        Ok(vec![InventoryItem::new::<Alarm>((&name, &arn), owner, key, &outputs)].into())
+    }
+}

@@ -1,0 +1,118 @@
+//! Finding keys: by alias, and by the tags of the keys that no other alias names.
+
+use std::collections::HashMap;
+
+use aws_sdk_kms::types::{AliasListEntry, KeyListEntry};
+
+use super::key::{Key, KeyKey, KeyOutputs};
+use super::{Kms, is_pending, pairs};
+use crate::aws::error::{DENIED, OrFail};
+use crate::aws::{as_far_as_it_goes, closer, side_by_side, whole};
+use crate::engine::{Failure, InventoryItem, Listing, Unread};
+use crate::scope::{Owner, Whose};
+
+/// How many keys are read at the same time.
+const AT_ONCE: usize = 16;
+
+/// A key in a list, with the names of its aliases.
+struct Listed {
+    arn: String,
+    aliases: Vec<String>,
+}
+
+impl Listed {
+    /// Whether the key may belong to one of these stacks. A key has no alias for a moment after it was created. A key
+    /// with somebody else's alias is somebody else's: reading its tags would need permissions that nobody gives.
+    fn may_be_of(&self, whose: &Whose) -> bool {
+        match whose {
+            Whose::Stack(stack) => self.aliases.is_empty() || self.aliases.contains(&alias_of(stack)),
+            Whose::Any => self.aliases.is_empty() || self.aliases.iter().any(|alias| is_of_a_stack(alias)),
+        }
+    }
+}
+
+/// The alias of a stack's key.
+pub(super) fn alias_of(stack: &str) -> String {
+    format!("alias/{stack}")
+}
+
+/// Whether an alias may be that of a stack's key. Those of AWS's own keys have a further `/`.
+fn is_of_a_stack(alias: &str) -> bool {
+    let name = alias.strip_prefix("alias/").unwrap_or_default();
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+impl Kms {
+    async fn keys_and_aliases(&self) -> (Vec<Listed>, Option<Failure>) {
+        let keys = async {
+            let pages = self.client.list_keys().into_paginator().items().send();
+            as_far_as_it_goes!(pages, "list the keys")
+        };
+        let aliases = async {
+            let pages = self.client.list_aliases().into_paginator().items().send();
+            as_far_as_it_goes!(pages, "list the aliases of keys")
+        };
+        let ((keys, cut), (aliases, cut_off)): ((Vec<KeyListEntry>, _), (Vec<AliasListEntry>, _)) =
+            tokio::join!(keys, aliases);
+        let mut names: HashMap<String, Vec<String>> = HashMap::new();
+        for alias in aliases {
+            if let (Some(key), Some(name)) = (alias.target_key_id, alias.alias_name) {
+                names.entry(key).or_default().push(name);
+            }
+        }
+        let listed = keys.into_iter().filter_map(|key| {
+            let aliases = names.get(key.key_id.as_deref()?).cloned().unwrap_or_default();
+            Some(Listed { arn: key.key_arn?, aliases })
+        });
+        (listed.collect(), cut.or(cut_off))
+    }
+
+    /// The owner of a listed key; `None` if it is nobody's stack's.
+    async fn owner(&self, key: &Listed) -> Result<Option<Owner>, Failure> {
+        match self.tags_of(&key.arn).await {
+            Ok(tags) => Ok(tags.and_then(|tags| Owner::read(pairs(&tags)))),
+            // Every key of a stack leaves its permissions to IAM, and the operator's policy gives them. Other keys may
+            // not, and without an alias nothing says whose they are.
+            Err(failure) if DENIED.is(&failure) && key.aliases.is_empty() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The ARNs of the keys with this stack's tag and this id, whether their deletion is scheduled or not.
+    pub(super) async fn tagged(&self, id: &str) -> Result<Vec<String>, Failure> {
+        let keys = whole(self.keys_and_aliases().await)?;
+        let whose = Whose::Stack(self.scope.stack.clone());
+        let keys: Vec<Listed> = keys.into_iter().filter(|key| key.may_be_of(&whose)).collect();
+        let owners = side_by_side(AT_ONCE, keys.iter().map(|key| self.owner(key)).collect()).await?;
+        let ours = |owner: &Option<Owner>| {
+            owner.as_ref().is_some_and(|owner| owner.stack == self.scope.stack && owner.resource.as_deref() == Some(id))
+        };
+        Ok(keys.into_iter().zip(owners).filter(|(_, owner)| ours(owner)).map(|(key, _)| key.arn).collect())
+    }
+
+    pub(super) async fn keys(&self, whose: &Whose) -> Listing {
+        let (keys, cut) = self.keys_and_aliases().await;
+        let looks = keys.into_iter().filter(|key| key.may_be_of(whose)).map(|key| {
+            let name = key.aliases.first().unwrap_or(&key.arn).clone();
+            (name, self.listed_key(key))
+        });
+        let listing = closer::<Key, _>(looks.collect()).await;
+        listing.and_unread(cut.map(|failure| Unread::new::<Key>(None, failure)))
+    }
+
+    async fn listed_key(&self, key: Listed) -> Result<Listing, Failure> {
+        let Some(owner) = self.owner(&key).await? else { return Ok(Listing::default()) };
+        let Some(described) = self.describe(&key.arn).await? else { return Ok(Listing::default()) };
+        let alias = alias_of(&owner.stack);
+        let outputs = KeyOutputs { arn: key.arn.clone(), alias: alias.clone() };
+        let until = is_pending(&described).then(|| described.deletion_date().map_or(i64::MAX, |date| date.secs()));
+        let listed = InventoryItem::new::<Key>(
+            (&alias, &key.arn),
+            Some(owner),
+            |id| KeyKey { id, alias: alias.clone() },
+            &outputs,
+        );
+        Ok(vec![listed.ending(until)].into())
+    }
+}

@@ -1,0 +1,56 @@
+//! How long a key waits for its deletion.
+
+use super::Kms;
+use crate::engine::{Failure, Task};
+
+/// The shortest waiting period that AWS allows, in days.
+const SHORTEST: i32 = 7;
+/// The longest one. No secret can be recovered for longer.
+const LONGEST: i32 = 30;
+
+/// What is removed together with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovalOf {
+    /// The key alone. What it encrypted stays, such as log events of earlier times, which are not encrypted anew.
+    Part,
+    /// The whole stack.
+    Stack,
+}
+
+impl Kms {
+    /// For how many days a key waits for its deletion: the shortest time if nothing needs it any more.
+    ///
+    /// # Errors
+    /// A secret that is not deleted needs it.
+    pub(super) async fn waiting_days(&self, key: &str, alias: &str, task: &Task) -> Result<i32, Failure> {
+        let secrets = match self.secrets.encrypted_with(&[key, alias]).await {
+            Ok(secrets) => secrets,
+            Err(failure) if failure.ends_all() => return Err(failure),
+            // The longest time is right in any case.
+            Err(failure) => {
+                tracing::info!("the secrets that need {key} could not be listed: {failure}");
+                task.note("deleted in 30 days: the secrets that may need it could not be listed");
+                return Ok(LONGEST);
+            }
+        };
+        let in_use: Vec<&str> =
+            secrets.iter().filter(|secret| secret.until.is_none()).map(|secret| secret.name.as_str()).collect();
+        if !in_use.is_empty() {
+            let message = format!("the key {key} is kept, because it encrypts the secrets {}", in_use.join(", "));
+            return Err(
+                Failure::refused(message).hint("encrypt them with another key or delete them, then run it again")
+            );
+        }
+        if !secrets.is_empty() {
+            task.note("deleted in 30 days, because deleted secrets need it to be restored");
+            return Ok(LONGEST);
+        }
+        match self.removal {
+            RemovalOf::Stack => Ok(SHORTEST),
+            RemovalOf::Part => {
+                task.note("deleted in 30 days: until then, log events that it encrypted can be read");
+                Ok(LONGEST)
+            }
+        }
+    }
+}
