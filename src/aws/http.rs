@@ -170,6 +170,8 @@ impl Rates {
         let own = self.described.iter().filter(|(calls, _)| is_request(calls, request.method(), &segments));
         let mut own: Vec<&DefaultDirectRateLimiter> = own.map(|(_, rate)| rate).collect();
         match segments.as_slice() {
+            // CBOR protocols: `/service/GraniteServiceVersion20100801/operation/PutMetricAlarm`.
+            ["service", service, "operation", operation] => return self.of_operation(service, operation),
             ["restapis" | "tags", ..] | ["v2", "apis", ..] | ["account"] => own.push(&self.api_gateway),
             [_, "functions", _, "invocations"] => {}
             [_, "functions" | "event-source-mappings" | "tags" | "account-settings", ..] if own.is_empty() => {
@@ -271,6 +273,10 @@ mod tests {
             (rest("PUT", "/restapis/a/resources/r/methods/GET"), Some(40)),
             (rest("POST", "/v2/apis"), Some(40)),
             (rest("GET", "/v2/apis/a/routes?maxResults=500"), Some(40)),
+            (rest("POST", "/service/GraniteServiceVersion20100801/operation/PutMetricAlarm"), Some(3)),
+            (rest("POST", "/service/GraniteServiceVersion20100801/operation/DescribeAlarms"), Some(9)),
+            (target("TrentService.CreateKey"), Some(5)),
+            (target("TrentService.RevokeGrant"), Some(30)),
         ];
         for (request, burst) in table {
             // Each kind starts afresh.

@@ -2,19 +2,49 @@
 
 use crate::engine::{Comparison, Effect};
 
-/// Adds the key that a resource is encrypted with: its ARN, id or alias, or nothing for AWS's own encryption. `want` is
-/// the ARN of the stack file's key.
+/// What a resource is to be encrypted with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// AWS's own key, or one of the account that somebody set.
+    #[default]
+    Unchosen,
+    /// The key with this ARN.
+    With(String),
+    /// The same as [`Encryption::Unchosen`], but not the key with this ARN: the stack had it and gives it up.
+    Without(String),
+}
+
+impl Encryption {
+    /// The ARN of the wanted key.
+    pub fn key(&self) -> Option<&String> {
+        match self {
+            Self::With(arn) => Some(arn),
+            Self::Unchosen | Self::Without(_) => None,
+        }
+    }
+
+    /// Whether a key is kept that is not the wanted one.
+    pub(super) fn keeps(&self, key: &str, account: &str) -> bool {
+        match self {
+            Self::With(_) => false,
+            Self::Without(former) if is_same(former, key) => false,
+            Self::Unchosen | Self::Without(_) => !is_anothers(key, account),
+        }
+    }
+}
+
+/// Adds the key that a resource is encrypted with: its ARN, id or alias, or nothing for AWS's own encryption.
 ///
-/// If the stack file has none, a key that somebody set by hand is kept. The exception is another account's key: whoever
-/// owns it can make the content unreadable.
+/// If none is wanted, a key that somebody set by hand is kept. The exception is another account's key: whoever owns it
+/// can make the content unreadable.
 pub(super) fn compared(
     so_far: Comparison,
     field: &str,
-    want: Option<&String>,
+    want: &Encryption,
     live: Option<&String>,
     account: &str,
 ) -> Comparison {
-    if let Some(want) = want {
+    if let Encryption::With(want) = want {
         let effect = match live {
             Some(live) if is_same(want, live) => Effect::Same,
             Some(live) if !is_anothers(live, account) => Effect::Differs,
@@ -23,6 +53,9 @@ pub(super) fn compared(
         return so_far.judged(field, want, live.map_or("none", String::as_str), effect);
     }
     match live {
+        Some(key) if matches!(want, Encryption::Without(former) if is_same(former, key)) => {
+            so_far.plain(field, "none", key)
+        }
         Some(key) if is_anothers(key, account) => so_far.guard(field, "no key of another account", key),
         Some(key) => so_far.judged(field, "any key of this account", key, Effect::Same),
         None => so_far.plain(field, "none", "none"),
@@ -47,7 +80,8 @@ mod tests {
     #[test]
     fn keys_of_the_account_are_kept_and_others_weaken() {
         let drift = |key: Option<&str>| {
-            compared(Comparison::default(), "KmsKeyId", None, key.map(str::to_owned).as_ref(), "123456789012").drift()
+            let key = key.map(str::to_owned);
+            compared(Comparison::default(), "KmsKeyId", &Encryption::Unchosen, key.as_ref(), "123456789012").drift()
         };
         let ours = "arn:aws:kms:eu-central-1:123456789012:key/k";
         for kept in [None, Some(ours), Some("alias/aws/sns"), Some("1234abcd-12ab-34cd-56ef-1234567890ab")] {
@@ -58,11 +92,28 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_the_stack_gives_up_is_taken_off() {
+        let former = Encryption::Without("arn:aws:kms:eu-central-1:123456789012:key/k".into());
+        let drift = |key: Option<&str>| {
+            let key = key.map(str::to_owned);
+            compared(Comparison::default(), "KmsKeyId", &former, key.as_ref(), "123456789012").drift()
+        };
+        for kept in [None, Some("alias/aws/sns"), Some("arn:aws:kms:eu-central-1:123456789012:key/other")] {
+            assert_eq!(drift(kept), []);
+        }
+        for taken in ["arn:aws:kms:eu-central-1:123456789012:key/k", "k"] {
+            assert_eq!(drift(Some(taken)), [Drift::new("KmsKeyId", "none", taken)]);
+        }
+        assert!(drift(Some("arn:aws:kms:eu-central-1:999999999999:key/k"))[0].weakens);
+    }
+
+    #[test]
     fn the_key_of_the_stack_file_is_demanded() {
         let want = "arn:aws:kms:eu-central-1:123456789012:key/k".to_owned();
         let drift = |key: Option<&str>| {
             let key = key.map(str::to_owned);
-            compared(Comparison::default(), "KmsKeyId", Some(&want), key.as_ref(), "123456789012").drift()
+            let want = Encryption::With(want.clone());
+            compared(Comparison::default(), "KmsKeyId", &want, key.as_ref(), "123456789012").drift()
         };
         for same in [&*want, "k"] {
             assert_eq!(drift(Some(same)), []);

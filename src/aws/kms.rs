@@ -6,12 +6,12 @@
 //! A key cannot be deleted at once. `delete` schedules the deletion and keeps the alias, which AWS deletes with the key.
 //! Until then the key does not count as existing, and creating it again cancels the deletion.
 
+mod calls;
 mod inventory;
 mod key;
 mod waiting;
 
-use aws_sdk_kms::types::KeyMetadata;
-use aws_sdk_kms::types::KeyState;
+use aws_sdk_kms::types::{KeyMetadata, KeyState};
 
 pub use self::key::{Grant, Key, KeyKey, KeyLive, KeyOutputs};
 pub use self::waiting::RemovalOf;

@@ -46,6 +46,7 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use futures_util::StreamExt;
 
+pub use self::keys::Encryption;
 use self::kind::{Described as _, Kind};
 use crate::engine::{Failure, Listing, Registry, Resource, Unread};
 use crate::scope::Scope;

@@ -99,6 +99,7 @@ pub enum Sid {
     OwnByName,
     MakeOwn,
     SubscribeFunctions,
+    SubscribeAddresses,
     OwnByTag,
     MakeRoles,
     LetServicesInvoke,
@@ -142,6 +143,7 @@ impl Sid {
             Self::OwnByName => "OwnByName",
             Self::MakeOwn => "MakeOwn",
             Self::SubscribeFunctions => "SubscribeFunctions",
+            Self::SubscribeAddresses => "SubscribeAddresses",
             Self::OwnByTag => "OwnByTag",
             Self::MakeRoles => "MakeRoles",
             Self::LetServicesInvoke => "LetServicesInvoke",
@@ -191,6 +193,7 @@ impl Sid {
                 IsLike("sns:Endpoint", "{arn:lambda}:function:{stack}-*"),
                 NotAnothers,
             ],
+            Self::SubscribeAddresses => &[Is("sns:Protocol", &["email"]), NotAnothers],
             // Anyone who can create roles and pass them on can escalate their own privileges, unless a permissions
             // boundary is demanded. The operator can set one and never remove it.
             Self::MakeRoles | Self::MakeLogRole => &[Bounded],

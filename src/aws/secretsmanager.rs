@@ -269,7 +269,7 @@ impl Provider<Secret> for SecretsManager {
             if want.filled_by_another { String::new() } else { want.digest().unwrap_or_else(|| want.fresh_version()) };
         let made = settled(task, &[&SECRET_NAME], || async {
             let call = self.once.create_secret().name(&want.name).description(&want.description);
-            let call = call.set_kms_key_id(want.kms_key.clone());
+            let call = call.set_kms_key_id(want.kms_key.key().cloned());
             let call = if want.filled_by_another {
                 call
             } else {
@@ -302,7 +302,7 @@ impl Provider<Secret> for SecretsManager {
                 self.tag(&arn, want, task).await?;
                 // It may have come back with any policy.
                 self.set_policy(&arn, want, task).await?;
-                if want.kms_key.is_some() && want.kms_key != live.kms_key {
+                if want.drift(&live).iter().any(|setting| setting.field == "KmsKeyId") {
                     self.set_key(&arn, want, task).await?;
                 }
                 let version_id = match &live.current {
@@ -373,6 +373,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::aws::Encryption;
     use crate::aws::testing::{replay, requests};
     use crate::engine::{Cause, Drift};
 
@@ -390,7 +391,7 @@ mod tests {
             rotated: false,
             policy: Policy::default(),
             account: "123456789012".into(),
-            kms_key: None,
+            kms_key: Encryption::default(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! exists. Deleting a topic deletes its subscriptions; deleting a function does not.
 
 mod inventory;
+mod policy;
 mod subscribed;
 mod subscription;
 mod topic;

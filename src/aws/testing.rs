@@ -13,6 +13,11 @@ use crate::scope::Scope;
 /// Clients that get these answers (status, body), in this order, and the record of their requests. Without
 /// answers every call fails. The SDK does not retry.
 pub(crate) fn replay(answers: Vec<(u16, &str)>) -> (Clients, StaticReplayClient) {
+    replay_bytes(answers.into_iter().map(|(status, body)| (status, body.as_bytes().to_vec())).collect())
+}
+
+/// The same for answers that are no text.
+pub(crate) fn replay_bytes(answers: Vec<(u16, Vec<u8>)>) -> (Clients, StaticReplayClient) {
     let events = answers.into_iter().map(|(status, body)| {
         let status = status.try_into().expect("a status of three digits");
         ReplayEvent::new(HttpRequest::new(SdkBody::empty()), HttpResponse::new(status, SdkBody::from(body)))
@@ -38,6 +43,31 @@ pub(crate) fn clients(http: impl HttpClient + 'static, retries: RetryConfig) -> 
         stack: "demo".into(),
     };
     Clients::new(sdk, scope)
+}
+
+/// A document in CBOR, in which some services answer. Whole numbers are integers, others have double precision.
+pub(crate) fn cbor(value: &serde_json::Value) -> Vec<u8> {
+    use serde_json::Value;
+    // The kind of item in the upper three bits, and how many follow, or the number itself.
+    let head = |major: u8, count: u64| [vec![major << 5 | 27], count.to_be_bytes().to_vec()].concat();
+    let length = |count: usize| u64::try_from(count).expect("a small document");
+    match value {
+        Value::Null => vec![0xf6],
+        Value::Bool(no) if !no => vec![0xf4],
+        Value::Bool(_) => vec![0xf5],
+        Value::Number(number) => match number.as_u64() {
+            Some(whole) => head(0, whole),
+            None => [vec![0xfb], number.as_f64().expect("a number").to_be_bytes().to_vec()].concat(),
+        },
+        Value::String(text) => [head(3, length(text.len())), text.as_bytes().to_vec()].concat(),
+        Value::Array(items) => {
+            [head(4, length(items.len())), items.iter().flat_map(cbor).collect::<Vec<u8>>()].concat()
+        }
+        Value::Object(members) => {
+            let items = members.iter().flat_map(|(name, value)| [cbor(&Value::from(name.as_str())), cbor(value)]);
+            [head(5, length(members.len())), items.flatten().collect()].concat()
+        }
+    }
 }
 
 /// The requests: a JSON service's operation (`CreateIPSet`) or else method and path, and the body.

@@ -65,7 +65,7 @@ pub(super) struct Report<'a> {
 
 /// What a report lists besides the removed and the left resources.
 struct Around {
-    /// Deleted secrets that can be recovered.
+    /// Deleted secrets and keys that can be recovered.
     recoverable: Vec<InventoryItem>,
     /// Somebody else's resources with names like ours.
     others: Vec<InventoryItem>,
@@ -149,7 +149,13 @@ impl Report<'_> {
         if self.output.json {
             let windows: Vec<Value> = recoverable
                 .iter()
-                .map(|one| json!({ "secret": one.id.parts().1, "arn": one.arn, "until_unix": one.until }))
+                .map(|one| {
+                    let mut window = json!({ "id": one.id, "kind": one.kind, "arn": one.arn, "until_unix": one.until });
+                    if one.kind == SECRET {
+                        window["secret"] = one.id.parts().1.into();
+                    }
+                    window
+                })
                 .collect();
             let extra = json!({
                 "left": left, "not_looked_for": inventory.unread, "recoverable": windows, "not_ours": others,
@@ -223,9 +229,9 @@ impl Report<'_> {
     }
 }
 
-/// The deleted secrets of a stack that can be recovered.
+/// The deleted secrets and the key of a stack that can be recovered.
 pub(super) fn recoverable(inventory: &Inventory, stack: &str, purge: bool) -> Vec<InventoryItem> {
-    inventory.of(stack).filter(|one| !purge && one.until.is_some()).cloned().collect()
+    inventory.of(stack).filter(|one| one.until.is_some() && (!purge || one.ends_by_itself)).cloned().collect()
 }
 
 /// The resources that will be removed, in the documented order.

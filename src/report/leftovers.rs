@@ -87,10 +87,17 @@ pub fn others_text(others: &[InventoryItem], stack: &str) -> String {
     lines.join("\n")
 }
 
-/// Until when deleted secrets can be restored. Empty if there are none.
+/// Until when deleted secrets and keys can be restored. Empty if there are none.
 pub fn recoverable_text(recoverable: &[InventoryItem]) -> String {
     let line = |one: &InventoryItem| {
         let (name, day) = (harmless(one.id.parts().1), date(one.until.unwrap_or_default()));
+        if one.ends_by_itself {
+            let (name, arn) = (harmless(&one.name), harmless(&one.arn));
+            return format!(
+                "The KMS key {name} is scheduled for deletion on {day} and costs nothing until then. Until then, `up` uses \
+                 it again, and nothing can delete it sooner: {arn}"
+            );
+        }
         format!(
             "The secret {name} can be restored until {day}. Until then, `up` restores it instead of creating a new one, \
              and `down --purge` deletes it permanently."
@@ -108,7 +115,11 @@ pub fn swept_text(inventory: &Inventory, stacks: &[(&str, Option<String>)]) -> S
             state.as_ref().map_or("no state file on this machine".to_owned(), |path| format!("state file {path}"));
         text += &format!("{}: {}, {state}\n", one_line(stack), resources(ours.len()));
         let rows = ours.iter().map(|one| {
-            let until = one.until.map(|until| format!(", deleted, can be restored until {}", date(until)));
+            let until = one.until.map(|until| {
+                let how =
+                    if one.ends_by_itself { "scheduled for deletion on" } else { "deleted, can be restored until" };
+                format!(", {how} {}", date(until))
+            });
             vec![
                 format!("  {}", harmless(one.id.as_str())),
                 one.kind.to_owned(),
@@ -228,6 +239,8 @@ mod tests {
             ..Inventory::default()
         };
         assert!(recoverable_text(&inventory.listed[..1]).contains("secret s can be restored until 2026-11-28"));
+        let key = listed("alias/demo", Some("demo")).ending(Some(1_795_824_000));
+        assert!(recoverable_text(&[key]).contains("alias/demo is scheduled for deletion on 2026-11-28"));
         assert_snapshot!(swept_text(&inventory, &[("demo", Some("state/demo.json".into()))]), @r"
         demo: 1 resource, state file state/demo.json
           id        kind                   arn

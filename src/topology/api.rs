@@ -302,7 +302,7 @@ fn execution_log(
 ) -> Option<Handle<LogGroup>> {
     let id = ids.execution_log();
     let (tag, stage, account) = (id.to_string(), wanted.stage.clone(), scope.account.clone());
-    let key = stack.kms_key.clone();
+    let key = stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With);
     let group = move |api: RestApiOutputs| LogGroup {
         id: tag.clone(),
         name: format!("{EXECUTION_LOGS}{}/{stage}", api.id),

@@ -93,7 +93,7 @@ fn log(graph: &mut Graph, stack: &Stack, scope: &Scope, web_acl: Handle<WebAcl>)
         name: format!("aws-waf-logs-{}", scope.stack),
         retention_days: i32::try_from(days).unwrap_or_default(),
         account: scope.account.clone(),
-        kms_key: stack.kms_key.clone(),
+        kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
     };
     let group = id.add(graph, (), move |()| group.clone());
     ids::logging().add_under(graph, web_acl, (web_acl, group), |(web_acl, group)| Logging {

@@ -74,7 +74,7 @@ fn log_group(graph: &mut Graph, name: &str, (stack, scope): (&Stack, &Scope), wa
         name: format!("/aws/lambda/{}", scope.physical(name)),
         retention_days: i32::try_from(wanted.log_retention_days).unwrap_or(14),
         account: scope.account.clone(),
-        kms_key: stack.kms_key.clone(),
+        kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
     };
     id.add(graph, (), move |()| group.clone())
 }
@@ -183,7 +183,7 @@ fn function(
         statements,
         vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)),
         dead_letters: None,
-        kms_key: stack.kms_key.clone(),
+        kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
         code: Code {
             zip: zip.map(|zip| zip.bytes.clone()).unwrap_or_default(),
             sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),

@@ -103,7 +103,7 @@ pub(super) fn access_log(
         name: access_log_name(ids, scope),
         retention_days: retention_days(functions, wanted, stack),
         account: scope.account.clone(),
-        kms_key: stack.kms_key.clone(),
+        kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
     };
     id.add(graph, (), move |()| group.clone())
 }

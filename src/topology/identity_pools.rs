@@ -47,7 +47,7 @@ pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, poo
             rotated: false,
             policy: secret_policy(stack, scope, name),
             account: scope.account.clone(),
-            kms_key: stack.kms_key.clone(),
+            kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
         };
         let secret = id.add(graph, (), move |()| secret.clone());
         let username = service_username(name, &scope.stack);

@@ -79,9 +79,11 @@ pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics 
             arn: scope.arn("sns", &physical),
             name: physical,
             account: scope.account.clone(),
-            kms_key: stack.kms_key.clone(),
+            kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
             functions: stack.functions.keys().map(|function| function_arn(scope, function)).collect(),
             subscribers: triggered.map(|(function, _)| function_arn(scope, function)).collect(),
+            emails: Vec::new(),
+            alarms: None,
             tls_only: wanted.tls_only,
             tracing: wanted.tracing,
             signature_version: wanted.signature_version,
@@ -101,7 +103,7 @@ pub(super) fn queues(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Queues 
             arn: scope.arn("sqs", &physical),
             name: physical,
             account: scope.account.clone(),
-            kms_key: stack.kms_key.clone(),
+            kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
         };
         (name.clone(), id.add(graph, (), move |()| queue.clone()))
     };
@@ -136,7 +138,7 @@ pub(super) fn secrets(
             rotated: stack.secret_settings.get(name).is_some_and(|settings| settings.rotation.is_some()),
             policy: secret_policy(stack, scope, name),
             account: scope.account.clone(),
-            kms_key: stack.kms_key.clone(),
+            kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
             secret_fields: secrets
                 .values
                 .iter()

@@ -16,6 +16,9 @@ use crate::layer::Layer;
 use crate::regions::Service;
 use crate::scope::Whose;
 
+/// What the path of a request to CloudWatch contains.
+const SERVICE: &str = "GraniteServiceVersion20100801";
+
 /// What is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metric {
@@ -226,13 +229,6 @@ impl Resource for Alarm {
     }
 }
 
-/// How AWS speaks of one operation: its protocol has paths with their names.
-macro_rules! operation {
-    ($name:literal) => {
-        Calls::Requests(&["POST"], concat!("/service/GraniteServiceVersion20100801/operation/", $name))
-    };
-}
-
 impl Described for Alarm {
     const ABOUT: Kind = Kind {
         service: Service::CloudWatch,
@@ -272,12 +268,18 @@ impl Described for Alarm {
                     actions: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
                 }],
             },
+            // Only the topic of alarms tells addresses.
+            StatementTemplate {
+                sid: Sid::SubscribeAddresses,
+                on: &["{arn:sns}:{stack}-*"],
+                rights: &[Permissions { needs: &[Usage::Create, Usage::Update], actions: &["sns:Subscribe"] }],
+            },
         ],
         rates: &[
-            Rate::per_second(3, operation!("PutMetricAlarm")),
-            Rate::per_second(9, operation!("DescribeAlarms")),
-            Rate::per_second(3, operation!("DeleteAlarms")),
-            Rate::per_second(10, operation!("ListTagsForResource")),
+            Rate::per_second(3, Calls::Operations(SERVICE, &["PutMetricAlarm"])),
+            Rate::per_second(9, Calls::Operations(SERVICE, &["DescribeAlarms"])),
+            Rate::per_second(3, Calls::Operations(SERVICE, &["DeleteAlarms"])),
+            Rate::per_second(10, Calls::Operations(SERVICE, &["ListTagsForResource"])),
         ],
         check: SettingsCheck {
             layer: Layer::Functions,
@@ -372,5 +374,144 @@ impl Provider<Alarm> for CloudWatch {
 
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         Ok(self.alarms(whose).await)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws::testing::{cbor, replay_bytes, requests};
+    use crate::engine::{Cause, Drift};
+
+    const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:demo-alarms";
+
+    fn want() -> Alarm {
+        Alarm {
+            id: "alarm.errors.F".into(),
+            name: "demo-errors-F".into(),
+            description: "The function F fails".into(),
+            metric: Metric {
+                namespace: "AWS/Lambda",
+                name: "Errors",
+                dimensions: [("FunctionName", "demo-F".to_owned())].into(),
+                statistic: Statistic::Sum,
+            },
+            period: 300,
+            threshold: 1,
+            missing_data: "notBreaching",
+            topic: TOPIC.into(),
+        }
+    }
+
+    /// As AWS describes it.
+    fn described() -> Value {
+        json!({
+            "AlarmName": "demo-errors-F", "AlarmDescription": "The function F fails", "ActionsEnabled": true,
+            "AlarmActions": [TOPIC], "OKActions": [TOPIC], "InsufficientDataActions": [],
+            "Namespace": "AWS/Lambda", "MetricName": "Errors", "Statistic": "Sum",
+            "Dimensions": [{ "Name": "FunctionName", "Value": "demo-F" }],
+            "Period": 300, "EvaluationPeriods": 1, "DatapointsToAlarm": 1, "Threshold": 1.0,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold", "TreatMissingData": "notBreaching",
+        })
+    }
+
+    fn with(name: &str, value: Value) -> Value {
+        let mut alarm = described();
+        alarm[name] = value;
+        alarm
+    }
+
+    fn tags(stack: &str) -> Vec<u8> {
+        cbor(&json!({ "Tags": [{ "Key": "securelambda:stack", "Value": stack }] }))
+    }
+
+    async fn read(alarms: &[Value], stack: &str) -> Result<Option<Found<Alarm>>, Failure> {
+        let (clients, _) = replay_bytes(vec![(200, cbor(&json!({ "MetricAlarms": alarms }))), (200, tags(stack))]);
+        CloudWatch::new(&clients).read(&want().key(), None, &Task::detached("alarm.errors.F")).await
+    }
+
+    async fn drift(alarm: Value) -> Vec<(String, bool)> {
+        let live = read(&[alarm], "demo").await.unwrap().unwrap().live;
+        want().drift(&live).into_iter().map(|Drift { field, weakens, .. }| (field, weakens)).collect()
+    }
+
+    #[tokio::test]
+    async fn an_alarm_as_wanted_has_no_drift() {
+        assert_eq!(drift(described()).await, []);
+        // AWS leaves it out if all periods count.
+        assert_eq!(drift(with("DatapointsToAlarm", Value::Null)).await, []);
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_is_silent_or_goes_off_later_weakens() {
+        let other = "arn:aws:sns:eu-central-1:123456789012:other";
+        for (field, value, weakens) in [
+            ("ActionsEnabled", json!(false), true),
+            ("AlarmActions", json!([]), true),
+            ("AlarmActions", json!([other]), true),
+            ("AlarmActions", json!([TOPIC, other]), false),
+            ("OKActions", json!([]), false),
+            ("InsufficientDataActions", json!([other]), false),
+            ("Threshold", json!(2.5), true),
+            ("Threshold", json!(0.5), false),
+            ("EvaluationPeriods", json!(3), true),
+            ("DatapointsToAlarm", json!(2), true),
+            ("Period", json!(60), false),
+            ("ComparisonOperator", json!("LessThanThreshold"), true),
+            ("TreatMissingData", json!("breaching"), true),
+            ("Unit", json!("Bytes"), true),
+            ("AlarmDescription", json!(""), false),
+        ] {
+            let drift = drift(with(field, value.clone())).await;
+            assert!(drift.contains(&(field.to_owned(), weakens)), "{field} {value}: {drift:?}");
+        }
+        for (member, value) in [
+            ("MetricName", json!("Invocations")),
+            ("Namespace", json!("Mine")),
+            ("Dimensions", json!([{ "Name": "FunctionName", "Value": "demo-G" }])),
+            ("Dimensions", json!([])),
+            ("Statistic", json!("Minimum")),
+            ("ExtendedStatistic", json!("p99")),
+            ("Metrics", json!([{ "Id": "m", "Expression": "0" }])),
+        ] {
+            assert_eq!(drift(with(member, value)).await, [("Metric".to_owned(), true)], "{member}");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_stacks_alarm_and_a_composite_one_are_not_ours() {
+        let foreign = read(&[described()], "demo-prod").await.unwrap_err();
+        assert_eq!(foreign.cause, Cause::Foreign);
+        let composite = json!({ "CompositeAlarms": [{ "AlarmName": "demo-errors-F" }] });
+        let (clients, _) = replay_bytes(vec![(200, cbor(&composite)), (200, tags("demo"))]);
+        let task = Task::detached("alarm.errors.F");
+        let failure = CloudWatch::new(&clients).read(&want().key(), None, &task).await.unwrap_err();
+        assert_eq!(failure.cause, Cause::Foreign);
+        assert!(read(&[], "demo").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn one_call_makes_the_alarm_with_all_its_settings() {
+        let (clients, http) = replay_bytes(vec![(200, cbor(&json!({})))]);
+        let latency = Alarm { metric: Metric { statistic: Statistic::P90, ..want().metric }, ..want() };
+        let made = CloudWatch::new(&clients).create(&latency, &Task::detached("alarm.errors.F")).await.unwrap();
+        assert_eq!(made.arn, "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:demo-errors-F");
+        let request = &requests(&http)[0];
+        assert!(request.contains("/operation/PutMetricAlarm"), "{request}");
+        for part in ["securelambda:stack", "demo-F", "ExtendedStatistic", "p90", TOPIC, "notBreaching", "OKActions"] {
+            assert!(request.contains(part), "{part}: {request}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_is_gone_is_deleted() {
+        let gone = json!({ "__type": "com.amazonaws.cloudwatch#ResourceNotFound", "message": "no" });
+        let (clients, http) = replay_bytes(vec![(404, cbor(&gone))]);
+        let outputs = AlarmOutputs { arn: "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:demo-a".into() };
+        CloudWatch::new(&clients).delete(&outputs, &Task::detached("alarm.a")).await.unwrap();
+        assert!(requests(&http)[0].contains("demo-a"));
     }
 }

@@ -29,3 +29,33 @@ impl CloudWatch {
         Ok(vec![InventoryItem::new::<Alarm>((&name, &arn), owner, key, &outputs)].into())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::testing::{cbor, replay_bytes, requests};
+
+    #[tokio::test]
+    async fn alarms_on_all_pages_are_recognised_by_their_tags() {
+        let alarm = |name: &str| json!({ "AlarmName": name });
+        let first = json!({ "MetricAlarms": [alarm("demo-a"), alarm("demonstration")], "NextToken": "p2" });
+        let second = json!({ "MetricAlarms": [alarm("demo-b-a")] });
+        let tags = |stack: &str, id: &str| {
+            let tag = |key: &str, value: &str| json!({ "Key": key, "Value": value });
+            json!({ "Tags": [tag("securelambda:stack", stack), tag("securelambda:resource", id)] })
+        };
+        let answers = [first, second, tags("demo", "alarm.a"), tags("demo-b", "alarm.a")];
+        let (clients, http) = replay_bytes(answers.iter().map(|answer| (200, cbor(answer))).collect());
+        let listed = CloudWatch::new(&clients).alarms(&Whose::Stack("demo".into())).await;
+        assert!(listed.unread.is_empty(), "{:?}", listed.unread);
+        let seen: Vec<_> = listed.listed.iter().map(|one| (one.name.as_str(), one.stack.as_deref().unwrap())).collect();
+        assert_eq!(seen, [("demo-a", "demo"), ("demo-b-a", "demo-b")]);
+        assert_eq!(listed.listed[0].remove, "aws cloudwatch delete-alarms --alarm-names demo-a");
+        let requests = requests(&http);
+        assert!(requests[0].contains("AlarmNamePrefix") && requests[0].contains("demo-"), "{requests:?}");
+        assert!(requests[1].contains("p2"), "{requests:?}");
+    }
+}

@@ -116,3 +116,73 @@ impl Kms {
         Ok(vec![listed.ending(until)].into())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws::kms::RemovalOf;
+    use crate::aws::testing::replay;
+
+    const DENIED: (u16, &str) = (400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
+
+    fn arn(id: &str) -> String {
+        format!("arn:aws:kms:eu-central-1:123456789012:key/{id}")
+    }
+
+    fn keys(ids: &[&str]) -> String {
+        let keys: Vec<Value> = ids.iter().map(|id| json!({ "KeyId": id, "KeyArn": arn(id) })).collect();
+        json!({ "Keys": keys }).to_string()
+    }
+
+    fn aliases(aliases: &[(&str, &str)]) -> String {
+        let of = |(name, key): &(&str, &str)| json!({ "AliasName": name, "TargetKeyId": key });
+        json!({ "Aliases": aliases.iter().map(of).collect::<Vec<_>>() }).to_string()
+    }
+
+    fn tags(stack: &str) -> String {
+        json!({ "Tags": [{ "TagKey": "securelambda:stack", "TagValue": stack }] }).to_string()
+    }
+
+    fn described(id: &str, more: Value) -> String {
+        let mut key = json!({ "KeyId": id, "Arn": arn(id), "KeyState": "Enabled" });
+        key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({ "KeyMetadata": key }).to_string()
+    }
+
+    #[tokio::test]
+    async fn a_key_that_waits_for_its_deletion_is_listed_with_the_time() {
+        let (all, named) = (keys(&["k", "theirs"]), aliases(&[("alias/demo", "k"), ("alias/theirs", "theirs")]));
+        let ours = tags("demo");
+        let pending = described("k", json!({ "KeyState": "PendingDeletion", "DeletionDate": 1.795_824e9 }));
+        let answers = vec![(200, &*all), (200, &*named), (200, &*ours), (200, &*pending)];
+        let (clients, _) = replay(answers);
+        let listed = Kms::new(&clients, RemovalOf::Stack).keys(&Whose::Stack("demo".into())).await;
+        assert!(listed.unread.is_empty(), "{:?}", listed.unread);
+        let [one] = listed.listed.as_slice() else { panic!("{listed:?}") };
+        assert_eq!((one.name.as_str(), one.until, one.ends_by_itself), ("alias/demo", Some(1_795_824_000), true));
+    }
+
+    #[tokio::test]
+    async fn tags_that_may_not_be_read_matter_only_if_the_alias_is_a_stacks() {
+        let (all, named) = (keys(&["bare", "k"]), aliases(&[("alias/demo", "k")]));
+        let (clients, _) = replay(vec![(200, &*all), (200, &*named), DENIED, DENIED]);
+        let listed = Kms::new(&clients, RemovalOf::Stack).keys(&Whose::Stack("demo".into())).await;
+        assert!(listed.listed.is_empty());
+        let unread: Vec<_> = listed.unread.iter().map(|one| (one.name.as_deref(), one.denied)).collect();
+        assert_eq!(unread, [(Some("alias/demo"), true)]);
+    }
+
+    #[tokio::test]
+    async fn the_list_for_all_stacks_has_no_keys_of_aws() {
+        let all = keys(&["aws", "other", "k"]);
+        let named = aliases(&[("alias/aws/sns", "aws"), ("alias/Team/Thing", "other"), ("alias/demo-prod", "k")]);
+        let (ours, key) = (tags("demo-prod"), described("k", json!({})));
+        let (clients, _) = replay(vec![(200, &*all), (200, &*named), (200, &*ours), (200, &*key)]);
+        let listed = Kms::new(&clients, RemovalOf::Stack).keys(&Whose::Any).await;
+        let seen: Vec<_> = listed.listed.iter().map(|one| (one.stack.as_deref(), one.until)).collect();
+        assert_eq!(seen, [(Some("demo-prod"), None)]);
+    }
+}

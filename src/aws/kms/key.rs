@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use aws_sdk_kms::types::{GrantListEntry, KeyMetadata, KeySpec, KeyState, KeyUsageType, Tag};
+use aws_sdk_kms::types::{GrantListEntry, KeySpec, KeyState, KeyUsageType, Tag};
 use serde::{Deserialize, Serialize};
 
+use super::calls::{DEFAULT, NEW};
 use super::{ALIASES, KEYS, Kms, is_pending, pairs};
-use crate::aws::error::{OrAbsent, OrFail, empty, several};
+use crate::aws::error::{OrAbsent, OrFail, empty};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::refusals::KEY_PENDING;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::settle::{KEY_TAGGED, KEY_VISIBLE, Wait, settled};
+use crate::aws::settle::settled;
 use crate::aws::tags;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
@@ -18,14 +19,8 @@ use crate::policy::Policy;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// What may last after a key was created.
-const NEW: &[&Wait] = &[&KEY_VISIBLE, &KEY_TAGGED];
-
 /// What the header `x-amz-target` of a request to KMS begins with.
 const TARGET: &str = "TrentService.";
-
-/// The only name that a key's policy can have.
-const DEFAULT: &str = "default";
 
 /// The secrets whose names begin like this stack's.
 const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];
@@ -68,7 +63,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    fn read(grant: &GrantListEntry) -> Self {
+    pub(super) fn read(grant: &GrantListEntry) -> Self {
         let to = grant.grantee_service_principal().or(grant.grantee_principal());
         Self { id: grant.grant_id().unwrap_or_default().to_owned(), to: to.unwrap_or("unknown").to_owned() }
     }
@@ -273,7 +268,14 @@ impl Described for Key {
             Rate::per_second(15, Calls::Operations(TARGET, &["PutKeyPolicy"])),
             Rate::per_second(15, Calls::Operations(TARGET, &["ScheduleKeyDeletion"])),
             Rate::per_second(5, Calls::Operations(TARGET, &["UpdateKeyDescription"])),
+            Rate::per_second(30, Calls::Operations(TARGET, &["RevokeGrant"])),
             Rate::per_second(100, Calls::Operations(TARGET, &["ListGrants"])),
+            Rate::per_second(500, Calls::Operations(TARGET, &["ListAliases"])),
+            Rate::per_second(500, Calls::Operations(TARGET, &["ListKeys"])),
+            Rate::per_second(1000, Calls::Operations(TARGET, &["GetKeyPolicy"])),
+            Rate::per_second(1000, Calls::Operations(TARGET, &["GetKeyRotationStatus"])),
+            Rate::per_second(2000, Calls::Operations(TARGET, &["DescribeKey"])),
+            Rate::per_second(2000, Calls::Operations(TARGET, &["ListResourceTags"])),
         ],
         check: SettingsCheck {
             layer: Layer::Secrets,
@@ -282,155 +284,6 @@ impl Described for Key {
             read: "DescribeKey, GetKeyPolicy, GetKeyRotationStatus and ListGrants",
         },
     };
-}
-
-impl Kms {
-    async fn policy(&self, arn: &str) -> Result<Option<Policy>, Failure> {
-        let doing = format!("read the policy of the key {arn}");
-        let answer = self.client.get_key_policy().key_id(arn).policy_name(DEFAULT).send().await;
-        let Some(answer) = answer.or_fail(&doing).or_absent()? else { return Ok(None) };
-        let text = answer.policy.unwrap_or_else(|| "{}".to_owned());
-        let policy = Policy::parse(&text)
-            .map_err(|error| Failure::refused(format!("could not {doing}: it is not JSON: {error}")))?;
-        Ok(Some(policy))
-    }
-
-    /// After how many days the material is replaced; `None` if it is not.
-    async fn rotation(&self, arn: &str) -> Result<Option<i32>, Failure> {
-        /// AWS's own period, for answers that do not name it.
-        const A_YEAR: i32 = 365;
-        let doing = format!("read the rotation of the key {arn}");
-        let answer = self.client.get_key_rotation_status().key_id(arn).send().await.or_fail(&doing).or_absent()?;
-        let on = answer.filter(|answer| answer.key_rotation_enabled);
-        Ok(on.map(|answer| answer.rotation_period_in_days.unwrap_or(A_YEAR)))
-    }
-
-    async fn aliases(&self, arn: &str) -> Result<Vec<String>, Failure> {
-        let mut pages = self.client.list_aliases().key_id(arn).into_paginator().items().send();
-        let mut names = Vec::new();
-        while let Some(alias) = pages.next().await {
-            let Some(alias) = alias.or_fail(&format!("list the aliases of the key {arn}")).or_absent()? else { break };
-            names.extend(alias.alias_name);
-        }
-        Ok(names)
-    }
-
-    async fn grants(&self, arn: &str) -> Result<Vec<Grant>, Failure> {
-        let mut pages = self.client.list_grants().key_id(arn).into_paginator().items().send();
-        let mut grants = Vec::new();
-        while let Some(grant) = pages.next().await {
-            let Some(grant) = grant.or_fail(&format!("list the grants of the key {arn}")).or_absent()? else { break };
-            grants.push(Grant::read(&grant));
-        }
-        Ok(grants)
-    }
-
-    /// The stack's key with this alias, also one that waits for its deletion.
-    async fn find(&self, key: &KeyKey) -> Result<Option<KeyMetadata>, Failure> {
-        let (named, tagged) = tokio::join!(self.describe(&key.alias), self.tagged(&key.id));
-        if let Some(named) = named? {
-            let arn = named.arn().unwrap_or(named.key_id()).to_owned();
-            return match self.tags_of(&arn).await? {
-                Some(tags) if self.scope.owns(pairs(&tags)) => Ok(Some(named)),
-                Some(_) => Err(Failure::foreign(&format!("a key with the alias {}", key.alias), &arn)),
-                None => Ok(None),
-            };
-        }
-        let mut found = Vec::new();
-        for arn in tagged? {
-            found.extend(self.describe(&arn).await?);
-        }
-        // A key in use is the stack's, whatever waits for its deletion. Of those, one is as good as the other.
-        let in_use: Vec<&KeyMetadata> = found.iter().filter(|key| !is_pending(key)).collect();
-        match in_use.as_slice() {
-            [] => Ok(found.into_iter().next()),
-            [one] => Ok(Some((*one).clone())),
-            all => {
-                let ids: Vec<&str> = all.iter().map(|key| key.key_id()).collect();
-                Err(several("keys", &key.alias, &ids))
-            }
-        }
-    }
-
-    /// Everything but the description of a key; `None` if there is no such key.
-    async fn access(&self, arn: &str) -> Result<Option<Access>, Failure> {
-        let (policy, rotation_days, aliases, grants) =
-            tokio::join!(self.policy(arn), self.rotation(arn), self.aliases(arn), self.grants(arn));
-        let Some(policy) = policy? else { return Ok(None) };
-        Ok(Some(Access { policy, rotation_days: rotation_days?, aliases: aliases?, grants: grants? }))
-    }
-}
-
-/// A key's settings that calls of their own return.
-struct Access {
-    policy: Policy,
-    rotation_days: Option<i32>,
-    aliases: Vec<String>,
-    grants: Vec<Grant>,
-}
-
-impl Access {
-    fn live(self, key: &KeyMetadata) -> KeyLive {
-        let form = (
-            key.key_spec().map(ToString::to_string).unwrap_or_default(),
-            key.key_usage().map(ToString::to_string).unwrap_or_default(),
-        );
-        KeyLive {
-            state: key.key_state().map(ToString::to_string).unwrap_or_default(),
-            description: key.description().unwrap_or_default().to_owned(),
-            form,
-            policy: self.policy,
-            rotation_days: self.rotation_days,
-            aliases: self.aliases,
-            grants: self.grants,
-        }
-    }
-}
-
-impl Kms {
-    async fn rotate(&self, arn: &str, want: &Key, waits: &[&Wait], task: &Task) -> Result<(), Failure> {
-        let doing = format!("let AWS rotate the key {}", want.alias);
-        let set = settled(task, waits, || async {
-            let call = self.client.enable_key_rotation().key_id(arn).rotation_period_in_days(want.rotation_days);
-            call.send().await.or_fail(&doing)
-        });
-        set.await.map(drop)
-    }
-
-    async fn name(&self, arn: &str, want: &Key, waits: &[&Wait], task: &Task) -> Result<(), Failure> {
-        let doing = format!("give the key the name {}", want.alias);
-        let named = settled(task, waits, || async {
-            self.once.create_alias().alias_name(&want.alias).target_key_id(arn).send().await.or_fail(&doing)
-        });
-        named.await.map(drop)
-    }
-
-    async fn enable(&self, arn: &str, task: &Task) -> Result<(), Failure> {
-        let doing = format!("enable the key {arn}");
-        let enabled = settled(task, &[&KEY_VISIBLE], || async {
-            self.client.enable_key().key_id(arn).send().await.or_fail(&doing)
-        });
-        enabled.await.map(drop)
-    }
-
-    /// Cancels the deletion of a key and uses it again.
-    async fn bring_back(&self, arn: String, want: &Key, task: &Task) -> Result<KeyOutputs, Failure> {
-        task.note("cancelling its deletion");
-        let doing = format!("cancel the deletion of the key {arn}");
-        match self.client.cancel_key_deletion().key_id(&arn).send().await.or_fail(&doing) {
-            // Somebody was faster.
-            Err(failure) if KEY_PENDING.is(&failure) => {}
-            answer => drop(answer?),
-        }
-        // A cancelled deletion leaves the key disabled.
-        self.enable(&arn, task).await?;
-        let (key, access) = tokio::join!(self.describe(&arn), self.access(&arn));
-        let (Some(key), Some(access)) = (key?, access?) else {
-            return Err(empty("a key whose deletion was cancelled"));
-        };
-        let found = Found { outputs: KeyOutputs { arn, alias: want.alias.clone() }, live: access.live(&key) };
-        self.update(want, &found, task).await
-    }
 }
 
 impl Provider<Key> for Kms {
@@ -515,5 +368,292 @@ impl Provider<Key> for Kms {
 
     async fn list(&self, whose: &Whose) -> Result<Listing, Failure> {
         Ok(self.keys(whose).await)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws::kms::RemovalOf;
+    use crate::aws::testing::{asked, replay};
+    use crate::engine::{Cause, Drift};
+
+    const ARN: &str = "arn:aws:kms:eu-central-1:123456789012:key/k";
+    const GONE: (u16, &str) = (400, r#"{"__type":"NotFoundException","message":"no such key"}"#);
+    const PENDING: (u16, &str) = (400, r#"{"__type":"KMSInvalidStateException","message":"k is pending deletion."}"#);
+
+    fn policy() -> Policy {
+        Policy::new([json!({ "Sid": "Root", "Effect": "Allow",
+            "Principal": { "AWS": "arn:aws:iam::123456789012:root" }, "Action": "kms:*", "Resource": "*" })])
+    }
+
+    fn want() -> Key {
+        Key {
+            id: "key.stack".into(),
+            alias: "alias/demo".into(),
+            description: "d".into(),
+            policy: policy(),
+            rotation_days: 365,
+            roles: "arn:aws:iam::123456789012:role/securelambda/demo/".into(),
+        }
+    }
+
+    fn live() -> KeyLive {
+        KeyLive {
+            state: "Enabled".into(),
+            description: "d".into(),
+            form: ("SYMMETRIC_DEFAULT".into(), "ENCRYPT_DECRYPT".into()),
+            policy: policy(),
+            rotation_days: Some(365),
+            aliases: vec!["alias/demo".into()],
+            grants: Vec::new(),
+        }
+    }
+
+    fn outputs() -> KeyOutputs {
+        KeyOutputs { arn: ARN.into(), alias: "alias/demo".into() }
+    }
+
+    fn kms(answers: Vec<(u16, &str)>, removal: RemovalOf) -> (Kms, impl Fn() -> Vec<(String, String)>) {
+        let (clients, http) = replay(answers);
+        (Kms::new(&clients, removal), move || asked(&http))
+    }
+
+    fn described(state: &str) -> String {
+        json!({ "KeyMetadata": { "KeyId": "k", "Arn": ARN, "KeyState": state, "Description": "d",
+            "KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT" } })
+        .to_string()
+    }
+
+    fn tags(stack: &str) -> String {
+        let tag = |key: &str, value: &str| json!({ "TagKey": key, "TagValue": value });
+        json!({ "Tags": [tag("securelambda:stack", stack), tag("securelambda:resource", "key.stack")] }).to_string()
+    }
+
+    /// The answers about everything but the description, in the order of the calls.
+    fn access() -> [String; 4] {
+        [
+            json!({ "Policy": policy().to_string() }),
+            json!({ "KeyRotationEnabled": true, "RotationPeriodInDays": 365 }),
+            json!({ "Aliases": [{ "AliasName": "alias/demo", "TargetKeyId": "k" }] }),
+            json!({ "Grants": [] }),
+        ]
+        .map(|answer| answer.to_string())
+    }
+
+    #[test]
+    fn a_key_as_wanted_has_no_drift() {
+        assert_eq!(want().drift(&live()), []);
+        // A second name of the key is kept, and so are the grants that Lambda makes for the stack's functions.
+        let more = KeyLive {
+            aliases: vec!["alias/demo".into(), "alias/mine".into()],
+            grants: ["arn:aws:iam::123456789012:role/securelambda/demo/demo-F", "AROAEXAMPLE"]
+                .map(|to| Grant { id: to.into(), to: to.into() })
+                .into(),
+            ..live()
+        };
+        assert_eq!(want().drift(&more), []);
+    }
+
+    #[test]
+    fn what_opens_the_key_or_stops_its_rotation_weakens() {
+        let anybody = json!({ "Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*" });
+        let open = Policy::new(policy().statements().cloned().chain([anybody]));
+        let grant = |to: &str| vec![Grant { id: "g".into(), to: to.into() }];
+        for (field, weakens, live) in [
+            (POLICY, true, KeyLive { policy: open, ..live() }),
+            (POLICY, false, KeyLive { policy: Policy::default(), ..live() }),
+            (ROTATION, true, KeyLive { rotation_days: None, ..live() }),
+            (PERIOD, true, KeyLive { rotation_days: Some(2560), ..live() }),
+            (PERIOD, false, KeyLive { rotation_days: Some(90), ..live() }),
+            (GRANTS, true, KeyLive { grants: grant("arn:aws:iam::999999999999:root"), ..live() }),
+            (GRANTS, true, KeyLive { grants: grant("ec2.amazonaws.com"), ..live() }),
+            (
+                GRANTS,
+                true,
+                KeyLive { grants: grant("arn:aws:iam::123456789012:role/securelambda/demo-prod/x"), ..live() },
+            ),
+            (ALIAS, false, KeyLive { aliases: Vec::new(), ..live() }),
+            (STATE, false, KeyLive { state: "Disabled".into(), ..live() }),
+            (DESCRIPTION, false, KeyLive { description: String::new(), ..live() }),
+        ] {
+            let drift: Vec<_> =
+                want().drift(&live).into_iter().map(|Drift { field, weakens, .. }| (field, weakens)).collect();
+            assert_eq!(drift, [(field.to_owned(), weakens)]);
+        }
+        let other = KeyLive { form: ("RSA_2048".into(), "SIGN_VERIFY".into()), ..live() };
+        assert!(want().requires_replacement(&want().drift(&other)).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_recorded_key_is_read_in_one_step() {
+        let (key, ours) = (described("Enabled"), tags("demo"));
+        let [policy, rotation, aliases, grants] = access();
+        let texts = [&key, &ours, &policy, &rotation, &aliases, &grants];
+        let (kms, asked) = kms(texts.iter().map(|text| (200, text.as_str())).collect(), RemovalOf::Part);
+        let found = kms.read(&want().key(), Some(&outputs()), &Task::detached("key.stack")).await.unwrap().unwrap();
+        assert_eq!(want().drift(&found.live), []);
+        assert!(asked().iter().all(|(_, body)| body.contains(ARN)), "{:?}", asked());
+    }
+
+    #[tokio::test]
+    async fn a_key_without_an_alias_is_found_by_its_tags() {
+        let keys = json!({ "Keys": [
+            { "KeyId": "aws", "KeyArn": "arn:aws:kms:eu-central-1:123456789012:key/aws" },
+            { "KeyId": "theirs", "KeyArn": "arn:aws:kms:eu-central-1:123456789012:key/theirs" },
+            { "KeyId": "k", "KeyArn": ARN },
+        ] });
+        let alias = |name: &str, key: &str| json!({ "AliasName": name, "TargetKeyId": key });
+        let aliases = json!({ "Aliases": [alias("alias/aws/sns", "aws"), alias("alias/theirs", "theirs")] });
+        let (keys, aliases, ours, key) = (keys.to_string(), aliases.to_string(), tags("demo"), described("Enabled"));
+        let answers = vec![GONE, (200, &*keys), (200, &*aliases), (200, &*ours), (200, &*key)];
+        let (kms, asked) = kms(answers, RemovalOf::Part);
+        let found = kms.find(&want().key()).await.unwrap().unwrap();
+        assert_eq!(found.arn(), Some(ARN));
+        let calls: Vec<String> = asked().into_iter().map(|(call, _)| call).collect();
+        assert_eq!(calls, ["DescribeKey", "ListKeys", "ListAliases", "ListResourceTags", "DescribeKey"]);
+    }
+
+    #[tokio::test]
+    async fn the_alias_of_a_strangers_key_is_not_taken() {
+        let none = json!({ "Keys": [], "Aliases": [] }).to_string();
+        let (key, theirs) = (described("Enabled"), tags("demo-prod"));
+        let answers = vec![(200, &*key), (200, &*none), (200, &*none), (200, &*theirs)];
+        let (kms, _) = kms(answers, RemovalOf::Part);
+        let failure = kms.find(&want().key()).await.unwrap_err();
+        assert_eq!((failure.cause, failure.resource.as_deref()), (Cause::Foreign, Some(ARN)));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_waits_for_its_deletion_does_not_exist_and_is_brought_back() {
+        let none = json!({ "Keys": [], "Aliases": [] }).to_string();
+        let (pending, back_again, ours) = (described("PendingDeletion"), described("Enabled"), tags("demo"));
+        let [policy, rotation, aliases, grants] = access();
+        let found = vec![(200, &*pending), (200, &*none), (200, &*none), (200, &*ours)];
+        let read = vec![
+            (200, &*pending),
+            (200, &*ours),
+            (200, &*policy),
+            (200, &*rotation),
+            (200, &*aliases),
+            (200, &*grants),
+        ];
+        let (kms_, _) = kms([found.clone(), read].concat(), RemovalOf::Part);
+        let task = Task::detached("key.stack");
+        assert!(kms_.read(&want().key(), None, &task).await.unwrap().is_none());
+
+        let off = json!({ "KeyRotationEnabled": false }).to_string();
+        let back = vec![
+            (200, r#"{"KeyId":"k"}"#),
+            (200, "{}"),
+            (200, &*back_again),
+            (200, &*policy),
+            (200, &*off),
+            (200, &*aliases),
+            (200, &*grants),
+            (200, "{}"),
+        ];
+        let (kms, asked) = kms([found, back].concat(), RemovalOf::Part);
+        assert_eq!(kms.create(&want(), &task).await.unwrap(), outputs());
+        let calls: Vec<String> = asked().into_iter().skip(4).map(|(call, _)| call).collect();
+        assert_eq!(calls[..2], ["CancelKeyDeletion", "EnableKey"]);
+        assert_eq!(calls.last().unwrap(), "EnableKeyRotation", "what changed meanwhile is put right");
+        assert!(!calls.contains(&"CreateKey".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_new_key_has_its_policy_and_tags_from_the_first_call() {
+        let none = json!({ "Keys": [], "Aliases": [] }).to_string();
+        let made = described("Enabled");
+        let answers = vec![GONE, (200, &*none), (200, &*none), (200, &*made), (200, "{}"), (200, "{}")];
+        let (kms, asked) = kms(answers, RemovalOf::Part);
+        assert_eq!(kms.create(&want(), &Task::detached("key.stack")).await.unwrap(), outputs());
+        let calls = asked();
+        assert_eq!(calls[3].0, "CreateKey");
+        for part in ["securelambda:stack", "SYMMETRIC_DEFAULT", "kms:*"] {
+            assert!(calls[3].1.contains(part), "{part}: {calls:?}");
+        }
+        assert!(calls[4].1.contains(r#""RotationPeriodInDays":365"#) && calls[5].1.contains("alias/demo"), "{calls:?}");
+    }
+
+    /// The list of secrets, each with what DescribeSecret says of it.
+    fn secret(key: &str, deleted: bool) -> Value {
+        let mut secret =
+            json!({ "Name": "demo-s", "ARN": "arn:aws:secretsmanager:r:1:secret:demo-s-AbCdEf", "KmsKeyId": key });
+        if deleted {
+            secret["DeletedDate"] = json!(1.795_824e9);
+        }
+        secret
+    }
+
+    async fn deleted(secrets: &[Value], removal: RemovalOf) -> Result<String, Failure> {
+        let list = json!({ "SecretList": secrets }).to_string();
+        let each: Vec<String> = secrets
+            .iter()
+            .filter(|secret| secret["KmsKeyId"] == ARN || secret["KmsKeyId"] == "alias/demo")
+            .map(ToString::to_string)
+            .collect();
+        let mut answers = vec![(200, &*list)];
+        answers.extend(each.iter().map(|secret| (200, secret.as_str())));
+        answers.push((200, "{}"));
+        let (kms, asked) = kms(answers, removal);
+        kms.delete(&outputs(), &Task::detached("key.stack")).await?;
+        let (call, body) = asked().pop().unwrap();
+        assert_eq!(call, "ScheduleKeyDeletion");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        Ok(body["PendingWindowInDays"].to_string())
+    }
+
+    #[tokio::test]
+    async fn a_key_waits_longer_than_every_secret_that_needs_it() {
+        assert_eq!(deleted(&[], RemovalOf::Stack).await.unwrap(), "7");
+        assert_eq!(deleted(&[secret("another", true)], RemovalOf::Stack).await.unwrap(), "7");
+        for name in [ARN, "alias/demo"] {
+            assert_eq!(deleted(&[secret(name, true)], RemovalOf::Stack).await.unwrap(), "30");
+        }
+        assert_eq!(deleted(&[], RemovalOf::Part).await.unwrap(), "30", "old log events stay");
+        let kept = deleted(&[secret(ARN, false)], RemovalOf::Stack).await.unwrap_err();
+        assert!(kept.to_string().contains("demo-s"), "{kept}");
+    }
+
+    #[tokio::test]
+    async fn a_key_waits_long_if_the_secrets_cannot_be_listed() {
+        let denied = (400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
+        let (kms, asked) = kms(vec![denied, (200, "{}")], RemovalOf::Stack);
+        kms.delete(&outputs(), &Task::detached("key.stack")).await.unwrap();
+        assert!(asked()[1].1.contains(r#""PendingWindowInDays":30"#), "{:?}", asked());
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_gone_or_waits_already_is_deleted() {
+        for answer in [GONE, PENDING] {
+            let (kms, asked) = kms(vec![(200, r#"{"SecretList":[]}"#), answer], RemovalOf::Stack);
+            kms.delete(&outputs(), &Task::detached("key.stack")).await.unwrap();
+            assert_eq!(asked().len(), 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn changes_are_made_one_by_one_and_a_disabled_key_is_enabled_first() {
+        let grant = Grant { id: "g".into(), to: "arn:aws:iam::999999999999:root".into() };
+        let live = KeyLive {
+            state: "Disabled".into(),
+            description: "x".into(),
+            policy: Policy::default(),
+            rotation_days: None,
+            aliases: Vec::new(),
+            grants: vec![grant],
+            ..live()
+        };
+        let (kms, asked) = kms(vec![(200, "{}"); 6], RemovalOf::Part);
+        let found = Found { outputs: outputs(), live };
+        kms.update(&want(), &found, &Task::detached("key.stack")).await.unwrap();
+        let calls: Vec<String> = asked().into_iter().map(|(call, _)| call).collect();
+        let expected =
+            ["EnableKey", "PutKeyPolicy", "RevokeGrant", "EnableKeyRotation", "CreateAlias", "UpdateKeyDescription"];
+        assert_eq!(calls, expected);
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::PACKAGE;
 use super::{Code, FUNCTIONS, FunctionLive, Vpc};
+use crate::aws::Encryption;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Drift, Failure, Resource};
@@ -46,8 +47,8 @@ pub struct Function {
     pub vpc: Option<Vpc>,
     /// The ARN of the queue that receives the events of asynchronous calls that failed.
     pub dead_letters: Option<String>,
-    /// The ARN of the stack file's key that encrypts its variables. `None`: one that somebody set is kept.
-    pub kms_key: Option<String>,
+    /// What encrypts its variables.
+    pub kms_key: Encryption,
     pub code: Code,
 }
 

@@ -9,7 +9,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
 use super::{Code, Function, FunctionLive, FunctionOutputs, Lambda};
-use crate::aws::testing;
+use crate::aws::{Encryption, testing};
 use crate::engine::{Failure, Found, Provider, Resource, Task};
 
 pub(super) const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:demo-f";
@@ -33,7 +33,7 @@ pub(super) fn want() -> Function {
         statements: BTreeSet::from(["securelambda-topic".into()]),
         vpc: None,
         dead_letters: None,
-        kms_key: None,
+        kms_key: Encryption::default(),
         code: Code::new(b"zip".to_vec()),
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_lambda::types::{LogFormat, PackageType, RecursiveLoop, SnapStartAppl
 
 use super::access::{InvokeConfig, Reading, Statement};
 use super::{Function, FunctionLive, State};
-use crate::aws::keys;
+use crate::aws::{Encryption, keys};
 use crate::engine::{Comparison, Effect};
 
 /// The one field that AWS cannot change later.
@@ -116,12 +116,12 @@ impl Function {
             .plain(SNAP_START, SnapStartApplyOn::None.as_str(), &live.snap_start)
             .judged("SigningProfileVersionArn", ANY, or_none(&live.signing_profile), Effect::Same);
         let comparison = match &self.kms_key {
-            Some(want) => {
+            want @ (Encryption::With(_) | Encryption::Without(_)) => {
                 let key = Some(&live.kms_key).filter(|key| !key.is_empty());
                 let own = account(&self.role_arn).unwrap_or_default();
-                keys::compared(comparison, "KMSKeyArn", Some(want), key, own)
+                keys::compared(comparison, "KMSKeyArn", want, key, own)
             }
-            None => comparison.judged("KMSKeyArn", ANY, or_none(&live.kms_key), Effect::Same),
+            Encryption::Unchosen => comparison.judged("KMSKeyArn", ANY, or_none(&live.kms_key), Effect::Same),
         };
         let wanted = self.dead_letters.as_deref().unwrap_or_default();
         let lost = match live.dead_letters.as_str() {

@@ -120,7 +120,8 @@ impl Lambda {
                 .set_ephemeral_storage(storage.filter(|_| differs(EPHEMERAL)))
                 .set_snap_start(differs(SNAP_START).then_some(snap_start))
                 .set_vpc_config(want.vpc.as_ref().map(Vpc::config))
-                .set_kms_key_arn(want.kms_key.clone())
+                // An empty one takes the key off; none keeps it.
+                .set_kms_key_arn(want.kms_key.key().cloned().or_else(|| differs("KMSKeyArn").then(String::new)))
                 .set_dead_letter_config(sends_dead_letters.then(|| want.dead_letter_config()));
             call.send().await.or_fail(&doing)
         });
@@ -193,7 +194,7 @@ impl Provider<Function> for Lambda {
             let call = if want.tracing { call.tracing_config(tracing) } else { call };
             let dead_letters = want.dead_letters.is_some().then(|| want.dead_letter_config());
             let call = call.set_vpc_config(want.vpc.as_ref().map(Vpc::config)).set_dead_letter_config(dead_letters);
-            let call = call.set_kms_key_arn(want.kms_key.clone());
+            let call = call.set_kms_key_arn(want.kms_key.key().cloned());
             call.set_tags(Some(tags.clone())).send().await.or_fail(&doing)
         });
         let made = made.await?;

@@ -14,7 +14,7 @@ use super::error::{OrAbsent, OrFail};
 use super::retries::{client, once};
 use super::settle::{LOGS_BUSY, LOGS_KEY, LOGS_TAGGED, LOGS_VISIBLE, Wait, settled};
 use super::unsupported::UNSUPPORTED;
-use super::{Clients, keys, pairs, tag_map};
+use super::{Clients, Encryption, keys, pairs, tag_map};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
@@ -46,8 +46,8 @@ pub struct LogGroup {
     pub retention_days: i32,
     /// The account that owns it: twelve digits.
     pub account: String,
-    /// The ARN of the stack file's key that encrypts it.
-    pub kms_key: Option<String>,
+    /// What encrypts it.
+    pub kms_key: Encryption,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,12 +99,13 @@ impl Resource for LogGroup {
             .judged("retentionInDays", self.retention_days, days, retention)
             .nothing_else("subscriptionFilters", &live.subscription_filters)
             .guard("bearerTokenAuthenticationEnabled", false, live.takes_bearer_tokens);
-        compared = match &self.kms_key {
-            // The emulator cannot give a group another key (docs/local.md).
-            Some(want) if live.emulated && live.kms_key.as_ref() != Some(want) => {
-                compared.judged("kmsKeyId", want, UNSUPPORTED, Effect::Same)
-            }
-            want => keys::compared(compared, "kmsKeyId", want.as_ref(), live.kms_key.as_ref(), &self.account),
+        let by_key = |so_far| keys::compared(so_far, "kmsKeyId", &self.kms_key, live.kms_key.as_ref(), &self.account);
+        // The emulator cannot give a group another key (docs/local.md).
+        compared = if live.emulated && !by_key(Comparison::default()).is_as_wanted() {
+            let want = self.kms_key.key().map_or("none", String::as_str);
+            compared.judged("kmsKeyId", want, UNSUPPORTED, Effect::Same)
+        } else {
+            by_key(compared)
         };
         // What the stack file does not say and what gives nobody access is kept as it is.
         for (name, value) in &live.others {
@@ -243,7 +244,7 @@ impl Logs {
     /// Encrypts new events with the wanted key; with none, with AWS's own.
     async fn set_key(&self, want: &LogGroup, task: &Task) -> Result<(), Failure> {
         let group = &want.name;
-        if let Some(key) = &want.kms_key {
+        if let Some(key) = want.kms_key.key() {
             let doing = format!("encrypt the log group {group} with {key}");
             let set = settled(task, &[&LOGS_BUSY, &LOGS_KEY], || async {
                 let call = self.client.associate_kms_key().log_group_name(group).kms_key_id(key);
@@ -311,7 +312,7 @@ impl Provider<LogGroup> for Logs {
         let tags = tag_map(&self.scope, &want.id);
         let made = settled(task, &[&LOGS_BUSY, &LOGS_KEY], || async {
             let call = self.once.create_log_group().log_group_name(&want.name).set_tags(Some(tags.clone()));
-            call.set_kms_key_id(want.kms_key.clone()).send().await.or_fail(&doing)
+            call.set_kms_key_id(want.kms_key.key().cloned()).send().await.or_fail(&doing)
         });
         made.await?;
         self.retain(want, task).await?;
@@ -367,7 +368,7 @@ mod tests {
             name: "/aws/lambda/demo-f".into(),
             retention_days: 14,
             account: "123456789012".into(),
-            kms_key: None,
+            kms_key: Encryption::default(),
         }
     }
 
@@ -390,7 +391,7 @@ mod tests {
     #[tokio::test]
     async fn the_key_of_the_stack_file_is_given_when_it_is_made_and_later() {
         let key = "arn:aws:kms:eu-central-1:123456789012:key/k";
-        let want = LogGroup { kms_key: Some(key.into()), ..want() };
+        let want = LogGroup { kms_key: Encryption::With(key.into()), ..want() };
         let bare = LogGroupLive { retention_days: Some(14), ..LogGroupLive::default() };
         assert_eq!(want.drift(&bare), [Drift::weakening("kmsKeyId", key, "none")]);
         assert_eq!(want.drift(&LogGroupLive { emulated: true, ..bare.clone() }), []);

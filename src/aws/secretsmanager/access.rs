@@ -56,7 +56,7 @@ impl SecretsManager {
     /// Encrypts it with the wanted key; with none, with AWS's own.
     pub(super) async fn set_key(&self, arn: &str, want: &Secret, task: &Task) -> Result<(), Failure> {
         let doing = format!("set the key of the secret {}", want.name);
-        let key = want.kms_key.as_deref().unwrap_or_default();
+        let key = want.kms_key.key().map_or("", String::as_str);
         let set = settled(task, &[&SECRET_BACK], || async {
             self.client.update_secret().secret_id(arn).kms_key_id(key).send().await.or_fail(&doing)
         });

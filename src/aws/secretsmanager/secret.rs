@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::RECOVERY_DAYS;
 use crate::aws::error::hide;
-use crate::aws::keys;
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
+use crate::aws::{Encryption, keys};
 use crate::engine::{Comparison, Effect, Failure, Resource};
 use crate::layer::Layer;
 use crate::policy::Policy;
@@ -45,8 +45,8 @@ pub struct Secret {
     pub policy: Policy,
     /// The account that owns it: twelve digits.
     pub account: String,
-    /// The ARN of the stack file's key that encrypts it.
-    pub kms_key: Option<String>,
+    /// What encrypts it.
+    pub kms_key: Encryption,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -181,7 +181,7 @@ impl Resource for Secret {
             .judged("ResourcePolicy", shown(&self.policy), shown(&live.policy), self.policy.judge(&live.policy))
             // Copies have the same policy, in the same account.
             .plain("ReplicationStatus", "none", list(&live.replicas));
-        let (want, key) = (self.kms_key.as_ref(), live.kms_key.as_ref());
+        let (want, key) = (&self.kms_key, live.kms_key.as_ref());
         let mut compared = keys::compared(compared, "KmsKeyId", want, key, &self.account);
         if !self.rotated {
             compared = compared.nothing_else("RotationLambdaARN", &live.rotated_by);

@@ -10,24 +10,18 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{SNS_BUSY, settled};
-use crate::aws::{keys, tags};
+use crate::aws::{Encryption, keys, tags};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
 use crate::regions::Service;
 use crate::scope::Whose;
 
-/// What AWS's default policy lets the owner's account do (docs/aws.md, Topics).
-const OWNER_MAY: [&str; 8] = [
-    "SNS:GetTopicAttributes",
-    "SNS:SetTopicAttributes",
-    "SNS:AddPermission",
-    "SNS:RemovePermission",
-    "SNS:DeleteTopic",
-    "SNS:Subscribe",
-    "SNS:ListSubscriptionsByTopic",
-    "SNS:Publish",
-];
+/// The protocol of e-mail addresses.
+const EMAIL: &str = "email";
+
+/// The addresses of the stack file that receive nothing.
+const NOBODY: &str = "Subscriptions.Missing";
 
 /// Attributes that identify the topic, count its subscriptions, or follow from another attribute.
 const IDENTIFYING: [&str; 6] = [
@@ -38,9 +32,6 @@ const IDENTIFYING: [&str; 6] = [
     "SubscriptionsDeleted",
     "EffectiveDeliveryPolicy",
 ];
-
-/// What the emulator's default policy lets the owner's account do.
-const OWNER_MAY_BY_EMULATOR: [&str; 3] = ["SNS:Publish", "SNS:Subscribe", "SNS:Receive"];
 
 #[derive(Debug, Clone)]
 pub struct Topic {
@@ -56,14 +47,18 @@ pub struct Topic {
     pub subscribers: Vec<String>,
     /// The ARNs of all functions of the stack. One that receives the messages all the same is no stranger.
     pub functions: Vec<String>,
+    /// The e-mail addresses that receive its messages, each after its owner has confirmed that.
+    pub emails: Vec<String>,
+    /// What the ARNs of the alarms look like that CloudWatch publishes to it.
+    pub alarms: Option<String>,
     /// Whether messages must be published over TLS.
     pub tls_only: bool,
     /// Whether SNS sends traces of the messages to X-Ray.
     pub tracing: bool,
     /// How SNS signs messages: 1 with SHA-1, 2 with SHA-256.
     pub signature_version: u8,
-    /// The ARN of the stack file's key that encrypts it.
-    pub kms_key: Option<String>,
+    /// What encrypts it.
+    pub kms_key: Encryption,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,42 +90,20 @@ fn list(subscriptions: &[&Subscribed]) -> String {
 }
 
 impl Topic {
-    /// AWS's default policy, which lets only principals of the owner's account use the topic, with these actions; and
-    /// the denial of the stack file.
-    fn policy_with(&self, actions: &[&str]) -> Policy {
-        let owner = json!({
-            "Sid": "__default_statement_ID",
-            "Effect": "Allow",
-            "Principal": { "AWS": "*" },
-            "Action": actions,
-            "Resource": self.arn,
-            "Condition": { "StringEquals": { "AWS:SourceOwner": self.account } },
-        });
-        let without_tls = self.tls_only.then(|| {
-            json!({
-                "Sid": "OnlyOverTls",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "sns:Publish",
-                "Resource": self.arn,
-                "Condition": { "Bool": { "aws:SecureTransport": "false" } },
-            })
-        });
-        Policy::new([owner].into_iter().chain(without_tls))
-    }
-
-    fn policy(&self) -> Policy {
-        self.policy_with(&OWNER_MAY)
-    }
-
-    fn judge_policy(&self, live: &Policy) -> Effect {
-        let by_emulator = self.policy_with(&OWNER_MAY_BY_EMULATOR);
-        if by_emulator.judge(live) == Effect::Same { Effect::Same } else { self.policy().judge(live) }
-    }
-
     /// The subscriptions that the stack does not want.
     fn unwanted<'a>(&'a self, live: &'a TopicLive) -> impl Iterator<Item = &'a Subscribed> {
-        live.subscriptions.iter().filter(|one| one.protocol != "lambda" || !self.subscribers.contains(&one.endpoint))
+        let wanted = |one: &Subscribed| match one.protocol.as_str() {
+            "lambda" => self.subscribers.contains(&one.endpoint),
+            EMAIL => self.emails.contains(&one.endpoint),
+            _ => false,
+        };
+        live.subscriptions.iter().filter(move |one| !wanted(one))
+    }
+
+    /// The addresses that have no subscription, whether confirmed or not.
+    fn unsubscribed<'a>(&'a self, live: &'a TopicLive) -> impl Iterator<Item = &'a String> {
+        let has = |address: &str| live.subscriptions.iter().any(|one| one.protocol == EMAIL && one.endpoint == address);
+        self.emails.iter().filter(move |address| !has(address))
     }
 
     fn tracing_mode(&self) -> &'static str {
@@ -140,7 +113,7 @@ impl Topic {
     /// The attributes that a new topic does not have.
     fn beyond_defaults(&self) -> Vec<(&'static str, String)> {
         let mut beyond = Vec::new();
-        if self.tls_only {
+        if self.tls_only || self.alarms.is_some() {
             beyond.push(("Policy", self.policy().to_string()));
         }
         if self.tracing {
@@ -149,7 +122,7 @@ impl Topic {
         if self.signature_version != 1 {
             beyond.push(("SignatureVersion", self.signature_version.to_string()));
         }
-        if let Some(key) = &self.kms_key {
+        if let Some(key) = self.kms_key.key() {
             beyond.push(("KmsMasterKeyId", key.clone()));
         }
         beyond
@@ -203,8 +176,13 @@ impl Resource for Topic {
             .judged("Subscriptions.PendingConfirmation", "none", &waiting, Effect::differs_unless(waiting == "none"))
             .plain("TracingConfig", self.tracing_mode(), attribute("TracingConfig", "PassThrough"))
             .judged("SignatureVersion", self.signature_version, signature, signed);
+        if !self.emails.is_empty() {
+            let missing: Vec<&str> = self.unsubscribed(live).map(String::as_str).collect();
+            let text = if missing.is_empty() { "none".to_owned() } else { missing.join(", ") };
+            compared = compared.guard(NOBODY, "none", text);
+        }
         let key = live.attributes.get("KmsMasterKeyId");
-        compared = keys::compared(compared, "KmsMasterKeyId", self.kms_key.as_ref(), key, &self.account);
+        compared = keys::compared(compared, "KmsMasterKeyId", &self.kms_key, key, &self.account);
         // What the stack file does not say and what gives nobody access is kept as it is.
         for (name, value) in &live.attributes {
             if !["TracingConfig", "SignatureVersion", "KmsMasterKeyId"].contains(&name.as_str()) {
@@ -283,6 +261,19 @@ impl Sns {
         });
         set.await.map(drop)
     }
+
+    /// Asks the owner of an address to confirm that it receives the topic's messages. A repeated call asks again and
+    /// makes no second subscription.
+    async fn subscribe_address(&self, arn: &str, address: &str, task: &Task) -> Result<(), Failure> {
+        let doing = format!("subscribe {address} to {arn}");
+        let asked = settled(task, &[&SNS_BUSY], || async {
+            let call = self.client.subscribe().topic_arn(arn).protocol(EMAIL).endpoint(address);
+            call.send().await.or_fail(&doing)
+        });
+        asked.await?;
+        task.note(&format!("{address} has to confirm the subscription: SNS has sent a message"));
+        Ok(())
+    }
 }
 
 impl Provider<Topic> for Sns {
@@ -326,6 +317,9 @@ impl Provider<Topic> for Sns {
         for (name, value) in want.beyond_defaults() {
             self.set(&arn, name, &value, task).await?;
         }
+        for address in &want.emails {
+            self.subscribe_address(&arn, address, task).await?;
+        }
         Ok(TopicOutputs { arn })
     }
 
@@ -339,13 +333,19 @@ impl Provider<Topic> for Sns {
                         self.unsubscribe(subscription, task).await?;
                     }
                 }
+                NOBODY => {
+                    for address in want.unsubscribed(&found.live) {
+                        self.subscribe_address(arn, address, task).await?;
+                    }
+                }
                 "TracingConfig" => self.set(arn, "TracingConfig", want.tracing_mode(), task).await?,
                 "SignatureVersion" => {
                     self.set(arn, "SignatureVersion", &want.signature_version.to_string(), task).await?;
                 }
                 // An empty name turns the encryption with the account's own key off.
                 "KmsMasterKeyId" => {
-                    self.set(arn, "KmsMasterKeyId", want.kms_key.as_deref().unwrap_or_default(), task).await?;
+                    let key = want.kms_key.key().map_or("", String::as_str);
+                    self.set(arn, "KmsMasterKeyId", key, task).await?;
                 }
                 _ => {}
             }
@@ -374,6 +374,7 @@ impl Provider<Topic> for Sns {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use super::super::policy::OWNER_MAY_BY_EMULATOR;
     use super::*;
     use crate::aws::testing::{replay, requests};
     use crate::engine::Drift;
@@ -390,10 +391,12 @@ mod tests {
             account: "123456789012".into(),
             subscribers: vec![FUNCTION.into()],
             functions: vec![FUNCTION.into(), OTHER.into()],
+            emails: Vec::new(),
+            alarms: None,
             tls_only: false,
             tracing: false,
             signature_version: 1,
-            kms_key: None,
+            kms_key: Encryption::default(),
         }
     }
 
@@ -545,6 +548,34 @@ mod tests {
         assert!(calls[3].contains("SetTopicAttributes") && calls[3].contains("SourceOwner"), "{calls:?}");
         assert!(calls[4].contains("Unsubscribe") && calls[4].contains("arn%3Asub%3A9"), "{calls:?}");
         assert!(calls[5].contains("AttributeName=TracingConfig") && calls[5].contains("PassThrough"), "{calls:?}");
+    }
+
+    #[test]
+    fn only_the_alarms_of_the_stack_may_publish_beside_the_account() {
+        let told = Topic { alarms: Some("arn:aws:cloudwatch:eu-central-1:123456789012:alarm:demo-*".into()), ..want() };
+        let publish = told.policy().statement("Alarms").cloned().unwrap();
+        assert_eq!(publish["Principal"], json!({ "Service": "cloudwatch.amazonaws.com" }));
+        assert_eq!(publish["Condition"]["StringEquals"]["aws:SourceAccount"], "123456789012");
+        assert!(!told.drift(&live())[0].weakens, "without it nobody is told, and nobody more may publish");
+        assert_eq!(told.drift(&TopicLive { policy: told.policy(), ..live() }), []);
+        let of_anybody = json!({ "Sid": "Alarms", "Effect": "Allow", "Principal": publish["Principal"],
+            "Action": "sns:Publish", "Resource": ARN });
+        assert!(told.drift(&beside(of_anybody))[0].weakens, "alarms of every account");
+    }
+
+    #[tokio::test]
+    async fn addresses_are_subscribed_and_kept() {
+        let told = Topic { emails: vec!["ops@example.com".into(), "dev@example.com".into()], ..want() };
+        let ops = also(subscribed("email", "ops@example.com", None));
+        let missing = [Drift::weakening("Subscriptions.Missing", "none", "dev@example.com")];
+        assert_eq!(told.drift(&ops), missing, "one that is not confirmed yet counts");
+        let (clients, http) = replay(vec![(200, "<x/>")]);
+        let found = Found { outputs: TopicOutputs { arn: ARN.into() }, live: ops };
+        let sns = Sns::new(&clients);
+        Provider::<Topic>::update(&sns, &told, &found, &Task::detached("topic.t")).await.unwrap();
+        let calls = requests(&http);
+        assert!(calls[0].contains("Protocol=email") && calls[0].contains("dev%40example.com"), "{calls:?}");
+        assert_eq!(calls.len(), 1);
     }
 
     #[tokio::test]

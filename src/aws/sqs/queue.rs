@@ -11,7 +11,7 @@ use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{CleanupGroup, Described, Kind, Listed, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::{QUEUE_NAME, confirmed, settled, until};
-use crate::aws::{keys, tag_map};
+use crate::aws::{Encryption, keys, tag_map};
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
@@ -57,8 +57,8 @@ pub struct Queue {
     pub arn: String,
     /// The account that owns the queue: twelve digits.
     pub account: String,
-    /// The ARN of the stack file's key that encrypts it; `None`: SQS's own encryption.
-    pub kms_key: Option<String>,
+    /// What encrypts it. Without a key, SQS's own encryption.
+    pub kms_key: Encryption,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,7 +116,7 @@ impl Queue {
 
     /// The attributes that a new queue is given.
     fn attributes(&self) -> HashMap<Attribute, String> {
-        let encrypted = match &self.kms_key {
+        let encrypted = match self.kms_key.key() {
             Some(key) => (Attribute::KmsMasterKeyId, key.clone()),
             None => (Attribute::SqsManagedSseEnabled, "true".to_owned()),
         };
@@ -163,10 +163,10 @@ impl Resource for Queue {
         let policy = self.policy();
         let compared = Comparison::default().judged(POLICY, &policy, &live.policy, policy.judge(&live.policy));
         // Before the encryption of SQS: a queue has one or the other.
-        let mut compared = keys::compared(compared, KEY, self.kms_key.as_ref(), key, &self.account);
+        let mut compared = keys::compared(compared, KEY, &self.kms_key, key, &self.account);
         let own = attribute(OWN_ENCRYPTION, "false");
         // A missing key of the stack file was named before.
-        let by_key = self.kms_key.is_some() || key.is_some_and(|key| !keys::is_anothers(key, &self.account));
+        let by_key = self.kms_key.key().is_some() || key.is_some_and(|key| self.kms_key.keeps(key, &self.account));
         let encrypted = if by_key { Effect::Same } else { Effect::weakens_unless(own == "true") };
         let moved_to = attribute(MOVED_TO, "none");
         compared = compared
@@ -291,7 +291,7 @@ impl Provider<Queue> for Sqs {
                 POLICY => self.set(&url, Attribute::Policy, &want.policy().to_string()).await?,
                 // An empty one turns the encryption with that key off, and the moving of messages.
                 KEY => {
-                    let key = want.kms_key.as_deref().unwrap_or_default();
+                    let key = want.kms_key.key().map_or("", String::as_str);
                     self.set(&url, Attribute::KmsMasterKeyId, key).await?;
                 }
                 MOVED_TO => self.set(&url, Attribute::RedrivePolicy, "").await?,
@@ -345,7 +345,7 @@ mod tests {
             name: "demo-dead".into(),
             arn: ARN.into(),
             account: "123456789012".into(),
-            kms_key: None,
+            kms_key: Encryption::default(),
         }
     }
 

@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
                     statements: std::collections::BTreeSet::new(),
                     vpc: None,
                     dead_letters: None,
-                    kms_key: None,
+                    kms_key: crate::aws::Encryption::default(),
                     code: lambda::Code::new(b"zip".to_vec()),
                 };
                 async move {

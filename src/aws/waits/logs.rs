@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
                     name: "API-Gateway-Execution-Logs_abc/live".into(),
                     retention_days: 14,
                     account: "123456789012".into(),
-                    kms_key: None,
+                    kms_key: crate::aws::Encryption::default(),
                 };
                 async move { logs::Logs::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
             },
@@ -46,7 +46,7 @@ pub(super) fn cases() -> Vec<Case> {
                     name: "/aws/lambda/demo-f".into(),
                     retention_days: 14,
                     account: "123456789012".into(),
-                    kms_key: None,
+                    kms_key: crate::aws::Encryption::default(),
                 };
                 async move { logs::Logs::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
             },

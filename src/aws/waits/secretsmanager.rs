@@ -20,7 +20,7 @@ fn create_secret(name: &str, clients: Clients, task: Task) -> LocalBoxFuture<'st
         rotated: false,
         policy: crate::policy::Policy::default(),
         account: "123456789012".into(),
-        kms_key: None,
+        kms_key: crate::aws::Encryption::default(),
     };
     async move { secretsmanager::SecretsManager::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
 }

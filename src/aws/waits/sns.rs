@@ -29,10 +29,12 @@ pub(super) fn cases() -> Vec<Case> {
                     account: "123456789012".into(),
                     subscribers: Vec::new(),
                     functions: Vec::new(),
+                    emails: Vec::new(),
+                    alarms: None,
                     tls_only: false,
                     tracing: false,
                     signature_version: 1,
-                    kms_key: None,
+                    kms_key: crate::aws::Encryption::default(),
                 };
                 async move { sns::Sns::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
             },

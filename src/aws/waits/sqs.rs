@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
                     name: "demo-dead".into(),
                     arn: "arn:aws:sqs:eu-central-1:123456789012:demo-dead".into(),
                     account: "123456789012".into(),
-                    kms_key: None,
+                    kms_key: crate::aws::Encryption::default(),
                 };
                 async move { sqs::Sqs::new(&clients).create(&want, &task).await.map(drop) }.boxed_local()
             },

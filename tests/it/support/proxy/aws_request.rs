@@ -37,6 +37,13 @@ impl AwsRequest {
                 "cognito-idp".clone_into(&mut service);
             }
             target.rsplit('.').next().unwrap_or(target).to_owned()
+        } else if let Some((_, operation)) = parts.uri.path().split_once("/operation/") {
+            // CBOR protocols: `/service/GraniteServiceVersion20100801/operation/PutMetricAlarm`. CloudWatch's signing
+            // name is that of its hosts.
+            if service == "monitoring" {
+                "cloudwatch".clone_into(&mut service);
+            }
+            operation.to_owned()
         } else if let Some(action) = form(&body, "Action") {
             action
         } else {
@@ -244,6 +251,9 @@ mod tests {
         assert_eq!((rest.name().as_str(), rest.is_control_plane()), ("apigateway PutMethod", true));
         let route = asked("POST", "/restapis/a1/dev/_user_request_/lambda1", &[("authorization", "eyJ")], "{}");
         assert!(!route.is_control_plane());
+        let path = "/service/GraniteServiceVersion20100801/operation/PutMetricAlarm";
+        let cbor = asked("POST", path, &[("authorization", &signed("monitoring"))], "");
+        assert_eq!((cbor.name().as_str(), cbor.writes()), ("cloudwatch PutMetricAlarm", true));
         let target = ("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth");
         assert_eq!(asked("POST", "/", &[target], "{}").name(), "cognito-idp InitiateAuth");
     }

@@ -4,18 +4,20 @@ Each line of standard input is a JSON object: {"method", "path", "headers": {nam
 line {"operation": "iam CreateRole", "broken": ["RoleName: ...", ...]}. The answer to {"ask": "uncheckable", "operations":
 ["iam CreateRole", ...]} lists the patterns of these operations that Python cannot parse.
 
-A request is parsed back into parameters by its service's protocol (query, json, rest-json). Patterns must match a whole
+A request is parsed back into parameters by its service's protocol (query, json, rest-json, CBOR). Patterns must match a whole
 value, like Java's `matches`. Not checked, because the models do not contain it: rules across members, formats inside a
 string, and whatever depends on the account.
 """
 
 import base64, binascii, datetime, json, re, sys, unicodedata, urllib.parse, warnings
-import botocore.session
+import botocore.parsers, botocore.session
 
 SESSION = botocore.session.get_session()
 MODELS, PATTERNS, CATEGORIES = {}, {}, {}
 # The services of unsigned calls, by the prefix of the target header.
 TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp"}
+# botocore's names of services that sign with the name of their hosts.
+SIGNING = {"monitoring": "cloudwatch"}
 
 
 class Unreadable(Exception):
@@ -428,13 +430,36 @@ def parse_rest(service, request):
     return operation, params, extra
 
 
-PARSERS = {"json": parse_json, "query": parse_query, "rest-json": parse_rest}
+# CBOR: the operation in the path, the members by their names.
+
+
+def parse_cbor(service, request):
+    found = re.fullmatch(r"/service/([^/]*)/operation/([^/]*)", request["path"])
+    target, name = found.groups() if found else ("", "")
+    if target != service.metadata["targetPrefix"] or name not in service.operation_names:
+        raise Unreadable(f"there is no operation {request['path']}")
+    operation = service.operation_model(name)
+    extra = [
+        f"{header}: {request['headers'].get(header)!r}, wants {wanted}"
+        for header, wanted in [("smithy-protocol", "rpc-v2-cbor"), ("content-type", "application/cbor")]
+        if request["headers"].get(header) != wanted
+    ]
+    parser = botocore.parsers.RpcV2CBORParser()
+    try:
+        value = parser.parse_data_item(parser.get_peekable_stream_from_bytes(request["body"]))
+    except botocore.parsers.ResponseParserError as error:
+        raise Unreadable(f"the body is not CBOR: {error}") from None
+    extra += [f"{where}: null" for where in unknown_nulls(value)]
+    return operation, value, extra
+
+
+PARSERS = {"json": parse_json, "query": parse_query, "rest-json": parse_rest, "smithy-rpc-v2-cbor": parse_cbor}
 
 
 def service_of(headers):
     signed = re.search(r"Credential=[^/]*/\d{8}/[^/]*/([^/]*)/aws4_request", headers.get("authorization", ""))
     if signed:
-        return signed.group(1)
+        return SIGNING.get(signed.group(1), signed.group(1))
     return TARGETS.get(headers.get("x-amz-target", "").partition(".")[0])
 
 
