@@ -54,7 +54,8 @@ def main():
     print("/// Regions, and the names of the services that each of them lacks.")
     print(f"pub(super) const REGIONS: [(&str, &[&str]); {len(rows)}] = [")
     for region, missing in sorted(rows.items()):
-        print(f'    ("{region}", &[{", ".join(f'"{service}"' for service in missing)}]),')
+        names = ", ".join(f'"{service}"' for service in missing)
+        print(f'    ("{region}", &[{names}]),')
     print("];")
 
 
