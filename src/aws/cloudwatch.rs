@@ -5,11 +5,25 @@
 
 mod alarm;
 mod inventory;
+pub mod refusals;
 
 pub use self::alarm::{Alarm, AlarmKey, AlarmLive, AlarmOutputs, Metric, Statistic};
 use super::Clients;
 use super::retries::client;
+use super::service::AwsService;
+use crate::regions::Service;
 use crate::scope::Scope;
+
+/// Its hosts have a name of their own.
+pub const SERVICE: Service = Service::new("monitoring", "CloudWatch");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &["cloudwatch"],
+    refusals: refusals::REFUSALS,
+    waits: &[],
+    #[cfg(test)]
+    tests: super::waits::WaitTests::NONE,
+};
 
 const ALARMS: &[&str] = &["{arn:cloudwatch}:alarm:{stack}-*"];
 

@@ -9,6 +9,7 @@
 mod calls;
 mod inventory;
 mod key;
+pub mod refusals;
 mod waiting;
 
 use aws_sdk_kms::types::{KeyMetadata, KeyState};
@@ -19,8 +20,20 @@ use super::Clients;
 use super::error::{OrAbsent, OrFail, empty};
 use super::retries::{client, once};
 use super::secretsmanager::SecretsManager;
+use super::service::AwsService;
 use crate::engine::Failure;
+use crate::regions::Service;
 use crate::scope::Scope;
+
+pub const SERVICE: Service = Service::new("kms", "KMS");
+
+pub(super) const ABOUT: AwsService = AwsService {
+    names: &[SERVICE.name],
+    refusals: refusals::REFUSALS,
+    waits: refusals::WAITS,
+    #[cfg(test)]
+    tests: refusals::tests::WAITS,
+};
 
 /// What a key and its alias are to IAM. An id says nothing about the stack.
 const KEYS: &[&str] = &["{arn:kms}:key/*"];
@@ -39,13 +52,13 @@ pub struct Kms {
 }
 
 impl Kms {
-    pub fn new(clients: &Clients, removal: RemovalOf) -> Self {
+    pub fn new(clients: &Clients) -> Self {
         Self {
             client: client!(aws_sdk_kms, &clients.sdk),
             once: once!(aws_sdk_kms, &clients.once),
             secrets: SecretsManager::new(clients),
             scope: clients.scope.clone(),
-            removal,
+            removal: clients.removal,
         }
     }
 

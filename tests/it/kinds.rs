@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use securelambda::aws::kind::{Kind, Listed};
+use securelambda::aws::kind::Listed;
 use securelambda::aws::{Clients, KINDS, offline, registry};
 use securelambda::scope::Scope;
 
@@ -30,11 +30,6 @@ pub fn all() -> BTreeSet<&'static str> {
 /// Every kind that the program can list without a state file.
 pub fn listed() -> BTreeSet<&'static str> {
     KINDS.iter().filter(|(_, about)| about.listed == Listed::ByItself).map(|(name, _)| *name).collect()
-}
-
-/// The IAM name of the service that keeps a kind: `secretsmanager` of `Secrets Manager (secretsmanager)`.
-pub fn host(about: &Kind) -> &'static str {
-    about.service.title().rsplit_once('(').unwrap().1.trim_end_matches(')')
 }
 
 /// Fails unless each of `kinds` has an entry in `table`, or is exempt and does not have one. The exempt kinds come with

@@ -4,7 +4,8 @@ use aws_sdk_apigateway::types;
 
 use super::{ApiGateway, PAGE, RestApi, RestApiKey, RestApiOutputs, Stage, StageKey};
 use crate::aws::error::{OrAbsent, OrFail};
-use crate::aws::{as_far_as_it_goes, closer, pairs};
+use crate::aws::pages::{as_far_as_it_goes, closer};
+use crate::aws::tags::pairs;
 use crate::engine::{Failure, Id, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 

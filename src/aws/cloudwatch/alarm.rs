@@ -6,18 +6,17 @@ use std::fmt;
 use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, Tag};
 use serde::{Deserialize, Serialize};
 
-use super::{ALARMS, CloudWatch};
+use super::{ALARMS, CloudWatch, SERVICE};
 use crate::aws::error::{OrAbsent, OrFail};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
-use crate::aws::tags;
+use crate::aws::tags::tags;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// What the path of a request to CloudWatch contains.
-const SERVICE: &str = "GraniteServiceVersion20100801";
+const TARGET: &str = "GraniteServiceVersion20100801";
 
 /// What is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,7 +230,7 @@ impl Resource for Alarm {
 
 impl Described for Alarm {
     const ABOUT: Kind = Kind {
-        service: Service::CloudWatch,
+        service: SERVICE,
         label: "alarm",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::CloudWatch,
@@ -276,10 +275,10 @@ impl Described for Alarm {
             },
         ],
         rates: &[
-            Rate::per_second(3, Calls::Operations(SERVICE, &["PutMetricAlarm"])),
-            Rate::per_second(9, Calls::Operations(SERVICE, &["DescribeAlarms"])),
-            Rate::per_second(3, Calls::Operations(SERVICE, &["DeleteAlarms"])),
-            Rate::per_second(10, Calls::Operations(SERVICE, &["ListTagsForResource"])),
+            Rate::per_second(3, Calls::Operations(TARGET, &["PutMetricAlarm"])),
+            Rate::per_second(9, Calls::Operations(TARGET, &["DescribeAlarms"])),
+            Rate::per_second(3, Calls::Operations(TARGET, &["DeleteAlarms"])),
+            Rate::per_second(10, Calls::Operations(TARGET, &["ListTagsForResource"])),
         ],
         check: SettingsCheck {
             layer: Layer::Functions,

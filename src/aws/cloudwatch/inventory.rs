@@ -3,7 +3,7 @@
 use super::CloudWatch;
 use super::alarm::{Alarm, AlarmKey, AlarmOutputs, pairs};
 use crate::aws::error::OrFail;
-use crate::aws::{as_far_as_it_goes, closer};
+use crate::aws::pages::{as_far_as_it_goes, closer};
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 

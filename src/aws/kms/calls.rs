@@ -3,10 +3,10 @@
 use aws_sdk_kms::types::KeyMetadata;
 
 use super::key::{Grant, Key, KeyKey, KeyLive, KeyOutputs};
+use super::refusals::{KEY_PENDING, KEY_TAGGED, KEY_VISIBLE};
 use super::{Kms, is_pending, pairs};
 use crate::aws::error::{OrAbsent, OrFail, empty, several};
-use crate::aws::refusals::KEY_PENDING;
-use crate::aws::settle::{KEY_TAGGED, KEY_VISIBLE, Wait, settled};
+use crate::aws::settle::{Wait, settled};
 use crate::engine::{Failure, Found, Provider, Task};
 use crate::policy::Policy;
 

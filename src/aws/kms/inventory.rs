@@ -6,8 +6,9 @@ use aws_sdk_kms::types::{AliasListEntry, KeyListEntry};
 
 use super::key::{Key, KeyKey, KeyOutputs};
 use super::{Kms, is_pending, pairs};
-use crate::aws::error::{DENIED, OrFail};
-use crate::aws::{as_far_as_it_goes, closer, side_by_side, whole};
+use crate::aws::error::OrFail;
+use crate::aws::pages::{as_far_as_it_goes, closer, side_by_side, whole};
+use crate::aws::refusals::DENIED;
 use crate::engine::{Failure, InventoryItem, Listing, Unread};
 use crate::scope::{Owner, Whose};
 
@@ -123,7 +124,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::aws::kms::RemovalOf;
     use crate::aws::testing::replay;
 
     const DENIED: (u16, &str) = (400, r#"{"__type":"AccessDeniedException","message":"no"}"#);
@@ -159,7 +159,7 @@ mod tests {
         let pending = described("k", json!({ "KeyState": "PendingDeletion", "DeletionDate": 1.795_824e9 }));
         let answers = vec![(200, &*all), (200, &*named), (200, &*ours), (200, &*pending)];
         let (clients, _) = replay(answers);
-        let listed = Kms::new(&clients, RemovalOf::Stack).keys(&Whose::Stack("demo".into())).await;
+        let listed = Kms::new(&clients).keys(&Whose::Stack("demo".into())).await;
         assert!(listed.unread.is_empty(), "{:?}", listed.unread);
         let [one] = listed.listed.as_slice() else { panic!("{listed:?}") };
         assert_eq!((one.name.as_str(), one.until, one.ends_by_itself), ("alias/demo", Some(1_795_824_000), true));
@@ -169,7 +169,7 @@ mod tests {
     async fn tags_that_may_not_be_read_matter_only_if_the_alias_is_a_stacks() {
         let (all, named) = (keys(&["bare", "k"]), aliases(&[("alias/demo", "k")]));
         let (clients, _) = replay(vec![(200, &*all), (200, &*named), DENIED, DENIED]);
-        let listed = Kms::new(&clients, RemovalOf::Stack).keys(&Whose::Stack("demo".into())).await;
+        let listed = Kms::new(&clients).keys(&Whose::Stack("demo".into())).await;
         assert!(listed.listed.is_empty());
         let unread: Vec<_> = listed.unread.iter().map(|one| (one.name.as_deref(), one.denied)).collect();
         assert_eq!(unread, [(Some("alias/demo"), true)]);
@@ -181,7 +181,7 @@ mod tests {
         let named = aliases(&[("alias/aws/sns", "aws"), ("alias/Team/Thing", "other"), ("alias/demo-prod", "k")]);
         let (ours, key) = (tags("demo-prod"), described("k", json!({})));
         let (clients, _) = replay(vec![(200, &*all), (200, &*named), (200, &*ours), (200, &*key)]);
-        let listed = Kms::new(&clients, RemovalOf::Stack).keys(&Whose::Any).await;
+        let listed = Kms::new(&clients).keys(&Whose::Any).await;
         let seen: Vec<_> = listed.listed.iter().map(|one| (one.stack.as_deref(), one.until)).collect();
         assert_eq!(seen, [(Some("demo-prod"), None)]);
     }

@@ -6,17 +6,16 @@ use aws_sdk_kms::types::{GrantListEntry, KeySpec, KeyState, KeyUsageType, Tag};
 use serde::{Deserialize, Serialize};
 
 use super::calls::{DEFAULT, NEW};
-use super::{ALIASES, KEYS, Kms, is_pending, pairs};
+use super::refusals::KEY_PENDING;
+use super::{ALIASES, KEYS, Kms, SERVICE, is_pending, pairs};
 use crate::aws::error::{OrAbsent, OrFail, empty};
 use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, SettingsCheck};
-use crate::aws::refusals::KEY_PENDING;
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
-use crate::aws::tags;
+use crate::aws::tags::tags;
 use crate::engine::{Comparison, Effect, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::policy::Policy;
-use crate::regions::Service;
 use crate::scope::Whose;
 
 /// What the header `x-amz-target` of a request to KMS begins with.
@@ -171,7 +170,7 @@ impl Resource for Key {
 
 impl Described for Key {
     const ABOUT: Kind = Kind {
-        service: Service::Kms,
+        service: SERVICE,
         label: "key",
         listed: Listed::ByItself,
         cleanup: CleanupGroup::Kms,
@@ -377,6 +376,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::aws::Clients;
     use crate::aws::kms::RemovalOf;
     use crate::aws::testing::{asked, replay};
     use crate::engine::{Cause, Drift};
@@ -419,7 +419,8 @@ mod tests {
 
     fn kms(answers: Vec<(u16, &str)>, removal: RemovalOf) -> (Kms, impl Fn() -> Vec<(String, String)>) {
         let (clients, http) = replay(answers);
-        (Kms::new(&clients, removal), move || asked(&http))
+        let clients = Clients { removal, ..clients };
+        (Kms::new(&clients), move || asked(&http))
     }
 
     fn described(state: &str) -> String {

@@ -1,15 +1,4 @@
-//! For each class of refusals in `settle`, a call that meets it: refused a few times, and refused for ever.
-
-mod apigateway;
-mod apigatewayv2;
-mod cognito;
-mod iam;
-mod lambda;
-mod logs;
-mod secretsmanager;
-mod sns;
-mod sqs;
-mod wafv2;
+//! For each wait, a call that meets it: refused a few times, and refused for ever.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,29 +13,52 @@ use hyper::{Request, Response};
 use serde_json::json;
 use tokio::time::Instant;
 
-use self::apigateway::{INTEGRATE, create_routes};
-use self::iam::delete_role;
-use self::logs::delete_log_group;
-use self::sns::delete_topic;
-use self::wafv2::delete_ip_set;
-use super::settle::{self, THROTTLE, WAITS, Wait, settled};
-use super::{Clients, testing};
+use super::apigateway::refusals::tests::{INTEGRATE, create_routes};
+use super::iam::refusals::ROLE_VISIBLE;
+use super::iam::refusals::tests::delete_role;
+use super::logs::refusals::tests::delete_log_group;
+use super::settle::{self, THROTTLE, Wait, settled};
+use super::sns::refusals::tests::delete_topic;
+use super::wafv2::refusals::WAF_LOCK;
+use super::wafv2::refusals::tests::delete_ip_set;
+use super::{Clients, SERVICES, testing};
 use crate::engine::{Cause, Failure, ServiceError, Task, TimeScale};
 
 /// What a refusal says: status, code, message.
-type Refusal = (u16, &'static str, &'static str);
+pub(super) type Refusal = (u16, &'static str, &'static str);
 
 /// What AWS answers: status and body.
-type Answer = (u16, String);
+pub(super) type Answer = (u16, String);
 
 /// A verb that meets a wait.
-struct Case {
+pub(super) struct Case {
     /// The wait's name in the table.
-    wait: &'static str,
+    pub(super) wait: &'static str,
     /// The call that is refused, as in `asked`.
-    at: &'static str,
-    refusal: Refusal,
-    verb: fn(Clients, Task) -> LocalBoxFuture<'static, Result<(), Failure>>,
+    pub(super) at: &'static str,
+    pub(super) refusal: Refusal,
+    pub(super) verb: fn(Clients, Task) -> LocalBoxFuture<'static, Result<(), Failure>>,
+}
+
+/// The tests of a service's waits.
+#[derive(Debug)]
+pub(super) struct WaitTests {
+    /// A case for each of its waits.
+    cases: fn() -> Vec<Case>,
+    /// What it answers to a call when nothing is in the way, by the call (as in `asked`) and its body. `None`: nothing.
+    answers: fn(&str, &str) -> Option<Answer>,
+}
+
+impl WaitTests {
+    pub(super) const NONE: Self = Self::new(Vec::new);
+
+    pub(super) const fn new(cases: fn() -> Vec<Case>) -> Self {
+        Self { cases, answers: |_, _| None }
+    }
+
+    pub(super) const fn answering(self, answers: fn(&str, &str) -> Option<Answer>) -> Self {
+        Self { answers, ..self }
+    }
 }
 
 /// A call by its operation, or else by method and path.
@@ -74,63 +86,20 @@ fn refuse((status, code, message): Refusal, hint: Option<u64>, query: bool) -> R
     answer.body(body).expect("an answer")
 }
 
-/// What AWS says when there is nothing in the way.
+/// What AWS answers when there is nothing in the way: what the services' tests say, or else nothing.
 fn willing(call: &str, body: &str) -> Answer {
-    let arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:demo-s-AbCdEf";
-    let json = match call {
-        "GetIPSet" => json!({ "LockToken": "t2", "IPSet": {
-            "Name": "demo", "Id": "1", "ARN": "arn:x", "IPAddressVersion": "IPV4", "Addresses": [] } }),
-        "CreateIPSet" | "CreateWebACL" => json!({ "Summary": { "Id": "1", "ARN": "arn:x", "LockToken": "t" } }),
-        "CreateSecret" if !body.contains("demo-going") => {
-            let words = "a secret with this name is already scheduled for deletion";
-            return (400, json!({ "__type": "InvalidRequestException", "message": words }).to_string());
-        }
-        "DescribeSecret" if body.contains("demo-going") => {
-            return (400, json!({ "__type": "ResourceNotFoundException" }).to_string());
-        }
-        // Scheduled for deletion, and ours.
-        "DescribeSecret" => json!({ "ARN": arn, "Name": "demo-s", "DeletedDate": 1_763_700_000,
-            "Tags": [{ "Key": "securelambda:stack", "Value": "demo" }] }),
-        // Deleted, and seen to be.
-        "GET /restapis/abc" => return (404, json!({ "__type": "NotFoundException" }).to_string()),
-        "GET /2015-03-31/functions/demo-f" => {
-            return (404, json!({ "__type": "ResourceNotFoundException" }).to_string());
-        }
-        "POST /2015-03-31/functions" => json!({ "FunctionArn": "arn:f", "State": "Active",
-            "LastUpdateStatus": "Successful" }),
-        "POST /restapis/abc/deployments" => json!({ "id": "d1" }),
-        "CreateRole" => {
-            return (
-                200,
-                "<CreateRoleResponse><CreateRoleResult><Role><Path>/</Path><RoleName>demo-r</RoleName>\
-                <RoleId>AROA</RoleId><Arn>arn:r</Arn><CreateDate>2026-11-21T00:00:00Z</CreateDate></Role>\
-                </CreateRoleResult></CreateRoleResponse>"
-                    .into(),
-            );
-        }
-        "ListRolePolicies" | "ListAttachedRolePolicies" => {
-            let (list, item) =
-                if call == "ListRolePolicies" { (call, "PolicyNames") } else { (call, "AttachedPolicies") };
-            return (200, format!("<{list}Response><{list}Result><{item}/></{list}Result></{list}Response>"));
-        }
-        query if query.chars().all(char::is_alphabetic) && QUERY.contains(&query) => {
-            return (200, format!("<{query}Response><{query}Result/></{query}Response>"));
-        }
-        _ => json!({}),
+    let nothing = || match call {
+        query if is_query(body) => format!("<{query}Response><{query}Result/></{query}Response>"),
+        _ => json!({}).to_string(),
     };
-    (200, json.to_string())
+    let answers = SERVICES.iter().find_map(|service| (service.tests.answers)(call, body));
+    answers.unwrap_or_else(|| (200, nothing()))
 }
 
-const QUERY: [&str; 8] = [
-    "DeleteRole",
-    "PutRolePolicy",
-    "DeleteTopic",
-    "CreateTopic",
-    "CreateRole",
-    "ListInstanceProfilesForRole",
-    "ListRolePolicies",
-    "DeleteRolePolicy",
-];
+/// Whether a request is one of the query protocol, whose answers are XML.
+fn is_query(body: &str) -> bool {
+    body.starts_with("Action=")
+}
 
 /// Clients whose calls at one place are refused so many times; and how often that place was called.
 fn clients(
@@ -144,10 +113,11 @@ fn clients(
     let count = Arc::clone(&calls);
     let http = infallible_client_fn(move |request: Request<SdkBody>| {
         let call = asked(&request);
+        let sent = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
         if call == at && count.fetch_add(1, Ordering::SeqCst) < times {
-            return refuse(refusal, hint, QUERY.contains(&at)).map(SdkBody::from);
+            return refuse(refusal, hint, is_query(&sent)).map(SdkBody::from);
         }
-        let (status, body) = willing(&call, &String::from_utf8_lossy(request.body().bytes().unwrap_or_default()));
+        let (status, body) = willing(&call, &sent);
         let mut answer = Response::builder().status(status);
         if status >= 400 {
             let code = body.split('"').nth(3).unwrap_or_default();
@@ -166,37 +136,18 @@ fn cases() -> Vec<Case> {
         refusal: (429, "TooManyRequestsException", "Too Many Requests"),
         verb: create_routes,
     }];
-    let services = [
-        apigateway::cases(),
-        apigatewayv2::cases(),
-        cognito::cases(),
-        iam::cases(),
-        lambda::cases(),
-        logs::cases(),
-        secretsmanager::cases(),
-        sns::cases(),
-        sqs::cases(),
-        wafv2::cases(),
-    ];
-    services.into_iter().flatten().chain(shared).collect()
+    SERVICES.iter().flat_map(|service| (service.tests.cases)()).chain(shared).collect()
 }
 
 fn row(name: &str) -> &'static Wait {
-    WAITS.iter().find(|(known, _)| *known == name).map(|(_, wait)| *wait).expect("a row of the table")
+    settle::all().find(|(known, _)| *known == name).map(|(_, wait)| wait).expect("a row of the table")
 }
 
-/// The table is whole, and none of its rows is without a verb that meets it.
+/// No wait is without a verb that meets it.
 #[test]
 fn every_wait_has_a_case() {
-    let source = include_str!("../settle.rs");
-    let rows: Vec<&str> = source
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub const ")?.split_once(": Wait =").map(|(name, _)| name))
-        .collect();
-    let table: Vec<&str> = WAITS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(rows, table, "the table leaves out a wait");
     let cases: BTreeSet<&str> = cases().iter().map(|case| case.wait).collect();
-    assert_eq!(cases, table.into_iter().collect(), "a wait has no case");
+    assert_eq!(cases, settle::all().map(|(name, _)| name).collect(), "a wait has no case");
 }
 
 /// Of the classes that stay, AWS's own words say which it is.
@@ -237,7 +188,7 @@ fn each_case_uses_documented_words() {
 /// to heal.
 #[test]
 fn a_wait_starts_with_short_pauses_and_ends_in_minutes() {
-    for (name, wait) in WAITS {
+    for (name, wait) in settle::all() {
         assert!(wait.first <= wait.cap && wait.cap.as_secs_f64() * 1.2 * 3.0 <= wait.budget.as_secs_f64(), "{name}");
         // AWS says "about 15 minutes" of a changed security policy, in which the API cannot be deployed.
         let longest = if name == "API_UPDATING" { 25 } else { 10 };
@@ -295,11 +246,11 @@ async fn a_call_refused_for_ever_ends_with_the_last_refusal() {
 async fn alternating_refusals_of_two_classes_end_too() {
     let turn = AtomicUsize::new(0);
     let task = Task::detached("test.turns");
-    let ended = settled(&task, &[&settle::WAF_LOCK], || async {
+    let ended = settled(&task, &[&WAF_LOCK], || async {
         let code = ["WAFOptimisticLockException", "ThrottlingException"][turn.fetch_add(1, Ordering::SeqCst) % 2];
         Err::<(), _>(Failure::refused("could not").answered(ServiceError::new(code, "no")))
     });
-    let ended = tokio::time::timeout(THROTTLE.budget + settle::WAF_LOCK.budget, ended).await.expect("an end");
+    let ended = tokio::time::timeout(THROTTLE.budget + WAF_LOCK.budget, ended).await.expect("an end");
     assert_eq!(ended.expect_err("a refusal").cause, Cause::Refused);
 }
 
@@ -331,7 +282,7 @@ async fn pauses_are_randomised() {
     let runs = (0..8).map(|_| async {
         let pauses = Mutex::new(Vec::new());
         let task = Task::detached("test.jitter");
-        let _ = settled(&task, &[&settle::ROLE_VISIBLE], || async {
+        let _ = settled(&task, &[&ROLE_VISIBLE], || async {
             let mut pauses = pauses.lock().expect("nobody panics");
             pauses.push(Instant::now());
             let code = if pauses.len() < 6 { "NoSuchEntity" } else { "Other" };
