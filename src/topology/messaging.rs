@@ -20,7 +20,7 @@ pub(super) type Secrets = BTreeMap<String, Handle<Secret>>;
 /// The resource policy that the stack file demands for a secret, its own or a service user's. ARNs of roles follow from
 /// their names, and AWS does not ask whether they exist.
 pub(super) fn secret_policy(stack: &Stack, scope: &Scope, secret: &str) -> Policy {
-    let settings = stack.secret_settings.get(secret);
+    let settings = stack.secrets.get(secret).map(|secret| &secret.settings);
     let of_user = stack.service_users.get(secret).is_some_and(|user| user.resource_policy);
     if !of_user && !settings.is_some_and(|settings| settings.resource_policy) {
         return Policy::default();
@@ -37,8 +37,8 @@ pub(super) fn secret_policy(stack: &Stack, scope: &Scope, secret: &str) -> Polic
 /// The rotations of secrets by functions. Secrets Manager asks the function to replace the value, so the permission to
 /// do so and the function's policy come first.
 pub(super) fn rotations(graph: &mut Graph, stack: &Stack, secrets: &Secrets, functions: &BTreeMap<String, Ready>) {
-    for (name, settings) in &stack.secret_settings {
-        let Some(rotation) = &settings.rotation else { continue };
+    for (name, wanted) in &stack.secrets {
+        let Some(rotation) = &wanted.settings.rotation else { continue };
         let (Some(secret), Some(function)) = (secrets.get(name), functions.get(&rotation.function)) else { continue };
         let sid = rotation_sid(name);
         let needs = (function.function, *secret);
@@ -118,9 +118,10 @@ pub(super) fn secrets(
     secrets: &SecretValues,
 ) -> Secrets {
     let mut handles = Secrets::new();
-    for (name, values) in &stack.secrets {
+    for (name, wanted) in &stack.secrets {
         // Values that are topics' ARNs need these topics; the other values are known now.
-        let from_topics: BTreeMap<String, Handle<Topic>> = values
+        let from_topics: BTreeMap<String, Handle<Topic>> = wanted
+            .values
             .iter()
             .filter_map(|(key, value)| match value {
                 Value::Topic(topic) => Some((key.clone(), *topics.get(topic)?)),
@@ -135,7 +136,7 @@ pub(super) fn secrets(
             plain: BTreeMap::new(),
             rotate: secrets.rotate.contains(name),
             filled_by_another: false,
-            rotated: stack.secret_settings.get(name).is_some_and(|settings| settings.rotation.is_some()),
+            rotated: wanted.settings.rotation.is_some(),
             policy: secret_policy(stack, scope, name),
             account: scope.account.clone(),
             kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
