@@ -9,10 +9,11 @@ use std::time::Duration;
 use securelambda::aws::settle;
 use serde_json::json;
 
-use crate::support::botocore::{call, calls, inventory};
+use crate::support::botocore::{call, calls};
 use crate::support::emulator::{account, endpoint};
 use crate::support::facts::recorded_refusal;
 use crate::support::faults::{ConsistencyRules, Domain, OccasionalFaults};
+use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 
