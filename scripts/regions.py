@@ -25,6 +25,8 @@ import botocore
 SOURCES = sorted((pathlib.Path(__file__).parent.parent / "src/aws").rglob("*.rs"))
 DECLARED = re.compile(r'const \w+: Service = Service::new\("([a-z0-9-]+)", "[^"]*"\);')
 SERVICES = sorted(name for source in SOURCES for name in DECLARED.findall(source.read_text()))
+# What endpoints.json calls a service that has another name everywhere else.
+HOSTS = {"cloudwatch": "monitoring"}
 PARTITIONS = ["aws", "aws-cn", "aws-us-gov"]
 
 
@@ -38,7 +40,7 @@ def lacks(partition, region):
     """The services that are nowhere to be found from this region."""
     missing = []
     for service in SERVICES:
-        known = partition["services"].get(service)
+        known = partition["services"].get(HOSTS.get(service, service))
         # One endpoint for the whole partition, as IAM has it.
         everywhere = known and "partitionEndpoint" in known and not known.get("isRegionalized", True)
         if not (known and (everywhere or region in known["endpoints"])):

@@ -14,11 +14,10 @@ use super::service::AwsService;
 use crate::regions::Service;
 use crate::scope::Scope;
 
-/// Its hosts have a name of their own.
-pub const SERVICE: Service = Service::new("monitoring", "CloudWatch");
+pub const SERVICE: Service = Service::new("cloudwatch", "CloudWatch");
 
 pub(super) const ABOUT: AwsService = AwsService {
-    names: &["cloudwatch"],
+    names: &[SERVICE.name],
     refusals: refusals::REFUSALS,
     waits: &[],
     #[cfg(test)]
