@@ -1,7 +1,7 @@
 //! What a stack costs, as far as the stack file decides it. The prices are those of `us-east-1` (docs/aws.md, Prices);
 //! other regions differ a little. They are shown so that nobody is surprised, and decide nothing.
 
-use crate::spec::{Stack, ThreatProtection};
+use crate::spec::{KmsKey, Stack, ThreatProtection};
 
 /// Something that AWS charges for.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,10 @@ const WEB_ACL_RULE: u32 = 100;
 const LOGS: &str = "0.50 USD per GB";
 /// A secret.
 const SECRET: u32 = 40;
+/// A key of KMS.
+const KEY: u32 = 100;
+/// An alarm. The first ten of an account are free, but others may have them.
+const ALARM: u32 = 10;
 
 /// What AWS charges for, besides requests, function calls and stored logs, of which each account has a free tier.
 pub fn costs(stack: &Stack) -> Vec<Cost> {
@@ -45,6 +49,13 @@ pub fn costs(stack: &Stack) -> Vec<Cost> {
     let secrets = stack.secrets.len() + stack.service_users.len();
     if secrets > 0 {
         costs.push(monthly(counted(secrets, "secret"), times(secrets, SECRET)));
+    }
+    if stack.kms_key == Some(KmsKey::Create) {
+        costs.push(monthly("KMS key".to_owned(), KEY));
+    }
+    let alarms = stack.alarm_count();
+    if alarms > 0 {
+        costs.push(monthly(counted(alarms, "alarm"), times(alarms, ALARM)));
     }
     let mut by_use = |what: &str, price: &'static str| {
         costs.push(Cost { what: what.to_owned(), price: Price::ByUse(price) });
@@ -100,7 +111,9 @@ mod tests {
         let by_use: Vec<&str> =
             costs.iter().filter(|cost| matches!(cost.price, Price::ByUse(_))).map(|cost| cost.what.as_str()).collect();
         assert_eq!(by_use, ["firewall log", "logs of the APIs", "X-Ray", "threat protection"]);
-        assert!(costs.iter().any(|cost| cost.what == "4 firewall rules"), "{costs:?}");
+        for fixed in ["4 firewall rules", "KMS key", "10 alarms"] {
+            assert!(costs.iter().any(|cost| cost.what == fixed), "{fixed}: {costs:?}");
+        }
     }
 
     #[test]

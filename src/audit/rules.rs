@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::estate::{Estate, Resource, found, general, not_applicable, not_tried};
 use super::{Finding, Outcome};
-use crate::aws::{apigateway, apigatewayv2, cognito, iam, lambda, logs, secretsmanager, sns, wafv2};
+use crate::aws::{apigateway, apigatewayv2, cloudwatch, cognito, iam, kms, lambda, logs, secretsmanager, sns, wafv2};
 use crate::controls::Rule;
 use crate::emulator::UNSUPPORTED;
 use crate::engine::{ReadResult, Resource as Kind};
@@ -41,6 +41,14 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
     };
     let log_group = |fields: &[&str], passes: fn(&str) -> bool, key: fn(&Resource<'_>) -> String| {
         estate.field(logs::LogGroup::KIND, fields, passes, key)
+    };
+    let key = |fields: &[&str], passes: fn(&str) -> bool| {
+        let findings = estate.field(kms::Key::KIND, fields, passes, |_| repair());
+        or_not_applicable(findings, "the stack has no key of its own")
+    };
+    let alarm = |fields: &[&str], passes: fn(&str) -> bool| {
+        let findings = estate.field(cloudwatch::Alarm::KIND, fields, passes, |_| repair());
+        or_not_applicable(findings, "the stack has no alarms")
     };
     match rule {
         Rule::PoolMfa => pool(&["MfaConfiguration"], |value| value == "ON", "mfa = \"on\""),
@@ -264,13 +272,23 @@ pub(super) fn evaluate(rule: Rule, estate: &Estate<'_>) -> Vec<Finding> {
         Rule::LogsKept => log_group(&["retentionInDays"], |value| value != "none", |_| repair()),
         Rule::LogsKey => log_group(&["kmsKeyId"], |value| value != "none", |_| KEY.to_owned()),
         Rule::LogsNotForwarded => log_group(&["subscriptionFilters"], |value| value == "none", |_| repair()),
+        Rule::KeyInUse => key(&["KeyState"], |value| value == "Enabled"),
+        Rule::KeyRotated => key(&["RotationPeriodInDays"], |value| value != "none" && number(value) <= YEAR),
+        Rule::KeyNotPublic => key(&["KeyPolicy"], |value| !is_public(value)),
+        Rule::AlarmTells => alarm(&["AlarmActions"], |value| value != "none"),
+        Rule::AlarmEnabled => alarm(&["ActionsEnabled"], |value| value == "true"),
         Rule::Tagged => general(Outcome::Pass, "the program finds its resources by their tags"),
         Rule::Unknowable(why) => general(Outcome::NotTried, why),
         Rule::NotApplicable(why) => general(Outcome::NotApplicable, why),
     }
 }
 
-const KEY: &str = "stack.kms_key with the ARN of a key";
+const KEY: &str = "stack.kms_key = \"create\"";
+
+/// The findings, or why there are none.
+fn or_not_applicable(findings: Vec<Finding>, why: &str) -> Vec<Finding> {
+    if findings.is_empty() { general(Outcome::NotApplicable, why) } else { findings }
+}
 
 fn repair() -> String {
     "run `securelambda up`".to_owned()

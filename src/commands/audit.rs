@@ -20,8 +20,9 @@ pub(super) async fn run(args: &args::Audit, config: Config, stop: CancellationTo
         report_file::check(file)?;
     }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let session = Session::open(config, Sources::Packed).await?;
+    let mut session = Session::open(config, Sources::Packed).await?;
     let state = session.state().await?;
+    session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
     let estate = Estate {
         stack: &session.config.stack,

@@ -20,7 +20,7 @@ use crate::operator::{Wanted, questions};
 use crate::outputs::SCHEMA_VERSION;
 use crate::proxies::Proxy;
 use crate::report::{answer, checkup_text, clock, date};
-use crate::spec::Stack;
+use crate::spec::{KmsKey, Stack};
 use crate::state::{self, State, StateBackend};
 
 /// Concurrent policy simulations. IAM throttles more of them, and for a long time.
@@ -214,7 +214,7 @@ async fn rights(session: &Session, account: &Account, state: &State) -> Rights {
     let recorded = state.resources.values().map(|record| record.kind.clone());
     let kinds: BTreeSet<String> = session.graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let boundary = session.config.stack.permissions_boundary.as_deref();
-    let key = session.config.stack.kms_key.as_deref();
+    let key = session.config.stack.kms_key.as_ref().and_then(KmsKey::given);
     let wanted = Wanted { scope: session.scope(), works: &[], kinds: &kinds, boundary, key };
     let mut questions = questions(&wanted);
     if session.endpoint.is_some() {

@@ -18,10 +18,11 @@ use crate::state::State;
 use crate::topology::ids::{self, ApiIds};
 
 pub(super) async fn run(args: &args::Plan, config: Config, stop: CancellationToken) -> Result<Ending, Error> {
-    let session = Session::open(config, Sources::Packed).await?;
-    let scope = session.scope();
+    let mut session = Session::open(config, Sources::Packed).await?;
+    let scope = &session.scope().clone();
     let state = session.store.read().await?;
     let state = state.unwrap_or_else(|| State::new(&state_id(scope), None));
+    session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
     let plan = Plan::new(&session.graph, &refresh, &state);
     let (kept, lost_events) =

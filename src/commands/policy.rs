@@ -18,6 +18,7 @@ use crate::outputs::SCHEMA_VERSION;
 use crate::regions::{Needs, check};
 use crate::report::{answer, say};
 use crate::scope::{Scope, partition_of};
+use crate::spec::KmsKey;
 use crate::topology;
 
 pub(super) async fn run(args: &args::Policy, config: &Config) -> Result<Ending, Error> {
@@ -102,11 +103,17 @@ async fn least(
     let recorded = stored(config, scope, endpoint).read().await?;
     let recorded = recorded.iter().flat_map(|state| state.resources.values()).map(|record| record.kind.clone());
     // The functions' code makes no difference here.
-    let graph =
-        topology::desired(&config.stack, scope, endpoint, &Bundles::default(), &topology::SecretValues::default());
+    let graph = topology::desired(
+        &config.stack,
+        scope,
+        endpoint,
+        &Bundles::default(),
+        &topology::SecretValues::default(),
+        None,
+    );
     let kinds: BTreeSet<String> = graph.ids().map(|(_, kind)| kind.to_owned()).chain(recorded).collect();
     let boundary = config.stack.permissions_boundary.as_deref();
-    let key = config.stack.kms_key.as_deref();
+    let key = config.stack.kms_key.as_ref().and_then(KmsKey::given);
     Ok(policies(&Wanted { scope, works, kinds: &kinds, boundary, key }))
 }
 

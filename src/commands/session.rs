@@ -17,8 +17,9 @@ use crate::outputs::Outputs;
 use crate::regions::Needs;
 use crate::report::{answer, emulator_text, say};
 use crate::scope::Scope;
+use crate::spec::KmsKey;
 use crate::state::{self, StackState, State, StateId, StateStore};
-use crate::topology::{self, SecretValues};
+use crate::topology::{self, SecretValues, ids};
 
 use super::{note_unless, values};
 
@@ -33,6 +34,10 @@ pub(super) struct Session {
     pub store: StackState,
     /// The functions' code, and the schemas of bodies.
     pub bundles: Bundles,
+    /// The values of secrets as the first graph has them.
+    unread: SecretValues,
+    /// See [`Session::recall`].
+    former_key: Option<String>,
 }
 
 /// Whether a command needs the functions' code.
@@ -85,15 +90,42 @@ impl Session {
         let scope = &clients.scope;
         let secrets = values::unread(&config, rotate);
         let store = stored(&config, scope, endpoint.as_deref());
-        let graph = topology::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &secrets);
+        let graph = topology::desired(&config.stack, scope, endpoint.as_deref(), &bundles, &secrets, None);
         let registry = registry(&clients);
-        Ok(Self { config, clients, caller, endpoint, graph, registry, store, bundles })
+        Ok(Self {
+            config,
+            clients,
+            caller,
+            endpoint,
+            graph,
+            registry,
+            store,
+            bundles,
+            unread: secrets,
+            former_key: None,
+        })
     }
 
     /// Makes the graph again, with these values of secrets.
     pub(super) fn fill(&mut self, secrets: &SecretValues) {
-        self.graph =
-            topology::desired(&self.config.stack, self.scope(), self.endpoint.as_deref(), &self.bundles, secrets);
+        self.graph = topology::desired(
+            &self.config.stack,
+            self.scope(),
+            self.endpoint.as_deref(),
+            &self.bundles,
+            secrets,
+            self.former_key.as_deref(),
+        );
+    }
+
+    /// Learns from the state that the stack has a key that the stack file no longer wants. Then the resources give it up,
+    /// before it is removed. Only needed before settings are compared.
+    pub(super) fn recall(&mut self, state: &State) {
+        let wanted = self.config.stack.kms_key == Some(KmsKey::Create);
+        self.former_key = ids::key().recorded(state).filter(|_| !wanted).map(|key| key.arn);
+        if self.former_key.is_some() {
+            self.fill(&self.unread.clone());
+        }
     }
 
     pub(super) fn scope(&self) -> &Scope {

@@ -17,8 +17,9 @@ pub(super) async fn run(args: &args::Status, config: Config, stop: CancellationT
     if args.offline {
         return offline(&config).await;
     }
-    let session = Session::open(config, Sources::Packed).await?;
+    let mut session = Session::open(config, Sources::Packed).await?;
     let state = session.state().await?;
+    session.recall(&state);
     let refresh = session.refresh(&state, &stop).await?;
     let graph = &session.graph;
     let mut rows: Vec<Row> = refresh

@@ -28,6 +28,7 @@ pub(super) async fn run(args: &args::Up, mut config: Config, stop: CancellationT
     session.may_write().await?;
     super::pools::check(&session, &args.remove_pools)?;
     let (mut state, mut store) = session.lock("up").await?;
+    session.recall(&state);
     let account = Account::new(&session.clients);
     let looking = async {
         let (refresh, expires) = tokio::join!(session.refresh(&state, &stop), account.credentials_expire());

@@ -23,8 +23,9 @@ pub(super) async fn run(args: &args::Verify, config: Config, stop: CancellationT
     let began = Instant::now();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let looking = async {
-        let session = Session::open(config, Sources::Packed).await?;
+        let mut session = Session::open(config, Sources::Packed).await?;
         let state = session.state().await?;
+        session.recall(&state);
         let refresh = session.refresh(&state, &stop).await?;
         Ok((session, state, refresh))
     };

@@ -153,6 +153,12 @@ pub enum Rule {
     LogsKept,
     LogsKey,
     LogsNotForwarded,
+    // The key and the alarms.
+    KeyInUse,
+    KeyRotated,
+    KeyNotPublic,
+    AlarmTells,
+    AlarmEnabled,
     // Everything.
     Tagged,
     /// Nothing that the program reads decides it.

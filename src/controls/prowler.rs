@@ -37,8 +37,8 @@ controls! { Prowler;
     "awslambda_function_using_supported_runtimes" Medium "Functions use supported runtimes": FunctionRuntime;
     "awslambda_function_vpc_multi_az" Medium "Functions in a VPC use at least two zones": FunctionVpcZones;
     "awslambda_layer_no_secrets_in_content" High "Layers contain no secrets": FunctionNoForeignLayers;
-    "cloudwatch_alarm_actions_alarm_state_configured" High "Alarms have actions": NotApplicable("the stack has no alarms");
-    "cloudwatch_alarm_actions_enabled" High "Actions of alarms are enabled": NotApplicable("the stack has no alarms");
+    "cloudwatch_alarm_actions_alarm_state_configured" High "Alarms have actions": AlarmTells;
+    "cloudwatch_alarm_actions_enabled" High "Actions of alarms are enabled": AlarmEnabled;
     "cloudwatch_log_group_kms_encryption_enabled" Medium "Log groups are encrypted with a KMS key": LogsKey;
     "cloudwatch_log_group_no_secrets_in_logs" Medium "Log events contain no secrets":
         Unknowable("the program does not search log events for secrets");
@@ -86,9 +86,8 @@ controls! { Prowler;
         RoleSourceAccount;
     "iam_role_service_trust_restricts_source_to_account" Medium "Trust policies name the source account":
         RoleSourceAccount;
-    "kms_cmk_not_deleted_unintentionally" Critical "Keys are not about to be deleted":
-        NotApplicable("the stack has no key of its own");
-    "kms_cmk_rotation_enabled" High "Keys are rotated every year": NotApplicable("the stack has no key of its own");
+    "kms_cmk_not_deleted_unintentionally" Critical "Keys are not about to be deleted": KeyInUse;
+    "kms_cmk_rotation_enabled" High "Keys are rotated every year": KeyRotated;
     "secretsmanager_automatic_rotation_enabled" High "Secrets have automatic rotation": SecretRotation;
     "secretsmanager_has_restrictive_resource_policy" High "Secrets have a restrictive resource policy": SecretPolicy;
     "secretsmanager_not_publicly_accessible" High "Resource policies of secrets are not public": SecretNotPublic;

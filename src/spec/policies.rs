@@ -143,7 +143,8 @@ pub fn invoke_only(arns: &[String]) -> Policy {
 pub fn planned(stack: &Stack, scope: &Scope, known: &dyn Fn(&str) -> Option<String>) -> Vec<(String, Policy)> {
     let plan = stack.functions.iter().map(|(name, wanted)| {
         let rotated: Vec<String> = rotated_by(stack, name).map(|secret| secret_arn(secret, scope, known)).collect();
-        let policy = planned_for(name, wanted, scope, stack.kms_key.as_ref(), known);
+        let key = stack.kms_key.as_ref().map(|key| key.arn(scope));
+        let policy = planned_for(stack, name, wanted, scope, key.as_ref(), known);
         (name.clone(), rotate(&rotated).into_iter().fold(policy, Policy::with))
     });
     plan.collect()
@@ -155,6 +156,7 @@ fn secret_arn(name: &str, scope: &Scope, known: &dyn Fn(&str) -> Option<String>)
 
 /// The policy of one function, like [`planned`].
 pub(super) fn planned_for(
+    stack: &Stack,
     name: &str,
     wanted: &Function,
     scope: &Scope,
@@ -165,11 +167,12 @@ pub(super) fn planned_for(
     let secrets: Vec<String> = wanted.secrets.iter().map(|secret| secret_arn(secret, scope, known)).collect();
     let topics: Vec<String> = wanted.publishes.iter().map(|topic| scope.arn("sns", &scope.physical(topic))).collect();
     let policy = function(&logs, &secrets, &topics, traces(wanted, scope));
-    beyond(name, wanted, scope, key).into_iter().fold(policy, Policy::with)
+    let uses_key = key.map(|key| use_key(stack, name, wanted, scope, key));
+    beyond(name, wanted, scope).into_iter().chain(uses_key).fold(policy, Policy::with)
 }
 
-/// The statements of a function's policy that depend on nothing but the stack file. `key` is the ARN of its key.
-pub fn beyond(name: &str, wanted: &Function, scope: &Scope, key: Option<&String>) -> Vec<serde_json::Value> {
+/// The statements of a function's policy that depend on nothing but the stack file.
+pub fn beyond(name: &str, wanted: &Function, scope: &Scope) -> Vec<serde_json::Value> {
     let arn = scope.arn("lambda", &format!("function:{}", scope.physical(name)));
     // Also for a function that leaves its VPC: Lambda deletes its network interfaces with these permissions.
     let network = wanted.vpc.iter().flat_map(|_| join_vpc(&arn));
@@ -181,11 +184,32 @@ pub fn beyond(name: &str, wanted: &Function, scope: &Scope, key: Option<&String>
             "Resource": scope.arn("sqs", &scope.physical(queue)),
         })
     });
-    // Who sends to an encrypted topic or queue lets its service make data keys (docs/aws.md, Keys of the stack file).
-    let sends = !wanted.publishes.is_empty() || wanted.on_failure.is_some();
-    let actions: &[&str] = if sends { &["kms:Decrypt", "kms:GenerateDataKey"] } else { &["kms:Decrypt"] };
-    let uses_key = key.map(|key| json!({ "Sid": "UseKey", "Effect": "Allow", "Action": actions, "Resource": key }));
-    network.chain(failed).chain(uses_key).collect()
+    network.chain(failed).collect()
+}
+
+/// Lets a function use the key with this ARN, through the services alone that use it for the function.
+pub fn use_key(stack: &Stack, name: &str, wanted: &Function, scope: &Scope, key: &str) -> serde_json::Value {
+    let rotates = rotated_by(stack, name).next().is_some();
+    // Whoever sends to an encrypted topic or queue, or writes a secret, lets the service make data keys (docs/aws.md,
+    // Keys of the stack file).
+    let publishes = !wanted.publishes.is_empty();
+    let makes = publishes || wanted.on_failure.is_some() || rotates;
+    let actions: &[&str] = if makes { &["kms:Decrypt", "kms:GenerateDataKey"] } else { &["kms:Decrypt"] };
+    let services = [
+        ("lambda", true),
+        ("secretsmanager", rotates || !wanted.secrets.is_empty()),
+        ("sns", publishes),
+        ("sqs", wanted.on_failure.is_some()),
+    ];
+    // The hosts end differently in some partitions.
+    let through = services.iter().filter(|(_, used)| *used).map(|(service, _)| format!("{service}.{}.*", scope.region));
+    json!({
+        "Sid": "UseKey",
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": key,
+        "Condition": { "StringLike": { "kms:ViaService": through.collect::<Vec<_>>() } },
+    })
 }
 
 /// Whether a function sends traces: if its entry says so and the partition has it (docs/aws.md, Tracing).

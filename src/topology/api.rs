@@ -10,9 +10,11 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
+use super::encryption::EncryptedBy;
 use super::functions::Ready;
 use super::http_api::{access_log, access_log_name, retention_days};
 use super::ids::{self, ApiIds};
+use crate::aws::Encryption;
 use crate::aws::apigateway::{
     Authorization, Authorizer, Deployment, ExecutionLog, LOG_ROLE, LogRole, Method, MinimumTls, Model, Paths, Release,
     RestApi, RestApiOutputs, Routes, Stage, Validator, integration_uri,
@@ -67,6 +69,7 @@ pub(super) struct Parts<'a> {
     pub scope: &'a Scope,
     pub bundles: &'a Bundles,
     pub functions: &'a BTreeMap<String, Ready>,
+    pub encrypted_by: &'a EncryptedBy,
     pub pools: &'a BTreeMap<String, Handle<UserPool>>,
     pub firewall: Option<Handle<WebAcl>>,
     pub log_role: Option<Handle<LogRole>>,
@@ -76,7 +79,7 @@ pub(super) fn api(
     graph: &mut Graph,
     (name, wanted): (Option<&str>, &Api),
     api: Handle<RestApi>,
-    &Parts { stack, scope, bundles, functions, pools, firewall, log_role }: &Parts<'_>,
+    &Parts { stack, scope, bundles, functions, encrypted_by, pools, firewall, log_role }: &Parts<'_>,
 ) {
     let ids = ApiIds(name);
     let authorizers = authorizers(graph, api, ids, wanted, stack, pools);
@@ -94,8 +97,15 @@ pub(super) fn api(
         graph.order_after(routes, ready.function);
     }
     let logs = Logs {
-        access: wanted.logs.access.then(|| access_log(graph, ids, scope, functions, wanted, stack)),
-        execution: execution_log(graph, api, ids, retention_days(functions, wanted, stack), wanted, (stack, scope)),
+        access: wanted.logs.access.then(|| access_log(graph, ids, (stack, scope), functions, wanted, encrypted_by)),
+        execution: execution_log(
+            graph,
+            api,
+            ids,
+            retention_days(functions, wanted, stack),
+            wanted,
+            (scope, encrypted_by),
+        ),
         role: log_role.filter(|_| wanted.logs.any()),
     };
     let stage = stage(graph, api, ids, deployment, wanted, scope, logs);
@@ -291,6 +301,11 @@ struct Logs {
     role: Option<Handle<LogRole>>,
 }
 
+/// The name that API Gateway gives to the group of a stage's execution log.
+pub(super) fn execution_log_name(api_id: &str, stage: &str) -> String {
+    format!("{EXECUTION_LOGS}{api_id}/{stage}")
+}
+
 /// The group of the execution log. API Gateway would create it without a retention (docs/aws.md, Logs of REST APIs).
 fn execution_log(
     graph: &mut Graph,
@@ -298,19 +313,18 @@ fn execution_log(
     ids: ApiIds<'_>,
     retention_days: i32,
     wanted: &Api,
-    (stack, scope): (&Stack, &Scope),
+    (scope, encrypted_by): (&Scope, &EncryptedBy),
 ) -> Option<Handle<LogGroup>> {
     let id = ids.execution_log();
     let (tag, stage, account) = (id.to_string(), wanted.stage.clone(), scope.account.clone());
-    let key = stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With);
-    let group = move |api: RestApiOutputs| LogGroup {
+    let group = move |(api, kms_key): (RestApiOutputs, Encryption)| LogGroup {
         id: tag.clone(),
-        name: format!("{EXECUTION_LOGS}{}/{stage}", api.id),
+        name: execution_log_name(&api.id, &stage),
         retention_days,
         account: account.clone(),
-        kms_key: key.clone(),
+        kms_key,
     };
-    (wanted.logs.execution != spec::ExecutionLog::Off).then(|| id.add(graph, api, group))
+    (wanted.logs.execution != spec::ExecutionLog::Off).then(|| id.add(graph, (api, encrypted_by.clone()), group))
 }
 
 fn stage(

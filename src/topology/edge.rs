@@ -3,8 +3,10 @@
 
 use ipnet::IpNet;
 
+use super::encryption::EncryptedBy;
 use super::identity::Pools;
 use super::ids;
+use crate::aws::Encryption;
 use crate::aws::logs::LogGroup;
 use crate::aws::wafv2::{IpSet, Logging, Match, Membership, PoolAssociation, Rule, RuleAction, RuleKind, WebAcl};
 use crate::engine::{Graph, Handle};
@@ -18,7 +20,12 @@ const LOG_DAYS: u32 = 14;
 /// The first priority of the rules of the stack's own: after all others, before the addresses of the mode `allow`.
 const OWN_FIRST: i32 = 40;
 
-pub(super) fn firewall(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Option<Handle<WebAcl>> {
+pub(super) fn firewall(
+    graph: &mut Graph,
+    stack: &Stack,
+    scope: &Scope,
+    encrypted_by: &EncryptedBy,
+) -> Option<Handle<WebAcl>> {
     let wanted = stack.firewall.as_ref()?;
     let mut sets = Vec::new();
     let mut lists = Lists { addresses: Vec::new(), exempt: Vec::new() };
@@ -47,7 +54,7 @@ pub(super) fn firewall(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Optio
         lists.exempt.push(exempt);
     }
     let id = ids::web_acl();
-    let name = scope.physical("web-acl");
+    let name = web_acl_name(scope);
     let web_acl = WebAcl {
         id: id.to_string(),
         metric: metric(&name),
@@ -64,7 +71,7 @@ pub(super) fn firewall(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Optio
         let arns: Vec<String> = sets.into_iter().map(|set| set.arn).collect();
         WebAcl { rules: rules(&wanted, &prefix, &stages, &lists, &arns), ..web_acl.clone() }
     });
-    log(graph, stack, scope, web_acl);
+    log(graph, stack, scope, encrypted_by, web_acl);
     Some(web_acl)
 }
 
@@ -80,8 +87,22 @@ pub(super) fn before_pools(graph: &mut Graph, stack: &Stack, pools: &Pools, fire
     }
 }
 
+fn web_acl_name(scope: &Scope) -> String {
+    scope.physical("web-acl")
+}
+
+/// What the web ACL's metrics are of.
+pub(super) fn web_acl_metric(scope: &Scope) -> String {
+    metric(&web_acl_name(scope))
+}
+
+/// The name of the web ACL's log group, whose beginning AWS demands.
+pub(super) fn log_name(scope: &Scope) -> String {
+    format!("aws-waf-logs-{}", scope.stack)
+}
+
 /// The log of the web ACL, which is kept as long as the longest kept log of a function.
-fn log(graph: &mut Graph, stack: &Stack, scope: &Scope, web_acl: Handle<WebAcl>) {
+fn log(graph: &mut Graph, stack: &Stack, scope: &Scope, encrypted_by: &EncryptedBy, web_acl: Handle<WebAcl>) {
     if !stack.firewall.as_ref().is_some_and(|firewall| firewall.log) {
         return;
     }
@@ -89,13 +110,12 @@ fn log(graph: &mut Graph, stack: &Stack, scope: &Scope, web_acl: Handle<WebAcl>)
     let id = ids::firewall_log();
     let group = LogGroup {
         id: id.to_string(),
-        // AWS demands the beginning of the name.
-        name: format!("aws-waf-logs-{}", scope.stack),
+        name: log_name(scope),
         retention_days: i32::try_from(days).unwrap_or_default(),
         account: scope.account.clone(),
-        kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
+        kms_key: Encryption::default(),
     };
-    let group = id.add(graph, (), move |()| group.clone());
+    let group = id.add(graph, encrypted_by.clone(), move |kms_key| LogGroup { kms_key, ..group.clone() });
     ids::logging().add_under(graph, web_acl, (web_acl, group), |(web_acl, group)| Logging {
         web_acl_arn: web_acl.arn,
         log_group_arn: group.arn,

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::permission_sid;
+use super::encryption::EncryptedBy;
 use super::ids::{self, ApiIds};
 use super::messaging::{self, Queues, Secrets, Topics};
 use super::references::{References, Variables};
+use crate::aws::Encryption;
 use crate::aws::iam::{Role, RolePolicy};
 use crate::aws::lambda::{Code, Function, Permission, Vpc};
 use crate::aws::logs::LogGroup;
@@ -41,21 +43,22 @@ pub(super) fn functions(
     scope: &Scope,
     bundles: &Bundles,
     (topics, queues): (&Topics, &Queues),
+    encrypted_by: &EncryptedBy,
     secrets: &Secrets,
     references: &References,
 ) -> BTreeMap<String, Ready> {
     let mut ready = BTreeMap::new();
     for (name, wanted) in &stack.functions {
         let physical = scope.physical(name);
-        let logs = log_group(graph, name, (stack, scope), wanted);
+        let logs = log_group(graph, name, scope, encrypted_by, wanted);
         let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
         let rotated = policies::rotated_by(stack, name).filter_map(|secret| secrets.get(secret).copied()).collect();
-        let policy = policy(graph, name, (stack, scope), (role, logs), wanted, topics, secrets, rotated);
+        let policy = policy(graph, name, (stack, scope), (role, logs, encrypted_by), wanted, topics, secrets, rotated);
         let statements = statements(stack, name, wanted);
         let variables = references.of(&wanted.environment);
         let queue = wanted.on_failure.iter().filter_map(|queue| queues.get(queue).copied()).collect();
         let function =
-            function(graph, name, (stack, scope), wanted, bundles, (role, logs, queue), variables, statements);
+            function(graph, name, scope, wanted, bundles, (role, logs, queue, encrypted_by), variables, statements);
         references.first(graph, &wanted.environment, function);
         // New code may need what the new policy allows.
         graph.order_after(function, policy);
@@ -67,16 +70,27 @@ pub(super) fn functions(
     ready
 }
 
-fn log_group(graph: &mut Graph, name: &str, (stack, scope): (&Stack, &Scope), wanted: &Wanted) -> Handle<LogGroup> {
+/// The name of a function's log group.
+pub(super) fn log_group_name(scope: &Scope, function: &str) -> String {
+    format!("/aws/lambda/{}", scope.physical(function))
+}
+
+fn log_group(
+    graph: &mut Graph,
+    name: &str,
+    scope: &Scope,
+    encrypted_by: &EncryptedBy,
+    wanted: &Wanted,
+) -> Handle<LogGroup> {
     let id = ids::log_group(name);
     let group = LogGroup {
         id: id.to_string(),
-        name: format!("/aws/lambda/{}", scope.physical(name)),
+        name: log_group_name(scope, name),
         retention_days: i32::try_from(wanted.log_retention_days).unwrap_or(14),
         account: scope.account.clone(),
-        kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
+        kms_key: Encryption::default(),
     };
-    id.add(graph, (), move |()| group.clone())
+    id.add(graph, encrypted_by.clone(), move |kms_key| LogGroup { kms_key, ..group.clone() })
 }
 
 fn role(graph: &mut Graph, name: &str, physical: &str, scope: &Scope, boundary: Option<&String>) -> Handle<Role> {
@@ -97,7 +111,7 @@ fn policy(
     graph: &mut Graph,
     name: &str,
     (stack, scope): (&Stack, &Scope),
-    (role, logs): (Handle<Role>, Handle<LogGroup>),
+    (role, logs, encrypted_by): (Handle<Role>, Handle<LogGroup>, &EncryptedBy),
     wanted: &Wanted,
     topics: &Topics,
     secrets: &Secrets,
@@ -105,10 +119,15 @@ fn policy(
 ) -> Handle<RolePolicy> {
     let secrets: Vec<_> = wanted.secrets.iter().filter_map(|secret| secrets.get(secret).copied()).collect();
     let topics: Vec<_> = wanted.publishes.iter().filter_map(|topic| topics.get(topic).copied()).collect();
-    let (tracing, beyond) =
-        (policies::traces(wanted, scope), policies::beyond(name, wanted, scope, stack.kms_key.as_ref()));
-    let needs = (role, logs, secrets, topics, rotated);
-    ids::policy(name).add_under(graph, role, needs, move |(role, logs, secrets, topics, rotated)| {
+    let (tracing, beyond) = (policies::traces(wanted, scope), policies::beyond(name, wanted, scope));
+    let use_key = policies::use_key(stack, name, wanted, scope, "");
+    let needs = (role, (logs, encrypted_by.clone()), secrets, topics, rotated);
+    ids::policy(name).add_under(graph, role, needs, move |(role, (logs, encryption), secrets, topics, rotated)| {
+        let use_key = encryption.key().map(|arn| {
+            let mut use_key = use_key.clone();
+            use_key["Resource"] = arn.as_str().into();
+            use_key
+        });
         let secrets: Vec<String> = secrets.into_iter().map(|secret| secret.arn).collect();
         let topics: Vec<String> = topics.into_iter().map(|topic| topic.arn).collect();
         let rotated: Vec<String> = rotated.into_iter().map(|secret| secret.arn).collect();
@@ -116,7 +135,11 @@ fn policy(
         RolePolicy {
             role: role.name,
             name: POLICY_NAME.to_owned(),
-            document: policies::rotate(&rotated).into_iter().chain(beyond.clone()).fold(document, Policy::with),
+            document: policies::rotate(&rotated)
+                .into_iter()
+                .chain(beyond.clone())
+                .chain(use_key)
+                .fold(document, Policy::with),
         }
     })
 }
@@ -136,10 +159,10 @@ fn statements(stack: &Stack, name: &str, wanted: &Wanted) -> BTreeSet<String> {
 fn function(
     graph: &mut Graph,
     name: &str,
-    (stack, scope): (&Stack, &Scope),
+    scope: &Scope,
     wanted: &Wanted,
     bundles: &Bundles,
-    (role, logs, queue): (Handle<Role>, Handle<LogGroup>, Vec<Handle<Queue>>),
+    (role, logs, queue, encrypted_by): (Handle<Role>, Handle<LogGroup>, Vec<Handle<Queue>>, &EncryptedBy),
     variables: Variables,
     statements: BTreeSet<String>,
 ) -> Handle<Function> {
@@ -183,16 +206,17 @@ fn function(
         statements,
         vpc: wanted.vpc.as_ref().map(|vpc| Vpc::new(&vpc.subnets, &vpc.security_groups)),
         dead_letters: None,
-        kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
+        kms_key: Encryption::default(),
         code: Code {
             zip: zip.map(|zip| zip.bytes.clone()).unwrap_or_default(),
             sha256: zip.map(|zip| zip.sha256.clone()).unwrap_or_default(),
         },
     };
     let Variables { used, urls } = variables;
-    id.add(graph, (role, logs, queue, used), move |(role, logs, queue, used)| {
+    id.add(graph, (role, logs, queue, used, encrypted_by.clone()), move |(role, logs, queue, used, kms_key)| {
         let dead_letters = queue.into_iter().next().map(|queue| queue.arn);
-        let mut function = Function { role_arn: role.arn, log_group: logs.name, dead_letters, ..function.clone() };
+        let mut function =
+            Function { role_arn: role.arn, log_group: logs.name, dead_letters, kms_key, ..function.clone() };
         function.environment.extend(Variables::read(&urls, used));
         function
     })

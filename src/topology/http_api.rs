@@ -9,9 +9,11 @@
 use std::collections::BTreeMap;
 
 use super::api::{invoke_permission, pools_of};
+use super::encryption::EncryptedBy;
 use super::functions::Ready;
 use super::identity::Pools;
 use super::ids::ApiIds;
+use crate::aws::Encryption;
 use crate::aws::apigatewayv2::{HttpApi, HttpAuthorization, HttpRoute, HttpRoutes, HttpStage, JwtAuthorizer};
 use crate::aws::cognito::issuer;
 use crate::aws::lambda::Permission;
@@ -25,15 +27,15 @@ pub(super) fn api(
     (name, wanted): (Option<&str>, &Api),
     stack: &Stack,
     scope: &Scope,
-    functions: &BTreeMap<String, Ready>,
+    (functions, encrypted_by): (&BTreeMap<String, Ready>, &EncryptedBy),
     pools: &Pools,
-) {
+) -> Handle<HttpApi> {
     let ids = ApiIds(name);
     let id = ids.http();
     let http = HttpApi { id: id.to_string(), name: ids.physical(scope), description: ids.description(scope) };
     let api = id.add(graph, (), move |()| http.clone());
     let authorizers = authorizers(graph, api, ids, wanted, stack, scope, pools);
-    let logs = access_log(graph, ids, scope, functions, wanted, stack);
+    let logs = access_log(graph, ids, (stack, scope), functions, wanted, encrypted_by);
     let stage = stage(graph, api, logs, ids, wanted);
     let called = wanted.routes.iter().filter_map(|route| Some((route, *functions.get(&route.function)?)));
     let permissions = called.map(|(route, ready)| {
@@ -44,6 +46,7 @@ pub(super) fn api(
     for permission in permissions {
         graph.order_after(routes, permission);
     }
+    api
 }
 
 /// An authorizer for each pool that the API's routes name. It accepts tokens that were issued for the pool's client.
@@ -92,10 +95,10 @@ pub(super) fn retention_days(functions: &BTreeMap<String, Ready>, wanted: &Api, 
 pub(super) fn access_log(
     graph: &mut Graph,
     ids: ApiIds<'_>,
-    scope: &Scope,
+    (stack, scope): (&Stack, &Scope),
     functions: &BTreeMap<String, Ready>,
     wanted: &Api,
-    stack: &Stack,
+    encrypted_by: &EncryptedBy,
 ) -> Handle<LogGroup> {
     let id = ids.access_log();
     let group = LogGroup {
@@ -103,9 +106,9 @@ pub(super) fn access_log(
         name: access_log_name(ids, scope),
         retention_days: retention_days(functions, wanted, stack),
         account: scope.account.clone(),
-        kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
+        kms_key: Encryption::default(),
     };
-    id.add(graph, (), move |()| group.clone())
+    id.add(graph, encrypted_by.clone(), move |kms_key| LogGroup { kms_key, ..group.clone() })
 }
 
 fn stage(

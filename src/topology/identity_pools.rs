@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::encryption::EncryptedBy;
 use super::identity::Pools;
 use super::ids;
 use super::messaging::{Secrets, secret_policy};
+use crate::aws::Encryption;
 use crate::aws::apigateway::RestApi;
 use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, provider};
 use crate::aws::iam::{Role, RolePolicy};
@@ -31,7 +33,13 @@ pub(super) struct PoolCaller {
 }
 
 /// The service users, and the secrets with their usernames and passwords.
-pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, pools: &Pools) -> Secrets {
+pub(super) fn service_users(
+    graph: &mut Graph,
+    stack: &Stack,
+    scope: &Scope,
+    encrypted_by: &EncryptedBy,
+    pools: &Pools,
+) -> Secrets {
     let mut secrets = Secrets::new();
     for (name, wanted) in &stack.service_users {
         let Some(pool) = pools.pools.get(&wanted.pool) else { continue };
@@ -47,9 +55,9 @@ pub(super) fn service_users(graph: &mut Graph, stack: &Stack, scope: &Scope, poo
             rotated: false,
             policy: secret_policy(stack, scope, name),
             account: scope.account.clone(),
-            kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
+            kms_key: Encryption::default(),
         };
-        let secret = id.add(graph, (), move |()| secret.clone());
+        let secret = id.add(graph, encrypted_by.clone(), move |kms_key| Secret { kms_key, ..secret.clone() });
         let username = service_username(name, &scope.stack);
         ids::service_user(name).add_under(graph, *pool, (*pool, secret), move |(pool, secret)| ServiceUser {
             pool_id: pool.id,
@@ -172,7 +180,7 @@ mod tests {
             region: "eu-central-1".into(),
             stack: "demo".into(),
         };
-        let graph = desired(&stack, &scope, None, &crate::bundle::Bundles::default(), &SecretValues::default());
+        let graph = desired(&stack, &scope, None, &crate::bundle::Bundles::default(), &SecretValues::default(), None);
         let ids: Vec<String> = graph.ids().map(|(id, _)| id.to_string()).collect();
         for id in [
             "api.rest",

@@ -8,8 +8,10 @@ use crate::aws::apigateway::{
     Authorizer, Deployment, LogRole, Model, Paths, Release, RestApi, Routes, Stage, Validator,
 };
 use crate::aws::apigatewayv2::{HttpApi, HttpRoutes, HttpStage, JwtAuthorizer};
+use crate::aws::cloudwatch::Alarm;
 use crate::aws::cognito::{AppClient, IdentityPool, IdentityPoolRoles, ServiceUser, UserPool};
 use crate::aws::iam::{Role, RolePolicy};
+use crate::aws::kms::Key;
 use crate::aws::lambda::{Function, Permission};
 use crate::aws::logs::LogGroup;
 use crate::aws::secretsmanager::{Rotation, Secret};
@@ -177,6 +179,21 @@ pub(super) fn firewall_log() -> IdOf<LogGroup> {
     IdOf::new("firewall", "log")
 }
 
+/// The key of the stack's own.
+pub(crate) fn key() -> IdOf<Key> {
+    IdOf::new("key", "stack")
+}
+
+/// `alarm.errors.Notes`
+pub(super) fn alarm(what: &str, of: &str) -> IdOf<Alarm> {
+    IdOf::new("alarm", &format!("{what}.{of}"))
+}
+
+/// The topic that the alarms tell. Its id is none of a topic of the stack file.
+pub(super) fn alarms_topic() -> IdOf<Topic> {
+    IdOf::new("alarms", "topic")
+}
+
 pub(super) fn logging() -> IdOf<Logging> {
     IdOf::new("firewall", "logging")
 }
@@ -326,7 +343,7 @@ mod tests {
             stack: "demo".into(),
         };
         // The graph takes no id twice.
-        let graph = desired(&stack, &scope, None, &Bundles::default(), &SecretValues::default());
+        let graph = desired(&stack, &scope, None, &Bundles::default(), &SecretValues::default(), None);
         let ids: Vec<&str> = graph.ids().map(|(id, _)| id.as_str()).collect();
         for id in ["api.http.http", "api.routes.http", "api.rest.rest", "api.http.http-routes", "api.rest.routes"] {
             assert!(ids.contains(&id), "no {id} among {ids:?}");

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::encryption::EncryptedBy;
 use super::functions::Ready;
 use super::{SecretValues, ids};
+use crate::aws::Encryption;
 use crate::aws::lambda::Permission;
 use crate::aws::secretsmanager::{Rotation, Secret};
 use crate::aws::sns::Topic;
@@ -69,7 +71,7 @@ fn function_arn(scope: &Scope, function: &str) -> String {
     scope.arn("lambda", &format!("function:{}", scope.physical(function)))
 }
 
-pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics {
+pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope, encrypted_by: &EncryptedBy) -> Topics {
     let add = |(name, wanted): (&String, &spec::Topic)| {
         let id = ids::topic(name);
         let physical = scope.physical(name);
@@ -79,7 +81,7 @@ pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics 
             arn: scope.arn("sns", &physical),
             name: physical,
             account: scope.account.clone(),
-            kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
+            kms_key: Encryption::default(),
             functions: stack.functions.keys().map(|function| function_arn(scope, function)).collect(),
             subscribers: triggered.map(|(function, _)| function_arn(scope, function)).collect(),
             emails: Vec::new(),
@@ -88,13 +90,13 @@ pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Topics 
             tracing: wanted.tracing,
             signature_version: wanted.signature_version,
         };
-        (name.clone(), id.add(graph, (), move |()| topic.clone()))
+        (name.clone(), id.add(graph, encrypted_by.clone(), move |kms_key| Topic { kms_key, ..topic.clone() }))
     };
     stack.topics.iter().map(add).collect()
 }
 
 /// The queues for events that functions could not handle.
-pub(super) fn queues(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Queues {
+pub(super) fn queues(graph: &mut Graph, stack: &Stack, scope: &Scope, encrypted_by: &EncryptedBy) -> Queues {
     let add = |name: &String| {
         let id = ids::queue(name);
         let physical = scope.physical(name);
@@ -103,9 +105,9 @@ pub(super) fn queues(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Queues 
             arn: scope.arn("sqs", &physical),
             name: physical,
             account: scope.account.clone(),
-            kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
+            kms_key: Encryption::default(),
         };
-        (name.clone(), id.add(graph, (), move |()| queue.clone()))
+        (name.clone(), id.add(graph, encrypted_by.clone(), move |kms_key| Queue { kms_key, ..queue.clone() }))
     };
     stack.queues().into_iter().map(add).collect()
 }
@@ -114,6 +116,7 @@ pub(super) fn secrets(
     graph: &mut Graph,
     stack: &Stack,
     scope: &Scope,
+    encrypted_by: &EncryptedBy,
     topics: &Topics,
     secrets: &SecretValues,
 ) -> Secrets {
@@ -139,7 +142,7 @@ pub(super) fn secrets(
             rotated: wanted.settings.rotation.is_some(),
             policy: secret_policy(stack, scope, name),
             account: scope.account.clone(),
-            kms_key: stack.kms_key.clone().map_or_else(Default::default, crate::aws::Encryption::With),
+            kms_key: Encryption::default(),
             secret_fields: secrets
                 .values
                 .iter()
@@ -147,7 +150,8 @@ pub(super) fn secrets(
                 .map(|((_, key), value)| (key.clone(), value.clone()))
                 .collect(),
         };
-        let handle = id.add(graph, from_topics, move |topics| Secret {
+        let handle = id.add(graph, (from_topics, encrypted_by.clone()), move |(topics, kms_key)| Secret {
+            kms_key,
             plain: topics.into_iter().map(|(key, topic)| (key, topic.arn)).collect(),
             ..secret.clone()
         });

@@ -13,7 +13,7 @@ pub fn needs(stack: &Stack) -> Needs {
     // The kinds of its resources do not depend on the account, the region or the code.
     let anywhere =
         Scope { partition: "aws".into(), account: String::new(), region: String::new(), stack: stack.name.clone() };
-    let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default());
+    let graph = desired(stack, &anywhere, None, &Bundles::default(), &SecretValues::default(), None);
     Needs {
         services: graph.ids().filter_map(|(_, kind)| kind::service(kind)).chain([sts::SERVICE]).collect(),
         assumed_by_pools: stack.identity_pools.keys().map(|pool| anywhere.physical(&caller_role(pool))).collect(),

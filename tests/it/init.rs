@@ -24,7 +24,7 @@ fn graph(text: &str, sources: &Sources) -> (Vec<(String, &'static str)>, BTreeMa
         region: "eu-central-1".into(),
         stack: stack.name.clone(),
     };
-    let graph = topology::desired(&stack, &scope, None, &bundles, &SecretValues::default());
+    let graph = topology::desired(&stack, &scope, None, &bundles, &SecretValues::default(), None);
     let ids = graph.ids().map(|(id, kind)| (id.to_string(), kind)).collect();
     (ids, bundles.functions.into_iter().map(|(name, zip)| (name, zip.sha256)).collect())
 }

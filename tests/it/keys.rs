@@ -122,7 +122,7 @@ fn the_key_of_the_stack_file_encrypts_everything_and_is_put_back() {
 fn a_key_must_be_given_by_its_arn() {
     let user = User::of(&account(), &endpoint());
     user.write("f/index.mjs", "export const handler = async () => ({});\n");
-    for wrong in ["alias/mine", "arn:aws:kms:eu-central-1:123456789012:alias/mine", "create"] {
+    for wrong in ["alias/mine", "arn:aws:kms:eu-central-1:123456789012:alias/mine", "mine"] {
         written(&user, Some(wrong));
         let ran = user.run(&["plan"]).ends(2);
         assert!(ran.stderr.contains(&format!("\"{wrong}\" is not the ARN of a KMS key")), "{}", ran.stderr);

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod alarms;
 mod api_to_api;
 mod architecture;
 mod audit;
@@ -46,6 +47,7 @@ mod neighbours;
 mod network;
 mod operator;
 mod ordering;
+mod own_key;
 mod own_stack;
 mod pacing;
 mod policies;

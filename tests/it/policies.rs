@@ -75,7 +75,7 @@ fn everything() -> String {
 fn kinds(text: &str) -> BTreeSet<String> {
     let stack = spec::parse(text).expect("a sound file");
     let scope = scope("demo", "eu-central-1");
-    let graph = topology::desired(&stack, &scope, None, &Bundles::default(), &SecretValues::default());
+    let graph = topology::desired(&stack, &scope, None, &Bundles::default(), &SecretValues::default(), None);
     graph.ids().map(|(_, kind)| kind.to_owned()).collect()
 }
 

@@ -19,7 +19,7 @@ use crate::policy::Policy;
 use crate::scope::Whose;
 
 /// What the header `x-amz-target` of a request to KMS begins with.
-const TARGET: &str = "TrentService.";
+const TARGET: &str = "TrentService";
 
 /// The secrets whose names begin like this stack's.
 const SECRETS: &[&str] = &["{arn:secretsmanager}:secret:{stack}-*"];

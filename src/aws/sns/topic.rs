@@ -571,7 +571,8 @@ mod tests {
         let ops = also(subscribed("email", "ops@example.com", None));
         let missing = [Drift::weakening("Subscriptions.Missing", "none", "dev@example.com")];
         assert_eq!(told.drift(&ops), missing, "one that is not confirmed yet counts");
-        let (clients, http) = replay(vec![(200, "<x/>")]);
+        let asked = "<SubscribeResponse><SubscribeResult/></SubscribeResponse>";
+        let (clients, http) = replay(vec![(200, asked)]);
         let found = Found { outputs: TopicOutputs { arn: ARN.into() }, live: ops };
         let sns = Sns::new(&clients);
         Provider::<Topic>::update(&sns, &told, &found, &Task::detached("topic.t")).await.unwrap();

@@ -6,6 +6,7 @@
 
 #![deny(unused_variables)]
 
+mod alarms;
 mod api;
 mod audit;
 mod firewall;
@@ -48,8 +49,8 @@ macro_rules! sections {
             pub name: String,
             /// The ARN of the managed policy that is the permissions boundary of every role of the stack.
             pub permissions_boundary: Option<String>,
-            /// The ARN of the key that encrypts what the stack keeps.
-            pub kms_key: Option<String>,
+            /// The key that encrypts what the stack keeps.
+            pub kms_key: Option<KmsKey>,
             pub posture: Posture,
             $($($(#[$about])* pub $field: $part,)*)*
         }
@@ -97,6 +98,7 @@ sections! {
     identity_pools { identity_pools: BTreeMap<String, IdentityPool> }
     api { api: Option<Api>, apis: BTreeMap<String, Api> }
     firewall { firewall: Option<Firewall> }
+    alarms { alarms: Option<Alarms> }
     audit { accepted: Accepted }
 }
 
@@ -119,8 +121,8 @@ section! {
         "The ARN of the managed policy that is the permissions boundary of every role of the stack.",
     );
     kms_key: Text = form(
-        "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
-        "The ARN of the KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. Its key policy must let CloudWatch Logs use it, and the account's policies decide about the rest. Left out: AWS's own keys, or those that somebody set.",
+        "^(create|arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)$",
+        "The KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. create: `up` makes a key, which costs money. Or the ARN of a key, whose policy must let CloudWatch Logs use it, and CloudWatch if there are alarms; the account's policies decide about the rest. Left out: AWS's own keys, or those that somebody set; with posture = \"hardened\": create.",
     );
     posture: Word<Posture> = of(
         &["baseline", "hardened"],
@@ -139,8 +141,38 @@ pub enum Posture {
     Hardened,
 }
 
+/// What `kms_key` has for a key of the stack's own.
+const CREATE: &str = "create";
+
+/// The key that encrypts what the stack keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KmsKey {
+    /// One of the stack's own.
+    Create,
+    /// The ARN of somebody's key.
+    Arn(String),
+}
+
+impl KmsKey {
+    /// The ARN of somebody's key.
+    pub fn given(&self) -> Option<&str> {
+        match self {
+            Self::Create => None,
+            Self::Arn(arn) => Some(arn),
+        }
+    }
+
+    /// Its ARN, in which `?` stand for an id that AWS has not chosen yet.
+    pub fn arn(&self, scope: &crate::scope::Scope) -> String {
+        match self {
+            Self::Create => scope.arn("kms", "key/????????-????-????-????-????????????"),
+            Self::Arn(arn) => arn.clone(),
+        }
+    }
+}
+
 /// Reads `[stack]`: its name, permissions boundary and key. The reader keeps the posture.
-fn head(reader: &mut Reader, root: &Table) -> (String, Option<String>, Option<String>) {
+fn head(reader: &mut Reader, root: &Table) -> (String, Option<String>, Option<KmsKey>) {
     let StackKeys { name, permissions_boundary, kms_key, posture } = &STACK_KEYS;
     let Some(table) = &reader.table(root, &STACK) else { return (name.default.to_owned(), None, None) };
     reader.posture = reader.word(table, posture);
@@ -150,13 +182,18 @@ fn head(reader: &mut Reader, root: &Table) -> (String, Option<String>, Option<St
     {
         reader.diagnostic(span, why, None);
     }
-    let key = reader.text(table, kms_key);
-    if let Some((arn, span)) = &key
-        && let Err(why) = key_arn(arn)
-    {
-        let help = "as in arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-        reader.diagnostic(span, why, Some(help.into()));
-    }
+    let key = match reader.text(table, kms_key) {
+        Some((word, _)) if word == CREATE => Some(KmsKey::Create),
+        Some((arn, span)) => {
+            if let Err(why) = key_arn(&arn) {
+                let help = "use \"create\", or an ARN as in arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+                reader.diagnostic(&span, why, Some(help.into()));
+            }
+            Some(KmsKey::Arn(arn))
+        }
+        // Auditors expect a key of the stack's own.
+        None => (reader.posture == Posture::Hardened).then_some(KmsKey::Create),
+    };
     let wanted = reader.required(table, name);
     if let Some((wanted, span)) = &wanted
         && let Err(why) = check_name(wanted)
@@ -164,7 +201,7 @@ fn head(reader: &mut Reader, root: &Table) -> (String, Option<String>, Option<St
         reader.diagnostic(span, why, None);
     }
     let name = wanted.map_or_else(|| name.default.to_owned(), |(wanted, _)| wanted);
-    (name, boundary.map(|(arn, _)| arn), key.map(|(arn, _)| arn))
+    (name, boundary.map(|(arn, _)| arn), key)
 }
 
 /// Checks a stack's name, which is the beginning of the names of roles, pools and paths.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::support::proxy::Call;
+use crate::support::proxy::{Call, cbor};
 
 /// A question to IAM: is this action allowed on this resource, with these condition values?
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -57,14 +57,15 @@ pub const OURS: &str = "aws:ResourceTag/securelambda:stack";
 pub struct Asked<'a> {
     pub call: &'a Call,
     pub stack: &'a StackIdentity<'a>,
-    /// The JSON body, or the form as a JSON object.
+    /// The JSON or CBOR body, or the form as a JSON object.
     pub body: Value,
 }
 
 impl<'a> Asked<'a> {
     pub fn new(call: &'a Call, stack: &'a StackIdentity<'a>) -> Self {
         let form = || call.sent.form().map(|(name, value)| (name, Value::from(value))).collect::<Map<_, _>>().into();
-        let body = serde_json::from_slice(&call.sent.body).unwrap_or_else(|_| form());
+        let json = serde_json::from_slice(&call.sent.body).ok().or_else(|| cbor::decode(&call.sent.body));
+        let body = json.unwrap_or_else(form);
         Self { call, stack, body }
     }
 
@@ -95,9 +96,14 @@ impl<'a> Asked<'a> {
 
     /// The tags in a field of the body that is a list.
     pub fn list_of_tags(&self, field: &str) -> Tags {
+        self.list_of(field, "Key", "Value")
+    }
+
+    /// The same with other names for the keys and the values.
+    pub fn list_of(&self, field: &str, key: &str, value: &str) -> Tags {
         let tags = self.body[field].as_array().into_iter().flatten();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        tags.map(|tag| (text(&tag["Key"]), text(&tag["Value"]))).collect()
+        tags.map(|tag| (text(&tag[key]), text(&tag[value]))).collect()
     }
 
     /// The tags in the numbered fields of a form.

@@ -27,9 +27,11 @@ macro_rules! services {
 services! {
     apigateway,
     apigatewayv2,
+    cloudwatch,
     cognito_identity,
     cognito_idp,
     iam,
+    kms,
     lambda,
     logs,
     secretsmanager,

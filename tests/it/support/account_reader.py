@@ -60,7 +60,7 @@ class Account:
 
     def describe(self):
         found = {}
-        for part in (self.topics, self.queues, self.secrets, self.log_groups, self.roles, self.functions, self.firewall, self.pools,
+        for part in (self.keys, self.alarms, self.topics, self.queues, self.secrets, self.log_groups, self.roles, self.functions, self.firewall, self.pools,
                      self.identity_pools, self.apis, self.others):
             for name, settings in part():
                 # Two resources of one name get two entries.
@@ -83,6 +83,33 @@ class Account:
         for one in self.call("sns", "list_subscriptions")["Subscriptions"]:
             self.named(one["SubscriptionArn"], "subscription", one["Endpoint"].rsplit(":")[-1])
             yield "subscription " + one["Endpoint"] + " to " + one["TopicArn"], one
+
+    def keys(self):
+        """The keys that do not wait for their deletion."""
+        aliases = {one["TargetKeyId"]: one["AliasName"] for one in self.call("kms", "list_aliases")["Aliases"]
+                   if "TargetKeyId" in one}
+        for key in self.call("kms", "list_keys")["Keys"]:
+            name = {"KeyId": key["KeyId"]}
+            about = self.call("kms", "describe_key", **name)["KeyMetadata"]
+            if about["KeyState"] == "PendingDeletion":
+                continue
+            alias = aliases.get(key["KeyId"], "without an alias")
+            self.named(key["KeyId"], "key", alias)
+            about.pop("CurrentKeyMaterialId", None)
+            yield "key " + alias, {
+                "about": about,
+                "policy": json.loads(self.call("kms", "get_key_policy", PolicyName="default", **name)["Policy"]),
+                "rotation": self.call("kms", "get_key_rotation_status", **name),
+                "grants": sorted(one["GranteePrincipal"] for one in self.call("kms", "list_grants", **name)["Grants"]),
+                "tags": {one["TagKey"]: one["TagValue"] for one in self.call("kms", "list_resource_tags", **name)["Tags"]}}
+
+    def alarms(self):
+        for alarm in self.call("cloudwatch", "describe_alarms")["MetricAlarms"]:
+            # When it was changed, and whether it has gone off since.
+            settings = {name: value for name, value in alarm.items() if not name.startswith("State")}
+            settings.pop("AlarmConfigurationUpdatedTimestamp", None)
+            found = self.call("cloudwatch", "list_tags_for_resource", ResourceARN=alarm["AlarmArn"])["Tags"]
+            yield "alarm " + alarm["AlarmName"], {"about": settings, "tags": tags(found)}
 
     def queues(self):
         for url in self.call("sqs", "list_queues").get("QueueUrls", []):

@@ -9,8 +9,11 @@ use super::botocore::calls;
 use super::program::User;
 use crate::services::{List, Service, kinds};
 
+/// The kind of keys, whose list does not say that they wait for their deletion.
+const KEY: &str = "kms.key";
+
 /// The names of all resources in the account, of the kinds that AWS lists: `sns.topic greetings`. Secrets in their recovery
-/// windows do not count.
+/// windows and keys that wait for their deletion do not count.
 pub fn inventory(user: &User) -> Vec<String> {
     let lists = kinds().filter_map(|(service, kind)| Some((kind.name, service, *kind.list.known()?)));
     let (of_parents, whole): (Vec<_>, Vec<_>) = lists.partition(|(_, _, list)| list.of_parent.is_some());
@@ -29,6 +32,12 @@ pub fn inventory(user: &User) -> Vec<String> {
     }
     for ((kind, list), answer) in kinds.into_iter().zip(calls(user, &asked)) {
         found.entry(kind).or_default().extend(items(list, answer));
+    }
+    if let Some(keys) = found.get_mut(KEY) {
+        let asked: Vec<Value> =
+            keys.iter().map(|key| json!(["kms", "DescribeKey", { "KeyId": key["KeyId"] }])).collect();
+        let mut waits = calls(user, &asked).into_iter().map(|key| key["KeyMetadata"]["KeyState"] == "PendingDeletion");
+        keys.retain(|_| !waits.next().unwrap());
     }
     let lists: HashMap<&str, List> = whole.into_iter().chain(of_parents).map(|(kind, _, list)| (kind, list)).collect();
     let named = |(kind, items): (&str, Vec<Value>)| -> Vec<String> {

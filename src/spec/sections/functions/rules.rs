@@ -151,9 +151,9 @@ pub(super) fn environment_too_large(name: &str, function: &Function, scope: &Sco
 
 /// The policy of a function, if it is too large.
 pub(super) fn policy_too_large(name: &str, function: &Function, checks: &Checks) -> Option<Diagnostic> {
-    let size = policies::planned_for(name, function, &checks.longest, checks.stack.kms_key.as_ref(), &|_| None)
-        .to_string()
-        .len();
+    let key = checks.stack.kms_key.as_ref().map(|key| key.arn(&checks.longest));
+    let policy = policies::planned_for(checks.stack, name, function, &checks.longest, key.as_ref(), &|_| None);
+    let size = policy.to_string().len();
     (size > MAX_POLICY).then(|| {
         let message = format!("the role of {name} would need a policy of {size} characters; IAM allows {MAX_POLICY}");
         Diagnostic::new(format!("functions.{name}"), message)

@@ -1,5 +1,6 @@
 //! A request in AWS's terms: its service and operation, whichever protocol it uses.
 
+use super::cbor;
 use hyper::body::Bytes;
 use hyper::http::HeaderMap;
 use hyper::http::request::Parts;
@@ -72,12 +73,13 @@ impl AwsRequest {
 
     /// A top-level field of a JSON body, or a field of a form.
     pub fn field(&self, name: &str) -> Option<String> {
-        match serde_json::from_slice::<serde_json::Value>(&self.body) {
-            Ok(body) => match body.get(name)? {
+        let json = serde_json::from_slice::<serde_json::Value>(&self.body).ok().or_else(|| cbor::decode(&self.body));
+        match json {
+            Some(body) => match body.get(name)? {
                 serde_json::Value::String(text) => Some(text.clone()),
                 other => Some(other.to_string()),
             },
-            Err(_) => self.form().find(|(known, _)| known == name).map(|(_, value)| value),
+            None => self.form().find(|(known, _)| known == name).map(|(_, value)| value),
         }
     }
 

@@ -2,6 +2,7 @@
 //! its answer. It records every call with its times.
 
 mod aws_request;
+pub mod cbor;
 mod fault;
 pub mod models;
 

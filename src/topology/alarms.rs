@@ -1,0 +1,213 @@
+//! The alarms, and the topic that they tell.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::edge;
+use super::encryption::EncryptedBy;
+use super::ids::{self, ApiIds};
+use crate::aws::Encryption;
+use crate::aws::apigatewayv2::HttpApi;
+use crate::aws::cloudwatch::{Alarm, Metric, Statistic};
+use crate::aws::sns::Topic;
+use crate::engine::{Graph, Handle, Needs};
+use crate::scope::Scope;
+use crate::spec::{ALARMS_TOPIC, Alarms, MissingData, Notify, Stack};
+
+/// The topic that the alarms tell.
+#[derive(Clone)]
+enum Told {
+    Own(Handle<Topic>),
+    Another(String),
+}
+
+impl Needs for Told {
+    type Out = String;
+
+    fn indices(&self) -> Vec<usize> {
+        match self {
+            Self::Own(topic) => topic.indices(),
+            Self::Another(_) => Vec::new(),
+        }
+    }
+
+    fn read(&self, outputs: &dyn Fn(usize) -> Value) -> String {
+        match self {
+            Self::Own(topic) => topic.read(outputs).arn,
+            Self::Another(arn) => arn.clone(),
+        }
+    }
+}
+
+/// What is particular to one alarm.
+struct Watch {
+    /// As in `errors`, and of what.
+    what: (&'static str, String),
+    description: String,
+    metric: Metric,
+    /// The HTTP API whose id the metric's values are of.
+    api: Option<Handle<HttpApi>>,
+    threshold: u32,
+}
+
+/// Adds the alarms and, unless they tell another one, their topic.
+pub(super) fn alarms(
+    graph: &mut Graph,
+    stack: &Stack,
+    scope: &Scope,
+    encrypted_by: &EncryptedBy,
+    http_apis: &BTreeMap<Option<String>, Handle<HttpApi>>,
+) {
+    let Some(wanted) = stack.alarms.as_ref().filter(|_| stack.alarm_count() > 0) else { return };
+    let told = match &wanted.notify {
+        Some(Notify::Topic(arn)) => Told::Another(arn.clone()),
+        Some(Notify::Address(address)) => Told::Own(topic(graph, scope, encrypted_by, Some(address))),
+        None => Told::Own(topic(graph, scope, encrypted_by, None)),
+    };
+    let watches = of_functions(stack, scope, wanted)
+        .chain(of_apis(stack, scope, wanted, http_apis))
+        .chain(of_firewall(stack, scope, wanted))
+        .chain(of_queues(stack, scope, wanted));
+    // A threshold of 0 means that there is no such alarm.
+    for watch in watches.filter(|watch| watch.threshold > 0) {
+        add(graph, scope, wanted, &told, watch);
+    }
+}
+
+/// The name of the stack's own topic for alarms in AWS.
+pub(super) fn topic_name(scope: &Scope) -> String {
+    scope.physical(ALARMS_TOPIC)
+}
+
+/// The topic that only the stack's alarms publish to.
+fn topic(graph: &mut Graph, scope: &Scope, encrypted_by: &EncryptedBy, address: Option<&String>) -> Handle<Topic> {
+    let id = ids::alarms_topic();
+    let name = topic_name(scope);
+    let topic = Topic {
+        id: id.to_string(),
+        arn: scope.arn("sns", &name),
+        name,
+        account: scope.account.clone(),
+        subscribers: Vec::new(),
+        functions: Vec::new(),
+        emails: address.into_iter().cloned().collect(),
+        alarms: Some(scope.arn("cloudwatch", &format!("alarm:{}", scope.physical("*")))),
+        tls_only: true,
+        tracing: false,
+        signature_version: 2,
+        kms_key: Encryption::default(),
+    };
+    id.add(graph, encrypted_by.clone(), move |kms_key| Topic { kms_key, ..topic.clone() })
+}
+
+fn add(graph: &mut Graph, scope: &Scope, wanted: &Alarms, told: &Told, watch: Watch) {
+    let Watch { what: (what, of), description, metric, api, threshold } = watch;
+    let id = ids::alarm(what, &of);
+    let alarm = Alarm {
+        id: id.to_string(),
+        name: scope.physical(&format!("{what}-{of}")),
+        description,
+        metric,
+        period: i32::try_from(wanted.period_minutes * 60).unwrap_or(i32::MAX),
+        threshold,
+        missing_data: match wanted.missing_data {
+            MissingData::NotBreaching => "notBreaching",
+            MissingData::Breaching => "breaching",
+            MissingData::Ignore => "ignore",
+            MissingData::Missing => "missing",
+        },
+        topic: String::new(),
+    };
+    id.add(graph, (told.clone(), Vec::from_iter(api)), move |(topic, apis)| {
+        let mut alarm = Alarm { topic, ..alarm.clone() };
+        alarm.metric.dimensions.extend(apis.into_iter().map(|api| ("ApiId", api.id)));
+        alarm
+    });
+}
+
+fn of_functions<'a>(stack: &'a Stack, scope: &'a Scope, wanted: &'a Alarms) -> impl Iterator<Item = Watch> {
+    stack.functions.keys().flat_map(move |name| {
+        let watch = |what, metric, threshold, words: &str| Watch {
+            what: (what, name.clone()),
+            description: format!("The function {name} {words}"),
+            metric: Metric {
+                namespace: "AWS/Lambda",
+                name: metric,
+                dimensions: [("FunctionName", scope.physical(name))].into(),
+                statistic: Statistic::Sum,
+            },
+            api: None,
+            threshold,
+        };
+        [
+            watch("errors", "Errors", wanted.errors, "fails"),
+            watch("throttles", "Throttles", wanted.throttles, "is called more often than it may run at once"),
+        ]
+    })
+}
+
+fn of_apis<'a>(
+    stack: &'a Stack,
+    scope: &'a Scope,
+    wanted: &'a Alarms,
+    http_apis: &'a BTreeMap<Option<String>, Handle<HttpApi>>,
+) -> impl Iterator<Item = Watch> {
+    stack.all_apis().flat_map(move |(name, api)| {
+        let http = http_apis.get(&name.map(str::to_owned)).copied();
+        let called = name.map_or_else(|| "The API".to_owned(), |name| format!("The API {name}"));
+        let watch = |what, metric, statistic, threshold, words: &str| {
+            let mut dimensions = BTreeMap::from([("Stage", api.stage.clone())]);
+            if http.is_none() {
+                dimensions.insert("ApiName", ApiIds(name).physical(scope));
+            }
+            Watch {
+                what: (what, name.unwrap_or("api").to_owned()),
+                description: format!("{called} {words}"),
+                metric: Metric { namespace: "AWS/ApiGateway", name: metric, dimensions, statistic },
+                api: http,
+                threshold,
+            }
+        };
+        let server_errors = if http.is_some() { "5xx" } else { "5XXError" };
+        [
+            watch("server-errors", server_errors, Statistic::Sum, wanted.server_errors, "answers with 5xx"),
+            watch("latency", "Latency", Statistic::P90, wanted.latency_ms, "is slow for one request in ten"),
+        ]
+    })
+}
+
+fn of_firewall<'a>(stack: &'a Stack, scope: &'a Scope, wanted: &'a Alarms) -> impl Iterator<Item = Watch> {
+    stack.firewall.iter().map(move |_| Watch {
+        what: ("blocked-requests", "firewall".to_owned()),
+        description: "The firewall blocks many requests".to_owned(),
+        metric: Metric {
+            namespace: "AWS/WAFV2",
+            name: "BlockedRequests",
+            dimensions: [
+                ("Region", scope.region.clone()),
+                ("Rule", "ALL".to_owned()),
+                ("WebACL", edge::web_acl_metric(scope)),
+            ]
+            .into(),
+            statistic: Statistic::Sum,
+        },
+        api: None,
+        threshold: wanted.blocked_requests,
+    })
+}
+
+fn of_queues<'a>(stack: &'a Stack, scope: &'a Scope, wanted: &'a Alarms) -> impl Iterator<Item = Watch> {
+    stack.queues().into_iter().map(move |name| Watch {
+        what: ("dead-letters", name.clone()),
+        description: format!("The queue {name} has events that no function could handle"),
+        metric: Metric {
+            namespace: "AWS/SQS",
+            name: "ApproximateNumberOfMessagesVisible",
+            dimensions: [("QueueName", scope.physical(name))].into(),
+            statistic: Statistic::Maximum,
+        },
+        api: None,
+        threshold: wanted.dead_letters,
+    })
+}
