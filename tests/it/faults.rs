@@ -17,10 +17,11 @@ use securelambda::aws::sns::refusals::SNS_BUSY;
 use securelambda::aws::wafv2::refusals::{WAF_ASSOCIATION, WAF_IN_USE, WAF_IP_SET, WAF_LOCK, WAF_TROUBLE};
 use serde_json::json;
 
-use crate::support::botocore::{call, calls, inventory};
+use crate::support::botocore::{call, calls};
 use crate::support::emulator::{account, endpoint};
 use crate::support::facts::recorded_refusal;
 use crate::support::faults::{ConsistencyRules, Domain, OccasionalFaults};
+use crate::support::inventory::inventory;
 use crate::support::program::{CommandOutput, User};
 use crate::support::proxy::{CallOutcome, Proxy};
 
