@@ -2,7 +2,9 @@
 //! Blocking is opted into group by group, because a new group often blocks legitimate clients (docs/aws.md, Managed
 //! rules).
 
-use super::model::ManagedRule;
+use crate::spec::field::{Key, List, Nested};
+use crate::spec::reader::{Reader, Table};
+use crate::spec::section::Section;
 use crate::spelling::nearest;
 
 /// Short names and AWS's names, in the order of evaluation: groups that judge the sender come before groups that judge
@@ -88,6 +90,44 @@ pub const WORDS: [&str; 15] = [
     "sqli:block",
 ];
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedRule {
+    /// The short name in the stack file.
+    pub name: String,
+    /// Whether WAF blocks what the group matches, or only counts it.
+    pub block: bool,
+    /// Rules of the group that only count.
+    pub exceptions: Vec<String>,
+}
+
+/// The keys of `exceptions` are the names of the managed rule groups, which are no names in Rust.
+pub(in crate::spec) struct ExceptionsKeys {
+    /// In the order of [`GROUPS`].
+    pub groups: [List; GROUPS.len()],
+}
+
+pub(super) static EXCEPTIONS: ExceptionsKeys = ExceptionsKeys {
+    groups: [
+        List::words("ip-reputation", RULES[0], EXCEPTION),
+        List::words("anonymous-ip", RULES[1], EXCEPTION),
+        List::words("common", RULES[2], EXCEPTION),
+        List::words("known-bad-inputs", RULES[3], EXCEPTION),
+        List::words("sqli", RULES[4], EXCEPTION),
+    ],
+};
+
+const EXCEPTION: &str = "Rules of this group that only count.";
+
+impl Section for ExceptionsKeys {
+    fn what(&self) -> &'static str {
+        "exceptions"
+    }
+
+    fn keys(&'static self) -> Vec<&'static Key> {
+        self.groups.iter().map(|group| &group.key).collect()
+    }
+}
+
 /// A group's place in the order of evaluation, and its name at AWS.
 pub fn group(name: &str) -> Option<(usize, &'static str)> {
     let position = GROUPS.iter().position(|(known, _)| *known == name)?;
@@ -121,6 +161,52 @@ pub fn rule(name: &str, rule: &str) -> Result<(), (String, Option<String>)> {
     }
     let help = nearest(rule, known).map(|near| format!("did you mean \"{near}\"?"));
     Err((format!("{name} has no rule {rule:?}: use one of {}", known.join(", ")), help))
+}
+
+/// The managed rule groups with their exceptions.
+pub(super) fn groups(
+    reader: &mut Reader,
+    table: &Table,
+    managed_rules: &List,
+    exceptions: &Nested<ExceptionsKeys>,
+) -> Vec<ManagedRule> {
+    let mut groups: Vec<ManagedRule> = Vec::new();
+    for (group, span) in reader.list(table, managed_rules) {
+        match parse(&group) {
+            Ok(rule) if groups.iter().any(|known| known.name == rule.name) => {
+                reader.diagnostic(&span, format!("{} is listed twice", rule.name), None);
+            }
+            Ok(rule) => groups.push(rule),
+            Err((why, help)) => reader.diagnostic(&span, why, help),
+        }
+    }
+    if let Some(table) = reader.table(table, exceptions) {
+        self::exceptions(reader, &table, &mut groups);
+    }
+    groups
+}
+
+/// Adds the exceptions to their groups.
+fn exceptions(reader: &mut Reader, table: &Table, groups: &mut [ManagedRule]) {
+    let ExceptionsKeys { groups: known } = &EXCEPTIONS;
+    for (key, (group, _)) in known.iter().zip(GROUPS) {
+        let mut rules = Vec::new();
+        for (rule, span) in reader.list(table, key) {
+            match self::rule(group, &rule) {
+                Ok(()) => rules.push(rule),
+                Err((why, help)) => reader.diagnostic(&span, why, help),
+            }
+        }
+        match groups.iter_mut().find(|one| one.name == group) {
+            Some(one) => one.exceptions = rules,
+            None if rules.is_empty() => {}
+            None => {
+                let help = format!("add \"{group}:block\" to it, or remove the exceptions");
+                let message = format!("{group} is not among the firewall's managed rule groups");
+                reader.diagnostic(&table.span, message, Some(help));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
