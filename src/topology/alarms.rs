@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::edge;
-use super::encryption::EncryptedBy;
-use super::ids::{self, ApiIds};
+use super::apis::{ApiIds, HttpApis};
+use super::{Input, edge};
 use crate::aws::Encryption;
 use crate::aws::apigatewayv2::HttpApi;
 use crate::aws::cloudwatch::{Alarm, Metric, Statistic};
@@ -14,6 +13,23 @@ use crate::aws::sns::Topic;
 use crate::engine::{Graph, Handle, Needs};
 use crate::scope::Scope;
 use crate::spec::{ALARMS_TOPIC, Alarms, MissingData, Notify, Stack};
+
+/// The ids of what this file adds.
+pub(crate) mod ids {
+    use crate::aws::cloudwatch::Alarm;
+    use crate::aws::sns::Topic;
+    use crate::topology::id::IdOf;
+
+    /// `alarm.errors.Notes`
+    pub(super) fn alarm(what: &str, of: &str) -> IdOf<Alarm> {
+        IdOf::new("alarm", &format!("{what}.{of}"))
+    }
+
+    /// The topic that the alarms tell. No topic of the stack file has this id.
+    pub(super) fn topic() -> IdOf<Topic> {
+        IdOf::new("alarms", "topic")
+    }
+}
 
 /// The topic that the alarms tell.
 #[derive(Clone)]
@@ -52,18 +68,13 @@ struct Watch {
 }
 
 /// Adds the alarms and, unless they tell another one, their topic.
-pub(super) fn alarms(
-    graph: &mut Graph,
-    stack: &Stack,
-    scope: &Scope,
-    encrypted_by: &EncryptedBy,
-    http_apis: &BTreeMap<Option<String>, Handle<HttpApi>>,
-) {
+pub(super) fn alarms(graph: &mut Graph, from: Input<'_>, http_apis: &HttpApis) {
+    let Input { stack, scope, .. } = from;
     let Some(wanted) = stack.alarms.as_ref().filter(|_| stack.alarm_count() > 0) else { return };
     let told = match &wanted.notify {
         Some(Notify::Topic(arn)) => Told::Another(arn.clone()),
-        Some(Notify::Address(address)) => Told::Own(topic(graph, scope, encrypted_by, Some(address))),
-        None => Told::Own(topic(graph, scope, encrypted_by, None)),
+        Some(Notify::Address(address)) => Told::Own(topic(graph, from, Some(address))),
+        None => Told::Own(topic(graph, from, None)),
     };
     let watches = of_functions(stack, scope, wanted)
         .chain(of_apis(stack, scope, wanted, http_apis))
@@ -81,8 +92,8 @@ pub(super) fn topic_name(scope: &Scope) -> String {
 }
 
 /// The topic that only the stack's alarms publish to.
-fn topic(graph: &mut Graph, scope: &Scope, encrypted_by: &EncryptedBy, address: Option<&String>) -> Handle<Topic> {
-    let id = ids::alarms_topic();
+fn topic(graph: &mut Graph, Input { scope, encrypted_by, .. }: Input<'_>, address: Option<&String>) -> Handle<Topic> {
+    let id = ids::topic();
     let name = topic_name(scope);
     let topic = Topic {
         id: id.to_string(),
@@ -151,7 +162,7 @@ fn of_apis<'a>(
     stack: &'a Stack,
     scope: &'a Scope,
     wanted: &'a Alarms,
-    http_apis: &'a BTreeMap<Option<String>, Handle<HttpApi>>,
+    http_apis: &'a HttpApis,
 ) -> impl Iterator<Item = Watch> {
     stack.all_apis().flat_map(move |(name, api)| {
         let http = http_apis.get(&name.map(str::to_owned)).copied();

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::api::execution_log_name;
-use super::http_api::access_log_name;
-use super::ids::{self, ApiIds};
-use super::{alarms, edge, functions};
+use super::apis::{ApiIds, access_log_name};
+use super::rest_api::execution_log_name;
+use super::{Input, alarms, edge, functions};
 use crate::aws::Encryption;
 use crate::aws::apigateway::RestApi;
 use crate::aws::kms::Key;
@@ -15,6 +14,17 @@ use crate::engine::{Graph, Handle, Needs};
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::{ApiKind, ExecutionLog, KmsKey, Stack};
+
+/// The ids of what this file adds.
+pub(crate) mod ids {
+    use crate::aws::kms::Key;
+    use crate::topology::id::IdOf;
+
+    /// The key of the stack's own.
+    pub(crate) fn key() -> IdOf<Key> {
+        IdOf::new("key", "stack")
+    }
+}
 
 /// After how many days AWS replaces the material of the stack's key: a year, as auditors expect.
 const ROTATION_DAYS: i32 = 365;
@@ -48,13 +58,12 @@ impl Needs for EncryptedBy {
 /// still has.
 pub(super) fn encryption(
     graph: &mut Graph,
-    stack: &Stack,
-    scope: &Scope,
+    from: Input<'_>,
     former: Option<&str>,
     rest_apis: &BTreeMap<Option<String>, Handle<RestApi>>,
 ) -> EncryptedBy {
-    match (&stack.kms_key, former) {
-        (Some(KmsKey::Create), _) => EncryptedBy::Own(key(graph, stack, scope, rest_apis)),
+    match (&from.stack.kms_key, former) {
+        (Some(KmsKey::Create), _) => EncryptedBy::Own(key(graph, from, rest_apis)),
         (Some(KmsKey::Arn(arn)), _) => EncryptedBy::Known(Encryption::With(arn.clone())),
         (None, Some(former)) => EncryptedBy::Known(Encryption::Without(former.to_owned())),
         (None, None) => EncryptedBy::Known(Encryption::Unchosen),
@@ -63,8 +72,7 @@ pub(super) fn encryption(
 
 fn key(
     graph: &mut Graph,
-    stack: &Stack,
-    scope: &Scope,
+    Input { stack, scope, .. }: Input<'_>,
     rest_apis: &BTreeMap<Option<String>, Handle<RestApi>>,
 ) -> Handle<Key> {
     let id = ids::key();

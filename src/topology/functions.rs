@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::api::permission_sid;
+use super::Input;
+use super::apis::{ApiIds, permission_sid};
 use super::encryption::EncryptedBy;
-use super::ids::{self, ApiIds};
 use super::messaging::{self, Queues, Secrets, Topics};
 use super::references::{References, Variables};
 use crate::aws::Encryption;
@@ -23,6 +23,40 @@ use crate::spec::policies;
 use crate::spec::secret_variable;
 use crate::spec::{Function as Wanted, Stack, Variable};
 
+/// The ids of what this file adds.
+pub(crate) mod ids {
+    use crate::aws::iam::{Role, RolePolicy};
+    use crate::aws::lambda::{Function, Permission};
+    use crate::aws::logs::LogGroup;
+    use crate::aws::sns::Subscription;
+    use crate::topology::id::IdOf;
+
+    pub(crate) fn function(name: &str) -> IdOf<Function> {
+        IdOf::new("function", name)
+    }
+
+    pub(crate) fn log_group(function: &str) -> IdOf<LogGroup> {
+        IdOf::new("logs", function)
+    }
+
+    pub(crate) fn role(function: &str) -> IdOf<Role> {
+        IdOf::new("role", function)
+    }
+
+    pub(crate) fn policy(function: &str) -> IdOf<RolePolicy> {
+        IdOf::new("policy", function)
+    }
+
+    /// Lets the topic that triggers a function call it.
+    pub(super) fn trigger_permission(function: &str) -> IdOf<Permission> {
+        IdOf::new("permission", function)
+    }
+
+    pub(super) fn subscription(function: &str) -> IdOf<Subscription> {
+        IdOf::new("subscription", function)
+    }
+}
+
 /// The name of a role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
 
@@ -36,21 +70,17 @@ pub(super) struct Ready {
     pub policy: Handle<RolePolicy>,
 }
 
-#[allow(clippy::too_many_arguments, reason = "a function is given all of these")]
 pub(super) fn functions(
     graph: &mut Graph,
-    stack: &Stack,
-    scope: &Scope,
-    bundles: &Bundles,
+    Input { stack, scope, bundles, encrypted_by, .. }: Input<'_>,
     (topics, queues): (&Topics, &Queues),
-    encrypted_by: &EncryptedBy,
     secrets: &Secrets,
     references: &References,
 ) -> BTreeMap<String, Ready> {
     let mut ready = BTreeMap::new();
     for (name, wanted) in &stack.functions {
         let physical = scope.physical(name);
-        let logs = log_group(graph, name, scope, encrypted_by, wanted);
+        let logs = log_group(graph, name, (scope, encrypted_by), wanted);
         let role = role(graph, name, &physical, scope, stack.permissions_boundary.as_ref());
         let rotated = policies::rotated_by(stack, name).filter_map(|secret| secrets.get(secret).copied()).collect();
         let policy = policy(graph, name, (stack, scope), (role, logs, encrypted_by), wanted, topics, secrets, rotated);
@@ -78,8 +108,7 @@ pub(super) fn log_group_name(scope: &Scope, function: &str) -> String {
 fn log_group(
     graph: &mut Graph,
     name: &str,
-    scope: &Scope,
-    encrypted_by: &EncryptedBy,
+    (scope, encrypted_by): (&Scope, &EncryptedBy),
     wanted: &Wanted,
 ) -> Handle<LogGroup> {
     let id = ids::log_group(name);

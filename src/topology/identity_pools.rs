@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::encryption::EncryptedBy;
+use super::Input;
 use super::identity::Pools;
-use super::ids;
-use super::messaging::{Secrets, secret_policy};
+use super::messaging::{self, Secrets, secret_policy};
 use crate::aws::Encryption;
 use crate::aws::apigateway::RestApi;
 use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser, provider};
@@ -20,6 +19,34 @@ use crate::scope::Scope;
 use crate::spec::names::{caller_role, service_username};
 use crate::spec::policies::invoke_only;
 use crate::spec::{Invoke, Stack};
+
+/// The ids of what this file adds.
+pub(crate) mod ids {
+    use crate::aws::cognito::{IdentityPool, IdentityPoolRoles, ServiceUser};
+    use crate::aws::iam::{Role, RolePolicy};
+    use crate::topology::id::IdOf;
+
+    pub(super) fn service_user(name: &str) -> IdOf<ServiceUser> {
+        IdOf::new("user", name)
+    }
+
+    pub(crate) fn identity_pool(name: &str) -> IdOf<IdentityPool> {
+        IdOf::new("identity-pool", name)
+    }
+
+    pub(super) fn identity_pool_roles(identity_pool: &str) -> IdOf<IdentityPoolRoles> {
+        IdOf::new("identity-pool-roles", identity_pool)
+    }
+
+    /// The role of an identity pool's users.
+    pub(crate) fn caller(identity_pool: &str) -> IdOf<Role> {
+        IdOf::new("caller", identity_pool)
+    }
+
+    pub(super) fn caller_policy(identity_pool: &str) -> IdOf<RolePolicy> {
+        IdOf::new("caller-policy", identity_pool)
+    }
+}
 
 /// The name of the role's one inline policy.
 const POLICY_NAME: &str = "securelambda";
@@ -35,15 +62,13 @@ pub(super) struct PoolCaller {
 /// The service users, and the secrets with their usernames and passwords.
 pub(super) fn service_users(
     graph: &mut Graph,
-    stack: &Stack,
-    scope: &Scope,
-    encrypted_by: &EncryptedBy,
+    Input { stack, scope, encrypted_by, .. }: Input<'_>,
     pools: &Pools,
 ) -> Secrets {
     let mut secrets = Secrets::new();
     for (name, wanted) in &stack.service_users {
         let Some(pool) = pools.pools.get(&wanted.pool) else { continue };
-        let id = ids::secret(name);
+        let id = messaging::ids::secret(name);
         let secret = Secret {
             id: id.to_string(),
             name: scope.physical(name),
@@ -72,8 +97,7 @@ pub(super) fn service_users(
 /// The identity pools and their roles.
 pub(super) fn identity_pools(
     graph: &mut Graph,
-    stack: &Stack,
-    scope: &Scope,
+    Input { stack, scope, .. }: Input<'_>,
     pools: &Pools,
     apis: &BTreeMap<Option<String>, Handle<RestApi>>,
 ) -> BTreeMap<String, PoolCaller> {

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::encryption::EncryptedBy;
+use super::Input;
 use super::functions::Ready;
-use super::{SecretValues, ids};
 use crate::aws::Encryption;
 use crate::aws::lambda::Permission;
 use crate::aws::secretsmanager::{Rotation, Secret};
@@ -14,6 +13,39 @@ use crate::engine::{Graph, Handle};
 use crate::policy::Policy;
 use crate::scope::Scope;
 use crate::spec::{self, Stack, Value, policies};
+
+/// The ids of what this file adds.
+pub(crate) mod ids {
+    use crate::aws::lambda::Permission;
+    use crate::aws::secretsmanager::{Rotation, Secret};
+    use crate::aws::sns::Topic;
+    use crate::aws::sqs::Queue;
+    use crate::topology::id::IdOf;
+
+    pub(crate) fn topic(name: &str) -> IdOf<Topic> {
+        IdOf::new("topic", name)
+    }
+
+    /// A queue for events that functions could not handle.
+    pub(crate) fn queue(name: &str) -> IdOf<Queue> {
+        IdOf::new("queue", name)
+    }
+
+    /// A secret of the stack file, or the one that holds a service user's name and password.
+    pub(crate) fn secret(name: &str) -> IdOf<Secret> {
+        IdOf::new("secret", name)
+    }
+
+    /// How a secret is rotated.
+    pub(super) fn rotation(secret: &str) -> IdOf<Rotation> {
+        IdOf::new("rotation", secret)
+    }
+
+    /// The permission to invoke the function that rotates a secret.
+    pub(super) fn rotation_permission(secret: &str) -> IdOf<Permission> {
+        IdOf::new("permission", &format!("rotation {secret}"))
+    }
+}
 
 pub(super) type Topics = BTreeMap<String, Handle<Topic>>;
 pub(super) type Queues = BTreeMap<String, Handle<Queue>>;
@@ -38,7 +70,12 @@ pub(super) fn secret_policy(stack: &Stack, scope: &Scope, secret: &str) -> Polic
 
 /// The rotations of secrets by functions. Secrets Manager asks the function to replace the value, so the permission to
 /// do so and the function's policy come first.
-pub(super) fn rotations(graph: &mut Graph, stack: &Stack, secrets: &Secrets, functions: &BTreeMap<String, Ready>) {
+pub(super) fn rotations(
+    graph: &mut Graph,
+    Input { stack, .. }: Input<'_>,
+    secrets: &Secrets,
+    functions: &BTreeMap<String, Ready>,
+) {
     for (name, wanted) in &stack.secrets {
         let Some(rotation) = &wanted.settings.rotation else { continue };
         let (Some(secret), Some(function)) = (secrets.get(name), functions.get(&rotation.function)) else { continue };
@@ -71,7 +108,7 @@ fn function_arn(scope: &Scope, function: &str) -> String {
     scope.arn("lambda", &format!("function:{}", scope.physical(function)))
 }
 
-pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope, encrypted_by: &EncryptedBy) -> Topics {
+pub(super) fn topics(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }: Input<'_>) -> Topics {
     let add = |(name, wanted): (&String, &spec::Topic)| {
         let id = ids::topic(name);
         let physical = scope.physical(name);
@@ -82,10 +119,10 @@ pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope, encrypted_
             name: physical,
             account: scope.account.clone(),
             kms_key: Encryption::default(),
-            functions: stack.functions.keys().map(|function| function_arn(scope, function)).collect(),
-            subscribers: triggered.map(|(function, _)| function_arn(scope, function)).collect(),
             emails: Vec::new(),
             alarms: None,
+            functions: stack.functions.keys().map(|function| function_arn(scope, function)).collect(),
+            subscribers: triggered.map(|(function, _)| function_arn(scope, function)).collect(),
             tls_only: wanted.tls_only,
             tracing: wanted.tracing,
             signature_version: wanted.signature_version,
@@ -96,7 +133,7 @@ pub(super) fn topics(graph: &mut Graph, stack: &Stack, scope: &Scope, encrypted_
 }
 
 /// The queues for events that functions could not handle.
-pub(super) fn queues(graph: &mut Graph, stack: &Stack, scope: &Scope, encrypted_by: &EncryptedBy) -> Queues {
+pub(super) fn queues(graph: &mut Graph, Input { stack, scope, encrypted_by, .. }: Input<'_>) -> Queues {
     let add = |name: &String| {
         let id = ids::queue(name);
         let physical = scope.physical(name);
@@ -114,11 +151,8 @@ pub(super) fn queues(graph: &mut Graph, stack: &Stack, scope: &Scope, encrypted_
 
 pub(super) fn secrets(
     graph: &mut Graph,
-    stack: &Stack,
-    scope: &Scope,
-    encrypted_by: &EncryptedBy,
+    Input { stack, scope, secrets, encrypted_by, .. }: Input<'_>,
     topics: &Topics,
-    secrets: &SecretValues,
 ) -> Secrets {
     let mut handles = Secrets::new();
     for (name, wanted) in &stack.secrets {

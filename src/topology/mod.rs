@@ -1,21 +1,36 @@
 //! What follows from a stack file: the graph of AWS resources that should exist. Pure: no call, no clock, no terminal.
 
 mod alarms;
-mod api;
+mod apis;
 mod edge;
 mod encryption;
 mod functions;
 mod http_api;
+mod id;
 mod identity;
 mod identity_pools;
-pub(crate) mod ids;
 mod messaging;
 mod needs;
 mod references;
+mod rest_api;
+
+/// The id of every resource that other modules name.
+pub(crate) mod ids {
+    pub(crate) use super::apis::ApiIds;
+    pub(crate) use super::edge::ids::*;
+    pub(crate) use super::encryption::ids::*;
+    pub(crate) use super::functions::ids::*;
+    pub(crate) use super::identity::ids::*;
+    pub(crate) use super::identity_pools::ids::*;
+    pub(crate) use super::messaging::ids::*;
+}
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::apis::Parts;
+use self::encryption::EncryptedBy;
 use self::references::References;
+use crate::aws::Encryption;
 use crate::bundle::Bundles;
 use crate::engine::Graph;
 use crate::scope::Scope;
@@ -33,6 +48,18 @@ pub struct SecretValues {
     pub rotate: BTreeSet<String>,
 }
 
+/// What the graph is made from.
+#[derive(Clone, Copy)]
+struct Input<'a> {
+    stack: &'a Stack,
+    scope: &'a Scope,
+    /// The address of an emulator, if one is used.
+    endpoint: Option<&'a str>,
+    bundles: &'a Bundles,
+    secrets: &'a SecretValues,
+    encrypted_by: &'a EncryptedBy,
+}
+
 /// The resources that should exist for `stack` in `scope`. `endpoint` is the address of an emulator, if one is used.
 /// `former_key` is the ARN of the key that the stack made earlier and has not given up yet.
 pub fn desired(
@@ -43,53 +70,27 @@ pub fn desired(
     secrets: &SecretValues,
     former_key: Option<&str>,
 ) -> Graph {
-    let mut graph = Graph::default();
+    let encrypted_by = &EncryptedBy::Known(Encryption::default());
+    let from = Input { stack, scope, endpoint, bundles, secrets, encrypted_by };
+    let mut all = Graph::default();
     // A function's variable may hold an API's URL, an API's routes lead to functions, and the policy of the stack's key
-    // names the APIs that log, so the bare APIs come first.
-    let roots = api::roots(&mut graph, stack, scope);
-    let encrypted_by = &encryption::encryption(&mut graph, stack, scope, former_key, &roots);
-    let topics = messaging::topics(&mut graph, stack, scope, encrypted_by);
-    let queues = messaging::queues(&mut graph, stack, scope, encrypted_by);
-    let mut secrets = messaging::secrets(&mut graph, stack, scope, encrypted_by, &topics, secrets);
-    let pools = identity::pools(&mut graph, stack, scope);
-    secrets.extend(identity_pools::service_users(&mut graph, stack, scope, encrypted_by, &pools));
-    let identity_pools = identity_pools::identity_pools(&mut graph, stack, scope, &pools, &roots);
-    let apis = roots.iter().filter_map(|(name, root)| Some((name.clone()?, *root))).collect();
-    let references = References { pools, identity_pools, apis, urls: references::urls(stack, scope, endpoint) };
-    let functions = functions::functions(
-        &mut graph,
-        stack,
-        scope,
-        bundles,
-        (&topics, &queues),
-        encrypted_by,
-        &secrets,
-        &references,
-    );
-    messaging::rotations(&mut graph, stack, &secrets, &functions);
-    let firewall = edge::firewall(&mut graph, stack, scope, encrypted_by);
-    edge::before_pools(&mut graph, stack, &references.pools, firewall);
-    let log_role = api::log_role(&mut graph, stack, scope);
-    let parts = api::Parts {
-        stack,
-        scope,
-        bundles,
-        functions: &functions,
-        encrypted_by,
-        pools: &references.pools.pools,
-        firewall,
-        log_role,
-    };
-    let mut http_apis = BTreeMap::new();
-    for (name, wanted) in stack.all_apis() {
-        let key = name.map(str::to_owned);
-        if let Some(root) = roots.get(&key) {
-            api::api(&mut graph, (name, wanted), *root, &parts);
-        } else {
-            let built = (&functions, encrypted_by);
-            http_apis.insert(key, http_api::api(&mut graph, (name, wanted), stack, scope, built, &references.pools));
-        }
-    }
-    alarms::alarms(&mut graph, stack, scope, encrypted_by, &http_apis);
-    graph
+    // names the APIs that log, so the bare APIs come first. Then the key, because all else may be encrypted with it.
+    let roots = rest_api::roots(&mut all, from);
+    let encrypted_by = &encryption::encryption(&mut all, from, former_key, &roots);
+    let from = Input { encrypted_by, ..from };
+    let topics = messaging::topics(&mut all, from);
+    let queues = messaging::queues(&mut all, from);
+    let mut secrets = messaging::secrets(&mut all, from, &topics);
+    let pools = identity::pools(&mut all, from);
+    secrets.extend(identity_pools::service_users(&mut all, from, &pools));
+    let identity_pools = identity_pools::identity_pools(&mut all, from, &pools, &roots);
+    let references = References::new(from, pools, identity_pools, &roots);
+    let functions = functions::functions(&mut all, from, (&topics, &queues), &secrets, &references);
+    messaging::rotations(&mut all, from, &secrets, &functions);
+    let firewall = edge::firewall(&mut all, from);
+    edge::before_pools(&mut all, from, &references.pools, firewall);
+    let parts = Parts { roots: &roots, functions: &functions, pools: &references.pools, firewall };
+    let http_apis = apis::apis(&mut all, from, &parts);
+    alarms::alarms(&mut all, from, &http_apis);
+    all
 }

@@ -16,7 +16,7 @@ use crate::support::inventory::inventory;
 use crate::support::program::User;
 use crate::support::proxy::{AwsRequest, CallOutcome, Fault, FaultInjector, Proxy};
 
-/// A kind that no blueprint contains.
+/// A kind that no blueprint contains, and an API, whose list shows the stack's tag.
 const FILE: &str = r#"
 [stack]
 name = "demo-failing"
@@ -25,6 +25,15 @@ name = "demo-failing"
 source = "f"
 trigger = { topic = "news" }
 on_failure = { queue = "dead" }
+[functions.Open]
+source = "f"
+[pools.People]
+[api]
+stage = "live"
+[[api.routes]]
+route = "GET /a"
+function = "Open"
+pool = "People"
 "#;
 
 const NO_ROLES: &str = "<ListRolesResponse><ListRolesResult><Roles/><IsTruncated>false</IsTruncated></ListRolesResult></ListRolesResponse>";

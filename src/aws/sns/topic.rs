@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::refusals::SNS_BUSY;
 use super::{API_VERSION, Sns, Subscribed, TOPICS};
@@ -376,6 +375,8 @@ impl Provider<Topic> for Sns {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use serde_json::json;
+
     use super::super::policy::OWNER_MAY_BY_EMULATOR;
     use super::*;
     use crate::aws::testing::{replay, requests};

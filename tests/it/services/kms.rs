@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Entry::{Is, Not};
+use super::Entry::Is;
 use super::{Asked, Host, Kind, Lag, List, Reads, Refusals, Service, Usage, WrongTime};
 
 pub const SERVICE: Service = Service {

@@ -45,7 +45,7 @@ section! {
 
 /// Who may call a route without a token.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Untokened {
+pub(in crate::spec) enum Untokened {
     Anyone,
     /// Who signs requests as somebody that IAM lets call the route.
     Signed,

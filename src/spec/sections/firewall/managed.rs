@@ -101,7 +101,7 @@ pub struct ManagedRule {
 }
 
 /// The keys of `exceptions` are the names of the managed rule groups, which are no names in Rust.
-pub(super) struct ExceptionsKeys {
+pub(in crate::spec) struct ExceptionsKeys {
     /// In the order of [`GROUPS`].
     pub groups: [List; GROUPS.len()],
 }

@@ -10,10 +10,9 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::encryption::EncryptedBy;
-use super::functions::Ready;
-use super::http_api::{access_log, access_log_name, retention_days};
-use super::ids::{self, ApiIds};
+use super::Input;
+use super::apis::{ApiIds, Parts, access_log, access_log_name, invoke_permission, pools_of, retention_days};
+use super::id::IdOf;
 use crate::aws::Encryption;
 use crate::aws::apigateway::{
     Authorization, Authorizer, Deployment, ExecutionLog, LOG_ROLE, LogRole, Method, MinimumTls, Model, Paths, Release,
@@ -22,15 +21,75 @@ use crate::aws::apigateway::{
 use crate::aws::cognito::UserPool;
 use crate::aws::lambda::Permission;
 use crate::aws::logs::{EXECUTION_LOGS, LogGroup};
-use crate::aws::wafv2::{Association, WebAcl};
+use crate::aws::wafv2::Association;
 use crate::bundle::Bundles;
-use crate::engine::{Deferred, Graph, Handle, Needs};
+use crate::engine::{Deferred, Graph, Handle};
 use crate::scope::Scope;
 use crate::spec::names::body_model;
 use crate::spec::{self, Api, ApiKind, Auth, Route, Stack, Tls};
 
+impl ApiIds<'_> {
+    pub(crate) fn rest(self) -> IdOf<RestApi> {
+        self.of("api", "rest")
+    }
+
+    fn paths(self) -> IdOf<Paths> {
+        self.of("api", "paths")
+    }
+
+    fn validator(self) -> IdOf<Validator> {
+        self.of("api", "validator")
+    }
+
+    fn model(self, name: &str) -> IdOf<Model> {
+        self.of("model", name)
+    }
+
+    fn routes(self) -> IdOf<Routes> {
+        self.of("api", "routes")
+    }
+
+    fn deployment(self) -> IdOf<Deployment> {
+        self.of("api", "deployment")
+    }
+
+    fn release(self) -> IdOf<Release> {
+        self.of("api", "release")
+    }
+
+    fn execution_log(self) -> IdOf<LogGroup> {
+        self.of("api", "execution-log")
+    }
+
+    fn authorizer(self, name: &str) -> IdOf<Authorizer> {
+        self.of("authorizer", name)
+    }
+
+    pub(crate) fn rest_stage(self, name: &str) -> IdOf<Stage> {
+        self.of("stage", name)
+    }
+
+    /// `firewall.association`, or `firewall.association.Age`.
+    pub(crate) fn association(self) -> IdOf<Association> {
+        IdOf::new("firewall", &self.0.map_or("association".to_owned(), |api| format!("association.{api}")))
+    }
+}
+
+mod ids {
+    use crate::aws::apigateway::LogRole;
+    use crate::topology::id::IdOf;
+
+    /// The account's role for API Gateway's logs.
+    pub(super) fn log_role() -> IdOf<LogRole> {
+        IdOf::new("account", "api-logs")
+    }
+}
+
 /// The REST APIs, without paths, stages and other parts.
-pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap<Option<String>, Handle<RestApi>> {
+pub(super) fn roots(
+    graph: &mut Graph,
+    Input { stack, scope, .. }: Input<'_>,
+) -> BTreeMap<Option<String>, Handle<RestApi>> {
     let mut roots = BTreeMap::new();
     for (name, wanted) in stack.all_apis().filter(|(_, api)| api.kind == ApiKind::Rest) {
         let ids = ApiIds(name);
@@ -52,7 +111,7 @@ pub(super) fn roots(graph: &mut Graph, stack: &Stack, scope: &Scope) -> BTreeMap
 }
 
 /// API Gateway's role for logs, if an API logs anything.
-pub(super) fn log_role(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Option<Handle<LogRole>> {
+pub(super) fn log_role(graph: &mut Graph, Input { stack, scope, .. }: Input<'_>) -> Option<Handle<LogRole>> {
     // Other stacks use it too, so it stays even if this one no longer does.
     graph.keep::<LogRole>();
     let logs = stack.all_apis().any(|(_, api)| api.logs.any());
@@ -63,24 +122,16 @@ pub(super) fn log_role(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Optio
     logs.then(|| ids::log_role().add(graph, (), move |()| role.clone()))
 }
 
-/// What the parts of every API are made from.
-pub(super) struct Parts<'a> {
-    pub stack: &'a Stack,
-    pub scope: &'a Scope,
-    pub bundles: &'a Bundles,
-    pub functions: &'a BTreeMap<String, Ready>,
-    pub encrypted_by: &'a EncryptedBy,
-    pub pools: &'a BTreeMap<String, Handle<UserPool>>,
-    pub firewall: Option<Handle<WebAcl>>,
-    pub log_role: Option<Handle<LogRole>>,
-}
-
 pub(super) fn api(
     graph: &mut Graph,
+    from: Input<'_>,
     (name, wanted): (Option<&str>, &Api),
     api: Handle<RestApi>,
-    &Parts { stack, scope, bundles, functions, encrypted_by, pools, firewall, log_role }: &Parts<'_>,
+    &Parts { functions, pools, firewall, .. }: &Parts<'_>,
+    log_role: Option<Handle<LogRole>>,
 ) {
+    let Input { stack, scope, bundles, .. } = from;
+    let pools = &pools.pools;
     let ids = ApiIds(name);
     let authorizers = authorizers(graph, api, ids, wanted, stack, pools);
     let paths = paths(graph, api, ids, wanted);
@@ -97,15 +148,8 @@ pub(super) fn api(
         graph.order_after(routes, ready.function);
     }
     let logs = Logs {
-        access: wanted.logs.access.then(|| access_log(graph, ids, (stack, scope), functions, wanted, encrypted_by)),
-        execution: execution_log(
-            graph,
-            api,
-            ids,
-            retention_days(functions, wanted, stack),
-            wanted,
-            (scope, encrypted_by),
-        ),
+        access: wanted.logs.access.then(|| access_log(graph, from, ids, functions, wanted)),
+        execution: execution_log(graph, from, api, ids, retention_days(functions, wanted, stack), wanted),
         role: log_role.filter(|_| wanted.logs.any()),
     };
     let stage = stage(graph, api, ids, deployment, wanted, scope, logs);
@@ -142,15 +186,6 @@ fn release(
         stage: stage.name,
         deployment_id: deployment.id,
     });
-}
-
-/// The pools that the API's routes name.
-pub(super) fn pools_of<'a>(wanted: &'a Api) -> BTreeSet<&'a String> {
-    let pool = |route: &'a Route| match &route.auth {
-        Auth::Pool(pool) => Some(pool),
-        Auth::Iam | Auth::None => None,
-    };
-    wanted.routes.iter().filter_map(pool).collect()
 }
 
 /// An authorizer for each pool that the API's routes name.
@@ -309,11 +344,11 @@ pub(super) fn execution_log_name(api_id: &str, stage: &str) -> String {
 /// The group of the execution log. API Gateway would create it without a retention (docs/aws.md, Logs of REST APIs).
 fn execution_log(
     graph: &mut Graph,
+    Input { scope, encrypted_by, .. }: Input<'_>,
     api: Handle<RestApi>,
     ids: ApiIds<'_>,
     retention_days: i32,
     wanted: &Api,
-    (scope, encrypted_by): (&Scope, &EncryptedBy),
 ) -> Option<Handle<LogGroup>> {
     let id = ids.execution_log();
     let (tag, stage, account) = (id.to_string(), wanted.stage.clone(), scope.account.clone());
@@ -361,39 +396,6 @@ fn stage(
         access_log: access_log.clone(),
         execution_log,
         tracing,
-    })
-}
-
-/// The id of the statement in a function's resource policy for the route of this name.
-pub(super) fn permission_sid(name: &str) -> String {
-    format!("securelambda-api-{}", &hex::encode(Sha256::digest(name))[..16])
-}
-
-/// Lets an API call a route's function. `stage` is the stage and whatever else must exist first; `at` returns the API's
-/// id and the stage's name from their outputs.
-pub(super) fn invoke_permission<N: Needs + Send + Sync + 'static>(
-    graph: &mut Graph,
-    ids: ApiIds<'_>,
-    route: &Route,
-    ready: Ready,
-    stage: N,
-    at: fn(N::Out) -> (String, String),
-    scope: &Scope,
-) -> Handle<Permission> {
-    // The id contains the function: if a route moves to another function, the old permission is removed after the move.
-    let id = ids.permission(route);
-    // Two APIs may have routes of the same name with the same function.
-    let sid = permission_sid(&ids.within(&route.name()));
-    let (route, scope) = (route.clone(), scope.clone());
-    let needs = (ready.function, ready.policy, stage);
-    id.add_under(graph, ready.function, needs, move |(function, _, stage)| {
-        let (api_id, stage) = at(stage);
-        Permission {
-            function: function.name,
-            sid: sid.clone(),
-            principal: "apigateway.amazonaws.com".into(),
-            source_arn: scope.execute_api_arn(&api_id, &stage, &route.method, &route.path),
-        }
     })
 }
 
