@@ -21,6 +21,9 @@ const REGION: &str = "eu-central-1";
 const LARGER: &str = r#"
 [stack]
 name = "larger"
+kms_key = "create"
+[alarms]
+notify = "ops@example.com"
 [topics.orders]
 [topics.news]
 [secrets.Where]

@@ -31,7 +31,7 @@ impl fmt::Display for Address {
 }
 
 /// Fields of request bodies that name the subject, the most specific first.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 20] = [
     "RoleName",
     "FunctionName",
     "PoolName",
@@ -48,6 +48,10 @@ const FIELDS: [&str; 16] = [
     "ResourceARN",
     "resourceArn",
     "pathPart",
+    "AliasName",
+    "AlarmName",
+    "AlarmNames",
+    "AlarmNamePrefix",
 ];
 
 /// The subject of a call, from its body or else from its path.

@@ -41,7 +41,26 @@ enum Blueprint {
     Tutorial,
     HttpJwt,
     ApiToApi,
+    /// No blueprint: [`WATCHED`].
+    Watched,
 }
+
+/// A stack with a key of its own, a queue and alarms, which no blueprint has.
+const WATCHED: &str = r#"
+[stack]
+name = "securelambda"
+kms_key = "create"
+[topics.news]
+[secrets.Where]
+TOPIC_ARN = { topic = "news" }
+[functions.Reader]
+source = "f"
+secrets = ["Where"]
+trigger = { topic = "news" }
+on_failure = { queue = "dead" }
+[alarms]
+notify = "ops@example.com"
+"#;
 
 impl Blueprint {
     fn name(self) -> &'static str {
@@ -49,7 +68,13 @@ impl Blueprint {
             Self::Tutorial => "tutorial",
             Self::HttpJwt => "http-jwt",
             Self::ApiToApi => "api-to-api",
+            Self::Watched => "watched",
         }
+    }
+
+    /// The stack file, if it is that of no blueprint.
+    fn file(self) -> Option<&'static str> {
+        (self == Self::Watched).then_some(WATCHED)
     }
 
     /// A lower bound for what the account contains after `up`, to notice an account reader that sees nothing.
@@ -58,16 +83,17 @@ impl Blueprint {
             Self::Tutorial => 40,
             Self::HttpJwt => 15,
             Self::ApiToApi => 35,
+            Self::Watched => 15,
         }
     }
 
     fn test_accounts(self, count: usize) -> Vec<TestAccount> {
-        (0..count).map(|_| TestAccount::new(&endpoint(), &python(), self.name())).collect()
+        (0..count).map(|_| TestAccount::new(&endpoint(), &python(), self.name(), self.file())).collect()
     }
 
     /// The undisturbed runs, which are made once in each test process.
     fn undisturbed(self) -> &'static Undisturbed {
-        static KEPT: [OnceLock<Undisturbed>; 3] = [const { OnceLock::new() }; 3];
+        static KEPT: [OnceLock<Undisturbed>; 4] = [const { OnceLock::new() }; 4];
         KEPT[self as usize].get_or_init(|| {
             let undisturbed = matrix::undisturbed(&mut self.test_accounts(1)[0]);
             let names: Vec<&String> = undisturbed.built.account.keys().collect();
@@ -137,6 +163,8 @@ fn a_sample_of_the_other_blueprints_crash_matrices() {
     matrix_of(Blueprint::HttpJwt, Part::first_of(6), 2, "killed-http-jwt-sample", create);
     let create = |call: &Address| call.name == "cognito-identity CreateIdentityPool";
     matrix_of(Blueprint::ApiToApi, Part::first_of(3), 2, "killed-api-to-api-sample", create);
+    let create = |call: &Address| ["kms CreateKey", "kms CancelKeyDeletion"].contains(&call.name.as_str());
+    matrix_of(Blueprint::Watched, Part::first_of(2), 2, "killed-watched-sample", create);
 }
 
 #[test]
@@ -163,7 +191,11 @@ fn the_whole_crash_matrices_of_the_other_blueprints() {
     let test_accounts = number("SECURELAMBDA_TEST_ACCOUNTS", PARALLEL_ACCOUNTS);
     let own = not_in_tutorial();
     let wanted = |call: &Address| only.as_ref().map_or_else(|_| own(call), |only| call.to_string().contains(only));
-    for (blueprint, folder) in [(Blueprint::HttpJwt, "killed-http-jwt"), (Blueprint::ApiToApi, "killed-api-to-api")] {
+    for (blueprint, folder) in [
+        (Blueprint::HttpJwt, "killed-http-jwt"),
+        (Blueprint::ApiToApi, "killed-api-to-api"),
+        (Blueprint::Watched, "killed-watched"),
+    ] {
         matrix_of(blueprint, Part::asked(), test_accounts, folder, wanted);
     }
 }
@@ -177,4 +209,5 @@ fn all_random_fault_runs() {
     random_faults_of(Blueprint::Tutorial, part, seeds(1..201), test_accounts, "random-faults");
     random_faults_of(Blueprint::HttpJwt, part, seeds(1..31), test_accounts, "random-faults-http-jwt");
     random_faults_of(Blueprint::ApiToApi, part, seeds(1..31), test_accounts, "random-faults-api-to-api");
+    random_faults_of(Blueprint::Watched, part, seeds(1..31), test_accounts, "random-faults-watched");
 }

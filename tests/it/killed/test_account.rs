@@ -64,6 +64,8 @@ pub struct TestAccount {
     pub fault_plan: Arc<FaultPlan>,
     user: User,
     blueprint: &'static str,
+    /// The stack file, if it is that of no blueprint.
+    file: Option<&'static str>,
     proxy: Proxy,
     account_reader: AccountReader,
     /// The resources of others in the account.
@@ -72,12 +74,13 @@ pub struct TestAccount {
 }
 
 impl TestAccount {
-    pub fn new(endpoint: &str, python: &Path, blueprint: &'static str) -> Self {
+    pub fn new(endpoint: &str, python: &Path, blueprint: &'static str, file: Option<&'static str>) -> Self {
         let fault_plan = Arc::new(FaultPlan::new());
         let proxy = Proxy::with_faults(endpoint, Duration::ZERO, Arc::clone(&fault_plan) as Arc<_>);
         let account_reader = AccountReader::new(python, &without_proxy(endpoint), "eu-central-1");
         let (account, user, others) = (String::new(), User::bare(), Account::new());
-        let mut test_account = Self { account, fault_plan, user, blueprint, proxy, account_reader, others, runs: 0 };
+        let mut test_account =
+            Self { account, fault_plan, user, blueprint, file, proxy, account_reader, others, runs: 0 };
         test_account.use_new_account();
         test_account
     }
@@ -89,6 +92,10 @@ impl TestAccount {
         self.others = self.account_reader.describe(&self.account);
         assert!(self.others.len() > 6, "{:#?}", self.others);
         self.user = User::of(&self.account, &self.proxy.endpoint).with("SECURELAMBDA_TIME_SCALE", TIME_SCALE);
+        if let Some(file) = self.file {
+            self.user.write("securelambda.toml", file);
+            self.user.write("f/index.mjs", "export const handler = async () => ({});\n");
+        }
         self.runs = 0;
     }
 
@@ -99,7 +106,11 @@ impl TestAccount {
         self.proxy.take();
         self.runs += 1;
         let stderr_file = self.user.folder.path().join(format!("{}-{}.stderr", self.runs, verb.word()));
-        let mut command = self.user.command(&[verb.word(), "--yes", "--blueprint", self.blueprint]);
+        let mut arguments = vec![verb.word(), "--yes"];
+        if self.file.is_none() {
+            arguments.extend(["--blueprint", self.blueprint]);
+        }
+        let mut command = self.user.command(&arguments);
         command.stdout(std::process::Stdio::null()).stderr(File::create(&stderr_file).unwrap());
         let mut process = command.spawn().unwrap();
         let status = self.wait(verb, &mut process, kills)?;

@@ -3,7 +3,7 @@
 A request is {"do": "describe" | "purge" | "create_foreign_resources", "account": "..."}. `describe` answers with all
 resources of the kinds that a stack contains, with their settings, whoever created them. Times and random values are
 removed, and an id is replaced by the name of its resource, so that two accounts can be compared as text. `purge` deletes
-all secrets without a recovery window. `create_foreign_resources` creates resources of others, with names like ours.
+all secrets without a recovery window, and takes name and tags off the keys that wait for their deletion, as if they were gone. `create_foreign_resources` creates resources of others, with names like ours.
 """
 
 import json
@@ -305,6 +305,13 @@ class Account:
         listed = self.call("secretsmanager", "list_secrets", IncludePlannedDeletion=True)["SecretList"]
         for secret in listed:
             self.call("secretsmanager", "delete_secret", SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
+        for key in self.call("kms", "list_keys")["Keys"]:
+            name = {"KeyId": key["KeyId"]}
+            if self.call("kms", "describe_key", **name)["KeyMetadata"]["KeyState"] == "PendingDeletion":
+                for alias in self.call("kms", "list_aliases", **name)["Aliases"]:
+                    self.call("kms", "delete_alias", AliasName=alias["AliasName"])
+                found = [tag["TagKey"] for tag in self.call("kms", "list_resource_tags", **name)["Tags"]]
+                self.call("kms", "untag_resource", TagKeys=found, **name)
         return [secret["Name"] for secret in listed]
 
     def create_foreign_resources(self):
@@ -316,6 +323,8 @@ class Account:
                       AllowUnauthenticatedIdentities=False, IdentityPoolTags=marks)
             self.call("apigatewayv2", "create_api", Name="http-jwt-api", ProtocolType="HTTP", Tags=marks)
             self.call("apigateway", "create_rest_api", name="securelambda-api", tags=marks)
+            listed = [{"TagKey": key, "TagValue": value} for key, value in marks.items()]
+            self.call("kms", "create_key", Tags=listed)
         listed = [{"Key": key, "Value": value} for key, value in other.items()]
         trust = {"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
