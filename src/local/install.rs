@@ -33,6 +33,8 @@ use super::{Note, files};
 pub(super) const MINISTACK: &str = "1.5.33";
 /// Optional for MiniStack, but without it MiniStack neither signs nor verifies tokens.
 const CRYPTOGRAPHY: &str = "cryptography>=44,<51";
+/// Optional for MiniStack too. Without it, it answers CloudWatch's calls with JSON.
+const CBOR: &str = "cbor2>=5.6,<7";
 /// The packages that the functions import.
 const NODE_PACKAGES: [(&str, &str); 4] = [
     ("@aws-sdk/client-cognito-identity", "3.1162.0"),
@@ -42,8 +44,8 @@ const NODE_PACKAGES: [(&str, &str); 4] = [
 ];
 
 /// Fails if the virtual environment is broken, for example because its Python was removed or upgraded.
-const STILL_WORKS: &str =
-    "import sys, importlib.util as u; sys.exit(not (u.find_spec('ministack') and u.find_spec('cryptography')))";
+const STILL_WORKS: &str = "import sys, importlib.util as u; \
+                           sys.exit(not all(u.find_spec(name) for name in ('ministack', 'cryptography', 'cbor2')))";
 
 /// A complete installation.
 #[derive(Debug)]
@@ -119,6 +121,7 @@ impl Installation {
             .arg("--disable-pip-version-check")
             .arg(format!("ministack=={MINISTACK}"))
             .arg(CRYPTOGRAPHY)
+            .arg(CBOR)
             // These settings would install to another folder. Mirrors, proxies and certificates of the user still
             // apply.
             .env_remove("PIP_TARGET")
@@ -139,7 +142,7 @@ impl Installation {
 
 /// The versions that this program installs. A folder with other versions is created again.
 fn recipe() -> Value {
-    json!({ "ministack": MINISTACK, "cryptography": CRYPTOGRAPHY, "node": NODE_PACKAGES })
+    json!({ "ministack": MINISTACK, "cryptography": CRYPTOGRAPHY, "cbor2": CBOR, "node": NODE_PACKAGES })
 }
 
 /// Runs one step, which holds the lock. An error contains the last lines of its output.

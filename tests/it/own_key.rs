@@ -125,11 +125,11 @@ fn the_key_of_the_stack_encrypts_everything_and_is_put_right() {
     call(&user, "kms", "delete_alias", &json!({ "AliasName": "alias/locked" }));
     call(&user, "kms", "disable_key", &id);
     let expected = [
-        ("KeyState", false),
         ("KeyPolicy", true),
         ("KeyRotationEnabled", true),
-        ("AliasName", false),
         ("Grants", true),
+        ("KeyState", false),
+        ("AliasName", false),
     ];
     assert_eq!(drift(&user), expected.map(|(field, weakens)| (field.to_owned(), weakens)));
     user.run(&["up", "--yes"]).ends(0);
@@ -152,7 +152,7 @@ fn a_key_that_waits_for_its_deletion_comes_back() {
     };
     // The secret can be recovered, and needs the key.
     let down = user.run(&["down", "--yes"]).ends(0).says("0 left");
-    assert!(down.stdout.contains("The KMS key alias/locked is scheduled for deletion on"), "{}", down.stdout);
+    assert!(down.stderr.contains("The KMS key alias/locked is scheduled for deletion on"), "{}", down.stderr);
     let (until, _) = days(&user);
     let windows = user.run(&["sweep", "--json"]).ends(0).json();
     let listed = windows["stacks"][0]["resources"].as_array().unwrap();
@@ -216,7 +216,7 @@ fn a_key_that_a_secret_of_somebody_else_needs_is_kept() {
     let arn = arn(&user);
     call(&user, "secretsmanager", "create_secret", &json!({ "Name": "theirs", "SecretString": "x", "KmsKeyId": arn }));
     let down = user.run(&["down", "--yes", "--purge"]).ends(4);
-    assert!(down.stdout.contains("it encrypts the secrets theirs"), "{}", down.stdout);
+    assert!(down.stderr.contains("it encrypts the secrets theirs"), "{}", down.stderr);
     assert_eq!(key(&user)["KeyState"], "Enabled");
     call(
         &user,

@@ -70,15 +70,20 @@ impl SecretsManager {
         let by = |key: Option<&str>| {
             key.is_some_and(|key| keys.iter().any(|one| *one == key || one.rsplit('/').next() == Some(key)))
         };
+        // The list leaves out AWS's own key, the emulator's list every key. The stack's secrets are asked in any case,
+        // because the list lags behind.
+        let ours = format!("{}-", self.scope.stack);
+        let unsure =
+            |secret: &SecretListEntry| self.is_emulator || secret.name().is_some_and(|name| name.starts_with(&ours));
         let mut encrypted = Vec::new();
-        for secret in secrets.filter(|secret| by(secret.kms_key_id())) {
+        for secret in secrets.filter(|secret| by(secret.kms_key_id()) || unsure(secret)) {
             let (Some(arn), Some(name)) = (secret.arn(), secret.name()) else { continue };
-            // The list lags behind. Of somebody else's secret it is all that may be read.
+            // Of somebody else's secret the list is all that may be read.
             let until = match self.describe(arn).await {
                 Ok(Some(now)) if by(now.kms_key_id()) => now.deleted_date,
-                Ok(_) => continue,
                 Err(failure) if failure.ends_all() => return Err(failure),
-                Err(_) => secret.deleted_date,
+                Err(_) if by(secret.kms_key_id()) => secret.deleted_date,
+                Ok(_) | Err(_) => continue,
             };
             encrypted.push(Encrypted { name: name.to_owned(), until: until.map(|date| date.secs()) });
         }
