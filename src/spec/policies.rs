@@ -123,9 +123,8 @@ pub fn secret(account: &str, readers: &[String], administrators: &[String]) -> P
 /// The secrets that a function rotates.
 pub fn rotated_by<'a>(stack: &'a Stack, function: &'a str) -> impl Iterator<Item = &'a String> {
     let rotates = move |rotation: &Rotation| rotation.function == function;
-    let rotated =
-        stack.secrets.iter().filter(move |(_, secret)| secret.settings.rotation.as_ref().is_some_and(rotates));
-    rotated.map(|(name, _)| name)
+    let found = stack.secrets.iter().filter(move |(_, secret)| secret.settings.rotation.as_ref().is_some_and(rotates));
+    found.map(|(name, _)| name)
 }
 
 /// Lets the users of an identity pool call exactly these methods of these APIs.
