@@ -121,5 +121,4 @@ mod tests {
         assert_eq!(in_region("cn-north-1"), (false, true, all - 3), "user pools, app clients and service users");
         assert_eq!(in_region("cn-northwest-1"), (false, false, all - 5), "and identity pools, and their roles");
     }
-
 }
