@@ -1,7 +1,8 @@
 //! What a stack costs, as far as the stack file decides it. The prices are those of `us-east-1` (docs/aws.md, Prices);
 //! other regions differ a little. They are shown so that nobody is surprised, and decide nothing.
 
-use crate::spec::{Stack, ThreatProtection};
+use crate::choices::ThreatProtection;
+use crate::spec::Stack;
 
 /// Something that AWS charges for.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,10 +14,10 @@ use super::{Check, Layer};
 use crate::aws::cognito::issuer;
 use crate::aws::cognito::refusals::NOT_WRITABLE;
 use crate::aws::cognito::{Tokens, Users};
+use crate::choices::Mfa;
 use crate::engine::{Drift, Failure};
 use crate::probe::Request;
 use crate::secret::{self, SecretValue};
-use crate::spec::Mfa;
 use crate::topology::ids;
 
 /// Attributes that a user of the app client must not be able to set: one that says something about the user, and one

@@ -581,12 +581,12 @@ fn the_policy_forbids_tagging_foreign_resources_and_reading_secrets() {
 /// An action that does not exist in AWS allows nothing, and IAM reports no error.
 #[test]
 fn every_action_of_the_policies_exists_in_aws() {
-    let script = r#"
+    let script = r"
 import json, sys, botocore.session
 loader = botocore.session.get_session()
 print(json.dumps({service: loader.get_service_model(service).operation_names for service in sys.argv[1:]}))
-"#;
-    let grants: Vec<_> = securelambda::aws::rights::grants().into_iter().collect();
+";
+    let grants: Vec<_> = securelambda::aws::rights::grants().collect();
     let granted: BTreeSet<&str> =
         grants.iter().flat_map(|grant| grant.template.rights).flat_map(|right| right.actions).copied().collect();
     let services: BTreeSet<&str> = granted.iter().map(|action| action.split_once(':').unwrap().0).collect();

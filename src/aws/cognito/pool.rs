@@ -11,7 +11,7 @@ use super::attached::{Attached, is_attached};
 use super::pool_comparison::{self, is_factor};
 use super::pool_settings::{email_recovery, is_protected, protection, update, verify_first};
 use super::refusals::COGNITO_BUSY;
-use super::threat::{Plan, Risk, ThreatProtection, add_ons, is_risk, tier};
+use super::threat::{Risk, add_ons, is_risk, tier};
 use super::{Cognito, POOLS, PasswordPolicy, TARGET};
 use crate::aws::cognito::COGNITO_IDP;
 use crate::aws::error::{OrAbsent, OrFail, built, empty, several};
@@ -19,6 +19,7 @@ use crate::aws::kind::{Calls, CleanupGroup, Described, Kind, Listed, Rate, Setti
 use crate::aws::rights::{Permissions, Sid, StatementTemplate, Usage};
 use crate::aws::settle::settled;
 use crate::aws::tags::tag_map;
+use crate::choices::{Mfa, Plan, ThreatProtection};
 use crate::engine::{Comparison, Drift, Failure, Found, Listing, Provider, Resource, Task};
 use crate::layer::Layer;
 use crate::scope::Whose;
@@ -47,17 +48,6 @@ pub struct UserPool {
     /// The names of the stack's own app clients of this pool. Any other one lets programs sign in that the stack file
     /// does not name.
     pub clients: Vec<String>,
-}
-
-/// Whether users need a second factor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mfa {
-    /// No user has one.
-    Off,
-    /// Users who have set one up need it.
-    Optional,
-    /// All users need one.
-    On,
 }
 
 /// A pool is found by its name, which is not unique, and our tag.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeTable;
 
 use super::{Part, Stack};
+use crate::choices::{ExecutionLog, Tls};
 use crate::scope::Scope;
 use crate::spec::checks::Checks;
 use crate::spec::diagnostic::Diagnostic;
@@ -81,21 +82,6 @@ pub enum ApiKind {
     Rest,
     /// Costs less, but cannot validate bodies or have a firewall.
     Http,
-}
-
-/// The oldest version of TLS that an API accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
-    V1_2,
-    V1_3,
-}
-
-/// What API Gateway logs about the execution of requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExecutionLog {
-    Off,
-    Error,
-    Info,
 }
 
 /// What the stage of a REST API logs. The stage of an HTTP API always logs every request.

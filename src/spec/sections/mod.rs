@@ -211,6 +211,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::choices::{Mfa, SignInFlow, ThreatProtection};
     use crate::spec::field::Holds;
     use crate::spec::section::Choice;
     use crate::spec::{BUILTIN, parse, rules};
@@ -325,8 +326,8 @@ mod tests {
         let (posture, hardened) = pool("hardened", "self_sign_up = true");
         assert_eq!((posture, hardened.self_sign_up, hardened.password.minimum_length), (Posture::Hardened, true, 14));
         assert_eq!((hardened.mfa, hardened.deletion_protection), (Mfa::On, true));
-        assert_eq!(baseline.flows, [Flow::Srp, Flow::Password, Flow::AdminPassword]);
-        assert_eq!(hardened.flows, [Flow::Srp, Flow::Password]);
+        assert_eq!(baseline.flows, [SignInFlow::Srp, SignInFlow::Password, SignInFlow::AdminPassword]);
+        assert_eq!(hardened.flows, [SignInFlow::Srp, SignInFlow::Password]);
         assert_eq!(hardened.threat_protection, ThreatProtection::Enforced);
         assert_eq!((hardened.password.history, hardened.tokens.rotate, hardened.tokens.id_minutes), (24, true, 15));
         assert_eq!((baseline.password.history, baseline.tokens.rotate, baseline.tokens.id_minutes), (0, false, 60));
