@@ -200,7 +200,7 @@ impl Described for LogRole {
     };
 }
 
-/// Looks after the account's role for API Gateway's logs.
+/// Manages the account's role for API Gateway's logs.
 #[derive(Debug, Clone)]
 pub struct LogRoles {
     gateway: aws_sdk_apigateway::Client,

@@ -219,7 +219,7 @@ impl Provider<IdentityPoolRoles> for CognitoIdentity {
         let set = settled(task, &[&IDENTITY_BUSY], || async {
             let call = self.client.set_identity_pool_roles().identity_pool_id(&gone.pool_id);
             let call = call.set_roles(Some(HashMap::new()));
-            call.send().await.or_fail(&format!("take the roles off the identity pool {}", gone.pool_id))
+            call.send().await.or_fail(&format!("remove the roles of the identity pool {}", gone.pool_id))
         });
         set.await.or_absent().map(drop)
     }

@@ -59,7 +59,7 @@ pub struct FunctionLive {
     pub signing_profile: String,
     /// How many executions are reserved for it, and the most that it can have.
     pub reserved_concurrency: Option<i32>,
-    /// What hangs under it.
+    /// What belongs to it.
     pub access: Access,
     /// Whether it can be called and changed.
     pub state: State,
