@@ -232,7 +232,8 @@ mod tests {
                 Listed::WithParent => "with its parent",
             };
             let group = cleanup_position(name) + 1;
-            text += &format!("| `{name}` | {label} | {service} | {group}. {cleanup:?} | {first} | {found} |\n");
+            let title = cleanup.title().split(':').next().unwrap_or_default();
+            text += &format!("| `{name}` | {label} | {service} | {group}. {title} | {first} | {found} |\n");
         }
         text + "\nAWS refuses to remove a resource while one of a kind in the column \"Removed after\" exists.\n"
     }

@@ -33,7 +33,7 @@ section! {
         &["off", "audit", "enforced"],
         &[ThreatProtection::Off, ThreatProtection::Audit, ThreatProtection::Enforced],
         2,
-        "Whether Cognito watches sign-ins for stolen passwords and unusual behaviour. audit: it logs them. enforced: it refuses them. Needs plan = \"plus\", which costs money for each user.",
+        "Whether Cognito watches sign-ins for stolen passwords and unusual behaviour. audit: it logs them. enforced: it refuses them. Needs Cognito's feature plan Plus, which costs money for each user.",
     );
     plan: OptionalWord<Plan> = of(
         &["lite", "essentials", "plus"],
