@@ -61,7 +61,6 @@ pub struct AccountThrottle {
 /// A question to IAM's simulation.
 #[derive(Debug, Clone)]
 pub struct SimulationRequest {
-    /// The actions.
     pub actions: Vec<String>,
     pub resource: String,
     /// Keys and values of the request's context.
@@ -82,7 +81,6 @@ pub enum Expiry {
 }
 
 impl Expiry {
-    /// Of these credentials.
     fn of(credentials: &Credentials) -> Self {
         let since = credentials.expiry().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
         match since.and_then(|since| i64::try_from(since.as_secs()).ok()) {

@@ -209,7 +209,7 @@ async fn a_call_refused_twice_succeeds_and_reports_the_wait() {
             said.insert(why);
         }
         assert!(said.contains(row(case.wait).why), "{}: {said:?}", case.wait);
-        // A role that is in use is tried again at once, when what was attached to it has been removed.
+        // After removing what is attached to a role, the program deletes the role at once, and not after a pause.
         let again = usize::from(case.wait == "API_BUSY" || case.wait == "ROLE_IN_USE");
         let calls = calls.load(Ordering::SeqCst);
         assert!((3..=3 + again).contains(&calls), "{}: {calls} calls", case.wait);

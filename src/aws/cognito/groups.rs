@@ -18,7 +18,6 @@ const COPY: &str = "securelambda-copy-of-";
 /// The most characters of a group's name.
 const LONGEST: usize = 128;
 
-/// A group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {
     pub name: String,

@@ -39,9 +39,9 @@ pub enum Added {
     Created,
     /// The user existed, and has the password now.
     PasswordSet,
-    /// A new user, who gets a mail.
+    /// A new user, who gets an e-mail.
     Invited,
-    /// The user existed, and the mail was sent again.
+    /// The user existed, and the e-mail was sent again.
     Reinvited,
 }
 
@@ -54,7 +54,7 @@ pub struct SignedUp {
     pub sent_to: Option<String>,
 }
 
-/// One user.
+/// A user of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// A UUID. Calls accept the e-mail address instead of it.
@@ -72,9 +72,9 @@ pub struct User {
 /// The tokens from signing in.
 #[derive(Debug, Clone)]
 pub struct Tokens {
-    /// Says who the user is. The API's authorizers accept it.
+    /// The ID token, which says who the user is. The API's authorizers accept it.
     pub id: SecretValue,
-    /// Says what the user may do.
+    /// The access token, which says what the user may do.
     pub access: SecretValue,
     /// Can be exchanged for new ones of the other two.
     pub refresh: SecretValue,
@@ -161,7 +161,7 @@ impl Users {
         Ok(SignedUp { confirmed: answer.user_confirmed, sent_to })
     }
 
-    /// Confirms a sign-up with the code from the mail. May be repeated.
+    /// Confirms a sign-up with the code from the e-mail. May be repeated.
     pub async fn confirm_sign_up(&self, client_id: &str, email: &str, code: &str) -> Result<(), Failure> {
         let call = self.client.confirm_sign_up().client_id(client_id).username(email).confirmation_code(code);
         match explained(call.send().await.or_fail(&format!("confirm {email}"))) {

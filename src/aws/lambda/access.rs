@@ -97,7 +97,7 @@ fn on(qualifier: Option<&String>) -> String {
 }
 
 impl Access {
-    /// Of a function that is only looked for.
+    /// For a function that was only looked for, and not read as a whole.
     pub(super) fn unread() -> Self {
         Self {
             statements: Vec::new(),

@@ -22,9 +22,7 @@ pub struct FunctionLive {
     pub handler: String,
     /// `arm64` or `x86_64`.
     pub architecture: String,
-    /// In MB.
     pub memory_mb: i32,
-    /// In seconds.
     pub timeout_s: i32,
     /// The ARN of the role it runs as.
     pub role_arn: String,
@@ -68,11 +66,10 @@ pub struct FunctionLive {
 /// Whether a function can be called and changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// It can.
     Ready,
-    /// Not yet.
+    /// AWS is still creating or changing it.
     Settling,
-    /// It is being deleted.
+    /// AWS is deleting it.
     Going,
     /// The last change failed, for this reason.
     Failed(String),

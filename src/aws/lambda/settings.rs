@@ -14,7 +14,7 @@ use crate::engine::{Comparison, Effect};
 /// The one field that AWS cannot change later.
 pub(super) const PACKAGE: &str = "PackageType";
 
-/// What belongs to the function.
+/// What belongs to a function and has calls of its own to read and remove it.
 pub(super) const STATEMENTS: &str = "Policy.Statement";
 pub(super) const URLS: &str = "FunctionUrlConfigs";
 pub(super) const INVOKE_CONFIGS: &str = "FunctionEventInvokeConfigs";

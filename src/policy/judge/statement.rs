@@ -18,7 +18,6 @@ enum Values {
     AllBut(BTreeSet<String>),
 }
 
-/// One statement.
 #[derive(Debug)]
 pub(super) struct Statement {
     effect: Effect,

@@ -132,10 +132,10 @@ section! {
 /// Which defaults the stack file's keys have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Posture {
-    /// Those of the tutorial.
+    /// The defaults of the tutorial.
     #[default]
     Baseline,
-    /// Those that auditors expect. Some of them cost money.
+    /// The defaults that auditors expect. Some of them cost money.
     Hardened,
 }
 
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_as_long_as_the_parser_takes_them() {
+    fn the_schemas_pattern_of_a_name_allows_the_length_that_the_parser_accepts() {
         for key in ROOT.keys() {
             let Holds::Named(names, _) = key.holds else { continue };
             let longest = (1..99).rev().find(|length| rules::name(key.name, &"n".repeat(*length), names).is_ok());
