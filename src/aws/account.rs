@@ -176,7 +176,9 @@ impl Account {
         let summary = client.get_account_summary().send().await.or_fail("count the roles")?.summary_map;
         let of = |key| summary.as_ref().and_then(|summary| summary.get(&key)).map(|&value| i64::from(value));
         let (used, limit) = (of(SummaryKeyType::from("Roles")), of(SummaryKeyType::from("RolesQuota")));
-        used.zip(limit).ok_or_else(|| Failure::refused("could not count the roles: the account's summary does not contain their number"))
+        used.zip(limit).ok_or_else(|| {
+            Failure::refused("could not count the roles: the account's summary does not contain their number")
+        })
     }
 
     /// Lambda's limits. `None`: the endpoint does not report them.
