@@ -96,8 +96,8 @@ impl SecretsManager {
             call.send().await.or_fail(&doing)
         };
         match purge().await.or_absent() {
-            // AWS takes it in the window (docs/aws.md, Deletion and recovery); what does not takes it of a secret that
-            // is back.
+            // AWS accepts a forced deletion in the recovery window (docs/aws.md, Deletion and recovery). An endpoint that
+            // refuses it accepts it after the secret was restored.
             Err(failure) if SECRET_SCHEDULED.is(&failure) => {
                 let restored = self.client.restore_secret().secret_id(arn).send().await;
                 match restored.or_fail(&doing).or_absent() {

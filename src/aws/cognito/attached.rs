@@ -33,7 +33,7 @@ fn domains(pool: &UserPoolType) -> impl Iterator<Item = &str> {
 }
 
 impl Attached {
-    /// The app clients that the stack file does not ask for. Two of the same name are the client's own matter.
+    /// The app clients that the stack file does not name. `AppClient` itself reports a second client of the same name.
     fn foreign_clients<'a>(&'a self, want: &'a UserPool) -> impl Iterator<Item = &'a (String, String)> {
         self.clients.iter().filter(|(_, name)| !want.clients.contains(name))
     }

@@ -100,9 +100,9 @@ impl Described for IdentityPoolRoles {
                     actions: &["cognito-identity:GetIdentityPoolRoles", "cognito-identity:GetPrincipalTagAttributeMap"],
                 }],
             },
-            // Not `SetPrincipalTagAttributeMap`, which takes tags of another tool off: AWS cannot limit it to a pool, so it
-            // would allow changing those of every pool (docs/least-privilege.md).
-            // AWS cannot limit it to a pool. The permission to pass roles limits which roles it can set.
+            // `SetPrincipalTagAttributeMap`, which removes another tool's tags, is left out: AWS cannot limit it to a pool,
+            // so it would allow changing those of every pool (docs/least-privilege.md). AWS cannot limit
+            // `SetIdentityPoolRoles` to a pool either, but the permission to pass roles limits which roles it can set.
             StatementTemplate {
                 sid: Sid::OnAnything,
                 on: &["*"],

@@ -259,7 +259,7 @@ impl Users {
     }
 }
 
-/// Whether this may be an e-mail address. It finds mistakes; only a mail shows whether the address exists.
+/// Whether this may be an e-mail address. It finds mistakes; only an e-mail shows whether the address exists.
 pub fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let label = |label: &str| {
