@@ -20,13 +20,13 @@ pub enum Price {
     ByUse(&'static str),
 }
 
-/// A web ACL.
+/// Cents a month for a web ACL.
 const WEB_ACL: u32 = 500;
-/// A rule of a web ACL. A managed rule group counts as one.
+/// Cents a month for a rule of a web ACL. A managed rule group counts as one.
 const WEB_ACL_RULE: u32 = 100;
-/// Logs, by what is written.
+/// Logs, by the amount that is written.
 const LOGS: &str = "0.50 USD per GB";
-/// A secret.
+/// Cents a month for a secret.
 const SECRET: u32 = 40;
 
 /// What AWS charges for, besides requests, function calls and stored logs, of which each account has a free tier.

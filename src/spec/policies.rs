@@ -180,7 +180,7 @@ pub fn beyond(name: &str, wanted: &Function, scope: &Scope, key: Option<&String>
             "Resource": scope.arn("sqs", &scope.physical(queue)),
         })
     });
-    // Who sends to an encrypted topic or queue lets its service make data keys (docs/aws.md, Keys of the stack file).
+    // The service encrypts with the sender's permissions to create data keys (docs/aws.md, Keys of the stack file).
     let sends = !wanted.publishes.is_empty() || wanted.on_failure.is_some();
     let actions: &[&str] = if sends { &["kms:Decrypt", "kms:GenerateDataKey"] } else { &["kms:Decrypt"] };
     let uses_key = key.map(|key| json!({ "Sid": "UseKey", "Effect": "Allow", "Action": actions, "Resource": key }));

@@ -197,7 +197,7 @@ fn fails_without(operator: &mut Operator, least: &[Value], sid: &str, args: &[&s
     operator.set_policy(&reduced_for_ministack(&without(least, sid)));
     let ran = operator.user.run(args);
     assert_ne!(ran.code, 0, "without {sid} {args:?} succeeds:\n{}{}", ran.stdout, ran.stderr);
-    ran.says(action).says("`securelambda policy` prints the permissions that are needed");
+    ran.says(action).says("`securelambda policy` prints the required permissions");
 }
 
 /// Statements without which `up` fails, each with the action that is refused.
@@ -332,7 +332,7 @@ impl Life<'_> {
     }
 }
 
-/// Adds to a function of the larger stack everything that may hang under one, and stops the function.
+/// Adds to a function of the larger stack everything that may belong to one, and stops the function.
 fn open_a_function(account: &str) {
     let somebody = User::of(account, &endpoint());
     let function = "larger-Orders";

@@ -102,7 +102,7 @@ const PAGE: i32 = 500;
 /// The most concurrent writes to one API. The account's rate is ten calls a second.
 const AT_ONCE: usize = 8;
 
-/// Looks after REST APIs and all that hangs under them.
+/// Manages REST APIs and everything that belongs to them.
 #[derive(Debug, Clone)]
 pub struct ApiGateway {
     client: Client,

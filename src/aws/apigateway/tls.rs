@@ -9,7 +9,6 @@ use crate::engine::Effect;
 /// TLS 1.2 or later, with the ciphers that AWS recommends. An API without a policy accepts TLS 1.0.
 pub(super) const POLICY: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1312202106;
 
-/// TLS 1.3.
 const POLICY_1_3: SecurityPolicy = SecurityPolicy::SecurityPolicyTls1313202509;
 
 /// TLS 1.2 or later, for regions without policies that begin with `SecurityPolicy_`. It has no access mode.

@@ -93,7 +93,7 @@ impl Resource for AppClient {
 
     fn requires_replacement(&self, drift: &[Drift]) -> Option<Failure> {
         drift.iter().find(|drift| drift.field == "ClientSecret")?;
-        let message = format!("the app client {} has a secret, which AWS cannot take from it", self.name);
+        let message = format!("the app client {} has a secret, which AWS cannot remove", self.name);
         Some(Failure::refused(message).hint("delete the app client, and run `securelambda up` again to create it"))
     }
 }

@@ -78,7 +78,7 @@ pub fn provider(scope: &Scope, pool_id: &str) -> String {
 /// The size of a list's page; the most that AWS allows.
 const PAGE: i32 = 60;
 
-/// Looks after user pools and app clients.
+/// Manages user pools and app clients.
 #[derive(Debug, Clone)]
 pub struct Cognito {
     client: aws_sdk_cognitoidentityprovider::Client,

@@ -244,7 +244,7 @@ impl Described for UserPool {
             layer: Layer::Authentication,
             subject: "{}",
             holds: "settings match the stack file",
-            read: "DescribeUserPool and what hangs under the pool",
+            read: "DescribeUserPool and the lists of what belongs to the pool",
         },
     };
 }
@@ -413,7 +413,7 @@ mod tests {
         }
     }
 
-    /// What AWS answers about all that hangs under a sound pool, in the order of the questions.
+    /// What AWS answers about everything that belongs to a sound pool, in the order of the questions.
     const ATTACHED: [(u16, &str); 5] = [
         (200, r#"{"UserPoolClients": [{"ClientId": "c1", "ClientName": "demo-MyUserPool1-client"}]}"#),
         (200, r#"{"ResourceServers": []}"#),
@@ -422,7 +422,7 @@ mod tests {
         (200, r#"{"MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": {"Enabled": true}}"#),
     ];
 
-    /// The answers about a pool and about what hangs under it.
+    /// The answers about a pool and about what belongs to it.
     fn whole(pool: (u16, &str)) -> Vec<(u16, &str)> {
         [vec![pool], ATTACHED.to_vec()].concat()
     }

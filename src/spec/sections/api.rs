@@ -298,7 +298,7 @@ fn rest_only(
         return (reader.word(table, tls), self::logs(reader, table, logs), reader.flag(table, tracing));
     }
     for (key, why) in [
-        (&tls.key, "AWS decides about TLS of its own host names of HTTP APIs, which demand TLS 1.2"),
+        (&tls.key, "the TLS version of an HTTP API cannot be chosen: its host name requires TLS 1.2 or later"),
         (&logs.key, "an HTTP API always writes an access log, and has no execution log"),
         (&tracing.key, "X-Ray does not trace HTTP APIs"),
     ] {

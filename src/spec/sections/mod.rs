@@ -120,7 +120,7 @@ section! {
     );
     kms_key: Text = form(
         "^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
-        "The ARN of the KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. Its key policy must let CloudWatch Logs use it, and the account's policies decide about the rest. Left out: AWS's own keys, or those that somebody set.",
+        "The ARN of the KMS key that encrypts topics, queues, secrets, log groups and the variables of functions. Its key policy must let CloudWatch Logs use it, and must let the account's IAM policies decide who else may. Without it: AWS's own keys, or those that somebody set by hand.",
     );
     posture: Word<Posture> = of(
         &["baseline", "hardened"],
@@ -132,10 +132,10 @@ section! {
 /// Which defaults the stack file's keys have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Posture {
-    /// Those of the tutorial.
+    /// The defaults of the tutorial.
     #[default]
     Baseline,
-    /// Those that auditors expect. Some of them cost money.
+    /// The defaults that auditors expect. Some of them cost money.
     Hardened,
 }
 
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_as_long_as_the_parser_takes_them() {
+    fn the_schemas_pattern_of_a_name_allows_the_length_that_the_parser_accepts() {
         for key in ROOT.keys() {
             let Holds::Named(names, _) = key.holds else { continue };
             let longest = (1..99).rev().find(|length| rules::name(key.name, &"n".repeat(*length), names).is_ok());

@@ -34,12 +34,12 @@ section! {
         &["off", "audit", "enforced"],
         &[ThreatProtection::Off, ThreatProtection::Audit, ThreatProtection::Enforced],
         2,
-        "Whether Cognito watches sign-ins for stolen passwords and unusual behaviour. audit: it logs them. enforced: it refuses them. Needs the plan plus, which costs money for each user.",
+        "Whether Cognito watches sign-ins for stolen passwords and unusual behaviour. audit: it logs them. enforced: it refuses them. Needs Cognito's feature plan Plus, which costs money for each user.",
     );
     plan: OptionalWord<Plan> = of(
         &["lite", "essentials", "plus"],
         &[Plan::Lite, Plan::Essentials, Plan::Plus],
-        "Cognito's feature plan, which decides the price. Left out: plus with threat_protection, at least essentials with a password history, otherwise what AWS gives the pool.",
+        "Cognito's feature plan, which decides the price. Without it: plus with threat_protection, at least essentials with a password history, otherwise AWS's default.",
     );
     tokens: Nested<TokensKeys> = table(&TOKENS, "How long tokens are valid.");
     flows: WordList<SignInFlow> = hardened(
